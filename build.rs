@@ -1,0 +1,33 @@
+//! Tells the crate two things about how it is being built, and does nothing else: nothing is
+//! compiled, downloaded or probed.
+//!
+//! 1. `cfg(sanitized)` when a sanitizer is on. Its frames are several times larger, so the default
+//!    stack size and the overflow tests must know.
+//! 2. `FIBRA_RUSTC` and `FIBRA_TARGET`, the compiler and the target that benchmark reports name.
+
+use std::env;
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(sanitized)");
+
+    let target = env::var("TARGET").unwrap_or_default();
+    let sanitizer_target = ["asan", "msan", "tsan"].iter().any(|s| target.ends_with(s));
+    if env::var_os("CARGO_CFG_SANITIZE").is_some() || sanitizer_target {
+        println!("cargo:rustc-cfg=sanitized");
+    }
+
+    println!("cargo:rustc-env=FIBRA_TARGET={target}");
+    println!("cargo:rustc-env=FIBRA_RUSTC={}", rustc_version());
+}
+
+/// The first line of `rustc --version`, or `unknown` where it cannot be had.
+fn rustc_version() -> String {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("--version").output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    text.ok()
+        .and_then(|text| text.lines().next().map(str::to_owned))
+        .unwrap_or_else(|| "unknown".to_owned())
+}

@@ -1,0 +1,1 @@
+//! Plain data structures: no fiber, no clock, no file descriptor in here.

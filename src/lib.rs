@@ -1,0 +1,3 @@
+//! Green threads for Rust.
+
+mod collections;
