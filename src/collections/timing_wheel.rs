@@ -1,0 +1,340 @@
+//! Owns the order in which deadlines fall due: by tick, and by insertion within a tick.
+//!
+//! Invariants:
+//! - Where an entry stands is a function of its tick and of `now` alone (see [`TimingWheel`]), and
+//!   holds after every call. Entries of one tick therefore always share a list, in the order of
+//!   their insertion; this is what keeps them first-in-first-out across cascades.
+//! - No entry's tick is before `now`: a deadline in the past is filed under `now`.
+//! - An entry is either in exactly one slot's list or on the free list.
+
+#![forbid(unsafe_code)]
+
+const BITS_PER_LEVEL: u32 = 6;
+const SLOTS_PER_LEVEL: usize = 1 << BITS_PER_LEVEL;
+/// Enough for every `u64`, so that nothing overflows; the topmost level uses 16 of its slots.
+const LEVELS: usize = u64::BITS.div_ceil(BITS_PER_LEVEL) as usize;
+
+/// Ends a list. No entry has this index.
+const NO_ENTRY: u32 = u32::MAX;
+/// Stands in `prev` of an entry on the free list. No entry has this index either.
+const FREE: u32 = u32::MAX - 1;
+
+/// Names a pending timer of a [`TimingWheel`]. Becomes stale when it fires or is cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimerKey(u32);
+
+impl TimerKey {
+    /// No timer at all; no wheel hands it out.
+    pub(crate) const NONE: TimerKey = TimerKey(NO_ENTRY);
+}
+
+/// A hierarchical timing wheel over ticks of any unit; the owner tells it what time it is.
+///
+/// A tick is a number of eleven 6-bit digits. An entry stands on the level of the highest digit in
+/// which its tick differs from `now`, in the slot that this digit of the tick names:
+///
+/// ```text
+///              digit 10 ... 2   1   0        now = [ 0 ..  0   5  17 ]
+///  level 2  │ 4096 ticks a slot │ 1 ▸ [0.. 1 2 33], [0.. 1 0 4]
+///  level 1  │   64 ticks a slot │ 9 ▸ [0.. 0 9 60], [0.. 0 9 2], [0.. 0 9 60]
+///  level 0  │    1 tick  a slot │ 17 ▸ overdue      18 ▸ [0.. 0 5 18], [0.. 0 5 18]
+/// ```
+///
+/// All that stands on a level is due before anything on a higher level, and on a level the slots
+/// are due in the order of their numbers, all of them after the digit of `now`. Hence the lowest
+/// bit of the lowest non-empty level names the earliest slot. When `now` reaches the first tick of
+/// a slot on a higher level, the slot's entries agree with `now` in one digit more and move down
+/// (*cascade*), in order.
+///
+/// | operation       | cost                                                                  |
+/// |-----------------|-----------------------------------------------------------------------|
+/// | `insert`        | O(1), but for growth of the entry array, which never shrinks          |
+/// | `cancel`        | O(1)                                                                  |
+/// | `next_deadline` | O(1) on level 0, else the length of one slot's list                   |
+/// | `next_cascade`  | O(1)                                                                  |
+/// | `advance`       | O(1) per entry fired, plus at most 10 moves in an entry's whole life;  |
+/// |                 | how far time jumps does not matter                                    |
+#[derive(Debug)]
+pub(crate) struct TimingWheel<T> {
+    /// The tick up to which everything has fired. Never decreases.
+    now: u64,
+    /// Bit `l` is set if `occupied[l]` is not zero.
+    levels: u32,
+    /// Bit `s` of `occupied[l]` is set if slot `s` of level `l` is not empty.
+    occupied: [u64; LEVELS],
+    slots: [[Slot; SLOTS_PER_LEVEL]; LEVELS],
+    entries: Vec<Entry<T>>,
+    /// The entry freed last, or `NO_ENTRY`.
+    free: u32,
+    /// How many timers are pending.
+    len: usize,
+}
+
+/// The ends of one doubly linked list; both or neither are `NO_ENTRY`.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    first: u32,
+    last: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry<T> {
+    tick: u64,
+    /// The neighbour towards the slot's first entry, or `FREE`.
+    prev: u32,
+    /// The neighbour towards the slot's last entry, or the next entry of the free list.
+    next: u32,
+    item: T,
+}
+
+/// A place in the wheel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Position {
+    level: usize,
+    slot: usize,
+}
+
+impl<T: Copy> TimingWheel<T> {
+    /// An empty wheel at tick `now`, which allocates nothing. It is about 6 KB large.
+    pub(crate) const fn new(now: u64) -> TimingWheel<T> {
+        const EMPTY: Slot = Slot { first: NO_ENTRY, last: NO_ENTRY };
+        TimingWheel {
+            now,
+            levels: 0,
+            occupied: [0; LEVELS],
+            slots: [[EMPTY; SLOTS_PER_LEVEL]; LEVELS],
+            entries: Vec::new(),
+            free: NO_ENTRY,
+            len: 0,
+        }
+    }
+
+    /// The tick of the last [`advance`](Self::advance).
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// How many timers are pending.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no timer is pending.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Files `item` to fire at tick `at`. If that is not after `now`, it counts as `now` and fires
+    /// at the next [`advance`](Self::advance).
+    ///
+    /// # Panics
+    ///
+    /// Panics if 2³² - 2 timers are pending.
+    #[inline]
+    pub(crate) fn insert(&mut self, at: u64, item: T) -> TimerKey {
+        let tick = at.max(self.now);
+        let entry = Entry { tick, prev: NO_ENTRY, next: NO_ENTRY, item };
+        let index = self.free;
+        if index == NO_ENTRY {
+            return self.insert_in_new_entry(entry);
+        }
+        self.free = self.entries[index as usize].next;
+        self.entries[index as usize] = entry;
+        self.append(index, tick);
+        self.len += 1;
+        TimerKey(index)
+    }
+
+    /// Takes a pending timer out and returns its item.
+    ///
+    /// The owner guarantees that `key` is pending, by forgetting it when it fires or is cancelled:
+    /// keys bear no generation, so a stale one may cancel a stranger's timer. With debug
+    /// assertions, a stale key whose place has not been reused panics; without them it leaves the
+    /// wheel's lists in disorder, although never memory.
+    #[inline]
+    pub(crate) fn cancel(&mut self, key: TimerKey) -> T {
+        let Entry { tick, prev, next, item } = self.entries[key.0 as usize];
+        debug_assert!(prev != FREE, "{key:?} is stale: that timer has fired or was cancelled");
+        let position = self.position(tick);
+        let slot = &mut self.slots[position.level][position.slot];
+        if prev == NO_ENTRY {
+            slot.first = next;
+        } else {
+            self.entries[prev as usize].next = next;
+        }
+        if next == NO_ENTRY {
+            slot.last = prev;
+        } else {
+            self.entries[next as usize].prev = prev;
+        }
+        if prev == NO_ENTRY && next == NO_ENTRY {
+            self.mark_empty(position);
+        }
+        self.release(key.0);
+        item
+    }
+
+    /// The exact tick of the earliest timer.
+    ///
+    /// Walks a slot's list unless the earliest timer is on level 0. Whoever asks again and again
+    /// without advancing to the answer, and can bear to be woken early, should ask
+    /// [`next_cascade`](Self::next_cascade).
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
+        let position = self.first_position()?;
+        if position.level == 0 {
+            return Some(self.first_tick(position));
+        }
+        let mut index = self.slots[position.level][position.slot].first;
+        let mut earliest = u64::MAX;
+        while index != NO_ENTRY {
+            let entry = &self.entries[index as usize];
+            earliest = earliest.min(entry.tick);
+            index = entry.next;
+        }
+        Some(earliest)
+    }
+
+    /// The next tick at which [`advance`](Self::advance) has anything to do: not after the
+    /// earliest deadline, and before it at most ten times for a timer, when entries cascade.
+    pub(crate) fn next_cascade(&self) -> Option<u64> {
+        self.first_position().map(|position| self.first_tick(position))
+    }
+
+    /// Makes it tick `now`, and fires all that is due by then in the order of (tick, insertion).
+    ///
+    /// A `now` that lies before the wheel's counts as the wheel's. If `fire` panics, its timer is
+    /// spent and the rest stays pending.
+    pub(crate) fn advance(&mut self, now: u64, mut fire: impl FnMut(T)) {
+        let now = now.max(self.now);
+        while let Some(position) = self.first_position() {
+            let tick = self.first_tick(position);
+            if now < tick {
+                break;
+            }
+            // Nothing stands before `tick`, so no other slot is entered by this step.
+            self.now = tick;
+            if 0 < position.level {
+                self.cascade(position);
+                continue;
+            }
+            while let Some(item) = self.pop_due(position.slot) {
+                fire(item);
+            }
+        }
+        self.now = now;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn insert_in_new_entry(&mut self, entry: Entry<T>) -> TimerKey {
+        let index = u32::try_from(self.entries.len()).unwrap_or(NO_ENTRY);
+        assert!(index < FREE, "fibra: too many timers: all 2^32 - 2 places are taken");
+        self.entries.push(entry);
+        self.append(index, entry.tick);
+        self.len += 1;
+        TimerKey(index)
+    }
+
+    /// Where an entry of `tick` stands as long as it is `now`.
+    #[inline]
+    fn position(&self, tick: u64) -> Position {
+        // Setting the lowest digit puts equal ticks on level 0 with those that differ there.
+        let differs = (tick ^ self.now) | (SLOTS_PER_LEVEL as u64 - 1);
+        let level = differs.ilog2() / BITS_PER_LEVEL;
+        let slot = (tick >> (level * BITS_PER_LEVEL)) as usize % SLOTS_PER_LEVEL;
+        Position { level: level as usize, slot }
+    }
+
+    /// The earliest slot that is not empty.
+    #[inline]
+    fn first_position(&self) -> Option<Position> {
+        if self.levels == 0 {
+            return None;
+        }
+        let level = self.levels.trailing_zeros() as usize;
+        Some(Position { level, slot: self.occupied[level].trailing_zeros() as usize })
+    }
+
+    /// The first tick of an occupied slot: the digits of `now` above its level, its number, zeros.
+    #[inline]
+    fn first_tick(&self, Position { level, slot }: Position) -> u64 {
+        let shift = level as u32 * BITS_PER_LEVEL;
+        let above = u64::MAX.checked_shl(shift + BITS_PER_LEVEL).unwrap_or(0);
+        self.now & above | (slot as u64) << shift
+    }
+
+    /// Links an entry, whose own links are `NO_ENTRY`, to the end of the list of its tick.
+    #[inline]
+    fn append(&mut self, index: u32, tick: u64) {
+        let Position { level, slot } = self.position(tick);
+        self.levels |= 1 << level;
+        self.occupied[level] |= 1 << slot;
+        let slot = &mut self.slots[level][slot];
+        let last = std::mem::replace(&mut slot.last, index);
+        if last == NO_ENTRY {
+            slot.first = index;
+            return;
+        }
+        self.entries[last as usize].next = index;
+        self.entries[index as usize].prev = last;
+    }
+
+    /// Moves the entries of a slot that `now` has just entered to the lower levels.
+    fn cascade(&mut self, position: Position) {
+        let slot = &mut self.slots[position.level][position.slot];
+        let mut index = slot.first;
+        *slot = Slot { first: NO_ENTRY, last: NO_ENTRY };
+        self.mark_empty(position);
+        while index != NO_ENTRY {
+            let entry = &mut self.entries[index as usize];
+            let (tick, next) = (entry.tick, entry.next);
+            entry.prev = NO_ENTRY;
+            entry.next = NO_ENTRY;
+            self.append(index, tick);
+            index = next;
+        }
+    }
+
+    /// Unlinks and frees the first entry of a slot of level 0.
+    #[inline]
+    fn pop_due(&mut self, slot: usize) -> Option<T> {
+        let index = self.slots[0][slot].first;
+        if index == NO_ENTRY {
+            return None;
+        }
+        let Entry { next, item, .. } = self.entries[index as usize];
+        self.slots[0][slot].first = next;
+        if next == NO_ENTRY {
+            self.slots[0][slot].last = NO_ENTRY;
+            self.mark_empty(Position { level: 0, slot });
+        } else {
+            self.entries[next as usize].prev = NO_ENTRY;
+        }
+        self.release(index);
+        Some(item)
+    }
+
+    #[inline]
+    fn mark_empty(&mut self, Position { level, slot }: Position) {
+        self.occupied[level] &= !(1 << slot);
+        if self.occupied[level] == 0 {
+            self.levels &= !(1 << level);
+        }
+    }
+
+    /// Puts an unlinked entry on the free list.
+    #[inline]
+    fn release(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        entry.prev = FREE;
+        entry.next = self.free;
+        self.free = index;
+        self.len -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;
