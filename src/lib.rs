@@ -1,3 +1,26 @@
 //! Green threads for Rust.
 
+
+pub mod runtime;
+
+
 mod collections;
+mod fiber;
+mod sched;
+mod stack;
+
+pub use fiber::exit::JoinError;
+pub use fiber::id::FiberId;
+pub use fiber::locals::FiberLocal;
+pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
+pub use runtime::{Runtime, run};
+pub use sched::dump::{Stats, dump, stats};
+pub use sched::handle::{Fiber, current, in_fiber};
+pub use sched::join::JoinHandle;
+pub use sched::park::{now, park, park_timeout, sleep, sleep_until, yield_now};
+pub use sched::remote::Unparker;
+pub use sched::run::{Cancelled, exit};
+pub use sched::scope::{Scope, ScopedJoinHandle, nursery, scope};
+pub use sched::shield::{checkpoint, finally, shield};
+pub use sched::spawn::{Builder, spawn, spawn_now};
+pub use stack::PoolStats;

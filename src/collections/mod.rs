@@ -3,8 +3,12 @@
 //! Nothing in this folder switches stacks, so every structure is tested exhaustively by property
 //! tests against a naive model, and can be run under Miri.
 //!
+//! - [`inbox`]: what other threads push; never blocks, loses nothing.
+//! - [`run_ring`]: the order in which fibers run.
 //! - [`slot_table`]: values behind generation-checked keys; a stale key reaches nothing.
 //! - [`timing_wheel`]: deadlines in the order in which they fall due.
 
+pub(crate) mod inbox;
+pub(crate) mod run_ring;
 pub(crate) mod slot_table;
 pub(crate) mod timing_wheel;

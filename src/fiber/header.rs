@@ -1,0 +1,266 @@
+//! The record of one fiber, and the two kinds of pointer to it.
+//!
+//! ```text
+//!   one allocation                                one stack, while the fiber is started
+//!  +---------------------------+                 +--------------------------+ <- base
+//!  | Header                    |   coroutine     | Yielder (parent link)    |
+//!  |   coroutine  -------------+---------------->| root frame               |
+//!  |   yielder    -------------+---------------->|   the fiber's closure    |
+//!  |   state, ticket, reason.. |   sp_mark       |     ...                  |
+//!  +---------------------------+---------------->|     park (suspended)     |
+//!  | Stage: closure, then      |                 |                          |
+//!  |   output, then nothing    |                 |  guard, 17 pages         |
+//!  +---------------------------+                 +--------------------------+ <- limit
+//! ```
+//!
+//! Invariants:
+//! - A header outlives every [`FiberPtr`] and [`FiberRef`] to it: it is freed when `refs` reaches
+//!   zero, and whoever keeps a bare [`FiberPtr`] (the run ring, a wait list, the current fiber)
+//!   knows that the scheduler's own reference exists as long as the fiber has not ended.
+//! - All fields are touched by the fiber's own OS thread only. Nothing here is atomic.
+//! - The first 64 bytes are what a switch touches. The order of the fields is deliberate.
+
+#![allow(unsafe_code, reason = "reference counting over a type-erased allocation")]
+
+use std::cell::{Cell, UnsafeCell};
+use std::fmt;
+use std::ops::Deref;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+use crate::collections::slot_table::Key;
+use crate::collections::timing_wheel::TimerKey;
+use crate::fiber::cancel::CancelScope;
+use crate::fiber::extra::Extra;
+use crate::fiber::id::FiberId;
+use crate::fiber::state::{Attention, State, WaitReason};
+use crate::fiber::switch::Context;
+use crate::fiber::task::VTable;
+use crate::fiber::wait_list::WaitNode;
+use crate::stack::SizeClass;
+
+/// What the library knows of one fiber.
+#[repr(C)]
+pub(crate) struct Header {
+    // -- touched by every switch ------------------------------------------------------------
+    /// The suspended call stack. Initialised while `state` is neither `New` nor `Finished`.
+    pub(crate) context: Context,
+    /// The ticket with which the fiber's valid entry in the run ring was queued.
+    pub(crate) ticket: Cell<u32>,
+    pub(crate) state: Cell<State>,
+    /// Something happened that the fiber must look at when it runs again; zero nearly always.
+    pub(crate) attention: Cell<Attention>,
+    /// Whether a [`JoinHandle`](crate::JoinHandle) will still ask for the output.
+    pub(crate) has_handle: Cell<bool>,
+    /// Whether `Fiber::kill` (or the end of the frame) has asked this fiber to end.
+    pub(crate) killed: Cell<bool>,
+    /// An address near the stack pointer at the last suspend: what to prefetch.
+    pub(crate) sp_mark: Cell<usize>,
+
+    // -- touched by every park --------------------------------------------------------------
+    pub(crate) reason: Cell<&'static WaitReason>,
+    /// Where it waits; until its first wait, where it was spawned.
+    pub(crate) location: Cell<&'static Location<'static>>,
+    /// The turn's cached clock at the last park, in microseconds since the scheduler's start.
+    pub(crate) since: Cell<u64>,
+
+    // -- touched by spawn, join and end -----------------------------------------------------
+    pub(crate) vtable: &'static VTable,
+    pub(crate) id: FiberId,
+    refs: Cell<u32>,
+    /// The armed deadline in the timing wheel.
+    pub(crate) timer: Cell<TimerKey>,
+    /// Where this fiber stands in its scheduler's table.
+    pub(crate) key: Cell<Key>,
+    pub(crate) class: SizeClass,
+    /// How often a kill has been raised in this fiber.
+    pub(crate) raised: Cell<u16>,
+    /// Whether the fiber was offered a deadlock and could not fail: it waits while unwinding.
+    pub(crate) stubborn: Cell<bool>,
+    /// Whether it runs on the scheduler's spare stack, because it could get none of its own.
+    pub(crate) on_spare: Cell<bool>,
+    /// Whether an `unpark` waits for the next `park`.
+    pub(crate) token: Cell<bool>,
+    /// The fiber that waits in `join` for this one.
+    pub(crate) joiner: Cell<Option<FiberPtr>>,
+    /// The scope that must not be left before this fiber has ended. Type-erased: `sched/` owns it.
+    pub(crate) owner: Cell<*const ()>,
+    /// The innermost cancel scope on this fiber's stack.
+    pub(crate) cancel_scopes: Cell<*const CancelScope>,
+    /// The node with which it stands in a wait list, to be taken out if it never runs again.
+    pub(crate) waiting: Cell<*const WaitNode>,
+    /// What most fibers do not have: a name, fiber-locals, a remote unparker.
+    pub(crate) extra: UnsafeCell<Option<Box<Extra>>>,
+}
+
+impl Header {
+    /// A header with one reference, which belongs to the scheduler.
+    pub(crate) fn new(
+        vtable: &'static VTable,
+        id: FiberId,
+        class: SizeClass,
+        location: &'static Location<'static>,
+    ) -> Header {
+        Header {
+            context: Context::empty(),
+            ticket: Cell::new(0),
+            state: Cell::new(State::New),
+            attention: Cell::new(Attention::NONE),
+            has_handle: Cell::new(false),
+            killed: Cell::new(false),
+            sp_mark: Cell::new(0),
+            reason: Cell::new(&WaitReason::NOT_STARTED),
+            location: Cell::new(location),
+            since: Cell::new(0),
+            vtable,
+            id,
+            refs: Cell::new(1),
+            timer: Cell::new(TimerKey::NONE),
+            key: Cell::new(Key::from_bits(u64::MAX)),
+            class,
+            raised: Cell::new(0),
+            stubborn: Cell::new(false),
+            on_spare: Cell::new(false),
+            token: Cell::new(false),
+            joiner: Cell::new(None),
+            owner: Cell::new(std::ptr::null()),
+            cancel_scopes: Cell::new(std::ptr::null()),
+            waiting: Cell::new(std::ptr::null()),
+            extra: UnsafeCell::new(None),
+        }
+    }
+
+    /// Runs `f` on the rarely needed part, which is made on first use. `f` must not run user code.
+    pub(crate) fn with_extra<R>(&self, f: impl FnOnce(&mut Extra) -> R) -> R {
+        // SAFETY: exclusive for the time of the call: only this thread reaches the header, this
+        // function and `peek_extra` are the only accesses, and `f` runs neither of them.
+        let extra = unsafe { &mut *self.extra.get() };
+        f(extra.get_or_insert_default())
+    }
+
+    /// Runs `f` on the rarely needed part if there is one. `f` must not run user code.
+    pub(crate) fn peek_extra<R>(&self, f: impl FnOnce(&Extra) -> R) -> Option<R> {
+        // SAFETY: as in `with_extra`.
+        let extra = unsafe { &*self.extra.get() };
+        extra.as_deref().map(f)
+    }
+
+    /// Whether the rarely needed part was ever made.
+    #[inline(always)]
+    pub(crate) fn extra_exists(&self) -> bool {
+        // SAFETY: as in `with_extra`.
+        unsafe { &*self.extra.get() }.is_some()
+    }
+
+    /// Marks `what` for the fiber to look at when it runs again.
+    pub(crate) fn notice(&self, what: Attention) {
+        self.attention.set(self.attention.get().with(what));
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fiber").field("id", &self.id).field("state", &self.state.get()).finish()
+    }
+}
+
+/// A pointer to the header of a fiber that is known to be alive.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) struct FiberPtr(NonNull<Header>);
+
+impl FiberPtr {
+    /// # Safety
+    ///
+    /// `header` must have been allocated by `task::allocate`, and must not be freed as long as the
+    /// result, or a copy of it, is used.
+    pub(crate) unsafe fn new(header: NonNull<Header>) -> FiberPtr {
+        FiberPtr(header)
+    }
+
+    #[inline(always)]
+    pub(crate) fn as_ptr(self) -> *mut Header {
+        self.0.as_ptr()
+    }
+
+    /// A counted reference beside the ones that exist.
+    pub(crate) fn to_ref(self) -> FiberRef {
+        self.refs.set(self.refs.get().checked_add(1).expect("too many handles to one fiber"));
+        FiberRef(self)
+    }
+
+    /// The reference that this pointer stands for: the one that was counted when it was made.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own one of the counted references, and give it up with this call.
+    pub(crate) unsafe fn into_ref(self) -> FiberRef {
+        FiberRef(self)
+    }
+}
+
+impl Deref for FiberPtr {
+    type Target = Header;
+
+    #[inline(always)]
+    fn deref(&self) -> &Header {
+        // SAFETY: `FiberPtr::new` was promised that the header is alive, and nobody makes a
+        // `&mut Header` while it is shared.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl fmt::Debug for FiberPtr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// A counted reference to a fiber's record. It keeps the record, not the fiber's stack.
+pub(crate) struct FiberRef(FiberPtr);
+
+impl FiberRef {
+    #[inline(always)]
+    pub(crate) fn ptr(&self) -> FiberPtr {
+        self.0
+    }
+
+    /// The pointer, with the reference still counted: [`FiberPtr::into_ref`] is the way back.
+    pub(crate) fn into_ptr(self) -> FiberPtr {
+        std::mem::ManuallyDrop::new(self).0
+    }
+}
+
+impl Deref for FiberRef {
+    type Target = Header;
+
+    #[inline(always)]
+    fn deref(&self) -> &Header {
+        &self.0
+    }
+}
+
+impl Clone for FiberRef {
+    fn clone(&self) -> FiberRef {
+        self.0.to_ref()
+    }
+}
+
+impl Drop for FiberRef {
+    #[inline]
+    fn drop(&mut self) {
+        let left = self.refs.get() - 1;
+        self.refs.set(left);
+        if left == 0 {
+            let dealloc = self.vtable.dealloc;
+            // SAFETY: this was the last counted reference, so no pointer to the header is in use.
+            // The stage is empty by then: the output was taken, or dropped on a fiber.
+            unsafe { dealloc(self.0.as_ptr()) }
+        }
+    }
+}
+
+impl fmt::Debug for FiberRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

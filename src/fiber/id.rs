@@ -1,0 +1,28 @@
+//! Names for fibers that stay unambiguous after their fiber has ended.
+
+use std::fmt;
+
+/// The identity of a fiber: unique within the process and never reused.
+///
+/// Fibers of one `run` are numbered from 1 in the order in which they were spawned; the main fiber
+/// is number 1. The same program therefore prints the same ids every time.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct FiberId {
+    /// Which scheduler of the process: schedulers are numbered too, and not reused either.
+    pub(crate) scheduler: u32,
+    pub(crate) number: u64,
+}
+
+impl FiberId {
+    /// The fiber's number within its `run`: 1 for the main fiber.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.number
+    }
+}
+
+impl fmt::Display for FiberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.number)
+    }
+}

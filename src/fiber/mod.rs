@@ -1,0 +1,22 @@
+//! One suspended call stack, and how control enters and leaves it.
+//!
+//! This layer knows nothing of who runs next. It owns the record of a fiber ([`header`]), its
+//! closure and output ([`task`]), the context switch ([`switch`]), and what a fiber carries with
+//! it: cancel scopes, fiber-locals, its place in a wait list.
+//!
+//! Reading order: [`state`] (the life of a fiber, drawn), [`header`] (the memory, drawn),
+//! [`switch`], [`task`], then the rest as needed.
+
+pub(crate) mod cancel;
+pub(crate) mod current;
+pub(crate) mod exit;
+pub(crate) mod extra;
+pub(crate) mod header;
+pub(crate) mod id;
+pub(crate) mod locals;
+pub(crate) mod prefetch;
+pub(crate) mod snapshot;
+pub(crate) mod state;
+pub(crate) mod switch;
+pub(crate) mod task;
+pub(crate) mod wait_list;

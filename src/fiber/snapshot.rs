@@ -1,0 +1,142 @@
+//! Pictures of fibers for people: dumps and deadlock reports.
+//!
+//! Everything here is a copy; taking a picture runs no user code and changes nothing.
+
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::fiber::header::Header;
+use crate::fiber::id::FiberId;
+use crate::fiber::state::State;
+
+/// What one fiber was doing when the picture was taken.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FiberSnapshot {
+    /// Its identity.
+    pub id: FiberId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// What it is doing.
+    pub activity: Activity,
+    /// Where it last waited; before its first wait, where it was spawned.
+    pub location: &'static Location<'static>,
+    /// How long it has been waiting, by the clock as read in the scheduler's last turns.
+    pub waiting_for: Option<Duration>,
+    /// Bytes of its stack that are in use; 0 before its first turn.
+    pub stack_used: usize,
+    /// Bytes that its stack can hold.
+    pub stack_size: usize,
+}
+
+/// What a fiber is doing.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Activity {
+    /// It was spawned and has not run yet.
+    NotStarted,
+    /// It runs, or could run.
+    Runnable,
+    /// It waits; the text completes the sentence "it is ...".
+    Waiting(&'static str),
+    /// It was killed, refused to end and never runs again.
+    Retired,
+}
+
+impl FiberSnapshot {
+    /// `now` is in microseconds since the scheduler's start, as is the header's own mark.
+    pub(crate) fn of(header: &Header, now: u64) -> FiberSnapshot {
+        let activity = match header.state.get() {
+            State::New => Activity::NotStarted,
+            State::Runnable | State::Finished => Activity::Runnable,
+            State::Parked => Activity::Waiting(header.reason.get().text),
+            State::Retired => Activity::Retired,
+        };
+        let waits = header.state.get() == State::Parked;
+        FiberSnapshot {
+            id: header.id,
+            name: header.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten(),
+            activity,
+            location: header.location.get(),
+            waiting_for: waits
+                .then(|| Duration::from_micros(now.saturating_sub(header.since.get()))),
+            stack_used: header.context.stack_used(header.sp_mark.get()),
+            stack_size: header.class.bytes(),
+        }
+    }
+}
+
+impl fmt::Display for FiberSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "fiber '{name}' ({})", self.id)?,
+            None => write!(f, "fiber {}", self.id)?,
+        }
+        match self.activity {
+            Activity::NotStarted => write!(f, " has not run yet, spawned at {}", self.location),
+            Activity::Runnable => write!(f, " can run, last waited at {}", self.location),
+            Activity::Waiting(text) => {
+                write!(f, " is {text} at {}", self.location)?;
+                let waiting_for = self.waiting_for.unwrap_or_default();
+                if waiting_for < Duration::from_millis(1) {
+                    return Ok(());
+                }
+                write!(f, " for {waiting_for:?}")
+            }
+            Activity::Retired => write!(f, " refused to end and was retired at {}", self.location),
+        }
+    }
+}
+
+/// All fibers of a scheduler at one moment, in the order in which they were spawned.
+///
+/// Its `Display` is one line a fiber.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Dump {
+    /// The fibers, the oldest first. Long lists are cut: see `left_out`.
+    pub fibers: Vec<FiberSnapshot>,
+    /// How many more there are.
+    pub left_out: usize,
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for fiber in &self.fibers {
+            writeln!(f, "  {fiber}")?;
+        }
+        if self.left_out != 0 {
+            writeln!(f, "  and {} more", self.left_out)?;
+        }
+        Ok(())
+    }
+}
+
+/// Nothing can ever run again: every fiber waits, and no timer, event or other thread can end any
+/// of the waits. Its `Display` says what each fiber waits for.
+///
+/// The wait that completes a deadlock fails with this: as an error where the call returns a
+/// `Result`, and otherwise as a panic with the same text.
+#[derive(Clone, Debug)]
+pub struct Deadlock {
+    pub(crate) headline: &'static str,
+    pub(crate) dump: Dump,
+}
+
+impl Deadlock {
+    /// What each fiber was waiting for.
+    #[must_use]
+    pub fn dump(&self) -> &Dump {
+        &self.dump
+    }
+}
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.headline)?;
+        self.dump.fmt(f)
+    }
+}
+
+impl std::error::Error for Deadlock {}

@@ -1,0 +1,176 @@
+//! The allocation behind a fiber: its header, and behind it first its closure, later its output.
+//!
+//! ```text
+//!   Closure(f) --run--> Empty --returns or unwinds--> Output(..) --join or drop--> Empty
+//!       \--killed before its first turn: dropped on its own stack--> Output(Err(Killed))
+//! ```
+//!
+//! Invariants:
+//! - One allocation a fiber, freed with the last reference.
+//! - `Stage` is touched by its functions below only, and no reference to it is held while user
+//!   code (the closure, a destructor) runs.
+//! - The closure may borrow (scopes): it is consumed, and the output dropped or handed over,
+//!   before the fiber counts as ended.
+
+#![allow(unsafe_code, reason = "type erasure of the closure and its output")]
+
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe, Location};
+use std::ptr::NonNull;
+
+use crate::fiber::exit::JoinError;
+use crate::fiber::id::FiberId;
+use crate::fiber::header::{FiberPtr, FiberRef, Header};
+use crate::stack::SizeClass;
+
+/// What a fiber left behind. The error is boxed: it is rare, and outputs are often nothing.
+pub(crate) type Outcome<T> = Result<T, Box<JoinError>>;
+
+/// The functions that know the types of a fiber's closure and output.
+pub(crate) struct VTable {
+    /// Runs the closure and stores its output. An unwind comes back as its payload.
+    pub(crate) run: unsafe fn(FiberPtr) -> Result<(), Box<dyn Any + Send>>,
+    /// Drops the closure or the output: user code, so only on a fiber.
+    pub(crate) clear: unsafe fn(FiberPtr),
+    /// Moves the output, if it is there, to the `Option<Outcome<T>>` behind the pointer.
+    pub(crate) take: unsafe fn(FiberPtr, *mut ()),
+    /// Stores an error as the output; the stage must be empty.
+    pub(crate) fail: unsafe fn(FiberPtr, Box<JoinError>),
+    /// Frees the memory.
+    pub(crate) dealloc: unsafe fn(*mut Header),
+}
+
+enum Stage<F, T> {
+    Closure(F),
+    Output(Outcome<T>),
+    Empty,
+}
+
+#[repr(C)]
+struct TaskCell<F, T> {
+    header: Header,
+    output: Output<F, T>,
+}
+
+#[repr(transparent)]
+struct Output<F, T>(UnsafeCell<Stage<F, T>>);
+
+/// Takes the output of an ended fiber, if it is still there.
+///
+/// # Safety
+///
+/// `fiber` must have been allocated with the output type `T`.
+pub(crate) unsafe fn take_output<T>(fiber: FiberPtr) -> Option<Outcome<T>> {
+    let mut output: Option<Outcome<T>> = None;
+    let take = fiber.vtable.take;
+    // SAFETY: `take` belongs to this fiber, whose output has the type of `output`.
+    unsafe { take(fiber, (&raw mut output).cast()) };
+    output
+}
+
+/// Allocates a fiber that will run `closure`.
+///
+/// # Safety
+///
+/// The fiber must end, or never run again, before anything that `F` or `T` borrows goes away.
+#[inline]
+pub(crate) unsafe fn allocate<F, T>(
+    closure: F,
+    id: FiberId,
+    class: SizeClass,
+    location: &'static Location<'static>,
+) -> FiberRef
+where
+    F: FnOnce() -> T,
+{
+    let header = Header::new(const { &vtable::<F, T>() }, id, class, location);
+    let output = Output(UnsafeCell::new(Stage::Closure(closure)));
+    let cell = Box::into_raw(Box::new(TaskCell { header, output }));
+    // SAFETY: just allocated, with `header` first (`repr(C)`), and freed by `dealloc` only, which
+    // runs when the last counted reference goes; this is the first of them.
+    unsafe { FiberPtr::new(NonNull::new_unchecked(cell.cast())).into_ref() }
+}
+
+/// The stack that a fiber with this closure and output needs: what was asked for, and room for
+/// values so large that moving them would fill it.
+pub(crate) const fn class_for<F, T>(asked: SizeClass) -> SizeClass {
+    let moved = mem::size_of::<F>() + mem::size_of::<T>();
+    if moved <= LARGE_VALUE {
+        return asked;
+    }
+    // A debug build moves a value several times, each time into a slot of its own.
+    SizeClass::for_bytes(asked.bytes().saturating_add(moved.saturating_mul(8)))
+}
+
+/// Closures and outputs up to this many bytes fit on any stack beside everything else.
+const LARGE_VALUE: usize = 2048;
+
+const fn vtable<F: FnOnce() -> T, T>() -> VTable {
+    VTable {
+        run: run::<F, T>,
+        clear: clear::<F, T>,
+        take: take::<F, T>,
+        fail: fail::<F, T>,
+        dealloc: dealloc::<F, T>,
+    }
+}
+
+/// # Safety
+///
+/// `fiber` must have been allocated with these types.
+unsafe fn stage_of<F, T>(fiber: FiberPtr) -> *mut Stage<F, T> {
+    let cell = fiber.as_ptr().cast::<TaskCell<F, T>>();
+    // SAFETY: the allocation has this type (the caller's promise) and is alive (`FiberPtr`).
+    unsafe { (*cell).output.0.get() }
+}
+
+unsafe fn run<F: FnOnce() -> T, T>(fiber: FiberPtr) -> Result<(), Box<dyn Any + Send>> {
+    // SAFETY: the function stands in the vtable of a fiber with these types.
+    let stage = unsafe { stage_of::<F, T>(fiber) };
+    // SAFETY: no other reference to the stage exists while it is replaced.
+    let Stage::Closure(closure) = mem::replace(unsafe { &mut *stage }, Stage::Empty) else {
+        unreachable!("a fiber is run once");
+    };
+    // A fiber is isolated like a thread: what its closure leaves broken is seen by nobody but
+    // those who share it knowingly, as with `std::thread::spawn`.
+    let output = panic::catch_unwind(AssertUnwindSafe(closure))?;
+    // SAFETY: as above; the stage is empty, so nothing is dropped here.
+    unsafe { *stage = Stage::Output(Ok(output)) };
+    Ok(())
+}
+
+unsafe fn clear<F: FnOnce() -> T, T>(fiber: FiberPtr) {
+    // SAFETY: the function stands in the vtable of a fiber with these types.
+    let stage = unsafe { stage_of::<F, T>(fiber) };
+    // SAFETY: no other reference to the stage exists while it is replaced; the value is dropped
+    // after that, when nothing is borrowed.
+    drop(mem::replace(unsafe { &mut *stage }, Stage::Empty));
+}
+
+unsafe fn take<F: FnOnce() -> T, T>(fiber: FiberPtr, to: *mut ()) {
+    // SAFETY: the function stands in the vtable of a fiber with these types.
+    let stage = unsafe { stage_of::<F, T>(fiber) };
+    // SAFETY: no other reference to the stage exists while it is looked at and replaced.
+    let stage = unsafe { &mut *stage };
+    if matches!(stage, Stage::Output(_))
+        && let Stage::Output(output) = mem::replace(stage, Stage::Empty)
+    {
+        // SAFETY: the caller passes a place for an `Option<Outcome<T>>` that holds `None`.
+        unsafe { *to.cast::<Option<Outcome<T>>>() = Some(output) };
+    }
+}
+
+unsafe fn fail<F: FnOnce() -> T, T>(fiber: FiberPtr, error: Box<JoinError>) {
+    // SAFETY: the function stands in the vtable of a fiber with these types.
+    let stage = unsafe { stage_of::<F, T>(fiber) };
+    // SAFETY: as in `clear`; the stage is empty, so no user code runs.
+    unsafe { *stage = Stage::Output(Err(error)) };
+}
+
+unsafe fn dealloc<F, T>(header: *mut Header) {
+    // SAFETY: allocated by `allocate` with these types as a box, and freed once, with the last
+    // reference.
+    drop(unsafe { Box::from_raw(header.cast::<TaskCell<F, T>>()) });
+}

@@ -1,0 +1,134 @@
+//! The composition root: plugs a clock and an idle into a scheduler, and runs it.
+
+use std::fmt;
+use std::io;
+
+use crate::sched::clock::{Clock, RealClock, VirtualClock};
+use crate::sched::idle::ThreadIdle;
+use crate::sched::run::{self, refuse_nesting};
+use crate::sched::scheduler::Scheduler;
+use crate::stack::{self, SizeClass};
+
+/// Turns this thread into a scheduler, runs `f` as its main fiber, and returns what it returned.
+///
+/// All fibers live inside this call: when the main fiber has returned, the others are killed and
+/// unwound, the oldest first, and only then does `run` return.
+///
+/// The main fiber has a stack of 8 MiB. Fibers may be spawned inside `f` only, at any depth.
+///
+/// # Panics
+///
+/// Panics inside of `run` on the same thread, with the panic of the main fiber, with
+/// [`Cancelled`](crate::Cancelled) if it was killed, and if the first stacks cannot be had (use
+/// [`Runtime::builder`] to get that as an error).
+///
+/// # Examples
+///
+/// ```
+/// let answer = fibra::run(|| {
+///     let half = fibra::spawn(|| 21);
+///     half.join().unwrap() * 2
+/// });
+/// assert_eq!(answer, 42);
+/// ```
+#[track_caller]
+pub fn run<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    refuse_nesting();
+    match Runtime::builder().build() {
+        Ok(runtime) => runtime.run(f),
+        Err(error) => panic!("fibra could not start: {error}"),
+    }
+}
+
+/// A scheduler that has what it needs and waits for its main closure.
+pub struct Runtime {
+    scheduler: Box<Scheduler>,
+}
+
+impl Runtime {
+    /// Settings for a runtime.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Runs `f` on this thread, as [`run`].
+    ///
+    /// # Panics
+    ///
+    /// As [`run`].
+    #[track_caller]
+    pub fn run<F, T>(self, f: F) -> T
+    where
+        F: FnOnce() -> T,
+    {
+        refuse_nesting();
+        run::run_on(self.scheduler, f)
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").finish_non_exhaustive()
+    }
+}
+
+/// Settings for a [`Runtime`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = fibra::Runtime::builder().virtual_clock().stack_size(64 << 10).build()?;
+/// runtime.run(|| {
+///     let start = fibra::now();
+///     fibra::sleep(Duration::from_secs(12 * 3600)); // takes no time
+///     assert_eq!(fibra::now() - start, Duration::from_secs(12 * 3600));
+/// });
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    class: SizeClass,
+    virtual_clock: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder { class: SizeClass::DEFAULT, virtual_clock: false }
+    }
+}
+
+impl Builder {
+    /// The stack size of fibers that ask for none: at least `bytes`, rounded up to a power of two
+    /// between 16 KiB and 1 GiB. 256 KiB if not set.
+    pub fn stack_size(self, bytes: usize) -> Builder {
+        Builder { class: SizeClass::for_bytes(bytes), ..self }
+    }
+
+    /// Uses a clock that stands still while a fiber can run, and jumps to the next deadline when
+    /// all wait: twelve hours pass in milliseconds, the same way every time.
+    pub fn virtual_clock(self) -> Builder {
+        Builder { virtual_clock: true, ..self }
+    }
+
+    /// Makes the runtime.
+    ///
+    /// # Errors
+    ///
+    /// Says which limit was met if the first stack cannot be had, and refuses a thread on which
+    /// CET shadow stacks are on: a switch of stacks would be a fault there.
+    pub fn build(self) -> io::Result<Runtime> {
+        stack::shadow::refuse_shadow_stack()?;
+        let clock: Box<dyn Clock> =
+            if self.virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
+        let scheduler = Scheduler::new(self.class, clock, Box::new(ThreadIdle))?;
+        Ok(Runtime { scheduler: Box::new(scheduler) })
+    }
+}

@@ -1,0 +1,92 @@
+//! Looking at a scheduler from inside the program: every fiber, and the counters.
+
+use crate::fiber::snapshot::{Dump, FiberSnapshot};
+use crate::sched::scheduler::{Scheduler, here};
+use crate::stack::PoolStats;
+
+/// Every fiber of this thread's scheduler: name, what it waits for, where and since when, how much
+/// of its stack it uses.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     fibra::Builder::new().name("waiter").spawn(fibra::park);
+///     fibra::yield_now();
+///     print!("{}", fibra::dump());
+///     // fiber #1 can run, last waited at src/main.rs:2:5
+///     // fiber 'waiter' (#2) is parked at ...
+///     # let dump = fibra::dump();
+///     # assert_eq!(dump.fibers.len(), 2);
+///     # assert!(dump.to_string().contains("fiber 'waiter' (#2) is parked at"));
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn dump() -> Dump {
+    of(&here().sched, usize::MAX)
+}
+
+/// Counters of this thread's scheduler.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     fibra::spawn(|| {}).join().unwrap();
+///     let stats = fibra::stats();
+///     assert_eq!((stats.fibers, stats.spawned), (1, 2));
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn stats() -> Stats {
+    let sched = here().sched;
+    Stats {
+        fibers: sched.live.get(),
+        runnable: sched.ring(|ring| ring.queued()) + 1,
+        spawned: sched.spawned(),
+        retired: sched.retired.get(),
+        switches: sched.switches.get(),
+        timers: sched.timers.borrow().len(),
+        stacks: sched.pool.borrow().stats(),
+    }
+}
+
+/// Counters of a scheduler.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Fibers that have not ended, the main fiber included.
+    pub fibers: usize,
+    /// Those of them that could run, the running one included.
+    pub runnable: usize,
+    /// Fibers spawned since `run` began, the main fiber included.
+    pub spawned: u64,
+    /// Fibers that refused to end.
+    pub retired: usize,
+    /// Switches into a fiber, as of the scheduler's last turn.
+    pub switches: u64,
+    /// Deadlines that are armed.
+    pub timers: usize,
+    /// The stacks of this thread.
+    pub stacks: PoolStats,
+}
+
+/// The first `most` fibers of `sched`, in the order in which they were spawned.
+pub(crate) fn of(sched: &Scheduler, most: usize) -> Dump {
+    let fibers = sched.fibers_where(|_| true);
+    let shown = fibers.iter().take(most);
+    Dump {
+        fibers: shown.map(|fiber| FiberSnapshot::of(fiber, sched.now.get())).collect(),
+        left_out: fibers.len().saturating_sub(most),
+    }
+}

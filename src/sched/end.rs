@@ -1,0 +1,159 @@
+//! The root of every fiber's stack: runs the closure, and sees the fiber off.
+//!
+//! ```text
+//!   closure -> output or error -> fiber-locals -> what nobody asks for -> joiner, scope, main
+//!   \______________________ user code, on the fiber ___________________/   \____ plain ____/
+//! ```
+//!
+//! Invariants:
+//! - All user code of a fiber runs above this frame, panics of destructors are caught here, and the
+//!   fiber counts as ended only after the last of it.
+//! - The clean-up is shielded: a kill does not cut the destructor of a fiber-local short.
+//! - A panic is carried by whoever joins, or raised again by the scope, or reported here: once.
+
+#![allow(unsafe_code, reason = "calls the type-erased functions of a fiber")]
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+
+use crate::fiber::cancel::{self, CancelScope};
+use crate::fiber::exit::{self, JoinError};
+use crate::fiber::header::{FiberPtr, Header};
+use crate::fiber::locals;
+use crate::fiber::state::State;
+use crate::sched::children::Children;
+use crate::sched::scheduler::{Scheduler, scheduler};
+
+/// The function at the base of every fiber's stack. It does not unwind.
+pub(crate) fn root(fiber: FiberPtr) {
+    let error = run_closure(fiber);
+    if error.is_some() || fiber.extra_exists() || !fiber.has_handle.get() {
+        clean_up(fiber, error);
+    }
+    let sched = scheduler().expect("a fiber runs inside `run`");
+    sched.see_off(fiber);
+}
+
+/// Runs the closure, or only drops it if the fiber may not run.
+#[inline(always)]
+fn run_closure(fiber: FiberPtr) -> Option<JoinError> {
+    if fiber.on_spare.get() || fiber.killed.get() {
+        return Some(drop_closure(fiber));
+    }
+    let run = fiber.vtable.run;
+    // SAFETY: the function belongs to this fiber, which runs it once.
+    let result = unsafe { run(fiber) };
+    result.err().map(|payload| exit::judge(&fiber, payload))
+}
+
+#[cold]
+fn drop_closure(fiber: FiberPtr) -> JoinError {
+    cancel::within(fiber, &CancelScope::shield(), || drop_output(fiber));
+    let no_stack = fiber.on_spare.get().then(|| fiber.with_extra(|extra| extra.no_stack.take()));
+    no_stack.flatten().map_or(JoinError::Killed, JoinError::NoStack)
+}
+
+/// Drops the fiber-locals, and what nobody will ask for.
+#[inline(never)]
+fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
+    cancel::within(fiber, &CancelScope::shield(), || {
+        while let Some(local) = locals::take_youngest() {
+            quietly(&fiber, || drop(local));
+        }
+        match error {
+            Some(error) => settle_error(fiber, error),
+            None if !fiber.has_handle.get() => drop_output(fiber),
+            None => {}
+        }
+    });
+}
+
+fn settle_error(fiber: FiberPtr, error: JoinError) {
+    if let JoinError::Panicked(_) = error
+        && let Some(children) = Children::of(&fiber)
+    {
+        children.note_failure();
+    }
+    if fiber.has_handle.get() {
+        let fail = fiber.vtable.fail;
+        // SAFETY: the function belongs to this fiber, whose closure is gone: the stage is empty.
+        unsafe { fail(fiber, Box::new(error)) };
+        return;
+    }
+    give_up_error(&fiber, error);
+}
+
+/// An error that nobody will join: the scope raises it again, or it is reported.
+pub(crate) fn give_up_error(fiber: &Header, error: JoinError) {
+    match (error, Children::of(fiber)) {
+        (JoinError::Panicked(payload), Some(children)) => {
+            if let Some(second) = children.keep_panic(payload) {
+                report_panic(fiber, second);
+            }
+        }
+        (JoinError::Panicked(payload), None) => report_panic(fiber, payload),
+        (JoinError::NoStack(error), _) => {
+            eprintln!("fibra: {} could not get a stack and did not run: {error}", describe(fiber));
+        }
+        _ => {}
+    }
+}
+
+/// Drops the closure or the output, whichever is there.
+pub(crate) fn drop_output(fiber: FiberPtr) {
+    quietly(&fiber, || {
+        let clear = fiber.vtable.clear;
+        // SAFETY: the function belongs to this fiber.
+        unsafe { clear(fiber) }
+    });
+}
+
+/// Runs a destructor of `fiber`. A panic in it is reported, for there is nobody to carry it.
+pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
+        report_panic(fiber, payload);
+    }
+}
+
+/// Says once that a panic was seen by nobody, and drops its payload.
+#[cold]
+fn report_panic(fiber: &Header, payload: Box<dyn Any + Send>) {
+    eprintln!(
+        "fibra: {} panicked and nobody joined it: {}",
+        describe(fiber),
+        exit::panic_text(payload.as_ref())
+    );
+    if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // A payload whose own destructor panics: its payload may do so again, so it is leaked.
+        std::mem::forget(second);
+    }
+}
+
+/// "fiber 'parser' (#3)", or "fiber #3".
+pub(crate) fn describe(fiber: &Header) -> String {
+    let name = fiber.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten();
+    match name {
+        Some(name) => format!("fiber '{name}' ({})", fiber.id),
+        None => format!("fiber {}", fiber.id),
+    }
+}
+
+impl Scheduler {
+    /// The fiber has ended: tells those who wait for that. From here on it runs no user code.
+    #[inline]
+    fn see_off(&self, fiber: FiberPtr) {
+        fiber.state.set(State::Finished);
+        self.last_parked.set(None);
+        let live = self.live.get() - 1;
+        self.live.set(live);
+        if let Some(joiner) = fiber.joiner.take() {
+            self.make_ready(joiner);
+        }
+        if let Some(children) = Children::of(&fiber) {
+            children.one_ended(self);
+        }
+        if live <= 1 {
+            self.tell_main();
+        }
+    }
+}

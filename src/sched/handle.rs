@@ -1,0 +1,191 @@
+//! The public handle to a fiber, and what can be done to one from outside.
+
+use std::fmt;
+
+use crate::fiber::cancel;
+use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::fiber::id::FiberId;
+use crate::fiber::snapshot::Activity;
+use crate::fiber::state::{Attention, State};
+use crate::sched::end;
+use crate::sched::interrupt;
+use crate::sched::remote::{self, Unparker};
+use crate::sched::scheduler::{Scheduler, here, scheduler};
+
+/// A handle to a fiber, of the same thread.
+///
+/// It keeps the fiber's record and not its stack: a handle to a fiber that has ended, or whose
+/// `run` is over, reads as finished and does nothing. It is neither `Send` nor `Sync`; other
+/// threads hold an [`Unparker`].
+///
+/// ```compile_fail
+/// fn send<T: Send>() {}
+/// send::<fibra::Fiber>();
+/// ```
+#[derive(Clone)]
+pub struct Fiber {
+    fiber: FiberRef,
+}
+
+impl Fiber {
+    pub(crate) fn new(fiber: FiberRef) -> Fiber {
+        Fiber { fiber }
+    }
+
+    /// The record, which is alive as long as the handle is.
+    #[inline(always)]
+    pub(crate) fn record(&self) -> FiberPtr {
+        self.fiber.ptr()
+    }
+
+    /// Its identity, which no other fiber of the process ever has.
+    #[must_use]
+    pub fn id(&self) -> FiberId {
+        self.fiber.id
+    }
+
+    /// Its name, if it was given one.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        self.fiber.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten()
+    }
+
+    /// What it is doing; none if it has ended.
+    #[must_use]
+    pub fn state(&self) -> Option<Activity> {
+        match self.fiber.state.get() {
+            State::New => Some(Activity::NotStarted),
+            State::Runnable => Some(Activity::Runnable),
+            State::Parked => Some(Activity::Waiting(self.fiber.reason.get().text)),
+            State::Retired => Some(Activity::Retired),
+            State::Finished => None,
+        }
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(self.fiber.state.get(), State::Finished | State::Retired)
+    }
+
+    /// Lets its present [`park`](crate::park) return, or its next one if it is not in one.
+    ///
+    /// It disturbs no other wait: a fiber that waits for a message goes on waiting, and will find
+    /// the unpark at its next `park`.
+    #[inline]
+    pub fn unpark(&self) {
+        if let (false, Some(sched)) = (self.is_finished(), scheduler()) {
+            sched.unpark(self.fiber.ptr());
+        }
+    }
+
+    /// Asks it to end: its stack is unwound from where it waits, and its destructors run.
+    ///
+    /// A kill is a level and not an edge. Code that catches the unwind meets it again at its next
+    /// wait. It is not met inside [`shield`](crate::shield), nor while the fiber unwinds, nor by a
+    /// wait that has already been given what it waited for. A fiber that has not run yet never
+    /// calls its closure. A fiber that kills itself unwinds at once.
+    ///
+    /// This returns without waiting for the end: [`JoinHandle::join`](crate::JoinHandle::join)
+    /// does that.
+    ///
+    /// Under `panic = "abort"` nothing can be unwound: waits that return a `Result` fail with
+    /// `Killed`, others go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::spawn(|| loop {
+    ///         fibra::park();
+    ///     });
+    ///     fibra::yield_now();
+    ///     fiber.kill();
+    ///     assert!(fiber.join().unwrap_err().is_killed());
+    /// });
+    /// ```
+    pub fn kill(&self) {
+        if let (false, Some(sched)) = (self.is_finished(), scheduler()) {
+            sched.kill(self.fiber.ptr());
+        }
+    }
+
+    /// A handle with which any thread can unpark it.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[must_use]
+    #[track_caller]
+    pub fn unparker(&self) -> Unparker {
+        remote::unparker(self.fiber.ptr())
+    }
+}
+
+impl PartialEq for Fiber {
+    fn eq(&self, other: &Fiber) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Fiber {}
+
+impl fmt::Debug for Fiber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fiber")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .field("state", &self.state())
+            .finish()
+    }
+}
+
+impl fmt::Display for Fiber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&end::describe(&self.fiber))
+    }
+}
+
+/// The fiber that runs now.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+#[must_use]
+#[inline]
+#[track_caller]
+pub fn current() -> Fiber {
+    Fiber { fiber: here().fiber.to_ref() }
+}
+
+/// Whether the caller is a fiber, so that it may wait.
+#[must_use]
+pub fn in_fiber() -> bool {
+    crate::fiber::current::fiber().is_some()
+}
+
+impl Scheduler {
+    /// Marks `fiber` as killed, and wakes it if the kill can be raised where it waits.
+    pub(crate) fn kill(&self, fiber: FiberPtr) {
+        if matches!(fiber.state.get(), State::Finished | State::Retired) {
+            return;
+        }
+        fiber.killed.set(true);
+        fiber.notice(Attention::CANCEL);
+        if crate::fiber::current::fiber() == Some(fiber) {
+            return interrupt::checkpoint(fiber);
+        }
+        if cancel::is_pending(&fiber) {
+            self.make_ready(fiber);
+        }
+    }
+
+    /// The living fibers for which `wanted` holds, the oldest first.
+    pub(crate) fn fibers_where(&self, wanted: impl Fn(FiberPtr) -> bool) -> Vec<FiberRef> {
+        let table = self.table.borrow();
+        let alive = table.iter().map(|(_, fiber)| *fiber).filter(|&fiber| wanted(fiber));
+        let mut fibers: Vec<FiberRef> = alive.map(FiberPtr::to_ref).collect();
+        fibers.sort_unstable_by_key(|fiber| fiber.id);
+        fibers
+    }
+}

@@ -1,0 +1,157 @@
+//! Waiting for a fiber's end and taking what it left behind.
+//!
+//! Invariants:
+//! - The output is taken once: by `join`, or dropped with the handle, or dropped by the fiber.
+//! - There is one handle a fiber, so at most one joiner.
+
+#![allow(unsafe_code, reason = "reads the output of a type-erased fiber")]
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+
+use crate::fiber::exit::JoinError;
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::fiber::task;
+use crate::sched::end;
+use crate::sched::handle::Fiber;
+use crate::sched::interrupt::Interrupt;
+use crate::sched::park::wait_until;
+use crate::sched::scheduler::here;
+
+static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlock::Fail);
+
+/// The right to a fiber's output. Dropping it detaches the fiber: it runs on, and its output is
+/// dropped on it.
+///
+/// A panic that nobody joins is reported on standard error, once.
+#[must_use = "a dropped handle detaches the fiber; write `drop(handle)` if that is meant"]
+pub struct JoinHandle<T> {
+    fiber: Fiber,
+    output: PhantomData<T>,
+}
+
+impl<T> JoinHandle<T> {
+    /// # Safety
+    ///
+    /// `fiber` must have been allocated with the output type `T`, and have no other handle.
+    #[inline(always)]
+    pub(crate) unsafe fn new(fiber: FiberPtr) -> JoinHandle<T> {
+        fiber.has_handle.set(true);
+        JoinHandle { fiber: Fiber::new(fiber.to_ref()), output: PhantomData }
+    }
+
+    /// Waits for the fiber's end and returns what its closure returned.
+    ///
+    /// The wait is a kill point for the caller. A fiber that has already ended is joined without
+    /// waiting, also after its `run` is over.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is no value: the fiber panicked, was killed, got no stack, is the caller
+    /// itself, or will never end.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber if the fiber has not ended.
+    #[inline]
+    #[track_caller]
+    pub fn join(mut self) -> Result<T, JoinError> {
+        self.wait()?;
+        self.take()
+    }
+
+    /// Waits for the fiber's end; the output stays where it is. Returns at once if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::Itself`] and [`JoinError::Deadlock`], as for [`join`](JoinHandle::join).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber if the fiber has not ended.
+    #[inline]
+    #[track_caller]
+    pub fn wait(&mut self) -> Result<(), JoinError> {
+        if self.is_finished() {
+            return Ok(());
+        }
+        self.wait_for_end()
+    }
+
+    /// Whether the fiber has ended, so that `join` would not wait.
+    #[must_use]
+    #[inline]
+    pub fn is_finished(&self) -> bool {
+        self.fiber.is_finished()
+    }
+
+    /// The fiber.
+    #[must_use]
+    pub fn fiber(&self) -> &Fiber {
+        &self.fiber
+    }
+
+    /// Asks the fiber to end, as [`Fiber::kill`].
+    pub fn kill(&self) {
+        self.fiber.kill();
+    }
+
+    #[track_caller]
+    fn wait_for_end(&mut self) -> Result<(), JoinError> {
+        struct Waits(FiberPtr);
+        impl Drop for Waits {
+            fn drop(&mut self) {
+                self.0.joiner.set(None);
+            }
+        }
+
+        let here = here();
+        let target = self.fiber.record();
+        if here.fiber == target {
+            return Err(JoinError::Itself);
+        }
+        target.joiner.set(Some(here.fiber));
+        let _waits = Waits(target);
+        let ended = || matches!(target.state.get(), State::Finished | State::Retired);
+        match wait_until(here, &JOIN, ended) {
+            Ok(()) => Ok(()),
+            Err(Interrupt::Deadlock(report)) => Err(JoinError::Deadlock(report)),
+            Err(Interrupt::Killed) => Err(JoinError::CallerKilled),
+            Err(interrupt) => interrupt.into_panic(),
+        }
+    }
+
+    #[inline]
+    fn take(self) -> Result<T, JoinError> {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the field is read once, and `this` is not dropped.
+        let fiber = unsafe { std::ptr::read(&this.fiber) };
+        fiber.record().has_handle.set(false);
+        // SAFETY: `new` was promised that the output has this type.
+        let output = unsafe { task::take_output::<T>(fiber.record()) };
+        output.expect("an ended fiber has an output until its one handle takes it").map_err(|e| *e)
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        let record = self.fiber.record();
+        record.has_handle.set(false);
+        if !self.is_finished() {
+            return;
+        }
+        // SAFETY: `new` was promised that the output has this type.
+        match unsafe { task::take_output::<T>(record) } {
+            Some(Err(error)) => end::give_up_error(&record, *error),
+            other => drop(other),
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").field("fiber", &self.fiber).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,221 @@
+//! The frame in which fibers live: makes the scheduler, runs the main fiber, and at the end unwinds
+//! everything that is left.
+//!
+//! ```text
+//!   run: scheduler, signal stack, main fiber
+//!     main: the closure, then wind_up: kill all others, oldest first; wait until none is left
+//!   run loop ends -> the stacks go back -> output, panic, Cancelled or exit
+//! ```
+//!
+//! Invariants:
+//! - When `run` returns, every fiber of it has finished, or was retired and never runs again. This
+//!   happens before any thread-local of the thread is destroyed.
+//! - A frame cannot be forgotten: it is the call of `run` itself.
+
+#![allow(unsafe_code, reason = "the main fiber borrows from the caller of `run`")]
+
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe, Location};
+
+use crate::fiber::cancel::{self, CancelScope};
+use crate::fiber::current;
+use crate::fiber::exit::{self, JoinError};
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
+use crate::sched::interrupt;
+use crate::sched::join::JoinHandle;
+use crate::sched::park;
+use crate::sched::scheduler::{Here, Scheduler, here, scheduler};
+use crate::sched::spawn;
+use crate::stack::{self, SizeClass};
+
+static WIND_UP: WaitReason =
+    WaitReason::new("ending `run`: waiting for the other fibers to unwind", OnDeadlock::Last);
+
+/// What `run` unwinds with if its main fiber was killed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Cancelled;
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the main fiber was killed")
+    }
+}
+
+impl std::error::Error for Cancelled {}
+
+/// Runs `f` as the main fiber of `sched`, on this thread.
+#[track_caller]
+pub(crate) fn run_on<F, T>(sched: Box<Scheduler>, f: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    let _alt_stack = match stack::overflow::install(overflowed) {
+        Ok(alt_stack) => alt_stack,
+        Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
+    };
+    let frame = Frame::enter(&sched);
+    let main = move || {
+        let result = panic::catch_unwind(AssertUnwindSafe(f));
+        wind_up();
+        result.unwrap_or_else(|payload| panic::resume_unwind(payload))
+    };
+    // SAFETY: the main fiber ends before `run_until_done` returns, so before this frame does.
+    let record = unsafe { spawn::create(&sched, SizeClass::MAIN, main, Location::caller()) };
+    record.with_extra(|extra| extra.name = Some("main".into()));
+    let main = sched.admit_and_queue(record);
+    sched.main.set(Some(main));
+    // SAFETY: just created with this output type; the handle is the only one.
+    let handle = unsafe { JoinHandle::<T>::new(main) };
+    sched.run_until_done();
+    drop(frame);
+    let exit_code = sched.exit_code.get();
+    drop(sched);
+    match (handle.join(), exit_code) {
+        #[allow(clippy::disallowed_methods, reason = "everything has been unwound")]
+        (_, Some(code)) => std::process::exit(code),
+        (Ok(output), None) => output,
+        (Err(error), None) => fail(error),
+    }
+}
+
+/// This thread as a scheduler, for as long as it lives.
+struct Frame;
+
+impl Frame {
+    #[track_caller]
+    fn enter(sched: &Scheduler) -> Frame {
+        current::here(|here| here.scheduler.set((&raw const *sched).cast()));
+        Frame
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        current::here(|here| here.scheduler.set(std::ptr::null()));
+    }
+}
+
+/// Panics if this thread is a scheduler already.
+#[track_caller]
+pub(crate) fn refuse_nesting() {
+    assert!(
+        scheduler().is_none(),
+        "`fibra::run` was called inside `fibra::run` on the same thread: the outer one is still \
+         running; use `fibra::spawn`, or another thread"
+    );
+}
+
+fn fail(error: JoinError) -> ! {
+    match error {
+        JoinError::Panicked(payload) => panic::resume_unwind(payload),
+        JoinError::Killed | JoinError::CallerKilled => {
+            // `resume_unwind` prints nothing, and a process that ends with no word helps nobody.
+            eprintln!("fibra: the main fiber was killed: `run` unwinds with `fibra::Cancelled`");
+            panic::resume_unwind(Box::new(Cancelled))
+        }
+        other => panic!("the main fiber could not run: {other}"),
+    }
+}
+
+/// On the main fiber, after its closure: ends all other fibers.
+fn wind_up() {
+    let here = here();
+    let Here { fiber: main, sched } = here;
+    sched.closing.set(true);
+    cancel::within(main, &CancelScope::shield(), || {
+        for fiber in sched.fibers_where(|fiber| fiber != main) {
+            sched.kill(fiber.ptr());
+        }
+        while 1 < sched.live.get() {
+            park::leave(here, &WIND_UP);
+            if main.attention.get().has(Attention::DEADLOCK) {
+                give_up_on_the_rest(&sched, main);
+            }
+        }
+    });
+    sched.main_ended.set(true);
+}
+
+/// Nothing can run, and no wait could be made to fail: what is left never ends.
+fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
+    interrupt::wait_completed(main);
+    sched.deadlock.borrow_mut().take();
+    for fiber in sched.fibers_where(|fiber| fiber != main && fiber.state.get() == State::Parked) {
+        sched.retire(fiber.ptr(), "could not be unwound at the end of `run`");
+    }
+}
+
+impl Scheduler {
+    /// Lets the main fiber look whether it is the last.
+    pub(crate) fn tell_main(&self) {
+        if let Some(main) = self.main.get()
+            && std::ptr::eq(main.reason.get(), &WIND_UP)
+        {
+            self.make_ready(main);
+        }
+    }
+
+    pub(crate) fn spawned(&self) -> u64 {
+        self.next_number.get() - 1
+    }
+}
+
+/// Ends the process with `code` after every fiber of this thread was unwound.
+///
+/// [`std::process::exit`] inside a fiber would leave all fibers as they are: no destructor of
+/// theirs would run. This kills the main fiber, which ends the others, and exits then. Outside of
+/// `run`, and under `panic = "abort"`, it exits at once.
+///
+/// # Examples
+///
+/// ```no_run
+/// fibra::run(|| {
+///     fibra::spawn(|| fibra::exit(2));
+///     fibra::park(); // unwound
+/// });
+/// ```
+#[allow(clippy::disallowed_methods, reason = "where nothing can be unwound")]
+pub fn exit(code: i32) -> ! {
+    let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
+        std::process::exit(code)
+    };
+    if cfg!(panic = "abort") {
+        std::process::exit(code)
+    }
+    sched.exit_code.set(Some(code));
+    let here = here();
+    if let Some(main) = sched.main.get().filter(|&main| main != here.fiber) {
+        sched.kill(main);
+    }
+    sched.kill(here.fiber);
+    // Only a fiber that unwinds, or is shielded, comes here. It waits until `run` gives it up.
+    if Some(here.fiber) == sched.main.get() && !std::thread::panicking() {
+        exit::raise();
+    }
+    loop {
+        park::leave(here, &EXITING);
+    }
+}
+
+static EXITING: WaitReason = WaitReason::new("waiting for the process to exit", OnDeadlock::Last);
+
+/// What the overflow handler asks: is this address in the guard of the fiber that runs?
+///
+/// It is called in a signal handler: it reads plain fields of the running fiber, and no more.
+fn overflowed(fault: usize) -> Option<stack::overflow::Overflow> {
+    let fiber = current::fiber()?;
+    if !fiber.context.guard_contains(fault) {
+        return None;
+    }
+    let name = fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len())));
+    let (name, name_len) = name.flatten().unwrap_or((std::ptr::null(), 0));
+    Some(stack::overflow::Overflow {
+        name,
+        name_len,
+        id: fiber.id.number(),
+        size: fiber.class.bytes(),
+    })
+}
+

@@ -1,0 +1,199 @@
+//! The loop that runs fibers, on the thread's own stack: ready ones, then deadlines, then idle.
+//!
+//! ```text
+//!   +-> batch: pop, look ahead, resume   (at most BATCH times)
+//!   |     |
+//!   |   turn: mail from other threads, deadlines, events
+//!   |     |
+//!   |   anything ready? -- yes --+
+//!   |     no                     |
+//!   |   a deadline? wait for it, or jump there
+//!   |   somebody outside? wait   |
+//!   |   else: deadlock           |
+//!   +-----+----------------------+
+//! ```
+//!
+//! Invariants:
+//! - No user code runs here: closures, results, payloads and destructors run on fibers.
+//! - Between two looks at the outside at most BATCH fibers run, so none of them starves events.
+//! - The loop returns when the main fiber has ended, which it does last.
+
+#![allow(unsafe_code, reason = "resumes fibers")]
+
+use std::io;
+use std::time::Duration;
+
+use crate::fiber::current;
+use crate::fiber::header::FiberPtr;
+use crate::fiber::prefetch;
+use crate::fiber::state::State;
+use crate::fiber::switch;
+use crate::sched::end;
+use crate::sched::scheduler::Scheduler;
+use crate::stack::Stack;
+
+/// Switches between two looks at timers, events and other threads.
+const BATCH: u32 = 64;
+
+/// Operations that a fiber may do in one turn without waiting. Large enough to cost nothing
+/// (one yield in 128), small enough that a chatty pair does not hold up the others.
+const BUDGET: u32 = 128;
+
+/// With fewer entries than this everything stays in the first-level cache, and asking for it
+/// only costs.
+const LOOK_AHEAD_FROM: usize = 512;
+
+impl Scheduler {
+    /// Runs fibers until the main fiber has ended.
+    pub(crate) fn run_until_done(&self) {
+        let mut turns = 0u32;
+        while !self.main_ended.get() {
+            let ran = self.batch();
+            self.switches.set(self.switches.get() + u64::from(ran));
+            turns = turns.wrapping_add(1);
+            self.turn(turns);
+        }
+    }
+
+    /// Runs at most BATCH fibers. Returns how many ran.
+    fn batch(&self) -> u32 {
+        current::here(|here| {
+            let mut left = BATCH;
+            while left != 0 {
+                let Some(entry) = self.ring(|ring| ring.pop_front()) else { break };
+                let fiber = entry.item;
+                if fiber.ticket.get() != entry.ticket {
+                    self.skip_void(fiber);
+                    continue;
+                }
+                self.look_ahead();
+                if fiber.state.get() == State::New && !self.start(fiber) {
+                    continue;
+                }
+                left -= 1;
+                self.budget.set(BUDGET);
+                here.fiber.set(Some(fiber));
+                // SAFETY: a valid entry of the ring is a suspended fiber, or one that `start` has
+                // just given a context; and this is the thread's own stack.
+                if let Some(stack) = unsafe { switch::resume(fiber) } {
+                    self.reclaim(fiber, stack);
+                }
+            }
+            here.fiber.set(None);
+            BATCH - left
+        })
+    }
+
+    /// Asks the processor for what runs a few turns from now.
+    #[inline(always)]
+    fn look_ahead(&self) {
+        self.ring(|ring| {
+            if ring.stored() < LOOK_AHEAD_FROM {
+                return;
+            }
+            if let Some(later) = ring.peek(8) {
+                prefetch::header(later);
+            }
+            if let Some(soon) = ring.peek(4) {
+                prefetch::stack(soon);
+            }
+        });
+    }
+
+    /// Gives a fiber its stack on its first turn. Returns whether it can run now.
+    #[inline]
+    fn start(&self, fiber: FiberPtr) -> bool {
+        let stack = self.pool.borrow_mut().take(fiber.class);
+        match stack {
+            Ok(stack) => {
+                fiber.state.set(State::Runnable);
+                // SAFETY: a `New` fiber's context is empty, `root` does not unwind, and the
+                // scheduler's reference keeps the fiber until after its end.
+                unsafe { switch::create(fiber, stack, end::root) };
+                true
+            }
+            Err(error) => self.start_without_stack(fiber, error),
+        }
+    }
+
+    /// The spare stack is enough to drop the closure of a fiber that could get none of its own.
+    #[cold]
+    #[inline(never)]
+    fn start_without_stack(&self, fiber: FiberPtr, error: io::Error) -> bool {
+        let Some(stack) = self.spare.borrow_mut().take() else {
+            self.starved.borrow_mut().push_back((fiber, error));
+            return false;
+        };
+        fiber.state.set(State::Runnable);
+        fiber.on_spare.set(true);
+        fiber.with_extra(|extra| extra.no_stack = Some(error));
+        // SAFETY: as in `start`.
+        unsafe { switch::create(fiber, stack, end::root) };
+        true
+    }
+
+    /// Takes the stack of an ended fiber back, and lets its record go.
+    #[inline(always)]
+    fn reclaim(&self, fiber: FiberPtr, stack: Stack) {
+        self.pool.borrow_mut().give(stack);
+        if fiber.on_spare.get() {
+            self.refill_spare();
+        }
+        self.dismiss(fiber);
+    }
+
+    /// A fiber that ran on the spare stack has ended: it is free for the next.
+    #[cold]
+    #[inline(never)]
+    fn refill_spare(&self) {
+        *self.spare.borrow_mut() = self.pool.borrow_mut().take(self.default_class).ok();
+        let next = self.starved.borrow_mut().pop_front();
+        if let Some((fiber, _)) = next {
+            self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn skip_void(&self, fiber: FiberPtr) {
+        self.ring(|ring| ring.dropped_void());
+        self.release_void(fiber);
+    }
+
+    /// Looks at the outside, and waits for it if no fiber can run.
+    fn turn(&self, turns: u32) {
+        if !self.mailbox.inbox.is_empty() {
+            self.open_mail();
+        }
+        let timers = !self.timers.borrow().is_empty();
+        // The clock costs as much as three switches: it is read when a deadline may have passed,
+        // and once in a while so that dumps can tell how long a fiber has been waiting.
+        if timers || turns % 16 == 0 {
+            self.refresh_now();
+        }
+        if timers {
+            self.fire_timers();
+        }
+        self.idle.poll();
+        if self.ring(|ring| ring.stored()) == 0 && !self.main_ended.get() {
+            self.wait_for_the_outside();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_for_the_outside(&self) {
+        if !self.mailbox.inbox.announce_sleep() {
+            return;
+        }
+        let deadline = self.timers.borrow().next_deadline();
+        match deadline.map(|at| self.started + Duration::from_micros(at)) {
+            Some(at) if self.clock.jump_to(at) => {}
+            Some(at) => self.idle.wait(Some(at)),
+            None if self.outsiders_may_wake() => self.idle.wait(None),
+            None => self.break_deadlock(),
+        }
+        self.mailbox.inbox.announce_awake();
+        self.refresh_now();
+    }
+}

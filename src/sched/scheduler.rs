@@ -1,0 +1,290 @@
+//! The scheduler of one thread: what it owns, and the one door in.
+//!
+//! Invariants:
+//! - One scheduler a thread, for the time of one `run`. It is reached through
+//!   [`current`](crate::fiber::current) and by no other thread.
+//! - No user code runs while one of its parts is borrowed: values are taken out, the borrow ends,
+//!   then they are used.
+//! - A fiber in the ring is `New` or `Runnable`, is in it once (by its ticket), and is alive: the
+//!   scheduler's own reference is given up after the fiber has ended.
+
+#![allow(unsafe_code, reason = "the run ring is reached without a borrow flag")]
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::ops::Deref;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use crate::collections::run_ring::RunRing;
+use crate::collections::slot_table::{Key, SlotTable};
+use crate::collections::timing_wheel::TimingWheel;
+use crate::fiber::current;
+use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::fiber::id::FiberId;
+use crate::fiber::snapshot::Deadlock;
+use crate::fiber::state::State;
+use crate::sched::clock::Clock;
+use crate::sched::idle::Idle;
+use crate::sched::remote::Mailbox;
+use crate::stack::{Pool, SizeClass, Stack};
+
+/// Everything that one thread needs to run fibers.
+pub(crate) struct Scheduler {
+    // -- touched by every switch ------------------------------------------------------------
+    ring: UnsafeCell<RunRing<FiberPtr>>,
+    /// Operations that the running fiber may still do without giving way.
+    pub(crate) budget: Cell<u32>,
+    /// The fiber whose wait was the last event, or none if a fiber's end was.
+    pub(crate) last_parked: Cell<Option<FiberPtr>>,
+    /// The clock as read in the last turns, in microseconds since `started`.
+    pub(crate) now: Cell<u64>,
+
+    // -- touched by spawn and end -----------------------------------------------------------
+    pub(crate) pool: RefCell<Pool>,
+    pub(crate) table: RefCell<SlotTable<FiberPtr>>,
+    pub(crate) next_number: Cell<u64>,
+    /// Fibers that have neither ended nor been retired, main included.
+    pub(crate) live: Cell<usize>,
+    /// `run` is ending: fibers spawned from now on are killed at once.
+    pub(crate) closing: Cell<bool>,
+    pub(crate) default_class: SizeClass,
+
+    // -- the rest ---------------------------------------------------------------------------
+    pub(crate) id: u32,
+    pub(crate) main: Cell<Option<FiberPtr>>,
+    pub(crate) main_ended: Cell<bool>,
+    pub(crate) exit_code: Cell<Option<i32>>,
+    pub(crate) timers: RefCell<TimingWheel<FiberPtr>>,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) started: Instant,
+    pub(crate) idle: Box<dyn Idle>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    /// Fibers that other threads may hold an unparker of.
+    pub(crate) reachable: RefCell<Vec<Key>>,
+    /// What the wait that was chosen to fail fails with.
+    pub(crate) deadlock: RefCell<Option<Box<Deadlock>>>,
+    /// A stack kept back for dropping what belongs to fibers that could get none.
+    pub(crate) spare: RefCell<Option<Stack>>,
+    /// Fibers that could get no stack and wait for the spare one.
+    pub(crate) starved: RefCell<VecDeque<(FiberPtr, io::Error)>>,
+    pub(crate) switches: Cell<u64>,
+    pub(crate) spawned: Cell<u64>,
+    pub(crate) retired: Cell<usize>,
+}
+
+impl Scheduler {
+    pub(crate) fn new(
+        default_class: SizeClass,
+        clock: Box<dyn Clock>,
+        idle: Box<dyn Idle>,
+    ) -> io::Result<Scheduler> {
+        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        assert!(id != u32::MAX, "too many schedulers in one process");
+
+        let mut pool = Pool::new();
+        let spare = pool.take(default_class)?;
+        let mailbox = Arc::new(Mailbox::new(idle.waker()));
+        Ok(Scheduler {
+            ring: UnsafeCell::new(RunRing::new()),
+            budget: Cell::new(0),
+            last_parked: Cell::new(None),
+            now: Cell::new(0),
+            pool: RefCell::new(pool),
+            table: RefCell::new(SlotTable::new()),
+            next_number: Cell::new(1),
+            live: Cell::new(0),
+            closing: Cell::new(false),
+            default_class,
+            id,
+            main: Cell::new(None),
+            main_ended: Cell::new(false),
+            exit_code: Cell::new(None),
+            timers: RefCell::new(TimingWheel::new(0)),
+            started: clock.now(),
+            clock,
+            idle,
+            mailbox,
+            reachable: RefCell::new(Vec::new()),
+            deadlock: RefCell::new(None),
+            spare: RefCell::new(Some(spare)),
+            starved: RefCell::new(VecDeque::new()),
+            switches: Cell::new(0),
+            spawned: Cell::new(0),
+            retired: Cell::new(0),
+        })
+    }
+
+    /// Runs `f` on the ring. `f` does ring operations only.
+    #[inline(always)]
+    pub(crate) fn ring<R>(&self, f: impl FnOnce(&mut RunRing<FiberPtr>) -> R) -> R {
+        // SAFETY: the reference is exclusive while `f` runs: the scheduler is reached by one
+        // thread, this is the only access to the ring, and no `f` in this crate calls anything
+        // that could come back here (ring operations, and reading a fiber's ticket).
+        f(unsafe { &mut *self.ring.get() })
+    }
+
+    /// The next fiber's identity.
+    #[inline(always)]
+    pub(crate) fn next_id(&self) -> FiberId {
+        let number = self.next_number.get();
+        self.next_number.set(number + 1);
+        FiberId { scheduler: self.id, number }
+    }
+
+    /// Takes a new fiber in. It is in the ring only after `enqueue`.
+    #[inline(always)]
+    pub(crate) fn admit(&self, fiber: FiberRef) -> FiberPtr {
+        let fiber = fiber.into_ptr();
+        fiber.key.set(self.table.borrow_mut().insert(fiber));
+        self.live.set(self.live.get() + 1);
+        if self.closing.get() {
+            fiber.killed.set(true);
+        }
+        fiber
+    }
+
+    /// Lets the scheduler's reference to an ended fiber go.
+    #[inline(always)]
+    pub(crate) fn dismiss(&self, fiber: FiberPtr) {
+        self.table.borrow_mut().remove(fiber.key.get());
+        // SAFETY: `admit` kept the reference that came with the fiber, and a fiber ends once.
+        drop(unsafe { fiber.into_ref() });
+    }
+
+    /// Puts a parked fiber back into the ring, behind all others. The one door in.
+    ///
+    /// A fiber that is not parked stays where it is: it was woken for another reason (a deadline,
+    /// a kill), and will look at its own wait when it runs.
+    #[inline(always)]
+    pub(crate) fn make_ready(&self, fiber: FiberPtr) {
+        if fiber.state.get() != State::Parked {
+            return;
+        }
+        fiber.state.set(State::Runnable);
+        self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
+    }
+
+    /// As [`make_ready`](Scheduler::make_ready), but the fiber runs next.
+    #[inline(always)]
+    pub(crate) fn make_ready_next(&self, fiber: FiberPtr) {
+        if fiber.state.get() != State::Parked {
+            return;
+        }
+        fiber.state.set(State::Runnable);
+        self.ring(|ring| ring.push_front(fiber, fiber.ticket.get()));
+    }
+
+    /// Takes a runnable fiber, other than the running one, out of the ring (S-035).
+    #[cfg(test)]
+    pub(crate) fn remove(&self, fiber: FiberPtr, reason: &'static crate::fiber::state::WaitReason) {
+        debug_assert_eq!(fiber.state.get(), State::Runnable);
+        fiber.ticket.set(fiber.ticket.get().wrapping_add(1));
+        fiber.state.set(State::Parked);
+        fiber.reason.set(reason);
+        // The void entry refers to the header for as long as it is stored.
+        let _ = fiber.to_ref().into_ptr();
+        self.ring(RunRing::void_one);
+        self.compact_if_worthwhile();
+    }
+
+    /// Drops the reference of a void entry that has left the ring.
+    pub(crate) fn release_void(&self, fiber: FiberPtr) {
+        // SAFETY: `remove` counted a reference for each void entry, and each leaves the ring once.
+        drop(unsafe { fiber.into_ref() });
+    }
+
+    #[cfg(test)]
+    fn compact_if_worthwhile(&self) {
+        if !self.ring(|ring| ring.wants_compaction()) {
+            return;
+        }
+        let mut void = Vec::new();
+        self.ring(|ring| {
+            ring.compact(|entry| {
+                let is_void = entry.ticket != entry.item.ticket.get();
+                if is_void {
+                    void.push(entry.item);
+                }
+                is_void
+            });
+        });
+        void.into_iter().for_each(|fiber| self.release_void(fiber));
+    }
+
+    /// Microseconds since the scheduler's start, for deadlines: rounded up, so that nothing fires
+    /// early.
+    pub(crate) fn micros_at(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.started);
+        u64::try_from(since.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX)
+    }
+
+    /// Reads the clock into `now`.
+    pub(crate) fn refresh_now(&self) {
+        let since = self.clock.now().saturating_duration_since(self.started);
+        self.now.set(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
+    }
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler").field("id", &self.id).field("live", &self.live.get()).finish()
+    }
+}
+
+/// The running fiber and its scheduler.
+#[derive(Copy, Clone)]
+pub(crate) struct Here {
+    pub(crate) fiber: FiberPtr,
+    pub(crate) sched: SchedulerPtr,
+}
+
+/// A pointer to this thread's scheduler, which is alive for as long as fibers run.
+#[derive(Copy, Clone)]
+pub(crate) struct SchedulerPtr(NonNull<Scheduler>);
+
+impl Deref for SchedulerPtr {
+    type Target = Scheduler;
+
+    #[inline(always)]
+    fn deref(&self) -> &Scheduler {
+        // SAFETY: made by `here` and `scheduler` only, for code that runs on a fiber or in the run
+        // loop of this very scheduler: `run` drops it after the last of them has ended.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// The running fiber and its scheduler.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn here() -> Here {
+    let (fiber, sched) = current::here(|here| (here.fiber.get(), here.scheduler.get()));
+    let Some(fiber) = fiber else { outside_of_a_fiber(Location::caller()) };
+    // SAFETY: a fiber runs on this thread, so the run loop has set the scheduler's address.
+    let sched = SchedulerPtr(unsafe { NonNull::new_unchecked(sched.cast_mut().cast()) });
+    Here { fiber, sched }
+}
+
+/// The scheduler of this thread, if it has one.
+pub(crate) fn scheduler() -> Option<SchedulerPtr> {
+    NonNull::new(current::here(|here| here.scheduler.get()).cast_mut().cast()).map(SchedulerPtr)
+}
+
+#[cold]
+#[inline(never)]
+fn outside_of_a_fiber(location: &'static Location<'static>) -> ! {
+    panic!(
+        "the call at {location} works only inside a fiber, and this thread runs none: wrap the \
+         program in `fibra::run(|| ...)`"
+    )
+}

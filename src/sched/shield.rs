@@ -1,0 +1,77 @@
+//! Clean-up that a kill does not cut short.
+
+use std::panic::{self, AssertUnwindSafe};
+
+use crate::fiber::cancel::{self, CancelScope};
+use crate::sched::interrupt;
+use crate::sched::scheduler::here;
+
+/// Runs `f` without kill points: a kill that arrives meanwhile is met at the first wait after it.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let saver = fibra::spawn(|| {
+///         fibra::shield(|| {
+///             fibra::yield_now(); // killed here, and not unwound
+///             println!("saved");
+///         });
+///         fibra::yield_now(); // unwound here
+///         unreachable!();
+///     });
+///     fibra::yield_now();
+///     saver.kill();
+///     assert!(saver.join().unwrap_err().is_killed());
+/// });
+/// ```
+#[track_caller]
+pub fn shield<T>(f: impl FnOnce() -> T) -> T {
+    cancel::within(here().fiber, &CancelScope::shield(), f)
+}
+
+/// Runs `body`, then `cleanup` whether or not `body` unwound, then goes on unwinding.
+///
+/// This is the pattern for clean-up that waits (sends, locks, sleeps). In a destructor such waits
+/// work too, but there the thread counts as panicking as long as they last: other fibers that drop
+/// the guard of a [`std::sync::Mutex`] meanwhile poison it, and kills arrive late. `cleanup` runs
+/// while nothing unwinds, and is [shielded](shield) from kills.
+///
+/// # Panics
+///
+/// Panics outside of a fiber, and with whatever `body` or `cleanup` panics with; if both do, with
+/// the panic of `cleanup`.
+///
+/// # Examples
+///
+/// ```
+/// let total = fibra::run(|| fibra::finally(|| 6 * 7, || println!("done")));
+/// assert_eq!(total, 42);
+/// ```
+#[track_caller]
+pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
+    let fiber = here().fiber;
+    let result = panic::catch_unwind(AssertUnwindSafe(body));
+    cancel::within(fiber, &CancelScope::shield(), cleanup);
+    result.unwrap_or_else(|payload| panic::resume_unwind(payload))
+}
+
+/// A kill point: unwinds if this fiber was killed, and returns at once otherwise.
+///
+/// For long computations without a wait. [`yield_now`](crate::yield_now) does this and lets others
+/// run.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+#[track_caller]
+pub fn checkpoint() {
+    let fiber = here().fiber;
+    if !fiber.attention.get().is_none() {
+        interrupt::checkpoint(fiber);
+    }
+}
