@@ -1,3 +1,4 @@
 //! Green threads for Rust.
 
 mod collections;
+mod stack;
