@@ -4,6 +4,7 @@
 //! - The stride of every class is an odd number of pages.
 //! - A live `Stack` is the only one over its slot, and its guard is in place.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,50 +14,69 @@ use super::size::SizeClass;
 /// One stack, owned: `limit..top` of the picture in the parent module is nobody else's.
 ///
 /// Dropping it outside of a pool leaks its memory for ever, which is always sound; so give it back.
-#[derive(Debug)]
+///
+/// # Implementation notes
+///
+/// ```text
+///   63                                                      6 5          0
+///   ┌────────────────────────────────────────────────────────┬────────────┐
+///   │ base, a multiple of 64                                 │ class      │
+///   └────────────────────────────────────────────────────────┴────────────┘
+/// ```
+///
+/// Everything else follows from these two. A word travels in a register; as a struct of three words
+/// a stack went through memory at each move, and a `take` and `give` took 8 ns in place of 1.3.
 #[must_use = "a stack that is dropped is leaked; give it back to a pool"]
-pub(crate) struct Stack {
-    base: NonZeroUsize,
-    limit: NonZeroUsize,
-    class: SizeClass,
-}
+pub(crate) struct Stack(NonZeroUsize);
+
+/// The alignment of every base, hence the bits of a [`Stack`] that are left for its class.
+const BASE_ALIGN: usize = 64;
+/// The smallest page there is. Tops are multiples of it, and it is larger than every colour.
+const SMALLEST_PAGE: usize = 4096;
 
 impl Stack {
     /// The stack in the slot that starts at `limit` and is number `index` of its slab.
     pub(super) fn in_slot(limit: NonZeroUsize, index: usize, class: SizeClass) -> Stack {
-        let top = limit.get() + Shape::of(class).stride();
-        let base = NonZeroUsize::new(top - colour(index)).expect("a mapped slot ends above zero");
-        Stack { base, limit, class }
+        let base = limit.get() + Shape::of(class).stride() - colour(index);
+        debug_assert!(base.is_multiple_of(BASE_ALIGN));
+        Stack(NonZeroUsize::new(base | class.index()).expect("a mapped slot ends above zero"))
     }
 
     /// The address at which the stack begins to grow downwards: the slot's top less its colour.
     /// It is aligned to 64 bytes.
     #[inline]
     pub(crate) fn base(&self) -> NonZeroUsize {
-        self.base
+        NonZeroUsize::new(self.0.get() & !(BASE_ALIGN - 1)).expect("a base is above its guard")
     }
 
     /// The lowest address of the slot. The guard is included.
-    #[inline]
     pub(crate) fn limit(&self) -> NonZeroUsize {
-        self.limit
+        let top = self.base().get().next_multiple_of(SMALLEST_PAGE);
+        NonZeroUsize::new(top - Shape::of(self.class()).stride())
+            .expect("the kernel maps nothing at zero")
     }
 
     /// The addresses where every access faults.
     pub(crate) fn guard(&self) -> Range<usize> {
-        let start = self.limit.get();
-        start..start + Shape::of(self.class).guard
+        let start = self.limit().get();
+        start..start + Shape::of(self.class()).guard
     }
 
     /// How many bytes can be used, between the guard and the base.
     pub(crate) fn usable(&self) -> usize {
-        self.base.get() - self.guard().end
+        self.base().get() - self.guard().end
     }
 
     /// The size class this stack was taken from and must be given back to.
     #[inline]
     pub(crate) fn class(&self) -> SizeClass {
-        self.class
+        SizeClass::from_index(self.0.get() % BASE_ALIGN)
+    }
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stack({:#x}..{:#x})", self.guard().end, self.base())
     }
 }
 
@@ -112,9 +132,10 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn a_stack_is_three_words() {
-        assert_eq!(size_of::<Stack>(), 3 * size_of::<usize>());
-        assert_eq!(size_of::<Option<Stack>>(), 3 * size_of::<usize>());
+    fn a_stack_is_a_word() {
+        assert_eq!(size_of::<Stack>(), size_of::<usize>());
+        assert_eq!(size_of::<Option<Stack>>(), size_of::<usize>());
+        assert!(SizeClass::COUNT <= BASE_ALIGN);
     }
 
     #[test]
@@ -144,6 +165,7 @@ mod tests {
         for index in [0, 1, 31, 32, 33] {
             let stack = Stack::in_slot(limit, index, SizeClass::DEFAULT);
             let shape = Shape::of(SizeClass::DEFAULT);
+            assert_eq!((stack.limit(), stack.class()), (limit, SizeClass::DEFAULT));
             assert_eq!(stack.guard(), limit.get()..limit.get() + shape.guard);
             assert_eq!(stack.base().get() % 64, 0);
             assert_eq!(stack.usable(), shape.usable - colour(index));
