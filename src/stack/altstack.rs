@@ -1,0 +1,122 @@
+//! Owns a thread's alternate signal stack: where the handler runs once the fiber's stack is full.
+//!
+//! Invariant: the memory outlives its registration with the kernel.
+#![allow(unsafe_code, reason = "maps memory and registers it with sigaltstack")]
+
+use std::io;
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr;
+
+use super::slot::page_size;
+
+/// The alternate signal stack of the thread that made it, which must also drop it.
+///
+/// A thread that has one already (std gives one to its threads) keeps that.
+#[derive(Debug)]
+#[must_use = "dropping it takes the signal stack away"]
+pub(crate) struct AltStack {
+    /// What was mapped, with its guard at the low end; `None` if the thread had a stack already.
+    mapping: Option<Mapping>,
+    /// It is registered with one thread, so it stays there.
+    _thread: PhantomData<*mut ()>,
+}
+
+#[derive(Debug)]
+struct Mapping {
+    start: *mut libc::c_void,
+    bytes: usize,
+}
+
+impl AltStack {
+    /// Sees to it that this thread has an alternate signal stack.
+    ///
+    /// # Errors
+    ///
+    /// What `sigaltstack`, `mmap` or `mprotect` reported.
+    pub(super) fn for_this_thread() -> io::Result<AltStack> {
+        if current()?.ss_flags & libc::SS_DISABLE == 0 {
+            return Ok(AltStack { mapping: None, _thread: PhantomData });
+        }
+        let mapping = Mapping::new(handler_bytes())?;
+        register(&mapping.as_signal_stack())?;
+        Ok(AltStack { mapping: Some(mapping), _thread: PhantomData })
+    }
+}
+
+impl Drop for AltStack {
+    fn drop(&mut self) {
+        let Some(mapping) = self.mapping.take() else { return };
+        let ours = mapping.as_signal_stack().ss_sp;
+        let disabled =
+            libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        // Somebody may have registered another one since; that is theirs to keep.
+        let freed = match current() {
+            Ok(now) if now.ss_sp == ours => register(&disabled).is_ok(),
+            Ok(_) => true,
+            Err(_) => false,
+        };
+        if !freed {
+            // Still registered, so it must stay mapped.
+            mem::forget(mapping);
+        }
+    }
+}
+
+impl Mapping {
+    fn new(usable: usize) -> io::Result<Mapping> {
+        let bytes = page_size() + usable.next_multiple_of(page_size());
+        let start = super::slab::map_from_kernel(bytes)?;
+        let start = ptr::with_exposed_provenance_mut(start.get());
+        let mapping = Mapping { start, bytes };
+        // SAFETY: the lowest page of a mapping just made, in which nothing lives.
+        if unsafe { libc::mprotect(start, page_size(), libc::PROT_NONE) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(mapping)
+    }
+
+    fn as_signal_stack(&self) -> libc::stack_t {
+        libc::stack_t {
+            ss_sp: self.start.wrapping_byte_add(page_size()),
+            ss_flags: 0,
+            ss_size: self.bytes - page_size(),
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping that `new` made, whole; it is not registered: `AltStack` takes it out
+        // of use first, and forgets the mapping where it cannot.
+        unsafe { libc::munmap(self.start, self.bytes) };
+    }
+}
+
+/// What the kernel saves of the registers (more with AVX-512 or AMX), and room for handlers.
+fn handler_bytes() -> usize {
+    #[cfg(target_os = "linux")]
+    // SAFETY: `getauxval` has no preconditions; it answers zero for what it does not know.
+    let frame = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
+    #[cfg(not(target_os = "linux"))]
+    let frame = libc::MINSIGSTKSZ;
+    frame + (16 << 10)
+}
+
+fn current() -> io::Result<libc::stack_t> {
+    let mut now = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: 0, ss_size: 0 };
+    // SAFETY: a null new stack changes nothing; the present one is written to a live `stack_t`.
+    match unsafe { libc::sigaltstack(ptr::null(), &mut now) } {
+        0 => Ok(now),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn register(stack: &libc::stack_t) -> io::Result<()> {
+    // SAFETY: `stack` is read during the call. If it enables a stack, that is a live mapping which
+    // its `AltStack` keeps until it has been taken out of use.
+    match unsafe { libc::sigaltstack(stack, ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}

@@ -1,0 +1,157 @@
+//! Owns the words for a kernel that refuses memory: which limit it was, its value, how to raise it.
+//!
+//! Invariant: finding out allocates nothing until the text is made, because an `ENOMEM` may mean
+//! that `malloc` cannot grow either.
+#![allow(unsafe_code, reason = "reads resource limits")]
+
+use std::fs::File;
+use std::io::{self, Read};
+
+/// Which request the kernel refused.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// To map a slab of one slot of so many bytes.
+    Map(usize, io::Error),
+    /// To guard a slot by `mprotect`.
+    Protection(io::Error),
+    /// To guard a slot by a marker.
+    #[cfg(target_os = "linux")]
+    Marker(io::Error),
+}
+
+impl Refused {
+    /// The error for the caller who wanted a stack.
+    pub(super) fn into_error(self) -> io::Error {
+        let limits = Limits::read();
+        let source = match &self {
+            Refused::Map(_, source) | Refused::Protection(source) => source,
+            #[cfg(target_os = "linux")]
+            Refused::Marker(source) => source,
+        };
+        io::Error::new(source.kind(), describe(&self, source, &limits))
+    }
+}
+
+/// What this process may have; `None` is unlimited or unknown.
+#[derive(Debug, Default)]
+struct Limits {
+    /// `vm.max_map_count`.
+    max_mappings: Option<u64>,
+    /// How many mappings there are.
+    mappings: Option<u64>,
+    /// `RLIMIT_AS`.
+    address_space: Option<u64>,
+    /// `RLIMIT_DATA`.
+    data: Option<u64>,
+    /// `vm.overcommit_memory`; at 2 the kernel promises no more than it has.
+    overcommit: Option<u64>,
+}
+
+impl Limits {
+    fn read() -> Limits {
+        Limits {
+            max_mappings: number_in("/proc/sys/vm/max_map_count"),
+            mappings: lines_in("/proc/self/maps"),
+            // SAFETY: both calls write one `rlimit` through a live reference.
+            address_space: soft_limit(|limit| unsafe { libc::getrlimit(libc::RLIMIT_AS, limit) }),
+            // SAFETY: as above.
+            data: soft_limit(|limit| unsafe { libc::getrlimit(libc::RLIMIT_DATA, limit) }),
+            overcommit: number_in("/proc/sys/vm/overcommit_memory"),
+        }
+    }
+
+    /// Whether so few mappings are left that a slab or a guard may not find one.
+    fn mappings_are_used_up(&self) -> bool {
+        match (self.mappings, self.max_mappings) {
+            (Some(have), Some(may)) => may <= have + 2,
+            _ => false,
+        }
+    }
+
+    /// The limits that can have stopped a mapping of a slab, each with what to do.
+    fn that_stop_a_mapping(&self) -> Vec<String> {
+        if self.mappings_are_used_up() {
+            return vec![self.mapping_advice()];
+        }
+        let mut found = Vec::new();
+        if let Some(bytes) = self.address_space {
+            found.push(format!(
+                "RLIMIT_AS allows the process {bytes} bytes of addresses \
+                 (raise it with `ulimit -v`, or `ulimit -v unlimited`)"
+            ));
+        }
+        if let Some(bytes) = self.data {
+            found.push(format!(
+                "RLIMIT_DATA allows the process {bytes} bytes of private memory \
+                 (raise it with `ulimit -d`, or `ulimit -d unlimited`)"
+            ));
+        }
+        if self.overcommit == Some(2) {
+            found.push(
+                "vm.overcommit_memory is 2, which counts every stack at its full size \
+                 (set it with `sysctl -w vm.overcommit_memory=0`, or raise vm.overcommit_ratio)"
+                    .to_owned(),
+            );
+        }
+        found
+    }
+
+    fn mapping_advice(&self) -> String {
+        let may = self.max_mappings.map_or("unknown".to_owned(), |may| may.to_string());
+        // Four times the default of 65,530 is what databases and games commonly ask for.
+        let enough = self.max_mappings.unwrap_or(0).saturating_mul(4).max(262_144);
+        format!(
+            "vm.max_map_count allows the process {may} memory mappings \
+             (raise it with `sysctl -w vm.max_map_count={enough}`)"
+        )
+    }
+}
+
+fn describe(refused: &Refused, source: &io::Error, limits: &Limits) -> String {
+    match refused {
+        Refused::Protection(_) => format!(
+            "cannot guard another fiber stack ({source}): {}; a guard made by mprotect takes two \
+             mappings, one made by Linux 6.13 or later takes none",
+            limits.mapping_advice()
+        ),
+        #[cfg(target_os = "linux")]
+        Refused::Marker(_) => format!(
+            "cannot guard another fiber stack: the kernel has no memory for its page tables \
+             ({source}); run fewer fibers at once, or give the process (its cgroup) more memory"
+        ),
+        Refused::Map(bytes, _) => {
+            let mut causes = limits.that_stop_a_mapping().join("; and ");
+            if causes.is_empty() {
+                causes = "the address space is used up (use smaller stacks or fewer fibers)".into();
+            }
+            format!("cannot map another fiber stack of {bytes} bytes ({source}): {causes}")
+        }
+    }
+}
+
+/// The number that a file of the kernel's holds.
+fn number_in(path: &str) -> Option<u64> {
+    let mut text = [0; 24];
+    let len = File::open(path).ok()?.read(&mut text).ok()?;
+    std::str::from_utf8(&text[..len]).ok()?.trim().parse().ok()
+}
+
+/// How many lines a file has, counted with a small buffer: there may be tens of thousands.
+fn lines_in(path: &str) -> Option<u64> {
+    let mut file = File::open(path).ok()?;
+    let mut chunk = [0; 2048];
+    let mut lines = 0;
+    loop {
+        match file.read(&mut chunk).ok()? {
+            0 => return Some(lines),
+            len => lines += chunk[..len].iter().filter(|&&byte| byte == b'\n').count() as u64,
+        }
+    }
+}
+
+/// The soft limit that `read` obtains, if there is one.
+fn soft_limit(read: impl FnOnce(&mut libc::rlimit) -> libc::c_int) -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    let known = read(&mut limit) == 0;
+    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}

@@ -1,0 +1,118 @@
+//! Owns guard markers: Linux's `MADV_GUARD_INSTALL`, in one call for many where the kernel lets us.
+//!
+//! A marker lives in the page table entry of a page. It splits no mapping, survives
+//! `MADV_DONTNEED`, is inherited by `fork`, and makes every access fault with SIGSEGV.
+#![allow(unsafe_code, reason = "system calls that the libc crate does not wrap")]
+
+use std::io;
+use std::ptr;
+
+use super::guard::GuardRow;
+use super::slot::page_size;
+
+/// `MADV_GUARD_INSTALL`, since Linux 6.13; not in every version of the libc crate.
+const GUARD_INSTALL: libc::c_int = 102;
+
+/// `PIDFD_SELF`, since Linux 6.14: "this process" where a pidfd is wanted.
+const THIS_PROCESS: libc::c_int = -10_000;
+
+/// How many guards go into one call. From 16 on a larger number gains little; the kernel's limit is
+/// 1,024.
+const BATCH: usize = 128;
+
+/// Puts markers on every guard of a row.
+///
+/// # Safety
+///
+/// The row lies in a mapping that this crate owns, in whole pages, and nothing in it is in use.
+pub(super) unsafe fn install(row: &GuardRow) -> io::Result<()> {
+    let mut starts = row.starts();
+    loop {
+        let mut ranges = [libc::iovec { iov_base: ptr::null_mut(), iov_len: row.len }; BATCH];
+        let mut count = 0;
+        for (range, start) in ranges.iter_mut().zip(&mut starts) {
+            range.iov_base = ptr::with_exposed_provenance_mut(start);
+            count += 1;
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        // SAFETY: the ranges are guards of the row, for which the caller answers.
+        unsafe { mark(&ranges[..count])? };
+        if count < BATCH {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether the kernel knows markers, tried on a page of our own.
+pub(super) fn is_supported() -> bool {
+    let Ok(start) = super::slab::map_from_kernel(page_size()) else { return false };
+    let page = ptr::with_exposed_provenance_mut(start.get());
+    // SAFETY: the page was mapped just above and is nobody else's, so it may be marked and unmapped.
+    unsafe {
+        let known = libc::madvise(page, page_size(), GUARD_INSTALL) == 0;
+        libc::munmap(page, page_size());
+        known
+    }
+}
+
+/// Marks every range, in one call if possible, and one by one where not.
+///
+/// # Safety
+///
+/// The ranges are whole pages of mappings that this crate owns, and nothing in them is in use.
+unsafe fn mark(ranges: &[libc::iovec]) -> io::Result<()> {
+    // SAFETY: the ranges are the caller's to answer for.
+    let marked = unsafe { mark_at_once(ranges) };
+    for range in &ranges[marked..] {
+        // SAFETY: the same ranges, one at a time.
+        if unsafe { libc::madvise(range.iov_base, range.iov_len, GUARD_INSTALL) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Marks the ranges by one `process_madvise` and returns how many of them, from the first, it did:
+/// all, or none where the kernel or a sandbox refuses the call.
+///
+/// # Safety
+///
+/// As for [`mark`].
+unsafe fn mark_at_once(ranges: &[libc::iovec]) -> usize {
+    // SAFETY: the ranges are the caller's to answer for, here and below.
+    if let Some(marked) = unsafe { process_madvise(THIS_PROCESS, ranges) } {
+        return marked;
+    }
+    // A pidfd is not kept: after a `fork` it would still name the parent.
+    // SAFETY: `pidfd_open` reads its two integers and returns a new descriptor or -1.
+    let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) };
+    let Ok(pidfd @ 0..) = libc::c_int::try_from(pidfd) else { return 0 };
+    // SAFETY: see above; the descriptor was opened here, is this process's, and is closed once.
+    unsafe {
+        let marked = process_madvise(pidfd, ranges);
+        libc::close(pidfd);
+        marked.unwrap_or(0)
+    }
+}
+
+/// # Safety
+///
+/// As for [`mark`]; and `process` names this process.
+unsafe fn process_madvise(process: libc::c_int, ranges: &[libc::iovec]) -> Option<usize> {
+    // SAFETY: the kernel reads `ranges.len()` iovecs from a live slice; the ranges that they name are
+    // the caller's to answer for; the last argument, flags, must be zero.
+    let bytes = unsafe {
+        libc::syscall(
+            libc::SYS_process_madvise,
+            process,
+            ranges.as_ptr(),
+            ranges.len(),
+            GUARD_INSTALL,
+            0,
+        )
+    };
+    // The kernel may stop early, and says after how many bytes; all ranges are equally long.
+    usize::try_from(bytes).ok().map(|bytes| bytes / ranges[0].iov_len)
+}

@@ -1,0 +1,65 @@
+//! Memory for fibers to run on: slabs, guards, pools, and the report of an overflow.
+//!
+//! Nothing here knows what a fiber is. `take` a [`Stack`] from a thread's [`Pool`], run whatever you
+//! like on it, `give` it back.
+//!
+//! ```text
+//!   slab: one mmap, lowest address on the left; the stride is an odd number of pages
+//!   ┌───────┬────────────┬───────┬────────────┬───────┬────────────┬ ─ ─ ─ ─ ─ ─ ─ ─ ─ ┐
+//!   │ guard │   slot 0   │ guard │   slot 1   │ guard │   slot 2   │  not carved so far
+//!   └───────┴────────────┴───────┴────────────┴───────┴────────────┴ ─ ─ ─ ─ ─ ─ ─ ─ ─ ┘
+//!   ↑ start                                                        ↑ start + carved · stride
+//!
+//!   slot: what one Stack owns
+//!   limit                guard().end                                        base      top
+//!   ↓                    ↓                                                     ↓       ↓
+//!   ┌────────────────────┬─────────────────────────────────────────────────────┬───────┐
+//!   │ 17 guard pages:    │ never touched … │ page n-2 │ page n-1: first frames  │colour │
+//!   │ a touch is a fault │                       ← the stack grows downwards   │unused │
+//!   └────────────────────┴─────────────────────────────────────────────────────┴───────┘
+//!                                                        colour = (slot % 32) · 64 bytes
+//! ```
+//!
+//! Why the picture looks like this, each point measured:
+//!
+//! - *One mapping for many slots*: the kernel allows a process 65,530 mappings by default, and a
+//!   stack that is mapped and guarded on its own takes two.
+//! - *17 guard pages*: a C function compiled without stack probes may jump a narrow guard. 17 is odd,
+//!   the usable pages are a power of two, so the stride is odd as well: tops that lie a power of two
+//!   apart would share a few sets of the TLB.
+//! - *The colour*: page-aligned tops would all share one set of the L1 cache. It stays under 2 KiB,
+//!   so the first frames still share the top page.
+//! - *The far end is never touched*, not even for a canary: a parked fiber costs one page.
+//!
+//! A stack moves through three hands. Only the first move is on a hot path:
+//!
+//! ```text
+//!              pop / push, a few ns             one lock for many
+//!   (in use) ◄──────────────────────► Pool ◄────────────────────────► Reserve ──► slab, unmapped
+//!                                 one a thread:   too many idle:    one a process:   when all of
+//!                                 warm, LIFO      pages dropped     cold             it is idle
+//! ```
+//!
+//! # Environment
+//!
+//! `FIBRA_STACK_GUARDS=mprotect` guards by `mprotect` even where the kernel has guard markers.
+
+mod altstack;
+mod guard;
+mod limits;
+#[cfg(target_os = "linux")]
+mod marker;
+mod overflow;
+mod pool;
+mod reserve;
+mod shadow;
+mod size;
+mod slab;
+mod slot;
+
+pub(crate) use altstack::AltStack;
+pub(crate) use overflow::{Describe, Overflow, install};
+pub(crate) use pool::{Pool, PoolStats};
+pub(crate) use shadow::refuse_shadow_stack;
+pub(crate) use size::SizeClass;
+pub(crate) use slot::Stack;

@@ -1,0 +1,192 @@
+//! Owns the process-wide reserve: every slab, and the stacks in them that no pool holds.
+//!
+//! Invariants:
+//! - The slabs of a shelf are sorted by address and all of the shelf's class.
+//! - A stack in the reserve is cold: its pages were given back before it came here, or never touched.
+//! - A refusal of the kernel loses nothing: what was carved before stays usable.
+
+use std::io;
+use std::sync::Mutex;
+
+use super::guard::Guards;
+use super::limits::Refused;
+use super::size::SizeClass;
+use super::slab::{self, Map, Slab};
+use super::slot::{Shape, Stack, page_size};
+
+/// The reserve that pools use.
+pub(super) static RESERVE: Mutex<Reserve> =
+    Mutex::new(Reserve::new(slab::map_from_kernel, Guards::of_this_system));
+
+/// A slab holds at most so many bytes of addresses, 32 GiB: a million stacks of 256 KiB then take
+/// fewer than 30 mappings, and 128 TiB of addresses leave room for four thousand such slabs.
+const LARGEST_SLAB: usize = 1 << if usize::BITS == 64 { 35 } else { 26 };
+/// And at most so many slots, so that the slabs of small stacks can be unmapped in parts, too.
+const MOST_SLOTS: usize = 1 << 16;
+/// The first slab of a class: 32 MiB of addresses, at most 64 slots. Later ones double the whole.
+const FIRST_SLAB: usize = 32 << 20;
+
+/// So many bytes of idle addresses are kept for each class before unused slabs are unmapped. An idle
+/// stack costs the page tables of its slot, 1/512 of it: here 16 MiB at most.
+const IDLE_BYTES: usize = 1 << if usize::BITS == 64 { 33 } else { 25 };
+
+/// When addresses run out, so many bytes are left for the rest of the program.
+const HEADROOM: usize = 16 << 20;
+
+/// Every slab of the process, shelved by class.
+#[derive(Debug)]
+pub(super) struct Reserve {
+    shelves: [Shelf; SizeClass::COUNT],
+    map: Map,
+    guards: fn() -> Guards,
+}
+
+impl Reserve {
+    /// An empty reserve over a mapper and a kind of guards; tests bring their own.
+    pub(super) const fn new(map: Map, guards: fn() -> Guards) -> Reserve {
+        Reserve { shelves: [const { Shelf::new() }; SizeClass::COUNT], map, guards }
+    }
+
+    /// Puts at least one and at most `most` stacks of `class` on `out`: idle ones if there are any,
+    /// else new ones.
+    pub(super) fn take(
+        &mut self,
+        class: SizeClass,
+        most: usize,
+        out: &mut Vec<Stack>,
+    ) -> io::Result<()> {
+        if self.shelves[class.index()].take(most, out) {
+            return Ok(());
+        }
+        self.carve(class, most, out).map_err(Refused::into_error)
+    }
+
+    /// Takes stacks of one class back, whose pages were discarded; then unmaps slabs that are unused
+    /// if there are more than enough.
+    pub(super) fn give(&mut self, class: SizeClass, stacks: impl Iterator<Item = Stack>) {
+        let shelf = &mut self.shelves[class.index()];
+        for stack in stacks {
+            shelf.give(stack);
+        }
+        shelf.unmap_unused(IDLE_BYTES / Shape::of(class).stride());
+    }
+
+    /// Bytes of addresses that all slabs take.
+    pub(super) fn mapped_bytes(&self) -> usize {
+        let shelves = self.shelves.iter().enumerate();
+        shelves.map(|(i, shelf)| shelf.slots * Shape::of(SizeClass::from_index(i)).stride()).sum()
+    }
+
+    /// How many stacks lie here, of all classes.
+    pub(super) fn idle(&self) -> usize {
+        self.shelves.iter().map(|shelf| shelf.idle).sum()
+    }
+
+    fn carve(
+        &mut self,
+        class: SizeClass,
+        most: usize,
+        out: &mut Vec<Stack>,
+    ) -> Result<(), Refused> {
+        let guards = (self.guards)();
+        if let Some(slab) = self.shelves[class.index()].with_room() {
+            return slab.carve(most, guards, out);
+        }
+        let mut slab = self.map_slab(class)?;
+        let carved = slab.carve(most, guards, out);
+        self.shelves[class.index()].insert(slab);
+        carved
+    }
+
+    /// Maps the next slab of a class: as large as all before it, or as much of that as there is.
+    fn map_slab(&mut self, class: SizeClass) -> Result<Slab, Refused> {
+        let mut slots = self.shelves[class.index()].next_slab(class);
+        if let Ok(slab) = Slab::map(class, slots, 0, self.map) {
+            return Ok(slab);
+        }
+        self.shelves.iter_mut().for_each(|shelf| shelf.unmap_unused(0));
+        let headroom = HEADROOM.next_multiple_of(page_size());
+        loop {
+            match Slab::map(class, slots, headroom, self.map) {
+                Ok(slab) => return Ok(slab),
+                Err(error) if slots == 1 => {
+                    return Err(Refused::Map(Shape::of(class).stride(), error));
+                }
+                Err(_) => slots /= 2,
+            }
+        }
+    }
+}
+
+/// The slabs of one class.
+#[derive(Debug)]
+struct Shelf {
+    slabs: Vec<Slab>,
+    /// How many slots all slabs have room for.
+    slots: usize,
+    /// How many slots of all slabs are idle.
+    idle: usize,
+}
+
+impl Shelf {
+    const fn new() -> Shelf {
+        Shelf { slabs: Vec::new(), slots: 0, idle: 0 }
+    }
+
+    /// Puts up to `most` idle stacks on `out`; returns whether there were any.
+    ///
+    /// The kernel maps downwards, so the slabs at high addresses are the older and smaller ones.
+    /// Using those first lets the large ones fall idle as a whole.
+    fn take(&mut self, most: usize, out: &mut Vec<Stack>) -> bool {
+        let mut taken = 0;
+        for slab in self.slabs.iter_mut().rev() {
+            if taken == most || taken == self.idle {
+                break;
+            }
+            taken += slab.take(most - taken, out);
+        }
+        self.idle -= taken;
+        taken != 0
+    }
+
+    fn give(&mut self, stack: Stack) {
+        let after = self.slabs.partition_point(|slab| slab.start() <= stack.limit().get());
+        self.slabs[after - 1].give(stack);
+        self.idle += 1;
+    }
+
+    fn with_room(&mut self) -> Option<&mut Slab> {
+        self.slabs.iter_mut().find(|slab| slab.has_room())
+    }
+
+    fn insert(&mut self, slab: Slab) {
+        let at = self.slabs.partition_point(|other| other.start() < slab.start());
+        self.slots += slab.slots();
+        self.slabs.insert(at, slab);
+    }
+
+    /// How many slots the next slab is to have.
+    fn next_slab(&self, class: SizeClass) -> u32 {
+        let stride = Shape::of(class).stride();
+        let first = (FIRST_SLAB / stride).clamp(1, 64);
+        let most = (LARGEST_SLAB / stride).clamp(1, MOST_SLOTS);
+        self.slots.clamp(first, most) as u32
+    }
+
+    /// Unmaps unused slabs as long as `keep` idle stacks remain.
+    fn unmap_unused(&mut self, keep: usize) {
+        if self.idle <= keep && keep != 0 {
+            return;
+        }
+        let (idle, slots) = (&mut self.idle, &mut self.slots);
+        self.slabs.retain_mut(|slab| {
+            let (its_idle, its_slots) = (slab.idle(), slab.slots());
+            let gone = keep <= *idle - its_idle && slab.try_unmap();
+            if gone {
+                *idle -= its_idle;
+                *slots -= its_slots;
+            }
+            !gone
+        });
+    }
+}
