@@ -1,6 +1,7 @@
 //! Green threads for Rust.
 
 
+pub mod channel;
 pub mod runtime;
 
 
@@ -23,4 +24,3 @@ pub use sched::run::{Cancelled, exit};
 pub use sched::scope::{Scope, ScopedJoinHandle, nursery, scope};
 pub use sched::shield::{checkpoint, finally, shield};
 pub use sched::spawn::{Builder, spawn, spawn_now};
-pub use stack::PoolStats;

@@ -125,7 +125,7 @@ impl Builder {
     /// Says which limit was met if the first stack cannot be had, and refuses a thread on which
     /// CET shadow stacks are on: a switch of stacks would be a fault there.
     pub fn build(self) -> io::Result<Runtime> {
-        stack::shadow::refuse_shadow_stack()?;
+        stack::refuse_shadow_stack()?;
         let clock: Box<dyn Clock> =
             if self.virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
         let scheduler = Scheduler::new(self.class, clock, Box::new(ThreadIdle))?;

@@ -44,7 +44,7 @@ pub struct FiberLocal<T: 'static> {
 
 impl<T: 'static> FiberLocal<T> {
     #[doc(hidden)]
-    pub const fn new(init: fn() -> T, id: &'static u8) -> FiberLocal<T> {
+    pub const fn new(init: fn() -> T, id: &'static AtomicU8) -> FiberLocal<T> {
         FiberLocal { init, id, marker: PhantomData }
     }
 

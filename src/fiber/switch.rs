@@ -23,7 +23,7 @@ use std::num::NonZeroUsize;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use crate::fiber::header::FiberPtr;
-use crate::stack::Stack;
+use crate::stack::{self, SizeClass, Stack};
 
 type Fiber = Coroutine<(), (), (), FiberStack>;
 
@@ -39,6 +39,15 @@ impl Context {
             coroutine: UnsafeCell::new(MaybeUninit::uninit()),
             yielder: Cell::new(std::ptr::null()),
         }
+    }
+
+    /// Whether `address` lies in the guard of this context's stack, which is of `class`. Fit for a
+    /// signal handler.
+    ///
+    /// The yielder lies within the top page of the stack, and tells where that is.
+    pub(crate) fn guard_contains(&self, address: usize, class: SizeClass) -> bool {
+        let yielder = self.yielder.get().addr();
+        yielder != 0 && stack::guard_under(yielder, class).contains(&address)
     }
 
     /// Bytes of the stack in use when the stack pointer is near `sp_mark`; 0 without a stack.

@@ -86,7 +86,7 @@ where
     F: FnOnce() -> T,
 {
     let header = Header::new(const { &vtable::<F, T>() }, id, class, location);
-    let output = Output(UnsafeCell::new(Stage::Closure(closure)));
+    let output = Output(UnsafeCell::new(Stage::<F, T>::Closure(closure)));
     let cell = Box::into_raw(Box::new(TaskCell { header, output }));
     // SAFETY: just allocated, with `header` first (`repr(C)`), and freed by `dealloc` only, which
     // runs when the last counted reference goes; this is the first of them.

@@ -18,7 +18,7 @@
 #![allow(unsafe_code, reason = "an intrusive list of nodes on the waiting fibers' stacks")]
 
 use std::cell::Cell;
-use std::marker::PhantomPinned;
+use std::marker::{PhantomData, PhantomPinned};
 use std::ptr;
 
 use crate::fiber::header::FiberPtr;
@@ -68,13 +68,15 @@ impl WaitList {
         Some(first)
     }
 
-    /// Appends `node`.
+    /// Appends the node at `at`.
     ///
     /// # Safety
     ///
     /// Neither the list nor the node may move or die before the node was taken out.
     #[inline(always)]
-    unsafe fn push_back(&self, node: &WaitNode) {
+    unsafe fn push_back(&self, at: *const WaitNode) {
+        // SAFETY: the node is alive (the caller's promise).
+        let node = unsafe { &*at };
         debug_assert!(node.list.get().is_null(), "a node is in one list at a time");
         let last = self.tail.get();
         node.prev.set(last);
@@ -82,10 +84,10 @@ impl WaitList {
         node.list.set(self);
         // SAFETY: linked nodes are alive (`Enlisted`).
         match unsafe { last.as_ref() } {
-            Some(last) => last.next.set(node),
-            None => self.head.set(node),
+            Some(last) => last.next.set(at),
+            None => self.head.set(at),
         }
-        self.tail.set(node);
+        self.tail.set(at);
         self.len.set(self.len.get() + 1);
     }
 }
@@ -136,30 +138,39 @@ impl WaitNode {
 /// A node that stands in a list for as long as this value lives, unless it is taken out earlier.
 #[derive(Debug)]
 pub(crate) struct Enlisted<'a> {
-    node: &'a WaitNode,
+    /// Good for all of the record that begins with the node, and not for the node only: whoever
+    /// takes it out of the list finds there what the wait is about.
+    node: *const WaitNode,
+    fiber: FiberPtr,
+    record: PhantomData<&'a WaitNode>,
 }
 
 impl<'a> Enlisted<'a> {
-    /// Appends `node` to `list`.
+    /// Appends to `list` the node with which `record` begins.
     ///
     /// # Safety
     ///
-    /// The result must be dropped, or never be reached again because its fiber has stopped for
-    /// ever: it must not be forgotten.
+    /// - `R` is `repr(C)` and begins with a `WaitNode`.
+    /// - The result must be dropped, or never be reached again because its fiber has stopped for
+    ///   ever: it must not be forgotten.
     #[inline(always)]
-    pub(crate) unsafe fn new(node: &'a WaitNode, list: &'a WaitList) -> Enlisted<'a> {
+    pub(crate) unsafe fn new<R>(record: &'a R, list: &'a WaitList) -> Enlisted<'a> {
+        let node: *const WaitNode = (&raw const *record).cast();
         // SAFETY: both are borrowed for the life of the result, whose drop takes the node out. A
         // fiber that never runs again keeps its stack, and with it the node, for ever.
         unsafe { list.push_back(node) };
-        node.fiber.waiting.set(node);
-        Enlisted { node }
+        // SAFETY: the record begins with a node (the caller's promise).
+        let fiber = unsafe { (*node).fiber };
+        fiber.waiting.set(node);
+        Enlisted { node, fiber, record: PhantomData }
     }
 }
 
 impl Drop for Enlisted<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.node.fiber.waiting.set(ptr::null());
-        self.node.unlink();
+        self.fiber.waiting.set(ptr::null());
+        // SAFETY: the record is borrowed for the life of this value.
+        unsafe { (*self.node).unlink() };
     }
 }

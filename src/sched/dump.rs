@@ -2,7 +2,6 @@
 
 use crate::fiber::snapshot::{Dump, FiberSnapshot};
 use crate::sched::scheduler::{Scheduler, here};
-use crate::stack::PoolStats;
 
 /// Every fiber of this thread's scheduler: name, what it waits for, where and since when, how much
 /// of its stack it uses.
@@ -50,6 +49,7 @@ pub fn dump() -> Dump {
 #[track_caller]
 pub fn stats() -> Stats {
     let sched = here().sched;
+    let stacks = sched.pool.borrow().stats();
     Stats {
         fibers: sched.live.get(),
         runnable: sched.ring(|ring| ring.queued()) + 1,
@@ -57,7 +57,8 @@ pub fn stats() -> Stats {
         retired: sched.retired.get(),
         switches: sched.switches.get(),
         timers: sched.timers.borrow().len(),
-        stacks: sched.pool.borrow().stats(),
+        stacks_live: stacks.live,
+        stacks_idle: stacks.idle,
     }
 }
 
@@ -77,8 +78,10 @@ pub struct Stats {
     pub switches: u64,
     /// Deadlines that are armed.
     pub timers: usize,
-    /// The stacks of this thread.
-    pub stacks: PoolStats,
+    /// Stacks that fibers of this thread are on.
+    pub stacks_live: usize,
+    /// Stacks that this thread keeps for its next fibers.
+    pub stacks_idle: usize,
 }
 
 /// The first `most` fibers of `sched`, in the order in which they were spawned.

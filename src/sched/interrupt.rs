@@ -16,7 +16,7 @@ use std::thread;
 
 use crate::fiber::cancel;
 use crate::fiber::exit;
-use crate::fiber::header::{FiberPtr, Header};
+use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{Attention, OnDeadlock, WaitReason};
 use crate::sched::retire;

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Invariants:
-//! - Nothing but [`leave`] and [`give_way`] takes a running fiber off its thread.
+//! - Nothing but [`leave`], [`give_way`] and [`go_last`] takes a running fiber off its thread.
 //! - Every wait re-checks its own condition: whoever wakes a fiber need not know what it waits for.
 //! - What lies between user code and the switch is inlined, and all else is out of line.
 
@@ -194,12 +194,21 @@ pub(crate) fn run_first(here: Here, fiber: FiberPtr) {
     give_way(here);
 }
 
-/// Runs `partner`, which waits, before anything else, and the caller after everything else.
+/// Runs `partner`, which waits, before anything else, and the caller after everything else. Not a
+/// kill point.
 #[inline(always)]
 pub(crate) fn hand_over(here: Here, partner: FiberPtr) {
     here.sched.make_ready_next(partner);
+    go_last(here);
+}
+
+/// Lets all others run first. Not a kill point: the caller may hold what it was just given, and
+/// meets a kill at its next wait.
+#[inline(always)]
+pub(crate) fn go_last(here: Here) {
     here.sched.ring(|ring| ring.push_back(here.fiber, here.fiber.ticket.get()));
-    give_way(here);
+    // SAFETY: `here` holds the fiber that runs now.
+    unsafe { switch::suspend(here.fiber) };
 }
 
 /// Leaves the thread to others; the caller is in the ring. A kill point.

@@ -51,7 +51,7 @@ pub(crate) fn run_on<F, T>(sched: Box<Scheduler>, f: F) -> T
 where
     F: FnOnce() -> T,
 {
-    let _alt_stack = match stack::overflow::install(overflowed) {
+    let _alt_stack = match stack::install(overflowed) {
         Ok(alt_stack) => alt_stack,
         Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
     };
@@ -204,14 +204,15 @@ static EXITING: WaitReason = WaitReason::new("waiting for the process to exit", 
 /// What the overflow handler asks: is this address in the guard of the fiber that runs?
 ///
 /// It is called in a signal handler: it reads plain fields of the running fiber, and no more.
-fn overflowed(fault: usize) -> Option<stack::overflow::Overflow> {
+fn overflowed(fault: usize) -> Option<stack::Overflow> {
     let fiber = current::fiber()?;
-    if !fiber.context.guard_contains(fault) {
+    let class = if fiber.on_spare.get() { scheduler()?.default_class } else { fiber.class };
+    if !fiber.context.guard_contains(fault, class) {
         return None;
     }
     let name = fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len())));
     let (name, name_len) = name.flatten().unwrap_or((std::ptr::null(), 0));
-    Some(stack::overflow::Overflow {
+    Some(stack::Overflow {
         name,
         name_len,
         id: fiber.id.number(),

@@ -62,4 +62,4 @@ pub(crate) use overflow::{Describe, Overflow, install};
 pub(crate) use pool::{Pool, PoolStats};
 pub(crate) use shadow::refuse_shadow_stack;
 pub(crate) use size::SizeClass;
-pub(crate) use slot::Stack;
+pub(crate) use slot::{Stack, guard_under};

@@ -80,6 +80,13 @@ impl fmt::Debug for Stack {
     }
 }
 
+/// The guard under the stack of `class` whose top page holds `address`. Fit for a signal handler.
+pub(crate) fn guard_under(address: usize, class: SizeClass) -> Range<usize> {
+    let shape = Shape::of(class);
+    let limit = address.next_multiple_of(SMALLEST_PAGE) - shape.stride();
+    limit..limit + shape.guard
+}
+
 /// What a slot of some class is made of, in bytes; all are multiples of the page size.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Shape {
