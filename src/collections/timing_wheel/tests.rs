@@ -9,12 +9,12 @@ impl<T: Copy> TimingWheel<T> {
     fn assert_valid(&self) {
         let mut seen = vec![false; self.entries.len()];
         let mut linked = 0;
-        for level in 0..LEVELS {
-            let bit = self.levels >> level & 1 == 1;
-            assert_eq!(bit, self.occupied[level] != 0, "summary bit of level {level}");
-            for slot in 0..SLOTS_PER_LEVEL {
-                let bit = self.occupied[level] >> slot & 1 == 1;
-                let n = self.assert_list_valid(Position { level, slot }, &mut seen);
+        for level in 0..LEVELS as u32 {
+            let occupied = self.occupied[level as usize];
+            assert_eq!(self.levels >> level & 1 == 1, occupied != 0, "summary of level {level}");
+            for slot in 0..SLOTS_PER_LEVEL as u32 {
+                let bit = occupied >> slot & 1 == 1;
+                let n = self.assert_list_valid(Position::new(level, slot), &mut seen);
                 assert_eq!(bit, n != 0, "bit of level {level} slot {slot} with {n} entries");
                 linked += n;
             }
@@ -34,7 +34,7 @@ impl<T: Copy> TimingWheel<T> {
     /// Checks the list of one slot and returns its length.
     #[track_caller]
     fn assert_list_valid(&self, position: Position, seen: &mut [bool]) -> usize {
-        let slot = self.slots[position.level][position.slot];
+        let slot = self.slots[usize::from(position.0)];
         let (mut index, mut prev, mut n) = (slot.first, NO_ENTRY, 0);
         while index != NO_ENTRY {
             let entry = &self.entries[index as usize];
@@ -42,6 +42,7 @@ impl<T: Copy> TimingWheel<T> {
             assert_eq!(entry.prev, prev, "{index} does not point back");
             assert!(self.now <= entry.tick, "{index} is before now");
             assert_eq!(self.position(entry.tick), position, "{index} stands in the wrong slot");
+            assert_eq!(entry.position, position, "{index} does not know where it stands");
             (prev, index, n) = (index, entry.next, n + 1);
         }
         assert_eq!(slot.last, prev, "the last entry of {position:?}");
@@ -99,10 +100,10 @@ fn one_jump_over_all_borders_fires_them_in_order() {
 #[test]
 fn the_levels_change_where_the_digits_do() {
     let wheel = TimingWheel::<()>::new(0);
-    let level = |tick| wheel.position(tick).level;
+    let level = |tick| wheel.position(tick).level();
     assert_eq!([0, 63, 64, 4095, 4096].map(level), [0, 0, 1, 1, 2]);
     assert_eq!([(1 << 36) - 1, 1 << 36, (1 << 60) - 1, 1 << 60].map(level), [5, 6, 9, 10]);
-    assert_eq!(wheel.position(u64::MAX), Position { level: 10, slot: 15 });
+    assert_eq!(wheel.position(u64::MAX), Position::new(10, 15));
 }
 
 #[test]

@@ -1,0 +1,417 @@
+//! Holds the rules about where things may stand in `src/`: the tables first, then the checks.
+//!
+//! Each check takes a path and a text and returns what is wrong with them, so that the tests at the
+//! end can feed it bad text and prove that it fails.
+
+#[path = "layering/reading.rs"]
+mod reading;
+
+use reading::{code_of, is_at_word, is_word, lines_with, tree_of};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which module may use which, by the first segments of a path after `crate::`. A module may always
+/// use itself. `*` is everything: the top of the crate puts the layers together.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("collections", &[]),
+    ("stack", &["collections"]),
+    ("fiber", &["collections", "stack"]),
+    ("sched", &["collections", "stack", "fiber"]),
+    // Built on what a user of the crate could build on as well.
+    ("sync", &["collections", "sched::lowlevel"]),
+    ("channel", &["collections", "sched::lowlevel"]),
+    ("time", &["sched", "collections"]),
+    ("reactor", &["sched", "collections"]),
+    ("runtime", &["*"]),
+    ("lib", &["*"]),
+];
+
+/// Whether a file of a table has to be there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum File {
+    Required,
+    /// Not written yet.
+    Planned,
+}
+use File::{Planned, Required};
+
+/// Path, presence, reason.
+type UnsafeFile = (&'static str, File, &'static str);
+
+/// The files that may contain `unsafe`, and what for.
+const UNSAFE_FILES: &[UnsafeFile] = &[
+    ("src/stack/slab.rs", Planned, "maps, discards and unmaps the memory of stacks"),
+    ("src/stack/guard.rs", Planned, "changes the protection of memory"),
+    ("src/stack/altstack.rs", Planned, "maps memory and registers it with sigaltstack"),
+    ("src/stack/overflow.rs", Planned, "installs and runs a signal handler"),
+    ("src/stack/marker.rs", Planned, "system calls that the libc crate does not wrap"),
+    ("src/stack/limits.rs", Planned, "reads resource limits"),
+    ("src/stack/shadow.rs", Planned, "a system call that the libc crate does not wrap"),
+    ("src/stack/testing.rs", Planned, "probes addresses by a system call"),
+    ("src/fiber/switch.rs", Planned, "context switches"),
+    ("src/fiber/header.rs", Planned, "counts references to a type-erased allocation"),
+    ("src/fiber/task.rs", Planned, "erases the types of a closure and its output"),
+    ("src/fiber/cancel.rs", Planned, "links records on the fiber's stack"),
+    ("src/fiber/wait_list.rs", Planned, "links nodes on the stacks of waiting fibers"),
+    ("src/fiber/locals.rs", Planned, "lends references into boxes that outlive the fiber's code"),
+    ("src/fiber/prefetch.rs", Planned, "the prefetch instruction"),
+    ("src/sched/scheduler.rs", Planned, "reaches the run ring without a borrow flag"),
+    ("src/sched/run_loop.rs", Planned, "resumes fibers"),
+    ("src/sched/park.rs", Planned, "calls the context switch"),
+    ("src/sched/spawn.rs", Planned, "erases the types of closures and their outputs"),
+    ("src/sched/join.rs", Planned, "reads the output of a type-erased fiber"),
+    ("src/sched/scope.rs", Planned, "lends borrows to fibers that end before the scope does"),
+    ("src/sched/end.rs", Planned, "calls the type-erased functions of a fiber"),
+    ("src/sched/retire.rs", Planned, "leaves a stack for the last time"),
+    ("src/sched/children.rs", Planned, "children point to a record on their parent's stack"),
+];
+
+/// Words of code that have a home. Each may stand in the files beside it and nowhere else.
+const ONLY_IN: &[(&str, &[&str], &str)] = &[
+    ("corosensei", &["src/fiber/switch.rs"], "one file switches stacks"),
+    (
+        "thread_local!",
+        // The second one is a test's.
+        &["src/fiber/current.rs", "src/stack/reserve.rs"],
+        "what belongs to a thread must be found at a glance, and is not the fiber's",
+    ),
+    ("Instant::now", &["src/sched/clock.rs"], "time is read once a turn, and may be virtual"),
+];
+
+/// Files grow until they are split: aim at 400.
+const MAX_LINES: usize = 500;
+
+/// How far above an `unsafe` its comment may end: a statement may begin a few lines before it.
+const SAFETY_DISTANCE: usize = 4;
+
+type Check = fn(&str, &str) -> Vec<String>;
+
+const CHECKS: &[Check] = &[
+    check_layers,
+    check_unsafe_is_listed,
+    check_homes,
+    check_opening,
+    check_length,
+    check_safety_comments,
+    check_lib_has_no_logic,
+];
+
+#[test]
+fn the_sources_obey_the_rules() {
+    let mut faults = check_required_files(UNSAFE_FILES, |path| root().join(path).exists());
+    for path in sources(&root().join("src")) {
+        let text = fs::read_to_string(&path).expect("a source file is readable UTF-8");
+        let relative = path.strip_prefix(root()).expect("a source file is below the root");
+        let relative = relative.to_string_lossy().replace('\\', "/");
+        faults.extend(CHECKS.iter().flat_map(|check| check(&relative, &text)));
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every `.rs` file below `folder`, in the order of their paths.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a source folder is readable");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    let (folders, files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs"));
+    files.chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+}
+
+// ---- The checks ----------------------------------------------------------------------------------
+
+/// The module at the top of the crate that `path` belongs to.
+fn layer_of(path: &str) -> &str {
+    let inside = path.strip_prefix("src/").unwrap_or(path);
+    inside.split(['/', '.']).next().unwrap_or(inside)
+}
+
+fn check_layers(path: &str, text: &str) -> Vec<String> {
+    let layer = layer_of(path);
+    let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == layer) else {
+        return vec![format!(
+            "{path}: `{layer}` is in no layer. Give it a row in MAY_USE of tests/layering.rs."
+        )];
+    };
+    let mut faults = Vec::new();
+    for (line, used) in used_paths(path, text) {
+        if used == "super" || used.starts_with("super::") {
+            faults.push(format!(
+                "{path}:{line}: `super::super` hides which layer is used. Write `crate::...`."
+            ));
+            continue;
+        }
+        let may = |prefix: &&str| {
+            let rest = used.strip_prefix(*prefix);
+            *prefix == "*" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        if !allowed.iter().chain([&layer]).any(may) {
+            faults.push(format!(
+                "{path}:{line}: `{layer}` may not use `crate::{used}`, only {allowed:?}. Name the \
+                 module that owns the thing, or move it down a layer, or turn the call round with \
+                 a trait or a hook."
+            ));
+        }
+    }
+    faults.dedup();
+    faults
+}
+
+/// Every path that leads out of the file: what follows `crate::`, and what follows a `super::` that
+/// means the crate's root or climbs further. With line numbers, groups in braces written out.
+fn used_paths(path: &str, text: &str) -> Vec<(usize, String)> {
+    let code = code_of(text);
+    let super_is_root = path.ends_with("/mod.rs") && path.matches('/').count() == 2;
+    let mut paths = Vec::new();
+    for start in ["crate::", "super::"] {
+        for (at, _) in code.match_indices(start) {
+            // `$crate::` in an exported macro is the crate as its users see it.
+            if code[..at].ends_with(|c: char| c == '$' || is_word(c)) {
+                continue;
+            }
+            let line = code[..at].matches('\n').count() + 1;
+            for used in tree_of(&mut code[at + start.len()..].chars().peekable()) {
+                let leads_to_a_layer = MAY_USE.iter().any(|(name, _)| *name == layer_of(&used));
+                if start == "crate::"
+                    || used.split("::").next() == Some("super")
+                    || (super_is_root && leads_to_a_layer)
+                {
+                    paths.push((line, used));
+                }
+            }
+        }
+    }
+    paths
+}
+
+fn check_required_files(files: &[UnsafeFile], exists: impl Fn(&str) -> bool) -> Vec<String> {
+    let required = files.iter().filter(|(_, file, _)| *file == Required);
+    let missing = required.filter(|(path, ..)| !exists(path));
+    missing
+        .map(|(path, ..)| {
+            format!("{path}: gone. Take it out of UNSAFE_FILES, or write its new name there.")
+        })
+        .collect()
+}
+
+fn check_unsafe_is_listed(path: &str, text: &str) -> Vec<String> {
+    let code = code_of(text);
+    // Long attributes are broken into lines.
+    let joined: String = code.split_whitespace().collect();
+    if UNSAFE_FILES.iter().any(|(listed, ..)| *listed == path) {
+        if joined.contains("#![allow(unsafe_code") {
+            return Vec::new();
+        }
+        return vec![format!(
+            "{path}: is in UNSAFE_FILES and opens without `#![allow(unsafe_code, reason = ..)]`. \
+             Take it out of the table if it needs no unsafe code any more."
+        )];
+    }
+    let used = lines_with(&code, "unsafe").into_iter().map(|line| {
+        format!(
+            "{path}:{line}: `unsafe` in a file that is not listed. Use a safe function of a file \
+             that is, or add this one to UNSAFE_FILES of tests/layering.rs with its reason."
+        )
+    });
+    let lifts_the_lint = ["allow", "expect", "warn"].map(|level| format!("{level}(unsafe_code"));
+    let lifted = lifts_the_lint.iter().any(|attribute| joined.contains(attribute)).then(|| {
+        format!("{path}: allows unsafe code and is not in UNSAFE_FILES of tests/layering.rs.")
+    });
+    used.chain(lifted).collect()
+}
+
+fn check_homes(path: &str, text: &str) -> Vec<String> {
+    let code = code_of(text);
+    let strays = ONLY_IN.iter().filter(|(_, homes, _)| !homes.contains(&path));
+    strays
+        .flat_map(|(word, homes, why)| {
+            lines_with(&code, word).into_iter().map(move |line| {
+                format!("{path}:{line}: `{word}` may stand only in {homes:?}: {why}.")
+            })
+        })
+        .collect()
+}
+
+fn check_opening(path: &str, text: &str) -> Vec<String> {
+    if text.starts_with("//!") {
+        return Vec::new();
+    }
+    vec![format!(
+        "{path}:1: open the file with `//!`: one sentence on what it owns, then its invariants."
+    )]
+}
+
+fn check_length(path: &str, text: &str) -> Vec<String> {
+    let n_lines = text.lines().count();
+    if n_lines <= MAX_LINES {
+        return Vec::new();
+    }
+    vec![format!("{path}: {n_lines} lines, allowed are {MAX_LINES}. Split it by what it owns.")]
+}
+
+fn check_safety_comments(path: &str, text: &str) -> Vec<String> {
+    let code = code_of(text);
+    let lines: Vec<_> = text.lines().collect();
+    let undocumented = code.lines().enumerate().filter(|(i, line)| {
+        let mut words = line.match_indices("unsafe").map(|(at, word)| &line[at + word.len()..]);
+        let dangerous = |rest: &str| {
+            let rest = rest.trim_start();
+            rest.is_empty() || rest.starts_with('{') || is_at_word(rest, "impl")
+        };
+        words.any(dangerous) && !has_safety_comment(&lines[..=*i])
+    });
+    undocumented
+        .map(|(i, _)| {
+            format!(
+                "{path}:{}: `unsafe` without a `// SAFETY:` comment directly above it. Name each \
+                 obligation of the callee and who discharges it.",
+                i + 1
+            )
+        })
+        .collect()
+}
+
+/// Whether the last line, or a comment that ends `SAFETY_DISTANCE` lines above it or nearer, says
+/// `SAFETY`. Lines of comments do not count as distance: a note may be as long as it needs to be.
+fn has_safety_comment(lines: &[&str]) -> bool {
+    let mut distance = 0;
+    for line in lines.iter().rev() {
+        if line.contains("SAFETY") {
+            return true;
+        }
+        distance += usize::from(!line.trim_start().starts_with("//"));
+        if SAFETY_DISTANCE < distance {
+            return false;
+        }
+    }
+    false
+}
+
+fn check_lib_has_no_logic(path: &str, text: &str) -> Vec<String> {
+    if path != "src/lib.rs" {
+        return Vec::new();
+    }
+    let lines = lines_with(&code_of(text), "fn").into_iter();
+    lines
+        .map(|line| {
+            format!(
+                "{path}:{line}: a `fn` in lib.rs. It holds docs, modules in reading order and \
+                 re-exports; put the function into the module that owns it."
+            )
+        })
+        .collect()
+}
+
+// ---- Each check can fail -------------------------------------------------------------------------
+
+/// Asserts that `check` finds `fault` in `text`, as many times as `n` says.
+#[track_caller]
+fn finds(check: Check, path: &str, text: &str, fault: &str, n: usize) {
+    let faults = check(path, text);
+    assert_eq!(faults.len(), n, "{faults:#?}");
+    assert!(faults.iter().all(|found| found.contains(fault)), "no {fault:?} in {faults:#?}");
+}
+
+#[track_caller]
+fn accepts(check: Check, path: &str, text: &str) {
+    finds(check, path, text, "", 0);
+}
+
+#[test]
+fn a_layer_may_not_reach_up() {
+    let path = "src/stack/pool.rs";
+    finds(check_layers, path, "use crate::sched::park;", "may not use `crate::sched::park`", 1);
+    finds(check_layers, path, "fn f() {\n    crate::fiber::g()\n}", "pool.rs:2:", 1);
+    finds(check_layers, path, "use crate::{collections, sched};", "`crate::sched`", 1);
+    finds(
+        check_layers,
+        path,
+        "use crate::{\n    a::{b, c::d},\n    stack::e,\n};",
+        "`crate::a::",
+        2,
+    );
+    finds(check_layers, path, "use crate::Fiber;", "`crate::Fiber`", 1);
+    finds(check_layers, "src/stack/mod.rs", "use super::sched;", "`crate::sched`", 1);
+    accepts(check_layers, path, "use crate::collections::x;\nuse crate::stack::y;");
+    accepts(check_layers, path, "// crate::sched\n\"crate::sched\"; $crate::sched; super::sched");
+    accepts(check_layers, "src/runtime.rs", "use crate::{sched, reactor::x, Fiber};");
+}
+
+#[test]
+fn the_prefix_of_a_path_counts_by_segments() {
+    let path = "src/sync/mutex.rs";
+    accepts(check_layers, path, "use crate::sched::lowlevel::{park, WaitList};");
+    finds(check_layers, path, "use crate::sched::{lowlevel, run_loop};", "run_loop", 1);
+    finds(check_layers, path, "use crate::sched::lowlevel_not;", "lowlevel_not", 1);
+}
+
+#[test]
+fn nobody_climbs_two_modules() {
+    finds(check_layers, "src/fiber/x/y.rs", "use super::super::z;", "Write `crate::", 1);
+    finds(check_layers, "src/fiber/x/y.rs", "use super::{super::z, w};", "Write `crate::", 1);
+    finds(check_layers, "src/fiber/x/y.rs", "use super::super::{z, w};", "Write `crate::", 1);
+    accepts(check_layers, "src/fiber/x/y.rs", "use super::{z, w};");
+}
+
+#[test]
+fn a_module_without_a_row_is_refused() {
+    finds(check_layers, "src/novel/mod.rs", "//! New.", "`novel` is in no layer", 1);
+}
+
+#[test]
+fn unsafe_stands_only_in_listed_files() {
+    let (listed, other) = ("src/fiber/switch.rs", "src/fiber/state.rs");
+    finds(check_unsafe_is_listed, other, "fn f() {\n unsafe { g() }\n}", "state.rs:2:", 1);
+    finds(check_unsafe_is_listed, other, "#![allow(unsafe_code)]", "allows unsafe code", 1);
+    finds(check_unsafe_is_listed, listed, "//! No unsafe.\n", "opens without", 1);
+    accepts(check_unsafe_is_listed, listed, "#![allow(\n    unsafe_code,\n)]\nunsafe {}");
+    accepts(check_unsafe_is_listed, other, "#![forbid(unsafe_code)]\n// unsafe\n\"unsafe\"");
+}
+
+#[test]
+fn a_required_file_must_exist() {
+    let files = [("src/a.rs", Required, ""), ("src/b.rs", Required, ""), ("src/c.rs", Planned, "")];
+    assert_eq!(check_required_files(&files, |path| path == "src/b.rs").len(), 1);
+    assert_eq!(check_required_files(&files, |_| true).len(), 0);
+}
+
+#[test]
+fn words_stay_at_home() {
+    let path = "src/sched/park.rs";
+    finds(check_homes, path, "use corosensei::Coroutine;", "one file switches", 1);
+    finds(check_homes, path, "std::thread_local! { }", "thread_local!", 1);
+    finds(check_homes, path, "\nInstant::now()", "park.rs:2: `Instant::now`", 1);
+    accepts(check_homes, path, "// corosensei\nInstant::now_or_never; \"thread_local!\"");
+    accepts(check_homes, "src/sched/clock.rs", "Instant::now()");
+}
+
+#[test]
+fn files_open_with_what_they_own_and_end_in_time() {
+    finds(check_opening, "src/a.rs", "use std::fs;\n//! Late.", "open the file", 1);
+    accepts(check_opening, "src/a.rs", "//! Owns a.");
+    finds(check_length, "src/a.rs", &"\n".repeat(MAX_LINES + 1), "501 lines", 1);
+    accepts(check_length, "src/a.rs", &"\n".repeat(MAX_LINES));
+}
+
+#[test]
+fn unsafe_needs_a_safety_comment() {
+    let bare = ["let x = unsafe { f() };", "unsafe impl Send for X {}", "let x = unsafe\n{ f() };"];
+    for text in bare {
+        finds(check_safety_comments, "src/a.rs", text, "a.rs:1: `unsafe` without", 1);
+        accepts(check_safety_comments, "src/a.rs", &format!("// SAFETY: so.\n// And so.\n{text}"));
+    }
+    let far = format!("// SAFETY: of another.\n{}{}", "f();\n".repeat(SAFETY_DISTANCE), bare[0]);
+    finds(check_safety_comments, "src/a.rs", &far, "a.rs:6:", 1);
+    accepts(check_safety_comments, "src/a.rs", "unsafe fn f() {}\nunsafe extern \"C\" {}");
+}
+
+#[test]
+fn lib_has_no_function() {
+    finds(check_lib_has_no_logic, "src/lib.rs", "//! fn\npub fn run() {}", "lib.rs:2:", 1);
+    accepts(check_lib_has_no_logic, "src/lib.rs", "mod fn_like;\n/// fn\npub use a::b;");
+    accepts(check_lib_has_no_logic, "src/runtime.rs", "fn f() {}");
+}

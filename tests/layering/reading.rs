@@ -1,0 +1,139 @@
+//! Reads as much Rust as the checks need: what is code, what is a word, what is a path.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+pub(crate) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+pub(crate) fn is_at_word(text: &str, word: &str) -> bool {
+    text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(is_word))
+}
+
+/// The numbers of the lines on which `word` stands as a word of its own.
+pub(crate) fn lines_with(code: &str, word: &str) -> Vec<usize> {
+    let stands_alone = |line: &str| {
+        line.match_indices(word).any(|(at, _)| {
+            let after = &line[at + word.len()..];
+            !line[..at].ends_with(is_word) && (word.ends_with('!') || !after.starts_with(is_word))
+        })
+    };
+    let lines = code.lines().zip(1..).filter(|(line, _)| stands_alone(line));
+    lines.map(|(_, number)| number).collect()
+}
+
+/// `text` with comments and literals blanked out, line for line.
+pub(crate) fn code_of(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let follows_word = code.ends_with(is_word);
+        let skipped = if follows_word { quoted(rest, '"') } else { token_to_blank(rest) };
+        if skipped == 0 {
+            code.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        code.extend(rest[..skipped].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+        rest = &rest[skipped..];
+    }
+    code
+}
+
+/// The length in bytes of the comment or literal that `rest` begins with, or 0.
+fn token_to_blank(rest: &str) -> usize {
+    if rest.starts_with("//") {
+        return rest.find('\n').unwrap_or(rest.len());
+    }
+    if rest.starts_with("/*") {
+        return block_comment(rest);
+    }
+    if rest.starts_with('\'') {
+        return char_literal(rest);
+    }
+    raw_string(rest).unwrap_or_else(|| quoted(rest, '"'))
+}
+
+fn block_comment(rest: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, _) in rest.char_indices() {
+        if rest[at..].starts_with("/*") {
+            depth += 1;
+        } else if rest[at..].starts_with("*/") {
+            depth -= 1;
+            if depth == 0 {
+                return at + 2;
+            }
+        }
+    }
+    rest.len()
+}
+
+/// `'x'` and `'\n'`, but not the lifetime `'x`.
+fn char_literal(rest: &str) -> usize {
+    let mut chars = rest.char_indices().skip(1);
+    let is_literal = match chars.next() {
+        Some((_, '\\')) => true,
+        _ => matches!(chars.next(), Some((_, '\''))),
+    };
+    if is_literal { quoted(rest, '\'') } else { 0 }
+}
+
+/// `r"..."` with any number of `#`, also as `br"..."` and `cr"..."`.
+fn raw_string(rest: &str) -> Option<usize> {
+    let after_prefix = rest.trim_start_matches(['b', 'c']).strip_prefix('r')?;
+    let hashes = after_prefix.len() - after_prefix.trim_start_matches('#').len();
+    let body = after_prefix[hashes..].strip_prefix('"')?;
+    let end = format!("\"{}", "#".repeat(hashes));
+    let body_len = body.find(&end).map_or(body.len(), |at| at + end.len());
+    Some(rest.len() - body.len() + body_len)
+}
+
+fn quoted(rest: &str, quote: char) -> usize {
+    if !rest.starts_with(quote) {
+        return 0;
+    }
+    let mut escaped = false;
+    for (at, c) in rest.char_indices().skip(1) {
+        if c == quote && !escaped {
+            return at + 1;
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    rest.len()
+}
+
+/// Reads one path, or one group of paths in braces, and returns each path in full.
+pub(crate) fn tree_of(rest: &mut Peekable<Chars<'_>>) -> Vec<String> {
+    while rest.next_if(|c| c.is_whitespace()).is_some() {}
+    if rest.next_if_eq(&'{').is_some() {
+        let mut paths = Vec::new();
+        loop {
+            paths.extend(tree_of(rest));
+            while rest.next_if(|&c| c != ',' && c != '}').is_some() {}
+            if rest.next() != Some(',') {
+                return paths.into_iter().filter(|path| !path.is_empty()).collect();
+            }
+        }
+    }
+    let mut segment = String::new();
+    while let Some(c) = rest.next_if(|&c| is_word(c) || c == '*') {
+        segment.push(c);
+    }
+    let mut ahead = rest.clone();
+    if (ahead.next(), ahead.next()) != (Some(':'), Some(':')) {
+        return vec![segment];
+    }
+    *rest = ahead;
+    tree_of(rest).into_iter().map(|tail| format!("{segment}::{tail}")).collect()
+}
+
+#[test]
+fn comments_and_literals_are_not_code() {
+    let blanked = |text: &str| code_of(text).replace(' ', "");
+    assert_eq!(blanked("a /* b /* c */ d */ e // f\ng"), "ae\ng");
+    assert_eq!(blanked(r##"a("b\"c", r#"d"e"#, br"f\", b"g", c"h")"##), "a(,,,b,c)");
+    assert_eq!(blanked(r"f::<'a>('b', '\'', '\u{1F600}', 'é')"), "f::<'a>(,,,)");
+    assert_eq!(code_of("\"a\nb\"").lines().count(), 2);
+}
