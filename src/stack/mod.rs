@@ -45,17 +45,22 @@
 //! `FIBRA_STACK_GUARDS=mprotect` guards by `mprotect` even where the kernel has guard markers.
 
 mod altstack;
+#[cfg(all(test, target_os = "linux"))]
+mod footprint;
 mod guard;
 mod limits;
 #[cfg(target_os = "linux")]
 mod marker;
 mod overflow;
 mod pool;
+mod report;
 mod reserve;
 mod shadow;
 mod size;
 mod slab;
 mod slot;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use altstack::AltStack;
 pub(crate) use overflow::{Describe, Overflow, install};
