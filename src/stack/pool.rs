@@ -95,8 +95,7 @@ impl Pool {
         idle.push(stack);
     }
 
-    /// What the pool holds now. A stack that was taken from one pool and given to another counts as
-    /// live in neither.
+    /// What the pool holds now; exact if its stacks are given back to it and not to another pool.
     pub(crate) fn stats(&self) -> PoolStats {
         let idle = self.shelves.iter().map(|shelf| shelf.idle.len()).sum();
         let reserve = self.lock();
@@ -158,7 +157,7 @@ impl Drop for Pool {
 }
 
 /// How many stacks to ask for after `last`: few at first, for a program may need just one; then
-/// twice as many each time, because the reserve guards many at half the price, up to 64 MiB of
+/// twice as many each time, because one call guards many for three quarters of the price, up to 64 MiB of
 /// addresses or 256 stacks.
 fn next_refill(last: usize, stride: usize) -> usize {
     let first = ((2 << 20) / stride).clamp(1, 16);
