@@ -123,8 +123,8 @@ fn register(stack: &libc::stack_t) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::faults;
     use super::*;
+    use crate::stack::testing::faults;
 
     /// Runs `body` on a thread whose alternate signal stack, std's, has been taken away.
     fn on_bare_thread(body: impl FnOnce() + Send + 'static) {

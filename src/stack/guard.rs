@@ -121,13 +121,13 @@ unsafe fn set_access(start: usize, bytes: usize, access: i32) -> io::Result<()> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::size::SizeClass;
-    use super::super::slab::{self, Slab};
-    use super::super::slot::page_size;
-    use super::super::testing::{
+    use super::*;
+    use crate::stack::size::SizeClass;
+    use crate::stack::slab::{self, Slab};
+    use crate::stack::slot::page_size;
+    use crate::stack::testing::{
         every_kind_of_guards, faults, look, pass_in_child, this_test, touch,
     };
-    use super::*;
 
     #[test]
     fn every_page_of_a_guard_faults_and_no_usable_page_does() {
@@ -174,7 +174,7 @@ mod tests {
             if unsafe { libc::mlockall(libc::MCL_FUTURE | libc::MCL_ONFAULT) } != 0 {
                 return; // Not allowed here, so there is nothing to try.
             }
-            let stack = super::super::Pool::new().take(SizeClass::DEFAULT).unwrap();
+            let stack = crate::stack::Pool::new().take(SizeClass::DEFAULT).unwrap();
             assert!(stack.guard().step_by(page_size()).all(faults));
             touch(stack.base().get(), 1);
         });

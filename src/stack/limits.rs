@@ -158,11 +158,11 @@ fn soft_limit(read: impl FnOnce(&mut libc::rlimit) -> libc::c_int) -> Option<u64
 
 #[cfg(test)]
 mod tests {
-    use super::super::guard::Guards;
-    use super::super::pool::Pool;
-    use super::super::size::SizeClass;
-    use super::super::testing::{mappings, pass_in_child, this_test};
     use super::*;
+    use crate::stack::guard::Guards;
+    use crate::stack::pool::Pool;
+    use crate::stack::size::SizeClass;
+    use crate::stack::testing::{mappings, pass_in_child, this_test};
 
     type Change = fn(&mut Limits);
 

@@ -49,7 +49,8 @@ pub(super) unsafe fn install(row: &GuardRow) -> io::Result<()> {
 pub(super) fn is_supported() -> bool {
     let Ok(start) = super::slab::map_from_kernel(page_size()) else { return false };
     let page = ptr::with_exposed_provenance_mut(start.get());
-    // SAFETY: the page was mapped just above and is nobody else's, so it may be marked and unmapped.
+    // SAFETY: the page was mapped just above and is nobody else's, so it may be marked and
+    // unmapped.
     unsafe {
         let known = libc::madvise(page, page_size(), GUARD_INSTALL) == 0;
         libc::munmap(page, page_size());
@@ -109,8 +110,8 @@ unsafe fn mark_singly(ranges: &[libc::iovec]) -> io::Result<()> {
 ///
 /// As for [`mark`]; and `process` names this process.
 unsafe fn process_madvise(process: libc::c_int, ranges: &[libc::iovec]) -> Option<usize> {
-    // SAFETY: the kernel reads `ranges.len()` iovecs from a live slice; the ranges that they name are
-    // the caller's to answer for; the last argument, flags, must be zero.
+    // SAFETY: the kernel reads `ranges.len()` iovecs from a live slice; the ranges that they name
+    // are the caller's to answer for; the last argument, flags, must be zero.
     let bytes = unsafe {
         libc::syscall(
             libc::SYS_process_madvise,
@@ -127,9 +128,9 @@ unsafe fn process_madvise(process: libc::c_int, ranges: &[libc::iovec]) -> Optio
 
 #[cfg(test)]
 mod tests {
-    use super::super::slab::map_from_kernel;
-    use super::super::testing::faults;
     use super::*;
+    use crate::stack::slab::map_from_kernel;
+    use crate::stack::testing::faults;
 
     /// Maps ten pages and lets `mark` put markers on the even ones.
     fn assert_marks(mark: unsafe fn(&[libc::iovec]) -> Option<usize>) {

@@ -21,7 +21,8 @@ pub(crate) type Describe = fn(fault: usize) -> Option<Overflow>;
 /// A fiber that has overflowed its stack.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Overflow {
-    /// Its name, `name_len` bytes of UTF-8 that live until the process ends; unused if that is zero.
+    /// Its name, `name_len` bytes of UTF-8 that live until the process ends; unused if that is
+    /// zero.
     pub(crate) name: *const u8,
     /// The length of the name; zero for a fiber without one.
     pub(crate) name_len: usize,
@@ -138,8 +139,8 @@ fn pass_on(
     }
 }
 
-/// Restores the default action, which kills. A fault repeats when the handler returns; a signal that
-/// was sent has to be sent again, and arrives when the handler returns.
+/// Restores the default action, which kills. A fault repeats when the handler returns; a signal
+/// that was sent has to be sent again, and arrives when the handler returns.
 fn fall_to_default(signal: libc::c_int, is_fault: bool) {
     // SAFETY: zeroes are a valid `sigaction` with the default action and an empty mask. `sigaction`
     // and `raise` are async-signal-safe.
@@ -166,11 +167,11 @@ fn report_and_abort(overflow: &Overflow) -> ! {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pool::Pool;
-    use super::super::report::tests::HELP;
-    use super::super::size::SizeClass;
-    use super::super::testing::{in_child, this_test};
     use super::*;
+    use crate::stack::pool::Pool;
+    use crate::stack::report::tests::HELP;
+    use crate::stack::size::SizeClass;
+    use crate::stack::testing::{in_child, this_test};
     use std::os::unix::process::ExitStatusExt;
     use std::process::Output;
     use std::sync::atomic::AtomicUsize;

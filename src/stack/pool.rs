@@ -49,7 +49,8 @@ struct Shelf {
 
 /// If every idle stack of a class had been used to its far end, they would hold so much memory.
 const WARM_BYTES: usize = 256 << 20;
-/// Most idle stacks have touched one page only, so for small classes this limit bounds their number.
+/// Most idle stacks have touched one page only, so for small classes this limit bounds their
+/// number.
 const MOST_WARM: usize = 4096;
 
 /// How many idle stacks a pool keeps of each class: 1,024 of 256 KiB, none of 512 MiB or more.
@@ -157,8 +158,8 @@ impl Drop for Pool {
 }
 
 /// How many stacks to ask for after `last`: few at first, for a program may need just one; then
-/// twice as many each time, because one call guards many for three quarters of the price, up to 64 MiB of
-/// addresses or 256 stacks.
+/// twice as many each time, because one call guards many for three quarters of the price, up to
+/// 64 MiB of addresses or 256 stacks.
 fn next_refill(last: usize, stride: usize) -> usize {
     let first = ((2 << 20) / stride).clamp(1, 16);
     let most = ((64 << 20) / stride).clamp(1, 256);
@@ -173,9 +174,9 @@ fn lock(reserve: &'static Mutex<Reserve>) -> MutexGuard<'static, Reserve> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::guard::Guards;
-    use super::super::testing::{faults, look, reserve, touch};
     use super::*;
+    use crate::stack::guard::Guards;
+    use crate::stack::testing::{faults, look, reserve, touch};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -306,10 +307,15 @@ mod tests {
         assert!(all.windows(2).all(|pair| pair[0].base().get() <= pair[1].limit().get()));
     }
 
+    /// Whether to take or to give, of which class, and which of the stacks in use.
+    fn step() -> impl Strategy<Value = (bool, usize, prop::sample::Index)> {
+        (any::<bool>(), 0usize..5, any::<prop::sample::Index>())
+    }
+
     proptest! {
         #[test]
         fn stacks_in_use_never_overlap(
-            steps in prop::collection::vec((any::<bool>(), 0usize..5, any::<prop::sample::Index>()), 1..400),
+            steps in prop::collection::vec(step(), 1..400),
         ) {
             let mut pool = pool();
             // Every stack in use, by its lowest address, with the byte that was left on it.

@@ -112,7 +112,7 @@ pub(super) mod tests {
     use super::*;
 
     /// How every report ends.
-    pub(in super::super) const HELP: &str = "help: give it more with `fibra::Builder::new().stack_size(bytes)`, or recurse less\n\
+    pub(in crate::stack) const HELP: &str = "help: give it more with `fibra::Builder::new().stack_size(bytes)`, or recurse less\n\
                         fatal runtime error: stack overflow, aborting\n";
 
     fn report(name: &str, id: u64, size: usize) -> String {

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - The slabs of a shelf are sorted by address and all of the shelf's class.
-//! - A stack in the reserve is cold: its pages were given back before it came here, or never touched.
+//! - A stack in the reserve is cold: its pages were given back before it came here, or never
+//!   touched.
 //! - A refusal of the kernel loses nothing: what was carved before stays usable.
 
 use std::io;
@@ -26,8 +27,8 @@ const MOST_SLOTS: usize = 1 << 16;
 /// The first slab of a class: 32 MiB of addresses, at most 64 slots. Later ones double the whole.
 const FIRST_SLAB: usize = 32 << 20;
 
-/// So many bytes of idle addresses are kept for each class before unused slabs are unmapped. An idle
-/// stack costs the page tables of its slot, 1/512 of it: here 16 MiB at most.
+/// So many bytes of idle addresses are kept for each class before unused slabs are unmapped. An
+/// idle stack costs the page tables of its slot, 1/512 of it: here 16 MiB at most.
 const IDLE_BYTES: usize = 1 << if usize::BITS == 64 { 33 } else { 25 };
 
 /// When addresses run out, so many bytes are left for the rest of the program.
@@ -61,8 +62,8 @@ impl Reserve {
         self.carve(class, most, out).map_err(Refused::into_error)
     }
 
-    /// Takes stacks of one class back, whose pages were discarded; then unmaps slabs that are unused
-    /// if there are more than enough.
+    /// Takes stacks of one class back, whose pages were discarded; then unmaps slabs that are
+    /// unused if there are more than enough.
     pub(super) fn give(&mut self, class: SizeClass, stacks: impl Iterator<Item = Stack>) {
         let shelf = &mut self.shelves[class.index()];
         for stack in stacks {
@@ -193,8 +194,8 @@ impl Shelf {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{every_kind_of_guards, reserve};
     use super::*;
+    use crate::stack::testing::{every_kind_of_guards, reserve};
     use std::cell::Cell;
     use std::num::NonZeroUsize;
 
@@ -273,8 +274,8 @@ mod tests {
             reserve.give(class, stacks.into_iter());
             assert!(reserve.mapped_bytes() < all);
             assert!(keep <= reserve.idle() && reserve.idle() < 4 * keep - 1, "{}", reserve.idle());
-            super::super::testing::touch(used.base().get(), 9);
-            assert_eq!(super::super::testing::look(used.base().get()), 9);
+            crate::stack::testing::touch(used.base().get(), 9);
+            assert_eq!(crate::stack::testing::look(used.base().get()), 9);
             reserve.give(class, std::iter::once(used));
         }
     }
