@@ -28,7 +28,8 @@ const MOST_SLOTS: usize = 1 << 16;
 const FIRST_SLAB: usize = 32 << 20;
 
 /// So many bytes of idle addresses are kept for each class before unused slabs are unmapped. An
-/// idle stack costs the page tables of its slot, 1/512 of it: here 16 MiB at most.
+/// idle stack costs the page tables of its slot, 1/512 of it: here 16 MiB, and those of slabs that a
+/// stack in use keeps.
 const IDLE_BYTES: usize = 1 << if usize::BITS == 64 { 33 } else { 25 };
 
 /// When addresses run out, so many bytes are left for the rest of the program.
