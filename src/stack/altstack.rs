@@ -120,3 +120,59 @@ fn register(stack: &libc::stack_t) -> io::Result<()> {
         _ => Err(io::Error::last_os_error()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::testing::faults;
+
+    /// Runs `body` on a thread whose alternate signal stack, std's, has been taken away.
+    fn on_bare_thread(body: impl FnOnce() + Send + 'static) {
+        let thread = std::thread::spawn(|| {
+            let none =
+                libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+            register(&none).unwrap();
+            body();
+        });
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_bare_thread_gets_a_guarded_stack_and_loses_it_again() {
+        on_bare_thread(|| {
+            let alt = AltStack::for_this_thread().unwrap();
+            let now = current().unwrap();
+            assert_eq!(now.ss_flags & libc::SS_DISABLE, 0);
+            assert!(16 << 10 <= now.ss_size);
+            assert!(faults(now.ss_sp as usize - 1) && !faults(now.ss_sp as usize));
+            drop(alt);
+            assert_ne!(current().unwrap().ss_flags & libc::SS_DISABLE, 0);
+        });
+    }
+
+    #[test]
+    fn a_thread_that_has_one_keeps_it() {
+        on_bare_thread(|| {
+            let first = AltStack::for_this_thread().unwrap();
+            let before = current().unwrap().ss_sp;
+            drop(AltStack::for_this_thread().unwrap());
+            assert_eq!(current().unwrap().ss_sp, before);
+            assert!(!faults(before as usize));
+            drop(first);
+        });
+    }
+
+    #[test]
+    fn one_that_was_registered_later_stays() {
+        on_bare_thread(|| {
+            let alt = AltStack::for_this_thread().unwrap();
+            let later = Mapping::new(handler_bytes()).unwrap();
+            register(&later.as_signal_stack()).unwrap();
+            drop(alt);
+            assert_eq!(current().unwrap().ss_sp, later.as_signal_stack().ss_sp);
+            let none =
+                libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+            register(&none).unwrap();
+        });
+    }
+}

@@ -59,11 +59,15 @@ impl Guards {
     pub(super) unsafe fn install(self, row: &GuardRow) -> Result<(), Refused> {
         match self {
             #[cfg(target_os = "linux")]
-            // SAFETY: that the row is ours and unused is the caller's contract, for both calls.
+            // SAFETY: that the row is ours and unused is the caller's contract.
             Guards::Markers => match unsafe { marker::install(row) } {
+                Ok(()) => Ok(()),
                 // Locked memory (`mlockall`) takes no markers.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => unsafe { protect(row) },
-                result => result.map_err(Refused::Marker),
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                    // SAFETY: as above; markers that were made before the refusal do no harm.
+                    unsafe { protect(row) }
+                }
+                Err(error) => Err(Refused::Marker(error)),
             },
             // SAFETY: that the row is ours and unused is the caller's contract.
             Guards::Protection => unsafe { protect(row) },
@@ -112,5 +116,91 @@ unsafe fn set_access(start: usize, bytes: usize, access: i32) -> io::Result<()> 
     match unsafe { libc::mprotect(ptr::with_exposed_provenance_mut(start), bytes, access) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::size::SizeClass;
+    use crate::stack::slab::{self, Slab};
+    use crate::stack::slot::page_size;
+    use crate::stack::testing::{
+        every_kind_of_guards, faults, look, pass_in_child, this_test, touch,
+    };
+
+    #[test]
+    fn every_page_of_a_guard_faults_and_no_usable_page_does() {
+        for guards in every_kind_of_guards() {
+            let mut slab = Slab::map(SizeClass::DEFAULT, 300, 0, slab::map_from_kernel).unwrap();
+            let mut stacks = Vec::new();
+            slab.carve(300, guards(), &mut stacks).unwrap();
+            assert_eq!(stacks.len(), 300);
+            for stack in &stacks {
+                let guard = stack.guard();
+                assert!(17 * page_size() <= guard.len());
+                assert!(guard.clone().step_by(page_size()).all(faults), "{:?}", guards());
+                assert!(faults(guard.end - 1));
+                assert!(!faults(guard.end) && !faults(stack.base().get() - 1));
+            }
+        }
+    }
+
+    #[test]
+    fn guards_survive_a_discard_and_contents_do_not() {
+        for guards in every_kind_of_guards() {
+            let mut slab = Slab::map(SizeClass::DEFAULT, 8, 0, slab::map_from_kernel).unwrap();
+            let mut stacks = Vec::new();
+            slab.carve(8, guards(), &mut stacks).unwrap();
+            stacks.iter().for_each(|stack| touch(stack.base().get(), 7));
+            stacks.sort_unstable_by_key(|stack| stack.limit());
+            let kept = stacks.remove(3);
+            slab::discard(&stacks);
+            for stack in &stacks {
+                assert!(stack.guard().step_by(page_size()).all(faults), "{:?}", guards());
+                if cfg!(target_os = "linux") {
+                    assert_eq!(look(stack.base().get()), 0);
+                }
+            }
+            assert_eq!(look(kept.base().get()), 7);
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn locked_memory_is_guarded_all_the_same() {
+        pass_in_child(this_test!(locked_memory_is_guarded_all_the_same), &[], || {
+            // SAFETY: it changes how this child's memory is backed, and nothing else.
+            if unsafe { libc::mlockall(libc::MCL_FUTURE | libc::MCL_ONFAULT) } != 0 {
+                return; // Not allowed here, so there is nothing to try.
+            }
+            let stack = crate::stack::Pool::new().take(SizeClass::DEFAULT).unwrap();
+            assert!(stack.guard().step_by(page_size()).all(faults));
+            touch(stack.base().get(), 1);
+        });
+    }
+
+    #[test]
+    fn the_environment_can_ask_for_protection() {
+        let test = this_test!(the_environment_can_ask_for_protection);
+        pass_in_child(test, &[("FIBRA_STACK_GUARDS", "mprotect")], || {
+            assert_eq!(Guards::of_this_system(), Guards::Protection);
+        });
+    }
+
+    #[test]
+    fn a_protection_that_is_refused_opens_its_row_again() {
+        // In a child, because another thread might map something into the gap.
+        pass_in_child(this_test!(a_protection_that_is_refused_opens_its_row_again), &[], || {
+            let page = page_size();
+            let start = slab::map_from_kernel(4 * page).unwrap().get();
+            // SAFETY: the uppermost page of a mapping just made.
+            unsafe { libc::munmap(ptr::with_exposed_provenance_mut(start + 3 * page), page) };
+            let row = GuardRow { start, len: page, stride: 3 * page, count: 2 };
+            // SAFETY: nothing lives in the row, whose second guard is the gap.
+            let refused = unsafe { Guards::Protection.install(&row) };
+            assert!(matches!(refused, Err(Refused::Protection(_))));
+            assert!(!faults(start));
+        });
     }
 }

@@ -155,3 +155,121 @@ fn soft_limit(read: impl FnOnce(&mut libc::rlimit) -> libc::c_int) -> Option<u64
     let known = read(&mut limit) == 0;
     (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::guard::Guards;
+    use crate::stack::pool::Pool;
+    use crate::stack::size::SizeClass;
+    use crate::stack::testing::{mappings, pass_in_child, this_test};
+
+    type Change = fn(&mut Limits);
+
+    fn refusal() -> io::Error {
+        io::Error::from_raw_os_error(libc::ENOMEM)
+    }
+
+    #[test]
+    fn each_limit_is_named_with_its_value_and_its_remedy() {
+        let of = |change: Change| {
+            let mut limits = Limits { max_mappings: Some(65_530), ..Limits::default() };
+            limits.mappings = Some(40);
+            change(&mut limits);
+            describe(&Refused::Map(331_776, refusal()), &refusal(), &limits)
+        };
+        let table: [(Change, &[&str]); 5] = [
+            (
+                |l| l.mappings = Some(65_529),
+                &["vm.max_map_count", "65530", "sysctl -w vm.max_map_count=262144"],
+            ),
+            (|l| l.address_space = Some(1 << 30), &["RLIMIT_AS", "1073741824", "ulimit -v"]),
+            (|l| l.data = Some(1 << 29), &["RLIMIT_DATA", "536870912", "ulimit -d"]),
+            (
+                |l| l.overcommit = Some(2),
+                &["vm.overcommit_memory", "sysctl -w vm.overcommit_memory=0"],
+            ),
+            (|_| (), &["address space is used up", "331776 bytes"]),
+        ];
+        for (change, words) in table {
+            let text = of(change);
+            assert!(words.iter().all(|word| text.contains(word)), "{words:?} in: {text}");
+        }
+    }
+
+    #[test]
+    fn a_larger_mapping_limit_is_advised_upwards() {
+        let limits = Limits { max_mappings: Some(1_000_000), ..Limits::default() };
+        let text = describe(&Refused::Protection(refusal()), &refusal(), &limits);
+        assert!(text.contains("allows the process 1000000"), "{text}");
+        assert!(text.contains("vm.max_map_count=4000000"), "{text}");
+    }
+
+    #[test]
+    fn the_kind_of_the_error_is_kept() {
+        assert_eq!(Refused::Map(1, refusal()).into_error().kind(), io::ErrorKind::OutOfMemory);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_limits_of_this_process_are_read() {
+        let limits = Limits::read();
+        assert!(limits.max_mappings.is_some() && limits.overcommit.is_some());
+        let have = mappings() as u64;
+        assert!(limits.mappings.is_some_and(|read| read.abs_diff(have) < 100));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn too_many_mappings_is_an_error_that_loses_nothing() {
+        let test = this_test!(too_many_mappings_is_an_error_that_loses_nothing);
+        pass_in_child(test, &[("FIBRA_STACK_GUARDS", "mprotect")], || {
+            assert_eq!(Guards::of_this_system(), Guards::Protection);
+            let most = number_in("/proc/sys/vm/max_map_count").unwrap();
+            let mut pool = Pool::new();
+            let mut stacks = Vec::new();
+            let error = loop {
+                match pool.take(SizeClass::for_bytes(0)) {
+                    Ok(stack) => stacks.push(stack),
+                    Err(error) => break error,
+                }
+                assert!((stacks.len() as u64) < most, "no guard took a mapping");
+            };
+            let text = error.to_string();
+            let allows = format!("vm.max_map_count allows the process {most} memory mappings");
+            assert!(text.contains(&allows), "{text}");
+            assert!(text.contains("sysctl -w vm.max_map_count="), "{text}");
+            assert!(most / 2 - 1_000 < stacks.len() as u64, "only {} stacks", stacks.len());
+            // The rest of the program still has mappings to live on.
+            assert!((mappings() as u64) < most - 100);
+            pool.give(stacks.pop().unwrap());
+            assert!(pool.take(SizeClass::for_bytes(0)).is_ok());
+        });
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn too_few_addresses_is_an_error_that_leaves_some_for_others() {
+        let test = this_test!(too_few_addresses_is_an_error_that_leaves_some_for_others);
+        pass_in_child(test, &[], || {
+            let bytes = 1 << 30;
+            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+            // SAFETY: reads one live `rlimit`; it constrains this child alone.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+            let mut pool = Pool::new();
+            let mut stacks = Vec::new();
+            let error = loop {
+                match pool.take(SizeClass::MAIN) {
+                    Ok(stack) => stacks.push(stack),
+                    Err(error) => break error,
+                }
+            };
+            let text = error.to_string();
+            assert!(text.contains("RLIMIT_AS allows the process 1073741824 bytes"), "{text}");
+            assert!(100 < stacks.len(), "only {} stacks", stacks.len());
+            assert_eq!(vec![1u8; 8 << 20].len(), 8 << 20);
+            pool.give(stacks.pop().unwrap());
+            assert!(pool.take(SizeClass::MAIN).is_ok());
+        });
+    }
+}

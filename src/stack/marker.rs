@@ -49,7 +49,8 @@ pub(super) unsafe fn install(row: &GuardRow) -> io::Result<()> {
 pub(super) fn is_supported() -> bool {
     let Ok(start) = super::slab::map_from_kernel(page_size()) else { return false };
     let page = ptr::with_exposed_provenance_mut(start.get());
-    // SAFETY: the page was mapped just above and is nobody else's, so it may be marked and unmapped.
+    // SAFETY: the page was mapped just above and is nobody else's, so it may be marked and
+    // unmapped.
     unsafe {
         let known = libc::madvise(page, page_size(), GUARD_INSTALL) == 0;
         libc::munmap(page, page_size());
@@ -57,16 +58,45 @@ pub(super) fn is_supported() -> bool {
     }
 }
 
-/// Marks every range, in one call if possible, and one by one where not.
+/// Marks every range, in one call where the kernel and the sandbox allow it, else one by one.
 ///
 /// # Safety
 ///
-/// The ranges are whole pages of mappings that this crate owns, and nothing in them is in use.
+/// The ranges are whole pages of mappings that this crate owns, and nothing in them is in use. This
+/// holds for every function below, too.
 unsafe fn mark(ranges: &[libc::iovec]) -> io::Result<()> {
-    // SAFETY: the ranges are the caller's to answer for.
-    let marked = unsafe { mark_at_once(ranges) };
-    for range in &ranges[marked..] {
-        // SAFETY: the same ranges, one at a time.
+    // SAFETY: the ranges are the caller's to answer for, in all three.
+    unsafe {
+        let marked = process_madvise(THIS_PROCESS, ranges).or_else(|| mark_by_pidfd(ranges));
+        mark_singly(&ranges[marked.unwrap_or(0)..])
+    }
+}
+
+/// For Linux 6.13, which does not know [`THIS_PROCESS`] yet. The descriptor is not kept: after a
+/// `fork` it would still name the parent.
+///
+/// # Safety
+///
+/// As for [`mark`].
+unsafe fn mark_by_pidfd(ranges: &[libc::iovec]) -> Option<usize> {
+    // SAFETY: `pidfd_open` reads its two integers and returns a new descriptor or -1.
+    let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) };
+    let Ok(pidfd @ 0..) = libc::c_int::try_from(pidfd) else { return None };
+    // SAFETY: the ranges are the caller's to answer for; the descriptor was opened here, names this
+    // process, and is closed once.
+    unsafe {
+        let marked = process_madvise(pidfd, ranges);
+        libc::close(pidfd);
+        marked
+    }
+}
+
+/// # Safety
+///
+/// As for [`mark`].
+unsafe fn mark_singly(ranges: &[libc::iovec]) -> io::Result<()> {
+    for range in ranges {
+        // SAFETY: the range is the caller's to answer for.
         if unsafe { libc::madvise(range.iov_base, range.iov_len, GUARD_INSTALL) } != 0 {
             return Err(io::Error::last_os_error());
         }
@@ -74,35 +104,14 @@ unsafe fn mark(ranges: &[libc::iovec]) -> io::Result<()> {
     Ok(())
 }
 
-/// Marks the ranges by one `process_madvise` and returns how many of them, from the first, it did:
-/// all, or none where the kernel or a sandbox refuses the call.
+/// Returns how many ranges, from the first, were marked; `None` if the call was refused.
 ///
-/// # Safety
-///
-/// As for [`mark`].
-unsafe fn mark_at_once(ranges: &[libc::iovec]) -> usize {
-    // SAFETY: the ranges are the caller's to answer for, here and below.
-    if let Some(marked) = unsafe { process_madvise(THIS_PROCESS, ranges) } {
-        return marked;
-    }
-    // A pidfd is not kept: after a `fork` it would still name the parent.
-    // SAFETY: `pidfd_open` reads its two integers and returns a new descriptor or -1.
-    let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) };
-    let Ok(pidfd @ 0..) = libc::c_int::try_from(pidfd) else { return 0 };
-    // SAFETY: see above; the descriptor was opened here, is this process's, and is closed once.
-    unsafe {
-        let marked = process_madvise(pidfd, ranges);
-        libc::close(pidfd);
-        marked.unwrap_or(0)
-    }
-}
-
 /// # Safety
 ///
 /// As for [`mark`]; and `process` names this process.
 unsafe fn process_madvise(process: libc::c_int, ranges: &[libc::iovec]) -> Option<usize> {
-    // SAFETY: the kernel reads `ranges.len()` iovecs from a live slice; the ranges that they name are
-    // the caller's to answer for; the last argument, flags, must be zero.
+    // SAFETY: the kernel reads `ranges.len()` iovecs from a live slice; the ranges that they name
+    // are the caller's to answer for; the last argument, flags, must be zero.
     let bytes = unsafe {
         libc::syscall(
             libc::SYS_process_madvise,
@@ -115,4 +124,62 @@ unsafe fn process_madvise(process: libc::c_int, ranges: &[libc::iovec]) -> Optio
     };
     // The kernel may stop early, and says after how many bytes; all ranges are equally long.
     usize::try_from(bytes).ok().map(|bytes| bytes / ranges[0].iov_len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::slab::map_from_kernel;
+    use crate::stack::testing::faults;
+
+    /// Maps ten pages and lets `mark` put markers on the even ones.
+    fn assert_marks(mark: unsafe fn(&[libc::iovec]) -> Option<usize>) {
+        let page = page_size();
+        let start = map_from_kernel(10 * page).unwrap().get();
+        let range = |i: usize| libc::iovec {
+            iov_base: ptr::with_exposed_provenance_mut(start + 2 * i * page),
+            iov_len: page,
+        };
+        let ranges: Vec<_> = (0..5).map(range).collect();
+        // SAFETY: the ranges are pages of a mapping just made.
+        assert_eq!(unsafe { mark(&ranges) }, Some(5));
+        for i in 0..10 {
+            assert_eq!(faults(start + i * page), i % 2 == 0, "page {i}");
+        }
+    }
+
+    #[test]
+    fn each_way_of_marking_marks_all_ranges() {
+        if !is_supported() {
+            return; // An older kernel has nothing to try.
+        }
+        assert_marks(|ranges| {
+            // SAFETY: `assert_marks` answers for the ranges.
+            unsafe { mark(ranges) }.ok().map(|()| ranges.len())
+        });
+        assert_marks(|ranges| {
+            // SAFETY: as above.
+            unsafe { mark_singly(ranges) }.ok().map(|()| ranges.len())
+        });
+        assert_marks(|ranges| {
+            // SAFETY: as above; -1 is no descriptor, which the kernel refuses.
+            assert_eq!(unsafe { process_madvise(-1, ranges) }, None);
+            // SAFETY: as above.
+            unsafe { mark_by_pidfd(ranges) }
+        });
+    }
+
+    #[test]
+    fn rows_longer_than_a_batch_are_marked_to_the_end() {
+        if !is_supported() {
+            return;
+        }
+        let page = page_size();
+        let count = 2 * BATCH + 3;
+        let start = map_from_kernel(2 * count * page).unwrap().get();
+        let row = GuardRow { start, len: page, stride: 2 * page, count };
+        // SAFETY: the row lies in a mapping just made.
+        unsafe { install(&row) }.unwrap();
+        assert!(row.starts().all(|guard| faults(guard) && !faults(guard + page)));
+    }
 }

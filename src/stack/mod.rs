@@ -1,7 +1,7 @@
 //! Memory for fibers to run on: slabs, guards, pools, and the report of an overflow.
 //!
-//! Nothing here knows what a fiber is. `take` a [`Stack`] from a thread's [`Pool`], run whatever you
-//! like on it, `give` it back.
+//! Nothing here knows what a fiber is. `take` a [`Stack`] from a thread's [`Pool`], run whatever
+//! you like on it, `give` it back.
 //!
 //! ```text
 //!   slab: one mmap, lowest address on the left; the stride is an odd number of pages
@@ -24,9 +24,9 @@
 //!
 //! - *One mapping for many slots*: the kernel allows a process 65,530 mappings by default, and a
 //!   stack that is mapped and guarded on its own takes two.
-//! - *17 guard pages*: a C function compiled without stack probes may jump a narrow guard. 17 is odd,
-//!   the usable pages are a power of two, so the stride is odd as well: tops that lie a power of two
-//!   apart would share a few sets of the TLB.
+//! - *17 guard pages*: a C function compiled without stack probes may jump a narrow guard. 17 is
+//!   odd, the usable pages are a power of two, so the stride is odd as well: tops that lie a power
+//!   of two apart would share a few sets of the TLB.
 //! - *The colour*: page-aligned tops would all share one set of the L1 cache. It stays under 2 KiB,
 //!   so the first frames still share the top page.
 //! - *The far end is never touched*, not even for a canary: a parked fiber costs one page.
@@ -45,17 +45,22 @@
 //! `FIBRA_STACK_GUARDS=mprotect` guards by `mprotect` even where the kernel has guard markers.
 
 mod altstack;
+#[cfg(all(test, target_os = "linux"))]
+mod footprint;
 mod guard;
 mod limits;
 #[cfg(target_os = "linux")]
 mod marker;
 mod overflow;
 mod pool;
+mod report;
 mod reserve;
 mod shadow;
 mod size;
 mod slab;
 mod slot;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use altstack::AltStack;
 pub(crate) use overflow::{Describe, Overflow, install};

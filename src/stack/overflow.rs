@@ -8,11 +8,11 @@
 use std::io;
 use std::mem;
 use std::ptr;
-use std::slice;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::altstack::AltStack;
+use super::report::Report;
 
 /// Says whose guard the address `fault` lies in, if it is the guard of the stack that this thread
 /// runs on. It is called in a signal handler, so it must be async-signal-safe.
@@ -21,7 +21,8 @@ pub(crate) type Describe = fn(fault: usize) -> Option<Overflow>;
 /// A fiber that has overflowed its stack.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Overflow {
-    /// Its name, `name_len` bytes of UTF-8 that live until the process ends; unused if that is zero.
+    /// Its name, `name_len` bytes of UTF-8 that live until the process ends; unused if that is
+    /// zero.
     pub(crate) name: *const u8,
     /// The length of the name; zero for a fiber without one.
     pub(crate) name_len: usize,
@@ -138,8 +139,8 @@ fn pass_on(
     }
 }
 
-/// Restores the default action, which kills. A fault repeats when the handler returns; a signal that
-/// was sent has to be sent again, and arrives when the handler returns.
+/// Restores the default action, which kills. A fault repeats when the handler returns; a signal
+/// that was sent has to be sent again, and arrives when the handler returns.
 fn fall_to_default(signal: libc::c_int, is_fault: bool) {
     // SAFETY: zeroes are a valid `sigaction` with the default action and an empty mask. `sigaction`
     // and `raise` are async-signal-safe.
@@ -154,8 +155,8 @@ fn fall_to_default(signal: libc::c_int, is_fault: bool) {
 }
 
 fn report_and_abort(overflow: &Overflow) -> ! {
-    let mut report = Report::new();
-    report.fill(overflow);
+    // SAFETY: `describe` promises so many bytes at `name`, until the process ends.
+    let report = unsafe { Report::of(overflow) };
     // SAFETY: the bytes are a live array's, of that length; `write` and `abort` are
     // async-signal-safe. One call keeps the lines of two threads apart.
     unsafe {
@@ -164,86 +165,164 @@ fn report_and_abort(overflow: &Overflow) -> ! {
     }
 }
 
-/// A text in a fixed buffer; what does not fit is cut. The alternate signal stack may be small, so
-/// the buffer is, too.
-struct Report {
-    bytes: [u8; 512],
-    len: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::pool::Pool;
+    use crate::stack::report::tests::HELP;
+    use crate::stack::size::SizeClass;
+    use crate::stack::testing::{in_child, this_test};
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Output;
+    use std::sync::atomic::AtomicUsize;
 
-/// Longer names are cut so that the advice always fits.
-const LONGEST_NAME: usize = 128;
-
-impl Report {
-    fn new() -> Report {
-        Report { bytes: [0; 512], len: 0 }
+    fn stderr(output: &Output) -> String {
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    fn text(&self) -> &[u8] {
-        &self.bytes[..self.len]
+    /// The guard that `describe_guard` claims.
+    static GUARD: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+    fn describe_guard(fault: usize) -> Option<Overflow> {
+        let [start, end] = [0, 1].map(|i| GUARD[i].load(Ordering::Relaxed));
+        let (name, name_len) = (b"parser".as_ptr(), 6);
+        let size = SizeClass::DEFAULT.bytes();
+        (start..end).contains(&fault).then_some(Overflow { name, name_len, id: 12, size })
     }
 
-    fn fill(&mut self, overflow: &Overflow) {
-        self.push(b"fiber ");
-        if overflow.name_len != 0 {
-            // SAFETY: whoever described the overflow promises so many bytes at `name`.
-            let name = unsafe { slice::from_raw_parts(overflow.name, overflow.name_len) };
-            self.push(b"'");
-            self.push(cut(name, LONGEST_NAME));
-            self.push(b"' (#");
-            self.push_number(overflow.id);
-            self.push(b")");
-        } else {
-            self.push(b"#");
-            self.push_number(overflow.id);
-        }
-        self.push(b" has overflowed its stack of ");
-        self.push_size(overflow.size);
-        self.push(b"\nhelp: give it more with `fibra::Builder::new().stack_size(bytes)`, ");
-        self.push(b"or recurse less\nfatal runtime error: stack overflow, aborting\n");
+    fn claim_nothing(_: usize) -> Option<Overflow> {
+        None
     }
 
-    fn push(&mut self, text: &[u8]) {
-        for &byte in text {
-            let Some(place) = self.bytes.get_mut(self.len) else { return };
-            *place = byte;
-            self.len += 1;
+    /// Writes to an address that is no memory at all.
+    fn fault_at(address: usize) {
+        // SAFETY: this ends the child, or enters a handler that does; nothing is written.
+        unsafe { ptr::with_exposed_provenance_mut::<u8>(address).write_volatile(1) };
+    }
+
+    fn set_action(signal: libc::c_int, handler: usize, flags: libc::c_int) {
+        // SAFETY: zeroes are a valid `sigaction`; the handlers below have the signature of `flags`.
+        unsafe {
+            let mut action: libc::sigaction = mem::zeroed();
+            action.sa_sigaction = handler;
+            action.sa_flags = flags;
+            assert_eq!(libc::sigaction(signal, &action, ptr::null_mut()), 0);
         }
     }
 
-    fn push_number(&mut self, mut number: u64) {
-        let mut digits = [0; 20];
-        let mut first = digits.len();
-        loop {
-            first -= 1;
-            digits[first] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                break;
+    extern "C" fn plain_handler(signal: libc::c_int) {
+        // SAFETY: `_exit` has no preconditions.
+        unsafe { libc::_exit(100 + signal) }
+    }
+
+    extern "C" fn info_handler(
+        signal: libc::c_int,
+        info: *mut libc::siginfo_t,
+        context: *mut libc::c_void,
+    ) {
+        // SAFETY: the kernel's `info` of a fault has an address; `_exit` has no preconditions.
+        unsafe {
+            let seen = (*info).si_addr() as usize == 4096 && !context.is_null();
+            libc::_exit(if seen { 50 + signal } else { 1 })
+        }
+    }
+
+    #[test]
+    fn a_touch_of_a_claimed_guard_is_reported_and_aborts() {
+        for guards in ["", "mprotect"] {
+            let test = this_test!(a_touch_of_a_claimed_guard_is_reported_and_aborts);
+            let output = in_child(test, &[("FIBRA_STACK_GUARDS", guards)], || {
+                let stack = Pool::new().take(SizeClass::DEFAULT).unwrap();
+                GUARD[0].store(stack.guard().start, Ordering::Relaxed);
+                GUARD[1].store(stack.guard().end, Ordering::Relaxed);
+                let _alt = install(describe_guard).unwrap();
+                fault_at(stack.guard().end - 1);
+            });
+            assert_eq!(output.status.signal(), Some(libc::SIGABRT));
+            let report = format!(
+                "fiber 'parser' (#12) has overflowed its stack of {} KiB\n{HELP}",
+                SizeClass::DEFAULT.bytes() >> 10
+            );
+            assert!(stderr(&output).ends_with(&report), "{}", stderr(&output));
+        }
+    }
+
+    #[test]
+    fn an_unclaimed_fault_goes_to_the_handler_before() {
+        let test = this_test!(an_unclaimed_fault_goes_to_the_handler_before);
+        let table: [(&str, usize, libc::c_int, i32); 2] = [
+            ("plain", plain_handler as *const () as usize, 0, 100 + libc::SIGSEGV),
+            ("info", info_handler as *const () as usize, libc::SA_SIGINFO, 50 + libc::SIGSEGV),
+        ];
+        for (name, handler, flags, code) in table {
+            // The child runs this loop, too: it must stop at the row that it was made for.
+            if std::env::var("FIBRA_TEST_HANDLER").is_ok_and(|wish| wish != name) {
+                continue;
             }
+            let output = in_child(test, &[("FIBRA_TEST_HANDLER", name)], || {
+                set_action(libc::SIGSEGV, handler, flags);
+                let _alt = install(claim_nothing).unwrap();
+                fault_at(4096);
+            });
+            assert_eq!(output.status.code(), Some(code), "{name}: {}", stderr(&output));
         }
-        self.push(&digits[first..]);
     }
 
-    /// A size in the largest unit that leaves no remainder.
-    fn push_size(&mut self, bytes: usize) {
-        let bytes = bytes as u64;
-        let units: [(u64, &[u8]); 3] = [(1 << 30, b" GiB"), (1 << 20, b" MiB"), (1 << 10, b" KiB")];
-        let fits = units.iter().find(|(unit, _)| bytes != 0 && bytes % unit == 0);
-        let &(unit, name) = fits.unwrap_or(&(1, b" bytes"));
-        self.push_number(bytes / unit);
-        self.push(name);
+    #[test]
+    fn a_fault_without_a_handler_before_kills_as_ever() {
+        let test = this_test!(a_fault_without_a_handler_before_kills_as_ever);
+        for (name, action) in [("default", libc::SIG_DFL), ("ignore", libc::SIG_IGN)] {
+            if std::env::var("FIBRA_TEST_HANDLER").is_ok_and(|wish| wish != name) {
+                continue;
+            }
+            let output = in_child(test, &[("FIBRA_TEST_HANDLER", name)], || {
+                set_action(libc::SIGSEGV, action, 0);
+                let _alt = install(claim_nothing).unwrap();
+                fault_at(4096);
+            });
+            assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{name}");
+        }
     }
-}
 
-/// At most `most` bytes of a text, cut before a character and not within it.
-fn cut(text: &[u8], most: usize) -> &[u8] {
-    if text.len() <= most {
-        return text;
+    #[test]
+    fn a_signal_that_was_sent_kills_or_is_ignored_as_before() {
+        let test = this_test!(a_signal_that_was_sent_kills_or_is_ignored_as_before);
+        let table =
+            [("default", libc::SIG_DFL, Some(libc::SIGBUS)), ("ignore", libc::SIG_IGN, None)];
+        for (name, action, death) in table {
+            if std::env::var("FIBRA_TEST_HANDLER").is_ok_and(|wish| wish != name) {
+                continue;
+            }
+            let output = in_child(test, &[("FIBRA_TEST_HANDLER", name)], || {
+                set_action(libc::SIGBUS, action, 0);
+                // It would claim every fault, but this is none.
+                let claim_all =
+                    |_| Some(Overflow { name: ptr::null(), name_len: 0, id: 1, size: 1 });
+                let _alt = install(claim_all).unwrap();
+                // SAFETY: `raise` has no preconditions.
+                unsafe { libc::raise(libc::SIGBUS) };
+            });
+            assert_eq!(output.status.signal(), death, "{name}: {}", stderr(&output));
+        }
     }
-    let mut end = most;
-    while 0 < end && text[end] & 0b1100_0000 == 0b1000_0000 {
-        end -= 1;
+
+    #[test]
+    fn std_still_reports_an_overflow_of_a_thread() {
+        let test = this_test!(std_still_reports_an_overflow_of_a_thread);
+        let output = in_child(test, &[], || {
+            let recurse = || {
+                let _alt = install(claim_nothing).unwrap();
+                std::hint::black_box(endless());
+            };
+            let thread = std::thread::Builder::new().name("deep".into()).spawn(recurse);
+            let _ = thread.unwrap().join();
+        });
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT));
+        assert!(stderr(&output).contains("thread 'deep'"), "{}", stderr(&output));
     }
-    &text[..end]
+
+    #[expect(unconditional_recursion, reason = "it is there to overflow")]
+    fn endless() -> u64 {
+        std::hint::black_box(endless()) + 1
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - The slabs of a shelf are sorted by address and all of the shelf's class.
-//! - A stack in the reserve is cold: its pages were given back before it came here, or never touched.
+//! - A stack in the reserve is cold: its pages were given back before it came here, or never
+//!   touched.
 //! - A refusal of the kernel loses nothing: what was carved before stays usable.
 
 use std::io;
@@ -26,8 +27,9 @@ const MOST_SLOTS: usize = 1 << 16;
 /// The first slab of a class: 32 MiB of addresses, at most 64 slots. Later ones double the whole.
 const FIRST_SLAB: usize = 32 << 20;
 
-/// So many bytes of idle addresses are kept for each class before unused slabs are unmapped. An idle
-/// stack costs the page tables of its slot, 1/512 of it: here 16 MiB at most.
+/// So many bytes of idle addresses are kept for each class before unused slabs are unmapped. An
+/// idle stack costs the page tables of its slot, 1/512 of it: here 16 MiB, and those of slabs that a
+/// stack in use keeps.
 const IDLE_BYTES: usize = 1 << if usize::BITS == 64 { 33 } else { 25 };
 
 /// When addresses run out, so many bytes are left for the rest of the program.
@@ -61,8 +63,8 @@ impl Reserve {
         self.carve(class, most, out).map_err(Refused::into_error)
     }
 
-    /// Takes stacks of one class back, whose pages were discarded; then unmaps slabs that are unused
-    /// if there are more than enough.
+    /// Takes stacks of one class back, whose pages were discarded; then unmaps slabs that are
+    /// unused if there are more than enough.
     pub(super) fn give(&mut self, class: SizeClass, stacks: impl Iterator<Item = Stack>) {
         let shelf = &mut self.shelves[class.index()];
         for stack in stacks {
@@ -188,5 +190,121 @@ impl Shelf {
             }
             !gone
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::testing::{every_kind_of_guards, reserve};
+    use std::cell::Cell;
+    use std::num::NonZeroUsize;
+
+    thread_local! {
+        /// How many bytes the kernel of `stingy` still has.
+        static LEFT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A kernel that runs out of addresses. Nothing is ever unmapped from its account.
+    fn stingy(bytes: usize) -> io::Result<NonZeroUsize> {
+        if LEFT.get() < bytes {
+            return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+        }
+        LEFT.set(LEFT.get() - bytes);
+        slab::map_from_kernel(bytes)
+    }
+
+    fn stride(class: SizeClass) -> usize {
+        Shape::of(class).stride()
+    }
+
+    #[test]
+    fn slabs_double_until_a_million_stacks_take_few_mappings() {
+        for bytes in [64 << 10, 256 << 10] {
+            let class = SizeClass::for_bytes(bytes);
+            let mut shelf = Shelf::new();
+            let mut slabs = 0;
+            while shelf.slots < 1_000_000 {
+                let next = shelf.next_slab(class) as usize;
+                assert!(next <= MOST_SLOTS && next * stride(class) <= LARGEST_SLAB);
+                shelf.slots += next;
+                slabs += 1;
+            }
+            assert!(slabs <= 30, "{slabs} slabs for a million stacks of {bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn the_largest_class_starts_with_one_slot() {
+        assert_eq!(Shelf::new().next_slab(SizeClass::for_bytes(1 << 30)), 1);
+    }
+
+    #[test]
+    fn a_refused_slab_is_tried_smaller_before_the_error() {
+        let class = SizeClass::DEFAULT;
+        LEFT.set(HEADROOM + 5 * stride(class));
+        let reserve = reserve(stingy, Guards::of_this_system);
+        let mut reserve = reserve.lock().unwrap();
+        let mut stacks = Vec::new();
+        reserve.take(class, 64, &mut stacks).unwrap();
+        assert_eq!(stacks.len(), 4);
+        let error = reserve.take(class, 64, &mut stacks).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
+        assert!(error.to_string().contains("cannot map another fiber stack"), "{error}");
+        // What was given back can be taken again.
+        reserve.give(class, stacks.drain(..2));
+        reserve.take(class, 64, &mut stacks).unwrap();
+        assert_eq!((stacks.len(), reserve.idle()), (4, 0));
+        stacks.into_iter().for_each(|stack| reserve.give(class, std::iter::once(stack)));
+        assert_eq!(reserve.idle(), 4);
+    }
+
+    #[test]
+    fn unused_slabs_are_unmapped_beyond_the_limit_and_used_ones_are_not() {
+        for guards in every_kind_of_guards() {
+            let class = SizeClass::for_bytes(1 << 30);
+            let keep = IDLE_BYTES / stride(class);
+            let reserve = reserve(slab::map_from_kernel, guards);
+            let mut reserve = reserve.lock().unwrap();
+            let mut stacks = Vec::new();
+            while stacks.len() < 4 * keep {
+                reserve.take(class, 1, &mut stacks).unwrap();
+            }
+            let all = reserve.mapped_bytes();
+            let used = stacks.pop().unwrap();
+            reserve.give(class, stacks.into_iter());
+            assert!(reserve.mapped_bytes() < all);
+            assert!(keep <= reserve.idle() && reserve.idle() < 4 * keep - 1, "{}", reserve.idle());
+            crate::stack::testing::touch(used.base().get(), 9);
+            assert_eq!(crate::stack::testing::look(used.base().get()), 9);
+            reserve.give(class, std::iter::once(used));
+        }
+    }
+
+    #[test]
+    fn addresses_that_idle_in_one_class_are_there_for_another() {
+        let class = SizeClass::for_bytes(64 << 10);
+        LEFT.set(HEADROOM + 64 * stride(class));
+        let reserve = reserve(stingy, Guards::of_this_system);
+        let mut reserve = reserve.lock().unwrap();
+        let mut stacks = Vec::new();
+        reserve.take(class, 64, &mut stacks).unwrap();
+        reserve.give(class, stacks.drain(..));
+        assert_ne!(reserve.mapped_bytes(), 0);
+        // The next class does not fit, so what is idle is unmapped before the second try.
+        reserve.take(SizeClass::MAIN, 1, &mut stacks).unwrap_err();
+        assert_eq!(reserve.mapped_bytes(), 0);
+    }
+
+    #[test]
+    fn the_bytes_mapped_are_counted_by_class() {
+        let reserve = reserve(slab::map_from_kernel, Guards::of_this_system);
+        let mut reserve = reserve.lock().unwrap();
+        let mut stacks = Vec::new();
+        reserve.take(SizeClass::DEFAULT, 1, &mut stacks).unwrap();
+        let one_slab = Shelf::new().next_slab(SizeClass::DEFAULT) as usize;
+        assert_eq!(reserve.mapped_bytes(), one_slab * stride(SizeClass::DEFAULT));
+        assert!(page_size() <= reserve.mapped_bytes());
+        reserve.give(SizeClass::DEFAULT, stacks.into_iter());
     }
 }

@@ -5,8 +5,8 @@ use std::io;
 
 /// Fails if this thread runs with a shadow stack.
 ///
-/// The CPU then keeps a second copy of all return addresses. The context switch does not know of it,
-/// so the first return on another stack would fault; an error before that is kinder.
+/// The CPU then keeps a second copy of all return addresses. The context switch does not know of
+/// it, so the first return on another stack would fault; an error before that is kinder.
 pub(crate) fn refuse_shadow_stack() -> io::Result<()> {
     decide(status())
 }

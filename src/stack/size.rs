@@ -4,8 +4,8 @@
 
 /// A size class: a power of two of usable bytes, from 16 KiB to 1 GiB.
 ///
-/// Few sizes make idle stacks interchangeable, and the kernel backs only the pages that are touched,
-/// so rounding up costs addresses and no memory.
+/// Few sizes make idle stacks interchangeable, and the kernel backs only the pages that are
+/// touched, so rounding up costs addresses and no memory.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
 pub(crate) struct SizeClass(u8);
 

@@ -38,8 +38,8 @@ impl Slab {
         let bytes = slots as usize * Shape::of(class).stride();
         let start = map(bytes + headroom)?;
         if headroom != 0 {
-            // SAFETY: `unmap` wants whole pages of a mapping of ours that nothing uses. The tail was
-            // mapped just above, no address in it has been handed out, and both `bytes` (whole
+            // SAFETY: `unmap` wants whole pages of a mapping of ours that nothing uses. The tail
+            // was mapped just above, no address in it has been handed out, and both `bytes` (whole
             // slots) and `headroom` are multiples of the page size.
             unsafe { unmap(start.get() + bytes, headroom) };
         }

@@ -1,0 +1,98 @@
+//! Owns what the tests of this folder share: children, probes for faults, the kernel's numbers.
+#![allow(unsafe_code, reason = "probes addresses by a system call")]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::process::{self, Command, Output};
+use std::ptr;
+use std::sync::Mutex;
+
+use super::guard::Guards;
+use super::reserve::Reserve;
+use super::slab::Map;
+
+/// Names, in the environment of a child, the test that it is to run.
+const CHILD: &str = "FIBRA_STACK_TEST_CHILD";
+/// What a child prints when its body has ended.
+const DONE: &str = "the child's body has ended";
+
+/// Runs `body` in a process of its own and returns how that ended. `test` is the full name of the
+/// calling test, with the crate's: the child is this program, told to run that test alone.
+pub(super) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) -> Output {
+    if std::env::var_os(CHILD).as_deref() == Some(OsStr::new(test)) {
+        body();
+        eprintln!("{DONE}");
+        process::exit(0);
+    }
+    let (_, path) = test.split_once("::").expect("module_path! starts with the crate");
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", path, "--nocapture", "--test-threads=1"]).env(CHILD, test);
+    child.envs(environment.iter().copied()).output().unwrap()
+}
+
+/// As `in_child`, for a body that is to run to its end.
+pub(super) fn pass_in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) {
+    let output = in_child(test, environment, body);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && stderr.contains(DONE), "{stdout}\n{stderr}");
+}
+
+/// The name of a test, as `in_child` wants it.
+macro_rules! this_test {
+    ($name:ident) => {{
+        // A name that is not a test's does not compile.
+        let _: fn() = $name;
+        concat!(module_path!(), "::", stringify!($name))
+    }};
+}
+pub(super) use this_test;
+
+/// Whether a read of this address would fault: the kernel is asked to read it, and says `EFAULT`.
+pub(super) fn faults(address: usize) -> bool {
+    let mut pipe = [0; 2];
+    // SAFETY: `pipe` writes two descriptors to a live array; `write` of an address that cannot be
+    // read is an error and not a fault; both descriptors are closed once.
+    unsafe {
+        assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
+        let written = libc::write(pipe[1], ptr::with_exposed_provenance(address), 1);
+        let error = std::io::Error::last_os_error().raw_os_error();
+        libc::close(pipe[0]);
+        libc::close(pipe[1]);
+        written == -1 && error == Some(libc::EFAULT)
+    }
+}
+
+/// Writes a byte just under `base`, as the first frame of a fiber would.
+pub(super) fn touch(base: usize, byte: u8) {
+    // SAFETY: the callers own the stack under `base`, and nothing runs on it.
+    unsafe { ptr::with_exposed_provenance_mut::<u8>(base - 1).write_volatile(byte) };
+}
+
+/// Reads the byte that `touch` wrote.
+pub(super) fn look(base: usize) -> u8 {
+    // SAFETY: as for `touch`.
+    unsafe { ptr::with_exposed_provenance::<u8>(base - 1).read_volatile() }
+}
+
+/// A reserve of a test's own.
+pub(super) fn reserve(map: Map, guards: fn() -> Guards) -> &'static Mutex<Reserve> {
+    Box::leak(Box::new(Mutex::new(Reserve::new(map, guards))))
+}
+
+/// Every way of making guards that this system has.
+pub(super) fn every_kind_of_guards() -> Vec<fn() -> Guards> {
+    vec![Guards::of_this_system, || Guards::Protection]
+}
+
+/// A line of `/proc/self/status`, in bytes.
+pub(super) fn status_bytes(key: &str) -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+}
+
+/// How many mappings this process has.
+pub(super) fn mappings() -> usize {
+    fs::read_to_string("/proc/self/maps").unwrap().lines().count()
+}
