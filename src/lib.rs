@@ -1,9 +1,7 @@
 //! Green threads for Rust.
 
-
 pub mod channel;
 pub mod runtime;
-
 
 mod collections;
 mod fiber;

@@ -93,7 +93,6 @@ impl Plan {
                 entry("future polled by hand, 1 deep", contenders::HAND_FUTURE, one),
                 entry("future polled by hand, 10 deep", contenders::HAND_FUTURE, deep),
                 entry("… with 10 boxed calls", contenders::HAND_FUTURE, deep_boxed),
-                #[cfg(fibra_core)]
                 entry("fibra, 100 fibers, scheduled", contenders::FIBRA, hundred),
             ],
         )
@@ -123,9 +122,7 @@ impl Plan {
             Chart::Depth,
             "yield of 100 tasks, suspended 10 calls deep".to_owned(),
             vec![
-                #[cfg(fibra_core)]
                 entry("fibra, not nested", contenders::FIBRA, flat),
-                #[cfg(fibra_core)]
                 entry("fibra, 10 calls deep", contenders::FIBRA, deep),
                 entry("tokio, not nested", contenders::TOKIO, flat),
                 entry("tokio, 10 deep", contenders::TOKIO, deep),
@@ -196,7 +193,6 @@ impl Plan {
 /// An entry for each contender that has a scheduler and one thread.
 fn everyone(workload: Workload) -> Vec<Entry> {
     vec![
-        #[cfg(fibra_core)]
         entry("fibra", contenders::FIBRA, workload),
         entry("tokio", contenders::TOKIO, workload),
         entry("async-executor", contenders::ASYNC_EXECUTOR, workload),

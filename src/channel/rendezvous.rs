@@ -168,10 +168,12 @@ impl<T> Channel<T> {
         &self,
         payload: Box<dyn Any + Send>,
     ) -> Result<(), SendError<Box<dyn Any + Send>>> {
-        self.send_message(here(), Message::Unwind(payload)).map_err(|(message, cut)| match message {
-            Message::Unwind(payload) => cut.into_send_error(payload),
-            Message::Value(_) => unreachable!("a payload was sent"),
-        })
+        self.send_message(here(), Message::Unwind(payload)).map_err(
+            |(message, cut)| match message {
+                Message::Unwind(payload) => cut.into_send_error(payload),
+                Message::Value(_) => unreachable!("a payload was sent"),
+            },
+        )
     }
 
     /// Takes a value from the first sender that waits, or waits for one.

@@ -86,7 +86,10 @@ mod tests {
         for i in 0..3 {
             assert!(!inbox.push(i), "nobody sleeps");
         }
-        assert_eq!([inbox.pop(), inbox.pop(), inbox.pop(), inbox.pop()], [Some(0), Some(1), Some(2), None]);
+        assert_eq!(
+            [inbox.pop(), inbox.pop(), inbox.pop(), inbox.pop()],
+            [Some(0), Some(1), Some(2), None]
+        );
     }
 
     #[test]

@@ -77,11 +77,13 @@ impl fmt::Display for JoinError {
                 write!(f, "the fiber panicked: {}", panic_text(payload.as_ref()))
             }
             JoinError::Killed => f.write_str("the fiber was killed"),
-            JoinError::Retired => f.write_str("the fiber was killed, refused to end and was retired"),
-            JoinError::NoStack(error) => write!(f, "the fiber could not get a stack: {error}"),
-            JoinError::Itself => {
-                f.write_str("a fiber cannot join itself: it would wait for ever; give the handle to another")
+            JoinError::Retired => {
+                f.write_str("the fiber was killed, refused to end and was retired")
             }
+            JoinError::NoStack(error) => write!(f, "the fiber could not get a stack: {error}"),
+            JoinError::Itself => f.write_str(
+                "a fiber cannot join itself: it would wait for ever; give the handle to another",
+            ),
             JoinError::CallerKilled => f.write_str("killed while waiting for the fiber"),
             JoinError::Deadlock(report) => write!(f, "the fiber will never end: {report}"),
         }

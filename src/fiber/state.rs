@@ -73,7 +73,8 @@ impl Attention {
 
 impl fmt::Debug for Attention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [(Self::CANCEL, "cancel"), (Self::TIMEOUT, "timeout"), (Self::DEADLOCK, "deadlock")];
+        let names =
+            [(Self::CANCEL, "cancel"), (Self::TIMEOUT, "timeout"), (Self::DEADLOCK, "deadlock")];
         let set = names.iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| name);
         f.debug_set().entries(set).finish()
     }

@@ -54,7 +54,11 @@ impl Context {
     ///
     /// The yielder lies at the base of the stack, which is why it can serve as the mark.
     pub(crate) fn stack_used(&self, sp_mark: usize) -> usize {
-        if self.yielder.get().is_null() { 0 } else { self.yielder.get().addr().saturating_sub(sp_mark) }
+        if self.yielder.get().is_null() {
+            0
+        } else {
+            self.yielder.get().addr().saturating_sub(sp_mark)
+        }
     }
 }
 
@@ -69,10 +73,11 @@ pub(crate) unsafe fn create<E>(fiber: FiberPtr, stack: Stack, entry: E)
 where
     E: FnOnce(FiberPtr) + 'static,
 {
-    let coroutine = Coroutine::with_stack(FiberStack(stack), move |yielder: &Yielder<(), ()>, ()| {
-        fiber.context.yielder.set(yielder);
-        entry(fiber);
-    });
+    let coroutine =
+        Coroutine::with_stack(FiberStack(stack), move |yielder: &Yielder<(), ()>, ()| {
+            fiber.context.yielder.set(yielder);
+            entry(fiber);
+        });
     // SAFETY: the context is empty (the caller's promise), so nobody refers to the slot, and
     // nothing is overwritten that would have to be dropped.
     unsafe { (*fiber.context.coroutine.get()).write(coroutine) };

@@ -21,8 +21,8 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr::NonNull;
 
 use crate::fiber::exit::JoinError;
-use crate::fiber::id::FiberId;
 use crate::fiber::header::{FiberPtr, FiberRef, Header};
+use crate::fiber::id::FiberId;
 use crate::stack::SizeClass;
 
 /// What a fiber left behind. The error is boxed: it is rare, and outputs are often nothing.

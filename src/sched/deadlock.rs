@@ -58,4 +58,3 @@ fn can_fail(fiber: FiberPtr) -> bool {
         && !fiber.stubborn.get()
         && fiber.reason.get().on_deadlock != OnDeadlock::Last
 }
-

@@ -217,11 +217,7 @@ where
 
 /// Waits until all children have ended. It neither returns earlier nor unwinds.
 #[track_caller]
-fn wait_for_children(
-    here: Here,
-    children: &Children,
-    body_failed: bool,
-) -> Option<Box<Deadlock>> {
+fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Option<Box<Deadlock>> {
     let Here { fiber, sched } = here;
     if body_failed && (children.fail_fast || cancel::is_pending(&fiber)) {
         children.kill_all(&sched);

@@ -11,7 +11,6 @@
 //!   user's program is inlined here.
 
 mod async_executor;
-#[cfg(fibra_core)]
 mod fibra_fibers;
 mod hand_future;
 mod may_one_worker;
@@ -59,7 +58,6 @@ pub(crate) type Cannot = &'static str;
 /// For a workload that makes no sense for a contender.
 const NOT_APPLICABLE: Cannot = "does not apply";
 
-#[cfg(fibra_core)]
 pub(crate) const FIBRA: Contender =
     Contender { name: "fibra", kind: Kind::Fibra, run: fibra_fibers::run };
 pub(crate) const TOKIO: Contender =
@@ -76,16 +74,8 @@ pub(crate) const STD_THREADS: Contender =
     Contender { name: "std::thread", kind: Kind::OtherStack, run: std_threads::run };
 
 /// Every contender, in the order in which tables show them.
-pub(crate) const ALL: &[Contender] = &[
-    #[cfg(fibra_core)]
-    FIBRA,
-    TOKIO,
-    ASYNC_EXECUTOR,
-    HAND_FUTURE,
-    RAW_COROSENSEI,
-    MAY,
-    STD_THREADS,
-];
+pub(crate) const ALL: &[Contender] =
+    &[FIBRA, TOKIO, ASYNC_EXECUTOR, HAND_FUTURE, RAW_COROSENSEI, MAY, STD_THREADS];
 
 /// Memory that this process really holds, page tables included, in bytes.
 ///
