@@ -49,7 +49,7 @@ static RECEIVING: WaitReason = WaitReason::new("receiving on a channel", OnDeadl
 ///         for i in 1..=3 {
 ///             numbers.send(i).unwrap();
 ///         }
-///         numbers.close();
+///         numbers.close_and_wake();
 ///     });
 ///     assert_eq!(channel.iter().collect::<Vec<_>>(), [1, 2, 3]);
 /// });
