@@ -7,13 +7,7 @@
 use crate::contenders::{ALL, Contender};
 use crate::workloads::Workload;
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-use std::env;
 use std::time::Duration;
-
-/// Whether the benches only have to show that they work: `cargo bench -- --test`.
-pub(crate) fn is_test() -> bool {
-    env::args().any(|argument| argument == "--test")
-}
 
 /// Criterion, set up from the command line.
 pub(crate) fn criterion() -> Criterion {

@@ -145,36 +145,39 @@ impl Frame {
             let (y, right) = (self.y(cost), WIDTH - Self::RIGHT + 20.0);
             let _ = write!(svg, r#"<path class="grid" d="M{} {y:.1}H{right}"/>"#, Self::LEFT);
             let mark = if cost == 0.0 { format!("0 {unit}") } else { format!("{cost}") };
-            anchored(svg, [Self::LEFT - 8.0, y], "tick end", &mark);
+            text(svg, [Self::LEFT - 8.0, y], "tick end", &mark);
             cost += step;
         }
         let below = Self::HEIGHT - Self::BOTTOM + 18.0;
         for &tasks in &self.counts {
-            anchored(svg, [self.x(tasks), below], "tick middle", &grouped(tasks));
+            text(svg, [self.x(tasks), below], "tick middle", &grouped(tasks));
         }
         let middle = (self.x(self.counts[0]) + self.x(self.counts[self.counts.len() - 1])) / 2.0;
-        anchored(svg, [middle, below + 22.0], "aside middle", "tasks (logarithmic)");
+        text(svg, [middle, below + 22.0], "aside middle", "tasks (logarithmic)");
     }
 
-    /// Writes the numbers of one count, pushed apart where they would overlap. A line's name stands
-    /// at its last number.
+    /// Writes the numbers of one count above its points, pushed apart where they would overlap. At
+    /// a line's end its number stands beside the point, with the line's name.
     fn numbers(&self, svg: &mut String, lines: &[Line], tasks: u64) {
-        let mut marks: Vec<(f64, &Line, String)> = Vec::new();
+        let mut marks: Vec<(f64, &Line, f64)> = Vec::new();
         for line in lines {
-            let Some(&(_, cost)) = line.points.iter().find(|point| point.0 == tasks) else {
-                continue;
-            };
-            let is_last = line.points.last().is_some_and(|point| point.0 == tasks);
-            let name = if is_last { format!(" {}", line.name) } else { String::new() };
-            marks.push((self.y(cost), line, format!("{}{name}", number(cost))));
+            let cost = line.points.iter().find(|point| point.0 == tasks);
+            marks.extend(cost.map(|&(_, cost)| (self.y(cost), line, cost)));
         }
         marks.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut ceiling = f64::INFINITY;
-        for (y, line, mark) in marks {
-            let y = y.min(ceiling - Self::APART);
+        for (y, line, cost) in marks {
+            let is_last = line.points.last().is_some_and(|point| point.0 == tasks);
+            let above = if is_last { 0.0 } else { 12.0 };
+            let y = (y - above).min(ceiling - Self::APART);
             ceiling = y;
-            let class = format!("number {}", class(line.kind));
-            text(svg, [self.x(tasks) + 8.0, y], &class, &mark);
+            let class = class(line.kind);
+            if is_last {
+                let mark = format!("{} {}", number(cost), line.name);
+                text(svg, [self.x(tasks) + 9.0, y], &format!("number {class}"), &mark);
+            } else {
+                text(svg, [self.x(tasks), y], &format!("number middle {class}"), &number(cost));
+            }
         }
     }
 }
@@ -223,10 +226,6 @@ fn open(title: &str, description: &str, height: f64) -> String {
 }
 
 fn text(svg: &mut String, [x, middle]: [f64; 2], class: &str, words: &str) {
-    anchored(svg, [x, middle], class, words);
-}
-
-fn anchored(svg: &mut String, [x, middle]: [f64; 2], class: &str, words: &str) {
     let y = middle + 4.5;
     let _ = write!(svg, r#"<text class="{class}" x="{x:.1}" y="{y:.1}">{}</text>"#, escape(words));
 }

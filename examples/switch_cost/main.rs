@@ -88,7 +88,7 @@ fn compare(options: &Options) -> Result<(), String> {
     leave_out_what_does_not_fit(&mut groups);
     let measured = measure_all(groups)?;
 
-    println!();
+    println!("\nthe median, as a multiple of fibra's, lowest … highest sample\n");
     for (group, outcomes) in &measured {
         println!("{}", table::render(group, outcomes));
     }

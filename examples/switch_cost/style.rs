@@ -63,15 +63,15 @@ text.other { fill: var(--quiet); }
 .sides h3 { font-size: 18px; margin: 0 0 8px; padding-top: 10px; border-top: 3px solid var(--fibra); }
 .sides .future h3 { border-color: var(--future); }
 .sides p { font-size: 16px; line-height: 1.55; }
-.sides div { fill: inherit; }
-table { border-collapse: collapse; width: 100%; font-size: 13.5px; line-height: 1.45; font-variant-numeric: tabular-nums; margin-top: 14px; }
+table { table-layout: fixed; border-collapse: collapse; width: 100%; font-size: 13.5px; line-height: 1.45; font-variant-numeric: tabular-nums; margin-top: 14px; }
 caption { text-align: left; color: var(--quiet); padding-bottom: 6px; }
 th, td { text-align: right; padding: 4px 0 4px 14px; border-bottom: 1px solid var(--rule); vertical-align: top; }
 th { font-weight: 400; }
-th:first-child, td.reason { text-align: left; padding-left: 0; }
+th:first-child { text-align: left; padding-left: 0; width: 38%; }
+th:nth-child(2), th:nth-child(3) { width: 15%; }
 thead th { color: var(--quiet); }
 tbody th[colspan] { font-weight: 600; padding-top: 16px; }
-td.spread, td.reason { color: var(--quiet); }
+td.spread { color: var(--quiet); }
 footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--rule); font-size: 13.5px; line-height: 1.6; color: var(--quiet); }
 @media (max-width: 640px) {
   .figures { grid-template-columns: 1fr 1fr; }

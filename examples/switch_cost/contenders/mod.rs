@@ -9,6 +9,12 @@
 //!   [`Workload::answer`]; a wrong one is a failed run, not a fast one.
 //! - No result is hidden from the optimiser and none is thrown away: what can be inlined in a
 //!   user's program is inlined here.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the bans keep the library's layers apart; a benchmark reads the clock, starts threads \
+              and switches by hand"
+)]
 
 mod async_executor;
 mod fibra_fibers;
