@@ -31,7 +31,7 @@ pub(crate) enum Workload {
     SkynetDepthFirst { leaves: u64 },
     /// A tree of tasks with `leaves` leaves, each parent spawning all its children first.
     SkynetBreadthFirst { leaves: u64 },
-    /// `tasks` tasks wait, ten words or so of locals each. Its cost is bytes, not nanoseconds.
+    /// `tasks` tasks wait with next to nothing to remember. The cost is bytes, not nanoseconds.
     Parked { tasks: u64 },
 }
 
