@@ -28,7 +28,7 @@ impl<T> Channel<T> {
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
         spend(here);
-        match self.inner.arrive(Side::Receive) {
+        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
             Step::Meet(after) => Ok(open(self.collect(here, after))),
             Step::Wait => match self.wait_to_receive(here) {
                 Ok(message) => Ok(open(message)),
@@ -50,7 +50,7 @@ impl<T> Channel<T> {
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         let here = here();
-        match self.inner.arrive(Side::Receive) {
+        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
             Step::Meet(_) => Ok(open(self.collect(here, After::GoOn))),
             Step::Wait => Err(TryRecvError::Empty),
             Step::Refused => Err(TryRecvError::Closed),
@@ -95,7 +95,7 @@ impl<T> Channel<T> {
     #[track_caller]
     fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
         spend(here);
-        match self.inner.arrive(Side::Receive) {
+        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
             Step::Meet(after) => Ok(open(self.collect(here, after))),
             Step::Wait => {
                 let deadline = Deadline::arm(here, at);
@@ -109,8 +109,8 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     fn collect(&self, here: Here, after: After) -> Message<T> {
-        let Some((sender, message)) = waiter::collect(&self.inner.waiters) else {
-            unreachable!("the balance said that a sender waits")
+        let Some((sender, message)) = waiter::collect(&self.inner.senders) else {
+            unreachable!("a sender waits")
         };
         follow(here, sender, after);
         message
@@ -119,9 +119,8 @@ impl<T> Channel<T> {
     #[inline(always)]
     #[track_caller]
     fn wait_to_receive(&self, here: Here) -> Result<Message<T>, Cut> {
-        self.inner.waiting.set(Side::Receive);
         let waiter = Waiter::new(here.fiber, None);
-        match waiter.wait_in(here, &self.inner.waiters, &RECEIVING) {
+        match waiter.wait_in(here, &self.inner.receivers, &RECEIVING) {
             Ok(Fate::Served) => Ok(waiter.take().expect("a sender has put its message in")),
             Ok(_) => Err(Cut::Closed),
             Err(interrupt) => Err(Cut::Short(interrupt)),

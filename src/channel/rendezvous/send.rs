@@ -46,7 +46,7 @@ impl<T> Channel<T> {
     #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let here = here();
-        match self.inner.arrive(Side::Send) {
+        match self.inner.pairing.get().arrive(Side::Send, self.inner.receivers.len()) {
             Step::Meet(_) => {
                 self.serve(Message::Value(value), |receiver| here.sched.make_ready(receiver));
                 Ok(())
@@ -115,7 +115,7 @@ impl<T> Channel<T> {
     #[track_caller]
     fn send_message(&self, here: Here, message: Message<T>) -> Result<(), (Message<T>, Cut)> {
         spend(here);
-        match self.inner.arrive(Side::Send) {
+        match self.inner.pairing.get().arrive(Side::Send, self.inner.receivers.len()) {
             Step::Meet(after) => {
                 self.serve(message, |receiver| follow(here, receiver, after));
                 Ok(())
@@ -137,18 +137,17 @@ impl<T> Channel<T> {
     /// Gives `message` to the first waiting receiver; `then` puts it back into the ring.
     #[inline(always)]
     fn serve(&self, message: Message<T>, then: impl FnOnce(FiberPtr)) {
-        match waiter::serve(&self.inner.waiters, message) {
+        match waiter::serve(&self.inner.receivers, message) {
             Ok(receiver) => then(receiver),
-            Err(_) => unreachable!("the balance said that a receiver waits"),
+            Err(_) => unreachable!("a receiver waits"),
         }
     }
 
     #[inline(always)]
     #[track_caller]
     fn wait_to_send(&self, here: Here, message: Message<T>) -> Result<(), (Message<T>, Cut)> {
-        self.inner.waiting.set(Side::Send);
         let waiter = Waiter::new(here.fiber, Some(message));
-        let cut = match waiter.wait_in(here, &self.inner.waiters, &SENDING) {
+        let cut = match waiter.wait_in(here, &self.inner.senders, &SENDING) {
             Ok(Fate::Served) => return Ok(()),
             Ok(_) => Cut::Closed,
             Err(interrupt) => Cut::Short(interrupt),
