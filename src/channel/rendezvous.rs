@@ -23,7 +23,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::fiber::wait_list::WaitList;
 use crate::sched::interrupt::Interrupt;
-use crate::sched::park::{self, Deadline};
+use crate::sched::park;
 use crate::sched::scheduler::{Here, here, scheduler};
 
 static SENDING: WaitReason = WaitReason::new("sending on a channel", OnDeadlock::Fail);
@@ -92,9 +92,11 @@ impl<T> Channel<T> {
     #[inline(always)]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.send_message(here(), Message::Value(value)).map_err(|(message, cut)| match message {
-            Message::Value(value) => cut.into_send_error(value),
-            Message::Unwind(_) => unreachable!("a value was sent"),
+        self.send_message(here(), Message::Value(value), None).map_err(|(message, cut)| {
+            match message {
+                Message::Value(value) => cut.into_send_error(value),
+                Message::Unwind(_) => unreachable!("a value was sent"),
+            }
         })
     }
 
@@ -168,12 +170,12 @@ impl<T> Channel<T> {
         &self,
         payload: Box<dyn Any + Send>,
     ) -> Result<(), SendError<Box<dyn Any + Send>>> {
-        self.send_message(here(), Message::Unwind(payload)).map_err(
-            |(message, cut)| match message {
+        self.send_message(here(), Message::Unwind(payload), None).map_err(|(message, cut)| {
+            match message {
                 Message::Unwind(payload) => cut.into_send_error(payload),
                 Message::Value(_) => unreachable!("a payload was sent"),
-            },
-        )
+            }
+        })
     }
 
     /// Takes a value from the first sender that waits, or waits for one.
@@ -193,7 +195,7 @@ impl<T> Channel<T> {
         park::spend(here);
         match self.inner.arrive(Side::Receive) {
             Step::Meet(after) => Ok(open(self.collect(here, after))),
-            Step::Wait => match self.wait_to_receive(here) {
+            Step::Wait => match self.wait_to_receive(here, None) {
                 Ok(message) => Ok(open(message)),
                 Err(cut) => Err(cut.into_recv_error()),
             },
@@ -321,22 +323,27 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn send_message(&self, here: Here, message: Message<T>) -> Result<(), (Message<T>, Cut)> {
+    fn send_message(
+        &self,
+        here: Here,
+        message: Message<T>,
+        by: Option<u64>,
+    ) -> Result<(), (Message<T>, Cut)> {
         park::spend(here);
         match self.inner.arrive(Side::Send) {
             Step::Meet(after) => {
                 self.serve(message, |receiver| follow(here, receiver, after));
                 Ok(())
             }
-            Step::Wait => self.wait_to_send(here, message),
+            Step::Wait => self.wait_to_send(here, message, by),
             Step::Refused => Err((message, Cut::Closed)),
         }
     }
 
     #[track_caller]
     fn send_by(&self, here: Here, value: T, at: u64) -> Result<(), SendTimeoutError<T>> {
-        let _deadline = Deadline::arm(here, at);
-        self.send_message(here, Message::Value(value)).map_err(|(message, cut)| match message {
+        let sent = self.send_message(here, Message::Value(value), Some(at));
+        sent.map_err(|(message, cut)| match message {
             Message::Value(value) => cut.into_send_timeout_error(value),
             Message::Unwind(_) => unreachable!("a value was sent"),
         })
@@ -348,9 +355,7 @@ impl<T> Channel<T> {
         match self.inner.arrive(Side::Receive) {
             Step::Meet(after) => Ok(open(self.collect(here, after))),
             Step::Wait => {
-                let deadline = Deadline::arm(here, at);
-                let received = self.wait_to_receive(here);
-                drop(deadline);
+                let received = self.wait_to_receive(here, Some(at));
                 received.map(open).map_err(Cut::into_recv_timeout_error)
             }
             Step::Refused => Err(RecvTimeoutError::Closed),
@@ -377,10 +382,15 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait_to_send(&self, here: Here, message: Message<T>) -> Result<(), (Message<T>, Cut)> {
+    fn wait_to_send(
+        &self,
+        here: Here,
+        message: Message<T>,
+        by: Option<u64>,
+    ) -> Result<(), (Message<T>, Cut)> {
         self.inner.waiting.set(Side::Send);
         let waiter = Waiter::new(here.fiber, Some(message));
-        let cut = match waiter.wait_in(here, &self.inner.waiters, &SENDING) {
+        let cut = match waiter.wait_in(here, &self.inner.waiters, by, &SENDING) {
             Ok(Fate::Served) => return Ok(()),
             Ok(_) => Cut::Closed,
             Err(interrupt) => Cut::Short(interrupt),
@@ -390,10 +400,10 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait_to_receive(&self, here: Here) -> Result<Message<T>, Cut> {
+    fn wait_to_receive(&self, here: Here, by: Option<u64>) -> Result<Message<T>, Cut> {
         self.inner.waiting.set(Side::Receive);
         let waiter = Waiter::new(here.fiber, None);
-        match waiter.wait_in(here, &self.inner.waiters, &RECEIVING) {
+        match waiter.wait_in(here, &self.inner.waiters, by, &RECEIVING) {
             Ok(Fate::Served) => Ok(waiter.take().expect("a sender has put its message in")),
             Ok(_) => Err(Cut::Closed),
             Err(interrupt) => Err(Cut::Short(interrupt)),

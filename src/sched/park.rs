@@ -264,13 +264,17 @@ pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
 }
 
 /// An armed deadline of the running fiber's next wait; disarmed when dropped.
+///
+/// A fiber has one at a time. It is therefore armed directly around the wait, so that no user code
+/// (the destructor of a value that was to be sent, say) runs while it exists.
 #[derive(Debug)]
 pub(crate) struct Deadline(FiberPtr);
 
 impl Deadline {
     pub(crate) fn arm(here: Here, at: u64) -> Deadline {
         let Here { fiber, sched } = here;
-        debug_assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
+        // Always checked: the wheel would be left with the address of a fiber that may be freed.
+        assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
         fiber.timer.set(sched.timers.borrow_mut().insert(at, fiber));
         Deadline(fiber)
     }
@@ -282,6 +286,7 @@ impl Drop for Deadline {
         if key != TimerKey::NONE {
             here().sched.timers.borrow_mut().cancel(key);
         }
+        self.0.attention.set(self.0.attention.get().without(Attention::TIMEOUT));
     }
 }
 
@@ -296,13 +301,14 @@ impl Scheduler {
     }
 
     /// Wakes the fibers whose deadline has passed.
+    ///
+    /// One that is in the ring already is told as well: it may have been woken for nothing, and
+    /// its wait has no other deadline to be woken by.
     pub(crate) fn fire_timers(&self) {
         let now = self.now.get();
         self.timers.borrow_mut().advance(now, |fiber| {
             fiber.timer.set(TimerKey::NONE);
-            if fiber.state.get() == State::Parked {
-                fiber.notice(Attention::TIMEOUT);
-            }
+            fiber.notice(Attention::TIMEOUT);
             self.make_ready(fiber);
         });
     }
