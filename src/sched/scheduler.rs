@@ -232,6 +232,15 @@ impl Scheduler {
     }
 }
 
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        // A stack that is merely dropped is leaked.
+        if let Some(spare) = self.spare.get_mut().take() {
+            self.pool.get_mut().give(spare);
+        }
+    }
+}
+
 impl fmt::Debug for Scheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scheduler").field("id", &self.id).field("live", &self.live.get()).finish()
