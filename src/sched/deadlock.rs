@@ -13,6 +13,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{Attention, OnDeadlock, State};
 use crate::sched::dump;
+use crate::sched::end;
 use crate::sched::scheduler::Scheduler;
 
 impl Scheduler {
@@ -22,7 +23,7 @@ impl Scheduler {
         let by_end = self.last_parked.get().is_none();
         let report = || Deadlock { headline: headline(by_end), dump: dump::of(self, REPORTED) };
         let Some(victim) = self.choose_victim() else {
-            eprintln!("fibra: {}no wait can fail: aborting", report());
+            end::say(format_args!("{}no wait can fail: aborting", report()));
             std::process::abort();
         };
         *self.deadlock.borrow_mut() = Some(Box::new(report()));

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Invariants:
-//! - Nothing but [`leave`], [`give_way`] and [`go_last`] takes a running fiber off its thread.
+//! - Nothing but [`leave`], [`give_way`], [`go_last`] and [`leave_for_ever`] takes a running fiber
+//!   off its thread.
 //! - Every wait re-checks its own condition: whoever wakes a fiber need not know what it waits for.
 //! - What lies between user code and the switch is inlined, and all else is out of line.
 
@@ -233,6 +234,16 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
     sched.last_parked.set(Some(fiber));
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(fiber) };
+}
+
+/// Takes the running fiber, which is retired, off its thread for the last time.
+pub(crate) fn leave_for_ever(here: Here) -> ! {
+    debug_assert_eq!(here.fiber.state.get(), State::Retired);
+    // SAFETY: `here` holds the fiber that runs now.
+    unsafe { switch::suspend(here.fiber) };
+    // Only parked fibers are made ready. Were this one resumed, it would unwind or return into
+    // frames that others take for dead.
+    std::process::abort()
 }
 
 /// Counts an operation that did not have to wait; when a fiber has done many of them in one turn

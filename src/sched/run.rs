@@ -3,25 +3,28 @@
 //!
 //! ```text
 //!   run: scheduler, signal stack, main fiber
-//!     main: the closure, then wind_up: kill all others, oldest first; wait until none is left
+//!     main: the closure, its fiber-locals, then wind_up: kill all others, oldest first; wait
+//!           until none is left
 //!   run loop ends -> the stacks go back -> output, panic, Cancelled or exit
 //! ```
 //!
 //! Invariants:
 //! - When `run` returns, every fiber of it has finished, or was retired and never runs again. This
 //!   happens before any thread-local of the thread is destroyed.
-//! - A frame cannot be forgotten: it is the call of `run` itself.
+//! - A frame cannot be forgotten: it is the call of `run` itself. Nor can it be left early: if the
+//!   run loop itself panics the process is aborted, for the main fiber borrows from the caller.
 
 #![allow(unsafe_code, reason = "the main fiber borrows from the caller of `run`")]
 
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe, Location};
+use std::panic::{self, Location};
 
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current;
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
+use crate::sched::end;
 use crate::sched::interrupt;
 use crate::sched::join::JoinHandle;
 use crate::sched::park;
@@ -56,19 +59,17 @@ where
         Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
     };
     let frame = Frame::enter(&sched);
-    let main = move || {
-        let result = panic::catch_unwind(AssertUnwindSafe(f));
-        wind_up();
-        result.unwrap_or_else(|payload| panic::resume_unwind(payload))
-    };
-    // SAFETY: the main fiber ends before `run_until_done` returns, so before this frame does.
-    let record = unsafe { spawn::create(&sched, SizeClass::MAIN, main, Location::caller()) };
+    // SAFETY: the main fiber ends before `run_until_done` returns, which does not unwind; so it
+    // ends before this frame does.
+    let record = unsafe { spawn::create(&sched, SizeClass::MAIN, f, Location::caller()) };
     record.with_extra(|extra| extra.name = Some("main".into()));
     let main = sched.admit_and_queue(record);
     sched.main.set(Some(main));
     // SAFETY: just created with this output type; the handle is the only one.
     let handle = unsafe { JoinHandle::<T>::new(main) };
+    let in_loop = AbortOnUnwind;
     sched.run_until_done();
+    std::mem::forget(in_loop);
     drop(frame);
     let exit_code = sched.exit_code.get();
     drop(sched);
@@ -77,6 +78,16 @@ where
         (_, Some(code)) => std::process::exit(code),
         (Ok(output), None) => output,
         (Err(error), None) => fail(error),
+    }
+}
+
+/// Ends the process if it is dropped.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        end::say(format_args!("the run loop has panicked, which is a defect of fibra: aborting"));
+        std::process::abort();
     }
 }
 
@@ -112,15 +123,15 @@ fn fail(error: JoinError) -> ! {
         JoinError::Panicked(payload) => panic::resume_unwind(payload),
         JoinError::Killed | JoinError::CallerKilled => {
             // `resume_unwind` prints nothing, and a process that ends with no word helps nobody.
-            eprintln!("fibra: the main fiber was killed: `run` unwinds with `fibra::Cancelled`");
+            end::say(format_args!("main was killed: `run` unwinds with `fibra::Cancelled`"));
             panic::resume_unwind(Box::new(Cancelled))
         }
         other => panic!("the main fiber could not run: {other}"),
     }
 }
 
-/// On the main fiber, after its closure: ends all other fibers.
-fn wind_up() {
+/// On the main fiber, after all its user code: ends all other fibers.
+pub(crate) fn wind_up() {
     let here = here();
     let Here { fiber: main, sched } = here;
     sched.closing.set(true);
@@ -135,14 +146,16 @@ fn wind_up() {
             }
         }
     });
-    sched.main_ended.set(true);
 }
 
 /// Nothing can run, and no wait could be made to fail: what is left never ends.
 fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
     interrupt::wait_completed(main);
     sched.deadlock.borrow_mut().take();
-    for fiber in sched.fibers_where(|fiber| fiber != main && fiber.state.get() == State::Parked) {
+    sched.starved.borrow_mut().clear();
+    let alive = |fiber: FiberPtr| fiber.state.get() != State::Retired;
+    for fiber in sched.fibers_where(|fiber| fiber != main && alive(fiber)) {
+        // All of them at once: none is left to run on with what another has lent.
         sched.retire(fiber.ptr(), "could not be unwound at the end of `run`");
     }
 }
