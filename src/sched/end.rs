@@ -146,14 +146,16 @@ pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
     }
 }
 
+#[cold]
+fn report_panic(fiber: &Header, payload: Box<dyn Any + Send>) {
+    report_lost(&describe(fiber), payload);
+}
+
 /// Says once that a panic was seen by nobody, and drops its payload.
 #[cold]
-pub(crate) fn report_panic(fiber: &Header, payload: Box<dyn Any + Send>) {
-    say(format_args!(
-        "{} panicked and nobody joined it: {}",
-        describe(fiber),
-        exit::panic_text(payload.as_ref())
-    ));
+pub(crate) fn report_lost(who: &str, payload: Box<dyn Any + Send>) {
+    let text = exit::panic_text(payload.as_ref());
+    say(format_args!("{who} panicked and nobody joined it: {text}"));
     if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         // A payload whose own destructor panics: its payload may do so again, so it is leaked.
         std::mem::forget(second);

@@ -218,7 +218,7 @@ fn give_way(here: Here) {
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(here.fiber) };
     if !here.fiber.attention.get().is_none() {
-        interrupt::at_yield(here.fiber);
+        interrupt::at_yield(here);
     }
 }
 

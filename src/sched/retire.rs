@@ -23,10 +23,11 @@ use crate::sched::scheduler::{Scheduler, here};
 static RETIRED: WaitReason = WaitReason::new("retired", OnDeadlock::Last);
 
 /// Retires the running fiber. It never returns.
+#[cold]
 #[track_caller]
-pub(crate) fn give_up() -> ! {
+pub(crate) fn give_up(why: &str) -> ! {
     let here = here();
-    here.sched.retire(here.fiber, "caught every kill and went on waiting");
+    here.sched.retire(here.fiber, why);
     park::leave_for_ever(here)
 }
 

@@ -59,6 +59,7 @@ where
         Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
     };
     let frame = Frame::enter(&sched);
+    sched.in_unwind.set(std::thread::panicking());
     // SAFETY: the main fiber ends before `run_until_done` returns, which does not unwind; so it
     // ends before this frame does.
     let record = unsafe { spawn::create(&sched, SizeClass::MAIN, f, Location::caller()) };
@@ -178,8 +179,12 @@ impl Scheduler {
 /// Ends the process with `code` after every fiber of this thread was unwound.
 ///
 /// [`std::process::exit`] inside a fiber would leave all fibers as they are: no destructor of
-/// theirs would run. This kills the main fiber, which ends the others, and exits then. Outside of
-/// `run`, and under `panic = "abort"`, it exits at once.
+/// theirs would run. This unwinds the caller and kills the main fiber, which ends the others, and
+/// exits then. A shield does not hold it up.
+///
+/// It exits at once, with the fibers left as they are, where it can neither return nor unwind: in
+/// a destructor that runs because of a panic or a kill, while another fiber waits in such a
+/// destructor, and under `panic = "abort"`. Outside of `run` it exits at once, too.
 ///
 /// # Examples
 ///
@@ -189,30 +194,35 @@ impl Scheduler {
 ///     fibra::park(); // unwound
 /// });
 /// ```
-#[allow(clippy::disallowed_methods, reason = "where nothing can be unwound")]
 pub fn exit(code: i32) -> ! {
     let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
-        std::process::exit(code)
+        exit_at_once(code)
     };
-    if cfg!(panic = "abort") {
-        std::process::exit(code)
-    }
     sched.exit_code.set(Some(code));
-    let here = here();
-    if let Some(main) = sched.main.get().filter(|&main| main != here.fiber) {
+    let fiber = here().fiber;
+    if cfg!(panic = "abort") || std::thread::panicking() {
+        exit_at_once(code);
+    }
+    if let Some(main) = sched.main.get().filter(|&main| main != fiber) {
         sched.kill(main);
     }
-    sched.kill(here.fiber);
-    // Only a fiber that unwinds, or is shielded, comes here. It waits until `run` gives it up.
-    if Some(here.fiber) == sched.main.get() && !std::thread::panicking() {
-        exit::raise();
-    }
-    loop {
-        park::leave(here, &EXITING);
-    }
+    fiber.killed.set(true);
+    fiber.notice(Attention::CANCEL);
+    exit::raise()
 }
 
-static EXITING: WaitReason = WaitReason::new("waiting for the process to exit", OnDeadlock::Last);
+/// Exits without unwinding anything.
+///
+/// The destructors of this thread's thread-locals run during the exit. They must find no fiber: one
+/// that was switched to by them could hold a reference to a thread-local that is gone.
+#[allow(clippy::disallowed_methods, reason = "where nothing can be unwound")]
+fn exit_at_once(code: i32) -> ! {
+    current::here(|here| {
+        here.fiber.set(None);
+        here.scheduler.set(std::ptr::null());
+    });
+    std::process::exit(code)
+}
 
 /// What the overflow handler asks: is this address in the guard of the fiber that runs?
 ///

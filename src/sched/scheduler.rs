@@ -53,6 +53,11 @@ pub(crate) struct Scheduler {
     pub(crate) live: Cell<usize>,
     /// `run` is ending: fibers spawned from now on are killed at once.
     pub(crate) closing: Cell<bool>,
+    /// `run` was called by a destructor while its thread unwound: std cannot tell then whether a
+    /// fiber unwinds too, so none is unwound.
+    pub(crate) in_unwind: Cell<bool>,
+    /// A kill could not be raised because some fiber unwound.
+    pub(crate) kill_put_off: Cell<bool>,
     pub(crate) default_class: SizeClass,
 
     // -- the rest ---------------------------------------------------------------------------
@@ -101,6 +106,8 @@ impl Scheduler {
             next_number: Cell::new(1),
             live: Cell::new(0),
             closing: Cell::new(false),
+            in_unwind: Cell::new(false),
+            kill_put_off: Cell::new(false),
             default_class,
             id,
             main: Cell::new(None),
