@@ -83,7 +83,7 @@ fn a_value_may_sleep_in_its_destructor_when_its_timed_send_is_killed() {
 #[test]
 fn a_deadline_that_passes_while_the_fiber_gives_way_is_not_lost() {
     virtually(|| {
-        fibra::spawn(|| fibra::sleep(HOUR));
+        drop(fibra::spawn(|| fibra::sleep(HOUR)));
         fibra::yield_now();
         let (start, channel) = (fibra::now(), Channel::new());
         for operations in 0..300 {
@@ -104,7 +104,7 @@ fn a_deadline_that_passes_while_the_fiber_gives_way_is_not_lost() {
 fn a_deadline_that_passes_after_a_stray_wake_is_not_lost() {
     virtually(|| {
         let start = fibra::now();
-        fibra::spawn(|| fibra::sleep(HOUR));
+        drop(fibra::spawn(|| fibra::sleep(HOUR)));
         let result = catch_unwind(|| {
             fibra::nursery(|n| {
                 n.spawn(|| quiet_panic("child"));
@@ -134,7 +134,8 @@ impl Drop for Local {
         let name = self.0;
         LOG.with(|log| note(log, format!("{name} dropped in {}", fibra::current())));
         fibra::yield_now();
-        fibra::spawn(move || LOG.with(|log| note(log, format!("child of {name}"))));
+        let child = move || LOG.with(|log| note(log, format!("child of {name}")));
+        drop(fibra::spawn(child));
         fibra::sleep(SECOND);
         LOG.with(|log| note(log, format!("{name} gone")));
     }
@@ -190,7 +191,7 @@ fn a_fiber_that_catches_every_kill_is_retired_once_and_its_joiner_is_told() {
         let stats = fibra::stats();
         assert_eq!((stats.fibers, stats.retired), (1, 1));
         // Neither the end of this run nor another run may touch it.
-        fibra::spawn(fibra::park);
+        drop(fibra::spawn(fibra::park));
         fiber
     });
     virtually(|| {
@@ -220,10 +221,12 @@ fn the_output_of_a_fiber_that_is_retired_in_its_clean_up_is_delivered() {
     let drops = Rc::new(Cell::new(0));
     let counted = drops.clone();
     let handle = virtually(|| {
-        fibra::spawn(move || {
+        let handle = fibra::spawn(move || {
             CLINGS.with(|_| ());
             OnDrop(move || counted.set(counted.get() + 1))
-        })
+        });
+        fibra::yield_now();
+        handle
     });
     assert_eq!(drops.get(), 0);
     drop(handle.join().unwrap());
@@ -419,18 +422,21 @@ fn a_run_inside_a_destructor_that_unwinds_comes_to_its_end() {
     assert_eq!(raised.unwrap_err().downcast_ref(), Some(&"outer"));
 }
 
+/// Pages of 4 KiB of this process's address space that are mapped.
+#[cfg(target_os = "linux")]
+fn mapped_pages() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').next().unwrap().parse().unwrap()
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn many_runs_do_not_use_up_address_space() {
-    let pages = || -> usize {
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        statm.split(' ').next().unwrap().parse().unwrap()
-    };
     let run = || virtually(|| fibra::spawn(|| {}).join().unwrap());
     (0..10).for_each(|_| run());
-    let before = pages();
+    let before = mapped_pages();
     (0..3000).for_each(|_| run());
-    let grown = pages().saturating_sub(before);
+    let grown = mapped_pages().saturating_sub(before);
     assert!(grown < (256 << 20) / 4096, "{grown} pages: each run leaks a stack");
 }
 
@@ -528,11 +534,12 @@ fn a_report_that_cannot_be_written_harms_nobody() {
     assert_eq!(output.status.code(), Some(5));
 }
 
-/// Forbids this process to map more memory.
+/// Lets this process map `bytes` more, and no more.
 #[cfg(all(target_os = "linux", not(sanitized)))]
-fn map_no_more() {
+fn map_no_more_than(bytes: usize) {
     let id = std::process::id().to_string();
-    let status = Command::new("prlimit").args(["--pid", &id, "--as=1"]).status();
+    let limit = format!("--as={}", mapped_pages() * 4096 + bytes);
+    let status = Command::new("prlimit").args(["--pid", &id, &limit]).status();
     assert!(status.unwrap().success());
 }
 
@@ -541,10 +548,8 @@ fn map_no_more() {
 fn a_main_fiber_that_gets_no_stack_is_an_error() {
     let output = in_child("a_main_fiber_that_gets_no_stack_is_an_error", "", || {
         let runtime = Runtime::builder().build().unwrap();
-        // The first thing to be mapped after that is the handler's own signal stack.
-        let warm = Runtime::builder().stack_size(16 << 10).build().unwrap();
-        warm.run(|| {});
-        map_no_more();
+        // Enough for the stack of the overflow handler, and not for main's 8 MiB.
+        map_no_more_than(2 << 20);
         let spawned = OnDrop(|| drop(fibra::spawn(|| println!("a child of main's closure"))));
         let raised = catch_unwind(AssertUnwindSafe(|| {
             runtime.run(move || drop(spawned));
@@ -561,9 +566,9 @@ fn a_main_fiber_that_gets_no_stack_is_an_error() {
 fn a_large_closure_that_gets_no_stack_is_dropped_and_an_error() {
     let output = in_child("a_large_closure_that_gets_no_stack_is_dropped_and_an_error", "", || {
         Runtime::builder().stack_size(16 << 10).build().unwrap().run(|| {
-            let large = Box::new([1u8; 1 << 20]);
+            let large = Box::new([1u8; 200 << 10]);
             let handle = spawn_large(*large);
-            map_no_more();
+            map_no_more_than(0);
             let Err(JoinError::NoStack(_)) = handle.join() else { panic!("it has no stack") };
         });
         std::process::exit(7);
@@ -572,6 +577,6 @@ fn a_large_closure_that_gets_no_stack_is_dropped_and_an_error() {
 }
 
 #[cfg(all(target_os = "linux", not(sanitized)))]
-fn spawn_large(large: [u8; 1 << 20]) -> fibra::JoinHandle<u8> {
+fn spawn_large(large: [u8; 200 << 10]) -> fibra::JoinHandle<u8> {
     fibra::spawn(move || large[12345])
 }

@@ -105,7 +105,7 @@ pub(crate) const fn class_for<F, T>(asked: SizeClass) -> SizeClass {
 }
 
 /// Closures and outputs up to this many bytes fit on any stack beside everything else.
-const LARGE_VALUE: usize = 2048;
+pub(crate) const LARGE_VALUE: usize = 2048;
 
 const fn vtable<F: FnOnce() -> T, T>() -> VTable {
     VTable {

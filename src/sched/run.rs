@@ -235,5 +235,5 @@ fn overflowed(fault: usize) -> Option<stack::Overflow> {
     }
     let name = fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len())));
     let (name, name_len) = name.flatten().unwrap_or((std::ptr::null(), 0));
-    Some(stack::Overflow { name, name_len, id: fiber.id.number(), size: fiber.class.bytes() })
+    Some(stack::Overflow { name, name_len, id: fiber.id.number(), size: class.bytes() })
 }
