@@ -5,14 +5,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Rendezvous channels in the world.
-pub const CHANNELS: usize = 2;
+pub(crate) const CHANNELS: usize = 2;
 
 /// Capacities of the buffered channels in the world.
-pub const CAPACITIES: [usize; 3] = [0, 2, usize::MAX];
+pub(crate) const CAPACITIES: [usize; 3] = [0, 2, usize::MAX];
 
 /// One operation of a fiber. Fibers are named by their number, modulo those that exist.
 #[derive(Clone, Debug)]
-pub enum Op {
+pub(crate) enum Op {
     Yield,
     /// Uses the operation budget up by parking that often with a token.
     Tick(u8),
@@ -48,28 +48,28 @@ pub enum Op {
 
 /// Which channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
+pub(crate) enum Line {
     Rendezvous(usize),
     Buffered(usize),
 }
 
 /// How long an operation waits: not at all, for ever, or for so many milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
+pub(crate) enum Wait {
     Not,
     Ever,
     For(u8),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     Sender,
     Receiver,
 }
 
 /// One entry of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     Started,
     /// The fiber's closure is gone: returned, unwound or never called.
     Gone,
@@ -94,7 +94,7 @@ pub enum Event {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// It would have had to wait.
     NotNow,
     TimedOut,
@@ -104,7 +104,7 @@ pub enum Failure {
 
 /// What a fiber ended with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Returned,
     Unwound(Payload),
     Killed,
@@ -114,7 +114,7 @@ pub enum Outcome {
 
 /// What a stack unwinds with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Payload {
+pub(crate) enum Payload {
     Kill,
     /// A number that an operation has made.
     Panic(u32),
@@ -122,10 +122,10 @@ pub enum Payload {
 }
 
 /// Who did it, and what.
-pub type Trace = Vec<(usize, Event)>;
+pub(crate) type Trace = Vec<(usize, Event)>;
 
 /// A program for the main fiber. It often ends with a long sleep, so that its fibers live.
-pub fn program() -> impl Strategy<Value = Vec<Op>> {
+pub(crate) fn program() -> impl Strategy<Value = Vec<Op>> {
     let spawns = vec(prop_oneof![3 => spawn(3), 1 => spawn_now(3)], 1..6);
     let ending = prop_oneof![
         1 => Just(vec![]),
@@ -136,7 +136,7 @@ pub fn program() -> impl Strategy<Value = Vec<Op>> {
 }
 
 fn ops(depth: u32) -> BoxedStrategy<Vec<Op>> {
-    vec(op(depth), 0..9).boxed()
+    vec(op(depth), 0..14).boxed()
 }
 
 fn op(depth: u32) -> BoxedStrategy<Op> {

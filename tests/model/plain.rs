@@ -12,13 +12,13 @@ const BUDGET: u32 = 128;
 
 /// What the model says a run shows.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Prediction {
-    pub trace: Trace,
-    pub main: Outcome,
+pub(crate) struct Prediction {
+    pub(crate) trace: Trace,
+    pub(crate) main: Outcome,
 }
 
 /// Predicts what `program` does as the main fiber.
-pub fn predict(program: &[Op]) -> Prediction {
+pub(crate) fn predict(program: &[Op]) -> Prediction {
     let mut model = Model::new();
     model.admit(program);
     model.ring.push_back(0);
@@ -36,7 +36,7 @@ pub fn predict(program: &[Op]) -> Prediction {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     New,
     Runnable,
     Parked,
@@ -45,7 +45,7 @@ pub enum State {
 
 /// What a frame does when it is left.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind<'p> {
+pub(crate) enum Kind<'p> {
     Root,
     Shield,
     Catch,
@@ -56,21 +56,21 @@ pub enum Kind<'p> {
 }
 
 #[derive(Debug)]
-pub struct Frame<'p> {
-    pub kind: Kind<'p>,
-    pub ops: &'p [Op],
+pub(crate) struct Frame<'p> {
+    pub(crate) kind: Kind<'p>,
+    pub(crate) ops: &'p [Op],
 }
 
 /// What travels through a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Message {
+pub(crate) enum Message {
     Value(u32),
     Unwind(u32),
 }
 
 /// What a fiber waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     Send(usize),
     Recv(usize),
     Park,
@@ -80,7 +80,7 @@ pub enum Reason {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     Waiting,
     Served,
     Closed,
@@ -88,7 +88,7 @@ pub enum Fate {
 
 /// How a fiber goes on when it is resumed.
 #[derive(Clone, Copy, Debug)]
-pub enum Then<'p> {
+pub(crate) enum Then<'p> {
     /// With the next operation.
     GoOn,
     /// It has given way: first a look at kills, then the log.
@@ -105,67 +105,67 @@ pub enum Then<'p> {
 }
 
 #[derive(Debug)]
-pub struct Fiber<'p> {
-    pub state: State,
-    pub frames: Vec<Frame<'p>>,
-    pub then: Then<'p>,
-    pub killed: bool,
-    pub timed_out: bool,
-    pub deadlocked: bool,
-    pub token: bool,
-    pub joiner: Option<usize>,
+pub(crate) struct Fiber<'p> {
+    pub(crate) state: State,
+    pub(crate) frames: Vec<Frame<'p>>,
+    pub(crate) then: Then<'p>,
+    pub(crate) killed: bool,
+    pub(crate) timed_out: bool,
+    pub(crate) deadlocked: bool,
+    pub(crate) token: bool,
+    pub(crate) joiner: Option<usize>,
     /// Whether others know it, so that they can kill and unpark it.
-    pub known: bool,
+    pub(crate) known: bool,
     /// Whether its handle is there to be taken.
-    pub handle: bool,
-    pub reason: Reason,
-    pub fate: Fate,
-    pub slot: Option<Message>,
+    pub(crate) handle: bool,
+    pub(crate) reason: Reason,
+    pub(crate) fate: Fate,
+    pub(crate) slot: Option<Message>,
     /// The end of a buffered channel that its present operation holds.
-    pub holds: Option<(usize, crate::op::End)>,
-    pub since: u64,
-    pub outcome: Option<Outcome>,
+    pub(crate) holds: Option<(usize, crate::op::End)>,
+    pub(crate) since: u64,
+    pub(crate) outcome: Option<Outcome>,
 }
 
 #[derive(Debug)]
-pub struct Channel {
-    pub preference: i8,
-    pub schedule_all: bool,
-    pub closing: bool,
-    pub waiters: VecDeque<usize>,
-    pub senders_wait: bool,
+pub(crate) struct Channel {
+    pub(crate) preference: i8,
+    pub(crate) schedule_all: bool,
+    pub(crate) closing: bool,
+    pub(crate) waiters: VecDeque<usize>,
+    pub(crate) senders_wait: bool,
 }
 
 #[derive(Debug)]
-pub struct Queue {
-    pub capacity: usize,
-    pub buffer: VecDeque<u32>,
-    pub senders: usize,
-    pub receivers: usize,
+pub(crate) struct Queue {
+    pub(crate) capacity: usize,
+    pub(crate) buffer: VecDeque<u32>,
+    pub(crate) senders: usize,
+    pub(crate) receivers: usize,
     /// Whether the world's own handles are still there.
-    pub has_sender: bool,
-    pub has_receiver: bool,
-    pub waiting_senders: VecDeque<usize>,
-    pub waiting_receivers: VecDeque<usize>,
+    pub(crate) has_sender: bool,
+    pub(crate) has_receiver: bool,
+    pub(crate) waiting_senders: VecDeque<usize>,
+    pub(crate) waiting_receivers: VecDeque<usize>,
 }
 
 #[derive(Debug)]
-pub struct Model<'p> {
-    pub fibers: Vec<Fiber<'p>>,
-    pub ring: VecDeque<usize>,
-    pub channels: Vec<Channel>,
-    pub queues: Vec<Queue>,
-    pub trace: Trace,
-    pub numbers: u32,
-    pub now: u64,
+pub(crate) struct Model<'p> {
+    pub(crate) fibers: Vec<Fiber<'p>>,
+    pub(crate) ring: VecDeque<usize>,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) queues: Vec<Queue>,
+    pub(crate) trace: Trace,
+    pub(crate) numbers: u32,
+    pub(crate) now: u64,
     /// Deadline, fiber; by insertion.
-    pub timers: Vec<(u64, usize)>,
+    pub(crate) timers: Vec<(u64, usize)>,
     /// The fiber whose wait was the last event, or none if a fiber's end was.
-    pub last_parked: Option<usize>,
-    pub live: usize,
-    pub closing: bool,
-    pub budget: u32,
-    pub main_ended: bool,
+    pub(crate) last_parked: Option<usize>,
+    pub(crate) live: usize,
+    pub(crate) closing: bool,
+    pub(crate) budget: u32,
+    pub(crate) main_ended: bool,
 }
 
 impl<'p> Model<'p> {
@@ -204,7 +204,7 @@ impl<'p> Model<'p> {
         }
     }
 
-    pub fn admit(&mut self, ops: &'p [Op]) -> usize {
+    pub(crate) fn admit(&mut self, ops: &'p [Op]) -> usize {
         self.live += 1;
         self.fibers.push(Fiber {
             state: State::New,
@@ -269,7 +269,7 @@ impl<'p> Model<'p> {
     }
 
     /// Unwinds to the innermost frame that stops it. Returns whether the fiber has the thread.
-    pub fn unwind(&mut self, f: usize, payload: Payload) -> bool {
+    pub(crate) fn unwind(&mut self, f: usize, payload: Payload) -> bool {
         loop {
             let frame = self.fibers[f].frames.pop().expect("an unwind stops at the root");
             match frame.kind {
@@ -322,7 +322,7 @@ impl<'p> Model<'p> {
     }
 
     /// The main fiber, winding up, leaves the thread or is done.
-    pub fn wait_for_the_last(&mut self) {
+    pub(crate) fn wait_for_the_last(&mut self) {
         if 1 < self.live {
             self.fibers[0].then = Then::Waits;
             self.fibers[0].reason = Reason::WindUp;
@@ -334,7 +334,7 @@ impl<'p> Model<'p> {
         }
     }
 
-    pub fn kill(&mut self, f: usize) {
+    pub(crate) fn kill(&mut self, f: usize) {
         if self.fibers[f].state == State::Finished {
             return;
         }
@@ -345,28 +345,28 @@ impl<'p> Model<'p> {
     }
 
     /// Whether a kill can be raised in this fiber now.
-    pub fn is_pending(&self, f: usize) -> bool {
+    pub(crate) fn is_pending(&self, f: usize) -> bool {
         let shields = |frame: &Frame| matches!(frame.kind, Kind::Shield | Kind::Cleanup(_));
         let fiber = &self.fibers[f];
         let winds_up = f == 0 && self.closing;
         fiber.killed && !winds_up && !fiber.frames.iter().any(shields)
     }
 
-    pub fn make_ready(&mut self, f: usize) {
+    pub(crate) fn make_ready(&mut self, f: usize) {
         if self.fibers[f].state == State::Parked {
             self.fibers[f].state = State::Runnable;
             self.ring.push_back(f);
         }
     }
 
-    pub fn make_ready_next(&mut self, f: usize) {
+    pub(crate) fn make_ready_next(&mut self, f: usize) {
         if self.fibers[f].state == State::Parked {
             self.fibers[f].state = State::Runnable;
             self.ring.push_front(f);
         }
     }
 
-    pub fn leave(&mut self, f: usize) {
+    pub(crate) fn leave(&mut self, f: usize) {
         self.fibers[f].state = State::Parked;
         self.last_parked = Some(f);
     }
@@ -398,7 +398,7 @@ impl<'p> Model<'p> {
         self.make_ready(victim);
     }
 
-    pub fn log(&mut self, f: usize, event: Event) {
+    pub(crate) fn log(&mut self, f: usize, event: Event) {
         self.trace.push((f, event));
     }
 }

@@ -16,14 +16,14 @@ use crate::op::{CAPACITIES, CHANNELS, End, Event, Failure, Line, Op, Outcome, Pa
 
 /// What a run has shown.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Report {
-    pub trace: Trace,
+pub(crate) struct Report {
+    pub(crate) trace: Trace,
     /// How `run` itself ended.
-    pub main: Outcome,
+    pub(crate) main: Outcome,
     /// Operations that were begun.
-    pub operations: u64,
+    pub(crate) operations: u64,
     /// Values that were made, less those that were dropped.
-    pub leaked: isize,
+    pub(crate) leaked: isize,
 }
 
 /// What the fibers of one run share.
@@ -40,7 +40,7 @@ struct World {
 }
 
 /// Runs `program` as the main fiber of a new runtime.
-pub fn run(program: &[Op]) -> Report {
+pub(crate) fn run(program: &[Op]) -> Report {
     let world = Rc::new(World::new());
     let runtime = fibra::Runtime::builder().virtual_clock().stack_size(64 << 10).build().unwrap();
     let inside = world.clone();

@@ -11,7 +11,7 @@ type Met = Result<Option<Message>, Failure>;
 
 impl<'p> Model<'p> {
     /// Goes on where the fiber left the thread. Returns whether it still has it.
-    pub fn go_on(&mut self, f: usize, then: Then<'p>) -> bool {
+    pub(crate) fn go_on(&mut self, f: usize, then: Then<'p>) -> bool {
         match then {
             Then::GoOn => true,
             Then::Yielded(event) => {
@@ -50,7 +50,7 @@ impl<'p> Model<'p> {
     }
 
     /// Begins an operation.
-    pub fn start(&mut self, f: usize, op: &'p Op) -> bool {
+    pub(crate) fn start(&mut self, f: usize, op: &'p Op) -> bool {
         match *op {
             Op::Send(line, _) => {
                 let number = self.number();
