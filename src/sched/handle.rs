@@ -41,7 +41,7 @@ impl Fiber {
     /// Its identity, which no other fiber of the process ever has.
     #[must_use]
     pub fn id(&self) -> FiberId {
-        self.fiber.id
+        self.fiber.id()
     }
 
     /// Its name, if it was given one.
@@ -185,7 +185,7 @@ impl Scheduler {
         let table = self.table.borrow();
         let alive = table.iter().map(|(_, fiber)| *fiber).filter(|&fiber| wanted(fiber));
         let mut fibers: Vec<FiberRef> = alive.map(FiberPtr::to_ref).collect();
-        fibers.sort_unstable_by_key(|fiber| fiber.id);
+        fibers.sort_unstable_by_key(|fiber| fiber.id());
         fibers
     }
 }
