@@ -335,8 +335,20 @@ impl<T> Channel<T> {
 
     #[track_caller]
     fn send_by(&self, here: Here, value: T, at: u64) -> Result<(), SendTimeoutError<T>> {
-        let _deadline = Deadline::arm(here, at);
-        self.send_message(here, Message::Value(value)).map_err(|(message, cut)| match message {
+        park::spend(here);
+        let message = Message::Value(value);
+        let sent = match self.inner.arrive(Side::Send) {
+            Step::Meet(after) => {
+                self.serve(message, |receiver| follow(here, receiver, after));
+                Ok(())
+            }
+            Step::Wait => {
+                let _deadline = Deadline::arm(here, at);
+                self.wait_to_send(here, message)
+            }
+            Step::Refused => Err((message, Cut::Closed)),
+        };
+        sent.map_err(|(message, cut)| match message {
             Message::Value(value) => cut.into_send_timeout_error(value),
             Message::Unwind(_) => unreachable!("a value was sent"),
         })

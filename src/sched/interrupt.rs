@@ -108,6 +108,8 @@ fn raise_if_possible(here: Here, reason: &'static WaitReason) -> Result<(), Inte
         return if fallible { Err(Interrupt::Killed) } else { Ok(()) };
     }
     count_raise(here.fiber);
+    // The wait is over: its deadline must not disturb those of the destructors that now run.
+    here.sched.disarm(here.fiber);
     exit::raise();
 }
 

@@ -264,6 +264,9 @@ pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
 }
 
 /// An armed deadline of the running fiber's next wait; disarmed when dropped.
+///
+/// It is armed directly before the wait, and a kill that ends the wait disarms it before the
+/// unwind: so it never fires in a wait of a destructor, nor while the fiber only gives way.
 #[derive(Debug)]
 pub(crate) struct Deadline(FiberPtr);
 
@@ -278,14 +281,21 @@ impl Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        let key = self.0.timer.replace(TimerKey::NONE);
-        if key != TimerKey::NONE {
-            here().sched.timers.borrow_mut().cancel(key);
+        if self.0.timer.get() != TimerKey::NONE {
+            here().sched.disarm(self.0);
         }
     }
 }
 
 impl Scheduler {
+    /// Takes `fiber`'s deadline back, if it has one that has not fired.
+    pub(crate) fn disarm(&self, fiber: FiberPtr) {
+        let key = fiber.timer.replace(TimerKey::NONE);
+        if key != TimerKey::NONE {
+            self.timers.borrow_mut().cancel(key);
+        }
+    }
+
     /// Lets `fiber`'s present or next `park` return. Other waits are not disturbed.
     #[inline]
     pub(crate) fn unpark(&self, fiber: FiberPtr) {
@@ -300,9 +310,9 @@ impl Scheduler {
         let now = self.now.get();
         self.timers.borrow_mut().advance(now, |fiber| {
             fiber.timer.set(TimerKey::NONE);
-            if fiber.state.get() == State::Parked {
-                fiber.notice(Attention::TIMEOUT);
-            }
+            // Also if it is in the ring already: it may have been woken for no reason, and would
+            // wait on without a deadline.
+            fiber.notice(Attention::TIMEOUT);
             self.make_ready(fiber);
         });
     }
