@@ -180,6 +180,21 @@ impl Scheduler {
         }
     }
 
+    /// Wakes the fibers whose kill could not be raised because another fiber was unwinding.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn raise_deferred_kills(&self) {
+        self.kills_deferred.set(false);
+        let killed = |fiber: FiberPtr| {
+            fiber.state.get() == State::Parked
+                && fiber.attention.get().has(Attention::CANCEL)
+                && cancel::is_pending(&fiber)
+        };
+        for fiber in self.fibers_where(killed) {
+            self.make_ready(fiber.ptr());
+        }
+    }
+
     /// The living fibers for which `wanted` holds, the oldest first.
     pub(crate) fn fibers_where(&self, wanted: impl Fn(FiberPtr) -> bool) -> Vec<FiberRef> {
         let table = self.table.borrow();

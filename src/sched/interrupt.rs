@@ -8,7 +8,8 @@
 //!
 //! Invariants:
 //! - A kill is never raised while the thread unwinds: two unwinds at once abort the process.
-//!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late.
+//!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: fibers
+//!   that have waited on for that reason are woken again when no fiber unwinds any more.
 //! - Under `panic = "abort"` nothing unwinds: waits that can fail return `Killed`, others wait on.
 
 use std::fmt;
@@ -63,8 +64,12 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     let fiber = here.fiber;
     let seen = fiber.attention.get();
     settle(fiber);
-    if seen.has(Attention::CANCEL) && cancel::is_pending(&fiber) && !thread::panicking() {
-        raise_if_possible(here, reason)?;
+    if seen.has(Attention::CANCEL) && cancel::is_pending(&fiber) {
+        if thread::panicking() {
+            here.sched.kills_deferred.set(true);
+        } else {
+            raise_if_possible(here, reason)?;
+        }
     }
     if seen.has(Attention::DEADLOCK) {
         return fail_with_deadlock(here, reason);

@@ -175,6 +175,9 @@ impl Scheduler {
         if timers {
             self.fire_timers();
         }
+        if self.kills_deferred.get() && !std::thread::panicking() {
+            self.raise_deferred_kills();
+        }
         self.idle.poll();
         if self.ring(|ring| ring.stored()) == 0 && !self.main_ended.get() {
             self.wait_for_the_outside();

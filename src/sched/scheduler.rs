@@ -79,6 +79,8 @@ pub(crate) struct Scheduler {
     pub(crate) switches: Cell<u64>,
     pub(crate) spawned: Cell<u64>,
     pub(crate) retired: Cell<usize>,
+    /// A fiber waits on although it was killed, because another one was unwinding.
+    pub(crate) kills_deferred: Cell<bool>,
 }
 
 impl Scheduler {
@@ -122,6 +124,7 @@ impl Scheduler {
             switches: Cell::new(0),
             spawned: Cell::new(0),
             retired: Cell::new(0),
+            kills_deferred: Cell::new(false),
         })
     }
 
