@@ -392,7 +392,8 @@ impl<'p> Model<'p> {
             let fiber = &self.fibers[f];
             fiber.state == State::Parked && fiber.reason != Reason::WindUp
         };
-        let victim = self.last_parked.filter(can_fail).or_else(|| (0..self.fibers.len()).find(can_fail));
+        let victim =
+            self.last_parked.filter(can_fail).or_else(|| (0..self.fibers.len()).find(can_fail));
         let victim = victim.expect("every fiber of the model can fail");
         self.fibers[victim].deadlocked = true;
         self.make_ready(victim);

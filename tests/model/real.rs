@@ -12,7 +12,9 @@ use fibra::channel::{
 };
 use fibra::{Fiber, JoinError, JoinHandle};
 
-use crate::op::{CAPACITIES, CHANNELS, End, Event, Failure, Line, Op, Outcome, Payload, Trace, Wait};
+use crate::op::{
+    CAPACITIES, CHANNELS, End, Event, Failure, Line, Op, Outcome, Payload, Trace, Wait,
+};
 
 /// What a run has shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -131,11 +133,7 @@ impl World {
 
     fn value(self: &Rc<World>) -> Value {
         self.alive.set(self.alive.get() + 1);
-        Value {
-            number: self.number(),
-            world: Rc::downgrade(self),
-            alive: self.alive.clone(),
-        }
+        Value { number: self.number(), world: Rc::downgrade(self), alive: self.alive.clone() }
     }
 
     fn all(self: &Rc<World>, ops: &[Op]) {
@@ -315,9 +313,7 @@ impl World {
                 match wait {
                     Wait::Not => channel.try_recv().map_err(try_recv_failure),
                     Wait::Ever => channel.recv().map_err(|e| recv_failure(&e)),
-                    Wait::For(ms) => {
-                        channel.recv_timeout(millis(ms)).map_err(recv_timeout_failure)
-                    }
+                    Wait::For(ms) => channel.recv_timeout(millis(ms)).map_err(recv_timeout_failure),
                 }
             }
             Line::Buffered(at) => {
