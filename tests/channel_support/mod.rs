@@ -45,6 +45,7 @@ pub(crate) struct Census {
 }
 
 /// A value with a number, which is dropped once.
+#[derive(Debug)]
 pub(crate) struct Counted {
     pub(crate) number: usize,
     dropped: Rc<RefCell<Vec<usize>>>,
