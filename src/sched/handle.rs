@@ -79,6 +79,32 @@ impl Fiber {
         }
     }
 
+    /// Takes it out of the ring: it does not run until [`resume`](Fiber::resume) is called, or it
+    /// is killed. Returns whether it could have run; one that waits, or runs now, is not paused.
+    ///
+    /// This is Stackless' `remove` (S-035). Pausing and resuming is O(1).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let later = fibra::spawn(|| println!("second"));
+    ///     fibra::spawn(|| println!("first"));
+    ///     later.fiber().pause();
+    ///     fibra::yield_now();
+    ///     later.fiber().resume();
+    ///     later.join().unwrap();
+    /// });
+    /// ```
+    pub fn pause(&self) -> bool {
+        scheduler().is_some_and(|sched| !self.is_finished() && sched.pause(self.fiber.ptr()))
+    }
+
+    /// Puts a paused fiber at the end of the ring (S-032). Returns whether it was paused.
+    pub fn resume(&self) -> bool {
+        scheduler().is_some_and(|sched| !self.is_finished() && sched.unpause(self.fiber.ptr()))
+    }
+
     /// Asks it to end: its stack is unwound from where it waits, and its destructors run.
     ///
     /// A kill is a level and not an edge. Code that catches the unwind meets it again at its next
@@ -176,6 +202,7 @@ impl Scheduler {
             return interrupt::checkpoint(fiber);
         }
         if cancel::is_pending(&fiber) {
+            self.unpause(fiber);
             self.make_ready(fiber);
         }
     }

@@ -154,13 +154,6 @@ impl Scheduler {
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn skip_void(&self, fiber: FiberPtr) {
-        self.ring(|ring| ring.dropped_void());
-        self.release_void(fiber);
-    }
-
     /// Looks at the outside, and waits for it if no fiber can run.
     fn turn(&self, turns: u32) {
         if !self.mailbox.inbox.is_empty() {
@@ -169,7 +162,7 @@ impl Scheduler {
         let timers = !self.timers.borrow().is_empty();
         // The clock costs as much as three switches: it is read when a deadline may have passed,
         // and once in a while so that dumps can tell how long a fiber has been waiting.
-        if timers || turns % 16 == 0 {
+        if timers || turns.is_multiple_of(16) {
             self.refresh_now();
         }
         if timers {

@@ -188,43 +188,6 @@ impl Scheduler {
         self.ring(|ring| ring.push_front(fiber, fiber.ticket.get()));
     }
 
-    /// Takes a runnable fiber, other than the running one, out of the ring (S-035).
-    #[cfg(test)]
-    pub(crate) fn remove(&self, fiber: FiberPtr, reason: &'static crate::fiber::state::WaitReason) {
-        debug_assert_eq!(fiber.state.get(), State::Runnable);
-        fiber.ticket.set(fiber.ticket.get().wrapping_add(1));
-        fiber.state.set(State::Parked);
-        fiber.reason.set(reason);
-        // The void entry refers to the header for as long as it is stored.
-        let _ = fiber.to_ref().into_ptr();
-        self.ring(RunRing::void_one);
-        self.compact_if_worthwhile();
-    }
-
-    /// Drops the reference of a void entry that has left the ring.
-    pub(crate) fn release_void(&self, fiber: FiberPtr) {
-        // SAFETY: `remove` counted a reference for each void entry, and each leaves the ring once.
-        drop(unsafe { fiber.into_ref() });
-    }
-
-    #[cfg(test)]
-    fn compact_if_worthwhile(&self) {
-        if !self.ring(|ring| ring.wants_compaction()) {
-            return;
-        }
-        let mut void = Vec::new();
-        self.ring(|ring| {
-            ring.compact(|entry| {
-                let is_void = entry.ticket != entry.item.ticket.get();
-                if is_void {
-                    void.push(entry.item);
-                }
-                is_void
-            });
-        });
-        void.into_iter().for_each(|fiber| self.release_void(fiber));
-    }
-
     /// Microseconds since the scheduler's start, for deadlines: rounded up, so that nothing fires
     /// early.
     pub(crate) fn micros_at(&self, at: Instant) -> u64 {

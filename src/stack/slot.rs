@@ -66,6 +66,7 @@ impl Stack {
     }
 
     /// How many bytes can be used, between the guard and the base.
+    #[cfg(test)]
     pub(crate) fn usable(&self) -> usize {
         self.base().get() - self.guard().end
     }
