@@ -13,6 +13,7 @@ use crate::collections::inbox::Inbox;
 use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::id::FiberId;
+use crate::fiber::state::State;
 use crate::sched::idle::Wake;
 use crate::sched::scheduler::{Scheduler, here};
 
@@ -113,25 +114,24 @@ impl fmt::Debug for Unparker {
     }
 }
 
-/// An unparker for `fiber`, which must belong to this thread's scheduler and be alive.
+/// An unparker for `fiber`; one that reaches nothing if the fiber has ended.
 #[track_caller]
 pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
     let sched = here().sched;
+    // An ended fiber may be one of an earlier `run` on this thread, in whose table its key stood.
+    // In this one's table that key may be another fiber's.
+    let ended = matches!(fiber.state.get(), State::Finished | State::Retired);
+    let key = if ended { Key::from_bits(0) } else { fiber.key.get() };
     let known = fiber.with_extra(|extra| extra.remote.as_ref().and_then(Weak::upgrade));
     let token = known.unwrap_or_else(|| {
         let token = Arc::new(());
         let before = fiber.with_extra(|extra| extra.remote.replace(Arc::downgrade(&token)));
         if before.is_none() {
-            sched.reachable.borrow_mut().push(fiber.key.get());
+            sched.reachable.borrow_mut().push(key);
         }
         token
     });
-    Unparker {
-        mailbox: sched.mailbox.clone(),
-        key: fiber.key.get(),
-        id: fiber.id,
-        token: Some(token),
-    }
+    Unparker { mailbox: sched.mailbox.clone(), key, id: fiber.id, token: Some(token) }
 }
 
 impl Scheduler {
