@@ -25,6 +25,9 @@ pub(crate) struct Children {
     /// Whether the first failure kills the siblings and cancels the body.
     pub(crate) fail_fast: bool,
     pub(crate) failed: Cell<bool>,
+    /// Whether they were killed because the parent was: their work is not done, and the parent must
+    /// not go on as if it were.
+    pub(crate) cut_short: Cell<bool>,
     panic: RefCell<Option<Box<dyn Any + Send>>>,
     /// The part of the parent's stack that a failure cancels.
     pub(crate) body: CancelScope,
@@ -38,6 +41,7 @@ impl Children {
             awaited: Cell::new(false),
             fail_fast,
             failed: Cell::new(false),
+            cut_short: Cell::new(false),
             panic: RefCell::new(None),
             body: CancelScope::cancellable(),
         }

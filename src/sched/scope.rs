@@ -228,8 +228,10 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
         if !fiber.attention.get().is_none() {
             // A kill or a deadlock is met by the children; this fiber only waits for their end.
             deadlock = interrupt::at_scope_exit(here).or(deadlock);
-            if deadlock.is_some() || cancel::is_pending(&fiber) {
+            let cancelled = cancel::is_pending(&fiber);
+            if deadlock.is_some() || cancelled {
                 children.kill_all(&sched);
+                children.cut_short.set(cancelled);
             }
         }
         park::leave(here, &SCOPE_EXIT);
@@ -259,6 +261,9 @@ fn leave<T>(
             }
             if let Some(report) = deadlock {
                 panic!("{report}");
+            }
+            if children.cut_short.get() {
+                interrupt::checkpoint(here.fiber);
             }
             result.unwrap_or_else(|_| panic!("a fiber of the nursery failed, and was joined"))
         }
