@@ -8,7 +8,8 @@
 //!
 //! Invariants:
 //! - A kill is never raised while the thread unwinds: two unwinds at once abort the process.
-//!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late.
+//!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: its fiber
+//!   is woken again when the thread has ceased to unwind.
 //! - Under `panic = "abort"` nothing unwinds: waits that can fail return `Killed`, others wait on.
 
 use std::fmt;
@@ -19,8 +20,9 @@ use crate::fiber::exit;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{Attention, OnDeadlock, WaitReason};
+use crate::sched::park;
 use crate::sched::retire;
-use crate::sched::scheduler::Here;
+use crate::sched::scheduler::{Here, Scheduler};
 
 /// A kill that is caught this often does not end its fiber: it is given up.
 pub(crate) const MOST_RAISES: u16 = 100;
@@ -63,8 +65,12 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     let fiber = here.fiber;
     let seen = fiber.attention.get();
     settle(fiber);
-    if seen.has(Attention::CANCEL) && cancel::is_pending(&fiber) && !thread::panicking() {
-        raise_if_possible(here, reason)?;
+    if seen.has(Attention::CANCEL) && cancel::is_pending(&fiber) {
+        if thread::panicking() {
+            here.sched.late_kills.set(true);
+        } else {
+            raise_if_possible(here, reason)?;
+        }
     }
     if seen.has(Attention::DEADLOCK) {
         return fail_with_deadlock(here, reason);
@@ -83,8 +89,7 @@ pub(crate) fn at_yield(fiber: FiberPtr) {
 /// Raises a pending kill or cancellation, if it can be raised here.
 pub(crate) fn checkpoint(fiber: FiberPtr) {
     if cancel::is_pending(&fiber) && !thread::panicking() && !cfg!(panic = "abort") {
-        count_raise(fiber);
-        exit::raise();
+        raise(fiber);
     }
 }
 
@@ -94,6 +99,22 @@ pub(crate) fn checkpoint(fiber: FiberPtr) {
 pub(crate) fn wait_completed(fiber: FiberPtr) {
     fiber.stubborn.set(false);
     settle(fiber);
+}
+
+impl Scheduler {
+    /// Wakes the fibers that could not be unwound when they were killed, because another fiber was
+    /// unwinding.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn wake_for_late_kills(&self) {
+        if thread::panicking() {
+            return;
+        }
+        self.late_kills.set(false);
+        for fiber in self.fibers_where(|fiber| cancel::is_pending(&fiber)) {
+            self.make_ready(fiber.ptr());
+        }
+    }
 }
 
 /// Clears what belongs to one wait only, and a cancellation that nothing asks for any more.
@@ -107,8 +128,15 @@ fn raise_if_possible(here: Here, reason: &'static WaitReason) -> Result<(), Inte
         let fallible = reason.on_deadlock == OnDeadlock::Fail;
         return if fallible { Err(Interrupt::Killed) } else { Ok(()) };
     }
-    count_raise(here.fiber);
-    exit::raise();
+    raise(here.fiber)
+}
+
+/// Unwinds the running fiber, or gives it up. The wait is over, and its deadline with it: the
+/// destructors that run now may wait themselves.
+fn raise(fiber: FiberPtr) -> ! {
+    park::disarm(fiber);
+    count_raise(fiber);
+    exit::raise()
 }
 
 /// Counts a kill that is about to be raised. A fiber that has caught too many never returns.

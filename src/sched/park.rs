@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Invariants:
-//! - Nothing but [`leave`], [`give_way`] and [`go_last`] takes a running fiber off its thread.
+//! - Nothing but the `leave` functions, [`give_way`] and [`go_last`] takes a running fiber off its thread.
 //! - Every wait re-checks its own condition: whoever wakes a fiber need not know what it waits for.
 //! - What lies between user code and the switch is inlined, and all else is out of line.
 
@@ -235,6 +235,15 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
     unsafe { switch::suspend(fiber) };
 }
 
+/// Takes the running fiber off its thread for the last time: it was retired.
+pub(crate) fn leave_for_ever(here: Here) -> ! {
+    loop {
+        // Nobody resumes a retired fiber; if somebody did, it would come straight back.
+        // SAFETY: `here` holds the fiber that runs now.
+        unsafe { switch::suspend(here.fiber) };
+    }
+}
+
 /// Counts an operation that did not have to wait; when a fiber has done many of them in one turn
 /// it gives way. Without that a fiber with a fast partner would never let others run.
 #[inline(always)]
@@ -278,10 +287,15 @@ impl Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        let key = self.0.timer.replace(TimerKey::NONE);
-        if key != TimerKey::NONE {
-            here().sched.timers.borrow_mut().cancel(key);
-        }
+        disarm(self.0);
+    }
+}
+
+/// Cancels the deadline of the running `fiber`'s wait, if it has one.
+pub(crate) fn disarm(fiber: FiberPtr) {
+    let key = fiber.timer.replace(TimerKey::NONE);
+    if key != TimerKey::NONE {
+        here().sched.timers.borrow_mut().cancel(key);
     }
 }
 

@@ -11,21 +11,16 @@
 use crate::fiber::exit::JoinError;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::FiberSnapshot;
-use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::fiber::state::State;
 use crate::sched::park;
 use crate::sched::scheduler::{Scheduler, here};
-
-static RETIRED: WaitReason = WaitReason::new("retired", OnDeadlock::Last);
 
 /// Retires the running fiber. It never returns.
 #[track_caller]
 pub(crate) fn give_up() -> ! {
     let here = here();
     here.sched.retire(here.fiber, "caught every kill and went on waiting");
-    loop {
-        // Nobody resumes a retired fiber; if somebody did, it would come straight back.
-        park::leave(here, &RETIRED);
-    }
+    park::leave_for_ever(here)
 }
 
 impl Scheduler {

@@ -175,6 +175,9 @@ impl Scheduler {
             self.fire_timers();
         }
         self.idle.poll();
+        if self.late_kills.get() {
+            self.wake_for_late_kills();
+        }
         if self.ring(|ring| ring.stored()) == 0 && !self.main_ended.get() {
             self.wait_for_the_outside();
         }

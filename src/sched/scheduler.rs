@@ -59,6 +59,8 @@ pub(crate) struct Scheduler {
     pub(crate) id: u32,
     pub(crate) main: Cell<Option<FiberPtr>>,
     pub(crate) main_ended: Cell<bool>,
+    /// A fiber was killed and could not be unwound, because another one was unwinding.
+    pub(crate) late_kills: Cell<bool>,
     pub(crate) exit_code: Cell<Option<i32>>,
     pub(crate) timers: RefCell<TimingWheel<FiberPtr>>,
     pub(crate) clock: Box<dyn Clock>,
@@ -105,6 +107,7 @@ impl Scheduler {
             id,
             main: Cell::new(None),
             main_ended: Cell::new(false),
+            late_kills: Cell::new(false),
             exit_code: Cell::new(None),
             timers: RefCell::new(TimingWheel::new(0)),
             started: clock.now(),
