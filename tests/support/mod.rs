@@ -86,15 +86,15 @@ pub(crate) fn join_panic<T>(handle: fibra::JoinHandle<T>) -> String {
 /// Names, in the environment of a child, the test that it is to run.
 const CHILD: &str = "FIBRA_TEST_CHILD";
 
-/// What a child prints when its body has returned.
-pub(crate) const DONE: &str = "the child's body has ended";
+/// How the standard error of a child ends whose body has returned.
+pub(crate) const DONE_LINE: &str = "the child's body has ended\n";
 
 /// Runs `body` in a process of its own and returns how that ended. `test` names the calling test:
 /// the child is this program, told to run that test alone.
 pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) -> Output {
     if std::env::var(CHILD).is_ok_and(|wanted| wanted == test) {
         body();
-        eprintln!("{DONE}");
+        eprint!("{DONE_LINE}");
         leave_process(0);
     }
     let mut child = Command::new(std::env::current_exe().unwrap());
