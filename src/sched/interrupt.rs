@@ -65,17 +65,24 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     let fiber = here.fiber;
     let seen = fiber.attention.get();
     settle(fiber);
-    if seen.has(Attention::CANCEL) && cancel::is_pending(&fiber) {
-        if thread::panicking() {
-            here.sched.late_kills.set(true);
-        } else {
-            raise_if_possible(here, reason)?;
-        }
+    if seen.has(Attention::CANCEL) && must_end(here) {
+        raise_if_possible(here, reason)?;
     }
     if seen.has(Attention::DEADLOCK) {
         return fail_with_deadlock(here, reason);
     }
     if seen.has(Attention::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
+}
+
+/// Whether the running fiber was killed, or a scope around this place cancelled, and nobody unwinds.
+/// If somebody does, this fiber is woken again when that is over.
+pub(crate) fn must_end(here: Here) -> bool {
+    let pending = cancel::is_pending(&here.fiber);
+    if pending && thread::panicking() {
+        here.sched.late_kills.set(true);
+        return false;
+    }
+    pending
 }
 
 /// A yield is a kill point, and nothing else.

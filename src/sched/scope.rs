@@ -228,7 +228,7 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
         if !fiber.attention.get().is_none() {
             // A kill or a deadlock is met by the children; this fiber only waits for their end.
             deadlock = interrupt::at_scope_exit(here).or(deadlock);
-            let cancelled = cancel::is_pending(&fiber);
+            let cancelled = interrupt::must_end(here);
             if deadlock.is_some() || cancelled {
                 children.kill_all(&sched);
                 children.cut_short.set(cancelled);
