@@ -54,19 +54,46 @@ fn drop_closure(fiber: FiberPtr) -> JoinError {
 }
 
 /// Drops the fiber-locals, and what nobody will ask for.
+///
+/// The destructor of an output or a payload may make fiber-locals again, so these come last. After
+/// that no user code runs and nothing waits: what a handle was there for when it was asked is there.
 #[inline(never)]
 fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
     cancel::within(fiber, &CancelScope::shield(), || {
-        while let Some(local) = locals::take_youngest() {
-            quietly(&fiber, || drop(local));
-        }
+        drop_locals(&fiber);
+        let is_asked_for = fiber.has_handle.get();
         match error {
             Some(error) => settle_error(fiber, error),
-            None if !fiber.has_handle.get() => drop_output(fiber),
+            None if !is_asked_for => drop_output(fiber),
             None => {}
+        }
+        if !is_asked_for {
+            drop_locals(&fiber);
         }
     });
 }
+
+/// Drops the fiber-locals of the running fiber, the youngest first. A destructor may use others,
+/// and so make new ones; one that makes another of its own kind each time is stopped.
+fn drop_locals(fiber: &Header) {
+    let mut left = locals::count() + MOST_LATE_LOCALS;
+    while let Some(local) = locals::take_youngest() {
+        if left == 0 {
+            eprintln!(
+                "fibra: {}: the destructors of its fiber-locals make new fiber-locals without \
+                 end; they are leaked",
+                describe(fiber)
+            );
+            std::mem::forget(local);
+            return std::iter::from_fn(locals::take_youngest).for_each(std::mem::forget);
+        }
+        left -= 1;
+        quietly(fiber, || drop(local));
+    }
+}
+
+/// Fiber-locals that the destructors of a fiber's locals may make.
+const MOST_LATE_LOCALS: usize = 1_000;
 
 fn settle_error(fiber: FiberPtr, error: JoinError) {
     if let JoinError::Panicked(_) = error
