@@ -165,8 +165,11 @@ impl Scheduler {
 /// Ends the process with `code` after every fiber of this thread was unwound.
 ///
 /// [`std::process::exit`] inside a fiber would leave all fibers as they are: no destructor of
-/// theirs would run. This kills the main fiber, which ends the others, and exits then. Outside of
-/// `run`, and under `panic = "abort"`, it exits at once.
+/// theirs would run. This kills the main fiber, which ends the others, and unwinds the caller, out
+/// of any [`shield`](crate::shield).
+///
+/// It exits at once where nothing can be unwound: outside of `run`, under `panic = "abort"`, and in
+/// a destructor while the thread unwinds.
 ///
 /// # Examples
 ///
@@ -178,28 +181,20 @@ impl Scheduler {
 /// ```
 #[allow(clippy::disallowed_methods, reason = "where nothing can be unwound")]
 pub fn exit(code: i32) -> ! {
-    let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
-        std::process::exit(code)
-    };
-    if cfg!(panic = "abort") {
+    let caller = current::fiber();
+    let (Some(sched), Some(caller)) = (scheduler(), caller) else { std::process::exit(code) };
+    if cfg!(panic = "abort") || std::thread::panicking() {
+        // This call does not return, so what unwinds now would never end, and nobody else could.
         std::process::exit(code)
     }
     sched.exit_code.set(Some(code));
-    let here = here();
-    if let Some(main) = sched.main.get().filter(|&main| main != here.fiber) {
+    if let Some(main) = sched.main.get().filter(|&main| main != caller) {
         sched.kill(main);
     }
-    sched.kill(here.fiber);
-    // Only a fiber that unwinds, or is shielded, comes here. It waits until `run` gives it up.
-    if Some(here.fiber) == sched.main.get() && !std::thread::panicking() {
-        exit::raise();
-    }
-    loop {
-        park::leave(here, &EXITING);
-    }
+    sched.kill(caller);
+    // The caller is shielded.
+    exit::raise()
 }
-
-static EXITING: WaitReason = WaitReason::new("waiting for the process to exit", OnDeadlock::Last);
 
 /// What the overflow handler asks: is this address in the guard of the fiber that runs?
 ///
