@@ -164,6 +164,10 @@ fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Int
         here.fiber.stubborn.set(true);
         return Ok(());
     }
+    if here.fiber.killed.get() {
+        // Shielded from its kill, it could catch one deadlock after the other and never end.
+        count_raise(here.fiber);
+    }
     Err(Interrupt::Deadlock(report))
 }
 
