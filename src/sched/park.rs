@@ -293,11 +293,16 @@ impl Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        let key = self.0.timer.replace(TimerKey::NONE);
-        if key != TimerKey::NONE {
-            here().sched.timers.borrow_mut().cancel(key);
-        }
+        disarm(self.0, &here().sched);
         self.0.attention.set(self.0.attention.get().without(Attention::TIMEOUT));
+    }
+}
+
+/// Takes `fiber`'s deadline, if it has one, out of the wheel.
+pub(crate) fn disarm(fiber: FiberPtr, sched: &Scheduler) {
+    let key = fiber.timer.replace(TimerKey::NONE);
+    if key != TimerKey::NONE {
+        sched.timers.borrow_mut().cancel(key);
     }
 }
 

@@ -49,6 +49,7 @@ impl Scheduler {
             node.unlink();
         }
         fiber.waiting.set(std::ptr::null());
+        park::disarm(fiber, self);
         fiber.state.set(State::Retired);
         fiber.reason.set(&RETIRED);
         self.live.set(self.live.get() - 1);
