@@ -101,10 +101,11 @@ pub(crate) fn wait_completed(fiber: FiberPtr) {
     settle(fiber);
 }
 
-/// Clears what belongs to one wait only, and a cancellation that nothing asks for any more.
+/// Clears what has been seen, and a cancellation that nothing asks for any more.
 fn settle(fiber: FiberPtr) {
-    let still = if cancel::is_any(&fiber) { Attention::CANCEL } else { Attention::NONE };
-    fiber.attention.set(still);
+    let cancel = if cancel::is_any(&fiber) { Attention::CANCEL } else { Attention::NONE };
+    let declined = if fiber.stubborn.get() { Attention::DECLINED } else { Attention::NONE };
+    fiber.attention.set(cancel.with(declined));
 }
 
 fn raise_if_possible(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
@@ -113,7 +114,8 @@ fn raise_if_possible(here: Here, reason: &'static WaitReason) -> Result<(), Inte
         return if fallible { Err(Interrupt::Killed) } else { Ok(()) };
     }
     count_raise(here.fiber);
-    // The wait is over: its deadline must not disturb those of the destructors that now run.
+    // The wait is over: what belongs to it must not disturb those of the destructors that now run.
+    here.fiber.stubborn.set(false);
     here.sched.disarm(here.fiber);
     exit::raise();
 }
@@ -134,6 +136,7 @@ fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Int
     if reason.on_deadlock == OnDeadlock::Panic && (thread::panicking() || cfg!(panic = "abort")) {
         // A panic would abort. Another wait is asked, and this one goes on.
         here.fiber.stubborn.set(true);
+        here.fiber.notice(Attention::DECLINED);
         return Ok(());
     }
     Err(Interrupt::Deadlock(report))
