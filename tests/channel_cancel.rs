@@ -8,7 +8,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use fibra::channel::{
-    Channel, Preference, RecvTimeoutError, SendTimeoutError, Sender, bounded, unbounded,
+    Channel, Preference, RecvError, RecvTimeoutError, SendTimeoutError, Sender, bounded, unbounded,
 };
 use support::{Census, Counted, Trace, go, ms, run};
 
@@ -578,5 +578,36 @@ fn a_send_with_a_deadline_that_gives_way_first_still_times_out() {
             matches!(channel.send_timeout(1, Duration::ZERO), Err(SendTimeoutError::Timeout(1)))
         });
         assert!(sender.join().unwrap());
+    });
+}
+
+#[test]
+fn a_fiber_that_could_not_fail_in_a_deadlock_while_it_unwound_can_fail_in_its_next_wait() {
+    struct Parks;
+    impl Drop for Parks {
+        fn drop(&mut self) {
+            fibra::park();
+        }
+    }
+    run(|| {
+        let channel = Channel::<u32>::new();
+        let main = fibra::current();
+        let helper = fibra::spawn({
+            let channel = channel.clone();
+            move || {
+                // It fails in place of the main fiber, and wakes that.
+                let failed = matches!(channel.recv(), Err(RecvError::Deadlock(_)));
+                main.unpark();
+                failed
+            }
+        });
+        fibra::yield_now();
+        let unwinding = panic::catch_unwind(|| {
+            let _parks = Parks;
+            panic::resume_unwind(Box::new("unwinds"));
+        });
+        assert!(unwinding.is_err());
+        assert!(helper.join().unwrap());
+        assert!(matches!(channel.recv(), Err(RecvError::Deadlock(_))));
     });
 }

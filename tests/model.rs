@@ -56,6 +56,9 @@ fn random_programs_do_what_the_model_says() {
         panic!("{failure}");
     }
     println!("{} operations: {:#?}", operations.get(), kinds.borrow());
+    if asked.is_some() {
+        return;
+    }
     assert!(LEAST_OPERATIONS <= operations.get(), "only {} operations", operations.get());
     for kind in MUST_HAPPEN {
         let times = kinds.borrow().get(*kind).copied().unwrap_or(0);
