@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - A retired fiber's stack is neither unwound, freed nor reused; its node is taken out of the
-//!   list in which it waited, so that nothing is handed to it.
+//!   list in which it waited, so that nothing is handed to it, and its deadline is disarmed, so
+//!   that nothing waits for that.
 //! - A fiber that borrows cannot be retired while those who lend run on: the main fiber never,
 //!   because the caller of `run` lends to it, and a fiber of a scope only once `run` is ending.
 //!   The process is aborted instead. When `run` ends a retired child still counts as running, so
@@ -12,6 +13,7 @@
 
 #![allow(unsafe_code, reason = "leaves a stack for the last time")]
 
+use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::exit::JoinError;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::FiberSnapshot;
@@ -49,6 +51,10 @@ impl Scheduler {
             node.unlink();
         }
         fiber.waiting.set(std::ptr::null());
+        let timer = fiber.timer.replace(TimerKey::NONE);
+        if timer != TimerKey::NONE {
+            self.timers.borrow_mut().cancel(timer);
+        }
         fiber.state.set(State::Retired);
         fiber.reason.set(&RETIRED);
         self.live.set(self.live.get() - 1);
