@@ -51,7 +51,11 @@ fn sieve(count: usize) -> Vec<u64> {
 fn counting() -> Channel<u64> {
     let output = Channel::new();
     let numbers = output.clone();
-    drop(fibra::spawn(move || (2..).for_each(|number| output.send(number).unwrap())));
+    drop(fibra::spawn(move || {
+        for number in 2.. {
+            output.send(number).unwrap();
+        }
+    }));
     numbers
 }
 
