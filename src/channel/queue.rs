@@ -18,14 +18,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::channel::error::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    Cut, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
-use crate::channel::rendezvous::Cut;
 use crate::channel::waiter::{self, Fate, Message, Waiter};
-use crate::fiber::state::{OnDeadlock, WaitReason};
-use crate::fiber::wait_list::WaitList;
-use crate::sched::park::{self, Deadline};
-use crate::sched::scheduler::{Here, here, scheduler};
+use crate::sched::lowlevel::{
+    Deadline, Here, OnDeadlock, WaitList, WaitReason, deadline_after, here, scheduler, spend,
+};
 
 static SENDING: WaitReason = WaitReason::new("sending on a full channel", OnDeadlock::Fail);
 static RECEIVING: WaitReason = WaitReason::new("receiving on an empty channel", OnDeadlock::Fail);
@@ -109,7 +107,7 @@ impl<T> Sender<T> {
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         let here = here();
-        park::spend(here);
+        spend(here);
         match self.offer(here, value) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(value)) => {
@@ -145,7 +143,7 @@ impl<T> Sender<T> {
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         let here = here();
-        self.send_by(here, value, park::deadline_after(here, timeout))
+        self.send_by(here, value, deadline_after(here, timeout))
     }
 
     /// As [`send`](Sender::send), but waits no longer than until `deadline`.
@@ -211,7 +209,7 @@ impl<T> Sender<T> {
 
     #[track_caller]
     fn send_by(&self, here: Here, value: T, at: u64) -> Result<(), SendTimeoutError<T>> {
-        park::spend(here);
+        spend(here);
         match self.offer(here, value) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(value)) => {
@@ -238,7 +236,7 @@ impl<T> Receiver<T> {
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
-        park::spend(here);
+        spend(here);
         match self.take(here) {
             Ok(value) => Ok(value),
             Err(TryRecvError::Empty) => self.wait(here).map_err(Cut::into_recv_error),
@@ -272,7 +270,7 @@ impl<T> Receiver<T> {
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         let here = here();
-        self.recv_by(here, park::deadline_after(here, timeout))
+        self.recv_by(here, deadline_after(here, timeout))
     }
 
     /// As [`recv`](Receiver::recv), but waits no longer than until `deadline`.
@@ -291,6 +289,8 @@ impl<T> Receiver<T> {
     }
 
     /// Receives until the channel is empty and all senders are gone.
+    ///
+    /// # Panics
     ///
     /// `next` panics with a report if nothing can ever run again.
     #[track_caller]
@@ -353,7 +353,7 @@ impl<T> Receiver<T> {
 
     #[track_caller]
     fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
-        park::spend(here);
+        spend(here);
         match self.take(here) {
             Ok(value) => Ok(value),
             Err(TryRecvError::Empty) => {

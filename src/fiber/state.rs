@@ -64,11 +64,6 @@ impl Attention {
     pub(crate) fn with(self, what: Attention) -> Attention {
         Attention(self.0 | what.0)
     }
-
-    #[must_use]
-    pub(crate) fn without(self, what: Attention) -> Attention {
-        Attention(self.0 & !what.0)
-    }
 }
 
 impl fmt::Debug for Attention {
@@ -126,8 +121,7 @@ mod tests {
         let both = Attention::NONE.with(Attention::CANCEL).with(Attention::TIMEOUT);
         assert!(both.has(Attention::CANCEL) && both.has(Attention::TIMEOUT));
         assert!(!both.has(Attention::DEADLOCK));
-        assert_eq!(both.without(Attention::CANCEL), Attention::TIMEOUT);
-        assert!(both.without(Attention::CANCEL).without(Attention::TIMEOUT).is_none());
+        assert!(!both.is_none() && Attention::NONE.is_none());
         assert_eq!(format!("{both:?}"), r#"{"cancel", "timeout"}"#);
     }
 }

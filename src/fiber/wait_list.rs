@@ -18,7 +18,7 @@
 #![allow(unsafe_code, reason = "an intrusive list of nodes on the waiting fibers' stacks")]
 
 use std::cell::Cell;
-use std::marker::{PhantomData, PhantomPinned};
+use std::marker::PhantomData;
 use std::ptr;
 
 use crate::fiber::header::FiberPtr;
@@ -39,7 +39,6 @@ pub(crate) struct WaitNode {
     next: Cell<*const WaitNode>,
     /// The list it is linked in; null when it is in none.
     list: Cell<*const WaitList>,
-    pinned: PhantomPinned,
 }
 
 impl WaitList {
@@ -50,12 +49,6 @@ impl WaitList {
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.len.get()
-    }
-
-    /// The first that waits. The pointer is good until that node is taken out.
-    #[inline(always)]
-    pub(crate) fn front(&self) -> *const WaitNode {
-        self.head.get()
     }
 
     /// Takes out the first that waits. The node stays where it is until its fiber runs again.
@@ -100,18 +93,12 @@ impl WaitNode {
             prev: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
             list: Cell::new(ptr::null()),
-            pinned: PhantomPinned,
         }
     }
 
     #[inline(always)]
     pub(crate) fn fiber(&self) -> FiberPtr {
         self.fiber
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_linked(&self) -> bool {
-        !self.list.get().is_null()
     }
 
     /// Takes the node out of its list, if it is in one.

@@ -34,7 +34,7 @@ impl Scheduler {
         let main = self.main.get();
         let culprit = self.last_parked.get().filter(|&fiber| can_fail(fiber));
         let others = || {
-            let candidates = self.fibers_where(|fiber| can_fail(fiber));
+            let candidates = self.fibers_where(can_fail);
             candidates.first().map(|fiber| fiber.ptr())
         };
         let last = || main.filter(|main| main.reason.get().on_deadlock == OnDeadlock::Last);

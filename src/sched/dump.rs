@@ -91,7 +91,7 @@ pub(crate) fn of(sched: &Scheduler, most: usize) -> Dump {
     let fibers = sched.fibers_where(|_| true);
     let shown = fibers.iter().take(most);
     Dump {
-        fibers: shown.map(|fiber| FiberSnapshot::of(fiber, sched.now.get())).collect(),
+        fibers: shown.map(|fiber| FiberSnapshot::of(fiber, sched.now_ms.get())).collect(),
         left_out: fibers.len().saturating_sub(most),
     }
 }

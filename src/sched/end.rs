@@ -133,8 +133,8 @@ fn report_panic(fiber: &Header, payload: Box<dyn Any + Send>) {
 pub(crate) fn describe(fiber: &Header) -> String {
     let name = fiber.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten();
     match name {
-        Some(name) => format!("fiber '{name}' ({})", fiber.id),
-        None => format!("fiber {}", fiber.id),
+        Some(name) => format!("fiber '{name}' ({})", fiber.id()),
+        None => format!("fiber {}", fiber.id()),
     }
 }
 

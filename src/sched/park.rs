@@ -229,7 +229,7 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
     fiber.state.set(State::Parked);
     fiber.reason.set(reason);
     fiber.location.set(Location::caller());
-    fiber.since.set(sched.now.get());
+    fiber.since.set(sched.now_ms.get());
     sched.last_parked.set(Some(fiber));
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(fiber) };

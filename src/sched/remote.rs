@@ -129,7 +129,7 @@ pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
     Unparker {
         mailbox: sched.mailbox.clone(),
         key: fiber.key.get(),
-        id: fiber.id,
+        id: fiber.id(),
         token: Some(token),
     }
 }

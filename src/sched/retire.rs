@@ -31,7 +31,7 @@ pub(crate) fn give_up() -> ! {
 impl Scheduler {
     /// Takes `fiber` out of everything. It must not be in the ring.
     pub(crate) fn retire(&self, fiber: FiberPtr, why: &str) {
-        let picture = FiberSnapshot::of(&fiber, self.now.get());
+        let picture = FiberSnapshot::of(&fiber, self.now_ms.get());
         if !fiber.owner.get().is_null() {
             eprintln!(
                 "fibra: {picture}; it {why}. Its scope lends it borrowed data and cannot be left \
