@@ -12,68 +12,61 @@ use std::process::{Command, Output};
 struct Example {
     name: &'static str,
     arguments: &'static [&'static str],
-    /// What it prints, with measured numbers as `mask` writes them; none if only the exit status
-    /// counts.
-    prints: Option<&'static str>,
+    /// What it prints, with measured numbers as `mask` writes them.
+    prints: &'static str,
 }
 
 const EXAMPLES: &[Example] = &[
-    Example { name: "hello", arguments: &[], prints: Some("hello from a fiber") },
+    Example { name: "hello", arguments: &[], prints: "hello from a fiber" },
     Example {
         name: "ping_pong",
         arguments: &["1000"],
-        prints: Some(
-            "two fibers, a Channel: 1000 rounds of ping and pong, <time> each
+        prints: "\
+             two fibers, a Channel: 1000 rounds of ping and pong, <time> each
              two fibers, bounded(1): 1000 rounds of ping and pong, <time> each
              two threads, std's sync_channel: 10 rounds of ping and pong, <time> each",
-        ),
     },
     Example {
         name: "token_ring",
         arguments: &["500", "3"],
-        prints: Some(
-            "500 fibers are in the ring after <time>
+        prints: "\
+             500 fibers are in the ring after <time>
              the token went round 3 times: 1500 hops, <time> each
              all have ended after <time>",
-        ),
     },
     Example {
         name: "prime_sieve",
         arguments: &["30"],
-        prints: Some(
-            "2 3 5 7 11 13 17 19 23 29 ... 113
+        prints: "\
+             2 3 5 7 11 13 17 19 23 29 ... 113
              30 primes by a chain of 31 fibers in <time>",
-        ),
     },
     Example {
         name: "skynet",
         arguments: &["3"],
-        prints: Some(
-            "breadth first (spawn): sum 499500 of 1000 leaves in <time>, at most 112 stacks
+        prints: "\
+             breadth first (spawn): sum 499500 of 1000 leaves in <time>, at most 112 stacks
              depth first (spawn_now): sum 499500 of 1000 leaves in <time>, at most 4 stacks",
-        ),
     },
     Example {
         name: "hackysack",
         arguments: &["20", "1_000", "random"],
-        prints: Some(
-            "20 fibers: in the circle after <time>, <size> each,
+        prints: "\
+             20 fibers: in the circle after <time>, <size> each,
              1000 kicks of <time>, gone after <time>
              20 threads: in the circle after <time>, <size> each,
              1000 kicks of <time>, gone after <time>",
-        ),
     },
     Example {
         name: "million_parked",
         arguments: &["2000", "64"],
-        prints: Some(
-            "2000 fibers with stacks of 64 KiB have parked in <time>
+        prints: "\
+             2000 fibers with stacks of 64 KiB have parked in <time>
              <size> each (resident memory and page tables), <mappings> in all
              all were woken and have ended after <time>",
-        ),
     },
-    Example { name: "dining_philosophers", arguments: &["2"], prints: Some(DINING_PHILOSOPHERS) },
-    Example { name: "rabbit_dog_cat", arguments: &[], prints: Some(RABBIT_DOG_CAT) },
+    Example { name: "dining_philosophers", arguments: &["2"], prints: DINING_PHILOSOPHERS },
+    Example { name: "rabbit_dog_cat", arguments: &[], prints: RABBIT_DOG_CAT },
 ];
 
 const DINING_PHILOSOPHERS: &str = "\
@@ -120,11 +113,30 @@ fn every_example_prints_what_its_table_says() {
 #[test]
 fn every_example_in_the_folder_is_in_the_table_and_in_the_index() {
     let index = fs::read_to_string(examples().join("README.md")).expect("the index is readable");
-    let listed: BTreeSet<String> = EXAMPLES.iter().map(|example| example.name.into()).collect();
+    let names = EXAMPLES.iter().map(|example| example.name).chain([COMPARISON]);
+    let listed: BTreeSet<String> = names.map(String::from).collect();
     let present = present();
     assert_eq!(present, listed, "left: examples in the folder; right: run by this test");
     for name in present {
         assert!(index.contains(&format!("[`{name}`]")), "examples/README.md lacks {name}");
+    }
+}
+
+/// Prints nothing but measurements: a test of its own.
+const COMPARISON: &str = "switch_cost";
+
+#[test]
+fn the_comparison_writes_its_page_and_refuses_a_debug_build() {
+    let page = Path::new(env!("CARGO_TARGET_TMPDIR")).join("switch_cost.html");
+    let Output { status, stderr, .. } =
+        run(COMPARISON, &["--quick", "--out", page.to_str().expect("a path in UTF-8")]);
+    let stderr = String::from_utf8_lossy(&stderr);
+    if cfg!(debug_assertions) {
+        assert!(!status.success() && stderr.contains("add --release"), "{status}: {stderr}");
+    } else {
+        assert!(status.success(), "{status}: {stderr}");
+        let page = fs::read_to_string(page).expect("the page was written");
+        assert!(page.contains("<svg") && page.trim_end().ends_with("</html>"), "{page}");
     }
 }
 
@@ -172,11 +184,10 @@ fn fault_of(example: &Example) -> Option<String> {
     let Output { status, stdout, stderr } = run(example.name, example.arguments);
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     let printed = mask(&stdout);
-    let expected = example.prints.map(mask);
-    if status.success() && expected.as_ref().is_none_or(|expected| *expected == printed) {
+    let expected = mask(example.prints);
+    if status.success() && expected == printed {
         return None;
     }
-    let expected = expected.as_deref().unwrap_or("anything");
     let name = example.name;
     Some(format!("{name}: {status}, expected:\n{expected}\nprinted:\n{printed}\n{stderr}"))
 }
