@@ -1,15 +1,25 @@
 //! Five philosophers, five forks: a deadlock that is reported and survived, and one that cannot be.
 //!
 //! A fork is a channel that holds one token: to take the fork is to receive, to put it back is to
-//! send. If each takes the fork on his left first, each ends up waiting for the one on his right.
+//! send. If all take the fork on their left first, all end up waiting for the one on their right.
 //! No timer, event or thread could ever end that. The scheduler sees it: the wait that completes
-//! the circle fails with a report of who waits, where and since when. It is an error like others.
-//! `?` drops the fork in the philosopher's hand, which puts it back, and the rest can eat.
+//! the circle fails with a report of who waits, where and since when. It is an error like others:
+//! `?` drops the fork in hand, which puts it back, and the rest can eat.
 //!
-//! The cure is an order: each takes the fork with the lower number first.
+//! The cure is an order: all take the fork with the lower number first.
 //!
 //! ```text
 //! $ cargo run --release --example dining_philosophers [MEALS = 3]
+//! The fork on the left first:
+//!   Arendt leaves: deadlock: the last fiber ...
+//!   fiber 'Plato' (#2) is receiving on an empty channel ... for 4s
+//!   ...
+//!   Kant has eaten 3 times
+//!   Hypatia has eaten 3 times
+//!   ...
+//! The fork with the lower number first:
+//!   Kant has eaten 3 times
+//!   ...
 //! ```
 //!
 //! The clock is virtual: the seconds take no time, and the run is the same each time.
@@ -54,9 +64,9 @@ fn dinner(meals: usize, choose: fn(usize, usize) -> (usize, usize)) -> io::Resul
 fn dine(meals: usize, pause: Duration, first: &Fork, second: &Fork) -> Result<(), RecvError> {
     for _ in 0..meals {
         let _one = first.take()?;
-        fibra::sleep(pause); // A thought comes first.
+        fibra::sleep(pause); // Some think longer than others.
         let _other = second.take()?;
-        fibra::sleep(Duration::from_secs(10)); // He eats, then puts both forks back.
+        fibra::sleep(Duration::from_secs(10)); // The meal; then both forks go back.
     }
     Ok(())
 }
@@ -79,7 +89,7 @@ impl Fork {
     }
 }
 
-/// A fork that somebody holds. It is put back however he leaves: by `?`, by a panic, by a kill.
+/// A fork that somebody holds. It goes back however its holder leaves: by `?`, a panic or a kill.
 struct InHand<'a>(&'a Fork);
 
 impl Drop for InHand<'_> {

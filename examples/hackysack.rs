@@ -5,10 +5,14 @@
 //!
 //! ```text
 //! $ cargo run --release --example hackysack [PLAYERS = 1000] [KICKS = 100000] [random|ring]
+//! 1000 fibers: in the circle after 2.7ms, 5214 bytes each,
+//!   100000 kicks of 98 ns, gone after 3.4ms
+//! 1000 threads: in the circle after 44.9ms, 14606 bytes each,
+//!   100000 kicks of 10024 ns, gone after 47.9ms
 //! ```
 //!
 //! The numbers are an example. The bytes are resident memory and page tables; what the kernel
-//! itself keeps for a thread comes on top. Try 100000 players: the threads give up.
+//! itself keeps for a thread comes on top. Try 100000 players: so many threads cannot be had.
 
 #![allow(clippy::disallowed_methods, reason = "compares with threads, by the system's clock")]
 
@@ -50,7 +54,7 @@ struct Score {
 }
 
 fn fibers(game: Game) -> Score {
-    let (before, mut stopwatch) = (memory::held(), Stopwatch::start());
+    let (before, mut mark) = (memory::held(), Instant::now());
     let (gathering, bytes, playing) = fibra::run(|| {
         let sacks: Rc<[Channel<usize>]> = (0..game.players).map(|_| Channel::new()).collect();
         let over = Channel::new();
@@ -65,17 +69,17 @@ fn fibers(game: Game) -> Score {
                 }
             }));
         }
-        fibra::yield_now(); // Each player runs until he waits for the sack.
-        let (gathering, bytes) = (stopwatch.lap(), memory::held().saturating_sub(before));
+        fibra::yield_now(); // Each player runs until it waits for the sack.
+        let (gathering, bytes) = (lap(&mut mark), memory::held().saturating_sub(before));
         sacks[0].send(0).unwrap();
         over.recv().unwrap();
-        (gathering, bytes, stopwatch.lap())
+        (gathering, bytes, lap(&mut mark))
     }); // All players are unwound here. Nobody had to tell them that the game is over.
-    Score { gathering, bytes, playing, leaving: stopwatch.lap() }
+    Score { gathering, bytes, playing, leaving: lap(&mut mark) }
 }
 
 fn threads(game: Game) -> io::Result<Score> {
-    let (before, mut stopwatch) = (memory::held(), Stopwatch::start());
+    let (before, mut mark) = (memory::held(), Instant::now());
     let (sacks, waiting): (Vec<_>, Vec<_>) = (0..game.players).map(|_| mpsc::channel()).unzip();
     let (sacks, all_there) = (Arc::new(sacks), Arc::new(Barrier::new(game.players + 1)));
     let (over, end) = mpsc::channel();
@@ -93,50 +97,38 @@ fn threads(game: Game) -> io::Result<Score> {
     };
     let players = waiting.into_iter().enumerate().map(spawn).collect::<io::Result<Vec<_>>>()?;
     all_there.wait();
-    let (gathering, bytes) = (stopwatch.lap(), memory::held().saturating_sub(before));
+    let (gathering, bytes) = (lap(&mut mark), memory::held().saturating_sub(before));
     sacks[0].send(0).unwrap();
     end.recv().unwrap();
-    let playing = stopwatch.lap();
+    let playing = lap(&mut mark);
     sacks.iter().for_each(|sack| sack.send(GO_HOME).unwrap());
     players.into_iter().for_each(|player| player.join().unwrap());
-    Ok(Score { gathering, bytes, playing, leaving: stopwatch.lap() })
+    Ok(Score { gathering, bytes, playing, leaving: lap(&mut mark) })
 }
 
 /// Threads cannot be unwound from outside, so their game needs a message for that.
 const GO_HOME: usize = usize::MAX;
 
 impl Game {
-    /// The player to whom `me`, who caught the sack after `kick` kicks, kicks it; never himself.
+    /// To whom `me`, who caught the sack after `kick` kicks, kicks it. The numbers look random and
+    /// are the same for fibers and threads.
     fn next(self, me: usize, kick: usize) -> Option<usize> {
-        let step = if self.at_random { 1 + scramble(kick) % (self.players - 1) } else { 1 };
+        let scattered = ((kick as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as usize;
+        let step = if self.at_random { 1 + scattered % (self.players - 1) } else { 1 };
         (kick < self.kicks).then_some((me + step) % self.players)
     }
 
     fn report(self, kind: &str, score: &Score) {
         let Game { players, kicks, .. } = self;
         let Score { gathering, bytes, playing, leaving } = score;
-        let (each, a_kick) = (bytes / players, playing.as_nanos() / kicks as u128);
-        println!("{players} {kind}: in the circle after {gathering:.1?}, {each} bytes each,");
-        println!("  {kicks} kicks of {a_kick} ns, gone after {leaving:.1?}");
+        let (bytes, kick) = (bytes / players, playing.as_nanos() / kicks as u128);
+        println!("{players} {kind}: in the circle after {gathering:.1?}, {bytes} bytes each,");
+        println!("  {kicks} kicks of {kick} ns, gone after {leaving:.1?}");
     }
 }
 
-/// Looks random, and is the same for fibers and threads: they play the same game.
-fn scramble(kick: usize) -> usize {
-    let mixed = (kick as u64 ^ 0x5bd1_e995).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 33) as usize
-}
-
-struct Stopwatch(Instant);
-
-impl Stopwatch {
-    fn start() -> Stopwatch {
-        Stopwatch(Instant::now())
-    }
-
-    /// The time since the last lap.
-    fn lap(&mut self) -> Duration {
-        let now = Instant::now();
-        now - std::mem::replace(&mut self.0, now)
-    }
+/// The time since `mark`, which is set to now.
+fn lap(mark: &mut Instant) -> Duration {
+    let now = Instant::now();
+    now - std::mem::replace(mark, now)
 }

@@ -13,7 +13,7 @@
 //! ```text
 //! $ cargo run --release --example prime_sieve [PRIMES = 1000]
 //! 2 3 5 7 11 13 17 19 23 29 ... 7919
-//! 1000 primes by a chain of 1001 fibers in 44.8ms
+//! 1000 primes by a chain of 1001 fibers in 29.5ms
 //! ```
 //!
 //! The time is an example.

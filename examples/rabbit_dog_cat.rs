@@ -12,6 +12,21 @@
 //!
 //! ```text
 //! $ cargo run --release --example rabbit_dog_cat
+//!  1  main waits      rule 1: it has only appended the others: rabbit dog cat
+//!  2  rabbit listens  main waits, the first in the ring runs: dog cat
+//!  3  dog barks       the rabbit waits, the next in the ring runs: cat
+//!  4  rabbit hears    rule 2: it runs at once, and the dog goes last: cat dog
+//!  5  cat wakes       the rabbit has ended, the next runs: dog
+//!  6  kitten mews     rule 3: it runs at once, the cat is next: cat dog
+//!  7  cat goes on     the kitten has gone to the end: dog kitten
+//!  8  dog goes on     the cat has ended, the next runs: kitten
+//!  9  kitten purrs    the dog has ended, which woke main: main
+//! 10  main goes on    all three of its scope have ended, and the ring is empty
+//!
+//! Who acts after they met, if        the rabbit waited   the dog waited
+//!   and the preference is Receiver   rabbit cat dog      rabbit cat dog
+//!   and the preference is Neither    dog cat rabbit      rabbit cat dog
+//!   and the preference is Sender     dog cat rabbit      dog cat rabbit
 //! ```
 
 use fibra::channel::{Channel, Preference};
