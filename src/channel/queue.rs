@@ -22,7 +22,7 @@ use crate::channel::error::{
 };
 use crate::channel::waiter::{self, Fate, Message, Waiter};
 use crate::sched::lowlevel::{
-    Deadline, Here, OnDeadlock, WaitList, WaitReason, deadline_after, here, scheduler, spend,
+    Here, OnDeadlock, WaitList, WaitReason, deadline_after, here, scheduler, spend,
 };
 
 static SENDING: WaitReason = WaitReason::new("sending on a full channel", OnDeadlock::Fail);
@@ -111,7 +111,7 @@ impl<T> Sender<T> {
         match self.offer(here, value) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(value)) => {
-                self.wait(here, value).map_err(|(value, cut)| cut.into_send_error(value))
+                self.wait(here, value, None).map_err(|(value, cut)| cut.into_send_error(value))
             }
             Err(TrySendError::Closed(value)) => Err(SendError::Closed(value)),
         }
@@ -197,9 +197,9 @@ impl<T> Sender<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait(&self, here: Here, value: T) -> Result<(), (T, Cut)> {
+    fn wait(&self, here: Here, value: T, by: Option<u64>) -> Result<(), (T, Cut)> {
         let waiter = Waiter::new(here.fiber, Some(Message::Value(value)));
-        let cut = match waiter.wait_in(here, &self.shared.waiting_senders, &SENDING) {
+        let cut = match waiter.wait_in(here, &self.shared.waiting_senders, by, &SENDING) {
             Ok(Fate::Served) => return Ok(()),
             Ok(_) => Cut::Closed,
             Err(interrupt) => Cut::Short(interrupt),
@@ -212,10 +212,9 @@ impl<T> Sender<T> {
         spend(here);
         match self.offer(here, value) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(value)) => {
-                let _deadline = Deadline::arm(here, at);
-                self.wait(here, value).map_err(|(value, cut)| cut.into_send_timeout_error(value))
-            }
+            Err(TrySendError::Full(value)) => self
+                .wait(here, value, Some(at))
+                .map_err(|(value, cut)| cut.into_send_timeout_error(value)),
             Err(TrySendError::Closed(value)) => Err(SendTimeoutError::Closed(value)),
         }
     }
@@ -239,7 +238,7 @@ impl<T> Receiver<T> {
         spend(here);
         match self.take(here) {
             Ok(value) => Ok(value),
-            Err(TryRecvError::Empty) => self.wait(here).map_err(Cut::into_recv_error),
+            Err(TryRecvError::Empty) => self.wait(here, None).map_err(Cut::into_recv_error),
             Err(TryRecvError::Closed) => Err(RecvError::Closed),
         }
     }
@@ -340,9 +339,9 @@ impl<T> Receiver<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait(&self, here: Here) -> Result<T, Cut> {
+    fn wait(&self, here: Here, by: Option<u64>) -> Result<T, Cut> {
         let waiter = Waiter::new(here.fiber, None);
-        match waiter.wait_in(here, &self.shared.waiting_receivers, &RECEIVING) {
+        match waiter.wait_in(here, &self.shared.waiting_receivers, by, &RECEIVING) {
             Ok(Fate::Served) => {
                 Ok(into_value(waiter.take().expect("a sender has put its value in")))
             }
@@ -357,8 +356,7 @@ impl<T> Receiver<T> {
         match self.take(here) {
             Ok(value) => Ok(value),
             Err(TryRecvError::Empty) => {
-                let _deadline = Deadline::arm(here, at);
-                self.wait(here).map_err(Cut::into_recv_timeout_error)
+                self.wait(here, Some(at)).map_err(Cut::into_recv_timeout_error)
             }
             Err(TryRecvError::Closed) => Err(RecvTimeoutError::Closed),
         }

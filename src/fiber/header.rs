@@ -78,8 +78,9 @@ pub(crate) struct Header {
     pub(crate) class: SizeClass,
     /// How often a kill has been raised in this fiber.
     pub(crate) raised: Cell<u16>,
-    /// Whether the fiber was offered a deadlock and could not fail: it waits while unwinding.
-    pub(crate) stubborn: Cell<bool>,
+    /// Whether the exit of a scope, at which the fiber waits, has met a deadlock: it has killed the
+    /// children, and can do no more.
+    pub(crate) children_killed: Cell<bool>,
     /// Whether it runs on the scheduler's spare stack, because it could get none of its own.
     pub(crate) on_spare: Cell<bool>,
     /// Whether an `unpark` waits for the next `park`.
@@ -124,7 +125,7 @@ impl Header {
             key: Cell::new(Key::from_bits(u64::MAX)),
             class,
             raised: Cell::new(0),
-            stubborn: Cell::new(false),
+            children_killed: Cell::new(false),
             on_spare: Cell::new(false),
             token: Cell::new(false),
             joiner: Cell::new(None),

@@ -64,6 +64,11 @@ impl Attention {
     pub(crate) fn with(self, what: Attention) -> Attention {
         Attention(self.0 | what.0)
     }
+
+    #[must_use]
+    pub(crate) fn without(self, what: Attention) -> Attention {
+        Attention(self.0 & !what.0)
+    }
 }
 
 impl fmt::Debug for Attention {

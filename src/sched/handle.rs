@@ -199,7 +199,7 @@ impl Scheduler {
         fiber.killed.set(true);
         fiber.notice(Attention::CANCEL);
         if crate::fiber::current::fiber() == Some(fiber) {
-            return interrupt::checkpoint(fiber);
+            return interrupt::checkpoint(here());
         }
         if cancel::is_pending(&fiber) {
             self.unpause(fiber);

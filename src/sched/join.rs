@@ -132,7 +132,8 @@ impl<T> JoinHandle<T> {
         fiber.record().has_handle.set(false);
         // SAFETY: `new` was promised that the output has this type.
         let output = unsafe { task::take_output::<T>(fiber.record()) };
-        output.expect("an ended fiber has an output until its one handle takes it").map_err(|e| *e)
+        // A fiber that was retired before it ever ran still has its closure.
+        output.unwrap_or_else(|| Err(Box::new(JoinError::Retired))).map_err(|error| *error)
     }
 }
 

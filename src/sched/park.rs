@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Invariants:
-//! - Nothing but [`leave`], [`give_way`] and [`go_last`] takes a running fiber off its thread.
+//! - Nothing but [`leave`], [`give_way`], [`go_last`] and [`leave_for_ever`] takes a running fiber
+//!   off its thread.
 //! - Every wait re-checks its own condition: whoever wakes a fiber need not know what it waits for.
 //! - What lies between user code and the switch is inlined, and all else is out of line.
 
@@ -217,7 +218,7 @@ fn give_way(here: Here) {
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(here.fiber) };
     if !here.fiber.attention.get().is_none() {
-        interrupt::at_yield(here.fiber);
+        interrupt::at_yield(here);
     }
 }
 
@@ -233,6 +234,16 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
     sched.last_parked.set(Some(fiber));
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(fiber) };
+}
+
+/// Takes the running fiber, which is retired, off its thread for the last time.
+pub(crate) fn leave_for_ever(here: Here) -> ! {
+    debug_assert_eq!(here.fiber.state.get(), State::Retired);
+    // SAFETY: `here` holds the fiber that runs now.
+    unsafe { switch::suspend(here.fiber) };
+    // Only parked fibers are made ready. Were this one resumed, it would unwind or return into
+    // frames that others take for dead.
+    std::process::abort()
 }
 
 /// Counts an operation that did not have to wait; when a fiber has done many of them in one turn
@@ -264,13 +275,17 @@ pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
 }
 
 /// An armed deadline of the running fiber's next wait; disarmed when dropped.
+///
+/// A fiber has one at a time. It is therefore armed directly around the wait, so that no user code
+/// (the destructor of a value that was to be sent, say) runs while it exists.
 #[derive(Debug)]
 pub(crate) struct Deadline(FiberPtr);
 
 impl Deadline {
     pub(crate) fn arm(here: Here, at: u64) -> Deadline {
         let Here { fiber, sched } = here;
-        debug_assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
+        // Always checked: the wheel would be left with the address of a fiber that may be freed.
+        assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
         fiber.timer.set(sched.timers.borrow_mut().insert(at, fiber));
         Deadline(fiber)
     }
@@ -282,6 +297,7 @@ impl Drop for Deadline {
         if key != TimerKey::NONE {
             here().sched.timers.borrow_mut().cancel(key);
         }
+        self.0.attention.set(self.0.attention.get().without(Attention::TIMEOUT));
     }
 }
 
@@ -296,13 +312,14 @@ impl Scheduler {
     }
 
     /// Wakes the fibers whose deadline has passed.
+    ///
+    /// One that is in the ring already is told as well: it may have been woken for nothing, and
+    /// its wait has no other deadline to be woken by.
     pub(crate) fn fire_timers(&self) {
         let now = self.now.get();
         self.timers.borrow_mut().advance(now, |fiber| {
             fiber.timer.set(TimerKey::NONE);
-            if fiber.state.get() == State::Parked {
-                fiber.notice(Attention::TIMEOUT);
-            }
+            fiber.notice(Attention::TIMEOUT);
             self.make_ready(fiber);
         });
     }

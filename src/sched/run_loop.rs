@@ -21,6 +21,7 @@
 #![allow(unsafe_code, reason = "resumes fibers")]
 
 use std::io;
+use std::thread;
 use std::time::Duration;
 
 use crate::fiber::current;
@@ -158,6 +159,9 @@ impl Scheduler {
     fn turn(&self, turns: u32) {
         if !self.mailbox.inbox.is_empty() {
             self.open_mail();
+        }
+        if self.kill_put_off.get() && !thread::panicking() {
+            self.wake_put_off();
         }
         let timers = !self.timers.borrow().is_empty();
         // The clock costs as much as three switches: it is read when a deadline may have passed,

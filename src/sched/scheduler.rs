@@ -53,6 +53,11 @@ pub(crate) struct Scheduler {
     /// `run` is ending: fibers spawned from now on are killed at once.
     pub(crate) closing: Cell<bool>,
     pub(crate) main_ended: Cell<bool>,
+    /// `run` was called by a destructor while its thread unwound: std cannot tell then whether a
+    /// fiber unwinds too, so none is unwound.
+    pub(crate) in_unwind: Cell<bool>,
+    /// A kill could not be raised because some fiber unwound.
+    pub(crate) kill_put_off: Cell<bool>,
     pub(crate) default_class: SizeClass,
     pub(crate) table: RefCell<SlotTable<FiberPtr>>,
     pub(crate) pool: RefCell<Pool>,
@@ -105,6 +110,8 @@ impl Scheduler {
             next_number: Cell::new(1),
             live: Cell::new(0),
             closing: Cell::new(false),
+            in_unwind: Cell::new(false),
+            kill_put_off: Cell::new(false),
             default_class,
             id,
             main: Cell::new(None),
@@ -198,6 +205,15 @@ impl Scheduler {
         self.now.set(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
         #[allow(clippy::cast_possible_truncation, reason = "ages are differences: it may wrap")]
         self.now_ms.set(since.as_millis() as u32);
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        // A stack that is merely dropped is leaked.
+        if let Some(spare) = self.spare.get_mut().take() {
+            self.pool.get_mut().give(spare);
+        }
     }
 }
 

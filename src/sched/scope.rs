@@ -18,6 +18,7 @@ use crate::fiber::exit::{self, JoinError};
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::children::Children;
+use crate::sched::end;
 use crate::sched::handle::Fiber;
 use crate::sched::interrupt;
 use crate::sched::join::JoinHandle;
@@ -219,7 +220,7 @@ where
 #[track_caller]
 fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Option<Box<Deadlock>> {
     let Here { fiber, sched } = here;
-    if body_failed && (children.fail_fast || cancel::is_pending(&fiber)) {
+    if body_failed && (children.fail_fast || interrupt::is_due(here)) {
         children.kill_all(&sched);
     }
     let mut deadlock = None;
@@ -228,7 +229,9 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
         if !fiber.attention.get().is_none() {
             // A kill or a deadlock is met by the children; this fiber only waits for their end.
             deadlock = interrupt::at_scope_exit(here).or(deadlock);
-            if deadlock.is_some() || cancel::is_pending(&fiber) {
+            // While a fiber unwinds this scope may be one that a destructor has opened, and the
+            // work of its children clean-up, which a kill does not cut short.
+            if deadlock.is_some() || interrupt::is_due(here) {
                 children.kill_all(&sched);
             }
         }
@@ -249,8 +252,12 @@ fn leave<T>(
 ) -> T {
     let childs = children.take_panic();
     match result {
-        // The body was cut short by the failure of a child: that is what went wrong.
-        Err(payload) if !exit::is_unwind(&*payload) || cancel::is_pending(&here.fiber) => {
+        Err(payload) if !cut_short(here, children, &*payload) => {
+            if let Some(second) = childs {
+                // Dropped here and now, and not by the unwind: its destructor may panic.
+                let scope_of = end::describe(&here.fiber);
+                end::report_lost(&format!("a fiber in a scope of {scope_of}"), second);
+            }
             panic::resume_unwind(payload)
         }
         result => {
@@ -263,4 +270,10 @@ fn leave<T>(
             result.unwrap_or_else(|_| panic!("a fiber of the nursery failed, and was joined"))
         }
     }
+}
+
+/// Whether `payload` is that of the cancellation of this very scope: then the failure of the child
+/// is what went wrong.
+fn cut_short(here: Here, children: &Children, payload: &(dyn Any + Send)) -> bool {
+    exit::is_unwind(payload) && children.body.is_cancelled() && !cancel::is_pending(&here.fiber)
 }

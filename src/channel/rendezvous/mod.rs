@@ -4,7 +4,7 @@
 //! the queue, or be refused.
 //!
 //! Invariants:
-//! - All waiters are of the kind that `waiting` names; it is changed only while none waits.
+//! - At most one of the two queues has anybody in it: who finds a partner waiting meets it.
 //! - A value moves exactly once. A sender that is cut short gets its own back.
 
 use std::cell::Cell;
@@ -12,7 +12,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
+use crate::channel::pairing::{After, Pairing, Preference};
 use crate::channel::waiter;
 use crate::sched::lowlevel::{FiberPtr, Here, WaitList, go_last, hand_over, scheduler};
 
@@ -51,9 +51,8 @@ pub struct Channel<T> {
 }
 
 struct Inner<T> {
-    waiters: WaitList,
-    /// The kind of all who wait.
-    waiting: Cell<Side>,
+    senders: WaitList,
+    receivers: WaitList,
     pairing: Cell<Pairing>,
     marker: PhantomData<T>,
 }
@@ -63,8 +62,8 @@ impl<T> Channel<T> {
     #[must_use]
     pub fn new() -> Channel<T> {
         let inner = Inner {
-            waiters: WaitList::new(),
-            waiting: Cell::new(Side::Send),
+            senders: WaitList::new(),
+            receivers: WaitList::new(),
             pairing: Cell::new(Pairing::default()),
             marker: PhantomData,
         };
@@ -85,7 +84,7 @@ impl<T> Channel<T> {
 
     /// Says which of two partners runs first.
     pub fn set_preference(&self, preference: Preference) {
-        self.inner.pairing.set(Pairing { preference, ..self.inner.pairing.get() });
+        self.inner.change(|old| Pairing::new(preference, old.schedule_all, old.closing));
     }
 
     /// Whether every meeting lets all other fibers run first.
@@ -97,7 +96,7 @@ impl<T> Channel<T> {
     /// Lets the caller of each meeting go behind everybody, its partner included (S-141). This
     /// comes before the preference.
     pub fn set_schedule_all(&self, schedule_all: bool) {
-        self.inner.pairing.set(Pairing { schedule_all, ..self.inner.pairing.get() });
+        self.inner.change(|old| Pairing::new(old.preference, schedule_all, old.closing));
     }
 
     /// Closes the channel: from now on operations that would have to wait are refused.
@@ -106,21 +105,23 @@ impl<T> Channel<T> {
     /// receivers that should learn of the end are woken by
     /// [`close_and_wake`](Channel::close_and_wake).
     pub fn close(&self) {
-        self.inner.pairing.set(Pairing { closing: true, ..self.inner.pairing.get() });
+        self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, true));
     }
 
     /// Closes the channel and refuses those who wait, too. Senders get their values back.
     pub fn close_and_wake(&self) {
         self.close();
         let Some(sched) = scheduler() else { return };
-        while let Some(fiber) = waiter::turn_away::<T>(&self.inner.waiters) {
-            sched.make_ready(fiber);
+        for list in [&self.inner.senders, &self.inner.receivers] {
+            while let Some(fiber) = waiter::turn_away::<T>(list) {
+                sched.make_ready(fiber);
+            }
         }
     }
 
     /// Opens a closed channel again (S-158).
     pub fn open(&self) {
-        self.inner.pairing.set(Pairing { closing: false, ..self.inner.pairing.get() });
+        self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, false));
     }
 
     /// Whether [`close`](Channel::close) was called.
@@ -137,15 +138,12 @@ impl<T> Channel<T> {
 }
 
 impl<T> Inner<T> {
-    #[inline(always)]
     fn balance(&self) -> isize {
-        let waiting = self.waiters.len().cast_signed();
-        if self.waiting.get() == Side::Send { waiting } else { -waiting }
+        self.senders.len().cast_signed() - self.receivers.len().cast_signed()
     }
 
-    #[inline(always)]
-    fn arrive(&self, side: Side) -> Step {
-        self.pairing.get().arrive(side, self.balance())
+    fn change(&self, to: impl FnOnce(Pairing) -> Pairing) {
+        self.pairing.set(to(self.pairing.get()));
     }
 }
 

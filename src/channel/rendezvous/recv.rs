@@ -8,7 +8,7 @@ use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
 use crate::channel::waiter::{self, Fate, Message, Waiter};
-use crate::sched::lowlevel::{Deadline, Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
 
 static RECEIVING: WaitReason = WaitReason::new("receiving on a channel", OnDeadlock::Fail);
 
@@ -28,9 +28,9 @@ impl<T> Channel<T> {
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
         spend(here);
-        match self.inner.arrive(Side::Receive) {
+        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
             Step::Meet(after) => Ok(open(self.collect(here, after))),
-            Step::Wait => match self.wait_to_receive(here) {
+            Step::Wait => match self.wait_to_receive(here, None) {
                 Ok(message) => Ok(open(message)),
                 Err(cut) => Err(cut.into_recv_error()),
             },
@@ -50,7 +50,7 @@ impl<T> Channel<T> {
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         let here = here();
-        match self.inner.arrive(Side::Receive) {
+        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
             Step::Meet(_) => Ok(open(self.collect(here, After::GoOn))),
             Step::Wait => Err(TryRecvError::Empty),
             Step::Refused => Err(TryRecvError::Closed),
@@ -95,12 +95,10 @@ impl<T> Channel<T> {
     #[track_caller]
     fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
         spend(here);
-        match self.inner.arrive(Side::Receive) {
+        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
             Step::Meet(after) => Ok(open(self.collect(here, after))),
             Step::Wait => {
-                let deadline = Deadline::arm(here, at);
-                let received = self.wait_to_receive(here);
-                drop(deadline);
+                let received = self.wait_to_receive(here, Some(at));
                 received.map(open).map_err(Cut::into_recv_timeout_error)
             }
             Step::Refused => Err(RecvTimeoutError::Closed),
@@ -109,8 +107,8 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     fn collect(&self, here: Here, after: After) -> Message<T> {
-        let Some((sender, message)) = waiter::collect(&self.inner.waiters) else {
-            unreachable!("the balance said that a sender waits")
+        let Some((sender, message)) = waiter::collect(&self.inner.senders) else {
+            unreachable!("a sender waits")
         };
         follow(here, sender, after);
         message
@@ -118,10 +116,9 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait_to_receive(&self, here: Here) -> Result<Message<T>, Cut> {
-        self.inner.waiting.set(Side::Receive);
+    fn wait_to_receive(&self, here: Here, by: Option<u64>) -> Result<Message<T>, Cut> {
         let waiter = Waiter::new(here.fiber, None);
-        match waiter.wait_in(here, &self.inner.waiters, &RECEIVING) {
+        match waiter.wait_in(here, &self.inner.receivers, by, &RECEIVING) {
             Ok(Fate::Served) => Ok(waiter.take().expect("a sender has put its message in")),
             Ok(_) => Err(Cut::Closed),
             Err(interrupt) => Err(Cut::Short(interrupt)),
