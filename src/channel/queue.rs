@@ -292,13 +292,8 @@ impl<T> Receiver<T> {
     /// # Panics
     ///
     /// `next` panics with a report if nothing can ever run again.
-    #[track_caller]
     pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        std::iter::from_fn(|| match self.recv() {
-            Ok(value) => Some(value),
-            Err(RecvError::Closed | RecvError::Killed) => None,
-            Err(RecvError::Deadlock(report)) => panic!("{report}"),
-        })
+        Values { receiver: self }
     }
 
     /// Values that the channel holds now.
@@ -359,6 +354,24 @@ impl<T> Receiver<T> {
                 self.wait(here, Some(at)).map_err(Cut::into_recv_timeout_error)
             }
             Err(TryRecvError::Closed) => Err(RecvTimeoutError::Closed),
+        }
+    }
+}
+
+/// What a receiver receives. A type of its own, for a closure's wait would be reported as here.
+struct Values<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+impl<T> Iterator for Values<'_, T> {
+    type Item = T;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<T> {
+        match self.receiver.recv() {
+            Ok(value) => Some(value),
+            Err(RecvError::Closed | RecvError::Killed) => None,
+            Err(RecvError::Deadlock(report)) => panic!("{report}"),
         }
     }
 }
