@@ -86,9 +86,16 @@ where
     F: FnOnce() -> T,
 {
     let header = Header::new(const { &vtable::<F, T>() }, id, class, location);
-    let output = Output(UnsafeCell::new(Stage::<F, T>::Closure(closure)));
-    let cell = Box::into_raw(Box::new(TaskCell { header, output }));
-    // SAFETY: just allocated, with `header` first (`repr(C)`), and freed by `dealloc` only, which
+    // Written in place: each function that a closure is passed through by value would copy it to
+    // its own frame in a debug build, and a large one would fill the caller's stack.
+    let cell = Box::into_raw(Box::<TaskCell<F, T>>::new_uninit()).cast::<TaskCell<F, T>>();
+    // SAFETY: just allocated for this type, so both fields can be written; nothing is dropped. (The
+    // stage is `UnsafeCell` and `repr(transparent)` inside.)
+    unsafe {
+        (&raw mut (*cell).header).write(header);
+        (&raw mut (*cell).output).cast::<Stage<F, T>>().write(Stage::Closure(closure));
+    }
+    // SAFETY: just filled, with `header` first (`repr(C)`), and freed by `dealloc` only, which
     // runs when the last counted reference goes; this is the first of them.
     unsafe { FiberPtr::new(NonNull::new_unchecked(cell.cast())).into_ref() }
 }
@@ -97,15 +104,16 @@ where
 /// values so large that moving them would fill it.
 pub(crate) const fn class_for<F, T>(asked: SizeClass) -> SizeClass {
     let moved = mem::size_of::<F>() + mem::size_of::<T>();
-    if moved <= LARGE_VALUE {
+    if moved <= SMALL_VALUE || moved.saturating_mul(32) <= asked.bytes() {
         return asked;
     }
     // A debug build moves a value several times, each time into a slot of its own.
-    SizeClass::for_bytes(asked.bytes().saturating_add(moved.saturating_mul(8)))
+    SizeClass::for_bytes(asked.bytes().saturating_add(moved.saturating_mul(16)))
 }
 
-/// Closures and outputs up to this many bytes fit on any stack beside everything else.
-const LARGE_VALUE: usize = 2048;
+/// Closures and outputs up to this many bytes fit on any stack beside everything else. (It is what
+/// the smallest stack leaves room for; the constant spares most spawns the look at theirs.)
+const SMALL_VALUE: usize = 512;
 
 const fn vtable<F: FnOnce() -> T, T>() -> VTable {
     VTable {
