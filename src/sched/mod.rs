@@ -39,3 +39,6 @@ pub(crate) mod scheduler;
 pub(crate) mod scope;
 pub(crate) mod shield;
 pub(crate) mod spawn;
+
+#[cfg(test)]
+mod tests;
