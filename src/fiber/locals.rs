@@ -15,7 +15,6 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU8;
 
 use crate::fiber::current;
-use crate::fiber::header::FiberPtr;
 
 /// The fiber-locals of one fiber, in the order in which they were made.
 #[derive(Default)]
@@ -90,8 +89,7 @@ impl<T: 'static> fmt::Debug for FiberLocal<T> {
 
 /// How many fiber-locals the running fiber has.
 pub(crate) fn count() -> usize {
-    let of = |fiber: FiberPtr| fiber.peek_extra(|extra| extra.locals.0.len());
-    current::fiber().and_then(of).unwrap_or(0)
+    current::fiber().and_then(|fiber| fiber.peek_extra(|extra| extra.locals.0.len())).unwrap_or(0)
 }
 
 /// Takes the youngest fiber-local of the running fiber: the caller drops it.

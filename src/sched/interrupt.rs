@@ -2,15 +2,17 @@
 //!
 //! | asks | when it can be met | met by |
 //! |---|---|---|
-//! | kill, cancelled scope | not while unwinding, not inside a shield | an unwind with a private payload |
+//! | kill, cancelled scope | not while unwinding, not in a shield | an unwind with a private payload |
 //! | deadline | always | `Err(TimedOut)` |
 //! | deadlock | waits that panic: not while unwinding | `Err(Deadlock)` |
 //!
 //! Invariants:
 //! - A kill is never raised while the thread unwinds: two unwinds at once abort the process.
-//!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: its fiber
-//!   is woken again when the thread has ceased to unwind.
-//! - Under `panic = "abort"` nothing unwinds: waits that can fail return `Killed`, others wait on.
+//!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: when the
+//!   run loop finds that nobody unwinds any more it wakes those whose kill was put off.
+//! - Where nothing can unwind (under `panic = "abort"`, or when `run` itself was called by a
+//!   destructor while its thread unwound) waits that can fail return `Killed`, and others wait on
+//!   until `run` ends, when they are retired.
 
 use std::fmt;
 use std::thread;
@@ -19,8 +21,7 @@ use crate::fiber::cancel;
 use crate::fiber::exit;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
-use crate::fiber::state::{Attention, OnDeadlock, WaitReason};
-use crate::sched::park;
+use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
 use crate::sched::retire;
 use crate::sched::scheduler::{Here, Scheduler};
 
@@ -65,8 +66,8 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     let fiber = here.fiber;
     let seen = fiber.attention.get();
     settle(fiber);
-    if seen.has(Attention::CANCEL) && must_end(here) {
-        raise_if_possible(here, reason)?;
+    if seen.has(Attention::CANCEL) && is_due(here) {
+        meet_kill(here, reason)?;
     }
     if seen.has(Attention::DEADLOCK) {
         return fail_with_deadlock(here, reason);
@@ -74,29 +75,49 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     if seen.has(Attention::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
 }
 
-/// Whether the running fiber was killed, or a scope around this place cancelled, and nobody unwinds.
-/// If somebody does, this fiber is woken again when that is over.
-pub(crate) fn must_end(here: Here) -> bool {
-    let pending = cancel::is_pending(&here.fiber);
-    if pending && thread::panicking() {
-        here.sched.late_kills.set(true);
-        return false;
-    }
-    pending
-}
-
 /// A yield is a kill point, and nothing else.
 #[cold]
 #[inline(never)]
-pub(crate) fn at_yield(fiber: FiberPtr) {
-    settle(fiber);
-    checkpoint(fiber);
+pub(crate) fn at_yield(here: Here) {
+    settle(here.fiber);
+    checkpoint(here);
 }
 
 /// Raises a pending kill or cancellation, if it can be raised here.
-pub(crate) fn checkpoint(fiber: FiberPtr) {
-    if cancel::is_pending(&fiber) && !thread::panicking() && !cfg!(panic = "abort") {
-        raise(fiber);
+pub(crate) fn checkpoint(here: Here) {
+    if is_due(here) {
+        let _ = meet_kill(here, &CHECKPOINT);
+    }
+}
+
+static CHECKPOINT: WaitReason = WaitReason::new("at a kill point", OnDeadlock::Last);
+
+/// Whether the running fiber has a kill or a cancellation to meet now. One that must be put off
+/// because some fiber unwinds is remembered.
+pub(crate) fn is_due(here: Here) -> bool {
+    if !cancel::is_pending(&here.fiber) {
+        return false;
+    }
+    let put_off = can_unwind(&here.sched) && thread::panicking();
+    here.sched.kill_put_off.set(here.sched.kill_put_off.get() || put_off);
+    !put_off
+}
+
+/// Whether kills and deadlocks can unwind fibers of `sched` at all.
+pub(crate) fn can_unwind(sched: &Scheduler) -> bool {
+    !cfg!(panic = "abort") && !sched.in_unwind.get()
+}
+
+impl Scheduler {
+    /// Wakes the fibers that have a kill to meet, now that no fiber unwinds any more.
+    #[cold]
+    pub(crate) fn wake_put_off(&self) {
+        self.kill_put_off.set(false);
+        let due =
+            |fiber: FiberPtr| fiber.state.get() == State::Parked && cancel::is_pending(&fiber);
+        for fiber in self.fibers_where(due) {
+            self.make_ready(fiber.ptr());
+        }
     }
 }
 
@@ -104,24 +125,8 @@ pub(crate) fn checkpoint(fiber: FiberPtr) {
 #[cold]
 #[inline(never)]
 pub(crate) fn wait_completed(fiber: FiberPtr) {
-    fiber.stubborn.set(false);
+    fiber.children_killed.set(false);
     settle(fiber);
-}
-
-impl Scheduler {
-    /// Wakes the fibers that could not be unwound when they were killed, because another fiber was
-    /// unwinding.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn wake_for_late_kills(&self) {
-        if thread::panicking() {
-            return;
-        }
-        self.late_kills.set(false);
-        for fiber in self.fibers_where(|fiber| cancel::is_pending(&fiber)) {
-            self.make_ready(fiber.ptr());
-        }
-    }
 }
 
 /// Clears what belongs to one wait only, and a cancellation that nothing asks for any more.
@@ -130,44 +135,40 @@ fn settle(fiber: FiberPtr) {
     fiber.attention.set(still);
 }
 
-fn raise_if_possible(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    if cfg!(panic = "abort") {
-        let fallible = reason.on_deadlock == OnDeadlock::Fail;
-        return if fallible { Err(Interrupt::Killed) } else { Ok(()) };
+fn meet_kill(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
+    if can_unwind(&here.sched) {
+        count_raise(here.fiber);
+        exit::raise();
     }
-    raise(here.fiber)
+    if reason.on_deadlock == OnDeadlock::Fail {
+        count_raise(here.fiber);
+        return Err(Interrupt::Killed);
+    }
+    if here.sched.closing.get() {
+        retire::give_up("could not be unwound at the end of `run`");
+    }
+    Ok(())
 }
 
-/// Unwinds the running fiber, or gives it up. The wait is over, and its deadline with it: the
-/// destructors that run now may wait themselves.
-fn raise(fiber: FiberPtr) -> ! {
-    park::disarm(fiber);
-    count_raise(fiber);
-    exit::raise()
-}
-
-/// Counts a kill that is about to be raised. A fiber that has caught too many never returns.
+/// Counts what is raised in a killed fiber. One that has caught too many never returns. The
+/// cancellations of its nurseries do not count: they say nothing of how it takes a kill.
 fn count_raise(fiber: FiberPtr) {
-    fiber.raised.set(fiber.raised.get() + 1);
-    if fiber.raised.get() <= MOST_RAISES || !fiber.killed.get() {
-        fiber.raised.set(fiber.raised.get().min(MOST_RAISES + 1));
+    if !fiber.killed.get() {
         return;
     }
-    retire::give_up();
+    fiber.raised.set(fiber.raised.get() + 1);
+    if MOST_RAISES < fiber.raised.get() {
+        retire::give_up("caught every kill and went on waiting");
+    }
 }
 
 fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
     let report = here.sched.deadlock.borrow_mut().take();
     let Some(report) = report else { return Ok(()) };
-    if reason.on_deadlock == OnDeadlock::Panic && (thread::panicking() || cfg!(panic = "abort")) {
-        // A panic would abort. Another wait is asked, and this one goes on.
-        here.fiber.stubborn.set(true);
-        return Ok(());
-    }
-    if here.fiber.killed.get() {
-        // Shielded from its kill, it could catch one deadlock after the other and never end.
-        count_raise(here.fiber);
-    }
+    debug_assert!(reason.on_deadlock != OnDeadlock::Panic || !thread::panicking());
+    // Each failure of a killed fiber counts: it may be one that takes every error for a reason to
+    // wait again, and `run` could not end.
+    count_raise(here.fiber);
     Err(Interrupt::Deadlock(report))
 }
 
@@ -182,6 +183,6 @@ pub(crate) fn at_scope_exit(here: Here) -> Option<Box<Deadlock>> {
         return None;
     }
     // Killing the children is all that this wait can do: it is not asked twice.
-    here.fiber.stubborn.set(true);
+    here.fiber.children_killed.set(true);
     here.sched.deadlock.borrow_mut().take()
 }

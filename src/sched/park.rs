@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Invariants:
-//! - Nothing but the `leave` functions, [`give_way`] and [`go_last`] takes a running fiber off its thread.
+//! - Nothing but [`leave`], [`give_way`], [`go_last`] and [`leave_for_ever`] takes a running fiber
+//!   off its thread.
 //! - Every wait re-checks its own condition: whoever wakes a fiber need not know what it waits for.
 //! - What lies between user code and the switch is inlined, and all else is out of line.
 
@@ -217,7 +218,7 @@ fn give_way(here: Here) {
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(here.fiber) };
     if !here.fiber.attention.get().is_none() {
-        interrupt::at_yield(here.fiber);
+        interrupt::at_yield(here);
     }
 }
 
@@ -229,19 +230,20 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
     fiber.state.set(State::Parked);
     fiber.reason.set(reason);
     fiber.location.set(Location::caller());
-    fiber.since.set(sched.now.get());
+    fiber.since.set(sched.now_ms.get());
     sched.last_parked.set(Some(fiber));
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(fiber) };
 }
 
-/// Takes the running fiber off its thread for the last time: it was retired.
+/// Takes the running fiber, which is retired, off its thread for the last time.
 pub(crate) fn leave_for_ever(here: Here) -> ! {
-    loop {
-        // Nobody resumes a retired fiber; if somebody did, it would come straight back.
-        // SAFETY: `here` holds the fiber that runs now.
-        unsafe { switch::suspend(here.fiber) };
-    }
+    debug_assert_eq!(here.fiber.state.get(), State::Retired);
+    // SAFETY: `here` holds the fiber that runs now.
+    unsafe { switch::suspend(here.fiber) };
+    // Only parked fibers are made ready. Were this one resumed, it would unwind or return into
+    // frames that others take for dead.
+    std::process::abort()
 }
 
 /// Counts an operation that did not have to wait; when a fiber has done many of them in one turn
@@ -273,13 +275,17 @@ pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
 }
 
 /// An armed deadline of the running fiber's next wait; disarmed when dropped.
+///
+/// A fiber has one at a time. It is therefore armed directly around the wait, so that no user code
+/// (the destructor of a value that was to be sent, say) runs while it exists.
 #[derive(Debug)]
 pub(crate) struct Deadline(FiberPtr);
 
 impl Deadline {
     pub(crate) fn arm(here: Here, at: u64) -> Deadline {
         let Here { fiber, sched } = here;
-        debug_assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
+        // Always checked: the wheel would be left with the address of a fiber that may be freed.
+        assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
         fiber.timer.set(sched.timers.borrow_mut().insert(at, fiber));
         Deadline(fiber)
     }
@@ -287,15 +293,16 @@ impl Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        disarm(self.0);
+        disarm(self.0, &here().sched);
+        self.0.attention.set(self.0.attention.get().without(Attention::TIMEOUT));
     }
 }
 
-/// Cancels the deadline of the running `fiber`'s wait, if it has one.
-pub(crate) fn disarm(fiber: FiberPtr) {
+/// Takes `fiber`'s deadline, if it has one, out of the wheel.
+pub(crate) fn disarm(fiber: FiberPtr, sched: &Scheduler) {
     let key = fiber.timer.replace(TimerKey::NONE);
     if key != TimerKey::NONE {
-        here().sched.timers.borrow_mut().cancel(key);
+        sched.timers.borrow_mut().cancel(key);
     }
 }
 
@@ -310,13 +317,14 @@ impl Scheduler {
     }
 
     /// Wakes the fibers whose deadline has passed.
+    ///
+    /// One that is in the ring already is told as well: it may have been woken for nothing, and
+    /// its wait has no other deadline to be woken by.
     pub(crate) fn fire_timers(&self) {
         let now = self.now.get();
         self.timers.borrow_mut().advance(now, |fiber| {
             fiber.timer.set(TimerKey::NONE);
-            if fiber.state.get() == State::Parked {
-                fiber.notice(Attention::TIMEOUT);
-            }
+            fiber.notice(Attention::TIMEOUT);
             self.make_ready(fiber);
         });
     }

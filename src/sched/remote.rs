@@ -72,7 +72,7 @@ pub struct Unparker {
     mailbox: Arc<Mailbox>,
     key: Key,
     id: FiberId,
-    /// `None` only while dropping.
+    /// `None` while dropping, and if the fiber had ended already.
     token: Option<Arc<()>>,
 }
 
@@ -114,24 +114,30 @@ impl fmt::Debug for Unparker {
     }
 }
 
-/// An unparker for `fiber`; one that reaches nothing if the fiber has ended.
+/// An unparker for `fiber`, which is of this thread's scheduler, or has ended.
 #[track_caller]
 pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
     let sched = here().sched;
-    // An ended fiber may be one of an earlier `run` on this thread, in whose table its key stood.
-    // In this one's table that key may be another fiber's.
-    let ended = matches!(fiber.state.get(), State::Finished | State::Retired);
-    let key = if ended { Key::from_bits(0) } else { fiber.key.get() };
+    if matches!(fiber.state.get(), State::Finished | State::Retired) {
+        // Its key may belong to another fiber by now, if its `run` is over.
+        let key = Key::from_bits(0);
+        return Unparker { mailbox: sched.mailbox.clone(), key, id: fiber.id(), token: None };
+    }
     let known = fiber.with_extra(|extra| extra.remote.as_ref().and_then(Weak::upgrade));
     let token = known.unwrap_or_else(|| {
         let token = Arc::new(());
         let before = fiber.with_extra(|extra| extra.remote.replace(Arc::downgrade(&token)));
         if before.is_none() {
-            sched.reachable.borrow_mut().push(key);
+            sched.reachable.borrow_mut().push(fiber.key.get());
         }
         token
     });
-    Unparker { mailbox: sched.mailbox.clone(), key, id: fiber.id, token: Some(token) }
+    Unparker {
+        mailbox: sched.mailbox.clone(),
+        key: fiber.key.get(),
+        id: fiber.id(),
+        token: Some(token),
+    }
 }
 
 impl Scheduler {

@@ -3,25 +3,28 @@
 //!
 //! ```text
 //!   run: scheduler, signal stack, main fiber
-//!     main: the closure, then wind_up: kill all others, oldest first; wait until none is left
+//!     main: the closure, its fiber-locals, then wind_up: kill all others, oldest first; wait
+//!           until none is left
 //!   run loop ends -> the stacks go back -> output, panic, Cancelled or exit
 //! ```
 //!
 //! Invariants:
 //! - When `run` returns, every fiber of it has finished, or was retired and never runs again. This
 //!   happens before any thread-local of the thread is destroyed.
-//! - A frame cannot be forgotten: it is the call of `run` itself.
+//! - A frame cannot be forgotten: it is the call of `run` itself. Nor can it be left early: if the
+//!   run loop itself panics the process is aborted, for the main fiber borrows from the caller.
 
 #![allow(unsafe_code, reason = "the main fiber borrows from the caller of `run`")]
 
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe, Location};
+use std::panic::{self, Location};
 
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current;
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
+use crate::sched::end;
 use crate::sched::interrupt;
 use crate::sched::join::JoinHandle;
 use crate::sched::park;
@@ -56,19 +59,18 @@ where
         Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
     };
     let frame = Frame::enter(&sched);
-    let main = move || {
-        let result = panic::catch_unwind(AssertUnwindSafe(f));
-        wind_up();
-        result.unwrap_or_else(|payload| panic::resume_unwind(payload))
-    };
-    // SAFETY: the main fiber ends before `run_until_done` returns, so before this frame does.
-    let record = unsafe { spawn::create(&sched, SizeClass::MAIN, main, Location::caller()) };
+    sched.in_unwind.set(std::thread::panicking());
+    // SAFETY: the main fiber ends before `run_until_done` returns, which does not unwind; so it
+    // ends before this frame does.
+    let record = unsafe { spawn::create(&sched, SizeClass::MAIN, f, Location::caller()) };
     record.with_extra(|extra| extra.name = Some("main".into()));
     let main = sched.admit_and_queue(record);
     sched.main.set(Some(main));
     // SAFETY: just created with this output type; the handle is the only one.
     let handle = unsafe { JoinHandle::<T>::new(main) };
+    let in_loop = AbortOnUnwind;
     sched.run_until_done();
+    std::mem::forget(in_loop);
     drop(frame);
     let exit_code = sched.exit_code.get();
     drop(sched);
@@ -80,20 +82,36 @@ where
     }
 }
 
+/// Ends the process if it is dropped.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        end::say(format_args!("the run loop has panicked, which is a defect of fibra: aborting"));
+        std::process::abort();
+    }
+}
+
 /// This thread as a scheduler, for as long as it lives.
 struct Frame;
 
 impl Frame {
     #[track_caller]
     fn enter(sched: &Scheduler) -> Frame {
-        current::here(|here| here.scheduler.set((&raw const *sched).cast()));
+        current::here(|here| {
+            here.scheduler.set((&raw const *sched).cast());
+            here.shelves.open();
+        });
         Frame
     }
 }
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        current::here(|here| here.scheduler.set(std::ptr::null()));
+        current::here(|here| {
+            here.scheduler.set(std::ptr::null());
+            here.shelves.close();
+        });
     }
 }
 
@@ -112,15 +130,15 @@ fn fail(error: JoinError) -> ! {
         JoinError::Panicked(payload) => panic::resume_unwind(payload),
         JoinError::Killed | JoinError::CallerKilled => {
             // `resume_unwind` prints nothing, and a process that ends with no word helps nobody.
-            eprintln!("fibra: the main fiber was killed: `run` unwinds with `fibra::Cancelled`");
+            end::say(format_args!("main was killed: `run` unwinds with `fibra::Cancelled`"));
             panic::resume_unwind(Box::new(Cancelled))
         }
         other => panic!("the main fiber could not run: {other}"),
     }
 }
 
-/// On the main fiber, after its closure: ends all other fibers.
-fn wind_up() {
+/// On the main fiber, after all its user code: ends all other fibers.
+pub(crate) fn wind_up() {
     let here = here();
     let Here { fiber: main, sched } = here;
     sched.closing.set(true);
@@ -135,14 +153,16 @@ fn wind_up() {
             }
         }
     });
-    sched.main_ended.set(true);
 }
 
 /// Nothing can run, and no wait could be made to fail: what is left never ends.
 fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
     interrupt::wait_completed(main);
     sched.deadlock.borrow_mut().take();
-    for fiber in sched.fibers_where(|fiber| fiber != main && fiber.state.get() == State::Parked) {
+    sched.starved.borrow_mut().clear();
+    let alive = |fiber: FiberPtr| fiber.state.get() != State::Retired;
+    for fiber in sched.fibers_where(|fiber| fiber != main && alive(fiber)) {
+        // All of them at once: none is left to run on with what another has lent.
         sched.retire(fiber.ptr(), "could not be unwound at the end of `run`");
     }
 }
@@ -165,11 +185,12 @@ impl Scheduler {
 /// Ends the process with `code` after every fiber of this thread was unwound.
 ///
 /// [`std::process::exit`] inside a fiber would leave all fibers as they are: no destructor of
-/// theirs would run. This kills the main fiber, which ends the others, and unwinds the caller, out
-/// of any [`shield`](crate::shield).
+/// theirs would run. This unwinds the caller and kills the main fiber, which ends the others, and
+/// exits then. A shield does not hold it up.
 ///
-/// It exits at once where nothing can be unwound: outside of `run`, under `panic = "abort"`, and in
-/// a destructor while the thread unwinds.
+/// It exits at once, with the fibers left as they are, where it can neither return nor unwind: in
+/// a destructor that runs because of a panic or a kill, while another fiber waits in such a
+/// destructor, and under `panic = "abort"`. Outside of `run` it exits at once, too.
 ///
 /// # Examples
 ///
@@ -179,21 +200,34 @@ impl Scheduler {
 ///     fibra::park(); // unwound
 /// });
 /// ```
-#[allow(clippy::disallowed_methods, reason = "where nothing can be unwound")]
 pub fn exit(code: i32) -> ! {
-    let caller = current::fiber();
-    let (Some(sched), Some(caller)) = (scheduler(), caller) else { std::process::exit(code) };
-    if cfg!(panic = "abort") || std::thread::panicking() {
-        // This call does not return, so what unwinds now would never end, and nobody else could.
-        std::process::exit(code)
-    }
+    let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
+        exit_at_once(code)
+    };
     sched.exit_code.set(Some(code));
-    if let Some(main) = sched.main.get().filter(|&main| main != caller) {
+    let fiber = here().fiber;
+    if cfg!(panic = "abort") || std::thread::panicking() {
+        exit_at_once(code);
+    }
+    if let Some(main) = sched.main.get().filter(|&main| main != fiber) {
         sched.kill(main);
     }
-    sched.kill(caller);
-    // The caller is shielded.
+    fiber.killed.set(true);
+    fiber.notice(Attention::CANCEL);
     exit::raise()
+}
+
+/// Exits without unwinding anything.
+///
+/// The destructors of this thread's thread-locals run during the exit. They must find no fiber: one
+/// that was switched to by them could hold a reference to a thread-local that is gone.
+#[allow(clippy::disallowed_methods, reason = "where nothing can be unwound")]
+fn exit_at_once(code: i32) -> ! {
+    current::here(|here| {
+        here.fiber.set(None);
+        here.scheduler.set(std::ptr::null());
+    });
+    std::process::exit(code)
 }
 
 /// What the overflow handler asks: is this address in the guard of the fiber that runs?
@@ -207,5 +241,5 @@ fn overflowed(fault: usize) -> Option<stack::Overflow> {
     }
     let name = fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len())));
     let (name, name_len) = name.flatten().unwrap_or((std::ptr::null(), 0));
-    Some(stack::Overflow { name, name_len, id: fiber.id.number(), size: fiber.class.bytes() })
+    Some(stack::Overflow { name, name_len, id: fiber.id().number(), size: class.bytes() })
 }

@@ -18,6 +18,7 @@ use crate::fiber::exit::{self, JoinError};
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::children::Children;
+use crate::sched::end;
 use crate::sched::handle::Fiber;
 use crate::sched::interrupt;
 use crate::sched::join::JoinHandle;
@@ -33,7 +34,7 @@ static SCOPE_EXIT: WaitReason =
 /// The contract is that of [`std::thread::scope`]: fibers that were not joined are joined before
 /// this returns; if one of them panicked, that panic is raised again here (std raises a new one).
 /// A panic of `f` itself is raised after all fibers have ended. If the caller is killed, so are
-/// its fibers.
+/// its fibers, and it unwinds when they have ended.
 ///
 /// # Panics
 ///
@@ -219,7 +220,7 @@ where
 #[track_caller]
 fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Option<Box<Deadlock>> {
     let Here { fiber, sched } = here;
-    if body_failed && (children.fail_fast || cancel::is_pending(&fiber)) {
+    if body_failed && (children.fail_fast || interrupt::is_due(here)) {
         children.kill_all(&sched);
     }
     let mut deadlock = None;
@@ -228,10 +229,12 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
         if !fiber.attention.get().is_none() {
             // A kill or a deadlock is met by the children; this fiber only waits for their end.
             deadlock = interrupt::at_scope_exit(here).or(deadlock);
-            let cancelled = interrupt::must_end(here);
-            if deadlock.is_some() || cancelled {
+            // While a fiber unwinds this scope may be one that a destructor has opened, and the
+            // work of its children clean-up, which a kill does not cut short.
+            let is_due = interrupt::is_due(here);
+            if deadlock.is_some() || is_due {
                 children.kill_all(&sched);
-                children.cut_short.set(cancelled);
+                children.cut_short.set(children.cut_short.get() || is_due);
             }
         }
         park::leave(here, &SCOPE_EXIT);
@@ -251,8 +254,12 @@ fn leave<T>(
 ) -> T {
     let childs = children.take_panic();
     match result {
-        // The body was cut short by the failure of a child: that is what went wrong.
-        Err(payload) if !exit::is_unwind(&*payload) || cancel::is_pending(&here.fiber) => {
+        Err(payload) if !cut_short(here, children, &*payload) => {
+            if let Some(second) = childs {
+                // Dropped here and now, and not by the unwind: its destructor may panic.
+                let scope_of = end::describe(&here.fiber);
+                end::report_lost(&format!("a fiber in a scope of {scope_of}"), second);
+            }
             panic::resume_unwind(payload)
         }
         result => {
@@ -263,9 +270,16 @@ fn leave<T>(
                 panic!("{report}");
             }
             if children.cut_short.get() {
-                interrupt::checkpoint(here.fiber);
+                // The kill ended the children before their work was done: it is met here.
+                interrupt::checkpoint(here);
             }
             result.unwrap_or_else(|_| panic!("a fiber of the nursery failed, and was joined"))
         }
     }
+}
+
+/// Whether `payload` is that of the cancellation of this very scope: then the failure of the child
+/// is what went wrong.
+fn cut_short(here: Here, children: &Children, payload: &(dyn Any + Send)) -> bool {
+    exit::is_unwind(payload) && children.body.is_cancelled() && !cancel::is_pending(&here.fiber)
 }

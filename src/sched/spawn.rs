@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code, reason = "type-erases closures and their outputs")]
 
+use std::mem;
 use std::panic::Location;
 
 use crate::fiber::header::{FiberPtr, FiberRef};
@@ -66,7 +67,7 @@ where
 ///     assert_eq!(child.join().unwrap(), 7);
 /// });
 /// ```
-#[inline]
+#[inline(always)]
 #[track_caller]
 pub fn spawn_now<F, T>(f: F) -> JoinHandle<T>
 where
@@ -154,6 +155,7 @@ impl Builder {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    #[inline(always)]
     #[track_caller]
     pub fn spawn_now<F, T>(self, f: F) -> JoinHandle<T>
     where
@@ -228,8 +230,16 @@ where
     F: FnOnce() -> T,
 {
     let class = task::class_for::<F, T>(class);
+    let id = sched.next_id();
+    if const { mem::size_of::<F>() <= task::LARGE_VALUE } {
+        // SAFETY: passed on to the caller.
+        return unsafe { task::allocate(f, id, class, location) };
+    }
+    // A large closure has a box of its own, to be dropped in it: the fiber may have to do that on
+    // the spare stack, where there is no room to move it.
+    let f = Box::new(f);
     // SAFETY: passed on to the caller.
-    unsafe { task::allocate(f, sched.next_id(), class, location) }
+    unsafe { task::allocate(move || (*f)(), id, class, location) }
 }
 
 impl Scheduler {
