@@ -7,12 +7,13 @@
 //! 4. the end of `run`, which gives the rest up.
 //!
 //! A wait that cannot fail where it stands (a panic while unwinding would abort) says so and is
-//! not asked again. If no wait can fail the process is aborted with the report.
+//! not asked again as long as that holds. If no wait can fail the process is aborted with the report.
 
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{Attention, OnDeadlock, State};
 use crate::sched::dump;
+use crate::sched::interrupt;
 use crate::sched::scheduler::Scheduler;
 
 impl Scheduler {
@@ -54,7 +55,10 @@ fn headline(by_end: bool) -> &'static str {
 }
 
 fn can_fail(fiber: FiberPtr) -> bool {
+    let on_deadlock = fiber.reason.get().on_deadlock;
+    // What a wait could not do while some fiber of the thread unwound, it can do now.
+    let panics = on_deadlock == OnDeadlock::Panic && interrupt::may_unwind();
     fiber.state.get() == State::Parked
-        && !fiber.stubborn.get()
-        && fiber.reason.get().on_deadlock != OnDeadlock::Last
+        && on_deadlock != OnDeadlock::Last
+        && (panics || !fiber.stubborn.get())
 }

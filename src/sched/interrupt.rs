@@ -87,7 +87,7 @@ pub(crate) fn at_yield(fiber: FiberPtr) {
 
 /// Raises a pending kill or cancellation, if it can be raised here.
 pub(crate) fn checkpoint(fiber: FiberPtr) {
-    if cancel::is_pending(&fiber) && !thread::panicking() && !cfg!(panic = "abort") {
+    if cancel::is_pending(&fiber) && may_unwind() {
         count_raise(fiber);
         exit::raise();
     }
@@ -130,10 +130,15 @@ fn count_raise(fiber: FiberPtr) {
     retire::give_up();
 }
 
+/// Whether a fiber may start to unwind now: not while another one of the thread does.
+pub(crate) fn may_unwind() -> bool {
+    !thread::panicking() && !cfg!(panic = "abort")
+}
+
 fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
     let report = here.sched.deadlock.borrow_mut().take();
     let Some(report) = report else { return Ok(()) };
-    if reason.on_deadlock == OnDeadlock::Panic && (thread::panicking() || cfg!(panic = "abort")) {
+    if reason.on_deadlock == OnDeadlock::Panic && !may_unwind() {
         // A panic would abort. Another wait is asked, and this one goes on.
         here.fiber.stubborn.set(true);
         here.fiber.notice(Attention::DECLINED);
