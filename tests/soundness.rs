@@ -266,8 +266,8 @@ fn a_kill_that_comes_while_another_fiber_unwinds_is_met_when_that_one_is_done() 
         scoped.kill();
         assert!(matches!(parked.join(), Err(JoinError::Killed)));
         assert_eq!(fibra::now() - start, SECOND);
-        // The scope passes the kill on, and returns normally: its fiber has nothing left to wait for.
-        scoped.join().unwrap();
+        // The scope passes the kill on, and unwinds when its fiber has ended.
+        assert!(matches!(scoped.join(), Err(JoinError::Killed)));
         assert!(matches!(unwinding.join(), Err(JoinError::Panicked(_))));
     });
 }

@@ -4,8 +4,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::fiber::snapshot::Deadlock;
-use crate::sched::interrupt::Interrupt;
+use crate::sched::lowlevel::{Deadlock, Interrupt};
 
 /// A send that failed, with the value that was not sent.
 #[non_exhaustive]
@@ -81,13 +80,6 @@ impl<T> SendError<T> {
             }
         }
     }
-
-    pub(crate) fn interrupted(value: T, interrupt: Interrupt) -> SendError<T> {
-        match interrupt {
-            Interrupt::Deadlock(report) => SendError::Deadlock(value, report),
-            Interrupt::Killed | Interrupt::TimedOut => SendError::Killed(value),
-        }
-    }
 }
 
 impl<T> TrySendError<T> {
@@ -108,29 +100,45 @@ impl<T> SendTimeoutError<T> {
             | SendTimeoutError::Killed(value) => value,
         }
     }
-
-    pub(crate) fn interrupted(value: T, interrupt: &Interrupt) -> SendTimeoutError<T> {
-        match interrupt {
-            Interrupt::Killed => SendTimeoutError::Killed(value),
-            Interrupt::TimedOut | Interrupt::Deadlock(_) => SendTimeoutError::Timeout(value),
-        }
-    }
 }
 
-impl RecvError {
-    pub(crate) fn interrupted(interrupt: Interrupt) -> RecvError {
-        match interrupt {
-            Interrupt::Deadlock(report) => RecvError::Deadlock(report),
-            Interrupt::Killed | Interrupt::TimedOut => RecvError::Killed,
-        }
-    }
+/// Why a wait at a channel brought nothing.
+#[derive(Debug)]
+pub(crate) enum Cut {
+    Closed,
+    Short(Interrupt),
 }
 
-impl RecvTimeoutError {
-    pub(crate) fn interrupted(interrupt: &Interrupt) -> RecvTimeoutError {
-        match interrupt {
-            Interrupt::Killed => RecvTimeoutError::Killed,
-            Interrupt::TimedOut | Interrupt::Deadlock(_) => RecvTimeoutError::Timeout,
+impl Cut {
+    pub(crate) fn into_send_error<T>(self, value: T) -> SendError<T> {
+        match self {
+            Cut::Closed => SendError::Closed(value),
+            Cut::Short(Interrupt::Deadlock(report)) => SendError::Deadlock(value, report),
+            Cut::Short(Interrupt::Killed | Interrupt::TimedOut) => SendError::Killed(value),
+        }
+    }
+
+    pub(crate) fn into_send_timeout_error<T>(self, value: T) -> SendTimeoutError<T> {
+        match self {
+            Cut::Closed => SendTimeoutError::Closed(value),
+            Cut::Short(Interrupt::Killed) => SendTimeoutError::Killed(value),
+            Cut::Short(_) => SendTimeoutError::Timeout(value),
+        }
+    }
+
+    pub(crate) fn into_recv_error(self) -> RecvError {
+        match self {
+            Cut::Closed => RecvError::Closed,
+            Cut::Short(Interrupt::Deadlock(report)) => RecvError::Deadlock(report),
+            Cut::Short(Interrupt::Killed | Interrupt::TimedOut) => RecvError::Killed,
+        }
+    }
+
+    pub(crate) fn into_recv_timeout_error(self) -> RecvTimeoutError {
+        match self {
+            Cut::Closed => RecvTimeoutError::Closed,
+            Cut::Short(Interrupt::Killed) => RecvTimeoutError::Killed,
+            Cut::Short(_) => RecvTimeoutError::Timeout,
         }
     }
 }

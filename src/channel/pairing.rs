@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - Only fibers of one kind wait at a time: a sender that finds a receiver waiting meets it.
-//! - `balance` is the number of waiting senders, or minus the number of waiting receivers (S-135).
+//! - What follows from the settings is worked out when they are set: a meeting only looks it up.
 
 /// Which of two partners runs first when they meet.
 ///
@@ -56,40 +56,43 @@ pub(crate) enum After {
     RunAll,
 }
 
-/// The settings of a channel.
-#[derive(Copy, Clone, Debug, Default)]
+/// The settings of a channel, and what follows from them.
+#[derive(Copy, Clone, Debug)]
 pub(crate) struct Pairing {
     pub(crate) preference: Preference,
     pub(crate) schedule_all: bool,
     pub(crate) closing: bool,
+    after_send: After,
+    after_receive: After,
 }
 
 impl Pairing {
-    /// What a fiber does that arrives on `side` when the balance is `balance`.
-    #[inline(always)]
-    pub(crate) fn arrive(self, side: Side, balance: isize) -> Step {
-        let partner_waits = match side {
-            Side::Send => balance < 0,
-            Side::Receive => 0 < balance,
+    pub(crate) const fn new(preference: Preference, schedule_all: bool, closing: bool) -> Pairing {
+        let (after_send, after_receive) = match (schedule_all, preference) {
+            (true, _) => (After::RunAll, After::RunAll),
+            (false, Preference::Receiver) => (After::RunPartner, After::GoOn),
+            (false, Preference::Neither) => (After::GoOn, After::GoOn),
+            (false, Preference::Sender) => (After::GoOn, After::RunPartner),
         };
-        if partner_waits {
-            Step::Meet(self.after(side))
+        Pairing { preference, schedule_all, closing, after_send, after_receive }
+    }
+
+    /// What a fiber does that arrives on `side` when `others` fibers wait on the other side.
+    #[inline(always)]
+    pub(crate) fn arrive(&self, side: Side, others: usize) -> Step {
+        if others != 0 {
+            Step::Meet(if side == Side::Send { self.after_send } else { self.after_receive })
         } else if self.closing {
             Step::Refused
         } else {
             Step::Wait
         }
     }
+}
 
-    #[inline(always)]
-    fn after(self, side: Side) -> After {
-        match (self.schedule_all, self.preference, side) {
-            (true, _, _) => After::RunAll,
-            (_, Preference::Receiver, Side::Send) | (_, Preference::Sender, Side::Receive) => {
-                After::RunPartner
-            }
-            _ => After::GoOn,
-        }
+impl Default for Pairing {
+    fn default() -> Pairing {
+        Pairing::new(Preference::default(), false, false)
     }
 }
 
@@ -103,14 +106,14 @@ mod tests {
     fn all() -> impl Iterator<Item = Pairing> {
         let flags = [(false, false), (false, true), (true, false), (true, true)];
         PREFERENCES.into_iter().flat_map(move |preference| {
-            flags.map(|(schedule_all, closing)| Pairing { preference, schedule_all, closing })
+            flags.map(|(schedule_all, closing)| Pairing::new(preference, schedule_all, closing))
         })
     }
 
     #[test]
     fn a_partner_that_waits_is_met_also_when_the_channel_is_closing() {
         for pairing in all() {
-            assert!(matches!(pairing.arrive(Side::Send, -1), Step::Meet(_)));
+            assert!(matches!(pairing.arrive(Side::Send, 1), Step::Meet(_)));
             assert!(matches!(pairing.arrive(Side::Receive, 1), Step::Meet(_)));
         }
     }
@@ -119,10 +122,8 @@ mod tests {
     fn without_a_partner_a_closing_channel_refuses_and_an_open_one_makes_wait() {
         for pairing in all() {
             let expected = if pairing.closing { Step::Refused } else { Step::Wait };
-            for balance in [0, 1, 7] {
-                assert_eq!(pairing.arrive(Side::Send, balance), expected);
-                assert_eq!(pairing.arrive(Side::Receive, -balance), expected);
-            }
+            assert_eq!(pairing.arrive(Side::Send, 0), expected);
+            assert_eq!(pairing.arrive(Side::Receive, 0), expected);
         }
     }
 
@@ -134,7 +135,7 @@ mod tests {
                 (false, true) => After::RunPartner,
                 (false, false) => After::GoOn,
             };
-            assert_eq!(pairing.arrive(Side::Send, -1), Step::Meet(to(Preference::Receiver)));
+            assert_eq!(pairing.arrive(Side::Send, 1), Step::Meet(to(Preference::Receiver)));
             assert_eq!(pairing.arrive(Side::Receive, 1), Step::Meet(to(Preference::Sender)));
         }
     }

@@ -18,14 +18,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::channel::error::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    Cut, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
-use crate::channel::rendezvous::Cut;
 use crate::channel::waiter::{self, Fate, Message, Waiter};
-use crate::fiber::state::{OnDeadlock, WaitReason};
-use crate::fiber::wait_list::WaitList;
-use crate::sched::park;
-use crate::sched::scheduler::{Here, here, scheduler};
+use crate::sched::lowlevel::{
+    Here, OnDeadlock, WaitList, WaitReason, deadline_after, here, scheduler, spend,
+};
 
 static SENDING: WaitReason = WaitReason::new("sending on a full channel", OnDeadlock::Fail);
 static RECEIVING: WaitReason = WaitReason::new("receiving on an empty channel", OnDeadlock::Fail);
@@ -109,7 +107,7 @@ impl<T> Sender<T> {
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         let here = here();
-        park::spend(here);
+        spend(here);
         match self.offer(here, value) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(value)) => {
@@ -145,7 +143,7 @@ impl<T> Sender<T> {
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         let here = here();
-        self.send_by(here, value, park::deadline_after(here, timeout))
+        self.send_by(here, value, deadline_after(here, timeout))
     }
 
     /// As [`send`](Sender::send), but waits no longer than until `deadline`.
@@ -211,7 +209,7 @@ impl<T> Sender<T> {
 
     #[track_caller]
     fn send_by(&self, here: Here, value: T, at: u64) -> Result<(), SendTimeoutError<T>> {
-        park::spend(here);
+        spend(here);
         match self.offer(here, value) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(value)) => self
@@ -237,7 +235,7 @@ impl<T> Receiver<T> {
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
-        park::spend(here);
+        spend(here);
         match self.take(here) {
             Ok(value) => Ok(value),
             Err(TryRecvError::Empty) => self.wait(here, None).map_err(Cut::into_recv_error),
@@ -271,7 +269,7 @@ impl<T> Receiver<T> {
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         let here = here();
-        self.recv_by(here, park::deadline_after(here, timeout))
+        self.recv_by(here, deadline_after(here, timeout))
     }
 
     /// As [`recv`](Receiver::recv), but waits no longer than until `deadline`.
@@ -291,14 +289,11 @@ impl<T> Receiver<T> {
 
     /// Receives until the channel is empty and all senders are gone.
     ///
+    /// # Panics
+    ///
     /// `next` panics with a report if nothing can ever run again.
-    #[track_caller]
     pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        std::iter::from_fn(|| match self.recv() {
-            Ok(value) => Some(value),
-            Err(RecvError::Closed | RecvError::Killed) => None,
-            Err(RecvError::Deadlock(report)) => panic!("{report}"),
-        })
+        Values { receiver: self }
     }
 
     /// Values that the channel holds now.
@@ -352,13 +347,31 @@ impl<T> Receiver<T> {
 
     #[track_caller]
     fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
-        park::spend(here);
+        spend(here);
         match self.take(here) {
             Ok(value) => Ok(value),
             Err(TryRecvError::Empty) => {
                 self.wait(here, Some(at)).map_err(Cut::into_recv_timeout_error)
             }
             Err(TryRecvError::Closed) => Err(RecvTimeoutError::Closed),
+        }
+    }
+}
+
+/// What a receiver receives. A type of its own, for a closure's wait would be reported as here.
+struct Values<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+impl<T> Iterator for Values<'_, T> {
+    type Item = T;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<T> {
+        match self.receiver.recv() {
+            Ok(value) => Some(value),
+            Err(RecvError::Closed | RecvError::Killed) => None,
+            Err(RecvError::Deadlock(report)) => panic!("{report}"),
         }
     }
 }

@@ -21,12 +21,9 @@
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 
-use crate::fiber::header::FiberPtr;
-use crate::fiber::state::WaitReason;
-use crate::fiber::wait_list::{Enlisted, WaitList, WaitNode};
-use crate::sched::interrupt::Interrupt;
-use crate::sched::park::{self, Deadline};
-use crate::sched::scheduler::Here;
+use crate::sched::lowlevel::{
+    Deadline, Enlisted, FiberPtr, Here, Interrupt, WaitList, WaitNode, WaitReason, wait_until,
+};
 
 /// What travels through a channel.
 pub(crate) enum Message<T> {
@@ -82,7 +79,7 @@ impl<T> Waiter<T> {
         // of this function, also by an unwind.
         let _enlisted = unsafe { Enlisted::new(self, list) };
         let _deadline = by.map(|at| Deadline::arm(here, at));
-        park::wait_until(here, reason, || self.fate.get() != Fate::Waiting)?;
+        wait_until(here, reason, || self.fate.get() != Fate::Waiting)?;
         Ok(self.fate.get())
     }
 

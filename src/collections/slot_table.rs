@@ -25,6 +25,7 @@ pub(crate) struct Key {
 impl Key {
     /// Packs the key: the generation in the upper half, the index in the lower.
     #[inline]
+    #[cfg(test)]
     pub(crate) const fn to_bits(self) -> u64 {
         (self.generation as u64) << 32 | self.index as u64
     }
@@ -128,6 +129,7 @@ impl<T> SlotTable<T> {
 
     /// How many values are in the table.
     #[inline]
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

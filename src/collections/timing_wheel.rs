@@ -132,6 +132,7 @@ impl<T: Copy> TimingWheel<T> {
 
     /// The tick of the last [`advance`](Self::advance).
     #[inline]
+    #[cfg(test)]
     pub(crate) fn now(&self) -> u64 {
         self.now
     }

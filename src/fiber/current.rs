@@ -9,6 +9,7 @@
 
 use std::cell::Cell;
 
+use crate::fiber::block::Shelves;
 use crate::fiber::header::FiberPtr;
 
 /// What a thread knows of itself.
@@ -17,11 +18,19 @@ pub(crate) struct Here {
     pub(crate) fiber: Cell<Option<FiberPtr>>,
     /// Type-erased: the layer above owns it.
     pub(crate) scheduler: Cell<*const ()>,
+    /// Memory for the next fibers' records.
+    pub(crate) shelves: Shelves,
 }
 
 thread_local! {
     static HERE: Here =
-        const { Here { fiber: Cell::new(None), scheduler: Cell::new(std::ptr::null()) } };
+        const {
+            Here {
+                fiber: Cell::new(None),
+                scheduler: Cell::new(std::ptr::null()),
+                shelves: Shelves::closed(),
+            }
+        };
 }
 
 /// Runs `f` with this thread's record.

@@ -63,12 +63,15 @@ pub(crate) struct Header {
     pub(crate) reason: Cell<&'static WaitReason>,
     /// Where it waits; until its first wait, where it was spawned.
     pub(crate) location: Cell<&'static Location<'static>>,
-    /// The turn's cached clock at the last park, in microseconds since the scheduler's start.
-    pub(crate) since: Cell<u64>,
+    /// The turn's cached clock at the last park, in milliseconds since the scheduler's start.
+    pub(crate) since: Cell<u32>,
+    /// Its scheduler's number, the first half of its identity.
+    scheduler: u32,
 
     // -- touched by spawn, join and end -----------------------------------------------------
     pub(crate) vtable: &'static VTable,
-    pub(crate) id: FiberId,
+    /// Its own number, the second half of its identity.
+    number: u64,
     refs: Cell<u32>,
     /// The armed deadline in the timing wheel.
     pub(crate) timer: Cell<TimerKey>,
@@ -98,6 +101,7 @@ pub(crate) struct Header {
 
 impl Header {
     /// A header with one reference, which belongs to the scheduler.
+    #[inline(always)]
     pub(crate) fn new(
         vtable: &'static VTable,
         id: FiberId,
@@ -115,8 +119,9 @@ impl Header {
             reason: Cell::new(&WaitReason::NOT_STARTED),
             location: Cell::new(location),
             since: Cell::new(0),
+            scheduler: id.scheduler,
             vtable,
-            id,
+            number: id.number,
             refs: Cell::new(1),
             timer: Cell::new(TimerKey::NONE),
             key: Cell::new(Key::from_bits(u64::MAX)),
@@ -131,6 +136,10 @@ impl Header {
             waiting: Cell::new(std::ptr::null()),
             extra: UnsafeCell::new(None),
         }
+    }
+
+    pub(crate) fn id(&self) -> FiberId {
+        FiberId { scheduler: self.scheduler, number: self.number }
     }
 
     /// Runs `f` on the rarely needed part, which is made on first use. `f` must not run user code.
@@ -163,7 +172,7 @@ impl Header {
 
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fiber").field("id", &self.id).field("state", &self.state.get()).finish()
+        f.debug_struct("Fiber").field("id", &self.id()).field("state", &self.state.get()).finish()
     }
 }
 

@@ -88,6 +88,11 @@ impl<T: 'static> fmt::Debug for FiberLocal<T> {
     }
 }
 
+/// How many fiber-locals the running fiber has.
+pub(crate) fn count() -> usize {
+    current::fiber().and_then(|fiber| fiber.peek_extra(|extra| extra.locals.0.len())).unwrap_or(0)
+}
+
 /// Takes the youngest fiber-local of the running fiber: the caller drops it.
 pub(crate) fn take_youngest() -> Option<Box<dyn Any>> {
     let fiber = current::fiber()?;

@@ -7,6 +7,7 @@
 //! Reading order: [`state`] (the life of a fiber, drawn), [`header`] (the memory, drawn),
 //! [`switch`], [`task`], then the rest as needed.
 
+pub(crate) mod block;
 pub(crate) mod cancel;
 pub(crate) mod current;
 pub(crate) mod exit;

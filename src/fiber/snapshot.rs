@@ -45,8 +45,8 @@ pub enum Activity {
 }
 
 impl FiberSnapshot {
-    /// `now` is in microseconds since the scheduler's start, as is the header's own mark.
-    pub(crate) fn of(header: &Header, now: u64) -> FiberSnapshot {
+    /// `now` is in milliseconds since the scheduler's start, as is the header's own mark.
+    pub(crate) fn of(header: &Header, now: u32) -> FiberSnapshot {
         let activity = match header.state.get() {
             State::New => Activity::NotStarted,
             State::Runnable | State::Finished => Activity::Runnable,
@@ -55,12 +55,12 @@ impl FiberSnapshot {
         };
         let waits = header.state.get() == State::Parked;
         FiberSnapshot {
-            id: header.id,
+            id: header.id(),
             name: header.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten(),
             activity,
             location: header.location.get(),
             waiting_for: waits
-                .then(|| Duration::from_micros(now.saturating_sub(header.since.get()))),
+                .then(|| Duration::from_millis(now.wrapping_sub(header.since.get()).into())),
             stack_used: header.context.stack_used(header.sp_mark.get()),
             stack_size: header.class.bytes(),
         }

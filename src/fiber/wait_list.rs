@@ -18,7 +18,7 @@
 #![allow(unsafe_code, reason = "an intrusive list of nodes on the waiting fibers' stacks")]
 
 use std::cell::Cell;
-use std::marker::{PhantomData, PhantomPinned};
+use std::marker::PhantomData;
 use std::ptr;
 
 use crate::fiber::header::FiberPtr;
@@ -39,7 +39,6 @@ pub(crate) struct WaitNode {
     next: Cell<*const WaitNode>,
     /// The list it is linked in; null when it is in none.
     list: Cell<*const WaitList>,
-    pinned: PhantomPinned,
 }
 
 impl WaitList {
@@ -50,12 +49,6 @@ impl WaitList {
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.len.get()
-    }
-
-    /// The first that waits. The pointer is good until that node is taken out.
-    #[inline(always)]
-    pub(crate) fn front(&self) -> *const WaitNode {
-        self.head.get()
     }
 
     /// Takes out the first that waits. The node stays where it is until its fiber runs again.
@@ -100,18 +93,12 @@ impl WaitNode {
             prev: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
             list: Cell::new(ptr::null()),
-            pinned: PhantomPinned,
         }
     }
 
     #[inline(always)]
     pub(crate) fn fiber(&self) -> FiberPtr {
         self.fiber
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_linked(&self) -> bool {
-        !self.list.get().is_null()
     }
 
     /// Takes the node out of its list, if it is in one.
@@ -172,5 +159,132 @@ impl Drop for Enlisted<'_> {
         self.fiber.waiting.set(ptr::null());
         // SAFETY: the record is borrowed for the life of this value.
         unsafe { (*self.node).unlink() };
+    }
+}
+
+#[cfg(test)]
+impl WaitList {
+    /// Panics unless the links, the ends and the length agree. Returns the nodes, first to last.
+    pub(crate) fn assert_valid(&self) -> Vec<*const WaitNode> {
+        let mut nodes = Vec::new();
+        let (mut before, mut at) = (ptr::null(), self.head.get());
+        // SAFETY: linked nodes are alive (`Enlisted`).
+        while let Some(node) = unsafe { at.as_ref() } {
+            assert_eq!(node.prev.get(), before, "the way back is the way there");
+            assert!(ptr::eq(node.list.get(), self), "a node knows its list");
+            nodes.push(at);
+            assert!(nodes.len() <= self.len.get(), "longer than its length: a loop?");
+            (before, at) = (at, node.next.get());
+        }
+        assert_eq!(self.tail.get(), before, "the tail is the last node");
+        assert_eq!(self.len.get(), nodes.len());
+        nodes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::panic::Location;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fiber::header::FiberRef;
+    use crate::fiber::id::FiberId;
+    use crate::fiber::task;
+    use crate::stack::SizeClass;
+
+    const WAITERS: usize = 12;
+    const LISTS: usize = 2;
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Enlist(usize, usize),
+        /// The wait ends: returned or unwound.
+        Leave(usize),
+        /// A partner serves the first.
+        Pop(usize),
+        /// The scheduler takes out a fiber that never runs again.
+        Unlink(usize),
+    }
+
+    fn ops() -> impl Strategy<Value = Vec<Op>> {
+        let op = prop_oneof![
+            5 => (0..WAITERS, 0..LISTS).prop_map(|(waiter, list)| Op::Enlist(waiter, list)),
+            2 => (0..WAITERS).prop_map(Op::Leave),
+            2 => (0..LISTS).prop_map(Op::Pop),
+            1 => (0..WAITERS).prop_map(Op::Unlink),
+        ];
+        prop::collection::vec(op, 0..200)
+    }
+
+    #[repr(C)]
+    struct Record {
+        node: WaitNode,
+        fiber: FiberRef,
+    }
+
+    fn record(number: usize) -> Record {
+        let id = FiberId { scheduler: 1, number: number as u64 };
+        // SAFETY: the closure borrows nothing.
+        let fiber = unsafe { task::allocate(|| (), id, SizeClass::DEFAULT, Location::caller()) };
+        Record { node: WaitNode::new(fiber.ptr()), fiber }
+    }
+
+    proptest! {
+        #[test]
+        fn behaves_as_queues_from_which_members_may_leave(ops in ops()) {
+            let lists = [const { WaitList::new() }; LISTS];
+            let records: Vec<Record> = (0..WAITERS).map(record).collect();
+            let mut enlisted: Vec<Option<Enlisted>> = (0..WAITERS).map(|_| None).collect();
+            let mut model = [const { VecDeque::<usize>::new() }; LISTS];
+            for op in ops {
+                match op {
+                    Op::Enlist(at, list) if enlisted[at].is_none() => {
+                        // SAFETY: a record begins with its node, and the result is dropped.
+                        enlisted[at] = Some(unsafe { Enlisted::new(&records[at], &lists[list]) });
+                        model[list].push_back(at);
+                    }
+                    Op::Leave(at) => {
+                        enlisted[at] = None;
+                        model.iter_mut().for_each(|queue| queue.retain(|&other| other != at));
+                    }
+                    Op::Pop(list) => {
+                        let node = lists[list].pop_front();
+                        let expected = model[list].pop_front().map(|at| &raw const records[at].node);
+                        assert_eq!(node, expected);
+                    }
+                    Op::Unlink(at) => {
+                        records[at].node.unlink();
+                        model.iter_mut().for_each(|queue| queue.retain(|&other| other != at));
+                    }
+                    Op::Enlist(..) => {}
+                }
+                for (list, queue) in lists.iter().zip(&model) {
+                    let nodes: Vec<_> =
+                        queue.iter().map(|&at| &raw const records[at].node).collect();
+                    assert_eq!(list.assert_valid(), nodes);
+                }
+                for (record, enlisted) in records.iter().zip(&enlisted) {
+                    let waiting = record.fiber.waiting.get();
+                    let expected = if enlisted.is_some() { &raw const record.node } else { ptr::null() };
+                    assert_eq!(waiting, expected, "the header knows the node of its wait");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_node_that_was_taken_out_may_stand_in_another_list() {
+        let (one, other) = (WaitList::new(), WaitList::new());
+        let waiter = record(1);
+        // SAFETY: as above.
+        let first = unsafe { Enlisted::new(&waiter, &one) };
+        assert_eq!(one.pop_front(), Some(&raw const waiter.node));
+        drop(first);
+        // SAFETY: as above.
+        let _second = unsafe { Enlisted::new(&waiter, &other) };
+        assert_eq!((one.assert_valid().len(), other.assert_valid().len()), (0, 1));
     }
 }

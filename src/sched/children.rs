@@ -26,6 +26,8 @@ pub(crate) struct Children {
     /// Whether the first failure kills the siblings and cancels the body.
     pub(crate) fail_fast: bool,
     pub(crate) failed: Cell<bool>,
+    /// Whether a kill of the parent was passed on to the children.
+    pub(crate) cut_short: Cell<bool>,
     panic: RefCell<Option<Box<dyn Any + Send>>>,
     /// The part of the parent's stack that a failure cancels.
     pub(crate) body: CancelScope,
@@ -39,6 +41,7 @@ impl Children {
             awaited: Cell::new(false),
             fail_fast,
             failed: Cell::new(false),
+            cut_short: Cell::new(false),
             panic: RefCell::new(None),
             body: CancelScope::cancellable(),
         }

@@ -42,7 +42,7 @@ pub fn dump() -> Dump {
 /// fibra::run(|| {
 ///     fibra::spawn(|| {}).join().unwrap();
 ///     let stats = fibra::stats();
-///     assert_eq!((stats.fibers, stats.spawned), (1, 2));
+///     assert_eq!((stats.fibers, stats.spawned, stats.stacks_live), (1, 2, 1));
 /// });
 /// ```
 #[must_use]
@@ -50,6 +50,7 @@ pub fn dump() -> Dump {
 pub fn stats() -> Stats {
     let sched = here().sched;
     let stacks = sched.pool.borrow().stats();
+    let spare = usize::from(sched.spare.borrow().is_some());
     Stats {
         fibers: sched.live.get(),
         runnable: sched.ring(|ring| ring.queued()) + 1,
@@ -57,7 +58,8 @@ pub fn stats() -> Stats {
         retired: sched.retired.get(),
         switches: sched.switches.get(),
         timers: sched.timers.borrow().len(),
-        stacks_live: stacks.live,
+        // The pool counts the spare stack as taken, but nothing is on it.
+        stacks_live: stacks.live - spare,
         stacks_idle: stacks.idle,
     }
 }
@@ -89,7 +91,7 @@ pub(crate) fn of(sched: &Scheduler, most: usize) -> Dump {
     let fibers = sched.fibers_where(|_| true);
     let shown = fibers.iter().take(most);
     Dump {
-        fibers: shown.map(|fiber| FiberSnapshot::of(fiber, sched.now.get())).collect(),
+        fibers: shown.map(|fiber| FiberSnapshot::of(fiber, sched.now_ms.get())).collect(),
         left_out: fibers.len().saturating_sub(most),
     }
 }

@@ -41,7 +41,7 @@ impl Fiber {
     /// Its identity, which no other fiber of the process ever has.
     #[must_use]
     pub fn id(&self) -> FiberId {
-        self.fiber.id
+        self.fiber.id()
     }
 
     /// Its name, if it was given one.
@@ -77,6 +77,32 @@ impl Fiber {
         if let (false, Some(sched)) = (self.is_finished(), scheduler()) {
             sched.unpark(self.fiber.ptr());
         }
+    }
+
+    /// Takes it out of the ring: it does not run until [`resume`](Fiber::resume) is called, or it
+    /// is killed. Returns whether it could have run; one that waits, or runs now, is not paused.
+    ///
+    /// This is Stackless' `remove` (S-035). Pausing and resuming is O(1).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let later = fibra::spawn(|| println!("second"));
+    ///     fibra::spawn(|| println!("first"));
+    ///     later.fiber().pause();
+    ///     fibra::yield_now();
+    ///     later.fiber().resume();
+    ///     later.join().unwrap();
+    /// });
+    /// ```
+    pub fn pause(&self) -> bool {
+        scheduler().is_some_and(|sched| !self.is_finished() && sched.pause(self.fiber.ptr()))
+    }
+
+    /// Puts a paused fiber at the end of the ring (S-032). Returns whether it was paused.
+    pub fn resume(&self) -> bool {
+        scheduler().is_some_and(|sched| !self.is_finished() && sched.unpause(self.fiber.ptr()))
     }
 
     /// Asks it to end: its stack is unwound from where it waits, and its destructors run.
@@ -176,6 +202,7 @@ impl Scheduler {
             return interrupt::checkpoint(here());
         }
         if cancel::is_pending(&fiber) {
+            self.unpause(fiber);
             self.make_ready(fiber);
         }
     }
@@ -185,7 +212,7 @@ impl Scheduler {
         let table = self.table.borrow();
         let alive = table.iter().map(|(_, fiber)| *fiber).filter(|&fiber| wanted(fiber));
         let mut fibers: Vec<FiberRef> = alive.map(FiberPtr::to_ref).collect();
-        fibers.sort_unstable_by_key(|fiber| fiber.id);
+        fibers.sort_unstable_by_key(|fiber| fiber.id());
         fibers
     }
 }

@@ -55,7 +55,7 @@ impl<T> JoinHandle<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber if the fiber has not ended.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn join(mut self) -> Result<T, JoinError> {
         self.wait()?;
@@ -71,7 +71,7 @@ impl<T> JoinHandle<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber if the fiber has not ended.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn wait(&mut self) -> Result<(), JoinError> {
         if self.is_finished() {
@@ -98,6 +98,7 @@ impl<T> JoinHandle<T> {
         self.fiber.kill();
     }
 
+    #[inline(always)]
     #[track_caller]
     fn wait_for_end(&mut self) -> Result<(), JoinError> {
         struct Waits(FiberPtr);
@@ -123,7 +124,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(self) -> Result<T, JoinError> {
         let this = ManuallyDrop::new(self);
         // SAFETY: the field is read once, and `this` is not dropped.

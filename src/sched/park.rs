@@ -230,7 +230,7 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
     fiber.state.set(State::Parked);
     fiber.reason.set(reason);
     fiber.location.set(Location::caller());
-    fiber.since.set(sched.now.get());
+    fiber.since.set(sched.now_ms.get());
     sched.last_parked.set(Some(fiber));
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(fiber) };
@@ -293,11 +293,16 @@ impl Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        let key = self.0.timer.replace(TimerKey::NONE);
-        if key != TimerKey::NONE {
-            here().sched.timers.borrow_mut().cancel(key);
-        }
+        disarm(self.0, &here().sched);
         self.0.attention.set(self.0.attention.get().without(Attention::TIMEOUT));
+    }
+}
+
+/// Takes `fiber`'s deadline, if it has one, out of the wheel.
+pub(crate) fn disarm(fiber: FiberPtr, sched: &Scheduler) {
+    let key = fiber.timer.replace(TimerKey::NONE);
+    if key != TimerKey::NONE {
+        sched.timers.borrow_mut().cancel(key);
     }
 }
 

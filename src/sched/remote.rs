@@ -121,7 +121,7 @@ pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
     if matches!(fiber.state.get(), State::Finished | State::Retired) {
         // Its key may belong to another fiber by now, if its `run` is over.
         let key = Key::from_bits(0);
-        return Unparker { mailbox: sched.mailbox.clone(), key, id: fiber.id, token: None };
+        return Unparker { mailbox: sched.mailbox.clone(), key, id: fiber.id(), token: None };
     }
     let known = fiber.with_extra(|extra| extra.remote.as_ref().and_then(Weak::upgrade));
     let token = known.unwrap_or_else(|| {
@@ -135,7 +135,7 @@ pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
     Unparker {
         mailbox: sched.mailbox.clone(),
         key: fiber.key.get(),
-        id: fiber.id,
+        id: fiber.id(),
         token: Some(token),
     }
 }

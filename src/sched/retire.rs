@@ -2,8 +2,7 @@
 //!
 //! Invariants:
 //! - A retired fiber's stack is neither unwound, freed nor reused; its node is taken out of the
-//!   list in which it waited, so that nothing is handed to it, and its deadline is disarmed, so
-//!   that nothing waits for that.
+//!   list in which it waited, so that nothing is handed to it.
 //! - A fiber that borrows cannot be retired while those who lend run on: the main fiber never,
 //!   because the caller of `run` lends to it, and a fiber of a scope only once `run` is ending.
 //!   The process is aborted instead. When `run` ends a retired child still counts as running, so
@@ -13,7 +12,6 @@
 
 #![allow(unsafe_code, reason = "leaves a stack for the last time")]
 
-use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::exit::JoinError;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::FiberSnapshot;
@@ -36,7 +34,7 @@ pub(crate) fn give_up(why: &str) -> ! {
 impl Scheduler {
     /// Takes `fiber` out of everything. It must not be in the ring.
     pub(crate) fn retire(&self, fiber: FiberPtr, why: &str) {
-        let picture = FiberSnapshot::of(&fiber, self.now.get());
+        let picture = FiberSnapshot::of(&fiber, self.now_ms.get());
         if let Some(lender) = self.lender_of(fiber) {
             end::say(format_args!(
                 "{picture}; it {why}. {lender} lends it borrowed data and cannot be left before it \
@@ -52,10 +50,7 @@ impl Scheduler {
             node.unlink();
         }
         fiber.waiting.set(std::ptr::null());
-        let timer = fiber.timer.replace(TimerKey::NONE);
-        if timer != TimerKey::NONE {
-            self.timers.borrow_mut().cancel(timer);
-        }
+        park::disarm(fiber, self);
         fiber.state.set(State::Retired);
         fiber.reason.set(&RETIRED);
         self.live.set(self.live.get() - 1);

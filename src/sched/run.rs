@@ -88,14 +88,20 @@ struct Frame;
 impl Frame {
     #[track_caller]
     fn enter(sched: &Scheduler) -> Frame {
-        current::here(|here| here.scheduler.set((&raw const *sched).cast()));
+        current::here(|here| {
+            here.scheduler.set((&raw const *sched).cast());
+            here.shelves.open();
+        });
         Frame
     }
 }
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        current::here(|here| here.scheduler.set(std::ptr::null()));
+        current::here(|here| {
+            here.scheduler.set(std::ptr::null());
+            here.shelves.close();
+        });
     }
 }
 
@@ -225,5 +231,5 @@ fn overflowed(fault: usize) -> Option<stack::Overflow> {
     }
     let name = fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len())));
     let (name, name_len) = name.flatten().unwrap_or((std::ptr::null(), 0));
-    Some(stack::Overflow { name, name_len, id: fiber.id.number(), size: class.bytes() })
+    Some(stack::Overflow { name, name_len, id: fiber.id().number(), size: class.bytes() })
 }

@@ -34,7 +34,8 @@ use crate::sched::idle::Idle;
 use crate::sched::remote::Mailbox;
 use crate::stack::{Pool, SizeClass, Stack};
 
-/// Everything that one thread needs to run fibers.
+/// Everything that one thread needs to run fibers. The order of the fields is deliberate.
+#[repr(C)]
 pub(crate) struct Scheduler {
     // -- touched by every switch ------------------------------------------------------------
     ring: UnsafeCell<RunRing<FiberPtr>>,
@@ -42,28 +43,30 @@ pub(crate) struct Scheduler {
     pub(crate) budget: Cell<u32>,
     /// The fiber whose wait was the last event, or none if a fiber's end was.
     pub(crate) last_parked: Cell<Option<FiberPtr>>,
-    /// The clock as read in the last turns, in microseconds since `started`.
-    pub(crate) now: Cell<u64>,
+    /// The clock as read in the last turns, in milliseconds since `started`; it may wrap.
+    pub(crate) now_ms: Cell<u32>,
 
     // -- touched by spawn and end -----------------------------------------------------------
-    pub(crate) pool: RefCell<Pool>,
-    pub(crate) table: RefCell<SlotTable<FiberPtr>>,
     pub(crate) next_number: Cell<u64>,
     /// Fibers that have neither ended nor been retired, main included.
     pub(crate) live: Cell<usize>,
     /// `run` is ending: fibers spawned from now on are killed at once.
     pub(crate) closing: Cell<bool>,
+    pub(crate) main_ended: Cell<bool>,
     /// `run` was called by a destructor while its thread unwound: std cannot tell then whether a
     /// fiber unwinds too, so none is unwound.
     pub(crate) in_unwind: Cell<bool>,
     /// A kill could not be raised because some fiber unwound.
     pub(crate) kill_put_off: Cell<bool>,
     pub(crate) default_class: SizeClass,
+    pub(crate) table: RefCell<SlotTable<FiberPtr>>,
+    pub(crate) pool: RefCell<Pool>,
 
     // -- the rest ---------------------------------------------------------------------------
     pub(crate) id: u32,
+    /// The clock as read in the last turns, in microseconds since `started`.
+    pub(crate) now: Cell<u64>,
     pub(crate) main: Cell<Option<FiberPtr>>,
-    pub(crate) main_ended: Cell<bool>,
     pub(crate) exit_code: Cell<Option<i32>>,
     pub(crate) timers: RefCell<TimingWheel<FiberPtr>>,
     pub(crate) clock: Box<dyn Clock>,
@@ -100,6 +103,7 @@ impl Scheduler {
             ring: UnsafeCell::new(RunRing::new()),
             budget: Cell::new(0),
             last_parked: Cell::new(None),
+            now_ms: Cell::new(0),
             now: Cell::new(0),
             pool: RefCell::new(pool),
             table: RefCell::new(SlotTable::new()),
@@ -188,43 +192,6 @@ impl Scheduler {
         self.ring(|ring| ring.push_front(fiber, fiber.ticket.get()));
     }
 
-    /// Takes a runnable fiber, other than the running one, out of the ring (S-035).
-    #[cfg(test)]
-    pub(crate) fn remove(&self, fiber: FiberPtr, reason: &'static crate::fiber::state::WaitReason) {
-        debug_assert_eq!(fiber.state.get(), State::Runnable);
-        fiber.ticket.set(fiber.ticket.get().wrapping_add(1));
-        fiber.state.set(State::Parked);
-        fiber.reason.set(reason);
-        // The void entry refers to the header for as long as it is stored.
-        let _ = fiber.to_ref().into_ptr();
-        self.ring(RunRing::void_one);
-        self.compact_if_worthwhile();
-    }
-
-    /// Drops the reference of a void entry that has left the ring.
-    pub(crate) fn release_void(&self, fiber: FiberPtr) {
-        // SAFETY: `remove` counted a reference for each void entry, and each leaves the ring once.
-        drop(unsafe { fiber.into_ref() });
-    }
-
-    #[cfg(test)]
-    fn compact_if_worthwhile(&self) {
-        if !self.ring(|ring| ring.wants_compaction()) {
-            return;
-        }
-        let mut void = Vec::new();
-        self.ring(|ring| {
-            ring.compact(|entry| {
-                let is_void = entry.ticket != entry.item.ticket.get();
-                if is_void {
-                    void.push(entry.item);
-                }
-                is_void
-            });
-        });
-        void.into_iter().for_each(|fiber| self.release_void(fiber));
-    }
-
     /// Microseconds since the scheduler's start, for deadlines: rounded up, so that nothing fires
     /// early.
     pub(crate) fn micros_at(&self, at: Instant) -> u64 {
@@ -236,6 +203,8 @@ impl Scheduler {
     pub(crate) fn refresh_now(&self) {
         let since = self.clock.now().saturating_duration_since(self.started);
         self.now.set(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
+        #[allow(clippy::cast_possible_truncation, reason = "ages are differences: it may wrap")]
+        self.now_ms.set(since.as_millis() as u32);
     }
 }
 
@@ -292,6 +261,7 @@ pub(crate) fn here() -> Here {
 }
 
 /// The scheduler of this thread, if it has one.
+#[inline(always)]
 pub(crate) fn scheduler() -> Option<SchedulerPtr> {
     NonNull::new(current::here(|here| here.scheduler.get()).cast_mut().cast()).map(SchedulerPtr)
 }

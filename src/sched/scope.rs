@@ -35,7 +35,7 @@ static SCOPE_EXIT: WaitReason =
 /// The contract is that of [`std::thread::scope`]: fibers that were not joined are joined before
 /// this returns; if one of them panicked, that panic is raised again here (std raises a new one).
 /// A panic of `f` itself is raised after all fibers have ended. If the caller is killed, so are
-/// its fibers.
+/// its fibers, and it unwinds when they have ended.
 ///
 /// # Panics
 ///
@@ -234,8 +234,10 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
             deadlock = interrupt::at_scope_exit(here).or(deadlock);
             // While a fiber unwinds this scope may be one that a destructor has opened, and the
             // work of its children clean-up, which a kill does not cut short.
-            if deadlock.is_some() || interrupt::is_due(here) {
+            let is_due = interrupt::is_due(here);
+            if deadlock.is_some() || is_due {
                 children.kill_all(&sched);
+                children.cut_short.set(children.cut_short.get() || is_due);
             }
         }
         park::leave(here, &SCOPE_EXIT);
@@ -269,6 +271,10 @@ fn leave<T>(
             }
             if let Some(report) = deadlock {
                 panic!("{report}");
+            }
+            if children.cut_short.get() {
+                // The kill ended the children before their work was done: it is met here.
+                interrupt::checkpoint(here);
             }
             result.unwrap_or_else(|_| panic!("a fiber of the nursery failed, and was joined"))
         }

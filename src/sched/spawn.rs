@@ -67,7 +67,7 @@ where
 ///     assert_eq!(child.join().unwrap(), 7);
 /// });
 /// ```
-#[inline]
+#[inline(always)]
 #[track_caller]
 pub fn spawn_now<F, T>(f: F) -> JoinHandle<T>
 where
@@ -155,6 +155,7 @@ impl Builder {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    #[inline(always)]
     #[track_caller]
     pub fn spawn_now<F, T>(self, f: F) -> JoinHandle<T>
     where

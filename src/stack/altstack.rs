@@ -128,6 +128,7 @@ mod tests {
 
     /// Runs `body` on a thread whose alternate signal stack, std's, has been taken away.
     fn on_bare_thread(body: impl FnOnce() + Send + 'static) {
+        #[allow(clippy::disallowed_methods, reason = "joined below")]
         let thread = std::thread::spawn(|| {
             let none =
                 libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };

@@ -62,9 +62,8 @@ mod slot;
 #[cfg(test)]
 mod testing;
 
-pub(crate) use altstack::AltStack;
-pub(crate) use overflow::{Describe, Overflow, install};
-pub(crate) use pool::{Pool, PoolStats};
+pub(crate) use overflow::{Overflow, install};
+pub(crate) use pool::Pool;
 pub(crate) use shadow::refuse_shadow_stack;
 pub(crate) use size::SizeClass;
 pub(crate) use slot::{Stack, guard_under};

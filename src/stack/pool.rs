@@ -277,6 +277,7 @@ mod tests {
     fn two_threads_exchange_stacks_through_the_reserve() {
         let reserve = reserve(slab::map_from_kernel, Guards::of_this_system);
         let (to_other, from_other) = std::sync::mpsc::sync_channel::<Vec<Stack>>(1);
+        #[allow(clippy::disallowed_methods, reason = "joined below")]
         let taker = std::thread::spawn(move || {
             let mut pool = Pool::over(reserve);
             for round in 0..50u8 {

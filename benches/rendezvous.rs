@@ -1,0 +1,22 @@
+//! Ping-pong over two channels; time per message.
+//!
+//! What is inside the measured region: `benches/README.md`.
+
+#[path = "../examples/switch_cost/contenders/mod.rs"]
+#[allow(dead_code, reason = "a bench runs one workload of many")]
+mod contenders;
+mod support;
+#[path = "../examples/switch_cost/workloads.rs"]
+#[allow(dead_code, reason = "a bench runs one workload of many")]
+mod workloads;
+
+use workloads::Workload;
+
+fn main() {
+    let mut criterion = support::criterion();
+    let mut group = criterion.benchmark_group("rendezvous");
+    // A ball that is thrown comes back: messages are even in number.
+    support::bench_all(&mut group, |n| Workload::Rendezvous { messages: n.next_multiple_of(2) });
+    drop(group);
+    criterion.final_summary();
+}

@@ -1,0 +1,203 @@
+//! async-executor on one thread: the executor of smol and async-std.
+//!
+//! Configuration: a `LocalExecutor` (no `Send`), driven by `tick` in a loop. The usual
+//! `block_on(executor.run(..))` was tried and takes 50 ns where this takes 32 for a yield among 100
+//! tasks; a loop of `try_tick` takes 28, but spins where a program would sleep. Tasks yield by
+//! `futures_lite::future::yield_now`; channels are async-channel's.
+
+use super::stopwatch::{Stopwatch, time};
+use super::{Cannot, NOT_APPLICABLE, Sample, memory_sample, nested, resident_bytes};
+use crate::workloads::{FAN_OUT, Workload};
+use async_channel::bounded;
+use async_executor::{LocalExecutor, Task};
+use futures_lite::future::{block_on, yield_now};
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Instant;
+
+type Executor = LocalExecutor<'static>;
+
+pub(crate) fn run(workload: Workload) -> Result<Sample, Cannot> {
+    match workload {
+        Workload::Yield { tasks, rounds } => Ok(yield_round(tasks, rounds)),
+        Workload::YieldDeep { tasks, rounds } => Ok(yield_round_deep(tasks, rounds)),
+        Workload::YieldDeepBoxed { tasks, rounds } => Ok(yield_round_deep_boxed(tasks, rounds)),
+        Workload::SpawnJoin { tasks } => Ok(spawn_join(tasks)),
+        Workload::Rendezvous { messages } => Ok(rendezvous(messages)),
+        Workload::Buffered { messages, capacity } => Ok(buffered(messages, capacity)),
+        Workload::SkynetBreadthFirst { leaves } => Ok(skynet_breadth_first(leaves)),
+        Workload::Parked { tasks } => memory_per_parked(tasks),
+        Workload::SkynetDepthFirst { .. } => Err(NOT_APPLICABLE),
+    }
+}
+
+/// Region: every task yields `rounds` times, from the last start to the last finish.
+fn yield_round(tasks: u64, rounds: u64) -> Sample {
+    crowd(tasks, move |id| turns(id, rounds))
+}
+
+/// Region: as [`yield_round`]; every wake passes through ten plain `async fn` calls.
+fn yield_round_deep(tasks: u64, rounds: u64) -> Sample {
+    crowd(tasks, move |id| nested::plain(turns(id, rounds)))
+}
+
+/// Region: as [`yield_round`]; every wake passes through ten boxed futures.
+fn yield_round_deep_boxed(tasks: u64, rounds: u64) -> Sample {
+    crowd(tasks, move |id| nested::boxed(turns(id, rounds)))
+}
+
+/// Region: the whole loop.
+fn spawn_join(tasks: u64) -> Sample {
+    on_executor(move |executor| async move {
+        let start = Instant::now();
+        let mut answer = 0;
+        for id in 0..tasks {
+            answer += executor.spawn(async move { id }).await;
+        }
+        Sample { cost: start.elapsed().as_nanos() as u64, answer }
+    })
+}
+
+/// Region: from the first message to the last, both tasks being there. Two `bounded(1)`.
+fn rendezvous(messages: u64) -> Sample {
+    on_executor(move |executor| async move {
+        let (ping, pings) = bounded::<u64>(1);
+        let (pong, pongs) = bounded::<u64>(1);
+        let partner = executor.spawn(async move {
+            while let Ok(ball) = pings.recv().await {
+                pong.send(ball + 1).await.expect("the first task still listens");
+            }
+        });
+        yield_now().await;
+
+        let start = Instant::now();
+        let mut ball = 0;
+        for _ in 0..messages / 2 {
+            ping.send(ball + 1).await.expect("the partner still listens");
+            ball = pongs.recv().await.expect("the partner answers");
+        }
+        let sample = Sample { cost: start.elapsed().as_nanos() as u64, answer: ball };
+        drop(ping);
+        partner.await;
+        sample
+    })
+}
+
+/// Region: from the first message to the end of the queue, both tasks being there.
+fn buffered(messages: u64, capacity: u64) -> Sample {
+    on_executor(move |executor| async move {
+        let (sender, receiver) = bounded::<u64>(capacity as usize);
+        let consumer = executor.spawn(async move {
+            let mut sum = 0;
+            while let Ok(message) = receiver.recv().await {
+                sum += message;
+            }
+            sum
+        });
+        yield_now().await;
+
+        let start = Instant::now();
+        for message in 0..messages {
+            sender.send(message).await.expect("the consumer still listens");
+        }
+        drop(sender);
+        let answer = consumer.await;
+        Sample { cost: start.elapsed().as_nanos() as u64, answer }
+    })
+}
+
+/// Region: the whole tree. Every inner node spawns all its children, then joins them.
+fn skynet_breadth_first(leaves: u64) -> Sample {
+    let executor = Rc::new(Executor::new());
+    time(|| {
+        let root = executor.spawn(node(executor.clone(), 0, leaves));
+        drive(&executor, root)
+    })
+}
+
+fn node(executor: Rc<Executor>, first: u64, leaves: u64) -> Pin<Box<dyn Future<Output = u64>>> {
+    if leaves == 1 {
+        return Box::pin(async move { first });
+    }
+    Box::pin(async move {
+        let share = leaves / FAN_OUT;
+        let spawn = |child| executor.spawn(node(executor.clone(), first + child * share, share));
+        let children: Vec<_> = (0..FAN_OUT).map(spawn).collect();
+        let mut sum = 0;
+        for child in children {
+            sum += child.await;
+        }
+        sum
+    })
+}
+
+/// Bytes between an idle executor and one in which every task waits for a message.
+fn memory_per_parked(tasks: u64) -> Result<Sample, Cannot> {
+    on_executor(move |executor| async move {
+        let (release, gate) = async_channel::unbounded::<()>();
+        let parked = Rc::new(Cell::new(0));
+        let before = resident_bytes();
+        for _ in 0..tasks {
+            let (gate, parked) = (gate.clone(), parked.clone());
+            let wait = async move {
+                parked.set(parked.get() + 1);
+                gate.recv().await.expect_err("nothing is sent");
+            };
+            executor.spawn(wait).detach();
+        }
+        while parked.get() < tasks {
+            yield_now().await;
+        }
+        let sample = memory_sample(before, parked.get());
+        drop(release);
+        sample
+    })
+}
+
+async fn turns(id: u64, rounds: u64) -> u64 {
+    let mut sum = 0;
+    for round in 0..rounds {
+        yield_now().await;
+        sum += id + round;
+    }
+    sum
+}
+
+fn crowd<F>(tasks: u64, body: impl Fn(u64) -> F + 'static) -> Sample
+where
+    F: Future<Output = u64> + 'static,
+{
+    on_executor(move |executor| async move {
+        let watch = Stopwatch::new(tasks);
+        let spawn = |id| {
+            let (watch, body) = (watch.clone(), body(id));
+            executor.spawn(async move {
+                watch.start();
+                watch.finish(body.await);
+                yield_now().await;
+            })
+        };
+        let handles: Vec<_> = (0..tasks).map(spawn).collect();
+        for handle in handles {
+            handle.await;
+        }
+        watch.sample()
+    })
+}
+
+/// Runs `work` as a task beside those that it spawns.
+fn on_executor<F: Future + 'static>(work: impl FnOnce(Rc<Executor>) -> F) -> F::Output {
+    let executor = Rc::new(Executor::new());
+    let root = executor.spawn(work(executor.clone()));
+    drive(&executor, root)
+}
+
+fn drive<T>(executor: &Executor, root: Task<T>) -> T {
+    block_on(async {
+        while !root.is_finished() {
+            executor.tick().await;
+        }
+        root.await
+    })
+}

@@ -1,0 +1,185 @@
+//! may, the older stackful library, with one worker thread.
+//!
+//! Configuration: one worker, so that it does the same as the others and no work is stolen; a pool
+//! that can hold every coroutine of the largest run; its default stack of 4096 words (32 KiB). The
+//! calling thread only waits. may maps each stack by itself and protects a guard page in it: two
+//! mappings a coroutine, of which Linux allows 65,530 by default, so that 100,000 coroutines cannot
+//! be had without changing the system.
+
+use super::stopwatch::{Stopwatch, time};
+use super::{Cannot, NOT_APPLICABLE, Sample, memory_sample, resident_bytes};
+use crate::workloads::{DEPTH, FAN_OUT, Workload};
+use may::coroutine::{JoinHandle, current, park, yield_now};
+use may::go;
+use may::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Once};
+use std::time::Instant;
+
+/// More would run into the limit on memory mappings.
+const MOST_COROUTINES: u64 = 10_000;
+
+pub(crate) fn run(workload: Workload) -> Result<Sample, Cannot> {
+    configure();
+    match workload {
+        Workload::Yield { tasks, .. }
+        | Workload::YieldDeep { tasks, .. }
+        | Workload::Parked { tasks }
+            if MOST_COROUTINES < tasks =>
+        {
+            Err("out of memory maps at the default vm.max_map_count")
+        }
+        Workload::Yield { tasks, rounds } => Ok(yield_round(tasks, rounds)),
+        Workload::YieldDeep { tasks, rounds } => Ok(yield_round_deep(tasks, rounds)),
+        Workload::SpawnJoin { tasks } => Ok(spawn_join(tasks)),
+        Workload::Rendezvous { messages } => Ok(rendezvous(messages)),
+        Workload::Parked { tasks } => memory_per_parked(tasks),
+        Workload::SkynetBreadthFirst { leaves } if leaves <= MOST_COROUTINES => {
+            Ok(skynet_breadth_first(leaves))
+        }
+        Workload::SkynetBreadthFirst { .. } => {
+            Err("out of memory maps at the default vm.max_map_count")
+        }
+        Workload::Buffered { .. } => Err("has no bounded channel"),
+        Workload::YieldDeepBoxed { .. } | Workload::SkynetDepthFirst { .. } => Err(NOT_APPLICABLE),
+    }
+}
+
+/// Region: every coroutine yields `rounds` times, from the last start to the last finish.
+fn yield_round(tasks: u64, rounds: u64) -> Sample {
+    crowd(tasks, move |id| turns(id, rounds))
+}
+
+/// Region: as [`yield_round`], ten calls deep.
+fn yield_round_deep(tasks: u64, rounds: u64) -> Sample {
+    crowd(tasks, move |id| descend(None, id, rounds))
+}
+
+/// Region: the whole loop.
+fn spawn_join(tasks: u64) -> Sample {
+    on_worker(move || time(|| (0..tasks).map(|id| join(go!(move || id))).sum()))
+}
+
+/// Region: from the first message to the last, both coroutines being there. Two `mpsc::channel`.
+fn rendezvous(messages: u64) -> Sample {
+    on_worker(move || {
+        let (ping, pings) = mpsc::channel::<u64>();
+        let (pong, pongs) = mpsc::channel::<u64>();
+        let partner = go!(move || {
+            while let Ok(ball) = pings.recv() {
+                pong.send(ball + 1).expect("the first coroutine still listens");
+            }
+        });
+        yield_now();
+
+        let start = Instant::now();
+        let mut ball = 0;
+        for _ in 0..messages / 2 {
+            ping.send(ball + 1).expect("the partner still listens");
+            ball = pongs.recv().expect("the partner answers");
+        }
+        let sample = Sample { cost: start.elapsed().as_nanos() as u64, answer: ball };
+        drop(ping);
+        join(partner);
+        sample
+    })
+}
+
+/// Region: the whole tree. Every inner node spawns all its children, then joins them.
+fn skynet_breadth_first(leaves: u64) -> Sample {
+    on_worker(move || time(|| node(0, leaves)))
+}
+
+fn node(first: u64, leaves: u64) -> u64 {
+    if leaves == 1 {
+        return first;
+    }
+    let share = leaves / FAN_OUT;
+    let spawn = |child| go!(move || node(first + child * share, share));
+    let children: Vec<_> = (0..FAN_OUT).map(spawn).collect();
+    children.into_iter().map(join).sum()
+}
+
+/// Bytes between a process without may and one in which every coroutine is parked. The last one to park
+/// wakes the first: a loop of `yield_now` would never let the others run.
+fn memory_per_parked(tasks: u64) -> Result<Sample, Cannot> {
+    // may fills its pool of stacks at its first use: the empty process is what to compare with.
+    let before = resident_bytes();
+    on_worker(move || {
+        let parked = Arc::new(AtomicU64::new(0));
+        let spawn = |_| {
+            let (parked, first) = (parked.clone(), current());
+            go!(move || {
+                if parked.fetch_add(1, Relaxed) + 1 == tasks {
+                    first.unpark();
+                }
+                park();
+            })
+        };
+        let handles: Vec<_> = (0..tasks).map(spawn).collect();
+        park();
+        let sample = memory_sample(before, parked.load(Relaxed));
+        for handle in handles {
+            handle.coroutine().unpark();
+            join(handle);
+        }
+        sample
+    })
+}
+
+fn turns(id: u64, rounds: u64) -> u64 {
+    let mut sum = 0;
+    for round in 0..rounds {
+        yield_now();
+        sum += id + round;
+    }
+    sum
+}
+
+/// One of the frames above the loop. The bottom counts them, so that none can be left out.
+struct Frame<'a> {
+    above: Option<&'a Frame<'a>>,
+}
+
+#[inline(never)]
+fn descend(above: Option<&Frame<'_>>, id: u64, rounds: u64) -> u64 {
+    let frame = Frame { above };
+    let depth = std::iter::successors(Some(&frame), |frame| frame.above).count() as u64;
+    if depth == DEPTH {
+        return turns(id, rounds) + depth;
+    }
+    descend(Some(&frame), id, rounds)
+}
+
+fn crowd(tasks: u64, body: impl Fn(u64) -> u64 + Copy + Send + 'static) -> Sample {
+    on_worker(move || {
+        let watch = Stopwatch::new(tasks);
+        let spawn = |id| {
+            let watch = watch.clone();
+            go!(move || {
+                watch.start();
+                watch.finish(body(id));
+                yield_now();
+            })
+        };
+        let handles: Vec<_> = (0..tasks).map(spawn).collect();
+        handles.into_iter().for_each(join);
+        watch.sample()
+    })
+}
+
+/// Runs `work` in a coroutine, where waiting is a switch and not a blocked thread.
+fn on_worker<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    join(go!(work))
+}
+
+fn join<T>(handle: JoinHandle<T>) -> T {
+    handle.join().expect("the coroutine does not panic")
+}
+
+fn configure() {
+    static CONFIGURED: Once = Once::new();
+    CONFIGURED.call_once(|| {
+        may::config().set_workers(1).set_pool_capacity(MOST_COROUTINES as usize + 10);
+    });
+}

@@ -1,0 +1,169 @@
+//! Writes the page: what each chart measures, the charts, both sides of the trade, all numbers.
+//!
+//! One file without script or network. The sentences state numbers and leave the verdict to the
+//! bars, so that they stay true on a machine where another contender wins.
+
+use crate::Measured;
+use crate::charts::{self, Bar, Line, escape};
+use crate::contenders::Kind;
+use crate::machine::Machine;
+use crate::measure::Outcome;
+use crate::plan::{Chart, Effort, Group, Unit};
+use crate::prose::{self, Numbers};
+use crate::style::CSS;
+use crate::table::{amount, ratio, reference, spread};
+use std::fmt::Write;
+
+/// The whole page.
+pub(crate) fn render(measured: &[Measured], machine: &Machine, effort: Effort) -> String {
+    let numbers = Numbers { measured };
+    let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n");
+    page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+    let _ = write!(page, "<title>What a switch costs</title>\n<style>{CSS}</style>\n<main>\n");
+    page += &opening(&numbers);
+
+    page += &section(prose::floor(), &bar_chart(measured, Chart::Floor));
+    page += &section(prose::yields(), &yield_curve(measured));
+    page += &section(prose::depth(), &bar_chart(measured, Chart::Depth));
+    page += &section(prose::spawn_join(), &bar_chart(measured, Chart::SpawnJoin));
+    page += &section(prose::rendezvous(), &bar_chart(measured, Chart::Rendezvous));
+    page += &section(prose::buffered(), &bar_chart(measured, Chart::Buffered));
+    page += &section(prose::memory(), &bar_chart(measured, Chart::Memory));
+
+    page += &prose::both_sides(&numbers);
+    page += &prose::method(effort);
+    page += &all_numbers(measured);
+    page += &footer(machine);
+    page + "</main>\n</html>\n"
+}
+
+fn opening(numbers: &Numbers<'_>) -> String {
+    let mut text = String::from("<h1>What a switch costs</h1>\n");
+    text += "<p class=\"lead\">Two ways to let one thread do many things: give each task a stack of \
+             its own and switch between stacks (fibers), or compile each task into a state machine \
+             and poll it (futures). Here is what each step of both costs on this machine.</p>\n";
+    text += "<ul class=\"figures\">\n";
+    for (class, figure, words) in numbers.headlines() {
+        let _ = writeln!(text, "<li class=\"{class}\"><b>{figure}</b><span>{words}</span></li>");
+    }
+    text += "</ul>\n<ul class=\"legend\"><li class=\"fibra\">fibra, fibers</li>\
+             <li class=\"future\">futures</li><li>other stacks: bare switch, may, threads</li></ul>\n";
+    text
+}
+
+/// A heading, what the chart measures, the chart and how to read it.
+fn section(words: prose::Section, chart: &str) -> String {
+    let prose::Section { heading, text, caption } = words;
+    format!(
+        "<section>\n<h2>{heading}</h2>\n<p>{text}</p>\n<figure>\n{chart}\
+         <figcaption>{caption}</figcaption>\n</figure>\n</section>\n"
+    )
+}
+
+fn bar_chart(measured: &[Measured], chart: Chart) -> String {
+    let Some((group, outcomes)) = measured.iter().find(|(group, _)| group.chart == chart) else {
+        return String::new();
+    };
+    let fibra = reference(group, outcomes);
+    let bars: Vec<Bar> = group
+        .entries
+        .iter()
+        .zip(outcomes)
+        .map(|(entry, outcome)| {
+            let (label, kind) = (entry.label.clone(), entry.contender.kind);
+            match outcome {
+                Outcome::Measured(figures) => Bar {
+                    label,
+                    kind,
+                    values: Some([figures.lowest, figures.median, figures.highest]),
+                    text: amount(figures.median, group.unit),
+                    aside: ratio(figures.median, fibra),
+                },
+                Outcome::Cannot(reason) => {
+                    Bar { label, kind, values: None, text: reason.clone(), aside: String::new() }
+                }
+            }
+        })
+        .collect();
+    charts::bars(&group.title, &bars)
+}
+
+fn yield_curve(measured: &[Measured]) -> String {
+    let mut lines: Vec<Line> = Vec::new();
+    for (group, outcomes) in measured {
+        let Chart::Yield { tasks } = group.chart else { continue };
+        for (entry, outcome) in group.entries.iter().zip(outcomes) {
+            let Some(median) = outcome.median() else { continue };
+            match lines.iter_mut().find(|line| line.name == entry.label) {
+                Some(line) => line.points.push((tasks, median)),
+                None => lines.push(Line {
+                    name: entry.label.clone(),
+                    kind: entry.contender.kind,
+                    dashes: dashes(&lines, entry.contender.kind),
+                    points: vec![(tasks, median)],
+                }),
+            }
+        }
+    }
+    charts::curve("nanoseconds per yield over the number of tasks", "ns", &lines)
+}
+
+/// The first line of a kind is solid, later ones are dashed.
+fn dashes(lines: &[Line], kind: Kind) -> &'static str {
+    if lines.iter().any(|line| line.kind == kind) { "6 4" } else { "none" }
+}
+
+fn all_numbers(measured: &[Measured]) -> String {
+    let mut text = String::from("<h2>All numbers</h2>\n<table>\n<caption>");
+    text += "The median of each bar, as a multiple of fibra's, with the lowest and the highest \
+             sample.</caption>\n<thead><tr><th scope=\"col\"></th><th scope=\"col\">median</th>\
+             <th scope=\"col\">beside fibra</th><th scope=\"col\">lowest … highest</th></tr></thead>\n";
+    for (group, outcomes) in measured {
+        let title = escape(&group.title);
+        let _ =
+            writeln!(text, "<tbody>\n<tr><th scope=\"rowgroup\" colspan=\"4\">{title}</th></tr>");
+        text += &rows(group, outcomes);
+        text += "</tbody>\n";
+    }
+    text + "</table>\n"
+}
+
+fn rows(group: &Group, outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    let fibra = reference(group, outcomes);
+    for (entry, outcome) in group.entries.iter().zip(outcomes) {
+        let _ = write!(text, "<tr><th scope=\"row\">{}</th>", escape(&entry.label));
+        let _ = match outcome {
+            Outcome::Measured(figures) => writeln!(
+                text,
+                "<td>{}</td><td>{}</td><td class=\"spread\">{}</td></tr>",
+                exact(figures.median, group.unit),
+                ratio(figures.median, fibra),
+                spread(*figures, group.unit),
+            ),
+            Outcome::Cannot(reason) => {
+                writeln!(
+                    text,
+                    "<td>–</td><td></td><td class=\"spread\">{}</td></tr>",
+                    escape(reason)
+                )
+            }
+        };
+    }
+    text
+}
+
+/// One more digit than the charts show.
+fn exact(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Nanoseconds if value < 1_000.0 => format!("{value:.1} ns"),
+        _ => amount(value, unit),
+    }
+}
+
+fn footer(machine: &Machine) -> String {
+    let Machine { processor, cores, system, compiler, command } = machine;
+    let cores = if *cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
+    let facts = [processor.as_str(), &cores, system, compiler].map(escape).join(" · ");
+    format!("<footer>{facts}<br>Measured by <code>{}</code></footer>\n", escape(command))
+}

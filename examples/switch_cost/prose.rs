@@ -1,0 +1,197 @@
+//! The sentences of the page.
+//!
+//! A sentence that contains a number gets it from the run; none claims a winner.
+
+use crate::Measured;
+use crate::plan::{Chart, Effort};
+use crate::table::amount;
+
+/// The words around one chart. They are HTML.
+pub(crate) struct Section {
+    pub(crate) heading: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) caption: &'static str,
+}
+
+pub(crate) fn floor() -> Section {
+    Section {
+        heading: "The floor: a switch without a scheduler",
+        text: "A loop resumes one task after the other and each comes straight back. For fibers that \
+               is <b>corosensei</b>, the context switch under fibra: save a few registers, change the \
+               stack pointer, and back again. For futures it is a boxed <code>async</code> block, \
+               polled with a waker that does nothing. No scheduler can be faster than its floor.",
+        caption: "One operation is the round trip: resume and suspend, or one poll. “10 deep” means \
+                  that the future waits under ten <code>async fn</code> calls; each poll walks down \
+                  through all of them. A hundred bare coroutines cost more than one because \
+                  all their stacks begin at the same place of a page and compete for the same cache \
+                  lines; fibra staggers its stacks. Multiples are of fibra's scheduled yield.",
+    }
+}
+
+pub(crate) fn yields() -> Section {
+    Section {
+        heading: "Yielding, with a scheduler",
+        text: "Each task says “somebody else, please” again and again, and the scheduler takes the \
+               next from its queue. One task shows the bare call; a hundred fit in the first-level \
+               cache; from ten thousand on, what is measured is mostly how much memory a task touches \
+               when it wakes, and whether the scheduler asked for that memory in time.",
+        caption: "All tasks have run once before the clock starts. may cannot map 100,000 stacks with \
+                  the system's default limits.",
+    }
+}
+
+pub(crate) fn depth() -> Section {
+    Section {
+        heading: "Waiting ten calls deep",
+        text: "Real tasks do not wait in their outermost function. A fiber that waits ten calls deep \
+               continues there: its stack still holds all ten frames. A future is entered from the \
+               top at each wake and finds its way down. The compiler can flatten ten plain \
+               <code>async fn</code> calls into one state machine; calls that are boxed (recursion, \
+               <code>dyn</code> traits, plug-ins) stay ten virtual calls.",
+        caption: "A hundred tasks yield to each other, as above.",
+    }
+}
+
+pub(crate) fn spawn_join() -> Section {
+    Section {
+        heading: "Starting a task and waiting for its end",
+        text: "A task is spawned, runs, returns a number and is joined; then the next. fibra's fibers \
+               take a warm stack from a pool and give it back.",
+        caption: "A bar with a break is longer than it is drawn. Threads are the operating system's.",
+    }
+}
+
+pub(crate) fn rendezvous() -> Section {
+    Section {
+        heading: "Handing over one message",
+        text: "Two tasks play ping-pong over two channels, so that every message makes its sender \
+               wait. fibra's <code>Channel</code> moves the value from the sender's stack to the \
+               receiver's and allocates nothing. The futures use <code>mpsc::channel(1)</code> and \
+               <code>async_channel::bounded(1)</code>, may its <code>mpsc</code>.",
+        caption: "One operation is one message in one direction. fibra's channel works within a \
+                  thread; the others can be used across threads and pay for it.",
+    }
+}
+
+pub(crate) fn buffered() -> Section {
+    Section {
+        heading: "A stream through a queue",
+        text: "One task sends, another receives, and a queue of 128 lies between them. A switch is \
+               only due when the queue is full or empty, so that its cost is shared by many messages.",
+        caption: "Threads may run on several cores at once here; the others share one.",
+    }
+}
+
+pub(crate) fn memory() -> Section {
+    Section {
+        heading: "Memory of a task that waits",
+        text: "What the process grew by, page tables included, divided by the number of waiting tasks. \
+               A stack is memory by the page, so that no fiber can wait in less than one. A future is \
+               as large as what it must remember, and these have next to nothing to remember.",
+        caption: "Resident memory from <code>/proc/self/status</code>. Each task waits for a message \
+                  or a signal, one call deep. fibra's stacks have guard pages.",
+    }
+}
+
+/// Looks up what was measured.
+pub(crate) struct Numbers<'a> {
+    pub(crate) measured: &'a [Measured],
+}
+
+impl Numbers<'_> {
+    /// The first four figures of the page: class, number and what it is.
+    pub(crate) fn headlines(&self) -> [(&'static str, String, &'static str); 4] {
+        let hundred = Chart::Yield { tasks: 100 };
+        [
+            ("fibra", self.find(hundred, "fibra"), "a yield among 100 fibers, in fibra"),
+            ("future", self.find(hundred, "tokio"), "a yield among 100 tasks, in tokio"),
+            (
+                "",
+                self.find(Chart::Floor, "raw corosensei, 1 coroutine"),
+                "the bare switch of stacks",
+            ),
+            (
+                "future",
+                self.find(Chart::Floor, "future polled by hand, 1 deep"),
+                "the bare poll of a shallow future",
+            ),
+        ]
+    }
+
+    fn find(&self, chart: Chart, label: &str) -> String {
+        let Some((group, outcomes)) = self.measured.iter().find(|(group, _)| group.chart == chart)
+        else {
+            return "not measured".to_owned();
+        };
+        let mut entries = group.entries.iter().zip(outcomes);
+        let median = entries.find(|(entry, _)| entry.label == label).and_then(|(_, o)| o.median());
+        median.map_or("not measured".to_owned(), |median| amount(median, group.unit))
+    }
+}
+
+/// Where futures are better and where fibers are.
+pub(crate) fn both_sides(numbers: &Numbers<'_>) -> String {
+    let memory = |label| numbers.find(Chart::Memory, label);
+    let floor = |label| numbers.find(Chart::Floor, label);
+    let crowd = |label| numbers.find(Chart::Yield { tasks: 100_000 }, label);
+    let deep = |label| numbers.find(Chart::Depth, label);
+    let message = |label| numbers.find(Chart::Rendezvous, label);
+    format!(
+        "<h2>Where each is better</h2>\n<div class=\"sides\">\n<div class=\"future\"><h3>Futures</h3>\n\
+         <p><b>Memory of shallow tasks.</b> {} for a waiting task in tokio, {} for a fiber. A program \
+         with a million connections that mostly sleep, and little memory, wants futures.</p>\n\
+         <p><b>Very large crowds.</b> What is small stays in the caches. A yield among 100,000 costs {} \
+         in async-executor, {} in tokio and {} in fibra, where every wake touches a page of its \
+         own.</p>\n\
+         <p><b>No stack.</b> Nothing to reserve, no size to choose, no overflow to guard against. \
+         Futures run where no stack can be switched, on bare metal and in WebAssembly.</p>\n\
+         <p><b>The bare poll.</b> {} for a shallow future, beside {} for a switch there and back; the \
+         optimiser sees through a poll and not through a switch.</p>\n\
+         <p><b>Cancelling by drop.</b> A future that waits can just be dropped; a fiber must be \
+         unwound.</p>\n</div>\n<div><h3>Fibers</h3>\n\
+         <p><b>Depth hardly matters.</b> Ten calls deep, a yield costs {} in fibra, and {} when it is \
+         not nested. In tokio {} become {}, or {} when the calls are boxed.</p>\n\
+         <p><b>No colouring.</b> Any function may wait: a closure passed to a sort, an iterator, a \
+         destructor, a library that never heard of fibers. Nothing is <code>async</code>, nothing is \
+         pinned, and references to the stack live across waits.</p>\n\
+         <p><b>Handing over.</b> A message that makes its sender wait costs {} in fibra and {} in \
+         tokio.</p>\n</div>\n</div>\n",
+        memory("tokio"),
+        memory("fibra"),
+        crowd("async-executor"),
+        crowd("tokio"),
+        crowd("fibra"),
+        floor("future polled by hand, 1 deep"),
+        floor("raw corosensei, 1 coroutine"),
+        deep("fibra, 10 calls deep"),
+        deep("fibra, not nested"),
+        deep("tokio, not nested"),
+        deep("tokio, 10 deep"),
+        deep("tokio, 10 deep, boxed"),
+        message("fibra"),
+        message("tokio"),
+    )
+}
+
+/// How it was measured, and how it could mislead.
+pub(crate) fn method(effort: Effort) -> String {
+    let rough = match effort {
+        Effort::Quick => " This was a quick run: take its numbers as rough.",
+        Effort::Full => "",
+    };
+    format!(
+        "<h2>How it was measured</h2>\n\
+         <p>Each sample is taken in a process of its own, after the same work in small has warmed it \
+         up. Contenders take turns, so that a disturbance hits all of them. Bars show the median; the \
+         thin line on a bar goes from the lowest to the highest sample. Each contender does the same \
+         work and returns an answer that is checked: a wrong one fails the run.{rough}</p>\n\
+         <h2>How it could mislead</h2>\n\
+         <p>These tasks do nothing but switch. In a program that works between its waits, all bars \
+         get the same amount longer, and the ratios shrink. Everything runs on one thread: tokio, \
+         may and async-executor can also spread tasks over cores, and part of what they pay here is \
+         the price of that. fibra's fibers stay on the thread on which they started.</p>\n\
+         <p>The example is built with fat link-time optimisation, as the benchmarks are; without it \
+         calls between crates are not always inlined, which costs every contender something. Absolute \
+         numbers are this machine's: compare ratios.</p>\n"
+    )
+}

@@ -1,0 +1,158 @@
+//! The work that every contender does, and the answer that each must arrive at.
+//!
+//! A workload is plain data: what to do and how much of it. It knows how many operations that is
+//! and which number a correct run returns, so that a contender which skips work, loses a message or
+//! does not switch at all fails the run instead of winning it.
+
+use std::fmt;
+
+/// How many calls deep the deep workloads are suspended.
+pub(crate) const DEPTH: u64 = 10;
+
+/// How many children each inner node of a skynet tree has.
+pub(crate) const FAN_OUT: u64 = 10;
+
+/// One piece of work. `benches/README.md` says what is inside the measured region of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Workload {
+    /// `tasks` tasks yield to each other, each of them `rounds` times.
+    Yield { tasks: u64, rounds: u64 },
+    /// The same, suspended [`DEPTH`] calls deep. Futures nest as plain `async fn` calls do.
+    YieldDeep { tasks: u64, rounds: u64 },
+    /// The same with every `async fn` call boxed, as recursion and `dyn` traits demand.
+    YieldDeepBoxed { tasks: u64, rounds: u64 },
+    /// A task is spawned and joined, `tasks` times, one after the other.
+    SpawnJoin { tasks: u64 },
+    /// Two tasks pass `messages` messages to and fro; each waits for the other's answer.
+    Rendezvous { messages: u64 },
+    /// One task sends `messages` messages to another through a queue that holds `capacity`.
+    Buffered { messages: u64, capacity: u64 },
+    /// A tree of tasks with `leaves` leaves, each child run before its parent goes on.
+    SkynetDepthFirst { leaves: u64 },
+    /// A tree of tasks with `leaves` leaves, each parent spawning all its children first.
+    SkynetBreadthFirst { leaves: u64 },
+    /// `tasks` tasks wait with next to nothing to remember. The cost is bytes, not nanoseconds.
+    Parked { tasks: u64 },
+}
+
+impl Workload {
+    /// How many operations the cost is divided by: switches, tasks or messages.
+    pub(crate) fn operations(self) -> u64 {
+        match self {
+            Self::Yield { tasks, rounds }
+            | Self::YieldDeep { tasks, rounds }
+            | Self::YieldDeepBoxed { tasks, rounds } => tasks * rounds,
+            Self::SpawnJoin { tasks } | Self::Parked { tasks } => tasks,
+            Self::Rendezvous { messages } | Self::Buffered { messages, .. } => messages,
+            Self::SkynetDepthFirst { leaves } | Self::SkynetBreadthFirst { leaves } => {
+                skynet_tasks(leaves)
+            }
+        }
+    }
+
+    /// The answer of a correct run.
+    pub(crate) fn answer(self) -> u64 {
+        match self {
+            Self::Yield { tasks, rounds } => yield_answer(tasks, rounds),
+            Self::YieldDeep { tasks, rounds } | Self::YieldDeepBoxed { tasks, rounds } => {
+                yield_answer(tasks, rounds) + tasks * DEPTH
+            }
+            Self::SpawnJoin { tasks } => sum_below(tasks),
+            // The ball is counted up by each side that catches it.
+            Self::Rendezvous { messages } => messages,
+            Self::Buffered { messages, .. } => sum_below(messages),
+            Self::SkynetDepthFirst { leaves } | Self::SkynetBreadthFirst { leaves } => {
+                sum_below(leaves)
+            }
+            Self::Parked { tasks } => tasks,
+        }
+    }
+
+    /// The same work in small: run once before the measured run, so that code is paged in, caches
+    /// of stacks are filled and the processor has left its idle frequency.
+    pub(crate) fn warm_up(self) -> Self {
+        let tasks_and_rounds = |tasks: u64| (tasks.min(1_000), (200_000 / tasks.max(1)).max(1));
+        match self {
+            Self::Yield { tasks, .. } => {
+                let (tasks, rounds) = tasks_and_rounds(tasks);
+                Self::Yield { tasks, rounds }
+            }
+            Self::YieldDeep { tasks, .. } => {
+                let (tasks, rounds) = tasks_and_rounds(tasks);
+                Self::YieldDeep { tasks, rounds }
+            }
+            Self::YieldDeepBoxed { tasks, .. } => {
+                let (tasks, rounds) = tasks_and_rounds(tasks);
+                Self::YieldDeepBoxed { tasks, rounds }
+            }
+            Self::SpawnJoin { tasks } => Self::SpawnJoin { tasks: tasks / 10 },
+            Self::Rendezvous { messages } => Self::Rendezvous { messages: messages / 20 * 2 },
+            Self::Buffered { messages, capacity } => {
+                Self::Buffered { messages: messages / 10, capacity }
+            }
+            Self::SkynetDepthFirst { leaves } => Self::SkynetDepthFirst { leaves: leaves / 10 },
+            Self::SkynetBreadthFirst { leaves } => Self::SkynetBreadthFirst { leaves: leaves / 10 },
+            // Memory is measured in a process that has done nothing else.
+            Self::Parked { .. } => self,
+        }
+    }
+
+    /// Writes the workload as a word and two numbers, the form in which it is handed to a child.
+    pub(crate) fn to_words(self) -> [String; 3] {
+        let (name, a, b) = match self {
+            Self::Yield { tasks, rounds } => ("yield", tasks, rounds),
+            Self::YieldDeep { tasks, rounds } => ("yield-deep", tasks, rounds),
+            Self::YieldDeepBoxed { tasks, rounds } => ("yield-deep-boxed", tasks, rounds),
+            Self::SpawnJoin { tasks } => ("spawn-join", tasks, 0),
+            Self::Rendezvous { messages } => ("rendezvous", messages, 0),
+            Self::Buffered { messages, capacity } => ("buffered", messages, capacity),
+            Self::SkynetDepthFirst { leaves } => ("skynet-depth-first", leaves, 0),
+            Self::SkynetBreadthFirst { leaves } => ("skynet-breadth-first", leaves, 0),
+            Self::Parked { tasks } => ("parked", tasks, 0),
+        };
+        [name.to_owned(), a.to_string(), b.to_string()]
+    }
+
+    /// Reads what [`Workload::to_words`] wrote.
+    pub(crate) fn from_words(words: &[String]) -> Option<Self> {
+        let [name, a, b] = words else { return None };
+        let (a, b) = (a.parse().ok()?, b.parse().ok()?);
+        Some(match name.as_str() {
+            "yield" => Self::Yield { tasks: a, rounds: b },
+            "yield-deep" => Self::YieldDeep { tasks: a, rounds: b },
+            "yield-deep-boxed" => Self::YieldDeepBoxed { tasks: a, rounds: b },
+            "spawn-join" => Self::SpawnJoin { tasks: a },
+            "rendezvous" => Self::Rendezvous { messages: a },
+            "buffered" => Self::Buffered { messages: a, capacity: b },
+            "skynet-depth-first" => Self::SkynetDepthFirst { leaves: a },
+            "skynet-breadth-first" => Self::SkynetBreadthFirst { leaves: a },
+            "parked" => Self::Parked { tasks: a },
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_words().join(" "))
+    }
+}
+
+/// Each task adds up its own number and the round it is in.
+fn yield_answer(tasks: u64, rounds: u64) -> u64 {
+    rounds * sum_below(tasks) + tasks * sum_below(rounds)
+}
+
+/// 0 + 1 + … + (n − 1).
+fn sum_below(n: u64) -> u64 {
+    n * n.saturating_sub(1) / 2
+}
+
+/// All nodes of a skynet tree, its root included.
+fn skynet_tasks(leaves: u64) -> u64 {
+    match leaves {
+        0 => 0,
+        1 => 1,
+        _ => leaves + skynet_tasks(leaves / FAN_OUT),
+    }
+}

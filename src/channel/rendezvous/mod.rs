@@ -1,0 +1,183 @@
+//! The Stackless channel: values go from hand to hand, and the channel holds none.
+//!
+//! Every operation asks [`Pairing`] and does what it says: meet the first partner that waits, join
+//! the queue, or be refused.
+//!
+//! Invariants:
+//! - At most one of the two queues has anybody in it: who finds a partner waiting meets it.
+//! - A value moves exactly once. A sender that is cut short gets its own back.
+
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use crate::channel::pairing::{After, Pairing, Preference};
+use crate::channel::waiter;
+use crate::sched::lowlevel::{FiberPtr, Here, WaitList, go_last, hand_over, scheduler};
+
+mod recv;
+mod send;
+
+pub use recv::Iter;
+
+/// A rendezvous channel with the semantics of Stackless Python.
+///
+/// Clones are handles to the same channel. A sender waits until a receiver takes its value, and a
+/// receiver until a sender brings one; both queue in strict order. By default the receiver is
+/// preferred: a send to a waiting receiver runs it at once, and the sender goes behind everybody.
+/// [`Preference`] and [`set_schedule_all`](Channel::set_schedule_all) change that (S-140 to
+/// S-144).
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel::Channel;
+///
+/// fibra::run(|| {
+///     let channel = Channel::new();
+///     let numbers = channel.clone();
+///     fibra::spawn(move || {
+///         for i in 1..=3 {
+///             numbers.send(i).unwrap();
+///         }
+///         numbers.close_and_wake();
+///     });
+///     assert_eq!(channel.iter().collect::<Vec<_>>(), [1, 2, 3]);
+/// });
+/// ```
+pub struct Channel<T> {
+    inner: Rc<Inner<T>>,
+}
+
+struct Inner<T> {
+    senders: WaitList,
+    receivers: WaitList,
+    pairing: Cell<Pairing>,
+    marker: PhantomData<T>,
+}
+
+impl<T> Channel<T> {
+    /// An open channel, with the receiver preferred.
+    #[must_use]
+    pub fn new() -> Channel<T> {
+        let inner = Inner {
+            senders: WaitList::new(),
+            receivers: WaitList::new(),
+            pairing: Cell::new(Pairing::default()),
+            marker: PhantomData,
+        };
+        Channel { inner: Rc::new(inner) }
+    }
+
+    /// The number of senders that wait, or minus the number of receivers that wait.
+    #[must_use]
+    pub fn balance(&self) -> isize {
+        self.inner.balance()
+    }
+
+    /// Which of two partners runs first.
+    #[must_use]
+    pub fn preference(&self) -> Preference {
+        self.inner.pairing.get().preference
+    }
+
+    /// Says which of two partners runs first.
+    pub fn set_preference(&self, preference: Preference) {
+        self.inner.change(|old| Pairing::new(preference, old.schedule_all, old.closing));
+    }
+
+    /// Whether every meeting lets all other fibers run first.
+    #[must_use]
+    pub fn schedule_all(&self) -> bool {
+        self.inner.pairing.get().schedule_all
+    }
+
+    /// Lets the caller of each meeting go behind everybody, its partner included (S-141). This
+    /// comes before the preference.
+    pub fn set_schedule_all(&self, schedule_all: bool) {
+        self.inner.change(|old| Pairing::new(old.preference, schedule_all, old.closing));
+    }
+
+    /// Closes the channel: from now on operations that would have to wait are refused.
+    ///
+    /// It wakes nobody. Those who wait go on waiting, and can still be met (S-156, S-159):
+    /// receivers that should learn of the end are woken by
+    /// [`close_and_wake`](Channel::close_and_wake).
+    pub fn close(&self) {
+        self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, true));
+    }
+
+    /// Closes the channel and refuses those who wait, too. Senders get their values back.
+    pub fn close_and_wake(&self) {
+        self.close();
+        let Some(sched) = scheduler() else { return };
+        for list in [&self.inner.senders, &self.inner.receivers] {
+            while let Some(fiber) = waiter::turn_away::<T>(list) {
+                sched.make_ready(fiber);
+            }
+        }
+    }
+
+    /// Opens a closed channel again (S-158).
+    pub fn open(&self) {
+        self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, false));
+    }
+
+    /// Whether [`close`](Channel::close) was called.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.inner.pairing.get().closing
+    }
+
+    /// Whether it is closed and nobody waits at it any more (S-157).
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.is_closing() && self.balance() == 0
+    }
+}
+
+impl<T> Inner<T> {
+    fn balance(&self) -> isize {
+        self.senders.len().cast_signed() - self.receivers.len().cast_signed()
+    }
+
+    fn change(&self, to: impl FnOnce(Pairing) -> Pairing) {
+        self.pairing.set(to(self.pairing.get()));
+    }
+}
+
+/// Puts the partner of a meeting into the ring, and the caller where it belongs.
+#[inline(always)]
+fn follow(here: Here, partner: FiberPtr, after: After) {
+    match after {
+        After::GoOn => here.sched.make_ready(partner),
+        After::RunPartner => hand_over(here, partner),
+        After::RunAll => {
+            here.sched.make_ready(partner);
+            go_last(here);
+        }
+    }
+}
+
+impl<T> Clone for Channel<T> {
+    fn clone(&self) -> Channel<T> {
+        Channel { inner: self.inner.clone() }
+    }
+}
+
+impl<T> Default for Channel<T> {
+    fn default() -> Channel<T> {
+        Channel::new()
+    }
+}
+
+impl<T> fmt::Debug for Channel<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("balance", &self.balance())
+            .field("preference", &self.preference())
+            .field("closing", &self.is_closing())
+            .finish_non_exhaustive()
+    }
+}

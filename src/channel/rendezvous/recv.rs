@@ -1,0 +1,173 @@
+//! The receiving half of a rendezvous channel.
+
+use std::fmt;
+use std::panic;
+use std::time::{Duration, Instant};
+
+use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
+use crate::channel::pairing::{After, Side, Step};
+use crate::channel::rendezvous::{Channel, follow};
+use crate::channel::waiter::{self, Fate, Message, Waiter};
+use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+
+static RECEIVING: WaitReason = WaitReason::new("receiving on a channel", OnDeadlock::Fail);
+
+impl<T> Channel<T> {
+    /// Takes a value from the first sender that waits, or waits for one.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Closed`] if the channel is closed and nobody waits to send, and
+    /// [`RecvError::Deadlock`] if nothing can ever run again.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber, and with what [`send_panic`](Channel::send_panic) has sent.
+    #[inline(always)]
+    #[track_caller]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        let here = here();
+        spend(here);
+        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
+            Step::Meet(after) => Ok(open(self.collect(here, after))),
+            Step::Wait => match self.wait_to_receive(here, None) {
+                Ok(message) => Ok(open(message)),
+                Err(cut) => Err(cut.into_recv_error()),
+            },
+            Step::Refused => Err(RecvError::Closed),
+        }
+    }
+
+    /// Takes a value from a sender that waits, if there is one. It neither waits nor switches.
+    ///
+    /// # Errors
+    ///
+    /// Says whether there is nothing now, or nothing for as long as the channel is closed.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber, and with what [`send_panic`](Channel::send_panic) has sent.
+    #[track_caller]
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        let here = here();
+        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
+            Step::Meet(_) => Ok(open(self.collect(here, After::GoOn))),
+            Step::Wait => Err(TryRecvError::Empty),
+            Step::Refused => Err(TryRecvError::Closed),
+        }
+    }
+
+    /// As [`recv`](Channel::recv), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Says whether the time is over or the channel closed.
+    ///
+    /// # Panics
+    ///
+    /// As [`recv`](Channel::recv).
+    #[track_caller]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        let here = here();
+        self.recv_by(here, deadline_after(here, timeout))
+    }
+
+    /// As [`recv`](Channel::recv), but waits no longer than until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_timeout`](Channel::recv_timeout).
+    ///
+    /// # Panics
+    ///
+    /// As [`recv`](Channel::recv).
+    #[track_caller]
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        let here = here();
+        self.recv_by(here, here.sched.micros_at(deadline))
+    }
+
+    /// Receives until the channel is closed and no sender waits (S-154).
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { channel: self }
+    }
+
+    #[track_caller]
+    fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
+        spend(here);
+        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
+            Step::Meet(after) => Ok(open(self.collect(here, after))),
+            Step::Wait => {
+                let received = self.wait_to_receive(here, Some(at));
+                received.map(open).map_err(Cut::into_recv_timeout_error)
+            }
+            Step::Refused => Err(RecvTimeoutError::Closed),
+        }
+    }
+
+    #[inline(always)]
+    fn collect(&self, here: Here, after: After) -> Message<T> {
+        let Some((sender, message)) = waiter::collect(&self.inner.senders) else {
+            unreachable!("a sender waits")
+        };
+        follow(here, sender, after);
+        message
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn wait_to_receive(&self, here: Here, by: Option<u64>) -> Result<Message<T>, Cut> {
+        let waiter = Waiter::new(here.fiber, None);
+        match waiter.wait_in(here, &self.inner.receivers, by, &RECEIVING) {
+            Ok(Fate::Served) => Ok(waiter.take().expect("a sender has put its message in")),
+            Ok(_) => Err(Cut::Closed),
+            Err(interrupt) => Err(Cut::Short(interrupt)),
+        }
+    }
+}
+
+/// What was received; an unwind goes on here.
+#[inline(always)]
+fn open<T>(message: Message<T>) -> T {
+    match message {
+        Message::Value(value) => value,
+        Message::Unwind(payload) => panic::resume_unwind(payload),
+    }
+}
+
+/// Receives from a [`Channel`] until it is closed and no sender waits.
+///
+/// # Panics
+///
+/// `next` panics with a report if nothing can ever run again.
+pub struct Iter<'a, T> {
+    channel: &'a Channel<T>,
+}
+
+impl<T> Iterator for Iter<'_, T> {
+    type Item = T;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<T> {
+        match self.channel.recv() {
+            Ok(value) => Some(value),
+            Err(RecvError::Closed | RecvError::Killed) => None,
+            Err(RecvError::Deadlock(report)) => panic!("{report}"),
+        }
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Channel<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> fmt::Debug for Iter<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Iter").field(self.channel).finish()
+    }
+}

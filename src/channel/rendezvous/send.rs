@@ -1,0 +1,167 @@
+//! The sending half of a rendezvous channel.
+
+use std::any::Any;
+use std::time::{Duration, Instant};
+
+use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
+use crate::channel::pairing::{Side, Step};
+use crate::channel::rendezvous::{Channel, follow};
+use crate::channel::waiter::{self, Fate, Message, Waiter};
+use crate::sched::lowlevel::{FiberPtr, Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+
+static SENDING: WaitReason = WaitReason::new("sending on a channel", OnDeadlock::Fail);
+
+impl<T> Channel<T> {
+    /// Gives `value` to the first receiver that waits, or waits for one.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] if the channel is closed and nobody waits to receive, and
+    /// [`SendError::Deadlock`] if nothing can ever run again. The value comes back.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[inline(always)]
+    #[track_caller]
+    pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        self.send_message(here(), Message::Value(value), None).map_err(|(message, cut)| {
+            match message {
+                Message::Value(value) => cut.into_send_error(value),
+                Message::Unwind(_) => unreachable!("a value was sent"),
+            }
+        })
+    }
+
+    /// Gives `value` to a receiver that waits, if there is one. It neither waits nor switches: the
+    /// receiver is appended to the ring, whatever the preference.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back if nobody waits to receive.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        let here = here();
+        match self.inner.pairing.get().arrive(Side::Send, self.inner.receivers.len()) {
+            Step::Meet(_) => {
+                self.serve(Message::Value(value), |receiver| here.sched.make_ready(receiver));
+                Ok(())
+            }
+            Step::Wait => Err(TrySendError::Full(value)),
+            Step::Refused => Err(TrySendError::Closed(value)),
+        }
+    }
+
+    /// As [`send`](Channel::send), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back if it could not be sent in time, or the channel is closed.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        let here = here();
+        self.send_by(here, value, deadline_after(here, timeout))
+    }
+
+    /// As [`send`](Channel::send), but waits no longer than until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_timeout`](Channel::send_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        let here = here();
+        self.send_by(here, value, here.sched.micros_at(deadline))
+    }
+
+    /// Sends an unwind: the receiver's `recv` panics with `payload`, and no panic hook runs.
+    ///
+    /// This is Stackless' `send_exception` (S-151), for protocols in which the consumer is to fail
+    /// as the producer did. A panic that was joined is passed on like this.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Channel::send); the payload comes back.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send_panic(
+        &self,
+        payload: Box<dyn Any + Send>,
+    ) -> Result<(), SendError<Box<dyn Any + Send>>> {
+        self.send_message(here(), Message::Unwind(payload), None).map_err(|(message, cut)| {
+            match message {
+                Message::Unwind(payload) => cut.into_send_error(payload),
+                Message::Value(_) => unreachable!("a payload was sent"),
+            }
+        })
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn send_message(
+        &self,
+        here: Here,
+        message: Message<T>,
+        by: Option<u64>,
+    ) -> Result<(), (Message<T>, Cut)> {
+        spend(here);
+        match self.inner.pairing.get().arrive(Side::Send, self.inner.receivers.len()) {
+            Step::Meet(after) => {
+                self.serve(message, |receiver| follow(here, receiver, after));
+                Ok(())
+            }
+            Step::Wait => self.wait_to_send(here, message, by),
+            Step::Refused => Err((message, Cut::Closed)),
+        }
+    }
+
+    #[track_caller]
+    fn send_by(&self, here: Here, value: T, at: u64) -> Result<(), SendTimeoutError<T>> {
+        let sent = self.send_message(here, Message::Value(value), Some(at));
+        sent.map_err(|(message, cut)| match message {
+            Message::Value(value) => cut.into_send_timeout_error(value),
+            Message::Unwind(_) => unreachable!("a value was sent"),
+        })
+    }
+
+    /// Gives `message` to the first waiting receiver; `then` puts it back into the ring.
+    #[inline(always)]
+    fn serve(&self, message: Message<T>, then: impl FnOnce(FiberPtr)) {
+        match waiter::serve(&self.inner.receivers, message) {
+            Ok(receiver) => then(receiver),
+            Err(_) => unreachable!("a receiver waits"),
+        }
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn wait_to_send(
+        &self,
+        here: Here,
+        message: Message<T>,
+        by: Option<u64>,
+    ) -> Result<(), (Message<T>, Cut)> {
+        let waiter = Waiter::new(here.fiber, Some(message));
+        let cut = match waiter.wait_in(here, &self.inner.senders, by, &SENDING) {
+            Ok(Fate::Served) => return Ok(()),
+            Ok(_) => Cut::Closed,
+            Err(interrupt) => Cut::Short(interrupt),
+        };
+        Err((waiter.take().expect("nobody has taken the message"), cut))
+    }
+}
