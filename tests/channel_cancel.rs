@@ -467,7 +467,8 @@ fn a_value_whose_destructor_sleeps_may_be_in_a_send_with_a_deadline_that_is_kill
     run(|| {
         let channel = Channel::<Waits>::new();
         let (queue, _reader) = bounded(0);
-        let senders: [fn(&Channel<Waits>, &Sender<Waits>, Waits); 2] = [
+        type Send = fn(&Channel<Waits>, &Sender<Waits>, Waits);
+        let senders: [Send; 2] = [
             |channel, _, value| drop(channel.send_timeout(value, ms(10))),
             |_, queue, value| drop(queue.send_timeout(value, ms(10))),
         ];

@@ -135,6 +135,23 @@ impl<'scope> Scope<'scope, '_> {
         ScopedJoinHandle { handle, scope: PhantomData }
     }
 
+    /// Starts a fiber in this scope and runs it at once, as [`spawn_now`](crate::spawn_now).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[inline(always)]
+    #[track_caller]
+    pub fn spawn_now<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + 'scope,
+        T: 'scope,
+    {
+        // SAFETY: as in `spawn_with`.
+        let handle = unsafe { Builder::new().spawn_now_in(&self.children, f) };
+        ScopedJoinHandle { handle, scope: PhantomData }
+    }
+
     /// Kills all fibers of the scope that have not ended.
     pub fn kill(&self) {
         if let Some(sched) = crate::sched::scheduler::scheduler() {
