@@ -75,6 +75,8 @@ impl Scheduler {
                 // SAFETY: a valid entry of the ring is a suspended fiber, or one that `start` has
                 // just given a context; and this is the thread's own stack.
                 if let Some(stack) = unsafe { switch::resume(fiber) } {
+                    // Its record may be freed now, and a signal handler may look.
+                    here.fiber.set(None);
                     self.reclaim(fiber, stack);
                 }
                 if self.switches.get().is_multiple_of(BATCH) {

@@ -11,6 +11,7 @@
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel;
@@ -18,7 +19,7 @@ use crate::fiber::exit::{self, JoinError};
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::children::Children;
-use crate::sched::end;
+use crate::sched::end::{self, AbortOnUnwind};
 use crate::sched::handle::Fiber;
 use crate::sched::interrupt;
 use crate::sched::join::JoinHandle;
@@ -229,7 +230,9 @@ where
     let scope = Scope { children, scope: PhantomData, env: PhantomData };
     let body = || cancel::within(here.fiber, &scope.children.body, || f(&scope));
     let result = panic::catch_unwind(AssertUnwindSafe(body));
+    let in_wait = AbortOnUnwind("the exit of a scope");
     let deadlock = wait_for_children(here, &scope.children, result.is_err());
+    mem::forget(in_wait);
     leave(here, &scope.children, result, deadlock)
 }
 
