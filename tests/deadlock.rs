@@ -35,7 +35,7 @@ fn the_report_names_every_fiber_its_wait_its_place_and_its_age() {
         })
     });
     let expected = "\
-deadlock: the last fiber that can run must not wait, for nobody could ever wake it:
+deadlock: all fibers wait and nothing can wake one; the wait of fiber 'main' (#1) fails (it was the last that could run):
   fiber 'main' (#1) is parked at LIBRARY
   fiber 'consumer' (#2) is receiving on a channel at HERE for 1.5s
   fiber 'producer' (#3) is sending on a full channel at HERE for 1.5s
@@ -89,10 +89,7 @@ fn when_a_fibers_end_completes_it_the_wait_of_main_fails() {
         let error = fibra::channel::Channel::<i32>::new().recv().unwrap_err();
         let RecvError::Deadlock(report) = error else { panic!("{error}") };
         assert!(
-            report.to_string().starts_with(
-                "deadlock: the last fiber that could run has ended, and all others wait for each \
-                 other:\n"
-            ),
+            report.to_string().contains("(the last fiber that could run has ended):\n"),
             "{report}"
         );
         assert_eq!(report.dump().fibers.len(), 2);
@@ -133,7 +130,7 @@ fn fallible_waits_return_an_error_that_gives_the_value_back() {
 fn infallible_waits_panic_with_the_report() {
     fibra::run(|| {
         let text = panic_of(fibra::park);
-        assert!(text.starts_with("deadlock: the last fiber that can run"), "{text}");
+        assert!(text.contains("(it was the last that could run):"), "{text}");
         let never = Channel::<()>::new();
         let text = panic_of(|| never.iter().next());
         assert!(text.contains("receiving on a channel"), "{text}");
@@ -223,6 +220,6 @@ fn a_long_report_is_cut() {
         let error = Channel::<()>::new().recv().unwrap_err();
         let RecvError::Deadlock(report) = error else { panic!("{error}") };
         assert_eq!((report.dump().fibers.len(), report.dump().left_out), (32, 69));
-        assert!(report.to_string().ends_with("\n  and 69 more\n"), "{report}");
+        assert!(report.to_string().ends_with("\n  and 69 more"), "{report}");
     });
 }
