@@ -246,7 +246,7 @@ fn after_a_run_that_panicked_the_thread_can_run_again() {
 
 #[test]
 fn run_returns_what_borrows_from_its_caller_may_be_used_inside() {
-    let words = vec![String::from("a"), String::from("b")];
+    let words = [String::from("a"), String::from("b")];
     let mut count = 0;
     let first = fibra::run(|| {
         count += words.len();

@@ -32,7 +32,7 @@ fn a_panic_ends_only_its_own_fiber_and_runs_its_destructors() {
 fn any_payload_is_carried_to_who_joins() {
     fibra::run(|| {
         let failing = spawn(|| panic::panic_any(vec![1, 2, 3]));
-        let payload = failing.join().map(|()| ()).unwrap_err().into_panic().unwrap();
+        let payload = failing.join().unwrap_err().into_panic().unwrap();
         assert_eq!(*payload.downcast::<Vec<i32>>().unwrap(), [1, 2, 3]);
     });
 }

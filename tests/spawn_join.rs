@@ -224,7 +224,7 @@ fn a_join_error_says_what_happened() {
         assert_eq!(error.to_string(), "the fiber was killed");
         assert!(error.into_panic().unwrap_err().is_killed());
 
-        let error = fibra::spawn(|| panic!("no {}", "cheese")).join().map(|()| ()).unwrap_err();
+        let error = fibra::spawn(|| panic!("no {}", "cheese")).join().unwrap_err();
         assert_eq!(error.to_string(), "the fiber panicked: no cheese");
         assert!(!error.is_killed());
         assert_eq!(support::text_of(error.into_panic().unwrap().as_ref()), "no cheese");
