@@ -74,7 +74,11 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     if seen.has(Attention::DEADLOCK) {
         return fail_with_deadlock(here, reason);
     }
-    if seen.has(Attention::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
+    if seen.has(Attention::TIMEOUT) {
+        wait_over(fiber);
+        return Err(Interrupt::TimedOut);
+    }
+    Ok(())
 }
 
 /// A yield is a kill point, and nothing else.
@@ -93,10 +97,10 @@ pub(crate) fn checkpoint(fiber: FiberPtr) {
     }
 }
 
-/// What a wait was for has happened: its deadline and a deadlock no longer matter.
+/// The wait is over: its deadline and a deadlock no longer matter.
 #[cold]
 #[inline(never)]
-pub(crate) fn wait_completed(fiber: FiberPtr) {
+pub(crate) fn wait_over(fiber: FiberPtr) {
     fiber.stubborn.set(false);
     settle(fiber);
 }
@@ -144,6 +148,7 @@ fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Int
         here.fiber.notice(Attention::DECLINED);
         return Ok(());
     }
+    wait_over(here.fiber);
     Err(Interrupt::Deadlock(report))
 }
 

@@ -177,7 +177,7 @@ pub(crate) fn wait_until(
         leave(here, reason);
         if done() {
             if !here.fiber.attention.get().is_none() {
-                interrupt::wait_completed(here.fiber);
+                interrupt::wait_over(here.fiber);
             }
             return Ok(());
         }

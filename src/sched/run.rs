@@ -146,7 +146,7 @@ fn wind_up() {
 
 /// Nothing can run, and no wait could be made to fail: what is left never ends.
 fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
-    interrupt::wait_completed(main);
+    interrupt::wait_over(main);
     sched.deadlock.borrow_mut().take();
     for fiber in sched.fibers_where(|fiber| fiber != main && fiber.state.get() == State::Parked) {
         sched.retire(fiber.ptr(), "could not be unwound at the end of `run`");

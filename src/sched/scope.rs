@@ -235,7 +235,7 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
         park::leave(here, &SCOPE_EXIT);
     }
     children.awaited.set(false);
-    interrupt::wait_completed(fiber);
+    interrupt::wait_over(fiber);
     deadlock
 }
 
