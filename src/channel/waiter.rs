@@ -22,7 +22,7 @@ use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 
 use crate::sched::lowlevel::{
-    Enlisted, FiberPtr, Here, Interrupt, WaitList, WaitNode, WaitReason, wait_until,
+    Deadline, Enlisted, FiberPtr, Here, Interrupt, WaitList, WaitNode, WaitReason, wait_until,
 };
 
 /// What travels through a channel.
@@ -61,18 +61,24 @@ impl<T> Waiter<T> {
         }
     }
 
-    /// Waits in `list` until a partner has come, the channel was closed, or the wait is cut short.
+    /// Waits in `list` until a partner has come, the channel was closed, or the wait is cut short,
+    /// at the latest `by` a deadline.
+    ///
+    /// The deadline is armed in here and nowhere further out: when the wait is cut short it is
+    /// gone before the message is dropped, whose destructor may wait and have a deadline itself.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn wait_in(
         &self,
         here: Here,
         list: &WaitList,
+        by: Option<u64>,
         reason: &'static WaitReason,
     ) -> Result<Fate, Interrupt> {
         // SAFETY: `Waiter` is `repr(C)` and begins with its node. The value is dropped at the end
         // of this function, also by an unwind.
         let _enlisted = unsafe { Enlisted::new(self, list) };
+        let _deadline = by.map(|at| Deadline::arm(here, at));
         wait_until(here, reason, || self.fate.get() != Fate::Waiting)?;
         Ok(self.fate.get())
     }

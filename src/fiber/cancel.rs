@@ -41,6 +41,10 @@ impl CancelScope {
         CancelScope { shield: true, ..CancelScope::cancellable() }
     }
 
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+
     /// Cancels the region of `fiber`, whose stack the scope lies on. Waking it is the caller's.
     pub(crate) fn cancel(&self, fiber: &Header) {
         self.cancelled.set(true);

@@ -11,7 +11,6 @@ use std::fmt;
 use std::io;
 use std::panic;
 
-use crate::fiber::header::Header;
 use crate::fiber::snapshot::Deadlock;
 
 /// Why a fiber has no value to give.
@@ -134,9 +133,4 @@ pub(crate) fn raise() -> ! {
 /// Whether `payload` is that of a kill or of a cancelled scope.
 pub(crate) fn is_unwind(payload: &(dyn Any + Send)) -> bool {
     payload.is::<Unwind>()
-}
-
-/// What an unwind that reached the root of `fiber` means for those who join it.
-pub(crate) fn judge(fiber: &Header, payload: Box<dyn Any + Send>) -> JoinError {
-    if fiber.killed.get() { JoinError::Killed } else { JoinError::Panicked(payload) }
 }

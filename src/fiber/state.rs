@@ -50,8 +50,6 @@ impl Attention {
     pub(crate) const TIMEOUT: Attention = Attention(2);
     /// The current wait was chosen to fail, because nothing can ever run again.
     pub(crate) const DEADLOCK: Attention = Attention(4);
-    /// The current wait was chosen and could not fail: to be forgotten when the wait is over.
-    pub(crate) const DECLINED: Attention = Attention(8);
 
     #[inline(always)]
     pub(crate) fn is_none(self) -> bool {
@@ -66,16 +64,17 @@ impl Attention {
     pub(crate) fn with(self, what: Attention) -> Attention {
         Attention(self.0 | what.0)
     }
+
+    #[must_use]
+    pub(crate) fn without(self, what: Attention) -> Attention {
+        Attention(self.0 & !what.0)
+    }
 }
 
 impl fmt::Debug for Attention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [
-            (Self::CANCEL, "cancel"),
-            (Self::TIMEOUT, "timeout"),
-            (Self::DEADLOCK, "deadlock"),
-            (Self::DECLINED, "declined"),
-        ];
+        let names =
+            [(Self::CANCEL, "cancel"), (Self::TIMEOUT, "timeout"), (Self::DEADLOCK, "deadlock")];
         let set = names.iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| name);
         f.debug_set().entries(set).finish()
     }

@@ -37,7 +37,7 @@ pub(crate) struct VTable {
     pub(crate) clear: unsafe fn(FiberPtr),
     /// Moves the output, if it is there, to the `Option<Outcome<T>>` behind the pointer.
     pub(crate) take: unsafe fn(FiberPtr, *mut ()),
-    /// Stores an error as the output; the stage must be empty.
+    /// Stores an error as the output, unless the closure or an output is there.
     pub(crate) fail: unsafe fn(FiberPtr, Box<JoinError>),
     /// Frees the memory.
     pub(crate) dealloc: unsafe fn(*mut Header),
@@ -104,15 +104,19 @@ where
 /// values so large that moving them would fill it.
 pub(crate) const fn class_for<F, T>(asked: SizeClass) -> SizeClass {
     let moved = mem::size_of::<F>() + mem::size_of::<T>();
-    if moved <= LARGE_VALUE {
+    if moved <= SMALL_VALUE || moved.saturating_mul(32) <= asked.bytes() {
         return asked;
     }
     // A debug build moves a value several times, each time into a slot of its own.
-    SizeClass::for_bytes(asked.bytes().saturating_add(moved.saturating_mul(8)))
+    SizeClass::for_bytes(asked.bytes().saturating_add(moved.saturating_mul(16)))
 }
 
-/// Closures and outputs up to this many bytes fit on any stack beside everything else.
-const LARGE_VALUE: usize = 2048;
+/// Closures and outputs up to this many bytes fit on any stack beside everything else. (It is what
+/// the smallest stack leaves room for; the constant spares most spawns the look at theirs.)
+const SMALL_VALUE: usize = 512;
+
+/// Closures larger than this have a box of their own.
+pub(crate) const LARGE_VALUE: usize = 2048;
 
 const fn vtable<F: FnOnce() -> T, T>() -> VTable {
     VTable {
@@ -172,8 +176,12 @@ unsafe fn take<F: FnOnce() -> T, T>(fiber: FiberPtr, to: *mut ()) {
 unsafe fn fail<F: FnOnce() -> T, T>(fiber: FiberPtr, error: Box<JoinError>) {
     // SAFETY: the function stands in the vtable of a fiber with these types.
     let stage = unsafe { stage_of::<F, T>(fiber) };
-    // SAFETY: as in `clear`; the stage is empty, so no user code runs.
-    unsafe { *stage = Stage::Output(Err(error)) };
+    // SAFETY: no other reference to the stage exists while it is looked at and replaced.
+    let stage = unsafe { &mut *stage };
+    // What is there is kept: its destructor must run neither here nor with the stage borrowed.
+    if matches!(stage, Stage::Empty) {
+        *stage = Stage::Output(Err(error));
+    }
 }
 
 unsafe fn dealloc<F, T>(header: *mut Header) {

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - It lies on the stack of the fiber that opened the scope, and that frame is left only when
 //!   `running` is zero. So the address in a child's header is good until that child has ended,
-//!   which is when `running` is counted down.
+//!   which is when `running` is counted down, and for its handle, whose type keeps it inside.
 //! - The first panic that nobody joins is kept; the frame raises it again.
 
 #![allow(unsafe_code, reason = "children point to a record on their parent's stack")]
@@ -12,6 +12,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 
 use crate::fiber::cancel::CancelScope;
+use crate::fiber::current;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::sched::scheduler::{Scheduler, scheduler};
 
@@ -25,6 +26,8 @@ pub(crate) struct Children {
     /// Whether the first failure kills the siblings and cancels the body.
     pub(crate) fail_fast: bool,
     pub(crate) failed: Cell<bool>,
+    /// Whether a kill of the parent was passed on to the children.
+    pub(crate) cut_short: Cell<bool>,
     panic: RefCell<Option<Box<dyn Any + Send>>>,
     /// The part of the parent's stack that a failure cancels.
     pub(crate) body: CancelScope,
@@ -38,14 +41,17 @@ impl Children {
             awaited: Cell::new(false),
             fail_fast,
             failed: Cell::new(false),
+            cut_short: Cell::new(false),
             panic: RefCell::new(None),
             body: CancelScope::cancellable(),
         }
     }
 
-    /// The scope that `child` belongs to, if it is in one and has not ended.
+    /// The scope that `child` belongs to, if it is in one. For a child that has not ended, and
+    /// for its handle.
     pub(crate) fn of(child: &Header) -> Option<&Children> {
-        // SAFETY: the address was set by `adopt`, and the record outlives the child: see the top.
+        // SAFETY: the address was set by `adopt`. The record outlives the child, and its one
+        // handle: see the top. Nobody else asks.
         unsafe { child.owner.get().cast::<Children>().as_ref() }
     }
 
@@ -57,7 +63,8 @@ impl Children {
         }
     }
 
-    /// A child has ended. It does not know its scope any more.
+    /// A child has ended. Its record keeps the address of this one, for the handle that may yet
+    /// give up its panic: such a handle cannot leave the scope.
     pub(crate) fn one_ended(&self, sched: &Scheduler) {
         let running = self.running.get() - 1;
         self.running.set(running);
@@ -82,7 +89,11 @@ impl Children {
     /// Kills all children that have not ended.
     pub(crate) fn kill_all(&self, sched: &Scheduler) {
         let this: *const () = (&raw const *self).cast();
-        for child in sched.fibers_where(|fiber| std::ptr::eq(fiber.owner.get(), this)) {
+        let children = sched.fibers_where(|fiber| std::ptr::eq(fiber.owner.get(), this));
+        let (this_fiber, others): (Vec<_>, Vec<_>) =
+            children.into_iter().partition(|child| Some(child.ptr()) == current::fiber());
+        // Its own kill unwinds the fiber that calls this, so that comes last.
+        for child in others.into_iter().chain(this_fiber) {
             sched.kill(child.ptr());
         }
     }

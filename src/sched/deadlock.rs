@@ -6,13 +6,16 @@
 //! 3. any other, the oldest fiber first;
 //! 4. the end of `run`, which gives the rest up.
 //!
-//! A wait that cannot fail where it stands (a panic while unwinding would abort) says so and is
-//! not asked again as long as that holds. If no wait can fail the process is aborted with the report.
+//! A wait that fails by a panic is not asked while any fiber of the thread unwinds, for the panic
+//! might abort the process. If no wait can fail the process is aborted with the report.
+
+use std::thread;
 
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{Attention, OnDeadlock, State};
 use crate::sched::dump;
+use crate::sched::end;
 use crate::sched::interrupt;
 use crate::sched::scheduler::Scheduler;
 
@@ -21,44 +24,39 @@ impl Scheduler {
     #[cold]
     pub(crate) fn break_deadlock(&self) {
         let by_end = self.last_parked.get().is_none();
-        let report = || Deadlock { headline: headline(by_end), dump: dump::of(self, REPORTED) };
+        let dump = dump::of(self, REPORTED);
         let Some(victim) = self.choose_victim() else {
-            eprintln!("fibra: {}no wait can fail: aborting", report());
+            end::say(format_args!("deadlock, and no wait can fail: aborting\n{dump}"));
             std::process::abort();
         };
-        *self.deadlock.borrow_mut() = Some(Box::new(report()));
+        let report = Deadlock { by_end, victim: end::describe(&victim), dump };
+        *self.deadlock.borrow_mut() = Some(Box::new(report));
         victim.notice(Attention::DEADLOCK);
         self.make_ready(victim);
     }
 
     fn choose_victim(&self) -> Option<FiberPtr> {
         let main = self.main.get();
-        let culprit = self.last_parked.get().filter(|&fiber| can_fail(fiber));
+        let culprit = self.last_parked.get().filter(|&fiber| self.can_fail(fiber));
         let others = || {
-            let candidates = self.fibers_where(can_fail);
+            let candidates = self.fibers_where(|fiber| self.can_fail(fiber));
             candidates.first().map(|fiber| fiber.ptr())
         };
         let last = || main.filter(|main| main.reason.get().on_deadlock == OnDeadlock::Last);
-        culprit.or_else(|| main.filter(|&fiber| can_fail(fiber))).or_else(others).or_else(last)
+        culprit.or_else(|| main.filter(|&fiber| self.can_fail(fiber))).or_else(others).or_else(last)
+    }
+
+    fn can_fail(&self, fiber: FiberPtr) -> bool {
+        fiber.state.get() == State::Parked
+            && match fiber.reason.get().on_deadlock {
+                OnDeadlock::Fail => true,
+                // The same as the fiber itself will see: no other runs before it.
+                OnDeadlock::Panic => interrupt::can_unwind(self) && !thread::panicking(),
+                OnDeadlock::KillChildren => !fiber.children_killed.get(),
+                OnDeadlock::Last => false,
+            }
     }
 }
 
 /// Fibers that a report lists; of a million waiting ones nobody reads more.
 const REPORTED: usize = 32;
-
-fn headline(by_end: bool) -> &'static str {
-    if by_end {
-        "deadlock: the last fiber that could run has ended, and all others wait for each other:"
-    } else {
-        "deadlock: the last fiber that can run must not wait, for nobody could ever wake it:"
-    }
-}
-
-fn can_fail(fiber: FiberPtr) -> bool {
-    let on_deadlock = fiber.reason.get().on_deadlock;
-    // What a wait could not do while some fiber of the thread unwound, it can do now.
-    let panics = on_deadlock == OnDeadlock::Panic && interrupt::may_unwind();
-    fiber.state.get() == State::Parked
-        && on_deadlock != OnDeadlock::Last
-        && (panics || !fiber.stubborn.get())
-}

@@ -16,7 +16,7 @@ use crate::sched::scheduler::{Scheduler, here};
 /// fibra::run(|| {
 ///     fibra::Builder::new().name("waiter").spawn(fibra::park);
 ///     fibra::yield_now();
-///     print!("{}", fibra::dump());
+///     println!("{}", fibra::dump());
 ///     // fiber #1 can run, last waited at src/main.rs:2:5
 ///     // fiber 'waiter' (#2) is parked at ...
 ///     # let dump = fibra::dump();
@@ -42,7 +42,7 @@ pub fn dump() -> Dump {
 /// fibra::run(|| {
 ///     fibra::spawn(|| {}).join().unwrap();
 ///     let stats = fibra::stats();
-///     assert_eq!((stats.fibers, stats.spawned), (1, 2));
+///     assert_eq!((stats.fibers, stats.spawned, stats.stacks_live), (1, 2, 1));
 /// });
 /// ```
 #[must_use]
@@ -50,6 +50,7 @@ pub fn dump() -> Dump {
 pub fn stats() -> Stats {
     let sched = here().sched;
     let stacks = sched.pool.borrow().stats();
+    let spare = usize::from(sched.spare.borrow().is_some());
     Stats {
         fibers: sched.live.get(),
         runnable: sched.ring(|ring| ring.queued()) + 1,
@@ -57,7 +58,8 @@ pub fn stats() -> Stats {
         retired: sched.retired.get(),
         switches: sched.switches.get(),
         timers: sched.timers.borrow().len(),
-        stacks_live: stacks.live,
+        // The pool counts the spare stack as taken, but nothing is on it.
+        stacks_live: stacks.live - spare,
         stacks_idle: stacks.idle,
     }
 }
@@ -74,7 +76,7 @@ pub struct Stats {
     pub spawned: u64,
     /// Fibers that refused to end.
     pub retired: usize,
-    /// Switches into a fiber, as of the scheduler's last turn.
+    /// Switches into a fiber.
     pub switches: u64,
     /// Deadlines that are armed.
     pub timers: usize,

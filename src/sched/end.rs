@@ -1,8 +1,11 @@
 //! The root of every fiber's stack: runs the closure, and sees the fiber off.
 //!
 //! ```text
-//!   closure -> output or error -> fiber-locals -> what nobody asks for -> joiner, scope, main
-//!   \______________________ user code, on the fiber ___________________/   \____ plain ____/
+//!   closure -> output or error -> fiber-locals -> what nobody asks for -> fiber-locals again
+//!   \______________________________ user code, on the fiber _____________________________/
+//!
+//!           -> main only: the end of all other fibers -> joiner, scope, main
+//!                                                        \_____ plain _____/
 //! ```
 //!
 //! Invariants:
@@ -14,6 +17,8 @@
 #![allow(unsafe_code, reason = "calls the type-erased functions of a fiber")]
 
 use std::any::Any;
+use std::fmt;
+use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel::{self, CancelScope};
@@ -22,6 +27,7 @@ use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::locals;
 use crate::fiber::state::State;
 use crate::sched::children::Children;
+use crate::sched::run;
 use crate::sched::scheduler::{Scheduler, scheduler};
 
 /// The function at the base of every fiber's stack. It does not unwind.
@@ -43,7 +49,19 @@ fn run_closure(fiber: FiberPtr) -> Option<JoinError> {
     let run = fiber.vtable.run;
     // SAFETY: the function belongs to this fiber, which runs it once.
     let result = unsafe { run(fiber) };
-    result.err().map(|payload| exit::judge(&fiber, payload))
+    result.err().map(|payload| judge(fiber, payload))
+}
+
+/// What an unwind that reached the root of `fiber` means for those who join it.
+#[cold]
+fn judge(fiber: FiberPtr, payload: Box<dyn Any + Send>) -> JoinError {
+    if !fiber.killed.get() {
+        return JoinError::Panicked(payload);
+    }
+    // Nearly always the payload of the kill; but a destructor or a `catch_unwind` may have put
+    // another in its place, and dropping that is user code.
+    cancel::within(fiber, &CancelScope::shield(), || quietly(&fiber, || drop(payload)));
+    JoinError::Killed
 }
 
 #[cold]
@@ -53,20 +71,46 @@ fn drop_closure(fiber: FiberPtr) -> JoinError {
     no_stack.flatten().map_or(JoinError::Killed, JoinError::NoStack)
 }
 
-/// Drops the fiber-locals, and what nobody will ask for.
+/// Drops the fiber-locals, and what nobody will ask for. On the main fiber, ends all others.
 #[inline(never)]
 fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
     cancel::within(fiber, &CancelScope::shield(), || {
-        while let Some(local) = locals::take_youngest() {
-            quietly(&fiber, || drop(local));
-        }
+        drop_locals(fiber);
         match error {
             Some(error) => settle_error(fiber, error),
             None if !fiber.has_handle.get() => drop_output(fiber),
             None => {}
         }
+        // The destructor of an output or a payload may have used fiber-locals again. Left in the
+        // record they would be dropped with it: in the run loop, or after the end of `run`.
+        drop_locals(fiber);
     });
+    // After the last user code of the main fiber: nothing can be spawned behind this.
+    if scheduler().is_some_and(|sched| sched.main.get() == Some(fiber)) {
+        run::wind_up();
+    }
 }
+
+/// Drops the fiber-locals of the running fiber, the youngest first. A destructor may use others,
+/// and so make new ones; one that makes another of its own kind each time is stopped.
+fn drop_locals(fiber: FiberPtr) {
+    let mut left = locals::count() + MOST_LATE_LOCALS;
+    while let Some(local) = locals::take_youngest() {
+        if left == 0 {
+            say(format_args!(
+                "{}: the destructors of its fiber-locals make new ones without end: leaked",
+                describe(&fiber)
+            ));
+            std::mem::forget(local);
+            return std::iter::from_fn(locals::take_youngest).for_each(std::mem::forget);
+        }
+        left -= 1;
+        quietly(&fiber, || drop(local));
+    }
+}
+
+/// Fiber-locals that the destructors of a fiber's locals may make.
+const MOST_LATE_LOCALS: usize = 1_000;
 
 fn settle_error(fiber: FiberPtr, error: JoinError) {
     if let JoinError::Panicked(_) = error
@@ -93,7 +137,7 @@ pub(crate) fn give_up_error(fiber: &Header, error: JoinError) {
         }
         (JoinError::Panicked(payload), None) => report_panic(fiber, payload),
         (JoinError::NoStack(error), _) => {
-            eprintln!("fibra: {} could not get a stack and did not run: {error}", describe(fiber));
+            say(format_args!("{} could not get a stack and did not run: {error}", describe(fiber)));
         }
         _ => {}
     }
@@ -110,23 +154,44 @@ pub(crate) fn drop_output(fiber: FiberPtr) {
 
 /// Runs a destructor of `fiber`. A panic in it is reported, for there is nobody to carry it.
 pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f))
+        && !exit::is_unwind(&*payload)
+    {
         report_panic(fiber, payload);
     }
 }
 
-/// Says once that a panic was seen by nobody, and drops its payload.
 #[cold]
 fn report_panic(fiber: &Header, payload: Box<dyn Any + Send>) {
-    eprintln!(
-        "fibra: {} panicked and nobody joined it: {}",
-        describe(fiber),
-        exit::panic_text(payload.as_ref())
-    );
+    report_lost(&describe(fiber), payload);
+}
+
+/// Says once that a panic was seen by nobody, and drops its payload.
+#[cold]
+pub(crate) fn report_lost(who: &str, payload: Box<dyn Any + Send>) {
+    let text = exit::panic_text(payload.as_ref());
+    say(format_args!("{who} panicked and nobody joined it: {text}"));
     if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         // A payload whose own destructor panics: its payload may do so again, so it is leaked.
         std::mem::forget(second);
     }
+}
+
+/// Ends the process if it is dropped, which is meant for an unwind: around what must not be left
+/// by one. Forget it afterwards.
+pub(crate) struct AbortOnUnwind(pub(crate) &'static str);
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        say(format_args!("{} has panicked, which is a defect of fibra: aborting", self.0));
+        std::process::abort();
+    }
+}
+
+/// Writes a line to standard error, if that can be written to: `eprintln!` panics if it cannot,
+/// and there is no place for a panic where this is used.
+pub(crate) fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "fibra: {line}");
 }
 
 /// "fiber 'parser' (#3)", or "fiber #3".
@@ -152,7 +217,9 @@ impl Scheduler {
         if let Some(children) = Children::of(&fiber) {
             children.one_ended(self);
         }
-        if live <= 1 {
+        if live == 0 {
+            self.main_ended.set(true);
+        } else if live == 1 {
             self.tell_main();
         }
     }

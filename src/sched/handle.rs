@@ -199,26 +199,11 @@ impl Scheduler {
         fiber.killed.set(true);
         fiber.notice(Attention::CANCEL);
         if crate::fiber::current::fiber() == Some(fiber) {
-            return interrupt::checkpoint(fiber);
+            return interrupt::checkpoint(here());
         }
         if cancel::is_pending(&fiber) {
             self.unpause(fiber);
             self.make_ready(fiber);
-        }
-    }
-
-    /// Wakes the fibers whose kill could not be raised because another fiber was unwinding.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn raise_deferred_kills(&self) {
-        self.kills_deferred.set(false);
-        let killed = |fiber: FiberPtr| {
-            fiber.state.get() == State::Parked
-                && fiber.attention.get().has(Attention::CANCEL)
-                && cancel::is_pending(&fiber)
-        };
-        for fiber in self.fibers_where(killed) {
-            self.make_ready(fiber.ptr());
         }
     }
 

@@ -2,15 +2,17 @@
 //!
 //! | asks | when it can be met | met by |
 //! |---|---|---|
-//! | kill, cancelled scope | not while unwinding, not inside a shield | an unwind with a private payload |
+//! | kill, cancelled scope | not while unwinding, not in a shield | an unwind with a private payload |
 //! | deadline | always | `Err(TimedOut)` |
 //! | deadlock | waits that panic: not while unwinding | `Err(Deadlock)` |
 //!
 //! Invariants:
 //! - A kill is never raised while the thread unwinds: two unwinds at once abort the process.
-//!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: fibers
-//!   that have waited on for that reason are woken again when no fiber unwinds any more.
-//! - Under `panic = "abort"` nothing unwinds: waits that can fail return `Killed`, others wait on.
+//!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: when the
+//!   run loop finds that nobody unwinds any more it wakes those whose kill was put off.
+//! - Where nothing can unwind (under `panic = "abort"`, or when `run` itself was called by a
+//!   destructor while its thread unwound) waits that can fail return `Killed`, and others wait on
+//!   until `run` ends, when they are retired.
 
 use std::fmt;
 use std::thread;
@@ -19,9 +21,9 @@ use crate::fiber::cancel;
 use crate::fiber::exit;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
-use crate::fiber::state::{Attention, OnDeadlock, WaitReason};
+use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
 use crate::sched::retire;
-use crate::sched::scheduler::Here;
+use crate::sched::scheduler::{Here, Scheduler};
 
 /// A kill that is caught this often does not end its fiber: it is given up.
 pub(crate) const MOST_RAISES: u16 = 100;
@@ -64,91 +66,109 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     let fiber = here.fiber;
     let seen = fiber.attention.get();
     settle(fiber);
-    if seen.has(Attention::CANCEL) && cancel::is_pending(&fiber) {
-        if thread::panicking() {
-            here.sched.kills_deferred.set(true);
-        } else {
-            raise_if_possible(here, reason)?;
-        }
+    if seen.has(Attention::CANCEL) && is_due(here) {
+        meet_kill(here, reason)?;
     }
     if seen.has(Attention::DEADLOCK) {
         return fail_with_deadlock(here, reason);
     }
-    if seen.has(Attention::TIMEOUT) {
-        wait_over(fiber);
-        return Err(Interrupt::TimedOut);
-    }
-    Ok(())
+    if seen.has(Attention::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
 }
 
 /// A yield is a kill point, and nothing else.
 #[cold]
 #[inline(never)]
-pub(crate) fn at_yield(fiber: FiberPtr) {
-    settle(fiber);
-    checkpoint(fiber);
+pub(crate) fn at_yield(here: Here) {
+    settle(here.fiber);
+    checkpoint(here);
 }
 
 /// Raises a pending kill or cancellation, if it can be raised here.
-pub(crate) fn checkpoint(fiber: FiberPtr) {
-    if cancel::is_pending(&fiber) && may_unwind() {
-        count_raise(fiber);
-        exit::raise();
+pub(crate) fn checkpoint(here: Here) {
+    if is_due(here) {
+        let _ = meet_kill(here, &CHECKPOINT);
     }
 }
 
-/// The wait is over: its deadline and a deadlock no longer matter.
+static CHECKPOINT: WaitReason = WaitReason::new("at a kill point", OnDeadlock::Last);
+
+/// Whether the running fiber has a kill or a cancellation to meet now. One that must be put off
+/// because some fiber unwinds is remembered.
+pub(crate) fn is_due(here: Here) -> bool {
+    if !cancel::is_pending(&here.fiber) {
+        return false;
+    }
+    let put_off = can_unwind(&here.sched) && thread::panicking();
+    here.sched.kill_put_off.set(here.sched.kill_put_off.get() || put_off);
+    !put_off
+}
+
+/// Whether kills and deadlocks can unwind fibers of `sched` at all.
+pub(crate) fn can_unwind(sched: &Scheduler) -> bool {
+    !cfg!(panic = "abort") && !sched.in_unwind.get()
+}
+
+impl Scheduler {
+    /// Wakes the fibers that have a kill to meet, now that no fiber unwinds any more.
+    #[cold]
+    pub(crate) fn wake_put_off(&self) {
+        self.kill_put_off.set(false);
+        let due =
+            |fiber: FiberPtr| fiber.state.get() == State::Parked && cancel::is_pending(&fiber);
+        for fiber in self.fibers_where(due) {
+            self.make_ready(fiber.ptr());
+        }
+    }
+}
+
+/// What a wait was for has happened: its deadline and a deadlock no longer matter.
 #[cold]
 #[inline(never)]
-pub(crate) fn wait_over(fiber: FiberPtr) {
-    fiber.stubborn.set(false);
+pub(crate) fn wait_completed(fiber: FiberPtr) {
+    fiber.children_killed.set(false);
     settle(fiber);
 }
 
-/// Clears what has been seen, and a cancellation that nothing asks for any more.
+/// Clears what belongs to one wait only, and a cancellation that nothing asks for any more.
 fn settle(fiber: FiberPtr) {
-    let cancel = if cancel::is_any(&fiber) { Attention::CANCEL } else { Attention::NONE };
-    let declined = if fiber.stubborn.get() { Attention::DECLINED } else { Attention::NONE };
-    fiber.attention.set(cancel.with(declined));
+    let still = if cancel::is_any(&fiber) { Attention::CANCEL } else { Attention::NONE };
+    fiber.attention.set(still);
 }
 
-fn raise_if_possible(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    if cfg!(panic = "abort") {
-        let fallible = reason.on_deadlock == OnDeadlock::Fail;
-        return if fallible { Err(Interrupt::Killed) } else { Ok(()) };
+fn meet_kill(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
+    if can_unwind(&here.sched) {
+        count_raise(here.fiber);
+        exit::raise();
     }
-    count_raise(here.fiber);
-    // The wait is over: what belongs to it must not disturb those of the destructors that now run.
-    here.fiber.stubborn.set(false);
-    here.sched.disarm(here.fiber);
-    exit::raise();
+    if reason.on_deadlock == OnDeadlock::Fail {
+        count_raise(here.fiber);
+        return Err(Interrupt::Killed);
+    }
+    if here.sched.closing.get() {
+        retire::give_up("could not be unwound at the end of `run`");
+    }
+    Ok(())
 }
 
-/// Counts a kill that is about to be raised. A fiber that has caught too many never returns.
+/// Counts what is raised in a killed fiber. One that has caught too many never returns. The
+/// cancellations of its nurseries do not count: they say nothing of how it takes a kill.
 fn count_raise(fiber: FiberPtr) {
-    fiber.raised.set(fiber.raised.get() + 1);
-    if fiber.raised.get() <= MOST_RAISES || !fiber.killed.get() {
-        fiber.raised.set(fiber.raised.get().min(MOST_RAISES + 1));
+    if !fiber.killed.get() {
         return;
     }
-    retire::give_up();
-}
-
-/// Whether a fiber may start to unwind now: not while another one of the thread does.
-pub(crate) fn may_unwind() -> bool {
-    !thread::panicking() && !cfg!(panic = "abort")
+    fiber.raised.set(fiber.raised.get() + 1);
+    if MOST_RAISES < fiber.raised.get() {
+        retire::give_up("caught every kill and went on waiting");
+    }
 }
 
 fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
     let report = here.sched.deadlock.borrow_mut().take();
     let Some(report) = report else { return Ok(()) };
-    if reason.on_deadlock == OnDeadlock::Panic && !may_unwind() {
-        // A panic would abort. Another wait is asked, and this one goes on.
-        here.fiber.stubborn.set(true);
-        here.fiber.notice(Attention::DECLINED);
-        return Ok(());
-    }
-    wait_over(here.fiber);
+    debug_assert!(reason.on_deadlock != OnDeadlock::Panic || !thread::panicking());
+    // Each failure of a killed fiber counts: it may be one that takes every error for a reason to
+    // wait again, and `run` could not end.
+    count_raise(here.fiber);
     Err(Interrupt::Deadlock(report))
 }
 
@@ -163,6 +183,6 @@ pub(crate) fn at_scope_exit(here: Here) -> Option<Box<Deadlock>> {
         return None;
     }
     // Killing the children is all that this wait can do: it is not asked twice.
-    here.fiber.stubborn.set(true);
+    here.fiber.children_killed.set(true);
     here.sched.deadlock.borrow_mut().take()
 }

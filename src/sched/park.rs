@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Invariants:
-//! - Nothing but [`leave`], [`give_way`] and [`go_last`] takes a running fiber off its thread.
+//! - Nothing but [`leave`], [`give_way`], [`go_last`] and [`leave_for_ever`] takes a running fiber
+//!   off its thread.
 //! - Every wait re-checks its own condition: whoever wakes a fiber need not know what it waits for.
 //! - What lies between user code and the switch is inlined, and all else is out of line.
 
@@ -177,7 +178,7 @@ pub(crate) fn wait_until(
         leave(here, reason);
         if done() {
             if !here.fiber.attention.get().is_none() {
-                interrupt::wait_over(here.fiber);
+                interrupt::wait_completed(here.fiber);
             }
             return Ok(());
         }
@@ -217,7 +218,7 @@ fn give_way(here: Here) {
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(here.fiber) };
     if !here.fiber.attention.get().is_none() {
-        interrupt::at_yield(here.fiber);
+        interrupt::at_yield(here);
     }
 }
 
@@ -233,6 +234,16 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
     sched.last_parked.set(Some(fiber));
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(fiber) };
+}
+
+/// Takes the running fiber, which is retired, off its thread for the last time.
+pub(crate) fn leave_for_ever(here: Here) -> ! {
+    debug_assert_eq!(here.fiber.state.get(), State::Retired);
+    // SAFETY: `here` holds the fiber that runs now.
+    unsafe { switch::suspend(here.fiber) };
+    // Only parked fibers are made ready. Were this one resumed, it would unwind or return into
+    // frames that others take for dead.
+    std::process::abort()
 }
 
 /// Counts an operation that did not have to wait; when a fiber has done many of them in one turn
@@ -265,15 +276,16 @@ pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
 
 /// An armed deadline of the running fiber's next wait; disarmed when dropped.
 ///
-/// It is armed directly before the wait, and a kill that ends the wait disarms it before the
-/// unwind: so it never fires in a wait of a destructor, nor while the fiber only gives way.
+/// A fiber has one at a time. It is therefore armed directly around the wait, so that no user code
+/// (the destructor of a value that was to be sent, say) runs while it exists.
 #[derive(Debug)]
 pub(crate) struct Deadline(FiberPtr);
 
 impl Deadline {
     pub(crate) fn arm(here: Here, at: u64) -> Deadline {
         let Here { fiber, sched } = here;
-        debug_assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
+        // Always checked: the wheel would be left with the address of a fiber that may be freed.
+        assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
         fiber.timer.set(sched.timers.borrow_mut().insert(at, fiber));
         Deadline(fiber)
     }
@@ -281,21 +293,20 @@ impl Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        if self.0.timer.get() != TimerKey::NONE {
-            here().sched.disarm(self.0);
-        }
+        disarm(self.0, &here().sched);
+        self.0.attention.set(self.0.attention.get().without(Attention::TIMEOUT));
+    }
+}
+
+/// Takes `fiber`'s deadline, if it has one, out of the wheel.
+pub(crate) fn disarm(fiber: FiberPtr, sched: &Scheduler) {
+    let key = fiber.timer.replace(TimerKey::NONE);
+    if key != TimerKey::NONE {
+        sched.timers.borrow_mut().cancel(key);
     }
 }
 
 impl Scheduler {
-    /// Takes `fiber`'s deadline back, if it has one that has not fired.
-    pub(crate) fn disarm(&self, fiber: FiberPtr) {
-        let key = fiber.timer.replace(TimerKey::NONE);
-        if key != TimerKey::NONE {
-            self.timers.borrow_mut().cancel(key);
-        }
-    }
-
     /// Lets `fiber`'s present or next `park` return. Other waits are not disturbed.
     #[inline]
     pub(crate) fn unpark(&self, fiber: FiberPtr) {
@@ -306,12 +317,13 @@ impl Scheduler {
     }
 
     /// Wakes the fibers whose deadline has passed.
+    ///
+    /// One that is in the ring already is told as well: it may have been woken for nothing, and
+    /// its wait has no other deadline to be woken by.
     pub(crate) fn fire_timers(&self) {
         let now = self.now.get();
         self.timers.borrow_mut().advance(now, |fiber| {
             fiber.timer.set(TimerKey::NONE);
-            // Also if it is in the ring already: it may have been woken for no reason, and would
-            // wait on without a deadline.
             fiber.notice(Attention::TIMEOUT);
             self.make_ready(fiber);
         });

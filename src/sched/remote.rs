@@ -13,6 +13,7 @@ use crate::collections::inbox::Inbox;
 use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::id::FiberId;
+use crate::fiber::state::State;
 use crate::sched::idle::Wake;
 use crate::sched::scheduler::{Scheduler, here};
 
@@ -71,7 +72,7 @@ pub struct Unparker {
     mailbox: Arc<Mailbox>,
     key: Key,
     id: FiberId,
-    /// `None` only while dropping.
+    /// `None` while dropping, and if the fiber had ended already.
     token: Option<Arc<()>>,
 }
 
@@ -113,10 +114,15 @@ impl fmt::Debug for Unparker {
     }
 }
 
-/// An unparker for `fiber`, which must belong to this thread's scheduler and be alive.
+/// An unparker for `fiber`, which is of this thread's scheduler, or has ended.
 #[track_caller]
 pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
     let sched = here().sched;
+    if matches!(fiber.state.get(), State::Finished | State::Retired) {
+        // Its key may belong to another fiber by now, if its `run` is over.
+        let key = Key::from_bits(0);
+        return Unparker { mailbox: sched.mailbox.clone(), key, id: fiber.id(), token: None };
+    }
     let known = fiber.with_extra(|extra| extra.remote.as_ref().and_then(Weak::upgrade));
     let token = known.unwrap_or_else(|| {
         let token = Arc::new(());

@@ -3,8 +3,12 @@
 //! Invariants:
 //! - A retired fiber's stack is neither unwound, freed nor reused; its node is taken out of the
 //!   list in which it waited, so that nothing is handed to it.
-//! - A fiber whose scope lends it borrows cannot be retired: its scope could then be left while
-//!   its children, who share the borrows, still run. The process is aborted instead.
+//! - A fiber that borrows cannot be retired while those who lend run on: the main fiber never,
+//!   because the caller of `run` lends to it, and a fiber of a scope only once `run` is ending.
+//!   The process is aborted instead. When `run` ends a retired child still counts as running, so
+//!   the fiber of its scope never leaves that, and is retired in its turn: what it lent lies on a
+//!   stack that is kept.
+//! - A retired fiber counts as ended for its joiner, and not for its scope.
 
 #![allow(unsafe_code, reason = "leaves a stack for the last time")]
 
@@ -12,51 +16,62 @@ use crate::fiber::exit::JoinError;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::FiberSnapshot;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::sched::end;
 use crate::sched::park;
 use crate::sched::scheduler::{Scheduler, here};
 
 static RETIRED: WaitReason = WaitReason::new("retired", OnDeadlock::Last);
 
 /// Retires the running fiber. It never returns.
+#[cold]
 #[track_caller]
-pub(crate) fn give_up() -> ! {
+pub(crate) fn give_up(why: &str) -> ! {
     let here = here();
-    here.sched.retire(here.fiber, "caught every kill and went on waiting");
-    loop {
-        // Nobody resumes a retired fiber; if somebody did, it would come straight back.
-        park::leave(here, &RETIRED);
-    }
+    here.sched.retire(here.fiber, why);
+    park::leave_for_ever(here)
 }
 
 impl Scheduler {
     /// Takes `fiber` out of everything. It must not be in the ring.
     pub(crate) fn retire(&self, fiber: FiberPtr, why: &str) {
         let picture = FiberSnapshot::of(&fiber, self.now_ms.get());
-        if !fiber.owner.get().is_null() {
-            eprintln!(
-                "fibra: {picture}; it {why}. Its scope lends it borrowed data and cannot be left \
-                 before it ends: aborting"
-            );
+        if let Some(lender) = self.lender_of(fiber) {
+            end::say(format_args!(
+                "{picture}; it {why}. {lender} lends it borrowed data and cannot be left before it \
+                 ends: aborting"
+            ));
             std::process::abort();
         }
-        eprintln!("fibra: {picture}; it {why}. It never runs again, and its stack is kept");
+        end::say(format_args!("{picture}; it {why}. It never runs again, and its stack is kept"));
 
-        // SAFETY: a node that is recorded here is linked, so alive (`Enlisted`).
+        // SAFETY: a node that is recorded here is alive, linked or not: its `Enlisted` takes the
+        // record back before it goes.
         if let Some(node) = unsafe { fiber.waiting.get().as_ref() } {
             node.unlink();
         }
+        fiber.waiting.set(std::ptr::null());
+        park::disarm(fiber, self);
         fiber.state.set(State::Retired);
+        fiber.reason.set(&RETIRED);
         self.live.set(self.live.get() - 1);
         self.retired.set(self.retired.get() + 1);
         self.last_parked.set(None);
         if fiber.has_handle.get() {
             let fail = fiber.vtable.fail;
-            // SAFETY: the closure was taken out when the fiber started, so the stage is empty.
+            // SAFETY: the function belongs to this fiber.
             unsafe { fail(fiber, Box::new(JoinError::Retired)) };
         }
         if let Some(joiner) = fiber.joiner.take() {
             self.make_ready(joiner);
         }
         self.tell_main();
+    }
+
+    /// Who lends to `fiber`, and may yet take the lent back.
+    fn lender_of(&self, fiber: FiberPtr) -> Option<&'static str> {
+        if self.main.get() == Some(fiber) {
+            return Some("The caller of `run`");
+        }
+        (!fiber.owner.get().is_null() && !self.closing.get()).then_some("Its scope")
     }
 }

@@ -3,25 +3,28 @@
 //!
 //! ```text
 //!   run: scheduler, signal stack, main fiber
-//!     main: the closure, then wind_up: kill all others, oldest first; wait until none is left
+//!     main: the closure, its fiber-locals, then wind_up: kill all others, oldest first; wait
+//!           until none is left
 //!   run loop ends -> the stacks go back -> output, panic, Cancelled or exit
 //! ```
 //!
 //! Invariants:
 //! - When `run` returns, every fiber of it has finished, or was retired and never runs again. This
 //!   happens before any thread-local of the thread is destroyed.
-//! - A frame cannot be forgotten: it is the call of `run` itself.
+//! - A frame cannot be forgotten: it is the call of `run` itself. Nor can it be left early: if the
+//!   run loop itself panics the process is aborted, for the main fiber borrows from the caller.
 
 #![allow(unsafe_code, reason = "the main fiber borrows from the caller of `run`")]
 
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe, Location};
+use std::panic::{self, Location};
 
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current;
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
+use crate::sched::end::{self, AbortOnUnwind};
 use crate::sched::interrupt;
 use crate::sched::join::JoinHandle;
 use crate::sched::park;
@@ -56,19 +59,18 @@ where
         Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
     };
     let frame = Frame::enter(&sched);
-    let main = move || {
-        let result = panic::catch_unwind(AssertUnwindSafe(f));
-        wind_up();
-        result.unwrap_or_else(|payload| panic::resume_unwind(payload))
-    };
-    // SAFETY: the main fiber ends before `run_until_done` returns, so before this frame does.
-    let record = unsafe { spawn::create(&sched, SizeClass::MAIN, main, Location::caller()) };
+    sched.in_unwind.set(std::thread::panicking());
+    // SAFETY: the main fiber ends before `run_until_done` returns, which does not unwind; so it
+    // ends before this frame does.
+    let record = unsafe { spawn::create(&sched, SizeClass::MAIN, f, Location::caller()) };
     record.with_extra(|extra| extra.name = Some("main".into()));
     let main = sched.admit_and_queue(record);
     sched.main.set(Some(main));
     // SAFETY: just created with this output type; the handle is the only one.
     let handle = unsafe { JoinHandle::<T>::new(main) };
+    let in_loop = AbortOnUnwind("the run loop");
     sched.run_until_done();
+    std::mem::forget(in_loop);
     drop(frame);
     let exit_code = sched.exit_code.get();
     drop(sched);
@@ -118,15 +120,15 @@ fn fail(error: JoinError) -> ! {
         JoinError::Panicked(payload) => panic::resume_unwind(payload),
         JoinError::Killed | JoinError::CallerKilled => {
             // `resume_unwind` prints nothing, and a process that ends with no word helps nobody.
-            eprintln!("fibra: the main fiber was killed: `run` unwinds with `fibra::Cancelled`");
+            end::say(format_args!("main was killed: `run` unwinds with `fibra::Cancelled`"));
             panic::resume_unwind(Box::new(Cancelled))
         }
         other => panic!("the main fiber could not run: {other}"),
     }
 }
 
-/// On the main fiber, after its closure: ends all other fibers.
-fn wind_up() {
+/// On the main fiber, after all its user code: ends all other fibers.
+pub(crate) fn wind_up() {
     let here = here();
     let Here { fiber: main, sched } = here;
     sched.closing.set(true);
@@ -141,14 +143,16 @@ fn wind_up() {
             }
         }
     });
-    sched.main_ended.set(true);
 }
 
 /// Nothing can run, and no wait could be made to fail: what is left never ends.
 fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
-    interrupt::wait_over(main);
+    interrupt::wait_completed(main);
     sched.deadlock.borrow_mut().take();
-    for fiber in sched.fibers_where(|fiber| fiber != main && fiber.state.get() == State::Parked) {
+    sched.starved.borrow_mut().clear();
+    let alive = |fiber: FiberPtr| fiber.state.get() != State::Retired;
+    for fiber in sched.fibers_where(|fiber| fiber != main && alive(fiber)) {
+        // All of them at once: none is left to run on with what another has lent.
         sched.retire(fiber.ptr(), "could not be unwound at the end of `run`");
     }
 }
@@ -171,8 +175,12 @@ impl Scheduler {
 /// Ends the process with `code` after every fiber of this thread was unwound.
 ///
 /// [`std::process::exit`] inside a fiber would leave all fibers as they are: no destructor of
-/// theirs would run. This kills the main fiber, which ends the others, and exits then. Outside of
-/// `run`, and under `panic = "abort"`, it exits at once.
+/// theirs would run. This unwinds the caller and kills the main fiber, which ends the others, and
+/// exits then. A shield does not hold it up.
+///
+/// It exits at once, with the fibers left as they are, where it can neither return nor unwind: in
+/// a destructor that runs because of a panic or a kill, while another fiber waits in such a
+/// destructor, and under `panic = "abort"`. Outside of `run` it exits at once, too.
 ///
 /// # Examples
 ///
@@ -182,30 +190,35 @@ impl Scheduler {
 ///     fibra::park(); // unwound
 /// });
 /// ```
-#[allow(clippy::disallowed_methods, reason = "where nothing can be unwound")]
 pub fn exit(code: i32) -> ! {
     let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
-        std::process::exit(code)
+        exit_at_once(code)
     };
-    if cfg!(panic = "abort") {
-        std::process::exit(code)
-    }
     sched.exit_code.set(Some(code));
-    let here = here();
-    if let Some(main) = sched.main.get().filter(|&main| main != here.fiber) {
+    let fiber = here().fiber;
+    if cfg!(panic = "abort") || std::thread::panicking() {
+        exit_at_once(code);
+    }
+    if let Some(main) = sched.main.get().filter(|&main| main != fiber) {
         sched.kill(main);
     }
-    sched.kill(here.fiber);
-    // Only a fiber that unwinds, or is shielded, comes here. It waits until `run` gives it up.
-    if Some(here.fiber) == sched.main.get() && !std::thread::panicking() {
-        exit::raise();
-    }
-    loop {
-        park::leave(here, &EXITING);
-    }
+    fiber.killed.set(true);
+    fiber.notice(Attention::CANCEL);
+    exit::raise()
 }
 
-static EXITING: WaitReason = WaitReason::new("waiting for the process to exit", OnDeadlock::Last);
+/// Exits without unwinding anything.
+///
+/// The destructors of this thread's thread-locals run during the exit. They must find no fiber: one
+/// that was switched to by them could hold a reference to a thread-local that is gone.
+#[allow(clippy::disallowed_methods, reason = "where nothing can be unwound")]
+fn exit_at_once(code: i32) -> ! {
+    current::here(|here| {
+        here.fiber.set(None);
+        here.scheduler.set(std::ptr::null());
+    });
+    std::process::exit(code)
+}
 
 /// What the overflow handler asks: is this address in the guard of the fiber that runs?
 ///
@@ -218,5 +231,5 @@ fn overflowed(fault: usize) -> Option<stack::Overflow> {
     }
     let name = fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len())));
     let (name, name_len) = name.flatten().unwrap_or((std::ptr::null(), 0));
-    Some(stack::Overflow { name, name_len, id: fiber.id().number(), size: fiber.class.bytes() })
+    Some(stack::Overflow { name, name_len, id: fiber.id().number(), size: class.bytes() })
 }

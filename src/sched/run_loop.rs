@@ -21,6 +21,7 @@
 #![allow(unsafe_code, reason = "resumes fibers")]
 
 use std::io;
+use std::thread;
 use std::time::Duration;
 
 use crate::fiber::current;
@@ -33,7 +34,7 @@ use crate::sched::scheduler::Scheduler;
 use crate::stack::Stack;
 
 /// Switches between two looks at timers, events and other threads.
-const BATCH: u32 = 64;
+const BATCH: u64 = 64;
 
 /// Operations that a fiber may do in one turn without waiting. Large enough to cost nothing
 /// (one yield in 128), small enough that a chatty pair does not hold up the others.
@@ -49,19 +50,16 @@ impl Scheduler {
     pub(crate) fn run_until_done(&self) {
         let mut turns = 0u32;
         while !self.main_ended.get() {
-            let ran = self.batch();
-            self.switches.set(self.switches.get() + u64::from(ran));
+            self.batch();
             turns = turns.wrapping_add(1);
             self.turn(turns);
         }
     }
 
-    /// Runs at most BATCH fibers. Returns how many ran.
-    fn batch(&self) -> u32 {
+    /// Runs at most BATCH fibers: until the counter of switches reaches a multiple of that.
+    fn batch(&self) {
         current::here(|here| {
-            let mut left = BATCH;
-            while left != 0 {
-                let Some(entry) = self.ring(|ring| ring.pop_front()) else { break };
+            while let Some(entry) = self.ring(|ring| ring.pop_front()) {
                 let fiber = entry.item;
                 if fiber.ticket.get() != entry.ticket {
                     self.skip_void(fiber);
@@ -71,18 +69,22 @@ impl Scheduler {
                 if fiber.state.get() == State::New && !self.start(fiber) {
                     continue;
                 }
-                left -= 1;
+                self.switches.set(self.switches.get().wrapping_add(1));
                 self.budget.set(BUDGET);
                 here.fiber.set(Some(fiber));
                 // SAFETY: a valid entry of the ring is a suspended fiber, or one that `start` has
                 // just given a context; and this is the thread's own stack.
                 if let Some(stack) = unsafe { switch::resume(fiber) } {
+                    // Its record may be freed now, and a signal handler may look.
+                    here.fiber.set(None);
                     self.reclaim(fiber, stack);
+                }
+                if self.switches.get().is_multiple_of(BATCH) {
+                    break;
                 }
             }
             here.fiber.set(None);
-            BATCH - left
-        })
+        });
     }
 
     /// Asks the processor for what runs a few turns from now.
@@ -159,6 +161,9 @@ impl Scheduler {
         if !self.mailbox.inbox.is_empty() {
             self.open_mail();
         }
+        if self.kill_put_off.get() && !thread::panicking() {
+            self.wake_put_off();
+        }
         let timers = !self.timers.borrow().is_empty();
         // The clock costs as much as three switches: it is read when a deadline may have passed,
         // and once in a while so that dumps can tell how long a fiber has been waiting.
@@ -167,9 +172,6 @@ impl Scheduler {
         }
         if timers {
             self.fire_timers();
-        }
-        if self.kills_deferred.get() && !std::thread::panicking() {
-            self.raise_deferred_kills();
         }
         self.idle.poll();
         if self.ring(|ring| ring.stored()) == 0 && !self.main_ended.get() {

@@ -41,6 +41,7 @@ pub(crate) struct Scheduler {
     ring: UnsafeCell<RunRing<FiberPtr>>,
     /// Operations that the running fiber may still do without giving way.
     pub(crate) budget: Cell<u32>,
+    pub(crate) switches: Cell<u64>,
     /// The fiber whose wait was the last event, or none if a fiber's end was.
     pub(crate) last_parked: Cell<Option<FiberPtr>>,
     /// The clock as read in the last turns, in milliseconds since `started`; it may wrap.
@@ -53,6 +54,11 @@ pub(crate) struct Scheduler {
     /// `run` is ending: fibers spawned from now on are killed at once.
     pub(crate) closing: Cell<bool>,
     pub(crate) main_ended: Cell<bool>,
+    /// `run` was called by a destructor while its thread unwound: std cannot tell then whether a
+    /// fiber unwinds too, so none is unwound.
+    pub(crate) in_unwind: Cell<bool>,
+    /// A kill could not be raised because some fiber unwound.
+    pub(crate) kill_put_off: Cell<bool>,
     pub(crate) default_class: SizeClass,
     pub(crate) table: RefCell<SlotTable<FiberPtr>>,
     pub(crate) pool: RefCell<Pool>,
@@ -76,11 +82,8 @@ pub(crate) struct Scheduler {
     pub(crate) spare: RefCell<Option<Stack>>,
     /// Fibers that could get no stack and wait for the spare one.
     pub(crate) starved: RefCell<VecDeque<(FiberPtr, io::Error)>>,
-    pub(crate) switches: Cell<u64>,
     pub(crate) spawned: Cell<u64>,
     pub(crate) retired: Cell<usize>,
-    /// A fiber waits on although it was killed, because another one was unwinding.
-    pub(crate) kills_deferred: Cell<bool>,
 }
 
 impl Scheduler {
@@ -107,6 +110,8 @@ impl Scheduler {
             next_number: Cell::new(1),
             live: Cell::new(0),
             closing: Cell::new(false),
+            in_unwind: Cell::new(false),
+            kill_put_off: Cell::new(false),
             default_class,
             id,
             main: Cell::new(None),
@@ -124,7 +129,6 @@ impl Scheduler {
             switches: Cell::new(0),
             spawned: Cell::new(0),
             retired: Cell::new(0),
-            kills_deferred: Cell::new(false),
         })
     }
 
@@ -201,6 +205,15 @@ impl Scheduler {
         self.now.set(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
         #[allow(clippy::cast_possible_truncation, reason = "ages are differences: it may wrap")]
         self.now_ms.set(since.as_millis() as u32);
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        // A stack that is merely dropped is leaked.
+        if let Some(spare) = self.spare.get_mut().take() {
+            self.pool.get_mut().give(spare);
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel;
@@ -18,6 +19,7 @@ use crate::fiber::exit::{self, JoinError};
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::children::Children;
+use crate::sched::end::{self, AbortOnUnwind};
 use crate::sched::handle::Fiber;
 use crate::sched::interrupt;
 use crate::sched::join::JoinHandle;
@@ -33,7 +35,7 @@ static SCOPE_EXIT: WaitReason =
 /// The contract is that of [`std::thread::scope`]: fibers that were not joined are joined before
 /// this returns; if one of them panicked, that panic is raised again here (std raises a new one).
 /// A panic of `f` itself is raised after all fibers have ended. If the caller is killed, so are
-/// its fibers.
+/// its fibers, and it unwinds when they have ended.
 ///
 /// # Panics
 ///
@@ -133,6 +135,23 @@ impl<'scope> Scope<'scope, '_> {
         ScopedJoinHandle { handle, scope: PhantomData }
     }
 
+    /// Starts a fiber in this scope and runs it at once, as [`spawn_now`](crate::spawn_now).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[inline(always)]
+    #[track_caller]
+    pub fn spawn_now<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + 'scope,
+        T: 'scope,
+    {
+        // SAFETY: as in `spawn_with`.
+        let handle = unsafe { Builder::new().spawn_now_in(&self.children, f) };
+        ScopedJoinHandle { handle, scope: PhantomData }
+    }
+
     /// Kills all fibers of the scope that have not ended.
     pub fn kill(&self) {
         if let Some(sched) = crate::sched::scheduler::scheduler() {
@@ -211,7 +230,9 @@ where
     let scope = Scope { children, scope: PhantomData, env: PhantomData };
     let body = || cancel::within(here.fiber, &scope.children.body, || f(&scope));
     let result = panic::catch_unwind(AssertUnwindSafe(body));
+    let in_wait = AbortOnUnwind("the exit of a scope");
     let deadlock = wait_for_children(here, &scope.children, result.is_err());
+    mem::forget(in_wait);
     leave(here, &scope.children, result, deadlock)
 }
 
@@ -219,7 +240,7 @@ where
 #[track_caller]
 fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Option<Box<Deadlock>> {
     let Here { fiber, sched } = here;
-    if body_failed && (children.fail_fast || cancel::is_pending(&fiber)) {
+    if body_failed && (children.fail_fast || interrupt::is_due(here)) {
         children.kill_all(&sched);
     }
     let mut deadlock = None;
@@ -228,14 +249,18 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
         if !fiber.attention.get().is_none() {
             // A kill or a deadlock is met by the children; this fiber only waits for their end.
             deadlock = interrupt::at_scope_exit(here).or(deadlock);
-            if deadlock.is_some() || cancel::is_pending(&fiber) {
+            // While a fiber unwinds this scope may be one that a destructor has opened, and the
+            // work of its children clean-up, which a kill does not cut short.
+            let is_due = interrupt::is_due(here);
+            if deadlock.is_some() || is_due {
                 children.kill_all(&sched);
+                children.cut_short.set(children.cut_short.get() || is_due);
             }
         }
         park::leave(here, &SCOPE_EXIT);
     }
     children.awaited.set(false);
-    interrupt::wait_over(fiber);
+    interrupt::wait_completed(fiber);
     deadlock
 }
 
@@ -249,8 +274,12 @@ fn leave<T>(
 ) -> T {
     let childs = children.take_panic();
     match result {
-        // The body was cut short by the failure of a child: that is what went wrong.
-        Err(payload) if !exit::is_unwind(&*payload) || cancel::is_pending(&here.fiber) => {
+        Err(payload) if !cut_short(here, children, &*payload) => {
+            if let Some(second) = childs {
+                // Dropped here and now, and not by the unwind: its destructor may panic.
+                let scope_of = end::describe(&here.fiber);
+                end::report_lost(&format!("a fiber in a scope of {scope_of}"), second);
+            }
             panic::resume_unwind(payload)
         }
         result => {
@@ -260,7 +289,17 @@ fn leave<T>(
             if let Some(report) = deadlock {
                 panic!("{report}");
             }
+            if children.cut_short.get() {
+                // The kill ended the children before their work was done: it is met here.
+                interrupt::checkpoint(here);
+            }
             result.unwrap_or_else(|_| panic!("a fiber of the nursery failed, and was joined"))
         }
     }
+}
+
+/// Whether `payload` is that of the cancellation of this very scope: then the failure of the child
+/// is what went wrong.
+fn cut_short(here: Here, children: &Children, payload: &(dyn Any + Send)) -> bool {
+    exit::is_unwind(payload) && children.body.is_cancelled() && !cancel::is_pending(&here.fiber)
 }

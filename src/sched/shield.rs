@@ -70,8 +70,8 @@ pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
 /// Panics outside of a fiber.
 #[track_caller]
 pub fn checkpoint() {
-    let fiber = here().fiber;
-    if !fiber.attention.get().is_none() {
-        interrupt::checkpoint(fiber);
+    let here = here();
+    if !here.fiber.attention.get().is_none() {
+        interrupt::checkpoint(here);
     }
 }

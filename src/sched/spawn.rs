@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code, reason = "type-erases closures and their outputs")]
 
+use std::mem;
 use std::panic::Location;
 
 use crate::fiber::header::{FiberPtr, FiberRef};
@@ -191,6 +192,28 @@ impl Builder {
         unsafe { JoinHandle::new(fiber) }
     }
 
+    /// As `spawn_in`, but runs the fiber at once.
+    ///
+    /// # Safety
+    ///
+    /// As `spawn_in`.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) unsafe fn spawn_now_in<F, T>(self, children: &Children, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T,
+    {
+        let here = here();
+        // SAFETY: the caller promises that the fiber ends before its borrows do.
+        let record = unsafe { self.create(here, f, Location::caller()) };
+        children.adopt(record.ptr());
+        let fiber = here.sched.admit(record);
+        // SAFETY: just created with this output type, and this is its handle.
+        let handle = unsafe { JoinHandle::new(fiber) };
+        park::run_first(here, fiber);
+        handle
+    }
+
     /// # Safety
     ///
     /// As `task::allocate`.
@@ -229,8 +252,16 @@ where
     F: FnOnce() -> T,
 {
     let class = task::class_for::<F, T>(class);
+    let id = sched.next_id();
+    if const { mem::size_of::<F>() <= task::LARGE_VALUE } {
+        // SAFETY: passed on to the caller.
+        return unsafe { task::allocate(f, id, class, location) };
+    }
+    // A large closure has a box of its own, to be dropped in it: the fiber may have to do that on
+    // the spare stack, where there is no room to move it.
+    let f = Box::new(f);
     // SAFETY: passed on to the caller.
-    unsafe { task::allocate(f, sched.next_id(), class, location) }
+    unsafe { task::allocate(move || (*f)(), id, class, location) }
 }
 
 impl Scheduler {

@@ -8,7 +8,7 @@ use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
 use crate::channel::waiter::{self, Fate, Message, Waiter};
-use crate::sched::lowlevel::{Deadline, Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
 
 static RECEIVING: WaitReason = WaitReason::new("receiving on a channel", OnDeadlock::Fail);
 
@@ -30,7 +30,7 @@ impl<T> Channel<T> {
         spend(here);
         match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
             Step::Meet(after) => Ok(open(self.collect(here, after))),
-            Step::Wait => match self.wait_to_receive(here) {
+            Step::Wait => match self.wait_to_receive(here, None) {
                 Ok(message) => Ok(open(message)),
                 Err(cut) => Err(cut.into_recv_error()),
             },
@@ -98,9 +98,7 @@ impl<T> Channel<T> {
         match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
             Step::Meet(after) => Ok(open(self.collect(here, after))),
             Step::Wait => {
-                let deadline = Deadline::arm(here, at);
-                let received = self.wait_to_receive(here);
-                drop(deadline);
+                let received = self.wait_to_receive(here, Some(at));
                 received.map(open).map_err(Cut::into_recv_timeout_error)
             }
             Step::Refused => Err(RecvTimeoutError::Closed),
@@ -118,9 +116,9 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait_to_receive(&self, here: Here) -> Result<Message<T>, Cut> {
+    fn wait_to_receive(&self, here: Here, by: Option<u64>) -> Result<Message<T>, Cut> {
         let waiter = Waiter::new(here.fiber, None);
-        match waiter.wait_in(here, &self.inner.receivers, &RECEIVING) {
+        match waiter.wait_in(here, &self.inner.receivers, by, &RECEIVING) {
             Ok(Fate::Served) => Ok(waiter.take().expect("a sender has put its message in")),
             Ok(_) => Err(Cut::Closed),
             Err(interrupt) => Err(Cut::Short(interrupt)),

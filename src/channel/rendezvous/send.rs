@@ -7,9 +7,7 @@ use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
 use crate::channel::pairing::{Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
 use crate::channel::waiter::{self, Fate, Message, Waiter};
-use crate::sched::lowlevel::{
-    Deadline, FiberPtr, Here, OnDeadlock, WaitReason, deadline_after, here, spend,
-};
+use crate::sched::lowlevel::{FiberPtr, Here, OnDeadlock, WaitReason, deadline_after, here, spend};
 
 static SENDING: WaitReason = WaitReason::new("sending on a channel", OnDeadlock::Fail);
 
@@ -27,9 +25,11 @@ impl<T> Channel<T> {
     #[inline(always)]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.send_message(here(), Message::Value(value)).map_err(|(message, cut)| match message {
-            Message::Value(value) => cut.into_send_error(value),
-            Message::Unwind(_) => unreachable!("a value was sent"),
+        self.send_message(here(), Message::Value(value), None).map_err(|(message, cut)| {
+            match message {
+                Message::Value(value) => cut.into_send_error(value),
+                Message::Unwind(_) => unreachable!("a value was sent"),
+            }
         })
     }
 
@@ -103,43 +103,36 @@ impl<T> Channel<T> {
         &self,
         payload: Box<dyn Any + Send>,
     ) -> Result<(), SendError<Box<dyn Any + Send>>> {
-        self.send_message(here(), Message::Unwind(payload)).map_err(
-            |(message, cut)| match message {
+        self.send_message(here(), Message::Unwind(payload), None).map_err(|(message, cut)| {
+            match message {
                 Message::Unwind(payload) => cut.into_send_error(payload),
                 Message::Value(_) => unreachable!("a payload was sent"),
-            },
-        )
+            }
+        })
     }
 
     #[inline(always)]
     #[track_caller]
-    fn send_message(&self, here: Here, message: Message<T>) -> Result<(), (Message<T>, Cut)> {
+    fn send_message(
+        &self,
+        here: Here,
+        message: Message<T>,
+        by: Option<u64>,
+    ) -> Result<(), (Message<T>, Cut)> {
         spend(here);
         match self.inner.pairing.get().arrive(Side::Send, self.inner.receivers.len()) {
             Step::Meet(after) => {
                 self.serve(message, |receiver| follow(here, receiver, after));
                 Ok(())
             }
-            Step::Wait => self.wait_to_send(here, message),
+            Step::Wait => self.wait_to_send(here, message, by),
             Step::Refused => Err((message, Cut::Closed)),
         }
     }
 
     #[track_caller]
     fn send_by(&self, here: Here, value: T, at: u64) -> Result<(), SendTimeoutError<T>> {
-        spend(here);
-        let message = Message::Value(value);
-        let sent = match self.inner.pairing.get().arrive(Side::Send, self.inner.receivers.len()) {
-            Step::Meet(after) => {
-                self.serve(message, |receiver| follow(here, receiver, after));
-                Ok(())
-            }
-            Step::Wait => {
-                let _deadline = Deadline::arm(here, at);
-                self.wait_to_send(here, message)
-            }
-            Step::Refused => Err((message, Cut::Closed)),
-        };
+        let sent = self.send_message(here, Message::Value(value), Some(at));
         sent.map_err(|(message, cut)| match message {
             Message::Value(value) => cut.into_send_timeout_error(value),
             Message::Unwind(_) => unreachable!("a value was sent"),
@@ -157,9 +150,14 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait_to_send(&self, here: Here, message: Message<T>) -> Result<(), (Message<T>, Cut)> {
+    fn wait_to_send(
+        &self,
+        here: Here,
+        message: Message<T>,
+        by: Option<u64>,
+    ) -> Result<(), (Message<T>, Cut)> {
         let waiter = Waiter::new(here.fiber, Some(message));
-        let cut = match waiter.wait_in(here, &self.inner.senders, &SENDING) {
+        let cut = match waiter.wait_in(here, &self.inner.senders, by, &SENDING) {
             Ok(Fate::Served) => return Ok(()),
             Ok(_) => Cut::Closed,
             Err(interrupt) => Cut::Short(interrupt),

@@ -1,0 +1,22 @@
+//! Sizes from the command line, for the examples that take some.
+
+use std::ops::RangeInclusive;
+
+/// The argument at `position`, counted from 1, or `default` if it is not given. One that is not
+/// `allowed` ends the program with the reason.
+pub(crate) fn number(
+    position: usize,
+    name: &str,
+    allowed: RangeInclusive<usize>,
+    default: usize,
+) -> usize {
+    let Some(text) = std::env::args().nth(position) else { return default };
+    match text.replace('_', "").parse() {
+        Ok(number) if allowed.contains(&number) => number,
+        _ => {
+            let (least, most) = allowed.into_inner();
+            eprintln!("{name}: a whole number from {least} to {most} is needed, not '{text}'");
+            fibra::exit(2)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Primes by a chain of filters that grows as it runs.
+//!
+//! The first fiber counts: 2, 3, 4, ... What arrives at the end of the chain has passed all
+//! filters, so it is a prime, and a filter for its multiples is put behind the others.
+//!
+//! ```text
+//! 2 3 4 5 6 7 8 9 ...  --> [no 2s] --> 3 5 7 9 11 ...  --> [no 3s] --> 5 7 11 13 ...  --> main
+//! ```
+//!
+//! Nobody tells the fibers to stop. They wait to send a number that nobody will take, and are
+//! unwound there when `run` ends.
+//!
+//! ```text
+//! $ cargo run --release --example prime_sieve [PRIMES = 1000]
+//! 2 3 5 7 11 13 17 19 23 29 ... 7919
+//! 1000 primes by a chain of 1001 fibers in 29.5ms
+//! ```
+//!
+//! The time is an example.
+
+mod arguments;
+
+use fibra::channel::Channel;
+
+fn main() {
+    let count = arguments::number(1, "PRIMES", 1..=100_000, 1_000);
+    fibra::run(|| {
+        let start = fibra::now();
+        let primes = sieve(count);
+        let took = start.elapsed();
+        let shown: Vec<_> = primes.iter().take(10).map(u64::to_string).collect();
+        print!("{}", shown.join(" "));
+        println!(" ... {}", primes[count - 1]);
+        let fibers = fibra::stats().fibers - 1; // Not main.
+        println!("{count} primes by a chain of {fibers} fibers in {took:.1?}");
+    });
+}
+
+fn sieve(count: usize) -> Vec<u64> {
+    let mut numbers = counting();
+    let mut primes = Vec::with_capacity(count);
+    while primes.len() < count {
+        let prime = numbers.recv().unwrap();
+        primes.push(prime);
+        numbers = without_multiples(prime, numbers);
+    }
+    primes
+}
+
+/// 2, 3, 4, ... for as long as somebody takes them.
+fn counting() -> Channel<u64> {
+    let output = Channel::new();
+    let numbers = output.clone();
+    drop(fibra::spawn(move || {
+        for number in 2.. {
+            output.send(number).unwrap();
+        }
+    }));
+    numbers
+}
+
+fn without_multiples(prime: u64, input: Channel<u64>) -> Channel<u64> {
+    let output = Channel::new();
+    let rest = output.clone();
+    drop(fibra::spawn(move || {
+        for number in input.iter().filter(|number| number % prime != 0) {
+            output.send(number).unwrap();
+        }
+    }));
+    rest
+}

@@ -1,0 +1,267 @@
+//! Runs every program in `examples/` with small arguments and compares what it prints.
+//!
+//! `cargo test` builds the examples first. `cargo test --test examples` alone does not: build them
+//! with `cargo build --examples` then.
+
+use std::collections::BTreeSet;
+use std::env::consts::EXE_SUFFIX;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+struct Example {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    /// What it prints, with measured numbers as `mask` writes them.
+    prints: &'static str,
+}
+
+const EXAMPLES: &[Example] = &[
+    Example { name: "hello", arguments: &[], prints: "hello from a fiber" },
+    Example {
+        name: "ping_pong",
+        arguments: &["1000"],
+        prints: "\
+             two fibers, a Channel: 1000 rounds of ping and pong, <time> each
+             two fibers, bounded(1): 1000 rounds of ping and pong, <time> each
+             two threads, std's sync_channel: 10 rounds of ping and pong, <time> each",
+    },
+    Example {
+        name: "token_ring",
+        arguments: &["500", "3"],
+        prints: "\
+             500 fibers are in the ring after <time>
+             the token went round 3 times: 1500 hops, <time> each
+             all have ended after <time>",
+    },
+    Example {
+        name: "prime_sieve",
+        arguments: &["30"],
+        prints: "\
+             2 3 5 7 11 13 17 19 23 29 ... 113
+             30 primes by a chain of 31 fibers in <time>",
+    },
+    Example {
+        name: "skynet",
+        arguments: &["3"],
+        prints: "\
+             breadth first (spawn): sum 499500 of 1000 leaves in <time>, at most 112 stacks
+             depth first (spawn_now): sum 499500 of 1000 leaves in <time>, at most 4 stacks",
+    },
+    Example {
+        name: "hackysack",
+        arguments: &["20", "1_000", "random"],
+        prints: "\
+             20 fibers: in the circle after <time>, <size> each,
+             1000 kicks of <time>, gone after <time>
+             20 threads: in the circle after <time>, <size> each,
+             1000 kicks of <time>, gone after <time>",
+    },
+    Example {
+        name: "million_parked",
+        arguments: &["2000", "64"],
+        prints: "\
+             2000 fibers with stacks of 64 KiB have parked in <time>
+             <size> each (resident memory and page tables), <mappings> in all
+             all were woken and have ended after <time>",
+    },
+    Example { name: "dining_philosophers", arguments: &["2"], prints: DINING_PHILOSOPHERS },
+    Example { name: "rabbit_dog_cat", arguments: &[], prints: RABBIT_DOG_CAT },
+];
+
+const DINING_PHILOSOPHERS: &str = "\
+The fork on the left first:
+Arendt leaves: deadlock: all fibers wait and nothing can wake one; the wait of fiber 'Arendt' (#6) fails (it was the last that could run):
+fiber 'main' (#1) is waiting for the fibers of its scope to end at <where> for 5s
+fiber 'Plato' (#2) is receiving on an empty channel at <where> for 4s
+fiber 'Laozi' (#3) is receiving on an empty channel at <where> for 3s
+fiber 'Hypatia' (#4) is receiving on an empty channel at <where> for 2s
+fiber 'Kant' (#5) is receiving on an empty channel at <where> for 1s
+fiber 'Arendt' (#6) is receiving on an empty channel at <where>
+Kant has eaten 2 times
+Hypatia has eaten 2 times
+Laozi has eaten 2 times
+Plato has eaten 2 times
+The fork with the lower number first:
+Kant has eaten 2 times
+Hypatia has eaten 2 times
+Laozi has eaten 2 times
+Plato has eaten 2 times
+Arendt has eaten 2 times";
+const RABBIT_DOG_CAT: &str = "\
+1 main waits rule 1: it has only appended the others: rabbit dog cat
+2 rabbit listens main waits, the first in the ring runs: dog cat
+3 dog barks the rabbit waits, the next in the ring runs: cat
+4 rabbit hears rule 2: it runs at once, and the dog goes last: cat dog
+5 cat wakes the rabbit has ended, the next runs: dog
+6 kitten mews rule 3: it runs at once, the cat is next: cat dog
+7 cat goes on the kitten has gone to the end: dog kitten
+8 dog goes on the cat has ended, the next runs: kitten
+9 kitten purrs the dog has ended, which woke main: main
+10 main goes on all three of its scope have ended, and the ring is empty
+Who acts after they met, if the rabbit waited the dog waited
+and the preference is Receiver rabbit cat dog rabbit cat dog
+and the preference is Neither dog cat rabbit rabbit cat dog
+and the preference is Sender dog cat rabbit dog cat rabbit";
+
+#[test]
+fn every_example_prints_what_its_table_says() {
+    let faults: Vec<String> = EXAMPLES.iter().filter_map(fault_of).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+#[test]
+fn every_example_in_the_folder_is_in_the_table_and_in_the_index() {
+    let index = fs::read_to_string(examples().join("README.md")).expect("the index is readable");
+    let names = EXAMPLES.iter().map(|example| example.name).chain([COMPARISON]);
+    let listed: BTreeSet<String> = names.map(String::from).collect();
+    let present = present();
+    assert_eq!(present, listed, "left: examples in the folder; right: run by this test");
+    for name in present {
+        assert!(index.contains(&format!("[`{name}`]")), "examples/README.md lacks {name}");
+    }
+}
+
+/// Prints nothing but measurements: a test of its own.
+const COMPARISON: &str = "switch_cost";
+
+#[test]
+fn the_comparison_writes_its_page_and_refuses_a_debug_build() {
+    let page = Path::new(env!("CARGO_TARGET_TMPDIR")).join("switch_cost.html");
+    let Output { status, stderr, .. } =
+        run(COMPARISON, &["--quick", "--out", page.to_str().expect("a path in UTF-8")]);
+    let stderr = String::from_utf8_lossy(&stderr);
+    if cfg!(debug_assertions) {
+        assert!(!status.success() && stderr.contains("add --release"), "{status}: {stderr}");
+    } else {
+        assert!(status.success(), "{status}: {stderr}");
+        let page = fs::read_to_string(page).expect("the page was written");
+        assert!(page.contains("<svg") && page.trim_end().ends_with("</html>"), "{page}");
+    }
+}
+
+#[test]
+fn every_example_says_how_to_run_it() {
+    for name in present() {
+        let text = fs::read_to_string(source_of(&name)).expect("an example is readable UTF-8");
+        let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        let command = format!("cargo run --release --example {name}");
+        assert!(
+            header.iter().any(|line| line.contains(&command)),
+            "{name}: `{command}` is missing"
+        );
+    }
+}
+
+#[test]
+fn a_size_that_makes_no_sense_is_refused_with_the_reason() {
+    for size in ["0", "-3", "many", "99999999999999999999999", ""] {
+        let output = run("token_ring", &[size]);
+        let expected =
+            format!("FIBERS: a whole number from 1 to 10000000 is needed, not '{size}'\n");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    }
+}
+
+#[test]
+fn masking_hides_what_was_measured_and_nothing_else() {
+    let table = [
+        ("  7 hops   in 1.5µs,", "7 hops in <time>,"),
+        ("3 of 12 ns each\n\n in 20.0ms)", "3 of <time> each\nin <time>)"),
+        ("4096 bytes, 38 mappings", "<size>, <mappings>"),
+        ("parked at src/main.rs:7:9 for 4s", "parked at <where> for 4s"),
+        ("at most 8 stacks, 31 fibers", "at most 8 stacks, 31 fibers"),
+        ("bytes and ns", "bytes and ns"),
+    ];
+    for (text, masked) in table {
+        assert_eq!(mask(text), masked);
+    }
+}
+
+/// What is wrong with a run of `example`, if anything is.
+fn fault_of(example: &Example) -> Option<String> {
+    let Output { status, stdout, stderr } = run(example.name, example.arguments);
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    let printed = mask(&stdout);
+    let expected = mask(example.prints);
+    if status.success() && expected == printed {
+        return None;
+    }
+    let name = example.name;
+    Some(format!("{name}: {status}, expected:\n{expected}\nprinted:\n{printed}\n{stderr}"))
+}
+
+fn run(name: &str, arguments: &[&str]) -> Output {
+    let program = program(name);
+    assert!(
+        program.exists(),
+        "{} is missing: `cargo test` builds the examples, `cargo test --test examples` does not; \
+         run `cargo build --examples` in the same profile",
+        program.display()
+    );
+    Command::new(&program).args(arguments).output().expect("the example can be started")
+}
+
+/// target/PROFILE/examples/NAME; this test is target/PROFILE/deps/examples-HASH.
+fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let profile = test.ancestors().nth(2).expect("a test stands in target/PROFILE/deps");
+    profile.join("examples").join(format!("{name}{EXE_SUFFIX}"))
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+/// The examples that cargo finds: files, and folders with a `main.rs`.
+fn present() -> BTreeSet<String> {
+    let entries = fs::read_dir(examples()).expect("the folder is readable");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let programs = paths.filter(|path| match path.extension() {
+        Some(extension) => extension == "rs",
+        None => path.join("main.rs").exists(),
+    });
+    programs.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+fn source_of(name: &str) -> PathBuf {
+    let file = examples().join(format!("{name}.rs"));
+    if file.exists() { file } else { examples().join(name).join("main.rs") }
+}
+
+/// Replaces measured numbers and their units, which differ from run to run, and evens out spaces.
+fn mask(text: &str) -> String {
+    let lines = text.lines().map(mask_line).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn mask_line(line: &str) -> String {
+    let mut masked: Vec<String> = Vec::new();
+    for word in line.split_whitespace() {
+        let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let (unit, rest) = unit.split_at(unit.find([',', ')', ':']).unwrap_or(unit.len()));
+        // Times are measured to a tenth; those of a virtual clock are whole seconds.
+        let with_its_number = word.split_once(unit).is_some_and(|(number, _)| number.contains('.'));
+        let after_its_number = masked.last().is_some_and(|last| last.parse::<u64>().is_ok());
+        match what_is_measured(unit) {
+            _ if word.contains(".rs:") => masked.push("<where>".into()),
+            Some(what) if with_its_number => masked.push(format!("{what}{rest}")),
+            Some(what) if after_its_number => {
+                masked.pop();
+                masked.push(format!("{what}{rest}"));
+            }
+            _ => masked.push(word.into()),
+        }
+    }
+    masked.join(" ")
+}
+
+fn what_is_measured(unit: &str) -> Option<&'static str> {
+    match unit {
+        "ns" | "µs" | "ms" | "s" => Some("<time>"),
+        "bytes" => Some("<size>"),
+        "mappings" => Some("<mappings>"),
+        _ => None,
+    }
+}

@@ -1,0 +1,135 @@
+//! What the behaviour tests share: a trace, virtual time, noisy destructors, child processes.
+//!
+//! Invariant: a trace belongs to the thread that writes it, so tests do not disturb each other.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::panic::{self, AssertUnwindSafe};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+thread_local! {
+    static TRACE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Appends `entry` to this thread's trace.
+pub(crate) fn log(entry: impl Display) {
+    let entry = entry.to_string();
+    // A destructor of a thread-local may come here when the trace is gone.
+    let _ = TRACE.try_with(|trace| trace.borrow_mut().push(entry));
+}
+
+/// Compares this thread's trace, one space between entries, with `expected`, and empties it.
+#[track_caller]
+pub(crate) fn check(expected: &str) {
+    let trace = TRACE.with(RefCell::take).join(" ");
+    assert_eq!(trace, expected);
+}
+
+/// Empties this thread's trace.
+pub(crate) fn forget_trace() {
+    TRACE.with(RefCell::take);
+}
+
+/// Logs its text when it is dropped.
+pub(crate) struct Noisy<S: Display>(pub(crate) S);
+
+impl<S: Display> Drop for Noisy<S> {
+    fn drop(&mut self) {
+        log(&self.0);
+    }
+}
+
+/// Calls a closure when it is dropped.
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// As `fibra::run`, on a virtual clock.
+pub(crate) fn run_virtually<T>(f: impl FnOnce() -> T) -> T {
+    fibra::Runtime::builder().virtual_clock().build().unwrap().run(f)
+}
+
+/// So many milliseconds.
+pub(crate) const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// What `f` panics with.
+#[track_caller]
+pub(crate) fn panic_of<T>(f: impl FnOnce() -> T) -> String {
+    match panic::catch_unwind(AssertUnwindSafe(f)) {
+        Ok(_) => panic!("it did not panic"),
+        Err(payload) => text_of(payload.as_ref()),
+    }
+}
+
+/// The text of a panic's payload.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is not a string".into())
+}
+
+/// What the fiber of `handle` panicked with.
+#[track_caller]
+pub(crate) fn join_panic<T>(handle: fibra::JoinHandle<T>) -> String {
+    match handle.join() {
+        Err(fibra::JoinError::Panicked(payload)) => text_of(payload.as_ref()),
+        Err(other) => panic!("the fiber did not panic: {other}"),
+        Ok(_) => panic!("the fiber did not panic: it returned"),
+    }
+}
+
+/// Names, in the environment of a child, the test that it is to run.
+const CHILD: &str = "FIBRA_TEST_CHILD";
+
+/// How the standard error of a child ends whose body has returned.
+pub(crate) const DONE_LINE: &str = "the child's body has ended\n";
+
+/// Runs `body` in a process of its own and returns how that ended. `test` names the calling test:
+/// the child is this program, told to run that test alone.
+pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) -> Output {
+    if std::env::var(CHILD).is_ok_and(|wanted| wanted == test) {
+        body();
+        eprint!("{DONE_LINE}");
+        leave_process(0);
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    child.env_remove("RUST_BACKTRACE").env(CHILD, test).envs(environment.iter().copied());
+    child.output().unwrap()
+}
+
+#[allow(clippy::disallowed_methods, reason = "a child that has done its work, outside of `run`")]
+fn leave_process(code: i32) -> ! {
+    std::process::exit(code)
+}
+
+/// What a process wrote to its standard error.
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The name of a test, as `in_child` wants it. A name that is not a test's does not compile.
+#[allow(unused_macros, reason = "only tests with child processes use it")]
+macro_rules! name_of {
+    ($test:ident) => {{
+        let _: fn() = $test;
+        stringify!($test)
+    }};
+}
+#[allow(unused_imports, reason = "only tests with child processes use it")]
+pub(crate) use name_of;
+
+/// Spawns a fiber that nobody joins.
+pub(crate) fn go<T: 'static>(f: impl FnOnce() -> T + 'static) {
+    drop(fibra::spawn(f));
+}
