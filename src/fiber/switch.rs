@@ -133,8 +133,9 @@ pub(crate) unsafe fn suspend(fiber: FiberPtr) {
 /// itself is kept beside the coroutine for as long as that lives.
 struct StackView(ManuallyDrop<Stack>);
 
-// SAFETY: the trait asks for four things. The memory from `limit` to `base` is mapped and belongs to
-// this value alone: `Stack` owns one slot of a slab. `base` is the highest address and aligned to
+// SAFETY: the trait asks for four things. The memory from `limit` to `base` is mapped, and nobody
+// else uses it: `Stack` owns one slot of a slab, `create` puts it beside the coroutine, and
+// `resume` takes it away again only when the coroutine is done. `base` is the highest address and aligned to
 // 16 bytes, `limit` the lowest and page-aligned, guard included: `Stack` promises both. There is a
 // guard (17 pages) and at least 4096 usable bytes (16 KiB). Both addresses stay the same for the
 // life of the value: they are plain fields.

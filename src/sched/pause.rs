@@ -12,6 +12,7 @@ use crate::collections::run_ring::RunRing;
 use crate::fiber::current;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::sched::run_loop::STARVED;
 use crate::sched::scheduler::Scheduler;
 
 static PAUSED: WaitReason = WaitReason::new("paused", OnDeadlock::Last);
@@ -21,6 +22,7 @@ impl Scheduler {
     pub(crate) fn pause(&self, fiber: FiberPtr) -> bool {
         let queued = matches!(fiber.state.get(), State::New | State::Runnable)
             && !is_paused(fiber)
+            && !std::ptr::eq(fiber.reason.get(), &STARVED)
             && current::fiber() != Some(fiber);
         if !queued {
             return false;

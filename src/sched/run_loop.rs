@@ -27,7 +27,7 @@ use std::time::Duration;
 use crate::fiber::current;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
-use crate::fiber::state::State;
+use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::switch;
 use crate::sched::end;
 use crate::sched::scheduler::Scheduler;
@@ -44,6 +44,10 @@ const BUDGET: u32 = 128;
 /// processor, and asking for it only costs. (The capacity is one comparison, the length eight
 /// instructions.)
 const LOOK_AHEAD_FROM: usize = 1024;
+
+/// Why a fiber that is `New` is not in the ring.
+pub(crate) static STARVED: WaitReason =
+    WaitReason::new("waiting for the spare stack, to drop its closure", OnDeadlock::Last);
 
 impl Scheduler {
     /// Runs fibers until the main fiber has ended.
@@ -124,6 +128,7 @@ impl Scheduler {
     #[inline(never)]
     fn start_without_stack(&self, fiber: FiberPtr, error: io::Error) -> bool {
         let Some(stack) = self.spare.borrow_mut().take() else {
+            fiber.reason.set(&STARVED);
             self.starved.borrow_mut().push_back((fiber, error));
             return false;
         };
@@ -152,6 +157,7 @@ impl Scheduler {
         *self.spare.borrow_mut() = self.pool.borrow_mut().take(self.default_class).ok();
         let next = self.starved.borrow_mut().pop_front();
         if let Some((fiber, _)) = next {
+            fiber.reason.set(&WaitReason::NOT_STARTED);
             self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
         }
     }

@@ -1,0 +1,206 @@
+//! Hostile programs in safe code whose process is what is tested: how it ends, and what it maps.
+
+#![allow(clippy::disallowed_methods, reason = "children are spawned, and exit")]
+
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use fibra::{JoinError, Runtime};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn virtually<T>(f: impl FnOnce() -> T) -> T {
+    Runtime::builder().virtual_clock().build().unwrap().run(f)
+}
+
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+fn quiet_panic(text: &'static str) -> ! {
+    panic::resume_unwind(Box::new(text))
+}
+
+/// Pages of 4 KiB of this process's address space that are mapped.
+#[cfg(all(target_os = "linux", not(sanitized)))]
+fn mapped_pages() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+#[cfg(all(target_os = "linux", not(sanitized)))]
+fn many_runs_do_not_use_up_address_space() {
+    let run = || virtually(|| fibra::spawn(|| {}).join().unwrap());
+    (0..10).for_each(|_| run());
+    let before = mapped_pages();
+    (0..3000).for_each(|_| run());
+    let grown = mapped_pages().saturating_sub(before);
+    assert!(grown < (256 << 20) / 4096, "{grown} pages: each run leaks a stack");
+}
+
+/// Runs `test` again in a process of its own, in which `f` is called, under a shell that is told
+/// `limits` first. In that process this does not return.
+fn in_child(test: &str, limits: &str, f: impl FnOnce()) -> Output {
+    const CHILD: &str = "FIBRA_SOUNDNESS_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        f();
+        std::process::exit(0);
+    }
+    // A program that spins is ended by the limit on its processor time, and the test fails.
+    let script = format!("ulimit -c 0; ulimit -t 30; {limits} exec \"$0\" \"$@\"");
+    Command::new("sh")
+        .args(["-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn exit_ends_the_process_from_a_destructor_that_unwinds() {
+    let output = in_child("exit_ends_the_process_from_a_destructor_that_unwinds", "", || {
+        fibra::run(|| {
+            drop(fibra::spawn(|| {
+                let _exits = OnDrop(|| fibra::exit(3));
+                quiet_panic("unwinds");
+            }));
+            fibra::park();
+        });
+    });
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+}
+
+#[test]
+fn exit_ends_the_process_from_a_shielded_fiber_of_a_scope() {
+    let output = in_child("exit_ends_the_process_from_a_shielded_fiber_of_a_scope", "", || {
+        fibra::run(|| {
+            drop(fibra::spawn(|| {
+                fibra::scope(|s| {
+                    s.spawn(|| fibra::shield(|| fibra::scope(|_| fibra::exit(4))));
+                });
+            }));
+            fibra::park();
+        });
+    });
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("panicked at"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_main_fiber_that_catches_every_kill_ends_the_process_with_a_report() {
+    let name = "a_main_fiber_that_catches_every_kill_ends_the_process_with_a_report";
+    let output = in_child(name, "", || {
+        fibra::run(|| {
+            let main = fibra::current();
+            drop(fibra::spawn(move || main.kill()));
+            loop {
+                let _ = catch_unwind(fibra::park);
+            }
+        });
+    });
+    use std::os::unix::process::ExitStatusExt;
+    assert_eq!(output.status.signal(), Some(6), "{}", stderr(&output));
+    assert!(stderr(&output).contains("fiber 'main' (#1)"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("caught every kill"), "{}", stderr(&output));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_report_that_cannot_be_written_harms_nobody() {
+    let output =
+        in_child("a_report_that_cannot_be_written_harms_nobody", "exec 2>/dev/full;", || {
+            fibra::run(|| {
+                drop(fibra::spawn(|| quiet_panic("nobody joins")));
+                let stubborn = fibra::spawn(|| {
+                    loop {
+                        let _ = catch_unwind(fibra::park);
+                    }
+                });
+                fibra::yield_now();
+                stubborn.kill();
+                assert!(matches!(stubborn.join(), Err(JoinError::Retired)));
+            });
+            std::process::exit(5);
+        });
+    assert_eq!(output.status.code(), Some(5));
+}
+
+/// Lets this process map `bytes` more, and no more.
+#[cfg(all(target_os = "linux", not(sanitized)))]
+fn map_no_more_than(bytes: usize) {
+    let id = std::process::id().to_string();
+    let limit = format!("--as={}", mapped_pages() * 4096 + bytes);
+    let status = Command::new("prlimit").args(["--pid", &id, &limit]).status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+#[cfg(all(target_os = "linux", not(sanitized)))]
+fn a_main_fiber_that_gets_no_stack_is_an_error() {
+    let output = in_child("a_main_fiber_that_gets_no_stack_is_an_error", "", || {
+        let runtime = Runtime::builder().build().unwrap();
+        // Enough for the stack of the overflow handler, and not for main's 8 MiB.
+        map_no_more_than(2 << 20);
+        let spawned = OnDrop(|| drop(fibra::spawn(|| println!("a child of main's closure"))));
+        let raised = catch_unwind(AssertUnwindSafe(|| {
+            runtime.run(move || drop(spawned));
+        }));
+        let text = raised.unwrap_err().downcast::<String>().unwrap();
+        assert!(text.contains("stack"), "{text}");
+        std::process::exit(6);
+    });
+    assert_eq!(output.status.code(), Some(6), "{}", stderr(&output));
+}
+
+#[test]
+#[cfg(all(target_os = "linux", not(sanitized)))]
+fn a_large_closure_that_gets_no_stack_is_dropped_and_an_error() {
+    let output = in_child("a_large_closure_that_gets_no_stack_is_dropped_and_an_error", "", || {
+        Runtime::builder().stack_size(16 << 10).build().unwrap().run(|| {
+            let large = Box::new([1u8; 200 << 10]);
+            let handle = spawn_large(*large);
+            map_no_more_than(0);
+            let Err(JoinError::NoStack(_)) = handle.join() else { panic!("it has no stack") };
+        });
+        std::process::exit(7);
+    });
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+}
+
+#[test]
+#[cfg(all(target_os = "linux", not(sanitized)))]
+fn a_fiber_that_waits_for_the_spare_stack_cannot_be_paused() {
+    let output = in_child("a_fiber_that_waits_for_the_spare_stack_cannot_be_paused", "", || {
+        virtually(|| {
+            let spawn = || {
+                let slow = OnDrop(|| fibra::sleep(SECOND));
+                fibra::Builder::new().stack_size(64 << 20).spawn(move || drop(slow))
+            };
+            let (first, second) = (spawn(), spawn());
+            map_no_more_than(0);
+            fibra::yield_now();
+            assert!(!second.fiber().pause());
+            for handle in [first, second] {
+                let Err(JoinError::NoStack(_)) = handle.join() else { panic!("it has no stack") };
+            }
+        });
+        std::process::exit(8);
+    });
+    assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
+}
+
+#[cfg(all(target_os = "linux", not(sanitized)))]
+fn spawn_large(large: [u8; 200 << 10]) -> fibra::JoinHandle<u8> {
+    fibra::spawn(move || large[12345])
+}
