@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("time", &["sched", "collections"]),
     ("reactor", &["sched", "collections"]),
     ("runtime", &["*"]),
+    ("build_info", &[]),
     ("lib", &["*"]),
 ];
 
@@ -234,7 +235,9 @@ fn check_homes(path: &str, text: &str) -> Vec<String> {
 }
 
 fn check_opening(path: &str, text: &str) -> Vec<String> {
-    if text.starts_with("//!") {
+    // The crate opens with the README.
+    let opens_with_the_readme = "#![doc = include_str!(\"../README.md\")]";
+    if text.starts_with("//!") || path == "src/lib.rs" && text.starts_with(opens_with_the_readme) {
         return Vec::new();
     }
     vec![format!(

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::process::Command;
 use std::thread;
 
 /// Facts without which a number means nothing.
@@ -21,7 +20,7 @@ impl Machine {
             processor: processor(),
             cores: thread::available_parallelism().map_or(1, usize::from),
             system: system(),
-            compiler: compiler(),
+            compiler: fibra::build_info::RUSTC.to_owned(),
             command: command(),
         }
     }
@@ -52,14 +51,6 @@ fn system() -> String {
         Ok(release) => format!("Linux {}", release.trim()),
         Err(_) => env::consts::OS.to_owned(),
     }
-}
-
-/// Cargo tells a program at run time which compiler it uses; outside of Cargo, the one in the path.
-fn compiler() -> String {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc).arg("--version").output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    text.unwrap_or_else(|_| "an unknown compiler".to_owned())
 }
 
 /// The command that makes the same measurements again.

@@ -1,7 +1,7 @@
 //! Nothing can ever run again: which wait fails, and what it is told.
 //!
 //! The order in which waits are asked to fail:
-//! 1. the wait that completed the deadlock (S-167);
+//! 1. the wait that completed the deadlock (S-167), unless its fiber was the last to fail;
 //! 2. if a fiber's end completed it, or that wait cannot fail: the main fiber's (S-170);
 //! 3. any other, the oldest fiber first;
 //! 4. the end of `run`, which gives the rest up.
@@ -11,7 +11,7 @@
 
 use std::thread;
 
-use crate::fiber::header::FiberPtr;
+use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{Attention, OnDeadlock, State};
 use crate::sched::dump;
@@ -31,19 +31,26 @@ impl Scheduler {
         };
         let report = Deadlock { by_end, victim: end::describe(&victim), dump };
         *self.deadlock.borrow_mut() = Some(Box::new(report));
+        self.last_victim.set(Some(victim.id()));
         victim.notice(Attention::DEADLOCK);
         self.make_ready(victim);
     }
 
     fn choose_victim(&self) -> Option<FiberPtr> {
         let main = self.main.get();
-        let culprit = self.last_parked.get().filter(|&fiber| self.can_fail(fiber));
+        // One that has just failed and waits again would be asked for ever; the others get their
+        // turn.
+        let again = |fiber: FiberPtr| self.last_victim.get() == Some(fiber.id());
+        let culprit =
+            self.last_parked.get().filter(|&fiber| self.can_fail(fiber) && !again(fiber));
         let others = || {
             let candidates = self.fibers_where(|fiber| self.can_fail(fiber));
-            candidates.first().map(|fiber| fiber.ptr())
+            let first = candidates.iter().find(|fiber| !again(fiber.ptr()));
+            first.or(candidates.first()).map(FiberRef::ptr)
         };
         let last = || main.filter(|main| main.reason.get().on_deadlock == OnDeadlock::Last);
-        culprit.or_else(|| main.filter(|&fiber| self.can_fail(fiber))).or_else(others).or_else(last)
+        let main_fails = || main.filter(|&fiber| self.can_fail(fiber) && !again(fiber));
+        culprit.or_else(main_fails).or_else(others).or_else(last)
     }
 
     fn can_fail(&self, fiber: FiberPtr) -> bool {
