@@ -467,7 +467,8 @@ fn a_value_whose_destructor_sleeps_may_be_in_a_send_with_a_deadline_that_is_kill
     run(|| {
         let channel = Channel::<Waits>::new();
         let (queue, _reader) = bounded(0);
-        let senders: [fn(&Channel<Waits>, &Sender<Waits>, Waits); 2] = [
+        type Send = fn(&Channel<Waits>, &Sender<Waits>, Waits);
+        let senders: [Send; 2] = [
             |channel, _, value| drop(channel.send_timeout(value, ms(10))),
             |_, queue, value| drop(queue.send_timeout(value, ms(10))),
         ];
@@ -609,5 +610,28 @@ fn a_fiber_that_could_not_fail_in_a_deadlock_while_it_unwound_can_fail_in_its_ne
         assert!(unwinding.is_err());
         assert!(helper.join().unwrap());
         assert!(matches!(channel.recv(), Err(RecvError::Deadlock(_))));
+    });
+}
+
+#[test]
+fn a_wait_that_could_not_fail_because_another_fiber_unwound_can_fail_afterwards() {
+    struct Receives(Channel<u32>);
+    impl Drop for Receives {
+        fn drop(&mut self) {
+            assert!(matches!(self.0.recv(), Err(RecvError::Deadlock(_))));
+        }
+    }
+    run(|| {
+        let channel = Channel::<u32>::new();
+        let unwinding = fibra::spawn(move || {
+            let _receives = Receives(channel);
+            panic::resume_unwind(Box::new("unwinds"));
+        });
+        fibra::yield_now();
+        // The deadlock is offered here first. A panic now would abort, so the destructor fails.
+        // When that has ended, the deadlock is this fiber's.
+        let parked = panic::catch_unwind(fibra::park);
+        assert!(parked.unwrap_err().downcast_ref::<String>().unwrap().starts_with("deadlock"));
+        assert!(unwinding.join().is_err());
     });
 }

@@ -584,3 +584,37 @@ fn a_large_closure_that_gets_no_stack_is_dropped_and_an_error() {
 fn spawn_large(large: [u8; 200 << 10]) -> fibra::JoinHandle<u8> {
     fibra::spawn(move || large[12345])
 }
+
+// -- what may leave its thread ------------------------------------------------------------------
+
+/// Compiles for types that are not `Send`: for others `_` could be either parameter.
+trait StaysHere<Which> {
+    const OK: () = ();
+}
+struct IfSend;
+impl<T: ?Sized> StaysHere<()> for T {}
+impl<T: ?Sized + Send> StaysHere<IfSend> for T {}
+
+fn leaves<T: Send>() {}
+
+#[test]
+fn handles_stay_on_their_thread_and_reports_may_leave() {
+    () = <fibra::Fiber as StaysHere<_>>::OK;
+    () = <fibra::JoinHandle<()> as StaysHere<_>>::OK;
+    () = <fibra::ScopedJoinHandle<'_, ()> as StaysHere<_>>::OK;
+    () = <&fibra::Scope<'_, '_> as StaysHere<_>>::OK;
+    () = <fibra::Runtime as StaysHere<_>>::OK;
+    () = <Channel<()> as StaysHere<_>>::OK;
+    () = <channel::Iter<'_, ()> as StaysHere<_>>::OK;
+    () = <channel::Sender<()> as StaysHere<_>>::OK;
+    () = <channel::Receiver<()> as StaysHere<_>>::OK;
+    () = <channel::OneshotSender<()> as StaysHere<_>>::OK;
+    () = <channel::OneshotReceiver<()> as StaysHere<_>>::OK;
+    leaves::<fibra::Unparker>();
+    leaves::<&fibra::Unparker>();
+    leaves::<JoinError>();
+    leaves::<fibra::Deadlock>();
+    leaves::<fibra::Dump>();
+    leaves::<fibra::Builder>();
+    leaves::<&fibra::FiberLocal<Rc<()>>>();
+}

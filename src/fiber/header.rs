@@ -18,6 +18,8 @@
 //!   zero, and whoever keeps a bare [`FiberPtr`] (the run ring, a wait list, the current fiber)
 //!   knows that the scheduler's own reference exists as long as the fiber has not ended.
 //! - All fields are touched by the fiber's own OS thread only. Nothing here is atomic.
+//! - The record of a retired fiber is never freed: the scheduler's reference is not given up, so
+//!   pointers to it that are left in lists of others stay good.
 //! - The first 64 bytes are what a switch touches. The order of the fields is deliberate.
 
 #![allow(unsafe_code, reason = "reference counting over a type-erased allocation")]
@@ -194,7 +196,12 @@ impl FiberPtr {
 
     /// A counted reference beside the ones that exist.
     pub(crate) fn to_ref(self) -> FiberRef {
-        self.refs.set(self.refs.get().checked_add(1).expect("too many handles to one fiber"));
+        let Some(refs) = self.refs.get().checked_add(1) else {
+            // As `Rc`: only a program that forgets handles comes here, and a panic would unwind
+            // through places that must not be unwound, such as the exit of a scope.
+            std::process::abort()
+        };
+        self.refs.set(refs);
         FiberRef(self)
     }
 
@@ -263,7 +270,9 @@ impl Drop for FiberRef {
         if left == 0 {
             let dealloc = self.vtable.dealloc;
             // SAFETY: this was the last counted reference, so no pointer to the header is in use.
-            // The stage is empty by then: the output was taken, or dropped on a fiber.
+            // The stage and the fiber-locals are empty by then, so no user code runs: the output
+            // was taken, or dropped on a fiber, and a fiber that was retired or whose handle was
+            // forgotten keeps a reference for ever.
             unsafe { dealloc(self.0.as_ptr()) }
         }
     }

@@ -73,10 +73,11 @@ impl<T: 'static> FiberLocal<T> {
                 lookup(&extra.locals).expect("just inserted with this type")
             })
         });
-        // SAFETY: the box is dropped by `drop_all` only, on this fiber, after its closure has
-        // ended: so never while `f`, which runs on this fiber, does. (A destructor of another
-        // fiber-local that asks for this one finds an empty list and makes a new value.) No
-        // exclusive reference to the value is ever made.
+        // SAFETY: the box is taken out by `take_youngest` only, which the root of this fiber calls
+        // when its closure has ended and between two destructors: never while `f`, which runs on
+        // this fiber above that root, does. (A destructor that asks for a value that was taken out
+        // makes a new one.) A box does not move its value when the list grows, and no exclusive
+        // reference to the value is ever made.
         f(unsafe { value.as_ref() })
     }
 }

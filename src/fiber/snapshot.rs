@@ -91,7 +91,7 @@ impl fmt::Display for FiberSnapshot {
 
 /// All fibers of a scheduler at one moment, in the order in which they were spawned.
 ///
-/// Its `Display` is one line a fiber.
+/// Its `Display` is one line a fiber, without a line break at the end.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Dump {
@@ -103,11 +103,11 @@ pub struct Dump {
 
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for fiber in &self.fibers {
-            writeln!(f, "  {fiber}")?;
+        for (i, fiber) in self.fibers.iter().enumerate() {
+            write!(f, "{}  {fiber}", if i == 0 { "" } else { "\n" })?;
         }
         if self.left_out != 0 {
-            writeln!(f, "  and {} more", self.left_out)?;
+            write!(f, "\n  and {} more", self.left_out)?;
         }
         Ok(())
     }
@@ -120,7 +120,10 @@ impl fmt::Display for Dump {
 /// `Result`, and otherwise as a panic with the same text.
 #[derive(Clone, Debug)]
 pub struct Deadlock {
-    pub(crate) headline: &'static str,
+    /// Whether the end of a fiber completed it, and not a wait.
+    pub(crate) by_end: bool,
+    /// Whose wait fails, as "fiber 'x' (#2)".
+    pub(crate) victim: String,
     pub(crate) dump: Dump,
 }
 
@@ -134,7 +137,16 @@ impl Deadlock {
 
 impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.headline)?;
+        let last = if self.by_end {
+            "the last fiber that could run has ended"
+        } else {
+            "it was the last that could run"
+        };
+        writeln!(
+            f,
+            "deadlock: all fibers wait and nothing can wake one; the wait of {} fails ({last}):",
+            self.victim
+        )?;
         self.dump.fmt(f)
     }
 }

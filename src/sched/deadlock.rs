@@ -24,12 +24,13 @@ impl Scheduler {
     #[cold]
     pub(crate) fn break_deadlock(&self) {
         let by_end = self.last_parked.get().is_none();
-        let report = || Deadlock { headline: headline(by_end), dump: dump::of(self, REPORTED) };
+        let dump = dump::of(self, REPORTED);
         let Some(victim) = self.choose_victim() else {
-            end::say(format_args!("{}no wait can fail: aborting", report()));
+            end::say(format_args!("deadlock, and no wait can fail: aborting\n{dump}"));
             std::process::abort();
         };
-        *self.deadlock.borrow_mut() = Some(Box::new(report()));
+        let report = Deadlock { by_end, victim: end::describe(&victim), dump };
+        *self.deadlock.borrow_mut() = Some(Box::new(report));
         victim.notice(Attention::DEADLOCK);
         self.make_ready(victim);
     }
@@ -59,11 +60,3 @@ impl Scheduler {
 
 /// Fibers that a report lists; of a million waiting ones nobody reads more.
 const REPORTED: usize = 32;
-
-fn headline(by_end: bool) -> &'static str {
-    if by_end {
-        "deadlock: the last fiber that could run has ended, and all others wait for each other:"
-    } else {
-        "deadlock: the last fiber that can run must not wait, for nobody could ever wake it:"
-    }
-}

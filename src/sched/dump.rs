@@ -16,7 +16,7 @@ use crate::sched::scheduler::{Scheduler, here};
 /// fibra::run(|| {
 ///     fibra::Builder::new().name("waiter").spawn(fibra::park);
 ///     fibra::yield_now();
-///     print!("{}", fibra::dump());
+///     println!("{}", fibra::dump());
 ///     // fiber #1 can run, last waited at src/main.rs:2:5
 ///     // fiber 'waiter' (#2) is parked at ...
 ///     # let dump = fibra::dump();
@@ -76,7 +76,7 @@ pub struct Stats {
     pub spawned: u64,
     /// Fibers that refused to end.
     pub retired: usize,
-    /// Switches into a fiber, as of the scheduler's last turn.
+    /// Switches into a fiber.
     pub switches: u64,
     /// Deadlines that are armed.
     pub timers: usize,

@@ -177,6 +177,17 @@ pub(crate) fn report_lost(who: &str, payload: Box<dyn Any + Send>) {
     }
 }
 
+/// Ends the process if it is dropped, which is meant for an unwind: around what must not be left
+/// by one. Forget it afterwards.
+pub(crate) struct AbortOnUnwind(pub(crate) &'static str);
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        say(format_args!("{} has panicked, which is a defect of fibra: aborting", self.0));
+        std::process::abort();
+    }
+}
+
 /// Writes a line to standard error, if that can be written to: `eprintln!` panics if it cannot,
 /// and there is no place for a panic where this is used.
 pub(crate) fn say(line: fmt::Arguments<'_>) {

@@ -26,7 +26,6 @@ static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlo
 /// dropped on it.
 ///
 /// A panic that nobody joins is reported on standard error, once.
-#[must_use = "a dropped handle detaches the fiber; write `drop(handle)` if that is meant"]
 pub struct JoinHandle<T> {
     fiber: Fiber,
     output: PhantomData<T>,
@@ -78,6 +77,11 @@ impl<T> JoinHandle<T> {
             return Ok(());
         }
         self.wait_for_end()
+    }
+
+    /// Lets the fiber run on by itself: the same as dropping the handle, said aloud.
+    pub fn detach(self) {
+        drop(self);
     }
 
     /// Whether the fiber has ended, so that `join` would not wait.

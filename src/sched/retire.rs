@@ -44,7 +44,8 @@ impl Scheduler {
         }
         end::say(format_args!("{picture}; it {why}. It never runs again, and its stack is kept"));
 
-        // SAFETY: a node that is recorded here is linked, so alive (`Enlisted`).
+        // SAFETY: a node that is recorded here is alive, linked or not: its `Enlisted` takes the
+        // record back before it goes.
         if let Some(node) = unsafe { fiber.waiting.get().as_ref() } {
             node.unlink();
         }

@@ -24,7 +24,7 @@ use crate::fiber::current;
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
-use crate::sched::end;
+use crate::sched::end::{self, AbortOnUnwind};
 use crate::sched::interrupt;
 use crate::sched::join::JoinHandle;
 use crate::sched::park;
@@ -68,7 +68,7 @@ where
     sched.main.set(Some(main));
     // SAFETY: just created with this output type; the handle is the only one.
     let handle = unsafe { JoinHandle::<T>::new(main) };
-    let in_loop = AbortOnUnwind;
+    let in_loop = AbortOnUnwind("the run loop");
     sched.run_until_done();
     std::mem::forget(in_loop);
     drop(frame);
@@ -79,16 +79,6 @@ where
         (_, Some(code)) => std::process::exit(code),
         (Ok(output), None) => output,
         (Err(error), None) => fail(error),
-    }
-}
-
-/// Ends the process if it is dropped.
-struct AbortOnUnwind;
-
-impl Drop for AbortOnUnwind {
-    fn drop(&mut self) {
-        end::say(format_args!("the run loop has panicked, which is a defect of fibra: aborting"));
-        std::process::abort();
     }
 }
 

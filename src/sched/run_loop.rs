@@ -34,7 +34,7 @@ use crate::sched::scheduler::Scheduler;
 use crate::stack::Stack;
 
 /// Switches between two looks at timers, events and other threads.
-const BATCH: u32 = 64;
+const BATCH: u64 = 64;
 
 /// Operations that a fiber may do in one turn without waiting. Large enough to cost nothing
 /// (one yield in 128), small enough that a chatty pair does not hold up the others.
@@ -50,19 +50,16 @@ impl Scheduler {
     pub(crate) fn run_until_done(&self) {
         let mut turns = 0u32;
         while !self.main_ended.get() {
-            let ran = self.batch();
-            self.switches.set(self.switches.get() + u64::from(ran));
+            self.batch();
             turns = turns.wrapping_add(1);
             self.turn(turns);
         }
     }
 
-    /// Runs at most BATCH fibers. Returns how many ran.
-    fn batch(&self) -> u32 {
+    /// Runs at most BATCH fibers: until the counter of switches reaches a multiple of that.
+    fn batch(&self) {
         current::here(|here| {
-            let mut left = BATCH;
-            while left != 0 {
-                let Some(entry) = self.ring(|ring| ring.pop_front()) else { break };
+            while let Some(entry) = self.ring(|ring| ring.pop_front()) {
                 let fiber = entry.item;
                 if fiber.ticket.get() != entry.ticket {
                     self.skip_void(fiber);
@@ -72,18 +69,22 @@ impl Scheduler {
                 if fiber.state.get() == State::New && !self.start(fiber) {
                     continue;
                 }
-                left -= 1;
+                self.switches.set(self.switches.get().wrapping_add(1));
                 self.budget.set(BUDGET);
                 here.fiber.set(Some(fiber));
                 // SAFETY: a valid entry of the ring is a suspended fiber, or one that `start` has
                 // just given a context; and this is the thread's own stack.
                 if let Some(stack) = unsafe { switch::resume(fiber) } {
+                    // Its record may be freed now, and a signal handler may look.
+                    here.fiber.set(None);
                     self.reclaim(fiber, stack);
+                }
+                if self.switches.get().is_multiple_of(BATCH) {
+                    break;
                 }
             }
             here.fiber.set(None);
-            BATCH - left
-        })
+        });
     }
 
     /// Asks the processor for what runs a few turns from now.

@@ -41,6 +41,7 @@ pub(crate) struct Scheduler {
     ring: UnsafeCell<RunRing<FiberPtr>>,
     /// Operations that the running fiber may still do without giving way.
     pub(crate) budget: Cell<u32>,
+    pub(crate) switches: Cell<u64>,
     /// The fiber whose wait was the last event, or none if a fiber's end was.
     pub(crate) last_parked: Cell<Option<FiberPtr>>,
     /// The clock as read in the last turns, in milliseconds since `started`; it may wrap.
@@ -81,7 +82,6 @@ pub(crate) struct Scheduler {
     pub(crate) spare: RefCell<Option<Stack>>,
     /// Fibers that could get no stack and wait for the spare one.
     pub(crate) starved: RefCell<VecDeque<(FiberPtr, io::Error)>>,
-    pub(crate) switches: Cell<u64>,
     pub(crate) spawned: Cell<u64>,
     pub(crate) retired: Cell<usize>,
 }

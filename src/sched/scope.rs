@@ -11,6 +11,7 @@
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel;
@@ -18,7 +19,7 @@ use crate::fiber::exit::{self, JoinError};
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::children::Children;
-use crate::sched::end;
+use crate::sched::end::{self, AbortOnUnwind};
 use crate::sched::handle::Fiber;
 use crate::sched::interrupt;
 use crate::sched::join::JoinHandle;
@@ -134,6 +135,23 @@ impl<'scope> Scope<'scope, '_> {
         ScopedJoinHandle { handle, scope: PhantomData }
     }
 
+    /// Starts a fiber in this scope and runs it at once, as [`spawn_now`](crate::spawn_now).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[inline(always)]
+    #[track_caller]
+    pub fn spawn_now<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + 'scope,
+        T: 'scope,
+    {
+        // SAFETY: as in `spawn_with`.
+        let handle = unsafe { Builder::new().spawn_now_in(&self.children, f) };
+        ScopedJoinHandle { handle, scope: PhantomData }
+    }
+
     /// Kills all fibers of the scope that have not ended.
     pub fn kill(&self) {
         if let Some(sched) = crate::sched::scheduler::scheduler() {
@@ -212,7 +230,9 @@ where
     let scope = Scope { children, scope: PhantomData, env: PhantomData };
     let body = || cancel::within(here.fiber, &scope.children.body, || f(&scope));
     let result = panic::catch_unwind(AssertUnwindSafe(body));
+    let in_wait = AbortOnUnwind("the exit of a scope");
     let deadlock = wait_for_children(here, &scope.children, result.is_err());
+    mem::forget(in_wait);
     leave(here, &scope.children, result, deadlock)
 }
 

@@ -192,6 +192,28 @@ impl Builder {
         unsafe { JoinHandle::new(fiber) }
     }
 
+    /// As `spawn_in`, but runs the fiber at once.
+    ///
+    /// # Safety
+    ///
+    /// As `spawn_in`.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) unsafe fn spawn_now_in<F, T>(self, children: &Children, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T,
+    {
+        let here = here();
+        // SAFETY: the caller promises that the fiber ends before its borrows do.
+        let record = unsafe { self.create(here, f, Location::caller()) };
+        children.adopt(record.ptr());
+        let fiber = here.sched.admit(record);
+        // SAFETY: just created with this output type, and this is its handle.
+        let handle = unsafe { JoinHandle::new(fiber) };
+        park::run_first(here, fiber);
+        handle
+    }
+
     /// # Safety
     ///
     /// As `task::allocate`.

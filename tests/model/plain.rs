@@ -329,9 +329,6 @@ impl<'p> Model<'p> {
             return self.leave(0);
         }
         self.main_ended = true;
-        if self.fibers[0].killed && self.fibers[0].outcome != Some(Outcome::Returned) {
-            self.fibers[0].outcome = Some(Outcome::Killed);
-        }
     }
 
     pub(crate) fn kill(&mut self, f: usize) {

@@ -1,0 +1,182 @@
+//! The receiving end of a channel that holds values.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
+use crate::channel::queue::{Receiver, into_value};
+use crate::channel::waiter::{self, Fate, Waiter};
+use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+
+static RECEIVING: WaitReason = WaitReason::new("receiving on an empty channel", OnDeadlock::Fail);
+
+impl<T> Receiver<T> {
+    /// Takes the first value, waiting while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Closed`] if the channel is empty and all senders are gone,
+    /// [`RecvError::Deadlock`] if nothing can ever run again.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[inline(always)]
+    #[track_caller]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        let here = here();
+        spend(here);
+        match self.take(here) {
+            Ok(value) => Ok(value),
+            Err(TryRecvError::Empty) => self.wait(here, None).map_err(Cut::into_recv_error),
+            Err(TryRecvError::Closed) => Err(RecvError::Closed),
+        }
+    }
+
+    /// Takes the first value if there is one, and never waits.
+    ///
+    /// # Errors
+    ///
+    /// Says whether there is nothing now, or nothing ever again.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.take(here())
+    }
+
+    /// As [`recv`](Receiver::recv), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Says whether the time is over or all senders are gone.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        let here = here();
+        self.recv_by(here, deadline_after(here, timeout))
+    }
+
+    /// As [`recv`](Receiver::recv), but waits no longer than until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_timeout`](Receiver::recv_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        let here = here();
+        self.recv_by(here, here.sched.micros_at(deadline))
+    }
+
+    /// Receives until the channel is empty and all senders are gone.
+    ///
+    /// # Panics
+    ///
+    /// `next` panics with a report if nothing can ever run again.
+    pub fn iter(&self) -> Values<'_, T> {
+        Values { receiver: self }
+    }
+
+    /// Values that the channel holds now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shared.buffer.borrow().len()
+    }
+
+    /// Whether the channel holds nothing now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes from the buffer, whose free place goes to a waiting sender, or from that sender.
+    #[inline(always)]
+    fn take(&self, here: Here) -> Result<T, TryRecvError> {
+        let shared = &*self.shared;
+        let first = shared.buffer.borrow_mut().pop_front();
+        let from_sender = || {
+            let (sender, message) = waiter::collect::<T>(&shared.waiting_senders)?;
+            here.sched.make_ready(sender);
+            Some(into_value(message))
+        };
+        match first {
+            Some(value) => {
+                if let Some(next) = from_sender() {
+                    shared.buffer.borrow_mut().push_back(next);
+                }
+                Ok(value)
+            }
+            None => from_sender().ok_or_else(|| match shared.senders.get() {
+                0 => TryRecvError::Closed,
+                _ => TryRecvError::Empty,
+            }),
+        }
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn wait(&self, here: Here, by: Option<u64>) -> Result<T, Cut> {
+        let waiter = Waiter::new(here.fiber, None);
+        match waiter.wait_in(here, &self.shared.waiting_receivers, by, &RECEIVING) {
+            Ok(Fate::Served) => {
+                Ok(into_value(waiter.take().expect("a sender has put its value in")))
+            }
+            Ok(_) => Err(Cut::Closed),
+            Err(interrupt) => Err(Cut::Short(interrupt)),
+        }
+    }
+
+    #[track_caller]
+    fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
+        spend(here);
+        match self.take(here) {
+            Ok(value) => Ok(value),
+            Err(TryRecvError::Empty) => {
+                self.wait(here, Some(at)).map_err(Cut::into_recv_timeout_error)
+            }
+            Err(TryRecvError::Closed) => Err(RecvTimeoutError::Closed),
+        }
+    }
+}
+
+/// What a receiver receives. A type of its own, for a closure's wait would be reported as here.
+pub struct Values<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+impl<T> Iterator for Values<'_, T> {
+    type Item = T;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<T> {
+        match self.receiver.recv() {
+            Ok(value) => Some(value),
+            Err(RecvError::Closed | RecvError::Killed) => None,
+            Err(RecvError::Deadlock(report)) => panic!("{report}"),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Values<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Values").field(self.receiver).finish()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Receiver<T> {
+    type Item = T;
+    type IntoIter = Values<'a, T>;
+
+    fn into_iter(self) -> Values<'a, T> {
+        self.iter()
+    }
+}

@@ -1,0 +1,138 @@
+//! The sending end of a channel that holds values.
+
+use std::time::{Duration, Instant};
+
+use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
+use crate::channel::queue::{Sender, into_value};
+use crate::channel::waiter::{self, Fate, Message, Waiter};
+use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+
+static SENDING: WaitReason = WaitReason::new("sending on a full channel", OnDeadlock::Fail);
+
+impl<T> Sender<T> {
+    /// Appends `value`, waiting while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] if all receivers are gone, [`SendError::Deadlock`] if nothing can
+    /// ever run again. The value comes back.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[inline(always)]
+    #[track_caller]
+    pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        let here = here();
+        spend(here);
+        match self.offer(here, value) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(value)) => {
+                self.wait(here, value, None).map_err(|(value, cut)| cut.into_send_error(value))
+            }
+            Err(TrySendError::Closed(value)) => Err(SendError::Closed(value)),
+        }
+    }
+
+    /// Appends `value` if there is room, and never waits.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back if the channel is full or all receivers are gone.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.offer(here(), value)
+    }
+
+    /// As [`send`](Sender::send), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back if there was no room in time or all receivers are gone.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        let here = here();
+        self.send_by(here, value, deadline_after(here, timeout))
+    }
+
+    /// As [`send`](Sender::send), but waits no longer than until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_timeout`](Sender::send_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        let here = here();
+        self.send_by(here, value, here.sched.micros_at(deadline))
+    }
+
+    /// Values that the channel holds now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shared.buffer.borrow().len()
+    }
+
+    /// Whether the channel holds nothing now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Gives the value to a waiting receiver or the buffer.
+    #[inline(always)]
+    fn offer(&self, here: Here, value: T) -> Result<(), TrySendError<T>> {
+        let shared = &*self.shared;
+        if shared.receivers.get() == 0 {
+            return Err(TrySendError::Closed(value));
+        }
+        let Err(message) = waiter::serve(&shared.waiting_receivers, Message::Value(value))
+            .map(|receiver| here.sched.make_ready(receiver))
+        else {
+            return Ok(());
+        };
+        let value = into_value(message);
+        let mut buffer = shared.buffer.borrow_mut();
+        if buffer.len() < shared.capacity {
+            buffer.push_back(value);
+            Ok(())
+        } else {
+            Err(TrySendError::Full(value))
+        }
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn wait(&self, here: Here, value: T, by: Option<u64>) -> Result<(), (T, Cut)> {
+        let waiter = Waiter::new(here.fiber, Some(Message::Value(value)));
+        let cut = match waiter.wait_in(here, &self.shared.waiting_senders, by, &SENDING) {
+            Ok(Fate::Served) => return Ok(()),
+            Ok(_) => Cut::Closed,
+            Err(interrupt) => Cut::Short(interrupt),
+        };
+        Err((into_value(waiter.take().expect("nobody has taken the value")), cut))
+    }
+
+    #[track_caller]
+    fn send_by(&self, here: Here, value: T, at: u64) -> Result<(), SendTimeoutError<T>> {
+        spend(here);
+        match self.offer(here, value) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(value)) => self
+                .wait(here, value, Some(at))
+                .map_err(|(value, cut)| cut.into_send_timeout_error(value)),
+            Err(TrySendError::Closed(value)) => Err(SendTimeoutError::Closed(value)),
+        }
+    }
+}
