@@ -41,8 +41,7 @@ impl Scheduler {
         // One that has just failed and waits again would be asked for ever; the others get their
         // turn.
         let again = |fiber: FiberPtr| self.last_victim.get() == Some(fiber.id());
-        let culprit =
-            self.last_parked.get().filter(|&fiber| self.can_fail(fiber) && !again(fiber));
+        let culprit = self.last_parked.get().filter(|&fiber| self.can_fail(fiber) && !again(fiber));
         let others = || {
             let candidates = self.fibers_where(|fiber| self.can_fail(fiber));
             let first = candidates.iter().find(|fiber| !again(fiber.ptr()));
