@@ -1,5 +1,7 @@
-//! Green threads for Rust.
+#![doc = include_str!("../README.md")]
 
+#[doc(hidden)]
+pub mod build_info;
 pub mod channel;
 pub mod runtime;
 

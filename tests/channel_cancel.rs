@@ -1,16 +1,18 @@
 //! Whoever is killed or times out at a channel, and whenever: each value is delivered, given back or
 //! dropped exactly once.
 
+#[path = "channel_cancel/deadlines.rs"]
+mod deadlines;
 #[path = "channel_support/mod.rs"]
 mod support;
+#[path = "channel_cancel/unwinding.rs"]
+mod unwinding;
 
 use std::panic::{self, AssertUnwindSafe};
-use std::time::Duration;
 
-use fibra::channel::{
-    Channel, Preference, RecvError, RecvTimeoutError, SendTimeoutError, Sender, bounded, unbounded,
-};
-use support::{Census, Counted, Trace, go, ms, run};
+use fibra::channel::{Channel, Preference, bounded};
+
+use support::{Census, Counted, Trace, go, run};
 
 const PREFERENCES: [Preference; 3] =
     [Preference::Receiver, Preference::Neither, Preference::Sender];
@@ -190,101 +192,6 @@ fn a_caller_that_is_killed_behind_its_partner_keeps_what_it_received() {
 }
 
 #[test]
-fn a_sender_that_times_out_gets_its_own_value_back() {
-    let census = Census::default();
-    run(|| {
-        let channel = Channel::new();
-        let start = fibra::now();
-        match channel.send_timeout(census.value(), ms(5)) {
-            Err(SendTimeoutError::Timeout(value)) => assert_eq!(value.number, 1),
-            other => panic!("{other:?}"),
-        }
-        assert_eq!((fibra::now() - start, channel.balance()), (ms(5), 0));
-
-        let (sender, receiver) = bounded(1);
-        sender.send(census.value()).unwrap();
-        match sender.send_deadline(census.value(), fibra::now() + ms(5)) {
-            Err(SendTimeoutError::Timeout(value)) => assert_eq!(value.number, 3),
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(fibra::now() - start, ms(10));
-        assert_eq!(receiver.recv().unwrap().number, 2);
-        assert!(receiver.try_recv().is_err(), "the third was given back");
-    });
-    census.assert_all_dropped_once();
-}
-
-#[test]
-fn a_receiver_that_times_out_leaves_the_queue_and_takes_nothing() {
-    run(|| {
-        let channel = Channel::<u32>::new();
-        assert_eq!(channel.recv_timeout(ms(5)), Err(RecvTimeoutError::Timeout));
-        assert_eq!(channel.balance(), 0);
-        let (sender, receiver) = unbounded();
-        assert_eq!(receiver.recv_timeout(ms(5)), Err(RecvTimeoutError::Timeout));
-        sender.send(1).unwrap();
-        assert_eq!(receiver.len(), 1);
-        assert_eq!(receiver.recv_deadline(fibra::now()), Ok(1));
-    });
-}
-
-#[test]
-fn a_fiber_that_timed_out_but_has_not_run_yet_is_still_served() {
-    // Two deadlines pass at the same time: the sleeper runs first and meets the other.
-    let census = Census::default();
-    run(|| {
-        let channel = Channel::<Counted>::new();
-        let sleeper = fibra::spawn({
-            let (channel, census) = (channel.clone(), census.clone());
-            move || {
-                fibra::sleep(ms(5));
-                channel.try_send(census.value()).expect("the receiver is still in the queue");
-            }
-        });
-        let receiver = fibra::spawn({
-            let channel = channel.clone();
-            move || channel.recv_timeout(ms(5)).unwrap().number
-        });
-        assert_eq!(receiver.join().unwrap(), 1);
-        sleeper.join().unwrap();
-
-        let (sender, receiver) = bounded(0);
-        let sleeper = fibra::spawn(move || {
-            fibra::sleep(ms(5));
-            receiver.try_recv().map(|value: Counted| value.number)
-        });
-        let value = census.value();
-        let waiter = fibra::spawn(move || sender.send_timeout(value, ms(5)).is_ok());
-        assert!(waiter.join().unwrap());
-        assert_eq!(sleeper.join().unwrap().unwrap(), 2);
-    });
-    census.assert_all_dropped_once();
-}
-
-#[test]
-fn a_timeout_that_was_beaten_does_not_disturb_the_next_wait() {
-    run(|| {
-        let channel = Channel::<u32>::new();
-        let other = Channel::<u32>::new();
-        go({
-            let (channel, other) = (channel.clone(), other.clone());
-            move || {
-                fibra::sleep(ms(5));
-                channel.try_send(1).unwrap();
-                fibra::sleep(ms(50));
-                other.send(2).unwrap();
-            }
-        });
-        let receiver = fibra::spawn(move || {
-            let first = channel.recv_timeout(ms(5)).unwrap();
-            // No deadline here: a leftover of the first one would end this wait.
-            (first, other.recv().unwrap())
-        });
-        assert_eq!(receiver.join().unwrap(), (1, 2));
-    });
-}
-
-#[test]
 fn kills_at_the_front_the_middle_and_the_end_of_a_queue_keep_the_order_of_the_others() {
     for victim in 0..5 {
         let census = Census::default();
@@ -447,168 +354,4 @@ fn the_end_of_run_unwinds_those_who_wait_at_channels_the_oldest_first() {
     assert_eq!(census.dropped(), [1, 2, 3, 4]);
     assert_eq!(channel.balance(), 0);
     assert!(receiver.is_empty());
-}
-
-/// A value whose destructor waits.
-struct Waits(Trace, Duration);
-
-impl Drop for Waits {
-    fn drop(&mut self) {
-        self.0.say("dropping");
-        fibra::sleep(self.1);
-        self.0.say("dropped");
-    }
-}
-
-#[test]
-fn a_value_whose_destructor_sleeps_may_be_in_a_send_with_a_deadline_that_is_killed() {
-    // The deadline of the send must be off before the destructor arms one of its own.
-    let trace = Trace::default();
-    run(|| {
-        let channel = Channel::<Waits>::new();
-        let (queue, _reader) = bounded(0);
-        type Send = fn(&Channel<Waits>, &Sender<Waits>, Waits);
-        let senders: [Send; 2] = [
-            |channel, _, value| drop(channel.send_timeout(value, ms(10))),
-            |_, queue, value| drop(queue.send_timeout(value, ms(10))),
-        ];
-        for send in senders {
-            let (channel, queue, value) =
-                (channel.clone(), queue.clone(), Waits(trace.clone(), ms(50)));
-            let sender = fibra::spawn(move || send(&channel, &queue, value));
-            fibra::yield_now();
-            let start = fibra::now();
-            sender.kill();
-            assert!(sender.join().unwrap_err().is_killed());
-            assert_eq!(fibra::now() - start, ms(50));
-        }
-        fibra::sleep(ms(100));
-    });
-    assert_eq!(trace.take(), "dropping dropped dropping dropped");
-}
-
-#[test]
-fn the_deadline_of_a_killed_send_does_not_end_a_wait_of_its_values_destructor() {
-    struct Receives(Channel<u32>, Trace);
-    impl Drop for Receives {
-        fn drop(&mut self) {
-            self.1.say(format!("{:?}", self.0.recv().unwrap()));
-        }
-    }
-    let trace = Trace::default();
-    run(|| {
-        let channel = Channel::<Receives>::new();
-        let late = Channel::<u32>::new();
-        let sender = fibra::spawn({
-            let value = Receives(late.clone(), trace.clone());
-            move || drop(channel.send_timeout(value, ms(10)))
-        });
-        fibra::yield_now();
-        sender.kill();
-        fibra::sleep(ms(100));
-        late.send(7).unwrap();
-        assert!(sender.join().unwrap_err().is_killed());
-    });
-    assert_eq!(trace.take(), "7");
-}
-
-#[test]
-fn a_kill_that_came_while_another_fiber_unwound_is_raised_when_that_has_ended() {
-    // While any fiber of the thread unwinds, no kill can be raised: it must not be forgotten.
-    let trace = Trace::default();
-    run(|| {
-        let channel = Channel::<u32>::new();
-        let slow = fibra::spawn({
-            let guard = Waits(trace.clone(), ms(100));
-            move || {
-                let _guard = guard;
-                fibra::park();
-            }
-        });
-        let receiver = fibra::spawn({
-            let channel = channel.clone();
-            move || channel.recv()
-        });
-        fibra::yield_now();
-        slow.kill();
-        fibra::yield_now();
-        receiver.kill();
-        assert!(receiver.join().unwrap_err().is_killed());
-        trace.say("killed");
-        assert_eq!(channel.balance(), 0);
-    });
-    assert_eq!(trace.take(), "dropping dropped killed");
-}
-
-#[test]
-fn a_deadline_that_passes_while_a_stray_wake_is_queued_is_not_lost() {
-    // A failed child wakes its parent, whose shielded wait goes on. Behind it are more fibers than
-    // run between two looks at the timers, so the deadline passes while the parent is in the ring.
-    run(|| {
-        let result = panic::catch_unwind(|| {
-            fibra::nursery(|nursery| {
-                nursery.spawn(|| {
-                    for _ in 0..200 {
-                        go(fibra::yield_now);
-                    }
-                    panic::resume_unwind(Box::new("failed"));
-                });
-                // It would be a deadlock without its deadline.
-                fibra::shield(|| fibra::sleep_until(fibra::now()));
-                "not cut short"
-            })
-        });
-        assert_eq!(result.unwrap_err().downcast_ref(), Some(&"failed"));
-    });
-}
-
-#[test]
-fn a_send_with_a_deadline_that_gives_way_first_still_times_out() {
-    // Its budget is spent, so it yields before it waits; behind more fibers than run between two
-    // looks at the timers, the deadline passes meanwhile.
-    run(|| {
-        let channel = Channel::<u32>::new();
-        let sender = fibra::spawn(move || {
-            for _ in 0..200 {
-                go(fibra::yield_now);
-            }
-            for _ in 0..127 {
-                fibra::current().unpark();
-                fibra::park();
-            }
-            matches!(channel.send_timeout(1, Duration::ZERO), Err(SendTimeoutError::Timeout(1)))
-        });
-        assert!(sender.join().unwrap());
-    });
-}
-
-#[test]
-fn a_fiber_that_could_not_fail_in_a_deadlock_while_it_unwound_can_fail_in_its_next_wait() {
-    struct Parks;
-    impl Drop for Parks {
-        fn drop(&mut self) {
-            fibra::park();
-        }
-    }
-    run(|| {
-        let channel = Channel::<u32>::new();
-        let main = fibra::current();
-        let helper = fibra::spawn({
-            let channel = channel.clone();
-            move || {
-                // It fails in place of the main fiber, and wakes that.
-                let failed = matches!(channel.recv(), Err(RecvError::Deadlock(_)));
-                main.unpark();
-                failed
-            }
-        });
-        fibra::yield_now();
-        let unwinding = panic::catch_unwind(|| {
-            let _parks = Parks;
-            panic::resume_unwind(Box::new("unwinds"));
-        });
-        assert!(unwinding.is_err());
-        assert!(helper.join().unwrap());
-        assert!(matches!(channel.recv(), Err(RecvError::Deadlock(_))));
-    });
 }

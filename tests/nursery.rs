@@ -143,7 +143,7 @@ fn a_failure_that_was_joined_still_ends_the_nursery() {
             nursery(|n| {
                 n.spawn(|| fibra::sleep(ms(1_000)));
                 let failing = n.spawn(|| panic!("joined"));
-                drop(failing.join());
+                assert!(failing.join().is_err());
                 fibra::park();
             })
         });

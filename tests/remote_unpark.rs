@@ -180,6 +180,33 @@ fn a_wait_becomes_a_deadlock_when_the_last_unparker_is_dropped() {
     assert!(report.starts_with("deadlock:"), "{report}");
 }
 
+/// Whether the thread behind this folder of `/proc` sleeps.
+#[cfg(target_os = "linux")]
+fn sleeps(thread: &std::path::Path) -> bool {
+    let stat = std::fs::read_to_string(thread.join("stat")).unwrap();
+    // "12 (name) S 1 ...": the name may hold anything.
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_scheduler_that_sleeps_is_woken_by_the_drop_of_the_last_unparker() {
+    fibra::run(|| {
+        let unparker = fibra::current().unparker();
+        let me =
+            std::path::Path::new("/proc").join(std::fs::read_link("/proc/thread-self").unwrap());
+        let thread = thread::spawn(move || {
+            let mut seen = 0;
+            while seen < 100 {
+                seen = if sleeps(&me) { seen + 1 } else { 0 };
+            }
+            drop(unparker);
+        });
+        assert!(panic_of(fibra::park).starts_with("deadlock:"));
+        thread.join().unwrap();
+    });
+}
+
 #[test]
 fn an_unparker_of_a_fiber_that_does_not_park_keeps_no_deadlock_from_being_seen() {
     fibra::run(|| {

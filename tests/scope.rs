@@ -128,7 +128,7 @@ fn a_panic_that_was_joined_is_not_raised_again() {
     fibra::run(|| {
         let text = scope(|s| match s.spawn(|| panic!("child")).join() {
             Err(JoinError::Panicked(payload)) => support::text_of(payload.as_ref()),
-            other => unreachable!("{:?}", other),
+            other => unreachable!("{other:?}"),
         });
         assert_eq!(text, "child");
     });
@@ -258,7 +258,7 @@ fn a_scope_in_a_destructor_is_not_left_before_its_children_have_ended() {
                 child.kill();
             }
             assert!(child.join().is_err());
-            drop(other.join());
+            assert!(other.join().is_err());
         });
     }
     check("5:3 15:3 failed 5:3 15:3 failed");

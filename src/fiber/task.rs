@@ -104,14 +104,18 @@ where
 /// values so large that moving them would fill it.
 pub(crate) const fn class_for<F, T>(asked: SizeClass) -> SizeClass {
     let moved = mem::size_of::<F>() + mem::size_of::<T>();
-    if moved <= LARGE_VALUE {
+    if moved <= SMALL_VALUE || moved.saturating_mul(32) <= asked.bytes() {
         return asked;
     }
     // A debug build moves a value several times, each time into a slot of its own.
-    SizeClass::for_bytes(asked.bytes().saturating_add(moved.saturating_mul(8)))
+    SizeClass::for_bytes(asked.bytes().saturating_add(moved.saturating_mul(16)))
 }
 
-/// Closures and outputs up to this many bytes fit on any stack beside everything else.
+/// Closures and outputs up to this many bytes fit on any stack beside everything else. (It is what
+/// the smallest stack leaves room for; the constant spares most spawns the look at theirs.)
+const SMALL_VALUE: usize = 512;
+
+/// Closures larger than this have a box of their own.
 pub(crate) const LARGE_VALUE: usize = 2048;
 
 const fn vtable<F: FnOnce() -> T, T>() -> VTable {

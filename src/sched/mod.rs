@@ -41,3 +41,6 @@ pub(crate) mod scheduler;
 pub(crate) mod scope;
 pub(crate) mod shield;
 pub(crate) mod spawn;
+
+#[cfg(test)]
+mod tests;

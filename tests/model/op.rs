@@ -44,6 +44,8 @@ pub(crate) enum Op {
     Shield(Vec<Op>),
     Catch(Vec<Op>),
     Finally(Vec<Op>, Vec<Op>),
+    /// Does the first, and the second in a destructor, unwinding or not.
+    Guard(Vec<Op>, Vec<Op>),
 }
 
 /// Which channel.
@@ -124,82 +126,164 @@ pub(crate) enum Payload {
 /// Who did it, and what.
 pub(crate) type Trace = Vec<(usize, Event)>;
 
-/// A program for the main fiber. It often ends with a long sleep, so that its fibers live.
-pub(crate) fn program() -> impl Strategy<Value = Vec<Op>> {
-    let spawns = vec(prop_oneof![3 => spawn(3), 1 => spawn_now(3)], 1..6);
-    let ending = prop_oneof![
-        1 => Just(vec![]),
-        2 => Just(vec![Op::Sleep(200)]),
-        1 => (0..6usize).prop_map(|k| vec![Op::Join(k), Op::Sleep(200)]),
-    ];
-    (spawns, ops(2), ending).prop_map(|(spawns, body, ending)| [spawns, body, ending].concat())
+/// A program for the main fiber: a list of words, each of which is an operation or ends a block.
+///
+/// Words are cheap to make and to shrink; a strategy for a tree of operations takes ten times as
+/// long as running the program.
+pub(crate) fn words() -> impl Strategy<Value = Vec<u32>> {
+    vec(any::<u32>(), 0..300)
 }
 
-fn ops(depth: u32) -> BoxedStrategy<Vec<Op>> {
-    vec(op(depth), 0..14).boxed()
-}
-
-fn op(depth: u32) -> BoxedStrategy<Op> {
-    if depth == 0 {
-        return leaf().boxed();
+/// The program that `words` spell. It often ends with a long sleep, so that its fibers live.
+pub(crate) fn program(words: &[u32]) -> Vec<Op> {
+    let mut reader = Reader { words: words.iter().copied() };
+    let mut program = Vec::new();
+    while let Some(word) = reader.words.next() {
+        let word = Word(word);
+        // The main fiber begins with a few others.
+        let op = if program.len() < 3 { reader.spawn(word, 1) } else { reader.op(word, 1) };
+        program.extend(op);
     }
-    let deeper = depth - 1;
-    prop_oneof![
-        24 => leaf(),
-        1 => spawn(deeper),
-        1 => spawn_now(deeper),
-        1 => ops(deeper).prop_map(Op::Shield),
-        2 => ops(deeper).prop_map(Op::Catch),
-        1 => (ops(deeper), ops(deeper)).prop_map(|(body, cleanup)| Op::Finally(body, cleanup)),
-    ]
-    .boxed()
+    match words.len() % 4 {
+        0 => {}
+        1 => program.extend([Op::Join(1), Op::Sleep(200)]),
+        _ => program.push(Op::Sleep(200)),
+    }
+    program
 }
 
-fn spawn(depth: u32) -> impl Strategy<Value = Op> {
-    ops(depth).prop_map(Op::Spawn)
+/// A word, from which the parts of an operation are taken.
+#[derive(Clone, Copy)]
+struct Word(u32);
+
+impl Word {
+    fn take(&mut self, end: u32) -> u32 {
+        let part = self.0 % end;
+        self.0 /= end;
+        part
+    }
+
+    fn index(&mut self, end: usize) -> usize {
+        self.take(u32::try_from(end).unwrap()) as usize
+    }
+
+    fn fiber(&mut self) -> usize {
+        self.index(12)
+    }
+
+    /// Seldom the main fiber, whose end is the end of the program.
+    fn victim(&mut self) -> usize {
+        if self.take(10) == 0 { 0 } else { 1 + self.index(11) }
+    }
+
+    fn channel(&mut self) -> usize {
+        self.index(CHANNELS)
+    }
+
+    fn millis(&mut self) -> u8 {
+        1 + self.take(19) as u8
+    }
+
+    fn line(&mut self) -> Line {
+        match self.take(3) {
+            0 | 1 => Line::Rendezvous(self.channel()),
+            _ => self.buffered(),
+        }
+    }
+
+    fn buffered(&mut self) -> Line {
+        Line::Buffered(self.index(CAPACITIES.len()))
+    }
+
+    fn wait(&mut self) -> Wait {
+        match self.take(7) {
+            0 => Wait::Not,
+            1 | 2 => Wait::For(self.millis()),
+            _ => Wait::Ever,
+        }
+    }
 }
 
-fn spawn_now(depth: u32) -> impl Strategy<Value = Op> {
-    ops(depth).prop_map(Op::SpawnNow)
+struct Reader<I> {
+    words: I,
 }
 
-fn leaf() -> impl Strategy<Value = Op> {
-    let fiber = || 0..12usize;
-    let channel = || 0..CHANNELS;
-    prop_oneof![
-        6 => Just(Op::Yield),
-        1 => (1..100u8).prop_map(Op::Tick),
-        12 => (line(), wait()).prop_map(|(line, wait)| Op::Send(line, wait)),
-        12 => (line(), wait()).prop_map(|(line, wait)| Op::Recv(line, wait)),
-        1 => channel().prop_map(Op::SendPanic),
-        2 => (channel(), -1..=1i8).prop_map(|(channel, preference)| Op::Prefer(channel, preference)),
-        1 => (channel(), any::<bool>()).prop_map(|(channel, all)| Op::ScheduleAll(channel, all)),
-        1 => channel().prop_map(Op::Close),
-        1 => channel().prop_map(Op::CloseAndWake),
-        2 => channel().prop_map(Op::Open),
-        1 => (0..CAPACITIES.len(), prop_oneof![Just(End::Sender), Just(End::Receiver)])
-            .prop_map(|(queue, end)| Op::DropEnd(queue, end)),
-        1 => channel().prop_map(Op::Balance),
-        5 => fiber().prop_map(Op::Kill),
-        1 => Just(Op::KillMyself),
-        3 => fiber().prop_map(Op::Join),
-        1 => fiber().prop_map(Op::Detach),
-        3 => Just(Op::Park),
-        2 => (1..20u8).prop_map(Op::ParkTimeout),
-        4 => fiber().prop_map(Op::Unpark),
-        3 => (1..20u8).prop_map(Op::Sleep),
-        1 => Just(Op::Panic),
-        1 => Just(Op::Checkpoint),
-    ]
+impl<I: Iterator<Item = u32>> Reader<I> {
+    const DEEPEST: u32 = 6;
+
+    /// The operations up to the end of the block.
+    fn block(&mut self, depth: u32) -> Vec<Op> {
+        let mut ops = Vec::new();
+        while let Some(word) = self.words.next() {
+            match self.op(Word(word), depth + 1) {
+                Some(op) => ops.push(op),
+                None => break,
+            }
+        }
+        ops
+    }
+
+    fn spawn(&mut self, mut word: Word, depth: u32) -> Option<Op> {
+        let now = word.take(4) == 0;
+        let ops = self.block(depth);
+        Some(if now { Op::SpawnNow(ops) } else { Op::Spawn(ops) })
+    }
+
+    /// The operation that `word` begins, or none if it ends the block.
+    fn op(&mut self, mut word: Word, depth: u32) -> Option<Op> {
+        let code = word.take(80);
+        if 60 < code && Self::DEEPEST < depth {
+            return Some(Op::Yield);
+        }
+        Some(match code {
+            0..=4 => Op::Yield,
+            5..=14 => Op::Send(word.line(), word.wait()),
+            15..=24 => Op::Recv(word.line(), word.wait()),
+            25..=27 => Op::Park,
+            28..=29 => Op::ParkTimeout(word.millis()),
+            30..=33 => Op::Unpark(word.fiber()),
+            34..=36 => Op::Sleep(word.millis()),
+            37..=41 => Op::Kill(word.victim()),
+            42 if word.take(3) == 0 => Op::KillMyself,
+            42 => Op::Balance(word.channel()),
+            43..=45 => Op::Join(word.fiber()),
+            46 => Op::Detach(word.fiber()),
+            47 => Op::SendPanic(word.channel()),
+            48..=49 => Op::Prefer(word.channel(), word.take(3) as i8 - 1),
+            50 => Op::ScheduleAll(word.channel(), word.take(2) == 0),
+            51 if word.take(2) == 0 => Op::Close(word.channel()),
+            51 => Op::Open(word.channel()),
+            52 => Op::CloseAndWake(word.channel()),
+            53..=54 => Op::Open(word.channel()),
+            55 if word.take(3) == 0 => {
+                let end = if word.take(2) == 0 { End::Sender } else { End::Receiver };
+                Op::DropEnd(word.index(CAPACITIES.len()), end)
+            }
+            55..=56 => Op::Balance(word.channel()),
+            57 => Op::Tick(1 + word.take(99) as u8),
+            58 if word.take(2) == 0 => Op::Panic,
+            58 => Op::Yield,
+            59..=60 => Op::Checkpoint,
+            61..=64 => return self.spawn(word, depth),
+            65 => Op::Shield(self.block(depth)),
+            66..=67 => Op::Catch(self.block(depth)),
+            68 => Op::Finally(self.block(depth), self.block(depth)),
+            69 => {
+                let body = self.block(depth);
+                let last = self.block(depth);
+                Op::Guard(body, last.into_iter().filter_map(calm).collect())
+            }
+            _ => return None,
+        })
+    }
 }
 
-fn line() -> impl Strategy<Value = Line> {
-    prop_oneof![
-        2 => (0..CHANNELS).prop_map(Line::Rendezvous),
-        1 => (0..CAPACITIES.len()).prop_map(Line::Buffered),
-    ]
-}
-
-fn wait() -> impl Strategy<Value = Wait> {
-    prop_oneof![1 => Just(Wait::Not), 4 => Just(Wait::Ever), 2 => (1..20u8).prop_map(Wait::For)]
+/// What a destructor may do: nothing that could panic, for that would abort while it unwinds.
+fn calm(op: Op) -> Option<Op> {
+    match op {
+        Op::Recv(Line::Rendezvous(_), wait) => Some(Op::Recv(Line::Buffered(0), wait)),
+        Op::Shield(ops) => Some(Op::Shield(ops.into_iter().filter_map(calm).collect())),
+        Op::Panic | Op::Park | Op::Catch(_) | Op::Finally(..) | Op::Guard(..) => None,
+        op => Some(op),
+    }
 }

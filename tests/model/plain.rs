@@ -5,10 +5,14 @@
 
 use std::collections::VecDeque;
 
-use crate::op::{CAPACITIES, CHANNELS, Event, Failure, Op, Outcome, Payload, Trace};
+use crate::op::{CAPACITIES, CHANNELS, Event, Op, Outcome, Payload, Trace};
+use crate::parts::{Channel, Fate, Fiber, Frame, Kind, Model, Queue, Reason, State, Then};
 
 /// Operations that a fiber may do in one turn without waiting, before it gives way.
 const BUDGET: u32 = 128;
+
+/// Fibers that run between two looks at deadlines and late kills.
+const BATCH: u32 = 64;
 
 /// What the model says a run shows.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,149 +27,14 @@ pub(crate) fn predict(program: &[Op]) -> Prediction {
     model.admit(program);
     model.ring.push_back(0);
     while !model.main_ended {
-        match model.ring.pop_front() {
-            Some(fiber) => model.resume(fiber),
-            None => model.idle(),
-        }
+        model.batch();
+        model.turn();
     }
     let main = match model.fibers[0].outcome {
         Some(outcome) => outcome,
         None => unreachable!("the main fiber has ended"),
     };
     Prediction { trace: model.trace, main }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    New,
-    Runnable,
-    Parked,
-    Finished,
-}
-
-/// What a frame does when it is left.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind<'p> {
-    Root,
-    Shield,
-    Catch,
-    /// The body of a `finally`, with its clean-up.
-    Body(&'p [Op]),
-    /// A clean-up, and what unwinds on after it.
-    Cleanup(Option<Payload>),
-}
-
-#[derive(Debug)]
-pub(crate) struct Frame<'p> {
-    pub(crate) kind: Kind<'p>,
-    pub(crate) ops: &'p [Op],
-}
-
-/// What travels through a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Message {
-    Value(u32),
-    Unwind(u32),
-}
-
-/// What a fiber waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    Send(usize),
-    Recv(usize),
-    Park,
-    Sleep,
-    Join(usize),
-    WindUp,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Waiting,
-    Served,
-    Closed,
-}
-
-/// How a fiber goes on when it is resumed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Then<'p> {
-    /// With the next operation.
-    GoOn,
-    /// It has given way: first a look at kills, then the log.
-    Yielded(Option<Event>),
-    /// It gave way because its budget was spent, before this operation; with the value to send,
-    /// and for `Tick` what is left of it.
-    Spent(&'p Op, u32),
-    /// A meeting is over, and this came of it. No look at kills.
-    Met(Result<Option<Message>, Failure>),
-    /// The child has run.
-    SpawnedNow(usize),
-    /// It waits, or did.
-    Waits,
-}
-
-#[derive(Debug)]
-pub(crate) struct Fiber<'p> {
-    pub(crate) state: State,
-    pub(crate) frames: Vec<Frame<'p>>,
-    pub(crate) then: Then<'p>,
-    pub(crate) killed: bool,
-    pub(crate) timed_out: bool,
-    pub(crate) deadlocked: bool,
-    pub(crate) token: bool,
-    pub(crate) joiner: Option<usize>,
-    /// Whether others know it, so that they can kill and unpark it.
-    pub(crate) known: bool,
-    /// Whether its handle is there to be taken.
-    pub(crate) handle: bool,
-    pub(crate) reason: Reason,
-    pub(crate) fate: Fate,
-    pub(crate) slot: Option<Message>,
-    /// The end of a buffered channel that its present operation holds.
-    pub(crate) holds: Option<(usize, crate::op::End)>,
-    pub(crate) since: u64,
-    pub(crate) outcome: Option<Outcome>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Channel {
-    pub(crate) preference: i8,
-    pub(crate) schedule_all: bool,
-    pub(crate) closing: bool,
-    pub(crate) waiters: VecDeque<usize>,
-    pub(crate) senders_wait: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct Queue {
-    pub(crate) capacity: usize,
-    pub(crate) buffer: VecDeque<u32>,
-    pub(crate) senders: usize,
-    pub(crate) receivers: usize,
-    /// Whether the world's own handles are still there.
-    pub(crate) has_sender: bool,
-    pub(crate) has_receiver: bool,
-    pub(crate) waiting_senders: VecDeque<usize>,
-    pub(crate) waiting_receivers: VecDeque<usize>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Model<'p> {
-    pub(crate) fibers: Vec<Fiber<'p>>,
-    pub(crate) ring: VecDeque<usize>,
-    pub(crate) channels: Vec<Channel>,
-    pub(crate) queues: Vec<Queue>,
-    pub(crate) trace: Trace,
-    pub(crate) numbers: u32,
-    pub(crate) now: u64,
-    /// Deadline, fiber; by insertion.
-    pub(crate) timers: Vec<(u64, usize)>,
-    /// The fiber whose wait was the last event, or none if a fiber's end was.
-    pub(crate) last_parked: Option<usize>,
-    pub(crate) live: usize,
-    pub(crate) closing: bool,
-    pub(crate) budget: u32,
-    pub(crate) main_ended: bool,
 }
 
 impl<'p> Model<'p> {
@@ -201,6 +70,8 @@ impl<'p> Model<'p> {
             closing: false,
             budget: 0,
             main_ended: false,
+            unwinding: 0,
+            kills_deferred: false,
         }
     }
 
@@ -213,6 +84,7 @@ impl<'p> Model<'p> {
             killed: self.closing,
             timed_out: false,
             deadlocked: false,
+            declined: false,
             token: false,
             joiner: None,
             known: false,
@@ -225,6 +97,30 @@ impl<'p> Model<'p> {
             outcome: None,
         });
         self.fibers.len() - 1
+    }
+
+    fn batch(&mut self) {
+        for _ in 0..BATCH {
+            match self.ring.pop_front() {
+                Some(fiber) => self.resume(fiber),
+                None => return,
+            }
+        }
+    }
+
+    /// Between two batches. Deadlines pass only when no fiber can run, for only then time goes on.
+    fn turn(&mut self) {
+        if self.kills_deferred && self.unwinding == 0 {
+            self.kills_deferred = false;
+            for fiber in 0..self.fibers.len() {
+                if self.is_pending(fiber) {
+                    self.make_ready(fiber);
+                }
+            }
+        }
+        if self.ring.is_empty() && !self.main_ended {
+            self.idle();
+        }
     }
 
     /// Gives a fiber the thread until it leaves it.
@@ -262,24 +158,38 @@ impl<'p> Model<'p> {
                 self.end(f, Outcome::Returned);
                 false
             }
-            Kind::Shield | Kind::Catch | Kind::Cleanup(None) => true,
-            Kind::Body(cleanup) => self.clean_up(f, cleanup, None),
+            Kind::Shield | Kind::Catch | Kind::Cleanup(None) | Kind::Last(None) => true,
+            Kind::Body(ops) => self.clean_up(f, Kind::Cleanup(None), ops),
+            Kind::Guard(ops) => self.clean_up(f, Kind::Last(None), ops),
             Kind::Cleanup(Some(payload)) => self.unwind(f, payload),
+            Kind::Last(Some(payload)) => self.unwind_on(f, payload),
         }
     }
 
     /// Unwinds to the innermost frame that stops it. Returns whether the fiber has the thread.
     pub(crate) fn unwind(&mut self, f: usize, payload: Payload) -> bool {
+        self.unwinding += 1;
+        self.unwind_on(f, payload)
+    }
+
+    fn unwind_on(&mut self, f: usize, payload: Payload) -> bool {
         loop {
             let frame = self.fibers[f].frames.pop().expect("an unwind stops at the root");
             match frame.kind {
-                Kind::Shield | Kind::Cleanup(_) => {}
+                Kind::Shield | Kind::Cleanup(_) | Kind::Last(None) => {}
+                Kind::Last(Some(_)) => unreachable!("two unwinds at once"),
+                Kind::Guard(ops) => return self.clean_up(f, Kind::Last(Some(payload)), ops),
                 Kind::Catch => {
+                    self.unwinding -= 1;
                     self.log(f, Event::Caught(payload));
                     return true;
                 }
-                Kind::Body(cleanup) => return self.clean_up(f, cleanup, Some(payload)),
+                Kind::Body(ops) => {
+                    self.unwinding -= 1;
+                    return self.clean_up(f, Kind::Cleanup(Some(payload)), ops);
+                }
                 Kind::Root => {
+                    self.unwinding -= 1;
                     self.log(f, Event::Gone);
                     let killed = self.fibers[f].killed;
                     let outcome = if killed { Outcome::Killed } else { Outcome::Unwound(payload) };
@@ -290,8 +200,8 @@ impl<'p> Model<'p> {
         }
     }
 
-    fn clean_up(&mut self, f: usize, ops: &'p [Op], then: Option<Payload>) -> bool {
-        self.fibers[f].frames.push(Frame { kind: Kind::Cleanup(then), ops });
+    fn clean_up(&mut self, f: usize, kind: Kind<'p>, ops: &'p [Op]) -> bool {
+        self.fibers[f].frames.push(Frame { kind, ops });
         self.log(f, Event::Cleaning);
         true
     }
@@ -341,7 +251,7 @@ impl<'p> Model<'p> {
         }
     }
 
-    /// Whether a kill can be raised in this fiber now.
+    /// Whether a kill is to be raised in this fiber, as soon as nothing unwinds.
     pub(crate) fn is_pending(&self, f: usize) -> bool {
         let shields = |frame: &Frame| matches!(frame.kind, Kind::Shield | Kind::Cleanup(_));
         let fiber = &self.fibers[f];
@@ -387,7 +297,8 @@ impl<'p> Model<'p> {
     fn break_deadlock(&mut self) {
         let can_fail = |&f: &usize| {
             let fiber = &self.fibers[f];
-            fiber.state == State::Parked && fiber.reason != Reason::WindUp
+            let declines = fiber.declined && self.unwinding != 0;
+            fiber.state == State::Parked && fiber.reason != Reason::WindUp && !declines
         };
         let victim =
             self.last_parked.filter(can_fail).or_else(|| (0..self.fibers.len()).find(can_fail));

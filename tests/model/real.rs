@@ -1,20 +1,18 @@
 //! Runs a program on fibra, with the virtual clock, and records what happens.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
 
-use fibra::channel::{
-    Channel, Preference, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError,
-    Sender, TryRecvError, TrySendError, bounded,
-};
+use fibra::channel::{Channel, Preference, Receiver, Sender, bounded};
 use fibra::{Fiber, JoinError, JoinHandle};
 
-use crate::op::{
-    CAPACITIES, CHANNELS, End, Event, Failure, Line, Op, Outcome, Payload, Trace, Wait,
+use crate::failures::{
+    kind, recv_failure, recv_timeout_failure, send_failure, send_timeout_failure, try_recv_failure,
+    try_send_failure,
 };
+use crate::op::{CAPACITIES, CHANNELS, End, Event, Line, Op, Outcome, Trace, Wait};
 
 /// What a run has shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,6 +96,18 @@ impl Drop for Value {
         if let (true, Some(world)) = (fibra::in_fiber(), self.world.upgrade()) {
             world.log(Event::Dropped(self.number));
         }
+    }
+}
+
+/// Does something when it is dropped.
+struct Last<'a> {
+    world: &'a Rc<World>,
+    ops: &'a [Op],
+}
+
+impl Drop for Last<'_> {
+    fn drop(&mut self) {
+        self.world.clean_up(self.ops);
     }
 }
 
@@ -222,14 +232,19 @@ impl World {
                     self.log(Event::Caught(kind(&*payload)));
                 }
             }
-            Op::Finally(ref ops, ref cleanup) => fibra::finally(
-                || self.all(ops),
-                || {
-                    self.log(Event::Cleaning);
-                    self.all(cleanup);
-                },
-            ),
+            Op::Finally(ref ops, ref cleanup) => {
+                fibra::finally(|| self.all(ops), || self.clean_up(cleanup));
+            }
+            Op::Guard(ref ops, ref last) => {
+                let _last = Last { world: self, ops: last };
+                self.all(ops);
+            }
         }
+    }
+
+    fn clean_up(self: &Rc<World>, ops: &[Op]) {
+        self.log(Event::Cleaning);
+        self.all(ops);
     }
 
     fn prepare(self: &Rc<World>, ops: &[Op]) -> (usize, impl FnOnce() + use<>) {
@@ -341,61 +356,4 @@ impl World {
 
 fn millis(ms: u8) -> Duration {
     Duration::from_millis(ms.into())
-}
-
-fn kind(payload: &(dyn Any + Send)) -> Payload {
-    match (payload.downcast_ref::<u32>(), payload.downcast_ref::<String>()) {
-        (Some(&number), _) => Payload::Panic(number),
-        (_, Some(text)) if text.starts_with("deadlock") => Payload::Deadlock,
-        (_, Some(text)) => panic!("unexpected: {text}"),
-        _ => Payload::Kill,
-    }
-}
-
-fn send_failure<T>(error: &SendError<T>) -> Failure {
-    match error {
-        SendError::Closed(_) => Failure::Closed,
-        SendError::Deadlock(..) => Failure::Deadlock,
-        other => panic!("unexpected: {other}"),
-    }
-}
-
-fn try_send_failure<T>(error: &TrySendError<T>) -> Failure {
-    match error {
-        TrySendError::Full(_) => Failure::NotNow,
-        TrySendError::Closed(_) => Failure::Closed,
-        other => panic!("unexpected: {other}"),
-    }
-}
-
-fn send_timeout_failure<T>(error: &SendTimeoutError<T>) -> Failure {
-    match error {
-        SendTimeoutError::Timeout(_) => Failure::TimedOut,
-        SendTimeoutError::Closed(_) => Failure::Closed,
-        other => panic!("unexpected: {other}"),
-    }
-}
-
-fn recv_failure(error: &RecvError) -> Failure {
-    match error {
-        RecvError::Closed => Failure::Closed,
-        RecvError::Deadlock(_) => Failure::Deadlock,
-        other => panic!("unexpected: {other}"),
-    }
-}
-
-fn try_recv_failure(error: TryRecvError) -> Failure {
-    match error {
-        TryRecvError::Empty => Failure::NotNow,
-        TryRecvError::Closed => Failure::Closed,
-        other => panic!("unexpected: {other}"),
-    }
-}
-
-fn recv_timeout_failure(error: RecvTimeoutError) -> Failure {
-    match error {
-        RecvTimeoutError::Timeout => Failure::TimedOut,
-        RecvTimeoutError::Closed => Failure::Closed,
-        other => panic!("unexpected: {other}"),
-    }
 }

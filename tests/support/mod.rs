@@ -29,6 +29,11 @@ pub(crate) fn check(expected: &str) {
     assert_eq!(trace, expected);
 }
 
+/// Empties this thread's trace.
+pub(crate) fn forget_trace() {
+    TRACE.with(RefCell::take);
+}
+
 /// Logs its text when it is dropped.
 pub(crate) struct Noisy<S: Display>(pub(crate) S);
 

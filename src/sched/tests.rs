@@ -1,0 +1,104 @@
+//! Tests the ring under pauses: what is stored in it, which no public call tells.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::fiber::header::FiberPtr;
+use crate::sched::clock::VirtualClock;
+use crate::sched::idle::ThreadIdle;
+use crate::sched::join::JoinHandle;
+use crate::sched::park::yield_now;
+use crate::sched::run::run_on;
+use crate::sched::scheduler::{Scheduler, SchedulerPtr, here};
+use crate::sched::spawn::spawn;
+use crate::stack::SizeClass;
+
+type Trace = Rc<RefCell<Vec<String>>>;
+
+/// Runs `f` as the main fiber of a scheduler of its own.
+fn run(f: impl FnOnce(SchedulerPtr, Trace)) {
+    let clock = Box::new(VirtualClock::new());
+    let scheduler = Scheduler::new(SizeClass::DEFAULT, clock, Box::new(ThreadIdle)).unwrap();
+    run_on(Box::new(scheduler), || f(here().sched, Trace::default()));
+}
+
+/// A fiber that logs its name in each of its turns.
+fn looping(name: &'static str, trace: &Trace) -> JoinHandle<()> {
+    let trace = trace.clone();
+    spawn(move || {
+        loop {
+            trace.borrow_mut().push(name.to_owned());
+            yield_now();
+        }
+    })
+}
+
+fn record(handle: &JoinHandle<()>) -> FiberPtr {
+    handle.fiber().record()
+}
+
+#[track_caller]
+fn check(trace: &Trace, expected: &str) {
+    assert_eq!(trace.take().join(" "), expected);
+}
+
+#[test]
+fn paused_and_resumed_in_a_loop_it_runs_once_a_turn_and_the_ring_does_not_grow() {
+    run(|sched, trace| {
+        let [a, _b] = ["a", "b"].map(|name| looping(name, &trace));
+        yield_now();
+        check(&trace, "a b");
+        for _ in 0..100_000 {
+            assert!(sched.pause(record(&a)));
+            assert!(sched.unpause(record(&a)));
+        }
+        assert_eq!(sched.ring(|ring| ring.queued()), 2);
+        let stored = sched.ring(|ring| ring.stored());
+        assert!(stored <= 128, "{stored} entries for two fibers");
+        yield_now();
+        check(&trace, "b a");
+        yield_now();
+        check(&trace, "b a");
+    });
+}
+
+#[test]
+fn pausing_and_resuming_in_turns_never_runs_a_fiber_twice() {
+    run(|sched, trace| {
+        let [a, b] = ["a", "b"].map(|name| looping(name, &trace));
+        yield_now();
+        for _ in 0..1_000 {
+            trace.borrow_mut().clear();
+            // Both have a void entry in front of their valid one, in both orders.
+            for fiber in [&a, &b, &a] {
+                assert!(sched.pause(record(fiber)));
+                assert!(sched.unpause(record(fiber)));
+            }
+            yield_now();
+            check(&trace, "b a");
+        }
+    });
+}
+
+#[test]
+fn a_fiber_may_end_and_its_record_be_freed_while_void_entries_of_it_are_stored() {
+    run(|sched, trace| {
+        let quick = {
+            let trace = trace.clone();
+            spawn(move || {
+                yield_now();
+                trace.borrow_mut().push("ends".to_owned());
+            })
+        };
+        yield_now();
+        for _ in 0..10 {
+            assert!(sched.pause(record(&quick)));
+            assert!(sched.unpause(record(&quick)));
+        }
+        quick.join().unwrap();
+        // What is left of it in the ring is skipped.
+        (0..3).for_each(|_| yield_now());
+        check(&trace, "ends");
+        assert_eq!(sched.ring(|ring| (ring.stored(), ring.queued())), (0, 0));
+    });
+}

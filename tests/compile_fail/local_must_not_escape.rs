@@ -1,0 +1,12 @@
+//! A fiber-local is lent for the time of a call.
+
+fibra::local! {
+    static NAME: String = String::from("local");
+}
+
+fn main() {
+    fibra::run(|| {
+        let escaped: &String = NAME.with(|name| name);
+        println!("{escaped}");
+    });
+}

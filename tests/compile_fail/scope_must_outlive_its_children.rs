@@ -1,0 +1,10 @@
+//! What is made in the body of a scope is dropped before the children end.
+
+fn main() {
+    fibra::run(|| {
+        fibra::scope(|s| {
+            let inner = String::from("too short");
+            s.spawn(|| inner.len());
+        });
+    });
+}
