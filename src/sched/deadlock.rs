@@ -1,7 +1,7 @@
 //! Nothing can ever run again: which wait fails, and what it is told.
 //!
 //! The order in which waits are asked to fail:
-//! 1. the wait that completed the deadlock (S-167), unless its fiber was the last to fail;
+//! 1. the wait that completed the deadlock (S-167), unless its fiber has just failed and done nothing else;
 //! 2. if a fiber's end completed it, or that wait cannot fail: the main fiber's (S-170);
 //! 3. any other, the oldest fiber first;
 //! 4. the end of `run`, which gives the rest up.
@@ -31,16 +31,18 @@ impl Scheduler {
         };
         let report = Deadlock { by_end, victim: end::describe(&victim), dump };
         *self.deadlock.borrow_mut() = Some(Box::new(report));
-        self.last_victim.set(Some(victim.id()));
+        self.last_victim.set((Some(victim.id()), self.switches.get()));
         victim.notice(Attention::DEADLOCK);
         self.make_ready(victim);
     }
 
     fn choose_victim(&self) -> Option<FiberPtr> {
         let main = self.main.get();
-        // One that has just failed and waits again would be asked for ever; the others get their
+        // One that failed, ran once and waits again would be asked for ever; the others get their
         // turn.
-        let again = |fiber: FiberPtr| self.last_victim.get() == Some(fiber.id());
+        let (last_victim, then) = self.last_victim.get();
+        let ran_once = self.switches.get() <= then + 1;
+        let again = |fiber: FiberPtr| ran_once && last_victim == Some(fiber.id());
         let culprit = self.last_parked.get().filter(|&fiber| self.can_fail(fiber) && !again(fiber));
         let others = || {
             let candidates = self.fibers_where(|fiber| self.can_fail(fiber));

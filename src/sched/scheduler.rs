@@ -76,8 +76,8 @@ pub(crate) struct Scheduler {
     pub(crate) mailbox: Arc<Mailbox>,
     /// Fibers that other threads may hold an unparker of.
     pub(crate) reachable: RefCell<Vec<Key>>,
-    /// The fiber whose wait failed in the last deadlock.
-    pub(crate) last_victim: Cell<Option<FiberId>>,
+    /// The fiber whose wait failed in the last deadlock, and the count of switches then.
+    pub(crate) last_victim: Cell<(Option<FiberId>, u64)>,
     /// What the wait that was chosen to fail fails with.
     pub(crate) deadlock: RefCell<Option<Box<Deadlock>>>,
     /// A stack kept back for dropping what belongs to fibers that could get none.
@@ -125,7 +125,7 @@ impl Scheduler {
             idle,
             mailbox,
             reachable: RefCell::new(Vec::new()),
-            last_victim: Cell::new(None),
+            last_victim: Cell::new((None, 0)),
             deadlock: RefCell::new(None),
             spare: RefCell::new(Some(spare)),
             starved: RefCell::new(VecDeque::new()),
