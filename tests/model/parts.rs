@@ -85,8 +85,6 @@ pub(crate) struct Fiber<'p> {
     pub(crate) killed: bool,
     pub(crate) timed_out: bool,
     pub(crate) deadlocked: bool,
-    /// It could not fail in a deadlock, because a fiber was unwinding.
-    pub(crate) declined: bool,
     pub(crate) token: bool,
     pub(crate) joiner: Option<usize>,
     /// Whether others know it, so that they can kill and unpark it.
@@ -137,6 +135,10 @@ pub(crate) struct Model<'p> {
     pub(crate) timers: Vec<(u64, usize)>,
     /// The fiber whose wait was the last event, or none if a fiber's end was.
     pub(crate) last_parked: Option<usize>,
+    /// The fiber whose wait failed in the last deadlock, and the count of runs then.
+    pub(crate) last_victim: (Option<usize>, u64),
+    /// How often a fiber has been given the thread.
+    pub(crate) runs: u64,
     pub(crate) live: usize,
     pub(crate) closing: bool,
     pub(crate) budget: u32,

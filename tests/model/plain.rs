@@ -12,7 +12,7 @@ use crate::parts::{Channel, Fate, Fiber, Frame, Kind, Model, Queue, Reason, Stat
 const BUDGET: u32 = 128;
 
 /// Fibers that run between two looks at deadlines and late kills.
-const BATCH: u32 = 64;
+const BATCH: u64 = 64;
 
 /// What the model says a run shows.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ impl<'p> Model<'p> {
             now: 0,
             timers: Vec::new(),
             last_parked: None,
+            last_victim: (None, 0),
+            runs: 0,
             live: 0,
             closing: false,
             budget: 0,
@@ -84,7 +86,6 @@ impl<'p> Model<'p> {
             killed: self.closing,
             timed_out: false,
             deadlocked: false,
-            declined: false,
             token: false,
             joiner: None,
             known: false,
@@ -100,10 +101,11 @@ impl<'p> Model<'p> {
     }
 
     fn batch(&mut self) {
-        for _ in 0..BATCH {
-            match self.ring.pop_front() {
-                Some(fiber) => self.resume(fiber),
-                None => return,
+        while let Some(fiber) = self.ring.pop_front() {
+            self.runs += 1;
+            self.resume(fiber);
+            if self.runs.is_multiple_of(BATCH) {
+                return;
             }
         }
     }
@@ -293,16 +295,23 @@ impl<'p> Model<'p> {
         }
     }
 
-    /// The wait that completed the deadlock fails; else the main fiber's, else the oldest.
+    /// The wait that completed the deadlock fails; else the main fiber's, else the oldest. A fiber
+    /// whose wait failed in the last deadlock, and that has run just once since, is asked last.
     fn break_deadlock(&mut self) {
         let can_fail = |&f: &usize| {
             let fiber = &self.fibers[f];
-            let declines = fiber.declined && self.unwinding != 0;
+            // It would panic, and two unwinds at once abort.
+            let declines = fiber.reason == Reason::Park && self.unwinding != 0;
             fiber.state == State::Parked && fiber.reason != Reason::WindUp && !declines
         };
-        let victim =
-            self.last_parked.filter(can_fail).or_else(|| (0..self.fibers.len()).find(can_fail));
+        let (last_victim, then) = self.last_victim;
+        let again = |f: &usize| self.runs <= then + 1 && last_victim == Some(*f);
+        let fresh = |f: &usize| can_fail(f) && !again(f);
+        let all = || 0..self.fibers.len();
+        let victim = self.last_parked.filter(fresh).or_else(|| all().find(fresh));
+        let victim = victim.or_else(|| all().find(can_fail));
         let victim = victim.expect("every fiber of the model can fail");
+        self.last_victim = (Some(victim), self.runs);
         self.fibers[victim].deadlocked = true;
         self.make_ready(victim);
     }

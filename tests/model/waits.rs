@@ -18,7 +18,6 @@ impl<'p> Model<'p> {
         let timed_out = std::mem::take(&mut self.fibers[f].timed_out);
         let deadlocked = std::mem::take(&mut self.fibers[f].deadlocked);
         if !self.look_at_kills(f) {
-            self.fibers[f].declined = false;
             if let Some(Message::Value(number)) = self.abandon(f) {
                 self.log(f, Event::Dropped(number));
             }
@@ -26,9 +25,7 @@ impl<'p> Model<'p> {
             return self.unwind(f, Payload::Kill);
         }
         self.kills_deferred |= self.is_pending(f);
-        if deadlocked && self.fibers[f].reason == Reason::Park && self.unwinding != 0 {
-            self.fibers[f].declined = true;
-        } else if deadlocked {
+        if deadlocked {
             return self.interrupted(f, Failure::Deadlock);
         } else if timed_out {
             return self.interrupted(f, Failure::TimedOut);
@@ -55,7 +52,6 @@ impl<'p> Model<'p> {
         }
         self.fibers[f].timed_out = false;
         self.fibers[f].deadlocked = false;
-        self.fibers[f].declined = false;
         let fate = self.fibers[f].fate;
         let slot = self.abandon(f);
         match (reason, fate) {
@@ -74,7 +70,6 @@ impl<'p> Model<'p> {
     }
 
     pub(crate) fn interrupted(&mut self, f: usize, failure: Failure) -> bool {
-        self.fibers[f].declined = false;
         let slot = self.abandon(f);
         match (self.fibers[f].reason, failure) {
             (Reason::Send(_) | Reason::Recv(_), failure) => return self.refuse(f, slot, failure),
