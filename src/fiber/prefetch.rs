@@ -12,13 +12,15 @@ pub(crate) fn header(fiber: FiberPtr) {
     line(at + 64);
 }
 
-/// Asks for the top of a fiber's suspended stack: the frames that run first.
+/// Asks for the top of a fiber's suspended stack: the frames that run first, and the word at its
+/// base through which a switch finds its way back.
 #[inline(always)]
 pub(crate) fn stack(fiber: FiberPtr) {
     let at = fiber.sp_mark.get();
     for ahead in [0, 64, 128, 192] {
         line(at.wrapping_add(ahead).wrapping_sub(64));
     }
+    line(fiber.context.base_mark());
 }
 
 #[inline(always)]

@@ -44,6 +44,12 @@ impl Context {
         }
     }
 
+    /// An address at the very top of the stack, which a switch reads and writes.
+    #[inline(always)]
+    pub(crate) fn base_mark(&self) -> usize {
+        self.yielder.get().addr()
+    }
+
     /// Whether `address` lies in the guard of this context's stack, which is of `class`. Fit for a
     /// signal handler.
     ///
