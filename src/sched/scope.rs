@@ -131,7 +131,7 @@ impl<'scope> Scope<'scope, '_> {
     {
         // SAFETY: all that `F` and `T` borrow outlives 'scope, and `open` does not return before
         // every child has ended. A child that never ends keeps `open` waiting or aborts.
-        let handle = unsafe { builder.spawn_in(&self.children, f) };
+        let handle = unsafe { builder.queue(Some(&self.children), f) };
         ScopedJoinHandle { handle, scope: PhantomData }
     }
 
@@ -148,7 +148,7 @@ impl<'scope> Scope<'scope, '_> {
         T: 'scope,
     {
         // SAFETY: as in `spawn_with`.
-        let handle = unsafe { Builder::new().spawn_now_in(&self.children, f) };
+        let handle = unsafe { Builder::new().run_first(Some(&self.children), f) };
         ScopedJoinHandle { handle, scope: PhantomData }
     }
 

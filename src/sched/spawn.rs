@@ -33,20 +33,14 @@ use crate::stack::SizeClass;
 ///     assert_eq!(sum.join().unwrap(), 55);
 /// });
 /// ```
-#[inline]
+#[inline(always)]
 #[track_caller]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    let here = here();
-    let class = here.sched.default_class;
-    // SAFETY: neither type borrows anything.
-    let record = unsafe { create(&here.sched, class, f, Location::caller()) };
-    let fiber = here.sched.admit_and_queue(record);
-    // SAFETY: just created with this output type, and this is its handle.
-    unsafe { JoinHandle::new(fiber) }
+    Builder::new().spawn(f)
 }
 
 /// Starts a fiber and runs it at once, until it first waits or ends.
@@ -74,15 +68,7 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    let here = here();
-    let class = here.sched.default_class;
-    // SAFETY: neither type borrows anything.
-    let record = unsafe { create(&here.sched, class, f, Location::caller()) };
-    let fiber = here.sched.admit(record);
-    // SAFETY: just created with this output type, and this is its handle.
-    let handle = unsafe { JoinHandle::new(fiber) };
-    park::run_first(here, fiber);
-    handle
+    Builder::new().spawn_now(f)
 }
 
 /// Settings for a fiber.
@@ -136,18 +122,15 @@ impl Builder {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    #[inline(always)]
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let here = here();
         // SAFETY: neither type borrows anything.
-        let record = unsafe { self.create(here, f, Location::caller()) };
-        let fiber = here.sched.admit_and_queue(record);
-        // SAFETY: just created with this output type, and this is its handle.
-        unsafe { JoinHandle::new(fiber) }
+        unsafe { self.queue(None, f) }
     }
 
     /// Starts the fiber and runs it at once, as [`spawn_now`].
@@ -162,51 +145,50 @@ impl Builder {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let here = here();
         // SAFETY: neither type borrows anything.
-        let record = unsafe { self.create(here, f, Location::caller()) };
-        let fiber = here.sched.admit(record);
-        // SAFETY: just created with this output type, and this is its handle.
-        let handle = unsafe { JoinHandle::new(fiber) };
-        park::run_first(here, fiber);
-        handle
+        unsafe { self.run_first(None, f) }
     }
 
-    /// Starts a fiber that belongs to `children`.
+    /// Starts a fiber that belongs to `scope`, if one is given.
     ///
     /// # Safety
     ///
-    /// What `F` and `T` borrow must outlive the scope behind `children`, which must not be left
-    /// before the fiber has ended.
+    /// What `F` and `T` borrow must outlive the scope, which must not be left before the fiber has
+    /// ended. Without a scope they must borrow nothing.
+    #[inline(always)]
     #[track_caller]
-    pub(crate) unsafe fn spawn_in<F, T>(self, children: &Children, f: F) -> JoinHandle<T>
+    pub(crate) unsafe fn queue<F, T>(self, scope: Option<&Children>, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T,
     {
         let here = here();
         // SAFETY: the caller promises that the fiber ends before its borrows do.
         let record = unsafe { self.create(here, f, Location::caller()) };
-        children.adopt(record.ptr());
+        if let Some(children) = scope {
+            children.adopt(record.ptr());
+        }
         let fiber = here.sched.admit_and_queue(record);
         // SAFETY: just created with this output type, and this is its handle.
         unsafe { JoinHandle::new(fiber) }
     }
 
-    /// As `spawn_in`, but runs the fiber at once.
+    /// As `queue`, but runs the fiber at once, and the caller directly after it.
     ///
     /// # Safety
     ///
-    /// As `spawn_in`.
+    /// As `queue`.
     #[inline(always)]
     #[track_caller]
-    pub(crate) unsafe fn spawn_now_in<F, T>(self, children: &Children, f: F) -> JoinHandle<T>
+    pub(crate) unsafe fn run_first<F, T>(self, scope: Option<&Children>, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T,
     {
         let here = here();
         // SAFETY: the caller promises that the fiber ends before its borrows do.
         let record = unsafe { self.create(here, f, Location::caller()) };
-        children.adopt(record.ptr());
+        if let Some(children) = scope {
+            children.adopt(record.ptr());
+        }
         let fiber = here.sched.admit(record);
         // SAFETY: just created with this output type, and this is its handle.
         let handle = unsafe { JoinHandle::new(fiber) };
@@ -217,12 +199,8 @@ impl Builder {
     /// # Safety
     ///
     /// As `task::allocate`.
-    pub(crate) unsafe fn create<F, T>(
-        self,
-        here: Here,
-        f: F,
-        location: &'static Location<'static>,
-    ) -> FiberRef
+    #[inline(always)]
+    unsafe fn create<F, T>(self, here: Here, f: F, location: &'static Location<'static>) -> FiberRef
     where
         F: FnOnce() -> T,
     {
