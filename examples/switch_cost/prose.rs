@@ -34,7 +34,7 @@ pub(crate) fn yields() -> Section {
         text: "Each task says “somebody else, please” again and again, and the scheduler takes the \
                next from its queue. One task shows the bare call; a hundred fit in the first-level \
                cache; from ten thousand on, what is measured is mostly how much memory a task touches \
-               when it wakes, and whether the scheduler asked for that memory in time.",
+               when it wakes.",
         caption: "All tasks have run once before the clock starts. may cannot map 100,000 stacks with \
                   the system's default limits.",
     }

@@ -17,9 +17,9 @@
 //!   outnumber the others, [`RunRing::wants_compaction`] says so: memory stays proportional to
 //!   the items that are really queued.
 //! - A flat array (and not a linked list) lets the run loop look ahead and prefetch what runs a
-//!   few turns later. That is worth a factor of two at 10,000 fibers and above.
+//!   few turns later.
 
-#![allow(unsafe_code, reason = "a push and a pop are a third of a switch: pointers, no indices")]
+#![allow(unsafe_code, reason = "a push and a pop lie on the path of every switch")]
 
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -37,8 +37,8 @@ pub(crate) struct Entry<T> {
 /// # Implementation notes
 ///
 /// A push touches `tail` and a pop `head`. With a shared length each yield would wait twice for
-/// the store before it to reach the load after it. Pointers in place of masked indices save
-/// fifteen instructions of the eighty-five between one fiber and the next.
+/// the store before it to reach the load after it. That, and pointers in place of masked indices,
+/// took a yield among 100 fibers from 6.9 to 5.7 ns (`benches/yield_now.rs` is the place to look).
 pub(crate) struct RunRing<T> {
     head: *mut Slot<T>,
     tail: *mut Slot<T>,

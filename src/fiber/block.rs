@@ -1,5 +1,6 @@
 //! Memory for fibers' records, with a shelf of used blocks: a spawn that follows an end takes the
-//! block that the other has just left, which is warm, in a nanosecond where malloc takes ten.
+//! block that the other has just left, which is warm. With malloc and free in its place these took
+//! a fifth of a spawn and join.
 //!
 //! ```text
 //!   shelf.first --> | next | . . . |   | next | . . . |   | null | . . . |     free blocks

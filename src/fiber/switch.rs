@@ -11,7 +11,7 @@
 //!
 //! corosensei enters a coroutine with `call` and leaves it with `ret`. The processor predicts these
 //! well only if the suspend is in the caller's own frame, so `suspend` and all that lies between
-//! it and the user's code is `#[inline(always)]`: 7 ns against 28.
+//! it and the user's code is `#[inline(always)]`: a yield takes 7 ns, and 28 behind one frame that is not inlined.
 
 #![allow(unsafe_code, reason = "context switches")]
 #![allow(clippy::disallowed_types, reason = "the one home of corosensei's types")]
@@ -111,7 +111,7 @@ pub(crate) unsafe fn resume(fiber: FiberPtr) -> Option<Stack> {
             fiber.context.yielder.set(std::ptr::null());
             // The coroutine is done, and of no use but for the sanitizer's bookkeeping. Taking the
             // stack out of it would copy it with wide loads of what narrow stores have just
-            // written, and the processor would wait 4 ns for them to reach the cache.
+            // written, and the processor would wait for them to reach the cache.
             if cfg!(sanitized) {
                 // SAFETY: it was initialised, and nobody reads the slot before the next `create`.
                 let _view = unsafe { (*slot).assume_init_read() }.into_stack();
