@@ -3,6 +3,7 @@
 #[doc(hidden)]
 pub mod build_info;
 pub mod channel;
+pub mod generator;
 pub mod runtime;
 
 mod collections;
@@ -14,7 +15,7 @@ pub use fiber::exit::JoinError;
 pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
-pub use runtime::{Runtime, run};
+pub use runtime::{Runtime, frame, run};
 pub use sched::dump::{Stats, dump, stats};
 pub use sched::handle::{Fiber, current, in_fiber};
 pub use sched::join::JoinHandle;

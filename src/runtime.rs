@@ -1,13 +1,16 @@
 //! The composition root: plugs a clock and an idle into a scheduler, and runs it.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 
+use crate::fiber::current;
+use crate::fiber::frame::Frame;
 use crate::sched::clock::{Clock, RealClock, VirtualClock};
 use crate::sched::idle::ThreadIdle;
 use crate::sched::run::{self, refuse_nesting};
 use crate::sched::scheduler::Scheduler;
-use crate::stack::{self, SizeClass};
+use crate::stack::{self, Pool, SizeClass};
 
 /// Turns this thread into a scheduler, runs `f` as its main fiber, and returns what it returned.
 ///
@@ -41,6 +44,47 @@ where
         Ok(runtime) => runtime.run(f),
         Err(error) => panic!("fibra could not start: {error}"),
     }
+}
+
+/// Runs `f` so that it can use generators and greenlets, without a scheduler.
+///
+/// Every stack that was started inside has ended, or was unwound, when `frame` returns: so none
+/// outlives the thread-locals that it may refer to. Handles that are kept longer read as ended.
+///
+/// Fibers have a frame of their own: inside [`run`], and inside another `frame`, this only calls
+/// `f`. Calls that wait need a scheduler, and panic in a mere frame.
+///
+/// # Panics
+///
+/// With the panic of `f`; if the signal handler that reports stack overflows cannot be set up; and
+/// on a thread with CET shadow stacks, where a switch of stacks would be a fault.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::generator;
+///
+/// let squares: Vec<u32> = fibra::frame(|| {
+///     generator::iter(|y| (1..=3).for_each(|i| y.yield_(i * i))).collect()
+/// });
+/// assert_eq!(squares, [1, 4, 9]);
+/// ```
+#[track_caller]
+pub fn frame<T>(f: impl FnOnce() -> T) -> T {
+    if current::fiber().is_some() || current::here(|here| !here.frame.get().is_null()) {
+        return f();
+    }
+    if let Err(error) = stack::refuse_shadow_stack() {
+        panic!("fibra could not start: {error}");
+    }
+    let _alt_stack = match stack::install(run::overflowed) {
+        Ok(alt_stack) => alt_stack,
+        Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
+    };
+    let pool = RefCell::new(Pool::new());
+    let _pool = current::use_pool(&pool);
+    let _frame = Frame::enter_on_thread();
+    f()
 }
 
 /// A scheduler that has what it needs and waits for its main closure.

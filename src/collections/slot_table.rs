@@ -129,7 +129,6 @@ impl<T> SlotTable<T> {
 
     /// How many values are in the table.
     #[inline]
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

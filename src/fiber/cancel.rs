@@ -9,7 +9,10 @@
 //! ```
 //!
 //! Invariants:
-//! - A scope lies on the stack of its fiber and is linked for exactly the time of [`within`].
+//! - A scope lies on the stack of its fiber, or of one of the fiber's generators or greenlets, and
+//!   is linked for exactly the time of [`within`]. While that generator is suspended its scopes are
+//!   out of the fiber's sight: the hinge of its [`Strand`](crate::fiber::strand::Strand), a scope
+//!   that is neither cancelled nor a shield, joins them to the others when it is resumed.
 //! - Cancellation is a level and not an edge: as long as a scope is cancelled (or the fiber
 //!   killed), each wait inside it is interrupted again.
 
@@ -39,6 +42,18 @@ impl CancelScope {
 
     pub(crate) fn shield() -> CancelScope {
         CancelScope { shield: true, ..CancelScope::cancellable() }
+    }
+
+    /// Puts the region inside `outer`. For the hinge of a strand, whose stack is joined to another
+    /// whenever it is resumed.
+    #[inline(always)]
+    pub(crate) fn hang_on(&self, outer: *const CancelScope) {
+        self.outer.set(outer);
+    }
+
+    #[inline(always)]
+    pub(crate) fn outer(&self) -> *const CancelScope {
+        self.outer.get()
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

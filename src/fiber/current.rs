@@ -2,15 +2,20 @@
 //!
 //! Invariants:
 //! - `fiber` is set by the run loop around each resume and null on the thread's own stack.
-//! - `scheduler` is set for the time of one `run`.
+//! - `scheduler` is set for the time of one `run`, `frame` for that of one `frame`; `pool` for both.
 //! - Started fibers never leave their thread, so the compiler may keep the address of this
 //!   thread-local across a switch.
 //! - Constant initialiser, no destructor: it may be read by a signal handler.
 
-use std::cell::Cell;
+#![allow(unsafe_code, reason = "follows the pointer to the thread's pool")]
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
 
 use crate::fiber::block::Shelves;
+use crate::fiber::frame::Frame;
 use crate::fiber::header::FiberPtr;
+use crate::stack::Pool;
 
 /// What a thread knows of itself.
 #[derive(Debug)]
@@ -18,6 +23,10 @@ pub(crate) struct Here {
     pub(crate) fiber: Cell<Option<FiberPtr>>,
     /// Type-erased: the layer above owns it.
     pub(crate) scheduler: Cell<*const ()>,
+    /// The frame of the thread's own stack, inside `fibra::frame`.
+    pub(crate) frame: Cell<*const Frame>,
+    /// Where stacks come from.
+    pub(crate) pool: Cell<*const RefCell<Pool>>,
     /// Memory for the next fibers' records.
     pub(crate) shelves: Shelves,
 }
@@ -28,6 +37,8 @@ thread_local! {
             Here {
                 fiber: Cell::new(None),
                 scheduler: Cell::new(std::ptr::null()),
+                frame: Cell::new(std::ptr::null()),
+                pool: Cell::new(std::ptr::null()),
                 shelves: Shelves::closed(),
             }
         };
@@ -37,6 +48,37 @@ thread_local! {
 #[inline(always)]
 pub(crate) fn here<R>(f: impl FnOnce(&Here) -> R) -> R {
     HERE.with(f)
+}
+
+/// Lets this thread take its stacks from `pool`, until the result is dropped.
+pub(crate) fn use_pool(pool: &RefCell<Pool>) -> PoolInUse<'_> {
+    let before = here(|here| here.pool.replace(pool));
+    PoolInUse { before, pool: PhantomData }
+}
+
+/// See [`use_pool`]. Never forgotten: those who make it keep it in a local variable.
+#[derive(Debug)]
+pub(crate) struct PoolInUse<'a> {
+    before: *const RefCell<Pool>,
+    pool: PhantomData<&'a RefCell<Pool>>,
+}
+
+impl Drop for PoolInUse<'_> {
+    fn drop(&mut self) {
+        here(|here| here.pool.set(self.before));
+    }
+}
+
+/// Runs `f` on the pool of this thread's stacks. `f` must not run user code.
+///
+/// # Panics
+///
+/// Panics outside of `run` and `frame`.
+pub(crate) fn with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> R {
+    let pool = here(|here| here.pool.get());
+    // SAFETY: `PoolInUse` borrows the pool, and takes the pointer back when it goes.
+    let pool = unsafe { pool.as_ref() }.expect("stacks are taken inside a frame");
+    f(&mut pool.borrow_mut())
 }
 
 /// The fiber that runs now; none outside of `run`, and none inside the run loop.

@@ -1,18 +1,22 @@
 //! What most fibers do not have, kept out of the header so that the others do not pay for it.
 
 use std::io;
+use std::rc::Rc;
 use std::sync::Weak;
 
+use crate::fiber::frame::Frame;
 use crate::fiber::locals::Locals;
 
-/// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals, which
-/// are dropped on the fiber before it ends.
+/// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals and what
+/// its frame refers to, which are dropped on the fiber before it ends.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,
     pub(crate) locals: Locals,
     /// The reachability token shared with the fiber's remote unparkers, if there ever was one.
     pub(crate) remote: Option<Weak<()>>,
+    /// What its generators and greenlets stand on, if it ever had any.
+    pub(crate) frame: Option<Rc<Frame>>,
     /// Why the fiber could get no stack of its own.
     pub(crate) no_stack: Option<io::Error>,
 }

@@ -2,7 +2,8 @@
 //!
 //! This layer knows nothing of who runs next. It owns the record of a fiber ([`header`]), its
 //! closure and output ([`task`]), the context switch ([`switch`]), and what a fiber carries with
-//! it: cancel scopes, fiber-locals, its place in a wait list.
+//! it: cancel scopes, fiber-locals, its place in a wait list. [`strand`] and [`frame`] are about call
+//! stacks on top of a fiber's own, or of a thread's: generators and greenlets.
 //!
 //! Reading order: [`state`] (the life of a fiber, drawn), [`header`] (the memory, drawn),
 //! [`switch`], [`task`], then the rest as needed.
@@ -12,12 +13,15 @@ pub(crate) mod cancel;
 pub(crate) mod current;
 pub(crate) mod exit;
 pub(crate) mod extra;
+pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod id;
 pub(crate) mod locals;
 pub(crate) mod prefetch;
+pub(crate) mod report;
 pub(crate) mod snapshot;
 pub(crate) mod state;
+pub(crate) mod strand;
 pub(crate) mod switch;
 pub(crate) mod task;
 pub(crate) mod wait_list;

@@ -61,10 +61,23 @@ impl FiberSnapshot {
             location: header.location.get(),
             waiting_for: waits
                 .then(|| Duration::from_millis(now.wrapping_sub(header.since.get()).into())),
-            stack_used: header.context.stack_used(header.sp_mark.get()),
+            stack_used: header.context.stack_used(own_mark(header)),
             stack_size: header.class.bytes(),
         }
     }
+}
+
+/// An address near the stack pointer on the fiber's own stack. A fiber that waits in a generator has
+/// been suspended on that one's.
+fn own_mark(header: &Header) -> usize {
+    let in_strand = header.peek_extra(|extra| {
+        extra
+            .frame
+            .as_ref()
+            .filter(|frame| !frame.running.get().is_null())
+            .map(|f| f.own_mark.get())
+    });
+    in_strand.flatten().unwrap_or(header.sp_mark.get())
 }
 
 impl fmt::Display for FiberSnapshot {

@@ -1,10 +1,16 @@
 //! The context switch: the only file that names corosensei, and the only one that leaves or enters
-//! a fiber's stack.
+//! a stack.
+//!
+//! Two kinds of stack are switched here: those of fibers, which the run loop resumes one after
+//! another, and those that run on top of another ([`strand`](crate::fiber::strand)): a generator's
+//! on that of whoever resumes it.
 //!
 //! Invariants:
 //! - [`resume`] is called by the run loop only, on the thread's own stack, for a fiber that is
-//!   suspended. So no coroutine is ever resumed while it runs, and resumes never nest.
-//! - [`suspend`] is called by `sched/park.rs` only, by the fiber that runs.
+//!   suspended; [`suspend`] by `sched/park.rs` only, by the fiber that runs. It may be called on a
+//!   stack on top of the fiber's own: then all of them are left, and the resume goes on in that one.
+//! - A strand is resumed and suspended by `fiber/strand.rs` only, which keeps a state of its own:
+//!   no coroutine is ever resumed while it runs.
 //! - A context is dropped neither suspended nor at all: a finished one gives its stack back, a
 //!   retired one is left as it is. corosensei's own `Drop`, which aborts when a clean-up panics,
 //!   never runs.
@@ -59,7 +65,8 @@ impl Context {
         yielder != 0 && stack::guard_under(yielder, class).contains(&address)
     }
 
-    /// Bytes of the stack in use when the stack pointer is near `sp_mark`; 0 without a stack.
+    /// Bytes of the stack in use when the stack pointer is near `sp_mark`, which must be on it; 0
+    /// without a stack.
     ///
     /// The yielder lies at the base of the stack, which is why it can serve as the mark.
     pub(crate) fn stack_used(&self, sp_mark: usize) -> usize {
@@ -68,6 +75,72 @@ impl Context {
         } else {
             self.yielder.get().addr().saturating_sub(sp_mark)
         }
+    }
+
+    /// Puts `entry` on `stack`, to run when the context is first entered.
+    ///
+    /// # Safety
+    ///
+    /// - The context must be empty, and must neither move nor die before it has ended.
+    /// - `entry` must not unwind.
+    #[inline(always)]
+    pub(crate) unsafe fn create(&self, stack: Stack, entry: impl FnOnce() + 'static) {
+        // SAFETY: the copy is used for its addresses only; the stack itself has one owner.
+        let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(&stack) }));
+        self.stack.set(Some(stack));
+        let to = &raw const self.yielder;
+        let coroutine = Coroutine::with_stack(view, move |yielder: &Yielder<(), ()>, ()| {
+            // SAFETY: the context is where it was, and alive: the caller's promise.
+            unsafe { (*to).set(yielder) };
+            entry();
+        });
+        // SAFETY: the context is empty (the caller's promise), so nobody refers to the slot, and
+        // nothing is overwritten that would have to be dropped.
+        unsafe { (*self.coroutine.get()).write(coroutine) };
+    }
+
+    /// Runs what is on the stack until it suspends or ends. If it ended, the stack is handed back.
+    ///
+    /// # Safety
+    ///
+    /// The context must have been created, and be suspended or not entered yet.
+    #[inline(always)]
+    pub(crate) unsafe fn enter(&self) -> Option<Stack> {
+        let slot = self.coroutine.get();
+        // SAFETY: the context was created (the caller's promise). The exclusive reference is
+        // unique: while the stack runs, `leave` reaches the yielder only, which lies on it.
+        let coroutine = unsafe { (*slot).assume_init_mut() };
+        match coroutine.resume(()) {
+            CoroutineResult::Yield(()) => None,
+            CoroutineResult::Return(()) => {
+                self.yielder.set(std::ptr::null());
+                // The coroutine is done, and of no use but for the sanitizer's bookkeeping. Taking
+                // the stack out of it would copy it with wide loads of what narrow stores have just
+                // written, and the processor would wait for them to reach the cache.
+                if cfg!(sanitized) {
+                    // SAFETY: it was initialised, and nobody reads the slot before the next
+                    // `create`.
+                    let _view = unsafe { (*slot).assume_init_read() }.into_stack();
+                }
+                self.stack.take()
+            }
+        }
+    }
+
+    /// Leaves this stack, and whatever runs on top of it, for the place from which it was entered.
+    /// Returns when it is entered again.
+    ///
+    /// # Safety
+    ///
+    /// The caller must run on this stack, or on one that was entered from it and has neither
+    /// suspended nor ended.
+    #[inline(always)]
+    pub(crate) unsafe fn leave(&self) {
+        // SAFETY: the yielder lies at the base of the stack and lives until its root function
+        // returns, which it has not: the caller runs on it, or on top of it. The switch saves
+        // where the caller is, whichever stack that is on, and goes to where this stack was
+        // entered; the next `enter` comes back to the caller.
+        unsafe { (*self.yielder.get()).suspend(()) }
     }
 }
 
@@ -82,16 +155,8 @@ pub(crate) unsafe fn create<E>(fiber: FiberPtr, stack: Stack, entry: E)
 where
     E: FnOnce(FiberPtr) + 'static,
 {
-    // SAFETY: the copy is used for its addresses only; the stack itself has one owner.
-    let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(&stack) }));
-    fiber.context.stack.set(Some(stack));
-    let coroutine = Coroutine::with_stack(view, move |yielder: &Yielder<(), ()>, ()| {
-        fiber.context.yielder.set(yielder);
-        entry(fiber);
-    });
-    // SAFETY: the context is empty (the caller's promise), so nobody refers to the slot, and
-    // nothing is overwritten that would have to be dropped.
-    unsafe { (*fiber.context.coroutine.get()).write(coroutine) };
+    // SAFETY: the caller's promises; a fiber's record does not move.
+    unsafe { fiber.context.create(stack, move || entry(fiber)) };
 }
 
 /// Runs `fiber` until it suspends or ends. If it ended, its stack is handed back.
@@ -101,24 +166,8 @@ where
 /// `fiber` must be suspended (or freshly created), and the caller on the thread's own stack.
 #[inline(always)]
 pub(crate) unsafe fn resume(fiber: FiberPtr) -> Option<Stack> {
-    let slot = fiber.context.coroutine.get();
-    // SAFETY: the context was created (the caller's promise). The exclusive reference is unique:
-    // while the fiber runs, `suspend` reaches the yielder only, which lies on the fiber's stack.
-    let coroutine = unsafe { (*slot).assume_init_mut() };
-    match coroutine.resume(()) {
-        CoroutineResult::Yield(()) => None,
-        CoroutineResult::Return(()) => {
-            fiber.context.yielder.set(std::ptr::null());
-            // The coroutine is done, and of no use but for the sanitizer's bookkeeping. Taking the
-            // stack out of it would copy it with wide loads of what narrow stores have just
-            // written, and the processor would wait for them to reach the cache.
-            if cfg!(sanitized) {
-                // SAFETY: it was initialised, and nobody reads the slot before the next `create`.
-                let _view = unsafe { (*slot).assume_init_read() }.into_stack();
-            }
-            fiber.context.stack.take()
-        }
-    }
+    // SAFETY: the caller's promise.
+    unsafe { fiber.context.enter() }
 }
 
 /// Leaves the running `fiber`'s stack for the run loop; returns when it is resumed.
@@ -130,9 +179,9 @@ pub(crate) unsafe fn resume(fiber: FiberPtr) -> Option<Stack> {
 pub(crate) unsafe fn suspend(fiber: FiberPtr) {
     let mark = MaybeUninit::<u8>::uninit();
     fiber.sp_mark.set(mark.as_ptr().addr());
-    // SAFETY: the yielder lies at the base of the fiber's stack and lives until the fiber's root
-    // function returns, and the fiber runs now (the caller's promise), so it has not returned.
-    unsafe { (*fiber.context.yielder.get()).suspend(()) }
+    // SAFETY: the fiber runs now (the caller's promise): the caller is on its stack, or on one of
+    // its generators' or greenlets' that was entered from there.
+    unsafe { fiber.context.leave() }
 }
 
 /// A [`Stack`] as corosensei wants to see it: a copy of its one word, for its addresses. The stack

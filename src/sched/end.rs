@@ -1,8 +1,9 @@
 //! The root of every fiber's stack: runs the closure, and sees the fiber off.
 //!
 //! ```text
-//!   closure -> output or error -> fiber-locals -> what nobody asks for -> fiber-locals again
-//!   \______________________________ user code, on the fiber _____________________________/
+//!   closure -> output or error -> its generators and greenlets, then its fiber-locals
+//!           -> what nobody asks for -> generators, greenlets and fiber-locals again
+//!   \______________________________ user code, on the fiber ____________________________/
 //!
 //!           -> main only: the end of all other fibers -> joiner, scope, main
 //!                                                        \_____ plain _____/
@@ -17,14 +18,14 @@
 #![allow(unsafe_code, reason = "calls the type-erased functions of a fiber")]
 
 use std::any::Any;
-use std::fmt;
-use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit::{self, JoinError};
+use crate::fiber::frame;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::locals;
+pub(crate) use crate::fiber::report::{AbortOnUnwind, report_lost, say};
 use crate::fiber::state::State;
 use crate::sched::children::Children;
 use crate::sched::run;
@@ -75,7 +76,7 @@ fn drop_closure(fiber: FiberPtr) -> JoinError {
 #[inline(never)]
 fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
     cancel::within(fiber, &CancelScope::shield(), || {
-        drop_locals(fiber);
+        drop_what_it_owns(fiber);
         match error {
             Some(error) => settle_error(fiber, error),
             None if !fiber.has_handle.get() => drop_output(fiber),
@@ -83,13 +84,40 @@ fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
         }
         // The destructor of an output or a payload may have used fiber-locals again. Left in the
         // record they would be dropped with it: in the run loop, or after the end of `run`.
-        drop_locals(fiber);
+        drop_what_it_owns(fiber);
+        if let Some(frame) = frame::of_fiber(fiber) {
+            frame.close();
+        }
     });
     // After the last user code of the main fiber: nothing can be spawned behind this.
     if scheduler().is_some_and(|sched| sched.main.get() == Some(fiber)) {
         run::wind_up();
     }
 }
+
+/// Unwinds the generators and greenlets of the running fiber, then drops its fiber-locals, to which
+/// those may hold references. Destructors may make new ones of both; those that do it without end
+/// are stopped.
+fn drop_what_it_owns(fiber: FiberPtr) {
+    for _ in 0..MOST_ROUNDS {
+        let frame = frame::of_fiber(fiber);
+        if let Some(frame) = &frame {
+            frame.unwind_all();
+            quietly(&fiber, || frame.drop_extension());
+        }
+        drop_locals(fiber);
+        if frame.is_none_or(|frame| frame.is_empty()) && locals::count() == 0 {
+            return;
+        }
+    }
+    if let Some(frame) = frame::of_fiber(fiber) {
+        frame.give_up();
+    }
+    std::iter::from_fn(locals::take_youngest).for_each(std::mem::forget);
+}
+
+/// Rounds of dropping what destructors have made meanwhile.
+const MOST_ROUNDS: usize = 100;
 
 /// Drops the fiber-locals of the running fiber, the youngest first. A destructor may use others,
 /// and so make new ones; one that makes another of its own kind each time is stopped.
@@ -164,34 +192,6 @@ pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
 #[cold]
 fn report_panic(fiber: &Header, payload: Box<dyn Any + Send>) {
     report_lost(&describe(fiber), payload);
-}
-
-/// Says once that a panic was seen by nobody, and drops its payload.
-#[cold]
-pub(crate) fn report_lost(who: &str, payload: Box<dyn Any + Send>) {
-    let text = exit::panic_text(payload.as_ref());
-    say(format_args!("{who} panicked and nobody joined it: {text}"));
-    if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // A payload whose own destructor panics: its payload may do so again, so it is leaked.
-        std::mem::forget(second);
-    }
-}
-
-/// Ends the process if it is dropped, which is meant for an unwind: around what must not be left
-/// by one. Forget it afterwards.
-pub(crate) struct AbortOnUnwind(pub(crate) &'static str);
-
-impl Drop for AbortOnUnwind {
-    fn drop(&mut self) {
-        say(format_args!("{} has panicked, which is a defect of fibra: aborting", self.0));
-        std::process::abort();
-    }
-}
-
-/// Writes a line to standard error, if that can be written to: `eprintln!` panics if it cannot,
-/// and there is no place for a panic where this is used.
-pub(crate) fn say(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "fibra: {line}");
 }
 
 /// "fiber 'parser' (#3)", or "fiber #3".

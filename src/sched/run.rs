@@ -20,8 +20,9 @@ use std::fmt;
 use std::panic::{self, Location};
 
 use crate::fiber::cancel::{self, CancelScope};
-use crate::fiber::current;
+use crate::fiber::current::{self, PoolInUse};
 use crate::fiber::exit::{self, JoinError};
+use crate::fiber::frame;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
 use crate::sched::end::{self, AbortOnUnwind};
@@ -83,20 +84,21 @@ where
 }
 
 /// This thread as a scheduler, for as long as it lives.
-struct Frame;
+struct Frame<'a> {
+    _pool: PoolInUse<'a>,
+}
 
-impl Frame {
-    #[track_caller]
-    fn enter(sched: &Scheduler) -> Frame {
+impl Frame<'_> {
+    fn enter(sched: &Scheduler) -> Frame<'_> {
         current::here(|here| {
             here.scheduler.set((&raw const *sched).cast());
             here.shelves.open();
         });
-        Frame
+        Frame { _pool: current::use_pool(&sched.pool) }
     }
 }
 
-impl Drop for Frame {
+impl Drop for Frame<'_> {
     fn drop(&mut self) {
         current::here(|here| {
             here.scheduler.set(std::ptr::null());
@@ -220,16 +222,24 @@ fn exit_at_once(code: i32) -> ! {
     std::process::exit(code)
 }
 
-/// What the overflow handler asks: is this address in the guard of the fiber that runs?
+/// What the overflow handler asks: is this address in the guard of the stack that runs?
 ///
-/// It is called in a signal handler: it reads plain fields of the running fiber, and no more.
-fn overflowed(fault: usize) -> Option<stack::Overflow> {
-    let fiber = current::fiber()?;
-    let class = if fiber.on_spare.get() { scheduler()?.default_class } else { fiber.class };
-    if !fiber.context.guard_contains(fault, class) {
-        return None;
-    }
-    let name = fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len())));
-    let (name, name_len) = name.flatten().unwrap_or((std::ptr::null(), 0));
-    Some(stack::Overflow { name, name_len, id: fiber.id().number(), size: class.bytes() })
+/// It is called in a signal handler: it reads plain fields of what runs, and no more.
+pub(crate) fn overflowed(fault: usize) -> Option<stack::Overflow> {
+    let fiber = current::fiber();
+    let strand = frame::overflowed(fiber, fault);
+    let size = match (strand, fiber) {
+        (Some(size), _) => size,
+        (None, Some(fiber)) => {
+            let class = if fiber.on_spare.get() { scheduler()?.default_class } else { fiber.class };
+            fiber.context.guard_contains(fault, class).then(|| class.bytes())?
+        }
+        (None, None) => return None,
+    };
+    let name = fiber.and_then(|fiber| {
+        fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len()))).flatten()
+    });
+    let (name, name_len) = name.unwrap_or((std::ptr::null(), 0));
+    let id = fiber.map_or(0, |fiber| fiber.id().number());
+    Some(stack::Overflow { name, name_len, id, size, nested: strand.is_some() })
 }

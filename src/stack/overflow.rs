@@ -30,6 +30,8 @@ pub(crate) struct Overflow {
     pub(crate) id: u64,
     /// The usable size of its stack, in bytes.
     pub(crate) size: usize,
+    /// Whether it was the stack of a generator or greenlet of that fiber; of none if `id` is 0.
+    pub(crate) nested: bool,
 }
 
 /// Sees to it that overflows are reported, on every thread that holds an [`AltStack`].
@@ -187,7 +189,13 @@ mod tests {
         let [start, end] = [0, 1].map(|i| GUARD[i].load(Ordering::Relaxed));
         let (name, name_len) = (b"parser".as_ptr(), 6);
         let size = SizeClass::DEFAULT.bytes();
-        (start..end).contains(&fault).then_some(Overflow { name, name_len, id: 12, size })
+        (start..end).contains(&fault).then_some(Overflow {
+            name,
+            name_len,
+            id: 12,
+            size,
+            nested: false,
+        })
     }
 
     fn claim_nothing(_: usize) -> Option<Overflow> {
@@ -296,8 +304,9 @@ mod tests {
             let output = in_child(test, &[("FIBRA_TEST_HANDLER", name)], || {
                 set_action(libc::SIGBUS, action, 0);
                 // It would claim every fault, but this is none.
-                let claim_all =
-                    |_| Some(Overflow { name: ptr::null(), name_len: 0, id: 1, size: 1 });
+                let claim_all = |_| {
+                    Some(Overflow { name: ptr::null(), name_len: 0, id: 1, size: 1, nested: false })
+                };
                 let _alt = install(claim_all).unwrap();
                 // SAFETY: `raise` has no preconditions.
                 unsafe { libc::raise(libc::SIGBUS) };

@@ -14,6 +14,9 @@ pub(super) struct Report {
     len: usize,
 }
 
+const NESTED_SIZE: &[u8] = b"the `stack_size` of its `Builder`";
+const FIBER_SIZE: &[u8] = b"`fibra::Builder::new().stack_size(bytes)`";
+
 /// Longer names are cut so that the advice always fits.
 const LONGEST_NAME: usize = 128;
 
@@ -45,7 +48,23 @@ impl Report {
     }
 
     fn fill(&mut self, name: &[u8], overflow: &Overflow) {
-        self.push(b"fiber ");
+        if overflow.nested {
+            self.push(b"a generator or greenlet ");
+        }
+        if overflow.nested && overflow.id == 0 {
+            self.push(b"outside of fibers");
+        } else {
+            self.push(if overflow.nested { &b"of fiber "[..] } else { b"fiber " });
+            self.push_fiber(name, overflow);
+        }
+        self.push(b" has overflowed its stack of ");
+        self.push_size(overflow.size);
+        self.push(b"\nhelp: give it more with ");
+        self.push(if overflow.nested { NESTED_SIZE } else { FIBER_SIZE });
+        self.push(b", or recurse less\nfatal runtime error: stack overflow, aborting\n");
+    }
+
+    fn push_fiber(&mut self, name: &[u8], overflow: &Overflow) {
         if name.is_empty() {
             self.push(b"#");
             self.push_number(overflow.id);
@@ -56,10 +75,6 @@ impl Report {
             self.push_number(overflow.id);
             self.push(b")");
         }
-        self.push(b" has overflowed its stack of ");
-        self.push_size(overflow.size);
-        self.push(b"\nhelp: give it more with `fibra::Builder::new().stack_size(bytes)`, ");
-        self.push(b"or recurse less\nfatal runtime error: stack overflow, aborting\n");
     }
 
     fn push(&mut self, text: &[u8]) {
@@ -118,7 +133,7 @@ pub(super) mod tests {
     fn report(name: &str, id: u64, size: usize) -> String {
         let (name, name_len) = (name.as_ptr(), name.len());
         // SAFETY: the name is a live string of that length.
-        let report = unsafe { Report::of(&Overflow { name, name_len, id, size }) };
+        let report = unsafe { Report::of(&Overflow { name, name_len, id, size, nested: false }) };
         String::from_utf8(report.text().to_vec()).unwrap()
     }
 

@@ -1,0 +1,292 @@
+//! What strands stand on: a fiber's own stack, or a thread's inside `fibra::frame`.
+//!
+//! Invariants:
+//! - No suspended stack outlives its frame: [`Frame::unwind_all`] is called when all other user code
+//!   of the frame is over, before its fiber-locals are dropped, and then [`Frame::close`].
+//! - A frame is the current one while its fiber runs, or, for that of a thread, while no fiber does.
+//!   A closed frame is never current again.
+//! - No user code runs while the roster is borrowed.
+
+#![allow(unsafe_code, reason = "counts a reference through the pointer that the thread keeps")]
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ptr;
+use std::rc::Rc;
+
+use crate::collections::slot_table::{Key, SlotTable};
+use crate::fiber::current;
+use crate::fiber::header::FiberPtr;
+use crate::fiber::strand::{State, Strand};
+
+/// The ground on which generators and greenlets run, and the list of those that it must unwind.
+pub(crate) struct Frame {
+    /// The fiber whose frame it is; none for a thread's, and none once it is closed.
+    pub(crate) fiber: Cell<Option<FiberPtr>>,
+    /// The innermost strand that runs; null while the frame's own stack does.
+    pub(crate) running: Cell<*const Strand>,
+    /// An address on the frame's own stack, near where it resumed a strand.
+    pub(crate) own_mark: Cell<usize>,
+    closed: Cell<bool>,
+    /// Strands whose last handle was dropped elsewhere.
+    orphans: Cell<bool>,
+    pub(crate) roster: Roster,
+    /// What the layers above keep for each frame.
+    extension: RefCell<Option<Rc<dyn Any>>>,
+}
+
+/// Something on a strand, which can be unwound.
+pub(crate) trait Nested {
+    fn strand(&self) -> &Strand;
+
+    /// Whether nobody can resume it any more.
+    fn is_orphan(&self) -> bool;
+
+    /// Unwinds the suspended strand, in its own frame; if it refuses to end it is given up. It does
+    /// not unwind out of here.
+    fn unwind(self: Rc<Self>);
+
+    /// Takes the suspended strand out of its rosters and keeps it as it is, for ever.
+    fn give_up(self: Rc<Self>);
+}
+
+impl Frame {
+    fn new(fiber: Option<FiberPtr>) -> Rc<Frame> {
+        Rc::new(Frame {
+            fiber: Cell::new(fiber),
+            running: Cell::new(ptr::null()),
+            own_mark: Cell::new(0),
+            closed: Cell::new(false),
+            orphans: Cell::new(false),
+            roster: Roster::new(),
+            extension: RefCell::new(None),
+        })
+    }
+
+    /// The frame of the code that runs now; none outside of `run` and `frame`, and none when the
+    /// frame has been closed.
+    pub(crate) fn current() -> Option<Rc<Frame>> {
+        let frame = match current::fiber() {
+            Some(fiber) => fiber.with_extra(|extra| {
+                extra.frame.get_or_insert_with(|| Frame::new(Some(fiber))).clone()
+            }),
+            None => of_thread()?,
+        };
+        (!frame.closed.get()).then_some(frame)
+    }
+
+    /// Whether the code that runs now is this frame's.
+    #[inline(always)]
+    pub(crate) fn is_current(&self) -> bool {
+        current::here(|here| match here.fiber.get() {
+            Some(fiber) => self.fiber.get() == Some(fiber),
+            None => ptr::eq(here.frame.get(), self),
+        })
+    }
+
+    /// Makes a frame of this thread, until the result is dropped. It must be dropped on the stack
+    /// on which it was made.
+    pub(crate) fn enter_on_thread() -> OnThread {
+        let frame = Frame::new(None);
+        let before = current::here(|here| here.frame.replace(Rc::as_ptr(&frame)));
+        OnThread { frame, before }
+    }
+
+    /// Unwinds every suspended strand, the youngest first, in the frame's own code.
+    pub(crate) fn unwind_all(&self) {
+        self.roster.unwind_all();
+    }
+
+    /// Drops what the layers above keep for it: user code.
+    pub(crate) fn drop_extension(&self) {
+        let extension = self.extension.take();
+        drop(extension);
+    }
+
+    /// Whether there is nothing left to unwind or to drop.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.roster.is_empty() && self.extension.borrow().is_none()
+    }
+
+    /// Leaves whatever is left as it is, for ever.
+    pub(crate) fn give_up(&self) {
+        self.roster.give_up();
+        std::mem::forget(self.extension.take());
+    }
+
+    /// From here on nothing can be resumed in this frame, which is empty.
+    pub(crate) fn close(&self) {
+        debug_assert!(self.running.get().is_null(), "a frame ends on its own stack");
+        debug_assert!(self.is_empty());
+        self.closed.set(true);
+        self.fiber.set(None);
+    }
+
+    /// A strand of this frame has lost its last handle where it could not be unwound.
+    pub(crate) fn note_orphan(&self) {
+        self.orphans.set(true);
+    }
+
+    /// Unwinds the strands that lost their last handle elsewhere.
+    #[inline(always)]
+    pub(crate) fn reap(&self) {
+        if self.orphans.get() {
+            self.reap_orphans();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reap_orphans(&self) {
+        self.orphans.set(false);
+        for nested in self.roster.suspended(|nested| nested.is_orphan()) {
+            unwind_if_suspended(nested);
+        }
+    }
+
+    /// What a layer above keeps for this frame.
+    pub(crate) fn extension(&self) -> Option<Rc<dyn Any>> {
+        self.extension.borrow().clone()
+    }
+
+    pub(crate) fn set_extension(&self, extension: Rc<dyn Any>) {
+        let before = self.extension.replace(Some(extension));
+        drop(before);
+    }
+}
+
+/// The frame of `fiber`, if it ever had one.
+pub(crate) fn of_fiber(fiber: FiberPtr) -> Option<Rc<Frame>> {
+    fiber.peek_extra(|extra| extra.frame.clone()).flatten()
+}
+
+/// Whether `fault` lies in the guard of the strand that runs in the frame of `fiber`, or of the
+/// thread if none runs: then the size of that strand's stack. Fit for a signal handler.
+pub(crate) fn overflowed(fiber: Option<FiberPtr>, fault: usize) -> Option<usize> {
+    let frame: *const Frame = match fiber {
+        Some(fiber) => fiber.peek_extra(|extra| extra.frame.as_ref().map(Rc::as_ptr))??,
+        None => current::here(|here| here.frame.get()),
+    };
+    // SAFETY: the fiber's record, or `OnThread`, holds the frame.
+    let running = unsafe { frame.as_ref()? }.running.get();
+    // SAFETY: what runs is held by whoever has resumed it.
+    let strand = unsafe { running.as_ref()? };
+    strand.guard_contains(fault).then(|| strand.class().bytes())
+}
+
+/// The frame of this thread's own stack.
+fn of_thread() -> Option<Rc<Frame>> {
+    let frame = current::here(|here| here.frame.get());
+    if frame.is_null() {
+        return None;
+    }
+    // SAFETY: the pointer came from an `Rc` that `OnThread` holds for as long as it stands in the
+    // thread's record; the count is that of the reference which `from_raw` makes.
+    unsafe {
+        Rc::increment_strong_count(frame);
+        Some(Rc::from_raw(frame))
+    }
+}
+
+/// A thread's frame, for as long as this lives.
+pub(crate) struct OnThread {
+    frame: Rc<Frame>,
+    before: *const Frame,
+}
+
+impl fmt::Debug for OnThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnThread").field(&self.frame).finish()
+    }
+}
+
+impl Drop for OnThread {
+    fn drop(&mut self) {
+        for _ in 0..MOST_ROUNDS {
+            self.frame.unwind_all();
+            self.frame.drop_extension();
+            if self.frame.is_empty() {
+                break;
+            }
+        }
+        self.frame.give_up();
+        self.frame.close();
+        current::here(|here| here.frame.set(self.before));
+    }
+}
+
+/// Strands that were started and must be unwound before something ends.
+pub(crate) struct Roster {
+    started: RefCell<SlotTable<(u64, Rc<dyn Nested>)>>,
+    next: Cell<u64>,
+}
+
+/// Rounds of unwinding: the destructors of one may start others.
+const MOST_ROUNDS: usize = 1_000;
+
+impl Roster {
+    pub(crate) fn new() -> Roster {
+        Roster { started: RefCell::new(SlotTable::new()), next: Cell::new(0) }
+    }
+
+    /// Takes in a strand that has just been started.
+    pub(crate) fn insert(&self, nested: Rc<dyn Nested>) -> Key {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        self.started.borrow_mut().insert((number, nested))
+    }
+
+    /// Lets go of one that has ended. The caller drops it, which may be the last reference.
+    pub(crate) fn remove(&self, place: Key) -> Option<Rc<dyn Nested>> {
+        self.started.borrow_mut().remove(place).map(|(_, nested)| nested)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.started.borrow().len() == 0
+    }
+
+    /// Unwinds those that are suspended, the youngest first, and those that their destructors start.
+    pub(crate) fn unwind_all(&self) {
+        for _ in 0..MOST_ROUNDS {
+            let suspended = self.suspended(|_| true);
+            if suspended.is_empty() {
+                return;
+            }
+            suspended.into_iter().for_each(unwind_if_suspended);
+        }
+        // Destructors that start new ones without end.
+        self.give_up();
+    }
+
+    /// Leaves all that is left suspended for ever.
+    fn give_up(&self) {
+        for nested in self.suspended(|_| true) {
+            nested.give_up();
+        }
+    }
+
+    fn suspended(&self, wanted: impl Fn(&dyn Nested) -> bool) -> Vec<Rc<dyn Nested>> {
+        let started = self.started.borrow();
+        let chosen = started
+            .iter()
+            .map(|(_, entry)| entry)
+            .filter(|(_, nested)| nested.strand().state() == State::Suspended && wanted(&**nested));
+        let mut chosen: Vec<_> = chosen.cloned().collect();
+        chosen.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
+        chosen.into_iter().map(|(_, nested)| nested).collect()
+    }
+}
+
+fn unwind_if_suspended(nested: Rc<dyn Nested>) {
+    // The unwinding of another may have ended it, or resumed it.
+    if nested.strand().state() == State::Suspended {
+        nested.unwind();
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame").field("fiber", &self.fiber.get()).finish_non_exhaustive()
+    }
+}

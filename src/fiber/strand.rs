@@ -1,0 +1,285 @@
+//! A call stack that runs on top of another: what generators and greenlets are made of.
+//!
+//! ```text
+//!     fresh --start--> [Suspended] --resume--> [Running] --its root returns--> [Ended]
+//!                        |      ^                 |
+//!                        |      +-----suspend-----+
+//!                        +--give up--> [Retired]
+//!
+//!   while they run               while `g` is suspended
+//!     [the frame's own stack]      [the frame's own stack] <- runs
+//!        ^ below
+//!     [g]                          [g] <----+
+//!        ^ below                     ^ below| top: where `g` goes on when it is resumed
+//!     [h] <- frame.running         [h] <----+ (itself, unless it was suspended from a stack on it)
+//! ```
+//!
+//! Invariants:
+//! - A strand belongs to the [`Frame`] in which it was started, and is resumed and suspended only
+//!   while that frame's code runs.
+//! - The chain from `frame.running` along `below` to the frame's own stack is what the processor's
+//!   stacks look like: each was entered from the one below.
+//! - A strand is suspended only while it is on that chain.
+//! - Cancel scopes hang on the strand on which they were made: the hinge joins them to those of
+//!   whoever resumes the strand, for as long as it runs.
+
+#![allow(unsafe_code, reason = "switches stacks, and follows the chain of those that run")]
+
+use std::cell::{Cell, OnceCell};
+use std::fmt;
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::rc::Rc;
+use std::thread;
+
+use crate::collections::slot_table::Key;
+use crate::fiber::cancel::CancelScope;
+use crate::fiber::current;
+use crate::fiber::frame::Frame;
+use crate::fiber::state::Attention;
+use crate::fiber::switch::Context;
+use crate::stack::SizeClass;
+
+/// One call stack on top of another.
+pub(crate) struct Strand {
+    context: Context,
+    state: Cell<State>,
+    /// Whether the last suspend happened while the thread unwound: perhaps in a destructor on this
+    /// very stack, where nothing may be raised.
+    mid_unwind: Cell<bool>,
+    /// Whether the walk from a stack to those below it ends here: a greenlet does not run on behalf
+    /// of the one that resumed it.
+    is_root: bool,
+    class: SizeClass,
+    /// The frame it was started in.
+    frame: OnceCell<Rc<Frame>>,
+    /// The strand from whose stack it was resumed; null for the frame's own. While it runs.
+    below: Cell<*const Strand>,
+    /// The strand on whose stack it was suspended. While it is suspended.
+    top: Cell<*const Strand>,
+    /// Neither cancelled nor a shield: joins the scopes of this strand to those below.
+    hinge: CancelScope,
+    /// The innermost cancel scope on its stack. While it is suspended.
+    innermost: Cell<*const CancelScope>,
+    /// Its place in the roster of those that must be unwound.
+    pub(crate) place: Cell<Key>,
+}
+
+/// Where in its life a strand is.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum State {
+    /// It has no stack yet.
+    Fresh,
+    Suspended,
+    /// On the running chain, or on one of its frame's suspended ones.
+    Running,
+    Ended,
+    /// It never runs again, and its stack is kept for ever.
+    Retired,
+}
+
+impl Strand {
+    pub(crate) fn new(class: SizeClass, is_root: bool) -> Strand {
+        Strand {
+            context: Context::empty(),
+            state: Cell::new(State::Fresh),
+            mid_unwind: Cell::new(false),
+            is_root,
+            class,
+            frame: OnceCell::new(),
+            below: Cell::new(ptr::null()),
+            top: Cell::new(ptr::null()),
+            hinge: CancelScope::cancellable(),
+            innermost: Cell::new(ptr::null()),
+            place: Cell::new(Key::from_bits(0)),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn state(&self) -> State {
+        self.state.get()
+    }
+
+    /// The frame it was started in.
+    #[inline(always)]
+    pub(crate) fn frame(&self) -> Option<&Frame> {
+        self.frame.get().map(|frame| &**frame)
+    }
+
+    /// Whether it belongs to the code that runs now, which may resume it.
+    #[inline(always)]
+    pub(crate) fn is_here(&self) -> bool {
+        self.frame().is_some_and(Frame::is_current)
+    }
+
+    /// Whether the caller runs on its stack, or on one on top of it.
+    #[inline(always)]
+    pub(crate) fn is_running_here(&self) -> bool {
+        let Some(frame) = self.frame() else { return false };
+        frame.is_current() && (ptr::eq(frame.running.get(), self) || self.carries(frame))
+    }
+
+    /// Whether it was suspended while the thread unwound, and the thread still does: what is on
+    /// this stack may be a destructor out of which nothing can be raised.
+    pub(crate) fn may_be_unwinding(&self) -> bool {
+        self.mid_unwind.get() && thread::panicking()
+    }
+
+    /// Whether `address` lies in the guard of its stack. Fit for a signal handler.
+    pub(crate) fn guard_contains(&self, address: usize) -> bool {
+        self.context.guard_contains(address, self.class)
+    }
+
+    pub(crate) fn class(&self) -> SizeClass {
+        self.class
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn carries(&self, frame: &Frame) -> bool {
+        let mut at = frame.running.get();
+        // SAFETY: strands on the running chain are alive: whoever has resumed one holds it.
+        while let Some(strand) = unsafe { at.as_ref() } {
+            if ptr::eq(strand, self) {
+                return true;
+            }
+            at = if strand.is_root { ptr::null() } else { strand.below.get() };
+        }
+        false
+    }
+
+    /// Gives a fresh strand a stack, on which `entry` will run at the first resume.
+    ///
+    /// # Errors
+    ///
+    /// Which limit was met; the strand stays fresh.
+    ///
+    /// # Safety
+    ///
+    /// - It must be fresh, and `frame` the current one.
+    /// - `entry` must not unwind.
+    /// - The strand must neither move nor die before it has ended; if it is retired, never.
+    pub(crate) unsafe fn start(
+        &self,
+        frame: Rc<Frame>,
+        entry: impl FnOnce() + 'static,
+    ) -> io::Result<()> {
+        let stack = current::with_pool(|pool| pool.take(self.class))?;
+        debug_assert_eq!(self.state.get(), State::Fresh);
+        let _ = self.frame.set(frame);
+        self.top.set(self);
+        self.innermost.set(&raw const self.hinge);
+        self.state.set(State::Suspended);
+        // SAFETY: a fresh strand's context is empty; the rest is the caller's promise.
+        unsafe { self.context.create(stack, entry) };
+        Ok(())
+    }
+
+    /// Runs it on top of the caller's stack, until it suspends or ends. Returns whether it ended.
+    ///
+    /// # Safety
+    ///
+    /// It must be suspended, belong to the current frame, and stay alive for the time of the call.
+    #[inline(always)]
+    pub(crate) unsafe fn resume(&self) -> bool {
+        // SAFETY: it was started, as it is suspended (the caller's promise).
+        let frame = unsafe { self.frame.get().unwrap_unchecked() };
+        let below = frame.running.get();
+        self.below.set(below);
+        if below.is_null() {
+            let mark = MaybeUninit::<u8>::uninit();
+            frame.own_mark.set(mark.as_ptr().addr());
+        }
+        self.state.set(State::Running);
+        frame.running.set(self.top.get());
+        self.join_scopes(frame);
+        // SAFETY: it is suspended, so its context was created and is not entered.
+        let ended = unsafe { self.context.enter() };
+        frame.running.set(self.below.get());
+        self.part_scopes(frame);
+        let Some(stack) = ended else { return false };
+        self.state.set(State::Ended);
+        current::with_pool(|pool| pool.give(stack));
+        true
+    }
+
+    /// Leaves its stack, and those on top of it, for whoever has resumed it. Returns when it is
+    /// resumed again.
+    ///
+    /// # Safety
+    ///
+    /// The caller must run on its stack or on one on top of it: see
+    /// [`is_running_here`](Strand::is_running_here).
+    #[inline(always)]
+    pub(crate) unsafe fn suspend(&self) {
+        // SAFETY: it was started, as the caller runs on it.
+        let frame = unsafe { self.frame.get().unwrap_unchecked() };
+        self.top.set(frame.running.get());
+        if let Some(fiber) = frame.fiber.get() {
+            self.innermost.set(fiber.cancel_scopes.get());
+        }
+        self.mid_unwind.set(thread::panicking());
+        self.state.set(State::Suspended);
+        // SAFETY: the caller's promise.
+        unsafe { self.context.leave() }
+    }
+
+    /// Leaves its stack for the last time: it is retired.
+    ///
+    /// # Safety
+    ///
+    /// As [`suspend`](Strand::suspend).
+    #[cold]
+    pub(crate) unsafe fn leave_for_ever(&self) -> ! {
+        self.state.set(State::Retired);
+        // SAFETY: the caller's promise.
+        unsafe { self.context.leave() };
+        // Only suspended strands are resumed. Were this one, it would return into frames that
+        // others take for dead.
+        std::process::abort()
+    }
+
+    /// A fresh strand ends without having run.
+    pub(crate) fn end_fresh(&self) {
+        debug_assert_eq!(self.state.get(), State::Fresh);
+        self.state.set(State::Ended);
+    }
+
+    /// It never runs again, and its stack is kept for ever. It must be suspended.
+    pub(crate) fn retire(&self) {
+        debug_assert_eq!(self.state.get(), State::Suspended);
+        self.state.set(State::Retired);
+    }
+
+    #[inline(always)]
+    fn join_scopes(&self, frame: &Frame) {
+        let Some(fiber) = frame.fiber.get() else { return };
+        self.hinge.hang_on(fiber.cancel_scopes.get());
+        fiber.cancel_scopes.set(self.innermost.get());
+        if !ptr::eq(self.innermost.get(), &raw const self.hinge) {
+            // One of them may have been cancelled while it was out of the fiber's sight.
+            fiber.notice(Attention::CANCEL);
+        }
+    }
+
+    #[inline(always)]
+    fn part_scopes(&self, frame: &Frame) {
+        if let Some(fiber) = frame.fiber.get() {
+            fiber.cancel_scopes.set(self.hinge.outer());
+        }
+    }
+}
+
+impl Drop for Strand {
+    fn drop(&mut self) {
+        // Whoever owns a strand that was started keeps it until it has ended, or for ever.
+        debug_assert!(matches!(self.state.get(), State::Fresh | State::Ended), "{self:?}");
+    }
+}
+
+impl fmt::Debug for Strand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Strand").field("state", &self.state.get()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,60 @@
+//! Settings for a generator.
+
+use crate::generator::core::Core;
+use crate::generator::{Generator, Yielder};
+use crate::stack::SizeClass;
+
+/// Settings for a generator.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::generator::Builder;
+///
+/// fibra::frame(|| {
+///     let deep = Builder::new().stack_size(1 << 20).build(|y, ()| {
+///         y.yield_([0u8; 100_000].len());
+///     });
+///     assert_eq!(deep.sum::<usize>(), 100_000);
+/// });
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    class: SizeClass,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder { class: SizeClass::DEFAULT }
+    }
+}
+
+impl Builder {
+    /// The defaults: a stack of 256 KiB, of which only what is touched takes memory.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Asks for a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
+    pub fn stack_size(self, bytes: usize) -> Builder {
+        Builder { class: SizeClass::for_bytes(bytes) }
+    }
+
+    /// Makes the generator. See [`Generator::new`].
+    pub fn build<Y, R, T>(
+        self,
+        f: impl FnOnce(&Yielder<Y, R>, R) -> T + 'static,
+    ) -> Generator<Y, R, T>
+    where
+        Y: 'static,
+        R: 'static,
+        T: 'static,
+    {
+        Generator::from_core(Core::new(self.class, Box::new(f), None))
+    }
+
+    pub(super) fn class(&self) -> SizeClass {
+        self.class
+    }
+}

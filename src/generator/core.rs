@@ -1,0 +1,351 @@
+//! The life of a generator: started, resumed, thrown at, closed, unwound with its frame.
+//!
+//! Invariants:
+//! - A started generator stands in the roster of its frame, and in that of its scope if it has one,
+//!   until it has ended. So it is never freed while it has a stack.
+//! - What leaves its function, a value or a payload, is in `result` from the end until it is taken.
+//! - It is unwound in its own frame only. One that cannot be unwound is given up: its stack and its
+//!   record are kept for ever. If it borrows, the process is aborted.
+
+#![allow(unsafe_code, reason = "resumes strands, and erases the types of generators")]
+
+use std::any::Any;
+use std::cell::Cell;
+use std::io;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::process;
+use std::rc::Rc;
+
+use crate::collections::slot_table::Key;
+use crate::fiber::exit;
+use crate::fiber::frame::{Frame, Nested, Roster};
+use crate::fiber::report;
+use crate::fiber::strand::{State, Strand};
+use crate::generator::error::{CloseError, GeneratorExit, ResumeError};
+use crate::generator::{GeneratorState, Yielder};
+use crate::stack::SizeClass;
+
+type Payload = Box<dyn Any + Send>;
+
+/// A generator's function.
+pub(super) type Body<Y, R, T> = Box<dyn FnOnce(&Yielder<Y, R>, R) -> T>;
+
+/// What a generator is resumed with.
+pub(super) enum Message<R> {
+    Value(R),
+    /// To be raised at its pending yield.
+    Raise(Payload),
+}
+
+/// A generator without its handle.
+pub(super) struct Core<Y, R, T> {
+    yielder: Yielder<Y, R>,
+    body: Cell<Option<Body<Y, R, T>>>,
+    result: Cell<Option<Result<T, Payload>>>,
+    /// The scope that must not be left before it has ended, and its place there.
+    scope: Option<Rc<Roster>>,
+    place_in_scope: Cell<Key>,
+    /// It has no handle any more.
+    orphan: Cell<bool>,
+}
+
+/// Why a generator cannot be resumed.
+enum Unready {
+    Finished,
+    Running,
+    Elsewhere,
+    NoFrame,
+    NoStack(io::Error),
+}
+
+impl<Y, R, T> Core<Y, R, T> {
+    /// A generator that may borrow only if it has a `scope`.
+    pub(super) fn new(
+        class: SizeClass,
+        body: Body<Y, R, T>,
+        scope: Option<Rc<Roster>>,
+    ) -> Rc<Core<Y, R, T>> {
+        Rc::new(Core {
+            yielder: Yielder::new(Strand::new(class, false)),
+            body: Cell::new(Some(body)),
+            result: Cell::new(None),
+            scope,
+            place_in_scope: Cell::new(Key::from_bits(0)),
+            orphan: Cell::new(false),
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn state(&self) -> State {
+        self.yielder.strand.state()
+    }
+
+    #[inline(always)]
+    pub(super) fn is_finished(&self) -> bool {
+        matches!(self.state(), State::Ended | State::Retired)
+    }
+
+    #[inline(always)]
+    pub(super) fn advance(
+        self: &Rc<Self>,
+        value: R,
+    ) -> Result<GeneratorState<Y, T>, ResumeError<R>> {
+        if !self.is_ready()
+            && let Err(unready) = self.make_ready()
+        {
+            return Err(unready.with(value));
+        }
+        // SAFETY: it is ready.
+        Ok(unsafe { self.go(Message::Value(value)) })
+    }
+
+    #[track_caller]
+    pub(super) fn throw(self: &Rc<Self>, payload: Payload) -> GeneratorState<Y, T> {
+        match self.state() {
+            State::Fresh => {
+                self.yielder.strand.end_fresh();
+                drop(self.body.take());
+                panic::resume_unwind(payload)
+            }
+            State::Ended | State::Retired => panic::resume_unwind(payload),
+            State::Suspended | State::Running => {}
+        }
+        assert!(
+            self.can_raise(),
+            "nothing can be thrown into a generator that runs, belongs to another fiber, or is \
+             suspended in a destructor that runs because of a panic"
+        );
+        // SAFETY: `can_raise` includes `is_ready`.
+        unsafe { self.go(Message::Raise(payload)) }
+    }
+
+    pub(super) fn close(self: &Rc<Self>) -> Result<Option<T>, CloseError<Y>> {
+        match self.state() {
+            State::Fresh => {
+                self.yielder.strand.end_fresh();
+                drop(self.body.take());
+                return Ok(None);
+            }
+            State::Ended | State::Retired => return Ok(None),
+            State::Suspended | State::Running => {}
+        }
+        if !self.can_raise() {
+            return Err(CloseError::Refused);
+        }
+        // SAFETY: `can_raise` includes `is_ready`.
+        let yielded = unsafe { self.run(Message::Raise(Box::new(GeneratorExit))) };
+        if let Some(value) = yielded {
+            return Err(CloseError::Ignored(value));
+        }
+        match self.outcome() {
+            Ok(value) => Ok(Some(value)),
+            Err(payload) if payload.is::<GeneratorExit>() => Ok(None),
+            // A kill of the fiber, met while the generator cleaned up, is not the generator's.
+            Err(payload) if exit::is_unwind(&*payload) => panic::resume_unwind(payload),
+            Err(payload) => Err(CloseError::Panicked(payload)),
+        }
+    }
+
+    /// The handle goes: a suspended generator is unwound, at once or by its own frame.
+    #[cold]
+    pub(super) fn give_up_handle(core: &Rc<Core<Y, R, T>>) {
+        core.orphan.set(true);
+        let strand = &core.yielder.strand;
+        if strand.state() != State::Suspended {
+            return;
+        }
+        if strand.is_here() {
+            core.clone().unwind();
+        } else if let Some(frame) = strand.frame() {
+            frame.note_orphan();
+        }
+    }
+
+    /// Whether it is suspended, and belongs to the code that runs.
+    #[inline(always)]
+    fn is_ready(&self) -> bool {
+        self.state() == State::Suspended && self.yielder.strand.is_here()
+    }
+
+    /// Whether something can be raised at its pending yield.
+    fn can_raise(&self) -> bool {
+        self.is_ready() && !cfg!(panic = "abort") && !self.yielder.strand.may_be_unwinding()
+    }
+
+    /// Starts it if it is fresh, or says why it cannot be resumed.
+    #[cold]
+    #[inline(never)]
+    fn make_ready(self: &Rc<Self>) -> Result<(), Unready> {
+        match self.state() {
+            State::Fresh => self.start(),
+            State::Suspended => Err(Unready::Elsewhere),
+            State::Running => Err(Unready::Running),
+            State::Ended | State::Retired => Err(Unready::Finished),
+        }
+    }
+
+    fn start(self: &Rc<Self>) -> Result<(), Unready> {
+        let frame = Frame::current().ok_or(Unready::NoFrame)?;
+        frame.reap();
+        // A function pointer and an address: the strand's entry must not borrow by its type.
+        let root: unsafe fn(*const ()) = root::<Y, R, T>;
+        let at: *const () = Rc::as_ptr(self).cast();
+        // SAFETY: it is fresh, and the frame the current one. `root` does not unwind, and `at` is a
+        // generator of these types, which the rosters keep until it has ended.
+        let started = unsafe { self.yielder.strand.start(frame.clone(), move || root(at)) };
+        started.map_err(Unready::NoStack)?;
+        let nested = erase(self.clone());
+        if let Some(scope) = &self.scope {
+            self.place_in_scope.set(scope.insert(nested.clone()));
+        }
+        self.yielder.strand.place.set(frame.roster.insert(nested));
+        Ok(())
+    }
+
+    /// Resumes it with `message`, and says what it did.
+    ///
+    /// # Safety
+    ///
+    /// It must be ready.
+    #[inline(always)]
+    unsafe fn go(&self, message: Message<R>) -> GeneratorState<Y, T> {
+        // SAFETY: the caller's promise.
+        match unsafe { self.run(message) } {
+            Some(value) => GeneratorState::Yielded(value),
+            None => match self.outcome() {
+                Ok(value) => GeneratorState::Complete(value),
+                Err(payload) => panic::resume_unwind(payload),
+            },
+        }
+    }
+
+    /// Resumes it with `message`. Gives what it yields; nothing if it has ended or retired.
+    ///
+    /// # Safety
+    ///
+    /// It must be ready.
+    #[inline(always)]
+    unsafe fn run(&self, message: Message<R>) -> Option<Y> {
+        self.yielder.send(message);
+        // SAFETY: it is suspended in the current frame, and the caller holds it.
+        if unsafe { self.yielder.strand.resume() } {
+            self.leave_rosters();
+        }
+        self.yielder.take()
+    }
+
+    fn outcome(&self) -> Result<T, Payload> {
+        self.result.take().expect("a generator that has ended left its result")
+    }
+
+    /// It has ended: nobody has to unwind it.
+    #[inline(never)]
+    fn leave_rosters(&self) {
+        let from_scope = self.scope.as_ref().map(|scope| scope.remove(self.place_in_scope.get()));
+        let frame = self.yielder.strand.frame();
+        let from_frame = frame.map(|frame| frame.roster.remove(self.yielder.strand.place.get()));
+        // Whoever has resumed it holds it, so this frees nothing.
+        drop((from_scope, from_frame));
+    }
+
+    /// Keeps it for ever, as it is.
+    #[cold]
+    fn abandon(self: Rc<Self>, why: &str) {
+        if self.scope.is_some() {
+            report::say(format_args!("a generator that borrows {why}: aborting"));
+            process::abort();
+        }
+        report::say(format_args!("a generator {why}: its stack is kept"));
+        if self.state() == State::Suspended {
+            self.yielder.strand.retire();
+        }
+        self.leave_rosters();
+        mem::forget(self);
+    }
+}
+
+impl<Y, R, T> Nested for Core<Y, R, T> {
+    fn strand(&self) -> &Strand {
+        &self.yielder.strand
+    }
+
+    fn is_orphan(&self) -> bool {
+        self.orphan.get()
+    }
+
+    fn give_up(self: Rc<Self>) {
+        self.abandon("is one of too many that were started by destructors");
+    }
+
+    fn unwind(self: Rc<Self>) {
+        if !self.can_raise() {
+            return self.abandon("is suspended where nothing can be raised");
+        }
+        self.yielder.set_closing();
+        // SAFETY: `can_raise` includes `is_ready`.
+        let yielded = unsafe { self.run(Message::Raise(Box::new(GeneratorExit))) };
+        debug_assert!(yielded.is_none(), "a closing generator does not yield");
+        if self.state() == State::Retired {
+            return self.abandon("caught every GeneratorExit and went on yielding");
+        }
+        match self.outcome() {
+            Ok(value) => drop_quietly(value),
+            Err(payload) if payload.is::<GeneratorExit>() || exit::is_unwind(&*payload) => {
+                report::drop_payload(payload);
+            }
+            Err(payload) => report::report_lost("a generator that was being dropped", payload),
+        }
+    }
+}
+
+fn drop_quietly<T>(value: T) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        report::report_lost("the destructor of what a generator returned", payload);
+    }
+}
+
+/// The function at the base of a generator's stack. It does not unwind.
+///
+/// # Safety
+///
+/// `at` must point to a `Core` of these types that stays alive until this has returned.
+unsafe fn root<Y, R, T>(at: *const ()) {
+    // SAFETY: the caller's promise.
+    let core = unsafe { &*at.cast::<Core<Y, R, T>>() };
+    let body = core.body.take().expect("a generator is started once");
+    let result = match core.yielder.receive() {
+        // A generator is isolated like a fiber: what its function leaves broken is seen by nobody
+        // but those who share it knowingly.
+        Message::Value(first) => {
+            panic::catch_unwind(AssertUnwindSafe(|| body(&core.yielder, first)))
+        }
+        // It was unwound before it ever ran: what it captured is dropped here.
+        Message::Raise(payload) => {
+            panic::catch_unwind(AssertUnwindSafe(|| drop(body))).and(Err(payload))
+        }
+    };
+    core.result.set(Some(result));
+}
+
+/// Erases the types of a generator, and how long what they borrow lives.
+fn erase<'a, Y: 'a, R: 'a, T: 'a>(core: Rc<Core<Y, R, T>>) -> Rc<dyn Nested> {
+    let nested: Rc<dyn Nested + 'a> = core;
+    // SAFETY: only the lifetime changes. The rosters hold the result until the generator has ended:
+    // after that neither its stack nor its record holds anything that borrows but its result, which
+    // whoever has resumed it takes at once. A generator that borrows belongs to a scope, which is not
+    // left before: it unwinds the generator, or aborts.
+    unsafe { mem::transmute::<Rc<dyn Nested + 'a>, Rc<dyn Nested>>(nested) }
+}
+
+impl Unready {
+    fn with<R>(self, value: R) -> ResumeError<R> {
+        match self {
+            Unready::Finished => ResumeError::Finished(value),
+            Unready::Running => ResumeError::Running(value),
+            Unready::Elsewhere => ResumeError::Elsewhere(value),
+            Unready::NoFrame => ResumeError::NoFrame(value),
+            Unready::NoStack(error) => ResumeError::NoStack(value, error),
+        }
+    }
+}
