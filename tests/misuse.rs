@@ -26,7 +26,6 @@ fn calls_outside_of_run_panic_and_name_run_and_the_caller() {
         ("scope", || fibra::scope(|_| ())),
         ("nursery", || fibra::nursery(|_| ())),
         ("shield", || fibra::shield(|| ())),
-        ("finally", || fibra::finally(|| (), || ())),
         ("checkpoint", || fibra::checkpoint()),
         ("dump", || drop(fibra::dump())),
         ("stats", || drop(fibra::stats())),

@@ -28,8 +28,8 @@ use crate::stack::SizeClass;
 
 type Payload = Box<dyn Any + Send>;
 
-/// A generator's function.
-pub(super) type Body<Y, R, T> = Box<dyn FnOnce(&Yielder<Y, R>, R) -> T>;
+/// A generator's function, which borrows for no longer than `'a`.
+pub(super) type Body<'a, Y, R, T> = Box<dyn FnOnce(&Yielder<Y, R>, R) -> T + 'a>;
 
 /// What a generator is resumed with.
 pub(super) enum Message<R> {
@@ -41,7 +41,7 @@ pub(super) enum Message<R> {
 /// A generator without its handle.
 pub(super) struct Core<Y, R, T> {
     yielder: Yielder<Y, R>,
-    body: Cell<Option<Body<Y, R, T>>>,
+    body: Cell<Option<Body<'static, Y, R, T>>>,
     result: Cell<Option<Result<T, Payload>>>,
     /// The scope that must not be left before it has ended, and its place there.
     scope: Option<Rc<Roster>>,
@@ -63,7 +63,7 @@ impl<Y, R, T> Core<Y, R, T> {
     /// A generator that may borrow only if it has a `scope`.
     pub(super) fn new(
         class: SizeClass,
-        body: Body<Y, R, T>,
+        body: Body<'static, Y, R, T>,
         scope: Option<Rc<Roster>>,
     ) -> Rc<Core<Y, R, T>> {
         Rc::new(Core {
