@@ -129,8 +129,6 @@ fn walks(criterion: &mut Criterion) {
             });
         });
     };
-    bench("fibra generator", || {
-        fibra::frame(|| generator::iter(|y| walk(y, DEPTH)).sum())
-    });
+    bench("fibra generator", || fibra::frame(|| generator::iter(|y| walk(y, DEPTH)).sum()));
     bench("boxed iterators, one a level", || chain(DEPTH).sum());
 }

@@ -73,12 +73,10 @@ fn an_iterator_ends_with_its_function_and_stays_ended() {
             y.yield_('b');
             "the value is for `resume`"
         });
-        assert_eq!([two.next(), two.next(), two.next(), two.next()], [
-            Some('a'),
-            Some('b'),
-            None,
-            None
-        ]);
+        assert_eq!(
+            [two.next(), two.next(), two.next(), two.next()],
+            [Some('a'), Some('b'), None, None]
+        );
         assert!(two.is_finished());
     });
 }

@@ -51,11 +51,6 @@ impl CancelScope {
         self.outer.set(outer);
     }
 
-    #[inline(always)]
-    pub(crate) fn outer(&self) -> *const CancelScope {
-        self.outer.get()
-    }
-
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.get()
     }

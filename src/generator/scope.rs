@@ -138,8 +138,7 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: only the lifetime changes. If it is never started it is dropped with its handle,
         // whose type bears `'scope`, or with nothing at all if that is forgotten. Once it is started
         // it has ended before `scope` returns or unwinds: see `scope`, and `core::erase`.
-        let body =
-            unsafe { mem::transmute::<Body<'scope, Y, R, T>, Body<'static, Y, R, T>>(body) };
+        let body = unsafe { mem::transmute::<Body<'scope, Y, R, T>, Body<'static, Y, R, T>>(body) };
         Generator::from_core(Core::new(builder.class(), body, Some(self.roster.clone())))
     }
 }
