@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sync", &["collections", "sched::lowlevel"]),
     ("channel", &["collections", "sched::lowlevel"]),
     ("time", &["sched", "collections"]),
+    ("stackless", &["fiber", "sched", "channel"]),
     ("reactor", &["sched", "collections"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
@@ -72,6 +73,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/end.rs", "calls the type-erased functions of a fiber"),
     ("src/sched/pause.rs", "void entries of the ring hold references to records"),
     ("src/sched/retire.rs", "leaves a stack for the last time"),
+    ("src/sched/unstarted.rs", "erases the types of closures"),
     ("src/sched/children.rs", "children point to a record on their parent's stack"),
 ];
 
