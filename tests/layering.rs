@@ -21,7 +21,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sync", &["collections", "sched::lowlevel"]),
     ("channel", &["collections", "sched::lowlevel"]),
     ("time", &["sched", "collections"]),
+    ("stackless", &["fiber", "sched", "channel"]),
     ("reactor", &["sched", "collections"]),
+    // Façades over call stacks on top of a fiber's: they need no scheduler.
+    ("generator", &["collections", "stack", "fiber"]),
+    ("greenlet", &["collections", "stack", "fiber"]),
+    ("stackless", &["collections", "stack", "fiber", "sched", "channel"]),
     ("runtime", &["*"]),
     ("build_info", &[]),
     ("lib", &["*"]),
@@ -52,6 +57,12 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/cancel.rs", "links records on the fiber's stack"),
     ("src/fiber/wait_list.rs", "links nodes on the stacks of waiting fibers"),
     ("src/fiber/locals.rs", "lends references into boxes that outlive the fiber's code"),
+    ("src/fiber/strand.rs", "switches stacks that stand on others"),
+    ("src/fiber/frame.rs", "counts a reference through a thread's pointer"),
+    ("src/fiber/current.rs", "follows the pointer to the thread's pool"),
+    ("src/generator/core.rs", "resumes strands, and erases the types of generators"),
+    ("src/generator/yielder.rs", "moves values between two stacks"),
+    ("src/generator/scope.rs", "lengthens the lifetime of what a scope outlives"),
     ("src/fiber/prefetch.rs", "the prefetch instruction"),
     ("src/sched/scheduler.rs", "reaches the run ring without a borrow flag"),
     ("src/sched/run_loop.rs", "resumes fibers"),
@@ -62,6 +73,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/end.rs", "calls the type-erased functions of a fiber"),
     ("src/sched/pause.rs", "void entries of the ring hold references to records"),
     ("src/sched/retire.rs", "leaves a stack for the last time"),
+    ("src/sched/unstarted.rs", "erases the types of closures"),
     ("src/sched/children.rs", "children point to a record on their parent's stack"),
 ];
 

@@ -12,7 +12,7 @@ use support::{Noisy, check, panic_of};
 #[test]
 fn calls_outside_of_run_panic_and_name_run_and_the_caller() {
     fibra::local! { static LOCAL: u32 = 1; }
-    let calls: [(&str, fn()); 22] = [
+    let calls: [(&str, fn()); 21] = [
         ("spawn", || drop(spawn(|| ()))),
         ("spawn_now", || drop(fibra::spawn_now(|| ()))),
         ("Builder::spawn", || drop(fibra::Builder::new().spawn(|| ()))),
@@ -26,7 +26,6 @@ fn calls_outside_of_run_panic_and_name_run_and_the_caller() {
         ("scope", || fibra::scope(|_| ())),
         ("nursery", || fibra::nursery(|_| ())),
         ("shield", || fibra::shield(|| ())),
-        ("finally", || fibra::finally(|| (), || ())),
         ("checkpoint", || fibra::checkpoint()),
         ("dump", || drop(fibra::dump())),
         ("stats", || drop(fibra::stats())),

@@ -51,11 +51,6 @@ impl CancelScope {
         self.outer.set(outer);
     }
 
-    #[inline(always)]
-    pub(crate) fn outer(&self) -> *const CancelScope {
-        self.outer.get()
-    }
-
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.get()
     }
@@ -97,6 +92,19 @@ pub(crate) fn is_pending(fiber: &Header) -> bool {
         at = scope.outer.get();
     }
     fiber.killed.get()
+}
+
+/// Whether `fiber` is inside a shield.
+pub(crate) fn is_shielded(fiber: &Header) -> bool {
+    let mut at = fiber.cancel_scopes.get();
+    // SAFETY: as in `is_pending`.
+    while let Some(scope) = unsafe { at.as_ref() } {
+        if scope.shield {
+            return true;
+        }
+        at = scope.outer.get();
+    }
+    false
 }
 
 /// Whether any scope or the fiber itself is cancelled, shielded at present or not.

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::sync::Weak;
 
 use crate::fiber::frame::Frame;
+use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::locals::Locals;
 
-/// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals and what
-/// its frame refers to, which are dropped on the fiber before it ends.
+/// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals, a bomb,
+/// and what its frame and its identity hold, which are dropped on the fiber before it ends.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,
@@ -19,4 +20,8 @@ pub(crate) struct Extra {
     pub(crate) frame: Option<Rc<Frame>>,
     /// Why the fiber could get no stack of its own.
     pub(crate) no_stack: Option<io::Error>,
+    /// What was thrown at the fiber and has not gone off yet.
+    pub(crate) bomb: Option<Payload>,
+    /// A façade's own record of the fiber.
+    pub(crate) identity: Option<Rc<dyn Identity>>,
 }

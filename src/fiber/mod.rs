@@ -16,6 +16,7 @@ pub(crate) mod extra;
 pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod id;
+pub(crate) mod identity;
 pub(crate) mod locals;
 pub(crate) mod prefetch;
 pub(crate) mod report;

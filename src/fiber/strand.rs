@@ -37,9 +37,10 @@ use crate::collections::slot_table::Key;
 use crate::fiber::cancel::CancelScope;
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
+use crate::fiber::header::FiberPtr;
 use crate::fiber::state::Attention;
 use crate::fiber::switch::Context;
-use crate::stack::SizeClass;
+use crate::stack::{SizeClass, Stack};
 
 /// One call stack on top of another.
 pub(crate) struct Strand {
@@ -54,13 +55,16 @@ pub(crate) struct Strand {
     class: SizeClass,
     /// The frame it was started in.
     frame: OnceCell<Rc<Frame>>,
+    /// The fiber whose frame that is: what runs when this strand may be resumed or suspended. None
+    /// for a thread's frame, which is current while no fiber runs.
+    fiber: Cell<Option<FiberPtr>>,
     /// The strand from whose stack it was resumed; null for the frame's own. While it runs.
     below: Cell<*const Strand>,
-    /// The strand on whose stack it was suspended. While it is suspended.
+    /// The strand on whose stack it was suspended: itself, but for a suspend from above.
     top: Cell<*const Strand>,
     /// Neither cancelled nor a shield: joins the scopes of this strand to those below.
     hinge: CancelScope,
-    /// The innermost cancel scope on its stack. While it is suspended.
+    /// The innermost cancel scope on its stack, while it is suspended. Null if it has none.
     innermost: Cell<*const CancelScope>,
     /// Its place in the roster of those that must be unwound.
     pub(crate) place: Cell<Key>,
@@ -88,6 +92,7 @@ impl Strand {
             is_root,
             class,
             frame: OnceCell::new(),
+            fiber: Cell::new(None),
             below: Cell::new(ptr::null()),
             top: Cell::new(ptr::null()),
             hinge: CancelScope::cancellable(),
@@ -107,17 +112,39 @@ impl Strand {
         self.frame.get().map(|frame| &**frame)
     }
 
-    /// Whether it belongs to the code that runs now, which may resume it.
+    /// Whether it is suspended, and belongs to the code that runs now, which may resume it.
+    ///
+    /// The fiber is enough to tell: it outlives its frame, by whose end every strand of it has ended
+    /// or is retired; and so it is with a thread's frame, of which there is one at a time.
     #[inline(always)]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.state.get() == State::Suspended && self.is_of_running_fiber()
+    }
+
+    /// Whether it belongs to the code that runs now.
     pub(crate) fn is_here(&self) -> bool {
         self.frame().is_some_and(Frame::is_current)
     }
 
-    /// Whether the caller runs on its stack, or on one on top of it.
+    /// One comparison of addresses, where `==` on the options would make three.
     #[inline(always)]
-    pub(crate) fn is_running_here(&self) -> bool {
+    fn is_of_running_fiber(&self) -> bool {
+        let address = |fiber: Option<FiberPtr>| fiber.map_or(ptr::null_mut(), FiberPtr::as_ptr);
+        ptr::eq(address(self.fiber.get()), address(current::fiber()))
+    }
+
+    /// Whether the caller runs on its stack, and not on one on top of it.
+    #[inline(always)]
+    pub(crate) fn is_innermost(&self) -> bool {
         let Some(frame) = self.frame() else { return false };
-        frame.is_current() && (ptr::eq(frame.running.get(), self) || self.carries(frame))
+        ptr::eq(frame.running.get(), self) && self.is_of_running_fiber()
+    }
+
+    /// Whether the caller runs on a stack on top of it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn carries_caller(&self) -> bool {
+        self.frame().is_some_and(|frame| frame.is_current() && self.carries(frame))
     }
 
     /// Whether it was suspended while the thread unwound, and the thread still does: what is on
@@ -135,8 +162,6 @@ impl Strand {
         self.class
     }
 
-    #[cold]
-    #[inline(never)]
     fn carries(&self, frame: &Frame) -> bool {
         let mut at = frame.running.get();
         // SAFETY: strands on the running chain are alive: whoever has resumed one holds it.
@@ -167,9 +192,9 @@ impl Strand {
     ) -> io::Result<()> {
         let stack = current::with_pool(|pool| pool.take(self.class))?;
         debug_assert_eq!(self.state.get(), State::Fresh);
+        self.fiber.set(frame.fiber.get());
         let _ = self.frame.set(frame);
         self.top.set(self);
-        self.innermost.set(&raw const self.hinge);
         self.state.set(State::Suspended);
         // SAFETY: a fresh strand's context is empty; the rest is the caller's promise.
         unsafe { self.context.create(stack, entry) };
@@ -180,11 +205,11 @@ impl Strand {
     ///
     /// # Safety
     ///
-    /// It must be suspended, belong to the current frame, and stay alive for the time of the call.
+    /// It must be [ready](Strand::is_ready), and stay alive for the time of the call.
     #[inline(always)]
     pub(crate) unsafe fn resume(&self) -> bool {
         // SAFETY: it was started, as it is suspended (the caller's promise).
-        let frame = unsafe { self.frame.get().unwrap_unchecked() };
+        let frame: &Frame = unsafe { self.frame.get().unwrap_unchecked() };
         let below = frame.running.get();
         self.below.set(below);
         if below.is_null() {
@@ -193,30 +218,40 @@ impl Strand {
         }
         self.state.set(State::Running);
         frame.running.set(self.top.get());
-        self.join_scopes(frame);
+        let fiber = self.fiber.get();
+        let outer = fiber.map_or(ptr::null(), |fiber| self.join_scopes(fiber));
         // SAFETY: it is suspended, so its context was created and is not entered.
         let ended = unsafe { self.context.enter() };
-        frame.running.set(self.below.get());
-        self.part_scopes(frame);
-        let Some(stack) = ended else { return false };
-        self.state.set(State::Ended);
-        current::with_pool(|pool| pool.give(stack));
-        true
+        frame.running.set(below);
+        if let Some(fiber) = fiber {
+            fiber.cancel_scopes.set(outer);
+        }
+        match ended {
+            None => false,
+            Some(stack) => {
+                self.end(stack);
+                true
+            }
+        }
     }
 
-    /// Leaves its stack, and those on top of it, for whoever has resumed it. Returns when it is
-    /// resumed again.
+    #[cold]
+    #[inline(never)]
+    fn end(&self, stack: Stack) {
+        self.state.set(State::Ended);
+        current::with_pool(|pool| pool.give(stack));
+    }
+
+    /// Leaves its stack for whoever has resumed it. Returns when it is resumed again.
     ///
     /// # Safety
     ///
-    /// The caller must run on its stack or on one on top of it: see
-    /// [`is_running_here`](Strand::is_running_here).
+    /// The caller must run on its stack: it is the [innermost](Strand::is_innermost).
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self) {
-        // SAFETY: it was started, as the caller runs on it.
-        let frame = unsafe { self.frame.get().unwrap_unchecked() };
-        self.top.set(frame.running.get());
-        if let Some(fiber) = frame.fiber.get() {
+        if let Some(fiber) = self.fiber.get()
+            && !ptr::eq(fiber.cancel_scopes.get(), &raw const self.hinge)
+        {
             self.innermost.set(fiber.cancel_scopes.get());
         }
         self.mid_unwind.set(thread::panicking());
@@ -225,11 +260,26 @@ impl Strand {
         unsafe { self.context.leave() }
     }
 
+    /// As `suspend`, from a stack on top of this one: all of them are left, and go on together.
+    ///
+    /// # Safety
+    ///
+    /// The caller must run [on top of its stack](Strand::carries_caller).
+    #[cold]
+    #[inline(never)]
+    pub(crate) unsafe fn suspend_from_above(&self) {
+        self.top.set(self.frame().map_or(ptr::null(), |frame| frame.running.get()));
+        // SAFETY: the caller's promise; what `suspend` asks for is that its stack runs, whichever
+        // of those on top of it the caller is on.
+        unsafe { self.suspend() };
+        self.top.set(self);
+    }
+
     /// Leaves its stack for the last time: it is retired.
     ///
     /// # Safety
     ///
-    /// As [`suspend`](Strand::suspend).
+    /// As [`suspend`](Strand::suspend), or on top of it.
     #[cold]
     pub(crate) unsafe fn leave_for_ever(&self) -> ! {
         self.state.set(State::Retired);
@@ -252,22 +302,24 @@ impl Strand {
         self.state.set(State::Retired);
     }
 
+    /// Puts the scopes of this strand inside those of whoever resumes it. Returns the latter.
     #[inline(always)]
-    fn join_scopes(&self, frame: &Frame) {
-        let Some(fiber) = frame.fiber.get() else { return };
-        self.hinge.hang_on(fiber.cancel_scopes.get());
-        fiber.cancel_scopes.set(self.innermost.get());
-        if !ptr::eq(self.innermost.get(), &raw const self.hinge) {
-            // One of them may have been cancelled while it was out of the fiber's sight.
-            fiber.notice(Attention::CANCEL);
+    fn join_scopes(&self, fiber: FiberPtr) -> *const CancelScope {
+        let outer = fiber.cancel_scopes.get();
+        self.hinge.hang_on(outer);
+        fiber.cancel_scopes.set(&raw const self.hinge);
+        if !self.innermost.get().is_null() {
+            self.take_own_scopes(fiber);
         }
+        outer
     }
 
-    #[inline(always)]
-    fn part_scopes(&self, frame: &Frame) {
-        if let Some(fiber) = frame.fiber.get() {
-            fiber.cancel_scopes.set(self.hinge.outer());
-        }
+    #[cold]
+    #[inline(never)]
+    fn take_own_scopes(&self, fiber: FiberPtr) {
+        fiber.cancel_scopes.set(self.innermost.replace(ptr::null()));
+        // One of them may have been cancelled while it was out of the fiber's sight.
+        fiber.notice(Attention::CANCEL);
     }
 }
 

@@ -28,20 +28,13 @@ use crate::stack::SizeClass;
 
 type Payload = Box<dyn Any + Send>;
 
-/// A generator's function.
-pub(super) type Body<Y, R, T> = Box<dyn FnOnce(&Yielder<Y, R>, R) -> T>;
-
-/// What a generator is resumed with.
-pub(super) enum Message<R> {
-    Value(R),
-    /// To be raised at its pending yield.
-    Raise(Payload),
-}
+/// A generator's function, which borrows for no longer than `'a`.
+pub(super) type Body<'a, Y, R, T> = Box<dyn FnOnce(&Yielder<Y, R>, R) -> T + 'a>;
 
 /// A generator without its handle.
 pub(super) struct Core<Y, R, T> {
     yielder: Yielder<Y, R>,
-    body: Cell<Option<Body<Y, R, T>>>,
+    body: Cell<Option<Body<'static, Y, R, T>>>,
     result: Cell<Option<Result<T, Payload>>>,
     /// The scope that must not be left before it has ended, and its place there.
     scope: Option<Rc<Roster>>,
@@ -63,7 +56,7 @@ impl<Y, R, T> Core<Y, R, T> {
     /// A generator that may borrow only if it has a `scope`.
     pub(super) fn new(
         class: SizeClass,
-        body: Body<Y, R, T>,
+        body: Body<'static, Y, R, T>,
         scope: Option<Rc<Roster>>,
     ) -> Rc<Core<Y, R, T>> {
         Rc::new(Core {
@@ -91,13 +84,14 @@ impl<Y, R, T> Core<Y, R, T> {
         self: &Rc<Self>,
         value: R,
     ) -> Result<GeneratorState<Y, T>, ResumeError<R>> {
-        if !self.is_ready()
+        if !self.yielder.strand.is_ready()
             && let Err(unready) = self.make_ready()
         {
             return Err(unready.with(value));
         }
+        self.yielder.send(value);
         // SAFETY: it is ready.
-        Ok(unsafe { self.go(Message::Value(value)) })
+        Ok(unsafe { self.go() })
     }
 
     #[track_caller]
@@ -116,8 +110,9 @@ impl<Y, R, T> Core<Y, R, T> {
             "nothing can be thrown into a generator that runs, belongs to another fiber, or is \
              suspended in a destructor that runs because of a panic"
         );
+        self.yielder.send_raise(payload);
         // SAFETY: `can_raise` includes `is_ready`.
-        unsafe { self.go(Message::Raise(payload)) }
+        unsafe { self.go() }
     }
 
     pub(super) fn close(self: &Rc<Self>) -> Result<Option<T>, CloseError<Y>> {
@@ -133,12 +128,13 @@ impl<Y, R, T> Core<Y, R, T> {
         if !self.can_raise() {
             return Err(CloseError::Refused);
         }
+        self.yielder.send_raise(Box::new(GeneratorExit));
         // SAFETY: `can_raise` includes `is_ready`.
-        let yielded = unsafe { self.run(Message::Raise(Box::new(GeneratorExit))) };
-        if let Some(value) = yielded {
-            return Err(CloseError::Ignored(value));
+        if !unsafe { self.yielder.strand.resume() } {
+            // SAFETY: it has not ended, so it has yielded.
+            return Err(CloseError::Ignored(unsafe { self.yielder.take() }));
         }
-        match self.outcome() {
+        match self.end() {
             Ok(value) => Ok(Some(value)),
             Err(payload) if payload.is::<GeneratorExit>() => Ok(None),
             // A kill of the fiber, met while the generator cleaned up, is not the generator's.
@@ -162,15 +158,11 @@ impl<Y, R, T> Core<Y, R, T> {
         }
     }
 
-    /// Whether it is suspended, and belongs to the code that runs.
-    #[inline(always)]
-    fn is_ready(&self) -> bool {
-        self.state() == State::Suspended && self.yielder.strand.is_here()
-    }
-
     /// Whether something can be raised at its pending yield.
     fn can_raise(&self) -> bool {
-        self.is_ready() && !cfg!(panic = "abort") && !self.yielder.strand.may_be_unwinding()
+        self.yielder.strand.is_ready()
+            && !cfg!(panic = "abort")
+            && !self.yielder.strand.may_be_unwinding()
     }
 
     /// Starts it if it is fresh, or says why it cannot be resumed.
@@ -203,44 +195,32 @@ impl<Y, R, T> Core<Y, R, T> {
         Ok(())
     }
 
-    /// Resumes it with `message`, and says what it did.
+    /// Resumes it with what was left for it, and says what it did.
     ///
     /// # Safety
     ///
-    /// It must be ready.
+    /// It must be ready, and not closing.
     #[inline(always)]
-    unsafe fn go(&self, message: Message<R>) -> GeneratorState<Y, T> {
-        // SAFETY: the caller's promise.
-        match unsafe { self.run(message) } {
-            Some(value) => GeneratorState::Yielded(value),
-            None => match self.outcome() {
-                Ok(value) => GeneratorState::Complete(value),
-                Err(payload) => panic::resume_unwind(payload),
-            },
-        }
-    }
-
-    /// Resumes it with `message`. Gives what it yields; nothing if it has ended or retired.
-    ///
-    /// # Safety
-    ///
-    /// It must be ready.
-    #[inline(always)]
-    unsafe fn run(&self, message: Message<R>) -> Option<Y> {
-        self.yielder.send(message);
+    unsafe fn go(&self) -> GeneratorState<Y, T> {
         // SAFETY: it is suspended in the current frame, and the caller holds it.
-        if unsafe { self.yielder.strand.resume() } {
-            self.leave_rosters();
+        if !unsafe { self.yielder.strand.resume() } {
+            // SAFETY: it has not ended, nor is it retired, for it was not closing: it has yielded.
+            return GeneratorState::Yielded(unsafe { self.yielder.take() });
         }
-        self.yielder.take()
+        match self.end() {
+            Ok(value) => GeneratorState::Complete(value),
+            Err(payload) => panic::resume_unwind(payload),
+        }
     }
 
-    fn outcome(&self) -> Result<T, Payload> {
+    /// It has ended: what did it leave?
+    #[inline(never)]
+    fn end(&self) -> Result<T, Payload> {
+        self.leave_rosters();
         self.result.take().expect("a generator that has ended left its result")
     }
 
-    /// It has ended: nobody has to unwind it.
-    #[inline(never)]
+    /// Nobody has to unwind it any more.
     fn leave_rosters(&self) {
         let from_scope = self.scope.as_ref().map(|scope| scope.remove(self.place_in_scope.get()));
         let frame = self.yielder.strand.frame();
@@ -283,13 +263,13 @@ impl<Y, R, T> Nested for Core<Y, R, T> {
             return self.abandon("is suspended where nothing can be raised");
         }
         self.yielder.set_closing();
+        self.yielder.send_raise(Box::new(GeneratorExit));
         // SAFETY: `can_raise` includes `is_ready`.
-        let yielded = unsafe { self.run(Message::Raise(Box::new(GeneratorExit))) };
-        debug_assert!(yielded.is_none(), "a closing generator does not yield");
-        if self.state() == State::Retired {
+        if !unsafe { self.yielder.strand.resume() } {
+            // A closing generator does not yield.
             return self.abandon("caught every GeneratorExit and went on yielding");
         }
-        match self.outcome() {
+        match self.end() {
             Ok(value) => drop_quietly(value),
             Err(payload) if payload.is::<GeneratorExit>() || exit::is_unwind(&*payload) => {
                 report::drop_payload(payload);
@@ -314,16 +294,16 @@ unsafe fn root<Y, R, T>(at: *const ()) {
     // SAFETY: the caller's promise.
     let core = unsafe { &*at.cast::<Core<Y, R, T>>() };
     let body = core.body.take().expect("a generator is started once");
-    let result = match core.yielder.receive() {
+    let result = match core.yielder.take_raise() {
+        // It was unwound before it ever ran: what it captured is dropped here.
+        Some(payload) => panic::catch_unwind(AssertUnwindSafe(|| drop(body))).and(Err(payload)),
         // A generator is isolated like a fiber: what its function leaves broken is seen by nobody
         // but those who share it knowingly.
-        Message::Value(first) => {
-            panic::catch_unwind(AssertUnwindSafe(|| body(&core.yielder, first)))
-        }
-        // It was unwound before it ever ran: what it captured is dropped here.
-        Message::Raise(payload) => {
-            panic::catch_unwind(AssertUnwindSafe(|| drop(body))).and(Err(payload))
-        }
+        None => panic::catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: it was resumed for the first time, and not to be unwound.
+            let first = unsafe { core.yielder.receive() };
+            body(&core.yielder, first)
+        })),
     };
     core.result.set(Some(result));
 }

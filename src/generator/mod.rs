@@ -42,7 +42,7 @@
 //! use fibra::generator::{Generator, GeneratorState};
 //!
 //! fibra::frame(|| {
-//!     let mut average = Generator::new(|y, first: f64| {
+//!     let mut average: Generator<f64, f64> = Generator::new(|y, first| {
 //!         let (mut sum, mut n) = (first, 1.0);
 //!         loop {
 //!             sum += y.yield_(sum / n);
@@ -51,7 +51,6 @@
 //!     });
 //!     assert_eq!(average.resume(10.0), GeneratorState::Yielded(10.0));
 //!     assert_eq!(average.resume(20.0), GeneratorState::Yielded(15.0));
-//!     # let _: fn(Generator<f64, f64, ()>) = drop;
 //! });
 //! ```
 //!
@@ -231,7 +230,6 @@ impl<Y, R, T, B> Generator<Y, R, T, B> {
     ///     let mut words = generator::iter(|y| {
     ///         fibra::finally(|| y.yield_("hello"), || println!("cleaned up"));
     ///     });
-    ///     # let mut words = generator::iter(|y| { y.yield_("hello"); });
     ///     assert_eq!(words.next(), Some("hello"));
     ///     assert!(words.close().is_ok()); // prints "cleaned up"
     ///     assert_eq!(words.next(), None);

@@ -134,13 +134,11 @@ impl<'scope> Scope<'scope, '_> {
         R: 'scope,
         T: 'scope,
     {
-        let body: Box<dyn FnOnce(&Yielder<Y, R>, R) -> T + 'scope> = Box::new(f);
+        let body: Body<'scope, Y, R, T> = Box::new(f);
         // SAFETY: only the lifetime changes. If it is never started it is dropped with its handle,
         // whose type bears `'scope`, or with nothing at all if that is forgotten. Once it is started
         // it has ended before `scope` returns or unwinds: see `scope`, and `core::erase`.
-        let body = unsafe {
-            mem::transmute::<Box<dyn FnOnce(&Yielder<Y, R>, R) -> T + 'scope>, Body<Y, R, T>>(body)
-        };
+        let body = unsafe { mem::transmute::<Body<'scope, Y, R, T>, Body<'static, Y, R, T>>(body) };
         Generator::from_core(Core::new(builder.class(), body, Some(self.roster.clone())))
     }
 }

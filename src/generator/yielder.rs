@@ -9,19 +9,21 @@
 //! ```
 //!
 //! Invariants:
-//! - `incoming` is full from a resume until the generator has taken it, `outgoing` from a yield until
-//!   the resumer has. Both are empty otherwise: each is written only when it is known to be.
-//! - No reference into either is held across a switch, or while user code runs.
+//! - `incoming` is full from a resume until the generator goes on and takes it, `outgoing` from a
+//!   yield until the resumer does. Neither is touched in between, and nothing is left in them: on both
+//!   sides the first thing after the switch is to take what is there.
+//! - If `raise` is full, it was put there instead of a value.
+//! - No reference into any of them is held across a switch, or while user code runs.
 
 #![allow(unsafe_code, reason = "values move between two stacks of one thread")]
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::panic;
 
 use crate::fiber::strand::Strand;
-use crate::generator::core::Message;
 use crate::generator::error::GeneratorExit;
 
 /// What a generator's function is given to yield with.
@@ -29,8 +31,11 @@ use crate::generator::error::GeneratorExit;
 /// It can be passed by reference to whatever the function calls, at any depth.
 pub struct Yielder<Y, R = ()> {
     pub(super) strand: Strand,
-    incoming: UnsafeCell<Option<Message<R>>>,
-    outgoing: UnsafeCell<Option<Y>>,
+    incoming: UnsafeCell<MaybeUninit<R>>,
+    outgoing: UnsafeCell<MaybeUninit<Y>>,
+    /// To be raised at the pending yield.
+    raise: Cell<Option<Box<dyn Any + Send>>>,
+    raises: Cell<bool>,
     /// It is being unwound for good: every yield raises a `GeneratorExit`.
     closing: Cell<bool>,
     raised: Cell<u32>,
@@ -54,54 +59,100 @@ impl<Y, R> Yielder<Y, R> {
     #[inline(always)]
     #[track_caller]
     pub fn yield_(&self, value: Y) -> R {
-        if !self.strand.is_running_here() {
+        if !self.strand.is_innermost() || self.closing.get() {
+            return self.yield_from_above(value);
+        }
+        // SAFETY: the slot is empty, and nobody holds a reference to it: see the top.
+        unsafe { (*self.outgoing.get()).write(value) };
+        // SAFETY: the caller runs on this strand: checked above.
+        unsafe { self.strand.suspend() };
+        if self.raises.get() {
+            self.raise();
+        }
+        // SAFETY: it was resumed with a value: `raise` says so.
+        unsafe { self.receive() }
+    }
+
+    /// Where it cannot simply yield: on top of another stack, or because it is closing.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn yield_from_above(&self, value: Y) -> R {
+        if !self.strand.is_innermost() && !self.strand.carries_caller() {
             elsewhere();
         }
         if self.closing.get() {
             self.raise_again(value);
         }
-        // SAFETY: nobody holds a reference to the slot, and it is empty: the resumer took what the
-        // last yield left, or nothing was yielded yet.
-        unsafe { self.outgoing.get().write(Some(value)) };
-        // SAFETY: the caller runs on this strand, or on top of it: checked above.
-        unsafe { self.strand.suspend() };
-        match self.receive() {
-            Message::Value(value) => value,
-            Message::Raise(payload) => panic::resume_unwind(payload),
+        // SAFETY: as in `yield_`.
+        unsafe { (*self.outgoing.get()).write(value) };
+        // SAFETY: the caller runs on top of this strand: checked above.
+        unsafe { self.strand.suspend_from_above() };
+        if self.raises.get() {
+            self.raise();
         }
+        // SAFETY: as in `yield_`.
+        unsafe { self.receive() }
     }
 
     pub(super) fn new(strand: Strand) -> Yielder<Y, R> {
         Yielder {
             strand,
-            incoming: UnsafeCell::new(None),
-            outgoing: UnsafeCell::new(None),
+            incoming: UnsafeCell::new(MaybeUninit::uninit()),
+            outgoing: UnsafeCell::new(MaybeUninit::uninit()),
+            raise: Cell::new(None),
+            raises: Cell::new(false),
             closing: Cell::new(false),
             raised: Cell::new(0),
         }
     }
 
-    /// Leaves `message` for the generator, which must be suspended.
+    /// Leaves `value` for the generator, which is resumed next.
     #[inline(always)]
-    pub(super) fn send(&self, message: Message<R>) {
-        // SAFETY: nobody holds a reference to the slot, and it is empty: the generator took what the
-        // last resume left before it could yield.
-        unsafe { self.incoming.get().write(Some(message)) };
+    pub(super) fn send(&self, value: R) {
+        // SAFETY: the slot is empty, and nobody holds a reference to it: see the top.
+        unsafe { (*self.incoming.get()).write(value) };
     }
 
-    /// What the last resume has left.
-    #[inline(always)]
-    pub(super) fn receive(&self) -> Message<R> {
-        // SAFETY: nobody holds a reference to the slot; the value moves out, so no user code runs.
-        let message = unsafe { (*self.incoming.get()).take() };
-        message.expect("a generator runs because it was resumed with something")
+    /// Leaves `payload` to be raised in the generator, which is resumed next.
+    pub(super) fn send_raise(&self, payload: Box<dyn Any + Send>) {
+        self.raise.set(Some(payload));
+        self.raises.set(true);
     }
 
-    /// What the generator has yielded, if it has.
+    /// What is to be raised instead of a value, if anything is.
+    pub(super) fn take_raise(&self) -> Option<Box<dyn Any + Send>> {
+        self.raises.set(false);
+        self.raise.take()
+    }
+
+    /// What the generator was resumed with.
+    ///
+    /// # Safety
+    ///
+    /// It must have been resumed with a value that was not taken yet.
     #[inline(always)]
-    pub(super) fn take(&self) -> Option<Y> {
+    pub(super) unsafe fn receive(&self) -> R {
+        // SAFETY: the slot is full (the caller's promise), and nobody holds a reference to it.
+        unsafe { (*self.incoming.get()).assume_init_read() }
+    }
+
+    /// What the generator has yielded.
+    ///
+    /// # Safety
+    ///
+    /// It must have yielded since it was last resumed.
+    #[inline(always)]
+    pub(super) unsafe fn take(&self) -> Y {
         // SAFETY: as in `receive`.
-        unsafe { (*self.outgoing.get()).take() }
+        unsafe { (*self.outgoing.get()).assume_init_read() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn raise(&self) -> ! {
+        let payload = self.take_raise().expect("there is something to raise");
+        panic::resume_unwind(payload)
     }
 
     /// From here on every yield raises.
@@ -117,7 +168,7 @@ impl<Y, R> Yielder<Y, R> {
         self.raised.set(self.raised.get() + 1);
         // In a destructor nothing can be raised, and a loop that catches everything never ends.
         if MOST_RAISES < self.raised.get() || std::thread::panicking() {
-            // SAFETY: as in `yield_`, which calls this: the caller runs on this strand.
+            // SAFETY: the caller runs on this strand or on top of it: `yield_from_above` checked.
             unsafe { self.strand.leave_for_ever() };
         }
         panic::resume_unwind(Box::new(GeneratorExit) as Box<dyn Any + Send>)

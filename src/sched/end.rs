@@ -85,6 +85,11 @@ fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
         // The destructor of an output or a payload may have used fiber-locals again. Left in the
         // record they would be dropped with it: in the run loop, or after the end of `run`.
         drop_what_it_owns(fiber);
+        if leave_facade(fiber) {
+            // What its destructors have made in their turn is leaked where it is of a façade.
+            drop_what_it_owns(fiber);
+            std::mem::forget(fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take())));
+        }
         if let Some(frame) = frame::of_fiber(fiber) {
             frame.close();
         }
@@ -118,6 +123,20 @@ fn drop_what_it_owns(fiber: FiberPtr) {
 
 /// Rounds of dropping what destructors have made meanwhile.
 const MOST_ROUNDS: usize = 100;
+
+/// Lets go of what a façade keeps for `fiber`, which is about to end, and of what was thrown at it.
+/// Returns whether there was anything: user code has run then.
+pub(crate) fn leave_facade(fiber: FiberPtr) -> bool {
+    if fiber.peek_extra(|extra| extra.identity.is_none() && extra.bomb.is_none()) != Some(false) {
+        return false;
+    }
+    let (identity, bomb) = fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take()));
+    quietly(&fiber, || match identity {
+        Some(identity) => identity.ended(bomb, fiber.killed.get()),
+        None => drop(bomb),
+    });
+    true
+}
 
 /// Drops the fiber-locals of the running fiber, the youngest first. A destructor may use others,
 /// and so make new ones; one that makes another of its own kind each time is stopped.

@@ -3,6 +3,7 @@
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel::{self, CancelScope};
+use crate::fiber::current;
 use crate::sched::interrupt;
 use crate::sched::scheduler::here;
 
@@ -39,12 +40,12 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
 /// This is the pattern for clean-up that waits (sends, locks, sleeps). In a destructor such waits
 /// work too, but there the thread counts as panicking as long as they last: other fibers that drop
 /// the guard of a [`std::sync::Mutex`] meanwhile poison it, and kills arrive late. `cleanup` runs
-/// while nothing unwinds, and is [shielded](shield) from kills.
+/// while nothing unwinds, and is [shielded](shield) from kills. Outside of a fiber it works as well:
+/// there is no kill there.
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber, and with whatever `body` or `cleanup` panics with; if both do, with
-/// the panic of `cleanup`.
+/// With whatever `body` or `cleanup` panics with; if both do, with the panic of `cleanup`.
 ///
 /// # Examples
 ///
@@ -54,9 +55,11 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
 /// ```
 #[track_caller]
 pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
-    let fiber = here().fiber;
     let result = panic::catch_unwind(AssertUnwindSafe(body));
-    cancel::within(fiber, &CancelScope::shield(), cleanup);
+    match current::fiber() {
+        Some(fiber) => cancel::within(fiber, &CancelScope::shield(), cleanup),
+        None => cleanup(),
+    }
     result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
