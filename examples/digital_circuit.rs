@@ -1,0 +1,134 @@
+//! A circuit of relays: gates are tasklets, wires are channels, and a delay is a sleep.
+//!
+//! It is driven by pushes. A gate waits for a level on one of its inputs, and if its output changes
+//! by that, the new level starts on its way: a tasklet that sleeps for the delay of the gate. Nobody
+//! computes an order of evaluation, and nobody looks at a gate to which nothing happens.
+//!
+//! ```text
+//!               a --+--[or  5ms]---------------------[and 3ms]-- sum
+//! half adder        |                                   |
+//!               b --+--[and 3ms]--+--[not 2ms]----------+
+//!                                 +----------------------------- carry
+//! ```
+//!
+//! A full adder is two of them and an `or`. The table has a row for each moment at which a level
+//! rises `/` or falls `\`. The sum is wrong for a while, until what has changed has come through.
+//!
+//! ```text
+//! $ cargo run --release --example digital_circuit
+//!   ms     a     b   sum carry
+//!   20    /1     0     0     0
+//!   28     1     0    /1     0
+//!   40     1    /1     1     0
+//!   43     1     1     1    /1
+//!   48     1     1    \0     1
+//!   ...
+//! ```
+//!
+//! The clock is virtual: the run takes no time, and is the same each time.
+
+use fibra::channel::Channel;
+use fibra::stackless::{Run, spawn, tasklet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::mem;
+use std::rc::Rc;
+use std::time::Duration;
+
+fn main() -> std::io::Result<()> {
+    fibra::Runtime::builder().virtual_clock().build()?.run(|| {
+        let [a, b, sum, carry] = wires();
+        half_adder(&a, &b, &sum, &carry);
+        let steps = [(&a, true), (&b, true), (&a, false), (&b, false)];
+        print_timing(["a", "b", "sum", "carry"], [&a, &b, &sum, &carry], &steps);
+
+        let [a, b, c, sum, carry] = wires();
+        full_adder([&a, &b, &c], &sum, &carry);
+        let steps = [(&a, true), (&b, true), (&c, true), (&a, false), (&b, false)];
+        print_timing(["a", "b", "c", "sum", "carry"], [&a, &b, &c, &sum, &carry], &steps);
+    });
+    Ok(())
+}
+
+fn full_adder([a, b, c]: [&Wire; 3], sum: &Wire, carry: &Wire) {
+    let [partial, first, second] = wires();
+    half_adder(a, b, &partial, &first);
+    half_adder(&partial, c, sum, &second);
+    gate(5, [&first, &second], carry, |[a, b]| a || b);
+}
+
+fn half_adder(a: &Wire, b: &Wire, sum: &Wire, carry: &Wire) {
+    let [either, not_both] = wires();
+    gate(5, [a, b], &either, |[a, b]| a || b);
+    gate(3, [a, b], carry, |[a, b]| a && b);
+    gate(2, [carry], &not_both, |[both]| !both);
+    gate(3, [&either, &not_both], sum, |[a, b]| a && b);
+}
+
+fn gate<const N: usize>(ms: u64, inputs: [&Wire; N], output: &Wire, logic: fn([bool; N]) -> bool) {
+    let (inputs, output) = (plug(inputs), output.clone());
+    spawn(move || {
+        let (mut levels, mut was) = ([false; N], false);
+        loop {
+            let level = logic(levels);
+            if mem::replace(&mut was, level) != level {
+                tasklet(arrive).setup((ms, output.clone(), level));
+            }
+            let (number, level) = inputs.recv().unwrap();
+            levels[number] = level;
+        }
+    });
+}
+
+/// A level on its way.
+fn arrive((ms, wire, level): (u64, Wire, bool)) {
+    fibra::sleep(Duration::from_millis(ms));
+    wire.drive(level);
+}
+
+/// Carries levels to the inputs that are plugged in: each gets its number along with the level.
+#[derive(Clone, Default)]
+struct Wire(Rc<RefCell<Vec<(usize, Channel<(usize, bool)>)>>>);
+
+impl Wire {
+    fn drive(&self, level: bool) {
+        let inputs = self.0.borrow().clone(); // Nothing stays borrowed while this waits.
+        inputs.into_iter().for_each(|(number, input)| input.send((number, level)).unwrap());
+    }
+}
+
+fn wires<const N: usize>() -> [Wire; N] {
+    std::array::from_fn(|_| Wire::default())
+}
+
+fn plug<const N: usize>(wires: [&Wire; N]) -> Channel<(usize, bool)> {
+    let input = Channel::new();
+    wires.iter().enumerate().for_each(|(i, wire)| wire.0.borrow_mut().push((i, input.clone())));
+    input
+}
+
+/// Drives the circuit with one of `steps` every 20 ms, and prints when which wire has changed.
+fn print_timing<const N: usize>(names: [&str; N], wires: [&Wire; N], steps: &[(&Wire, bool)]) {
+    let (start, probe, rows) = (fibra::now(), plug(wires), Rc::new(RefCell::new(BTreeMap::new())));
+    let (mut levels, seen) = ([false; N], rows.clone());
+    spawn(move || {
+        for (number, level) in probe.iter() {
+            levels[number] = level;
+            seen.borrow_mut().insert((fibra::now() - start).as_millis(), levels);
+        }
+    });
+    for (wire, level) in steps {
+        fibra::sleep(Duration::from_millis(20));
+        wire.drive(*level);
+    }
+    Run::new().threadblock().run(); // Returns when nothing is on its way: nothing can ever run.
+
+    println!("  ms{}", names.map(|name| format!("{name:>6}")).concat());
+    let mut was = [false; N];
+    for (ms, now) in rows.take() {
+        let marks = [["0", "/1"], ["\\0", "1"]];
+        let cell = |i: usize| format!("{:>6}", marks[usize::from(was[i])][usize::from(now[i])]);
+        println!("{ms:4}{}", (0..N).map(cell).collect::<String>());
+        was = now;
+    }
+}
