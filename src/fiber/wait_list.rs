@@ -65,7 +65,8 @@ impl WaitList {
     pub(crate) fn fibers(&self) -> Vec<FiberPtr> {
         // SAFETY: linked nodes are alive (`Enlisted`).
         let node_at = |at: *const WaitNode| unsafe { at.as_ref() };
-        let nodes = std::iter::successors(node_at(self.head.get()), |node| node_at(node.next.get()));
+        let nodes =
+            std::iter::successors(node_at(self.head.get()), |node| node_at(node.next.get()));
         nodes.map(WaitNode::fiber).collect()
     }
 
@@ -142,6 +143,27 @@ impl WaitNode {
         self.list.set(ptr::null());
         list.len.set(list.len.get() - 1);
     }
+}
+
+/// Takes `fiber` out of the list in which it waits, if it waits in one: nothing is handed to it.
+pub(crate) fn withdraw(fiber: FiberPtr) {
+    // SAFETY: a node that is recorded here is alive: its `Enlisted` takes the record back before
+    // it goes.
+    if let Some(node) = unsafe { fiber.waiting.get().as_ref() } {
+        node.unlink();
+    }
+}
+
+/// The fibers before and behind `fiber` in the list in which it waits.
+pub(crate) fn neighbours(fiber: FiberPtr) -> (Option<FiberPtr>, Option<FiberPtr>) {
+    // SAFETY: as in `withdraw`.
+    let Some(node) = (unsafe { fiber.waiting.get().as_ref() }) else { return (None, None) };
+    if node.list.get().is_null() {
+        return (None, None);
+    }
+    // SAFETY: the neighbours of a linked node are linked, so alive.
+    let (prev, next) = unsafe { (node.prev.get().as_ref(), node.next.get().as_ref()) };
+    (prev.map(WaitNode::fiber), next.map(WaitNode::fiber))
 }
 
 /// A node that stands in a list for as long as this value lives, unless it is taken out earlier.

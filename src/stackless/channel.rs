@@ -183,10 +183,12 @@ impl<T: 'static> Channel<T> {
     #[inline(always)]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.send_message(here(), Message::Value(value)).map_err(|(message, reason)| match message {
-            Message::Value(value) => SendError { value, reason },
-            Message::Unwind(_) => unreachable!("a value was sent"),
-        })
+        self.send_message(here(), Message::Value(value)).map_err(
+            |(message, reason)| match message {
+                Message::Value(value) => SendError { value, reason },
+                Message::Unwind(_) => unreachable!("a value was sent"),
+            },
+        )
     }
 
     /// Sends an unwind: the receiver's [`receive`](Channel::receive) panics with `payload`, and no
@@ -265,18 +267,18 @@ impl<T: 'static> Channel<T> {
         if let Err(reason) = self.admit(here, Side::Send, message.value()) {
             return Err((message, reason));
         }
-        let sent = self.inner.send_unmetered(here, message, None);
-        sent.map_err(|(message, cut)| (message, reason(here, cut, Side::Send)))
+        match self.inner.send_unmetered(here, message, None) {
+            Ok(()) => {
+                gate::after_send(here);
+                Ok(())
+            }
+            Err((message, cut)) => Err((message, reason(here, cut, Side::Send))),
+        }
     }
 
     /// Checks and announces what is about to be done.
     #[track_caller]
-    fn admit(
-        &self,
-        here: Here,
-        side: Side,
-        value: Option<&dyn Any>,
-    ) -> Result<(), ChannelError> {
+    fn admit(&self, here: Here, side: Side, value: Option<&dyn Any>) -> Result<(), ChannelError> {
         gate::safe_point(here);
         let step = || self.inner.arrive(side);
         let arrival = Arrival { channel: self.id(), side };

@@ -135,7 +135,13 @@ impl Arrival {
     }
 
     #[cold]
-    fn call(&self, here: Here, callback: ChannelCallback, will_block: bool, value: Option<&dyn Any>) {
+    fn call(
+        &self,
+        here: Here,
+        callback: ChannelCallback,
+        will_block: bool,
+        value: Option<&dyn Any>,
+    ) {
         let state = state(&here.sched);
         let tasklet = Tasklet::of(here.fiber);
         let event = ChannelEvent {

@@ -13,6 +13,7 @@ use crate::channel::pairing::{After, Step};
 use crate::fiber::header::FiberPtr;
 use crate::sched::park::spend;
 use crate::sched::scheduler::Here;
+use crate::sched::throw;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
@@ -74,7 +75,7 @@ impl Next {
 /// decides (S-126).
 pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
     let state = state(&here.sched);
-    if state.schedule_callback.is_none() && !state.watchdog.is_soft_due() {
+    if state.schedule_callback.is_none() && !state.watchdog.is_armed() {
         return;
     }
     match next() {
@@ -86,6 +87,15 @@ pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
             state.watchdog.soft_point(here);
         }
         None => {}
+    }
+}
+
+/// A send is done. What was thrown at the tasklet while others ran is raised at once: unlike a
+/// receive it holds nothing that would be lost.
+#[inline(always)]
+pub(super) fn after_send(here: Here) {
+    if !here.fiber.attention.get().is_none() {
+        throw::meet_bomb(here);
     }
 }
 

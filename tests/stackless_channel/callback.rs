@@ -41,7 +41,7 @@ fn it_is_told_of_operations_that_are_refused_then() {
         let channel = Channel::new();
         watch(&stackless::getcurrent());
         let trap = stackless::block_trap(true);
-        channel.send(1).unwrap_err();
+        channel.send(1u32).unwrap_err();
         drop(trap);
         channel.close();
         channel.receive().unwrap_err();

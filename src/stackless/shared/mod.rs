@@ -124,7 +124,8 @@ impl<T> SharedChannel<T> {
     pub fn close_and_wake(&self) {
         let mut state = self.lock();
         state.pairing = Pairing::new(state.pairing.preference, state.pairing.schedule_all, true);
-        let closed: Vec<_> = state.all().filter(|waiter| waiter.end(Fate::Closed)).cloned().collect();
+        let closed: Vec<_> =
+            state.all().filter(|waiter| waiter.end(Fate::Closed)).cloned().collect();
         drop(state);
         closed.iter().for_each(|waiter| waiter.ticket().wake(scheduler()));
     }

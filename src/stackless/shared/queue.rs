@@ -31,11 +31,7 @@ pub(super) enum Met<T> {
 
 impl<T> State<T> {
     pub(super) fn new() -> State<T> {
-        State {
-            pairing: Pairing::default(),
-            senders: VecDeque::new(),
-            receivers: VecDeque::new(),
-        }
+        State { pairing: Pairing::default(), senders: VecDeque::new(), receivers: VecDeque::new() }
     }
 
     /// Meets the first on the other side of `side` with whom `exchange` succeeds, unless `check`

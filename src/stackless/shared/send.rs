@@ -120,6 +120,7 @@ impl<T: Send + 'static> SharedChannel<T> {
             Ok(Met::Partner(partner, after)) => {
                 drop(state);
                 go_on(here, &partner, after);
+                gate::after_send(here);
                 return Ok(());
             }
             Ok(Met::Nobody) => {}
@@ -157,7 +158,10 @@ fn wait_to_send<T: Send + 'static>(
 
     let leftover = Leftover(waiter);
     let reason = match wait_for_others(here, waiter, by, &SENDING) {
-        Ok(Fate::Served) => return Ok(()),
+        Ok(Fate::Served) => {
+            gate::after_send(here);
+            return Ok(());
+        }
         Ok(_) => ChannelError::Closed,
         Err(interrupt) => ChannelError::of(here, interrupt, Side::Send),
     };
