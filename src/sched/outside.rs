@@ -175,17 +175,14 @@ impl Drop for Listed {
 }
 
 impl Scheduler {
-    /// Whether another thread may complete, or has just completed, one of the waits.
+    /// Whether another thread may complete one of the waits.
     pub(crate) fn others_may_complete(&self) -> bool {
         let outside = self.outside.borrow();
-        let in_wait = |ticket: &Ticket| {
+        outside.iter().any(|(_, wait)| {
             // A fiber that was paused in the middle of its wait is not woken by what it waits for.
-            self.fiber_of(ticket.key).is_some_and(|fiber| fiber.reason.get().outsiders)
-        };
-        let may_end = |wait: &dyn OutsideWait| {
-            in_wait(wait.ticket()) && (wait.ticket().fate() != Fate::Waiting || wait.others_exist())
-        };
-        outside.iter().any(|(_, wait)| may_end(&**wait))
+            let fiber = self.fiber_of(wait.ticket().key);
+            fiber.is_some_and(|fiber| fiber.reason.get().outsiders) && wait.others_exist()
+        })
     }
 
     /// Nothing is handed to `fiber` any more: it never runs again, or has something to raise where
