@@ -2,7 +2,8 @@
 //!
 //! It is driven by pushes. A gate waits for a level on one of its inputs, and if its output changes
 //! by that, the new level starts on its way: a tasklet that sleeps for the delay of the gate. Nobody
-//! computes an order of evaluation, and nobody looks at a gate to which nothing happens.
+//! computes an order of evaluation, and nobody looks at a gate to which nothing happens. The clock
+//! is virtual, so the run takes no time, and is the same each time.
 //!
 //! ```text
 //!               a --+--[or  5ms]---------------------[and 3ms]-- sum
@@ -12,23 +13,20 @@
 //! ```
 //!
 //! A full adder is two of them and an `or`. The table has a row for each moment at which a level
-//! rises `/` or falls `\`. The sum is wrong for a while, until what has changed has come through.
+//! rises `/` or falls `\`. Watch the carry after 80 ms: it is wrong until the sum of the first half
+//! has come through the second.
 //!
 //! ```text
 //! $ cargo run --release --example digital_circuit
-//!   ms     a     b   sum carry
-//!   20    /1     0     0     0
-//!   28     1     0    /1     0
-//!   40     1    /1     1     0
-//!   43     1     1     1    /1
-//!   48     1     1    \0     1
-//!   ...
+//!   ms     a     b     c   sum carry
+//!   60     1     1    /1     0     1
+//!   68     1     1     1    /1     1
+//!   80    \0     1     1     1     1
+//!   88     0     1     1     1    \0
+//!   96     0     1     1     1    /1    (and so on)
 //! ```
-//!
-//! The clock is virtual: the run takes no time, and is the same each time.
 
-use fibra::channel::Channel;
-use fibra::stackless::{Run, spawn, tasklet};
+use fibra::stackless::{Channel, Run, spawn, tasklet};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::mem;
@@ -74,7 +72,7 @@ fn gate<const N: usize>(ms: u64, inputs: [&Wire; N], output: &Wire, logic: fn([b
             if mem::replace(&mut was, level) != level {
                 tasklet(arrive).setup((ms, output.clone(), level));
             }
-            let (number, level) = inputs.recv().unwrap();
+            let (number, level) = inputs.receive().unwrap();
             levels[number] = level;
         }
     });

@@ -14,9 +14,9 @@
 //! $ cargo run --release --example factory [SOLDIERS = 6]
 //! hour  1: drill 1 delivers a soldier, the sword from the store, the shield from the store
 //! hour  1: drill 2 delivers a soldier, the sword from the store, the shield from the store
-//! hour  7: drill 1 delivers a soldier, the sword from the smithy, the shield from the workshop
+//! hour  9: drill 1 delivers a soldier, the sword from the smithy, the shield from the workshop
 //! ...
-//! in hour 16 the army is complete, and nothing is left over
+//! in hour 24 the army is complete, and nothing is left over
 //! made: 12 iron, 4 wood, 4 swords, 4 shields, 6 soldiers
 //! ```
 //!
@@ -24,8 +24,7 @@
 
 mod arguments;
 
-use fibra::channel::Channel;
-use fibra::stackless;
+use fibra::stackless::{Channel, spawn};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -89,7 +88,7 @@ impl<T: 'static> Works<T> {
     fn new(hours: u64, mut parts: impl FnMut() -> T + 'static) -> Works<T> {
         let (orders, made) = (Channel::<Channel<T>>::new(), Rc::new(Cell::new(0)));
         let works = Works { orders: orders.clone(), made: made.clone() };
-        stackless::spawn(move || {
+        spawn(move || {
             for customer in orders.iter() {
                 let thing = parts();
                 fibra::sleep(Duration::from_secs(hours * 3600));
@@ -104,7 +103,7 @@ impl<T: 'static> Works<T> {
     fn get(&self) -> T {
         let delivery = Channel::new();
         self.orders.send(delivery.clone()).unwrap();
-        delivery.recv().unwrap()
+        delivery.receive().unwrap()
     }
 }
 

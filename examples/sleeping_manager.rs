@@ -18,7 +18,7 @@
 //!   6s  dog               dog
 //!   9s  dog               dog
 //!  10s  owl               owl
-//!       25 switches       10 switches
+//!       40 switches       12 switches
 //! ```
 //!
 //! The clock is virtual: the run takes no time, and is the same each time.

@@ -11,10 +11,8 @@
 //!     interrupted: alive, paused; killed: dead
 //! ```
 
-use fibra::channel::Channel;
-use fibra::stackless::{self, Run, TaskletExit, schedule, spawn, tasklet};
+use fibra::stackless::{self, Channel, Run, TaskletExit, schedule, spawn, tasklet};
 use std::panic::{catch_unwind, resume_unwind};
-use std::rc::Rc;
 
 fn main() {
     fibra::run(|| {
@@ -87,7 +85,7 @@ fn kills() {
     while stubborn.is_alive() {
         stubborn.kill().unwrap();
     }
-    let waiter = spawn(|| drop(Channel::<()>::new().recv()));
+    let waiter = spawn(|| drop(Channel::<()>::new().receive()));
     schedule();
     print!("    blocked {}, ", waiter.is_blocked());
     waiter.kill().unwrap(); // Unwinds it, so its destructors run. It ends silently.
@@ -100,14 +98,6 @@ fn errors() {
     let error = catch_unwind(stackless::run).unwrap_err();
     println!("    run() raised {:?}", error.downcast_ref::<&str>().unwrap());
     stackless::run();
-
-    let handler = |_: &stackless::Tasklet, error: &(dyn std::any::Any + Send)| {
-        println!("    handled {:?}", error.downcast_ref::<&str>().unwrap());
-    };
-    let before = stackless::set_error_handler(Some(Rc::new(handler)));
-    spawn(|| resume_unwind(Box::new("no bread either")));
-    stackless::run();
-    stackless::set_error_handler(before);
 }
 
 fn watchdog() {

@@ -8,13 +8,16 @@
 //!
 //! ```text
 //! $ cargo run --release --example killer_robots [ROBOTS = 6] [SEED = 1]
+//! tick  16: robot D was destroyed by robot B
+//! ...
+//! tick  58: robot F was destroyed by robot C
 //! +----------------------------------------+
-//! |            o                           |
-//! |                  B          ***        |     A, B, C  robots, a letter each
-//! |        A                    ***     o  |     &        drops mines
-//! |                             ***        |     o        a mine
-//! |   o          &   C                     |     *        an explosion
+//! |                        C               |     A, B, C  robots, a letter each
+//! |                                        |     &        drops mines
+//! |   o    o                 ***           |     o        a mine
+//! |  o o&    o               ***           |     *        an explosion
 //! +----------------------------------------+
+//! robot C has won
 //! ```
 //!
 //! On a terminal this is animated, Enter brings in one more robot, and q and Enter end it. Where
