@@ -84,14 +84,17 @@ fn arrive((ms, wire, level): (u64, Wire, bool)) {
     wire.drive(level);
 }
 
-/// Carries levels to the inputs that are plugged in: each gets its number along with the level.
+/// Takes the levels of several wires, each with the number of the wire.
+type Inputs = Channel<(usize, bool)>;
+
+/// Carries levels to what it is plugged into, and has a number there.
 #[derive(Clone, Default)]
-struct Wire(Rc<RefCell<Vec<(usize, Channel<(usize, bool)>)>>>);
+struct Wire(Rc<RefCell<Vec<(usize, Inputs)>>>);
 
 impl Wire {
     fn drive(&self, level: bool) {
-        let inputs = self.0.borrow().clone(); // Nothing stays borrowed while this waits.
-        inputs.into_iter().for_each(|(number, input)| input.send((number, level)).unwrap());
+        let plugged = self.0.borrow().clone(); // Nothing stays borrowed while this waits.
+        plugged.into_iter().for_each(|(number, inputs)| inputs.send((number, level)).unwrap());
     }
 }
 
@@ -99,10 +102,10 @@ fn wires<const N: usize>() -> [Wire; N] {
     std::array::from_fn(|_| Wire::default())
 }
 
-fn plug<const N: usize>(wires: [&Wire; N]) -> Channel<(usize, bool)> {
-    let input = Channel::new();
-    wires.iter().enumerate().for_each(|(i, wire)| wire.0.borrow_mut().push((i, input.clone())));
-    input
+fn plug<const N: usize>(wires: [&Wire; N]) -> Inputs {
+    let inputs = Inputs::new();
+    wires.iter().enumerate().for_each(|(i, wire)| wire.0.borrow_mut().push((i, inputs.clone())));
+    inputs
 }
 
 /// Drives the circuit with one of `steps` every 20 ms, and prints when which wire has changed.
