@@ -11,8 +11,9 @@
 //!
 //! ```text
 //! $ cargo run --release --example santa_claus [YEARS = 2] [SEED = 3]
-//! day  34: Santa helps ...
+//! day  26: Santa helps Ash, Alder, Hazel
 //! ...
+//! day 204: Santa delivers toys, Cupid came last, elves wait at the door
 //! ```
 //!
 //! The clock is virtual: the years take no time, and a seed gives the same run each time.

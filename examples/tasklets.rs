@@ -8,7 +8,7 @@
 //! ...
 //! 7 a watchdog finds the one that does not let go
 //!     well-behaved
-//!     interrupted: alive, paused; killed: dead
+//!     interrupted: alive, killed: dead
 //! ```
 
 use fibra::stackless::{self, Channel, Run, TaskletExit, schedule, spawn, tasklet};
