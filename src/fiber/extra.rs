@@ -4,6 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Weak;
 
+use crate::collections::slot_table::Key;
 use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::locals::Locals;
 
@@ -18,6 +19,8 @@ pub(crate) struct Extra {
     pub(crate) unparkers: Option<Weak<()>>,
     /// The same of those who may end any wait of the fiber.
     pub(crate) commanders: Option<Weak<()>>,
+    /// Where its scheduler lists the wait that it is in, if other threads may complete that.
+    pub(crate) outside: Option<Key>,
     /// Why the fiber could get no stack of its own.
     pub(crate) no_stack: Option<io::Error>,
     /// What was thrown at the fiber and has not gone off yet.
