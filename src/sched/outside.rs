@@ -10,11 +10,11 @@
 //! Invariants:
 //! - A ticket leaves `Waiting` once, by one compare-and-swap: either the partner has it, or the
 //!   fiber that is interrupted. So nothing is handed to a fiber that will not take it.
-//! - A fiber withdraws before anything is raised in it: a kill, a bomb, a deadline, a deadlock. If it comes too late
-//!   the wait is completed, and that beats the interrupt.
+//! - A fiber withdraws before anything is raised in it: a kill, a bomb, a deadline, a deadlock. If
+//!   it comes too late the wait is completed, and that beats the interrupt.
 //! - Other threads hold the ticket and the fiber's key, never an address of its record or stack.
 //! - The scheduler lists these waits for as long as they last: to tell a deadlock from a wait for
-//!   another thread, and to withdraw a fiber that never runs again.
+//!   another thread, and to withdraw a fiber that is thrown at or never runs again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -155,22 +155,19 @@ fn give_up(wait: &dyn OutsideWait) -> bool {
 }
 
 /// A wait that its scheduler knows of for as long as this lives.
-struct Listed {
-    sched: SchedulerPtr,
-    key: Key,
-}
+struct Listed(Here);
 
 impl Listed {
     fn new(here: Here, wait: Arc<dyn OutsideWait>) -> Listed {
         let key = here.sched.outside.borrow_mut().insert(wait);
-        Listed { sched: here.sched, key }
+        here.fiber.with_extra(|extra| extra.outside = Some(key));
+        Listed(here)
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        let wait = self.sched.outside.borrow_mut().remove(self.key);
-        drop(wait);
+        drop(self.0.sched.unlist(self.0.fiber));
     }
 }
 
@@ -188,12 +185,18 @@ impl Scheduler {
     /// Nothing is handed to `fiber` any more: it never runs again, or has something to raise where
     /// it waits.
     pub(crate) fn withdraw_outside(&self, fiber: FiberPtr) {
-        let of_it = |wait: &Arc<dyn OutsideWait>| wait.ticket().key == fiber.key.get();
-        let found = self.outside.borrow().iter().find(|(_, wait)| of_it(wait)).map(|(key, _)| key);
-        let wait = found.and_then(|key| self.outside.borrow_mut().remove(key));
-        if let Some(wait) = wait {
+        if let Some(wait) = self.unlist(fiber) {
             // Too late is as good: what it was given stays with it.
             let _ = wait.claim(Fate::Withdrawn);
         }
+    }
+
+    /// Takes the wait of `fiber`, if it is in one, off the list.
+    fn unlist(&self, fiber: FiberPtr) -> Option<Arc<dyn OutsideWait>> {
+        if !fiber.extra_exists() {
+            return None;
+        }
+        let key = fiber.with_extra(|extra| extra.outside.take())?;
+        self.outside.borrow_mut().remove(key)
     }
 }
