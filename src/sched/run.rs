@@ -76,8 +76,7 @@ where
     let exit_code = sched.exit_code.get();
     drop(sched);
     match (handle.join(), exit_code) {
-        #[allow(clippy::disallowed_methods, reason = "everything has been unwound")]
-        (_, Some(code)) => std::process::exit(code),
+        (_, Some(code)) => exit_at_once(code),
         (Ok(output), None) => output,
         (Err(error), None) => fail(error),
     }
@@ -228,6 +227,7 @@ fn exit_at_once(code: i32) -> ! {
         here.fiber.set(None);
         here.scheduler.set(std::ptr::null());
     });
+    frame::strand_thread();
     std::process::exit(code)
 }
 
