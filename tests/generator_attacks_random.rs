@@ -154,7 +154,10 @@ fn step(w: &World, chain: Option<&Chain<'_>>, depth: u32) {
                     let joined = s.spawn(|| {
                         // A yielder that is lent to another fiber refuses.
                         if let Some(chain) = chain {
-                            assert!(catch_unwind(AssertUnwindSafe(|| chain.y.yield_(w.mark()))).is_err());
+                            assert!(
+                                catch_unwind(AssertUnwindSafe(|| chain.y.yield_(w.mark())))
+                                    .is_err()
+                            );
                         }
                     });
                     deeper(chain);
