@@ -4,6 +4,7 @@
 pub mod build_info;
 pub mod channel;
 pub mod runtime;
+pub mod stackless;
 
 mod collections;
 mod fiber;

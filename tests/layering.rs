@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sync", &["collections", "sched::lowlevel"]),
     ("channel", &["collections", "sched::lowlevel"]),
     ("time", &["sched", "collections"]),
+    ("stackless", &["fiber", "sched", "channel"]),
     ("reactor", &["sched", "collections"]),
     ("runtime", &["*"]),
     ("build_info", &[]),
@@ -62,6 +63,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/end.rs", "calls the type-erased functions of a fiber"),
     ("src/sched/pause.rs", "void entries of the ring hold references to records"),
     ("src/sched/retire.rs", "leaves a stack for the last time"),
+    ("src/sched/unstarted.rs", "erases the types of closures"),
     ("src/sched/children.rs", "children point to a record on their parent's stack"),
 ];
 

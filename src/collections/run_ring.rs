@@ -128,11 +128,17 @@ impl<T: Copy> RunRing<T> {
     /// The item `ahead` places behind the first, void or not.
     #[inline(always)]
     pub(crate) fn peek(&self, ahead: usize) -> Option<T> {
+        self.entry(ahead).map(|entry| entry.item)
+    }
+
+    /// The entry `ahead` places behind the first, void or not.
+    #[inline(always)]
+    pub(crate) fn entry(&self, ahead: usize) -> Option<Entry<T>> {
         if self.stored() <= ahead {
             return None;
         }
         // SAFETY: fewer than `stored` places behind `head` all slots are initialised.
-        Some(unsafe { (*self.slot(ahead)).assume_init() }.item)
+        Some(unsafe { (*self.slot(ahead)).assume_init() })
     }
 
     /// The owner has made one stored entry void.

@@ -84,6 +84,19 @@ pub(crate) fn is_pending(fiber: &Header) -> bool {
     fiber.killed.get()
 }
 
+/// Whether `fiber` is inside a shield.
+pub(crate) fn is_shielded(fiber: &Header) -> bool {
+    let mut at = fiber.cancel_scopes.get();
+    // SAFETY: as in `is_pending`.
+    while let Some(scope) = unsafe { at.as_ref() } {
+        if scope.shield {
+            return true;
+        }
+        at = scope.outer.get();
+    }
+    false
+}
+
 /// Whether any scope or the fiber itself is cancelled, shielded at present or not.
 pub(crate) fn is_any(fiber: &Header) -> bool {
     let mut at = fiber.cancel_scopes.get();

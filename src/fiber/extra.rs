@@ -1,12 +1,14 @@
 //! What most fibers do not have, kept out of the header so that the others do not pay for it.
 
 use std::io;
+use std::rc::Rc;
 use std::sync::Weak;
 
+use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::locals::Locals;
 
-/// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals, which
-/// are dropped on the fiber before it ends.
+/// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals, a bomb
+/// and what its identity holds, which are dropped on the fiber before it ends.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,
@@ -15,4 +17,8 @@ pub(crate) struct Extra {
     pub(crate) remote: Option<Weak<()>>,
     /// Why the fiber could get no stack of its own.
     pub(crate) no_stack: Option<io::Error>,
+    /// What was thrown at the fiber and has not gone off yet.
+    pub(crate) bomb: Option<Payload>,
+    /// A façade's own record of the fiber.
+    pub(crate) identity: Option<Rc<dyn Identity>>,
 }

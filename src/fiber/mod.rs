@@ -14,6 +14,7 @@ pub(crate) mod exit;
 pub(crate) mod extra;
 pub(crate) mod header;
 pub(crate) mod id;
+pub(crate) mod identity;
 pub(crate) mod locals;
 pub(crate) mod prefetch;
 pub(crate) mod snapshot;

@@ -50,6 +50,8 @@ impl Attention {
     pub(crate) const TIMEOUT: Attention = Attention(2);
     /// The current wait was chosen to fail, because nothing can ever run again.
     pub(crate) const DEADLOCK: Attention = Attention(4);
+    /// Something was thrown at the fiber: its `Extra` has it.
+    pub(crate) const BOMB: Attention = Attention(8);
 
     #[inline(always)]
     pub(crate) fn is_none(self) -> bool {
@@ -66,6 +68,11 @@ impl Attention {
     }
 
     #[must_use]
+    pub(crate) fn only(self, what: Attention) -> Attention {
+        Attention(self.0 & what.0)
+    }
+
+    #[must_use]
     pub(crate) fn without(self, what: Attention) -> Attention {
         Attention(self.0 & !what.0)
     }
@@ -73,8 +80,12 @@ impl Attention {
 
 impl fmt::Debug for Attention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names =
-            [(Self::CANCEL, "cancel"), (Self::TIMEOUT, "timeout"), (Self::DEADLOCK, "deadlock")];
+        let names = [
+            (Self::CANCEL, "cancel"),
+            (Self::TIMEOUT, "timeout"),
+            (Self::DEADLOCK, "deadlock"),
+            (Self::BOMB, "bomb"),
+        ];
         let set = names.iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| name);
         f.debug_set().entries(set).finish()
     }
@@ -100,6 +111,8 @@ pub(crate) enum OnDeadlock {
     Panic,
     /// Kills those it waits for, and goes on waiting.
     KillChildren,
+    /// Panics with the report if this wait is what completed the deadlock, and is not asked otherwise.
+    IfLast,
     /// Is asked last: the end of `run`, which then leaves the others on their stacks.
     Last,
 }

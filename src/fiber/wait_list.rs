@@ -122,6 +122,27 @@ impl WaitNode {
     }
 }
 
+/// Takes `fiber` out of the list in which it waits, if it waits in one: nothing is handed to it.
+pub(crate) fn withdraw(fiber: FiberPtr) {
+    // SAFETY: a node that is recorded here is alive: its `Enlisted` takes the record back before
+    // it goes.
+    if let Some(node) = unsafe { fiber.waiting.get().as_ref() } {
+        node.unlink();
+    }
+}
+
+/// The fibers before and behind `fiber` in the list in which it waits.
+pub(crate) fn neighbours(fiber: FiberPtr) -> (Option<FiberPtr>, Option<FiberPtr>) {
+    // SAFETY: as in `withdraw`.
+    let Some(node) = (unsafe { fiber.waiting.get().as_ref() }) else { return (None, None) };
+    if node.list.get().is_null() {
+        return (None, None);
+    }
+    // SAFETY: the neighbours of a linked node are linked, so alive.
+    let (prev, next) = unsafe { (node.prev.get().as_ref(), node.next.get().as_ref()) };
+    (prev.map(WaitNode::fiber), next.map(WaitNode::fiber))
+}
+
 /// A node that stands in a list for as long as this value lives, unless it is taken out earlier.
 #[derive(Debug)]
 pub(crate) struct Enlisted<'a> {

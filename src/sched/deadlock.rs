@@ -1,6 +1,7 @@
 //! Nothing can ever run again: which wait fails, and what it is told.
 //!
-//! The order in which waits are asked to fail:
+//! A fiber that waits for just that, and main if it has left the ring, goes on instead (S-166).
+//! Otherwise the order in which waits are asked to fail is:
 //! 1. the wait that completed the deadlock (S-167), unless its fiber has just failed and done nothing else;
 //! 2. if a fiber's end completed it, or that wait cannot fail: the main fiber's (S-170);
 //! 3. any other, the oldest fiber first;
@@ -23,6 +24,9 @@ impl Scheduler {
     /// Makes one of the waits fail. Called when no fiber can run and nothing outside can wake one.
     #[cold]
     pub(crate) fn break_deadlock(&self) {
+        if self.wake_floating() {
+            return;
+        }
         let by_end = self.last_parked.get().is_none();
         let dump = dump::of(self, REPORTED);
         let Some(victim) = self.choose_victim() else {
@@ -60,6 +64,11 @@ impl Scheduler {
                 OnDeadlock::Fail => true,
                 // The same as the fiber itself will see: no other runs before it.
                 OnDeadlock::Panic => interrupt::can_unwind(self) && !thread::panicking(),
+                OnDeadlock::IfLast => {
+                    self.last_parked.get() == Some(fiber)
+                        && interrupt::can_unwind(self)
+                        && !thread::panicking()
+                }
                 OnDeadlock::KillChildren => !fiber.children_killed.get(),
                 OnDeadlock::Last => false,
             }

@@ -84,11 +84,30 @@ fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
         // The destructor of an output or a payload may have used fiber-locals again. Left in the
         // record they would be dropped with it: in the run loop, or after the end of `run`.
         drop_locals(fiber);
+        if leave_facade(fiber) {
+            // What its destructors have made in their turn is leaked where it is not a local.
+            drop_locals(fiber);
+            std::mem::forget(fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take())));
+        }
     });
     // After the last user code of the main fiber: nothing can be spawned behind this.
     if scheduler().is_some_and(|sched| sched.main.get() == Some(fiber)) {
         run::wind_up();
     }
+}
+
+/// Lets go of what a façade keeps for `fiber`, which is about to end, and of what was thrown at it.
+/// Returns whether there was anything: user code has run then.
+pub(crate) fn leave_facade(fiber: FiberPtr) -> bool {
+    if fiber.peek_extra(|extra| extra.identity.is_none() && extra.bomb.is_none()) != Some(false) {
+        return false;
+    }
+    let (identity, bomb) = fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take()));
+    quietly(&fiber, || match identity {
+        Some(identity) => identity.ended(bomb, fiber.killed.get()),
+        None => drop(bomb),
+    });
+    true
 }
 
 /// Drops the fiber-locals of the running fiber, the youngest first. A destructor may use others,

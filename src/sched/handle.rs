@@ -9,6 +9,7 @@ use crate::fiber::snapshot::Activity;
 use crate::fiber::state::{Attention, State};
 use crate::sched::end;
 use crate::sched::interrupt;
+use crate::sched::pause;
 use crate::sched::remote::{self, Unparker};
 use crate::sched::scheduler::{Scheduler, here, scheduler};
 
@@ -202,7 +203,10 @@ impl Scheduler {
             return interrupt::checkpoint(here());
         }
         if cancel::is_pending(&fiber) {
-            self.unpause(fiber);
+            // One that has left the ring by itself goes on to unwind, and for nothing else.
+            if pause::is_paused(fiber) {
+                self.unpause(fiber);
+            }
             self.make_ready(fiber);
         }
     }

@@ -3,6 +3,7 @@
 //! | asks | when it can be met | met by |
 //! |---|---|---|
 //! | kill, cancelled scope | not while unwinding, not in a shield | an unwind with a private payload |
+//! | bomb: what was thrown at it | as a kill, but in no shield; once | an unwind with the payload |
 //! | deadline | always | `Err(TimedOut)` |
 //! | deadlock | waits that panic: not while unwinding | `Err(Deadlock)` |
 //!
@@ -24,6 +25,7 @@ use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
 use crate::sched::retire;
 use crate::sched::scheduler::{Here, Scheduler};
+use crate::sched::throw;
 
 /// A kill that is caught this often does not end its fiber: it is given up.
 pub(crate) const MOST_RAISES: u16 = 100;
@@ -69,13 +71,14 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     if seen.has(Attention::CANCEL) && is_due(here) {
         meet_kill(here, reason)?;
     }
+    throw::meet_bomb(here);
     if seen.has(Attention::DEADLOCK) {
         return fail_with_deadlock(here, reason);
     }
     if seen.has(Attention::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
 }
 
-/// A yield is a kill point, and nothing else.
+/// A yield is a kill point, lets a bomb go off, and does nothing else.
 #[cold]
 #[inline(never)]
 pub(crate) fn at_yield(here: Here) {
@@ -83,11 +86,12 @@ pub(crate) fn at_yield(here: Here) {
     checkpoint(here);
 }
 
-/// Raises a pending kill or cancellation, if it can be raised here.
+/// Raises a pending kill or cancellation, and what was thrown, if it can be raised here.
 pub(crate) fn checkpoint(here: Here) {
     if is_due(here) {
         let _ = meet_kill(here, &CHECKPOINT);
     }
+    throw::meet_bomb(here);
 }
 
 static CHECKPOINT: WaitReason = WaitReason::new("at a kill point", OnDeadlock::Last);
@@ -109,16 +113,21 @@ pub(crate) fn can_unwind(sched: &Scheduler) -> bool {
 }
 
 impl Scheduler {
-    /// Wakes the fibers that have a kill to meet, now that no fiber unwinds any more.
+    /// Wakes the fibers that have something to raise, now that no fiber unwinds any more.
     #[cold]
     pub(crate) fn wake_put_off(&self) {
         self.kill_put_off.set(false);
         let due =
-            |fiber: FiberPtr| fiber.state.get() == State::Parked && cancel::is_pending(&fiber);
+            |fiber: FiberPtr| fiber.state.get() == State::Parked && has_something_to_raise(fiber);
         for fiber in self.fibers_where(due) {
             self.make_ready(fiber.ptr());
         }
     }
+}
+
+fn has_something_to_raise(fiber: FiberPtr) -> bool {
+    let bomb = fiber.attention.get().has(Attention::BOMB) && !cancel::is_shielded(&fiber);
+    bomb || cancel::is_pending(&fiber)
 }
 
 /// What a wait was for has happened: its deadline and a deadlock no longer matter.
@@ -131,8 +140,8 @@ pub(crate) fn wait_completed(fiber: FiberPtr) {
 
 /// Clears what belongs to one wait only, and a cancellation that nothing asks for any more.
 fn settle(fiber: FiberPtr) {
-    let still = if cancel::is_any(&fiber) { Attention::CANCEL } else { Attention::NONE };
-    fiber.attention.set(still);
+    let cancel = if cancel::is_any(&fiber) { Attention::CANCEL } else { Attention::NONE };
+    fiber.attention.set(cancel.with(fiber.attention.get().only(Attention::BOMB)));
 }
 
 fn meet_kill(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {

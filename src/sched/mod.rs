@@ -26,6 +26,7 @@ pub(crate) mod clock;
 pub(crate) mod deadlock;
 pub(crate) mod dump;
 pub(crate) mod end;
+pub(crate) mod facade;
 pub(crate) mod handle;
 pub(crate) mod idle;
 pub(crate) mod interrupt;
@@ -35,12 +36,16 @@ pub(crate) mod park;
 pub(crate) mod pause;
 pub(crate) mod remote;
 pub(crate) mod retire;
+pub(crate) mod rotate;
 pub(crate) mod run;
 pub(crate) mod run_loop;
 pub(crate) mod scheduler;
 pub(crate) mod scope;
 pub(crate) mod shield;
 pub(crate) mod spawn;
+pub(crate) mod throw;
+pub(crate) mod unstarted;
+pub(crate) mod watchers;
 
 #[cfg(test)]
 mod tests;

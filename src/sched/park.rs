@@ -214,7 +214,7 @@ pub(crate) fn go_last(here: Here) {
 
 /// Leaves the thread to others; the caller is in the ring. A kill point.
 #[inline(always)]
-fn give_way(here: Here) {
+pub(crate) fn give_way(here: Here) {
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(here.fiber) };
     if !here.fiber.attention.get().is_none() {

@@ -2,29 +2,28 @@
 //!
 //! Invariants:
 //! - A paused fiber is in no queue. A started one counts as parked, one that has not run is still
-//!   `New`; both carry the reason `PAUSED`.
+//!   `New`; both carry the reason `PAUSED`. One that has left the ring by itself waits with a
+//!   reason of its own: see [`watchers`](crate::sched::watchers).
 //! - The entry it leaves in the ring is void: its ticket is out of date. The entry refers to the
 //!   fiber's record for as long as it is stored, so it holds a counted reference.
 
 #![allow(unsafe_code, reason = "void entries hold references to records")]
 
 use crate::collections::run_ring::RunRing;
-use crate::fiber::current;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::run_loop::STARVED;
 use crate::sched::scheduler::Scheduler;
+use crate::sched::watchers::{REMOVED, WATCHING};
 
-static PAUSED: WaitReason = WaitReason::new("paused", OnDeadlock::Last);
+pub(crate) static PAUSED: WaitReason = WaitReason::new("paused", OnDeadlock::Last);
+/// It had left the ring by itself, and was put back.
+pub(crate) static RESUMED: WaitReason = WaitReason::new("about to go on", OnDeadlock::Last);
 
 impl Scheduler {
     /// Takes a fiber that could run out of the ring (S-035). Returns whether it was in it.
     pub(crate) fn pause(&self, fiber: FiberPtr) -> bool {
-        let queued = matches!(fiber.state.get(), State::New | State::Runnable)
-            && !is_paused(fiber)
-            && !std::ptr::eq(fiber.reason.get(), &STARVED)
-            && current::fiber() != Some(fiber);
-        if !queued {
+        if !self.is_queued(fiber) {
             return false;
         }
         fiber.ticket.set(fiber.ticket.get().wrapping_add(1));
@@ -40,18 +39,22 @@ impl Scheduler {
         true
     }
 
-    /// Puts a paused fiber at the end of the ring (S-032). Returns whether it was paused.
+    /// Puts a fiber that is in no queue at the end of the ring (S-032). Returns whether it was one.
     pub(crate) fn unpause(&self, fiber: FiberPtr) -> bool {
-        if !is_paused(fiber) {
-            return false;
-        }
-        if fiber.state.get() == State::New {
-            fiber.reason.set(&WaitReason::NOT_STARTED);
+        let floats = let_go_on(fiber);
+        if floats {
             self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
-        } else {
-            self.make_ready(fiber);
         }
-        true
+        floats
+    }
+
+    /// As [`unpause`](Scheduler::unpause), but the fiber runs next.
+    pub(crate) fn unpause_next(&self, fiber: FiberPtr) -> bool {
+        let floats = let_go_on(fiber);
+        if floats {
+            self.ring(|ring| ring.push_front(fiber, fiber.ticket.get()));
+        }
+        floats
     }
 
     /// A popped entry is void: drops its reference.
@@ -78,9 +81,47 @@ impl Scheduler {
     }
 }
 
-fn is_paused(fiber: FiberPtr) -> bool {
+/// Whether somebody has taken the fiber out of the ring, or it was never put into it.
+pub(crate) fn is_paused(fiber: FiberPtr) -> bool {
     matches!(fiber.state.get(), State::New | State::Parked)
         && std::ptr::eq(fiber.reason.get(), &PAUSED)
+}
+
+/// Whether the fiber waits until no other can run.
+pub(crate) fn is_watching(fiber: FiberPtr) -> bool {
+    fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &WATCHING)
+}
+
+/// Whether the fiber has left the ring by itself.
+pub(crate) fn has_left(fiber: FiberPtr) -> bool {
+    let removed =
+        || fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &REMOVED);
+    is_watching(fiber) || removed()
+}
+
+/// Whether the fiber is in no queue, and goes on when it is put into the ring.
+pub(crate) fn is_floating(fiber: FiberPtr) -> bool {
+    is_paused(fiber) || has_left(fiber)
+}
+
+/// Whether the fiber has not run because it waits for the spare stack.
+pub(crate) fn is_starved(fiber: FiberPtr) -> bool {
+    fiber.state.get() == State::New && std::ptr::eq(fiber.reason.get(), &STARVED)
+}
+
+/// Ends the pause of a fiber, which the caller puts into the ring. Returns whether it was in one.
+fn let_go_on(fiber: FiberPtr) -> bool {
+    if !is_floating(fiber) {
+        return false;
+    }
+    if fiber.state.get() == State::New {
+        fiber.reason.set(&WaitReason::NOT_STARTED);
+    } else {
+        // One that was taken out in the middle of a wait looks at that again.
+        fiber.reason.set(&RESUMED);
+        fiber.state.set(State::Runnable);
+    }
+    true
 }
 
 fn release(fiber: FiberPtr) {

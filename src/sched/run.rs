@@ -133,6 +133,7 @@ pub(crate) fn wind_up() {
     let Here { fiber: main, sched } = here;
     sched.closing.set(true);
     cancel::within(main, &CancelScope::shield(), || {
+        sched.close_facade(main);
         for fiber in sched.fibers_where(|fiber| fiber != main) {
             sched.kill(fiber.ptr());
         }

@@ -192,6 +192,9 @@ impl Scheduler {
     #[cold]
     #[inline(never)]
     fn wait_for_the_outside(&self) {
+        if self.wake_watcher() {
+            return;
+        }
         if !self.mailbox.inbox.announce_sleep() {
             return;
         }

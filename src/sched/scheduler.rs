@@ -10,7 +10,7 @@
 
 #![allow(unsafe_code, reason = "the run ring is reached without a borrow flag")]
 
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -30,8 +30,10 @@ use crate::fiber::id::FiberId;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::State;
 use crate::sched::clock::Clock;
+use crate::sched::facade::Facade;
 use crate::sched::idle::Idle;
 use crate::sched::remote::Mailbox;
+use crate::sched::watchers::Watcher;
 use crate::stack::{Pool, SizeClass, Stack};
 
 /// Everything that one thread needs to run fibers. The order of the fields is deliberate.
@@ -86,6 +88,10 @@ pub(crate) struct Scheduler {
     pub(crate) starved: RefCell<VecDeque<(FiberPtr, io::Error)>>,
     pub(crate) spawned: Cell<u64>,
     pub(crate) retired: Cell<usize>,
+    /// Those who wait until no fiber can run, the innermost last.
+    pub(crate) watchers: RefCell<Vec<Watcher>>,
+    /// What `stackless/` keeps for this scheduler.
+    pub(crate) tasklets: OnceCell<Box<dyn Facade>>,
 }
 
 impl Scheduler {
@@ -132,6 +138,8 @@ impl Scheduler {
             switches: Cell::new(0),
             spawned: Cell::new(0),
             retired: Cell::new(0),
+            watchers: RefCell::new(Vec::new()),
+            tasklets: OnceCell::new(),
         })
     }
 

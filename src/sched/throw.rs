@@ -1,0 +1,144 @@
+//! Throwing at a fiber: a payload with which it unwinds when it runs again.
+//!
+//! ```text
+//!   throw -> bomb in the fiber's Extra, BOMB in its attention
+//!              it waits, and may be unwound there: off its list, into the ring
+//!              it runs: goes off at a yield, or at a wait that is not completed
+//!              it ends first: `Identity::ended` gets what has not gone off
+//! ```
+//!
+//! Invariants:
+//! - A bomb is an edge: it goes off once. Kills are levels: see [`interrupt`].
+//! - It goes off where a kill could, but not inside a shield: there, and while the thread unwinds,
+//!   it is put off. A fiber that it cannot unwind where it waits is not woken, and stays in its list.
+//! - A wait that has completed returns what it was given, and the bomb goes off at the next one.
+
+use std::panic;
+use std::thread;
+
+use crate::fiber::cancel;
+use crate::fiber::header::FiberPtr;
+use crate::fiber::identity::Payload;
+use crate::fiber::state::{Attention, OnDeadlock, State};
+use crate::fiber::wait_list;
+use crate::sched::interrupt;
+use crate::sched::park;
+use crate::sched::pause;
+use crate::sched::rotate;
+use crate::sched::scheduler::{Here, Scheduler};
+
+/// Throws `payload` at `fiber`, which is not the running one, and runs it at once: where it stands
+/// in the ring (S-052), or before the caller (S-051). Returns the payload that it replaces.
+pub(crate) fn throw_now(here: Here, fiber: FiberPtr, payload: Payload) -> Option<Payload> {
+    let Here { fiber: me, sched } = here;
+    let replaced = arm(fiber, payload);
+    if sched.is_queued(fiber) {
+        rotate::let_run(here, fiber);
+        park::give_way(here);
+    } else if sched.can_go_off(fiber) {
+        sched.ring(|ring| ring.push_front(me, me.ticket.get()));
+        sched.free_to_front(fiber);
+        park::give_way(here);
+    }
+    replaced
+}
+
+/// Throws `payload` in the running fiber: it unwinds at once, or, while the thread unwinds already
+/// or where nothing can unwind, at its next wait.
+pub(crate) fn throw_here(here: Here, payload: Payload) {
+    if interrupt::can_unwind(&here.sched) && !thread::panicking() {
+        panic::resume_unwind(payload);
+    }
+    drop(arm(here.fiber, payload));
+}
+
+/// Stores `payload` as the bomb of `fiber`. Returns the one that it replaces.
+fn arm(fiber: FiberPtr, payload: Payload) -> Option<Payload> {
+    fiber.notice(Attention::BOMB);
+    fiber.with_extra(|extra| extra.bomb.replace(payload))
+}
+
+/// Takes what was thrown at `fiber` and has not gone off.
+pub(crate) fn disarm(fiber: FiberPtr) -> Option<Payload> {
+    fiber.attention.set(fiber.attention.get().without(Attention::BOMB));
+    if !fiber.extra_exists() {
+        return None;
+    }
+    fiber.with_extra(|extra| extra.bomb.take())
+}
+
+/// Lets the bomb of the running fiber go off, if it has one and this is a place for it.
+pub(crate) fn meet_bomb(here: Here) {
+    if !may_go_off(here) {
+        return;
+    }
+    if let Some(payload) = disarm(here.fiber) {
+        panic::resume_unwind(payload);
+    }
+}
+
+/// Whether the running fiber has a bomb that goes off at its next wait. One that must be put off
+/// because some fiber unwinds is remembered.
+pub(crate) fn may_go_off(here: Here) -> bool {
+    let Here { fiber, sched } = here;
+    if !fiber.attention.get().has(Attention::BOMB) || cancel::is_shielded(&fiber) {
+        return false;
+    }
+    let put_off = interrupt::can_unwind(&sched) && thread::panicking();
+    sched.kill_put_off.set(sched.kill_put_off.get() || put_off);
+    interrupt::can_unwind(&sched) && !put_off
+}
+
+impl Scheduler {
+    /// Throws `payload` at `fiber`, which is not the running one, and lets it run in its turn
+    /// (S-053). Returns the payload that it replaces.
+    pub(crate) fn throw_later(&self, fiber: FiberPtr, payload: Payload) -> Option<Payload> {
+        let replaced = arm(fiber, payload);
+        if self.can_go_off(fiber) {
+            wait_list::withdraw(fiber);
+            if pause::is_paused(fiber) {
+                self.unpause(fiber);
+            } else {
+                self.make_ready(fiber);
+            }
+        }
+        replaced
+    }
+
+    /// Throws `payload`, with which the running fiber ends, at the innermost watcher or main, and
+    /// lets that run next (S-065 to S-067). Returns the payload that is lost, if one is: what it
+    /// replaces, or itself if `run` is ending.
+    pub(crate) fn throw_up(&self, payload: Payload) -> Option<Payload> {
+        let Some(target) = self.wake_up_target().filter(|_| !self.closing.get()) else {
+            return Some(payload);
+        };
+        let replaced = arm(target, payload);
+        if self.is_queued(target) {
+            self.bring_to_front(target);
+        } else if self.can_go_off(target) {
+            self.free_to_front(target);
+        }
+        replaced
+    }
+
+    /// Takes `fiber`, which waits, off its list, and lets it run next. What it waited for has not
+    /// happened: one that has left the ring by itself goes on only if it has something to raise.
+    fn free_to_front(&self, fiber: FiberPtr) {
+        wait_list::withdraw(fiber);
+        if pause::is_paused(fiber) {
+            self.unpause_next(fiber);
+        } else {
+            self.make_ready_next(fiber);
+        }
+    }
+
+    /// Whether a bomb could go off where `fiber` waits, if the thread does not begin to unwind
+    /// before its turn.
+    fn can_go_off(&self, fiber: FiberPtr) -> bool {
+        let at_scope_exit = fiber.state.get() == State::Parked
+            && fiber.reason.get().on_deadlock == OnDeadlock::KillChildren;
+        let put_off = thread::panicking();
+        self.kill_put_off.set(self.kill_put_off.get() || put_off);
+        interrupt::can_unwind(self) && !put_off && !at_scope_exit && !cancel::is_shielded(&fiber)
+    }
+}

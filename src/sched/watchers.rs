@@ -1,0 +1,114 @@
+//! Fibers that left the ring by themselves: until somebody puts them back, or, for those that wait
+//! until nothing can run, until that is so.
+//!
+//! ```text
+//!   ring empty -> the innermost watcher runs (S-109)      watchers: [ main | T | U ]
+//!              -> none: timers, other threads                                   \_ innermost
+//!              -> a watcher that asked for these, or main if it floats (S-166)
+//!              -> deadlock
+//! ```
+//!
+//! Invariants:
+//! - A watcher stands in the list for exactly the time of [`watch`]: its guard takes it out, and
+//!   with it those above it, which are appended to the ring (S-114). Only a retired fiber stays,
+//!   and is skipped.
+//! - Who floats goes on when it is put back or has something to raise, and not by a stray wake.
+
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::sched::interrupt::{self, Interrupt};
+use crate::sched::park;
+use crate::sched::pause::{self, RESUMED};
+use crate::sched::scheduler::{Here, Scheduler};
+
+/// Out of the ring by its own wish: the wait fails only if it is what completes a deadlock.
+pub(crate) static REMOVED: WaitReason = WaitReason::new("paused by itself", OnDeadlock::IfLast);
+pub(crate) static WATCHING: WaitReason =
+    WaitReason::new("waiting until no other fiber can run", OnDeadlock::Last);
+
+/// A fiber that waits until no other can run.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Watcher {
+    fiber: FiberPtr,
+    /// Whether it waits for timers and other threads as well.
+    patient: bool,
+}
+
+/// Leaves the ring until somebody puts the caller back into it. `then` is called before it leaves,
+/// to say who runs next.
+#[track_caller]
+pub(crate) fn leave_ring(
+    here: Here,
+    reason: &'static WaitReason,
+    then: impl FnOnce(),
+) -> Result<(), Interrupt> {
+    attend(here, reason)?;
+    then();
+    loop {
+        park::leave(here, reason);
+        // Here and not where it is woken: what a completed wait may ignore, this one must not.
+        attend(here, reason)?;
+        if std::ptr::eq(here.fiber.reason.get(), &RESUMED) {
+            return Ok(());
+        }
+    }
+}
+
+fn attend(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
+    if here.fiber.attention.get().is_none() {
+        return Ok(());
+    }
+    interrupt::before_wait(here, reason)
+}
+
+/// Waits until no other fiber can run, or somebody puts the caller back into the ring. A patient
+/// one lets timers and other threads bring new work first.
+#[track_caller]
+pub(crate) fn watch(here: Here, patient: bool, then: impl FnOnce()) -> Result<(), Interrupt> {
+    here.sched.watchers.borrow_mut().push(Watcher { fiber: here.fiber, patient });
+    let _watching = Watching(here);
+    leave_ring(here, &WATCHING, then)
+}
+
+struct Watching(Here);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let Here { fiber, sched } = self.0;
+        while let Some(watcher) = sched.pop_watcher() {
+            if watcher.fiber == fiber {
+                return;
+            }
+            // S-115: one that is in the ring already is not appended again.
+            sched.unpause(watcher.fiber);
+        }
+    }
+}
+
+impl Scheduler {
+    fn pop_watcher(&self) -> Option<Watcher> {
+        self.watchers.borrow_mut().pop()
+    }
+
+    fn innermost(&self) -> Option<Watcher> {
+        let watchers = self.watchers.borrow();
+        let alive = |watcher: &&Watcher| watcher.fiber.state.get() != State::Retired;
+        watchers.iter().rev().find(alive).copied()
+    }
+
+    /// The fiber that an uncaught error goes to, and that is woken when nothing can run: the
+    /// innermost watcher, else main.
+    pub(crate) fn wake_up_target(&self) -> Option<FiberPtr> {
+        self.innermost().map(|watcher| watcher.fiber).or(self.main.get())
+    }
+
+    /// Wakes the innermost watcher, if it does not want to wait for timers and other threads first.
+    pub(crate) fn wake_watcher(&self) -> bool {
+        self.innermost().is_some_and(|watcher| !watcher.patient && self.unpause(watcher.fiber))
+    }
+
+    /// Wakes the fiber that is to go on when nothing else can, instead of a deadlock (S-166).
+    pub(crate) fn wake_floating(&self) -> bool {
+        self.wake_up_target().is_some_and(|fiber| pause::has_left(fiber) && self.unpause(fiber))
+    }
+}

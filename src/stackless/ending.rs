@@ -1,0 +1,76 @@
+//! How a tasklet ends: silently, or with an error that goes to the innermost `run()` or to main.
+//!
+//! ```text
+//!   function -> returned, TaskletExit -> next in the ring
+//!            -> fibra's own kill      -> unwinds on to the root of the fiber
+//!            -> anything else         -> error handler -> returned: swallowed
+//!                                                      -> raised: its payload travels
+//!                                     -> bomb for the innermost run(), else main, which runs next
+//! ```
+//!
+//! Invariants:
+//! - All of it happens on the dying tasklet's fiber: `getcurrent()` is that tasklet (S-071).
+//! - An error is never lost in silence: if nobody can raise it, it is reported.
+
+use std::panic::{self, AssertUnwindSafe};
+
+use crate::fiber::exit;
+use crate::fiber::identity::Payload;
+use crate::sched::end;
+use crate::sched::scheduler::{Here, here};
+use crate::sched::throw;
+use crate::stackless::error::TaskletExit;
+use crate::stackless::state::state;
+use crate::stackless::switching;
+use crate::stackless::tasklet::Tasklet;
+
+/// The closure of a tasklet's fiber: calls `f`, unless something was thrown at it before its first
+/// turn (S-056).
+pub(crate) fn root<F: FnOnce()>(f: F) {
+    let outcome = match throw::disarm(here().fiber) {
+        Some(bomb) => panic::catch_unwind(AssertUnwindSafe(|| drop(f))).and(Err(bomb)),
+        None => panic::catch_unwind(AssertUnwindSafe(f)),
+    };
+    finish(outcome);
+}
+
+#[inline(never)]
+fn finish(outcome: Result<(), Payload>) {
+    let here = here();
+    // What was thrown at it, and could not go off before it returned, is not lost.
+    let outcome = outcome.and_then(|()| throw::disarm(here.fiber).map_or(Ok(()), Err));
+    match outcome.or_else(|payload| handle(here, payload)) {
+        Ok(()) => switching::before_end(here),
+        Err(payload) if exit::is_unwind(&*payload) => panic::resume_unwind(payload),
+        Err(payload) => pass_on(here, payload),
+    }
+}
+
+/// Asks the error handler, if `payload` is an error. Returns what is to travel on.
+fn handle(here: Here, payload: Payload) -> Result<(), Payload> {
+    if payload.is::<TaskletExit>() {
+        return Ok(());
+    }
+    let handler = state(&here.sched).error_handler.get();
+    let Some(handler) = handler.filter(|_| !exit::is_unwind(&*payload)) else {
+        return Err(payload);
+    };
+    let tasklet = Tasklet::of(here.fiber);
+    let handled = panic::catch_unwind(AssertUnwindSafe(|| {
+        handler(&tasklet, &*payload);
+        drop(payload);
+        drop(handler);
+    }));
+    match handled {
+        Err(second) if second.is::<TaskletExit>() => Ok(()),
+        handled => handled,
+    }
+}
+
+/// Lets the innermost `run()` or main raise `payload`, next.
+fn pass_on(here: Here, payload: Payload) {
+    switching::before_passing_on(here);
+    if let Some(lost) = here.sched.throw_up(payload) {
+        end::report_lost(&format!("tasklet of {}", end::describe(&here.fiber)), lost);
+    }
+}

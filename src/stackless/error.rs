@@ -1,0 +1,102 @@
+//! What can go wrong with a tasklet, and the payload of `kill`.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+
+/// What [`Tasklet::kill`](crate::stackless::Tasklet::kill) throws: it asks a tasklet to end.
+///
+/// A tasklet that unwinds with it ends silently (S-069). It can be caught with
+/// [`std::panic::catch_unwind`], and then the tasklet lives on (S-061).
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless::{self, TaskletExit};
+/// use std::panic::catch_unwind;
+///
+/// fibra::run(|| {
+///     let stubborn = stackless::spawn(|| {
+///         let killed = catch_unwind(stackless::schedule).unwrap_err();
+///         assert!(killed.is::<TaskletExit>());
+///         println!("not yet");
+///     });
+///     stackless::schedule();
+///     stubborn.kill().unwrap();
+/// });
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TaskletExit;
+
+impl fmt::Display for TaskletExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the tasklet was asked to end")
+    }
+}
+
+impl Error for TaskletExit {}
+
+/// Why something cannot be done with a tasklet. Nothing was changed.
+///
+/// The texts are those of Stackless' `RuntimeError`s, and the tasklet's name behind them, which is
+/// what the variants hold.
+#[non_exhaustive]
+pub enum TaskletError {
+    /// It is set up already (S-015).
+    Alive(String),
+    /// It has no function, or another than the one that was to be set up (S-016).
+    NotBound(String),
+    /// It is the one that runs now, which cannot be bound (S-022).
+    Current(String),
+    /// It is in the ring or blocked, and cannot be bound (S-023).
+    Scheduled(String),
+    /// It has started and not ended: it has a stack, and can be neither bound nor moved (S-021).
+    CState(String),
+    /// It waits at a channel, or for something else, and cannot be put into the ring (S-033).
+    Blocked(String),
+    /// It waits at a channel, or for something else, and is not in the ring (S-036).
+    CannotRemoveBlocked(String),
+    /// It is the one that runs now, and cannot be taken out of the ring (S-036).
+    CannotRemoveCurrent(String),
+    /// It has ended, or has no function yet (S-033).
+    Dead(String),
+    /// It has ended, or has no function yet. This is what was to be thrown (S-057).
+    DeadThrow(Box<dyn Any + Send>, String),
+    /// Its `run` is over (S-058).
+    NoThread(String),
+    /// It belongs to another thread (S-044).
+    OtherThread(String),
+    /// Switches are trapped: see [`switch_trap`](crate::stackless::switch_trap) (S-095).
+    SwitchTrap(String),
+}
+
+impl fmt::Display for TaskletError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (text, who) = match self {
+            TaskletError::Alive(who) => ("tasklet is alive", who),
+            TaskletError::NotBound(who) => ("the tasklet was not bound to a function", who),
+            TaskletError::Current(who) => ("can't (re)bind the current tasklet", who),
+            TaskletError::Scheduled(who) => ("tasklet is scheduled", who),
+            TaskletError::CState(who) => ("tasklet has C state on its stack", who),
+            TaskletError::Blocked(who) => ("You cannot run a blocked tasklet", who),
+            TaskletError::CannotRemoveBlocked(who) => ("You cannot remove a blocked tasklet.", who),
+            TaskletError::CannotRemoveCurrent(who) => {
+                ("The current tasklet cannot be removed.", who)
+            }
+            TaskletError::Dead(who) => ("You cannot run an unbound(dead) tasklet", who),
+            TaskletError::DeadThrow(_, who) => ("You cannot throw to a dead tasklet", who),
+            TaskletError::NoThread(who) => ("tasklet has no thread", who),
+            TaskletError::OtherThread(who) => ("can't switch to a different thread.", who),
+            TaskletError::SwitchTrap(who) => ("switch_trap", who),
+        };
+        write!(f, "{text} ({who})")
+    }
+}
+
+impl fmt::Debug for TaskletError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskletError({self})")
+    }
+}
+
+impl Error for TaskletError {}

@@ -1,0 +1,96 @@
+//! What this façade keeps for each scheduler: traps, callbacks, the error handler, the watchdog.
+//!
+//! Invariants:
+//! - Callbacks are cloned out before they are called, and dropped outside of every borrow.
+//! - When `run` begins to end the callbacks are dropped, on the main fiber, and no others are kept.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+
+use crate::sched::facade::Facade;
+use crate::sched::scheduler::Scheduler;
+use crate::stackless::Tasklet;
+use crate::stackless::watchdog::Watchdog;
+
+/// What a schedule callback is: it is called with the tasklet that leaves and the one that comes.
+pub type ScheduleCallback = Rc<dyn Fn(&Tasklet, &Tasklet)>;
+
+/// What an error handler is: it is called with the dying tasklet and what it unwinds with.
+pub type ErrorHandler = Rc<dyn Fn(&Tasklet, &(dyn Any + Send))>;
+
+/// The façade's part of a scheduler.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) switch_trap: Cell<i32>,
+    pub(crate) schedule_callback: Callback<ScheduleCallback>,
+    pub(crate) error_handler: Callback<ErrorHandler>,
+    pub(crate) watchdog: Watchdog,
+}
+
+/// The façade's part of `sched`.
+pub(crate) fn state(sched: &Scheduler) -> &State {
+    let facade = sched.tasklets.get_or_init(|| {
+        let state = State::default();
+        if sched.closing.get() {
+            state.close();
+        }
+        Box::new(state)
+    });
+    facade.as_any().downcast_ref().expect("this façade is the only one that is kept there")
+}
+
+impl Facade for State {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn close(&self) {
+        // Each is closed before the first is dropped: its destructor may set another.
+        let schedule_callback = self.schedule_callback.close();
+        let error_handler = self.error_handler.close();
+        drop(schedule_callback);
+        drop(error_handler);
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("switch_trap", &self.switch_trap).finish_non_exhaustive()
+    }
+}
+
+/// A place for a function of the user's.
+pub(crate) struct Callback<F> {
+    function: RefCell<Option<F>>,
+    closed: Cell<bool>,
+}
+
+impl<F: Clone> Callback<F> {
+    pub(crate) fn get(&self) -> Option<F> {
+        self.function.borrow().clone()
+    }
+
+    /// Stores `function`, unless the scheduler is ending. Returns the one before.
+    pub(crate) fn set(&self, function: Option<F>) -> Option<F> {
+        if self.closed.get() {
+            drop(function);
+            return None;
+        }
+        self.function.replace(function)
+    }
+
+    /// Takes the function out, and from now on stores none.
+    #[must_use]
+    pub(crate) fn close(&self) -> Option<F> {
+        self.closed.set(true);
+        self.function.take()
+    }
+}
+
+impl<F> Default for Callback<F> {
+    fn default() -> Callback<F> {
+        Callback { function: RefCell::new(None), closed: Cell::new(false) }
+    }
+}
