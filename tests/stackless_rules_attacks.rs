@@ -32,7 +32,10 @@ impl Drop for Meddler {
         let other = stackless::tasklet(|()| {}).bind(());
         quietly(|| drop(other.run()));
         quietly(|| drop(stackless::set_error_handler(None)));
-        quietly(|| drop(stackless::Channel::new().send(Box::new(1))));
+        quietly(|| {
+            let _trap = stackless::block_trap(true);
+            drop(stackless::Channel::new().send(Box::new(1)));
+        });
         quietly(|| drop(stackless::switch_trapped()));
         quietly(|| stackless::tick());
     }

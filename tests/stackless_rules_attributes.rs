@@ -276,7 +276,8 @@ fn s_092_a_weak_handle_does_not_keep_a_tasklet() {
         assert_eq!(state(&weak.upgrade().unwrap()), "alive scheduled", "the ring owns it");
         stackless::run();
         assert!(weak.upgrade().is_none());
-        assert!(Tasklet::new().downgrade().upgrade().is_none());
+        let weak = Tasklet::new().downgrade();
+        assert!(weak.upgrade().is_none());
     });
     check("T! m A");
 }

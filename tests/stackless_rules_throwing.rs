@@ -297,18 +297,20 @@ fn s_054_a_throw_at_the_current_tasklet_raises_at_once() {
     check("T! E m");
 }
 
-/// A pending bomb of one's own goes off at the next yield or wait.
 #[test]
-fn s_054_a_pending_throw_at_the_current_tasklet_waits_for_its_next_switch() {
+fn s_054_a_pending_throw_at_the_current_tasklet_raises_at_once_as_well() {
     fibra::run(|| {
         stackless::spawn(|| {
-            stackless::getcurrent().throw_pending("E").unwrap();
-            log("T");
-            log(raised(stackless::schedule));
+            logs_end("T", || {
+                log(raised(|| stackless::getcurrent().throw_pending("E")));
+                stackless::getcurrent().kill_pending().unwrap();
+                log("never");
+            });
         });
+        says("A");
         stackless::run();
     });
-    check("T E");
+    check("E T! A");
 }
 
 #[test]
