@@ -20,6 +20,7 @@ use crate::sched::end;
 use crate::sched::scheduler::{Here, here};
 use crate::sched::throw;
 use crate::stackless::error::TaskletExit;
+use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::switching;
 use crate::stackless::tasklet::Tasklet;
@@ -56,20 +57,18 @@ fn handle(here: Here, payload: Payload) -> Result<(), Payload> {
         return Err(payload);
     };
     let tasklet = Tasklet::of(here.fiber);
-    let handled = panic::catch_unwind(AssertUnwindSafe(|| {
+    panic::catch_unwind(AssertUnwindSafe(|| {
         handler(&tasklet, &*payload);
         drop(payload);
         drop(handler);
-    }));
-    match handled {
-        Err(second) if second.is::<TaskletExit>() => Ok(()),
-        handled => handled,
-    }
+    }))
 }
 
 /// Lets the innermost `run()` or main raise `payload`, next.
 fn pass_on(here: Here, payload: Payload) {
     switching::before_passing_on(here);
+    // If it cannot be raised there, its record reports it.
+    let _target = here.sched.wake_up_target().map(Record::of);
     if let Some(lost) = here.sched.throw_up(payload) {
         end::report_lost(&format!("tasklet of {}", end::describe(&here.fiber)), lost);
     }

@@ -241,9 +241,8 @@ impl Watchdog {
         if !armed.reached || armed.soft {
             return;
         }
-        let record = Record::of(here.fiber);
-        if record.atomic.get() {
-            record.pending_interrupt.set(armed.serial);
+        if Record::of(here.fiber).atomic.get() {
+            Record::of(here.fiber).pending_interrupt.set(armed.serial);
         } else {
             self.interrupt(here, armed);
         }
