@@ -96,6 +96,7 @@ impl Scheduler {
         let replaced = arm(fiber, payload);
         if !self.unpause(fiber) && self.can_go_off(fiber) {
             wait_list::withdraw(fiber);
+            self.withdraw_outside(fiber);
             self.make_ready(fiber);
         }
         replaced
@@ -132,6 +133,7 @@ impl Scheduler {
     fn free_to_front(&self, fiber: FiberPtr) {
         if !self.unpause_next(fiber) {
             wait_list::withdraw(fiber);
+            self.withdraw_outside(fiber);
             self.make_ready_next(fiber);
         }
     }
