@@ -13,8 +13,11 @@ use crate::fiber::locals::Locals;
 pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,
     pub(crate) locals: Locals,
-    /// The reachability token shared with the fiber's remote unparkers, if there ever was one.
-    pub(crate) remote: Option<Weak<()>>,
+    /// What the fiber's unparkers share, if there are any: as long as that exists, another thread
+    /// may wake it.
+    pub(crate) unparkers: Option<Weak<()>>,
+    /// The same of those who may end any wait of the fiber.
+    pub(crate) commanders: Option<Weak<()>>,
     /// Why the fiber could get no stack of its own.
     pub(crate) no_stack: Option<io::Error>,
     /// What was thrown at the fiber and has not gone off yet.

@@ -44,13 +44,12 @@ pub(crate) fn throw_now(here: Here, fiber: FiberPtr, payload: Payload) -> Option
     replaced
 }
 
-/// Throws `payload` in the running fiber: it unwinds at once, or, while the thread unwinds already
-/// or where nothing can unwind, at its next wait.
+/// Throws `payload` in the running fiber: it unwinds at once, or where that is put off, at its next
+/// wait after that.
 pub(crate) fn throw_here(here: Here, payload: Payload) {
-    if interrupt::can_unwind(&here.sched) && !thread::panicking() {
-        panic::resume_unwind(payload);
-    }
-    drop(arm(here.fiber, payload));
+    let replaced = arm(here.fiber, payload);
+    meet_bomb(here);
+    drop(replaced);
 }
 
 /// Stores `payload` as the bomb of `fiber`. Returns the one that it replaces.
@@ -97,21 +96,20 @@ impl Scheduler {
         let replaced = arm(fiber, payload);
         if !self.unpause(fiber) && self.can_go_off(fiber) {
             wait_list::withdraw(fiber);
+            self.withdraw_outside(fiber);
             self.make_ready(fiber);
         }
         replaced
     }
 
-    /// As [`throw_later`](Scheduler::throw_later), but a fiber that is in no queue goes on only to
-    /// unwind, and until then stays where it is.
+    /// As [`throw_later`](Scheduler::throw_later), for a fiber that is in no queue: it goes on only
+    /// to unwind, and if it cannot do that in its turn it leaves the ring again.
     pub(crate) fn throw_when_possible(&self, fiber: FiberPtr, payload: Payload) -> Option<Payload> {
         let replaced = arm(fiber, payload);
-        if self.can_go_off(fiber) {
-            if pause::is_paused(fiber) {
-                self.unpause(fiber);
-            }
-            self.make_ready(fiber);
+        if pause::is_paused(fiber) {
+            self.unpause(fiber);
         }
+        self.make_ready(fiber);
         replaced
     }
 
@@ -135,6 +133,7 @@ impl Scheduler {
     fn free_to_front(&self, fiber: FiberPtr) {
         if !self.unpause_next(fiber) {
             wait_list::withdraw(fiber);
+            self.withdraw_outside(fiber);
             self.make_ready_next(fiber);
         }
     }

@@ -14,6 +14,7 @@
 
 use std::panic::{self, AssertUnwindSafe};
 
+use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit;
 use crate::fiber::identity::Payload;
 use crate::sched::end;
@@ -29,10 +30,16 @@ use crate::stackless::tasklet::Tasklet;
 /// turn (S-056).
 pub(crate) fn root<F: FnOnce()>(f: F) {
     let outcome = match throw::disarm(here().fiber) {
-        Some(bomb) => panic::catch_unwind(AssertUnwindSafe(|| drop(f))).and(Err(bomb)),
+        Some(bomb) => drop_unrun(f).and(Err(bomb)),
         None => panic::catch_unwind(AssertUnwindSafe(f)),
     };
     finish(outcome);
+}
+
+/// Drops what a tasklet has captured that never runs, as the end of a fiber does: shielded.
+fn drop_unrun<F>(f: F) -> Result<(), Payload> {
+    let unrun = || panic::catch_unwind(AssertUnwindSafe(|| drop(f)));
+    cancel::within(here().fiber, &CancelScope::shield(), unrun)
 }
 
 #[inline(never)]
