@@ -409,8 +409,9 @@ fn t25_closing_with_waiting_senders() {
         assert!(error.to_string().contains("Send/receive operation on a closed channel"));
         channel.open();
         flags(&channel);
+        stackless::run();
     });
-    check("true/false 0 1 2 true/true false/false");
+    check("true/false 0 1 2 true/true false/false s s s");
 }
 
 /// S-096.
@@ -569,8 +570,9 @@ fn t36_the_message_of_a_blocked_sender_is_changed() {
         let s = sending("s", &channel, 1);
         assert_eq!(channel.replace_message(&s, 99).unwrap(), 1);
         log(channel.receive().unwrap());
+        stackless::run();
     });
-    check("99");
+    check("99 s");
 }
 
 #[test]
