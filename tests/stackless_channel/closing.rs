@@ -23,7 +23,9 @@ fn a_closing_channel_gives_out_what_waits_and_is_closed_then() {
         log(format!("{} {}", channel.is_closing(), channel.is_closed()));
         stackless::run();
     });
-    check("true false 0 1 2 true true Send/receive operation on a closed channel false false a b c");
+    check(
+        "true false 0 1 2 true true Send/receive operation on a closed channel false false a b c",
+    );
 }
 
 #[test]
