@@ -29,8 +29,7 @@ impl Drop for Meddler {
         quietly(|| stackless::schedule());
         quietly(|| stackless::run());
         quietly(|| drop(stackless::getcurrent()));
-        let other = stackless::tasklet(|()| {}).bind(());
-        quietly(|| drop(other.run()));
+        quietly(|| drop(stackless::tasklet(|()| {}).bind(()).run()));
         quietly(|| drop(stackless::set_error_handler(None)));
         quietly(|| {
             let _trap = stackless::block_trap(true);
