@@ -256,7 +256,7 @@ fn s_027_a_finished_or_killed_tasklet_may_be_bound_again_and_again() {
     fibra::run(|| {
         let t = Tasklet::new();
         for n in 0..3 {
-            t.bind(|n| log(n)).unwrap().setup(n);
+            t.bind(log).unwrap().setup(n);
             stackless::schedule();
             assert_eq!(state(&t), "dead");
         }
@@ -268,7 +268,7 @@ fn s_027_a_finished_or_killed_tasklet_may_be_bound_again_and_again() {
         t.run().unwrap();
         t.kill().unwrap();
         assert_eq!(state(&t), "dead");
-        t.bind(|text| log(text)).unwrap().setup("again");
+        t.bind(log).unwrap().setup("again");
         stackless::schedule();
     });
     check("0 1 2 killed again");
@@ -293,7 +293,7 @@ fn s_027_a_tasklet_that_ended_by_an_error_may_be_bound_again() {
     fibra::run(|| {
         let t = rules::raises("T", "E");
         assert_eq!(raised(stackless::run), "E");
-        t.bind(|text| log(text)).unwrap().setup("again");
+        t.bind(log).unwrap().setup("again");
         stackless::run();
     });
     check("T again");

@@ -4,17 +4,16 @@
 mod rules;
 mod support;
 
-use std::any::Any;
 use std::rc::Rc;
 
-use fibra::stackless::{self, Channel, Tasklet, TaskletExit};
+use fibra::stackless::{self, Channel, ErrorHandler, TaskletExit};
 use rules::{
     floating, logs_end, paused, payload_of, raise, raised, raises, receiving, ring, says, state,
 };
 use support::{Noisy, OnDrop, check, join_panic, log, text_of};
 
 /// An error handler that logs the text of the payload and who the current tasklet is.
-fn logging_handler(name: &'static str) -> Rc<dyn Fn(&Tasklet, &(dyn Any + Send))> {
+fn logging_handler(name: &'static str) -> ErrorHandler {
     Rc::new(move |tasklet, payload| {
         assert!(*tasklet == stackless::getcurrent());
         assert_eq!(state(tasklet), "alive current scheduled");

@@ -6,9 +6,7 @@ use std::rc::Rc;
 use fibra::stackless::{self, Channel, Tasklet, TaskletError};
 
 use crate::Meddler;
-use crate::rules::{
-    floating, logs_end, paused, quietly, raise, raised, says, some, state,
-};
+use crate::rules::{floating, logs_end, paused, quietly, raise, raised, says, some, state};
 use crate::support::{Noisy, OnDrop, check, log, trace};
 
 #[test]

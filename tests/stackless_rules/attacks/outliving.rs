@@ -8,9 +8,12 @@ use fibra::stackless::{self, Channel, Run, Tasklet};
 use crate::rules::{floating, paused, quietly, ring, says, state};
 use crate::support::{OnDrop, check, log};
 
+/// Calls what it holds when its thread ends.
+type AtExit = OnDrop<Box<dyn FnMut()>>;
+
 thread_local! {
     static KEPT: RefCell<Vec<Tasklet>> = const { RefCell::new(Vec::new()) };
-    static AT_EXIT: RefCell<Option<OnDrop<Box<dyn FnMut()>>>> = const { RefCell::new(None) };
+    static AT_EXIT: RefCell<Option<AtExit>> = const { RefCell::new(None) };
 }
 
 #[test]
