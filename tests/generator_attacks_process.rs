@@ -608,7 +608,9 @@ fn a_hundred_thousand_generators_live_at_once_and_are_unwound() {
                 let unwound = unwound.clone();
                 let mut one = generator::iter(move |y| {
                     let _counts = OnDrop(|| unwound.set(unwound.get() + 1));
-                    (i..).for_each(|value| y.yield_(value));
+                    for value in i.. {
+                        y.yield_(value);
+                    }
                 });
                 assert_eq!(one.next(), Some(i));
                 all.push(one);

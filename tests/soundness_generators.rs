@@ -28,7 +28,9 @@ fn caught<T>(f: impl FnOnce() -> T) -> bool {
 fn noisy(name: &'static str) -> Generator<u32> {
     generator::iter(move |y| {
         let _noisy = Noisy(name);
-        (0..).for_each(|n| y.yield_(n));
+        for n in 0.. {
+            y.yield_(n);
+        }
     })
 }
 
@@ -180,22 +182,22 @@ fn tower(at: usize) -> Generator<u32> {
     generator::iter(move |a: &Yielder<u32>| {
         let _a = Noisy("a");
         generator::scope(|s| {
-            let mut middle = s.iter(|b: &Yielder<u32>| {
+            let middle = s.iter(|b: &Yielder<u32>| {
                 let _b = Noisy("b");
                 generator::scope(|s| {
-                    let mut inner = s.iter(|c: &Yielder<u32>| {
+                    let inner = s.iter(|c: &Yielder<u32>| {
                         let _c = Noisy("c");
                         for n in 0.. {
                             [a, b, c][at].yield_(n);
                         }
                     });
                     // What the innermost yields for itself the middle one passes on, and so on.
-                    while let Some(n) = inner.next() {
+                    for n in inner {
                         b.yield_(n);
                     }
                 });
             });
-            while let Some(n) = middle.next() {
+            for n in middle {
                 a.yield_(n);
             }
         });
@@ -413,9 +415,15 @@ fn payloads_and_values_whose_destructors_panic_are_survived() {
         // It returns, so that its captured value is dropped while nothing unwinds.
         assert!(caught(|| captures.next()));
         let fresh = Bomb;
-        assert!(caught(|| drop(generator::iter(move |y: &Yielder<()>| y.yield_(drop(fresh))))));
+        assert!(caught(|| drop(generator::iter(move |y: &Yielder<()>| {
+            drop(fresh);
+            y.yield_(())
+        }))));
         let fresh = Bomb;
-        let mut closed = generator::iter(move |y: &Yielder<()>| y.yield_(drop(fresh)));
+        let mut closed = generator::iter(move |y: &Yielder<()>| {
+            drop(fresh);
+            y.yield_(())
+        });
         assert!(caught(|| closed.close()));
         assert!(closed.is_finished());
         assert_eq!(generator::iter(|y| y.yield_(7)).next(), Some(7));
@@ -579,7 +587,7 @@ fn a_nursery_may_fail_and_its_generator_be_closed_without_a_look_at_it() {
 fn a_scope_in_a_generator_lends_to_fibers_until_the_generator_is_closed() {
     run_virtually(|| {
         let mut one = generator::iter(|y| {
-            let words = vec![String::from("lent")];
+            let words = [String::from("lent")];
             fibra::scope(|s| {
                 s.spawn(|| {
                     fibra::sleep(ms(5));
@@ -625,7 +633,7 @@ fn a_run_in_a_generator_of_a_frame_has_frames_of_its_own() {
                 assert!(matches!(of_thread.try_resume(()), Err(ResumeError::Elsewhere(()))));
                 let mut of_main = noisy("main's");
                 of_main.next();
-                fibra::frame(|| drop(of_main.next()));
+                fibra::frame(|| of_main.next());
                 fibra::sleep(ms(1));
                 of_main
             });
