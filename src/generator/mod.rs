@@ -265,12 +265,10 @@ impl<Y, T, B> Iterator for Generator<Y, (), T, B> {
     #[inline(always)]
     #[track_caller]
     fn next(&mut self) -> Option<Y> {
-        if self.core.is_finished() {
-            return None;
-        }
-        match self.resume(()) {
-            GeneratorState::Yielded(value) => Some(value),
-            GeneratorState::Complete(_) => None,
+        match self.core.advance(()) {
+            Ok(GeneratorState::Yielded(value)) => Some(value),
+            Ok(GeneratorState::Complete(_)) | Err(ResumeError::Finished(())) => None,
+            Err(error) => refused(&error),
         }
     }
 }
