@@ -150,6 +150,41 @@ fn a_generator_started_by_the_last_destructor_of_a_fiber_is_unwound() {
     assert_eq!(check_done(&output), "unwound\n");
 }
 
+/// As above, with a handle that lives on: it must not come back to life in a fiber whose record
+/// takes the place of the owner's. (In a debug build an assertion comes first.)
+#[test]
+fn a_generator_of_an_ended_fiber_is_resumed_by_none_that_takes_its_place() {
+    let test = name_of!(a_generator_of_an_ended_fiber_is_resumed_by_none_that_takes_its_place);
+    let output = in_child(test, "", || {
+        thread_local! {
+            static HANDLE: RefCell<Option<Generator<u32>>> = const { RefCell::new(None) };
+        }
+        struct Starts;
+        fibra::local! { static LATE: Starts = Starts; }
+        impl Drop for Starts {
+            fn drop(&mut self) {
+                let mut one = generator::iter(|y| (0..).for_each(|n| y.yield_(n)));
+                one.next();
+                HANDLE.with(|handle| *handle.borrow_mut() = Some(one));
+            }
+        }
+        fibra::run(|| {
+            drop(fibra::spawn(|| OnDrop(|| LATE.with(|_| ()))));
+            fibra::yield_now();
+            for _ in 0..10 {
+                let resumes = || {
+                    HANDLE.with(|handle| {
+                        handle.borrow_mut().as_mut().unwrap().try_resume(()).is_ok()
+                    })
+                };
+                assert!(!fibra::spawn(resumes).join().unwrap(), "a stack outlived its fiber");
+            }
+        });
+        HANDLE.with(RefCell::take);
+    });
+    check_done(&output);
+}
+
 // -- the exit of the process ----------------------------------------------------------------------
 
 struct Name(String);
@@ -576,25 +611,68 @@ fn an_overflow_in_a_fiber_of_a_run_in_a_generator_is_the_fibers() {
     assert!(!text.contains("generator"), "{text}");
 }
 
+/// As `tests/big_values.rs` has it for fibers.
 #[test]
-fn large_values_go_in_and_out_of_generators_with_the_default_stack() {
-    let test = name_of!(large_values_go_in_and_out_of_generators_with_the_default_stack);
+fn captured_values_of_a_megabyte_need_no_stack_size() {
+    let test = name_of!(captured_values_of_a_megabyte_need_no_stack_size);
     let output = in_child(test, "", || {
         fibra::run(|| {
             let captured = [1_u8; 1 << 20];
-            let mut big = Generator::new(move |y: &Yielder<[u8; 1 << 20], [u8; 1 << 20]>, first| {
-                let mut sum = captured[0] + y.yield_(first)[1 << 19];
-                sum += captured[1];
-                [sum; 1 << 20]
+            let mut big = generator::iter(move |y| {
+                y.yield_(captured[7]);
+                y.yield_(captured[1 << 19]);
             });
-            match big.resume([2; 1 << 20]) {
-                generator::GeneratorState::Yielded(value) => assert_eq!(value[7], 2),
-                generator::GeneratorState::Complete(_) => unreachable!(),
-            }
-            match big.resume([3; 1 << 20]) {
-                generator::GeneratorState::Complete(value) => assert_eq!(value[9], 5),
-                generator::GeneratorState::Yielded(_) => unreachable!(),
-            }
+            assert_eq!((big.next(), big.next()), (Some(1), Some(1)));
+        });
+    });
+    check_done(&output);
+}
+
+#[test]
+fn values_of_a_hundred_kilobytes_go_in_and_out_without_a_stack_size() {
+    type Big = [u8; 100_000];
+    let test = name_of!(values_of_a_hundred_kilobytes_go_in_and_out_without_a_stack_size);
+    let output = in_child(test, "", || {
+        fibra::run(|| {
+            let mut big = Generator::new(|y: &Yielder<Big, Big>, first: Big| -> Big {
+                let second = y.yield_(first);
+                [second[3] + 1; 100_000]
+            });
+            let generator::GeneratorState::Yielded(value) = big.resume([2; 100_000]) else {
+                unreachable!()
+            };
+            assert_eq!(value[7], 2);
+            let generator::GeneratorState::Complete(value) = big.resume([3; 100_000]) else {
+                unreachable!()
+            };
+            assert_eq!(value[9], 4);
+        });
+    });
+    check_done(&output);
+}
+
+/// The megabytes lie on stacks that were made for them; what the library keeps is on the heap.
+#[test]
+fn values_of_a_megabyte_go_through_large_stacks() {
+    type Huge = [u8; 1 << 20];
+    let test = name_of!(values_of_a_megabyte_go_through_large_stacks);
+    let output = in_child(test, "", || {
+        fibra::run(|| {
+            let resumes = fibra::Builder::new().stack_size(64 << 20).spawn(|| {
+                let huge = generator::Builder::new().stack_size(32 << 20);
+                let mut huge = huge.build(|y: &Yielder<Huge, Huge>, first: Huge| -> Huge {
+                    let second = y.yield_(first);
+                    [second[3] + 1; 1 << 20]
+                });
+                let generator::GeneratorState::Yielded(value) = huge.resume([2; 1 << 20]) else {
+                    unreachable!()
+                };
+                let generator::GeneratorState::Complete(last) = huge.resume([3; 1 << 20]) else {
+                    unreachable!()
+                };
+                (value[7], last[9])
+            });
+            assert_eq!(resumes.join().unwrap(), (2, 4));
         });
     });
     check_done(&output);
@@ -622,6 +700,33 @@ fn a_hundred_thousand_generators_live_at_once_and_are_unwound() {
             all.into_iter().for_each(mem::forget);
         });
         assert_eq!(unwound.get(), MANY);
+    });
+    check_done(&output);
+}
+
+#[test]
+fn a_borrowing_generator_that_is_unwound_by_the_end_of_its_frame_may_close_the_one_around_it() {
+    let test = name_of!(
+        a_borrowing_generator_that_is_unwound_by_the_end_of_its_frame_may_close_the_one_around_it
+    );
+    let output = in_child(test, "", || {
+        fibra::frame(|| {
+            let shared: Rc<RefCell<Option<Generator<()>>>> = Rc::default();
+            let around = shared.clone();
+            let mut outer = generator::iter(move |y| {
+                generator::scope(|s| {
+                    let mut inner = s.iter(|inner_y: &Yielder<()>| {
+                        let _closes = OnDrop(|| drop(around.take()));
+                        inner_y.yield_(());
+                    });
+                    inner.next();
+                    y.yield_(());
+                });
+            });
+            outer.next();
+            // Nobody but the clean-up of the inner one has the handle.
+            *shared.borrow_mut() = Some(outer);
+        });
     });
     check_done(&output);
 }
