@@ -46,8 +46,10 @@ use crate::stack::{SizeClass, Stack};
 pub(crate) struct Strand {
     context: Context,
     state: Cell<State>,
-    /// Whether the last suspend happened while the thread unwound: perhaps in a destructor on this
-    /// very stack, where nothing may be raised.
+    /// Whether the thread unwound already when the strand was last resumed: not because of it.
+    entered_in_unwind: Cell<bool>,
+    /// Whether the thread began to unwind while it ran: it was probably suspended in a destructor,
+    /// where nothing may be raised.
     mid_unwind: Cell<bool>,
     /// Whether the walk from a stack to those below it ends here: a greenlet does not run on behalf
     /// of the one that resumed it.
@@ -88,6 +90,7 @@ impl Strand {
         Strand {
             context: Context::empty(),
             state: Cell::new(State::Fresh),
+            entered_in_unwind: Cell::new(false),
             mid_unwind: Cell::new(false),
             is_root,
             class,
@@ -147,8 +150,8 @@ impl Strand {
         self.frame().is_some_and(|frame| frame.is_current() && self.carries(frame))
     }
 
-    /// Whether it was suspended while the thread unwound, and the thread still does: what is on
-    /// this stack may be a destructor out of which nothing can be raised.
+    /// Whether it was probably suspended in a destructor that runs because of a panic, out of which
+    /// nothing can be raised. std tells only whether *some* stack of the thread unwinds.
     pub(crate) fn may_be_unwinding(&self) -> bool {
         self.mid_unwind.get() && thread::panicking()
     }
@@ -216,6 +219,7 @@ impl Strand {
             let mark = MaybeUninit::<u8>::uninit();
             frame.own_mark.set(mark.as_ptr().addr());
         }
+        self.entered_in_unwind.set(thread::panicking());
         self.state.set(State::Running);
         frame.running.set(self.top.get());
         let fiber = self.fiber.get();
@@ -254,10 +258,25 @@ impl Strand {
         {
             self.innermost.set(fiber.cancel_scopes.get());
         }
-        self.mid_unwind.set(thread::panicking());
+        if thread::panicking() {
+            self.note_unwind();
+        }
         self.state.set(State::Suspended);
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() }
+    }
+
+    /// It is suspended while the thread unwinds: it was the strand's doing, if nobody did so when it
+    /// was resumed. What unwound once and is still at it, has been so since.
+    #[cold]
+    #[inline(never)]
+    fn note_unwind(&self) {
+        self.mid_unwind.set(self.mid_unwind.get() || !self.entered_in_unwind.get());
+    }
+
+    /// Whether the thread began to unwind since this strand, which runs, was resumed.
+    pub(crate) fn has_begun_to_unwind(&self) -> bool {
+        thread::panicking() && !self.entered_in_unwind.get()
     }
 
     /// As `suspend`, from a stack on top of this one: all of them are left, and go on together.
@@ -282,7 +301,8 @@ impl Strand {
     /// As [`suspend`](Strand::suspend), or on top of it.
     #[cold]
     pub(crate) unsafe fn leave_for_ever(&self) -> ! {
-        self.state.set(State::Retired);
+        self.top.set(self.frame().map_or(ptr::null(), |frame| frame.running.get()));
+        self.retire();
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() };
         // Only suspended strands are resumed. Were this one, it would return into frames that
@@ -296,9 +316,24 @@ impl Strand {
         self.state.set(State::Ended);
     }
 
-    /// It never runs again, and its stack is kept for ever. It must be suspended.
+    /// It never runs again, nor do those on top of it, and their stacks are kept for ever. It must
+    /// be suspended, or about to leave for ever.
     pub(crate) fn retire(&self) {
-        debug_assert_eq!(self.state.get(), State::Suspended);
+        let mut at = self.top.get();
+        // SAFETY: those on top of a strand are alive: whoever has resumed one holds it.
+        while let Some(strand) = unsafe { at.as_ref() } {
+            strand.state.set(State::Retired);
+            at = if ptr::eq(strand, self) { ptr::null() } else { strand.below.get() };
+        }
+        // Those that wait for something on these stacks, children of a scope for instance, know the
+        // fiber by its address.
+        if let Some(fiber) = self.fiber.get() {
+            std::mem::forget(fiber.to_ref());
+        }
+    }
+
+    /// The process is about to exit: it cannot be resumed any more.
+    pub(crate) fn strand_for_good(&self) {
         self.state.set(State::Retired);
     }
 

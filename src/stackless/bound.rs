@@ -224,7 +224,9 @@ impl Tasklet {
         if self.is_scheduled() {
             return Err(TaskletError::Scheduled(who()));
         }
-        if self.is_restorable() { Ok(()) } else { Err(TaskletError::CState(who())) }
+        // A fiber that another part of fibra has made may be awaited: it is not thrown away.
+        let own = !self.is_alive() || self.record().owns_fiber.get();
+        if own && self.is_restorable() { Ok(()) } else { Err(TaskletError::CState(who())) }
     }
 
     /// Puts it, which is paused, at the end of the ring.

@@ -201,6 +201,8 @@ struct Disarm<'a> {
 impl Drop for Disarm<'_> {
     fn drop(&mut self) {
         self.watchdog.armed.set(None);
+        // If the call unwinds nobody takes its victim.
+        drop(self.watchdog.victim.take());
     }
 }
 
@@ -224,6 +226,10 @@ impl Watchdog {
         Some(Disarm { watchdog: self })
     }
 
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.get().is_some()
+    }
+
     /// The running tasklet can be interrupted here.
     #[inline]
     #[track_caller]
@@ -241,9 +247,8 @@ impl Watchdog {
         if !armed.reached || armed.soft {
             return;
         }
-        let record = Record::of(here.fiber);
-        if record.atomic.get() {
-            record.pending_interrupt.set(armed.serial);
+        if Record::of(here.fiber).atomic.get() {
+            Record::of(here.fiber).pending_interrupt.set(armed.serial);
         } else {
             self.interrupt(here, armed);
         }
@@ -269,9 +274,10 @@ impl Watchdog {
         if !pause::is_watching(armed.fiber) {
             return;
         }
-        let victim = self.victim.replace(Some(Tasklet::of(here.fiber)));
-        drop(victim);
+        let victim = Tasklet::of(here.fiber);
         switching::leave_ring(here, || {
+            let before = self.victim.replace(Some(victim));
+            debug_assert!(before.is_none(), "a victim is taken before the next is made");
             here.sched.unpause_next(armed.fiber);
         });
     }
