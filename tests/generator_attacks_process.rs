@@ -488,28 +488,83 @@ fn a_frame_that_unwinds_unwinds_generators_as_one_that_returns() {
     assert_eq!(check_done(&output), "unwound\nunwound\n");
 }
 
+fn leave_one_whose_destructor_yields_to_the_one_around_it() {
+    forget_after_first(|y| {
+        generator::scope(|s| {
+            let mut inner = s.iter(|inner_y| {
+                let _yields = OnDrop(|| y.yield_(1));
+                inner_y.yield_(());
+            });
+            inner.next();
+            y.yield_(2);
+        });
+    });
+}
+
 #[test]
 fn a_destructor_that_yields_to_the_generator_around_its_own_is_safe_at_the_end_of_a_frame() {
     let test = name_of!(
         a_destructor_that_yields_to_the_generator_around_its_own_is_safe_at_the_end_of_a_frame
     );
     let output = in_child(test, "", || {
-        let program = || {
-            forget_after_first(|y| {
-                generator::scope(|s| {
-                    let mut inner = s.iter(|inner_y| {
-                        let _yields = OnDrop(|| y.yield_(1));
-                        inner_y.yield_(());
-                    });
-                    inner.next();
-                    y.yield_(2);
-                });
-            });
-        };
-        fibra::frame(program);
-        fibra::run(|| fibra::spawn(program).join().unwrap());
+        fibra::frame(leave_one_whose_destructor_yields_to_the_one_around_it);
     });
     check_done(&output);
+}
+
+#[test]
+fn a_destructor_that_yields_to_the_generator_around_its_own_is_safe_at_the_end_of_a_fiber() {
+    let test = name_of!(
+        a_destructor_that_yields_to_the_generator_around_its_own_is_safe_at_the_end_of_a_fiber
+    );
+    let output = in_child(test, "", || {
+        fibra::run(|| {
+            fibra::spawn(leave_one_whose_destructor_yields_to_the_one_around_it).join().unwrap();
+        });
+    });
+    check_done(&output);
+}
+
+#[test]
+fn a_generator_whose_destructor_yields_may_be_dropped_by_an_unwind() {
+    let test = name_of!(a_generator_whose_destructor_yields_may_be_dropped_by_an_unwind);
+    let output = in_child(test, "", || {
+        fibra::frame(|| {
+            assert!(caught(|| {
+                let mut yields = generator::iter(|y| {
+                    let _yields = OnDrop(|| y.yield_(()));
+                    y.yield_(());
+                });
+                yields.next();
+                quiet_panic("unwinds");
+            }));
+        });
+    });
+    check_done(&output);
+}
+
+#[test]
+fn a_generator_whose_unwinding_is_put_off_is_not_given_up_when_the_next_starts() {
+    let test = name_of!(a_generator_whose_unwinding_is_put_off_is_not_given_up_when_the_next_starts);
+    let output = in_child(test, "", || {
+        virtually(|| {
+            drop(fibra::spawn(|| {
+                let _waits = OnDrop(|| fibra::sleep(SECOND));
+                quiet_panic("unwinds");
+            }));
+            let mut innocent = generator::iter(|y| {
+                let _says = OnDrop(|| eprintln!("unwound"));
+                fibra::yield_now(); // the other begins to unwind
+                y.yield_(());
+            });
+            innocent.next();
+            drop(innocent);
+            assert_eq!(generator::iter(|y| y.yield_(7)).count(), 1); // starts one
+            fibra::sleep(2 * SECOND);
+        });
+    });
+    let text = check_done(&output);
+    assert!(text.contains("unwound\n"), "{text}");
 }
 
 #[test]
