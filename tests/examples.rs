@@ -109,6 +109,39 @@ const EXAMPLES: &[Example] = &[
     },
 ];
 
+/// Those that are built with the feature `greenlet` only.
+const OF_GREENLETS: &[Example] = &[
+    Example {
+        name: "chain",
+        arguments: &["500"],
+        prints: "\
+             500 greenlets wait after <time>
+             the number went through all of them: 500, <time> each",
+    },
+    Example {
+        name: "gui_callback",
+        arguments: &[],
+        prints: "\
+             toolkit: the loop begins
+             program: unknown command: hello
+             program: really quit? (y/n)
+             program: staying
+             program: really quit? (y/n)
+             program: bye after 3 commands
+             toolkit: the loop has ended, 1 key was left",
+    },
+    Example {
+        name: "genlets",
+        arguments: &[],
+        prints: "\
+             squares: 0 1 4 9 16
+             two levels: 1 1 2 4 3 9 4 16
+             recursion: 1 2 3 4 5
+             permutations: 012 021 102 120 201 210
+             outside: OutsideGenlet",
+    },
+];
+
 const DINING_PHILOSOPHERS: &str = "\
 The fork on the left first:
 Arendt leaves: deadlock: all fibers wait and nothing can wake one; the wait of fiber 'Arendt' (#6) fails (it was the last that could run):
@@ -146,14 +179,16 @@ and the preference is Sender dog cat rabbit dog cat rabbit";
 
 #[test]
 fn every_example_prints_what_its_table_says() {
-    let faults: Vec<String> = EXAMPLES.iter().filter_map(fault_of).collect();
+    let of_greenlets = OF_GREENLETS.iter().filter(|_| cfg!(feature = "greenlet"));
+    let faults: Vec<String> = EXAMPLES.iter().chain(of_greenlets).filter_map(fault_of).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
 #[test]
 fn every_example_in_the_folder_is_in_the_table_and_in_the_index() {
     let index = fs::read_to_string(examples().join("README.md")).expect("the index is readable");
-    let names = EXAMPLES.iter().map(|example| example.name).chain([COMPARISON]);
+    let all = EXAMPLES.iter().chain(OF_GREENLETS);
+    let names = all.map(|example| example.name).chain([COMPARISON]);
     let listed: BTreeSet<String> = names.map(String::from).collect();
     let present = present();
     assert_eq!(present, listed, "left: examples in the folder; right: run by this test");

@@ -5,7 +5,9 @@ mod support;
 use std::panic::{self, AssertUnwindSafe};
 
 use fibra::stackless::{self, Run};
-use support::{Noisy, check, log, ms, run_virtually, text_of};
+use support::{
+    DONE_LINE, Noisy, check, in_child, log, ms, name_of, run_virtually, stderr, text_of,
+};
 
 #[track_caller]
 fn raised<T>(f: impl FnOnce() -> T) -> String {
@@ -196,6 +198,40 @@ fn an_atomic_tasklet_is_interrupted_when_that_ends() {
         victim.run().unwrap();
     });
     check("atomic m later");
+}
+
+/// S-130: paused in a shield it could be neither killed nor dropped.
+#[test]
+fn a_shielded_tasklet_is_interrupted_when_its_shield_ends() {
+    fibra::run(|| {
+        stackless::spawn(|| {
+            fibra::shield(|| {
+                (0..9).for_each(|_| stackless::tick());
+                log("shielded");
+            });
+            stackless::tick();
+            log("never");
+        });
+        drop(Run::new().ticks(3).run().unwrap());
+        log("m");
+    });
+    check("shielded m");
+}
+
+/// S-069: a kill that an error replaces is as silent as any other.
+#[test]
+fn a_kill_that_is_replaced_by_an_error_is_not_reported() {
+    let test = name_of!(a_kill_that_is_replaced_by_an_error_is_not_reported);
+    let output = in_child(test, &[], || {
+        fibra::run(|| {
+            stackless::spawn(|| {
+                stackless::getmain().kill_pending().unwrap();
+                panic::resume_unwind(Box::new("E"));
+            });
+            assert_eq!(raised(stackless::run), "E");
+        });
+    });
+    assert_eq!(stderr(&output), DONE_LINE);
 }
 
 /// S-207: a tasklet dies with its last handle also when guards of it lie on its stack.

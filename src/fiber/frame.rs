@@ -148,10 +148,12 @@ impl Frame {
     }
 
     /// What a layer above keeps for this frame.
+    #[cfg(feature = "greenlet")]
     pub(crate) fn extension(&self) -> Option<Rc<dyn Any>> {
         self.extension.borrow().clone()
     }
 
+    #[cfg(feature = "greenlet")]
     pub(crate) fn set_extension(&self, extension: Rc<dyn Any>) {
         let before = self.extension.replace(Some(extension));
         drop(before);

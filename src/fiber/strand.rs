@@ -258,20 +258,19 @@ impl Strand {
         {
             self.innermost.set(fiber.cancel_scopes.get());
         }
-        if thread::panicking() {
-            self.note_unwind();
-        }
+        let unwinds = thread::panicking() && self.goes_on_unwinding();
+        self.mid_unwind.set(unwinds);
         self.state.set(State::Suspended);
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() }
     }
 
-    /// It is suspended while the thread unwinds: it was the strand's doing, if nobody did so when it
-    /// was resumed. What unwound once and is still at it, has been so since.
+    /// It is suspended while the thread unwinds. That is this strand's doing if nobody did so when it
+    /// was resumed; and if it was, the last time, it still is.
     #[cold]
     #[inline(never)]
-    fn note_unwind(&self) {
-        self.mid_unwind.set(self.mid_unwind.get() || !self.entered_in_unwind.get());
+    fn goes_on_unwinding(&self) -> bool {
+        self.mid_unwind.get() || !self.entered_in_unwind.get()
     }
 
     /// Whether the thread began to unwind since this strand, which runs, was resumed.

@@ -22,6 +22,7 @@ use crate::fiber::exit;
 use crate::fiber::frame::{Frame, Nested, Roster};
 use crate::fiber::report;
 use crate::fiber::strand::{State, Strand};
+use crate::fiber::task;
 use crate::generator::error::{CloseError, GeneratorExit, ResumeError};
 use crate::generator::{GeneratorState, Yielder};
 use crate::stack::SizeClass;
@@ -78,6 +79,8 @@ impl<Y, R, T> Core<Y, R, T> {
         body: Body<'static, Y, R, T>,
         scope: Option<Rc<ScopeRoster>>,
     ) -> Rc<Core<Y, R, T>> {
+        let exchanged = size_of::<Y>() + size_of::<R>() + size_of::<T>();
+        let class = task::class_for_moves(class, exchanged + size_of_val(&*body));
         Rc::new(Core {
             yielder: Yielder::new(Strand::new(class, false)),
             body: Cell::new(Some(body)),

@@ -72,9 +72,10 @@
 //! | `yield from sub` | call the function, or `for x in sub { y.yield_(x); }` |
 //! | a generator that is collected | is closed when its handle is dropped, at a place that can be seen |
 //!
-//! A yield in a destructor that runs because of a panic works, but nothing can be raised in that
-//! generator before the destructor is done: if its handle is dropped meanwhile, it is given up with
-//! its stack.
+//! A yield in a destructor that runs because of a panic or a kill works, but better do without: the
+//! thread counts as panicking until the destructor goes on. Nothing can be raised in that generator
+//! meanwhile: if its frame ends first, it is given up with its stack. And a kill of its fiber, which
+//! is never raised while the thread unwinds, does not come through.
 
 mod builder;
 mod core;

@@ -22,7 +22,8 @@ use crate::sched::pause::RESUMED;
 use crate::sched::scheduler::{Here, Scheduler};
 
 /// Out of the ring by its own wish: the wait fails only if it is what completes a deadlock.
-pub(crate) static REMOVED: WaitReason = WaitReason::new("paused by itself", OnDeadlock::IfLast);
+pub(crate) static REMOVED: WaitReason =
+    WaitReason::new("paused, out of the ring by its own wish", OnDeadlock::IfLast);
 pub(crate) static WATCHING: WaitReason =
     WaitReason::new("waiting until no other fiber can run", OnDeadlock::Last);
 

@@ -108,6 +108,9 @@ impl<A: 'static> Bound<A> {
 
     /// Gives it its arguments, and does not append it to the ring: it is paused (S-018).
     ///
+    /// It hides [`Tasklet::bind`], which binds to another function: that is called as
+    /// `Tasklet::bind(&bound, f)`.
+    ///
     /// # Panics
     ///
     /// As [`setup`](Bound::setup).

@@ -76,7 +76,7 @@ fn pass_on(here: Here, payload: Payload) {
     switching::before_passing_on(here);
     // If it cannot be raised there, its record reports it.
     let _target = here.sched.wake_up_target().map(Record::of);
-    if let Some(lost) = here.sched.throw_up(payload) {
+    if let Some(lost) = here.sched.throw_up(payload).filter(|lost| !lost.is::<TaskletExit>()) {
         end::report_lost(&format!("tasklet of {}", end::describe(&here.fiber)), lost);
     }
 }

@@ -1,6 +1,7 @@
 //! Protection for a while: traps, and being atomic.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use crate::fiber::current;
 use crate::sched::scheduler::{here, scheduler};
@@ -48,7 +49,7 @@ pub fn switch_trap(change: i32) -> i32 {
 #[track_caller]
 pub fn switch_trapped() -> SwitchTrapGuard {
     switch_trap(1);
-    SwitchTrapGuard { scheduler: here().sched.id }
+    SwitchTrapGuard { scheduler: here().sched.id, of_this_thread: PhantomData }
 }
 
 /// Ends a [`switch_trapped`] when it is dropped.
@@ -56,6 +57,7 @@ pub fn switch_trapped() -> SwitchTrapGuard {
 #[derive(Debug)]
 pub struct SwitchTrapGuard {
     scheduler: u32,
+    of_this_thread: PhantomData<*const ()>,
 }
 
 impl Drop for SwitchTrapGuard {

@@ -1,0 +1,1 @@
+//! For those who know Python's greenlet: its names, and the same program in both.

@@ -1,0 +1,249 @@
+//! Ends greenlets that nobody holds any more, and those whose frame ends.
+//!
+//! ```text
+//!   the last handle is dropped
+//!     in its own frame ----> kill: an exit is raised in it, while the dropper waits; again, if it
+//!     in another, or while          survives without a handle; given up in the end
+//!     it runs itself ------> orphans: killed by whoever arrives next in its frame
+//!   its frame ends --------> unwind: an exit is raised in it, and nothing is switched meanwhile
+//! ```
+//!
+//! Invariants:
+//! - A killer takes itself out of its victim before it leaves the wait.
+//! - One that cannot be unwound is given up: its stack and its record are kept for ever.
+
+#![allow(unsafe_code, reason = "resumes strands")]
+
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::ptr;
+use std::rc::Rc;
+
+use crate::fiber::exit;
+use crate::fiber::frame::Nested;
+use crate::fiber::report;
+use crate::fiber::strand::Strand;
+use crate::greenlet::core::{Core, Erased, Head, Killer, Message, Signal};
+use crate::greenlet::error::{GreenletExit, Payload};
+use crate::greenlet::trace::Event;
+use crate::greenlet::world::{Attention, World};
+
+/// What is raised in a greenlet whose last handle is gone (G-066).
+const VANISHED: &str = "Killing the greenlet because all references have vanished.";
+
+/// A greenlet that catches this many exits and is held by nobody is given up.
+const MOST_KILLS: usize = 100;
+
+impl World {
+    /// `victim`, which has a stack, has lost its last handle.
+    pub(super) fn lost(&self, victim: Rc<dyn Erased>) {
+        if self.attends(Attention::CLOSING) {
+            // It is unwound in its turn.
+            return;
+        }
+        let head = victim.head();
+        let runs = !head.is_suspended();
+        if runs && !matches!(head.killer.get(), Killer::Nobody) {
+            // Its killer looks at it again.
+            return;
+        }
+        if runs || self.attends(Attention::TRACING) || !self.frame.is_current() {
+            self.orphans.borrow_mut().push(victim);
+            return self.attend(Attention::ORPHANS, true);
+        }
+        self.kill(&victim);
+    }
+
+    /// Kills those that have lost their last handle where that was not possible.
+    #[inline]
+    pub(super) fn reap(&self) {
+        if self.attends(Attention::ORPHANS) {
+            self.reap_orphans();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reap_orphans(&self) {
+        if self.attends(Attention::CLOSING) || self.attends(Attention::TRACING) {
+            return;
+        }
+        while let Some(orphan) = self.take_orphan() {
+            if orphan.head().is_suspended() && orphan.head().handles.get() == 0 {
+                self.kill(&orphan);
+            }
+            quietly("the destructor of a greenlet", || drop(orphan));
+        }
+    }
+
+    /// Takes an orphan out, but the one that runs.
+    fn take_orphan(&self) -> Option<Rc<dyn Erased>> {
+        let mut orphans = self.orphans.borrow_mut();
+        let runs = |orphan: &Rc<dyn Erased>| ptr::eq(orphan.head(), self.current.get());
+        let at = orphans.iter().position(|orphan| !runs(orphan));
+        let orphan = at.map(|at| orphans.remove(at));
+        self.attend(Attention::ORPHANS, !orphans.is_empty());
+        orphan
+    }
+
+    /// Ends a suspended greenlet of this world, whose code runs.
+    fn kill(&self, victim: &Rc<dyn Erased>) {
+        let head = victim.head();
+        let killing = Killing::begin(self, head);
+        for _ in 0..MOST_KILLS {
+            if !head.is_suspended() || head.handles.get() != 0 {
+                return;
+            }
+            if !head.can_raise() {
+                return victim.clone().abandon("is suspended where nothing can be raised");
+            }
+            head.killer.set(killing.killer);
+            self.note(Event::Throw, || self.current_id());
+            victim.put(Signal::Raise(Box::new(GreenletExit::new(VANISHED))));
+            // SAFETY: it is suspended in this world, whose code runs, and has been left a signal.
+            let came = unsafe { self.await_end(Rc::as_ptr(victim).cast()) };
+            self.take_in(came);
+        }
+        victim.clone().abandon("lost its last handle, and GreenletExit did not kill it");
+    }
+
+    /// Raises what has come to a killer that waited, if something is to be raised.
+    fn take_in(&self, came: Option<(Payload, bool)>) {
+        let (payload, can_raise) = came.unzip();
+        let Some(payload) = self.look_after_payload(payload) else { return };
+        if can_raise.unwrap_or_else(|| !std::thread::panicking()) {
+            panic::resume_unwind(payload);
+        }
+        report_unwanted(payload);
+    }
+
+    fn look_after_payload(&self, payload: Option<Payload>) -> Option<Payload> {
+        let message =
+            payload.map_or(Message::Value(()), |payload| Message::Signal(Signal::Raise(payload)));
+        match self.look_after(message) {
+            Message::Signal(Signal::Raise(payload)) => Some(payload),
+            _ => None,
+        }
+    }
+
+    /// Does what was put off until a greenlet arrives. Returns what has come to it: `message`, or
+    /// what the tracer panicked with.
+    pub(super) fn look_after<V>(&self, message: Message<V>) -> Message<V> {
+        if self.is_quiet() {
+            return message;
+        }
+        let panicked = self.tell_tracer(|| self.current_id());
+        self.attend(Attention::LITTER, false);
+        let litter = self.litter.take();
+        quietly("the destructor of a greenlet", || drop(litter));
+        self.reap();
+        let Some(payload) = panicked else { return message };
+        quietly("a value that was replaced by a tracer's panic", || drop(message));
+        Message::Signal(Signal::Raise(payload))
+    }
+}
+
+/// The time in which one waits for the end of another.
+struct Killing<'a> {
+    victim: &'a Head,
+    killer: Killer,
+}
+
+impl<'a> Killing<'a> {
+    fn begin(world: &World, victim: &'a Head) -> Killing<'a> {
+        let killer = match world.current() {
+            Some(current) => current.erased().map_or(Killer::Nobody, Killer::Other),
+            None => Killer::Main,
+        };
+        Killing { victim, killer }
+    }
+}
+
+impl Drop for Killing<'_> {
+    fn drop(&mut self) {
+        if self.killer.is(self.victim.killer.get()) {
+            self.victim.killer.set(Killer::Nobody);
+        }
+    }
+}
+
+impl Killer {
+    fn is(self, other: Killer) -> bool {
+        match (self, other) {
+            (Killer::Main, Killer::Main) | (Killer::Nobody, Killer::Nobody) => true,
+            (Killer::Other(one), Killer::Other(other)) => ptr::addr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+/// Nobody wants the payload with which something ended: an exit is what was asked for, a kill of the
+/// fiber is met again, and the rest is said.
+pub(super) fn report_unwanted(payload: Payload) {
+    if payload.is::<GreenletExit>() {
+        return report::drop_payload(payload);
+    }
+    report_panic("a greenlet that was being dropped", payload);
+}
+
+impl<V: 'static> Core<V> {
+    /// Keeps it for ever, as it is. It must be suspended or retired.
+    #[cold]
+    pub(super) fn give_up_for_ever(self: Rc<Self>, why: &str) {
+        report::say(format_args!("a greenlet {why}: its stack is kept"));
+        if self.head.is_suspended() {
+            self.head.strand.retire();
+        }
+        let frame = self.head.strand.frame();
+        drop(frame.map(|frame| frame.roster.remove(self.head.strand.place.get())));
+        mem::forget(self);
+    }
+}
+
+impl<V: 'static> Nested for Core<V> {
+    fn strand(&self) -> &Strand {
+        &self.head.strand
+    }
+
+    /// The world keeps a list of its own.
+    fn is_orphan(&self) -> bool {
+        false
+    }
+
+    fn give_up(self: Rc<Self>) {
+        self.give_up_for_ever("is one of too many that were started by destructors");
+    }
+
+    /// Called when the frame ends, on its own stack.
+    fn unwind(self: Rc<Self>) {
+        if !self.head.can_raise() {
+            return self.give_up_for_ever("is suspended where nothing can be raised");
+        }
+        let Some(world) = self.head.world.get().cloned() else { return };
+        world.begin_closing(Rc::as_ptr(&self).cast());
+        self.send(Message::Signal(Signal::Raise(Box::new(GreenletExit::default()))));
+        // SAFETY: it is suspended, and its frame unwinds it in its own code.
+        let ended = unsafe { self.head.strand.resume() };
+        world.end_closing();
+        if !ended {
+            return self.give_up_for_ever("went on switching while its frame ended");
+        }
+        let dead = world.frame.roster.remove(self.head.strand.place.get());
+        quietly("the destructor of a greenlet", || drop((dead, self)));
+    }
+}
+
+/// Runs destructors of `who`. A panic in them is reported, for there is nobody to carry it.
+pub(super) fn quietly(who: &str, f: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
+        report_panic(who, payload);
+    }
+}
+
+#[cold]
+fn report_panic(who: &str, payload: Payload) {
+    if exit::is_unwind(&*payload) {
+        return report::drop_payload(payload);
+    }
+    report::report_lost(who, payload);
+}
