@@ -83,6 +83,31 @@ impl World {
     }
 }
 
+/// Uses generators when it is dropped, also by an unwind, and leaves them in the middle.
+struct Late<'a>(&'a World);
+
+impl Drop for Late<'_> {
+    fn drop(&mut self) {
+        let w = self.0;
+        let (kept, made) = (w.mark(), w.clone());
+        let mut one = generator::iter(move |y| {
+            let _kept = (kept, made.mark());
+            (0..3).for_each(|_| y.yield_(()));
+        });
+        one.next();
+        generator::scope(|s| {
+            let mut other = s.iter(|y| {
+                let _mark = w.mark();
+                y.yield_(one.next());
+            });
+            other.next();
+            if w.random(2) == 0 {
+                std::mem::forget(other);
+            }
+        });
+    }
+}
+
 /// The yielders of the generators around a body, the innermost first.
 struct Chain<'a> {
     y: &'a Y,
@@ -100,6 +125,8 @@ impl<'a> Chain<'a> {
 
 fn body(w: &World, chain: Option<&Chain<'_>>, depth: u32) {
     let _mine = w.mark();
+    // Where other fibers may unwind meanwhile, what is left in the middle may have to be given up.
+    let _late = (!w.0.in_fibers && w.random(3) == 0).then(|| Late(w));
     for _ in 0..w.random(6) {
         if !w.burn() {
             return;
