@@ -135,6 +135,7 @@ pub(crate) fn wind_up() {
     sched.closing.set(true);
     cancel::within(main, &CancelScope::shield(), || {
         sched.close_facade(main);
+        end::clean_up_again(main);
         for fiber in sched.fibers_where(|fiber| fiber != main) {
             sched.kill(fiber.ptr());
         }
