@@ -67,6 +67,46 @@ const EXAMPLES: &[Example] = &[
     },
     Example { name: "dining_philosophers", arguments: &["2"], prints: DINING_PHILOSOPHERS },
     Example { name: "rabbit_dog_cat", arguments: &[], prints: RABBIT_DOG_CAT },
+    Example {
+        name: "digital_circuit",
+        arguments: &[],
+        prints: include_str!("example_output/digital_circuit.txt"),
+    },
+    Example {
+        name: "factory",
+        arguments: &["6"],
+        prints: include_str!("example_output/factory.txt"),
+    },
+    Example {
+        name: "killer_robots",
+        arguments: &["6", "1"],
+        prints: include_str!("example_output/killer_robots.txt"),
+    },
+    Example {
+        name: "prefix_printer",
+        arguments: &["Mc"],
+        prints: include_str!("example_output/prefix_printer.txt"),
+    },
+    Example {
+        name: "same_fringe",
+        arguments: &["1000"],
+        prints: include_str!("example_output/same_fringe.txt"),
+    },
+    Example {
+        name: "santa_claus",
+        arguments: &["1", "3"],
+        prints: include_str!("example_output/santa_claus.txt"),
+    },
+    Example {
+        name: "sleeping_manager",
+        arguments: &[],
+        prints: include_str!("example_output/sleeping_manager.txt"),
+    },
+    Example {
+        name: "tasklets",
+        arguments: &[],
+        prints: include_str!("example_output/tasklets.txt"),
+    },
 ];
 
 /// Those that are built with the feature `greenlet` only.

@@ -12,12 +12,14 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::rc::Rc;
 
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::fiber::current;
 use crate::fiber::header::FiberPtr;
+use crate::fiber::report;
 use crate::fiber::strand::{State, Strand};
 
 /// The ground on which generators and greenlets run, and the list of those that it must unwind.
@@ -115,10 +117,10 @@ impl Frame {
         std::mem::forget(self.extension.take());
     }
 
-    /// From here on nothing can be resumed in this frame, which is empty.
+    /// From here on nothing can be resumed in this frame. What is left in it is given up.
     pub(crate) fn close(&self) {
         debug_assert!(self.running.get().is_null(), "a frame ends on its own stack");
-        debug_assert!(self.is_empty());
+        self.give_up();
         self.closed.set(true);
         self.fiber.set(None);
     }
@@ -207,15 +209,32 @@ impl Drop for OnThread {
     fn drop(&mut self) {
         for _ in 0..MOST_ROUNDS {
             self.frame.unwind_all();
-            self.frame.drop_extension();
+            let dropped = AssertUnwindSafe(|| self.frame.drop_extension());
+            if let Err(payload) = panic::catch_unwind(dropped) {
+                report::report_lost("the end of a frame", payload);
+            }
             if self.frame.is_empty() {
                 break;
             }
         }
-        self.frame.give_up();
         self.frame.close();
         current::here(|here| here.frame.set(self.before));
     }
+}
+
+/// The process is about to exit from within the frame of this thread, if it is in one: the
+/// destructors of thread-locals run then, and must find nothing that they could resume, for it may
+/// refer to thread-locals that are gone.
+pub(crate) fn strand_thread() {
+    let Some(frame) = of_thread() else { return };
+    frame.closed.set(true);
+    let started = frame.roster.started.take();
+    for (_, (_, nested)) in started.iter() {
+        nested.strand().strand_for_good();
+    }
+    std::mem::forget(started);
+    std::mem::forget(frame.extension.take());
+    current::here(|here| here.frame.set(ptr::null()));
 }
 
 /// Strands that were started and must be unwound before something ends.
@@ -224,8 +243,11 @@ pub(crate) struct Roster {
     next: Cell<u64>,
 }
 
-/// Rounds of unwinding: the destructors of one may start others.
-const MOST_ROUNDS: usize = 1_000;
+/// Strands that destructors may start while those of a frame are unwound.
+const MOST_LATE: usize = 1_000;
+
+/// Rounds of dropping what a frame owns.
+const MOST_ROUNDS: usize = 100;
 
 impl Roster {
     pub(crate) fn new() -> Roster {
@@ -250,22 +272,43 @@ impl Roster {
 
     /// Unwinds those that are suspended, the youngest first, and those that their destructors start.
     pub(crate) fn unwind_all(&self) {
-        for _ in 0..MOST_ROUNDS {
+        if self.is_empty() {
+            return;
+        }
+        let mut left = self.started.borrow().len() + MOST_LATE;
+        loop {
             let suspended = self.suspended(|_| true);
             if suspended.is_empty() {
                 return;
             }
-            suspended.into_iter().for_each(unwind_if_suspended);
+            for nested in suspended {
+                if left == 0 {
+                    return self.give_up();
+                }
+                left -= 1;
+                unwind_if_suspended(nested);
+            }
         }
-        // Destructors that start new ones without end.
-        self.give_up();
     }
 
-    /// Leaves all that is left suspended for ever.
+    /// Leaves all that is left for ever.
     fn give_up(&self) {
         for nested in self.suspended(|_| true) {
             nested.give_up();
         }
+        self.forget_retired();
+    }
+
+    /// Keeps those that are retired for ever. They may have been so together with the one on whose
+    /// stack they were resumed.
+    pub(crate) fn forget_retired(&self) {
+        let is_retired = |nested: &dyn Nested| nested.strand().state() == State::Retired;
+        let retired: Vec<Key> = {
+            let started = self.started.borrow();
+            let retired = started.iter().filter(|(_, (_, nested))| is_retired(&**nested));
+            retired.map(|(place, _)| place).collect()
+        };
+        retired.into_iter().for_each(|place| std::mem::forget(self.remove(place)));
     }
 
     fn suspended(&self, wanted: impl Fn(&dyn Nested) -> bool) -> Vec<Rc<dyn Nested>> {

@@ -164,13 +164,13 @@ impl<Y, R> Yielder<Y, R> {
     #[cold]
     #[inline(never)]
     fn raise_again(&self, value: Y) -> ! {
-        drop(value);
         self.raised.set(self.raised.get() + 1);
         // In a destructor nothing can be raised, and a loop that catches everything never ends.
-        if MOST_RAISES < self.raised.get() || std::thread::panicking() {
+        if MOST_RAISES < self.raised.get() || self.strand.has_begun_to_unwind() {
             // SAFETY: the caller runs on this strand or on top of it: `yield_from_above` checked.
             unsafe { self.strand.leave_for_ever() };
         }
+        drop(value);
         panic::resume_unwind(Box::new(GeneratorExit) as Box<dyn Any + Send>)
     }
 }

@@ -105,13 +105,13 @@ fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
 /// are stopped.
 fn drop_what_it_owns(fiber: FiberPtr) {
     for _ in 0..MOST_ROUNDS {
-        let frame = frame::of_fiber(fiber);
-        if let Some(frame) = &frame {
-            frame.unwind_all();
+        unwind_strands(fiber);
+        if let Some(frame) = frame::of_fiber(fiber) {
             quietly(&fiber, || frame.drop_extension());
         }
         drop_locals(fiber);
-        if frame.is_none_or(|frame| frame.is_empty()) && locals::count() == 0 {
+        // The last local's destructor may have made the fiber's first frame.
+        if frame::of_fiber(fiber).is_none_or(|frame| frame.is_empty()) && locals::count() == 0 {
             return;
         }
     }
@@ -119,6 +119,12 @@ fn drop_what_it_owns(fiber: FiberPtr) {
         frame.give_up();
     }
     std::iter::from_fn(locals::take_youngest).for_each(std::mem::forget);
+}
+
+fn unwind_strands(fiber: FiberPtr) {
+    if let Some(frame) = frame::of_fiber(fiber) {
+        frame.unwind_all();
+    }
 }
 
 /// Rounds of dropping what destructors have made meanwhile.
@@ -142,7 +148,11 @@ pub(crate) fn leave_facade(fiber: FiberPtr) -> bool {
 /// and so make new ones; one that makes another of its own kind each time is stopped.
 fn drop_locals(fiber: FiberPtr) {
     let mut left = locals::count() + MOST_LATE_LOCALS;
-    while let Some(local) = locals::take_youngest() {
+    // Before each: the destructor of the one before may have started a generator that refers to it.
+    while let Some(local) = {
+        unwind_strands(fiber);
+        locals::take_youngest()
+    } {
         if left == 0 {
             say(format_args!(
                 "{}: the destructors of its fiber-locals make new ones without end: leaked",
