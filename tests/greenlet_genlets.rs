@@ -17,7 +17,7 @@ type Seen = Rc<RefCell<Vec<u32>>>;
 #[test]
 fn g105_a_genlet_ends_like_an_iterator() {
     frame(|| {
-        let mut genlet = Genlet::new(|| (0..3_u32).for_each(|i| yield_(i).unwrap()));
+        let mut genlet: Genlet<u32> = Genlet::new(|| (0..3_u32).for_each(|i| yield_(i).unwrap()));
         assert_eq!([genlet.next(), genlet.next(), genlet.next()], [Some(0), Some(1), Some(2)]);
         assert_eq!([genlet.next(), genlet.next()], [None, None]);
     });

@@ -30,11 +30,11 @@ use std::rc::Rc;
 
 use crate::fiber::frame::Nested;
 use crate::fiber::strand::{State, Strand};
+use crate::greenlet::Greenlet;
 use crate::greenlet::error::{GreenletExit, Payload};
 use crate::greenlet::locals::GreenletLocals;
 use crate::greenlet::trace::{Event, GreenletId, LazyId};
 use crate::greenlet::world::World;
-use crate::greenlet::{Greenlet, quietly};
 use crate::stack::SizeClass;
 
 /// A greenlet's function.
@@ -413,7 +413,8 @@ impl<V: 'static> Erased for Core<V> {
         match self.try_receive()? {
             Message::Signal(Signal::Raise(payload)) => Some(payload),
             other => {
-                quietly("a value that nobody waited for", || drop(other));
+                let world = self.head.world.get()?;
+                world.quietly("the destructor of a value", || drop(other));
                 None
             }
         }

@@ -25,7 +25,6 @@ use std::rc::Rc;
 use crate::greenlet::core::{Core, Killer, Life, Message, Signal};
 use crate::greenlet::error::{GreenletExit, Payload, Refusal};
 use crate::greenlet::kill::report_unwanted;
-use crate::greenlet::quietly;
 use crate::greenlet::trace::Event;
 use crate::greenlet::world::{Attention, World};
 
@@ -60,12 +59,12 @@ impl<V: 'static> Core<V> {
             Err(payload) => Message::Signal(Signal::Raise(payload).leave()),
         };
         if world.attends(Attention::CLOSING) {
-            return discard(message);
+            return discard(world, message);
         }
         if matches!(self.head.killer.get(), Killer::Nobody) {
             return self.pass_up(world, message);
         }
-        discard(message);
+        discard(world, message);
         if !self.wake_killer(world) {
             // It went on without waiting for this. Its end must lead somewhere.
             self.pass_up(world, Message::Signal(Signal::Exit(GreenletExit::default())));
@@ -103,7 +102,7 @@ impl<V: 'static> Core<V> {
                 Life::Deaf => return self.end_in_deaf_main(world, message),
                 Life::Dead | Life::Current => at = at.parent_in(world),
                 Life::Elsewhere => {
-                    message = replace(message, "the parent has gone to a different fiber");
+                    message = replace(world, message, "the parent has gone to a different fiber");
                     at = world.main();
                 }
                 Life::Unstarted => match at.start_with(world, message) {
@@ -119,8 +118,8 @@ impl<V: 'static> Core<V> {
             }
         }
         world.note(message.event(), || self.head.id());
-        at.send(message);
-        world.current.set(at.as_current());
+        // SAFETY: it waits in this world. Its roster, or the world, keeps it when `at` is gone.
+        unsafe { Core::send_and_go(Rc::as_ptr(&at), world, message) };
     }
 
     /// Starts an unstarted parent if a value comes to it. Else it ends, or stays as it is if it could
@@ -133,10 +132,10 @@ impl<V: 'static> Core<V> {
         match message {
             Message::Value(_) => match self.start(world) {
                 Ok(()) => Ok(message),
-                Err(refusal) => Err(replace(message, &text_of(refusal))),
+                Err(refusal) => Err(replace(world, message, &text_of(refusal))),
             },
             signal @ Message::Signal(_) => {
-                self.end_unstarted();
+                self.end_unstarted(world);
                 Err(signal)
             }
         }
@@ -147,7 +146,7 @@ impl<V: 'static> Core<V> {
         let signal = match message {
             Message::Signal(signal) => signal,
             value => {
-                discard(value);
+                discard(world, value);
                 Signal::Raise(Box::new(text_of(Refusal::Family)))
             }
         };
@@ -166,10 +165,10 @@ impl<V> Message<V> {
 }
 
 /// Drops a value that cannot be delivered, and says so to whoever comes next. A signal goes on.
-fn replace<V>(message: Message<V>, why: &str) -> Message<V> {
+fn replace<V>(world: &World, message: Message<V>, why: &str) -> Message<V> {
     match message {
         Message::Value(_) => {
-            discard(message);
+            discard(world, message);
             Message::Signal(Signal::Raise(Box::new(String::from(why))))
         }
         signal => signal,
@@ -181,9 +180,9 @@ fn text_of(refusal: Refusal) -> String {
 }
 
 /// Nobody wants to know how the greenlet has ended.
-fn discard<V>(message: Message<V>) {
+fn discard<V>(world: &World, message: Message<V>) {
     match message {
         Message::Signal(Signal::Raise(payload)) => report_unwanted(payload),
-        other => quietly("the destructor of what a greenlet returned", || drop(other)),
+        other => world.quietly("the destructor of what a greenlet returned", || drop(other)),
     }
 }

@@ -23,7 +23,7 @@ use crate::fiber::exit;
 use crate::fiber::frame::Nested;
 use crate::fiber::report;
 use crate::fiber::strand::Strand;
-use crate::greenlet::core::{Core, Erased, Head, Killer, Message, Signal};
+use crate::greenlet::core::{Core, Erased, Killer, Message, Signal};
 use crate::greenlet::error::{GreenletExit, Payload};
 use crate::greenlet::trace::Event;
 use crate::greenlet::world::{Attention, World};
@@ -47,33 +47,70 @@ impl World {
             // Its killer looks at it again.
             return;
         }
-        if runs || self.attends(Attention::TRACING) || !self.frame.is_current() {
+        let later = self.attends(Attention::TRACING) || self.attends(Attention::SWEEPING);
+        if runs || later || !self.frame.is_current() {
             self.orphans.borrow_mut().push(victim);
             return self.attend(Attention::ORPHANS, true);
         }
         self.kill(&victim);
     }
 
-    /// Kills those that have lost their last handle where that was not possible.
+    /// Kills those that have lost their last handle where that was not possible, and drops those that
+    /// have ended without one.
     #[inline]
     pub(super) fn reap(&self) {
-        if self.attends(Attention::ORPHANS) {
-            self.reap_orphans();
+        if self.attends(Attention::ORPHANS) || self.attends(Attention::LITTER) {
+            self.clean_up();
         }
     }
 
+    /// What is raised in the caller while it waits for a victim goes on; the rest is left for later.
     #[cold]
     #[inline(never)]
-    fn reap_orphans(&self) {
+    fn clean_up(&self) {
         if self.attends(Attention::CLOSING) || self.attends(Attention::TRACING) {
             return;
         }
-        while let Some(orphan) = self.take_orphan() {
-            if orphan.head().is_suspended() && orphan.head().handles.get() == 0 {
-                self.kill(&orphan);
+        loop {
+            self.drop_litter();
+            let Some(orphan) = self.take_orphan() else { return };
+            let result = panic::catch_unwind(AssertUnwindSafe(|| {
+                if orphan.head().is_suspended() && orphan.head().handles.get() == 0 {
+                    self.kill(&orphan);
+                }
+            }));
+            self.throw_away(orphan);
+            if let Err(payload) = result {
+                panic::resume_unwind(payload);
             }
-            quietly("the destructor of a greenlet", || drop(orphan));
         }
+    }
+
+    /// Leaves something whose destructor is user code for the next who looks after things.
+    pub(super) fn throw_away(&self, dead: Rc<dyn Nested>) {
+        self.litter.borrow_mut().push(dead);
+        self.attend(Attention::LITTER, true);
+    }
+
+    fn drop_litter(&self) {
+        loop {
+            let Some(dead) = self.litter.borrow_mut().pop() else { break };
+            self.quietly("the destructor of a greenlet", || drop(dead));
+        }
+        self.attend(Attention::LITTER, false);
+    }
+
+    /// Runs destructors that are none of the caller's. A panic in them is reported.
+    ///
+    /// A greenlet that loses its last handle by that becomes an orphan: if it were killed at once,
+    /// what is raised in the caller meanwhile would be taken for a panic of the destructor.
+    pub(super) fn quietly(&self, who: &str, f: impl FnOnce()) {
+        self.sweeps.set(self.sweeps.get() + 1);
+        self.attend(Attention::SWEEPING, true);
+        run_quietly(who, f);
+        // The destructors may have switched, to where others run as well.
+        self.sweeps.set(self.sweeps.get() - 1);
+        self.attend(Attention::SWEEPING, self.sweeps.get() != 0);
     }
 
     /// Takes an orphan out, but the one that runs.
@@ -89,7 +126,7 @@ impl World {
     /// Ends a suspended greenlet of this world, whose code runs.
     fn kill(&self, victim: &Rc<dyn Erased>) {
         let head = victim.head();
-        let killing = Killing::begin(self, head);
+        let killing = Killing::begin(self, victim);
         for _ in 0..MOST_KILLS {
             if !head.is_suspended() || head.handles.get() != 0 {
                 return;
@@ -132,37 +169,45 @@ impl World {
         if self.is_quiet() {
             return message;
         }
-        let panicked = self.tell_tracer(|| self.current_id());
-        self.attend(Attention::LITTER, false);
-        let litter = self.litter.take();
-        quietly("the destructor of a greenlet", || drop(litter));
+        let message = match self.tell_tracer(|| self.current_id()) {
+            Some(panicked) => {
+                self.quietly("what a tracer's panic has replaced", || drop(message));
+                Message::Signal(Signal::Raise(panicked))
+            }
+            None => message,
+        };
         self.reap();
-        let Some(payload) = panicked else { return message };
-        quietly("a value that was replaced by a tracer's panic", || drop(message));
-        Message::Signal(Signal::Raise(payload))
+        message
     }
 }
 
 /// The time in which one waits for the end of another.
 struct Killing<'a> {
-    victim: &'a Head,
+    world: &'a World,
+    victim: &'a Rc<dyn Erased>,
     killer: Killer,
 }
 
 impl<'a> Killing<'a> {
-    fn begin(world: &World, victim: &'a Head) -> Killing<'a> {
+    fn begin(world: &'a World, victim: &'a Rc<dyn Erased>) -> Killing<'a> {
         let killer = match world.current() {
             Some(current) => current.erased().map_or(Killer::Nobody, Killer::Other),
             None => Killer::Main,
         };
-        Killing { victim, killer }
+        Killing { world, victim, killer }
     }
 }
 
 impl Drop for Killing<'_> {
     fn drop(&mut self) {
-        if self.killer.is(self.victim.killer.get()) {
-            self.victim.killer.set(Killer::Nobody);
+        let head = self.victim.head();
+        if self.killer.is(head.killer.get()) {
+            head.killer.set(Killer::Nobody);
+        }
+        if std::thread::panicking() {
+            // The killer unwinds out of the destructor of a handle, which drops the record next: what
+            // that holds had better be dropped when nothing unwinds.
+            self.world.throw_away(self.victim.clone());
         }
     }
 }
@@ -224,17 +269,19 @@ impl<V: 'static> Nested for Core<V> {
         self.send(Message::Signal(Signal::Raise(Box::new(GreenletExit::default()))));
         // SAFETY: it is suspended, and its frame unwinds it in its own code.
         let ended = unsafe { self.head.strand.resume() };
-        world.end_closing();
-        if !ended {
-            return self.give_up_for_ever("went on switching while its frame ended");
+        world.current.set(ptr::null());
+        if ended {
+            let dead = world.frame.roster.remove(self.head.strand.place.get());
+            world.quietly("the destructor of a greenlet", || drop((dead, self)));
+        } else {
+            self.give_up_for_ever("went on switching while its frame ended");
         }
-        let dead = world.frame.roster.remove(self.head.strand.place.get());
-        quietly("the destructor of a greenlet", || drop((dead, self)));
+        world.attend(Attention::CLOSING, false);
     }
 }
 
 /// Runs destructors of `who`. A panic in them is reported, for there is nobody to carry it.
-pub(super) fn quietly(who: &str, f: impl FnOnce()) {
+pub(super) fn run_quietly(who: &str, f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
         report_panic(who, payload);
     }

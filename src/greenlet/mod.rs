@@ -107,5 +107,3 @@ pub use error::{
 pub use handle::{Greenlet, current, locals, main};
 pub use locals::GreenletLocals;
 pub use trace::{Event, GreenletId, Tracer, gettrace, settrace};
-
-use kill::quietly;

@@ -35,13 +35,11 @@ use std::ptr;
 use std::rc::Rc;
 use std::thread;
 
-use crate::fiber::report;
 use crate::greenlet::core::{Core, Head, Life, Message, Signal};
 use crate::greenlet::end;
 use crate::greenlet::error::{Payload, Refusal, SwitchError, ThrowError};
-use crate::greenlet::quietly;
 use crate::greenlet::trace::{Event, GreenletId};
-use crate::greenlet::world::{Attention, World};
+use crate::greenlet::world::World;
 
 impl<V: 'static> Core<V> {
     #[inline(always)]
@@ -49,7 +47,7 @@ impl<V: 'static> Core<V> {
         match self.head.world.get() {
             // SAFETY: it is ready.
             Some(world) if self.is_ready(world) => unsafe {
-                self.cross(world, Message::Value(value))
+                Core::cross(Rc::as_ptr(self), world, Message::Value(value))
             },
             _ => self.switch_slowly(value),
         }
@@ -75,19 +73,19 @@ impl<V: 'static> Core<V> {
     /// It must be [ready](Core::is_ready) in `world`, which must be its own.
     #[inline(always)]
     unsafe fn cross<T>(
-        self: &Rc<Self>,
+        at: *const Core<V>,
         world: &World,
         message: Message<V>,
     ) -> Result<V, SwitchError<T>> {
         let me = world.current.get();
         if me.is_null() {
             // SAFETY: main's code runs, and so this greenlet, which is ready, is suspended.
-            return unsafe { self.cross_from_main(world, message) };
+            return unsafe { Core::cross_from_main(at, world, message) };
         }
         // SAFETY: the current greenlet is alive, and a `Core` of this very family: `is_ready`.
         let me = unsafe { &*me.cast::<Core<V>>() };
-        self.send(message);
-        world.current.set(self.as_current());
+        // SAFETY: it waits, and so its roster, or the world, keeps it.
+        unsafe { Core::send_and_go(at, world, message) };
         // SAFETY: the current greenlet's code runs, on its own stack: `is_ready`.
         unsafe { me.head.strand.suspend() };
         me.arrive(world)
@@ -100,25 +98,34 @@ impl<V: 'static> Core<V> {
     /// It must be suspended in `world`, whose main greenlet's code runs.
     #[inline(always)]
     unsafe fn cross_from_main<T>(
-        self: &Rc<Self>,
+        at: *const Core<V>,
         world: &World,
         message: Message<V>,
     ) -> Result<V, SwitchError<T>> {
-        let main = self.main_core();
+        // SAFETY: it is suspended, and so its roster keeps it; main is kept by it and by the world.
+        let main = unsafe { (*at).main_core() };
         main.head.main_unwinds.set(thread::panicking());
         world.main_waits.set(&raw const main.head);
-        self.send(message);
-        world.current.set(self.as_current());
+        // SAFETY: as above.
+        unsafe { Core::send_and_go(at, world, message) };
         // SAFETY: main's code runs, and what is current is suspended: the caller's promise.
         unsafe { world.run_greenlets() };
         world.main_waits.set(ptr::null());
         main.arrive(world)
     }
 
-    /// What `World::current` is while it runs.
+    /// Leaves `message` for it and makes it the current one: it runs as soon as the caller has left
+    /// its stack.
+    ///
+    /// # Safety
+    ///
+    /// It must be alive, and wait in `world`.
     #[inline(always)]
-    pub(super) fn as_current(self: &Rc<Self>) -> *const Head {
-        if self.head.is_main { ptr::null() } else { Rc::as_ptr(self).cast() }
+    pub(super) unsafe fn send_and_go(at: *const Core<V>, world: &World, message: Message<V>) {
+        // SAFETY: the caller's promise.
+        let target = unsafe { &*at };
+        target.send(message);
+        world.current.set(if target.head.is_main { ptr::null() } else { at.cast() });
     }
 
     /// Takes what has come to it, which runs again.
@@ -148,7 +155,7 @@ impl<V: 'static> Core<V> {
         };
         world.note(Event::Switch, || world.current_id());
         // SAFETY: `find_target` gives one that waits, or the current one, and nothing has run since.
-        unsafe { target.deliver(&world, Message::Value(value)) }
+        unsafe { Core::deliver(target, &world, Message::Value(value)) }
     }
 
     /// Who a value for it goes to: itself, or the nearest ancestor that is not dead (G-037). If that
@@ -199,11 +206,16 @@ impl<V: 'static> Core<V> {
     /// It must wait in `world`, or be the current one, which must be of its family or main. No user
     /// code may have run since that was looked at.
     unsafe fn deliver<T>(
-        self: &Rc<Self>,
+        target: Rc<Self>,
         world: &Rc<World>,
         message: Message<V>,
     ) -> Result<V, SwitchError<T>> {
-        if self.life(world) == Life::Current {
+        let is_current = target.life(world) == Life::Current;
+        let at = Rc::as_ptr(&target);
+        // It is kept without this. What the wait for an answer ends with may be an unwind, which would
+        // drop a last reference, and all that hangs on it, at a bad time.
+        drop(target);
+        if is_current {
             // Here and now is where it would be raised.
             let can_raise = !cfg!(panic = "abort") && !thread::panicking();
             return explode(world.look_after(message), can_raise);
@@ -211,13 +223,13 @@ impl<V: 'static> Core<V> {
         let me = world.current.get();
         if me.is_null() {
             // SAFETY: main's code runs, and so this greenlet, which waits, is suspended.
-            return unsafe { self.cross_from_main(world, message) };
+            return unsafe { Core::cross_from_main(at, world, message) };
         }
         // SAFETY: the current greenlet is alive, and of this family: the caller's promise.
         let me = unsafe { &*me.cast::<Core<V>>() };
-        self.send(message);
-        world.current.set(self.as_current());
-        // SAFETY: its code runs.
+        // SAFETY: it waits, and so its roster, or the world, keeps it.
+        unsafe { Core::send_and_go(at, world, message) };
+        // SAFETY: the code of the current greenlet runs.
         unsafe { me.head.suspend_anywhere() };
         me.arrive(world)
     }
@@ -238,7 +250,7 @@ impl<V: 'static> Core<V> {
             Err((refusal, payload)) => return Err(refusal.with(payload)),
         };
         // SAFETY: `find_raised` gives one that waits, or the current one, and nothing has run since.
-        unsafe { target.deliver(&world, message) }
+        unsafe { Core::deliver(target, &world, message) }
     }
 
     /// Who `payload` comes to, and as what, if it is thrown at this greenlet: it passes through dead
@@ -278,19 +290,19 @@ impl<V: 'static> Core<V> {
         world.note(signal.event(), || origin.unwrap_or_else(|| world.current_id()));
         let signal = match world.tell_tracer(|| self.head.id()) {
             Some(panicked) => {
-                report::drop_payload(signal.into_payload());
+                world.quietly("what a tracer's panic has replaced", || drop(signal));
                 Signal::Raise(panicked)
             }
             None => signal.leave(),
         };
-        self.end_unstarted();
+        self.end_unstarted(world);
         signal
     }
 
     /// It ends without having run.
-    pub(super) fn end_unstarted(&self) {
+    pub(super) fn end_unstarted(&self, world: &World) {
         self.head.strand.end_fresh();
-        quietly("the destructor of a greenlet's function", || drop(self.run.take()));
+        world.quietly("the destructor of a greenlet's function", || drop(self.run.take()));
     }
 
     /// Why nothing can be delivered to it, which belongs to another world.
@@ -374,8 +386,9 @@ impl World {
             // Not the last reference: the handles have one each.
             return drop(dead);
         }
-        self.litter.borrow_mut().extend(dead);
-        self.attend(Attention::LITTER, true);
+        if let Some(dead) = dead {
+            self.throw_away(dead);
+        }
     }
 }
 

@@ -11,7 +11,6 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::greenlet::error::Payload;
-use crate::greenlet::quietly;
 use crate::greenlet::world::{Attention, World, here};
 
 /// What happened. More may be added, so match with a wildcard (G-097).
@@ -129,7 +128,7 @@ impl World {
         let panicked = result.err()?;
         let before = self.tracer.take();
         self.attend(Attention::TRACER, false);
-        quietly("a tracer that was dropped", || drop((tracer, before)));
+        self.quietly("the destructor of a tracer", || drop((tracer, before)));
         Some(panicked)
     }
 }

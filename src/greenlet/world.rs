@@ -28,8 +28,8 @@ use std::rc::Rc;
 use crate::fiber::frame::{Frame, Nested};
 use crate::greenlet::core::{Core, Erased, Head, Signal};
 use crate::greenlet::error::{Elsewhere, Refusal};
+use crate::greenlet::kill::run_quietly;
 use crate::greenlet::locals::GreenletLocals;
-use crate::greenlet::quietly;
 use crate::greenlet::trace::{Event, GreenletId, LazyId, Tracer};
 
 /// The greenlets of one frame.
@@ -48,6 +48,8 @@ pub(super) struct World {
     pub(super) orphans: RefCell<Vec<Rc<dyn Erased>>>,
     /// Those that have ended and have no handle: their destructors are user code.
     pub(super) litter: RefCell<Vec<Rc<dyn Nested>>>,
+    /// How many stacks run destructors that are none of their own.
+    pub(super) sweeps: Cell<u32>,
     pub(super) tracer: RefCell<Option<Rc<Tracer>>>,
     /// The switch of which the tracer will be told.
     pub(super) traced: Cell<Option<(Event, GreenletId)>>,
@@ -71,6 +73,8 @@ impl Attention {
     pub(super) const LITTER: Attention = Attention(8);
     /// One is being unwound because the frame ends: nothing may be switched to.
     pub(super) const CLOSING: Attention = Attention(16);
+    /// `sweeps` is not zero.
+    pub(super) const SWEEPING: Attention = Attention(32);
 }
 
 /// The world of the frame whose code runs.
@@ -99,6 +103,7 @@ impl World {
             mains: RefCell::new(Vec::new()),
             orphans: RefCell::new(Vec::new()),
             litter: RefCell::new(Vec::new()),
+            sweeps: Cell::new(0),
             tracer: RefCell::new(None),
             traced: Cell::new(None),
             main_id: LazyId::default(),
@@ -212,18 +217,12 @@ impl World {
         }
     }
 
-    /// From here until [`end_closing`](World::end_closing) `greenlet` is unwound, and nothing is
-    /// switched.
+    /// The frame ends, and `greenlet` is unwound: nothing is switched meanwhile.
     pub(super) fn begin_closing(&self, greenlet: *const Head) {
         debug_assert!(self.current.get().is_null(), "a frame ends on its own stack");
         self.refusals.set(0);
         self.attend(Attention::CLOSING, true);
         self.current.set(greenlet);
-    }
-
-    pub(super) fn end_closing(&self) {
-        self.attend(Attention::CLOSING, false);
-        self.current.set(ptr::null());
     }
 
     /// The frame has ended: drops all that is the user's.
@@ -235,9 +234,9 @@ impl World {
         let mains = self.mains.take();
         let orphans = self.orphans.take();
         let litter = self.litter.take();
-        quietly("a tracer that was dropped", || drop(tracer));
-        quietly("the destructor of a greenlet-local", || drop(locals));
-        quietly("the destructor of a greenlet", || drop((mains, orphans, litter)));
+        run_quietly("the destructor of a tracer", || drop(tracer));
+        run_quietly("the destructor of a greenlet-local", || drop(locals));
+        run_quietly("the destructor of a greenlet", || drop((mains, orphans, litter)));
     }
 }
 
