@@ -424,3 +424,99 @@ fn without_memory_for_a_stack_the_value_comes_back_and_it_stays_unstarted() {
     let output = child.env(CHILD, "1").output().unwrap();
     assert!(stderr(&output).ends_with(DONE_LINE), "{}", stderr(&output));
 }
+
+#[test]
+fn closures_and_values_of_a_megabyte_need_no_stack_size() {
+    let program = || {
+        let large = [7u8; 1 << 20];
+        let g = Greenlet::new(move |n: i64| n + i64::from(large[n as usize]));
+        assert_eq!(g.switch(1).unwrap(), 8);
+        let later = Number::empty();
+        later.set_run(move |n| n + i64::from(large[n as usize])).unwrap();
+        assert_eq!(later.switch(2).unwrap(), 9);
+        let g = Greenlet::new(|mut page: [u8; 100_000]| {
+            page[1] += 1;
+            greenlet::main().switch(page).unwrap()
+        });
+        let page = g.switch([1; 100_000]).unwrap();
+        assert_eq!(g.switch(page).unwrap()[..3], [1, 2, 1]);
+    };
+    // The test's own stack must hold them, too.
+    let thread = std::thread::Builder::new().stack_size(64 << 20);
+    thread.spawn(move || frame(program)).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_destructor_that_unwinds_may_use_greenlets_of_its_own() {
+    frame(|| {
+        let error = key_error(|| {
+            let _guard = OnDrop(|| {
+                let g = Greenlet::new(|n: i64| {
+                    let _noisy = Noisy("helper");
+                    back(n + 1)
+                });
+                log(g.switch(1).unwrap());
+                // Nobody knows whose unwind it is: it is killed when that is over.
+            });
+            raise(KeyError("e"))
+        });
+        log(error);
+        drop(greenlet::current::<i64>());
+        check("2 e helper");
+    });
+}
+
+#[test]
+fn a_victim_that_switches_in_a_destructor_may_be_dropped_by_an_unwind() {
+    frame(|| {
+        let g = Greenlet::new(|n: i64| {
+            let _guard = OnDrop(|| log(format!("{:?}", main().switch(0))));
+            back(n)
+        });
+        g.switch(1).unwrap();
+        let error = key_error(|| {
+            let _g = g;
+            raise(KeyError("e"))
+        });
+        // It was left in its destructor, and is given up there.
+        assert_eq!(error, "e");
+        check("");
+    });
+}
+
+#[test]
+fn the_destructors_of_thread_locals_find_nothing_to_switch_to_when_the_process_exits() {
+    struct Late(Number, Number);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            eprintln!("{:?} {:?}", self.0.switch(1), self.1.switch(1));
+        }
+    }
+    thread_local! {
+        static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
+    }
+    let test =
+        name_of!(the_destructors_of_thread_locals_find_nothing_to_switch_to_when_the_process_exits);
+    for inside_run in ["", "1"] {
+        let output = in_child(test, &[("INSIDE_RUN", inside_run)], || {
+            frame(|| {
+                let other = suspended("never");
+                let g = greenlet::Builder::new().stack_size(1 << 20).build(move |_: i64| {
+                    LATE.set(Some(Late(main(), other)));
+                    if std::env::var("INSIDE_RUN").unwrap().is_empty() {
+                        fibra::exit(5)
+                    }
+                    run(|| {
+                        // Nothing can be unwound in an unwind: the process exits at once.
+                        let _guard = OnDrop(|| fibra::exit(5));
+                        raise(KeyError("e"))
+                    })
+                });
+                let _ = g.switch(1);
+            });
+        });
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(5), "{text}");
+        assert_eq!(text, "Err(NoFrame(..)) Err(NoFrame(..))\n");
+    }
+}

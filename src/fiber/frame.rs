@@ -230,6 +230,8 @@ impl Drop for OnThread {
 pub(crate) fn strand_thread() {
     let Some(frame) = of_thread() else { return };
     frame.closed.set(true);
+    // One that runs must not be suspended either: below it is code that does not expect to go on.
+    frame.running.set(ptr::null());
     let started = frame.roster.started.take();
     for (_, (_, nested)) in started.iter() {
         nested.strand().strand_for_good();

@@ -49,7 +49,7 @@ pub(crate) struct Strand {
     /// Whether the walk from a stack to those below it ends here: a greenlet does not run on behalf
     /// of the one that resumed it.
     is_root: bool,
-    class: SizeClass,
+    class: Cell<SizeClass>,
     /// The frame it was started in.
     frame: OnceCell<Rc<Frame>>,
     /// The fiber whose frame that is: what runs when this strand may be resumed or suspended. None
@@ -89,10 +89,15 @@ enum Status {
     /// The thread began to unwind while the strand ran: it was probably suspended in a destructor,
     /// where nothing may be raised.
     SuspendedMidUnwind,
+    /// The thread unwound already when it was resumed, and still did when it was suspended: nobody
+    /// knows whether this strand does.
+    SuspendedInUnwind,
     Fresh,
     Running,
     /// The thread unwound already when it was resumed: not because of it.
     RunningInUnwind,
+    /// It goes on where it was suspended while the thread unwound already.
+    RunningStillInUnwind,
     /// It goes on in the destructor in which it was suspended.
     RunningMidUnwind,
     Ended,
@@ -105,7 +110,7 @@ impl Strand {
             context: Context::empty(),
             status: Cell::new(Status::Fresh),
             is_root,
-            class,
+            class: Cell::new(class),
             frame: OnceCell::new(),
             fiber: Cell::new(None),
             below: Cell::new(ptr::null()),
@@ -120,8 +125,13 @@ impl Strand {
     pub(crate) fn state(&self) -> State {
         match self.status.get() {
             Status::Fresh => State::Fresh,
-            Status::Suspended | Status::SuspendedMidUnwind => State::Suspended,
-            Status::Running | Status::RunningInUnwind | Status::RunningMidUnwind => State::Running,
+            Status::Suspended | Status::SuspendedMidUnwind | Status::SuspendedInUnwind => {
+                State::Suspended
+            }
+            Status::Running
+            | Status::RunningInUnwind
+            | Status::RunningStillInUnwind
+            | Status::RunningMidUnwind => State::Running,
             Status::Ended => State::Ended,
             Status::Retired => State::Retired,
         }
@@ -174,13 +184,32 @@ impl Strand {
         self.status.get() == Status::SuspendedMidUnwind && thread::panicking()
     }
 
+    /// Whether it was last suspended while the thread unwound, because of whichever stack, and the
+    /// thread still does. It is suspended now, or has just been resumed.
+    #[cfg(feature = "greenlet")]
+    pub(crate) fn was_left_in_unwind(&self) -> bool {
+        let left_in_unwind = match self.status.get() {
+            Status::SuspendedMidUnwind | Status::SuspendedInUnwind => true,
+            Status::RunningMidUnwind | Status::RunningStillInUnwind => true,
+            _ => false,
+        };
+        left_in_unwind && thread::panicking()
+    }
+
     /// Whether `address` lies in the guard of its stack. Fit for a signal handler.
     pub(crate) fn guard_contains(&self, address: usize) -> bool {
-        self.context.guard_contains(address, self.class)
+        self.context.guard_contains(address, self.class.get())
     }
 
     pub(crate) fn class(&self) -> SizeClass {
-        self.class
+        self.class.get()
+    }
+
+    /// Sets the size of the stack that a fresh strand will take.
+    #[cfg(feature = "greenlet")]
+    pub(crate) fn set_class(&self, class: SizeClass) {
+        debug_assert_eq!(self.state(), State::Fresh);
+        self.class.set(class);
     }
 
     fn carries(&self, frame: &Frame) -> bool {
@@ -211,7 +240,7 @@ impl Strand {
         frame: Rc<Frame>,
         entry: impl FnOnce() + 'static,
     ) -> io::Result<()> {
-        let stack = current::with_pool(|pool| pool.take(self.class))?;
+        let stack = current::with_pool(|pool| pool.take(self.class.get()))?;
         debug_assert_eq!(self.state(), State::Fresh);
         self.fiber.set(frame.fiber.get());
         let _ = self.frame.set(frame);
@@ -287,6 +316,7 @@ impl Strand {
     fn enter_in_unwind(&self) -> Status {
         match self.status.get() {
             Status::SuspendedMidUnwind => Status::RunningMidUnwind,
+            Status::SuspendedInUnwind => Status::RunningStillInUnwind,
             _ => Status::RunningInUnwind,
         }
     }
@@ -297,14 +327,15 @@ impl Strand {
     #[inline(never)]
     fn leave_in_unwind(&self) -> Status {
         match self.status.get() {
-            Status::RunningInUnwind => Status::Suspended,
+            Status::RunningInUnwind | Status::RunningStillInUnwind => Status::SuspendedInUnwind,
             _ => Status::SuspendedMidUnwind,
         }
     }
 
     /// Whether the thread unwinds because of this strand, which runs.
     pub(crate) fn has_begun_to_unwind(&self) -> bool {
-        thread::panicking() && self.status.get() != Status::RunningInUnwind
+        let unwound_before = [Status::RunningInUnwind, Status::RunningStillInUnwind];
+        thread::panicking() && !unwound_before.contains(&self.status.get())
     }
 
     /// As `suspend`, from a stack on top of this one: all of them are left, and go on together.

@@ -12,8 +12,8 @@
 //!
 //! Invariants:
 //! - `head` comes first, so that a pointer to a record is one to its head.
-//! - A slot is full from a switch until its target has arrived, and empty otherwise: between the two
-//!   no user code runs.
+//! - A value is in the slot, or a signal beside it, from a switch until its target has arrived, and
+//!   `came` says which. Between the two no user code runs, and nothing is left there.
 //! - No reference into a slot is held across a switch, or while user code runs.
 //! - `world` is set when a greenlet starts, in the world of the frame that it runs in; that of a main
 //!   greenlet from the beginning. A started greenlet stands in the roster of its frame until it has
@@ -25,11 +25,14 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::rc::Rc;
+use std::thread;
 
 use crate::fiber::frame::Nested;
 use crate::fiber::strand::{State, Strand};
+use crate::fiber::task;
 use crate::greenlet::Greenlet;
 use crate::greenlet::error::{GreenletExit, Payload};
 use crate::greenlet::locals::GreenletLocals;
@@ -39,6 +42,14 @@ use crate::stack::SizeClass;
 
 /// A greenlet's function.
 pub(super) type Run<V> = Box<dyn FnOnce(V) -> V>;
+
+/// What has come to a greenlet that waits.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+enum Came {
+    Nothing,
+    Value,
+    Signal,
+}
 
 /// What comes to a greenlet that waits.
 pub(super) enum Message<V> {
@@ -71,6 +82,8 @@ pub(super) struct Head {
     pub(super) kills: Cell<bool>,
     /// The whole record. Set when it starts.
     erased: Cell<Option<*const dyn Erased>>,
+    /// The size of stack that was asked for.
+    asked: SizeClass,
     id: LazyId,
     pub(super) locals: RefCell<Option<GreenletLocals>>,
 }
@@ -88,7 +101,10 @@ pub(super) enum Killer {
 #[repr(C)]
 pub(super) struct Core<V: 'static> {
     pub(super) head: Head,
-    slot: UnsafeCell<Option<Message<V>>>,
+    slot: UnsafeCell<MaybeUninit<V>>,
+    /// What came last; only one that kills sets it back.
+    came: Cell<Came>,
+    signal: Cell<Option<Signal>>,
     pub(super) run: Cell<Option<Run<V>>>,
     parent: RefCell<Option<Greenlet<V>>>,
     /// Main, for a greenlet that has started.
@@ -117,7 +133,13 @@ pub(super) trait Erased: Nested {
     /// Leaves a signal for it. It must wait, and run next.
     fn put(&self, signal: Signal);
 
-    /// Takes what has come to it, and drops it unless it is to be raised.
+    /// It will wait for anything: nothing has come yet.
+    fn expect_anything(&self);
+
+    /// Whether something has come to it since.
+    fn has_come(&self) -> bool;
+
+    /// Takes that, and drops it unless it is to be raised.
     fn take_payload(&self) -> Option<Payload>;
 
     /// Keeps it for ever, as it is, if it is suspended.
@@ -136,6 +158,7 @@ impl Head {
             main_unwinds: Cell::new(false),
             kills: Cell::new(false),
             erased: Cell::new(None),
+            asked: class,
             id: LazyId::default(),
             locals: RefCell::new(None),
         }
@@ -175,29 +198,41 @@ impl Head {
         self.strand.state() == State::Suspended
     }
 
-    /// Whether it was left while the thread unwound, and the thread still does: nothing can be
-    /// raised in it.
-    pub(super) fn may_be_unwinding(&self) -> bool {
-        if self.is_main {
-            return self.main_unwinds.get() && std::thread::panicking();
-        }
-        self.strand.may_be_unwinding()
-    }
-
+    /// Whether something can be raised in it, which waits or has just been resumed. Not if it was left
+    /// while the thread unwound, and the thread still does: it may be in a destructor. (Whose unwind
+    /// that is nobody knows for certain, and a mistake would abort the process.)
     pub(super) fn can_raise(&self) -> bool {
-        !cfg!(panic = "abort") && !self.may_be_unwinding()
+        let left_in_unwind = if self.is_main {
+            self.main_unwinds.get() && thread::panicking()
+        } else {
+            self.strand.was_left_in_unwind()
+        };
+        !cfg!(panic = "abort") && !left_in_unwind
     }
 }
 
 impl<V: 'static> Core<V> {
     pub(super) fn new(class: SizeClass, run: Option<Run<V>>) -> Core<V> {
-        Core::with(Head::new(class, TypeId::of::<V>(), false), run)
+        let core = Core::with(Head::new(class, TypeId::of::<V>(), false), None);
+        drop(core.replace_run(run));
+        core
+    }
+
+    /// Sets what an unstarted greenlet will run, on a stack large enough to move it there.
+    pub(super) fn replace_run(&self, run: Option<Run<V>>) -> Option<Run<V>> {
+        // A debug build moves a value from call to call, inlined ones as well.
+        let exchanged = size_of::<V>().saturating_mul(4);
+        let moved = run.as_ref().map_or(0, |run| size_of_val(&**run)).saturating_add(exchanged);
+        self.head.strand.set_class(task::class_for_moves(self.head.asked, moved));
+        self.run.replace(run)
     }
 
     fn with(head: Head, run: Option<Run<V>>) -> Core<V> {
         Core {
             head,
-            slot: UnsafeCell::new(None),
+            slot: UnsafeCell::new(MaybeUninit::uninit()),
+            came: Cell::new(Came::Nothing),
+            signal: Cell::new(None),
             run: Cell::new(run),
             parent: RefCell::new(None),
             main: OnceCell::new(),
@@ -339,21 +374,48 @@ impl<V: 'static> Core<V> {
     /// Leaves `message` for it. It must wait, and run next.
     #[inline(always)]
     pub(super) fn send(&self, message: Message<V>) {
-        // SAFETY: nobody holds a reference to the slot, and it is empty: whoever waits has taken what
-        // came before, and who switches to it runs no user code until it has arrived.
-        unsafe { self.slot.get().write(Some(message)) };
+        match message {
+            Message::Value(value) => {
+                self.came.set(Came::Value);
+                // SAFETY: nobody holds a reference to the slot. It is empty, so nothing is leaked:
+                // whoever waits has taken what came before.
+                unsafe { (*self.slot.get()).write(value) };
+            }
+            Message::Signal(signal) => {
+                self.came.set(Came::Signal);
+                self.signal.set(Some(signal));
+            }
+        }
+    }
+
+    /// Whether a value has come to it, and no signal.
+    #[inline(always)]
+    pub(super) fn has_value(&self) -> bool {
+        self.came.get() == Came::Value
+    }
+
+    /// The value that has come to it.
+    ///
+    /// # Safety
+    ///
+    /// A value must have come to it, and not have been taken.
+    #[inline(always)]
+    pub(super) unsafe fn take_value(&self) -> V {
+        // SAFETY: nobody holds a reference to the slot, and it is full: the caller's promise.
+        unsafe { (*self.slot.get()).assume_init_read() }
     }
 
     /// What has come to it.
-    #[inline(always)]
-    pub(super) fn receive(&self) -> Message<V> {
-        self.try_receive().expect("a greenlet runs because something came to it")
-    }
-
-    #[inline(always)]
-    pub(super) fn try_receive(&self) -> Option<Message<V>> {
-        // SAFETY: nobody holds a reference to the slot; the value moves out, so no user code runs.
-        unsafe { (*self.slot.get()).take() }
+    ///
+    /// # Safety
+    ///
+    /// Something must have come to it, and not have been taken.
+    pub(super) unsafe fn take_message(&self) -> Message<V> {
+        match self.signal.take() {
+            Some(signal) => Message::Signal(signal),
+            // SAFETY: no signal, hence a value: the caller's promise.
+            None => Message::Value(unsafe { self.take_value() }),
+        }
     }
 
     /// The last handle is gone.
@@ -409,8 +471,22 @@ impl<V: 'static> Erased for Core<V> {
         self.send(Message::Signal(signal));
     }
 
+    fn expect_anything(&self) {
+        self.came.set(Came::Nothing);
+    }
+
+    fn has_come(&self) -> bool {
+        self.came.get() != Came::Nothing
+    }
+
     fn take_payload(&self) -> Option<Payload> {
-        match self.try_receive()? {
+        if !self.has_come() {
+            return None;
+        }
+        // SAFETY: something has come, and whoever waited for anything takes it once.
+        let message = unsafe { self.take_message() };
+        self.came.set(Came::Nothing);
+        match message {
             Message::Signal(Signal::Raise(payload)) => Some(payload),
             other => {
                 let world = self.head.world.get()?;

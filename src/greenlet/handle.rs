@@ -224,7 +224,7 @@ impl<V: 'static> Greenlet<V> {
     /// If it has started, and for a main greenlet (G-005, G-006). `f` is dropped then.
     pub fn set_run(&self, f: impl FnOnce(V) -> V + 'static) -> Result<(), RunError> {
         self.check_run()?;
-        drop(self.core.run.replace(Some(Box::new(f))));
+        drop(self.core.replace_run(Some(Box::new(f))));
         Ok(())
     }
 
@@ -235,7 +235,7 @@ impl<V: 'static> Greenlet<V> {
     /// As [`set_run`](Greenlet::set_run).
     pub fn clear_run(&self) -> Result<(), RunError> {
         self.check_run()?;
-        drop(self.core.run.take());
+        drop(self.core.replace_run(None));
         Ok(())
     }
 

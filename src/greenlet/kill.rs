@@ -23,7 +23,7 @@ use crate::fiber::exit;
 use crate::fiber::frame::Nested;
 use crate::fiber::report;
 use crate::fiber::strand::Strand;
-use crate::greenlet::core::{Core, Erased, Killer, Message, Signal};
+use crate::greenlet::core::{Core, Erased, Head, Killer, Message, Signal};
 use crate::greenlet::error::{GreenletExit, Payload};
 use crate::greenlet::trace::Event;
 use crate::greenlet::world::{Attention, World};
@@ -49,10 +49,15 @@ impl World {
         }
         let later = self.attends(Attention::TRACING) || self.attends(Attention::SWEEPING);
         if runs || later || !self.frame.is_current() {
-            self.orphans.borrow_mut().push(victim);
-            return self.attend(Attention::ORPHANS, true);
+            return self.put_off(victim);
         }
         self.kill(&victim);
+    }
+
+    /// Whoever arrives next looks at it again.
+    fn put_off(&self, orphan: Rc<dyn Erased>) {
+        self.orphans.borrow_mut().push(orphan);
+        self.attend(Attention::ORPHANS, true);
     }
 
     /// Kills those that have lost their last handle where that was not possible, and drops those that
@@ -113,11 +118,15 @@ impl World {
         self.attend(Attention::SWEEPING, self.sweeps.get() != 0);
     }
 
-    /// Takes an orphan out, but the one that runs.
+    /// Takes an orphan out, but one that runs, or must wait for the end of an unwind.
     fn take_orphan(&self) -> Option<Rc<dyn Erased>> {
         let mut orphans = self.orphans.borrow_mut();
-        let runs = |orphan: &Rc<dyn Erased>| ptr::eq(orphan.head(), self.current.get());
-        let at = orphans.iter().position(|orphan| !runs(orphan));
+        let is_ripe = |head: &Head| {
+            head.is_dead()
+                || head.is_suspended()
+                    && (head.handles.get() != 0 || (cfg!(panic = "abort") || head.can_raise()))
+        };
+        let at = orphans.iter().position(|orphan| is_ripe(orphan.head()));
         let orphan = at.map(|at| orphans.remove(at));
         self.attend(Attention::ORPHANS, !orphans.is_empty());
         orphan
@@ -131,8 +140,11 @@ impl World {
             if !head.is_suspended() || head.handles.get() != 0 {
                 return;
             }
-            if !head.can_raise() {
+            if cfg!(panic = "abort") {
                 return victim.clone().abandon("is suspended where nothing can be raised");
+            }
+            if !head.can_raise() {
+                return self.put_off(victim.clone());
             }
             head.killer.set(killing.killer);
             self.note(Event::Throw, || self.current_id());
@@ -239,8 +251,9 @@ impl<V: 'static> Core<V> {
         if self.head.is_suspended() {
             self.head.strand.retire();
         }
-        let frame = self.head.strand.frame();
-        drop(frame.map(|frame| frame.roster.remove(self.head.strand.place.get())));
+        if let Some(frame) = self.head.strand.frame() {
+            frame.roster.forget_retired();
+        }
         mem::forget(self);
     }
 }

@@ -41,6 +41,9 @@ use crate::greenlet::error::{Payload, Refusal, SwitchError, ThrowError};
 use crate::greenlet::trace::{Event, GreenletId};
 use crate::greenlet::world::World;
 
+/// What goes to whom.
+type Addressed<V> = (Rc<Core<V>>, Message<V>);
+
 impl<V: 'static> Core<V> {
     #[inline(always)]
     pub(super) fn switch(self: &Rc<Self>, value: V) -> Result<V, SwitchError<V>> {
@@ -131,17 +134,20 @@ impl<V: 'static> Core<V> {
     /// Takes what has come to it, which runs again.
     #[inline(always)]
     pub(super) fn arrive<T>(&self, world: &World) -> Result<V, SwitchError<T>> {
-        match self.receive() {
-            Message::Value(value) if world.is_quiet() => Ok(value),
-            message => self.arrive_slowly(world, message),
+        if self.has_value() && world.is_quiet() {
+            // SAFETY: it has been switched to with a value, and this is the first look at it.
+            return Ok(unsafe { self.take_value() });
         }
+        self.arrive_slowly(world)
     }
 
     #[cold]
     #[inline(never)]
-    fn arrive_slowly<T>(&self, world: &World, message: Message<V>) -> Result<V, SwitchError<T>> {
+    fn arrive_slowly<T>(&self, world: &World) -> Result<V, SwitchError<T>> {
         // Looking after things may switch: then this would no longer be known.
         let can_raise = self.head.can_raise();
+        // SAFETY: it has been switched to, and this is the first look at what came with that.
+        let message = unsafe { self.take_message() };
         explode(world.look_after(message), can_raise)
     }
 
@@ -259,7 +265,7 @@ impl<V: 'static> Core<V> {
         self: &Rc<Self>,
         world: &Rc<World>,
         payload: Payload,
-    ) -> Result<(Rc<Core<V>>, Message<V>), (Refusal, Payload)> {
+    ) -> Result<Addressed<V>, (Refusal, Payload)> {
         let mut at = self.clone();
         let mut signal = Signal::Raise(payload);
         let mut origin = None;
@@ -355,25 +361,31 @@ impl World {
     pub(super) unsafe fn await_end(&self, victim: *const Head) -> Option<(Payload, bool)> {
         let Some(me) = self.current() else {
             let unwinds = thread::panicking();
+            let mains = self.mains();
+            mains.iter().for_each(|main| main.expect_anything());
             self.main_kills.set(true);
             self.current.set(victim);
             // SAFETY: main's code runs, and the victim is suspended: the caller's promise.
             unsafe { self.run_greenlets() };
             self.main_kills.set(false);
-            // At most one thing came, to one of them.
-            let payload = self.mains().iter().filter_map(|main| main.take_payload()).last();
             let can_raise = !(unwinds && thread::panicking());
+            // One thing came, to one of them, perhaps to one that was made meanwhile. The others must
+            // not be asked: what is dropped here may switch, and leave traces in them.
+            let mains = self.mains();
+            let payload = mains.iter().find(|main| main.has_come())?.take_payload();
             return payload.map(|payload| (payload, can_raise));
         };
+        let erased = me.erased()?;
+        // SAFETY: it is the very record that `me` is the head of.
+        let erased = unsafe { &*erased };
+        erased.expect_anything();
         me.kills.set(true);
         self.current.set(victim);
         // SAFETY: the code of the current greenlet runs.
         unsafe { me.suspend_anywhere() };
         me.kills.set(false);
         let can_raise = me.can_raise();
-        // SAFETY: it is the very record that `me` is the head of.
-        let payload = unsafe { &*me.erased()? }.take_payload();
-        payload.map(|payload| (payload, can_raise))
+        erased.take_payload().map(|payload| (payload, can_raise))
     }
 
     /// A greenlet has ended, and nobody has to unwind it. This runs between two greenlets: its
