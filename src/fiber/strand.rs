@@ -188,12 +188,14 @@ impl Strand {
     /// thread still does. It is suspended now, or has just been resumed.
     #[cfg(feature = "greenlet")]
     pub(crate) fn was_left_in_unwind(&self) -> bool {
-        let left_in_unwind = match self.status.get() {
-            Status::SuspendedMidUnwind | Status::SuspendedInUnwind => true,
-            Status::RunningMidUnwind | Status::RunningStillInUnwind => true,
-            _ => false,
-        };
-        left_in_unwind && thread::panicking()
+        thread::panicking()
+            && matches!(
+                self.status.get(),
+                Status::SuspendedMidUnwind
+                    | Status::SuspendedInUnwind
+                    | Status::RunningMidUnwind
+                    | Status::RunningStillInUnwind
+            )
     }
 
     /// Whether `address` lies in the guard of its stack. Fit for a signal handler.

@@ -26,17 +26,16 @@ use std::any::{Any, TypeId};
 use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::ptr;
 use std::rc::Rc;
-use std::thread;
 
 use crate::fiber::frame::Nested;
-use crate::fiber::strand::{State, Strand};
+use crate::fiber::strand::State;
 use crate::fiber::task;
 use crate::greenlet::Greenlet;
 use crate::greenlet::error::{GreenletExit, Payload};
+use crate::greenlet::head::Head;
 use crate::greenlet::locals::GreenletLocals;
-use crate::greenlet::trace::{Event, GreenletId, LazyId};
+use crate::greenlet::trace::Event;
 use crate::greenlet::world::World;
 use crate::stack::SizeClass;
 
@@ -65,38 +64,6 @@ pub(super) enum Signal {
     Raise(Payload),
 }
 
-/// A greenlet, as far as it does not depend on what it exchanges.
-pub(super) struct Head {
-    pub(super) strand: Strand,
-    /// The type of what it exchanges.
-    pub(super) family: TypeId,
-    pub(super) is_main: bool,
-    pub(super) world: OnceCell<Rc<World>>,
-    /// Handles, children included: they hold their parent.
-    pub(super) handles: Cell<usize>,
-    /// Who waits for its end because it has dropped the last handle.
-    pub(super) killer: Cell<Killer>,
-    /// Whether a main greenlet waits while the thread unwinds.
-    pub(super) main_unwinds: Cell<bool>,
-    /// Whether it waits for the end of one that it kills, and takes whatever comes.
-    pub(super) kills: Cell<bool>,
-    /// The whole record. Set when it starts.
-    erased: Cell<Option<*const dyn Erased>>,
-    /// The size of stack that was asked for.
-    asked: SizeClass,
-    id: LazyId,
-    pub(super) locals: RefCell<Option<GreenletLocals>>,
-}
-
-/// Who waits until a greenlet has ended, without a handle to it.
-#[derive(Copy, Clone)]
-pub(super) enum Killer {
-    Nobody,
-    Main,
-    /// Alive while it stands here: it takes itself out before it leaves the wait.
-    Other(*const dyn Erased),
-}
-
 /// A greenlet.
 #[repr(C)]
 pub(super) struct Core<V: 'static> {
@@ -108,20 +75,7 @@ pub(super) struct Core<V: 'static> {
     pub(super) run: Cell<Option<Run<V>>>,
     parent: RefCell<Option<Greenlet<V>>>,
     /// Main, for a greenlet that has started.
-    main: OnceCell<Rc<Core<V>>>,
-}
-
-/// Where a greenlet stands, seen from the world that runs.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub(super) enum Life {
-    Unstarted,
-    /// It can be switched to.
-    Waiting,
-    Current,
-    Dead,
-    /// Main, which waits for values of another family.
-    Deaf,
-    Elsewhere,
+    pub(super) main: OnceCell<Rc<Core<V>>>,
 }
 
 /// A greenlet whose type is not known.
@@ -144,71 +98,6 @@ pub(super) trait Erased: Nested {
 
     /// Keeps it for ever, as it is, if it is suspended.
     fn abandon(self: Rc<Self>, why: &str);
-}
-
-impl Head {
-    fn new(class: SizeClass, family: TypeId, is_main: bool) -> Head {
-        Head {
-            strand: Strand::new(class, true),
-            family,
-            is_main,
-            world: OnceCell::new(),
-            handles: Cell::new(0),
-            killer: Cell::new(Killer::Nobody),
-            main_unwinds: Cell::new(false),
-            kills: Cell::new(false),
-            erased: Cell::new(None),
-            asked: class,
-            id: LazyId::default(),
-            locals: RefCell::new(None),
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn is_of<V: 'static>(&self) -> bool {
-        self.family == TypeId::of::<V>()
-    }
-
-    /// Its identity: all forms of a main greenlet have the same.
-    pub(super) fn id(&self) -> GreenletId {
-        match self.world.get() {
-            Some(world) if self.is_main => world.main_id.get(),
-            _ => self.id.get(),
-        }
-    }
-
-    /// Itself as what it is, while it has a stack.
-    pub(super) fn erased(&self) -> Option<*const dyn Erased> {
-        self.erased.get()
-    }
-
-    pub(super) fn is_dead(&self) -> bool {
-        match self.strand.state() {
-            State::Ended | State::Retired => true,
-            _ => self.is_main && self.world.get().is_some_and(|world| world.is_closed()),
-        }
-    }
-
-    pub(super) fn is_unstarted(&self) -> bool {
-        self.strand.state() == State::Fresh && !self.is_main
-    }
-
-    #[inline(always)]
-    pub(super) fn is_suspended(&self) -> bool {
-        self.strand.state() == State::Suspended
-    }
-
-    /// Whether something can be raised in it, which waits or has just been resumed. Not if it was left
-    /// while the thread unwound, and the thread still does: it may be in a destructor. (Whose unwind
-    /// that is nobody knows for certain, and a mistake would abort the process.)
-    pub(super) fn can_raise(&self) -> bool {
-        let left_in_unwind = if self.is_main {
-            self.main_unwinds.get() && thread::panicking()
-        } else {
-            self.strand.was_left_in_unwind()
-        };
-        !cfg!(panic = "abort") && !left_in_unwind
-    }
 }
 
 impl<V: 'static> Core<V> {
@@ -254,20 +143,9 @@ impl<V: 'static> Core<V> {
 
     pub(super) fn set_started_in(self: &Rc<Self>, world: &Rc<World>) {
         let core: *const Core<V> = Rc::as_ptr(self);
-        self.head.erased.set(Some(core));
+        self.head.set_erased(core);
         let _ = self.main.set(world.main());
         let _ = self.head.world.set(world.clone());
-    }
-
-    /// The world it belongs to; for an unstarted one, that of its nearest ancestor that has one.
-    pub(super) fn world(self: &Rc<Self>) -> Option<Rc<World>> {
-        let mut at = self.clone();
-        loop {
-            if let Some(world) = at.head.world.get() {
-                return Some(world.clone());
-            }
-            at = at.parent()?;
-        }
     }
 
     /// Its parent's record.
@@ -275,63 +153,9 @@ impl<V: 'static> Core<V> {
         self.parent.borrow().as_ref().map(|parent| parent.core.clone())
     }
 
-    /// Its parent's record; main if it has none, for the world that runs.
-    pub(super) fn parent_in(&self, world: &Rc<World>) -> Rc<Core<V>> {
-        self.parent().unwrap_or_else(|| world.main())
-    }
-
     /// Sets its parent. The caller drops the one before, which may be the last handle.
     pub(super) fn replace_parent(&self, parent: Option<Greenlet<V>>) -> Option<Greenlet<V>> {
         self.parent.replace(parent)
-    }
-
-    /// Itself, or the nearest ancestor that is not dead.
-    pub(super) fn living(self: &Rc<Self>, world: &Rc<World>) -> Rc<Core<V>> {
-        let mut at = self.clone();
-        while at.head.is_dead() {
-            at = at.parent_in(world);
-        }
-        at
-    }
-
-    /// Whoever kills it because its last handle is gone; main, if that one is of another family.
-    pub(super) fn killer(&self) -> Option<Rc<Core<V>>> {
-        match self.head.killer.get() {
-            Killer::Nobody => None,
-            Killer::Main => self.main.get().cloned(),
-            Killer::Other(killer) => {
-                // SAFETY: a killer is alive while it stands here.
-                let is_kin = unsafe { &*killer }.head().is_of::<V>();
-                if !is_kin {
-                    return self.main.get().cloned();
-                }
-                let killer: *const Core<V> = killer.cast();
-                // SAFETY: the pointer came from an `Rc` of this very type, as the family says, and
-                // the roster keeps one; the count is that of the reference which `from_raw` makes.
-                unsafe {
-                    Rc::increment_strong_count(killer);
-                    Some(Rc::from_raw(killer))
-                }
-            }
-        }
-    }
-
-    /// Whether it is `other`, or an ancestor of that.
-    pub(super) fn is_in_chain_of(self: &Rc<Self>, other: &Rc<Self>) -> bool {
-        let mut at = Some(other.clone());
-        while let Some(core) = at {
-            if Rc::ptr_eq(self, &core) {
-                return true;
-            }
-            at = core.parent();
-        }
-        false
-    }
-
-    /// Whether `other` belongs to its world, or does not belong to any yet.
-    pub(super) fn shares_world_with(self: &Rc<Self>, other: &Rc<Self>) -> bool {
-        let (own, its) = (self.world(), other.world());
-        own.zip(its).is_none_or(|(own, its)| Rc::ptr_eq(&own, &its))
     }
 
     pub(super) fn locals(&self) -> &RefCell<Option<GreenletLocals>> {
@@ -346,29 +170,6 @@ impl<V: 'static> Core<V> {
         let has_run = run.is_some();
         self.run.set(run);
         has_run
-    }
-
-    /// Where it stands, seen from `world`, whose code runs.
-    pub(super) fn life(self: &Rc<Self>, world: &Rc<World>) -> Life {
-        let here = self.world().is_none_or(|own| Rc::ptr_eq(&own, world));
-        match self.head.strand.state() {
-            State::Ended | State::Retired => Life::Dead,
-            _ if !here => Life::Elsewhere,
-            State::Fresh if self.head.is_main => self.life_of_main(world),
-            State::Fresh => Life::Unstarted,
-            State::Suspended => Life::Waiting,
-            State::Running => Life::Current,
-        }
-    }
-
-    fn life_of_main(&self, world: &World) -> Life {
-        if world.current().is_none() {
-            return Life::Current;
-        }
-        if world.main_kills.get() || ptr::eq(world.main_waits.get(), &raw const self.head) {
-            return Life::Waiting;
-        }
-        Life::Deaf
     }
 
     /// Leaves `message` for it. It must wait, and run next.
@@ -526,23 +327,5 @@ impl<V: 'static> fmt::Debug for Core<V> {
             _ => "suspended active started",
         })?;
         f.write_str(if self.head.is_dead() { "" } else { main })
-    }
-}
-
-impl Head {
-    /// Whether it is the one whose code calls this.
-    pub(super) fn is_current(&self) -> bool {
-        self.runs() && self.world.get().is_some_and(|world| world.frame.is_current())
-    }
-
-    /// Whether it is the one that runs in another fiber, which waits.
-    pub(super) fn runs_elsewhere(&self) -> bool {
-        self.runs() && self.world.get().is_some_and(|world| !world.frame.is_current())
-    }
-
-    /// Whether it is the one that runs in its frame.
-    fn runs(&self) -> bool {
-        let Some(world) = self.world.get().filter(|world| !world.is_closed()) else { return false };
-        world.current().map_or(self.is_main, |current| ptr::eq(current, self))
     }
 }

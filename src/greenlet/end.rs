@@ -22,9 +22,11 @@ use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::rc::Rc;
 
-use crate::greenlet::core::{Core, Killer, Life, Message, Signal};
+use crate::greenlet::core::{Core, Message, Signal};
 use crate::greenlet::error::{GreenletExit, Payload, Refusal};
+use crate::greenlet::head::Killer;
 use crate::greenlet::kill::report_unwanted;
+use crate::greenlet::kin::Life;
 use crate::greenlet::trace::Event;
 use crate::greenlet::world::{Attention, World};
 

@@ -23,8 +23,9 @@ use crate::fiber::exit;
 use crate::fiber::frame::Nested;
 use crate::fiber::report;
 use crate::fiber::strand::Strand;
-use crate::greenlet::core::{Core, Erased, Head, Killer, Message, Signal};
+use crate::greenlet::core::{Core, Erased, Message, Signal};
 use crate::greenlet::error::{GreenletExit, Payload};
+use crate::greenlet::head::{Head, Killer};
 use crate::greenlet::trace::Event;
 use crate::greenlet::world::{Attention, World};
 

@@ -83,10 +83,14 @@
 //!
 //! # When nothing can be raised
 //!
-//! A destructor that runs because of a panic may switch. Nothing can be raised in it before the thread
-//! has unwound: an exception that comes to it is the result of its switch,
-//! [`SwitchError::Unraised`]. If its last handle is dropped meanwhile, or its frame ends, it is given
-//! up with its stack. Built with `panic = "abort"` it is so for all of them.
+//! A destructor that runs because of a panic may switch. Nothing can be raised in it then: an exception
+//! that comes to it is the result of its switch, [`SwitchError::Unraised`]. std says only whether
+//! *some* stack of the thread unwinds, so this holds for every greenlet that was left while one did,
+//! for as long as one does. If its last handle is dropped meanwhile it is killed later, when the
+//! unwind is over; if its frame ends before that, it is given up with its stack.
+//!
+//! In a program that is built with `panic = "abort"` nothing can ever be raised: what is thrown comes
+//! as an error, and suspended greenlets that lose their last handle are given up.
 
 mod builder;
 pub mod coming_from_greenlet;
@@ -94,7 +98,9 @@ mod core;
 mod end;
 mod error;
 mod handle;
+mod head;
 mod kill;
+mod kin;
 mod locals;
 mod switch;
 mod trace;

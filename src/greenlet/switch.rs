@@ -35,9 +35,11 @@ use std::ptr;
 use std::rc::Rc;
 use std::thread;
 
-use crate::greenlet::core::{Core, Head, Life, Message, Signal};
+use crate::greenlet::core::{Core, Message, Signal};
 use crate::greenlet::end;
 use crate::greenlet::error::{Payload, Refusal, SwitchError, ThrowError};
+use crate::greenlet::head::Head;
+use crate::greenlet::kin::Life;
 use crate::greenlet::trace::{Event, GreenletId};
 use crate::greenlet::world::World;
 

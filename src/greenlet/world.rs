@@ -26,8 +26,9 @@ use std::ptr;
 use std::rc::Rc;
 
 use crate::fiber::frame::{Frame, Nested};
-use crate::greenlet::core::{Core, Erased, Head, Signal};
+use crate::greenlet::core::{Core, Erased, Signal};
 use crate::greenlet::error::{Elsewhere, Refusal};
+use crate::greenlet::head::Head;
 use crate::greenlet::kill::run_quietly;
 use crate::greenlet::locals::GreenletLocals;
 use crate::greenlet::trace::{Event, GreenletId, LazyId, Tracer};
