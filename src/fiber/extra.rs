@@ -14,8 +14,11 @@ use crate::fiber::locals::Locals;
 pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,
     pub(crate) locals: Locals,
-    /// The reachability token shared with the fiber's remote unparkers, if there ever was one.
-    pub(crate) remote: Option<Weak<()>>,
+    /// What the fiber's unparkers share, if there are any: as long as that exists, another thread
+    /// may wake it.
+    pub(crate) unparkers: Option<Weak<()>>,
+    /// The same of those who may end any wait of the fiber.
+    pub(crate) commanders: Option<Weak<()>>,
     /// What its generators and greenlets stand on, if it ever had any.
     pub(crate) frame: Option<Rc<Frame>>,
     /// Why the fiber could get no stack of its own.

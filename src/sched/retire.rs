@@ -50,6 +50,7 @@ impl Scheduler {
             node.unlink();
         }
         fiber.waiting.set(std::ptr::null());
+        self.withdraw_outside(fiber);
         park::disarm(fiber, self);
         fiber.state.set(State::Retired);
         fiber.reason.set(&RETIRED);

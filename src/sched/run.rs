@@ -139,13 +139,21 @@ pub(crate) fn wind_up() {
         for fiber in sched.fibers_where(|fiber| fiber != main) {
             sched.kill(fiber.ptr());
         }
-        while 1 < sched.live.get() {
-            park::leave(here, &WIND_UP);
-            if main.attention.get().has(Attention::DEADLOCK) {
-                give_up_on_the_rest(&sched, main);
-            }
-        }
+        wait_for_the_others(here);
+        sched.close_mail(main);
+        // Destructors of undelivered payloads may have spawned.
+        wait_for_the_others(here);
     });
+}
+
+fn wait_for_the_others(here: Here) {
+    let Here { fiber: main, sched } = here;
+    while 1 < sched.live.get() {
+        park::leave(here, &WIND_UP);
+        if main.attention.get().has(Attention::DEADLOCK) {
+            give_up_on_the_rest(&sched, main);
+        }
+    }
 }
 
 /// Nothing can run, and no wait could be made to fail: what is left never ends.

@@ -96,6 +96,7 @@ impl Scheduler {
         let replaced = arm(fiber, payload);
         if self.can_go_off(fiber) {
             wait_list::withdraw(fiber);
+            self.withdraw_outside(fiber);
             if pause::is_paused(fiber) {
                 self.unpause(fiber);
             } else {
@@ -125,6 +126,7 @@ impl Scheduler {
     /// happened: one that has left the ring by itself goes on only if it has something to raise.
     fn free_to_front(&self, fiber: FiberPtr) {
         wait_list::withdraw(fiber);
+        self.withdraw_outside(fiber);
         if pause::is_paused(fiber) {
             self.unpause_next(fiber);
         } else {

@@ -66,10 +66,15 @@ impl Record {
         })
     }
 
+    /// The record of `fiber`, if it has one.
+    pub(crate) fn known(fiber: FiberPtr) -> Option<Rc<Record>> {
+        let known = fiber.peek_extra(|extra| extra.identity.clone()).flatten();
+        known.and_then(|known| known.into_any().downcast().ok())
+    }
+
     /// The record of `fiber`, which is made if it has none.
     pub(crate) fn of(fiber: FiberPtr) -> Rc<Record> {
-        let known = fiber.peek_extra(|extra| extra.identity.clone()).flatten();
-        if let Some(Ok(record)) = known.map(|known| known.into_any().downcast()) {
+        if let Some(record) = Record::known(fiber) {
             return record;
         }
         let sched = scheduler().expect("a living fiber has a scheduler");

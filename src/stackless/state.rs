@@ -9,9 +9,11 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
+use crate::fiber::id::FiberId;
 use crate::sched::facade::Facade;
 use crate::sched::scheduler::Scheduler;
 use crate::stackless::Tasklet;
+use crate::stackless::channel_event::ChannelCallback;
 use crate::stackless::watchdog::Watchdog;
 
 /// What a schedule callback is: it is called with the tasklet that leaves and the one that comes.
@@ -26,6 +28,9 @@ pub(crate) struct State {
     pub(crate) switch_trap: Cell<i32>,
     pub(crate) schedule_callback: Callback<ScheduleCallback>,
     pub(crate) error_handler: Callback<ErrorHandler>,
+    pub(crate) channel_callback: Callback<ChannelCallback>,
+    /// The fiber that is in the channel callback.
+    pub(crate) in_channel_callback: Cell<Option<FiberId>>,
     pub(crate) watchdog: Watchdog,
 }
 
@@ -70,6 +75,10 @@ pub(crate) struct Callback<F> {
 impl<F: Clone> Callback<F> {
     pub(crate) fn get(&self) -> Option<F> {
         self.function.borrow().clone()
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.function.borrow().is_none()
     }
 
     /// Stores `function`, unless the scheduler is ending. Returns the one before.

@@ -20,6 +20,7 @@ use crate::sched::handle::Fiber;
 use crate::sched::pause;
 use crate::sched::scheduler::{SchedulerPtr, here};
 use crate::stackless::record::{Record, Tempval};
+use crate::stackless::remote::RemoteTasklet;
 use crate::stackless::{ending, throwing};
 
 /// A handle to a tasklet of this thread.
@@ -226,6 +227,14 @@ impl Tasklet {
     #[must_use]
     pub fn fiber(&self) -> Option<Fiber> {
         self.alive().map(Fiber::new)
+    }
+
+    /// A handle for other threads, to the life that it has now (S-194).
+    #[must_use]
+    pub fn remote(&self) -> RemoteTasklet {
+        let fiber = self.alive();
+        let sched = self.record.scheduler();
+        RemoteTasklet::new(sched.zip(fiber.as_ref().map(FiberRef::ptr)))
     }
 
     /// A handle that does not keep it alive (S-092).

@@ -224,6 +224,10 @@ impl Watchdog {
         Some(Disarm { watchdog: self })
     }
 
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.get().is_some()
+    }
+
     /// The running tasklet can be interrupted here.
     #[inline]
     #[track_caller]
