@@ -5,6 +5,7 @@ pub mod build_info;
 pub mod channel;
 pub mod generator;
 pub mod runtime;
+pub mod select;
 pub mod stackless;
 
 mod collections;
