@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Built on what a user of the crate could build on as well.
     ("sync", &["collections", "sched::lowlevel"]),
     ("channel", &["collections", "sched::lowlevel"]),
-    ("select", &["sched", "channel"]),
+    ("select", &["fiber", "sched", "channel"]),
     ("time", &["sched", "collections"]),
     ("stackless", &["fiber", "sched", "channel"]),
     ("reactor", &["sched", "collections"]),

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::JoinError;
 use crate::channel::queue::arm as queue;
 use crate::channel::rendezvous::arm as rendezvous;
 use crate::channel::{Channel, OneshotReceiver, Receiver, RecvError, SendError, Sender};
+use crate::fiber::exit::JoinError;
 use crate::sched::choose::{self, Done, Order};
 use crate::sched::join::{JoinArm, JoinHandle};
 use crate::sched::lowlevel::{Arm as LowArm, Here, deadline_after, here};

@@ -4,8 +4,7 @@ use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
 use crate::channel::queue::{Receiver, Sender, into_value};
 use crate::channel::rendezvous::arm::{done_by, unsent};
 use crate::channel::waiter::{Message, Waiter};
-use crate::sched::choose::Done;
-use crate::sched::lowlevel::{Arm, Here, Place};
+use crate::sched::lowlevel::{Arm, Done, Here, Place};
 
 /// A receive.
 pub(crate) struct RecvArm<'a, T> {

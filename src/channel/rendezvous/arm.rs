@@ -4,8 +4,7 @@ use crate::channel::error::{Cut, RecvError, SendError};
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, open};
 use crate::channel::waiter::{Fate, Message, Waiter};
-use crate::sched::choose::Done;
-use crate::sched::lowlevel::{Arm, Here, Place};
+use crate::sched::lowlevel::{Arm, Done, Here, Place};
 
 /// A receive.
 pub(crate) struct RecvArm<'a, T> {
