@@ -7,6 +7,7 @@ pub mod generator;
 #[cfg(feature = "greenlet")]
 pub mod greenlet;
 pub mod runtime;
+pub mod select;
 pub mod stackless;
 
 mod collections;

@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Built on what a user of the crate could build on as well.
     ("sync", &["collections", "sched::lowlevel"]),
     ("channel", &["collections", "sched::lowlevel"]),
+    ("select", &["fiber", "sched", "channel"]),
     ("time", &["sched", "collections"]),
     ("stackless", &["fiber", "sched", "channel"]),
     ("reactor", &["sched", "collections"]),
@@ -74,6 +75,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/scheduler.rs", "reaches the run ring without a borrow flag"),
     ("src/sched/run_loop.rs", "resumes fibers"),
     ("src/sched/park.rs", "calls the context switch"),
+    ("src/sched/choose.rs", "places nodes in lists for the time of a wait"),
     ("src/sched/spawn.rs", "erases the types of closures and their outputs"),
     ("src/sched/join.rs", "reads the output of a type-erased fiber"),
     ("src/sched/scope.rs", "lends borrows to fibers that end before the scope does"),

@@ -41,6 +41,8 @@ pub enum JoinError {
     NoStack(io::Error),
     /// A fiber tried to join itself.
     Itself,
+    /// Its output was taken before, by `try_join` or a `select!`.
+    Taken,
     /// The caller itself was killed while it waited. Only under `panic = "abort"`, where a kill
     /// cannot unwind.
     CallerKilled,
@@ -83,6 +85,7 @@ impl fmt::Display for JoinError {
             JoinError::Itself => f.write_str(
                 "a fiber cannot join itself: it would wait for ever; give the handle to another",
             ),
+            JoinError::Taken => f.write_str("the fiber's output was taken before"),
             JoinError::CallerKilled => f.write_str("killed while waiting for the fiber"),
             JoinError::Deadlock(report) => write!(f, "the fiber will never end: {report}"),
         }
@@ -99,6 +102,7 @@ impl fmt::Debug for JoinError {
             JoinError::Retired => f.write_str("Retired"),
             JoinError::NoStack(error) => write!(f, "NoStack({error:?})"),
             JoinError::Itself => f.write_str("Itself"),
+            JoinError::Taken => f.write_str("Taken"),
             JoinError::CallerKilled => f.write_str("CallerKilled"),
             JoinError::Deadlock(report) => write!(f, "Deadlock({report:?})"),
         }

@@ -8,7 +8,8 @@
 pub(crate) use crate::fiber::header::FiberPtr;
 pub(crate) use crate::fiber::snapshot::Deadlock;
 pub(crate) use crate::fiber::state::{OnDeadlock, WaitReason};
-pub(crate) use crate::fiber::wait_list::{Enlisted, WaitList, WaitNode};
+pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
+pub(crate) use crate::sched::choose::{Arm, Done};
 pub(crate) use crate::sched::interrupt::Interrupt;
 pub(crate) use crate::sched::park::{
     Deadline, deadline_after, go_last, hand_over, spend, wait_until,

@@ -22,6 +22,7 @@
 //! Reading order: [`scheduler`], [`park`], [`run_loop`], [`interrupt`], [`end`], [`run`].
 
 pub(crate) mod children;
+pub(crate) mod choose;
 pub(crate) mod clock;
 pub(crate) mod deadlock;
 pub(crate) mod dump;

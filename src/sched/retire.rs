@@ -16,6 +16,7 @@ use crate::fiber::exit::JoinError;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::FiberSnapshot;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::fiber::wait_list;
 use crate::sched::end;
 use crate::sched::park;
 use crate::sched::scheduler::{Scheduler, here};
@@ -44,11 +45,7 @@ impl Scheduler {
         }
         end::say(format_args!("{picture}; it {why}. It never runs again, and its stack is kept"));
 
-        // SAFETY: a node that is recorded here is alive, linked or not: its `Enlisted` takes the
-        // record back before it goes.
-        if let Some(node) = unsafe { fiber.waiting.get().as_ref() } {
-            node.unlink();
-        }
+        wait_list::withdraw(fiber);
         fiber.waiting.set(std::ptr::null());
         self.withdraw_outside(fiber);
         park::disarm(fiber, self);

@@ -89,6 +89,8 @@ pub(crate) struct Scheduler {
     pub(crate) spare: RefCell<Option<Stack>>,
     /// Fibers that could get no stack and wait for the spare one.
     pub(crate) starved: RefCell<VecDeque<(FiberPtr, io::Error)>>,
+    /// Where the next `select!` begins to look among its arms.
+    pub(crate) next_arm: Cell<usize>,
     pub(crate) spawned: Cell<u64>,
     pub(crate) retired: Cell<usize>,
     /// Those who wait until no fiber can run, the innermost last.
@@ -140,6 +142,7 @@ impl Scheduler {
             spare: RefCell::new(Some(spare)),
             starved: RefCell::new(VecDeque::new()),
             switches: Cell::new(0),
+            next_arm: Cell::new(0),
             spawned: Cell::new(0),
             retired: Cell::new(0),
             watchers: RefCell::new(Vec::new()),
