@@ -6,6 +6,8 @@ pub mod channel;
 pub mod generator;
 pub mod runtime;
 pub mod stackless;
+pub mod testing;
+pub mod time;
 
 mod collections;
 mod fiber;
@@ -24,5 +26,5 @@ pub use sched::park::{now, park, park_timeout, sleep, sleep_until, yield_now};
 pub use sched::remote::Unparker;
 pub use sched::run::{Cancelled, exit};
 pub use sched::scope::{Scope, ScopedJoinHandle, nursery, scope};
-pub use sched::shield::{checkpoint, finally, shield};
+pub use sched::shield::{checkpoint, finally, shield, shield_for};
 pub use sched::spawn::{Builder, spawn, spawn_now};

@@ -21,6 +21,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sync", &["collections", "sched::lowlevel"]),
     ("channel", &["collections", "sched::lowlevel"]),
     ("time", &["sched", "collections"]),
+    ("testing", &["sched"]),
+    // Documentation.
+    ("cancellation", &[]),
     ("stackless", &["fiber", "sched", "channel"]),
     ("reactor", &["sched", "collections"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
@@ -74,6 +77,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/pause.rs", "void entries of the ring hold references to records"),
     ("src/sched/retire.rs", "leaves a stack for the last time"),
     ("src/sched/unstarted.rs", "erases the types of closures"),
+    ("src/sched/timers.rs", "the wheel points to records on the stacks of fibers"),
     ("src/sched/children.rs", "children point to a record on their parent's stack"),
 ];
 

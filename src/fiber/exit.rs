@@ -1,8 +1,8 @@
 //! How a fiber ends: returned, panicked or killed, exactly once.
 //!
 //! Invariants:
-//! - A kill unwinds with a private payload that no user code can name. It is raised by `raise`
-//!   only, with `resume_unwind`: no panic hook runs and no message is printed.
+//! - A kill unwinds with a private payload that no user code can name. It is raised by `raise` and
+//!   `raise_exit` only, with `resume_unwind`: no panic hook runs and no message is printed.
 //! - Whether an unwinding fiber was killed is decided by its `killed` flag and not by the payload:
 //!   a destructor may have replaced it.
 
@@ -122,15 +122,28 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     payload.downcast_ref::<String>().map_or("a value that is not a string", String::as_str)
 }
 
-/// The payload of a kill and of a cancelled scope.
-struct Unwind;
+/// The payload of a kill, of a cancelled scope, and of `exit`.
+struct Unwind {
+    /// No scope ends it.
+    is_exit: bool,
+}
 
-/// Unwinds the running fiber to its innermost cancelled scope, or to its root.
+/// Unwinds the running fiber to its outermost cancelled scope in sight, or to its root.
 pub(crate) fn raise() -> ! {
-    panic::resume_unwind(Box::new(Unwind))
+    panic::resume_unwind(Box::new(Unwind { is_exit: false }))
+}
+
+/// Unwinds the running fiber to its root, whatever scopes and shields it is in.
+pub(crate) fn raise_exit() -> ! {
+    panic::resume_unwind(Box::new(Unwind { is_exit: true }))
+}
+
+/// Whether `payload` is one of those above.
+pub(crate) fn is_unwind(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<Unwind>()
 }
 
 /// Whether `payload` is that of a kill or of a cancelled scope.
-pub(crate) fn is_unwind(payload: &(dyn Any + Send)) -> bool {
-    payload.is::<Unwind>()
+pub(crate) fn is_cancellation(payload: &(dyn Any + Send)) -> bool {
+    payload.downcast_ref::<Unwind>().is_some_and(|unwind| !unwind.is_exit)
 }

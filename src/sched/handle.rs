@@ -203,12 +203,17 @@ impl Scheduler {
             return interrupt::checkpoint(here());
         }
         if cancel::is_pending(&fiber) {
-            // One that has left the ring by itself goes on to unwind, and for nothing else.
-            if pause::is_paused(fiber) {
-                self.unpause(fiber);
-            }
-            self.make_ready(fiber);
+            self.wake_to_unwind(fiber);
         }
+    }
+
+    /// Wakes `fiber`, which has something to raise, wherever it waits.
+    pub(crate) fn wake_to_unwind(&self, fiber: FiberPtr) {
+        // One that has left the ring by itself goes on to unwind, and for nothing else.
+        if pause::is_paused(fiber) {
+            self.unpause(fiber);
+        }
+        self.make_ready(fiber);
     }
 
     /// The living fibers for which `wanted` holds, the oldest first.

@@ -125,7 +125,8 @@ impl Scheduler {
     }
 }
 
-fn has_something_to_raise(fiber: FiberPtr) -> bool {
+/// Whether `fiber` unwinds when it is woken where it waits, if the thread does not unwind then.
+pub(crate) fn has_something_to_raise(fiber: FiberPtr) -> bool {
     let bomb = fiber.attention.get().has(Attention::BOMB) && !cancel::is_shielded(&fiber);
     bomb || cancel::is_pending(&fiber)
 }

@@ -34,6 +34,7 @@ pub(crate) mod join;
 pub(crate) mod lowlevel;
 pub(crate) mod park;
 pub(crate) mod pause;
+pub(crate) mod region;
 pub(crate) mod remote;
 pub(crate) mod retire;
 pub(crate) mod rotate;
@@ -44,6 +45,7 @@ pub(crate) mod scope;
 pub(crate) mod shield;
 pub(crate) mod spawn;
 pub(crate) mod throw;
+pub(crate) mod timers;
 pub(crate) mod unstarted;
 pub(crate) mod watchers;
 

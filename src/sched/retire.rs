@@ -50,7 +50,7 @@ impl Scheduler {
             node.unlink();
         }
         fiber.waiting.set(std::ptr::null());
-        park::disarm(fiber, self);
+        self.disarm_all(fiber);
         fiber.state.set(State::Retired);
         fiber.reason.set(&RETIRED);
         self.live.set(self.live.get() - 1);

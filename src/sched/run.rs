@@ -207,7 +207,7 @@ pub fn exit(code: i32) -> ! {
     }
     fiber.killed.set(true);
     fiber.notice(Attention::CANCEL);
-    exit::raise()
+    exit::raise_exit()
 }
 
 /// Exits without unwinding anything.

@@ -33,6 +33,7 @@ use crate::sched::clock::Clock;
 use crate::sched::facade::Facade;
 use crate::sched::idle::Idle;
 use crate::sched::remote::Mailbox;
+use crate::sched::timers::Alarm;
 use crate::sched::watchers::Watcher;
 use crate::stack::{Pool, SizeClass, Stack};
 
@@ -71,7 +72,7 @@ pub(crate) struct Scheduler {
     pub(crate) now: Cell<u64>,
     pub(crate) main: Cell<Option<FiberPtr>>,
     pub(crate) exit_code: Cell<Option<i32>>,
-    pub(crate) timers: RefCell<TimingWheel<FiberPtr>>,
+    pub(crate) timers: RefCell<TimingWheel<Alarm>>,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) started: Instant,
     pub(crate) idle: Box<dyn Idle>,
@@ -207,7 +208,9 @@ impl Scheduler {
     /// early.
     pub(crate) fn micros_at(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.started);
-        u64::try_from(since.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX)
+        // Not by way of `as_nanos`: a division of 128 bits takes as long as reading the clock.
+        let rest = u64::from(since.subsec_nanos().div_ceil(1000));
+        since.as_secs().saturating_mul(1_000_000).saturating_add(rest)
     }
 
     /// Reads the clock into `now`.
