@@ -7,6 +7,7 @@
 //!   a destructor may have replaced it.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::panic;
@@ -34,6 +35,8 @@ pub enum JoinError {
     Panicked(Box<dyn Any + Send + 'static>),
     /// It was killed: by a handle, by its scope or at the end of `run`.
     Killed,
+    /// It was killed, and this is why: see [`Fiber::kill_with`](crate::Fiber::kill_with).
+    KilledFor(Cow<'static, str>),
     /// It was killed, but caught every kill and went on waiting. It never runs again, and its
     /// stack is kept for ever, destructors not run.
     Retired,
@@ -62,10 +65,10 @@ impl JoinError {
         }
     }
 
-    /// Whether the fiber was killed.
+    /// Whether the fiber was killed, for whatever reason.
     #[must_use]
     pub fn is_killed(&self) -> bool {
-        matches!(self, JoinError::Killed | JoinError::Retired)
+        matches!(self, JoinError::Killed | JoinError::KilledFor(_) | JoinError::Retired)
     }
 }
 
@@ -76,6 +79,7 @@ impl fmt::Display for JoinError {
                 write!(f, "the fiber panicked: {}", panic_text(payload.as_ref()))
             }
             JoinError::Killed => f.write_str("the fiber was killed"),
+            JoinError::KilledFor(reason) => write!(f, "the fiber was killed: {reason}"),
             JoinError::Retired => {
                 f.write_str("the fiber was killed, refused to end and was retired")
             }
@@ -96,6 +100,7 @@ impl fmt::Debug for JoinError {
                 write!(f, "Panicked({:?})", panic_text(payload.as_ref()))
             }
             JoinError::Killed => f.write_str("Killed"),
+            JoinError::KilledFor(reason) => write!(f, "KilledFor({reason:?})"),
             JoinError::Retired => f.write_str("Retired"),
             JoinError::NoStack(error) => write!(f, "NoStack({error:?})"),
             JoinError::Itself => f.write_str("Itself"),

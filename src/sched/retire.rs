@@ -35,6 +35,11 @@ impl Scheduler {
     /// Takes `fiber` out of everything. It must not be in the ring.
     pub(crate) fn retire(&self, fiber: FiberPtr, why: &str) {
         let picture = FiberSnapshot::of(&fiber, self.now_ms.get());
+        let reason = fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten();
+        let why = match reason {
+            Some(reason) => format!("{why} (it was killed: {reason})"),
+            None => why.to_owned(),
+        };
         if let Some(lender) = self.lender_of(fiber) {
             end::say(format_args!(
                 "{picture}; it {why}. {lender} lends it borrowed data and cannot be left before it \

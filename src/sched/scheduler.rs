@@ -33,6 +33,7 @@ use crate::sched::clock::Clock;
 use crate::sched::facade::Facade;
 use crate::sched::idle::Idle;
 use crate::sched::remote::Mailbox;
+use crate::sched::run_loop::LONGEST_BATCH;
 use crate::sched::timers::Alarm;
 use crate::sched::watchers::Watcher;
 use crate::stack::{Pool, SizeClass, Stack};
@@ -45,6 +46,8 @@ pub(crate) struct Scheduler {
     /// Operations that the running fiber may still do without giving way.
     pub(crate) budget: Cell<u32>,
     pub(crate) switches: Cell<u64>,
+    /// A batch ends when these bits of `switches` are zero.
+    pub(crate) batch_mask: Cell<u64>,
     /// The fiber whose wait was the last event, or none if a fiber's end was.
     pub(crate) last_parked: Cell<Option<FiberPtr>>,
     /// The clock as read in the last turns, in milliseconds since `started`; it may wrap.
@@ -70,6 +73,8 @@ pub(crate) struct Scheduler {
     pub(crate) id: u32,
     /// The clock as read in the last turns, in microseconds since `started`.
     pub(crate) now: Cell<u64>,
+    /// How many switches there had been when the clock was read.
+    pub(crate) switches_then: Cell<u64>,
     pub(crate) main: Cell<Option<FiberPtr>>,
     pub(crate) exit_code: Cell<Option<i32>>,
     pub(crate) timers: RefCell<TimingWheel<Alarm>>,
@@ -114,6 +119,7 @@ impl Scheduler {
             last_parked: Cell::new(None),
             now_ms: Cell::new(0),
             now: Cell::new(0),
+            switches_then: Cell::new(0),
             pool: RefCell::new(pool),
             table: RefCell::new(SlotTable::new()),
             next_number: Cell::new(1),
@@ -137,6 +143,7 @@ impl Scheduler {
             spare: RefCell::new(Some(spare)),
             starved: RefCell::new(VecDeque::new()),
             switches: Cell::new(0),
+            batch_mask: Cell::new(LONGEST_BATCH - 1),
             spawned: Cell::new(0),
             retired: Cell::new(0),
             watchers: RefCell::new(Vec::new()),
@@ -216,7 +223,9 @@ impl Scheduler {
     /// Reads the clock into `now`.
     pub(crate) fn refresh_now(&self) {
         let since = self.clock.now().saturating_duration_since(self.started);
-        self.now.set(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
+        self.switches_then.set(self.switches.get());
+        let micros = u64::from(since.subsec_micros());
+        self.now.set(since.as_secs().saturating_mul(1_000_000).saturating_add(micros));
         #[allow(clippy::cast_possible_truncation, reason = "ages are differences: it may wrap")]
         self.now_ms.set(since.as_millis() as u32);
     }

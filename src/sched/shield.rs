@@ -39,9 +39,10 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
 
 /// As [`shield`], but a kill is held off for no longer than `grace` from now on.
 ///
-/// For clean-up that depends on others, and must not keep a fiber from its end for ever. When the
-/// time is over this is as if there were no shield: a kill or cancellation that has come unwinds `f`
-/// from where it waits, and so does one that comes later.
+/// For what depends on others, and must not keep a fiber from its end for ever. When the time is over
+/// this is as if there were no shield: a kill or cancellation that has come unwinds `f` from where it
+/// waits, and so does one that comes later. (The clean-up of [`finally`] is in a shield of its own:
+/// what takes too long in there is best cut short by a [`timeout`](crate::time::timeout).)
 ///
 /// # Panics
 ///
@@ -54,13 +55,11 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
 ///
 /// fibra::run(|| {
 ///     let client = fibra::spawn(|| {
-///         fibra::finally(fibra::park, || {
-///             // A server that does not answer.
-///             fibra::shield_for(Duration::from_millis(1), fibra::park)
-///         });
+///         // A server that does not answer to the goodbye.
+///         fibra::shield_for(Duration::from_millis(1), fibra::park);
 ///     });
 ///     fibra::yield_now();
-///     client.kill();
+///     client.kill(); // put off for at most a millisecond
 ///     assert!(client.join().unwrap_err().is_killed());
 /// });
 /// ```

@@ -51,15 +51,13 @@ pub struct Interval {
 /// What an [`Interval`] does about ticks that nobody waited for in time.
 ///
 /// A tick is missed if its successor was due before it was asked for. With a period of 10, and work
-/// that takes 25 after the tick at 10 (tick, at the moment that is shown):
+/// from 10 to 35:
 ///
-/// ```text
-///           0    10    20    30    40    50    60    70
-///   Burst   0    10              20·30 40    50    60    70      all of them
-///   Delay   0    10              20      45      55      65      a period between two, at least
-///   Skip    0    10              20    40    50    60    70      those that are due, no others
-///                 \_____work____/35
-/// ```
+/// | | ticks | given at |
+/// |---|---|---|
+/// | `Burst` | 0, 10, 20, 30, 40, 50 | 0, 10, 35, 35, 40, 50 |
+/// | `Delay` | 0, 10, 20, 45, 55, 65 | 0, 10, 35, 45, 55, 65 |
+/// | `Skip` | 0, 10, 20, 40, 50, 60 | 0, 10, 35, 40, 50, 60 |
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum MissedTick {
     /// They are given one after another, until the series has caught up.
