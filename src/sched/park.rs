@@ -127,7 +127,7 @@ pub fn sleep(duration: Duration) {
     sleep_to(here, deadline_after(here, duration));
 }
 
-/// Waits until `at`, by the scheduler's clock.
+/// Waits until `at`, by the scheduler's clock. If that is over already, this is a yield.
 ///
 /// # Panics
 ///
@@ -135,6 +135,9 @@ pub fn sleep(duration: Duration) {
 #[track_caller]
 pub fn sleep_until(at: Instant) {
     let here = here();
+    if at <= here.sched.clock.now() {
+        return yield_now();
+    }
     sleep_to(here, here.sched.micros_at(at));
 }
 
