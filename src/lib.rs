@@ -2,6 +2,7 @@
 
 #[doc(hidden)]
 pub mod build_info;
+pub mod cancellation;
 pub mod channel;
 pub mod generator;
 pub mod runtime;

@@ -196,7 +196,8 @@ impl Scheduler {
     /// Reads the clock, and learns from it how many fibers a batch may have.
     ///
     /// A fiber that computes for a millisecond between its yields would make a batch of 64 last as
-    /// many, and all timers and events wait for it.
+    /// many, and all timers and events wait for it. A batch shrinks at once. It doubles when all of
+    /// the ring have had their turn and none was slow.
     #[inline]
     fn fit_batch(&self) {
         let (then, before) = (self.now.get(), self.switches_then.get());
@@ -207,12 +208,23 @@ impl Scheduler {
             return;
         }
         let fits = switches.saturating_mul(BATCH_MICROS);
-        let mask = if micros.saturating_mul(LONGEST_BATCH) <= fits {
-            LONGEST_BATCH - 1
-        } else {
-            smaller_batch(fits / micros)
-        };
-        self.batch_mask.set(mask);
+        let mask = self.batch_mask.get();
+        if fits < micros.saturating_mul(mask + 1) {
+            self.batch_mask.set(smaller_batch(fits / micros));
+            self.quick_switches.set(0);
+        } else if mask != LONGEST_BATCH - 1 {
+            self.grow_batch(switches);
+        }
+    }
+
+    #[cold]
+    fn grow_batch(&self, quick: u64) {
+        let quick = self.quick_switches.get() + quick;
+        // In a longer ring the longest batch is less than a revolution.
+        let enough = self.ring(|ring| ring.queued()) as u64;
+        let grows = enough.min(LONGEST_BATCH) <= quick;
+        self.quick_switches.set(if grows { 0 } else { quick });
+        self.batch_mask.set(self.batch_mask.get() << u32::from(grows) | u64::from(grows));
     }
 
     #[cold]

@@ -75,6 +75,8 @@ pub(crate) struct Scheduler {
     pub(crate) now: Cell<u64>,
     /// How many switches there had been when the clock was read.
     pub(crate) switches_then: Cell<u64>,
+    /// Switches in batches that were quick, since one that was not or since the batch grew.
+    pub(crate) quick_switches: Cell<u64>,
     pub(crate) main: Cell<Option<FiberPtr>>,
     pub(crate) exit_code: Cell<Option<i32>>,
     pub(crate) timers: RefCell<TimingWheel<Alarm>>,
@@ -120,6 +122,7 @@ impl Scheduler {
             now_ms: Cell::new(0),
             now: Cell::new(0),
             switches_then: Cell::new(0),
+            quick_switches: Cell::new(0),
             pool: RefCell::new(pool),
             table: RefCell::new(SlotTable::new()),
             next_number: Cell::new(1),
