@@ -379,10 +379,7 @@ fn the_error_says_what_it_is() {
     run_virtually(|| {
         let elapsed: Elapsed = timeout(ms(1), fibra::park).unwrap_err();
         is_error(elapsed);
-        assert_eq!(
-            elapsed.to_string(),
-            "the time limit was reached before the work was done"
-        );
+        assert_eq!(elapsed.to_string(), "the time limit was reached before the work was done");
         let error = io::Error::from(elapsed);
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(error.get_ref().unwrap().downcast_ref(), Some(&elapsed));

@@ -87,9 +87,7 @@ fn a_suspended_limit_that_is_not_over_bounds_the_rest() {
         assert_eq!(too_late.resume(()), GeneratorState::Complete(false));
         assert_eq!(fibra::stats().timers, 0);
     });
-    check(
-        "resumed@3 slept@8 unwound@8 elapsed false@8 resumed@15 unwound@18 elapsed true@18",
-    );
+    check("resumed@3 slept@8 unwound@8 elapsed false@8 resumed@15 unwound@18 elapsed true@18");
 }
 
 #[test]

@@ -111,6 +111,5 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn child() -> impl Strategy<Value = Child> {
-    (0u64..7, prop::bool::weighted(0.3))
-        .prop_map(|(n, fails)| Child { sleeps: 3 * n + 2, fails })
+    (0u64..7, prop::bool::weighted(0.3)).prop_map(|(n, fails)| Child { sleeps: 3 * n + 2, fails })
 }
