@@ -22,6 +22,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("channel", &["collections", "sched::lowlevel"]),
     ("select", &["fiber", "sched", "channel"]),
     ("time", &["sched", "collections"]),
+    ("testing", &["sched"]),
+    // Documentation.
+    ("cancellation", &[]),
     ("stackless", &["fiber", "sched", "channel"]),
     ("reactor", &["sched", "collections"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
@@ -83,6 +86,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/pause.rs", "void entries of the ring hold references to records"),
     ("src/sched/retire.rs", "leaves a stack for the last time"),
     ("src/sched/unstarted.rs", "erases the types of closures"),
+    ("src/sched/timers.rs", "the wheel points to records on the stacks of fibers"),
     ("src/sched/children.rs", "children point to a record on their parent's stack"),
 ];
 

@@ -27,6 +27,8 @@ pub(crate) struct Here {
     pub(crate) frame: Cell<*const Frame>,
     /// Where stacks come from.
     pub(crate) pool: Cell<*const RefCell<Pool>>,
+    /// Whether a fiber-local that children inherit was made in this `run`.
+    pub(crate) inherits: Cell<bool>,
     /// Memory for the next fibers' records.
     pub(crate) shelves: Shelves,
 }
@@ -39,6 +41,7 @@ thread_local! {
                 scheduler: Cell::new(std::ptr::null()),
                 frame: Cell::new(std::ptr::null()),
                 pool: Cell::new(std::ptr::null()),
+                inherits: Cell::new(false),
                 shelves: Shelves::closed(),
             }
         };

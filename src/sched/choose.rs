@@ -18,8 +18,9 @@
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::fiber::wait_list::{Enlisted, Place};
 use crate::sched::interrupt::Interrupt;
-use crate::sched::park::{Deadline, spend, wait_until};
+use crate::sched::park::{spend, wait_until};
 use crate::sched::scheduler::{Here, here};
+use crate::sched::timers::Deadline;
 
 static CHOOSING: WaitReason =
     WaitReason::new("waiting for the first of several things", OnDeadlock::Panic);

@@ -62,14 +62,20 @@ fn judge(fiber: FiberPtr, payload: Box<dyn Any + Send>) -> JoinError {
     // Nearly always the payload of the kill; but a destructor or a `catch_unwind` may have put
     // another in its place, and dropping that is user code.
     cancel::within(fiber, &CancelScope::shield(), || quietly(&fiber, || drop(payload)));
-    JoinError::Killed
+    killed(fiber)
+}
+
+/// The error of a fiber that was killed: with the reason, if one was given.
+fn killed(fiber: FiberPtr) -> JoinError {
+    let reason = fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten();
+    reason.map_or(JoinError::Killed, JoinError::KilledFor)
 }
 
 #[cold]
 fn drop_closure(fiber: FiberPtr) -> JoinError {
     cancel::within(fiber, &CancelScope::shield(), || drop_output(fiber));
     let no_stack = fiber.on_spare.get().then(|| fiber.with_extra(|extra| extra.no_stack.take()));
-    no_stack.flatten().map_or(JoinError::Killed, JoinError::NoStack)
+    no_stack.flatten().map_or_else(|| killed(fiber), JoinError::NoStack)
 }
 
 /// Drops the fiber-locals, and what nobody will ask for. On the main fiber, ends all others.

@@ -68,7 +68,7 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     let fiber = here.fiber;
     let seen = fiber.attention.get();
     settle(fiber);
-    if seen.has(Attention::CANCEL) && is_due(here) {
+    if seen.has(Attention::CANCEL) && is_due(here) && !hogs_the_thread(here) {
         meet_kill(here, reason)?;
     }
     throw::meet_bomb(here);
@@ -119,6 +119,18 @@ pub(crate) fn is_due(here: Here) -> bool {
     !put_off
 }
 
+/// Whether the running fiber has caught so many cancellations in one turn that others must run
+/// first: it waits, and the next turn wakes it. (A killed fiber cannot catch without end.)
+fn hogs_the_thread(here: Here) -> bool {
+    if here.fiber.killed.get() || here.sched.in_unwind.get() {
+        return false;
+    }
+    let left = here.sched.budget.get().wrapping_sub(1);
+    here.sched.budget.set(left);
+    here.sched.kill_put_off.set(here.sched.kill_put_off.get() || left == 0);
+    left == 0
+}
+
 /// Whether kills and deadlocks can unwind fibers of `sched` at all.
 pub(crate) fn can_unwind(sched: &Scheduler) -> bool {
     !cfg!(panic = "abort") && !sched.in_unwind.get()
@@ -137,7 +149,8 @@ impl Scheduler {
     }
 }
 
-fn has_something_to_raise(fiber: FiberPtr) -> bool {
+/// Whether `fiber` unwinds when it is woken where it waits, if the thread does not unwind then.
+pub(crate) fn has_something_to_raise(fiber: FiberPtr) -> bool {
     let bomb = fiber.attention.get().has(Attention::BOMB) && !cancel::is_shielded(&fiber);
     bomb || cancel::is_pending(&fiber)
 }

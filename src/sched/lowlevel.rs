@@ -11,7 +11,6 @@ pub(crate) use crate::fiber::state::{OnDeadlock, WaitReason};
 pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
 pub(crate) use crate::sched::choose::{Arm, Done};
 pub(crate) use crate::sched::interrupt::Interrupt;
-pub(crate) use crate::sched::park::{
-    Deadline, deadline_after, go_last, hand_over, spend, wait_until,
-};
+pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_until};
 pub(crate) use crate::sched::scheduler::{Here, here, scheduler};
+pub(crate) use crate::sched::timers::{Deadline, deadline_after};

@@ -37,6 +37,7 @@ pub(crate) mod mailbox;
 pub(crate) mod outside;
 pub(crate) mod park;
 pub(crate) mod pause;
+pub(crate) mod region;
 pub(crate) mod remote;
 pub(crate) mod retire;
 pub(crate) mod rotate;
@@ -47,6 +48,7 @@ pub(crate) mod scope;
 pub(crate) mod shield;
 pub(crate) mod spawn;
 pub(crate) mod throw;
+pub(crate) mod timers;
 pub(crate) mod unstarted;
 pub(crate) mod watchers;
 

@@ -25,8 +25,9 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::WaitReason;
 use crate::sched::interrupt::{self, Interrupt};
 use crate::sched::mailbox::{Mail, Mailbox};
-use crate::sched::park::{Deadline, leave};
+use crate::sched::park::leave;
 use crate::sched::scheduler::{Here, Scheduler, SchedulerPtr};
+use crate::sched::timers::Deadline;
 
 /// How a wait came out.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]

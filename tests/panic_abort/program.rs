@@ -42,6 +42,10 @@ fn main() {
         kill_in(move || say(format!("join: {}", parked.join().unwrap_err())));
         other.unpark();
 
+        let channel = Channel::<()>::new();
+        let bounded = fibra::time::timeout(Duration::from_millis(1), || channel.recv());
+        say(format!("timeout: {}", bounded.expect("the closure returned").unwrap_err()));
+
         let infallible = fibra::spawn(|| {
             fibra::park();
             say("an infallible wait goes on, and ends when it is complete");

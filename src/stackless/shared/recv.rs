@@ -13,8 +13,8 @@ use crate::channel::rendezvous::open;
 use crate::channel::waiter::Message;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::outside::{Fate, wait_for_others};
-use crate::sched::park::deadline_after;
 use crate::sched::scheduler::{Here, here, scheduler};
+use crate::sched::timers::deadline_after;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::gate;
 
