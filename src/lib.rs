@@ -6,6 +6,7 @@ pub mod channel;
 pub mod generator;
 pub mod runtime;
 pub mod stackless;
+pub mod sync;
 
 mod collections;
 mod fiber;
