@@ -137,7 +137,8 @@ fn a_lock_that_was_handed_over_beats_a_kill_and_a_deadline() {
             let guard = mutex.lock();
             let other = mutex.clone();
             let waits = spawn(move || {
-                let guard = if deadline { other.lock_timeout(ms(5)).unwrap() } else { other.lock() };
+                let guard =
+                    if deadline { other.lock_timeout(ms(5)).unwrap() } else { other.lock() };
                 log("has it");
                 fibra::checkpoint();
                 drop(guard);

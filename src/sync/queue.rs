@@ -13,6 +13,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::sched::lowlevel::Fate;
 use crate::sync::waiter::Waiter;
 
 /// Waiters in the order in which they came.
@@ -72,10 +73,10 @@ impl<X> Queue<X> {
         }
     }
 
-    /// Takes all.
-    pub(super) fn take(&mut self) -> Vec<Arc<Waiter<X>>> {
+    /// Ends the waits of all with `fate`, and takes them.
+    pub(super) fn claim_all(&mut self, fate: Fate) -> Vec<Arc<Waiter<X>>> {
         self.len = 0;
-        self.slots.drain(..).flatten().collect()
+        self.slots.drain(..).flatten().filter(|waiter| waiter.claim(fate)).collect()
     }
 
     fn trim(&mut self) {
@@ -157,7 +158,8 @@ mod tests {
         let all = waiters(3);
         all.iter().for_each(|waiter| queue.push(waiter.clone()));
         queue.remove(&all[1]);
-        assert_eq!(queue.take().len(), 2);
+        assert!(all[2].claim(Fate::Withdrawn));
+        assert_eq!(queue.claim_all(Fate::Served).len(), 1);
         assert!(queue.is_empty());
         queue.push(all[1].clone());
         assert_eq!(drain(&mut queue), [1]);

@@ -208,6 +208,11 @@ impl<X> Served<X> {
     }
 }
 
+/// Wakes those who were served together.
+pub(super) fn wake_all<X>(served: &[Arc<Waiter<X>>]) {
+    served.iter().for_each(|waiter| waiter.wake());
+}
+
 /// Locks internal state. Nothing under these locks waits, runs user code or unwinds.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

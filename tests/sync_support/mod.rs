@@ -6,7 +6,9 @@ use std::thread::{self, JoinHandle};
 
 /// A thread that is a scheduler, with `f` as its main fiber.
 #[allow(clippy::disallowed_methods, reason = "other threads are what is tested")]
-pub(crate) fn elsewhere<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+pub(crate) fn elsewhere<T: Send + 'static>(
+    f: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
     thread::spawn(|| fibra::run(f))
 }
 
