@@ -40,9 +40,20 @@ impl<X> Queue<X> {
 
     /// Appends `waiter`.
     pub(super) fn push(&mut self, waiter: Arc<Waiter<X>>) {
-        waiter.set_place(self.base + self.slots.len() as u64);
+        waiter.set_place(self.base.wrapping_add(self.slots.len() as u64));
         self.slots.push_back(Some(waiter));
         self.len += 1;
+    }
+
+    /// Puts those back who were taken from the front.
+    pub(super) fn push_front(&mut self, waiters: Vec<Arc<Waiter<X>>>) {
+        for waiter in waiters.into_iter().rev() {
+            // The place before the first is the last of the numbers: they wrap, and count on.
+            self.base = self.base.wrapping_sub(1);
+            waiter.set_place(self.base);
+            self.slots.push_front(Some(waiter));
+            self.len += 1;
+        }
     }
 
     /// The first.
@@ -53,7 +64,7 @@ impl<X> Queue<X> {
     /// Takes the first.
     pub(super) fn pop(&mut self) -> Option<Arc<Waiter<X>>> {
         let first = self.slots.pop_front().flatten()?;
-        self.base += 1;
+        self.base = self.base.wrapping_add(1);
         self.len -= 1;
         self.trim();
         Some(first)
@@ -61,7 +72,7 @@ impl<X> Queue<X> {
 
     /// Takes `waiter` out, if it is in here.
     pub(super) fn remove(&mut self, waiter: &Waiter<X>) {
-        let index = waiter.place().checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
+        let index = usize::try_from(waiter.place().wrapping_sub(self.base)).ok();
         let slot = index.and_then(|index| self.slots.get_mut(index));
         let is_it = |slot: &&mut Option<Arc<Waiter<X>>>| {
             slot.as_deref().is_some_and(|there| std::ptr::eq(there, waiter))
@@ -85,12 +96,13 @@ impl<X> Queue<X> {
         }
         while matches!(self.slots.front(), Some(None)) {
             self.slots.pop_front();
-            self.base += 1;
+            self.base = self.base.wrapping_add(1);
         }
         if 2 * self.len + MOST_HOLES < self.slots.len() {
             self.slots.retain(Option::is_some);
-            let places = (self.base..).zip(self.slots.iter().flatten());
-            places.for_each(|(place, waiter)| waiter.set_place(place));
+            let places = (0..).map(|index| self.base.wrapping_add(index));
+            let moved = places.zip(self.slots.iter().flatten());
+            moved.for_each(|(place, waiter)| waiter.set_place(place));
         }
     }
 }
@@ -134,6 +146,20 @@ mod tests {
         assert_eq!(drain(&mut queue), [1, 3, 0]);
         queue.remove(&late);
         assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn who_was_taken_comes_back_to_the_front() {
+        let mut queue = Queue::new();
+        let all = waiters(4);
+        all.iter().for_each(|waiter| queue.push(waiter.clone()));
+        let first_two = (0..2).map(|_| queue.pop().unwrap()).collect();
+        queue.push_front(first_two);
+        let two = vec![Arc::new(Waiter::new(8)), Arc::new(Waiter::new(9))];
+        queue.push_front(two.clone());
+        queue.remove(&two[1]);
+        queue.remove(&all[1]);
+        assert_eq!(drain(&mut queue), [8, 0, 2, 3]);
     }
 
     #[test]
