@@ -99,10 +99,7 @@ impl Event {
     #[inline]
     #[track_caller]
     pub fn wait(&self) {
-        if self.passes() {
-            return;
-        }
-        if let Err(interrupt) = self.wait_in_line(None, &WAITING) {
+        if let Err(interrupt) = self.wait_by(|| None, &WAITING) {
             interrupt.into_panic();
         }
     }
@@ -114,10 +111,7 @@ impl Event {
     /// If the time is over first.
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimeoutError> {
-        if self.passes() {
-            return Ok(());
-        }
-        self.wait_in_line(deadline(timeout), &WAITING_UNTIL).map_err(TimeoutError::of)
+        self.wait_by(|| deadline(timeout), &WAITING_UNTIL).map_err(TimeoutError::of)
     }
 
     /// Waits until it is set, no longer than until `at` by the clock of the caller.
@@ -127,21 +121,25 @@ impl Event {
     /// If the time is over first.
     #[track_caller]
     pub fn wait_deadline(&self, at: Instant) -> Result<(), TimeoutError> {
-        if self.passes() {
-            return Ok(());
-        }
-        self.wait_in_line(Some(at), &WAITING_UNTIL).map_err(TimeoutError::of)
+        self.wait_by(|| Some(at), &WAITING_UNTIL).map_err(TimeoutError::of)
     }
 
-    /// Whether it is set. That counts as an operation: a loop of such waits lets others run, too.
+    /// Waits until it is set. Also where it need not wait that counts as an operation: a loop of such
+    /// waits lets others run, too.
     #[inline]
     #[track_caller]
-    fn passes(&self) -> bool {
-        let is_set = self.is_set();
-        if is_set && let Some(here) = try_here() {
+    pub(super) fn wait_by(
+        &self,
+        by: impl FnOnce() -> Option<Instant>,
+        reason: &'static WaitReason,
+    ) -> Result<(), Interrupt> {
+        if !self.is_set() {
+            return self.wait_in_line(by(), reason);
+        }
+        if let Some(here) = try_here() {
             spend(here);
         }
-        is_set
+        Ok(())
     }
 
     #[cold]
