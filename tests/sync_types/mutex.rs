@@ -1,16 +1,13 @@
 //! Tests `sync::Mutex`: exclusion, order, waits that end early, other threads.
 
-mod support;
-mod sync_support;
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::support::{Noisy, OnDrop, check, go, log, ms, panic_of, run_virtually};
+use crate::sync_support::{elsewhere, thread};
 use fibra::sync::{Mutex, MutexGuard, TimeoutError};
 use fibra::{finally, spawn, yield_now};
-use support::{Noisy, OnDrop, check, go, log, ms, panic_of, run_virtually};
-use sync_support::{elsewhere, thread, wait_for};
 
 /// Spawns a fiber that locks, logs its name, holds the lock for a turn and logs its name again.
 fn visitor(mutex: &Arc<Mutex<()>>, name: &'static str) -> fibra::JoinHandle<()> {
@@ -241,31 +238,19 @@ fn a_guard_may_outlive_the_run_in_which_it_was_taken() {
 #[test]
 fn fibers_and_threads_wait_in_one_line() {
     static MUTEX: Mutex<Vec<&str>> = Mutex::new(Vec::new());
-    let mut guard = MUTEX.lock();
-    guard.push("test");
-    let waiting = |n: usize| {
-        let debug = format!("{MUTEX:?}");
-        // The queue is not public: what it holds is read from nowhere but from the order below.
-        assert!(debug.contains("locked"), "{n}");
-    };
-    let fiber = elsewhere(|| MUTEX.lock().push("fiber"));
-    wait_for(|| fibra_waits(&fiber));
-    waiting(1);
+    let guard = MUTEX.lock();
+    let fiber = elsewhere(|| {
+        fibra::Builder::new().name("waits").spawn(|| MUTEX.lock().push("fiber")).join().unwrap();
+    });
     let plain = thread(|| MUTEX.lock().push("thread"));
-    wait_for(|| fibra_waits(&plain));
+    let late = thread(|| MUTEX.lock_timeout(ms(1)).is_err());
+    assert!(late.join().unwrap());
     drop(guard);
     fiber.join().unwrap();
     plain.join().unwrap();
-    let order = MUTEX.lock().clone();
-    assert_eq!((order.len(), order[0]), (3, "test"));
-}
-
-/// Gives another thread the time to get as far as it will.
-fn fibra_waits<T>(thread: &std::thread::JoinHandle<T>) -> bool {
-    for _ in 0..1_000 {
-        std::thread::yield_now();
-    }
-    !thread.is_finished()
+    let mut order = MUTEX.lock().clone();
+    order.sort_unstable();
+    assert_eq!(order, ["fiber", "thread"]);
 }
 
 #[test]
