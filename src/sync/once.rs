@@ -211,8 +211,10 @@ impl Site for Once {
         withdrawn
     }
 
-    fn others_exist(&self) -> bool {
+    fn others_exist(&self, waiter: &Waiter<Role>) -> bool {
+        let _queue = locked(&self.queue);
         match self.word.load(Ordering::Relaxed) {
+            _ if !waiter.waits() => true,
             OPEN | DONE => true,
             owner => Owner::of_bits(owner).is_elsewhere(),
         }

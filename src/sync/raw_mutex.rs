@@ -144,8 +144,9 @@ impl Site for RawMutex {
         true
     }
 
-    fn others_exist(&self) -> bool {
-        self.owner().is_none_or(Owner::is_elsewhere)
+    fn others_exist(&self, waiter: &Waiter) -> bool {
+        let _queue = locked(&self.queue);
+        !waiter.waits() || self.owner().is_none_or(Owner::is_elsewhere)
     }
 
     fn holder(&self) -> Option<Holder> {

@@ -288,9 +288,11 @@ impl Site for RawRwLock {
         true
     }
 
-    fn others_exist(&self) -> bool {
+    fn others_exist(&self, waiter: &Waiter<Mode>) -> bool {
+        let _queue = locked(&self.queue);
         let word = self.word.load(Ordering::Relaxed);
         match word & READ {
+            _ if !waiter.waits() => true,
             0 => word & !WAITERS == 0 || Owner::of_bits(word).is_elsewhere(),
             _ => scheduler().is_none_or(|sched| word & MIXED != u64::from(sched.id) << 32),
         }

@@ -59,6 +59,11 @@ impl<X> Waiter<X> {
         }
     }
 
+    /// Whether it was neither served nor withdrawn.
+    pub(super) fn waits(&self) -> bool {
+        self.fate() == Fate::Waiting
+    }
+
     fn fate(&self) -> Fate {
         match &self.party {
             Party::Fiber(ticket) => ticket.fate(),
@@ -98,8 +103,11 @@ pub(super) trait Site {
     /// waiting. Returns whether it was this call that ended the wait.
     fn withdraw(&self, waiter: &Waiter<Self::Extra>) -> bool;
 
-    /// Whether somebody other than the fibers of this thread may end the wait.
-    fn others_exist(&self) -> bool {
+    /// Whether somebody other than the fibers of this thread may end the wait of `waiter`, or has
+    /// just done so. A lock looks at its owner and the fate of the waiter together, under the lock of
+    /// its queue: else it would see that the waiter is the owner, and not yet that it was served.
+    fn others_exist(&self, waiter: &Waiter<Self::Extra>) -> bool {
+        let _ = waiter;
         true
     }
 
@@ -170,7 +178,7 @@ impl<S: Site> OutsideWait for FiberWait<'_, S> {
     }
 
     fn others_exist(&self) -> bool {
-        self.site.others_exist()
+        self.site.others_exist(self.waiter)
     }
 
     fn holder(&self) -> Option<Holder> {
