@@ -247,7 +247,7 @@ enum Order {
 struct Real<L: Lock> {
     lock: &'static L,
     fibers: Vec<(JoinHandle<()>, fibra::channel::Sender<Order>)>,
-    guards: Rc<RefCell<Vec<(Phase, Option<L::Guard>)>>>,
+    guards: Guards<L>,
 }
 
 impl<L: Lock> Real<L> {

@@ -172,7 +172,8 @@ mod tests {
         for i in 2..1_000 {
             let next = Arc::new(Waiter::new(i));
             queue.push(next.clone());
-            queue.remove(&std::mem::replace(&mut last, next));
+            let leaves = std::mem::replace(&mut last, next);
+            queue.remove(&leaves);
             assert!(queue.slots.len() <= 2 * 2 + MOST_HOLES + 1);
         }
         assert_eq!(drain(&mut queue), [0, 999]);
