@@ -4,6 +4,8 @@
 pub mod build_info;
 pub mod channel;
 pub mod generator;
+#[cfg(feature = "greenlet")]
+pub mod greenlet;
 pub mod runtime;
 pub mod stackless;
 pub mod sync;

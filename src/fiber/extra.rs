@@ -4,6 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Weak;
 
+use crate::collections::slot_table::Key;
 use crate::fiber::frame::Frame;
 use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::locals::Locals;
@@ -19,6 +20,8 @@ pub(crate) struct Extra {
     pub(crate) unparkers: Option<Weak<()>>,
     /// The same of those who may end any wait of the fiber.
     pub(crate) commanders: Option<Weak<()>>,
+    /// Where its scheduler lists the wait that it is in, if other threads may complete that.
+    pub(crate) outside: Option<Key>,
     /// What its generators and greenlets stand on, if it ever had any.
     pub(crate) frame: Option<Rc<Frame>>,
     /// Why the fiber could get no stack of its own.

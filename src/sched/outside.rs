@@ -10,11 +10,12 @@
 //! Invariants:
 //! - A ticket leaves `Waiting` once, by one compare-and-swap: either the partner has it, or the
 //!   fiber that is interrupted. So nothing is handed to a fiber that will not take it.
-//! - A fiber withdraws before anything is raised in it: a kill, a bomb, a deadline, a deadlock. If it comes too late
-//!   the wait is completed, and that beats the interrupt.
+//! - A fiber withdraws before anything is raised in it: a kill, a bomb, a deadline, a deadlock. If
+//!   it comes too late the wait is completed, and that beats the interrupt.
 //! - Other threads hold the ticket and the fiber's key, never an address of its record or stack.
 //! - The scheduler lists these waits for as long as they last: to tell a deadlock from a wait for
-//!   another thread, to name the owners of locks, and to withdraw a fiber that never runs again.
+//!   another thread, to name the owners of locks, and to withdraw a fiber that is thrown at or never
+//!   runs again.
 
 #![allow(unsafe_code, reason = "lists waits that lie on the stacks of waiting fibers")]
 
@@ -199,10 +200,7 @@ impl ListedWait {
 }
 
 /// A wait that its scheduler knows of for as long as this lives.
-struct Listed {
-    sched: SchedulerPtr,
-    key: Key,
-}
+struct Listed(Here);
 
 impl Listed {
     /// # Safety
@@ -213,22 +211,21 @@ impl Listed {
         // taken out of the list before that ends.
         let wait = unsafe { mem::transmute::<&dyn OutsideWait, &'static dyn OutsideWait>(wait) };
         let key = here.sched.outside.borrow_mut().insert(ListedWait(wait));
-        Listed { sched: here.sched, key }
+        here.fiber.with_extra(|extra| extra.outside = Some(key));
+        Listed(here)
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.sched.outside.borrow_mut().remove(self.key);
+        self.0.sched.unlist(self.0.fiber);
     }
 }
 
 impl Scheduler {
-    /// Whether another thread may complete, or has just completed, one of the waits.
+    /// Whether another thread may complete one of the waits.
     pub(crate) fn others_may_complete(&self) -> bool {
-        let may_end = |wait: &dyn OutsideWait| {
-            self.is_in(wait) && (wait.ticket().fate() != Fate::Waiting || wait.others_exist())
-        };
+        let may_end = |wait: &dyn OutsideWait| self.is_in(wait) && wait.others_exist();
         self.outside.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
     }
 
@@ -252,13 +249,18 @@ impl Scheduler {
     /// Nothing is handed to `fiber` any more: it never runs again, or has something to raise where
     /// it waits.
     pub(crate) fn withdraw_outside(&self, fiber: FiberPtr) {
-        let of_it = |listed: &ListedWait| listed.wait().ticket().key == fiber.key.get();
-        let found =
-            self.outside.borrow().iter().find(|(_, listed)| of_it(listed)).map(|(key, _)| key);
-        let listed = found.and_then(|key| self.outside.borrow_mut().remove(key));
-        if let Some(listed) = listed {
+        if let Some(listed) = self.unlist(fiber) {
             // Too late is as good: what it was given stays with it.
             let _ = listed.wait().claim(Fate::Withdrawn);
         }
+    }
+
+    /// Takes the wait of `fiber`, if it is in one, off the list.
+    fn unlist(&self, fiber: FiberPtr) -> Option<ListedWait> {
+        if !fiber.extra_exists() {
+            return None;
+        }
+        let key = fiber.with_extra(|extra| extra.outside.take())?;
+        self.outside.borrow_mut().remove(key)
     }
 }

@@ -169,9 +169,11 @@ fn is_held(extra: &mut Extra, reach: Reach) -> bool {
 }
 
 impl Scheduler {
-    /// Whether another thread may yet wake a fiber that waits now. Forgets those that are gone.
+    /// Whether another thread may yet wake a fiber that waits now, or has just done so. Forgets those
+    /// that are gone.
     pub(crate) fn outsiders_may_wake(&self) -> bool {
-        self.addresses_exist() || self.others_may_complete()
+        // The mail is looked at last: whoever is gone by now has posted before it went.
+        self.addresses_exist() || self.others_may_complete() || !self.mailbox.inbox.is_empty()
     }
 
     fn addresses_exist(&self) -> bool {

@@ -76,8 +76,7 @@ where
     let exit_code = sched.exit_code.get();
     drop(sched);
     match (handle.join(), exit_code) {
-        #[allow(clippy::disallowed_methods, reason = "everything has been unwound")]
-        (_, Some(code)) => std::process::exit(code),
+        (_, Some(code)) => exit_at_once(code),
         (Ok(output), None) => output,
         (Err(error), None) => fail(error),
     }
@@ -136,6 +135,7 @@ pub(crate) fn wind_up() {
     sched.closing.set(true);
     cancel::within(main, &CancelScope::shield(), || {
         sched.close_facade(main);
+        end::clean_up_again(main);
         for fiber in sched.fibers_where(|fiber| fiber != main) {
             sched.kill(fiber.ptr());
         }
@@ -228,6 +228,7 @@ fn exit_at_once(code: i32) -> ! {
         here.fiber.set(None);
         here.scheduler.set(std::ptr::null());
     });
+    frame::strand_thread();
     std::process::exit(code)
 }
 

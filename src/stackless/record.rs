@@ -83,6 +83,13 @@ impl Record {
         record
     }
 
+    /// Whether `fiber` is one that this façade has made, and nobody has a handle to it.
+    pub(crate) fn is_forgotten(fiber: FiberPtr) -> bool {
+        let record = Record::of(fiber);
+        // The fiber's own, and the one above.
+        record.owns_fiber.get() && Rc::strong_count(&record) == 2
+    }
+
     /// Makes `fiber` the life of this tasklet, which has none.
     pub(crate) fn live_as(self: &Rc<Record>, fiber: FiberPtr) {
         let before = self.phase.replace(Phase::Alive(fiber.to_ref()));

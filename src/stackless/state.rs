@@ -54,8 +54,10 @@ impl Facade for State {
     fn close(&self) {
         // Each is closed before the first is dropped: its destructor may set another.
         let schedule_callback = self.schedule_callback.close();
+        let channel_callback = self.channel_callback.close();
         let error_handler = self.error_handler.close();
         drop(schedule_callback);
+        drop(channel_callback);
         drop(error_handler);
     }
 }

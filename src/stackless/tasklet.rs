@@ -167,7 +167,7 @@ impl Tasklet {
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber.
+    /// Panics outside of a fiber if the tasklet is alive.
     #[must_use]
     #[track_caller]
     pub fn next(&self) -> Option<Tasklet> {
@@ -178,7 +178,7 @@ impl Tasklet {
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber.
+    /// Panics outside of a fiber if the tasklet is alive.
     #[must_use]
     #[track_caller]
     pub fn prev(&self) -> Option<Tasklet> {
@@ -191,8 +191,8 @@ impl Tasklet {
         step: isize,
         side: impl FnOnce((Option<FiberPtr>, Option<FiberPtr>)) -> Option<FiberPtr>,
     ) -> Option<Tasklet> {
-        let here = here();
         let fiber = self.alive()?.ptr();
+        let here = here();
         if is_blocked(fiber) {
             return side(wait_list::neighbours(fiber)).map(Tasklet::of);
         }
