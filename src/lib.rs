@@ -10,6 +10,7 @@ pub mod greenlet;
 pub mod runtime;
 pub mod select;
 pub mod stackless;
+pub mod sync;
 pub mod testing;
 pub mod time;
 

@@ -82,10 +82,12 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
 /// they must be withdrawn before they are interrupted.
 #[cold]
 #[inline(never)]
-pub(crate) fn is_coming(here: Here) -> bool {
+pub(crate) fn is_coming(here: Here, reason: &'static WaitReason) -> bool {
     let seen = here.fiber.attention.get();
+    // Where nothing can unwind only waits that can fail notice a kill.
+    let meets_kills = || can_unwind(&here.sched) || reason.on_deadlock == OnDeadlock::Fail;
     seen.has(Attention::TIMEOUT)
-        || seen.has(Attention::CANCEL) && is_due(here)
+        || seen.has(Attention::CANCEL) && meets_kills() && is_due(here)
         || throw::may_go_off(here)
         || seen.has(Attention::DEADLOCK) && here.sched.deadlock.borrow().is_some()
 }

@@ -33,7 +33,7 @@ use crate::sched::clock::Clock;
 use crate::sched::facade::Facade;
 use crate::sched::idle::Idle;
 use crate::sched::mailbox::Mailbox;
-use crate::sched::outside::OutsideWait;
+use crate::sched::outside::ListedWait;
 use crate::sched::run_loop::LONGEST_BATCH;
 use crate::sched::timers::Alarm;
 use crate::sched::watchers::Watcher;
@@ -88,7 +88,7 @@ pub(crate) struct Scheduler {
     /// Fibers that other threads may hold an unparker of.
     pub(crate) reachable: RefCell<Vec<Key>>,
     /// The waits that other threads may complete.
-    pub(crate) outside: RefCell<SlotTable<Arc<dyn OutsideWait>>>,
+    pub(crate) outside: RefCell<SlotTable<ListedWait>>,
     /// The fiber whose wait failed in the last deadlock, and the count of switches then.
     pub(crate) last_victim: Cell<(Option<FiberId>, u64)>,
     /// What the wait that was chosen to fail fails with.
@@ -293,6 +293,12 @@ pub(crate) fn here() -> Here {
     // SAFETY: a fiber runs on this thread, so the run loop has set the scheduler's address.
     let sched = SchedulerPtr(unsafe { NonNull::new_unchecked(sched.cast_mut().cast()) });
     Here { fiber, sched }
+}
+
+/// As [`here`], but none outside of a fiber.
+#[inline(always)]
+pub(crate) fn try_here() -> Option<Here> {
+    current::fiber().map(|_| here())
 }
 
 /// The scheduler of this thread, if it has one.

@@ -104,7 +104,7 @@ impl<T: Send + 'static> SharedChannel<T> {
         let waiter = Arc::new(Waiter::new(here, Side::Receive, &self.inner.tally, None));
         state.join(Side::Receive, waiter.clone(), self.inner.tally.waiting(Side::Receive));
         drop(state);
-        match wait_for_others(here, &waiter, by, &RECEIVING) {
+        match wait_for_others(here, &*waiter, by, &RECEIVING) {
             Ok(Fate::Served) => Ok(waiter.take().expect("the partner has put its message in")),
             Ok(_) => Err(ChannelError::Closed),
             Err(interrupt) => Err(ChannelError::of(here, interrupt, Side::Receive)),

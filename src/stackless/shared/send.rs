@@ -157,7 +157,7 @@ fn wait_to_send<T: Send + 'static>(
     }
 
     let leftover = Leftover(waiter);
-    let reason = match wait_for_others(here, waiter, by, &SENDING) {
+    let reason = match wait_for_others(here, &**waiter, by, &SENDING) {
         Ok(Fate::Served) => {
             gate::after_send(here);
             return Ok(());
