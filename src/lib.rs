@@ -4,6 +4,7 @@
 pub mod build_info;
 pub mod channel;
 pub mod generator;
+pub mod pool;
 pub mod runtime;
 pub mod stackless;
 

@@ -20,6 +20,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Built on what a user of the crate could build on as well.
     ("sync", &["collections", "sched::lowlevel"]),
     ("channel", &["collections", "sched::lowlevel"]),
+    // Built on what the crate exports and on the wait lists.
+    (
+        "pool",
+        &[
+            "collections",
+            "channel",
+            "fiber::exit",
+            "fiber::id",
+            "sched::handle",
+            "sched::join",
+            "sched::lowlevel",
+            "sched::park",
+            "sched::scope",
+            "sched::spawn",
+        ],
+    ),
     ("time", &["sched", "collections"]),
     ("stackless", &["fiber", "sched", "channel"]),
     ("reactor", &["sched", "collections"]),
@@ -51,6 +67,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/block.rs", "allocates the records of fibers"),
     ("src/sched/run.rs", "the main fiber borrows from the caller of `run`"),
     ("src/channel/waiter.rs", "moves values between the stacks of two fibers"),
+    ("src/pool/line.rs", "finds the record of a waiting fiber by its node"),
     ("src/fiber/switch.rs", "context switches"),
     ("src/fiber/header.rs", "counts references to a type-erased allocation"),
     ("src/fiber/task.rs", "erases the types of a closure and its output"),
