@@ -186,7 +186,6 @@ where
         I::Item: 'scope,
         F: Fn(I::Item) -> U,
     {
-        self.results.reserve(source.size_hint().0);
         while let Some(item) = pull(source)? {
             spend(here);
             let entered = self.pool.places.enter(here, None, &PLACE_OR_ERROR).map_err(Stop::cut)?;
