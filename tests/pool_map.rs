@@ -190,7 +190,11 @@ fn a_caller_that_is_killed_leaves_no_member_behind() {
         for (items, pause) in [(9, 0), (9, 2), (2, 0)] {
             let inner = pool.clone();
             let caller = fibra::spawn(move || {
-                let source = (0..items).inspect(|&n| if n != 0 { fibra::sleep(ms(pause)) });
+                let source = (0..items).inspect(|&n| {
+                    if n != 0 {
+                        fibra::sleep(ms(pause))
+                    }
+                });
                 inner.map(source, |n| {
                     let _noisy = Noisy(n);
                     fibra::sleep(ms(10));
