@@ -62,7 +62,7 @@ fn a_receiver_gets_what_is_first_when_it_runs() {
             })
             .collect();
         fibra::yield_now();
-        [3, 2, 1].map(|n| queue.send(n).unwrap()); // two of them are promised
+        [3, 2, 1].into_iter().for_each(|n| queue.send(n).unwrap()); // two of them are promised
         assert_eq!(queue.len(), 3);
         assert_eq!(queue.try_recv().unwrap(), 1, "one is free to take");
         assert_eq!(queue.try_recv(), Err(TryRecvError::Empty));
@@ -261,7 +261,7 @@ fn a_queue_is_drained_when_all_that_was_put_in_is_done() {
             });
         }
         let start = fibra::now();
-        [30, 10, 10].map(|time| queue.send(time).unwrap());
+        [30, 10, 10].into_iter().for_each(|time| queue.send(time).unwrap());
         assert!(!queue.wait_drained_timeout(ms(25)));
         assert_eq!(queue.unfinished(), 1);
         queue.wait_drained().unwrap();
@@ -333,7 +333,7 @@ fn a_comparison_that_panics_loses_nothing() {
         let armed = panics.clone();
         let compare: Rc<dyn Fn()> = Rc::new(move || assert!(!armed.get(), "no comparison"));
         let item = |rank| Strange { rank, compare: compare.clone() };
-        [3, 1].map(|rank| queue.send(item(rank)).unwrap());
+        [3, 1].into_iter().for_each(|rank| queue.send(item(rank)).unwrap());
         panics.set(true);
         assert_eq!(panic_of(|| queue.send(item(2))), "no comparison");
         panics.set(false);

@@ -45,7 +45,7 @@ fn a_success_ends_it() {
             .run(|n| if n == 4 { Ok(n) } else { attempt(n).map(|()| n) });
         assert_eq!(outcome, Ok(4));
         assert_eq!(fibra::now() - start, s(9));
-        assert_eq!(Retry::attempts(1).run(|n| Ok::<_, String>(n)), Ok(1));
+        assert_eq!(Retry::attempts(1).run(Ok::<_, String>), Ok(1));
     });
 }
 

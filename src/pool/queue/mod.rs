@@ -32,7 +32,7 @@ pub use order::{Newest, Oldest, Order, Ranked, Smallest};
 ///
 /// fibra::run(|| {
 ///     let queue = PriorityQueue::new();
-///     [3, 1, 2].map(|n| queue.send(n).unwrap());
+///     [3, 1, 2].into_iter().for_each(|n| queue.send(n).unwrap());
 ///     queue.close();
 ///     assert_eq!(queue.iter().collect::<Vec<_>>(), [1, 2, 3]);
 /// });
@@ -48,7 +48,7 @@ pub type PriorityQueue<T> = WorkQueue<T, Smallest>;
 ///
 /// fibra::run(|| {
 ///     let queue = LifoQueue::new();
-///     [3, 1, 2].map(|n| queue.send(n).unwrap());
+///     [3, 1, 2].into_iter().for_each(|n| queue.send(n).unwrap());
 ///     queue.close();
 ///     assert_eq!(queue.iter().collect::<Vec<_>>(), [2, 1, 3]);
 /// });
