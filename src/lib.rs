@@ -7,6 +7,7 @@ pub mod channel;
 pub mod generator;
 #[cfg(feature = "greenlet")]
 pub mod greenlet;
+pub mod pool;
 pub mod runtime;
 pub mod select;
 pub mod stackless;

@@ -114,6 +114,9 @@ const EXAMPLES: &[Example] = &[
         prints: "10 20 30\nslept for 30s",
     },
     Example { name: "rate_limiter", arguments: &["8"], prints: RATE_LIMITER },
+    Example { name: "crawler", arguments: &["5", "200"], prints: CRAWLER },
+    Example { name: "retry_late_server", arguments: &["7"], prints: RETRY_LATE_SERVER },
+    Example { name: "sleeping_barber", arguments: &["8", "2"], prints: SLEEPING_BARBER },
 ];
 
 /// Those that are built with the feature `greenlet` only.
@@ -210,6 +213,56 @@ Who acts after they met, if the rabbit waited the dog waited
 and the preference is Receiver rabbit cat dog rabbit cat dog
 and the preference is Neither dog cat rabbit rabbit cat dog
 and the preference is Sender dog cat rabbit dog cat rabbit";
+
+const CRAWLER: &str = "\
+one after the other: 179 pages in 50s
+5 workers: 179 pages in 10s, at most 5 requests at a time
+found 0 links away: 1 pages
+found 1 links away: 3 pages
+found 2 links away: 13 pages
+found 3 links away: 35 pages
+found 4 links away: 68 pages
+found 5 links away: 52 pages
+found 6 links away: 7 pages
+16 links are dead, 14 pages were given up
+251 requests, 42 of them again";
+const RETRY_LATE_SERVER: &str = "\
+The server is up after 7s:
+0s  attempt 1: connection refused, next in 3s
+3s  attempt 2: connection refused, next in 3s
+6s  attempt 3: connection refused, next in 3s
+9s  attempt 4: hello from the server
+The server is never up:
+0s  attempt 1: connection refused, next in 3s
+3s  attempt 2: connection refused, next in 3s
+6s  attempt 3: connection refused, next in 3s
+9s  attempt 4: connection refused, next in 3s
+12s  gave up after 5 attempts (all have failed): connection refused
+The same, with waits that double, up to 5 s:
+0s  attempt 1: connection refused, next in 1s
+1s  attempt 2: connection refused, next in 2s
+3s  attempt 3: connection refused, next in 4s
+7s  attempt 4: connection refused, next in 5s
+12s  gave up after 5 attempts (all have failed): connection refused";
+const SLEEPING_BARBER: &str = "\
+0 min  the barber sleeps
+2 min  1 wakes the barber
+4 min  2 sits down
+6 min  3 sits down
+7 min  1 is shaved
+8 min  4 sits down
+14 min  2 is shaved
+17 min  3 is shaved
+22 min  4 is shaved
+22 min  the barber sleeps
+30 min  5 wakes the barber
+32 min  6 sits down
+34 min  7 sits down
+36 min  8 finds no chair and leaves
+37 min  5 is shaved
+40 min  6 is shaved
+45 min  7 is shaved
+45 min  closed: 7 were shaved, 1 went away";
 
 #[test]
 fn every_example_prints_what_its_table_says() {

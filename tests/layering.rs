@@ -21,6 +21,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sync", &["collections", "sched::lowlevel", "channel::error"]),
     ("channel", &["collections", "sched::lowlevel"]),
     ("select", &["fiber", "sched", "channel"]),
+    // Built on what the crate exports and on the wait lists.
+    (
+        "pool",
+        &[
+            "collections",
+            "channel",
+            "fiber::exit",
+            "fiber::id",
+            "sched::handle",
+            "sched::join",
+            "sched::lowlevel",
+            "sched::park",
+            "sched::scope",
+            "sched::spawn",
+        ],
+    ),
     ("time", &["sched", "collections"]),
     ("testing", &["sched"]),
     // Documentation.
@@ -58,6 +74,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sync/mutex.rs", "lends the data of a lock"),
     ("src/sync/rwlock.rs", "lends the data of a lock"),
     ("src/sync/reentrant.rs", "shares data that stays on one thread at a time"),
+    ("src/pool/line.rs", "finds the record of a waiting fiber by its node"),
     ("src/fiber/switch.rs", "context switches"),
     ("src/fiber/header.rs", "counts references to a type-erased allocation"),
     ("src/fiber/task.rs", "erases the types of a closure and its output"),

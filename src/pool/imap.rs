@@ -1,0 +1,356 @@
+//! `imap` and `imap_unordered`: a stream of results, worked on ahead of its reader.
+//!
+//! ```text
+//!   source --> [ feeder ] --> members, each in a place --> ended, unread --> next()
+//!              waits for room                                                   |
+//!                 ^---------------- one result was read ------------------------+
+//! ```
+//!
+//! Invariants:
+//! - Items that were pulled and whose results were not read are no more than the pool's size:
+//!   `in_flight` counts them, and the feeder waits for room before it pulls.
+//! - The source lives on the feeder, a fiber of its own: it may wait, and a panic of it is the
+//!   last result.
+//! - When the iterator is dropped the feeder and the members in flight are killed.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::iter::FusedIterator;
+use std::rc::Rc;
+
+use crate::fiber::exit::JoinError;
+use crate::pool::bounded::{PLACE_OR_ERROR, Pool};
+use crate::pool::line::Line;
+use crate::pool::places::{Entry, Places, join_error, kill_all};
+use crate::pool::roll::{Handles, Job, Roll};
+use crate::sched::handle;
+use crate::sched::join::JoinHandle;
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, here, spend};
+
+static ROOM: WaitReason =
+    WaitReason::new("waiting until results of a pool are read", OnDeadlock::Fail);
+static RESULT: WaitReason = WaitReason::new("waiting for a result of a pool", OnDeadlock::Fail);
+
+impl Pool {
+    /// Calls `f` with each item, each call in a member of its own; the iterator gives the results
+    /// in the order of the items.
+    ///
+    /// Work begins at once and runs ahead of the reader, by no more items than the pool has places:
+    /// so many results at most are worked on or wait to be read. The source is pulled by a fiber of
+    /// its own, and may wait.
+    ///
+    /// A call that fails is the error of its item; the others go on. A panic of the source is the
+    /// error that ends the iterator, and so is a deadlock. Dropping the iterator kills the calls
+    /// that are under way.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the pool was closed, and outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let pool = fibra::pool::Pool::new(4);
+    ///     let mut squares = pool.imap(1.., |n: u32| n * n);
+    ///     assert_eq!(squares.next().unwrap().unwrap(), 1);
+    ///     assert_eq!(squares.next().unwrap().unwrap(), 4);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn imap<I, F, U>(&self, items: I, f: F) -> Imap<U>
+    where
+        I: IntoIterator,
+        I::IntoIter: 'static,
+        I::Item: 'static,
+        F: Fn(I::Item) -> U + 'static,
+        U: 'static,
+    {
+        Imap { stream: self.stream(items, f), ended: VecDeque::new(), next: 0 }
+    }
+
+    /// As [`imap`](Pool::imap), but gives the results in the order in which the calls end.
+    ///
+    /// # Panics
+    ///
+    /// As [`imap`](Pool::imap).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fibra::Runtime::builder().virtual_clock().build()?.run(|| {
+    /// let pool = fibra::pool::Pool::new(3);
+    /// let naps = pool.imap_unordered([30, 10, 20], |ms| {
+    ///     fibra::sleep(Duration::from_millis(ms));
+    ///     ms
+    /// });
+    /// assert_eq!(naps.map(Result::unwrap).collect::<Vec<_>>(), [10, 20, 30]);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn imap_unordered<I, F, U>(&self, items: I, f: F) -> ImapUnordered<U>
+    where
+        I: IntoIterator,
+        I::IntoIter: 'static,
+        I::Item: 'static,
+        F: Fn(I::Item) -> U + 'static,
+        U: 'static,
+    {
+        ImapUnordered { stream: self.stream(items, f) }
+    }
+
+    #[track_caller]
+    fn stream<I, F, U>(&self, items: I, f: F) -> Stream<U>
+    where
+        I: IntoIterator,
+        I::IntoIter: 'static,
+        I::Item: 'static,
+        F: Fn(I::Item) -> U + 'static,
+        U: 'static,
+    {
+        self.refuse_closed(here());
+        let source = items.into_iter();
+        let flow = Rc::new(Flow {
+            roll: Roll::new(),
+            handles: Handles::new(),
+            in_flight: Cell::new(0),
+            room: Line::new(),
+            over: Cell::new(false),
+        });
+        let feed = Feed { pool: self.clone(), source, f: Rc::new(f), flow: flow.clone() };
+        let job = Job::new(move || feed.run(), Fed(flow.clone()));
+        let feeder = self.builder.clone().spawn(move || job.run());
+        Stream { flow, places: self.places.clone(), feeder: Some(feeder), reading: None }
+    }
+}
+
+/// The results of [`Pool::imap`], in the order of the items.
+pub struct Imap<U> {
+    stream: Stream<U>,
+    /// What has ended, from the next to be read on.
+    ended: VecDeque<Option<JoinHandle<U>>>,
+    /// The index of the next to be read.
+    next: usize,
+}
+
+/// The results of [`Pool::imap_unordered`], in the order in which the calls end.
+pub struct ImapUnordered<U> {
+    stream: Stream<U>,
+}
+
+/// What the feeder, the members and the reader share.
+struct Flow<U> {
+    roll: Rc<Roll>,
+    handles: Handles<(usize, JoinHandle<U>)>,
+    in_flight: Cell<usize>,
+    /// Where the feeder waits.
+    room: Line,
+    /// Whether the feeder has ended.
+    over: Cell<bool>,
+}
+
+/// The reader's side.
+struct Stream<U> {
+    flow: Rc<Flow<U>>,
+    places: Rc<Places>,
+    /// None when the stream is over.
+    feeder: Option<JoinHandle<Result<(), JoinError>>>,
+    /// What has ended and is on its way to the caller.
+    reading: Option<JoinHandle<U>>,
+}
+
+/// The feeder's side.
+struct Feed<I, F, U> {
+    pool: Pool,
+    source: I,
+    f: Rc<F>,
+    flow: Rc<Flow<U>>,
+}
+
+impl<I, F, U> Feed<I, F, U>
+where
+    I: Iterator,
+    I::Item: 'static,
+    F: Fn(I::Item) -> U + 'static,
+    U: 'static,
+{
+    fn run(mut self) -> Result<(), JoinError> {
+        let here = here();
+        let in_flight = &self.flow.in_flight;
+        for index in 0.. {
+            while self.pool.size() <= in_flight.get() {
+                self.flow.room.wait(here, None, &ROOM).map_err(join_error)?;
+            }
+            let Some(item) = self.source.next() else { break };
+            in_flight.set(in_flight.get() + 1);
+            spend(here);
+            match self.pool.places.enter(here, None, &PLACE_OR_ERROR).map_err(join_error)? {
+                Entry::Place => self.start(index, item),
+                Entry::TooLate => return Err(JoinError::Killed),
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&self, index: usize, item: I::Item) {
+        let Feed { pool, f, flow, .. } = self;
+        let (f, seat, mark) = (f.clone(), pool.places.seat(Entry::Place), flow.roll.enrol());
+        let (seat_key, key) = (seat.key(), mark.key);
+        let job = Job::new(move || f(item), (seat, mark));
+        let handle = pool.builder.clone().spawn(move || job.run());
+        pool.places.occupy(seat_key, handle.fiber());
+        flow.handles.put(key, (index, handle));
+    }
+}
+
+/// Dropped, it says that the feeder has ended, and the source with it.
+struct Fed<U>(Rc<Flow<U>>);
+
+impl<U> Drop for Fed<U> {
+    fn drop(&mut self) {
+        self.0.over.set(true);
+        self.0.roll.tell_all();
+    }
+}
+
+impl<U> Stream<U> {
+    /// What has ended next, with the index of its item; it is waited for. None at the end.
+    #[track_caller]
+    fn next_ended(&mut self) -> Result<Option<(usize, JoinHandle<U>)>, JoinError> {
+        let (here, Flow { roll, handles, over, .. }) = (here(), &*self.flow);
+        loop {
+            if let Some(ended) = roll.take_ended().and_then(|key| handles.take(key)) {
+                return Ok(Some(ended));
+            }
+            if over.get() && roll.is_over() {
+                return Ok(None);
+            }
+            let away = self.places.step_out(here);
+            let waited = roll.wait_for_news(here, &RESULT);
+            let back = away.map_or(Ok(()), |away| away.back(here, &PLACE_OR_ERROR));
+            waited.and(back).map_err(join_error)?;
+        }
+    }
+
+    /// Hands out the result of `handle`, whose closure has ended.
+    #[track_caller]
+    fn deliver(&mut self, handle: JoinHandle<U>) -> Result<U, JoinError> {
+        // It stays in `self` as long as this may be cut short.
+        let waited = self.reading.insert(handle).wait();
+        let handle = self.reading.take();
+        self.flow.in_flight.set(self.flow.in_flight.get() - 1);
+        self.flow.room.serve();
+        waited.and_then(|()| handle.expect("just put there").join())
+    }
+
+    /// All results were handed out: what remains to be said is why the feeder has ended.
+    #[track_caller]
+    fn finish<T>(&mut self) -> Option<Result<T, JoinError>> {
+        let ended = self.feeder.take()?.join();
+        ended.and_then(|fed| fed).err().map(Err)
+    }
+
+    /// Something failed that is no result: nothing more comes.
+    fn fail<T>(&mut self, error: JoinError) -> Option<Result<T, JoinError>> {
+        self.kill();
+        self.feeder = None;
+        Some(Err(error))
+    }
+
+    fn is_over(&self) -> bool {
+        self.feeder.is_none()
+    }
+
+    fn kill(&self) {
+        let feeder = self.feeder.iter().map(|feeder| feeder.fiber().clone());
+        let reading = self.reading.iter().map(|handle| handle.fiber().clone());
+        let mut fibers = self.flow.handles.each(|_, (_, handle)| handle.fiber().clone());
+        fibers.extend(feeder.chain(reading));
+        kill_all(fibers, handle::in_fiber().then(handle::current).as_ref());
+    }
+}
+
+impl<U> Drop for Stream<U> {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl<U> Iterator for Imap<U> {
+    type Item = Result<U, JoinError>;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<Result<U, JoinError>> {
+        if self.stream.is_over() {
+            return None;
+        }
+        if let Some(handle) = self.stream.reading.take() {
+            return Some(self.stream.deliver(handle));
+        }
+        while !matches!(self.ended.front(), Some(Some(_))) {
+            match self.stream.next_ended() {
+                Ok(Some((index, handle))) => self.keep(index - self.next, handle),
+                Ok(None) => return self.stream.finish(),
+                Err(error) => return self.stream.fail(error),
+            }
+        }
+        let handle = self.ended.pop_front().flatten()?;
+        self.next += 1;
+        Some(self.stream.deliver(handle))
+    }
+}
+
+impl<U> Imap<U> {
+    fn keep(&mut self, at: usize, handle: JoinHandle<U>) {
+        if self.ended.len() <= at {
+            self.ended.resize_with(at + 1, || None);
+        }
+        self.ended[at] = Some(handle);
+    }
+}
+
+impl<U> Iterator for ImapUnordered<U> {
+    type Item = Result<U, JoinError>;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<Result<U, JoinError>> {
+        if self.stream.is_over() {
+            return None;
+        }
+        if let Some(handle) = self.stream.reading.take() {
+            return Some(self.stream.deliver(handle));
+        }
+        match self.stream.next_ended() {
+            Ok(Some((_, handle))) => Some(self.stream.deliver(handle)),
+            Ok(None) => self.stream.finish(),
+            Err(error) => self.stream.fail(error),
+        }
+    }
+}
+
+impl<U> FusedIterator for Imap<U> {}
+impl<U> FusedIterator for ImapUnordered<U> {}
+
+impl<U> fmt::Debug for Stream<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let over = self.is_over();
+        write!(f, "{} in flight", self.flow.in_flight.get())?;
+        if over { f.write_str(", over") } else { Ok(()) }
+    }
+}
+
+impl<U> fmt::Debug for Imap<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Imap").field(&self.stream).finish()
+    }
+}
+
+impl<U> fmt::Debug for ImapUnordered<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ImapUnordered").field(&self.stream).finish()
+    }
+}

@@ -1,0 +1,143 @@
+//! Knowing when all work that was put into a queue is done.
+//!
+//! Invariant: what was put counts as unfinished until somebody says that it is done, once.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use crate::channel::{RecvError, TryRecvError};
+use crate::pool::error::DrainError;
+use crate::pool::queue::WorkQueue;
+use crate::pool::queue::order::Order;
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, deadline_after, here};
+
+static DRAINING: WaitReason =
+    WaitReason::new("waiting until the work of a queue is done", OnDeadlock::Fail);
+
+impl<T, O: Order<T>> WorkQueue<T, O> {
+    /// As [`recv`](WorkQueue::recv); the item counts as done when the [`Task`] is dropped, also by
+    /// a panic or a kill of the fiber that works on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](WorkQueue::recv).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn recv_task(&self) -> Result<Task<T, O>, RecvError> {
+        self.recv().map(|item| Task { item, done: Done(self.clone()) })
+    }
+
+    /// As [`try_recv`](WorkQueue::try_recv), with a [`Task`].
+    ///
+    /// # Errors
+    ///
+    /// As [`try_recv`](WorkQueue::try_recv).
+    #[track_caller]
+    pub fn try_recv_task(&self) -> Result<Task<T, O>, TryRecvError> {
+        self.try_recv().map(|item| Task { item, done: Done(self.clone()) })
+    }
+
+    /// Says that one item that was received is done.
+    ///
+    /// # Panics
+    ///
+    /// Panics if this is said more often than items were put in.
+    #[track_caller]
+    pub fn task_done(&self) {
+        let unfinished = self.core.unfinished.get();
+        assert!(unfinished != 0, "`task_done` was called more often than items were put in");
+        self.core.unfinished.set(unfinished - 1);
+        if unfinished == 1 {
+            self.core.drained.turn_all_away();
+        }
+    }
+
+    /// Items that were put in and are not done: in the queue, or being worked on.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.core.unfinished.get()
+    }
+
+    /// Waits until all that was put in is done.
+    ///
+    /// Who waits when the last item is done goes on, even if more is put in before it runs.
+    ///
+    /// # Errors
+    ///
+    /// [`DrainError::Deadlock`] if nothing can ever run again.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn wait_drained(&self) -> Result<(), DrainError> {
+        let here = here();
+        if self.unfinished() == 0 {
+            return Ok(());
+        }
+        self.core.drained.wait(here, None, &DRAINING).map(drop).map_err(DrainError::new)
+    }
+
+    /// As [`wait_drained`](WorkQueue::wait_drained), but waits no longer than `timeout`. Returns
+    /// whether all was done.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn wait_drained_timeout(&self, timeout: Duration) -> bool {
+        let here = here();
+        let by = Some(deadline_after(here, timeout));
+        self.unfinished() == 0 || self.core.drained.wait(here, by, &DRAINING).is_ok()
+    }
+}
+
+/// An item to be worked on, which counts as done when this is dropped.
+pub struct Task<T, O: Order<T>> {
+    // Dropped before it counts as done.
+    item: T,
+    done: Done<T, O>,
+}
+
+struct Done<T, O: Order<T>>(WorkQueue<T, O>);
+
+impl<T, O: Order<T>> Task<T, O> {
+    /// The item, for whoever takes it apart: it counts as done from now on.
+    pub fn into_inner(self) -> T {
+        drop(self.done);
+        self.item
+    }
+}
+
+impl<T, O: Order<T>> Deref for Task<T, O> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.item
+    }
+}
+
+impl<T, O: Order<T>> DerefMut for Task<T, O> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.item
+    }
+}
+
+impl<T, O: Order<T>> Drop for Done<T, O> {
+    fn drop(&mut self) {
+        // One that was said to be done by hand as well must not panic here.
+        if self.0.unfinished() != 0 {
+            self.0.task_done();
+        }
+    }
+}
+
+impl<T: fmt::Debug, O: Order<T>> fmt::Debug for Task<T, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Task").field(&self.item).finish()
+    }
+}

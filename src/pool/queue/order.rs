@@ -1,0 +1,166 @@
+//! In which order a queue gives out what it holds.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+use std::fmt;
+
+/// An order in which a [`WorkQueue`](crate::pool::WorkQueue) gives out its items. There are
+/// [`Smallest`], [`Newest`] and [`Oldest`].
+pub trait Order<T>: sealed::Order<T> {}
+
+/// The smallest item first; of equal ones the one whose send began first.
+#[derive(Copy, Clone, Debug)]
+pub struct Smallest;
+
+/// The item that came last first: a stack.
+#[derive(Copy, Clone, Debug)]
+pub struct Newest;
+
+/// The item that came first first.
+#[derive(Copy, Clone, Debug)]
+pub struct Oldest;
+
+/// A value with a rank, compared by its rank alone: for values that have no order.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::{PriorityQueue, Ranked};
+///
+/// fibra::run(|| {
+///     let jobs = PriorityQueue::new();
+///     jobs.send(Ranked::new(2, "sweep")).unwrap();
+///     jobs.send(Ranked::new(1, "cook")).unwrap();
+///     jobs.send(Ranked::new(1, "eat")).unwrap();
+///     let order: Vec<_> = (0..3).map(|_| jobs.recv().unwrap().value).collect();
+///     assert_eq!(order, ["cook", "eat", "sweep"]);
+/// });
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ranked<K, T> {
+    /// The smallest comes first.
+    pub rank: K,
+    /// What has that rank.
+    pub value: T,
+}
+
+impl<K, T> Ranked<K, T> {
+    /// `value` with `rank`.
+    pub const fn new(rank: K, value: T) -> Ranked<K, T> {
+        Ranked { rank, value }
+    }
+}
+
+impl<K: Ord, T> Ord for Ranked<K, T> {
+    fn cmp(&self, other: &Ranked<K, T>) -> Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+impl<K: Ord, T> PartialOrd for Ranked<K, T> {
+    fn partial_cmp(&self, other: &Ranked<K, T>) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K: Ord, T> PartialEq for Ranked<K, T> {
+    fn eq(&self, other: &Ranked<K, T>) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<K: Ord, T> Eq for Ranked<K, T> {}
+
+pub(crate) mod sealed {
+    /// What an order is made of. `put` and `take` may call the user's `Ord`.
+    pub trait Order<T> {
+        type Shelf: Default;
+        fn put(shelf: &mut Self::Shelf, item: T, ticket: u64);
+        fn take(shelf: &mut Self::Shelf) -> Option<T>;
+        fn len(shelf: &Self::Shelf) -> usize;
+    }
+}
+
+/// An item of a heap, whose greatest element comes first.
+pub struct InHeap<T> {
+    item: T,
+    ticket: u64,
+}
+
+impl<T: Ord> Ord for InHeap<T> {
+    fn cmp(&self, other: &InHeap<T>) -> Ordering {
+        other.item.cmp(&self.item).then_with(|| other.ticket.cmp(&self.ticket))
+    }
+}
+
+impl<T: Ord> PartialOrd for InHeap<T> {
+    fn partial_cmp(&self, other: &InHeap<T>) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T: Ord> PartialEq for InHeap<T> {
+    fn eq(&self, other: &InHeap<T>) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<T: Ord> Eq for InHeap<T> {}
+
+impl<T> fmt::Debug for InHeap<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.ticket)
+    }
+}
+
+impl<T: Ord> sealed::Order<T> for Smallest {
+    type Shelf = BinaryHeap<InHeap<T>>;
+
+    fn put(shelf: &mut Self::Shelf, item: T, ticket: u64) {
+        shelf.push(InHeap { item, ticket });
+    }
+
+    fn take(shelf: &mut Self::Shelf) -> Option<T> {
+        shelf.pop().map(|entry| entry.item)
+    }
+
+    fn len(shelf: &Self::Shelf) -> usize {
+        shelf.len()
+    }
+}
+
+impl<T> sealed::Order<T> for Newest {
+    type Shelf = Vec<T>;
+
+    fn put(shelf: &mut Vec<T>, item: T, _: u64) {
+        shelf.push(item);
+    }
+
+    fn take(shelf: &mut Vec<T>) -> Option<T> {
+        shelf.pop()
+    }
+
+    fn len(shelf: &Vec<T>) -> usize {
+        shelf.len()
+    }
+}
+
+impl<T> sealed::Order<T> for Oldest {
+    type Shelf = VecDeque<T>;
+
+    fn put(shelf: &mut VecDeque<T>, item: T, _: u64) {
+        shelf.push_back(item);
+    }
+
+    fn take(shelf: &mut VecDeque<T>) -> Option<T> {
+        shelf.pop_front()
+    }
+
+    fn len(shelf: &VecDeque<T>) -> usize {
+        shelf.len()
+    }
+}
+
+impl<T: Ord> Order<T> for Smallest {}
+impl<T> Order<T> for Newest {}
+impl<T> Order<T> for Oldest {}

@@ -1,0 +1,106 @@
+//! Putting work into a queue.
+
+use std::time::{Duration, Instant};
+
+use crate::channel::error::Cut;
+use crate::channel::{SendError, SendTimeoutError, TrySendError};
+use crate::pool::line::Told;
+use crate::pool::queue::WorkQueue;
+use crate::pool::queue::order::Order;
+use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+
+static SENDING: WaitReason =
+    WaitReason::new("waiting for room in a queue of work", OnDeadlock::Fail);
+
+impl<T, O: Order<T>> WorkQueue<T, O> {
+    /// Puts `item` in, waiting while the queue is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] if the queue was closed, [`SendError::Deadlock`] if nothing can ever
+    /// run again. The item comes back.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send(&self, item: T) -> Result<(), SendError<T>> {
+        let here = here();
+        spend(here);
+        self.send_or_wait(here, item, None).map_err(|(item, cut)| cut.into_send_error(item))
+    }
+
+    /// Puts `item` in if there is room, and never waits.
+    ///
+    /// # Errors
+    ///
+    /// Gives the item back if the queue is full or closed.
+    #[track_caller]
+    pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        if self.core.is_closed() {
+            return Err(TrySendError::Closed(item));
+        }
+        if !self.core.has_place() {
+            return Err(TrySendError::Full(item));
+        }
+        self.core.put(item, self.core.ticket());
+        Ok(())
+    }
+
+    /// As [`send`](WorkQueue::send), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Gives the item back if there was no room in time or the queue was closed.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        let here = here();
+        self.send_by(here, item, deadline_after(here, timeout))
+    }
+
+    /// As [`send`](WorkQueue::send), but waits no longer than until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_timeout`](WorkQueue::send_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send_deadline(&self, item: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        let here = here();
+        self.send_by(here, item, here.sched.micros_at(deadline))
+    }
+
+    #[track_caller]
+    fn send_by(&self, here: Here, item: T, at: u64) -> Result<(), SendTimeoutError<T>> {
+        spend(here);
+        let sent = self.send_or_wait(here, item, Some(at));
+        sent.map_err(|(item, cut)| cut.into_send_timeout_error(item))
+    }
+
+    #[track_caller]
+    fn send_or_wait(&self, here: Here, item: T, by: Option<u64>) -> Result<(), (T, Cut)> {
+        if self.core.is_closed() {
+            return Err((item, Cut::Closed));
+        }
+        let ticket = self.core.ticket();
+        if self.core.has_place() {
+            self.core.put(item, ticket);
+            return Ok(());
+        }
+        match self.core.senders.wait(here, by, &SENDING) {
+            Ok(Told::Served) => {
+                self.core.put_promised(item, ticket);
+                Ok(())
+            }
+            Ok(Told::TurnedAway) => Err((item, Cut::Closed)),
+            Err(interrupt) => Err((item, Cut::Short(interrupt))),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Trying again what has failed.
+//!
+//! Invariants:
+//! - `n` attempts are `n - 1` waits: none before the first, none after the last.
+//! - Only the calling fiber waits, in a plain sleep: a kill or a timeout around it ends it at once.
+//! - Every error is kept, in the order of the attempts.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::pool::wait::Wait;
+use crate::sched::park;
+
+/// How often, when and after which errors to try again.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::{Retry, Wait};
+/// use std::time::Duration;
+///
+/// # fibra::Runtime::builder().virtual_clock().build()?.run(|| {
+/// let start = fibra::now();
+/// let connect = || {
+///     let up = Duration::from_secs(7) <= fibra::now() - start;
+///     if up { Ok("connected") } else { Err("connection refused") }
+/// };
+/// let outcome = Retry::attempts(5)
+///     .wait(Wait::fixed(Duration::from_secs(3)))
+///     .on(|error: &&str| error.contains("refused"))
+///     .run(|_attempt| connect());
+/// assert_eq!(outcome.unwrap(), "connected");
+/// assert_eq!(fibra::now() - start, Duration::from_secs(9)); // at 0, 3, 6 and 9 s
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use = "nothing is tried before `run`"]
+pub struct Retry<'a, E> {
+    attempts: u32,
+    wait: Wait<'a>,
+    within: Option<Duration>,
+    on: Option<Box<Judge<'a, E>>>,
+    before_sleep: Option<Box<Hook<'a, E>>>,
+}
+
+type Judge<'a, E> = dyn FnMut(&E) -> bool + 'a;
+type Hook<'a, E> = dyn FnMut(u32, &E, Duration) + 'a;
+
+/// All attempts have failed, or the last in a way that another would not mend.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RetryError<E> {
+    /// What each attempt failed with, the first attempt first. There is at least one.
+    pub errors: Vec<E>,
+    /// Why there was no further attempt.
+    pub stopped: Stopped,
+}
+
+/// Why a [`Retry`] made no further attempt.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Stopped {
+    /// All attempts were made.
+    Attempts,
+    /// The last error is not one to try again after.
+    Permanent,
+    /// The next attempt would have come too late.
+    OutOfTime,
+}
+
+impl<'a, E> Retry<'a, E> {
+    /// Tries up to `attempts` times, one directly after the other.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `attempts` is 0: there would be neither a value nor an error to return.
+    #[track_caller]
+    pub fn attempts(attempts: u32) -> Retry<'a, E> {
+        assert!(attempts != 0, "0 attempts give neither a value nor an error: make it at least 1");
+        Retry { attempts, wait: Wait::none(), within: None, on: None, before_sleep: None }
+    }
+
+    /// Waits between two attempts: a [`Wait`] or a fixed [`Duration`].
+    pub fn wait(self, wait: impl Into<Wait<'a>>) -> Retry<'a, E> {
+        Retry { wait: wait.into(), ..self }
+    }
+
+    /// Makes no attempt that would begin later than `time` after the first.
+    ///
+    /// An attempt that has begun is not cut short by this.
+    pub fn within(self, time: Duration) -> Retry<'a, E> {
+        Retry { within: Some(time), ..self }
+    }
+
+    /// Tries again only after errors for which `transient` holds. All, if this is not called.
+    pub fn on(self, transient: impl FnMut(&E) -> bool + 'a) -> Retry<'a, E> {
+        Retry { on: Some(Box::new(transient)), ..self }
+    }
+
+    /// Calls `hook` before each wait, with the number of the attempt that has failed, its error,
+    /// and how long the wait will be.
+    pub fn before_sleep(self, hook: impl FnMut(u32, &E, Duration) + 'a) -> Retry<'a, E> {
+        Retry { before_sleep: Some(Box::new(hook)), ..self }
+    }
+
+    /// Calls `f` with the number of the attempt, counted from 1, until it succeeds.
+    ///
+    /// The waits are kill points and end with a timeout around this call, as any sleep does. A
+    /// panic of `f` is not an error: it ends the attempts.
+    ///
+    /// # Errors
+    ///
+    /// All errors, if the last attempt that was to be made has failed.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber when it has to wait or [`within`](Retry::within) is set.
+    #[track_caller]
+    pub fn run<T>(mut self, mut f: impl FnMut(u32) -> Result<T, E>) -> Result<T, RetryError<E>> {
+        let end = self.within.and_then(|time| park::now().checked_add(time));
+        let mut errors = Vec::new();
+        for attempt in 1.. {
+            let error = match f(attempt) {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let again = self.on.as_mut().is_none_or(|on| on(&error));
+            errors.push(error);
+            if !again {
+                return Err(RetryError { errors, stopped: Stopped::Permanent });
+            }
+            if attempt == self.attempts {
+                break;
+            }
+            let wait = self.wait.after(attempt);
+            if end.is_some_and(|end| park::now().checked_add(wait).is_none_or(|next| end < next)) {
+                return Err(RetryError { errors, stopped: Stopped::OutOfTime });
+            }
+            if let (Some(hook), Some(error)) = (&mut self.before_sleep, errors.last()) {
+                hook(attempt, error, wait);
+            }
+            park::sleep(wait);
+        }
+        Err(RetryError { errors, stopped: Stopped::Attempts })
+    }
+}
+
+impl<E> RetryError<E> {
+    /// The error of the last attempt.
+    #[must_use]
+    pub fn into_last(mut self) -> Option<E> {
+        self.errors.pop()
+    }
+}
+
+impl<E> fmt::Debug for Retry<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry")
+            .field("attempts", &self.attempts)
+            .field("wait", &self.wait)
+            .field("within", &self.within)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for RetryError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = self.errors.len();
+        let attempts = if n == 1 { "attempt" } else { "attempts" };
+        let why = match self.stopped {
+            Stopped::Attempts => "all have failed",
+            Stopped::Permanent => "the last error is permanent",
+            Stopped::OutOfTime => "the time is over",
+        };
+        write!(f, "gave up after {n} {attempts} ({why})")?;
+        self.errors.last().map_or(Ok(()), |last| write!(f, ": {last}"))
+    }
+}
+
+impl<E: Error + 'static> Error for RetryError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.errors.last().map(|last| last as _)
+    }
+}
