@@ -18,7 +18,7 @@ use sync_support::{Random, elsewhere, thread};
 const SCHEDULERS: u64 = 3;
 const PLAIN: u64 = 2;
 const FIBERS: u64 = 6;
-const ROUNDS: u64 = 200;
+const ROUNDS: u64 = 1_000;
 
 /// Runs `work` with a seed of its own on each of many fibers, in several threads, and on plain
 /// threads. Of the fibers some are killed somewhere on their way.
