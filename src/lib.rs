@@ -2,12 +2,17 @@
 
 #[doc(hidden)]
 pub mod build_info;
+pub mod cancellation;
 pub mod channel;
 pub mod generator;
 #[cfg(feature = "greenlet")]
 pub mod greenlet;
 pub mod runtime;
+pub mod select;
 pub mod stackless;
+pub mod sync;
+pub mod testing;
+pub mod time;
 
 mod collections;
 mod fiber;
@@ -26,5 +31,5 @@ pub use sched::park::{now, park, park_timeout, sleep, sleep_until, yield_now};
 pub use sched::remote::Unparker;
 pub use sched::run::{Cancelled, exit};
 pub use sched::scope::{Scope, ScopedJoinHandle, nursery, scope};
-pub use sched::shield::{checkpoint, finally, shield};
+pub use sched::shield::{checkpoint, finally, shield, shield_for};
 pub use sched::spawn::{Builder, spawn, spawn_now};

@@ -107,6 +107,13 @@ const EXAMPLES: &[Example] = &[
         arguments: &[],
         prints: include_str!("example_output/tasklets.txt"),
     },
+    Example { name: "chess_exhibition", arguments: &[], prints: CHESS_EXHIBITION },
+    Example {
+        name: "sleep_sort",
+        arguments: &["30", "10", "20"],
+        prints: "10 20 30\nslept for 30s",
+    },
+    Example { name: "rate_limiter", arguments: &["8"], prints: RATE_LIMITER },
 ];
 
 /// Those that are built with the feature `greenlet` only.
@@ -141,6 +148,33 @@ const OF_GREENLETS: &[Example] = &[
              outside: OutsideGenlet",
     },
 ];
+
+/// All of these are virtual times, and exact.
+const CHESS_EXHIBITION: &str = "\
+24 boards, 30 moves
+one after another: 43200s
+walking round: last own move after 3600s, last reply after 3655s
+30 moves, walking round
+1 boards: last own move after 1745s, last reply after 1800s, the champion waits for 91%
+11 boards: last own move after 1795s, last reply after 1850s, the champion waits for 8%
+12 boards: last own move after 1800s, last reply after 1855s, the champion waits for 0%
+13 boards: last own move after 1950s, last reply after 2005s, the champion waits for 0%
+24 boards: last own move after 3600s, last reply after 3655s, the champion waits for 0%";
+
+const RATE_LIMITER: &str = "\
+4 a second, 3 at once, 8 clients:
+0ms: 1 2 3
+250ms: 4
+500ms: 5
+750ms: 6
+1000ms: 7
+1250ms: 8
+the same, with a patience of 1s:
+0ms: 1 2 3
+250ms: 4
+500ms: 5
+750ms: 6
+1000ms: (7 left) (8 left)";
 
 const DINING_PHILOSOPHERS: &str = "\
 The fork on the left first:

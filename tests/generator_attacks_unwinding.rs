@@ -200,25 +200,3 @@ fn a_generator_whose_unwinding_is_put_off_is_not_given_up_when_the_next_starts()
     let text = check_done(&output);
     assert!(text.contains("unwound\n"), "{text}");
 }
-
-#[test]
-fn a_destructor_that_yields_does_not_save_its_fiber_from_a_kill() {
-    let test = name_of!(a_destructor_that_yields_does_not_save_its_fiber_from_a_kill);
-    let output = in_child(test, "", || {
-        virtually(|| {
-            let fiber = fibra::spawn(|| {
-                let _says = OnDrop(|| eprintln!("unwound"));
-                let mut yields = generator::iter(|y| {
-                    let _yields = OnDrop(|| y.yield_(()));
-                    fibra::park();
-                });
-                yields.next();
-                fibra::park();
-            });
-            fibra::yield_now();
-            fiber.kill();
-            assert!(fiber.join().unwrap_err().is_killed());
-        });
-    });
-    assert_eq!(check_done(&output), "unwound\n");
-}

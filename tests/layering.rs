@@ -18,9 +18,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fiber", &["collections", "stack"]),
     ("sched", &["collections", "stack", "fiber"]),
     // Built on what a user of the crate could build on as well.
-    ("sync", &["collections", "sched::lowlevel"]),
+    ("sync", &["collections", "sched::lowlevel", "channel::error"]),
     ("channel", &["collections", "sched::lowlevel"]),
+    ("select", &["fiber", "sched", "channel"]),
     ("time", &["sched", "collections"]),
+    ("testing", &["sched"]),
+    // Documentation.
+    ("cancellation", &[]),
     ("stackless", &["fiber", "sched", "channel"]),
     ("reactor", &["sched", "collections"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
@@ -51,6 +55,9 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/block.rs", "allocates the records of fibers"),
     ("src/sched/run.rs", "the main fiber borrows from the caller of `run`"),
     ("src/channel/waiter.rs", "moves values between the stacks of two fibers"),
+    ("src/sync/mutex.rs", "lends the data of a lock"),
+    ("src/sync/rwlock.rs", "lends the data of a lock"),
+    ("src/sync/reentrant.rs", "shares data that stays on one thread at a time"),
     ("src/fiber/switch.rs", "context switches"),
     ("src/fiber/header.rs", "counts references to a type-erased allocation"),
     ("src/fiber/task.rs", "erases the types of a closure and its output"),
@@ -74,13 +81,16 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/scheduler.rs", "reaches the run ring without a borrow flag"),
     ("src/sched/run_loop.rs", "resumes fibers"),
     ("src/sched/park.rs", "calls the context switch"),
+    ("src/sched/choose.rs", "places nodes in lists for the time of a wait"),
     ("src/sched/spawn.rs", "erases the types of closures and their outputs"),
     ("src/sched/join.rs", "reads the output of a type-erased fiber"),
     ("src/sched/scope.rs", "lends borrows to fibers that end before the scope does"),
     ("src/sched/end.rs", "calls the type-erased functions of a fiber"),
     ("src/sched/pause.rs", "void entries of the ring hold references to records"),
+    ("src/sched/outside.rs", "lists waits that lie on the stacks of fibers"),
     ("src/sched/retire.rs", "leaves a stack for the last time"),
     ("src/sched/unstarted.rs", "erases the types of closures"),
+    ("src/sched/timers.rs", "the wheel points to records on the stacks of fibers"),
     ("src/sched/children.rs", "children point to a record on their parent's stack"),
 ];
 

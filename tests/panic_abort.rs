@@ -51,7 +51,11 @@ fn a_program_that_cannot_unwind_degrades_as_documented() {
         "send: gave 7 back",
         "recv_timeout: killed while receiving on a channel",
         "join: killed while waiting for the fiber",
+        "timeout: killed while receiving",
         "an infallible wait goes on, and ends when it is complete",
+        "lock_timeout: killed while waiting",
+        "an infallible lock goes on",
+        "behind one that was retired: 1 permit",
         "an unstarted fiber dropped its closure",
         "run has ended, with a fiber left on its stack",
     ];

@@ -23,7 +23,7 @@
 pub(crate) mod error;
 mod oneshot;
 pub(crate) mod pairing;
-mod queue;
+pub(crate) mod queue;
 pub(crate) mod rendezvous;
 pub(crate) mod waiter;
 

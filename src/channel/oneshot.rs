@@ -65,6 +65,10 @@ impl<T> OneshotReceiver<T> {
         self.receiver.recv()
     }
 
+    pub(crate) fn receiver(&self) -> &Receiver<T> {
+        &self.receiver
+    }
+
     /// Takes the value if it is there.
     ///
     /// # Errors

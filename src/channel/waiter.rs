@@ -22,7 +22,8 @@ use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 
 use crate::sched::lowlevel::{
-    Deadline, Enlisted, FiberPtr, Here, Interrupt, WaitList, WaitNode, WaitReason, wait_until,
+    Deadline, Enlisted, FiberPtr, Here, Interrupt, Place, WaitList, WaitNode, WaitReason,
+    wait_until,
 };
 
 /// What travels through a channel.
@@ -93,6 +94,18 @@ impl<T> Waiter<T> {
         Ok(self.fate.get())
     }
 
+    /// Its place in `list`, where partners find it.
+    pub(crate) fn place<'a>(&'a self, list: &'a WaitList) -> Place<'a> {
+        // SAFETY: `Waiter` is `repr(C)` and begins with its node.
+        unsafe { Place::new(self, list) }
+    }
+
+    /// How the wait has come out so far.
+    #[inline(always)]
+    pub(crate) fn fate(&self) -> Fate {
+        self.fate.get()
+    }
+
     /// What is in the slot: the message received, or the one that was not sent.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<Message<T>> {
@@ -113,7 +126,7 @@ impl<T> Waiter<T> {
 fn pop<T>(list: &WaitList) -> Option<&Waiter<T>> {
     let node = list.pop_front()?;
     // SAFETY: the node begins a `Waiter<T>`: each channel has lists of its own, to which only
-    // `wait_in` of waiters of its type appends. It lives on the stack of a fiber that does not
+    // waiters of its type are appended. It lives on the stack of a fiber that does not
     // run before the caller switches, and callers use the reference no longer than that.
     Some(unsafe { &*node.cast::<Waiter<T>>() })
 }

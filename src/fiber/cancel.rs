@@ -15,11 +15,16 @@
 //!   that is neither cancelled nor a shield, joins them to the others when it is resumed.
 //! - Cancellation is a level and not an edge: as long as a scope is cancelled (or the fiber
 //!   killed), each wait inside it is interrupted again.
+//! - The unwind of a cancellation goes out to the outermost scope (or the fiber) that is cancelled
+//!   in its sight, and no further: see [`ends_at`].
 
 #![allow(unsafe_code, reason = "a linked list of records on the fiber's stack")]
 
+use std::any::Any;
 use std::cell::Cell;
 
+use crate::collections::timing_wheel::TimerKey;
+use crate::fiber::exit;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::state::Attention;
 
@@ -27,21 +32,24 @@ use crate::fiber::state::Attention;
 #[derive(Debug)]
 pub(crate) struct CancelScope {
     outer: Cell<*const CancelScope>,
-    shield: bool,
+    shield: Cell<bool>,
     cancelled: Cell<bool>,
+    /// Its armed time limit in the timing wheel.
+    pub(crate) timer: Cell<TimerKey>,
 }
 
 impl CancelScope {
     pub(crate) fn cancellable() -> CancelScope {
         CancelScope {
             outer: Cell::new(std::ptr::null()),
-            shield: false,
+            shield: Cell::new(false),
             cancelled: Cell::new(false),
+            timer: Cell::new(TimerKey::NONE),
         }
     }
 
     pub(crate) fn shield() -> CancelScope {
-        CancelScope { shield: true, ..CancelScope::cancellable() }
+        CancelScope { shield: Cell::new(true), ..CancelScope::cancellable() }
     }
 
     /// Puts the region inside `outer`. For the hinge of a strand, whose stack is joined to another
@@ -58,6 +66,15 @@ impl CancelScope {
     /// Cancels the region of `fiber`, whose stack the scope lies on. Waking it is the caller's.
     pub(crate) fn cancel(&self, fiber: &Header) {
         self.cancelled.set(true);
+        fiber.notice(Attention::CANCEL);
+    }
+
+    /// The time limit of the region has come: it is cancelled, or shielded no more. Waking the
+    /// fiber is the caller's.
+    pub(crate) fn time_is_up(&self, fiber: &Header) {
+        if !self.shield.replace(false) {
+            self.cancelled.set(true);
+        }
         fiber.notice(Attention::CANCEL);
     }
 }
@@ -86,7 +103,7 @@ pub(crate) fn is_pending(fiber: &Header) -> bool {
         if scope.cancelled.get() {
             return true;
         }
-        if scope.shield {
+        if scope.shield.get() {
             return false;
         }
         at = scope.outer.get();
@@ -99,7 +116,7 @@ pub(crate) fn is_shielded(fiber: &Header) -> bool {
     let mut at = fiber.cancel_scopes.get();
     // SAFETY: as in `is_pending`.
     while let Some(scope) = unsafe { at.as_ref() } {
-        if scope.shield {
+        if scope.shield.get() {
             return true;
         }
         at = scope.outer.get();
@@ -118,4 +135,23 @@ pub(crate) fn is_any(fiber: &Header) -> bool {
         at = scope.outer.get();
     }
     fiber.killed.get()
+}
+
+/// Whether the unwind with `payload`, which has just left `scope`, was that of its cancellation, and
+/// of no other further out: then it ends here.
+pub(crate) fn ends_at(scope: &CancelScope, fiber: &Header, payload: &(dyn Any + Send)) -> bool {
+    exit::is_cancellation(payload) && scope.is_cancelled() && !is_pending(fiber)
+}
+
+/// Takes the time limits of all scopes in sight, for a fiber that will never run again.
+pub(crate) fn take_timers(fiber: &Header, mut disarm: impl FnMut(TimerKey)) {
+    let mut at = fiber.cancel_scopes.get();
+    // SAFETY: as in `is_pending`; the stack of a fiber that never runs again is kept.
+    while let Some(scope) = unsafe { at.as_ref() } {
+        let timer = scope.timer.replace(TimerKey::NONE);
+        if timer != TimerKey::NONE {
+            disarm(timer);
+        }
+        at = scope.outer.get();
+    }
 }

@@ -11,6 +11,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::fiber::block::Shelves;
 use crate::fiber::frame::Frame;
@@ -27,8 +28,12 @@ pub(crate) struct Here {
     pub(crate) frame: Cell<*const Frame>,
     /// Where stacks come from.
     pub(crate) pool: Cell<*const RefCell<Pool>>,
+    /// Whether a fiber-local that children inherit was made in this `run`.
+    pub(crate) inherits: Cell<bool>,
     /// Memory for the next fibers' records.
     pub(crate) shelves: Shelves,
+    /// The thread's number; 0 until somebody asks for it.
+    number: Cell<u32>,
 }
 
 thread_local! {
@@ -39,7 +44,9 @@ thread_local! {
                 scheduler: Cell::new(std::ptr::null()),
                 frame: Cell::new(std::ptr::null()),
                 pool: Cell::new(std::ptr::null()),
+                inherits: Cell::new(false),
                 shelves: Shelves::closed(),
+                number: Cell::new(0),
             }
         };
 }
@@ -80,6 +87,24 @@ pub(crate) fn with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> R {
     let pool = unsafe { pool.as_ref() }.expect("stacks are taken inside a frame");
     f(&mut pool.borrow_mut())
 }
+
+/// A number that no other thread of the process has or will have; from 1.
+#[inline]
+pub(crate) fn thread_number() -> u32 {
+    here(|here| if here.number.get() == 0 { number_thread(here) } else { here.number.get() })
+}
+
+#[cold]
+fn number_thread(here: &Here) -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let take = |next: u32| (next <= MOST_THREADS).then(|| next + 1);
+    let number = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+    here.number.set(number.expect("no process has so many threads"));
+    here.number.get()
+}
+
+/// So many numbers fit into the word in which a lock keeps its owner.
+pub(crate) const MOST_THREADS: u32 = (1 << 30) - 1;
 
 /// The fiber that runs now; none outside of `run`, and none inside the run loop.
 #[inline(always)]

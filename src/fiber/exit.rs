@@ -1,12 +1,13 @@
 //! How a fiber ends: returned, panicked or killed, exactly once.
 //!
 //! Invariants:
-//! - A kill unwinds with a private payload that no user code can name. It is raised by `raise`
-//!   only, with `resume_unwind`: no panic hook runs and no message is printed.
+//! - A kill unwinds with a private payload that no user code can name. It is raised by `raise` and
+//!   `raise_exit` only, with `resume_unwind`: no panic hook runs and no message is printed.
 //! - Whether an unwinding fiber was killed is decided by its `killed` flag and not by the payload:
 //!   a destructor may have replaced it.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::panic;
@@ -34,6 +35,8 @@ pub enum JoinError {
     Panicked(Box<dyn Any + Send + 'static>),
     /// It was killed: by a handle, by its scope or at the end of `run`.
     Killed,
+    /// It was killed, and this is why: see [`Fiber::kill_with`](crate::Fiber::kill_with).
+    KilledFor(Cow<'static, str>),
     /// It was killed, but caught every kill and went on waiting. It never runs again, and its
     /// stack is kept for ever, destructors not run.
     Retired,
@@ -41,6 +44,8 @@ pub enum JoinError {
     NoStack(io::Error),
     /// A fiber tried to join itself.
     Itself,
+    /// Its output was taken before, by `try_join` or a `select!`.
+    Taken,
     /// The caller itself was killed while it waited. Only under `panic = "abort"`, where a kill
     /// cannot unwind.
     CallerKilled,
@@ -62,10 +67,10 @@ impl JoinError {
         }
     }
 
-    /// Whether the fiber was killed.
+    /// Whether the fiber was killed, for whatever reason.
     #[must_use]
     pub fn is_killed(&self) -> bool {
-        matches!(self, JoinError::Killed | JoinError::Retired)
+        matches!(self, JoinError::Killed | JoinError::KilledFor(_) | JoinError::Retired)
     }
 }
 
@@ -76,6 +81,7 @@ impl fmt::Display for JoinError {
                 write!(f, "the fiber panicked: {}", panic_text(payload.as_ref()))
             }
             JoinError::Killed => f.write_str("the fiber was killed"),
+            JoinError::KilledFor(reason) => write!(f, "the fiber was killed: {reason}"),
             JoinError::Retired => {
                 f.write_str("the fiber was killed, refused to end and was retired")
             }
@@ -83,6 +89,7 @@ impl fmt::Display for JoinError {
             JoinError::Itself => f.write_str(
                 "a fiber cannot join itself: it would wait for ever; give the handle to another",
             ),
+            JoinError::Taken => f.write_str("the fiber's output was taken before"),
             JoinError::CallerKilled => f.write_str("killed while waiting for the fiber"),
             JoinError::Deadlock(report) => write!(f, "the fiber will never end: {report}"),
         }
@@ -96,9 +103,11 @@ impl fmt::Debug for JoinError {
                 write!(f, "Panicked({:?})", panic_text(payload.as_ref()))
             }
             JoinError::Killed => f.write_str("Killed"),
+            JoinError::KilledFor(reason) => write!(f, "KilledFor({reason:?})"),
             JoinError::Retired => f.write_str("Retired"),
             JoinError::NoStack(error) => write!(f, "NoStack({error:?})"),
             JoinError::Itself => f.write_str("Itself"),
+            JoinError::Taken => f.write_str("Taken"),
             JoinError::CallerKilled => f.write_str("CallerKilled"),
             JoinError::Deadlock(report) => write!(f, "Deadlock({report:?})"),
         }
@@ -122,15 +131,28 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     payload.downcast_ref::<String>().map_or("a value that is not a string", String::as_str)
 }
 
-/// The payload of a kill and of a cancelled scope.
-struct Unwind;
+/// The payload of a kill, of a cancelled scope, and of `exit`.
+struct Unwind {
+    /// No scope ends it.
+    is_exit: bool,
+}
 
-/// Unwinds the running fiber to its innermost cancelled scope, or to its root.
+/// Unwinds the running fiber to its outermost cancelled scope in sight, or to its root.
 pub(crate) fn raise() -> ! {
-    panic::resume_unwind(Box::new(Unwind))
+    panic::resume_unwind(Box::new(Unwind { is_exit: false }))
+}
+
+/// Unwinds the running fiber to its root, whatever scopes and shields it is in.
+pub(crate) fn raise_exit() -> ! {
+    panic::resume_unwind(Box::new(Unwind { is_exit: true }))
+}
+
+/// Whether `payload` is one of those above.
+pub(crate) fn is_unwind(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<Unwind>()
 }
 
 /// Whether `payload` is that of a kill or of a cancelled scope.
-pub(crate) fn is_unwind(payload: &(dyn Any + Send)) -> bool {
-    payload.is::<Unwind>()
+pub(crate) fn is_cancellation(payload: &(dyn Any + Send)) -> bool {
+    payload.downcast_ref::<Unwind>().is_some_and(|unwind| !unwind.is_exit)
 }

@@ -1,5 +1,6 @@
 //! What most fibers do not have, kept out of the header so that the others do not pay for it.
 
+use std::borrow::Cow;
 use std::io;
 use std::rc::Rc;
 use std::sync::Weak;
@@ -24,6 +25,8 @@ pub(crate) struct Extra {
     pub(crate) outside: Option<Key>,
     /// What its generators and greenlets stand on, if it ever had any.
     pub(crate) frame: Option<Rc<Frame>>,
+    /// Why it was killed, if somebody said so.
+    pub(crate) kill_reason: Option<Cow<'static, str>>,
     /// Why the fiber could get no stack of its own.
     pub(crate) no_stack: Option<io::Error>,
     /// What was thrown at the fiber and has not gone off yet.

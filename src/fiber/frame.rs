@@ -15,6 +15,7 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::rc::Rc;
+use std::thread;
 
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::fiber::current;
@@ -130,10 +131,11 @@ impl Frame {
         self.orphans.set(true);
     }
 
-    /// Unwinds the strands that lost their last handle elsewhere.
+    /// Unwinds the strands that lost their last handle elsewhere, or in a destructor of their own; not
+    /// while the thread unwinds.
     #[inline(always)]
     pub(crate) fn reap(&self) {
-        if self.orphans.get() {
+        if self.orphans.get() && !thread::panicking() {
             self.reap_orphans();
         }
     }
@@ -298,19 +300,6 @@ impl Roster {
         for nested in self.suspended(|_| true) {
             nested.give_up();
         }
-        self.forget_retired();
-    }
-
-    /// Keeps those that are retired for ever. They may have been so together with the one on whose
-    /// stack they were resumed.
-    pub(crate) fn forget_retired(&self) {
-        let is_retired = |nested: &dyn Nested| nested.strand().state() == State::Retired;
-        let retired: Vec<Key> = {
-            let started = self.started.borrow();
-            let retired = started.iter().filter(|(_, (_, nested))| is_retired(&**nested));
-            retired.map(|(place, _)| place).collect()
-        };
-        retired.into_iter().for_each(|place| std::mem::forget(self.remove(place)));
     }
 
     fn suspended(&self, wanted: impl Fn(&dyn Nested) -> bool) -> Vec<Rc<dyn Nested>> {

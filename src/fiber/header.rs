@@ -194,6 +194,10 @@ impl FiberPtr {
         self.0.as_ptr()
     }
 
+    pub(crate) fn as_non_null(self) -> NonNull<Header> {
+        self.0
+    }
+
     /// A counted reference beside the ones that exist.
     pub(crate) fn to_ref(self) -> FiberRef {
         let Some(refs) = self.refs.get().checked_add(1) else {

@@ -3,6 +3,8 @@
 //! Invariants:
 //! - A value is dropped on its own fiber, after the closure has ended and before the fiber counts
 //!   as ended; the youngest first.
+//! - What is inherited is cloned on the parent, before the child exists, and is the child's from its
+//!   beginning: it is dropped on the child, also if that never runs.
 //! - A value never moves and is dropped neither while its fiber can still reach it: each is boxed,
 //!   and the list of boxes is taken out before the destructors run.
 
@@ -15,14 +17,35 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU8;
 
 use crate::fiber::current;
+use crate::fiber::header::FiberPtr;
 
 /// The fiber-locals of one fiber, in the order in which they were made.
 #[derive(Default)]
-pub(crate) struct Locals(Vec<(usize, Box<dyn Any>)>);
+pub(crate) struct Locals(Vec<Local>);
+
+struct Local {
+    key: usize,
+    value: Box<dyn Any>,
+    /// How to make a value for a child, if children inherit it.
+    clone: Option<CloneFn>,
+}
+
+type CloneFn = fn(&dyn Any) -> Box<dyn Any>;
 
 impl Locals {
     fn find(&self, key: usize) -> Option<&dyn Any> {
-        self.0.iter().rev().find(|(other, _)| *other == key).map(|(_, value)| &**value)
+        self.0.iter().rev().find(|local| local.key == key).map(|local| &*local.value)
+    }
+
+    /// What children inherit, the oldest first. Of a key that has two values it is the younger.
+    fn heirlooms(&self) -> Vec<(usize, NonNull<dyn Any>, CloneFn)> {
+        let is_last = |at: usize, key| self.0[at + 1..].iter().all(|local| local.key != key);
+        let locals = self.0.iter().enumerate();
+        let inherited = locals.filter_map(|(at, Local { key, value, clone })| {
+            let clone = clone.filter(|_| is_last(at, *key))?;
+            Some((*key, NonNull::from(&**value), clone))
+        });
+        inherited.collect()
     }
 }
 
@@ -34,9 +57,11 @@ impl fmt::Debug for Locals {
 
 /// A key to a value that each fiber has of its own. Made by [`local!`](crate::local).
 ///
-/// The value is initialised when a fiber first uses it, and dropped on that fiber when it ends.
+/// The value is initialised when a fiber first uses it, and dropped on that fiber when it ends. One
+/// that is declared as `inherit` may also come from the fiber's parent.
 pub struct FiberLocal<T: 'static> {
     init: fn() -> T,
+    clone: Option<CloneFn>,
     /// Something with an address of its own: two keys of the same type must differ.
     id: &'static AtomicU8,
     marker: PhantomData<fn() -> T>,
@@ -45,7 +70,15 @@ pub struct FiberLocal<T: 'static> {
 impl<T: 'static> FiberLocal<T> {
     #[doc(hidden)]
     pub const fn new(init: fn() -> T, id: &'static AtomicU8) -> FiberLocal<T> {
-        FiberLocal { init, id, marker: PhantomData }
+        FiberLocal { init, clone: None, id, marker: PhantomData }
+    }
+
+    #[doc(hidden)]
+    pub const fn inherited(init: fn() -> T, id: &'static AtomicU8) -> FiberLocal<T>
+    where
+        T: Clone,
+    {
+        FiberLocal { init, clone: Some(clone::<T>), id, marker: PhantomData }
     }
 
     /// Runs `f` with this fiber's value, which is initialised first if this is its first use.
@@ -66,16 +99,21 @@ impl<T: 'static> FiberLocal<T> {
         let value = found.unwrap_or_else(|| {
             // The initialiser is user code and may use this very key, or wait: no borrow is held.
             let made: Box<dyn Any> = Box::new((self.init)());
+            if self.clone.is_some() {
+                current::here(|here| here.inherits.set(true));
+            }
             fiber.with_extra(|extra| {
                 // If it did, the younger value wins: older references stay valid, as both live
                 // until the fiber ends.
-                extra.locals.0.push((key, made));
+                extra.locals.0.push(Local { key, value: made, clone: self.clone });
                 lookup(&extra.locals).expect("just inserted with this type")
             })
         });
         // SAFETY: the box is taken out by `take_youngest` only, which the root of this fiber calls
-        // when its closure has ended and between two destructors: never while `f`, which runs on
-        // this fiber above that root, does. (A destructor that asks for a value that was taken out
+        // when its closure has ended and between two destructors: never while `f` runs on this
+        // fiber's own stack, above that root, nor while it is suspended on that of a generator or
+        // greenlet: the root unwinds these before each call, and those that it cannot unwind never
+        // run again. (A destructor that asks for a value that was taken out
         // makes a new one.) A box does not move its value when the list grows, and no exclusive
         // reference to the value is ever made.
         f(unsafe { value.as_ref() })
@@ -88,6 +126,39 @@ impl<T: 'static> fmt::Debug for FiberLocal<T> {
     }
 }
 
+fn clone<T: Clone + 'static>(value: &dyn Any) -> Box<dyn Any> {
+    let value = value.downcast_ref::<T>().expect("a key has values of one type");
+    Box::new(value.clone())
+}
+
+/// Whether any fiber of this `run` has a value that its children inherit.
+#[inline(always)]
+pub(crate) fn may_inherit() -> bool {
+    current::here(|here| here.inherits.get())
+}
+
+/// Clones what a child of the running fiber inherits: user code.
+#[cold]
+#[inline(never)]
+pub(crate) fn for_child() -> Locals {
+    let fiber = current::fiber();
+    let heirlooms = fiber.and_then(|fiber| fiber.peek_extra(|extra| extra.locals.heirlooms()));
+    let clones = heirlooms.into_iter().flatten().map(|(key, value, clone)| {
+        // SAFETY: as in `with`: this runs on the fiber, so none of its values is taken out before
+        // it is done, although the clones may wait, and may make more of them.
+        let value = clone(unsafe { value.as_ref() });
+        Local { key, value, clone: Some(clone) }
+    });
+    Locals(clones.collect())
+}
+
+/// Gives a fiber that has not run yet what it inherits.
+pub(crate) fn bequeath(fiber: FiberPtr, locals: Locals) {
+    if !locals.0.is_empty() {
+        fiber.with_extra(|extra| extra.locals = locals);
+    }
+}
+
 /// How many fiber-locals the running fiber has.
 pub(crate) fn count() -> usize {
     current::fiber().and_then(|fiber| fiber.peek_extra(|extra| extra.locals.0.len())).unwrap_or(0)
@@ -95,12 +166,18 @@ pub(crate) fn count() -> usize {
 
 /// Takes the youngest fiber-local of the running fiber: the caller drops it.
 pub(crate) fn take_youngest() -> Option<Box<dyn Any>> {
-    let fiber = current::fiber()?;
+    take_youngest_of(current::fiber()?)
+}
+
+/// Takes the youngest fiber-local of a fiber that is ending, or will never run.
+pub(crate) fn take_youngest_of(fiber: FiberPtr) -> Option<Box<dyn Any>> {
     fiber.peek_extra(|extra| extra.locals.0.is_empty()).filter(|empty| !empty)?;
-    fiber.with_extra(|extra| extra.locals.0.pop()).map(|(_, value)| value)
+    fiber.with_extra(|extra| extra.locals.0.pop()).map(|local| local.value)
 }
 
 /// Declares fiber-locals, as [`std::thread_local!`] declares thread-locals.
+///
+/// Each fiber has a value of its own, made when it first uses it.
 ///
 /// # Examples
 ///
@@ -118,17 +195,55 @@ pub(crate) fn take_youngest() -> Option<Box<dyn Any>> {
 ///     assert_eq!(COUNT.with(Cell::get), 7);
 /// });
 /// ```
+///
+/// # Inherited values
+///
+/// With `static inherit` a fiber begins with a clone of its parent's value, as it is when the parent
+/// calls `spawn`; if the parent has none, the fiber makes its own. The clone is the child's: what
+/// either does to it later the other does not see, unless it is a shared pointer. This suits what
+/// belongs to a task and all that it starts: a request's number, a user, a tracing span.
+///
+/// The clones are made in the call that spawns, by the parent. Fibers that a
+/// [`Tasklet`](crate::stackless::Tasklet) is made of inherit nothing, and programs that inherit
+/// nothing do not pay for this.
+///
+/// ```
+/// use std::cell::RefCell;
+///
+/// fibra::local! {
+///     static inherit REQUEST: RefCell<String> = RefCell::new(String::from("none"));
+/// }
+///
+/// fibra::run(|| {
+///     REQUEST.with(|request| request.replace("GET /".into()));
+///     let child = fibra::spawn(|| {
+///         let grandchild = fibra::spawn(|| REQUEST.with(RefCell::take));
+///         grandchild.join().unwrap()
+///     });
+///     assert_eq!(child.join().unwrap(), "GET /");
+///     assert_eq!(REQUEST.with(RefCell::take), "GET /");
+/// });
+/// ```
 #[macro_export]
 macro_rules! local {
-    ($($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = $init:expr);+ $(;)?) => {
-        $(
-            $(#[$attr])*
-            $vis static $name: $crate::FiberLocal<$t> = {
-                // Zero-sized statics may share an address; this one has a byte of its own, and
-                // interior mutability so that it is merged with no other.
-                static ID: ::std::sync::atomic::AtomicU8 = ::std::sync::atomic::AtomicU8::new(0);
-                $crate::FiberLocal::new(|| $init, &ID)
-            };
-        )+
+    () => {};
+    (
+        $(#[$attr:meta])* $vis:vis static inherit $name:ident: $t:ty = $init:expr $(; $($rest:tt)*)?
+    ) => {
+        $crate::local!(@one inherited $(#[$attr])* $vis $name: $t = $init);
+        $($crate::local!($($rest)*);)?
+    };
+    ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = $init:expr $(; $($rest:tt)*)?) => {
+        $crate::local!(@one new $(#[$attr])* $vis $name: $t = $init);
+        $($crate::local!($($rest)*);)?
+    };
+    (@one $make:ident $(#[$attr:meta])* $vis:vis $name:ident: $t:ty = $init:expr) => {
+        $(#[$attr])*
+        $vis static $name: $crate::FiberLocal<$t> = {
+            // Zero-sized statics may share an address; this one has a byte of its own, and
+            // interior mutability so that it is merged with no other.
+            static ID: ::std::sync::atomic::AtomicU8 = ::std::sync::atomic::AtomicU8::new(0);
+            $crate::FiberLocal::$make(|| $init, &ID)
+        };
     };
 }

@@ -20,6 +20,8 @@ pub struct FiberSnapshot {
     pub name: Option<String>,
     /// What it is doing.
     pub activity: Activity,
+    /// Who holds the lock that it waits for, as far as that is known: "fiber 'writer' (#3)".
+    pub held_by: Option<String>,
     /// Where it last waited; before its first wait, where it was spawned.
     pub location: &'static Location<'static>,
     /// How long it has been waiting, by the clock as read in the scheduler's last turns.
@@ -58,6 +60,7 @@ impl FiberSnapshot {
             id: header.id(),
             name: header.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten(),
             activity,
+            held_by: None,
             location: header.location.get(),
             waiting_for: waits
                 .then(|| Duration::from_millis(now.wrapping_sub(header.since.get()).into())),
@@ -90,7 +93,11 @@ impl fmt::Display for FiberSnapshot {
             Activity::NotStarted => write!(f, " has not run yet, spawned at {}", self.location),
             Activity::Runnable => write!(f, " can run, last waited at {}", self.location),
             Activity::Waiting(text) => {
-                write!(f, " is {text} at {}", self.location)?;
+                write!(f, " is {text}")?;
+                if let Some(holder) = &self.held_by {
+                    write!(f, " held by {holder}")?;
+                }
+                write!(f, " at {}", self.location)?;
                 let waiting_for = self.waiting_for.unwrap_or_default();
                 if waiting_for < Duration::from_millis(1) {
                     return Ok(());
@@ -138,6 +145,7 @@ pub struct Deadlock {
     /// Whose wait fails, as "fiber 'x' (#2)".
     pub(crate) victim: String,
     pub(crate) dump: Dump,
+    pub(crate) cycle: Vec<String>,
 }
 
 impl Deadlock {
@@ -145,6 +153,13 @@ impl Deadlock {
     #[must_use]
     pub fn dump(&self) -> &Dump {
         &self.dump
+    }
+
+    /// Fibers each of which waits for a lock that the next one holds, and the last for one that the
+    /// first holds. Empty if the deadlock has another cause.
+    #[must_use]
+    pub fn cycle(&self) -> &[String] {
+        &self.cycle
     }
 }
 
@@ -160,7 +175,11 @@ impl fmt::Display for Deadlock {
             "deadlock: all fibers wait and nothing can wake one; the wait of {} fails ({last}):",
             self.victim
         )?;
-        self.dump.fmt(f)
+        self.dump.fmt(f)?;
+        let Some(first) = self.cycle.first() else { return Ok(()) };
+        write!(f, "\neach waits for a lock that the next one holds: ")?;
+        self.cycle.iter().try_for_each(|fiber| write!(f, "{fiber} -> "))?;
+        f.write_str(first)
     }
 }
 

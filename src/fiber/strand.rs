@@ -384,6 +384,9 @@ impl Strand {
         // SAFETY: those on top of a strand are alive: whoever has resumed one holds it.
         while let Some(strand) = unsafe { at.as_ref() } {
             strand.status.set(Status::Retired);
+            if let Some(frame) = strand.frame() {
+                std::mem::forget(frame.roster.remove(strand.place.get()));
+            }
             at = if ptr::eq(strand, self) { ptr::null() } else { strand.below.get() };
         }
         // Those that wait for something on these stacks, children of a scope for instance, know the

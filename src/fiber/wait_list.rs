@@ -8,6 +8,10 @@
 //!       \_____________________________tail____________________/
 //! ```
 //!
+//! A fiber that waits for the first of several things has a node in each list. These are siblings,
+//! linked in a circle: whoever takes one out to serve it takes out the others as well, so that
+//! nobody else serves the fiber.
+//!
 //! Invariants:
 //! - A node is in at most one list, and does not move or die while it is: [`Enlisted`] borrows both
 //!   for the time of the wait, and its drop (also by an unwind) takes the node out.
@@ -39,6 +43,8 @@ pub(crate) struct WaitNode {
     next: Cell<*const WaitNode>,
     /// The list it is linked in; null when it is in none.
     list: Cell<*const WaitList>,
+    /// The next of the same fiber's nodes, round the circle; null if this is the only one.
+    sibling: Cell<*const WaitNode>,
 }
 
 impl WaitList {
@@ -58,6 +64,9 @@ impl WaitList {
         // SAFETY: linked nodes are alive (`Enlisted`).
         let node = unsafe { first.as_ref()? };
         node.unlink();
+        if !node.sibling.get().is_null() {
+            node.unlink_siblings();
+        }
         Some(first)
     }
 
@@ -78,10 +87,9 @@ impl WaitList {
 
     /// The node of `fiber`, if it waits here.
     pub(crate) fn node_of(&self, fiber: FiberPtr) -> Option<*const WaitNode> {
-        let at = fiber.waiting.get();
         // SAFETY: a node that is recorded there is alive: its `Enlisted` takes the record back.
-        let node = unsafe { at.as_ref()? };
-        ptr::eq(node.list.get(), self).then_some(at)
+        let node = unsafe { fiber.waiting.get().as_ref()? };
+        node.and_siblings().find(|node| ptr::eq(node.list.get(), self)).map(ptr::from_ref)
     }
 
     /// Appends the node at `at`.
@@ -116,6 +124,7 @@ impl WaitNode {
             prev: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
             list: Cell::new(ptr::null()),
+            sibling: Cell::new(ptr::null()),
         }
     }
 
@@ -143,14 +152,62 @@ impl WaitNode {
         self.list.set(ptr::null());
         list.len.set(list.len.get() - 1);
     }
+
+    /// This node, then the others of its fiber.
+    fn and_siblings(&self) -> impl Iterator<Item = &WaitNode> {
+        std::iter::successors(Some(self), move |node| {
+            let next = node.sibling.get();
+            if ptr::eq(next, self) {
+                return None;
+            }
+            // SAFETY: siblings are alive: each leaves the circle before it goes.
+            unsafe { next.as_ref() }
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unlink_siblings(&self) {
+        self.and_siblings().for_each(WaitNode::unlink);
+    }
+
+    /// Joins the circle of `other`, which belongs to the same fiber.
+    #[cold]
+    #[inline(never)]
+    fn join_circle(&self, other: &WaitNode) {
+        let next = if other.sibling.get().is_null() {
+            other
+        } else {
+            // SAFETY: siblings are alive.
+            unsafe { &*other.sibling.get() }
+        };
+        self.sibling.set(next);
+        other.sibling.set(self);
+    }
+
+    /// Leaves the circle. Returns one that is still in it.
+    #[cold]
+    #[inline(never)]
+    fn leave_circle(&self) -> *const WaitNode {
+        let next = self.sibling.replace(ptr::null());
+        // SAFETY: siblings are alive.
+        let Some(next) = (unsafe { next.as_ref() }) else { return ptr::null() };
+        let mut before = next;
+        while !ptr::eq(before.sibling.get(), self) {
+            // SAFETY: siblings are alive, and the circle comes back to this node.
+            before = unsafe { &*before.sibling.get() };
+        }
+        before.sibling.set(if ptr::eq(before, next) { ptr::null() } else { next });
+        next
+    }
 }
 
-/// Takes `fiber` out of the list in which it waits, if it waits in one: nothing is handed to it.
+/// Takes `fiber` out of the lists in which it waits, if it waits in any: nothing is handed to it.
 pub(crate) fn withdraw(fiber: FiberPtr) {
     // SAFETY: a node that is recorded here is alive: its `Enlisted` takes the record back before
     // it goes.
     if let Some(node) = unsafe { fiber.waiting.get().as_ref() } {
-        node.unlink();
+        node.and_siblings().for_each(WaitNode::unlink);
     }
 }
 
@@ -176,6 +233,34 @@ pub(crate) struct Enlisted<'a> {
     record: PhantomData<&'a WaitNode>,
 }
 
+/// A node and the list in which it is to stand.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    node: *const WaitNode,
+    list: &'a WaitList,
+    record: PhantomData<&'a WaitNode>,
+}
+
+impl<'a> Place<'a> {
+    /// # Safety
+    ///
+    /// `R` is `repr(C)` and begins with a `WaitNode`.
+    pub(crate) unsafe fn new<R>(record: &'a R, list: &'a WaitList) -> Place<'a> {
+        Place { node: (&raw const *record).cast(), list, record: PhantomData }
+    }
+
+    /// Appends the node to the list.
+    ///
+    /// # Safety
+    ///
+    /// The result must not be forgotten, as that of [`Enlisted::new`].
+    pub(crate) unsafe fn enlist(self) -> Enlisted<'a> {
+        // SAFETY: the node begins a record that is borrowed for `'a` (`new`), and the rest is the
+        // caller's promise.
+        unsafe { Enlisted::at(self.node, self.list) }
+    }
+}
+
 impl<'a> Enlisted<'a> {
     /// Appends to `list` the node with which `record` begins.
     ///
@@ -186,12 +271,25 @@ impl<'a> Enlisted<'a> {
     ///   ever: it must not be forgotten.
     #[inline(always)]
     pub(crate) unsafe fn new<R>(record: &'a R, list: &'a WaitList) -> Enlisted<'a> {
-        let node: *const WaitNode = (&raw const *record).cast();
+        // SAFETY: the record is borrowed for `'a` and begins with a node (the caller's promise).
+        unsafe { Enlisted::at((&raw const *record).cast(), list) }
+    }
+
+    /// # Safety
+    ///
+    /// As [`new`](Enlisted::new), for the record that begins at `node` and is borrowed for `'a`.
+    #[inline(always)]
+    unsafe fn at(node: *const WaitNode, list: &'a WaitList) -> Enlisted<'a> {
         // SAFETY: both are borrowed for the life of the result, whose drop takes the node out. A
         // fiber that never runs again keeps its stack, and with it the node, for ever.
         unsafe { list.push_back(node) };
         // SAFETY: the record begins with a node (the caller's promise).
-        let fiber = unsafe { (*node).fiber };
+        let this = unsafe { &*node };
+        let fiber = this.fiber;
+        // SAFETY: what is recorded there is alive, as in `withdraw`.
+        if let Some(other) = unsafe { fiber.waiting.get().as_ref() } {
+            this.join_circle(other);
+        }
         fiber.waiting.set(node);
         Enlisted { node, fiber, record: PhantomData }
     }
@@ -200,9 +298,11 @@ impl<'a> Enlisted<'a> {
 impl Drop for Enlisted<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.fiber.waiting.set(ptr::null());
         // SAFETY: the record is borrowed for the life of this value.
-        unsafe { (*self.node).unlink() };
+        let node = unsafe { &*self.node };
+        let other = if node.sibling.get().is_null() { ptr::null() } else { node.leave_circle() };
+        self.fiber.waiting.set(other);
+        node.unlink();
     }
 }
 

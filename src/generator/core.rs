@@ -82,7 +82,7 @@ impl<Y, R, T> Core<Y, R, T> {
         let exchanged = size_of::<Y>() + size_of::<R>() + size_of::<T>();
         let class = task::class_for_moves(class, exchanged + size_of_val(&*body));
         Rc::new(Core {
-            yielder: Yielder::new(Strand::new(class, false)),
+            yielder: Yielder::new(Strand::new(class, false), scope.is_some()),
             body: Cell::new(Some(body)),
             result: Cell::new(None),
             scope,
@@ -166,6 +166,9 @@ impl<Y, R, T> Core<Y, R, T> {
     }
 
     /// The handle goes: a suspended generator is unwound, at once or by its own frame.
+    ///
+    /// That is put off while it is in a destructor of its own, as far as one can tell: nothing may be
+    /// raised there. One that borrows cannot wait.
     #[cold]
     pub(super) fn give_up_handle(core: &Rc<Core<Y, R, T>>) {
         core.orphan.set(true);
@@ -173,9 +176,7 @@ impl<Y, R, T> Core<Y, R, T> {
         if strand.state() != State::Suspended {
             return;
         }
-        // One that borrows is not put off: its scope would not have it otherwise.
-        let now = core.scope.is_some() || !strand.may_be_unwinding();
-        if strand.is_here() && now {
+        if strand.is_here() && (core.scope.is_some() || !strand.may_be_unwinding()) {
             core.clone().unwind();
         } else if let Some(frame) = strand.frame() {
             frame.note_orphan();
@@ -266,9 +267,6 @@ impl<Y, R, T> Core<Y, R, T> {
         report::say(format_args!("a generator {why}: its stack is kept"));
         if self.state() == State::Suspended {
             self.yielder.strand.retire();
-        }
-        if let Some(frame) = self.yielder.strand.frame() {
-            frame.roster.forget_retired();
         }
         mem::forget(self);
     }

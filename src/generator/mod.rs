@@ -74,8 +74,10 @@
 //!
 //! A yield in a destructor that runs because of a panic or a kill works, but better do without: the
 //! thread counts as panicking until the destructor goes on. Nothing can be raised in that generator
-//! meanwhile: if its frame ends first, it is given up with its stack. And a kill of its fiber, which
-//! is never raised while the thread unwinds, does not come through.
+//! meanwhile: if it is dropped it is unwound later, and if its frame ends first it is given up with
+//! its stack. And a kill of its fiber, which is never raised while the thread unwinds, does not come
+//! through. A generator that is dropped by an unwind, catches its `GeneratorExit` and yields once more
+//! is given up as well: the two cannot be told apart.
 
 mod builder;
 mod core;

@@ -252,9 +252,6 @@ impl<V: 'static> Core<V> {
         if self.head.is_suspended() {
             self.head.strand.retire();
         }
-        if let Some(frame) = self.head.strand.frame() {
-            frame.roster.forget_retired();
-        }
         mem::forget(self);
     }
 }

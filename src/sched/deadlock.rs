@@ -18,6 +18,7 @@ use crate::fiber::state::{Attention, OnDeadlock, State};
 use crate::sched::dump;
 use crate::sched::end;
 use crate::sched::interrupt;
+use crate::sched::lock_graph::LockGraph;
 use crate::sched::scheduler::Scheduler;
 
 impl Scheduler {
@@ -33,7 +34,8 @@ impl Scheduler {
             end::say(format_args!("deadlock, and no wait can fail: aborting\n{dump}"));
             std::process::abort();
         };
-        let report = Deadlock { by_end, victim: end::describe(&victim), dump };
+        let cycle = LockGraph::of(self).cycle(&victim.to_ref());
+        let report = Deadlock { by_end, victim: end::describe(&victim), dump, cycle };
         *self.deadlock.borrow_mut() = Some(Box::new(report));
         self.last_victim.set((Some(victim.id()), self.switches.get()));
         victim.notice(Attention::DEADLOCK);

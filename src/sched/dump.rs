@@ -1,6 +1,8 @@
 //! Looking at a scheduler from inside the program: every fiber, and the counters.
 
+use crate::fiber::header::FiberRef;
 use crate::fiber::snapshot::{Dump, FiberSnapshot};
+use crate::sched::lock_graph::LockGraph;
 use crate::sched::scheduler::{Scheduler, here};
 
 /// Every fiber of this thread's scheduler: name, what it waits for, where and since when, how much
@@ -89,9 +91,13 @@ pub struct Stats {
 /// The first `most` fibers of `sched`, in the order in which they were spawned.
 pub(crate) fn of(sched: &Scheduler, most: usize) -> Dump {
     let fibers = sched.fibers_where(|_| true);
-    let shown = fibers.iter().take(most);
+    let locks = LockGraph::of(sched);
+    let picture = |fiber: &FiberRef| FiberSnapshot {
+        held_by: locks.holder(fiber),
+        ..FiberSnapshot::of(fiber, sched.now_ms.get())
+    };
     Dump {
-        fibers: shown.map(|fiber| FiberSnapshot::of(fiber, sched.now_ms.get())).collect(),
+        fibers: fibers.iter().take(most).map(picture).collect(),
         left_out: fibers.len().saturating_sub(most),
     }
 }

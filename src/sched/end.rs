@@ -62,14 +62,20 @@ fn judge(fiber: FiberPtr, payload: Box<dyn Any + Send>) -> JoinError {
     // Nearly always the payload of the kill; but a destructor or a `catch_unwind` may have put
     // another in its place, and dropping that is user code.
     cancel::within(fiber, &CancelScope::shield(), || quietly(&fiber, || drop(payload)));
-    JoinError::Killed
+    killed(fiber)
+}
+
+/// The error of a fiber that was killed: with the reason, if one was given.
+fn killed(fiber: FiberPtr) -> JoinError {
+    let reason = fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten();
+    reason.map_or(JoinError::Killed, JoinError::KilledFor)
 }
 
 #[cold]
 fn drop_closure(fiber: FiberPtr) -> JoinError {
     cancel::within(fiber, &CancelScope::shield(), || drop_output(fiber));
     let no_stack = fiber.on_spare.get().then(|| fiber.with_extra(|extra| extra.no_stack.take()));
-    no_stack.flatten().map_or(JoinError::Killed, JoinError::NoStack)
+    no_stack.flatten().map_or_else(|| killed(fiber), JoinError::NoStack)
 }
 
 /// Drops the fiber-locals, and what nobody will ask for. On the main fiber, ends all others.
@@ -85,11 +91,7 @@ fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
         // The destructor of an output or a payload may have used fiber-locals again. Left in the
         // record they would be dropped with it: in the run loop, or after the end of `run`.
         drop_what_it_owns(fiber);
-        if leave_facade(fiber) {
-            // What its destructors have made in their turn is leaked where it is of a façade.
-            drop_what_it_owns(fiber);
-            std::mem::forget(fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take())));
-        }
+        drop_identity(fiber);
         if let Some(frame) = frame::of_fiber(fiber) {
             frame.close();
         }
@@ -129,6 +131,21 @@ fn unwind_strands(fiber: FiberPtr) {
 
 /// Rounds of dropping what destructors have made meanwhile.
 const MOST_ROUNDS: usize = 100;
+
+/// Lets go of what a façade keeps for the running fiber, and of what its destructors make.
+fn drop_identity(fiber: FiberPtr) {
+    if leave_facade(fiber) {
+        // What they have made in their turn is leaked where it is of a façade.
+        drop_what_it_owns(fiber);
+        std::mem::forget(fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take())));
+    }
+}
+
+/// Drops what user code that ran late on the main fiber, after its clean-up, has left.
+pub(crate) fn clean_up_again(main: FiberPtr) {
+    drop_what_it_owns(main);
+    drop_identity(main);
+}
 
 /// Lets go of what a façade keeps for `fiber`, which is about to end, and of what was thrown at it.
 /// Returns whether there was anything: user code has run then.

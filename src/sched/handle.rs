@@ -1,5 +1,6 @@
 //! The public handle to a fiber, and what can be done to one from outside.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::fiber::cancel;
@@ -137,6 +138,38 @@ impl Fiber {
         }
     }
 
+    /// As [`kill`](Fiber::kill), and says why: in the error of whoever joins the fiber, and in what is
+    /// reported of it. Of several reasons the first stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let worker = fibra::spawn(fibra::park);
+    ///     worker.fiber().kill_with("the queue is empty");
+    ///     let error = worker.join().unwrap_err();
+    ///     assert_eq!(error.to_string(), "the fiber was killed: the queue is empty");
+    /// });
+    /// ```
+    pub fn kill_with(&self, reason: impl Into<Cow<'static, str>>) {
+        if self.is_finished() {
+            return;
+        }
+        let reason = reason.into();
+        let _rejected = self.fiber.with_extra(|extra| match &extra.kill_reason {
+            Some(_) => Some(reason),
+            None => extra.kill_reason.replace(reason),
+        });
+        self.kill();
+    }
+
+    /// Why the fiber was killed, if it was and a reason was given. Clean-up may ask this of
+    /// [`current`].
+    #[must_use]
+    pub fn kill_reason(&self) -> Option<Cow<'static, str>> {
+        self.fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten()
+    }
+
     /// A handle with which any thread can unpark it.
     ///
     /// # Panics
@@ -203,12 +236,17 @@ impl Scheduler {
             return interrupt::checkpoint(here());
         }
         if cancel::is_pending(&fiber) {
-            // One that has left the ring by itself goes on to unwind, and for nothing else.
-            if pause::is_paused(fiber) {
-                self.unpause(fiber);
-            }
-            self.make_ready(fiber);
+            self.wake_to_unwind(fiber);
         }
+    }
+
+    /// Wakes `fiber`, which has something to raise, wherever it waits.
+    pub(crate) fn wake_to_unwind(&self, fiber: FiberPtr) {
+        // One that has left the ring by itself goes on to unwind, and for nothing else.
+        if pause::is_paused(fiber) {
+            self.unpause(fiber);
+        }
+        self.make_ready(fiber);
     }
 
     /// The living fibers for which `wanted` holds, the oldest first.

@@ -68,7 +68,7 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     let fiber = here.fiber;
     let seen = fiber.attention.get();
     settle(fiber);
-    if seen.has(Attention::CANCEL) && is_due(here) {
+    if seen.has(Attention::CANCEL) && is_due(here) && !hogs_the_thread(here) {
         meet_kill(here, reason)?;
     }
     throw::meet_bomb(here);
@@ -82,10 +82,12 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
 /// they must be withdrawn before they are interrupted.
 #[cold]
 #[inline(never)]
-pub(crate) fn is_coming(here: Here) -> bool {
+pub(crate) fn is_coming(here: Here, reason: &'static WaitReason) -> bool {
     let seen = here.fiber.attention.get();
+    // Where nothing can unwind only waits that can fail notice a kill.
+    let meets_kills = || can_unwind(&here.sched) || reason.on_deadlock == OnDeadlock::Fail;
     seen.has(Attention::TIMEOUT)
-        || seen.has(Attention::CANCEL) && is_due(here)
+        || seen.has(Attention::CANCEL) && meets_kills() && is_due(here)
         || throw::may_go_off(here)
         || seen.has(Attention::DEADLOCK) && here.sched.deadlock.borrow().is_some()
 }
@@ -119,6 +121,18 @@ pub(crate) fn is_due(here: Here) -> bool {
     !put_off
 }
 
+/// Whether the running fiber has caught so many cancellations in one turn that others must run
+/// first: it waits, and the next turn wakes it. (A killed fiber cannot catch without end.)
+fn hogs_the_thread(here: Here) -> bool {
+    if here.fiber.killed.get() || here.sched.in_unwind.get() {
+        return false;
+    }
+    let left = here.sched.budget.get().wrapping_sub(1);
+    here.sched.budget.set(left);
+    here.sched.kill_put_off.set(here.sched.kill_put_off.get() || left == 0);
+    left == 0
+}
+
 /// Whether kills and deadlocks can unwind fibers of `sched` at all.
 pub(crate) fn can_unwind(sched: &Scheduler) -> bool {
     !cfg!(panic = "abort") && !sched.in_unwind.get()
@@ -137,7 +151,8 @@ impl Scheduler {
     }
 }
 
-fn has_something_to_raise(fiber: FiberPtr) -> bool {
+/// Whether `fiber` unwinds when it is woken where it waits, if the thread does not unwind then.
+pub(crate) fn has_something_to_raise(fiber: FiberPtr) -> bool {
     let bomb = fiber.attention.get().has(Attention::BOMB) && !cancel::is_shielded(&fiber);
     bomb || cancel::is_pending(&fiber)
 }

@@ -14,11 +14,12 @@ use crate::fiber::exit::JoinError;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::task;
+use crate::sched::choose::{Arm, Done};
 use crate::sched::end;
 use crate::sched::handle::Fiber;
 use crate::sched::interrupt::Interrupt;
 use crate::sched::park::wait_until;
-use crate::sched::scheduler::here;
+use crate::sched::scheduler::{Here, here};
 
 static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlock::Fail);
 
@@ -79,6 +80,27 @@ impl<T> JoinHandle<T> {
         self.wait_for_end()
     }
 
+    /// Takes the output if the fiber has ended, and never waits. `None` while it has not.
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](JoinHandle::join), and [`JoinError::Taken`] if the output was taken before.
+    pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
+        if !self.is_finished() {
+            return None;
+        }
+        let record = self.fiber.record();
+        let had_handle = record.has_handle.replace(false);
+        // SAFETY: `new` was promised that the output has this type.
+        let output = unsafe { task::take_output::<T>(record) };
+        Some(output.unwrap_or_else(|| Err(missing(had_handle))).map_err(|error| *error))
+    }
+
+    /// The fiber's end as one of several things to wait for.
+    pub(crate) fn arm(&mut self) -> JoinArm<'_, T> {
+        JoinArm { handle: self }
+    }
+
     /// Lets the fiber run on by itself: the same as dropping the handle, said aloud.
     pub fn detach(self) {
         drop(self);
@@ -133,11 +155,49 @@ impl<T> JoinHandle<T> {
         let this = ManuallyDrop::new(self);
         // SAFETY: the field is read once, and `this` is not dropped.
         let fiber = unsafe { std::ptr::read(&this.fiber) };
-        fiber.record().has_handle.set(false);
+        let had_handle = fiber.record().has_handle.replace(false);
         // SAFETY: `new` was promised that the output has this type.
         let output = unsafe { task::take_output::<T>(fiber.record()) };
-        // A fiber that was retired before it ever ran still has its closure.
-        output.unwrap_or_else(|| Err(Box::new(JoinError::Retired))).map_err(|error| *error)
+        output.unwrap_or_else(|| Err(missing(had_handle))).map_err(|error| *error)
+    }
+}
+
+/// Why a fiber that has ended has no output: it was taken, or the fiber was retired before it ever
+/// ran and still has its closure.
+#[cold]
+fn missing(had_handle: bool) -> Box<JoinError> {
+    Box::new(if had_handle { JoinError::Retired } else { JoinError::Taken })
+}
+
+/// The end of a fiber, for those who wait for several things.
+pub(crate) struct JoinArm<'a, T> {
+    handle: &'a mut JoinHandle<T>,
+}
+
+impl<T> JoinArm<'_, T> {
+    pub(crate) fn finish(self, here: Here) -> Result<T, JoinError> {
+        if self.handle.fiber.record() == here.fiber {
+            return Err(JoinError::Itself);
+        }
+        self.handle.try_join().expect("the fiber has ended")
+    }
+}
+
+impl<T> Arm for JoinArm<'_, T> {
+    fn attempt(&mut self, here: Here) -> bool {
+        self.handle.is_finished() || self.handle.fiber.record() == here.fiber
+    }
+
+    fn begin(&self, here: Here) {
+        self.handle.fiber.record().joiner.set(Some(here.fiber));
+    }
+
+    fn end(&self) {
+        self.handle.fiber.record().joiner.set(None);
+    }
+
+    fn done(&self) -> Option<Done> {
+        self.handle.is_finished().then_some(Done::Happened)
     }
 }
 

@@ -4,13 +4,28 @@
 //! A primitive puts a [`WaitNode`] into a [`WaitList`] (through [`Enlisted`], which takes it out
 //! again), waits with [`wait_until`], and whoever has something for it takes the node out, leaves
 //! what it has, and calls `make_ready`. See the contract in [`crate::sched`].
+//!
+//! One that works across threads keeps [`Ticket`]s instead of nodes, and waits with
+//! [`wait_for_others`]. Its callers may be plain threads: [`try_here`], [`clock_now`], [`Owner`].
+
+use std::time::Instant;
 
 pub(crate) use crate::fiber::header::FiberPtr;
 pub(crate) use crate::fiber::snapshot::Deadlock;
 pub(crate) use crate::fiber::state::{OnDeadlock, WaitReason};
-pub(crate) use crate::fiber::wait_list::{Enlisted, WaitList, WaitNode};
+pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
+pub(crate) use crate::sched::choose::{Arm, Done};
 pub(crate) use crate::sched::interrupt::Interrupt;
-pub(crate) use crate::sched::park::{
-    Deadline, deadline_after, go_last, hand_over, spend, wait_until,
-};
-pub(crate) use crate::sched::scheduler::{Here, here, scheduler};
+pub(crate) use crate::sched::lock_graph::Holder;
+pub(crate) use crate::sched::outside::{Fate, FateCell, OutsideWait, Ticket, wait_for_others};
+pub(crate) use crate::sched::owner::Owner;
+pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_until};
+pub(crate) use crate::sched::scheduler::{Here, here, scheduler, try_here};
+pub(crate) use crate::sched::timers::{Deadline, deadline_after};
+
+use crate::sched::clock::{Clock, RealClock};
+
+/// What the clock of the caller shows: its scheduler's, or on a plain thread the system's.
+pub(crate) fn clock_now() -> Instant {
+    try_here().map_or_else(|| RealClock.now(), |here| here.sched.clock.now())
+}

@@ -22,6 +22,7 @@
 //! Reading order: [`scheduler`], [`park`], [`run_loop`], [`interrupt`], [`end`], [`run`].
 
 pub(crate) mod children;
+pub(crate) mod choose;
 pub(crate) mod clock;
 pub(crate) mod deadlock;
 pub(crate) mod dump;
@@ -31,11 +32,14 @@ pub(crate) mod handle;
 pub(crate) mod idle;
 pub(crate) mod interrupt;
 pub(crate) mod join;
+pub(crate) mod lock_graph;
 pub(crate) mod lowlevel;
 pub(crate) mod mailbox;
 pub(crate) mod outside;
+pub(crate) mod owner;
 pub(crate) mod park;
 pub(crate) mod pause;
+pub(crate) mod region;
 pub(crate) mod remote;
 pub(crate) mod retire;
 pub(crate) mod rotate;
@@ -46,6 +50,7 @@ pub(crate) mod scope;
 pub(crate) mod shield;
 pub(crate) mod spawn;
 pub(crate) mod throw;
+pub(crate) mod timers;
 pub(crate) mod unstarted;
 pub(crate) mod watchers;
 

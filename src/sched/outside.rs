@@ -14,9 +14,13 @@
 //!   it comes too late the wait is completed, and that beats the interrupt.
 //! - Other threads hold the ticket and the fiber's key, never an address of its record or stack.
 //! - The scheduler lists these waits for as long as they last: to tell a deadlock from a wait for
-//!   another thread, and to withdraw a fiber that is thrown at or never runs again.
+//!   another thread, to name the owners of locks, and to withdraw a fiber that is thrown at or never
+//!   runs again.
+
+#![allow(unsafe_code, reason = "lists waits that lie on the stacks of waiting fibers")]
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -24,9 +28,11 @@ use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::WaitReason;
 use crate::sched::interrupt::{self, Interrupt};
+use crate::sched::lock_graph::Holder;
 use crate::sched::mailbox::{Mail, Mailbox};
-use crate::sched::park::{Deadline, leave};
+use crate::sched::park::leave;
 use crate::sched::scheduler::{Here, Scheduler, SchedulerPtr};
+use crate::sched::timers::Deadline;
 
 /// How a wait came out.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -41,9 +47,31 @@ pub(crate) enum Fate {
     Withdrawn,
 }
 
+/// How a wait has come out so far. It changes once.
+#[derive(Debug)]
+pub(crate) struct FateCell(AtomicU8);
+
+impl FateCell {
+    pub(crate) fn new() -> FateCell {
+        FateCell(AtomicU8::new(Fate::Waiting as u8))
+    }
+
+    /// Ends the wait with `fate`. Returns whether it was this call that ended it.
+    #[must_use]
+    pub(crate) fn claim(&self, fate: Fate) -> bool {
+        let (from, to) = (Fate::Waiting as u8, fate as u8);
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    pub(crate) fn get(&self) -> Fate {
+        let fates = [Fate::Waiting, Fate::Served, Fate::Closed, Fate::Withdrawn];
+        fates[usize::from(self.0.load(Ordering::Acquire))]
+    }
+}
+
 /// One wait of one fiber.
 pub(crate) struct Ticket {
-    fate: AtomicU8,
+    fate: FateCell,
     scheduler: u32,
     key: Key,
     mailbox: Arc<Mailbox>,
@@ -53,7 +81,7 @@ impl Ticket {
     /// A ticket of the running fiber.
     pub(crate) fn new(here: Here) -> Ticket {
         Ticket {
-            fate: AtomicU8::new(Fate::Waiting as u8),
+            fate: FateCell::new(),
             scheduler: here.sched.id,
             key: here.fiber.key.get(),
             mailbox: here.sched.mailbox.clone(),
@@ -63,13 +91,11 @@ impl Ticket {
     /// Ends the wait with `fate`. Returns whether it was this call that ended it.
     #[must_use]
     pub(crate) fn claim(&self, fate: Fate) -> bool {
-        let (from, to) = (Fate::Waiting as u8, fate as u8);
-        self.fate.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.fate.claim(fate)
     }
 
     pub(crate) fn fate(&self) -> Fate {
-        let fates = [Fate::Waiting, Fate::Served, Fate::Closed, Fate::Withdrawn];
-        fates[usize::from(self.fate.load(Ordering::Acquire))]
+        self.fate.get()
     }
 
     /// Whether the wait has come to what it was for.
@@ -112,7 +138,7 @@ impl fmt::Debug for Ticket {
 }
 
 /// What a scheduler asks of a wait that others may complete.
-pub(crate) trait OutsideWait: Send + Sync + fmt::Debug {
+pub(crate) trait OutsideWait {
     fn ticket(&self) -> &Ticket;
 
     /// Ends the wait with `fate`, as [`Ticket::claim`], and keeps the books of what it waits at.
@@ -120,23 +146,30 @@ pub(crate) trait OutsideWait: Send + Sync + fmt::Debug {
 
     /// Whether somebody is left who could complete it.
     fn others_exist(&self) -> bool;
+
+    /// Who holds it, if it is for a lock.
+    fn holder(&self) -> Option<Holder> {
+        None
+    }
 }
 
 /// Waits until `wait` is over, at the latest `by` a deadline. The caller has put it where partners
 /// find it. What the wait brought, or has left over, is the caller's to take.
 #[track_caller]
-pub(crate) fn wait_for_others<W: OutsideWait + 'static>(
+pub(crate) fn wait_for_others(
     here: Here,
-    wait: &Arc<W>,
+    wait: &dyn OutsideWait,
     by: Option<u64>,
     reason: &'static WaitReason,
 ) -> Result<Fate, Interrupt> {
     debug_assert!(reason.outsiders, "its wake would not reach it");
-    let _listed = Listed::new(here, wait.clone());
+    // SAFETY: the value is dropped at the end of this function, also by an unwind, and nobody else
+    // has it.
+    let _listed = unsafe { Listed::new(here, wait) };
     let _deadline = by.map(|at| Deadline::arm(here, at));
     while !wait.ticket().is_completed() {
         if !here.fiber.attention.get().is_none() {
-            if interrupt::is_coming(here) && !give_up(&**wait) {
+            if interrupt::is_coming(here, reason) && !give_up(wait) {
                 break;
             }
             interrupt::before_wait(here, reason)?;
@@ -154,12 +187,31 @@ fn give_up(wait: &dyn OutsideWait) -> bool {
     wait.claim(Fate::Withdrawn) || !wait.ticket().is_completed()
 }
 
+/// The address of a wait on the stack of a fiber that waits.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct ListedWait(*const (dyn OutsideWait + 'static));
+
+impl ListedWait {
+    fn wait(&self) -> &dyn OutsideWait {
+        // SAFETY: this is stored in a scheduler's list and used while it is there, or directly
+        // after it was taken out, on the scheduler's own thread. `Listed` takes it out before the
+        // wait goes. A fiber that is never resumed keeps its stack, and with it the wait.
+        unsafe { &*self.0 }
+    }
+}
+
 /// A wait that its scheduler knows of for as long as this lives.
 struct Listed(Here);
 
 impl Listed {
-    fn new(here: Here, wait: Arc<dyn OutsideWait>) -> Listed {
-        let key = here.sched.outside.borrow_mut().insert(wait);
+    /// # Safety
+    ///
+    /// The result must be dropped before `wait` goes, unless the fiber is never resumed again.
+    unsafe fn new(here: Here, wait: &dyn OutsideWait) -> Listed {
+        // SAFETY: this changes the lifetime only, and the caller promises that the address is
+        // taken out of the list before that ends.
+        let wait = unsafe { mem::transmute::<&dyn OutsideWait, &'static dyn OutsideWait>(wait) };
+        let key = here.sched.outside.borrow_mut().insert(ListedWait(wait));
         here.fiber.with_extra(|extra| extra.outside = Some(key));
         Listed(here)
     }
@@ -167,32 +219,45 @@ impl Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        drop(self.0.sched.unlist(self.0.fiber));
+        self.0.sched.unlist(self.0.fiber);
     }
 }
 
 impl Scheduler {
     /// Whether another thread may complete one of the waits.
     pub(crate) fn others_may_complete(&self) -> bool {
+        let may_end = |wait: &dyn OutsideWait| self.is_in(wait) && wait.others_exist();
+        self.outside.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
+    }
+
+    /// Whether the fiber of `wait` waits for it. One that was paused in the middle of its wait is
+    /// not woken by what it waits for.
+    fn is_in(&self, wait: &dyn OutsideWait) -> bool {
+        self.fiber_of(wait.ticket().key).is_some_and(|fiber| fiber.reason.get().outsiders)
+    }
+
+    /// The fibers that wait for locks, and who holds those.
+    pub(crate) fn waits_for_locks(&self) -> Vec<(FiberPtr, Holder)> {
         let outside = self.outside.borrow();
-        outside.iter().any(|(_, wait)| {
-            // A fiber that was paused in the middle of its wait is not woken by what it waits for.
-            let fiber = self.fiber_of(wait.ticket().key);
-            fiber.is_some_and(|fiber| fiber.reason.get().outsiders) && wait.others_exist()
-        })
+        let waits = outside.iter().map(|(_, listed)| listed.wait());
+        let of_a_lock = |wait: &dyn OutsideWait| {
+            let fiber = self.fiber_of(wait.ticket().key)?;
+            Some((fiber, wait.holder()?))
+        };
+        waits.filter(|wait| self.is_in(*wait)).filter_map(of_a_lock).collect()
     }
 
     /// Nothing is handed to `fiber` any more: it never runs again, or has something to raise where
     /// it waits.
     pub(crate) fn withdraw_outside(&self, fiber: FiberPtr) {
-        if let Some(wait) = self.unlist(fiber) {
+        if let Some(listed) = self.unlist(fiber) {
             // Too late is as good: what it was given stays with it.
-            let _ = wait.claim(Fate::Withdrawn);
+            let _ = listed.wait().claim(Fate::Withdrawn);
         }
     }
 
     /// Takes the wait of `fiber`, if it is in one, off the list.
-    fn unlist(&self, fiber: FiberPtr) -> Option<Arc<dyn OutsideWait>> {
+    fn unlist(&self, fiber: FiberPtr) -> Option<ListedWait> {
         if !fiber.extra_exists() {
             return None;
         }

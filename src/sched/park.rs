@@ -22,12 +22,12 @@
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
+use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::switch;
 use crate::sched::interrupt::{self, Interrupt};
 use crate::sched::scheduler::{Here, Scheduler, here};
+use crate::sched::timers::{Deadline, deadline_after};
 
 static PARK: WaitReason = WaitReason::new("parked", OnDeadlock::Panic).ended_by_outsiders();
 static SLEEP: WaitReason = WaitReason::new("asleep", OnDeadlock::Panic);
@@ -127,7 +127,7 @@ pub fn sleep(duration: Duration) {
     sleep_to(here, deadline_after(here, duration));
 }
 
-/// Waits until `at`, by the scheduler's clock.
+/// Waits until `at`, by the scheduler's clock. If that is over already, this is a yield.
 ///
 /// # Panics
 ///
@@ -135,6 +135,9 @@ pub fn sleep(duration: Duration) {
 #[track_caller]
 pub fn sleep_until(at: Instant) {
     let here = here();
+    if at <= here.sched.clock.now() {
+        return yield_now();
+    }
     sleep_to(here, here.sched.micros_at(at));
 }
 
@@ -265,47 +268,6 @@ fn budget_spent() {
     yield_now();
 }
 
-/// The deadline `timeout` from now, in the scheduler's microseconds.
-pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
-    let now = here.sched.clock.now();
-    match now.checked_add(timeout) {
-        Some(at) => here.sched.micros_at(at),
-        None => u64::MAX,
-    }
-}
-
-/// An armed deadline of the running fiber's next wait; disarmed when dropped.
-///
-/// A fiber has one at a time. It is therefore armed directly around the wait, so that no user code
-/// (the destructor of a value that was to be sent, say) runs while it exists.
-#[derive(Debug)]
-pub(crate) struct Deadline(FiberPtr);
-
-impl Deadline {
-    pub(crate) fn arm(here: Here, at: u64) -> Deadline {
-        let Here { fiber, sched } = here;
-        // Always checked: the wheel would be left with the address of a fiber that may be freed.
-        assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
-        fiber.timer.set(sched.timers.borrow_mut().insert(at, fiber));
-        Deadline(fiber)
-    }
-}
-
-impl Drop for Deadline {
-    fn drop(&mut self) {
-        disarm(self.0, &here().sched);
-        self.0.attention.set(self.0.attention.get().without(Attention::TIMEOUT));
-    }
-}
-
-/// Takes `fiber`'s deadline, if it has one, out of the wheel.
-pub(crate) fn disarm(fiber: FiberPtr, sched: &Scheduler) {
-    let key = fiber.timer.replace(TimerKey::NONE);
-    if key != TimerKey::NONE {
-        sched.timers.borrow_mut().cancel(key);
-    }
-}
-
 impl Scheduler {
     /// Lets `fiber`'s present or next `park` return. Other waits are not disturbed.
     #[inline]
@@ -314,18 +276,5 @@ impl Scheduler {
         if fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &PARK) {
             self.make_ready(fiber);
         }
-    }
-
-    /// Wakes the fibers whose deadline has passed.
-    ///
-    /// One that is in the ring already is told as well: it may have been woken for nothing, and
-    /// its wait has no other deadline to be woken by.
-    pub(crate) fn fire_timers(&self) {
-        let now = self.now.get();
-        self.timers.borrow_mut().advance(now, |fiber| {
-            fiber.timer.set(TimerKey::NONE);
-            fiber.notice(Attention::TIMEOUT);
-            self.make_ready(fiber);
-        });
     }
 }

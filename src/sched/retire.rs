@@ -16,6 +16,7 @@ use crate::fiber::exit::JoinError;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::FiberSnapshot;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::fiber::wait_list;
 use crate::sched::end;
 use crate::sched::park;
 use crate::sched::scheduler::{Scheduler, here};
@@ -35,6 +36,11 @@ impl Scheduler {
     /// Takes `fiber` out of everything. It must not be in the ring.
     pub(crate) fn retire(&self, fiber: FiberPtr, why: &str) {
         let picture = FiberSnapshot::of(&fiber, self.now_ms.get());
+        let reason = fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten();
+        let why = match reason {
+            Some(reason) => format!("{why} (it was killed: {reason})"),
+            None => why.to_owned(),
+        };
         if let Some(lender) = self.lender_of(fiber) {
             end::say(format_args!(
                 "{picture}; it {why}. {lender} lends it borrowed data and cannot be left before it \
@@ -44,14 +50,10 @@ impl Scheduler {
         }
         end::say(format_args!("{picture}; it {why}. It never runs again, and its stack is kept"));
 
-        // SAFETY: a node that is recorded here is alive, linked or not: its `Enlisted` takes the
-        // record back before it goes.
-        if let Some(node) = unsafe { fiber.waiting.get().as_ref() } {
-            node.unlink();
-        }
+        wait_list::withdraw(fiber);
         fiber.waiting.set(std::ptr::null());
         self.withdraw_outside(fiber);
-        park::disarm(fiber, self);
+        self.disarm_all(fiber);
         fiber.state.set(State::Retired);
         fiber.reason.set(&RETIRED);
         self.live.set(self.live.get() - 1);

@@ -91,6 +91,7 @@ impl Frame<'_> {
     fn enter(sched: &Scheduler) -> Frame<'_> {
         current::here(|here| {
             here.scheduler.set((&raw const *sched).cast());
+            here.inherits.set(false);
             here.shelves.open();
         });
         Frame { _pool: current::use_pool(&sched.pool) }
@@ -119,9 +120,14 @@ pub(crate) fn refuse_nesting() {
 fn fail(error: JoinError) -> ! {
     match error {
         JoinError::Panicked(payload) => panic::resume_unwind(payload),
-        JoinError::Killed | JoinError::CallerKilled => {
+        JoinError::Killed | JoinError::KilledFor(_) | JoinError::CallerKilled => {
             // `resume_unwind` prints nothing, and a process that ends with no word helps nobody.
-            end::say(format_args!("main was killed: `run` unwinds with `fibra::Cancelled`"));
+            let why = if let JoinError::KilledFor(reason) = error {
+                format!(" ({reason})")
+            } else {
+                String::new()
+            };
+            end::say(format_args!("main was killed{why}: `run` unwinds with `fibra::Cancelled`"));
             panic::resume_unwind(Box::new(Cancelled))
         }
         other => panic!("the main fiber could not run: {other}"),
@@ -135,6 +141,7 @@ pub(crate) fn wind_up() {
     sched.closing.set(true);
     cancel::within(main, &CancelScope::shield(), || {
         sched.close_facade(main);
+        end::clean_up_again(main);
         for fiber in sched.fibers_where(|fiber| fiber != main) {
             sched.kill(fiber.ptr());
         }
@@ -214,7 +221,7 @@ pub fn exit(code: i32) -> ! {
     }
     fiber.killed.set(true);
     fiber.notice(Attention::CANCEL);
-    exit::raise()
+    exit::raise_exit()
 }
 
 /// Exits without unwinding anything.

@@ -15,7 +15,8 @@
 //!
 //! Invariants:
 //! - No user code runs here: closures, results, payloads and destructors run on fibers.
-//! - Between two looks at the outside at most BATCH fibers run, so none of them starves events.
+//! - Between two looks at the outside at most LONGEST_BATCH fibers run, so none of them starves
+//!   events. Where fibers are slow to yield it is fewer: so many as run in BATCH_MICROS.
 //! - The loop returns when the main fiber has ended, which it does last.
 
 #![allow(unsafe_code, reason = "resumes fibers")]
@@ -33,8 +34,11 @@ use crate::sched::end;
 use crate::sched::scheduler::Scheduler;
 use crate::stack::Stack;
 
-/// Switches between two looks at timers, events and other threads.
-const BATCH: u64 = 64;
+/// Switches between two looks at timers, events and other threads, at most. A power of two.
+pub(crate) const LONGEST_BATCH: u64 = 64;
+
+/// How long a batch may last, if that is more than one turn of one fiber.
+const BATCH_MICROS: u64 = 500;
 
 /// Operations that a fiber may do in one turn without waiting. Large enough to cost nothing
 /// (one yield in 128), small enough that a chatty pair does not hold up the others.
@@ -60,7 +64,7 @@ impl Scheduler {
         }
     }
 
-    /// Runs at most BATCH fibers: until the counter of switches reaches a multiple of that.
+    /// Runs fibers until the counter of switches reaches a multiple of the batch.
     fn batch(&self) {
         current::here(|here| {
             while let Some(entry) = self.ring(|ring| ring.pop_front()) {
@@ -83,7 +87,7 @@ impl Scheduler {
                     here.fiber.set(None);
                     self.reclaim(fiber, stack);
                 }
-                if self.switches.get().is_multiple_of(BATCH) {
+                if self.switches.get() & self.batch_mask.get() == 0 {
                     break;
                 }
             }
@@ -178,7 +182,7 @@ impl Scheduler {
         // The clock costs as much as three switches: it is read when a deadline may have passed,
         // and once in a while so that dumps can tell how long a fiber has been waiting.
         if timers || turns.is_multiple_of(16) {
-            self.refresh_now();
+            self.fit_batch();
         }
         if timers {
             self.fire_timers();
@@ -187,6 +191,40 @@ impl Scheduler {
         if self.ring(|ring| ring.stored()) == 0 && !self.main_ended.get() {
             self.wait_for_the_outside();
         }
+    }
+
+    /// Reads the clock, and learns from it how many fibers a batch may have.
+    ///
+    /// A fiber that computes for a millisecond between its yields would make a batch of 64 last as
+    /// many, and all timers and events wait for it. A batch shrinks at once. It doubles when all of
+    /// the ring have had their turn and none was slow.
+    #[inline]
+    fn fit_batch(&self) {
+        let (then, before) = (self.now.get(), self.switches_then.get());
+        self.refresh_now();
+        let micros = self.now.get().wrapping_sub(then);
+        let switches = self.switches.get().wrapping_sub(before);
+        if switches == 0 {
+            return;
+        }
+        let fits = switches.saturating_mul(BATCH_MICROS);
+        let mask = self.batch_mask.get();
+        if fits < micros.saturating_mul(mask + 1) {
+            self.batch_mask.set(smaller_batch(fits / micros));
+            self.quick_switches.set(0);
+        } else if mask != LONGEST_BATCH - 1 {
+            self.grow_batch(switches);
+        }
+    }
+
+    #[cold]
+    fn grow_batch(&self, quick: u64) {
+        let quick = self.quick_switches.get() + quick;
+        // In a longer ring the longest batch is less than a revolution.
+        let enough = self.ring(|ring| ring.queued()) as u64;
+        let grows = enough.min(LONGEST_BATCH) <= quick;
+        self.quick_switches.set(if grows { 0 } else { quick });
+        self.batch_mask.set(self.batch_mask.get() << u32::from(grows) | u64::from(grows));
     }
 
     #[cold]
@@ -213,4 +251,10 @@ impl Scheduler {
         self.mailbox.inbox.announce_awake();
         self.refresh_now();
     }
+}
+
+/// The mask of the largest batch of at most so many switches: a power of two, and not zero.
+#[cold]
+fn smaller_batch(switches: u64) -> u64 {
+    (1 << switches.max(1).ilog2()) - 1
 }

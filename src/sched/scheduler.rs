@@ -33,7 +33,9 @@ use crate::sched::clock::Clock;
 use crate::sched::facade::Facade;
 use crate::sched::idle::Idle;
 use crate::sched::mailbox::Mailbox;
-use crate::sched::outside::OutsideWait;
+use crate::sched::outside::ListedWait;
+use crate::sched::run_loop::LONGEST_BATCH;
+use crate::sched::timers::Alarm;
 use crate::sched::watchers::Watcher;
 use crate::stack::{Pool, SizeClass, Stack};
 
@@ -45,6 +47,8 @@ pub(crate) struct Scheduler {
     /// Operations that the running fiber may still do without giving way.
     pub(crate) budget: Cell<u32>,
     pub(crate) switches: Cell<u64>,
+    /// A batch ends when these bits of `switches` are zero.
+    pub(crate) batch_mask: Cell<u64>,
     /// The fiber whose wait was the last event, or none if a fiber's end was.
     pub(crate) last_parked: Cell<Option<FiberPtr>>,
     /// The clock as read in the last turns, in milliseconds since `started`; it may wrap.
@@ -70,9 +74,13 @@ pub(crate) struct Scheduler {
     pub(crate) id: u32,
     /// The clock as read in the last turns, in microseconds since `started`.
     pub(crate) now: Cell<u64>,
+    /// How many switches there had been when the clock was read.
+    pub(crate) switches_then: Cell<u64>,
+    /// Switches in batches that were quick, since one that was not or since the batch grew.
+    pub(crate) quick_switches: Cell<u64>,
     pub(crate) main: Cell<Option<FiberPtr>>,
     pub(crate) exit_code: Cell<Option<i32>>,
-    pub(crate) timers: RefCell<TimingWheel<FiberPtr>>,
+    pub(crate) timers: RefCell<TimingWheel<Alarm>>,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) started: Instant,
     pub(crate) idle: Box<dyn Idle>,
@@ -80,7 +88,7 @@ pub(crate) struct Scheduler {
     /// Fibers that other threads may hold an unparker of.
     pub(crate) reachable: RefCell<Vec<Key>>,
     /// The waits that other threads may complete.
-    pub(crate) outside: RefCell<SlotTable<Arc<dyn OutsideWait>>>,
+    pub(crate) outside: RefCell<SlotTable<ListedWait>>,
     /// The fiber whose wait failed in the last deadlock, and the count of switches then.
     pub(crate) last_victim: Cell<(Option<FiberId>, u64)>,
     /// What the wait that was chosen to fail fails with.
@@ -89,6 +97,8 @@ pub(crate) struct Scheduler {
     pub(crate) spare: RefCell<Option<Stack>>,
     /// Fibers that could get no stack and wait for the spare one.
     pub(crate) starved: RefCell<VecDeque<(FiberPtr, io::Error)>>,
+    /// Where the next `select!` begins to look among its arms.
+    pub(crate) next_arm: Cell<usize>,
     pub(crate) spawned: Cell<u64>,
     pub(crate) retired: Cell<usize>,
     /// Those who wait until no fiber can run, the innermost last.
@@ -116,6 +126,8 @@ impl Scheduler {
             last_parked: Cell::new(None),
             now_ms: Cell::new(0),
             now: Cell::new(0),
+            switches_then: Cell::new(0),
+            quick_switches: Cell::new(0),
             pool: RefCell::new(pool),
             table: RefCell::new(SlotTable::new()),
             next_number: Cell::new(1),
@@ -140,6 +152,8 @@ impl Scheduler {
             spare: RefCell::new(Some(spare)),
             starved: RefCell::new(VecDeque::new()),
             switches: Cell::new(0),
+            next_arm: Cell::new(0),
+            batch_mask: Cell::new(LONGEST_BATCH - 1),
             spawned: Cell::new(0),
             retired: Cell::new(0),
             watchers: RefCell::new(Vec::new()),
@@ -211,13 +225,17 @@ impl Scheduler {
     /// early.
     pub(crate) fn micros_at(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.started);
-        u64::try_from(since.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX)
+        // Not by way of `as_nanos`: a division of 128 bits takes as long as reading the clock.
+        let rest = u64::from(since.subsec_nanos().div_ceil(1000));
+        since.as_secs().saturating_mul(1_000_000).saturating_add(rest)
     }
 
     /// Reads the clock into `now`.
     pub(crate) fn refresh_now(&self) {
         let since = self.clock.now().saturating_duration_since(self.started);
-        self.now.set(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
+        self.switches_then.set(self.switches.get());
+        let micros = u64::from(since.subsec_micros());
+        self.now.set(since.as_secs().saturating_mul(1_000_000).saturating_add(micros));
         #[allow(clippy::cast_possible_truncation, reason = "ages are differences: it may wrap")]
         self.now_ms.set(since.as_millis() as u32);
     }
@@ -275,6 +293,12 @@ pub(crate) fn here() -> Here {
     // SAFETY: a fiber runs on this thread, so the run loop has set the scheduler's address.
     let sched = SchedulerPtr(unsafe { NonNull::new_unchecked(sched.cast_mut().cast()) });
     Here { fiber, sched }
+}
+
+/// As [`here`], but none outside of a fiber.
+#[inline(always)]
+pub(crate) fn try_here() -> Option<Here> {
+    current::fiber().map(|_| here())
 }
 
 /// The scheduler of this thread, if it has one.

@@ -15,7 +15,7 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel;
-use crate::fiber::exit::{self, JoinError};
+use crate::fiber::exit::JoinError;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::children::Children;
@@ -274,7 +274,8 @@ fn leave<T>(
 ) -> T {
     let childs = children.take_panic();
     match result {
-        Err(payload) if !cut_short(here, children, &*payload) => {
+        // An unwind that ends at this very scope says nothing new: the failure of the child does.
+        Err(payload) if !cancel::ends_at(&children.body, &here.fiber, &*payload) => {
             if let Some(second) = childs {
                 // Dropped here and now, and not by the unwind: its destructor may panic.
                 let scope_of = end::describe(&here.fiber);
@@ -296,10 +297,4 @@ fn leave<T>(
             result.unwrap_or_else(|_| panic!("a fiber of the nursery failed, and was joined"))
         }
     }
-}
-
-/// Whether `payload` is that of the cancellation of this very scope: then the failure of the child
-/// is what went wrong.
-fn cut_short(here: Here, children: &Children, payload: &(dyn Any + Send)) -> bool {
-    exit::is_unwind(payload) && children.body.is_cancelled() && !cancel::is_pending(&here.fiber)
 }

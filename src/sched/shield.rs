@@ -1,10 +1,12 @@
 //! Clean-up that a kill does not cut short.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
 
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current;
 use crate::sched::interrupt;
+use crate::sched::region::{self, Limit};
 use crate::sched::scheduler::here;
 
 /// Runs `f` without kill points: a kill that arrives meanwhile is met at the first wait after it.
@@ -33,6 +35,39 @@ use crate::sched::scheduler::here;
 #[track_caller]
 pub fn shield<T>(f: impl FnOnce() -> T) -> T {
     cancel::within(here().fiber, &CancelScope::shield(), f)
+}
+
+/// As [`shield`], but a kill is held off for no longer than `grace` from now on.
+///
+/// For what depends on others, and must not keep a fiber from its end for ever. When the time is over
+/// this is as if there were no shield: a kill or cancellation that has come unwinds `f` from where it
+/// waits, and so does one that comes later. (The clean-up of [`finally`] is in a shield of its own:
+/// what takes too long in there is best cut short by a [`timeout`](crate::time::timeout).)
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fibra::run(|| {
+///     let client = fibra::spawn(|| {
+///         // A server that does not answer to the goodbye.
+///         fibra::shield_for(Duration::from_millis(1), fibra::park);
+///     });
+///     fibra::yield_now();
+///     client.kill(); // put off for at most a millisecond
+///     assert!(client.join().unwrap_err().is_killed());
+/// });
+/// ```
+#[track_caller]
+pub fn shield_for<T>(grace: Duration, f: impl FnOnce() -> T) -> T {
+    let here = here();
+    let now = here.sched.clock.now();
+    region::shield_until(here, Limit::at(here, now, now.checked_add(grace)), f)
 }
 
 /// Runs `body`, then `cleanup` whether or not `body` unwound, then goes on unwinding.

@@ -9,6 +9,7 @@ use std::mem;
 use std::panic::Location;
 
 use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::fiber::locals;
 use crate::fiber::task;
 use crate::sched::children::Children;
 use crate::sched::join::JoinHandle;
@@ -205,8 +206,13 @@ impl Builder {
         F: FnOnce() -> T,
     {
         let class = self.class.unwrap_or(here.sched.default_class);
+        // Before there is anything that its user code, a panic or a kill could leave half done.
+        let inherited = locals::may_inherit().then(locals::for_child);
         // SAFETY: passed on to the caller.
         let record = unsafe { create(&here.sched, class, f, location) };
+        if let Some(inherited) = inherited {
+            locals::bequeath(record.ptr(), inherited);
+        }
         if let Some(name) = self.name {
             record.with_extra(|extra| extra.name = Some(name.into()));
         }

@@ -1,5 +1,7 @@
 //! Tests the ring under pauses: what is stored in it, which no public call tells.
 
+mod fairness;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 

@@ -10,6 +10,7 @@
 use std::panic::Location;
 
 use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::fiber::locals;
 use crate::fiber::state::State;
 use crate::sched::end;
 use crate::sched::pause::{self, PAUSED};
@@ -49,6 +50,9 @@ impl Scheduler {
         }
         self.dismiss(fiber);
         end::drop_output(record.ptr());
+        while let Some(inherited) = locals::take_youngest_of(record.ptr()) {
+            end::quietly(&record, || drop(inherited));
+        }
         end::leave_facade(record.ptr());
         true
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fibra::channel::{Channel, SendError};
+use fibra::sync::{Mutex, Semaphore};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -16,6 +17,38 @@ fn kill_in(wait: impl FnOnce() + 'static) {
     fibra::yield_now();
     fiber.kill();
     fiber.join().expect("it was not unwound: it returned");
+}
+
+/// An infallible lock waits on, one with a deadline fails, and one that never runs again leaves the
+/// line: those behind it go on.
+fn wait_for_locks() {
+    static MUTEX: Mutex<()> = Mutex::new(());
+    static PERMITS: Semaphore = Semaphore::new(1);
+    let guard = MUTEX.lock();
+    kill_in(|| say(format!("lock_timeout: {}", MUTEX.lock_timeout(HOUR).unwrap_err())));
+    let locks = fibra::spawn(|| {
+        drop(MUTEX.lock());
+        say("an infallible lock goes on");
+    });
+    fibra::yield_now();
+    locks.kill();
+    fibra::yield_now();
+    assert!(!locks.is_finished());
+    drop(guard);
+    locks.join().expect("it returned");
+
+    let (waits, is_waiting) = std::sync::mpsc::channel();
+    let other = std::thread::spawn(move || {
+        fibra::run(|| {
+            drop(fibra::spawn(|| PERMITS.acquire_many(2).forget()));
+            fibra::yield_now();
+            waits.send(()).unwrap();
+        });
+    });
+    is_waiting.recv().unwrap();
+    let permit = PERMITS.acquire_timeout(HOUR).expect("the first in line was retired");
+    say(format!("behind one that was retired: {} permit", permit.permits()));
+    other.join().unwrap();
 }
 
 struct Says(&'static str);
@@ -42,6 +75,10 @@ fn main() {
         kill_in(move || say(format!("join: {}", parked.join().unwrap_err())));
         other.unpark();
 
+        let channel = Channel::<()>::new();
+        let bounded = fibra::time::timeout(Duration::from_millis(1), || channel.recv());
+        say(format!("timeout: {}", bounded.expect("the closure returned").unwrap_err()));
+
         let infallible = fibra::spawn(|| {
             fibra::park();
             say("an infallible wait goes on, and ends when it is complete");
@@ -52,6 +89,8 @@ fn main() {
         assert!(!infallible.is_finished());
         infallible.fiber().unpark();
         infallible.join().expect("it returned");
+
+        wait_for_locks();
 
         let owned = Says("an unstarted fiber dropped its closure");
         let unstarted = fibra::spawn(move || drop(owned));

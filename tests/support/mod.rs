@@ -133,3 +133,17 @@ pub(crate) use name_of;
 pub(crate) fn go<T: 'static>(f: impl FnOnce() -> T + 'static) {
     drop(fibra::spawn(f));
 }
+
+/// Logs what happens with the milliseconds since it was made.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch(std::time::Instant);
+
+impl Watch {
+    pub(crate) fn start() -> Watch {
+        Watch(fibra::now())
+    }
+
+    pub(crate) fn log(self, entry: impl Display) {
+        log(format!("{entry}@{}", (fibra::now() - self.0).as_millis()));
+    }
+}

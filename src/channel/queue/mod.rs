@@ -19,6 +19,7 @@ use std::rc::Rc;
 use crate::channel::waiter::{self, Message};
 use crate::sched::lowlevel::{WaitList, scheduler};
 
+pub(crate) mod arm;
 mod recv;
 mod send;
 

@@ -100,7 +100,7 @@ impl<T> Receiver<T> {
 
     /// Takes from the buffer, whose free place goes to a waiting sender, or from that sender.
     #[inline(always)]
-    fn take(&self, here: Here) -> Result<T, TryRecvError> {
+    pub(super) fn take(&self, here: Here) -> Result<T, TryRecvError> {
         let shared = &*self.shared;
         let first = shared.buffer.borrow_mut().pop_front();
         let from_sender = || {

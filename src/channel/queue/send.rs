@@ -92,7 +92,7 @@ impl<T> Sender<T> {
 
     /// Gives the value to a waiting receiver or the buffer.
     #[inline(always)]
-    fn offer(&self, here: Here, value: T) -> Result<(), TrySendError<T>> {
+    pub(super) fn offer(&self, here: Here, value: T) -> Result<(), TrySendError<T>> {
         let shared = &*self.shared;
         if shared.receivers.get() == 0 {
             return Err(TrySendError::Closed(value));

@@ -16,6 +16,7 @@ use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
 use crate::channel::waiter;
 use crate::sched::lowlevel::{FiberPtr, Here, WaitList, go_last, hand_over, scheduler};
 
+pub(crate) mod arm;
 mod recv;
 mod send;
 

@@ -107,7 +107,7 @@ impl<T> Channel<T> {
     }
 
     #[inline(always)]
-    fn collect(&self, here: Here, after: After) -> Message<T> {
+    pub(super) fn collect(&self, here: Here, after: After) -> Message<T> {
         let Some((sender, message)) = waiter::collect(&self.inner.senders) else {
             unreachable!("a sender waits")
         };

@@ -154,7 +154,7 @@ impl<T> Channel<T> {
 
     /// Gives `message` to the first waiting receiver; `then` puts it back into the ring.
     #[inline(always)]
-    fn serve(&self, message: Message<T>, then: impl FnOnce(FiberPtr)) {
+    pub(super) fn serve(&self, message: Message<T>, then: impl FnOnce(FiberPtr)) {
         match waiter::serve(&self.inner.receivers, message) {
             Ok(receiver) => then(receiver),
             Err(_) => unreachable!("a receiver waits"),

@@ -13,8 +13,8 @@ use crate::channel::rendezvous::open;
 use crate::channel::waiter::Message;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::outside::{Fate, wait_for_others};
-use crate::sched::park::deadline_after;
 use crate::sched::scheduler::{Here, here, scheduler};
+use crate::sched::timers::deadline_after;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::gate;
 
@@ -104,7 +104,7 @@ impl<T: Send + 'static> SharedChannel<T> {
         let waiter = Arc::new(Waiter::new(here, Side::Receive, &self.inner.tally, None));
         state.join(Side::Receive, waiter.clone(), self.inner.tally.waiting(Side::Receive));
         drop(state);
-        match wait_for_others(here, &waiter, by, &RECEIVING) {
+        match wait_for_others(here, &*waiter, by, &RECEIVING) {
             Ok(Fate::Served) => Ok(waiter.take().expect("the partner has put its message in")),
             Ok(_) => Err(ChannelError::Closed),
             Err(interrupt) => Err(ChannelError::of(here, interrupt, Side::Receive)),

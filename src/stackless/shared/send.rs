@@ -12,8 +12,8 @@ use crate::channel::pairing::Side;
 use crate::channel::waiter::Message;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::outside::{Fate, wait_for_others};
-use crate::sched::park::deadline_after;
 use crate::sched::scheduler::{Here, here, scheduler};
+use crate::sched::timers::deadline_after;
 use crate::stackless::channel_error::{ChannelError, SendError};
 use crate::stackless::gate;
 
@@ -157,7 +157,7 @@ fn wait_to_send<T: Send + 'static>(
     }
 
     let leftover = Leftover(waiter);
-    let reason = match wait_for_others(here, waiter, by, &SENDING) {
+    let reason = match wait_for_others(here, &**waiter, by, &SENDING) {
         Ok(Fate::Served) => {
             gate::after_send(here);
             return Ok(());

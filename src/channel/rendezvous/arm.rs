@@ -1,0 +1,119 @@
+//! A rendezvous channel as one of several things that a fiber waits for.
+
+use crate::channel::error::{Cut, RecvError, SendError};
+use crate::channel::pairing::{After, Side, Step};
+use crate::channel::rendezvous::{Channel, open};
+use crate::channel::waiter::{Fate, Message, Waiter};
+use crate::sched::lowlevel::{Arm, Done, Here, Place};
+
+/// A receive.
+pub(crate) struct RecvArm<'a, T> {
+    channel: &'a Channel<T>,
+    waiter: Option<Waiter<T>>,
+    outcome: Option<Result<Message<T>, Cut>>,
+}
+
+/// A send.
+pub(crate) struct SendArm<'a, T> {
+    channel: &'a Channel<T>,
+    value: Option<T>,
+    waiter: Option<Waiter<T>>,
+    sent: bool,
+}
+
+impl<T> Channel<T> {
+    pub(crate) fn recv_arm(&self) -> RecvArm<'_, T> {
+        RecvArm { channel: self, waiter: None, outcome: None }
+    }
+
+    pub(crate) fn send_arm(&self, value: T) -> SendArm<'_, T> {
+        SendArm { channel: self, value: Some(value), waiter: None, sent: false }
+    }
+}
+
+/// What the fate of a waiter means for its arm. Closed channels are there for good.
+pub(in crate::channel) fn done_by(fate: Fate) -> Option<Done> {
+    match fate {
+        Fate::Waiting => None,
+        Fate::Served | Fate::Closed => Some(Done::Served),
+    }
+}
+
+impl<T> Arm for RecvArm<'_, T> {
+    fn attempt(&mut self, here: Here) -> bool {
+        self.outcome = match self.channel.arrive(Side::Receive) {
+            Step::Meet(_) => Some(Ok(self.channel.collect(here, After::GoOn))),
+            Step::Refused => Some(Err(Cut::Closed)),
+            Step::Wait => None,
+        };
+        if self.outcome.is_none() {
+            self.waiter = Some(Waiter::new(here.fiber, None));
+        }
+        self.outcome.is_some()
+    }
+
+    fn place(&self) -> Option<Place<'_>> {
+        self.waiter.as_ref().map(|waiter| waiter.place(&self.channel.inner.receivers))
+    }
+
+    fn done(&self) -> Option<Done> {
+        self.waiter.as_ref().and_then(|waiter| done_by(waiter.fate()))
+    }
+}
+
+impl<T> RecvArm<'_, T> {
+    pub(crate) fn finish(self) -> Result<T, RecvError> {
+        let outcome = self.outcome.unwrap_or_else(|| {
+            let message = self.waiter.and_then(|waiter| waiter.take());
+            message.ok_or(Cut::Closed)
+        });
+        outcome.map(open).map_err(Cut::into_recv_error)
+    }
+}
+
+impl<T> Arm for SendArm<'_, T> {
+    fn attempt(&mut self, here: Here) -> bool {
+        match self.channel.arrive(Side::Send) {
+            Step::Meet(_) => {
+                let value = self.value.take().expect("a send is attempted once");
+                self.channel.serve(Message::Value(value), |partner| here.sched.make_ready(partner));
+                self.sent = true;
+                true
+            }
+            Step::Refused => true,
+            Step::Wait => {
+                let value = self.value.take().map(Message::Value);
+                self.waiter = Some(Waiter::new(here.fiber, value));
+                false
+            }
+        }
+    }
+
+    fn place(&self) -> Option<Place<'_>> {
+        self.waiter.as_ref().map(|waiter| waiter.place(&self.channel.inner.senders))
+    }
+
+    fn done(&self) -> Option<Done> {
+        self.waiter.as_ref().and_then(|waiter| done_by(waiter.fate()))
+    }
+}
+
+impl<T> SendArm<'_, T> {
+    pub(crate) fn finish(self) -> Result<(), SendError<T>> {
+        if self.sent {
+            return Ok(());
+        }
+        match self.value {
+            Some(value) => Err(SendError::Closed(value)),
+            None => unsent(self.waiter).map_or(Ok(()), |value| Err(SendError::Closed(value))),
+        }
+    }
+}
+
+/// The value that nobody has taken from a sender.
+pub(in crate::channel) fn unsent<T>(waiter: Option<Waiter<T>>) -> Option<T> {
+    match waiter?.take()? {
+        Message::Value(value) => Some(value),
+        Message::Unwind(_) => unreachable!("a value was brought"),
+    }
+}

@@ -1,0 +1,140 @@
+//! Waiting for the first of several things: the loop behind `select!`.
+//!
+//! ```text
+//!   attempt each arm, from a place that moves on -- one could be done --> done
+//!     none
+//!   enlist all --> wait --> one was completed by its partner, who has taken the others out
+//!              \-> the earliest deadline has passed
+//! ```
+//!
+//! Invariants:
+//! - At most one arm is done. Either it needed no wait, and no arm was enlisted; or a partner has
+//!   completed it, and has taken the others out of their lists before anybody else could serve them.
+//!   Arms that nobody has to serve (the end of a fiber) are looked at after those.
+//! - All arms are out of their lists when this returns or unwinds.
+
+#![allow(unsafe_code, reason = "places nodes in lists for the time of a wait")]
+
+use crate::fiber::state::{OnDeadlock, WaitReason};
+use crate::fiber::wait_list::{Enlisted, Place};
+use crate::sched::interrupt::Interrupt;
+use crate::sched::park::{spend, wait_until};
+use crate::sched::scheduler::{Here, here};
+use crate::sched::timers::Deadline;
+
+static CHOOSING: WaitReason =
+    WaitReason::new("waiting for the first of several things", OnDeadlock::Panic);
+
+/// Arms whose places in lists are kept without an allocation.
+const FEW: usize = 8;
+
+/// One of several things that a fiber waits for.
+pub(crate) trait Arm {
+    /// Does it now, if that needs no wait. Returns whether it is done.
+    fn attempt(&mut self, here: Here) -> bool;
+
+    /// Where partners find it while the fiber waits. Called after `attempt`.
+    fn place(&self) -> Option<Place<'_>> {
+        None
+    }
+
+    /// The wait begins: lets those know who have no list.
+    fn begin(&self, _here: Here) {}
+
+    /// The wait is over, if it has begun: it is out of its list, done or not.
+    fn end(&self) {}
+
+    /// How it was done, if it was, while it was enlisted.
+    fn done(&self) -> Option<Done>;
+
+    /// When it is done at the latest, in the scheduler's microseconds.
+    fn deadline(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// How an arm was done.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Done {
+    /// A partner has done it: it must be the one that is chosen.
+    Served,
+    /// It happened, and can be looked at again.
+    Happened,
+}
+
+/// In which order arms are looked at.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Order {
+    /// From the first to the last.
+    Given,
+    /// From a place that moves on with each call.
+    Fair,
+}
+
+/// Does the first arm that can be done, waiting until one can. Returns its place.
+#[track_caller]
+pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
+    let here = here();
+    match choose_now(arms, order) {
+        Some(chosen) => chosen,
+        None => wait(here, arms),
+    }
+}
+
+/// Does the first arm that can be done without waiting. Returns its place.
+#[track_caller]
+pub(crate) fn choose_now(arms: &mut [&mut dyn Arm], order: Order) -> Option<usize> {
+    let here = here();
+    spend(here);
+    let count = arms.len();
+    let first = match order {
+        Order::Fair if 1 < count => {
+            let next = here.sched.next_arm.get();
+            here.sched.next_arm.set(next.wrapping_add(1));
+            next % count
+        }
+        _ => 0,
+    };
+    (first..count).chain(0..first).find(|&at| arms[at].attempt(here))
+}
+
+#[track_caller]
+fn wait(here: Here, arms: &[&mut dyn Arm]) -> usize {
+    let mut few: [Option<Enlisted<'_>>; FEW] = Default::default();
+    let mut many = Vec::new();
+    let _over = Over(arms);
+    for (at, arm) in arms.iter().enumerate() {
+        arm.begin(here);
+        // SAFETY: both stores are dropped at the end of this function, also by an unwind.
+        let enlisted = arm.place().map(|place| unsafe { place.enlist() });
+        match few.get_mut(at) {
+            Some(slot) => *slot = enlisted,
+            None => many.push(enlisted),
+        }
+    }
+    let due = arms.iter().enumerate().filter_map(|(at, arm)| Some((arm.deadline()?, at))).min();
+    let waited = {
+        let _deadline = due.map(|(deadline, _)| Deadline::arm(here, deadline));
+        wait_until(here, &CHOOSING, || arms.iter().any(|arm| arm.done().is_some()))
+    };
+    match (waited, due) {
+        (Ok(()), _) => chosen(arms),
+        (Err(Interrupt::TimedOut), Some((_, at))) => at,
+        (Err(interrupt), _) => interrupt.into_panic(),
+    }
+}
+
+/// The arm that was done: the one that a partner has served, if there is one.
+fn chosen(arms: &[&mut dyn Arm]) -> usize {
+    let is = |wanted: Done| arms.iter().position(|arm| arm.done() == Some(wanted));
+    is(Done::Served).or_else(|| is(Done::Happened)).expect("the wait ends when an arm is done")
+}
+
+/// Tells all arms that the wait is over.
+struct Over<'a, 'b>(&'a [&'b mut dyn Arm]);
+
+impl Drop for Over<'_, '_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|arm| arm.end());
+    }
+}

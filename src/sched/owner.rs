@@ -1,0 +1,80 @@
+//! Who holds a lock, in one word that fits into the lock's own.
+//!
+//! ```text
+//!   63            32 31                          2 1 0
+//!  +----------------+-----------------------------+---+
+//!  | scheduler, or 0| fiber's number, or thread's | 0 |   the two bits are the lock's
+//!  +----------------+-----------------------------+---+
+//! ```
+//!
+//! Invariants:
+//! - The scheduler's number and a thread's are whole and never reused; of a fiber's number there are
+//!   30 bits. So an owner that is of another thread never looks like one of this, and two fibers of
+//!   one scheduler look alike only if a billion others were spawned between them.
+//! - No owner is 0.
+
+use std::fmt;
+
+use crate::fiber::current;
+use crate::fiber::id::FiberId;
+use crate::sched::scheduler::scheduler;
+
+/// A fiber of some scheduler, or a thread on which no fiber runs.
+#[derive(Copy, Clone, Eq, Hash, PartialEq)]
+pub(crate) struct Owner(u64);
+
+impl Owner {
+    /// The bits of a word that are not the owner's.
+    pub(crate) const FREE_BITS: u64 = 0b11;
+
+    /// The running fiber, or this thread.
+    #[inline]
+    pub(crate) fn me() -> Owner {
+        match current::fiber() {
+            Some(fiber) => Owner::of_fiber(fiber.id()),
+            None => Owner(u64::from(current::thread_number()) << 2),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn of_fiber(FiberId { scheduler, number }: FiberId) -> Owner {
+        Owner(u64::from(scheduler) << 32 | number << 2 & u64::from(u32::MAX))
+    }
+
+    /// The owner in a lock's word, whose own bits are cut off.
+    #[inline]
+    pub(crate) fn of_bits(bits: u64) -> Owner {
+        Owner(bits & !Owner::FREE_BITS)
+    }
+
+    #[inline]
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The number of the scheduler; 0 of a thread.
+    #[inline]
+    pub(crate) fn scheduler(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    pub(crate) fn is_thread(self) -> bool {
+        self.scheduler() == 0
+    }
+
+    /// Whether it is neither a fiber of this thread's scheduler nor the thread itself.
+    pub(crate) fn is_elsewhere(self) -> bool {
+        let id = scheduler().map_or(0, |sched| sched.id);
+        self.scheduler() != id && self != Owner(u64::from(current::thread_number()) << 2)
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = (self.0 as u32) >> 2;
+        match self.scheduler() {
+            0 => write!(f, "thread {number}"),
+            id => write!(f, "fiber #{number} of run {id}"),
+        }
+    }
+}

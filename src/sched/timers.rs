@@ -1,0 +1,142 @@
+//! What the timing wheel rings for: the deadline of a wait, and the time limit of a region.
+//!
+//! Invariants:
+//! - A fiber has at most one armed deadline, in `Header::timer`: it is armed directly around a wait.
+//!   A region has at most one armed limit, in its scope.
+//! - What the wheel points to is alive: a guard on the same stack takes each timer out before it
+//!   goes. A stack that is kept for ever keeps its regions, and they the record of their fiber.
+
+#![allow(unsafe_code, reason = "the wheel points to records on the stacks of fibers")]
+
+use std::fmt;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use crate::collections::timing_wheel::TimerKey;
+use crate::fiber::cancel;
+use crate::fiber::header::{FiberPtr, Header};
+use crate::fiber::state::Attention;
+use crate::sched::interrupt;
+use crate::sched::region::Region;
+use crate::sched::scheduler::{Here, Scheduler, here};
+
+/// What a timer rings for: an address, and in its lowest bit of what. (As an `enum` it would be
+/// twice as large, and an entry of the wheel would not fit into half a cache line.)
+#[derive(Copy, Clone)]
+pub(crate) struct Alarm(NonNull<()>);
+
+enum Rings {
+    Wait(FiberPtr),
+    Region(NonNull<Region>),
+}
+
+const REGION: usize = 1;
+
+impl Alarm {
+    fn of_wait(fiber: FiberPtr) -> Alarm {
+        const { assert!(REGION < align_of::<Header>()) };
+        Alarm(fiber.as_non_null().cast())
+    }
+
+    pub(crate) fn of_region(region: &Region) -> Alarm {
+        const { assert!(REGION < align_of::<Region>()) };
+        Alarm(NonNull::from(region).cast::<()>().map_addr(|address| address | REGION))
+    }
+
+    fn rings(self) -> Rings {
+        let address = self.0.as_ptr().map_addr(|address| address & !REGION);
+        // SAFETY: both constructors were given references, which are not null without their tag.
+        let address = unsafe { NonNull::new_unchecked(address) };
+        if self.0.addr().get() & REGION != 0 {
+            return Rings::Region(address.cast());
+        }
+        // SAFETY: made from a `FiberPtr`, whose record is alive as long as its timer is armed: the
+        // scheduler's reference goes after the fiber's end, and `Deadline` disarms it before.
+        Rings::Wait(unsafe { FiberPtr::new(address.cast()) })
+    }
+}
+
+impl fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Alarm").field(&self.0).finish()
+    }
+}
+
+/// The deadline `timeout` from now, in the scheduler's microseconds.
+pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
+    let now = here.sched.clock.now();
+    match now.checked_add(timeout) {
+        Some(at) => here.sched.micros_at(at),
+        None => u64::MAX,
+    }
+}
+
+/// An armed deadline of the running fiber's next wait; disarmed when dropped.
+///
+/// A fiber has one at a time. It is therefore armed directly around the wait, so that no user code
+/// (the destructor of a value that was to be sent, say) runs while it exists.
+#[derive(Debug)]
+pub(crate) struct Deadline(FiberPtr);
+
+impl Deadline {
+    pub(crate) fn arm(here: Here, at: u64) -> Deadline {
+        let Here { fiber, sched } = here;
+        // Always checked: the wheel would be left with the address of a fiber that may be freed.
+        assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
+        fiber.timer.set(sched.timers.borrow_mut().insert(at, Alarm::of_wait(fiber)));
+        Deadline(fiber)
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        here().sched.disarm(self.0.timer.replace(TimerKey::NONE));
+        self.0.attention.set(self.0.attention.get().without(Attention::TIMEOUT));
+    }
+}
+
+impl Scheduler {
+    /// Takes a timer, if it is one, out of the wheel.
+    #[inline]
+    pub(crate) fn disarm(&self, timer: TimerKey) {
+        if timer != TimerKey::NONE {
+            self.timers.borrow_mut().cancel(timer);
+        }
+    }
+
+    /// Takes the timers of `fiber`, which will never run again, out of the wheel. (Those of regions
+    /// in its suspended generators stay, and ring for nothing.)
+    #[cold]
+    pub(crate) fn disarm_all(&self, fiber: FiberPtr) {
+        self.disarm(fiber.timer.replace(TimerKey::NONE));
+        cancel::take_timers(&fiber, |timer| self.disarm(timer));
+    }
+
+    /// Rings all timers whose time has come.
+    pub(crate) fn fire_timers(&self) {
+        let now = self.now.get();
+        self.timers.borrow_mut().advance(now, |alarm| match alarm.rings() {
+            Rings::Wait(fiber) => self.end_wait(fiber),
+            // SAFETY: a region disarms its timer before it goes; one on a stack that is kept for
+            // ever does not go.
+            Rings::Region(region) => self.end_region(unsafe { region.as_ref() }),
+        });
+    }
+
+    /// One that is in the ring already is told as well: it may have been woken for nothing, and its
+    /// wait has no other deadline to be woken by.
+    fn end_wait(&self, fiber: FiberPtr) {
+        fiber.timer.set(TimerKey::NONE);
+        fiber.notice(Attention::TIMEOUT);
+        self.make_ready(fiber);
+    }
+
+    /// The fiber is woken if the end of the region changes anything where it waits: not if that is
+    /// in a shield, nor if the region is on the stack of a generator that is suspended.
+    fn end_region(&self, region: &Region) {
+        let fiber = region.time_is_up();
+        if interrupt::has_something_to_raise(fiber) {
+            self.wake_to_unwind(fiber);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A list of operations that is made at run time.
+
+use std::fmt;
+
+use crate::sched::choose;
+use crate::select::Operation;
+use crate::select::operation::{Arm, order};
+
+/// Operations of any number, of which the first that can be done is done.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::select::{Select, recv};
+///
+/// fibra::run(|| {
+///     let channels: Vec<_> = (0..20).map(|_| fibra::channel::unbounded::<u32>()).collect();
+///     channels[13].0.send(7).unwrap();
+///     let mut select = Select::new();
+///     for (n, (_, receiver)) in channels.iter().enumerate() {
+///         select.add(recv(receiver), move |value| (n, value.unwrap()));
+///     }
+///     assert_eq!(select.wait(), (13, 7));
+/// });
+/// ```
+pub struct Select<'a, R> {
+    arms: Vec<Box<dyn Entry<R> + 'a>>,
+    biased: bool,
+}
+
+/// An operation, and what is made of its output.
+trait Entry<R> {
+    fn arm(&mut self) -> Arm<'_>;
+
+    fn finish(self: Box<Self>) -> R;
+}
+
+struct With<O, F> {
+    operation: O,
+    then: F,
+}
+
+impl<O: Operation, R, F: FnOnce(O::Output) -> R> Entry<R> for With<O, F> {
+    fn arm(&mut self) -> Arm<'_> {
+        self.operation.arm()
+    }
+
+    fn finish(self: Box<Self>) -> R {
+        (self.then)(self.operation.finish())
+    }
+}
+
+impl<'a, R> Select<'a, R> {
+    /// An empty list, searched fairly.
+    #[must_use]
+    pub fn new() -> Select<'a, R> {
+        Select { arms: Vec::new(), biased: false }
+    }
+
+    /// Searches from the first to the last, always.
+    #[must_use]
+    pub fn biased(self) -> Select<'a, R> {
+        Select { biased: true, ..self }
+    }
+
+    /// Adds an operation. If it is the one that is done, `then` makes the result of its output.
+    pub fn add<O>(&mut self, operation: O, then: impl FnOnce(O::Output) -> R + 'a)
+    where
+        O: Operation + 'a,
+    {
+        self.arms.push(Box::new(With { operation, then }));
+    }
+
+    /// Waits until one of them can be done, and does it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none, outside of a fiber, and with a report of all fibers if nothing can
+    /// ever run again.
+    #[track_caller]
+    pub fn wait(mut self) -> R {
+        assert!(!self.arms.is_empty(), "a select over nothing would wait for ever");
+        let order = order(self.biased);
+        let at = {
+            let mut arms: Vec<_> = self.arms.iter_mut().map(|arm| arm.arm().into_inner()).collect();
+            choose::choose(&mut arms, order)
+        };
+        self.arms.swap_remove(at).finish()
+    }
+
+    /// Does one of them if that needs no wait.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn try_now(mut self) -> Option<R> {
+        let order = order(self.biased);
+        let at = {
+            let mut arms: Vec<_> = self.arms.iter_mut().map(|arm| arm.arm().into_inner()).collect();
+            choose::choose_now(&mut arms, order)
+        };
+        at.map(|at| self.arms.swap_remove(at).finish())
+    }
+}
+
+impl<R> Default for Select<'_, R> {
+    fn default() -> Self {
+        Select::new()
+    }
+}
+
+impl<R> fmt::Debug for Select<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Select").field("operations", &self.arms.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,193 @@
+//! A flag that is waited for.
+//!
+//! ```text
+//!   word:  0 --set--> SET            nobody waits: one compare-and-swap
+//!          0 --wait-> WAITERS --set--> SET, and all who wait go on
+//!        SET --clear-> 0
+//! ```
+//!
+//! Invariants:
+//! - `WAITERS` says whether the queue is empty; it changes under the lock of that, and is never set
+//!   together with `SET`.
+//! - Those who waited when it was set go on, also if it is cleared before they run.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason, spend, try_here};
+use crate::sync::error::TimeoutError;
+use crate::sync::queue::Queue;
+use crate::sync::waiter::{Site, Waiter, deadline, locked, wait, wake_all};
+
+static WAITING: WaitReason =
+    WaitReason::new("waiting for an event", OnDeadlock::Panic).ended_by_outsiders();
+static WAITING_UNTIL: WaitReason =
+    WaitReason::new("waiting for an event", OnDeadlock::Fail).ended_by_outsiders();
+
+const SET: u8 = 1;
+const WAITERS: u8 = 2;
+
+/// A flag that fibers and threads wait for: set and cleared by hand.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::Event;
+///
+/// static READY: Event = Event::new();
+///
+/// fibra::run(|| {
+///     let waits = fibra::spawn(|| READY.wait());
+///     assert!(!READY.is_set());
+///     READY.set();
+///     waits.join().unwrap();
+///     READY.wait(); // returns at once, until it is cleared
+/// });
+/// ```
+pub struct Event {
+    word: AtomicU8,
+    queue: Mutex<Queue>,
+}
+
+impl Event {
+    /// An event that is not set.
+    #[must_use]
+    pub const fn new() -> Event {
+        Event { word: AtomicU8::new(0), queue: Mutex::new(Queue::new()) }
+    }
+
+    /// Sets it: all who wait go on, in the order in which they came, and nobody waits until it is
+    /// cleared. It never waits itself.
+    #[inline]
+    pub fn set(&self) {
+        // Also if it is set already: who clears it sees what was done before any of the calls.
+        let set = |word| (word & WAITERS == 0).then_some(SET);
+        if self.word.fetch_update(Ordering::Release, Ordering::Relaxed, set).is_err() {
+            self.set_and_wake();
+        }
+    }
+
+    #[cold]
+    fn set_and_wake(&self) {
+        let mut queue = locked(&self.queue);
+        self.word.store(SET, Ordering::Release);
+        let served = queue.claim_all(Fate::Served);
+        drop(queue);
+        wake_all(&served);
+    }
+
+    /// Clears it. Those who waited when it was set go on nevertheless.
+    #[inline]
+    pub fn clear(&self) {
+        self.word.fetch_and(!SET, Ordering::Acquire);
+    }
+
+    /// Whether it is set, now.
+    #[inline]
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.word.load(Ordering::Acquire) == SET
+    }
+
+    /// Waits until it is set.
+    ///
+    /// # Panics
+    ///
+    /// With a report if nothing can ever run again.
+    #[inline]
+    #[track_caller]
+    pub fn wait(&self) {
+        if let Err(interrupt) = self.wait_by(|| None, &WAITING) {
+            interrupt.into_panic();
+        }
+    }
+
+    /// Waits until it is set, no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// If the time is over first.
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimeoutError> {
+        self.wait_by(|| deadline(timeout), &WAITING_UNTIL).map_err(TimeoutError::of)
+    }
+
+    /// Waits until it is set, no longer than until `at` by the clock of the caller.
+    ///
+    /// # Errors
+    ///
+    /// If the time is over first.
+    #[track_caller]
+    pub fn wait_deadline(&self, at: Instant) -> Result<(), TimeoutError> {
+        self.wait_by(|| Some(at), &WAITING_UNTIL).map_err(TimeoutError::of)
+    }
+
+    /// Waits until it is set. Also where it need not wait that counts as an operation: a loop of such
+    /// waits lets others run, too.
+    #[inline]
+    #[track_caller]
+    pub(super) fn wait_by(
+        &self,
+        by: impl FnOnce() -> Option<Instant>,
+        reason: &'static WaitReason,
+    ) -> Result<(), Interrupt> {
+        if !self.is_set() {
+            return self.wait_in_line(by(), reason);
+        }
+        if let Some(here) = try_here() {
+            spend(here);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[track_caller]
+    fn wait_in_line(
+        &self,
+        by: Option<Instant>,
+        reason: &'static WaitReason,
+    ) -> Result<(), Interrupt> {
+        let mut queue = locked(&self.queue);
+        let word = self.word.fetch_update(Ordering::Acquire, Ordering::Acquire, |word| {
+            (word != SET).then_some(WAITERS)
+        });
+        if word.is_err() {
+            return Ok(());
+        }
+        let waiter = Arc::new(Waiter::new(()));
+        queue.push(waiter.clone());
+        drop(queue);
+        wait(self, &waiter, by, reason).map(drop)
+    }
+}
+
+impl Site for Event {
+    type Extra = ();
+
+    fn withdraw(&self, waiter: &Waiter) -> bool {
+        let mut queue = locked(&self.queue);
+        if !waiter.claim(Fate::Withdrawn) {
+            return false;
+        }
+        queue.remove(waiter);
+        if queue.is_empty() {
+            self.word.fetch_and(!WAITERS, Ordering::Relaxed);
+        }
+        true
+    }
+}
+
+impl Default for Event {
+    fn default() -> Event {
+        Event::new()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = locked(&self.queue).len();
+        f.debug_struct("Event").field("is_set", &self.is_set()).field("waiting", &waiting).finish()
+    }
+}

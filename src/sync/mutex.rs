@@ -1,0 +1,249 @@
+//! Mutual exclusion with the data inside: `Mutex` and its guard.
+//!
+//! Invariant: the data is reached through a guard only, or through a `&mut` to the mutex; and there
+//! is one guard for each time that the lock is held.
+
+#![allow(unsafe_code, reason = "lends the data to whoever holds the lock")]
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sync::error::TimeoutError;
+use crate::sync::raw_mutex::RawMutex;
+use crate::sync::waiter::deadline;
+
+static LOCKING: WaitReason =
+    WaitReason::new("locking a mutex", OnDeadlock::Panic).ended_by_outsiders();
+static LOCKING_UNTIL: WaitReason =
+    WaitReason::new("locking a mutex", OnDeadlock::Fail).ended_by_outsiders();
+
+/// Mutual exclusion, as [`std::sync::Mutex`], for fibers and threads.
+///
+/// Those who wait get the lock in the order in which they came: a release hands it to the first. A
+/// fiber that waits lets the others of its thread run, and may hold the guard across other waits.
+/// There is no poisoning: see [the module](crate::sync#no-poisoning).
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::Mutex;
+///
+/// static TOTAL: Mutex<u32> = Mutex::new(0);
+///
+/// let thread = std::thread::spawn(|| *TOTAL.lock() += 1);
+/// fibra::run(|| {
+///     let adders: Vec<_> = (0..10)
+///         .map(|_| {
+///             fibra::spawn(|| {
+///                 let mut total = TOTAL.lock();
+///                 let before = *total;
+///                 fibra::yield_now(); // nobody else gets in
+///                 *total = before + 1;
+///             })
+///         })
+///         .collect();
+///     adders.into_iter().for_each(|adder| adder.join().unwrap());
+/// });
+/// thread.join().unwrap();
+/// assert_eq!(*TOTAL.lock(), 11);
+/// ```
+pub struct Mutex<T: ?Sized> {
+    raw: RawMutex,
+    data: UnsafeCell<T>,
+}
+
+/// Access to what a [`Mutex`] protects, until it is dropped.
+///
+/// It stays on its thread, and may be handed to another fiber there.
+#[must_use = "the mutex is unlocked when its guard is dropped"]
+pub struct MutexGuard<'a, T: ?Sized> {
+    mutex: &'a Mutex<T>,
+    not_send: PhantomData<*const ()>,
+}
+
+// SAFETY: the mutex owns the data, so it may move to another thread if the data may.
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
+// SAFETY: through a shared mutex one thread at a time reaches the data, and each may take it away:
+// that is sending it.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+// SAFETY: a shared guard lends `&T`, and nothing else of it can be used from another thread.
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
+
+impl<T> Mutex<T> {
+    /// An unlocked mutex around `value`.
+    #[must_use]
+    pub const fn new(value: T) -> Mutex<T> {
+        Mutex { raw: RawMutex::new(), data: UnsafeCell::new(value) }
+    }
+
+    /// The data.
+    pub fn into_inner(self) -> T {
+        self.data.into_inner()
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Waits until the lock is the caller's. It is a kill point if it has to wait.
+    ///
+    /// # Panics
+    ///
+    /// With a report if the lock can never become free: if the caller holds it already, or if its
+    /// owner waits, directly or in a circle, for a lock of the caller, and no fiber can run.
+    #[inline]
+    #[track_caller]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        if !self.raw.try_lock() {
+            self.lock_slowly();
+        }
+        self.guard()
+    }
+
+    #[cold]
+    #[track_caller]
+    fn lock_slowly(&self) {
+        if let Err(interrupt) = self.raw.lock_slowly(None, &LOCKING) {
+            interrupt.into_panic();
+        }
+    }
+
+    /// Takes the lock if it is free.
+    #[inline]
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.raw.try_lock().then(|| self.guard())
+    }
+
+    /// Waits for the lock, no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// If the time is over first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::sync::{Mutex, TimeoutError};
+    ///
+    /// fibra::run(|| {
+    ///     let mutex = Mutex::new(1);
+    ///     let _guard = mutex.lock();
+    ///     let error = mutex.lock_timeout(Duration::from_millis(1)).unwrap_err();
+    ///     assert_eq!(error, TimeoutError::Timeout);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, TimeoutError> {
+        if self.raw.try_lock() {
+            return Ok(self.guard());
+        }
+        self.lock_until(deadline(timeout))
+    }
+
+    /// Waits for the lock, no longer than until `at` by the clock of the caller.
+    ///
+    /// # Errors
+    ///
+    /// If the time is over first.
+    #[track_caller]
+    pub fn lock_deadline(&self, at: Instant) -> Result<MutexGuard<'_, T>, TimeoutError> {
+        if self.raw.try_lock() {
+            return Ok(self.guard());
+        }
+        self.lock_until(Some(at))
+    }
+
+    #[cold]
+    #[track_caller]
+    fn lock_until(&self, by: Option<Instant>) -> Result<MutexGuard<'_, T>, TimeoutError> {
+        self.raw.lock_slowly(by, &LOCKING_UNTIL).map_err(TimeoutError::of)?;
+        Ok(self.guard())
+    }
+
+    /// Whether somebody holds the lock, now.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.raw.is_locked()
+    }
+
+    /// The data, without locking: nobody else can hold the lock.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+
+    /// The guard of one who has just taken the lock.
+    #[inline]
+    fn guard(&self) -> MutexGuard<'_, T> {
+        MutexGuard { mutex: self, not_send: PhantomData }
+    }
+}
+
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    pub(super) fn mutex(&self) -> &'a Mutex<T> {
+        self.mutex
+    }
+}
+
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held as long as the guard exists, so nobody else has access; and
+        // `&mut T` takes a `&mut` to this guard.
+        unsafe { &*self.mutex.data.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`, and the guard is borrowed uniquely.
+        unsafe { &mut *self.mutex.data.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.mutex.raw.unlock();
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Mutex<T> {
+        Mutex::new(T::default())
+    }
+}
+
+impl<T> From<T> for Mutex<T> {
+    fn from(value: T) -> Mutex<T> {
+        Mutex::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Some(guard) => text.field("data", &&*guard),
+            None => text.field("data", &format_args!("<locked>")).field("owner", &self.raw.owner()),
+        };
+        text.finish_non_exhaustive()
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

@@ -1,0 +1,241 @@
+//! Work that is done once, while others wait for it.
+//!
+//! ```text
+//!            call                 it returned
+//!   [open] --------> [ owner ] ----------------> [DONE]      all who wait go on
+//!      ^                 | it panicked, failed or was killed
+//!      +-----------------+                                  the first in line does it, if one is
+//! ```
+//!
+//! Invariants:
+//! - The word changes under the lock of the queue. `DONE` is for ever, and is read without it.
+//! - One who is served finds either `DONE`, or itself as the owner: then it is its turn.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::sched::lowlevel::{Fate, Holder, OnDeadlock, Owner, WaitReason};
+use crate::sync::queue::Queue;
+use crate::sync::waiter::{Site, Waiter, locked, wait, wake_all};
+
+static WAITING: WaitReason =
+    WaitReason::new("waiting for a Once", OnDeadlock::Panic).ended_by_outsiders();
+
+const OPEN: u64 = 0;
+/// No owner, as owners leave this bit free.
+const DONE: u64 = 1;
+
+/// Runs something once, as [`std::sync::Once`]; others wait until it is done.
+///
+/// There is no poisoning. If the closure panics, or its fiber is killed, it was not done: the next
+/// caller does it, or the first of those who wait.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::Once;
+///
+/// static SET_UP: Once = Once::new();
+///
+/// fibra::run(|| {
+///     let others: Vec<_> = (0..3)
+///         .map(|_| fibra::spawn(|| SET_UP.call_once(|| println!("once"))))
+///         .collect();
+///     others.into_iter().for_each(|other| other.join().unwrap());
+///     assert!(SET_UP.is_completed());
+/// });
+/// ```
+pub struct Once {
+    word: AtomicU64,
+    queue: Mutex<Queue<Role>>,
+}
+
+/// Who waits, and what for.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(super) enum Role {
+    /// Has a closure, and takes its turn.
+    Caller,
+    /// Waits until it is done.
+    Watcher,
+}
+
+impl Once {
+    /// Nothing is done yet.
+    #[must_use]
+    pub const fn new() -> Once {
+        Once { word: AtomicU64::new(OPEN), queue: Mutex::new(Queue::new()) }
+    }
+
+    /// Whether it is done.
+    #[inline]
+    #[must_use]
+    pub fn is_completed(&self) -> bool {
+        self.word.load(Ordering::Acquire) == DONE
+    }
+
+    /// Calls `f` if it is not done and nobody does it, and otherwise waits until it is done.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of `f`; if `f` calls this for the same `Once`; and with a report if the wait
+    /// can never end.
+    #[inline]
+    #[track_caller]
+    pub fn call_once(&self, f: impl FnOnce()) {
+        if !self.is_completed() {
+            let done: Result<(), Never> = self.call(|| {
+                f();
+                Ok(())
+            });
+            done.unwrap_or_else(|never| match never {});
+        }
+    }
+
+    /// Waits until it is done, by somebody else.
+    ///
+    /// # Panics
+    ///
+    /// With a report if the wait can never end.
+    #[track_caller]
+    pub fn wait(&self) {
+        if !self.is_completed() {
+            let queue = locked(&self.queue);
+            if self.word.load(Ordering::Relaxed) != DONE {
+                self.wait_in_line(queue, Role::Watcher);
+            }
+        }
+    }
+
+    /// As `call_once`, but it is done only if `f` succeeds.
+    #[cold]
+    #[track_caller]
+    pub(super) fn call<E>(&self, f: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        if !self.take_turn() {
+            return Ok(());
+        }
+        let mut turn = Turn { once: self, is_done: false };
+        f()?;
+        turn.is_done = true;
+        Ok(())
+    }
+
+    /// Waits until it is the caller's turn, or it is done: then this is false.
+    #[track_caller]
+    fn take_turn(&self) -> bool {
+        let (me, queue) = (Owner::me(), locked(&self.queue));
+        match self.word.load(Ordering::Relaxed) {
+            DONE => return false,
+            OPEN => {
+                self.word.store(me.bits(), Ordering::Relaxed);
+                return true;
+            }
+            owner if owner == me.bits() => {
+                drop(queue);
+                panic!("a Once was called by its own closure, and would wait for itself");
+            }
+            _ => self.wait_in_line(queue, Role::Caller),
+        }
+        self.word.load(Ordering::Acquire) == me.bits()
+    }
+
+    #[track_caller]
+    fn wait_in_line(&self, mut queue: MutexGuard<'_, Queue<Role>>, role: Role) {
+        let waiter = Arc::new(Waiter::new(role));
+        queue.push(waiter.clone());
+        drop(queue);
+        if let Err(interrupt) = wait(self, &waiter, None, &WAITING) {
+            interrupt.into_panic();
+        }
+    }
+
+    #[cold]
+    fn finish(&self) {
+        let mut queue = locked(&self.queue);
+        self.word.store(DONE, Ordering::Release);
+        let served = queue.claim_all(Fate::Served);
+        drop(queue);
+        wake_all(&served);
+    }
+
+    /// Gives the turn to the first in line who takes one.
+    #[cold]
+    fn pass_on(&self) {
+        let mut queue = locked(&self.queue);
+        let mut watchers = Vec::new();
+        let mut next = None;
+        while let Some(first) = queue.pop() {
+            if first.extra == Role::Watcher {
+                watchers.push(first);
+                continue;
+            }
+            self.word.store(first.owner().bits(), Ordering::Relaxed);
+            if first.claim(Fate::Served) {
+                next = Some(first);
+                break;
+            }
+        }
+        if next.is_none() {
+            self.word.store(OPEN, Ordering::Release);
+        }
+        queue.push_front(watchers);
+        drop(queue);
+        next.into_iter().for_each(|next| next.wake());
+    }
+}
+
+/// The turn of one who does it.
+struct Turn<'a> {
+    once: &'a Once,
+    is_done: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.is_done { self.once.finish() } else { self.once.pass_on() }
+    }
+}
+
+/// The error of what does not fail.
+pub(super) enum Never {}
+
+impl Site for Once {
+    type Extra = Role;
+
+    fn withdraw(&self, waiter: &Waiter<Role>) -> bool {
+        let mut queue = locked(&self.queue);
+        let withdrawn = waiter.claim(Fate::Withdrawn);
+        if withdrawn {
+            queue.remove(waiter);
+        }
+        withdrawn
+    }
+
+    fn others_exist(&self, waiter: &Waiter<Role>) -> bool {
+        let _queue = locked(&self.queue);
+        match self.word.load(Ordering::Relaxed) {
+            _ if !waiter.waits() => true,
+            OPEN | DONE => true,
+            owner => Owner::of_bits(owner).is_elsewhere(),
+        }
+    }
+
+    fn holder(&self) -> Option<Holder> {
+        match self.word.load(Ordering::Relaxed) {
+            OPEN | DONE => None,
+            owner => Some(Holder::One(Owner::of_bits(owner))),
+        }
+    }
+}
+
+impl Default for Once {
+    fn default() -> Once {
+        Once::new()
+    }
+}
+
+impl fmt::Debug for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Once").field("is_completed", &self.is_completed()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,227 @@
+//! A value that is made once, on first use: `OnceCell`, and `LazyLock` which knows how to make it.
+//!
+//! Invariant: the value is stored by whoever has its turn in `once`, or through a `&mut`; so who
+//! finds `once` done finds the value.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Mutex, OnceLock};
+
+use crate::sync::once::{Never, Once};
+use crate::sync::waiter::locked;
+
+/// A place for a value that is written once, as [`std::sync::OnceLock`]; others wait while it is
+/// made.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::OnceCell;
+///
+/// static CONFIG: OnceCell<String> = OnceCell::new();
+///
+/// fibra::run(|| {
+///     let slow = fibra::spawn(|| {
+///         CONFIG.get_or_init(|| {
+///             fibra::yield_now(); // it may wait
+///             String::from("loaded")
+///         })
+///     });
+///     assert_eq!(CONFIG.get(), None);
+///     fibra::yield_now();
+///     assert_eq!(CONFIG.get_or_init(|| unreachable!("the other makes it")), "loaded");
+///     slow.join().unwrap();
+/// });
+/// ```
+pub struct OnceCell<T> {
+    once: Once,
+    value: OnceLock<T>,
+}
+
+impl<T> OnceCell<T> {
+    /// An empty cell.
+    #[must_use]
+    pub const fn new() -> OnceCell<T> {
+        OnceCell { once: Once::new(), value: OnceLock::new() }
+    }
+
+    /// The value, if it is there.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> Option<&T> {
+        self.value.get()
+    }
+
+    /// The value, for change, if it is there.
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        self.value.get_mut()
+    }
+
+    /// Waits until the value is there, made by somebody else.
+    ///
+    /// # Panics
+    ///
+    /// With a report if the wait can never end.
+    #[track_caller]
+    pub fn wait(&self) -> &T {
+        self.once.wait();
+        self.value.get().expect("who is done has stored it")
+    }
+
+    /// Stores `value`. If somebody makes one it waits for that.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back if there is one already.
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_init`](Self::get_or_init).
+    #[track_caller]
+    pub fn set(&self, value: T) -> Result<(), T> {
+        let mut value = Some(value);
+        self.get_or_init(|| value.take().expect("it is called once"));
+        value.map_or(Ok(()), Err)
+    }
+
+    /// The value, which `f` makes if it is not there. If somebody else makes it, this waits.
+    ///
+    /// If `f` panics, or its fiber is killed, the cell stays empty, and the next makes the value.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of `f`; if `f` initialises the same cell; and with a report if the wait can
+    /// never end.
+    #[inline]
+    #[track_caller]
+    pub fn get_or_init(&self, f: impl FnOnce() -> T) -> &T {
+        let made: Result<&T, Never> = self.get_or_try_init(|| Ok(f()));
+        made.unwrap_or_else(|never| match never {})
+    }
+
+    /// As [`get_or_init`](Self::get_or_init), but `f` may fail: the cell stays empty then.
+    ///
+    /// # Errors
+    ///
+    /// With the error of `f`.
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_init`](Self::get_or_init).
+    #[inline]
+    #[track_caller]
+    pub fn get_or_try_init<E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        self.make(f)
+    }
+
+    #[cold]
+    #[track_caller]
+    fn make<E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        self.once.call(|| {
+            let value = f()?;
+            let stored = self.value.set(value);
+            assert!(stored.is_ok(), "nobody else has had a turn");
+            Ok(())
+        })?;
+        Ok(self.value.get().expect("who is done has stored it"))
+    }
+
+    /// The value, if there is one.
+    pub fn into_inner(self) -> Option<T> {
+        self.value.into_inner()
+    }
+
+    /// Takes the value out, and leaves the cell empty.
+    pub fn take(&mut self) -> Option<T> {
+        std::mem::take(self).into_inner()
+    }
+}
+
+impl<T> Default for OnceCell<T> {
+    fn default() -> OnceCell<T> {
+        OnceCell::new()
+    }
+}
+
+impl<T> From<T> for OnceCell<T> {
+    fn from(value: T) -> OnceCell<T> {
+        let cell = OnceCell::new();
+        assert!(cell.set(value).is_ok(), "a new cell is empty");
+        cell
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for OnceCell<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.get() {
+            Some(value) => f.debug_tuple("OnceCell").field(value).finish(),
+            None => f.write_str("OnceCell(<empty>)"),
+        }
+    }
+}
+
+/// A value that is made when it is first used, as [`std::sync::LazyLock`].
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::LazyLock;
+///
+/// static WORDS: LazyLock<Vec<&str>> = LazyLock::new(|| "first second".split(' ').collect());
+///
+/// assert_eq!(WORDS.len(), 2);
+/// ```
+pub struct LazyLock<T, F = fn() -> T> {
+    cell: OnceCell<T>,
+    make: Mutex<Option<F>>,
+}
+
+impl<T, F: FnOnce() -> T> LazyLock<T, F> {
+    /// A value that `make` makes, once.
+    #[must_use]
+    pub const fn new(make: F) -> LazyLock<T, F> {
+        LazyLock { cell: OnceCell::new(), make: Mutex::new(Some(make)) }
+    }
+
+    /// The value, which is made now if it was not before.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of the closure. That is used up then: later uses panic, too.
+    #[inline]
+    #[track_caller]
+    pub fn force(this: &LazyLock<T, F>) -> &T {
+        this.cell.get_or_init(|| {
+            let make = locked(&this.make).take();
+            make.expect("the closure of a LazyLock has panicked, or was killed")()
+        })
+    }
+}
+
+impl<T, F: FnOnce() -> T> Deref for LazyLock<T, F> {
+    type Target = T;
+
+    #[inline]
+    #[track_caller]
+    fn deref(&self) -> &T {
+        LazyLock::force(self)
+    }
+}
+
+impl<T: Default> Default for LazyLock<T> {
+    fn default() -> LazyLock<T> {
+        LazyLock::new(T::default)
+    }
+}
+
+impl<T: fmt::Debug, F> fmt::Debug for LazyLock<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.cell.get() {
+            Some(value) => f.debug_tuple("LazyLock").field(value).finish(),
+            None => f.write_str("LazyLock(<not made yet>)"),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A value that will be there later: one keeps the promise, any number wait for it.
+//!
+//! Invariant: the event is set after the value was stored, or when it never will be.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::sched::lowlevel::{Deadlock, Interrupt, OnDeadlock, WaitReason};
+use crate::sync::event::Event;
+use crate::sync::waiter::deadline;
+
+static WAITING: WaitReason =
+    WaitReason::new("waiting for a promise", OnDeadlock::Fail).ended_by_outsiders();
+
+/// A promise, and the right to wait for what it promises.
+///
+/// Unlike a [`oneshot`](crate::sync::oneshot()), any number may wait; they share the value.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::{PromiseError, promise};
+///
+/// fibra::run(|| {
+///     let (promise, promised) = promise();
+///     let waiting: Vec<_> = (0..3)
+///         .map(|_| {
+///             let promised = promised.clone();
+///             fibra::spawn(move || promised.wait().map(String::len).unwrap())
+///         })
+///         .collect();
+///     std::thread::spawn(|| promise.set(String::from("here it is")));
+///     waiting.into_iter().for_each(|fiber| assert_eq!(fiber.join().unwrap(), 10));
+///
+///     let (broken, promised) = fibra::sync::promise::<u32>();
+///     drop(broken);
+///     assert!(matches!(promised.wait(), Err(PromiseError::Broken)));
+/// });
+/// ```
+pub fn promise<T>() -> (Promise<T>, Promised<T>) {
+    let shared = Arc::new(Shared { over: Event::new(), value: OnceLock::new() });
+    (Promise { shared: shared.clone() }, Promised { shared })
+}
+
+/// The duty to [`set`](Self::set) a value. Dropped without that it is broken, which those who wait
+/// are told.
+#[must_use = "a promise that is dropped is broken"]
+pub struct Promise<T> {
+    shared: Arc<Shared<T>>,
+}
+
+/// What waits for the value of a [`Promise`]. Clones wait for the same.
+pub struct Promised<T> {
+    shared: Arc<Shared<T>>,
+}
+
+struct Shared<T> {
+    over: Event,
+    value: OnceLock<T>,
+}
+
+/// A wait for a promise that failed.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum PromiseError {
+    /// The promise was dropped without a value.
+    Broken,
+    /// The time is over.
+    Timeout,
+    /// Nothing can ever run again, so nobody will keep the promise.
+    Deadlock(Box<Deadlock>),
+    /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
+    Killed,
+}
+
+impl<T> Promise<T> {
+    /// Keeps the promise: all who wait go on with `value`, in the order in which they came.
+    pub fn set(self, value: T) {
+        let stored = self.shared.value.set(value);
+        debug_assert!(stored.is_ok(), "a promise is kept once");
+        // Its drop tells those who wait.
+    }
+
+    /// Another who waits for it.
+    pub fn promised(&self) -> Promised<T> {
+        Promised { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        self.shared.over.set();
+    }
+}
+
+impl<T> Promised<T> {
+    /// Waits for the value.
+    ///
+    /// # Errors
+    ///
+    /// [`PromiseError::Broken`] if it will never come, [`PromiseError::Deadlock`] if nothing can ever
+    /// run again.
+    #[track_caller]
+    pub fn wait(&self) -> Result<&T, PromiseError> {
+        self.wait_until(|| None)
+    }
+
+    /// Waits for the value, no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait), and [`PromiseError::Timeout`].
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<&T, PromiseError> {
+        self.wait_until(|| deadline(timeout))
+    }
+
+    /// Waits for the value, no longer than until `at` by the clock of the caller.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_timeout`](Self::wait_timeout).
+    #[track_caller]
+    pub fn wait_deadline(&self, at: Instant) -> Result<&T, PromiseError> {
+        self.wait_until(|| Some(at))
+    }
+
+    /// The value, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`PromiseError::Broken`] if it will never come.
+    pub fn try_get(&self) -> Result<Option<&T>, PromiseError> {
+        if self.shared.over.is_set() { self.outcome().map(Some) } else { Ok(None) }
+    }
+
+    /// Whether it is known what became of the promise.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.shared.over.is_set()
+    }
+
+    /// The value itself, if it is there and nobody else can see it.
+    ///
+    /// # Errors
+    ///
+    /// Gives the handle back if not.
+    pub fn try_into_inner(self) -> Result<T, Promised<T>> {
+        let shared = Arc::try_unwrap(self.shared).map_err(|shared| Promised { shared })?;
+        let Shared { over, value } = shared;
+        let without = |over| Promised { shared: Arc::new(Shared { over, value: OnceLock::new() }) };
+        value.into_inner().ok_or_else(|| without(over))
+    }
+
+    #[track_caller]
+    fn wait_until(&self, by: impl FnOnce() -> Option<Instant>) -> Result<&T, PromiseError> {
+        if let Err(interrupt) = self.shared.over.wait_by(by, &WAITING) {
+            return Err(match interrupt {
+                Interrupt::TimedOut => PromiseError::Timeout,
+                Interrupt::Deadlock(report) => PromiseError::Deadlock(report),
+                Interrupt::Killed => PromiseError::Killed,
+            });
+        }
+        self.outcome()
+    }
+
+    fn outcome(&self) -> Result<&T, PromiseError> {
+        self.shared.value.get().ok_or(PromiseError::Broken)
+    }
+}
+
+impl<T> Clone for Promised<T> {
+    fn clone(&self) -> Promised<T> {
+        Promised { shared: self.shared.clone() }
+    }
+}
+
+impl<T> fmt::Debug for Promise<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Promised<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promised").field("is_over", &self.is_over()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for PromiseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PromiseError::Broken => f.write_str("the promise was dropped without a value"),
+            PromiseError::Timeout => f.write_str("timed out while waiting for a promise"),
+            PromiseError::Deadlock(report) => report.fmt(f),
+            PromiseError::Killed => f.write_str("killed while waiting for a promise"),
+        }
+    }
+}
+
+impl fmt::Debug for PromiseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PromiseError::Broken => f.write_str("Broken"),
+            PromiseError::Timeout => f.write_str("Timeout"),
+            PromiseError::Deadlock(report) => write!(f, "Deadlock({report})"),
+            PromiseError::Killed => f.write_str("Killed"),
+        }
+    }
+}
+
+impl Error for PromiseError {}

@@ -1,0 +1,194 @@
+//! Who waits, first come first served; any of them leaves in constant time.
+//!
+//! ```text
+//!   base = 7        place 7   8   9   10
+//!                       [ A | - | B | C ]      8 has left: a hole, closed when there are many
+//! ```
+//!
+//! Invariants:
+//! - The first slot is not a hole, nor is the last: `pop` finds its waiter at once.
+//! - Holes are fewer than the waiters, or few.
+//! - A waiter is in one queue at most, and its place is right for as long as it is in there.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::sched::lowlevel::Fate;
+use crate::sync::waiter::Waiter;
+
+/// Waiters in the order in which they came.
+#[derive(Debug)]
+pub(super) struct Queue<X = ()> {
+    slots: VecDeque<Option<Arc<Waiter<X>>>>,
+    /// The place of the first slot.
+    base: u64,
+    len: usize,
+}
+
+impl<X> Queue<X> {
+    pub(super) const fn new() -> Queue<X> {
+        Queue { slots: VecDeque::new(), base: 0, len: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Appends `waiter`.
+    pub(super) fn push(&mut self, waiter: Arc<Waiter<X>>) {
+        waiter.set_place(self.base.wrapping_add(self.slots.len() as u64));
+        self.slots.push_back(Some(waiter));
+        self.len += 1;
+    }
+
+    /// Puts those back who were taken from the front.
+    pub(super) fn push_front(&mut self, waiters: Vec<Arc<Waiter<X>>>) {
+        for waiter in waiters.into_iter().rev() {
+            // The place before the first is the last of the numbers: they wrap, and count on.
+            self.base = self.base.wrapping_sub(1);
+            waiter.set_place(self.base);
+            self.slots.push_front(Some(waiter));
+            self.len += 1;
+        }
+    }
+
+    /// The first.
+    pub(super) fn front(&self) -> Option<&Arc<Waiter<X>>> {
+        self.slots.front().and_then(Option::as_ref)
+    }
+
+    /// Takes the first.
+    pub(super) fn pop(&mut self) -> Option<Arc<Waiter<X>>> {
+        let first = self.slots.pop_front().flatten()?;
+        self.base = self.base.wrapping_add(1);
+        self.len -= 1;
+        self.trim();
+        Some(first)
+    }
+
+    /// Takes `waiter` out, if it is in here.
+    pub(super) fn remove(&mut self, waiter: &Waiter<X>) {
+        let index = usize::try_from(waiter.place().wrapping_sub(self.base)).ok();
+        let slot = index.and_then(|index| self.slots.get_mut(index));
+        let is_it = |slot: &&mut Option<Arc<Waiter<X>>>| {
+            slot.as_deref().is_some_and(|there| std::ptr::eq(there, waiter))
+        };
+        if let Some(slot) = slot.filter(is_it) {
+            *slot = None;
+            self.len -= 1;
+            self.trim();
+        }
+    }
+
+    /// Ends the waits of all with `fate`, and takes them.
+    pub(super) fn claim_all(&mut self, fate: Fate) -> Vec<Arc<Waiter<X>>> {
+        self.len = 0;
+        self.slots.drain(..).flatten().filter(|waiter| waiter.claim(fate)).collect()
+    }
+
+    fn trim(&mut self) {
+        while matches!(self.slots.back(), Some(None)) {
+            self.slots.pop_back();
+        }
+        while matches!(self.slots.front(), Some(None)) {
+            self.slots.pop_front();
+            self.base = self.base.wrapping_add(1);
+        }
+        if 2 * self.len + MOST_HOLES < self.slots.len() {
+            self.slots.retain(Option::is_some);
+            let places = (0..).map(|index| self.base.wrapping_add(index));
+            let moved = places.zip(self.slots.iter().flatten());
+            moved.for_each(|(place, waiter)| waiter.set_place(place));
+        }
+    }
+}
+
+/// So many are not worth a pass.
+const MOST_HOLES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiters(n: usize) -> Vec<Arc<Waiter<usize>>> {
+        (0..n).map(|i| Arc::new(Waiter::new(i))).collect()
+    }
+
+    fn drain(queue: &mut Queue<usize>) -> Vec<usize> {
+        std::iter::from_fn(|| queue.pop()).map(|waiter| waiter.extra).collect()
+    }
+
+    #[test]
+    fn first_come_first_served() {
+        let mut queue = Queue::new();
+        waiters(3).into_iter().for_each(|waiter| queue.push(waiter));
+        assert_eq!((queue.len(), queue.front().map(|first| first.extra)), (3, Some(0)));
+        assert_eq!(drain(&mut queue), [0, 1, 2]);
+        assert!(queue.is_empty() && queue.front().is_none());
+    }
+
+    #[test]
+    fn any_may_leave_once() {
+        let all = waiters(5);
+        let mut queue = Queue::new();
+        all.iter().for_each(|waiter| queue.push(waiter.clone()));
+        for i in [2, 0, 4, 2] {
+            queue.remove(&all[i]);
+        }
+        assert_eq!(queue.len(), 2);
+        let late = waiters(1).remove(0);
+        queue.push(late.clone());
+        queue.remove(&all[4]); // Its place is the newcomer's now.
+        assert_eq!(drain(&mut queue), [1, 3, 0]);
+        queue.remove(&late);
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn who_was_taken_comes_back_to_the_front() {
+        let mut queue = Queue::new();
+        let all = waiters(4);
+        all.iter().for_each(|waiter| queue.push(waiter.clone()));
+        let first_two = (0..2).map(|_| queue.pop().unwrap()).collect();
+        queue.push_front(first_two);
+        let two = vec![Arc::new(Waiter::new(8)), Arc::new(Waiter::new(9))];
+        queue.push_front(two.clone());
+        queue.remove(&two[1]);
+        queue.remove(&all[1]);
+        assert_eq!(drain(&mut queue), [8, 0, 2, 3]);
+    }
+
+    #[test]
+    fn holes_do_not_pile_up() {
+        let mut queue = Queue::new();
+        let first = Arc::new(Waiter::new(0));
+        queue.push(first.clone());
+        let mut last = Arc::new(Waiter::new(1));
+        queue.push(last.clone());
+        for i in 2..1_000 {
+            let next = Arc::new(Waiter::new(i));
+            queue.push(next.clone());
+            let leaves = std::mem::replace(&mut last, next);
+            queue.remove(&leaves);
+            assert!(queue.slots.len() <= 2 * 2 + MOST_HOLES + 1);
+        }
+        assert_eq!(drain(&mut queue), [0, 999]);
+    }
+
+    #[test]
+    fn all_at_once() {
+        let mut queue = Queue::new();
+        let all = waiters(3);
+        all.iter().for_each(|waiter| queue.push(waiter.clone()));
+        queue.remove(&all[1]);
+        assert!(all[2].claim(Fate::Withdrawn));
+        assert_eq!(queue.claim_all(Fate::Served).len(), 1);
+        assert!(queue.is_empty());
+        queue.push(all[1].clone());
+        assert_eq!(drain(&mut queue), [1]);
+    }
+}

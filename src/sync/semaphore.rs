@@ -1,0 +1,338 @@
+//! A counted number of permits, handed out in the order of asking.
+//!
+//! ```text
+//!   word:  63                          1 0
+//!         [ permits that are free       | W ]    W: somebody waits
+//! ```
+//!
+//! Invariants:
+//! - While `W` is set the word changes under the lock of the queue only: who comes then queues up,
+//!   however few permits it wants. So a big request is not starved by small ones.
+//! - After each change under the lock the first in line wants more than there is.
+
+use std::fmt;
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason};
+use crate::sync::error::TimeoutError;
+use crate::sync::queue::Queue;
+use crate::sync::waiter::{Served, Site, Waiter, deadline, locked, wait};
+
+static ACQUIRING: WaitReason =
+    WaitReason::new("acquiring a semaphore", OnDeadlock::Panic).ended_by_outsiders();
+static ACQUIRING_UNTIL: WaitReason =
+    WaitReason::new("acquiring a semaphore", OnDeadlock::Fail).ended_by_outsiders();
+
+const WAITERS: usize = 1;
+const ONE: usize = 2;
+
+/// Permits to do something, of which there are so many.
+///
+/// They are given in the order in which they were asked for, and a request for many is not passed
+/// by later ones for few. A [`Permit`] gives what it holds back when it is dropped, so that it
+/// cannot be given back twice.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::sync::Semaphore;
+///
+/// static CONNECTIONS: Semaphore = Semaphore::new(2);
+///
+/// let runtime = fibra::Runtime::builder().virtual_clock().build()?;
+/// runtime.run(|| {
+///     let start = fibra::now();
+///     fibra::scope(|s| {
+///         for _ in 0..6 {
+///             s.spawn(|| {
+///                 let _permit = CONNECTIONS.acquire();
+///                 fibra::sleep(Duration::from_secs(1));
+///             });
+///         }
+///     });
+///     assert_eq!(fibra::now() - start, Duration::from_secs(3)); // two at a time
+/// });
+/// # std::io::Result::Ok(())
+/// ```
+pub struct Semaphore {
+    word: AtomicUsize,
+    queue: Mutex<Queue<usize>>,
+}
+
+/// What was acquired of a [`Semaphore`]; given back when it is dropped. It may be dropped anywhere.
+#[must_use = "a permit is given back when it is dropped"]
+pub struct Permit<'a> {
+    semaphore: &'a Semaphore,
+    permits: usize,
+}
+
+impl Semaphore {
+    /// So many permits can exist.
+    pub const MAX_PERMITS: usize = usize::MAX >> 3;
+
+    /// A semaphore with so many permits.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    #[must_use]
+    pub const fn new(permits: usize) -> Semaphore {
+        assert!(permits <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
+        Semaphore { word: AtomicUsize::new(permits * ONE), queue: Mutex::new(Queue::new()) }
+    }
+
+    /// Waits for one permit.
+    ///
+    /// # Panics
+    ///
+    /// With a report if nothing can ever run again.
+    #[inline]
+    #[track_caller]
+    pub fn acquire(&self) -> Permit<'_> {
+        self.acquire_many(1)
+    }
+
+    /// Waits until so many permits can be had at once.
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire`](Self::acquire), and if no semaphore can have so many.
+    #[inline]
+    #[track_caller]
+    pub fn acquire_many(&self, permits: usize) -> Permit<'_> {
+        if !self.take(permits) {
+            self.acquire_slowly(permits);
+        }
+        Permit { semaphore: self, permits }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn acquire_slowly(&self, permits: usize) {
+        if let Err(interrupt) = self.wait_in_line(permits, None, &ACQUIRING) {
+            interrupt.into_panic();
+        }
+    }
+
+    /// Takes one permit if there is one and nobody waits.
+    #[inline]
+    pub fn try_acquire(&self) -> Option<Permit<'_>> {
+        self.try_acquire_many(1)
+    }
+
+    /// Takes so many permits if there are as many and nobody waits.
+    #[inline]
+    pub fn try_acquire_many(&self, permits: usize) -> Option<Permit<'_>> {
+        self.take(permits).then(|| Permit { semaphore: self, permits })
+    }
+
+    /// Waits for one permit, no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// If the time is over first.
+    #[track_caller]
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>, TimeoutError> {
+        self.acquire_many_timeout(1, timeout)
+    }
+
+    /// Waits for so many permits, no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// If the time is over first.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no semaphore can have so many.
+    #[track_caller]
+    pub fn acquire_many_timeout(
+        &self,
+        permits: usize,
+        timeout: Duration,
+    ) -> Result<Permit<'_>, TimeoutError> {
+        if !self.take(permits) {
+            self.wait_in_line(permits, deadline(timeout), &ACQUIRING_UNTIL)
+                .map_err(TimeoutError::of)?;
+        }
+        Ok(Permit { semaphore: self, permits })
+    }
+
+    /// Waits for one permit, no longer than until `at` by the clock of the caller.
+    ///
+    /// # Errors
+    ///
+    /// If the time is over first.
+    #[track_caller]
+    pub fn acquire_deadline(&self, at: Instant) -> Result<Permit<'_>, TimeoutError> {
+        if !self.take(1) {
+            self.wait_in_line(1, Some(at), &ACQUIRING_UNTIL).map_err(TimeoutError::of)?;
+        }
+        Ok(Permit { semaphore: self, permits: 1 })
+    }
+
+    /// Adds permits, which the first in line get. It never waits.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that makes more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    pub fn add_permits(&self, permits: usize) {
+        let room = Semaphore::MAX_PERMITS.saturating_sub(self.available());
+        assert!(permits <= room, "more permits than a semaphore can have");
+        self.give(permits);
+    }
+
+    /// How many permits are free, now. While somebody waits there may be some: fewer than it wants.
+    #[must_use]
+    pub fn available(&self) -> usize {
+        self.word.load(Ordering::Relaxed) / ONE
+    }
+
+    /// Takes permits if nobody waits and there are enough.
+    #[inline]
+    fn take(&self, permits: usize) -> bool {
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word & WAITERS == 0 && permits <= word / ONE {
+            let to = word - permits * ONE;
+            match self.word.compare_exchange_weak(word, to, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
+    }
+
+    /// Gives permits back, or to those who wait.
+    #[inline]
+    fn give(&self, permits: usize) {
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word & WAITERS == 0 {
+            let to = word + permits * ONE;
+            match self.word.compare_exchange_weak(word, to, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+        self.give_in_line(permits);
+    }
+
+    #[cold]
+    fn give_in_line(&self, permits: usize) {
+        let mut queue = locked(&self.queue);
+        self.word.fetch_add(permits * ONE, Ordering::AcqRel);
+        let served = self.serve(&mut queue);
+        drop(queue);
+        served.wake();
+    }
+
+    /// Gives the first in line what they want, as far as it goes.
+    fn serve(&self, queue: &mut Queue<usize>) -> Served<usize> {
+        let mut served = Served::none();
+        while let Some(first) = queue.front() {
+            let wanted = first.extra * ONE;
+            if self.word.load(Ordering::Acquire) & !WAITERS < wanted {
+                return served;
+            }
+            let Some(first) = queue.pop() else { break };
+            if first.claim(Fate::Served) {
+                self.word.fetch_sub(wanted, Ordering::AcqRel);
+                served.push(first);
+            }
+        }
+        self.word.fetch_and(!WAITERS, Ordering::Release);
+        served
+    }
+
+    #[cold]
+    #[track_caller]
+    fn wait_in_line(
+        &self,
+        permits: usize,
+        by: Option<Instant>,
+        reason: &'static WaitReason,
+    ) -> Result<(), Interrupt> {
+        assert!(permits <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
+        let mut queue = locked(&self.queue);
+        if !self.announce_waiter(permits) {
+            return Ok(());
+        }
+        let waiter = Arc::new(Waiter::new(permits));
+        queue.push(waiter.clone());
+        drop(queue);
+        wait(self, &waiter, by, reason).map(drop)
+    }
+
+    /// Takes the permits, if they can be had by now, and returns false; or notes that somebody
+    /// waits. The caller has locked the queue.
+    fn announce_waiter(&self, permits: usize) -> bool {
+        loop {
+            if self.take(permits) {
+                return false;
+            }
+            let word = self.word.load(Ordering::Relaxed);
+            let enough = word & WAITERS == 0 && permits <= word / ONE;
+            let to = word | WAITERS;
+            let noted =
+                || self.word.compare_exchange(word, to, Ordering::Relaxed, Ordering::Relaxed);
+            if !enough && noted().is_ok() {
+                return true;
+            }
+        }
+    }
+}
+
+impl Site for Semaphore {
+    type Extra = usize;
+
+    fn withdraw(&self, waiter: &Waiter<usize>) -> bool {
+        let mut queue = locked(&self.queue);
+        if !waiter.claim(Fate::Withdrawn) {
+            return false;
+        }
+        queue.remove(waiter);
+        let served = self.serve(&mut queue);
+        drop(queue);
+        served.wake();
+        true
+    }
+}
+
+impl Permit<'_> {
+    /// How many permits it stands for.
+    #[must_use]
+    pub fn permits(&self) -> usize {
+        self.permits
+    }
+
+    /// Never gives the permits back.
+    pub fn forget(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Permit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.semaphore.give(self.permits);
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = locked(&self.queue).len();
+        f.debug_struct("Semaphore")
+            .field("available", &self.available())
+            .field("waiting", &waiting)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Permit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("permits", &self.permits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,234 @@
+//! A count of what is still to be done, and those who wait until it is zero.
+//!
+//! ```text
+//!   word:  63                          1 0
+//!         [ workers                     | W ]    W: somebody waits
+//! ```
+//!
+//! Invariants:
+//! - `W` says whether the queue is empty; it changes under the lock of that.
+//! - With `W` set the count goes to zero under that lock, together with the end of all the waits. So
+//!   each wait ends when the count was zero, also if it has risen again since.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason, spend, try_here};
+use crate::sync::error::TimeoutError;
+use crate::sync::queue::Queue;
+use crate::sync::waiter::{Site, Waiter, deadline, locked, wait, wake_all};
+
+static WAITING: WaitReason =
+    WaitReason::new("waiting for a wait group", OnDeadlock::Panic).ended_by_outsiders();
+static WAITING_UNTIL: WaitReason =
+    WaitReason::new("waiting for a wait group", OnDeadlock::Fail).ended_by_outsiders();
+
+const WAITERS: usize = 1;
+const ONE: usize = 2;
+
+/// Waits until a number of workers are done.
+///
+/// A fiber has a [`JoinHandle`](crate::JoinHandle) and a [`scope`](fn@crate::scope) for that. This is
+/// for what is not a fiber each: requests, files, work on several threads.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::WaitGroup;
+///
+/// static WORK: WaitGroup = WaitGroup::new();
+///
+/// fibra::run(|| {
+///     for _ in 0..3 {
+///         let worker = WORK.worker();
+///         std::thread::spawn(move || {
+///             // ...
+///             drop(worker);
+///         });
+///     }
+///     WORK.wait();
+///     assert_eq!(WORK.workers(), 0);
+/// });
+/// ```
+pub struct WaitGroup {
+    word: AtomicUsize,
+    queue: Mutex<Queue>,
+}
+
+/// One worker of a [`WaitGroup`], who is done when this is dropped.
+#[derive(Debug)]
+#[must_use = "the worker is done when this is dropped"]
+pub struct Worker<'a> {
+    group: &'a WaitGroup,
+}
+
+impl WaitGroup {
+    /// A group without workers.
+    #[must_use]
+    pub const fn new() -> WaitGroup {
+        WaitGroup { word: AtomicUsize::new(0), queue: Mutex::new(Queue::new()) }
+    }
+
+    /// Counts one worker, until the result is dropped.
+    #[inline]
+    pub fn worker(&self) -> Worker<'_> {
+        self.add(1);
+        Worker { group: self }
+    }
+
+    /// Counts so many workers, each of which must call [`done`](Self::done).
+    ///
+    /// # Panics
+    ///
+    /// Panics if they are more than can be counted.
+    #[inline]
+    pub fn add(&self, workers: usize) {
+        let more = |word: usize| word.checked_add(workers.checked_mul(ONE)?);
+        let added = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        assert!(added.is_ok(), "more workers than a wait group can count");
+    }
+
+    /// One worker less.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none.
+    #[inline]
+    #[track_caller]
+    pub fn done(&self) {
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word != ONE | WAITERS {
+            assert!(ONE <= word, "a wait group has no worker who could be done");
+            let to = word - ONE;
+            match self.word.compare_exchange_weak(word, to, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+        self.last_done();
+    }
+
+    #[cold]
+    #[track_caller]
+    fn last_done(&self) {
+        let mut queue = locked(&self.queue);
+        let less = |word: usize| match word {
+            _ if word < ONE => None,
+            _ if word / ONE == 1 => Some(0),
+            _ => Some(word - ONE),
+        };
+        // The queue is empty if the others who waited have been withdrawn meanwhile.
+        let before = self.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
+        let served = match before {
+            Ok(before) if before / ONE == 1 => queue.claim_all(Fate::Served),
+            _ => Vec::new(),
+        };
+        drop(queue);
+        wake_all(&served);
+        assert!(before.is_ok(), "a wait group has no worker who could be done");
+    }
+
+    /// How many workers are not done, now.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.word.load(Ordering::Acquire) / ONE
+    }
+
+    /// Waits until no worker is left.
+    ///
+    /// # Panics
+    ///
+    /// With a report if nothing can ever run again.
+    #[track_caller]
+    pub fn wait(&self) {
+        if let Err(interrupt) = self.wait_until(|| None, &WAITING) {
+            interrupt.into_panic();
+        }
+    }
+
+    /// Waits until no worker is left, no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// If the time is over first.
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimeoutError> {
+        self.wait_until(|| deadline(timeout), &WAITING_UNTIL).map_err(TimeoutError::of)
+    }
+
+    /// Waits until no worker is left, no longer than until `at` by the clock of the caller.
+    ///
+    /// # Errors
+    ///
+    /// If the time is over first.
+    #[track_caller]
+    pub fn wait_deadline(&self, at: Instant) -> Result<(), TimeoutError> {
+        self.wait_until(|| Some(at), &WAITING_UNTIL).map_err(TimeoutError::of)
+    }
+
+    #[track_caller]
+    fn wait_until(
+        &self,
+        by: impl FnOnce() -> Option<Instant>,
+        reason: &'static WaitReason,
+    ) -> Result<(), Interrupt> {
+        if self.workers() == 0 {
+            if let Some(here) = try_here() {
+                spend(here);
+            }
+            return Ok(());
+        }
+        let mut queue = locked(&self.queue);
+        let announced = self.word.fetch_update(Ordering::Acquire, Ordering::Acquire, |word| {
+            (ONE <= word).then_some(word | WAITERS)
+        });
+        if announced.is_err() {
+            return Ok(());
+        }
+        let waiter = Arc::new(Waiter::new(()));
+        queue.push(waiter.clone());
+        drop(queue);
+        wait(self, &waiter, by(), reason).map(drop)
+    }
+}
+
+impl Site for WaitGroup {
+    type Extra = ();
+
+    fn withdraw(&self, waiter: &Waiter) -> bool {
+        let mut queue = locked(&self.queue);
+        if !waiter.claim(Fate::Withdrawn) {
+            return false;
+        }
+        queue.remove(waiter);
+        if queue.is_empty() {
+            self.word.fetch_and(!WAITERS, Ordering::Relaxed);
+        }
+        true
+    }
+}
+
+impl Drop for Worker<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.group.done();
+    }
+}
+
+impl Default for WaitGroup {
+    fn default() -> WaitGroup {
+        WaitGroup::new()
+    }
+}
+
+impl fmt::Debug for WaitGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = locked(&self.queue).len();
+        f.debug_struct("WaitGroup")
+            .field("workers", &self.workers())
+            .field("waiting", &waiting)
+            .finish()
+    }
+}

@@ -1,0 +1,227 @@
+//! One who waits at a lock, a fiber of any scheduler or a plain thread, and the wait itself.
+//!
+//! ```text
+//!   queue of the lock ---> Arc< Waiter: ticket, owner, extra > <--- frame of the one who waits
+//! ```
+//!
+//! Invariants:
+//! - A waiter is claimed under the lock of the queue in which it stands, by whoever serves it or by
+//!   itself when it gives up. So who serves may first write down what is to hold when it runs.
+//! - Withdrawing takes it out of the queue and gives the others what it kept from them, also when
+//!   its fiber never runs again: whoever withdraws a wait goes through its [`Site`].
+//! - No queue is locked across a wait, nor while user code runs.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use crate::sched::lowlevel::{
+    Fate, FateCell, Holder, Interrupt, OutsideWait, Owner, Ticket, WaitReason, clock_now, here,
+    scheduler, try_here, wait_for_others,
+};
+
+/// One who waits, with what it asks for.
+pub(super) struct Waiter<X = ()> {
+    party: Party,
+    owner: Owner,
+    /// Where it stands in its queue. Read and written under the lock of that.
+    place: AtomicU64,
+    pub(super) extra: X,
+}
+
+enum Party {
+    Fiber(Ticket),
+    Thread { fate: FateCell, thread: Thread },
+}
+
+impl<X> Waiter<X> {
+    /// A waiter for the running fiber, or this thread.
+    pub(super) fn new(extra: X) -> Waiter<X> {
+        let party = match try_here() {
+            Some(here) => Party::Fiber(Ticket::new(here)),
+            None => Party::Thread { fate: FateCell::new(), thread: thread::current() },
+        };
+        Waiter { party, owner: Owner::me(), place: AtomicU64::new(0), extra }
+    }
+
+    pub(super) fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// Ends the wait with `fate`. Returns whether it was this call that ended it.
+    #[must_use]
+    pub(super) fn claim(&self, fate: Fate) -> bool {
+        match &self.party {
+            Party::Fiber(ticket) => ticket.claim(fate),
+            Party::Thread { fate: cell, .. } => cell.claim(fate),
+        }
+    }
+
+    /// Whether it was neither served nor withdrawn.
+    pub(super) fn waits(&self) -> bool {
+        self.fate() == Fate::Waiting
+    }
+
+    fn fate(&self) -> Fate {
+        match &self.party {
+            Party::Fiber(ticket) => ticket.fate(),
+            Party::Thread { fate, .. } => fate.get(),
+        }
+    }
+
+    /// Lets it go on, now that its wait is over. Not to be called under the lock of a queue.
+    pub(super) fn wake(&self) {
+        match &self.party {
+            Party::Fiber(ticket) => ticket.wake(scheduler()),
+            Party::Thread { thread, .. } => thread.unpark(),
+        }
+    }
+
+    pub(super) fn place(&self) -> u64 {
+        self.place.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_place(&self, place: u64) {
+        self.place.store(place, Ordering::Relaxed);
+    }
+}
+
+impl<X> fmt::Debug for Waiter<X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiter").field("owner", &self.owner).field("fate", &self.fate()).finish()
+    }
+}
+
+/// What somebody waits at.
+pub(super) trait Site {
+    /// What each waiter asks for.
+    type Extra;
+
+    /// Withdraws `waiter` if it still waits: claims it, takes it out, and serves those whom it kept
+    /// waiting. Returns whether it was this call that ended the wait.
+    fn withdraw(&self, waiter: &Waiter<Self::Extra>) -> bool;
+
+    /// Whether somebody other than the fibers of this thread may end the wait of `waiter`, or has
+    /// just done so. A lock looks at its owner and the fate of the waiter together, under the lock of
+    /// its queue: else it would see that the waiter is the owner, and not yet that it was served.
+    fn others_exist(&self, waiter: &Waiter<Self::Extra>) -> bool {
+        let _ = waiter;
+        true
+    }
+
+    /// Who holds it, if it is a lock.
+    fn holder(&self) -> Option<Holder> {
+        None
+    }
+}
+
+/// Waits until the wait of `waiter`, which stands in the queue of `site`, is over; at the latest
+/// `by` a deadline, by the clock of the caller.
+#[cold]
+#[track_caller]
+pub(super) fn wait<S: Site>(
+    site: &S,
+    waiter: &Waiter<S::Extra>,
+    by: Option<Instant>,
+    reason: &'static WaitReason,
+) -> Result<Fate, Interrupt> {
+    match &waiter.party {
+        Party::Fiber(ticket) => {
+            let here = here();
+            let by = by.map(|at| here.sched.micros_at(at));
+            wait_for_others(here, &FiberWait { site, waiter, ticket }, by, reason)
+        }
+        Party::Thread { fate, .. } => wait_on_thread(site, waiter, fate, by),
+    }
+}
+
+fn wait_on_thread<S: Site>(
+    site: &S,
+    waiter: &Waiter<S::Extra>,
+    fate: &FateCell,
+    by: Option<Instant>,
+) -> Result<Fate, Interrupt> {
+    loop {
+        match fate.get() {
+            Fate::Waiting => {}
+            fate => return Ok(fate),
+        }
+        let Some(by) = by else {
+            thread::park();
+            continue;
+        };
+        let left = by.saturating_duration_since(clock_now());
+        if !left.is_zero() {
+            thread::park_timeout(left);
+        } else if site.withdraw(waiter) {
+            return Err(Interrupt::TimedOut);
+        }
+    }
+}
+
+struct FiberWait<'a, S: Site> {
+    site: &'a S,
+    waiter: &'a Waiter<S::Extra>,
+    ticket: &'a Ticket,
+}
+
+impl<S: Site> OutsideWait for FiberWait<'_, S> {
+    fn ticket(&self) -> &Ticket {
+        self.ticket
+    }
+
+    fn claim(&self, fate: Fate) -> bool {
+        debug_assert_eq!(fate, Fate::Withdrawn, "others serve a waiter, and not its wait");
+        self.site.withdraw(self.waiter)
+    }
+
+    fn others_exist(&self) -> bool {
+        self.site.others_exist(self.waiter)
+    }
+
+    fn holder(&self) -> Option<Holder> {
+        self.site.holder()
+    }
+}
+
+/// When a wait of `timeout` that begins now ends, by the clock of the caller; never, if that is
+/// beyond what the clock can show.
+pub(super) fn deadline(timeout: Duration) -> Option<Instant> {
+    clock_now().checked_add(timeout)
+}
+
+/// Those who were served under the lock of a queue and are woken when it is released.
+pub(super) struct Served<X = ()> {
+    first: Option<Arc<Waiter<X>>>,
+    rest: Vec<Arc<Waiter<X>>>,
+}
+
+impl<X> Served<X> {
+    pub(super) const fn none() -> Served<X> {
+        Served { first: None, rest: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, waiter: Arc<Waiter<X>>) {
+        match self.first {
+            None => self.first = Some(waiter),
+            Some(_) => self.rest.push(waiter),
+        }
+    }
+
+    /// Wakes them in the order in which they were served.
+    pub(super) fn wake(self) {
+        self.first.iter().chain(&self.rest).for_each(|waiter| waiter.wake());
+    }
+}
+
+/// Wakes those who were served together.
+pub(super) fn wake_all<X>(served: &[Arc<Waiter<X>>]) {
+    served.iter().for_each(|waiter| waiter.wake());
+}
+
+/// Locks internal state. Nothing under these locks waits, runs user code or unwinds.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

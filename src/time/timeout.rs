@@ -1,0 +1,154 @@
+//! Time limits around code: the calls, and the error.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::sched::region::{self, Limit};
+use crate::sched::scheduler::{Here, here};
+
+/// Runs `f`, for no longer than `duration`.
+///
+/// When the time is over, `f` is unwound from where it waits, or from where it next does: its
+/// destructors run, and this returns [`Elapsed`]. The [module](crate::time) has the rules. A limit
+/// of zero lets `f` do what it can without waiting. One that is too long for the clock is none.
+///
+/// At the very moment of its end a time limit goes before the limits of the waits inside it: a sleep
+/// of 5 s inside a limit of 5 s is unwound.
+///
+/// The end of the limit is not yet the end of this call: destructors and shielded clean-up take
+/// their time, and so do the fibers of a [`nursery`](crate::nursery) inside, which are killed and
+/// waited for.
+///
+/// Where nothing can be unwound (under `panic = "abort"`) the waits inside that return a `Result`
+/// fail with their error for a killed fiber, the others go on, and what `f` returns is returned.
+///
+/// # Errors
+///
+/// [`Elapsed`], if the end of its time has ended `f`.
+///
+/// # Panics
+///
+/// With the panic of `f`. Outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::channel::Channel;
+/// use fibra::time::timeout;
+///
+/// fibra::run(|| {
+///     let orders = Channel::new();
+///     let (kitchen, menu) = (orders.clone(), ["soup", "pie"]);
+///     fibra::spawn(move || menu.into_iter().try_for_each(|dish| kitchen.send(dish)));
+///     let three = timeout(Duration::from_millis(10), || [0; 3].map(|_| orders.recv().unwrap()));
+///     assert!(three.is_err()); // there are but two
+/// });
+/// ```
+#[inline]
+#[track_caller]
+pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    let here = here();
+    let now = here.sched.clock.now();
+    run_until(here, now, now.checked_add(duration), f)
+}
+
+/// Runs `f`, but not beyond the moment `at`. As [`timeout`] otherwise.
+///
+/// # Errors
+///
+/// [`Elapsed`], if the end of its time has ended `f`.
+///
+/// # Panics
+///
+/// With the panic of `f`. Outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::time::{deadline, now};
+///
+/// fibra::run(|| {
+///     let at = now() + Duration::from_millis(2);
+///     let error = deadline(at, fibra::park).unwrap_err();
+///     assert_eq!(error.deadline(), at);
+///     assert!(at <= now());
+/// });
+/// ```
+#[inline]
+#[track_caller]
+pub fn deadline<T>(at: Instant, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    let here = here();
+    run_until(here, here.sched.clock.now(), Some(at), f)
+}
+
+/// Runs `f`, for no longer than `duration`, and goes on without a result if it took longer.
+///
+/// [`timeout`] for those to whom running out of time is no error.
+///
+/// # Panics
+///
+/// With the panic of `f`. Outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::time::move_on_after;
+///
+/// fibra::run(|| {
+///     let motto = move_on_after(Duration::from_millis(1), || {
+///         fibra::park();
+///         "carpe diem"
+///     });
+///     assert_eq!(motto, None);
+/// });
+/// ```
+#[inline]
+#[track_caller]
+pub fn move_on_after<T>(duration: Duration, f: impl FnOnce() -> T) -> Option<T> {
+    timeout(duration, f).ok()
+}
+
+#[inline]
+fn run_until<T>(
+    here: Here,
+    now: Instant,
+    at: Option<Instant>,
+    f: impl FnOnce() -> T,
+) -> Result<T, Elapsed> {
+    let limit = Limit::at(here, now, at);
+    region::cancel_at(here, limit, f).ok_or_else(|| Elapsed { deadline: at.unwrap_or(now) })
+}
+
+/// A time limit has ended what ran inside it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Elapsed {
+    deadline: Instant,
+}
+
+impl Elapsed {
+    /// When the time was over. It is somewhat later now.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time limit was reached before the work was done")
+    }
+}
+
+impl Error for Elapsed {}
+
+/// An error of the kind [`TimedOut`](io::ErrorKind::TimedOut).
+impl From<Elapsed> for io::Error {
+    fn from(elapsed: Elapsed) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, elapsed)
+    }
+}
