@@ -10,8 +10,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use fibra::frame;
 use fibra::greenlet::{self, Greenlet, settrace};
+use fibra::{frame, run, spawn};
 use greenlet_support::{KeyError, raise};
 use support::{DONE_LINE, in_child, name_of, stderr};
 
@@ -95,7 +95,7 @@ impl Table {
             return;
         }
         self.budget.set(self.budget.get() - 1);
-        match self.below(16) {
+        match self.below(17) {
             0..=6 => self.with_any(|thing| thing.switch(Token::new(self))),
             7 | 8 => self.put(Some(make(self))),
             9 => self.put(None),
@@ -104,6 +104,7 @@ impl Table {
             12 => self.with_any(Greenlet::kill),
             13 => self.with_any(|a| self.with_any(|b| a.set_parent(b))),
             14 => drop(settrace(self.tracer())),
+            15 if fibra::in_fiber() => fibra::yield_now(),
             _ => raise(KeyError("raised")),
         }
     }
@@ -158,33 +159,58 @@ fn make(table: &Rc<Table>) -> Thing {
     })
 }
 
-fn program(seed: u64, wild: bool) {
-    let table = Rc::new(Table {
+fn new_table(seed: u64, wild: bool) -> Rc<Table> {
+    Rc::new(Table {
         seed: Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
         budget: Cell::new(300),
         places: RefCell::new((0..PLACES).map(|_| None).collect()),
         tokens: Cell::new(0),
         guards: Cell::new(0),
         wild,
-    });
-    let left = frame(|| {
-        while table.budget.get() != 0 {
-            let _ = catch_unwind(AssertUnwindSafe(|| table.act()));
-        }
-        table.places.take()
-    });
+    })
+}
+
+fn act_until_the_end(table: &Rc<Table>) {
+    while table.budget.get() != 0 {
+        let _ = catch_unwind(AssertUnwindSafe(|| table.act()));
+    }
+}
+
+/// All frames have ended: nothing lives on.
+fn check_the_end(seed: u64, table: &Table) {
+    let left = table.places.take();
     assert!(left.iter().flatten().all(|thing| !thing.is_active()), "seed {seed}");
     drop(left);
-    if !wild {
+    if !table.wild {
         let counts = (table.tokens.get(), table.guards.get());
         assert_eq!(counts, (0, 0), "seed {seed}: tokens and guards that were not dropped");
     }
+}
+
+fn program(seed: u64, wild: bool) {
+    let table = new_table(seed, wild);
+    frame(|| act_until_the_end(&table));
+    check_the_end(seed, &table);
+}
+
+/// Fibers that drop and switch to each other's greenlets.
+fn program_of_fibers(seed: u64, wild: bool) {
+    let table = new_table(seed, wild);
+    run(|| {
+        let fibers = [(); 3].map(|()| {
+            let table = table.clone();
+            spawn(move || act_until_the_end(&table))
+        });
+        fibers.into_iter().for_each(|fiber| fiber.join().unwrap());
+    });
+    check_the_end(seed, &table);
 }
 
 #[test]
 fn random_programs_lose_nothing() {
     let output = in_child(name_of!(random_programs_lose_nothing), &[], || {
         (0..3_000).for_each(|seed| program(seed, false));
+        (0..2_000).for_each(|seed| program_of_fibers(seed, false));
     });
     let text = stderr(&output);
     assert!(text.ends_with(DONE_LINE), "{text}");
@@ -194,6 +220,7 @@ fn random_programs_lose_nothing() {
 fn random_programs_whose_destructors_switch_survive() {
     let output = in_child(name_of!(random_programs_whose_destructors_switch_survive), &[], || {
         (0..3_000).for_each(|seed| program(seed, true));
+        (0..2_000).for_each(|seed| program_of_fibers(seed, true));
     });
     let text = stderr(&output);
     assert!(text.ends_with(DONE_LINE), "{text}");

@@ -132,7 +132,9 @@ impl<V: 'static> Core<V> {
     pub(super) fn main(world: &Rc<World>) -> Rc<Core<V>> {
         let head = Head::new(SizeClass::DEFAULT, TypeId::of::<V>(), true);
         let _ = head.world.set(world.clone());
-        Rc::new(Core::with(head, None))
+        let main = Rc::new(Core::with(head, None));
+        main.head.root.set(&raw const main.head);
+        main
     }
 
     /// Main, for one that has started or is main itself.
@@ -144,7 +146,9 @@ impl<V: 'static> Core<V> {
     pub(super) fn set_started_in(self: &Rc<Self>, world: &Rc<World>) {
         let core: *const Core<V> = Rc::as_ptr(self);
         self.head.set_erased(core);
-        let _ = self.main.set(world.main());
+        let main = world.main();
+        self.head.root.set(&raw const main.head);
+        let _ = self.main.set(main);
         let _ = self.head.world.set(world.clone());
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Head {
     /// The type of what it exchanges.
     pub(super) family: TypeId,
     pub(super) is_main: bool,
+    /// The main greenlet of its world and its family: itself, for that one. Null before it starts.
+    pub(super) root: Cell<*const Head>,
     pub(super) world: OnceCell<Rc<World>>,
     /// Handles, children included: they hold their parent.
     pub(super) handles: Cell<usize>,
@@ -55,6 +57,7 @@ impl Head {
             strand: Strand::new(class, true),
             family,
             is_main,
+            root: Cell::new(ptr::null()),
             world: OnceCell::new(),
             handles: Cell::new(0),
             killer: Cell::new(Killer::Nobody),

@@ -66,9 +66,10 @@ impl<V: 'static> Core<V> {
             return false;
         }
         let Some(me) = world.current() else { return self.head.strand.is_ready() };
-        me.strand.is_innermost()
-            && me.is_of::<V>()
+        // Of one world and one family; none is started without knowing its root.
+        ptr::eq(me.root.get(), self.head.root.get())
             && (self.head.is_suspended() || ptr::eq(world.main_waits.get(), &raw const self.head))
+            && me.strand.is_innermost()
     }
 
     /// Delivers `message` to it and waits for what comes in return.
