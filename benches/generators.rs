@@ -3,6 +3,8 @@
 //!
 //! What is inside the measured region: `benches/README.md`.
 
+#![allow(clippy::disallowed_types, reason = "the bare coroutine is a contender")]
+
 use std::hint::black_box;
 use std::iter;
 use std::time::{Duration, Instant};

@@ -5,6 +5,8 @@ pub mod build_info;
 pub mod cancellation;
 pub mod channel;
 pub mod generator;
+#[cfg(feature = "greenlet")]
+pub mod greenlet;
 pub mod runtime;
 pub mod stackless;
 pub mod testing;

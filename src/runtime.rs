@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
@@ -83,8 +84,11 @@ pub fn frame<T>(f: impl FnOnce() -> T) -> T {
     };
     let pool = RefCell::new(Pool::new());
     let _pool = current::use_pool(&pool);
-    let _frame = Frame::enter_on_thread();
-    f()
+    let frame = Frame::enter_on_thread();
+    // Caught, so that nothing unwinds while the stacks of this frame are.
+    let result = panic::catch_unwind(AssertUnwindSafe(f));
+    drop(frame);
+    result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
 /// A scheduler that has what it needs and waits for its main closure.

@@ -74,6 +74,79 @@ const EXAMPLES: &[Example] = &[
         prints: "10 20 30\nslept for 30s",
     },
     Example { name: "rate_limiter", arguments: &["8"], prints: RATE_LIMITER },
+    Example {
+        name: "digital_circuit",
+        arguments: &[],
+        prints: include_str!("example_output/digital_circuit.txt"),
+    },
+    Example {
+        name: "factory",
+        arguments: &["6"],
+        prints: include_str!("example_output/factory.txt"),
+    },
+    Example {
+        name: "killer_robots",
+        arguments: &["6", "1"],
+        prints: include_str!("example_output/killer_robots.txt"),
+    },
+    Example {
+        name: "prefix_printer",
+        arguments: &["Mc"],
+        prints: include_str!("example_output/prefix_printer.txt"),
+    },
+    Example {
+        name: "same_fringe",
+        arguments: &["1000"],
+        prints: include_str!("example_output/same_fringe.txt"),
+    },
+    Example {
+        name: "santa_claus",
+        arguments: &["1", "3"],
+        prints: include_str!("example_output/santa_claus.txt"),
+    },
+    Example {
+        name: "sleeping_manager",
+        arguments: &[],
+        prints: include_str!("example_output/sleeping_manager.txt"),
+    },
+    Example {
+        name: "tasklets",
+        arguments: &[],
+        prints: include_str!("example_output/tasklets.txt"),
+    },
+];
+
+/// Those that are built with the feature `greenlet` only.
+const OF_GREENLETS: &[Example] = &[
+    Example {
+        name: "chain",
+        arguments: &["500"],
+        prints: "\
+             500 greenlets wait after <time>
+             the number went through all of them: 500, <time> each",
+    },
+    Example {
+        name: "gui_callback",
+        arguments: &[],
+        prints: "\
+             toolkit: the loop begins
+             program: unknown command: hello
+             program: really quit? (y/n)
+             program: staying
+             program: really quit? (y/n)
+             program: bye after 3 commands
+             toolkit: the loop has ended, 1 key was left",
+    },
+    Example {
+        name: "genlets",
+        arguments: &[],
+        prints: "\
+             squares: 0 1 4 9 16
+             two levels: 1 1 2 4 3 9 4 16
+             recursion: 1 2 3 4 5
+             permutations: 012 021 102 120 201 210
+             outside: OutsideGenlet",
+    },
 ];
 
 /// All of these are virtual times, and exact.
@@ -140,14 +213,16 @@ and the preference is Sender dog cat rabbit dog cat rabbit";
 
 #[test]
 fn every_example_prints_what_its_table_says() {
-    let faults: Vec<String> = EXAMPLES.iter().filter_map(fault_of).collect();
+    let of_greenlets = OF_GREENLETS.iter().filter(|_| cfg!(feature = "greenlet"));
+    let faults: Vec<String> = EXAMPLES.iter().chain(of_greenlets).filter_map(fault_of).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
 #[test]
 fn every_example_in_the_folder_is_in_the_table_and_in_the_index() {
     let index = fs::read_to_string(examples().join("README.md")).expect("the index is readable");
-    let names = EXAMPLES.iter().map(|example| example.name).chain([COMPARISON]);
+    let all = EXAMPLES.iter().chain(OF_GREENLETS);
+    let names = all.map(|example| example.name).chain([COMPARISON]);
     let listed: BTreeSet<String> = names.map(String::from).collect();
     let present = present();
     assert_eq!(present, listed, "left: examples in the folder; right: run by this test");

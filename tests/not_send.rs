@@ -5,6 +5,7 @@
 #![allow(clippy::no_effect_underscore_binding, reason = "naming the function is the check")]
 
 use fibra::channel::{Channel, OneshotReceiver, OneshotSender, Receiver, Sender};
+use fibra::stackless;
 
 /// Implemented once for every type, and once more for those that are `Send` or `Sync`: for them it
 /// is ambiguous which implementation is meant, and that does not compile.
@@ -38,6 +39,14 @@ fn what_belongs_to_one_scheduler_is_neither_send_nor_sync() {
         Receiver<u32>,
         OneshotSender<u32>,
         OneshotReceiver<u32>,
+        stackless::Tasklet,
+        stackless::WeakTasklet,
+        stackless::Bound<u32>,
+        stackless::Channel<u32>,
+        stackless::ThreadInfo,
+        stackless::AtomicGuard,
+        stackless::BlockTrapGuard,
+        stackless::SwitchTrapGuard,
     );
 }
 
@@ -51,4 +60,8 @@ fn what_other_threads_may_have_is_send_and_sync() {
     is_both::<fibra::Deadlock>();
     is_both::<fibra::Stats>();
     is_both::<fibra::Cancelled>();
+    is_both::<stackless::RemoteTasklet>();
+    is_both::<stackless::SharedChannel<u32>>();
+    is_both::<stackless::TaskletExit>();
+    is_both::<stackless::Run>();
 }

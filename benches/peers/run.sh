@@ -42,7 +42,8 @@ fi
 if ! "$python" -c 'import greenlet' >/dev/null 2>&1; then
     skipped greenlet "$python -m pip install greenlet"
 else
-    for words in "yield 1" "yield 100" "yield 10000" "spawn_join 200000" "rendezvous 500000"; do
+    for words in "yield 1" "yield 100" "yield 10000" "spawn_join 200000" "rendezvous 500000" \
+        "chain 100000" "generator 5000000"; do
         "$python" "$here/workloads_greenlet.py" $words
     done
 fi

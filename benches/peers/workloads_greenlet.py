@@ -1,6 +1,7 @@
 """The workloads of the comparison as bare greenlets, without a scheduler.
 
-Usage: workloads_greenlet.py <workload> <n>, with the workloads yield, spawn_join, rendezvous.
+Usage: workloads_greenlet.py <workload> <n>, with the workloads yield, spawn_join, rendezvous, chain
+and generator (Python's own).
 Prints: greenlet <workload> <n> <nanoseconds per operation> <answer>
 
 greenlet only switches. A yield is a switch to the next greenlet of the circle, so that this is the
@@ -72,15 +73,60 @@ def rendezvous(messages):
     return elapsed / messages, ball
 
 
+def chain(links):
+    """Region: all of it. A number goes through the chain from its youngest link to its oldest."""
+
+    def link(follower):
+        number = main.switch()
+        follower.switch(number + 1)
+
+    main = getcurrent()
+    begin = perf_counter_ns()
+    first, all_links = main, []
+    for _ in range(links):
+        one = greenlet(link)
+        one.switch(first)
+        all_links.append(one)
+        first = one
+    answer = first.switch(0)
+    elapsed = perf_counter_ns() - begin
+    check(answer, links)
+    return elapsed / links, answer
+
+
+def generator(numbers):
+    """Region: from the first number to the last, through a generator of Python's own."""
+
+    def count():
+        number = 0
+        while True:
+            yield number
+            number += 1
+
+    begin = perf_counter_ns()
+    source, answer = count(), 0
+    for _ in range(numbers):
+        answer += next(source)
+    elapsed = perf_counter_ns() - begin
+    check(answer, numbers * (numbers - 1) // 2)
+    return elapsed / numbers, answer
+
+
 def check(answer, want):
     if answer != want:
         sys.exit(f"the answer is {answer} and should be {want}")
 
 
 def main():
-    workloads = {"yield": yield_round, "spawn_join": spawn_join, "rendezvous": rendezvous}
+    workloads = {
+        "yield": yield_round,
+        "spawn_join": spawn_join,
+        "rendezvous": rendezvous,
+        "chain": chain,
+        "generator": generator,
+    }
     if len(sys.argv) != 3 or sys.argv[1] not in workloads:
-        sys.exit("usage: workloads_greenlet.py yield|spawn_join|rendezvous <n>")
+        sys.exit(f"usage: workloads_greenlet.py {'|'.join(workloads)} <n>")
     workload, n = sys.argv[1], int(sys.argv[2])
     workloads[workload](min(n, 100))
     cost, answer = workloads[workload](n)

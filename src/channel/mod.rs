@@ -24,8 +24,8 @@ pub(crate) mod error;
 mod oneshot;
 pub(crate) mod pairing;
 mod queue;
-mod rendezvous;
-mod waiter;
+pub(crate) mod rendezvous;
+pub(crate) mod waiter;
 
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,

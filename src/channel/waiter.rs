@@ -32,6 +32,16 @@ pub(crate) enum Message<T> {
     Unwind(Box<dyn Any + Send>),
 }
 
+impl<T: 'static> Message<T> {
+    /// The value, for those who only look.
+    pub(crate) fn value(&self) -> Option<&dyn Any> {
+        match self {
+            Message::Value(value) => Some(value),
+            Message::Unwind(_) => None,
+        }
+    }
+}
+
 /// How a wait at a channel came out.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Fate {
@@ -125,6 +135,26 @@ pub(crate) fn collect<T>(list: &WaitList) -> Option<(FiberPtr, Message<T>)> {
     let message = waiter.take()?;
     waiter.fate.set(Fate::Served);
     Some((waiter.node.fiber(), message))
+}
+
+/// Exchanges the value that `sender`, which waits in `list`, has brought. All nodes of `list` must
+/// begin a `Waiter<T>`.
+pub(crate) fn replace<T>(list: &WaitList, sender: FiberPtr, value: T) -> Result<T, T> {
+    let Some(node) = list.node_of(sender) else { return Err(value) };
+    // SAFETY: as in `pop`; nobody switches before the end of this function.
+    let waiter = unsafe { &*node.cast::<Waiter<T>>() };
+    match waiter.take() {
+        Some(Message::Value(old)) => {
+            waiter.put(Message::Value(value));
+            Ok(old)
+        }
+        other => {
+            if let Some(other) = other {
+                waiter.put(other);
+            }
+            Err(value)
+        }
+    }
 }
 
 /// Tells the first waiter of `list` that the channel is closed.

@@ -11,8 +11,13 @@
 //!   empty? -- no --> stay up          sleeping.swap(false)? -- yes --> wake
 //!     yes --> wait                      no --> it is awake, or another pusher wakes it
 //! ```
+//!
+//! The race between "is the reader still there?" and "push" has one, too. Messages that must not be
+//! lost are pushed under a lock that [`Inbox::close`] takes: one that was accepted is found by a
+//! reader that closes first and then pops the rest. Others go on coming until [`Inbox::abandon`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
@@ -22,20 +27,65 @@ pub(crate) struct Inbox<T> {
     sender: Sender<T>,
     receiver: Receiver<T>,
     sleeping: AtomicBool,
+    closed: AtomicBool,
+    abandoned: AtomicBool,
+    /// Held while a message is pushed that must not be lost, and while the inbox is closed.
+    gate: Mutex<()>,
 }
 
 impl<T> Inbox<T> {
     pub(crate) fn new() -> Inbox<T> {
         let (sender, receiver) = unbounded();
-        Inbox { sender, receiver, sleeping: AtomicBool::new(false) }
+        Inbox {
+            sender,
+            receiver,
+            sleeping: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
+            gate: Mutex::new(()),
+        }
     }
 
     /// Appends `message`. Returns whether the reader sleeps, and must be woken by the caller.
+    ///
+    /// A message that comes after the reader has gone is dropped, or is never popped.
     #[must_use]
     pub(crate) fn push(&self, message: T) -> bool {
+        if self.abandoned.load(Ordering::Relaxed) {
+            return false;
+        }
         // Sending fails only when all receivers are gone, and `self` holds one.
         let _ = self.sender.send(message);
         self.claim_wake()
+    }
+
+    /// As [`push`](Inbox::push), but gives the message back if the inbox is closed.
+    pub(crate) fn push_if_open(&self, message: T) -> Result<bool, T> {
+        let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_closed() {
+            return Err(message);
+        }
+        let _ = self.sender.send(message);
+        drop(gate);
+        Ok(self.claim_wake())
+    }
+
+    /// Refuses messages that must not be lost: the reader pops what is there, and soon goes.
+    pub(crate) fn close(&self) {
+        let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether messages that must not be lost are refused.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// The reader has gone. What is left is dropped.
+    pub(crate) fn abandon(&self) {
+        self.close();
+        self.abandoned.store(true, Ordering::Relaxed);
+        while self.pop().is_some() {}
     }
 
     /// Whether the reader sleeps. Of several callers one is told so: the one that must wake it.
@@ -101,6 +151,42 @@ mod tests {
         assert!(inbox.announce_sleep());
         assert!(inbox.push(2), "the sleeper must be woken");
         assert!(!inbox.push(3), "by one pusher only");
+    }
+
+    #[test]
+    fn refuses_messages_when_the_reader_has_gone_and_keeps_those_accepted_before() {
+        let inbox = Inbox::new();
+        assert_eq!(inbox.push_if_open(1), Ok(false));
+        inbox.close();
+        assert_eq!(inbox.push_if_open(2), Err(2));
+        assert!(!inbox.push(3));
+        assert_eq!([inbox.pop(), inbox.pop(), inbox.pop()], [Some(1), Some(3), None]);
+    }
+
+    #[test]
+    fn an_abandoned_inbox_stores_nothing() {
+        let inbox = Inbox::new();
+        assert!(!inbox.push(1));
+        inbox.abandon();
+        assert!(!inbox.push(2));
+        assert_eq!((inbox.push_if_open(3), inbox.pop()), (Err(3), None));
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "the reader is a plain thread here")]
+    fn what_is_accepted_is_found_by_a_reader_that_closes_and_then_looks() {
+        for _ in 0..200 {
+            let inbox = Arc::new(Inbox::new());
+            let pushers = [1, 2].map(|_| {
+                let inbox = inbox.clone();
+                thread::spawn(move || (0..).take_while(|i| inbox.push_if_open(*i).is_ok()).count())
+            });
+            thread::yield_now();
+            inbox.close();
+            let found = std::iter::from_fn(|| inbox.pop()).count();
+            let accepted: usize = pushers.map(|pusher| pusher.join().unwrap()).iter().sum();
+            assert_eq!(found, accepted);
+        }
     }
 
     #[test]

@@ -74,6 +74,12 @@ struct Slot<T> {
     next_free: u32,
 }
 
+impl<T> Default for SlotTable<T> {
+    fn default() -> SlotTable<T> {
+        SlotTable::new()
+    }
+}
+
 impl<T> SlotTable<T> {
     /// An empty table, which allocates nothing.
     pub(crate) const fn new() -> SlotTable<T> {

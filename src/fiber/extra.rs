@@ -5,6 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Weak;
 
+use crate::collections::slot_table::Key;
 use crate::fiber::frame::Frame;
 use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::locals::Locals;
@@ -15,8 +16,13 @@ use crate::fiber::locals::Locals;
 pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,
     pub(crate) locals: Locals,
-    /// The reachability token shared with the fiber's remote unparkers, if there ever was one.
-    pub(crate) remote: Option<Weak<()>>,
+    /// What the fiber's unparkers share, if there are any: as long as that exists, another thread
+    /// may wake it.
+    pub(crate) unparkers: Option<Weak<()>>,
+    /// The same of those who may end any wait of the fiber.
+    pub(crate) commanders: Option<Weak<()>>,
+    /// Where its scheduler lists the wait that it is in, if other threads may complete that.
+    pub(crate) outside: Option<Key>,
     /// What its generators and greenlets stand on, if it ever had any.
     pub(crate) frame: Option<Rc<Frame>>,
     /// Why it was killed, if somebody said so.

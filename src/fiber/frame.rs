@@ -12,12 +12,15 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::rc::Rc;
+use std::thread;
 
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::fiber::current;
 use crate::fiber::header::FiberPtr;
+use crate::fiber::report;
 use crate::fiber::strand::{State, Strand};
 
 /// The ground on which generators and greenlets run, and the list of those that it must unwind.
@@ -115,10 +118,10 @@ impl Frame {
         std::mem::forget(self.extension.take());
     }
 
-    /// From here on nothing can be resumed in this frame, which is empty.
+    /// From here on nothing can be resumed in this frame. What is left in it is given up.
     pub(crate) fn close(&self) {
         debug_assert!(self.running.get().is_null(), "a frame ends on its own stack");
-        debug_assert!(self.is_empty());
+        self.give_up();
         self.closed.set(true);
         self.fiber.set(None);
     }
@@ -128,10 +131,11 @@ impl Frame {
         self.orphans.set(true);
     }
 
-    /// Unwinds the strands that lost their last handle elsewhere.
+    /// Unwinds the strands that lost their last handle elsewhere, or in a destructor of their own; not
+    /// while the thread unwinds.
     #[inline(always)]
     pub(crate) fn reap(&self) {
-        if self.orphans.get() {
+        if self.orphans.get() && !thread::panicking() {
             self.reap_orphans();
         }
     }
@@ -146,10 +150,12 @@ impl Frame {
     }
 
     /// What a layer above keeps for this frame.
+    #[cfg(feature = "greenlet")]
     pub(crate) fn extension(&self) -> Option<Rc<dyn Any>> {
         self.extension.borrow().clone()
     }
 
+    #[cfg(feature = "greenlet")]
     pub(crate) fn set_extension(&self, extension: Rc<dyn Any>) {
         let before = self.extension.replace(Some(extension));
         drop(before);
@@ -205,15 +211,34 @@ impl Drop for OnThread {
     fn drop(&mut self) {
         for _ in 0..MOST_ROUNDS {
             self.frame.unwind_all();
-            self.frame.drop_extension();
+            let dropped = AssertUnwindSafe(|| self.frame.drop_extension());
+            if let Err(payload) = panic::catch_unwind(dropped) {
+                report::report_lost("the end of a frame", payload);
+            }
             if self.frame.is_empty() {
                 break;
             }
         }
-        self.frame.give_up();
         self.frame.close();
         current::here(|here| here.frame.set(self.before));
     }
+}
+
+/// The process is about to exit from within the frame of this thread, if it is in one: the
+/// destructors of thread-locals run then, and must find nothing that they could resume, for it may
+/// refer to thread-locals that are gone.
+pub(crate) fn strand_thread() {
+    let Some(frame) = of_thread() else { return };
+    frame.closed.set(true);
+    // One that runs must not be suspended either: below it is code that does not expect to go on.
+    frame.running.set(ptr::null());
+    let started = frame.roster.started.take();
+    for (_, (_, nested)) in started.iter() {
+        nested.strand().strand_for_good();
+    }
+    std::mem::forget(started);
+    std::mem::forget(frame.extension.take());
+    current::here(|here| here.frame.set(ptr::null()));
 }
 
 /// Strands that were started and must be unwound before something ends.
@@ -222,8 +247,11 @@ pub(crate) struct Roster {
     next: Cell<u64>,
 }
 
-/// Rounds of unwinding: the destructors of one may start others.
-const MOST_ROUNDS: usize = 1_000;
+/// Strands that destructors may start while those of a frame are unwound.
+const MOST_LATE: usize = 1_000;
+
+/// Rounds of dropping what a frame owns.
+const MOST_ROUNDS: usize = 100;
 
 impl Roster {
     pub(crate) fn new() -> Roster {
@@ -248,18 +276,26 @@ impl Roster {
 
     /// Unwinds those that are suspended, the youngest first, and those that their destructors start.
     pub(crate) fn unwind_all(&self) {
-        for _ in 0..MOST_ROUNDS {
+        if self.is_empty() {
+            return;
+        }
+        let mut left = self.started.borrow().len() + MOST_LATE;
+        loop {
             let suspended = self.suspended(|_| true);
             if suspended.is_empty() {
                 return;
             }
-            suspended.into_iter().for_each(unwind_if_suspended);
+            for nested in suspended {
+                if left == 0 {
+                    return self.give_up();
+                }
+                left -= 1;
+                unwind_if_suspended(nested);
+            }
         }
-        // Destructors that start new ones without end.
-        self.give_up();
     }
 
-    /// Leaves all that is left suspended for ever.
+    /// Leaves all that is left for ever.
     fn give_up(&self) {
         for nested in self.suspended(|_| true) {
             nested.give_up();

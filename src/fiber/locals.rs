@@ -110,8 +110,10 @@ impl<T: 'static> FiberLocal<T> {
             })
         });
         // SAFETY: the box is taken out by `take_youngest` only, which the root of this fiber calls
-        // when its closure has ended and between two destructors: never while `f`, which runs on
-        // this fiber above that root, does. (A destructor that asks for a value that was taken out
+        // when its closure has ended and between two destructors: never while `f` runs on this
+        // fiber's own stack, above that root, nor while it is suspended on that of a generator or
+        // greenlet: the root unwinds these before each call, and those that it cannot unwind never
+        // run again. (A destructor that asks for a value that was taken out
         // makes a new one.) A box does not move its value when the list grows, and no exclusive
         // reference to the value is ever made.
         f(unsafe { value.as_ref() })

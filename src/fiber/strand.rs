@@ -45,14 +45,11 @@ use crate::stack::{SizeClass, Stack};
 /// One call stack on top of another.
 pub(crate) struct Strand {
     context: Context,
-    state: Cell<State>,
-    /// Whether the last suspend happened while the thread unwound: perhaps in a destructor on this
-    /// very stack, where nothing may be raised.
-    mid_unwind: Cell<bool>,
+    status: Cell<Status>,
     /// Whether the walk from a stack to those below it ends here: a greenlet does not run on behalf
     /// of the one that resumed it.
     is_root: bool,
-    class: SizeClass,
+    class: Cell<SizeClass>,
     /// The frame it was started in.
     frame: OnceCell<Rc<Frame>>,
     /// The fiber whose frame that is: what runs when this strand may be resumed or suspended. None
@@ -83,14 +80,37 @@ pub(crate) enum State {
     Retired,
 }
 
+/// The state of a strand, and what is known of who unwinds: std tells only that *some* stack of the
+/// thread does. In one word, for a switch then writes no more than it must.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[repr(u8)]
+enum Status {
+    Suspended,
+    /// The thread began to unwind while the strand ran: it was probably suspended in a destructor,
+    /// where nothing may be raised.
+    SuspendedMidUnwind,
+    /// The thread unwound already when it was resumed, and still did when it was suspended: nobody
+    /// knows whether this strand does.
+    SuspendedInUnwind,
+    Fresh,
+    Running,
+    /// The thread unwound already when it was resumed: not because of it.
+    RunningInUnwind,
+    /// It goes on where it was suspended while the thread unwound already.
+    RunningStillInUnwind,
+    /// It goes on in the destructor in which it was suspended.
+    RunningMidUnwind,
+    Ended,
+    Retired,
+}
+
 impl Strand {
     pub(crate) fn new(class: SizeClass, is_root: bool) -> Strand {
         Strand {
             context: Context::empty(),
-            state: Cell::new(State::Fresh),
-            mid_unwind: Cell::new(false),
+            status: Cell::new(Status::Fresh),
             is_root,
-            class,
+            class: Cell::new(class),
             frame: OnceCell::new(),
             fiber: Cell::new(None),
             below: Cell::new(ptr::null()),
@@ -103,7 +123,18 @@ impl Strand {
 
     #[inline(always)]
     pub(crate) fn state(&self) -> State {
-        self.state.get()
+        match self.status.get() {
+            Status::Fresh => State::Fresh,
+            Status::Suspended | Status::SuspendedMidUnwind | Status::SuspendedInUnwind => {
+                State::Suspended
+            }
+            Status::Running
+            | Status::RunningInUnwind
+            | Status::RunningStillInUnwind
+            | Status::RunningMidUnwind => State::Running,
+            Status::Ended => State::Ended,
+            Status::Retired => State::Retired,
+        }
     }
 
     /// The frame it was started in.
@@ -118,7 +149,7 @@ impl Strand {
     /// or is retired; and so it is with a thread's frame, of which there is one at a time.
     #[inline(always)]
     pub(crate) fn is_ready(&self) -> bool {
-        self.state.get() == State::Suspended && self.is_of_running_fiber()
+        self.state() == State::Suspended && self.is_of_running_fiber()
     }
 
     /// Whether it belongs to the code that runs now.
@@ -147,19 +178,40 @@ impl Strand {
         self.frame().is_some_and(|frame| frame.is_current() && self.carries(frame))
     }
 
-    /// Whether it was suspended while the thread unwound, and the thread still does: what is on
-    /// this stack may be a destructor out of which nothing can be raised.
+    /// Whether it was probably suspended in a destructor that runs because of a panic, out of which
+    /// nothing can be raised. std tells only whether *some* stack of the thread unwinds.
     pub(crate) fn may_be_unwinding(&self) -> bool {
-        self.mid_unwind.get() && thread::panicking()
+        self.status.get() == Status::SuspendedMidUnwind && thread::panicking()
+    }
+
+    /// Whether it was last suspended while the thread unwound, because of whichever stack, and the
+    /// thread still does. It is suspended now, or has just been resumed.
+    #[cfg(feature = "greenlet")]
+    pub(crate) fn was_left_in_unwind(&self) -> bool {
+        thread::panicking()
+            && matches!(
+                self.status.get(),
+                Status::SuspendedMidUnwind
+                    | Status::SuspendedInUnwind
+                    | Status::RunningMidUnwind
+                    | Status::RunningStillInUnwind
+            )
     }
 
     /// Whether `address` lies in the guard of its stack. Fit for a signal handler.
     pub(crate) fn guard_contains(&self, address: usize) -> bool {
-        self.context.guard_contains(address, self.class)
+        self.context.guard_contains(address, self.class.get())
     }
 
     pub(crate) fn class(&self) -> SizeClass {
-        self.class
+        self.class.get()
+    }
+
+    /// Sets the size of the stack that a fresh strand will take.
+    #[cfg(feature = "greenlet")]
+    pub(crate) fn set_class(&self, class: SizeClass) {
+        debug_assert_eq!(self.state(), State::Fresh);
+        self.class.set(class);
     }
 
     fn carries(&self, frame: &Frame) -> bool {
@@ -190,12 +242,12 @@ impl Strand {
         frame: Rc<Frame>,
         entry: impl FnOnce() + 'static,
     ) -> io::Result<()> {
-        let stack = current::with_pool(|pool| pool.take(self.class))?;
-        debug_assert_eq!(self.state.get(), State::Fresh);
+        let stack = current::with_pool(|pool| pool.take(self.class.get()))?;
+        debug_assert_eq!(self.state(), State::Fresh);
         self.fiber.set(frame.fiber.get());
         let _ = self.frame.set(frame);
         self.top.set(self);
-        self.state.set(State::Suspended);
+        self.status.set(Status::Suspended);
         // SAFETY: a fresh strand's context is empty; the rest is the caller's promise.
         unsafe { self.context.create(stack, entry) };
         Ok(())
@@ -216,7 +268,8 @@ impl Strand {
             let mark = MaybeUninit::<u8>::uninit();
             frame.own_mark.set(mark.as_ptr().addr());
         }
-        self.state.set(State::Running);
+        let status = if thread::panicking() { self.enter_in_unwind() } else { Status::Running };
+        self.status.set(status);
         frame.running.set(self.top.get());
         let fiber = self.fiber.get();
         let outer = fiber.map_or(ptr::null(), |fiber| self.join_scopes(fiber));
@@ -238,7 +291,7 @@ impl Strand {
     #[cold]
     #[inline(never)]
     fn end(&self, stack: Stack) {
-        self.state.set(State::Ended);
+        self.status.set(Status::Ended);
         current::with_pool(|pool| pool.give(stack));
     }
 
@@ -254,10 +307,37 @@ impl Strand {
         {
             self.innermost.set(fiber.cancel_scopes.get());
         }
-        self.mid_unwind.set(thread::panicking());
-        self.state.set(State::Suspended);
+        let status = if thread::panicking() { self.leave_in_unwind() } else { Status::Suspended };
+        self.status.set(status);
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_in_unwind(&self) -> Status {
+        match self.status.get() {
+            Status::SuspendedMidUnwind => Status::RunningMidUnwind,
+            Status::SuspendedInUnwind => Status::RunningStillInUnwind,
+            _ => Status::RunningInUnwind,
+        }
+    }
+
+    /// That the thread unwinds is this strand's doing if nobody did so when it was resumed; and if it
+    /// was its doing before, it still is.
+    #[cold]
+    #[inline(never)]
+    fn leave_in_unwind(&self) -> Status {
+        match self.status.get() {
+            Status::RunningInUnwind | Status::RunningStillInUnwind => Status::SuspendedInUnwind,
+            _ => Status::SuspendedMidUnwind,
+        }
+    }
+
+    /// Whether the thread unwinds because of this strand, which runs.
+    pub(crate) fn has_begun_to_unwind(&self) -> bool {
+        let unwound_before = [Status::RunningInUnwind, Status::RunningStillInUnwind];
+        thread::panicking() && !unwound_before.contains(&self.status.get())
     }
 
     /// As `suspend`, from a stack on top of this one: all of them are left, and go on together.
@@ -282,7 +362,8 @@ impl Strand {
     /// As [`suspend`](Strand::suspend), or on top of it.
     #[cold]
     pub(crate) unsafe fn leave_for_ever(&self) -> ! {
-        self.state.set(State::Retired);
+        self.top.set(self.frame().map_or(ptr::null(), |frame| frame.running.get()));
+        self.retire();
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() };
         // Only suspended strands are resumed. Were this one, it would return into frames that
@@ -292,14 +373,32 @@ impl Strand {
 
     /// A fresh strand ends without having run.
     pub(crate) fn end_fresh(&self) {
-        debug_assert_eq!(self.state.get(), State::Fresh);
-        self.state.set(State::Ended);
+        debug_assert_eq!(self.state(), State::Fresh);
+        self.status.set(Status::Ended);
     }
 
-    /// It never runs again, and its stack is kept for ever. It must be suspended.
+    /// It never runs again, nor do those on top of it, and their stacks are kept for ever. It must
+    /// be suspended, or about to leave for ever.
     pub(crate) fn retire(&self) {
-        debug_assert_eq!(self.state.get(), State::Suspended);
-        self.state.set(State::Retired);
+        let mut at = self.top.get();
+        // SAFETY: those on top of a strand are alive: whoever has resumed one holds it.
+        while let Some(strand) = unsafe { at.as_ref() } {
+            strand.status.set(Status::Retired);
+            if let Some(frame) = strand.frame() {
+                std::mem::forget(frame.roster.remove(strand.place.get()));
+            }
+            at = if ptr::eq(strand, self) { ptr::null() } else { strand.below.get() };
+        }
+        // Those that wait for something on these stacks, children of a scope for instance, know the
+        // fiber by its address.
+        if let Some(fiber) = self.fiber.get() {
+            std::mem::forget(fiber.to_ref());
+        }
+    }
+
+    /// The process is about to exit: it cannot be resumed any more.
+    pub(crate) fn strand_for_good(&self) {
+        self.status.set(Status::Retired);
     }
 
     /// Puts the scopes of this strand inside those of whoever resumes it. Returns the latter.
@@ -326,12 +425,12 @@ impl Strand {
 impl Drop for Strand {
     fn drop(&mut self) {
         // Whoever owns a strand that was started keeps it until it has ended, or for ever.
-        debug_assert!(matches!(self.state.get(), State::Fresh | State::Ended), "{self:?}");
+        debug_assert!(matches!(self.state(), State::Fresh | State::Ended), "{self:?}");
     }
 }
 
 impl fmt::Debug for Strand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Strand").field("state", &self.state.get()).finish_non_exhaustive()
+        f.debug_struct("Strand").field("state", &self.state()).finish_non_exhaustive()
     }
 }

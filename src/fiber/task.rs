@@ -103,7 +103,11 @@ where
 /// The stack that a fiber with this closure and output needs: what was asked for, and room for
 /// values so large that moving them would fill it.
 pub(crate) const fn class_for<F, T>(asked: SizeClass) -> SizeClass {
-    let moved = mem::size_of::<F>() + mem::size_of::<T>();
+    class_for_moves(asked, mem::size_of::<F>() + mem::size_of::<T>())
+}
+
+/// The stack for code that moves values of so many bytes.
+pub(crate) const fn class_for_moves(asked: SizeClass, moved: usize) -> SizeClass {
     if moved <= SMALL_VALUE || moved.saturating_mul(32) <= asked.bytes() {
         return asked;
     }

@@ -61,6 +61,29 @@ impl WaitList {
         Some(first)
     }
 
+    /// Those who wait, the first first.
+    pub(crate) fn fibers(&self) -> Vec<FiberPtr> {
+        // SAFETY: linked nodes are alive (`Enlisted`).
+        let node_at = |at: *const WaitNode| unsafe { at.as_ref() };
+        let nodes =
+            std::iter::successors(node_at(self.head.get()), |node| node_at(node.next.get()));
+        nodes.map(WaitNode::fiber).collect()
+    }
+
+    /// The first that waits.
+    pub(crate) fn first(&self) -> Option<FiberPtr> {
+        // SAFETY: linked nodes are alive (`Enlisted`).
+        unsafe { self.head.get().as_ref() }.map(WaitNode::fiber)
+    }
+
+    /// The node of `fiber`, if it waits here.
+    pub(crate) fn node_of(&self, fiber: FiberPtr) -> Option<*const WaitNode> {
+        let at = fiber.waiting.get();
+        // SAFETY: a node that is recorded there is alive: its `Enlisted` takes the record back.
+        let node = unsafe { at.as_ref()? };
+        ptr::eq(node.list.get(), self).then_some(at)
+    }
+
     /// Appends the node at `at`.
     ///
     /// # Safety
@@ -286,6 +309,12 @@ mod tests {
                     let nodes: Vec<_> =
                         queue.iter().map(|&at| &raw const records[at].node).collect();
                     assert_eq!(list.assert_valid(), nodes);
+                    let fibers: Vec<_> = queue.iter().map(|&at| records[at].fiber.ptr()).collect();
+                    assert_eq!(list.fibers(), fibers);
+                    for (at, record) in records.iter().enumerate() {
+                        let node = queue.contains(&at).then_some(&raw const record.node);
+                        assert_eq!(list.node_of(record.fiber.ptr()), node);
+                    }
                 }
                 for (record, enlisted) in records.iter().zip(&enlisted) {
                     let waiting = record.fiber.waiting.get();

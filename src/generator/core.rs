@@ -22,6 +22,7 @@ use crate::fiber::exit;
 use crate::fiber::frame::{Frame, Nested, Roster};
 use crate::fiber::report;
 use crate::fiber::strand::{State, Strand};
+use crate::fiber::task;
 use crate::generator::error::{CloseError, GeneratorExit, ResumeError};
 use crate::generator::{GeneratorState, Yielder};
 use crate::stack::SizeClass;
@@ -37,10 +38,29 @@ pub(super) struct Core<Y, R, T> {
     body: Cell<Option<Body<'static, Y, R, T>>>,
     result: Cell<Option<Result<T, Payload>>>,
     /// The scope that must not be left before it has ended, and its place there.
-    scope: Option<Rc<Roster>>,
+    scope: Option<Rc<ScopeRoster>>,
     place_in_scope: Cell<Key>,
     /// It has no handle any more.
     orphan: Cell<bool>,
+}
+
+/// The generators of a scope that were started, and the frame in which the scope was made.
+pub(super) struct ScopeRoster {
+    pub(super) roster: Roster,
+    frame: Option<Rc<Frame>>,
+}
+
+impl ScopeRoster {
+    pub(super) fn new() -> Rc<ScopeRoster> {
+        Rc::new(ScopeRoster { roster: Roster::new(), frame: Frame::current() })
+    }
+
+    /// Whether the scope's end is the only thing that must unwind what is started in `frame`: if it
+    /// was made in that frame it ends with it, or with the generator in which it was made. Unwound on
+    /// its own, a generator would find those below it gone.
+    fn is_alone(&self, frame: &Rc<Frame>) -> bool {
+        self.frame.as_ref().is_some_and(|own| Rc::ptr_eq(own, frame))
+    }
 }
 
 /// Why a generator cannot be resumed.
@@ -57,10 +77,12 @@ impl<Y, R, T> Core<Y, R, T> {
     pub(super) fn new(
         class: SizeClass,
         body: Body<'static, Y, R, T>,
-        scope: Option<Rc<Roster>>,
+        scope: Option<Rc<ScopeRoster>>,
     ) -> Rc<Core<Y, R, T>> {
+        let exchanged = size_of::<Y>() + size_of::<R>() + size_of::<T>();
+        let class = task::class_for_moves(class, exchanged + size_of_val(&*body));
         Rc::new(Core {
-            yielder: Yielder::new(Strand::new(class, false)),
+            yielder: Yielder::new(Strand::new(class, false), scope.is_some()),
             body: Cell::new(Some(body)),
             result: Cell::new(None),
             scope,
@@ -144,6 +166,9 @@ impl<Y, R, T> Core<Y, R, T> {
     }
 
     /// The handle goes: a suspended generator is unwound, at once or by its own frame.
+    ///
+    /// That is put off while it is in a destructor of its own, as far as one can tell: nothing may be
+    /// raised there. One that borrows cannot wait.
     #[cold]
     pub(super) fn give_up_handle(core: &Rc<Core<Y, R, T>>) {
         core.orphan.set(true);
@@ -151,7 +176,7 @@ impl<Y, R, T> Core<Y, R, T> {
         if strand.state() != State::Suspended {
             return;
         }
-        if strand.is_here() {
+        if strand.is_here() && (core.scope.is_some() || !strand.may_be_unwinding()) {
             core.clone().unwind();
         } else if let Some(frame) = strand.frame() {
             frame.note_orphan();
@@ -189,9 +214,11 @@ impl<Y, R, T> Core<Y, R, T> {
         started.map_err(Unready::NoStack)?;
         let nested = erase(self.clone());
         if let Some(scope) = &self.scope {
-            self.place_in_scope.set(scope.insert(nested.clone()));
+            self.place_in_scope.set(scope.roster.insert(nested.clone()));
         }
-        self.yielder.strand.place.set(frame.roster.insert(nested));
+        if self.scope.as_ref().is_none_or(|scope| !scope.is_alone(&frame)) {
+            self.yielder.strand.place.set(frame.roster.insert(nested));
+        }
         Ok(())
     }
 
@@ -222,7 +249,8 @@ impl<Y, R, T> Core<Y, R, T> {
 
     /// Nobody has to unwind it any more.
     fn leave_rosters(&self) {
-        let from_scope = self.scope.as_ref().map(|scope| scope.remove(self.place_in_scope.get()));
+        let from_scope =
+            self.scope.as_ref().map(|scope| scope.roster.remove(self.place_in_scope.get()));
         let frame = self.yielder.strand.frame();
         let from_frame = frame.map(|frame| frame.roster.remove(self.yielder.strand.place.get()));
         // Whoever has resumed it holds it, so this frees nothing.
@@ -240,7 +268,6 @@ impl<Y, R, T> Core<Y, R, T> {
         if self.state() == State::Suspended {
             self.yielder.strand.retire();
         }
-        self.leave_rosters();
         mem::forget(self);
     }
 }
@@ -259,12 +286,15 @@ impl<Y, R, T> Nested for Core<Y, R, T> {
     }
 
     fn unwind(self: Rc<Self>) {
-        if !self.can_raise() {
+        let strand = &self.yielder.strand;
+        // One that borrows has no choice: if it is in a destructor indeed, the process aborts.
+        let may_raise = self.scope.is_some() || !strand.may_be_unwinding();
+        if !strand.is_ready() || cfg!(panic = "abort") || !may_raise {
             return self.abandon("is suspended where nothing can be raised");
         }
         self.yielder.set_closing();
         self.yielder.send_raise(Box::new(GeneratorExit));
-        // SAFETY: `can_raise` includes `is_ready`.
+        // SAFETY: it is ready.
         if !unsafe { self.yielder.strand.resume() } {
             // A closing generator does not yield.
             return self.abandon("caught every GeneratorExit and went on yielding");

@@ -72,9 +72,12 @@
 //! | `yield from sub` | call the function, or `for x in sub { y.yield_(x); }` |
 //! | a generator that is collected | is closed when its handle is dropped, at a place that can be seen |
 //!
-//! A yield in a destructor that runs because of a panic works, but nothing can be raised in that
-//! generator before the destructor is done: if its handle is dropped meanwhile, it is given up with
-//! its stack.
+//! A yield in a destructor that runs because of a panic or a kill works, but better do without: the
+//! thread counts as panicking until the destructor goes on. Nothing can be raised in that generator
+//! meanwhile: if it is dropped it is unwound later, and if its frame ends first it is given up with
+//! its stack. And a kill of its fiber, which is never raised while the thread unwinds, does not come
+//! through. A generator that is dropped by an unwind, catches its `GeneratorExit` and yields once more
+//! is given up as well: the two cannot be told apart.
 
 mod builder;
 mod core;
@@ -264,12 +267,10 @@ impl<Y, T, B> Iterator for Generator<Y, (), T, B> {
     #[inline(always)]
     #[track_caller]
     fn next(&mut self) -> Option<Y> {
-        if self.core.is_finished() {
-            return None;
-        }
-        match self.resume(()) {
-            GeneratorState::Yielded(value) => Some(value),
-            GeneratorState::Complete(_) => None,
+        match self.core.advance(()) {
+            Ok(GeneratorState::Yielded(value)) => Some(value),
+            Ok(GeneratorState::Complete(_)) | Err(ResumeError::Finished(())) => None,
+            Err(error) => refused(&error),
         }
     }
 }

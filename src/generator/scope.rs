@@ -14,14 +14,13 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process;
 use std::rc::Rc;
 
-use crate::fiber::frame::Roster;
 use crate::fiber::report;
-use crate::generator::core::{Body, Core};
+use crate::generator::core::{Body, Core, ScopeRoster};
 use crate::generator::{Builder, Generator, Yielder};
 
 /// Makes generators that may borrow what outlives the scope. See [`scope`].
 pub struct Scope<'scope, 'env: 'scope> {
-    roster: Rc<Roster>,
+    generators: Rc<ScopeRoster>,
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
 }
@@ -84,10 +83,10 @@ pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
-    let scope = Scope { roster: Rc::new(Roster::new()), scope: PhantomData, env: PhantomData };
+    let scope = Scope { generators: ScopeRoster::new(), scope: PhantomData, env: PhantomData };
     let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
-    scope.roster.unwind_all();
-    if !scope.roster.is_empty() {
+    scope.generators.roster.unwind_all();
+    if !scope.generators.roster.is_empty() {
         report::say(format_args!(
             "a scope of generators ends while one of them runs, or belongs to another fiber: \
              aborting"
@@ -139,7 +138,7 @@ impl<'scope> Scope<'scope, '_> {
         // whose type bears `'scope`, or with nothing at all if that is forgotten. Once it is started
         // it has ended before `scope` returns or unwinds: see `scope`, and `core::erase`.
         let body = unsafe { mem::transmute::<Body<'scope, Y, R, T>, Body<'static, Y, R, T>>(body) };
-        Generator::from_core(Core::new(builder.class(), body, Some(self.roster.clone())))
+        Generator::from_core(Core::new(builder.class(), body, Some(self.generators.clone())))
     }
 }
 

@@ -22,6 +22,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::panic;
+use std::thread;
 
 use crate::fiber::strand::Strand;
 use crate::generator::error::GeneratorExit;
@@ -39,6 +40,8 @@ pub struct Yielder<Y, R = ()> {
     /// It is being unwound for good: every yield raises a `GeneratorExit`.
     closing: Cell<bool>,
     raised: Cell<u32>,
+    /// It cannot be given up.
+    borrows: bool,
 }
 
 /// A `GeneratorExit` that is caught this often does not end its generator: it is given up.
@@ -95,7 +98,7 @@ impl<Y, R> Yielder<Y, R> {
         unsafe { self.receive() }
     }
 
-    pub(super) fn new(strand: Strand) -> Yielder<Y, R> {
+    pub(super) fn new(strand: Strand, borrows: bool) -> Yielder<Y, R> {
         Yielder {
             strand,
             incoming: UnsafeCell::new(MaybeUninit::uninit()),
@@ -104,6 +107,7 @@ impl<Y, R> Yielder<Y, R> {
             raises: Cell::new(false),
             closing: Cell::new(false),
             raised: Cell::new(0),
+            borrows,
         }
     }
 
@@ -164,13 +168,17 @@ impl<Y, R> Yielder<Y, R> {
     #[cold]
     #[inline(never)]
     fn raise_again(&self, value: Y) -> ! {
-        drop(value);
         self.raised.set(self.raised.get() + 1);
-        // In a destructor nothing can be raised, and a loop that catches everything never ends.
-        if MOST_RAISES < self.raised.get() || std::thread::panicking() {
+        // In a destructor nothing can be raised, and a loop that catches everything never ends. If
+        // the thread unwound before, it may or may not be one: a generator that borrows is unwound
+        // at any rate, and at worst the process aborts, which it would if it were given up.
+        let in_destructor =
+            if self.borrows { self.strand.has_begun_to_unwind() } else { thread::panicking() };
+        if MOST_RAISES < self.raised.get() || in_destructor {
             // SAFETY: the caller runs on this strand or on top of it: `yield_from_above` checked.
             unsafe { self.strand.leave_for_ever() };
         }
+        drop(value);
         panic::resume_unwind(Box::new(GeneratorExit) as Box<dyn Any + Send>)
     }
 }

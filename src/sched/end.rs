@@ -91,11 +91,7 @@ fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
         // The destructor of an output or a payload may have used fiber-locals again. Left in the
         // record they would be dropped with it: in the run loop, or after the end of `run`.
         drop_what_it_owns(fiber);
-        if leave_facade(fiber) {
-            // What its destructors have made in their turn is leaked where it is of a façade.
-            drop_what_it_owns(fiber);
-            std::mem::forget(fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take())));
-        }
+        drop_identity(fiber);
         if let Some(frame) = frame::of_fiber(fiber) {
             frame.close();
         }
@@ -111,13 +107,13 @@ fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
 /// are stopped.
 fn drop_what_it_owns(fiber: FiberPtr) {
     for _ in 0..MOST_ROUNDS {
-        let frame = frame::of_fiber(fiber);
-        if let Some(frame) = &frame {
-            frame.unwind_all();
+        unwind_strands(fiber);
+        if let Some(frame) = frame::of_fiber(fiber) {
             quietly(&fiber, || frame.drop_extension());
         }
         drop_locals(fiber);
-        if frame.is_none_or(|frame| frame.is_empty()) && locals::count() == 0 {
+        // The last local's destructor may have made the fiber's first frame.
+        if frame::of_fiber(fiber).is_none_or(|frame| frame.is_empty()) && locals::count() == 0 {
             return;
         }
     }
@@ -127,8 +123,29 @@ fn drop_what_it_owns(fiber: FiberPtr) {
     std::iter::from_fn(locals::take_youngest).for_each(std::mem::forget);
 }
 
+fn unwind_strands(fiber: FiberPtr) {
+    if let Some(frame) = frame::of_fiber(fiber) {
+        frame.unwind_all();
+    }
+}
+
 /// Rounds of dropping what destructors have made meanwhile.
 const MOST_ROUNDS: usize = 100;
+
+/// Lets go of what a façade keeps for the running fiber, and of what its destructors make.
+fn drop_identity(fiber: FiberPtr) {
+    if leave_facade(fiber) {
+        // What they have made in their turn is leaked where it is of a façade.
+        drop_what_it_owns(fiber);
+        std::mem::forget(fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take())));
+    }
+}
+
+/// Drops what user code that ran late on the main fiber, after its clean-up, has left.
+pub(crate) fn clean_up_again(main: FiberPtr) {
+    drop_what_it_owns(main);
+    drop_identity(main);
+}
 
 /// Lets go of what a façade keeps for `fiber`, which is about to end, and of what was thrown at it.
 /// Returns whether there was anything: user code has run then.
@@ -148,7 +165,11 @@ pub(crate) fn leave_facade(fiber: FiberPtr) -> bool {
 /// and so make new ones; one that makes another of its own kind each time is stopped.
 fn drop_locals(fiber: FiberPtr) {
     let mut left = locals::count() + MOST_LATE_LOCALS;
-    while let Some(local) = locals::take_youngest() {
+    // Before each: the destructor of the one before may have started a generator that refers to it.
+    while let Some(local) = {
+        unwind_strands(fiber);
+        locals::take_youngest()
+    } {
         if left == 0 {
             say(format_args!(
                 "{}: the destructors of its fiber-locals make new ones without end: leaked",

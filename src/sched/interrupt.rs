@@ -78,6 +78,18 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     if seen.has(Attention::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
 }
 
+/// Whether [`before_wait`] would not let the wait go on now. For waits that other threads complete:
+/// they must be withdrawn before they are interrupted.
+#[cold]
+#[inline(never)]
+pub(crate) fn is_coming(here: Here) -> bool {
+    let seen = here.fiber.attention.get();
+    seen.has(Attention::TIMEOUT)
+        || seen.has(Attention::CANCEL) && is_due(here)
+        || throw::may_go_off(here)
+        || seen.has(Attention::DEADLOCK) && here.sched.deadlock.borrow().is_some()
+}
+
 /// A yield is a kill point, lets a bomb go off, and does nothing else.
 #[cold]
 #[inline(never)]

@@ -32,6 +32,8 @@ pub(crate) mod idle;
 pub(crate) mod interrupt;
 pub(crate) mod join;
 pub(crate) mod lowlevel;
+pub(crate) mod mailbox;
+pub(crate) mod outside;
 pub(crate) mod park;
 pub(crate) mod pause;
 pub(crate) mod region;

@@ -9,39 +9,13 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use crate::collections::inbox::Inbox;
 use crate::collections::slot_table::Key;
+use crate::fiber::extra::Extra;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::id::FiberId;
 use crate::fiber::state::State;
-use crate::sched::idle::Wake;
-use crate::sched::scheduler::{Scheduler, here};
-
-/// The way into a scheduler from other threads.
-#[derive(Debug)]
-pub(crate) struct Mailbox {
-    pub(crate) inbox: Inbox<Key>,
-    waker: Arc<dyn Wake>,
-}
-
-impl Mailbox {
-    pub(crate) fn new(waker: Arc<dyn Wake>) -> Mailbox {
-        Mailbox { inbox: Inbox::new(), waker }
-    }
-
-    fn post(&self, key: Key) {
-        if self.inbox.push(key) {
-            self.waker.wake();
-        }
-    }
-
-    /// Makes a sleeping scheduler look around once.
-    fn nudge(&self) {
-        if self.inbox.claim_wake() {
-            self.waker.wake();
-        }
-    }
-}
+use crate::sched::mailbox::{Mail, Mailbox, Order};
+use crate::sched::scheduler::{Scheduler, SchedulerPtr, here};
 
 /// Wakes one fiber out of [`park`](crate::park), from any thread.
 ///
@@ -68,7 +42,47 @@ impl Mailbox {
 ///     thread.join().unwrap();
 /// });
 /// ```
+#[derive(Clone)]
 pub struct Unparker {
+    address: Address,
+}
+
+impl Unparker {
+    /// Lets the fiber's present `park`, or if it is not in one its next, return.
+    pub fn unpark(&self) {
+        self.address.mailbox.post(Mail::Unpark(self.address.key));
+    }
+
+    /// The fiber that it wakes.
+    #[must_use]
+    pub fn id(&self) -> FiberId {
+        self.address.id
+    }
+}
+
+impl fmt::Debug for Unparker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unparker").field("fiber", &self.id()).finish_non_exhaustive()
+    }
+}
+
+/// An unparker for `fiber`, which is of this thread's scheduler, or has ended.
+#[track_caller]
+pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
+    Unparker { address: Address::new(here().sched, fiber, Reach::Unpark) }
+}
+
+/// What the holder of an address may do: which of a fiber's waits it may end.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Reach {
+    /// Those that say so of themselves.
+    Unpark,
+    /// Any.
+    Command,
+}
+
+/// How other threads reach one fiber.
+pub(crate) struct Address {
     mailbox: Arc<Mailbox>,
     key: Key,
     id: FiberId,
@@ -76,22 +90,45 @@ pub struct Unparker {
     token: Option<Arc<()>>,
 }
 
-impl Unparker {
-    /// Lets the fiber's present `park`, or if it is not in one its next, return.
-    pub fn unpark(&self) {
-        self.mailbox.post(self.key);
+impl Address {
+    /// The address of `fiber`, which is one of `sched`, or has ended.
+    pub(crate) fn new(sched: SchedulerPtr, fiber: FiberPtr, reach: Reach) -> Address {
+        let mailbox = sched.mailbox.clone();
+        if matches!(fiber.state.get(), State::Finished | State::Retired) {
+            // Its key may belong to another fiber by now, if its `run` is over.
+            return Address { mailbox, key: Key::from_bits(0), id: fiber.id(), token: None };
+        }
+        let known = fiber.with_extra(|extra| place(extra, reach).as_ref().and_then(Weak::upgrade));
+        let token = known.unwrap_or_else(|| {
+            let token = Arc::new(());
+            let (is_listed, weak) = (is_reachable(fiber), Arc::downgrade(&token));
+            fiber.with_extra(|extra| *place(extra, reach) = Some(weak));
+            if !is_listed {
+                sched.reachable.borrow_mut().push(fiber.key.get());
+            }
+            token
+        });
+        Address { mailbox, key: fiber.key.get(), id: fiber.id(), token: Some(token) }
     }
 
-    /// The fiber that it wakes.
-    #[must_use]
-    pub fn id(&self) -> FiberId {
+    /// Asks something of the fiber. The order comes back if its `run` is over.
+    pub(crate) fn order(&self, order: Order) -> Result<(), Order> {
+        self.mailbox.post_order(self.key, order)
+    }
+
+    /// Whether its `run` is over.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.mailbox.inbox.is_closed()
+    }
+
+    pub(crate) fn id(&self) -> FiberId {
         self.id
     }
 }
 
-impl Clone for Unparker {
-    fn clone(&self) -> Unparker {
-        Unparker {
+impl Clone for Address {
+    fn clone(&self) -> Address {
+        Address {
             mailbox: self.mailbox.clone(),
             key: self.key,
             id: self.id,
@@ -100,7 +137,7 @@ impl Clone for Unparker {
     }
 }
 
-impl Drop for Unparker {
+impl Drop for Address {
     fn drop(&mut self) {
         // The token goes first: when the scheduler looks, it must not count this one any more.
         self.token = None;
@@ -108,63 +145,46 @@ impl Drop for Unparker {
     }
 }
 
-impl fmt::Debug for Unparker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unparker").field("fiber", &self.id).finish_non_exhaustive()
+/// Where the token is kept that the addresses of one reach share.
+fn place(extra: &mut Extra, reach: Reach) -> &mut Option<Weak<()>> {
+    match reach {
+        Reach::Unpark => &mut extra.unparkers,
+        Reach::Command => &mut extra.commanders,
     }
 }
 
-/// An unparker for `fiber`, which is of this thread's scheduler, or has ended.
-#[track_caller]
-pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
-    let sched = here().sched;
-    if matches!(fiber.state.get(), State::Finished | State::Retired) {
-        // Its key may belong to another fiber by now, if its `run` is over.
-        let key = Key::from_bits(0);
-        return Unparker { mailbox: sched.mailbox.clone(), key, id: fiber.id(), token: None };
+/// Whether the scheduler knows that others may reach `fiber`.
+fn is_reachable(fiber: FiberPtr) -> bool {
+    let known = |extra: &Extra| extra.unparkers.is_some() || extra.commanders.is_some();
+    fiber.peek_extra(known).unwrap_or(false)
+}
+
+/// Forgets the token of this reach if nobody holds it any more. Returns whether somebody does.
+fn is_held(extra: &mut Extra, reach: Reach) -> bool {
+    let place = place(extra, reach);
+    if place.as_ref().is_some_and(|token| token.strong_count() == 0) {
+        *place = None;
     }
-    let known = fiber.with_extra(|extra| extra.remote.as_ref().and_then(Weak::upgrade));
-    let token = known.unwrap_or_else(|| {
-        let token = Arc::new(());
-        let before = fiber.with_extra(|extra| extra.remote.replace(Arc::downgrade(&token)));
-        if before.is_none() {
-            sched.reachable.borrow_mut().push(fiber.key.get());
-        }
-        token
-    });
-    Unparker {
-        mailbox: sched.mailbox.clone(),
-        key: fiber.key.get(),
-        id: fiber.id(),
-        token: Some(token),
-    }
+    place.is_some()
 }
 
 impl Scheduler {
-    /// Delivers what other threads have posted.
-    pub(crate) fn open_mail(&self) {
-        while let Some(key) = self.mailbox.inbox.pop() {
-            let fiber = self.table.borrow().get(key).copied();
-            if let Some(fiber) = fiber {
-                self.unpark(fiber);
-            }
-        }
+    /// Whether another thread may yet wake a fiber that waits now, or has just done so. Forgets those
+    /// that are gone.
+    pub(crate) fn outsiders_may_wake(&self) -> bool {
+        // The mail is looked at last: whoever is gone by now has posted before it went.
+        self.addresses_exist() || self.others_may_complete() || !self.mailbox.inbox.is_empty()
     }
 
-    /// Whether another thread may yet wake a fiber that waits now. Forgets those that are gone.
-    pub(crate) fn outsiders_may_wake(&self) -> bool {
+    fn addresses_exist(&self) -> bool {
         let table = self.table.borrow();
         let mut any = false;
         self.reachable.borrow_mut().retain(|&key| {
             let Some(fiber) = table.get(key) else { return false };
-            let held = fiber
-                .peek_extra(|extra| extra.remote.as_ref().is_some_and(|r| r.strong_count() != 0));
-            let held = held.unwrap_or(false);
-            any |= held && fiber.reason.get().outsiders;
-            if !held {
-                fiber.with_extra(|extra| extra.remote = None);
-            }
-            held
+            let by_unpark = fiber.with_extra(|extra| is_held(extra, Reach::Unpark));
+            let by_command = fiber.with_extra(|extra| is_held(extra, Reach::Command));
+            any |= by_command || by_unpark && fiber.reason.get().outsiders;
+            by_unpark || by_command
         });
         any
     }

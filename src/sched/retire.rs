@@ -55,6 +55,7 @@ impl Scheduler {
             node.unlink();
         }
         fiber.waiting.set(std::ptr::null());
+        self.withdraw_outside(fiber);
         self.disarm_all(fiber);
         fiber.state.set(State::Retired);
         fiber.reason.set(&RETIRED);

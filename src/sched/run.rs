@@ -76,8 +76,7 @@ where
     let exit_code = sched.exit_code.get();
     drop(sched);
     match (handle.join(), exit_code) {
-        #[allow(clippy::disallowed_methods, reason = "everything has been unwound")]
-        (_, Some(code)) => std::process::exit(code),
+        (_, Some(code)) => exit_at_once(code),
         (Ok(output), None) => output,
         (Err(error), None) => fail(error),
     }
@@ -142,16 +141,25 @@ pub(crate) fn wind_up() {
     sched.closing.set(true);
     cancel::within(main, &CancelScope::shield(), || {
         sched.close_facade(main);
+        end::clean_up_again(main);
         for fiber in sched.fibers_where(|fiber| fiber != main) {
             sched.kill(fiber.ptr());
         }
-        while 1 < sched.live.get() {
-            park::leave(here, &WIND_UP);
-            if main.attention.get().has(Attention::DEADLOCK) {
-                give_up_on_the_rest(&sched, main);
-            }
-        }
+        wait_for_the_others(here);
+        sched.close_mail(main);
+        // Destructors of undelivered payloads may have spawned.
+        wait_for_the_others(here);
     });
+}
+
+fn wait_for_the_others(here: Here) {
+    let Here { fiber: main, sched } = here;
+    while 1 < sched.live.get() {
+        park::leave(here, &WIND_UP);
+        if main.attention.get().has(Attention::DEADLOCK) {
+            give_up_on_the_rest(&sched, main);
+        }
+    }
 }
 
 /// Nothing can run, and no wait could be made to fail: what is left never ends.
@@ -226,6 +234,7 @@ fn exit_at_once(code: i32) -> ! {
         here.fiber.set(None);
         here.scheduler.set(std::ptr::null());
     });
+    frame::strand_thread();
     std::process::exit(code)
 }
 

@@ -32,7 +32,8 @@ use crate::fiber::state::State;
 use crate::sched::clock::Clock;
 use crate::sched::facade::Facade;
 use crate::sched::idle::Idle;
-use crate::sched::remote::Mailbox;
+use crate::sched::mailbox::Mailbox;
+use crate::sched::outside::OutsideWait;
 use crate::sched::run_loop::LONGEST_BATCH;
 use crate::sched::timers::Alarm;
 use crate::sched::watchers::Watcher;
@@ -86,6 +87,8 @@ pub(crate) struct Scheduler {
     pub(crate) mailbox: Arc<Mailbox>,
     /// Fibers that other threads may hold an unparker of.
     pub(crate) reachable: RefCell<Vec<Key>>,
+    /// The waits that other threads may complete.
+    pub(crate) outside: RefCell<SlotTable<Arc<dyn OutsideWait>>>,
     /// The fiber whose wait failed in the last deadlock, and the count of switches then.
     pub(crate) last_victim: Cell<(Option<FiberId>, u64)>,
     /// What the wait that was chosen to fail fails with.
@@ -141,6 +144,7 @@ impl Scheduler {
             idle,
             mailbox,
             reachable: RefCell::new(Vec::new()),
+            outside: RefCell::new(SlotTable::new()),
             last_victim: Cell::new((None, 0)),
             deadlock: RefCell::new(None),
             spare: RefCell::new(Some(spare)),
@@ -236,6 +240,8 @@ impl Scheduler {
 
 impl Drop for Scheduler {
     fn drop(&mut self) {
+        // Handles of other threads may keep the mailbox for long. No payload is left in it.
+        self.mailbox.inbox.abandon();
         // A stack that is merely dropped is leaked.
         if let Some(spare) = self.spare.get_mut().take() {
             self.pool.get_mut().give(spare);

@@ -10,6 +10,7 @@ use crate::sched::clock::VirtualClock;
 use crate::sched::idle::ThreadIdle;
 use crate::sched::join::JoinHandle;
 use crate::sched::park::yield_now;
+use crate::sched::remote;
 use crate::sched::run::run_on;
 use crate::sched::scheduler::{Scheduler, SchedulerPtr, here};
 use crate::sched::spawn::spawn;
@@ -102,5 +103,19 @@ fn a_fiber_may_end_and_its_record_be_freed_while_void_entries_of_it_are_stored()
         (0..3).for_each(|_| yield_now());
         check(&trace, "ends");
         assert_eq!(sched.ring(|ring| (ring.stored(), ring.queued())), (0, 0));
+    });
+}
+
+#[test]
+fn a_wake_whose_sender_is_gone_is_no_deadlock() {
+    run(|sched, _| {
+        assert!(!sched.outsiders_may_wake());
+        let unparker = remote::unparker(here().fiber);
+        unparker.unpark();
+        drop(unparker);
+        // As the run loop would, had it announced its sleep before all that.
+        assert!(sched.outsiders_may_wake());
+        sched.open_mail();
+        assert!(!sched.outsiders_may_wake());
     });
 }

@@ -10,7 +10,8 @@
 //! Invariants:
 //! - A bomb is an edge: it goes off once. Kills are levels: see [`interrupt`].
 //! - It goes off where a kill could, but not inside a shield: there, and while the thread unwinds,
-//!   it is put off. A fiber that it cannot unwind where it waits is not woken, and stays in its list.
+//!   it is put off. A fiber that it cannot unwind where it waits is not woken, and stays in its
+//!   list. One that is in no queue goes on in any case, as if it had been put back.
 //! - A wait that has completed returns what it was given, and the bomb goes off at the next one.
 
 use std::panic;
@@ -35,7 +36,7 @@ pub(crate) fn throw_now(here: Here, fiber: FiberPtr, payload: Payload) -> Option
     if sched.is_queued(fiber) {
         rotate::let_run(here, fiber);
         park::give_way(here);
-    } else if sched.can_go_off(fiber) {
+    } else if pause::is_floating(fiber) || sched.can_go_off(fiber) {
         sched.ring(|ring| ring.push_front(me, me.ticket.get()));
         sched.free_to_front(fiber);
         park::give_way(here);
@@ -43,13 +44,12 @@ pub(crate) fn throw_now(here: Here, fiber: FiberPtr, payload: Payload) -> Option
     replaced
 }
 
-/// Throws `payload` in the running fiber: it unwinds at once, or, while the thread unwinds already
-/// or where nothing can unwind, at its next wait.
+/// Throws `payload` in the running fiber: it unwinds at once, or where that is put off, at its next
+/// wait after that.
 pub(crate) fn throw_here(here: Here, payload: Payload) {
-    if interrupt::can_unwind(&here.sched) && !thread::panicking() {
-        panic::resume_unwind(payload);
-    }
-    drop(arm(here.fiber, payload));
+    let replaced = arm(here.fiber, payload);
+    meet_bomb(here);
+    drop(replaced);
 }
 
 /// Stores `payload` as the bomb of `fiber`. Returns the one that it replaces.
@@ -94,14 +94,22 @@ impl Scheduler {
     /// (S-053). Returns the payload that it replaces.
     pub(crate) fn throw_later(&self, fiber: FiberPtr, payload: Payload) -> Option<Payload> {
         let replaced = arm(fiber, payload);
-        if self.can_go_off(fiber) {
+        if !self.unpause(fiber) && self.can_go_off(fiber) {
             wait_list::withdraw(fiber);
-            if pause::is_paused(fiber) {
-                self.unpause(fiber);
-            } else {
-                self.make_ready(fiber);
-            }
+            self.withdraw_outside(fiber);
+            self.make_ready(fiber);
         }
+        replaced
+    }
+
+    /// As [`throw_later`](Scheduler::throw_later), for a fiber that is in no queue: it goes on only
+    /// to unwind, and if it cannot do that in its turn it leaves the ring again.
+    pub(crate) fn throw_when_possible(&self, fiber: FiberPtr, payload: Payload) -> Option<Payload> {
+        let replaced = arm(fiber, payload);
+        if pause::is_paused(fiber) {
+            self.unpause(fiber);
+        }
+        self.make_ready(fiber);
         replaced
     }
 
@@ -121,13 +129,11 @@ impl Scheduler {
         replaced
     }
 
-    /// Takes `fiber`, which waits, off its list, and lets it run next. What it waited for has not
-    /// happened: one that has left the ring by itself goes on only if it has something to raise.
+    /// Takes `fiber`, which waits or is in no queue, off its list, and lets it run next.
     fn free_to_front(&self, fiber: FiberPtr) {
-        wait_list::withdraw(fiber);
-        if pause::is_paused(fiber) {
-            self.unpause_next(fiber);
-        } else {
+        if !self.unpause_next(fiber) {
+            wait_list::withdraw(fiber);
+            self.withdraw_outside(fiber);
             self.make_ready_next(fiber);
         }
     }

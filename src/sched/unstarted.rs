@@ -40,6 +40,7 @@ impl Scheduler {
         if fiber.state.get() != State::New || !pause::is_floating(fiber) {
             return false;
         }
+        debug_assert!(fiber.owner.get().is_null(), "a scope would wait for it for ever");
         let record = fiber.to_ref();
         fiber.state.set(State::Finished);
         let live = self.live.get() - 1;

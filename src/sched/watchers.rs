@@ -18,11 +18,12 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::interrupt::{self, Interrupt};
 use crate::sched::park;
-use crate::sched::pause::{self, RESUMED};
+use crate::sched::pause::RESUMED;
 use crate::sched::scheduler::{Here, Scheduler};
 
 /// Out of the ring by its own wish: the wait fails only if it is what completes a deadlock.
-pub(crate) static REMOVED: WaitReason = WaitReason::new("paused by itself", OnDeadlock::IfLast);
+pub(crate) static REMOVED: WaitReason =
+    WaitReason::new("paused, out of the ring by its own wish", OnDeadlock::IfLast);
 pub(crate) static WATCHING: WaitReason =
     WaitReason::new("waiting until no other fiber can run", OnDeadlock::Last);
 
@@ -75,21 +76,17 @@ struct Watching(Here);
 impl Drop for Watching {
     fn drop(&mut self) {
         let Here { fiber, sched } = self.0;
-        while let Some(watcher) = sched.pop_watcher() {
-            if watcher.fiber == fiber {
-                return;
-            }
-            // S-115: one that is in the ring already is not appended again.
-            sched.unpause(watcher.fiber);
-        }
+        let mut watchers = sched.watchers.borrow_mut();
+        // One that an outer watcher has taken out with itself is not there any more.
+        let Some(at) = watchers.iter().position(|watcher| watcher.fiber == fiber) else { return };
+        // The innermost first. One that is in the ring already is not appended again (S-115).
+        watchers.drain(at..).skip(1).rev().for_each(|deeper| {
+            sched.unpause(deeper.fiber);
+        });
     }
 }
 
 impl Scheduler {
-    fn pop_watcher(&self) -> Option<Watcher> {
-        self.watchers.borrow_mut().pop()
-    }
-
     fn innermost(&self) -> Option<Watcher> {
         let watchers = self.watchers.borrow();
         let alive = |watcher: &&Watcher| watcher.fiber.state.get() != State::Retired;
@@ -109,6 +106,6 @@ impl Scheduler {
 
     /// Wakes the fiber that is to go on when nothing else can, instead of a deadlock (S-166).
     pub(crate) fn wake_floating(&self) -> bool {
-        self.wake_up_target().is_some_and(|fiber| pause::has_left(fiber) && self.unpause(fiber))
+        self.wake_up_target().is_some_and(|fiber| self.unpause(fiber))
     }
 }

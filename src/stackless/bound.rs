@@ -108,6 +108,9 @@ impl<A: 'static> Bound<A> {
 
     /// Gives it its arguments, and does not append it to the ring: it is paused (S-018).
     ///
+    /// It hides [`Tasklet::bind`], which binds to another function: that is called as
+    /// `Tasklet::bind(&bound, f)`.
+    ///
     /// # Panics
     ///
     /// As [`setup`](Bound::setup).
@@ -224,7 +227,9 @@ impl Tasklet {
         if self.is_scheduled() {
             return Err(TaskletError::Scheduled(who()));
         }
-        if self.is_restorable() { Ok(()) } else { Err(TaskletError::CState(who())) }
+        // A fiber that another part of fibra has made may be awaited: it is not thrown away.
+        let own = !self.is_alive() || self.record().owns_fiber.get();
+        if own && self.is_restorable() { Ok(()) } else { Err(TaskletError::CState(who())) }
     }
 
     /// Puts it, which is paused, at the end of the ring.

@@ -14,12 +14,14 @@
 
 use std::panic::{self, AssertUnwindSafe};
 
+use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit;
 use crate::fiber::identity::Payload;
 use crate::sched::end;
 use crate::sched::scheduler::{Here, here};
 use crate::sched::throw;
 use crate::stackless::error::TaskletExit;
+use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::switching;
 use crate::stackless::tasklet::Tasklet;
@@ -28,10 +30,16 @@ use crate::stackless::tasklet::Tasklet;
 /// turn (S-056).
 pub(crate) fn root<F: FnOnce()>(f: F) {
     let outcome = match throw::disarm(here().fiber) {
-        Some(bomb) => panic::catch_unwind(AssertUnwindSafe(|| drop(f))).and(Err(bomb)),
+        Some(bomb) => drop_unrun(f).and(Err(bomb)),
         None => panic::catch_unwind(AssertUnwindSafe(f)),
     };
     finish(outcome);
+}
+
+/// Drops what a tasklet has captured that never runs, as the end of a fiber does: shielded.
+fn drop_unrun<F>(f: F) -> Result<(), Payload> {
+    let unrun = || panic::catch_unwind(AssertUnwindSafe(|| drop(f)));
+    cancel::within(here().fiber, &CancelScope::shield(), unrun)
 }
 
 #[inline(never)]
@@ -56,21 +64,19 @@ fn handle(here: Here, payload: Payload) -> Result<(), Payload> {
         return Err(payload);
     };
     let tasklet = Tasklet::of(here.fiber);
-    let handled = panic::catch_unwind(AssertUnwindSafe(|| {
+    panic::catch_unwind(AssertUnwindSafe(|| {
         handler(&tasklet, &*payload);
         drop(payload);
         drop(handler);
-    }));
-    match handled {
-        Err(second) if second.is::<TaskletExit>() => Ok(()),
-        handled => handled,
-    }
+    }))
 }
 
 /// Lets the innermost `run()` or main raise `payload`, next.
 fn pass_on(here: Here, payload: Payload) {
     switching::before_passing_on(here);
-    if let Some(lost) = here.sched.throw_up(payload) {
+    // If it cannot be raised there, its record reports it.
+    let _target = here.sched.wake_up_target().map(Record::of);
+    if let Some(lost) = here.sched.throw_up(payload).filter(|lost| !lost.is::<TaskletExit>()) {
         end::report_lost(&format!("tasklet of {}", end::describe(&here.fiber)), lost);
     }
 }

@@ -1,12 +1,13 @@
 //! Protection for a while: traps, and being atomic.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use crate::fiber::current;
 use crate::sched::scheduler::{here, scheduler};
 use crate::stackless::schedule::getcurrent;
 use crate::stackless::state::state;
-use crate::stackless::tasklet::Tasklet;
+use crate::stackless::tasklet::{Tasklet, WeakTasklet};
 
 /// Adds `change` to the counter of switch traps of this thread, and returns what it was (S-095).
 ///
@@ -48,7 +49,7 @@ pub fn switch_trap(change: i32) -> i32 {
 #[track_caller]
 pub fn switch_trapped() -> SwitchTrapGuard {
     switch_trap(1);
-    SwitchTrapGuard { scheduler: here().sched.id }
+    SwitchTrapGuard { scheduler: here().sched.id, of_this_thread: PhantomData }
 }
 
 /// Ends a [`switch_trapped`] when it is dropped.
@@ -56,6 +57,7 @@ pub fn switch_trapped() -> SwitchTrapGuard {
 #[derive(Debug)]
 pub struct SwitchTrapGuard {
     scheduler: u32,
+    of_this_thread: PhantomData<*const ()>,
 }
 
 impl Drop for SwitchTrapGuard {
@@ -77,19 +79,22 @@ impl Drop for SwitchTrapGuard {
 pub fn atomic() -> AtomicGuard {
     let tasklet = getcurrent();
     let before = tasklet.set_atomic(true);
-    AtomicGuard { tasklet, before }
+    AtomicGuard { tasklet: tasklet.downgrade(), before }
 }
 
 /// Restores what [`atomic`] has changed when it is dropped.
 #[must_use = "it protects as long as it lives"]
 pub struct AtomicGuard {
-    tasklet: Tasklet,
+    // Weak: it lies on the tasklet's own stack, and must not keep that from being killed.
+    tasklet: WeakTasklet,
     before: bool,
 }
 
 impl Drop for AtomicGuard {
     fn drop(&mut self) {
-        self.tasklet.set_atomic(self.before);
+        if let Some(tasklet) = self.tasklet.upgrade() {
+            tasklet.set_atomic(self.before);
+        }
     }
 }
 
@@ -102,19 +107,22 @@ impl Drop for AtomicGuard {
 pub fn block_trap(trap: bool) -> BlockTrapGuard {
     let tasklet = getcurrent();
     let before = tasklet.set_block_trap(trap);
-    BlockTrapGuard { tasklet, before }
+    BlockTrapGuard { tasklet: tasklet.downgrade(), before }
 }
 
 /// Restores what [`block_trap`] has changed when it is dropped.
 #[must_use = "it sets the trap as long as it lives"]
 pub struct BlockTrapGuard {
-    tasklet: Tasklet,
+    // Weak: it lies on the tasklet's own stack, and must not keep that from being killed.
+    tasklet: WeakTasklet,
     before: bool,
 }
 
 impl Drop for BlockTrapGuard {
     fn drop(&mut self) {
-        self.tasklet.set_block_trap(self.before);
+        if let Some(tasklet) = self.tasklet.upgrade() {
+            tasklet.set_block_trap(self.before);
+        }
     }
 }
 

@@ -66,16 +66,28 @@ impl Record {
         })
     }
 
+    /// The record of `fiber`, if it has one.
+    pub(crate) fn known(fiber: FiberPtr) -> Option<Rc<Record>> {
+        let known = fiber.peek_extra(|extra| extra.identity.clone()).flatten();
+        known.and_then(|known| known.into_any().downcast().ok())
+    }
+
     /// The record of `fiber`, which is made if it has none.
     pub(crate) fn of(fiber: FiberPtr) -> Rc<Record> {
-        let known = fiber.peek_extra(|extra| extra.identity.clone()).flatten();
-        if let Some(Ok(record)) = known.map(|known| known.into_any().downcast()) {
+        if let Some(record) = Record::known(fiber) {
             return record;
         }
         let sched = scheduler().expect("a living fiber has a scheduler");
         let record = Record::new(&sched);
         record.live_as(fiber);
         record
+    }
+
+    /// Whether `fiber` is one that this façade has made, and nobody has a handle to it.
+    pub(crate) fn is_forgotten(fiber: FiberPtr) -> bool {
+        let record = Record::of(fiber);
+        // The fiber's own, and the one above.
+        record.owns_fiber.get() && Rc::strong_count(&record) == 2
     }
 
     /// Makes `fiber` the life of this tasklet, which has none.

@@ -77,14 +77,14 @@ pub fn schedule() {
 pub fn schedule_remove() -> Tempval {
     let here = here();
     state(&here.sched).watchdog.safe_point(here);
-    let record = Record::of(here.fiber);
-    drop(record.tempval.take());
+    // Not kept: who owns the record decides whether the caller may wait to be put back.
+    drop(Record::of(here.fiber).tempval.take());
     let goes = || switching::successor(here).filter(|&next| next != here.fiber);
     let trapped = switching::is_trapped(here) && goes().is_some();
     assert!(!trapped, "switch_trap: `schedule_remove` would switch");
     switching::announce(here, goes);
     switching::leave_ring(here, || {});
-    record.tempval.take()
+    Record::of(here.fiber).tempval.take()
 }
 
 /// The tasklet that runs now. Every fiber is one, also those that [`fibra::spawn`](crate::spawn)

@@ -9,9 +9,11 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
+use crate::fiber::id::FiberId;
 use crate::sched::facade::Facade;
 use crate::sched::scheduler::Scheduler;
 use crate::stackless::Tasklet;
+use crate::stackless::channel_event::ChannelCallback;
 use crate::stackless::watchdog::Watchdog;
 
 /// What a schedule callback is: it is called with the tasklet that leaves and the one that comes.
@@ -26,6 +28,9 @@ pub(crate) struct State {
     pub(crate) switch_trap: Cell<i32>,
     pub(crate) schedule_callback: Callback<ScheduleCallback>,
     pub(crate) error_handler: Callback<ErrorHandler>,
+    pub(crate) channel_callback: Callback<ChannelCallback>,
+    /// The fiber that is in the channel callback.
+    pub(crate) in_channel_callback: Cell<Option<FiberId>>,
     pub(crate) watchdog: Watchdog,
 }
 
@@ -49,8 +54,10 @@ impl Facade for State {
     fn close(&self) {
         // Each is closed before the first is dropped: its destructor may set another.
         let schedule_callback = self.schedule_callback.close();
+        let channel_callback = self.channel_callback.close();
         let error_handler = self.error_handler.close();
         drop(schedule_callback);
+        drop(channel_callback);
         drop(error_handler);
     }
 }
@@ -70,6 +77,10 @@ pub(crate) struct Callback<F> {
 impl<F: Clone> Callback<F> {
     pub(crate) fn get(&self) -> Option<F> {
         self.function.borrow().clone()
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.function.borrow().is_none()
     }
 
     /// Stores `function`, unless the scheduler is ending. Returns the one before.

@@ -11,7 +11,10 @@ use crate::sched::end;
 use crate::sched::interrupt::Interrupt;
 use crate::sched::pause;
 use crate::sched::scheduler::Here;
+use crate::sched::throw;
 use crate::sched::watchers::{self, REMOVED};
+use crate::stackless::error::TaskletExit;
+use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::tasklet::Tasklet;
 
@@ -28,11 +31,16 @@ pub(crate) fn successor(here: Here) -> Option<FiberPtr> {
 }
 
 /// Pauses the running tasklet. `then` says who runs next.
+///
+/// One that nobody has a handle to, so that it could not be put back, is killed (S-207).
 #[track_caller]
 pub(crate) fn leave_ring(here: Here, then: impl FnOnce()) {
     let left = watchers::leave_ring(here, &REMOVED, || {
         then();
         state(&here.sched).watchdog.soft_point(here);
+        if Record::is_forgotten(here.fiber) {
+            throw::throw_here(here, Box::new(TaskletExit));
+        }
     });
     match left {
         Ok(()) => {}

@@ -20,6 +20,7 @@ use crate::sched::handle::Fiber;
 use crate::sched::pause;
 use crate::sched::scheduler::{SchedulerPtr, here};
 use crate::stackless::record::{Record, Tempval};
+use crate::stackless::remote::RemoteTasklet;
 use crate::stackless::{ending, throwing};
 
 /// A handle to a tasklet of this thread.
@@ -166,7 +167,7 @@ impl Tasklet {
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber.
+    /// Panics outside of a fiber if the tasklet is alive.
     #[must_use]
     #[track_caller]
     pub fn next(&self) -> Option<Tasklet> {
@@ -177,7 +178,7 @@ impl Tasklet {
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber.
+    /// Panics outside of a fiber if the tasklet is alive.
     #[must_use]
     #[track_caller]
     pub fn prev(&self) -> Option<Tasklet> {
@@ -190,8 +191,8 @@ impl Tasklet {
         step: isize,
         side: impl FnOnce((Option<FiberPtr>, Option<FiberPtr>)) -> Option<FiberPtr>,
     ) -> Option<Tasklet> {
-        let here = here();
         let fiber = self.alive()?.ptr();
+        let here = here();
         if is_blocked(fiber) {
             return side(wait_list::neighbours(fiber)).map(Tasklet::of);
         }
@@ -226,6 +227,14 @@ impl Tasklet {
     #[must_use]
     pub fn fiber(&self) -> Option<Fiber> {
         self.alive().map(Fiber::new)
+    }
+
+    /// A handle for other threads, to the life that it has now (S-194).
+    #[must_use]
+    pub fn remote(&self) -> RemoteTasklet {
+        let fiber = self.alive();
+        let sched = self.record.scheduler();
+        RemoteTasklet::new(sched.zip(fiber.as_ref().map(FiberRef::ptr)))
     }
 
     /// A handle that does not keep it alive (S-092).

@@ -172,7 +172,7 @@ pub(crate) fn abandon(record: &Rc<Record>) {
     let here = here();
     let waits = interrupt::can_unwind(&here.sched) && !std::thread::panicking();
     if !waits || switching::is_trapped(here) {
-        drop(here.sched.throw_later(fiber, Box::new(TaskletExit)));
+        drop(here.sched.throw_when_possible(fiber, Box::new(TaskletExit)));
         return;
     }
     // What is raised in the caller meanwhile is put off: a destructor is no place for it.

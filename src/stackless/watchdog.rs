@@ -11,12 +11,13 @@
 //! Invariants:
 //! - One limit is armed at a time, by the first active `run` that has one. It is disarmed by a
 //!   destructor of that call.
-//! - A tasklet is interrupted at a safe point only, and not while it is atomic, nor while the
-//!   thread unwinds or switches are trapped; then it is at its next safe point (S-130).
+//! - A tasklet is interrupted at a safe point only, and not while it is atomic or in a shield, nor
+//!   while the thread unwinds or switches are trapped; then it is at its next safe point (S-130).
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use crate::fiber::cancel;
 use crate::fiber::header::FiberPtr;
 use crate::sched::pause;
 use crate::sched::scheduler::{Here, here};
@@ -201,6 +202,8 @@ struct Disarm<'a> {
 impl Drop for Disarm<'_> {
     fn drop(&mut self) {
         self.watchdog.armed.set(None);
+        // If the call unwinds nobody takes its victim.
+        drop(self.watchdog.victim.take());
     }
 }
 
@@ -224,6 +227,10 @@ impl Watchdog {
         Some(Disarm { watchdog: self })
     }
 
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.get().is_some()
+    }
+
     /// The running tasklet can be interrupted here.
     #[inline]
     #[track_caller]
@@ -241,9 +248,8 @@ impl Watchdog {
         if !armed.reached || armed.soft {
             return;
         }
-        let record = Record::of(here.fiber);
-        if record.atomic.get() {
-            record.pending_interrupt.set(armed.serial);
+        if Record::of(here.fiber).atomic.get() {
+            Record::of(here.fiber).pending_interrupt.set(armed.serial);
         } else {
             self.interrupt(here, armed);
         }
@@ -261,17 +267,19 @@ impl Watchdog {
     /// Pauses the running tasklet, and gives it to the one that is in `run`.
     #[track_caller]
     fn interrupt(&self, here: Here, armed: Armed) {
-        let trapped = switching::is_trapped(here) || std::thread::panicking();
-        if trapped || !pause::is_watching(armed.fiber) || armed.fiber == here.fiber {
+        // Paused in a shield or while it unwinds it could not be killed either.
+        let protected = cancel::is_shielded(&here.fiber) || std::thread::panicking();
+        if protected || switching::is_trapped(here) || !pause::is_watching(armed.fiber) {
             return;
         }
         switching::announce(here, || Some(armed.fiber));
         if !pause::is_watching(armed.fiber) {
             return;
         }
-        let victim = self.victim.replace(Some(Tasklet::of(here.fiber)));
-        drop(victim);
+        let victim = Tasklet::of(here.fiber);
         switching::leave_ring(here, || {
+            let before = self.victim.replace(Some(victim));
+            debug_assert!(before.is_none(), "a victim is taken before the next is made");
             here.sched.unpause_next(armed.fiber);
         });
     }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use crate::channel::pairing::{After, Pairing, Preference};
+use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
 use crate::channel::waiter;
 use crate::sched::lowlevel::{FiberPtr, Here, WaitList, go_last, hand_over, scheduler};
 
@@ -20,6 +20,7 @@ mod recv;
 mod send;
 
 pub use recv::Iter;
+pub(crate) use recv::open;
 
 /// A rendezvous channel with the semantics of Stackless Python.
 ///
@@ -137,6 +138,38 @@ impl<T> Channel<T> {
     }
 }
 
+/// For façades over the channel.
+impl<T> Channel<T> {
+    /// What a fiber would do that came on `side` now.
+    #[inline(always)]
+    pub(crate) fn arrive(&self, side: Side) -> Step {
+        let others = if side == Side::Send { &self.inner.receivers } else { &self.inner.senders };
+        self.inner.pairing.get().arrive(side, others.len())
+    }
+
+    /// The first of those who wait.
+    pub(crate) fn first_waiting(&self) -> Option<FiberPtr> {
+        self.inner.senders.first().or(self.inner.receivers.first())
+    }
+
+    /// Those who wait, the first first.
+    pub(crate) fn waiting(&self) -> Vec<FiberPtr> {
+        let mut fibers = self.inner.senders.fibers();
+        fibers.append(&mut self.inner.receivers.fibers());
+        fibers
+    }
+
+    /// Puts `value` in the place of the one that `sender`, which waits to send here, has brought.
+    pub(crate) fn replace_value(&self, sender: FiberPtr, value: T) -> Result<T, T> {
+        waiter::replace(&self.inner.senders, sender, value)
+    }
+
+    /// The address of what the handles share: no other channel has it while this one exists.
+    pub(crate) fn address(&self) -> usize {
+        Rc::as_ptr(&self.inner).addr()
+    }
+}
+
 impl<T> Inner<T> {
     fn balance(&self) -> isize {
         self.senders.len().cast_signed() - self.receivers.len().cast_signed()
@@ -149,7 +182,7 @@ impl<T> Inner<T> {
 
 /// Puts the partner of a meeting into the ring, and the caller where it belongs.
 #[inline(always)]
-fn follow(here: Here, partner: FiberPtr, after: After) {
+pub(crate) fn follow(here: Here, partner: FiberPtr, after: After) {
     match after {
         After::GoOn => here.sched.make_ready(partner),
         After::RunPartner => hand_over(here, partner),

@@ -28,13 +28,9 @@ impl<T> Channel<T> {
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
         spend(here);
-        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
-            Step::Meet(after) => Ok(open(self.collect(here, after))),
-            Step::Wait => match self.wait_to_receive(here, None) {
-                Ok(message) => Ok(open(message)),
-                Err(cut) => Err(cut.into_recv_error()),
-            },
-            Step::Refused => Err(RecvError::Closed),
+        match self.recv_unmetered(here, None) {
+            Ok(message) => Ok(open(message)),
+            Err(cut) => Err(cut.into_recv_error()),
         }
     }
 
@@ -50,7 +46,7 @@ impl<T> Channel<T> {
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         let here = here();
-        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
+        match self.arrive(Side::Receive) {
             Step::Meet(_) => Ok(open(self.collect(here, After::GoOn))),
             Step::Wait => Err(TryRecvError::Empty),
             Step::Refused => Err(TryRecvError::Closed),
@@ -95,13 +91,18 @@ impl<T> Channel<T> {
     #[track_caller]
     fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
         spend(here);
-        match self.inner.pairing.get().arrive(Side::Receive, self.inner.senders.len()) {
-            Step::Meet(after) => Ok(open(self.collect(here, after))),
-            Step::Wait => {
-                let received = self.wait_to_receive(here, Some(at));
-                received.map(open).map_err(Cut::into_recv_timeout_error)
-            }
-            Step::Refused => Err(RecvTimeoutError::Closed),
+        self.recv_unmetered(here, Some(at)).map(open).map_err(Cut::into_recv_timeout_error)
+    }
+
+    /// Receives, and leaves the operation budget alone: a transfer that keeps the caller running
+    /// does not switch.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn recv_unmetered(&self, here: Here, by: Option<u64>) -> Result<Message<T>, Cut> {
+        match self.arrive(Side::Receive) {
+            Step::Meet(after) => Ok(self.collect(here, after)),
+            Step::Wait => self.wait_to_receive(here, by),
+            Step::Refused => Err(Cut::Closed),
         }
     }
 
@@ -128,7 +129,7 @@ impl<T> Channel<T> {
 
 /// What was received; an unwind goes on here.
 #[inline(always)]
-fn open<T>(message: Message<T>) -> T {
+pub(crate) fn open<T>(message: Message<T>) -> T {
     match message {
         Message::Value(value) => value,
         Message::Unwind(payload) => panic::resume_unwind(payload),

@@ -46,7 +46,7 @@ impl<T> Channel<T> {
     #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let here = here();
-        match self.inner.pairing.get().arrive(Side::Send, self.inner.receivers.len()) {
+        match self.arrive(Side::Send) {
             Step::Meet(_) => {
                 self.serve(Message::Value(value), |receiver| here.sched.make_ready(receiver));
                 Ok(())
@@ -120,7 +120,20 @@ impl<T> Channel<T> {
         by: Option<u64>,
     ) -> Result<(), (Message<T>, Cut)> {
         spend(here);
-        match self.inner.pairing.get().arrive(Side::Send, self.inner.receivers.len()) {
+        self.send_unmetered(here, message, by)
+    }
+
+    /// As `send_message`, but leaves the operation budget alone: a transfer that keeps the caller
+    /// running does not switch.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn send_unmetered(
+        &self,
+        here: Here,
+        message: Message<T>,
+        by: Option<u64>,
+    ) -> Result<(), (Message<T>, Cut)> {
+        match self.arrive(Side::Send) {
             Step::Meet(after) => {
                 self.serve(message, |receiver| follow(here, receiver, after));
                 Ok(())

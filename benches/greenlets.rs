@@ -1,0 +1,129 @@
+//! One switch between greenlets, beside the bare switch of corosensei there and back, and a chain of
+//! a hundred thousand.
+//!
+//! Python's greenlet on the same workloads: `benches/peers/run.sh`, the lines `rendezvous` and
+//! `chain`. What is inside the measured region: `benches/README.md`.
+
+#![allow(clippy::disallowed_types, reason = "the bare coroutine is a contender")]
+
+use std::cell::OnceCell;
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use corosensei::{Coroutine, CoroutineResult};
+use criterion::Criterion;
+use fibra::greenlet::{self, Greenlet};
+
+#[allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+fn timed(run: impl FnOnce() -> u64, expected: u64) -> Duration {
+    let start = Instant::now();
+    let answer = run();
+    let elapsed = start.elapsed();
+    assert_eq!(answer, expected);
+    elapsed
+}
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(30)
+        .configure_from_args();
+    switches(&mut criterion);
+    chains(&mut criterion);
+    criterion.final_summary();
+}
+
+/// A number goes to and fro; each switch adds one.
+fn switches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("switch");
+    let mut bench = |name: &str, run: fn(u64) -> u64| {
+        group.bench_function(name, |b| {
+            b.iter_custom(|switches| {
+                let even = switches.next_multiple_of(2);
+                timed(|| run(black_box(even)), even).mul_f64(switches as f64 / even as f64)
+            });
+        });
+    };
+    bench("corosensei, bare, there and back", |round_trips| {
+        let mut adds = Coroutine::<u64, u64, ()>::new(|yielder, mut number| {
+            loop {
+                number = yielder.suspend(number + 1);
+            }
+        });
+        (0..round_trips).fold(0, |number, _| match adds.resume(number) {
+            CoroutineResult::Yield(number) => number,
+            CoroutineResult::Return(()) => unreachable!("it loops"),
+        })
+    });
+    bench("fibra greenlets, main and another", |switches| {
+        fibra::frame(|| {
+            let adds = Greenlet::new(|mut number: u64| {
+                let main = greenlet::main();
+                loop {
+                    number = main.switch(number + 1).unwrap();
+                }
+            });
+            (0..switches / 2).fold(0, |number, _| adds.switch(number).unwrap() + 1)
+        })
+    });
+    bench("fibra greenlets, two beside main", |switches| fibra::frame(|| between_two(switches)));
+    bench("fibra greenlets, two beside main, in a fiber", |switches| {
+        fibra::run(|| between_two(switches))
+    });
+}
+
+fn between_two(switches: u64) -> u64 {
+    // Each learns of the other through a cell, then they pass the number until it is large enough.
+    let slot: Rc<OnceCell<[Greenlet<u64>; 2]>> = Rc::default();
+    let player = |other: usize| {
+        let slot = slot.clone();
+        Greenlet::new(move |mut number: u64| {
+            let partner = slot.get().expect("both are made before either starts")[other].clone();
+            while number < switches {
+                number = partner.switch(number + 1).unwrap();
+            }
+            number
+        })
+    };
+    let players = [player(1), player(0)];
+    let _ = slot.set(players.clone());
+    players[0].switch(0).unwrap()
+}
+
+/// A number goes through a chain of greenlets, the youngest first.
+fn chains(criterion: &mut Criterion) {
+    const LINKS: u64 = 100_000;
+    let mut group = criterion.benchmark_group("chain, per greenlet");
+    group.sample_size(10);
+    group.bench_function("fibra greenlets", |b| {
+        b.iter_custom(|iterations| {
+            let took = timed(|| fibra::frame(|| chain(LINKS)), LINKS);
+            took.mul_f64(iterations as f64 / LINKS as f64)
+        });
+    });
+}
+
+fn chain(links: u64) -> u64 {
+    enum Message {
+        Next(Greenlet<Message>),
+        Number(u64),
+    }
+    fn number(message: Message) -> u64 {
+        match message {
+            Message::Number(number) => number,
+            Message::Next(_) => unreachable!("numbers only, after the first switch"),
+        }
+    }
+    let youngest = (0..links).fold(greenlet::main(), |next, _| {
+        let link = Greenlet::new(|first| {
+            let Message::Next(next) = first else { unreachable!("it begins with its successor") };
+            let n = number(greenlet::main().switch(Message::Number(0)).unwrap());
+            next.switch(Message::Number(n + 1)).unwrap()
+        });
+        link.switch(Message::Next(next)).unwrap();
+        link
+    });
+    number(youngest.switch(Message::Number(0)).unwrap())
+}

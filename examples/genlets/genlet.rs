@@ -1,0 +1,81 @@
+//! Generators made of greenlets: what Python's greenlet shows off with in its tests (G-105..G-110).
+//!
+//! A genlet is a greenlet whose parent is whoever asks it for a value. `yield_` finds the genlet that
+//! encloses the caller, at whatever depth, and switches to its parent; with a level, to the parent's
+//! parent, out of two genlets at once.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use fibra::greenlet::{self, Greenlet};
+
+/// An iterator over what a function yields.
+pub(crate) struct Genlet<T: 'static> {
+    greenlet: Greenlet<Option<T>>,
+}
+
+/// Marks the greenlet of a genlet, in its locals. It holds the genlet inside, if this one was left
+/// from there: the next value is asked of that.
+struct Mark<T: 'static>(RefCell<Option<Greenlet<Option<T>>>>);
+
+/// A `yield_` outside of a genlet, or out of more of them than there are.
+#[derive(Debug)]
+pub(crate) struct OutsideGenlet;
+
+impl<T: 'static> Genlet<T> {
+    pub(crate) fn new(f: impl FnOnce() + 'static) -> Genlet<T> {
+        let greenlet = Greenlet::new(move |_| {
+            f();
+            None
+        });
+        greenlet.locals().set(Mark::<T>(RefCell::new(None)));
+        Genlet { greenlet }
+    }
+}
+
+impl<T: 'static> Iterator for Genlet<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        if self.greenlet.is_dead() {
+            return None;
+        }
+        let next = left_inside(&self.greenlet);
+        if next == self.greenlet {
+            next.set_parent(&greenlet::current()).expect("nobody is its own consumer");
+        }
+        let value = next.switch(None).expect("a genlet gives a value, or none at its end");
+        value.filter(|_| self.greenlet.is_active())
+    }
+}
+
+/// The innermost genlet from which `outer` was left: itself, after a plain `yield_`.
+fn left_inside<T: 'static>(outer: &Greenlet<Option<T>>) -> Greenlet<Option<T>> {
+    let inner = mark_of(outer).and_then(|mark| mark.0.take());
+    inner.map_or_else(|| outer.clone(), |inner| left_inside(&inner))
+}
+
+/// Gives `value` to the consumer of the genlet that encloses the caller.
+pub(crate) fn yield_<T: 'static>(value: T) -> Result<(), OutsideGenlet> {
+    yield_out_of(value, 1)
+}
+
+/// Gives `value` to the consumer of the `level`-th genlet around the caller.
+pub(crate) fn yield_out_of<T: 'static>(value: T, level: u32) -> Result<(), OutsideGenlet> {
+    let mut at = greenlet::current::<Option<T>>();
+    for left in (0..level).rev() {
+        mark_of(&at).ok_or(OutsideGenlet)?;
+        let parent = at.parent().ok_or(OutsideGenlet)?;
+        if 0 < left {
+            let mark = mark_of(&parent).ok_or(OutsideGenlet)?;
+            mark.0.replace(Some(at));
+        }
+        at = parent;
+    }
+    at.switch(Some(value)).expect("somebody asks for the next value");
+    Ok(())
+}
+
+fn mark_of<T: 'static>(greenlet: &Greenlet<Option<T>>) -> Option<Rc<Mark<T>>> {
+    greenlet.locals().get()
+}

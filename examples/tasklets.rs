@@ -1,0 +1,115 @@
+//! A tour of `fibra::stackless` for who knows Stackless Python, in seven stops.
+//!
+//! ```text
+//! $ cargo run --release --example tasklets
+//! 1 tasklets are called with their arguments, and run in turn
+//!     hello world
+//!     hello ring
+//! ...
+//! 7 a watchdog finds the one that does not let go
+//!     well-behaved
+//!     interrupted: alive, killed: dead
+//! ```
+
+use fibra::stackless::{self, Channel, Run, TaskletExit, schedule, spawn, tasklet};
+use std::panic::{catch_unwind, resume_unwind};
+
+fn main() {
+    fibra::run(|| {
+        println!("1 tasklets are called with their arguments, and run in turn");
+        tasklet(|name| println!("    hello {name}")).setup("world"); // tasklet(f)("world")
+        tasklet(|name| println!("    hello {name}")).setup("ring");
+        stackless::run();
+
+        println!("2 schedule() lets the others run");
+        for name in ["ping", "pong"] {
+            spawn(move || {
+                for round in 1..=2 {
+                    println!("    {name} {round}");
+                    schedule();
+                }
+            });
+        }
+        stackless::run();
+
+        println!("3 a channel hands values over, and its receiver runs at once");
+        channels();
+        println!("4 a tasklet can be taken out of the ring, and put back");
+        pauses();
+        println!("5 kill() raises TaskletExit, which can be caught");
+        kills();
+        println!("6 an error comes out of run()");
+        errors();
+        println!("7 a watchdog finds the one that does not let go");
+        watchdog();
+    });
+}
+
+fn channels() {
+    let channel = Channel::new();
+    let receiver = |numbers: Channel<u32>| {
+        for number in numbers.iter() {
+            println!("    received {number}");
+        }
+    };
+    tasklet(receiver).setup(channel.clone());
+    schedule();
+    println!("    balance {}: one receiver waits", channel.balance());
+    channel.send(1).unwrap();
+    println!("    sent 1");
+    channel.send(2).unwrap();
+    channel.close_and_wake(); // Ends the loop.
+    stackless::run();
+}
+
+fn pauses() {
+    let worker = spawn(|| {
+        println!("    one");
+        let told = stackless::schedule_remove(); // Leaves the ring until somebody puts it back.
+        println!("    three, told {:?}", told.and_then(|value| value.downcast::<&str>().ok()));
+    });
+    stackless::run();
+    println!("    two: {}", if worker.is_paused() { "it is paused" } else { "it is not" });
+    worker.set_tempval(Some(Box::new("hurry")));
+    worker.run().unwrap(); // Not `insert`: it runs now.
+}
+
+fn kills() {
+    let stubborn = spawn(|| {
+        for attempt in 1..=2 {
+            let end = catch_unwind(stackless::schedule_remove).unwrap_err();
+            println!("    attempt {attempt}: {}", end.downcast::<TaskletExit>().unwrap());
+        }
+    });
+    schedule();
+    while stubborn.is_alive() {
+        stubborn.kill().unwrap();
+    }
+    let waiter = spawn(|| drop(Channel::<()>::new().receive()));
+    schedule();
+    print!("    blocked {}, ", waiter.is_blocked());
+    waiter.kill().unwrap(); // Unwinds it, so its destructors run. It ends silently.
+    println!("alive {}", waiter.is_alive());
+}
+
+fn errors() {
+    spawn(|| resume_unwind(Box::new("no more cheese"))); // `panic!` also writes to stderr.
+    spawn(|| println!("    the next one is not harmed"));
+    let error = catch_unwind(stackless::run).unwrap_err();
+    println!("    run() raised {:?}", error.downcast_ref::<&str>().unwrap());
+    stackless::run();
+}
+
+fn watchdog() {
+    spawn(|| println!("    well-behaved"));
+    spawn(|| {
+        loop {
+            stackless::tick(); // Computes without end; at least it can be interrupted here.
+        }
+    });
+    let runaway = Run::new().ticks(1_000).run().expect("one was interrupted");
+    let state = || if runaway.is_alive() { "alive" } else { "dead" };
+    print!("    interrupted: {}, ", state());
+    runaway.kill().unwrap();
+    println!("killed: {}", state());
+}

@@ -1,0 +1,51 @@
+//! Settings for a greenlet.
+
+use crate::greenlet::Greenlet;
+use crate::greenlet::core::Core;
+use crate::stack::SizeClass;
+
+/// Settings for a greenlet.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::Builder;
+///
+/// fibra::frame(|| {
+///     let deep = Builder::new().stack_size(1 << 20).build(|n: usize| n + [0u8; 100_000].len());
+///     assert_eq!(deep.switch(1).unwrap(), 100_001);
+/// });
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    class: SizeClass,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder { class: SizeClass::DEFAULT }
+    }
+}
+
+impl Builder {
+    /// The defaults: a stack of 256 KiB, of which only what is touched takes memory.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Asks for a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
+    pub fn stack_size(self, bytes: usize) -> Builder {
+        Builder { class: SizeClass::for_bytes(bytes) }
+    }
+
+    /// Makes the greenlet. See [`Greenlet::new`].
+    pub fn build<V: 'static>(self, f: impl FnOnce(V) -> V + 'static) -> Greenlet<V> {
+        Greenlet::make(Core::new(self.class, Some(Box::new(f))))
+    }
+
+    /// Makes one that has nothing to run yet. See [`Greenlet::empty`].
+    pub fn build_empty<V: 'static>(self) -> Greenlet<V> {
+        Greenlet::make(Core::new(self.class, None))
+    }
+}

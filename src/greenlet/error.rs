@@ -1,0 +1,292 @@
+//! What can go wrong with a greenlet.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::panic;
+
+use crate::fiber::exit::panic_text;
+use crate::fiber::frame::Frame;
+
+/// What a panic carries.
+pub(super) type Payload = Box<dyn Any + Send>;
+
+/// What a greenlet is unwound with to end it: by [`kill`](crate::greenlet::Greenlet::kill), and when
+/// its last handle is dropped.
+///
+/// It is a request and no order: code may catch it (`payload.is::<GreenletExit>()`) and go on
+/// (G-064). Where it leaves a greenlet's function, it is not raised in the parent but returned to it,
+/// as [`SwitchError::Exit`] (G-049).
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::{Greenlet, GreenletExit, SwitchError};
+///
+/// fibra::frame(|| {
+///     let quitter = Greenlet::new(|_: u32| GreenletExit::new("bye").raise());
+///     match quitter.switch(1) {
+///         Err(SwitchError::Exit(exit)) => assert_eq!(exit.message(), Some("bye")),
+///         other => unreachable!("{other:?}"),
+///     }
+/// });
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct GreenletExit {
+    message: Option<Box<str>>,
+}
+
+impl GreenletExit {
+    /// One that says why.
+    pub fn new(message: impl Into<String>) -> GreenletExit {
+        GreenletExit { message: Some(message.into().into_boxed_str()) }
+    }
+
+    /// Why, if it says so.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Unwinds with it, and prints nothing: ends the greenlet from whatever depth, if nobody
+    /// catches it.
+    pub fn raise(self) -> ! {
+        panic::resume_unwind(Box::new(self))
+    }
+}
+
+impl fmt::Display for GreenletExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message().unwrap_or("the greenlet was told to exit"))
+    }
+}
+
+impl Error for GreenletExit {}
+
+/// Why a switch gave no value. `T` is what was to be delivered; it comes back where it was not.
+#[non_exhaustive]
+pub enum SwitchError<T> {
+    /// A [`GreenletExit`] has ended a greenlet whose end comes here (G-049).
+    Exit(GreenletExit),
+    /// Something is to be raised here and cannot be: the thread unwinds already, so this may be a
+    /// destructor, or the program is built with `panic = "abort"`.
+    Unraised(Box<dyn Any + Send>),
+    /// The greenlet belongs to another fiber (G-078).
+    Elsewhere(T, Elsewhere),
+    /// It was given nothing to run (G-008). It is unstarted as before.
+    NoRun(T),
+    /// The running greenlet, or a waiting main one, takes values of another type.
+    Family(T),
+    /// Neither `fibra::run` nor `fibra::frame` is on this thread, or the fiber is ending.
+    NoFrame(T),
+    /// No stack could be had. The greenlet is unstarted as before.
+    NoStack(T, io::Error),
+    /// Its frame has ended, or is ending (G-079).
+    Gone(T),
+    /// The caller is a tracer, which must not switch (G-098).
+    Tracing(T),
+}
+
+/// What [`throw`](crate::greenlet::Greenlet::throw) fails with: it gives the payload back.
+pub type ThrowError = SwitchError<Box<dyn Any + Send>>;
+
+impl<T> SwitchError<T> {
+    /// What was to be delivered, if it was not.
+    ///
+    /// # Errors
+    ///
+    /// Gives the error back if it was, and this is what came in return.
+    pub fn into_inner(self) -> Result<T, SwitchError<T>> {
+        match self {
+            SwitchError::Exit(_) | SwitchError::Unraised(_) => Err(self),
+            SwitchError::Elsewhere(value, _)
+            | SwitchError::NoRun(value)
+            | SwitchError::Family(value)
+            | SwitchError::NoFrame(value)
+            | SwitchError::NoStack(value, _)
+            | SwitchError::Gone(value)
+            | SwitchError::Tracing(value) => Ok(value),
+        }
+    }
+}
+
+impl<T> fmt::Display for SwitchError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SwitchError::Exit(exit) => write!(f, "a greenlet has exited: {exit}"),
+            SwitchError::Unraised(payload) => {
+                write!(f, "this cannot be raised here: {}", text_of(&**payload))
+            }
+            SwitchError::Elsewhere(_, places) => {
+                write!(f, "Cannot switch to a different fiber\n{places}")
+            }
+            SwitchError::NoRun(_) => {
+                f.write_str("the greenlet has nothing to run: give it a function with `set_run`")
+            }
+            SwitchError::Family(_) => f.write_str(
+                "the greenlets that run here exchange values of another type: let one family use \
+                 one type, an enum if need be",
+            ),
+            SwitchError::NoFrame(_) => f.write_str(
+                "greenlets run inside `fibra::frame(|| ...)` or `fibra::run(|| ...)`, and this \
+                 thread is in neither",
+            ),
+            SwitchError::NoStack(_, error) => {
+                write!(f, "the greenlet could not get a stack: {error}")
+            }
+            SwitchError::Gone(_) => {
+                f.write_str("cannot switch to a different fiber (which happens to have ended)")
+            }
+            SwitchError::Tracing(_) => f.write_str("a tracer must not switch greenlets"),
+        }
+    }
+}
+
+impl<T> fmt::Debug for SwitchError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SwitchError::Exit(exit) => write!(f, "Exit({exit:?})"),
+            SwitchError::Unraised(payload) => write!(f, "Unraised({:?})", text_of(&**payload)),
+            SwitchError::Elsewhere(_, places) => write!(f, "Elsewhere(.., {places:?})"),
+            SwitchError::NoRun(_) => f.write_str("NoRun(..)"),
+            SwitchError::Family(_) => f.write_str("Family(..)"),
+            SwitchError::NoFrame(_) => f.write_str("NoFrame(..)"),
+            SwitchError::NoStack(_, error) => write!(f, "NoStack(.., {error:?})"),
+            SwitchError::Gone(_) => f.write_str("Gone(..)"),
+            SwitchError::Tracing(_) => f.write_str("Tracing(..)"),
+        }
+    }
+}
+
+impl<T> Error for SwitchError<T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            SwitchError::Exit(exit) => Some(exit),
+            SwitchError::NoStack(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// The text of a payload, which may be a [`GreenletExit`].
+pub(super) fn text_of(payload: &(dyn Any + Send)) -> String {
+    match payload.downcast_ref::<GreenletExit>() {
+        Some(exit) => exit.to_string(),
+        None => panic_text(payload).into(),
+    }
+}
+
+/// Which fiber called, and which one the greenlet belongs to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Elsewhere {
+    current: Box<str>,
+    expected: Box<str>,
+}
+
+impl Elsewhere {
+    #[cold]
+    pub(super) fn new(current: &Frame, expected: &Frame) -> Elsewhere {
+        Elsewhere { current: name_of(current), expected: name_of(expected) }
+    }
+}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\tCurrent:  {}\n\tExpected: {}", self.current, self.expected)
+    }
+}
+
+/// "fiber 'parser' (#3)", or "the thread's own frame".
+fn name_of(frame: &Frame) -> Box<str> {
+    let Some(fiber) = frame.fiber.get() else { return "the thread's own frame".into() };
+    let name = fiber.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten();
+    match name {
+        Some(name) => format!("fiber '{name}' ({})", fiber.id()).into(),
+        None => format!("fiber {}", fiber.id()).into(),
+    }
+}
+
+/// Why a greenlet's function could not be set.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RunError {
+    /// It has started, or has ended (G-005).
+    Started,
+    /// It is a main greenlet (G-006).
+    Main,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RunError::Started => "run cannot be set after the start of the greenlet",
+            RunError::Main => "Main greenlets do not have a run attribute.",
+        })
+    }
+}
+
+impl Error for RunError {}
+
+/// Why a greenlet's parent could not be set. Nothing is changed.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ParentError {
+    /// The new parent is the greenlet itself, or one of its descendants (G-025).
+    Cyclic,
+    /// A main greenlet has no parent (G-028).
+    Main,
+    /// The greenlet has started, and the new parent belongs to another fiber (G-026).
+    Elsewhere,
+}
+
+impl fmt::Display for ParentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ParentError::Cyclic => "cyclic parent chain",
+            ParentError::Main => "cannot set the parent of a main greenlet",
+            ParentError::Elsewhere => "parent cannot be on a different fiber",
+        })
+    }
+}
+
+impl Error for ParentError {}
+
+/// Why a greenlet's locals could not be set: it runs at this moment in another fiber, which waits
+/// (G-089).
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct LocalsError;
+
+impl fmt::Display for LocalsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot set the locals of a greenlet that is running in a different fiber")
+    }
+}
+
+impl Error for LocalsError {}
+
+/// Why nothing can be delivered; [`with`](Refusal::with) adds what it was.
+pub(super) enum Refusal {
+    Elsewhere(Elsewhere),
+    NoRun,
+    Family,
+    NoFrame,
+    NoStack(io::Error),
+    Gone,
+    Tracing,
+}
+
+impl Refusal {
+    pub(super) fn with<T>(self, value: T) -> SwitchError<T> {
+        match self {
+            Refusal::Elsewhere(places) => SwitchError::Elsewhere(value, places),
+            Refusal::NoRun => SwitchError::NoRun(value),
+            Refusal::Family => SwitchError::Family(value),
+            Refusal::NoFrame => SwitchError::NoFrame(value),
+            Refusal::NoStack(error) => SwitchError::NoStack(value, error),
+            Refusal::Gone => SwitchError::Gone(value),
+            Refusal::Tracing => SwitchError::Tracing(value),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What can go wrong at a channel of the façade. A failed send gives the value back.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::channel::pairing::Side;
+use crate::fiber::snapshot::Deadlock;
+use crate::sched::interrupt::Interrupt;
+use crate::sched::scheduler::Here;
+
+/// Why a channel operation did not happen. It has left no trace (S-148).
+///
+/// The texts are those of Stackless; an error with a report shows that below the text.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// It would have had to wait, and the tasklet has its `block_trap` set (S-093).
+    BlockTrap,
+    /// It would have had to wait, and the channel is closed (S-156).
+    Closed,
+    /// It would have switched to another tasklet, and `switch_trap` is on (S-096).
+    SwitchTrap,
+    /// The channel callback itself has used a channel (S-187).
+    Recursive,
+    /// The tasklet was the last that could run (S-167).
+    Deadlock(Box<Deadlock>),
+    /// The last other tasklet has ended while the main tasklet waited to receive (S-170).
+    MainReceiving(Box<Deadlock>),
+    /// The last other tasklet has ended while the main tasklet waited to send (S-170).
+    MainSending(Box<Deadlock>),
+    /// The time of a wait with a limit is over.
+    Timeout,
+    /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
+    Killed,
+}
+
+/// Why nothing was received.
+pub type ReceiveError = ChannelError;
+
+/// A send that failed, with the value that was not sent.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless::{Channel, ChannelError};
+///
+/// fibra::run(|| {
+///     let channel = Channel::new();
+///     channel.close();
+///     let error = channel.send("value").unwrap_err();
+///     assert!(matches!(error.reason, ChannelError::Closed));
+///     assert_eq!(error.value, "value");
+/// });
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct SendError<T> {
+    /// The value that was not sent.
+    pub value: T,
+    /// Why it was not.
+    pub reason: ChannelError,
+}
+
+impl<T> SendError<T> {
+    /// The value that was not sent.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl ChannelError {
+    /// What an interrupt of a wait on `side` means to the running tasklet.
+    pub(super) fn of(here: Here, interrupt: Interrupt, side: Side) -> ChannelError {
+        let is_main = here.sched.main.get() == Some(here.fiber);
+        match (interrupt, side) {
+            (Interrupt::TimedOut, _) => ChannelError::Timeout,
+            (Interrupt::Killed, _) => ChannelError::Killed,
+            (Interrupt::Deadlock(report), Side::Receive) if is_main && report.by_end => {
+                ChannelError::MainReceiving(report)
+            }
+            (Interrupt::Deadlock(report), Side::Send) if is_main && report.by_end => {
+                ChannelError::MainSending(report)
+            }
+            (Interrupt::Deadlock(report), _) => ChannelError::Deadlock(report),
+        }
+    }
+
+    /// The text of Stackless, and the report if there is one.
+    fn parts(&self) -> (&'static str, Option<&Deadlock>) {
+        match self {
+            ChannelError::BlockTrap => ("this tasklet does not like to be blocked.", None),
+            ChannelError::Closed => ("Send/receive operation on a closed channel", None),
+            ChannelError::SwitchTrap => ("switch_trap", None),
+            ChannelError::Recursive => ("Recursive channel call due to callbacks!", None),
+            ChannelError::Deadlock(report) => {
+                ("Deadlock: the last runnable tasklet cannot be blocked.", Some(report))
+            }
+            ChannelError::MainReceiving(report) => {
+                ("the main tasklet is receiving without a sender available.", Some(report))
+            }
+            ChannelError::MainSending(report) => {
+                ("the main tasklet is sending without a receiver available.", Some(report))
+            }
+            ChannelError::Timeout => ("timed out at a channel", None),
+            ChannelError::Killed => ("killed while waiting at a channel", None),
+        }
+    }
+
+    /// What each fiber was waiting for, if nothing could ever run again.
+    #[must_use]
+    pub fn report(&self) -> Option<&Deadlock> {
+        self.parts().1
+    }
+}
+
+impl fmt::Display for ChannelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.parts() {
+            (text, None) => f.write_str(text),
+            (text, Some(report)) => write!(f, "{text}\n{report}"),
+        }
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+// `Debug` does not show the value, so that `unwrap` works for values without `Debug`.
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl Error for ChannelError {}
+impl<T> Error for SendError<T> {}

@@ -1,0 +1,169 @@
+//! The channel callback: what it is told, and how it is set.
+//!
+//! Invariants:
+//! - It is called before the operation, by the tasklet that does it (S-185), and for each operation
+//!   that can be told from its arguments alone: also for one that is refused afterwards (S-189).
+//! - It can neither switch nor use a channel itself (S-187). Its panics are reported, and swallowed
+//!   (S-188).
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+use std::rc::Rc;
+
+use crate::channel::pairing::Side;
+use crate::fiber::exit;
+use crate::sched::end;
+use crate::sched::scheduler::{Here, here};
+use crate::stackless::Tasklet;
+use crate::stackless::channel_error::ChannelError;
+use crate::stackless::state::state;
+
+/// What a channel callback is.
+pub type ChannelCallback = Rc<dyn Fn(&ChannelEvent<'_>)>;
+
+/// Tells a channel from all others that exist at the same time.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ChannelId(usize);
+
+impl ChannelId {
+    /// The identity of the channel whose shared part is at `address`.
+    pub(super) fn of_address(address: usize) -> ChannelId {
+        ChannelId(address)
+    }
+}
+
+/// A channel operation that is about to be done.
+#[non_exhaustive]
+pub struct ChannelEvent<'a> {
+    /// At which channel.
+    pub channel: ChannelId,
+    /// By whom.
+    pub tasklet: &'a Tasklet,
+    /// Whether it is a send.
+    pub sending: bool,
+    /// Whether nobody waits on the other side.
+    pub will_block: bool,
+    value: Option<&'a dyn Any>,
+}
+
+impl ChannelEvent<'_> {
+    /// What is to be sent, if it is a value of this type.
+    #[must_use]
+    pub fn value<T: 'static>(&self) -> Option<&T> {
+        self.value.and_then(|value| value.downcast_ref())
+    }
+}
+
+impl fmt::Debug for ChannelEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelEvent")
+            .field("channel", &self.channel)
+            .field("tasklet", &self.tasklet)
+            .field("sending", &self.sending)
+            .field("will_block", &self.will_block)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sets the function that is called before each operation at a channel of this façade, in this
+/// thread; none takes it away (S-184). Returns the one before.
+///
+/// It belongs to the scheduler, and not to the process as in Stackless. For a partner in another
+/// thread it is called before the operation, too (S-186).
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless::{self, Channel};
+/// use std::rc::Rc;
+///
+/// fibra::run(|| {
+///     stackless::set_channel_callback(Some(Rc::new(|event| {
+///         println!("sending: {}, value: {:?}", event.sending, event.value::<i32>());
+///     })));
+///     let channel = Channel::new();
+///     let receiver = channel.clone();
+///     stackless::spawn(move || println!("{}", receiver.receive().unwrap()));
+///     stackless::run();
+///     channel.send(42).unwrap();
+/// });
+/// ```
+#[track_caller]
+#[allow(clippy::must_use_candidate, reason = "the old callback is seldom of interest")]
+pub fn set_channel_callback(callback: Option<ChannelCallback>) -> Option<ChannelCallback> {
+    state(&here().sched).channel_callback.set(callback)
+}
+
+/// The function that is called before each operation at a channel.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+#[must_use]
+#[track_caller]
+pub fn get_channel_callback() -> Option<ChannelCallback> {
+    state(&here().sched).channel_callback.get()
+}
+
+/// Who comes to which channel to do what.
+pub(super) struct Arrival {
+    pub(super) channel: ChannelId,
+    pub(super) side: Side,
+}
+
+impl Arrival {
+    /// Calls the channel callback, if there is one.
+    pub(super) fn announce(
+        &self,
+        here: Here,
+        will_block: impl FnOnce() -> bool,
+        value: Option<&dyn Any>,
+    ) -> Result<(), ChannelError> {
+        let state = state(&here.sched);
+        if state.in_channel_callback.get() == Some(here.fiber.id()) {
+            return Err(ChannelError::Recursive);
+        }
+        if let Some(callback) = state.channel_callback.get() {
+            self.call(here, callback, will_block(), value);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn call(
+        &self,
+        here: Here,
+        callback: ChannelCallback,
+        will_block: bool,
+        value: Option<&dyn Any>,
+    ) {
+        let state = state(&here.sched);
+        let tasklet = Tasklet::of(here.fiber);
+        let event = ChannelEvent {
+            channel: self.channel,
+            tasklet: &tasklet,
+            sending: self.side == Side::Send,
+            will_block,
+            value,
+        };
+        let before = state.in_channel_callback.replace(Some(here.fiber.id()));
+        state.switch_trap.set(state.switch_trap.get() + 1);
+        let called = panic::catch_unwind(AssertUnwindSafe(|| {
+            callback(&event);
+            drop(callback);
+        }));
+        state.switch_trap.set(state.switch_trap.get() - 1);
+        state.in_channel_callback.set(before);
+        if let Err(payload) = called {
+            if exit::is_unwind(&*payload) {
+                panic::resume_unwind(payload);
+            }
+            end::report_lost("the channel callback", payload);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The sending half of a shared channel.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::queue::Met;
+use super::waiter::Waiter;
+use super::{SharedChannel, go_on};
+use crate::channel::error::TrySendError;
+use crate::channel::pairing::Side;
+use crate::channel::waiter::Message;
+use crate::fiber::state::{OnDeadlock, WaitReason};
+use crate::sched::outside::{Fate, wait_for_others};
+use crate::sched::scheduler::{Here, here, scheduler};
+use crate::sched::timers::deadline_after;
+use crate::stackless::channel_error::{ChannelError, SendError};
+use crate::stackless::gate;
+
+static SENDING: WaitReason =
+    WaitReason::new("sending on a shared channel", OnDeadlock::Fail).ended_by_outsiders();
+
+impl<T: Send + 'static> SharedChannel<T> {
+    /// Gives `value` to the first receiver that waits, in whichever thread, or waits for one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::send`](crate::stackless::Channel::send); the value comes back.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        self.send_message(here(), Message::Value(value), None).map_err(value_of)
+    }
+
+    /// As [`send`](Self::send), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`ChannelError::Timeout`].
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendError<T>> {
+        let here = here();
+        let by = deadline_after(here, timeout);
+        self.send_message(here, Message::Value(value), Some(by)).map_err(value_of)
+    }
+
+    /// Sends an unwind: the receiver's `receive` panics with `payload` (S-151).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send); the payload comes back.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn send_exception(
+        &self,
+        payload: impl Any + Send,
+    ) -> Result<(), SendError<Box<dyn Any + Send>>> {
+        let message = Message::Unwind(Box::new(payload));
+        self.send_message(here(), message, None).map_err(|(message, reason)| match message {
+            Message::Unwind(value) => SendError { value, reason },
+            Message::Value(_) => unreachable!("a payload was sent"),
+        })
+    }
+
+    /// Gives `value` to a receiver that waits, if there is one. It neither waits nor switches, and
+    /// works on plain threads, too.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back if nobody waits to receive.
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        let sched = scheduler();
+        let mut message = Some(Message::Value(value));
+        let mut state = self.lock();
+        let exchange = |waiter: &Waiter<T>| serve(waiter, &mut message);
+        let met = state.meet(Side::Send, None, |_| Ok(()), exchange);
+        let closing = state.pairing.closing;
+        drop(state);
+        if let Ok(Met::Partner(partner, _)) = met {
+            partner.ticket().wake(sched);
+            return Ok(());
+        }
+        match message {
+            Some(Message::Value(value)) if closing => Err(TrySendError::Closed(value)),
+            Some(Message::Value(value)) => Err(TrySendError::Full(value)),
+            _ => unreachable!("nobody has taken the value"),
+        }
+    }
+
+    #[track_caller]
+    fn send_message(
+        &self,
+        here: Here,
+        message: Message<T>,
+        by: Option<u64>,
+    ) -> Result<(), (Message<T>, ChannelError)> {
+        gate::safe_point(here);
+        if let Err(reason) = self.announce(here, Side::Send, message.value()) {
+            return Err((message, reason));
+        }
+        let mut message = Some(message);
+        let mut state = self.lock();
+        let met = state.meet(
+            Side::Send,
+            Some(&here.sched),
+            |step| gate::check(here, step),
+            |waiter| serve(waiter, &mut message),
+        );
+        match met {
+            Ok(Met::Partner(partner, after)) => {
+                drop(state);
+                go_on(here, &partner, after);
+                gate::after_send(here);
+                return Ok(());
+            }
+            Ok(Met::Nobody) => {}
+            Err(reason) => {
+                drop(state);
+                return Err((message.expect("nobody has taken it"), reason));
+            }
+        }
+        let waiter = Arc::new(Waiter::new(here, Side::Send, &self.inner.tally, message));
+        state.join(Side::Send, waiter.clone(), self.inner.tally.waiting(Side::Send));
+        drop(state);
+        wait_to_send(here, &waiter, by)
+    }
+}
+
+/// Gives the message to `waiter`, if that still waits.
+fn serve<T>(waiter: &Waiter<T>, message: &mut Option<Message<T>>) -> bool {
+    *message = message.take().and_then(|message| waiter.serve(message).err());
+    message.is_none()
+}
+
+#[track_caller]
+fn wait_to_send<T: Send + 'static>(
+    here: Here,
+    waiter: &Arc<Waiter<T>>,
+    by: Option<u64>,
+) -> Result<(), (Message<T>, ChannelError)> {
+    /// Whatever ends the wait, what was not sent goes with it: nobody else may drop it.
+    struct Leftover<'a, T>(&'a Waiter<T>);
+    impl<T> Drop for Leftover<'_, T> {
+        fn drop(&mut self) {
+            drop(self.0.take());
+        }
+    }
+
+    let leftover = Leftover(waiter);
+    let reason = match wait_for_others(here, waiter, by, &SENDING) {
+        Ok(Fate::Served) => {
+            gate::after_send(here);
+            return Ok(());
+        }
+        Ok(_) => ChannelError::Closed,
+        Err(interrupt) => ChannelError::of(here, interrupt, Side::Send),
+    };
+    let message = leftover.0.take().expect("nobody has taken it");
+    Err((message, reason))
+}
+
+fn value_of<T>((message, reason): (Message<T>, ChannelError)) -> SendError<T> {
+    match message {
+        Message::Value(value) => SendError { value, reason },
+        Message::Unwind(_) => unreachable!("a value was sent"),
+    }
+}

@@ -1,0 +1,42 @@
+//! Tests `SharedChannel`: local rules, partners in other threads, waits that end early, deadlocks.
+
+#![allow(clippy::disallowed_methods, reason = "other threads are what is tested")]
+
+mod support;
+
+#[path = "stackless_shared/cut_short.rs"]
+mod cut_short;
+#[path = "stackless_shared/deadlock.rs"]
+mod deadlock;
+#[path = "stackless_shared/local.rs"]
+mod local;
+#[path = "stackless_shared/storm.rs"]
+mod storm;
+#[path = "stackless_shared/threads.rs"]
+mod threads;
+
+use fibra::stackless::{self, SharedChannel, Tasklet};
+use support::log;
+
+/// A tasklet that receives one value and logs its name and the value.
+pub(crate) fn receiver(channel: &SharedChannel<u32>, name: &'static str) -> Tasklet {
+    let channel = channel.clone();
+    stackless::spawn(move || match channel.receive() {
+        Ok(value) => log(format!("{name}{value}")),
+        Err(error) => log(format!("{name}:{error}")),
+    })
+}
+
+/// A tasklet that sends one value and then logs its name.
+pub(crate) fn sender(channel: &SharedChannel<u32>, name: &'static str, value: u32) -> Tasklet {
+    let channel = channel.clone();
+    stackless::spawn(move || match channel.send(value) {
+        Ok(()) => log(name),
+        Err(error) => log(format!("{name}:{error}")),
+    })
+}
+
+/// A tasklet that logs its name.
+pub(crate) fn logger(name: &'static str) -> Tasklet {
+    stackless::spawn(move || log(name))
+}
