@@ -247,13 +247,12 @@ fn a_wait_with_a_limit_of_its_own_keeps_it() {
 #[test]
 fn a_panic_goes_through_also_when_the_time_is_over() {
     run_virtually(|| {
-        let early = panic_of(|| timeout(ms(5), || panic!("early")).map(|()| ()));
+        let early = panic_of(|| timeout(ms(5), || -> u8 { panic!("early") }));
         let late = panic_of(|| {
-            timeout(ms(5), || {
+            timeout(ms(5), || -> u8 {
                 catches(fibra::park);
                 panic!("late");
             })
-            .map(|()| ())
         });
         log(early);
         log(late);

@@ -40,7 +40,7 @@
 //!
 //! Nothing wakes early. Time is counted in microseconds. How late a fiber wakes depends on the
 //! operating system (Linux lets a thread oversleep by 50 µs unless it asked for less, with
-//! `PR_SET_TIMERSLACK`: so a sleep of 50 µs takes about 110) and on what else there is to run:
+//! `PR_SET_TIMERSLACK`: so a sleep of 50 µs takes about 120, as std's does) and on what else there is to run:
 //! timers are looked at after each batch of fibers, which lasts at most half a millisecond once its
 //! fibers are known to be slow, and those that are woken run after all that can run already.
 
