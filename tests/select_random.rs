@@ -110,10 +110,10 @@ impl Channels {
         for &at in send {
             match self.rendezvous.get(at) {
                 Some(channel) => {
-                    select.add(select::send(channel, self.value()), |sent| drop(sent));
+                    select.add(select::send(channel, self.value()), drop);
                 }
                 None => {
-                    select.add(select::send(&self.sender, self.value()), |sent| drop(sent));
+                    select.add(select::send(&self.sender, self.value()), drop);
                 }
             }
         }

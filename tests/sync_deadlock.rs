@@ -226,3 +226,17 @@ fn a_fiber_whose_lock_is_dead_ends_at_the_end_of_run() {
     });
     check("unwound");
 }
+
+#[test]
+fn an_unparker_somewhere_does_not_hide_a_deadlock_of_locks() {
+    let panic = std::panic::catch_unwind(|| {
+        fibra::run(|| {
+            let _unparker = fibra::current().unparker();
+            let mutex = fibra::sync::Mutex::new(());
+            let _guard = mutex.lock();
+            drop(mutex.lock());
+        });
+    });
+    let text = *panic.unwrap_err().downcast::<String>().unwrap();
+    assert!(text.contains("is locking a mutex held by fiber 'main' (#1)"), "{text}");
+}

@@ -29,7 +29,8 @@ use crate::sched::interrupt::{self, Interrupt};
 use crate::sched::scheduler::{Here, Scheduler, here};
 use crate::sched::timers::{Deadline, deadline_after};
 
-static PARK: WaitReason = WaitReason::new("parked", OnDeadlock::Panic).ended_by_outsiders();
+pub(crate) static PARK: WaitReason =
+    WaitReason::new("parked", OnDeadlock::Panic).ended_by_outsiders();
 static SLEEP: WaitReason = WaitReason::new("asleep", OnDeadlock::Panic);
 
 /// Lets all other runnable fibers run, then goes on.

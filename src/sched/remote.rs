@@ -15,6 +15,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::id::FiberId;
 use crate::fiber::state::State;
 use crate::sched::mailbox::{Mail, Mailbox, Order};
+use crate::sched::park::PARK;
 use crate::sched::scheduler::{Scheduler, SchedulerPtr, here};
 
 /// Wakes one fiber out of [`park`](crate::park), from any thread.
@@ -183,7 +184,8 @@ impl Scheduler {
             let Some(fiber) = table.get(key) else { return false };
             let by_unpark = fiber.with_extra(|extra| is_held(extra, Reach::Unpark));
             let by_command = fiber.with_extra(|extra| is_held(extra, Reach::Command));
-            any |= by_command || by_unpark && fiber.reason.get().outsiders;
+            // An unpark ends no wait but `park`.
+            any |= by_command || by_unpark && std::ptr::eq(fiber.reason.get(), &PARK);
             by_unpark || by_command
         });
         any
