@@ -369,3 +369,96 @@ fn a_select_in_a_generator_parks_the_fiber() {
         assert_eq!((generator.next(), generator.next()), (Some(1), Some(0)));
     });
 }
+
+#[test]
+fn events_and_the_channels_of_other_threads_take_part() {
+    use fibra::sync::{self, Event};
+    virtual_run(|| {
+        let (numbers, from_numbers) = sync::mpmc::bounded::<u32>(1);
+        let (question, answer) = sync::oneshot::<&str>();
+        let event = std::sync::Arc::new(Event::new());
+        let sets = event.clone();
+        fibra::spawn(move || {
+            fibra::sleep(MS);
+            numbers.send(1).unwrap();
+            fibra::sleep(MS);
+            sets.set();
+            fibra::sleep(MS);
+            question.send("late").unwrap();
+        });
+        let mut log = Vec::new();
+        for _ in 0..3 {
+            let what = select! {
+                biased;
+                wait(event) => {
+                    event.clear();
+                    "event".to_string()
+                }
+                text = recv(answer) => text.unwrap().to_string(),
+                number = recv(from_numbers) => format!("{number:?}"),
+            };
+            log.push((what, fibra::now()));
+        }
+        let start = log[0].1 - MS;
+        let log: Vec<_> =
+            log.into_iter().map(|(what, at)| (what, (at - start).as_millis())).collect();
+        assert_eq!(log[0], ("Ok(1)".into(), 1));
+        assert_eq!(log[1], ("event".into(), 2));
+    });
+}
+
+#[test]
+fn a_send_to_other_threads_waits_for_room() {
+    virtual_run(|| {
+        let (sender, receiver) = fibra::sync::mpmc::bounded(1);
+        sender.send(1).unwrap();
+        let takes = fibra::spawn(move || {
+            fibra::sleep(MS);
+            [receiver.recv().unwrap(), receiver.recv().unwrap()]
+        });
+        let local = Channel::<()>::new();
+        select! {
+            _ = recv(local) => unreachable!(),
+            sent = send(sender, 2) => sent.unwrap(),
+        }
+        assert_eq!(takes.join().unwrap(), [1, 2]);
+    });
+}
+
+#[test]
+fn values_from_other_threads_are_received_once_each() {
+    const EACH: usize = 2_000;
+    let (sender, receiver) = fibra::sync::mpmc::bounded::<usize>(3);
+    let threads: Vec<_> = (0..2)
+        .map(|n| {
+            let sender = sender.clone();
+            #[allow(clippy::disallowed_methods, reason = "other threads are what is tested")]
+            std::thread::spawn(move || (0..EACH).for_each(|i| sender.send(n * EACH + i).unwrap()))
+        })
+        .collect();
+    drop(sender);
+    let mut seen: Vec<usize> = fibra::run(|| {
+        let fibers: Vec<_> = (0..3)
+            .map(|_| {
+                let receiver = receiver.clone();
+                fibra::spawn(move || {
+                    let quiet = Channel::<()>::new();
+                    let mut seen = Vec::new();
+                    loop {
+                        select! {
+                            value = recv(receiver) => match value {
+                                Ok(value) => seen.push(value),
+                                Err(_) => break seen,
+                            },
+                            _ = recv(quiet) => unreachable!(),
+                        }
+                    }
+                })
+            })
+            .collect();
+        fibers.into_iter().flat_map(|fiber| fiber.join().unwrap()).collect()
+    });
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    seen.sort_unstable();
+    assert_eq!(seen, (0..2 * EACH).collect::<Vec<_>>());
+}

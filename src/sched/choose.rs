@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   attempt each arm, from a place that moves on -- one could be done --> done
-//!     none
+//!     none  ^
+//!           +----------- another thread has changed what an arm watches
 //!   enlist all --> wait --> one was completed by its partner, who has taken the others out
 //!              \-> the earliest deadline has passed
 //! ```
@@ -10,7 +11,9 @@
 //! Invariants:
 //! - At most one arm is done. Either it needed no wait, and no arm was enlisted; or a partner has
 //!   completed it, and has taken the others out of their lists before anybody else could serve them.
-//!   Arms that nobody has to serve (the end of a fiber) are looked at after those.
+//!   Arms that nobody has to serve (the end of a fiber) are looked at after those. What other threads
+//!   share is only watched: when it has changed all arms are attempted again. So no other thread ever
+//!   hands anything to a fiber that may choose something else.
 //! - All arms are out of their lists when this returns or unwinds.
 
 #![allow(unsafe_code, reason = "places nodes in lists for the time of a wait")]
@@ -25,12 +28,16 @@ use crate::sched::timers::Deadline;
 static CHOOSING: WaitReason =
     WaitReason::new("waiting for the first of several things", OnDeadlock::Panic);
 
+static CHOOSING_SHARED: WaitReason =
+    WaitReason::new("waiting for the first of several things", OnDeadlock::Panic)
+        .ended_by_outsiders();
+
 /// Arms whose places in lists are kept without an allocation.
 const FEW: usize = 8;
 
 /// One of several things that a fiber waits for.
 pub(crate) trait Arm {
-    /// Does it now, if that needs no wait. Returns whether it is done.
+    /// Does it now, if that needs no wait. Returns whether it is done. May be called again.
     fn attempt(&mut self, here: Here) -> bool;
 
     /// Where partners find it while the fiber waits. Called after `attempt`.
@@ -40,6 +47,11 @@ pub(crate) trait Arm {
 
     /// The wait begins: lets those know who have no list.
     fn begin(&self, _here: Here) {}
+
+    /// Whether another thread may end the wait.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// The wait is over, if it has begun: it is out of its list, done or not.
     fn end(&self) {}
@@ -60,6 +72,8 @@ pub(crate) enum Done {
     Served,
     /// It happened, and can be looked at again.
     Happened,
+    /// Perhaps it can be done now: attempt it.
+    Changed,
 }
 
 /// In which order arms are looked at.
@@ -75,9 +89,13 @@ pub(crate) enum Order {
 #[track_caller]
 pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
     let here = here();
-    match choose_now(arms, order) {
-        Some(chosen) => chosen,
-        None => wait(here, arms),
+    loop {
+        if let Some(chosen) = choose_now(arms, order) {
+            return chosen;
+        }
+        if let Some(chosen) = wait(here, arms) {
+            return chosen;
+        }
     }
 }
 
@@ -98,10 +116,13 @@ pub(crate) fn choose_now(arms: &mut [&mut dyn Arm], order: Order) -> Option<usiz
     (first..count).chain(0..first).find(|&at| arms[at].attempt(here))
 }
 
+/// Waits until one of the arms is done, or should be attempted again.
 #[track_caller]
-fn wait(here: Here, arms: &[&mut dyn Arm]) -> usize {
+fn wait(here: Here, arms: &[&mut dyn Arm]) -> Option<usize> {
     let mut few: [Option<Enlisted<'_>>; FEW] = Default::default();
     let mut many = Vec::new();
+    let shared = arms.iter().any(|arm| arm.is_shared());
+    let _shared = shared.then(|| Shared::new(here));
     let _over = Over(arms);
     for (at, arm) in arms.iter().enumerate() {
         arm.begin(here);
@@ -112,22 +133,46 @@ fn wait(here: Here, arms: &[&mut dyn Arm]) -> usize {
             None => many.push(enlisted),
         }
     }
+    let any_done = || arms.iter().any(|arm| arm.done().is_some());
+    // What is shared may have changed between the attempt and the beginning.
+    if shared && any_done() {
+        return chosen(arms);
+    }
     let due = arms.iter().enumerate().filter_map(|(at, arm)| Some((arm.deadline()?, at))).min();
+    let reason = if shared { &CHOOSING_SHARED } else { &CHOOSING };
     let waited = {
         let _deadline = due.map(|(deadline, _)| Deadline::arm(here, deadline));
-        wait_until(here, &CHOOSING, || arms.iter().any(|arm| arm.done().is_some()))
+        wait_until(here, reason, any_done)
     };
     match (waited, due) {
         (Ok(()), _) => chosen(arms),
-        (Err(Interrupt::TimedOut), Some((_, at))) => at,
+        (Err(Interrupt::TimedOut), Some((_, at))) => Some(at),
         (Err(interrupt), _) => interrupt.into_panic(),
     }
 }
 
-/// The arm that was done: the one that a partner has served, if there is one.
-fn chosen(arms: &[&mut dyn Arm]) -> usize {
+/// The arm that was done: the one that a partner has served, if there is one. None if there is only
+/// something to attempt.
+fn chosen(arms: &[&mut dyn Arm]) -> Option<usize> {
     let is = |wanted: Done| arms.iter().position(|arm| arm.done() == Some(wanted));
-    is(Done::Served).or_else(|| is(Done::Happened)).expect("the wait ends when an arm is done")
+    is(Done::Served).or_else(|| is(Done::Happened))
+}
+
+/// A wait that other threads may end, for as long as this lives.
+struct Shared(Here);
+
+impl Shared {
+    fn new(here: Here) -> Shared {
+        here.sched.shared_choices.set(here.sched.shared_choices.get() + 1);
+        Shared(here)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let Here { sched, .. } = self.0;
+        sched.shared_choices.set(sched.shared_choices.get() - 1);
+    }
 }
 
 /// Tells all arms that the wait is over.

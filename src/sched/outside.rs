@@ -227,7 +227,8 @@ impl Scheduler {
     /// Whether another thread may complete one of the waits.
     pub(crate) fn others_may_complete(&self) -> bool {
         let may_end = |wait: &dyn OutsideWait| self.is_in(wait) && wait.others_exist();
-        self.outside.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
+        self.shared_choices.get() != 0
+            || self.outside.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
     }
 
     /// Whether the fiber of `wait` waits for it. One that was paused in the middle of its wait is

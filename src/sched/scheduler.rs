@@ -97,6 +97,8 @@ pub(crate) struct Scheduler {
     pub(crate) spare: RefCell<Option<Stack>>,
     /// Fibers that could get no stack and wait for the spare one.
     pub(crate) starved: RefCell<VecDeque<(FiberPtr, io::Error)>>,
+    /// Fibers in a `select!` over something that other threads share.
+    pub(crate) shared_choices: Cell<usize>,
     /// Where the next `select!` begins to look among its arms.
     pub(crate) next_arm: Cell<usize>,
     pub(crate) spawned: Cell<u64>,
@@ -152,6 +154,7 @@ impl Scheduler {
             spare: RefCell::new(Some(spare)),
             starved: RefCell::new(VecDeque::new()),
             switches: Cell::new(0),
+            shared_choices: Cell::new(0),
             next_arm: Cell::new(0),
             batch_mask: Cell::new(LONGEST_BATCH - 1),
             spawned: Cell::new(0),

@@ -8,6 +8,7 @@
 ///     pattern = recv(channel) => code,          // Result<T, RecvError>
 ///     pattern = send(channel, value) => code,   // Result<(), SendError<T>>
 ///     pattern = join(&mut handle) => code,      // Result<T, JoinError>
+///     wait(event) => code,
 ///     after(duration) => code,
 ///     at(instant) => code,
 ///     pattern = op(operation) => code,          // any `select::Operation`
@@ -61,6 +62,9 @@ macro_rules! __select {
     // What needs no pattern comes first: a failed attempt to read one is an error.
     ($biased:tt $arms:tt $default:tt after ($($args:tt)*) => $($rest:tt)+) => {
         $crate::__select!($biased $arms $default _ = after ($($args)*) => $($rest)+)
+    };
+    ($biased:tt $arms:tt $default:tt wait ($($args:tt)*) => $($rest:tt)+) => {
+        $crate::__select!($biased $arms $default _ = wait ($($args)*) => $($rest)+)
     };
     ($biased:tt $arms:tt $default:tt at ($($args:tt)*) => $($rest:tt)+) => {
         $crate::__select!($biased $arms $default _ = at ($($args)*) => $($rest)+)
@@ -123,13 +127,14 @@ macro_rules! __select {
     (@operation (recv $source:expr)) => { $crate::select::recv(&$source) };
     (@operation (send $sink:expr, $value:expr)) => { $crate::select::send(&$sink, $value) };
     (@operation (join $handle:expr)) => { $crate::select::join($handle) };
+    (@operation (wait $event:expr)) => { $crate::select::wait(&$event) };
     (@operation (after $duration:expr)) => { $crate::select::after($duration) };
     (@operation (at $instant:expr)) => { $crate::select::at($instant) };
     (@operation (op $operation:expr)) => { $operation };
     (@operation ($op:ident $($args:tt)*)) => {
         ::core::compile_error!(::core::concat!(
             "`", ::core::stringify!($op), "` is no operation of `select!`: \
-             use recv, send, join, after, at or op"
+             use recv, send, join, wait, after, at or op"
         ))
     };
     (@choose () $arms:ident $biased:tt) => {

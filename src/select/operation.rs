@@ -10,6 +10,10 @@ use crate::fiber::exit::JoinError;
 use crate::sched::choose::{self, Done, Order};
 use crate::sched::join::{JoinArm, JoinHandle};
 use crate::sched::lowlevel::{Arm as LowArm, Here, deadline_after, here};
+use crate::stackless;
+use crate::sync::event::EventArm;
+use crate::sync::mpmc::arm as mpmc;
+use crate::sync::{self, Event};
 
 /// One thing that can be waited for together with others.
 pub trait Operation {
@@ -52,6 +56,7 @@ pub struct Recv<'a, T>(RecvKind<'a, T>);
 enum RecvKind<'a, T> {
     Rendezvous(rendezvous::RecvArm<'a, T>),
     Queue(queue::RecvArm<'a, T>),
+    Shared(mpmc::RecvArm<'a, T>),
 }
 
 /// A send. Made by [`send`].
@@ -60,10 +65,14 @@ pub struct Send<'a, T>(SendKind<'a, T>);
 enum SendKind<'a, T> {
     Rendezvous(rendezvous::SendArm<'a, T>),
     Queue(queue::SendArm<'a, T>),
+    Shared(mpmc::SendArm<'a, T>),
 }
 
 /// The end of a fiber. Made by [`join`].
 pub struct Join<'a, T>(JoinArm<'a, T>);
+
+/// An event. Made by [`wait`].
+pub struct Wait<'a>(EventArm<'a>);
 
 /// A time. Made by [`after`] and [`at`].
 #[derive(Debug)]
@@ -84,6 +93,11 @@ pub fn send<S: Sink + ?Sized>(sink: &S, value: S::Item) -> Send<'_, S::Item> {
 /// Waits for the end of a fiber and takes its output. The handle stays, without an output.
 pub fn join<T>(handle: &mut JoinHandle<T>) -> Join<'_, T> {
     Join(handle.arm())
+}
+
+/// Waits until `event` is set.
+pub fn wait(event: &Event) -> Wait<'_> {
+    Wait(event.arm())
 }
 
 /// Waits for so long, by the scheduler's clock.
@@ -139,6 +153,7 @@ impl<T> Operation for Recv<'_, T> {
         Arm(match &mut self.0 {
             RecvKind::Rendezvous(arm) => arm,
             RecvKind::Queue(arm) => arm,
+            RecvKind::Shared(arm) => arm,
         })
     }
 
@@ -146,6 +161,7 @@ impl<T> Operation for Recv<'_, T> {
         match self.0 {
             RecvKind::Rendezvous(arm) => arm.finish(),
             RecvKind::Queue(arm) => arm.finish(),
+            RecvKind::Shared(arm) => arm.finish(),
         }
     }
 }
@@ -157,6 +173,7 @@ impl<T> Operation for Send<'_, T> {
         Arm(match &mut self.0 {
             SendKind::Rendezvous(arm) => arm,
             SendKind::Queue(arm) => arm,
+            SendKind::Shared(arm) => arm,
         })
     }
 
@@ -164,6 +181,7 @@ impl<T> Operation for Send<'_, T> {
         match self.0 {
             SendKind::Rendezvous(arm) => arm.finish(),
             SendKind::Queue(arm) => arm.finish(),
+            SendKind::Shared(arm) => arm.finish(),
         }
     }
 }
@@ -178,6 +196,16 @@ impl<T> Operation for Join<'_, T> {
     fn finish(self) -> Result<T, JoinError> {
         self.0.finish(here())
     }
+}
+
+impl Operation for Wait<'_> {
+    type Output = ();
+
+    fn arm(&mut self) -> Arm<'_> {
+        Arm(&mut self.0)
+    }
+
+    fn finish(self) {}
 }
 
 impl Operation for After {
@@ -228,6 +256,30 @@ impl<T> Source for OneshotReceiver<T> {
     }
 }
 
+impl<T> Source for sync::mpmc::Receiver<T> {
+    type Item = T;
+
+    fn recv_arm(&self) -> Recv<'_, T> {
+        Recv(RecvKind::Shared(self.arm()))
+    }
+}
+
+impl<T> Source for sync::OneshotReceiver<T> {
+    type Item = T;
+
+    fn recv_arm(&self) -> Recv<'_, T> {
+        Recv(RecvKind::Shared(self.receiver().arm()))
+    }
+}
+
+impl<T: 'static> Source for stackless::Channel<T> {
+    type Item = T;
+
+    fn recv_arm(&self) -> Recv<'_, T> {
+        Source::recv_arm(self.inner())
+    }
+}
+
 impl<S: Source + ?Sized> Source for &S {
     type Item = S::Item;
 
@@ -252,6 +304,22 @@ impl<T> Sink for Sender<T> {
     }
 }
 
+impl<T> Sink for sync::mpmc::Sender<T> {
+    type Item = T;
+
+    fn send_arm(&self, value: T) -> Send<'_, T> {
+        Send(SendKind::Shared(self.arm(value)))
+    }
+}
+
+impl<T: 'static> Sink for stackless::Channel<T> {
+    type Item = T;
+
+    fn send_arm(&self, value: T) -> Send<'_, T> {
+        Sink::send_arm(self.inner(), value)
+    }
+}
+
 impl<S: Sink + ?Sized> Sink for &S {
     type Item = S::Item;
 
@@ -269,6 +337,12 @@ impl<T> fmt::Debug for Recv<'_, T> {
 impl<T> fmt::Debug for Send<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Send(..)")
+    }
+}
+
+impl fmt::Debug for Wait<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wait(..)")
     }
 }
 

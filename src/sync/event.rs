@@ -11,12 +11,15 @@
 //!   together with `SET`.
 //! - Those who waited when it was set go on, also if it is cleared before they run.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason, spend, try_here};
+use crate::sched::lowlevel::{
+    Arm, Done, Fate, Here, Interrupt, OnDeadlock, WaitReason, spend, try_here,
+};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Site, Waiter, deadline, locked, wait, wake_all};
@@ -149,17 +152,64 @@ impl Event {
         by: Option<Instant>,
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
-        let mut queue = locked(&self.queue);
-        let word = self.word.fetch_update(Ordering::Acquire, Ordering::Acquire, |word| {
-            (word != SET).then_some(WAITERS)
-        });
-        if word.is_err() {
-            return Ok(());
+        match self.join_line() {
+            Some(waiter) => wait(self, &waiter, by, reason).map(drop),
+            None => Ok(()),
         }
+    }
+
+    /// Puts the caller into the queue, unless it is set.
+    fn join_line(&self) -> Option<Arc<Waiter>> {
+        let mut queue = locked(&self.queue);
+        let not_set = |word| (word != SET).then_some(WAITERS);
+        self.word.fetch_update(Ordering::Acquire, Ordering::Acquire, not_set).ok()?;
         let waiter = Arc::new(Waiter::new(()));
         queue.push(waiter.clone());
-        drop(queue);
-        wait(self, &waiter, by, reason).map(drop)
+        Some(waiter)
+    }
+}
+
+/// An event as one of several things that a fiber waits for.
+pub(crate) struct EventArm<'a> {
+    event: &'a Event,
+    /// Stands in the queue while the fiber waits.
+    waiter: Cell<Option<Arc<Waiter>>>,
+    /// It was set before the wait began.
+    was_set: Cell<bool>,
+}
+
+impl Event {
+    pub(crate) fn arm(&self) -> EventArm<'_> {
+        EventArm { event: self, waiter: Cell::new(None), was_set: Cell::new(false) }
+    }
+}
+
+impl Arm for EventArm<'_> {
+    fn attempt(&mut self, _: Here) -> bool {
+        self.event.is_set()
+    }
+
+    fn begin(&self, _: Here) {
+        let waiter = self.event.join_line();
+        self.was_set.set(waiter.is_none());
+        self.waiter.set(waiter);
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn done(&self) -> Option<Done> {
+        let waiter = self.waiter.take();
+        let served = waiter.as_ref().is_some_and(|waiter| !waiter.waits());
+        self.waiter.set(waiter);
+        (served || self.was_set.get()).then_some(Done::Happened)
+    }
+
+    fn end(&self) {
+        if let Some(waiter) = self.waiter.take() {
+            self.event.withdraw(&waiter);
+        }
     }
 }
 

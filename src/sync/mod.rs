@@ -88,7 +88,7 @@
 mod barrier;
 mod condvar;
 mod error;
-mod event;
+pub(crate) mod event;
 pub mod mpmc;
 mod mutex;
 mod once;

@@ -45,6 +45,10 @@ impl<T> OneshotSender<T> {
 }
 
 impl<T> OneshotReceiver<T> {
+    pub(crate) fn receiver(&self) -> &Receiver<T> {
+        &self.receiver
+    }
+
     /// Waits for the value.
     ///
     /// # Errors

@@ -65,7 +65,8 @@ impl<T> RecvArm<'_, T> {
 
 impl<T> Arm for SendArm<'_, T> {
     fn attempt(&mut self, here: Here) -> bool {
-        let value = self.value.take().expect("a send is attempted once");
+        let value = self.value.take().or_else(|| unsent(self.waiter.take()));
+        let value = value.expect("it was not sent");
         match self.sender.offer(here, value) {
             Ok(()) => true,
             Err(TrySendError::Closed(value)) => {

@@ -73,9 +73,10 @@ impl<T> RecvArm<'_, T> {
 
 impl<T> Arm for SendArm<'_, T> {
     fn attempt(&mut self, here: Here) -> bool {
+        self.value = self.value.take().or_else(|| unsent(self.waiter.take()));
         match self.channel.arrive(Side::Send) {
             Step::Meet(_) => {
-                let value = self.value.take().expect("a send is attempted once");
+                let value = self.value.take().expect("it was not sent");
                 self.channel.serve(Message::Value(value), |partner| here.sched.make_ready(partner));
                 self.sent = true;
                 true

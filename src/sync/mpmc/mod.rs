@@ -44,6 +44,7 @@ use crate::sched::lowlevel::{Fate, spend, try_here};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Waiter, locked, wake_all};
 
+pub(crate) mod arm;
 mod recv;
 mod send;
 
@@ -58,6 +59,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         buffer: VecDeque::new(),
         waiting_senders: Queue::new(),
         waiting_receivers: Queue::new(),
+        watchers: Queue::new(),
         senders: 1,
         receivers: 1,
     };
@@ -90,6 +92,9 @@ struct State<T> {
     buffer: VecDeque<T>,
     waiting_senders: Queue<Slot<T>>,
     waiting_receivers: Queue<Slot<T>>,
+    /// Fibers in a `select!` over this channel. They are told of every change that could concern them,
+    /// and look for themselves.
+    watchers: Queue,
     /// Handles.
     senders: usize,
     receivers: usize,
@@ -133,6 +138,13 @@ fn collect<T>(queue: &mut Queue<Slot<T>>) -> Option<(Arc<Waiter<Slot<T>>>, T)> {
     None
 }
 
+impl<T> State<T> {
+    /// Those who watch the channel, to be woken when it is unlocked.
+    fn take_watchers(&mut self) -> Vec<Arc<Waiter>> {
+        if self.watchers.is_empty() { Vec::new() } else { self.watchers.claim_all(Fate::Served) }
+    }
+}
+
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
         locked(&self.shared.state).senders += 1;
@@ -153,8 +165,10 @@ impl<T> Drop for Sender<T> {
         state.senders -= 1;
         if state.senders == 0 {
             let closed = state.waiting_receivers.claim_all(Fate::Closed);
+            let watchers = state.take_watchers();
             drop(state);
             wake_all(&closed);
+            wake_all(&watchers);
         }
     }
 }
@@ -167,8 +181,10 @@ impl<T> Drop for Receiver<T> {
             let closed = state.waiting_senders.claim_all(Fate::Closed);
             // Nobody can ever take these. They are dropped without the lock.
             let left = std::mem::take(&mut state.buffer);
+            let watchers = state.take_watchers();
             drop(state);
             wake_all(&closed);
+            wake_all(&watchers);
             drop(left);
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Receiver, Shared, Slot, State, collect, count_operation};
 use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
 use crate::sched::lowlevel::{Fate, OnDeadlock, WaitReason};
-use crate::sync::waiter::{Site, Waiter, deadline, locked, wait};
+use crate::sync::waiter::{Site, Waiter, deadline, locked, wait, wake_all};
 
 static RECEIVING: WaitReason =
     WaitReason::new("receiving on an empty channel", OnDeadlock::Fail).ended_by_outsiders();
@@ -101,8 +101,11 @@ impl<T> Shared<T> {
             (None, None) if state.senders == 0 => return Err(Nothing::EverAgain),
             (None, None) => return Err(Nothing::Yet(state)),
         };
+        // There is room now, if no sender has taken it.
+        let watchers = if sender.is_none() { state.take_watchers() } else { Vec::new() };
         drop(state);
         sender.iter().for_each(|sender| sender.wake());
+        wake_all(&watchers);
         Ok(value)
     }
 
@@ -125,7 +128,9 @@ impl<T> Shared<T> {
     ) -> Result<T, Cut> {
         let waiter = Arc::new(Waiter::new(Mutex::new(None)));
         state.waiting_receivers.push(waiter.clone());
+        let watchers = state.take_watchers();
         drop(state);
+        wake_all(&watchers);
         match wait(&Receivers(self), &waiter, by, &RECEIVING) {
             Ok(Fate::Served) => {
                 let value = locked(&waiter.extra).take();

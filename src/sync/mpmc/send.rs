@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Sender, Shared, Slot, State, count_operation, serve};
 use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
 use crate::sched::lowlevel::{Fate, OnDeadlock, WaitReason};
-use crate::sync::waiter::{Site, Waiter, deadline, locked, wait};
+use crate::sync::waiter::{Site, Waiter, deadline, locked, wait, wake_all};
 
 static SENDING: WaitReason =
     WaitReason::new("sending on a full channel", OnDeadlock::Fail).ended_by_outsiders();
@@ -91,6 +91,9 @@ impl<T> Shared<T> {
             return Err(Refused::Full(value, state));
         }
         state.buffer.push_back(value);
+        let watchers = state.take_watchers();
+        drop(state);
+        wake_all(&watchers);
         Ok(())
     }
 
@@ -114,7 +117,9 @@ impl<T> Shared<T> {
     ) -> Result<(), (T, Cut)> {
         let waiter = Arc::new(Waiter::new(Mutex::new(Some(value))));
         state.waiting_senders.push(waiter.clone());
+        let watchers = state.take_watchers();
         drop(state);
+        wake_all(&watchers);
         // If this unwinds the value goes with the waiter, which is in no queue then.
         let cut = match wait(&Senders(self), &waiter, by, &SENDING) {
             Ok(Fate::Served) => return Ok(()),

@@ -1,0 +1,151 @@
+//! A channel between threads as one of several things that a fiber waits for.
+//!
+//! The fiber watches the channel and does not stand in its queues: what another thread gave it there
+//! it would have to take, though it may be given something else at the same moment.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
+use crate::sched::lowlevel::{Arm, Done, Fate, Here};
+use crate::sync::mpmc::{Receiver, Sender, Shared, State};
+use crate::sync::waiter::{Waiter, locked};
+
+/// A receive.
+pub(crate) struct RecvArm<'a, T> {
+    receiver: &'a Receiver<T>,
+    outcome: Option<Result<T, RecvError>>,
+    watch: Watch,
+}
+
+/// A send.
+pub(crate) struct SendArm<'a, T> {
+    sender: &'a Sender<T>,
+    value: Option<T>,
+    watch: Watch,
+}
+
+impl<T> Receiver<T> {
+    pub(crate) fn arm(&self) -> RecvArm<'_, T> {
+        RecvArm { receiver: self, outcome: None, watch: Watch::default() }
+    }
+}
+
+impl<T> Sender<T> {
+    pub(crate) fn arm(&self, value: T) -> SendArm<'_, T> {
+        SendArm { sender: self, value: Some(value), watch: Watch::default() }
+    }
+}
+
+/// A fiber's place among those who are told of changes.
+#[derive(Default)]
+struct Watch {
+    waiter: Cell<Option<Arc<Waiter>>>,
+    /// It could be done when the wait began.
+    ready: Cell<bool>,
+}
+
+impl Watch {
+    fn begin<T>(&self, shared: &Shared<T>, is_ready: impl FnOnce(&State<T>) -> bool) {
+        let mut state = locked(&shared.state);
+        self.ready.set(is_ready(&state));
+        let waiter = Arc::new(Waiter::new(()));
+        state.watchers.push(waiter.clone());
+        self.waiter.set(Some(waiter));
+    }
+
+    fn done(&self) -> Option<Done> {
+        let waiter = self.waiter.take();
+        let told = waiter.as_ref().is_some_and(|waiter| !waiter.waits());
+        self.waiter.set(waiter);
+        (told || self.ready.get()).then_some(Done::Changed)
+    }
+
+    fn end<T>(&self, shared: &Shared<T>) {
+        self.ready.set(false);
+        if let Some(waiter) = self.waiter.take() {
+            let mut state = locked(&shared.state);
+            if waiter.claim(Fate::Withdrawn) {
+                state.watchers.remove(&waiter);
+            }
+        }
+    }
+}
+
+impl<T> Arm for RecvArm<'_, T> {
+    fn attempt(&mut self, _: Here) -> bool {
+        self.outcome = match self.receiver.try_recv() {
+            Ok(value) => Some(Ok(value)),
+            Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
+            Err(TryRecvError::Empty) => None,
+        };
+        self.outcome.is_some()
+    }
+
+    fn begin(&self, _: Here) {
+        self.watch.begin(&self.receiver.shared, |state| {
+            !state.buffer.is_empty() || !state.waiting_senders.is_empty() || state.senders == 0
+        });
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn done(&self) -> Option<Done> {
+        self.watch.done()
+    }
+
+    fn end(&self) {
+        self.watch.end(&self.receiver.shared);
+    }
+}
+
+impl<T> RecvArm<'_, T> {
+    pub(crate) fn finish(self) -> Result<T, RecvError> {
+        self.outcome.unwrap_or(Err(RecvError::Closed))
+    }
+}
+
+impl<T> Arm for SendArm<'_, T> {
+    fn attempt(&mut self, _: Here) -> bool {
+        match self.sender.try_send(self.value.take().expect("it was not sent")) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(value)) => {
+                self.value = Some(value);
+                true
+            }
+            Err(TrySendError::Full(value)) => {
+                self.value = Some(value);
+                false
+            }
+        }
+    }
+
+    fn begin(&self, _: Here) {
+        let shared = &self.sender.shared;
+        self.watch.begin(shared, |state| {
+            state.buffer.len() < shared.capacity
+                || !state.waiting_receivers.is_empty()
+                || state.receivers == 0
+        });
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn done(&self) -> Option<Done> {
+        self.watch.done()
+    }
+
+    fn end(&self) {
+        self.watch.end(&self.sender.shared);
+    }
+}
+
+impl<T> SendArm<'_, T> {
+    pub(crate) fn finish(self) -> Result<(), SendError<T>> {
+        self.value.map_or(Ok(()), |value| Err(SendError::Closed(value)))
+    }
+}
