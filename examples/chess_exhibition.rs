@@ -23,7 +23,7 @@
 
 mod arguments;
 
-use fibra::channel::{Receiver, Sender, bounded};
+use fibra::sync::Mutex;
 use std::cell::Cell;
 use std::io;
 use std::time::Duration;
@@ -102,26 +102,17 @@ fn walking_round(boards: usize, moves: usize, pace: Pace) -> Walk {
 }
 
 /// Somebody who can be at one board at a time, and comes to the boards in the order in which they
-/// began to wait: a fair lock.
-///
-/// It is a channel with one token; its receivers are served first come, first served. (A
-/// `fibra::sync::Mutex` would do the same.)
-struct Champion {
-    leaves: Sender<()>,
-    comes: Receiver<()>,
-}
+/// began to wait: the lock is fair.
+struct Champion(Mutex<()>);
 
 impl Champion {
     fn arrives() -> Champion {
-        let (leaves, comes) = bounded(1);
-        leaves.send(()).expect("there is room for one token");
-        Champion { leaves, comes }
+        Champion(Mutex::new(()))
     }
 
     fn makes_a_move(&self, time: Duration) {
-        self.comes.recv().expect("she stays until the end");
+        let _at_this_board = self.0.lock();
         fibra::sleep(time);
-        self.leaves.send(()).expect("her place is free");
     }
 }
 
