@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Built on what a user of the crate could build on as well.
     ("sync", &["collections", "sched::lowlevel", "channel::error"]),
     ("channel", &["collections", "sched::lowlevel"]),
-    ("select", &["fiber", "sched", "channel"]),
+    ("select", &["fiber", "sched", "channel", "sync"]),
     // Built on what the crate exports and on the wait lists.
     (
         "pool",
@@ -41,12 +41,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("testing", &["sched"]),
     // Documentation.
     ("cancellation", &[]),
-    ("stackless", &["fiber", "sched", "channel"]),
+    ("stackless", &["fiber", "sched", "channel", "select"]),
     ("reactor", &["sched", "collections"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
-    ("stackless", &["collections", "stack", "fiber", "sched", "channel"]),
+    ("stackless", &["collections", "stack", "fiber", "sched", "channel", "select"]),
     ("runtime", &["*"]),
     ("build_info", &[]),
     ("lib", &["*"]),

@@ -10,7 +10,6 @@ use crate::fiber::exit::JoinError;
 use crate::sched::choose::{self, Done, Order};
 use crate::sched::join::{JoinArm, JoinHandle};
 use crate::sched::lowlevel::{Arm as LowArm, Here, deadline_after, here};
-use crate::stackless;
 use crate::sync::event::EventArm;
 use crate::sync::mpmc::arm as mpmc;
 use crate::sync::{self, Event};
@@ -272,14 +271,6 @@ impl<T> Source for sync::OneshotReceiver<T> {
     }
 }
 
-impl<T: 'static> Source for stackless::Channel<T> {
-    type Item = T;
-
-    fn recv_arm(&self) -> Recv<'_, T> {
-        Source::recv_arm(self.inner())
-    }
-}
-
 impl<S: Source + ?Sized> Source for &S {
     type Item = S::Item;
 
@@ -309,14 +300,6 @@ impl<T> Sink for sync::mpmc::Sender<T> {
 
     fn send_arm(&self, value: T) -> Send<'_, T> {
         Send(SendKind::Shared(self.arm(value)))
-    }
-}
-
-impl<T: 'static> Sink for stackless::Channel<T> {
-    type Item = T;
-
-    fn send_arm(&self, value: T) -> Send<'_, T> {
-        Sink::send_arm(self.inner(), value)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::channel::pairing::{Preference, Side, Step};
 use crate::channel::rendezvous::{self, open};
 use crate::channel::waiter::Message;
 use crate::sched::scheduler::{Here, here};
+use crate::select::{self, Sink, Source};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::{ChannelError, ReceiveError, SendError};
 use crate::stackless::channel_event::{Arrival, ChannelId};
@@ -320,6 +321,23 @@ impl<T> From<rendezvous::Channel<T>> for Channel<T> {
 impl<T> From<Channel<T>> for rendezvous::Channel<T> {
     fn from(channel: Channel<T>) -> rendezvous::Channel<T> {
         channel.inner
+    }
+}
+
+// In a `select!` it is the channel that it wraps: no callback is called, and no trap is looked at.
+impl<T: 'static> Source for Channel<T> {
+    type Item = T;
+
+    fn recv_arm(&self) -> select::Recv<'_, T> {
+        Source::recv_arm(self.inner())
+    }
+}
+
+impl<T: 'static> Sink for Channel<T> {
+    type Item = T;
+
+    fn send_arm(&self, value: T) -> select::Send<'_, T> {
+        Sink::send_arm(self.inner(), value)
     }
 }
 
