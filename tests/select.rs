@@ -462,3 +462,24 @@ fn values_from_other_threads_are_received_once_each() {
     seen.sort_unstable();
     assert_eq!(seen, (0..2 * EACH).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_choice_that_another_thread_may_end_is_no_deadlock_and_ends() {
+    let (sender, receiver) = fibra::sync::mpmc::bounded::<u32>(1);
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    #[allow(clippy::disallowed_methods, reason = "another thread is what is tested")]
+    let thread = std::thread::spawn(move || {
+        gone.recv().unwrap();
+        sender.send(9).unwrap();
+    });
+    fibra::run(|| {
+        let local = Channel::<u32>::new();
+        go.send(()).unwrap();
+        let value = select! {
+            value = recv(local) => value.unwrap(),
+            value = recv(receiver) => value.unwrap(),
+        };
+        assert_eq!(value, 9);
+    });
+    thread.join().unwrap();
+}

@@ -18,11 +18,12 @@
 
 #![allow(unsafe_code, reason = "places nodes in lists for the time of a wait")]
 
-use crate::fiber::state::{OnDeadlock, WaitReason};
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::wait_list::{Enlisted, Place};
 use crate::sched::interrupt::Interrupt;
 use crate::sched::park::{spend, wait_until};
-use crate::sched::scheduler::{Here, here};
+use crate::sched::scheduler::{Here, Scheduler, here};
 use crate::sched::timers::Deadline;
 
 static CHOOSING: WaitReason =
@@ -156,6 +157,15 @@ fn wait(here: Here, arms: &[&mut dyn Arm]) -> Option<usize> {
 fn chosen(arms: &[&mut dyn Arm]) -> Option<usize> {
     let is = |wanted: Done| arms.iter().position(|arm| arm.done() == Some(wanted));
     is(Done::Served).or_else(|| is(Done::Happened))
+}
+
+/// Whether some fiber of `sched` waits in a choice that another thread may end. One that was retired
+/// there does not.
+pub(crate) fn others_may_end_one(sched: &Scheduler) -> bool {
+    let waits = |fiber: FiberPtr| {
+        fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &CHOOSING_SHARED)
+    };
+    sched.shared_choices.get() != 0 && sched.table.borrow().iter().any(|(_, fiber)| waits(*fiber))
 }
 
 /// A wait that other threads may end, for as long as this lives.

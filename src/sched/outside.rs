@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::WaitReason;
+use crate::sched::choose;
 use crate::sched::interrupt::{self, Interrupt};
 use crate::sched::lock_graph::Holder;
 use crate::sched::mailbox::{Mail, Mailbox};
@@ -227,7 +228,7 @@ impl Scheduler {
     /// Whether another thread may complete one of the waits.
     pub(crate) fn others_may_complete(&self) -> bool {
         let may_end = |wait: &dyn OutsideWait| self.is_in(wait) && wait.others_exist();
-        self.shared_choices.get() != 0
+        choose::others_may_end_one(self)
             || self.outside.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
     }
 
