@@ -92,24 +92,43 @@ fn between_two(switches: u64) -> u64 {
     players[0].switch(0).unwrap()
 }
 
+/// What the links of a chain exchange.
+enum Message {
+    Next(Greenlet<Message>),
+    Number(u64),
+}
+
 /// A number goes through a chain of greenlets, the youngest first.
 fn chains(criterion: &mut Criterion) {
     const LINKS: u64 = 100_000;
     let mut group = criterion.benchmark_group("chain, per greenlet");
     group.sample_size(10);
-    group.bench_function("fibra greenlets", |b| {
-        b.iter_custom(|iterations| {
-            let took = timed(|| fibra::frame(|| chain(LINKS)), LINKS);
-            took.mul_f64(iterations as f64 / LINKS as f64)
+    let mut bench = |name: &str, end_too: bool| {
+        group.bench_function(name, |b| {
+            b.iter_custom(|iterations| {
+                let mut left = None;
+                let pass = |left: &mut Option<_>| {
+                    let (number, youngest) = chain(LINKS);
+                    *left = Some(youngest);
+                    number
+                };
+                let took = fibra::frame(|| {
+                    if end_too {
+                        timed(|| chain(LINKS).0, LINKS)
+                    } else {
+                        timed(|| pass(&mut left), LINKS)
+                    }
+                });
+                took.mul_f64(iterations as f64 / LINKS as f64)
+            });
         });
-    });
+    };
+    bench("fibra greenlets", false);
+    bench("fibra greenlets, and unwound", true);
 }
 
-fn chain(links: u64) -> u64 {
-    enum Message {
-        Next(Greenlet<Message>),
-        Number(u64),
-    }
+/// Returns the number that came through, and the youngest link, which holds the others.
+fn chain(links: u64) -> (u64, Greenlet<Message>) {
     fn number(message: Message) -> u64 {
         match message {
             Message::Number(number) => number,
@@ -125,5 +144,5 @@ fn chain(links: u64) -> u64 {
         link.switch(Message::Next(next)).unwrap();
         link
     });
-    number(youngest.switch(Message::Number(0)).unwrap())
+    (number(youngest.switch(Message::Number(0)).unwrap()), youngest)
 }
