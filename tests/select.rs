@@ -404,6 +404,7 @@ fn events_and_the_channels_of_other_threads_take_part() {
             log.into_iter().map(|(what, at)| (what, (at - start).as_millis())).collect();
         assert_eq!(log[0], ("Ok(1)".into(), 1));
         assert_eq!(log[1], ("event".into(), 2));
+        assert_eq!(log[2], ("late".into(), 3));
     });
 }
 
