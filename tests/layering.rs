@@ -46,6 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel"]),
     ("net", &["io", "reactor", "channel", "sched"]),
+    ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
