@@ -1,4 +1,6 @@
 //! Times are exact also when the thread sleeps in the kernel's poller and not by itself.
+
+#![cfg(feature = "net")]
 #![allow(clippy::disallowed_methods, reason = "compares with the real clock")]
 
 use std::time::{Duration, Instant};

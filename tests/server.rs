@@ -1,5 +1,7 @@
 //! Servers: limits, ends, and errors of their listeners.
 
+#![cfg(feature = "net")]
+
 mod support;
 
 use std::cell::Cell;
