@@ -96,7 +96,7 @@ fn what_is_left_after_the_grace_is_killed_and_unwound() {
         let running = server.start(move |mut stream, _| {
             let _unwound = OnDrop(|| log("unwound"));
             tells.send(()).unwrap();
-            stream.read(&mut [0]).unwrap();
+            stream.read_exact(&mut [0]).unwrap();
         });
         let client = TcpStream::connect(address).unwrap();
         accepted.recv().unwrap();
