@@ -4,11 +4,10 @@
 //! `strace` would stop the server at each call, so that more requests wait for it every time it
 //! looks, and it would look less often than it does by itself.
 
-#![allow(clippy::disallowed_methods, reason = "a benchmark lets time pass and reads the clock")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -79,22 +78,28 @@ fn count(
     let mut generator = Generator::connect(server.address, exchange, point.connections)?;
     let mut perf = Command::new("perf")
         .args(["stat", "--field-separator", ";", "--pid", &server.process().to_string()])
+        // Counts from when it is told so on its standard input, which it confirms on its output.
+        .args(["--delay", "-1", "--control", "fd:0,1"])
         .args(NAMED.iter().flat_map(|name| ["--event".into(), format!("{PREFIX}{name}")]))
         .args(["--event", ALL])
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| format!("perf: {error}"))?;
-    // Nothing says that it has begun to count. The server does nothing meanwhile.
-    thread::sleep(Duration::from_millis(700));
+    let mut control = perf.stdin.take().ok_or("perf without input")?;
+    let mut confirmed = BufReader::new(perf.stdout.take().ok_or("perf without output")?);
+    control.write_all(b"enable\n")?;
+    confirmed.read_line(&mut String::new())?;
     let (mut requests, end) = (0_u64, Instant::now() + length);
     generator.drive_all(|answer| {
         requests += 1;
         if answer.heard < end { Next::Again } else { Next::Rest }
     })?;
-    kill_process(Pid::from_child(&perf), Signal::INT)?;
+    // If it is gone already, it has said why.
+    let _ = kill_process(Pid::from_child(&perf), Signal::INT);
     let mut text = String::new();
-    perf.stderr.take().ok_or("perf without output")?.read_to_string(&mut text)?;
+    perf.stderr.take().ok_or("perf without errors")?.read_to_string(&mut text)?;
     perf.wait()?;
     line(&text, requests).ok_or(format!("perf: {text}").into())
 }
