@@ -7,6 +7,10 @@ pub mod channel;
 pub mod generator;
 #[cfg(feature = "greenlet")]
 pub mod greenlet;
+#[cfg(feature = "net")]
+pub mod io;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod pool;
 pub mod runtime;
 pub mod select;
@@ -17,6 +21,8 @@ pub mod time;
 
 mod collections;
 mod fiber;
+#[cfg(feature = "net")]
+mod reactor;
 mod sched;
 mod stack;
 

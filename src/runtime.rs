@@ -8,7 +8,7 @@ use std::panic::{self, AssertUnwindSafe};
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
 use crate::sched::clock::{Clock, RealClock, VirtualClock};
-use crate::sched::idle::ThreadIdle;
+use crate::sched::idle::Idle;
 use crate::sched::run::{self, refuse_nesting};
 use crate::sched::scheduler::Scheduler;
 use crate::stack::{self, Pool, SizeClass};
@@ -176,7 +176,15 @@ impl Builder {
         stack::refuse_shadow_stack()?;
         let clock: Box<dyn Clock> =
             if self.virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
-        let scheduler = Scheduler::new(self.class, clock, Box::new(ThreadIdle))?;
+        let scheduler = Scheduler::new(self.class, clock, idle())?;
         Ok(Runtime { scheduler: Box::new(scheduler) })
     }
+}
+
+/// What a scheduler waits with when no fiber can run.
+fn idle() -> Box<dyn Idle> {
+    #[cfg(feature = "net")]
+    return Box::new(crate::reactor::driver::Driver::new());
+    #[cfg(not(feature = "net"))]
+    return Box::new(crate::sched::idle::ThreadIdle);
 }

@@ -42,7 +42,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Documentation.
     ("cancellation", &[]),
     ("stackless", &["fiber", "sched", "channel", "select"]),
+    // Readiness of descriptors; and what waits for it, with std's names.
     ("reactor", &["sched", "collections"]),
+    ("io", &["reactor", "sched::lowlevel"]),
+    ("net", &["io", "reactor", "channel", "sched"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
@@ -94,6 +97,8 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/greenlet/kin.rs", "follows the pointer to a killer"),
     ("src/greenlet/switch.rs", "resumes and suspends strands"),
     ("src/greenlet/world.rs", "follows the pointer to the greenlet that runs"),
+    ("src/reactor/source.rs", "places nodes in lists for the time of a wait"),
+    ("src/reactor/portable.rs", "promises `polling` that sources are deleted in time"),
     ("src/fiber/prefetch.rs", "the prefetch instruction"),
     ("src/sched/scheduler.rs", "reaches the run ring without a borrow flag"),
     ("src/sched/run_loop.rs", "resumes fibers"),

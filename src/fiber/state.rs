@@ -99,6 +99,9 @@ pub(crate) struct WaitReason {
     /// Whether something outside this scheduler's fibers may end the wait: another thread that
     /// holds an [`Unparker`](crate::Unparker).
     pub(crate) outsiders: bool,
+    /// Whether the world outside of all fibers ends it, in real time: a file descriptor, a thread at
+    /// work. While a fiber waits so nothing is a deadlock, and no clock jumps.
+    pub(crate) real: bool,
     pub(crate) on_deadlock: OnDeadlock,
 }
 
@@ -122,7 +125,12 @@ impl WaitReason {
         WaitReason::new("waiting for its first turn", OnDeadlock::Last);
 
     pub(crate) const fn new(text: &'static str, on_deadlock: OnDeadlock) -> WaitReason {
-        WaitReason { text, outsiders: false, on_deadlock }
+        WaitReason { text, outsiders: false, real: false, on_deadlock }
+    }
+
+    /// For waits that the world ends: see [`WaitReason::real`].
+    pub(crate) const fn ended_by_the_world(self) -> WaitReason {
+        WaitReason { outsiders: true, real: true, ..self }
     }
 
     pub(crate) const fn ended_by_outsiders(self) -> WaitReason {

@@ -2,6 +2,7 @@
 //!
 //! The scheduler knows no file descriptor. Whoever knows events from outside implements [`Idle`].
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::thread::{self, Thread};
@@ -19,6 +20,9 @@ pub(crate) trait Idle: fmt::Debug {
 
     /// A handle with which any thread ends the wait.
     fn waker(&self) -> Arc<dyn Wake>;
+
+    /// Itself, for whoever plugged it in.
+    fn as_any(&self) -> &dyn Any;
 }
 
 /// Ends an [`Idle::wait`], the present one or, if there is none, the next.
@@ -44,6 +48,10 @@ impl Idle for ThreadIdle {
 
     fn waker(&self) -> Arc<dyn Wake> {
         Arc::new(ThreadWaker(thread::current()))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

@@ -31,7 +31,7 @@ use crate::sched::choose;
 use crate::sched::interrupt::{self, Interrupt};
 use crate::sched::lock_graph::Holder;
 use crate::sched::mailbox::{Mail, Mailbox};
-use crate::sched::park::leave;
+use crate::sched::park::{leave, leave_for_real};
 use crate::sched::scheduler::{Here, Scheduler, SchedulerPtr};
 use crate::sched::timers::Deadline;
 
@@ -175,7 +175,11 @@ pub(crate) fn wait_for_others(
             }
             interrupt::before_wait(here, reason)?;
         }
-        leave(here, reason);
+        if reason.real {
+            leave_for_real(here, reason);
+        } else {
+            leave(here, reason);
+        }
     }
     if !here.fiber.attention.get().is_none() {
         interrupt::wait_completed(here.fiber);

@@ -240,6 +240,41 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
     unsafe { switch::suspend(fiber) };
 }
 
+/// As [`wait_until`], for what the world does: see [`WaitReason::real`].
+#[inline(always)]
+#[track_caller]
+pub(crate) fn wait_for_events(
+    here: Here,
+    reason: &'static WaitReason,
+    done: impl Fn() -> bool,
+) -> Result<(), Interrupt> {
+    loop {
+        if !here.fiber.attention.get().is_none() {
+            interrupt::before_wait(here, reason)?;
+        }
+        leave_for_real(here, reason);
+        if done() {
+            if !here.fiber.attention.get().is_none() {
+                interrupt::wait_completed(here.fiber);
+            }
+            return Ok(());
+        }
+    }
+}
+
+/// As [`leave`], and keeps count of the waits that the world ends. (Who is retired where it waits is
+/// subtracted by whoever retires it.)
+#[inline(always)]
+#[track_caller]
+pub(crate) fn leave_for_real(here: Here, reason: &'static WaitReason) {
+    debug_assert!(reason.real);
+    here.fiber.in_real_wait.set(true);
+    here.sched.real_waits.set(here.sched.real_waits.get() + 1);
+    leave(here, reason);
+    here.fiber.in_real_wait.set(false);
+    here.sched.real_waits.set(here.sched.real_waits.get() - 1);
+}
+
 /// Takes the running fiber, which is retired, off its thread for the last time.
 pub(crate) fn leave_for_ever(here: Here) -> ! {
     debug_assert_eq!(here.fiber.state.get(), State::Retired);

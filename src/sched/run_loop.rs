@@ -23,13 +23,14 @@
 
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::fiber::current;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::switch;
+use crate::sched::clock::{Clock, RealClock};
 use crate::sched::end;
 use crate::sched::scheduler::Scheduler;
 use crate::stack::Stack;
@@ -187,8 +188,13 @@ impl Scheduler {
         if timers {
             self.fire_timers();
         }
-        self.idle.poll();
-        if self.ring(|ring| ring.stored()) == 0 && !self.main_ended.get() {
+        if self.main_ended.get() {
+            return;
+        }
+        // Who waits for events sees those that are there already.
+        if self.ring(|ring| ring.stored()) != 0 {
+            self.idle.poll();
+        } else {
             self.wait_for_the_outside();
         }
     }
@@ -230,8 +236,11 @@ impl Scheduler {
     #[cold]
     #[inline(never)]
     fn wait_for_the_outside(&self) {
-        if self.wake_watcher() {
-            return;
+        if self.has_watchers() {
+            self.idle.poll();
+            if self.ring(|ring| ring.stored()) != 0 || self.wake_watcher() {
+                return;
+            }
         }
         if !self.mailbox.inbox.announce_sleep() {
             return;
@@ -243,13 +252,25 @@ impl Scheduler {
             if self.clock.can_jump() { timers.next_deadline() } else { timers.next_cascade() };
         drop(timers);
         match deadline.map(|at| self.started + Duration::from_micros(at)) {
-            Some(at) if self.clock.can_jump() => self.clock.jump_to(at),
+            Some(at) if self.clock.can_jump() => self.jump_or_wait(at),
             Some(at) => self.idle.wait(Some(at)),
-            None if self.outsiders_may_wake() => self.idle.wait(None),
+            None if self.real_waits.get() != 0 || self.outsiders_may_wake() => self.idle.wait(None),
             None => self.break_deadlock(),
         }
         self.mailbox.inbox.announce_awake();
         self.refresh_now();
+    }
+
+    /// Moves a clock that can jump on to `at`. While a fiber waits for what happens in real time the
+    /// clock goes on as real time does: else each time limit around such a wait would be over at once.
+    fn jump_or_wait(&self, at: Instant) {
+        if self.real_waits.get() == 0 {
+            return self.clock.jump_to(at);
+        }
+        let (now, began) = (self.clock.now(), RealClock.now());
+        self.idle.wait(began.checked_add(at.saturating_duration_since(now)));
+        let waited = RealClock.now().saturating_duration_since(began);
+        self.clock.jump_to(at.min(now + waited));
     }
 }
 

@@ -89,6 +89,8 @@ pub(crate) struct Scheduler {
     pub(crate) reachable: RefCell<Vec<Key>>,
     /// The waits that other threads may complete.
     pub(crate) outside: RefCell<SlotTable<ListedWait>>,
+    /// Parked fibers whose wait the world ends, in real time.
+    pub(crate) real_waits: Cell<usize>,
     /// The fiber whose wait failed in the last deadlock, and the count of switches then.
     pub(crate) last_victim: Cell<(Option<FiberId>, u64)>,
     /// What the wait that was chosen to fail fails with.
@@ -149,6 +151,7 @@ impl Scheduler {
             mailbox,
             reachable: RefCell::new(Vec::new()),
             outside: RefCell::new(SlotTable::new()),
+            real_waits: Cell::new(0),
             last_victim: Cell::new((None, 0)),
             deadlock: RefCell::new(None),
             spare: RefCell::new(Some(spare)),

@@ -99,6 +99,11 @@ impl Scheduler {
         self.innermost().map(|watcher| watcher.fiber).or(self.main.get())
     }
 
+    /// Whether anybody waits until nothing can run.
+    pub(crate) fn has_watchers(&self) -> bool {
+        !self.watchers.borrow().is_empty()
+    }
+
     /// Wakes the innermost watcher, if it does not want to wait for timers and other threads first.
     pub(crate) fn wake_watcher(&self) -> bool {
         self.innermost().is_some_and(|watcher| !watcher.patient && self.unpause(watcher.fiber))

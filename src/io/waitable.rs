@@ -1,0 +1,241 @@
+//! A descriptor with its place in the reactor: what sockets, pipes and foreign handles are made of.
+//!
+//! Invariants:
+//! - The descriptor is not blocking for as long as it is in here.
+//! - Every scheduler that registered it is told before it is closed or given back.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::io::wait::{READABLE, WRITABLE};
+use crate::reactor::source::{Direction, Source, Wait};
+
+/// A file descriptor whose operations park the fiber instead of blocking the thread.
+///
+/// `T` is whatever owns the descriptor. If `&T` can be read from or written to, so can this and a
+/// reference to it; other operations go through [`read_with`](Waitable::read_with) and
+/// [`write_with`](Waitable::write_with).
+///
+/// It can be used from several fibers and, if `T` can, from several threads, with schedulers or
+/// without. Of fibers that want the same direction the first that came goes first.
+///
+/// # Examples
+///
+/// A pipe between two fibers:
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use fibra::io::Waitable;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let (reader, writer) = std::io::pipe()?;
+///     let (mut reader, mut writer) = (Waitable::new(reader)?, Waitable::new(writer)?);
+///     fibra::spawn(move || writer.write_all(b"through the pipe"));
+///     let mut text = String::new();
+///     reader.read_to_string(&mut text)?;
+///     assert_eq!(text, "through the pipe");
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub struct Waitable<T: AsFd> {
+    /// There until it is dropped or given back.
+    io: Option<T>,
+    source: Source,
+}
+
+impl<T: AsFd> Waitable<T> {
+    /// Takes the descriptor of `io` in, and makes it non-blocking. (That is a property of what it
+    /// refers to: duplicates of it, in other processes as well, get non-blocking too.)
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made non-blocking.
+    pub fn new(io: T) -> io::Result<Waitable<T>> {
+        rustix::io::ioctl_fionbio(io.as_fd(), true)?;
+        Ok(Waitable::from_nonblocking(io))
+    }
+
+    /// What is not blocking already.
+    pub(crate) fn from_nonblocking(io: T) -> Waitable<T> {
+        Waitable { io: Some(io), source: Source::new() }
+    }
+
+    /// What owns the descriptor.
+    #[inline]
+    pub fn get_ref(&self) -> &T {
+        self.io.as_ref().expect("it is taken out by the owner only")
+    }
+
+    /// Gives back what owns the descriptor, which stays non-blocking.
+    pub fn into_inner(mut self) -> T {
+        self.source.close(self.get_ref().as_fd());
+        self.io.take().expect("it is taken out by the owner only")
+    }
+
+    /// Waits until a read would not block. As [`fibra::io::wait_readable`](crate::io::wait_readable).
+    ///
+    /// # Errors
+    ///
+    /// As [`fibra::io::wait_readable`](crate::io::wait_readable).
+    #[track_caller]
+    pub fn wait_readable(&self) -> io::Result<()> {
+        crate::io::wait_readable(self)
+    }
+
+    /// Waits until a write would not block. As [`fibra::io::wait_writable`](crate::io::wait_writable).
+    ///
+    /// # Errors
+    ///
+    /// As [`fibra::io::wait_writable`](crate::io::wait_writable).
+    #[track_caller]
+    pub fn wait_writable(&self) -> io::Result<()> {
+        crate::io::wait_writable(self)
+    }
+
+    /// Calls `op` until it does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and waits in
+    /// between until the descriptor is readable.
+    ///
+    /// # Errors
+    ///
+    /// What `op` returns, and if the descriptor cannot be polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::io::Waitable;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let (a, b) = std::os::unix::net::UnixDatagram::pair()?;
+    ///     let a = Waitable::new(a)?;
+    ///     fibra::spawn(move || b.send(b"datagram"));
+    ///     let mut buffer = [0; 16];
+    ///     let length = a.read_with(|a| a.recv(&mut buffer))?;
+    ///     assert_eq!(&buffer[..length], b"datagram");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn read_with<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        let wait = Wait { direction: Direction::Read, timeout: None, reason: &READABLE };
+        self.source.foreign_io(self.as_fd(), wait, || op(self.get_ref()))
+    }
+
+    /// As [`read_with`](Waitable::read_with), but waits until the descriptor is writable.
+    ///
+    /// # Errors
+    ///
+    /// What `op` returns, and if the descriptor cannot be polled.
+    #[track_caller]
+    pub fn write_with<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        let wait = Wait { direction: Direction::Write, timeout: None, reason: &WRITABLE };
+        self.source.foreign_io(self.as_fd(), wait, || op(self.get_ref()))
+    }
+
+    /// For operations of this crate, which do not wait by themselves.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn io<R>(
+        &self,
+        wait: Wait,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+        drained: impl Fn(&R) -> bool,
+    ) -> io::Result<R> {
+        let io = self.get_ref();
+        self.source.io(io.as_fd(), wait, || op(io), drained)
+    }
+}
+
+impl<T: AsFd> Drop for Waitable<T> {
+    fn drop(&mut self) {
+        if let Some(io) = &self.io {
+            self.source.close(io.as_fd());
+        }
+    }
+}
+
+impl<T: AsFd> AsFd for Waitable<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.get_ref().as_fd()
+    }
+}
+
+impl<T: AsFd + fmt::Debug> fmt::Debug for Waitable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Waitable").field(self.get_ref()).finish()
+    }
+}
+
+impl<T: AsFd> Read for Waitable<T>
+where
+    for<'a> &'a T: Read,
+{
+    #[track_caller]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buffer)
+    }
+
+    #[track_caller]
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(buffers)
+    }
+}
+
+impl<T: AsFd> Read for &Waitable<T>
+where
+    for<'a> &'a T: Read,
+{
+    #[track_caller]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_with(|mut io| io.read(buffer))
+    }
+
+    #[track_caller]
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.read_with(|mut io| io.read_vectored(buffers))
+    }
+}
+
+impl<T: AsFd> Write for Waitable<T>
+where
+    for<'a> &'a T: Write,
+{
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        (&*self).write(data)
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(data)
+    }
+
+    #[track_caller]
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self).flush()
+    }
+}
+
+impl<T: AsFd> Write for &Waitable<T>
+where
+    for<'a> &'a T: Write,
+{
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.write_with(|mut io| io.write(data))
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_with(|mut io| io.write_vectored(data))
+    }
+
+    #[track_caller]
+    fn flush(&mut self) -> io::Result<()> {
+        self.write_with(|mut io| io.flush())
+    }
+}

@@ -1,0 +1,170 @@
+//! Connecting: one address, or the first of several to answer.
+//!
+//! ```text
+//!   v6 #1 ---- 250 ms ----> no answer yet                     v6 and v4 in turn, in the order in
+//!   v4 #1       \___________ connected: it wins; v6 #1 is killed      which they were looked up
+//! ```
+//!
+//! Invariants:
+//! - An attempt that is not needed any more is killed and waited for: its socket is closed.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+
+use crate::channel::Channel;
+use crate::io::Waitable;
+use crate::reactor::source::{Direction, Wait};
+use crate::sched::handle::in_fiber;
+use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sched::scope::{ScopedJoinHandle, scope};
+
+static CONNECTING: WaitReason =
+    WaitReason::new("connecting", OnDeadlock::Fail).ended_by_the_world();
+
+/// RFC 8305's Connection Attempt Delay.
+const NEXT_ATTEMPT_AFTER: Duration = Duration::from_millis(250);
+
+/// Connects to one address. The stream is not blocking.
+#[track_caller]
+pub(super) fn to(addr: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
+    if timeout == Some(Duration::ZERO) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a time limit of zero"));
+    }
+    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+    let socket = Waitable::from_nonblocking(TcpStream::from(socket));
+    let wait = Wait { direction: Direction::Write, timeout, reason: &CONNECTING };
+    let mut begun = false;
+    let connected = socket.io(
+        wait,
+        |socket| {
+            if std::mem::replace(&mut begun, true) { finish(socket) } else { begin(socket, addr) }
+        },
+        |()| false,
+    );
+    connected.map_err(|error| name_the_address(error, addr))?;
+    Ok(socket.into_inner())
+}
+
+fn begin(socket: &TcpStream, addr: SocketAddr) -> io::Result<()> {
+    match rustix::net::connect(socket, &addr) {
+        // Interrupted or not, it goes on in the background.
+        Err(Errno::INPROGRESS | Errno::INTR) => Err(io::ErrorKind::WouldBlock.into()),
+        result => Ok(result?),
+    }
+}
+
+fn finish(socket: &TcpStream) -> io::Result<()> {
+    sockopt::socket_error(socket)??;
+    match rustix::net::getpeername(socket) {
+        Err(Errno::NOTCONN) => Err(io::ErrorKind::WouldBlock.into()),
+        result => Ok(result.map(drop)?),
+    }
+}
+
+/// The kind of the error is kept; its text says which address it is about.
+fn name_the_address(error: io::Error, addr: SocketAddr) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot connect to {addr}: {error}"))
+}
+
+/// Connects to whichever address answers first.
+#[track_caller]
+pub(super) fn first_to_answer(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    match addrs[..] {
+        [] => Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to connect to")),
+        [addr] => to(addr, None),
+        _ if in_fiber() => race(in_turn(addrs)),
+        _ => one_after_the_other(addrs),
+    }
+}
+
+fn one_after_the_other(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut result = Err(io::ErrorKind::InvalidInput.into());
+    for addr in addrs {
+        result = to(addr, None);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+/// The families in turn, beginning with that of the first, and in each the order as it was.
+fn in_turn(addrs: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+    let first_is_v4 = addrs.first().is_some_and(SocketAddr::is_ipv4);
+    let (first, second): (Vec<_>, Vec<_>) =
+        addrs.into_iter().partition(|addr| addr.is_ipv4() == first_is_v4);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut turns = VecDeque::new();
+    loop {
+        let pair = [first.next(), second.next()];
+        if pair == [None, None] {
+            return turns;
+        }
+        turns.extend(pair.into_iter().flatten());
+    }
+}
+
+#[track_caller]
+fn race(mut addrs: VecDeque<SocketAddr>) -> io::Result<TcpStream> {
+    let results = Channel::new();
+    scope(|attempts| {
+        let mut running = KilledInTheEnd(Vec::new());
+        let mut failed = 0;
+        loop {
+            if let Some(addr) = addrs.pop_front() {
+                let results = results.clone();
+                // The receiver takes one result and leaves: who comes later drops its stream.
+                let attempt = attempts.spawn(move || drop(results.send(to(addr, None))));
+                running.0.push(attempt);
+            }
+            let result = if addrs.is_empty() {
+                results.recv().ok()
+            } else {
+                results.recv_timeout(NEXT_ATTEMPT_AFTER).ok()
+            };
+            match result {
+                Some(Ok(stream)) => break Ok(stream),
+                Some(Err(error)) => {
+                    failed += 1;
+                    if failed == running.0.len() && addrs.is_empty() {
+                        break Err(error);
+                    }
+                }
+                None => {}
+            }
+        }
+    })
+}
+
+/// Attempts that are of no use when somebody has won, or the caller leaves.
+struct KilledInTheEnd<'scope>(Vec<ScopedJoinHandle<'scope, ()>>);
+
+impl Drop for KilledInTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(ScopedJoinHandle::kill);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_families_take_turns() {
+        let addr = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let looked_up =
+            ["[::1]:1", "[::1]:2", "[::1]:3", "1.1.1.1:1", "1.1.1.1:2"].map(addr).to_vec();
+        let order = ["[::1]:1", "1.1.1.1:1", "[::1]:2", "1.1.1.1:2", "[::1]:3"].map(addr);
+        assert_eq!(in_turn(looked_up), order);
+        let v4_first = vec![addr("1.1.1.1:1"), addr("1.1.1.1:2"), addr("[::1]:1")];
+        assert_eq!(in_turn(v4_first.clone()), [v4_first[0], v4_first[2], v4_first[1]]);
+        assert!(in_turn(Vec::new()).is_empty());
+    }
+}

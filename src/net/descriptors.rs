@@ -1,0 +1,26 @@
+//! What every socket type can do with its descriptor.
+
+/// Implements the traits of `std::os::fd` for types with a `Waitable` in the field `io`.
+macro_rules! descriptors {
+    ($($socket:ty),*) => {$(
+        impl ::std::os::fd::AsFd for $socket {
+            fn as_fd(&self) -> ::std::os::fd::BorrowedFd<'_> {
+                ::std::os::fd::AsFd::as_fd(&self.io)
+            }
+        }
+
+        impl ::std::os::fd::AsRawFd for $socket {
+            fn as_raw_fd(&self) -> ::std::os::fd::RawFd {
+                ::std::os::fd::AsRawFd::as_raw_fd(&::std::os::fd::AsFd::as_fd(&self.io))
+            }
+        }
+
+        impl From<$socket> for ::std::os::fd::OwnedFd {
+            /// The descriptor stays non-blocking.
+            fn from(socket: $socket) -> ::std::os::fd::OwnedFd {
+                socket.io.into_inner().into()
+            }
+        }
+    )*};
+}
+pub(super) use descriptors;

@@ -1,0 +1,58 @@
+//! How long the calls of one socket may take.
+//!
+//! Invariants:
+//! - Zero nanoseconds stand for no limit; a limit of zero is refused, as std does.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A limit that any fiber or thread may change.
+#[derive(Debug)]
+pub(super) struct Limit(AtomicU64);
+
+impl Limit {
+    pub(super) const fn none() -> Limit {
+        Limit(AtomicU64::new(0))
+    }
+
+    #[inline]
+    pub(super) fn get(&self) -> Option<Duration> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    pub(super) fn set(&self, limit: Option<Duration>) -> io::Result<()> {
+        if limit == Some(Duration::ZERO) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a time limit of zero: use a non-blocking socket of std, or no limit",
+            ));
+        }
+        let nanos = |limit: Duration| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.0.store(limit.map_or(0, nanos), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// The limits of a socket, which its duplicates begin with.
+#[derive(Debug)]
+pub(super) struct Limits {
+    pub(super) read: Limit,
+    pub(super) write: Limit,
+}
+
+impl Limits {
+    pub(super) const fn none() -> Limits {
+        Limits { read: Limit::none(), write: Limit::none() }
+    }
+}
+
+impl Clone for Limits {
+    fn clone(&self) -> Limits {
+        let copy = |limit: &Limit| Limit(AtomicU64::new(limit.0.load(Ordering::Relaxed)));
+        Limits { read: copy(&self.read), write: copy(&self.write) }
+    }
+}

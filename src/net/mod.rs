@@ -1,0 +1,34 @@
+//! Sockets with std's names and signatures, which park the fiber instead of blocking the thread.
+//!
+//! | std::net, std::os::unix::net | here | what differs |
+//! |---|---|---|
+//! | `TcpListener`, `TcpStream` | [`TcpListener`], [`TcpStream`] | see [time limits](#time-limits) |
+//!
+//! All of them are `Send + Sync`: they may be used by several fibers at once, on several threads. Fibers
+//! that read one socket are served in the order in which they came, and so are those that write. On a
+//! plain thread, outside of [`fibra::run`](crate::run), the same calls block the thread.
+//!
+//! # Time limits
+//!
+//! `set_read_timeout` and `set_write_timeout` limit each call, as in std; the error is
+//! [`TimedOut`](std::io::ErrorKind::TimedOut) on every system. [`time::timeout`](crate::time::timeout)
+//! limits a conversation as a whole, and is what most programs want.
+//!
+//! # Being killed
+//!
+//! Every call is a kill point, before it has done anything. What was read is not lost: an operation that
+//! has succeeded returns. (`read_exact` and `write_all` are many operations: what they have done so far
+//! is lost when they are cut short.) A killed call does not fail with
+//! [`Interrupted`](std::io::ErrorKind::Interrupted), which std's loops would take for a reason to try
+//! again.
+
+mod connect;
+mod descriptors;
+mod limits;
+mod split;
+mod tcp_listener;
+mod tcp_stream;
+
+pub use split::{ReadHalf, ReuniteError, WriteHalf};
+pub use tcp_listener::{Incoming, TcpListener};
+pub use tcp_stream::TcpStream;

@@ -1,0 +1,127 @@
+//! The two halves of a stream, for one fiber that reads and another that writes.
+//!
+//! Invariants:
+//! - A stream has one half of each kind, or is whole.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::ptr;
+use std::sync::Arc;
+
+/// The half of a stream that is read: see [`TcpStream::into_split`](crate::net::TcpStream::into_split).
+#[derive(Debug)]
+pub struct ReadHalf<S>(Arc<S>);
+
+/// The half of a stream that is written: see [`TcpStream::into_split`](crate::net::TcpStream::into_split).
+///
+/// When it is dropped the other side is told that nothing will follow.
+pub struct WriteHalf<S> {
+    /// There until it is dropped or reunited.
+    stream: Option<Arc<S>>,
+    /// Tells the other side that nothing will follow.
+    shut: fn(&S),
+}
+
+/// Two halves that do not belong together, given back by [`ReadHalf::reunite`].
+#[derive(Debug)]
+pub struct ReuniteError<S>(
+    /// The half for reading.
+    pub ReadHalf<S>,
+    /// The half for writing.
+    pub WriteHalf<S>,
+);
+
+impl<S> fmt::Display for ReuniteError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the two halves belong to different streams")
+    }
+}
+
+impl<S: fmt::Debug> Error for ReuniteError<S> {}
+
+pub(super) fn split<S>(stream: S, shut: fn(&S)) -> (ReadHalf<S>, WriteHalf<S>) {
+    let stream = Arc::new(stream);
+    (ReadHalf(stream.clone()), WriteHalf { stream: Some(stream), shut })
+}
+
+impl<S> ReadHalf<S> {
+    /// Puts the two halves of a stream together again.
+    ///
+    /// # Errors
+    ///
+    /// Gives both back if they belong to different streams.
+    pub fn reunite(self, mut other: WriteHalf<S>) -> Result<S, ReuniteError<S>> {
+        if !ptr::eq(self.get_ref(), other.get_ref()) {
+            return Err(ReuniteError(self, other));
+        }
+        drop(self);
+        let stream = other.stream.take().expect("it is there until it is dropped");
+        Ok(Arc::into_inner(stream).expect("a stream has two halves, and one is gone"))
+    }
+}
+
+impl<S> ReadHalf<S> {
+    /// The stream.
+    pub fn get_ref(&self) -> &S {
+        &self.0
+    }
+}
+
+impl<S> WriteHalf<S> {
+    /// The stream.
+    pub fn get_ref(&self) -> &S {
+        self.stream.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl<S> Drop for WriteHalf<S> {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            (self.shut)(stream);
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for WriteHalf<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WriteHalf").field(self.get_ref()).finish()
+    }
+}
+
+impl<S> Read for ReadHalf<S>
+where
+    for<'a> &'a S: Read,
+{
+    #[inline(always)]
+    #[track_caller]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.get_ref().read(buffer)
+    }
+
+    #[track_caller]
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.get_ref().read_vectored(buffers)
+    }
+}
+
+impl<S> Write for WriteHalf<S>
+where
+    for<'a> &'a S: Write,
+{
+    #[inline(always)]
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.get_ref().write(data)
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.get_ref().write_vectored(data)
+    }
+
+    #[track_caller]
+    fn flush(&mut self) -> io::Result<()> {
+        self.get_ref().flush()
+    }
+}

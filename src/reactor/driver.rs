@@ -1,0 +1,243 @@
+//! One scheduler's reactor: waits in the kernel when no fiber can run, and wakes fibers by events.
+//!
+//! ```text
+//!   slots:   0   1   2   3   4          index: number of the descriptor
+//!          [   |   |   | R | R ]        R: registration, found only under the identity of its source
+//! ```
+//!
+//! Invariants:
+//! - Nothing is opened before the first descriptor is registered: until then the thread itself parks.
+//! - A source that is dropped on another thread is deleted from the kernel's set there and then, and
+//!   from the slots in the next turn. Meanwhile nobody finds it: identities are not used again.
+//! - Events run no user code: they set bits and make fibers ready.
+
+use std::any::Any;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Instant;
+
+use crate::reactor::poller::{Patience, Poller, Ready, SystemPoller, Token};
+use crate::reactor::registration::Registration;
+use crate::sched::idle::{Idle, ThreadIdle, Wake};
+use crate::sched::scheduler::Scheduler;
+
+/// A scheduler's reactor.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    /// What is opened at the first registration.
+    opened: OnceCell<RefCell<<SystemPoller as Poller>::Events>>,
+    slots: RefCell<Vec<Option<Rc<Registration>>>>,
+    registered: Cell<usize>,
+}
+
+/// What other threads have of a driver.
+#[derive(Debug)]
+pub(super) struct Shared {
+    poller: OnceLock<SystemPoller>,
+    thread: Thread,
+    /// Sources that were dropped on other threads.
+    dropped: Mutex<Vec<(RawFd, u64)>>,
+    any_dropped: AtomicBool,
+}
+
+impl Driver {
+    /// A driver for the scheduler of this thread.
+    pub(crate) fn new() -> Driver {
+        let shared = Shared {
+            poller: OnceLock::new(),
+            thread: thread::current(),
+            dropped: Mutex::new(Vec::new()),
+            any_dropped: AtomicBool::new(false),
+        };
+        Driver {
+            shared: Arc::new(shared),
+            opened: OnceCell::new(),
+            slots: RefCell::new(Vec::new()),
+            registered: Cell::new(0),
+        }
+    }
+
+    /// The driver of `sched`.
+    #[inline]
+    pub(super) fn of(sched: &Scheduler) -> &Driver {
+        let driver = sched.idle.as_any().downcast_ref();
+        driver.expect("every scheduler that users get has a driver")
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The registration of the source `id`.
+    #[inline]
+    pub(super) fn find(&self, fd: BorrowedFd<'_>, id: u64) -> Option<Rc<Registration>> {
+        let slots = self.slots.borrow();
+        let registration = slots.get(index(fd.as_raw_fd()))?.as_ref()?;
+        (registration.id.get() == id).then(|| registration.clone())
+    }
+
+    /// The registration through which `fd` is waited for, whose ever it is.
+    pub(super) fn find_any(&self, fd: BorrowedFd<'_>) -> Option<Rc<Registration>> {
+        self.slots.borrow().get(index(fd.as_raw_fd()))?.clone()
+    }
+
+    /// Registers the descriptor of the source `id`, for its whole life or, if it is `passing`, for as
+    /// long as somebody waits.
+    pub(super) fn register(
+        &self,
+        fd: BorrowedFd<'_>,
+        id: u64,
+        passing: bool,
+    ) -> io::Result<Rc<Registration>> {
+        let poller = self.open()?;
+        self.forget_dropped();
+        if let Some(there) = self.find_any(fd).filter(|there| there.passing.get()) {
+            // Somebody waits for the same descriptor without its source.
+            there.id.set(id);
+            there.passing.set(passing);
+            return Ok(there);
+        }
+        let token = token_of(fd.as_raw_fd(), id);
+        poller.add(fd, token)?;
+        let registration = Rc::new(Registration::new(id, token, passing));
+        let mut slots = self.slots.borrow_mut();
+        let at = index(fd.as_raw_fd());
+        if slots.len() <= at {
+            slots.resize(at + 1, None);
+        }
+        if slots[at].replace(registration.clone()).is_none() {
+            self.registered.set(self.registered.get() + 1);
+        }
+        Ok(registration)
+    }
+
+    /// Says that somebody waits at `registration`.
+    #[inline]
+    pub(super) fn arm(&self, fd: BorrowedFd<'_>, at: &Registration) -> io::Result<()> {
+        match self.shared.poller.get() {
+            Some(poller) => poller.arm(fd, at.token, at.wanted()),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the registration of the source `id` out of the slots.
+    pub(super) fn forget(&self, fd: RawFd, id: u64) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(index(fd)) else { return };
+        if slot.as_ref().is_some_and(|registration| registration.id.get() == id) {
+            *slot = None;
+            self.registered.set(self.registered.get() - 1);
+        }
+    }
+
+    fn forget_dropped(&self) {
+        if self.shared.any_dropped.swap(false, Ordering::Acquire) {
+            let dropped = std::mem::take(&mut *self.shared.lock_dropped());
+            dropped.into_iter().for_each(|(fd, id)| self.forget(fd, id));
+        }
+    }
+
+    fn open(&self) -> io::Result<&SystemPoller> {
+        if self.opened.get().is_none() {
+            // Only this thread sets it.
+            let _ = self.shared.poller.set(SystemPoller::new()?);
+            let _ = self.opened.set(RefCell::default());
+        }
+        Ok(self.shared.poller.get().expect("set before `opened` is"))
+    }
+
+    /// Waits for events, and tells those who wait for them.
+    fn turn(&self, patience: Patience) {
+        let (Some(poller), Some(events)) = (self.shared.poller.get(), self.opened.get()) else {
+            return;
+        };
+        let mut events = events.borrow_mut();
+        poller.wait(&mut events, patience);
+        SystemPoller::drain(&mut events, |token, ready| self.tell(token, ready));
+        self.forget_dropped();
+    }
+
+    fn tell(&self, token: Token, ready: Ready) {
+        let slots = self.slots.borrow();
+        let slot = slots.get(index_of(token)).and_then(Option::as_ref);
+        if let Some(registration) = slot.filter(|registration| registration.token == token) {
+            registration.note(ready);
+        }
+    }
+}
+
+impl Idle for Driver {
+    fn poll(&self) {
+        if self.registered.get() != 0 {
+            self.turn(Patience::None);
+        }
+    }
+
+    fn wait(&self, until: Option<Instant>) {
+        if self.opened.get().is_none() {
+            return ThreadIdle.wait(until);
+        }
+        self.turn(until.map_or(Patience::ForEver, Patience::Until));
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        self.shared.clone()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Shared {
+    /// A source is going. `here` is the driver of this thread.
+    pub(super) fn drop_source(&self, fd: BorrowedFd<'_>, id: u64, here: Option<&Driver>) {
+        if let Some(poller) = self.poller.get() {
+            poller.delete(fd);
+        }
+        match here.filter(|driver| std::ptr::eq(&raw const *driver.shared, self)) {
+            Some(driver) => driver.forget(fd.as_raw_fd(), id),
+            None => {
+                self.lock_dropped().push((fd.as_raw_fd(), id));
+                self.any_dropped.store(true, Ordering::Release);
+            }
+        }
+    }
+
+    fn lock_dropped(&self) -> std::sync::MutexGuard<'_, Vec<(RawFd, u64)>> {
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Shared {
+    /// The scheduler announced that it sleeps before this is called for that sleep, and opened its
+    /// poller, if it did, before that: so a poller that is not seen here is not slept in.
+    fn wake(&self) {
+        match self.poller.get() {
+            Some(poller) => poller.wake(),
+            None => self.thread.unpark(),
+        }
+    }
+}
+
+fn index(fd: RawFd) -> usize {
+    usize::try_from(fd).expect("a descriptor that is open is not negative")
+}
+
+/// The number of the descriptor, which is not negative, and 32 bits of the identity above it: enough
+/// to tell an event that was fetched before the descriptor was closed.
+#[allow(clippy::cast_sign_loss, reason = "a descriptor is not negative")]
+fn token_of(fd: RawFd, id: u64) -> Token {
+    Token(id << 32 | u64::from(fd as u32))
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+fn index_of(token: Token) -> usize {
+    token.0 as u32 as usize
+}

@@ -1,0 +1,121 @@
+//! One descriptor at one scheduler: what it may be ready for, and who waits for that.
+//!
+//! ```text
+//!                       event                       the operation would block
+//!   [clear] --------------------------> [set] ------------------------------> [clear]
+//!     \_ fibers stand in line             \_ the first in line tries, and leaves the line
+//! ```
+//!
+//! Invariants:
+//! - While a bit is clear the kernel owes an event: whoever clears it has just seen that there is
+//!   nothing, and no event is looked at between that and the clearing.
+//! - Who is not the first in line does not try, so the order of arrival is the order of service.
+
+use std::cell::Cell;
+
+use crate::reactor::poller::{Ready, Token};
+use crate::sched::lowlevel::{FiberPtr, WaitList, scheduler};
+
+/// What an operation waits for.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+impl Direction {
+    pub(super) fn bit(self) -> Ready {
+        match self {
+            Direction::Read => Ready::READABLE,
+            Direction::Write => Ready::WRITABLE,
+        }
+    }
+}
+
+/// See the file's head.
+#[derive(Debug)]
+pub(super) struct Registration {
+    /// The identity of the source, which is never used again.
+    pub(super) id: Cell<u64>,
+    pub(super) token: Token,
+    /// It was made for a wait at a descriptor that belongs to no source, and goes when nobody waits.
+    pub(super) passing: Cell<bool>,
+    ready: Cell<Ready>,
+    readers: WaitList,
+    writers: WaitList,
+}
+
+impl Registration {
+    /// A registration that nothing is known of yet: the kernel reports what is there already, too.
+    pub(super) fn new(id: u64, token: Token, passing: bool) -> Registration {
+        Registration {
+            id: Cell::new(id),
+            token,
+            passing: Cell::new(passing),
+            ready: Cell::new(Ready::NONE),
+            readers: WaitList::new(),
+            writers: WaitList::new(),
+        }
+    }
+
+    pub(super) fn line(&self, direction: Direction) -> &WaitList {
+        match direction {
+            Direction::Read => &self.readers,
+            Direction::Write => &self.writers,
+        }
+    }
+
+    /// Whether one who has just come may try.
+    pub(super) fn is_free(&self, direction: Direction) -> bool {
+        self.ready.get().has(direction.bit()) && self.line(direction).len() == 0
+    }
+
+    /// Whether it is the turn of `fiber`, who stands in line.
+    pub(super) fn is_turn_of(&self, fiber: FiberPtr, direction: Direction) -> bool {
+        self.ready.get().has(direction.bit()) && self.line(direction).first() == Some(fiber)
+    }
+
+    /// What somebody waits for.
+    pub(super) fn wanted(&self) -> Ready {
+        let wants = |direction: Direction| {
+            if self.line(direction).len() == 0 { Ready::NONE } else { direction.bit() }
+        };
+        wants(Direction::Read) | wants(Direction::Write)
+    }
+
+    /// The operation would have blocked.
+    pub(super) fn clear(&self, direction: Direction) {
+        self.ready.set(self.ready.get().without(direction.bit()));
+    }
+
+    /// The operation moved less than it could have: it would block now, unless something else than
+    /// data is to be told.
+    pub(super) fn drained(&self, direction: Direction) {
+        if !self.ready.get().has(Ready::SPECIAL) {
+            self.clear(direction);
+        }
+    }
+
+    /// Takes note of an event, and wakes the first who can go on.
+    pub(super) fn note(&self, event: Ready) {
+        self.ready.set(self.ready.get() | event);
+        for direction in [Direction::Read, Direction::Write] {
+            if event.has(direction.bit()) {
+                self.wake_first(direction);
+            }
+        }
+    }
+
+    /// Wakes the first in line, if there is something for it. Returns whether somebody is left who
+    /// must wait for an event.
+    pub(super) fn wake_first(&self, direction: Direction) -> bool {
+        let Some(first) = self.line(direction).first() else { return false };
+        if !self.ready.get().has(direction.bit()) {
+            return true;
+        }
+        if let Some(sched) = scheduler() {
+            sched.make_ready(first);
+        }
+        false
+    }
+}

@@ -1,0 +1,369 @@
+//! A descriptor as its owner has it: who registered it, and the loop around each operation.
+//!
+//! ```text
+//!   free to try? -- yes --> try --> done
+//!     | no                   | would block: clear the bit
+//!     v                      v
+//!   register, once; stand in line --> my turn? -- no --> leave the thread
+//!                                       | yes
+//!                                       v
+//!                                      try --> done: pass the turn on
+//! ```
+//!
+//! Invariants:
+//! - The identity of a source is never used again.
+//! - Whoever owns the descriptor calls [`Source::close`] before it closes it, or gives it away.
+//! - Nothing that was read is lost: an operation that succeeded is followed by no kill point.
+
+#![allow(unsafe_code, reason = "places nodes in lists for the time of a wait")]
+
+use std::fmt;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+
+use crate::reactor::driver::{Driver, Shared};
+use crate::reactor::poller::Ready;
+use crate::reactor::registration::Registration;
+use crate::sched::lowlevel::{
+    Deadline, Enlisted, Here, Interrupt, WaitNode, WaitReason, clock_now, deadline_after,
+    scheduler, spend, try_here, wait_for_events,
+};
+
+pub(crate) use crate::reactor::registration::Direction;
+
+/// What the reactor keeps with a descriptor.
+pub(crate) struct Source {
+    id: u64,
+    /// The drivers that have registered it. Those whose scheduler has ended are gone.
+    drivers: Mutex<Vec<Weak<Shared>>>,
+}
+
+/// How an operation waits.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Wait {
+    pub(crate) direction: Direction,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) reason: &'static WaitReason,
+}
+
+impl Source {
+    pub(crate) fn new() -> Source {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        Source { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), drivers: Mutex::new(Vec::new()) }
+    }
+
+    /// Does `op` on `fd`, which is not blocking, as soon as that is possible. `drained` tells from a
+    /// result that the next call would block.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn io<T>(
+        &self,
+        fd: BorrowedFd<'_>,
+        wait: Wait,
+        mut op: impl FnMut() -> io::Result<T>,
+        drained: impl Fn(&T) -> bool,
+    ) -> io::Result<T> {
+        let Some(here) = try_here() else { return io_on_thread(fd, wait, op) };
+        spend(here);
+        let driver = Driver::of(&here.sched);
+        let direction = wait.direction;
+        let known = driver.find(fd, self.id);
+        if known.as_ref().is_none_or(|registration| registration.is_free(direction)) {
+            match attempt(&mut op) {
+                Some(Ok(value)) => {
+                    if let Some(registration) = known.filter(|_| drained(&value)) {
+                        registration.drained(direction);
+                    }
+                    return Ok(value);
+                }
+                Some(error) => return error,
+                None => known.iter().for_each(|registration| registration.clear(direction)),
+            }
+        }
+        let registration = match known {
+            Some(registration) => registration,
+            None => self.register(driver, fd)?,
+        };
+        let _turn = PassOn { driver, fd, registration: &registration, direction };
+        let node = WaitNode::new(here.fiber);
+        // SAFETY: the node is dropped at the end of this function, also by an unwind, and the
+        // registration after it.
+        let _in_line = unsafe { Enlisted::new(&node, registration.line(direction)) };
+        let by = wait.timeout.map(|timeout| deadline_after(here, timeout));
+        loop {
+            wait_for_turn(here, driver, fd, &registration, wait, by)?;
+            match attempt(&mut op) {
+                Some(Ok(value)) => {
+                    if drained(&value) {
+                        registration.drained(direction);
+                    }
+                    return Ok(value);
+                }
+                Some(error) => return error,
+                None => registration.clear(direction),
+            }
+        }
+    }
+
+    /// As [`Source::io`], for an `op` that is not this crate's: it may itself wait for something, so its
+    /// fiber does not stand in line meanwhile. Who finds that the descriptor was not ready after all
+    /// goes to the end of the line.
+    #[track_caller]
+    pub(crate) fn foreign_io<T>(
+        &self,
+        fd: BorrowedFd<'_>,
+        wait: Wait,
+        mut op: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let Some(here) = try_here() else { return io_on_thread(fd, wait, op) };
+        spend(here);
+        let driver = Driver::of(&here.sched);
+        let mut its_turn = false;
+        loop {
+            let known = driver.find(fd, self.id);
+            let registration = match known {
+                Some(registration) => Some(registration),
+                None if its_turn => Some(self.register(driver, fd)?),
+                None => None,
+            };
+            let free = |known: &Rc<Registration>| known.is_free(wait.direction);
+            if its_turn || registration.as_ref().is_none_or(free) {
+                // Before the attempt: an event that comes while `op` waits is not to be lost.
+                registration.iter().for_each(|known| known.clear(wait.direction));
+                if let Some(result) = attempt(&mut op) {
+                    registration.iter().for_each(|known| known.note(wait.direction.bit()));
+                    return result;
+                }
+            }
+            let registration = match registration {
+                Some(registration) => registration,
+                None => self.register(driver, fd)?,
+            };
+            wait_in_line(here, driver, fd, &registration, wait)?;
+            its_turn = true;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn register(&self, driver: &Driver, fd: BorrowedFd<'_>) -> io::Result<Rc<Registration>> {
+        let registration = driver.register(fd, self.id, false)?;
+        let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        drivers.retain(|other| other.strong_count() != 0);
+        drivers.push(std::sync::Arc::downgrade(driver.shared()));
+        Ok(registration)
+    }
+
+    /// Tells every scheduler that registered `fd` that it is going.
+    pub(crate) fn close(&self, fd: BorrowedFd<'_>) {
+        let drivers = {
+            let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *drivers)
+        };
+        if drivers.is_empty() {
+            return;
+        }
+        let sched = scheduler();
+        let here = sched.as_ref().map(|sched| Driver::of(sched));
+        for driver in drivers.iter().filter_map(Weak::upgrade) {
+            driver.drop_source(fd, self.id, here);
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Waits until a descriptor that may be anybody's is ready.
+#[track_caller]
+pub(crate) fn wait_ready(fd: BorrowedFd<'_>, wait: Wait) -> io::Result<()> {
+    let Some(here) = try_here() else {
+        return poll_on_thread(fd, wait.direction, wait.timeout);
+    };
+    spend(here);
+    let driver = Driver::of(&here.sched);
+    let direction = wait.direction;
+    // An edge that has passed is not reported again: first ask for the state itself.
+    if is_ready(fd, direction)? {
+        return Ok(());
+    }
+    let registration = match driver.find_any(fd) {
+        Some(registration) => registration,
+        None => driver.register(fd, Source::new().id, true)?,
+    };
+    let _guest = Guest { driver, fd, registration: &registration };
+    // A bit may be left from before, and a descriptor that is being registered may have got ready.
+    registration.clear(direction);
+    if is_ready(fd, direction)? {
+        registration.note(direction.bit());
+        return Ok(());
+    }
+    wait_in_line(here, driver, fd, &registration, wait)
+}
+
+/// Stands in line until it is the turn of the running fiber.
+#[track_caller]
+fn wait_in_line(
+    here: Here,
+    driver: &Driver,
+    fd: BorrowedFd<'_>,
+    registration: &Registration,
+    wait: Wait,
+) -> io::Result<()> {
+    let _turn = PassOn { driver, fd, registration, direction: wait.direction };
+    let node = WaitNode::new(here.fiber);
+    // SAFETY: as in `Source::io`.
+    let _in_line = unsafe { Enlisted::new(&node, registration.line(wait.direction)) };
+    let by = wait.timeout.map(|timeout| deadline_after(here, timeout));
+    wait_for_turn(here, driver, fd, registration, wait, by)
+}
+
+/// Waits until it is the turn of the running fiber, who stands in line.
+#[inline(always)]
+#[track_caller]
+fn wait_for_turn(
+    here: Here,
+    driver: &Driver,
+    fd: BorrowedFd<'_>,
+    registration: &Registration,
+    wait: Wait,
+    by: Option<u64>,
+) -> io::Result<()> {
+    let Wait { direction, reason, .. } = wait;
+    if registration.is_turn_of(here.fiber, direction) {
+        return Ok(());
+    }
+    driver.arm(fd, registration)?;
+    let _deadline = by.map(|by| Deadline::arm(here, by));
+    let waited = wait_for_events(here, reason, || registration.is_turn_of(here.fiber, direction));
+    waited.map_err(|interrupt| interrupted(interrupt, reason))
+}
+
+/// Lets the next in line go on when it is dropped.
+struct PassOn<'a> {
+    driver: &'a Driver,
+    fd: BorrowedFd<'a>,
+    registration: &'a Registration,
+    direction: Direction,
+}
+
+impl Drop for PassOn<'_> {
+    fn drop(&mut self) {
+        if self.registration.wake_first(self.direction) {
+            // It fails where the descriptor cannot be polled, and then nobody waits.
+            let _ = self.driver.arm(self.fd, self.registration);
+        }
+    }
+}
+
+/// Takes a registration that was made in passing back when nobody waits any more.
+struct Guest<'a> {
+    driver: &'a Driver,
+    fd: BorrowedFd<'a>,
+    registration: &'a Registration,
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        let registration = self.registration;
+        if registration.passing.get() && registration.wanted() == Ready::NONE {
+            let id = registration.id.get();
+            self.driver.shared().drop_source(self.fd, id, Some(self.driver));
+        }
+    }
+}
+
+/// Does `op`, if it does not block.
+#[inline(always)]
+fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
+    loop {
+        match op() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return Some(result),
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn interrupted(interrupt: Interrupt, reason: &WaitReason) -> io::Error {
+    let fiber = crate::sched::lowlevel::here().fiber;
+    let what = reason.text;
+    match interrupt {
+        Interrupt::TimedOut => {
+            io::Error::new(io::ErrorKind::TimedOut, format!("timed out while {what}"))
+        }
+        // Not `Interrupted`: std's loops would try again for ever.
+        Interrupt::Killed => {
+            io::Error::other(format!("fiber {} was killed while {what}", fiber.id()))
+        }
+        Interrupt::Deadlock(report) => io::Error::other(report),
+    }
+}
+
+/// Blocks the thread, which has no fibers.
+#[cold]
+#[inline(never)]
+fn io_on_thread<T>(
+    fd: BorrowedFd<'_>,
+    wait: Wait,
+    mut op: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    loop {
+        match attempt(&mut op) {
+            Some(result) => return result,
+            None => poll_on_thread(fd, wait.direction, wait.timeout)?,
+        }
+    }
+}
+
+fn poll_on_thread(
+    fd: BorrowedFd<'_>,
+    direction: Direction,
+    timeout: Option<Duration>,
+) -> io::Result<()> {
+    let by = timeout.and_then(|timeout| clock_now().checked_add(timeout));
+    loop {
+        let left = by.map(|by| by.saturating_duration_since(clock_now()));
+        match poll_once(fd, direction, left)? {
+            Some(true) => return Ok(()),
+            Some(false) if left.is_some_and(|left| left.is_zero()) => {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "timed out"));
+            }
+            Some(false) | None => {}
+        }
+    }
+}
+
+fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
+    Ok(poll_once(fd, direction, Some(Duration::ZERO))?.unwrap_or(false))
+}
+
+/// Whether `fd` is ready, or in error, after at most `left`. None if a signal came in between.
+fn poll_once(
+    fd: BorrowedFd<'_>,
+    direction: Direction,
+    left: Option<Duration>,
+) -> io::Result<Option<bool>> {
+    let flags = match direction {
+        Direction::Read => PollFlags::IN,
+        Direction::Write => PollFlags::OUT,
+    };
+    let left = left.and_then(|left| Timespec::try_from(left).ok());
+    match rustix::event::poll(&mut [PollFd::from_borrowed_fd(fd, flags)], left.as_ref()) {
+        Ok(ready) => Ok(Some(ready != 0)),
+        Err(Errno::INTR) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
