@@ -46,26 +46,24 @@ pub(crate) fn take(
     let (mut first, mut last) = (None, None);
     let mut histogram = Histogram::new();
     generator.drive_all(|answer| match &first {
-        None => {
-            if begin <= answer.heard {
-                first = Some(Mark::now(process));
-            }
+        None if begin <= answer.heard => {
+            first = Some((Mark::now(process), answer.heard + length));
             Next::Again
         }
-        Some(_) if last.is_some() => Next::Rest,
-        Some(_) if begin + length <= answer.heard => {
-            last = Some(Mark::now(process));
-            Next::Rest
-        }
-        Some(_) => {
+        None => Next::Again,
+        Some((_, end)) if answer.heard < *end => {
             histogram.record(answer.time());
             Next::Again
+        }
+        Some(_) => {
+            last.get_or_insert_with(|| Mark::now(process));
+            Next::Rest
         }
     })?;
     // First the server, so that the closing of connections is not the generator's.
     drop(server);
     drop(generator);
-    let (first, last) = first.zip(last).ok_or("a sample that ended before it began")?;
+    let ((first, _), last) = first.zip(last).ok_or("a sample that ended before it began")?;
     summary(&histogram, &first?, &last?)
 }
 

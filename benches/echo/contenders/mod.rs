@@ -4,6 +4,7 @@
 //! All echo alike: `TCP_NODELAY`, a buffer of [`BUFFER`] bytes, read what is there, write it back.
 //! All run on one thread, except `threads`; everything that a server starts stays on its processor.
 
+mod fibra_fibers;
 mod may_one_worker;
 mod std_threads;
 mod tokio_current_thread;
@@ -44,6 +45,12 @@ pub(crate) const ALL: &[Contender] = &[
         program: Program::Peer("echo_epoll"),
         most_connections: MANY,
         serves_http: true,
+    },
+    Contender {
+        name: "fibra",
+        program: Program::Here { serve: fibra_fibers::serve },
+        most_connections: MANY,
+        serves_http: false,
     },
     Contender {
         name: "tokio",
