@@ -1,11 +1,14 @@
 //! The tables on the terminal: medians and their spread, and each contender against the limit.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use crate::contenders::LIMIT;
 use crate::matrix::Row;
 use crate::sample::{Point, Sample};
+
+const COLUMNS: usize = 11;
+/// Of all columns but the first.
+const WIDTHS: [usize; COLUMNS - 1] = [8, 16, 18, 7, 7, 6, 18, 6, 6, 5];
 
 pub(crate) fn title(point: Point, rounds: usize, length: Duration) -> String {
     let Point { load, connections } = point;
@@ -16,32 +19,47 @@ pub(crate) fn title(point: Point, rounds: usize, length: Duration) -> String {
 /// A line per contender.
 pub(crate) fn table(rows: &[Row]) -> String {
     let limit = rows.iter().find(|row| row.contender.name == LIMIT);
-    let mut text = format!(
-        "  {:<8} {:>9}  {:>17}  {:>18}  {:>8} {:>8}  {:>6} {:>6}  {:>6} {:>5}\n",
-        "", "requests", "", "of c", "p50", "p99", "server", "kernel", "server", "load"
-    );
-    let _ = writeln!(
-        text,
-        "  {:<8} {:>9}  {:>17}  {:>18}  {:>8} {:>8}  {:>6} {:>6}  {:>6} {:>5}",
-        "", "/s", "min .. max", "(min .. max)", "µs", "µs", "µs", "µs", "busy", "busy"
-    );
+    let mut text = line([
+        "", "requests", "", "of c's", "p50", "p99", "server", "of c's", "in the", "server", "load",
+    ]);
+    text += &line([
+        "",
+        "/s",
+        "min .. max",
+        "(min .. max)",
+        "µs",
+        "µs",
+        "µs",
+        "(min .. max)",
+        "kernel",
+        "busy",
+        "busy",
+    ]);
     for row in rows {
-        let _ = writeln!(
-            text,
-            "  {:<8} {:>9.0}  {:>17}  {:>18}  {:>8} {:>8}  {:>6} {:>6}  {:>6} {:>5}",
+        let of_limit = |figure| limit.map_or(String::new(), |limit| share(row, limit, figure));
+        let rate = |sample: &Sample| sample.requests_per_second;
+        text += &line([
             row.contender.name,
-            median(row, |sample| sample.requests_per_second),
-            spread(row),
-            limit.map_or(String::new(), |limit| share(row, limit)),
-            microseconds(row, |sample| sample.p50),
-            microseconds(row, |sample| sample.p99),
-            microseconds(row, |sample| sample.user),
-            microseconds(row, |sample| sample.kernel),
-            percent(median(row, |sample| sample.server_busy)),
-            percent(median(row, |sample| sample.generator_busy)),
-        );
+            &format!("{:.0}", median(row, rate)),
+            &spread(row),
+            &of_limit(rate),
+            &microseconds(row, |sample| sample.p50),
+            &microseconds(row, |sample| sample.p99),
+            &microseconds(row, |sample| sample.time),
+            &of_limit(|sample| sample.time.as_secs_f64()),
+            &percent(median(row, |sample| sample.kernel)),
+            &percent(median(row, |sample| sample.server_busy)),
+            &percent(median(row, |sample| sample.generator_busy)),
+        ]);
     }
     text
+}
+
+fn line(cells: [&str; COLUMNS]) -> String {
+    let [name, cells @ ..] = cells;
+    let widths = WIDTHS.iter().zip(cells);
+    let rest: String = widths.map(|(width, cell)| format!("  {cell:>width$}")).collect();
+    format!("  {name:<8}{rest}\n")
 }
 
 fn median(row: &Row, figure: impl Fn(&Sample) -> f64) -> f64 {
@@ -66,11 +84,10 @@ fn spread(row: &Row) -> String {
     format!("{lowest:.0} .. {highest:.0}")
 }
 
-/// The row's rate as a multiple of the limit's of the same round.
-fn share(row: &Row, limit: &Row) -> String {
+/// A figure of the row as a multiple of the limit's in the same round.
+fn share(row: &Row, limit: &Row, figure: fn(&Sample) -> f64) -> String {
     let pairs = row.samples.iter().zip(&limit.samples);
-    let shares: Vec<f64> =
-        pairs.map(|(own, limit)| own.requests_per_second / limit.requests_per_second).collect();
+    let shares: Vec<f64> = pairs.map(|(own, limit)| figure(own) / figure(limit)).collect();
     let (lowest, highest) = shares.iter().fold((f64::MAX, 0.0_f64), |(lowest, highest), share| {
         (lowest.min(*share), highest.max(*share))
     });

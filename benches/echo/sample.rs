@@ -23,9 +23,9 @@ pub(crate) struct Sample {
     pub(crate) requests_per_second: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
-    /// Processor time of the server for one request.
-    pub(crate) user: Duration,
-    pub(crate) kernel: Duration,
+    /// Processor time of the server for one request, and which share of it was the kernel's.
+    pub(crate) time: Duration,
+    pub(crate) kernel: f64,
     /// Shares of the time in which the processors of both worked.
     pub(crate) server_busy: f64,
     pub(crate) generator_busy: f64,
@@ -84,16 +84,17 @@ impl Mark {
 fn summary(histogram: &Histogram, first: &Mark, last: &Mark) -> Result<Sample, Failure> {
     let length = (last.at - first.at).as_secs_f64();
     let requests = histogram.total() as f64;
-    let user = last.server.user - first.server.user;
-    let kernel = last.server.kernel - first.server.kernel;
+    let time = last.server.total - first.server.total;
+    let user = (last.server.user - first.server.user) as f64;
+    let kernel = (last.server.kernel - first.server.kernel) as f64;
     let percentile = |share| histogram.percentile(share).ok_or("a sample without an answer");
     Ok(Sample {
         requests_per_second: requests / length,
         p50: percentile(0.5)?,
         p99: percentile(0.99)?,
-        user: user.div_f64(requests),
-        kernel: kernel.div_f64(requests),
-        server_busy: (user + kernel).as_secs_f64() / length,
+        time: time.div_f64(requests),
+        kernel: kernel / (user + kernel).max(1.0),
+        server_busy: time.as_secs_f64() / length,
         generator_busy: (last.generator - first.generator).as_secs_f64() / length,
     })
 }
