@@ -14,6 +14,8 @@ pub mod net;
 pub mod pool;
 pub mod runtime;
 pub mod select;
+#[cfg(feature = "net")]
+pub mod server;
 pub mod stackless;
 pub mod sync;
 pub mod testing;
