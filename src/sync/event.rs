@@ -131,7 +131,7 @@ impl Event {
     /// waits lets others run, too.
     #[inline]
     #[track_caller]
-    pub(super) fn wait_by(
+    pub(crate) fn wait_by(
         &self,
         by: impl FnOnce() -> Option<Instant>,
         reason: &'static WaitReason,
