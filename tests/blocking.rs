@@ -304,8 +304,8 @@ fn a_dropped_pool_finishes_what_is_queued() {
     drop(pool);
     open.send(()).unwrap();
     first.join().unwrap();
-    fibra::run(|| jobs.into_iter().for_each(|job| drop(job.join().unwrap())));
-    assert_eq!(done.load(Ordering::SeqCst), 20);
+    let sum: usize = fibra::run(|| jobs.into_iter().map(|job| job.join().unwrap()).sum());
+    assert_eq!((sum, done.load(Ordering::SeqCst)), (190, 20));
 }
 
 #[test]
@@ -359,4 +359,28 @@ fn a_pool_without_a_thread_says_that_it_can_start_none() {
     let spawned = panic::catch_unwind(AssertUnwindSafe(|| pool.spawn(|| ())));
     assert!(spawned.is_err());
     assert_eq!(pool.stats(), blocking::Stats::default());
+}
+
+#[test]
+fn a_dump_says_where_a_fiber_waits_for_a_job() {
+    fibra::run(|| {
+        let gates = [gate::<()>(), gate(), gate()];
+        let [(open_a, begun_a, a), (open_b, begun_b, b), (open_c, begun_c, c)] = gates;
+        let fibers = [
+            spawn(move || fibra::blocking(a)),
+            spawn(move || uninterruptible(b)),
+            spawn(move || blocking::global().spawn(c).join().unwrap()),
+        ];
+        yield_now();
+        let dump = fibra::dump().to_string();
+        for (what, times) in [("waiting for a job on", 2), ("waiting for the end of a job", 1)] {
+            assert_eq!(dump.matches(what).count(), times, "{dump}");
+        }
+        assert_eq!(dump.matches(&format!(" thread at {}", file!())).count(), 3, "{dump}");
+        for (begun, open) in [(begun_a, open_a), (begun_b, open_b), (begun_c, open_c)] {
+            begun.recv().unwrap();
+            open.send(()).unwrap();
+        }
+        fibers.into_iter().for_each(|fiber| fiber.join().unwrap());
+    });
 }

@@ -137,7 +137,8 @@ mod tests {
         assert_eq!(meaning(("127.0.0.1", 80)), one);
         assert_eq!(meaning((String::from("127.0.0.1"), 80)), one);
         assert_eq!(meaning((ip, 80)), one);
-        assert_eq!(meaning(&(IpAddr::from(ip), 80)), one);
+        let pair = &(IpAddr::from(ip), 80);
+        assert_eq!(meaning(pair), one);
         assert_eq!(meaning("[::1]:80"), "One([::1]:80)");
         assert_eq!(meaning(("::1", 80)), "One([::1]:80)");
         assert_eq!(meaning(&[SocketAddr::from((ip, 80))][..]), "Many([127.0.0.1:80])");

@@ -48,7 +48,7 @@ pub(super) fn resolve_with<A: ToSocketAddrs + ?Sized>(
 ) -> io::Result<LookupHost> {
     Ok(LookupHost(match address.meaning()? {
         Meaning::One(addr) => Addrs::One(Some(addr)),
-        Meaning::Many(addrs) => Addrs::Many(addrs.to_vec().into_iter()),
+        Meaning::Many(addrs) => Addrs::Many(Vec::from(addrs).into_iter()),
         Meaning::Name(name, port) => Addrs::Many(resolver.ask(name, port)?.into_iter()),
     }))
 }

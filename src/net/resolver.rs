@@ -66,9 +66,11 @@ struct Inner {
 /// Who is asked. The ports of the answers mean nothing.
 enum Source {
     /// May block.
-    Function(Box<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync>),
+    Function(Box<Ask>),
     Table(HashMap<String, Vec<SocketAddr>>),
 }
+
+type Ask = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
 /// A look-up on its way.
 struct Lookup {

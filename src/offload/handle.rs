@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
-use crate::offload::job::Outcome;
+use crate::offload::job::{Outcome, wait_for};
 
 /// The right to the result of a job. Dropping it detaches the job: it is run in its turn, and its
 /// result is dropped on the thread that ran it.
@@ -52,7 +52,7 @@ impl<T> JobHandle<T> {
     /// ```
     #[track_caller]
     pub fn join(mut self) -> thread::Result<T> {
-        self.outcome().wait();
+        wait_for(self.outcome().over());
         let result = self.outcome().take();
         self.job = None;
         result
@@ -61,7 +61,7 @@ impl<T> JobHandle<T> {
     /// Whether the job is over, so that [`join`](Self::join) would not wait. It never waits itself.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.outcome().is_over()
+        self.outcome().over().is_set()
     }
 
     /// Lets the job run by itself: the same as dropping the handle, said aloud.

@@ -22,8 +22,16 @@ use crate::fiber::report;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 use crate::sync::event::Event;
 
-pub(super) static WAITING: WaitReason =
+static WAITING: WaitReason =
     WaitReason::new("waiting for a job on another thread", OnDeadlock::Panic).ended_by_outsiders();
+
+/// Waits until a job is over. A kill point for a fiber; a plain thread blocks.
+#[track_caller]
+pub(super) fn wait_for(over: &Event) {
+    if let Err(interrupt) = over.wait_by(|| None, &WAITING) {
+        interrupt.into_panic();
+    }
+}
 
 /// What a thread of a pool does.
 pub(super) trait Task: Send + Sync {
@@ -57,16 +65,9 @@ impl<F, T> Job<F, T> {
         Arc::new(Job { state: Mutex::new(state), over: Event::new() })
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.over.is_set()
-    }
-
-    /// Waits until it is over. A kill point for a fiber; a plain thread blocks.
-    #[track_caller]
-    pub(super) fn wait(&self) {
-        if let Err(interrupt) = self.over.wait_by(|| None, &WAITING) {
-            interrupt.into_panic();
-        }
+    /// Is set when the job is over.
+    pub(super) fn over(&self) -> &Event {
+        &self.over
     }
 
     /// Takes the result of a job that is over, for the first and only time.
@@ -146,21 +147,14 @@ where
 
 /// What a handle sees of a job, whatever its closure is.
 pub(super) trait Outcome<T>: Send + Sync {
-    fn is_over(&self) -> bool;
-    #[track_caller]
-    fn wait(&self);
+    fn over(&self) -> &Event;
     fn take(&self) -> thread::Result<T>;
     fn let_go(&self);
 }
 
 impl<F: Send, T: Send> Outcome<T> for Job<F, T> {
-    fn is_over(&self) -> bool {
-        Job::is_over(self)
-    }
-
-    #[track_caller]
-    fn wait(&self) {
-        Job::wait(self);
+    fn over(&self) -> &Event {
+        Job::over(self)
     }
 
     fn take(&self) -> thread::Result<T> {

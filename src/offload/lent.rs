@@ -78,12 +78,14 @@ where
 #[track_caller]
 fn wait_to_the_end(here: Here, loan: &dyn Lender) {
     let in_wait = AbortOnUnwind("the wait for a job that borrows");
-    cancel::within(here.fiber, &CancelScope::shield(), || {
-        while loan.ticket().fate() != Fate::Served {
-            // Whatever it says, only the ticket counts.
-            let _ = wait_for_others(here, &Wait(loan), None, &WAITING);
-        }
-    });
+    let scope = CancelScope::shield();
+    // SAFETY: it is dropped at the end of this function, before `scope`, and no other is entered here.
+    let shielded = unsafe { cancel::enter(here.fiber, &scope) };
+    while loan.ticket().fate() != Fate::Served {
+        // Whatever it says, only the ticket counts.
+        let _ = wait_for_others(here, &Wait(loan), None, &WAITING);
+    }
+    drop(shielded);
     mem::forget(in_wait);
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use crate::offload::handle::JobHandle;
-use crate::offload::job::{Job, Task, Wanted, value_of};
+use crate::offload::job::{Job, Task, Wanted, value_of, wait_for};
 use crate::offload::lent;
 use crate::offload::worker::{Crew, Settings, Stats};
 use crate::sched::lowlevel::try_here;
@@ -103,7 +103,7 @@ impl Pool {
         let job = Job::new(f);
         let wanted = Wanted(&*job);
         self.submit(job.clone())?;
-        job.wait();
+        wait_for(job.over());
         std::mem::forget(wanted);
         Ok(value_of(job.take()))
     }
