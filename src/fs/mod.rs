@@ -1,9 +1,9 @@
 //! Files and folders, as [`std::fs`] has them; a fiber that uses them lets others run meanwhile.
 //!
 //! Operating systems have no way to ask when a file can be read without waiting. So each call here
-//! runs on a thread of a pool that the process keeps for files: at most 4 for each core, and no fewer
-//! than 16, apart from those of [`blocking`](fn@crate::blocking). That takes about 10 µs a call. Whoever
-//! does many small steps makes them in one: with [`read`], [`write`], a
+//! runs on a thread of a pool that the process keeps for files (four for each core, or 16 if that is
+//! more), apart from those of [`blocking`](fn@crate::blocking). That takes about 10 µs a call. Whoever
+//! does many small steps makes them in one: with [`read`], [`write`](write()), a
 //! [`BufReader`](std::io::BufReader), or `blocking` around a function that uses `std::fs`. On plain
 //! threads the calls are those of std.
 //!

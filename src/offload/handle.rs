@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::offload::job::{Outcome, wait_for};
+use crate::sched::lowlevel::{spend, try_here};
 
 /// The right to the result of a job. Dropping it detaches the job: it is run in its turn, and its
 /// result is dropped on the thread that ran it.
@@ -52,6 +53,9 @@ impl<T> JobHandle<T> {
     /// ```
     #[track_caller]
     pub fn join(mut self) -> thread::Result<T> {
+        if let Some(here) = try_here() {
+            spend(here);
+        }
         wait_for(self.outcome().over());
         let result = self.outcome().take();
         self.job = None;

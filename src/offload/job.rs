@@ -25,10 +25,11 @@ use crate::sync::event::Event;
 static WAITING: WaitReason =
     WaitReason::new("waiting for a job on another thread", OnDeadlock::Panic).ended_by_outsiders();
 
-/// Waits until a job is over. A kill point for a fiber; a plain thread blocks.
+/// Waits until a job is over. A kill point for a fiber, unless it is over already: then its result is
+/// not lost to a kill. A plain thread blocks.
 #[track_caller]
 pub(super) fn wait_for(over: &Event) {
-    if let Err(interrupt) = over.wait_by(|| None, &WAITING) {
+    if let Err(interrupt) = over.wait_in_line(None, &WAITING) {
         interrupt.into_panic();
     }
 }

@@ -8,7 +8,8 @@
 //!
 //! Why what is lent outlives the use that the thread makes of it. The thread uses it from when it takes
 //! the closure until that has returned or unwound, which drops the closure; then the result is put into
-//! the loan, and after that the thread touches nothing but the loan itself, which is counted. So it is
+//! the loan, and after that the thread touches nothing but the loan itself, which is counted. When it lets
+//! go of that, the loan is empty, or the fiber has it as well: it drops nothing of the user's. So it is
 //! enough that the frame of [`run`], and with it all frames below, stays as it is until the result is
 //! there:
 //! 1. *It does not return.* [`wait_to_the_end`] loops until the ticket is served, which is done under

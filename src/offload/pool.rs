@@ -14,7 +14,7 @@ use crate::offload::handle::JobHandle;
 use crate::offload::job::{Job, Task, Wanted, value_of, wait_for};
 use crate::offload::lent;
 use crate::offload::worker::{Crew, Settings, Stats};
-use crate::sched::lowlevel::try_here;
+use crate::sched::lowlevel::{spend, try_here};
 
 /// Threads for calls that block, up to so many, and a line of jobs for them.
 ///
@@ -97,9 +97,9 @@ impl Pool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        if try_here().is_none() {
-            return Ok(f());
-        }
+        let Some(here) = try_here() else { return Ok(f()) };
+        // First, and not when the result is there: it is a kill point.
+        spend(here);
         let job = Job::new(f);
         let wanted = Wanted(&*job);
         self.submit(job.clone())?;
@@ -134,7 +134,10 @@ impl Pool {
         T: Send,
     {
         match try_here() {
-            Some(here) => lent::run(self, here, f).unwrap_or_else(|error| no_thread(&error)),
+            Some(here) => {
+                spend(here);
+                lent::run(self, here, f).unwrap_or_else(|error| no_thread(&error))
+            }
             None => f(),
         }
     }

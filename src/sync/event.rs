@@ -131,7 +131,7 @@ impl Event {
     /// waits lets others run, too.
     #[inline]
     #[track_caller]
-    pub(crate) fn wait_by(
+    pub(super) fn wait_by(
         &self,
         by: impl FnOnce() -> Option<Instant>,
         reason: &'static WaitReason,
@@ -145,9 +145,10 @@ impl Event {
         Ok(())
     }
 
+    /// Waits until it is set, which it may be by now. Not counted as an operation.
     #[cold]
     #[track_caller]
-    fn wait_in_line(
+    pub(crate) fn wait_in_line(
         &self,
         by: Option<Instant>,
         reason: &'static WaitReason,
