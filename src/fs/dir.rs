@@ -30,8 +30,7 @@ const BATCH: usize = 128;
 ///     for entry in fibra::fs::read_dir("src/fs")? {
 ///         names.push(entry?.file_name());
 ///     }
-///     names.sort();
-///     assert_eq!(names, ["dir.rs", "file.rs", "mod.rs", "open_options.rs", "path.rs"]);
+///     assert!(names.iter().any(|name| name == "mod.rs"));
 ///     Ok(())
 /// })?;
 /// # std::io::Result::Ok(())

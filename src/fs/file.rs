@@ -7,7 +7,7 @@
 //!   waits for it: what was left comes to its end before the next begins.
 
 use std::fmt;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::sched::lowlevel::try_here;
 use crate::sync::Semaphore;
 
 /// So many bytes go to a thread, or come from it, in one call.
-const MOST_AT_A_TIME: usize = 64 << 10;
+pub(super) const MOST_AT_A_TIME: usize = 64 << 10;
 
 /// An open file, as [`std::fs::File`]; closed when it is dropped.
 ///
@@ -59,12 +59,12 @@ const MOST_AT_A_TIME: usize = 64 << 10;
 /// # std::io::Result::Ok(())
 /// ```
 pub struct File {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    file: std::fs::File,
+pub(super) struct Inner {
+    pub(super) file: std::fs::File,
     /// None if it has no position.
     line: Option<Arc<Semaphore>>,
 }
@@ -255,7 +255,7 @@ impl File {
 
     /// As [`offload`](Self::offload), when those before are done.
     #[track_caller]
-    fn in_turn<T, F>(&self, f: F) -> io::Result<T>
+    pub(super) fn in_turn<T, F>(&self, f: F) -> io::Result<T>
     where
         F: FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
         T: Send + 'static,
@@ -268,7 +268,7 @@ impl File {
     }
 
     #[track_caller]
-    fn turn(&self) -> Option<Turn> {
+    pub(super) fn turn(&self) -> Option<Turn> {
         let line = self.inner.line.as_ref()?;
         line.acquire().forget();
         Some(Turn(line.clone()))
@@ -276,7 +276,7 @@ impl File {
 }
 
 /// The right to use the position; the next in line has it when it is dropped.
-struct Turn(Arc<Semaphore>);
+pub(super) struct Turn(Arc<Semaphore>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
@@ -284,113 +284,13 @@ impl Drop for Turn {
     }
 }
 
-fn fill(buf: &mut [u8], bytes: &[u8]) -> usize {
+pub(super) fn fill(buf: &mut [u8], bytes: &[u8]) -> usize {
     buf[..bytes.len()].copy_from_slice(bytes);
     bytes.len()
 }
 
-fn some_of(buf: &[u8]) -> Vec<u8> {
+pub(super) fn some_of(buf: &[u8]) -> Vec<u8> {
     buf[..buf.len().min(MOST_AT_A_TIME)].to_vec()
-}
-
-impl Read for &File {
-    #[track_caller]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if try_here().is_none() {
-            let _turn = self.turn();
-            return (&self.inner.file).read(buf);
-        }
-        let mut bytes = vec![0; buf.len().min(MOST_AT_A_TIME)];
-        let bytes = self.in_turn(move |mut file| {
-            let n = file.read(&mut bytes)?;
-            bytes.truncate(n);
-            Ok(bytes)
-        })?;
-        Ok(fill(buf, &bytes))
-    }
-
-    /// In one call, also for a fiber. What was read before an error is kept.
-    #[track_caller]
-    fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
-        let (mut bytes, result) = self.in_turn(|mut file| {
-            let mut bytes = Vec::new();
-            let result = file.read_to_end(&mut bytes);
-            Ok((bytes, result))
-        })?;
-        buf.append(&mut bytes);
-        result
-    }
-
-    /// In one call, also for a fiber. Nothing is kept if not all of it is UTF-8.
-    #[track_caller]
-    fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
-        let text = self.in_turn(|mut file| {
-            let mut text = String::new();
-            file.read_to_string(&mut text)?;
-            Ok(text)
-        })?;
-        buf.push_str(&text);
-        Ok(text.len())
-    }
-}
-
-impl Write for &File {
-    #[track_caller]
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if try_here().is_none() {
-            let _turn = self.turn();
-            return (&self.inner.file).write(buf);
-        }
-        let bytes = some_of(buf);
-        self.in_turn(move |mut file| file.write(&bytes))
-    }
-
-    /// Does nothing: nothing is kept back. See [`File::sync_all`].
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Seek for &File {
-    #[track_caller]
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.in_turn(move |mut file| file.seek(to))
-    }
-}
-
-impl Read for File {
-    #[track_caller]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buf)
-    }
-
-    #[track_caller]
-    fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
-        (&*self).read_to_end(buf)
-    }
-
-    #[track_caller]
-    fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
-        (&*self).read_to_string(buf)
-    }
-}
-
-impl Write for File {
-    #[track_caller]
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        (&*self).write(buf)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        (&*self).flush()
-    }
-}
-
-impl Seek for File {
-    #[track_caller]
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        (&*self).seek(to)
-    }
 }
 
 impl AsFd for File {

@@ -48,6 +48,7 @@ mod dir;
 mod file;
 mod open_options;
 mod path;
+mod stream;
 
 pub use dir::{DirEntry, ReadDir, read_dir};
 pub use file::File;
