@@ -82,7 +82,8 @@ impl<T: AsFd> Waitable<T> {
     /// As [`fibra::io::wait_readable`](crate::io::wait_readable).
     #[track_caller]
     pub fn wait_readable(&self) -> io::Result<()> {
-        crate::io::wait_readable(self)
+        let wait = Wait { direction: Direction::Read, timeout: None, reason: &READABLE };
+        self.source.ready(self.as_fd(), wait)
     }
 
     /// Waits until a write would not block. As [`fibra::io::wait_writable`](crate::io::wait_writable).
@@ -92,7 +93,8 @@ impl<T: AsFd> Waitable<T> {
     /// As [`fibra::io::wait_writable`](crate::io::wait_writable).
     #[track_caller]
     pub fn wait_writable(&self) -> io::Result<()> {
-        crate::io::wait_writable(self)
+        let wait = Wait { direction: Direction::Write, timeout: None, reason: &WRITABLE };
+        self.source.ready(self.as_fd(), wait)
     }
 
     /// Calls `op` until it does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and waits in

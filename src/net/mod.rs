@@ -2,7 +2,11 @@
 //!
 //! | std::net, std::os::unix::net | here | what differs |
 //! |---|---|---|
-//! | `TcpListener`, `TcpStream` | [`TcpListener`], [`TcpStream`] | see [time limits](#time-limits) |
+//! | `TcpListener`, `TcpStream` | [`TcpListener`], [`TcpStream`] | see [time limits](#time-limits); several addresses are raced |
+//! | `UdpSocket` | [`UdpSocket`] | |
+//! | `UnixListener`, `UnixStream` | [`UnixListener`], [`UnixStream`] | a full listener is asked again after pauses |
+//! | `UnixDatagram` | [`UnixDatagram`] | a full receiver that it is not connected to is, too |
+//! | `set_nonblocking` | | the sockets of fibra are not blocking already: `into_std` |
 //!
 //! All of them are `Send + Sync`: they may be used by several fibers at once, on several threads. Fibers
 //! that read one socket are served in the order in which they came, and so are those that write. On a
@@ -28,7 +32,15 @@ mod limits;
 mod split;
 mod tcp_listener;
 mod tcp_stream;
+mod udp;
+mod unix_datagram;
+mod unix_listener;
+mod unix_stream;
 
 pub use split::{ReadHalf, ReuniteError, WriteHalf};
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
+pub use udp::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::{UnixIncoming, UnixListener};
+pub use unix_stream::UnixStream;

@@ -12,6 +12,7 @@
 //! - Who is not the first in line does not try, so the order of arrival is the order of service.
 
 use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::reactor::poller::{Ready, Token};
 use crate::sched::lowlevel::{FiberPtr, WaitList, scheduler};
@@ -36,26 +37,42 @@ impl Direction {
 #[derive(Debug)]
 pub(super) struct Registration {
     /// The identity of the source, which is never used again.
-    pub(super) id: Cell<u64>,
+    pub(super) id: u64,
     pub(super) token: Token,
     /// It was made for a wait at a descriptor that belongs to no source, and goes when nobody waits.
-    pub(super) passing: Cell<bool>,
+    pub(super) passing: bool,
+    /// What the kernel reports on, if another registration had the descriptor itself first.
+    pub(super) double: Option<OwnedFd>,
     ready: Cell<Ready>,
+    /// Events so far: who waits between an attempt and its clearing sees from it whether one came.
+    events: Cell<u32>,
     readers: WaitList,
     writers: WaitList,
 }
 
 impl Registration {
     /// A registration that nothing is known of yet: the kernel reports what is there already, too.
-    pub(super) fn new(id: u64, token: Token, passing: bool) -> Registration {
+    pub(super) fn new(
+        id: u64,
+        token: Token,
+        passing: bool,
+        double: Option<OwnedFd>,
+    ) -> Registration {
         Registration {
-            id: Cell::new(id),
+            id,
             token,
-            passing: Cell::new(passing),
+            passing,
+            double,
             ready: Cell::new(Ready::NONE),
+            events: Cell::new(0),
             readers: WaitList::new(),
             writers: WaitList::new(),
         }
+    }
+
+    /// What the kernel reports on for `fd`.
+    pub(super) fn reported<'a>(&'a self, fd: BorrowedFd<'a>) -> BorrowedFd<'a> {
+        self.double.as_ref().map_or(fd, AsFd::as_fd)
     }
 
     pub(super) fn line(&self, direction: Direction) -> &WaitList {
@@ -88,6 +105,17 @@ impl Registration {
         self.ready.set(self.ready.get().without(direction.bit()));
     }
 
+    pub(super) fn events(&self) -> u32 {
+        self.events.get()
+    }
+
+    /// The operation would have blocked, at a time when there had been so many `events`.
+    pub(super) fn clear_as_of(&self, events: u32, direction: Direction) {
+        if self.events.get() == events {
+            self.clear(direction);
+        }
+    }
+
     /// The operation moved less than it could have: it would block now, unless something else than
     /// data is to be told.
     pub(super) fn drained(&self, direction: Direction) {
@@ -99,6 +127,7 @@ impl Registration {
     /// Takes note of an event, and wakes the first who can go on.
     pub(super) fn note(&self, event: Ready) {
         self.ready.set(self.ready.get() | event);
+        self.events.set(self.events.get().wrapping_add(1));
         for direction in [Direction::Read, Direction::Write] {
             if event.has(direction.bit()) {
                 self.wake_first(direction);
