@@ -6,6 +6,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use fibra::net::{TcpListener, TcpStream};
@@ -63,14 +65,33 @@ pub(crate) fn kind_of<T>(result: io::Result<T>) -> io::ErrorKind {
     }
 }
 
-/// Runs `f` with a path for a socket that does not exist yet, and removes it afterwards.
-pub(crate) fn with_path<T>(f: impl FnOnce(&std::path::Path) -> T) -> T {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name =
-        format!("fibra-{}-{}.socket", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let path = std::env::temp_dir().join(name);
-    let result = f(&path);
-    let _ = std::fs::remove_file(&path);
-    result
+/// A path for a socket that does not exist yet. It is removed when this is dropped.
+pub(crate) struct SocketPath(pub(crate) PathBuf);
+
+impl SocketPath {
+    pub(crate) fn new() -> SocketPath {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("fibra-{}-{number}.socket", std::process::id());
+        SocketPath(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for SocketPath {
+    fn drop(&mut self) {
+        // There may be none.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Runs `f` with a path for a socket that does not exist yet.
+pub(crate) fn with_path<T>(f: impl FnOnce(&Path) -> T) -> T {
+    f(&SocketPath::new().0)
+}
+
+/// Checks that the body of a child has run to its end.
+#[track_caller]
+pub(crate) fn check_end(output: &std::process::Output) {
+    let said = crate::support::stderr(output);
+    assert!(output.status.success() && said.ends_with(crate::support::DONE_LINE), "{said}");
 }
