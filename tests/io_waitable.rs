@@ -369,36 +369,6 @@ fn a_source_that_comes_while_its_descriptor_is_waited_for_may_go_again() {
 }
 
 #[test]
-fn a_number_that_is_used_again_is_a_new_descriptor() {
-    fibra::run(|| {
-        let (a, b) = datagrams();
-        go({
-            let b = b.try_clone().unwrap();
-            move || b.send(b"!")
-        });
-        receive(&a);
-        // Dropped elsewhere, while this scheduler has no turn to learn of it.
-        let number = a.as_fd().as_raw_fd();
-        std::thread::scope(|threads| {
-            threads.spawn(|| drop(a));
-        });
-        let mut others = Vec::new();
-        let (c, d) = loop {
-            let (c, d) = UnixDatagram::pair().unwrap();
-            if c.as_raw_fd() == number {
-                break (c, d);
-            }
-            assert!(others.len() < 1000);
-            others.push((c, d));
-        };
-        let waits = fibra::spawn(move || wait_readable(&c).unwrap());
-        fibra::yield_now();
-        d.send(b"!").unwrap();
-        soon(|| waits.join()).unwrap();
-    });
-}
-
-#[test]
 fn io_inside_of_generators_inside_of_fibers() {
     fibra::run(|| {
         let (reader, mut writer) = pipe();

@@ -14,7 +14,7 @@ use fibra::JoinError;
 use fibra::io::{Waitable, wait_readable, wait_writable};
 use fibra::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use net_support::{
-    SocketPath, check_end, fill, kind_of, open_fds, pair, soon, with_path, yield_until,
+    Nobody, SocketPath, check_end, fill, kind_of, open_fds, pair, soon, with_path, yield_until,
 };
 use support::{in_child, ms, name_of, stderr};
 
@@ -389,7 +389,8 @@ fn without_descriptors_calls_fail_and_work_again_when_there_are_some() {
 
 #[test]
 fn a_connect_to_nobody_is_refused_in_fibers_and_on_threads() {
-    let nobody: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let bound = Nobody::new();
+    let nobody = bound.address;
     assert_eq!(kind_of(TcpStream::connect(nobody)), ErrorKind::ConnectionRefused);
     fibra::run(|| {
         let tries: Vec<_> =

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fibra::net::{TcpListener, TcpStream};
-use net_support::{fill, kind_of, pair, soon};
+use net_support::{Nobody, fill, kind_of, pair, soon};
 use support::ms;
 
 #[test]
@@ -255,14 +255,10 @@ fn a_limit_around_the_conversation_ends_the_wait_in_it() {
     });
 }
 
-/// An address at which nobody listens.
-fn refused() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 #[test]
 fn a_refused_connection_says_by_whom() {
-    let address = refused();
+    let nobody = Nobody::new();
+    let address = nobody.address;
     let connect = || {
         let error = TcpStream::connect(address).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
@@ -335,11 +331,11 @@ fn of_several_addresses_one_that_refuses_holds_up_none() {
     fibra::run(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let alive = listener.local_addr().unwrap();
-        let began = fibra::now();
-        let client = TcpStream::connect(&[refused(), refused(), alive][..]).unwrap();
+        let (nobody, began) = (Nobody::new(), fibra::now());
+        let client = TcpStream::connect(&[nobody.address, nobody.address, alive][..]).unwrap();
         assert_eq!(client.peer_addr().unwrap(), alive);
         assert!(fibra::now() - began < ms(240));
-        let error = TcpStream::connect(&[refused(), refused()][..]).unwrap_err();
+        let error = TcpStream::connect(&[nobody.address, nobody.address][..]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     });
 }

@@ -64,12 +64,14 @@ impl<T: AsFd> Waitable<T> {
     }
 
     /// What owns the descriptor.
+    #[allow(clippy::missing_panics_doc, reason = "only its owner takes it out")]
     #[inline]
     pub fn get_ref(&self) -> &T {
         self.io.as_ref().expect("it is taken out by the owner only")
     }
 
     /// Gives back what owns the descriptor, which stays non-blocking.
+    #[allow(clippy::missing_panics_doc, reason = "only its owner takes it out")]
     pub fn into_inner(mut self) -> T {
         self.source.close(self.get_ref().as_fd());
         self.io.take().expect("it is taken out by the owner only")

@@ -20,8 +20,8 @@
 //!
 //! # Being killed
 //!
-//! Every call is a kill point, before it has done anything. What was read is not lost: an operation that
-//! has succeeded returns. (`read_exact` and `write_all` are many operations: what they have done so far
+//! A call is a kill point where it waits, and now and then where it need not, before it has done
+//! anything. What was read is not lost: an operation that has succeeded returns. (`read_exact` and `write_all` are many operations: what they have done so far
 //! is lost when they are cut short.) A killed call does not fail with
 //! [`Interrupted`](std::io::ErrorKind::Interrupted), which std's loops would take for a reason to try
 //! again.

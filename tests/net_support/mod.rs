@@ -5,7 +5,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -62,6 +63,23 @@ pub(crate) fn kind_of<T>(result: io::Result<T>) -> io::ErrorKind {
     match result {
         Ok(_) => panic!("it did not fail"),
         Err(error) => error.kind(),
+    }
+}
+
+/// An address at which nobody listens, for as long as this exists: its port is taken.
+pub(crate) struct Nobody {
+    pub(crate) address: SocketAddr,
+    _bound: OwnedFd,
+}
+
+impl Nobody {
+    pub(crate) fn new() -> Nobody {
+        use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
+        let flags = SocketFlags::CLOEXEC;
+        let bound = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+        net::bind(&bound, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = SocketAddr::try_from(net::getsockname(&bound).unwrap()).unwrap();
+        Nobody { address, _bound: bound }
     }
 }
 
