@@ -8,7 +8,7 @@
 //! 3 ports were opened for the scan
 //! 500 ports scanned, 50 at a time
 //! all of the 3 were found open
-//! took 21.4 ms
+//! took 21.4ms
 //! ```
 //!
 //! It opens some ports itself, so that there is something to find, and looks at those around them.
@@ -40,7 +40,7 @@ fn main() -> io::Result<()> {
         let found = if opened.is_subset(&open) { "all" } else { "not all" };
         println!("{ports} ports scanned, {at_a_time} at a time");
         println!("{found} of the {} were found open", opened.len());
-        println!("took {:.1} ms", (fibra::now() - began).as_secs_f64() * 1e3);
+        println!("took {:.1?}", fibra::now() - began);
         Ok(())
     })
 }

@@ -4,12 +4,13 @@ mod net_support;
 mod support;
 
 use std::cell::Cell;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
 use fibra::JoinHandle;
-use fibra::net::{TcpListener, TcpStream, UnixStream};
+use fibra::io::{Waitable, wait_readable};
+use fibra::net::{TcpListener, TcpStream, UnixDatagram, UnixStream};
 use net_support::{check_end, open_fds, soon};
 use support::{in_child, name_of};
 
@@ -157,4 +158,79 @@ fn pairs_that_come_and_go_leave_nothing() {
         });
     });
     check_end(&output);
+}
+
+/// Sends `MESSAGES` to receivers that are killed and give up all the time. Each message is counted by
+/// exactly one.
+fn count_messages(seed: u64, receive: fn(&UnixDatagram) -> io::Result<usize>) {
+    const MESSAGES: u32 = 3000;
+    fibra::run(|| {
+        let (a, b) = UnixDatagram::pair().unwrap();
+        let (a, counted) = (Rc::new(a), Rc::new(Cell::new(0)));
+        let mut dice = Dice(seed);
+        let mut running: Vec<JoinHandle<()>> = Vec::new();
+        let mut sent = 0;
+        while counted.get() < MESSAGES {
+            match dice.roll(6) {
+                0 if running.len() < 8 => {
+                    let (a, counted) = (a.clone(), counted.clone());
+                    let patience = Duration::from_micros(dice.roll(500));
+                    let gives_up = dice.roll(2) == 0;
+                    running.push(fibra::spawn(move || {
+                        let count = || {
+                            receive(&a).unwrap();
+                            counted.set(counted.get() + 1);
+                        };
+                        match gives_up {
+                            true => drop(fibra::time::timeout(patience, count)),
+                            false => count(),
+                        }
+                    }));
+                }
+                1 if !running.is_empty() => {
+                    running.swap_remove(dice.roll(running.len() as u64) as usize).kill();
+                }
+                // Not more than the queue holds: nobody would start who receives.
+                2 | 3 if sent < MESSAGES.min(counted.get() + 20) => {
+                    b.send(b"!").unwrap();
+                    sent += 1;
+                }
+                _ => fibra::yield_now(),
+            }
+            running.retain(|fiber| !fiber.is_finished());
+        }
+        running.iter().for_each(JoinHandle::kill);
+        assert_eq!((counted.get(), sent), (MESSAGES, MESSAGES));
+        let none = fibra::time::timeout(Duration::from_millis(1), || a.recv(&mut [0]));
+        assert!(none.is_err());
+    });
+}
+
+#[test]
+fn kills_and_time_limits_lose_no_message() {
+    (1..4).for_each(|seed| count_messages(seed, |socket| socket.recv(&mut [0])));
+}
+
+#[test]
+fn kills_and_time_limits_lose_no_message_of_a_foreign_operation() {
+    fn receive(socket: &UnixDatagram) -> io::Result<usize> {
+        // One for each call: they share a descriptor, and come and go while others wait.
+        Waitable::new(socket)?
+            .read_with(|socket| rustix::io::read(socket, &mut [0; 1][..]).map_err(io::Error::from))
+    }
+    (1..4).for_each(|seed| count_messages(seed, receive));
+}
+
+#[test]
+fn kills_and_time_limits_lose_no_message_of_who_waits_first() {
+    fn receive(socket: &UnixDatagram) -> io::Result<usize> {
+        loop {
+            wait_readable(socket)?;
+            match rustix::io::read(socket, &mut [0; 1][..]) {
+                Err(rustix::io::Errno::AGAIN) => {}
+                result => return Ok(result?),
+            }
+        }
+    }
+    (1..4).for_each(|seed| count_messages(seed, receive));
 }
