@@ -497,3 +497,79 @@ fn a_scope_that_panics_takes_its_readers_along() {
         soon(|| (&reader).read_exact(&mut byte)).unwrap();
     });
 }
+
+#[test]
+fn the_end_of_the_run_unwinds_those_who_wait() {
+    let (a, b) = datagrams();
+    let a = Arc::new(a);
+    fibra::run(|| {
+        for _ in 0..3 {
+            let a = a.clone();
+            go(move || {
+                let _end = support::Noisy("unwound");
+                receive(&a);
+            });
+        }
+        fibra::yield_now();
+    });
+    check("unwound unwound unwound");
+    assert_eq!(Arc::strong_count(&a), 1);
+    b.send(b"!").unwrap();
+    assert_eq!(receive(&a), b'!');
+}
+
+#[test]
+fn a_destructor_reads_while_its_fiber_unwinds() {
+    fibra::run(|| {
+        let (a, b) = datagrams();
+        let (c, _d) = datagrams();
+        let unwinds = fibra::spawn(move || {
+            let _reads = support::OnDrop(|| log(receive(&a)));
+            receive(&c);
+        });
+        fibra::yield_now();
+        unwinds.kill();
+        fibra::yield_now();
+        assert!(!unwinds.is_finished());
+        b.send(&[7]).unwrap();
+        assert!(soon(|| unwinds.join()).is_err());
+        check("7");
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn descriptors_of_all_kinds_are_waited_for() {
+    use rustix::event::{EventfdFlags, eventfd};
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    fibra::run(|| {
+        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC).unwrap();
+        let soonest = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+        let spec = Itimerspec { it_interval: Timespec::default(), it_value: soonest };
+        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &spec).unwrap();
+        soon(|| wait_readable(&timer)).unwrap();
+        let mut expirations = [0; 8];
+        rustix::io::read(&timer, &mut expirations).unwrap();
+        assert_eq!(u64::from_ne_bytes(expirations), 1);
+
+        let counter = Rc::new(Waitable::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap()).unwrap());
+        let adds = counter.clone();
+        go(move || adds.write_with(|fd| Ok(rustix::io::write(fd, &5u64.to_ne_bytes())?)).unwrap());
+        let mut count = [0; 8];
+        let read = || counter.read_with(|fd| Ok(rustix::io::read(fd, &mut count)?));
+        assert_eq!(soon(read).unwrap(), 8);
+        assert_eq!(u64::from_ne_bytes(count), 5);
+    });
+}
+
+#[test]
+fn an_operation_that_waits_for_what_cannot_be_polled_fails() {
+    fibra::run(|| {
+        let file = Waitable::new(std::fs::File::open("/proc/self/exe").unwrap()).unwrap();
+        let never = || file.read_with(|_| Err::<(), _>(ErrorKind::WouldBlock.into()));
+        assert_eq!(kind_of(soon(never)), ErrorKind::PermissionDenied);
+    });
+}

@@ -144,6 +144,21 @@ const CALLS: &[MakesCall] = &[
     ("Waitable::write_with", || writing(epip(), |s| s.write_with(|mut s| s.write(b"!")))),
     ("Waitable::wait_readable", || reading(pipe(), |s| s.wait_readable().map(|()| 1))),
     ("Waitable::wait_writable", || writing(epip(), |s| s.wait_writable().map(|()| 1))),
+    ("a Waitable of a Waitable", || {
+        let (outer, writer) = pipe();
+        // So that the outer one has the descriptor, and the inner one needs a duplicate.
+        let read = || (&outer).read(&mut [0]);
+        assert!(fibra::time::timeout(ms(1), read).is_err());
+        reading((outer, writer), |outer| {
+            Waitable::new(outer)?.read_with(|fd| Ok(rustix::io::read(fd, &mut [0; 1])?))
+        })
+    }),
+    ("io::wait_readable of a Waitable", || {
+        let (outer, writer) = pipe();
+        let read = || (&outer).read(&mut [0]);
+        assert!(fibra::time::timeout(ms(1), read).is_err());
+        reading((outer, writer), |outer| wait_readable(outer).map(|()| 1))
+    }),
     ("io::wait_readable", || reading(pipe(), |s| wait_readable(s.get_ref()).map(|()| 1))),
     ("io::wait_writable", || writing(epip(), |s| wait_writable(s.get_ref()).map(|()| 1))),
 ];
