@@ -116,6 +116,8 @@ const CALLS: &[MakesCall] = &[
     ("UnixStream::write_vectored", || {
         writing(unix(), |mut s| s.write_vectored(&[IoSlice::new(b"!")]))
     }),
+    ("UnixStream::recv_fds", || reading(unix(), |s| s.recv_fds(&mut [0], &mut Vec::new()))),
+    ("UnixStream::send_fds", || writing(unix(), |s| s.send_fds(b"!", &[s.as_fd()]))),
     ("UnixListener::accept", || {
         let path = SocketPath::new();
         let listener = UnixListener::bind(&path.0).unwrap();
@@ -370,7 +372,12 @@ fn without_descriptors_calls_fail_and_work_again_when_there_are_some() {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
             let waits = StdStream::connect(address).unwrap();
+            let (left, right) = UnixStream::pair().unwrap();
+            left.send_fds(b"!", &[left.as_fd()]).unwrap();
             let mut taken = take_all();
+            let mut fds = Vec::new();
+            assert_eq!(kind_of(right.recv_fds(&mut [0], &mut fds)), ErrorKind::Other);
+            assert!(fds.is_empty());
             too_many(listener.accept().unwrap_err());
             too_many(listener.accept().unwrap_err());
             too_many(TcpStream::connect(address).unwrap_err());

@@ -5,6 +5,7 @@ mod support;
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use fibra::net::{UnixDatagram, UnixListener, UnixStream};
@@ -176,8 +177,6 @@ fn time_limits_of_a_stream() {
 
 #[test]
 fn a_read_goes_on_behind_a_message_with_descriptors() {
-    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-    use std::os::fd::AsFd;
     fibra::run(|| {
         let (mut a, b) = UnixStream::pair().unwrap();
         let reads = fibra::spawn(move || {
@@ -190,14 +189,55 @@ fn a_read_goes_on_behind_a_message_with_descriptors() {
             got
         });
         fibra::yield_now();
-        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        let fds = [b.as_fd()];
-        assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
         (&b).write_all(b"ab").unwrap();
-        sendmsg(&b, &[IoSlice::new(b"cd")], &mut control, SendFlags::empty()).unwrap();
+        assert_eq!(b.send_fds(b"cd", &[b.as_fd()]).unwrap(), 2);
         (&b).write_all(b"ef").unwrap();
         assert_eq!(soon(|| reads.join()).unwrap(), b"abcdef");
+    });
+}
+
+#[test]
+fn descriptors_are_passed_on_with_data() {
+    fibra::run(|| {
+        let (a, b) = UnixStream::pair().unwrap();
+        let (c, mut d) = UnixStream::pair().unwrap();
+        let receives = fibra::spawn(move || {
+            let (mut buffer, mut fds, mut lengths) = ([0; 8], Vec::new(), Vec::new());
+            while let length @ 1.. = b.recv_fds(&mut buffer, &mut fds).unwrap() {
+                lengths.push((length, fds.len()));
+            }
+            (lengths, fds)
+        });
+        fibra::yield_now();
+        a.send_fds(b"two", &[c.as_fd(), d.as_fd()]).unwrap();
+        a.send_fds(b"none", &[]).unwrap();
+        a.send_fds(b"!", &vec![c.as_fd(); 253]).unwrap();
+        assert_eq!(kind_of(a.send_fds(b"!", &vec![c.as_fd(); 254])), ErrorKind::InvalidInput);
+        assert_eq!(kind_of(a.send_fds(b"", &[c.as_fd()])), ErrorKind::InvalidInput);
+        drop((a, c));
+        let (lengths, mut fds) = soon(|| receives.join()).unwrap();
+        let bytes: usize = lengths.iter().map(|(length, _)| length).sum();
+        assert_eq!((bytes, lengths[0], fds.len()), (8, (3, 2), 255), "{lengths:?}");
+        fds.truncate(1);
+        let c = UnixStream::from_std(fds.remove(0).into()).unwrap();
+        go(move || (&c).write_all(b"through").unwrap());
+        let mut text = String::new();
+        soon(|| d.read_to_string(&mut text)).unwrap();
+        assert_eq!(text, "through");
+    });
+}
+
+#[test]
+fn a_message_with_descriptors_waits_for_room_and_has_limits() {
+    fibra::run(|| {
+        let (a, b) = UnixStream::pair().unwrap();
+        a.set_write_timeout(Some(ms(3))).unwrap();
+        b.set_read_timeout(Some(ms(3))).unwrap();
+        let mut fds = Vec::new();
+        assert_eq!(kind_of(b.recv_fds(&mut [0], &mut fds)), ErrorKind::TimedOut);
+        fill(&a);
+        assert_eq!(kind_of(a.send_fds(b"!", &[a.as_fd()])), ErrorKind::TimedOut);
+        assert!(fds.is_empty());
     });
 }
 

@@ -2,11 +2,17 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+    recvmsg, sendmsg, socket_with,
+};
 
 use crate::io::Waitable;
 use crate::net::descriptors::{descriptors, pass_on};
@@ -126,6 +132,92 @@ impl UnixStream {
             // It fails if the connection is gone, and then the other side knows.
             let _ = stream.shutdown(Shutdown::Write);
         })
+    }
+}
+
+/// Descriptors that one message can carry, by Linux' limit.
+const MOST_FDS: usize = 253;
+
+/// Passing descriptors on to another process, or to this one.
+impl UnixStream {
+    /// Writes some of `data`, at least a byte, and with that duplicates of `fds`. Returns how much.
+    ///
+    /// Who reads it with [`recv_fds`](UnixStream::recv_fds) gets them; a plain read drops them.
+    ///
+    /// # Errors
+    ///
+    /// As a write; and if there is no data, or there are more than 253 descriptors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::os::fd::AsFd;
+    /// use fibra::net::UnixStream;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let (a, b) = UnixStream::pair()?;
+    ///     let (mut reader, writer) = std::io::pipe()?;
+    ///     a.send_fds(b"a pipe", &[writer.as_fd()])?;
+    ///     drop(writer);
+    ///
+    ///     let mut fds = Vec::new();
+    ///     assert_eq!(b.recv_fds(&mut [0; 16], &mut fds)?, 6);
+    ///     std::fs::File::from(fds.remove(0)).write_all(b"hello")?;
+    ///     let mut text = String::new();
+    ///     reader.read_to_string(&mut text)?;
+    ///     assert_eq!(text, "hello");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn send_fds(&self, data: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        if data.is_empty() || MOST_FDS < fds.len() {
+            let text = "descriptors are sent with some data, and 253 at most";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let send = |stream: &net::UnixStream| {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            Ok(sendmsg(stream, &[IoSlice::new(data)], &mut control, SendFlags::NOSIGNAL)?)
+        };
+        self.io.io(self.writes(), send, |_| false)
+    }
+
+    /// Reads as a plain read, and appends the descriptors that came with the data to `fds`. They are
+    /// closed when this process executes another program.
+    ///
+    /// # Errors
+    ///
+    /// As a read; and if this process cannot have so many descriptors: then data and descriptors are
+    /// lost.
+    #[track_caller]
+    pub fn recv_fds(&self, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
+        let recv = |stream: &net::UnixStream| {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let mut buffers = [IoSliceMut::new(buffer)];
+            let got = recvmsg(stream, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+            let before = fds.len();
+            for message in control.drain() {
+                if let RecvAncillaryMessage::ScmRights(received) = message {
+                    fds.extend(received);
+                }
+            }
+            if got.flags.contains(ReturnFlags::CTRUNC) {
+                fds.truncate(before);
+                return Err(io::Error::other(
+                    "descriptors were sent that this process cannot have",
+                ));
+            }
+            Ok(got.bytes)
+        };
+        self.io.io(self.reads(), recv, |_| false)
     }
 }
 
