@@ -9,7 +9,8 @@
 //! Invariants:
 //! - While a bit is clear the kernel owes an event: whoever clears it has just seen that there is
 //!   nothing, and no event is looked at between that and the clearing.
-//! - Who is not the first in line does not try, so the order of arrival is the order of service.
+//! - Who is not the first in line does not try, so the order of arrival is the order of service. (An
+//!   operation that is not this crate's is tried by who has just left the line.)
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

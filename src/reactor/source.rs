@@ -114,8 +114,8 @@ impl Source {
     }
 
     /// As [`Source::io`], for an `op` that is not this crate's: it may itself wait for something, so its
-    /// fiber does not stand in line meanwhile, and others may try as well. Who finds that the descriptor was not ready after all
-    /// goes to the end of the line.
+    /// fiber does not stand in line meanwhile, and others may try as well. Who finds that the
+    /// descriptor was not ready after all goes to the end of the line.
     #[track_caller]
     pub(crate) fn foreign_io<T>(
         &self,
