@@ -109,7 +109,7 @@ fn run_clients(until: Instant, path: &std::path::Path, talks: &Rc<Talks>) {
 }
 
 fn talk(path: &std::path::Path, dice: &Random, talks: &Talks) {
-    let patience = Duration::from_micros(dice.within(100..20_000));
+    let patience = Duration::from_micros(dice.within(100..200_000));
     let ends_early = dice.within(0..4) == 0;
     let outcome = fibra::time::timeout(patience, || {
         let stream = UnixStream::connect(path)?;

@@ -88,6 +88,29 @@ fn a_shutdown_wakes_who_writes() {
 }
 
 #[test]
+fn an_event_for_who_writes_leaves_who_reads_waiting_for_the_next() {
+    fibra::run(|| {
+        let (client, mut server) = pair();
+        fill(&client);
+        let client = Rc::new(client);
+        let (reader, writer) = (client.clone(), client.clone());
+        let reads = fibra::spawn(move || (&*reader).read_exact(&mut [0]));
+        let writes = fibra::spawn(move || (&*writer).write_all(b"!"));
+        fibra::yield_now();
+        let mut buffer = vec![0; 65_536];
+        soon(|| {
+            while !writes.is_finished() {
+                server.read(&mut buffer).unwrap();
+                fibra::yield_now();
+            }
+        });
+        assert!(!reads.is_finished());
+        server.write_all(b"!").unwrap();
+        soon(|| reads.join()).unwrap().unwrap();
+    });
+}
+
+#[test]
 fn one_direction_ends_and_the_other_goes_on() {
     fibra::run(|| {
         let (mut client, mut server) = pair();

@@ -26,6 +26,13 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
+    pub(super) fn other(self) -> Direction {
+        match self {
+            Direction::Read => Direction::Write,
+            Direction::Write => Direction::Read,
+        }
+    }
+
     pub(super) fn bit(self) -> Ready {
         match self {
             Direction::Read => Ready::READABLE,
@@ -136,16 +143,17 @@ impl Registration {
         }
     }
 
-    /// Wakes the first in line, if there is something for it. Returns whether somebody is left who
-    /// must wait for an event.
-    pub(super) fn wake_first(&self, direction: Direction) -> bool {
-        let Some(first) = self.line(direction).first() else { return false };
-        if !self.ready.get().has(direction.bit()) {
-            return true;
-        }
-        if let Some(sched) = scheduler() {
+    /// Whether somebody is in line who must wait for an event.
+    pub(super) fn is_owed(&self, direction: Direction) -> bool {
+        self.wanted().has(direction.bit()) && !self.ready.get().has(direction.bit())
+    }
+
+    /// Wakes the first in line, if there is something for it.
+    pub(super) fn wake_first(&self, direction: Direction) {
+        let first = self.line(direction).first();
+        let ready = self.ready.get().has(direction.bit());
+        if let (Some(first), true, Some(sched)) = (first, ready, scheduler()) {
             sched.make_ready(first);
         }
-        false
     }
 }

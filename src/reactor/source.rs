@@ -277,7 +277,11 @@ struct PassOn<'a> {
 
 impl Drop for PassOn<'_> {
     fn drop(&mut self) {
-        if self.registration.wake_first(self.direction) {
+        let Self { registration, direction, .. } = *self;
+        registration.wake_first(direction);
+        // Where events are asked for one by one, that for this direction may have been the last for the
+        // other as well.
+        if registration.is_owed(direction) || registration.is_owed(direction.other()) {
             // It fails where the descriptor cannot be polled, and then nobody waits.
             let _ = self.driver.arm(self.fd, self.registration);
         }
