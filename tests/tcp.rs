@@ -100,7 +100,7 @@ fn an_event_for_who_writes_leaves_who_reads_waiting_for_the_next() {
         let mut buffer = vec![0; 65_536];
         soon(|| {
             while !writes.is_finished() {
-                server.read(&mut buffer).unwrap();
+                assert_ne!(server.read(&mut buffer).unwrap(), 0);
                 fibra::yield_now();
             }
         });
