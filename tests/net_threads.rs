@@ -102,9 +102,9 @@ fn a_socket_outlives_the_scheduler_that_registered_it() {
         assert_eq!(kind_of(try_once(&a)), ErrorKind::TimedOut);
         fibra::current().unparker()
     });
+    // It is closed with nobody there to tell.
     drop(a);
     drop(kept);
-    assert_eq!(kind_of(b.send(b"!")), ErrorKind::ConnectionRefused);
 }
 
 fn try_once(socket: &UnixDatagram) -> io::Result<usize> {
