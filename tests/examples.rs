@@ -116,6 +116,41 @@ const EXAMPLES: &[Example] = &[
     Example { name: "rate_limiter", arguments: &["8"], prints: RATE_LIMITER },
     Example { name: "crawler", arguments: &["5", "200"], prints: CRAWLER },
     Example { name: "retry_late_server", arguments: &["7"], prints: RETRY_LATE_SERVER },
+    Example {
+        name: "echo_server",
+        arguments: &["2"],
+        prints: "\
+             client 1 says 'one', and hears 'one'
+             client 2 says 'one', and hears 'one'
+             client 1 says 'two', and hears 'two'
+             client 2 says 'two', and hears 'two'
+             client 1 says 'three', and hears 'three'
+             client 2 says 'three', and hears 'three'
+             2 connections, 22 bytes echoed",
+    },
+    Example {
+        name: "chat_server",
+        arguments: &[],
+        prints: include_str!("example_output/chat_server.txt"),
+    },
+    Example {
+        name: "tcp_proxy",
+        arguments: &[],
+        prints: "\
+             client: GET /1 server: 200 /1
+             client: GET /2 server: 200 /2
+             client: GET /3 server: 200 /3
+             3 connections: 18 bytes went there, and 18 came back",
+    },
+    Example {
+        name: "port_scanner",
+        arguments: &["200", "20"],
+        prints: "\
+             3 ports were opened for the scan
+             200 ports scanned, 20 at a time
+             all of the 3 were found open
+             took <time>",
+    },
     Example { name: "sleeping_barber", arguments: &["8", "2"], prints: SLEEPING_BARBER },
     Example { name: "blocking_calls", arguments: &[], prints: BLOCKING_CALLS },
 ];
@@ -284,7 +319,7 @@ fn every_example_prints_what_its_table_says() {
 fn every_example_in_the_folder_is_in_the_table_and_in_the_index() {
     let index = fs::read_to_string(examples().join("README.md")).expect("the index is readable");
     let all = EXAMPLES.iter().chain(OF_GREENLETS);
-    let names = all.map(|example| example.name).chain([COMPARISON]);
+    let names = all.map(|example| example.name).chain([COMPARISON, SOAK]);
     let listed: BTreeSet<String> = names.map(String::from).collect();
     let present = present();
     assert_eq!(present, listed, "left: examples in the folder; right: run by this test");
@@ -309,6 +344,17 @@ fn the_comparison_writes_its_page_and_refuses_a_debug_build() {
         let page = fs::read_to_string(page).expect("the page was written");
         assert!(page.contains("<svg") && page.trim_end().ends_with("</html>"), "{page}");
     }
+}
+
+/// Prints how much a machine can do: it checks itself.
+const SOAK: &str = "soak";
+
+#[test]
+fn the_soak_leaves_nothing() {
+    let Output { status, stdout, stderr } = run(SOAK, &["1"]);
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{status}: {stdout}{stderr}");
+    assert!(stdout.contains("left over: 0 descriptors, 0 fibers, 0 timers"), "{stdout}");
 }
 
 #[test]

@@ -64,6 +64,7 @@ impl<T: AsFd> Waitable<T> {
     }
 
     /// What owns the descriptor.
+    #[allow(clippy::missing_panics_doc, reason = "only its owner takes it out")]
     #[inline]
     pub fn get_ref(&self) -> &T {
         let Some(io) = &self.io else { unreachable!("it is taken out by its owner only") };
@@ -71,6 +72,7 @@ impl<T: AsFd> Waitable<T> {
     }
 
     /// Gives back what owns the descriptor, which stays non-blocking.
+    #[allow(clippy::missing_panics_doc, reason = "only its owner takes it out")]
     pub fn into_inner(mut self) -> T {
         self.source.close(self.get_ref().as_fd());
         let Some(io) = self.io.take() else { unreachable!("it is taken out by its owner only") };
@@ -84,7 +86,8 @@ impl<T: AsFd> Waitable<T> {
     /// As [`fibra::io::wait_readable`](crate::io::wait_readable).
     #[track_caller]
     pub fn wait_readable(&self) -> io::Result<()> {
-        crate::io::wait_readable(self)
+        let wait = Wait { direction: Direction::Read, timeout: None, reason: &READABLE };
+        self.source.ready(self.as_fd(), wait)
     }
 
     /// Waits until a write would not block. As [`fibra::io::wait_writable`](crate::io::wait_writable).
@@ -94,7 +97,8 @@ impl<T: AsFd> Waitable<T> {
     /// As [`fibra::io::wait_writable`](crate::io::wait_writable).
     #[track_caller]
     pub fn wait_writable(&self) -> io::Result<()> {
-        crate::io::wait_writable(self)
+        let wait = Wait { direction: Direction::Write, timeout: None, reason: &WRITABLE };
+        self.source.ready(self.as_fd(), wait)
     }
 
     /// Calls `op` until it does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and waits in

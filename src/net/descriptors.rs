@@ -24,3 +24,19 @@ macro_rules! descriptors {
     )*};
 }
 pub(super) use descriptors;
+
+/// Passes calls that do not wait on to the socket of std in the field `io`.
+macro_rules! pass_on {
+    ($socket:ty: $(
+        $(#[$doc:meta])*
+        fn $name:ident(&self $(, $argument:ident: $type:ty)*) -> $result:ty;
+    )*) => {
+        impl $socket {$(
+            $(#[$doc])*
+            pub fn $name(&self $(, $argument: $type)*) -> ::std::io::Result<$result> {
+                self.io.get_ref().$name($($argument),*)
+            }
+        )*}
+    };
+}
+pub(super) use pass_on;

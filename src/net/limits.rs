@@ -56,3 +56,72 @@ impl Clone for Limits {
         Limits { read: copy(&self.read), write: copy(&self.write) }
     }
 }
+
+/// Gives types with `Limits` in the field `limits`, and a `Waitable` in `io`, std's calls for them.
+/// `$READING` and `$WRITING` are what they wait for.
+macro_rules! limited {
+    ($socket:ty, $READING:ident, $WRITING:ident) => {
+        impl $socket {
+            /// How long one read may wait; without limit if none.
+            ///
+            /// # Errors
+            ///
+            /// None. (std's may fail.)
+            pub fn read_timeout(&self) -> ::std::io::Result<Option<::std::time::Duration>> {
+                Ok(self.limits.read.get())
+            }
+
+            /// Limits how long one read may wait.
+            ///
+            /// # Errors
+            ///
+            /// If the limit is zero.
+            pub fn set_read_timeout(
+                &self,
+                limit: Option<::std::time::Duration>,
+            ) -> ::std::io::Result<()> {
+                self.limits.read.set(limit)
+            }
+
+            /// How long one write may wait; without limit if none.
+            ///
+            /// # Errors
+            ///
+            /// None. (std's may fail.)
+            pub fn write_timeout(&self) -> ::std::io::Result<Option<::std::time::Duration>> {
+                Ok(self.limits.write.get())
+            }
+
+            /// Limits how long one write may wait.
+            ///
+            /// # Errors
+            ///
+            /// If the limit is zero.
+            pub fn set_write_timeout(
+                &self,
+                limit: Option<::std::time::Duration>,
+            ) -> ::std::io::Result<()> {
+                self.limits.write.set(limit)
+            }
+
+            #[inline]
+            fn reads(&self) -> $crate::reactor::source::Wait {
+                $crate::reactor::source::Wait {
+                    direction: $crate::reactor::source::Direction::Read,
+                    timeout: self.limits.read.get(),
+                    reason: &$READING,
+                }
+            }
+
+            #[inline]
+            fn writes(&self) -> $crate::reactor::source::Wait {
+                $crate::reactor::source::Wait {
+                    direction: $crate::reactor::source::Direction::Write,
+                    timeout: self.limits.write.get(),
+                    reason: &$WRITING,
+                }
+            }
+        }
+    };
+}
+pub(super) use limited;

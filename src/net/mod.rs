@@ -2,7 +2,11 @@
 //!
 //! | std::net, std::os::unix::net | here | what differs |
 //! |---|---|---|
-//! | `TcpListener`, `TcpStream` | [`TcpListener`], [`TcpStream`] | see [time limits](#time-limits) |
+//! | `TcpListener`, `TcpStream` | [`TcpListener`], [`TcpStream`] | see [time limits](#time-limits); several addresses are raced |
+//! | `UdpSocket` | [`UdpSocket`] | |
+//! | `UnixListener`, `UnixStream` | [`UnixListener`], [`UnixStream`] | a full listener is asked again after pauses |
+//! | `UnixDatagram` | [`UnixDatagram`] | a full receiver that it is not connected to is, too |
+//! | `set_nonblocking` | | the sockets of fibra are not blocking already: `into_std` |
 //!
 //! All of them are `Send + Sync`: they may be used by several fibers at once, on several threads. Fibers
 //! that read one socket are served in the order in which they came, and so are those that write. On a
@@ -16,8 +20,8 @@
 //!
 //! # Being killed
 //!
-//! Every call is a kill point, before it has done anything. What was read is not lost: an operation that
-//! has succeeded returns. (`read_exact` and `write_all` are many operations: what they have done so far
+//! A call is a kill point where it waits, and now and then where it need not, before it has done
+//! anything. What was read is not lost: an operation that has succeeded returns. (`read_exact` and `write_all` are many operations: what they have done so far
 //! is lost when they are cut short.) A killed call does not fail with
 //! [`Interrupted`](std::io::ErrorKind::Interrupted), which std's loops would take for a reason to try
 //! again.
@@ -31,6 +35,10 @@ mod resolver;
 mod split;
 mod tcp_listener;
 mod tcp_stream;
+mod udp;
+mod unix_datagram;
+mod unix_listener;
+mod unix_stream;
 
 pub use addrs::ToSocketAddrs;
 pub use resolve::{LookupHost, lookup_host};
@@ -38,3 +46,7 @@ pub use resolver::Resolver;
 pub use split::{ReadHalf, ReuniteError, WriteHalf};
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
+pub use udp::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::{UnixIncoming, UnixListener};
+pub use unix_stream::UnixStream;

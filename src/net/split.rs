@@ -51,6 +51,7 @@ impl<S> ReadHalf<S> {
     /// # Errors
     ///
     /// Gives both back if they belong to different streams.
+    #[allow(clippy::missing_panics_doc, reason = "it is there until it is dropped")]
     pub fn reunite(self, mut other: WriteHalf<S>) -> Result<S, ReuniteError<S>> {
         if !ptr::eq(self.get_ref(), other.get_ref()) {
             return Err(ReuniteError(self, other));
@@ -72,6 +73,7 @@ impl<S> ReadHalf<S> {
 
 impl<S> WriteHalf<S> {
     /// The stream.
+    #[allow(clippy::missing_panics_doc, reason = "it is there until it is dropped")]
     pub fn get_ref(&self) -> &S {
         let Some(stream) = &self.stream else { unreachable!("it is there until it is dropped") };
         stream

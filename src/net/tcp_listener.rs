@@ -60,6 +60,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// If no address can be bound, that of the last.
+    #[track_caller]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
         let addrs: Vec<SocketAddr> = resolve(&addr)?.collect();
         TcpListener::from_std(net::TcpListener::bind(&addrs[..])?)

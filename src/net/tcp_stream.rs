@@ -9,10 +9,9 @@ use crate::io::Waitable;
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::connect;
 use crate::net::descriptors::descriptors;
-use crate::net::limits::Limits;
+use crate::net::limits::{Limits, limited};
 use crate::net::resolve::resolve;
 use crate::net::split::{self, ReadHalf, WriteHalf};
-use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static READING: WaitReason =
@@ -136,42 +135,6 @@ impl TcpStream {
         self.io.get_ref().shutdown(how)
     }
 
-    /// How long one read may wait; without limit if none.
-    ///
-    /// # Errors
-    ///
-    /// None. (std's may fail.)
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.limits.read.get())
-    }
-
-    /// Limits how long one read may wait.
-    ///
-    /// # Errors
-    ///
-    /// If the limit is zero.
-    pub fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
-        self.limits.read.set(limit)
-    }
-
-    /// How long one write may wait; without limit if none.
-    ///
-    /// # Errors
-    ///
-    /// None. (std's may fail.)
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.limits.write.get())
-    }
-
-    /// Limits how long one write may wait.
-    ///
-    /// # Errors
-    ///
-    /// If the limit is zero.
-    pub fn set_write_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
-        self.limits.write.set(limit)
-    }
-
     /// Whether small writes are sent at once, instead of being collected (Nagle's algorithm).
     ///
     /// # Errors
@@ -215,16 +178,6 @@ impl TcpStream {
     /// Those of `getsockopt(2)`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.get_ref().take_error()
-    }
-
-    #[inline]
-    fn reads(&self) -> Wait {
-        Wait { direction: Direction::Read, timeout: self.limits.read.get(), reason: &READING }
-    }
-
-    #[inline]
-    fn writes(&self) -> Wait {
-        Wait { direction: Direction::Write, timeout: self.limits.write.get(), reason: &WRITING }
     }
 }
 
@@ -297,3 +250,4 @@ impl fmt::Debug for TcpStream {
 }
 
 descriptors!(TcpStream);
+limited!(TcpStream, READING, WRITING);

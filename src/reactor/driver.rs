@@ -1,9 +1,14 @@
 //! One scheduler's reactor: waits in the kernel when no fiber can run, and wakes fibers by events.
 //!
 //! ```text
-//!   slots:   0   1   2   3   4          index: number of the descriptor
-//!          [   |   |   | R | R ]        R: registration, found only under the identity of its source
+//!   slots:   0   1   2   3   4   5      index: number of the descriptor
+//!          [   |   |   | R | R | D ]    R: registration, found only under the identity of its source
+//!                          `---'        D: one of a duplicate; the source has number 4 as well
 //! ```
+//!
+//! The kernel reports on one descriptor once. Where several wait for the same one independently (two
+//! `Waitable`s share it, or somebody waits for a socket of which he is not the owner) the first has the
+//! descriptor itself, and the others each have a duplicate for as long as they need it.
 //!
 //! Invariants:
 //! - Nothing is opened before the first descriptor is registered: until then the thread itself parks.
@@ -13,8 +18,9 @@
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -34,6 +40,8 @@ pub(crate) struct Driver {
     opened: OnceCell<RefCell<<SystemPoller as Poller>::Events>>,
     slots: RefCell<Vec<Option<Rc<Registration>>>>,
     registered: Cell<usize>,
+    /// Where the registrations of duplicates are, by what was duplicated and by identity.
+    doubles: RefCell<BTreeMap<(RawFd, u64), RawFd>>,
 }
 
 /// What other threads have of a driver.
@@ -44,6 +52,14 @@ pub(super) struct Shared {
     /// Sources that were dropped on other threads.
     dropped: Mutex<Vec<(RawFd, u64)>>,
     any_dropped: AtomicBool,
+}
+
+/// How a source is registered.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) id: u64,
+    /// With a duplicate of its descriptor, which the driver's own thread deletes and closes.
+    pub(super) doubled: bool,
 }
 
 impl Driver {
@@ -60,6 +76,7 @@ impl Driver {
             opened: OnceCell::new(),
             slots: RefCell::new(Vec::new()),
             registered: Cell::new(0),
+            doubles: RefCell::default(),
         }
     }
 
@@ -78,13 +95,36 @@ impl Driver {
     #[inline]
     pub(super) fn find(&self, fd: BorrowedFd<'_>, id: u64) -> Option<Rc<Registration>> {
         let slots = self.slots.borrow();
-        let registration = slots.get(index(fd.as_raw_fd()))?.as_ref()?;
-        (registration.id.get() == id).then(|| registration.clone())
+        match slots.get(index(fd.as_raw_fd())) {
+            Some(Some(registration)) if registration.id == id => Some(registration.clone()),
+            _ => self.find_double(&slots, fd, |double| double.id == id),
+        }
     }
 
-    /// The registration through which `fd` is waited for, whose ever it is.
-    pub(super) fn find_any(&self, fd: BorrowedFd<'_>) -> Option<Rc<Registration>> {
-        self.slots.borrow().get(index(fd.as_raw_fd()))?.clone()
+    /// The registration through which those wait for `fd` who are not its owners.
+    pub(super) fn find_passing(&self, fd: BorrowedFd<'_>) -> Option<Rc<Registration>> {
+        let slots = self.slots.borrow();
+        match slots.get(index(fd.as_raw_fd())) {
+            Some(Some(registration)) if registration.passing => Some(registration.clone()),
+            _ => self.find_double(&slots, fd, |double| double.passing),
+        }
+    }
+
+    fn find_double(
+        &self,
+        slots: &[Option<Rc<Registration>>],
+        fd: BorrowedFd<'_>,
+        is_it: impl Fn(&Registration) -> bool,
+    ) -> Option<Rc<Registration>> {
+        let doubles = self.doubles.borrow();
+        if doubles.is_empty() {
+            return None;
+        }
+        let fd = fd.as_raw_fd();
+        let mut found = doubles
+            .range((fd, 0)..=(fd, u64::MAX))
+            .filter_map(|(_, &at)| slots[index(at)].as_ref());
+        found.find(|double| is_it(double)).cloned()
     }
 
     /// Registers the descriptor of the source `id`, for its whole life or, if it is `passing`, for as
@@ -97,17 +137,18 @@ impl Driver {
     ) -> io::Result<Rc<Registration>> {
         let poller = self.open()?;
         self.forget_dropped();
-        if let Some(there) = self.find_any(fd).filter(|there| there.passing.get()) {
-            // Somebody waits for the same descriptor without its source.
-            there.id.set(id);
-            there.passing.set(passing);
-            return Ok(there);
+        let is_taken = self.slots.borrow().get(index(fd.as_raw_fd())).is_some_and(Option::is_some);
+        let double = if is_taken { Some(fd.try_clone_to_owned()?) } else { None };
+        let reported = double.as_ref().map_or(fd, AsFd::as_fd);
+        let number = reported.as_raw_fd();
+        let token = token_of(number, id);
+        poller.add(reported, token)?;
+        if double.is_some() {
+            self.doubles.borrow_mut().insert((fd.as_raw_fd(), id), number);
         }
-        let token = token_of(fd.as_raw_fd(), id);
-        poller.add(fd, token)?;
-        let registration = Rc::new(Registration::new(id, token, passing));
+        let registration = Rc::new(Registration::new(id, token, passing, double));
         let mut slots = self.slots.borrow_mut();
-        let at = index(fd.as_raw_fd());
+        let at = index(number);
         if slots.len() <= at {
             slots.resize(at + 1, None);
         }
@@ -121,18 +162,20 @@ impl Driver {
     #[inline]
     pub(super) fn arm(&self, fd: BorrowedFd<'_>, at: &Registration) -> io::Result<()> {
         match self.shared.poller.get() {
-            Some(poller) => poller.arm(fd, at.token, at.wanted()),
+            Some(poller) => poller.arm(at.reported(fd), at.token, at.wanted()),
             None => Ok(()),
         }
     }
 
     /// Takes the registration of the source `id` out of the slots.
     pub(super) fn forget(&self, fd: RawFd, id: u64) {
+        let at = self.doubles.borrow_mut().remove(&(fd, id)).unwrap_or(fd);
         let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(index(fd)) else { return };
-        if slot.as_ref().is_some_and(|registration| registration.id.get() == id) {
-            *slot = None;
-            self.registered.set(self.registered.get() - 1);
+        let Some(slot) = slots.get_mut(index(at)) else { return };
+        let Some(registration) = slot.take_if(|registration| registration.id == id) else { return };
+        self.registered.set(self.registered.get() - 1);
+        if let (Some(poller), Some(double)) = (self.shared.poller.get(), &registration.double) {
+            poller.delete(double.as_fd());
         }
     }
 
@@ -197,8 +240,9 @@ impl Idle for Driver {
 
 impl Shared {
     /// A source is going. `here` is the driver of this thread.
-    pub(super) fn drop_source(&self, fd: BorrowedFd<'_>, id: u64, here: Option<&Driver>) {
-        if let Some(poller) = self.poller.get() {
+    pub(super) fn drop_source(&self, fd: BorrowedFd<'_>, id: Identity, here: Option<&Driver>) {
+        let Identity { id, doubled } = id;
+        if let Some(poller) = self.poller.get().filter(|_| !doubled) {
             poller.delete(fd);
         }
         match here.filter(|driver| std::ptr::eq(&raw const *driver.shared, self)) {
@@ -206,6 +250,10 @@ impl Shared {
             None => {
                 self.lock_dropped().push((fd.as_raw_fd(), id));
                 self.any_dropped.store(true, Ordering::Release);
+                if doubled {
+                    // While there is a duplicate the descriptor is not really closed.
+                    self.wake();
+                }
             }
         }
     }

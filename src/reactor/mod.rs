@@ -21,7 +21,7 @@
 //! Registrations are found by the number of their descriptor and an identity that is never used again,
 //! so an event for a descriptor that was closed reaches nobody, even if its number was given to another.
 //!
-//! Reading order: [`registration`], [`driver`], [`source`].
+//! Reading order: [`registration`], [`driver`], [`source`]; [`retry`] is for what has no event.
 
 pub(crate) mod driver;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(fibra_polling)))]
@@ -30,4 +30,5 @@ mod poller;
 #[cfg(any(not(any(target_os = "linux", target_os = "android")), fibra_polling))]
 mod portable;
 mod registration;
+pub(crate) mod retry;
 pub(crate) mod source;

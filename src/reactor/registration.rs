@@ -9,9 +9,11 @@
 //! Invariants:
 //! - While a bit is clear the kernel owes an event: whoever clears it has just seen that there is
 //!   nothing, and no event is looked at between that and the clearing.
-//! - Who is not the first in line does not try, so the order of arrival is the order of service.
+//! - Who is not the first in line does not try, so the order of arrival is the order of service. (An
+//!   operation that is not this crate's is tried by who has just left the line.)
 
 use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::reactor::poller::{Ready, Token};
 use crate::sched::lowlevel::{FiberPtr, WaitList, scheduler};
@@ -24,6 +26,13 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
+    pub(super) fn other(self) -> Direction {
+        match self {
+            Direction::Read => Direction::Write,
+            Direction::Write => Direction::Read,
+        }
+    }
+
     pub(super) fn bit(self) -> Ready {
         match self {
             Direction::Read => Ready::READABLE,
@@ -36,26 +45,42 @@ impl Direction {
 #[derive(Debug)]
 pub(super) struct Registration {
     /// The identity of the source, which is never used again.
-    pub(super) id: Cell<u64>,
+    pub(super) id: u64,
     pub(super) token: Token,
     /// It was made for a wait at a descriptor that belongs to no source, and goes when nobody waits.
-    pub(super) passing: Cell<bool>,
+    pub(super) passing: bool,
+    /// What the kernel reports on, if another registration had the descriptor itself first.
+    pub(super) double: Option<OwnedFd>,
     ready: Cell<Ready>,
+    /// Events so far: who waits between an attempt and its clearing sees from it whether one came.
+    events: Cell<u32>,
     readers: WaitList,
     writers: WaitList,
 }
 
 impl Registration {
     /// A registration that nothing is known of yet: the kernel reports what is there already, too.
-    pub(super) fn new(id: u64, token: Token, passing: bool) -> Registration {
+    pub(super) fn new(
+        id: u64,
+        token: Token,
+        passing: bool,
+        double: Option<OwnedFd>,
+    ) -> Registration {
         Registration {
-            id: Cell::new(id),
+            id,
             token,
-            passing: Cell::new(passing),
+            passing,
+            double,
             ready: Cell::new(Ready::NONE),
+            events: Cell::new(0),
             readers: WaitList::new(),
             writers: WaitList::new(),
         }
+    }
+
+    /// What the kernel reports on for `fd`.
+    pub(super) fn reported<'a>(&'a self, fd: BorrowedFd<'a>) -> BorrowedFd<'a> {
+        self.double.as_ref().map_or(fd, AsFd::as_fd)
     }
 
     pub(super) fn line(&self, direction: Direction) -> &WaitList {
@@ -88,6 +113,17 @@ impl Registration {
         self.ready.set(self.ready.get().without(direction.bit()));
     }
 
+    pub(super) fn events(&self) -> u32 {
+        self.events.get()
+    }
+
+    /// The operation would have blocked, at a time when there had been so many `events`.
+    pub(super) fn clear_as_of(&self, events: u32, direction: Direction) {
+        if self.events.get() == events {
+            self.clear(direction);
+        }
+    }
+
     /// The operation moved less than it could have: it would block now, unless something else than
     /// data is to be told.
     pub(super) fn drained(&self, direction: Direction) {
@@ -99,6 +135,7 @@ impl Registration {
     /// Takes note of an event, and wakes the first who can go on.
     pub(super) fn note(&self, event: Ready) {
         self.ready.set(self.ready.get() | event);
+        self.events.set(self.events.get().wrapping_add(1));
         for direction in [Direction::Read, Direction::Write] {
             if event.has(direction.bit()) {
                 self.wake_first(direction);
@@ -106,16 +143,17 @@ impl Registration {
         }
     }
 
-    /// Wakes the first in line, if there is something for it. Returns whether somebody is left who
-    /// must wait for an event.
-    pub(super) fn wake_first(&self, direction: Direction) -> bool {
-        let Some(first) = self.line(direction).first() else { return false };
-        if !self.ready.get().has(direction.bit()) {
-            return true;
-        }
-        if let Some(sched) = scheduler() {
+    /// Whether somebody is in line who must wait for an event.
+    pub(super) fn is_owed(&self, direction: Direction) -> bool {
+        self.wanted().has(direction.bit()) && !self.ready.get().has(direction.bit())
+    }
+
+    /// Wakes the first in line, if there is something for it.
+    pub(super) fn wake_first(&self, direction: Direction) {
+        let first = self.line(direction).first();
+        let ready = self.ready.get().has(direction.bit());
+        if let (Some(first), true, Some(sched)) = (first, ready, scheduler()) {
             sched.make_ready(first);
         }
-        false
     }
 }

@@ -22,13 +22,13 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
-use crate::reactor::driver::{Driver, Shared};
+use crate::reactor::driver::{Driver, Identity, Shared};
 use crate::reactor::poller::Ready;
 use crate::reactor::registration::Registration;
 use crate::sched::lowlevel::{
@@ -41,8 +41,9 @@ pub(crate) use crate::reactor::registration::Direction;
 /// What the reactor keeps with a descriptor.
 pub(crate) struct Source {
     id: u64,
-    /// The drivers that have registered it. Those whose scheduler has ended are gone.
-    drivers: Mutex<Vec<Weak<Shared>>>,
+    /// The drivers that have registered it, and whether with a duplicate. Those whose scheduler has
+    /// ended are gone.
+    drivers: Mutex<Vec<(Weak<Shared>, bool)>>,
 }
 
 /// How an operation waits.
@@ -113,8 +114,8 @@ impl Source {
     }
 
     /// As [`Source::io`], for an `op` that is not this crate's: it may itself wait for something, so its
-    /// fiber does not stand in line meanwhile. Who finds that the descriptor was not ready after all
-    /// goes to the end of the line.
+    /// fiber does not stand in line meanwhile, and others may try as well. Who finds that the
+    /// descriptor was not ready after all goes to the end of the line.
     #[track_caller]
     pub(crate) fn foreign_io<T>(
         &self,
@@ -128,26 +129,32 @@ impl Source {
         let mut its_turn = false;
         loop {
             let known = driver.find(fd, self.id);
-            let registration = match known {
-                Some(registration) => Some(registration),
-                None if its_turn => Some(self.register(driver, fd)?),
-                None => None,
-            };
             let free = |known: &Rc<Registration>| known.is_free(wait.direction);
-            if its_turn || registration.as_ref().is_none_or(free) {
-                let untold =
-                    registration.as_deref().map(|known| Untold::new(known, wait.direction));
+            if its_turn || known.as_ref().is_none_or(free) {
+                // The bit stays set meanwhile, and others may try, too: `op` may wait, panic, be
+                // killed, or use the descriptor itself.
+                let events = known.as_ref().map_or(0, |known| known.events());
                 if let Some(result) = attempt(&mut op) {
                     return result;
                 }
-                untold.into_iter().for_each(Untold::would_block);
+                known.iter().for_each(|known| known.clear_as_of(events, wait.direction));
             }
-            let registration = match registration {
-                Some(registration) => registration,
-                None => self.register(driver, fd)?,
-            };
+            let registration = self.registration(driver, fd)?;
             wait_in_line(here, driver, fd, &registration, wait)?;
             its_turn = true;
+        }
+    }
+
+    /// Waits until `fd` is ready.
+    #[track_caller]
+    pub(crate) fn ready(&self, fd: BorrowedFd<'_>, wait: Wait) -> io::Result<()> {
+        wait_ready_at(fd, wait, |driver| self.registration(driver, fd))
+    }
+
+    fn registration(&self, driver: &Driver, fd: BorrowedFd<'_>) -> io::Result<Rc<Registration>> {
+        match driver.find(fd, self.id) {
+            Some(registration) => Ok(registration),
+            None => self.register(driver, fd),
         }
     }
 
@@ -156,8 +163,8 @@ impl Source {
     fn register(&self, driver: &Driver, fd: BorrowedFd<'_>) -> io::Result<Rc<Registration>> {
         let registration = driver.register(fd, self.id, false)?;
         let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
-        drivers.retain(|other| other.strong_count() != 0);
-        drivers.push(std::sync::Arc::downgrade(driver.shared()));
+        drivers.retain(|(other, _)| other.strong_count() != 0);
+        drivers.push((Arc::downgrade(driver.shared()), registration.double.is_some()));
         Ok(registration)
     }
 
@@ -172,8 +179,10 @@ impl Source {
         }
         let sched = scheduler();
         let here = sched.as_ref().map(|sched| Driver::of(sched));
-        for driver in drivers.iter().filter_map(Weak::upgrade) {
-            driver.drop_source(fd, self.id, here);
+        for (driver, doubled) in drivers {
+            if let Some(driver) = driver.upgrade() {
+                driver.drop_source(fd, Identity { id: self.id, doubled }, here);
+            }
         }
     }
 }
@@ -187,8 +196,20 @@ impl fmt::Debug for Source {
 /// Waits until a descriptor that may be anybody's is ready.
 #[track_caller]
 pub(crate) fn wait_ready(fd: BorrowedFd<'_>, wait: Wait) -> io::Result<()> {
+    wait_ready_at(fd, wait, |driver| match driver.find_passing(fd) {
+        Some(registration) => Ok(registration),
+        None => driver.register(fd, Source::new().id, true),
+    })
+}
+
+#[track_caller]
+fn wait_ready_at(
+    fd: BorrowedFd<'_>,
+    wait: Wait,
+    registration: impl FnOnce(&Driver) -> io::Result<Rc<Registration>>,
+) -> io::Result<()> {
     let Some(here) = try_here() else {
-        return poll_on_thread(fd, wait.direction, wait.timeout);
+        return poll_on_thread(fd, wait, deadline_on_thread(wait));
     };
     spend(here);
     let driver = Driver::of(&here.sched);
@@ -197,10 +218,7 @@ pub(crate) fn wait_ready(fd: BorrowedFd<'_>, wait: Wait) -> io::Result<()> {
     if is_ready(fd, direction)? {
         return Ok(());
     }
-    let registration = match driver.find_any(fd) {
-        Some(registration) => registration,
-        None => driver.register(fd, Source::new().id, true)?,
-    };
+    let registration = registration(driver)?;
     let _guest = Guest { driver, fd, registration: &registration };
     // A bit may be left from before, and a descriptor that is being registered may have got ready.
     registration.clear(direction);
@@ -259,35 +277,14 @@ struct PassOn<'a> {
 
 impl Drop for PassOn<'_> {
     fn drop(&mut self) {
-        if self.registration.wake_first(self.direction) {
+        let Self { registration, direction, .. } = *self;
+        registration.wake_first(direction);
+        // Where events are asked for one by one, that for this direction may have been the last for the
+        // other as well.
+        if registration.is_owed(direction) || registration.is_owed(direction.other()) {
             // It fails where the descriptor cannot be polled, and then nobody waits.
             let _ = self.driver.arm(self.fd, self.registration);
         }
-    }
-}
-
-/// An attempt by code that may wait or unwind. The bit is clear meanwhile, so that an event that comes
-/// in between is not taken for an older one; when the attempt has not told, it may be ready.
-struct Untold<'a> {
-    registration: &'a Registration,
-    direction: Direction,
-}
-
-impl<'a> Untold<'a> {
-    fn new(registration: &'a Registration, direction: Direction) -> Untold<'a> {
-        registration.clear(direction);
-        Untold { registration, direction }
-    }
-
-    /// It was not ready when it was asked.
-    fn would_block(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Untold<'_> {
-    fn drop(&mut self) {
-        self.registration.note(self.direction.bit());
     }
 }
 
@@ -301,8 +298,8 @@ struct Guest<'a> {
 impl Drop for Guest<'_> {
     fn drop(&mut self) {
         let registration = self.registration;
-        if registration.passing.get() && registration.wanted() == Ready::NONE {
-            let id = registration.id.get();
+        if registration.passing && registration.wanted() == Ready::NONE {
+            let id = Identity { id: registration.id, doubled: registration.double.is_some() };
             self.driver.shared().drop_source(self.fd, id, Some(self.driver));
         }
     }
@@ -310,7 +307,7 @@ impl Drop for Guest<'_> {
 
 /// Does `op`, if it does not block.
 #[inline(always)]
-fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
+pub(super) fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
     loop {
         match op() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
@@ -322,19 +319,21 @@ fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
 
 #[cold]
 #[inline(never)]
-fn interrupted(interrupt: Interrupt, reason: &WaitReason) -> io::Error {
+pub(super) fn interrupted(interrupt: Interrupt, reason: &WaitReason) -> io::Error {
     let fiber = crate::sched::lowlevel::here().fiber;
     let what = reason.text;
     match interrupt {
-        Interrupt::TimedOut => {
-            io::Error::new(io::ErrorKind::TimedOut, format!("timed out while {what}"))
-        }
+        Interrupt::TimedOut => timed_out(reason),
         // Not `Interrupted`: std's loops would try again for ever.
         Interrupt::Killed => {
             io::Error::other(format!("fiber {} was killed while {what}", fiber.id()))
         }
         Interrupt::Deadlock(report) => io::Error::other(report),
     }
+}
+
+pub(super) fn timed_out(reason: &WaitReason) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("timed out while {}", reason.text))
 }
 
 /// Blocks the thread, which has no fibers.
@@ -345,26 +344,26 @@ fn io_on_thread<T>(
     wait: Wait,
     mut op: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
+    let by = deadline_on_thread(wait);
     loop {
         match attempt(&mut op) {
             Some(result) => return result,
-            None => poll_on_thread(fd, wait.direction, wait.timeout)?,
+            None => poll_on_thread(fd, wait, by)?,
         }
     }
 }
 
-fn poll_on_thread(
-    fd: BorrowedFd<'_>,
-    direction: Direction,
-    timeout: Option<Duration>,
-) -> io::Result<()> {
-    let by = timeout.and_then(|timeout| clock_now().checked_add(timeout));
+fn deadline_on_thread(wait: Wait) -> Option<Instant> {
+    wait.timeout.and_then(|timeout| clock_now().checked_add(timeout))
+}
+
+fn poll_on_thread(fd: BorrowedFd<'_>, wait: Wait, by: Option<Instant>) -> io::Result<()> {
     loop {
         let left = by.map(|by| by.saturating_duration_since(clock_now()));
-        match poll_once(fd, direction, left)? {
+        match poll_once(fd, wait.direction, left)? {
             Some(true) => return Ok(()),
             Some(false) if left.is_some_and(|left| left.is_zero()) => {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "timed out"));
+                return Err(timed_out(wait.reason));
             }
             Some(false) | None => {}
         }

@@ -1,0 +1,65 @@
+//! Which ports of this machine are open? So many connections at a time, by a pool.
+//!
+//! Each attempt is a call that blocks, with a limit of its own; `Pool::spawn` waits while there are
+//! too many.
+//!
+//! ```text
+//! $ cargo run --release --example port_scanner [PORTS = 500] [AT_A_TIME = 50]
+//! 3 ports were opened for the scan
+//! 500 ports scanned, 50 at a time
+//! all of the 3 were found open
+//! took 21.4ms
+//! ```
+//!
+//! It opens some ports itself, so that there is something to find, and looks at those around them.
+
+mod arguments;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use fibra::net::{TcpListener, TcpStream};
+use fibra::pool::Pool;
+
+fn main() -> io::Result<()> {
+    let ports = arguments::number(1, "PORTS", 1..=60_000, 500);
+    let at_a_time = arguments::number(2, "AT_A_TIME", 1..=10_000, 50);
+    fibra::run(|| {
+        let open = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let listeners = [open()?, open()?, open()?];
+        let mut opened = BTreeSet::new();
+        for listener in &listeners {
+            opened.insert(listener.local_addr()?.port());
+        }
+        println!("{} ports were opened for the scan", opened.len());
+
+        let began = fibra::now();
+        let open = scan(&targets(&opened, ports), at_a_time);
+        let found = if opened.is_subset(&open) { "all" } else { "not all" };
+        println!("{ports} ports scanned, {at_a_time} at a time");
+        println!("{found} of the {} were found open", opened.len());
+        println!("took {:.1?}", fibra::now() - began);
+        Ok(())
+    })
+}
+
+/// So many ports: those that are known to be open, and others from 1 on.
+fn targets(opened: &BTreeSet<u16>, ports: usize) -> BTreeSet<u16> {
+    let others = (1..=u16::MAX).filter(|port| !opened.contains(port));
+    opened.iter().copied().chain(others).take(ports).collect()
+}
+
+/// Those of `ports` that are open.
+fn scan(ports: &BTreeSet<u16>, at_a_time: usize) -> BTreeSet<u16> {
+    let pool = Pool::with_builder(at_a_time, fibra::Builder::new().name("scanner"));
+    let attempt = |port| {
+        pool.spawn(move || {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok().then_some(port)
+        })
+    };
+    let attempts: Vec<_> = ports.iter().copied().map(attempt).collect();
+    attempts.into_iter().filter_map(|attempt| attempt.join().ok().flatten()).collect()
+}

@@ -1,0 +1,351 @@
+//! Connections of Unix domain sockets.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+    recvmsg, sendmsg, socket_with,
+};
+
+use crate::io::Waitable;
+use crate::net::descriptors::{descriptors, pass_on};
+use crate::net::limits::{Limits, limited};
+use crate::net::split::{self, ReadHalf, WriteHalf};
+use crate::reactor::retry::retry;
+use crate::reactor::source::{Direction, Wait};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+
+static CONNECTING: WaitReason =
+    WaitReason::new("connecting to a Unix socket", OnDeadlock::Fail).ended_by_the_world();
+static READING: WaitReason =
+    WaitReason::new("reading from a Unix stream", OnDeadlock::Fail).ended_by_the_world();
+static WRITING: WaitReason =
+    WaitReason::new("writing to a Unix stream", OnDeadlock::Fail).ended_by_the_world();
+
+/// A connection between processes of one machine. As [`std::os::unix::net::UnixStream`].
+///
+/// It is closed when it is dropped. A reference to it can be read from and written to as well, so one
+/// fiber may read while another writes; [`into_split`](UnixStream::into_split) gives each its own half.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use fibra::net::UnixStream;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let (mut a, mut b) = UnixStream::pair()?;
+///     fibra::spawn(move || b.write_all(b"hello"));
+///     let mut text = String::new();
+///     a.read_to_string(&mut text)?; // until `b` is dropped
+///     assert_eq!(text, "hello");
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub struct UnixStream {
+    io: Waitable<net::UnixStream>,
+    limits: Limits,
+}
+
+impl UnixStream {
+    /// Connects to the socket at `path`.
+    ///
+    /// While the listener has more connections to accept than it wants to keep, this tries again after
+    /// growing pauses of at most 10 ms: no event tells when there is room, and who comes meanwhile may
+    /// be first.
+    ///
+    /// # Errors
+    ///
+    /// If nobody listens there, or `path` is too long for an address.
+    #[track_caller]
+    pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
+        let path = path.as_ref();
+        connect_to(&SocketAddrUnix::new(path)?)
+            .map_err(|error| with_the_name(&error, format_args!("{}", path.display())))
+    }
+
+    /// Connects to the socket with the address `addr`, which may be an abstract one of Linux.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](UnixStream::connect), and if `addr` is unnamed.
+    #[track_caller]
+    pub fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
+        connect_to(&address_of(addr)?)
+            .map_err(|error| with_the_name(&error, format_args!("{addr:?}")))
+    }
+
+    /// Two streams that are connected to each other.
+    ///
+    /// # Errors
+    ///
+    /// If no descriptor is left.
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (a, b) = net::UnixStream::pair()?;
+        Ok((UnixStream::from_std(a)?, UnixStream::from_std(b)?))
+    }
+
+    /// Takes a stream of std over. It gets non-blocking, and so do its clones. Its time limits are not
+    /// taken over.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made non-blocking.
+    pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
+        Ok(UnixStream { io: Waitable::new(stream)?, limits: Limits::none() })
+    }
+
+    /// Gives the stream to std, as a blocking one without time limits.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made blocking.
+    pub fn into_std(self) -> io::Result<net::UnixStream> {
+        let stream = self.io.into_inner();
+        stream.set_nonblocking(false)?;
+        Ok(stream)
+    }
+
+    /// Another handle to the same connection, with the same time limits to begin with.
+    ///
+    /// # Errors
+    ///
+    /// If no descriptor is left.
+    pub fn try_clone(&self) -> io::Result<UnixStream> {
+        let io = Waitable::from_nonblocking(self.io.get_ref().try_clone()?);
+        Ok(UnixStream { io, limits: self.limits.clone() })
+    }
+
+    /// Takes the connection apart, for one fiber that reads and another that writes. When the half for
+    /// writing is dropped, the other side is told that nothing will follow.
+    pub fn into_split(self) -> (ReadHalf<UnixStream>, WriteHalf<UnixStream>) {
+        split::split(self, |stream| {
+            // It fails if the connection is gone, and then the other side knows.
+            let _ = stream.shutdown(Shutdown::Write);
+        })
+    }
+}
+
+/// Descriptors that one message can carry, by Linux' limit.
+const MOST_FDS: usize = 253;
+
+/// Passing descriptors on to another process, or to this one.
+impl UnixStream {
+    /// Writes some of `data`, at least a byte, and with that duplicates of `fds`. Returns how much.
+    ///
+    /// Who reads it with [`recv_fds`](UnixStream::recv_fds) gets them; a plain read drops them.
+    ///
+    /// # Errors
+    ///
+    /// As a write; and if there is no data, or there are more than 253 descriptors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::os::fd::AsFd;
+    /// use fibra::net::UnixStream;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let (a, b) = UnixStream::pair()?;
+    ///     let (mut reader, writer) = std::io::pipe()?;
+    ///     a.send_fds(b"a pipe", &[writer.as_fd()])?;
+    ///     drop(writer);
+    ///
+    ///     let mut fds = Vec::new();
+    ///     assert_eq!(b.recv_fds(&mut [0; 16], &mut fds)?, 6);
+    ///     std::fs::File::from(fds.remove(0)).write_all(b"hello")?;
+    ///     let mut text = String::new();
+    ///     reader.read_to_string(&mut text)?;
+    ///     assert_eq!(text, "hello");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn send_fds(&self, data: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        if data.is_empty() || MOST_FDS < fds.len() {
+            let text = "descriptors are sent with some data, and 253 at most";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let send = |stream: &net::UnixStream| {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            Ok(sendmsg(stream, &[IoSlice::new(data)], &mut control, SendFlags::NOSIGNAL)?)
+        };
+        self.io.io(self.writes(), send, |_| false)
+    }
+
+    /// Reads as a plain read, and appends the descriptors that came with the data to `fds`. They are
+    /// closed when this process executes another program.
+    ///
+    /// # Errors
+    ///
+    /// As a read; and if this process cannot have so many descriptors: then data and descriptors are
+    /// lost.
+    #[track_caller]
+    pub fn recv_fds(&self, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
+        let recv = |stream: &net::UnixStream| {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let mut buffers = [IoSliceMut::new(buffer)];
+            let got = recvmsg(stream, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+            let before = fds.len();
+            for message in control.drain() {
+                if let RecvAncillaryMessage::ScmRights(received) = message {
+                    fds.extend(received);
+                }
+            }
+            if got.flags.contains(ReturnFlags::CTRUNC) {
+                fds.truncate(before);
+                return Err(io::Error::other(
+                    "descriptors were sent that this process cannot have",
+                ));
+            }
+            Ok(got.bytes)
+        };
+        self.io.io(self.reads(), recv, |_| false)
+    }
+}
+
+pass_on! { UnixStream:
+    /// The address of this side, which mostly has no name.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getsockname(2)`.
+    fn local_addr(&self) -> SocketAddr;
+
+    /// The address of the other side.
+    ///
+    /// # Errors
+    ///
+    /// If it is not connected any more.
+    fn peer_addr(&self) -> SocketAddr;
+
+    /// Ends one direction, or both. Fibers that wait in that direction go on: reads return 0, writes
+    /// fail.
+    ///
+    /// # Errors
+    ///
+    /// If it is not connected any more.
+    fn shutdown(&self, how: Shutdown) -> ();
+
+    /// Takes the error that the socket holds.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getsockopt(2)`.
+    fn take_error(&self) -> Option<io::Error>;
+}
+
+#[track_caller]
+fn connect_to(addr: &SocketAddrUnix) -> io::Result<UnixStream> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let wait = Wait { direction: Direction::Write, timeout: None, reason: &CONNECTING };
+    retry(wait, || Ok(rustix::net::connect(&socket, addr)?))?;
+    let io = Waitable::from_nonblocking(net::UnixStream::from(socket));
+    Ok(UnixStream { io, limits: Limits::none() })
+}
+
+/// The kind of the error is kept; its text says what it is about.
+fn with_the_name(error: &io::Error, name: fmt::Arguments<'_>) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot connect to {name}: {error}"))
+}
+
+fn address_of(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
+    if let Some(path) = addr.as_pathname() {
+        return Ok(SocketAddrUnix::new(path)?);
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(name) = std::os::linux::net::SocketAddrExt::as_abstract_name(addr) {
+        return Ok(SocketAddrUnix::new_abstract_name(name)?);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "an address without a name"))
+}
+
+impl Read for UnixStream {
+    #[inline(always)]
+    #[track_caller]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buffer)
+    }
+
+    #[track_caller]
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(buffers)
+    }
+}
+
+// Unlike TCP's, a short read of a Unix stream does not mean that there is no more: it ends where a
+// message with descriptors or credentials begins or ends. The kernel reports no event for what is
+// behind that, so only an error tells that there is nothing.
+impl Read for &UnixStream {
+    #[inline(always)]
+    #[track_caller]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.io.io(self.reads(), |mut stream| stream.read(buffer), |_| false)
+    }
+
+    #[track_caller]
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.io.io(self.reads(), |mut stream| stream.read_vectored(buffers), |_| false)
+    }
+}
+
+impl Write for UnixStream {
+    #[inline(always)]
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        (&*self).write(data)
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for &UnixStream {
+    #[inline(always)]
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.io.io(self.writes(), |mut stream| stream.write(data), |_| false)
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.io.io(self.writes(), |mut stream| stream.write_vectored(data), |_| false)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for UnixStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.get_ref().fmt(f)
+    }
+}
+
+descriptors!(UnixStream);
+limited!(UnixStream, READING, WRITING);
