@@ -142,6 +142,21 @@ fn dropping_a_running_server_kills_it_and_its_connections() {
     });
 }
 
+#[test]
+fn unix_sockets_are_served_alike() {
+    let path = std::env::temp_dir().join(format!("fibra-server-{}", std::process::id()));
+    let _removes = OnDrop(|| drop(std::fs::remove_file(&path)));
+    fibra::run(|| {
+        let listener = fibra::net::UnixListener::bind(&path).unwrap();
+        let running = Server::new(listener).start(|mut stream, _| stream.write_all(b"hello"));
+        let mut greeting = String::new();
+        let mut client = fibra::net::UnixStream::connect(&path).unwrap();
+        client.read_to_string(&mut greeting).unwrap();
+        assert_eq!(greeting, "hello");
+        assert_eq!(running.shutdown(LONG).killed, 0);
+    });
+}
+
 /// Accepts what it is told to.
 struct Script(Vec<io::Error>, Cell<usize>);
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::net::{TcpListener, TcpStream, ToSocketAddrs};
+use crate::net::{TcpListener, TcpStream, ToSocketAddrs, UnixListener, UnixStream};
 use crate::pool::Pool;
 use crate::sched::park::{sleep, yield_now};
 use crate::sched::spawn::Builder;
@@ -43,6 +43,16 @@ impl Accept for TcpListener {
     #[track_caller]
     fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         TcpListener::accept(self)
+    }
+}
+
+impl Accept for UnixListener {
+    type Connection = UnixStream;
+    type Peer = std::os::unix::net::SocketAddr;
+
+    #[track_caller]
+    fn accept(&self) -> io::Result<(UnixStream, Self::Peer)> {
+        UnixListener::accept(self)
     }
 }
 
