@@ -20,6 +20,8 @@ pub mod stackless;
 pub mod sync;
 pub mod testing;
 pub mod time;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 mod collections;
 mod fiber;

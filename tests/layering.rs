@@ -47,6 +47,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("io", &["reactor", "sched::lowlevel"]),
     ("net", &["io", "reactor", "channel", "sched"]),
     ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
+    // TLS over whatever can be read and written.
+    ("tls", &["io", "net", "sync"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),

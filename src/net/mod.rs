@@ -25,7 +25,7 @@
 mod connect;
 mod descriptors;
 mod limits;
-mod split;
+pub(crate) mod split;
 mod tcp_listener;
 mod tcp_stream;
 
