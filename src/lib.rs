@@ -4,6 +4,7 @@
 pub mod build_info;
 pub mod cancellation;
 pub mod channel;
+pub mod future;
 pub mod generator;
 #[cfg(feature = "greenlet")]
 pub mod greenlet;

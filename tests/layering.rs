@@ -49,6 +49,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
     // TLS over whatever can be read and written.
     ("tls", &["io", "net", "sync"]),
+    // Futures on fibers.
+    ("future", &["fiber::exit", "sched"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
@@ -114,6 +116,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/end.rs", "calls the type-erased functions of a fiber"),
     ("src/sched/pause.rs", "void entries of the ring hold references to records"),
     ("src/sched/outside.rs", "lists waits that lie on the stacks of fibers"),
+    ("src/sched/task.rs", "makes wakers of bits"),
     ("src/sched/retire.rs", "leaves a stack for the last time"),
     ("src/sched/unstarted.rs", "erases the types of closures"),
     ("src/sched/timers.rs", "the wheel points to records on the stacks of fibers"),
