@@ -8,6 +8,8 @@ pub mod future;
 pub mod generator;
 #[cfg(feature = "greenlet")]
 pub mod greenlet;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 #[cfg(feature = "net")]
 pub mod io;
 #[cfg(feature = "net")]

@@ -51,6 +51,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tls", &["io", "net", "sync"]),
     // Futures on fibers.
     ("future", &["fiber::exit", "sched"]),
+    // HTTP on all of these.
+    ("hyper", &["future", "io", "sched::lowlevel", "sched::spawn"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
@@ -104,6 +106,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/greenlet/switch.rs", "resumes and suspends strands"),
     ("src/greenlet/world.rs", "follows the pointer to the greenlet that runs"),
     ("src/reactor/source.rs", "places nodes in lists for the time of a wait"),
+    ("src/hyper/io.rs", "tells hyper how much of its buffer is filled"),
     ("src/reactor/portable.rs", "promises `polling` that sources are deleted in time"),
     ("src/fiber/prefetch.rs", "the prefetch instruction"),
     ("src/sched/scheduler.rs", "reaches the run ring without a borrow flag"),

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::task::{Context, Poll};
 
 use crate::io::shared::{SharedRead, SharedWrite};
 use crate::io::wait::{READABLE, WRITABLE};
@@ -150,6 +151,19 @@ impl<T: AsFd> Waitable<T> {
     ) -> io::Result<R> {
         let io = self.get_ref();
         self.source.io(io.as_fd(), wait, || op(io), drained)
+    }
+
+    /// For futures: see [`PollIo`](crate::io::PollIo).
+    #[track_caller]
+    pub(crate) fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+        drained: impl Fn(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        let io = self.get_ref();
+        self.source.poll_io(cx, io.as_fd(), direction, || op(io), drained)
     }
 }
 

@@ -25,6 +25,7 @@
 mod connect;
 mod descriptors;
 mod limits;
+mod polled;
 pub(crate) mod split;
 mod tcp_listener;
 mod tcp_stream;

@@ -128,11 +128,11 @@ impl Driver {
 
     /// Takes the registration of the source `id` out of the slots.
     pub(super) fn forget(&self, fd: RawFd, id: u64) {
-        let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(index(fd)) else { return };
-        if slot.as_ref().is_some_and(|registration| registration.id.get() == id) {
-            *slot = None;
+        let its = |slot: &mut Rc<Registration>| slot.id.get() == id;
+        let gone = self.slots.borrow_mut().get_mut(index(fd)).and_then(|slot| slot.take_if(its));
+        if let Some(registration) = gone {
             self.registered.set(self.registered.get() - 1);
+            registration.close();
         }
     }
 

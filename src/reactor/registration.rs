@@ -11,7 +11,8 @@
 //!   nothing, and no event is looked at between that and the clearing.
 //! - Who is not the first in line does not try, so the order of arrival is the order of service.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::task::Waker;
 
 use crate::reactor::poller::{Ready, Token};
 use crate::sched::lowlevel::{FiberPtr, WaitList, scheduler};
@@ -43,6 +44,9 @@ pub(super) struct Registration {
     ready: Cell<Ready>,
     readers: WaitList,
     writers: WaitList,
+    /// Futures that want to know when they may try. They stand behind all fibers in line.
+    reading: RefCell<Vec<Waker>>,
+    writing: RefCell<Vec<Waker>>,
 }
 
 impl Registration {
@@ -55,6 +59,8 @@ impl Registration {
             ready: Cell::new(Ready::NONE),
             readers: WaitList::new(),
             writers: WaitList::new(),
+            reading: RefCell::default(),
+            writing: RefCell::default(),
         }
     }
 
@@ -78,7 +84,9 @@ impl Registration {
     /// What somebody waits for.
     pub(super) fn wanted(&self) -> Ready {
         let wants = |direction: Direction| {
-            if self.line(direction).len() == 0 { Ready::NONE } else { direction.bit() }
+            let nobody =
+                self.line(direction).len() == 0 && self.tasks(direction).borrow().is_empty();
+            if nobody { Ready::NONE } else { direction.bit() }
         };
         wants(Direction::Read) | wants(Direction::Write)
     }
@@ -109,7 +117,7 @@ impl Registration {
     /// Wakes the first in line, if there is something for it. Returns whether somebody is left who
     /// must wait for an event.
     pub(super) fn wake_first(&self, direction: Direction) -> bool {
-        let Some(first) = self.line(direction).first() else { return false };
+        let Some(first) = self.line(direction).first() else { return self.wake_tasks(direction) };
         if !self.ready.get().has(direction.bit()) {
             return true;
         }
@@ -117,5 +125,47 @@ impl Registration {
             sched.make_ready(first);
         }
         false
+    }
+
+    fn tasks(&self, direction: Direction) -> &RefCell<Vec<Waker>> {
+        match direction {
+            Direction::Read => &self.reading,
+            Direction::Write => &self.writing,
+        }
+    }
+
+    /// Wakes by `waker` when something may be tried.
+    pub(super) fn add_task(&self, direction: Direction, waker: &Waker) {
+        let known = |others: &Vec<Waker>| others.iter().any(|other| other.will_wake(waker));
+        if !known(&self.tasks(direction).borrow()) {
+            // Cloning it is user code.
+            let waker = waker.clone();
+            self.tasks(direction).borrow_mut().push(waker);
+        }
+    }
+
+    /// As [`wake_first`](Self::wake_first), of the futures.
+    fn wake_tasks(&self, direction: Direction) -> bool {
+        if self.tasks(direction).borrow().is_empty() {
+            return false;
+        }
+        if !self.ready.get().has(direction.bit()) {
+            return true;
+        }
+        self.wake_all_tasks(direction);
+        false
+    }
+
+    fn wake_all_tasks(&self, direction: Direction) {
+        if let Some(sched) = scheduler() {
+            let tasks = self.tasks(direction).take();
+            tasks.into_iter().for_each(|waker| sched.wake_by(waker));
+        }
+    }
+
+    /// The descriptor is going: whoever waits looks for himself.
+    pub(super) fn close(&self) {
+        self.wake_all_tasks(Direction::Read);
+        self.wake_all_tasks(Direction::Write);
     }
 }

@@ -40,7 +40,7 @@ pub(crate) use crate::reactor::registration::Direction;
 
 /// What the reactor keeps with a descriptor.
 pub(crate) struct Source {
-    id: u64,
+    pub(super) id: u64,
     /// The drivers that have registered it. Those whose scheduler has ended are gone.
     drivers: Mutex<Vec<Weak<Shared>>>,
 }
@@ -153,7 +153,11 @@ impl Source {
 
     #[cold]
     #[inline(never)]
-    fn register(&self, driver: &Driver, fd: BorrowedFd<'_>) -> io::Result<Rc<Registration>> {
+    pub(super) fn register(
+        &self,
+        driver: &Driver,
+        fd: BorrowedFd<'_>,
+    ) -> io::Result<Rc<Registration>> {
         let registration = driver.register(fd, self.id, false)?;
         let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
         drivers.retain(|other| other.strong_count() != 0);
@@ -268,19 +272,19 @@ impl Drop for PassOn<'_> {
 
 /// An attempt by code that may wait or unwind. The bit is clear meanwhile, so that an event that comes
 /// in between is not taken for an older one; when the attempt has not told, it may be ready.
-struct Untold<'a> {
+pub(super) struct Untold<'a> {
     registration: &'a Registration,
     direction: Direction,
 }
 
 impl<'a> Untold<'a> {
-    fn new(registration: &'a Registration, direction: Direction) -> Untold<'a> {
+    pub(super) fn new(registration: &'a Registration, direction: Direction) -> Untold<'a> {
         registration.clear(direction);
         Untold { registration, direction }
     }
 
     /// It was not ready when it was asked.
-    fn would_block(self) {
+    pub(super) fn would_block(self) {
         std::mem::forget(self);
     }
 }
@@ -310,7 +314,7 @@ impl Drop for Guest<'_> {
 
 /// Does `op`, if it does not block.
 #[inline(always)]
-fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
+pub(super) fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
     loop {
         match op() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,

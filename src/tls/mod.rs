@@ -34,6 +34,7 @@
 //! destructor should not wait for a peer.
 
 mod config;
+mod polled;
 mod state;
 mod stream;
 

@@ -23,8 +23,8 @@ use crate::tls::state::State;
 /// Dropping it drops the stream below, without a word to the other side, which takes that for an attack:
 /// see [`shutdown`](TlsStream::shutdown).
 pub struct TlsStream<S> {
-    state: State,
-    stream: S,
+    pub(super) state: State,
+    pub(super) stream: S,
 }
 
 impl<S> TlsStream<S> {
