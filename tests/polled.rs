@@ -101,6 +101,24 @@ fn two_tasks_that_wait_for_one_stream_are_both_woken() {
     });
 }
 
+#[test]
+fn who_waits_in_one_direction_is_not_forgotten_when_the_other_is_done() {
+    fibra::run(|| {
+        let (a, b) = pair();
+        let (reads, writes) = (a.clone(), a.clone());
+        let reader = fibra::spawn(move || (&*reads).read_exact(&mut [0; 2]).unwrap());
+        let future = fibra::spawn(move || block_on(byte(&a)));
+        fibra::testing::wait_all_blocked();
+        let writer = fibra::spawn(move || (&*writes).write_all(&[1; 1_000_000]).unwrap());
+        fibra::testing::wait_all_blocked();
+        (&b).read_exact(&mut vec![0; 1_000_000]).unwrap();
+        writer.join().unwrap();
+        (&b).write_all(b"abc").unwrap();
+        reader.join().unwrap();
+        assert_eq!(future.join().unwrap(), b'c');
+    });
+}
+
 /// A waker that is not of this crate; it waits when it is called, and when it is dropped.
 struct Foreign {
     count: Arc<AtomicUsize>,

@@ -126,6 +126,16 @@ impl Driver {
         }
     }
 
+    /// Says again that somebody waits, if one does, after another has gone on: with that event the poller
+    /// may have forgotten both directions.
+    #[inline]
+    pub(super) fn arm_again(&self, fd: BorrowedFd<'_>, at: &Registration) {
+        if at.owes() {
+            // It fails where the descriptor cannot be polled, and then nobody waits.
+            let _ = self.arm(fd, at);
+        }
+    }
+
     /// Takes the registration of the source `id` out of the slots.
     pub(super) fn forget(&self, fd: RawFd, id: u64) {
         let its = |slot: &mut Rc<Registration>| slot.id.get() == id;

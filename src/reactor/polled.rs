@@ -42,6 +42,7 @@ impl Source {
                 {
                     known.drained(direction);
                 }
+                known.iter().for_each(|known| driver.arm_again(fd, known));
                 return Poll::Ready(result);
             }
             untold.into_iter().for_each(Untold::would_block);

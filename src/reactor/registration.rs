@@ -114,17 +114,22 @@ impl Registration {
         }
     }
 
-    /// Wakes the first in line, if there is something for it. Returns whether somebody is left who
-    /// must wait for an event.
-    pub(super) fn wake_first(&self, direction: Direction) -> bool {
-        let Some(first) = self.line(direction).first() else { return self.wake_tasks(direction) };
+    /// Wakes the first in line, if there is something for it.
+    pub(super) fn wake_first(&self, direction: Direction) {
         if !self.ready.get().has(direction.bit()) {
-            return true;
+            return;
         }
-        if let Some(sched) = scheduler() {
-            sched.make_ready(first);
+        match self.line(direction).first() {
+            Some(first) => scheduler().iter().for_each(|sched| sched.make_ready(first)),
+            None => self.wake_tasks(direction),
         }
-        false
+    }
+
+    /// Whether somebody waits for an event, in either direction. (A poller may have forgotten the one
+    /// when it told of the other.)
+    pub(super) fn owes(&self) -> bool {
+        let (wanted, ready) = (self.wanted(), self.ready.get());
+        [Ready::READABLE, Ready::WRITABLE].iter().any(|&bit| wanted.has(bit) && !ready.has(bit))
     }
 
     fn tasks(&self, direction: Direction) -> &RefCell<Vec<Waker>> {
@@ -144,19 +149,11 @@ impl Registration {
         }
     }
 
-    /// As [`wake_first`](Self::wake_first), of the futures.
-    fn wake_tasks(&self, direction: Direction) -> bool {
+    /// Wakes all futures that wait for this direction.
+    fn wake_tasks(&self, direction: Direction) {
         if self.tasks(direction).borrow().is_empty() {
-            return false;
+            return;
         }
-        if !self.ready.get().has(direction.bit()) {
-            return true;
-        }
-        self.wake_all_tasks(direction);
-        false
-    }
-
-    fn wake_all_tasks(&self, direction: Direction) {
         if let Some(sched) = scheduler() {
             let tasks = self.tasks(direction).take();
             tasks.into_iter().for_each(|waker| sched.wake_by(waker));
@@ -165,7 +162,7 @@ impl Registration {
 
     /// The descriptor is going: whoever waits looks for himself.
     pub(super) fn close(&self) {
-        self.wake_all_tasks(Direction::Read);
-        self.wake_all_tasks(Direction::Write);
+        self.wake_tasks(Direction::Read);
+        self.wake_tasks(Direction::Write);
     }
 }

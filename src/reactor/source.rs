@@ -263,10 +263,8 @@ struct PassOn<'a> {
 
 impl Drop for PassOn<'_> {
     fn drop(&mut self) {
-        if self.registration.wake_first(self.direction) {
-            // It fails where the descriptor cannot be polled, and then nobody waits.
-            let _ = self.driver.arm(self.fd, self.registration);
-        }
+        self.registration.wake_first(self.direction);
+        self.driver.arm_again(self.fd, self.registration);
     }
 }
 
