@@ -312,6 +312,26 @@ fn a_session_is_resumed() {
 }
 
 #[test]
+fn keys_are_changed_while_both_directions_are_busy() {
+    fibra::run(|| {
+        let (client, server) = tls_pair();
+        fibra::scope(|scope| {
+            for side in [&client, &server] {
+                scope.spawn(move || send(side, 3 * MEGABYTES));
+                scope.spawn(move || assert_eq!(receive(side), 3 * MEGABYTES));
+            }
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    client.refresh_traffic_keys().unwrap();
+                    server.refresh_traffic_keys().unwrap();
+                    fibra::yield_now();
+                }
+            });
+        });
+    });
+}
+
+#[test]
 fn the_stream_is_plain_again_after_both_have_shut_down() {
     fibra::run(|| {
         let (client, server) = tls_pair();

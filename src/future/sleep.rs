@@ -32,17 +32,18 @@ use crate::sched::task_timers::TaskTimer;
 /// });
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    sleep_until(clock_now().checked_add(duration))
+    Sleep { at: clock_now().checked_add(duration), timer: Mutex::new(None) }
 }
 
-/// A future that is ready at a moment, by the clock of the scheduler; never, if there is none.
-pub fn sleep_until(at: impl Into<Option<Instant>>) -> Sleep {
-    Sleep { at: at.into(), timer: Mutex::new(None) }
+/// A future that is ready at a moment, by the clock of the scheduler: see [`now`](crate::now).
+pub fn sleep_until(at: Instant) -> Sleep {
+    Sleep { at: Some(at), timer: Mutex::new(None) }
 }
 
 /// A future of time, made by [`sleep`] and [`sleep_until`].
 #[must_use = "futures do nothing unless they are polled"]
 pub struct Sleep {
+    /// None is a moment that no clock will show.
     at: Option<Instant>,
     /// What wakes the one who has polled last.
     timer: Mutex<Option<TaskTimer>>,

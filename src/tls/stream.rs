@@ -73,6 +73,21 @@ impl<S> TlsStream<S> {
         })
     }
 
+    /// Has what this side sends from now on encrypted by new keys, and asks the other side to do the same. TLS
+    /// does so by itself before keys wear out; this is for connections that are silent for long.
+    ///
+    /// # Errors
+    ///
+    /// In TLS 1.2, which cannot, and those of writing to the stream.
+    #[track_caller]
+    pub fn refresh_traffic_keys(&self) -> io::Result<()>
+    where
+        S: SharedWrite,
+    {
+        self.state.connection().refresh_traffic_keys().map_err(io::Error::other)?;
+        self.state.flush(Shared(&self.stream))
+    }
+
     /// The stream below. What is read from it or written to it directly is missing in the connection.
     pub fn get_ref(&self) -> &S {
         &self.stream
