@@ -14,7 +14,6 @@ mod arguments;
 
 use std::error::Error;
 use std::io::{self, Read, Write};
-use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use fibra::hyper::{Http1, hyper::Response};
@@ -82,7 +81,7 @@ impl Connector for FiberConnector {
     }
 }
 
-/// ureq's own starts a thread for each name that it looks up.
+/// ureq's own blocks its thread, or starts another for each name that it looks up.
 #[derive(Debug)]
 struct FiberResolver;
 
@@ -95,7 +94,7 @@ impl Resolver for FiberResolver {
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
         let mut addrs = self.empty();
-        let found = (host, uri.port_u16().unwrap_or(80)).to_socket_addrs()?;
+        let found = fibra::net::lookup_host((host, uri.port_u16().unwrap_or(80)))?;
         found.take(16).for_each(|addr| addrs.push(addr));
         Ok(addrs)
     }

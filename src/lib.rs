@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+pub mod blocking;
 #[doc(hidden)]
 pub mod build_info;
 pub mod cancellation;
 pub mod channel;
+pub mod fs;
 pub mod future;
 pub mod generator;
 #[cfg(feature = "greenlet")]
@@ -28,6 +30,7 @@ pub mod tls;
 
 mod collections;
 mod fiber;
+mod offload;
 #[cfg(feature = "net")]
 mod reactor;
 mod sched;
@@ -37,6 +40,7 @@ pub use fiber::exit::JoinError;
 pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
+pub use offload::blocking;
 pub use runtime::{Runtime, frame, run};
 pub use sched::dump::{Stats, dump, stats};
 pub use sched::handle::{Fiber, current, in_fiber};
