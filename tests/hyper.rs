@@ -169,8 +169,10 @@ fn a_writer_that_panics_breaks_its_message() {
             });
             Response::new(body)
         });
-        let response = client(address).send(get("/")).unwrap();
-        assert!(io::read_to_string(response.into_body()).is_err());
+        // The connection is closed at once, perhaps before the head was sent.
+        let response = client(address).send(get("/"));
+        let read = response.map(|response| io::read_to_string(response.into_body()));
+        assert!(!matches!(read, Ok(Ok(_))));
     });
 }
 
