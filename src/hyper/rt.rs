@@ -20,7 +20,7 @@ use crate::sched::spawn::spawn;
 /// fibra::run(|| {
 ///     let (answer, question) = fibra::sync::oneshot();
 ///     FiberExecutor.execute(async move { answer.send("run").unwrap() });
-///     assert_eq!(question.recv(), Ok("run"));
+///     assert_eq!(question.recv().unwrap(), "run");
 /// });
 /// ```
 #[derive(Copy, Clone, Debug, Default)]
