@@ -6,9 +6,12 @@ pub mod build_info;
 pub mod cancellation;
 pub mod channel;
 pub mod fs;
+pub mod future;
 pub mod generator;
 #[cfg(feature = "greenlet")]
 pub mod greenlet;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 #[cfg(feature = "net")]
 pub mod io;
 #[cfg(feature = "net")]
@@ -22,6 +25,8 @@ pub mod stackless;
 pub mod sync;
 pub mod testing;
 pub mod time;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 mod collections;
 mod fiber;

@@ -308,17 +308,66 @@ const SLEEPING_BARBER: &str = "\
 45 min  7 is shaved
 45 min  closed: 7 were shaved, 1 went away";
 
+/// Those that are built with the features `hyper` and `tls` only.
+const OF_NETWORKS: &[Example] = &[
+    Example {
+        name: "http_server",
+        arguments: &["20"],
+        prints: "\
+             POST /sum -> 200 {\"numbers\":1000,\"sum\":500500}
+             GET /else -> 404 {\"error\":\"there is nothing at /else\"}
+             20 clients of GET /slow, which sleeps for <time>, were served after <time>",
+    },
+    Example {
+        name: "axum_router",
+        arguments: &[],
+        prints: "\
+             GET /hello/fibers -> 200 hello, fibers
+             POST /double -> 200 {\"doubled\":42}
+             POST /double -> 400 Failed to parse the request body as JSON: number: EOF while parsing \
+             a value at line 1 column 10
+             GET /nothing -> 404",
+    },
+    Example {
+        name: "ureq_client",
+        arguments: &["20"],
+        prints: "\
+             20 requests to a server that sleeps for <time> each were answered after <time>
+             a time limit of <time>: timeout: global",
+    },
+    Example {
+        name: "tls_echo",
+        arguments: &["2"],
+        prints: "\
+             the two have agreed on TLSv1_3, TLS13_AES_256_GCM_SHA384
+             2 MB went there and back in <time>
+             somebody else is refused: invalid peer certificate: certificate not valid for name \
+             \"elsewhere.example\"; certificate is only valid for DnsName(\"localhost\")",
+    },
+    Example {
+        name: "websocket",
+        arguments: &["3"],
+        prints: "\
+             guest 1 heard: guest 2 is here, guest 3 is here
+             guest 2 heard: guest 1 is here, guest 3 is here
+             guest 3 heard: guest 1 is here, guest 2 is here",
+    },
+];
+
 #[test]
 fn every_example_prints_what_its_table_says() {
     let of_greenlets = OF_GREENLETS.iter().filter(|_| cfg!(feature = "greenlet"));
-    let faults: Vec<String> = EXAMPLES.iter().chain(of_greenlets).filter_map(fault_of).collect();
+    let built = cfg!(all(feature = "hyper", feature = "tls"));
+    let of_networks = OF_NETWORKS.iter().filter(|_| built);
+    let all = EXAMPLES.iter().chain(of_greenlets).chain(of_networks);
+    let faults: Vec<String> = all.filter_map(fault_of).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
 #[test]
 fn every_example_in_the_folder_is_in_the_table_and_in_the_index() {
     let index = fs::read_to_string(examples().join("README.md")).expect("the index is readable");
-    let all = EXAMPLES.iter().chain(OF_GREENLETS);
+    let all = EXAMPLES.iter().chain(OF_GREENLETS).chain(OF_NETWORKS);
     let names = all.map(|example| example.name).chain([COMPARISON, SOAK]);
     let listed: BTreeSet<String> = names.map(String::from).collect();
     let present = present();

@@ -51,6 +51,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("io", &["reactor", "sched::lowlevel"]),
     ("net", &["io", "reactor", "offload", "channel", "sched", "sync"]),
     ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
+    // TLS over whatever can be read and written.
+    ("tls", &["io", "net", "sync"]),
+    // Futures on fibers.
+    ("future", &["fiber::exit", "sched"]),
+    // HTTP on all of these.
+    ("hyper", &["future", "io", "sched::lowlevel", "sched::spawn"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
@@ -104,6 +110,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/greenlet/switch.rs", "resumes and suspends strands"),
     ("src/greenlet/world.rs", "follows the pointer to the greenlet that runs"),
     ("src/reactor/source.rs", "places nodes in lists for the time of a wait"),
+    ("src/hyper/io.rs", "tells hyper how much of its buffer is filled"),
     ("src/reactor/portable.rs", "promises `polling` that sources are deleted in time"),
     ("src/fiber/prefetch.rs", "the prefetch instruction"),
     ("src/sched/scheduler.rs", "reaches the run ring without a borrow flag"),
@@ -116,6 +123,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/end.rs", "calls the type-erased functions of a fiber"),
     ("src/sched/pause.rs", "void entries of the ring hold references to records"),
     ("src/sched/outside.rs", "lists waits that lie on the stacks of fibers"),
+    ("src/sched/task.rs", "makes wakers of bits"),
     ("src/offload/lent.rs", "lends borrows to a thread that is done with them in time"),
     ("src/sched/retire.rs", "leaves a stack for the last time"),
     ("src/sched/unstarted.rs", "erases the types of closures"),

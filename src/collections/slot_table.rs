@@ -133,6 +133,23 @@ impl<T> SlotTable<T> {
         slot.value.as_ref()
     }
 
+    /// As [`get`](Self::get), to change it.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let slot = self.slots.get_mut(key.index as usize)?;
+        if slot.generation != key.generation {
+            return None;
+        }
+        slot.value.as_mut()
+    }
+
+    /// The key of the value at `index`, if there is one.
+    #[inline]
+    pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
+        let slot = self.slots.get(index as usize)?;
+        slot.value.is_some().then_some(Key { index, generation: slot.generation })
+    }
+
     /// How many values are in the table.
     #[inline]
     pub(crate) fn len(&self) -> usize {

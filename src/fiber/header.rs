@@ -89,6 +89,8 @@ pub(crate) struct Header {
     pub(crate) on_spare: Cell<bool>,
     /// Whether an `unpark` waits for the next `park`.
     pub(crate) token: Cell<bool>,
+    /// Whether the fiber was woken as a task since its future was last polled.
+    pub(crate) woken: Cell<bool>,
     /// The fiber that waits in `join` for this one.
     pub(crate) joiner: Cell<Option<FiberPtr>>,
     /// The scope that must not be left before this fiber has ended. Type-erased: `sched/` owns it.
@@ -133,6 +135,7 @@ impl Header {
             in_real_wait: Cell::new(false),
             on_spare: Cell::new(false),
             token: Cell::new(false),
+            woken: Cell::new(false),
             joiner: Cell::new(None),
             owner: Cell::new(std::ptr::null()),
             cancel_scopes: Cell::new(std::ptr::null()),

@@ -10,8 +10,12 @@
 //! Regular files are always ready as far as the kernel is concerned, and block the thread all the same:
 //! use a pool of threads for these.
 
+mod poll;
+mod shared;
 mod wait;
 mod waitable;
 
+pub use poll::PollIo;
+pub use shared::{SharedRead, SharedWrite};
 pub use wait::{wait_readable, wait_readable_timeout, wait_writable, wait_writable_timeout};
 pub use waitable::Waitable;

@@ -7,7 +7,9 @@
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::task::{Context, Poll};
 
+use crate::io::shared::{SharedRead, SharedWrite};
 use crate::io::wait::{READABLE, WRITABLE};
 use crate::reactor::source::{Direction, Source, Wait};
 
@@ -154,6 +156,19 @@ impl<T: AsFd> Waitable<T> {
         let io = self.get_ref();
         self.source.io(io.as_fd(), wait, || op(io), drained)
     }
+
+    /// For futures: see [`PollIo`](crate::io::PollIo).
+    #[track_caller]
+    pub(crate) fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+        drained: impl Fn(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        let io = self.get_ref();
+        self.source.poll_io(cx, io.as_fd(), direction, || op(io), drained)
+    }
 }
 
 impl<T: AsFd> Drop for Waitable<T> {
@@ -176,10 +191,7 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for Waitable<T> {
     }
 }
 
-impl<T: AsFd> Read for Waitable<T>
-where
-    for<'a> &'a T: Read,
-{
+impl<T: AsFd + SharedRead> Read for Waitable<T> {
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         (&*self).read(buffer)
@@ -191,25 +203,19 @@ where
     }
 }
 
-impl<T: AsFd> Read for &Waitable<T>
-where
-    for<'a> &'a T: Read,
-{
+impl<T: AsFd + SharedRead> Read for &Waitable<T> {
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_with(|mut io| io.read(buffer))
+        self.read_with(|io| io.read_shared(buffer))
     }
 
     #[track_caller]
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.read_with(|mut io| io.read_vectored(buffers))
+        self.read_with(|io| io.read_vectored_shared(buffers))
     }
 }
 
-impl<T: AsFd> Write for Waitable<T>
-where
-    for<'a> &'a T: Write,
-{
+impl<T: AsFd + SharedWrite> Write for Waitable<T> {
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         (&*self).write(data)
@@ -226,22 +232,19 @@ where
     }
 }
 
-impl<T: AsFd> Write for &Waitable<T>
-where
-    for<'a> &'a T: Write,
-{
+impl<T: AsFd + SharedWrite> Write for &Waitable<T> {
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.write_with(|mut io| io.write(data))
+        self.write_with(|io| io.write_shared(data))
     }
 
     #[track_caller]
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.write_with(|mut io| io.write_vectored(data))
+        self.write_with(|io| io.write_vectored_shared(data))
     }
 
     #[track_caller]
     fn flush(&mut self) -> io::Result<()> {
-        self.write_with(|mut io| io.flush())
+        self.write_with(|io| io.flush_shared())
     }
 }

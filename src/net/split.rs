@@ -40,7 +40,7 @@ impl<S> fmt::Display for ReuniteError<S> {
 
 impl<S: fmt::Debug> Error for ReuniteError<S> {}
 
-pub(super) fn split<S>(stream: S, shut: fn(&S)) -> (ReadHalf<S>, WriteHalf<S>) {
+pub(crate) fn split<S>(stream: S, shut: fn(&S)) -> (ReadHalf<S>, WriteHalf<S>) {
     let stream = Arc::new(stream);
     (ReadHalf(stream.clone()), WriteHalf { stream: Some(stream), shut })
 }

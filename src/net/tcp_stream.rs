@@ -24,7 +24,7 @@ static WRITING: WaitReason =
 /// It is closed when it is dropped. A reference to it can be read from and written to as well, so one
 /// fiber may read while another writes; [`into_split`](TcpStream::into_split) gives each its own half.
 pub struct TcpStream {
-    io: Waitable<net::TcpStream>,
+    pub(super) io: Waitable<net::TcpStream>,
     limits: Limits,
 }
 

@@ -167,6 +167,16 @@ impl Driver {
         }
     }
 
+    /// Says again that somebody waits, if one does, after another has gone on: with that event the poller
+    /// may have forgotten both directions.
+    #[inline]
+    pub(super) fn arm_again(&self, fd: BorrowedFd<'_>, at: &Registration) {
+        if at.owes() {
+            // It fails where the descriptor cannot be polled, and then nobody waits.
+            let _ = self.arm(fd, at);
+        }
+    }
+
     /// Takes the registration of the source `id` out of the slots.
     pub(super) fn forget(&self, fd: RawFd, id: u64) {
         let at = self.doubles.borrow_mut().remove(&(fd, id)).unwrap_or(fd);
@@ -174,6 +184,8 @@ impl Driver {
         let Some(slot) = slots.get_mut(index(at)) else { return };
         let Some(registration) = slot.take_if(|registration| registration.id == id) else { return };
         self.registered.set(self.registered.get() - 1);
+        drop(slots);
+        registration.close();
         if let (Some(poller), Some(double)) = (self.shared.poller.get(), &registration.double) {
             poller.delete(double.as_fd());
         }

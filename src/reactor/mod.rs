@@ -21,11 +21,13 @@
 //! Registrations are found by the number of their descriptor and an identity that is never used again,
 //! so an event for a descriptor that was closed reaches nobody, even if its number was given to another.
 //!
-//! Reading order: [`registration`], [`driver`], [`source`]; [`retry`] is for what has no event.
+//! Reading order: [`registration`], [`driver`], [`source`]; [`retry`] is for what has no event, [`polled`]
+//! for futures.
 
 pub(crate) mod driver;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(fibra_polling)))]
 mod epoll;
+mod polled;
 mod poller;
 #[cfg(any(not(any(target_os = "linux", target_os = "android")), fibra_polling))]
 mod portable;

@@ -12,8 +12,9 @@
 //! - Who is not the first in line does not try, so the order of arrival is the order of service. (An
 //!   operation that is not this crate's is tried by who has just left the line.)
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::task::Waker;
 
 use crate::reactor::poller::{Ready, Token};
 use crate::sched::lowlevel::{FiberPtr, WaitList, scheduler};
@@ -26,13 +27,6 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
-    pub(super) fn other(self) -> Direction {
-        match self {
-            Direction::Read => Direction::Write,
-            Direction::Write => Direction::Read,
-        }
-    }
-
     pub(super) fn bit(self) -> Ready {
         match self {
             Direction::Read => Ready::READABLE,
@@ -56,6 +50,9 @@ pub(super) struct Registration {
     events: Cell<u32>,
     readers: WaitList,
     writers: WaitList,
+    /// Futures that want to know when they may try. They stand behind all fibers in line.
+    reading: RefCell<Vec<Waker>>,
+    writing: RefCell<Vec<Waker>>,
 }
 
 impl Registration {
@@ -75,6 +72,8 @@ impl Registration {
             events: Cell::new(0),
             readers: WaitList::new(),
             writers: WaitList::new(),
+            reading: RefCell::default(),
+            writing: RefCell::default(),
         }
     }
 
@@ -103,7 +102,9 @@ impl Registration {
     /// What somebody waits for.
     pub(super) fn wanted(&self) -> Ready {
         let wants = |direction: Direction| {
-            if self.line(direction).len() == 0 { Ready::NONE } else { direction.bit() }
+            let nobody =
+                self.line(direction).len() == 0 && self.tasks(direction).borrow().is_empty();
+            if nobody { Ready::NONE } else { direction.bit() }
         };
         wants(Direction::Read) | wants(Direction::Write)
     }
@@ -143,17 +144,55 @@ impl Registration {
         }
     }
 
-    /// Whether somebody is in line who must wait for an event.
-    pub(super) fn is_owed(&self, direction: Direction) -> bool {
-        self.wanted().has(direction.bit()) && !self.ready.get().has(direction.bit())
-    }
-
     /// Wakes the first in line, if there is something for it.
     pub(super) fn wake_first(&self, direction: Direction) {
-        let first = self.line(direction).first();
-        let ready = self.ready.get().has(direction.bit());
-        if let (Some(first), true, Some(sched)) = (first, ready, scheduler()) {
-            sched.make_ready(first);
+        if !self.ready.get().has(direction.bit()) {
+            return;
         }
+        match self.line(direction).first() {
+            Some(first) => scheduler().iter().for_each(|sched| sched.make_ready(first)),
+            None => self.wake_tasks(direction),
+        }
+    }
+
+    /// Whether somebody waits for an event, in either direction. (A poller may have forgotten the one
+    /// when it told of the other.)
+    pub(super) fn owes(&self) -> bool {
+        let (wanted, ready) = (self.wanted(), self.ready.get());
+        [Ready::READABLE, Ready::WRITABLE].iter().any(|&bit| wanted.has(bit) && !ready.has(bit))
+    }
+
+    fn tasks(&self, direction: Direction) -> &RefCell<Vec<Waker>> {
+        match direction {
+            Direction::Read => &self.reading,
+            Direction::Write => &self.writing,
+        }
+    }
+
+    /// Wakes by `waker` when something may be tried.
+    pub(super) fn add_task(&self, direction: Direction, waker: &Waker) {
+        let known = |others: &Vec<Waker>| others.iter().any(|other| other.will_wake(waker));
+        if !known(&self.tasks(direction).borrow()) {
+            // Cloning it is user code.
+            let waker = waker.clone();
+            self.tasks(direction).borrow_mut().push(waker);
+        }
+    }
+
+    /// Wakes all futures that wait for this direction.
+    fn wake_tasks(&self, direction: Direction) {
+        if self.tasks(direction).borrow().is_empty() {
+            return;
+        }
+        if let Some(sched) = scheduler() {
+            let tasks = self.tasks(direction).take();
+            tasks.into_iter().for_each(|waker| sched.wake_by(waker));
+        }
+    }
+
+    /// The descriptor is going: whoever waits looks for himself.
+    pub(super) fn close(&self) {
+        self.wake_tasks(Direction::Read);
+        self.wake_tasks(Direction::Write);
     }
 }

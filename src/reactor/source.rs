@@ -40,7 +40,7 @@ pub(crate) use crate::reactor::registration::Direction;
 
 /// What the reactor keeps with a descriptor.
 pub(crate) struct Source {
-    id: u64,
+    pub(super) id: u64,
     /// The drivers that have registered it, and whether with a duplicate. Those whose scheduler has
     /// ended are gone.
     drivers: Mutex<Vec<(Weak<Shared>, bool)>>,
@@ -160,7 +160,11 @@ impl Source {
 
     #[cold]
     #[inline(never)]
-    fn register(&self, driver: &Driver, fd: BorrowedFd<'_>) -> io::Result<Rc<Registration>> {
+    pub(super) fn register(
+        &self,
+        driver: &Driver,
+        fd: BorrowedFd<'_>,
+    ) -> io::Result<Rc<Registration>> {
         let registration = driver.register(fd, self.id, false)?;
         let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
         drivers.retain(|(other, _)| other.strong_count() != 0);
@@ -277,14 +281,8 @@ struct PassOn<'a> {
 
 impl Drop for PassOn<'_> {
     fn drop(&mut self) {
-        let Self { registration, direction, .. } = *self;
-        registration.wake_first(direction);
-        // Where events are asked for one by one, that for this direction may have been the last for the
-        // other as well.
-        if registration.is_owed(direction) || registration.is_owed(direction.other()) {
-            // It fails where the descriptor cannot be polled, and then nobody waits.
-            let _ = self.driver.arm(self.fd, self.registration);
-        }
+        self.registration.wake_first(self.direction);
+        self.driver.arm_again(self.fd, self.registration);
     }
 }
 

@@ -25,6 +25,7 @@ use crate::sched::end;
 use crate::sched::idle::Wake;
 use crate::sched::pause;
 use crate::sched::scheduler::Scheduler;
+use crate::sched::task::TaskId;
 
 /// What other threads post.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(crate) enum Mail {
     Unpark(Key),
     /// To a fiber in a wait that other threads complete: it is over.
     Wake(Key),
+    /// To a fiber that waits for a future.
+    WakeTask(TaskId),
     /// To a tasklet.
     Order(Key, Order),
 }
@@ -106,6 +109,7 @@ impl Scheduler {
                 }
             }
             Mail::Wake(key) => self.wake_from_afar(key),
+            Mail::WakeTask(task) => self.deliver_wake(task),
             Mail::Order(key, order) => self.carry_out(key, order),
         }
     }

@@ -49,6 +49,8 @@ pub(crate) mod scheduler;
 pub(crate) mod scope;
 pub(crate) mod shield;
 pub(crate) mod spawn;
+pub(crate) mod task;
+pub(crate) mod task_timers;
 pub(crate) mod throw;
 pub(crate) mod timers;
 pub(crate) mod unstarted;

@@ -35,6 +35,7 @@ use crate::sched::idle::Idle;
 use crate::sched::mailbox::Mailbox;
 use crate::sched::outside::ListedWait;
 use crate::sched::run_loop::LONGEST_BATCH;
+use crate::sched::task_timers::Armed;
 use crate::sched::timers::Alarm;
 use crate::sched::watchers::Watcher;
 use crate::stack::{Pool, SizeClass, Stack};
@@ -85,6 +86,10 @@ pub(crate) struct Scheduler {
     pub(crate) started: Instant,
     pub(crate) idle: Box<dyn Idle>,
     pub(crate) mailbox: Arc<Mailbox>,
+    /// Whether other threads find the mailbox by `id`.
+    pub(crate) listed: Cell<bool>,
+    /// Timers of futures.
+    pub(crate) task_timers: RefCell<SlotTable<Armed>>,
     /// Fibers that other threads may hold an unparker of.
     pub(crate) reachable: RefCell<Vec<Key>>,
     /// The waits that other threads may complete.
@@ -149,6 +154,8 @@ impl Scheduler {
             clock,
             idle,
             mailbox,
+            listed: Cell::new(false),
+            task_timers: RefCell::new(SlotTable::new()),
             reachable: RefCell::new(Vec::new()),
             outside: RefCell::new(SlotTable::new()),
             real_waits: Cell::new(0),
@@ -249,6 +256,7 @@ impl Scheduler {
 
 impl Drop for Scheduler {
     fn drop(&mut self) {
+        self.take_off_the_list();
         // Handles of other threads may keep the mailbox for long. No payload is left in it.
         self.mailbox.inbox.abandon();
         // A stack that is merely dropped is leaked.

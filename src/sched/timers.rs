@@ -1,4 +1,5 @@
-//! What the timing wheel rings for: the deadline of a wait, and the time limit of a region.
+//! What the timing wheel rings for: the deadline of a wait, the time limit of a region, the timer of a
+//! future.
 //!
 //! Invariants:
 //! - A fiber has at most one armed deadline, in `Header::timer`: it is armed directly around a wait.
@@ -9,9 +10,11 @@
 #![allow(unsafe_code, reason = "the wheel points to records on the stacks of fibers")]
 
 use std::fmt;
+use std::num::NonZero;
 use std::ptr::NonNull;
 use std::time::Duration;
 
+use crate::collections::slot_table::Key;
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::cancel;
 use crate::fiber::header::{FiberPtr, Header};
@@ -20,7 +23,7 @@ use crate::sched::interrupt;
 use crate::sched::region::Region;
 use crate::sched::scheduler::{Here, Scheduler, here};
 
-/// What a timer rings for: an address, and in its lowest bit of what. (As an `enum` it would be
+/// What a timer rings for: an address, and in its lowest bits of what; or an index above them. (As an `enum` it would be
 /// twice as large, and an entry of the wheel would not fit into half a cache line.)
 #[derive(Copy, Clone)]
 pub(crate) struct Alarm(NonNull<()>);
@@ -28,23 +31,37 @@ pub(crate) struct Alarm(NonNull<()>);
 enum Rings {
     Wait(FiberPtr),
     Region(NonNull<Region>),
+    Task(u32),
 }
 
 const REGION: usize = 1;
+const TASK: usize = 2;
+const TAGS: usize = REGION | TASK;
 
 impl Alarm {
     fn of_wait(fiber: FiberPtr) -> Alarm {
-        const { assert!(REGION < align_of::<Header>()) };
+        const { assert!(TAGS < align_of::<Header>()) };
         Alarm(fiber.as_non_null().cast())
     }
 
     pub(crate) fn of_region(region: &Region) -> Alarm {
-        const { assert!(REGION < align_of::<Region>()) };
+        const { assert!(TAGS < align_of::<Region>()) };
         Alarm(NonNull::from(region).cast::<()>().map_addr(|address| address | REGION))
     }
 
+    /// The timer of a future, by its place in the table of these.
+    pub(crate) fn of_task(key: Key) -> Alarm {
+        // Tables of 2^29 timers do not fit into 32 bits of address.
+        let bits = (key.index as usize) << TAGS.count_ones() | TASK;
+        Alarm(NonNull::without_provenance(NonZero::new(bits).expect("it has a tag")))
+    }
+
     fn rings(self) -> Rings {
-        let address = self.0.as_ptr().map_addr(|address| address & !REGION);
+        if self.0.addr().get() & TASK != 0 {
+            #[allow(clippy::cast_possible_truncation, reason = "it was made of a `u32`")]
+            return Rings::Task((self.0.addr().get() >> TAGS.count_ones()) as u32);
+        }
+        let address = self.0.as_ptr().map_addr(|address| address & !TAGS);
         // SAFETY: both constructors were given references, which are not null without their tag.
         let address = unsafe { NonNull::new_unchecked(address) };
         if self.0.addr().get() & REGION != 0 {
@@ -117,6 +134,7 @@ impl Scheduler {
         let now = self.now.get();
         self.timers.borrow_mut().advance(now, |alarm| match alarm.rings() {
             Rings::Wait(fiber) => self.end_wait(fiber),
+            Rings::Task(index) => self.ring_task(index),
             // SAFETY: a region disarms its timer before it goes; one on a stack that is kept for
             // ever does not go.
             Rings::Region(region) => self.end_region(unsafe { region.as_ref() }),

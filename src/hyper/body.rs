@@ -1,0 +1,294 @@
+//! Bodies that are read and written by calls that wait.
+//!
+//! Invariants:
+//! - Between a writer and its body there is one chunk at most: a writer waits for the other side.
+//! - A body ends well only if its writer was dropped in peace. One that unwinds breaks it, so that
+//!   nobody takes a part for the whole.
+
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, Read, Write};
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use hyper::HeaderMap;
+use hyper::body::{Body, Buf, Bytes, Frame, Incoming};
+
+use crate::future::block_on;
+
+/// The body of a message, as something to read: it waits until more has arrived.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Read;
+/// use fibra::hyper::{BodyReader, hyper};
+/// use hyper::{Request, Response};
+///
+/// fn handler(mut request: Request<BodyReader>) -> Response<String> {
+///     let mut text = String::new();
+///     match request.body_mut().read_to_string(&mut text) {
+///         Ok(_) => Response::new(text.to_uppercase()),
+///         Err(error) => Response::builder().status(400).body(error.to_string()).unwrap(),
+///     }
+/// }
+/// ```
+pub struct BodyReader<B = Incoming>
+where
+    B: Body,
+{
+    body: Pin<Box<B>>,
+    chunk: Option<B::Data>,
+    trailers: Option<HeaderMap>,
+}
+
+impl<B: Body> BodyReader<B> {
+    /// Reads `body`.
+    pub fn new(body: B) -> BodyReader<B> {
+        BodyReader { body: Box::pin(body), chunk: None, trailers: None }
+    }
+
+    /// What came behind the body, once that was read to its end.
+    pub fn trailers(&self) -> Option<&HeaderMap> {
+        self.trailers.as_ref()
+    }
+
+    /// The body itself. What it has given to this reader already is missing.
+    pub fn into_inner(self) -> Pin<Box<B>> {
+        self.body
+    }
+}
+
+impl<B: Body> Read for BodyReader<B>
+where
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// # Errors
+    ///
+    /// If the message was cut off, or is not well-formed.
+    #[track_caller]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if let Some(chunk) = self.chunk.as_mut().filter(|chunk| chunk.has_remaining()) {
+                let length = chunk.remaining().min(buffer.len());
+                chunk.copy_to_slice(&mut buffer[..length]);
+                return Ok(length);
+            }
+            let body = &mut self.body;
+            match block_on(poll_fn(|cx| body.as_mut().poll_frame(cx))) {
+                None => return Ok(0),
+                Some(frame) => match frame.map_err(io::Error::other)?.into_data() {
+                    Ok(data) => self.chunk = Some(data),
+                    Err(frame) => self.trailers = frame.into_trailers().ok(),
+                },
+            }
+        }
+    }
+}
+
+impl<B: Body> fmt::Debug for BodyReader<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyReader").finish_non_exhaustive()
+    }
+}
+
+/// A body, and what it is written with: by another fiber, while it is sent.
+///
+/// What is written is collected to chunks of 16 KiB, and each waits until the one before was taken. The body ends when
+/// the writer is dropped; if that happens because its fiber unwinds, the body fails, and so does the message.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Write;
+/// use fibra::hyper::{BodyReader, StreamBody, body, hyper};
+/// use hyper::{Request, Response};
+///
+/// fn numbers(_: Request<BodyReader>) -> Response<StreamBody> {
+///     let (mut writer, body) = body();
+///     fibra::spawn(move || (0..1_000_000).try_for_each(|n| writeln!(writer, "{n}")));
+///     Response::new(body)
+/// }
+/// ```
+pub fn body() -> (BodyWriter, StreamBody) {
+    let shared = Arc::new(Mutex::new(Shared::default()));
+    (BodyWriter { shared: shared.clone(), collected: Vec::new() }, StreamBody { shared })
+}
+
+/// Writes a [`StreamBody`]: see [`body()`].
+pub struct BodyWriter {
+    shared: Arc<Mutex<Shared>>,
+    collected: Vec<u8>,
+}
+
+/// A body that a [`BodyWriter`] writes: see [`body()`].
+#[must_use = "what is written is lost without it"]
+pub struct StreamBody {
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    chunk: Bytes,
+    state: State,
+    /// Whoever waits for the other side.
+    waiting: Option<Waker>,
+}
+
+#[derive(Copy, Clone, Default, PartialEq)]
+enum State {
+    #[default]
+    Open,
+    /// All was written.
+    Done,
+    /// The writer has not come to its end.
+    Broken,
+    /// Nobody wants it any more.
+    Unwanted,
+}
+
+const CHUNK: usize = 16 << 10;
+
+impl BodyWriter {
+    /// Hands `chunk` over as soon as there is a place for it.
+    #[track_caller]
+    fn send(&self, chunk: Vec<u8>) -> io::Result<()> {
+        let mut chunk = Bytes::from(chunk);
+        block_on(poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            let mut shared = lock(&self.shared);
+            if shared.state == State::Unwanted {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            if !shared.chunk.is_empty() {
+                let replaced = shared.waiting.replace(waker);
+                drop(shared);
+                drop(replaced);
+                return Poll::Pending;
+            }
+            shared.chunk = mem::take(&mut chunk);
+            wake(shared);
+            Poll::Ready(Ok(()))
+        }))
+    }
+}
+
+impl Write for BodyWriter {
+    /// # Errors
+    ///
+    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nobody wants the body any more.
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let room = CHUNK - self.collected.len();
+        let length = room.min(data.len());
+        self.collected.extend_from_slice(&data[..length]);
+        if self.collected.len() == CHUNK {
+            self.flush()?;
+        }
+        Ok(length)
+    }
+
+    #[track_caller]
+    fn flush(&mut self) -> io::Result<()> {
+        if self.collected.is_empty() {
+            return Ok(());
+        }
+        let chunk = mem::take(&mut self.collected);
+        self.send(chunk)
+    }
+}
+
+impl Drop for BodyWriter {
+    fn drop(&mut self) {
+        // It may be killed while it waits for its last chunk to be taken.
+        let mut end = End { shared: self.shared.clone(), state: State::Broken };
+        if !std::thread::panicking() && self.flush().is_ok() {
+            end.state = State::Done;
+        }
+    }
+}
+
+/// Says how a body has ended.
+struct End {
+    shared: Arc<Mutex<Shared>>,
+    state: State,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let mut shared = lock(&self.shared);
+        if shared.state == State::Open {
+            shared.state = self.state;
+        }
+        wake(shared);
+    }
+}
+
+impl Body for StreamBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let waker = cx.waker().clone();
+        let mut shared = lock(&self.shared);
+        let chunk = mem::take(&mut shared.chunk);
+        if !chunk.is_empty() {
+            wake(shared);
+            return Poll::Ready(Some(Ok(Frame::data(chunk))));
+        }
+        match shared.state {
+            State::Done | State::Unwanted => Poll::Ready(None),
+            State::Broken => {
+                let text = "the writer of this body did not come to its end";
+                Poll::Ready(Some(Err(io::Error::other(text))))
+            }
+            State::Open => {
+                let replaced = shared.waiting.replace(waker);
+                drop(shared);
+                drop(replaced);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for StreamBody {
+    fn drop(&mut self) {
+        let mut shared = lock(&self.shared);
+        shared.state = State::Unwanted;
+        shared.chunk = Bytes::new();
+        wake(shared);
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Wakes the other side, if it waits.
+fn wake(mut shared: MutexGuard<'_, Shared>) {
+    let waiting = shared.waiting.take();
+    drop(shared);
+    waiting.into_iter().for_each(Waker::wake);
+}
+
+impl fmt::Debug for BodyWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyWriter").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for StreamBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamBody").finish_non_exhaustive()
+    }
+}

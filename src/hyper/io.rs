@@ -1,0 +1,89 @@
+//! A stream as hyper reads and writes it.
+
+#![allow(unsafe_code, reason = "tells hyper how much of its buffer is filled")]
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+use crate::io::PollIo;
+
+/// A stream of this crate, for hyper: a [`TcpStream`](crate::net::TcpStream), a
+/// `TlsStream` over one, a socket in a [`Waitable`](crate::io::Waitable).
+///
+/// It does not wait: the task that polls it is woken when it is worth another try. It is polled by
+/// fibers only.
+///
+/// # Examples
+///
+/// See [`Http1::serve_service`](crate::hyper::Http1::serve_service); with hyper's own client:
+///
+/// ```no_run
+/// use fibra::hyper::{Io, hyper};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # fibra::run(|| {
+/// let stream = fibra::net::TcpStream::connect("127.0.0.1:8080")?;
+/// fibra::future::block_on(async {
+///     let (sender, connection) = hyper::client::conn::http1::handshake(Io::new(stream)).await?;
+///     fibra::spawn(|| fibra::future::block_on(connection));
+/// #   let _: hyper::client::conn::http1::SendRequest<String> = sender;
+///     Ok(())
+/// })
+/// # }) }
+/// ```
+#[derive(Debug)]
+pub struct Io<S>(S);
+
+impl<S: PollIo> Io<S> {
+    /// Takes a stream.
+    pub fn new(stream: S) -> Io<S> {
+        Io(stream)
+    }
+
+    /// The stream.
+    pub fn get_ref(&self) -> &S {
+        &self.0
+    }
+
+    /// Gives the stream back.
+    pub fn into_inner(self) -> S {
+        self.0
+    }
+}
+
+impl<S: PollIo + Unpin> Read for Io<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = buffer.initialize_unfilled();
+        let length = ready!(self.0.poll_read(cx, room))?;
+        // A wrong stream might claim more than there is room for.
+        assert!(length <= room.len(), "a stream has read more than there was room for");
+        // SAFETY: all of the unfilled part is initialised, and `length` is not more than that.
+        unsafe { buffer.advance(length) };
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: PollIo + Unpin> Write for Io<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, data)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_shutdown(cx)
+    }
+}

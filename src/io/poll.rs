@@ -1,0 +1,91 @@
+//! Streams as futures have them: operations that do not wait, and wake a task instead.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::task::{Context, Poll};
+
+use crate::io::Waitable;
+use crate::io::shared::{SharedRead, SharedWrite};
+use crate::reactor::source::Direction;
+
+/// What a stream can do for a future: try, and wake the future's task when it is worth another try.
+///
+/// Code that is written for fibers needs none of this: it reads and writes. This is for bridges to
+/// `async` libraries, such as [`fibra::hyper`](crate::hyper), whose futures read and write
+/// in one task and must not wait in the middle of either.
+///
+/// The calls work inside of fibers only. The waker may be anybody's. Fibers that wait for
+/// the same stream are served first.
+///
+/// # Examples
+///
+/// ```
+/// use std::future::poll_fn;
+/// use std::io::Write;
+/// use fibra::future::block_on;
+/// use fibra::io::{PollIo, Waitable};
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let (a, mut b) = std::os::unix::net::UnixStream::pair()?;
+///     let a = Waitable::new(a)?;
+///     fibra::spawn(move || b.write_all(b"ready"));
+///     let mut buffer = [0; 16];
+///     let length = block_on(poll_fn(|cx| a.poll_read(cx, &mut buffer)))?;
+///     assert_eq!(&buffer[..length], b"ready");
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub trait PollIo {
+    /// Reads, if that needs no wait.
+    ///
+    /// # Errors
+    ///
+    /// As a read.
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes, if that needs no wait.
+    ///
+    /// # Errors
+    ///
+    /// As a write.
+    fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Sends what was accepted and is not sent yet.
+    ///
+    /// # Errors
+    ///
+    /// As a write.
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Tells the other side, after all that was accepted, that nothing will follow.
+    ///
+    /// # Errors
+    ///
+    /// As a write.
+    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// The end of a descriptor of unknown kind is told when it is closed.
+impl<T: AsFd + SharedRead + SharedWrite> PollIo for Waitable<T> {
+    #[track_caller]
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Read, |io| io.read_shared(buffer), |_| false)
+    }
+
+    #[track_caller]
+    fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Write, |io| io.write_shared(data), |_| false)
+    }
+
+    #[track_caller]
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_io(cx, Direction::Write, SharedWrite::flush_shared, |()| false)
+    }
+
+    #[track_caller]
+    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}

@@ -1,0 +1,37 @@
+//! Sockets as futures have them.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::task::{Context, Poll};
+
+use crate::io::PollIo;
+use crate::net::TcpStream;
+use crate::reactor::source::Direction;
+
+/// Its time limits are not for futures.
+impl PollIo for TcpStream {
+    #[track_caller]
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let room = buffer.len();
+        let drained = |&n: &usize| 0 < n && n < room;
+        self.io.poll_io(cx, Direction::Read, |mut stream| stream.read(buffer), drained)
+    }
+
+    #[track_caller]
+    fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let drained = |&n: &usize| n < data.len();
+        self.io.poll_io(cx, Direction::Write, |mut stream| stream.write(data), drained)
+    }
+
+    fn poll_flush(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(match self.shutdown(Shutdown::Write) {
+            // The other side has gone already, and knows.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        })
+    }
+}

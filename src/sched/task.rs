@@ -1,0 +1,239 @@
+//! Fibers as tasks of futures: the waker of a fiber, and the wait that it ends.
+//!
+//! ```text
+//!   data pointer of a waker     63        48 47            24 23             0
+//!                              | scheduler  |   generation   |      index     |
+//! ```
+//!
+//! Nothing is behind that pointer: to clone a waker is to copy it, to drop it is nothing. To wake is to
+//! look up the fiber: on its own thread in the table, from elsewhere by mail to the scheduler of that
+//! number. Numbers too large for their bits, and pointers of 32 bits, get a waker of an `Arc`.
+//!
+//! Invariants:
+//! - A wake that reaches another fiber than the one that it was meant for, since of a generation
+//!   only 24 bits are compared, wakes it for nothing and does no harm.
+//! - Wakers of this file run no user code when they wake: the run loop may do it. Others are called by
+//!   a fiber.
+//! - A fiber that waits for a future waits for the world: nobody knows who has copies of its waker, so
+//!   that is never a deadlock.
+
+#![allow(unsafe_code, reason = "makes wakers")]
+
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::ptr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+#[cfg(target_pointer_width = "64")]
+use std::task::{RawWaker, RawWakerVTable};
+use std::task::{Wake, Waker};
+
+use crate::collections::slot_table::Key;
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::sched::mailbox::{Mail, Mailbox};
+use crate::sched::park::{wait_for_events, yield_now};
+use crate::sched::scheduler::{Here, Scheduler, scheduler};
+
+static PENDING: WaitReason =
+    WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_by_the_world();
+
+/// The mailboxes of schedulers that have made wakers, for those that wake from elsewhere.
+static MAILBOXES: Mutex<BTreeMap<u32, Weak<Mailbox>>> = Mutex::new(BTreeMap::new());
+
+/// A task as a waker names it.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) struct TaskId {
+    index: u32,
+    /// The lower bits of its generation.
+    generation: u32,
+}
+
+const GENERATION_BITS: u32 = 24;
+const GENERATION: u32 = (1 << GENERATION_BITS) - 1;
+
+impl TaskId {
+    fn of(key: Key) -> TaskId {
+        TaskId { index: key.index, generation: key.generation & GENERATION }
+    }
+}
+
+/// The waker of the running fiber.
+pub(crate) fn waker(here: Here) -> Waker {
+    let Here { fiber, sched } = here;
+    sched.be_listed();
+    let task = TaskId::of(fiber.key.get());
+    #[cfg(target_pointer_width = "64")]
+    if let Some(data) = pack(sched.id, task) {
+        // SAFETY: the functions of the table take any data to be bits, and follow no pointer. So
+        // the waker may be used on any thread, and as long as one likes.
+        return unsafe { Waker::new(ptr::without_provenance(data), &PACKED) };
+    }
+    Waker::from(Arc::new(Unpacked { scheduler: sched.id, task }))
+}
+
+/// Waits until the running fiber was woken as a task; not at all if it was since the last call of
+/// [`begin_poll`].
+#[track_caller]
+pub(crate) fn wait_for_wake(here: Here) {
+    if here.fiber.woken.get() {
+        // It woke itself, or somebody else did while it ran: others first.
+        return yield_now();
+    }
+    if let Err(interrupt) = wait_for_events(here, &PENDING, || here.fiber.woken.get()) {
+        interrupt.into_panic();
+    }
+}
+
+/// What wakes the running fiber from now on is for the poll that begins.
+pub(crate) fn begin_poll(here: Here) {
+    here.fiber.woken.set(false);
+}
+
+/// A future of the running fiber was polled to its end. A wake that was meant for one around it has
+/// perhaps been taken by it: the one around it looks again.
+pub(crate) fn end_polls(here: Here) {
+    here.fiber.woken.set(true);
+}
+
+impl Scheduler {
+    /// Wakes a fiber as a task.
+    fn wake_task(&self, task: TaskId) {
+        let fiber = {
+            let table = self.table.borrow();
+            let key = table.key_at(task.index).filter(|&key| TaskId::of(key) == task);
+            key.and_then(|key| table.get(key).copied())
+        };
+        if let Some(fiber) = fiber {
+            self.wake_as_task(fiber);
+        }
+    }
+
+    fn wake_as_task(&self, fiber: FiberPtr) {
+        fiber.woken.set(true);
+        if fiber.state.get() == State::Parked && ptr::eq(fiber.reason.get(), &PENDING) {
+            self.make_ready(fiber);
+        }
+    }
+
+    /// Delivers a wake from another thread.
+    pub(crate) fn deliver_wake(&self, task: TaskId) {
+        self.wake_task(task);
+    }
+
+    /// Wakes whatever `waker` wakes. May be called in the run loop, and while something is borrowed: a
+    /// waker of unknown origin is called by a fiber.
+    pub(crate) fn wake_by(&self, waker: Waker) {
+        if is_own(&waker) {
+            waker.wake();
+        } else {
+            let fiber = self.create_paused(move || waker.wake(), Location::caller());
+            self.unpause(fiber.ptr());
+        }
+    }
+
+    /// Lets other threads find this scheduler by its number.
+    fn be_listed(&self) {
+        if !self.listed.replace(true) {
+            mailboxes().insert(self.id, Arc::downgrade(&self.mailbox));
+        }
+    }
+
+    /// The scheduler goes.
+    pub(crate) fn take_off_the_list(&self) {
+        if self.listed.get() {
+            mailboxes().remove(&self.id);
+        }
+    }
+}
+
+/// Wakes a task of the scheduler of that number, if it still is.
+fn wake(id: u32, task: TaskId) {
+    match scheduler().filter(|sched| sched.id == id) {
+        Some(sched) => sched.wake_task(task),
+        None => wake_from_afar(id, task),
+    }
+}
+
+#[cold]
+fn wake_from_afar(id: u32, task: TaskId) {
+    let mailbox = mailboxes().get(&id).and_then(Weak::upgrade);
+    if let Some(mailbox) = mailbox {
+        mailbox.post(Mail::WakeTask(task));
+    }
+}
+
+fn mailboxes() -> std::sync::MutexGuard<'static, BTreeMap<u32, Weak<Mailbox>>> {
+    MAILBOXES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// ---- The waker of bits -----------------------------------------------------------------------------
+
+#[cfg(target_pointer_width = "64")]
+static PACKED: RawWakerVTable = RawWakerVTable::new(
+    |data| RawWaker::new(data, &PACKED),
+    |data| wake_packed(data.addr()),
+    |data| wake_packed(data.addr()),
+    |_| (),
+);
+
+#[cfg(target_pointer_width = "64")]
+fn pack(scheduler: u32, task: TaskId) -> Option<usize> {
+    let fits = scheduler < 1 << 16 && task.index < 1 << 24;
+    let (scheduler, generation) = (scheduler as usize, task.generation as usize);
+    fits.then_some(scheduler << 48 | generation << 24 | task.index as usize)
+}
+
+#[cfg(target_pointer_width = "64")]
+#[allow(clippy::cast_possible_truncation, reason = "takes the bits apart")]
+fn wake_packed(data: usize) {
+    let (index, generation) = (data as u32 & 0xff_ffff, (data >> 24) as u32 & GENERATION);
+    wake((data >> 48) as u32, TaskId { index, generation });
+}
+
+/// Whether this file has made `waker`, as one of bits.
+fn is_own(waker: &Waker) -> bool {
+    #[cfg(target_pointer_width = "64")]
+    return ptr::eq(waker.vtable(), &PACKED);
+    #[cfg(not(target_pointer_width = "64"))]
+    return false;
+}
+
+// ---- The waker for what does not fit ---------------------------------------------------------------
+
+struct Unpacked {
+    scheduler: u32,
+    task: TaskId,
+}
+
+impl Wake for Unpacked {
+    fn wake(self: Arc<Self>) {
+        wake(self.scheduler, self.task);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        wake(self.scheduler, self.task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn what_does_not_fit_is_not_packed() {
+        let task = TaskId { index: 0xff_ffff, generation: GENERATION };
+        assert_eq!(pack(0xffff, task), Some(usize::MAX));
+        assert_eq!(pack(0x1_0000, task), None);
+        assert_eq!(pack(1, TaskId { index: 0x100_0000, generation: 1 }), None);
+    }
+
+    #[test]
+    fn a_waker_of_a_scheduler_that_is_gone_does_nothing() {
+        Waker::from(Arc::new(Unpacked {
+            scheduler: u32::MAX,
+            task: TaskId::of(Key::from_bits(1)),
+        }))
+        .wake();
+    }
+}

@@ -1,0 +1,281 @@
+//! A connection between its two sides: plain data here, records there, and who moves them.
+//!
+//! ```text
+//!   stream --read--> [Inbound] --process--> connection --copy--> reader's buffer
+//!                     16 KiB                    | \
+//!   stream <-write-- [Outbound] <--records------+  +--<--encrypt-- writer's data
+//!                    64 KiB
+//! ```
+//!
+//! Invariants:
+//! - The connection is locked for as long as it computes, never while the stream is waited for. (The
+//!   user's verifiers and resolvers run under its lock and may wait: hence it is one that fibers wait at.)
+//! - Who reads the stream holds `inbound`, who writes to it `outbound`: one fiber each, across the wait.
+//!   They are locked in the order `inbound`, `outbound`, `connection`.
+//! - What was read from the stream is in `inbound` until the connection has it; records are in
+//!   `outbound` until the stream has them. So a fiber that is killed while it waits loses nothing.
+//! - Records are asked for under `outbound` only, and whoever held it looks again after it has let it
+//!   go: none is left behind.
+
+use std::io::{self, Read, Write};
+
+use rustls::Connection;
+
+use crate::sync::{Mutex, MutexGuard};
+
+/// So much is read from the stream at once: about one record.
+const READ_SIZE: usize = 16 << 10;
+
+/// Room that is not given back after a burst.
+const KEPT: usize = 16 << 10;
+
+#[derive(Debug)]
+pub(super) struct State {
+    connection: Mutex<Connection>,
+    inbound: Mutex<Inbound>,
+    outbound: Mutex<Outbound>,
+}
+
+/// What came from the stream and was not processed yet.
+#[derive(Debug, Default)]
+struct Inbound {
+    buffer: Vec<u8>,
+    done: usize,
+    /// Nothing more is read from the stream: it has ended, or what it brought was not TLS.
+    over: bool,
+}
+
+/// Records that the stream is to get.
+#[derive(Debug, Default)]
+struct Outbound {
+    records: Vec<u8>,
+    done: usize,
+    /// Nothing may be written any more.
+    closed: bool,
+}
+
+impl State {
+    pub(super) fn new(connection: Connection) -> State {
+        State {
+            connection: Mutex::new(connection),
+            inbound: Mutex::default(),
+            outbound: Mutex::default(),
+        }
+    }
+
+    /// The connection, to be asked something.
+    #[track_caller]
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock()
+    }
+
+    #[track_caller]
+    pub(super) fn handshake<S: Read + Write>(&self, mut stream: S) -> io::Result<()> {
+        loop {
+            self.flush(&mut stream)?;
+            if !self.connection().is_handshaking() {
+                return Ok(());
+            }
+            let mut inbound = self.inbound.lock();
+            self.fill(&mut inbound, &mut stream)?;
+            if inbound.over && inbound.rest().is_empty() && self.connection().is_handshaking() {
+                let text = "the other side hung up during the TLS handshake";
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+            }
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn read<S: Read + Write>(
+        &self,
+        mut stream: S,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if let Some(result) = self.read_now(buffer) {
+                return result;
+            }
+            let mut inbound = self.inbound.lock();
+            // Another reader may have filled it while this one waited for the lock.
+            if let Some(result) = self.read_now(buffer) {
+                return result;
+            }
+            self.fill(&mut inbound, &mut stream)?;
+            drop(inbound);
+            if self.connection().wants_write() {
+                self.flush_if_free(&mut stream)?;
+            }
+        }
+    }
+
+    /// Reads what is there, if anything is: data, the end, or that it is missing.
+    #[track_caller]
+    fn read_now(&self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+        match self.connection().reader().read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            result => Some(result),
+        }
+    }
+
+    /// Reads the stream once, if all that came before is processed, and processes what is there.
+    #[track_caller]
+    fn fill<S: Read + Write>(&self, inbound: &mut Inbound, stream: &mut S) -> io::Result<()> {
+        if inbound.rest().is_empty() && !inbound.over {
+            inbound.read(stream)?;
+            if inbound.over {
+                self.connection().read_tls(&mut io::empty())?;
+            }
+        }
+        let processed = inbound.give_to(&mut self.connection());
+        processed.inspect_err(|_| {
+            // The other side is told why, if it listens.
+            let _ = self.flush_if_free(stream);
+        })
+    }
+
+    /// Encrypts and sends some of `data`, after all that was accepted before. What is accepted is sent
+    /// also if this call is cut short: by the next one.
+    #[track_caller]
+    pub(super) fn write(&self, stream: impl Write, data: &[u8]) -> io::Result<usize> {
+        self.write_vectored(stream, &[io::IoSlice::new(data)])
+    }
+
+    #[track_caller]
+    pub(super) fn write_vectored(
+        &self,
+        mut stream: impl Write,
+        data: &[io::IoSlice<'_>],
+    ) -> io::Result<usize> {
+        let mut outbound = self.outbound.lock();
+        self.drain(&mut outbound, &mut stream)?;
+        if outbound.closed {
+            let text = "this side of the TLS stream was shut down";
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, text));
+        }
+        let accepted = self.connection().writer().write_vectored(data)?;
+        let sent = self.drain(&mut outbound, &mut stream);
+        drop(outbound);
+        match sent.and_then(|()| self.flush_if_free(&mut stream)) {
+            // The records are kept, and so the data is written as far as the caller is concerned.
+            Err(error) if !is_passing(&error) => Err(error),
+            _ => Ok(accepted),
+        }
+    }
+
+    /// Sends all records that wait to be sent.
+    #[track_caller]
+    pub(super) fn flush(&self, mut stream: impl Write) -> io::Result<()> {
+        self.drain(&mut self.outbound.lock(), &mut stream)?;
+        self.flush_if_free(&mut stream)?;
+        stream.flush()
+    }
+
+    /// Sends a `close_notify`, after all that was accepted before.
+    #[track_caller]
+    pub(super) fn shutdown(&self, mut stream: impl Write) -> io::Result<()> {
+        let mut outbound = self.outbound.lock();
+        if !outbound.closed {
+            outbound.closed = true;
+            self.connection().send_close_notify();
+        }
+        self.drain(&mut outbound, &mut stream)?;
+        drop(outbound);
+        self.flush_if_free(&mut stream)?;
+        stream.flush()
+    }
+
+    /// Sends all records, unless somebody is at it: he sends these, too.
+    #[track_caller]
+    fn flush_if_free(&self, stream: &mut impl Write) -> io::Result<()> {
+        while self.connection().wants_write() {
+            let Some(mut outbound) = self.outbound.try_lock() else { return Ok(()) };
+            self.drain(&mut outbound, stream)?;
+        }
+        Ok(())
+    }
+
+    #[track_caller]
+    fn drain(&self, outbound: &mut Outbound, stream: &mut impl Write) -> io::Result<()> {
+        loop {
+            outbound.send(stream)?;
+            let mut connection = self.connection();
+            if !connection.wants_write() {
+                return Ok(());
+            }
+            while connection.wants_write() {
+                connection.write_tls(&mut outbound.records)?;
+            }
+        }
+    }
+}
+
+impl Inbound {
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.done..]
+    }
+
+    /// Reads once, which may wait. Nothing is left to be processed.
+    #[track_caller]
+    fn read(&mut self, stream: &mut impl Read) -> io::Result<()> {
+        self.done = 0;
+        self.buffer.clear();
+        let mut room = vec![0; READ_SIZE];
+        let length = loop {
+            match stream.read(&mut room) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        room.truncate(length);
+        self.buffer = room;
+        self.over = length == 0;
+        Ok(())
+    }
+
+    /// Lets the connection process as much as it takes: it takes nothing while it has data for the reader.
+    fn give_to(&mut self, connection: &mut Connection) -> io::Result<()> {
+        loop {
+            if let Err(error) = connection.process_new_packets() {
+                // What follows cannot be understood. The connection says the same again to who asks.
+                self.done = self.buffer.len();
+                self.over = true;
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
+            if self.rest().is_empty() || !connection.wants_read() {
+                break;
+            }
+            self.done += connection.read_tls(&mut &self.buffer[self.done..])?;
+        }
+        if self.rest().is_empty() {
+            *self = Inbound { over: self.over, ..Inbound::default() };
+        }
+        Ok(())
+    }
+}
+
+impl Outbound {
+    /// Sends what is here, which may wait.
+    #[track_caller]
+    fn send(&mut self, stream: &mut impl Write) -> io::Result<()> {
+        while self.done < self.records.len() {
+            match stream.write(&self.records[self.done..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => self.done += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.done = 0;
+        self.records.clear();
+        self.records.shrink_to(KEPT);
+        Ok(())
+    }
+}
+
+/// Whether the stream may go on another time.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}

@@ -1,0 +1,219 @@
+//! A TLS connection over a stream, after its handshake.
+
+use std::fmt;
+use std::io::{self, IoSlice, Read, Write};
+
+use rustls::pki_types::CertificateDer;
+use rustls::{Connection, HandshakeKind, ProtocolVersion, SupportedCipherSuite};
+
+use crate::io::{SharedRead, SharedWrite};
+use crate::net::{ReadHalf, WriteHalf, split};
+use crate::tls::state::State;
+
+/// A TLS connection over a stream of type `S`, made by a [`TlsConnector`](crate::tls::TlsConnector) or a
+/// [`TlsAcceptor`](crate::tls::TlsAcceptor).
+///
+/// It is `Send` and `Sync` if `S` is. A reference to it can be read from and written to as well, so one
+/// fiber may read while another writes; [`into_split`](TlsStream::into_split) gives each its own half.
+///
+/// What is written is sent at once, and a write waits until the stream has taken all that was accepted. If
+/// a time limit of the stream ends that wait, the rest is sent by the next write, flush or shutdown.
+/// At most 64 KiB wait to be sent, and 32 KiB to be read.
+///
+/// Dropping it drops the stream below, without a word to the other side, which takes that for an attack:
+/// see [`shutdown`](TlsStream::shutdown).
+pub struct TlsStream<S> {
+    pub(super) state: State,
+    pub(super) stream: S,
+}
+
+impl<S> TlsStream<S> {
+    #[track_caller]
+    pub(super) fn after_handshake(connection: Connection, stream: S) -> io::Result<TlsStream<S>>
+    where
+        S: SharedRead + SharedWrite,
+    {
+        let stream = TlsStream { state: State::new(connection), stream };
+        stream.state.handshake(Shared(&stream.stream))?;
+        Ok(stream)
+    }
+
+    /// Tells the other side that nothing will follow (`close_notify`), after all that was written, and waits
+    /// until the stream has taken it. Reads go on, until the other side has done the same; writes fail from
+    /// now on. The stream below stays open.
+    ///
+    /// A client that drops a TCP stream directly after this may lose the end of what it sent: if anything is
+    /// left unread in the socket, such as the tickets that TLS 1.3 servers send, the system resets the
+    /// connection. Read to the end first.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing to the stream.
+    #[track_caller]
+    pub fn shutdown(&self) -> io::Result<()>
+    where
+        S: SharedWrite,
+    {
+        self.state.shutdown(Shared(&self.stream))
+    }
+
+    /// Takes the connection apart, for one fiber that reads and another that writes. When the half for
+    /// writing is dropped, it tells the other side that nothing will follow, as
+    /// [`shutdown`](TlsStream::shutdown) does, and waits for it; unless the thread unwinds.
+    pub fn into_split(self) -> (ReadHalf<TlsStream<S>>, WriteHalf<TlsStream<S>>)
+    where
+        S: SharedWrite,
+    {
+        split::split(self, |stream| {
+            // A fiber that unwinds cannot be killed any more if the other side does not read.
+            if !std::thread::panicking() {
+                // It fails if the connection is gone, and then the other side knows.
+                let _ = stream.shutdown();
+            }
+        })
+    }
+
+    /// Has what this side sends from now on encrypted by new keys, and asks the other side to do the same. TLS
+    /// does so by itself before keys wear out; this is for connections that are silent for long.
+    ///
+    /// # Errors
+    ///
+    /// In TLS 1.2, which cannot, and those of writing to the stream.
+    #[track_caller]
+    pub fn refresh_traffic_keys(&self) -> io::Result<()>
+    where
+        S: SharedWrite,
+    {
+        self.state.connection().refresh_traffic_keys().map_err(io::Error::other)?;
+        self.state.flush(Shared(&self.stream))
+    }
+
+    /// The stream below. What is read from it or written to it directly is missing in the connection.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// The stream below, without TLS. What was received and not read is lost, so after a
+    /// [`shutdown`](TlsStream::shutdown) read to the end before this.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
+    /// The protocol that the two sides agreed upon by ALPN.
+    #[must_use]
+    pub fn alpn_protocol(&self) -> Option<Vec<u8>> {
+        self.state.connection().alpn_protocol().map(<[u8]>::to_vec)
+    }
+
+    /// The certificates that the other side has shown, its own first. A client shows some only if it is
+    /// asked to.
+    #[must_use]
+    pub fn peer_certificates(&self) -> Option<Vec<CertificateDer<'static>>> {
+        self.state.connection().peer_certificates().map(<[_]>::to_vec)
+    }
+
+    /// TLS 1.2 or 1.3.
+    #[must_use]
+    pub fn protocol_version(&self) -> Option<ProtocolVersion> {
+        self.state.connection().protocol_version()
+    }
+
+    /// How what is sent is encrypted.
+    #[must_use]
+    pub fn cipher_suite(&self) -> Option<SupportedCipherSuite> {
+        self.state.connection().negotiated_cipher_suite()
+    }
+
+    /// Whether the handshake was a full one, or resumed a session of before.
+    #[must_use]
+    pub fn handshake_kind(&self) -> Option<HandshakeKind> {
+        self.state.connection().handshake_kind()
+    }
+
+    /// The name under which the client of this server asked for it (SNI); none on the side of the client.
+    #[must_use]
+    pub fn server_name(&self) -> Option<String> {
+        match &*self.state.connection() {
+            Connection::Server(server) => server.server_name().map(str::to_owned),
+            Connection::Client(_) => None,
+        }
+    }
+}
+
+/// The stream below, as one that can be read and written.
+struct Shared<'a, S>(&'a S);
+
+impl<S: SharedRead> Read for Shared<'_, S> {
+    #[inline(always)]
+    #[track_caller]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_shared(buffer)
+    }
+}
+
+impl<S: SharedWrite> Write for Shared<'_, S> {
+    #[inline(always)]
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.write_shared(data)
+    }
+
+    #[track_caller]
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush_shared()
+    }
+}
+
+impl<S: SharedRead + SharedWrite> Read for TlsStream<S> {
+    #[track_caller]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.state.read(Shared(&self.stream), buffer)
+    }
+}
+
+impl<S: SharedRead + SharedWrite> Read for &TlsStream<S> {
+    #[track_caller]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.state.read(Shared(&self.stream), buffer)
+    }
+}
+
+impl<S: SharedWrite> Write for TlsStream<S> {
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.state.write(Shared(&self.stream), data)
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.state.write_vectored(Shared(&self.stream), data)
+    }
+
+    #[track_caller]
+    fn flush(&mut self) -> io::Result<()> {
+        self.state.flush(Shared(&self.stream))
+    }
+}
+
+impl<S: SharedWrite> Write for &TlsStream<S> {
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.state.write(Shared(&self.stream), data)
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.state.write_vectored(Shared(&self.stream), data)
+    }
+
+    #[track_caller]
+    fn flush(&mut self) -> io::Result<()> {
+        self.state.flush(Shared(&self.stream))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for TlsStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsStream").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
