@@ -12,8 +12,12 @@ pub mod io;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod pool;
+#[cfg(feature = "net")]
+pub mod process;
 pub mod runtime;
 pub mod select;
+#[cfg(feature = "net")]
+pub mod signal;
 pub mod stackless;
 pub mod sync;
 pub mod testing;
@@ -21,6 +25,8 @@ pub mod time;
 
 mod collections;
 mod fiber;
+#[cfg(feature = "net")]
+mod program;
 #[cfg(feature = "net")]
 mod reactor;
 mod sched;
@@ -30,6 +36,8 @@ pub use fiber::exit::JoinError;
 pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
+#[cfg(feature = "net")]
+pub use program::main;
 pub use runtime::{Runtime, frame, run};
 pub use sched::dump::{Stats, dump, stats};
 pub use sched::handle::{Fiber, current, in_fiber};

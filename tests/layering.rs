@@ -46,11 +46,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel"]),
     ("net", &["io", "reactor", "channel", "sched"]),
+    ("signal", &["io", "reactor", "sched"]),
+    ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
     ("stackless", &["collections", "stack", "fiber", "sched", "channel", "select"]),
     ("runtime", &["*"]),
+    ("program", &["*"]),
     ("build_info", &[]),
     ("lib", &["*"]),
 ];
@@ -99,6 +102,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/greenlet/world.rs", "follows the pointer to the greenlet that runs"),
     ("src/reactor/source.rs", "places nodes in lists for the time of a wait"),
     ("src/reactor/portable.rs", "promises `polling` that sources are deleted in time"),
+    ("src/signal/action.rs", "registers and emulates the actions of signals"),
     ("src/fiber/prefetch.rs", "the prefetch instruction"),
     ("src/sched/scheduler.rs", "reaches the run ring without a borrow flag"),
     ("src/sched/run_loop.rs", "resumes fibers"),

@@ -297,7 +297,7 @@ fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
 
 #[cold]
 #[inline(never)]
-fn interrupted(interrupt: Interrupt, reason: &WaitReason) -> io::Error {
+pub(crate) fn interrupted(interrupt: Interrupt, reason: &WaitReason) -> io::Error {
     let fiber = crate::sched::lowlevel::here().fiber;
     let what = reason.text;
     match interrupt {
