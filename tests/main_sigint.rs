@@ -1,8 +1,8 @@
 //! `fibra::main`: a program of its own gets a real SIGINT at several moments.
 //!
-//! This file has a `main` instead of tests that a harness calls: started again with the name of a scene
-//! it *is* the program, and its exit status that of `fibra::main`. What is to happen when is told by what
-//! the program prints, and by what it reads.
+//! This file has a `main` instead of tests that a harness calls: started again with the name of a
+//! scene it *is* the program, and its exit status that of `fibra::main`. What is to happen when is
+//! told by what the program prints, and by what it reads.
 
 #![allow(unsafe_code, reason = "a program may have been started with SIGINT ignored")]
 
@@ -21,8 +21,10 @@ use rustix::process::{Pid, kill_process};
 const SCENE: &str = "FIBRA_TEST_SCENE";
 const HOUR: Duration = Duration::from_secs(3600);
 
+type Scene = (&'static str, fn() -> ExitCode);
+
 /// What the programs do, by name.
-const SCENES: &[(&str, fn() -> ExitCode)] = &[
+const SCENES: &[Scene] = &[
     ("sleeping", || fibra::main(sleeping)),
     ("serving", || fibra::main(serving)),
     ("computing, with checkpoints", || fibra::main(computing_with_checkpoints)),
@@ -142,6 +144,9 @@ fn main() -> ExitCode {
     if let Ok(wanted) = std::env::var(SCENE) {
         return SCENES.iter().find(|(name, _)| *name == wanted).expect("a scene").1();
     }
+    if std::env::args().any(|arg| arg == "--list") {
+        return ExitCode::SUCCESS;
+    }
     // As the harness does, as far as it is used: names are looked for, options are not.
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
@@ -156,7 +161,8 @@ fn main() -> ExitCode {
     ExitCode::from(if failed == 0 { 0 } else { 101 })
 }
 
-// ---- The scenes ----------------------------------------------------------------------------------
+// - -- The scenes
+//   ----------------------------------------------------------------------------------
 
 struct Speaks(&'static str);
 
@@ -279,7 +285,8 @@ fn when_all_is_over() -> ExitCode {
     code
 }
 
-// ---- The programs --------------------------------------------------------------------------------
+// - -- The programs
+//   --------------------------------------------------------------------------------
 
 struct Program {
     child: Child,

@@ -1,4 +1,5 @@
-//! Calls that wait for a child are cut short: nothing is left behind, neither a descriptor nor a zombie.
+//! Calls that wait for a child are cut short: nothing is left behind, neither a descriptor nor a
+//! zombie.
 
 mod support;
 
@@ -54,7 +55,8 @@ fn until_no_child_is_left() {
     }
 }
 
-/// Returns when no more descriptors are open than `before`: the thread that reaps closes its own last.
+/// Returns when no more descriptors are open than `before`: the thread that reaps closes its own
+/// last.
 fn until_descriptors_are(before: usize) {
     let start = fibra::now();
     while before < descriptors() {

@@ -19,7 +19,8 @@ fn send(signal: Signal) {
         .unwrap();
 }
 
-/// Sends `signal`, and returns when it has come: `kill` may return before another thread has handled it.
+/// Sends `signal`, and returns when it has come: `kill` may return before another thread has
+/// handled it.
 fn send_and_wait(signal: Signal, witness: &Signals) {
     send(signal);
     assert_eq!(witness.recv().unwrap(), signal);

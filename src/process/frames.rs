@@ -1,7 +1,7 @@
 //! The messages between a pool and its workers.
 //!
 //! ```text
-//!   worker, first of all:   GREETING         (what is before it was printed by the program, and is skipped)
+//!   worker, first of all:       GREETING    (what the program has printed before is skipped)
 //!   then, in both directions:   length, 4 bytes, the lowest first | so many bytes
 //! ```
 //!

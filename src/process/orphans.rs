@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   dropped handle --> ended already? reaped at once
-//!                  \-> ORPHANS --> the thread: poll(2) on their pidfds and a bell; ends with the last
+//!                  \-> ORPHANS --> the thread: poll(2) on pidfds and a bell; ends with the last
 //! ```
 //!
 //! Invariants:

@@ -84,9 +84,9 @@ macro_rules! pipes {
 }
 
 pipes! {
-    "The end of a pipe at which one writes what a child reads. As [`std::process::ChildStdin`]." ChildStdin;
-    "The end of a pipe at which one reads what a child writes. As [`std::process::ChildStdout`]." ChildStdout;
-    "The end of a pipe at which one reads a child's errors. As [`std::process::ChildStderr`]." ChildStderr;
+    "The pipe to what a child reads. As [`std::process::ChildStdin`]." ChildStdin;
+    "The pipe from what a child writes. As [`std::process::ChildStdout`]." ChildStdout;
+    "The pipe from a child's errors. As [`std::process::ChildStderr`]." ChildStderr;
 }
 
 macro_rules! readable {
@@ -109,7 +109,8 @@ macro_rules! readable {
                 let room = buffer.len();
                 // Less than there is room for is all there is; nothing at all is the end, which
                 // stays.
-                self.io.io(READS, |pipe| Ok(rustix::io::read(pipe, &mut *buffer)?), |&n| 0 < n && n < room)
+                let read = |pipe: &process::$pipe| Ok(rustix::io::read(pipe, &mut *buffer)?);
+                self.io.io(READS, read, |&n| 0 < n && n < room)
             }
 
             #[track_caller]
