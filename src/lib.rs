@@ -17,6 +17,8 @@ pub mod process;
 pub mod runtime;
 pub mod select;
 #[cfg(feature = "net")]
+pub mod server;
+#[cfg(feature = "net")]
 pub mod signal;
 pub mod stackless;
 pub mod sync;

@@ -162,6 +162,10 @@ impl Builder {
 
     /// Uses a clock that stands still while a fiber can run, and jumps to the next deadline when
     /// all wait: twelve hours pass in milliseconds, the same way every time.
+    ///
+    /// What happens outside of fibers takes real time: while a fiber waits for a socket, a process or a
+    /// thread at work, the clock goes on as fast as real time does, and does not jump. So a read with
+    /// a time limit of a second fails after a second, and not at once.
     pub fn virtual_clock(self) -> Builder {
         Builder { virtual_clock: true, ..self }
     }

@@ -200,3 +200,31 @@ fn a_generator_whose_unwinding_is_put_off_is_not_given_up_when_the_next_starts()
     let text = check_done(&output);
     assert!(text.contains("unwound\n"), "{text}");
 }
+
+/// Which generator unwinds is known from its switches alone. What was noted when it yielded in a
+/// destructor must not outlive that unwind, or the next one that drops it leaves it as it is.
+#[test]
+fn a_generator_that_once_yielded_in_a_destructor_is_unwound_by_the_next_panic() {
+    let test = name_of!(a_generator_that_once_yielded_in_a_destructor_is_unwound_by_the_next_panic);
+    let output = in_child(test, "", || {
+        fibra::frame(|| {
+            let mut recovered = generator::iter(|y| {
+                let _says = OnDrop(|| eprintln!("unwound"));
+                assert!(caught(|| {
+                    let _yields = OnDrop(|| y.yield_(1));
+                    quiet_panic("is over at the second yield");
+                }));
+                y.yield_(2);
+                y.yield_(3);
+            });
+            assert_eq!([recovered.next(), recovered.next()], [Some(1), Some(2)]);
+            assert!(!std::thread::panicking());
+            assert!(caught(|| {
+                let _says = OnDrop(|| eprintln!("the panic goes on"));
+                let _dropped = recovered;
+                quiet_panic("unwinds");
+            }));
+        });
+    });
+    assert_eq!(check_done(&output), "unwound\nthe panic goes on\n");
+}

@@ -46,6 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel"]),
     ("net", &["io", "reactor", "channel", "sched"]),
+    ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
     ("signal", &["io", "reactor", "sched"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
@@ -86,6 +87,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/task.rs", "erases the types of a closure and its output"),
     ("src/fiber/cancel.rs", "links records on the fiber's stack"),
     ("src/fiber/wait_list.rs", "links nodes on the stacks of waiting fibers"),
+    ("src/fiber/wait_list/tests.rs", "links nodes as fibers that wait do"),
     ("src/fiber/locals.rs", "lends references into boxes that outlive the fiber's code"),
     ("src/fiber/strand.rs", "switches stacks that stand on others"),
     ("src/fiber/frame.rs", "counts a reference through a thread's pointer"),

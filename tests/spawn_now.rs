@@ -75,6 +75,9 @@ fn a_fan_out_is_visited_depth_first_on_few_stacks() {
     fn leaves(first: u64, size: u64) -> u64 {
         if size == 1 {
             log(first);
+            // The caller's and one for each level. Idle ones do not count: how many this thread holds
+            // in reserve depends on what other threads have left for it.
+            assert_eq!(fibra::stats().stacks_live, 4);
             return first;
         }
         let part = size / 3;
@@ -84,8 +87,7 @@ fn a_fan_out_is_visited_depth_first_on_few_stacks() {
     fibra::run(|| {
         assert_eq!(leaves(0, 27), 351);
         let stats = fibra::stats();
-        assert_eq!(stats.spawned, 1 + 3 + 9 + 27);
-        assert!(stats.stacks_live + stats.stacks_idle < 40, "{stats:?}");
+        assert_eq!((stats.spawned, stats.stacks_live), (1 + 3 + 9 + 27, 1));
     });
     check(&(0..27).map(|i| i.to_string()).collect::<Vec<_>>().join(" "));
 }

@@ -1,5 +1,7 @@
 //! TCP streams and listeners on fibers.
 
+#![cfg(feature = "net")]
+
 use std::io::{self, Read, Write};
 
 use fibra::net::{TcpListener, TcpStream};

@@ -326,3 +326,62 @@ impl fmt::Debug for Frame {
         f.debug_struct("Frame").field("fiber", &self.fiber.get()).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "greenlet"))]
+mod tests {
+    use super::*;
+    use std::panic::catch_unwind;
+
+    /// What a layer above keeps, whose destructor does not hold back its panics.
+    struct Bomb(Rc<Cell<u32>>);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+            panic::resume_unwind(Box::new("at the end of a frame"));
+        }
+    }
+
+    /// A frame that has ended, and how many bombs have gone off.
+    type Ended = (Rc<Frame>, u32);
+
+    /// Ends the frame of a thread that keeps a bomb.
+    fn end_frame_with_bomb() -> Ended {
+        let count = Rc::new(Cell::new(0));
+        let on_thread = Frame::enter_on_thread();
+        let frame = Frame::current().unwrap();
+        frame.set_extension(Rc::new(Bomb(count.clone())));
+        drop(on_thread);
+        (frame, count.get())
+    }
+
+    fn assert_over((frame, bombs): Ended) {
+        assert_eq!(bombs, 1);
+        assert!(frame.closed.get() && frame.is_empty());
+        assert!(Frame::current().is_none(), "the thread is still in the frame that has ended");
+    }
+
+    #[test]
+    fn a_destructor_that_panics_at_the_end_of_a_frame_does_not_leave_it_half_closed() {
+        assert_over(end_frame_with_bomb());
+    }
+
+    #[test]
+    fn one_that_panics_while_the_frame_is_left_by_an_unwind_does_not_abort() {
+        struct EndsFrame(Rc<Cell<Option<Ended>>>);
+        impl Drop for EndsFrame {
+            fn drop(&mut self) {
+                self.0.set(Some(end_frame_with_bomb()));
+            }
+        }
+
+        let ended = Rc::new(Cell::new(None));
+        let in_unwind = EndsFrame(ended.clone());
+        let payload = catch_unwind(AssertUnwindSafe(|| {
+            let _in_unwind = in_unwind;
+            panic::resume_unwind(Box::new("leaves the frame"))
+        }));
+        assert!(payload.is_err_and(|payload| payload.is::<&str>()));
+        assert_over(ended.take().unwrap());
+    }
+}

@@ -66,13 +66,15 @@ impl<T: AsFd> Waitable<T> {
     /// What owns the descriptor.
     #[inline]
     pub fn get_ref(&self) -> &T {
-        self.io.as_ref().expect("it is taken out by the owner only")
+        let Some(io) = &self.io else { unreachable!("it is taken out by its owner only") };
+        io
     }
 
     /// Gives back what owns the descriptor, which stays non-blocking.
     pub fn into_inner(mut self) -> T {
         self.source.close(self.get_ref().as_fd());
-        self.io.take().expect("it is taken out by the owner only")
+        let Some(io) = self.io.take() else { unreachable!("it is taken out by its owner only") };
+        io
     }
 
     /// Waits until a read would not block. As [`fibra::io::wait_readable`](crate::io::wait_readable).

@@ -56,8 +56,10 @@ impl<S> ReadHalf<S> {
             return Err(ReuniteError(self, other));
         }
         drop(self);
-        let stream = other.stream.take().expect("it is there until it is dropped");
-        Ok(Arc::into_inner(stream).expect("a stream has two halves, and one is gone"))
+        match other.stream.take().map(Arc::into_inner) {
+            Some(Some(stream)) => Ok(stream),
+            _ => unreachable!("a stream has two halves, and one is gone"),
+        }
     }
 }
 
@@ -71,7 +73,8 @@ impl<S> ReadHalf<S> {
 impl<S> WriteHalf<S> {
     /// The stream.
     pub fn get_ref(&self) -> &S {
-        self.stream.as_ref().expect("it is there until it is dropped")
+        let Some(stream) = &self.stream else { unreachable!("it is there until it is dropped") };
+        stream
     }
 }
 

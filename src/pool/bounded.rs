@@ -205,6 +205,38 @@ impl Pool {
         self.spawn_by(here, here.sched.micros_at(deadline), f)
     }
 
+    /// Waits for a place, and keeps it free for a member that is started later.
+    ///
+    /// For who must not take on work before it can be done: a server that accepts a connection only
+    /// when there is room for it. A member waits for a place as any other fiber, and lends nothing.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Pool::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let pool = fibra::pool::Pool::new(1);
+    ///     let place = pool.reserve();
+    ///     assert_eq!(pool.available(), 0);
+    ///     assert_eq!(place.spawn(|| "late").join().unwrap(), "late");
+    ///     drop(pool.reserve()); // gives it back
+    ///     assert_eq!(pool.available(), 1);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn reserve(&self) -> Place<'_> {
+        let here = here();
+        self.refuse_closed(here);
+        spend(here);
+        match self.places.enter(here, None, &PLACE) {
+            Ok(entry) => Place { pool: self, seat: self.places.seat(entry) },
+            Err(interrupt) => interrupt.into_panic(),
+        }
+    }
+
     /// Closes the pool and waits until it is empty: nobody runs in it and nobody waits for a place.
     ///
     /// From now on only members may spawn, and those who waited for a place already; so an empty
@@ -314,6 +346,35 @@ impl Pool {
         let handle = self.builder.clone().spawn(move || job.run());
         self.places.occupy(key, handle.fiber());
         handle
+    }
+}
+
+/// A place in a [`Pool`] that is kept free, made by [`Pool::reserve`]. Dropping it gives it back.
+#[must_use = "the place is given back when this is dropped"]
+pub struct Place<'a> {
+    pool: &'a Pool,
+    seat: Seat,
+}
+
+impl Place<'_> {
+    /// Starts a member in this place. It runs when its turn comes.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn spawn<F, T>(self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + 'static,
+        T: 'static,
+    {
+        self.pool.start(self.seat, f)
+    }
+}
+
+impl fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("pool", self.pool).finish()
     }
 }
 

@@ -28,7 +28,7 @@ mod roll;
 mod together;
 mod wait;
 
-pub use bounded::Pool;
+pub use bounded::{Place, Pool};
 pub use error::{DrainError, SpawnTimeoutError, TrySpawnError};
 pub use group::{Group, Outcomes};
 pub use imap::{Imap, ImapUnordered};

@@ -135,12 +135,12 @@ impl Source {
             };
             let free = |known: &Rc<Registration>| known.is_free(wait.direction);
             if its_turn || registration.as_ref().is_none_or(free) {
-                // Before the attempt: an event that comes while `op` waits is not to be lost.
-                registration.iter().for_each(|known| known.clear(wait.direction));
+                let untold =
+                    registration.as_deref().map(|known| Untold::new(known, wait.direction));
                 if let Some(result) = attempt(&mut op) {
-                    registration.iter().for_each(|known| known.note(wait.direction.bit()));
                     return result;
                 }
+                untold.into_iter().for_each(Untold::would_block);
             }
             let registration = match registration {
                 Some(registration) => registration,
@@ -263,6 +263,31 @@ impl Drop for PassOn<'_> {
             // It fails where the descriptor cannot be polled, and then nobody waits.
             let _ = self.driver.arm(self.fd, self.registration);
         }
+    }
+}
+
+/// An attempt by code that may wait or unwind. The bit is clear meanwhile, so that an event that comes
+/// in between is not taken for an older one; when the attempt has not told, it may be ready.
+struct Untold<'a> {
+    registration: &'a Registration,
+    direction: Direction,
+}
+
+impl<'a> Untold<'a> {
+    fn new(registration: &'a Registration, direction: Direction) -> Untold<'a> {
+        registration.clear(direction);
+        Untold { registration, direction }
+    }
+
+    /// It was not ready when it was asked.
+    fn would_block(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Untold<'_> {
+    fn drop(&mut self) {
+        self.registration.note(self.direction.bit());
     }
 }
 

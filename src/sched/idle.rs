@@ -2,6 +2,7 @@
 //!
 //! The scheduler knows no file descriptor. Whoever knows events from outside implements [`Idle`].
 
+#[cfg(feature = "net")]
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(crate) trait Idle: fmt::Debug {
     fn waker(&self) -> Arc<dyn Wake>;
 
     /// Itself, for whoever plugged it in.
+    #[cfg(feature = "net")]
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -50,6 +52,7 @@ impl Idle for ThreadIdle {
         Arc::new(ThreadWaker(thread::current()))
     }
 
+    #[cfg(feature = "net")]
     fn as_any(&self) -> &dyn Any {
         self
     }

@@ -19,7 +19,9 @@ pub(crate) use crate::sched::interrupt::Interrupt;
 pub(crate) use crate::sched::lock_graph::Holder;
 pub(crate) use crate::sched::outside::{Fate, FateCell, OutsideWait, Ticket, wait_for_others};
 pub(crate) use crate::sched::owner::Owner;
-pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_for_events, wait_until};
+#[cfg(feature = "net")]
+pub(crate) use crate::sched::park::wait_for_events;
+pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_until};
 pub(crate) use crate::sched::scheduler::{Here, here, scheduler, try_here};
 pub(crate) use crate::sched::timers::{Deadline, deadline_after};
 

@@ -241,6 +241,7 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
 }
 
 /// As [`wait_until`], for what the world does: see [`WaitReason::real`].
+#[cfg(feature = "net")]
 #[inline(always)]
 #[track_caller]
 pub(crate) fn wait_for_events(

@@ -213,10 +213,13 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn the_limits_of_this_process_are_read() {
-        let limits = Limits::read();
-        assert!(limits.max_mappings.is_some() && limits.overcommit.is_some());
-        let have = mappings() as u64;
-        assert!(limits.mappings.is_some_and(|read| read.abs_diff(have) < 100));
+        // Alone: other tests map and unmap stacks between the two counts.
+        pass_in_child(this_test!(the_limits_of_this_process_are_read), &[], || {
+            let limits = Limits::read();
+            assert!(limits.max_mappings.is_some() && limits.overcommit.is_some());
+            let have = mappings() as u64;
+            assert!(limits.mappings.is_some_and(|read| read.abs_diff(have) < 10), "{limits:?}");
+        });
     }
 
     #[test]

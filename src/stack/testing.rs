@@ -88,9 +88,22 @@ pub(super) fn every_kind_of_guards() -> Vec<fn() -> Guards> {
 
 /// A line of `/proc/self/status`, in bytes.
 pub(super) fn status_bytes(key: &str) -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(key)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+    number_of(&fs::read_to_string("/proc/self/status").unwrap(), key) * 1024
+}
+
+/// The number in the line that begins with `key`.
+fn number_of(text: &str, key: &str) -> usize {
+    let line = text.lines().find(|line| line.starts_with(key)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The memory that this process has. `VmRSS` is a sum of counters for each processor, which some
+/// kernels read without those parts of them that are under way: dozens of pages for each.
+pub(super) fn resident_bytes() -> usize {
+    let Ok(exact) = fs::read_to_string("/proc/self/smaps_rollup") else {
+        return status_bytes("VmRSS");
+    };
+    number_of(&exact, "Rss:") * 1024
 }
 
 /// How many mappings this process has.

@@ -1,0 +1,39 @@
+//! may with one worker thread, which takes care of sockets as well.
+
+use std::io::{self, Read, Write};
+
+use may::net::{TcpListener, TcpStream};
+
+use super::{ANY_PORT, BUFFER, announce, no_http};
+use crate::exchange::Service;
+
+pub(crate) fn serve(service: Service) -> io::Result<()> {
+    if service == Service::Http {
+        return Err(no_http());
+    }
+    // Pinning is the driver's: may counts processors from the machine's first.
+    may::config().set_workers(1).set_worker_pin(false);
+    let acceptor = may::go!(accept);
+    acceptor.join().map_err(|_| io::Error::other("the accepting coroutine panicked"))?
+}
+
+fn accept() -> io::Result<()> {
+    let listener = TcpListener::bind(ANY_PORT)?;
+    announce(listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        may::go!(move || echo(stream));
+    }
+}
+
+fn echo(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = [0; BUFFER];
+    loop {
+        let n = stream.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(());
+        }
+        stream.write_all(&buffer[..n])?;
+    }
+}
