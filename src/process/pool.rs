@@ -13,6 +13,7 @@ use std::fmt;
 use std::io::{self, BufReader};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::process::child::Child;
 use crate::process::command::Command;
@@ -20,6 +21,10 @@ use crate::process::frames;
 use crate::process::pipes::{ChildStdin, ChildStdout};
 use crate::sched::scope::scope;
 use crate::sync::{self, Semaphore};
+
+/// How long a worker that has closed its pipes may take to end, before it is killed. A panic unwinds
+/// first, and `main` may have destructors.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A number of worker processes, for work that needs more than one core, or that may crash.
 ///
@@ -232,8 +237,13 @@ impl Worker {
         if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) {
             return error;
         }
-        // Its pipes are closed, so its status is settled, unless it has closed them itself.
-        let ended = self.child.kill().and_then(|()| self.child.wait());
+        // It has closed its pipes: nearly always because it is about to end, and its status says why.
+        let ended = match self.child.wait_timeout(GRACE) {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                self.child.kill().and_then(|()| self.child.wait())
+            }
+            ended => ended,
+        };
         match ended {
             Ok(status) => io::Error::new(io::ErrorKind::BrokenPipe, WorkerLost { status }),
             Err(error) => error,
