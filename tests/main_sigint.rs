@@ -332,8 +332,10 @@ impl Program {
         kill_process(Pid::from_child(&self.child), rustix::process::Signal::INT).unwrap();
     }
 
+    #[track_caller]
     fn tell(&mut self, text: &str) {
-        writeln!(self.stdin, "{text}").unwrap();
+        // In one piece: the program may end as soon as it has read something.
+        self.stdin.write_all(format!("{text}\n").as_bytes()).unwrap();
     }
 
     /// How the program ended, and what it wrote to its standard error. It prints nothing more.
