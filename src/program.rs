@@ -9,7 +9,6 @@
 //! - The handler of the second signal needs nobody: not the run loop, and no thread that listens.
 //! - What the scheduler sleeps in is open before the handler can be called.
 
-use std::panic::Location;
 use std::process::{ExitCode, Termination};
 use std::sync::Arc;
 
@@ -95,7 +94,7 @@ where
     let _subscription = match subscription {
         Ok(subscription) => subscription,
         Err(error) => {
-            panic!("fibra could not handle {} ({}): {error}", Signal::SIGINT, Location::caller())
+            panic!("fibra could not handle {}: {error}", Signal::SIGINT)
         }
     };
     match run::run_to_its_end(sched, f) {

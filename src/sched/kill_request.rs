@@ -11,6 +11,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::State;
 use crate::sched::idle::Wake;
 use crate::sched::scheduler::Scheduler;
 
@@ -52,7 +54,8 @@ impl Scheduler {
     #[cold]
     fn meet_kill_request(&self, request: &KillRequest) {
         request.asked.store(false, Ordering::SeqCst);
-        if let Some(main) = self.main.get() {
+        let alive = |main: &FiberPtr| !matches!(main.state.get(), State::Finished | State::Retired);
+        if let Some(main) = self.main.get().filter(alive) {
             main.with_extra(|extra| extra.kill_reason.get_or_insert(REASON.into()).len());
             self.kill(main);
         }

@@ -155,7 +155,7 @@ fn disposition(signal: Signal) -> io::Result<libc::sigaction> {
 fn use_signal_stack(signal: Signal) -> io::Result<()> {
     let mut action = disposition(signal)?;
     action.sa_flags |= libc::SA_ONSTACK;
-    // SAFETY: the set is a local's. Signals stacks are small: handlers are not to pile up there.
+    // SAFETY: the set is a local's. Signal stacks are small: handlers are not to pile up there.
     unsafe { libc::sigfillset(&raw mut action.sa_mask) };
     // SAFETY: the action is the one that is installed, but for a flag and a mask that ask nothing
     // of it.
