@@ -1,6 +1,8 @@
 //! The example `ctrl_c` gets a real SIGINT at several moments. This test is its servers: the
 //! downloads go on when it says so.
 
+#![cfg(feature = "net")]
+
 #![allow(unsafe_code, reason = "the example may have been started with SIGINT ignored")]
 
 use std::env::consts::EXE_SUFFIX;

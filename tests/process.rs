@@ -1,5 +1,7 @@
 //! Child processes: what they are given, what they write, and how they end.
 
+#![cfg(feature = "net")]
+
 mod support;
 
 use std::cell::Cell;

@@ -1,6 +1,8 @@
 //! Calls that wait for a child are cut short: nothing is left behind, neither a descriptor nor a
 //! zombie.
 
+#![cfg(feature = "net")]
+
 mod support;
 
 use std::io::{self, Read, Write};

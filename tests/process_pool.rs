@@ -1,5 +1,7 @@
 //! Worker processes: this program, started again to run one of its tests.
 
+#![cfg(feature = "net")]
+
 mod support;
 
 use std::cell::Cell;

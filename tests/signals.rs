@@ -2,6 +2,8 @@
 //!
 //! Signals belong to the process: each test has one of its own, or a process of its own.
 
+#![cfg(feature = "net")]
+
 mod support;
 
 use std::cell::Cell;
