@@ -2,7 +2,6 @@
 //! downloads go on when it says so.
 
 #![cfg(feature = "net")]
-
 #![allow(unsafe_code, reason = "the example may have been started with SIGINT ignored")]
 
 use std::env::consts::EXE_SUFFIX;
