@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+pub mod blocking;
 #[doc(hidden)]
 pub mod build_info;
 pub mod cancellation;
 pub mod channel;
+pub mod fs;
 pub mod generator;
 #[cfg(feature = "greenlet")]
 pub mod greenlet;
@@ -27,6 +29,7 @@ pub mod time;
 
 mod collections;
 mod fiber;
+mod offload;
 #[cfg(feature = "net")]
 mod program;
 #[cfg(feature = "net")]
@@ -38,6 +41,7 @@ pub use fiber::exit::JoinError;
 pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
+pub use offload::blocking;
 #[cfg(feature = "net")]
 pub use program::main;
 pub use runtime::{Runtime, frame, run};

@@ -147,6 +147,7 @@ const EXAMPLES: &[Example] = &[
              all 12 pieces in <time>: as long as the slowest took, and not as all of them together",
     },
     Example { name: "sleeping_barber", arguments: &["8", "2"], prints: SLEEPING_BARBER },
+    Example { name: "blocking_calls", arguments: &[], prints: BLOCKING_CALLS },
 ];
 
 /// Those that are built with the feature `greenlet` only.
@@ -256,6 +257,14 @@ found 5 links away: 52 pages
 found 6 links away: 7 pages
 16 links are dead, 14 pages were given up
 251 requests, 42 of them again";
+const BLOCKING_CALLS: &str = "\
+10 calls of 20 ms, 10 answers: faster than one after the other, and the ticker ticked on
+4 calls, a pool of 2: at most 2 at a time
+no patience: the time limit was reached before the work was done; the call ended without its caller
+borrowed: \"spam, eggs\" was sorted in place to [\"eggs\", \"spam\"]
+a file: read back 12 bytes of \"green fibers\"
+a name: localhost is this machine";
+
 const RETRY_LATE_SERVER: &str = "\
 The server is up after 7s:
 0s  attempt 1: connection refused, next in 3s

@@ -37,6 +37,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sched::spawn",
         ],
     ),
+    // The closures of jobs run on threads, and their results come back to fibers.
+    ("offload", &["fiber::cancel", "fiber::report", "sched::lowlevel", "sync"]),
+    ("blocking", &["offload"]),
+    ("fs", &["offload", "sched::lowlevel", "sync"]),
     ("time", &["sched", "collections"]),
     ("testing", &["sched"]),
     // Documentation.
@@ -45,7 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Readiness of descriptors; and what waits for it, with std's names.
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel"]),
-    ("net", &["io", "reactor", "channel", "sched"]),
+    ("net", &["io", "reactor", "offload", "channel", "sched", "sync"]),
     ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
     ("signal", &["io", "reactor", "sched"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
@@ -116,6 +120,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/end.rs", "calls the type-erased functions of a fiber"),
     ("src/sched/pause.rs", "void entries of the ring hold references to records"),
     ("src/sched/outside.rs", "lists waits that lie on the stacks of fibers"),
+    ("src/offload/lent.rs", "lends borrows to a thread that is done with them in time"),
     ("src/sched/retire.rs", "leaves a stack for the last time"),
     ("src/sched/unstarted.rs", "erases the types of closures"),
     ("src/sched/timers.rs", "the wheel points to records on the stacks of fibers"),
@@ -130,6 +135,12 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         // The second one is a test's.
         &["src/fiber/current.rs", "src/stack/reserve.rs"],
         "what belongs to a thread must be found at a glance, and is not the fiber's",
+    ),
+    (
+        "thread::Builder",
+        // The second one is a test's.
+        &["src/offload/worker.rs", "src/stack/overflow.rs"],
+        "threads have one owner, the offload pool",
     ),
     ("Instant::now", &["src/sched/clock.rs"], "time is read once a turn, and may be virtual"),
 ];

@@ -56,6 +56,9 @@ fn a_program_that_cannot_unwind_degrades_as_documented() {
         "lock_timeout: killed while waiting",
         "an infallible lock goes on",
         "behind one that was retired: 1 permit",
+        "uninterruptible: 2",
+        "blocking: 3",
+        "uninterruptible at the end of run: 4",
         "an unstarted fiber dropped its closure",
         "run has ended, with a fiber left on its stack",
     ];

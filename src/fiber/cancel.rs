@@ -10,9 +10,10 @@
 //!
 //! Invariants:
 //! - A scope lies on the stack of its fiber, or of one of the fiber's generators or greenlets, and
-//!   is linked for exactly the time of [`within`]. While that generator is suspended its scopes are
-//!   out of the fiber's sight: the hinge of its [`Strand`](crate::fiber::strand::Strand), a scope
-//!   that is neither cancelled nor a shield, joins them to the others when it is resumed.
+//!   is linked for exactly the time of [`within`], or of an [`Inside`]. While that generator is
+//!   suspended its scopes are out of the fiber's sight: the hinge of its
+//!   [`Strand`](crate::fiber::strand::Strand), a scope that is neither cancelled nor a shield, joins
+//!   them to the others when it is resumed.
 //! - Cancellation is a level and not an edge: as long as a scope is cancelled (or the fiber
 //!   killed), each wait inside it is interrupted again.
 //! - The unwind of a cancellation goes out to the outermost scope (or the fiber) that is cancelled
@@ -81,18 +82,33 @@ impl CancelScope {
 
 /// Runs `f` inside `scope`.
 pub(crate) fn within<R>(fiber: FiberPtr, scope: &CancelScope, f: impl FnOnce() -> R) -> R {
-    struct Leave(FiberPtr, *const CancelScope);
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            self.0.cancel_scopes.set(self.1);
-        }
-    }
+    // SAFETY: it is dropped when `f` is left, in this function.
+    let _inside = unsafe { enter(fiber, scope) };
+    f()
+}
 
+/// As [`within`], for who may not call a closure: a closure has no caller's location.
+///
+/// # Safety
+///
+/// The result must be dropped before `scope` goes, and before a scope that was entered earlier is left.
+pub(crate) unsafe fn enter(fiber: FiberPtr, scope: &CancelScope) -> Inside {
     let outer = fiber.cancel_scopes.get();
     scope.outer.set(outer);
     fiber.cancel_scopes.set(scope);
-    let _leave = Leave(fiber, outer);
-    f()
+    Inside { fiber, outer }
+}
+
+/// A region that is entered; left when this is dropped.
+pub(crate) struct Inside {
+    fiber: FiberPtr,
+    outer: *const CancelScope,
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.fiber.cancel_scopes.set(self.outer);
+    }
 }
 
 /// Whether a wait of `fiber` at this place is to be interrupted.

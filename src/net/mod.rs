@@ -22,13 +22,19 @@
 //! [`Interrupted`](std::io::ErrorKind::Interrupted), which std's loops would take for a reason to try
 //! again.
 
+mod addrs;
 mod connect;
 mod descriptors;
 mod limits;
+mod resolve;
+mod resolver;
 mod split;
 mod tcp_listener;
 mod tcp_stream;
 
+pub use addrs::ToSocketAddrs;
+pub use resolve::{LookupHost, lookup_host};
+pub use resolver::Resolver;
 pub use split::{ReadHalf, ReuniteError, WriteHalf};
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;

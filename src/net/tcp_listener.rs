@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::io;
-use std::net::{self, SocketAddr, ToSocketAddrs};
+use std::net::{self, SocketAddr};
 
 use rustix::net::SocketFlags;
 
 use crate::io::Waitable;
 use crate::net::TcpStream;
+use crate::net::addrs::ToSocketAddrs;
 use crate::net::descriptors::descriptors;
+use crate::net::resolve::resolve;
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
@@ -59,7 +61,8 @@ impl TcpListener {
     ///
     /// If no address can be bound, that of the last.
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
-        TcpListener::from_std(net::TcpListener::bind(addr)?)
+        let addrs: Vec<SocketAddr> = resolve(&addr)?.collect();
+        TcpListener::from_std(net::TcpListener::bind(&addrs[..])?)
     }
 
     /// Takes a listener of std over. It gets non-blocking, and so do its clones.

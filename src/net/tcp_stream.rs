@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
+use std::net::{self, Shutdown, SocketAddr};
 use std::time::Duration;
 
 use crate::io::Waitable;
+use crate::net::addrs::ToSocketAddrs;
 use crate::net::connect;
 use crate::net::descriptors::descriptors;
 use crate::net::limits::Limits;
+use crate::net::resolve::resolve;
 use crate::net::split::{self, ReadHalf, WriteHalf};
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
@@ -39,8 +41,7 @@ impl TcpStream {
     /// If no address can be reached, that of the last attempt to fail.
     #[track_caller]
     pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
-        let addrs: Vec<SocketAddr> = addr.to_socket_addrs()?.collect();
-        connect::first_to_answer(addrs).map(TcpStream::from_nonblocking)
+        connect::first_to_answer(resolve(&addr)?.collect()).map(TcpStream::from_nonblocking)
     }
 
     /// Connects to one address, within `timeout`.

@@ -6,13 +6,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::net::{TcpListener, TcpStream};
+use crate::net::{TcpListener, TcpStream, ToSocketAddrs};
 use crate::pool::Pool;
 use crate::sched::park::{sleep, yield_now};
 use crate::sched::spawn::Builder;

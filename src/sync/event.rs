@@ -145,9 +145,10 @@ impl Event {
         Ok(())
     }
 
+    /// Waits until it is set, which it may be by now. Not counted as an operation.
     #[cold]
     #[track_caller]
-    fn wait_in_line(
+    pub(crate) fn wait_in_line(
         &self,
         by: Option<Instant>,
         reason: &'static WaitReason,

@@ -142,6 +142,11 @@ impl<T> Promised<T> {
         self.shared.over.is_set()
     }
 
+    /// Whether both wait for the same.
+    pub(crate) fn is(&self, other: &Promised<T>) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// The value itself, if it is there and nobody else can see it.
     ///
     /// # Errors

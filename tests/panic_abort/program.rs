@@ -51,6 +51,42 @@ fn wait_for_locks() {
     other.join().unwrap();
 }
 
+/// Waits for jobs go on; `run` ends when the job that borrows is back, and the fiber is kept after it.
+fn wait_for_jobs() {
+    let nap = || std::thread::sleep(Duration::from_millis(5));
+    kill_in(move || {
+        let mut lent = 1;
+        fibra::blocking::uninterruptible(|| {
+            nap();
+            lent = 2;
+        });
+        say(format!("uninterruptible: {lent}"));
+    });
+    kill_in(move || {
+        let answer = fibra::blocking(move || {
+            nap();
+            3
+        });
+        say(format!("blocking: {answer}"));
+    });
+    std::thread::spawn(move || {
+        fibra::run(|| {
+            drop(fibra::spawn(move || {
+                let mut lent = 1;
+                fibra::blocking::uninterruptible(|| {
+                    nap();
+                    lent = 4;
+                });
+                say(format!("uninterruptible at the end of run: {lent}"));
+                fibra::park();
+            }));
+            fibra::yield_now();
+        });
+    })
+    .join()
+    .unwrap();
+}
+
 struct Says(&'static str);
 
 impl Drop for Says {
@@ -91,6 +127,7 @@ fn main() {
         infallible.join().expect("it returned");
 
         wait_for_locks();
+        wait_for_jobs();
 
         let owned = Says("an unstarted fiber dropped its closure");
         let unstarted = fibra::spawn(move || drop(owned));

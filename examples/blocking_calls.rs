@@ -1,0 +1,122 @@
+//! Calls that block their thread, and a scheduler that does not notice: jobs, files, names.
+//!
+//! A library that knows nothing of fibers sleeps for 20 ms in each call. Ten fibers call it, through
+//! `fibra::blocking`; a ticker on the same thread goes on ticking meanwhile, and the ten calls take
+//! as long as one. A pool of two threads makes them take turns, two at a time. A caller without
+//! patience leaves, and its call goes on without it. Files and names work the same way.
+//!
+//! ```text
+//! $ cargo run --release --example blocking_calls
+//! 10 calls of 20 ms, 10 answers: faster than one after the other, and the ticker ticked on
+//! 4 calls, a pool of 2: at most 2 at a time
+//! no patience: the time limit was reached before the work was done; the call ended without its caller
+//! borrowed: "spam, eggs" was sorted in place to ["eggs", "spam"]
+//! a file: read back 12 bytes of "green fibers"
+//! a name: localhost is this machine
+//! ```
+
+#![allow(clippy::disallowed_methods, reason = "what blocks is the subject")]
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use fibra::blocking::{self, Pool};
+use fibra::{fs, net, time};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A call of a library that knows nothing of fibers.
+fn slow_square(n: u64) -> u64 {
+    thread::sleep(20 * MS);
+    n * n
+}
+
+fn main() -> io::Result<()> {
+    fibra::run(|| {
+        ten_at_once();
+        two_at_a_time();
+        no_patience();
+        borrowed();
+        a_file()?;
+        a_name()
+    })
+}
+
+fn ten_at_once() {
+    let ticks = Rc::new(Cell::new(0));
+    let counts = ticks.clone();
+    let ticker = fibra::spawn(move || {
+        loop {
+            fibra::sleep(2 * MS);
+            counts.set(counts.get() + 1);
+        }
+    });
+    let start = fibra::now();
+    let calls: Vec<_> =
+        (0..10).map(|n| fibra::spawn(move || fibra::blocking(move || slow_square(n)))).collect();
+    let answers = calls.into_iter().map(|call| call.join().unwrap()).filter(|n| *n <= 81).count();
+    let faster = if fibra::now() - start < 200 * MS { "faster than" } else { "as slow as" };
+    let ticked = if ticks.get() < 2 { "was held up" } else { "ticked on" };
+    ticker.kill();
+    println!(
+        "10 calls of 20 ms, {answers} answers: {faster} one after the other, and the ticker {ticked}"
+    );
+}
+
+fn two_at_a_time() {
+    let pool = Pool::new(2);
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    fibra::scope(|s| {
+        for n in 0..4 {
+            let (now, most, pool) = (now.clone(), most.clone(), &pool);
+            s.spawn(move || {
+                pool.run(move || {
+                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    slow_square(n);
+                    now.fetch_sub(1, Ordering::SeqCst);
+                });
+            });
+        }
+    });
+    println!("4 calls, a pool of 2: at most {} at a time", most.load(Ordering::SeqCst));
+}
+
+fn no_patience() {
+    let (tell, told) = fibra::sync::oneshot();
+    let call = move || {
+        let answer = slow_square(3);
+        let _ = tell.send(answer);
+    };
+    let left = time::timeout(5 * MS, || fibra::blocking(call)).unwrap_err();
+    let end =
+        if told.recv().is_ok_and(|n| n == 9) { "ended without its caller" } else { "was lost" };
+    println!("no patience: {left}; the call {end}");
+}
+
+fn borrowed() {
+    let text = String::from("spam, eggs");
+    let mut words: Vec<&str> = text.split(", ").collect();
+    blocking::uninterruptible(|| words.sort_unstable());
+    println!("borrowed: {text:?} was sorted in place to {words:?}");
+}
+
+fn a_file() -> io::Result<()> {
+    let path = std::env::temp_dir().join(format!("fibra-example-{}", std::process::id()));
+    fs::write(&path, "green fibers")?;
+    let text = fs::read_to_string(&path)?;
+    println!("a file: read back {} bytes of {text:?}", text.len());
+    fs::remove_file(&path)
+}
+
+fn a_name() -> io::Result<()> {
+    let mut addresses = net::lookup_host("localhost:80")?;
+    let what =
+        if addresses.all(|addr| addr.ip().is_loopback()) { "this machine" } else { "far away" };
+    println!("a name: localhost is {what}");
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! An open file.
+//!
+//! Invariants:
+//! - The descriptor is shared with the thread that works on it, and closed when neither needs it. So a
+//!   fiber may leave at any time, and no thread ever works on a number that means another file.
+//! - What moves the position is done in turns. A turn belongs to the job and not to the fiber that
+//!   waits for it: what was left comes to its end before the next begins.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::fs::open_options::OpenOptions;
+use crate::fs::{Metadata, Permissions, on_thread};
+use crate::sched::lowlevel::try_here;
+use crate::sync::Semaphore;
+
+/// So many bytes go to a thread, or come from it, in one call.
+pub(super) const MOST_AT_A_TIME: usize = 64 << 10;
+
+/// An open file, as [`std::fs::File`]; closed when it is dropped.
+///
+/// It is `Send` and `Sync`: fibers of all threads and plain threads may share it.
+///
+/// # How much at a time
+///
+/// One `read` or `write` of a fiber moves at most 64 KiB, for the bytes travel in a buffer of their
+/// own: a thread never works on memory of a fiber that could leave. At that size the way to the thread
+/// and back (10 µs) takes about as long as reading and copying, and more would be memory for each
+/// fiber that reads. `read_to_end`, `read_to_string` and [`fs::read`](crate::fs::read) go to the end
+/// of the file in one call.
+///
+/// # Sharing
+///
+/// Position and append mode are the kernel's. Calls that use the position of a regular file (`read`,
+/// `write`, `seek`) take turns, in the order in which they were made, with those on what
+/// [`try_clone`](Self::try_clone) gave: two fibers that read get different parts. To read or write a
+/// part without a turn there are [`read_at`](Self::read_at) and [`write_at`](Self::write_at). Calls on
+/// pipes and devices take no turns.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Seek, SeekFrom, Write};
+///
+/// let path = std::env::temp_dir().join(format!("fibra-doc-file-{}", std::process::id()));
+/// fibra::run(|| -> std::io::Result<()> {
+///     let mut file = fibra::fs::File::options().read(true).write(true).create(true).open(&path)?;
+///     file.write_all(b"green threads")?;
+///     file.seek(SeekFrom::Start(6))?;
+///     let mut rest = String::new();
+///     file.read_to_string(&mut rest)?;
+///     assert_eq!(rest, "threads");
+///     fibra::fs::remove_file(&path)
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
+pub struct File {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) file: std::fs::File,
+    /// None if it has no position.
+    line: Option<Arc<Semaphore>>,
+}
+
+impl File {
+    /// Opens the file at `path` to read from it. A kill point for a fiber, as all calls on files.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::open`].
+    #[track_caller]
+    pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
+        File::options().read(true).open(path)
+    }
+
+    /// Opens the file at `path` to write to it; makes it if it is not there, and empties it if it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::create`].
+    #[track_caller]
+    pub fn create(path: impl AsRef<Path>) -> io::Result<File> {
+        File::options().write(true).create(true).truncate(true).open(path)
+    }
+
+    /// Makes a file at `path` to read from and write to it.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::create_new`]: also if it is there already.
+    #[track_caller]
+    pub fn create_new(path: impl AsRef<Path>) -> io::Result<File> {
+        File::options().read(true).write(true).create_new(true).open(path)
+    }
+
+    /// How to open a file.
+    #[must_use]
+    pub fn options() -> OpenOptions {
+        OpenOptions::new()
+    }
+
+    /// Takes a file of std's. It asks the system once, on this thread, what kind of file it is.
+    #[must_use]
+    pub fn from_std(file: std::fs::File) -> File {
+        let has_position = file.metadata().map_or(true, |metadata| metadata.is_file());
+        let line = has_position.then(|| Arc::new(Semaphore::new(1)));
+        File { inner: Arc::new(Inner { file, line }) }
+    }
+
+    /// The file as std has it.
+    ///
+    /// # Errors
+    ///
+    /// Gives itself back while a thread still works on it, for a fiber that has left (because of a
+    /// kill or a time limit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let file = fibra::run(|| fibra::fs::File::open("Cargo.toml")).unwrap();
+    /// let file: std::fs::File = file.into_std().unwrap();
+    /// assert!(file.metadata().unwrap().is_file());
+    /// ```
+    pub fn into_std(self) -> Result<std::fs::File, File> {
+        Arc::try_unwrap(self.inner).map(|inner| inner.file).map_err(|inner| File { inner })
+    }
+
+    /// Another handle to the same open file: they share the position, and the turns.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::try_clone`].
+    #[track_caller]
+    pub fn try_clone(&self) -> io::Result<File> {
+        let line = self.inner.line.clone();
+        let file = self.offload(std::fs::File::try_clone)?;
+        Ok(File { inner: Arc::new(Inner { file, line }) })
+    }
+
+    /// Reads from `offset` bytes behind the beginning into `buf`, and returns how many bytes it read.
+    /// The position stays as it is, and it takes no turn.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileExt::read_at`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| -> std::io::Result<()> {
+    ///     let file = fibra::fs::File::open("Cargo.toml")?;
+    ///     let mut buf = [0; 4];
+    ///     assert_eq!(file.read_at(&mut buf, 1)?, 4);
+    ///     assert_eq!(&buf, b"pack");
+    ///     Ok(())
+    /// })?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[track_caller]
+    pub fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        if try_here().is_none() {
+            return self.inner.file.read_at(buf, offset);
+        }
+        let mut bytes = vec![0; buf.len().min(MOST_AT_A_TIME)];
+        let bytes = self.offload(move |file| {
+            let n = file.read_at(&mut bytes, offset)?;
+            bytes.truncate(n);
+            Ok(bytes)
+        })?;
+        Ok(fill(buf, &bytes))
+    }
+
+    /// Writes from `buf` to `offset` bytes behind the beginning, and returns how many bytes it wrote.
+    /// The position stays as it is, and it takes no turn.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileExt::write_at`].
+    #[track_caller]
+    pub fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        if try_here().is_none() {
+            return self.inner.file.write_at(buf, offset);
+        }
+        let bytes = some_of(buf);
+        self.offload(move |file| file.write_at(&bytes, offset))
+    }
+
+    /// Waits until data and metadata are on the disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::sync_all`].
+    #[track_caller]
+    pub fn sync_all(&self) -> io::Result<()> {
+        self.offload(std::fs::File::sync_all)
+    }
+
+    /// Waits until the data is on the disk, and the metadata that is needed to find it.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::sync_data`].
+    #[track_caller]
+    pub fn sync_data(&self) -> io::Result<()> {
+        self.offload(std::fs::File::sync_data)
+    }
+
+    /// Cuts the file, or lengthens it with zeros, to `size` bytes. The position stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::set_len`].
+    #[track_caller]
+    pub fn set_len(&self, size: u64) -> io::Result<()> {
+        self.offload(move |file| file.set_len(size))
+    }
+
+    /// What the system knows of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::metadata`].
+    #[track_caller]
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.offload(std::fs::File::metadata)
+    }
+
+    /// Changes who may do what with the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::set_permissions`].
+    #[track_caller]
+    pub fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
+        self.offload(move |file| file.set_permissions(permissions))
+    }
+
+    /// Runs `f` on a thread, with a share in the descriptor.
+    #[track_caller]
+    fn offload<T, F>(&self, f: F) -> io::Result<T>
+    where
+        F: FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let inner = self.inner.clone();
+        on_thread(move || f(&inner.file))
+    }
+
+    /// As [`offload`](Self::offload), when those before are done.
+    #[track_caller]
+    pub(super) fn in_turn<T, F>(&self, f: F) -> io::Result<T>
+    where
+        F: FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let turn = self.turn();
+        self.offload(move |file| {
+            let _turn = turn;
+            f(file)
+        })
+    }
+
+    #[track_caller]
+    pub(super) fn turn(&self) -> Option<Turn> {
+        let line = self.inner.line.as_ref()?;
+        line.acquire().forget();
+        Some(Turn(line.clone()))
+    }
+}
+
+/// The right to use the position; the next in line has it when it is dropped.
+pub(super) struct Turn(Arc<Semaphore>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+pub(super) fn fill(buf: &mut [u8], bytes: &[u8]) -> usize {
+    buf[..bytes.len()].copy_from_slice(bytes);
+    bytes.len()
+}
+
+pub(super) fn some_of(buf: &[u8]) -> Vec<u8> {
+    buf[..buf.len().min(MOST_AT_A_TIME)].to_vec()
+}
+
+impl AsFd for File {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.file.as_fd()
+    }
+}
+
+impl AsRawFd for File {
+    fn as_raw_fd(&self) -> RawFd {
+        self.inner.file.as_raw_fd()
+    }
+}
+
+impl From<std::fs::File> for File {
+    fn from(file: std::fs::File) -> File {
+        File::from_std(file)
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without what std's own shows: it asks the system for path and mode.
+        f.debug_struct("File").field("fd", &self.as_raw_fd()).finish()
+    }
+}

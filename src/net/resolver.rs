@@ -1,0 +1,280 @@
+//! Who knows the addresses of names, and the look-ups that are on their way.
+//!
+//! ```text
+//!   fibers that ask for "a"  --\                        __ thread of the pool for names: ask("a")
+//!   fibers that ask for "a"  ---> [ "a": look-up ] ----/     answer, for all of them
+//! ```
+//!
+//! Invariants:
+//! - A name has at most one look-up on its way. It is in the table from its first asker until it is
+//!   answered, or given up because nobody waits when its turn comes; both happen under the lock of the
+//!   table, and so does joining it.
+//! - A look-up belongs to nobody who waits for it: any of them may leave.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::net::addrs::ToSocketAddrs;
+use crate::net::resolve::{LookupHost, resolve_with};
+use crate::offload;
+use crate::sched::lowlevel::try_here;
+use crate::sync::{Promise, PromiseError, Promised, promise};
+
+/// Looks up the addresses of names: as the system does, as a function says, or from a table.
+///
+/// Look-ups run on threads that the process keeps for them, so that neither a name whose servers do not
+/// answer nor a full pool for [`blocking`](fn@crate::blocking) keeps names from being looked up. Who
+/// asks for a name that is being looked up gets the same answer; nothing is remembered after that.
+///
+/// A fiber that is killed, or whose time limit passes, leaves at once. The look-up goes on for others
+/// that wait for it; if it has not begun, and nobody is left, it is given up. On plain threads the
+/// function is called on the spot.
+///
+/// Clones share their look-ups.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use fibra::net::Resolver;
+///
+/// let hosts = Resolver::fixed([("db.test", Ipv4Addr::new(10, 0, 0, 5).into())]);
+/// fibra::run(|| -> std::io::Result<()> {
+///     let mut addresses = hosts.lookup_host("db.test:5432")?;
+///     assert_eq!(addresses.next(), Some(([10, 0, 0, 5], 5432).into()));
+///     assert!(hosts.lookup_host("elsewhere.test:80").is_err());
+///     Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Clone)]
+pub struct Resolver {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    source: Source,
+    lookups: Mutex<HashMap<String, Lookup>>,
+}
+
+/// Who is asked. The ports of the answers mean nothing.
+enum Source {
+    /// May block.
+    Function(Box<Ask>),
+    Table(HashMap<String, Vec<SocketAddr>>),
+}
+
+type Ask = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
+
+/// A look-up on its way.
+struct Lookup {
+    answer: Promised<Answer>,
+    /// Who waits for it.
+    waiting: usize,
+}
+
+type Answer = Result<Vec<SocketAddr>, Arc<io::Error>>;
+
+impl Resolver {
+    /// A resolver that asks `f`, on a thread on which that may block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use std::net::Ipv4Addr;
+    /// use fibra::net::Resolver;
+    ///
+    /// // Whatever ends in ".localhost" is this machine.
+    /// let resolver = Resolver::new(|name| match name.strip_suffix(".localhost") {
+    ///     Some(_) => Ok(vec![Ipv4Addr::LOCALHOST.into()]),
+    ///     None => Err(io::Error::new(io::ErrorKind::NotFound, "no such host")),
+    /// });
+    /// fibra::run(|| {
+    ///     let found = resolver.lookup_host(("wiki.localhost", 80)).unwrap();
+    ///     assert_eq!(found.len(), 1);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn new<F>(f: F) -> Resolver
+    where
+        F: Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
+    {
+        Resolver::asking(move |name| {
+            let addrs = f(name)?.into_iter();
+            Ok(addrs.map(|ip| SocketAddr::new(ip, 0)).collect())
+        })
+    }
+
+    /// The resolver of the system (`getaddrinfo`): it goes by what the machine is told to go by, a
+    /// file of hosts, domain servers or what else.
+    #[must_use]
+    pub fn system() -> Resolver {
+        Resolver::of_system().clone()
+    }
+
+    /// A resolver that knows the names in `table` and no others; a name may stand there several times.
+    /// It needs no thread and never waits, so that tests take the same course each time.
+    #[must_use]
+    pub fn fixed<S: Into<String>>(table: impl IntoIterator<Item = (S, IpAddr)>) -> Resolver {
+        let mut hosts: HashMap<String, Vec<SocketAddr>> = HashMap::new();
+        for (name, ip) in table {
+            hosts.entry(name.into()).or_default().push(SocketAddr::new(ip, 0));
+        }
+        Resolver::of(Source::Table(hosts))
+    }
+
+    /// Looks up the addresses that `host` stands for, as [`lookup_host`](crate::net::lookup_host).
+    ///
+    /// # Errors
+    ///
+    /// If the text is no address, or what the resolver says.
+    #[track_caller]
+    pub fn lookup_host(&self, host: impl ToSocketAddrs) -> io::Result<LookupHost> {
+        resolve_with(self, &host)
+    }
+
+    pub(super) fn of_system() -> &'static Resolver {
+        static SYSTEM: OnceLock<Resolver> = OnceLock::new();
+        SYSTEM.get_or_init(|| {
+            Resolver::asking(|name| {
+                std::net::ToSocketAddrs::to_socket_addrs(&(name, 0)).map(Iterator::collect)
+            })
+        })
+    }
+
+    fn asking<F>(ask: F) -> Resolver
+    where
+        F: Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    {
+        Resolver::of(Source::Function(Box::new(ask)))
+    }
+
+    fn of(source: Source) -> Resolver {
+        Resolver { inner: Arc::new(Inner { source, lookups: Mutex::new(HashMap::new()) }) }
+    }
+
+    /// Waits for the addresses of `name`.
+    #[track_caller]
+    pub(super) fn ask(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let may_block = matches!(self.inner.source, Source::Function(_));
+        let waits = may_block && try_here().is_some();
+        let mut addrs = if waits { self.wait_for(name)? } else { self.inner.source.ask(name)? };
+        addrs.iter_mut().for_each(|addr| addr.set_port(port));
+        Ok(addrs)
+    }
+
+    #[track_caller]
+    fn wait_for(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
+        let answer = self.join(name)?;
+        let _waiting = Waiting { inner: &self.inner, name, answer: &answer };
+        match answer.wait() {
+            Ok(Ok(addrs)) => Ok(addrs.clone()),
+            Ok(Err(error)) => Err(io::Error::new(error.kind(), LookupError(error.clone()))),
+            Err(PromiseError::Broken) => Err(io::Error::other("the resolver panicked")),
+            Err(other) => Err(io::Error::other(other)),
+        }
+    }
+
+    /// Joins those who wait for `name`; the first of them has it looked up.
+    fn join(&self, name: &str) -> io::Result<Promised<Answer>> {
+        let mut lookups = self.inner.lookups();
+        match lookups.entry(name.to_owned()) {
+            Entry::Occupied(mut lookup) => {
+                lookup.get_mut().waiting += 1;
+                Ok(lookup.get().answer.clone())
+            }
+            Entry::Vacant(place) => {
+                let (promise, answer) = promise();
+                let (inner, name) = (self.inner.clone(), name.to_owned());
+                offload::names().try_spawn(move || inner.look_up(&name, promise))?.detach();
+                place.insert(Lookup { answer: answer.clone(), waiting: 1 });
+                Ok(answer)
+            }
+        }
+    }
+}
+
+impl Source {
+    fn ask(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
+        match self {
+            Source::Function(ask) => ask(name),
+            Source::Table(hosts) => hosts.get(name).cloned().ok_or_else(|| {
+                io::Error::new(io::ErrorKind::NotFound, format!("{name} is not in the table"))
+            }),
+        }
+    }
+}
+
+impl Inner {
+    fn lookups(&self) -> MutexGuard<'_, HashMap<String, Lookup>> {
+        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// On a thread: asks, and answers all who wait by then. A panic of the asked breaks the promise.
+    fn look_up(&self, name: &str, promise: Promise<Answer>) {
+        let mut lookups = self.lookups();
+        if lookups.get(name).is_none_or(|lookup| lookup.waiting == 0) {
+            lookups.remove(name);
+            return;
+        }
+        drop(lookups);
+        let answer = panic::catch_unwind(AssertUnwindSafe(|| self.source.ask(name)));
+        self.lookups().remove(name);
+        match answer {
+            Ok(answer) => promise.set(answer.map_err(Arc::new)),
+            Err(payload) => panic::resume_unwind(payload),
+        }
+    }
+}
+
+/// One who waits for the look-up of a name.
+struct Waiting<'a> {
+    inner: &'a Inner,
+    name: &'a str,
+    answer: &'a Promised<Answer>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.answer.is_over() {
+            return;
+        }
+        let mut lookups = self.inner.lookups();
+        // The table has this look-up, or it was answered just now and may have another of that name.
+        if let Some(lookup) =
+            lookups.get_mut(self.name).filter(|lookup| lookup.answer.is(self.answer))
+        {
+            lookup.waiting -= 1;
+        }
+    }
+}
+
+/// The error of a look-up, of which all who waited for it get one.
+#[derive(Clone, Debug)]
+struct LookupError(Arc<io::Error>);
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for LookupError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lookups = self.inner.lookups().len();
+        f.debug_struct("Resolver").field("lookups", &lookups).finish_non_exhaustive()
+    }
+}

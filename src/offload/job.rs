@@ -1,0 +1,196 @@
+//! One job: its closure, then its result, and how the one who waits for that is told.
+//!
+//! ```text
+//!               begin                 deliver               take
+//!   [Queued(f)] -----> [Running] ------------> [Over(result)] --> [Gone]
+//!       \                  \__ unwanted: the thread drops the result --^
+//!        \__ withdrawn before it began: the fiber drops the closure ---^
+//! ```
+//!
+//! Invariants:
+//! - Each step is made once, under the lock, and moves out what it takes; user code (the closure, and
+//!   destructors) runs when the lock is released.
+//! - The event is set after the result was stored.
+
+use std::any::Any;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::fiber::report;
+use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sync::event::Event;
+
+static WAITING: WaitReason =
+    WaitReason::new("waiting for a job on another thread", OnDeadlock::Panic).ended_by_the_world();
+
+/// Waits until a job is over. A kill point for a fiber, unless it is over already: then its result is
+/// not lost to a kill. A plain thread blocks.
+#[track_caller]
+pub(super) fn wait_for(over: &Event) {
+    if let Err(interrupt) = over.wait_in_line(None, &WAITING) {
+        interrupt.into_panic();
+    }
+}
+
+/// What a thread of a pool does.
+pub(super) trait Task: Send + Sync {
+    /// Does the work on this thread. It does not unwind. `settle` is called once, when the work is
+    /// done and nobody knows of it yet.
+    fn run(&self, settle: &mut dyn FnMut());
+}
+
+/// A job whose result may be waited for, or not.
+pub(super) struct Job<F, T> {
+    state: Mutex<State<F, T>>,
+    over: Event,
+}
+
+struct State<F, T> {
+    stage: Stage<F, T>,
+    /// Nobody will take the result.
+    unwanted: bool,
+}
+
+enum Stage<F, T> {
+    Queued(F),
+    Running,
+    Over(thread::Result<T>),
+    Gone,
+}
+
+impl<F, T> Job<F, T> {
+    pub(super) fn new(f: F) -> Arc<Job<F, T>> {
+        let state = State { stage: Stage::Queued(f), unwanted: false };
+        Arc::new(Job { state: Mutex::new(state), over: Event::new() })
+    }
+
+    /// Is set when the job is over.
+    pub(super) fn over(&self) -> &Event {
+        &self.over
+    }
+
+    /// Takes the result of a job that is over, for the first and only time.
+    pub(super) fn take(&self) -> thread::Result<T> {
+        match mem::replace(&mut self.locked().stage, Stage::Gone) {
+            Stage::Over(result) => result,
+            _ => unreachable!("the result of a job is taken once, when it is over"),
+        }
+    }
+
+    /// Whoever wanted the result has gone. The job is run nevertheless, if it is not.
+    pub(super) fn let_go(&self) {
+        let mut state = self.locked();
+        state.unwanted = true;
+        if let Stage::Over(_) = state.stage {
+            let over = mem::replace(&mut state.stage, Stage::Gone);
+            drop(state);
+            quietly(move || drop(over));
+        }
+    }
+
+    /// Whoever wanted the job has gone. If it has not begun it never will.
+    pub(super) fn withdraw(&self) {
+        let mut state = self.locked();
+        if let Stage::Queued(_) = state.stage {
+            let queued = mem::replace(&mut state.stage, Stage::Gone);
+            drop(state);
+            return quietly(move || drop(queued));
+        }
+        drop(state);
+        self.let_go();
+    }
+
+    fn begin(&self) -> Option<F> {
+        let mut state = self.locked();
+        match mem::replace(&mut state.stage, Stage::Running) {
+            Stage::Queued(f) => Some(f),
+            other => {
+                state.stage = other;
+                None
+            }
+        }
+    }
+
+    fn deliver(&self, result: thread::Result<T>, settle: &mut dyn FnMut()) {
+        let mut state = self.locked();
+        if state.unwanted {
+            state.stage = Stage::Gone;
+            drop(state);
+            // Before the books are settled: a slow destructor keeps the thread busy, too.
+            drop_result(result);
+            return settle();
+        }
+        settle();
+        state.stage = Stage::Over(result);
+        drop(state);
+        self.over.set();
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State<F, T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F, T> Task for Job<F, T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    fn run(&self, settle: &mut dyn FnMut()) {
+        match self.begin() {
+            Some(f) => self.deliver(panic::catch_unwind(AssertUnwindSafe(f)), settle),
+            None => settle(),
+        }
+    }
+}
+
+/// What a handle sees of a job, whatever its closure is.
+pub(super) trait Outcome<T>: Send + Sync {
+    fn over(&self) -> &Event;
+    fn take(&self) -> thread::Result<T>;
+    fn let_go(&self);
+}
+
+impl<F: Send, T: Send> Outcome<T> for Job<F, T> {
+    fn over(&self) -> &Event {
+        Job::over(self)
+    }
+
+    fn take(&self) -> thread::Result<T> {
+        Job::take(self)
+    }
+
+    fn let_go(&self) {
+        Job::let_go(self);
+    }
+}
+
+/// Withdraws a job when its waiter leaves, unless that has taken the result.
+pub(super) struct Wanted<'a, F, T>(pub(super) &'a Job<F, T>);
+
+impl<F, T> Drop for Wanted<'_, F, T> {
+    fn drop(&mut self) {
+        self.0.withdraw();
+    }
+}
+
+fn drop_result<T>(result: thread::Result<T>) {
+    match result {
+        Ok(value) => quietly(move || drop(value)),
+        Err(payload) => report::drop_payload(payload),
+    }
+}
+
+/// Runs a destructor whose panic nobody can carry. The panic hook has told of it.
+fn quietly(f: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
+        report::drop_payload(payload);
+    }
+}
+
+/// The value of a job, or its panic, which goes on in the caller.
+pub(super) fn value_of<T>(result: Result<T, Box<dyn Any + Send>>) -> T {
+    result.unwrap_or_else(|payload| panic::resume_unwind(payload))
+}
