@@ -129,7 +129,6 @@ impl WaitReason {
     }
 
     /// For waits that the world ends: see [`WaitReason::real`].
-    #[cfg(feature = "net")]
     pub(crate) const fn ended_by_the_world(self) -> WaitReason {
         WaitReason { outsiders: true, real: true, ..self }
     }
