@@ -17,10 +17,14 @@ pub mod io;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod pool;
+#[cfg(feature = "net")]
+pub mod process;
 pub mod runtime;
 pub mod select;
 #[cfg(feature = "net")]
 pub mod server;
+#[cfg(feature = "net")]
+pub mod signal;
 pub mod stackless;
 pub mod sync;
 pub mod testing;
@@ -32,6 +36,8 @@ mod collections;
 mod fiber;
 mod offload;
 #[cfg(feature = "net")]
+mod program;
+#[cfg(feature = "net")]
 mod reactor;
 mod sched;
 mod stack;
@@ -41,6 +47,8 @@ pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
 pub use offload::blocking;
+#[cfg(feature = "net")]
+pub use program::main;
 pub use runtime::{Runtime, frame, run};
 pub use sched::dump::{Stats, dump, stats};
 pub use sched::handle::{Fiber, current, in_fiber};

@@ -93,7 +93,7 @@ pub fn frame<T>(f: impl FnOnce() -> T) -> T {
 
 /// A scheduler that has what it needs and waits for its main closure.
 pub struct Runtime {
-    scheduler: Box<Scheduler>,
+    pub(crate) scheduler: Box<Scheduler>,
 }
 
 impl Runtime {

@@ -151,6 +151,36 @@ const EXAMPLES: &[Example] = &[
              all of the 3 were found open
              took <time>",
     },
+    Example {
+        name: "process_pipeline",
+        arguments: &["20"],
+        prints: "\
+             40 x fiber
+             20 x parks
+             20 x thread
+             20 x waits
+             4 different words of 160; every process has ended well",
+    },
+    Example {
+        name: "process_pool",
+        arguments: &["2", "20_000"],
+        prints: "\
+             range 3: the worker process ended before it had answered: signal: 9 (SIGKILL); again
+             2262 primes below 20000, counted in 8 ranges by 2 processes",
+    },
+    // What it does at a Ctrl-C, and that the downloads are concurrent: tests/ctrl_c.rs.
+    Example {
+        name: "ctrl_c",
+        arguments: &[],
+        prints: "\
+             small: begun
+             middle: begun
+             large: begun
+             small: complete, 2 pieces
+             middle: complete, 4 pieces
+             large: complete, 6 pieces
+             all 12 pieces in <time>: as long as the slowest took, and not as all of them together",
+    },
     Example { name: "sleeping_barber", arguments: &["8", "2"], prints: SLEEPING_BARBER },
     Example { name: "blocking_calls", arguments: &[], prints: BLOCKING_CALLS },
 ];

@@ -51,6 +51,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("io", &["reactor", "sched::lowlevel"]),
     ("net", &["io", "reactor", "offload", "channel", "sched", "sync"]),
     ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
+    ("signal", &["io", "reactor", "sched"]),
+    ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // TLS over whatever can be read and written.
     ("tls", &["io", "net", "sync"]),
     // Futures on fibers.
@@ -62,6 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("greenlet", &["collections", "stack", "fiber"]),
     ("stackless", &["collections", "stack", "fiber", "sched", "channel", "select"]),
     ("runtime", &["*"]),
+    ("program", &["*"]),
     ("build_info", &[]),
     ("lib", &["*"]),
 ];
@@ -112,6 +115,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/reactor/source.rs", "places nodes in lists for the time of a wait"),
     ("src/hyper/io.rs", "tells hyper how much of its buffer is filled"),
     ("src/reactor/portable.rs", "promises `polling` that sources are deleted in time"),
+    ("src/signal/action.rs", "registers and emulates the actions of signals"),
     ("src/fiber/prefetch.rs", "the prefetch instruction"),
     ("src/sched/scheduler.rs", "reaches the run ring without a borrow flag"),
     ("src/sched/run_loop.rs", "resumes fibers"),
@@ -142,8 +146,9 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "thread::Builder",
-        // The second one is a test's.
-        &["src/offload/worker.rs", "src/stack/overflow.rs"],
+        // The second one waits for children as long as they live, which would keep a thread of a pool
+        // from its jobs; the third one is a test's.
+        &["src/offload/worker.rs", "src/process/orphans.rs", "src/stack/overflow.rs"],
         "threads have one owner, the offload pool",
     ),
     ("Instant::now", &["src/sched/clock.rs"], "time is read once a turn, and may be virtual"),

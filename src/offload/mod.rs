@@ -16,7 +16,8 @@
 //! - The books of a pool are settled before anybody learns that a job is over. So whoever submits jobs
 //!   one after the other keeps one thread busy, and not two.
 //!
-//! Nothing else in this crate starts threads.
+//! Nothing else in this crate starts threads, but for `process/orphans.rs`: a child may live for ever, and
+//! would keep a thread of a pool for as long.
 
 mod global;
 mod handle;

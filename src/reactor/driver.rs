@@ -87,6 +87,12 @@ impl Driver {
         driver.expect("every scheduler that users get has a driver")
     }
 
+    /// Opens what the scheduler sleeps in now, so that waking it is one system call and no more: for
+    /// signal handlers.
+    pub(crate) fn open_for_signals(sched: &Scheduler) -> io::Result<()> {
+        Driver::of(sched).open().map(drop)
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

@@ -317,7 +317,7 @@ pub(super) fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::R
 
 #[cold]
 #[inline(never)]
-pub(super) fn interrupted(interrupt: Interrupt, reason: &WaitReason) -> io::Error {
+pub(crate) fn interrupted(interrupt: Interrupt, reason: &WaitReason) -> io::Error {
     let fiber = crate::sched::lowlevel::here().fiber;
     let what = reason.text;
     match interrupt {

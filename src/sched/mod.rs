@@ -32,6 +32,7 @@ pub(crate) mod handle;
 pub(crate) mod idle;
 pub(crate) mod interrupt;
 pub(crate) mod join;
+pub(crate) mod kill_request;
 pub(crate) mod lock_graph;
 pub(crate) mod lowlevel;
 pub(crate) mod mailbox;

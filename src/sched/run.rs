@@ -55,6 +55,15 @@ pub(crate) fn run_on<F, T>(sched: Box<Scheduler>, f: F) -> T
 where
     F: FnOnce() -> T,
 {
+    run_to_its_end(sched, f).unwrap_or_else(|error| fail(error))
+}
+
+/// As [`run_on`], and says how the main fiber ended.
+#[track_caller]
+pub(crate) fn run_to_its_end<F, T>(sched: Box<Scheduler>, f: F) -> Result<T, JoinError>
+where
+    F: FnOnce() -> T,
+{
     let _alt_stack = match stack::install(overflowed) {
         Ok(alt_stack) => alt_stack,
         Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
@@ -77,8 +86,7 @@ where
     drop(sched);
     match (handle.join(), exit_code) {
         (_, Some(code)) => exit_at_once(code),
-        (Ok(output), None) => output,
-        (Err(error), None) => fail(error),
+        (outcome, None) => outcome,
     }
 }
 
@@ -117,7 +125,8 @@ pub(crate) fn refuse_nesting() {
     );
 }
 
-fn fail(error: JoinError) -> ! {
+/// Unwinds with what became of the main fiber.
+pub(crate) fn fail(error: JoinError) -> ! {
     match error {
         JoinError::Panicked(payload) => panic::resume_unwind(payload),
         JoinError::Killed | JoinError::KilledFor(_) | JoinError::CallerKilled => {

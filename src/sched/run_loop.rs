@@ -173,6 +173,7 @@ impl Scheduler {
 
     /// Looks at the outside, and waits for it if no fiber can run.
     fn turn(&self, turns: u32) {
+        self.heed_kill_request();
         if !self.mailbox.inbox.is_empty() {
             self.open_mail();
         }

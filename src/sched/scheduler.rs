@@ -32,6 +32,7 @@ use crate::fiber::state::State;
 use crate::sched::clock::Clock;
 use crate::sched::facade::Facade;
 use crate::sched::idle::Idle;
+use crate::sched::kill_request::KillRequest;
 use crate::sched::mailbox::Mailbox;
 use crate::sched::outside::ListedWait;
 use crate::sched::run_loop::LONGEST_BATCH;
@@ -81,6 +82,8 @@ pub(crate) struct Scheduler {
     pub(crate) quick_switches: Cell<u64>,
     pub(crate) main: Cell<Option<FiberPtr>>,
     pub(crate) exit_code: Cell<Option<i32>>,
+    /// Where a signal handler asks for the end of the main fiber, if one may.
+    pub(crate) kill_request: OnceCell<Arc<KillRequest>>,
     pub(crate) timers: RefCell<TimingWheel<Alarm>>,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) started: Instant,
@@ -149,6 +152,7 @@ impl Scheduler {
             main: Cell::new(None),
             main_ended: Cell::new(false),
             exit_code: Cell::new(None),
+            kill_request: OnceCell::new(),
             timers: RefCell::new(TimingWheel::new(0)),
             started: clock.now(),
             clock,

@@ -109,6 +109,7 @@ pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
 #[track_caller]
 pub fn checkpoint() {
     let here = here();
+    here.sched.heed_kill_request();
     if !here.fiber.attention.get().is_none() {
         interrupt::checkpoint(here);
     }

@@ -1,0 +1,280 @@
+//! A child process.
+//!
+//! Invariants:
+//! - Whatever becomes of the handle, the child is reaped: by a wait, or as an orphan.
+//! - A signal never reaches another process: none is sent to a child that was reaped.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::panic;
+use std::process::{self, ExitStatus, Output};
+use std::time::Duration;
+
+use rustix::process::Pid;
+
+use crate::process::exit::{self, PidFd};
+use crate::process::orphans;
+use crate::process::pipes::{ChildStderr, ChildStdin, ChildStdout};
+use crate::sched::handle::in_fiber;
+use crate::sched::scope::scope;
+use crate::signal::Signal;
+
+/// A child process. As [`std::process::Child`].
+///
+/// When it is dropped the child lives on, unless
+/// [`kill_on_drop`](crate::process::Command::kill_on_drop) says otherwise, and is reaped when it
+/// ends: see [the module](crate::process#a-child-whose-handle-is-dropped).
+pub struct Child {
+    /// The end at which one writes what the child reads, if it was asked for.
+    pub stdin: Option<ChildStdin>,
+    /// The end at which one reads what the child writes, if it was asked for.
+    pub stdout: Option<ChildStdout>,
+    /// The end at which one reads the child's errors, if it was asked for.
+    pub stderr: Option<ChildStderr>,
+    running: Running,
+}
+
+impl Child {
+    pub(super) fn new(mut child: process::Child, kill_on_drop: bool) -> io::Result<Child> {
+        let pidfd = exit::pidfd(&child);
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let running = Running { child: Some(child), pidfd, kill_on_drop };
+        Ok(Child {
+            stdin: stdin.map(ChildStdin::from_std).transpose()?,
+            stdout: stdout.map(ChildStdout::from_std).transpose()?,
+            stderr: stderr.map(ChildStderr::from_std).transpose()?,
+            running,
+        })
+    }
+
+    /// The number of the process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.running.child().id()
+    }
+
+    pub(super) fn set_kill_on_drop(&mut self, kill: bool) {
+        self.running.kill_on_drop = kill;
+    }
+
+    /// Waits until the child has ended. Its `stdin` is closed first, so that it does not wait in
+    /// turn.
+    ///
+    /// A wait that is cut short can be repeated, and so can one that has returned: the status
+    /// stays.
+    ///
+    /// # Errors
+    ///
+    /// Those of `waitpid(2)`: there is no such child if another has reaped it (a `waitpid` for any
+    /// child, or because `SIGCHLD` is ignored).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let mut child = fibra::process::Command::new("sh").args(["-c", "exit 3"]).spawn()?;
+    ///     assert_eq!(child.wait()?.code(), Some(3));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        drop(self.stdin.take());
+        self.running.wait(None)
+    }
+
+    /// As [`wait`](Child::wait), but no longer than `timeout`. The child is not killed then.
+    ///
+    /// # Errors
+    ///
+    /// As `wait`, and [`TimedOut`](io::ErrorKind::TimedOut).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{io, time::Duration};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let mut child = fibra::process::Command::new("sleep").arg("60").spawn()?;
+    ///     let late = child.wait_timeout(Duration::from_millis(1)).unwrap_err();
+    ///     assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+    ///     child.kill()?;
+    ///     assert!(!child.wait()?.success());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn wait_timeout(&mut self, timeout: Duration) -> io::Result<ExitStatus> {
+        drop(self.stdin.take());
+        self.running.wait(Some(timeout))
+    }
+
+    /// The status of the child if it has ended. It never waits, and leaves `stdin` open.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Child::wait).
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.running.child_mut().try_wait()
+    }
+
+    /// Reads all that the child writes, to both of its outputs at once, and waits until it has
+    /// ended. Its `stdin` is closed first.
+    ///
+    /// In a fiber a second one reads the errors meanwhile, on a plain thread a second thread does.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading, and of [`wait`](Child::wait).
+    #[track_caller]
+    pub fn wait_with_output(mut self) -> io::Result<Output> {
+        drop(self.stdin.take());
+        let (stdout, stderr) = read_both(self.stdout.take(), self.stderr.take())?;
+        Ok(Output { status: self.wait()?, stdout, stderr })
+    }
+
+    /// Kills the child with `SIGKILL`. One that has ended already is no error.
+    ///
+    /// It is not waited for: [`wait`](Child::wait) does that.
+    ///
+    /// # Errors
+    ///
+    /// Those of `kill(2)`: the child may have taken another user's identity.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.running.kill()
+    }
+
+    /// Sends `signal` to the child. To one that has ended already nothing is sent, which is no
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// Those of `kill(2)`; and [`InvalidInput`](io::ErrorKind::InvalidInput) for a signal without a
+    /// name (the real-time ones).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::unix::process::ExitStatusExt;
+    /// use fibra::signal::Signal;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let mut child = fibra::process::Command::new("sleep").arg("60").spawn()?;
+    ///     child.signal(Signal::SIGTERM)?;
+    ///     assert_eq!(child.wait()?.signal(), Some(Signal::SIGTERM.as_raw()));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        self.running.signal(signal)
+    }
+}
+
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Child")
+            .field("id", &self.id())
+            .field("stdin", &self.stdin)
+            .field("stdout", &self.stdout)
+            .field("stderr", &self.stderr)
+            .field("kill_on_drop", &self.running.kill_on_drop)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The process itself, without its pipes.
+struct Running {
+    /// There until it is dropped.
+    child: Option<process::Child>,
+    pidfd: PidFd,
+    kill_on_drop: bool,
+}
+
+impl Running {
+    fn child(&self) -> &process::Child {
+        self.child.as_ref().expect("it is taken out by the drop only")
+    }
+
+    fn child_mut(&mut self) -> &mut process::Child {
+        self.child.as_mut().expect("it is taken out by the drop only")
+    }
+
+    #[track_caller]
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<ExitStatus> {
+        let child = self.child.as_mut().expect("it is taken out by the drop only");
+        exit::wait(child, &self.pidfd, timeout)
+    }
+
+    fn kill(&mut self) -> io::Result<()> {
+        self.child_mut().kill()
+    }
+
+    fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        let Some(number) = rustix::process::Signal::from_named_raw(signal.as_raw()) else {
+            let text = format!("{signal} cannot be sent to a child");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        };
+        // This reaps it if it has ended, and so the number that follows is its own.
+        if self.child_mut().try_wait()?.is_some() {
+            return Ok(());
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(pidfd) = &self.pidfd {
+            return Ok(rustix::process::pidfd_send_signal(pidfd, number)?);
+        }
+        Ok(rustix::process::kill_process(Pid::from_child(self.child()), number)?)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        let pidfd = self.pidfd.take().map(crate::io::Waitable::into_inner);
+        if self.kill_on_drop {
+            // It may have ended already.
+            let _ = child.kill();
+        }
+        orphans::adopt(child, pidfd);
+    }
+}
+
+#[track_caller]
+fn read_both(
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let (stdout, stderr) = match (stdout, stderr) {
+        (Some(stdout), Some(stderr)) => (stdout, stderr),
+        (stdout, stderr) => return Ok((read_all(stdout)?, read_all(stderr)?)),
+    };
+    if in_fiber() {
+        return scope(|scope| {
+            let errors = scope.spawn(|| read_all(Some(stderr)));
+            let out = read_all(Some(stdout))?;
+            let errors = errors.join();
+            Ok((out, errors.unwrap_or_else(|error| Err(io::Error::other(error.to_string())))?))
+        });
+    }
+    std::thread::scope(|scope| {
+        let errors = scope.spawn(|| read_all(Some(stderr)));
+        let out = read_all(Some(stdout))?;
+        let errors = errors.join();
+        Ok((out, errors.unwrap_or_else(|payload| panic::resume_unwind(payload))?))
+    })
+}
+
+#[track_caller]
+fn read_all(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}

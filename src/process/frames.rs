@@ -1,0 +1,98 @@
+//! The messages between a pool and its workers.
+//!
+//! ```text
+//!   worker, first of all:       GREETING    (what the program has printed before is skipped)
+//!   then, in both directions:   length, 4 bytes, the lowest first | so many bytes
+//! ```
+//!
+//! Invariants:
+//! - Memory is taken as bytes arrive, and not as a length announces them.
+
+use std::io::{self, Read, Write};
+
+const GREETING: &[u8] = b"\0fibra worker 1\n";
+
+/// Messages up to this size are sent in one piece with their length.
+const SMALL: usize = 64 << 10;
+
+/// Tells the pool that messages follow.
+pub(super) fn greet(mut to: impl Write) -> io::Result<()> {
+    to.write_all(GREETING)
+}
+
+/// Skips everything up to the greeting, and that.
+pub(super) fn skip_to_greeting(mut from: impl Read) -> io::Result<()> {
+    let mut seen = 0;
+    let mut byte = [0];
+    while seen < GREETING.len() {
+        from.read_exact(&mut byte)?;
+        // The first byte of the greeting is in it once only.
+        seen =
+            if byte[0] == GREETING[seen] { seen + 1 } else { usize::from(byte[0] == GREETING[0]) };
+    }
+    Ok(())
+}
+
+/// The length of a message, if it can be sent.
+pub(super) fn check_length(message: &[u8]) -> io::Result<u32> {
+    u32::try_from(message.len()).map_err(|_| {
+        let text = format!("a message of {} bytes: 4 GiB - 1 are the most", message.len());
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    })
+}
+
+/// Sends a message.
+pub(super) fn send(mut to: impl Write, message: &[u8]) -> io::Result<()> {
+    let length = check_length(message)?.to_le_bytes();
+    if message.len() <= SMALL {
+        return to.write_all(&[&length, message].concat());
+    }
+    to.write_all(&length)?;
+    to.write_all(message)
+}
+
+/// Receives a message. None if the other side has closed where one would begin.
+pub(super) fn receive(mut from: impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 4];
+    if from.read(&mut length[..1])? == 0 {
+        return Ok(None);
+    }
+    from.read_exact(&mut length[1..])?;
+    let length = u32::from_le_bytes(length) as usize;
+    let mut message = Vec::with_capacity(length.min(SMALL));
+    if (&mut from).take(length as u64).read_to_end(&mut message)? < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Some(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_all_sizes_arrive_behind_the_greeting_and_whatever_was_printed_before() {
+        let mut pipe = b"banner\0fibra \0".to_vec();
+        greet(&mut pipe).unwrap();
+        let messages = [0, 1, SMALL, SMALL + 1].map(|size| vec![7; size]);
+        for message in &messages {
+            send(&mut pipe, message).unwrap();
+        }
+        let mut from = &pipe[..];
+        skip_to_greeting(&mut from).unwrap();
+        for message in messages {
+            assert!(receive(&mut from).unwrap() == Some(message));
+        }
+        assert!(receive(&mut from).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_message_that_is_cut_off_is_an_error() {
+        let mut pipe = Vec::new();
+        send(&mut pipe, b"message").unwrap();
+        for length in 1..pipe.len() {
+            let error = receive(&pipe[..length]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        }
+    }
+}

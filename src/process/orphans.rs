@@ -1,0 +1,100 @@
+//! Children whose handle was dropped before they ended: reaps them when they do.
+//!
+//! ```text
+//!   dropped handle --> ended already? reaped at once
+//!                  \-> ORPHANS --> the thread: poll(2) on pidfds and a bell; ends with the last
+//! ```
+//!
+//! Invariants:
+//! - There is a thread if and only if there are orphans. (If none can be started they wait for the
+//!   next one that is dropped.)
+//! - Nobody waits for that thread, and it waits for nobody.
+
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::Child;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use crate::process::exit::LAST_PAUSE;
+
+static ORPHANS: Mutex<Orphans> = Mutex::new(Orphans { new: Vec::new(), bell: None });
+
+struct Orphans {
+    /// Those that the thread has not seen yet.
+    new: Vec<Orphan>,
+    /// Tells the thread that there are some. There as long as there is a thread.
+    bell: Option<PipeWriter>,
+}
+
+struct Orphan {
+    child: Child,
+    pidfd: Option<OwnedFd>,
+}
+
+/// Sees to it that `child`, which has not been waited for, is reaped when it ends.
+pub(super) fn adopt(child: Child, pidfd: Option<OwnedFd>) {
+    let mut orphan = Orphan { child, pidfd };
+    if orphan.has_ended() {
+        return;
+    }
+    let mut orphans = lock();
+    orphans.new.push(orphan);
+    match &mut orphans.bell {
+        // The pipe is not blocking; when it is full the thread is awake.
+        Some(bell) => drop(bell.write(&[0])),
+        None => orphans.bell = start().ok(),
+    }
+}
+
+fn lock() -> MutexGuard<'static, Orphans> {
+    ORPHANS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start() -> io::Result<PipeWriter> {
+    let (reader, writer) = io::pipe()?;
+    rustix::io::ioctl_fionbio(&reader, true)?;
+    rustix::io::ioctl_fionbio(&writer, true)?;
+    let builder = thread::Builder::new().name("fibra-reaper".into()).stack_size(64 << 10);
+    builder.spawn(move || reap(&reader))?;
+    Ok(writer)
+}
+
+/// The thread.
+fn reap(bell: &PipeReader) {
+    let mut orphans = Vec::new();
+    loop {
+        {
+            let mut shared = lock();
+            orphans.append(&mut shared.new);
+            orphans.retain_mut(|orphan| !orphan.has_ended());
+            if orphans.is_empty() {
+                shared.bell = None;
+                return;
+            }
+        }
+        sleep(bell, &orphans);
+        let mut bytes = [0; 64];
+        while matches!((&mut &*bell).read(&mut bytes), Ok(n) if n == bytes.len()) {}
+    }
+}
+
+/// Until one of them may have ended, or there are more.
+fn sleep(bell: &PipeReader, orphans: &[Orphan]) {
+    let pidfds = orphans.iter().filter_map(|orphan| orphan.pidfd.as_ref());
+    let mut fds: Vec<_> = pidfds.map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+    fds.push(PollFd::new(bell, PollFlags::IN));
+    let all_have_one = fds.len() == orphans.len() + 1;
+    let pause = Timespec::try_from(LAST_PAUSE).ok().filter(|_| !all_have_one);
+    // Whatever ends it, all of them are looked at.
+    let _ = rustix::event::poll(&mut fds, pause.as_ref());
+}
+
+impl Orphan {
+    /// Whether there is nothing left to reap. An error means that somebody else has done it.
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+}

@@ -1,0 +1,158 @@
+//! The pipes to and from a child.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::process::{self, Stdio};
+
+use crate::io::Waitable;
+use crate::reactor::source::{Direction, Wait};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+
+static READING: WaitReason =
+    WaitReason::new("reading from a child process", OnDeadlock::Fail).ended_by_the_world();
+static WRITING: WaitReason =
+    WaitReason::new("writing to a child process", OnDeadlock::Fail).ended_by_the_world();
+const READS: Wait = Wait { direction: Direction::Read, timeout: None, reason: &READING };
+const WRITES: Wait = Wait { direction: Direction::Write, timeout: None, reason: &WRITING };
+
+macro_rules! pipes {
+    ($($what:literal $pipe:ident;)*) => {$(
+        #[doc = $what]
+        ///
+        /// It is closed when it is dropped. A reference to it can be used as well.
+        pub struct $pipe {
+            io: Waitable<process::$pipe>,
+        }
+
+        impl $pipe {
+            /// Takes a pipe of std over, which gets non-blocking on this side.
+            ///
+            /// # Errors
+            ///
+            /// If it cannot be made non-blocking.
+            pub fn from_std(pipe: process::$pipe) -> io::Result<$pipe> {
+                Ok($pipe { io: Waitable::new(pipe)? })
+            }
+
+            /// Gives the pipe to std, as a blocking one.
+            ///
+            /// # Errors
+            ///
+            /// If it cannot be made blocking.
+            pub fn into_std(self) -> io::Result<process::$pipe> {
+                let pipe = self.io.into_inner();
+                rustix::io::ioctl_fionbio(&pipe, false)?;
+                Ok(pipe)
+            }
+        }
+
+        impl TryFrom<$pipe> for Stdio {
+            type Error = io::Error;
+
+            /// Connects another child to this pipe, which is made blocking for it.
+            fn try_from(pipe: $pipe) -> io::Result<Stdio> {
+                Ok(pipe.into_std()?.into())
+            }
+        }
+
+        impl AsFd for $pipe {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                self.io.as_fd()
+            }
+        }
+
+        impl AsRawFd for $pipe {
+            fn as_raw_fd(&self) -> RawFd {
+                self.io.as_fd().as_raw_fd()
+            }
+        }
+
+        impl From<$pipe> for OwnedFd {
+            /// The descriptor stays non-blocking.
+            fn from(pipe: $pipe) -> OwnedFd {
+                pipe.io.into_inner().into()
+            }
+        }
+
+        impl fmt::Debug for $pipe {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($pipe)).field(&self.as_raw_fd()).finish()
+            }
+        }
+    )*};
+}
+
+pipes! {
+    "The pipe to what a child reads. As [`std::process::ChildStdin`]." ChildStdin;
+    "The pipe from what a child writes. As [`std::process::ChildStdout`]." ChildStdout;
+    "The pipe from a child's errors. As [`std::process::ChildStderr`]." ChildStderr;
+}
+
+macro_rules! readable {
+    ($($pipe:ident)*) => {$(
+        impl Read for $pipe {
+            #[track_caller]
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                (&*self).read(buffer)
+            }
+
+            #[track_caller]
+            fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                (&*self).read_vectored(buffers)
+            }
+        }
+
+        impl Read for &$pipe {
+            #[track_caller]
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let room = buffer.len();
+                // Less than there is room for is all there is; nothing at all is the end, which
+                // stays.
+                let read = |pipe: &process::$pipe| Ok(rustix::io::read(pipe, &mut *buffer)?);
+                self.io.io(READS, read, |&n| 0 < n && n < room)
+            }
+
+            #[track_caller]
+            fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                self.io.io(READS, |pipe| Ok(rustix::io::readv(pipe, buffers)?), |_| false)
+            }
+        }
+    )*};
+}
+
+readable! { ChildStdout ChildStderr }
+
+impl Write for ChildStdin {
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        (&*self).write(data)
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for &ChildStdin {
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        // A pipe may take a part and then have room for a smaller one: only `EAGAIN` says it is
+        // full.
+        self.io.io(WRITES, |mut pipe| pipe.write(data), |_| false)
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.io.io(WRITES, |mut pipe| pipe.write_vectored(data), |_| false)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,252 @@
+//! Worker processes that are given messages and answer them.
+//!
+//! ```text
+//!   call --> a place --> an idle worker, or a new one --> request, answer --> idle again
+//!                                                      \-> anything else: killed, reaped
+//! ```
+//!
+//! Invariants:
+//! - A worker has at most one request, and is idle only when it has answered all that it was given.
+//! - Worker processes that are idle or at work are never more than there are places.
+
+use std::fmt;
+use std::io::{self, BufReader};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::process::child::Child;
+use crate::process::command::Command;
+use crate::process::frames;
+use crate::process::pipes::{ChildStdin, ChildStdout};
+use crate::sched::scope::scope;
+use crate::sync::{self, Semaphore};
+
+/// How long a worker that has closed its pipes may take to end, before it is killed. A panic unwinds
+/// first, and `main` may have destructors.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A number of worker processes, for work that needs more than one core, or that may crash.
+///
+/// Each is started by the same [`Command`], and calls [`worker`](crate::process::worker()): usually
+/// the same program with an argument. A request and its answer are bytes; with serde that is
+/// `serde_json::to_vec` on one side and `from_slice` on the other, or any other format.
+///
+/// A pool can be used by fibers and plain threads, of several schedulers. When it is dropped the
+/// workers find the end of their requests, and end; one that is at work for a fiber that was killed
+/// is killed.
+///
+/// # Examples
+///
+/// See [`worker`](crate::process::worker()) for both sides.
+pub struct Pool {
+    command: Mutex<Command>,
+    size: usize,
+    places: Semaphore,
+    idle: Mutex<Vec<Worker>>,
+}
+
+impl Pool {
+    /// Starts `size` workers by `command`. Its `stdin` and `stdout` are the pool's.
+    ///
+    /// # Errors
+    ///
+    /// If a worker cannot be started.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `size` is 0.
+    pub fn new(mut command: Command, size: usize) -> io::Result<Pool> {
+        assert!(0 < size, "a pool of no workers answers nothing");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let workers = (0..size).map(|_| Worker::start(&mut command)).collect::<io::Result<_>>()?;
+        Ok(Pool {
+            command: Mutex::new(command),
+            size,
+            places: Semaphore::new(size),
+            idle: Mutex::new(workers),
+        })
+    }
+
+    /// How many workers it has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Gives `request` to a worker, waiting for one if all are at work, and returns the answer.
+    ///
+    /// If the caller is killed, or its time is over, the worker is killed: it could not be told
+    /// otherwise to stop. The next call starts another.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkerLost`], in an error of the kind [`BrokenPipe`](io::ErrorKind::BrokenPipe), if the
+    /// worker ends before it has answered; the next call starts another.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a request of 4 GiB or more. Those of
+    /// [`Command::spawn`], when a worker must be replaced.
+    #[track_caller]
+    pub fn call(&self, request: &[u8]) -> io::Result<Vec<u8>> {
+        frames::check_length(request)?;
+        let _place = self.places.acquire();
+        let waits = self.idle().pop();
+        let mut worker = match waits {
+            Some(worker) => worker,
+            None => Worker::start(&mut self.command())?,
+        };
+        // Until it has answered, its pipes are in the middle of something.
+        worker.child.set_kill_on_drop(true);
+        match worker.exchange(request) {
+            Ok(answer) => {
+                worker.child.set_kill_on_drop(false);
+                self.idle().push(worker);
+                Ok(answer)
+            }
+            Err(error) => Err(worker.bury(error)),
+        }
+    }
+
+    /// Gives each input to a worker, and returns the answers in the order of the inputs.
+    ///
+    /// Inputs are taken as workers get free. A worker that is lost fails its own input only.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber, and with the panic of `inputs`.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn pool() -> fibra::process::Pool { unimplemented!() }
+    /// let pool = pool();
+    /// fibra::run(|| {
+    ///     for answer in pool.map(["one", "two", "three"]) {
+    ///         println!("{} bytes", answer.unwrap().len());
+    ///     }
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn map<I>(&self, inputs: I) -> Vec<io::Result<Vec<u8>>>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        // The iterator is user code, which may wait.
+        let inputs = sync::Mutex::new(inputs.into_iter().enumerate());
+        let answers = sync::Mutex::new(Vec::new());
+        scope(|scope| {
+            for _ in 0..self.size {
+                scope.spawn(|| {
+                    loop {
+                        let next = inputs.lock().next();
+                        let Some((index, input)) = next else { break };
+                        let answer = self.call(input.as_ref());
+                        answers.lock().push((index, answer));
+                    }
+                });
+            }
+        });
+        let mut answers = answers.into_inner();
+        answers.sort_unstable_by_key(|(index, _)| *index);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn command(&self) -> MutexGuard<'_, Command> {
+        self.command.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("command", &self.command())
+            .field("size", &self.size)
+            .field("idle", &self.idle().len())
+            .finish()
+    }
+}
+
+/// The error of a call whose worker ended before it had answered.
+///
+/// ```
+/// # fn call() -> std::io::Result<Vec<u8>> { Ok(Vec::new()) }
+/// use fibra::process::WorkerLost;
+///
+/// if let Err(error) = call()
+///     && let Some(lost) = error.get_ref().and_then(|inner| inner.downcast_ref::<WorkerLost>())
+/// {
+///     println!("{}", lost.status());
+/// }
+/// ```
+#[derive(Debug)]
+pub struct WorkerLost {
+    status: ExitStatus,
+}
+
+impl WorkerLost {
+    /// How the worker ended.
+    #[must_use]
+    pub fn status(&self) -> ExitStatus {
+        self.status
+    }
+}
+
+impl fmt::Display for WorkerLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the worker process ended before it had answered: {}", self.status)
+    }
+}
+
+impl std::error::Error for WorkerLost {}
+
+struct Worker {
+    child: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    /// Whether its greeting was read.
+    greeted: bool,
+}
+
+impl Worker {
+    fn start(command: &mut Command) -> io::Result<Worker> {
+        let mut child = command.spawn()?;
+        let requests = child.stdin.take().expect("the pool asks for it");
+        let answers = BufReader::new(child.stdout.take().expect("the pool asks for it"));
+        Ok(Worker { child, requests, answers, greeted: false })
+    }
+
+    #[track_caller]
+    fn exchange(&mut self, request: &[u8]) -> io::Result<Vec<u8>> {
+        // First, so that a program that prints a lot before it is a worker is not waited for in
+        // vain.
+        if !self.greeted {
+            frames::skip_to_greeting(&mut self.answers)?;
+            self.greeted = true;
+        }
+        frames::send(&self.requests, request)?;
+        frames::receive(&mut self.answers)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// What a failed exchange is to be told as.
+    #[track_caller]
+    fn bury(mut self, error: io::Error) -> io::Error {
+        if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) {
+            return error;
+        }
+        // It has closed its pipes: nearly always because it is about to end, and its status says why.
+        let ended = match self.child.wait_timeout(GRACE) {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                self.child.kill().and_then(|()| self.child.wait())
+            }
+            ended => ended,
+        };
+        match ended {
+            Ok(status) => io::Error::new(io::ErrorKind::BrokenPipe, WorkerLost { status }),
+            Err(error) => error,
+        }
+    }
+}

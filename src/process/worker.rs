@@ -1,0 +1,56 @@
+//! The worker's side of a pool.
+//!
+//! Invariants:
+//! - What the program prints does not get among the answers: they have a descriptor of their own.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+use crate::process::frames;
+
+/// Answers the requests of the [`Pool`](crate::process::Pool) that has started this process, until
+/// the pool lets go of it.
+///
+/// It is to be called early in `main`, outside of [`fibra::run`](crate::run), which `answer` may
+/// call. While a request is awaited this blocks the thread: the process has nothing else to do.
+///
+/// Requests and answers are the process's standard input and output. From this call on `println!`
+/// writes to the standard error instead, and reads find the end at once. What was printed before is
+/// lost.
+///
+/// If `answer` panics the process ends, and with it this job only: the pool starts another worker.
+///
+/// # Errors
+///
+/// If the pool is gone while a message is under way, or an answer has 4 GiB or more.
+///
+/// # Examples
+///
+/// ```no_run
+/// use fibra::process::{Command, Pool, worker};
+///
+/// fn main() -> std::io::Result<()> {
+///     if std::env::args().nth(1).as_deref() == Some("worker") {
+///         return worker(|request| request.into_iter().rev().collect());
+///     }
+///     fibra::run(|| {
+///         let mut command = Command::new(std::env::current_exe()?);
+///         command.arg("worker");
+///         let pool = Pool::new(command, 2)?;
+///         assert_eq!(pool.call(b"abc")?, b"cba");
+///         Ok(())
+///     })
+/// }
+/// ```
+pub fn worker(mut answer: impl FnMut(Vec<u8>) -> Vec<u8>) -> io::Result<()> {
+    let mut requests = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut answers = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    rustix::stdio::dup2_stdout(io::stderr())?;
+    frames::greet(&mut answers)?;
+    while let Some(request) = frames::receive(&mut requests)? {
+        frames::send(&mut answers, &answer(request))?;
+    }
+    Ok(())
+}

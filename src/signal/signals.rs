@@ -1,0 +1,141 @@
+//! A stream of signals.
+//!
+//! Invariants:
+//! - The subscriptions go before the bell that they ring.
+
+use std::fmt;
+use std::io::{self, PipeReader};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::io::Waitable;
+use crate::reactor::source::{Direction, Wait};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::signal::action::{Action, Subscription, subscribe};
+use crate::signal::bell::{self, Bell};
+use crate::signal::number::Signal;
+
+static RECEIVING: WaitReason =
+    WaitReason::new("waiting for a signal", OnDeadlock::Fail).ended_by_the_world();
+
+/// Receives signals, from when it is made until it is dropped.
+///
+/// Every `Signals` of the process that has asked for a signal gets it. Of several fibers or threads
+/// that share one, each signal goes to one. On a plain thread receiving blocks.
+///
+/// A signal that comes again before it was received is received once: see [the
+/// module](crate::signal#signals-coalesce). Different signals that are there at the same time come
+/// in the order of their numbers. What becomes of the default action is told
+/// [there](crate::signal#what-becomes-of-the-default-action), too.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::signal::{Signal, Signals};
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let signals = Signals::new(&[Signal::SIGUSR1, Signal::SIGTERM])?;
+///     # let me = std::process::id().to_string();
+///     fibra::process::Command::new("kill").args(["-USR1", &me]).status()?;
+///     assert_eq!(signals.recv()?, Signal::SIGUSR1);
+///     assert_eq!(signals.try_recv(), None);
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub struct Signals {
+    subscriptions: Vec<Subscription>,
+    signals: Vec<Signal>,
+    bell: Arc<Bell>,
+    reader: Waitable<PipeReader>,
+}
+
+impl Signals {
+    /// Receives `signals` from now on.
+    ///
+    /// # Errors
+    ///
+    /// If one of them cannot be received (`SIGKILL` and `SIGSTOP`; `SIGILL`, `SIGFPE` and
+    /// `SIGSEGV`, which tell of faults), and if no descriptors are left: it takes two.
+    pub fn new(signals: &[Signal]) -> io::Result<Signals> {
+        let (bell, reader) = bell::bell()?;
+        let bell = Arc::new(bell);
+        let mut signals = signals.to_vec();
+        signals.sort_unstable();
+        signals.dedup();
+        let subscribe = |&signal: &Signal| subscribe(signal, Action::Note(bell.clone()));
+        let subscriptions = signals.iter().map(subscribe).collect::<io::Result<_>>()?;
+        Ok(Signals { subscriptions, signals, bell, reader })
+    }
+
+    /// Waits for the next signal.
+    ///
+    /// # Errors
+    ///
+    /// If the wait itself is not possible: no descriptor is left for the scheduler, or, where
+    /// nothing can unwind, the fiber was killed.
+    #[track_caller]
+    pub fn recv(&self) -> io::Result<Signal> {
+        self.receive(None)
+    }
+
+    /// As [`recv`](Signals::recv), but no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As `recv`, and [`TimedOut`](io::ErrorKind::TimedOut).
+    #[track_caller]
+    pub fn recv_timeout(&self, timeout: Duration) -> io::Result<Signal> {
+        self.receive(Some(timeout))
+    }
+
+    /// A signal that has come already, if there is one. It never waits.
+    #[must_use]
+    pub fn try_recv(&self) -> Option<Signal> {
+        self.bell.take()
+    }
+
+    /// The signals as they come, without end. It ends at an error of [`recv`](Signals::recv).
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { signals: self }
+    }
+
+    #[track_caller]
+    fn receive(&self, timeout: Option<Duration>) -> io::Result<Signal> {
+        let wait = Wait { direction: Direction::Read, timeout, reason: &RECEIVING };
+        // There may be more than the one that is returned.
+        self.reader.io(wait, |reader| self.bell.receive(reader), |_| false)
+    }
+}
+
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_assert_eq!(self.subscriptions.len(), self.signals.len());
+        f.debug_tuple("Signals").field(&self.signals).finish()
+    }
+}
+
+impl<'a> IntoIterator for &'a Signals {
+    type Item = Signal;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// The signals of a [`Signals`], as they come.
+#[derive(Debug)]
+pub struct Iter<'a> {
+    signals: &'a Signals,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Signal;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<Signal> {
+        self.signals.recv().ok()
+    }
+}

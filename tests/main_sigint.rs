@@ -1,0 +1,367 @@
+//! `fibra::main`: a program of its own gets a real SIGINT at several moments.
+//!
+//! This file has a `main` instead of tests that a harness calls: started again with the name of a
+//! scene it *is* the program, and its exit status that of `fibra::main`. What is to happen when is
+//! told by what the program prints, and by what it reads.
+
+#![allow(unsafe_code, reason = "a program may have been started with SIGINT ignored")]
+
+use std::cell::Cell;
+use std::error::Error;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
+
+use fibra::io::Waitable;
+use fibra::signal::{self, Signal, Signals};
+use rustix::process::{Pid, kill_process};
+
+const SCENE: &str = "FIBRA_TEST_SCENE";
+const HOUR: Duration = Duration::from_secs(3600);
+
+type Scene = (&'static str, fn() -> ExitCode);
+
+/// What the programs do, by name.
+const SCENES: &[Scene] = &[
+    ("sleeping", || fibra::main(sleeping)),
+    ("serving", || fibra::main(serving)),
+    ("computing, with checkpoints", || fibra::main(computing_with_checkpoints)),
+    ("computing, with yields", || fibra::main(computing_with_yields)),
+    ("computing, without an end", || fibra::main(computing_without_an_end)),
+    ("in a destructor", || fibra::main(in_a_destructor)),
+    ("in a shield", || fibra::main(in_a_shield)),
+    ("joining and waiting in a scope", || fibra::main(in_a_scope)),
+    ("with a reason", || fibra::main(with_a_reason)),
+    ("returns nothing", || fibra::main(|| ())),
+    ("returns seven", || fibra::main(|| ExitCode::from(7))),
+    ("fails", || fibra::main(|| Err::<(), Box<dyn Error>>("out of milk".into()))),
+    ("panics", || fibra::main(|| panic!("as it was told"))),
+    ("is killed by itself", || fibra::main(|| fibra::current().kill())),
+    ("is deadlocked", || fibra::main(fibra::park)),
+    ("when all is over", when_all_is_over),
+    ("ignoring it", || fibra::main(until_told)),
+];
+
+const TESTS: &[(&str, fn())] = &[
+    ("a_main_that_sleeps_is_unwound", || {
+        let mut program = Program::start("sleeping");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("dropped: main");
+        program.expect("dropped: other");
+        program.ends_with(130);
+    }),
+    ("a_server_closes_its_sockets", || {
+        let mut program = Program::start("serving");
+        let address = program.line();
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        client.write_all(b"hello").unwrap();
+        program.expect("got hello");
+        program.interrupt();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        program.expect("dropped: server");
+        program.ends_with(130);
+    }),
+    ("a_computation_meets_it_at_a_checkpoint", || {
+        check_computing("computing, with checkpoints");
+    }),
+    ("a_computation_meets_it_at_a_yield", || check_computing("computing, with yields")),
+    ("the_second_ends_what_never_waits", || {
+        let mut program = Program::start("computing, without an end");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("noticed");
+        program.interrupt();
+        program.ends_with(130);
+    }),
+    ("the_second_ends_a_destructor_that_takes_too_long", || {
+        let mut program = Program::start("in a destructor");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("closing");
+        program.interrupt();
+        program.ends_with(130);
+    }),
+    ("a_shield_puts_it_off", || {
+        let mut program = Program::start("in a shield");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("noticed");
+        program.tell("go on");
+        program.expect("told: go on");
+        program.expect("dropped: main");
+        program.ends_with(130);
+    }),
+    ("children_of_a_scope_are_unwound_before_main_is", || {
+        let mut program = Program::start("joining and waiting in a scope");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("dropped: child");
+        program.expect("dropped: main");
+        program.ends_with(130);
+    }),
+    ("clean_up_finds_the_reason", || {
+        let mut program = Program::start("with a reason");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("interrupted by a signal");
+        program.ends_with(130);
+    }),
+    ("the_status_is_that_of_what_main_returns", || {
+        for (scene, status, says) in [
+            ("returns nothing", 0, ""),
+            ("returns seven", 7, ""),
+            ("fails", 1, "Error: \"out of milk\""),
+            ("panics", 101, "as it was told"),
+            ("is killed by itself", 101, "main was killed"),
+            ("is deadlocked", 101, "deadlock"),
+        ] {
+            let mut program = Program::start(scene);
+            let told = program.ends_with(status);
+            assert!(told.contains(says), "{scene}: {told}");
+        }
+    }),
+    ("afterwards_it_does_what_it_did_before", || {
+        let mut program = Program::start("when all is over");
+        program.expect("over");
+        program.interrupt();
+        let (status, _) = program.wait();
+        assert_eq!(status.signal(), Some(Signal::SIGINT.as_raw()));
+    }),
+    ("what_was_ignored_stays_ignored", || {
+        let mut program = Program::start_with("ignoring it", libc::SIG_IGN);
+        program.expect("ready");
+        program.interrupt();
+        program.tell("go on");
+        program.expect("told: go on");
+        program.ends_with(0);
+    }),
+];
+
+fn main() -> ExitCode {
+    if let Ok(wanted) = std::env::var(SCENE) {
+        return SCENES.iter().find(|(name, _)| *name == wanted).expect("a scene").1();
+    }
+    if std::env::args().any(|arg| arg == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    // As the harness does, as far as it is used: names are looked for, options are not.
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
+    let mut failed = 0;
+    for (name, test) in TESTS.iter().filter(|(name, _)| chosen(name)) {
+        let passed = std::panic::catch_unwind(test).is_ok();
+        failed += usize::from(!passed);
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+    }
+    println!("\ntest result: {failed} failed");
+    ExitCode::from(if failed == 0 { 0 } else { 101 })
+}
+
+// - -- The scenes
+//   ----------------------------------------------------------------------------------
+
+struct Speaks(&'static str);
+
+impl Drop for Speaks {
+    fn drop(&mut self) {
+        println!("dropped: {}", self.0);
+    }
+}
+
+fn sleeping() {
+    let other = fibra::spawn(|| {
+        let _speaks = Speaks("other");
+        println!("ready");
+        fibra::sleep(HOUR);
+    });
+    let _speaks = Speaks("main");
+    fibra::sleep(HOUR);
+    drop(other);
+}
+
+fn serving() {
+    let listener = fibra::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    println!("{}", listener.local_addr().unwrap());
+    let _speaks = Speaks("server");
+    loop {
+        let (mut client, _) = listener.accept().unwrap();
+        fibra::spawn(move || {
+            let mut bytes = [0; 5];
+            client.read_exact(&mut bytes).unwrap();
+            println!("got {}", String::from_utf8_lossy(&bytes));
+            let _ = client.read(&mut bytes);
+        });
+    }
+}
+
+fn computing_with_checkpoints() {
+    let _speaks = Speaks("main");
+    println!("ready");
+    loop {
+        fibra::checkpoint();
+    }
+}
+
+fn computing_with_yields() {
+    let _speaks = Speaks("main");
+    println!("ready");
+    loop {
+        fibra::yield_now();
+    }
+}
+
+fn computing_without_an_end() {
+    let _speaks = Speaks("main");
+    let signals = Signals::new(&[Signal::SIGINT]).unwrap();
+    println!("ready");
+    loop {
+        if signals.try_recv().is_some() {
+            println!("noticed");
+        }
+    }
+}
+
+fn in_a_destructor() {
+    struct Slow;
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            println!("closing");
+            fibra::sleep(HOUR);
+        }
+    }
+    let _speaks = Speaks("main");
+    let _slow = Slow;
+    println!("ready");
+    fibra::sleep(HOUR);
+}
+
+fn in_a_shield() {
+    let _speaks = Speaks("main");
+    let _notices = signal::on(Signal::SIGINT, || println!("noticed")).unwrap();
+    fibra::shield(until_told);
+    fibra::sleep(HOUR);
+}
+
+fn until_told() {
+    println!("ready");
+    let stdin = Waitable::new(std::io::stdin()).unwrap();
+    let mut bytes = [0; 64];
+    let length = stdin.read_with(|mut stdin| Read::read(&mut stdin, &mut bytes)).unwrap();
+    print!("told: {}", String::from_utf8_lossy(&bytes[..length]));
+}
+
+fn in_a_scope() {
+    let _speaks = Speaks("main");
+    let borrowed = Cell::new(0);
+    fibra::scope(|scope| {
+        scope.spawn(|| {
+            let _speaks = Speaks("child");
+            borrowed.set(1);
+            println!("ready");
+            fibra::sleep(HOUR);
+        });
+    });
+}
+
+fn with_a_reason() {
+    let main = Rc::new(fibra::current());
+    fibra::finally(
+        || {
+            println!("ready");
+            fibra::sleep(HOUR);
+        },
+        || println!("{}", main.kill_reason().unwrap()),
+    );
+}
+
+fn when_all_is_over() -> ExitCode {
+    let code = fibra::main(|| ExitCode::SUCCESS);
+    println!("over");
+    let _ = std::io::stdin().read_line(&mut String::new());
+    code
+}
+
+// - -- The programs
+//   --------------------------------------------------------------------------------
+
+struct Program {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Program {
+    fn start(scene: &str) -> Program {
+        Program::start_with(scene, libc::SIG_DFL)
+    }
+
+    fn start_with(scene: &str, disposition: libc::sighandler_t) -> Program {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.env(SCENE, scene).env_remove("RUST_BACKTRACE");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let set = move || {
+            // SAFETY: it is async-signal-safe, and installs no handler.
+            let _ = unsafe { libc::signal(libc::SIGINT, disposition) };
+            Ok(())
+        };
+        // SAFETY: between fork and exec it makes one system call, and no more.
+        unsafe { command.pre_exec(set) };
+        let mut child = command.spawn().unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Program { child, stdin, stdout }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().into()
+    }
+
+    /// Waits until the program has printed `line`.
+    #[track_caller]
+    fn expect(&mut self, line: &str) {
+        assert_eq!(self.line(), line);
+    }
+
+    fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.child), rustix::process::Signal::INT).unwrap();
+    }
+
+    #[track_caller]
+    fn tell(&mut self, text: &str) {
+        // In one piece: the program may end as soon as it has read something.
+        self.stdin.write_all(format!("{text}\n").as_bytes()).unwrap();
+    }
+
+    /// How the program ended, and what it wrote to its standard error. It prints nothing more.
+    #[track_caller]
+    fn wait(&mut self) -> (ExitStatus, String) {
+        let (mut rest, mut errors) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        (self.child.wait().unwrap(), errors)
+    }
+
+    #[track_caller]
+    fn ends_with(&mut self, code: i32) -> String {
+        let (status, errors) = self.wait();
+        assert_eq!(status.code(), Some(code), "{errors}");
+        assert!(code != 130 || errors.is_empty(), "{errors}");
+        errors
+    }
+}
+
+#[track_caller]
+fn check_computing(scene: &str) {
+    let mut program = Program::start(scene);
+    program.expect("ready");
+    program.interrupt();
+    program.expect("dropped: main");
+    program.ends_with(130);
+}
