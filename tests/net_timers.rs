@@ -3,9 +3,12 @@
 #![cfg(feature = "net")]
 #![allow(clippy::disallowed_methods, reason = "compares with the real clock")]
 
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use fibra::io::Waitable;
+use fibra::net::{TcpListener, TcpStream};
 
 /// Runs `f` on a scheduler that has a descriptor to watch.
 fn with_a_poller<T>(f: impl FnOnce() -> T) -> T {
@@ -57,5 +60,21 @@ fn another_thread_wakes_a_scheduler_that_sleeps_in_the_poller() {
         let thread = std::thread::Builder::new().spawn(move || me.unpark()).unwrap();
         fibra::park();
         thread.join().unwrap();
+    });
+}
+
+#[test]
+fn data_that_came_in_time_is_read_also_if_the_thread_looks_too_late() {
+    fibra::run(|| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        server.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        let reads = fibra::spawn(move || server.read(&mut [0]));
+        fibra::yield_now();
+        client.write_all(b"!").unwrap();
+        let hogs = Instant::now();
+        while hogs.elapsed() < Duration::from_millis(60) {}
+        assert_eq!(reads.join().unwrap().unwrap(), 1);
     });
 }

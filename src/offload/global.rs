@@ -11,6 +11,7 @@ use crate::offload::pool::{Builder, Pool};
 
 static JOBS: OnceLock<Pool> = OnceLock::new();
 static FILES: OnceLock<Pool> = OnceLock::new();
+#[cfg(feature = "net")]
 static NAMES: OnceLock<Pool> = OnceLock::new();
 
 /// Runs `f` on another thread while the calling fiber waits, and returns what it returns.

@@ -143,6 +143,7 @@ impl<T> Promised<T> {
     }
 
     /// Whether both wait for the same.
+    #[cfg(feature = "net")]
     pub(crate) fn is(&self, other: &Promised<T>) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
