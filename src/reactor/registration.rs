@@ -17,7 +17,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::Waker;
 
 use crate::reactor::poller::{Ready, Token};
-use crate::sched::lowlevel::{FiberPtr, WaitList, scheduler};
+use crate::sched::lowlevel::{FiberPtr, WaitList, prefetch_stack, scheduler};
 
 /// What an operation waits for.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -150,7 +150,10 @@ impl Registration {
             return;
         }
         match self.line(direction).first() {
-            Some(first) => scheduler().iter().for_each(|sched| sched.make_ready(first)),
+            Some(first) => {
+                prefetch_stack(first);
+                scheduler().iter().for_each(|sched| sched.make_ready(first));
+            }
             None => self.wake_tasks(direction),
         }
     }

@@ -20,6 +20,8 @@ pub(crate) use crate::sched::lock_graph::Holder;
 pub(crate) use crate::sched::outside::{Fate, FateCell, OutsideWait, Ticket, wait_for_others};
 pub(crate) use crate::sched::owner::Owner;
 #[cfg(feature = "net")]
+pub(crate) use crate::fiber::prefetch::stack as prefetch_stack;
+#[cfg(feature = "net")]
 pub(crate) use crate::sched::park::wait_for_events;
 pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_until};
 pub(crate) use crate::sched::scheduler::{Here, here, scheduler, try_here};

@@ -1,29 +1,44 @@
-//! fibra: a fiber for each connection, with the calls of std.
+//! fibra: a fiber for each connection, with the calls of std; HTTP by hyper, with a handler that may
+//! block and has a fiber for each request.
 
 use std::io::{self, Read, Write};
 
+use fibra::hyper::{BodyReader, Http1};
 use fibra::net::{TcpListener, TcpStream};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Request, Response};
 
-use super::{ANY_PORT, BUFFER, announce, no_http};
+use super::{ANY_PORT, BUFFER, announce};
 use crate::exchange::Service;
 
 const STACK: usize = 64 * 1024;
 
 pub(crate) fn serve(service: Service) -> io::Result<()> {
-    match service {
-        Service::Echo => fibra::run(accept),
-        Service::Http => Err(no_http()),
-    }
+    fibra::run(|| {
+        let http = Http1::new();
+        let listener = TcpListener::bind(ANY_PORT)?;
+        announce(listener.local_addr()?);
+        loop {
+            let (stream, _) = listener.accept()?;
+            stream.set_nodelay(true)?;
+            let connection = fibra::Builder::new().stack_size(STACK);
+            match service {
+                Service::Echo => connection.spawn(|| drop(echo(stream))).detach(),
+                Service::Http => {
+                    let http = http.clone();
+                    connection.spawn(move || drop(http.serve_connection(stream, hello))).detach();
+                }
+            }
+        }
+    })
 }
 
-fn accept() -> io::Result<()> {
-    let listener = TcpListener::bind(ANY_PORT)?;
-    announce(listener.local_addr()?);
-    loop {
-        let (stream, _) = listener.accept()?;
-        stream.set_nodelay(true)?;
-        fibra::Builder::new().stack_size(STACK).spawn(|| echo(stream)).detach();
-    }
+fn hello(_: Request<BodyReader>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(b"Hello, World!")));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
 }
 
 fn echo(mut stream: TcpStream) -> io::Result<()> {

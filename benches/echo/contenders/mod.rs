@@ -50,7 +50,7 @@ pub(crate) const ALL: &[Contender] = &[
         name: "fibra",
         program: Program::Here { serve: fibra_fibers::serve },
         most_connections: MANY,
-        serves_http: false,
+        serves_http: true,
     },
     Contender {
         name: "tokio",
