@@ -158,9 +158,12 @@ impl Driver {
         if slots.len() <= at {
             slots.resize(at + 1, None);
         }
-        if slots[at].replace(registration.clone()).is_none() {
+        let replaced = slots[at].replace(registration.clone());
+        drop(slots);
+        if replaced.is_none() {
             self.registered.set(self.registered.get() + 1);
         }
+        // One that was forgotten, and its descriptor closed, may have wakers: they are dropped here.
         Ok(registration)
     }
 
