@@ -156,10 +156,10 @@ enum State {
 const CHUNK: usize = 16 << 10;
 
 impl BodyWriter {
-    /// Hands `chunk` over as soon as there is a place for it.
+    /// Hands over what is collected as soon as there is a place for it. Until then it stays here: a wait
+    /// that is cut short loses nothing.
     #[track_caller]
-    fn send(&self, chunk: Vec<u8>) -> io::Result<()> {
-        let mut chunk = Bytes::from(chunk);
+    fn send(&mut self) -> io::Result<()> {
         block_on(poll_fn(|cx| {
             let waker = cx.waker().clone();
             let mut shared = lock(&self.shared);
@@ -172,7 +172,7 @@ impl BodyWriter {
                 drop(replaced);
                 return Poll::Pending;
             }
-            shared.chunk = mem::take(&mut chunk);
+            shared.chunk = mem::take(&mut self.collected).into();
             wake(shared);
             Poll::Ready(Ok(()))
         }))
@@ -185,6 +185,10 @@ impl Write for BodyWriter {
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nobody wants the body any more.
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        if self.collected.len() == CHUNK {
+            // The wait for its place was cut short.
+            self.flush()?;
+        }
         let room = CHUNK - self.collected.len();
         let length = room.min(data.len());
         self.collected.extend_from_slice(&data[..length]);
@@ -199,8 +203,7 @@ impl Write for BodyWriter {
         if self.collected.is_empty() {
             return Ok(());
         }
-        let chunk = mem::take(&mut self.collected);
-        self.send(chunk)
+        self.send()
     }
 }
 

@@ -23,8 +23,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::resolve::{LookupHost, resolve_with};
 use crate::offload;
-use crate::sched::lowlevel::try_here;
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, try_here};
 use crate::sync::{Promise, PromiseError, Promised, promise};
+
+/// A thread is at work.
+static LOOKING_UP: WaitReason =
+    WaitReason::new("looking up a name", OnDeadlock::Fail).ended_by_the_world();
 
 /// Looks up the addresses of names: as the system does, as a function says, or from a table.
 ///
@@ -174,7 +178,7 @@ impl Resolver {
     fn wait_for(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
         let answer = self.join(name)?;
         let _waiting = Waiting { inner: &self.inner, name, answer: &answer };
-        match answer.wait() {
+        match answer.wait_because(|| None, &LOOKING_UP) {
             Ok(Ok(addrs)) => Ok(addrs.clone()),
             Ok(Err(error)) => Err(io::Error::new(error.kind(), LookupError(error.clone()))),
             Err(PromiseError::Broken) => Err(io::Error::other("the resolver panicked")),

@@ -158,9 +158,12 @@ impl Driver {
         if slots.len() <= at {
             slots.resize(at + 1, None);
         }
-        if slots[at].replace(registration.clone()).is_none() {
+        let replaced = slots[at].replace(registration.clone());
+        drop(slots);
+        if replaced.is_none() {
             self.registered.set(self.registered.get() + 1);
         }
+        // One that was forgotten, and its descriptor closed, may have wakers: they are dropped here.
         Ok(registration)
     }
 
@@ -177,7 +180,7 @@ impl Driver {
     /// may have forgotten both directions.
     #[inline]
     pub(super) fn arm_again(&self, fd: BorrowedFd<'_>, at: &Registration) {
-        if at.owes() {
+        if at.owed() != Ready::NONE {
             // It fails where the descriptor cannot be polled, and then nobody waits.
             let _ = self.arm(fd, at);
         }
@@ -220,8 +223,8 @@ impl Driver {
         };
         let mut events = events.borrow_mut();
         poller.wait(&mut events, patience);
-        SystemPoller::drain(&mut events, |token, ready| self.tell(token, ready));
         self.forget_dropped();
+        SystemPoller::drain(&mut events, |token, ready| self.tell(token, ready));
     }
 
     fn tell(&self, token: Token, ready: Ready) {
@@ -229,6 +232,13 @@ impl Driver {
         let slot = slots.get(index_of(token)).and_then(Option::as_ref);
         if let Some(registration) = slot.filter(|registration| registration.token == token) {
             registration.note(ready);
+            // Whoever was told may be a future that is gone, and asks for nothing.
+            if SystemPoller::FORGETS
+                && let Some(poller) = self.shared.poller.get()
+                && registration.owed() != Ready::NONE
+            {
+                poller.arm_number(index_of(token), token, registration.owed());
+            }
         }
     }
 }

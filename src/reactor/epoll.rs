@@ -66,6 +66,8 @@ impl Default for Events {
 impl Poller for Epoll {
     type Events = Events;
 
+    const FORGETS: bool = false;
+
     fn new() -> io::Result<Epoll> {
         let poller = Epoll {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
@@ -96,6 +98,8 @@ impl Poller for Epoll {
     fn arm(&self, _: BorrowedFd<'_>, _: Token, _: Ready) -> io::Result<()> {
         Ok(())
     }
+
+    fn arm_number(&self, _: usize, _: Token, _: Ready) {}
 
     fn delete(&self, fd: BorrowedFd<'_>) {
         // It fails if the descriptor is not in there, which is as good.
@@ -153,6 +157,7 @@ impl Epoll {
             };
             let set = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &spec);
             if set.is_err() {
+                events.alarm.set(None);
                 return Some(Duration::from_millis(1));
             }
         }

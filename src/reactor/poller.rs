@@ -70,6 +70,9 @@ pub(super) trait Poller: fmt::Debug + Send + Sync + Sized {
     /// What has been reported, and room for more.
     type Events: fmt::Debug + Default;
 
+    /// Whether an event for one direction may be the last for the other, until somebody arms again.
+    const FORGETS: bool;
+
     fn new() -> io::Result<Self>;
 
     /// Begins to report what `fd` gets ready for, what it is ready for now included.
@@ -78,6 +81,10 @@ pub(super) trait Poller: fmt::Debug + Send + Sync + Sized {
     /// Says that somebody waits until `fd` is ready for `interest`. Where edges are reported this has
     /// nothing to do.
     fn arm(&self, fd: BorrowedFd<'_>, token: Token, interest: Ready) -> io::Result<()>;
+
+    /// As [`arm`](Poller::arm), for a poller that forgets, by the number of a descriptor that was added.
+    /// If that is being closed by another thread it is as good that this fails.
+    fn arm_number(&self, number: usize, token: Token, interest: Ready);
 
     /// Stops to report.
     fn delete(&self, fd: BorrowedFd<'_>);

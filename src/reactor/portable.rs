@@ -8,7 +8,7 @@
 #![allow(unsafe_code, reason = "`polling` wants a promise that sources are deleted in time")]
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
 use polling::{Event, PollMode};
@@ -30,6 +30,8 @@ impl Default for Events {
 impl Poller for Portable {
     type Events = Events;
 
+    const FORGETS: bool = true;
+
     fn new() -> io::Result<Portable> {
         Ok(Portable(polling::Poller::new()?))
     }
@@ -47,6 +49,16 @@ impl Poller for Portable {
     fn arm(&self, fd: BorrowedFd<'_>, token: Token, interest: Ready) -> io::Result<()> {
         let (read, write) = (interest.has(Ready::READABLE), interest.has(Ready::WRITABLE));
         self.0.modify(fd, Event::new(key(token), read, write))
+    }
+
+    fn arm_number(&self, number: usize, token: Token, interest: Ready) {
+        let Ok(number) = RawFd::try_from(number) else { return };
+        // SAFETY: it is in the driver's slots, and so open: a source is taken out of these before it is
+        // closed, but for one that another thread closes at this moment. For such a number this fails, or
+        // asks for an event of a token that nobody has; no memory depends on it.
+        let fd = unsafe { BorrowedFd::borrow_raw(number) };
+        // It fails where the descriptor cannot be polled, and then nobody waits.
+        let _ = self.arm(fd, token, interest);
     }
 
     fn delete(&self, fd: BorrowedFd<'_>) {

@@ -158,11 +158,10 @@ impl Registration {
         }
     }
 
-    /// Whether somebody waits for an event, in either direction. (A poller may have forgotten the one
-    /// when it told of the other.)
-    pub(super) fn owes(&self) -> bool {
-        let (wanted, ready) = (self.wanted(), self.ready.get());
-        [Ready::READABLE, Ready::WRITABLE].iter().any(|&bit| wanted.has(bit) && !ready.has(bit))
+    /// The directions in which somebody waits for an event. (A poller may have forgotten the one when it
+    /// told of the other.)
+    pub(super) fn owed(&self) -> Ready {
+        self.wanted().without(self.ready.get())
     }
 
     fn tasks(&self, direction: Direction) -> &RefCell<Vec<Waker>> {

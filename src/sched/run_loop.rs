@@ -58,8 +58,12 @@ impl Scheduler {
     /// Runs fibers until the main fiber has ended.
     pub(crate) fn run_until_done(&self) {
         let mut turns = 0u32;
-        while !self.main_ended.get() {
+        loop {
             self.batch();
+            // Before anything else happens: what an event would make now would never run.
+            if self.main_ended.get() {
+                return;
+            }
             turns = turns.wrapping_add(1);
             self.turn(turns);
         }
@@ -188,9 +192,6 @@ impl Scheduler {
         }
         if timers {
             self.fire_timers();
-        }
-        if self.main_ended.get() {
-            return;
         }
         // Who waits for events sees those that are there already.
         if self.ring(|ring| ring.stored()) != 0 {

@@ -126,7 +126,10 @@ impl Scheduler {
         if is_own(&waker) {
             waker.wake();
         } else {
-            let fiber = self.create_paused(move || waker.wake(), Location::caller());
+            // A fiber that is made while `run` ends only drops its closure, and that wakes, too: some
+            // destructor may wait for it.
+            let wakes = WakesWhenDropped(Some(waker));
+            let fiber = self.create_paused(move || drop(wakes), Location::caller());
             self.unpause(fiber.ptr());
         }
     }
@@ -143,6 +146,15 @@ impl Scheduler {
         if self.listed.get() {
             mailboxes().remove(&self.id);
         }
+    }
+}
+
+/// Calls a waker, whether the closure that has this is run or dropped.
+struct WakesWhenDropped(Option<Waker>);
+
+impl Drop for WakesWhenDropped {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(Waker::wake);
     }
 }
 

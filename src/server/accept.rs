@@ -215,7 +215,10 @@ enum Trouble {
 impl Trouble {
     fn of(error: &io::Error) -> Trouble {
         match error.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Trouble::Shortage,
+            // The last is epoll's, for one who watches too many descriptors.
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NOSPC) => {
+                Trouble::Shortage
+            }
             Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP | Errno::FAULT) => {
                 Trouble::Fatal
             }
@@ -234,6 +237,7 @@ mod tests {
     fn errors_are_of_three_kinds() {
         let kind = |errno: Errno| Trouble::of(&errno.into());
         assert_eq!(kind(Errno::MFILE), Trouble::Shortage);
+        assert_eq!(kind(Errno::NOSPC), Trouble::Shortage);
         assert_eq!(kind(Errno::CONNABORTED), Trouble::Passing);
         assert_eq!(kind(Errno::NETDOWN), Trouble::Passing);
         assert_eq!(kind(Errno::INVAL), Trouble::Fatal);

@@ -162,7 +162,17 @@ impl<T> Promised<T> {
 
     #[track_caller]
     fn wait_until(&self, by: impl FnOnce() -> Option<Instant>) -> Result<&T, PromiseError> {
-        if let Err(interrupt) = self.shared.over.wait_by(by, &WAITING) {
+        self.wait_because(by, &WAITING)
+    }
+
+    /// Waits for the value, for a reason of the caller's.
+    #[track_caller]
+    pub(crate) fn wait_because(
+        &self,
+        by: impl FnOnce() -> Option<Instant>,
+        reason: &'static WaitReason,
+    ) -> Result<&T, PromiseError> {
+        if let Err(interrupt) = self.shared.over.wait_by(by, reason) {
             return Err(match interrupt {
                 Interrupt::TimedOut => PromiseError::Timeout,
                 Interrupt::Deadlock(report) => PromiseError::Deadlock(report),

@@ -125,9 +125,10 @@ impl State {
     fn fill<S: Read + Write>(&self, inbound: &mut Inbound, stream: &mut S) -> io::Result<()> {
         if inbound.rest().is_empty() && !inbound.over {
             inbound.read(stream)?;
-            if inbound.over {
-                self.connection().read_tls(&mut io::empty())?;
-            }
+        }
+        if inbound.rest().is_empty() && inbound.over {
+            // Told each time: the call that has read the end may have been cut short before this.
+            self.connection().read_tls(&mut io::empty())?;
         }
         let processed = inbound.give_to(&mut self.connection());
         processed.inspect_err(|_| {
