@@ -47,13 +47,51 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
+    let (end, f) = told_of_the_end(f);
+    FiberFuture { fiber: Some(spawn::spawn(f)), end }
+}
+
+/// As [`spawn`], but the fiber runs at once, until it first waits: what never does is ready when this
+/// returns. (See [`spawn_now`](fn@crate::spawn_now).)
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::pin::Pin;
+/// use std::task::{Context, Waker};
+///
+/// fibra::run(|| {
+///     let mut sum = fibra::future::spawn_now(|| 1 + 1);
+///     let mut context = Context::from_waker(Waker::noop());
+///     assert!(Future::poll(Pin::new(&mut sum), &mut context).is_ready());
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_now<F, T>(f: F) -> FiberFuture<T>
+where
+    F: FnOnce() -> T + 'static,
+    T: 'static,
+{
+    let (end, f) = told_of_the_end(f);
+    FiberFuture { fiber: Some(spawn::spawn_now(f)), end }
+}
+
+/// `f`, and where it will be seen that it has ended.
+fn told_of_the_end<F, T>(f: F) -> (Rc<RefCell<End>>, impl FnOnce() -> T + use<F, T>)
+where
+    F: FnOnce() -> T,
+{
     let end = Rc::new(RefCell::new(End::Outstanding(None)));
     let told = TellEnd(end.clone());
-    let fiber = spawn::spawn(move || {
+    let f = move || {
         let _told = told;
         f()
-    });
-    FiberFuture { fiber: Some(fiber), end }
+    };
+    (end, f)
 }
 
 /// A fiber as a future, made by [`spawn`]. Its output is what [`JoinHandle::join`] returns.

@@ -20,5 +20,5 @@ mod fiber;
 mod sleep;
 
 pub use block_on::block_on;
-pub use fiber::{FiberFuture, spawn};
+pub use fiber::{FiberFuture, spawn, spawn_now};
 pub use sleep::{Sleep, sleep, sleep_until};

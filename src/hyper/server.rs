@@ -26,7 +26,7 @@ use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response, StatusCode};
 
-use crate::future::{block_on, spawn};
+use crate::future::{block_on, spawn_now};
 use crate::hyper::body::BodyReader;
 use crate::hyper::io::Io;
 use crate::hyper::rt::FiberTimer;
@@ -124,7 +124,8 @@ impl Http1 {
     {
         let service = service_fn(move |request: Request<Incoming>| {
             let handler = handler.clone();
-            let response = spawn(move || handler(request.map(BodyReader::new)));
+            // At once: a handler that does not wait runs on a warm stack, and needs no wake.
+            let response = spawn_now(move || handler(request.map(BodyReader::new)));
             async move {
                 Ok::<_, Infallible>(match response.await {
                     Ok(response) => response.map(|body| Reply { body: Some(Box::pin(body)) }),

@@ -11,6 +11,8 @@
 use std::time::Instant;
 
 pub(crate) use crate::fiber::header::FiberPtr;
+#[cfg(feature = "net")]
+pub(crate) use crate::fiber::prefetch::stack as prefetch_stack;
 pub(crate) use crate::fiber::snapshot::Deadlock;
 pub(crate) use crate::fiber::state::{OnDeadlock, WaitReason};
 pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
@@ -19,8 +21,6 @@ pub(crate) use crate::sched::interrupt::Interrupt;
 pub(crate) use crate::sched::lock_graph::Holder;
 pub(crate) use crate::sched::outside::{Fate, FateCell, OutsideWait, Ticket, wait_for_others};
 pub(crate) use crate::sched::owner::Owner;
-#[cfg(feature = "net")]
-pub(crate) use crate::fiber::prefetch::stack as prefetch_stack;
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::park::wait_for_events;
 pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_until};
