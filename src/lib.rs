@@ -5,6 +5,8 @@ pub mod blocking;
 pub mod build_info;
 pub mod cancellation;
 pub mod channel;
+#[cfg(feature = "net")]
+pub mod coming_from_gevent;
 pub mod fs;
 pub mod future;
 pub mod generator;

@@ -7,10 +7,12 @@ mod support;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
+use std::time::UNIX_EPOCH;
 
 use fibra::fs::{self, File};
 use fibra::time::timeout;
@@ -79,7 +81,7 @@ fn use_all(folder: &Folder) {
     assert_eq!(fs::copy(&a, &b).unwrap(), 5);
     assert_eq!(fs::metadata(&b).unwrap().len(), 5);
     fs::hard_link(&a, folder.file("hard")).unwrap();
-    std::os::unix::fs::symlink(&a, folder.file("soft")).unwrap();
+    fs::symlink(&a, folder.file("soft")).unwrap();
     assert_eq!(fs::read_link(folder.file("soft")).unwrap(), a);
     assert!(fs::symlink_metadata(folder.file("soft")).unwrap().is_symlink());
     assert!(fs::metadata(folder.file("soft")).unwrap().is_file());
@@ -122,7 +124,11 @@ fn use_file(folder: &Folder) {
     assert_eq!((&three, file.stream_position().unwrap()), (b"234", 5));
     assert_eq!(file.read_at(&mut three, 8).unwrap(), 2);
     assert_eq!(file.write_at(b"ab", 0).unwrap(), 2);
-    assert_eq!(file.stream_position().unwrap(), 5);
+    file.read_exact_at(&mut three, 0).unwrap();
+    assert_eq!((&three, file.stream_position().unwrap()), (b"ab2", 5));
+    assert_eq!(file.read_exact_at(&mut three, 8).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    file.set_modified(UNIX_EPOCH).unwrap();
+    assert_eq!(file.metadata().unwrap().modified().unwrap(), UNIX_EPOCH);
     let mut other = file.try_clone().unwrap();
     let mut rest = String::from("rest: ");
     assert_eq!(other.read_to_string(&mut rest).unwrap(), 5);

@@ -45,6 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("testing", &["sched"]),
     // Documentation.
     ("cancellation", &[]),
+    ("coming_from_gevent", &[]),
     ("stackless", &["fiber", "sched", "channel", "select"]),
     // Readiness of descriptors; and what waits for it, with std's names.
     ("reactor", &["sched", "collections"]),

@@ -164,3 +164,40 @@ fn a_foreign_waker_is_called_by_a_fiber_also_when_the_stream_is_dropped_under_it
         assert_eq!(count.load(Ordering::SeqCst), 2);
     });
 }
+
+/// Sends so many bytes to `write` in the task that reads them from `read`; returns how many came.
+fn through(write: impl PollIo, read: impl PollIo, length: usize) -> usize {
+    let (data, mut sent, mut got) = (vec![7; length], 0, 0);
+    let mut buffer = vec![0; 50_000];
+    block_on(poll_fn(|cx| {
+        while sent < length {
+            let Poll::Ready(n) = write.poll_write(cx, &data[sent..]) else { break };
+            sent += n.unwrap();
+            if sent == length {
+                assert!(write.poll_shutdown(cx).is_ready());
+            }
+        }
+        loop {
+            match read.poll_read(cx, &mut buffer) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0)) => return Poll::Ready(got),
+                Poll::Ready(n) => got += n.unwrap(),
+            }
+        }
+    }))
+}
+
+#[test]
+fn sockets_of_all_kinds_and_what_points_to_them_are_streams_for_futures() {
+    fibra::run(|| {
+        let unix = || fibra::net::UnixStream::pair().unwrap();
+        let (a, b) = unix();
+        assert_eq!(through(a, b, 1_000_000), 1_000_000);
+        let (a, b) = unix();
+        assert_eq!(through(&a, &b, 1_000_000), 1_000_000);
+        let listener = fibra::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let a = fibra::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let b: Box<dyn PollIo> = Box::new(listener.accept().unwrap().0);
+        assert_eq!(through(Arc::new(a), b, 1_000_000), 1_000_000);
+    });
+}

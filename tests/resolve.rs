@@ -79,6 +79,14 @@ fn the_system_knows_this_machine() {
 }
 
 #[test]
+fn an_error_of_the_system_says_what_was_looked_up() {
+    // No label of a name is empty, so nobody has to be asked.
+    let fails = || lookup_host("no..name:80").unwrap_err().to_string();
+    assert!(fails().contains("cannot look up no..name: "), "{}", fails());
+    assert_eq!(fibra::run(fails), fails());
+}
+
+#[test]
 fn other_fibers_run_while_a_name_is_looked_up() {
     let Slow { resolver, begun, answer, .. } = slow();
     fibra::run(|| {

@@ -12,9 +12,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::fs::open_options::OpenOptions;
-use crate::fs::{Metadata, Permissions, on_thread};
+use crate::fs::{FileTimes, Metadata, Permissions, on_thread};
 use crate::sched::lowlevel::try_here;
 use crate::sync::Semaphore;
 
@@ -242,6 +243,26 @@ impl File {
         self.offload(move |file| file.set_permissions(permissions))
     }
 
+    /// Changes when the file was last read and written.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::set_times`].
+    #[track_caller]
+    pub fn set_times(&self, times: FileTimes) -> io::Result<()> {
+        self.offload(move |file| file.set_times(times))
+    }
+
+    /// Changes when the file was last written.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::set_modified`].
+    #[track_caller]
+    pub fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.set_times(FileTimes::new().set_modified(time))
+    }
+
     /// Runs `f` on a thread, with a share in the descriptor.
     #[track_caller]
     fn offload<T, F>(&self, f: F) -> io::Result<T>
@@ -291,6 +312,19 @@ pub(super) fn fill(buf: &mut [u8], bytes: &[u8]) -> usize {
 
 pub(super) fn some_of(buf: &[u8]) -> Vec<u8> {
     buf[..buf.len().min(MOST_AT_A_TIME)].to_vec()
+}
+
+/// `read_at` and `write_at`, and what std builds on them: `read_exact_at` and `write_all_at`.
+impl FileExt for File {
+    #[track_caller]
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        File::read_at(self, buf, offset)
+    }
+
+    #[track_caller]
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        File::write_at(self, buf, offset)
+    }
 }
 
 impl AsFd for File {

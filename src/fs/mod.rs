@@ -38,6 +38,8 @@
 //! | calls on one `&File` from many threads meet in the kernel | they take turns, first come first served |
 //! | `File` is the descriptor | is one, and [`into_std`](File::into_std) may have to say that a call which was left still uses it |
 //! | [`DirEntry`](std::fs::DirEntry) asks the system on the spot | [`DirEntry`] asks on a thread, too |
+//! | [`std::os::unix::fs::symlink`] | [`symlink`] |
+//! | [`File::lock`](std::fs::File::lock), [`DirBuilder`](std::fs::DirBuilder) | not here: [`blocking`](fn@crate::blocking) around std's |
 //!
 //! # Not for pipes and terminals
 //!
@@ -55,10 +57,10 @@ pub use file::File;
 pub use open_options::OpenOptions;
 pub use path::{
     canonicalize, copy, create_dir, create_dir_all, exists, hard_link, metadata, read, read_link,
-    read_to_string, remove_dir, remove_dir_all, remove_file, rename, set_permissions,
+    read_to_string, remove_dir, remove_dir_all, remove_file, rename, set_permissions, symlink,
     symlink_metadata, write,
 };
-pub use std::fs::{FileType, Metadata, Permissions};
+pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
 
 use std::io;
 

@@ -285,3 +285,26 @@ pub fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::
     let path = path.as_ref().to_path_buf();
     on_thread(move || std::fs::set_permissions(path, permissions))
 }
+
+/// Makes `link`, a symbolic link that says `original`.
+///
+/// # Errors
+///
+/// As [`std::os::unix::fs::symlink`].
+///
+/// # Examples
+///
+/// ```
+/// let link = std::env::temp_dir().join(format!("fibra-doc-symlink-{}", std::process::id()));
+/// fibra::run(|| -> std::io::Result<()> {
+///     fibra::fs::symlink("here or not", &link)?;
+///     assert_eq!(fibra::fs::read_link(&link)?.as_os_str(), "here or not");
+///     fibra::fs::remove_file(&link)
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
+#[track_caller]
+pub fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
+    let (original, link) = (original.as_ref().to_path_buf(), link.as_ref().to_path_buf());
+    on_thread(move || std::os::unix::fs::symlink(original, link))
+}

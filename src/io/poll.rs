@@ -2,6 +2,8 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::io::Waitable;
@@ -89,3 +91,32 @@ impl<T: AsFd + SharedRead + SharedWrite> PollIo for Waitable<T> {
         self.poll_flush(cx)
     }
 }
+
+/// What points to a stream passes all calls on to it: so one type may stand for streams of several.
+macro_rules! pointers {
+    ($($pointer:ty),*) => {$(
+        impl<S: PollIo + ?Sized> PollIo for $pointer {
+            #[track_caller]
+            fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+                (**self).poll_read(cx, buffer)
+            }
+
+            #[track_caller]
+            fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+                (**self).poll_write(cx, data)
+            }
+
+            #[track_caller]
+            fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                (**self).poll_flush(cx)
+            }
+
+            #[track_caller]
+            fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                (**self).poll_shutdown(cx)
+            }
+        }
+    )*};
+}
+
+pointers! { &S, Box<S>, Rc<S>, Arc<S> }

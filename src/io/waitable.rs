@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll};
 
 use crate::io::shared::{SharedRead, SharedWrite};
@@ -50,7 +50,9 @@ pub struct Waitable<T: AsFd> {
 
 impl<T: AsFd> Waitable<T> {
     /// Takes the descriptor of `io` in, and makes it non-blocking. (That is a property of what it
-    /// refers to: duplicates of it, in other processes as well, get non-blocking too.)
+    /// refers to: duplicates of it, in other processes as well, get non-blocking too. So this is not
+    /// for the terminal, to which `stdout` is a duplicate of `stdin`: see
+    /// [the module](crate::io#the-terminal).)
     ///
     /// # Errors
     ///
@@ -182,6 +184,12 @@ impl<T: AsFd> Drop for Waitable<T> {
 impl<T: AsFd> AsFd for Waitable<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.get_ref().as_fd()
+    }
+}
+
+impl<T: AsFd> AsRawFd for Waitable<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }
 

@@ -1,8 +1,9 @@
 //! What every socket type can do with its descriptor.
 
-/// Implements the traits of `std::os::fd` for types with a `Waitable` in the field `io`.
+/// Implements the traits of `std::os::fd` for types with a `Waitable` in the field `io`, and conversion
+/// from the socket of std and back.
 macro_rules! descriptors {
-    ($($socket:ty),*) => {$(
+    ($socket:ty, $of_std:ty) => {
         impl ::std::os::fd::AsFd for $socket {
             fn as_fd(&self) -> ::std::os::fd::BorrowedFd<'_> {
                 ::std::os::fd::AsFd::as_fd(&self.io)
@@ -15,13 +16,38 @@ macro_rules! descriptors {
             }
         }
 
+        impl ::std::os::fd::IntoRawFd for $socket {
+            /// The descriptor stays non-blocking.
+            fn into_raw_fd(self) -> ::std::os::fd::RawFd {
+                ::std::os::fd::IntoRawFd::into_raw_fd(::std::os::fd::OwnedFd::from(self))
+            }
+        }
+
         impl From<$socket> for ::std::os::fd::OwnedFd {
             /// The descriptor stays non-blocking.
             fn from(socket: $socket) -> ::std::os::fd::OwnedFd {
                 socket.io.into_inner().into()
             }
         }
-    )*};
+
+        impl TryFrom<$of_std> for $socket {
+            type Error = ::std::io::Error;
+
+            /// As `from_std`.
+            fn try_from(socket: $of_std) -> ::std::io::Result<$socket> {
+                <$socket>::from_std(socket)
+            }
+        }
+
+        impl TryFrom<$socket> for $of_std {
+            type Error = ::std::io::Error;
+
+            /// As `into_std`.
+            fn try_from(socket: $socket) -> ::std::io::Result<$of_std> {
+                socket.into_std()
+            }
+        }
+    };
 }
 pub(super) use descriptors;
 

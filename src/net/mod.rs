@@ -6,7 +6,12 @@
 //! | `UdpSocket` | [`UdpSocket`] | |
 //! | `UnixListener`, `UnixStream` | [`UnixListener`], [`UnixStream`] | a full listener is asked again after pauses |
 //! | `UnixDatagram` | [`UnixDatagram`] | a full receiver that it is not connected to is, too |
+//! | `Incoming` of Unix sockets | [`UnixIncoming`] | |
+//! | `ToSocketAddrs`, `to_socket_addrs` | [`ToSocketAddrs`], [`lookup_host`] | sealed; names are looked up on another thread |
 //! | `set_nonblocking` | | the sockets of fibra are not blocking already: `into_std` |
+//!
+//! `from_std`, `into_std` and `TryFrom` turn them into those of std and back, with all that these can be
+//! made of: a socket that was inherited is `TcpListener::from_std(std::net::TcpListener::from(fd))`.
 //!
 //! All of them are `Send + Sync`: they may be used by several fibers at once, on several threads. Fibers
 //! that read one socket are served in the order in which they came, and so are those that write. On a

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::task::{Context, Poll};
 
 use crate::io::PollIo;
-use crate::net::TcpStream;
+use crate::net::{TcpStream, UnixStream};
 use crate::reactor::source::Direction;
 
 /// Its time limits are not for futures.
@@ -28,10 +28,35 @@ impl PollIo for TcpStream {
     }
 
     fn poll_shutdown(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(match self.shutdown(Shutdown::Write) {
-            // The other side has gone already, and knows.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            result => result,
-        })
+        Poll::Ready(unless_gone(self.shutdown(Shutdown::Write)))
+    }
+}
+
+/// Its time limits are not for futures.
+impl PollIo for UnixStream {
+    #[track_caller]
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_io(cx, Direction::Read, |mut stream| stream.read(buffer), |_| false)
+    }
+
+    #[track_caller]
+    fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_io(cx, Direction::Write, |mut stream| stream.write(data), |_| false)
+    }
+
+    fn poll_flush(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(unless_gone(self.shutdown(Shutdown::Write)))
+    }
+}
+
+fn unless_gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        // The other side has gone already, and knows.
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+        result => result,
     }
 }

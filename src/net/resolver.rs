@@ -147,8 +147,12 @@ impl Resolver {
     pub(super) fn of_system() -> &'static Resolver {
         static SYSTEM: OnceLock<Resolver> = OnceLock::new();
         SYSTEM.get_or_init(|| {
-            Resolver::asking(|name| {
-                std::net::ToSocketAddrs::to_socket_addrs(&(name, 0)).map(Iterator::collect)
+            Resolver::asking(|name| match std::net::ToSocketAddrs::to_socket_addrs(&(name, 0)) {
+                Ok(addrs) => Ok(addrs.collect()),
+                Err(error) => {
+                    let text = format!("cannot look up {name}: {error}");
+                    Err(io::Error::new(error.kind(), text))
+                }
             })
         })
     }

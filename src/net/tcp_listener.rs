@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::iter::FusedIterator;
 use std::net::{self, SocketAddr};
 
 use rustix::net::SocketFlags;
@@ -183,4 +184,6 @@ impl Iterator for Incoming<'_> {
     }
 }
 
-descriptors!(TcpListener);
+impl FusedIterator for Incoming<'_> {}
+
+descriptors!(TcpListener, net::TcpListener);

@@ -249,5 +249,5 @@ impl fmt::Debug for TcpStream {
     }
 }
 
-descriptors!(TcpStream);
+descriptors!(TcpStream, net::TcpStream);
 limited!(TcpStream, READING, WRITING);

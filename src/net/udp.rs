@@ -299,5 +299,5 @@ impl fmt::Debug for UdpSocket {
     }
 }
 
-descriptors!(UdpSocket);
+descriptors!(UdpSocket, net::UdpSocket);
 limited!(UdpSocket, RECEIVING, SENDING);

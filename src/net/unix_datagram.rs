@@ -257,5 +257,5 @@ impl fmt::Debug for UnixDatagram {
     }
 }
 
-descriptors!(UnixDatagram);
+descriptors!(UnixDatagram, net::UnixDatagram);
 limited!(UnixDatagram, RECEIVING, SENDING);

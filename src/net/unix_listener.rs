@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::iter::FusedIterator;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
@@ -145,4 +146,15 @@ impl Iterator for UnixIncoming<'_> {
     }
 }
 
-descriptors!(UnixListener);
+impl FusedIterator for UnixIncoming<'_> {}
+
+impl<'a> IntoIterator for &'a UnixListener {
+    type Item = io::Result<UnixStream>;
+    type IntoIter = UnixIncoming<'a>;
+
+    fn into_iter(self) -> UnixIncoming<'a> {
+        self.incoming()
+    }
+}
+
+descriptors!(UnixListener, net::UnixListener);

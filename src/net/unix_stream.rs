@@ -52,7 +52,7 @@ static WRITING: WaitReason =
 /// # }
 /// ```
 pub struct UnixStream {
-    io: Waitable<net::UnixStream>,
+    pub(super) io: Waitable<net::UnixStream>,
     limits: Limits,
 }
 
@@ -347,5 +347,5 @@ impl fmt::Debug for UnixStream {
     }
 }
 
-descriptors!(UnixStream);
+descriptors!(UnixStream, net::UnixStream);
 limited!(UnixStream, READING, WRITING);

@@ -96,7 +96,8 @@ impl Command {
         self.change(|inner| inner.current_dir(directory))
     }
 
-    /// Sets what it reads.
+    /// Sets what it reads. What another child writes is made a [`Stdio`] first, which may fail:
+    /// `Stdio::try_from(child.stdout.take().unwrap())?`.
     pub fn stdin(&mut self, stream: impl Into<Stdio>) -> &mut Command {
         self.set[0] = true;
         self.change(|inner| inner.stdin(stream))

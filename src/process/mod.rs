@@ -6,7 +6,8 @@
 //! | `Command` | [`Command`] | [`kill_on_drop`](Command::kill_on_drop) |
 //! | `Child` | [`Child`] | [`wait_timeout`](Child::wait_timeout), [`signal`](Child::signal); no zombie stays |
 //! | `ChildStdin`, `ChildStdout`, `ChildStderr` | [`ChildStdin`], [`ChildStdout`], [`ChildStderr`] | |
-//! | `Stdio`, `Output`, `ExitStatus` | re-exported | |
+//! | `Stdio`, `Output`, `ExitStatus`, `ExitCode` | re-exported | `Stdio::from(pipe)` is [`Stdio::try_from`](ChildStdout#impl-TryFrom%3CChildStdout%3E-for-Stdio) |
+//! | `id`, `abort`, `exit` | std's | see [`fibra::main`](crate::main()) for an end with destructors |
 //!
 //! [`Pool`] is a number of worker processes that are given messages and answer them.
 //!
@@ -68,7 +69,7 @@ mod pipes;
 mod pool;
 mod worker;
 
-pub use std::process::{ExitStatus, Output, Stdio};
+pub use std::process::{ExitCode, ExitStatus, Output, Stdio};
 
 pub use child::Child;
 pub use command::Command;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use rustls::pki_types::CertificateDer;
 use rustls::{Connection, HandshakeKind, ProtocolVersion, SupportedCipherSuite};
@@ -209,6 +210,20 @@ impl<S: SharedWrite> Write for &TlsStream<S> {
     #[track_caller]
     fn flush(&mut self) -> io::Result<()> {
         self.state.flush(Shared(&self.stream))
+    }
+}
+
+impl<S: AsFd> AsFd for TlsStream<S> {
+    /// That of the stream below.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl<S: AsRawFd> AsRawFd for TlsStream<S> {
+    /// That of the stream below.
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
     }
 }
 
