@@ -262,8 +262,7 @@ pub(crate) fn wait_for_events(
     }
 }
 
-/// As [`leave`], and keeps count of the waits that the world ends. (Who is retired where it waits is
-/// subtracted by whoever retires it.)
+/// As [`leave`], and keeps count of the waits that the world ends.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn leave_for_real(here: Here, reason: &'static WaitReason) {
@@ -271,8 +270,7 @@ pub(crate) fn leave_for_real(here: Here, reason: &'static WaitReason) {
     here.fiber.in_real_wait.set(true);
     here.sched.real_waits.set(here.sched.real_waits.get() + 1);
     leave(here, reason);
-    here.fiber.in_real_wait.set(false);
-    here.sched.real_waits.set(here.sched.real_waits.get() - 1);
+    here.sched.end_real_wait(here.fiber);
 }
 
 /// Takes the running fiber, which is retired, off its thread for the last time.
@@ -305,6 +303,15 @@ fn budget_spent() {
 }
 
 impl Scheduler {
+    /// The world does not end the wait of `fiber` any more: it goes on, or was taken out of the ring, or
+    /// never runs again.
+    #[inline(always)]
+    pub(crate) fn end_real_wait(&self, fiber: FiberPtr) {
+        if fiber.in_real_wait.replace(false) {
+            self.real_waits.set(self.real_waits.get() - 1);
+        }
+    }
+
     /// Lets `fiber`'s present or next `park` return. Other waits are not disturbed.
     #[inline]
     pub(crate) fn unpark(&self, fiber: FiberPtr) {

@@ -31,6 +31,8 @@ impl Scheduler {
             fiber.state.set(State::Parked);
         }
         fiber.reason.set(&PAUSED);
+        // What it waited for may happen, and does not put it back.
+        self.end_real_wait(fiber);
         let _ = fiber.to_ref().into_ptr();
         self.ring(RunRing::void_one);
         if self.ring(|ring| ring.wants_compaction()) {

@@ -50,9 +50,7 @@ impl Scheduler {
         }
         end::say(format_args!("{picture}; it {why}. It never runs again, and its stack is kept"));
 
-        if fiber.in_real_wait.replace(false) {
-            self.real_waits.set(self.real_waits.get() - 1);
-        }
+        self.end_real_wait(fiber);
         wait_list::withdraw(fiber);
         fiber.waiting.set(std::ptr::null());
         self.withdraw_outside(fiber);
