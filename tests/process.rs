@@ -86,8 +86,8 @@ fn kill_and_signal_end_a_child_with_that_signal() {
         child.kill().unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(9));
         let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
-        child.signal(Signal::SIGHUP).unwrap();
-        assert_eq!(child.wait().unwrap().signal(), Some(1));
+        child.signal(Signal::SIGUSR1).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(10));
         let error = child.signal(Signal::from_raw(40).unwrap()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     });
