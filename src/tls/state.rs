@@ -43,6 +43,8 @@ struct Inbound {
     done: usize,
     /// Nothing more is read from the stream: it has ended, or what it brought was not TLS.
     over: bool,
+    /// It has ended.
+    ended: bool,
 }
 
 /// Records that the stream is to get.
@@ -126,7 +128,7 @@ impl State {
         if inbound.rest().is_empty() && !inbound.over {
             inbound.read(stream)?;
         }
-        if inbound.rest().is_empty() && inbound.over {
+        if inbound.rest().is_empty() && inbound.ended {
             // Told each time: the call that has read the end may have been cut short before this.
             self.connection().read_tls(&mut io::empty())?;
         }
@@ -232,7 +234,8 @@ impl Inbound {
         };
         room.truncate(length);
         self.buffer = room;
-        self.over = length == 0;
+        self.ended = length == 0;
+        self.over = self.ended;
         Ok(())
     }
 
@@ -251,7 +254,7 @@ impl Inbound {
             self.done += connection.read_tls(&mut &self.buffer[self.done..])?;
         }
         if self.rest().is_empty() {
-            *self = Inbound { over: self.over, ..Inbound::default() };
+            *self = Inbound { over: self.over, ended: self.ended, ..Inbound::default() };
         }
         Ok(())
     }
