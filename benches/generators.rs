@@ -5,33 +5,22 @@
 
 #![allow(clippy::disallowed_types, reason = "the bare coroutine is a contender")]
 
+mod timing;
+
 use std::hint::black_box;
 use std::iter;
-use std::time::{Duration, Instant};
 
 use corosensei::{Coroutine, CoroutineResult};
 use criterion::Criterion;
 use fibra::generator::{self, Generator, GeneratorState, Yielder};
 use futures_lite::{StreamExt, stream};
+use timing::timed;
 
 /// A complete binary tree of this depth is walked: 2^16 - 1 nodes.
 const DEPTH: u32 = 16;
 
-#[allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
-fn timed(iterations: u64, expected: u64, run: impl FnOnce(u64) -> u64) -> Duration {
-    let start = Instant::now();
-    let answer = run(black_box(iterations));
-    let elapsed = start.elapsed();
-    assert_eq!(answer, expected);
-    elapsed
-}
-
 fn main() {
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
-        .sample_size(30)
-        .configure_from_args();
+    let mut criterion = timing::criterion(30);
     resumes(&mut criterion);
     walks(&mut criterion);
     criterion.final_summary();
@@ -42,7 +31,7 @@ fn resumes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("resume");
     let sum = |n: u64| (u128::from(n) * u128::from(n.saturating_sub(1)) / 2) as u64;
     let mut bench = |name: &str, run: fn(u64) -> u64| {
-        group.bench_function(name, |b| b.iter_custom(|n| timed(n, sum(n), run)));
+        group.bench_function(name, |b| b.iter_custom(|n| timed(sum(n), || run(black_box(n)))));
     };
     bench("std::iter::from_fn", |n| {
         let mut i = 0;
@@ -126,7 +115,7 @@ fn walks(criterion: &mut Criterion) {
             b.iter_custom(|iterations| {
                 let rounds = iterations.div_ceil(nodes);
                 let walk = |rounds| (0..rounds).map(|_| run()).sum();
-                let took = timed(rounds, rounds * expected, walk);
+                let took = timed(rounds * expected, || walk(black_box(rounds)));
                 took.mul_f64(iterations as f64 / (rounds * nodes) as f64)
             });
         });

@@ -6,30 +6,19 @@
 
 #![allow(clippy::disallowed_types, reason = "the bare coroutine is a contender")]
 
+mod timing;
+
 use std::cell::OnceCell;
 use std::hint::black_box;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use corosensei::{Coroutine, CoroutineResult};
 use criterion::Criterion;
 use fibra::greenlet::{self, Greenlet};
-
-#[allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
-fn timed(run: impl FnOnce() -> u64, expected: u64) -> Duration {
-    let start = Instant::now();
-    let answer = run();
-    let elapsed = start.elapsed();
-    assert_eq!(answer, expected);
-    elapsed
-}
+use timing::timed;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
-        .sample_size(30)
-        .configure_from_args();
+    let mut criterion = timing::criterion(30);
     switches(&mut criterion);
     chains(&mut criterion);
     criterion.final_summary();
@@ -42,7 +31,7 @@ fn switches(criterion: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter_custom(|switches| {
                 let even = switches.next_multiple_of(2);
-                timed(|| run(black_box(even)), even).mul_f64(switches as f64 / even as f64)
+                timed(even, || run(black_box(even))).mul_f64(switches as f64 / even as f64)
             });
         });
     };
@@ -114,9 +103,9 @@ fn chains(criterion: &mut Criterion) {
                 };
                 let took = fibra::frame(|| {
                     if end_too {
-                        timed(|| chain(LINKS).0, LINKS)
+                        timed(LINKS, || chain(LINKS).0)
                     } else {
-                        timed(|| pass(&mut left), LINKS)
+                        timed(LINKS, || pass(&mut left))
                     }
                 });
                 took.mul_f64(iterations as f64 / LINKS as f64)

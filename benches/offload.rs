@@ -3,11 +3,13 @@
 //!
 //! What is inside the measured region: `benches/README.md`.
 
-#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock and starts threads")]
+#![allow(clippy::disallowed_methods, reason = "starts threads")]
+
+mod timing;
 
 use std::hint::black_box;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_executor::LocalExecutor;
 use criterion::Criterion;
@@ -42,11 +44,7 @@ type Run = fn(u64) -> u64;
 
 /// Makes the calls 0..n and checks the sum of what they return.
 fn timed(calls: u64, run: Run) -> Duration {
-    let start = Instant::now();
-    let answer = run(black_box(calls));
-    let elapsed = start.elapsed();
-    assert_eq!(answer, (0..calls).map(call).sum::<u64>());
-    elapsed
+    timing::timed((0..calls).map(call).sum(), || run(black_box(calls)))
 }
 
 fn call(n: u64) -> u64 {

@@ -3,12 +3,13 @@
 //!
 //! What is inside the measured region: `benches/README.md`.
 
+mod timing;
+
 use std::collections::VecDeque;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_executor::LocalExecutor;
-use criterion::Criterion;
 use fibra::pool::Pool;
 use tokio::task::JoinSet;
 
@@ -16,11 +17,7 @@ use tokio::task::JoinSet;
 const WIDTH: usize = 10;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
-        .sample_size(30)
-        .configure_from_args();
+    let mut criterion = timing::criterion(30);
     for (work, yields) in [("no wait", 0), ("one yield", 1)] {
         let mut group = criterion.benchmark_group(format!("pool/{work}"));
         let mut bench = |name: &str, run: fn(u64, u32) -> u64| {
@@ -37,13 +34,8 @@ fn main() {
 }
 
 /// Runs the items 0..n and checks the sum of the results.
-#[allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 fn timed(items: u64, yields: u32, run: fn(u64, u32) -> u64) -> Duration {
-    let start = Instant::now();
-    let answer = run(black_box(items), yields);
-    let elapsed = start.elapsed();
-    assert_eq!(answer, (0..items).map(double).sum::<u64>());
-    elapsed
+    timing::timed((0..items).map(double).sum(), || run(black_box(items), yields))
 }
 
 fn double(item: u64) -> u64 {

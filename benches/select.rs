@@ -4,25 +4,16 @@
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
+mod timing;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-
-fn timed(expected: u64, run: impl FnOnce() -> u64) -> Duration {
-    let start = Instant::now();
-    let answer = run();
-    let elapsed = start.elapsed();
-    assert_eq!(answer, expected);
-    elapsed
-}
+use timing::timed;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
-        .sample_size(20)
-        .configure_from_args();
+    let mut criterion = timing::criterion(20);
     two_ready(&mut criterion);
     eight_ready(&mut criterion);
     waiting(&mut criterion);

@@ -2,12 +2,13 @@
 //!
 //! What is inside the measured region: `benches/README.md`.
 
-#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock and starts threads")]
+#![allow(clippy::disallowed_methods, reason = "starts threads")]
+
+mod timing;
 
 use std::hint::black_box;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 
@@ -19,11 +20,7 @@ const PERMITS: usize = 3;
 const THREADS: u64 = 2;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
-        .sample_size(20)
-        .configure_from_args();
+    let mut criterion = timing::criterion(20);
     free(&mut criterion);
     handed_over(&mut criterion);
     permits(&mut criterion);
@@ -34,13 +31,7 @@ fn main() {
 /// Benches `run(n)`, which does n operations and returns n.
 fn bench(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, run: impl Fn(u64) -> u64) {
     group.bench_function(name, |bencher| {
-        bencher.iter_custom(|iterations| {
-            let start = Instant::now();
-            let answer = run(black_box(iterations));
-            let elapsed = start.elapsed();
-            assert_eq!(answer, iterations, "{name}");
-            elapsed
-        });
+        bencher.iter_custom(|iterations| timing::timed(iterations, || run(black_box(iterations))));
     });
 }
 

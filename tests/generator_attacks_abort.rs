@@ -2,42 +2,16 @@
 //!
 //! Such a build is a program of its own: a crate in a temporary folder that depends on this one.
 
+mod abort_support;
 mod support;
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
-
-const MANIFEST: &str = r#"
-[package]
-name = "abort-generators"
-version = "0.0.0"
-edition = "2024"
-
-[workspace]
-
-[profile.dev]
-panic = "abort"
-
-[dependencies]
-fibra = { path = "FIBRA" }
-"#;
+use abort_support::run_aborting;
 
 const PROGRAM: &str = include_str!("generator_attacks_abort/program.rs");
 
 /// Runs the program with the part of it that `part` names.
 fn run_part(part: &str) -> std::process::Output {
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let folder = target.join("generator-abort-crate");
-    fs::create_dir_all(folder.join("src")).unwrap();
-    let fibra = env!("CARGO_MANIFEST_DIR").replace('\\', "/");
-    fs::write(folder.join("Cargo.toml"), MANIFEST.replace("FIBRA", &fibra)).unwrap();
-    fs::write(folder.join("src/main.rs"), PROGRAM).unwrap();
-    // The versions that this crate is tested with; without its lock file cargo picks some.
-    let _ = fs::copy(PathBuf::from(&fibra).join("Cargo.lock"), folder.join("Cargo.lock"));
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--quiet", "--", part]).current_dir(folder);
-    cargo.env("CARGO_TARGET_DIR", target.join("panic-abort-target")).output().unwrap()
+    run_aborting("abort-generators", PROGRAM, &[], &[part])
 }
 
 #[track_caller]

@@ -4,48 +4,16 @@
 
 #![cfg(feature = "greenlet")]
 
+mod abort_support;
 mod support;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-const MANIFEST: &str = r#"
-[package]
-name = "greenlet-abort"
-version = "0.0.0"
-edition = "2024"
-
-[workspace]
-
-[profile.dev]
-panic = "abort"
-
-[dependencies]
-fibra = { path = "FIBRA", features = ["greenlet"] }
-"#;
+use abort_support::run_aborting;
 
 const PROGRAM: &str = include_str!("greenlet_abort/program.rs");
 
-/// The crate, in the folder of build artefacts, so that it is built once.
-fn crate_in(target: &Path) -> PathBuf {
-    let folder = target.join("greenlet-abort-crate");
-    fs::create_dir_all(folder.join("src")).unwrap();
-    let fibra = env!("CARGO_MANIFEST_DIR").replace('\\', "/");
-    fs::write(folder.join("Cargo.toml"), MANIFEST.replace("FIBRA", &fibra)).unwrap();
-    fs::write(folder.join("src/main.rs"), PROGRAM).unwrap();
-    // The versions that this crate is tested with; without its lock file cargo picks some.
-    let _ = fs::copy(Path::new(&fibra).join("Cargo.lock"), folder.join("Cargo.lock"));
-    folder
-}
-
 #[test]
 fn greenlets_that_cannot_unwind_degrade_as_documented() {
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--quiet"]).current_dir(crate_in(&target));
-    let folder = target.join("greenlet-abort-target");
-    let output = cargo.env("CARGO_TARGET_DIR", folder).output().unwrap();
+    let output = run_aborting("greenlet-abort", PROGRAM, &["greenlet"], &[]);
     let text = support::stderr(&output);
     assert!(output.status.success(), "{text}");
     let expected = "\

@@ -93,6 +93,34 @@ fn kill_and_signal_end_a_child_with_that_signal() {
     });
 }
 
+/// A child may switch its end of a pipe to packets (`O_DIRECT`): then a read ends with each.
+#[test]
+#[cfg(target_os = "linux")]
+fn packets_in_a_pipe_are_read_one_after_the_other() {
+    use fibra::process::ChildStdout;
+    use rustix::pipe::{PipeFlags, pipe_with};
+    fibra::run(|| {
+        let (reader, writer) = pipe_with(PipeFlags::DIRECT | PipeFlags::CLOEXEC).unwrap();
+        let mut reader = ChildStdout::from_std(reader.into()).unwrap();
+        let reads = fibra::spawn(move || {
+            let mut read = || {
+                let mut buffer = [0; 8];
+                let length = reader.read(&mut buffer).unwrap();
+                String::from_utf8_lossy(&buffer[..length]).into_owned()
+            };
+            [read(), read(), read()]
+        });
+        fibra::yield_now();
+        for packet in ["a", "b", "c"] {
+            rustix::io::write(&writer, packet.as_bytes()).unwrap();
+        }
+        let limit = std::time::Duration::from_secs(20);
+        let read = fibra::time::timeout(limit, || reads.join().unwrap());
+        assert_eq!(read.expect("a packet is not noticed"), ["a", "b", "c"]);
+        drop(writer);
+    });
+}
+
 #[test]
 fn output_captures_what_was_not_set_and_gives_no_input() {
     fibra::run(|| {

@@ -122,6 +122,9 @@ pub fn body() -> (BodyWriter, StreamBody) {
 }
 
 /// Writes a [`StreamBody`]: see [`body()`].
+///
+/// Dropping it ends the body; while the thread unwinds (of which fiber, std does not tell) it breaks it off
+/// instead, so that the other side does not take a part for the whole.
 pub struct BodyWriter {
     shared: Arc<Mutex<Shared>>,
     collected: Vec<u8>,

@@ -30,6 +30,7 @@
 //! and what it has got nothing waits for: there the [`File`](std::fs::File) of a duplicate of the descriptor
 //! is read in a [`Waitable`].
 
+pub(crate) mod by_reference;
 mod poll;
 mod shared;
 mod wait;

@@ -9,6 +9,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll};
 
+use crate::io::by_reference::{read_by_reference, write_by_reference};
 use crate::io::shared::{SharedRead, SharedWrite};
 use crate::io::wait::{READABLE, WRITABLE};
 use crate::reactor::source::{Direction, Source, Wait};
@@ -199,17 +200,8 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for Waitable<T> {
     }
 }
 
-impl<T: AsFd + SharedRead> Read for Waitable<T> {
-    #[track_caller]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
-    }
-
-    #[track_caller]
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*self).read_vectored(buffers)
-    }
-}
+read_by_reference!(Waitable<T> where T: AsFd + SharedRead);
+write_by_reference!(Waitable<T> where T: AsFd + SharedWrite);
 
 impl<T: AsFd + SharedRead> Read for &Waitable<T> {
     #[track_caller]
@@ -220,23 +212,6 @@ impl<T: AsFd + SharedRead> Read for &Waitable<T> {
     #[track_caller]
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.read_with(|io| io.read_vectored_shared(buffers))
-    }
-}
-
-impl<T: AsFd + SharedWrite> Write for Waitable<T> {
-    #[track_caller]
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        (&*self).write(data)
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(data)
-    }
-
-    #[track_caller]
-    fn flush(&mut self) -> io::Result<()> {
-        (&*self).flush()
     }
 }
 

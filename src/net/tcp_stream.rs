@@ -6,6 +6,7 @@ use std::net::{self, Shutdown, SocketAddr};
 use std::time::Duration;
 
 use crate::io::Waitable;
+use crate::io::by_reference::{read_by_reference, write_by_reference};
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::connect;
 use crate::net::descriptors::descriptors;
@@ -181,18 +182,8 @@ impl TcpStream {
     }
 }
 
-impl Read for TcpStream {
-    #[inline(always)]
-    #[track_caller]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
-    }
-
-    #[track_caller]
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*self).read_vectored(buffers)
-    }
-}
+read_by_reference!(TcpStream);
+write_by_reference!(TcpStream);
 
 impl Read for &TcpStream {
     #[inline(always)]
@@ -206,23 +197,6 @@ impl Read for &TcpStream {
     #[track_caller]
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.io.io(self.reads(), |mut stream| stream.read_vectored(buffers), |_| false)
-    }
-}
-
-impl Write for TcpStream {
-    #[inline(always)]
-    #[track_caller]
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        (&*self).write(data)
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(data)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ use rustix::net::{
 };
 
 use crate::io::Waitable;
+use crate::io::by_reference::{read_by_reference, write_by_reference};
 use crate::net::descriptors::{descriptors, pass_on};
 use crate::net::limits::{Limits, limited};
 use crate::net::split::{self, ReadHalf, WriteHalf};
@@ -278,18 +279,8 @@ fn address_of(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, "an address without a name"))
 }
 
-impl Read for UnixStream {
-    #[inline(always)]
-    #[track_caller]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
-    }
-
-    #[track_caller]
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*self).read_vectored(buffers)
-    }
-}
+read_by_reference!(UnixStream);
+write_by_reference!(UnixStream);
 
 // Unlike TCP's, a short read of a Unix stream does not mean that there is no more: it ends where a
 // message with descriptors or credentials begins or ends. The kernel reports no event for what is
@@ -304,23 +295,6 @@ impl Read for &UnixStream {
     #[track_caller]
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.io.io(self.reads(), |mut stream| stream.read_vectored(buffers), |_| false)
-    }
-}
-
-impl Write for UnixStream {
-    #[inline(always)]
-    #[track_caller]
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        (&*self).write(data)
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(data)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

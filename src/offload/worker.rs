@@ -1,4 +1,4 @@
-//! The threads of a pool, and the books about them. The only file that starts threads.
+//! The threads of a pool, and the books about them. The only file that starts threads for jobs.
 //!
 //! ```text
 //!   submit: queued + 1; more queued than idle, and room? -> a thread (it is idle until it has a job)

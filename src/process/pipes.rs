@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::process::{self, Stdio};
 
 use crate::io::Waitable;
+use crate::io::by_reference::{read_by_reference, write_by_reference};
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
@@ -91,26 +92,14 @@ pipes! {
 
 macro_rules! readable {
     ($($pipe:ident)*) => {$(
-        impl Read for $pipe {
-            #[track_caller]
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                (&*self).read(buffer)
-            }
-
-            #[track_caller]
-            fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                (&*self).read_vectored(buffers)
-            }
-        }
+        read_by_reference!($pipe);
 
         impl Read for &$pipe {
             #[track_caller]
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                let room = buffer.len();
-                // Less than there is room for is all there is; nothing at all is the end, which
-                // stays.
+                // A short read may have come to the end of a packet (`O_DIRECT`), with more behind it.
                 let read = |pipe: &process::$pipe| Ok(rustix::io::read(pipe, &mut *buffer)?);
-                self.io.io(READS, read, |&n| 0 < n && n < room)
+                self.io.io(READS, read, |_| false)
             }
 
             #[track_caller]
@@ -123,21 +112,7 @@ macro_rules! readable {
 
 readable! { ChildStdout ChildStderr }
 
-impl Write for ChildStdin {
-    #[track_caller]
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        (&*self).write(data)
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(data)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+write_by_reference!(ChildStdin);
 
 impl Write for &ChildStdin {
     #[track_caller]

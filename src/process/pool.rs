@@ -117,13 +117,20 @@ impl Pool {
     /// # Examples
     ///
     /// ```no_run
-    /// # fn pool() -> fibra::process::Pool { unimplemented!() }
-    /// let pool = pool();
+    /// use fibra::process::{Command, Pool};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// // A program that calls `fibra::process::worker` when its argument is "worker".
+    /// let mut command = Command::new(std::env::current_exe()?);
+    /// command.arg("worker");
+    /// let pool = Pool::new(command, 2)?;
     /// fibra::run(|| {
     ///     for answer in pool.map(["one", "two", "three"]) {
     ///         println!("{} bytes", answer.unwrap().len());
     ///     }
     /// });
+    /// # Ok(())
+    /// # }
     /// ```
     #[track_caller]
     pub fn map<I>(&self, inputs: I) -> Vec<io::Result<Vec<u8>>>

@@ -175,11 +175,37 @@ pub(crate) fn wait_until(
     reason: &'static WaitReason,
     done: impl Fn() -> bool,
 ) -> Result<(), Interrupt> {
+    wait::<false>(here, reason, done)
+}
+
+/// As [`wait_until`], for what the world does: see [`WaitReason::real`].
+#[inline(always)]
+#[track_caller]
+pub(crate) fn wait_for_events(
+    here: Here,
+    reason: &'static WaitReason,
+    done: impl Fn() -> bool,
+) -> Result<(), Interrupt> {
+    wait::<true>(here, reason, done)
+}
+
+/// Which of the two it is, is known when it is compiled: a rendezvous does not look.
+#[inline(always)]
+#[track_caller]
+fn wait<const REAL: bool>(
+    here: Here,
+    reason: &'static WaitReason,
+    done: impl Fn() -> bool,
+) -> Result<(), Interrupt> {
     loop {
         if !here.fiber.attention.get().is_none() {
             interrupt::before_wait(here, reason)?;
         }
-        leave(here, reason);
+        if REAL {
+            leave_for_real(here, reason);
+        } else {
+            leave(here, reason);
+        }
         if done() {
             if !here.fiber.attention.get().is_none() {
                 interrupt::wait_completed(here.fiber);
@@ -238,28 +264,6 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
     sched.last_parked.set(Some(fiber));
     // SAFETY: `here` holds the fiber that runs now.
     unsafe { switch::suspend(fiber) };
-}
-
-/// As [`wait_until`], for what the world does: see [`WaitReason::real`].
-#[inline(always)]
-#[track_caller]
-pub(crate) fn wait_for_events(
-    here: Here,
-    reason: &'static WaitReason,
-    done: impl Fn() -> bool,
-) -> Result<(), Interrupt> {
-    loop {
-        if !here.fiber.attention.get().is_none() {
-            interrupt::before_wait(here, reason)?;
-        }
-        leave_for_real(here, reason);
-        if done() {
-            if !here.fiber.attention.get().is_none() {
-                interrupt::wait_completed(here.fiber);
-            }
-            return Ok(());
-        }
-    }
 }
 
 /// As [`leave`], and keeps count of the waits that the world ends.

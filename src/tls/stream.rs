@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rustls::pki_types::CertificateDer;
 use rustls::{Connection, HandshakeKind, ProtocolVersion, SupportedCipherSuite};
 
+use crate::io::by_reference::{read_by_reference, write_by_reference};
 use crate::io::{SharedRead, SharedWrite};
 use crate::net::{ReadHalf, WriteHalf, split};
 use crate::tls::state::State;
@@ -165,34 +166,13 @@ impl<S: SharedWrite> Write for Shared<'_, S> {
     }
 }
 
-impl<S: SharedRead + SharedWrite> Read for TlsStream<S> {
-    #[track_caller]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.state.read(Shared(&self.stream), buffer)
-    }
-}
+read_by_reference!(TlsStream<S> where S: SharedRead + SharedWrite);
+write_by_reference!(TlsStream<S> where S: SharedWrite);
 
 impl<S: SharedRead + SharedWrite> Read for &TlsStream<S> {
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.state.read(Shared(&self.stream), buffer)
-    }
-}
-
-impl<S: SharedWrite> Write for TlsStream<S> {
-    #[track_caller]
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.state.write(Shared(&self.stream), data)
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.state.write_vectored(Shared(&self.stream), data)
-    }
-
-    #[track_caller]
-    fn flush(&mut self) -> io::Result<()> {
-        self.state.flush(Shared(&self.stream))
     }
 }
 

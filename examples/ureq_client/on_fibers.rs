@@ -1,70 +1,20 @@
-//! ureq, an HTTP client that was written for blocking sockets, with many requests on one thread.
-//!
-//! It is told how to connect and how to look up names; all else of it is as it was: pools of connections,
-//! redirects, time limits. While a request waits its thread goes on with the others. (The traits that
-//! are implemented here are outside of ureq's promise of stability: pin its minor version.)
-//!
-//! ```text
-//! $ cargo run --release --example ureq_client --features hyper [REQUESTS = 50]
-//! 50 requests to a server that sleeps for 20 ms each were answered after 31.6 ms
-//! a time limit of 5 ms: timeout: global
-//! ```
+//! What ureq asks of its surroundings: to connect, to look up names, to read and to write.
 
-mod arguments;
-
-use std::error::Error;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use fibra::hyper::{Http1, hyper::Response};
 use fibra::net::TcpStream;
-use fibra::server::Server;
+use ureq::Timeout;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
-use ureq::{Agent, Timeout};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let requests = arguments::number(1, "REQUESTS", 1..=10_000, 50);
-    fibra::run(|| {
-        let server = Server::bind("127.0.0.1:0")?;
-        let url = format!("http://{}/", server.listener().local_addr()?);
-        let http = Http1::new();
-        let running = server.start(move |stream, _| {
-            http.serve_connection(stream, |_| {
-                fibra::sleep(Duration::from_millis(20));
-                Response::new(String::from("at last"))
-            })
-        });
-
-        let agent = Agent::with_parts(Config::default(), FiberConnector, FiberResolver);
-        let start = fibra::now();
-        fibra::scope(|scope| {
-            for _ in 0..requests {
-                scope.spawn(|| {
-                    let mut response = agent.get(&url).call().unwrap();
-                    assert_eq!(response.body_mut().read_to_string().unwrap(), "at last");
-                });
-            }
-        });
-        let took = fibra::now() - start;
-        println!(
-            "{requests} requests to a server that sleeps for 20 ms each were answered after {took:.1?}"
-        );
-
-        let limit = Some(Duration::from_millis(5));
-        let error = agent.get(&url).config().timeout_global(limit).build().call().unwrap_err();
-        println!("a time limit of 5 ms: {error}");
-        running.shutdown(Duration::ZERO);
-        Ok(())
-    })
-}
-
+/// Connects by a stream of fibra.
 #[derive(Debug)]
-struct FiberConnector;
+pub(crate) struct FiberConnector;
 
 impl Connector for FiberConnector {
     type Out = FiberTransport;
@@ -83,7 +33,7 @@ impl Connector for FiberConnector {
 
 /// ureq's own blocks its thread, or starts another for each name that it looks up.
 #[derive(Debug)]
-struct FiberResolver;
+pub(crate) struct FiberResolver;
 
 impl Resolver for FiberResolver {
     fn resolve(
@@ -100,7 +50,7 @@ impl Resolver for FiberResolver {
     }
 }
 
-struct FiberTransport {
+pub(crate) struct FiberTransport {
     stream: TcpStream,
     buffers: LazyBuffers,
 }

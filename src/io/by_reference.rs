@@ -1,0 +1,50 @@
+//! Streams that are used by value as a reference to them is.
+
+/// Implements `Read` for a type whose references have it. Type parameters stand behind `where`.
+macro_rules! read_by_reference {
+    ($stream:ty $(where $($parameter:tt)+)?) => {
+        impl$(<$($parameter)+>)? ::std::io::Read for $stream {
+            #[inline(always)]
+            #[track_caller]
+            fn read(&mut self, buffer: &mut [u8]) -> ::std::io::Result<usize> {
+                ::std::io::Read::read(&mut &*self, buffer)
+            }
+
+            #[track_caller]
+            fn read_vectored(
+                &mut self,
+                buffers: &mut [::std::io::IoSliceMut<'_>],
+            ) -> ::std::io::Result<usize> {
+                ::std::io::Read::read_vectored(&mut &*self, buffers)
+            }
+        }
+    };
+}
+pub(crate) use read_by_reference;
+
+/// As [`read_by_reference`], for `Write`.
+macro_rules! write_by_reference {
+    ($stream:ty $(where $($parameter:tt)+)?) => {
+        impl$(<$($parameter)+>)? ::std::io::Write for $stream {
+            #[inline(always)]
+            #[track_caller]
+            fn write(&mut self, data: &[u8]) -> ::std::io::Result<usize> {
+                ::std::io::Write::write(&mut &*self, data)
+            }
+
+            #[track_caller]
+            fn write_vectored(
+                &mut self,
+                data: &[::std::io::IoSlice<'_>],
+            ) -> ::std::io::Result<usize> {
+                ::std::io::Write::write_vectored(&mut &*self, data)
+            }
+
+            #[track_caller]
+            fn flush(&mut self) -> ::std::io::Result<()> {
+                ::std::io::Write::flush(&mut &*self)
+            }
+        }
+    };
+}
+pub(crate) use write_by_reference;
