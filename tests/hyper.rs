@@ -9,16 +9,19 @@ mod tls_support;
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use fibra::hyper::{BodyReader, Client, Http1, StreamBody, body, hyper};
+use fibra::hyper::{BodyReader, Client, Http1, Io, StreamBody, body, hyper};
+use fibra::io::PollIo;
 use fibra::net::{TcpListener, TcpStream};
 use fibra::{JoinError, JoinHandle};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, Response, StatusCode};
-use support::{Noisy, check, go, ms, text_of};
+use support::{Noisy, check, go, ms, panic_of, text_of};
 
 type Text = Full<Bytes>;
 
@@ -391,4 +394,38 @@ fn outside_of_a_fiber_it_says_what_is_missing() {
     let serves = move || Http1::new().serve_connection(stream, |_| say(""));
     let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(serves)).unwrap_err();
     assert!(text_of(payload.as_ref()).contains("fibra::run"));
+}
+
+/// Says that it has read one byte more than fits.
+struct Boaster;
+
+impl PollIo for Boaster {
+    fn poll_read(&self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buffer.len() + 1))
+    }
+
+    fn poll_write(&self, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_stream_that_claims_more_than_there_was_room_for_is_not_believed() {
+    use fibra::hyper::hyper::rt::{Read, ReadBuf};
+    let mut room = [0; 4];
+    let mut buffer = ReadBuf::new(&mut room);
+    let mut context = Context::from_waker(Waker::noop());
+    let text = panic_of(|| {
+        let _ = Pin::new(&mut Io::new(Boaster)).poll_read(&mut context, buffer.unfilled());
+    });
+    assert!(text.contains("more than there was room for"), "{text}");
+    assert_eq!(buffer.filled(), []);
 }
