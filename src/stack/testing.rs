@@ -97,13 +97,15 @@ fn number_of(text: &str, key: &str) -> usize {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// The memory that this process has. `VmRSS` is a sum of counters for each processor, which some
-/// kernels read without those parts of them that are under way: dozens of pages for each.
-pub(super) fn resident_bytes() -> usize {
+/// The memory that this process has and no file: stacks are of that kind. Pages of the program
+/// itself are not counted: how many are mapped, and when, depends on what the system has cached.
+/// The counters in `status` are sums over processors, which some kernels read without those parts
+/// of them that are under way: dozens of pages for each.
+pub(super) fn anonymous_bytes() -> usize {
     let Ok(exact) = fs::read_to_string("/proc/self/smaps_rollup") else {
-        return status_bytes("VmRSS");
+        return status_bytes("RssAnon:");
     };
-    number_of(&exact, "Rss:") * 1024
+    number_of(&exact, "Anonymous:") * 1024
 }
 
 /// How many mappings this process has.
