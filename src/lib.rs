@@ -61,3 +61,4 @@ pub use sched::run::{Cancelled, exit};
 pub use sched::scope::{Scope, ScopedJoinHandle, nursery, scope};
 pub use sched::shield::{checkpoint, finally, shield, shield_for};
 pub use sched::spawn::{Builder, spawn, spawn_now};
+pub use sched::with_stack::with_stack_size;

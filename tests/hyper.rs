@@ -429,3 +429,31 @@ fn a_stream_that_claims_more_than_there_was_room_for_is_not_believed() {
     assert!(text.contains("more than there was room for"), "{text}");
     assert_eq!(buffer.filled(), []);
 }
+
+#[test]
+fn a_read_fills_a_buffer_that_holds_nothing_yet_and_no_more_than_has_come() {
+    use fibra::future::block_on;
+    use fibra::hyper::hyper::rt::{Read as _, ReadBuf};
+    use std::mem::MaybeUninit;
+
+    fibra::run(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        // Through a pointer, and as itself.
+        let stream = Rc::new(listener.accept().unwrap().0);
+        let mut io = Io::new(stream);
+        for message in ["first", "the second"] {
+            sender.write_all(message.as_bytes()).unwrap();
+            let mut room = [MaybeUninit::uninit(); 64];
+            let mut buffer = ReadBuf::uninit(&mut room);
+            let read =
+                std::future::poll_fn(|cx| Pin::new(&mut io).poll_read(cx, buffer.unfilled()));
+            block_on(read).unwrap();
+            assert_eq!(buffer.filled(), message.as_bytes());
+        }
+        drop(sender);
+        let mut buffer = ReadBuf::uninit(&mut []);
+        let read = std::future::poll_fn(|cx| Pin::new(&mut io).poll_read(cx, buffer.unfilled()));
+        block_on(read).unwrap();
+    });
+}

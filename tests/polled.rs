@@ -5,7 +5,7 @@
 mod support;
 
 use std::future::{Future, poll_fn};
-use std::io::{Read, Write};
+use std::io::{IoSlice, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::pin::pin;
 use std::rc::Rc;
@@ -199,5 +199,39 @@ fn sockets_of_all_kinds_and_what_points_to_them_are_streams_for_futures() {
         let a = fibra::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let b: Box<dyn PollIo> = Box::new(listener.accept().unwrap().0);
         assert_eq!(through(Arc::new(a), b, 1_000_000), 1_000_000);
+    });
+}
+
+/// Writes `data` by one call, and tells how much that was and what arrived.
+fn write_vectored<A: PollIo, B: Read>(a: &A, b: &mut B, data: [&str; 3]) -> (usize, String) {
+    let slices = data.map(|text| IoSlice::new(text.as_bytes()));
+    let length = block_on(poll_fn(|cx| a.poll_write_vectored(cx, &slices))).unwrap();
+    let mut got = vec![0; length];
+    b.read_exact(&mut got).unwrap();
+    (length, String::from_utf8(got).unwrap())
+}
+
+#[test]
+fn sockets_write_several_buffers_at_once() {
+    fibra::run(|| {
+        let listener = fibra::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let a = fibra::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut b = listener.accept().unwrap().0;
+        assert!(a.writes_vectored());
+        assert_eq!(write_vectored(&a, &mut b, ["one", "", "two"]), (6, "onetwo".into()));
+        let (a, mut b) = fibra::net::UnixStream::pair().unwrap();
+        let a = Arc::new(a);
+        assert!(a.writes_vectored());
+        assert_eq!(write_vectored(&a, &mut b, ["", "one", "two"]), (6, "onetwo".into()));
+    });
+}
+
+#[test]
+fn other_streams_write_the_first_buffer_that_holds_something() {
+    fibra::run(|| {
+        let (a, mut b) = pair();
+        assert!(!a.writes_vectored());
+        assert_eq!(write_vectored(&a, &mut b, ["", "one", "two"]), (3, "one".into()));
+        assert_eq!(write_vectored(&a, &mut b, ["", "", ""]), (0, String::new()));
     });
 }

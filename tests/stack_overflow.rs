@@ -76,6 +76,42 @@ fn an_overflow_of_main_is_reported() {
 }
 
 #[test]
+fn an_overflow_of_a_borrowed_stack_is_reported_with_its_size() {
+    let test = name_of!(an_overflow_of_a_borrowed_stack_is_reported_with_its_size);
+    for guards in ["", "mprotect"] {
+        let output = in_child(test, &[("FIBRA_STACK_GUARDS", guards)], || {
+            fibra::run(|| {
+                let small = fibra::Builder::new().name("small").stack_size(0);
+                let fiber = small.spawn(|| {
+                    fibra::with_stack_size(128 << 10, || {
+                        fibra::yield_now();
+                        fibra::with_stack_size(0, fibra::yield_now);
+                        overflow()
+                    })
+                });
+                drop(fiber.join());
+            });
+        });
+        check_overflow(&output, "fiber 'small' (#2) has overflowed its stack of 128 KiB");
+    }
+}
+
+#[test]
+fn an_overflow_after_a_call_on_a_borrowed_stack_is_reported() {
+    let test = name_of!(an_overflow_after_a_call_on_a_borrowed_stack_is_reported);
+    let output = in_child(test, &[], || {
+        fibra::run(|| {
+            let fiber = fibra::Builder::new().stack_size(0).spawn(|| {
+                fibra::with_stack_size(128 << 10, fibra::yield_now);
+                overflow()
+            });
+            drop(fiber.join());
+        });
+    });
+    check_overflow(&output, "fiber #2 has overflowed its stack of 16 KiB");
+}
+
+#[test]
 fn an_overflow_on_a_second_scheduler_thread_is_reported() {
     let test = name_of!(an_overflow_on_a_second_scheduler_thread_is_reported);
     let output = in_child(test, &[], || {

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Weak;
 
 use crate::collections::slot_table::Key;
 use crate::fiber::frame::Frame;
 use crate::fiber::identity::{Identity, Payload};
+use crate::fiber::loan::Loan;
 use crate::fiber::locals::Locals;
 
 /// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals, a bomb,
@@ -25,6 +27,8 @@ pub(crate) struct Extra {
     pub(crate) outside: Option<Key>,
     /// What its generators and greenlets stand on, if it ever had any.
     pub(crate) frame: Option<Rc<Frame>>,
+    /// The innermost stack that it has borrowed and runs on, or will when it goes on.
+    pub(crate) loan: Option<NonNull<Loan>>,
     /// Why it was killed, if somebody said so.
     pub(crate) kill_reason: Option<Cow<'static, str>>,
     /// Why the fiber could get no stack of its own.

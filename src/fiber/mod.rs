@@ -3,7 +3,8 @@
 //! This layer knows nothing of who runs next. It owns the record of a fiber ([`header`]), its
 //! closure and output ([`task`]), the context switch ([`switch`]), and what a fiber carries with
 //! it: cancel scopes, fiber-locals, its place in a wait list. [`strand`] and [`frame`] are about call
-//! stacks on top of a fiber's own, or of a thread's: generators and greenlets.
+//! stacks on top of a fiber's own, or of a thread's: generators and greenlets; [`loan`] is about one
+//! that it borrows for a call.
 //!
 //! Reading order: [`state`] (the life of a fiber, drawn), [`header`] (the memory, drawn),
 //! [`switch`], [`task`], then the rest as needed.
@@ -17,6 +18,7 @@ pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod id;
 pub(crate) mod identity;
+pub(crate) mod loan;
 pub(crate) mod locals;
 pub(crate) mod prefetch;
 pub(crate) mod report;

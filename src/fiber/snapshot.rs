@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::fiber::header::Header;
 use crate::fiber::id::FiberId;
+use crate::fiber::loan;
 use crate::fiber::state::State;
 
 /// What one fiber was doing when the picture was taken.
@@ -71,8 +72,11 @@ impl FiberSnapshot {
 }
 
 /// An address near the stack pointer on the fiber's own stack. A fiber that waits in a generator has
-/// been suspended on that one's.
+/// been suspended on that one's, and one that waits on a borrowed stack on that.
 fn own_mark(header: &Header) -> usize {
+    if let Some(mark) = loan::own_mark(header) {
+        return mark;
+    }
     let in_strand = header.peek_extra(|extra| {
         extra
             .frame

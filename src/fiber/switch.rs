@@ -184,6 +184,15 @@ pub(crate) unsafe fn suspend(fiber: FiberPtr) {
     unsafe { fiber.context.leave() }
 }
 
+/// Calls `f` on `stack`, on which nothing runs. What the caller may do, `f` may: suspend its fiber,
+/// resume a strand, unwind.
+#[inline]
+pub(crate) fn call_on<R>(stack: &Stack, f: impl FnOnce() -> R) -> R {
+    // SAFETY: the copy is used for its addresses only; the stack itself is the caller's.
+    let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(stack) }));
+    corosensei::on_stack(view, f)
+}
+
 /// A [`Stack`] as corosensei wants to see it: a copy of its one word, for its addresses. The stack
 /// itself is kept beside the coroutine for as long as that lives.
 struct StackView(ManuallyDrop<Stack>);

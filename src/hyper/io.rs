@@ -1,14 +1,15 @@
 //! A stream as hyper reads and writes it.
 
-#![allow(unsafe_code, reason = "tells hyper how much of its buffer is filled")]
+#![allow(unsafe_code, reason = "reads into hyper's buffer, and tells it how much that was")]
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use crate::io::PollIo;
+use crate::io::room::Room;
 
 /// A stream of this crate, for hyper: a [`TcpStream`](crate::net::TcpStream), a
 /// `TlsStream` over one, a socket in a [`Waitable`](crate::io::Waitable).
@@ -60,12 +61,11 @@ impl<S: PollIo + Unpin> Read for Io<S> {
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let room = buffer.initialize_unfilled();
-        let length = ready!(self.0.poll_read(cx, room))?;
-        // A wrong stream might claim more than there is room for.
-        assert!(length <= room.len(), "a stream has read more than there was room for");
-        // SAFETY: all of the unfilled part is initialised, and `length` is not more than that.
-        unsafe { buffer.advance(length) };
+        // SAFETY: a room is only written to, so what was initialised stays so.
+        let room = Room::new(unsafe { buffer.as_mut() });
+        let filled = ready!(self.0.poll_read_room(cx, room))?;
+        // SAFETY: so many bytes at the beginning of the room, which is all of the unfilled part, were written.
+        unsafe { buffer.advance(filled.length()) };
         Poll::Ready(Ok(()))
     }
 }
@@ -77,6 +77,18 @@ impl<S: PollIo + Unpin> Write for Io<S> {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.0.poll_write(cx, data)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write_vectored(cx, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.writes_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

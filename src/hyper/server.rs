@@ -31,6 +31,7 @@ use crate::hyper::body::BodyReader;
 use crate::hyper::io::Io;
 use crate::hyper::rt::FiberTimer;
 use crate::io::PollIo;
+use crate::sched::lowlevel::on_warm_stack;
 
 /// Settings for the connections of an HTTP/1 server.
 ///
@@ -177,7 +178,7 @@ impl Http1 {
                 asked = true;
                 connection.as_mut().graceful_shutdown();
             }
-            connection.as_mut().poll(cx)
+            on_warm_stack(|| connection.as_mut().poll(cx))
         }))
     }
 }

@@ -32,6 +32,7 @@
 
 pub(crate) mod by_reference;
 mod poll;
+pub(crate) mod room;
 mod shared;
 mod wait;
 mod waitable;

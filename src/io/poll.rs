@@ -1,12 +1,13 @@
 //! Streams as futures have them: operations that do not wait, and wake a task instead.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::io::Waitable;
+use crate::io::room::{Filled, Room};
 use crate::io::shared::{SharedRead, SharedWrite};
 use crate::reactor::source::Direction;
 
@@ -67,6 +68,32 @@ pub trait PollIo {
     ///
     /// As a write.
     fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Writes from several buffers, in their order, if that needs no wait.
+    ///
+    /// # Errors
+    ///
+    /// As a write.
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let first = data.iter().find(|slice| !slice.is_empty());
+        self.poll_write(cx, first.map_or(&[], |slice| slice))
+    }
+
+    /// Whether [`poll_write_vectored`](PollIo::poll_write_vectored) writes more than the first buffer.
+    fn writes_vectored(&self) -> bool {
+        false
+    }
+
+    /// Reads into memory that need hold nothing. Only streams of this crate save something by it.
+    #[doc(hidden)]
+    fn poll_read_room(&self, cx: &mut Context<'_>, mut room: Room<'_>) -> Poll<io::Result<Filled>> {
+        let length = ready!(self.poll_read(cx, room.zeroed()))?;
+        Poll::Ready(Ok(room.claim(length)))
+    }
 }
 
 /// The end of a descriptor of unknown kind is told when it is closed.
@@ -114,6 +141,24 @@ macro_rules! pointers {
             #[track_caller]
             fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 (**self).poll_shutdown(cx)
+            }
+
+            #[track_caller]
+            fn poll_write_vectored(
+                &self,
+                cx: &mut Context<'_>,
+                data: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                (**self).poll_write_vectored(cx, data)
+            }
+
+            fn writes_vectored(&self) -> bool {
+                (**self).writes_vectored()
+            }
+
+            #[track_caller]
+            fn poll_read_room(&self, cx: &mut Context<'_>, room: Room<'_>) -> Poll<io::Result<Filled>> {
+                (**self).poll_read_room(cx, room)
             }
         }
     )*};

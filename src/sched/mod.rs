@@ -56,6 +56,7 @@ pub(crate) mod throw;
 pub(crate) mod timers;
 pub(crate) mod unstarted;
 pub(crate) mod watchers;
+pub(crate) mod with_stack;
 
 #[cfg(test)]
 mod tests;

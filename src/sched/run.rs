@@ -24,6 +24,7 @@ use crate::fiber::current::{self, PoolInUse};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::frame;
 use crate::fiber::header::FiberPtr;
+use crate::fiber::loan;
 use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
 use crate::sched::end::{self, AbortOnUnwind};
 use crate::sched::interrupt;
@@ -253,18 +254,21 @@ fn exit_at_once(code: i32) -> ! {
 pub(crate) fn overflowed(fault: usize) -> Option<stack::Overflow> {
     let fiber = current::fiber();
     let strand = frame::overflowed(fiber, fault);
-    let size = match (strand, fiber) {
-        (Some(size), _) => size,
-        (None, Some(fiber)) => {
-            let class = if fiber.on_spare.get() { scheduler()?.default_class } else { fiber.class };
-            fiber.context.guard_contains(fault, class).then(|| class.bytes())?
-        }
-        (None, None) => return None,
-    };
+    let of_fiber = || fiber.and_then(|fiber| overflowed_size(fiber, fault));
+    let size = strand.or_else(of_fiber)?;
     let name = fiber.and_then(|fiber| {
         fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len()))).flatten()
     });
     let (name, name_len) = name.unwrap_or((std::ptr::null(), 0));
     let id = fiber.map_or(0, |fiber| fiber.id().number());
     Some(stack::Overflow { name, name_len, id, size, nested: strand.is_some() })
+}
+
+/// The size of the fiber's stack, its own or a borrowed one, in whose guard `fault` lies.
+fn overflowed_size(fiber: FiberPtr, fault: usize) -> Option<usize> {
+    if let Some(size) = loan::overflowed(&fiber, fault) {
+        return Some(size);
+    }
+    let class = if fiber.on_spare.get() { scheduler()?.default_class } else { fiber.class };
+    fiber.context.guard_contains(fault, class).then(|| class.bytes())
 }

@@ -113,7 +113,8 @@ impl Builder {
     /// Asks for a stack of at least `bytes`.
     ///
     /// Sizes are rounded up to a power of two, and to between 16 KiB and 1 GiB. Only what a fiber
-    /// touches takes memory, in pages of 4 KiB, so a size costs nothing but address space.
+    /// touches takes memory, in pages of 4 KiB, so a size costs nothing but address space. For one deep
+    /// call there is [`with_stack_size`](crate::with_stack_size).
     pub fn stack_size(self, bytes: usize) -> Builder {
         Builder { class: Some(SizeClass::for_bytes(bytes)), ..self }
     }

@@ -29,6 +29,7 @@ use std::task::{Wake, Waker};
 
 use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
+use crate::fiber::prefetch;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::mailbox::{Mail, Mailbox};
 use crate::sched::park::{wait_for_events, yield_now};
@@ -111,6 +112,8 @@ impl Scheduler {
     fn wake_as_task(&self, fiber: FiberPtr) {
         fiber.woken.set(true);
         if fiber.state.get() == State::Parked && ptr::eq(fiber.reason.get(), &PENDING) {
+            // Its stack is cold if an event has woken it.
+            prefetch::stack(fiber);
             self.make_ready(fiber);
         }
     }

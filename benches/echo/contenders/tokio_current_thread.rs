@@ -1,4 +1,4 @@
-//! tokio's `current_thread` runtime with its I/O driver alone; HTTP by hyper.
+//! tokio's `current_thread` runtime; HTTP by hyper.
 //!
 //! Tasks come from `tokio::spawn` inside of a spawned task, as in the comparison of switches.
 
@@ -11,7 +11,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -19,7 +19,7 @@ use super::{ANY_PORT, BUFFER, announce};
 use crate::exchange::Service;
 
 pub(crate) fn serve(service: Service) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move { tokio::spawn(accept(service)).await? })
 }
 
@@ -48,7 +48,10 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
 }
 
 async fn http(stream: TcpStream) -> hyper::Result<()> {
-    http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(hello)).await
+    let mut http = http1::Builder::new();
+    // For hyper's time limit for the head of a request, as the others have it.
+    http.timer(TokioTimer::new());
+    http.serve_connection(TokioIo::new(stream), service_fn(hello)).await
 }
 
 async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -1,0 +1,139 @@
+//! A call on another stack than the fiber's own: one that is warm, because somebody else has just
+//! left it.
+//!
+//! ```text
+//!     the fiber's own stack              a stack of the pool, for the time of the call
+//!    +--------------------------+       +---------------------------+
+//!    | .. block_on, Loan        | ----> | f: poll, parse, encode .. |
+//!    +--------------------------+       +---------------------------+
+//! ```
+//!
+//! A fiber that waits for a large future keeps little on its stack, and needs kilobytes to poll it.
+//! Where a thousand of them take turns these are in no cache any more. The stack that the pool gives
+//! out is the one that came back last: that of the fiber before.
+//!
+//! Invariants:
+//! - The stack is the loan's from before the call until after it; for ever, if the fiber is retired.
+//! - The call may park. The fiber is then suspended on the borrowed stack and goes on there.
+//! - A fiber's loans are a list, the youngest first. One that began on a strand may end before a
+//!   younger one does, for strands are suspended and resumed as they like.
+
+#![allow(unsafe_code, reason = "links the loans of a fiber")]
+
+use std::cell::Cell;
+use std::io;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr::NonNull;
+
+use crate::fiber::current;
+use crate::fiber::header::{FiberPtr, Header};
+use crate::fiber::switch;
+use crate::stack::{SizeClass, Stack};
+
+/// Calls `f` on a stack of `class`. The caller is `fiber`, on whichever stack.
+///
+/// # Errors
+///
+/// If no stack can be had; `f` comes back.
+#[inline]
+pub(crate) fn call<R, F>(fiber: FiberPtr, class: SizeClass, f: F) -> Result<R, (io::Error, F)>
+where
+    F: FnOnce() -> R,
+{
+    debug_assert_eq!(current::fiber(), Some(fiber));
+    match current::with_pool(|pool| pool.take(class)) {
+        Ok(stack) => {
+            let loan = Loan::new(fiber, stack);
+            // It does not move from here on, until it is dropped.
+            loan.link();
+            Ok(switch::call_on(&loan.stack, f))
+        }
+        Err(error) => Err((error, f)),
+    }
+}
+
+/// A stack that a fiber has borrowed for a call.
+#[derive(Debug)]
+pub(crate) struct Loan {
+    fiber: FiberPtr,
+    stack: ManuallyDrop<Stack>,
+    /// Where the fiber has left its own stack; none if it was on another.
+    own_mark: Option<usize>,
+    older: Cell<Option<NonNull<Loan>>>,
+    younger: Cell<Option<NonNull<Loan>>>,
+}
+
+impl Loan {
+    #[inline(always)]
+    fn new(fiber: FiberPtr, stack: Stack) -> Loan {
+        let mark = MaybeUninit::<u8>::uninit();
+        let own_mark = is_on_own_stack(&fiber).then(|| mark.as_ptr().addr());
+        let stack = ManuallyDrop::new(stack);
+        Loan { fiber, stack, own_mark, older: Cell::new(None), younger: Cell::new(None) }
+    }
+
+    fn link(&self) {
+        let this = Some(NonNull::from(self));
+        self.older.set(self.fiber.with_extra(|extra| std::mem::replace(&mut extra.loan, this)));
+        if let Some(older) = self.older.get() {
+            neighbour(&older).younger.set(this);
+        }
+    }
+
+    fn unlink(&self) {
+        let (older, younger) = (self.older.get(), self.younger.get());
+        if let Some(older) = &older {
+            neighbour(older).younger.set(younger);
+        }
+        match &younger {
+            Some(younger) => neighbour(younger).older.set(older),
+            None => self.fiber.with_extra(|extra| extra.loan = older),
+        }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        self.unlink();
+        // SAFETY: a value is dropped once, and this is the only place that takes the stack.
+        let stack = unsafe { ManuallyDrop::take(&mut self.stack) };
+        current::with_pool(|pool| pool.give(stack));
+    }
+}
+
+/// If `fault` lies in the guard of a stack that `fiber` has borrowed: the size of that. Fit for a
+/// signal handler.
+pub(crate) fn overflowed(fiber: &Header, fault: usize) -> Option<usize> {
+    let mut guarded = loans(fiber).filter(|loan| loan.stack.guard().contains(&fault));
+    guarded.next().map(|loan| loan.stack.class().bytes())
+}
+
+/// Where `fiber` has left its own stack for a borrowed one, if it has.
+pub(crate) fn own_mark(fiber: &Header) -> Option<usize> {
+    loans(fiber).find_map(|loan| loan.own_mark)
+}
+
+fn is_on_own_stack(fiber: &Header) -> bool {
+    let on_strand = fiber.peek_extra(|extra| {
+        extra.frame.as_ref().is_some_and(|frame| !frame.running.get().is_null())
+    });
+    on_strand != Some(true) && own_mark(fiber).is_none()
+}
+
+/// The loans of a fiber, the youngest first.
+fn loans(fiber: &Header) -> impl Iterator<Item = &Loan> {
+    let youngest = fiber.peek_extra(|extra| extra.loan).flatten();
+    let mut next = youngest;
+    std::iter::from_fn(move || {
+        let loan = neighbour(&next?);
+        next = loan.older.get();
+        Some(loan)
+    })
+}
+
+/// A loan that stands in a list.
+fn neighbour<'a>(loan: &NonNull<Loan>) -> &'a Loan {
+    // SAFETY: a loan links itself when it has found its place, and takes itself out when it is dropped.
+    // If that never happens its fiber is retired, and the stack under it is kept for ever.
+    unsafe { loan.as_ref() }
+}
