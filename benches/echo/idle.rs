@@ -23,11 +23,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let processors = Processors::choose()?;
     let connections = options.connections.as_ref().and_then(|n| n.first().copied());
     let connections = connections.unwrap_or(CONNECTIONS);
+    let load = options.loads.as_ref().and_then(|loads| loads.first().copied()).unwrap_or(LOAD);
     println!("memory of an idle connection, bytes; the kernel's part is not counted");
     println!("  {:<8} {:>9} {:>12}  {:>11}", "", "resident", "page tables", "connections");
     for contender in usable(&options.contenders) {
         let connections = connections.min(contender.most_connections);
-        let grown = measure(contender, connections, processors)
+        let grown = measure(contender, load, connections, processors)
             .map_err(|error| format!("{}: {error}", contender.name))?;
         println!(
             "  {:<8} {:>9} {:>12}  {connections:>11}",
@@ -41,12 +42,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 fn measure(
     contender: &Contender,
+    load: Load,
     connections: usize,
     processors: Processors,
 ) -> Result<Memory, Failure> {
-    let server = Server::start(contender, LOAD.service(), processors)?;
+    let server = Server::start(contender, load.service(), processors)?;
     let before = Memory::of(server.process())?;
-    let exchange = Exchange::new(LOAD, server.address)?;
+    let exchange = Exchange::new(load, server.address)?;
     let generator = Generator::connect(server.address, exchange, connections)?;
     // Until the last of them have gone to wait.
     thread::sleep(Duration::from_millis(300));

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 
 use hyper::body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -11,6 +13,7 @@ use crate::future::block_on;
 use crate::hyper::body::BodyReader;
 use crate::hyper::io::Io;
 use crate::io::PollIo;
+use crate::sched::lowlevel::on_warm_stack;
 use crate::sched::spawn::Builder;
 
 /// A connection to an HTTP/1 server.
@@ -45,7 +48,10 @@ where
         let (sender, connection) = block_on(http1::handshake(Io::new(stream)))?;
         let builder = Builder::new().name("http client connection");
         // How it ends is told to whoever waits for a response.
-        drop(builder.spawn(|| block_on(connection)));
+        drop(builder.spawn(|| {
+            let mut connection = pin!(connection);
+            block_on(poll_fn(|cx| on_warm_stack(|| connection.as_mut().poll(cx))))
+        }));
         Ok(Client { sender })
     }
 
