@@ -40,10 +40,11 @@
 //!
 //! A [`Pool`] starts its threads when jobs come and ends them when none do. It has
 //! [`max_threads`](Builder::max_threads); jobs beyond that wait in a line, first come first served.
-//! There are three for the whole process, so that none can keep another from its work: the one of
-//! [`blocking`](fn@crate::blocking), of [`global`] and `uninterruptible`; one for [`fs`](crate::fs);
-//! and one for looking up names in [`net`](crate::net). Each has the settings of a new [`Builder`]; those of
-//! the first can be [changed](Builder::build_global). To limit something else, ten connections to a
+//! There are four for the whole process, so that none can keep another from its work: the one of
+//! [`blocking`](fn@crate::blocking), of [`global`] and `uninterruptible`; one for [`fs`](crate::fs), and one of
+//! up to 1,000 threads for those who wait for [locks on files](crate::fs::File::lock); and one for looking up
+//! names in [`net`](crate::net). The others have the settings of a new [`Builder`]; those of the first can be
+//! [changed](Builder::build_global). To limit something else, ten connections to a
 //! database, say, give it a pool of its own.
 //!
 //! Jobs run on plain threads: inside of `f` there is no fiber, and calls that need one panic. From

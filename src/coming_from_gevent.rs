@@ -168,6 +168,7 @@
 //! | **`gevent.fileobject`, `gevent.os`** | |
 //! | `FileObjectThread`, `tp_read`, `tp_write` | [`fs::File`](crate::fs::File) |
 //! | `FileObjectPosix`, `nb_read`, `nb_write` | [`io::Waitable`](crate::io::Waitable) |
+//! | `sys.stdin` by `patch_sys`, `FileObject(sys.stdin)` | [`io::stdin`](crate::io::stdin()) |
 //! | **`gevent.server`** | |
 //! | `StreamServer(listener, handle)` | [`Server::bind`](crate::server::Server::bind), [`Server::new`](crate::server::Server::new) |
 //! | `spawn=Pool(n)` | [`max_connections`](crate::server::Server::max_connections) |

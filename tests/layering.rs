@@ -49,7 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("stackless", &["fiber", "sched", "channel", "select"]),
     // Readiness of descriptors; and what waits for it, with std's names.
     ("reactor", &["sched", "collections"]),
-    ("io", &["reactor", "sched::lowlevel"]),
+    ("io", &["reactor", "sched::lowlevel", "sync"]),
     ("net", &["io", "reactor", "offload", "channel", "sched", "sync"]),
     ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
     ("signal", &["io", "reactor", "sched"]),

@@ -60,7 +60,7 @@ fn play(robots: usize, random: &Random, animated: bool) {
     }
     tasklet(actors::dropper).setup((world.clone(), anywhere(random), random.fork()));
     if animated {
-        keyboard::watch(world, random.fork());
+        tasklet(keyboard::watch).setup((world, random.fork()));
     }
     let (result, view) = over.recv().unwrap();
     if !animated {

@@ -68,6 +68,8 @@ pub(super) struct Inner {
     pub(super) file: std::fs::File,
     /// None if it has no position.
     line: Option<Arc<Semaphore>>,
+    /// Where those stand who want to lock it.
+    pub(super) locking: Arc<Semaphore>,
 }
 
 impl File {
@@ -112,7 +114,8 @@ impl File {
     pub fn from_std(file: std::fs::File) -> File {
         let has_position = file.metadata().map_or(true, |metadata| metadata.is_file());
         let line = has_position.then(|| Arc::new(Semaphore::new(1)));
-        File { inner: Arc::new(Inner { file, line }) }
+        let locking = Arc::new(Semaphore::new(1));
+        File { inner: Arc::new(Inner { file, line, locking }) }
     }
 
     /// The file as std has it.
@@ -133,16 +136,16 @@ impl File {
         Arc::try_unwrap(self.inner).map(|inner| inner.file).map_err(|inner| File { inner })
     }
 
-    /// Another handle to the same open file: they share the position, and the turns.
+    /// Another handle to the same open file: they share the position, the turns, and what is locked.
     ///
     /// # Errors
     ///
     /// As [`std::fs::File::try_clone`].
     #[track_caller]
     pub fn try_clone(&self) -> io::Result<File> {
-        let line = self.inner.line.clone();
+        let (line, locking) = (self.inner.line.clone(), self.inner.locking.clone());
         let file = self.offload(std::fs::File::try_clone)?;
-        Ok(File { inner: Arc::new(Inner { file, line }) })
+        Ok(File { inner: Arc::new(Inner { file, line, locking }) })
     }
 
     /// Reads from `offset` bytes behind the beginning into `buf`, and returns how many bytes it read.
@@ -290,14 +293,25 @@ impl File {
 
     #[track_caller]
     pub(super) fn turn(&self) -> Option<Turn> {
-        let line = self.inner.line.as_ref()?;
-        line.acquire().forget();
-        Some(Turn(line.clone()))
+        self.inner.line.as_ref().map(Turn::wait_for)
     }
 }
 
-/// The right to use the position; the next in line has it when it is dropped.
+/// The right to use the position, or to lock; the next in line has it when it is dropped.
 pub(super) struct Turn(Arc<Semaphore>);
+
+impl Turn {
+    #[track_caller]
+    pub(super) fn wait_for(line: &Arc<Semaphore>) -> Turn {
+        line.acquire().forget();
+        Turn(line.clone())
+    }
+
+    pub(super) fn if_free(line: &Arc<Semaphore>) -> Option<Turn> {
+        line.try_acquire()?.forget();
+        Some(Turn(line.clone()))
+    }
+}
 
 impl Drop for Turn {
     fn drop(&mut self) {

@@ -39,7 +39,8 @@
 //! | `File` is the descriptor | is one, and [`into_std`](File::into_std) may have to say that a call which was left still uses it |
 //! | [`DirEntry`](std::fs::DirEntry) asks the system on the spot | [`DirEntry`] asks on a thread, too |
 //! | [`std::os::unix::fs::symlink`] | [`symlink`] |
-//! | [`File::lock`](std::fs::File::lock), [`DirBuilder`](std::fs::DirBuilder) | not here: [`blocking`](fn@crate::blocking) around std's |
+//! | [`File::lock`](std::fs::File::lock) keeps the thread waiting | keeps [a thread of its own](File::lock) waiting |
+//! | [`DirBuilder`](std::fs::DirBuilder) | not here: [`blocking`](fn@crate::blocking) around std's |
 //!
 //! # Not for pipes and terminals
 //!
@@ -48,6 +49,7 @@
 
 mod dir;
 mod file;
+mod lock;
 mod open_options;
 mod path;
 mod stream;
@@ -60,7 +62,7 @@ pub use path::{
     read_to_string, remove_dir, remove_dir_all, remove_file, rename, set_permissions, symlink,
     symlink_metadata, write,
 };
-pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
+pub use std::fs::{FileTimes, FileType, Metadata, Permissions, TryLockError};
 
 use std::io;
 

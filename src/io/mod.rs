@@ -10,34 +10,32 @@
 //! Regular files are always ready as far as the kernel is concerned, and block the thread all the same:
 //! [`fs`](crate::fs) is for these.
 //!
-//! # The terminal
+//! # Standard input
 //!
-//! The standard streams of a process are often one terminal, shared with the shell: made non-blocking it
-//! would be so for `println!` and for the next program as well. Wait for it, and then read a line as
-//! usual: a terminal hands lines over as a whole.
+//! [`stdin`] is as [`std::io::stdin`], and waits like the rest: one fiber reads what is typed, the others run.
 //!
 //! ```no_run
 //! fibra::run(|| -> std::io::Result<()> {
-//!     let mut line = String::new();
-//!     fibra::io::wait_readable(std::io::stdin())?; // the other fibers run meanwhile
-//!     std::io::stdin().read_line(&mut line)?;
+//!     fibra::spawn(|| println!("it need not wait for a line"));
+//!     for line in fibra::io::stdin().lines() {
+//!         println!("you said: {}", line?);
+//!     }
 //!     Ok(())
 //! })?;
 //! # std::io::Result::Ok(())
 //! ```
-//!
-//! That is right for who types. Of what comes through a pipe all at once std reads more than a line ahead,
-//! and what it has got nothing waits for: there the [`File`](std::fs::File) of a duplicate of the descriptor
-//! is read in a [`Waitable`].
 
 pub(crate) mod by_reference;
+mod input;
 mod poll;
 pub(crate) mod room;
 mod shared;
+mod stdin;
 mod wait;
 mod waitable;
 
 pub use poll::PollIo;
 pub use shared::{SharedRead, SharedWrite};
+pub use stdin::{Stdin, StdinLock, stdin};
 pub use wait::{wait_readable, wait_readable_timeout, wait_writable, wait_writable_timeout};
 pub use waitable::Waitable;

@@ -53,7 +53,7 @@ impl<T: AsFd> Waitable<T> {
     /// Takes the descriptor of `io` in, and makes it non-blocking. (That is a property of what it
     /// refers to: duplicates of it, in other processes as well, get non-blocking too. So this is not
     /// for the terminal, to which `stdout` is a duplicate of `stdin`: see
-    /// [the module](crate::io#the-terminal).)
+    /// [`fibra::io::stdin`](crate::io::stdin()).)
     ///
     /// # Errors
     ///

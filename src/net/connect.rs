@@ -14,10 +14,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+use rustix::net::{AddressFamily, sockopt};
 
 use crate::channel::Channel;
 use crate::io::Waitable;
+use crate::net::sockets;
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::handle::in_fiber;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
@@ -36,9 +37,7 @@ pub(super) fn to(addr: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpS
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a time limit of zero"));
     }
     let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
-    let socket = Waitable::from_nonblocking(TcpStream::from(socket));
+    let socket = Waitable::from_nonblocking(TcpStream::from(sockets::stream(family)?));
     let wait = Wait { direction: Direction::Write, timeout, reason: &CONNECTING };
     let mut begun = false;
     let connected = socket.io(

@@ -38,6 +38,7 @@ mod limits;
 mod polled;
 mod resolve;
 mod resolver;
+mod sockets;
 pub(crate) mod split;
 mod tcp_listener;
 mod tcp_stream;

@@ -5,13 +5,12 @@ use std::io;
 use std::iter::FusedIterator;
 use std::net::{self, SocketAddr};
 
-use rustix::net::SocketFlags;
-
 use crate::io::Waitable;
 use crate::net::TcpStream;
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::descriptors::descriptors;
 use crate::net::resolve::resolve;
+use crate::net::sockets;
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
@@ -152,8 +151,7 @@ impl TcpListener {
 }
 
 fn accept_now(listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr)> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let (stream, addr) = rustix::net::acceptfrom_with(listener, flags)?;
+    let (stream, addr) = sockets::accept(listener)?;
     let stream = net::TcpStream::from(stream);
     let addr = match addr.map(SocketAddr::try_from) {
         Some(Ok(addr)) => addr,

@@ -9,15 +9,15 @@ use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
-    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
-    recvmsg, sendmsg, socket_with,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SocketAddrUnix, recvmsg, sendmsg,
 };
 
 use crate::io::Waitable;
 use crate::io::by_reference::{read_by_reference, write_by_reference};
 use crate::net::descriptors::{descriptors, pass_on};
 use crate::net::limits::{Limits, limited};
+use crate::net::sockets;
 use crate::net::split::{self, ReadHalf, WriteHalf};
 use crate::reactor::retry::retry;
 use crate::reactor::source::{Direction, Wait};
@@ -185,7 +185,8 @@ impl UnixStream {
             if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
                 return Err(io::ErrorKind::InvalidInput.into());
             }
-            Ok(sendmsg(stream, &[IoSlice::new(data)], &mut control, SendFlags::NOSIGNAL)?)
+            let flags = sockets::send_flags(stream);
+            Ok(sendmsg(stream, &[IoSlice::new(data)], &mut control, flags)?)
         };
         self.io.io(self.writes(), send, |_| false)
     }
@@ -203,13 +204,14 @@ impl UnixStream {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
             let mut control = RecvAncillaryBuffer::new(&mut space);
             let mut buffers = [IoSliceMut::new(buffer)];
-            let got = recvmsg(stream, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+            let got = recvmsg(stream, &mut buffers, &mut control, sockets::RECV_FDS)?;
             let before = fds.len();
             for message in control.drain() {
                 if let RecvAncillaryMessage::ScmRights(received) = message {
                     fds.extend(received);
                 }
             }
+            sockets::do_not_pass_on(&fds[before..]);
             if got.flags.contains(ReturnFlags::CTRUNC) {
                 fds.truncate(before);
                 return Err(io::Error::other(
@@ -255,8 +257,7 @@ pass_on! { UnixStream:
 
 #[track_caller]
 fn connect_to(addr: &SocketAddrUnix) -> io::Result<UnixStream> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let socket = sockets::stream(AddressFamily::UNIX)?;
     let wait = Wait { direction: Direction::Write, timeout: None, reason: &CONNECTING };
     retry(wait, || Ok(rustix::net::connect(&socket, addr)?))?;
     let io = Waitable::from_nonblocking(net::UnixStream::from(socket));

@@ -1,6 +1,6 @@
-//! The pools of the process: for users, for files, for names.
+//! The pools of the process: for users, for files, for locks on files, for names.
 //!
-//! Three, so that a line at one of them holds up none of the others. They are made when they are first
+//! Four, so that a line at one of them holds up none of the others. They are made when they are first
 //! used, start no thread before that, and are never dropped.
 
 use std::error::Error;
@@ -11,6 +11,7 @@ use crate::offload::pool::{Builder, Pool};
 
 static JOBS: OnceLock<Pool> = OnceLock::new();
 static FILES: OnceLock<Pool> = OnceLock::new();
+static LOCKS: OnceLock<Pool> = OnceLock::new();
 #[cfg(feature = "net")]
 static NAMES: OnceLock<Pool> = OnceLock::new();
 
@@ -99,6 +100,12 @@ pub fn global() -> &'static Pool {
 /// Threads that work on files.
 pub(crate) fn files() -> &'static Pool {
     FILES.get_or_init(|| Builder::new().thread_name("fibra-file").build())
+}
+
+/// Threads that wait for locks on files, which last as long as their owners like. Those may be fibers of
+/// this process that need other threads to come to an end, so the limit is one that is hardly reached.
+pub(crate) fn locks() -> &'static Pool {
+    LOCKS.get_or_init(|| Builder::new().thread_name("fibra-lock").max_threads(1_000).build())
 }
 
 /// Threads that look up names. A resolver whose servers do not answer keeps a thread for many

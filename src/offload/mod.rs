@@ -26,10 +26,10 @@ mod lent;
 mod pool;
 mod worker;
 
-pub(crate) use global::files;
 #[cfg(feature = "net")]
 pub(crate) use global::names;
 pub use global::{GlobalPoolError, blocking, global, uninterruptible};
+pub(crate) use global::{files, locks};
 pub use handle::JobHandle;
 pub use pool::{Builder, Pool};
 pub use worker::Stats;

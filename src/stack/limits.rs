@@ -150,10 +150,11 @@ fn lines_in(path: &str) -> Option<u64> {
 }
 
 /// The soft limit that `read` obtains, if there is one.
+#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "FreeBSD has signed limits")]
 fn soft_limit(read: impl FnOnce(&mut libc::rlimit) -> libc::c_int) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
     let known = read(&mut limit) == 0;
-    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
 }
 
 #[cfg(test)]

@@ -1,0 +1,81 @@
+//! Descriptors that block nobody and that no other program inherits, where systems differ in how these
+//! are made.
+//!
+//! Apple's have no flags for it: there a descriptor is changed when it is open. (A program that
+//! another thread starts in between inherits it. It is the same with std.)
+//!
+//! Invariants:
+//! - A write to a connection that is gone is an error, and no signal.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, acceptfrom_with,
+    socket_with,
+};
+
+#[cfg(not(target_vendor = "apple"))]
+const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+#[cfg(target_vendor = "apple")]
+const FLAGS: SocketFlags = SocketFlags::empty();
+
+/// For who receives descriptors, and hands them to [`do_not_pass_on`] then.
+#[cfg(not(target_vendor = "apple"))]
+pub(super) const RECV_FDS: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+#[cfg(target_vendor = "apple")]
+pub(super) const RECV_FDS: RecvFlags = RecvFlags::empty();
+
+/// A socket for a connection.
+pub(super) fn stream(family: AddressFamily) -> io::Result<OwnedFd> {
+    let socket = socket_with(family, SocketType::STREAM, FLAGS, None)?;
+    make_up_for_flags(&socket)?;
+    Ok(socket)
+}
+
+/// A connection to `listener`, which does not block.
+pub(super) fn accept(listener: impl AsFd) -> io::Result<(OwnedFd, Option<SocketAddrAny>)> {
+    let (socket, addr) = acceptfrom_with(listener, FLAGS)?;
+    make_up_for_flags(&socket)?;
+    Ok((socket, addr))
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn make_up_for_flags(_: &OwnedFd) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(target_vendor = "apple")]
+fn make_up_for_flags(socket: &OwnedFd) -> io::Result<()> {
+    rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(socket, true)?;
+    send_flags(socket);
+    Ok(())
+}
+
+/// The flags with which one sends.
+#[cfg(not(target_vendor = "apple"))]
+pub(super) fn send_flags(_: impl AsFd) -> SendFlags {
+    SendFlags::NOSIGNAL
+}
+
+/// The flags with which one sends: none, for here it is a property of the socket.
+#[cfg(target_vendor = "apple")]
+pub(super) fn send_flags(socket: impl AsFd) -> SendFlags {
+    // It fails if the other side is gone. Rust programs ignore the signal, unless they say otherwise.
+    let _ = rustix::net::sockopt::set_socket_nosigpipe(socket, true);
+    SendFlags::empty()
+}
+
+/// Sees to it that other programs do not get what was received with [`RECV_FDS`].
+#[cfg(not(target_vendor = "apple"))]
+pub(super) fn do_not_pass_on(_: &[OwnedFd]) {}
+
+/// Sees to it that other programs do not get what was received with [`RECV_FDS`].
+#[cfg(target_vendor = "apple")]
+pub(super) fn do_not_pass_on(received: &[OwnedFd]) {
+    for fd in received {
+        // It does not fail for what is open.
+        let _ = rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC);
+    }
+}
