@@ -152,6 +152,25 @@ fn a_body_that_is_larger_than_all_buffers_is_echoed_while_it_is_read() {
 }
 
 #[test]
+fn a_small_stack_is_enough_for_a_connection() {
+    fibra::run(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let small = fibra::Builder::new().stack_size(32 << 10);
+        let serves = small.spawn(move || {
+            let stream = listener.accept().unwrap().0;
+            Http1::new().serve_connection(stream, |_| say("small"))
+        });
+        let mut client = client(address);
+        for _ in 0..3 {
+            assert_eq!(text(client.send(get("/")).unwrap()), "small");
+        }
+        drop(client);
+        serves.join().unwrap().unwrap();
+    });
+}
+
+#[test]
 fn a_body_that_nobody_reads_does_no_harm() {
     fibra::run(|| {
         let address = serve(Http1::new(), |_| say("no thanks"));

@@ -55,7 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("signal", &["io", "reactor", "sched"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // TLS over whatever can be read and written.
-    ("tls", &["io", "net", "sync"]),
+    ("tls", &["io", "net", "sched::lowlevel", "sync"]),
     // Futures on fibers.
     ("future", &["fiber::exit", "sched"]),
     // HTTP on all of these.

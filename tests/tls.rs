@@ -351,3 +351,29 @@ fn the_stream_is_plain_again_after_both_have_shut_down() {
         assert_eq!(&text, b"plain");
     });
 }
+
+#[test]
+fn a_small_stack_is_enough_for_a_handshake() {
+    fibra::run(|| {
+        let (a, b) = UnixStream::pair().unwrap();
+        let (a, b) = (Waitable::new(a).unwrap(), Waitable::new(b).unwrap());
+        let (connector, acceptor) =
+            (connector(client_config()), acceptor(server_config(localhost())));
+        let small = || fibra::Builder::new().stack_size(32 << 10);
+        let server = small().spawn(move || {
+            let stream = acceptor.accept(a).unwrap();
+            let mut text = [0; 5];
+            (&stream).read_exact(&mut text).unwrap();
+            (&stream).write_all(&text).unwrap();
+        });
+        let client = small().spawn(move || {
+            let stream = connector.connect(name(), b).unwrap();
+            (&stream).write_all(b"small").unwrap();
+            let mut text = [0; 5];
+            (&stream).read_exact(&mut text).unwrap();
+            assert_eq!(&text, b"small");
+        });
+        client.join().unwrap();
+        server.join().unwrap();
+    });
+}

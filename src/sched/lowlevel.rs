@@ -26,7 +26,7 @@ pub(crate) use crate::sched::park::wait_for_events;
 pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_until};
 pub(crate) use crate::sched::scheduler::{Here, here, scheduler, try_here};
 pub(crate) use crate::sched::timers::{Deadline, deadline_after};
-#[cfg(feature = "hyper")]
+#[cfg(any(feature = "hyper", feature = "tls"))]
 pub(crate) use crate::sched::with_stack::on_warm_stack;
 
 use crate::sched::clock::{Clock, RealClock};

@@ -47,7 +47,7 @@ pub fn with_stack_size<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
 ///
 /// Of many fibers that take turns each finds its own stack in no cache. So the one for deep calls that
 /// leave nothing behind is better shared.
-#[cfg(feature = "hyper")]
+#[cfg(any(feature = "hyper", feature = "tls"))]
 #[inline]
 pub(crate) fn on_warm_stack<R>(f: impl FnOnce() -> R) -> R {
     let Some(here) = try_here() else { return f() };

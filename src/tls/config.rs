@@ -8,6 +8,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 
 use crate::io::{SharedRead, SharedWrite};
+use crate::sched::lowlevel::on_warm_stack;
 use crate::tls::TlsStream;
 
 /// Begins connections as their client.
@@ -83,8 +84,8 @@ impl TlsConnector {
         name: ServerName<'static>,
         stream: S,
     ) -> io::Result<TlsStream<S>> {
-        let connection = ClientConnection::new(self.config.clone(), name);
-        let connection = connection.map_err(io::Error::other)?;
+        let new = || ClientConnection::new(self.config.clone(), name);
+        let connection = on_warm_stack(new).map_err(io::Error::other)?;
         TlsStream::after_handshake(connection.into(), stream)
     }
 }
@@ -100,7 +101,8 @@ impl TlsAcceptor {
     /// was refused: its first read fails.
     #[track_caller]
     pub fn accept<S: SharedRead + SharedWrite>(&self, stream: S) -> io::Result<TlsStream<S>> {
-        let connection = ServerConnection::new(self.config.clone()).map_err(io::Error::other)?;
+        let new = || ServerConnection::new(self.config.clone());
+        let connection = on_warm_stack(new).map_err(io::Error::other)?;
         TlsStream::after_handshake(connection.into(), stream)
     }
 }

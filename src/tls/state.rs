@@ -21,6 +21,7 @@ use std::io::{self, Read, Write};
 
 use rustls::Connection;
 
+use crate::sched::lowlevel::on_warm_stack;
 use crate::sync::{Mutex, MutexGuard};
 
 /// So much is read from the stream at once: about one record.
@@ -242,7 +243,8 @@ impl Inbound {
     /// Lets the connection process as much as it takes: it takes nothing while it has data for the reader.
     fn give_to(&mut self, connection: &mut Connection) -> io::Result<()> {
         loop {
-            if let Err(error) = connection.process_new_packets() {
+            // Cryptography needs a large stack, and leaves nothing there.
+            if let Err(error) = on_warm_stack(|| connection.process_new_packets()) {
                 // What follows cannot be understood. The connection says the same again to who asks.
                 self.done = self.buffer.len();
                 self.over = true;
