@@ -6,6 +6,7 @@ use fibra::{Activity, channel::Channel, spawn, yield_now};
 use support::{ms, run_virtually};
 
 #[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer keeps local variables elsewhere")]
 fn a_dump_shows_every_fiber_in_the_order_of_spawning() {
     run_virtually(|| {
         let line = line!() + 1;

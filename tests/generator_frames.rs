@@ -125,6 +125,7 @@ fn a_wait_in_a_generator_lets_other_fibers_run() {
 }
 
 #[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer keeps local variables elsewhere")]
 fn a_fiber_in_a_generator_is_shown_with_the_stack_it_has_used_itself() {
     fibra::run(|| {
         let gate = Channel::<()>::new();

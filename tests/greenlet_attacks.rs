@@ -394,6 +394,7 @@ fn exit_unwinds_a_greenlet_and_ends_the_process() {
 }
 
 #[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer needs addresses itself")]
 #[cfg(target_os = "linux")]
 fn without_memory_for_a_stack_the_value_comes_back_and_it_stays_unstarted() {
     let test = name_of!(without_memory_for_a_stack_the_value_comes_back_and_it_stays_unstarted);

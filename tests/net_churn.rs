@@ -106,6 +106,7 @@ fn churn(seed: u64, connections: u32) {
 }
 
 #[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer keeps freed memory")]
 fn connections_that_come_and_go_leave_nothing() {
     let output = in_child(name_of!(connections_that_come_and_go_leave_nothing), &[], || {
         fibra::run(|| {
@@ -131,6 +132,7 @@ fn settle() {
 }
 
 #[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer keeps freed memory")]
 fn pairs_that_come_and_go_leave_nothing() {
     let output = in_child(name_of!(pairs_that_come_and_go_leave_nothing), &[], || {
         fibra::run(|| {

@@ -141,6 +141,7 @@ fn touch_a_wild_pointer() {
 }
 
 #[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer reports faults itself")]
 fn a_wild_pointer_in_a_fiber_is_a_plain_segmentation_fault() {
     let test = name_of!(a_wild_pointer_in_a_fiber_is_a_plain_segmentation_fault);
     let output = in_child(test, &[], || {
@@ -151,6 +152,7 @@ fn a_wild_pointer_in_a_fiber_is_a_plain_segmentation_fault() {
 }
 
 #[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer reports faults itself")]
 fn after_run_a_wild_pointer_is_a_plain_segmentation_fault() {
     let test = name_of!(after_run_a_wild_pointer_is_a_plain_segmentation_fault);
     let output = in_child(test, &[], || {

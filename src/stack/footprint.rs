@@ -25,6 +25,7 @@ fn ten_million_pairs_leave_memory_flat() {
 }
 
 #[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
 fn waves_of_stacks_leave_memory_flat() {
     pass_in_child(this_test!(waves_of_stacks_leave_memory_flat), &[], || {
         let mut pool = Pool::new();
@@ -43,6 +44,7 @@ fn waves_of_stacks_leave_memory_flat() {
 }
 
 #[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
 fn a_hundred_thousand_touched_stacks_cost_a_page_each() {
     pass_in_child(this_test!(a_hundred_thousand_touched_stacks_cost_a_page_each), &[], || {
         if Guards::of_this_system() == Guards::Protection {

@@ -236,6 +236,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
     fn a_touch_of_a_claimed_guard_is_reported_and_aborts() {
         for guards in ["", "mprotect"] {
             let test = this_test!(a_touch_of_a_claimed_guard_is_reported_and_aborts);
@@ -316,6 +317,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
     fn std_still_reports_an_overflow_of_a_thread() {
         let test = this_test!(std_still_reports_an_overflow_of_a_thread);
         let output = in_child(test, &[], || {

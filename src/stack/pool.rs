@@ -197,6 +197,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
     fn a_fresh_pool_hands_stacks_out_by_rising_address() {
         let mut pool = pool();
         let stacks: Vec<_> = (0..100).map(|_| pool.take(SizeClass::DEFAULT).unwrap()).collect();

@@ -240,6 +240,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
     fn a_refused_slab_is_tried_smaller_before_the_error() {
         let class = SizeClass::DEFAULT;
         LEFT.set(HEADROOM + 5 * stride(class));
