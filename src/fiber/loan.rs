@@ -22,8 +22,8 @@
 
 use std::cell::Cell;
 use std::io;
-use std::mem::{ManuallyDrop, MaybeUninit};
-use std::ptr::NonNull;
+use std::mem::{self, ManuallyDrop};
+use std::ptr::{self, NonNull};
 
 use crate::fiber::current;
 use crate::fiber::header::{FiberPtr, Header};
@@ -57,8 +57,8 @@ where
 pub(crate) struct Loan {
     fiber: FiberPtr,
     stack: ManuallyDrop<Stack>,
-    /// Where the fiber has left its own stack; none if it was on another.
-    own_mark: Option<usize>,
+    /// Whether it is for this one that the fiber has left its own stack.
+    leaves_own: bool,
     older: Cell<Option<NonNull<Loan>>>,
     younger: Cell<Option<NonNull<Loan>>>,
 }
@@ -66,15 +66,19 @@ pub(crate) struct Loan {
 impl Loan {
     #[inline(always)]
     fn new(fiber: FiberPtr, stack: Stack) -> Loan {
-        let mark = MaybeUninit::<u8>::uninit();
-        let own_mark = is_on_own_stack(&fiber).then(|| mark.as_ptr().addr());
+        let leaves_own = is_on_own_stack(&fiber);
         let stack = ManuallyDrop::new(stack);
-        Loan { fiber, stack, own_mark, older: Cell::new(None), younger: Cell::new(None) }
+        Loan { fiber, stack, leaves_own, older: Cell::new(None), younger: Cell::new(None) }
     }
 
     fn link(&self) {
         let this = Some(NonNull::from(self));
-        self.older.set(self.fiber.with_extra(|extra| std::mem::replace(&mut extra.loan, this)));
+        self.older.set(self.fiber.with_extra(|extra| {
+            if self.leaves_own {
+                extra.own_mark = Some(ptr::from_ref(self).addr());
+            }
+            mem::replace(&mut extra.loan, this)
+        }));
         if let Some(older) = self.older.get() {
             neighbour(&older).younger.set(this);
         }
@@ -85,10 +89,17 @@ impl Loan {
         if let Some(older) = &older {
             neighbour(older).younger.set(younger);
         }
-        match &younger {
-            Some(younger) => neighbour(younger).older.set(older),
-            None => self.fiber.with_extra(|extra| extra.loan = older),
+        if let Some(younger) = &younger {
+            neighbour(younger).older.set(older);
         }
+        self.fiber.with_extra(|extra| {
+            if younger.is_none() {
+                extra.loan = older;
+            }
+            if self.leaves_own {
+                extra.own_mark = None;
+            }
+        });
     }
 }
 
@@ -110,7 +121,7 @@ pub(crate) fn overflowed(fiber: &Header, fault: usize) -> Option<usize> {
 
 /// Where `fiber` has left its own stack for a borrowed one, if it has.
 pub(crate) fn own_mark(fiber: &Header) -> Option<usize> {
-    loans(fiber).find_map(|loan| loan.own_mark)
+    fiber.peek_extra(|extra| extra.own_mark).flatten()
 }
 
 fn is_on_own_stack(fiber: &Header) -> bool {
