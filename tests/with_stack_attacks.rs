@@ -42,6 +42,28 @@ fn a_call_within_many_costs_what_one_within_few_costs() {
     });
 }
 
+/// A generator's stack is not large, wherever it stands.
+#[test]
+fn a_small_generator_of_a_plain_thread_borrows_too() {
+    let test = name_of!(a_small_generator_of_a_plain_thread_borrows_too);
+    let output = in_child(test, &[], || {
+        fibra::frame(|| {
+            let small = generator::Builder::new().stack_size(16 << 10);
+            let mut one = small.build(|y: &generator::Yielder<u32>, ()| {
+                y.yield_(with_stack_size(8 << 20, || depth(10_000)));
+                with_stack_size(8 << 20, || {
+                    y.yield_(depth(10_000));
+                    assert_eq!(depth(10_000), 10_000);
+                });
+            });
+            assert_eq!(one.next(), Some(10_000));
+            assert_eq!(one.next(), Some(10_000));
+            assert_eq!(one.next(), None);
+        });
+    });
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
 /// Refuses to end, in the middle of a call.
 fn stubborn() -> Generator<u32> {
     generator::iter(|y| {

@@ -30,17 +30,22 @@ use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::switch;
 use crate::stack::{SizeClass, Stack};
 
-/// Calls `f` on a stack of `class`. The caller is `fiber`, on whichever stack.
+/// Calls `f` on a stack of `class`. The caller is `fiber`, on whichever stack; or none, on a strand of
+/// its thread's frame.
 ///
 /// # Errors
 ///
 /// If no stack can be had; `f` comes back.
 #[inline]
-pub(crate) fn call<R, F>(fiber: FiberPtr, class: SizeClass, f: F) -> Result<R, (io::Error, F)>
+pub(crate) fn call<R, F>(
+    fiber: Option<FiberPtr>,
+    class: SizeClass,
+    f: F,
+) -> Result<R, (io::Error, F)>
 where
     F: FnOnce() -> R,
 {
-    debug_assert_eq!(current::fiber(), Some(fiber));
+    debug_assert_eq!(current::fiber(), fiber);
     match current::with_pool(|pool| pool.take(class)) {
         Ok(stack) => {
             let loan = Loan::new(fiber, stack);
@@ -55,7 +60,8 @@ where
 /// A stack that a fiber has borrowed for a call.
 #[derive(Debug)]
 pub(crate) struct Loan {
-    fiber: FiberPtr,
+    /// In whose list it stands. There is none for a thread: nobody looks at one.
+    fiber: Option<FiberPtr>,
     stack: ManuallyDrop<Stack>,
     /// Whether it is for this one that the fiber has left its own stack.
     leaves_own: bool,
@@ -65,15 +71,16 @@ pub(crate) struct Loan {
 
 impl Loan {
     #[inline(always)]
-    fn new(fiber: FiberPtr, stack: Stack) -> Loan {
-        let leaves_own = is_on_own_stack(&fiber);
+    fn new(fiber: Option<FiberPtr>, stack: Stack) -> Loan {
+        let leaves_own = fiber.is_some_and(|fiber| is_on_own_stack(&fiber));
         let stack = ManuallyDrop::new(stack);
         Loan { fiber, stack, leaves_own, older: Cell::new(None), younger: Cell::new(None) }
     }
 
     fn link(&self) {
+        let Some(fiber) = self.fiber else { return };
         let this = Some(NonNull::from(self));
-        self.older.set(self.fiber.with_extra(|extra| {
+        self.older.set(fiber.with_extra(|extra| {
             if self.leaves_own {
                 extra.own_mark = Some(ptr::from_ref(self).addr());
             }
@@ -85,6 +92,7 @@ impl Loan {
     }
 
     fn unlink(&self) {
+        let Some(fiber) = self.fiber else { return };
         let (older, younger) = (self.older.get(), self.younger.get());
         if let Some(older) = &older {
             neighbour(older).younger.set(younger);
@@ -92,7 +100,7 @@ impl Loan {
         if let Some(younger) = &younger {
             neighbour(younger).older.set(older);
         }
-        self.fiber.with_extra(|extra| {
+        fiber.with_extra(|extra| {
             if younger.is_none() {
                 extra.loan = older;
             }
