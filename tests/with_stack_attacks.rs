@@ -25,6 +25,7 @@ fn nest(left: u32) -> u32 {
     if left == 0 { 0 } else { with_stack_size(0, || nest(left - 1) + 1) }
 }
 
+#[allow(clippy::disallowed_methods, reason = "measures the processor's time")]
 fn time_of_nest(calls: u32) -> Duration {
     let begun = Instant::now();
     assert_eq!(nest(calls), calls);
@@ -156,7 +157,7 @@ fn generators_left_in_a_call_are_unwound_by_locals_and_at_the_end() {
                 let _mark = OnDrop(|| {
                     unwound.set(unwound.get() + with_stack_size(LARGE, || depth(1)));
                 });
-                (0..).for_each(|n| y.yield_(n));
+                (0..u32::MAX).for_each(|n| y.yield_(n));
             });
         })
     };
@@ -197,8 +198,8 @@ fn park_deep(left: u32) -> u8 {
 fn use_deep(left: u32) -> u64 {
     let mut frame = [0_u64; 200];
     black_box(&mut frame);
-    for at in 0..200 {
-        frame[at] = black_box(at as u64);
+    for (at, word) in frame.iter_mut().enumerate() {
+        *word = black_box(at as u64);
     }
     if left != 0 { use_deep(left - 1) + black_box(frame)[1] } else { 0 }
 }
