@@ -228,3 +228,22 @@ fn add_one(note: &Path) {
     let number: usize = fs::read_to_string(note).unwrap().parse().unwrap();
     fs::write(note, (number + 1).to_string()).unwrap();
 }
+
+#[test]
+fn who_asks_again_and_is_killed_does_not_lose_what_he_had() {
+    let place = Place::new("had");
+    fibra::run(|| {
+        let (one, other) = (place.open(), place.open());
+        one.lock().unwrap();
+        for round in 0..50 {
+            fibra::scope(|s| {
+                let again = s.spawn(|| one.lock().unwrap());
+                (0..round % 7).for_each(|_| yield_now());
+                again.kill();
+                drop(again.join());
+            });
+            fibra::sleep(ms(2));
+            assert!(is_taken(other.try_lock()), "round {round}");
+        }
+    });
+}

@@ -476,3 +476,25 @@ fn a_read_fills_a_buffer_that_holds_nothing_yet_and_no_more_than_has_come() {
         block_on(read).unwrap();
     });
 }
+
+/// It is polled on a borrowed stack.
+#[test]
+fn a_service_that_panics_ends_its_connection_and_nothing_else() {
+    fibra::run(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let connection = fibra::spawn(move || {
+            let service = hyper::service::service_fn(async |_: Request<hyper::body::Incoming>| {
+                if std::hint::black_box(true) {
+                    panic!("in the middle of a poll");
+                }
+                Ok::<_, std::convert::Infallible>(say("never"))
+            });
+            let (stream, _) = listener.accept().unwrap();
+            Http1::new().serve_service(stream, service)
+        });
+        assert!(client(address).send(get("/")).is_err());
+        let Err(JoinError::Panicked(payload)) = connection.join() else { panic!("it ended well") };
+        assert_eq!(text_of(&*payload), "in the middle of a poll");
+    });
+}

@@ -29,6 +29,8 @@ pub(crate) struct Extra {
     pub(crate) frame: Option<Rc<Frame>>,
     /// The innermost stack that it has borrowed and runs on, or will when it goes on.
     pub(crate) loan: Option<NonNull<Loan>>,
+    /// Where it has left its own stack for a borrowed one: one look, however many calls there are.
+    pub(crate) own_mark: Option<usize>,
     /// Why it was killed, if somebody said so.
     pub(crate) kill_reason: Option<Cow<'static, str>>,
     /// Why the fiber could get no stack of its own.

@@ -195,6 +195,13 @@ fn of_thread() -> Option<Rc<Frame>> {
     }
 }
 
+/// Whether the frame of this thread's own stack runs a strand.
+pub(crate) fn thread_runs_strand() -> bool {
+    let frame = current::here(|here| here.frame.get());
+    // SAFETY: `OnThread` holds what stands in the thread's record.
+    unsafe { frame.as_ref() }.is_some_and(|frame| !frame.running.get().is_null())
+}
+
 /// A thread's frame, for as long as this lives.
 pub(crate) struct OnThread {
     frame: Rc<Frame>,

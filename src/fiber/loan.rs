@@ -22,25 +22,30 @@
 
 use std::cell::Cell;
 use std::io;
-use std::mem::{ManuallyDrop, MaybeUninit};
-use std::ptr::NonNull;
+use std::mem::{self, ManuallyDrop};
+use std::ptr::{self, NonNull};
 
 use crate::fiber::current;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::switch;
 use crate::stack::{SizeClass, Stack};
 
-/// Calls `f` on a stack of `class`. The caller is `fiber`, on whichever stack.
+/// Calls `f` on a stack of `class`. The caller is `fiber`, on whichever stack; or none, on a strand of
+/// its thread's frame.
 ///
 /// # Errors
 ///
 /// If no stack can be had; `f` comes back.
 #[inline]
-pub(crate) fn call<R, F>(fiber: FiberPtr, class: SizeClass, f: F) -> Result<R, (io::Error, F)>
+pub(crate) fn call<R, F>(
+    fiber: Option<FiberPtr>,
+    class: SizeClass,
+    f: F,
+) -> Result<R, (io::Error, F)>
 where
     F: FnOnce() -> R,
 {
-    debug_assert_eq!(current::fiber(), Some(fiber));
+    debug_assert_eq!(current::fiber(), fiber);
     match current::with_pool(|pool| pool.take(class)) {
         Ok(stack) => {
             let loan = Loan::new(fiber, stack);
@@ -55,40 +60,54 @@ where
 /// A stack that a fiber has borrowed for a call.
 #[derive(Debug)]
 pub(crate) struct Loan {
-    fiber: FiberPtr,
+    /// In whose list it stands. There is none for a thread: nobody looks at one.
+    fiber: Option<FiberPtr>,
     stack: ManuallyDrop<Stack>,
-    /// Where the fiber has left its own stack; none if it was on another.
-    own_mark: Option<usize>,
+    /// Whether it is for this one that the fiber has left its own stack.
+    leaves_own: bool,
     older: Cell<Option<NonNull<Loan>>>,
     younger: Cell<Option<NonNull<Loan>>>,
 }
 
 impl Loan {
     #[inline(always)]
-    fn new(fiber: FiberPtr, stack: Stack) -> Loan {
-        let mark = MaybeUninit::<u8>::uninit();
-        let own_mark = is_on_own_stack(&fiber).then(|| mark.as_ptr().addr());
+    fn new(fiber: Option<FiberPtr>, stack: Stack) -> Loan {
+        let leaves_own = fiber.is_some_and(|fiber| is_on_own_stack(&fiber));
         let stack = ManuallyDrop::new(stack);
-        Loan { fiber, stack, own_mark, older: Cell::new(None), younger: Cell::new(None) }
+        Loan { fiber, stack, leaves_own, older: Cell::new(None), younger: Cell::new(None) }
     }
 
     fn link(&self) {
+        let Some(fiber) = self.fiber else { return };
         let this = Some(NonNull::from(self));
-        self.older.set(self.fiber.with_extra(|extra| std::mem::replace(&mut extra.loan, this)));
+        self.older.set(fiber.with_extra(|extra| {
+            if self.leaves_own {
+                extra.own_mark = Some(ptr::from_ref(self).addr());
+            }
+            mem::replace(&mut extra.loan, this)
+        }));
         if let Some(older) = self.older.get() {
             neighbour(&older).younger.set(this);
         }
     }
 
     fn unlink(&self) {
+        let Some(fiber) = self.fiber else { return };
         let (older, younger) = (self.older.get(), self.younger.get());
         if let Some(older) = &older {
             neighbour(older).younger.set(younger);
         }
-        match &younger {
-            Some(younger) => neighbour(younger).older.set(older),
-            None => self.fiber.with_extra(|extra| extra.loan = older),
+        if let Some(younger) = &younger {
+            neighbour(younger).older.set(older);
         }
+        fiber.with_extra(|extra| {
+            if younger.is_none() {
+                extra.loan = older;
+            }
+            if self.leaves_own {
+                extra.own_mark = None;
+            }
+        });
     }
 }
 
@@ -110,7 +129,7 @@ pub(crate) fn overflowed(fiber: &Header, fault: usize) -> Option<usize> {
 
 /// Where `fiber` has left its own stack for a borrowed one, if it has.
 pub(crate) fn own_mark(fiber: &Header) -> Option<usize> {
-    loans(fiber).find_map(|loan| loan.own_mark)
+    fiber.peek_extra(|extra| extra.own_mark).flatten()
 }
 
 fn is_on_own_stack(fiber: &Header) -> bool {

@@ -25,6 +25,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::num::NonZeroUsize;
+use std::panic::{self, AssertUnwindSafe};
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
@@ -190,7 +191,13 @@ pub(crate) unsafe fn suspend(fiber: FiberPtr) {
 pub(crate) fn call_on<R>(stack: &Stack, f: impl FnOnce() -> R) -> R {
     // SAFETY: the copy is used for its addresses only; the stack itself is the caller's.
     let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(stack) }));
-    corosensei::on_stack(view, f)
+    // corosensei carries an unwind from one stack to the other only with its feature `unwind`, without
+    // which it aborts.
+    let caught = || panic::catch_unwind(AssertUnwindSafe(f));
+    match corosensei::on_stack(view, caught) {
+        Ok(result) => result,
+        Err(payload) => panic::resume_unwind(payload),
+    }
 }
 
 /// A [`Stack`] as corosensei wants to see it: a copy of its one word, for its addresses. The stack

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use crate::fs::open_options::OpenOptions;
@@ -70,6 +71,8 @@ pub(super) struct Inner {
     line: Option<Arc<Semaphore>>,
     /// Where those stand who want to lock it.
     pub(super) locking: Arc<Semaphore>,
+    /// Whether somebody has locked it and will unlock it.
+    pub(super) locked: Arc<AtomicBool>,
 }
 
 impl File {
@@ -114,8 +117,8 @@ impl File {
     pub fn from_std(file: std::fs::File) -> File {
         let has_position = file.metadata().map_or(true, |metadata| metadata.is_file());
         let line = has_position.then(|| Arc::new(Semaphore::new(1)));
-        let locking = Arc::new(Semaphore::new(1));
-        File { inner: Arc::new(Inner { file, line, locking }) }
+        let (locking, locked) = (Arc::new(Semaphore::new(1)), Arc::default());
+        File { inner: Arc::new(Inner { file, line, locking, locked }) }
     }
 
     /// The file as std has it.
@@ -144,8 +147,9 @@ impl File {
     #[track_caller]
     pub fn try_clone(&self) -> io::Result<File> {
         let (line, locking) = (self.inner.line.clone(), self.inner.locking.clone());
+        let locked = self.inner.locked.clone();
         let file = self.offload(std::fs::File::try_clone)?;
-        Ok(File { inner: Arc::new(Inner { file, line, locking }) })
+        Ok(File { inner: Arc::new(Inner { file, line, locking, locked }) })
     }
 
     /// Reads from `offset` bytes behind the beginning into `buf`, and returns how many bytes it read.

@@ -8,7 +8,8 @@
 //!
 //! Invariants:
 //! - What a job has locked is unlocked again unless the fiber that wanted it has taken it: a fiber may
-//!   leave at any time, and its job may get the lock long after that.
+//!   leave at any time, and its job may get the lock long after that. But what was locked before, and
+//!   has stayed so, is somebody's who will unlock it.
 //! - A lock belongs to the open file, and so to all its handles. The turn at it stays with the job
 //!   until that has settled what becomes of the lock: what one job gives back is not another's.
 
@@ -16,6 +17,7 @@ use std::fs::TryLockError;
 use std::io;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::fs::File;
 use crate::fs::file::{Inner, Turn};
@@ -33,7 +35,7 @@ impl File {
     /// Whoever has to wait keeps a thread waiting, of a pool for these alone (up to 1,000; who comes then
     /// stands in line). A fiber that is killed, or whose time limit passes, leaves at once, and what its
     /// thread gets later is given back there and then. A handle that had a lock of the other kind before
-    /// may be left with none.
+    /// may be left with none, or with that one.
     ///
     /// Calls on one handle and its clones lock one after the other. Fibers that wait in a circle for each
     /// other's locks are not reported as a deadlock: the system does not say who has them.
@@ -134,6 +136,8 @@ impl File {
     ///
     /// As [`std::fs::File::unlock`].
     pub fn unlock(&self) -> io::Result<()> {
+        // First: a job that gets it after this gives it back.
+        self.inner.locked.store(false, Ordering::SeqCst);
         self.inner.file.unlock()
     }
 
@@ -185,7 +189,11 @@ impl Locking {
         };
         match tried {
             Ok(()) => Ok(Ok(Held(Some(self)))),
-            Err(TryLockError::WouldBlock) => Ok(Err(self)),
+            Err(TryLockError::WouldBlock) => {
+                // A lock of the other kind is lost by that.
+                self.inner.locked.store(false, Ordering::SeqCst);
+                Ok(Err(self))
+            }
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
@@ -213,13 +221,17 @@ struct Held(Option<Locking>);
 impl Held {
     /// It is the handle's from now on.
     fn keep(mut self) {
-        drop(mem::take(&mut self.0));
+        if let Some(locking) = mem::take(&mut self.0) {
+            locking.inner.locked.store(true, Ordering::SeqCst);
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(locking) = &self.0 {
+        if let Some(locking) = &self.0
+            && !locking.inner.locked.load(Ordering::SeqCst)
+        {
             // It fails if there is no lock, and then there is none to give back.
             let _ = locking.inner.file.unlock();
         }

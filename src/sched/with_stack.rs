@@ -1,6 +1,7 @@
 //! Calls on a stack that the fiber borrows: a larger one, or a warm one.
 
-use crate::fiber::loan;
+use crate::fiber::{current, frame, loan};
+#[cfg(any(feature = "hyper", feature = "tls"))]
 use crate::sched::scheduler::try_here;
 use crate::stack::SizeClass;
 
@@ -12,7 +13,7 @@ use crate::stack::SizeClass;
 /// [`Builder::stack_size`](crate::Builder::stack_size) are; the stack goes back when `f` returns. Such a
 /// call costs a few nanoseconds, so it may stand in a recursive function.
 ///
-/// On a plain thread, whose stacks are large, `f` is just called.
+/// On a plain thread, whose stacks are large, `f` is just called; but not in its generators.
 ///
 /// # Panics
 ///
@@ -35,8 +36,11 @@ use crate::stack::SizeClass;
 #[inline]
 #[track_caller]
 pub fn with_stack_size<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
-    let Some(here) = try_here() else { return f() };
-    match loan::call(here.fiber, SizeClass::for_bytes(bytes), f) {
+    let fiber = current::fiber();
+    if fiber.is_none() && !frame::thread_runs_strand() {
+        return f();
+    }
+    match loan::call(fiber, SizeClass::for_bytes(bytes), f) {
         Ok(result) => result,
         Err((error, _)) => panic!("no stack of {bytes} bytes for a call: {error}"),
     }
@@ -52,7 +56,7 @@ pub fn with_stack_size<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
 pub(crate) fn on_warm_stack<R>(f: impl FnOnce() -> R) -> R {
     let Some(here) = try_here() else { return f() };
     let bytes = here.fiber.class.bytes().max(SizeClass::DEFAULT.bytes());
-    match loan::call(here.fiber, SizeClass::for_bytes(bytes), f) {
+    match loan::call(Some(here.fiber), SizeClass::for_bytes(bytes), f) {
         Ok(result) => result,
         Err((_, f)) => f(),
     }
