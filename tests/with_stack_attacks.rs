@@ -7,7 +7,6 @@ use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::rc::Rc;
 use std::thread::panicking;
-use std::time::{Duration, Instant};
 
 use fibra::generator::{self, Generator};
 use fibra::{Builder, spawn, with_stack_size, yield_now};
@@ -19,28 +18,6 @@ const LARGE: usize = 1 << 20;
 fn depth(left: u32) -> u32 {
     let frame = black_box([1_u8; 100]);
     if left == 0 { 0 } else { depth(left - 1) + u32::from(frame[7]) }
-}
-
-fn nest(left: u32) -> u32 {
-    if left == 0 { 0 } else { with_stack_size(0, || nest(left - 1) + 1) }
-}
-
-#[allow(clippy::disallowed_methods, reason = "measures the processor's time")]
-fn time_of_nest(calls: u32) -> Duration {
-    let begun = Instant::now();
-    assert_eq!(nest(calls), calls);
-    begun.elapsed()
-}
-
-/// It may stand in a recursive function: a call costs the same, however many it stands in.
-#[test]
-fn a_call_within_many_costs_what_one_within_few_costs() {
-    fibra::run(|| {
-        time_of_nest(4_000);
-        let least = |calls| (0..5).map(|_| time_of_nest(calls)).min().unwrap() / calls;
-        let (few, many) = (least(250), least(4_000));
-        assert!(many < few * 6, "{few:?} in a few, {many:?} in many");
-    });
 }
 
 /// A generator's stack is not large, wherever it stands.

@@ -46,7 +46,7 @@ fn calls_within_calls_go_as_deep_as_one_likes() {
         if left == 0 { depth(5) } else { with_stack_size(0, || nest(left - 1) + 1) }
     }
     fibra::run(|| {
-        assert_eq!(on_small_stack(|| nest(1_000)).join().unwrap(), 1_005);
+        assert_eq!(on_small_stack(|| nest(20_000)).join().unwrap(), 20_005);
         assert_eq!(fibra::stats().stacks_live, 1);
     });
 }

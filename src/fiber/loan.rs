@@ -51,7 +51,8 @@ where
             let loan = Loan::new(fiber, stack);
             // It does not move from here on, until it is dropped.
             loan.link();
-            Ok(switch::call_on(&loan.stack, f))
+            // SAFETY: the pool has just given it out, and the loan keeps it until `f` has ended.
+            Ok(unsafe { switch::call_on(&loan.stack, f) })
         }
         Err(error) => Err((error, f)),
     }

@@ -185,11 +185,15 @@ pub(crate) unsafe fn suspend(fiber: FiberPtr) {
     unsafe { fiber.context.leave() }
 }
 
-/// Calls `f` on `stack`, on which nothing runs. What the caller may do, `f` may: suspend its fiber,
-/// resume a strand, unwind.
+/// Calls `f` on `stack`. What the caller may do, `f` may: suspend its fiber, resume a strand, unwind.
+///
+/// # Safety
+///
+/// Nothing runs on `stack`, and until `f` has ended nobody else gets it.
 #[inline]
-pub(crate) fn call_on<R>(stack: &Stack, f: impl FnOnce() -> R) -> R {
-    // SAFETY: the copy is used for its addresses only; the stack itself is the caller's.
+pub(crate) unsafe fn call_on<R>(stack: &Stack, f: impl FnOnce() -> R) -> R {
+    // SAFETY: the copy is used for its addresses only; the stack itself is kept by the caller, who has
+    // promised that it is free.
     let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(stack) }));
     // corosensei carries an unwind from one stack to the other only with its feature `unwind`, without
     // which it aborts.

@@ -5,7 +5,7 @@ use crate::fiber::{current, frame, loan};
 use crate::sched::scheduler::try_here;
 use crate::stack::SizeClass;
 
-/// Calls `f` on another stack, of at least `bytes`: for a call that needs more than the fiber has.
+/// Calls `f` on another stack, of at least `bytes` (1 GiB at most): for a call that needs more than the fiber has.
 ///
 /// So fibers may have small stacks although once in a while they parse a deep document or call a hungry
 /// C library. It is the same fiber, before, in and after the call: `f` may wait, yield from a
