@@ -9,8 +9,8 @@
 //! Invariants:
 //! - `threads = idle + running`, and `threads` is zero only if `queued` is: a thread ends only when
 //!   nothing is queued, and a job is queued only when there is a thread. So no job is left behind.
-//! - A job is counted before it can be taken, and sent under the lock: what the books say is queued
-//!   comes out of the channel.
+//! - A job is counted before it can be taken, and then sent: what the books say is queued comes out
+//!   of the channel.
 
 use std::fmt;
 use std::io;
@@ -118,6 +118,8 @@ impl Crew {
             }
         }
         books.now.queued += 1;
+        // The thread that this wakes wants the books at once.
+        drop(books);
         assert!(sender.send(task).is_ok(), "the crew has a receiver");
         Ok(())
     }
