@@ -19,7 +19,7 @@ fn main() {
     let mut bench = |name: &str, run: fn(u64) -> u64| {
         group.bench_function(name, |b| b.iter_custom(|n| timed(n, || run(black_box(n)))));
     };
-    bench("none: a plain call", |calls| count(calls, |n| next(n)));
+    bench("none: a plain call", |calls| count(calls, next));
     bench("corosensei::on_stack, one stack kept", |calls| {
         let mut stack = DefaultStack::new(SIZE).expect("memory for a stack");
         count(calls, |n| corosensei::on_stack(&mut stack, || next(n)))
