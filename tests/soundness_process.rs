@@ -48,6 +48,26 @@ fn many_runs_do_not_use_up_address_space() {
     assert!(output.status.success(), "{}", stderr(&output));
 }
 
+#[test]
+#[cfg(all(target_os = "linux", not(sanitized)))]
+fn without_memory_for_a_borrowed_stack_the_calls_around_it_unwind_and_later_ones_work() {
+    fn deepen(calls: u32) -> u32 {
+        assert!(calls < 100, "no limit was met");
+        fibra::with_stack_size(1 << 30, || deepen(calls + 1) + 1)
+    }
+    let test = "without_memory_for_a_borrowed_stack_the_calls_around_it_unwind_and_later_ones_work";
+    let output = in_child(test, "ulimit -v 10000000;", || {
+        virtually(|| {
+            let payload = panic::catch_unwind(|| deepen(0)).unwrap_err();
+            let text = payload.downcast_ref::<String>().expect("a text");
+            assert!(text.starts_with("no stack of 1073741824 bytes for a call: "), "{text}");
+            assert_eq!(fibra::stats().stacks_live, 1);
+            assert_eq!(fibra::with_stack_size(1 << 20, || 7), 7);
+        });
+    });
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
 /// Runs `test` again in a process of its own, in which `f` is called, under a shell that is told
 /// `limits` first. In that process this does not return.
 fn in_child(test: &str, limits: &str, f: impl FnOnce()) -> Output {

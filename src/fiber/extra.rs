@@ -27,7 +27,7 @@ pub(crate) struct Extra {
     pub(crate) outside: Option<Key>,
     /// What its generators and greenlets stand on, if it ever had any.
     pub(crate) frame: Option<Rc<Frame>>,
-    /// The innermost stack that it has borrowed and runs on, or will when it goes on.
+    /// The youngest of the stacks that it has borrowed for calls.
     pub(crate) loan: Option<NonNull<Loan>>,
     /// Where it has left its own stack for a borrowed one: one look, however many calls there are.
     pub(crate) own_mark: Option<usize>,

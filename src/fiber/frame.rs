@@ -88,6 +88,11 @@ impl Frame {
         })
     }
 
+    /// Whether a strand runs in it, and not its own stack.
+    pub(crate) fn runs_strand(&self) -> bool {
+        !self.running.get().is_null()
+    }
+
     /// Makes a frame of this thread, until the result is dropped. It must be dropped on the stack
     /// on which it was made.
     pub(crate) fn enter_on_thread() -> OnThread {
@@ -199,7 +204,7 @@ fn of_thread() -> Option<Rc<Frame>> {
 pub(crate) fn thread_runs_strand() -> bool {
     let frame = current::here(|here| here.frame.get());
     // SAFETY: `OnThread` holds what stands in the thread's record.
-    unsafe { frame.as_ref() }.is_some_and(|frame| !frame.running.get().is_null())
+    unsafe { frame.as_ref() }.is_some_and(Frame::runs_strand)
 }
 
 /// A thread's frame, for as long as this lives.

@@ -1,5 +1,5 @@
-//! A call on another stack than the fiber's own: one that is warm, because somebody else has just
-//! left it.
+//! A call on a stack that is borrowed for it from the pool: a larger one than the fiber's own, or one
+//! that is warm because somebody else has just left it.
 //!
 //! ```text
 //!     the fiber's own stack              a stack of the pool, for the time of the call
@@ -13,7 +13,8 @@
 //! out is the one that came back last: that of the fiber before.
 //!
 //! Invariants:
-//! - The stack is the loan's from before the call until after it; for ever, if the fiber is retired.
+//! - The stack is the loan's from before the call until after it; for ever, if the fiber is retired or
+//!   the strand given up.
 //! - The call may park. The fiber is then suspended on the borrowed stack and goes on there.
 //! - A fiber's loans are a list, the youngest first. One that began on a strand may end before a
 //!   younger one does, for strands are suspended and resumed as they like.
@@ -24,8 +25,10 @@ use std::cell::Cell;
 use std::io;
 use std::mem::{self, ManuallyDrop};
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 
 use crate::fiber::current;
+use crate::fiber::frame::Frame;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::switch;
 use crate::stack::{SizeClass, Stack};
@@ -134,16 +137,14 @@ pub(crate) fn own_mark(fiber: &Header) -> Option<usize> {
 }
 
 fn is_on_own_stack(fiber: &Header) -> bool {
-    let on_strand = fiber.peek_extra(|extra| {
-        extra.frame.as_ref().is_some_and(|frame| !frame.running.get().is_null())
-    });
+    let on_strand = |frame: &Rc<Frame>| frame.runs_strand();
+    let on_strand = fiber.peek_extra(|extra| extra.frame.as_ref().is_some_and(on_strand));
     on_strand != Some(true) && own_mark(fiber).is_none()
 }
 
 /// The loans of a fiber, the youngest first.
 fn loans(fiber: &Header) -> impl Iterator<Item = &Loan> {
-    let youngest = fiber.peek_extra(|extra| extra.loan).flatten();
-    let mut next = youngest;
+    let mut next = fiber.peek_extra(|extra| extra.loan).flatten();
     std::iter::from_fn(move || {
         let loan = neighbour(&next?);
         next = loan.older.get();
@@ -154,6 +155,7 @@ fn loans(fiber: &Header) -> impl Iterator<Item = &Loan> {
 /// A loan that stands in a list.
 fn neighbour<'a>(loan: &NonNull<Loan>) -> &'a Loan {
     // SAFETY: a loan links itself when it has found its place, and takes itself out when it is dropped.
-    // If that never happens its fiber is retired, and the stack under it is kept for ever.
+    // If that never happens its fiber is retired, or the strand that it lies on given up: either way
+    // the stack under it is kept for ever.
     unsafe { loan.as_ref() }
 }

@@ -78,11 +78,7 @@ fn own_mark(header: &Header) -> usize {
         return mark;
     }
     let in_strand = header.peek_extra(|extra| {
-        extra
-            .frame
-            .as_ref()
-            .filter(|frame| !frame.running.get().is_null())
-            .map(|f| f.own_mark.get())
+        extra.frame.as_ref().filter(|frame| frame.runs_strand()).map(|frame| frame.own_mark.get())
     });
     in_strand.flatten().unwrap_or(header.sp_mark.get())
 }

@@ -17,6 +17,21 @@ macro_rules! read_by_reference {
             ) -> ::std::io::Result<usize> {
                 ::std::io::Read::read_vectored(&mut &*self, buffers)
             }
+
+            #[track_caller]
+            fn read_exact(&mut self, buffer: &mut [u8]) -> ::std::io::Result<()> {
+                ::std::io::Read::read_exact(&mut &*self, buffer)
+            }
+
+            #[track_caller]
+            fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> ::std::io::Result<usize> {
+                ::std::io::Read::read_to_end(&mut &*self, buffer)
+            }
+
+            #[track_caller]
+            fn read_to_string(&mut self, buffer: &mut String) -> ::std::io::Result<usize> {
+                ::std::io::Read::read_to_string(&mut &*self, buffer)
+            }
         }
     };
 }

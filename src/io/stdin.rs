@@ -9,6 +9,7 @@ use std::io::{self, BufRead, Lines, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::str;
 
+use crate::io::by_reference::read_by_reference;
 use crate::io::input::{BUFFER, Buffer, SIZE, read_when_ready};
 use crate::sync::MutexGuard;
 
@@ -259,27 +260,7 @@ impl Read for &Stdin {
     }
 }
 
-impl Read for Stdin {
-    #[track_caller]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buf)
-    }
-
-    #[track_caller]
-    fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
-        (&*self).read_exact(buf)
-    }
-
-    #[track_caller]
-    fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
-        (&*self).read_to_end(buf)
-    }
-
-    #[track_caller]
-    fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
-        (&*self).read_to_string(buf)
-    }
-}
+read_by_reference!(Stdin);
 
 /// What a type that stands for standard input has besides.
 macro_rules! standard_input {

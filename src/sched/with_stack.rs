@@ -1,23 +1,25 @@
-//! Calls on a stack that the fiber borrows: a larger one, or a warm one.
+//! Calls on a stack that the fiber borrows: a larger one, as users ask for it, or a warm one, for what
+//! stands above `sched/`. How it is borrowed is `fiber/loan.rs`.
 
 use crate::fiber::{current, frame, loan};
 #[cfg(any(feature = "hyper", feature = "tls"))]
 use crate::sched::scheduler::try_here;
 use crate::stack::SizeClass;
 
-/// Calls `f` on another stack, of at least `bytes` (1 GiB at most): for a call that needs more than the fiber has.
+/// Calls `f` on another stack, of at least `bytes` (1 GiB at most): for a call that needs more than the
+/// fiber has.
 ///
 /// So fibers may have small stacks although once in a while they parse a deep document or call a hungry
 /// C library. It is the same fiber, before, in and after the call: `f` may wait, yield from a
 /// generator, be killed, panic. Sizes are rounded as those of
 /// [`Builder::stack_size`](crate::Builder::stack_size) are; the stack goes back when `f` returns. Such a
-/// call costs a few nanoseconds, so it may stand in a recursive function.
+/// call costs about as much as a yield, so it may stand in a recursive function.
 ///
 /// On a plain thread, whose stacks are large, `f` is just called; but not in its generators.
 ///
 /// # Panics
 ///
-/// Panics if no such stack can be had: see [`Runtime`](crate::Runtime) for the limits.
+/// Panics if no such stack can be had; the text says which limit was met.
 ///
 /// # Examples
 ///
