@@ -148,6 +148,12 @@ impl Header {
         FiberId { scheduler: self.scheduler, number: self.number }
     }
 
+    /// The number of its scheduler.
+    #[inline(always)]
+    pub(crate) fn scheduler_id(&self) -> u32 {
+        self.scheduler
+    }
+
     /// Runs `f` on the rarely needed part, which is made on first use. `f` must not run user code.
     pub(crate) fn with_extra<R>(&self, f: impl FnOnce(&mut Extra) -> R) -> R {
         // SAFETY: exclusive for the time of the call: only this thread reaches the header, this

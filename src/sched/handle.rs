@@ -230,6 +230,7 @@ impl Scheduler {
         if matches!(fiber.state.get(), State::Finished | State::Retired) {
             return;
         }
+        self.expect_own(&fiber);
         fiber.killed.set(true);
         fiber.notice(Attention::CANCEL);
         if crate::fiber::current::fiber() == Some(fiber) {

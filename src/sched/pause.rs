@@ -26,6 +26,7 @@ impl Scheduler {
         if !self.is_queued(fiber) {
             return false;
         }
+        self.expect_own(&fiber);
         fiber.ticket.set(fiber.ticket.get().wrapping_add(1));
         if fiber.state.get() == State::Runnable {
             fiber.state.set(State::Parked);
@@ -45,6 +46,7 @@ impl Scheduler {
     pub(crate) fn unpause(&self, fiber: FiberPtr) -> bool {
         let floats = let_go_on(fiber);
         if floats {
+            self.expect_own(&fiber);
             self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
         }
         floats
@@ -54,6 +56,7 @@ impl Scheduler {
     pub(crate) fn unpause_next(&self, fiber: FiberPtr) -> bool {
         let floats = let_go_on(fiber);
         if floats {
+            self.expect_own(&fiber);
             self.ring(|ring| ring.push_front(fiber, fiber.ticket.get()));
         }
         floats

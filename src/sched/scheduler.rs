@@ -25,8 +25,9 @@ use crate::collections::run_ring::RunRing;
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::collections::timing_wheel::TimingWheel;
 use crate::fiber::current;
-use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::fiber::header::{FiberPtr, FiberRef, Header};
 use crate::fiber::id::FiberId;
+use crate::fiber::report;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::State;
 use crate::sched::clock::Clock;
@@ -55,6 +56,8 @@ pub(crate) struct Scheduler {
     pub(crate) last_parked: Cell<Option<FiberPtr>>,
     /// The clock as read in the last turns, in milliseconds since `started`; it may wrap.
     pub(crate) now_ms: Cell<u32>,
+    /// Its number, which no other scheduler of the process ever has.
+    pub(crate) id: u32,
 
     // -- touched by spawn and end -----------------------------------------------------------
     pub(crate) next_number: Cell<u64>,
@@ -73,7 +76,6 @@ pub(crate) struct Scheduler {
     pub(crate) pool: RefCell<Pool>,
 
     // -- the rest ---------------------------------------------------------------------------
-    pub(crate) id: u32,
     /// The clock as read in the last turns, in microseconds since `started`.
     pub(crate) now: Cell<u64>,
     /// How many switches there had been when the clock was read.
@@ -224,6 +226,7 @@ impl Scheduler {
         if fiber.state.get() != State::Parked {
             return;
         }
+        self.expect_own(&fiber);
         fiber.state.set(State::Runnable);
         self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
     }
@@ -234,8 +237,20 @@ impl Scheduler {
         if fiber.state.get() != State::Parked {
             return;
         }
+        self.expect_own(&fiber);
         fiber.state.set(State::Runnable);
         self.ring(|ring| ring.push_front(fiber, fiber.ticket.get()));
+    }
+
+    /// Ends the process if `fiber` is another scheduler's. Handles stay on their thread and a thread has
+    /// one scheduler at a time, by whose end its fibers have ended or were retired: so a handle from an
+    /// earlier `run` reaches nothing that could be made ready. If that were wrong, a stack would go on
+    /// after what it borrows is gone.
+    #[inline(always)]
+    pub(crate) fn expect_own(&self, fiber: &Header) {
+        if fiber.scheduler_id() != self.id {
+            of_another_scheduler(fiber);
+        }
     }
 
     /// Microseconds since the scheduler's start, for deadlines: rounded up, so that nothing fires
@@ -323,6 +338,16 @@ pub(crate) fn try_here() -> Option<Here> {
 #[inline(always)]
 pub(crate) fn scheduler() -> Option<SchedulerPtr> {
     NonNull::new(current::here(|here| here.scheduler.get()).cast_mut().cast()).map(SchedulerPtr)
+}
+
+#[cold]
+#[inline(never)]
+fn of_another_scheduler(fiber: &Header) -> ! {
+    report::say(format_args!(
+        "fiber {} was reached from another scheduler, which is a defect of fibra: aborting",
+        fiber.id()
+    ));
+    std::process::abort()
 }
 
 #[cold]
