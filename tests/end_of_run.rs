@@ -9,7 +9,7 @@ use std::thread;
 
 use fibra::channel::Channel;
 use fibra::{Fiber, JoinHandle, spawn, yield_now};
-use support::{Noisy, OnDrop, check, go, log, ms, panic_of, run_virtually};
+use support::{Noisy, OnDrop, apart, check, go, log, ms, panic_of, run_virtually};
 
 #[test]
 fn fibers_are_unwound_in_the_order_in_which_they_were_spawned() {
@@ -111,7 +111,8 @@ fn a_destructor_that_waits_for_nobody_gets_an_error_or_is_given_up() {
         yield_now();
     });
     check("failed");
-    let given_up = thread::spawn(|| {
+    // The fiber meets one deadlock after the other, catches each, and is given up all the same.
+    apart(|| {
         fibra::run(|| {
             go(|| {
                 let _noisy = Noisy("never dropped");
@@ -125,8 +126,6 @@ fn a_destructor_that_waits_for_nobody_gets_an_error_or_is_given_up() {
         });
         check("");
     });
-    // The fiber meets one deadlock after the other, catches each, and is given up all the same.
-    given_up.join().unwrap();
 }
 
 thread_local! {

@@ -1,5 +1,7 @@
 //! Generators talk both ways and end as PEP 342 says: send, throw, close, and their edges.
 
+mod support;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,6 +10,7 @@ use std::rc::Rc;
 use fibra::generator::{
     self, CloseError, Generator, GeneratorExit, GeneratorState, ResumeError, Yielder,
 };
+use support::apart;
 
 type Log = Rc<RefCell<Vec<String>>>;
 
@@ -98,26 +101,31 @@ fn an_ended_generator_gives_the_value_back() {
 
 #[test]
 fn throw_raises_at_the_pending_yield_and_gives_what_is_yielded_next() {
-    let log = log();
-    fibra::frame(|| {
-        let inner = log.clone();
-        let mut stubborn = generator::iter(move |y| {
-            for n in 0.. {
-                match catch_unwind(AssertUnwindSafe(|| y.yield_(n))) {
-                    Ok(()) => say(&inner, "resumed"),
-                    Err(payload) => say(&inner, format!("caught {}", payload_text(payload))),
+    apart(|| {
+        let log = log();
+        fibra::frame(|| {
+            let inner = log.clone();
+            let mut stubborn = generator::iter(move |y| {
+                for n in 0.. {
+                    match catch_unwind(AssertUnwindSafe(|| y.yield_(n))) {
+                        Ok(()) => say(&inner, "resumed"),
+                        Err(payload) => say(&inner, format!("caught {}", payload_text(payload))),
+                    }
                 }
-            }
+            });
+            assert_eq!(stubborn.next(), Some(0));
+            assert_eq!(stubborn.throw("first"), GeneratorState::Yielded(1));
+            assert_eq!(stubborn.next(), Some(2));
+            assert_eq!(stubborn.throw("second"), GeneratorState::Yielded(3));
+            assert!(matches!(stubborn.close(), Err(CloseError::Ignored(4))));
         });
-        assert_eq!(stubborn.next(), Some(0));
-        assert_eq!(stubborn.throw("first"), GeneratorState::Yielded(1));
-        assert_eq!(stubborn.next(), Some(2));
-        assert_eq!(stubborn.throw("second"), GeneratorState::Yielded(3));
-        assert!(matches!(stubborn.close(), Err(CloseError::Ignored(4))));
+        // The last one is the end of the frame, which takes no for an answer.
+        let text = read(&log);
+        assert!(
+            text.starts_with("caught first resumed caught second caught another type"),
+            "{text}"
+        );
     });
-    // The last one is the end of the frame, which takes no for an answer.
-    let text = read(&log);
-    assert!(text.starts_with("caught first resumed caught second caught another type"), "{text}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use fibra::greenlet::{self, Greenlet, GreenletExit, SwitchError, settrace};
 use fibra::{JoinError, frame, run, spawn, yield_now};
 use greenlet_support::{KeyError, key_error, raise, raised, words};
-use support::{DONE_LINE, Noisy, OnDrop, check, in_child, log, name_of, panic_of, stderr};
+use support::{DONE_LINE, Noisy, OnDrop, apart, check, in_child, log, name_of, panic_of, stderr};
 
 type Number = Greenlet<i64>;
 
@@ -469,24 +469,26 @@ fn a_destructor_that_unwinds_may_use_greenlets_of_its_own() {
 
 #[test]
 fn a_victim_that_switches_in_a_destructor_may_be_dropped_by_an_unwind() {
-    frame(|| {
-        let g = Greenlet::new(|n: i64| {
-            let _guard = OnDrop(|| log(format!("{:?}", main().switch(0))));
-            back(n)
+    apart(|| {
+        frame(|| {
+            let g = Greenlet::new(|n: i64| {
+                let _guard = OnDrop(|| log(format!("{:?}", main().switch(0))));
+                back(n)
+            });
+            g.switch(1).unwrap();
+            let error = key_error(|| {
+                let _g = g;
+                raise(KeyError("e"))
+            });
+            // It was left in its destructor, and is given up there.
+            assert_eq!(error, "e");
+            check("");
         });
-        g.switch(1).unwrap();
-        let error = key_error(|| {
-            let _g = g;
-            raise(KeyError("e"))
-        });
-        // It was left in its destructor, and is given up there.
-        assert_eq!(error, "e");
-        check("");
     });
 }
 
 #[test]
-fn the_destructors_of_thread_locals_find_nothing_to_switch_to_when_the_process_exits() {
+fn thread_locals_are_not_destroyed_when_the_process_exits_with_greenlets_left() {
     struct Late(Number, Number);
     impl Drop for Late {
         fn drop(&mut self) {
@@ -496,8 +498,7 @@ fn the_destructors_of_thread_locals_find_nothing_to_switch_to_when_the_process_e
     thread_local! {
         static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
     }
-    let test =
-        name_of!(the_destructors_of_thread_locals_find_nothing_to_switch_to_when_the_process_exits);
+    let test = name_of!(thread_locals_are_not_destroyed_when_the_process_exits_with_greenlets_left);
     for inside_run in ["", "1"] {
         let output = in_child(test, &[("INSIDE_RUN", inside_run)], || {
             frame(|| {
@@ -518,6 +519,7 @@ fn the_destructors_of_thread_locals_find_nothing_to_switch_to_when_the_process_e
         });
         let text = stderr(&output);
         assert_eq!(output.status.code(), Some(5), "{text}");
-        assert_eq!(text, "Err(NoFrame(..)) Err(NoFrame(..))\n");
+        // The stack of the other greenlet may refer to them: they are not destroyed at all.
+        assert_eq!(text, "");
     }
 }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use fibra::frame;
 use fibra::greenlet::{self, Greenlet, GreenletExit, SwitchError};
 use greenlet_support::{KeyError, key_error, raise, raised, try_finally};
-use support::{DONE_LINE, Noisy, OnDrop, check, in_child, log, name_of, stderr};
+use support::{DONE_LINE, Noisy, OnDrop, apart, check, in_child, log, name_of, stderr};
 
 type Number = Greenlet<i64>;
 
@@ -399,34 +399,36 @@ fn a_victim_may_switch_to_its_killer_and_is_killed_again() {
 
 #[test]
 fn a_killer_that_is_itself_killed_leaves_its_wait() {
-    frame(|| {
-        let cell: Rc<RefCell<Option<Number>>> = Rc::default();
-        let killers = cell.clone();
-        let victim = Greenlet::new(move |_: i64| {
-            let _guard = OnDrop(move || {
-                // While it is killed by `killer` it switches to main, which kills that.
-                log("victim waits");
-                assert_eq!(main().switch(1).unwrap(), 2);
-                log("victim ends");
+    apart(|| {
+        frame(|| {
+            let cell: Rc<RefCell<Option<Number>>> = Rc::default();
+            let killers = cell.clone();
+            let victim = Greenlet::new(move |_: i64| {
+                let _guard = OnDrop(move || {
+                    // While it is killed by `killer` it switches to main, which kills that.
+                    log("victim waits");
+                    assert_eq!(main().switch(1).unwrap(), 2);
+                    log("victim ends");
+                });
+                back(0)
             });
-            back(0)
+            victim.switch(0).unwrap();
+            let killer = Greenlet::new(move |_: i64| {
+                let _noisy = Noisy("killer unwound");
+                drop(victim);
+                log("never");
+                0
+            });
+            cell.replace(Some(killer.clone()));
+            assert_eq!(killer.switch(0).unwrap(), 1);
+            log("kill");
+            assert!(matches!(killer.kill(), Err(SwitchError::Exit(_))));
+            check("victim waits kill killer unwound");
+            drop((killer, killers));
         });
-        victim.switch(0).unwrap();
-        let killer = Greenlet::new(move |_: i64| {
-            let _noisy = Noisy("killer unwound");
-            drop(victim);
-            log("never");
-            0
-        });
-        cell.replace(Some(killer.clone()));
-        assert_eq!(killer.switch(0).unwrap(), 1);
-        log("kill");
-        assert!(matches!(killer.kill(), Err(SwitchError::Exit(_))));
-        check("victim waits kill killer unwound");
-        drop((killer, killers));
+        // The victim was left in a destructor that runs because of an unwind: it is given up.
+        check("");
     });
-    // The victim was left in a destructor that runs because of an unwind: it is given up.
-    check("");
 }
 
 #[test]

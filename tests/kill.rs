@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fibra::channel::{self, Channel};
 use fibra::{JoinError, spawn, yield_now};
-use support::{Noisy, OnDrop, check, go, log, ms, run_virtually};
+use support::{Noisy, OnDrop, apart, check, go, log, ms, run_virtually};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -345,35 +345,37 @@ fn catch_everything(wait: fn()) -> fibra::JoinHandle<()> {
 
 #[test]
 fn a_worker_that_catches_every_kill_is_retired_and_join_says_so() {
-    let waits: [(&str, fn()); 6] = [
-        ("yield", || yield_now()),
-        ("park", || fibra::park()),
-        ("sleep", || fibra::sleep(HOUR)),
-        ("recv", || drop(Channel::<()>::new().recv())),
-        ("recv_timeout", || assert!(Channel::<()>::new().recv_timeout(HOUR).is_err())),
-        ("join", || drop(spawn(fibra::park).join())),
-    ];
-    for (name, wait) in waits {
-        run_virtually(|| {
-            let worker = catch_everything(wait);
-            yield_now();
-            yield_now();
-            worker.kill();
-            let fiber = worker.fiber().clone();
-            let error = worker.join().unwrap_err();
-            assert!(matches!(error, JoinError::Retired), "{name}: {error}");
-            assert!(fiber.is_finished(), "{name}");
-            assert_eq!(fiber.state(), Some(fibra::Activity::Retired), "{name}");
-            assert_eq!(fibra::stats().retired, 1, "{name}");
-            assert_eq!(fibra::stats().timers, 0, "{name}");
-            // Nothing reaches it any more.
-            fiber.unpark();
-            fiber.kill();
-            yield_now();
-            assert_eq!(fiber.state(), Some(fibra::Activity::Retired), "{name}");
-        });
-    }
-    check("");
+    apart(|| {
+        let waits: [(&str, fn()); 6] = [
+            ("yield", || yield_now()),
+            ("park", || fibra::park()),
+            ("sleep", || fibra::sleep(HOUR)),
+            ("recv", || drop(Channel::<()>::new().recv())),
+            ("recv_timeout", || assert!(Channel::<()>::new().recv_timeout(HOUR).is_err())),
+            ("join", || drop(spawn(fibra::park).join())),
+        ];
+        for (name, wait) in waits {
+            run_virtually(|| {
+                let worker = catch_everything(wait);
+                yield_now();
+                yield_now();
+                worker.kill();
+                let fiber = worker.fiber().clone();
+                let error = worker.join().unwrap_err();
+                assert!(matches!(error, JoinError::Retired), "{name}: {error}");
+                assert!(fiber.is_finished(), "{name}");
+                assert_eq!(fiber.state(), Some(fibra::Activity::Retired), "{name}");
+                assert_eq!(fibra::stats().retired, 1, "{name}");
+                assert_eq!(fibra::stats().timers, 0, "{name}");
+                // Nothing reaches it any more.
+                fiber.unpark();
+                fiber.kill();
+                yield_now();
+                assert_eq!(fiber.state(), Some(fibra::Activity::Retired), "{name}");
+            });
+        }
+        check("");
+    });
 }
 
 #[test]
@@ -410,13 +412,15 @@ fn a_retired_fiber_is_reported_and_leaves_the_queue_in_which_it_waited() {
 
 #[test]
 fn a_worker_that_nobody_kills_is_retired_at_the_end_of_run() {
-    fibra::run(|| {
-        go(|| {
-            loop {
-                let _ = panic::catch_unwind(fibra::park);
-            }
+    apart(|| {
+        fibra::run(|| {
+            go(|| {
+                loop {
+                    let _ = panic::catch_unwind(fibra::park);
+                }
+            });
+            yield_now();
         });
-        yield_now();
     });
 }
 

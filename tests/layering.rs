@@ -103,6 +103,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/strand.rs", "switches stacks that stand on others"),
     ("src/fiber/loan.rs", "links what stands on stacks, and gives a stack back"),
     ("src/fiber/frame.rs", "counts a reference through a thread's pointer"),
+    ("src/fiber/given_up.rs", "registers a function with the C library, and ends the process"),
     ("src/fiber/current.rs", "follows the pointer to the thread's pool"),
     ("src/generator/core.rs", "resumes strands, and erases the types of generators"),
     ("src/generator/yielder.rs", "moves values between two stacks"),

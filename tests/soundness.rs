@@ -1,6 +1,8 @@
 //! Hostile programs in safe code: each tries to make the scheduler touch what is gone, lose a
 //! value, hang or abort where the design promises better.
 
+mod support;
+
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use fibra::channel::{self, Channel, SendTimeoutError};
 use fibra::{JoinError, Runtime};
+use support::apart;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -178,28 +181,30 @@ fn a_fiber_local_of_main_may_wait_and_spawn_in_its_destructor() {
 
 #[test]
 fn a_fiber_that_catches_every_kill_is_retired_once_and_its_joiner_is_told() {
-    let fiber = virtually(|| {
-        let handle = fibra::spawn(|| {
-            loop {
-                let _ = catch_unwind(fibra::park);
-            }
+    apart(|| {
+        let fiber = virtually(|| {
+            let handle = fibra::spawn(|| {
+                loop {
+                    let _ = catch_unwind(fibra::park);
+                }
+            });
+            let fiber = handle.fiber().clone();
+            fibra::yield_now();
+            handle.kill();
+            assert!(matches!(handle.join(), Err(JoinError::Retired)));
+            assert!(fiber.is_finished());
+            let stats = fibra::stats();
+            assert_eq!((stats.fibers, stats.retired), (1, 1));
+            // Neither the end of this run nor another run may touch it.
+            drop(fibra::spawn(fibra::park));
+            fiber
         });
-        let fiber = handle.fiber().clone();
-        fibra::yield_now();
-        handle.kill();
-        assert!(matches!(handle.join(), Err(JoinError::Retired)));
-        assert!(fiber.is_finished());
-        let stats = fibra::stats();
-        assert_eq!((stats.fibers, stats.retired), (1, 1));
-        // Neither the end of this run nor another run may touch it.
-        drop(fibra::spawn(fibra::park));
-        fiber
-    });
-    virtually(|| {
-        fiber.kill();
-        fiber.unpark();
-        fibra::yield_now();
-        assert_eq!(fibra::stats().fibers, 1);
+        virtually(|| {
+            fiber.kill();
+            fiber.unpark();
+            fibra::yield_now();
+            assert_eq!(fibra::stats().fibers, 1);
+        });
     });
 }
 
@@ -219,19 +224,21 @@ fibra::local! {
 
 #[test]
 fn the_output_of_a_fiber_that_is_retired_in_its_clean_up_is_delivered() {
-    let drops = Rc::new(Cell::new(0));
-    let counted = drops.clone();
-    let handle = virtually(|| {
-        let handle = fibra::spawn(move || {
-            CLINGS.with(|_| ());
-            OnDrop(move || counted.set(counted.get() + 1))
+    apart(|| {
+        let drops = Rc::new(Cell::new(0));
+        let counted = drops.clone();
+        let handle = virtually(|| {
+            let handle = fibra::spawn(move || {
+                CLINGS.with(|_| ());
+                OnDrop(move || counted.set(counted.get() + 1))
+            });
+            fibra::yield_now();
+            handle
         });
-        fibra::yield_now();
-        handle
+        assert_eq!(drops.get(), 0);
+        drop(handle.join().unwrap());
+        assert_eq!(drops.get(), 1);
     });
-    assert_eq!(drops.get(), 0);
-    drop(handle.join().unwrap());
-    assert_eq!(drops.get(), 1);
 }
 
 #[test]
@@ -387,15 +394,17 @@ fn a_wait_that_could_not_fail_while_a_fiber_unwound_fails_afterwards() {
 
 #[test]
 fn a_fiber_that_catches_every_deadlock_does_not_keep_run_from_ending() {
-    virtually(|| {
-        drop(fibra::spawn(|| {
-            fibra::shield(|| {
-                loop {
-                    let _ = catch_unwind(fibra::park);
-                }
-            })
-        }));
-        fibra::yield_now();
+    apart(|| {
+        virtually(|| {
+            drop(fibra::spawn(|| {
+                fibra::shield(|| {
+                    loop {
+                        let _ = catch_unwind(fibra::park);
+                    }
+                })
+            }));
+            fibra::yield_now();
+        });
     });
 }
 
@@ -403,24 +412,26 @@ fn a_fiber_that_catches_every_deadlock_does_not_keep_run_from_ending() {
 
 #[test]
 fn a_run_inside_a_destructor_that_unwinds_comes_to_its_end() {
-    struct Runs;
-    impl Drop for Runs {
-        fn drop(&mut self) {
-            virtually(|| {
-                drop(fibra::spawn(|| {
-                    loop {
-                        fibra::sleep(SECOND);
-                    }
-                }));
-                fibra::spawn(|| fibra::sleep(SECOND)).join().unwrap();
-            });
+    apart(|| {
+        struct Runs;
+        impl Drop for Runs {
+            fn drop(&mut self) {
+                virtually(|| {
+                    drop(fibra::spawn(|| {
+                        loop {
+                            fibra::sleep(SECOND);
+                        }
+                    }));
+                    fibra::spawn(|| fibra::sleep(SECOND)).join().unwrap();
+                });
+            }
         }
-    }
-    let raised = catch_unwind(|| {
-        let _runs = Runs;
-        quiet_panic("outer");
+        let raised = catch_unwind(|| {
+            let _runs = Runs;
+            quiet_panic("outer");
+        });
+        assert_eq!(raised.unwrap_err().downcast_ref(), Some(&"outer"));
     });
-    assert_eq!(raised.unwrap_err().downcast_ref(), Some(&"outer"));
 }
 
 // -- what may leave its thread ------------------------------------------------------------------

@@ -12,7 +12,7 @@ use std::time::Duration;
 use fibra::channel::{Channel, RecvTimeoutError};
 use fibra::generator::{self, CloseError, Generator, GeneratorExit, GeneratorState, ResumeError};
 use fibra::generator::{Scope, Yielder};
-use support::{Noisy, OnDrop, check, go, log, ms, panic_of, run_virtually};
+use support::{Noisy, OnDrop, apart, check, go, log, ms, panic_of, run_virtually};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -194,31 +194,33 @@ fn a_generator_that_catches_the_kill_of_its_fiber_meets_it_again() {
 
 #[test]
 fn a_fiber_that_refuses_to_end_in_a_generator_is_retired_and_its_generators_with_it() {
-    let kept: Rc<RefCell<Option<Generator<u32>>>> = Rc::default();
-    let inside = kept.clone();
-    run_virtually(move || {
-        let refuses = fibra::spawn(move || {
-            let mut other = noisy("never");
-            other.next();
-            *inside.borrow_mut() = Some(other);
-            generator::iter(|_: &Yielder<()>| {
-                loop {
-                    let _ = catch_unwind(fibra::park);
-                }
-            })
-            .for_each(drop);
+    apart(|| {
+        let kept: Rc<RefCell<Option<Generator<u32>>>> = Rc::default();
+        let inside = kept.clone();
+        run_virtually(move || {
+            let refuses = fibra::spawn(move || {
+                let mut other = noisy("never");
+                other.next();
+                *inside.borrow_mut() = Some(other);
+                generator::iter(|_: &Yielder<()>| {
+                    loop {
+                        let _ = catch_unwind(fibra::park);
+                    }
+                })
+                .for_each(drop);
+            });
+            fibra::yield_now();
+            refuses.kill();
+            assert!(matches!(refuses.join(), Err(fibra::JoinError::Retired)));
         });
-        fibra::yield_now();
-        refuses.kill();
-        assert!(matches!(refuses.join(), Err(fibra::JoinError::Retired)));
+        let mut other = kept.take().unwrap();
+        // Its stack is kept, and nobody reaches it any more, in no frame.
+        assert!(other.try_resume(()).is_err());
+        fibra::frame(|| assert!(other.try_resume(()).is_err()));
+        fibra::run(|| assert!(other.try_resume(()).is_err()));
+        drop(other);
+        check("");
     });
-    let mut other = kept.take().unwrap();
-    // Its stack is kept, and nobody reaches it any more, in no frame.
-    assert!(other.try_resume(()).is_err());
-    fibra::frame(|| assert!(other.try_resume(()).is_err()));
-    fibra::run(|| assert!(other.try_resume(()).is_err()));
-    drop(other);
-    check("");
 }
 
 #[test]

@@ -19,19 +19,22 @@ use std::collections::BTreeMap;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use op::{Event, Program};
-use support::{in_child, name_of, stderr};
+use support::{apart, in_child, name_of, stderr};
 
 const CASES: u32 = 20_000;
 
 #[test]
 fn random_nestings_do_what_the_model_says() {
-    // Thousands of panics that nobody joins are reported on standard error, which helps nobody.
-    let test = name_of!(random_nestings_do_what_the_model_says);
-    let output = in_child(test, &[], run_all);
-    let text = stderr(&output);
-    let lines: Vec<_> = text.lines().filter(|line| !line.ends_with("joined it: boom")).collect();
-    assert!(output.status.success(), "{}", lines.join("\n"));
-    println!("{}", String::from_utf8_lossy(&output.stdout));
+    apart(|| {
+        // Thousands of panics that nobody joins are reported on standard error, which helps nobody.
+        let test = name_of!(random_nestings_do_what_the_model_says);
+        let output = in_child(test, &[], run_all);
+        let text = stderr(&output);
+        let lines: Vec<_> =
+            text.lines().filter(|line| !line.ends_with("joined it: boom")).collect();
+        assert!(output.status.success(), "{}", lines.join("\n"));
+        println!("{}", String::from_utf8_lossy(&output.stdout));
+    });
 }
 
 fn run_all() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fibra::channel::Channel;
 use fibra::time::timeout;
 use fibra::{finally, nursery, scope, shield, shield_for, spawn, yield_now};
-use support::{Noisy, OnDrop, Watch, check, go, log, ms, panic_of, run_virtually};
+use support::{Noisy, OnDrop, Watch, apart, check, go, log, ms, panic_of, run_virtually};
 
 #[test]
 fn the_inner_limit_is_met_inside_and_the_outer_outside() {
@@ -466,25 +466,27 @@ fn scopes_borrow_from_inside_a_limit() {
 
 #[test]
 fn a_retired_fiber_leaves_no_timer() {
-    run_virtually(|| {
-        let fiber = spawn(|| {
-            let _ = timeout(ms(1_000), || {
-                let _ = timeout(ms(2_000), || {
-                    let channel = Channel::<u8>::new();
-                    loop {
-                        let _ = panic::catch_unwind(AssertUnwindSafe(|| channel.recv()));
-                    }
+    apart(|| {
+        run_virtually(|| {
+            let fiber = spawn(|| {
+                let _ = timeout(ms(1_000), || {
+                    let _ = timeout(ms(2_000), || {
+                        let channel = Channel::<u8>::new();
+                        loop {
+                            let _ = panic::catch_unwind(AssertUnwindSafe(|| channel.recv()));
+                        }
+                    });
                 });
             });
+            yield_now();
+            assert_eq!(fibra::stats().timers, 2);
+            fiber.kill();
+            let error = fiber.join().unwrap_err();
+            log(&error);
+            assert_eq!(fibra::stats().timers, 0);
         });
-        yield_now();
-        assert_eq!(fibra::stats().timers, 2);
-        fiber.kill();
-        let error = fiber.join().unwrap_err();
-        log(&error);
-        assert_eq!(fibra::stats().timers, 0);
+        check("the fiber was killed, refused to end and was retired");
     });
-    check("the fiber was killed, refused to end and was retired");
 }
 
 #[test]

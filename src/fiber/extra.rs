@@ -18,6 +18,9 @@ use crate::fiber::locals::Locals;
 pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,
     pub(crate) locals: Locals,
+    /// Whether one of its stacks was given up with frames on it, which may have lent its fiber-locals:
+    /// they are kept forever.
+    pub(crate) has_lent: bool,
     /// What the fiber's unparkers share, if there are any: as long as that exists, another thread
     /// may wake it.
     pub(crate) unparkers: Option<Weak<()>>,

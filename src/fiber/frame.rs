@@ -4,7 +4,7 @@
 //! - No suspended stack outlives its frame: [`Frame::unwind_all`] is called when all other user code
 //!   of the frame is over, before its fiber-locals are dropped, and then [`Frame::close`].
 //! - A frame is the current one while its fiber runs, or, for that of a thread, while no fiber does.
-//!   A closed frame is never current again.
+//!   A closed frame is never current again, and its fiber gets no other.
 //! - No user code runs while the roster is borrowed.
 
 #![allow(unsafe_code, reason = "counts a reference through the pointer that the thread keeps")]
@@ -167,6 +167,14 @@ impl Frame {
     }
 }
 
+/// Closes the frame of `fiber`, which is about to end. None can be made for it afterwards: code that
+/// runs on it still finds that there is no frame.
+pub(crate) fn close_for_good(fiber: FiberPtr) {
+    let frame = fiber
+        .with_extra(|extra| extra.frame.get_or_insert_with(|| Frame::new(Some(fiber))).clone());
+    frame.close();
+}
+
 /// The frame of `fiber`, if it ever had one.
 pub(crate) fn of_fiber(fiber: FiberPtr) -> Option<Rc<Frame>> {
     fiber.peek_extra(|extra| extra.frame.clone()).flatten()
@@ -234,23 +242,6 @@ impl Drop for OnThread {
         self.frame.close();
         current::here(|here| here.frame.set(self.before));
     }
-}
-
-/// The process is about to exit from within the frame of this thread, if it is in one: the
-/// destructors of thread-locals run then, and must find nothing that they could resume, for it may
-/// refer to thread-locals that are gone.
-pub(crate) fn strand_thread() {
-    let Some(frame) = of_thread() else { return };
-    frame.closed.set(true);
-    // One that runs must not be suspended either: below it is code that does not expect to go on.
-    frame.running.set(ptr::null());
-    let started = frame.roster.started.take();
-    for (_, (_, nested)) in started.iter() {
-        nested.strand().strand_for_good();
-    }
-    std::mem::forget(started);
-    std::mem::forget(frame.extension.take());
-    current::here(|here| here.frame.set(ptr::null()));
 }
 
 /// Strands that were started and must be unwound before something ends.

@@ -15,6 +15,7 @@ pub(crate) mod current;
 pub(crate) mod exit;
 pub(crate) mod extra;
 pub(crate) mod frame;
+pub(crate) mod given_up;
 pub(crate) mod header;
 pub(crate) mod id;
 pub(crate) mod identity;

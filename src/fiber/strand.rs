@@ -37,7 +37,8 @@ use crate::collections::slot_table::Key;
 use crate::fiber::cancel::CancelScope;
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
-use crate::fiber::header::FiberPtr;
+use crate::fiber::given_up;
+use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::state::Attention;
 use crate::fiber::switch::Context;
 use crate::stack::{SizeClass, Stack};
@@ -53,8 +54,9 @@ pub(crate) struct Strand {
     /// The frame it was started in.
     frame: OnceCell<Rc<Frame>>,
     /// The fiber whose frame that is: what runs when this strand may be resumed or suspended. None
-    /// for a thread's frame, which is current while no fiber runs.
-    fiber: Cell<Option<FiberPtr>>,
+    /// for a thread's frame, which is current while no fiber runs. Counted, so that its address is no
+    /// other fiber's as long as the strand exists.
+    fiber: OnceCell<FiberRef>,
     /// The strand from whose stack it was resumed; null for the frame's own. While it runs.
     below: Cell<*const Strand>,
     /// The strand on whose stack it was suspended: itself, but for a suspend from above.
@@ -112,7 +114,7 @@ impl Strand {
             is_root,
             class: Cell::new(class),
             frame: OnceCell::new(),
-            fiber: Cell::new(None),
+            fiber: OnceCell::new(),
             below: Cell::new(ptr::null()),
             top: Cell::new(ptr::null()),
             hinge: CancelScope::cancellable(),
@@ -145,8 +147,9 @@ impl Strand {
 
     /// Whether it is suspended, and belongs to the code that runs now, which may resume it.
     ///
-    /// The fiber is enough to tell: it outlives its frame, by whose end every strand of it has ended
-    /// or is retired; and so it is with a thread's frame, of which there is one at a time.
+    /// The fiber is enough to tell, and its address to tell the fiber: the strand keeps its record, so
+    /// that no other fiber gets that address. By the end of the fiber's frame every strand of it has
+    /// ended or is retired. So it is with a thread's frame, of which there is one at a time.
     #[inline(always)]
     pub(crate) fn is_ready(&self) -> bool {
         self.state() == State::Suspended && self.is_of_running_fiber()
@@ -157,11 +160,17 @@ impl Strand {
         self.frame().is_some_and(Frame::is_current)
     }
 
+    /// The fiber in whose frame it was started.
+    #[inline(always)]
+    fn fiber(&self) -> Option<FiberPtr> {
+        self.fiber.get().map(FiberRef::ptr)
+    }
+
     /// One comparison of addresses, where `==` on the options would make three.
     #[inline(always)]
     fn is_of_running_fiber(&self) -> bool {
         let address = |fiber: Option<FiberPtr>| fiber.map_or(ptr::null_mut(), FiberPtr::as_ptr);
-        ptr::eq(address(self.fiber.get()), address(current::fiber()))
+        ptr::eq(address(self.fiber()), address(current::fiber()))
     }
 
     /// Whether the caller runs on its stack, and not on one on top of it.
@@ -244,7 +253,9 @@ impl Strand {
     ) -> io::Result<()> {
         let stack = current::with_pool(|pool| pool.take(self.class.get()))?;
         debug_assert_eq!(self.state(), State::Fresh);
-        self.fiber.set(frame.fiber.get());
+        if let Some(fiber) = frame.fiber.get() {
+            let _ = self.fiber.set(fiber.to_ref());
+        }
         let _ = self.frame.set(frame);
         self.top.set(self);
         self.status.set(Status::Suspended);
@@ -271,7 +282,7 @@ impl Strand {
         let status = if thread::panicking() { self.enter_in_unwind() } else { Status::Running };
         self.status.set(status);
         frame.running.set(self.top.get());
-        let fiber = self.fiber.get();
+        let fiber = self.fiber();
         let outer = fiber.map_or(ptr::null(), |fiber| self.join_scopes(fiber));
         // SAFETY: it is suspended, so its context was created and is not entered.
         let ended = unsafe { self.context.enter() };
@@ -302,7 +313,7 @@ impl Strand {
     /// The caller must run on its stack: it is the [innermost](Strand::is_innermost).
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self) {
-        if let Some(fiber) = self.fiber.get()
+        if let Some(fiber) = self.fiber()
             && !ptr::eq(fiber.cancel_scopes.get(), &raw const self.hinge)
         {
             self.innermost.set(fiber.cancel_scopes.get());
@@ -389,16 +400,7 @@ impl Strand {
             }
             at = if ptr::eq(strand, self) { ptr::null() } else { strand.below.get() };
         }
-        // Those that wait for something on these stacks, children of a scope for instance, know the
-        // fiber by its address.
-        if let Some(fiber) = self.fiber.get() {
-            std::mem::forget(fiber.to_ref());
-        }
-    }
-
-    /// The process is about to exit: it cannot be resumed any more.
-    pub(crate) fn strand_for_good(&self) {
-        self.status.set(Status::Retired);
+        given_up::keep_what_it_lent(self.fiber());
     }
 
     /// Puts the scopes of this strand inside those of whoever resumes it. Returns the latter.

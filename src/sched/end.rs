@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   closure -> output or error -> its generators and greenlets, then its fiber-locals
-//!           -> what nobody asks for -> generators, greenlets and fiber-locals again
+//!           -> what nothing asks for, generators, greenlets and fiber-locals, what a façade keeps:
+//!              again, until none of that has run user code
 //!   \______________________________ user code, on the fiber ____________________________/
 //!
 //!           -> main only: the end of all other fibers -> joiner, scope, main
@@ -22,7 +23,9 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit::{self, JoinError};
+use crate::fiber::extra::Extra;
 use crate::fiber::frame;
+use crate::fiber::given_up;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::locals;
 pub(crate) use crate::fiber::report::{AbortOnUnwind, report_lost, say};
@@ -78,27 +81,87 @@ fn drop_closure(fiber: FiberPtr) -> JoinError {
     no_stack.flatten().map_or_else(|| killed(fiber), JoinError::NoStack)
 }
 
-/// Drops the fiber-locals, and what nobody will ask for. On the main fiber, ends all others.
+/// Drops what the fiber owns and what nothing will ask for. On the main fiber, ends all others.
 #[inline(never)]
 fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
+    let is_main = scheduler().is_some_and(|sched| sched.main.get() == Some(fiber));
     cancel::within(fiber, &CancelScope::shield(), || {
         drop_what_it_owns(fiber);
-        match error {
-            Some(error) => settle_error(fiber, error),
-            None if !fiber.has_handle.get() => drop_output(fiber),
-            None => {}
-        }
-        // The destructor of an output or a payload may have used fiber-locals again. Left in the
-        // record they would be dropped with it: in the run loop, or after the end of `run`.
-        drop_what_it_owns(fiber);
-        drop_identity(fiber);
-        if let Some(frame) = frame::of_fiber(fiber) {
-            frame.close();
+        settle(fiber, error.map_or(Left::Output, Left::Error));
+        if !is_main {
+            close_frame(fiber);
         }
     });
     // After the last user code of the main fiber: nothing can be spawned behind this.
-    if scheduler().is_some_and(|sched| sched.main.get() == Some(fiber)) {
+    if is_main {
         run::wind_up();
+    }
+}
+
+/// What a fiber leaves to its joiner.
+enum Left {
+    /// Its output, in its record.
+    Output,
+    Error(JoinError),
+    /// It was dropped or reported, because nothing can ask for it.
+    Nothing,
+}
+
+/// Leaves the outcome of the running fiber to its handle, or drops it if there is none, and lets go of
+/// what a façade keeps for the fiber.
+///
+/// Each of these steps may run user code, which may drop the handle and make new values: so every
+/// question is asked anew after it, until a round has run none.
+fn settle(fiber: FiberPtr, mut left: Left) {
+    if let Left::Error(JoinError::Panicked(_)) = left
+        && let Some(children) = Children::of(&fiber)
+    {
+        children.note_failure();
+    }
+    let is_settled = (0..MOST_ROUNDS).any(|_| {
+        if !fiber.has_handle.get() {
+            drop_left(fiber, &mut left);
+        }
+        drop_what_it_owns(fiber);
+        !leave_facade(fiber) && (fiber.has_handle.get() || matches!(left, Left::Nothing))
+    });
+    if !is_settled {
+        leak_what_it_owns(fiber);
+    }
+    if let Left::Error(error) = left {
+        let fail = fiber.vtable.fail;
+        // SAFETY: the function belongs to this fiber, whose closure is gone: the stage is empty.
+        unsafe { fail(fiber, Box::new(error)) };
+    }
+}
+
+/// Drops what nothing will ask for: user code.
+fn drop_left(fiber: FiberPtr, left: &mut Left) {
+    match std::mem::replace(left, Left::Nothing) {
+        Left::Output => drop_output(fiber),
+        Left::Error(error) => give_up_error(&fiber, error),
+        Left::Nothing => {}
+    }
+}
+
+/// Leaves what destructors of the running fiber make without end where it is, forever.
+#[cold]
+pub(crate) fn leak_what_it_owns(fiber: FiberPtr) {
+    say(format_args!(
+        "{}: the destructors of what it leaves make new values without end: leaked",
+        describe(&fiber)
+    ));
+    let leaked = fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take()));
+    std::mem::forget(leaked);
+    leak_locals();
+    // An output that has lost its handle just now stays in the record.
+    std::mem::forget(fiber.to_ref());
+}
+
+/// Ends the life of the frame of `fiber`, whose user code is over. Later code on it finds none.
+pub(crate) fn close_frame(fiber: FiberPtr) {
+    if frame::of_fiber(fiber).is_some() {
+        frame::close_for_good(fiber);
     }
 }
 
@@ -120,6 +183,11 @@ fn drop_what_it_owns(fiber: FiberPtr) {
     if let Some(frame) = frame::of_fiber(fiber) {
         frame.give_up();
     }
+    leak_locals();
+}
+
+/// Keeps the fiber-locals of the running fiber forever.
+fn leak_locals() {
     std::iter::from_fn(locals::take_youngest).for_each(std::mem::forget);
 }
 
@@ -132,19 +200,17 @@ fn unwind_strands(fiber: FiberPtr) {
 /// Rounds of dropping what destructors have made meanwhile.
 const MOST_ROUNDS: usize = 100;
 
-/// Lets go of what a façade keeps for the running fiber, and of what its destructors make.
-fn drop_identity(fiber: FiberPtr) {
-    if leave_facade(fiber) {
-        // What they have made in their turn is leaked where it is of a façade.
-        drop_what_it_owns(fiber);
-        std::mem::forget(fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take())));
-    }
+/// Drops what user code that runs late on the main fiber, after its clean-up, leaves.
+pub(crate) fn clean_up_again(main: FiberPtr) {
+    settle(main, Left::Nothing);
 }
 
-/// Drops what user code that ran late on the main fiber, after its clean-up, has left.
-pub(crate) fn clean_up_again(main: FiberPtr) {
-    drop_what_it_owns(main);
-    drop_identity(main);
+/// Whether the running fiber owns nothing whose destructor is user code.
+pub(crate) fn owns_nothing(fiber: FiberPtr) -> bool {
+    let no_facade = |extra: &Extra| extra.identity.is_none() && extra.bomb.is_none();
+    locals::count() == 0
+        && frame::of_fiber(fiber).is_none_or(|frame| frame.is_empty())
+        && fiber.peek_extra(no_facade).unwrap_or(true)
 }
 
 /// Lets go of what a façade keeps for `fiber`, which is about to end, and of what was thrown at it.
@@ -163,6 +229,8 @@ pub(crate) fn leave_facade(fiber: FiberPtr) -> bool {
 
 /// Drops the fiber-locals of the running fiber, the youngest first. A destructor may use others,
 /// and so make new ones; one that makes another of its own kind each time is stopped.
+///
+/// If a stack of the fiber was given up, the locals that exist now are leaked: they may be borrowed.
 fn drop_locals(fiber: FiberPtr) {
     let mut left = locals::count() + MOST_LATE_LOCALS;
     // Before each: the destructor of the one before may have started a generator that refers to it.
@@ -170,13 +238,17 @@ fn drop_locals(fiber: FiberPtr) {
         unwind_strands(fiber);
         locals::take_youngest()
     } {
+        if given_up::has_lent(fiber) {
+            std::mem::forget(local);
+            continue;
+        }
         if left == 0 {
             say(format_args!(
                 "{}: the destructors of its fiber-locals make new ones without end: leaked",
                 describe(&fiber)
             ));
             std::mem::forget(local);
-            return std::iter::from_fn(locals::take_youngest).for_each(std::mem::forget);
+            return leak_locals();
         }
         left -= 1;
         quietly(&fiber, || drop(local));
@@ -185,21 +257,6 @@ fn drop_locals(fiber: FiberPtr) {
 
 /// Fiber-locals that the destructors of a fiber's locals may make.
 const MOST_LATE_LOCALS: usize = 1_000;
-
-fn settle_error(fiber: FiberPtr, error: JoinError) {
-    if let JoinError::Panicked(_) = error
-        && let Some(children) = Children::of(&fiber)
-    {
-        children.note_failure();
-    }
-    if fiber.has_handle.get() {
-        let fail = fiber.vtable.fail;
-        // SAFETY: the function belongs to this fiber, whose closure is gone: the stage is empty.
-        unsafe { fail(fiber, Box::new(error)) };
-        return;
-    }
-    give_up_error(&fiber, error);
-}
 
 /// An error that nobody will join: the scope raises it again, or it is reported.
 pub(crate) fn give_up_error(fiber: &Header, error: JoinError) {

@@ -156,14 +156,19 @@ impl Scheduler {
     }
 
     /// On the main fiber, the last one: no order is accepted from now on, and those that came in
-    /// vain are dropped here.
-    pub(crate) fn close_mail(&self, main: FiberPtr) {
+    /// vain are dropped here. Returns whether there were any: user code has run then.
+    pub(crate) fn close_mail(&self, main: FiberPtr) -> bool {
         self.mailbox.inbox.close();
+        let mut dropped = false;
         while let Some(mail) = self.mailbox.inbox.pop() {
             match mail {
-                Mail::Order(_, Order::Throw(payload)) => end::quietly(&main, || drop(payload)),
+                Mail::Order(_, Order::Throw(payload)) => {
+                    dropped = true;
+                    end::quietly(&main, || drop(payload));
+                }
                 other => self.deliver(other),
             }
         }
+        dropped
     }
 }

@@ -13,6 +13,7 @@
 #![allow(unsafe_code, reason = "leaves a stack for the last time")]
 
 use crate::fiber::exit::JoinError;
+use crate::fiber::given_up;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::FiberSnapshot;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
@@ -50,6 +51,9 @@ impl Scheduler {
         }
         end::say(format_args!("{picture}; it {why}. It never runs again, and its stack is kept"));
 
+        if fiber.state.get() != State::New {
+            given_up::keep_what_it_lent(Some(fiber));
+        }
         self.end_real_wait(fiber);
         wait_list::withdraw(fiber);
         fiber.waiting.set(std::ptr::null());

@@ -23,6 +23,7 @@ use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current::{self, PoolInUse};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::frame;
+use crate::fiber::given_up;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::loan;
 use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
@@ -86,7 +87,7 @@ where
     let exit_code = sched.exit_code.get();
     drop(sched);
     match (handle.join(), exit_code) {
-        (_, Some(code)) => exit_at_once(code),
+        (_, Some(code)) => given_up::leave_process(code),
         (outcome, None) => outcome,
     }
 }
@@ -151,15 +152,33 @@ pub(crate) fn wind_up() {
     sched.closing.set(true);
     cancel::within(main, &CancelScope::shield(), || {
         sched.close_facade(main);
-        end::clean_up_again(main);
-        for fiber in sched.fibers_where(|fiber| fiber != main) {
-            sched.kill(fiber.ptr());
+        // Each step may run user code on main, which may make anything that the others look for.
+        let is_over = (0..MOST_ROUNDS).any(|_| {
+            end::clean_up_again(main);
+            end_the_others(here);
+            !sched.close_mail(main) && sched.live.get() == 1 && end::owns_nothing(main)
+        });
+        if !is_over {
+            end::leak_what_it_owns(main);
+            end_the_others(here);
         }
-        wait_for_the_others(here);
-        sched.close_mail(main);
-        // Destructors of undelivered payloads may have spawned.
-        wait_for_the_others(here);
     });
+    // Nothing that was started on main outlives this, and nothing can be started any more.
+    frame::close_for_good(main);
+}
+
+/// Rounds of destructors on main that keep making what must be cleaned up.
+const MOST_ROUNDS: usize = 100;
+
+fn end_the_others(here: Here) {
+    let Here { fiber: main, sched } = here;
+    for fiber in sched.fibers_where(|fiber| fiber != main) {
+        sched.kill(fiber.ptr());
+        // One that is out of the ring while it cleans up does not see the kill, and nothing else will
+        // put it back.
+        sched.unpause(fiber.ptr());
+    }
+    wait_for_the_others(here);
 }
 
 fn wait_for_the_others(here: Here) {
@@ -207,7 +226,10 @@ impl Scheduler {
 ///
 /// It exits at once, with the fibers left as they are, where it can neither return nor unwind: in
 /// a destructor that runs because of a panic or a kill, while another fiber waits in such a
-/// destructor, and under `panic = "abort"`. Outside of `run` it exits at once, too.
+/// destructor, and under `panic = "abort"`. Outside of `run` it exits at once, too. As long as stacks
+/// are left like that, the process ends by `_exit`, with std's streams flushed: neither destructors of
+/// thread-locals nor functions registered with `atexit` run, because those stacks may refer to the
+/// thread-locals of their thread.
 ///
 /// # Examples
 ///
@@ -219,12 +241,12 @@ impl Scheduler {
 /// ```
 pub fn exit(code: i32) -> ! {
     let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
-        exit_at_once(code)
+        given_up::leave_process(code)
     };
     sched.exit_code.set(Some(code));
     let fiber = here().fiber;
     if cfg!(panic = "abort") || std::thread::panicking() {
-        exit_at_once(code);
+        given_up::leave_process(code);
     }
     if let Some(main) = sched.main.get().filter(|&main| main != fiber) {
         sched.kill(main);
@@ -232,20 +254,6 @@ pub fn exit(code: i32) -> ! {
     fiber.killed.set(true);
     fiber.notice(Attention::CANCEL);
     exit::raise_exit()
-}
-
-/// Exits without unwinding anything.
-///
-/// The destructors of this thread's thread-locals run during the exit. They must find no fiber: one
-/// that was switched to by them could hold a reference to a thread-local that is gone.
-#[allow(clippy::disallowed_methods, reason = "where nothing can be unwound")]
-fn exit_at_once(code: i32) -> ! {
-    current::here(|here| {
-        here.fiber.set(None);
-        here.scheduler.set(std::ptr::null());
-    });
-    frame::strand_thread();
-    std::process::exit(code)
 }
 
 /// What the overflow handler asks: is this address in the guard of the stack that runs?

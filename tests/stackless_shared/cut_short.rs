@@ -1,12 +1,11 @@
 //! Waits that end before a partner comes: kills, throws, deadlines, the end of `run`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
 
 use fibra::stackless::{self, ChannelError, SharedChannel};
 
 use super::{receiver, sender};
-use crate::support::{Noisy, OnDrop, check, in_child, log, ms, run_virtually, stderr};
+use crate::support::{Noisy, OnDrop, apart, check, in_child, log, ms, run_virtually, stderr};
 
 #[test]
 fn a_deadline_gives_the_value_back() {
@@ -150,7 +149,7 @@ fn one_that_refuses_to_end_is_served_no_more() {
     let output = in_child(test, &[], || {
         let channel = SharedChannel::<u32>::new();
         let there = channel.clone();
-        let thread = thread::spawn(move || {
+        apart(move || {
             fibra::run(|| {
                 let from = there.clone();
                 fibra::spawn(move || {
@@ -163,7 +162,6 @@ fn one_that_refuses_to_end_is_served_no_more() {
                 assert_eq!(there.balance(), -1);
             });
         });
-        thread.join().unwrap();
         assert_eq!(channel.balance(), 0);
         assert!(channel.try_send(1).is_err());
     });

@@ -123,11 +123,31 @@ pub(crate) fn stderr(output: &Output) -> String {
 macro_rules! name_of {
     ($test:ident) => {{
         let _: fn() = $test;
-        stringify!($test)
+        $crate::support::test_name(concat!(module_path!(), "::", stringify!($test)))
     }};
 }
 #[allow(unused_imports, reason = "only tests with child processes use it")]
 pub(crate) use name_of;
+
+/// The name of the test at `path`: what follows the name of its program.
+pub(crate) fn test_name(path: &'static str) -> &'static str {
+    path.split_once("::").map_or(path, |(_, name)| name)
+}
+
+/// Runs `f` on a thread of its own, and returns what it returned, or goes on with its panic.
+///
+/// The thread is not joined: one on which a stack was given up never ends.
+#[allow(clippy::disallowed_methods, reason = "it is not joined")]
+pub(crate) fn apart<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    let (to, from) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let result = panic::catch_unwind(AssertUnwindSafe(f));
+        to.send((result, TRACE.with(RefCell::take)))
+    });
+    let (result, trace) = from.recv().expect("the thread sends its result");
+    TRACE.with(|own| own.borrow_mut().extend(trace));
+    result.unwrap_or_else(|payload| panic::resume_unwind(payload))
+}
 
 /// Spawns a fiber that nobody joins.
 pub(crate) fn go<T: 'static>(f: impl FnOnce() -> T + 'static) {

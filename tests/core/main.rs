@@ -1,0 +1,8 @@
+//! Fibers and their scheduler: how they run, and how they end.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod given_up_stacks;
+mod last_user_code;
+mod leaving_the_process;
