@@ -11,6 +11,7 @@ mod reading;
 mod support;
 
 mod errors;
+mod iteration;
 mod public;
 mod traits;
 mod variance;

@@ -146,6 +146,7 @@ fn path_of(path: &'static str) -> &'static str {
 /// Parameters that stand for one of a few types of this crate.
 const MARKERS: &[(&str, &str)] = &[
     ("generator::Generator", "B"),
+    ("pool::IntoItems", "O"),
     ("pool::Items", "O"),
     ("pool::Task", "O"),
     ("pool::WorkQueue", "O"),
@@ -203,6 +204,8 @@ pub(crate) fn rows() -> Vec<Row> {
         blocking::Pool;
         blocking::Stats;
         channel::Channel<T>;
+        channel::IntoIter<T>;
+        channel::IntoValues<T>;
         channel::Iter<T> as fibra::channel::Iter<'static, T>;
         channel::OneshotReceiver<T>;
         channel::OneshotSender<T>;
@@ -279,6 +282,7 @@ pub(crate) fn rows() -> Vec<Row> {
         pool::Group<T>;
         pool::Imap<U>;
         pool::ImapUnordered<U>;
+        pool::IntoItems<T> as fibra::pool::IntoItems<T, fibra::pool::Oldest>;
         pool::Items<T> as fibra::pool::Items<'static, T, fibra::pool::Oldest>;
         pool::Newest;
         pool::Oldest;
@@ -315,6 +319,7 @@ pub(crate) fn rows() -> Vec<Row> {
         server::Running;
         server::Server<L>;
         server::Stopping;
+        signal::IntoIter;
         signal::Iter as fibra::signal::Iter<'static>;
         signal::OnSignal;
         signal::Signal;
@@ -327,6 +332,8 @@ pub(crate) fn rows() -> Vec<Row> {
         stackless::ChannelEvent as fibra::stackless::ChannelEvent<'static>;
         stackless::ChannelId;
         stackless::ChannelIter<T> as fibra::stackless::ChannelIter<'static, T>;
+        stackless::IntoChannelIter<T>;
+        stackless::IntoSharedIter<T>;
         stackless::PortableTasklet;
         stackless::RemoteTasklet;
         stackless::Run;
@@ -365,6 +372,7 @@ pub(crate) fn rows() -> Vec<Row> {
         sync::WaitGroup;
         sync::WaitTimeoutResult;
         sync::Worker as fibra::sync::Worker<'static>;
+        sync::mpmc::IntoValues<T>;
         sync::mpmc::Receiver<T>;
         sync::mpmc::Sender<T>;
         sync::mpmc::Values<T> as fibra::sync::mpmc::Values<'static, T>;

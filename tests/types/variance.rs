@@ -64,6 +64,8 @@ const ROWS: &[Row] = &[
     ("ScopedJoinHandle<'any, &'@ u8>", Gives, Covariant, Checked),
     ("blocking::JobHandle<&'@ u8>", Gives, Invariant, Checked),
     ("channel::Channel<&'@ u8>", Both, Invariant, Checked),
+    ("channel::IntoIter<&'@ u8>", Gives, Invariant, Checked),
+    ("channel::IntoValues<&'@ u8>", Gives, Invariant, Checked),
     ("channel::Iter<'@, u8>", Borrows, Covariant, Unasked),
     ("channel::Iter<'any, &'@ u8>", Gives, Invariant, Free),
     ("channel::OneshotReceiver<&'@ u8>", Gives, Invariant, Checked),
@@ -106,6 +108,7 @@ const ROWS: &[Row] = &[
     ("pool::Group<&'@ u8>", Gives, Invariant, Checked),
     ("pool::Imap<&'@ u8>", Gives, Invariant, Checked),
     ("pool::ImapUnordered<&'@ u8>", Gives, Invariant, Checked),
+    ("pool::IntoItems<&'@ u8, pool::Oldest>", Gives, Invariant, Checked),
     ("pool::Items<'@, u8, pool::Oldest>", Borrows, Covariant, Unasked),
     ("pool::Items<'any, &'@ u8, pool::Oldest>", Gives, Invariant, Free),
     ("pool::Outcomes<'@, u8>", Borrows, Covariant, Unasked),
@@ -137,6 +140,8 @@ const ROWS: &[Row] = &[
     ("stackless::ChannelEvent<'@>", Borrows, Covariant, Unasked),
     ("stackless::ChannelIter<'@, u8>", Borrows, Covariant, Unasked),
     ("stackless::ChannelIter<'any, &'@ u8>", Gives, Invariant, Free),
+    ("stackless::IntoChannelIter<&'@ u8>", Gives, Invariant, Checked),
+    ("stackless::IntoSharedIter<&'@ u8>", Gives, Invariant, Checked),
     ("stackless::SendError<&'@ u8>", Gives, Covariant, Checked),
     ("stackless::SharedChannel<&'@ u8>", Both, Invariant, Checked),
     ("stackless::SharedIter<'@, u8>", Borrows, Covariant, Unasked),
@@ -161,6 +166,7 @@ const ROWS: &[Row] = &[
     ("sync::RwLockWriteGuard<'@, u8>", Borrows, Covariant, Unasked),
     ("sync::RwLockWriteGuard<'any, &'@ u8>", Both, Invariant, Checked),
     ("sync::Worker<'@>", Borrows, Covariant, Unasked),
+    ("sync::mpmc::IntoValues<&'@ u8>", Gives, Invariant, Checked),
     ("sync::mpmc::Receiver<&'@ u8>", Gives, Invariant, Checked),
     ("sync::mpmc::Sender<&'@ u8>", Takes, Invariant, Checked),
     ("sync::mpmc::Values<'@, u8>", Borrows, Covariant, Unasked),
@@ -169,7 +175,8 @@ const ROWS: &[Row] = &[
 ];
 
 /// Parameters for which there are types of this crate only, none of which has parameters.
-const MARKERS: &[(&str, usize)] = &[("pool::Items", 2), ("pool::Task", 1), ("pool::WorkQueue", 1)];
+const MARKERS: &[(&str, usize)] =
+    &[("pool::IntoItems", 1), ("pool::Items", 2), ("pool::Task", 1), ("pool::WorkQueue", 1)];
 
 /// What the crate of questions begins with.
 const PRELUDE: &str = "#![allow(dead_code, unused, clippy::all)] use fibra::*; \

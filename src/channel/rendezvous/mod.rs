@@ -20,8 +20,8 @@ pub(crate) mod arm;
 mod recv;
 mod send;
 
-pub use recv::Iter;
 pub(crate) use recv::open;
+pub use recv::{IntoIter, Iter};
 
 /// A rendezvous channel with the semantics of Stackless Python.
 ///
