@@ -36,6 +36,11 @@ use crate::fiber::exit::other_text;
 pub struct Panic(Payload);
 
 /// Texts stay in the box that they came in: it is given back as it was.
+#[allow(
+    clippy::redundant_allocation,
+    clippy::box_collection,
+    reason = "a payload is a box, and is not taken out of it"
+)]
 enum Payload {
     Literal(Box<&'static str>),
     Text(Box<String>),

@@ -123,11 +123,16 @@ pub(crate) fn stderr(output: &Output) -> String {
 macro_rules! name_of {
     ($test:ident) => {{
         let _: fn() = $test;
-        stringify!($test)
+        $crate::support::test_name(concat!(module_path!(), "::", stringify!($test)))
     }};
 }
 #[allow(unused_imports, reason = "only tests with child processes use it")]
 pub(crate) use name_of;
+
+/// The name of the test at `path`: what follows the name of its program.
+pub(crate) fn test_name(path: &'static str) -> &'static str {
+    path.split_once("::").map_or(path, |(_, name)| name)
+}
 
 /// Spawns a fiber that nobody joins.
 pub(crate) fn go<T: 'static>(f: impl FnOnce() -> T + 'static) {

@@ -20,7 +20,7 @@ use fibra::{
     Cancelled, Deadlock, JoinError, Panic, channel, greenlet, net, pool, process, stackless, time,
 };
 
-use crate::support::{ms, panic_of};
+use crate::support::{DONE_LINE, in_child, ms, name_of, panic_of, stderr};
 use crate::traits;
 
 /// An error as the table has it.
@@ -479,4 +479,62 @@ fn a_kill_that_is_caught_and_raised_elsewhere_says_what_it_is() {
              elsewhere and raised again"
         );
     });
+}
+
+/// Panics when it is dropped.
+struct Bomb(&'static str);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new(self.0));
+    }
+}
+
+#[test]
+fn a_panic_that_no_caller_learns_of_is_reported_as_what_it_is() {
+    let test = name_of!(a_panic_that_no_caller_learns_of_is_reported_as_what_it_is);
+    let output = in_child(test, &[], || {
+        let raise = |text: &'static str| std::panic::resume_unwind(Box::new(text));
+        fibra::run(|| {
+            drop(fibra::spawn(move || raise("a fiber")));
+            drop(fibra::spawn(|| Bomb("an output")));
+            fibra::yield_now();
+
+            let mut generator = Generator::new(move |yielder: &Yielder<u8>, ()| {
+                let _ = catch_unwind(AssertUnwindSafe(|| yielder.yield_(1)));
+                raise("a generator")
+            });
+            let _ = generator.resume(());
+            drop(generator);
+
+            let previous = stackless::set_schedule_callback(Some(std::rc::Rc::new(move |_, _| {
+                raise("a schedule callback")
+            })));
+            stackless::spawn(|| ());
+            // There and back.
+            stackless::schedule();
+            stackless::set_schedule_callback(previous);
+            let previous = stackless::set_channel_callback(Some(std::rc::Rc::new(move |_| {
+                raise("a channel callback")
+            })));
+            let _ = stackless::Channel::<u8>::new().receive();
+            stackless::set_channel_callback(previous);
+
+            let main = stackless::getmain();
+            fibra::shield(|| main.throw_pending("too late").unwrap());
+        });
+    });
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "fibra: fiber #2 panicked and nobody joined it: a fiber\n\
+             fibra: a destructor of fiber #3 panicked: an output\n\
+             fibra: a generator panicked while it was dropped: a generator\n\
+             fibra: the schedule callback panicked: a schedule callback\n\
+             fibra: the schedule callback panicked: a schedule callback\n\
+             fibra: the channel callback panicked: a channel callback\n\
+             fibra: what was thrown at tasklet of fiber 'main' (#1) came too late: too late\n\
+             {DONE_LINE}"
+        )
+    );
 }

@@ -7,7 +7,6 @@
 #[allow(dead_code, reason = "the checks of the layers read more")]
 mod reading;
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "other suites use more")]
 mod support;
 
 mod errors;
