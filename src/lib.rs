@@ -47,6 +47,7 @@ mod stack;
 pub use fiber::exit::JoinError;
 pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
+pub use fiber::panic::Panic;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
 pub use offload::blocking;
 #[cfg(feature = "net")]

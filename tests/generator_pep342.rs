@@ -249,7 +249,7 @@ fn a_panic_while_it_is_closed_is_reported_by_close() {
         generator.next();
         match generator.close() {
             Err(CloseError::Panicked(payload)) => {
-                assert_eq!(payload_text(payload), "clean-up failed");
+                assert_eq!(payload.message(), "clean-up failed");
             }
             other => panic!("{other:?}"),
         }

@@ -343,12 +343,15 @@ fn families_do_not_mix() {
     frame(|| {
         let text = Greenlet::new(|text: &'static str| text);
         let number = Greenlet::new(move |n: i64| {
-            assert!(matches!(text.switch("x"), Err(SwitchError::Family("x"))));
+            assert!(matches!(text.switch("x"), Err(SwitchError::Family("x", _))));
             // Main waits for a number.
             let main = greenlet::main::<&'static str>();
-            assert!(matches!(main.switch("x"), Err(SwitchError::Family("x"))));
+            assert!(matches!(main.switch("x"), Err(SwitchError::Family("x", _))));
             let message = panic_of(greenlet::current::<&'static str>);
-            assert!(message.contains("does not exchange values of type `&str`"), "{message}");
+            assert!(
+                message.contains("exchanges values of type `i64`, and not of type `&str`"),
+                "{message}"
+            );
             // A greenlet of another family gets main as its parent.
             assert_eq!(Greenlet::new(|s: &'static str| s).parent(), Some(main));
             n

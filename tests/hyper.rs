@@ -495,6 +495,6 @@ fn a_service_that_panics_ends_its_connection_and_nothing_else() {
         });
         assert!(client(address).send(get("/")).is_err());
         let Err(JoinError::Panicked(payload)) = connection.join() else { panic!("it ended well") };
-        assert_eq!(text_of(&*payload), "in the middle of a poll");
+        assert_eq!(payload.message(), "in the middle of a poll");
     });
 }

@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "channel",
             "fiber::exit",
             "fiber::id",
+            "fiber::panic",
             "sched::handle",
             "sched::join",
             "sched::lowlevel",

@@ -16,7 +16,7 @@ fn nap(time: u64) -> u64 {
 fn tell(outcome: &Result<u64, JoinError>) {
     match outcome {
         Ok(value) => log(value),
-        Err(JoinError::Panicked(payload)) => log(support::text_of(&**payload)),
+        Err(JoinError::Panicked(panic)) => log(panic.message()),
         Err(JoinError::Deadlock(_)) => log("deadlock"),
         Err(error) => log(format!("{error:?}")),
     }

@@ -127,7 +127,7 @@ fn a_panic_of_a_child_that_nobody_joined_is_raised_when_all_have_ended() {
 fn a_panic_that_was_joined_is_not_raised_again() {
     fibra::run(|| {
         let text = scope(|s| match s.spawn(|| panic!("child")).join() {
-            Err(JoinError::Panicked(payload)) => support::text_of(payload.as_ref()),
+            Err(JoinError::Panicked(panic)) => String::from(panic.message()),
             other => unreachable!("{other:?}"),
         });
         assert_eq!(text, "child");

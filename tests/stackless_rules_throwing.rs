@@ -29,7 +29,7 @@ fn s_047_the_victim_gets_the_very_payload() {
     fibra::run(|| {
         let t = stackless::tasklet(|()| {
             let payload = payload_of(stackless::schedule_remove);
-            log(payload.downcast_ref::<Custom>().unwrap().0);
+            log(payload.downcast::<Custom>().unwrap().0);
         });
         let t = t.bind(());
         t.run().unwrap();
@@ -398,7 +398,7 @@ fn s_057_a_throw_at_a_dead_tasklet_gives_the_payload_back() {
         for t in [&dead, &Tasklet::new(), &*bound] {
             let error = refused(t.throw(Custom(7)), "You cannot throw to a dead tasklet");
             let TaskletError::DeadThrow(payload, ..) = error else { panic!("{error:?}") };
-            assert_eq!(payload.downcast_ref::<Custom>(), Some(&Custom(7)));
+            assert_eq!(payload.downcast::<Custom>(), Ok(Custom(7)));
             refused(t.throw_pending(Custom(8)), "You cannot throw to a dead tasklet");
             t.throw(TaskletExit).unwrap();
             t.throw_pending(TaskletExit).unwrap();

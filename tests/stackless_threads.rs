@@ -253,7 +253,7 @@ fn after_the_end_of_run_orders_are_refused_and_payloads_come_back() {
         let Err(TaskletError::DeadThrow(payload, _)) = remote.throw(7u8) else {
             panic!("nobody is there to be thrown at")
         };
-        assert_eq!(payload.downcast_ref::<u8>(), Some(&7));
+        assert_eq!(payload.downcast::<u8>(), Ok(7));
         assert_eq!(remote.thread_id(), None);
 
         assert!(matches!(empty.insert(), Err(TaskletError::Dead(_))));

@@ -221,7 +221,10 @@ fn what_nobody_can_raise_is_reported() {
         });
     });
     let text = stderr(&output);
-    assert!(text.contains("something thrown at tasklet of fiber 'main' (#1)"), "{text}");
+    assert!(
+        text.contains("what was thrown at tasklet of fiber 'main' (#1) came too late: "),
+        "{text}"
+    );
     assert!(text.contains("out of milk") && text.ends_with(DONE_LINE), "{text}");
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use crate::sched::lowlevel::{Deadlock, Interrupt};
 
 /// A send that failed, with the value that was not sent.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SendError<T> {
     /// The channel is closed, or all its receivers are gone.
@@ -18,6 +19,7 @@ pub enum SendError<T> {
 }
 
 /// A send that would have had to wait, with the value that was not sent.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TrySendError<T> {
     /// The channel is full; for a rendezvous channel, nobody waits to receive.
@@ -27,18 +29,22 @@ pub enum TrySendError<T> {
 }
 
 /// A send that did not happen in time, with the value that was not sent.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SendTimeoutError<T> {
     /// The time is over.
     Timeout(T),
     /// The channel is closed, or all its receivers are gone.
     Closed(T),
+    /// Nothing can ever run again, so nothing will receive it. Only if the time is longer than the
+    /// clock can show, so that it will never be over.
+    Deadlock(T, Box<Deadlock>),
     /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed(T),
 }
 
 /// A receive that failed.
-#[derive(Clone)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RecvError {
     /// The channel is closed, or all its senders are gone; and it holds nothing more.
@@ -60,13 +66,16 @@ pub enum TryRecvError {
 }
 
 /// A receive that did not happen in time.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RecvTimeoutError {
     /// The time is over.
     Timeout,
     /// The channel is closed, or all its senders are gone; and it holds nothing more.
     Closed,
+    /// Nothing can ever run again, so nothing will be sent. Only if the time is longer than the
+    /// clock can show, so that it will never be over.
+    Deadlock(Box<Deadlock>),
     /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed,
 }
@@ -80,6 +89,24 @@ impl<T> SendError<T> {
             }
         }
     }
+
+    /// Returns whether the channel is closed, or all handles of the other side are gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, SendError::Closed(..))
+    }
+
+    /// Returns whether the wait completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, SendError::Deadlock(..))
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, SendError::Killed(..))
+    }
 }
 
 impl<T> TrySendError<T> {
@@ -89,6 +116,18 @@ impl<T> TrySendError<T> {
             TrySendError::Full(value) | TrySendError::Closed(value) => value,
         }
     }
+
+    /// Returns whether the channel had no room; for a rendezvous channel, no receiver that waits.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, TrySendError::Full(..))
+    }
+
+    /// Returns whether the channel is closed, or all handles of the other side are gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, TrySendError::Closed(..))
+    }
 }
 
 impl<T> SendTimeoutError<T> {
@@ -97,7 +136,114 @@ impl<T> SendTimeoutError<T> {
         match self {
             SendTimeoutError::Timeout(value)
             | SendTimeoutError::Closed(value)
+            | SendTimeoutError::Deadlock(value, _)
             | SendTimeoutError::Killed(value) => value,
+        }
+    }
+
+    /// Returns whether the time was over.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, SendTimeoutError::Timeout(..))
+    }
+
+    /// Returns whether the channel is closed, or all handles of the other side are gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, SendTimeoutError::Closed(..))
+    }
+
+    /// Returns whether the wait completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, SendTimeoutError::Deadlock(..))
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, SendTimeoutError::Killed(..))
+    }
+}
+
+impl RecvError {
+    /// Returns whether the channel is closed, or all handles of the other side are gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, RecvError::Closed)
+    }
+
+    /// Returns whether the wait completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, RecvError::Deadlock(..))
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, RecvError::Killed)
+    }
+}
+
+impl TryRecvError {
+    /// Returns whether there was nothing to receive.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, TryRecvError::Empty)
+    }
+
+    /// Returns whether the channel is closed, or all handles of the other side are gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, TryRecvError::Closed)
+    }
+}
+
+impl RecvTimeoutError {
+    /// Returns whether the time was over.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, RecvTimeoutError::Timeout)
+    }
+
+    /// Returns whether the channel is closed, or all handles of the other side are gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, RecvTimeoutError::Closed)
+    }
+
+    /// Returns whether the wait completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, RecvTimeoutError::Deadlock(..))
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, RecvTimeoutError::Killed)
+    }
+}
+
+/// The error of a wait without a time limit, as one with a limit has it.
+impl<T> From<SendError<T>> for SendTimeoutError<T> {
+    fn from(error: SendError<T>) -> SendTimeoutError<T> {
+        match error {
+            SendError::Closed(value) => SendTimeoutError::Closed(value),
+            SendError::Deadlock(value, report) => SendTimeoutError::Deadlock(value, report),
+            SendError::Killed(value) => SendTimeoutError::Killed(value),
+        }
+    }
+}
+
+/// The error of a wait without a time limit, as one with a limit has it.
+impl From<RecvError> for RecvTimeoutError {
+    fn from(error: RecvError) -> RecvTimeoutError {
+        match error {
+            RecvError::Closed => RecvTimeoutError::Closed,
+            RecvError::Deadlock(report) => RecvTimeoutError::Deadlock(report),
+            RecvError::Killed => RecvTimeoutError::Killed,
         }
     }
 }
@@ -122,7 +268,8 @@ impl Cut {
         match self {
             Cut::Closed => SendTimeoutError::Closed(value),
             Cut::Short(Interrupt::Killed) => SendTimeoutError::Killed(value),
-            Cut::Short(_) => SendTimeoutError::Timeout(value),
+            Cut::Short(Interrupt::Deadlock(report)) => SendTimeoutError::Deadlock(value, report),
+            Cut::Short(Interrupt::TimedOut) => SendTimeoutError::Timeout(value),
         }
     }
 
@@ -138,7 +285,8 @@ impl Cut {
         match self {
             Cut::Closed => RecvTimeoutError::Closed,
             Cut::Short(Interrupt::Killed) => RecvTimeoutError::Killed,
-            Cut::Short(_) => RecvTimeoutError::Timeout,
+            Cut::Short(Interrupt::Deadlock(report)) => RecvTimeoutError::Deadlock(report),
+            Cut::Short(Interrupt::TimedOut) => RecvTimeoutError::Timeout,
         }
     }
 }
@@ -167,11 +315,12 @@ impl<T> fmt::Display for TrySendError<T> {
 
 impl<T> fmt::Display for SendTimeoutError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SendTimeoutError::Timeout(_) => "timed out while sending on a channel",
-            SendTimeoutError::Closed(_) => SEND_CLOSED,
-            SendTimeoutError::Killed(_) => "killed while sending on a channel",
-        })
+        match self {
+            SendTimeoutError::Timeout(_) => f.write_str("timed out while sending on a channel"),
+            SendTimeoutError::Closed(_) => f.write_str(SEND_CLOSED),
+            SendTimeoutError::Deadlock(_, report) => report.fmt(f),
+            SendTimeoutError::Killed(_) => f.write_str("killed while sending on a channel"),
+        }
     }
 }
 
@@ -196,20 +345,22 @@ impl fmt::Display for TryRecvError {
 
 impl fmt::Display for RecvTimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            RecvTimeoutError::Timeout => "timed out while receiving on a channel",
-            RecvTimeoutError::Closed => RECV_CLOSED,
-            RecvTimeoutError::Killed => "killed while receiving on a channel",
-        })
+        match self {
+            RecvTimeoutError::Timeout => f.write_str("timed out while receiving on a channel"),
+            RecvTimeoutError::Closed => f.write_str(RECV_CLOSED),
+            RecvTimeoutError::Deadlock(report) => report.fmt(f),
+            RecvTimeoutError::Killed => f.write_str("killed while receiving on a channel"),
+        }
     }
 }
 
-// `Debug` does not show the value, so that `unwrap` works for values without `Debug`.
+// `Debug` is one line, without the report. It does not show the value, so that `unwrap` works for
+// values without `Debug`.
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SendError::Closed(_) => f.write_str("Closed(..)"),
-            SendError::Deadlock(_, report) => write!(f, "Deadlock(.., {report})"),
+            SendError::Deadlock(_, report) => write!(f, "Deadlock(.., {report:?})"),
             SendError::Killed(_) => f.write_str("Killed(..)"),
         }
     }
@@ -226,11 +377,12 @@ impl<T> fmt::Debug for TrySendError<T> {
 
 impl<T> fmt::Debug for SendTimeoutError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SendTimeoutError::Timeout(_) => "Timeout(..)",
-            SendTimeoutError::Closed(_) => "Closed(..)",
-            SendTimeoutError::Killed(_) => "Killed(..)",
-        })
+        match self {
+            SendTimeoutError::Timeout(_) => f.write_str("Timeout(..)"),
+            SendTimeoutError::Closed(_) => f.write_str("Closed(..)"),
+            SendTimeoutError::Deadlock(_, report) => write!(f, "Deadlock(.., {report:?})"),
+            SendTimeoutError::Killed(_) => f.write_str("Killed(..)"),
+        }
     }
 }
 
@@ -238,8 +390,19 @@ impl fmt::Debug for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RecvError::Closed => f.write_str("Closed"),
-            RecvError::Deadlock(report) => write!(f, "Deadlock({report})"),
+            RecvError::Deadlock(report) => write!(f, "Deadlock({report:?})"),
             RecvError::Killed => f.write_str("Killed"),
+        }
+    }
+}
+
+impl fmt::Debug for RecvTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RecvTimeoutError::Timeout => f.write_str("Timeout"),
+            RecvTimeoutError::Closed => f.write_str("Closed"),
+            RecvTimeoutError::Deadlock(report) => write!(f, "Deadlock({report:?})"),
+            RecvTimeoutError::Killed => f.write_str("Killed"),
         }
     }
 }

@@ -32,5 +32,5 @@ pub use error::{
 };
 pub use oneshot::{OneshotReceiver, OneshotSender, oneshot};
 pub use pairing::Preference;
-pub use queue::{Receiver, Sender, Values, bounded, unbounded};
-pub use rendezvous::{Channel, Iter};
+pub use queue::{IntoValues, Receiver, Sender, Values, bounded, unbounded};
+pub use rendezvous::{Channel, IntoIter, Iter};

@@ -10,8 +10,11 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::panic;
 
+use crate::fiber::brief::{Brief, same_io_error};
+use crate::fiber::panic::Panic;
 use crate::fiber::snapshot::Deadlock;
 
 /// Why a fiber has no value to give.
@@ -19,20 +22,21 @@ use crate::fiber::snapshot::Deadlock;
 /// # Examples
 ///
 /// ```
-/// fibra::run(|| {
+/// use std::error::Error;
+///
+/// fn cheese() -> Result<u32, Box<dyn Error + Send + Sync>> {
 ///     let fiber = fibra::spawn(|| panic!("no more cheese"));
-///     match fiber.join() {
-///         Err(fibra::JoinError::Panicked(payload)) => {
-///             assert_eq!(payload.downcast_ref::<&str>(), Some(&"no more cheese"));
-///         }
-///         other => unreachable!("{other:?}"),
-///     }
+///     Ok(fiber.join()?)
+/// }
+///
+/// fibra::run(|| {
+///     assert_eq!(cheese().unwrap_err().to_string(), "the fiber panicked: no more cheese");
 /// });
 /// ```
 #[non_exhaustive]
 pub enum JoinError {
     /// It panicked; this is what it panicked with.
-    Panicked(Box<dyn Any + Send + 'static>),
+    Panicked(Panic),
     /// It was killed: by a handle, by its scope or at the end of `run`.
     Killed,
     /// It was killed, and this is why: see [`Fiber::kill_with`](crate::Fiber::kill_with).
@@ -55,31 +59,42 @@ pub enum JoinError {
 }
 
 impl JoinError {
-    /// What the fiber panicked with, to be raised again with [`std::panic::resume_unwind`].
+    /// Returns what the fiber panicked with, to be raised again with
+    /// [`std::panic::resume_unwind`].
     ///
     /// # Errors
     ///
     /// Gives the error back if the fiber did not panic.
     pub fn into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         match self {
-            JoinError::Panicked(payload) => Ok(payload),
+            JoinError::Panicked(panic) => Ok(panic.into_payload()),
             other => Err(other),
         }
     }
 
-    /// Whether the fiber was killed, for whatever reason.
+    /// Returns whether the fiber panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self, JoinError::Panicked(_))
+    }
+
+    /// Returns whether the fiber was killed, for whatever reason.
     #[must_use]
     pub fn is_killed(&self) -> bool {
         matches!(self, JoinError::Killed | JoinError::KilledFor(_) | JoinError::Retired)
+    }
+
+    /// Returns whether the wait for the fiber completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, JoinError::Deadlock(_))
     }
 }
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            JoinError::Panicked(payload) => {
-                write!(f, "the fiber panicked: {}", panic_text(payload.as_ref()))
-            }
+            JoinError::Panicked(panic) => write!(f, "the fiber panicked: {panic}"),
             JoinError::Killed => f.write_str("the fiber was killed"),
             JoinError::KilledFor(reason) => write!(f, "the fiber was killed: {reason}"),
             JoinError::Retired => {
@@ -99,11 +114,9 @@ impl fmt::Display for JoinError {
 impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            JoinError::Panicked(payload) => {
-                write!(f, "Panicked({:?})", panic_text(payload.as_ref()))
-            }
+            JoinError::Panicked(panic) => write!(f, "Panicked({:?})", Brief(panic.message())),
             JoinError::Killed => f.write_str("Killed"),
-            JoinError::KilledFor(reason) => write!(f, "KilledFor({reason:?})"),
+            JoinError::KilledFor(reason) => write!(f, "KilledFor({:?})", Brief(reason)),
             JoinError::Retired => f.write_str("Retired"),
             JoinError::NoStack(error) => write!(f, "NoStack({error:?})"),
             JoinError::Itself => f.write_str("Itself"),
@@ -123,12 +136,45 @@ impl std::error::Error for JoinError {
     }
 }
 
+/// A panic with a string equals one with the same string, and a panic with another payload nothing.
+impl PartialEq for JoinError {
+    fn eq(&self, other: &JoinError) -> bool {
+        match (self, other) {
+            (JoinError::Panicked(one), JoinError::Panicked(other)) => one == other,
+            (JoinError::KilledFor(one), JoinError::KilledFor(other)) => one == other,
+            (JoinError::NoStack(one), JoinError::NoStack(other)) => same_io_error(one, other),
+            (JoinError::Deadlock(one), JoinError::Deadlock(other)) => one == other,
+            // The others hold nothing.
+            _ => mem::discriminant(self) == mem::discriminant(other),
+        }
+    }
+}
+
+/// The error itself, or the one that said why there was no stack.
+impl From<JoinError> for io::Error {
+    fn from(error: JoinError) -> io::Error {
+        match error {
+            JoinError::NoStack(error) => error,
+            other => io::Error::other(other),
+        }
+    }
+}
+
 /// The text of a panic payload, as std's panic hook shows it.
 pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     if let Some(text) = payload.downcast_ref::<&'static str>() {
         return text;
     }
-    payload.downcast_ref::<String>().map_or("a value that is not a string", String::as_str)
+    payload.downcast_ref::<String>().map_or_else(|| other_text(payload), String::as_str)
+}
+
+/// What is known of a payload that is not a string. That of a kill is seen where code has caught
+/// one and raised it again somewhere else.
+pub(crate) fn other_text(payload: &(dyn Any + Send)) -> &'static str {
+    if is_unwind(payload) {
+        return "the unwind of a kill or of a time limit, which was caught elsewhere and raised again";
+    }
+    "a value that is not a string"
 }
 
 /// The payload of a kill, of a cancelled scope, and of `exit`.

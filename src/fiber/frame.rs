@@ -233,7 +233,7 @@ impl Drop for OnThread {
             self.frame.unwind_all();
             let dropped = AssertUnwindSafe(|| self.frame.drop_extension());
             if let Err(payload) = panic::catch_unwind(dropped) {
-                report::report_lost("the end of a frame", payload);
+                report::report_lost("a destructor at the end of a frame panicked", payload);
             }
             if self.frame.is_empty() {
                 break;

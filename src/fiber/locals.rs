@@ -64,7 +64,9 @@ pub struct FiberLocal<T: 'static> {
     clone: Option<CloneFn>,
     /// Something with an address of its own: two keys of the same type must differ.
     id: &'static AtomicU8,
-    marker: PhantomData<fn() -> T>,
+    /// Values are found by the identity of their type, which a subtype does not share: a key must not
+    /// become one of another type.
+    marker: PhantomData<fn(T) -> T>,
 }
 
 impl<T: 'static> FiberLocal<T> {

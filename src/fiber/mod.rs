@@ -10,6 +10,7 @@
 //! [`switch`], [`task`], then the rest as needed.
 
 pub(crate) mod block;
+pub(crate) mod brief;
 pub(crate) mod cancel;
 pub(crate) mod current;
 pub(crate) mod exit;
@@ -21,6 +22,7 @@ pub(crate) mod id;
 pub(crate) mod identity;
 pub(crate) mod loan;
 pub(crate) mod locals;
+pub(crate) mod panic;
 pub(crate) mod prefetch;
 pub(crate) mod report;
 pub(crate) mod snapshot;

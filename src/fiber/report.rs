@@ -14,11 +14,12 @@ pub(crate) fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "fibra: {line}");
 }
 
-/// Says once that a panic was seen by nobody, and drops its payload.
+/// Says once what has happened that no caller learns of, with the text of `payload`, and drops that.
+/// `what` is a clause: "the schedule callback panicked".
 #[cold]
-pub(crate) fn report_lost(who: &str, payload: Box<dyn Any + Send>) {
+pub(crate) fn report_lost(what: impl fmt::Display, payload: Box<dyn Any + Send>) {
     let text = exit::panic_text(payload.as_ref());
-    say(format_args!("{who} panicked and nobody joined it: {text}"));
+    say(format_args!("{what}: {text}"));
     drop_payload(payload);
 }
 

@@ -6,13 +6,14 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::fiber::brief::Brief;
 use crate::fiber::header::Header;
 use crate::fiber::id::FiberId;
 use crate::fiber::loan;
 use crate::fiber::state::State;
 
 /// What one fiber was doing when the picture was taken.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct FiberSnapshot {
     /// Its identity.
@@ -112,7 +113,7 @@ impl fmt::Display for FiberSnapshot {
 /// All fibers of a scheduler at one moment, in the order in which they were spawned.
 ///
 /// Its `Display` is one line a fiber, without a line break at the end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Dump {
     /// The fibers, the oldest first. Long lists are cut: see `left_out`.
@@ -137,8 +138,9 @@ impl fmt::Display for Dump {
 /// of the waits. Its `Display` says what each fiber waits for.
 ///
 /// The wait that completes a deadlock fails with this: as an error where the call returns a
-/// `Result`, and otherwise as a panic with the same text.
-#[derive(Clone, Debug)]
+/// `Result`, and otherwise as a panic with the same text. Its `Debug` is one line, without the
+/// report: errors that hold it are printed by every `unwrap`.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Deadlock {
     /// Whether the end of a fiber completed it, and not a wait.
     pub(crate) by_end: bool,
@@ -180,6 +182,13 @@ impl fmt::Display for Deadlock {
         write!(f, "\neach waits for a lock that the next one holds: ")?;
         self.cycle.iter().try_for_each(|fiber| write!(f, "{fiber} -> "))?;
         f.write_str(first)
+    }
+}
+
+impl fmt::Debug for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fibers = self.dump.fibers.len() + self.dump.left_out;
+        write!(f, "Deadlock {{ victim: {:?}, fibers: {fibers}, .. }}", Brief(&self.victim))
     }
 }
 

@@ -20,6 +20,7 @@ use std::rc::Rc;
 use crate::collections::slot_table::Key;
 use crate::fiber::exit;
 use crate::fiber::frame::{Frame, Nested, Roster};
+use crate::fiber::panic::Panic;
 use crate::fiber::report;
 use crate::fiber::strand::{State, Strand};
 use crate::fiber::task;
@@ -161,7 +162,7 @@ impl<Y, R, T> Core<Y, R, T> {
             Err(payload) if payload.is::<GeneratorExit>() => Ok(None),
             // A kill of the fiber, met while the generator cleaned up, is not the generator's.
             Err(payload) if exit::is_unwind(&*payload) => panic::resume_unwind(payload),
-            Err(payload) => Err(CloseError::Panicked(payload)),
+            Err(payload) => Err(CloseError::Panicked(Panic::new(payload))),
         }
     }
 
@@ -304,14 +305,16 @@ impl<Y, R, T> Nested for Core<Y, R, T> {
             Err(payload) if payload.is::<GeneratorExit>() || exit::is_unwind(&*payload) => {
                 report::drop_payload(payload);
             }
-            Err(payload) => report::report_lost("a generator that was being dropped", payload),
+            Err(payload) => {
+                report::report_lost("a generator panicked while it was dropped", payload)
+            }
         }
     }
 }
 
 fn drop_quietly<T>(value: T) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        report::report_lost("the destructor of what a generator returned", payload);
+        report::report_lost("the destructor of what a generator returned panicked", payload);
     }
 }
 

@@ -5,7 +5,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use crate::fiber::exit::panic_text;
+use crate::fiber::brief::{Brief, same_io_error};
+use crate::fiber::panic::Panic;
 
 /// What a suspended generator is unwound with when it is closed or dropped.
 ///
@@ -95,24 +96,73 @@ impl<R> Error for ResumeError<R> {
     }
 }
 
+impl<R: PartialEq> PartialEq for ResumeError<R> {
+    fn eq(&self, other: &ResumeError<R>) -> bool {
+        match (self, other) {
+            (ResumeError::Finished(one), ResumeError::Finished(other))
+            | (ResumeError::Running(one), ResumeError::Running(other))
+            | (ResumeError::Elsewhere(one), ResumeError::Elsewhere(other))
+            | (ResumeError::NoFrame(one), ResumeError::NoFrame(other)) => one == other,
+            (ResumeError::NoStack(one, why), ResumeError::NoStack(other, why_other)) => {
+                one == other && same_io_error(why, why_other)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Why [`Generator::close`](crate::generator::Generator::close) did not simply end it.
+#[derive(PartialEq)]
 #[non_exhaustive]
 pub enum CloseError<Y> {
     /// It caught the [`GeneratorExit`] and yielded this. It is suspended, and can be resumed.
     Ignored(Y),
     /// Its clean-up panicked with this. It has ended.
-    Panicked(Box<dyn Any + Send>),
+    Panicked(Panic),
     /// Nothing can be raised in it: it belongs to another fiber, is suspended in a destructor that
     /// runs because of a panic, or the program is built with `panic = "abort"`. It is as it was.
     Refused,
+}
+
+impl<Y> CloseError<Y> {
+    /// Returns what the clean-up panicked with, to be raised again with
+    /// [`std::panic::resume_unwind`].
+    ///
+    /// # Errors
+    ///
+    /// Gives the error back if it did not panic.
+    pub fn into_panic(self) -> Result<Box<dyn Any + Send>, CloseError<Y>> {
+        match self {
+            CloseError::Panicked(panic) => Ok(panic.into_payload()),
+            other => Err(other),
+        }
+    }
+
+    /// Returns what the generator yielded in place of ending.
+    ///
+    /// # Errors
+    ///
+    /// Gives the error back if it yielded nothing.
+    pub fn into_inner(self) -> Result<Y, CloseError<Y>> {
+        match self {
+            CloseError::Ignored(value) => Ok(value),
+            other => Err(other),
+        }
+    }
+
+    /// Returns whether the clean-up panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self, CloseError::Panicked(_))
+    }
 }
 
 impl<Y> fmt::Display for CloseError<Y> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CloseError::Ignored(_) => f.write_str("the generator ignored GeneratorExit"),
-            CloseError::Panicked(payload) => {
-                write!(f, "the generator panicked while it was closed: {}", panic_text(&**payload))
+            CloseError::Panicked(panic) => {
+                write!(f, "the generator panicked while it was closed: {panic}")
             }
             CloseError::Refused => f.write_str(
                 "the generator cannot be closed here: it belongs to another fiber, or is suspended \
@@ -126,7 +176,7 @@ impl<Y> fmt::Debug for CloseError<Y> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CloseError::Ignored(_) => f.write_str("Ignored(..)"),
-            CloseError::Panicked(payload) => write!(f, "Panicked({:?})", panic_text(&**payload)),
+            CloseError::Panicked(panic) => write!(f, "Panicked({:?})", Brief(panic.message())),
             CloseError::Refused => f.write_str("Refused"),
         }
     }

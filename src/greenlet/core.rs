@@ -22,7 +22,7 @@
 
 #![allow(unsafe_code, reason = "values move between the stacks of one thread")]
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -33,7 +33,7 @@ use crate::fiber::strand::State;
 use crate::fiber::task;
 use crate::greenlet::Greenlet;
 use crate::greenlet::error::{GreenletExit, Payload};
-use crate::greenlet::head::Head;
+use crate::greenlet::head::{Family, Head};
 use crate::greenlet::locals::GreenletLocals;
 use crate::greenlet::trace::Event;
 use crate::greenlet::world::World;
@@ -102,7 +102,7 @@ pub(super) trait Erased: Nested {
 
 impl<V: 'static> Core<V> {
     pub(super) fn new(class: SizeClass, run: Option<Run<V>>) -> Core<V> {
-        let core = Core::with(Head::new(class, TypeId::of::<V>(), false), None);
+        let core = Core::with(Head::new(class, Family::of::<V>(), false), None);
         drop(core.replace_run(run));
         core
     }
@@ -130,7 +130,7 @@ impl<V: 'static> Core<V> {
 
     /// The main greenlet of `world`, as this family knows it.
     pub(super) fn main(world: &Rc<World>) -> Rc<Core<V>> {
-        let head = Head::new(SizeClass::DEFAULT, TypeId::of::<V>(), true);
+        let head = Head::new(SizeClass::DEFAULT, Family::of::<V>(), true);
         let _ = head.world.set(world.clone());
         let main = Rc::new(Core::with(head, None));
         main.head.root.set(&raw const main.head);

@@ -149,7 +149,7 @@ impl<V: 'static> Core<V> {
             Message::Signal(signal) => signal,
             value => {
                 discard(world, value);
-                Signal::Raise(Box::new(text_of(Refusal::Family)))
+                Signal::Raise(Box::new(text_of(Refusal::family::<V>(world.family_of_main()))))
             }
         };
         world.note(signal.event(), || self.head.id());

@@ -1,13 +1,14 @@
 //! What can go wrong with a greenlet.
 
-use std::any::Any;
+use std::any::{self, Any};
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::panic;
 
-use crate::fiber::exit::panic_text;
+use crate::fiber::brief::{Brief, same_io_error};
 use crate::fiber::frame::Frame;
+use crate::fiber::panic::Panic;
 
 /// What a panic carries.
 pub(super) type Payload = Box<dyn Any + Send>;
@@ -32,7 +33,7 @@ pub(super) type Payload = Box<dyn Any + Send>;
 ///     }
 /// });
 /// ```
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct GreenletExit {
     message: Option<Box<str>>,
 }
@@ -62,6 +63,13 @@ impl fmt::Display for GreenletExit {
     }
 }
 
+impl fmt::Debug for GreenletExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.message().map(Brief);
+        f.debug_struct("GreenletExit").field("message", &message).finish()
+    }
+}
+
 impl Error for GreenletExit {}
 
 /// Why a switch gave no value. `T` is what was to be delivered; it comes back where it was not.
@@ -71,13 +79,13 @@ pub enum SwitchError<T> {
     Exit(GreenletExit),
     /// Something is to be raised here and cannot be: the thread unwinds already, so this may be a
     /// destructor, or the program is built with `panic = "abort"`.
-    Unraised(Box<dyn Any + Send>),
+    Unraised(Panic),
     /// The greenlet belongs to another fiber (G-078).
     Elsewhere(T, Elsewhere),
     /// It was given nothing to run (G-008). It is unstarted as before.
     NoRun(T),
     /// The running greenlet, or a waiting main one, takes values of another type.
-    Family(T),
+    Family(T, Families),
     /// Neither `fibra::run` nor `fibra::frame` is on this thread, or the fiber is ending.
     NoFrame(T),
     /// No stack could be had. The greenlet is unstarted as before.
@@ -89,7 +97,7 @@ pub enum SwitchError<T> {
 }
 
 /// What [`throw`](crate::greenlet::Greenlet::throw) fails with: it gives the payload back.
-pub type ThrowError = SwitchError<Box<dyn Any + Send>>;
+pub type ThrowError = SwitchError<Panic>;
 
 impl<T> SwitchError<T> {
     /// What was to be delivered, if it was not.
@@ -102,7 +110,7 @@ impl<T> SwitchError<T> {
             SwitchError::Exit(_) | SwitchError::Unraised(_) => Err(self),
             SwitchError::Elsewhere(value, _)
             | SwitchError::NoRun(value)
-            | SwitchError::Family(value)
+            | SwitchError::Family(value, _)
             | SwitchError::NoFrame(value)
             | SwitchError::NoStack(value, _)
             | SwitchError::Gone(value)
@@ -115,19 +123,14 @@ impl<T> fmt::Display for SwitchError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SwitchError::Exit(exit) => write!(f, "a greenlet has exited: {exit}"),
-            SwitchError::Unraised(payload) => {
-                write!(f, "this cannot be raised here: {}", text_of(&**payload))
-            }
+            SwitchError::Unraised(panic) => write!(f, "this cannot be raised here: {panic}"),
             SwitchError::Elsewhere(_, places) => {
                 write!(f, "Cannot switch to a different fiber\n{places}")
             }
             SwitchError::NoRun(_) => {
                 f.write_str("the greenlet has nothing to run: give it a function with `set_run`")
             }
-            SwitchError::Family(_) => f.write_str(
-                "the greenlets that run here exchange values of another type: let one family use \
-                 one type, an enum if need be",
-            ),
+            SwitchError::Family(_, families) => families.fmt(f),
             SwitchError::NoFrame(_) => f.write_str(
                 "greenlets run inside `fibra::frame(|| ...)` or `fibra::run(|| ...)`, and this \
                  thread is in neither",
@@ -147,10 +150,10 @@ impl<T> fmt::Debug for SwitchError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SwitchError::Exit(exit) => write!(f, "Exit({exit:?})"),
-            SwitchError::Unraised(payload) => write!(f, "Unraised({:?})", text_of(&**payload)),
+            SwitchError::Unraised(panic) => write!(f, "Unraised({:?})", Brief(panic.message())),
             SwitchError::Elsewhere(_, places) => write!(f, "Elsewhere(.., {places:?})"),
             SwitchError::NoRun(_) => f.write_str("NoRun(..)"),
-            SwitchError::Family(_) => f.write_str("Family(..)"),
+            SwitchError::Family(_, families) => write!(f, "Family(.., {families:?})"),
             SwitchError::NoFrame(_) => f.write_str("NoFrame(..)"),
             SwitchError::NoStack(_, error) => write!(f, "NoStack(.., {error:?})"),
             SwitchError::Gone(_) => f.write_str("Gone(..)"),
@@ -169,16 +172,81 @@ impl<T> Error for SwitchError<T> {
     }
 }
 
-/// The text of a payload, which may be a [`GreenletExit`].
-pub(super) fn text_of(payload: &(dyn Any + Send)) -> String {
-    match payload.downcast_ref::<GreenletExit>() {
-        Some(exit) => exit.to_string(),
-        None => panic_text(payload).into(),
+impl<T: PartialEq> PartialEq for SwitchError<T> {
+    fn eq(&self, other: &SwitchError<T>) -> bool {
+        match (self, other) {
+            (SwitchError::Exit(one), SwitchError::Exit(other)) => one == other,
+            (SwitchError::Unraised(one), SwitchError::Unraised(other)) => one == other,
+            (SwitchError::Elsewhere(one, places), SwitchError::Elsewhere(other, places_other)) => {
+                one == other && places == places_other
+            }
+            (SwitchError::Family(one, types), SwitchError::Family(other, types_other)) => {
+                one == other && types == types_other
+            }
+            (SwitchError::NoStack(one, why), SwitchError::NoStack(other, why_other)) => {
+                one == other && same_io_error(why, why_other)
+            }
+            (SwitchError::NoRun(one), SwitchError::NoRun(other))
+            | (SwitchError::NoFrame(one), SwitchError::NoFrame(other))
+            | (SwitchError::Gone(one), SwitchError::Gone(other))
+            | (SwitchError::Tracing(one), SwitchError::Tracing(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// Returns what was thrown and caught, as errors carry it. It may be a [`GreenletExit`].
+#[cold]
+pub(super) fn thrown(payload: Payload) -> Panic {
+    match payload.downcast_ref::<GreenletExit>().map(ToString::to_string) {
+        Some(text) => Panic::with_text(payload, text),
+        None => Panic::new(payload),
+    }
+}
+
+/// The type of what was to be delivered, and the one that is exchanged where it should have gone.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub struct Families {
+    given: &'static str,
+    expected: &'static str,
+}
+
+impl Families {
+    /// Returns the name of the type of what was to be delivered.
+    #[must_use]
+    pub fn given(&self) -> &'static str {
+        self.given
+    }
+
+    /// Returns the name of the type that the greenlets exchange which run there.
+    #[must_use]
+    pub fn expected(&self) -> &'static str {
+        self.expected
+    }
+}
+
+impl fmt::Display for Families {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Families { given, expected } = self;
+        write!(
+            f,
+            "values of type `{given}` cannot be exchanged here: the greenlets that run exchange \
+             values of type `{expected}`; let one family use one type, an enum if need be"
+        )
+    }
+}
+
+impl fmt::Debug for Families {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Families")
+            .field("given", &Brief(self.given))
+            .field("expected", &Brief(self.expected))
+            .finish()
     }
 }
 
 /// Which fiber called, and which one the greenlet belongs to.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Elsewhere {
     current: Box<str>,
     expected: Box<str>,
@@ -188,6 +256,15 @@ impl Elsewhere {
     #[cold]
     pub(super) fn new(current: &Frame, expected: &Frame) -> Elsewhere {
         Elsewhere { current: name_of(current), expected: name_of(expected) }
+    }
+}
+
+impl fmt::Debug for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Elsewhere")
+            .field("current", &Brief(&self.current))
+            .field("expected", &Brief(&self.expected))
+            .finish()
     }
 }
 
@@ -270,7 +347,7 @@ impl Error for LocalsError {}
 pub(super) enum Refusal {
     Elsewhere(Elsewhere),
     NoRun,
-    Family,
+    Family(Families),
     NoFrame,
     NoStack(io::Error),
     Gone,
@@ -278,11 +355,17 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// A `V` was to be delivered where values of the type `expected` are exchanged.
+    #[cold]
+    pub(super) fn family<V>(expected: &'static str) -> Refusal {
+        Refusal::Family(Families { given: any::type_name::<V>(), expected })
+    }
+
     pub(super) fn with<T>(self, value: T) -> SwitchError<T> {
         match self {
             Refusal::Elsewhere(places) => SwitchError::Elsewhere(value, places),
             Refusal::NoRun => SwitchError::NoRun(value),
-            Refusal::Family => SwitchError::Family(value),
+            Refusal::Family(families) => SwitchError::Family(value, families),
             Refusal::NoFrame => SwitchError::NoFrame(value),
             Refusal::NoStack(error) => SwitchError::NoStack(value, error),
             Refusal::Gone => SwitchError::Gone(value),

@@ -65,7 +65,8 @@ pub fn current<V: 'static>() -> Greenlet<V> {
     match current_in(&world) {
         Some(current) => current,
         None => panic!(
-            "the greenlet that runs does not exchange values of type `{}`",
+            "the greenlet that runs exchanges values of type `{}`, and not of type `{}`",
+            world.current_family().map_or("another", |family| family.name),
             std::any::type_name::<V>()
         ),
     }

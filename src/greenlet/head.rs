@@ -4,7 +4,7 @@
 //! - `handles` counts the values of type [`Greenlet`](crate::greenlet::Greenlet).
 //! - A killer stands in its victim for as long as it waits for the end of that, and no longer.
 
-use std::any::TypeId;
+use std::any::{self, TypeId};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ptr;
 use std::rc::Rc;
@@ -17,11 +17,24 @@ use crate::greenlet::trace::{GreenletId, LazyId};
 use crate::greenlet::world::World;
 use crate::stack::SizeClass;
 
+/// The type of what a greenlet exchanges.
+#[derive(Copy, Clone)]
+pub(super) struct Family {
+    pub(super) of_type: TypeId,
+    pub(super) name: &'static str,
+}
+
+impl Family {
+    pub(super) fn of<V: 'static>() -> Family {
+        Family { of_type: TypeId::of::<V>(), name: any::type_name::<V>() }
+    }
+}
+
 /// A greenlet, as far as it does not depend on what it exchanges.
 pub(super) struct Head {
     pub(super) strand: Strand,
     /// The type of what it exchanges.
-    pub(super) family: TypeId,
+    pub(super) family: Family,
     pub(super) is_main: bool,
     /// The main greenlet of its world and its family: itself, for that one. Null before it starts.
     pub(super) root: Cell<*const Head>,
@@ -52,7 +65,7 @@ pub(super) enum Killer {
 }
 
 impl Head {
-    pub(super) fn new(class: SizeClass, family: TypeId, is_main: bool) -> Head {
+    pub(super) fn new(class: SizeClass, family: Family, is_main: bool) -> Head {
         Head {
             strand: Strand::new(class, true),
             family,
@@ -72,7 +85,7 @@ impl Head {
 
     #[inline(always)]
     pub(super) fn is_of<V: 'static>(&self) -> bool {
-        self.family == TypeId::of::<V>()
+        self.family.of_type == TypeId::of::<V>()
     }
 
     /// Its identity: all forms of a main greenlet have the same.

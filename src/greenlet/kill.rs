@@ -303,5 +303,5 @@ fn report_panic(who: &str, payload: Payload) {
     if exit::is_unwind(&*payload) {
         return report::drop_payload(payload);
     }
-    report::report_lost(who, payload);
+    report::report_lost(format_args!("{who} panicked"), payload);
 }

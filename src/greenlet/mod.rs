@@ -108,7 +108,7 @@ mod world;
 
 pub use builder::Builder;
 pub use error::{
-    Elsewhere, GreenletExit, LocalsError, ParentError, RunError, SwitchError, ThrowError,
+    Elsewhere, Families, GreenletExit, LocalsError, ParentError, RunError, SwitchError, ThrowError,
 };
 pub use handle::{Greenlet, current, locals, main};
 pub use locals::GreenletLocals;

@@ -37,7 +37,7 @@ use std::thread;
 
 use crate::greenlet::core::{Core, Message, Signal};
 use crate::greenlet::end;
-use crate::greenlet::error::{Payload, Refusal, SwitchError, ThrowError};
+use crate::greenlet::error::{Payload, Refusal, SwitchError, ThrowError, thrown};
 use crate::greenlet::head::Head;
 use crate::greenlet::kin::Life;
 use crate::greenlet::trace::{Event, GreenletId};
@@ -175,7 +175,7 @@ impl<V: 'static> Core<V> {
         match target.life(&world) {
             Life::Waiting | Life::Current => {}
             Life::Unstarted => target.start(&world)?,
-            Life::Deaf => return Err(Refusal::Family),
+            Life::Deaf => return Err(Refusal::family::<V>(world.family_of_main())),
             Life::Elsewhere | Life::Dead => return Err(target.refuse()),
         }
         Ok((world, target))
@@ -187,7 +187,9 @@ impl<V: 'static> Core<V> {
         world.check()?;
         world.reap();
         match world.current_family() {
-            Some(family) if family != self.head.family => Err(Refusal::Family),
+            Some(family) if family.of_type != self.head.family.of_type => {
+                Err(Refusal::family::<V>(family.name))
+            }
             _ => Ok(world),
         }
     }
@@ -249,14 +251,14 @@ impl<V: 'static> Core<V> {
     pub(super) fn throw(self: &Rc<Self>, payload: Payload) -> Result<V, ThrowError> {
         let world = match self.enter() {
             Ok(world) => world,
-            Err(refusal) => return Err(refusal.with(payload)),
+            Err(refusal) => return Err(refusal.with(thrown(payload))),
         };
         if self.life(&world) == Life::Unstarted && !self.has_run() {
-            return Err(Refusal::NoRun.with(payload));
+            return Err(Refusal::NoRun.with(thrown(payload)));
         }
         let (target, message) = match self.find_raised(&world, payload) {
             Ok(found) => found,
-            Err((refusal, payload)) => return Err(refusal.with(payload)),
+            Err((refusal, payload)) => return Err(refusal.with(thrown(payload))),
         };
         // SAFETY: `find_raised` gives one that waits, or the current one, and nothing has run since.
         unsafe { Core::deliver(target, &world, message) }
@@ -280,7 +282,10 @@ impl<V: 'static> Core<V> {
                     signal = at.raise_in_unstarted(world, signal, origin);
                     origin = Some(at.head.id());
                 }
-                Life::Deaf => return Err((Refusal::Family, signal.into_payload())),
+                Life::Deaf => {
+                    let refusal = Refusal::family::<V>(world.family_of_main());
+                    return Err((refusal, signal.into_payload()));
+                }
                 Life::Elsewhere => return Err((at.refuse(), signal.into_payload())),
             }
             at = at.parent_in(world);
@@ -413,6 +418,6 @@ fn explode<V, T>(message: Message<V>, can_raise: bool) -> Result<V, SwitchError<
         Message::Value(value) => Ok(value),
         Message::Signal(Signal::Exit(exit)) => Err(SwitchError::Exit(exit)),
         Message::Signal(Signal::Raise(payload)) if can_raise => panic::resume_unwind(payload),
-        Message::Signal(Signal::Raise(payload)) => Err(SwitchError::Unraised(payload)),
+        Message::Signal(Signal::Raise(payload)) => Err(SwitchError::Unraised(thrown(payload))),
     }
 }

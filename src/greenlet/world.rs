@@ -19,7 +19,6 @@
 
 #![allow(unsafe_code, reason = "follows the pointer to the greenlet that runs, and leaves stacks")]
 
-use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ptr;
@@ -28,7 +27,7 @@ use std::rc::Rc;
 use crate::fiber::frame::{Frame, Nested};
 use crate::greenlet::core::{Core, Erased, Signal};
 use crate::greenlet::error::{Elsewhere, Refusal};
-use crate::greenlet::head::Head;
+use crate::greenlet::head::{Family, Head};
 use crate::greenlet::kill::run_quietly;
 use crate::greenlet::locals::GreenletLocals;
 use crate::greenlet::trace::{Event, GreenletId, LazyId, Tracer};
@@ -150,8 +149,16 @@ impl World {
     }
 
     /// The type of what the running greenlet exchanges; none for main, which exchanges anything.
-    pub(super) fn current_family(&self) -> Option<TypeId> {
+    pub(super) fn current_family(&self) -> Option<Family> {
         self.current().map(|current| current.family)
+    }
+
+    /// The name of the type of what main waits for.
+    #[cold]
+    pub(super) fn family_of_main(&self) -> &'static str {
+        let (mains, waiting) = (self.mains.borrow(), self.main_waits.get());
+        let main = mains.iter().find(|main| ptr::eq(main.head(), waiting));
+        main.map_or("another", |main| main.head().family.name)
     }
 
     pub(super) fn is_closed(&self) -> bool {

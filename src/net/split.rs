@@ -24,7 +24,6 @@ pub struct WriteHalf<S> {
 }
 
 /// Two halves that do not belong together, given back by [`ReadHalf::reunite`].
-#[derive(Debug)]
 pub struct ReuniteError<S>(
     /// The half for reading.
     pub ReadHalf<S>,
@@ -38,7 +37,14 @@ impl<S> fmt::Display for ReuniteError<S> {
     }
 }
 
-impl<S: fmt::Debug> Error for ReuniteError<S> {}
+// `Debug` does not show the halves, so that `unwrap` works for streams without `Debug`.
+impl<S> fmt::Debug for ReuniteError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReuniteError(..)")
+    }
+}
+
+impl<S> Error for ReuniteError<S> {}
 
 pub(crate) fn split<S>(stream: S, shut: fn(&S)) -> (ReadHalf<S>, WriteHalf<S>) {
     let stream = Arc::new(stream);

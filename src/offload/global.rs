@@ -59,6 +59,12 @@ where
 /// at a tasklet. When `run` ends it waits for `f`, and so does everything that waits for this fiber.
 /// Do not give it what may never return.
 ///
+/// What is `Send` and not `Sync`, such as a connection of rusqlite, is lent by an exclusive reference:
+/// `&mut Connection` is `Send`, and `&Connection` is not. There is no form that takes the latter:
+/// this fiber waits, but other fibers of its thread run, and may use the same connection by a shared
+/// reference of their own. A closure captures what its methods need, so move the reference into it, as
+/// the second example does; fibers that share a connection lock it first.
+///
 /// # Panics
 ///
 /// With the panic of `f`. If the pool has no thread and the system gives it none.
@@ -73,6 +79,32 @@ where
 ///         vowels = text.matches(['a', 'e', 'i', 'o', 'u']).count();
 ///     });
 ///     assert_eq!(vowels, 4);
+/// });
+/// ```
+///
+/// Something that is not `Sync` and that fibers share:
+///
+/// ```
+/// use fibra::sync::Mutex;
+/// use std::cell::RefCell;
+/// use std::collections::HashMap;
+///
+/// #[derive(Default)]
+/// struct Connection {
+///     cache: RefCell<HashMap<u32, u32>>, // makes it `!Sync`
+/// }
+///
+/// impl Connection {
+///     fn square(&self, n: u32) -> u32 {
+///         *self.cache.borrow_mut().entry(n).or_insert(n * n)
+///     }
+/// }
+///
+/// let connection = Mutex::new(Connection::default());
+/// fibra::run(|| {
+///     let mut locked = connection.lock();
+///     let connection = &mut *locked;
+///     assert_eq!(fibra::blocking::uninterruptible(move || connection.square(7)), 49);
 /// });
 /// ```
 #[track_caller]

@@ -331,7 +331,8 @@ impl Pool {
             Ok(Entry::Place) => Ok(self.start(self.places.seat(Entry::Place), f)),
             Ok(Entry::TooLate) => Err(SpawnTimeoutError::Closed(f)),
             Err(Interrupt::Killed) => Err(SpawnTimeoutError::Killed(f)),
-            Err(_) => Err(SpawnTimeoutError::Timeout(f)),
+            Err(Interrupt::Deadlock(report)) => Err(SpawnTimeoutError::Deadlock(f, report)),
+            Err(Interrupt::TimedOut) => Err(SpawnTimeoutError::Timeout(f)),
         }
     }
 

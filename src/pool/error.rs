@@ -7,6 +7,7 @@ use std::fmt;
 use crate::sched::lowlevel::{Deadlock, Interrupt};
 
 /// A closure for which the pool has no place, or which it does not take any more.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TrySpawnError<F> {
     /// All places are taken.
@@ -16,18 +17,22 @@ pub enum TrySpawnError<F> {
 }
 
 /// A closure for which there was no place in time.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SpawnTimeoutError<F> {
     /// The time is over.
     Timeout(F),
     /// The pool was closed or killed.
     Closed(F),
+    /// Nothing can ever run again, so no place will be free. Only if the time is longer than the
+    /// clock can show, so that it will never be over.
+    Deadlock(F, Box<Deadlock>),
     /// The caller was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed(F),
 }
 
 /// A queue will never be drained.
-#[derive(Clone)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DrainError {
     /// Nothing can ever run again, so nobody will say that the rest is done.
@@ -43,6 +48,18 @@ impl<F> TrySpawnError<F> {
             TrySpawnError::Full(f) | TrySpawnError::Closed(f) => f,
         }
     }
+
+    /// Returns whether all places were taken.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, TrySpawnError::Full(..))
+    }
+
+    /// Returns whether the pool was closed or killed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, TrySpawnError::Closed(..))
+    }
 }
 
 impl<F> SpawnTimeoutError<F> {
@@ -51,12 +68,49 @@ impl<F> SpawnTimeoutError<F> {
         match self {
             SpawnTimeoutError::Timeout(f)
             | SpawnTimeoutError::Closed(f)
+            | SpawnTimeoutError::Deadlock(f, _)
             | SpawnTimeoutError::Killed(f) => f,
         }
+    }
+
+    /// Returns whether the time was over.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, SpawnTimeoutError::Timeout(..))
+    }
+
+    /// Returns whether the pool was closed or killed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, SpawnTimeoutError::Closed(..))
+    }
+
+    /// Returns whether the wait completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, SpawnTimeoutError::Deadlock(..))
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, SpawnTimeoutError::Killed(..))
     }
 }
 
 impl DrainError {
+    /// Returns whether the wait completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, DrainError::Deadlock(..))
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, DrainError::Killed)
+    }
+
     pub(crate) fn new(interrupt: Interrupt) -> DrainError {
         match interrupt {
             Interrupt::Deadlock(report) => DrainError::Deadlock(report),
@@ -78,11 +132,18 @@ impl<F> fmt::Display for TrySpawnError<F> {
 
 impl<F> fmt::Display for SpawnTimeoutError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SpawnTimeoutError::Timeout(_) => "timed out while waiting for a place in a pool",
-            SpawnTimeoutError::Closed(_) => CLOSED,
-            SpawnTimeoutError::Killed(_) => "killed while waiting for a place in a pool",
-        })
+        match self {
+            SpawnTimeoutError::Timeout(_) => {
+                f.write_str("timed out while waiting for a place in a pool")
+            }
+            SpawnTimeoutError::Closed(_) => f.write_str(CLOSED),
+            SpawnTimeoutError::Deadlock(_, report) => {
+                write!(f, "the pool will never have a place: {report}")
+            }
+            SpawnTimeoutError::Killed(_) => {
+                f.write_str("killed while waiting for a place in a pool")
+            }
+        }
     }
 }
 
@@ -109,19 +170,11 @@ impl<F> fmt::Debug for TrySpawnError<F> {
 
 impl<F> fmt::Debug for SpawnTimeoutError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SpawnTimeoutError::Timeout(_) => "Timeout(..)",
-            SpawnTimeoutError::Closed(_) => "Closed(..)",
-            SpawnTimeoutError::Killed(_) => "Killed(..)",
-        })
-    }
-}
-
-impl fmt::Debug for DrainError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DrainError::Deadlock(report) => write!(f, "Deadlock({report})"),
-            DrainError::Killed => f.write_str("Killed"),
+            SpawnTimeoutError::Timeout(_) => f.write_str("Timeout(..)"),
+            SpawnTimeoutError::Closed(_) => f.write_str("Closed(..)"),
+            SpawnTimeoutError::Deadlock(_, report) => write!(f, "Deadlock(.., {report:?})"),
+            SpawnTimeoutError::Killed(_) => f.write_str("Killed(..)"),
         }
     }
 }

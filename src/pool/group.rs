@@ -8,7 +8,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::panic;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -303,7 +302,7 @@ impl<T> Group<T> {
 fn watch<T>(handle: JoinHandle<T>) -> Result<T, JoinError> {
     match handle.join() {
         // If nobody reads it, it is reported like the fiber's own.
-        Err(JoinError::Panicked(payload)) => panic::resume_unwind(payload),
+        Err(JoinError::Panicked(panic)) => panic.resume(),
         outcome => outcome,
     }
 }

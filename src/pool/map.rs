@@ -19,6 +19,7 @@ use std::rc::Rc;
 
 use crate::collections::slot_table::Key;
 use crate::fiber::exit::{self, JoinError};
+use crate::fiber::panic::Panic;
 use crate::pool::bounded::{PLACE, PLACE_OR_ERROR, Pool};
 use crate::pool::places::{Seat, join_error};
 use crate::pool::roll::{Handles, Job, Roll};
@@ -67,7 +68,7 @@ impl Pool {
         let key = seat.key();
         match scope::scope(|scope| self.start_in(scope, key, Job::new(f, seat)).join()) {
             Ok(output) => output,
-            Err(JoinError::Panicked(payload)) => panic::resume_unwind(payload),
+            Err(JoinError::Panicked(panic)) => panic.resume(),
             Err(error) => panic!("the pool could not apply the closure: {error}"),
         }
     }
@@ -124,7 +125,7 @@ impl Pool {
             Ok(Ok(results)) => Ok(results.into_iter().flatten().collect()),
             Err(payload) if exit::is_unwind(&*payload) => panic::resume_unwind(payload),
             // A member panicked while this fiber was not looking at the members.
-            Err(payload) => Err(JoinError::Panicked(payload)),
+            Err(payload) => Err(JoinError::Panicked(Panic::new(payload))),
         };
         let back = away.map_or(Ok(()), |away| away.back(here, &PLACE_OR_ERROR));
         outcome.and_then(|results| back.map(|()| results).map_err(join_error))

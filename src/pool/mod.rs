@@ -33,8 +33,8 @@ pub use error::{DrainError, SpawnTimeoutError, TrySpawnError};
 pub use group::{Group, Outcomes};
 pub use imap::{Imap, ImapUnordered};
 pub use queue::{
-    Items, JoinableQueue, LifoQueue, Newest, Oldest, Order, PriorityQueue, Ranked, Smallest, Task,
-    WorkQueue,
+    IntoItems, Items, JoinableQueue, LifoQueue, Newest, Oldest, Order, PriorityQueue, Ranked,
+    Smallest, Task, WorkQueue,
 };
 pub use retry::{Retry, RetryError, Stopped};
 pub use together::{AsCompleted, as_completed, join_all, race, try_join_all};

@@ -48,7 +48,7 @@ type Judge<'a, E> = dyn FnMut(&E) -> bool + 'a;
 type Hook<'a, E> = dyn FnMut(u32, &E, Duration) + 'a;
 
 /// All attempts have failed, or the last in a way that another would not mend.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RetryError<E> {
     /// What each attempt failed with, the first attempt first. There is at least one.
@@ -161,6 +161,17 @@ impl<E> fmt::Debug for Retry<'_, E> {
             .field("wait", &self.wait)
             .field("within", &self.within)
             .finish_non_exhaustive()
+    }
+}
+
+/// Shows the last error only: there may have been many attempts.
+impl<E: fmt::Debug> fmt::Debug for RetryError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryError")
+            .field("attempts", &self.errors.len())
+            .field("stopped", &self.stopped)
+            .field("last", &self.errors.last())
+            .finish()
     }
 }
 

@@ -189,7 +189,7 @@ impl fmt::Debug for Pool {
 ///     println!("{}", lost.status());
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct WorkerLost {
     status: ExitStatus,
 }

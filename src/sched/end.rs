@@ -28,6 +28,7 @@ use crate::fiber::frame;
 use crate::fiber::given_up;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::locals;
+use crate::fiber::panic::Panic;
 pub(crate) use crate::fiber::report::{AbortOnUnwind, report_lost, say};
 use crate::fiber::state::State;
 use crate::sched::children::Children;
@@ -60,7 +61,7 @@ fn run_closure(fiber: FiberPtr) -> Option<JoinError> {
 #[cold]
 fn judge(fiber: FiberPtr, payload: Box<dyn Any + Send>) -> JoinError {
     if !fiber.killed.get() {
-        return JoinError::Panicked(payload);
+        return JoinError::Panicked(Panic::new(payload));
     }
     // Nearly always the payload of the kill; but a destructor or a `catch_unwind` may have put
     // another in its place, and dropping that is user code.
@@ -261,12 +262,12 @@ const MOST_LATE_LOCALS: usize = 1_000;
 /// An error that nobody will join: the scope raises it again, or it is reported.
 pub(crate) fn give_up_error(fiber: &Header, error: JoinError) {
     match (error, Children::of(fiber)) {
-        (JoinError::Panicked(payload), Some(children)) => {
-            if let Some(second) = children.keep_panic(payload) {
-                report_panic(fiber, second);
+        (JoinError::Panicked(panic), Some(children)) => {
+            if let Some(second) = children.keep_panic(panic.into_payload()) {
+                report_unjoined(fiber, second);
             }
         }
-        (JoinError::Panicked(payload), None) => report_panic(fiber, payload),
+        (JoinError::Panicked(panic), None) => report_unjoined(fiber, panic.into_payload()),
         (JoinError::NoStack(error), _) => {
             say(format_args!("{} could not get a stack and did not run: {error}", describe(fiber)));
         }
@@ -288,13 +289,13 @@ pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f))
         && !exit::is_unwind(&*payload)
     {
-        report_panic(fiber, payload);
+        report_lost(format_args!("a destructor of {} panicked", describe(fiber)), payload);
     }
 }
 
 #[cold]
-fn report_panic(fiber: &Header, payload: Box<dyn Any + Send>) {
-    report_lost(&describe(fiber), payload);
+fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
+    report_lost(format_args!("{} panicked and nobody joined it", describe(fiber)), payload);
 }
 
 /// "fiber 'parser' (#3)", or "fiber #3".

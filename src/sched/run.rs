@@ -130,7 +130,7 @@ pub(crate) fn refuse_nesting() {
 /// Unwinds with what became of the main fiber.
 pub(crate) fn fail(error: JoinError) -> ! {
     match error {
-        JoinError::Panicked(payload) => panic::resume_unwind(payload),
+        JoinError::Panicked(panic) => panic.resume(),
         JoinError::Killed | JoinError::KilledFor(_) | JoinError::CallerKilled => {
             // `resume_unwind` prints nothing, and a process that ends with no word helps nobody.
             let why = if let JoinError::KilledFor(reason) = error {

@@ -279,7 +279,10 @@ fn leave<T>(
             if let Some(second) = childs {
                 // Dropped here and now, and not by the unwind: its destructor may panic.
                 let scope_of = end::describe(&here.fiber);
-                end::report_lost(&format!("a fiber in a scope of {scope_of}"), second);
+                end::report_lost(
+                    format_args!("a fiber in a scope of {scope_of} panicked and nobody joined it"),
+                    second,
+                );
             }
             panic::resume_unwind(payload)
         }

@@ -7,7 +7,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::panic;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -99,7 +98,7 @@ impl Running {
         }
         match self.accepting.take().map(JoinHandle::join) {
             Some(Ok(error)) => Err(error),
-            Some(Err(JoinError::Panicked(payload))) => panic::resume_unwind(payload),
+            Some(Err(JoinError::Panicked(panic))) => panic.resume(),
             Some(Err(other)) => Err(io::Error::other(other.to_string())),
             None => Ok(()),
         }

@@ -40,6 +40,6 @@ mod signals;
 
 pub use number::Signal;
 pub use on::{OnSignal, ctrl_c, on};
-pub use signals::{Iter, Signals};
+pub use signals::{IntoIter, Iter, Signals};
 
 pub(crate) use action::{Action, Presses, is_ignored, subscribe};

@@ -139,3 +139,27 @@ impl Iterator for Iter<'_> {
         self.signals.recv().ok()
     }
 }
+
+/// The signals of a [`Signals`] that the iterator owns, as they come.
+#[derive(Debug)]
+pub struct IntoIter {
+    signals: Signals,
+}
+
+impl Iterator for IntoIter {
+    type Item = Signal;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<Signal> {
+        self.signals.iter().next()
+    }
+}
+
+impl IntoIterator for Signals {
+    type Item = Signal;
+    type IntoIter = IntoIter;
+
+    fn into_iter(self) -> IntoIter {
+        IntoIter { signals: self }
+    }
+}

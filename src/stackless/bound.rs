@@ -70,7 +70,8 @@ type Function<A> = Box<dyn FnOnce(A)>;
 pub struct Bound<A: 'static> {
     tasklet: Tasklet,
     binding: u64,
-    arguments: PhantomData<fn(A)>,
+    /// The function is found by the identity of its type, so that must not become another one.
+    arguments: PhantomData<fn(A) -> A>,
 }
 
 impl<A: 'static> Bound<A> {

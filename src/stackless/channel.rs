@@ -10,11 +10,13 @@ use crate::channel::error::Cut;
 use crate::channel::pairing::{Preference, Side, Step};
 use crate::channel::rendezvous::{self, open};
 use crate::channel::waiter::Message;
+use crate::fiber::panic::Panic;
 use crate::sched::scheduler::{Here, here};
 use crate::select::{self, Sink, Source};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::{ChannelError, ReceiveError, SendError};
 use crate::stackless::channel_event::{Arrival, ChannelId};
+use crate::stackless::error::thrown;
 use crate::stackless::gate::{self, Next};
 
 /// A channel between the tasklets of one thread: values go from hand to hand (S-134 to S-163).
@@ -203,13 +205,10 @@ impl<T: 'static> Channel<T> {
     ///
     /// As [`send`](Channel::send).
     #[track_caller]
-    pub fn send_exception(
-        &self,
-        payload: impl Any + Send,
-    ) -> Result<(), SendError<Box<dyn Any + Send>>> {
+    pub fn send_exception(&self, payload: impl Any + Send) -> Result<(), SendError<Panic>> {
         let message = Message::Unwind(Box::new(payload));
         self.send_message(here(), message).map_err(|(message, reason)| match message {
-            Message::Unwind(value) => SendError { value, reason },
+            Message::Unwind(payload) => SendError { value: thrown(payload), reason },
             Message::Value(_) => unreachable!("a payload was sent"),
         })
     }

@@ -11,7 +11,7 @@ use crate::sched::scheduler::Here;
 /// Why a channel operation did not happen. It has left no trace (S-148).
 ///
 /// The texts are those of Stackless; an error with a report shows that below the text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ChannelError {
     /// It would have had to wait, and the tasklet has its `block_trap` set (S-093).
@@ -52,7 +52,7 @@ pub type ReceiveError = ChannelError;
 ///     assert_eq!(error.value, "value");
 /// });
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SendError<T> {
     /// The value that was not sent.
@@ -65,6 +65,30 @@ impl<T> SendError<T> {
     /// The value that was not sent.
     pub fn into_inner(self) -> T {
         self.value
+    }
+
+    /// Returns whether the time was over.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.reason.is_timeout()
+    }
+
+    /// Returns whether the channel is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.reason.is_closed()
+    }
+
+    /// Returns whether nothing could ever run again.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        self.reason.is_deadlock()
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        self.reason.is_killed()
     }
 }
 
@@ -111,6 +135,30 @@ impl ChannelError {
     pub fn report(&self) -> Option<&Deadlock> {
         self.parts().1
     }
+
+    /// Returns whether the time was over.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, ChannelError::Timeout)
+    }
+
+    /// Returns whether the channel is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, ChannelError::Closed)
+    }
+
+    /// Returns whether nothing could ever run again, whichever wait that has failed.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        self.report().is_some()
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, ChannelError::Killed)
+    }
 }
 
 impl fmt::Display for ChannelError {
@@ -137,3 +185,10 @@ impl<T> fmt::Debug for SendError<T> {
 
 impl Error for ChannelError {}
 impl<T> Error for SendError<T> {}
+
+/// Why it was not sent; the value is dropped.
+impl<T> From<SendError<T>> for ChannelError {
+    fn from(error: SendError<T>) -> ChannelError {
+        error.reason
+    }
+}

@@ -163,7 +163,7 @@ impl Arrival {
             if exit::is_unwind(&*payload) {
                 panic::resume_unwind(payload);
             }
-            end::report_lost("the channel callback", payload);
+            end::report_lost("the channel callback panicked", payload);
         }
     }
 }

@@ -77,6 +77,10 @@ fn pass_on(here: Here, payload: Payload) {
     // If it cannot be raised there, its record reports it.
     let _target = here.sched.wake_up_target().map(Record::of);
     if let Some(lost) = here.sched.throw_up(payload).filter(|lost| !lost.is::<TaskletExit>()) {
-        end::report_lost(&format!("tasklet of {}", end::describe(&here.fiber)), lost);
+        let tasklet = end::describe(&here.fiber);
+        end::report_lost(
+            format_args!("the tasklet of {tasklet} panicked, and no other could raise it"),
+            lost,
+        );
     }
 }

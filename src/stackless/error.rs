@@ -4,6 +4,9 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
+use crate::fiber::brief::Brief;
+use crate::fiber::panic::Panic;
+
 /// What [`Tasklet::kill`](crate::stackless::Tasklet::kill) throws: it asks a tasklet to end.
 ///
 /// A tasklet that unwinds with it ends silently (S-069). It can be caught with
@@ -40,6 +43,7 @@ impl Error for TaskletExit {}
 ///
 /// The texts are those of Stackless' `RuntimeError`s, and the tasklet's name behind them, which is
 /// what the variants hold.
+#[derive(PartialEq)]
 #[non_exhaustive]
 pub enum TaskletError {
     /// It is set up already (S-015).
@@ -61,13 +65,41 @@ pub enum TaskletError {
     /// It has ended, or has no function yet (S-033).
     Dead(String),
     /// It has ended, or has no function yet. This is what was to be thrown (S-057).
-    DeadThrow(Box<dyn Any + Send>, String),
+    DeadThrow(Panic, String),
     /// Its `run` is over (S-058).
     NoThread(String),
     /// It belongs to another thread (S-044).
     OtherThread(String),
     /// Switches are trapped: see [`switch_trap`](crate::stackless::switch_trap) (S-095).
     SwitchTrap(String),
+}
+
+impl TaskletError {
+    /// Returns what was to be thrown.
+    ///
+    /// # Errors
+    ///
+    /// Gives the error back if nothing was.
+    pub fn into_inner(self) -> Result<Box<dyn Any + Send>, TaskletError> {
+        match self {
+            TaskletError::DeadThrow(thrown, _) => Ok(thrown.into_payload()),
+            other => Err(other),
+        }
+    }
+
+    #[cold]
+    pub(super) fn dead_throw(payload: Box<dyn Any + Send>, who: String) -> TaskletError {
+        TaskletError::DeadThrow(thrown(payload), who)
+    }
+}
+
+/// What was thrown, as errors give it back.
+#[cold]
+pub(super) fn thrown(payload: Box<dyn Any + Send>) -> Panic {
+    match payload.downcast_ref::<TaskletExit>().map(ToString::to_string) {
+        Some(text) => Panic::with_text(payload, text),
+        None => Panic::new(payload),
+    }
 }
 
 impl fmt::Display for TaskletError {
@@ -95,7 +127,7 @@ impl fmt::Display for TaskletError {
 
 impl fmt::Debug for TaskletError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskletError({self})")
+        write!(f, "TaskletError({:?})", Brief(&self.to_string()))
     }
 }
 

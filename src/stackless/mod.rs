@@ -152,6 +152,7 @@ mod ending;
 mod error;
 mod gate;
 mod guard;
+mod into_iter;
 mod portable;
 mod record;
 mod remote;
@@ -174,6 +175,7 @@ pub use error::{TaskletError, TaskletExit};
 pub use guard::{
     AtomicGuard, BlockTrapGuard, SwitchTrapGuard, atomic, block_trap, switch_trap, switch_trapped,
 };
+pub use into_iter::{IntoChannelIter, IntoSharedIter};
 pub use portable::PortableTasklet;
 pub use record::Tempval;
 pub use remote::RemoteTasklet;

@@ -174,7 +174,7 @@ impl Identity for Record {
         let tempval = self.tempval.take();
         match unmet {
             Some(payload) if !killed && !payload.is::<TaskletExit>() => {
-                end::report_lost(&format!("something thrown at {who}"), payload);
+                end::report_lost(format_args!("what was thrown at {who} came too late"), payload);
             }
             unmet => drop(unmet),
         }

@@ -107,10 +107,10 @@ impl RemoteTasklet {
     pub fn throw(&self, payload: impl Any + Send) -> Result<(), TaskletError> {
         let payload = Box::new(payload);
         let Some(address) = &self.address else {
-            return Err(TaskletError::DeadThrow(payload, self.describe()));
+            return Err(TaskletError::dead_throw(payload, self.describe()));
         };
         match address.order(Order::Throw(payload)) {
-            Err(Order::Throw(payload)) => Err(TaskletError::DeadThrow(payload, self.describe())),
+            Err(Order::Throw(payload)) => Err(TaskletError::dead_throw(payload, self.describe())),
             _ => Ok(()),
         }
     }

@@ -69,7 +69,7 @@ pub(crate) fn announce(here: Here, next: impl FnOnce() -> Option<FiberPtr>) {
         if exit::is_unwind(&*payload) {
             panic::resume_unwind(payload);
         }
-        end::report_lost("the schedule callback", payload);
+        end::report_lost("the schedule callback panicked", payload);
     }
 }
 

@@ -154,7 +154,7 @@ impl Tasklet {
         if payload.is::<TaskletExit>() {
             return Ok(());
         }
-        Err(TaskletError::DeadThrow(payload, self.record().describe()))
+        Err(TaskletError::dead_throw(payload, self.record().describe()))
     }
 }
 

@@ -2,38 +2,70 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
-use crate::sched::lowlevel::Interrupt;
+use crate::sched::lowlevel::{Deadlock, Interrupt};
 
 /// A wait that did not come to its end in time.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TimeoutError {
     /// The time is over.
     Timeout,
+    /// Nothing can ever run again, so nothing will end the wait. Only if the time is longer than
+    /// the clock can show, so that it will never be over.
+    Deadlock(Box<Deadlock>),
     /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed,
 }
 
 impl TimeoutError {
-    #[track_caller]
+    /// Returns whether the time was over.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, TimeoutError::Timeout)
+    }
+
+    /// Returns whether the wait completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, TimeoutError::Deadlock(..))
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, TimeoutError::Killed)
+    }
+
     pub(super) fn of(interrupt: Interrupt) -> TimeoutError {
         match interrupt {
             Interrupt::TimedOut => TimeoutError::Timeout,
+            Interrupt::Deadlock(report) => TimeoutError::Deadlock(report),
             Interrupt::Killed => TimeoutError::Killed,
-            // Only if the deadline is beyond what the clock can show.
-            deadlock @ Interrupt::Deadlock(_) => deadlock.into_panic(),
         }
     }
 }
 
 impl fmt::Display for TimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TimeoutError::Timeout => "timed out",
-            TimeoutError::Killed => "killed while waiting",
-        })
+        match self {
+            TimeoutError::Timeout => f.write_str("timed out"),
+            TimeoutError::Deadlock(report) => report.fmt(f),
+            TimeoutError::Killed => f.write_str("killed while waiting"),
+        }
     }
 }
 
 impl Error for TimeoutError {}
+
+/// An error of the kind [`TimedOut`](io::ErrorKind::TimedOut), if the time was over.
+impl From<TimeoutError> for io::Error {
+    fn from(error: TimeoutError) -> io::Error {
+        let timed_out = error.is_timeout();
+        io::Error::new(
+            if timed_out { io::ErrorKind::TimedOut } else { io::ErrorKind::Other },
+            error,
+        )
+    }
+}

@@ -62,7 +62,7 @@ struct Shared<T> {
 }
 
 /// A wait for a promise that failed.
-#[derive(Clone)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PromiseError {
     /// The promise was dropped without a value.
@@ -216,14 +216,29 @@ impl fmt::Display for PromiseError {
     }
 }
 
-impl fmt::Debug for PromiseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PromiseError::Broken => f.write_str("Broken"),
-            PromiseError::Timeout => f.write_str("Timeout"),
-            PromiseError::Deadlock(report) => write!(f, "Deadlock({report})"),
-            PromiseError::Killed => f.write_str("Killed"),
-        }
+impl PromiseError {
+    /// Returns whether the promise was dropped without a value.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        matches!(self, PromiseError::Broken)
+    }
+
+    /// Returns whether the time was over.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, PromiseError::Timeout)
+    }
+
+    /// Returns whether the wait completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, PromiseError::Deadlock(..))
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, PromiseError::Killed)
     }
 }
 

@@ -44,7 +44,7 @@ fn a_sent_panic_is_raised_by_the_receiver() {
         fibra::yield_now();
         channel.send_panic(Box::new("boom")).unwrap();
         match receiver.join() {
-            Err(JoinError::Panicked(payload)) => assert_eq!(payload.downcast_ref(), Some(&"boom")),
+            Err(JoinError::Panicked(panic)) => assert_eq!(panic.downcast(), Ok("boom")),
             other => panic!("{other:?}"),
         }
 

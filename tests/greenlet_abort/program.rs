@@ -35,7 +35,7 @@ fn main() {
         let main = greenlet::main::<i64>();
         match main.throw("at oneself") {
             Err(SwitchError::Unraised(payload)) => {
-                say(format!("throw: {:?}", payload.downcast_ref::<&str>().unwrap()));
+                say(format!("throw: {:?}", payload.message()));
             }
             other => panic!("{other:?}"),
         }

@@ -285,7 +285,7 @@ impl World {
         let Some(handle) = self.handle(of) else { return self.log(Event::NoHandle) };
         self.log(Event::Joined(match handle.join() {
             Ok(()) => Outcome::Returned,
-            Err(JoinError::Panicked(payload)) => Outcome::Unwound(kind(&*payload)),
+            Err(JoinError::Panicked(panic)) => Outcome::Unwound(kind(&*panic.into_payload())),
             Err(JoinError::Killed) => Outcome::Killed,
             Err(JoinError::Itself) => Outcome::Itself,
             Err(JoinError::Deadlock(_)) => Outcome::Deadlock,

@@ -66,7 +66,7 @@ fn a_refused_exception_comes_back() {
         let channel = Channel::<u32>::new();
         channel.close();
         let error = channel.send_exception(7u8).unwrap_err();
-        assert_eq!(error.into_inner().downcast_ref::<u8>(), Some(&7));
+        assert_eq!(error.into_inner().downcast::<u8>(), Ok(7));
     });
 }
 

@@ -167,7 +167,7 @@ fn exceptions_are_raised_by_the_receiver() {
         log(panic_of(|| channel.receive()));
         channel.close();
         let back = channel.send_exception(7u8).unwrap_err().into_inner();
-        assert_eq!(back.downcast_ref::<u8>(), Some(&7));
+        assert_eq!(back.downcast::<u8>(), Ok(7));
     });
     check("boom");
 }

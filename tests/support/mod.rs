@@ -82,7 +82,7 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
 #[track_caller]
 pub(crate) fn join_panic<T>(handle: fibra::JoinHandle<T>) -> String {
     match handle.join() {
-        Err(fibra::JoinError::Panicked(payload)) => text_of(payload.as_ref()),
+        Err(fibra::JoinError::Panicked(panic)) => panic.message().into(),
         Err(other) => panic!("the fiber did not panic: {other}"),
         Ok(_) => panic!("the fiber did not panic: it returned"),
     }

@@ -23,7 +23,7 @@ pub(crate) mod arm;
 mod recv;
 mod send;
 
-pub use recv::Values;
+pub use recv::{IntoValues, Values};
 
 /// A channel that holds up to `capacity` values; a send waits while it is full.
 ///

@@ -20,8 +20,8 @@ pub(crate) mod arm;
 mod recv;
 mod send;
 
-pub use recv::Iter;
 pub(crate) use recv::open;
+pub use recv::{IntoIter, Iter};
 
 /// A rendezvous channel with the semantics of Stackless Python.
 ///
@@ -56,7 +56,9 @@ struct Inner<T> {
     senders: WaitList,
     receivers: WaitList,
     pairing: Cell<Pairing>,
-    marker: PhantomData<T>,
+    /// Values go in by one handle and come out by another, which may have another lifetime in its
+    /// type if the types vary: as a cell, a channel must not.
+    marker: PhantomData<Cell<T>>,
 }
 
 impl<T> Channel<T> {

@@ -172,3 +172,32 @@ impl<T> fmt::Debug for Iter<'_, T> {
         f.debug_tuple("Iter").field(self.channel).finish()
     }
 }
+
+/// Receives from a [`Channel`], of which it owns a handle, until that is closed and no sender waits.
+pub struct IntoIter<T> {
+    channel: Channel<T>,
+}
+
+impl<T> Iterator for IntoIter<T> {
+    type Item = T;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<T> {
+        self.channel.iter().next()
+    }
+}
+
+impl<T> IntoIterator for Channel<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter { channel: self }
+    }
+}
+
+impl<T> fmt::Debug for IntoIter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("IntoIter").field(&self.channel).finish()
+    }
+}

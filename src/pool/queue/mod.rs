@@ -208,3 +208,32 @@ impl<T, O: Order<T>> fmt::Debug for Items<'_, T, O> {
         f.debug_tuple("Items").field(self.queue).finish()
     }
 }
+
+/// What a queue gives out, of which the iterator owns a handle, until it is closed and empty.
+pub struct IntoItems<T, O: Order<T>> {
+    queue: WorkQueue<T, O>,
+}
+
+impl<T, O: Order<T>> Iterator for IntoItems<T, O> {
+    type Item = T;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<T> {
+        self.queue.iter().next()
+    }
+}
+
+impl<T, O: Order<T>> IntoIterator for WorkQueue<T, O> {
+    type Item = T;
+    type IntoIter = IntoItems<T, O>;
+
+    fn into_iter(self) -> IntoItems<T, O> {
+        IntoItems { queue: self }
+    }
+}
+
+impl<T, O: Order<T>> fmt::Debug for IntoItems<T, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("IntoItems").field(&self.queue).finish()
+    }
+}

@@ -10,11 +10,13 @@ use super::{SharedChannel, go_on};
 use crate::channel::error::TrySendError;
 use crate::channel::pairing::Side;
 use crate::channel::waiter::Message;
+use crate::fiber::panic::Panic;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::outside::{Fate, wait_for_others};
 use crate::sched::scheduler::{Here, here, scheduler};
 use crate::sched::timers::deadline_after;
 use crate::stackless::channel_error::{ChannelError, SendError};
+use crate::stackless::error::thrown;
 use crate::stackless::gate;
 
 static SENDING: WaitReason =
@@ -61,13 +63,10 @@ impl<T: Send + 'static> SharedChannel<T> {
     ///
     /// Panics outside of a fiber.
     #[track_caller]
-    pub fn send_exception(
-        &self,
-        payload: impl Any + Send,
-    ) -> Result<(), SendError<Box<dyn Any + Send>>> {
+    pub fn send_exception(&self, payload: impl Any + Send) -> Result<(), SendError<Panic>> {
         let message = Message::Unwind(Box::new(payload));
         self.send_message(here(), message, None).map_err(|(message, reason)| match message {
-            Message::Unwind(value) => SendError { value, reason },
+            Message::Unwind(payload) => SendError { value: thrown(payload), reason },
             Message::Value(_) => unreachable!("a payload was sent"),
         })
     }

@@ -190,3 +190,32 @@ impl<'a, T> IntoIterator for &'a Receiver<T> {
         self.iter()
     }
 }
+
+/// What a [`Receiver`] receives that the iterator owns: with it, one receiver less is there.
+pub struct IntoValues<T> {
+    receiver: Receiver<T>,
+}
+
+impl<T> Iterator for IntoValues<T> {
+    type Item = T;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<T> {
+        self.receiver.iter().next()
+    }
+}
+
+impl<T> IntoIterator for Receiver<T> {
+    type Item = T;
+    type IntoIter = IntoValues<T>;
+
+    fn into_iter(self) -> IntoValues<T> {
+        IntoValues { receiver: self }
+    }
+}
+
+impl<T> fmt::Debug for IntoValues<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("IntoValues").field(&self.receiver).finish()
+    }
+}

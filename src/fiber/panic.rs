@@ -1,0 +1,152 @@
+//! What something panicked with, as errors carry it.
+//!
+//! Invariants:
+//! - The payload is given by value only. So a reference to a [`Panic`] shows nothing of it but the
+//!   text, which never changes, and threads may share one although payloads need only be `Send`.
+//! - Making and reading a `Panic` runs no user code. Dropping it drops the payload, which may.
+
+use std::any::{Any, TypeId};
+use std::borrow::Cow;
+use std::fmt;
+use std::panic;
+use std::sync::{Mutex, PoisonError};
+
+use crate::fiber::brief::Brief;
+use crate::fiber::exit::other_text;
+
+/// What a fiber, a generator or a greenlet panicked with: its payload, and the text of that.
+///
+/// The payload itself is had [by value](Panic::into_payload) only. That makes a `Panic`, and the
+/// errors that hold one, `Sync`: `handle.join()?` works where the error becomes a
+/// `Box<dyn Error + Send + Sync>`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::JoinError;
+///
+/// fibra::run(|| {
+///     let fiber = fibra::spawn(|| panic!("no more {}", "cheese"));
+///     let Err(JoinError::Panicked(panic)) = fiber.join() else { unreachable!() };
+///     assert_eq!(panic.message(), "no more cheese");
+///     assert!(panic.is::<String>());
+///     assert_eq!(panic.downcast::<String>().unwrap(), "no more cheese");
+/// });
+/// ```
+pub struct Panic(Payload);
+
+/// Texts stay in the box that they came in: it is given back as it was.
+#[allow(
+    clippy::redundant_allocation,
+    clippy::box_collection,
+    reason = "a payload is a box, and is not taken out of it"
+)]
+enum Payload {
+    Literal(Box<&'static str>),
+    Text(Box<String>),
+    Other(Box<Other>),
+}
+
+struct Other {
+    /// Never locked: it is here for what its type promises. A `Mutex` is `Sync` if its contents are
+    /// `Send`, because it gives them to one thread at a time, and this one gives them to none
+    /// before `into_inner`.
+    payload: Mutex<Box<dyn Any + Send>>,
+    of_type: TypeId,
+    text: Cow<'static, str>,
+}
+
+impl Panic {
+    /// Wraps what [`std::panic::catch_unwind`] has caught.
+    #[must_use]
+    pub fn new(payload: Box<dyn Any + Send>) -> Panic {
+        let payload = match payload.downcast::<&'static str>() {
+            Ok(text) => return Panic(Payload::Literal(text)),
+            Err(payload) => payload,
+        };
+        let payload = match payload.downcast::<String>() {
+            Ok(text) => return Panic(Payload::Text(text)),
+            Err(payload) => payload,
+        };
+        let text = other_text(&*payload);
+        Panic::with_text(payload, text)
+    }
+
+    /// Wraps a payload that is not a string, and of which the caller knows more than its type.
+    pub(crate) fn with_text(
+        payload: Box<dyn Any + Send>,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Panic {
+        let (of_type, text) = ((*payload).type_id(), text.into());
+        Panic(Payload::Other(Box::new(Other { payload: Mutex::new(payload), of_type, text })))
+    }
+
+    /// Returns the text of the panic, as std's panic hook shows it: the payload's, if that is a
+    /// string, or what else is known of it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match &self.0 {
+            Payload::Literal(text) => text,
+            Payload::Text(text) => text,
+            Payload::Other(other) => &other.text,
+        }
+    }
+
+    /// Returns whether the payload is a `T`.
+    #[must_use]
+    pub fn is<T: Any>(&self) -> bool {
+        let of_type = match &self.0 {
+            Payload::Literal(_) => TypeId::of::<&'static str>(),
+            Payload::Text(_) => TypeId::of::<String>(),
+            Payload::Other(other) => other.of_type,
+        };
+        of_type == TypeId::of::<T>()
+    }
+
+    /// Returns the payload, for [`std::panic::resume_unwind`] or `downcast`.
+    #[must_use]
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        match self.0 {
+            Payload::Literal(text) => text,
+            Payload::Text(text) => text,
+            Payload::Other(other) => {
+                other.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+            }
+        }
+    }
+
+    /// Returns the payload as what it is.
+    ///
+    /// # Errors
+    ///
+    /// Gives the panic back if its payload is not a `T`.
+    pub fn downcast<T: Any>(self) -> Result<T, Panic> {
+        self.into_payload().downcast().map(|payload| *payload).map_err(Panic::new)
+    }
+
+    /// Goes on unwinding with the payload, without a word from the panic hook.
+    pub fn resume(self) -> ! {
+        panic::resume_unwind(self.into_payload())
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&Brief(self.message())).finish()
+    }
+}
+
+/// Panics are equal if both have a string for a payload, and the same one. A payload of another
+/// type equals nothing.
+impl PartialEq for Panic {
+    fn eq(&self, other: &Panic) -> bool {
+        let is_text = |panic: &Panic| !matches!(panic.0, Payload::Other(_));
+        is_text(self) && is_text(other) && self.message() == other.message()
+    }
+}

@@ -1,0 +1,30 @@
+//! Tests what the types of the crate promise: how they vary, what they may be shared with, and what
+//! their errors can do. Each table has a row for every public type.
+
+#![cfg(all(feature = "net", feature = "tls", feature = "hyper", feature = "greenlet"))]
+
+#[path = "../layering/reading.rs"]
+#[allow(dead_code, reason = "the checks of the layers read more")]
+mod reading;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod errors;
+mod iteration;
+mod public;
+mod traits;
+mod variance;
+
+/// Compares two tables line by line, and shows what is different.
+#[track_caller]
+fn assert_table(found: &str, expected: &str) {
+    let is_in = |table: &str, line: &str| table.lines().any(|other| other == line);
+    let mut differences = String::new();
+    for line in expected.lines().filter(|line| !is_in(found, line)) {
+        differences += &format!("-{line}\n");
+    }
+    for line in found.lines().filter(|line| !is_in(expected, line)) {
+        differences += &format!("+{line}\n");
+    }
+    assert!(found == expected, "the table differs (- expected, + found):\n{differences}");
+}
