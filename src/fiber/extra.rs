@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Weak;
 
 use crate::collections::slot_table::Key;
+use crate::fiber::end_hook::Hooks;
 use crate::fiber::frame::Frame;
 use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::loan::Loan;
@@ -37,6 +38,8 @@ pub(crate) struct Extra {
     pub(crate) no_stack: Option<io::Error>,
     /// What was thrown at the fiber and has not gone off yet.
     pub(crate) bomb: Option<Payload>,
+    /// What is told of its end.
+    pub(crate) hooks: Hooks,
     /// A façade's own record of the fiber.
     pub(crate) identity: Option<Rc<dyn Identity>>,
 }
