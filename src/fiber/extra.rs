@@ -14,7 +14,7 @@ use crate::fiber::loan::Loan;
 use crate::fiber::locals::Locals;
 
 /// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals, a bomb,
-/// and what its frame and its identity hold, which are dropped on the fiber before it ends.
+/// and what its frame and its identity hold, which are dropped on the fiber before it ends. Its hooks hold none.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,

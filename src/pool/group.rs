@@ -161,10 +161,11 @@ impl<T> Group<T> {
         }
     }
 
-    /// An iterator over the outcomes, as [`next`](Group::next) gives them.
+    /// An iterator over the outcomes, as [`next`](Group::next) gives them. It ends with
+    /// [`JoinError::CallerKilled`], too, if the caller is killed where a kill cannot unwind.
     #[must_use]
     pub fn iter(&self) -> Outcomes<'_, T> {
-        Outcomes { group: self }
+        Outcomes { group: self, killed: false }
     }
 
     /// Closes the group and waits until no member runs.
@@ -279,6 +280,8 @@ impl<T> Default for Group<T> {
 /// The outcomes of a group's members, in the order in which they end.
 pub struct Outcomes<'a, T> {
     group: &'a Group<T>,
+    /// Whether the caller was killed and was told so: each further wait would fail at once.
+    killed: bool,
 }
 
 impl<T> Iterator for Outcomes<'_, T> {
@@ -286,7 +289,12 @@ impl<T> Iterator for Outcomes<'_, T> {
 
     #[track_caller]
     fn next(&mut self) -> Option<Result<T, JoinError>> {
-        self.group.next()
+        if self.killed {
+            return None;
+        }
+        let outcome = self.group.next();
+        self.killed = matches!(outcome, Some(Err(JoinError::CallerKilled)));
+        outcome
     }
 }
 

@@ -141,12 +141,14 @@ where
     for handle in handles {
         group.add(handle);
     }
-    AsCompleted { group }
+    AsCompleted { group, killed: false }
 }
 
 /// The outcomes of some fibers: see [`as_completed`].
 pub struct AsCompleted<T> {
     group: Group<T>,
+    /// Whether the caller was killed and was told so: each further wait would fail at once.
+    killed: bool,
 }
 
 impl<T> Iterator for AsCompleted<T> {
@@ -154,7 +156,12 @@ impl<T> Iterator for AsCompleted<T> {
 
     #[track_caller]
     fn next(&mut self) -> Option<Result<T, JoinError>> {
-        self.group.next()
+        if self.killed {
+            return None;
+        }
+        let outcome = self.group.next();
+        self.killed = matches!(outcome, Some(Err(JoinError::CallerKilled)));
+        outcome
     }
 }
 

@@ -3,6 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../abort_support/mod.rs"]
+mod abort_support;
+
+mod abort;
 mod ends;
 mod map_errors;
 mod race_starts;
