@@ -87,7 +87,12 @@ where
 /// returns.
 ///
 /// It is ready when the fiber has ended, with the destructors of its fiber-locals. It may be polled by several
-/// tasks in turn; the last is the one that is woken. It is `Send` if the output is.
+/// tasks in turn; the last is the one that is woken. It is `Send` if the output is, and else is not:
+///
+/// ```compile_fail
+/// fn send<T: Send>() {}
+/// send::<fibra::future::FiberFuture<std::rc::Rc<()>>>();
+/// ```
 #[must_use = "the fiber is killed when its future is dropped"]
 pub struct FiberFuture<T> {
     completion: Completion<T>,

@@ -168,6 +168,7 @@ impl Places {
     }
 
     /// How many members there are, those without a place included.
+    #[cfg(feature = "net")]
     pub(crate) fn members(&self) -> usize {
         self.keys.borrow().len()
     }

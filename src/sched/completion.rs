@@ -175,6 +175,7 @@ struct Unread<T> {
 
 impl<T> Drop for Unread<T> {
     fn drop(&mut self) {
+        // Anything else is dropped behind this.
         if let Some(Err(JoinError::Panicked(payload))) =
             self.outcome.take_if(|outcome| matches!(outcome, Err(JoinError::Panicked(_))))
         {
