@@ -20,6 +20,11 @@ use crate::sched::spawn;
 /// any other thread if its output is `Send`, so an `async` function that awaits it can be `Send`, as the
 /// executors and frameworks of other crates demand.
 ///
+/// # Deadlocks
+///
+/// As long as the future exists another thread may drop it, and so end the fiber's wait. So there is no deadlock
+/// while the fiber waits: keep no future that is not awaited.
+///
 /// # Panics
 ///
 /// Panics outside of a fiber.
@@ -51,7 +56,7 @@ where
     T: 'static,
 {
     let sched = here().sched;
-    FiberFuture { completion: Completion::of(&sched, spawn::spawn(f)) }
+    FiberFuture { completion: Completion::of(sched, spawn::spawn(f)) }
 }
 
 /// As [`spawn`], but the fiber runs at once, until it first waits: what never does is ready when this
@@ -80,7 +85,7 @@ where
     T: 'static,
 {
     let sched = here().sched;
-    FiberFuture { completion: Completion::of(&sched, spawn::spawn_now(f)) }
+    FiberFuture { completion: Completion::of(sched, spawn::spawn_now(f)) }
 }
 
 /// A fiber as a future, made by [`spawn`]. Its output is what [`JoinHandle::join`](crate::JoinHandle::join)

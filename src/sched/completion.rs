@@ -14,6 +14,8 @@
 //!   through the mailbox.
 //! - The lock of the cell is held for a move, never while user code runs: wakers are made before, and
 //!   dropped and called after it.
+//! - As long as a completion exists its fiber is part of no deadlock: a drop on another thread may end its
+//!   wait.
 //! - The outcome is taken out once: by a poll; by the drop of the `Completion`, there; or, if both ends
 //!   come at the same time, by a fiber of the scheduler that drops it. The last count of a cell drops no
 //!   user value.
@@ -22,6 +24,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::mem;
 use std::panic::Location;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -32,13 +35,16 @@ use crate::fiber::report::report_lost;
 use crate::sched::hooks::{EndHook, tell_of_end};
 use crate::sched::join::JoinHandle;
 use crate::sched::mailbox::{Mail, Mailbox};
-use crate::sched::scheduler::{Scheduler, scheduler};
+use crate::sched::remote::{Address, Reach};
+use crate::sched::scheduler::{Scheduler, SchedulerPtr, scheduler};
 
 type Outcome<T> = Result<T, JoinError>;
 
 /// The right to what a fiber leaves behind, from any thread. Dropping it before that kills the fiber.
 pub(crate) struct Completion<T> {
     cell: Arc<Cell<T>>,
+    /// Whoever has the completion may end any wait of the fiber, by a drop. It is given up after that.
+    _address: Address,
 }
 
 struct Cell<T> {
@@ -65,7 +71,7 @@ struct Fill<T> {
 
 impl<T> Completion<T> {
     /// The completion of the fiber of `handle`, which is one of `sched`.
-    pub(crate) fn of(sched: &Scheduler, handle: JoinHandle<T>) -> Completion<T>
+    pub(crate) fn of(sched: SchedulerPtr, handle: JoinHandle<T>) -> Completion<T>
     where
         T: 'static,
     {
@@ -77,8 +83,9 @@ impl<T> Completion<T> {
             stage: Mutex::new(Stage::Outstanding(None)),
         });
         let fill = Fill { cell: cell.clone(), handle: RefCell::new(handle) };
-        tell_of_end(&fiber, std::rc::Rc::new(fill), Key::from_bits(0));
-        Completion { cell }
+        let address = Address::new(sched, fiber.record(), Reach::Command);
+        tell_of_end(&fiber, Rc::new(fill), Key::from_bits(0));
+        Completion { cell, _address: address }
     }
 
     /// The outcome, if the fiber has ended; else the task of `cx`, and no other, is woken when it has.

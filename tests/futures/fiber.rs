@@ -85,6 +85,28 @@ fn a_future_that_another_thread_drops_kills_its_fiber() {
 }
 
 #[test]
+fn a_fiber_that_another_thread_may_yet_kill_is_in_no_deadlock() {
+    fibra::run(|| {
+        let (sender, receiver) = fibra::channel::oneshot();
+        let future = spawn(move || {
+            let mut sender = Some(sender);
+            let _told = OnDrop(move || assert!(sender.take().unwrap().send("unwound").is_ok()));
+            let never = fibra::channel::Channel::<()>::new();
+            never.recv().map_err(|error| error.to_string())
+        });
+        fibra::yield_now();
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(ms(50));
+            drop(future);
+        });
+        assert_eq!(receiver.recv().unwrap(), "unwound");
+        thread.join().unwrap();
+        // None is there any more that could end a wait.
+        assert!(fibra::channel::Channel::<()>::new().recv().is_err(), "a deadlock again");
+    });
+}
+
+#[test]
 fn an_output_is_dropped_once_whoever_comes_first() {
     static DROPPED: AtomicUsize = AtomicUsize::new(0);
     struct Counted;
