@@ -8,5 +8,6 @@ mod abort_support;
 
 mod abort;
 mod ends;
+mod hostile_ends;
 mod map_errors;
 mod race_starts;
