@@ -95,12 +95,13 @@ fn a_fiber_that_another_thread_may_yet_kill_is_in_no_deadlock() {
             never.recv().map_err(|error| error.to_string())
         });
         fibra::yield_now();
-        let thread = std::thread::spawn(move || {
-            std::thread::sleep(ms(50));
+        let thread = std::thread::Builder::new().spawn(move || {
+            // On a plain thread it blocks that.
+            std::thread::park_timeout(ms(50));
             drop(future);
         });
         assert_eq!(receiver.recv().unwrap(), "unwound");
-        thread.join().unwrap();
+        thread.unwrap().join().unwrap();
         // None is there any more that could end a wait.
         assert!(fibra::channel::Channel::<()>::new().recv().is_err(), "a deadlock again");
     });
