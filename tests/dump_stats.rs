@@ -19,7 +19,7 @@ fn a_dump_shows_every_fiber_in_the_order_of_spawning() {
         let dump = fibra::dump();
         let kinds: Vec<_> = dump.fibers.iter().map(|fiber| fiber.activity).collect();
         let expected = [
-            Activity::Runnable,
+            Activity::Running,
             Activity::Waiting("parked"),
             Activity::Waiting("receiving on a channel"),
             Activity::Waiting("asleep"),
@@ -35,7 +35,7 @@ fn a_dump_shows_every_fiber_in_the_order_of_spawning() {
 
         let text = dump.to_string();
         let lines: Vec<_> = text.lines().collect();
-        assert!(lines[0].starts_with("  fiber 'main' (#1) can run, last waited at tests/"));
+        assert!(lines[0].starts_with("  fiber 'main' (#1) runs, last waited at tests/"));
         let place = format!("  fiber 'parked' (#2) is parked at {}:{line}:", file!());
         assert!(lines[1].starts_with(&place) && lines[1].ends_with(" for 2s"), "{text}");
         assert!(lines[4].starts_with("  fiber #5 has not run yet, spawned at tests/"), "{text}");

@@ -186,5 +186,5 @@ fn the_state_follows_the_life_of_a_fiber() {
         assert!(child.join().is_err());
         assert_eq!(fiber.state(), None);
     });
-    check("Runnable");
+    check("Running");
 }

@@ -7,13 +7,14 @@ use std::rc::Rc;
 use std::sync::Weak;
 
 use crate::collections::slot_table::Key;
+use crate::fiber::end_hook::Hooks;
 use crate::fiber::frame::Frame;
 use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::loan::Loan;
 use crate::fiber::locals::Locals;
 
 /// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals, a bomb,
-/// and what its frame and its identity hold, which are dropped on the fiber before it ends.
+/// and what its frame and its identity hold, which are dropped on the fiber before it ends. Its hooks hold none.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,
@@ -40,6 +41,8 @@ pub(crate) struct Extra {
     pub(crate) no_stack: Option<io::Error>,
     /// What was thrown at the fiber and has not gone off yet.
     pub(crate) bomb: Option<Payload>,
+    /// What is told of its end.
+    pub(crate) hooks: Hooks,
     /// A façade's own record of the fiber.
     pub(crate) identity: Option<Rc<dyn Identity>>,
 }

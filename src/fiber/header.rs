@@ -91,6 +91,8 @@ pub(crate) struct Header {
     pub(crate) token: Cell<bool>,
     /// Whether the fiber was woken as a task since its future was last polled.
     pub(crate) woken: Cell<bool>,
+    /// How often it has chosen among several things; it wraps.
+    pub(crate) choices: Cell<u32>,
     /// The fiber that waits in `join` for this one.
     pub(crate) joiner: Cell<Option<FiberPtr>>,
     /// The scope that must not be left before this fiber has ended. Type-erased: `sched/` owns it.
@@ -136,6 +138,7 @@ impl Header {
             on_spare: Cell::new(false),
             token: Cell::new(false),
             woken: Cell::new(false),
+            choices: Cell::new(0),
             joiner: Cell::new(None),
             owner: Cell::new(std::ptr::null()),
             cancel_scopes: Cell::new(std::ptr::null()),

@@ -203,7 +203,7 @@ pub(crate) fn take_youngest_of(fiber: FiberPtr) -> Option<Box<dyn Any>> {
 /// With `static inherit` a fiber begins with a clone of its parent's value, as it is when the parent
 /// calls `spawn`; if the parent has none, the fiber makes its own. The clone is the child's: what
 /// either does to it later the other does not see, unless it is a shared pointer. This suits what
-/// belongs to a task and all that it starts: a request's number, a user, a tracing span.
+/// belongs to a task and all that it starts: a request's number, a user, the handle of a span.
 ///
 /// The clones are made in the call that spawns, by the parent. Fibers that a
 /// [`Tasklet`](crate::stackless::Tasklet) is made of inherit nothing, and programs that inherit
@@ -224,6 +224,57 @@ pub(crate) fn take_youngest_of(fiber: FiberPtr) -> Option<Box<dyn Any>> {
 ///     });
 ///     assert_eq!(child.join().unwrap(), "GET /");
 ///     assert_eq!(REQUEST.with(RefCell::take), "GET /");
+/// });
+/// ```
+///
+/// # What other crates keep per thread
+///
+/// Many crates have a "current" something that a guard sets and resets: the entered span of `tracing`, the
+/// runtime that `tokio::runtime::Handle::enter` makes current, the mark of a `futures` executor that it runs,
+/// the thread's random numbers, a transaction. They keep it in a thread-local, and all fibers of a thread share
+/// that. If a fiber waits while such a guard lives, the fibers that run meanwhile see its value as theirs. If
+/// two fibers drop their guards in the order in which they made them, the value of one stays current after both
+/// are gone. No error is reported: the span of one request is written beside the events of another. fibra does
+/// not switch what it does not know, and `local!` does not change the thread-locals of others.
+///
+/// So keep the *handle* in a fiber-local, and let no guard live across a wait:
+///
+/// - Store the span itself, and name it as the parent of an event (`info!(parent: &span, ..)`) or enter it for
+///   code that does not wait (`span.in_scope(|| ..)`). `#[instrument]` holds a guard for the whole call, so it
+///   suits functions that do not wait.
+/// - Store the `tokio::runtime::Handle`, and call its methods (`handle.spawn(..)`) in place of `enter`.
+/// - Wait for futures with [`block_on`](crate::future::block_on), and not with an executor of another crate
+///   inside of a fiber.
+///
+/// ```
+/// use std::cell::{Cell, RefCell};
+///
+/// // What another crate has: a current name, per thread.
+/// thread_local! {
+///     static CURRENT: Cell<&'static str> = const { Cell::new("none") };
+/// }
+/// // What a fiber has: the handle.
+/// fibra::local! {
+///     static inherit REQUEST: RefCell<&'static str> = RefCell::new("none");
+/// }
+///
+/// /// Sets the current name for code that does not wait, and resets it.
+/// fn in_request<R>(f: impl FnOnce() -> R) -> R {
+///     let before = CURRENT.replace(REQUEST.with(|request| *request.borrow()));
+///     let result = f();
+///     CURRENT.set(before);
+///     result
+/// }
+///
+/// fibra::run(|| {
+///     let fibers = ["first", "second"].map(|name| {
+///         fibra::spawn(move || {
+///             REQUEST.with(|request| request.replace(name));
+///             fibra::yield_now(); // the other runs, and no guard lives
+///             in_request(|| CURRENT.get())
+///         })
+///     });
+///     assert_eq!(fibers.map(|fiber| fiber.join().unwrap()), ["first", "second"]);
 /// });
 /// ```
 #[macro_export]

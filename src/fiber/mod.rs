@@ -13,6 +13,7 @@ pub(crate) mod block;
 pub(crate) mod brief;
 pub(crate) mod cancel;
 pub(crate) mod current;
+pub(crate) mod end_hook;
 pub(crate) mod exit;
 pub(crate) mod extra;
 pub(crate) mod frame;

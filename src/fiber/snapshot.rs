@@ -7,10 +7,11 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::fiber::brief::Brief;
+use crate::fiber::current;
 use crate::fiber::header::Header;
 use crate::fiber::id::FiberId;
 use crate::fiber::loan;
-use crate::fiber::state::State;
+use crate::fiber::state::{State, WaitReason};
 
 /// What one fiber was doing when the picture was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,8 +25,10 @@ pub struct FiberSnapshot {
     pub activity: Activity,
     /// Who holds the lock that it waits for, as far as that is known: "fiber 'writer' (#3)".
     pub held_by: Option<String>,
-    /// Where it last waited; before its first wait, where it was spawned.
+    /// Where it waits or last waited; before its first wait, where it was spawned.
     pub location: &'static Location<'static>,
+    /// Whether it has waited at all. To yield is not to wait.
+    pub has_waited: bool,
     /// How long it has been waiting, by the clock as read in the scheduler's last turns.
     pub waiting_for: Option<Duration>,
     /// Bytes of its stack that are in use; 0 before its first turn.
@@ -40,7 +43,9 @@ pub struct FiberSnapshot {
 pub enum Activity {
     /// It was spawned and has not run yet.
     NotStarted,
-    /// It runs, or could run.
+    /// It runs: it is the one that asks.
+    Running,
+    /// It could run, and will when its turn comes.
     Runnable,
     /// It waits; the text completes the sentence "it is ...".
     Waiting(&'static str),
@@ -48,15 +53,26 @@ pub enum Activity {
     Retired,
 }
 
+impl Activity {
+    /// What the fiber of `header` is doing; none if it has ended.
+    pub(crate) fn of(header: &Header) -> Option<Activity> {
+        let runs = || current::fiber().is_some_and(|fiber| std::ptr::eq(&raw const *fiber, header));
+        match header.state.get() {
+            State::New => Some(Activity::NotStarted),
+            State::Runnable if runs() => Some(Activity::Running),
+            State::Runnable => Some(Activity::Runnable),
+            State::Parked => Some(Activity::Waiting(header.reason.get().text)),
+            State::Retired => Some(Activity::Retired),
+            State::Finished => None,
+        }
+    }
+}
+
 impl FiberSnapshot {
     /// `now` is in milliseconds since the scheduler's start, as is the header's own mark.
     pub(crate) fn of(header: &Header, now: u32) -> FiberSnapshot {
-        let activity = match header.state.get() {
-            State::New => Activity::NotStarted,
-            State::Runnable | State::Finished => Activity::Runnable,
-            State::Parked => Activity::Waiting(header.reason.get().text),
-            State::Retired => Activity::Retired,
-        };
+        // One that has ended is not in a picture, but for the moment in which it does.
+        let activity = Activity::of(header).unwrap_or(Activity::Running);
         let waits = header.state.get() == State::Parked;
         FiberSnapshot {
             id: header.id(),
@@ -64,6 +80,7 @@ impl FiberSnapshot {
             activity,
             held_by: None,
             location: header.location.get(),
+            has_waited: header.reason.get().text != WaitReason::NOT_STARTED.text,
             waiting_for: waits
                 .then(|| Duration::from_millis(now.wrapping_sub(header.since.get()).into())),
             stack_used: header.context.stack_used(own_mark(header)),
@@ -90,9 +107,11 @@ impl fmt::Display for FiberSnapshot {
             Some(name) => write!(f, "fiber '{name}' ({})", self.id)?,
             None => write!(f, "fiber {}", self.id)?,
         }
+        let past = if self.has_waited { "last waited" } else { "spawned" };
         match self.activity {
             Activity::NotStarted => write!(f, " has not run yet, spawned at {}", self.location),
-            Activity::Runnable => write!(f, " can run, last waited at {}", self.location),
+            Activity::Running => write!(f, " runs, {past} at {}", self.location),
+            Activity::Runnable => write!(f, " can run, {past} at {}", self.location),
             Activity::Waiting(text) => {
                 write!(f, " is {text}")?;
                 if let Some(holder) = &self.held_by {

@@ -1,14 +1,13 @@
 //! A fiber as a future of what its closure returns.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::fiber::exit::JoinError;
-use crate::sched::join::JoinHandle;
+use crate::sched::completion::Completion;
+use crate::sched::scheduler::here;
 use crate::sched::spawn;
 
 /// Runs `f` in a fiber of its own, and returns a future of what it returns.
@@ -16,6 +15,15 @@ use crate::sched::spawn;
 /// So an `async` function calls code that blocks, without blocking the other futures of its task. The fiber
 /// starts by itself, whether the future is polled or not. When the future is dropped before it is ready
 /// the fiber is killed, as a future would be dropped; it is not waited for.
+///
+/// The fiber stays on this thread, and needs to be `Send` in no part. Its future may be polled and dropped on
+/// any other thread if its output is `Send`, so an `async` function that awaits it can be `Send`, as the
+/// executors and frameworks of other crates demand.
+///
+/// # Deadlocks
+///
+/// As long as the future exists another thread may drop it, and so end the fiber's wait. So there is no deadlock
+/// while the fiber waits: keep no future that is not awaited.
 ///
 /// # Panics
 ///
@@ -47,8 +55,8 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    let (end, f) = told_of_the_end(f);
-    FiberFuture { fiber: Some(spawn::spawn(f)), end }
+    let sched = here().sched;
+    FiberFuture { completion: Completion::of(sched, spawn::spawn(f)) }
 }
 
 /// As [`spawn`], but the fiber runs at once, until it first waits: what never does is ready when this
@@ -76,48 +84,23 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    let (end, f) = told_of_the_end(f);
-    FiberFuture { fiber: Some(spawn::spawn_now(f)), end }
+    let sched = here().sched;
+    FiberFuture { completion: Completion::of(sched, spawn::spawn_now(f)) }
 }
 
-/// `f`, and where it will be seen that it has ended.
-fn told_of_the_end<F, T>(f: F) -> (Rc<RefCell<End>>, impl FnOnce() -> T + use<F, T>)
-where
-    F: FnOnce() -> T,
-{
-    let end = Rc::new(RefCell::new(End::Outstanding(None)));
-    let told = TellEnd(end.clone());
-    let f = move || {
-        let _told = told;
-        f()
-    };
-    (end, f)
-}
-
-/// A fiber as a future, made by [`spawn`]. Its output is what [`JoinHandle::join`] returns.
+/// A fiber as a future, made by [`spawn`]. Its output is what [`JoinHandle::join`](crate::JoinHandle::join)
+/// returns.
 ///
-/// It stays on its thread. It may be polled by several tasks in turn; the last is the one that is woken.
+/// It is ready when the fiber has ended, with the destructors of its fiber-locals. It may be polled by several
+/// tasks in turn; the last is the one that is woken. It is `Send` if the output is, and else is not:
+///
+/// ```compile_fail
+/// fn send<T: Send>() {}
+/// send::<fibra::future::FiberFuture<std::rc::Rc<()>>>();
+/// ```
 #[must_use = "the fiber is killed when its future is dropped"]
 pub struct FiberFuture<T> {
-    /// There until it was joined.
-    fiber: Option<JoinHandle<T>>,
-    end: Rc<RefCell<End>>,
-}
-
-enum End {
-    Outstanding(Option<Waker>),
-    HasCome,
-}
-
-/// Tells whoever polls that the closure has ended: it has returned, or unwinds, or never ran.
-struct TellEnd(Rc<RefCell<End>>);
-
-impl Drop for TellEnd {
-    fn drop(&mut self) {
-        if let End::Outstanding(Some(waker)) = self.0.replace(End::HasCome) {
-            waker.wake();
-        }
-    }
+    completion: Completion<T>,
 }
 
 /// Nothing of it is pinned.
@@ -128,32 +111,14 @@ impl<T> Future for FiberFuture<T> {
 
     /// # Panics
     ///
-    /// Panics if it was ready already, and outside of a fiber.
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        let waker = cx.waker().clone();
-        let replaced = match &mut *self.end.borrow_mut() {
-            End::HasCome => None,
-            End::Outstanding(place) => Some(place.replace(waker)),
-        };
-        if replaced.is_some() {
-            return Poll::Pending;
-        }
-        let fiber = self.fiber.take().expect("a future is not polled after it was ready");
-        // Not quite at its end, perhaps: its fiber-locals may have destructors that wait.
-        Poll::Ready(fiber.join())
-    }
-}
-
-impl<T> Drop for FiberFuture<T> {
-    fn drop(&mut self) {
-        if let Some(fiber) = &self.fiber {
-            fiber.kill();
-        }
+    /// Panics if it was ready already.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        self.completion.poll(cx)
     }
 }
 
 impl<T> fmt::Debug for FiberFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FiberFuture").field("fiber", &self.fiber).finish_non_exhaustive()
+        f.debug_struct("FiberFuture").field("fiber", &self.completion.id()).finish_non_exhaustive()
     }
 }

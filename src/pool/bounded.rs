@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use crate::fiber::exit::JoinError;
 use crate::pool::error::{SpawnTimeoutError, TrySpawnError};
 use crate::pool::places::{Entry, Places, Seat, Taking, join_error};
-use crate::pool::roll::Job;
 use crate::sched::handle;
 use crate::sched::join::JoinHandle;
 use crate::sched::lowlevel::{
@@ -337,16 +336,20 @@ impl Pool {
     }
 
     #[track_caller]
-    fn start<F, T>(&self, seat: Seat, f: F) -> JoinHandle<T>
+    fn start<F, T>(&self, seat: Seat<'_>, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let key = seat.key();
-        let job = Job::new(f, seat);
-        let handle = self.builder.clone().spawn(move || job.run());
-        self.places.occupy(key, handle.fiber());
+        let handle = self.builder.clone().spawn(f);
+        seat.occupy(handle.fiber());
         handle
+    }
+
+    /// How many members run, or are about to.
+    #[cfg(feature = "net")]
+    pub(crate) fn members(&self) -> usize {
+        self.places.members()
     }
 }
 
@@ -354,7 +357,7 @@ impl Pool {
 #[must_use = "the place is given back when this is dropped"]
 pub struct Place<'a> {
     pool: &'a Pool,
-    seat: Seat,
+    seat: Seat<'a>,
 }
 
 impl Place<'_> {

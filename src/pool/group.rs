@@ -3,18 +3,19 @@
 //! Invariants:
 //! - A handle is kept until its outcome is read. What nobody reads is given up as a dropped handle
 //!   is: the fiber runs on, and a panic is reported.
-//! - A fiber that came with a handle of its own is watched by another, which ends as it does: so
-//!   outcomes come in the order of the ends, whoever has spawned the fibers.
+//! - A member is on the roll, which is told of its end, whoever has spawned it: so outcomes come in the
+//!   order of the ends, and no other fiber has to wait for one.
+//! - Spawning runs user code (what is inherited is cloned), in which the group may be closed, killed or
+//!   read: the member counts as running from before that, and a kill is looked for after it.
 
 use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
 use crate::pool::places::{Taking, join_error, kill_all};
-use crate::pool::roll::{Handles, Job, Roll};
+use crate::pool::roll::{Enrolled, Handles, Roll};
 use crate::sched::handle::{self, Fiber};
 use crate::sched::join::JoinHandle;
 use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, deadline_after, here};
@@ -24,9 +25,6 @@ static NEXT: WaitReason =
     WaitReason::new("waiting for the next member of a group to end", OnDeadlock::Fail);
 static ALL: WaitReason =
     WaitReason::new("waiting for the members of a group to end", OnDeadlock::Fail);
-
-/// A fiber that only waits for another needs no more.
-const WATCHERS_STACK: usize = 16 << 10;
 
 /// Fibers that are waited for together, whose outcomes are read as they end.
 ///
@@ -59,14 +57,8 @@ pub struct Group<T> {
 
 struct Shared<T> {
     roll: Rc<Roll>,
-    members: Handles<Member<T>>,
+    members: Handles<JoinHandle<T>>,
     taking: Cell<Taking>,
-}
-
-enum Member<T> {
-    Own(JoinHandle<T>),
-    /// A fiber with a handle of its own, and the one that has that handle.
-    Watched(Fiber, JoinHandle<Result<T, JoinError>>),
 }
 
 impl<T: 'static> Group<T> {
@@ -94,16 +86,12 @@ impl<T: 'static> Group<T> {
         F: FnOnce() -> T + 'static,
     {
         self.refuse_closed();
-        let mark = self.shared.roll.enrol();
-        let (key, job) = (mark.key, Job::new(f, mark));
-        let handle = builder.spawn(move || job.run());
-        self.take_in(key, Member::Own(handle))
+        let enrolled = self.shared.roll.enrol();
+        let handle = builder.spawn(f);
+        self.take_in(enrolled, handle)
     }
 
     /// Takes in a fiber that is there already. Its outcome is read from the group.
-    ///
-    /// A fiber that has not ended yet is watched by one more fiber, which has a stack of 16 KiB;
-    /// `spawn` needs none.
     ///
     /// # Panics
     ///
@@ -111,26 +99,16 @@ impl<T: 'static> Group<T> {
     #[track_caller]
     pub fn add(&self, handle: JoinHandle<T>) -> Fiber {
         self.refuse_closed();
-        let mark = self.shared.roll.enrol();
-        let key = mark.key;
-        if handle.is_finished() {
-            let fiber = self.take_in(key, Member::Own(handle));
-            drop(mark);
-            return fiber;
-        }
-        let fiber = handle.fiber().clone();
-        let job = Job::new(move || watch(handle), mark);
-        // At once, so that it waits before the fiber can end: the order of the ends is exact.
-        let watcher = Builder::new().stack_size(WATCHERS_STACK).spawn_now(move || job.run());
-        self.take_in(key, Member::Watched(fiber, watcher))
+        self.take_in(self.shared.roll.enrol(), handle)
     }
 
-    fn take_in(&self, key: Key, member: Member<T>) -> Fiber {
-        let fiber = member.fiber().clone();
+    fn take_in(&self, enrolled: Enrolled<'_>, handle: JoinHandle<T>) -> Fiber {
+        let fiber = handle.fiber().clone();
+        self.shared.members.put(enrolled.key(), handle);
+        enrolled.follow(&fiber);
         if self.shared.taking.get() == Taking::Killed {
             fiber.kill();
         }
-        self.shared.members.put(key, member);
         fiber
     }
 }
@@ -175,7 +153,7 @@ impl<T> Group<T> {
             match ended {
                 Ok(Some(key)) => {
                     let Some(member) = members.take(key) else { continue };
-                    return Some((member.fiber().clone(), self.read(member)));
+                    return Some((member.fiber().clone(), member.join()));
                 }
                 Ok(None) => return None,
                 Err(interrupt) => return Some(self.give_up(interrupt)),
@@ -183,10 +161,11 @@ impl<T> Group<T> {
         }
     }
 
-    /// An iterator over the outcomes, as [`next`](Group::next) gives them.
+    /// An iterator over the outcomes, as [`next`](Group::next) gives them. It ends with
+    /// [`JoinError::CallerKilled`], too, if the caller is killed where a kill cannot unwind.
     #[must_use]
     pub fn iter(&self) -> Outcomes<'_, T> {
-        Outcomes { group: self }
+        Outcomes { group: self, killed: false }
     }
 
     /// Closes the group and waits until no member runs.
@@ -267,82 +246,21 @@ impl<T> Group<T> {
         );
     }
 
-    /// The outcome of `member`, whose closure has ended.
-    #[track_caller]
-    fn read(&self, member: Member<T>) -> Result<T, JoinError> {
-        let mut taken = Taken { group: self, member: Some(member) };
-        let waited = match &mut taken.member {
-            Some(member) => member.wait(),
-            None => Ok(()),
-        };
-        let member = taken.member.take().expect("taken here and nowhere else");
-        waited.and_then(|()| member.join())
-    }
-
     /// No member will ever end: the oldest leaves with the error.
     #[cold]
     fn give_up(&self, interrupt: Interrupt) -> (Fiber, Result<T, JoinError>) {
         let Shared { roll, members, .. } = &*self.shared;
         let error = join_error(interrupt);
-        let candidates = members.each(|key, member| {
-            let fiber = member.fiber();
-            // One that was retired has ended, and nobody was told.
-            (!fiber.is_finished(), fiber.id(), key)
-        });
-        let oldest = candidates.into_iter().min_by_key(|&(runs, id, _)| (runs, id));
+        let candidates = members.each(|key, member| (member.fiber().id(), key));
+        let oldest = candidates.into_iter().min_by_key(|&(id, _)| id);
         let leaves = oldest.filter(|_| matches!(error, JoinError::Deadlock(_)));
-        let Some((runs, _, key)) = leaves else { return (handle::current(), Err(error)) };
-        let Some(member) = members.take(key) else { return (handle::current(), Err(error)) };
-        roll.strike_off(key);
-        (member.fiber().clone(), if runs { Err(error) } else { member.join() })
-    }
-}
-
-/// Waits for the fiber of `handle` and ends as that does.
-fn watch<T>(handle: JoinHandle<T>) -> Result<T, JoinError> {
-    match handle.join() {
-        // If nobody reads it, it is reported like the fiber's own.
-        Err(JoinError::Panicked(panic)) => panic.resume(),
-        outcome => outcome,
-    }
-}
-
-/// A member whose outcome is being read: it goes back if that is cut short.
-struct Taken<'a, T> {
-    group: &'a Group<T>,
-    member: Option<Member<T>>,
-}
-
-impl<T> Drop for Taken<'_, T> {
-    fn drop(&mut self) {
-        if let Some(member) = self.member.take() {
-            let Shared { roll, members, .. } = &*self.group.shared;
-            members.put(roll.put_back(), member);
-        }
-    }
-}
-
-impl<T> Member<T> {
-    fn fiber(&self) -> &Fiber {
-        match self {
-            Member::Own(handle) => handle.fiber(),
-            Member::Watched(fiber, _) => fiber,
-        }
-    }
-
-    #[track_caller]
-    fn wait(&mut self) -> Result<(), JoinError> {
-        match self {
-            Member::Own(handle) => handle.wait(),
-            Member::Watched(_, watcher) => watcher.wait(),
-        }
-    }
-
-    #[track_caller]
-    fn join(self) -> Result<T, JoinError> {
-        match self {
-            Member::Own(handle) => handle.join(),
-            Member::Watched(_, watcher) => watcher.join().and_then(|outcome| outcome),
+        let member = leaves.and_then(|(_, key)| {
+            roll.strike_off(key);
+            members.take(key)
+        });
+        match member {
+            Some(member) => (member.fiber().clone(), Err(error)),
+            None => (handle::current(), Err(error)),
         }
     }
 }
@@ -362,6 +280,8 @@ impl<T> Default for Group<T> {
 /// The outcomes of a group's members, in the order in which they end.
 pub struct Outcomes<'a, T> {
     group: &'a Group<T>,
+    /// Whether the caller was killed and was told so: each further wait would fail at once.
+    killed: bool,
 }
 
 impl<T> Iterator for Outcomes<'_, T> {
@@ -369,7 +289,12 @@ impl<T> Iterator for Outcomes<'_, T> {
 
     #[track_caller]
     fn next(&mut self) -> Option<Result<T, JoinError>> {
-        self.group.next()
+        if self.killed {
+            return None;
+        }
+        let outcome = self.group.next();
+        self.killed = matches!(outcome, Some(Err(JoinError::CallerKilled)));
+        outcome
     }
 }
 

@@ -11,7 +11,8 @@
 //!   `in_flight` counts them, and the feeder waits for room before it pulls.
 //! - The source lives on the feeder, a fiber of its own: it may wait, and a panic of it is the
 //!   last result.
-//! - When the iterator is dropped the feeder and the members in flight are killed.
+//! - When the iterator is dropped the feeder and the members in flight are killed, and one that is just
+//!   being spawned when it is.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -19,12 +20,14 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::rc::Rc;
 
+use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
 use crate::pool::bounded::{PLACE_OR_ERROR, Pool};
 use crate::pool::line::Line;
 use crate::pool::places::{Entry, Places, join_error, kill_all};
-use crate::pool::roll::{Handles, Job, Roll};
+use crate::pool::roll::{Handles, Roll};
 use crate::sched::handle;
+use crate::sched::hooks::{EndHook, tell_of_end};
 use crate::sched::join::JoinHandle;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, here, spend};
 
@@ -119,12 +122,13 @@ impl Pool {
             handles: Handles::new(),
             in_flight: Cell::new(0),
             room: Line::new(),
-            over: Cell::new(false),
+            killed: Cell::new(false),
         });
         let feed = Feed { pool: self.clone(), source, f: Rc::new(f), flow: flow.clone() };
-        let job = Job::new(move || feed.run(), Fed(flow.clone()));
-        let feeder = self.builder.clone().spawn(move || job.run());
-        Stream { flow, places: self.places.clone(), feeder: Some(feeder), reading: None }
+        let feeder = self.builder.clone().spawn(move || feed.run());
+        let fed = Rc::new(Fed { roll: flow.roll.clone(), over: Cell::new(false) });
+        tell_of_end(feeder.fiber(), fed.clone(), Key::from_bits(0));
+        Stream { flow, fed, places: self.places.clone(), feeder: Some(feeder) }
     }
 }
 
@@ -149,18 +153,24 @@ struct Flow<U> {
     in_flight: Cell<usize>,
     /// Where the feeder waits.
     room: Line,
-    /// Whether the feeder has ended.
+    /// Whether the members in flight were killed, and all that come are to be.
+    killed: Cell<bool>,
+}
+
+/// The end of the feeder, and of the source with it.
+#[derive(Debug)]
+struct Fed {
+    roll: Rc<Roll>,
     over: Cell<bool>,
 }
 
 /// The reader's side.
 struct Stream<U> {
     flow: Rc<Flow<U>>,
+    fed: Rc<Fed>,
     places: Rc<Places>,
     /// None when the stream is over.
     feeder: Option<JoinHandle<Result<(), JoinError>>>,
-    /// What has ended and is on its way to the caller.
-    reading: Option<JoinHandle<U>>,
 }
 
 /// The feeder's side.
@@ -198,22 +208,23 @@ where
 
     fn start(&self, index: usize, item: I::Item) {
         let Feed { pool, f, flow, .. } = self;
-        let (f, seat, mark) = (f.clone(), pool.places.seat(Entry::Place), flow.roll.enrol());
-        let (seat_key, key) = (seat.key(), mark.key);
-        let job = Job::new(move || f(item), (seat, mark));
-        let handle = pool.builder.clone().spawn(move || job.run());
-        pool.places.occupy(seat_key, handle.fiber());
+        let (f, seat, enrolled) = (f.clone(), pool.places.seat(Entry::Place), flow.roll.enrol());
+        let handle = pool.builder.clone().spawn(move || f(item));
+        let (key, fiber) = (enrolled.key(), handle.fiber().clone());
         flow.handles.put(key, (index, handle));
+        enrolled.follow(&fiber);
+        seat.occupy(&fiber);
+        // Nobody reads any more: that may have become so while it was spawned, which runs user code.
+        if flow.killed.get() {
+            fiber.kill();
+        }
     }
 }
 
-/// Dropped, it says that the feeder has ended, and the source with it.
-struct Fed<U>(Rc<Flow<U>>);
-
-impl<U> Drop for Fed<U> {
-    fn drop(&mut self) {
-        self.0.over.set(true);
-        self.0.roll.tell_all();
+impl EndHook for Fed {
+    fn ended(&self, _feeder: Key) {
+        self.over.set(true);
+        self.roll.tell_all();
     }
 }
 
@@ -221,12 +232,12 @@ impl<U> Stream<U> {
     /// What has ended next, with the index of its item; it is waited for. None at the end.
     #[track_caller]
     fn next_ended(&mut self) -> Result<Option<(usize, JoinHandle<U>)>, JoinError> {
-        let (here, Flow { roll, handles, over, .. }) = (here(), &*self.flow);
+        let (here, Flow { roll, handles, .. }) = (here(), &*self.flow);
         loop {
             if let Some(ended) = roll.take_ended().and_then(|key| handles.take(key)) {
                 return Ok(Some(ended));
             }
-            if over.get() && roll.is_over() {
+            if self.fed.over.get() && roll.is_over() {
                 return Ok(None);
             }
             let away = self.places.step_out(here);
@@ -236,15 +247,12 @@ impl<U> Stream<U> {
         }
     }
 
-    /// Hands out the result of `handle`, whose closure has ended.
+    /// Hands out the result of `handle`, whose fiber has ended.
     #[track_caller]
     fn deliver(&mut self, handle: JoinHandle<U>) -> Result<U, JoinError> {
-        // It stays in `self` as long as this may be cut short.
-        let waited = self.reading.insert(handle).wait();
-        let handle = self.reading.take();
         self.flow.in_flight.set(self.flow.in_flight.get() - 1);
         self.flow.room.serve();
-        waited.and_then(|()| handle.expect("just put there").join())
+        handle.join()
     }
 
     /// All results were handed out: what remains to be said is why the feeder has ended.
@@ -266,10 +274,9 @@ impl<U> Stream<U> {
     }
 
     fn kill(&self) {
-        let feeder = self.feeder.iter().map(|feeder| feeder.fiber().clone());
-        let reading = self.reading.iter().map(|handle| handle.fiber().clone());
+        self.flow.killed.set(true);
         let mut fibers = self.flow.handles.each(|_, (_, handle)| handle.fiber().clone());
-        fibers.extend(feeder.chain(reading));
+        fibers.extend(self.feeder.iter().map(|feeder| feeder.fiber().clone()));
         kill_all(fibers, handle::in_fiber().then(handle::current).as_ref());
     }
 }
@@ -287,9 +294,6 @@ impl<U> Iterator for Imap<U> {
     fn next(&mut self) -> Option<Result<U, JoinError>> {
         if self.stream.is_over() {
             return None;
-        }
-        if let Some(handle) = self.stream.reading.take() {
-            return Some(self.stream.deliver(handle));
         }
         while !matches!(self.ended.front(), Some(Some(_))) {
             match self.stream.next_ended() {
@@ -320,9 +324,6 @@ impl<U> Iterator for ImapUnordered<U> {
     fn next(&mut self) -> Option<Result<U, JoinError>> {
         if self.stream.is_over() {
             return None;
-        }
-        if let Some(handle) = self.stream.reading.take() {
-            return Some(self.stream.deliver(handle));
         }
         match self.stream.next_ended() {
             Ok(Some((_, handle))) => Some(self.stream.deliver(handle)),

@@ -12,6 +12,8 @@
 //! - All members have ended when the call returns or unwinds: the nursery holds that.
 //! - The source runs on the caller, in its place of the code: its panic is the caller's, and not a
 //!   failure of a member.
+//! - Results, and what has ended the call before its time, are kept outside of the nursery: the destructor
+//!   of a result may wait, and a nursery that has failed unwinds whatever waits in it.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -22,9 +24,10 @@ use crate::fiber::exit::{self, JoinError};
 use crate::fiber::panic::Panic;
 use crate::pool::bounded::{PLACE, PLACE_OR_ERROR, Pool};
 use crate::pool::places::{Seat, join_error};
-use crate::pool::roll::{Handles, Job, Roll};
+use crate::pool::roll::{Handles, Roll};
 use crate::sched::lowlevel::{Here, Interrupt, OnDeadlock, WaitReason, here, spend};
 use crate::sched::scope::{self, Scope, ScopedJoinHandle};
+use crate::sched::shield::shield;
 
 static RESULTS: WaitReason =
     WaitReason::new("waiting for the results of a pool's `map`", OnDeadlock::Fail);
@@ -65,8 +68,7 @@ impl Pool {
             Err(interrupt) => interrupt.into_panic(),
         };
         let seat = self.places.seat(entered);
-        let key = seat.key();
-        match scope::scope(|scope| self.start_in(scope, key, Job::new(f, seat)).join()) {
+        match scope::scope(|scope| self.start_in(scope, seat, f).join()) {
             Ok(output) => output,
             Err(JoinError::Panicked(panic)) => panic.resume(),
             Err(error) => panic!("the pool could not apply the closure: {error}"),
@@ -109,42 +111,44 @@ impl Pool {
         self.refuse_closed(here);
         let mut source = items.into_iter();
         let away = self.places.step_out(here);
+        let (mut results, mut stop) = (Vec::new(), None);
         let body = || {
             scope::nursery(|nursery| {
-                let mut mapping = Mapping::new(self, nursery, &f);
-                let outcome = mapping.run(here, &mut source);
-                if outcome.is_err() {
+                let mut mapping = Mapping::new(self, nursery, &f, &mut results);
+                stop = mapping.run(here, &mut source).err();
+                if stop.is_some() {
                     nursery.kill();
                 }
-                outcome.map(|()| mapping.results)
-            })
+                mapping.discard();
+            });
         };
-        let outcome = match panic::catch_unwind(AssertUnwindSafe(body)) {
-            Ok(Err(Stop::Source(payload))) => panic::resume_unwind(payload),
-            Ok(Err(Stop::Failed(error))) => Err(error),
-            Ok(Ok(results)) => Ok(results.into_iter().flatten().collect()),
-            Err(payload) if exit::is_unwind(&*payload) => panic::resume_unwind(payload),
+        let caught = panic::catch_unwind(AssertUnwindSafe(body));
+        let outcome = match (stop, caught) {
+            // The caller itself was killed, or a time limit around it has passed.
+            (_, Err(payload)) if exit::is_unwind(&*payload) => panic::resume_unwind(payload),
+            (Some(Stop::Source(payload)), _) => panic::resume_unwind(payload),
+            (Some(Stop::Failed(error)), _) => Err(error),
             // A member panicked while this fiber was not looking at the members.
-            Err(payload) => Err(JoinError::Panicked(Panic::new(payload))),
+            (None, Err(payload)) => Err(JoinError::Panicked(Panic::new(payload))),
+            (None, Ok(())) => Ok(results.into_iter().flatten().collect()),
         };
         let back = away.map_or(Ok(()), |away| away.back(here, &PLACE_OR_ERROR));
         outcome.and_then(|results| back.map(|()| results).map_err(join_error))
     }
 
     #[track_caller]
-    fn start_in<'scope, F, T, G>(
+    fn start_in<'scope, F, T>(
         &self,
         scope: &'scope Scope<'scope, '_>,
-        key: Key,
-        job: Job<F, G>,
+        seat: Seat<'_>,
+        f: F,
     ) -> ScopedJoinHandle<'scope, T>
     where
         F: FnOnce() -> T + 'scope,
         T: 'scope,
-        G: 'scope,
     {
-        let handle = scope.spawn_with(self.builder.clone(), move || job.run());
-        self.places.occupy(key, handle.fiber());
+        let handle = scope.spawn_with(self.builder.clone(), f);
+        seat.occupy(handle.fiber());
         handle
     }
 }
@@ -163,7 +167,7 @@ struct Mapping<'scope, 'env, 'a, F, U> {
     f: &'scope F,
     roll: Rc<Roll>,
     handles: Handles<(usize, ScopedJoinHandle<'scope, U>)>,
-    results: Vec<Option<U>>,
+    results: &'a mut Vec<Option<U>>,
 }
 
 impl<'scope, 'env, 'a, F, U> Mapping<'scope, 'env, 'a, F, U>
@@ -174,9 +178,16 @@ where
         pool: &'a Pool,
         nursery: &'scope Scope<'scope, 'env>,
         f: &'scope F,
+        results: &'a mut Vec<Option<U>>,
     ) -> Mapping<'scope, 'env, 'a, F, U> {
         let (roll, handles) = (Roll::new(), Handles::new());
-        Mapping { pool, nursery, f, roll, handles, results: Vec::new() }
+        Mapping { pool, nursery, f, roll, handles, results }
+    }
+
+    /// Drops the outputs that were not taken in. Their destructors are clean-up, as those of the members
+    /// are: they are not cut short by the end of the nursery.
+    fn discard(self) {
+        shield(|| drop(self.handles));
     }
 
     /// Works the source off. Leaves early when something fails.
@@ -203,17 +214,17 @@ where
     }
 
     #[track_caller]
-    fn start<T>(&mut self, seat: Seat, item: T)
+    fn start<T>(&mut self, seat: Seat<'_>, item: T)
     where
         T: 'scope,
         F: Fn(T) -> U,
     {
-        let (f, seat_key, mark) = (self.f, seat.key(), self.roll.enrol());
-        let key = mark.key;
-        let job = Job::new(move || f(item), (seat, mark));
-        let handle = self.pool.start_in(self.nursery, seat_key, job);
+        let (f, enrolled) = (self.f, self.roll.enrol());
+        let handle = self.pool.start_in(self.nursery, seat, move || f(item));
+        let (key, fiber) = (enrolled.key(), handle.fiber().clone());
         self.handles.put(key, (self.results.len(), handle));
         self.results.push(None);
+        enrolled.follow(&fiber);
     }
 
     #[track_caller]

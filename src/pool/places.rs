@@ -14,12 +14,15 @@
 //!   places are used.
 //! - A place is on its way to one owner at any time. It goes from a member that ends to the one that
 //!   has lent it, if that one still lives, else to the first of the line.
+//! - A member has left when its fiber counts as ended, or was retired: no code of it runs in a place
+//!   that another has. This file is plain data, for it is told of an end after the last user code.
 //! - A member never waits for its own pool with a place in hand: so a pool cannot deadlock by
 //!   itself, however its members use it.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::mem;
 use std::rc::Rc;
 
 use crate::collections::slot_table::{Key, SlotTable};
@@ -27,6 +30,7 @@ use crate::fiber::exit::JoinError;
 use crate::fiber::id::FiberId;
 use crate::pool::line::{Line, Told};
 use crate::sched::handle::Fiber;
+use crate::sched::hooks::{EndHook, tell_of_end};
 use crate::sched::lowlevel::{Here, Interrupt, OnDeadlock, WaitReason};
 
 static IDLE: WaitReason =
@@ -71,10 +75,11 @@ struct Member {
     lender: Option<Key>,
 }
 
-/// Membership of a fiber: it travels with its closure and gives the place back when dropped.
+/// Membership of a fiber that is about to be spawned. Dropped before that, it gives the place back.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    places: Rc<Places>,
+#[must_use]
+pub(crate) struct Seat<'a> {
+    places: &'a Rc<Places>,
     key: Key,
 }
 
@@ -146,33 +151,26 @@ impl Places {
     }
 
     /// A seat for a new member, which gets the caller's place if that has `entered` with one.
-    pub(crate) fn seat(self: &Rc<Places>, entered: Entry) -> Seat {
+    pub(crate) fn seat(self: &Rc<Places>, entered: Entry) -> Seat<'_> {
         self.seat_on(entered == Entry::Place, None)
     }
 
     /// A seat for a new member that gets the place of `lender`, which has one.
-    pub(crate) fn seat_lent_by(self: &Rc<Places>, lender: Key) -> Seat {
+    pub(crate) fn seat_lent_by(self: &Rc<Places>, lender: Key) -> Seat<'_> {
         let has_place = self.members.borrow().get(lender).is_some_and(|m| m.has_place.take());
         self.seat_on(has_place, Some(lender))
     }
 
-    fn seat_on(self: &Rc<Places>, has_place: bool, lender: Option<Key>) -> Seat {
+    fn seat_on(self: &Rc<Places>, has_place: bool, lender: Option<Key>) -> Seat<'_> {
         let member = Member { fiber: OnceCell::new(), has_place: Cell::new(has_place), lender };
         let key = self.members.borrow_mut().insert(member);
-        Seat { places: self.clone(), key }
+        Seat { places: self, key }
     }
 
-    /// Notes that `fiber` sits in the seat of `key`.
-    pub(crate) fn occupy(&self, key: Key, fiber: &Fiber) {
-        if self.taking.get() == Taking::Killed {
-            fiber.kill();
-        }
-        let members = self.members.borrow();
-        // It may have run and ended already.
-        let Some(member) = members.get(key) else { return };
-        let vacant = member.fiber.set(fiber.clone()).is_ok();
-        debug_assert!(vacant, "a seat is for one");
-        self.keys.borrow_mut().insert(fiber.id(), key);
+    /// How many members there are, those without a place included.
+    #[cfg(feature = "net")]
+    pub(crate) fn members(&self) -> usize {
+        self.keys.borrow().len()
     }
 
     pub(crate) fn has_place(&self, key: Key) -> bool {
@@ -263,13 +261,32 @@ impl Places {
     }
 }
 
-impl Seat {
-    pub(crate) fn key(&self) -> Key {
-        self.key
+impl EndHook for Places {
+    fn ended(&self, key: Key) {
+        self.leave(key);
     }
 }
 
-impl Drop for Seat {
+impl Seat<'_> {
+    /// `fiber`, which was just spawned, is the member of this seat until it ends.
+    pub(crate) fn occupy(self, fiber: &Fiber) {
+        let Seat { places, key } = self;
+        // It borrows, so nothing is leaked.
+        mem::forget(self);
+        if let Some(member) = places.members.borrow().get(key) {
+            let vacant = member.fiber.set(fiber.clone()).is_ok();
+            debug_assert!(vacant, "a seat is for one");
+            places.keys.borrow_mut().insert(fiber.id(), key);
+        }
+        tell_of_end(fiber, places.clone(), key);
+        // The pool may have been killed while the fiber was spawned: that runs user code.
+        if places.taking.get() == Taking::Killed {
+            fiber.kill();
+        }
+    }
+}
+
+impl Drop for Seat<'_> {
     fn drop(&mut self) {
         self.places.leave(self.key);
     }

@@ -1,28 +1,33 @@
-//! Who of a number of fibers has ended, in the order in which they did.
+//! Which of a number of fibers have ended, in the order in which they did.
 //!
 //! ```text
-//!   enrol -> [ Mark ] travels with the closure of the fiber
-//!              | dropped: returned, panicked, killed, never ran
-//!              v
-//!            ended: [ key key key ] -> next_ended -> the handle of that key is joined
+//!   enrol -> [ Enrolled ] --spawn--> follows the fiber: a hook at its end
+//!                 | dropped: the spawn was cut short, the key is struck off
+//!                 v
+//!   the fiber has ended: [ key key key ] -> next_ended -> the handle of that key is joined
 //! ```
 //!
 //! Invariants:
 //! - A key that was enrolled is handed out by `ended` once, or was struck off; never both.
-//! - `running` is the number of marks of keys that were not struck off. A mark is dropped on its
-//!   own fiber, which then ends without running more of the user's code than the destructors of
-//!   its fiber-locals; a fiber that is retired keeps its mark for ever.
-//! - Handles are kept apart from the roll: they may borrow, and the marks may not borrow them.
+//! - `running` is the number of keys that were not struck off and whose fibers have not ended, those
+//!   that are just being spawned included: user code runs while a fiber is spawned.
+//! - A key is handed out when its fiber counts as ended: to join it then needs no wait. One that was
+//!   retired counts as ended.
+//! - Handles are kept apart from the roll, which is plain data: it is told of an end after the last
+//!   user code.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::mem;
 use std::rc::Rc;
 
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::pool::line::Line;
+use crate::sched::handle::Fiber;
+use crate::sched::hooks::{EndHook, tell_of_end};
 use crate::sched::lowlevel::{Here, Interrupt, WaitReason};
 
-/// The fibers that were enrolled and whose end nobody has taken note of yet.
+/// The fibers that were enrolled and whose end was not taken note of yet.
 #[derive(Debug)]
 pub(crate) struct Roll {
     slots: RefCell<SlotTable<()>>,
@@ -34,18 +39,12 @@ pub(crate) struct Roll {
     idle: Line,
 }
 
-/// Dropped, it says that its fiber has ended.
+/// A key on the roll whose fiber is about to be spawned. Dropped before that, it is struck off.
 #[derive(Debug)]
-pub(crate) struct Mark {
-    roll: Rc<Roll>,
-    pub(crate) key: Key,
-}
-
-/// What a fiber runs: a closure, and what is dropped when that is over and gone, whatever happens.
-pub(crate) struct Job<F, G> {
-    // Fields are dropped in this order if the fiber never runs.
-    f: F,
-    guard: G,
+#[must_use]
+pub(crate) struct Enrolled<'a> {
+    roll: &'a Rc<Roll>,
+    key: Key,
 }
 
 /// Handles by the keys of their fibers.
@@ -63,17 +62,18 @@ impl Roll {
         })
     }
 
-    pub(crate) fn enrol(self: &Rc<Roll>) -> Mark {
+    /// A key for a fiber that is spawned next, or is there already.
+    pub(crate) fn enrol(self: &Rc<Roll>) -> Enrolled<'_> {
         let key = self.slots.borrow_mut().insert(());
         self.running.set(self.running.get() + 1);
-        Mark { roll: self.clone(), key }
+        Enrolled { roll: self, key }
     }
 
     pub(crate) fn running(&self) -> usize {
         self.running.get()
     }
 
-    /// Whether nobody runs, and the end of nobody is still to be taken note of.
+    /// Whether none runs, and there is no end that was not taken note of.
     pub(crate) fn is_over(&self) -> bool {
         self.running.get() == 0 && self.ended.borrow().is_empty()
     }
@@ -82,19 +82,8 @@ impl Roll {
     pub(crate) fn take_ended(&self) -> Option<Key> {
         let key = self.ended.borrow_mut().pop_front()?;
         self.slots.borrow_mut().remove(key);
-        if self.is_over() {
-            // Others that wait for an end wait in vain.
-            self.news.turn_all_away();
-        }
+        self.tell_if_over();
         Some(key)
-    }
-
-    /// Puts back what was taken, in front of all others.
-    pub(crate) fn put_back(&self) -> Key {
-        let key = self.slots.borrow_mut().insert(());
-        self.ended.borrow_mut().push_front(key);
-        self.news.serve();
-        key
     }
 
     /// Waits for an end, or for anything else of which [`tell_all`](Roll::tell_all) tells.
@@ -108,7 +97,7 @@ impl Roll {
         self.news.wait(here, None, reason).map(drop)
     }
 
-    /// The first that has ended, which is waited for. None if nobody runs any more.
+    /// The first that has ended, which is waited for. None if none runs any more.
     #[track_caller]
     pub(crate) fn next_ended(
         &self,
@@ -131,7 +120,7 @@ impl Roll {
         self.news.turn_all_away();
     }
 
-    /// Waits until nobody runs, at the latest `by` a deadline.
+    /// Waits until none runs, at the latest `by` a deadline.
     #[track_caller]
     pub(crate) fn wait_until_idle(
         &self,
@@ -145,20 +134,12 @@ impl Roll {
         Ok(())
     }
 
-    /// Takes the fiber of `key`, which has not ended, off the roll: its mark means nothing now.
+    /// Takes `key`, whose fiber has not ended, off the roll: that end means nothing now.
     pub(crate) fn strike_off(&self, key: Key) {
         if self.slots.borrow_mut().remove(key).is_some() {
             self.one_less();
+            self.tell_if_over();
         }
-    }
-
-    fn end(&self, key: Key) {
-        if self.slots.borrow().get(key).is_none() {
-            return;
-        }
-        self.ended.borrow_mut().push_back(key);
-        self.one_less();
-        self.news.serve();
     }
 
     fn one_less(&self) {
@@ -167,27 +148,42 @@ impl Roll {
             self.idle.turn_all_away();
         }
     }
+
+    /// Those that wait for an end when there will be none wait in vain.
+    fn tell_if_over(&self) {
+        if self.is_over() {
+            self.tell_all();
+        }
+    }
 }
 
-impl Drop for Mark {
+impl EndHook for Roll {
+    fn ended(&self, key: Key) {
+        if self.slots.borrow().get(key).is_none() {
+            return;
+        }
+        self.ended.borrow_mut().push_back(key);
+        self.one_less();
+        self.news.serve();
+    }
+}
+
+impl Enrolled<'_> {
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The fiber of this key is `fiber`: the roll is told of its end.
+    pub(crate) fn follow(self, fiber: &Fiber) {
+        tell_of_end(fiber, self.roll.clone(), self.key);
+        // It borrows, so nothing is leaked.
+        mem::forget(self);
+    }
+}
+
+impl Drop for Enrolled<'_> {
     fn drop(&mut self) {
-        self.roll.end(self.key);
-    }
-}
-
-impl<F, G> Job<F, G> {
-    pub(crate) fn new(f: F, guard: G) -> Job<F, G> {
-        Job { f, guard }
-    }
-
-    pub(crate) fn run<T>(self) -> T
-    where
-        F: FnOnce() -> T,
-    {
-        let Job { f, guard } = self;
-        let output = f();
-        drop(guard);
-        output
+        self.roll.strike_off(self.key);
     }
 }
 

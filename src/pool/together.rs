@@ -1,20 +1,25 @@
 //! Waiting for several fibers at once: for all, for all unless one fails, in the order of their
 //! ends, for the first.
+//!
+//! Invariant: spawning a runner of a race runs user code, in which those that are there already may end.
+//! Whether the race is decided is looked at after each spawn.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::rc::Rc;
 
+use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
 use crate::pool::group::Group;
 use crate::pool::places::join_error;
-use crate::pool::roll::{Handles, Job, Roll};
+use crate::pool::roll::{Handles, Roll};
 use crate::sched::handle::Fiber;
+use crate::sched::hooks::{EndHook, tell_of_end};
 use crate::sched::join::JoinHandle;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, here};
-use crate::sched::scope;
+use crate::sched::scope::{self, Scope};
 
 static RACE: WaitReason = WaitReason::new("waiting for the winner of a race", OnDeadlock::Fail);
 
@@ -101,8 +106,7 @@ where
 /// The outcomes of all fibers, in the order in which they end. Those that have ended already come
 /// first, in the order of the handles.
 ///
-/// Dropping the iterator detaches the fibers whose outcomes were not read. A fiber that has not
-/// ended is watched by one more, as in [`Group::add`].
+/// Dropping the iterator detaches the fibers whose outcomes were not read.
 ///
 /// # Panics
 ///
@@ -137,12 +141,14 @@ where
     for handle in handles {
         group.add(handle);
     }
-    AsCompleted { group }
+    AsCompleted { group, killed: false }
 }
 
 /// The outcomes of some fibers: see [`as_completed`].
 pub struct AsCompleted<T> {
     group: Group<T>,
+    /// Whether the caller was killed and was told so: each further wait would fail at once.
+    killed: bool,
 }
 
 impl<T> Iterator for AsCompleted<T> {
@@ -150,7 +156,12 @@ impl<T> Iterator for AsCompleted<T> {
 
     #[track_caller]
     fn next(&mut self) -> Option<Result<T, JoinError>> {
-        self.group.next()
+        if self.killed {
+            return None;
+        }
+        let outcome = self.group.next();
+        self.killed = matches!(outcome, Some(Err(JoinError::CallerKilled)));
+        outcome
     }
 }
 
@@ -202,36 +213,62 @@ where
     let runners: Vec<_> = runners.into_iter().collect();
     assert!(!runners.is_empty(), "a race needs somebody who runs, or nobody can win");
     scope::scope(|scope| {
+        let _end = EndOfRace(scope);
         let (roll, handles) = (Roll::new(), Handles::new());
-        let field: Rc<RefCell<Vec<Fiber>>> = Rc::default();
-        for (number, runner) in runners.into_iter().enumerate() {
-            let mark = roll.enrol();
-            let key = mark.key;
-            let job = Job::new(runner, (Rivals { field: field.clone(), number }, mark));
-            let handle = scope.spawn(move || job.run());
-            field.borrow_mut().push(handle.fiber().clone());
+        let rivals = Rc::new(Rivals::default());
+        for runner in runners {
+            if rivals.is_decided() {
+                break;
+            }
+            let enrolled = roll.enrol();
+            let handle = scope.spawn(runner);
+            let (key, fiber) = (enrolled.key(), handle.fiber().clone());
             handles.put(key, handle);
+            enrolled.follow(&fiber);
+            Rivals::enter(&rivals, fiber);
         }
         match roll.next_ended(here, &RACE) {
-            Ok(winner) => winner.and_then(|key| handles.take(key)).expect("somebody runs").join(),
-            Err(interrupt) => {
-                scope.kill();
-                Err(join_error(interrupt))
-            }
+            Ok(winner) => winner.and_then(|key| handles.take(key)).expect("one runs").join(),
+            Err(interrupt) => Err(join_error(interrupt)),
         }
     })
 }
 
-/// Dropped by the first that ends, it kills the others: before any of them can run on.
-struct Rivals {
-    field: Rc<RefCell<Vec<Fiber>>>,
-    number: usize,
+/// Kills those that run on when the race is left, however it is.
+struct EndOfRace<'scope, 'env>(&'scope Scope<'scope, 'env>);
+
+impl Drop for EndOfRace<'_, '_> {
+    fn drop(&mut self) {
+        self.0.kill();
+    }
 }
 
-impl Drop for Rivals {
-    fn drop(&mut self) {
-        let field = self.field.take();
-        let others = field.iter().enumerate().filter(|(number, _)| *number != self.number);
-        others.for_each(|(_, rival)| rival.kill());
+/// The runners. The first that ends kills the others, before any of them can run on.
+#[derive(Debug, Default)]
+struct Rivals {
+    field: RefCell<Vec<Fiber>>,
+    decided: Cell<bool>,
+}
+
+impl Rivals {
+    fn is_decided(&self) -> bool {
+        self.decided.get()
+    }
+
+    fn enter(this: &Rc<Rivals>, fiber: Fiber) {
+        if this.is_decided() {
+            // Another has won while this one was spawned.
+            return fiber.kill();
+        }
+        this.field.borrow_mut().push(fiber.clone());
+        tell_of_end(&fiber, this.clone(), Key::from_bits(0));
+    }
+}
+
+impl EndHook for Rivals {
+    fn ended(&self, _winner: Key) {
+        self.decided.set(true);
+        // The winner has ended: a kill does nothing to it.
+        self.field.take().iter().for_each(Fiber::kill);
     }
 }

@@ -15,6 +15,8 @@
 //!   share is only watched: when it has changed all arms are attempted again. So no other thread ever
 //!   hands anything to a fiber that may choose something else.
 //! - All arms are out of their lists when this returns or unwinds.
+//! - An arm that can always be done is done once in a while, whatever else the fiber and others choose
+//!   in between: see [`Turns`]. The same program looks at the same arms first in each run.
 
 #![allow(unsafe_code, reason = "places nodes in lists for the time of a wait")]
 
@@ -82,7 +84,7 @@ pub(crate) enum Done {
 pub(crate) enum Order {
     /// From the first to the last.
     Given,
-    /// From a place that moves on with each call.
+    /// From a place that moves on with each call of the fiber.
     Fair,
 }
 
@@ -90,8 +92,10 @@ pub(crate) enum Order {
 #[track_caller]
 pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
     let here = here();
+    let first = first(here, arms.len(), order);
     loop {
-        if let Some(chosen) = choose_now(arms, order) {
+        spend(here);
+        if let Some(chosen) = attempt(here, arms, first) {
             return chosen;
         }
         if let Some(chosen) = wait(here, arms) {
@@ -104,17 +108,47 @@ pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
 #[track_caller]
 pub(crate) fn choose_now(arms: &mut [&mut dyn Arm], order: Order) -> Option<usize> {
     let here = here();
+    let first = first(here, arms.len(), order);
     spend(here);
-    let count = arms.len();
-    let first = match order {
-        Order::Fair if 1 < count => {
-            let next = here.sched.next_arm.get();
-            here.sched.next_arm.set(next.wrapping_add(1));
-            next % count
-        }
-        _ => 0,
-    };
-    (first..count).chain(0..first).find(|&at| arms[at].attempt(here))
+    attempt(here, arms, first)
+}
+
+/// Which of `count` arms is looked at first. Asked once a choice, however often that has to wait.
+#[inline]
+fn first(here: Here, count: usize, order: Order) -> usize {
+    if order == Order::Given || count < 2 {
+        return 0;
+    }
+    let choices = &here.fiber.choices;
+    let turn = choices.get();
+    choices.set(turn.wrapping_add(1));
+    Turns::first(turn, count)
+}
+
+#[inline]
+fn attempt(here: Here, arms: &mut [&mut dyn Arm], first: usize) -> Option<usize> {
+    (first..arms.len()).chain(0..first).find(|&at| arms[at].attempt(here))
+}
+
+/// With which arm a fiber begins its choices: from one to the next, and after some of them from another
+/// place.
+///
+/// Going from one to the next alone would starve arms: if a fiber has two choices of two arms each in its
+/// loop, each of them would begin with the same arm forever. The other place is a hash of the count, and
+/// needs no other state: so it is the same in each run.
+struct Turns;
+
+impl Turns {
+    /// Choices of one fiber that go from one arm to the next, as a power of two.
+    const IN_ORDER: u32 = 4;
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "no list of arms is so long")]
+    fn first(turn: u32, count: usize) -> usize {
+        let mixed = (turn >> Turns::IN_ORDER).wrapping_mul(0x9E37_79B9);
+        let place = (mixed ^ mixed >> 15).wrapping_mul(0x85EB_CA6B) >> 16;
+        (turn.wrapping_add(place) % count as u32) as usize
+    }
 }
 
 /// Waits until one of the arms is done, or should be attempted again.
@@ -191,5 +225,29 @@ struct Over<'a, 'b>(&'a [&'b mut dyn Arm]);
 impl Drop for Over<'_, '_> {
     fn drop(&mut self) {
         self.0.iter().for_each(|arm| arm.end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stride_through_the_turns_meets_every_arm() {
+        for arms in [2, 3, 4, 5, 7, 8, 12, 17] {
+            for stride in (1..=400).chain((9..20).map(|n| 1 << n)) {
+                let mut met = vec![0; arms];
+                let turns = (0..400_u32).map(|n| n.wrapping_mul(stride));
+                turns.for_each(|turn| met[Turns::first(turn, arms)] += 1);
+                let fair = 400 / arms;
+                assert!(met.iter().all(|&n| fair / 4 <= n), "{stride} of {arms}: {met:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_turns_go_from_one_arm_to_the_next() {
+        let firsts: Vec<_> = (0..16).map(|turn| Turns::first(turn, 3)).collect();
+        assert_eq!(firsts, [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0]);
     }
 }

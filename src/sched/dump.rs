@@ -19,7 +19,7 @@ use crate::sched::scheduler::{Scheduler, here};
 ///     fibra::Builder::new().name("waiter").spawn(fibra::park);
 ///     fibra::yield_now();
 ///     println!("{}", fibra::dump());
-///     // fiber #1 can run, last waited at src/main.rs:2:5
+///     // fiber 'main' (#1) runs, spawned at src/main.rs:1:1
 ///     // fiber 'waiter' (#2) is parked at ...
 ///     # let dump = fibra::dump();
 ///     # assert_eq!(dump.fibers.len(), 2);

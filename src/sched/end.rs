@@ -32,6 +32,7 @@ use crate::fiber::panic::Panic;
 pub(crate) use crate::fiber::report::{AbortOnUnwind, report_lost, say};
 use crate::fiber::state::State;
 use crate::sched::children::Children;
+use crate::sched::hooks;
 use crate::sched::run;
 use crate::sched::scheduler::{Scheduler, scheduler};
 
@@ -313,6 +314,7 @@ impl Scheduler {
     fn see_off(&self, fiber: FiberPtr) {
         fiber.state.set(State::Finished);
         self.last_parked.set(None);
+        hooks::tell(&fiber);
         let live = self.live.get() - 1;
         self.live.set(live);
         if let Some(joiner) = fiber.joiner.take() {

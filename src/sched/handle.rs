@@ -55,13 +55,7 @@ impl Fiber {
     /// What it is doing; none if it has ended.
     #[must_use]
     pub fn state(&self) -> Option<Activity> {
-        match self.fiber.state.get() {
-            State::New => Some(Activity::NotStarted),
-            State::Runnable => Some(Activity::Runnable),
-            State::Parked => Some(Activity::Waiting(self.fiber.reason.get().text)),
-            State::Retired => Some(Activity::Retired),
-            State::Finished => None,
-        }
+        Activity::of(&self.fiber)
     }
 
     /// Whether it has ended.

@@ -36,6 +36,8 @@ pub(crate) enum Mail {
     Wake(Key),
     /// To a fiber that waits for a future.
     WakeTask(TaskId),
+    /// To a fiber whose output is not asked for any more: it is killed.
+    KillUnasked(Key),
     /// To a tasklet.
     Order(Key, Order),
 }
@@ -110,6 +112,7 @@ impl Scheduler {
             }
             Mail::Wake(key) => self.wake_from_afar(key),
             Mail::WakeTask(task) => self.deliver_wake(task),
+            Mail::KillUnasked(key) => self.kill_unasked(key),
             Mail::Order(key, order) => self.carry_out(key, order),
         }
     }

@@ -24,11 +24,13 @@
 pub(crate) mod children;
 pub(crate) mod choose;
 pub(crate) mod clock;
+pub(crate) mod completion;
 pub(crate) mod deadlock;
 pub(crate) mod dump;
 pub(crate) mod end;
 pub(crate) mod facade;
 pub(crate) mod handle;
+pub(crate) mod hooks;
 pub(crate) mod idle;
 pub(crate) mod interrupt;
 pub(crate) mod join;

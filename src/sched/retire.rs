@@ -8,7 +8,7 @@
 //!   The process is aborted instead. When `run` ends a retired child still counts as running, so
 //!   the fiber of its scope never leaves that, and is retired in its turn: what it lent lies on a
 //!   stack that is kept.
-//! - A retired fiber counts as ended for its joiner, and not for its scope.
+//! - A retired fiber counts as ended for its joiner and its hooks, and not for its scope.
 
 #![allow(unsafe_code, reason = "leaves a stack for the last time")]
 
@@ -19,6 +19,7 @@ use crate::fiber::snapshot::FiberSnapshot;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::wait_list;
 use crate::sched::end;
+use crate::sched::hooks;
 use crate::sched::park;
 use crate::sched::scheduler::{Scheduler, here};
 
@@ -69,6 +70,7 @@ impl Scheduler {
             // SAFETY: the function belongs to this fiber.
             unsafe { fail(fiber, Box::new(JoinError::Retired)) };
         }
+        hooks::tell(&fiber);
         if let Some(joiner) = fiber.joiner.take() {
             self.make_ready(joiner);
         }

@@ -111,8 +111,6 @@ pub(crate) struct Scheduler {
     pub(crate) starved: RefCell<VecDeque<(FiberPtr, io::Error)>>,
     /// Fibers in a `select!` over something that other threads share.
     pub(crate) shared_choices: Cell<usize>,
-    /// Where the next `select!` begins to look among its arms.
-    pub(crate) next_arm: Cell<usize>,
     pub(crate) spawned: Cell<u64>,
     pub(crate) retired: Cell<usize>,
     /// Those who wait until no fiber can run, the innermost last.
@@ -171,7 +169,6 @@ impl Scheduler {
             starved: RefCell::new(VecDeque::new()),
             switches: Cell::new(0),
             shared_choices: Cell::new(0),
-            next_arm: Cell::new(0),
             batch_mask: Cell::new(LONGEST_BATCH - 1),
             spawned: Cell::new(0),
             retired: Cell::new(0),

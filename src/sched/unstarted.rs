@@ -13,6 +13,7 @@ use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::locals;
 use crate::fiber::state::State;
 use crate::sched::end;
+use crate::sched::hooks;
 use crate::sched::pause::{self, PAUSED};
 use crate::sched::scheduler::Scheduler;
 use crate::sched::spawn;
@@ -54,6 +55,7 @@ impl Scheduler {
             end::quietly(&record, || drop(inherited));
         }
         end::leave_facade(record.ptr());
+        hooks::tell(&record);
         true
     }
 }

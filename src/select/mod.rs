@@ -15,9 +15,9 @@
 //! **Exclusive.** One operation is done, and only one: a partner that serves a waiting fiber takes it
 //! out of all other queues at once. The values of sends that were not done are dropped.
 //!
-//! **Fair.** If several could be done at once the search begins one place further each time, so that
-//! none starves; a program still runs the same way every time. With `biased;` it begins with the
-//! first.
+//! **Fair.** If several could be done at once the search begins one place further each time that the
+//! fiber chooses, and after some of them at another place, so that none starves, whatever else chooses in
+//! between; a program still runs the same way every time. With `biased;` it begins with the first.
 //!
 //! **In order.** A fiber that waits stands in each queue like any other. The channels of `sync` are
 //! only watched: there it may be overtaken, and two selects do not meet at one of capacity 0.

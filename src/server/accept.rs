@@ -16,7 +16,7 @@ use crate::net::{TcpListener, TcpStream, ToSocketAddrs, UnixListener, UnixStream
 use crate::pool::Pool;
 use crate::sched::park::{sleep, yield_now};
 use crate::sched::spawn::Builder;
-use crate::server::running::{Count, Running, Stopping};
+use crate::server::running::{Running, Stopping};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -131,12 +131,9 @@ impl<L: Accept + 'static> Server<L> {
         let pool = Pool::with_builder(self.most, self.builder.clone());
         let stopping = self.stopping.clone();
         let (places, handler) = (pool.clone(), Rc::new(handler));
-        let connections = Count::default();
-        let count = connections.clone();
-        let accepting = Builder::new()
-            .name("server")
-            .spawn(move || self.accept_for_ever(&places, &count, &handler));
-        Running::new(accepting, pool, connections, stopping)
+        let accepting =
+            Builder::new().name("server").spawn(move || self.accept_for_ever(&places, &handler));
+        Running::new(accepting, pool, stopping)
     }
 
     /// As [`start`](Server::start), and waits until the listener is broken.
@@ -158,7 +155,7 @@ impl<L: Accept + 'static> Server<L> {
         self.start(handler).wait()
     }
 
-    fn accept_for_ever<F, R>(self, places: &Pool, count: &Count, handler: &Rc<F>) -> io::Error
+    fn accept_for_ever<F, R>(self, places: &Pool, handler: &Rc<F>) -> io::Error
     where
         F: Fn(L::Connection, L::Peer) -> R + 'static,
     {
@@ -168,11 +165,8 @@ impl<L: Accept + 'static> Server<L> {
             match self.listener.accept() {
                 Ok((connection, peer)) => {
                     pause = FIRST_PAUSE;
-                    let (handler, counted) = (handler.clone(), count.one_more());
-                    drop(place.spawn(move || {
-                        let _counted = counted;
-                        drop(handler(connection, peer));
-                    }));
+                    let handler = handler.clone();
+                    drop(place.spawn(move || drop(handler(connection, peer))));
                 }
                 Err(error) => {
                     (self.on_error)(&error);

@@ -4,7 +4,6 @@
 //! - The listener is closed when the accepting fiber has ended: it belongs to that.
 //! - A `Running` that is dropped leaves no fiber that goes on.
 
-use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -19,32 +18,9 @@ use crate::sync::Event;
 #[must_use = "a server is killed when this is dropped"]
 pub struct Running {
     accepting: Option<JoinHandle<io::Error>>,
-    /// One place more may be taken than there are connections: it is kept for the next.
+    /// Its members are the connections. One place more may be taken: it is kept for the next.
     pool: Pool,
-    connections: Count,
     stopping: Stopping,
-}
-
-/// How many connections there are.
-#[derive(Clone, Default)]
-pub(super) struct Count(Rc<Cell<usize>>);
-
-impl Count {
-    /// Counts one more, until the result is dropped.
-    pub(super) fn one_more(&self) -> Counted {
-        self.0.set(self.0.get() + 1);
-        Counted(self.clone())
-    }
-}
-
-/// One connection.
-pub(super) struct Counted(Count);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let count = &self.0.0;
-        count.set(count.get() - 1);
-    }
 }
 
 /// How a server ended.
@@ -60,19 +36,14 @@ pub struct Drained {
 pub struct Stopping(Rc<Event>);
 
 impl Running {
-    pub(super) fn new(
-        accepting: JoinHandle<io::Error>,
-        pool: Pool,
-        connections: Count,
-        stopping: Stopping,
-    ) -> Running {
-        Running { accepting: Some(accepting), pool, connections, stopping }
+    pub(super) fn new(accepting: JoinHandle<io::Error>, pool: Pool, stopping: Stopping) -> Running {
+        Running { accepting: Some(accepting), pool, stopping }
     }
 
     /// How many connections there are now.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.connections.0.get()
+        self.pool.members()
     }
 
     /// Whether a shutdown has begun: for handlers.

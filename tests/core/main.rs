@@ -6,3 +6,5 @@ mod support;
 mod given_up_stacks;
 mod last_user_code;
 mod leaving_the_process;
+mod dump_running;
+mod select_fairness;
