@@ -126,7 +126,8 @@ impl<T> Waiter<T> {
 fn pop<T>(list: &WaitList) -> Option<&Waiter<T>> {
     let node = list.pop_front()?;
     // SAFETY: the node begins a `Waiter<T>`: each channel has lists of its own, to which only
-    // waiters of its type are appended. It lives on the stack of a fiber that does not
+    // waiters of its type are appended. (All handles of a channel agree on that type, lifetimes
+    // included: channels are invariant in it, which `tests/types` holds.) It lives on the stack of a fiber that does not
     // run before the caller switches, and callers use the reference no longer than that.
     Some(unsafe { &*node.cast::<Waiter<T>>() })
 }

@@ -26,7 +26,8 @@ use crate::fiber::exit::other_text;
 /// use fibra::JoinError;
 ///
 /// fibra::run(|| {
-///     let fiber = fibra::spawn(|| panic!("no more {}", "cheese"));
+///     let missing = String::from("cheese");
+///     let fiber = fibra::spawn(move || panic!("no more {missing}"));
 ///     let Err(JoinError::Panicked(panic)) = fiber.join() else { unreachable!() };
 ///     assert_eq!(panic.message(), "no more cheese");
 ///     assert!(panic.is::<String>());

@@ -29,6 +29,7 @@ static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlo
 /// A panic that nobody joins is reported on standard error, once.
 pub struct JoinHandle<T> {
     fiber: Fiber,
+    /// Covariant: the output only comes out, so its lifetimes may have become shorter meanwhile.
     output: PhantomData<T>,
 }
 
