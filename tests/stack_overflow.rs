@@ -76,6 +76,15 @@ fn an_overflow_of_main_is_reported() {
 }
 
 #[test]
+fn an_overflow_of_a_main_with_a_stack_of_another_size_is_reported() {
+    let test = name_of!(an_overflow_of_a_main_with_a_stack_of_another_size_is_reported);
+    let output = in_child(test, &[], || {
+        fibra::Runtime::builder().main_stack_size(2 << 20).build().unwrap().run(overflow);
+    });
+    check_overflow(&output, "fiber 'main' (#1) has overflowed its stack of 2 MiB");
+}
+
+#[test]
 fn an_overflow_of_a_borrowed_stack_is_reported_with_its_size() {
     let test = name_of!(an_overflow_of_a_borrowed_stack_is_reported_with_its_size);
     for guards in ["", "mprotect"] {
@@ -119,7 +128,8 @@ fn an_overflow_on_a_second_scheduler_thread_is_reported() {
             s.spawn(|| fibra::run(|| drop(fibra::spawn(overflow).join())));
         });
     });
-    let default = if cfg!(sanitized) { "1 MiB" } else { "256 KiB" };
+    let large_frames = cfg!(any(debug_assertions, sanitized));
+    let default = if large_frames { "1 MiB" } else { "256 KiB" };
     check_overflow(&output, &format!("fiber #2 has overflowed its stack of {default}"));
 }
 
