@@ -151,11 +151,10 @@ impl Pool {
     #[inline(never)]
     fn give_to_quarantine(&mut self, stack: Stack) {
         self.held = self.held.saturating_sub(1);
-        let oldest = lock(self.reserve).quarantine(stack);
-        if let Some(oldest) = oldest {
-            self.held += 1;
-            self.shelve(oldest);
-        }
+        let mut oldest = Vec::new();
+        lock(self.reserve).quarantine(stack, &mut oldest);
+        self.held += oldest.len();
+        oldest.into_iter().for_each(|stack| self.shelve(stack));
     }
 
     #[cold]

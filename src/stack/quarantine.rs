@@ -6,8 +6,8 @@
 //!
 //! Invariants:
 //! - A stack in the quarantine has no pages and cannot be accessed.
-//! - Stacks leave in the order in which they came, open and guarded, and only while there are more than
-//!   `most`: addresses and page tables are bounded.
+//! - Stacks leave in the order in which they came, open and guarded, while there are more than `most`,
+//!   or more than [`MOST_BYTES`] of them.
 
 use std::collections::VecDeque;
 
@@ -20,42 +20,49 @@ use super::slot::Stack;
 /// mappings that a process may have by default.
 pub(super) const MOST_CLOSED: usize = 16_384;
 
+/// AddressSanitizer keeps its notes on a stack that is closed, an eighth of its bytes: here 512 MiB.
+const MOST_BYTES: usize = 4 << (if usize::BITS == 64 { 30 } else { 20 });
+
 /// Stacks that were given back, the oldest first.
 #[derive(Debug)]
 pub(super) struct Quarantine {
     closed: VecDeque<Stack>,
     most: usize,
+    /// The usable bytes of those that are closed.
+    bytes: usize,
 }
 
 impl Quarantine {
     /// A quarantine of at most `most` stacks; with zero, stacks pass through as they are.
     pub(super) const fn new(most: usize) -> Quarantine {
-        Quarantine { closed: VecDeque::new(), most }
+        Quarantine { closed: VecDeque::new(), most, bytes: 0 }
     }
 
-    /// Closes `stack`, and gives the oldest one out if there are too many.
-    pub(super) fn exchange(&mut self, stack: Stack, guards: Guards) -> Option<Stack> {
+    /// Closes `stack`, and puts the oldest ones on `out` if there are too many.
+    pub(super) fn exchange(&mut self, stack: Stack, guards: Guards, out: &mut Vec<Stack>) {
         if self.most == 0 {
-            return Some(stack);
+            return out.push(stack);
         }
         guard::close(&stack);
+        self.bytes += stack.class().bytes();
         self.closed.push_back(stack);
-        if self.closed.len() <= self.most {
-            return None;
+        while self.most < self.closed.len() || MOST_BYTES < self.bytes {
+            out.extend(self.open(0, guards));
         }
-        opened(self.closed.pop_front()?, guards)
     }
 
     /// Gives the oldest stack of `class` out early, for a program that can get no other.
     pub(super) fn release(&mut self, class: SizeClass, guards: Guards) -> Option<Stack> {
         let at = self.closed.iter().position(|stack| stack.class() == class)?;
-        opened(self.closed.remove(at)?, guards)
+        self.open(at, guards)
     }
-}
 
-/// The stack, open and guarded; one for which that is refused is leaked, for it must not be used.
-fn opened(stack: Stack, guards: Guards) -> Option<Stack> {
-    guards.open(&stack).is_ok().then_some(stack)
+    /// Takes a stack out. One whose guard is refused is leaked, for it must not be used.
+    fn open(&mut self, at: usize, guards: Guards) -> Option<Stack> {
+        let stack = self.closed.remove(at)?;
+        self.bytes -= stack.class().bytes();
+        guards.open(&stack).is_ok().then_some(stack)
+    }
 }
 
 #[cfg(test)]
@@ -66,11 +73,21 @@ mod tests {
     use crate::stack::testing::{every_kind_of_guards, faults, look, touch};
 
     fn stacks(count: usize, guards: Guards) -> Vec<Stack> {
-        let class = SizeClass::for_bytes(64 << 10);
+        stacks_of(SizeClass::for_bytes(64 << 10), count, guards)
+    }
+
+    fn stacks_of(class: SizeClass, count: usize, guards: Guards) -> Vec<Stack> {
         let mut slab = Slab::map(class, count as u32, 0, slab::map_from_kernel).unwrap();
         let mut stacks = Vec::new();
         slab.carve(count, guards, &mut stacks).unwrap();
         stacks
+    }
+
+    /// Closes a stack, for which there is room.
+    fn keep(quarantine: &mut Quarantine, stack: Stack, guards: Guards) {
+        let mut out = Vec::new();
+        quarantine.exchange(stack, guards, &mut out);
+        assert!(out.is_empty());
     }
 
     fn is_closed(stack: &Stack) -> bool {
@@ -83,8 +100,7 @@ mod tests {
             let [below, stack, above] = stacks(3, guards()).try_into().unwrap();
             let (base, guard) = (stack.base().get(), stack.guard());
             [&below, &stack, &above].iter().for_each(|stack| touch(stack.base().get(), 7));
-            let mut quarantine = Quarantine::new(1);
-            assert!(quarantine.exchange(stack, guards()).is_none());
+            keep(&mut Quarantine::new(1), stack, guards());
             assert!((guard.start..base).step_by(page_size()).all(faults));
             assert_eq!([below, above].map(|stack| look(stack.base().get())), [7, 7]);
         }
@@ -99,7 +115,7 @@ mod tests {
             let mut out = Vec::new();
             for stack in stacks {
                 touch(stack.base().get(), 7);
-                out.extend(quarantine.exchange(stack, guards()));
+                quarantine.exchange(stack, guards(), &mut out);
             }
             assert!(out.iter().map(Stack::base).eq(bases[..6].iter().copied()));
             for stack in &out {
@@ -113,6 +129,23 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn large_stacks_make_room_for_a_larger_one() {
+        let guards = Guards::of_this_system();
+        let mut quarantine = Quarantine::new(MOST_CLOSED);
+        let small = stacks(5, guards);
+        small.into_iter().for_each(|stack| keep(&mut quarantine, stack, guards));
+        let large = stacks_of(SizeClass::for_bytes(1 << 30), 5, guards);
+        let mut out = Vec::new();
+        for stack in large {
+            quarantine.exchange(stack, guards, &mut out);
+        }
+        let sizes: Vec<_> = out.iter().map(|stack| stack.class().bytes()).collect();
+        assert_eq!(sizes, [64 << 10, 64 << 10, 64 << 10, 64 << 10, 64 << 10, 1 << 30]);
+        assert_eq!((quarantine.closed.len(), quarantine.bytes), (4, 4 << 30));
+    }
+
+    #[test]
     #[cfg(target_os = "linux")]
     fn neighbours_that_are_closed_are_one_mapping() {
         use crate::stack::testing::{mappings, pass_in_child, this_test};
@@ -122,9 +155,7 @@ mod tests {
                 let stacks = stacks(1_000, guards());
                 let mut quarantine = Quarantine::new(1_000);
                 let before = mappings();
-                for stack in stacks {
-                    assert!(quarantine.exchange(stack, guards()).is_none());
-                }
+                stacks.into_iter().for_each(|stack| keep(&mut quarantine, stack, guards()));
                 assert!(mappings() <= before + 3, "{} and {before} before", mappings());
             }
         });
@@ -136,9 +167,7 @@ mod tests {
             let stacks = stacks(3, guards());
             let (class, oldest) = (stacks[0].class(), stacks[0].base());
             let mut quarantine = Quarantine::new(4);
-            for stack in stacks {
-                assert!(quarantine.exchange(stack, guards()).is_none());
-            }
+            stacks.into_iter().for_each(|stack| keep(&mut quarantine, stack, guards()));
             assert!(quarantine.release(SizeClass::MAIN, guards()).is_none());
             let stack = quarantine.release(class, guards()).unwrap();
             assert_eq!(stack.base(), oldest);
@@ -152,7 +181,8 @@ mod tests {
         let guards = Guards::of_this_system();
         let stack = stacks(1, guards).pop().unwrap();
         touch(stack.base().get(), 7);
-        let same = Quarantine::new(0).exchange(stack, guards).unwrap();
-        assert_eq!(look(same.base().get()), 7);
+        let mut out = Vec::new();
+        Quarantine::new(0).exchange(stack, guards, &mut out);
+        assert_eq!(look(out[0].base().get()), 7);
     }
 }

@@ -85,9 +85,9 @@ impl Reserve {
         shelf.unmap_unused(IDLE_BYTES / Shape::of(class).stride());
     }
 
-    /// Closes a stack, and gives out one that was closed long enough, if there is any.
-    pub(super) fn quarantine(&mut self, stack: Stack) -> Option<Stack> {
-        self.quarantine.exchange(stack, (self.guards)())
+    /// Closes a stack, and puts those on `out` that were closed long enough.
+    pub(super) fn quarantine(&mut self, stack: Stack, out: &mut Vec<Stack>) {
+        self.quarantine.exchange(stack, (self.guards)(), out);
     }
 
     /// Bytes of addresses that all slabs take.
