@@ -24,7 +24,11 @@ fn overflow() -> u64 {
 fn check_overflow(output: &Output, first_line: &str) {
     let text = stderr(output);
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{text}");
-    assert!(text.ends_with(&format!("{first_line}\n{HELP}")), "{text}");
+    let of_main = first_line.starts_with("fiber 'main'");
+    let size =
+        if of_main { "Runtime::builder().main_stack_size" } else { "Builder::new().stack_size" };
+    let help = HELP.replace("Builder::new().stack_size", size);
+    assert!(text.ends_with(&format!("{first_line}\n{help}")), "{text}");
 }
 
 #[test]
