@@ -16,6 +16,7 @@ use crate::fiber::exit::JoinError;
 use crate::reactor::driver::Driver;
 use crate::runtime::Runtime;
 use crate::sched::run::{self, refuse_nesting};
+use crate::sched::scheduler::Scheduler;
 use crate::signal::{self, Action, Presses, Signal};
 
 /// By the custom of shells: 128, and the number of the signal.
@@ -48,6 +49,9 @@ const INTERRUPTED: u8 = 130;
 /// Under `panic = "abort"` nothing can be unwound: at the first Ctrl-C waits that return a `Result`
 /// fail in the main fiber, and the status is what it returns then. The second works as said.
 ///
+/// The sizes of stacks are those of [`run`](crate::run). [`Runtime::main`] is the same with other
+/// settings.
+///
 /// # Panics
 ///
 /// As [`run`](crate::run); and if the handler cannot be set up, for lack of descriptors.
@@ -78,11 +82,51 @@ where
     T: Termination,
 {
     refuse_nesting();
-    let runtime = match Runtime::builder().build() {
-        Ok(runtime) => runtime,
+    match Runtime::builder().build() {
+        Ok(runtime) => runtime.main(f),
         Err(error) => panic!("fibra could not start: {error}"),
-    };
-    let sched = runtime.scheduler;
+    }
+}
+
+impl Runtime {
+    /// Runs `f` on this thread as the whole of a program, as [`main`](crate::main).
+    ///
+    /// # Panics
+    ///
+    /// As [`main`](crate::main).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::process::ExitCode;
+    ///
+    /// fn main() -> ExitCode {
+    ///     match fibra::Runtime::builder().main_stack_size(64 << 20).build() {
+    ///         Ok(runtime) => runtime.main(|| println!("a stack of 64 MiB")),
+    ///         Err(error) => {
+    ///             eprintln!("{error}");
+    ///             ExitCode::FAILURE
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn main<F, T>(self, f: F) -> ExitCode
+    where
+        F: FnOnce() -> T,
+        T: Termination,
+    {
+        refuse_nesting();
+        run_as_program(self.scheduler, f)
+    }
+}
+
+#[track_caller]
+fn run_as_program<F, T>(sched: Box<Scheduler>, f: F) -> ExitCode
+where
+    F: FnOnce() -> T,
+    T: Termination,
+{
     if signal::is_ignored(Signal::SIGINT) {
         return run::run_on(sched, f).report();
     }

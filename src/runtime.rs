@@ -18,7 +18,28 @@ use crate::stack::{self, Pool, SizeClass};
 /// All fibers live inside this call: when the main fiber has returned, the others are killed and
 /// unwound, the oldest first, and only then does `run` return.
 ///
-/// The main fiber has a stack of 8 MiB. Fibers may be spawned inside `f` only, at any depth.
+/// Fibers may be spawned inside `f` only, at any depth.
+///
+/// # Stack sizes
+///
+/// The main fiber has a stack of 8 MiB, and all others have 256 KiB, or 1 MiB in a build with debug
+/// assertions, whose frames are larger. Only what is touched takes memory. The sizes can be set
+///
+/// - for the main fiber: [`main_stack_size`](Builder::main_stack_size) of [`Runtime::builder`];
+/// - for all other fibers: [`stack_size`](Builder::stack_size) of [`Runtime::builder`];
+/// - for one fiber: [`Builder::stack_size`](crate::Builder::stack_size);
+/// - for one deep call: [`with_stack_size`](crate::with_stack_size).
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = fibra::Runtime::builder()
+///     .main_stack_size(64 << 20)
+///     .stack_size(512 << 10)
+///     .build()?;
+/// runtime.run(|| println!("a stack of 64 MiB"));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Panics
 ///
@@ -143,19 +164,40 @@ impl fmt::Debug for Runtime {
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it builds"]
 pub struct Builder {
+    main_class: SizeClass,
     class: SizeClass,
     virtual_clock: bool,
 }
 
 impl Default for Builder {
     fn default() -> Builder {
-        Builder { class: SizeClass::DEFAULT, virtual_clock: false }
+        Builder { main_class: SizeClass::MAIN, class: SizeClass::DEFAULT, virtual_clock: false }
     }
 }
 
 impl Builder {
-    /// The stack size of fibers that ask for none: at least `bytes`, rounded up to a power of two
-    /// between 16 KiB and 1 GiB. 256 KiB if not set.
+    /// Sets the size of the main fiber's stack: at least `bytes`, rounded up to a power of two
+    /// between 16 KiB and 1 GiB. 8 MiB if not set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().main_stack_size(32 << 20).build()?;
+    /// let sum = runtime.run(|| [1u8; 9 << 20].iter().map(|&one| u64::from(one)).sum::<u64>());
+    /// assert_eq!(sum, 9 << 20);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn main_stack_size(self, bytes: usize) -> Builder {
+        Builder { main_class: SizeClass::for_bytes(bytes), ..self }
+    }
+
+    /// Sets the stack size of all other fibers, unless they ask for another one: at least `bytes`,
+    /// rounded up to a power of two between 16 KiB and 1 GiB. If not set it is 256 KiB, and 1 MiB
+    /// in a build with debug assertions.
+    ///
+    /// Generators and greenlets have builders of their own.
     pub fn stack_size(self, bytes: usize) -> Builder {
         Builder { class: SizeClass::for_bytes(bytes), ..self }
     }
@@ -174,13 +216,16 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// Says which limit was met if the first stack cannot be had, and refuses a thread on which
-    /// CET shadow stacks are on: a switch of stacks would be a fault there.
+    /// Says which limit was met if the stack of the main fiber or the first of the others cannot be
+    /// had, and refuses a thread on which CET shadow stacks are on: a switch of stacks would be a
+    /// fault there.
     pub fn build(self) -> io::Result<Runtime> {
         stack::refuse_shadow_stack()?;
         let clock: Box<dyn Clock> =
             if self.virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
-        let scheduler = Scheduler::new(self.class, clock, idle())?;
+        let mut scheduler = Scheduler::new(self.class, clock, idle())?;
+        scheduler.main_class = self.main_class;
+        scheduler.pool.get_mut().prepare(self.main_class)?;
         Ok(Runtime { scheduler: Box::new(scheduler) })
     }
 }

@@ -206,11 +206,14 @@ fn program_of_fibers(seed: u64, wild: bool) {
     check_the_end(seed, &table);
 }
 
+/// How many programs each test runs. A sanitizer takes ten times as long.
+const PROGRAMS: u64 = if cfg!(sanitized) { 200 } else { 2_500 };
+
 #[test]
 fn random_programs_lose_nothing() {
     let output = in_child(name_of!(random_programs_lose_nothing), &[], || {
-        (0..3_000).for_each(|seed| program(seed, false));
-        (0..2_000).for_each(|seed| program_of_fibers(seed, false));
+        (0..PROGRAMS).for_each(|seed| program(seed, false));
+        (0..PROGRAMS).for_each(|seed| program_of_fibers(seed, false));
     });
     let text = stderr(&output);
     assert!(text.ends_with(DONE_LINE), "{text}");
@@ -219,8 +222,8 @@ fn random_programs_lose_nothing() {
 #[test]
 fn random_programs_whose_destructors_switch_survive() {
     let output = in_child(name_of!(random_programs_whose_destructors_switch_survive), &[], || {
-        (0..3_000).for_each(|seed| program(seed, true));
-        (0..2_000).for_each(|seed| program_of_fibers(seed, true));
+        (0..PROGRAMS).for_each(|seed| program(seed, true));
+        (0..PROGRAMS).for_each(|seed| program_of_fibers(seed, true));
     });
     let text = stderr(&output);
     assert!(text.ends_with(DONE_LINE), "{text}");

@@ -26,6 +26,12 @@ type Scene = (&'static str, fn() -> ExitCode);
 /// What the programs do, by name.
 const SCENES: &[Scene] = &[
     ("sleeping", || fibra::main(sleeping)),
+    ("sleeping on a larger stack", || {
+        fibra::Runtime::builder().main_stack_size(64 << 20).build().unwrap().main(|| {
+            println!("{} MiB", fibra::dump().fibers[0].stack_size >> 20);
+            sleeping();
+        })
+    }),
     ("serving", || fibra::main(serving)),
     ("computing, with checkpoints", || fibra::main(computing_with_checkpoints)),
     ("computing, with yields", || fibra::main(computing_with_yields)),
@@ -47,6 +53,15 @@ const SCENES: &[Scene] = &[
 const TESTS: &[(&str, fn())] = &[
     ("a_main_that_sleeps_is_unwound", || {
         let mut program = Program::start("sleeping");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("dropped: main");
+        program.expect("dropped: other");
+        program.ends_with(130);
+    }),
+    ("a_main_with_settings_is_unwound_as_well", || {
+        let mut program = Program::start("sleeping on a larger stack");
+        program.expect("64 MiB");
         program.expect("ready");
         program.interrupt();
         program.expect("dropped: main");

@@ -44,7 +44,9 @@ fn random_programs_do_what_the_model_says() {
     let kinds = RefCell::new(BTreeMap::new());
     // The programs are the same each time. To look for others, set PROPTEST_RNG_SEED or raise
     // PROPTEST_CASES.
+    // AddressSanitizer keeps the shadow of every stack that has ended.
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let asked = asked.or(cfg!(sanitized).then_some(2_000));
     let config = Config {
         cases: asked.unwrap_or(CASES),
         failure_persistence: None,

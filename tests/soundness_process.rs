@@ -173,12 +173,17 @@ fn map_no_more_than(bytes: usize) {
 #[cfg(all(target_os = "linux", not(sanitized)))]
 fn a_main_fiber_that_gets_no_stack_is_an_error() {
     let output = in_child("a_main_fiber_that_gets_no_stack_is_an_error", "", || {
-        let runtime = Runtime::builder().build().unwrap();
-        // Enough for the stack of the overflow handler, and not for main's 8 MiB.
+        // The builder has found a stack of this size, and the closure needs a larger one.
+        let runtime = Runtime::builder().main_stack_size(0).build().unwrap();
+        let large = [7u8; 2048];
+        // Enough for the stack of the overflow handler, and not for another slab.
         map_no_more_than(2 << 20);
         let spawned = OnDrop(|| drop(fibra::spawn(|| println!("a child of main's closure"))));
         let raised = catch_unwind(AssertUnwindSafe(|| {
-            runtime.run(move || drop(spawned));
+            runtime.run(move || {
+                drop(spawned);
+                assert_eq!(large, [7u8; 2048]);
+            });
         }));
         let text = raised.unwrap_err().downcast::<String>().unwrap();
         assert!(text.contains("stack"), "{text}");

@@ -164,6 +164,7 @@ fn a_fiber_that_has_not_run_has_no_stack_and_an_ended_one_gives_its_stack_back()
 }
 
 #[test]
+#[cfg_attr(sanitized, ignore = "stacks that were given back are kept closed for a while")]
 fn ten_thousand_fibers_in_a_row_use_one_stack() {
     fibra::run(|| {
         fibra::spawn(|| ()).join().unwrap();

@@ -24,7 +24,11 @@ fn overflow() -> u64 {
 fn check_overflow(output: &Output, first_line: &str) {
     let text = stderr(output);
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{text}");
-    assert!(text.ends_with(&format!("{first_line}\n{HELP}")), "{text}");
+    let of_main = first_line.starts_with("fiber 'main'");
+    let size =
+        if of_main { "Runtime::builder().main_stack_size" } else { "Builder::new().stack_size" };
+    let help = HELP.replace("Builder::new().stack_size", size);
+    assert!(text.ends_with(&format!("{first_line}\n{help}")), "{text}");
 }
 
 #[test]
@@ -76,6 +80,15 @@ fn an_overflow_of_main_is_reported() {
 }
 
 #[test]
+fn an_overflow_of_a_main_with_a_stack_of_another_size_is_reported() {
+    let test = name_of!(an_overflow_of_a_main_with_a_stack_of_another_size_is_reported);
+    let output = in_child(test, &[], || {
+        fibra::Runtime::builder().main_stack_size(2 << 20).build().unwrap().run(overflow);
+    });
+    check_overflow(&output, "fiber 'main' (#1) has overflowed its stack of 2 MiB");
+}
+
+#[test]
 fn an_overflow_of_a_borrowed_stack_is_reported_with_its_size() {
     let test = name_of!(an_overflow_of_a_borrowed_stack_is_reported_with_its_size);
     for guards in ["", "mprotect"] {
@@ -119,7 +132,8 @@ fn an_overflow_on_a_second_scheduler_thread_is_reported() {
             s.spawn(|| fibra::run(|| drop(fibra::spawn(overflow).join())));
         });
     });
-    let default = if cfg!(sanitized) { "1 MiB" } else { "256 KiB" };
+    let large_frames = cfg!(any(debug_assertions, sanitized));
+    let default = if large_frames { "1 MiB" } else { "256 KiB" };
     check_overflow(&output, &format!("fiber #2 has overflowed its stack of {default}"));
 }
 

@@ -353,6 +353,7 @@ fn the_stream_is_plain_again_after_both_have_shut_down() {
 }
 
 #[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer makes frames several times larger")]
 fn a_small_stack_is_enough_for_a_handshake() {
     fibra::run(|| {
         let (a, b) = UnixStream::pair().unwrap();

@@ -28,8 +28,9 @@ const SMALL: Layout = Layout::new::<[u64; 23]>();
 /// Records whose closure and output are some more words.
 const MEDIUM: Layout = Layout::new::<[u64; 39]>();
 
-/// Blocks of a layout that are kept for the next spawns: 46 KiB and 78 KiB.
-const MOST: u32 = 256;
+/// Blocks of a layout that are kept for the next spawns: 46 KiB and 78 KiB. A sanitizer wants to see
+/// each of them freed, so that it can tell when one is used afterwards.
+const MOST: u32 = if cfg!(sanitized) { 0 } else { 256 };
 
 /// Used blocks of one thread.
 #[derive(Debug)]
@@ -161,4 +162,29 @@ pub(crate) unsafe fn free<T>(at: NonNull<T>) {
     }
     // SAFETY: `allocate` used this layout for this type, also when the block came from the shelf.
     unsafe { alloc::dealloc(block.as_ptr(), layout::<T>()) };
+}
+
+#[cfg(all(test, sanitized))]
+mod tests {
+    use super::*;
+    use crate::stack::testing::{assert_reported, in_child, this_test};
+
+    #[test]
+    fn the_sanitizer_reports_a_use_of_a_block_that_was_freed() {
+        let test = this_test!(the_sanitizer_reports_a_use_of_a_block_that_was_freed);
+        let output = in_child(test, &[], || {
+            current::here(|here| here.shelves.open());
+            let block = allocate::<u64>();
+            // SAFETY: none for the last: it is the mistake that is tested. It ends the child.
+            unsafe {
+                block.write(7);
+                free(block);
+                // The next one would be the same block if any were kept.
+                let next = allocate::<u64>();
+                next.write(8);
+                std::hint::black_box(block.read_volatile());
+            }
+        });
+        assert_reported(&output);
+    }
 }

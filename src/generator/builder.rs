@@ -31,7 +31,8 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The defaults: a stack of 256 KiB, of which only what is touched takes memory.
+    /// The defaults: a stack of 256 KiB, or 1 MiB in a build with debug assertions, of which only what
+    /// is touched takes memory.
     pub fn new() -> Builder {
         Builder::default()
     }

@@ -33,7 +33,7 @@ use crate::sched::join::JoinHandle;
 use crate::sched::park;
 use crate::sched::scheduler::{Here, Scheduler, here, scheduler};
 use crate::sched::spawn;
-use crate::stack::{self, SizeClass};
+use crate::stack;
 
 static WIND_UP: WaitReason =
     WaitReason::new("ending `run`: waiting for the other fibers to unwind", OnDeadlock::Last);
@@ -74,7 +74,7 @@ where
     sched.in_unwind.set(std::thread::panicking());
     // SAFETY: the main fiber ends before `run_until_done` returns, which does not unwind; so it
     // ends before this frame does.
-    let record = unsafe { spawn::create(&sched, SizeClass::MAIN, f, Location::caller()) };
+    let record = unsafe { spawn::create(&sched, sched.main_class, f, Location::caller()) };
     record.with_extra(|extra| extra.name = Some("main".into()));
     let main = sched.admit_and_queue(record);
     sched.main.set(Some(main));

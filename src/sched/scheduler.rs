@@ -71,6 +71,7 @@ pub(crate) struct Scheduler {
     pub(crate) in_unwind: Cell<bool>,
     /// A kill could not be raised because some fiber unwound.
     pub(crate) kill_put_off: Cell<bool>,
+    /// The stack of fibers that ask for none.
     pub(crate) default_class: SizeClass,
     pub(crate) table: RefCell<SlotTable<FiberPtr>>,
     pub(crate) pool: RefCell<Pool>,
@@ -83,6 +84,8 @@ pub(crate) struct Scheduler {
     /// Switches in batches that were quick, since one that was not or since the batch grew.
     pub(crate) quick_switches: Cell<u64>,
     pub(crate) main: Cell<Option<FiberPtr>>,
+    /// The stack of the main fiber.
+    pub(crate) main_class: SizeClass,
     pub(crate) exit_code: Cell<Option<i32>>,
     /// Where a signal handler asks for the end of the main fiber, if one may.
     pub(crate) kill_request: OnceCell<Arc<KillRequest>>,
@@ -150,6 +153,7 @@ impl Scheduler {
             default_class,
             id,
             main: Cell::new(None),
+            main_class: SizeClass::MAIN,
             main_ended: Cell::new(false),
             exit_code: Cell::new(None),
             kill_request: OnceCell::new(),

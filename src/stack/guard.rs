@@ -12,6 +12,8 @@ use std::sync::OnceLock;
 use super::limits::Refused;
 #[cfg(target_os = "linux")]
 use super::marker;
+use super::slab;
+use super::slot::{Shape, Stack};
 
 /// How guards are made.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -74,6 +76,19 @@ impl Guards {
         }
     }
 
+    /// Opens a stack that was closed, and guards it anew. When this fails, it must not be used.
+    pub(super) fn open(self, stack: &Stack) -> Result<(), Refused> {
+        let stride = Shape::of(stack.class()).stride();
+        let (start, len) = (stack.limit().get(), stack.guard().len());
+        // SAFETY: the slot is whole pages of a slab of ours, and nothing runs on a stack that was given
+        // back: it was closed.
+        unsafe {
+            set_access(start, stride, libc::PROT_READ | libc::PROT_WRITE)
+                .map_err(Refused::Protection)?;
+            self.install(&GuardRow { start, len, stride, count: 1 })
+        }
+    }
+
     fn probe() -> Guards {
         #[cfg(target_os = "linux")]
         if std::env::var_os("FIBRA_STACK_GUARDS").is_none_or(|wish| wish != "mprotect")
@@ -83,6 +98,19 @@ impl Guards {
         }
         Guards::Protection
     }
+}
+
+/// Takes its pages and all access from a stack that nothing runs on: from the guard up to the top,
+/// so that neighbours that are closed are one mapping.
+///
+/// A refusal leaves it open, which only hides mistakes.
+pub(super) fn close(stack: &Stack) {
+    slab::discard(std::slice::from_ref(stack));
+    // SAFETY: the slot is whole pages of a slab of ours, and nothing runs on a stack that its owner
+    // has given back.
+    let _ = unsafe {
+        set_access(stack.limit().get(), Shape::of(stack.class()).stride(), libc::PROT_NONE)
+    };
 }
 
 /// Takes all access from the guards of a row.

@@ -40,6 +40,9 @@
 //!                                 warm, LIFO      pages dropped     cold             it is idle
 //! ```
 //!
+//! In builds with a sanitizer a stack that is given back goes through the quarantine first: it is
+//! closed to every access until thousands of others have come after it.
+//!
 //! # Environment
 //!
 //! `FIBRA_STACK_GUARDS=mprotect` guards by `mprotect` even where the kernel has guard markers.
@@ -53,6 +56,7 @@ mod limits;
 mod marker;
 mod overflow;
 mod pool;
+mod quarantine;
 mod report;
 mod reserve;
 mod shadow;
@@ -60,7 +64,7 @@ mod size;
 mod slab;
 mod slot;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub(crate) use overflow::{Overflow, install};
 pub(crate) use pool::Pool;

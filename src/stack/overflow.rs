@@ -188,7 +188,7 @@ mod tests {
     fn describe_guard(fault: usize) -> Option<Overflow> {
         let [start, end] = [0, 1].map(|i| GUARD[i].load(Ordering::Relaxed));
         let (name, name_len) = (b"parser".as_ptr(), 6);
-        let size = SizeClass::DEFAULT.bytes();
+        let size = 256 << 10;
         (start..end).contains(&fault).then_some(Overflow {
             name,
             name_len,
@@ -248,10 +248,8 @@ mod tests {
                 fault_at(stack.guard().end - 1);
             });
             assert_eq!(output.status.signal(), Some(libc::SIGABRT));
-            let report = format!(
-                "fiber 'parser' (#12) has overflowed its stack of {} KiB\n{HELP}",
-                SizeClass::DEFAULT.bytes() >> 10
-            );
+            let report =
+                format!("fiber 'parser' (#12) has overflowed its stack of 256 KiB\n{HELP}");
             assert!(stderr(&output).ends_with(&report), "{}", stderr(&output));
         }
     }

@@ -47,23 +47,32 @@ struct Shelf {
     refill: usize,
 }
 
-/// If every idle stack of a class had been used to its far end, they would hold so much memory.
-const WARM_BYTES: usize = 256 << 20;
-/// Most idle stacks have touched one page only, so for small classes this limit bounds their
-/// number.
-const MOST_WARM: usize = 4096;
-
-/// How many idle stacks a pool keeps of each class: 1,024 of 256 KiB, none of 512 MiB or more.
+/// How many idle stacks a pool keeps of each class: 4,096 of the smallest, 1,024 of those that fibers
+/// commonly have, none of 512 MiB or more.
 const WATERMARKS: [usize; SizeClass::COUNT] = {
     let mut marks = [0; SizeClass::COUNT];
     let mut index = 0;
     while index < SizeClass::COUNT {
-        let mark = WARM_BYTES / SizeClass::from_index(index).bytes();
-        marks[index] = if mark < MOST_WARM { mark } else { MOST_WARM };
+        marks[index] = watermark(SizeClass::from_index(index).bytes());
         index += 1;
     }
     marks
 };
+
+/// How many idle stacks of so many bytes a pool keeps.
+///
+/// Most stacks have touched a page or two of their addresses, so up to a megabyte it is their number
+/// that counts, whatever their size. A larger one was asked for by a fiber that needs it.
+const fn watermark(bytes: usize) -> usize {
+    /// If every idle stack had been used to its far end, they would hold so much memory.
+    const WARM_BYTES: usize = 256 << 20;
+    const LARGE: usize = 2 << 20;
+    match WARM_BYTES / bytes {
+        4096.. => 4096,
+        ..1024 if bytes < LARGE => 1024,
+        count => count,
+    }
+}
 
 impl Pool {
     /// An empty pool; it asks the system for nothing before its first stack.
@@ -85,9 +94,26 @@ impl Pool {
         }
     }
 
+    /// Sees to it that the next [`take`](Pool::take) of this class succeeds.
+    pub(crate) fn prepare(&mut self, class: SizeClass) -> io::Result<()> {
+        if self.shelves[class.index()].idle.is_empty() {
+            let stack = self.take_from_reserve(class)?;
+            self.shelves[class.index()].idle.push(stack);
+        }
+        Ok(())
+    }
+
     /// Takes a stack back. Nothing may run on it, and nobody may look into it any more.
     #[inline]
     pub(crate) fn give(&mut self, stack: Stack) {
+        if cfg!(sanitized) {
+            return self.give_to_quarantine(stack);
+        }
+        self.shelve(stack);
+    }
+
+    #[inline(always)]
+    fn shelve(&mut self, stack: Stack) {
         let index = stack.class().index();
         let idle = &mut self.shelves[index].idle;
         if WATERMARKS[index] <= idle.len() {
@@ -118,6 +144,17 @@ impl Pool {
         self.held += shelf.idle.len();
         self.most_held = self.most_held.max(self.held);
         Ok(shelf.idle.pop().expect("the reserve gives at least one stack or an error"))
+    }
+
+    /// Gives a stack back so that its next use, here or elsewhere, is far off.
+    #[cold]
+    #[inline(never)]
+    fn give_to_quarantine(&mut self, stack: Stack) {
+        self.held = self.held.saturating_sub(1);
+        let mut oldest = Vec::new();
+        lock(self.reserve).quarantine(stack, &mut oldest);
+        self.held += oldest.len();
+        oldest.into_iter().for_each(|stack| self.shelve(stack));
     }
 
     #[cold]
@@ -159,10 +196,10 @@ impl Drop for Pool {
 
 /// How many stacks to ask for after `last`: few at first, for a program may need just one; then
 /// twice as many each time, because one call guards many for three quarters of the price, up to
-/// 64 MiB of addresses or 256 stacks.
+/// 256 MiB of addresses or 256 stacks.
 fn next_refill(last: usize, stride: usize) -> usize {
     let first = ((2 << 20) / stride).clamp(1, 16);
-    let most = ((64 << 20) / stride).clamp(1, 256);
+    let most = ((256 << 20) / stride).clamp(1, 256);
     (last * 2).clamp(first, most)
 }
 
@@ -200,7 +237,8 @@ mod tests {
     #[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
     fn a_fresh_pool_hands_stacks_out_by_rising_address() {
         let mut pool = pool();
-        let stacks: Vec<_> = (0..100).map(|_| pool.take(SizeClass::DEFAULT).unwrap()).collect();
+        let class = SizeClass::for_bytes(256 << 10);
+        let stacks: Vec<_> = (0..100).map(|_| pool.take(class).unwrap()).collect();
         let sorted = stacks[..64].is_sorted_by_key(Stack::limit);
         assert!(sorted, "the first slab has 64 slots");
         stacks.into_iter().for_each(|stack| pool.give(stack));
@@ -233,12 +271,23 @@ mod tests {
     }
 
     #[test]
-    fn the_watermark_bounds_warm_bytes_in_every_class() {
-        for (index, mark) in WATERMARKS.into_iter().enumerate() {
-            assert!(mark * SizeClass::from_index(index).bytes() <= WARM_BYTES);
-            assert!(mark <= MOST_WARM);
-        }
-        assert_eq!(WATERMARKS[SizeClass::for_bytes(256 << 10).index()], 1024);
+    fn the_watermark_counts_common_stacks_and_the_bytes_of_large_ones() {
+        let mark = |bytes| WATERMARKS[SizeClass::for_bytes(bytes).index()];
+        let kib = [16, 64, 128, 256, 512, 1024].map(|kib| mark(kib << 10));
+        assert_eq!(kib, [4096, 4096, 2048, 1024, 1024, 1024]);
+        assert_eq!([2, 8, 256, 512, 1024].map(|mib| mark(mib << 20)), [128, 32, 1, 0, 0]);
+    }
+
+    #[test]
+    fn what_was_prepared_is_taken_without_the_reserve() {
+        let mut pool = pool();
+        pool.prepare(SizeClass::MAIN).unwrap();
+        let (idle, mapped) = (pool.stats().idle, pool.stats().mapped_bytes);
+        pool.prepare(SizeClass::MAIN).unwrap();
+        assert_eq!((pool.stats().idle, pool.stats().mapped_bytes), (idle, mapped));
+        let stack = pool.take(SizeClass::MAIN).unwrap();
+        assert_eq!((pool.stats().idle, pool.stats().live), (idle - 1, 1));
+        pool.give(stack);
     }
 
     #[test]
@@ -256,7 +305,8 @@ mod tests {
         let last_of = |class| (0..20).fold(0, |last, _| next_refill(last, stride(class)));
         assert_eq!(next_refill(0, stride(SizeClass::MAIN)), 1);
         assert_eq!(last_of(SizeClass::for_bytes(1 << 30)), 1);
-        assert!(128 <= last_of(SizeClass::for_bytes(256 << 10)));
+        assert_eq!(last_of(SizeClass::for_bytes(256 << 10)), 256);
+        assert!(128 <= last_of(SizeClass::for_bytes(1 << 20)));
         assert_eq!(last_of(SizeClass::for_bytes(16 << 10)), 256);
     }
 
@@ -307,6 +357,43 @@ mod tests {
         assert_eq!(all.len(), idle);
         all.sort_unstable_by_key(Stack::limit);
         assert!(all.windows(2).all(|pair| pair[0].base().get() <= pair[1].limit().get()));
+    }
+
+    #[test]
+    fn a_stack_that_is_given_to_the_quarantine_is_not_the_next_one() {
+        let reserve = Reserve::new(slab::map_from_kernel, Guards::of_this_system, 3);
+        let mut pool = Pool::over(Box::leak(Box::new(Mutex::new(reserve))));
+        let class = SizeClass::DEFAULT;
+        let mut bases = Vec::new();
+        for _ in 0..10 {
+            let stack = pool.take(class).unwrap();
+            touch(stack.base().get(), 7);
+            assert!(!bases[bases.len().saturating_sub(3)..].contains(&stack.base()));
+            bases.push(stack.base());
+            assert_eq!(pool.stats().live, 1);
+            pool.give_to_quarantine(stack);
+            assert!(faults(bases[bases.len() - 1].get() - 1));
+            assert_eq!(pool.stats().live, 0);
+        }
+    }
+
+    #[test]
+    #[cfg(sanitized)]
+    fn the_sanitizer_reports_a_use_of_a_stack_that_was_given_back() {
+        use crate::stack::testing::{assert_reported, in_child, this_test};
+        let test = this_test!(the_sanitizer_reports_a_use_of_a_stack_that_was_given_back);
+        let output = in_child(test, &[], || {
+            let mut pool = Pool::new();
+            let stack = pool.take(SizeClass::DEFAULT).unwrap();
+            let base = stack.base().get();
+            touch(base, 7);
+            pool.give(stack);
+            // Another one is in use by now, as in a program that makes this mistake.
+            let next = pool.take(SizeClass::DEFAULT).unwrap();
+            touch(next.base().get(), 8);
+            look(base);
+        });
+        assert_reported(&output);
     }
 
     /// Whether to take or to give, of which class, and which of the stacks in use.

@@ -16,6 +16,10 @@ pub(super) struct Report {
 
 const NESTED_SIZE: &[u8] = b"the `stack_size` of its `Builder`";
 const FIBER_SIZE: &[u8] = b"`fibra::Builder::new().stack_size(bytes)`";
+const MAIN_SIZE: &[u8] = b"`fibra::Runtime::builder().main_stack_size(bytes)`";
+
+/// The number of every main fiber.
+const MAIN: u64 = 1;
 
 /// Longer names are cut so that the advice always fits.
 const LONGEST_NAME: usize = 128;
@@ -60,7 +64,11 @@ impl Report {
         self.push(b" has overflowed its stack of ");
         self.push_size(overflow.size);
         self.push(b"\nhelp: give it more with ");
-        self.push(if overflow.nested { NESTED_SIZE } else { FIBER_SIZE });
+        self.push(match overflow {
+            Overflow { nested: true, .. } => NESTED_SIZE,
+            Overflow { id: MAIN, .. } => MAIN_SIZE,
+            _ => FIBER_SIZE,
+        });
         self.push(b", or recurse less\nfatal runtime error: stack overflow, aborting\n");
     }
 
@@ -148,11 +156,18 @@ pub(super) mod tests {
                 1 << 30,
                 "fiber 'x' (#18446744073709551615) has overflowed its stack of 1 GiB\n",
             ),
-            ("x", 1, 1000, "fiber 'x' (#1) has overflowed its stack of 1000 bytes\n"),
+            ("x", 2, 1000, "fiber 'x' (#2) has overflowed its stack of 1000 bytes\n"),
         ];
         for (name, id, size, first_line) in table {
             assert_eq!(report(name, id, size), format!("{first_line}{HELP}"));
         }
+    }
+
+    #[test]
+    fn the_advice_for_main_is_another_one() {
+        let first_line = "fiber 'main' (#1) has overflowed its stack of 8 MiB\n";
+        let help = HELP.replace("Builder::new().stack_size", "Runtime::builder().main_stack_size");
+        assert_eq!(report("main", 1, 8 << 20), format!("{first_line}{help}"));
     }
 
     #[test]

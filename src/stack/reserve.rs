@@ -11,13 +11,18 @@ use std::sync::Mutex;
 
 use super::guard::Guards;
 use super::limits::Refused;
+use super::quarantine::{MOST_CLOSED, Quarantine};
 use super::size::SizeClass;
 use super::slab::{self, Map, Slab};
 use super::slot::{Shape, Stack, page_size};
 
 /// The reserve that pools use.
 pub(super) static RESERVE: Mutex<Reserve> =
-    Mutex::new(Reserve::new(slab::map_from_kernel, Guards::of_this_system));
+    Mutex::new(Reserve::new(slab::map_from_kernel, Guards::of_this_system, MOST_QUARANTINED));
+
+/// How many stacks are closed for a while after their use: only where a sanitizer is to see who
+/// uses them nevertheless.
+const MOST_QUARANTINED: usize = if cfg!(sanitized) { MOST_CLOSED } else { 0 };
 
 /// A slab holds at most so many bytes of addresses, 32 GiB: a million stacks of 256 KiB then take
 /// fewer than 30 mappings, and 128 TiB of addresses leave room for four thousand such slabs.
@@ -41,12 +46,15 @@ pub(super) struct Reserve {
     shelves: [Shelf; SizeClass::COUNT],
     map: Map,
     guards: fn() -> Guards,
+    quarantine: Quarantine,
 }
 
 impl Reserve {
-    /// An empty reserve over a mapper and a kind of guards; tests bring their own.
-    pub(super) const fn new(map: Map, guards: fn() -> Guards) -> Reserve {
-        Reserve { shelves: [const { Shelf::new() }; SizeClass::COUNT], map, guards }
+    /// An empty reserve over a mapper and a kind of guards, with a quarantine of so many stacks;
+    /// tests bring their own.
+    pub(super) const fn new(map: Map, guards: fn() -> Guards, most_quarantined: usize) -> Reserve {
+        let shelves = [const { Shelf::new() }; SizeClass::COUNT];
+        Reserve { shelves, map, guards, quarantine: Quarantine::new(most_quarantined) }
     }
 
     /// Puts at least one and at most `most` stacks of `class` on `out`: idle ones if there are any,
@@ -60,7 +68,11 @@ impl Reserve {
         if self.shelves[class.index()].take(most, out) {
             return Ok(());
         }
-        self.carve(class, most, out).map_err(Refused::into_error)
+        self.carve(class, most, out).or_else(|refused| {
+            let closed = self.quarantine.release(class, (self.guards)());
+            out.push(closed.ok_or_else(|| refused.into_error())?);
+            Ok(())
+        })
     }
 
     /// Takes stacks of one class back, whose pages were discarded; then unmaps slabs that are
@@ -71,6 +83,11 @@ impl Reserve {
             shelf.give(stack);
         }
         shelf.unmap_unused(IDLE_BYTES / Shape::of(class).stride());
+    }
+
+    /// Closes a stack, and puts those on `out` that were closed long enough.
+    pub(super) fn quarantine(&mut self, stack: Stack, out: &mut Vec<Stack>) {
+        self.quarantine.exchange(stack, (self.guards)(), out);
     }
 
     /// Bytes of addresses that all slabs take.
@@ -242,7 +259,7 @@ mod tests {
     #[test]
     #[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
     fn a_refused_slab_is_tried_smaller_before_the_error() {
-        let class = SizeClass::DEFAULT;
+        let class = SizeClass::for_bytes(256 << 10);
         LEFT.set(HEADROOM + 5 * stride(class));
         let reserve = reserve(stingy, Guards::of_this_system);
         let mut reserve = reserve.lock().unwrap();

@@ -18,11 +18,17 @@ impl SizeClass {
     /// How many classes there are.
     pub(crate) const COUNT: usize = (LARGEST - SMALLEST + 1) as usize;
 
-    /// What a fiber gets that asks for nothing. Sanitizers make frames several times larger.
+    /// What a fiber gets that asks for nothing. Without optimisation, and with a sanitizer, frames
+    /// are several times larger.
     pub(crate) const DEFAULT: SizeClass =
-        SizeClass::for_bytes(if cfg!(sanitized) { 1 << 20 } else { 256 << 10 });
+        SizeClass::for_bytes(if cfg!(any(debug_assertions, sanitized)) {
+            1 << 20
+        } else {
+            256 << 10
+        });
 
-    /// What the main fiber gets: as much as the main thread of a program usually has.
+    /// What the main fiber gets if nothing else is set: as much as the main thread of a program
+    /// usually has.
     pub(crate) const MAIN: SizeClass = SizeClass::for_bytes(8 << 20);
 
     /// The smallest class that holds `bytes`, or the largest class if none does.
@@ -78,7 +84,8 @@ mod tests {
 
     #[test]
     fn the_named_classes_have_their_documented_sizes() {
-        let default = if cfg!(sanitized) { 1 << 20 } else { 256 << 10 };
+        let large_frames = cfg!(any(debug_assertions, sanitized));
+        let default = if large_frames { 1 << 20 } else { 256 << 10 };
         assert_eq!(SizeClass::DEFAULT.bytes(), default);
         assert_eq!(SizeClass::MAIN.bytes(), 8 << 20);
     }

@@ -18,7 +18,7 @@ const DONE: &str = "the child's body has ended";
 
 /// Runs `body` in a process of its own and returns how that ended. `test` is the full name of the
 /// calling test, with the crate's: the child is this program, told to run that test alone.
-pub(super) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) -> Output {
+pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) -> Output {
     if std::env::var_os(CHILD).as_deref() == Some(OsStr::new(test)) {
         body();
         eprintln!("{DONE}");
@@ -47,7 +47,15 @@ macro_rules! this_test {
         concat!(module_path!(), "::", stringify!($name))
     }};
 }
-pub(super) use this_test;
+pub(crate) use this_test;
+
+/// Asserts that a sanitizer ended the child with a report.
+#[cfg(sanitized)]
+pub(crate) fn assert_reported(output: &Output) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && stderr.contains("Sanitizer: "), "{stderr}");
+    assert!(!stderr.contains(DONE), "{stderr}");
+}
 
 /// Whether a read of this address would fault: the kernel is asked to read it, and says `EFAULT`.
 pub(super) fn faults(address: usize) -> bool {
@@ -78,7 +86,7 @@ pub(super) fn look(base: usize) -> u8 {
 
 /// A reserve of a test's own.
 pub(super) fn reserve(map: Map, guards: fn() -> Guards) -> &'static Mutex<Reserve> {
-    Box::leak(Box::new(Mutex::new(Reserve::new(map, guards))))
+    Box::leak(Box::new(Mutex::new(Reserve::new(map, guards, 0))))
 }
 
 /// Every way of making guards that this system has.

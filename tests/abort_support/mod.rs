@@ -18,13 +18,24 @@ pub(crate) fn run_aborting(name: &str, source: &str, features: &[&str], args: &[
     // The versions that this crate is tested with; without its lock file cargo picks some.
     let _ = fs::copy(Path::new(&fibra).join("Cargo.lock"), folder.join("Cargo.lock"));
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--quiet", "--"]).args(args).current_dir(folder);
+    cargo.args(["run", "--quiet"]);
+    if cfg!(sanitized) {
+        // The flags are in the environment; with this they stay away from build scripts.
+        cargo.args(["--target", env!("FIBRA_TARGET")]);
+    }
+    cargo.arg("--").args(args).current_dir(folder);
     // Crates with the same features share what they depend on.
     let artefacts = target.join(["panic-abort-target", &features.join("-")].concat());
     cargo.env("CARGO_TARGET_DIR", artefacts).output().unwrap()
 }
 
 fn manifest(name: &str, fibra: &str, features: &[&str]) -> String {
+    // Under a sanitizer each switch is announced to it.
+    let sanitizer = if cfg!(sanitized) {
+        "corosensei = { version = \"0.3\", default-features = false, features = [\"sanitizer\"] }\n"
+    } else {
+        ""
+    };
     format!(
         r#"[package]
 name = "{name}"
@@ -38,6 +49,6 @@ panic = "abort"
 
 [dependencies]
 fibra = {{ path = "{fibra}", features = {features:?} }}
-"#
+{sanitizer}"#
     )
 }

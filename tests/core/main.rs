@@ -8,3 +8,4 @@ mod last_user_code;
 mod leaving_the_process;
 mod dump_running;
 mod select_fairness;
+mod stack_sizes;
