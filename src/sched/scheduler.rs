@@ -30,12 +30,14 @@ use crate::fiber::id::FiberId;
 use crate::fiber::report;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::State;
+use crate::sched::circles::Circles;
 use crate::sched::clock::Clock;
 use crate::sched::facade::Facade;
 use crate::sched::idle::Idle;
 use crate::sched::kill_request::KillRequest;
 use crate::sched::mailbox::Mailbox;
 use crate::sched::outside::ListedWait;
+use crate::sched::registry;
 use crate::sched::run_loop::LONGEST_BATCH;
 use crate::sched::task_timers::Armed;
 use crate::sched::timers::Alarm;
@@ -94,18 +96,21 @@ pub(crate) struct Scheduler {
     pub(crate) started: Instant,
     pub(crate) idle: Box<dyn Idle>,
     pub(crate) mailbox: Arc<Mailbox>,
-    /// Whether other threads find the mailbox by `id`.
-    pub(crate) listed: Cell<bool>,
     /// Timers of futures.
     pub(crate) task_timers: RefCell<SlotTable<Armed>>,
     /// Fibers that other threads may hold an unparker of.
     pub(crate) reachable: RefCell<Vec<Key>>,
+    /// When to look for locks that are never released.
+    pub(crate) circles: Circles,
     /// The waits that other threads may complete.
     pub(crate) outside: RefCell<SlotTable<ListedWait>>,
     /// Parked fibers whose wait the world ends, in real time.
     pub(crate) real_waits: Cell<usize>,
     /// The fiber whose wait failed in the last deadlock, and the count of switches then.
     pub(crate) last_victim: Cell<(Option<FiberId>, u64)>,
+    /// A fiber that is to meet the end of a time limit although the thread unwinds, and the count of
+    /// switches when it runs for that.
+    pub(crate) forced: Cell<Option<(FiberId, u64)>>,
     /// What the wait that was chosen to fail fails with.
     pub(crate) deadlock: RefCell<Option<Box<Deadlock>>>,
     /// A stack kept back for dropping what belongs to fibers that could get none.
@@ -122,19 +127,25 @@ pub(crate) struct Scheduler {
     pub(crate) tasklets: OnceCell<Box<dyn Facade>>,
 }
 
+static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+
+/// Takes the next number of a scheduler. They are used once, and never wrap: 0 stands for threads.
+fn next_number(next: &AtomicU32) -> u32 {
+    let taken = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |id| id.checked_add(1));
+    taken.expect("there were too many schedulers in this process")
+}
+
 impl Scheduler {
     pub(crate) fn new(
         default_class: SizeClass,
         clock: Box<dyn Clock>,
         idle: Box<dyn Idle>,
     ) -> io::Result<Scheduler> {
-        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        assert!(id != u32::MAX, "too many schedulers in one process");
-
+        let id = next_number(&NEXT_ID);
         let mut pool = Pool::new();
         let spare = pool.take(default_class)?;
         let mailbox = Arc::new(Mailbox::new(idle.waker()));
+        // Nothing fails from here on: what is enrolled leaves when it is dropped.
         Ok(Scheduler {
             ring: UnsafeCell::new(RunRing::new()),
             budget: Cell::new(0),
@@ -161,13 +172,14 @@ impl Scheduler {
             started: clock.now(),
             clock,
             idle,
-            mailbox,
-            listed: Cell::new(false),
             task_timers: RefCell::new(SlotTable::new()),
             reachable: RefCell::new(Vec::new()),
+            circles: Circles::new(registry::enrol(id, &mailbox)),
+            mailbox,
             outside: RefCell::new(SlotTable::new()),
             real_waits: Cell::new(0),
             last_victim: Cell::new((None, 0)),
+            forced: Cell::new(None),
             deadlock: RefCell::new(None),
             spare: RefCell::new(Some(spare)),
             starved: RefCell::new(VecDeque::new()),
@@ -276,7 +288,7 @@ impl Scheduler {
 
 impl Drop for Scheduler {
     fn drop(&mut self) {
-        self.take_off_the_list();
+        registry::leave(self.id);
         // Handles of other threads may keep the mailbox for long. No payload is left in it.
         self.mailbox.inbox.abandon();
         // A stack that is merely dropped is leaked.
@@ -358,4 +370,19 @@ fn outside_of_a_fiber(location: &'static Location<'static>) -> ! {
         "the call at {location} works only inside a fiber, and this thread runs none: wrap the \
          program in `fibra::run(|| ...)`"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_schedulers_never_wrap() {
+        let next = AtomicU32::new(u32::MAX - 1);
+        assert_eq!(next_number(&next), u32::MAX - 1);
+        for _ in 0..2 {
+            assert!(std::panic::catch_unwind(|| next_number(&next)).is_err());
+        }
+        assert_eq!(next.load(Ordering::Relaxed), u32::MAX);
+    }
 }

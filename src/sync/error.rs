@@ -15,6 +15,8 @@ pub enum TimeoutError {
     /// Nothing can ever run again, so nothing will end the wait. Only if the time is longer than
     /// the clock can show, so that it will never be over.
     Deadlock(Box<Deadlock>),
+    /// What it waited at is closed. Only a [`Semaphore`](crate::sync::Semaphore) can be.
+    Closed,
     /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed,
 }
@@ -52,6 +54,7 @@ impl fmt::Display for TimeoutError {
         match self {
             TimeoutError::Timeout => f.write_str("timed out"),
             TimeoutError::Deadlock(report) => report.fmt(f),
+            TimeoutError::Closed => f.write_str("closed"),
             TimeoutError::Killed => f.write_str("killed while waiting"),
         }
     }

@@ -18,8 +18,10 @@
 //!
 //! `x` waits, `try_x` never waits, `x_timeout` waits for a [`Duration`](std::time::Duration),
 //! `x_deadline` until an [`Instant`](std::time::Instant) by the clock of the caller: its scheduler's,
-//! or on a plain thread the system's. What is free costs one compare-and-swap, counts as no operation
-//! and lets nobody else run; what must wait is a kill point.
+//! or on a plain thread the system's. What is free costs one compare-and-swap. Each call of `x` is an
+//! operation of its fiber: after many of them in one turn it lets other fibers run, before it takes
+//! anything. That, and a wait, is a kill point. `try_x` and the use of a [`LazyLock`] that is made never
+//! let others run.
 //!
 //! # Order
 //!
@@ -38,9 +40,16 @@
 //!
 //! # Deadlock
 //!
-//! Mutexes, read-write locks and `Once`s record who holds them. When no fiber of a thread can run, and
-//! each waits for a lock that is held by another of them, or by itself, that is an error: a wait panics
-//! with a report that names the owners and the circle, instead of a hang.
+//! Mutexes, read-write locks and `Once`s record which fiber has taken them. A wait for one that can never
+//! end panics with a report that names the owners and the circle, instead of a hang:
+//!
+//! - at once, when no fiber of the thread can run and nothing else can wake one;
+//! - otherwise after about 20 ms of real time (on a virtual clock before it jumps), if those that hold the
+//!   locks wait for each other, also in several threads, or if the `run` in which the lock was taken is
+//!   over. Of the waits in a circle one fails, and the others go on.
+//!
+//! A wait with a time limit ends by itself, and is in no circle. Plain threads that wait are in none either. A guard may be given to another fiber of
+//! its thread; the lock still counts as held by the fiber that took it, and by the `run` of that.
 //!
 //! ```
 //! use fibra::sync::Mutex;

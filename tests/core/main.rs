@@ -9,3 +9,6 @@ mod leaving_the_process;
 mod dump_running;
 mod select_fairness;
 mod stack_sizes;
+mod forever;
+mod limits_in_unwind;
+mod loops;
