@@ -53,10 +53,10 @@ impl FiberSnapshot {
         let activity = match header.state.get() {
             State::New => Activity::NotStarted,
             State::Runnable | State::Finished => Activity::Runnable,
-            State::Parked => Activity::Waiting(header.reason.get().text),
+            State::Parked | State::Paused => Activity::Waiting(header.reason.get().text),
             State::Retired => Activity::Retired,
         };
-        let waits = header.state.get() == State::Parked;
+        let waits = matches!(header.state.get(), State::Parked | State::Paused);
         FiberSnapshot {
             id: header.id(),
             name: header.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten(),

@@ -58,7 +58,7 @@ impl Fiber {
         match self.fiber.state.get() {
             State::New => Some(Activity::NotStarted),
             State::Runnable => Some(Activity::Runnable),
-            State::Parked => Some(Activity::Waiting(self.fiber.reason.get().text)),
+            State::Parked | State::Paused => Some(Activity::Waiting(self.fiber.reason.get().text)),
             State::Retired => Some(Activity::Retired),
             State::Finished => None,
         }
