@@ -72,7 +72,7 @@ impl World {
 
     /// Whoever arrives next looks at it again.
     fn put_off(&self, orphan: Rc<dyn Erased>) {
-        self.orphans.borrow_mut().push(orphan);
+        self.orphans.borrow_mut().push_back(orphan);
         self.attend(Attention::ORPHANS, true);
     }
 
@@ -137,7 +137,7 @@ impl World {
                     && (head.handles.get() != 0 || (cfg!(panic = "abort") || head.can_raise()))
         };
         let at = orphans.iter().position(|orphan| is_ripe(orphan.head()));
-        let orphan = at.map(|at| orphans.remove(at));
+        let orphan = at.and_then(|at| orphans.remove(at));
         self.attend(Attention::ORPHANS, !orphans.is_empty());
         orphan
     }

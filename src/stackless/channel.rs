@@ -101,7 +101,8 @@ impl<T> Channel<T> {
         self.inner.close_quietly();
     }
 
-    /// Closes the channel and refuses those who wait, too.
+    /// Closes the channel and refuses those who wait, too: senders get their values back. This is
+    /// [`close`](rendezvous::Channel::close) of `fibra::channel`.
     pub fn close_and_wake(&self) {
         self.inner.close();
     }

@@ -7,7 +7,7 @@ use fibra::frame;
 use fibra::greenlet::{self, Greenlet};
 
 use crate::greenlet_support::{KeyError, key_error, raise, raised};
-use crate::support::{DONE_LINE, Noisy, check, in_child, log, stderr};
+use crate::support::{DONE_LINE, Noisy, OnDrop, check, in_child, log, stderr};
 
 type Number = Greenlet<i64>;
 
@@ -115,4 +115,38 @@ fn a_greenlet_that_drops_another_is_not_unwound_by_what_that_throws_at_it() {
         assert_eq!(dropper.switch(1).unwrap(), 5);
     });
     check("goes on");
+}
+
+#[test]
+fn many_that_are_dropped_in_an_unwind_are_all_unwound_when_it_is_over() {
+    frame(|| {
+        let unwound = std::rc::Rc::new(std::cell::Cell::new(0));
+        let count = unwound.clone();
+        let dropper = Greenlet::new(move |_: i64| {
+            let victim = || {
+                let count = count.clone();
+                let g = Greenlet::new(move |n: i64| {
+                    let _guard = OnDrop(|| count.set(count.get() + 1));
+                    back(n)
+                });
+                assert_eq!(g.switch(-1).unwrap(), -1);
+                g
+            };
+            // Each switch comes back from main.
+            let _victims: Vec<Number> = (0..2_000).map(|_| victim()).collect();
+            raise(KeyError("e"))
+        });
+        let mut came = dropper.switch(0);
+        while let Ok(n) = came {
+            assert_eq!(n, -1);
+            came = match catch_unwind(AssertUnwindSafe(|| dropper.switch(n))) {
+                Ok(came) => came,
+                Err(payload) => {
+                    assert!(payload.is::<KeyError>());
+                    break;
+                }
+            };
+        }
+        assert_eq!(unwound.get(), 2_000);
+    });
 }
