@@ -173,7 +173,7 @@ fn waiting(criterion: &mut Criterion) {
                     }
                 })
             });
-            from_main.close_and_wake();
+            from_main.close();
             took
         })
     });

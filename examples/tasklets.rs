@@ -11,8 +11,7 @@
 //!     interrupted: alive, killed: dead
 //! ```
 
-use fibra::stackless::{self, Channel, Run, TaskletExit, schedule, spawn, tasklet};
-use std::panic::{catch_unwind, resume_unwind};
+use fibra::stackless::{self, Channel, Run, TaskletExit, caught, raise, schedule, spawn, tasklet};
 
 fn main() {
     fibra::run(|| {
@@ -77,7 +76,7 @@ fn pauses() {
 fn kills() {
     let stubborn = spawn(|| {
         for attempt in 1..=2 {
-            let end = catch_unwind(stackless::schedule_remove).unwrap_err();
+            let end = caught(stackless::schedule_remove).unwrap_err();
             println!("    attempt {attempt}: {}", end.downcast::<TaskletExit>().unwrap());
         }
     });
@@ -93,9 +92,9 @@ fn kills() {
 }
 
 fn errors() {
-    spawn(|| resume_unwind(Box::new("no more cheese"))); // `panic!` also writes to stderr.
+    spawn(|| raise("no more cheese")); // `panic!` also writes to stderr.
     spawn(|| println!("    the next one is not harmed"));
-    let error = catch_unwind(stackless::run).unwrap_err();
+    let error = caught(stackless::run).unwrap_err();
     println!("    run() raised {:?}", error.downcast_ref::<&str>().unwrap());
     stackless::run();
 }

@@ -36,7 +36,7 @@ fn main() {
         println!("the token went round {laps} times: {hops} hops, {each} ns each");
 
         let start = fibra::now();
-        first.close_and_wake();
+        first.close();
         assert!(last.recv().is_err(), "the end has come round");
         println!("all have ended after {:.1?}", start.elapsed());
     });
@@ -58,5 +58,5 @@ fn pass_on(left: &Channel<usize>, right: &Channel<usize>) {
     for token in left.iter() {
         right.send(token + 1).unwrap();
     }
-    right.close_and_wake();
+    right.close();
 }

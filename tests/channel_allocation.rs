@@ -65,7 +65,7 @@ fn a_hand_over_allocates_nothing_whoever_is_preferred() {
                     }
                 });
                 assert_eq!(count, 0, "{preference:?}, schedule_all {schedule_all}");
-                channel.close_and_wake();
+                channel.close();
                 sender.join().unwrap();
             });
         }
@@ -97,7 +97,7 @@ fn waiting_with_a_deadline_allocates_nothing_once_the_timers_have_room() {
         let count =
             allocations(|| (0..1000).for_each(|_| assert_eq!(channel.recv_timeout(day), Ok(7))));
         assert_eq!(count, 0);
-        channel.close_and_wake();
+        channel.close();
         sender.join().unwrap();
     });
 }

@@ -161,6 +161,26 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("Instant::now", &["src/sched/clock.rs"], "time is read once a turn, and may be virtual"),
 ];
 
+/// Folders, a word that may not stand there, and why.
+type Stranger = (&'static [&'static str], &'static str, &'static str);
+
+/// Words of code that may not stand in some folders.
+const NEVER_IN: &[Stranger] = &[
+    // What calls users' callbacks, tracers and destructors holds no pointer that nothing counts: the
+    // fiber may end meanwhile, and its record go to another.
+    (
+        &["src/stackless/", "src/select/", "src/generator/", "src/greenlet/", "src/pool/"],
+        "FiberPtr",
+        "user code runs between the calls of these folders: hold a `FiberRef`, and pass \
+         `fiber.ptr()` on at once",
+    ),
+    (
+        &["src/stackless/", "src/select/", "src/generator/", "src/greenlet/", "src/pool/"],
+        ".ptr();",
+        "it would be kept in a variable: pass it on at once",
+    ),
+];
+
 /// Files grow until they are split: aim at 400.
 const MAX_LINES: usize = 500;
 
@@ -173,6 +193,7 @@ const CHECKS: &[Check] = &[
     check_layers,
     check_unsafe_is_listed,
     check_homes,
+    check_strangers,
     check_opening,
     check_length,
     check_safety_comments,
@@ -314,6 +335,19 @@ fn check_homes(path: &str, text: &str) -> Vec<String> {
             lines_with(&code, word).into_iter().map(move |line| {
                 format!("{path}:{line}: `{word}` may stand only in {homes:?}: {why}.")
             })
+        })
+        .collect()
+}
+
+fn check_strangers(path: &str, text: &str) -> Vec<String> {
+    let code = code_of(text);
+    let is_in = |folders: &&[&str]| folders.iter().any(|folder| path.starts_with(folder));
+    let banned = NEVER_IN.iter().filter(|(folders, ..)| is_in(folders));
+    banned
+        .flat_map(|&(_, word, why)| {
+            let lines = code.lines().enumerate().filter(move |(_, line)| line.contains(word));
+            lines
+                .map(move |(i, _)| format!("{path}:{}: `{word}` may not stand here: {why}.", i + 1))
         })
         .collect()
 }
@@ -471,6 +505,15 @@ fn words_stay_at_home() {
     finds(check_homes, path, "\nInstant::now()", "park.rs:2: `Instant::now`", 1);
     accepts(check_homes, path, "// corosensei\nInstant::now_or_never; \"thread_local!\"");
     accepts(check_homes, "src/sched/clock.rs", "Instant::now()");
+}
+
+#[test]
+fn where_user_code_runs_fibers_are_counted() {
+    let path = "src/stackless/x.rs";
+    finds(check_strangers, path, "use a::FiberPtr;", "x.rs:1: `FiberPtr` may not", 1);
+    finds(check_strangers, path, "f();\nlet kept = fiber.ptr();", "x.rs:2: `.ptr();`", 1);
+    accepts(check_strangers, path, "// FiberPtr\nsched.unpause(fiber.ptr());");
+    accepts(check_strangers, "src/sched/x.rs", "use a::FiberPtr;");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn the_first_program_prints_what_the_readme_shows() {
             print(format!("kicking {kick}"));
             kicks.send(kick).unwrap();
         }
-        kicks.close_and_wake();
+        kicks.close();
         player.join().unwrap();
     });
     assert_eq!(*printed.borrow(), shown());

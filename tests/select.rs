@@ -94,7 +94,7 @@ fn closed_ends_count_as_ready() {
         // And one that closes under a waiting select.
         let channel = Channel::<u32>::new();
         let closing = channel.clone();
-        fibra::spawn(move || closing.close_and_wake());
+        fibra::spawn(move || closing.close());
         select! {
             value = recv(channel) => assert!(matches!(value, Err(RecvError::Closed))),
             after(MS) => unreachable!(),

@@ -245,12 +245,14 @@ fn after_the_end_of_run_orders_are_refused_and_payloads_come_back() {
         (remote, Tasklet::new().remote())
     });
     thread::spawn(move || {
-        for refused in [remote.insert(), remote.remove(), remote.run(), remote.kill()] {
+        remote.remove().unwrap();
+        remote.kill().unwrap();
+        for refused in [remote.insert(), remote.run()] {
             let error = refused.unwrap_err();
             assert!(matches!(error, TaskletError::NoThread(_)));
             assert!(error.to_string().starts_with("tasklet has no thread"), "{error}");
         }
-        let Err(TaskletError::DeadThrow(payload, _)) = remote.throw(7u8) else {
+        let Err(TaskletError::NoThreadThrow(payload, _)) = remote.throw(7u8) else {
             panic!("nobody is there to be thrown at")
         };
         assert_eq!(payload.downcast::<u8>(), Ok(7));

@@ -61,7 +61,7 @@ impl Activity {
             State::New => Some(Activity::NotStarted),
             State::Runnable if runs() => Some(Activity::Running),
             State::Runnable => Some(Activity::Runnable),
-            State::Parked => Some(Activity::Waiting(header.reason.get().text)),
+            State::Parked | State::Paused => Some(Activity::Waiting(header.reason.get().text)),
             State::Retired => Some(Activity::Retired),
             State::Finished => None,
         }
@@ -73,7 +73,7 @@ impl FiberSnapshot {
     pub(crate) fn of(header: &Header, now: u32) -> FiberSnapshot {
         // One that has ended is not in a picture, but for the moment in which it does.
         let activity = Activity::of(header).unwrap_or(Activity::Running);
-        let waits = header.state.get() == State::Parked;
+        let waits = matches!(header.state.get(), State::Parked | State::Paused);
         FiberSnapshot {
             id: header.id(),
             name: header.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten(),

@@ -10,6 +10,7 @@
 //!                                    v      |
 //!                                   [Parked] -------------> [Retired]
 //!                                               (5)
+//!                 [Runnable] <----------> [Paused]  (6)
 //! ```
 //!
 //! 1. The run loop reaches the fiber and gives it a stack: `run_loop::start`.
@@ -17,6 +18,7 @@
 //! 3. Somebody wakes it: `Scheduler::make_ready`, the one door in.
 //! 4. Its root function returns: `run_loop::finish`.
 //! 5. It refuses to end although it was killed, or cannot be unwound. Its stack is kept for ever.
+//! 6. `pause` takes it out of the ring, `unpause` puts it back. What it waited for does not.
 //!
 //! `Runnable` covers the fiber that runs now and those in the run ring: a yield changes no state.
 
@@ -32,6 +34,8 @@ pub(crate) enum State {
     Runnable,
     /// Waiting for something.
     Parked,
+    /// Taken out of the ring by another, in the middle of a wait or a yield.
+    Paused,
     /// Its closure has ended and its stack was given back.
     Finished,
     /// It never runs again, and its stack is kept for ever.
@@ -103,6 +107,9 @@ pub(crate) struct WaitReason {
     /// work. While a fiber waits so nothing is a deadlock, and no clock jumps.
     pub(crate) real: bool,
     pub(crate) on_deadlock: OnDeadlock,
+    /// Whether it is the one that fails each time that it completes a deadlock (S-167), and not main's
+    /// the second time in a row.
+    pub(crate) each_time: bool,
 }
 
 /// What a wait does when it is chosen to fail because nothing can ever run again.
@@ -125,7 +132,7 @@ impl WaitReason {
         WaitReason::new("waiting for its first turn", OnDeadlock::Last);
 
     pub(crate) const fn new(text: &'static str, on_deadlock: OnDeadlock) -> WaitReason {
-        WaitReason { text, outsiders: false, real: false, on_deadlock }
+        WaitReason { text, outsiders: false, real: false, on_deadlock, each_time: false }
     }
 
     /// For waits that the world ends: see [`WaitReason::real`].
@@ -135,6 +142,11 @@ impl WaitReason {
 
     pub(crate) const fn ended_by_outsiders(self) -> WaitReason {
         WaitReason { outsiders: true, ..self }
+    }
+
+    /// For waits of Stackless: see [`WaitReason::each_time`].
+    pub(crate) const fn failing_each_time(self) -> WaitReason {
+        WaitReason { each_time: true, ..self }
     }
 }
 

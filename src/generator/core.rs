@@ -318,6 +318,19 @@ fn drop_quietly<T>(value: T) {
     }
 }
 
+/// Drops a function that never runs. Returns what leaves the generator: `payload`, or the panic of a
+/// destructor, which takes its place.
+fn drop_unrun<F>(body: F, payload: Payload) -> Payload {
+    match panic::catch_unwind(AssertUnwindSafe(|| drop(body))) {
+        Ok(()) => payload,
+        Err(panicked) => {
+            // Not outside of a `catch_unwind`: its destructor is the user's.
+            report::drop_payload(payload);
+            panicked
+        }
+    }
+}
+
 /// The function at the base of a generator's stack. It does not unwind.
 ///
 /// # Safety
@@ -329,7 +342,7 @@ unsafe fn root<Y, R, T>(at: *const ()) {
     let body = core.body.take().expect("a generator is started once");
     let result = match core.yielder.take_raise() {
         // It was unwound before it ever ran: what it captured is dropped here.
-        Some(payload) => panic::catch_unwind(AssertUnwindSafe(|| drop(body))).and(Err(payload)),
+        Some(payload) => Err(drop_unrun(body, payload)),
         // A generator is isolated like a fiber: what its function leaves broken is seen by nobody
         // but those who share it knowingly.
         None => panic::catch_unwind(AssertUnwindSafe(|| {

@@ -27,7 +27,7 @@ use crate::greenlet::error::{GreenletExit, Payload, Refusal};
 use crate::greenlet::head::Killer;
 use crate::greenlet::kill::report_unwanted;
 use crate::greenlet::kin::Life;
-use crate::greenlet::trace::Event;
+use crate::greenlet::trace::{Event, GreenletId};
 use crate::greenlet::world::{Attention, World};
 
 /// The function at the base of a greenlet's stack. It does not unwind.
@@ -98,16 +98,18 @@ impl<V: 'static> Core<V> {
     /// Delivers `message` to its nearest ancestor that takes it, who runs next.
     fn pass_up(&self, world: &Rc<World>, mut message: Message<V>) {
         let mut at = self.parent_in(world);
+        // Who the tracer hears of: an unstarted greenlet in which a signal has just been raised.
+        let mut origin = self.head.id();
         loop {
             match at.life(world) {
                 Life::Waiting => break,
-                Life::Deaf => return self.end_in_deaf_main(world, message),
+                Life::Deaf => return end_in_deaf_main(world, origin, message),
                 Life::Dead | Life::Current => at = at.parent_in(world),
                 Life::Elsewhere => {
                     message = replace(world, message, "the parent has gone to a different fiber");
                     at = world.main();
                 }
-                Life::Unstarted => match at.start_with(world, message) {
+                Life::Unstarted => match at.start_with(world, message, &mut origin) {
                     Ok(first) => {
                         message = first;
                         break;
@@ -119,7 +121,7 @@ impl<V: 'static> Core<V> {
                 },
             }
         }
-        world.note(message.event(), || self.head.id());
+        world.note(message.event(), || origin);
         // SAFETY: it waits in this world. Its roster, or the world, keeps it when `at` is gone.
         unsafe { Core::send_and_go(Rc::as_ptr(&at), world, message) };
     }
@@ -130,31 +132,33 @@ impl<V: 'static> Core<V> {
         self: &Rc<Self>,
         world: &Rc<World>,
         message: Message<V>,
+        origin: &mut GreenletId,
     ) -> Result<Message<V>, Message<V>> {
         match message {
             Message::Value(_) => match self.start(world) {
                 Ok(()) => Ok(message),
                 Err(refusal) => Err(replace(world, message, &text_of(refusal))),
             },
-            signal @ Message::Signal(_) => {
-                self.end_unstarted(world);
-                Err(signal)
+            Message::Signal(signal) => {
+                let left = self.raise_in_unstarted(world, signal, Some(*origin));
+                *origin = self.head.id();
+                Err(Message::Signal(left))
             }
         }
     }
+}
 
-    /// Main waits for values of another family: a signal is the same to all, a value is an error.
-    fn end_in_deaf_main(&self, world: &World, message: Message<V>) {
-        let signal = match message {
-            Message::Signal(signal) => signal,
-            value => {
-                discard(world, value);
-                Signal::Raise(Box::new(text_of(Refusal::family::<V>(world.family_of_main()))))
-            }
-        };
-        world.note(signal.event(), || self.head.id());
-        world.signal_main(signal);
-    }
+/// Main waits for values of another family: a signal is the same to all, a value is an error.
+fn end_in_deaf_main<V>(world: &World, origin: GreenletId, message: Message<V>) {
+    let signal = match message {
+        Message::Signal(signal) => signal,
+        value => {
+            discard(world, value);
+            Signal::Raise(Box::new(text_of(Refusal::family::<V>(world.family_of_main()))))
+        }
+    };
+    world.note(signal.event(), || origin);
+    world.signal_main(signal);
 }
 
 impl<V> Message<V> {

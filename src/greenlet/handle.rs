@@ -72,6 +72,39 @@ pub fn current<V: 'static>() -> Greenlet<V> {
     }
 }
 
+/// The parent of the greenlet that runs, to which it gives values back; none for a main greenlet.
+///
+/// For a greenlet that switches to its parent, this is better than `current().parent()`: there the
+/// handle to the running greenlet is a temporary that lives as long as the switch, so the greenlet is
+/// not killed when all others drop theirs (G-066), but when its frame ends. With this function only
+/// the parent is held, as any child holds it.
+///
+/// # Panics
+///
+/// If the greenlet that runs belongs to another family, and outside of `fibra::frame` and `fibra::run`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::{self, Greenlet};
+///
+/// fibra::frame(|| {
+///     let doubler = Greenlet::new(|mut n: u32| {
+///         loop {
+///             n = greenlet::parent().unwrap().switch(2 * n).unwrap();
+///         }
+///     });
+///     assert_eq!(doubler.switch(3).unwrap(), 6);
+///     assert_eq!(doubler.switch(4).unwrap(), 8);
+///     // Dropped here: its loop is unwound.
+/// });
+/// ```
+#[track_caller]
+#[must_use]
+pub fn parent<V: 'static>() -> Option<Greenlet<V>> {
+    current().parent()
+}
+
 /// The main greenlet of this frame (or fiber), as the family of `V` knows it (G-009).
 ///
 /// # Panics
@@ -255,6 +288,8 @@ impl<V: 'static> Greenlet<V> {
 
     /// Who gets what it returns; none for a main greenlet, and for one that was made outside of all
     /// frames and has not started.
+    ///
+    /// A greenlet that switches to its own asks [`greenlet::parent`](crate::greenlet::parent).
     ///
     /// While it is killed because its last handle was dropped this is whoever has dropped it (G-067),
     /// or the main greenlet if that is of another family.

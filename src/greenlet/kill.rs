@@ -3,13 +3,18 @@
 //! ```text
 //!   the last handle is dropped
 //!     in its own frame ----> kill: an exit is raised in it, while the dropper waits; again, if it
-//!     in another, or while          survives without a handle; given up in the end
-//!     it runs itself ------> orphans: killed by whoever arrives next in its frame
+//!     in another, while it          survives without a handle; given up in the end
+//!     runs itself, or while
+//!     the dropper unwinds -> orphans: killed by whoever arrives next in its frame
 //!   its frame ends --------> unwind: an exit is raised in it, and nothing is switched meanwhile
 //! ```
 //!
 //! Invariants:
 //! - A killer takes itself out of its victim before it leaves the wait.
+//! - A killer is not unwound by what comes to it meanwhile, which is reported: it is in the destructor of
+//!   a handle. But a greenlet that is itself to end (by an exit, or with its frame) is.
+//! - No greenlet waits for a victim while the thread unwinds: the victim may go to main and stay away,
+//!   and the thread would unwind for ever. (Main may: all that comes to main comes to the killer.)
 //! - One that cannot be unwound is given up: its stack and its record are kept for ever.
 
 #![allow(unsafe_code, reason = "resumes strands")]
@@ -48,16 +53,26 @@ impl World {
             // Its killer looks at it again.
             return;
         }
-        let later = self.attends(Attention::TRACING) || self.attends(Attention::SWEEPING);
+        let later = self.attends(Attention::TRACING)
+            || self.attends(Attention::SWEEPING)
+            || self.dropper_unwinds();
         if runs || later || !self.frame.is_current() {
             return self.put_off(victim);
         }
         self.kill(&victim);
+        // Those that the victim's unwind has orphaned: one after another, however many.
+        self.reap();
+    }
+
+    /// Whether the code that runs is that of a greenlet, and perhaps in a destructor because of an
+    /// unwind. std tells only whether *some* stack of the thread unwinds.
+    fn dropper_unwinds(&self) -> bool {
+        self.current().is_some() && std::thread::panicking()
     }
 
     /// Whoever arrives next looks at it again.
     fn put_off(&self, orphan: Rc<dyn Erased>) {
-        self.orphans.borrow_mut().push(orphan);
+        self.orphans.borrow_mut().push_back(orphan);
         self.attend(Attention::ORPHANS, true);
     }
 
@@ -70,25 +85,20 @@ impl World {
         }
     }
 
-    /// What is raised in the caller while it waits for a victim goes on; the rest is left for later.
     #[cold]
     #[inline(never)]
     fn clean_up(&self) {
-        if self.attends(Attention::CLOSING) || self.attends(Attention::TRACING) {
+        let later = self.attends(Attention::CLOSING) || self.attends(Attention::TRACING);
+        if later || self.dropper_unwinds() {
             return;
         }
         loop {
             self.drop_litter();
             let Some(orphan) = self.take_orphan() else { return };
-            let result = panic::catch_unwind(AssertUnwindSafe(|| {
-                if orphan.head().is_suspended() && orphan.head().handles.get() == 0 {
-                    self.kill(&orphan);
-                }
-            }));
-            self.throw_away(orphan);
-            if let Err(payload) = result {
-                panic::resume_unwind(payload);
+            if orphan.head().is_suspended() && orphan.head().handles.get() == 0 {
+                self.kill(&orphan);
             }
+            self.throw_away(orphan);
         }
     }
 
@@ -108,8 +118,7 @@ impl World {
 
     /// Runs destructors that are none of the caller's. A panic in them is reported.
     ///
-    /// A greenlet that loses its last handle by that becomes an orphan: if it were killed at once,
-    /// what is raised in the caller meanwhile would be taken for a panic of the destructor.
+    /// A greenlet that loses its last handle by that becomes an orphan.
     pub(super) fn quietly(&self, who: &str, f: impl FnOnce()) {
         self.sweeps.set(self.sweeps.get() + 1);
         self.attend(Attention::SWEEPING, true);
@@ -128,7 +137,7 @@ impl World {
                     && (head.handles.get() != 0 || (cfg!(panic = "abort") || head.can_raise()))
         };
         let at = orphans.iter().position(|orphan| is_ripe(orphan.head()));
-        let orphan = at.map(|at| orphans.remove(at));
+        let orphan = at.and_then(|at| orphans.remove(at));
         self.attend(Attention::ORPHANS, !orphans.is_empty());
         orphan
     }
@@ -153,27 +162,34 @@ impl World {
             // SAFETY: it is suspended in this world, whose code runs, and has been left a signal.
             let came = unsafe { self.await_end(Rc::as_ptr(victim).cast()) };
             self.take_in(came);
+            if self.attends(Attention::CLOSING) {
+                // The frame unwinds the victim in its turn.
+                return;
+            }
         }
         victim.clone().abandon("lost its last handle, and GreenletExit did not kill it");
     }
 
-    /// Raises what has come to a killer that waited, if something is to be raised.
+    /// Something has come to a killer that waited. It is in a destructor, out of which no panic of others
+    /// is raised: it is reported, as in Python. An exit is none: the greenlet is to end, and would wait
+    /// for its victim in place of that. (Two that kill each other would do so for ever.)
     fn take_in(&self, came: Option<(Payload, bool)>) {
-        let (payload, can_raise) = came.unzip();
-        let Some(payload) = self.look_after_payload(payload) else { return };
-        if can_raise.unwrap_or_else(|| !std::thread::panicking()) {
+        let (came, can_raise) = came.unzip();
+        let came = came.map_or(Message::Value(()), |came| Message::Signal(Signal::Raise(came)));
+        // Whoever kills looks for other orphans itself, when this one has ended.
+        let Message::Signal(Signal::Raise(payload)) = self.show_tracer(came) else { return };
+        let is_exit = payload.is::<GreenletExit>() && self.current().is_some();
+        if (is_exit || self.attends(Attention::CLOSING)) && can_raise.unwrap_or(false) {
             panic::resume_unwind(payload);
         }
-        report_unwanted(payload);
-    }
-
-    fn look_after_payload(&self, payload: Option<Payload>) -> Option<Payload> {
-        let message =
-            payload.map_or(Message::Value(()), |payload| Message::Signal(Signal::Raise(payload)));
-        match self.look_after(message) {
-            Message::Signal(Signal::Raise(payload)) => Some(payload),
-            _ => None,
+        if payload.is::<GreenletExit>() || exit::is_unwind(&*payload) {
+            return report::drop_payload(payload);
         }
+        let text = exit::panic_text(&*payload);
+        report::say(format_args!(
+            "the last handle of a greenlet was being dropped, when something was raised there: {text}"
+        ));
+        report::drop_payload(payload);
     }
 
     /// Does what was put off until a greenlet arrives. Returns what has come to it: `message`, or
@@ -182,15 +198,21 @@ impl World {
         if self.is_quiet() {
             return message;
         }
-        let message = match self.tell_tracer(|| self.current_id()) {
+        let message = self.show_tracer(message);
+        self.reap();
+        message
+    }
+
+    /// Tells the tracer of an arrival, if there is one. Returns what has come: `message`, or what the
+    /// tracer panicked with.
+    fn show_tracer<V>(&self, message: Message<V>) -> Message<V> {
+        match self.tell_tracer(|| self.current_id()) {
             Some(panicked) => {
                 self.quietly("what a tracer's panic has replaced", || drop(message));
                 Message::Signal(Signal::Raise(panicked))
             }
             None => message,
-        };
-        self.reap();
-        message
+        }
     }
 }
 

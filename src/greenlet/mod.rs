@@ -69,6 +69,7 @@
 //! | G-042 | each has an exception that it handles | Rust has no such state |
 //! | G-045 | a `GreenletExit` object starts an unstarted parent | it is no `V`: that parent ends without running |
 //! | G-055..G-057 | class, value, traceback | one payload, checked by the compiler |
+//! | G-066, G-067 | killed by whoever drops the last handle | as there; if that is a greenlet and the thread unwinds, it is killed by whoever comes next |
 //! | G-070 | one that survives without a handle is leaked at once | it is killed up to 100 times, then leaked, with a message |
 //! | G-072 | cycles are partly found | they are unwound when the frame ends |
 //! | G-073 | dropped in another thread | handles are `!Send`; dropped in another fiber, it is killed by its own |
@@ -110,6 +111,6 @@ pub use builder::Builder;
 pub use error::{
     Elsewhere, Families, GreenletExit, LocalsError, ParentError, RunError, SwitchError, ThrowError,
 };
-pub use handle::{Greenlet, current, locals, main};
+pub use handle::{Greenlet, current, locals, main, parent};
 pub use locals::GreenletLocals;
 pub use trace::{Event, GreenletId, Tracer, gettrace, settrace};

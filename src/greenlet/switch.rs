@@ -294,13 +294,16 @@ impl<V: 'static> Core<V> {
         Ok((at, Message::Signal(signal)))
     }
 
-    /// It ends without having run (G-048, G-059), and the tracer sees that. Returns what leaves it.
-    fn raise_in_unstarted(
+    /// It, which is unstarted, ends without having run (G-048, G-059), and the tracer sees that. Returns
+    /// what leaves it.
+    pub(super) fn raise_in_unstarted(
         &self,
         world: &World,
         signal: Signal,
         origin: Option<GreenletId>,
     ) -> Signal {
+        // First of all: while the tracer runs, or waits, others may adopt it and would start it.
+        self.head.strand.end_fresh();
         world.note(signal.event(), || origin.unwrap_or_else(|| world.current_id()));
         let signal = match world.tell_tracer(|| self.head.id()) {
             Some(panicked) => {
@@ -309,14 +312,8 @@ impl<V: 'static> Core<V> {
             }
             None => signal.leave(),
         };
-        self.end_unstarted(world);
-        signal
-    }
-
-    /// It ends without having run.
-    pub(super) fn end_unstarted(&self, world: &World) {
-        self.head.strand.end_fresh();
         world.quietly("the destructor of a greenlet's function", || drop(self.run.take()));
+        signal
     }
 
     /// Why nothing can be delivered to it, which belongs to another world.

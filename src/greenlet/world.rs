@@ -20,6 +20,7 @@
 #![allow(unsafe_code, reason = "follows the pointer to the greenlet that runs, and leaves stacks")]
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::ptr;
 use std::rc::Rc;
@@ -45,7 +46,7 @@ pub(super) struct World {
     refusals: Cell<u32>,
     mains: RefCell<Vec<Rc<dyn Erased>>>,
     /// Those that have lost their last handle where they could not be killed.
-    pub(super) orphans: RefCell<Vec<Rc<dyn Erased>>>,
+    pub(super) orphans: RefCell<VecDeque<Rc<dyn Erased>>>,
     /// Those that have ended and have no handle: their destructors are user code.
     pub(super) litter: RefCell<Vec<Rc<dyn Nested>>>,
     /// How many stacks run destructors that are none of their own.
@@ -101,7 +102,7 @@ impl World {
             is_closed: Cell::new(false),
             refusals: Cell::new(0),
             mains: RefCell::new(Vec::new()),
-            orphans: RefCell::new(Vec::new()),
+            orphans: RefCell::new(VecDeque::new()),
             litter: RefCell::new(Vec::new()),
             sweeps: Cell::new(0),
             tracer: RefCell::new(None),

@@ -3,7 +3,8 @@
 //! A fiber that waits for just that, and main if it has left the ring, goes on instead (S-166). So does one
 //! in a destructor that runs because of an unwind, if it has set a time limit there, and that is over.
 //! Otherwise the order in which waits are asked to fail is:
-//! 1. the wait that completed the deadlock (S-167), unless its fiber has just failed and done nothing else;
+//! 1. the wait that completed the deadlock (S-167), unless its fiber has just failed and done nothing else
+//!    (then main's fails; a tasklet's wait fails each time);
 //! 2. if a fiber's end completed it, or that wait cannot fail: the main fiber's (S-170);
 //! 3. any other, the oldest fiber first;
 //! 4. the end of `run`, which gives the rest up.
@@ -59,19 +60,20 @@ impl Scheduler {
 
     fn choose_victim(&self) -> Option<FiberPtr> {
         let main = self.main.get();
-        // One that failed, ran once and waits again would be asked for ever; the others get their
-        // turn.
+        // One that failed, ran once and waits again would be asked for ever: main fails, and may end.
         let (last_victim, then) = self.last_victim.get();
         let ran_once = self.switches.get() <= then + 1;
         let again = |fiber: FiberPtr| ran_once && last_victim == Some(fiber.id());
-        let culprit = self.last_parked.get().filter(|&fiber| self.can_fail(fiber) && !again(fiber));
+        let insists = |fiber: FiberPtr| again(fiber) && !fiber.reason.get().each_time;
+        let culprit =
+            self.last_parked.get().filter(|&fiber| self.can_fail(fiber) && !insists(fiber));
         let others = || {
             let candidates = self.fibers_where(|fiber| self.can_fail(fiber));
             let first = candidates.iter().find(|fiber| !again(fiber.ptr()));
             first.or(candidates.first()).map(FiberRef::ptr)
         };
         let last = || main.filter(|main| main.reason.get().on_deadlock == OnDeadlock::Last);
-        let main_fails = || main.filter(|&fiber| self.can_fail(fiber) && !again(fiber));
+        let main_fails = || main.filter(|&fiber| self.can_fail(fiber));
         culprit.or_else(main_fails).or_else(others).or_else(last)
     }
 

@@ -148,10 +148,9 @@ impl Scheduler {
     #[cold]
     pub(crate) fn wake_put_off(&self) {
         self.kill_put_off.set(false);
-        let due =
-            |fiber: FiberPtr| fiber.state.get() == State::Parked && has_something_to_raise(fiber);
-        for fiber in self.fibers_where(due) {
-            self.make_ready(fiber.ptr());
+        let waits = |fiber: FiberPtr| matches!(fiber.state.get(), State::Parked | State::Paused);
+        for fiber in self.fibers_where(|fiber| waits(fiber) && has_something_to_raise(fiber)) {
+            self.wake_to_unwind(fiber.ptr());
         }
     }
 }

@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-pub(crate) use crate::fiber::header::FiberPtr;
+pub(crate) use crate::fiber::header::{FiberPtr, FiberRef};
 #[cfg(feature = "net")]
 pub(crate) use crate::fiber::prefetch::stack as prefetch_stack;
 pub(crate) use crate::fiber::snapshot::Deadlock;

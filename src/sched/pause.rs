@@ -1,9 +1,10 @@
 //! Taking fibers out of the ring and putting them back: Stackless' `remove` and `insert`.
 //!
 //! Invariants:
-//! - A paused fiber is in no queue. A started one counts as parked, one that has not run is still
-//!   `New`; both carry the reason `PAUSED`. One that has left the ring by itself waits with a
-//!   reason of its own: see [`watchers`](crate::sched::watchers).
+//! - A paused fiber is in no queue. A started one is `Paused`, one that has not run is still `New`;
+//!   both carry the reason `PAUSED`. Whatever a paused one waited for may happen, or its deadline
+//!   pass: only parked fibers are made ready, so it goes on when it is put back. One that has left
+//!   the ring by itself waits with a reason of its own: see [`watchers`](crate::sched::watchers).
 //! - The entry it leaves in the ring is void: its ticket is out of date. The entry refers to the
 //!   fiber's record for as long as it is stored, so it holds a counted reference.
 
@@ -29,7 +30,7 @@ impl Scheduler {
         self.expect_own(&fiber);
         fiber.ticket.set(fiber.ticket.get().wrapping_add(1));
         if fiber.state.get() == State::Runnable {
-            fiber.state.set(State::Parked);
+            fiber.state.set(State::Paused);
         }
         fiber.reason.set(&PAUSED);
         // What it waited for may happen, and does not put it back.
@@ -88,8 +89,11 @@ impl Scheduler {
 
 /// Whether somebody has taken the fiber out of the ring, or it was never put into it.
 pub(crate) fn is_paused(fiber: FiberPtr) -> bool {
-    matches!(fiber.state.get(), State::New | State::Parked)
-        && std::ptr::eq(fiber.reason.get(), &PAUSED)
+    match fiber.state.get() {
+        State::Paused => true,
+        State::New => std::ptr::eq(fiber.reason.get(), &PAUSED),
+        _ => false,
+    }
 }
 
 /// Whether the fiber waits until no other can run.

@@ -9,7 +9,7 @@
 //!
 //! Invariant: a rotation changes no order (S-008). It is O(k), k being the place of the fiber.
 
-use crate::fiber::header::FiberPtr;
+use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::state::State;
 use crate::sched::pause;
 use crate::sched::scheduler::{Here, Scheduler};
@@ -24,21 +24,26 @@ impl Scheduler {
     }
 
     /// The fibers in the ring, in the order in which they will run.
-    pub(crate) fn in_order(&self) -> Vec<FiberPtr> {
+    pub(crate) fn in_order(&self) -> Vec<FiberRef> {
         self.ring(|ring| {
             let entries = (0..ring.stored()).filter_map(|ahead| ring.entry(ahead));
             let valid = entries.filter(|entry| entry.ticket == entry.item.ticket.get());
-            valid.map(|entry| entry.item).collect()
+            valid.map(|entry| entry.item.to_ref()).collect()
         })
     }
 
     /// The fiber that runs next.
-    pub(crate) fn first_in_ring(&self) -> Option<FiberPtr> {
+    pub(crate) fn first_in_ring(&self) -> Option<FiberRef> {
         self.ring(|ring| {
             let mut entries = (0..ring.stored()).filter_map(|ahead| ring.entry(ahead));
             let valid = entries.find(|entry| entry.ticket == entry.item.ticket.get());
-            valid.map(|entry| entry.item)
+            valid.map(|entry| entry.item.to_ref())
         })
+    }
+
+    /// Whether no fiber can run but the one that does.
+    pub(crate) fn is_ring_empty(&self) -> bool {
+        self.ring(|ring| ring.queued()) == 0
     }
 
     /// Rotates the ring until `fiber`, which is in it, is the first.

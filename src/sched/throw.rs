@@ -120,6 +120,7 @@ impl Scheduler {
         let Some(target) = self.wake_up_target().filter(|_| !self.closing.get()) else {
             return Some(payload);
         };
+        let target = target.ptr();
         let replaced = arm(target, payload);
         if self.is_queued(target) {
             self.bring_to_front(target);

@@ -153,7 +153,8 @@ impl Scheduler {
     }
 
     /// One that is in the ring already is told as well: it may have been woken for nothing, and its
-    /// wait has no other deadline to be woken by.
+    /// wait has no other deadline to be woken by. So is one that was paused, which goes on when it is
+    /// put back, and not now.
     fn end_wait(&self, fiber: FiberPtr) {
         fiber.timer.set(TimerKey::NONE);
         fiber.notice(Attention::TIMEOUT);

@@ -14,7 +14,7 @@
 //!   and is skipped.
 //! - Who floats goes on when it is put back or has something to raise, and not by a stray wake.
 
-use crate::fiber::header::FiberPtr;
+use crate::fiber::header::FiberRef;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::interrupt::{self, Interrupt};
 use crate::sched::park;
@@ -23,14 +23,15 @@ use crate::sched::scheduler::{Here, Scheduler};
 
 /// Out of the ring by its own wish: the wait fails only if it is what completes a deadlock.
 pub(crate) static REMOVED: WaitReason =
-    WaitReason::new("paused, out of the ring by its own wish", OnDeadlock::IfLast);
+    WaitReason::new("paused, out of the ring by its own wish", OnDeadlock::IfLast)
+        .failing_each_time();
 pub(crate) static WATCHING: WaitReason =
     WaitReason::new("waiting until no other fiber can run", OnDeadlock::Last);
 
 /// A fiber that waits until no other can run.
-#[derive(Copy, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Watcher {
-    fiber: FiberPtr,
+    fiber: FiberRef,
     /// Whether it waits for timers and other threads as well.
     patient: bool,
 }
@@ -66,7 +67,8 @@ fn attend(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
 /// one lets timers and other threads bring new work first.
 #[track_caller]
 pub(crate) fn watch(here: Here, patient: bool, then: impl FnOnce()) -> Result<(), Interrupt> {
-    here.sched.watchers.borrow_mut().push(Watcher { fiber: here.fiber, patient });
+    let watcher = Watcher { fiber: here.fiber.to_ref(), patient };
+    here.sched.watchers.borrow_mut().push(watcher);
     let _watching = Watching(here);
     leave_ring(here, &WATCHING, then)
 }
@@ -78,10 +80,11 @@ impl Drop for Watching {
         let Here { fiber, sched } = self.0;
         let mut watchers = sched.watchers.borrow_mut();
         // One that an outer watcher has taken out with itself is not there any more.
-        let Some(at) = watchers.iter().position(|watcher| watcher.fiber == fiber) else { return };
+        let is_own = |watcher: &Watcher| watcher.fiber.ptr() == fiber;
+        let Some(at) = watchers.iter().position(is_own) else { return };
         // The innermost first. One that is in the ring already is not appended again (S-115).
         watchers.drain(at..).skip(1).rev().for_each(|deeper| {
-            sched.unpause(deeper.fiber);
+            sched.unpause(deeper.fiber.ptr());
         });
     }
 }
@@ -90,13 +93,14 @@ impl Scheduler {
     fn innermost(&self) -> Option<Watcher> {
         let watchers = self.watchers.borrow();
         let alive = |watcher: &&Watcher| watcher.fiber.state.get() != State::Retired;
-        watchers.iter().rev().find(alive).copied()
+        watchers.iter().rev().find(alive).cloned()
     }
 
     /// The fiber that an uncaught error goes to, and that is woken when nothing can run: the
     /// innermost watcher, else main.
-    pub(crate) fn wake_up_target(&self) -> Option<FiberPtr> {
-        self.innermost().map(|watcher| watcher.fiber).or(self.main.get())
+    pub(crate) fn wake_up_target(&self) -> Option<FiberRef> {
+        let main = || self.main.get().map(|main| main.to_ref());
+        self.innermost().map(|watcher| watcher.fiber).or_else(main)
     }
 
     /// Whether anybody waits until nothing can run.
@@ -106,11 +110,17 @@ impl Scheduler {
 
     /// Wakes the innermost watcher, if it does not want to wait for timers and other threads first.
     pub(crate) fn wake_watcher(&self) -> bool {
-        self.innermost().is_some_and(|watcher| !watcher.patient && self.unpause(watcher.fiber))
+        self.innermost()
+            .is_some_and(|watcher| !watcher.patient && self.unpause(watcher.fiber.ptr()))
     }
 
     /// Wakes the fiber that is to go on when nothing else can, instead of a deadlock (S-166).
     pub(crate) fn wake_floating(&self) -> bool {
-        self.wake_up_target().is_some_and(|fiber| self.unpause(fiber))
+        self.wake_up_target().is_some_and(|fiber| self.unpause(fiber.ptr()))
+    }
+
+    /// Whether a timer, the world or another thread may let a fiber run while all wait.
+    pub(crate) fn outside_may_bring_work(&self) -> bool {
+        !self.timers.borrow().is_empty() || self.real_waits.get() != 0 || self.outsiders_may_wake()
     }
 }

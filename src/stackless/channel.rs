@@ -11,6 +11,7 @@ use crate::channel::pairing::{Preference, Side, Step};
 use crate::channel::rendezvous::{self, open};
 use crate::channel::waiter::Message;
 use crate::fiber::panic::Panic;
+use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::scheduler::{Here, here};
 use crate::select::{self, Sink, Source};
 use crate::stackless::Tasklet;
@@ -18,6 +19,11 @@ use crate::stackless::channel_error::{ChannelError, ReceiveError, SendError};
 use crate::stackless::channel_event::{Arrival, ChannelId};
 use crate::stackless::error::thrown;
 use crate::stackless::gate::{self, Next};
+
+static RECEIVING: WaitReason =
+    WaitReason::new("receiving on a channel", OnDeadlock::Fail).failing_each_time();
+static SENDING: WaitReason =
+    WaitReason::new("sending on a channel", OnDeadlock::Fail).failing_each_time();
 
 /// A channel between the tasklets of one thread: values go from hand to hand (S-134 to S-163).
 ///
@@ -94,12 +100,13 @@ impl<T> Channel<T> {
     /// Closes the channel: from now on operations that would have to wait are refused. Those who
     /// wait are not woken, and can still be met (S-156, S-159).
     pub fn close(&self) {
-        self.inner.close();
+        self.inner.close_quietly();
     }
 
-    /// Closes the channel and refuses those who wait, too.
+    /// Closes the channel and refuses those who wait, too: senders get their values back. This is
+    /// [`close`](rendezvous::Channel::close) of `fibra::channel`.
     pub fn close_and_wake(&self) {
-        self.inner.close_and_wake();
+        self.inner.close();
     }
 
     /// Opens a closed channel again (S-158).
@@ -161,7 +168,7 @@ impl<T> Channel<T> {
     /// ```
     pub fn replace_message(&self, sender: &Tasklet, value: T) -> Result<T, T> {
         match sender.alive() {
-            Some(fiber) => self.inner.replace_value(fiber.ptr(), value),
+            Some(fiber) => self.inner.replace_value(&fiber, value),
             None => Err(value),
         }
     }
@@ -251,7 +258,7 @@ impl<T: 'static> Channel<T> {
     pub fn receive(&self) -> Result<T, ReceiveError> {
         let here = here();
         self.admit(here, Side::Receive, None)?;
-        match self.inner.recv_unmetered(here, None) {
+        match self.inner.recv_unmetered(here, None, &RECEIVING) {
             Ok(message) => Ok(open(message)),
             Err(cut) => Err(reason(here, cut, Side::Receive)),
         }
@@ -267,7 +274,7 @@ impl<T: 'static> Channel<T> {
         if let Err(reason) = self.admit(here, Side::Send, message.value()) {
             return Err((message, reason));
         }
-        match self.inner.send_unmetered(here, message, None) {
+        match self.inner.send_unmetered(here, message, None, &SENDING) {
             Ok(()) => {
                 gate::after_send(here);
                 Ok(())

@@ -17,7 +17,9 @@ use crate::sched::end;
 use crate::sched::scheduler::{Here, here};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::ChannelError;
+use crate::stackless::record::Record;
 use crate::stackless::state::state;
+use crate::stackless::switching::InCallback;
 
 /// What a channel callback is.
 pub type ChannelCallback = Rc<dyn Fn(&ChannelEvent<'_>)>;
@@ -125,7 +127,9 @@ impl Arrival {
         value: Option<&dyn Any>,
     ) -> Result<(), ChannelError> {
         let state = state(&here.sched);
-        if state.in_channel_callback.get() == Some(here.fiber.id()) {
+        let in_callback =
+            || Record::known(&here.fiber).is_some_and(|record| record.in_channel_callback.get());
+        if state.callbacks.get() != 0 && in_callback() {
             return Err(ChannelError::Recursive);
         }
         if let Some(callback) = state.channel_callback.get() {
@@ -142,8 +146,7 @@ impl Arrival {
         will_block: bool,
         value: Option<&dyn Any>,
     ) {
-        let state = state(&here.sched);
-        let tasklet = Tasklet::of(here.fiber);
+        let tasklet = Tasklet::current(here);
         let event = ChannelEvent {
             channel: self.channel,
             tasklet: &tasklet,
@@ -151,14 +154,15 @@ impl Arrival {
             will_block,
             value,
         };
-        let before = state.in_channel_callback.replace(Some(here.fiber.id()));
-        state.switch_trap.set(state.switch_trap.get() + 1);
+        // An operation inside of it is refused before it comes here: callbacks do not nest.
+        tasklet.record().in_channel_callback.set(true);
+        let in_callback = InCallback::enter(here, &tasklet);
         let called = panic::catch_unwind(AssertUnwindSafe(|| {
             callback(&event);
             drop(callback);
         }));
-        state.switch_trap.set(state.switch_trap.get() - 1);
-        state.in_channel_callback.set(before);
+        drop(in_callback);
+        tasklet.record().in_channel_callback.set(false);
         if let Err(payload) = called {
             if exit::is_unwind(&*payload) {
                 panic::resume_unwind(payload);

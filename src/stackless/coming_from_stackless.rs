@@ -58,13 +58,14 @@
 //!
 //! | Python | Rust |
 //! |---|---|
-//! | `raise x` | `std::panic::resume_unwind(Box::new(x))`, or `panic!`, which prints a message first |
-//! | `try: f()` `except E as e:` | `match std::panic::catch_unwind(f)`, then `payload.downcast::<E>()` |
+//! | `raise x` | [`raise(x)`](crate::stackless::raise), or `panic!`, which prints a message first |
+//! | `try: f()` `except E as e:` | `match` [`caught(f)`](crate::stackless::caught), then `payload.downcast::<E>()` |
+//! | `raise`, of what was caught | `raise(payload)` |
 //! | `except TaskletExit:` | `payload.is::<TaskletExit>()` |
 //! | `finally:` | a destructor, or [`fibra::finally`](crate::finally) |
 //!
-//! Code that catches everything should raise again what it does not know: fibra's own kill is a
-//! payload that nobody can name.
+//! `caught` lets fibra's own kill through, which [`std::panic::catch_unwind`] does not: that is a
+//! payload that no program can name.
 //!
 //! # Names
 //!

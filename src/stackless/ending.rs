@@ -17,6 +17,7 @@ use std::panic::{self, AssertUnwindSafe};
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit;
 use crate::fiber::identity::Payload;
+use crate::fiber::report;
 use crate::sched::end;
 use crate::sched::scheduler::{Here, here};
 use crate::sched::throw;
@@ -30,7 +31,13 @@ use crate::stackless::tasklet::Tasklet;
 /// turn (S-056).
 pub(crate) fn root<F: FnOnce()>(f: F) {
     let outcome = match throw::disarm(here().fiber) {
-        Some(bomb) => drop_unrun(f).and(Err(bomb)),
+        Some(bomb) => match drop_unrun(f) {
+            Ok(()) => Err(bomb),
+            Err(panicked) => {
+                report::drop_payload(bomb);
+                Err(panicked)
+            }
+        },
         None => panic::catch_unwind(AssertUnwindSafe(f)),
     };
     finish(outcome);
@@ -63,7 +70,7 @@ fn handle(here: Here, payload: Payload) -> Result<(), Payload> {
     let Some(handler) = handler.filter(|_| !exit::is_unwind(&*payload)) else {
         return Err(payload);
     };
-    let tasklet = Tasklet::of(here.fiber);
+    let tasklet = Tasklet::current(here);
     panic::catch_unwind(AssertUnwindSafe(|| {
         handler(&tasklet, &*payload);
         drop(payload);

@@ -68,6 +68,8 @@ pub enum TaskletError {
     DeadThrow(Panic, String),
     /// Its `run` is over (S-058).
     NoThread(String),
+    /// Its `run` is over. This is what was to be thrown (S-058).
+    NoThreadThrow(Panic, String),
     /// It belongs to another thread (S-044).
     OtherThread(String),
     /// Switches are trapped: see [`switch_trap`](crate::stackless::switch_trap) (S-095).
@@ -90,6 +92,11 @@ impl TaskletError {
     #[cold]
     pub(super) fn dead_throw(payload: Box<dyn Any + Send>, who: String) -> TaskletError {
         TaskletError::DeadThrow(thrown(payload), who)
+    }
+
+    #[cold]
+    pub(super) fn no_thread_throw(payload: Box<dyn Any + Send>, who: String) -> TaskletError {
+        TaskletError::NoThreadThrow(thrown(payload), who)
     }
 }
 
@@ -117,7 +124,9 @@ impl fmt::Display for TaskletError {
             }
             TaskletError::Dead(who) => ("You cannot run an unbound(dead) tasklet", who),
             TaskletError::DeadThrow(_, who) => ("You cannot throw to a dead tasklet", who),
-            TaskletError::NoThread(who) => ("tasklet has no thread", who),
+            TaskletError::NoThread(who) | TaskletError::NoThreadThrow(_, who) => {
+                ("tasklet has no thread", who)
+            }
             TaskletError::OtherThread(who) => ("can't switch to a different thread.", who),
             TaskletError::SwitchTrap(who) => ("switch_trap", who),
         };

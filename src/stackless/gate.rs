@@ -10,7 +10,7 @@
 //! Invariant: all of it happens before anything is changed (S-148).
 
 use crate::channel::pairing::{After, Step};
-use crate::fiber::header::FiberPtr;
+use crate::fiber::header::FiberRef;
 use crate::sched::park::spend;
 use crate::sched::scheduler::Here;
 use crate::sched::throw;
@@ -45,23 +45,27 @@ pub(super) fn check(here: Here, step: Step) -> Result<(), ChannelError> {
             Err(ChannelError::BlockTrap)
         }
         Step::Refused => Err(ChannelError::Closed),
-        Step::Wait | Step::Meet(_) if switching::is_trapped(here) => Err(ChannelError::SwitchTrap),
+        // A wait that nothing can end switches to nobody: it says that it is a deadlock.
+        Step::Wait if switching::is_trapped(here) && !switching::is_last(here) => {
+            Err(ChannelError::SwitchTrap)
+        }
+        Step::Meet(_) if switching::is_trapped(here) => Err(ChannelError::SwitchTrap),
         Step::Wait | Step::Meet(_) => Ok(()),
     }
 }
 
 /// Whom a step switches to.
-#[derive(Copy, Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Next {
     /// The partner, because it is preferred.
-    Partner(FiberPtr),
+    Partner(FiberRef),
     /// The first of the ring, or the partner if the ring is empty.
-    InRing(Option<FiberPtr>),
+    InRing(Option<FiberRef>),
 }
 
 impl Next {
     /// What follows from `step`, with this partner.
-    pub(super) fn of(step: Step, partner: Option<FiberPtr>) -> Option<Next> {
+    pub(super) fn of(step: Step, partner: Option<FiberRef>) -> Option<Next> {
         match (step, partner) {
             (Step::Meet(After::RunPartner), Some(partner)) => Some(Next::Partner(partner)),
             (Step::Meet(After::RunAll), partner) => Some(Next::InRing(partner)),
@@ -111,5 +115,5 @@ pub(super) fn next_of<T>(received: Result<T, ReceiveError>) -> Option<T> {
 
 /// Asks the running fiber's tasklet, if it is known as one.
 fn record(here: Here, ask: impl FnOnce(&Record) -> bool) -> bool {
-    Record::known(here.fiber).is_some_and(|record| ask(&record))
+    Record::known(&here.fiber).is_some_and(|record| ask(&record))
 }

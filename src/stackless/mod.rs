@@ -2,8 +2,8 @@
 //!
 //! This is a façade and no second scheduler: a [`Tasklet`] is a handle to a fiber that can be bound
 //! to one function after another, [`schedule`] is a yield, and every fiber is a tasklet
-//! ([`getcurrent`]). Where Stackless raises an exception this unwinds with a payload, which
-//! [`std::panic::catch_unwind`] catches and [`std::panic::resume_unwind`] raises.
+//! ([`getcurrent`]). Where Stackless raises an exception this unwinds with a payload: [`raise`] and
+//! [`caught`] are Python's `raise` and `except`.
 //!
 //! ```
 //! use fibra::stackless::{self, Channel};
@@ -41,7 +41,7 @@
 //! | S-053, S-161 | a wait that was given its value returns it, and what was thrown is raised at the next | nothing that was handed over is lost |
 //! | S-056 | a fiber that [`fibra::spawn`](crate::spawn) has made and that has not started meets it at its first wait | its function belongs to its join handle |
 //! | S-060 | the payload of a throw that is refused is dropped | only a dead target gives it back |
-//! | S-058, S-062, S-199, S-200 | handles that outlive their `run` are dead | every tasklet has ended by then |
+//! | S-058, S-062, S-199, S-200 | handles that outlive their `run` are dead; those of other threads say that there is no thread | every tasklet has ended by then |
 //! | S-068 | [`TaskletExit`] is a payload as any other: ask with `payload.is::<TaskletExit>()` | |
 //! | S-070 | no `SystemExit`: [`fibra::exit`](crate::exit) | |
 //! | S-074, S-178, S-184, S-206 | handler and callbacks are kept for each scheduler, and dropped when its `run` ends | they need not be `Send` |
@@ -61,7 +61,7 @@
 //! | S-150 | cannot happen: who waits holds the channel | |
 //! | S-151, S-152 | [`Channel::send_exception`] takes a payload | |
 //! | S-155 | an iteration ends when the channel is closed | there is no `StopIteration` |
-//! | S-159 | as there; [`Channel::close_and_wake`] wakes | |
+//! | S-159 | as there; [`Channel::close_and_wake`] wakes, and so does [`close`](crate::channel::Channel::close) of `fibra::channel` | |
 //! | S-163 | channels have an item type | |
 //! | S-173 to S-175 | fibra knows which waits other threads may end: those with an [`Unparker`](crate::Unparker), a [`RemoteTasklet`] or a [`SharedChannel`] elsewhere | a deadlock is found also when a thread has ended |
 //! | S-177 | not copied | a quirk |
@@ -154,6 +154,7 @@ mod gate;
 mod guard;
 mod into_iter;
 mod portable;
+mod raising;
 mod record;
 mod remote;
 mod running;
@@ -177,6 +178,7 @@ pub use guard::{
 };
 pub use into_iter::{IntoChannelIter, IntoSharedIter};
 pub use portable::PortableTasklet;
+pub use raising::{caught, raise};
 pub use record::Tempval;
 pub use remote::RemoteTasklet;
 pub use schedule::{

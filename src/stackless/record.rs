@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::fiber::header::{FiberRef, Header};
 use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::state::State;
 use crate::sched::end;
@@ -42,6 +42,10 @@ pub(crate) struct Record {
     /// Whether its fiber was made by this façade: then it does not outlive the last handle while
     /// it is paused.
     pub(crate) owns_fiber: Cell<bool>,
+    /// Callbacks that its fiber is in, and whether one of them is a channel callback. (Marks of the
+    /// fiber and not of its scheduler: callbacks may wait, and others run meanwhile.)
+    pub(crate) callbacks: Cell<u32>,
+    pub(crate) in_channel_callback: Cell<bool>,
 }
 
 enum Phase {
@@ -63,18 +67,20 @@ impl Record {
             atomic: Cell::new(false),
             pending_interrupt: Cell::new(0),
             owns_fiber: Cell::new(false),
+            callbacks: Cell::new(0),
+            in_channel_callback: Cell::new(false),
         })
     }
 
     /// The record of `fiber`, if it has one.
-    pub(crate) fn known(fiber: FiberPtr) -> Option<Rc<Record>> {
+    pub(crate) fn known(fiber: &Header) -> Option<Rc<Record>> {
         let known = fiber.peek_extra(|extra| extra.identity.clone()).flatten();
         known.and_then(|known| known.into_any().downcast().ok())
     }
 
     /// The record of `fiber`, which is made if it has none.
-    pub(crate) fn of(fiber: FiberPtr) -> Rc<Record> {
-        if let Some(record) = Record::known(fiber) {
+    pub(crate) fn of(fiber: FiberRef) -> Rc<Record> {
+        if let Some(record) = Record::known(&fiber) {
             return record;
         }
         let sched = scheduler().expect("a living fiber has a scheduler");
@@ -84,16 +90,17 @@ impl Record {
     }
 
     /// Whether `fiber` is one that this façade has made, and nobody has a handle to it.
-    pub(crate) fn is_forgotten(fiber: FiberPtr) -> bool {
+    pub(crate) fn is_forgotten(fiber: FiberRef) -> bool {
         let record = Record::of(fiber);
         // The fiber's own, and the one above.
         record.owns_fiber.get() && Rc::strong_count(&record) == 2
     }
 
     /// Makes `fiber` the life of this tasklet, which has none.
-    pub(crate) fn live_as(self: &Rc<Record>, fiber: FiberPtr) {
-        let before = self.phase.replace(Phase::Alive(fiber.to_ref()));
+    pub(crate) fn live_as(self: &Rc<Record>, fiber: FiberRef) {
+        // It has none yet: nothing is dropped in there.
         fiber.with_extra(|extra| extra.identity = Some(self.clone()));
+        let before = self.phase.replace(Phase::Alive(fiber));
         drop(before);
     }
 

@@ -10,8 +10,9 @@ use std::any::Any;
 use std::fmt;
 use std::thread::{self, ThreadId};
 
-use crate::fiber::header::FiberPtr;
+use crate::fiber::header::FiberRef;
 use crate::fiber::id::FiberId;
+use crate::fiber::identity::Payload;
 use crate::sched::mailbox::Order;
 use crate::sched::remote::{Address, Reach};
 use crate::sched::scheduler::SchedulerPtr;
@@ -51,8 +52,8 @@ pub struct RemoteTasklet {
 
 impl RemoteTasklet {
     /// A handle to the tasklet whose life is `fiber`, one of `sched`.
-    pub(crate) fn new(life: Option<(SchedulerPtr, FiberPtr)>) -> RemoteTasklet {
-        let address = life.map(|(sched, fiber)| Address::new(sched, fiber, Reach::Command));
+    pub(crate) fn new(life: Option<(SchedulerPtr, &FiberRef)>) -> RemoteTasklet {
+        let address = life.map(|(sched, fiber)| Address::new(sched, fiber.ptr(), Reach::Command));
         RemoteTasklet { address, thread: thread::current().id() }
     }
 
@@ -66,13 +67,16 @@ impl RemoteTasklet {
         self.order(Order::Insert)
     }
 
-    /// Takes it out of its ring, if it is in it (S-194).
+    /// Takes it out of its ring, if it is in it (S-194). One that is dead, or whose `run` is over, is
+    /// in none (S-035, S-200).
     ///
     /// # Errors
     ///
-    /// As [`insert`](RemoteTasklet::insert).
+    /// None at present.
     pub fn remove(&self) -> Result<(), TaskletError> {
-        self.order(Order::Remove)
+        // There is nothing to remove where nothing takes the order.
+        let _ = self.order(Order::Remove);
+        Ok(())
     }
 
     /// Lets it run before all others of its thread (S-046). The caller goes on at once.
@@ -88,12 +92,10 @@ impl RemoteTasklet {
     ///
     /// # Errors
     ///
-    /// [`TaskletError::NoThread`] if its `run` is over. Killing one that is dead does nothing.
+    /// None at present. Killing one that is dead, or whose `run` is over, does nothing (S-050, S-062).
     pub fn kill(&self) -> Result<(), TaskletError> {
-        match self.order(Order::Throw(Box::new(TaskletExit))) {
-            Err(TaskletError::Dead(_)) => Ok(()),
-            killed => killed,
-        }
+        let _ = self.order(Order::Throw(Box::new(TaskletExit)));
+        Ok(())
     }
 
     /// Throws `payload` at it: it is taken off its channel, put at the end of its ring, and unwinds
@@ -102,15 +104,21 @@ impl RemoteTasklet {
     ///
     /// # Errors
     ///
-    /// [`TaskletError::DeadThrow`], which gives the payload back, if its `run` is over or it was
-    /// not alive when the handle was made.
+    /// [`TaskletError::NoThreadThrow`] if its `run` is over (S-058), and
+    /// [`TaskletError::DeadThrow`] if it was not alive when the handle was made (S-057), which a
+    /// [`TaskletExit`] does not mind. Both give the payload back.
     pub fn throw(&self, payload: impl Any + Send) -> Result<(), TaskletError> {
-        let payload = Box::new(payload);
+        let payload: Payload = Box::new(payload);
         let Some(address) = &self.address else {
+            if payload.is::<TaskletExit>() {
+                return Ok(());
+            }
             return Err(TaskletError::dead_throw(payload, self.describe()));
         };
         match address.order(Order::Throw(payload)) {
-            Err(Order::Throw(payload)) => Err(TaskletError::dead_throw(payload, self.describe())),
+            Err(Order::Throw(payload)) => {
+                Err(TaskletError::no_thread_throw(payload, self.describe()))
+            }
             _ => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 //! Invariant: the checks come first, then the trap, then the callback, then the checks once more if
 //! there is a callback (it may have changed everything), then the deed.
 
-use crate::fiber::header::FiberPtr;
+use crate::fiber::header::FiberRef;
 use crate::sched::park;
 use crate::sched::rotate;
 use crate::sched::scheduler::{Here, here};
@@ -47,7 +47,7 @@ impl Tasklet {
     /// Refused for a blocked tasklet and for the current one (S-036).
     pub fn remove(&self) -> Result<(), TaskletError> {
         let Some(fiber) = self.alive() else { return Ok(()) };
-        if is_blocked(fiber.ptr()) {
+        if is_blocked(&fiber) {
             return Err(TaskletError::CannotRemoveBlocked(self.record().describe()));
         }
         if self.is_current() {
@@ -89,11 +89,11 @@ impl Tasklet {
     pub fn run(&self) -> Result<Tempval, TaskletError> {
         let here = here();
         if let Some(target) = self.before_switch(here)? {
-            rotate::let_run(here, target);
+            rotate::let_run(here, target.ptr());
             state(&here.sched).watchdog.soft_point(here);
             park::give_way(here);
         }
-        Ok(Tasklet::of(here.fiber).take_tempval())
+        Ok(Tasklet::current(here).take_tempval())
     }
 
     /// As [`run`](Tasklet::run), but the caller leaves the ring first: it is paused until somebody
@@ -111,15 +111,15 @@ impl Tasklet {
     pub fn switch(&self) -> Result<Tempval, TaskletError> {
         let here = here();
         if let Some(target) = self.before_switch(here)? {
-            switching::leave_ring(here, || here.sched.bring_to_front(target));
+            switching::leave_ring(here, || here.sched.bring_to_front(target.ptr()));
         }
-        Ok(Tasklet::of(here.fiber).take_tempval())
+        Ok(Tasklet::current(here).take_tempval())
     }
 
     /// The fiber to switch to, or none if it is the running one.
-    fn before_switch(&self, here: Here) -> Result<Option<FiberPtr>, TaskletError> {
+    fn before_switch(&self, here: Here) -> Result<Option<FiberRef>, TaskletError> {
         let target = self.runnable()?;
-        if target == here.fiber {
+        if target.ptr() == here.fiber {
             return Ok(None);
         }
         self.check_trap(here)?;
@@ -137,11 +137,11 @@ impl Tasklet {
     }
 
     /// Its fiber, if it can be put into the ring, or is in it.
-    fn runnable(&self) -> Result<FiberPtr, TaskletError> {
+    fn runnable(&self) -> Result<FiberRef, TaskletError> {
         let who = || self.record().describe();
         match self.alive() {
-            Some(fiber) if is_blocked(fiber.ptr()) => Err(TaskletError::Blocked(who())),
-            Some(fiber) => Ok(fiber.ptr()),
+            Some(fiber) if is_blocked(&fiber) => Err(TaskletError::Blocked(who())),
+            Some(fiber) => Ok(fiber),
             None if self.record().scheduler().is_none() => Err(TaskletError::NoThread(who())),
             None => Err(TaskletError::Dead(who())),
         }

@@ -33,7 +33,7 @@ pub fn schedule() {
     let state = state(&here.sched);
     state.watchdog.safe_point(here);
     let trapped = switching::is_trapped(here);
-    if here.sched.first_in_ring().is_none() {
+    if here.sched.is_ring_empty() {
         if !trapped {
             park::yield_now();
         }
@@ -78,13 +78,13 @@ pub fn schedule_remove() -> Tempval {
     let here = here();
     state(&here.sched).watchdog.safe_point(here);
     // Not kept: who owns the record decides whether the caller may wait to be put back.
-    drop(Record::of(here.fiber).tempval.take());
-    let goes = || switching::successor(here).filter(|&next| next != here.fiber);
+    drop(Record::of(here.fiber.to_ref()).tempval.take());
+    let goes = || switching::successor(here).filter(|next| next.ptr() != here.fiber);
     let trapped = switching::is_trapped(here) && goes().is_some();
     assert!(!trapped, "switch_trap: `schedule_remove` would switch");
     switching::announce(here, goes);
     switching::leave_ring(here, || {});
-    Record::of(here.fiber).tempval.take()
+    Record::of(here.fiber.to_ref()).tempval.take()
 }
 
 /// The tasklet that runs now. Every fiber is one, also those that [`fibra::spawn`](crate::spawn)
@@ -96,7 +96,7 @@ pub fn schedule_remove() -> Tempval {
 #[must_use]
 #[track_caller]
 pub fn getcurrent() -> Tasklet {
-    Tasklet::of(here().fiber)
+    Tasklet::current(here())
 }
 
 /// The main tasklet of this thread: the fiber that runs the closure of `fibra::run`.
@@ -108,7 +108,7 @@ pub fn getcurrent() -> Tasklet {
 #[track_caller]
 pub fn getmain() -> Tasklet {
     let main = here().sched.main.get();
-    Tasklet::of(main.expect("a scheduler that runs has a main fiber"))
+    Tasklet::of(main.expect("a scheduler that runs has a main fiber").to_ref())
 }
 
 /// How many tasklets of this thread can run, the current one included (S-009).

@@ -9,7 +9,6 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-use crate::fiber::id::FiberId;
 use crate::sched::facade::Facade;
 use crate::sched::scheduler::Scheduler;
 use crate::stackless::Tasklet;
@@ -29,8 +28,8 @@ pub(crate) struct State {
     pub(crate) schedule_callback: Callback<ScheduleCallback>,
     pub(crate) error_handler: Callback<ErrorHandler>,
     pub(crate) channel_callback: Callback<ChannelCallback>,
-    /// The fiber that is in the channel callback.
-    pub(crate) in_channel_callback: Cell<Option<FiberId>>,
+    /// How many fibers are in callbacks: while it is zero nobody has to look who.
+    pub(crate) callbacks: Cell<usize>,
     pub(crate) watchdog: Watchdog,
 }
 

@@ -13,12 +13,12 @@ use std::rc::{Rc, Weak};
 use std::thread::{self, ThreadId};
 
 use crate::fiber::current;
-use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::fiber::header::FiberRef;
 use crate::fiber::state::State;
 use crate::fiber::wait_list;
 use crate::sched::handle::Fiber;
 use crate::sched::pause;
-use crate::sched::scheduler::{SchedulerPtr, here};
+use crate::sched::scheduler::{Here, SchedulerPtr, here};
 use crate::stackless::record::{Record, Tempval};
 use crate::stackless::remote::RemoteTasklet;
 use crate::stackless::{ending, throwing};
@@ -74,8 +74,13 @@ impl Tasklet {
     }
 
     /// The tasklet that `fiber`, which lives, is the life of.
-    pub(crate) fn of(fiber: FiberPtr) -> Tasklet {
+    pub(crate) fn of(fiber: FiberRef) -> Tasklet {
         Tasklet { record: Record::of(fiber) }
+    }
+
+    /// The tasklet that runs.
+    pub(crate) fn current(here: Here) -> Tasklet {
+        Tasklet::of(here.fiber.to_ref())
     }
 
     pub(crate) fn record(&self) -> &Rc<Record> {
@@ -89,7 +94,7 @@ impl Tasklet {
     {
         let fiber = sched.create_paused(move || ending::root(f), at);
         self.record.owns_fiber.set(true);
-        self.record.live_as(fiber.ptr());
+        self.record.live_as(fiber);
     }
 
     pub(crate) fn alive(&self) -> Option<FiberRef> {
@@ -105,7 +110,7 @@ impl Tasklet {
     /// Whether it waits: at a channel, or for anything else but to be put into the ring (S-081).
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        self.alive().is_some_and(|fiber| is_blocked(fiber.ptr()))
+        self.alive().is_some_and(|fiber| is_blocked(&fiber))
     }
 
     /// Whether it is in a queue: the ring, or that of a channel. So one that is blocked is
@@ -189,18 +194,20 @@ impl Tasklet {
     fn neighbour(
         &self,
         step: isize,
-        side: impl FnOnce((Option<FiberPtr>, Option<FiberPtr>)) -> Option<FiberPtr>,
+        side: impl FnOnce((Option<FiberRef>, Option<FiberRef>)) -> Option<FiberRef>,
     ) -> Option<Tasklet> {
-        let fiber = self.alive()?.ptr();
+        let fiber = self.alive()?;
         let here = here();
-        if is_blocked(fiber) {
-            return side(wait_list::neighbours(fiber)).map(Tasklet::of);
+        if is_blocked(&fiber) {
+            let (prev, next) = wait_list::neighbours(fiber.ptr());
+            let counted = (prev.map(|prev| prev.to_ref()), next.map(|next| next.to_ref()));
+            return side(counted).map(Tasklet::of);
         }
         let mut ring = here.sched.in_order();
-        ring.insert(0, here.fiber);
-        let at = ring.iter().position(|&member| member == fiber)?;
+        ring.insert(0, here.fiber.to_ref());
+        let at = ring.iter().position(|member| member.ptr() == fiber.ptr())?;
         let to = at.checked_add_signed(step).unwrap_or(ring.len() - 1) % ring.len();
-        Some(Tasklet::of(ring[to]))
+        Some(Tasklet::of(ring.swap_remove(to)))
     }
 
     /// Leaves a value for it, which the call returns in which it is paused or switched away:
@@ -234,7 +241,7 @@ impl Tasklet {
     pub fn remote(&self) -> RemoteTasklet {
         let fiber = self.alive();
         let sched = self.record.scheduler();
-        RemoteTasklet::new(sched.zip(fiber.as_ref().map(FiberRef::ptr)))
+        RemoteTasklet::new(sched.zip(fiber.as_ref()))
     }
 
     /// A handle that does not keep it alive (S-092).
@@ -245,8 +252,8 @@ impl Tasklet {
 }
 
 /// Whether `fiber` waits for something but to be put into the ring.
-pub(crate) fn is_blocked(fiber: FiberPtr) -> bool {
-    fiber.state.get() == State::Parked && !pause::is_floating(fiber)
+pub(crate) fn is_blocked(fiber: &FiberRef) -> bool {
+    fiber.state.get() == State::Parked && !pause::is_floating(fiber.ptr())
 }
 
 impl Drop for Tasklet {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current;
-use crate::fiber::header::FiberPtr;
+use crate::fiber::header::FiberRef;
 use crate::fiber::identity::Payload;
 use crate::fiber::state::State;
 use crate::sched::interrupt;
@@ -144,7 +144,7 @@ impl Tasklet {
         }
         self.check_trap(here)?;
         state(&here.sched).watchdog.safe_point(here);
-        switching::announce(here, || Some(fiber.ptr()));
+        switching::announce(here, || Some(fiber));
         let Some(fiber) = self.alive() else { return self.throw_dead(payload) };
         drop(throw::throw_now(here, fiber.ptr(), payload));
         Ok(())
@@ -162,8 +162,7 @@ impl Tasklet {
 /// it is killed, or, if it has not started, thrown away (S-207, S-209).
 pub(crate) fn abandon(record: &Rc<Record>) {
     let (Some(fiber), Some(_)) = (record.fiber(), record.scheduler()) else { return };
-    let fiber = fiber.ptr();
-    if current::fiber().is_none() || !is_abandoned(record, fiber) {
+    if current::fiber().is_none() || !is_abandoned(record, &fiber) {
         return;
     }
     if fiber.state.get() == State::New {
@@ -172,15 +171,15 @@ pub(crate) fn abandon(record: &Rc<Record>) {
     let here = here();
     let waits = interrupt::can_unwind(&here.sched) && !std::thread::panicking();
     if !waits || switching::is_trapped(here) {
-        drop(here.sched.throw_when_possible(fiber, Box::new(TaskletExit)));
+        drop(here.sched.throw_when_possible(fiber.ptr(), Box::new(TaskletExit)));
         return;
     }
     // What is raised in the caller meanwhile is put off: a destructor is no place for it.
     cancel::within(here.fiber, &CancelScope::shield(), || {
         for _ in 0..MOST_KILLS {
-            switching::announce(here, || Some(fiber));
-            drop(throw::throw_now(here, fiber, Box::new(TaskletExit)));
-            if record.fiber().is_none() || !is_abandoned(record, fiber) {
+            switching::announce(here, || Some(fiber.clone()));
+            drop(throw::throw_now(here, fiber.ptr(), Box::new(TaskletExit)));
+            if record.fiber().is_none() || !is_abandoned(record, &fiber) {
                 return;
             }
         }
@@ -189,6 +188,8 @@ pub(crate) fn abandon(record: &Rc<Record>) {
 
 /// Whether `fiber` is in no queue, and the caller and the fiber itself are the only ones that know
 /// its record.
-fn is_abandoned(record: &Rc<Record>, fiber: FiberPtr) -> bool {
-    pause::is_floating(fiber) && !pause::is_watching(fiber) && Rc::strong_count(record) == 2
+fn is_abandoned(record: &Rc<Record>, fiber: &FiberRef) -> bool {
+    pause::is_floating(fiber.ptr())
+        && !pause::is_watching(fiber.ptr())
+        && Rc::strong_count(record) == 2
 }

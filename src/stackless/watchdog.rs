@@ -1,7 +1,8 @@
 //! Running others until they are done or have used up their time: `run()` and [`Run`].
 //!
 //! ```text
-//!   Run::run -> watcher (sched/watchers.rs) ............ nothing can run: returns None
+//!   Run::run -> watcher (sched/watchers.rs) ............ nothing can run, after a look at timers
+//!            |                                           and other threads: returns None
 //!            -> limit armed, if none is (S-128)
 //!   tick(), schedule(), channels, ... = safe points of those that run
 //!      limit reached, hard: the running one is paused, run() returns it
@@ -18,9 +19,11 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use crate::fiber::cancel;
-use crate::fiber::header::FiberPtr;
+use crate::fiber::header::FiberRef;
+use crate::fiber::state::State;
 use crate::sched::pause;
 use crate::sched::scheduler::{Here, here};
+use crate::sched::throw;
 use crate::sched::watchers;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
@@ -31,8 +34,10 @@ use crate::stackless::tasklet::Tasklet;
 ///
 /// The caller leaves the ring. It goes on when the ring is empty: the others have ended, are
 /// blocked, or are paused. Those that wait for a timer or for another thread do not keep it either;
-/// use [`Run::threadblock`] for that. With nobody to run it returns at once (S-108). Any tasklet may
-/// call it, also while others are in it: the innermost goes on first (S-109).
+/// use [`Run::threadblock`] for that. With nobody to run it looks at timers and other threads, which
+/// may bring somebody, and returns (S-108). So a loop around it sees them; on a virtual clock, whose
+/// time passes only while all wait, it takes `threadblock` to see timers. Any tasklet may call it, also
+/// while others are in it: the innermost goes on first (S-109).
 ///
 /// # Panics
 ///
@@ -145,10 +150,13 @@ impl Run {
         let here = here();
         let watchdog = &state(&here.sched).watchdog;
         watchdog.safe_point(here);
-        if here.sched.first_in_ring().is_none() && !self.threadblock {
+        if switching::is_trapped(here) {
+            let switches = !here.sched.is_ring_empty() || self.threadblock;
+            assert!(!switches, "switch_trap: `run` would switch");
+            throw::meet_bomb(here);
             return None;
         }
-        assert!(!switching::is_trapped(here), "switch_trap: `run` would switch");
+        // Also with nobody to run: the run loop looks at the outside, and what was thrown is raised.
         switching::announce(here, || here.sched.first_in_ring());
         let armed = watchdog.arm(here, self);
         let watched = watchers::watch(here, self.threadblock, || watchdog.soft_point(here));
@@ -173,17 +181,17 @@ pub fn tick() {
 /// The limit of a scheduler.
 #[derive(Debug, Default)]
 pub(crate) struct Watchdog {
-    armed: Cell<Option<Armed>>,
+    armed: RefCell<Option<Armed>>,
     /// Counts the limits that were armed.
     serial: Cell<u64>,
     victim: RefCell<Option<Tasklet>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Armed {
     serial: u64,
     /// The fiber that is in `run`.
-    fiber: FiberPtr,
+    fiber: FiberRef,
     limit: Limit,
     soft: bool,
     total: bool,
@@ -195,13 +203,20 @@ struct Armed {
     reached: bool,
 }
 
+/// A limit that was reached, and the fiber that gets what it interrupts. Good for as long as the same
+/// limit [`holds`](Watchdog::holds): the schedule callback may wait, and that `run` end meanwhile.
+struct Reached {
+    serial: u64,
+    fiber: FiberRef,
+}
+
 struct Disarm<'a> {
     watchdog: &'a Watchdog,
 }
 
 impl Drop for Disarm<'_> {
     fn drop(&mut self) {
-        self.watchdog.armed.set(None);
+        drop(self.watchdog.armed.take());
         // If the call unwinds nobody takes its victim.
         drop(self.watchdog.victim.take());
     }
@@ -209,12 +224,12 @@ impl Drop for Disarm<'_> {
 
 impl Watchdog {
     fn arm(&self, here: Here, run: Run) -> Option<Disarm<'_>> {
-        let limit = run.limit.filter(|_| self.armed.get().is_none())?;
+        let limit = run.limit.filter(|_| !self.has_owner())?;
         let serial = self.serial.get() + 1;
         self.serial.set(serial);
         let now = Armed {
             serial,
-            fiber: here.fiber,
+            fiber: here.fiber.to_ref(),
             limit,
             soft: run.soft,
             total: run.total,
@@ -223,75 +238,97 @@ impl Watchdog {
             since: micros(here),
             reached: false,
         };
-        self.armed.set(Some(now));
+        drop(self.armed.replace(Some(now)));
         Some(Disarm { watchdog: self })
     }
 
     pub(crate) fn is_armed(&self) -> bool {
-        self.armed.get().is_some()
+        self.armed.borrow().is_some()
+    }
+
+    /// Whether a limit is armed whose `run` may still return. (One that was retired in it never does.)
+    fn has_owner(&self) -> bool {
+        let armed = self.armed.borrow();
+        armed.as_ref().is_some_and(|armed| armed.fiber.state.get() != State::Retired)
+    }
+
+    /// Whether `limit` is armed still, and its fiber waits in that `run`.
+    fn holds(&self, limit: &Reached) -> bool {
+        let is_armed = self.armed.borrow().as_ref().is_some_and(|now| now.serial == limit.serial);
+        is_armed && pause::is_watching(limit.fiber.ptr())
     }
 
     /// The running tasklet can be interrupted here.
     #[inline]
     #[track_caller]
     pub(crate) fn safe_point(&self, here: Here) {
-        if let Some(armed) = self.armed.get() {
-            self.count(here, armed);
+        if self.is_armed() {
+            self.count(here);
         }
     }
 
     #[cold]
     #[track_caller]
-    fn count(&self, here: Here, mut armed: Armed) {
-        armed.count(here);
-        self.armed.set(Some(armed));
-        if !armed.reached || armed.soft {
+    fn count(&self, here: Here) {
+        let Some(limit) = self.count_safe_point(here) else { return };
+        // Not kept while it is interrupted: the handles of the victim decide whether it lives.
+        let record = Record::of(here.fiber.to_ref());
+        if record.atomic.get() {
+            record.pending_interrupt.set(limit.serial);
             return;
         }
-        if Record::of(here.fiber).atomic.get() {
-            Record::of(here.fiber).pending_interrupt.set(armed.serial);
-        } else {
-            self.interrupt(here, armed);
-        }
+        drop(record);
+        self.interrupt(here, &limit);
+    }
+
+    /// Counts a safe point. Returns the limit, if it is one that interrupts and was reached.
+    fn count_safe_point(&self, here: Here) -> Option<Reached> {
+        let mut armed = self.armed.borrow_mut();
+        let armed = armed.as_mut()?;
+        armed.count(here);
+        (armed.reached && !armed.soft).then(|| armed.reached())
     }
 
     /// The running tasklet is atomic no more: an interrupt that was put off comes now (S-098).
     #[track_caller]
     pub(crate) fn deliver_pending(&self, here: Here, record: &Record) {
         let pending = record.pending_interrupt.replace(0);
-        if let Some(armed) = self.armed.get().filter(|armed| armed.serial == pending) {
-            self.interrupt(here, armed);
+        let limit = self.armed.borrow().as_ref().map(Armed::reached);
+        if let Some(limit) = limit.filter(|limit| limit.serial == pending) {
+            self.interrupt(here, &limit);
         }
     }
 
     /// Pauses the running tasklet, and gives it to the one that is in `run`.
     #[track_caller]
-    fn interrupt(&self, here: Here, armed: Armed) {
+    fn interrupt(&self, here: Here, limit: &Reached) {
         // Paused in a shield or while it unwinds it could not be killed either.
         let protected = cancel::is_shielded(&here.fiber) || std::thread::panicking();
-        if protected || switching::is_trapped(here) || !pause::is_watching(armed.fiber) {
+        if protected || switching::is_trapped(here) || !self.holds(limit) {
             return;
         }
-        switching::announce(here, || Some(armed.fiber));
-        if !pause::is_watching(armed.fiber) {
+        switching::announce(here, || Some(limit.fiber.clone()));
+        // The callback may have waited: that `run` may be over, and its fiber in another one.
+        if !self.holds(limit) {
             return;
         }
-        let victim = Tasklet::of(here.fiber);
+        let victim = Tasklet::current(here);
         switching::leave_ring(here, || {
             let before = self.victim.replace(Some(victim));
             debug_assert!(before.is_none(), "a victim is taken before the next is made");
-            here.sched.unpause_next(armed.fiber);
+            here.sched.unpause_next(limit.fiber.ptr());
         });
     }
 
     /// The running tasklet lets others run, and has put them in order: after the limit of a soft
     /// `run` that goes first.
     pub(crate) fn soft_point(&self, here: Here) {
-        if let Some(armed) = self.armed.get().filter(|armed| armed.soft && armed.reached)
-            && pause::is_watching(armed.fiber)
-            && armed.fiber != here.fiber
+        let armed = self.armed.borrow();
+        if let Some(armed) = armed.as_ref().filter(|armed| armed.soft && armed.reached)
+            && pause::is_watching(armed.fiber.ptr())
+            && armed.fiber.ptr() != here.fiber
         {
-            here.sched.unpause_next(armed.fiber);
+            here.sched.unpause_next(armed.fiber.ptr());
         }
     }
 }
@@ -309,6 +346,10 @@ impl Armed {
             Limit::Time(limit) => limit <= Duration::from_micros(micros(here) - self.since),
         };
         self.reached = over || self.soft && self.reached;
+    }
+
+    fn reached(&self) -> Reached {
+        Reached { serial: self.serial, fiber: self.fiber.clone() }
     }
 }
 

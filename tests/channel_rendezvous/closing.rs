@@ -3,6 +3,7 @@
 use fibra::channel::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
+use fibra::stackless::Channel as Quiet;
 
 use crate::fixture;
 use crate::support::{go, ms, run};
@@ -17,7 +18,7 @@ fn a_closed_channel_gives_what_its_senders_bring_and_then_refuses() {
             go(move || channel.send(number).unwrap());
         }
         fibra::yield_now();
-        channel.close();
+        Quiet::from(channel.clone()).close();
         trace.say(format!("{} {}", channel.is_closing(), channel.is_closed()));
         channel.iter().for_each(|value| trace.say(value));
         trace.say(format!("{} {}", channel.is_closing(), channel.is_closed()));
@@ -34,7 +35,7 @@ fn a_closed_channel_gives_what_its_senders_bring_and_then_refuses() {
 }
 
 #[test]
-fn closing_wakes_nobody_and_those_who_wait_can_still_be_met() {
+fn closing_in_the_way_of_stackless_wakes_nobody_and_those_who_wait_can_still_be_met() {
     // S-156, S-159
     run(|| {
         let (channel, trace) = fixture();
@@ -46,7 +47,7 @@ fn closing_wakes_nobody_and_those_who_wait_can_still_be_met() {
             }
         });
         fibra::yield_now();
-        channel.close();
+        Quiet::from(channel.clone()).close();
         fibra::yield_now();
         assert_eq!((channel.balance(), channel.is_closed()), (-1, false));
         channel.send(1).unwrap();
@@ -56,7 +57,7 @@ fn closing_wakes_nobody_and_those_who_wait_can_still_be_met() {
 }
 
 #[test]
-fn close_and_wake_refuses_those_who_wait_and_senders_get_their_values_back() {
+fn close_refuses_those_who_wait_and_senders_get_their_values_back() {
     run(|| {
         let (channel, trace) = fixture();
         for name in ["a", "b"] {
@@ -64,7 +65,7 @@ fn close_and_wake_refuses_those_who_wait_and_senders_get_their_values_back() {
             go(move || trace.say(format!("{name}:{:?}", channel.recv())));
         }
         fibra::yield_now();
-        channel.close_and_wake();
+        channel.close();
         trace.say("closed");
         assert!(channel.is_closed());
         fibra::yield_now();
@@ -76,10 +77,10 @@ fn close_and_wake_refuses_those_who_wait_and_senders_get_their_values_back() {
             go(move || trace.say(channel.send(number).unwrap_err().into_inner()));
         }
         fibra::yield_now();
-        channel.close_and_wake();
+        channel.close();
         fibra::yield_now();
         assert_eq!(trace.take(), "1 2");
-        channel.close_and_wake();
+        channel.close();
         assert_eq!(channel.balance(), 0);
     });
 }
@@ -99,7 +100,7 @@ fn iteration_ends_at_once_on_a_closed_channel_and_waits_on_an_open_one() {
                     fibra::sleep(ms(1));
                     channel.send(number).unwrap();
                 }
-                channel.close_and_wake();
+                channel.close();
             }
         });
         for value in &channel {

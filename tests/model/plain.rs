@@ -295,8 +295,8 @@ impl<'p> Model<'p> {
         }
     }
 
-    /// The wait that completed the deadlock fails; else the main fiber's, else the oldest. A fiber
-    /// whose wait failed in the last deadlock, and that has run just once since, is asked last.
+    /// The wait that completed the deadlock fails, unless its fiber's failed in the last deadlock, and
+    /// it has run just once since; else the main fiber's, else the oldest one's, such a fiber last.
     fn break_deadlock(&mut self) {
         let can_fail = |&f: &usize| {
             let fiber = &self.fibers[f];
@@ -308,7 +308,8 @@ impl<'p> Model<'p> {
         let again = |f: &usize| self.runs <= then + 1 && last_victim == Some(*f);
         let fresh = |f: &usize| can_fail(f) && !again(f);
         let all = || 0..self.fibers.len();
-        let victim = self.last_parked.filter(fresh).or_else(|| all().find(fresh));
+        let victim = self.last_parked.filter(fresh).or(Some(0).filter(can_fail));
+        let victim = victim.or_else(|| all().find(fresh));
         let victim = victim.or_else(|| all().find(can_fail));
         let victim = victim.expect("every fiber of the model can fail");
         self.last_victim = (Some(victim), self.runs);

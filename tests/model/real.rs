@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fibra::channel::{Channel, Preference, Receiver, Sender, bounded};
+use fibra::stackless::Channel as Quiet;
 use fibra::{Fiber, JoinError, JoinHandle};
 
 use crate::failures::{
@@ -183,8 +184,9 @@ impl World {
                 self.channels[channel].set_preference(preference);
             }
             Op::ScheduleAll(channel, all) => self.channels[channel].set_schedule_all(all),
-            Op::Close(channel) => self.channels[channel].close(),
-            Op::CloseAndWake(channel) => self.channels[channel].close_and_wake(),
+            // Only the façade closes without a wake.
+            Op::Close(channel) => Quiet::from(self.channels[channel].clone()).close(),
+            Op::CloseAndWake(channel) => self.channels[channel].close(),
             Op::Open(channel) => self.channels[channel].open(),
             Op::DropEnd(queue, End::Sender) => drop(self.senders[queue].take()),
             Op::DropEnd(queue, End::Receiver) => {

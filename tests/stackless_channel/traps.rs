@@ -37,7 +37,11 @@ fn the_block_trap_comes_before_closed_and_that_before_the_switch_trap() {
         drop(blocks);
         assert!(matches!(channel.receive(), Err(ChannelError::Closed)));
         channel.open();
+        let other = stackless::spawn(|| {});
         assert!(matches!(channel.receive(), Err(ChannelError::SwitchTrap)));
+        other.remove().unwrap();
+        // Alone it would not switch.
+        assert!(matches!(channel.receive(), Err(ChannelError::Deadlock(_))));
         drop(switches);
         assert!(matches!(channel.receive(), Err(ChannelError::Deadlock(_))));
         assert_eq!(channel.balance(), 0);

@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
 use crate::channel::waiter;
-use crate::sched::lowlevel::{FiberPtr, Here, WaitList, go_last, hand_over, scheduler};
+use crate::sched::lowlevel::{FiberPtr, FiberRef, Here, WaitList, go_last, hand_over, scheduler};
 
 pub(crate) mod arm;
 mod recv;
@@ -43,7 +43,7 @@ pub use recv::{IntoIter, Iter};
 ///         for i in 1..=3 {
 ///             numbers.send(i).unwrap();
 ///         }
-///         numbers.close_and_wake();
+///         numbers.close();
 ///     });
 ///     assert_eq!(channel.iter().collect::<Vec<_>>(), [1, 2, 3]);
 /// });
@@ -103,18 +103,29 @@ impl<T> Channel<T> {
         self.inner.change(|old| Pairing::new(old.preference, schedule_all, old.closing));
     }
 
-    /// Closes the channel: from now on operations that would have to wait are refused.
+    /// Closes the channel: operations that wait are refused, and from now on all that would have to.
+    /// Senders get their values back.
     ///
-    /// It wakes nobody. Those who wait go on waiting, and can still be met (S-156, S-159):
-    /// receivers that should learn of the end are woken by
-    /// [`close_and_wake`](Channel::close_and_wake).
+    /// The fibers that waited are appended to the ring; the caller goes on. Closing a closed channel
+    /// does nothing. (Stackless' `close` wakes none of them: see
+    /// [`stackless::Channel::close`](crate::stackless::Channel::close).)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::{Channel, SendError};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let letters = channel.clone();
+    ///     let sender = fibra::spawn(move || letters.send("a"));
+    ///     fibra::yield_now(); // the sender waits
+    ///     channel.close();
+    ///     assert!(matches!(sender.join().unwrap(), Err(SendError::Closed("a"))));
+    /// });
+    /// ```
     pub fn close(&self) {
-        self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, true));
-    }
-
-    /// Closes the channel and refuses those who wait, too. Senders get their values back.
-    pub fn close_and_wake(&self) {
-        self.close();
+        self.close_quietly();
         let Some(sched) = scheduler() else { return };
         for list in [&self.inner.senders, &self.inner.receivers] {
             while let Some(fiber) = waiter::turn_away::<T>(list) {
@@ -143,6 +154,11 @@ impl<T> Channel<T> {
 
 /// For façades over the channel.
 impl<T> Channel<T> {
+    /// Closes the channel and wakes nobody: those who wait can still be met (S-156, S-159).
+    pub(crate) fn close_quietly(&self) {
+        self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, true));
+    }
+
     /// What a fiber would do that came on `side` now.
     #[inline(always)]
     pub(crate) fn arrive(&self, side: Side) -> Step {
@@ -151,20 +167,20 @@ impl<T> Channel<T> {
     }
 
     /// The first of those who wait.
-    pub(crate) fn first_waiting(&self) -> Option<FiberPtr> {
-        self.inner.senders.first().or(self.inner.receivers.first())
+    pub(crate) fn first_waiting(&self) -> Option<FiberRef> {
+        let first = self.inner.senders.first().or(self.inner.receivers.first());
+        first.map(FiberPtr::to_ref)
     }
 
     /// Those who wait, the first first.
-    pub(crate) fn waiting(&self) -> Vec<FiberPtr> {
-        let mut fibers = self.inner.senders.fibers();
-        fibers.append(&mut self.inner.receivers.fibers());
-        fibers
+    pub(crate) fn waiting(&self) -> Vec<FiberRef> {
+        let (senders, receivers) = (self.inner.senders.fibers(), self.inner.receivers.fibers());
+        senders.into_iter().chain(receivers).map(FiberPtr::to_ref).collect()
     }
 
     /// Puts `value` in the place of the one that `sender`, which waits to send here, has brought.
-    pub(crate) fn replace_value(&self, sender: FiberPtr, value: T) -> Result<T, T> {
-        waiter::replace(&self.inner.senders, sender, value)
+    pub(crate) fn replace_value(&self, sender: &FiberRef, value: T) -> Result<T, T> {
+        waiter::replace(&self.inner.senders, sender.ptr(), value)
     }
 
     /// The address of what the handles share: no other channel has it while this one exists.

@@ -28,7 +28,7 @@ impl<T> Channel<T> {
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
         spend(here);
-        match self.recv_unmetered(here, None) {
+        match self.recv_unmetered(here, None, &RECEIVING) {
             Ok(message) => Ok(open(message)),
             Err(cut) => Err(cut.into_recv_error()),
         }
@@ -91,17 +91,23 @@ impl<T> Channel<T> {
     #[track_caller]
     fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
         spend(here);
-        self.recv_unmetered(here, Some(at)).map(open).map_err(Cut::into_recv_timeout_error)
+        let received = self.recv_unmetered(here, Some(at), &RECEIVING);
+        received.map(open).map_err(Cut::into_recv_timeout_error)
     }
 
     /// Receives, and leaves the operation budget alone: a transfer that keeps the caller running
-    /// does not switch.
+    /// does not switch. `reason` is that of the wait, if it comes to one.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn recv_unmetered(&self, here: Here, by: Option<u64>) -> Result<Message<T>, Cut> {
+    pub(crate) fn recv_unmetered(
+        &self,
+        here: Here,
+        by: Option<u64>,
+        reason: &'static WaitReason,
+    ) -> Result<Message<T>, Cut> {
         match self.arrive(Side::Receive) {
             Step::Meet(after) => Ok(self.collect(here, after)),
-            Step::Wait => self.wait_to_receive(here, by),
+            Step::Wait => self.wait_to_receive(here, by, reason),
             Step::Refused => Err(Cut::Closed),
         }
     }
@@ -117,9 +123,14 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait_to_receive(&self, here: Here, by: Option<u64>) -> Result<Message<T>, Cut> {
+    fn wait_to_receive(
+        &self,
+        here: Here,
+        by: Option<u64>,
+        reason: &'static WaitReason,
+    ) -> Result<Message<T>, Cut> {
         let waiter = Waiter::new(here.fiber, None);
-        match waiter.wait_in(here, &self.inner.receivers, by, &RECEIVING) {
+        match waiter.wait_in(here, &self.inner.receivers, by, reason) {
             Ok(Fate::Served) => Ok(waiter.take().expect("a sender has put its message in")),
             Ok(_) => Err(Cut::Closed),
             Err(interrupt) => Err(Cut::Short(interrupt)),

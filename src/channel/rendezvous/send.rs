@@ -120,11 +120,11 @@ impl<T> Channel<T> {
         by: Option<u64>,
     ) -> Result<(), (Message<T>, Cut)> {
         spend(here);
-        self.send_unmetered(here, message, by)
+        self.send_unmetered(here, message, by, &SENDING)
     }
 
     /// As `send_message`, but leaves the operation budget alone: a transfer that keeps the caller
-    /// running does not switch.
+    /// running does not switch. `reason` is that of the wait, if it comes to one.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn send_unmetered(
@@ -132,13 +132,14 @@ impl<T> Channel<T> {
         here: Here,
         message: Message<T>,
         by: Option<u64>,
+        reason: &'static WaitReason,
     ) -> Result<(), (Message<T>, Cut)> {
         match self.arrive(Side::Send) {
             Step::Meet(after) => {
                 self.serve(message, |receiver| follow(here, receiver, after));
                 Ok(())
             }
-            Step::Wait => self.wait_to_send(here, message, by),
+            Step::Wait => self.wait_to_send(here, message, by, reason),
             Step::Refused => Err((message, Cut::Closed)),
         }
     }
@@ -168,9 +169,10 @@ impl<T> Channel<T> {
         here: Here,
         message: Message<T>,
         by: Option<u64>,
+        reason: &'static WaitReason,
     ) -> Result<(), (Message<T>, Cut)> {
         let waiter = Waiter::new(here.fiber, Some(message));
-        let cut = match waiter.wait_in(here, &self.inner.senders, by, &SENDING) {
+        let cut = match waiter.wait_in(here, &self.inner.senders, by, reason) {
             Ok(Fate::Served) => return Ok(()),
             Ok(_) => Cut::Closed,
             Err(interrupt) => Cut::Short(interrupt),

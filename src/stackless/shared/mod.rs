@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
 use crate::channel::rendezvous::follow;
-use crate::fiber::header::FiberPtr;
+use crate::fiber::header::FiberRef;
 use crate::sched::outside::Fate;
 use crate::sched::scheduler::{Here, scheduler};
 use crate::stackless::channel_error::ChannelError;
@@ -188,10 +188,11 @@ impl<T: Send + 'static> SharedChannel<T> {
     }
 
     /// What one would do who came on `side` now, and the partner if that is of this thread.
-    fn foresee(&self, here: Here, side: Side) -> (Step, Option<FiberPtr>) {
+    fn foresee(&self, here: Here, side: Side) -> (Step, Option<FiberRef>) {
         let mut state = self.lock();
         let (step, partner) = state.foresee(side, Some(&here.sched));
-        (step, partner.and_then(|partner| partner.ticket().fiber_in(&here.sched)))
+        let fiber = partner.and_then(|partner| partner.ticket().fiber_in(&here.sched));
+        (step, fiber.map(|fiber| fiber.to_ref()))
     }
 }
 

@@ -18,8 +18,9 @@ use crate::sched::timers::deadline_after;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::gate;
 
-static RECEIVING: WaitReason =
-    WaitReason::new("receiving on a shared channel", OnDeadlock::Fail).ended_by_outsiders();
+static RECEIVING: WaitReason = WaitReason::new("receiving on a shared channel", OnDeadlock::Fail)
+    .ended_by_outsiders()
+    .failing_each_time();
 
 impl<T: Send + 'static> SharedChannel<T> {
     /// Takes a value from the first sender that waits, in whichever thread, or waits for one.

@@ -19,8 +19,9 @@ use crate::stackless::channel_error::{ChannelError, SendError};
 use crate::stackless::error::thrown;
 use crate::stackless::gate;
 
-static SENDING: WaitReason =
-    WaitReason::new("sending on a shared channel", OnDeadlock::Fail).ended_by_outsiders();
+static SENDING: WaitReason = WaitReason::new("sending on a shared channel", OnDeadlock::Fail)
+    .ended_by_outsiders()
+    .failing_each_time();
 
 impl<T: Send + 'static> SharedChannel<T> {
     /// Gives `value` to the first receiver that waits, in whichever thread, or waits for one.

@@ -1,0 +1,8 @@
+//! Tests of `fibra::channel`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod closing;
+mod deadlock;
+mod pausing;

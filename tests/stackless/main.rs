@@ -1,0 +1,12 @@
+//! Tests of the façade `stackless` beside those that go through the rules of Stackless one by one.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod callbacks;
+mod closing;
+mod deadlock;
+mod ends;
+mod raising;
+mod running;
+mod threads;
