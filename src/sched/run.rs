@@ -157,7 +157,8 @@ pub(crate) fn wind_up() {
         }
         wait_for_the_others(here);
         sched.close_mail(main);
-        // Destructors of undelivered payloads may have spawned.
+        sched.drop_wakers(main);
+        // Destructors of undelivered payloads and of wakers may have spawned.
         wait_for_the_others(here);
     });
 }

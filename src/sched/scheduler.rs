@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use crate::collections::run_ring::RunRing;
-use crate::collections::slot_table::{Key, SlotTable};
+use crate::collections::slot_table::SlotTable;
 use crate::collections::timing_wheel::TimingWheel;
 use crate::fiber::current;
 use crate::fiber::header::{FiberPtr, FiberRef};
@@ -39,6 +39,7 @@ use crate::sched::run_loop::LONGEST_BATCH;
 use crate::sched::task_timers::Armed;
 use crate::sched::timers::Alarm;
 use crate::sched::watchers::Watcher;
+use crate::sched::witness::Witnesses;
 use crate::stack::{Pool, SizeClass, Stack};
 
 /// Everything that one thread needs to run fibers. The order of the fields is deliberate.
@@ -93,8 +94,8 @@ pub(crate) struct Scheduler {
     pub(crate) listed: Cell<bool>,
     /// Timers of futures.
     pub(crate) task_timers: RefCell<SlotTable<Armed>>,
-    /// Fibers that other threads may hold an unparker of.
-    pub(crate) reachable: RefCell<Vec<Key>>,
+    /// What other threads may wake.
+    pub(crate) witnesses: RefCell<Witnesses>,
     /// The waits that other threads may complete.
     pub(crate) outside: RefCell<SlotTable<ListedWait>>,
     /// Parked fibers whose wait the world ends, in real time.
@@ -160,7 +161,7 @@ impl Scheduler {
             mailbox,
             listed: Cell::new(false),
             task_timers: RefCell::new(SlotTable::new()),
-            reachable: RefCell::new(Vec::new()),
+            witnesses: RefCell::new(Witnesses::new()),
             outside: RefCell::new(SlotTable::new()),
             real_waits: Cell::new(0),
             last_victim: Cell::new((None, 0)),
@@ -261,6 +262,7 @@ impl Scheduler {
 impl Drop for Scheduler {
     fn drop(&mut self) {
         self.take_off_the_list();
+        self.leak_wakers();
         // Handles of other threads may keep the mailbox for long. No payload is left in it.
         self.mailbox.inbox.abandon();
         // A stack that is merely dropped is leaked.

@@ -1,6 +1,7 @@
 //! Tests the ring under pauses: what is stored in it, which no public call tells.
 
 mod fairness;
+mod publish;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,7 +22,7 @@ type Trace = Rc<RefCell<Vec<String>>>;
 /// Runs `f` as the main fiber of a scheduler of its own.
 fn run(f: impl FnOnce(SchedulerPtr, Trace)) {
     let clock = Box::new(VirtualClock::new());
-    let scheduler = Scheduler::new(SizeClass::DEFAULT, clock, Box::new(ThreadIdle)).unwrap();
+    let scheduler = Scheduler::new(SizeClass::DEFAULT, clock, Box::new(ThreadIdle::new())).unwrap();
     run_on(Box::new(scheduler), || f(here().sched, Trace::default()));
 }
 
