@@ -25,9 +25,9 @@ fn exchange(wrap: bool) -> u32 {
         }
     });
     let mut count = 0;
-    while let Some(_) =
-        if wrap { block_on(unconstrained(receiver.recv())) } else { block_on(receiver.recv()) }
-    {
+    let mut receive =
+        || if wrap { block_on(unconstrained(receiver.recv())) } else { block_on(receiver.recv()) };
+    while receive().is_some() {
         count += 1;
     }
     fiber.join().unwrap();

@@ -9,4 +9,5 @@ mod flood;
 mod future_timers;
 mod in_tokio;
 mod own_token;
+mod race;
 mod reachable;
