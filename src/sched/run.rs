@@ -158,6 +158,7 @@ pub(crate) fn wind_up() {
         wait_for_the_others(here);
         sched.close_mail(main);
         sched.drop_wakers(main);
+        end::clean_up_again(main);
         // Destructors of undelivered payloads and of wakers may have spawned.
         wait_for_the_others(here);
     });

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::collections::inbox::Inbox;
+use crate::collections::publish::FENCED;
 use crate::collections::slot_table::Key;
 use crate::fiber::id::FiberId;
 use crate::fiber::token::Token;
@@ -19,10 +20,10 @@ const ROUNDS: u32 = if cfg!(miri) { 60 } else { 500 };
 fn check(name: &str, round: impl Fn() -> bool) {
     let lost = (0..ROUNDS).filter(|_| round()).count();
     println!("{name}: {lost} of {ROUNDS} wakes lost");
-    if cfg!(fibra_without_fences) {
-        assert!(!cfg!(miri) || lost != 0, "{name}: the model does not see what the fences are for");
-    } else {
+    if FENCED {
         assert_eq!(lost, 0, "{name}");
+    } else {
+        assert!(!cfg!(miri) || lost != 0, "{name}: the model does not see what the fences are for");
     }
 }
 
@@ -59,7 +60,7 @@ fn a_message_is_found_or_its_pusher_wakes() {
         let (claimed, sleeps) = both(|| inbox.push(()), || inbox.announce_sleep());
         sleeps && !claimed
     });
-    assert!(cfg!(fibra_without_fences) || lost.count() == 0);
+    assert!(!FENCED || lost.count() == 0);
 }
 
 #[test]
