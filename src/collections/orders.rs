@@ -1,5 +1,5 @@
-//! What other threads ask of one tasklet and its scheduler has not yet done: bounded, for later orders
-//! fold into earlier ones when many are outstanding.
+//! The orders that other threads gave for one tasklet and that are not carried out yet: bounded, since later
+//! orders fold into earlier ones when many are outstanding.
 //!
 //! ```text
 //!   [ insert | run | throw | ... | remove ]  <-- insert        fewer than MOST: it is appended

@@ -192,7 +192,7 @@ impl Registration {
         }
     }
 
-    /// Takes the wakers out, for whoever may drop them.
+    /// Takes the wakers out. Dropping them may run user code.
     pub(super) fn take_wakers(&self) -> impl Iterator<Item = Waker> + use<> {
         self.reading.take().into_iter().chain(self.writing.take())
     }

@@ -26,7 +26,7 @@ pub(crate) trait Idle: fmt::Debug {
     /// A handle with which any thread ends the wait.
     fn waker(&self) -> Arc<dyn Wake>;
 
-    /// Takes the wakers of users out that it holds.
+    /// Takes out the wakers that it holds. Dropping them may run user code.
     fn take_wakers(&self) -> Vec<Waker> {
         Vec::new()
     }

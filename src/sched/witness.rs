@@ -60,7 +60,7 @@ impl Witnesses {
         self.recent[0] = Some(witness);
     }
 
-    /// Takes those out of the list that nobody can reach any more.
+    /// Takes those out of the list that no other thread can reach any more.
     #[cold]
     fn sweep(&mut self, table: &SlotTable<FiberPtr>) {
         self.reachable.retain(|&key| table.get(key).is_some_and(|fiber| stays_listed(*fiber)));
