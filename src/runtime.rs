@@ -237,5 +237,5 @@ fn idle() -> Box<dyn Idle> {
     #[cfg(feature = "net")]
     return Box::new(crate::reactor::driver::Driver::new());
     #[cfg(not(feature = "net"))]
-    return Box::new(crate::sched::idle::ThreadIdle);
+    return Box::new(crate::sched::idle::ThreadIdle::new());
 }

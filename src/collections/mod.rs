@@ -4,11 +4,17 @@
 //! tests against a naive model, and can be run under Miri.
 //!
 //! - [`inbox`]: what other threads push; never blocks, loses nothing.
+//! - [`marks`]: a word for each index, where equal messages of several threads merge.
+//! - [`orders`]: what is asked of one tasklet from afar; bounded.
+//! - [`publish`]: the fence between a publication and a look, and where it stands.
 //! - [`run_ring`]: the order in which fibers run.
 //! - [`slot_table`]: values behind generation-checked keys; a stale key reaches nothing.
 //! - [`timing_wheel`]: deadlines in the order in which they fall due.
 
 pub(crate) mod inbox;
+pub(crate) mod marks;
+pub(crate) mod orders;
+pub(crate) mod publish;
 pub(crate) mod run_ring;
 pub(crate) mod slot_table;
 pub(crate) mod timing_wheel;

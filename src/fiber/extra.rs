@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::ptr::NonNull;
 use std::rc::Rc;
-use std::sync::Weak;
+use std::sync::Arc;
 
 use crate::collections::slot_table::Key;
 use crate::fiber::end_hook::Hooks;
@@ -12,6 +12,7 @@ use crate::fiber::frame::Frame;
 use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::loan::Loan;
 use crate::fiber::locals::Locals;
+use crate::fiber::token::Token;
 
 /// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals, a bomb,
 /// and what its frame and its identity hold, which are dropped on the fiber before it ends. Its hooks hold none.
@@ -22,11 +23,13 @@ pub(crate) struct Extra {
     /// Whether one of its stacks was given up with frames on it, which may have lent its fiber-locals:
     /// they are kept forever.
     pub(crate) has_lent: bool,
-    /// What the fiber's unparkers share, if there are any: as long as that exists, another thread
-    /// may wake it.
-    pub(crate) unparkers: Option<Weak<()>>,
-    /// The same of those who may end any wait of the fiber.
-    pub(crate) commanders: Option<Weak<()>>,
+    /// What the fiber's unparkers share, if it ever had any: as long as one of them exists, another
+    /// thread may wake it.
+    pub(crate) unparkers: Option<Arc<Token>>,
+    /// The same of those that may end any wait of the fiber.
+    pub(crate) commanders: Option<Arc<Token>>,
+    /// Whether its scheduler lists it among those that others may reach.
+    pub(crate) reachable: bool,
     /// Where its scheduler lists the wait that it is in, if other threads may complete that.
     pub(crate) outside: Option<Key>,
     /// What its generators and greenlets stand on, if it ever had any.

@@ -31,4 +31,5 @@ pub(crate) mod state;
 pub(crate) mod strand;
 pub(crate) mod switch;
 pub(crate) mod task;
+pub(crate) mod token;
 pub(crate) mod wait_list;

@@ -5,12 +5,16 @@
 //! - A kill unwinds through here, and so drops the future.
 
 use std::future::{Future, IntoFuture};
+use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
+use crate::sched::clock::{Clock, RealClock};
+use crate::sched::end;
+use crate::sched::idle::Parker;
 use crate::sched::park::spend;
 use crate::sched::scheduler::{Here, try_here};
 use crate::sched::task;
@@ -28,6 +32,24 @@ use crate::sched::task;
 /// Nobody knows who holds copies of a waker. So a fiber that waits here counts as one that waits for the
 /// world, as if it read a socket: there is no deadlock while it does, and a
 /// [virtual clock](crate::runtime::Builder::virtual_clock) goes no faster than real time.
+///
+/// # Inside of tokio
+///
+/// A task of tokio has a budget of 128 operations for each of its polls. When it is used up tokio's channels,
+/// timers and sockets say "not yet" until the task returns to its runtime. A `fibra::run` inside a task does
+/// not return before it is over; so what it polls, on the task's thread, never gets ready any more. Only tokio
+/// can lift the budget: run fibers on a thread for blocking work, which has none,
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let sum = tokio::task::spawn_blocking(|| fibra::run(|| 1 + 1)).await.unwrap();
+/// # assert_eq!(sum, 2);
+/// # }
+/// ```
+///
+/// or wrap what is polled, `block_on(tokio::task::unconstrained(future))`. A future that does nothing but
+/// wake itself, as one without budget does, is reported once on the standard error.
 ///
 /// # Examples
 ///
@@ -54,12 +76,60 @@ fn in_fiber<F: Future>(here: Here, mut future: Pin<&mut F>) -> F::Output {
     let waker = task::waker(here);
     let mut cx = Context::from_waker(&waker);
     let _end = EndOfPolls(here);
+    let mut spins = Spins::default();
     loop {
         task::begin_poll(here);
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return output;
         }
+        spins.note(here);
         task::wait_for_wake(here);
+    }
+}
+
+/// Polls in a row of a future that was woken while it was polled.
+#[derive(Default)]
+struct Spins {
+    count: u32,
+    since: Option<Instant>,
+}
+
+impl Spins {
+    /// So many quick polls do nothing else. One that computes between its polls takes longer.
+    const MANY: u32 = 1 << 19;
+    const QUICK: Duration = Duration::from_micros(5);
+
+    #[track_caller]
+    fn note(&mut self, here: Here) {
+        if !here.fiber.woken.get() {
+            self.count = 0;
+            return;
+        }
+        self.count += 1;
+        if self.count == Spins::MANY {
+            self.look(here);
+        }
+    }
+
+    /// Counts once more by the clock, and reports what is found.
+    #[cold]
+    #[track_caller]
+    fn look(&mut self, here: Here) {
+        static REPORTED: AtomicBool = AtomicBool::new(false);
+        let now = RealClock.now();
+        self.count = 0;
+        let Some(since) = self.since.replace(now) else { return };
+        let quick = now.saturating_duration_since(since) < Spins::QUICK * Spins::MANY;
+        if quick && !REPORTED.swap(true, Ordering::Relaxed) {
+            end::say(format_args!(
+                "{}: the future that it waits for at {} wakes itself each time it is polled, and never \
+                 gets ready. If `fibra::run` was called inside a task of tokio, that task's budget is \
+                 used up: run fibers inside `tokio::task::spawn_blocking`, or wrap the future in \
+                 `tokio::task::unconstrained`",
+                end::describe(&here.fiber),
+                Location::caller()
+            ));
+        }
     }
 }
 
@@ -72,32 +142,26 @@ impl Drop for EndOfPolls {
 }
 
 fn on_thread<F: Future>(mut future: Pin<&mut F>) -> F::Output {
-    let woken = Arc::new(ThreadTask { thread: thread::current(), woken: AtomicBool::new(false) });
-    let waker = Waker::from(woken.clone());
+    let task = Arc::new(ThreadTask(Parker::new()));
+    let waker = Waker::from(task.clone());
     let mut cx = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return output;
         }
-        while !woken.woken.swap(false, Ordering::Acquire) {
-            thread::park();
-        }
+        task.0.wait(None);
     }
 }
 
 /// A thread that waits for a future.
-struct ThreadTask {
-    thread: Thread,
-    woken: AtomicBool,
-}
+struct ThreadTask(Parker);
 
 impl Wake for ThreadTask {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+        self.0.call();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        self.thread.unpark();
+        self.0.call();
     }
 }

@@ -11,7 +11,7 @@
 //! descriptor itself, and the others each have a duplicate for as long as they need it.
 //!
 //! Invariants:
-//! - Nothing is opened before the first descriptor is registered: until then the thread itself parks.
+//! - Nothing is opened before the first descriptor is registered: until then the thread waits in a parker.
 //! - A source that is dropped on another thread is deleted from the kernel's set there and then, and
 //!   from the slots in the next turn. Meanwhile nobody finds it: identities are not used again.
 //! - Events run no user code: they set bits and make fibers ready.
@@ -23,13 +23,13 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::Instant;
 
 use crate::reactor::poller::{Patience, Poller, Ready, SystemPoller, Token};
 use crate::reactor::registration::Registration;
-use crate::sched::idle::{Idle, ThreadIdle, Wake};
+use crate::sched::idle::{Bed, Idle, Wake, park};
 use crate::sched::scheduler::Scheduler;
 
 /// A scheduler's reactor.
@@ -47,8 +47,7 @@ pub(crate) struct Driver {
 /// What other threads have of a driver.
 #[derive(Debug)]
 pub(super) struct Shared {
-    poller: OnceLock<SystemPoller>,
-    thread: Thread,
+    bed: Bed<SystemPoller>,
     /// Sources that were dropped on other threads.
     dropped: Mutex<Vec<(RawFd, u64)>>,
     any_dropped: AtomicBool,
@@ -66,8 +65,7 @@ impl Driver {
     /// A driver for the scheduler of this thread.
     pub(crate) fn new() -> Driver {
         let shared = Shared {
-            poller: OnceLock::new(),
-            thread: thread::current(),
+            bed: Bed::new(),
             dropped: Mutex::new(Vec::new()),
             any_dropped: AtomicBool::new(false),
         };
@@ -170,7 +168,7 @@ impl Driver {
     /// Says that somebody waits at `registration`.
     #[inline]
     pub(super) fn arm(&self, fd: BorrowedFd<'_>, at: &Registration) -> io::Result<()> {
-        match self.shared.poller.get() {
+        match self.shared.bed.opened() {
             Some(poller) => poller.arm(at.reported(fd), at.token, at.wanted()),
             None => Ok(()),
         }
@@ -195,7 +193,7 @@ impl Driver {
         self.registered.set(self.registered.get() - 1);
         drop(slots);
         registration.close();
-        if let (Some(poller), Some(double)) = (self.shared.poller.get(), &registration.double) {
+        if let (Some(poller), Some(double)) = (self.shared.bed.opened(), &registration.double) {
             poller.delete(double.as_fd());
         }
     }
@@ -209,16 +207,15 @@ impl Driver {
 
     fn open(&self) -> io::Result<&SystemPoller> {
         if self.opened.get().is_none() {
-            // Only this thread sets it.
-            let _ = self.shared.poller.set(SystemPoller::new()?);
+            self.shared.bed.open(SystemPoller::new()?);
             let _ = self.opened.set(RefCell::default());
         }
-        Ok(self.shared.poller.get().expect("set before `opened` is"))
+        Ok(self.shared.bed.opened().expect("set before `opened` is"))
     }
 
     /// Waits for events, and tells those who wait for them.
     fn turn(&self, patience: Patience) {
-        let (Some(poller), Some(events)) = (self.shared.poller.get(), self.opened.get()) else {
+        let (Some(poller), Some(events)) = (self.shared.bed.opened(), self.opened.get()) else {
             return;
         };
         let mut events = events.borrow_mut();
@@ -234,7 +231,7 @@ impl Driver {
             registration.note(ready);
             // Whoever was told may be a future that is gone, and asks for nothing.
             if SystemPoller::FORGETS
-                && let Some(poller) = self.shared.poller.get()
+                && let Some(poller) = self.shared.bed.opened()
                 && registration.owed() != Ready::NONE
             {
                 poller.arm_number(index_of(token), token, registration.owed());
@@ -252,13 +249,18 @@ impl Idle for Driver {
 
     fn wait(&self, until: Option<Instant>) {
         if self.opened.get().is_none() {
-            return ThreadIdle.wait(until);
+            return park(&self.shared.bed.parker, until);
         }
         self.turn(until.map_or(Patience::ForEver, Patience::Until));
     }
 
     fn waker(&self) -> Arc<dyn Wake> {
         self.shared.clone()
+    }
+
+    fn take_wakers(&self) -> Vec<Waker> {
+        let slots = self.slots.borrow();
+        slots.iter().flatten().flat_map(|registration| registration.take_wakers()).collect()
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -270,7 +272,7 @@ impl Shared {
     /// A source is going. `here` is the driver of this thread.
     pub(super) fn drop_source(&self, fd: BorrowedFd<'_>, id: Identity, here: Option<&Driver>) {
         let Identity { id, doubled } = id;
-        if let Some(poller) = self.poller.get().filter(|_| !doubled) {
+        if let Some(poller) = self.bed.opened().filter(|_| !doubled) {
             poller.delete(fd);
         }
         match here.filter(|driver| std::ptr::eq(&raw const *driver.shared, self)) {
@@ -292,12 +294,9 @@ impl Shared {
 }
 
 impl Wake for Shared {
-    /// The scheduler announced that it sleeps before this is called for that sleep, and opened its
-    /// poller, if it did, before that: so a poller that is not seen here is not slept in.
     fn wake(&self) {
-        match self.poller.get() {
-            Some(poller) => poller.wake(),
-            None => self.thread.unpark(),
+        if let Some(poller) = self.bed.call() {
+            poller.wake();
         }
     }
 }

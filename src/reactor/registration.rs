@@ -192,6 +192,11 @@ impl Registration {
         }
     }
 
+    /// Takes the wakers out. Dropping them may run user code.
+    pub(super) fn take_wakers(&self) -> impl Iterator<Item = Waker> + use<> {
+        self.reading.take().into_iter().chain(self.writing.take())
+    }
+
     /// The descriptor is going: whoever waits looks for himself.
     pub(super) fn close(&self) {
         self.wake_tasks(Direction::Read);

@@ -20,6 +20,7 @@
 
 #![allow(unsafe_code, reason = "places nodes in lists for the time of a wait")]
 
+use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::wait_list::{Enlisted, Place};
@@ -193,13 +194,18 @@ fn chosen(arms: &[&mut dyn Arm]) -> Option<usize> {
     is(Done::Served).or_else(|| is(Done::Happened))
 }
 
-/// Whether some fiber of `sched` waits in a choice that another thread may end. One that was retired
-/// there does not.
-pub(crate) fn others_may_end_one(sched: &Scheduler) -> bool {
-    let waits = |fiber: FiberPtr| {
-        fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &CHOOSING_SHARED)
-    };
-    sched.shared_choices.get() != 0 && sched.table.borrow().iter().any(|(_, fiber)| waits(*fiber))
+/// A fiber of `sched` that waits in a choice which another thread may end.
+pub(crate) fn find_shared(sched: &Scheduler) -> Option<Key> {
+    if sched.shared_choices.get() == 0 {
+        return None;
+    }
+    let table = sched.table.borrow();
+    table.iter().find(|(_, fiber)| is_shared(**fiber)).map(|(key, _)| key)
+}
+
+/// Whether `fiber` waits in a choice that another thread may end. One that was retired there does not.
+pub(crate) fn is_shared(fiber: FiberPtr) -> bool {
+    fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &CHOOSING_SHARED)
 }
 
 /// A wait that other threads may end, for as long as this lives.

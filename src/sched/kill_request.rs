@@ -3,7 +3,9 @@
 //! Invariants:
 //! - Asking takes no lock and allocates nothing: it is an atomic store and the waker's system call.
 //! - The flag is set before the loop is woken, and looked at in each of its turns: a request that
-//!   comes while the loop goes to sleep is seen when it is woken, and that is at once.
+//!   comes while the loop goes to sleep is seen when it is woken, and that is at once. If it comes while
+//!   the loop's poller is opened either the poller is woken, or the flag is seen before the loop sleeps
+//!   in it: there is a fence on both sides, see `collections/publish.rs`.
 //! - No fiber waits for the request, so it hides no deadlock.
 
 #![cfg_attr(not(feature = "net"), allow(dead_code, reason = "signals come with `net`"))]
@@ -29,7 +31,7 @@ pub(crate) struct KillRequest {
 impl KillRequest {
     /// Asks for the end of the main fiber. Async-signal-safe if the waker is.
     pub(crate) fn ask(&self) {
-        self.asked.store(true, Ordering::SeqCst);
+        self.asked.store(true, Ordering::Release);
         self.waker.wake();
     }
 }
@@ -53,7 +55,7 @@ impl Scheduler {
 
     #[cold]
     fn meet_kill_request(&self, request: &KillRequest) {
-        request.asked.store(false, Ordering::SeqCst);
+        request.asked.store(false, Ordering::Relaxed);
         let alive = |main: &FiberPtr| !matches!(main.state.get(), State::Finished | State::Retired);
         if let Some(main) = self.main.get().filter(alive) {
             main.with_extra(|extra| extra.kill_reason.get_or_insert(REASON.into()).len());

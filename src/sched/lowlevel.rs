@@ -17,6 +17,7 @@ pub(crate) use crate::fiber::snapshot::Deadlock;
 pub(crate) use crate::fiber::state::{OnDeadlock, WaitReason};
 pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
 pub(crate) use crate::sched::choose::{Arm, Done};
+pub(crate) use crate::sched::idle::Parker;
 pub(crate) use crate::sched::interrupt::Interrupt;
 pub(crate) use crate::sched::lock_graph::{Holder, Needs, Readers};
 pub(crate) use crate::sched::outside::{Fate, FateCell, OutsideWait, Ticket, wait_for_others};

@@ -61,6 +61,7 @@ pub(crate) mod timers;
 pub(crate) mod unstarted;
 pub(crate) mod watchers;
 pub(crate) mod with_stack;
+pub(crate) mod witness;
 
 #[cfg(test)]
 mod tests;

@@ -262,11 +262,20 @@ impl Drop for Listed {
 }
 
 impl Scheduler {
-    /// Whether another thread may complete one of the waits.
-    pub(crate) fn others_may_complete(&self) -> bool {
-        let may_end = |wait: &dyn OutsideWait| self.is_in(wait) && wait.others_exist();
-        choose::others_may_end_one(self)
-            || self.outside.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
+    /// A wait that another thread may complete.
+    pub(crate) fn find_outside(&self) -> Option<Key> {
+        let outside = self.outside.borrow();
+        let mut all = outside.iter();
+        all.find(|(_, listed)| self.is_open(listed.wait())).map(|(key, _)| key)
+    }
+
+    /// Whether another thread may complete the wait of that place in the list, if it is still there.
+    pub(crate) fn others_may_complete(&self, key: Key) -> bool {
+        self.outside.borrow().get(key).is_some_and(|listed| self.is_open(listed.wait()))
+    }
+
+    fn is_open(&self, wait: &dyn OutsideWait) -> bool {
+        self.is_in(wait) && wait.others_exist()
     }
 
     /// Whether another thread may complete one of the waits that are not for locks.
@@ -274,7 +283,7 @@ impl Scheduler {
         let may_end = |wait: &dyn OutsideWait| {
             !wait.is_for_a_lock() && self.is_in(wait) && wait.others_exist()
         };
-        choose::others_may_end_one(self)
+        choose::find_shared(self).is_some()
             || self.outside.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
     }
 

@@ -3,20 +3,20 @@
 //! Invariants:
 //! - What crosses threads is a key (an index and a generation). A key whose fiber has ended
 //!   reaches nothing.
-//! - A scheduler knows which of its fibers others may still wake: each has a token that its
-//!   unparkers share. That is what tells a deadlock from a wait for another thread.
+//! - A scheduler knows which of its fibers others may still wake: each has a token that counts its
+//!   unparkers. That is what tells a deadlock from a wait for another thread: see
+//!   [`witness`](crate::sched::witness).
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use crate::collections::slot_table::Key;
-use crate::fiber::extra::Extra;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::id::FiberId;
 use crate::fiber::state::State;
-use crate::sched::mailbox::{Mail, Mailbox, Order};
-use crate::sched::park::PARK;
-use crate::sched::scheduler::{Scheduler, SchedulerPtr, here};
+use crate::fiber::token::Token;
+use crate::sched::mailbox::{Mailbox, Order};
+use crate::sched::scheduler::{SchedulerPtr, here};
 
 /// Wakes one fiber out of [`park`](crate::park), from any thread.
 ///
@@ -50,14 +50,17 @@ pub struct Unparker {
 
 impl Unparker {
     /// Lets the fiber's present `park`, or if it is not in one its next, return.
+    ///
+    /// It never waits. Calls that come before the fiber's scheduler has seen the first of them are one,
+    /// so they cost no memory, and other fibers run however often this is called.
     pub fn unpark(&self) {
-        self.address.mailbox.post(Mail::Unpark(self.address.key));
+        self.address.mailbox.unpark(&self.address.token);
     }
 
     /// The fiber that it wakes.
     #[must_use]
     pub fn id(&self) -> FiberId {
-        self.address.id
+        self.address.id()
     }
 }
 
@@ -85,36 +88,33 @@ pub(crate) enum Reach {
 /// How other threads reach one fiber.
 pub(crate) struct Address {
     mailbox: Arc<Mailbox>,
-    key: Key,
-    id: FiberId,
-    /// `None` while dropping, and if the fiber had ended already.
-    token: Option<Arc<()>>,
+    token: Arc<Token>,
 }
 
 impl Address {
     /// The address of `fiber`, which is one of `sched`, or has ended.
     pub(crate) fn new(sched: SchedulerPtr, fiber: FiberPtr, reach: Reach) -> Address {
-        let mailbox = sched.mailbox.clone();
-        if matches!(fiber.state.get(), State::Finished | State::Retired) {
+        let token = if matches!(fiber.state.get(), State::Finished | State::Retired) {
             // Its key may belong to another fiber by now, if its `run` is over.
-            return Address { mailbox, key: Key::from_bits(0), id: fiber.id(), token: None };
-        }
-        let known = fiber.with_extra(|extra| place(extra, reach).as_ref().and_then(Weak::upgrade));
-        let token = known.unwrap_or_else(|| {
-            let token = Arc::new(());
-            let (is_listed, weak) = (is_reachable(fiber), Arc::downgrade(&token));
-            fiber.with_extra(|extra| *place(extra, reach) = Some(weak));
-            if !is_listed {
-                sched.reachable.borrow_mut().push(fiber.key.get());
-            }
-            token
-        });
-        Address { mailbox, key: fiber.key.get(), id: fiber.id(), token: Some(token) }
+            Arc::new(Token::new(Key::from_bits(0), fiber.id()))
+        } else {
+            sched.note_reachable(fiber);
+            let (key, id) = (fiber.key.get(), fiber.id());
+            fiber.with_extra(|extra| {
+                let place = match reach {
+                    Reach::Unpark => &mut extra.unparkers,
+                    Reach::Command => &mut extra.commanders,
+                };
+                place.get_or_insert_with(|| Arc::new(Token::new(key, id))).clone()
+            })
+        };
+        token.hold();
+        Address { mailbox: sched.mailbox.clone(), token }
     }
 
     /// Asks something of the fiber. The order comes back if its `run` is over.
     pub(crate) fn order(&self, order: Order) -> Result<(), Order> {
-        self.mailbox.post_order(self.key, order)
+        self.mailbox.order(&self.token, order)
     }
 
     /// Whether its `run` is over.
@@ -123,78 +123,23 @@ impl Address {
     }
 
     pub(crate) fn id(&self) -> FiberId {
-        self.id
+        self.token.id
     }
 }
 
 impl Clone for Address {
     fn clone(&self) -> Address {
-        Address {
-            mailbox: self.mailbox.clone(),
-            key: self.key,
-            id: self.id,
-            token: self.token.clone(),
-        }
+        self.token.hold();
+        Address { mailbox: self.mailbox.clone(), token: self.token.clone() }
     }
 }
 
 impl Drop for Address {
     fn drop(&mut self) {
-        // The token goes first: when the scheduler looks, it must not count this one any more.
-        self.token = None;
-        self.mailbox.nudge();
-    }
-}
-
-/// Where the token is kept that the addresses of one reach share.
-fn place(extra: &mut Extra, reach: Reach) -> &mut Option<Weak<()>> {
-    match reach {
-        Reach::Unpark => &mut extra.unparkers,
-        Reach::Command => &mut extra.commanders,
-    }
-}
-
-/// Whether the scheduler knows that others may reach `fiber`.
-fn is_reachable(fiber: FiberPtr) -> bool {
-    let known = |extra: &Extra| extra.unparkers.is_some() || extra.commanders.is_some();
-    fiber.peek_extra(known).unwrap_or(false)
-}
-
-/// Forgets the token of this reach if nobody holds it any more. Returns whether somebody does.
-fn is_held(extra: &mut Extra, reach: Reach) -> bool {
-    let place = place(extra, reach);
-    if place.as_ref().is_some_and(|token| token.strong_count() == 0) {
-        *place = None;
-    }
-    place.is_some()
-}
-
-impl Scheduler {
-    /// Whether another thread may yet wake a fiber that waits now, or has just done so. Forgets those
-    /// that are gone.
-    pub(crate) fn outsiders_may_wake(&self) -> bool {
-        // The mail is looked at last: whoever is gone by now has posted before it went.
-        self.addresses_exist() || self.others_may_complete() || !self.mailbox.inbox.is_empty()
-    }
-
-    /// As [`outsiders_may_wake`](Scheduler::outsiders_may_wake), but not by the release of a lock.
-    pub(crate) fn outsiders_may_wake_without_locks(&self) -> bool {
-        self.addresses_exist()
-            || self.others_may_complete_no_lock()
-            || !self.mailbox.inbox.is_empty()
-    }
-
-    fn addresses_exist(&self) -> bool {
-        let table = self.table.borrow();
-        let mut any = false;
-        self.reachable.borrow_mut().retain(|&key| {
-            let Some(fiber) = table.get(key) else { return false };
-            let by_unpark = fiber.with_extra(|extra| is_held(extra, Reach::Unpark));
-            let by_command = fiber.with_extra(|extra| is_held(extra, Reach::Command));
-            // An unpark ends no wait but `park`.
-            any |= by_command || by_unpark && std::ptr::eq(fiber.reason.get(), &PARK);
-            by_unpark || by_command
-        });
-        any
+        // It may be a deadlock now: the scheduler looks again. (Which of the two comes second, this or
+        // that the scheduler goes to sleep, sees the other: `collections/publish.rs`.)
+        if self.token.release() {
+            self.mailbox.nudge();
+        }
     }
 }

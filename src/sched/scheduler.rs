@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use crate::collections::run_ring::RunRing;
-use crate::collections::slot_table::{Key, SlotTable};
+use crate::collections::slot_table::SlotTable;
 use crate::collections::timing_wheel::TimingWheel;
 use crate::fiber::current;
 use crate::fiber::header::{FiberPtr, FiberRef, Header};
@@ -42,6 +42,7 @@ use crate::sched::run_loop::LONGEST_BATCH;
 use crate::sched::task_timers::Armed;
 use crate::sched::timers::Alarm;
 use crate::sched::watchers::Watcher;
+use crate::sched::witness::Witnesses;
 use crate::stack::{Pool, SizeClass, Stack};
 
 /// Everything that one thread needs to run fibers. The order of the fields is deliberate.
@@ -98,8 +99,8 @@ pub(crate) struct Scheduler {
     pub(crate) mailbox: Arc<Mailbox>,
     /// Timers of futures.
     pub(crate) task_timers: RefCell<SlotTable<Armed>>,
-    /// Fibers that other threads may hold an unparker of.
-    pub(crate) reachable: RefCell<Vec<Key>>,
+    /// What other threads may wake.
+    pub(crate) witnesses: RefCell<Witnesses>,
     /// When to look for locks that are never released.
     pub(crate) circles: Circles,
     /// The waits that other threads may complete.
@@ -173,7 +174,7 @@ impl Scheduler {
             clock,
             idle,
             task_timers: RefCell::new(SlotTable::new()),
-            reachable: RefCell::new(Vec::new()),
+            witnesses: RefCell::new(Witnesses::new()),
             circles: Circles::new(registry::enrol(id, &mailbox)),
             mailbox,
             outside: RefCell::new(SlotTable::new()),
@@ -289,6 +290,7 @@ impl Scheduler {
 impl Drop for Scheduler {
     fn drop(&mut self) {
         registry::leave(self.id);
+        self.leak_wakers();
         // Handles of other threads may keep the mailbox for long. No payload is left in it.
         self.mailbox.inbox.abandon();
         // A stack that is merely dropped is leaked.

@@ -7,7 +7,7 @@
 //!
 //! Nothing is behind that pointer: to clone a waker is to copy it, to drop it is nothing. To wake is to
 //! look up the fiber: on its own thread in the table, from elsewhere by mail to the scheduler of that
-//! number. Numbers too large for their bits, and pointers of 32 bits, get a waker of an `Arc`.
+//! number, where wakes of one task that is not yet delivered merge. Numbers too large for their bits, and pointers of 32 bits, get a waker of an `Arc`.
 //!
 //! Invariants:
 //! - A wake that reaches another fiber than the one that it was meant for, since of a generation
@@ -30,7 +30,6 @@ use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
-use crate::sched::mailbox::Mail;
 use crate::sched::park::{wait_for_events, yield_now};
 use crate::sched::registry;
 use crate::sched::scheduler::{Here, Scheduler, scheduler};
@@ -41,9 +40,9 @@ static PENDING: WaitReason =
 /// A task as a waker names it.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) struct TaskId {
-    index: u32,
+    pub(super) index: u32,
     /// The lower bits of its generation.
-    generation: u32,
+    pub(super) generation: u32,
 }
 
 const GENERATION_BITS: u32 = 24;
@@ -94,7 +93,7 @@ pub(crate) fn end_polls(here: Here) {
 
 impl Scheduler {
     /// Wakes a fiber as a task.
-    fn wake_task(&self, task: TaskId) {
+    pub(super) fn wake_task(&self, task: TaskId) {
         let fiber = {
             let table = self.table.borrow();
             let key = table.key_at(task.index).filter(|&key| TaskId::of(key) == task);
@@ -114,9 +113,23 @@ impl Scheduler {
         }
     }
 
-    /// Delivers a wake from another thread.
-    pub(crate) fn deliver_wake(&self, task: TaskId) {
-        self.wake_task(task);
+    /// Wakes whatever fiber has that place in the table: several that have had it were meant.
+    pub(super) fn wake_task_at(&self, index: u32) {
+        let fiber = {
+            let table = self.table.borrow();
+            table.key_at(index).and_then(|key| table.get(key).copied())
+        };
+        if let Some(fiber) = fiber {
+            self.wake_as_task(fiber);
+        }
+    }
+
+    /// Drops `waker`. May be called in the run loop, and while something is borrowed: one of unknown
+    /// origin is dropped by a fiber.
+    pub(crate) fn drop_waker(&self, waker: Waker) {
+        if !is_own(&waker) {
+            self.drop_on_a_fiber(waker);
+        }
     }
 
     /// Wakes whatever `waker` wakes. May be called in the run loop, and while something is borrowed: a
@@ -154,7 +167,7 @@ fn wake(id: u32, task: TaskId) {
 #[cold]
 fn wake_from_afar(id: u32, task: TaskId) {
     if let Some(mailbox) = registry::mailbox(id) {
-        mailbox.post(Mail::WakeTask(task));
+        mailbox.wake_task(task);
     }
 }
 

@@ -1,9 +1,13 @@
 //! Tests the ring under pauses: what is stored in it, which no public call tells.
 
 mod fairness;
+mod publish;
 
 use std::cell::RefCell;
+use std::panic::catch_unwind;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use crate::fiber::header::FiberPtr;
 use crate::sched::clock::VirtualClock;
@@ -11,8 +15,9 @@ use crate::sched::idle::ThreadIdle;
 use crate::sched::join::JoinHandle;
 use crate::sched::park::yield_now;
 use crate::sched::remote;
-use crate::sched::run::run_on;
+use crate::sched::run::{Cancelled, run_on};
 use crate::sched::scheduler::{Scheduler, SchedulerPtr, here};
+use crate::sched::shield::shield;
 use crate::sched::spawn::spawn;
 use crate::stack::SizeClass;
 
@@ -21,7 +26,7 @@ type Trace = Rc<RefCell<Vec<String>>>;
 /// Runs `f` as the main fiber of a scheduler of its own.
 fn run(f: impl FnOnce(SchedulerPtr, Trace)) {
     let clock = Box::new(VirtualClock::new());
-    let scheduler = Scheduler::new(SizeClass::DEFAULT, clock, Box::new(ThreadIdle)).unwrap();
+    let scheduler = Scheduler::new(SizeClass::DEFAULT, clock, Box::new(ThreadIdle::new())).unwrap();
     run_on(Box::new(scheduler), || f(here().sched, Trace::default()));
 }
 
@@ -118,4 +123,31 @@ fn a_wake_whose_sender_is_gone_is_no_deadlock() {
         sched.open_mail();
         assert!(!sched.outsiders_may_wake());
     });
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "threads stand for signal handlers")]
+fn a_shielded_main_fiber_runs_on_while_two_threads_ask_for_its_end_all_the_time() {
+    let ended = catch_unwind(|| {
+        run(|sched, _| {
+            let request = sched.accept_kill_request();
+            let stop = AtomicBool::new(false);
+            shield(|| {
+                thread::scope(|threads| {
+                    let ask = || {
+                        while !stop.load(Ordering::Relaxed) {
+                            request.ask();
+                        }
+                    };
+                    threads.spawn(ask);
+                    threads.spawn(ask);
+                    (0..5_000).for_each(|_| yield_now());
+                    stop.store(true, Ordering::Relaxed);
+                });
+            });
+            yield_now();
+            unreachable!("it was killed");
+        });
+    });
+    assert!(ended.unwrap_err().is::<Cancelled>());
 }

@@ -24,6 +24,11 @@ use crate::stackless::error::{TaskletError, TaskletExit};
 /// it is asked is done by the tasklet's own thread, which is woken if it sleeps (S-195); the call
 /// returns at once. An order for which the tasklet is in the wrong state by then does nothing.
 ///
+/// Orders are kept until they are carried out, up to 32 for each tasklet. Later ones fold into them, with the
+/// same result, if the owner is that far behind; of two payloads thrown in a row the later replaces the
+/// earlier, as it does where they are delivered, and the caller drops that. So other threads can neither
+/// fill the owner's memory nor stop its tasklets.
+///
 /// It means the life that the tasklet had when the handle was made: one that is bound anew is
 /// another. It does not keep a paused tasklet alive. As long as one exists, its tasklet is not part
 /// of a deadlock.
@@ -100,7 +105,7 @@ impl RemoteTasklet {
 
     /// Throws `payload` at it: it is taken off its channel, put at the end of its ring, and unwinds
     /// with the payload when its turn comes (S-059). A payload that comes too late is dropped in
-    /// its thread.
+    /// its thread, and one that this replaces before it was delivered by the caller.
     ///
     /// # Errors
     ///

@@ -14,12 +14,11 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{
-    Fate, FateCell, Holder, Interrupt, Needs, OutsideWait, Owner, Ticket, WaitReason, clock_now,
-    here, scheduler, spend, try_here, wait_for_others,
+    Fate, FateCell, Holder, Interrupt, Needs, OutsideWait, Owner, Parker, Ticket, WaitReason,
+    clock_now, here, scheduler, spend, try_here, wait_for_others,
 };
 
 /// One who waits, with what it asks for.
@@ -33,7 +32,7 @@ pub(super) struct Waiter<X = ()> {
 
 enum Party {
     Fiber(Ticket),
-    Thread { fate: FateCell, thread: Thread },
+    Thread { fate: FateCell, parker: Parker },
 }
 
 impl<X> Waiter<X> {
@@ -41,7 +40,7 @@ impl<X> Waiter<X> {
     pub(super) fn new(extra: X) -> Waiter<X> {
         let party = match try_here() {
             Some(here) => Party::Fiber(Ticket::new(here)),
-            None => Party::Thread { fate: FateCell::new(), thread: thread::current() },
+            None => Party::Thread { fate: FateCell::new(), parker: Parker::new() },
         };
         Waiter { party, owner: Owner::me(), place: AtomicU64::new(0), extra }
     }
@@ -75,7 +74,7 @@ impl<X> Waiter<X> {
     pub(super) fn wake(&self) {
         match &self.party {
             Party::Fiber(ticket) => ticket.wake(scheduler()),
-            Party::Thread { thread, .. } => thread.unpark(),
+            Party::Thread { parker, .. } => parker.call(),
         }
     }
 
@@ -145,14 +144,14 @@ pub(super) fn wait<S: Site>(
             let by = by.map(|at| here.sched.micros_at(at));
             wait_for_others(here, &FiberWait { site, waiter, ticket }, by, reason)
         }
-        Party::Thread { fate, .. } => wait_on_thread(site, waiter, fate, by),
+        Party::Thread { fate, parker } => wait_on_thread(site, waiter, (fate, parker), by),
     }
 }
 
 fn wait_on_thread<S: Site>(
     site: &S,
     waiter: &Waiter<S::Extra>,
-    fate: &FateCell,
+    (fate, parker): (&FateCell, &Parker),
     by: Option<Instant>,
 ) -> Result<Fate, Interrupt> {
     loop {
@@ -161,12 +160,12 @@ fn wait_on_thread<S: Site>(
             fate => return Ok(fate),
         }
         let Some(by) = by else {
-            thread::park();
+            parker.wait(None);
             continue;
         };
         let left = by.saturating_duration_since(clock_now());
         if !left.is_zero() {
-            thread::park_timeout(left);
+            parker.wait(Some(left));
         } else if site.withdraw(waiter) {
             return Err(Interrupt::TimedOut);
         }

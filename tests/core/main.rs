@@ -3,12 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dump_running;
+mod forever;
 mod given_up_stacks;
 mod last_user_code;
 mod leaving_the_process;
-mod dump_running;
-mod select_fairness;
-mod stack_sizes;
-mod forever;
 mod limits_in_unwind;
 mod loops;
+mod select_fairness;
+mod stack_sizes;

@@ -35,7 +35,8 @@ impl Clock for WorkClock {
 
 fn run_by_work(worked: Rc<Cell<Duration>>, main: impl FnOnce()) {
     let clock = WorkClock { start: RealClock.now(), worked };
-    let scheduler = Scheduler::new(SizeClass::DEFAULT, Box::new(clock), Box::new(ThreadIdle));
+    let scheduler =
+        Scheduler::new(SizeClass::DEFAULT, Box::new(clock), Box::new(ThreadIdle::new()));
     run_on(Box::new(scheduler.unwrap()), main);
 }
 

@@ -1,0 +1,196 @@
+//! The orders that other threads gave for one tasklet and that are not carried out yet: bounded, since later
+//! orders fold into earlier ones when many are outstanding.
+//!
+//! ```text
+//!   [ insert | run | throw | ... | remove ]  <-- insert        fewer than MOST: it is appended
+//!   [ insert | run | throw | ... | remove, insert ]            else folded into the last
+//! ```
+//!
+//! Invariants:
+//! - Orders are taken in the order in which they were given.
+//! - There are at most `MOST + 2`, however many are given. What a fold makes of two orders does the same as both,
+//!   one directly behind the other.
+//! - No payload is dropped in here: one that a later one replaces is handed out.
+
+#![forbid(unsafe_code)]
+
+use std::any::Any;
+use std::collections::VecDeque;
+
+/// Orders that are kept as they are. More are outstanding only if the owner does not get to them.
+const MOST: usize = 32;
+
+/// What can be asked of a tasklet from afar.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// To go to the end of the ring, if it is paused.
+    Insert,
+    /// To leave the ring.
+    Remove,
+    /// To run before all others.
+    Run,
+    /// To be raised where it waits.
+    Throw(Box<dyn Any + Send>),
+    /// `Insert`, then `Remove`.
+    InsertRemove,
+    /// `Remove`, then `Insert`.
+    RemoveInsert,
+}
+
+impl Order {
+    /// What does the same as `self` and then `next`, neither of which throws.
+    fn then(self, next: Order) -> Order {
+        use Order::{Insert, InsertRemove, Remove, RemoveInsert, Run};
+        match (self, next) {
+            // Whatever it was: it is in front of the ring, or waits for something.
+            (_, Run) => Run,
+            (Insert, Insert) => Insert,
+            (Run, Insert) => Run,
+            (Remove | InsertRemove | RemoveInsert, Insert) => RemoveInsert,
+            (Remove, Remove) => Remove,
+            (Insert | Run | InsertRemove | RemoveInsert, Remove) => InsertRemove,
+            (_, next) => next,
+        }
+    }
+
+    fn throws(&self) -> bool {
+        matches!(self, Order::Throw(_))
+    }
+}
+
+/// Outstanding orders, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Orders(VecDeque<Order>);
+
+/// What became of an order.
+#[derive(Debug)]
+pub(crate) enum Added {
+    /// It is the last now.
+    Behind,
+    /// It is part of the last, or has replaced a payload.
+    Folded(Option<Order>),
+}
+
+impl Orders {
+    pub(crate) fn add(&mut self, order: Order) -> Added {
+        if self.0.len() < MOST {
+            self.0.push_back(order);
+            return Added::Behind;
+        }
+        let Some(last) = self.0.pop_back() else { return Added::Behind };
+        match (last.throws(), order.throws()) {
+            (false, false) => {
+                self.0.push_back(last.then(order));
+                Added::Folded(None)
+            }
+            // The later payload replaces the earlier one, as it would where it is thrown.
+            (true, true) => {
+                self.0.push_back(order);
+                Added::Folded(Some(last))
+            }
+            (false, true) if self.0.back().is_some_and(Order::throws) => {
+                let replaced = self.0.pop_back();
+                let before = self.0.pop_back_if(|before| !before.throws());
+                self.0.push_back(match before {
+                    Some(before) => before.then(last),
+                    None => last,
+                });
+                self.0.push_back(order);
+                Added::Folded(replaced)
+            }
+            _ => {
+                self.0.extend([last, order]);
+                Added::Behind
+            }
+        }
+    }
+
+    /// Takes the last one back.
+    pub(crate) fn take_back(&mut self) -> Option<Order> {
+        self.0.pop_back()
+    }
+
+    /// Takes the oldest.
+    pub(crate) fn next(&mut self) -> Option<Order> {
+        self.0.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of a tasklet that is in the ring, paused, has left the ring by itself, or waits; and
+    /// whether it was put at the front or the end last.
+    fn carried_out(order: &Order, state: &'static str) -> &'static str {
+        match (order, state) {
+            (Order::Insert, "paused" | "left") => "at the end",
+            (Order::Remove, "in the ring" | "at the end" | "at the front") => "paused",
+            (Order::Run, state) if state != "waits" => "at the front",
+            (Order::InsertRemove, state) => {
+                carried_out(&Order::Remove, carried_out(&Order::Insert, state))
+            }
+            (Order::RemoveInsert, state) => {
+                carried_out(&Order::Insert, carried_out(&Order::Remove, state))
+            }
+            (_, state) => state,
+        }
+    }
+
+    const VERBS: [fn() -> Order; 5] = [
+        || Order::Insert,
+        || Order::Remove,
+        || Order::Run,
+        || Order::InsertRemove,
+        || Order::RemoveInsert,
+    ];
+
+    #[test]
+    fn what_two_orders_fold_into_does_the_same_as_both() {
+        for (first, second) in VERBS.iter().flat_map(|first| VERBS.map(|second| (first, second))) {
+            for state in ["in the ring", "paused", "left", "waits"] {
+                let both = carried_out(&second(), carried_out(&first(), state));
+                let folded = first().then(second());
+                assert_eq!(carried_out(&folded, state), both, "{first:?} {second:?} {state}");
+            }
+        }
+    }
+
+    #[test]
+    fn few_orders_stay_as_they_are() {
+        let mut orders = Orders::default();
+        for at in 0..MOST {
+            let order = if at % 2 == 0 { Order::Insert } else { Order::Remove };
+            assert!(matches!(orders.add(order), Added::Behind));
+        }
+        for at in 0..MOST {
+            let next = orders.next().unwrap();
+            assert!(matches!((at % 2, next), (0, Order::Insert) | (1, Order::Remove)));
+        }
+        assert!(orders.next().is_none());
+    }
+
+    #[test]
+    fn however_many_are_given_few_are_kept_and_the_last_payload_is_among_them() {
+        // Every sequence of six orders of three kinds, over and over.
+        for pattern in 0..3_usize.pow(6) {
+            let mut orders = Orders::default();
+            let mut replaced = 0;
+            for at in 0..200_usize {
+                let added = orders.add(match pattern / 3_usize.pow((at % 6) as u32) % 3 {
+                    0 => Order::Insert,
+                    1 => Order::Remove,
+                    _ => Order::Throw(Box::new(at)),
+                });
+                replaced += usize::from(matches!(added, Added::Folded(Some(Order::Throw(_)))));
+                assert!(orders.0.len() <= MOST + 2, "pattern {pattern}");
+            }
+            let thrown =
+                (0..200_usize).filter(|at| pattern / 3_usize.pow((at % 6) as u32) % 3 == 2);
+            let kept: Vec<_> = std::iter::from_fn(|| orders.next()).filter(Order::throws).collect();
+            assert_eq!(kept.len() + replaced, thrown.clone().count());
+            let Some(Order::Throw(last)) = kept.last() else { continue };
+            assert_eq!(last.downcast_ref(), thrown.max().as_ref());
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Models of what two threads publish and look for at the same time: see `collections/publish.rs`.
+//!
+//! Each lets both do it many times over, and counts the rounds in which neither has seen the other. They
+//! switch no stacks, so Miri can run them: it reorders what a weakly ordered processor may reorder.
+
+#![allow(clippy::disallowed_methods, reason = "plain threads stand for schedulers here")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::collections::inbox::Inbox;
+use crate::collections::publish::FENCED;
+use crate::collections::slot_table::Key;
+use crate::fiber::id::FiberId;
+use crate::fiber::token::Token;
+
+const ROUNDS: u32 = if cfg!(miri) { 60 } else { 500 };
+
+/// Runs `round` often, which returns whether a wake was lost, and checks how often it was.
+fn check(name: &str, round: impl Fn() -> bool) {
+    let lost = (0..ROUNDS).filter(|_| round()).count();
+    println!("{name}: {lost} of {ROUNDS} wakes lost");
+    if FENCED {
+        assert_eq!(lost, 0, "{name}");
+    } else {
+        assert!(!cfg!(miri) || lost != 0, "{name}: the model does not see what the fences are for");
+    }
+}
+
+/// Runs both at the same time.
+fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    thread::scope(|threads| {
+        let a = threads.spawn(a);
+        let b = b();
+        (a.join().unwrap(), b)
+    })
+}
+
+#[test]
+fn what_is_published_before_a_claim_is_seen_by_a_reader_that_sleeps_unclaimed() {
+    check("a message and a sleep", || {
+        let inbox = Inbox::<()>::new();
+        let message = AtomicBool::new(false);
+        let (claimed, sleeps) = both(
+            || {
+                message.store(true, Ordering::Relaxed);
+                inbox.claim_wake()
+            },
+            || inbox.announce_sleep() && !message.load(Ordering::Relaxed),
+        );
+        sleeps && !claimed
+    });
+}
+
+#[test]
+fn a_message_is_found_or_its_pusher_wakes() {
+    // The queue inside has fences of its own, which it does not promise: nothing is lost either way.
+    let inbox = || Inbox::<()>::new();
+    let lost = (0..ROUNDS).map(|_| inbox()).filter(|inbox| {
+        let (claimed, sleeps) = both(|| inbox.push(()), || inbox.announce_sleep());
+        sleeps && !claimed
+    });
+    assert!(!FENCED || lost.count() == 0);
+}
+
+#[test]
+fn the_last_handle_is_seen_to_be_gone_or_wakes() {
+    check("the last handle and a deadlock", || {
+        let inbox = Inbox::<()>::new();
+        let token = Token::new(Key::from_bits(1), FiberId { scheduler: 1, number: 1 });
+        token.hold();
+        let (claimed, sleeps) = both(
+            || token.release() && inbox.claim_wake(),
+            || inbox.announce_sleep() && token.is_held(),
+        );
+        sleeps && !claimed
+    });
+}
+
+#[test]
+#[cfg(feature = "net")]
+fn a_request_is_seen_or_the_poller_is_woken() {
+    use crate::sched::idle::Bed;
+    check("a kill request and the opening of the poller", || {
+        let bed = Bed::<()>::new();
+        let asked = AtomicBool::new(false);
+        let (woken, sleeps_in_poller) = both(
+            || {
+                asked.store(true, Ordering::Release);
+                bed.call().is_some()
+            },
+            || {
+                bed.open(());
+                !asked.load(Ordering::Relaxed)
+            },
+        );
+        sleeps_in_poller && !woken
+    });
+}

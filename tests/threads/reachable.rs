@@ -1,0 +1,155 @@
+//! Fibers that other threads may wake: they tell a wait from a deadlock, and cost a sleep nothing.
+
+#![cfg(target_os = "linux")]
+
+use std::sync::mpsc;
+use std::thread;
+
+use fibra::Unparker;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::support::{ms, panic_of};
+
+/// How often this thread has gone to sleep.
+fn sleeps_of(thread: &std::path::Path) -> u64 {
+    let status = std::fs::read_to_string(thread.join("status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("voluntary_ctxt")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn this_thread() -> std::path::PathBuf {
+    std::path::Path::new("/proc").join(std::fs::read_link("/proc/thread-self").unwrap())
+}
+
+#[test]
+fn the_drop_of_a_clone_leaves_a_sleeping_scheduler_alone() {
+    fibra::run(|| {
+        let unparker = fibra::current().unparker();
+        let me = this_thread();
+        let thread = thread::spawn(move || {
+            thread::sleep(ms(50));
+            let before = sleeps_of(&me);
+            for _ in 0..200 {
+                drop(unparker.clone());
+                thread::sleep(std::time::Duration::from_micros(100));
+            }
+            let sleeps = sleeps_of(&me) - before;
+            unparker.unpark();
+            sleeps
+        });
+        fibra::park();
+        let sleeps = thread.join().unwrap();
+        assert!(sleeps < 20, "woken {sleeps} times by 200 clones");
+    });
+}
+
+/// Processor time of this thread, in microseconds.
+fn used() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec * 1_000_000 + time.tv_nsec / 1_000).unwrap()
+}
+
+/// What a sleep and a wake cost while so many other fibers are parked that a thread may wake.
+fn cost_of_a_sleep_beside(others: usize, wait: fn()) -> u64 {
+    const ROUNDS: u64 = 300;
+    fibra::run(move || {
+        let waiting: Vec<_> =
+            (0..others).map(|_| fibra::Builder::new().stack_size(16 << 10).spawn(wait)).collect();
+        let unparkers: Vec<_> = waiting.iter().map(|it| it.fiber().unparker()).collect();
+        let (ask, asked) = mpsc::channel::<Unparker>();
+        let thread = thread::spawn(move || {
+            while let Ok(unparker) = asked.recv() {
+                thread::sleep(std::time::Duration::from_micros(50));
+                unparker.unpark();
+            }
+            drop(unparkers);
+        });
+        (0..3).for_each(|_| fibra::yield_now());
+        let round = || {
+            ask.send(fibra::current().unparker()).unwrap();
+            fibra::park();
+        };
+        round();
+        let before = used();
+        (0..ROUNDS).for_each(|_| round());
+        let used = used() - before;
+        drop(ask);
+        thread.join().unwrap();
+        waiting.iter().for_each(|it| it.kill());
+        used / ROUNDS
+    })
+}
+
+#[test]
+fn a_sleep_costs_the_same_however_many_parked_fibers_others_may_wake() {
+    let few = cost_of_a_sleep_beside(10, fibra::park);
+    let many = cost_of_a_sleep_beside(10_000, fibra::park);
+    assert!(many < 10 * few.max(20), "{few} us beside 10, {many} us beside 10,000");
+}
+
+#[test]
+fn a_sleep_costs_the_same_however_many_fibers_have_unparkers_and_wait_for_something_else() {
+    let wait = || drop(fibra::channel::Channel::<()>::new().recv());
+    let few = cost_of_a_sleep_beside(10, wait);
+    let many = cost_of_a_sleep_beside(10_000, wait);
+    assert!(many < 10 * few.max(20), "{few} us beside 10, {many} us beside 10,000");
+}
+
+#[test]
+fn a_deadlock_is_seen_when_the_last_that_could_be_woken_waits_for_something_else() {
+    let report = panic_of(|| {
+        fibra::run(|| {
+            let others: Vec<_> = (0..50)
+                .map(|_| {
+                    fibra::spawn(|| {
+                        fibra::park();
+                        fibra::park();
+                        drop(fibra::channel::Channel::<()>::new().recv());
+                    })
+                })
+                .collect();
+            let unparkers: Vec<_> = others.iter().map(|it| it.fiber().unparker()).collect();
+            let thread = thread::spawn(move || {
+                // Each is the last witness once.
+                for round in 0..2 {
+                    for unparker in &unparkers {
+                        unparker.unpark();
+                        if round == 1 {
+                            thread::sleep(ms(1));
+                        }
+                    }
+                    thread::sleep(ms(5));
+                }
+                unparkers
+            });
+            let result = panic_of(fibra::park);
+            // They were kept all the time.
+            drop(thread.join().unwrap());
+            panic!("{result}");
+        })
+    });
+    assert!(report.starts_with("deadlock:"), "{report}");
+}
+
+#[test]
+fn fibers_that_made_unparkers_and_ended_take_no_memory() {
+    // A timer is pending all the time, so no sleep asks who may be woken.
+    fibra::run(|| {
+        let before = resident();
+        for round in 0..400_000 {
+            fibra::spawn(|| drop(fibra::current().unparker())).join().unwrap();
+            if round % 10_000 == 0 {
+                fibra::sleep(std::time::Duration::from_micros(10));
+            }
+        }
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 1 << 20, "{grown} bytes more");
+    });
+}
+
+/// Bytes of anonymous memory that this process holds.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+}
