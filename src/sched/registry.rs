@@ -18,7 +18,8 @@
 //!   the first stamp at which it was posted. "X waits for Y" is believed if X was read when Y waited
 //!   already: then Y has not released anything since, as its wait is withdrawn before it goes on.
 //! - Readings that are too old to be believed are not trusted to be harmless either: their scheduler is
-//!   asked to look again, also if it is the one that looks. Each new wait asks a scheduler at most once.
+//!   asked to look again, also if it is the one that looks, and asks on in its turn. As each look has a
+//!   newer stamp than all waits before, that ends.
 //! - A wait that is chosen to fail is withdrawn under the same lock. So of the schedulers in a circle one
 //!   fails.
 //! - Nothing under the lock of the registry takes the lock of a queue, waits, or runs user code.
@@ -66,7 +67,8 @@ pub(crate) struct Circle {
 /// Takes in a scheduler. What is returned says whether it was asked to look at its locks.
 pub(crate) fn enrol(id: u32, mailbox: &Arc<Mailbox>) -> Arc<AtomicBool> {
     let asked = Arc::new(AtomicBool::new(false));
-    let entry = Entry { mailbox: mailbox.clone(), asked: asked.clone(), closed: None };
+    let entry =
+        Entry { mailbox: mailbox.clone(), asked: asked.clone(), asked_for: 0, closed: None };
     table().schedulers.insert(id, entry);
     asked
 }
@@ -78,7 +80,8 @@ pub(crate) fn leave(id: u32) {
     let gone = table.schedulers.remove(&id);
     table.waits.retain(|waiter, _| waiter.scheduler() != id);
     let interested = table.waits.keys().map(|waiter| waiter.scheduler()).collect();
-    let asked = table.ask(&interested);
+    let stamp = table.stamp;
+    let asked = table.ask(&interested, stamp);
     drop(table);
     drop(gone);
     asked.iter().for_each(|mailbox| mailbox.nudge());
@@ -101,7 +104,11 @@ pub(crate) fn name(waiter: Owner) -> Option<String> {
 
 /// Asks a scheduler to look at its locks again: something has changed that it cannot see.
 pub(crate) fn ask(id: u32) {
-    let asked = table().ask(&BTreeSet::from([id]));
+    let mut table = table();
+    table.stamp += 1;
+    let stamp = table.stamp;
+    let asked = table.ask(&BTreeSet::from([id]), stamp);
+    drop(table);
     asked.iter().for_each(|mailbox| mailbox.nudge());
 }
 
@@ -125,23 +132,27 @@ pub(crate) fn open(id: u32) {
 }
 
 /// Posts what the scheduler `id` has read since `stamp`, and looks for waits of its fibers that can never
-/// end. Of these `choose` takes one that can be made to fail.
+/// end. Of these `choose` takes one that can be made to fail. It `has_news` unless others have asked for
+/// this.
 pub(crate) fn look(
     id: u32,
     stamp: u64,
+    has_news: bool,
     closed: bool,
     readings: Vec<Reading>,
     choose: impl FnOnce(&[Owner]) -> Option<Owner>,
 ) -> Option<Circle> {
     let mut table = table();
-    let newest = table.post(id, stamp, closed, readings);
+    table.post(id, stamp, closed, readings);
     let reached = table.reached_from(id);
-    let stale = |waiter: &&Owner| waiter.scheduler() != id && table.waits[waiter].read_at <= newest;
+    // The waits that are new here make all older readings stale; if the look was asked for, those do for
+    // whose sake it was.
+    let asked_for = table.schedulers.get(&id).map_or(0, |entry| entry.asked_for);
+    let cause = if has_news { stamp } else { asked_for };
+    let newest = table.newest_of(&reached).max(cause);
+    // Its own are stale if another look has come between their reading and this.
+    let stale = |waiter: &&Owner| table.waits[waiter].read_at < newest;
     let mut to_ask: BTreeSet<u32> = reached.iter().filter(stale).map(|w| w.scheduler()).collect();
-    if reached.iter().any(|waiter| stamp < table.waits[waiter].since) || table.closed_after(stamp) {
-        // Another look has come between the reading and this: what was read is too old for that.
-        to_ask.insert(id);
-    }
     let stuck = table.stuck(reached);
     let mine = stuck.iter().filter(|waiter| waiter.scheduler() == id);
     let candidates: Vec<Owner> =
@@ -167,7 +178,7 @@ pub(crate) fn look(
             table.waits.entry(other).and_modify(|wait| wait.asked_at = newest);
         }
     }
-    let asked = table.ask(&to_ask);
+    let asked = table.ask(&to_ask, newest);
     drop(table);
     asked.iter().for_each(|mailbox| mailbox.nudge());
     circle
@@ -182,6 +193,8 @@ struct Table {
 struct Entry {
     mailbox: Arc<Mailbox>,
     asked: Arc<AtomicBool>,
+    /// The newest stamp for whose sake it was asked.
+    asked_for: u64,
     /// Since when nothing but the release of a lock can wake it.
     closed: Option<u64>,
 }
@@ -199,30 +212,28 @@ impl Table {
         Table { stamp: 0, schedulers: BTreeMap::new(), waits: BTreeMap::new() }
     }
 
-    /// Returns the stamp of the newest of what the scheduler has posted.
-    fn post(&mut self, id: u32, stamp: u64, closed: bool, readings: Vec<Reading>) -> u64 {
-        let mut newest = 0;
+    fn post(&mut self, id: u32, stamp: u64, closed: bool, readings: Vec<Reading>) {
         for reading in readings {
             let waiter = reading.waiter;
             let before = self.waits.get(&waiter);
             let (since, asked_at) = before.map_or((stamp, 0), |wait| (wait.since, wait.asked_at));
             self.waits.insert(waiter, Wait { reading, read_at: stamp, since, asked_at });
-            newest = newest.max(since);
         }
         if let Some(entry) = self.schedulers.get_mut(&id) {
             entry.closed = closed.then(|| entry.closed.unwrap_or(stamp));
-            newest = newest.max(entry.closed.unwrap_or(0));
         }
-        newest
+    }
+
+    /// When the youngest of these waits began, or the last of their schedulers closed. Who was read before
+    /// that may depend on others by now.
+    fn newest_of(&self, waits: &BTreeSet<Owner>) -> u64 {
+        let closed = |waiter: &Owner| self.schedulers.get(&waiter.scheduler())?.closed;
+        let newest = |waiter: &Owner| self.waits[waiter].since.max(closed(waiter).unwrap_or(0));
+        waits.iter().map(newest).max().unwrap_or(0)
     }
 
     fn waits_of(&self, id: u32) -> impl Iterator<Item = (&Owner, &Wait)> {
         self.waits.range(Owner::first_of(id)..=Owner::last_of(id))
-    }
-
-    /// Whether a scheduler has closed since `stamp`.
-    fn closed_after(&self, stamp: u64) -> bool {
-        self.schedulers.values().filter_map(|entry| entry.closed).any(|closed| stamp < closed)
     }
 
     fn is_dead(&self, owner: Owner) -> bool {
@@ -345,14 +356,17 @@ impl Table {
         self.path(victim, stuck).unwrap_or_default().iter().map(name).collect()
     }
 
-    /// Notes that these schedulers are to look again. Whom to nudge, without the lock.
-    fn ask(&self, ids: &BTreeSet<u32>) -> Vec<Arc<Mailbox>> {
-        let entries = ids.iter().filter_map(|id| self.schedulers.get(id));
-        let note = |entry: &Entry| {
-            entry.asked.store(true, Ordering::SeqCst);
-            entry.mailbox.clone()
-        };
-        entries.map(note).collect()
+    /// Notes that these schedulers are to look again, for what is as new as `newest`. Whom to nudge, without the lock.
+    fn ask(&mut self, ids: &BTreeSet<u32>, newest: u64) -> Vec<Arc<Mailbox>> {
+        let mut mailboxes = Vec::new();
+        for id in ids {
+            if let Some(entry) = self.schedulers.get_mut(id) {
+                entry.asked.store(true, Ordering::SeqCst);
+                entry.asked_for = entry.asked_for.max(newest);
+                mailboxes.push(entry.mailbox.clone());
+            }
+        }
+        mailboxes
     }
 }
 
