@@ -160,6 +160,17 @@ impl<T: AsFd> Waitable<T> {
         self.source.io(io.as_fd(), wait, || op(io), drained)
     }
 
+    /// A write of nothing, which may fail and never waits: as with std, that it would block is no error.
+    pub(crate) fn write_nothing(
+        &self,
+        mut op: impl FnMut(&T) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        match op(self.get_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            result => result,
+        }
+    }
+
     /// For futures: see [`PollIo`](crate::io::PollIo).
     #[track_caller]
     pub(crate) fn poll_io<R>(
@@ -218,11 +229,17 @@ impl<T: AsFd + SharedRead> Read for &Waitable<T> {
 impl<T: AsFd + SharedWrite> Write for &Waitable<T> {
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        if data.is_empty() {
+            return self.write_nothing(|io| io.write_shared(data));
+        }
         self.write_with(|io| io.write_shared(data))
     }
 
     #[track_caller]
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        if data.iter().all(|slice| slice.is_empty()) {
+            return self.write_nothing(|io| io.write_vectored_shared(data));
+        }
         self.write_with(|io| io.write_vectored_shared(data))
     }
 

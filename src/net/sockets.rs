@@ -7,12 +7,13 @@
 //! Invariants:
 //! - A write to a connection that is gone is an error, and no signal.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, acceptfrom_with,
-    socket_with,
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, SocketAddrUnix,
+    SocketFlags, SocketType, acceptfrom_with, sendmsg, socket_with,
 };
 
 #[cfg(not(target_vendor = "apple"))]
@@ -65,6 +66,30 @@ pub(super) fn send_flags(socket: impl AsFd) -> SendFlags {
     // It fails if the other side is gone. Rust programs ignore the signal, unless they say otherwise.
     let _ = rustix::net::sockopt::set_socket_nosigpipe(socket, true);
     SendFlags::empty()
+}
+
+/// Sends `data`, or a part of it, on a connection.
+pub(super) fn send(socket: impl AsFd, data: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(&socket, data, send_flags(&socket))?)
+}
+
+/// Sends what the buffers hold, or a part of it, on a connection.
+pub(super) fn send_vectored(socket: impl AsFd, data: &[IoSlice<'_>]) -> io::Result<usize> {
+    // The kernel refuses more.
+    let data = &data[..data.len().min(MOST_SLICES)];
+    Ok(sendmsg(&socket, data, &mut SendAncillaryBuffer::default(), send_flags(&socket))?)
+}
+
+/// `UIO_MAXIOV`, which is `IOV_MAX` as well.
+const MOST_SLICES: usize = 1024;
+
+/// The address of the Unix domain socket at `path`.
+pub(super) fn address_of_path(path: &Path) -> io::Result<SocketAddrUnix> {
+    if path.as_os_str().is_empty() {
+        // As an address it would be the abstract one with an empty name.
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path of a socket is empty"));
+    }
+    Ok(SocketAddrUnix::new(path)?)
 }
 
 /// Sees to it that other programs do not get what was received with [`RECV_FDS`].

@@ -12,7 +12,8 @@ use crate::net::connect;
 use crate::net::descriptors::descriptors;
 use crate::net::limits::{Limits, limited};
 use crate::net::resolve::resolve;
-use crate::net::split::{self, ReadHalf, WriteHalf};
+use crate::net::sockets;
+use crate::net::split::{self, ReadHalf, Shut, WriteHalf};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static READING: WaitReason =
@@ -92,10 +93,7 @@ impl TcpStream {
     /// Takes the connection apart, for one fiber that reads and another that writes. When the half for
     /// writing is dropped, the other side is told that nothing will follow.
     pub fn into_split(self) -> (ReadHalf<TcpStream>, WriteHalf<TcpStream>) {
-        split::split(self, |stream| {
-            // It fails if the connection is gone, and then the other side knows.
-            let _ = stream.shutdown(Shutdown::Write);
-        })
+        split::split(self, Shut { shut: |stream| stream.shutdown(Shutdown::Write), waits: false })
     }
 
     /// Reads without taking what is read: the next read gives it again.
@@ -204,12 +202,19 @@ impl Write for &TcpStream {
     #[inline(always)]
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        if data.is_empty() {
+            return self.io.write_nothing(|mut stream| stream.write(data));
+        }
         self.io.io(self.writes(), |mut stream| stream.write(data), |&n| n < data.len())
     }
 
     #[track_caller]
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.io.io(self.writes(), |mut stream| stream.write_vectored(data), |_| false)
+        let write = |stream: &net::TcpStream| sockets::send_vectored(stream, data);
+        if data.iter().all(|slice| slice.is_empty()) {
+            return self.io.write_nothing(write);
+        }
+        self.io.io(self.writes(), write, |_| false)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -119,11 +119,17 @@ impl Write for &ChildStdin {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         // A pipe may take a part and then have room for a smaller one: only `EAGAIN` says it is
         // full.
+        if data.is_empty() {
+            return self.io.write_nothing(|mut pipe| pipe.write(data));
+        }
         self.io.io(WRITES, |mut pipe| pipe.write(data), |_| false)
     }
 
     #[track_caller]
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        if data.iter().all(|slice| slice.is_empty()) {
+            return self.io.write_nothing(|mut pipe| pipe.write_vectored(data));
+        }
         self.io.io(WRITES, |mut pipe| pipe.write_vectored(data), |_| false)
     }
 

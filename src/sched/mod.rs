@@ -31,6 +31,7 @@ pub(crate) mod facade;
 pub(crate) mod handle;
 pub(crate) mod idle;
 pub(crate) mod interrupt;
+pub(crate) mod io_error;
 pub(crate) mod join;
 pub(crate) mod kill_request;
 pub(crate) mod lock_graph;
@@ -55,6 +56,7 @@ pub(crate) mod task_timers;
 pub(crate) mod throw;
 pub(crate) mod timers;
 pub(crate) mod unstarted;
+pub(crate) mod unwinding;
 pub(crate) mod watchers;
 pub(crate) mod with_stack;
 

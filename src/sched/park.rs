@@ -299,6 +299,16 @@ pub(crate) fn spend(here: Here) {
     }
 }
 
+/// As [`spend`], for what takes as long as `n` operations.
+#[cfg(feature = "net")]
+#[track_caller]
+pub(crate) fn spend_many(here: Here, n: u32) {
+    match here.sched.budget.get().checked_sub(n) {
+        None | Some(0) => budget_spent(),
+        Some(left) => here.sched.budget.set(left),
+    }
+}
+
 #[cold]
 #[inline(never)]
 #[track_caller]

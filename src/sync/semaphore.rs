@@ -162,6 +162,18 @@ impl Semaphore {
         Ok(Permit { semaphore: self, permits })
     }
 
+    /// Waits for one permit, for a reason of the caller's.
+    #[track_caller]
+    pub(crate) fn acquire_because(
+        &self,
+        reason: &'static WaitReason,
+    ) -> Result<Permit<'_>, Interrupt> {
+        if !self.take(1) {
+            self.wait_in_line(1, None, reason)?;
+        }
+        Ok(Permit { semaphore: self, permits: 1 })
+    }
+
     /// Waits for one permit, no longer than until `at` by the clock of the caller.
     ///
     /// # Errors

@@ -46,6 +46,8 @@ struct Inbound {
     over: bool,
     /// It has ended.
     ended: bool,
+    /// The other side has said that nothing will follow (`close_notify`).
+    closed: bool,
 }
 
 /// Records that the stream is to get.
@@ -79,9 +81,10 @@ impl State {
             if !self.connection().is_handshaking() {
                 return Ok(());
             }
-            let mut inbound = self.inbound.lock();
+            let mut inbound = self.inbound.lock_unless_killed()?;
             self.fill(&mut inbound, &mut stream)?;
-            if inbound.over && inbound.rest().is_empty() && self.connection().is_handshaking() {
+            let ended = inbound.over && inbound.rest().is_empty() || inbound.closed;
+            if ended && self.connection().is_handshaking() {
                 let text = "the other side hung up during the TLS handshake";
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
             }
@@ -101,7 +104,7 @@ impl State {
             if let Some(result) = self.read_now(buffer) {
                 return result;
             }
-            let mut inbound = self.inbound.lock();
+            let mut inbound = self.inbound.lock_unless_killed()?;
             // Another reader may have filled it while this one waited for the lock.
             if let Some(result) = self.read_now(buffer) {
                 return result;
@@ -153,7 +156,7 @@ impl State {
         mut stream: impl Write,
         data: &[io::IoSlice<'_>],
     ) -> io::Result<usize> {
-        let mut outbound = self.outbound.lock();
+        let mut outbound = self.outbound.lock_unless_killed()?;
         self.drain(&mut outbound, &mut stream)?;
         if outbound.closed {
             let text = "this side of the TLS stream was shut down";
@@ -172,7 +175,7 @@ impl State {
     /// Sends all records that wait to be sent.
     #[track_caller]
     pub(super) fn flush(&self, mut stream: impl Write) -> io::Result<()> {
-        self.drain(&mut self.outbound.lock(), &mut stream)?;
+        self.drain(&mut *self.outbound.lock_unless_killed()?, &mut stream)?;
         self.flush_if_free(&mut stream)?;
         stream.flush()
     }
@@ -180,7 +183,7 @@ impl State {
     /// Sends a `close_notify`, after all that was accepted before.
     #[track_caller]
     pub(super) fn shutdown(&self, mut stream: impl Write) -> io::Result<()> {
-        let mut outbound = self.outbound.lock();
+        let mut outbound = self.outbound.lock_unless_killed()?;
         if !outbound.closed {
             outbound.closed = true;
             self.connection().send_close_notify();
@@ -244,11 +247,14 @@ impl Inbound {
     fn give_to(&mut self, connection: &mut Connection) -> io::Result<()> {
         loop {
             // Cryptography needs a large stack, and leaves nothing there.
-            if let Err(error) = on_warm_stack(|| connection.process_new_packets()) {
-                // What follows cannot be understood. The connection says the same again to who asks.
-                self.done = self.buffer.len();
-                self.over = true;
-                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            match on_warm_stack(|| connection.process_new_packets()) {
+                Ok(state) => self.closed |= state.peer_has_closed(),
+                Err(error) => {
+                    // What follows cannot be understood. The connection says the same again to who asks.
+                    self.done = self.buffer.len();
+                    self.over = true;
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                }
             }
             if self.rest().is_empty() || !connection.wants_read() {
                 break;
@@ -256,7 +262,7 @@ impl Inbound {
             self.done += connection.read_tls(&mut &self.buffer[self.done..])?;
         }
         if self.rest().is_empty() {
-            *self = Inbound { over: self.over, ended: self.ended, ..Inbound::default() };
+            (self.buffer, self.done) = (Vec::new(), 0);
         }
         Ok(())
     }
