@@ -30,8 +30,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         fibra::spawn(move || {
             for stream in listener.incoming() {
                 let acceptor = acceptor.clone();
-                fibra::spawn(move || echo(&acceptor, stream?));
+                let stream = stream?;
+                fibra::spawn(move || echo(&acceptor, stream));
             }
+            Ok(())
         });
 
         let stream = TcpStream::connect(address)?;

@@ -34,8 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         fibra::spawn(move || {
             for stream in listener.incoming() {
                 let room = room.clone();
-                fibra::spawn(move || welcome(stream?, &room).map_err(std::io::Error::other));
+                let stream = stream?;
+                fibra::spawn(move || welcome(stream, &room).map_err(std::io::Error::other));
             }
+            Ok(())
         });
 
         // Nobody speaks before all are there.

@@ -36,6 +36,9 @@ pub(super) const SIZE: usize = 8 << 10;
 /// So much is read in one go at most: a larger read of a file would take long, and nothing ends it.
 pub(super) const MOST_AT_A_TIME: usize = 64 << 10;
 
+/// So many bytes count as one operation: to read, copy and search them takes about as long as a small one.
+const AN_OPERATION: usize = 1 << 10;
+
 /// What was read and is wanted by nobody yet.
 pub(super) struct Buffer {
     bytes: Vec<u8>,
@@ -53,10 +56,13 @@ impl Buffer {
     pub(super) fn fill(&mut self) -> io::Result<usize> {
         self.make_room();
         if self.bytes.capacity() - self.bytes.len() <= MOST_AT_A_TIME {
-            return read_when_ready(|input| rustix::io::read(input, spare_capacity(&mut self.bytes)));
+            return read_when_ready(MOST_AT_A_TIME, |input| {
+                rustix::io::read(input, spare_capacity(&mut self.bytes))
+            });
         }
         let mut piece = Vec::with_capacity(MOST_AT_A_TIME);
-        let n = read_when_ready(|input| rustix::io::read(input, spare_capacity(&mut piece)))?;
+        let read = |input| rustix::io::read(input, spare_capacity(&mut piece));
+        let n = read_when_ready(MOST_AT_A_TIME, read)?;
         self.bytes.extend_from_slice(&piece);
         Ok(n)
     }
@@ -77,12 +83,15 @@ impl Buffer {
     pub(super) fn fill_until(&mut self, delimiter: u8) -> io::Result<usize> {
         let mut searched = 0;
         loop {
-            let mut rest = self.at_hand()[searched..].iter();
-            if let Some(found) = rest.position(|&byte| byte == delimiter) {
+            let rest = &self.at_hand()[searched..];
+            let piece = &rest[..rest.len().min(MOST_AT_A_TIME)];
+            if let Some(found) = piece.iter().position(|&byte| byte == delimiter) {
                 return Ok(searched + found + 1);
             }
-            searched = self.at_hand().len();
-            if self.fill()? == 0 {
+            searched += piece.len();
+            if piece.len() < rest.len() {
+                spend_for(piece.len());
+            } else if self.fill()? == 0 {
                 return Ok(searched);
             }
         }
@@ -142,21 +151,22 @@ pub(super) fn text_of(bytes: &[u8]) -> io::Result<&str> {
 #[track_caller]
 fn spend_for(bytes: usize) {
     if let Some(here) = try_here() {
-        spend_many(here, u32::try_from(bytes / SIZE).unwrap_or(u32::MAX));
+        spend_many(here, u32::try_from(bytes / AN_OPERATION).unwrap_or(u32::MAX));
     }
 }
 
 /// Reads the descriptor when that would not block; or so it seemed. `read` moves at most
-/// [`MOST_AT_A_TIME`].
+/// `most`, which is [`MOST_AT_A_TIME`] or less.
 ///
 /// A file is always ready, so what keeps it from taking the thread for itself is counted in bytes.
 #[track_caller]
 pub(super) fn read_when_ready(
+    most: usize,
     mut read: impl FnMut(BorrowedFd<'static>) -> rustix::io::Result<usize>,
 ) -> io::Result<usize> {
     let input = rustix::stdio::stdin();
     loop {
-        spend_for(MOST_AT_A_TIME);
+        spend_for(most);
         wait_ready(input, Wait { direction: Direction::Read, timeout: None, reason: &READING })?;
         match read(input) {
             // A signal came, or somebody made it non-blocking and somebody else was quicker.

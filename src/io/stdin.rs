@@ -161,7 +161,7 @@ impl Read for StdinLock<'_> {
         }
         if self.buffer.at_hand().is_empty() && SIZE <= buf.len() {
             let most = buf.len().min(MOST_AT_A_TIME);
-            return read_when_ready(|input| rustix::io::read(input, &mut buf[..most]));
+            return read_when_ready(most, |input| rustix::io::read(input, &mut buf[..most]));
         }
         let n = self.fill_buf()?.len().min(buf.len());
         buf[..n].copy_from_slice(self.buffer.take(n));

@@ -77,6 +77,9 @@ impl<T: AsFd> Waitable<T> {
     }
 
     /// Gives back what owns the descriptor, which stays non-blocking.
+    ///
+    /// Whoever makes it blocking does so for its duplicates as well: a `Waitable` around one of these blocks its
+    /// whole thread then, where it should wait.
     #[allow(clippy::missing_panics_doc, reason = "only its owner takes it out")]
     pub fn into_inner(mut self) -> T {
         self.source.close(self.get_ref().as_fd());

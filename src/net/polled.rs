@@ -1,6 +1,6 @@
 //! Sockets as futures have them.
 
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::task::{Context, Poll};
 
@@ -23,7 +23,7 @@ macro_rules! polled {
             ) -> Poll<io::Result<usize>> {
                 let room = buffer.len();
                 let drained = |&n: &usize| $is_drained(n, room);
-                self.io.poll_io(cx, Direction::Read, |mut stream| stream.read(buffer), drained)
+                self.io.poll_io(cx, Direction::Read, |stream| sockets::recv(stream, buffer), drained)
             }
 
             #[track_caller]

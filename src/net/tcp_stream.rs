@@ -71,6 +71,10 @@ impl TcpStream {
 
     /// Gives the stream to std, as a blocking one without time limits.
     ///
+    /// What it refers to gets blocking by that, for all its handles: another one, made by
+    /// [`try_clone`](TcpStream::try_clone), goes on to wait without blocking its thread, but other programs and crates that
+    /// share the socket see the change.
+    ///
     /// # Errors
     ///
     /// If it cannot be made blocking.
@@ -81,6 +85,8 @@ impl TcpStream {
     }
 
     /// Another handle to the same connection, with the same time limits to begin with.
+    ///
+    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](TcpStream::into_std).
     ///
     /// # Errors
     ///
@@ -103,7 +109,7 @@ impl TcpStream {
     /// As a read.
     #[track_caller]
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.io.io(self.reads(), |stream| stream.peek(buffer), |_| false)
+        self.io.io(self.reads(), |stream| sockets::peek(stream, buffer), |_| false)
     }
 
     /// The address of the other side.
@@ -189,12 +195,12 @@ impl Read for &TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let room = buffer.len();
         // Less than there is room for is all there is; nothing at all is the end, which stays.
-        self.io.io(self.reads(), |mut stream| stream.read(buffer), |&n| 0 < n && n < room)
+        self.io.io(self.reads(), |stream| sockets::recv(stream, buffer), |&n| 0 < n && n < room)
     }
 
     #[track_caller]
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.io.io(self.reads(), |mut stream| stream.read_vectored(buffers), |_| false)
+        self.io.io(self.reads(), |stream| sockets::recv_vectored(stream, buffers), |_| false)
     }
 }
 
@@ -203,9 +209,9 @@ impl Write for &TcpStream {
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if data.is_empty() {
-            return self.io.write_nothing(|mut stream| stream.write(data));
+            return self.io.write_nothing(|stream| sockets::send(stream, data));
         }
-        self.io.io(self.writes(), |mut stream| stream.write(data), |&n| n < data.len())
+        self.io.io(self.writes(), |stream| sockets::send(stream, data), |&n| n < data.len())
     }
 
     #[track_caller]

@@ -107,6 +107,10 @@ impl UnixStream {
 
     /// Gives the stream to std, as a blocking one without time limits.
     ///
+    /// What it refers to gets blocking by that, for all its handles: another one, made by
+    /// [`try_clone`](UnixStream::try_clone), goes on to wait without blocking its thread, but other programs and crates that
+    /// share the socket see the change.
+    ///
     /// # Errors
     ///
     /// If it cannot be made blocking.
@@ -117,6 +121,8 @@ impl UnixStream {
     }
 
     /// Another handle to the same connection, with the same time limits to begin with.
+    ///
+    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](UnixStream::into_std).
     ///
     /// # Errors
     ///
@@ -290,12 +296,12 @@ impl Read for &UnixStream {
     #[inline(always)]
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.io.io(self.reads(), |mut stream| stream.read(buffer), |_| false)
+        self.io.io(self.reads(), |stream| sockets::recv(stream, buffer), |_| false)
     }
 
     #[track_caller]
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.io.io(self.reads(), |mut stream| stream.read_vectored(buffers), |_| false)
+        self.io.io(self.reads(), |stream| sockets::recv_vectored(stream, buffers), |_| false)
     }
 }
 

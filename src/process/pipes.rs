@@ -36,7 +36,7 @@ macro_rules! pipes {
                 Ok($pipe { io: Waitable::new(pipe)? })
             }
 
-            /// Gives the pipe to std, as a blocking one.
+            /// Gives the pipe to std, as a blocking one: so it is then for all that share it.
             ///
             /// # Errors
             ///

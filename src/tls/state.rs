@@ -23,6 +23,7 @@ use rustls::Connection;
 
 use crate::sched::lowlevel::on_warm_stack;
 use crate::sync::{Mutex, MutexGuard};
+use crate::tls::records::Records;
 
 /// So much is read from the stream at once: about one record.
 const READ_SIZE: usize = 16 << 10;
@@ -48,6 +49,9 @@ struct Inbound {
     ended: bool,
     /// The other side has said that nothing will follow (`close_notify`).
     closed: bool,
+    /// The handshake is over, and what comes is told by the connection alone.
+    is_encrypted: bool,
+    records: Records,
 }
 
 /// Records that the stream is to get.
@@ -78,10 +82,11 @@ impl State {
     pub(super) fn handshake<S: Read + Write>(&self, mut stream: S) -> io::Result<()> {
         loop {
             self.flush(&mut stream)?;
+            let mut inbound = self.inbound.lock_unless_killed()?;
             if !self.connection().is_handshaking() {
+                inbound.is_encrypted = true;
                 return Ok(());
             }
-            let mut inbound = self.inbound.lock_unless_killed()?;
             self.fill(&mut inbound, &mut stream)?;
             let ended = inbound.over && inbound.rest().is_empty() || inbound.closed;
             if ended && self.connection().is_handshaking() {
@@ -237,6 +242,7 @@ impl Inbound {
             }
         };
         room.truncate(length);
+        self.closed |= !self.is_encrypted && self.records.tell_the_end(&room);
         self.buffer = room;
         self.ended = length == 0;
         self.over = self.ended;

@@ -1,9 +1,10 @@
-//! Kills each blocking call twice. The table is in the program.
+//! Kills each blocking call twice. The table is in `calls.rs`.
 
 use crate::abort_support::run_aborting_with;
 use crate::support;
 
 const PROGRAM: &str = include_str!("program.rs");
+const CALLS: &str = include_str!("calls.rs");
 const DEPENDENCIES: &str = r#"
 rustix = { version = "1", features = ["net", "stdio"] }
 rustls = { version = "0.23.30", default-features = false, features = ["std", "tls12", "ring"] }
@@ -12,7 +13,8 @@ rustls = { version = "0.23.30", default-features = false, features = ["std", "tl
 #[test]
 fn each_blocking_call_that_returns_an_error_ends_when_its_fiber_is_killed_twice() {
     let features = ["hyper", "tls"];
-    let output = run_aborting_with("abort-calls", PROGRAM, &features, DEPENDENCIES, &[]);
+    let program = format!("{PROGRAM}\nmod calls {{\n{CALLS}\n}}\n");
+    let output = run_aborting_with("abort-calls", &program, &features, DEPENDENCIES, &[]);
     let text = support::stderr(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("> ")).collect();
