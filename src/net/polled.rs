@@ -23,7 +23,12 @@ macro_rules! polled {
             ) -> Poll<io::Result<usize>> {
                 let room = buffer.len();
                 let drained = |&n: &usize| $is_drained(n, room);
-                self.io.poll_io(cx, Direction::Read, |stream| sockets::recv(stream, buffer), drained)
+                self.io.poll_io(
+                    cx,
+                    Direction::Read,
+                    |stream| sockets::recv(stream, buffer),
+                    drained,
+                )
             }
 
             #[track_caller]

@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, SocketAddrUnix,
-    SocketFlags, SocketType, acceptfrom_with, recvmsg, sendmsg, socket_with,
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny,
+    SocketAddrUnix, SocketFlags, SocketType, acceptfrom_with, recvmsg, sendmsg, socket_with,
 };
 
 #[cfg(not(target_vendor = "apple"))]

@@ -32,8 +32,8 @@ use crate::reactor::driver::{Driver, Identity, Shared};
 use crate::reactor::poller::Ready;
 use crate::reactor::registration::Registration;
 use crate::sched::lowlevel::{
-    Deadline, Enlisted, Here, WaitNode, WaitReason, clock_now, deadline_after, interrupted, scheduler,
-    spend, timed_out, try_here, wait_for_events,
+    Deadline, Enlisted, Here, WaitNode, WaitReason, clock_now, deadline_after, interrupted,
+    scheduler, spend, timed_out, try_here, wait_for_events,
 };
 
 pub(crate) use crate::reactor::registration::Direction;

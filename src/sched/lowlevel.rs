@@ -24,9 +24,9 @@ pub(crate) use crate::sched::io_error::{is_killed, timed_out};
 pub(crate) use crate::sched::lock_graph::Holder;
 pub(crate) use crate::sched::outside::{Fate, FateCell, OutsideWait, Ticket, wait_for_others};
 pub(crate) use crate::sched::owner::Owner;
+pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_until};
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::park::{spend_many, wait_for_events};
-pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_until};
 pub(crate) use crate::sched::scheduler::{Here, here, scheduler, try_here};
 pub(crate) use crate::sched::timers::{Deadline, deadline_after};
 #[cfg(feature = "net")]

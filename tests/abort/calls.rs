@@ -20,7 +20,9 @@ use fibra::channel::{self, Channel};
 use fibra::fs::{self, File};
 use fibra::hyper::{BodyReader, Client, Http1, body, hyper};
 use fibra::io::Waitable;
-use fibra::net::{self, Resolver, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
+use fibra::net::{
+    self, Resolver, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
+};
 use fibra::pool::{self, WorkQueue};
 use fibra::process::{self, Command};
 use fibra::server::Server;
@@ -33,7 +35,16 @@ use super::{HOUR, LATE, MS, debug, kill, say, wait_on};
 /// Goes through all tables.
 pub(crate) fn all() {
     let tables: [fn(); 10] = [
-        channels, locks, fibers_and_pools, sockets, descriptors, processes, http, servers, tls, files,
+        channels,
+        locks,
+        fibers_and_pools,
+        sockets,
+        descriptors,
+        processes,
+        http,
+        servers,
+        tls,
+        files,
     ];
     tables.iter().for_each(|table| table());
 }
@@ -150,7 +161,9 @@ fn fibers_and_pools() {
     let waits = event.clone();
     drop(pool.spawn(move || waits.wait()));
     let full = pool.clone();
-    kill("Pool::spawn_timeout", move || debug(full.spawn_timeout(HOUR, || ()).map(drop).map_err(drop)));
+    kill("Pool::spawn_timeout", move || {
+        debug(full.spawn_timeout(HOUR, || ()).map(drop).map_err(drop))
+    });
     let full = pool.clone();
     kill("Pool::map", move || debug(full.map([1], |n| n)));
     let full = pool.clone();
@@ -212,7 +225,9 @@ fn sockets() {
     let c = a.try_clone().unwrap();
     kill("TcpStream::read", move || debug((&c).read(&mut [0])));
     let c = a.try_clone().unwrap();
-    kill("TcpStream::read_vectored", move || debug((&c).read_vectored(&mut [IoSliceMut::new(&mut [0])])));
+    kill("TcpStream::read_vectored", move || {
+        debug((&c).read_vectored(&mut [IoSliceMut::new(&mut [0])]))
+    });
     let c = a.try_clone().unwrap();
     kill("TcpStream::peek", move || debug(c.peek(&mut [0])));
     let c = a.try_clone().unwrap();
@@ -233,10 +248,15 @@ fn sockets() {
     kill("Incoming::next", move || debug(listener.incoming().next().map(|next| next.map(drop))));
     let (_listener, address, _clients) = full_listener();
     kill("TcpStream::connect", move || debug(TcpStream::connect(address).map(drop)));
-    kill("TcpStream::connect_timeout", move || debug(TcpStream::connect_timeout(&address, HOUR).map(drop)));
-    kill("TcpStream::connect, several", move || debug(TcpStream::connect(&[address, address][..]).map(drop)));
+    kill("TcpStream::connect_timeout", move || {
+        debug(TcpStream::connect_timeout(&address, HOUR).map(drop))
+    });
+    kill("TcpStream::connect, several", move || {
+        debug(TcpStream::connect(&[address, address][..]).map(drop))
+    });
     let started = Instant::now();
-    let limited = fibra::time::timeout(5 * MS, || TcpStream::connect(&[address, address][..]).map(drop));
+    let limited =
+        fibra::time::timeout(5 * MS, || TcpStream::connect(&[address, address][..]).map(drop));
     let right = started.elapsed() < LATE;
     say(format!("connect, several, in time: {} {limited:?}", if right { "ends" } else { "WRONG" }));
 
@@ -273,9 +293,12 @@ fn sockets() {
         Ok(Vec::new())
     });
     kill("Resolver::lookup_host", move || debug(slow.lookup_host("slow.test:80").map(drop)));
-    kill("net::lookup_host", || debug(net::lookup_host("127.0.0.1:80").and_then(|_| {
-        fibra::io::wait_readable(&UdpSocket::bind("127.0.0.1:0")?)
-    })));
+    kill("net::lookup_host", || {
+        debug(
+            net::lookup_host("127.0.0.1:80")
+                .and_then(|_| fibra::io::wait_readable(&UdpSocket::bind("127.0.0.1:0")?)),
+        )
+    });
 }
 
 fn descriptors() {
@@ -294,7 +317,9 @@ fn descriptors() {
     rustix::stdio::dup2_stdin(&input).unwrap();
     kill("Stdin::read_line", || debug(fibra::io::stdin().read_line(&mut String::new())));
     kill("Stdin::read_to_end", || debug(fibra::io::stdin().read_to_end(&mut Vec::new())));
-    kill("StdinLock::read_until", || debug(fibra::io::stdin().lock().read_until(b'!', &mut Vec::new())));
+    kill("StdinLock::read_until", || {
+        debug(fibra::io::stdin().lock().read_until(b'!', &mut Vec::new()))
+    });
     let holder = fibra::spawn(|| fibra::io::stdin().lock().read_line(&mut String::new()).map(drop));
     fibra::yield_now();
     kill("Stdin::read, of another who reads", || debug(fibra::io::stdin().read(&mut [0])));
@@ -388,8 +413,12 @@ fn processes() {
     let mut child = sleeper().spawn().unwrap();
     kill("Child::wait_timeout", move || debug(child.wait_timeout(HOUR)));
     use std::process::Stdio;
-    let mut child =
-        sleeper().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = sleeper()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     fill(&mut stdin);
     kill("ChildStdin::write", move || debug(stdin.write(b"!")));
@@ -461,8 +490,9 @@ fn servers() {
     let server = Server::bind("127.0.0.1:0").unwrap().max_connections(1);
     let address = server.listener().local_addr().unwrap();
     let http = Http1::new();
-    let running = server
-        .start(move |stream, _| http.serve_connection(stream, |_| hyper::Response::new(String::new())));
+    let running = server.start(move |stream, _| {
+        http.serve_connection(stream, |_| hyper::Response::new(String::new()))
+    });
     let mut client = Client::new(TcpStream::connect(address).unwrap()).unwrap();
     client.send(request()).unwrap();
     let started = Instant::now();
@@ -492,7 +522,10 @@ fn config() -> Arc<rustls::ClientConfig> {
 struct NoCertificate;
 
 impl rustls::server::ResolvesServerCert for NoCertificate {
-    fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<Arc<rustls::sign::CertifiedKey>> {
+    fn resolve(
+        &self,
+        _: rustls::server::ClientHello<'_>,
+    ) -> Option<Arc<rustls::sign::CertifiedKey>> {
         None
     }
 }
@@ -503,7 +536,8 @@ fn tls() {
     kill("TlsConnector::connect", move || {
         let (a, b) = silent();
         ends.push(b);
-        let result: std::io::Result<TlsStream<_>> = connector.connect("localhost".try_into().unwrap(), a);
+        let result: std::io::Result<TlsStream<_>> =
+            connector.connect("localhost".try_into().unwrap(), a);
         debug(result.map(drop))
     });
     let provider = Arc::new(rustls::crypto::ring::default_provider());

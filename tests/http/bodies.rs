@@ -36,7 +36,11 @@ fn a_body_is_broken_off_if_its_own_fiber_unwinds() {
                 writer.write_all(b"a part").unwrap();
                 let _writer = writer;
                 // In the middle of its unwind it waits: when it goes on, the thread unwinds already.
-                let _late = OnDrop(|| if waits { fibra::sleep(ms(1)) });
+                let _late = OnDrop(|| {
+                    if waits {
+                        fibra::sleep(ms(1))
+                    }
+                });
                 std::panic::resume_unwind(Box::new("in the middle"));
             });
             let error = BodyReader::new(body).read_to_end(&mut Vec::new()).unwrap_err();

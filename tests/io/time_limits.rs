@@ -20,7 +20,8 @@ const LATE: Duration = Duration::from_secs(10);
 
 #[test]
 fn each_blocking_call_is_left_when_its_time_is_over_and_when_its_fiber_is_killed() {
-    let test = path_of!(each_blocking_call_is_left_when_its_time_is_over_and_when_its_fiber_is_killed);
+    let test =
+        path_of!(each_blocking_call_is_left_when_its_time_is_over_and_when_its_fiber_is_killed);
     check_end(&in_child(test, &[], || fibra::run(calls::all)));
 }
 
