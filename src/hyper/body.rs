@@ -18,6 +18,7 @@ use hyper::HeaderMap;
 use hyper::body::{Body, Buf, Bytes, Frame, Incoming};
 
 use crate::future::try_block_on;
+use crate::io::by_reference::{read_exactly, write_entirely};
 use crate::sched::lowlevel::{Unwinding, unwinding};
 
 /// The body of a message, as something to read: it waits until more has arrived.
@@ -69,6 +70,8 @@ impl<B: Body> Read for BodyReader<B>
 where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    read_exactly!();
+
     /// # Errors
     ///
     /// If the message was cut off, or is not well-formed. So do all further reads: that was not its end.
@@ -232,6 +235,8 @@ impl BodyWriter {
 }
 
 impl Write for BodyWriter {
+    write_entirely!();
+
     /// # Errors
     ///
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nobody wants the body any more.

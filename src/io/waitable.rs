@@ -9,7 +9,9 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll};
 
-use crate::io::by_reference::{read_by_reference, write_by_reference};
+use crate::io::by_reference::{
+    read_by_reference, read_exactly, write_by_reference, write_entirely,
+};
 use crate::io::shared::{SharedRead, SharedWrite};
 use crate::io::wait::{READABLE, WRITABLE};
 use crate::reactor::source::{Direction, Source, Wait};
@@ -218,6 +220,8 @@ read_by_reference!(Waitable<T> where T: AsFd + SharedRead);
 write_by_reference!(Waitable<T> where T: AsFd + SharedWrite);
 
 impl<T: AsFd + SharedRead> Read for &Waitable<T> {
+    read_exactly!();
+
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_with(|io| io.read_shared(buffer))
@@ -230,6 +234,8 @@ impl<T: AsFd + SharedRead> Read for &Waitable<T> {
 }
 
 impl<T: AsFd + SharedWrite> Write for &Waitable<T> {
+    write_entirely!();
+
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if data.is_empty() {

@@ -154,6 +154,11 @@ where
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.get_ref().read_vectored(buffers)
     }
+
+    #[track_caller]
+    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        self.get_ref().read_exact(buffer)
+    }
 }
 
 impl<S> Write for WriteHalf<S>
@@ -169,6 +174,11 @@ where
     #[track_caller]
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
         self.get_ref().write_vectored(data)
+    }
+
+    #[track_caller]
+    fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
+        self.get_ref().write_all(data)
     }
 
     #[track_caller]

@@ -6,7 +6,9 @@ use std::net::{self, Shutdown, SocketAddr};
 use std::time::Duration;
 
 use crate::io::Waitable;
-use crate::io::by_reference::{read_by_reference, write_by_reference};
+use crate::io::by_reference::{
+    read_by_reference, read_exactly, write_by_reference, write_entirely,
+};
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::connect;
 use crate::net::descriptors::descriptors;
@@ -190,6 +192,8 @@ read_by_reference!(TcpStream);
 write_by_reference!(TcpStream);
 
 impl Read for &TcpStream {
+    read_exactly!();
+
     #[inline(always)]
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -205,6 +209,8 @@ impl Read for &TcpStream {
 }
 
 impl Write for &TcpStream {
+    write_entirely!();
+
     #[inline(always)]
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {

@@ -14,7 +14,9 @@ use rustix::net::{
 };
 
 use crate::io::Waitable;
-use crate::io::by_reference::{read_by_reference, write_by_reference};
+use crate::io::by_reference::{
+    read_by_reference, read_exactly, write_by_reference, write_entirely,
+};
 use crate::net::descriptors::{descriptors, pass_on};
 use crate::net::limits::{Limits, limited};
 use crate::net::sockets;
@@ -293,6 +295,8 @@ write_by_reference!(UnixStream);
 // message with descriptors or credentials begins or ends. The kernel reports no event for what is
 // behind that, so only an error tells that there is nothing.
 impl Read for &UnixStream {
+    read_exactly!();
+
     #[inline(always)]
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -306,6 +310,8 @@ impl Read for &UnixStream {
 }
 
 impl Write for &UnixStream {
+    write_entirely!();
+
     #[inline(always)]
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {

@@ -7,7 +7,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rustls::pki_types::CertificateDer;
 use rustls::{Connection, HandshakeKind, ProtocolVersion, SupportedCipherSuite};
 
-use crate::io::by_reference::{read_by_reference, write_by_reference};
+use crate::io::by_reference::{
+    read_by_reference, read_exactly, write_by_reference, write_entirely,
+};
 use crate::io::{SharedRead, SharedWrite};
 use crate::net::split::Shut;
 use crate::net::{ReadHalf, WriteHalf, split};
@@ -166,6 +168,8 @@ read_by_reference!(TlsStream<S> where S: SharedRead + SharedWrite);
 write_by_reference!(TlsStream<S> where S: SharedWrite);
 
 impl<S: SharedRead + SharedWrite> Read for &TlsStream<S> {
+    read_exactly!();
+
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.state.read(Shared(&self.stream), buffer)
@@ -173,6 +177,8 @@ impl<S: SharedRead + SharedWrite> Read for &TlsStream<S> {
 }
 
 impl<S: SharedWrite> Write for &TlsStream<S> {
+    write_entirely!();
+
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.state.write(Shared(&self.stream), data)

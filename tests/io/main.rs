@@ -17,6 +17,8 @@ macro_rules! path_of {
 
 mod blocking_handles;
 mod forks;
+mod jobs;
+mod locations;
 mod long_input;
 #[cfg(all(feature = "hyper", feature = "tls"))]
 mod time_limits;
