@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fibra::run(|| {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        fibra::spawn(move || {
+        fibra::spawn(move || -> std::io::Result<()> {
             for stream in listener.incoming() {
                 let acceptor = acceptor.clone();
                 let stream = stream?;

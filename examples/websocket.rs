@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let room = Room::default();
-        fibra::spawn(move || {
+        fibra::spawn(move || -> std::io::Result<()> {
             for stream in listener.incoming() {
                 let room = room.clone();
                 let stream = stream?;

@@ -15,12 +15,14 @@ use fibra::time::timeout;
 use crate::net_support::check_end;
 use crate::support::{go, in_child, ms};
 
-const READS: &[(&str, fn() -> io::Result<()>)] = &[
+type Reads = fn() -> io::Result<()>;
+
+const READS: &[(&str, Reads)] = &[
     ("read", || {
         let mut room = vec![0; 64 << 20];
         loop {
             stdin().read_exact(&mut room[..1 << 20])?;
-            stdin().read(&mut room)?;
+            let _ = stdin().read(&mut room)?;
         }
     }),
     ("read_exact", || stdin().read_exact(&mut vec![0; 1 << 30])),
