@@ -85,7 +85,11 @@ fn open_descriptors() -> usize {
 
 fn serve(listener: &UnixListener) {
     for stream in listener.incoming() {
-        let Ok(stream) = stream else { continue };
+        let Ok(stream) = stream else {
+            // No descriptor is left: at once there would be none either.
+            fibra::sleep(Duration::from_millis(10));
+            continue;
+        };
         drop(fibra::spawn(move || io::copy(&mut &stream, &mut &stream)));
     }
 }

@@ -27,11 +27,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     fibra::run(|| {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        fibra::spawn(move || {
+        fibra::spawn(move || -> std::io::Result<()> {
             for stream in listener.incoming() {
                 let acceptor = acceptor.clone();
-                fibra::spawn(move || echo(&acceptor, stream?));
+                let stream = stream?;
+                fibra::spawn(move || echo(&acceptor, stream));
             }
+            Ok(())
         });
 
         let stream = TcpStream::connect(address)?;

@@ -31,11 +31,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let room = Room::default();
-        fibra::spawn(move || {
+        fibra::spawn(move || -> std::io::Result<()> {
             for stream in listener.incoming() {
                 let room = room.clone();
-                fibra::spawn(move || welcome(stream?, &room).map_err(std::io::Error::other));
+                let stream = stream?;
+                fibra::spawn(move || welcome(stream, &room).map_err(std::io::Error::other));
             }
+            Ok(())
         });
 
         // Nobody speaks before all are there.

@@ -30,7 +30,7 @@
 //! | call | what runs may borrow | a kill or a time limit |
 //! |---|---|---|
 //! | [`blocking(f)`](fn@crate::blocking), [`Pool::run`] | no | the fiber leaves at once; `f` is not begun, or goes on without it |
-//! | [`uninterruptible(f)`](uninterruptible), [`Pool::run_uninterruptible`] | yes | is met when `f` is back |
+//! | [`uninterruptible(f)`](uninterruptible), [`Pool::run_uninterruptible`] | yes | is met before `f` begins, or when it is back |
 //! | [`Pool::spawn`] | no | of the fiber in [`JobHandle::join`]: it leaves, `f` goes on |
 //!
 //! A thread cannot be killed. So `f` is either not begun or runs to its end, and whatever it changes

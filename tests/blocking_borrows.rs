@@ -209,11 +209,13 @@ fn give_up_a_lender(over: &Arc<AtomicBool>) -> bool {
         let lender = spawn(move || {
             NEWS.wait();
             let mut lent = [1; 64];
-            uninterruptible(|| {
+            // In a shield: one that was killed does not begin a job otherwise.
+            let job = || {
                 thread::sleep(ms(20));
                 lent.fill(2);
                 over.store(true, Ordering::SeqCst);
-            });
+            };
+            fibra::shield(|| uninterruptible(job));
             assert_eq!(lent, [2; 64]);
         });
         yield_now();
@@ -248,7 +250,8 @@ fn a_fiber_that_catches_every_kill_is_not_given_up_while_it_lends() {
                 let _ = panic::catch_unwind(fibra::park);
             }
             let mut lent = [1; 16];
-            uninterruptible(|| job(&mut lent));
+            // One that was killed does not begin a job otherwise.
+            fibra::shield(|| uninterruptible(|| job(&mut lent)));
             assert_eq!(lent, [2; 16]);
             log("back");
         });

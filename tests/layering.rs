@@ -158,6 +158,27 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         &["src/offload/worker.rs", "src/process/orphans.rs", "src/stack/overflow.rs"],
         "threads have one owner, the offload pool",
     ),
+    (
+        "thread::panicking",
+        &[
+            "src/sched/unwinding.rs",
+            // Whether anything may be raised on this thread now.
+            "src/sched/interrupt.rs",
+            "src/sched/throw.rs",
+            "src/sched/deadlock.rs",
+            "src/sched/run.rs",
+            "src/sched/run_loop.rs",
+            "src/fiber/strand.rs",
+            "src/fiber/frame.rs",
+            "src/generator/yielder.rs",
+            "src/greenlet/head.rs",
+            "src/greenlet/kill.rs",
+            "src/greenlet/switch.rs",
+            "src/stackless/throwing.rs",
+            "src/stackless/watchdog.rs",
+        ],
+        "it tells of the thread: on behalf of one fiber ask `sched/unwinding.rs`",
+    ),
     ("Instant::now", &["src/sched/clock.rs"], "time is read once a turn, and may be virtual"),
 ];
 

@@ -180,6 +180,14 @@ pub(crate) fn of_fiber(fiber: FiberPtr) -> Option<Rc<Frame>> {
     fiber.peek_extra(|extra| extra.frame.clone()).flatten()
 }
 
+/// Whether the thread unwinds because of the strand that runs in the frame of `fiber`, the running one, as
+/// [`Strand::has_begun_to_unwind`]; none if no strand does.
+pub(crate) fn innermost_has_begun_to_unwind(fiber: FiberPtr) -> Option<bool> {
+    let frame = of_fiber(fiber)?;
+    // SAFETY: what runs is held by whoever has resumed it.
+    unsafe { frame.running.get().as_ref() }.map(Strand::has_begun_to_unwind)
+}
+
 /// Whether `fault` lies in the guard of the strand that runs in the frame of `fiber`, or of the
 /// thread if none runs: then the size of that strand's stack. Fit for a signal handler.
 pub(crate) fn overflowed(fiber: Option<FiberPtr>, fault: usize) -> Option<usize> {

@@ -17,8 +17,11 @@ use std::time::SystemTime;
 
 use crate::fs::open_options::OpenOptions;
 use crate::fs::{FileTimes, Metadata, Permissions, on_thread};
-use crate::sched::lowlevel::try_here;
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, try_here};
 use crate::sync::Semaphore;
+
+static STANDING_IN_LINE: WaitReason =
+    WaitReason::new("waiting for its turn at a file", OnDeadlock::Fail).ended_by_outsiders();
 
 /// So many bytes go to a thread, or come from it, in one call.
 pub(super) const MOST_AT_A_TIME: usize = 64 << 10;
@@ -288,7 +291,7 @@ impl File {
         F: FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        let turn = self.turn();
+        let turn = self.turn()?;
         self.offload(move |file| {
             let _turn = turn;
             f(file)
@@ -296,8 +299,8 @@ impl File {
     }
 
     #[track_caller]
-    pub(super) fn turn(&self) -> Option<Turn> {
-        self.inner.line.as_ref().map(Turn::wait_for)
+    pub(super) fn turn(&self) -> io::Result<Option<Turn>> {
+        self.inner.line.as_ref().map(Turn::wait_for).transpose()
     }
 }
 
@@ -306,9 +309,10 @@ pub(super) struct Turn(Arc<Semaphore>);
 
 impl Turn {
     #[track_caller]
-    pub(super) fn wait_for(line: &Arc<Semaphore>) -> Turn {
-        line.acquire().forget();
-        Turn(line.clone())
+    pub(super) fn wait_for(line: &Arc<Semaphore>) -> io::Result<Turn> {
+        let permit = line.acquire_because(&STANDING_IN_LINE);
+        permit.map_err(|interrupt| interrupted(interrupt, &STANDING_IN_LINE))?.forget();
+        Ok(Turn(line.clone()))
     }
 
     pub(super) fn if_free(line: &Arc<Semaphore>) -> Option<Turn> {

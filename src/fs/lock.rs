@@ -143,7 +143,7 @@ impl File {
 
     #[track_caller]
     fn lock_as(&self, kind: Kind) -> io::Result<()> {
-        let locking = Locking::new(&self.inner, Turn::wait_for(&self.inner.locking));
+        let locking = Locking::new(&self.inner, Turn::wait_for(&self.inner.locking)?);
         // Mostly it is free. Then those who wait for other locks do not hold this up, however many
         // they are.
         let held = match on_thread(move || locking.try_to(kind))? {

@@ -11,7 +11,7 @@ impl Read for &File {
     #[track_caller]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if try_here().is_none() {
-            let _turn = self.turn();
+            let _turn = self.turn()?;
             return (&self.inner.file).read(buf);
         }
         let mut bytes = vec![0; buf.len().min(MOST_AT_A_TIME)];
@@ -52,7 +52,7 @@ impl Write for &File {
     #[track_caller]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         if try_here().is_none() {
-            let _turn = self.turn();
+            let _turn = self.turn()?;
             return (&self.inner.file).write(buf);
         }
         let bytes = some_of(buf);

@@ -2,9 +2,12 @@
 //!
 //! Invariants:
 //! - A wake that comes while the future is polled is not lost: it is polled again.
-//! - A kill unwinds through here, and so drops the future.
+//! - A kill unwinds through here, and so drops the future. Where nothing can unwind, calls that return an
+//!   error return it, and drop the future by that.
 
 use std::future::{Future, IntoFuture};
+#[cfg(feature = "hyper")]
+use std::io;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -15,6 +18,9 @@ use std::time::{Duration, Instant};
 use crate::sched::clock::{Clock, RealClock};
 use crate::sched::end;
 use crate::sched::idle::Parker;
+use crate::sched::interrupt::Interrupt;
+#[cfg(feature = "hyper")]
+use crate::sched::io_error::interrupted;
 use crate::sched::park::spend;
 use crate::sched::scheduler::{Here, try_here};
 use crate::sched::task;
@@ -65,13 +71,32 @@ use crate::sched::task;
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     let future = pin!(future.into_future());
     match try_here() {
-        Some(here) => in_fiber(here, future),
+        Some(here) => {
+            in_fiber(here, future, false).unwrap_or_else(|interrupt| interrupt.into_panic())
+        }
         None => on_thread(future),
     }
 }
 
+/// As [`block_on`], for calls that return an error: they end also if the fiber is killed, or out of time,
+/// where nothing can unwind.
+#[cfg(feature = "hyper")]
 #[track_caller]
-fn in_fiber<F: Future>(here: Here, mut future: Pin<&mut F>) -> F::Output {
+pub(crate) fn try_block_on<F: IntoFuture>(future: F) -> io::Result<F::Output> {
+    let future = pin!(future.into_future());
+    match try_here() {
+        Some(here) => in_fiber(here, future, true)
+            .map_err(|interrupt| interrupted(interrupt, &task::PENDING_OR_ERROR)),
+        None => Ok(on_thread(future)),
+    }
+}
+
+#[track_caller]
+fn in_fiber<F: Future>(
+    here: Here,
+    mut future: Pin<&mut F>,
+    may_fail: bool,
+) -> Result<F::Output, Interrupt> {
     spend(here);
     let waker = task::waker(here);
     let mut cx = Context::from_waker(&waker);
@@ -80,10 +105,10 @@ fn in_fiber<F: Future>(here: Here, mut future: Pin<&mut F>) -> F::Output {
     loop {
         task::begin_poll(here);
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
+            return Ok(output);
         }
         spins.note(here);
-        task::wait_for_wake(here);
+        task::wait_for_wake(here, may_fail)?;
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! - Between a writer and its body there is one chunk at most: a writer waits for the other side.
-//! - A body ends well only if its writer was dropped in peace. One that unwinds breaks it, so that
-//!   nobody takes a part for the whole.
+//! - A body ends well if its writer has finished it, or was dropped in peace. One that unwinds breaks it, so
+//!   that nobody takes a part for the whole; the unwinding of another fiber does not.
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +17,9 @@ use std::task::{Context, Poll, Waker};
 use hyper::HeaderMap;
 use hyper::body::{Body, Buf, Bytes, Frame, Incoming};
 
-use crate::future::block_on;
+use crate::future::try_block_on;
+use crate::io::by_reference::{read_exactly, write_entirely};
+use crate::sched::lowlevel::{Unwinding, unwinding};
 
 /// The body of a message, as something to read: it waits until more has arrived.
 ///
@@ -43,12 +45,14 @@ where
     body: Pin<Box<B>>,
     chunk: Option<B::Data>,
     trailers: Option<HeaderMap>,
+    /// What has gone wrong, once something has: the body is not asked again.
+    failed: Option<String>,
 }
 
 impl<B: Body> BodyReader<B> {
     /// Reads `body`.
     pub fn new(body: B) -> BodyReader<B> {
-        BodyReader { body: Box::pin(body), chunk: None, trailers: None }
+        BodyReader { body: Box::pin(body), chunk: None, trailers: None, failed: None }
     }
 
     /// What came behind the body, once that was read to its end.
@@ -66,9 +70,11 @@ impl<B: Body> Read for BodyReader<B>
 where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    read_exactly!();
+
     /// # Errors
     ///
-    /// If the message was cut off, or is not well-formed.
+    /// If the message was cut off, or is not well-formed. So do all further reads: that was not its end.
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
@@ -80,13 +86,21 @@ where
                 chunk.copy_to_slice(&mut buffer[..length]);
                 return Ok(length);
             }
+            if let Some(failed) = &self.failed {
+                return Err(io::Error::other(format!("this body has failed before: {failed}")));
+            }
             let body = &mut self.body;
-            match block_on(poll_fn(|cx| body.as_mut().poll_frame(cx))) {
+            match try_block_on(poll_fn(|cx| body.as_mut().poll_frame(cx)))? {
                 None => return Ok(0),
-                Some(frame) => match frame.map_err(io::Error::other)?.into_data() {
+                Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.chunk = Some(data),
                     Err(frame) => self.trailers = frame.into_trailers().ok(),
                 },
+                Some(Err(error)) => {
+                    let error = error.into();
+                    self.failed = Some(error.to_string());
+                    return Err(io::Error::other(error));
+                }
             }
         }
     }
@@ -101,7 +115,8 @@ impl<B: Body> fmt::Debug for BodyReader<B> {
 /// A body, and what it is written with: by another fiber, while it is sent.
 ///
 /// What is written is collected to chunks of 16 KiB, and each waits until the one before was taken. The body ends when
-/// the writer is dropped; if that happens because its fiber unwinds, the body fails, and so does the message.
+/// the writer [has finished](BodyWriter::finish) or is dropped; if that happens because its fiber unwinds, the body
+/// fails, and so does the message.
 ///
 /// # Examples
 ///
@@ -123,8 +138,10 @@ pub fn body() -> (BodyWriter, StreamBody) {
 
 /// Writes a [`StreamBody`]: see [`body()`].
 ///
-/// Dropping it ends the body; while the thread unwinds (of which fiber, std does not tell) it breaks it off
-/// instead, so that the other side does not take a part for the whole.
+/// Dropping it ends the body, as [`finish`](BodyWriter::finish) does; if its fiber unwinds it breaks it off
+/// instead, so that the other side does not take a part for the whole. While a destructor of another fiber waits
+/// in the middle of an unwind, the two cannot always be told apart, and then the body is ended: who must not
+/// have a part taken for the whole sends its length along.
 pub struct BodyWriter {
     shared: Arc<Mutex<Shared>>,
     collected: Vec<u8>,
@@ -159,11 +176,46 @@ enum State {
 const CHUNK: usize = 16 << 10;
 
 impl BodyWriter {
+    /// Hands over all that was written, and ends the body well.
+    ///
+    /// Dropping the writer does the same where nothing unwinds, but cannot tell whether it succeeded.
+    ///
+    /// # Errors
+    ///
+    /// As a write. The body is broken off then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use fibra::hyper::{BodyReader, body};
+    ///
+    /// fibra::run(|| -> std::io::Result<()> {
+    ///     let (mut writer, body) = body();
+    ///     let writes = fibra::spawn(move || {
+    ///         writer.write_all(b"all of it")?;
+    ///         writer.finish()
+    ///     });
+    ///     let mut text = String::new();
+    ///     BodyReader::new(body).read_to_string(&mut text)?;
+    ///     assert_eq!(text, "all of it");
+    ///     writes.join().unwrap()
+    /// })?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[track_caller]
+    pub fn finish(mut self) -> io::Result<()> {
+        let mut end = End { shared: self.shared.clone(), state: State::Broken };
+        self.flush()?;
+        end.state = State::Done;
+        Ok(())
+    }
+
     /// Hands over what is collected as soon as there is a place for it. Until then it stays here: a wait
     /// that is cut short loses nothing.
     #[track_caller]
     fn send(&mut self) -> io::Result<()> {
-        block_on(poll_fn(|cx| {
+        try_block_on(poll_fn(|cx| {
             let waker = cx.waker().clone();
             let mut shared = lock(&self.shared);
             if shared.state == State::Unwanted {
@@ -178,11 +230,13 @@ impl BodyWriter {
             shared.chunk = mem::take(&mut self.collected).into();
             wake(shared);
             Poll::Ready(Ok(()))
-        }))
+        }))?
     }
 }
 
 impl Write for BodyWriter {
+    write_entirely!();
+
     /// # Errors
     ///
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nobody wants the body any more.
@@ -214,7 +268,7 @@ impl Drop for BodyWriter {
     fn drop(&mut self) {
         // It may be killed while it waits for its last chunk to be taken.
         let mut end = End { shared: self.shared.clone(), state: State::Broken };
-        if !std::thread::panicking() && self.flush().is_ok() {
+        if unwinding() != Unwinding::Yes && self.flush().is_ok() {
             end.state = State::Done;
         }
     }

@@ -9,8 +9,9 @@ use hyper::body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response};
 
-use crate::future::block_on;
+use crate::future::{block_on, try_block_on};
 use crate::hyper::body::BodyReader;
+use crate::hyper::error::error_of;
 use crate::hyper::io::Io;
 use crate::io::PollIo;
 use crate::sched::lowlevel::on_warm_stack;
@@ -50,7 +51,7 @@ where
         // How it ends is told to whoever waits for a response.
         drop(builder.spawn(|| {
             let mut connection = pin!(connection);
-            block_on(poll_fn(|cx| on_warm_stack(|| connection.as_mut().poll(cx))))
+            try_block_on(poll_fn(|cx| on_warm_stack(|| connection.as_mut().poll(cx))))
         }));
         Ok(Client { sender })
     }
@@ -70,11 +71,11 @@ where
     #[track_caller]
     pub fn send(&mut self, request: Request<B>) -> hyper::Result<Response<BodyReader>> {
         let sender = &mut self.sender;
-        let response = block_on(async {
+        let response = try_block_on(async {
             sender.ready().await?;
             sender.send_request(request).await
         });
-        Ok(response?.map(BodyReader::new))
+        Ok(response.unwrap_or_else(|killed| Err(error_of(killed)))?.map(BodyReader::new))
     }
 
     /// Whether the connection has ended.

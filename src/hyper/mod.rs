@@ -25,6 +25,7 @@
 
 mod body;
 mod client;
+mod error;
 mod io;
 mod rt;
 mod server;

@@ -26,8 +26,9 @@ use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response, StatusCode};
 
-use crate::future::{block_on, spawn_now};
+use crate::future::{spawn_now, try_block_on};
 use crate::hyper::body::BodyReader;
+use crate::hyper::error::error_of;
 use crate::hyper::io::Io;
 use crate::hyper::rt::FiberTimer;
 use crate::io::PollIo;
@@ -110,7 +111,8 @@ impl Http1 {
     ///
     /// # Errors
     ///
-    /// If the connection breaks, its client is too slow, or what it sends is not HTTP.
+    /// If the connection breaks, its client is too slow, or what it sends is not HTTP. Under
+    /// `panic = "abort"`, where a kill cannot unwind, also if the caller is killed or out of time.
     ///
     /// # Panics
     ///
@@ -173,13 +175,14 @@ impl Http1 {
         let mut connection = pin!(self.builder.serve_connection(Io::new(stream), service));
         let mut member = Member { graceful: &self.graceful, place: None };
         let mut asked = false;
-        block_on(poll_fn(|cx| {
+        let served = try_block_on(poll_fn(|cx| {
             if !asked && member.is_asked_to_end(cx.waker()) {
                 asked = true;
                 connection.as_mut().graceful_shutdown();
             }
             on_warm_stack(|| connection.as_mut().poll(cx))
-        }))
+        }));
+        served.unwrap_or_else(|killed| Err(error_of(killed)))
     }
 }
 

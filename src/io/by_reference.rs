@@ -1,5 +1,58 @@
 //! Streams that are used by value as a reference to them is.
 
+use std::io;
+
+/// The loops of std around reads and writes, once more: a closure of std's, or its own function, has no caller's
+/// location, and a wait would be shown somewhere in std.
+macro_rules! read_exactly {
+    () => {
+        #[track_caller]
+        fn read_exact(&mut self, buffer: &mut [u8]) -> ::std::io::Result<()> {
+            let mut done = 0;
+            while done < buffer.len() {
+                match self.read(&mut buffer[done..]) {
+                    Ok(0) => return Err($crate::io::by_reference::too_short()),
+                    Ok(n) => done += n,
+                    Err(error) if error.kind() == ::std::io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        }
+    };
+}
+pub(crate) use read_exactly;
+
+/// As [`read_exactly`], for `Write`.
+macro_rules! write_entirely {
+    () => {
+        #[track_caller]
+        fn write_all(&mut self, data: &[u8]) -> ::std::io::Result<()> {
+            let mut done = 0;
+            while done < data.len() {
+                match self.write(&data[done..]) {
+                    Ok(0) => return Err($crate::io::by_reference::takes_nothing()),
+                    Ok(n) => done += n,
+                    Err(error) if error.kind() == ::std::io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        }
+    };
+}
+pub(crate) use write_entirely;
+
+#[cold]
+pub(crate) fn too_short() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "failed to fill whole buffer")
+}
+
+#[cold]
+pub(crate) fn takes_nothing() -> io::Error {
+    io::Error::new(io::ErrorKind::WriteZero, "failed to write whole buffer")
+}
+
 /// Implements `Read` for a type whose references have it. Type parameters stand behind `where`.
 macro_rules! read_by_reference {
     ($stream:ty $(where $($parameter:tt)+)?) => {
@@ -53,6 +106,11 @@ macro_rules! write_by_reference {
                 data: &[::std::io::IoSlice<'_>],
             ) -> ::std::io::Result<usize> {
                 ::std::io::Write::write_vectored(&mut &*self, data)
+            }
+
+            #[track_caller]
+            fn write_all(&mut self, data: &[u8]) -> ::std::io::Result<()> {
+                ::std::io::Write::write_all(&mut &*self, data)
             }
 
             #[track_caller]

@@ -9,16 +9,19 @@
 //! - The descriptor stays as it is. What it refers to is shared with other processes (a terminal with the
 //!   shell), and made non-blocking it would be so for them as well: so it is waited for, and then read.
 //! - Nothing waits between a read and the note of what it brought.
+//! - A call works on a bounded number of bytes between two points at which others may run and a time limit
+//!   is met.
 
 use std::io;
 use std::mem;
 use std::os::fd::BorrowedFd;
+use std::str;
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
 use crate::reactor::source::{Direction, Wait, wait_ready};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, spend_many, try_here};
 use crate::sync::Mutex;
 
 static READING: WaitReason =
@@ -29,6 +32,12 @@ pub(super) static BUFFER: Mutex<Buffer> = Mutex::new(Buffer { bytes: Vec::new(),
 
 /// So much is asked for at a time, as std does.
 pub(super) const SIZE: usize = 8 << 10;
+
+/// So much is read in one go at most: a larger read of a file would take long, and nothing ends it.
+pub(super) const MOST_AT_A_TIME: usize = 64 << 10;
+
+/// So many bytes count as one operation: to read, copy and search them takes about as long as a small one.
+const AN_OPERATION: usize = 1 << 10;
 
 /// What was read and is wanted by nobody yet.
 pub(super) struct Buffer {
@@ -46,7 +55,16 @@ impl Buffer {
     #[track_caller]
     pub(super) fn fill(&mut self) -> io::Result<usize> {
         self.make_room();
-        read_when_ready(|input| rustix::io::read(input, spare_capacity(&mut self.bytes)))
+        if self.bytes.capacity() - self.bytes.len() <= MOST_AT_A_TIME {
+            return read_when_ready(MOST_AT_A_TIME, |input| {
+                rustix::io::read(input, spare_capacity(&mut self.bytes))
+            });
+        }
+        let mut piece = Vec::with_capacity(MOST_AT_A_TIME);
+        let read = |input| rustix::io::read(input, spare_capacity(&mut piece));
+        let n = read_when_ready(MOST_AT_A_TIME, read)?;
+        self.bytes.extend_from_slice(&piece);
+        Ok(n)
     }
 
     fn make_room(&mut self) {
@@ -65,12 +83,15 @@ impl Buffer {
     pub(super) fn fill_until(&mut self, delimiter: u8) -> io::Result<usize> {
         let mut searched = 0;
         loop {
-            let mut rest = self.at_hand()[searched..].iter();
-            if let Some(found) = rest.position(|&byte| byte == delimiter) {
+            let rest = &self.at_hand()[searched..];
+            let piece = &rest[..rest.len().min(MOST_AT_A_TIME)];
+            if let Some(found) = piece.iter().position(|&byte| byte == delimiter) {
                 return Ok(searched + found + 1);
             }
-            searched = self.at_hand().len();
-            if self.fill()? == 0 {
+            searched += piece.len();
+            if piece.len() < rest.len() {
+                spend_for(piece.len());
+            } else if self.fill()? == 0 {
                 return Ok(searched);
             }
         }
@@ -81,6 +102,31 @@ impl Buffer {
     pub(super) fn fill_to_end(&mut self) -> io::Result<()> {
         while self.fill()? != 0 {}
         Ok(())
+    }
+
+    /// What is at hand as text. A long one is checked in pieces, between which others run.
+    ///
+    /// # Errors
+    ///
+    /// If it is not UTF-8.
+    #[track_caller]
+    pub(super) fn text(&self) -> io::Result<String> {
+        let mut text = String::new();
+        let mut rest = self.at_hand();
+        while MOST_AT_A_TIME < rest.len() {
+            let mut piece = &rest[..MOST_AT_A_TIME];
+            if let Err(error) = str::from_utf8(piece)
+                && error.error_len().is_none()
+            {
+                // It ends in the middle of a character.
+                piece = &piece[..error.valid_up_to()];
+            }
+            text.push_str(text_of(piece)?);
+            rest = &rest[piece.len()..];
+            spend_for(MOST_AT_A_TIME);
+        }
+        text.push_str(text_of(rest)?);
+        Ok(text)
     }
 
     pub(super) fn take(&mut self, n: usize) -> &[u8] {
@@ -96,13 +142,31 @@ impl Buffer {
     }
 }
 
-/// Reads the descriptor when that would not block; or so it seemed.
+pub(super) fn text_of(bytes: &[u8]) -> io::Result<&str> {
+    let not_utf8 = |_| io::Error::new(io::ErrorKind::InvalidData, "the input is not UTF-8");
+    str::from_utf8(bytes).map_err(not_utf8)
+}
+
+/// Counts the work on so many bytes. May let others run, and is a kill point then.
+#[track_caller]
+fn spend_for(bytes: usize) {
+    if let Some(here) = try_here() {
+        spend_many(here, u32::try_from(bytes / AN_OPERATION).unwrap_or(u32::MAX));
+    }
+}
+
+/// Reads the descriptor when that would not block; or so it seemed. `read` moves at most
+/// `most`, which is [`MOST_AT_A_TIME`] or less.
+///
+/// A file is always ready, so what keeps it from taking the thread for itself is counted in bytes.
 #[track_caller]
 pub(super) fn read_when_ready(
+    most: usize,
     mut read: impl FnMut(BorrowedFd<'static>) -> rustix::io::Result<usize>,
 ) -> io::Result<usize> {
     let input = rustix::stdio::stdin();
     loop {
+        spend_for(most);
         wait_ready(input, Wait { direction: Direction::Read, timeout: None, reason: &READING })?;
         match read(input) {
             // A signal came, or somebody made it non-blocking and somebody else was quicker.

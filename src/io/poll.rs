@@ -17,8 +17,9 @@ use crate::reactor::source::Direction;
 /// `async` libraries, such as [`fibra::hyper`](crate::hyper), whose futures read and write
 /// in one task and must not wait in the middle of either.
 ///
-/// The calls work inside of fibers only. The waker may be anybody's. Fibers that wait for
-/// the same stream are served first.
+/// The calls work inside of fibers only. The waker may be anybody's, and only that of the last call counts, for each
+/// direction and each fiber that polls: futures that one fiber polls in turn, each with a waker of its own, do not
+/// share a direction of a stream. Fibers that wait for the same stream are served first.
 ///
 /// # Examples
 ///

@@ -51,7 +51,7 @@ impl<'a> Room<'a> {
 
     /// Receives from a socket, as `recv(2)` does.
     pub(crate) fn recv(&mut self, socket: impl AsFd) -> io::Result<Filled> {
-        let ((filled, _), _) = rustix::net::recv(socket, &mut *self.0, RecvFlags::empty())?;
+        let ((filled, _), _) = rustix::net::recv(socket, &mut *self.0, RecvFlags::DONTWAIT)?;
         Ok(Filled(filled.len()))
     }
 }

@@ -7,10 +7,9 @@
 use std::fmt;
 use std::io::{self, BufRead, Lines, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::str;
 
 use crate::io::by_reference::read_by_reference;
-use crate::io::input::{BUFFER, Buffer, SIZE, read_when_ready};
+use crate::io::input::{BUFFER, Buffer, MOST_AT_A_TIME, SIZE, read_when_ready, text_of};
 use crate::sync::MutexGuard;
 
 /// The standard input of this process, as [`std::io::stdin`]; a fiber that waits for it lets others run.
@@ -33,7 +32,7 @@ use crate::sync::MutexGuard;
 /// price: if somebody else reads the same terminal, pipe or socket and is quicker, in the moment between
 /// the wait and the read, the thread blocks until more comes, and its fibers with it. A regular file and
 /// `/dev/null` never make anybody wait as far as the kernel is concerned; they are read on the
-/// spot, as std does, for as long as the disk takes.
+/// spot, for as long as the disk takes: 64 KiB at a time, and others get their turn in between.
 ///
 /// # Beside std's
 ///
@@ -103,6 +102,12 @@ impl Stdin {
         StdinLock { buffer: BUFFER.lock() }
     }
 
+    /// As [`lock`](Stdin::lock), for calls that return an error.
+    #[track_caller]
+    fn lock_for_a_call(&self) -> io::Result<StdinLock<'static>> {
+        Ok(StdinLock { buffer: BUFFER.lock_unless_killed()? })
+    }
+
     /// Waits for a line, and appends it, with its end, to `line`. Returns how many bytes it has: none at
     /// the end of the input.
     ///
@@ -133,7 +138,7 @@ impl Stdin {
     /// ```
     #[track_caller]
     pub fn read_line(&self, line: &mut String) -> io::Result<usize> {
-        self.lock().read_line(line)
+        self.lock_for_a_call()?.read_line(line)
     }
 
     /// The lines to the end of the input, without their ends. It has the [`lock`](Stdin::lock) as
@@ -148,11 +153,6 @@ impl Stdin {
     }
 }
 
-fn text_of(bytes: &[u8]) -> io::Result<&str> {
-    let not_utf8 = |_| io::Error::new(io::ErrorKind::InvalidData, "the input is not UTF-8");
-    str::from_utf8(bytes).map_err(not_utf8)
-}
-
 impl Read for StdinLock<'_> {
     #[track_caller]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -160,7 +160,8 @@ impl Read for StdinLock<'_> {
             return Ok(0);
         }
         if self.buffer.at_hand().is_empty() && SIZE <= buf.len() {
-            return read_when_ready(|input| rustix::io::read(input, &mut *buf));
+            let most = buf.len().min(MOST_AT_A_TIME);
+            return read_when_ready(most, |input| rustix::io::read(input, &mut buf[..most]));
         }
         let n = self.fill_buf()?.len().min(buf.len());
         buf[..n].copy_from_slice(self.buffer.take(n));
@@ -194,10 +195,13 @@ impl Read for StdinLock<'_> {
 
     #[track_caller]
     fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
-        let mut all = Vec::new();
-        let n = self.read_to_end(&mut all)?;
-        buf.push_str(text_of(&all)?);
-        Ok(n)
+        self.buffer.fill_to_end()?;
+        let text = self.buffer.text();
+        // It is taken also if it is no text.
+        drop(self.buffer.take_all());
+        let text = text?;
+        buf.push_str(&text);
+        Ok(text.len())
     }
 }
 
@@ -241,22 +245,22 @@ impl BufRead for StdinLock<'_> {
 impl Read for &Stdin {
     #[track_caller]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.lock().read(buf)
+        self.lock_for_a_call()?.read(buf)
     }
 
     #[track_caller]
     fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
-        self.lock().read_exact(buf)
+        self.lock_for_a_call()?.read_exact(buf)
     }
 
     #[track_caller]
     fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
-        self.lock().read_to_end(buf)
+        self.lock_for_a_call()?.read_to_end(buf)
     }
 
     #[track_caller]
     fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
-        self.lock().read_to_string(buf)
+        self.lock_for_a_call()?.read_to_string(buf)
     }
 }
 

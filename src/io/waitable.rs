@@ -9,7 +9,9 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll};
 
-use crate::io::by_reference::{read_by_reference, write_by_reference};
+use crate::io::by_reference::{
+    read_by_reference, read_exactly, write_by_reference, write_entirely,
+};
 use crate::io::shared::{SharedRead, SharedWrite};
 use crate::io::wait::{READABLE, WRITABLE};
 use crate::reactor::source::{Direction, Source, Wait};
@@ -77,6 +79,9 @@ impl<T: AsFd> Waitable<T> {
     }
 
     /// Gives back what owns the descriptor, which stays non-blocking.
+    ///
+    /// Whoever makes it blocking does so for its duplicates as well: a `Waitable` around one of these blocks its
+    /// whole thread then, where it should wait.
     #[allow(clippy::missing_panics_doc, reason = "only its owner takes it out")]
     pub fn into_inner(mut self) -> T {
         self.source.close(self.get_ref().as_fd());
@@ -160,6 +165,17 @@ impl<T: AsFd> Waitable<T> {
         self.source.io(io.as_fd(), wait, || op(io), drained)
     }
 
+    /// A write of nothing, which may fail and never waits: as with std, that it would block is no error.
+    pub(crate) fn write_nothing(
+        &self,
+        mut op: impl FnMut(&T) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        match op(self.get_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            result => result,
+        }
+    }
+
     /// For futures: see [`PollIo`](crate::io::PollIo).
     #[track_caller]
     pub(crate) fn poll_io<R>(
@@ -204,6 +220,8 @@ read_by_reference!(Waitable<T> where T: AsFd + SharedRead);
 write_by_reference!(Waitable<T> where T: AsFd + SharedWrite);
 
 impl<T: AsFd + SharedRead> Read for &Waitable<T> {
+    read_exactly!();
+
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_with(|io| io.read_shared(buffer))
@@ -216,13 +234,21 @@ impl<T: AsFd + SharedRead> Read for &Waitable<T> {
 }
 
 impl<T: AsFd + SharedWrite> Write for &Waitable<T> {
+    write_entirely!();
+
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        if data.is_empty() {
+            return self.write_nothing(|io| io.write_shared(data));
+        }
         self.write_with(|io| io.write_shared(data))
     }
 
     #[track_caller]
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        if data.iter().all(|slice| slice.is_empty()) {
+            return self.write_nothing(|io| io.write_vectored_shared(data));
+        }
         self.write_with(|io| io.write_vectored_shared(data))
     }
 

@@ -7,6 +7,7 @@
 //!
 //! Invariants:
 //! - An attempt that is not needed any more is killed and waited for: its socket is closed.
+//! - A wait for a result that fails ends the race: the caller was killed, where nothing can unwind.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,12 +17,12 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, sockopt};
 
-use crate::channel::Channel;
+use crate::channel::{Channel, RecvError, RecvTimeoutError};
 use crate::io::Waitable;
 use crate::net::sockets;
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::handle::in_fiber;
-use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, interrupted, is_killed};
 use crate::sched::scope::{ScopedJoinHandle, scope};
 
 static CONNECTING: WaitReason =
@@ -67,8 +68,11 @@ fn finish(socket: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// The kind of the error is kept; its text says which address it is about.
+/// The kind of the error is kept; its text says which address it is about. That of a kill is kept as it is.
 fn name_the_address(error: io::Error, addr: SocketAddr) -> io::Error {
+    if is_killed(&error) {
+        return error;
+    }
     io::Error::new(error.kind(), format!("cannot connect to {addr}: {error}"))
 }
 
@@ -123,12 +127,7 @@ fn race(mut addrs: VecDeque<SocketAddr>) -> io::Result<TcpStream> {
                 let attempt = attempts.spawn(move || drop(results.send(to(addr, None))));
                 running.0.push(attempt);
             }
-            let result = if addrs.is_empty() {
-                results.recv().ok()
-            } else {
-                results.recv_timeout(NEXT_ATTEMPT_AFTER).ok()
-            };
-            match result {
+            match next_result(&results, addrs.is_empty())? {
                 Some(Ok(stream)) => break Ok(stream),
                 Some(Err(error)) => {
                     failed += 1;
@@ -140,6 +139,32 @@ fn race(mut addrs: VecDeque<SocketAddr>) -> io::Result<TcpStream> {
             }
         }
     })
+}
+
+/// The result of an attempt; none if it is time for the next one.
+///
+/// # Errors
+///
+/// Why no result can be waited for.
+#[track_caller]
+fn next_result(
+    results: &Channel<io::Result<TcpStream>>,
+    is_last: bool,
+) -> io::Result<Option<io::Result<TcpStream>>> {
+    let interrupt = if is_last {
+        match results.recv() {
+            Ok(result) => return Ok(Some(result)),
+            Err(RecvError::Deadlock(report)) => Interrupt::Deadlock(report),
+            Err(_) => Interrupt::Killed,
+        }
+    } else {
+        match results.recv_timeout(NEXT_ATTEMPT_AFTER) {
+            Ok(result) => return Ok(Some(result)),
+            Err(RecvTimeoutError::Timeout) => return Ok(None),
+            Err(_) => Interrupt::Killed,
+        }
+    };
+    Err(interrupted(interrupt, &CONNECTING))
 }
 
 /// Attempts that are of no use when somebody has won, or the caller leaves.

@@ -1,12 +1,12 @@
 //! Sockets as futures have them.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::task::{Context, Poll};
 
 use crate::io::PollIo;
 use crate::io::room::{Filled, Room};
-use crate::net::{TcpStream, UnixStream};
+use crate::net::{TcpStream, UnixStream, sockets};
 use crate::reactor::source::Direction;
 
 /// Implements `PollIo` for a stream. `$is_drained` tells from how much a call has moved, and how much it
@@ -23,13 +23,18 @@ macro_rules! polled {
             ) -> Poll<io::Result<usize>> {
                 let room = buffer.len();
                 let drained = |&n: &usize| $is_drained(n, room);
-                self.io.poll_io(cx, Direction::Read, |mut stream| stream.read(buffer), drained)
+                self.io.poll_io(
+                    cx,
+                    Direction::Read,
+                    |stream| sockets::recv(stream, buffer),
+                    drained,
+                )
             }
 
             #[track_caller]
             fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
                 let drained = |&n: &usize| $is_drained(n, data.len());
-                self.io.poll_io(cx, Direction::Write, |mut stream| stream.write(data), drained)
+                self.io.poll_io(cx, Direction::Write, |stream| sockets::send(stream, data), drained)
             }
 
             fn poll_flush(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -51,7 +56,7 @@ macro_rules! polled {
                 self.io.poll_io(
                     cx,
                     Direction::Write,
-                    |mut stream| stream.write_vectored(data),
+                    |stream| sockets::send_vectored(stream, data),
                     drained,
                 )
             }

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::resolve::{LookupHost, resolve_with};
 use crate::offload;
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, try_here};
+use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, interrupted, try_here};
 use crate::sync::{Promise, PromiseError, Promised, promise};
 
 /// A thread is at work.
@@ -186,6 +186,7 @@ impl Resolver {
             Ok(Ok(addrs)) => Ok(addrs.clone()),
             Ok(Err(error)) => Err(io::Error::new(error.kind(), LookupError(error.clone()))),
             Err(PromiseError::Broken) => Err(io::Error::other("the resolver panicked")),
+            Err(PromiseError::Killed) => Err(interrupted(Interrupt::Killed, &LOOKING_UP)),
             Err(other) => Err(io::Error::other(other)),
         }
     }

@@ -9,18 +9,27 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::ptr;
 use std::sync::Arc;
 
+use crate::sched::lowlevel::{Unwinding, unwinding};
+
 /// The half of a stream that is read: see [`TcpStream::into_split`](crate::net::TcpStream::into_split).
 #[derive(Debug)]
 pub struct ReadHalf<S>(Arc<S>);
 
 /// The half of a stream that is written: see [`TcpStream::into_split`](crate::net::TcpStream::into_split).
 ///
-/// When it is dropped the other side is told that nothing will follow.
+/// When it is [finished](WriteHalf::finish) or dropped the other side is told that nothing will follow.
 pub struct WriteHalf<S> {
     /// There until it is dropped or reunited.
     stream: Option<Arc<S>>,
     /// Tells the other side that nothing will follow.
-    shut: fn(&S),
+    shut: Shut<S>,
+}
+
+/// How the other side is told that nothing will follow.
+pub(crate) struct Shut<S> {
+    pub(crate) shut: fn(&S) -> io::Result<()>,
+    /// Whether that waits for the other side: a fiber that unwinds could not be killed any more meanwhile.
+    pub(crate) waits: bool,
 }
 
 /// Two halves that do not belong together, given back by [`ReadHalf::reunite`].
@@ -46,7 +55,7 @@ impl<S> fmt::Debug for ReuniteError<S> {
 
 impl<S> Error for ReuniteError<S> {}
 
-pub(crate) fn split<S>(stream: S, shut: fn(&S)) -> (ReadHalf<S>, WriteHalf<S>) {
+pub(crate) fn split<S>(stream: S, shut: Shut<S>) -> (ReadHalf<S>, WriteHalf<S>) {
     let stream = Arc::new(stream);
     (ReadHalf(stream.clone()), WriteHalf { stream: Some(stream), shut })
 }
@@ -86,10 +95,47 @@ impl<S> WriteHalf<S> {
     }
 }
 
+impl<S> WriteHalf<S> {
+    /// Tells the other side that nothing will follow, after all that was written.
+    ///
+    /// Dropping the half does the same, but cannot tell whether it succeeded, and does not do it over TLS if its
+    /// fiber unwinds.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream's `shutdown`: for TCP, if it is not connected any more; over TLS, those of a write.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use fibra::net::UnixStream;
+    ///
+    /// fibra::run(|| -> std::io::Result<()> {
+    ///     let (a, mut b) = UnixStream::pair()?;
+    ///     let (_reader, mut writer) = a.into_split();
+    ///     writer.write_all(b"all of it")?;
+    ///     writer.finish()?;
+    ///     let mut text = String::new();
+    ///     b.read_to_string(&mut text)?;
+    ///     assert_eq!(text, "all of it");
+    ///     Ok(())
+    /// })?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[track_caller]
+    pub fn finish(mut self) -> io::Result<()> {
+        self.stream.take().map_or(Ok(()), |stream| (self.shut.shut)(&stream))
+    }
+}
+
 impl<S> Drop for WriteHalf<S> {
     fn drop(&mut self) {
-        if let Some(stream) = &self.stream {
-            (self.shut)(stream);
+        if let Some(stream) = &self.stream
+            && !(self.shut.waits && unwinding() == Unwinding::Yes)
+        {
+            // It fails if the connection is gone, and then the other side knows.
+            let _ = (self.shut.shut)(stream);
         }
     }
 }
@@ -114,6 +160,11 @@ where
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.get_ref().read_vectored(buffers)
     }
+
+    #[track_caller]
+    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        self.get_ref().read_exact(buffer)
+    }
 }
 
 impl<S> Write for WriteHalf<S>
@@ -129,6 +180,11 @@ where
     #[track_caller]
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
         self.get_ref().write_vectored(data)
+    }
+
+    #[track_caller]
+    fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
+        self.get_ref().write_all(data)
     }
 
     #[track_caller]

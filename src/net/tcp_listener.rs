@@ -77,6 +77,9 @@ impl TcpListener {
 
     /// Gives the listener to std, as a blocking one.
     ///
+    /// What it refers to gets blocking by that, for all its handles: calls of another one, made by
+    /// [`try_clone`](TcpListener::try_clone), may then block their whole thread.
+    ///
     /// # Errors
     ///
     /// If it cannot be made blocking.
@@ -99,7 +102,10 @@ impl TcpListener {
         Ok((TcpStream::from_nonblocking(stream), addr))
     }
 
-    /// The connections to this listener, without end.
+    /// The connections to this listener, without end; errors of [`accept`](TcpListener::accept) are among them.
+    ///
+    /// Do not pass over errors and go on at once, as `flatten` would: when no descriptor is left each call fails,
+    /// until one is given back. A [`Server`](crate::server::Server) knows which errors pass.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
@@ -114,6 +120,8 @@ impl TcpListener {
     }
 
     /// Another handle to the same listener.
+    ///
+    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](TcpListener::into_std).
     ///
     /// # Errors
     ///

@@ -6,13 +6,16 @@ use std::net::{self, Shutdown, SocketAddr};
 use std::time::Duration;
 
 use crate::io::Waitable;
-use crate::io::by_reference::{read_by_reference, write_by_reference};
+use crate::io::by_reference::{
+    read_by_reference, read_exactly, write_by_reference, write_entirely,
+};
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::connect;
 use crate::net::descriptors::descriptors;
 use crate::net::limits::{Limits, limited};
 use crate::net::resolve::resolve;
-use crate::net::split::{self, ReadHalf, WriteHalf};
+use crate::net::sockets;
+use crate::net::split::{self, ReadHalf, Shut, WriteHalf};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static READING: WaitReason =
@@ -70,6 +73,10 @@ impl TcpStream {
 
     /// Gives the stream to std, as a blocking one without time limits.
     ///
+    /// What it refers to gets blocking by that, for all its handles: another one, made by
+    /// [`try_clone`](TcpStream::try_clone), goes on to wait without blocking its thread, but other programs and crates that
+    /// share the socket see the change.
+    ///
     /// # Errors
     ///
     /// If it cannot be made blocking.
@@ -80,6 +87,8 @@ impl TcpStream {
     }
 
     /// Another handle to the same connection, with the same time limits to begin with.
+    ///
+    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](TcpStream::into_std).
     ///
     /// # Errors
     ///
@@ -92,10 +101,7 @@ impl TcpStream {
     /// Takes the connection apart, for one fiber that reads and another that writes. When the half for
     /// writing is dropped, the other side is told that nothing will follow.
     pub fn into_split(self) -> (ReadHalf<TcpStream>, WriteHalf<TcpStream>) {
-        split::split(self, |stream| {
-            // It fails if the connection is gone, and then the other side knows.
-            let _ = stream.shutdown(Shutdown::Write);
-        })
+        split::split(self, Shut { shut: |stream| stream.shutdown(Shutdown::Write), waits: false })
     }
 
     /// Reads without taking what is read: the next read gives it again.
@@ -105,7 +111,7 @@ impl TcpStream {
     /// As a read.
     #[track_caller]
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.io.io(self.reads(), |stream| stream.peek(buffer), |_| false)
+        self.io.io(self.reads(), |stream| sockets::peek(stream, buffer), |_| false)
     }
 
     /// The address of the other side.
@@ -186,30 +192,41 @@ read_by_reference!(TcpStream);
 write_by_reference!(TcpStream);
 
 impl Read for &TcpStream {
+    read_exactly!();
+
     #[inline(always)]
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let room = buffer.len();
         // Less than there is room for is all there is; nothing at all is the end, which stays.
-        self.io.io(self.reads(), |mut stream| stream.read(buffer), |&n| 0 < n && n < room)
+        self.io.io(self.reads(), |stream| sockets::recv(stream, buffer), |&n| 0 < n && n < room)
     }
 
     #[track_caller]
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.io.io(self.reads(), |mut stream| stream.read_vectored(buffers), |_| false)
+        self.io.io(self.reads(), |stream| sockets::recv_vectored(stream, buffers), |_| false)
     }
 }
 
 impl Write for &TcpStream {
+    write_entirely!();
+
     #[inline(always)]
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.io.io(self.writes(), |mut stream| stream.write(data), |&n| n < data.len())
+        if data.is_empty() {
+            return self.io.write_nothing(|stream| sockets::send(stream, data));
+        }
+        self.io.io(self.writes(), |stream| sockets::send(stream, data), |&n| n < data.len())
     }
 
     #[track_caller]
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.io.io(self.writes(), |mut stream| stream.write_vectored(data), |_| false)
+        let write = |stream: &net::TcpStream| sockets::send_vectored(stream, data);
+        if data.iter().all(|slice| slice.is_empty()) {
+            return self.io.write_nothing(write);
+        }
+        self.io.io(self.writes(), write, |_| false)
     }
 
     fn flush(&mut self) -> io::Result<()> {

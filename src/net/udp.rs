@@ -73,6 +73,9 @@ impl UdpSocket {
 
     /// Gives the socket to std, as a blocking one without time limits.
     ///
+    /// What it refers to gets blocking by that, for all its handles: calls of another one, made by
+    /// [`try_clone`](UdpSocket::try_clone), may then block their whole thread.
+    ///
     /// # Errors
     ///
     /// If it cannot be made blocking.
@@ -83,6 +86,8 @@ impl UdpSocket {
     }
 
     /// Another handle to the same socket, with the same time limits to begin with.
+    ///
+    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](UdpSocket::into_std).
     ///
     /// # Errors
     ///

@@ -93,6 +93,9 @@ impl UnixDatagram {
 
     /// Gives the socket to std, as a blocking one without time limits.
     ///
+    /// What it refers to gets blocking by that, for all its handles: calls of another one, made by
+    /// [`try_clone`](UnixDatagram::try_clone), may then block their whole thread.
+    ///
     /// # Errors
     ///
     /// If it cannot be made blocking.
@@ -103,6 +106,8 @@ impl UnixDatagram {
     }
 
     /// Another handle to the same socket, with the same time limits to begin with.
+    ///
+    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](UnixDatagram::into_std).
     ///
     /// # Errors
     ///

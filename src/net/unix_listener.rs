@@ -71,6 +71,9 @@ impl UnixListener {
 
     /// Gives the listener to std, as a blocking one.
     ///
+    /// What it refers to gets blocking by that, for all its handles: calls of another one, made by
+    /// [`try_clone`](UnixListener::try_clone), may then block their whole thread.
+    ///
     /// # Errors
     ///
     /// If it cannot be made blocking.
@@ -93,12 +96,17 @@ impl UnixListener {
         Ok((UnixStream::from_std(stream)?, addr))
     }
 
-    /// The connections to this listener, without end.
+    /// The connections to this listener, without end; errors of [`accept`](UnixListener::accept) are among them.
+    ///
+    /// Do not pass over errors and go on at once, as `flatten` would: when no descriptor is left each call fails,
+    /// until one is given back. A [`Server`](crate::server::Server) knows which errors pass.
     pub fn incoming(&self) -> UnixIncoming<'_> {
         UnixIncoming { listener: self }
     }
 
     /// Another handle to the same listener.
+    ///
+    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](UnixListener::into_std).
     ///
     /// # Errors
     ///

@@ -14,14 +14,16 @@ use rustix::net::{
 };
 
 use crate::io::Waitable;
-use crate::io::by_reference::{read_by_reference, write_by_reference};
+use crate::io::by_reference::{
+    read_by_reference, read_exactly, write_by_reference, write_entirely,
+};
 use crate::net::descriptors::{descriptors, pass_on};
 use crate::net::limits::{Limits, limited};
 use crate::net::sockets;
-use crate::net::split::{self, ReadHalf, WriteHalf};
+use crate::net::split::{self, ReadHalf, Shut, WriteHalf};
 use crate::reactor::retry::retry;
 use crate::reactor::source::{Direction, Wait};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
 static CONNECTING: WaitReason =
     WaitReason::new("connecting to a Unix socket", OnDeadlock::Fail).ended_by_the_world();
@@ -66,12 +68,12 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// If nobody listens there, or `path` is too long for an address.
+    /// If nobody listens there, or `path` is empty or too long for an address.
     #[track_caller]
     pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
         let path = path.as_ref();
-        connect_to(&SocketAddrUnix::new(path)?)
-            .map_err(|error| with_the_name(&error, format_args!("{}", path.display())))
+        connect_to(&sockets::address_of_path(path)?)
+            .map_err(|error| with_the_name(error, format_args!("{}", path.display())))
     }
 
     /// Connects to the socket with the address `addr`, which may be an abstract one of Linux.
@@ -82,7 +84,7 @@ impl UnixStream {
     #[track_caller]
     pub fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
         connect_to(&address_of(addr)?)
-            .map_err(|error| with_the_name(&error, format_args!("{addr:?}")))
+            .map_err(|error| with_the_name(error, format_args!("{addr:?}")))
     }
 
     /// Two streams that are connected to each other.
@@ -107,6 +109,10 @@ impl UnixStream {
 
     /// Gives the stream to std, as a blocking one without time limits.
     ///
+    /// What it refers to gets blocking by that, for all its handles: another one, made by
+    /// [`try_clone`](UnixStream::try_clone), goes on to wait without blocking its thread, but other programs and crates that
+    /// share the socket see the change.
+    ///
     /// # Errors
     ///
     /// If it cannot be made blocking.
@@ -117,6 +123,8 @@ impl UnixStream {
     }
 
     /// Another handle to the same connection, with the same time limits to begin with.
+    ///
+    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](UnixStream::into_std).
     ///
     /// # Errors
     ///
@@ -129,10 +137,7 @@ impl UnixStream {
     /// Takes the connection apart, for one fiber that reads and another that writes. When the half for
     /// writing is dropped, the other side is told that nothing will follow.
     pub fn into_split(self) -> (ReadHalf<UnixStream>, WriteHalf<UnixStream>) {
-        split::split(self, |stream| {
-            // It fails if the connection is gone, and then the other side knows.
-            let _ = stream.shutdown(Shutdown::Write);
-        })
+        split::split(self, Shut { shut: |stream| stream.shutdown(Shutdown::Write), waits: false })
     }
 }
 
@@ -264,14 +269,17 @@ fn connect_to(addr: &SocketAddrUnix) -> io::Result<UnixStream> {
     Ok(UnixStream { io, limits: Limits::none() })
 }
 
-/// The kind of the error is kept; its text says what it is about.
-fn with_the_name(error: &io::Error, name: fmt::Arguments<'_>) -> io::Error {
+/// The kind of the error is kept; its text says what it is about. That of a kill is kept as it is.
+fn with_the_name(error: io::Error, name: fmt::Arguments<'_>) -> io::Error {
+    if is_killed(&error) {
+        return error;
+    }
     io::Error::new(error.kind(), format!("cannot connect to {name}: {error}"))
 }
 
 fn address_of(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
     if let Some(path) = addr.as_pathname() {
-        return Ok(SocketAddrUnix::new(path)?);
+        return sockets::address_of_path(path);
     }
     #[cfg(target_os = "linux")]
     if let Some(name) = std::os::linux::net::SocketAddrExt::as_abstract_name(addr) {
@@ -287,28 +295,40 @@ write_by_reference!(UnixStream);
 // message with descriptors or credentials begins or ends. The kernel reports no event for what is
 // behind that, so only an error tells that there is nothing.
 impl Read for &UnixStream {
+    read_exactly!();
+
     #[inline(always)]
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.io.io(self.reads(), |mut stream| stream.read(buffer), |_| false)
+        self.io.io(self.reads(), |stream| sockets::recv(stream, buffer), |_| false)
     }
 
     #[track_caller]
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.io.io(self.reads(), |mut stream| stream.read_vectored(buffers), |_| false)
+        self.io.io(self.reads(), |stream| sockets::recv_vectored(stream, buffers), |_| false)
     }
 }
 
 impl Write for &UnixStream {
+    write_entirely!();
+
     #[inline(always)]
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.io.io(self.writes(), |mut stream| stream.write(data), |_| false)
+        let write = |stream: &net::UnixStream| sockets::send(stream, data);
+        if data.is_empty() {
+            return self.io.write_nothing(write);
+        }
+        self.io.io(self.writes(), write, |_| false)
     }
 
     #[track_caller]
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.io.io(self.writes(), |mut stream| stream.write_vectored(data), |_| false)
+        let write = |stream: &net::UnixStream| sockets::send_vectored(stream, data);
+        if data.iter().all(|slice| slice.is_empty()) {
+            return self.io.write_nothing(write);
+        }
+        self.io.io(self.writes(), write, |_| false)
     }
 
     fn flush(&mut self) -> io::Result<()> {

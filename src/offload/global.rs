@@ -55,8 +55,8 @@ where
 /// As [`blocking`](fn@crate::blocking), but the calling fiber does not leave before `f` is back, and
 /// `f` may borrow.
 ///
-/// Kills and time limits that come meanwhile are met at the next wait after it. So is what is thrown
-/// at a tasklet. When `run` ends it waits for `f`, and so does everything that waits for this fiber.
+/// It begins with a kill point: a fiber that is to end does not begin `f`. Kills and time limits that come
+/// meanwhile are met at the next wait, or the next such call, after it. So is what is thrown at a tasklet. When `run` ends it waits for `f`, and so does everything that waits for this fiber.
 /// Do not give it what may never return.
 ///
 /// What is `Send` and not `Sync`, such as a connection of rusqlite, is lent by an exclusive reference:

@@ -13,17 +13,21 @@
 //! - The event is set after the result was stored.
 
 use std::any::Any;
+use std::io;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::fiber::report;
-use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted};
 use crate::sync::event::Event;
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for a job on another thread", OnDeadlock::Panic).ended_by_the_world();
+
+static WAITING_OR_ERROR: WaitReason =
+    WaitReason::new("waiting for a job on another thread", OnDeadlock::Fail).ended_by_the_world();
 
 /// Waits until a job is over. A kill point for a fiber, unless it is over already: then its result is
 /// not lost to a kill. A plain thread blocks.
@@ -32,6 +36,13 @@ pub(super) fn wait_for(over: &Event) {
     if let Err(interrupt) = over.wait_in_line(None, &WAITING) {
         interrupt.into_panic();
     }
+}
+
+/// As [`wait_for`], with an error if the fiber is killed and nothing can unwind.
+#[track_caller]
+pub(super) fn try_wait_for(over: &Event) -> io::Result<()> {
+    let waited = over.wait_in_line(None, &WAITING_OR_ERROR);
+    waited.map_err(|interrupt| interrupted(interrupt, &WAITING_OR_ERROR))
 }
 
 /// What a thread of a pool does.

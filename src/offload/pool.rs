@@ -11,10 +11,10 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use crate::offload::handle::JobHandle;
-use crate::offload::job::{Job, Task, Wanted, value_of, wait_for};
+use crate::offload::job::{Job, Task, Wanted, try_wait_for, value_of, wait_for};
 use crate::offload::lent;
 use crate::offload::worker::{Crew, Settings, Stats};
-use crate::sched::lowlevel::{spend, try_here};
+use crate::sched::lowlevel::{checkpoint, spend, try_here};
 
 /// Threads for calls that block, up to so many, and a line of jobs for them.
 ///
@@ -87,10 +87,19 @@ impl Pool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.try_run(f).unwrap_or_else(|error| no_thread(&error))
+        let Some(here) = try_here() else { return f() };
+        // First, and not when the result is there: it is a kill point.
+        spend(here);
+        let job = Job::new(f);
+        let wanted = Wanted(&*job);
+        self.submit(job.clone()).unwrap_or_else(|error| no_thread(&error));
+        wait_for(job.over());
+        std::mem::forget(wanted);
+        value_of(job.take())
     }
 
-    /// As [`run`](Self::run), with an error if there is no thread for it.
+    /// As [`run`](Self::run), with an error if there is no thread for it, or if the fiber is killed and
+    /// nothing can unwind: then the job is left as by an unwind.
     #[track_caller]
     pub(crate) fn try_run<F, T>(&self, f: F) -> io::Result<T>
     where
@@ -98,12 +107,11 @@ impl Pool {
         T: Send + 'static,
     {
         let Some(here) = try_here() else { return Ok(f()) };
-        // First, and not when the result is there: it is a kill point.
         spend(here);
         let job = Job::new(f);
         let wanted = Wanted(&*job);
         self.submit(job.clone())?;
-        wait_for(job.over());
+        try_wait_for(job.over())?;
         std::mem::forget(wanted);
         Ok(value_of(job.take()))
     }
@@ -111,7 +119,8 @@ impl Pool {
     /// Runs `f`, which may borrow, on a thread of the pool while the calling fiber waits for its end,
     /// whatever happens.
     ///
-    /// All that is said of [`uninterruptible`](crate::blocking::uninterruptible) holds here.
+    /// All that is said of [`uninterruptible`](crate::blocking::uninterruptible) holds here: the call begins
+    /// with a kill point, and what comes later is met when `f` is back.
     ///
     /// # Panics
     ///
@@ -135,7 +144,9 @@ impl Pool {
     {
         match try_here() {
             Some(here) => {
-                spend(here);
+                // Before anything is lent. The wait itself is no kill point, and each resume refills the
+                // budget: a loop of such calls would never come to one.
+                checkpoint(here);
                 lent::run(self, here, f).unwrap_or_else(|error| no_thread(&error))
             }
             None => f(),

@@ -5,6 +5,8 @@
 //! - A closure that is not taken goes back to the caller, or the caller waits.
 
 use std::fmt;
+#[cfg(feature = "net")]
+use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,8 @@ use crate::pool::error::{SpawnTimeoutError, TrySpawnError};
 use crate::pool::places::{Entry, Places, Seat, Taking, join_error};
 use crate::sched::handle;
 use crate::sched::join::JoinHandle;
+#[cfg(feature = "net")]
+use crate::sched::lowlevel::interrupted;
 use crate::sched::lowlevel::{
     Here, Interrupt, OnDeadlock, WaitReason, deadline_after, here, spend,
 };
@@ -227,13 +231,26 @@ impl Pool {
     /// ```
     #[track_caller]
     pub fn reserve(&self) -> Place<'_> {
+        self.reserve_because(&PLACE).unwrap_or_else(|interrupt| interrupt.into_panic())
+    }
+
+    /// As [`reserve`](Pool::reserve), with an error if the caller is killed and nothing can unwind.
+    #[cfg(feature = "net")]
+    #[track_caller]
+    pub(crate) fn reserve_unless_killed(&self) -> io::Result<Place<'_>> {
+        match self.reserve_because(&PLACE_OR_ERROR) {
+            Err(deadlock @ Interrupt::Deadlock(_)) => deadlock.into_panic(),
+            result => result.map_err(|interrupt| interrupted(interrupt, &PLACE_OR_ERROR)),
+        }
+    }
+
+    #[track_caller]
+    fn reserve_because(&self, reason: &'static WaitReason) -> Result<Place<'_>, Interrupt> {
         let here = here();
         self.refuse_closed(here);
         spend(here);
-        match self.places.enter(here, None, &PLACE) {
-            Ok(entry) => Place { pool: self, seat: self.places.seat(entry) },
-            Err(interrupt) => interrupt.into_panic(),
-        }
+        let entry = self.places.enter(here, None, reason)?;
+        Ok(Place { pool: self, seat: self.places.seat(entry) })
     }
 
     /// Closes the pool and waits until it is empty: nobody runs in it and nobody waits for a place.

@@ -257,9 +257,15 @@ fn read_both(
     if in_fiber() {
         return scope(|scope| {
             let errors = scope.spawn(|| read_all(Some(stderr)));
-            let out = read_all(Some(stdout))?;
-            let errors = errors.join();
-            Ok((out, errors.unwrap_or_else(|error| Err(io::Error::other(error.to_string())))?))
+            let out = read_all(Some(stdout));
+            // If this side has failed, or is killed where nothing can unwind, the other has nobody to read
+            // for; and the scope would wait for it.
+            let out = out.inspect_err(|_| scope.kill())?;
+            let errors = errors.join().map_err(|error| {
+                scope.kill();
+                io::Error::other(error.to_string())
+            });
+            Ok((out, errors??))
         });
     }
     std::thread::scope(|scope| {

@@ -15,10 +15,10 @@ use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::io::Waitable;
-use crate::reactor::source::{self, Direction, Wait};
+use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{
-    Deadline, Here, Interrupt, OnDeadlock, WaitReason, clock_now, deadline_after, try_here,
-    wait_for_events,
+    Deadline, Here, Interrupt, OnDeadlock, WaitReason, clock_now, deadline_after, interrupted,
+    try_here, wait_for_events,
 };
 
 static ENDING: WaitReason =
@@ -104,6 +104,6 @@ fn pause_for(here: Option<Here>, pause: Duration) -> io::Result<()> {
     let _deadline = Deadline::arm(here, deadline_after(here, pause));
     match wait_for_events(here, &ENDING, || false) {
         Ok(()) | Err(Interrupt::TimedOut) => Ok(()),
-        Err(interrupt) => Err(source::interrupted(interrupt, &ENDING)),
+        Err(interrupt) => Err(interrupted(interrupt, &ENDING)),
     }
 }

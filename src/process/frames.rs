@@ -2,15 +2,17 @@
 //!
 //! ```text
 //!   worker, first of all:       GREETING    (what the program has printed before is skipped)
-//!   then, in both directions:   length, 4 bytes, the lowest first | so many bytes
+//!   then, in both directions:   number, 8 bytes | length, 4 bytes | so many bytes
+//!                               (of both the lowest byte first; an answer has the number of its request)
 //! ```
 //!
 //! Invariants:
 //! - Memory is taken as bytes arrive, and not as a length announces them.
+//! - An answer without a request, or a second one, has not the number of the request that waits for one.
 
 use std::io::{self, Read, Write};
 
-const GREETING: &[u8] = b"\0fibra worker 1\n";
+const GREETING: &[u8] = b"\0fibra worker 2\n";
 
 /// Messages up to this size are sent in one piece with their length.
 const SMALL: usize = 64 << 10;
@@ -41,29 +43,41 @@ pub(super) fn check_length(message: &[u8]) -> io::Result<u32> {
     })
 }
 
-/// Sends a message.
-pub(super) fn send(mut to: impl Write, message: &[u8]) -> io::Result<()> {
-    let length = check_length(message)?.to_le_bytes();
+/// Sends a message under a number.
+pub(super) fn send(mut to: impl Write, number: u64, message: &[u8]) -> io::Result<()> {
+    let (number, length) = (number.to_le_bytes(), check_length(message)?.to_le_bytes());
     if message.len() <= SMALL {
-        return to.write_all(&[&length, message].concat());
+        return to.write_all(&[&number[..], &length, message].concat());
     }
-    to.write_all(&length)?;
+    to.write_all(&[&number[..], &length].concat())?;
     to.write_all(message)
 }
 
-/// Receives a message. None if the other side has closed where one would begin.
-pub(super) fn receive(mut from: impl Read) -> io::Result<Option<Vec<u8>>> {
-    let mut length = [0; 4];
-    if from.read(&mut length[..1])? == 0 {
+/// Receives a message, with its number. None if the other side has closed where one would begin.
+pub(super) fn receive(mut from: impl Read) -> io::Result<Option<(u64, Vec<u8>)>> {
+    let (mut number, mut length) = ([0; 8], [0; 4]);
+    if read_some(&mut from, &mut number[..1])? == 0 {
         return Ok(None);
     }
-    from.read_exact(&mut length[1..])?;
+    from.read_exact(&mut number[1..])?;
+    from.read_exact(&mut length)?;
+    let number = u64::from_le_bytes(number);
     let length = u32::from_le_bytes(length) as usize;
     let mut message = Vec::with_capacity(length.min(SMALL));
     if (&mut from).take(length as u64).read_to_end(&mut message)? < length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(Some(message))
+    Ok(Some((number, message)))
+}
+
+/// Reads once, whatever signals come.
+fn read_some(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -75,12 +89,12 @@ mod tests {
         let mut pipe = b"banner\0fibra \0".to_vec();
         greet(&mut pipe).unwrap();
         let messages = [0, 1, SMALL, SMALL + 1].map(|size| vec![7; size]);
-        for message in &messages {
-            send(&mut pipe, message).unwrap();
+        for (number, message) in (0..).zip(&messages) {
+            send(&mut pipe, number, message).unwrap();
         }
         let mut from = &pipe[..];
         skip_to_greeting(&mut from).unwrap();
-        for message in messages {
+        for message in (0..).zip(messages) {
             assert!(receive(&mut from).unwrap() == Some(message));
         }
         assert!(receive(&mut from).unwrap().is_none());
@@ -89,7 +103,7 @@ mod tests {
     #[test]
     fn a_message_that_is_cut_off_is_an_error() {
         let mut pipe = Vec::new();
-        send(&mut pipe, b"message").unwrap();
+        send(&mut pipe, 1, b"message").unwrap();
         for length in 1..pipe.len() {
             let error = receive(&pipe[..length]).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);

@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::process::{self, Stdio};
 
 use crate::io::Waitable;
-use crate::io::by_reference::{read_by_reference, write_by_reference};
+use crate::io::by_reference::{
+    read_by_reference, read_exactly, write_by_reference, write_entirely,
+};
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
@@ -36,7 +38,7 @@ macro_rules! pipes {
                 Ok($pipe { io: Waitable::new(pipe)? })
             }
 
-            /// Gives the pipe to std, as a blocking one.
+            /// Gives the pipe to std, as a blocking one: so it is then for all that share it.
             ///
             /// # Errors
             ///
@@ -95,6 +97,8 @@ macro_rules! readable {
         read_by_reference!($pipe);
 
         impl Read for &$pipe {
+            read_exactly!();
+
             #[track_caller]
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
                 // A short read may have come to the end of a packet (`O_DIRECT`), with more behind it.
@@ -115,15 +119,23 @@ readable! { ChildStdout ChildStderr }
 write_by_reference!(ChildStdin);
 
 impl Write for &ChildStdin {
+    write_entirely!();
+
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         // A pipe may take a part and then have room for a smaller one: only `EAGAIN` says it is
         // full.
+        if data.is_empty() {
+            return self.io.write_nothing(|mut pipe| pipe.write(data));
+        }
         self.io.io(WRITES, |mut pipe| pipe.write(data), |_| false)
     }
 
     #[track_caller]
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        if data.iter().all(|slice| slice.is_empty()) {
+            return self.io.write_nothing(|mut pipe| pipe.write_vectored(data));
+        }
         self.io.io(WRITES, |mut pipe| pipe.write_vectored(data), |_| false)
     }
 

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Invariants:
-//! - A worker has at most one request, and is idle only when it has answered all that it was given.
+//! - A worker has at most one request, and is idle only when it has answered all that it was given. An answer
+//!   counts only for the request whose number it has.
 //! - Worker processes that are idle or at work are never more than there are places.
 
 use std::fmt;
@@ -19,8 +20,12 @@ use crate::process::child::Child;
 use crate::process::command::Command;
 use crate::process::frames;
 use crate::process::pipes::{ChildStdin, ChildStdout};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted};
 use crate::sched::scope::scope;
 use crate::sync::{self, Semaphore};
+
+static PLACE: WaitReason =
+    WaitReason::new("waiting for a worker process", OnDeadlock::Fail).ended_by_outsiders();
 
 /// How long a worker that has closed its pipes may take to end, before it is killed. A panic unwinds
 /// first, and `main` may have destructors.
@@ -88,7 +93,8 @@ impl Pool {
     #[track_caller]
     pub fn call(&self, request: &[u8]) -> io::Result<Vec<u8>> {
         frames::check_length(request)?;
-        let _place = self.places.acquire();
+        let place = self.places.acquire_because(&PLACE);
+        let _place = place.map_err(|interrupt| interrupted(interrupt, &PLACE))?;
         let waits = self.idle().pop();
         let mut worker = match waits {
             Some(worker) => worker,
@@ -216,6 +222,8 @@ struct Worker {
     answers: BufReader<ChildStdout>,
     /// Whether its greeting was read.
     greeted: bool,
+    /// The number of its last request.
+    requests_so_far: u64,
 }
 
 impl Worker {
@@ -223,7 +231,7 @@ impl Worker {
         let mut child = command.spawn()?;
         let requests = child.stdin.take().expect("the pool asks for it");
         let answers = BufReader::new(child.stdout.take().expect("the pool asks for it"));
-        Ok(Worker { child, requests, answers, greeted: false })
+        Ok(Worker { child, requests, answers, greeted: false, requests_so_far: 0 })
     }
 
     #[track_caller]
@@ -234,8 +242,17 @@ impl Worker {
             frames::skip_to_greeting(&mut self.answers)?;
             self.greeted = true;
         }
-        frames::send(&self.requests, request)?;
-        frames::receive(&mut self.answers)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        self.requests_so_far += 1;
+        let number = self.requests_so_far;
+        frames::send(&self.requests, number, request)?;
+        loop {
+            match frames::receive(&mut self.answers)? {
+                // Another one is to a request of before: that was answered twice.
+                Some((to, answer)) if to == number => return Ok(answer),
+                Some(_) => {}
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
     }
 
     /// What a failed exchange is to be told as.

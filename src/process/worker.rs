@@ -49,8 +49,8 @@ pub fn worker(mut answer: impl FnMut(Vec<u8>) -> Vec<u8>) -> io::Result<()> {
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     rustix::stdio::dup2_stdout(io::stderr())?;
     frames::greet(&mut answers)?;
-    while let Some(request) = frames::receive(&mut requests)? {
-        frames::send(&mut answers, &answer(request))?;
+    while let Some((number, request)) = frames::receive(&mut requests)? {
+        frames::send(&mut answers, number, &answer(request))?;
     }
     Ok(())
 }

@@ -301,8 +301,9 @@ impl Wake for Shared {
     }
 }
 
+/// The place of a descriptor; beyond all places for one that is negative (`AT_FDCWD`), which is never registered.
 fn index(fd: RawFd) -> usize {
-    usize::try_from(fd).expect("a descriptor that is open is not negative")
+    usize::try_from(fd).unwrap_or(usize::MAX)
 }
 
 /// The number of the descriptor, which is not negative, and 32 bits of the identity above it: enough

@@ -25,7 +25,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
-use crate::reactor::poller::{Patience, Poller, Ready, Token};
+use crate::reactor::poller::{Opener, Patience, Poller, Ready, Token};
 use crate::sched::clock::{Clock, RealClock};
 
 /// Events that one call fetches at most. What is left over is fetched a turn later.
@@ -42,6 +42,7 @@ pub(super) struct Epoll {
     epoll: OwnedFd,
     wakes: OwnedFd,
     timer: OwnedFd,
+    opener: Opener,
 }
 
 /// Events as the kernel wrote them.
@@ -76,6 +77,7 @@ impl Poller for Epoll {
                 TimerfdClockId::Monotonic,
                 TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
             )?,
+            opener: Opener::this_process(),
         };
         for internal in [&poller.wakes, &poller.timer] {
             let data = epoll::EventData::new_u64(INTERNAL);
@@ -102,8 +104,10 @@ impl Poller for Epoll {
     fn arm_number(&self, _: usize, _: Token, _: Ready) {}
 
     fn delete(&self, fd: BorrowedFd<'_>) {
-        // It fails if the descriptor is not in there, which is as good.
-        let _ = epoll::delete(&self.epoll, fd);
+        if self.opener.is_this_process() {
+            // It fails if the descriptor is not in there, which is as good.
+            let _ = epoll::delete(&self.epoll, fd);
+        }
     }
 
     fn wait(&self, events: &mut Events, patience: Patience) {

@@ -34,3 +34,4 @@ mod portable;
 mod registration;
 pub(crate) mod retry;
 pub(crate) mod source;
+mod tasks;

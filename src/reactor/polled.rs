@@ -50,7 +50,7 @@ impl Source {
             Some(registration) => registration,
             None => self.register(driver, fd)?,
         };
-        registration.add_task(direction, cx.waker());
+        registration.add_task(direction, here.fiber, cx.waker());
         // If it has got ready meanwhile: nobody else would tell.
         registration.wake_first(direction);
         driver.arm(fd, &registration)?;

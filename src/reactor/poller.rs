@@ -3,6 +3,7 @@
 //! Invariants:
 //! - A token says which registration an event is for; the kernel gives it back unread.
 //! - An event may come for nothing, or late, but is never lost while a direction is armed.
+//! - A forked child takes nothing out of its parent's poller.
 
 use std::fmt;
 use std::io;
@@ -10,10 +11,29 @@ use std::ops::BitOr;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
+use rustix::process::Pid;
+
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(fibra_polling)))]
 pub(super) use crate::reactor::epoll::Epoll as SystemPoller;
 #[cfg(any(not(any(target_os = "linux", target_os = "android")), fibra_polling))]
 pub(super) use crate::reactor::portable::Portable as SystemPoller;
+
+/// The process that has opened a poller.
+///
+/// A forked child has a copy of all that stands in memory, but what the kernel keeps is shared: the child must
+/// not take out what its parent waits for.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Opener(Pid);
+
+impl Opener {
+    pub(super) fn this_process() -> Opener {
+        Opener(rustix::process::getpid())
+    }
+
+    pub(super) fn is_this_process(self) -> bool {
+        rustix::process::getpid() == self.0
+    }
+}
 
 /// A set of things that a descriptor may be ready for.
 #[derive(Copy, Clone, Eq, PartialEq)]

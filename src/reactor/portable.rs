@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use polling::{Event, PollMode};
 
-use crate::reactor::poller::{Patience, Poller, Ready, Token};
+use crate::reactor::poller::{Opener, Patience, Poller, Ready, Token};
 
 #[derive(Debug)]
-pub(super) struct Portable(polling::Poller);
+pub(super) struct Portable(polling::Poller, Opener);
 
 #[derive(Debug)]
 pub(super) struct Events(polling::Events);
@@ -33,7 +33,7 @@ impl Poller for Portable {
     const FORGETS: bool = true;
 
     fn new() -> io::Result<Portable> {
-        Ok(Portable(polling::Poller::new()?))
+        Ok(Portable(polling::Poller::new()?, Opener::this_process()))
     }
 
     fn add(&self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
@@ -62,8 +62,10 @@ impl Poller for Portable {
     }
 
     fn delete(&self, fd: BorrowedFd<'_>) {
-        // It fails if the descriptor is not in there, which is as good.
-        let _ = self.0.delete(fd);
+        if self.1.is_this_process() {
+            // It fails if the descriptor is not in there, which is as good.
+            let _ = self.0.delete(fd);
+        }
     }
 
     fn wait(&self, events: &mut Events, patience: Patience) {

@@ -12,11 +12,12 @@
 //! - Who is not the first in line does not try, so the order of arrival is the order of service. (An
 //!   operation that is not this crate's is tried by who has just left the line.)
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::Waker;
 
 use crate::reactor::poller::{Ready, Token};
+use crate::reactor::tasks::Tasks;
 use crate::sched::lowlevel::{FiberPtr, WaitList, prefetch_stack, scheduler};
 
 /// What an operation waits for.
@@ -51,8 +52,8 @@ pub(super) struct Registration {
     readers: WaitList,
     writers: WaitList,
     /// Futures that want to know when they may try. They stand behind all fibers in line.
-    reading: RefCell<Vec<Waker>>,
-    writing: RefCell<Vec<Waker>>,
+    reading: Tasks,
+    writing: Tasks,
 }
 
 impl Registration {
@@ -72,8 +73,8 @@ impl Registration {
             events: Cell::new(0),
             readers: WaitList::new(),
             writers: WaitList::new(),
-            reading: RefCell::default(),
-            writing: RefCell::default(),
+            reading: Tasks::new(),
+            writing: Tasks::new(),
         }
     }
 
@@ -102,8 +103,7 @@ impl Registration {
     /// What somebody waits for.
     pub(super) fn wanted(&self) -> Ready {
         let wants = |direction: Direction| {
-            let nobody =
-                self.line(direction).len() == 0 && self.tasks(direction).borrow().is_empty();
+            let nobody = self.line(direction).len() == 0 && self.tasks(direction).is_empty();
             if nobody { Ready::NONE } else { direction.bit() }
         };
         wants(Direction::Read) | wants(Direction::Write)
@@ -164,31 +164,26 @@ impl Registration {
         self.wanted().without(self.ready.get())
     }
 
-    fn tasks(&self, direction: Direction) -> &RefCell<Vec<Waker>> {
+    fn tasks(&self, direction: Direction) -> &Tasks {
         match direction {
             Direction::Read => &self.reading,
             Direction::Write => &self.writing,
         }
     }
 
-    /// Wakes by `waker` when something may be tried.
-    pub(super) fn add_task(&self, direction: Direction, waker: &Waker) {
-        let known = |others: &Vec<Waker>| others.iter().any(|other| other.will_wake(waker));
-        if !known(&self.tasks(direction).borrow()) {
-            // Cloning it is user code.
-            let waker = waker.clone();
-            self.tasks(direction).borrow_mut().push(waker);
-        }
+    /// Wakes by `waker` when something may be tried, in place of the one with which `fiber`, which runs, has
+    /// polled before.
+    pub(super) fn add_task(&self, direction: Direction, fiber: FiberPtr, waker: &Waker) {
+        self.tasks(direction).add(fiber, waker);
     }
 
     /// Wakes all futures that wait for this direction.
     fn wake_tasks(&self, direction: Direction) {
-        if self.tasks(direction).borrow().is_empty() {
+        if self.tasks(direction).is_empty() {
             return;
         }
         if let Some(sched) = scheduler() {
-            let tasks = self.tasks(direction).take();
-            tasks.into_iter().for_each(|waker| sched.wake_by(waker));
+            self.tasks(direction).take().for_each(|waker| sched.wake_by(waker));
         }
     }
 

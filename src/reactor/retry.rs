@@ -6,9 +6,10 @@
 use std::io;
 use std::time::Duration;
 
-use crate::reactor::source::{Wait, attempt, interrupted, timed_out};
+use crate::reactor::source::{Wait, attempt};
 use crate::sched::lowlevel::{
-    Deadline, Interrupt, clock_now, deadline_after, spend, try_here, wait_for_events,
+    Deadline, Interrupt, clock_now, deadline_after, interrupted, spend, timed_out, try_here,
+    wait_for_events,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_micros(50);

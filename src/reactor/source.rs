@@ -19,7 +19,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -32,8 +32,8 @@ use crate::reactor::driver::{Driver, Identity, Shared};
 use crate::reactor::poller::Ready;
 use crate::reactor::registration::Registration;
 use crate::sched::lowlevel::{
-    Deadline, Enlisted, Here, Interrupt, WaitNode, WaitReason, clock_now, deadline_after,
-    scheduler, spend, try_here, wait_for_events,
+    Deadline, Enlisted, Here, WaitNode, WaitReason, clock_now, deadline_after, interrupted,
+    scheduler, spend, timed_out, try_here, wait_for_events,
 };
 
 pub(crate) use crate::reactor::registration::Direction;
@@ -212,6 +212,10 @@ fn wait_ready_at(
     wait: Wait,
     registration: impl FnOnce(&Driver) -> io::Result<Rc<Registration>>,
 ) -> io::Result<()> {
+    if fd.as_raw_fd() < 0 {
+        // `AT_FDCWD` is one that safe code can have. To `poll(2)` it would never be ready.
+        return Err(Errno::BADF.into());
+    }
     let Some(here) = try_here() else {
         return poll_on_thread(fd, wait, deadline_on_thread(wait));
     };
@@ -313,25 +317,6 @@ pub(super) fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::R
             result => return Some(result),
         }
     }
-}
-
-#[cold]
-#[inline(never)]
-pub(crate) fn interrupted(interrupt: Interrupt, reason: &WaitReason) -> io::Error {
-    let fiber = crate::sched::lowlevel::here().fiber;
-    let what = reason.text;
-    match interrupt {
-        Interrupt::TimedOut => timed_out(reason),
-        // Not `Interrupted`: std's loops would try again for ever.
-        Interrupt::Killed => {
-            io::Error::other(format!("fiber {} was killed while {what}", fiber.id()))
-        }
-        Interrupt::Deadlock(report) => io::Error::other(report),
-    }
-}
-
-pub(super) fn timed_out(reason: &WaitReason) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("timed out while {}", reason.text))
 }
 
 /// Blocks the thread, which has no fibers.

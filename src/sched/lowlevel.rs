@@ -18,15 +18,20 @@ pub(crate) use crate::fiber::state::{OnDeadlock, WaitReason};
 pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
 pub(crate) use crate::sched::choose::{Arm, Done};
 pub(crate) use crate::sched::idle::Parker;
-pub(crate) use crate::sched::interrupt::Interrupt;
+pub(crate) use crate::sched::interrupt::{Interrupt, checkpoint};
+pub(crate) use crate::sched::io_error::interrupted;
+#[cfg(feature = "net")]
+pub(crate) use crate::sched::io_error::{is_killed, timed_out};
 pub(crate) use crate::sched::lock_graph::{Holder, Needs, Readers};
 pub(crate) use crate::sched::outside::{Fate, FateCell, OutsideWait, Ticket, wait_for_others};
 pub(crate) use crate::sched::owner::Owner;
-#[cfg(feature = "net")]
-pub(crate) use crate::sched::park::wait_for_events;
 pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_until};
+#[cfg(feature = "net")]
+pub(crate) use crate::sched::park::{spend_many, wait_for_events};
 pub(crate) use crate::sched::scheduler::{Here, here, scheduler, try_here};
 pub(crate) use crate::sched::timers::{Deadline, deadline_after};
+#[cfg(feature = "net")]
+pub(crate) use crate::sched::unwinding::{Unwinding, unwinding};
 #[cfg(any(feature = "hyper", feature = "tls"))]
 pub(crate) use crate::sched::with_stack::on_warm_stack;
 

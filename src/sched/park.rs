@@ -305,6 +305,20 @@ pub(crate) fn spend(here: Here) {
     }
 }
 
+/// As [`spend`], for what takes as long as `n` operations, or much longer: when it gives way the run loop looks at
+/// timers and events at once, and not after the rest of a batch.
+#[cfg(feature = "net")]
+#[track_caller]
+pub(crate) fn spend_many(here: Here, n: u32) {
+    match here.sched.budget.get().checked_sub(n) {
+        None | Some(0) => {
+            here.sched.batch_mask.set(0);
+            budget_spent();
+        }
+        Some(left) => here.sched.budget.set(left),
+    }
+}
+
 #[cold]
 #[inline(never)]
 #[track_caller]

@@ -88,7 +88,11 @@ impl Scheduler {
                 here.fiber.set(Some(fiber));
                 // SAFETY: a valid entry of the ring is a suspended fiber, or one that `start` has
                 // just given a context; and this is the thread's own stack.
-                if let Some(stack) = unsafe { switch::resume(fiber) } {
+                let ended = unsafe { switch::resume(fiber) };
+                if thread::panicking() {
+                    self.note_unwind(fiber);
+                }
+                if let Some(stack) = ended {
                     // Its record may be freed now, and a signal handler may look.
                     here.fiber.set(None);
                     self.reclaim(fiber, stack);

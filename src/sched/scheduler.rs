@@ -74,6 +74,9 @@ pub(crate) struct Scheduler {
     pub(crate) in_unwind: Cell<bool>,
     /// A kill could not be raised because some fiber unwound.
     pub(crate) kill_put_off: Cell<bool>,
+    /// The last switch after which the thread unwound, and the fiber that began it: see `unwinding`.
+    pub(crate) unwound_at: Cell<u64>,
+    pub(crate) unwinder: Cell<Option<FiberId>>,
     /// The stack of fibers that ask for none.
     pub(crate) default_class: SizeClass,
     pub(crate) table: RefCell<SlotTable<FiberPtr>>,
@@ -162,6 +165,8 @@ impl Scheduler {
             closing: Cell::new(false),
             in_unwind: Cell::new(false),
             kill_put_off: Cell::new(false),
+            unwound_at: Cell::new(u64::MAX / 2),
+            unwinder: Cell::new(None),
             default_class,
             id,
             main: Cell::new(None),

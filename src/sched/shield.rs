@@ -11,6 +11,9 @@ use crate::sched::scheduler::here;
 
 /// Runs `f` without kill points: a kill that arrives meanwhile is met at the first wait after it.
 ///
+/// It is no kill point itself: a loop that does nothing but call this never meets a kill or a time limit, unless
+/// there is another wait, or a [`checkpoint`], between two calls.
+///
 /// # Panics
 ///
 /// Panics outside of a fiber.

@@ -30,12 +30,16 @@ use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::sched::interrupt::{self, Interrupt};
 use crate::sched::park::{wait_for_events, yield_now};
 use crate::sched::registry;
 use crate::sched::scheduler::{Here, Scheduler, scheduler};
 
 static PENDING: WaitReason =
     WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_by_the_world();
+/// For calls that return an error, and so end also where a kill cannot unwind.
+pub(crate) static PENDING_OR_ERROR: WaitReason =
+    WaitReason::new("waiting for a future", OnDeadlock::Fail).ended_by_the_world();
 
 /// A task as a waker names it.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -68,16 +72,24 @@ pub(crate) fn waker(here: Here) -> Waker {
 }
 
 /// Waits until the running fiber was woken as a task; not at all if it was since the last call of
-/// [`begin_poll`].
+/// [`begin_poll`]. With `may_fail` it fails if the fiber was killed and nothing can unwind.
 #[track_caller]
-pub(crate) fn wait_for_wake(here: Here) {
+pub(crate) fn wait_for_wake(here: Here, may_fail: bool) -> Result<(), Interrupt> {
+    let reason = if may_fail { &PENDING_OR_ERROR } else { &PENDING };
     if here.fiber.woken.get() {
         // It woke itself, or somebody else did while it ran: others first.
-        return yield_now();
+        yield_now();
+        let is_asked = may_fail && !here.fiber.attention.get().is_none();
+        return if is_asked { interrupt::before_wait(here, reason) } else { Ok(()) };
     }
-    if let Err(interrupt) = wait_for_events(here, &PENDING, || here.fiber.woken.get()) {
-        interrupt.into_panic();
-    }
+    wait_for_events(here, reason, || here.fiber.woken.get())
+}
+
+/// Whether `fiber` waits to be woken as a task.
+fn is_pending(fiber: FiberPtr) -> bool {
+    let reason = fiber.reason.get();
+    fiber.state.get() == State::Parked
+        && (ptr::eq(reason, &PENDING) || ptr::eq(reason, &PENDING_OR_ERROR))
 }
 
 /// What wakes the running fiber from now on is for the poll that begins.
@@ -106,7 +118,7 @@ impl Scheduler {
 
     fn wake_as_task(&self, fiber: FiberPtr) {
         fiber.woken.set(true);
-        if fiber.state.get() == State::Parked && ptr::eq(fiber.reason.get(), &PENDING) {
+        if is_pending(fiber) {
             // Its stack is cold if an event has woken it.
             prefetch::stack(fiber);
             self.make_ready(fiber);

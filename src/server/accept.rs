@@ -3,6 +3,7 @@
 //! Invariants:
 //! - Nothing is accepted before there is a place for it.
 //! - An error that stays until something is given back is never tried again at once.
+//! - The loop ends when its fiber is killed, also where that cannot unwind: the listener is closed by that.
 
 use std::fmt;
 use std::io;
@@ -14,6 +15,7 @@ use rustix::io::Errno;
 
 use crate::net::{TcpListener, TcpStream, ToSocketAddrs, UnixListener, UnixStream};
 use crate::pool::Pool;
+use crate::sched::lowlevel::is_killed;
 use crate::sched::park::{sleep, yield_now};
 use crate::sched::spawn::Builder;
 use crate::server::running::{Running, Stopping};
@@ -161,7 +163,10 @@ impl<L: Accept + 'static> Server<L> {
     {
         let mut pause = FIRST_PAUSE;
         loop {
-            let place = places.reserve();
+            let place = match places.reserve_unless_killed() {
+                Ok(place) => place,
+                Err(killed) => return killed,
+            };
             match self.listener.accept() {
                 Ok((connection, peer)) => {
                     pause = FIRST_PAUSE;
@@ -202,12 +207,15 @@ enum Trouble {
     Passing,
     /// Something must be given back first.
     Shortage,
-    /// The listener is none.
+    /// The listener is none, or the accepting fiber is to end.
     Fatal,
 }
 
 impl Trouble {
     fn of(error: &io::Error) -> Trouble {
+        if is_killed(error) {
+            return Trouble::Fatal;
+        }
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             // The last is epoll's, for one who watches too many descriptors.
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NOSPC) => {

@@ -76,7 +76,8 @@ impl Running {
     }
 
     /// Stops accepting, closes the listener, and waits until all connections have ended. Those that
-    /// are left after `grace` are killed, and waited for.
+    /// are left after `grace` are killed, and waited for. (Under `panic = "abort"` a handler that is killed ends when
+    /// a call that returns an error does; one that sleeps or waits for a lock is waited for.)
     ///
     /// # Panics
     ///

@@ -7,10 +7,14 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
+#[cfg(feature = "net")]
+use std::io;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "net")]
+use crate::sched::lowlevel::{Interrupt, interrupted};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::raw_mutex::RawMutex;
@@ -108,6 +112,27 @@ impl<T: ?Sized> Mutex<T> {
     fn lock_slowly(&self) {
         if let Err(interrupt) = self.raw.lock_slowly(None, &LOCKING) {
             interrupt.into_panic();
+        }
+    }
+
+    /// Waits for the lock, with an error if the fiber is killed and nothing can unwind.
+    #[cfg(feature = "net")]
+    #[inline]
+    #[track_caller]
+    pub(crate) fn lock_unless_killed(&self) -> io::Result<MutexGuard<'_, T>> {
+        if !self.raw.try_lock() {
+            self.lock_or_fail()?;
+        }
+        Ok(self.guard())
+    }
+
+    #[cfg(feature = "net")]
+    #[cold]
+    #[track_caller]
+    fn lock_or_fail(&self) -> io::Result<()> {
+        match self.raw.lock_slowly(None, &LOCKING_UNTIL) {
+            Err(deadlock @ Interrupt::Deadlock(_)) => deadlock.into_panic(),
+            result => result.map_err(|interrupt| interrupted(interrupt, &LOCKING_UNTIL)),
         }
     }
 

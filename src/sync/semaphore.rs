@@ -177,6 +177,22 @@ impl Semaphore {
         Ok(Permit::new(self, permits))
     }
 
+    /// Waits for one permit of a semaphore that is never closed, for a reason of the caller's.
+    #[track_caller]
+    pub(crate) fn acquire_because(
+        &self,
+        reason: &'static WaitReason,
+    ) -> Result<Permit<'_>, Interrupt> {
+        count_operation();
+        if !self.take(1) {
+            self.wait_in_line(1, None, reason).map_err(|unserved| match unserved {
+                Unserved::Cut(interrupt) => interrupt,
+                Unserved::Closed => unreachable!("the library closes none of its semaphores"),
+            })?;
+        }
+        Ok(Permit::new(self, 1))
+    }
+
     /// Waits for one permit, no longer than until `at` by the clock of the caller.
     ///
     /// # Errors

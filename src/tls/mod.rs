@@ -35,6 +35,7 @@
 
 mod config;
 mod polled;
+mod records;
 mod state;
 mod stream;
 

@@ -23,6 +23,7 @@ use rustls::Connection;
 
 use crate::sched::lowlevel::on_warm_stack;
 use crate::sync::{Mutex, MutexGuard};
+use crate::tls::records::Records;
 
 /// So much is read from the stream at once: about one record.
 const READ_SIZE: usize = 16 << 10;
@@ -46,6 +47,11 @@ struct Inbound {
     over: bool,
     /// It has ended.
     ended: bool,
+    /// The other side has said that nothing will follow (`close_notify`).
+    closed: bool,
+    /// The handshake is over, and what comes is told by the connection alone.
+    is_encrypted: bool,
+    records: Records,
 }
 
 /// Records that the stream is to get.
@@ -76,12 +82,14 @@ impl State {
     pub(super) fn handshake<S: Read + Write>(&self, mut stream: S) -> io::Result<()> {
         loop {
             self.flush(&mut stream)?;
+            let mut inbound = self.inbound.lock_unless_killed()?;
             if !self.connection().is_handshaking() {
+                inbound.is_encrypted = true;
                 return Ok(());
             }
-            let mut inbound = self.inbound.lock();
             self.fill(&mut inbound, &mut stream)?;
-            if inbound.over && inbound.rest().is_empty() && self.connection().is_handshaking() {
+            let ended = inbound.over && inbound.rest().is_empty() || inbound.closed;
+            if ended && self.connection().is_handshaking() {
                 let text = "the other side hung up during the TLS handshake";
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
             }
@@ -101,7 +109,7 @@ impl State {
             if let Some(result) = self.read_now(buffer) {
                 return result;
             }
-            let mut inbound = self.inbound.lock();
+            let mut inbound = self.inbound.lock_unless_killed()?;
             // Another reader may have filled it while this one waited for the lock.
             if let Some(result) = self.read_now(buffer) {
                 return result;
@@ -153,7 +161,7 @@ impl State {
         mut stream: impl Write,
         data: &[io::IoSlice<'_>],
     ) -> io::Result<usize> {
-        let mut outbound = self.outbound.lock();
+        let mut outbound = self.outbound.lock_unless_killed()?;
         self.drain(&mut outbound, &mut stream)?;
         if outbound.closed {
             let text = "this side of the TLS stream was shut down";
@@ -172,7 +180,7 @@ impl State {
     /// Sends all records that wait to be sent.
     #[track_caller]
     pub(super) fn flush(&self, mut stream: impl Write) -> io::Result<()> {
-        self.drain(&mut self.outbound.lock(), &mut stream)?;
+        self.drain(&mut *self.outbound.lock_unless_killed()?, &mut stream)?;
         self.flush_if_free(&mut stream)?;
         stream.flush()
     }
@@ -180,7 +188,7 @@ impl State {
     /// Sends a `close_notify`, after all that was accepted before.
     #[track_caller]
     pub(super) fn shutdown(&self, mut stream: impl Write) -> io::Result<()> {
-        let mut outbound = self.outbound.lock();
+        let mut outbound = self.outbound.lock_unless_killed()?;
         if !outbound.closed {
             outbound.closed = true;
             self.connection().send_close_notify();
@@ -234,6 +242,7 @@ impl Inbound {
             }
         };
         room.truncate(length);
+        self.closed |= !self.is_encrypted && self.records.tell_the_end(&room);
         self.buffer = room;
         self.ended = length == 0;
         self.over = self.ended;
@@ -244,11 +253,14 @@ impl Inbound {
     fn give_to(&mut self, connection: &mut Connection) -> io::Result<()> {
         loop {
             // Cryptography needs a large stack, and leaves nothing there.
-            if let Err(error) = on_warm_stack(|| connection.process_new_packets()) {
-                // What follows cannot be understood. The connection says the same again to who asks.
-                self.done = self.buffer.len();
-                self.over = true;
-                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            match on_warm_stack(|| connection.process_new_packets()) {
+                Ok(state) => self.closed |= state.peer_has_closed(),
+                Err(error) => {
+                    // What follows cannot be understood. The connection says the same again to who asks.
+                    self.done = self.buffer.len();
+                    self.over = true;
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                }
             }
             if self.rest().is_empty() || !connection.wants_read() {
                 break;
@@ -256,7 +268,7 @@ impl Inbound {
             self.done += connection.read_tls(&mut &self.buffer[self.done..])?;
         }
         if self.rest().is_empty() {
-            *self = Inbound { over: self.over, ended: self.ended, ..Inbound::default() };
+            (self.buffer, self.done) = (Vec::new(), 0);
         }
         Ok(())
     }

@@ -7,8 +7,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rustls::pki_types::CertificateDer;
 use rustls::{Connection, HandshakeKind, ProtocolVersion, SupportedCipherSuite};
 
-use crate::io::by_reference::{read_by_reference, write_by_reference};
+use crate::io::by_reference::{
+    read_by_reference, read_exactly, write_by_reference, write_entirely,
+};
 use crate::io::{SharedRead, SharedWrite};
+use crate::net::split::Shut;
 use crate::net::{ReadHalf, WriteHalf, split};
 use crate::tls::state::State;
 
@@ -61,18 +64,13 @@ impl<S> TlsStream<S> {
 
     /// Takes the connection apart, for one fiber that reads and another that writes. When the half for
     /// writing is dropped, it tells the other side that nothing will follow, as
-    /// [`shutdown`](TlsStream::shutdown) does, and waits for it; unless the thread unwinds.
+    /// [`shutdown`](TlsStream::shutdown) does, and waits for it; unless its fiber unwinds.
+    /// [`WriteHalf::finish`] does the same with a result.
     pub fn into_split(self) -> (ReadHalf<TlsStream<S>>, WriteHalf<TlsStream<S>>)
     where
         S: SharedWrite,
     {
-        split::split(self, |stream| {
-            // A fiber that unwinds cannot be killed any more if the other side does not read.
-            if !std::thread::panicking() {
-                // It fails if the connection is gone, and then the other side knows.
-                let _ = stream.shutdown();
-            }
-        })
+        split::split(self, Shut { shut: |stream| stream.shutdown(), waits: true })
     }
 
     /// Has what this side sends from now on encrypted by new keys, and asks the other side to do the same. TLS
@@ -170,6 +168,8 @@ read_by_reference!(TlsStream<S> where S: SharedRead + SharedWrite);
 write_by_reference!(TlsStream<S> where S: SharedWrite);
 
 impl<S: SharedRead + SharedWrite> Read for &TlsStream<S> {
+    read_exactly!();
+
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.state.read(Shared(&self.stream), buffer)
@@ -177,6 +177,8 @@ impl<S: SharedRead + SharedWrite> Read for &TlsStream<S> {
 }
 
 impl<S: SharedWrite> Write for &TlsStream<S> {
+    write_entirely!();
+
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.state.write(Shared(&self.stream), data)

@@ -8,12 +8,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Builds the program `source` as the crate `name`, with these features of fibra, and runs it.
+#[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) fn run_aborting(name: &str, source: &str, features: &[&str], args: &[&str]) -> Output {
+    run_aborting_with(name, source, features, "", args)
+}
+
+/// As [`run_aborting`], for a program with further dependencies, as lines of a manifest.
+pub(crate) fn run_aborting_with(
+    name: &str,
+    source: &str,
+    features: &[&str],
+    dependencies: &str,
+    args: &[&str],
+) -> Output {
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let folder = target.join(format!("{name}-crate"));
     fs::create_dir_all(folder.join("src")).unwrap();
     let fibra = env!("CARGO_MANIFEST_DIR").replace('\\', "/");
-    fs::write(folder.join("Cargo.toml"), manifest(name, &fibra, features)).unwrap();
+    fs::write(folder.join("Cargo.toml"), manifest(name, &fibra, features) + dependencies).unwrap();
     fs::write(folder.join("src/main.rs"), source).unwrap();
     // The versions that this crate is tested with; without its lock file cargo picks some.
     let _ = fs::copy(Path::new(&fibra).join("Cargo.lock"), folder.join("Cargo.lock"));

@@ -28,7 +28,7 @@ fn a_throw_at_a_tasklet_of_an_ended_thread_says_so_and_gives_the_payload_back() 
     assert!(payload.is::<TaskletExit>());
     let error = remote.throw("too late").unwrap_err();
     let TaskletError::NoThreadThrow(payload, _) = error else { panic!("{error}") };
-    assert_eq!(payload.downcast_ref(), Some(&"too late"));
+    assert_eq!(payload.message(), "too late");
 }
 
 #[test]

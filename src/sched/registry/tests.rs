@@ -20,7 +20,7 @@ fn reading(scheduler: u32, fiber: u64, groups: &[Vec<Party>]) -> Reading {
 fn table() -> Table {
     let mut table = Table::new();
     for id in 1..=3 {
-        let mailbox = Arc::new(Mailbox::new(ThreadIdle.waker()));
+        let mailbox = Arc::new(Mailbox::new(ThreadIdle::new().waker()));
         let entry = Entry { mailbox, asked: Arc::default(), asked_for: 0, closed: None };
         table.schedulers.insert(id, entry);
     }

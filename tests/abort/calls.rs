@@ -1,0 +1,553 @@
+//! Blocking calls, as a table that two tests go through: where nothing unwinds each is killed, and elsewhere each is
+//! given a time limit. Rows of the first column are passed to `kill` and may fail, those of the second column to
+//! `wait_on`.
+//!
+//! This is included by programs that have these two, and `debug` and `say`, in their root.
+
+#![allow(clippy::too_many_lines, reason = "tables")]
+#![allow(clippy::disallowed_methods, reason = "real time, and threads that sleep")]
+
+use std::cell::RefCell;
+use std::io::{BufRead, IoSlice, IoSliceMut, Read, Seek, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fibra::channel::{self, Channel};
+use fibra::fs::{self, File};
+use fibra::hyper::{BodyReader, Client, Http1, body, hyper};
+use fibra::io::Waitable;
+use fibra::net::{
+    self, Resolver, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
+};
+use fibra::pool::{self, WorkQueue};
+use fibra::process::{self, Command};
+use fibra::server::Server;
+use fibra::signal::{Signal, Signals};
+use fibra::sync;
+use fibra::tls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use super::{HOUR, LATE, MS, debug, kill, say, wait_on};
+
+/// Goes through all tables.
+pub(crate) fn all() {
+    let tables: [fn(); 10] = [
+        channels,
+        locks,
+        fibers_and_pools,
+        sockets,
+        descriptors,
+        processes,
+        http,
+        servers,
+        tls,
+        files,
+    ];
+    tables.iter().for_each(|table| table());
+}
+
+fn channels() {
+    kill("Channel::recv", || debug(Channel::<()>::new().recv()));
+    kill("Channel::recv_timeout", || debug(Channel::<()>::new().recv_timeout(HOUR)));
+    kill("Channel::send", || debug(Channel::new().send(1)));
+    kill("Channel::send_timeout", || debug(Channel::new().send_timeout(1, HOUR)));
+    let (sender, receiver) = channel::bounded(1);
+    sender.send(0).unwrap();
+    let full = sender.clone();
+    kill("bounded send", move || debug(full.send(1)));
+    let full = sender.clone();
+    kill("bounded send_timeout", move || debug(full.send_timeout(1, HOUR)));
+    receiver.recv().unwrap();
+    let receiver = Rc::new(receiver);
+    let empty = receiver.clone();
+    kill("bounded recv", move || debug(empty.recv()));
+    kill("bounded recv_timeout", move || debug(receiver.recv_timeout(HOUR)));
+    drop(sender);
+    let mut senders = Vec::new();
+    kill("oneshot recv", move || {
+        let (sender, receiver) = channel::oneshot::<()>();
+        senders.push(sender);
+        debug(receiver.recv())
+    });
+    let channel = Channel::<()>::new();
+    kill("timeout around a wait", move || debug(fibra::time::timeout(HOUR, || channel.recv())));
+}
+
+fn locks() {
+    let mutex = Arc::new(sync::Mutex::new(()));
+    let guard = mutex.lock();
+    let other = mutex.clone();
+    kill("Mutex::lock_timeout", move || debug(other.lock_timeout(HOUR).map(drop)));
+    let condvar = Arc::new(sync::Condvar::new());
+    let free = sync::Mutex::new(());
+    let other = condvar.clone();
+    let waits = move || drop(condvar.wait_timeout(free.lock(), HOUR));
+    wait_on("Condvar::wait_timeout", waits, || other.notify_all());
+    let other = mutex.clone();
+    wait_on("Mutex::lock", move || drop(other.lock()), || drop(guard));
+    let lock = Arc::new(sync::RwLock::new(()));
+    let guard = lock.write();
+    let other = lock.clone();
+    kill("RwLock::read_timeout", move || debug(other.read_timeout(HOUR).map(drop)));
+    let other = lock.clone();
+    kill("RwLock::write_timeout", move || debug(other.write_timeout(HOUR).map(drop)));
+    let other = lock.clone();
+    wait_on("RwLock::read", move || drop(other.read()), || drop(guard));
+    let lock = Arc::new(sync::ReentrantMutex::new(()));
+    let guard = lock.lock();
+    let other = lock.clone();
+    kill("ReentrantMutex::lock_timeout", move || debug(other.lock_timeout(HOUR).map(drop)));
+    let other = lock.clone();
+    wait_on("ReentrantMutex::lock", move || drop(other.lock()), || drop(guard));
+    let semaphore = Arc::new(sync::Semaphore::new(0));
+    let other = semaphore.clone();
+    kill("Semaphore::acquire_timeout", move || debug(other.acquire_timeout(HOUR).map(drop)));
+    let other = semaphore.clone();
+    wait_on("Semaphore::acquire", move || drop(other.acquire()), || semaphore.add_permits(1));
+    let event = Arc::new(sync::Event::new());
+    let other = event.clone();
+    kill("Event::wait_timeout", move || debug(other.wait_timeout(HOUR)));
+    let other = event.clone();
+    wait_on("Event::wait", move || other.wait(), || event.set());
+    kill("Barrier::wait_timeout", || debug(sync::Barrier::new(2).wait_timeout(HOUR).map(drop)));
+    let group = Arc::new(sync::WaitGroup::new());
+    group.add(1);
+    let other = group.clone();
+    kill("WaitGroup::wait_timeout", move || debug(other.wait_timeout(HOUR)));
+    let other = group.clone();
+    wait_on("WaitGroup::wait", move || other.wait(), || group.done());
+    let (promise, promised) = sync::promise::<()>();
+    let other = promised.clone();
+    kill("Promised::wait", move || debug(other.wait()));
+    kill("Promised::wait_timeout", move || debug(promised.wait_timeout(HOUR)));
+    drop(promise);
+    let mut senders = Vec::new();
+    kill("sync::oneshot recv", move || {
+        let (sender, receiver) = sync::oneshot::<()>();
+        senders.push(sender);
+        debug(receiver.recv())
+    });
+    let (sender, receiver) = sync::mpmc::bounded::<u8>(1);
+    let (empty, mut held) = (receiver.clone(), Some(sender.clone()));
+    kill("mpmc recv", move || debug(empty.recv()));
+    kill("mpmc recv_timeout", move || debug(receiver.recv_timeout(HOUR)));
+    sender.send(1).ok();
+    held.take();
+    let (sender, receiver) = sync::mpmc::bounded::<u8>(1);
+    sender.send(1).unwrap();
+    let full = sender.clone();
+    kill("mpmc send", move || debug(full.send(2)));
+    kill("mpmc send_timeout", move || debug(sender.send_timeout(2, HOUR)));
+    drop(receiver);
+}
+
+fn fibers_and_pools() {
+    let mut parked = fibra::spawn(fibra::park);
+    let fiber = parked.fiber().clone();
+    kill("JoinHandle::wait", move || debug(parked.wait()));
+    fiber.unpark();
+    let parked = Rc::new(RefCell::new(None));
+    let other = parked.clone();
+    let parks = move || {
+        *other.borrow_mut() = Some(fibra::current());
+        fibra::park();
+    };
+    wait_on("park", parks, || parked.borrow().iter().for_each(fibra::Fiber::unpark));
+    let pool = pool::Pool::new(1);
+    let event = Arc::new(sync::Event::new());
+    let waits = event.clone();
+    drop(pool.spawn(move || waits.wait()));
+    let full = pool.clone();
+    kill("Pool::spawn_timeout", move || {
+        debug(full.spawn_timeout(HOUR, || ()).map(drop).map_err(drop))
+    });
+    let full = pool.clone();
+    kill("Pool::map", move || debug(full.map([1], |n| n)));
+    let full = pool.clone();
+    kill("Pool::join_timeout", move || debug(full.join_timeout(HOUR)));
+    kill("Pool::join", move || debug(pool.join()));
+    event.set();
+    let group = pool::Group::<()>::new();
+    group.spawn(|| fibra::sleep(200 * MS));
+    let other = group.clone();
+    kill("Group::join", move || debug(other.join()));
+    kill("try_join_all", || debug(pool::try_join_all([fibra::spawn(|| fibra::sleep(200 * MS))])));
+    let queue = Rc::new(WorkQueue::<u8, pool::Oldest>::bounded(1));
+    let other = queue.clone();
+    kill("WorkQueue::recv", move || debug(other.recv()));
+    queue.send(1).unwrap();
+    let other = queue.clone();
+    kill("WorkQueue::send", move || debug(other.send(1)));
+    kill("WorkQueue::wait_drained", move || debug(queue.wait_drained().map_err(drop)));
+    wait_on("sleep", || fibra::sleep(20 * MS), || ());
+    let nap = || std::thread::sleep(20 * MS);
+    wait_on("blocking", move || fibra::blocking(nap), || ());
+    wait_on("uninterruptible", move || fibra::blocking::uninterruptible(nap), || ());
+    wait_on("JobHandle::join", move || drop(fibra::blocking::global().spawn(nap).join()), || ());
+    wait_on("block_on", || fibra::future::block_on(fibra::future::sleep(20 * MS)), || ());
+    wait_on("scope", || fibra::scope(|s| drop(s.spawn(|| fibra::sleep(20 * MS)))), || ());
+    wait_on("select!", || fibra::select! { after(20 * MS) => () }, || ());
+}
+
+fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (client, listener.accept().unwrap().0)
+}
+
+fn fill(stream: &mut (impl Write + AsFd)) {
+    let _ = fibra::time::timeout(5 * MS, || while stream.write(&[0; 65_536]).is_ok() {});
+}
+
+/// A listener that takes no connection in any more.
+fn full_listener() -> (rustix::fd::OwnedFd, SocketAddr, Vec<std::net::TcpStream>) {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, getsockname, listen, socket};
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    listen(&listener, 0).unwrap();
+    let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let client = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::io::ioctl_fionbio(&client, true).unwrap();
+        let _ = connect(&client, &address);
+        clients.push(client.into());
+    }
+    fibra::sleep(5 * MS);
+    (listener, address, clients)
+}
+
+fn sockets() {
+    let (mut a, b) = tcp_pair();
+    let c = a.try_clone().unwrap();
+    kill("TcpStream::read", move || debug((&c).read(&mut [0])));
+    let c = a.try_clone().unwrap();
+    kill("TcpStream::read_vectored", move || {
+        debug((&c).read_vectored(&mut [IoSliceMut::new(&mut [0])]))
+    });
+    let c = a.try_clone().unwrap();
+    kill("TcpStream::peek", move || debug(c.peek(&mut [0])));
+    let c = a.try_clone().unwrap();
+    c.set_read_timeout(Some(HOUR)).unwrap();
+    kill("TcpStream::read_exact, with a limit", move || debug((&c).read_exact(&mut [0])));
+    fill(&mut a);
+    let c = a.try_clone().unwrap();
+    kill("TcpStream::write", move || debug((&c).write(b"!")));
+    let c = a.try_clone().unwrap();
+    kill("TcpStream::write_vectored", move || debug((&c).write_vectored(&[IoSlice::new(b"!")])));
+    kill("wait_writable", move || debug(fibra::io::wait_writable(&a)));
+    drop(b);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    kill("wait_readable", move || debug(fibra::io::wait_readable_timeout(&socket, HOUR)));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    kill("TcpListener::accept", move || debug(listener.accept().map(drop)));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    kill("Incoming::next", move || debug(listener.incoming().next().map(|next| next.map(drop))));
+    let (_listener, address, _clients) = full_listener();
+    kill("TcpStream::connect", move || debug(TcpStream::connect(address).map(drop)));
+    kill("TcpStream::connect_timeout", move || {
+        debug(TcpStream::connect_timeout(&address, HOUR).map(drop))
+    });
+    kill("TcpStream::connect, several", move || {
+        debug(TcpStream::connect(&[address, address][..]).map(drop))
+    });
+    let started = Instant::now();
+    let limited =
+        fibra::time::timeout(5 * MS, || TcpStream::connect(&[address, address][..]).map(drop));
+    let right = started.elapsed() < LATE;
+    say(format!("connect, several, in time: {} {limited:?}", if right { "ends" } else { "WRONG" }));
+
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let other = socket.try_clone().unwrap();
+    kill("UdpSocket::recv_from", move || debug(other.recv_from(&mut [0])));
+    kill("UdpSocket::peek_from", move || debug(socket.peek_from(&mut [0])));
+    let (mut a, b) = UnixStream::pair().unwrap();
+    let c = b.try_clone().unwrap();
+    kill("UnixStream::read", move || debug((&c).read(&mut [0])));
+    let c = b.try_clone().unwrap();
+    kill("UnixStream::recv_fds", move || debug(c.recv_fds(&mut [0], &mut Vec::new())));
+    fill(&mut a);
+    kill("UnixStream::write", move || debug((&a).write(b"!")));
+    drop(b);
+    let path = temp("listener");
+    let listener = UnixListener::bind(&path).unwrap();
+    kill("UnixListener::accept", move || debug(listener.accept().map(drop)));
+    std::fs::remove_file(&path).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let _first = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let other = path.clone();
+    kill("UnixStream::connect", move || debug(UnixStream::connect(&other).map(drop)));
+    std::fs::remove_file(&path).unwrap();
+    let (a, b) = UnixDatagram::pair().unwrap();
+    let _ = fibra::time::timeout(5 * MS, || while a.send(b"!").is_ok() {});
+    kill("UnixDatagram::send", move || debug(a.send(b"!")));
+    let (c, _d) = UnixDatagram::pair().unwrap();
+    kill("UnixDatagram::recv", move || debug(c.recv(&mut [0])));
+    drop(b);
+    let slow = Resolver::new(|_| {
+        std::thread::sleep(100 * MS);
+        Ok(Vec::new())
+    });
+    kill("Resolver::lookup_host", move || debug(slow.lookup_host("slow.test:80").map(drop)));
+    kill("net::lookup_host", || {
+        debug(
+            net::lookup_host("127.0.0.1:80")
+                .and_then(|_| fibra::io::wait_readable(&UdpSocket::bind("127.0.0.1:0")?)),
+        )
+    });
+}
+
+fn descriptors() {
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let reader = Rc::new(Waitable::new(reader).unwrap());
+    let other = reader.clone();
+    kill("Waitable::read", move || debug((&*other).read(&mut [0])));
+    let other = reader.clone();
+    kill("Waitable::read_with", move || debug(other.read_with(|mut pipe| pipe.read(&mut [0]))));
+    kill("Waitable::wait_readable", move || debug(reader.wait_readable()));
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let mut writer = Waitable::new(writer).unwrap();
+    fill(&mut writer);
+    kill("Waitable::write", move || debug((&writer).write(b"!")));
+    let (input, _nobody) = std::io::pipe().unwrap();
+    rustix::stdio::dup2_stdin(&input).unwrap();
+    kill("Stdin::read_line", || debug(fibra::io::stdin().read_line(&mut String::new())));
+    kill("Stdin::read_to_end", || debug(fibra::io::stdin().read_to_end(&mut Vec::new())));
+    kill("StdinLock::read_until", || {
+        debug(fibra::io::stdin().lock().read_until(b'!', &mut Vec::new()))
+    });
+    let holder = fibra::spawn(|| fibra::io::stdin().lock().read_line(&mut String::new()).map(drop));
+    fibra::yield_now();
+    kill("Stdin::read, of another who reads", || debug(fibra::io::stdin().read(&mut [0])));
+    holder.kill();
+    drop(holder.join());
+    let signals = Signals::new(&[Signal::SIGUSR1]).unwrap();
+    kill("Signals::recv", move || debug(signals.recv()));
+    kill("signal::ctrl_c", || debug(fibra::signal::ctrl_c()));
+}
+
+fn temp(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("fibra-abort-{}-{name}", std::process::id()))
+}
+
+/// All threads for files wait for a writer: whatever comes then waits in line.
+fn files() {
+    let fifo = temp("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    let threads = 16.max(4 * std::thread::available_parallelism().unwrap().get());
+    let stuck: Vec<_> = (0..threads)
+        .map(|_| {
+            let fifo = fifo.clone();
+            fibra::spawn(move || drop(fs::read(fifo)))
+        })
+        .collect();
+    fibra::sleep(20 * MS);
+    let path = temp("file");
+    std::fs::write(&path, "text").unwrap();
+    let open = || std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let file = Rc::new(File::from_std(open()));
+    type Op = (&'static str, fn(&File, &Path) -> String);
+    let ops: &[Op] = &[
+        ("File::read", |mut file, _| debug(file.read(&mut [0]))),
+        ("File::read, again", |mut file, _| debug(file.read(&mut [0]))),
+        ("File::read_exact", |mut file, _| debug(file.read_exact(&mut [0]))),
+        ("File::read_to_end", |mut file, _| debug(file.read_to_end(&mut Vec::new()))),
+        ("File::read_to_string", |mut file, _| debug(file.read_to_string(&mut String::new()))),
+        ("File::write", |mut file, _| debug(file.write(b"!"))),
+        ("File::seek", |mut file, _| debug(file.rewind())),
+        ("File::read_at", |file, _| debug(file.read_at(&mut [0], 0))),
+        ("File::write_at", |file, _| debug(file.write_at(b"!", 0))),
+        ("File::sync_all", |file, _| debug(file.sync_all())),
+        ("File::set_len", |file, _| debug(file.set_len(1))),
+        ("File::metadata", |file, _| debug(file.metadata().map(drop))),
+        ("File::try_clone", |file, _| debug(file.try_clone().map(drop))),
+        ("File::lock", |file, _| debug(file.lock())),
+        ("File::try_lock", |file, _| debug(file.try_lock())),
+        ("File::open", |_, path| debug(File::open(path).map(drop))),
+        ("fs::read", |_, path| debug(fs::read(path))),
+        ("fs::read_to_string", |_, path| debug(fs::read_to_string(path))),
+        ("fs::write", |_, path| debug(fs::write(path, "text"))),
+        ("fs::metadata", |_, path| debug(fs::metadata(path).map(drop))),
+        ("fs::exists", |_, path| debug(fs::exists(path))),
+        ("fs::copy", |_, path| debug(fs::copy(path, path))),
+        ("fs::canonicalize", |_, path| debug(fs::canonicalize(path))),
+        ("fs::read_dir", |_, path| debug(fs::read_dir(path).map(drop))),
+    ];
+    for &(name, op) in ops {
+        let (file, path) = (file.clone(), path.clone());
+        kill(name, move || op(&file, &path));
+    }
+    let release = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
+    fibra::sleep(20 * MS);
+    drop(release);
+    stuck.into_iter().for_each(|fiber| fiber.join().unwrap());
+    // The lock is another handle's.
+    let holder = open();
+    holder.lock().unwrap();
+    let (one, two) = (Rc::new(File::from_std(open())), open());
+    let other = one.clone();
+    kill("File::lock, of another", move || debug(other.lock()));
+    kill("File::lock, behind one that waits", move || debug(one.lock()));
+    holder.unlock().unwrap();
+    drop((holder, two));
+    std::fs::remove_file(&path).unwrap();
+    std::fs::remove_file(&fifo).unwrap();
+}
+
+fn sleeper() -> Command {
+    let mut command = Command::new("sleep");
+    command.arg("1000").kill_on_drop(true);
+    command
+}
+
+fn processes() {
+    kill("Command::status", || debug(sleeper().status()));
+    kill("Command::output", || debug(sleeper().output()));
+    let mut child = sleeper().spawn().unwrap();
+    kill("Child::wait", move || debug(child.wait()));
+    let mut child = sleeper().spawn().unwrap();
+    kill("Child::wait_timeout", move || debug(child.wait_timeout(HOUR)));
+    use std::process::Stdio;
+    let mut child = sleeper()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    fill(&mut stdin);
+    kill("ChildStdin::write", move || debug(stdin.write(b"!")));
+    kill("ChildStdout::read", move || debug(stdout.read(&mut [0])));
+    let pool = Rc::new(process::Pool::new(sleeper(), 1).unwrap());
+    let other = pool.clone();
+    kill("process::Pool::call", move || debug(other.call(b"!")));
+    let other = pool.clone();
+    let busy = fibra::spawn(move || other.call(b"!").map(drop));
+    fibra::sleep(MS);
+    let other = pool.clone();
+    kill("process::Pool::call, for a place", move || debug(other.call(b"!")));
+    kill("process::Pool::map", move || debug(pool.map([b"!"])));
+    busy.kill();
+    drop(busy.join());
+}
+
+/// A connection to somebody silent.
+fn silent() -> (UnixStream, UnixStream) {
+    UnixStream::pair().unwrap()
+}
+
+fn request() -> hyper::Request<String> {
+    hyper::Request::get("/").header("host", "localhost").body(String::new()).unwrap()
+}
+
+fn http() {
+    let mut others = Vec::new();
+    kill("Http1::serve_connection", move || {
+        let (stream, other) = silent();
+        others.push(other);
+        debug(Http1::new().serve_connection(stream, |_| hyper::Response::new(String::new())))
+    });
+    let mut others = Vec::new();
+    kill("Http1::serve_connection, with a handler that waits", move || {
+        let (stream, mut other) = silent();
+        other.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\nGET").unwrap();
+        others.push(other);
+        debug(Http1::new().serve_connection(stream, |_| {
+            let _ = Channel::<()>::new().recv();
+            hyper::Response::new(String::new())
+        }))
+    });
+    let mut others = Vec::new();
+    kill("Client::send", move || {
+        let (stream, other) = silent();
+        others.push(other);
+        debug(Client::new(stream).unwrap().send(request()).map(drop))
+    });
+    let (a, _b) = silent();
+    let mut client = Client::new(a).unwrap();
+    let started = Instant::now();
+    let limited = fibra::time::timeout(5 * MS, || client.send(request()).map(drop));
+    let right = started.elapsed() < LATE;
+    say(format!("Client::send, in time: {} {limited:?}", if right { "ends" } else { "WRONG" }));
+    let (_writer, reads) = body();
+    let mut reader = BodyReader::new(reads);
+    kill("BodyReader::read", move || debug(reader.read(&mut [0])));
+    let (mut writer, _body) = body();
+    kill("BodyWriter::write", move || debug(writer.write_all(&[0; 40_000])));
+}
+
+fn servers() {
+    let mut server = Some(Server::bind("127.0.0.1:0").unwrap());
+    kill("Server::serve", move || {
+        let server = server.take().unwrap_or_else(|| Server::bind("127.0.0.1:0").unwrap());
+        debug(server.serve(|stream, _| drop((&stream).read(&mut [0]))))
+    });
+    let server = Server::bind("127.0.0.1:0").unwrap().max_connections(1);
+    let address = server.listener().local_addr().unwrap();
+    let http = Http1::new();
+    let running = server.start(move |stream, _| {
+        http.serve_connection(stream, |_| hyper::Response::new(String::new()))
+    });
+    let mut client = Client::new(TcpStream::connect(address).unwrap()).unwrap();
+    client.send(request()).unwrap();
+    let started = Instant::now();
+    let shut = fibra::spawn(move || running.shutdown(5 * MS));
+    while !shut.is_finished() && started.elapsed() < LATE {
+        fibra::sleep(MS);
+    }
+    if !shut.is_finished() {
+        return say("shutdown with an idle connection: WRONG, it hangs");
+    }
+    say(format!("shutdown with an idle connection: {:?}", shut.join().unwrap()));
+    match std::net::TcpListener::bind(address) {
+        Ok(_) => say("its address is free"),
+        Err(error) => say(format!("WRONG, its listener is open: {error}")),
+    }
+}
+
+fn config() -> Arc<rustls::ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let roots = rustls::RootCertStore::empty();
+    Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[derive(Debug)]
+struct NoCertificate;
+
+impl rustls::server::ResolvesServerCert for NoCertificate {
+    fn resolve(
+        &self,
+        _: rustls::server::ClientHello<'_>,
+    ) -> Option<Arc<rustls::sign::CertifiedKey>> {
+        None
+    }
+}
+
+fn tls() {
+    let connector = TlsConnector::from(config());
+    let mut ends = Vec::new();
+    kill("TlsConnector::connect", move || {
+        let (a, b) = silent();
+        ends.push(b);
+        let result: std::io::Result<TlsStream<_>> =
+            connector.connect("localhost".try_into().unwrap(), a);
+        debug(result.map(drop))
+    });
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let acceptor = TlsAcceptor::from(Arc::new(builder.with_cert_resolver(Arc::new(NoCertificate))));
+    let mut ends = Vec::new();
+    kill("TlsAcceptor::accept", move || {
+        let (a, b) = silent();
+        ends.push(b);
+        debug(acceptor.accept(a).map(drop))
+    });
+}

@@ -1,0 +1,89 @@
+//! Bodies that end well, are broken off, or fail.
+
+use std::io::{self, Read, Write};
+
+use fibra::hyper::{BodyReader, body};
+use fibra::spawn;
+
+use crate::support::{OnDrop, go, ms, run_virtually};
+
+#[test]
+fn a_body_is_not_broken_off_because_another_fiber_unwinds() {
+    run_virtually(|| {
+        go(|| {
+            let _late = OnDrop(|| fibra::sleep(ms(100)));
+            std::panic::resume_unwind(Box::new("while another writes"));
+        });
+        let (mut writer, body) = body();
+        let writes = spawn(move || {
+            writer.write_all(b"all of it").unwrap();
+            fibra::sleep(ms(1));
+            assert!(std::thread::panicking(), "the other waits in its destructor");
+        });
+        let mut text = String::new();
+        BodyReader::new(body).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "all of it");
+        writes.join().unwrap();
+    });
+}
+
+#[test]
+fn a_body_is_broken_off_if_its_own_fiber_unwinds() {
+    run_virtually(|| {
+        for waits in [false, true] {
+            let (mut writer, body) = body();
+            go(move || {
+                writer.write_all(b"a part").unwrap();
+                let _writer = writer;
+                // In the middle of its unwind it waits: when it goes on, the thread unwinds already.
+                let _late = OnDrop(|| {
+                    if waits {
+                        fibra::sleep(ms(1))
+                    }
+                });
+                std::panic::resume_unwind(Box::new("in the middle"));
+            });
+            let error = BodyReader::new(body).read_to_end(&mut Vec::new()).unwrap_err();
+            assert_eq!(error.to_string(), "the writer of this body did not come to its end");
+        }
+    });
+}
+
+#[test]
+fn a_body_that_is_finished_says_whether_it_was_taken() {
+    fibra::run(|| {
+        let (mut writer, body) = body();
+        let reads = spawn(move || io::read_to_string(BodyReader::new(body)));
+        writer.write_all(b"all of it").unwrap();
+        writer.finish().unwrap();
+        assert_eq!(reads.join().unwrap().unwrap(), "all of it");
+
+        let (mut writer, body) = fibra::hyper::body();
+        writer.write_all(b"for nobody").unwrap();
+        drop(body);
+        assert_eq!(writer.finish().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+fn a_body_that_has_failed_is_not_at_its_end() {
+    fibra::run(|| {
+        let (mut writer, body) = body();
+        let writes = spawn(move || {
+            writer.write_all(b"a part").unwrap();
+            writer.flush().unwrap();
+            let _writer = writer;
+            fibra::park();
+        });
+        let mut reader = BodyReader::new(body);
+        let mut part = [0; 6];
+        reader.read_exact(&mut part).unwrap();
+        writes.kill();
+        let text = "the writer of this body did not come to its end";
+        assert_eq!(reader.read(&mut part).unwrap_err().to_string(), text);
+        for _ in 0..2 {
+            let again = reader.read(&mut part).unwrap_err().to_string();
+            assert_eq!(again, format!("this body has failed before: {text}"));
+        }
+    });
+}

@@ -1,0 +1,5 @@
+//! Worker processes, and what they may do wrong.
+
+#![cfg(feature = "net")]
+
+mod answers;
