@@ -1,0 +1,63 @@
+//! What brings user code to a point.
+
+mod fiber;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::stage::Stage;
+
+/// Brings user code to a point.
+pub(crate) struct Hook {
+    pub(crate) point: &'static str,
+    /// What it makes if the deed is a quiet one.
+    pub(crate) makes: &'static str,
+    pub(crate) play: Play,
+    /// Whether it cannot be played where nothing unwinds.
+    pub(crate) unwinds: bool,
+}
+
+pub(crate) enum Play {
+    /// On the main fiber, with others around it.
+    Inside(fn(&Rc<Stage>) -> String),
+    /// On the thread.
+    Whole(fn(&Rc<Stage>) -> String),
+}
+
+const fn hook(point: &'static str, makes: &'static str, play: fn(&Rc<Stage>) -> String) -> Hook {
+    Hook { point, makes, play: Play::Inside(play), unwinds: false }
+}
+
+const fn whole(point: &'static str, makes: &'static str, play: fn(&Rc<Stage>) -> String) -> Hook {
+    Hook { point, makes, play: Play::Whole(play), unwinds: false }
+}
+
+const fn unwinding(hook: Hook) -> Hook {
+    Hook { unwinds: true, ..hook }
+}
+
+/// All hooks.
+pub(crate) fn all() -> impl Iterator<Item = &'static Hook> {
+    [fiber::HOOKS].into_iter().flatten()
+}
+
+/// Called in the panic hook of the process.
+pub(crate) fn in_panic_hook() {}
+
+/// The text of a join's outcome.
+fn joined<T>(outcome: &Result<T, fibra::JoinError>) -> String {
+    match outcome {
+        Ok(_) => "joined".into(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Waits until `fiber` has ended, however that comes about.
+fn until_ended(fiber: &fibra::Fiber) {
+    fibra::yield_now();
+    let mut pause = Duration::from_millis(1);
+    while !fiber.is_finished() {
+        fibra::sleep(pause);
+        pause *= 2;
+    }
+}
