@@ -1,5 +1,9 @@
 //! What user code does at a point.
 
+mod ends;
+mod kills;
+mod stacks;
+mod tasklets;
 mod waits;
 
 use std::rc::Rc;
@@ -42,5 +46,5 @@ const fn unwinds(name: &'static str, act: fn(&Rc<Stage>)) -> Deed {
 
 /// All deeds.
 pub(crate) fn all() -> impl Iterator<Item = &'static Deed> {
-    [waits::DEEDS].into_iter().flatten()
+    [waits::DEEDS, stacks::DEEDS, tasklets::DEEDS, kills::DEEDS, ends::DEEDS].into_iter().flatten()
 }

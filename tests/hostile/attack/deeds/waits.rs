@@ -1,14 +1,17 @@
-//! Deeds that wait, and go on.
+//! Deeds that wait or spawn, and go on.
 
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{future, pin, thread};
 
 use fibra::channel::{self, Channel};
-use fibra::sync::{Event, Mutex};
+use fibra::pool::Pool;
+use fibra::sync::{self, Condvar, Event, Mutex, RwLock, Semaphore};
+use fibra::time;
 
-use super::{Deed, disturbs, quiet, unwinds};
+use super::{Deed, quiet};
 use crate::attack::ledger::Counted;
-use crate::attack::stage::Stage;
 
 pub(super) const DEEDS: &[Deed] = &[
     quiet("does nothing", |_| ()),
@@ -19,9 +22,24 @@ pub(super) const DEEDS: &[Deed] = &[
         drop(fibra::spawn(move || me.unpark()));
         fibra::park();
     }),
+    quiet("parks and is woken by a thread", |_| {
+        let me = fibra::current().unparker();
+        let waker = thread::Builder::new().spawn(move || me.unpark()).unwrap();
+        fibra::park();
+        waker.join().unwrap();
+    }),
     quiet("sleeps", |_| fibra::sleep(Duration::from_millis(1))),
     quiet("sleeps for an hour", |_| fibra::sleep(Duration::from_secs(3600))),
     quiet("parks for a while", |_| fibra::park_timeout(Duration::from_millis(2))),
+    quiet("is paused for a while", |_| {
+        let me = fibra::current();
+        drop(fibra::spawn(move || {
+            me.pause();
+            fibra::sleep(Duration::from_millis(2));
+            me.resume();
+        }));
+        fibra::sleep(Duration::from_millis(1));
+    }),
     quiet("spawns and joins", |_| {
         let value = Counted::new("a child's output");
         drop(fibra::spawn(move || value).join());
@@ -32,6 +50,12 @@ pub(super) const DEEDS: &[Deed] = &[
             fibra::sleep(Duration::from_secs(3600));
             drop(value);
         }));
+    }),
+    quiet("spawns many", |_| {
+        for _ in 0..40 {
+            let value = Counted::new("one of many");
+            drop(fibra::spawn(move || value));
+        }
     }),
     quiet("spawns now", |_| {
         let value = Counted::new("a child's output");
@@ -55,6 +79,28 @@ pub(super) const DEEDS: &[Deed] = &[
         }));
         receiver.iter().for_each(drop);
     }),
+    quiet("leaves messages behind", |_| {
+        let (sender, receiver) = channel::unbounded();
+        let (one, other) = channel::oneshot();
+        drop(sender.send(Counted::new("never received")));
+        drop(one.send(Counted::new("never received")));
+        drop((receiver, other));
+    }),
+    quiet("waits at a shared channel", |_| {
+        let (sender, receiver) = sync::mpmc::bounded(0);
+        drop(fibra::spawn(move || drop(sender.send(Counted::new("a message")))));
+        drop(receiver.recv());
+    }),
+    quiet("selects", |_| {
+        let (sender, receiver) = channel::oneshot();
+        let channel = Channel::<Counted>::new();
+        drop(fibra::spawn(move || drop(sender.send(Counted::new("a message")))));
+        fibra::select! {
+            got = recv(receiver) => drop(got),
+            got = recv(channel) => drop(got),
+            _ = after(Duration::from_secs(1)) => {}
+        }
+    }),
     quiet("waits for a lock", |_| {
         let lock = Rc::new(Mutex::new(Counted::new("what is locked")));
         let other = lock.clone();
@@ -63,6 +109,24 @@ pub(super) const DEEDS: &[Deed] = &[
             fibra::yield_now();
         }));
         drop(lock.lock());
+    }),
+    quiet("waits for locks of other kinds", |_| {
+        let (lock, permits) = (Rc::new(RwLock::new(())), Rc::new(Semaphore::new(1)));
+        let (lock2, permits2) = (lock.clone(), permits.clone());
+        drop(fibra::spawn_now(move || {
+            let _both = (lock2.write(), permits2.acquire());
+            fibra::sleep(Duration::from_millis(1));
+        }));
+        drop((lock.read(), permits.acquire()));
+    }),
+    quiet("waits for a condition", |_| {
+        let shared = Rc::new((Mutex::new(false), Condvar::new()));
+        let other = shared.clone();
+        drop(fibra::spawn(move || {
+            *other.0.lock() = true;
+            other.1.notify_all();
+        }));
+        drop(shared.1.wait_while(shared.0.lock(), |ready| !*ready));
     }),
     quiet("waits for an event", |_| {
         let event = Rc::new(Event::new());
@@ -80,16 +144,55 @@ pub(super) const DEEDS: &[Deed] = &[
             drop(s.spawn(|| value.clone()).join());
         });
     }),
-    disturbs("drops what is held", |stage: &Rc<Stage>| stage.drop_held()),
-    disturbs("meddles", |stage: &Rc<Stage>| stage.meddle()),
-    disturbs("kills itself", |_| fibra::current().kill()),
-    disturbs("kills itself and yields", |_| {
-        fibra::current().kill();
-        fibra::yield_now();
+    quiet("opens a nursery and kills it", |_| {
+        let value = Counted::new("what a nursery lends");
+        fibra::nursery(|n| {
+            drop(n.spawn(|| {
+                fibra::sleep(Duration::from_secs(60));
+                value.clone()
+            }));
+            fibra::yield_now();
+            n.kill();
+        });
     }),
-    disturbs("kills all others", |stage: &Rc<Stage>| {
-        let me = fibra::current();
-        stage.fibers().iter().filter(|&fiber| *fiber != me).for_each(fibra::Fiber::kill);
+    quiet("shields", |_| fibra::shield(fibra::yield_now)),
+    quiet("makes clean-up certain", |_| fibra::finally(fibra::yield_now, fibra::yield_now)),
+    quiet("sets a limit that is kept", |_| {
+        time::timeout(Duration::from_secs(60), fibra::yield_now).unwrap();
     }),
-    unwinds("panics", |_| panic!("the deed")),
+    quiet("waits for a future", |_| {
+        let mut polls = 0;
+        fibra::future::block_on(future::poll_fn(|context: &mut Context<'_>| {
+            polls += 1;
+            context.waker().wake_by_ref();
+            if polls < 3 { Poll::Pending } else { Poll::Ready(()) }
+        }));
+    }),
+    quiet("drops a future that was polled", |_| {
+        let mut nap = pin::pin!(fibra::future::sleep(Duration::from_secs(1)));
+        let mut task = fibra::future::spawn(|| Counted::new("a task's output"));
+        fibra::future::block_on(future::poll_fn(|context| {
+            let _ = nap.as_mut().poll(context);
+            let _ = pin::Pin::new(&mut task).poll(context);
+            Poll::Ready(())
+        }));
+    }),
+    quiet("maps", |_| {
+        let pool = Pool::new(2);
+        let results = pool.map(0..4, |_| {
+            fibra::yield_now();
+            Counted::new("a result")
+        });
+        assert!(results.is_ok_and(|results| results.len() == 4));
+    }),
+    quiet("has a thread do something", |_| {
+        drop(fibra::blocking(|| Counted::new("made by a thread")));
+    }),
+    quiet("has a thread use what it lends", |_| {
+        let value = Counted::new("lent to a thread");
+        drop(fibra::blocking::uninterruptible(|| value.clone()));
+    }),
+    quiet("looks at everything", |_| {
+        let _ = format!("{} {:?}", fibra::dump(), fibra::stats());
+    }),
 ];
