@@ -16,7 +16,7 @@ pub(super) const DEEDS: &[Deed] = &[
     }),
     Deed { times: 2, ..unwinds("panics with what panics", |_| panic_with_hostile()) },
     unwinds("unwinds with what is counted", |_| {
-        panic::resume_unwind(Box::new(Counted::new("unwound with")));
+        panic::resume_unwind(Box::new(Counted::new("~unwound with")));
     }),
     unwinds("panics and catches it", |_| {
         drop(catch_unwind(|| panic::panic_any(Counted::new("caught"))));
@@ -67,5 +67,5 @@ pub(super) const DEEDS: &[Deed] = &[
 ];
 
 fn panic_with_hostile() {
-    panic::panic_any(Hostile::new("a payload that panics"))
+    panic::panic_any(Hostile::new("~a payload that panics"))
 }

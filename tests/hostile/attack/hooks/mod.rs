@@ -1,6 +1,19 @@
 //! What brings user code to a point.
 
+mod channel;
+mod ends;
 mod fiber;
+mod generator;
+#[cfg(feature = "greenlet")]
+mod greenlet;
+mod library;
+mod locals;
+mod pool;
+mod scope;
+mod stackless;
+mod sync;
+mod tasks;
+mod text;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -38,11 +51,19 @@ const fn unwinding(hook: Hook) -> Hook {
 
 /// All hooks.
 pub(crate) fn all() -> impl Iterator<Item = &'static Hook> {
-    [fiber::HOOKS].into_iter().flatten()
+    let greenlets: &[Hook] = &[];
+    #[cfg(feature = "greenlet")]
+    let greenlets = greenlet::HOOKS;
+    let plain = [fiber::HOOKS, scope::HOOKS, locals::HOOKS, ends::HOOKS, channel::HOOKS, sync::HOOKS];
+    let above = [pool::HOOKS, tasks::HOOKS, generator::HOOKS, greenlets, stackless::HOOKS];
+    let both = plain.into_iter().chain(above);
+    both.chain([library::HOOKS, text::HOOKS]).flatten()
 }
 
 /// Called in the panic hook of the process.
-pub(crate) fn in_panic_hook() {}
+pub(crate) fn in_panic_hook() {
+    ends::in_panic_hook();
+}
 
 /// The text of a join's outcome.
 fn joined<T>(outcome: &Result<T, fibra::JoinError>) -> String {
@@ -52,12 +73,17 @@ fn joined<T>(outcome: &Result<T, fibra::JoinError>) -> String {
     }
 }
 
-/// Waits until `fiber` has ended, however that comes about.
+/// Waits until `fiber` has ended, if it does.
 fn until_ended(fiber: &fibra::Fiber) {
     fibra::yield_now();
-    let mut pause = Duration::from_millis(1);
-    while !fiber.is_finished() {
-        fibra::sleep(pause);
-        pause *= 2;
+    for round in 0..40 {
+        if fiber.is_finished() {
+            return;
+        }
+        fibra::sleep(Duration::from_millis(1 << round.min(25)));
+        if 25 < round {
+            // What it waits for may be another thread.
+            fibra::blocking(|| std::thread::park_timeout(Duration::from_millis(2)));
+        }
     }
 }
