@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 /// Compares the list of points with the hooks that there are.
 pub(crate) fn check_lists() {
-    let points: BTreeSet<_> = points::all().map(|point| point.name).collect();
+    let points: BTreeSet<_> = points::all().collect();
     assert_eq!(points.len(), points::all().count(), "a point is listed twice");
     let hooks: BTreeSet<_> = hooks::all().map(|hook| hook.point).collect();
     assert_eq!(hooks.len(), hooks::all().count(), "a point has two hooks");

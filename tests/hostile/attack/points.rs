@@ -1,33 +1,363 @@
 //! Every point at which the library runs user code.
-
-/// A point at which user code runs.
-pub(crate) struct Point {
-    pub(crate) name: &'static str,
-}
+//!
+//! SAFETY.md has the kinds of them, under the titles of the groups below. Code that lets user code run at
+//! another point adds it here, and a hook in `hooks/`.
 
 /// Points of one kind.
 pub(crate) struct Group {
-    #[allow(dead_code, reason = "TODO")]
     pub(crate) title: &'static str,
-    pub(crate) points: &'static [Point],
+    pub(crate) points: &'static [&'static str],
 }
 
-const fn point(name: &'static str) -> Point {
-    Point { name }
-}
+/// All points.
+pub(crate) const GROUPS: &[Group] = &[
+    Group {
+        title: "Fibers: closures, outputs, panics, names",
+        points: &[
+            "fiber: the closure of a spawned one",
+            "fiber: a closure that is run at once",
+            "fiber: the main closure",
+            "fiber: the destructor of a closure that never runs",
+            "fiber: the destructor of a large closure that never runs",
+            "fiber: the destructor of an output of one that is detached",
+            "fiber: the destructor of a large output",
+            "fiber: the destructor of an output with its handle",
+            "fiber: the destructor of an output with the handle of one that is killed",
+            "fiber: the destructor of a panic of one that is detached",
+            "fiber: the destructor of a panic with its handle",
+            "fiber: the destructor of a panic in place of a kill",
+            "fiber: a destructor that a kill runs",
+            "fiber: a destructor that a panic runs",
+            "fiber: a destructor that a deadlock runs",
+            "fiber: the conversion of a name",
+            "fiber: the conversion of a reason",
+            "fiber: a body on a larger stack",
+            "fiber: a destructor on a larger stack that unwinds",
+            "fiber: a shielded body",
+            "fiber: a body that is shielded for a while",
+            "fiber: the body before a clean-up",
+            "fiber: the clean-up behind a body",
+            "fiber: the clean-up behind a panic",
+            "fiber: the clean-up behind a kill",
+            "fiber: a body with a limit",
+            "fiber: a destructor that a limit runs",
+            "fiber: the destructor of a result that comes too late",
+        ],
+    },
+    Group {
+        title: "Scopes and nurseries",
+        points: &[
+            "scope: its body",
+            "scope: a child",
+            "scope: a child that is run at once",
+            "scope: the destructor of a child's output without a handle",
+            "scope: the destructor of a child's output with its handle",
+            "scope: the destructor of the second panic",
+            "scope: a destructor in the body of one that fails",
+            "nursery: its body",
+            "nursery: a destructor in a child whose sibling fails",
+            "nursery: a destructor in the body when a child fails",
+            "nursery: the destructor of a result that its failure replaces",
+        ],
+    },
+    Group {
+        title: "Fiber-locals",
+        points: &[
+            "local: its initialiser",
+            "local: what it is used with",
+            "local: its destructor",
+            "local: its destructor on main",
+            "local: the destructor of one that a destructor makes",
+            "local: the destructor of one that an output's makes",
+            "local: its clone",
+            "local: its clone for one that is run at once",
+            "local: its clone for a child of a scope",
+            "local: the destructor of one that is inherited",
+            "local: the destructor of one that is inherited and never used",
+        ],
+    },
+    Group {
+        title: "The ends of `run` and of frames",
+        points: &[
+            "run: a destructor of a fiber that its end kills",
+            "run: the destructor of a closure that its end finds unstarted",
+            "run: a destructor when the main closure returns",
+            "run: the destructor of main's output",
+            "run: the destructor of main's panic",
+            "run: a destructor when main's output is waited for",
+            "run: a destructor of a generator that its end unwinds",
+            "frame: its body",
+            "frame: a destructor of a generator that its end unwinds",
+            "frame: a destructor of a generator that its panic unwinds",
+            "panic: the panic hook",
+        ],
+    },
+    Group {
+        title: "Channels and `select!`",
+        points: &[
+            "channel: the message of a sender that is killed",
+            "channel: a message that a closed channel gives back",
+            "channel: a message that is dropped by who receives it",
+            "channel: a message that comes too late for a limit",
+            "channel: a payload whose sender is killed",
+            "channel: a payload that ends its receiver",
+            "channel: buffered values when the receiver goes",
+            "channel: buffered values when both ends go",
+            "channel: values without bounds when the receiver goes",
+            "channel: the value of a sender that waits when the receiver goes",
+            "channel: a value that a receiver drops",
+            "channel: a single value when the receiver goes",
+            "channel: a single value that is given back",
+            "select: what is made of an output",
+            "select: the destructor of an arm that is not taken",
+            "select: the destructor of a value that is not sent",
+            "select: an arm's body",
+            "select: the arms of one that is killed",
+        ],
+    },
+    Group {
+        title: "Locks, and what threads share",
+        points: &[
+            "sync: what is done under a mutex",
+            "sync: the destructor of what a guard replaces",
+            "sync: what is done under a reentrant mutex",
+            "sync: what is done under a lock of many readers",
+            "sync: the predicate of a condition",
+            "sync: what is called once",
+            "sync: the initialiser of a cell",
+            "sync: the initialiser of a cell that may fail",
+            "sync: the initialiser of a lazy value",
+            "sync: buffered values when the receiver goes",
+            "sync: values without bounds when both ends go",
+            "sync: the value of a sender that is killed",
+            "sync: a single value when the receiver goes",
+            "sync: the destructor of what was promised",
+            "sync: the destructor of a value in a cell",
+            "sync: a guard that a destructor drops",
+        ],
+    },
+    Group {
+        title: "Pools, retries and work queues",
+        points: &[
+            "pool: the closure of a spawned one",
+            "pool: the destructor of an output of one that is detached",
+            "pool: the destructor of a closure that it refuses",
+            "pool: the destructor of a closure that waits for a place",
+            "pool: the body of a call",
+            "map: the source becomes an iterator",
+            "map: the source",
+            "map: the source's destructor",
+            "map: the function",
+            "map: the destructor of an item",
+            "map: the destructor of a result when another fails",
+            "map: a destructor of one that a failure kills",
+            "imap: the source",
+            "imap: the function",
+            "imap: the destructor of results that nobody takes",
+            "imap: the source's destructor when it is left",
+            "imap: the function of one without order",
+            "group: the closure of a spawned one",
+            "group: the destructor of outcomes that nobody takes",
+            "group: the destructor of an outcome of one that is added",
+            "group: outcomes that joining throws away",
+            "together: the source of handles",
+            "together: the destructor of an output when another fails",
+            "together: the destructor of outputs that nobody takes",
+            "race: a runner",
+            "race: the source",
+            "race: the clone of an inherited local",
+            "race: the destructor of a loser's output",
+            "race: a destructor of a loser",
+            "retry: an attempt",
+            "retry: whether to try again",
+            "retry: before a sleep",
+            "retry: how long to wait",
+            "retry: the destructor of an error",
+            "work queue: a comparison when an item is sent",
+            "work queue: a comparison when an item is received",
+            "work queue: the destructor of items that nobody takes",
+            "work queue: the destructor of an item that is refused",
+            "work queue: the destructor of a task",
+            "pool: the destructor of a panic of one that is detached",
+        ],
+    },
+    Group {
+        title: "Futures, wakers and jobs of threads",
+        points: &[
+            "future: it is made",
+            "future: a poll",
+            "future: a poll behind a timer",
+            "future: its destructor",
+            "future: its destructor when the fiber is killed",
+            "future: the closure of a fiber as one",
+            "future: the output of a fiber as one that nobody waits for",
+            "future: a destructor of a fiber as one that is dropped",
+            "waker: it wakes at the end of a fiber",
+            "waker: it goes when another takes its place at a fiber",
+            "waker: it goes with the future of a fiber",
+            "waker: it wakes when a time has come",
+            "waker: it goes when another takes its place at a time",
+            "waker: it goes with the future of a time",
+            "waker: it is left in a future that is leaked",
+            "job: the destructor of a result",
+            "job: the destructor of a result that is lent",
+            "job: the destructor of a result with its handle",
+            "job: the destructor of a panic",
+        ],
+    },
+    Group {
+        title: "Generators",
+        points: &[
+            "generator: its function",
+            "generator: the destructor of a function that never runs",
+            "generator: the destructor of a yielded value",
+            "generator: the destructor of a value that is passed in",
+            "generator: the destructor of a value that an ended one gives back",
+            "generator: the destructor of its result",
+            "generator: a destructor when it is closed",
+            "generator: a destructor when it is dropped",
+            "generator: a destructor when another fiber drops it",
+            "generator: a destructor when its fiber ends",
+            "generator: a destructor when its fiber is killed",
+            "generator: a destructor when its fiber is killed inside of it",
+            "generator: the destructor of a value yielded while it closes",
+            "generator: the destructor of what is thrown at it",
+            "generator: the destructor of what is thrown at an unstarted one",
+            "generator: the destructor of its panic",
+            "generator: the destructor of a panic when it is dropped",
+            "generator: the destructor of a result when it is dropped",
+            "generator: the body of a scope",
+            "generator: the function of one that borrows",
+            "generator: a destructor of one that borrows",
+        ],
+    },
+    Group {
+        title: "Greenlets",
+        points: &[
+            #[cfg(feature = "greenlet")]
+            "greenlet: its function",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of a function that never runs",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of a function that is replaced",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of its argument",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of its result",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of a value at a dead one",
+            #[cfg(feature = "greenlet")]
+            "greenlet: a destructor when its last handle goes",
+            #[cfg(feature = "greenlet")]
+            "greenlet: a destructor when it is killed",
+            #[cfg(feature = "greenlet")]
+            "greenlet: a destructor when its fiber ends",
+            #[cfg(feature = "greenlet")]
+            "greenlet: a destructor when another fiber drops it",
+            #[cfg(feature = "greenlet")]
+            "greenlet: a destructor when its last handle goes in an unwind",
+            #[cfg(feature = "greenlet")]
+            "greenlet: a destructor when its fiber is killed inside of it",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of what is thrown at it",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of what is thrown at an unstarted one",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of its panic",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the tracer",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the tracer when its last handle goes",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of a tracer that is replaced",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of a tracer at the end of a fiber",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of a local that is replaced",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of a local at its end",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of locals that are replaced",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the destructor of locals of main",
+        ],
+    },
+    Group {
+        title: "Tasklets",
+        points: &[
+            "tasklet: its function",
+            "tasklet: its function when another runs it",
+            "tasklet: the destructor of its argument",
+            "tasklet: the destructor of a function without arguments",
+            "tasklet: the destructor of a function that is replaced",
+            "tasklet: the destructor of a function that never runs",
+            "tasklet: the destructor of a function that is killed before it runs",
+            "tasklet: the destructor of a portable one",
+            "tasklet: a destructor when its last handle goes",
+            "tasklet: a destructor when it is killed",
+            "tempval: its destructor at the end of a tasklet",
+            "tempval: its destructor at the end of a fiber with an output",
+            "tempval: its destructor while a handle may go",
+            "tempval: its destructor at the end of a scope's child",
+            "tempval: its destructor when another takes its place",
+            "tempval: its destructor when the ring is left",
+            "bomb: the destructor of one that goes off",
+            "bomb: the destructor of one that another replaces",
+            "bomb: the destructor of one that has not gone off",
+            "bomb: the destructor of one at a dead tasklet",
+            "bomb: the destructor of one from another thread",
+            "bomb: the destructor of one that comes after the end",
+            "bomb: the destructor of one that is in the mail at the end of run",
+            "error handler: its call",
+            "error handler: the destructor of an error that it swallows",
+            "error handler: its destructor",
+            "error handler: its destructor at the end of run",
+            "schedule callback: its call",
+            "schedule callback: its call at the end of a tasklet",
+            "schedule callback: its destructor at the end of run",
+            "channel callback: its call",
+            "channel callback: another channel after a call",
+            "channel callback: its destructor",
+            "tasklet channel: a message that is replaced",
+            "tasklet channel: a message whose sender is killed",
+            "tasklet channel: an exception that is received",
+            "tasklet channel: the source of a sequence",
+            "shared channel: a message whose sender is killed",
+            "shared channel: a message that is received",
+            "watchdog: a tasklet that it runs",
+            "watchdog: the destructor of what a tasklet ends it with",
+        ],
+    },
+    Group {
+        title: "Texts and hashes",
+        points: &[
+            "hash: the hasher of a fiber's number",
+            "hash: the hasher of a tasklet",
+            #[cfg(feature = "greenlet")]
+            "hash: the hasher of a greenlet",
+            "text: a value in a mutex",
+            "text: a value in a reentrant mutex",
+            "text: a value in a lock of many readers",
+            "text: a value in a cell",
+            "text: a task of a queue",
+            "text: the writer of a dump",
+            "text: the writer of a fiber and its handle",
+            "text: the writer of a channel",
+            "text: the writer of the ends of a buffer",
+            "text: the writer of shared channels",
+            "text: the writer of locks",
+            "text: the writer of pools",
+            "text: the writer of a retry",
+            "text: the writer of a generator",
+            "text: the writer of tasklets and their channels",
+            #[cfg(feature = "greenlet")]
+            "text: the writer of a greenlet",
+            "text: the writer of futures",
+            "text: the writer of a scope",
+        ],
+    },
+];
 
-/// All points, by kind.
-pub(crate) const GROUPS: &[Group] = &[Group {
-    title: "Fibers",
-    points: &[
-        point("fiber: the closure of a spawned one"),
-        point("fiber: the destructor of a closure that never runs"),
-        point("fiber: the destructor of an output of one that is detached"),
-        point("fiber: the destructor of an output with its handle"),
-        point("fiber: the destructor of a panic of one that is detached"),
-    ],
-}];
-
-pub(crate) fn all() -> impl Iterator<Item = &'static Point> {
-    GROUPS.iter().flat_map(|group| group.points)
+pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+    GROUPS.iter().flat_map(|group| group.points).copied()
 }

@@ -54,9 +54,7 @@ pub(super) const HOOKS: &[Hook] = &[
     }),
     unwinding(whole("run: the destructor of main's panic", "dropped", |_| {
         let body = || run_virtually(|| panic::panic_any(Hostile::new("main's payload")));
-        if let Err(payload) = panic::catch_unwind(body) {
-            drop(payload);
-        }
+        drop(panic::catch_unwind(body));
         "dropped".into()
     })),
     unwinding(whole("run: a destructor when main's output is waited for", "ran", |_| {

@@ -47,12 +47,16 @@ pub(super) const HOOKS: &[Hook] = &[
         fiber.kill();
         joined(&fiber.join())
     }),
-    hook("fiber: the destructor of a large closure that never runs", "the fiber was killed", |_| {
-        let captured = (Hostile::new("captured"), [7_u8; 1 << 16]);
-        let fiber = fibra::spawn(move || drop(captured));
-        fiber.kill();
-        joined(&fiber.join())
-    }),
+    hook(
+        "fiber: the destructor of a large closure that never runs",
+        "the fiber was killed",
+        |_| {
+            let captured = (Hostile::new("captured"), [7_u8; 1 << 16]);
+            let fiber = fibra::spawn(move || drop(captured));
+            fiber.kill();
+            joined(&fiber.join())
+        },
+    ),
     hook("fiber: the destructor of an output of one that is detached", "ended", |stage| {
         let fiber = fibra::spawn(|| Hostile::new("output"));
         stage.know(fiber.fiber());
@@ -77,21 +81,25 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(fiber);
         "dropped".into()
     }),
-    hook("fiber: the destructor of an output with the handle of one that is killed", "killed", |s| {
-        let mut fiber = fibra::spawn(|| Hostile::new("output"));
-        s.know(fiber.fiber());
-        let holder = fibra::spawn(move || {
-            let _ = fiber.wait();
-            fibra::park();
-        });
-        s.know(holder.fiber());
-        fibra::yield_now();
-        fibra::yield_now();
-        holder.kill();
-        let _ = holder.join();
-        strike_if_never();
-        "killed".into()
-    }),
+    hook(
+        "fiber: the destructor of an output with the handle of one that is killed",
+        "killed",
+        |s| {
+            let mut fiber = fibra::spawn(|| Hostile::new("output"));
+            s.know(fiber.fiber());
+            let holder = fibra::spawn(move || {
+                let _ = fiber.wait();
+                fibra::park();
+            });
+            s.know(holder.fiber());
+            fibra::yield_now();
+            fibra::yield_now();
+            holder.kill();
+            let _ = holder.join();
+            strike_if_never();
+            "killed".into()
+        },
+    ),
     unwinding(hook("fiber: the destructor of a panic of one that is detached", "ended", |stage| {
         let fiber = fibra::spawn(|| panic::panic_any(Hostile::new("payload")));
         stage.know(fiber.fiber());

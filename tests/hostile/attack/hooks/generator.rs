@@ -84,7 +84,7 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.know(fiber.fiber());
         until_ended(fiber.fiber());
         fibra::yield_now();
-        drop(generator::iter(|y: &Yielder<u32>| y.yield_(1)).next());
+        let _ = generator::iter(|y: &Yielder<u32>| y.yield_(1)).next();
         "dropped".into()
     })),
     unwinding(hook("generator: a destructor when its fiber ends", "ended", |stage| {
@@ -105,30 +105,38 @@ pub(super) const HOOKS: &[Hook] = &[
         until_ended(fiber.fiber());
         "ended".into()
     })),
-    unwinding(hook("generator: a destructor when its fiber is killed inside of it", "ended", |stage| {
-        let fiber = fibra::spawn(|| {
-            let mut waits = Generator::new(|_: &Yielder<u32>, ()| {
-                let _hostile = Hostile::new("in a generator");
-                fibra::park();
+    unwinding(hook(
+        "generator: a destructor when its fiber is killed inside of it",
+        "ended",
+        |stage| {
+            let fiber = fibra::spawn(|| {
+                let mut waits = Generator::new(|_: &Yielder<u32>, ()| {
+                    let _hostile = Hostile::new("in a generator");
+                    fibra::park();
+                });
+                waits.resume(());
             });
-            waits.resume(());
-        });
-        stage.know(fiber.fiber());
-        fibra::yield_now();
-        fiber.kill();
-        until_ended(fiber.fiber());
-        "ended".into()
-    })),
-    unwinding(hook("generator: the destructor of a value yielded while it closes", "closed", |_| {
-        let mut stubborn = Generator::new(|y: &Yielder<Hostile>, ()| {
-            drop(catch_unwind(AssertUnwindSafe(|| y.yield_(Hostile::new("yielded")))));
-            y.yield_(Hostile::new("yielded while it closes"));
-        });
-        drop(stubborn.resume(()));
-        drop(stubborn.close());
-        drop(stubborn);
-        "closed".into()
-    })),
+            stage.know(fiber.fiber());
+            fibra::yield_now();
+            fiber.kill();
+            until_ended(fiber.fiber());
+            "ended".into()
+        },
+    )),
+    unwinding(hook(
+        "generator: the destructor of a value yielded while it closes",
+        "closed",
+        |_| {
+            let mut stubborn = Generator::new(|y: &Yielder<Hostile>, ()| {
+                drop(catch_unwind(AssertUnwindSafe(|| y.yield_(Hostile::new("yielded")))));
+                y.yield_(Hostile::new("yielded while it closes"));
+            });
+            drop(stubborn.resume(()));
+            drop(stubborn.close());
+            drop(stubborn);
+            "closed".into()
+        },
+    )),
     unwinding(hook("generator: the destructor of what is thrown at it", "ended", |_| {
         let mut generator = Generator::new(|y: &Yielder<u32>, ()| {
             drop(catch_unwind(AssertUnwindSafe(|| y.yield_(1))));
@@ -137,18 +145,21 @@ pub(super) const HOOKS: &[Hook] = &[
         generator.throw(Hostile::new("thrown"));
         "ended".into()
     })),
-    unwinding(hook("generator: the destructor of what is thrown at an unstarted one", "caught", |_| {
-        let mut generator = Generator::new(|y: &Yielder<u32>, ()| {
-            y.yield_(1);
-        });
-        let thrown = AssertUnwindSafe(|| drop(generator.throw(Hostile::new("thrown"))));
-        drop(catch_unwind(thrown));
-        "caught".into()
-    })),
+    unwinding(hook(
+        "generator: the destructor of what is thrown at an unstarted one",
+        "caught",
+        |_| {
+            let mut generator = Generator::new(|y: &Yielder<u32>, ()| {
+                y.yield_(1);
+            });
+            let thrown = AssertUnwindSafe(|| generator.throw(Hostile::new("thrown")));
+            drop(catch_unwind(thrown));
+            "caught".into()
+        },
+    )),
     unwinding(hook("generator: the destructor of its panic", "caught", |_| {
-        let mut generator = Generator::new(|_: &Yielder<u32>, ()| {
-            panic::panic_any(Hostile::new("payload"))
-        });
+        let mut generator =
+            Generator::new(|_: &Yielder<u32>, ()| panic::panic_any(Hostile::new("payload")));
         let resumed = AssertUnwindSafe(|| {
             let _: GeneratorState<u32, ()> = generator.resume(());
         });

@@ -51,8 +51,10 @@ pub(super) const HOOKS: &[Hook] = &[
             value
         });
         let again = greenlet.clone();
-        stage.offer(move || drop(again.clear_run()));
-        drop(greenlet.set_run(|value| value));
+        stage.offer(move || {
+            let _ = again.clear_run();
+        });
+        let _ = greenlet.set_run(|value| value);
         "replaced".into()
     }),
     hook("greenlet: the destructor of its argument", "true", |_| {
@@ -102,30 +104,38 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(Greenlet::new(|value: Value| value).switch(None));
         "dropped".into()
     })),
-    unwinding(hook("greenlet: a destructor when its last handle goes in an unwind", "caught", |_| {
-        let body = || {
-            let _greenlet = suspended();
-            panic!("the hook");
-        };
-        drop(catch_unwind(body));
-        drop(Greenlet::new(|value: Value| value).switch(None));
-        "caught".into()
-    })),
-    unwinding(hook("greenlet: a destructor when its fiber is killed inside of it", "ended", |stage| {
-        let fiber = fibra::spawn(|| {
-            let waits = Greenlet::new(|value: Value| {
-                let _hostile = Hostile::new("in a greenlet");
-                fibra::park();
-                value
+    unwinding(hook(
+        "greenlet: a destructor when its last handle goes in an unwind",
+        "caught",
+        |_| {
+            let body = || {
+                let _greenlet = suspended();
+                panic!("the hook");
+            };
+            drop(catch_unwind(body));
+            drop(Greenlet::new(|value: Value| value).switch(None));
+            "caught".into()
+        },
+    )),
+    unwinding(hook(
+        "greenlet: a destructor when its fiber is killed inside of it",
+        "ended",
+        |stage| {
+            let fiber = fibra::spawn(|| {
+                let waits = Greenlet::new(|value: Value| {
+                    let _hostile = Hostile::new("in a greenlet");
+                    fibra::park();
+                    value
+                });
+                drop(waits.switch(None));
             });
-            drop(waits.switch(None));
-        });
-        stage.know(fiber.fiber());
-        fibra::yield_now();
-        fiber.kill();
-        until_ended(fiber.fiber());
-        "ended".into()
-    })),
+            stage.know(fiber.fiber());
+            fibra::yield_now();
+            fiber.kill();
+            until_ended(fiber.fiber());
+            "ended".into()
+        },
+    )),
     unwinding(hook("greenlet: the destructor of what is thrown at it", "true", |_| {
         let greenlet = Greenlet::new(|_: Value| {
             drop(catch_unwind(AssertUnwindSafe(back_to_parent)));
@@ -135,11 +145,15 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(greenlet.throw(Hostile::new("thrown")));
         greenlet.is_dead().to_string()
     })),
-    unwinding(hook("greenlet: the destructor of what is thrown at an unstarted one", "caught", |_| {
-        let greenlet = Greenlet::new(|value: Value| value);
-        drop(catch_unwind(AssertUnwindSafe(|| drop(greenlet.throw(Hostile::new("thrown"))))));
-        "caught".into()
-    })),
+    unwinding(hook(
+        "greenlet: the destructor of what is thrown at an unstarted one",
+        "caught",
+        |_| {
+            let greenlet = Greenlet::new(|value: Value| value);
+            drop(catch_unwind(AssertUnwindSafe(|| drop(greenlet.throw(Hostile::new("thrown"))))));
+            "caught".into()
+        },
+    )),
     unwinding(hook("greenlet: the destructor of its panic", "caught", |_| {
         let greenlet: Greenlet<Value> =
             Greenlet::new(|_| panic::panic_any(Hostile::new("payload")));

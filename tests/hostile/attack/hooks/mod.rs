@@ -51,10 +51,12 @@ const fn unwinding(hook: Hook) -> Hook {
 
 /// All hooks.
 pub(crate) fn all() -> impl Iterator<Item = &'static Hook> {
+    #[cfg(not(feature = "greenlet"))]
     let greenlets: &[Hook] = &[];
     #[cfg(feature = "greenlet")]
     let greenlets = greenlet::HOOKS;
-    let plain = [fiber::HOOKS, scope::HOOKS, locals::HOOKS, ends::HOOKS, channel::HOOKS, sync::HOOKS];
+    let plain =
+        [fiber::HOOKS, scope::HOOKS, locals::HOOKS, ends::HOOKS, channel::HOOKS, sync::HOOKS];
     let above = [pool::HOOKS, tasks::HOOKS, generator::HOOKS, greenlets, stackless::HOOKS];
     let both = plain.into_iter().chain(above);
     both.chain([library::HOOKS, text::HOOKS]).flatten()

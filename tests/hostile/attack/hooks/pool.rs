@@ -6,9 +6,7 @@ use std::panic;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fibra::pool::{
-    self, Group, JoinableQueue, LifoQueue, Pool, PriorityQueue, Retry, Wait,
-};
+use fibra::pool::{self, Group, JoinableQueue, LifoQueue, Pool, PriorityQueue, Retry, Wait};
 
 use super::{Hook, hook, joined, until_ended, unwinding};
 use crate::attack::ledger::Counted;
@@ -107,24 +105,28 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(pool.try_spawn(move || drop(captured)));
         "refused".into()
     }),
-    unwinding(hook("pool: the destructor of a closure that waits for a place", "killed", |stage| {
-        let pool = Rc::new(Pool::new(1));
-        let taken = pool.spawn(|| fibra::sleep(Duration::from_secs(5)));
-        stage.know(taken.fiber());
-        let other = pool.clone();
-        let waits = fibra::spawn(move || {
-            let captured = Hostile::new("captured");
-            drop(other.spawn(move || drop(captured)));
-        });
-        stage.know(waits.fiber());
-        let again = pool.clone();
-        stage.offer(move || again.kill());
-        fibra::yield_now();
-        fibra::yield_now();
-        waits.kill();
-        until_ended(waits.fiber());
-        "killed".into()
-    })),
+    unwinding(hook(
+        "pool: the destructor of a closure that waits for a place",
+        "killed",
+        |stage| {
+            let pool = Rc::new(Pool::new(1));
+            let taken = pool.spawn(|| fibra::sleep(Duration::from_secs(5)));
+            stage.know(taken.fiber());
+            let other = pool.clone();
+            let waits = fibra::spawn(move || {
+                let captured = Hostile::new("captured");
+                drop(other.spawn(move || drop(captured)));
+            });
+            stage.know(waits.fiber());
+            let again = pool.clone();
+            stage.offer(move || again.kill());
+            fibra::yield_now();
+            fibra::yield_now();
+            waits.kill();
+            until_ended(waits.fiber());
+            "killed".into()
+        },
+    )),
     hook("pool: the body of a call", "7", |_| {
         let seven = Pool::new(2).apply(|| {
             strike();
@@ -150,10 +152,13 @@ pub(super) const HOOKS: &[Hook] = &[
     }),
     hook("map: the destructor of an item", "Ok([1, 1, 1])", |_| {
         let items = (0..3).map(|_| Hostile::new("item"));
-        format!("{:?}", Pool::new(2).map(items, |item| {
-            drop(item);
-            1
-        }))
+        format!(
+            "{:?}",
+            Pool::new(2).map(items, |item| {
+                drop(item);
+                1
+            })
+        )
     }),
     unwinding(hook("map: the destructor of a result when another fails", FAILED, |_| {
         let work = |n| {
@@ -185,9 +190,10 @@ pub(super) const HOOKS: &[Hook] = &[
     hook("imap: the destructor of results that nobody takes", "left", |_| {
         let pool = Pool::new(2);
         let mut results = pool.imap(1..5_u32, |_| Hostile::new("result"));
-        std::mem::forget(results.next());
+        let first = results.next();
         fibra::sleep(Duration::from_millis(1));
         drop(results);
+        drop(first);
         drop(pool.join());
         "left".into()
     }),
@@ -266,9 +272,7 @@ pub(super) const HOOKS: &[Hook] = &[
         let runners = (0..3).map(|_| || strike());
         joined(&pool::race(runners))
     }),
-    hook("race: the source", "joined", |_| {
-        joined(&pool::race(numbers().map(|n| move || n)))
-    }),
+    hook("race: the source", "joined", |_| joined(&pool::race(numbers().map(|n| move || n)))),
     hook("race: the clone of an inherited local", "Ok(1)", |_| {
         CLONED.with(|_| ());
         let start = fibra::now();
@@ -330,7 +334,9 @@ pub(super) const HOOKS: &[Hook] = &[
     hook("work queue: a comparison when an item is sent", "3", |stage| {
         let queue = PriorityQueue::new();
         let again = queue.clone();
-        stage.offer(move || drop(again.try_recv().map(|item: Compares| drop(item))));
+        stage.offer(move || {
+            let _ = again.try_recv().map(|item: Compares| drop(item));
+        });
         for n in [3, 1, 2] {
             drop(queue.send(Compares(n, Counted::new("item"))));
         }

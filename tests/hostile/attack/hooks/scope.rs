@@ -127,14 +127,18 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(catch_unwind(failing));
         "caught".into()
     })),
-    unwinding(hook("nursery: the destructor of a result that its failure replaces", "caught", |_| {
-        let failing = AssertUnwindSafe(|| {
-            fibra::nursery(|n| {
-                drop(n.spawn(|| panic!("the hook")));
-                Hostile::new("the result")
-            })
-        });
-        drop(catch_unwind(failing));
-        "caught".into()
-    })),
+    unwinding(hook(
+        "nursery: the destructor of a result that its failure replaces",
+        "caught",
+        |_| {
+            let failing = AssertUnwindSafe(|| {
+                fibra::nursery(|n| {
+                    drop(n.spawn(|| panic!("the hook")));
+                    Hostile::new("the result")
+                })
+            });
+            drop(catch_unwind(failing));
+            "caught".into()
+        },
+    )),
 ];

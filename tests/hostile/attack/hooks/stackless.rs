@@ -202,10 +202,14 @@ pub(super) const HOOKS: &[Hook] = &[
         fibra::yield_now();
         "thrown".into()
     })),
-    unwinding(hook("bomb: the destructor of one that is in the mail at the end of run", "main", |_| {
-        drop(stackless::getmain().remote().throw(Hostile::new("thrown at main from afar")));
-        "main".into()
-    })),
+    unwinding(hook(
+        "bomb: the destructor of one that is in the mail at the end of run",
+        "main",
+        |_| {
+            drop(stackless::getmain().remote().throw(Hostile::new("thrown at main from afar")));
+            "main".into()
+        },
+    )),
     unwinding(hook("error handler: its call", "called", |stage| {
         stackless::set_error_handler(Some(Rc::new(|_, _| strike())));
         let tasklet = stackless::spawn(|| panic!("the hook"));
@@ -213,13 +217,17 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(stackless::set_error_handler(None));
         "called".into()
     })),
-    unwinding(hook("error handler: the destructor of an error that it swallows", "called", |stage| {
-        stackless::set_error_handler(Some(Rc::new(|_, _| ())));
-        let tasklet = stackless::spawn(|| panic::panic_any(Hostile::new("payload")));
-        go(stage, &tasklet);
-        drop(stackless::set_error_handler(None));
-        "called".into()
-    })),
+    unwinding(hook(
+        "error handler: the destructor of an error that it swallows",
+        "called",
+        |stage| {
+            stackless::set_error_handler(Some(Rc::new(|_, _| ())));
+            let tasklet = stackless::spawn(|| panic::panic_any(Hostile::new("payload")));
+            go(stage, &tasklet);
+            drop(stackless::set_error_handler(None));
+            "called".into()
+        },
+    )),
     hook("error handler: its destructor", "replaced", |_| {
         let captured = Hostile::new("captured by a handler");
         stackless::set_error_handler(Some(Rc::new(move |_, _| {
