@@ -23,6 +23,15 @@ pub(crate) struct Outcome {
     pub(crate) dropped_twice: Vec<&'static str>,
     /// Whether the thread believes that it unwinds when it does not.
     pub(crate) panicking: bool,
+    /// Whether user code ran outside of every fiber.
+    pub(crate) struck_outside: bool,
+}
+
+struct Played {
+    strikes: u32,
+    result: Result<String, String>,
+    panicking: bool,
+    struck_outside: bool,
 }
 
 /// Plays `hook` with `deed`. None: it did not end in `patience`.
@@ -37,17 +46,18 @@ pub(crate) fn play(
     let thread = builder.spawn(move || {
         let _ = sender.send(play_here(hook, deed));
     });
-    let (strikes, result, panicking) = receiver.recv_timeout(patience).ok()?;
+    let played = receiver.recv_timeout(patience).ok()?;
     let thread = thread.unwrap();
     // One that holds stacks which were given up may not end: nothing is waited for then.
     if page.left().is_empty() {
         let _ = thread.join();
     }
     let (left, dropped_twice) = (page.left(), page.dropped_twice());
-    Some(Outcome { strikes, result, left, dropped_twice, panicking })
+    let Played { strikes, result, panicking, struck_outside } = played;
+    Some(Outcome { strikes, result, left, dropped_twice, panicking, struck_outside })
 }
 
-fn play_here(hook: &Hook, deed: &'static Deed) -> (u32, Result<String, String>, bool) {
+fn play_here(hook: &Hook, deed: &'static Deed) -> Played {
     let stage = Stage::set_up(deed);
     let for_play = stage.clone();
     let result = panic::catch_unwind(AssertUnwindSafe(|| match hook.play {
@@ -55,6 +65,7 @@ fn play_here(hook: &Hook, deed: &'static Deed) -> (u32, Result<String, String>, 
         Play::Whole(play) => play(&for_play),
     }));
     let panicking = thread::panicking();
+    let (strikes, struck_outside) = (stage.strikes(), stage.struck_outside());
     let result = result.map_err(|payload| {
         let text = text_of(&*payload);
         // Its destructor is user code.
@@ -63,7 +74,7 @@ fn play_here(hook: &Hook, deed: &'static Deed) -> (u32, Result<String, String>, 
     });
     drop(for_play);
     let _ = panic::catch_unwind(Stage::take_down);
-    (stage.strikes(), result, panicking)
+    Played { strikes, result, panicking, struck_outside }
 }
 
 /// As `fibra::run`, on a virtual clock.

@@ -13,7 +13,7 @@ use std::{env, panic, thread};
 
 use super::combination;
 use super::deeds::{self, Deed};
-use super::hooks::{self, Hook};
+use super::hooks::{self, Hook, Play};
 use super::ledger::Page;
 use super::rules::{self, Rule};
 
@@ -24,13 +24,13 @@ const SLICE: &str = "FIBRA_HOSTILE_SLICE";
 const ONLY: &str = "FIBRA_HOSTILE_ONLY";
 
 /// Combinations that a child plays.
-const SLICE_LENGTH: usize = 150;
+const SLICE_LENGTH: usize = 300;
 
 /// The status with which the deed that exits does that.
 pub(crate) const EXIT_STATUS: i32 = 77;
 
 /// How long a combination may take. Time is virtual: nothing in it waits long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn combinations() -> Vec<(&'static Hook, &'static Deed)> {
     let only = env::var(ONLY).unwrap_or_default();
@@ -78,11 +78,12 @@ impl combination::Outcome {
             Err(text) => format!("unwound:{}", text.lines().next().unwrap_or_default()),
         };
         format!(
-            "strikes={}|panicking={}|left={}|twice={}|{result}",
+            "strikes={}|panicking={}|left={}|twice={}|outside={}|{result}",
             self.strikes,
             self.panicking,
             self.left.join(","),
             self.dropped_twice.join(","),
+            self.struck_outside,
         )
     }
 }
@@ -179,11 +180,12 @@ fn judge(hook: &Hook, deed: &Deed, ended: Ended<'_>) -> Option<String> {
 }
 
 fn judge_line(hook: &Hook, rule: Rule, line: &str, said: &[String]) -> Option<String> {
-    let fields: Vec<&str> = line.splitn(5, '|').collect();
+    let fields: Vec<&str> = line.splitn(6, '|').collect();
     let field = |n: usize, name: &str| fields[n].split_once(name).map_or("", |(_, value)| value);
-    let result = fields[4];
+    let result = fields[5];
     let gave_up = |line: &String| GIVEN_UP.iter().any(|text| line.contains(text));
-    let may_leave = matches!(rule, Rule::GivesUp | Rule::Aborts) && said.iter().any(gave_up);
+    let may_leave = rule == Rule::Leaks
+        || matches!(rule, Rule::GivesUp | Rule::Aborts) && said.iter().any(gave_up);
     if field(0, "strikes=") == "0" {
         return Some(format!("the hook was not passed ({result})"));
     }
@@ -192,6 +194,9 @@ fn judge_line(hook: &Hook, rule: Rule, line: &str, said: &[String]) -> Option<St
     }
     if let Some(panic) = said.iter().find(|line| is_inner_panic(line)) {
         return Some(format!("a panic inside of the library: {panic}"));
+    }
+    if field(4, "outside=") == "true" && matches!(hook.play, Play::Inside(_)) {
+        return Some("user code ran outside of every fiber".into());
     }
     if field(1, "panicking=") == "true" && !may_leave {
         return Some("the thread still unwinds".into());
@@ -213,9 +218,8 @@ const GIVEN_UP: &[&str] = &["its stack is kept", "given up", "leaked"];
 
 /// Whether a panic was raised in the library's own code, and not in the caller's name.
 fn is_inner_panic(line: &str) -> bool {
-    line.starts_with("@panic ")
-        && !line.starts_with("@panic tests/")
-        && !line.contains("tests/hostile/")
+    let by_caller = ["@panic tests/", "tests/hostile/", "works only inside a fiber"];
+    line.starts_with("@panic ") && !by_caller.iter().any(|text| line.contains(text))
 }
 
 /// Told by the thread that exits, where it can be.

@@ -16,6 +16,8 @@ pub(crate) enum Rule {
     Ends,
     /// As `Ends`, but stacks may be given up, with what lies on them.
     GivesUp,
+    /// As `Ends`, but values may be leaked.
+    Leaks,
     /// The process exits with the deed's status.
     Exits,
     /// The process may abort.
@@ -55,4 +57,59 @@ impl Exception {
     }
 }
 
-const EXCEPTIONS: &[Exception] = &[];
+const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        point: "",
+        deed: "parks and nobody wakes it",
+        rule: Rule::Aborts,
+        why: "a wait without an end in a destructor that unwinds: rule 6 of `cancellation`",
+    },
+    Exception {
+        point: "",
+        deed: "leaves the ring for good",
+        rule: Rule::Aborts,
+        why: "as a wait without an end",
+    },
+    Exception {
+        point: "yielded while it closes",
+        deed: "",
+        rule: Rule::GivesUp,
+        why: "a generator that goes on yielding while it closes is given up if the thread unwinds",
+    },
+    Exception {
+        point: "the destructor of a panic",
+        deed: "throw",
+        rule: Rule::Leaks,
+        why: "what a payload's destructor unwinds with is leaked: its destructor might do it again",
+    },
+    Exception {
+        point: "a payload that ends its receiver",
+        deed: "throw",
+        rule: Rule::Leaks,
+        why: "as above",
+    },
+    Exception {
+        point: "imap: the destructor of results that nobody takes",
+        deed: "greenlet",
+        rule: Rule::GivesUp,
+        why: "a greenlet left while its thread unwinds is given up if its fiber ends meanwhile",
+    },
+    Exception {
+        point: "sync: the predicate of a condition",
+        deed: "kills all others",
+        rule: Rule::Skipped,
+        why: "another thread could notify it: no deadlock is found",
+    },
+    Exception {
+        point: "future: the closure of a fiber as one",
+        deed: "waits for what never comes",
+        rule: Rule::Skipped,
+        why: "another thread could wake the task: no deadlock is found",
+    },
+    Exception {
+        point: "text: the writer of tasklets",
+        deed: "waits for what never comes",
+        rule: Rule::Skipped,
+        why: "another thread could throw at it: no deadlock is found",
+    },
+];

@@ -7,6 +7,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::thread;
 
@@ -24,6 +25,7 @@ thread_local! {
 pub(crate) struct Stage {
     deed: &'static Deed,
     strikes: Cell<u32>,
+    struck_outside: Cell<bool>,
     fibers: RefCell<Vec<Fiber>>,
     tasklets: RefCell<Vec<Tasklet>>,
     held: RefCell<Vec<Box<dyn Any>>>,
@@ -48,6 +50,7 @@ impl Stage {
         let stage = Rc::new(Stage {
             deed,
             strikes: Cell::new(0),
+            struck_outside: Cell::new(false),
             fibers: RefCell::default(),
             tasklets: RefCell::default(),
             held: RefCell::default(),
@@ -68,8 +71,25 @@ impl Stage {
         let strikes = self.strikes.get() + 1;
         self.strikes.set(strikes);
         if strikes <= self.deed.times && !(self.deed.unwinds && thread::panicking()) {
-            (self.deed.act)(self);
+            self.act();
         }
+    }
+
+    fn act(self: &Rc<Stage>) {
+        if fibra::in_fiber() {
+            return (self.deed.act)(self);
+        }
+        // Most deeds are refused here, by a panic.
+        self.struck_outside.set(true);
+        let acts = AssertUnwindSafe(|| (self.deed.act)(self));
+        if let Err(payload) = panic::catch_unwind(acts) {
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        }
+    }
+
+    /// Whether the point was passed outside of every fiber.
+    pub(crate) fn struck_outside(&self) -> bool {
+        self.struck_outside.get()
     }
 
     /// How often the point was passed.
@@ -146,5 +166,14 @@ impl Hostile {
 impl Drop for Hostile {
     fn drop(&mut self) {
         strike();
+    }
+}
+
+/// Calls a closure when it is dropped.
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }

@@ -6,13 +6,14 @@ use fibra::stackless::{self, Channel, Run, TaskletExit};
 
 use super::{Deed, disturbs, quiet, unwinds};
 use crate::attack::ledger::Counted;
-use crate::attack::stage::Stage;
+use crate::attack::stage::{OnDrop, Stage};
 
 pub(super) const DEEDS: &[Deed] = &[
     quiet("schedules", |_| stackless::schedule()),
     quiet("leaves the ring and is put back", |_| {
         let me = stackless::getcurrent();
-        drop(fibra::spawn(move || drop(me.insert())));
+        let inserts = OnDrop(move || drop(me.insert()));
+        drop(fibra::spawn(move || drop(inserts)));
         drop(stackless::schedule_remove());
     }),
     quiet("makes a tasklet", |_| {
@@ -57,7 +58,8 @@ pub(super) const DEEDS: &[Deed] = &[
         let channel = Channel::new();
         stackless::spawn(move || drop(channel.send(Counted::new("never received"))));
     }),
-    quiet("traps switches for a while", |_| {
+    // Traps are of the whole thread.
+    disturbs("traps switches for a while", |_| {
         let _trap = stackless::switch_trapped();
         fibra::yield_now();
     }),

@@ -142,8 +142,10 @@ pub(super) const HOOKS: &[Hook] = &[
         me.set_tempval(Some(Box::new(Hostile::new("tempval"))));
         let again = me.clone();
         drop(fibra::spawn(move || {
-            while again.is_alive() && !again.is_paused() {
-                fibra::sleep(std::time::Duration::from_secs(1800));
+            for _ in 0..10 {
+                if again.is_alive() && !again.is_paused() {
+                    fibra::sleep(std::time::Duration::from_secs(1800));
+                }
             }
             drop(again.insert());
         }));
