@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod attack;
+mod put_back;
 
 use attack::driver;
 

@@ -14,7 +14,6 @@ use std::{env, panic, thread};
 use super::combination;
 use super::deeds::{self, Deed};
 use super::hooks::{self, Hook, Play};
-use super::ledger::Page;
 use super::rules::{self, Rule};
 
 /// Which combinations a child plays: `first..end`.
@@ -39,6 +38,12 @@ fn combinations() -> Vec<(&'static Hook, &'static Deed)> {
     let all = hooks::all().flat_map(|hook| deeds::all().map(move |deed| (hook, deed)));
     all.filter(|(hook, deed)| wanted(hook, deed) && rules::rule(hook, deed) != Rule::Skipped)
         .collect()
+}
+
+/// Whether this process is to play a slice.
+#[allow(dead_code, reason = "for the program with `panic = \"abort\"`")]
+pub(crate) fn is_child() -> bool {
+    env::var_os(SLICE).is_some()
 }
 
 /// Plays the slice that the environment names; does nothing if it names none.
@@ -218,12 +223,7 @@ const GIVEN_UP: &[&str] = &["its stack is kept", "given up", "leaked"];
 
 /// Whether a panic was raised in the library's own code, and not in the caller's name.
 fn is_inner_panic(line: &str) -> bool {
-    let by_caller = ["@panic tests/", "tests/hostile/", "works only inside a fiber"];
+    let by_caller =
+        ["@panic tests/", "tests/hostile/", "works only inside a fiber", "run inside `"];
     line.starts_with("@panic ") && !by_caller.iter().any(|text| line.contains(text))
-}
-
-/// Told by the thread that exits, where it can be.
-#[allow(dead_code, reason = "used with the deed that exits")]
-pub(crate) fn say_what_is_left(page: Page) {
-    eprintln!("@exit left={} twice={}", page.left().join(","), page.dropped_twice().join(","));
 }

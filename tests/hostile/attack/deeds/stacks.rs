@@ -33,7 +33,9 @@ struct Waits(Counted);
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        fibra::yield_now();
+        if fibra::in_fiber() {
+            fibra::yield_now();
+        }
         let _ = &self.0;
     }
 }
