@@ -25,6 +25,7 @@ pub(crate) fn run_aborting(name: &str, source: &str, features: &[&str], args: &[
 }
 
 fn manifest(name: &str, fibra: &str, features: &[&str]) -> String {
+    let declared: String = features.iter().map(|feature| format!("{feature} = []\n")).collect();
     format!(
         r#"[package]
 name = "{name}"
@@ -33,6 +34,10 @@ edition = "2024"
 
 [workspace]
 
+# For sources that ask for the features of fibra as for their own.
+[features]
+default = {features:?}
+{declared}
 [profile.dev]
 panic = "abort"
 

@@ -5,7 +5,7 @@
 //! differs stands below, each with the reason.
 
 use super::deeds::{Deed, Kind};
-use super::hooks::Hook;
+use super::hooks::{Hook, Play};
 
 /// What may come of a combination.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,6 +31,12 @@ const ABORTS: bool = cfg!(panic = "abort");
 pub(crate) fn rule(hook: &Hook, deed: &Deed) -> Rule {
     let usual = match deed.kind {
         _ if ABORTS && (hook.unwinds || deed.unwinds) => Rule::Skipped,
+        // What runs outside of all fibers is refused most deeds, by a panic.
+        _ if ABORTS && matches!(hook.play, Play::Whole(_)) => Rule::Skipped,
+        // A generator that borrows and is suspended at the end of its scope aborts, as documented.
+        _ if ABORTS && deed.name == "borrows in generators" => Rule::Skipped,
+        // Nor may a callback of tasklets switch: that is refused by a panic, too.
+        _ if ABORTS && hook.point.contains(" callback: ") => Rule::Aborts,
         Kind::Quiet if ABORTS => Rule::GivesUp,
         Kind::Disturbs if ABORTS => Rule::Aborts,
         Kind::Quiet => Rule::Right,
@@ -61,6 +67,12 @@ impl Exception {
 }
 
 const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        point: "future: the closure of a fiber as one",
+        deed: "opens a nursery and kills it",
+        rule: if ABORTS { Rule::Skipped } else { Rule::Right },
+        why: "nothing can be killed, and real time goes on: it would sleep for a minute",
+    },
     Exception {
         point: "future: the closure of a fiber as one",
         deed: "parks and nobody wakes it",
