@@ -52,8 +52,8 @@ pub(crate) fn child() {
     let (first, end) = slice.split_once("..").unwrap();
     quiet_panics();
     let all = combinations();
-    for n in first.parse::<usize>().unwrap()..end.parse().unwrap() {
-        let (hook, deed) = all[n];
+    let (first, end): (usize, usize) = (first.parse().unwrap(), end.parse().unwrap());
+    for (n, &(hook, deed)) in all.iter().enumerate().take(end).skip(first) {
         eprintln!("@begin {n}");
         match combination::play(hook, deed, PATIENCE) {
             Some(outcome) => eprintln!("@end {n} {}", outcome.line()),

@@ -39,6 +39,13 @@ pub(crate) fn strike() {
     }
 }
 
+/// Strikes where user code was to have run, if a deed kept it from that.
+pub(crate) fn strike_if_never() {
+    if stage().is_some_and(|stage| stage.strikes() == 0) {
+        strike();
+    }
+}
+
 /// The stage of this thread.
 pub(crate) fn stage() -> Option<Rc<Stage>> {
     STAGE.try_with(|stage| stage.borrow().clone()).ok().flatten()

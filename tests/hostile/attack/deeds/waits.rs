@@ -10,7 +10,7 @@ use fibra::pool::Pool;
 use fibra::sync::{self, Condvar, Event, Mutex, RwLock, Semaphore};
 use fibra::time;
 
-use super::{Deed, quiet};
+use super::{Deed, disturbs, quiet};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::OnDrop;
 
@@ -25,7 +25,8 @@ pub(super) const DEEDS: &[Deed] = &[
         drop(fibra::spawn(move || drop(wakes)));
         fibra::park();
     }),
-    quiet("parks and is woken by a thread", |_| {
+    // A clock that jumps may reach the limit of a wait before the thread has come to it.
+    disturbs("parks and is woken by a thread", |_| {
         let me = fibra::current().unparker();
         let waker = thread::Builder::new().spawn(move || me.unpark()).unwrap();
         fibra::park();

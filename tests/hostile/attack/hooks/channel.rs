@@ -141,6 +141,16 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         select.wait().to_string()
     }),
+    hook("select: what is made of an output that is there", "Some(7)", |_| {
+        let (sender, receiver) = channel::unbounded();
+        sender.send(7).unwrap();
+        let mut select = Select::new();
+        select.add(recv(&receiver), |value| {
+            strike();
+            value.unwrap_or(0)
+        });
+        format!("{:?}", select.try_now())
+    }),
     hook("select: the destructor of an arm that is not taken", "taken", |stage| {
         let (sender, receiver) = channel::unbounded();
         let channel = Channel::<Hostile>::new();

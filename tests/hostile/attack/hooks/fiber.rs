@@ -7,7 +7,7 @@ use std::time::Duration;
 use fibra::{Builder, time};
 
 use super::{Hook, hook, joined, until_ended, unwinding};
-use crate::attack::stage::{Hostile, strike};
+use crate::attack::stage::{Hostile, strike, strike_if_never};
 
 /// Strikes where it becomes a text.
 struct Name;
@@ -240,10 +240,3 @@ pub(super) const HOOKS: &[Hook] = &[
 ];
 
 const KILLED: &str = "the fiber was killed";
-
-/// A place at which a hook is sure to be passed.
-fn strike_if_never() {
-    if super::super::stage::stage().is_some_and(|stage| stage.strikes() == 0) {
-        strike();
-    }
-}

@@ -213,6 +213,16 @@ pub(super) const HOOKS: &[Hook] = &[
         };
         pool.imap_unordered(1..4, work).flatten().sum::<u32>().to_string()
     }),
+    hook("imap: the destructor of results without order that nobody takes", "left", |_| {
+        let pool = Pool::new(2);
+        let mut results = pool.imap_unordered(1..5_u32, |_| Hostile::new("result"));
+        let first = results.next();
+        fibra::sleep(Duration::from_millis(1));
+        drop(results);
+        drop(first);
+        drop(pool.join());
+        "left".into()
+    }),
     hook("group: the closure of a spawned one", "ended", |stage| {
         let group = Group::new();
         stage.know(&group.spawn(strike));
@@ -251,6 +261,23 @@ pub(super) const HOOKS: &[Hook] = &[
         let handles = numbers().map(|n| fibra::spawn(move || n));
         pool::join_all(handles).len().to_string()
     }),
+    hook("together: the source of handles to be completed", "6", |_| {
+        let handles = numbers().map(|n| fibra::spawn(move || n));
+        pool::as_completed(handles).flatten().sum::<u32>().to_string()
+    }),
+    unwinding(hook("pool: a destructor of one that its pool kills", "killed", |stage| {
+        let pool = Pool::new(2);
+        let fiber = pool.spawn(|| {
+            let _hostile = Hostile::new("in a pool");
+            fibra::park();
+        });
+        stage.know(fiber.fiber());
+        fibra::yield_now();
+        pool.kill();
+        drop(pool.join());
+        drop(fiber);
+        "killed".into()
+    })),
     unwinding(hook("together: the destructor of an output when another fails", FAILED, |_| {
         let handles = (1..4).map(|n| {
             fibra::spawn(move || {

@@ -7,7 +7,7 @@ use fibra::stackless::{self, Channel, PortableTasklet, SharedChannel, Tasklet};
 
 use super::{Hook, hook, joined, unwinding};
 use crate::attack::ledger::Counted;
-use crate::attack::stage::{Hostile, Stage, strike};
+use crate::attack::stage::{Hostile, Stage, strike, strike_if_never};
 
 /// Lets all tasklets run.
 fn go(stage: &Stage, tasklet: &Tasklet) {
@@ -33,6 +33,23 @@ pub(super) const HOOKS: &[Hook] = &[
     hook("tasklet: the destructor of its argument", "false", |stage| {
         let tasklet = stackless::tasklet(drop::<Hostile>).setup(Hostile::new("argument"));
         go(stage, &tasklet);
+        tasklet.is_alive().to_string()
+    }),
+    hook("tasklet: the destructor of an argument that is refused", "refused", |stage| {
+        let bound = stackless::tasklet(drop::<Hostile>);
+        let tasklet = (*bound).clone();
+        stage.know_tasklet(&tasklet);
+        drop(tasklet.bind(|()| ()).map(|other| other.setup(())));
+        drop(bound.try_setup(Hostile::new("argument")));
+        go(stage, &tasklet);
+        "refused".into()
+    }),
+    hook("tasklet: its function in a second life", "false", |stage| {
+        let tasklet = stackless::spawn(|| ());
+        stackless::schedule();
+        drop(tasklet.bind(|()| strike()).map(|bound| bound.setup(())));
+        go(stage, &tasklet);
+        strike_if_never();
         tasklet.is_alive().to_string()
     }),
     hook("tasklet: the destructor of a function without arguments", "unbound", |_| {
@@ -351,6 +368,21 @@ pub(super) const HOOKS: &[Hook] = &[
         go(stage, &sender);
         drop(channel);
         sender.is_alive().to_string()
+    })),
+    hook("shared channel: a message that a closed one gives back", "closed", |_| {
+        let channel = SharedChannel::new();
+        channel.close();
+        drop(channel.send(Hostile::new("message")));
+        "closed".into()
+    }),
+    unwinding(hook("shared channel: an exception that is received", "caught", |stage| {
+        let channel = SharedChannel::<u32>::new();
+        let to = channel.clone();
+        let sender = stackless::spawn(move || drop(to.send_exception(Hostile::new("exception"))));
+        let receive = panic::AssertUnwindSafe(|| drop(channel.receive()));
+        drop(panic::catch_unwind(receive));
+        go(stage, &sender);
+        "caught".into()
     })),
     hook("shared channel: a message that is received", "true", |stage| {
         let channel = SharedChannel::new();

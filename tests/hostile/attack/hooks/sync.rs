@@ -53,6 +53,24 @@ pub(super) const HOOKS: &[Hook] = &[
         };
         shared.1.wait_while(shared.0.lock(), ready).to_string()
     }),
+    hook("sync: the predicate of a condition with a limit", "true", |stage| {
+        let shared = Rc::new((Mutex::new(false), Condvar::new()));
+        let other = shared.clone();
+        stage.offer(move || other.1.notify_all());
+        let limit = std::time::Duration::from_millis(1);
+        let (guard, result) = shared.1.wait_timeout_while(shared.0.lock(), limit, |ready| {
+            strike();
+            !*ready
+        });
+        drop(guard);
+        result.timed_out().to_string()
+    }),
+    hook("sync: a value that a shared channel gives back", "back", |_| {
+        let (sender, receiver) = mpmc::bounded(1);
+        drop(receiver);
+        drop(sender.send(Hostile::new("given back")));
+        "back".into()
+    }),
     hook("sync: what is called once", "true", |stage| {
         let once = Rc::new(Once::new());
         let other = once.clone();

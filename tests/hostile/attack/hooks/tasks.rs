@@ -190,10 +190,8 @@ pub(super) const HOOKS: &[Hook] = &[
         "dropped".into()
     }),
     unwinding(hook("job: the destructor of a panic", "dropped", |_| {
-        let panics = || std::panic::panic_any(Hostile::new("payload"));
-        let job = fibra::blocking::global().spawn(move || panics());
-        let outcome: std::thread::Result<()> = job.join();
-        drop(outcome);
+        let panics = || -> u32 { std::panic::panic_any(Hostile::new("payload")) };
+        drop(fibra::blocking::global().spawn(panics).join());
         "dropped".into()
     })),
 ];
