@@ -49,12 +49,23 @@ pub(crate) fn play(
     let played = receiver.recv_timeout(patience).ok()?;
     let thread = thread.unwrap();
     // One that holds stacks which were given up may not end: nothing is waited for then.
-    if page.left().is_empty() {
+    let ended = page.left().is_empty() && ends_soon(&thread);
+    if ended {
         let _ = thread.join();
     }
     let (left, dropped_twice) = (page.left(), page.dropped_twice());
     let Played { strikes, result, panicking, struck_outside } = played;
     Some(Outcome { strikes, result, left, dropped_twice, panicking, struck_outside })
+}
+
+/// Waits for the end of a thread that has nothing left to do but to drop its thread-locals.
+fn ends_soon(thread: &thread::JoinHandle<()>) -> bool {
+    (0..20_000).any(|round| {
+        if round != 0 {
+            thread::park_timeout(Duration::from_micros(100));
+        }
+        thread.is_finished()
+    })
 }
 
 fn play_here(hook: &Hook, deed: &'static Deed) -> Played {

@@ -194,6 +194,9 @@ fn judge_line(hook: &Hook, rule: Rule, line: &str, said: &[String]) -> Option<St
     if field(0, "strikes=") == "0" {
         return Some(format!("the hook was not passed ({result})"));
     }
+    if let Some(fault) = said.iter().find_map(|line| line.strip_prefix("@fault: ")) {
+        return Some(fault.into());
+    }
     if !field(3, "twice=").is_empty() {
         return Some(format!("dropped twice: {}", field(3, "twice=")));
     }

@@ -27,6 +27,11 @@ impl Counted {
         entries.push(Entry { what, drops: 0 });
         Counted(entries.len() - 1)
     }
+
+    /// Whose value this is, to be asked when that may be gone.
+    pub(crate) fn token(&self) -> Token {
+        Token(self.0)
+    }
 }
 
 impl Clone for Counted {
@@ -39,6 +44,17 @@ impl Clone for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         entries()[self.0].drops += 1;
+    }
+}
+
+/// A value's place in the table.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Token(usize);
+
+impl Token {
+    /// Whether the value was dropped.
+    pub(crate) fn is_dropped(self) -> bool {
+        entries()[self.0].drops != 0
     }
 }
 

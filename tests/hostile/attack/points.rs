@@ -65,6 +65,7 @@ pub(crate) const GROUPS: &[Group] = &[
         points: &[
             "local: its initialiser",
             "local: what it is used with",
+            "local: what a child reads of it when a generator is given up that lends it",
             "local: its destructor",
             "local: its destructor on main",
             "local: the destructor of one that a destructor makes",

@@ -104,6 +104,18 @@ const EXCEPTIONS: &[Exception] = &[
         why: "a wait without an end in a destructor that unwinds: rule 6 of `cancellation`",
     },
     Exception {
+        point: "a generator is given up that lends it",
+        deed: "",
+        rule: if ABORTS { Rule::Aborts } else { Rule::GivesUp },
+        why: "the hook's own generator refuses to end",
+    },
+    Exception {
+        point: "",
+        deed: "refuses to end",
+        rule: Rule::Aborts,
+        why: "it is given up, or aborts the process if somebody lends to it",
+    },
+    Exception {
         point: "",
         deed: "leaves the ring for good",
         rule: Rule::Aborts,
@@ -128,7 +140,7 @@ const EXCEPTIONS: &[Exception] = &[
         why: "as above",
     },
     Exception {
-        point: "imap: the destructor of results that nobody takes",
+        point: "imap: the destructor of results",
         deed: "greenlet",
         rule: Rule::GivesUp,
         why: "a greenlet left while its thread unwinds is given up if its fiber ends meanwhile",

@@ -45,6 +45,12 @@ pub(super) const DEEDS: &[Deed] = &[
         fibra::current().kill();
         drop(catch_unwind(fibra::yield_now));
     }),
+    unwinds("refuses to end", |_| {
+        fibra::current().kill();
+        for _ in 0..150 {
+            drop(catch_unwind(|| fibra::sleep(Duration::from_millis(1))));
+        }
+    }),
     unwinds("waits while it unwinds", |_| {
         struct Waits;
         impl Drop for Waits {

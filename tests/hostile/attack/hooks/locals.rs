@@ -1,9 +1,13 @@
 //! Hooks at fiber-locals.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
-use super::{Hook, hook, joined};
-use crate::attack::ledger::Counted;
+use fibra::generator::{Generator, Yielder};
+
+use super::{Hook, hook, joined, until_ended};
+use crate::attack::ledger::{Counted, Token};
 use crate::attack::stage::{Hostile, strike};
 
 /// Strikes where it is cloned.
@@ -33,6 +37,7 @@ fibra::local! {
         counted
     };
     static DROPPED: Hostile = Hostile::new("a local");
+    static LENT: Counted = Counted::new("a local that is lent");
     static USED: RefCell<Vec<Counted>> = RefCell::default();
     static MAKES_ANOTHER: MakesAnother = MakesAnother;
     static inherit CLONED: Clones = Clones(Counted::new("an inherited local"));
@@ -45,6 +50,18 @@ struct MakesAnother;
 impl Drop for MakesAnother {
     fn drop(&mut self) {
         DROPPED.with(|_| ());
+    }
+}
+
+/// Reads what was lent, later: it must still be there.
+fn reads(lent: &Counted, token: Token) {
+    fibra::sleep(Duration::from_millis(1));
+    strike();
+    fibra::sleep(Duration::from_millis(1));
+    if token.is_dropped() {
+        eprintln!("@fault: what was lent is gone");
+    } else {
+        assert!(lent.token() == token);
     }
 }
 
@@ -65,6 +82,31 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.know(fiber.fiber());
         fiber.join().unwrap_or(0).to_string()
     }),
+    hook(
+        "local: what a child reads of it when a generator is given up that lends it",
+        "read",
+        |stage| {
+            let fiber = fibra::spawn(|| {
+                let mut lends = Generator::new(|y: &Yielder<u32>, ()| {
+                    LENT.with(|lent| {
+                        fibra::scope(|s| {
+                            let token = lent.token();
+                            drop(s.spawn(move || reads(lent, token)));
+                            loop {
+                                drop(catch_unwind(AssertUnwindSafe(|| y.yield_(1))));
+                            }
+                        });
+                    });
+                });
+                lends.resume(());
+                std::mem::forget(lends);
+            });
+            stage.know(fiber.fiber());
+            until_ended(fiber.fiber());
+            fibra::sleep(Duration::from_millis(5));
+            "read".into()
+        },
+    ),
     hook("local: its destructor", "joined", |stage| {
         let fiber = fibra::spawn(|| DROPPED.with(|_| ()));
         stage.know(fiber.fiber());
@@ -87,7 +129,7 @@ pub(super) const HOOKS: &[Hook] = &[
         let fiber = fibra::spawn(|| Output);
         let known = fiber.fiber().clone();
         drop(fiber);
-        super::until_ended(&known);
+        until_ended(&known);
         "joined".into()
     }),
     hook("local: its clone", "joined", |_| {
