@@ -175,13 +175,19 @@ fn judge(hook: &Hook, deed: &Deed, ended: Ended<'_>) -> Option<String> {
         Ended::Process(status, said) => {
             let hangs = said.iter().any(|line| line == "@hangs");
             let exited = rule == Rule::Exits && status.code() == Some(EXIT_STATUS);
-            let aborted = rule == Rule::Aborts && status.code().is_none() && !hangs;
+            let aborted = rule == Rule::Aborts && !hangs && is_stated_abort(status, said);
             let how = if hangs { "hangs".into() } else { format!("the process died: {status}") };
             ((!exited && !aborted).then_some(how), said)
         }
     };
     let said = said.iter().map(|line| format!("\n      {line}")).collect::<String>();
     fault.map(|fault| format!("{fault}{said}"))
+}
+
+/// Whether the process has aborted, and said why.
+fn is_stated_abort(status: ExitStatus, said: &[String]) -> bool {
+    let says_why = |line: &String| line.contains("aborting") || line.starts_with("@panic ");
+    status.to_string().contains("SIGABRT") && said.iter().any(says_why)
 }
 
 fn judge_line(hook: &Hook, rule: Rule, line: &str, said: &[String]) -> Option<String> {

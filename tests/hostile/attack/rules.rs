@@ -35,13 +35,13 @@ pub(crate) fn rule(hook: &Hook, deed: &Deed) -> Rule {
         _ if ABORTS && matches!(hook.play, Play::Whole(_)) => Rule::Skipped,
         // A generator that borrows and is suspended at the end of its scope aborts, as documented.
         _ if ABORTS && deed.name == "borrows in generators" => Rule::Skipped,
+        Kind::Exits => Rule::Exits,
         // Nor may a callback of tasklets switch: that is refused by a panic, too.
         _ if ABORTS && hook.point.contains(" callback: ") => Rule::Aborts,
         Kind::Quiet if ABORTS => Rule::GivesUp,
         Kind::Disturbs if ABORTS => Rule::Aborts,
         Kind::Quiet => Rule::Right,
         Kind::Disturbs => Rule::Ends,
-        Kind::Exits => Rule::Exits,
     };
     if usual == Rule::Skipped || usual == Rule::Exits {
         return usual;
