@@ -5,6 +5,7 @@
 
 /// Points of one kind.
 pub(crate) struct Group {
+    #[allow(dead_code, reason = "the program with `panic = \"abort\"` does not look at SAFETY.md")]
     pub(crate) title: &'static str,
     pub(crate) points: &'static [&'static str],
 }
@@ -275,6 +276,8 @@ pub(crate) const GROUPS: &[Group] = &[
             "greenlet: the tracer",
             #[cfg(feature = "greenlet")]
             "greenlet: the tracer when its last handle goes",
+            #[cfg(feature = "greenlet")]
+            "greenlet: the tracer when an unstarted one is killed",
             #[cfg(feature = "greenlet")]
             "greenlet: the destructor of a tracer that is replaced",
             #[cfg(feature = "greenlet")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fibra::generator::{self, Generator, Yielder};
 
-use super::{Deed, quiet, unwinds};
+use super::{Deed, quiet};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::Stage;
 
@@ -118,7 +118,7 @@ pub(super) const DEEDS: &[Deed] = &[
     #[cfg(feature = "greenlet")]
     quiet("leaves a greenlet unstarted", |stage: &Rc<Stage>| stage.hold(greenlets::twice())),
     #[cfg(feature = "greenlet")]
-    unwinds("has a greenlet's exception come out", |_| {
+    super::unwinds("has a greenlet's exception come out", |_| {
         let thrower = fibra::greenlet::Greenlet::new(|_: Counted| {
             std::panic::resume_unwind(Box::new(fibra::greenlet::GreenletExit::default()))
         });

@@ -175,6 +175,17 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(greenlet::settrace(None));
         "gone".into()
     })),
+    hook("greenlet: the tracer when an unstarted one is killed", "true", |stage| {
+        let greenlet = Greenlet::new(|value: Value| value);
+        let again = greenlet.clone();
+        stage.offer(move || drop(again.switch(Some(Hostile::new("argument")))));
+        greenlet::settrace(Some(Rc::new(|_, _, _| strike())));
+        drop(greenlet.kill());
+        drop(greenlet::settrace(None));
+        let dead = greenlet.is_dead();
+        stage.hold(greenlet);
+        dead.to_string()
+    }),
     hook("greenlet: the destructor of a tracer that is replaced", "replaced", |_| {
         let captured = Hostile::new("captured by a tracer");
         greenlet::settrace(Some(Rc::new(move |_, _, _| {
