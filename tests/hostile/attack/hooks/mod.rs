@@ -1,5 +1,6 @@
 //! What brings user code to a point.
 
+mod callbacks;
 mod channel;
 mod ends;
 mod fiber;
@@ -9,6 +10,7 @@ mod greenlet;
 mod library;
 mod locals;
 mod pool;
+mod queues;
 mod scope;
 mod stackless;
 mod sync;
@@ -57,7 +59,15 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Hook> {
     let greenlets = greenlet::HOOKS;
     let plain =
         [fiber::HOOKS, scope::HOOKS, locals::HOOKS, ends::HOOKS, channel::HOOKS, sync::HOOKS];
-    let above = [pool::HOOKS, tasks::HOOKS, generator::HOOKS, greenlets, stackless::HOOKS];
+    let above = [
+        pool::HOOKS,
+        queues::HOOKS,
+        tasks::HOOKS,
+        generator::HOOKS,
+        greenlets,
+        stackless::HOOKS,
+        callbacks::HOOKS,
+    ];
     let both = plain.into_iter().chain(above);
     both.chain([library::HOOKS, text::HOOKS]).flatten()
 }
