@@ -43,8 +43,12 @@ impl Scheduler {
         true
     }
 
-    /// Puts a fiber that is in no queue at the end of the ring (S-032). Returns whether it was one.
+    /// Puts a fiber that is in no queue at the end of the ring (S-032). Returns whether it was one, or
+    /// is in the ring for no longer than a look at what it may have to raise.
     pub(crate) fn unpause(&self, fiber: FiberPtr) -> bool {
+        if stays_after_a_look(fiber) {
+            return true;
+        }
         let floats = let_go_on(fiber);
         if floats {
             self.expect_own(&fiber);
@@ -53,8 +57,10 @@ impl Scheduler {
         floats
     }
 
-    /// As [`unpause`](Scheduler::unpause), but the fiber runs next.
+    /// As [`unpause`](Scheduler::unpause), but the fiber runs next. One that is in the ring already,
+    /// for a look, the caller must bring to its front.
     pub(crate) fn unpause_next(&self, fiber: FiberPtr) -> bool {
+        stays_after_a_look(fiber);
         let floats = let_go_on(fiber);
         if floats {
             self.expect_own(&fiber);
@@ -111,6 +117,19 @@ pub(crate) fn has_left(fiber: FiberPtr) -> bool {
 /// Whether the fiber is in no queue, and goes on when it is put into the ring.
 pub(crate) fn is_floating(fiber: FiberPtr) -> bool {
     is_paused(fiber) || has_left(fiber)
+}
+
+/// A fiber that has left the ring by itself may have been woken only to see whether it can raise a
+/// kill, and leaves the ring again if it cannot, as in a destructor that unwinds. Lets it stay if it
+/// is one of these: who put it back must not be forgotten. Returns whether it is one.
+pub(crate) fn stays_after_a_look(fiber: FiberPtr) -> bool {
+    let reason = fiber.reason.get();
+    let looks = fiber.state.get() == State::Runnable
+        && (std::ptr::eq(reason, &REMOVED) || std::ptr::eq(reason, &WATCHING));
+    if looks {
+        fiber.reason.set(&RESUMED);
+    }
+    looks
 }
 
 /// Whether the fiber has not run because it waits for the spare stack.

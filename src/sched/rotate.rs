@@ -78,6 +78,7 @@ pub(crate) fn let_run(here: Here, fiber: FiberPtr) {
         sched.ring(|ring| ring.push_front(me, me.ticket.get()));
         sched.unpause_next(fiber);
     } else {
+        pause::stays_after_a_look(fiber);
         sched.ring(|ring| ring.push_back(me, me.ticket.get()));
         sched.rotate_to(fiber);
     }

@@ -48,6 +48,7 @@ fn manifest(name: &str, fibra: &str, features: &[&str]) -> String {
     } else {
         ""
     };
+    let declared: String = features.iter().map(|feature| format!("{feature} = []\n")).collect();
     format!(
         r#"[package]
 name = "{name}"
@@ -56,6 +57,10 @@ edition = "2024"
 
 [workspace]
 
+# For sources that ask for the features of fibra as for their own.
+[features]
+default = {features:?}
+{declared}
 [profile.dev]
 panic = "abort"
 

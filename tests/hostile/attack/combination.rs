@@ -1,0 +1,130 @@
+//! One hook with one deed: a `run` on a thread of its own, and what came of it.
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use fibra::channel::Channel;
+
+use super::deeds::Deed;
+use super::hooks::{Hook, Play};
+use super::ledger::{Counted, Page};
+use super::stage::Stage;
+
+/// What came of a combination. One line of text in the output of a child process.
+pub(crate) struct Outcome {
+    pub(crate) strikes: u32,
+    /// What the hook has made, or the text of the panic.
+    pub(crate) result: Result<String, String>,
+    pub(crate) left: Vec<&'static str>,
+    pub(crate) dropped_twice: Vec<&'static str>,
+    /// Whether the thread believes that it unwinds when it does not.
+    pub(crate) panicking: bool,
+    /// Whether user code ran outside of every fiber.
+    pub(crate) struck_outside: bool,
+}
+
+struct Played {
+    strikes: u32,
+    result: Result<String, String>,
+    panicking: bool,
+    struck_outside: bool,
+}
+
+/// Plays `hook` with `deed`. None: it did not end in `patience`.
+pub(crate) fn play(
+    hook: &'static Hook,
+    deed: &'static Deed,
+    patience: Duration,
+) -> Option<Outcome> {
+    let page = Page::open();
+    let (sender, receiver) = mpsc::channel();
+    let builder = thread::Builder::new().stack_size(1 << 20);
+    let thread = builder.spawn(move || {
+        let _ = sender.send(play_here(hook, deed));
+    });
+    let played = receiver.recv_timeout(patience).ok()?;
+    let thread = thread.unwrap();
+    // One that holds stacks which were given up may not end: nothing is waited for then.
+    let ended = page.left().is_empty() && ends_soon(&thread);
+    if ended {
+        let _ = thread.join();
+    }
+    let (left, dropped_twice) = (page.left(), page.dropped_twice());
+    let Played { strikes, result, panicking, struck_outside } = played;
+    Some(Outcome { strikes, result, left, dropped_twice, panicking, struck_outside })
+}
+
+/// Waits for the end of a thread that has nothing left to do but to drop its thread-locals.
+fn ends_soon(thread: &thread::JoinHandle<()>) -> bool {
+    (0..20_000).any(|round| {
+        if round != 0 {
+            thread::park_timeout(Duration::from_micros(100));
+        }
+        thread.is_finished()
+    })
+}
+
+fn play_here(hook: &Hook, deed: &'static Deed) -> Played {
+    let stage = Stage::set_up(deed);
+    let for_play = stage.clone();
+    let result = panic::catch_unwind(AssertUnwindSafe(|| match hook.play {
+        Play::Inside(play) => run_virtually(|| play_among_others(&for_play, play)),
+        Play::Whole(play) => play(&for_play),
+    }));
+    let panicking = thread::panicking();
+    let (strikes, struck_outside) = (stage.strikes(), stage.struck_outside());
+    let result = result.map_err(|payload| {
+        let text = text_of(&*payload);
+        // Its destructor is user code.
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        text
+    });
+    drop(for_play);
+    let _ = panic::catch_unwind(Stage::take_down);
+    Played { strikes, result, panicking, struck_outside }
+}
+
+/// As `fibra::run`, on a virtual clock.
+pub(crate) fn run_virtually<T>(f: impl FnOnce() -> T) -> T {
+    fibra::Runtime::builder().virtual_clock().build().unwrap().run(f)
+}
+
+/// Plays while other fibers sleep, wait at a channel, and are tasklets.
+fn play_among_others(stage: &Rc<Stage>, play: fn(&Rc<Stage>) -> String) -> String {
+    let sleeper = fibra::spawn(|| {
+        let _counted = Counted::new("the sleeper's");
+        for _ in 0..5 {
+            fibra::sleep(Duration::from_millis(3));
+        }
+    });
+    stage.know(sleeper.fiber());
+    let channel = Channel::<Counted>::new();
+    let listener = fibra::spawn(move || {
+        let _counted = Counted::new("the listener's");
+        drop(channel.recv());
+    });
+    stage.know(listener.fiber());
+    let blocked = fibra::stackless::spawn(|| {
+        let _counted = Counted::new("the tasklet's");
+        drop(fibra::stackless::Channel::<Counted>::new().receive());
+    });
+    stage.know_tasklet(&blocked);
+    drop(blocked);
+    stage.know(&fibra::current());
+    fibra::yield_now();
+    let text = play(stage);
+    stage.clear();
+    text
+}
+
+/// The text of a panic's payload.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .or_else(|| payload.downcast_ref::<fibra::Cancelled>().map(ToString::to_string))
+        .unwrap_or_else(|| "a value that is not a string".into())
+}

@@ -1,0 +1,238 @@
+//! Plays the product in child processes, in slices, and judges.
+//!
+//! A child writes, on its standard error, `@begin n` before a combination and `@end n ...` after it.
+//! What stands between belongs to that combination. A child that dies is put down to the combination that
+//! it had begun, and another child goes on behind that.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use std::{env, panic, thread};
+
+use super::combination;
+use super::deeds::{self, Deed};
+use super::hooks::{self, Hook, Play};
+use super::rules::{self, Rule};
+
+/// Which combinations a child plays: `first..end`.
+const SLICE: &str = "FIBRA_HOSTILE_SLICE";
+
+/// A part of "point / deed": all others are left out.
+const ONLY: &str = "FIBRA_HOSTILE_ONLY";
+
+/// Combinations that a child plays.
+const SLICE_LENGTH: usize = 300;
+
+/// The status with which the deed that exits does that.
+pub(crate) const EXIT_STATUS: i32 = 77;
+
+/// How long a combination may take. Time is virtual: nothing in it waits long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn combinations() -> Vec<(&'static Hook, &'static Deed)> {
+    let only = env::var(ONLY).unwrap_or_default();
+    let wanted =
+        |hook: &Hook, deed: &Deed| format!("{} / {}", hook.point, deed.name).contains(&only);
+    let all = hooks::all().flat_map(|hook| deeds::all().map(move |deed| (hook, deed)));
+    all.filter(|(hook, deed)| wanted(hook, deed) && rules::rule(hook, deed) != Rule::Skipped)
+        .collect()
+}
+
+/// Whether this process is to play a slice.
+#[allow(dead_code, reason = "for the program with `panic = \"abort\"`")]
+pub(crate) fn is_child() -> bool {
+    env::var_os(SLICE).is_some()
+}
+
+/// Plays the slice that the environment names; does nothing if it names none.
+pub(crate) fn child() {
+    let Ok(slice) = env::var(SLICE) else { return };
+    let (first, end) = slice.split_once("..").unwrap();
+    quiet_panics();
+    let all = combinations();
+    let (first, end): (usize, usize) = (first.parse().unwrap(), end.parse().unwrap());
+    for (n, &(hook, deed)) in all.iter().enumerate().take(end).skip(first) {
+        eprintln!("@begin {n}");
+        match combination::play(hook, deed, PATIENCE) {
+            Some(outcome) => eprintln!("@end {n} {}", outcome.line()),
+            None => {
+                eprintln!("@hangs");
+                std::process::abort();
+            }
+        }
+    }
+}
+
+/// Prints one line for a panic, with the place.
+fn quiet_panics() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
+        let text = info.payload_as_str().unwrap_or("a value that is not a string");
+        let first_line = text.lines().next().unwrap_or_default();
+        eprintln!("@panic {}: {first_line}", place.unwrap_or_default());
+        super::hooks::in_panic_hook();
+    }));
+}
+
+impl combination::Outcome {
+    fn line(&self) -> String {
+        let result = match &self.result {
+            Ok(text) => format!("ok:{text}"),
+            Err(text) => format!("unwound:{}", text.lines().next().unwrap_or_default()),
+        };
+        format!(
+            "strikes={}|panicking={}|left={}|twice={}|outside={}|{result}",
+            self.strikes,
+            self.panicking,
+            self.left.join(","),
+            self.dropped_twice.join(","),
+            self.struck_outside,
+        )
+    }
+}
+
+/// Plays all combinations and returns the faults.
+pub(crate) fn drive(command: &(dyn Fn() -> Command + Sync)) -> Vec<String> {
+    let all = combinations();
+    let next = AtomicUsize::new(0);
+    let faults = Mutex::new(Vec::new());
+    let worker = || loop {
+        let first = next.fetch_add(SLICE_LENGTH, Ordering::Relaxed);
+        if all.len() <= first {
+            break;
+        }
+        let mut at = first;
+        let end = all.len().min(first + SLICE_LENGTH);
+        while at < end {
+            at = play_from(at..end, command(), &mut |n, ended| {
+                let (hook, deed) = all[n];
+                if let Some(fault) = judge(hook, deed, ended) {
+                    let mut faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
+                    faults.push((n, format!("{} / {}: {fault}", hook.point, deed.name)));
+                }
+            });
+        }
+    };
+    thread::scope(|s| {
+        (0..2).for_each(|_| drop(s.spawn(worker)));
+    });
+    let mut faults = faults.into_inner().unwrap_or_else(PoisonError::into_inner);
+    faults.sort();
+    eprintln!("{} combinations were played", all.len());
+    faults.into_iter().map(|(_, fault)| fault).collect()
+}
+
+/// How a combination ended.
+enum Ended<'a> {
+    /// With this line, after these.
+    Line(&'a str, &'a [String]),
+    /// With the process, after these lines.
+    Process(ExitStatus, &'a [String]),
+}
+
+/// Plays `slice` in one child. Returns where to go on.
+fn play_from(
+    slice: std::ops::Range<usize>,
+    mut command: Command,
+    judge: &mut dyn FnMut(usize, Ended<'_>),
+) -> usize {
+    command.env(SLICE, format!("{}..{}", slice.start, slice.end)).env_remove("RUST_BACKTRACE");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut at = None;
+    let mut said = Vec::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).split(b'\n') {
+        let line = String::from_utf8_lossy(&line.unwrap()).into_owned();
+        if let Some(n) = line.strip_prefix("@begin ") {
+            at = Some(n.parse().unwrap());
+            said.clear();
+        } else if let Some(line) = line.strip_prefix("@end ") {
+            let n = at.take().expect("it has begun");
+            judge(n, Ended::Line(line, &said));
+            said.clear();
+        } else {
+            said.push(line);
+        }
+    }
+    let status = child.wait().unwrap();
+    match at {
+        Some(n) => {
+            judge(n, Ended::Process(status, &said));
+            n + 1
+        }
+        None if status.success() => slice.end,
+        None => panic!("a child died between combinations: {status}\n{}", said.join("\n")),
+    }
+}
+
+/// What is wrong with how the combination ended.
+fn judge(hook: &Hook, deed: &Deed, ended: Ended<'_>) -> Option<String> {
+    let rule = rules::rule(hook, deed);
+    let (fault, said) = match ended {
+        Ended::Line(line, said) => (judge_line(hook, rule, line, said), said),
+        Ended::Process(status, said) => {
+            let hangs = said.iter().any(|line| line == "@hangs");
+            let exited = rule == Rule::Exits && status.code() == Some(EXIT_STATUS);
+            let aborted = rule == Rule::Aborts && !hangs && is_stated_abort(status, said);
+            let how = if hangs { "hangs".into() } else { format!("the process died: {status}") };
+            ((!exited && !aborted).then_some(how), said)
+        }
+    };
+    let said = said.iter().map(|line| format!("\n      {line}")).collect::<String>();
+    fault.map(|fault| format!("{fault}{said}"))
+}
+
+/// Whether the process has aborted, and said why.
+fn is_stated_abort(status: ExitStatus, said: &[String]) -> bool {
+    let says_why = |line: &String| line.contains("aborting") || line.starts_with("@panic ");
+    status.to_string().contains("SIGABRT") && said.iter().any(says_why)
+}
+
+fn judge_line(hook: &Hook, rule: Rule, line: &str, said: &[String]) -> Option<String> {
+    let fields: Vec<&str> = line.splitn(6, '|').collect();
+    let field = |n: usize, name: &str| fields[n].split_once(name).map_or("", |(_, value)| value);
+    let result = fields[5];
+    let gave_up = |line: &String| GIVEN_UP.iter().any(|text| line.contains(text));
+    let may_leave = rule == Rule::Leaks
+        || matches!(rule, Rule::GivesUp | Rule::Aborts) && said.iter().any(gave_up);
+    if field(0, "strikes=") == "0" {
+        return Some(format!("the hook was not passed ({result})"));
+    }
+    if let Some(fault) = said.iter().find_map(|line| line.strip_prefix("@fault: ")) {
+        return Some(fault.into());
+    }
+    if !field(3, "twice=").is_empty() {
+        return Some(format!("dropped twice: {}", field(3, "twice=")));
+    }
+    if let Some(panic) = said.iter().find(|line| is_inner_panic(line)) {
+        return Some(format!("a panic inside of the library: {panic}"));
+    }
+    if field(4, "outside=") == "true" && matches!(hook.play, Play::Inside(_)) {
+        return Some("user code ran outside of every fiber".into());
+    }
+    if field(1, "panicking=") == "true" && !may_leave {
+        return Some("the thread still unwinds".into());
+    }
+    if !field(2, "left=").is_empty() && !may_leave {
+        return Some(format!("never dropped: {} ({result})", field(2, "left=")));
+    }
+    if rule == Rule::Right && result != format!("ok:{}", hook.makes) {
+        return Some(format!("made {result:?} in place of {:?}", hook.makes));
+    }
+    if rule == Rule::Exits {
+        return Some(format!("did not exit ({result})"));
+    }
+    None
+}
+
+/// What the library says when it gives a stack up.
+const GIVEN_UP: &[&str] = &["its stack is kept", "given up", "leaked"];
+
+/// Whether a panic was raised in the library's own code, and not in the caller's name.
+fn is_inner_panic(line: &str) -> bool {
+    let by_caller =
+        ["@panic tests/", "tests/hostile/", "works only inside a fiber", "run inside `"];
+    line.starts_with("@panic ") && !by_caller.iter().any(|text| line.contains(text))
+}

@@ -1,0 +1,35 @@
+//! Hooks at what the library calls of the types that it is given: hashers and the like.
+
+use std::hash::{Hash, Hasher};
+
+use super::{Hook, hook};
+use crate::attack::stage::strike;
+
+/// Strikes where it is written to.
+struct Hashes;
+
+impl Hasher for Hashes {
+    fn finish(&self) -> u64 {
+        0
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {
+        strike();
+    }
+}
+
+pub(super) const HOOKS: &[Hook] = &[
+    hook("hash: the hasher of a fiber's number", "hashed", |_| {
+        fibra::current().id().hash(&mut Hashes);
+        "hashed".into()
+    }),
+    hook("hash: the hasher of a tasklet", "hashed", |_| {
+        fibra::stackless::getcurrent().hash(&mut Hashes);
+        "hashed".into()
+    }),
+    #[cfg(feature = "greenlet")]
+    hook("hash: the hasher of a greenlet", "hashed", |_| {
+        fibra::greenlet::main::<u32>().hash(&mut Hashes);
+        "hashed".into()
+    }),
+];

@@ -1,0 +1,101 @@
+//! What brings user code to a point.
+
+mod callbacks;
+mod channel;
+mod ends;
+mod fiber;
+mod generator;
+#[cfg(feature = "greenlet")]
+mod greenlet;
+mod library;
+mod locals;
+mod pool;
+mod queues;
+mod scope;
+mod stackless;
+mod sync;
+mod tasks;
+mod text;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::stage::Stage;
+
+/// Brings user code to a point.
+pub(crate) struct Hook {
+    pub(crate) point: &'static str,
+    /// What it makes if the deed is a quiet one.
+    pub(crate) makes: &'static str,
+    pub(crate) play: Play,
+    /// Whether it cannot be played where nothing unwinds.
+    pub(crate) unwinds: bool,
+}
+
+pub(crate) enum Play {
+    /// On the main fiber, with others around it.
+    Inside(fn(&Rc<Stage>) -> String),
+    /// On the thread.
+    Whole(fn(&Rc<Stage>) -> String),
+}
+
+const fn hook(point: &'static str, makes: &'static str, play: fn(&Rc<Stage>) -> String) -> Hook {
+    Hook { point, makes, play: Play::Inside(play), unwinds: false }
+}
+
+const fn whole(point: &'static str, makes: &'static str, play: fn(&Rc<Stage>) -> String) -> Hook {
+    Hook { point, makes, play: Play::Whole(play), unwinds: false }
+}
+
+const fn unwinding(hook: Hook) -> Hook {
+    Hook { unwinds: true, ..hook }
+}
+
+/// All hooks.
+pub(crate) fn all() -> impl Iterator<Item = &'static Hook> {
+    #[cfg(not(feature = "greenlet"))]
+    let greenlets: &[Hook] = &[];
+    #[cfg(feature = "greenlet")]
+    let greenlets = greenlet::HOOKS;
+    let plain =
+        [fiber::HOOKS, scope::HOOKS, locals::HOOKS, ends::HOOKS, channel::HOOKS, sync::HOOKS];
+    let above = [
+        pool::HOOKS,
+        queues::HOOKS,
+        tasks::HOOKS,
+        generator::HOOKS,
+        greenlets,
+        stackless::HOOKS,
+        callbacks::HOOKS,
+    ];
+    let both = plain.into_iter().chain(above);
+    both.chain([library::HOOKS, text::HOOKS]).flatten()
+}
+
+/// Called in the panic hook of the process.
+pub(crate) fn in_panic_hook() {
+    ends::in_panic_hook();
+}
+
+/// The text of a join's outcome.
+fn joined<T>(outcome: &Result<T, fibra::JoinError>) -> String {
+    match outcome {
+        Ok(_) => "joined".into(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Waits until `fiber` has ended, if it does.
+fn until_ended(fiber: &fibra::Fiber) {
+    fibra::yield_now();
+    for round in 0..40 {
+        if fiber.is_finished() {
+            return;
+        }
+        fibra::sleep(Duration::from_millis(1 << round.min(25)));
+        if 25 < round {
+            // What it waits for may be another thread.
+            fibra::blocking(|| std::thread::park_timeout(Duration::from_millis(2)));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What may come of a point and a deed.
+//!
+//! The rule is strict: whatever is done, `run` returns or unwinds, each value is dropped exactly once
+//! and the thread does not go on unwinding; and after a quiet deed the output is the right one. What
+//! differs stands below, each with the reason.
+
+use super::deeds::{Deed, Kind};
+use super::hooks::{Hook, Play};
+
+/// What may come of a combination.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Rule {
+    /// `run` returns what the hook makes without a deed, and nothing is left.
+    Right,
+    /// `run` returns or unwinds, and nothing is left.
+    Ends,
+    /// As `Ends`, but stacks may be given up, with what lies on them.
+    GivesUp,
+    /// As `Ends`, but values may be leaked.
+    Leaks,
+    /// The process exits with the deed's status.
+    Exits,
+    /// The process may abort.
+    Aborts,
+    /// It is not played.
+    Skipped,
+}
+
+const ABORTS: bool = cfg!(panic = "abort");
+
+pub(crate) fn rule(hook: &Hook, deed: &Deed) -> Rule {
+    let usual = match deed.kind {
+        _ if ABORTS && (hook.unwinds || deed.unwinds) => Rule::Skipped,
+        // What runs outside of all fibers is refused most deeds, by a panic.
+        _ if ABORTS && matches!(hook.play, Play::Whole(_)) => Rule::Skipped,
+        // A generator that borrows and is suspended at the end of its scope aborts, as documented.
+        _ if ABORTS && deed.name == "borrows in generators" => Rule::Skipped,
+        Kind::Exits => Rule::Exits,
+        // Nor may a callback of tasklets switch: that is refused by a panic, too.
+        _ if ABORTS && hook.point.contains(" callback: ") => Rule::Aborts,
+        Kind::Quiet if ABORTS => Rule::GivesUp,
+        Kind::Disturbs if ABORTS => Rule::Aborts,
+        Kind::Quiet => Rule::Right,
+        Kind::Disturbs => Rule::Ends,
+    };
+    if usual == Rule::Skipped || usual == Rule::Exits {
+        return usual;
+    }
+    let exception = EXCEPTIONS.iter().find(|exception| exception.concerns(hook, deed));
+    exception.map_or(usual, |exception| exception.rule)
+}
+
+struct Exception {
+    /// A part of the point's name; empty: all.
+    point: &'static str,
+    /// A part of the deed's name; empty: all.
+    deed: &'static str,
+    rule: Rule,
+    #[allow(dead_code, reason = "for who reads this")]
+    why: &'static str,
+}
+
+impl Exception {
+    fn concerns(&self, hook: &Hook, deed: &Deed) -> bool {
+        hook.point.contains(self.point) && deed.name.contains(self.deed)
+    }
+}
+
+const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        point: "future: the closure of a fiber as one",
+        deed: "opens a nursery and kills it",
+        rule: if ABORTS { Rule::Skipped } else { Rule::Right },
+        why: "nothing can be killed, and real time goes on: it would sleep for a minute",
+    },
+    Exception {
+        point: "future: the closure of a fiber as one",
+        deed: "parks and nobody wakes it",
+        rule: Rule::Skipped,
+        why: "another thread could end the wait: no deadlock is found",
+    },
+    Exception {
+        point: "future: the closure of a fiber as one",
+        deed: "leaves the ring for good",
+        rule: Rule::Skipped,
+        why: "another thread could end the wait: no deadlock is found",
+    },
+    Exception {
+        point: "text: the writer of tasklets",
+        deed: "parks and nobody wakes it",
+        rule: Rule::Skipped,
+        why: "another thread could end the wait: no deadlock is found",
+    },
+    Exception {
+        point: "text: the writer of tasklets",
+        deed: "leaves the ring for good",
+        rule: Rule::Skipped,
+        why: "another thread could end the wait: no deadlock is found",
+    },
+    Exception {
+        point: "",
+        deed: "parks and nobody wakes it",
+        rule: Rule::Aborts,
+        why: "a wait without an end in a destructor that unwinds: rule 6 of `cancellation`",
+    },
+    Exception {
+        point: "a generator is given up that lends it",
+        deed: "",
+        rule: if ABORTS { Rule::Aborts } else { Rule::GivesUp },
+        why: "the hook's own generator refuses to end",
+    },
+    Exception {
+        point: "",
+        deed: "refuses to end",
+        rule: Rule::Aborts,
+        why: "it is given up, or aborts the process if somebody lends to it",
+    },
+    Exception {
+        point: "",
+        deed: "leaves the ring for good",
+        rule: Rule::Aborts,
+        why: "as a wait without an end",
+    },
+    Exception {
+        point: "yielded while it closes",
+        deed: "",
+        rule: Rule::GivesUp,
+        why: "a generator that goes on yielding while it closes is given up if the thread unwinds",
+    },
+    Exception {
+        point: "the destructor of a panic",
+        deed: "throw",
+        rule: Rule::Leaks,
+        why: "what a payload's destructor unwinds with is leaked: its destructor might do it again",
+    },
+    Exception {
+        point: "a payload that ends its receiver",
+        deed: "throw",
+        rule: Rule::Leaks,
+        why: "as above",
+    },
+    Exception {
+        point: "imap: the destructor of results",
+        deed: "greenlet",
+        rule: Rule::GivesUp,
+        why: "a greenlet left while its thread unwinds is given up if its fiber ends meanwhile",
+    },
+    Exception {
+        point: "sync: the predicate of a condition",
+        deed: "kills all others",
+        rule: Rule::Skipped,
+        why: "another thread could notify it: no deadlock is found",
+    },
+    Exception {
+        point: "future: the closure of a fiber as one",
+        deed: "waits for what never comes",
+        rule: Rule::Skipped,
+        why: "another thread could wake the task: no deadlock is found",
+    },
+    Exception {
+        point: "future: the closure of a fiber as one",
+        deed: "sleeps for an hour",
+        rule: Rule::Skipped,
+        why: "as above, so that the clock goes on as real time does",
+    },
+    Exception {
+        point: "text: the writer of tasklets",
+        deed: "never comes",
+        rule: Rule::Skipped,
+        why: "another thread could throw at it: no deadlock is found",
+    },
+];

@@ -1,0 +1,65 @@
+//! User code between a decision and its use: every point at which the library runs user code, times
+//! everything that user code may do there.
+//!
+//! The points are listed in `attack/points.rs`, the deeds in `attack/deeds/`, what may come of a pair
+//! in `attack/rules.rs`. Each pair is a `run` of its own on a thread of its own, in child processes
+//! that take slices of the product, so that an abort or a hang is put down to its pair.
+//!
+//! Some pairs by hand: `FIBRA_HOSTILE_ONLY="channel" cargo test --test hostile product`, where the text
+//! is a part of "point / deed".
+
+#![forbid(unsafe_code)]
+
+#[path = "../abort_support/mod.rs"]
+mod abort_support;
+mod attack;
+mod put_back;
+
+use attack::driver;
+
+#[test]
+fn each_point_has_a_hook_and_each_hook_a_point() {
+    attack::check_lists();
+}
+
+#[test]
+fn each_kind_of_points_stands_in_safety_md_and_no_other() {
+    let page = include_str!("../../SAFETY.md");
+    let section = page.split("## Where user code runs").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let listed: Vec<_> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("- **")?.split_once("**"))
+        .map(|(title, _)| title)
+        .collect();
+    let titles: Vec<_> = attack::points::GROUPS.iter().map(|group| group.title).collect();
+    assert_eq!(listed, titles);
+}
+
+#[test]
+fn the_product_of_points_and_deeds_breaks_nothing() {
+    let exe = std::env::current_exe().unwrap();
+    let child = || {
+        let mut child = std::process::Command::new(&exe);
+        child.args(["--exact", "a_slice_of_the_product", "--nocapture", "--test-threads=1"]);
+        child
+    };
+    let faults = driver::drive(&child);
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// The same in a program that is built with `panic = "abort"`, where the rules say less.
+#[test]
+fn the_product_breaks_nothing_where_nothing_unwinds() {
+    let attack = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile/attack/mod.rs");
+    let program = include_str!("program.rs").replace("ATTACK", attack);
+    let features = if cfg!(feature = "greenlet") { &["greenlet"][..] } else { &[] };
+    let output = abort_support::run_aborting("hostile", &program, features, &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What the child processes of the test above run.
+#[test]
+fn a_slice_of_the_product() {
+    driver::child();
+}
