@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use crate::sched::scheduler::{Here, try_here};
+use crate::sched::park::spend;
 use crate::sched::task;
 
 /// Waits until `future` is ready, and returns its output. Meanwhile the thread runs other fibers.
@@ -49,6 +50,7 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
 
 #[track_caller]
 fn in_fiber<F: Future>(here: Here, mut future: Pin<&mut F>) -> F::Output {
+    spend(here);
     let waker = task::waker(here);
     let mut cx = Context::from_waker(&waker);
     let _end = EndOfPolls(here);

@@ -105,6 +105,7 @@ impl Pool {
         F: Fn(I::Item) -> U,
     {
         let here = here();
+        spend(here);
         self.refuse_closed(here);
         let mut source = items.into_iter();
         let away = self.places.step_out(here);

@@ -8,23 +8,80 @@ use std::collections::hash_map::Entry;
 use crate::fiber::header::FiberRef;
 use crate::sched::end;
 use crate::sched::owner::Owner;
+use crate::sched::registry::{self, Party};
 use crate::sched::scheduler::Scheduler;
 
 /// Who holds what a wait is for.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Holder {
     One(Owner),
-    /// So many together, of whom this was the first.
-    Readers(u32, Owner),
+    Readers(Readers),
+}
+
+/// Those who hold a lock together.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Readers {
+    pub(crate) count: u32,
+    /// One of them, if that is known: of one alone it mostly is.
+    pub(crate) first: Option<Owner>,
+    /// Whether all of them are of the scheduler that asks.
+    pub(crate) are_here: bool,
 }
 
 impl Holder {
-    /// The one who holds it, if it is one.
+    /// The one who holds it, if it is one and known.
     fn owner(self) -> Option<Owner> {
         match self {
-            Holder::One(owner) | Holder::Readers(1, owner) => Some(owner),
-            Holder::Readers(..) => None,
+            Holder::One(owner) => Some(owner),
+            Holder::Readers(Readers { count: 1, first, .. }) => first,
+            Holder::Readers(_) => None,
         }
+    }
+}
+
+/// What a wait for a lock depends on.
+#[derive(Clone, Debug)]
+pub(crate) struct Needs {
+    pub(crate) holder: Holder,
+    /// Of a reader whom other readers would let in: the writers before it in line. If all of them leave
+    /// that, it comes in, too.
+    pub(crate) ahead: Vec<Owner>,
+}
+
+impl Needs {
+    pub(crate) fn one(owner: Owner) -> Needs {
+        Needs { holder: Holder::One(owner), ahead: Vec::new() }
+    }
+
+    /// Whether something other than the fibers of this thread may end the wait.
+    pub(crate) fn may_be_met_elsewhere(&self) -> bool {
+        let by_holder = match (self.holder, self.holder.owner()) {
+            (_, Some(owner)) => owner.may_release_elsewhere(),
+            (Holder::Readers(readers), None) => !readers.are_here,
+            (Holder::One(_), None) => unreachable!("one has an owner"),
+        };
+        by_holder
+            || !self.ahead.is_empty() && self.ahead.iter().all(|owner| owner.may_release_elsewhere())
+    }
+
+    /// The same, for the registry: each group would end it.
+    pub(crate) fn groups(&self, scheduler: u32) -> Vec<Vec<Party>> {
+        let party = |owner: Owner| match owner {
+            owner if !owner.is_thread() => Party::Owner(owner),
+            owner if owner.is_elsewhere() => Party::Anyone,
+            // Below the call of `run`; or one of its fibers has the guard.
+            _ => Party::FibersOf(scheduler),
+        };
+        let by_holder = match (self.holder, self.holder.owner()) {
+            (_, Some(owner)) => party(owner),
+            (Holder::Readers(readers), None) if readers.are_here => Party::FibersOf(scheduler),
+            _ => Party::Anyone,
+        };
+        let mut groups = vec![vec![by_holder]];
+        if !self.ahead.is_empty() {
+            groups.push(self.ahead.iter().map(|&owner| party(owner)).collect());
+        }
+        groups
     }
 }
 
@@ -57,11 +114,14 @@ impl LockGraph {
     /// Who holds the lock that `fiber` waits for, as the end of a sentence: "held by ...".
     pub(crate) fn holder(&self, fiber: &FiberRef) -> Option<String> {
         let holder = *self.waits.get(&Owner::of_fiber(fiber.id()))?;
-        Some(match (holder, holder.owner()) {
-            (Holder::One(owner), _) | (_, Some(owner)) => self.describe(owner),
-            (Holder::Readers(count, first), None) => {
+        Some(match holder {
+            Holder::One(owner) => self.describe(owner),
+            Holder::Readers(Readers { count: 1, first: Some(owner), .. }) => self.describe(owner),
+            Holder::Readers(Readers { count: 1, .. }) => String::from("a reader"),
+            Holder::Readers(Readers { count, first: Some(first), .. }) => {
                 format!("{count} readers, the first of which was {}", self.describe(first))
             }
+            Holder::Readers(Readers { count, .. }) => format!("{count} readers"),
         })
     }
 
@@ -106,7 +166,11 @@ impl LockGraph {
             0 if owner.is_elsewhere() => "another thread",
             0 => "the thread that called `run`",
             id if id == self.scheduler => "a fiber that has ended",
-            _ => "a fiber of another thread",
+            _ if owner.is_gone() => "a fiber of a `run` that is over",
+            _ => match registry::name(owner) {
+                Some(name) => return format!("{name} of another thread"),
+                None => "a fiber of another thread",
+            },
         })
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use crate::fiber::state::{OnDeadlock, WaitReason};
 pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
 pub(crate) use crate::sched::choose::{Arm, Done};
 pub(crate) use crate::sched::interrupt::Interrupt;
-pub(crate) use crate::sched::lock_graph::Holder;
+pub(crate) use crate::sched::lock_graph::{Holder, Needs, Readers};
 pub(crate) use crate::sched::outside::{Fate, FateCell, OutsideWait, Ticket, wait_for_others};
 pub(crate) use crate::sched::owner::Owner;
 #[cfg(feature = "net")]

@@ -23,6 +23,7 @@
 
 pub(crate) mod children;
 pub(crate) mod choose;
+pub(crate) mod circles;
 pub(crate) mod clock;
 pub(crate) mod deadlock;
 pub(crate) mod dump;
@@ -41,6 +42,7 @@ pub(crate) mod owner;
 pub(crate) mod park;
 pub(crate) mod pause;
 pub(crate) mod region;
+pub(crate) mod registry;
 pub(crate) mod remote;
 pub(crate) mod retire;
 pub(crate) mod rotate;

@@ -19,6 +19,7 @@
 
 #![allow(unsafe_code, reason = "lists waits that lie on the stacks of waiting fibers")]
 
+use std::cell::Cell;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -29,9 +30,11 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::WaitReason;
 use crate::sched::choose;
 use crate::sched::interrupt::{self, Interrupt};
-use crate::sched::lock_graph::Holder;
+use crate::sched::lock_graph::{Holder, Needs};
 use crate::sched::mailbox::{Mail, Mailbox};
+use crate::sched::owner::Owner;
 use crate::sched::park::{leave, leave_for_real};
+use crate::sched::registry;
 use crate::sched::scheduler::{Here, Scheduler, SchedulerPtr};
 use crate::sched::timers::Deadline;
 
@@ -130,6 +133,14 @@ impl Ticket {
     pub(crate) fn nudge(&self) {
         self.mailbox.nudge();
     }
+
+    /// Who holds the lock that the fiber waits for has changed, and its wait has not ended.
+    pub(crate) fn look_again(&self, sched: Option<SchedulerPtr>) {
+        match sched.filter(|sched| self.is_of(sched)) {
+            Some(sched) => sched.circles.wait_began(),
+            None => registry::ask(self.scheduler),
+        }
+    }
 }
 
 impl fmt::Debug for Ticket {
@@ -148,8 +159,18 @@ pub(crate) trait OutsideWait {
     /// Whether somebody is left who could complete it.
     fn others_exist(&self) -> bool;
 
+    /// Whether it is for a lock.
+    fn is_for_a_lock(&self) -> bool {
+        false
+    }
+
     /// Who holds it, if it is for a lock.
     fn holder(&self) -> Option<Holder> {
+        None
+    }
+
+    /// On what its end depends, if it is for a lock and has not ended.
+    fn needs(&self) -> Option<Needs> {
         None
     }
 }
@@ -193,15 +214,19 @@ fn give_up(wait: &dyn OutsideWait) -> bool {
 }
 
 /// The address of a wait on the stack of a fiber that waits.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct ListedWait(*const (dyn OutsideWait + 'static));
+#[derive(Debug)]
+pub(crate) struct ListedWait {
+    wait: *const (dyn OutsideWait + 'static),
+    /// Whether the registry has it.
+    pub(crate) posted: Cell<bool>,
+}
 
 impl ListedWait {
-    fn wait(&self) -> &dyn OutsideWait {
+    pub(crate) fn wait(&self) -> &dyn OutsideWait {
         // SAFETY: this is stored in a scheduler's list and used while it is there, or directly
         // after it was taken out, on the scheduler's own thread. `Listed` takes it out before the
         // wait goes. A fiber that is never resumed keeps its stack, and with it the wait.
-        unsafe { &*self.0 }
+        unsafe { &*self.wait }
     }
 }
 
@@ -216,7 +241,11 @@ impl Listed {
         // SAFETY: this changes the lifetime only, and the caller promises that the address is
         // taken out of the list before that ends.
         let wait = unsafe { mem::transmute::<&dyn OutsideWait, &'static dyn OutsideWait>(wait) };
-        let key = here.sched.outside.borrow_mut().insert(ListedWait(wait));
+        if wait.is_for_a_lock() {
+            here.sched.circles.wait_began();
+        }
+        let listed = ListedWait { wait, posted: Cell::new(false) };
+        let key = here.sched.outside.borrow_mut().insert(listed);
         here.fiber.with_extra(|extra| extra.outside = Some(key));
         Listed(here)
     }
@@ -236,9 +265,25 @@ impl Scheduler {
             || self.outside.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
     }
 
+    /// Whether another thread may complete one of the waits that are not for locks.
+    pub(crate) fn others_may_complete_no_lock(&self) -> bool {
+        let may_end = |wait: &dyn OutsideWait| {
+            !wait.is_for_a_lock() && self.is_in(wait) && wait.others_exist()
+        };
+        choose::others_may_end_one(self)
+            || self.outside.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
+    }
+
+    /// Whether a fiber waits for a lock that is held elsewhere.
+    pub(crate) fn is_kept_from_elsewhere(&self) -> bool {
+        let outside = self.outside.borrow();
+        let mut waits = outside.iter().map(|(_, listed)| listed.wait());
+        waits.any(|wait| wait.is_for_a_lock() && self.is_in(wait) && wait.others_exist())
+    }
+
     /// Whether the fiber of `wait` waits for it. One that was paused in the middle of its wait is
     /// not woken by what it waits for.
-    fn is_in(&self, wait: &dyn OutsideWait) -> bool {
+    pub(crate) fn is_in(&self, wait: &dyn OutsideWait) -> bool {
         self.fiber_of(wait.ticket().key).is_some_and(|fiber| fiber.reason.get().outsiders)
     }
 
@@ -268,6 +313,10 @@ impl Scheduler {
             return None;
         }
         let key = fiber.with_extra(|extra| extra.outside.take())?;
-        self.outside.borrow_mut().remove(key)
+        let listed = self.outside.borrow_mut().remove(key)?;
+        if listed.posted.get() {
+            registry::withdraw(Owner::of_fiber(fiber.id()));
+        }
+        Some(listed)
     }
 }

@@ -17,10 +17,11 @@ use std::fmt;
 
 use crate::fiber::current;
 use crate::fiber::id::FiberId;
+use crate::sched::registry;
 use crate::sched::scheduler::scheduler;
 
 /// A fiber of some scheduler, or a thread on which no fiber runs.
-#[derive(Copy, Clone, Eq, Hash, PartialEq)]
+#[derive(Copy, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Owner(u64);
 
 impl Owner {
@@ -58,6 +59,27 @@ impl Owner {
         (self.0 >> 32) as u32
     }
 
+    /// The owners of a scheduler lie between this and [`last_of`](Owner::last_of).
+    pub(crate) fn first_of(scheduler: u32) -> Owner {
+        Owner(u64::from(scheduler) << 32)
+    }
+
+    pub(crate) fn last_of(scheduler: u32) -> Owner {
+        Owner(u64::from(scheduler) << 32 | u64::from(u32::MAX))
+    }
+
+    /// A number that all owners of one scheduler have, and of a thread all that are this thread. No other
+    /// has it; and sums of the numbers of several differ from a multiple of one, but for one in billions.
+    #[inline]
+    pub(crate) fn mark(self) -> u32 {
+        let whose = match self.scheduler() {
+            0 => !(self.0 as u32),
+            id => id,
+        };
+        let mixed = whose.wrapping_mul(0x9e37_79b1);
+        mixed ^ mixed >> 15
+    }
+
     pub(crate) fn is_thread(self) -> bool {
         self.scheduler() == 0
     }
@@ -66,6 +88,16 @@ impl Owner {
     pub(crate) fn is_elsewhere(self) -> bool {
         let id = scheduler().map_or(0, |sched| sched.id);
         self.scheduler() != id && self != Owner(u64::from(current::thread_number()) << 2)
+    }
+
+    /// Whether it is of a run that is over, and holds what it holds for ever.
+    pub(crate) fn is_gone(self) -> bool {
+        !self.is_thread() && !registry::is_alive(self.scheduler())
+    }
+
+    /// Whether something elsewhere may yet release what it holds.
+    pub(crate) fn may_release_elsewhere(self) -> bool {
+        self.is_elsewhere() && !self.is_gone()
     }
 }
 

@@ -216,13 +216,19 @@ fn wait<const REAL: bool>(
 }
 
 /// Runs `fiber`, which is in no queue yet, before anything else, and the caller directly after it.
+///
+/// The caller's turn goes on then, and with it its budget: one that does this in a loop lets others run.
 #[inline(always)]
+#[track_caller]
 pub(crate) fn run_first(here: Here, fiber: FiberPtr) {
     here.sched.ring(|ring| {
         ring.push_front(here.fiber, here.fiber.ticket.get());
         ring.push_front(fiber, fiber.ticket.get());
     });
+    let left = here.sched.budget.get();
     give_way(here);
+    here.sched.budget.set(left);
+    spend(here);
 }
 
 /// Runs `partner`, which waits, before anything else, and the caller after everything else. Not a

@@ -119,16 +119,21 @@ pub(crate) struct Scheduler {
     pub(crate) tasklets: OnceCell<Box<dyn Facade>>,
 }
 
+static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+
+/// Takes the next number of a scheduler. They are used once, and never wrap: 0 stands for threads.
+fn next_number(next: &AtomicU32) -> u32 {
+    let taken = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |id| id.checked_add(1));
+    taken.expect("there were too many schedulers in this process")
+}
+
 impl Scheduler {
     pub(crate) fn new(
         default_class: SizeClass,
         clock: Box<dyn Clock>,
         idle: Box<dyn Idle>,
     ) -> io::Result<Scheduler> {
-        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        assert!(id != u32::MAX, "too many schedulers in one process");
-
+        let id = next_number(&NEXT_ID);
         let mut pool = Pool::new();
         let spare = pool.take(default_class)?;
         let mailbox = Arc::new(Mailbox::new(idle.waker()));
@@ -332,4 +337,19 @@ fn outside_of_a_fiber(location: &'static Location<'static>) -> ! {
         "the call at {location} works only inside a fiber, and this thread runs none: wrap the \
          program in `fibra::run(|| ...)`"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_schedulers_never_wrap() {
+        let next = AtomicU32::new(u32::MAX - 1);
+        assert_eq!(next_number(&next), u32::MAX - 1);
+        for _ in 0..2 {
+            assert!(std::panic::catch_unwind(|| next_number(&next)).is_err());
+        }
+        assert_eq!(next.load(Ordering::Relaxed), u32::MAX);
+    }
 }

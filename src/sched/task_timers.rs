@@ -34,7 +34,7 @@ impl TaskTimer {
         let waker = waker.clone();
         let mut armed = sched.task_timers.borrow_mut();
         let key = armed.insert(Armed { waker, timer: TimerKey::NONE });
-        let timer = sched.timers.borrow_mut().insert(at, Alarm::of_task(key));
+        let timer = sched.arm(at, Alarm::of_task(key));
         if let Some(armed) = armed.get_mut(key) {
             armed.timer = timer;
         }

@@ -79,16 +79,20 @@ impl fmt::Debug for Alarm {
     }
 }
 
+/// A deadline that never comes: one that is too long for the clock.
+pub(crate) const NEVER: u64 = u64::MAX;
+
 /// The deadline `timeout` from now, in the scheduler's microseconds.
 pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
     let now = here.sched.clock.now();
     match now.checked_add(timeout) {
         Some(at) => here.sched.micros_at(at),
-        None => u64::MAX,
+        None => NEVER,
     }
 }
 
-/// An armed deadline of the running fiber's next wait; disarmed when dropped.
+/// An armed deadline of the running fiber's next wait; disarmed when dropped. One that never comes is
+/// none.
 ///
 /// A fiber has one at a time. It is therefore armed directly around the wait, so that no user code
 /// (the destructor of a value that was to be sent, say) runs while it exists.
@@ -100,7 +104,7 @@ impl Deadline {
         let Here { fiber, sched } = here;
         // Always checked: the wheel would be left with the address of a fiber that may be freed.
         assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
-        fiber.timer.set(sched.timers.borrow_mut().insert(at, Alarm::of_wait(fiber)));
+        fiber.timer.set(sched.arm(at, Alarm::of_wait(fiber)));
         Deadline(fiber)
     }
 }
@@ -113,6 +117,13 @@ impl Drop for Deadline {
 }
 
 impl Scheduler {
+    /// Puts a timer that rings at `at` into the wheel; none if that never comes. (A clock that jumps
+    /// would go there, and be at its end.)
+    #[inline]
+    pub(crate) fn arm(&self, at: u64, alarm: Alarm) -> TimerKey {
+        if at == NEVER { TimerKey::NONE } else { self.timers.borrow_mut().insert(at, alarm) }
+    }
+
     /// Takes a timer, if it is one, out of the wheel.
     #[inline]
     pub(crate) fn disarm(&self, timer: TimerKey) {

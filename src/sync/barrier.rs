@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Site, Waiter, deadline, locked, wait, wake_all};
+use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
 
 static WAITING: WaitReason =
     WaitReason::new("waiting at a barrier", OnDeadlock::Panic).ended_by_outsiders();
@@ -99,6 +99,7 @@ impl Barrier {
         by: impl FnOnce() -> Option<Instant>,
         reason: &'static WaitReason,
     ) -> Result<BarrierWaitResult, Interrupt> {
+        count_operation();
         let mut queue = locked(&self.queue);
         if self.parties <= queue.len() + 1 {
             let served = queue.claim_all(Fate::Served);

@@ -11,6 +11,8 @@ use crate::sched::lowlevel::Interrupt;
 pub enum TimeoutError {
     /// The time is over.
     Timeout,
+    /// What it waited at is closed. Only a [`Semaphore`](crate::sync::Semaphore) can be.
+    Closed,
     /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed,
 }
@@ -31,6 +33,7 @@ impl fmt::Display for TimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TimeoutError::Timeout => "timed out",
+            TimeoutError::Closed => "closed",
             TimeoutError::Killed => "killed while waiting",
         })
     }

@@ -17,12 +17,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{
-    Arm, Done, Fate, Here, Interrupt, OnDeadlock, WaitReason, spend, try_here,
-};
+use crate::sched::lowlevel::{Arm, Done, Fate, Here, Interrupt, OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Site, Waiter, deadline, locked, wait, wake_all};
+use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for an event", OnDeadlock::Panic).ended_by_outsiders();
@@ -139,9 +137,7 @@ impl Event {
         if !self.is_set() {
             return self.wait_in_line(by(), reason);
         }
-        if let Some(here) = try_here() {
-            spend(here);
-        }
+        count_operation();
         Ok(())
     }
 

@@ -18,8 +18,10 @@
 //!
 //! `x` waits, `try_x` never waits, `x_timeout` waits for a [`Duration`](std::time::Duration),
 //! `x_deadline` until an [`Instant`](std::time::Instant) by the clock of the caller: its scheduler's,
-//! or on a plain thread the system's. What is free costs one compare-and-swap, counts as no operation
-//! and lets nobody else run; what must wait is a kill point.
+//! or on a plain thread the system's. What is free costs one compare-and-swap. Each call of `x` is an
+//! operation of its fiber: after many of them in one turn it lets other fibers run, before it takes
+//! anything. That, and a wait, is a kill point. `try_x` and the use of a [`LazyLock`] that is made never
+//! let others run.
 //!
 //! # Order
 //!

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::raw_mutex::RawMutex;
-use crate::sync::waiter::deadline;
+use crate::sync::waiter::{count_operation, deadline};
 
 static LOCKING: WaitReason =
     WaitReason::new("locking a mutex", OnDeadlock::Panic).ended_by_outsiders();
@@ -87,7 +87,7 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Waits until the lock is the caller's. It is a kill point if it has to wait.
+    /// Waits until the lock is the caller's. It is a kill point if it has to wait, or lets others run.
     ///
     /// # Panics
     ///
@@ -96,6 +96,7 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
+        count_operation();
         if !self.raw.try_lock() {
             self.lock_slowly();
         }
@@ -137,6 +138,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, TimeoutError> {
+        count_operation();
         if self.raw.try_lock() {
             return Ok(self.guard());
         }
@@ -150,6 +152,7 @@ impl<T: ?Sized> Mutex<T> {
     /// If the time is over first.
     #[track_caller]
     pub fn lock_deadline(&self, at: Instant) -> Result<MutexGuard<'_, T>, TimeoutError> {
+        count_operation();
         if self.raw.try_lock() {
             return Ok(self.guard());
         }

@@ -15,9 +15,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::sched::lowlevel::{Fate, Holder, OnDeadlock, Owner, WaitReason};
+use crate::sched::lowlevel::{Fate, Needs, OnDeadlock, Owner, WaitReason};
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Site, Waiter, locked, wait, wake_all};
+use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for a Once", OnDeadlock::Panic).ended_by_outsiders();
@@ -83,6 +83,7 @@ impl Once {
     #[inline]
     #[track_caller]
     pub fn call_once(&self, f: impl FnOnce()) {
+        count_operation();
         if !self.is_completed() {
             let done: Result<(), Never> = self.call(|| {
                 f();
@@ -99,6 +100,7 @@ impl Once {
     /// With a report if the wait can never end.
     #[track_caller]
     pub fn wait(&self) {
+        count_operation();
         if !self.is_completed() {
             let queue = locked(&self.queue);
             if self.word.load(Ordering::Relaxed) != DONE {
@@ -202,6 +204,8 @@ pub(super) enum Never {}
 impl Site for Once {
     type Extra = Role;
 
+    const IS_LOCK: bool = true;
+
     fn withdraw(&self, waiter: &Waiter<Role>) -> bool {
         let mut queue = locked(&self.queue);
         let withdrawn = waiter.claim(Fate::Withdrawn);
@@ -211,19 +215,12 @@ impl Site for Once {
         withdrawn
     }
 
-    fn others_exist(&self, waiter: &Waiter<Role>) -> bool {
+    fn needs(&self, waiter: &Waiter<Role>) -> Option<Needs> {
         let _queue = locked(&self.queue);
         match self.word.load(Ordering::Relaxed) {
-            _ if !waiter.waits() => true,
-            OPEN | DONE => true,
-            owner => Owner::of_bits(owner).is_elsewhere(),
-        }
-    }
-
-    fn holder(&self) -> Option<Holder> {
-        match self.word.load(Ordering::Relaxed) {
+            _ if !waiter.waits() => None,
             OPEN | DONE => None,
-            owner => Some(Holder::One(Owner::of_bits(owner))),
+            owner => Some(Needs::one(Owner::of_bits(owner))),
         }
     }
 }

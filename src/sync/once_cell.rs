@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::sync::{Mutex, OnceLock};
 
 use crate::sync::once::{Never, Once};
-use crate::sync::waiter::locked;
+use crate::sync::waiter::{count_operation, locked};
 
 /// A place for a value that is written once, as [`std::sync::OnceLock`]; others wait while it is
 /// made.
@@ -111,6 +111,7 @@ impl<T> OnceCell<T> {
     #[inline]
     #[track_caller]
     pub fn get_or_try_init<E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        count_operation();
         if let Some(value) = self.value.get() {
             return Ok(value);
         }
@@ -194,6 +195,10 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     #[inline]
     #[track_caller]
     pub fn force(this: &LazyLock<T, F>) -> &T {
+        // A use of what is made is no operation: it never lets others run.
+        if let Some(value) = this.cell.get() {
+            return value;
+        }
         this.cell.get_or_init(|| {
             let make = locked(&this.make).take();
             make.expect("the closure of a LazyLock has panicked, or was killed")()

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use crate::sched::lowlevel::{Fate, Holder, Interrupt, Owner, WaitReason};
+use crate::sched::lowlevel::{Fate, Interrupt, Needs, Owner, WaitReason};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Site, Waiter, locked, wait};
 
@@ -132,6 +132,8 @@ fn waiters(queue: &Queue) -> u64 {
 impl Site for RawMutex {
     type Extra = ();
 
+    const IS_LOCK: bool = true;
+
     fn withdraw(&self, waiter: &Waiter) -> bool {
         let mut queue = locked(&self.queue);
         if !waiter.claim(Fate::Withdrawn) {
@@ -144,12 +146,8 @@ impl Site for RawMutex {
         true
     }
 
-    fn others_exist(&self, waiter: &Waiter) -> bool {
+    fn needs(&self, waiter: &Waiter) -> Option<Needs> {
         let _queue = locked(&self.queue);
-        !waiter.waits() || self.owner().is_none_or(Owner::is_elsewhere)
-    }
-
-    fn holder(&self) -> Option<Holder> {
-        self.owner().map(Holder::One)
+        self.owner().filter(|_| waiter.waits()).map(Needs::one)
     }
 }

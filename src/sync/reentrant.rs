@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crate::sched::lowlevel::{Interrupt, OnDeadlock, Owner, WaitReason, try_here};
 use crate::sync::error::TimeoutError;
 use crate::sync::raw_mutex::RawMutex;
-use crate::sync::waiter::deadline;
+use crate::sync::waiter::{count_operation, deadline};
 
 static LOCKING: WaitReason =
     WaitReason::new("locking a reentrant mutex", OnDeadlock::Panic).ended_by_outsiders();
@@ -134,6 +134,7 @@ impl<T: ?Sized> ReentrantMutex<T> {
         by: impl FnOnce() -> Option<Instant>,
         reason: &'static WaitReason,
     ) -> Result<ReentrantMutexGuard<'_, T>, Interrupt> {
+        count_operation();
         if self.is_mine() {
             return Ok(self.again());
         }

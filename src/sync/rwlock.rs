@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::raw_rwlock::{Mode, RawRwLock};
-use crate::sync::waiter::deadline;
+use crate::sync::waiter::{count_operation, deadline};
 
 static READING: WaitReason =
     WaitReason::new("waiting to read an RwLock", OnDeadlock::Panic).ended_by_outsiders();
@@ -94,7 +94,7 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Waits until the caller may read. It is a kill point if it has to wait.
+    /// Waits until the caller may read. It is a kill point if it has to wait, or lets others run.
     ///
     /// # Panics
     ///
@@ -102,13 +102,14 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        count_operation();
         if !self.raw.try_read() {
             self.wait_in_line(Mode::Read);
         }
         self.reader()
     }
 
-    /// Waits until the caller may write. It is a kill point if it has to wait.
+    /// Waits until the caller may write. It is a kill point if it has to wait, or lets others run.
     ///
     /// # Panics
     ///
@@ -116,6 +117,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        count_operation();
         if !self.raw.try_write() {
             self.wait_in_line(Mode::Write);
         }
@@ -192,6 +194,7 @@ impl<T: ?Sized> RwLock<T> {
 
     #[track_caller]
     fn enter(&self, mode: Mode, by: impl FnOnce() -> Option<Instant>) -> Result<(), TimeoutError> {
+        count_operation();
         let (entered, reason) = match mode {
             Mode::Read => (self.raw.try_read(), &READING_UNTIL),
             Mode::Write => (self.raw.try_write(), &WRITING_UNTIL),

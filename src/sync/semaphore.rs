@@ -9,17 +9,22 @@
 //! - While `W` is set the word changes under the lock of the queue only: who comes then queues up,
 //!   however few permits it wants. So a big request is not starved by small ones.
 //! - After each change under the lock the first in line wants more than there is.
+//! - `total` is at least what is free and what permits stand for together, and at most `MAX_PERMITS`: so
+//!   giving back never overflows. It is counted up before permits are added, and down after one is
+//!   forgotten.
+//! - A closed semaphore has an empty queue, and `W` is set for ever: who comes goes to the queue, and is
+//!   turned away there.
 
 use std::fmt;
 use std::mem;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Served, Site, Waiter, deadline, locked, wait};
+use crate::sync::waiter::{Served, Site, Waiter, count_operation, deadline, locked, wait, wake_all};
 
 static ACQUIRING: WaitReason =
     WaitReason::new("acquiring a semaphore", OnDeadlock::Panic).ended_by_outsiders();
@@ -60,6 +65,8 @@ const ONE: usize = 2;
 /// ```
 pub struct Semaphore {
     word: AtomicUsize,
+    total: AtomicUsize,
+    closed: AtomicBool,
     queue: Mutex<Queue<usize>>,
 }
 
@@ -82,14 +89,19 @@ impl Semaphore {
     #[must_use]
     pub const fn new(permits: usize) -> Semaphore {
         assert!(permits <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
-        Semaphore { word: AtomicUsize::new(permits * ONE), queue: Mutex::new(Queue::new()) }
+        Semaphore {
+            word: AtomicUsize::new(permits * ONE),
+            total: AtomicUsize::new(permits),
+            closed: AtomicBool::new(false),
+            queue: Mutex::new(Queue::new()),
+        }
     }
 
     /// Waits for one permit.
     ///
     /// # Panics
     ///
-    /// With a report if nothing can ever run again.
+    /// With a report if nothing can ever run again, and if the semaphore is closed.
     #[inline]
     #[track_caller]
     pub fn acquire(&self) -> Permit<'_> {
@@ -104,6 +116,7 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub fn acquire_many(&self, permits: usize) -> Permit<'_> {
+        count_operation();
         if !self.take(permits) {
             self.acquire_slowly(permits);
         }
@@ -113,8 +126,10 @@ impl Semaphore {
     #[cold]
     #[track_caller]
     fn acquire_slowly(&self, permits: usize) {
-        if let Err(interrupt) = self.wait_in_line(permits, None, &ACQUIRING) {
-            interrupt.into_panic();
+        match self.wait_in_line(permits, None, &ACQUIRING) {
+            Ok(()) => {}
+            Err(Unserved::Closed) => panic!("a semaphore was acquired that is closed"),
+            Err(Unserved::Cut(interrupt)) => interrupt.into_panic(),
         }
     }
 
@@ -130,11 +145,12 @@ impl Semaphore {
         self.take(permits).then(|| Permit { semaphore: self, permits })
     }
 
-    /// Waits for one permit, no longer than `timeout`.
+    /// Waits for one permit, no longer than `timeout`. [`Duration::MAX`] is no limit: the error is then
+    /// that the semaphore is closed.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// If the time is over first, or the semaphore is closed.
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>, TimeoutError> {
         self.acquire_many_timeout(1, timeout)
@@ -144,7 +160,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// If the time is over first, or the semaphore is closed.
     ///
     /// # Panics
     ///
@@ -155,9 +171,10 @@ impl Semaphore {
         permits: usize,
         timeout: Duration,
     ) -> Result<Permit<'_>, TimeoutError> {
+        count_operation();
         if !self.take(permits) {
             self.wait_in_line(permits, deadline(timeout), &ACQUIRING_UNTIL)
-                .map_err(TimeoutError::of)?;
+                .map_err(Unserved::into_error)?;
         }
         Ok(Permit { semaphore: self, permits })
     }
@@ -166,11 +183,12 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// If the time is over first, or the semaphore is closed.
     #[track_caller]
     pub fn acquire_deadline(&self, at: Instant) -> Result<Permit<'_>, TimeoutError> {
+        count_operation();
         if !self.take(1) {
-            self.wait_in_line(1, Some(at), &ACQUIRING_UNTIL).map_err(TimeoutError::of)?;
+            self.wait_in_line(1, Some(at), &ACQUIRING_UNTIL).map_err(Unserved::into_error)?;
         }
         Ok(Permit { semaphore: self, permits: 1 })
     }
@@ -179,11 +197,51 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// Panics if that makes more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    /// Panics if that makes more than [`MAX_PERMITS`](Self::MAX_PERMITS), those that are acquired
+    /// included.
     pub fn add_permits(&self, permits: usize) {
-        let room = Semaphore::MAX_PERMITS.saturating_sub(self.available());
-        assert!(permits <= room, "more permits than a semaphore can have");
+        let more = |total: usize| {
+            total.checked_add(permits).filter(|&total| total <= Semaphore::MAX_PERMITS)
+        };
+        let added = self.total.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        assert!(added.is_ok(), "more permits than a semaphore can have");
         self.give(permits);
+    }
+
+    /// Closes it: nobody gets a permit any more, and those who wait go on without one. Permits that are out
+    /// may still be given back.
+    ///
+    /// Afterwards [`acquire`](Self::acquire) panics, `try_acquire` has none to give, and the calls with a
+    /// time limit fail with [`TimeoutError::Closed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::sync::{Semaphore, TimeoutError};
+    ///
+    /// static PLACES: Semaphore = Semaphore::new(0);
+    ///
+    /// fibra::run(|| {
+    ///     let guest = fibra::spawn(|| PLACES.acquire_timeout(Duration::MAX).map(drop));
+    ///     fibra::yield_now();
+    ///     PLACES.close();
+    ///     assert_eq!(guest.join().unwrap(), Err(TimeoutError::Closed));
+    /// });
+    /// ```
+    pub fn close(&self) {
+        let mut queue = locked(&self.queue);
+        self.closed.store(true, Ordering::Relaxed);
+        self.word.fetch_or(WAITERS, Ordering::Relaxed);
+        let closed = queue.claim_all(Fate::Closed);
+        drop(queue);
+        wake_all(&closed);
+    }
+
+    /// Whether it is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// How many permits are free, now. While somebody waits there may be some: fewer than it wants.
@@ -243,7 +301,9 @@ impl Semaphore {
                 served.push(first);
             }
         }
-        self.word.fetch_and(!WAITERS, Ordering::Release);
+        if !self.is_closed() {
+            self.word.fetch_and(!WAITERS, Ordering::Release);
+        }
         served
     }
 
@@ -254,16 +314,23 @@ impl Semaphore {
         permits: usize,
         by: Option<Instant>,
         reason: &'static WaitReason,
-    ) -> Result<(), Interrupt> {
+    ) -> Result<(), Unserved> {
         assert!(permits <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
         let mut queue = locked(&self.queue);
+        if self.is_closed() {
+            return Err(Unserved::Closed);
+        }
         if !self.announce_waiter(permits) {
             return Ok(());
         }
         let waiter = Arc::new(Waiter::new(permits));
         queue.push(waiter.clone());
         drop(queue);
-        wait(self, &waiter, by, reason).map(drop)
+        match wait(self, &waiter, by, reason) {
+            Ok(Fate::Closed) => Err(Unserved::Closed),
+            Ok(_) => Ok(()),
+            Err(interrupt) => Err(Unserved::Cut(interrupt)),
+        }
     }
 
     /// Takes the permits, if they can be had by now, and returns false; or notes that somebody
@@ -281,6 +348,22 @@ impl Semaphore {
             if !enough && noted().is_ok() {
                 return true;
             }
+        }
+    }
+}
+
+/// Why a wait has brought no permit.
+enum Unserved {
+    Closed,
+    Cut(Interrupt),
+}
+
+impl Unserved {
+    #[track_caller]
+    fn into_error(self) -> TimeoutError {
+        match self {
+            Unserved::Closed => TimeoutError::Closed,
+            Unserved::Cut(interrupt) => TimeoutError::of(interrupt),
         }
     }
 }
@@ -310,6 +393,7 @@ impl Permit<'_> {
 
     /// Never gives the permits back.
     pub fn forget(self) {
+        self.semaphore.total.fetch_sub(self.permits, Ordering::Relaxed);
         mem::forget(self);
     }
 }

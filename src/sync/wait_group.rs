@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason, spend, try_here};
+use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Site, Waiter, deadline, locked, wait, wake_all};
+use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for a wait group", OnDeadlock::Panic).ended_by_outsiders();
@@ -175,9 +175,7 @@ impl WaitGroup {
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
         if self.workers() == 0 {
-            if let Some(here) = try_here() {
-                spend(here);
-            }
+            count_operation();
             return Ok(());
         }
         let mut queue = locked(&self.queue);

@@ -18,8 +18,8 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{
-    Fate, FateCell, Holder, Interrupt, OutsideWait, Owner, Ticket, WaitReason, clock_now, here,
-    scheduler, try_here, wait_for_others,
+    Fate, FateCell, Holder, Interrupt, Needs, OutsideWait, Owner, Ticket, WaitReason, clock_now, here,
+    scheduler, spend, try_here, wait_for_others,
 };
 
 /// One who waits, with what it asks for.
@@ -79,6 +79,13 @@ impl<X> Waiter<X> {
         }
     }
 
+    /// Who holds the lock that it waits for has changed, and its wait has not ended.
+    pub(super) fn look_again(&self) {
+        if let Party::Fiber(ticket) = &self.party {
+            ticket.look_again(scheduler());
+        }
+    }
+
     pub(super) fn place(&self) -> u64 {
         self.place.load(Ordering::Relaxed)
     }
@@ -103,16 +110,21 @@ pub(super) trait Site {
     /// waiting. Returns whether it was this call that ended the wait.
     fn withdraw(&self, waiter: &Waiter<Self::Extra>) -> bool;
 
-    /// Whether somebody other than the fibers of this thread may end the wait of `waiter`, or has
-    /// just done so. A lock looks at its owner and the fate of the waiter together, under the lock of
-    /// its queue: else it would see that the waiter is the owner, and not yet that it was served.
+    /// Whether it is a lock, which knows who holds it.
+    const IS_LOCK: bool = false;
+
+    /// Whether something other than the fibers of this thread may end the wait of `waiter`, or has
+    /// just done so. Not asked of a lock.
     fn others_exist(&self, waiter: &Waiter<Self::Extra>) -> bool {
         let _ = waiter;
         true
     }
 
-    /// Who holds it, if it is a lock.
-    fn holder(&self) -> Option<Holder> {
+    /// On what the end of the wait of `waiter` depends, unless it has ended. A lock looks at its owner
+    /// and the fate of the waiter together, under the lock of its queue: else it would see that the
+    /// waiter is the owner, and not yet that it was served.
+    fn needs(&self, waiter: &Waiter<Self::Extra>) -> Option<Needs> {
+        let _ = waiter;
         None
     }
 }
@@ -178,11 +190,32 @@ impl<S: Site> OutsideWait for FiberWait<'_, S> {
     }
 
     fn others_exist(&self) -> bool {
-        self.site.others_exist(self.waiter)
+        if !S::IS_LOCK {
+            return self.site.others_exist(self.waiter);
+        }
+        self.needs().is_none_or(|needs| needs.may_be_met_elsewhere())
+    }
+
+    fn is_for_a_lock(&self) -> bool {
+        S::IS_LOCK
     }
 
     fn holder(&self) -> Option<Holder> {
-        self.site.holder()
+        self.needs().map(|needs| needs.holder)
+    }
+
+    fn needs(&self) -> Option<Needs> {
+        self.site.needs(self.waiter)
+    }
+}
+
+/// Counts a call that may wait as an operation of its fiber: one that never has to wait lets others run,
+/// too. It comes before the call takes anything, as it is a kill point when the budget is spent.
+#[inline]
+#[track_caller]
+pub(super) fn count_operation() {
+    if let Some(here) = try_here() {
+        spend(here);
     }
 }
 

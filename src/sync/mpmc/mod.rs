@@ -40,7 +40,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::sched::lowlevel::{Fate, spend, try_here};
+use crate::sched::lowlevel::Fate;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Waiter, locked, wake_all};
 
@@ -102,14 +102,6 @@ struct State<T> {
 
 /// The value that a waiting sender brings, or the place for that of a receiver.
 type Slot<T> = Mutex<Option<T>>;
-
-/// A call counts as an operation of its fiber: one that never has to wait lets others run, too.
-#[track_caller]
-fn count_operation() {
-    if let Some(here) = try_here() {
-        spend(here);
-    }
-}
 
 /// Gives `value` to the first receiver that waits. Returns it, to be woken.
 fn serve<T>(queue: &mut Queue<Slot<T>>, value: T) -> Result<Arc<Waiter<Slot<T>>>, T> {

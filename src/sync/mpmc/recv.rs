@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::{Receiver, Shared, Slot, State, collect, count_operation};
+use super::{Receiver, Shared, Slot, State, collect};
 use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
 use crate::sched::lowlevel::{Fate, OnDeadlock, WaitReason};
-use crate::sync::waiter::{Site, Waiter, deadline, locked, wait, wake_all};
+use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
 
 static RECEIVING: WaitReason =
     WaitReason::new("receiving on an empty channel", OnDeadlock::Fail).ended_by_outsiders();

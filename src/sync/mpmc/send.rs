@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::{Sender, Shared, Slot, State, count_operation, serve};
+use super::{Sender, Shared, Slot, State, serve};
 use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
 use crate::sched::lowlevel::{Fate, OnDeadlock, WaitReason};
-use crate::sync::waiter::{Site, Waiter, deadline, locked, wait, wake_all};
+use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
 
 static SENDING: WaitReason =
     WaitReason::new("sending on a full channel", OnDeadlock::Fail).ended_by_outsiders();

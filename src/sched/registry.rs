@@ -1,0 +1,344 @@
+//! All schedulers of the process: which of them live, how to reach them, and which of their fibers wait
+//! for which locks.
+//!
+//! ```text
+//!   scheduler                              registry
+//!   made, dropped   ---------------------> enrol, leave: a number that is not here is of a run that is over
+//!   long in waits for locks: look -------> who waits, for whom (as read now), since when
+//!   one of these waits ends -------------> withdraw
+//!   nothing but locks can wake it -------> closed, until it wakes
+//! ```
+//!
+//! A lock is released by the fiber that took it, or if a guard was handed on, by another of the same
+//! scheduler. So a wait can never end if all that it waits for are waits that can never end; fibers of
+//! schedulers that are closed and have none but such waits; or fibers of a run that is over.
+//!
+//! Invariants:
+//! - Each look takes a stamp first, then reads the locks, then posts what it has read. A wait is `since`
+//!   the first stamp at which it was posted. "X waits for Y" is believed if X was read when Y waited
+//!   already: then Y has not released anything since, as its wait is withdrawn before it goes on.
+//! - Readings that are too old to be believed are not trusted to be harmless either: their scheduler is
+//!   asked to look again. Each new wait asks a scheduler at most once.
+//! - A wait that is chosen to fail is withdrawn under the same lock. So of the schedulers in a circle one
+//!   fails.
+//! - Nothing under the lock of the registry takes the lock of a queue, waits, or runs user code.
+//! - A lock that is free is none of its business.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::sched::mailbox::Mailbox;
+use crate::sched::owner::Owner;
+
+static TABLE: Mutex<Table> = Mutex::new(Table::new());
+
+/// What a scheduler has read of one wait for a lock.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    pub(crate) waiter: Owner,
+    /// Its fiber, for reports.
+    pub(crate) name: String,
+    /// It ends when all parties of one of these groups have left the lock.
+    pub(crate) groups: Vec<Vec<Party>>,
+}
+
+/// On whom a wait depends.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Party {
+    /// The fiber that took the lock, or the one that stands in line before it.
+    Owner(Owner),
+    /// Some fibers of this scheduler.
+    FibersOf(u32),
+    /// Any thread.
+    Anyone,
+}
+
+/// What a look has found.
+#[derive(Debug)]
+pub(crate) struct Circle {
+    /// Whose wait is to fail.
+    pub(crate) victim: Owner,
+    /// Fibers each of which waits for the next. Without a circle, if it waits for a run that is over.
+    pub(crate) names: Vec<String>,
+}
+
+/// Takes in a scheduler. What is returned says whether it was asked to look at its locks.
+pub(crate) fn enrol(id: u32, mailbox: &Arc<Mailbox>) -> Arc<AtomicBool> {
+    let asked = Arc::new(AtomicBool::new(false));
+    let entry = Entry { mailbox: mailbox.clone(), asked: asked.clone(), closed: None };
+    table().schedulers.insert(id, entry);
+    asked
+}
+
+/// The scheduler goes: what its fibers still hold is held for ever.
+pub(crate) fn leave(id: u32) {
+    let mut table = table();
+    // Its last reference may be this one: it is dropped without the lock.
+    let gone = table.schedulers.remove(&id);
+    table.waits.retain(|waiter, _| waiter.scheduler() != id);
+    let interested = table.waits.keys().map(|waiter| waiter.scheduler()).collect();
+    let asked = table.ask(&interested);
+    drop(table);
+    drop(gone);
+    asked.iter().for_each(|mailbox| mailbox.nudge());
+}
+
+/// Whether the scheduler of this number exists.
+pub(crate) fn is_alive(id: u32) -> bool {
+    table().schedulers.contains_key(&id)
+}
+
+/// The way into the scheduler of this number, if it still is.
+pub(crate) fn mailbox(id: u32) -> Option<Arc<Mailbox>> {
+    table().schedulers.get(&id).map(|entry| entry.mailbox.clone())
+}
+
+/// How the fiber is called in reports, if it waits for a lock and its scheduler has said so.
+pub(crate) fn name(waiter: Owner) -> Option<String> {
+    table().waits.get(&waiter).map(|wait| wait.reading.name.clone())
+}
+
+/// Asks a scheduler to look at its locks again: something has changed that it cannot see.
+pub(crate) fn ask(id: u32) {
+    let asked = table().ask(&BTreeSet::from([id]));
+    asked.iter().for_each(|mailbox| mailbox.nudge());
+}
+
+/// Begins a look: the locks are read after this.
+pub(crate) fn stamp() -> u64 {
+    let mut table = table();
+    table.stamp += 1;
+    table.stamp
+}
+
+/// The wait is over, or is read no more.
+pub(crate) fn withdraw(waiter: Owner) {
+    table().waits.remove(&waiter);
+}
+
+/// The scheduler has woken: something but a lock may happen in it.
+pub(crate) fn open(id: u32) {
+    if let Some(entry) = table().schedulers.get_mut(&id) {
+        entry.closed = None;
+    }
+}
+
+/// Posts what the scheduler `id` has read since `stamp`, and looks for waits of its fibers that can never
+/// end. Of these `choose` takes one that can be made to fail.
+pub(crate) fn look(
+    id: u32,
+    stamp: u64,
+    closed: bool,
+    readings: Vec<Reading>,
+    choose: impl FnOnce(&[Owner]) -> Option<Owner>,
+) -> Option<Circle> {
+    let mut table = table();
+    let newest = table.post(id, stamp, closed, readings);
+    let reached = table.reached_from(id);
+    let stale = |waiter: &&Owner| waiter.scheduler() != id && table.waits[waiter].read_at <= newest;
+    let mut to_ask: BTreeSet<u32> = reached.iter().filter(stale).map(|w| w.scheduler()).collect();
+    let stuck = table.stuck(reached);
+    let mine = stuck.iter().filter(|waiter| waiter.scheduler() == id);
+    let candidates: Vec<Owner> =
+        mine.copied().filter(|&waiter| table.is_worth_failing(waiter, &stuck)).collect();
+    let victim = if candidates.is_empty() { None } else { choose(&candidates) };
+    let circle = victim.map(|victim| {
+        let names = table.circle_of(victim, &stuck, id);
+        table.waits.remove(&victim);
+        table.schedulers.entry(id).and_modify(|entry| entry.closed = None);
+        Circle { victim, names }
+    });
+    if circle.is_none() && !candidates.is_empty() {
+        // Perhaps one of the others can fail. They do not ask back: they have read nothing new.
+        let is_new = |waiter: &&Owner| table.waits[waiter].asked_at < newest;
+        let others: Vec<Owner> =
+            stuck.iter().filter(|waiter| waiter.scheduler() != id).filter(is_new).copied().collect();
+        for other in others {
+            to_ask.insert(other.scheduler());
+            table.waits.entry(other).and_modify(|wait| wait.asked_at = newest);
+        }
+    }
+    let asked = table.ask(&to_ask);
+    drop(table);
+    asked.iter().for_each(|mailbox| mailbox.nudge());
+    circle
+}
+
+struct Table {
+    stamp: u64,
+    schedulers: BTreeMap<u32, Entry>,
+    waits: BTreeMap<Owner, Wait>,
+}
+
+struct Entry {
+    mailbox: Arc<Mailbox>,
+    asked: Arc<AtomicBool>,
+    /// Since when nothing but the release of a lock can wake it.
+    closed: Option<u64>,
+}
+
+struct Wait {
+    reading: Reading,
+    read_at: u64,
+    since: u64,
+    /// Since of the newest wait for whose sake its scheduler was asked to fail.
+    asked_at: u64,
+}
+
+impl Table {
+    const fn new() -> Table {
+        Table { stamp: 0, schedulers: BTreeMap::new(), waits: BTreeMap::new() }
+    }
+
+    /// Returns the stamp of the newest of what the scheduler has posted.
+    fn post(&mut self, id: u32, stamp: u64, closed: bool, readings: Vec<Reading>) -> u64 {
+        let mut newest = 0;
+        for reading in readings {
+            let waiter = reading.waiter;
+            let before = self.waits.get(&waiter);
+            let (since, asked_at) = before.map_or((stamp, 0), |wait| (wait.since, wait.asked_at));
+            self.waits.insert(waiter, Wait { reading, read_at: stamp, since, asked_at });
+            newest = newest.max(since);
+        }
+        if let Some(entry) = self.schedulers.get_mut(&id) {
+            entry.closed = closed.then(|| entry.closed.unwrap_or(stamp));
+            newest = newest.max(entry.closed.unwrap_or(0));
+        }
+        newest
+    }
+
+    fn waits_of(&self, id: u32) -> impl Iterator<Item = (&Owner, &Wait)> {
+        self.waits.range(Owner::first_of(id)..=Owner::last_of(id))
+    }
+
+    fn is_dead(&self, owner: Owner) -> bool {
+        !owner.is_thread() && !self.schedulers.contains_key(&owner.scheduler())
+    }
+
+    /// The waits on which that of `waiter` depends.
+    fn next(&self, waiter: Owner) -> Vec<Owner> {
+        let Some(wait) = self.waits.get(&waiter) else { return Vec::new() };
+        let mut next = Vec::new();
+        for party in wait.reading.groups.iter().flatten() {
+            let id = match *party {
+                Party::Owner(owner) if self.waits.contains_key(&owner) => {
+                    next.push(owner);
+                    continue;
+                }
+                Party::Owner(owner) => owner.scheduler(),
+                Party::FibersOf(id) => id,
+                Party::Anyone => continue,
+            };
+            if self.schedulers.get(&id).is_some_and(|entry| entry.closed.is_some()) {
+                next.extend(self.waits_of(id).map(|(owner, _)| *owner));
+            }
+        }
+        next
+    }
+
+    fn reached_from(&self, id: u32) -> BTreeSet<Owner> {
+        let mut reached = BTreeSet::new();
+        let mut left: Vec<Owner> = self.waits_of(id).map(|(owner, _)| *owner).collect();
+        while let Some(waiter) = left.pop() {
+            if reached.insert(waiter) {
+                left.extend(self.next(waiter));
+            }
+        }
+        reached
+    }
+
+    /// Those of `waits` that can never end: the largest set in which each depends on others of the set.
+    fn stuck(&self, mut waits: BTreeSet<Owner>) -> BTreeSet<Owner> {
+        loop {
+            let ends = |waiter: &&Owner| {
+                let wait = &self.waits[waiter];
+                let ends = |group: &Vec<Party>| {
+                    !group.iter().any(|&party| self.holds_up(party, wait, &waits))
+                };
+                wait.reading.groups.iter().any(ends)
+            };
+            let end: Vec<Owner> = waits.iter().filter(ends).copied().collect();
+            if end.is_empty() {
+                return waits;
+            }
+            end.iter().for_each(|waiter| {
+                waits.remove(waiter);
+            });
+        }
+    }
+
+    /// Whether `party` never leaves what `wait` is for, if `stuck` is stuck.
+    fn holds_up(&self, party: Party, wait: &Wait, stuck: &BTreeSet<Owner>) -> bool {
+        let id = match party {
+            Party::Anyone => return false,
+            Party::FibersOf(id) => id,
+            Party::Owner(owner) => {
+                let waits = |other: &Wait| other.since <= wait.read_at && stuck.contains(&owner);
+                if self.is_dead(owner) || self.waits.get(&owner).is_some_and(waits) {
+                    return true;
+                }
+                owner.scheduler()
+            }
+        };
+        let closed = self.schedulers.get(&id).and_then(|entry| entry.closed);
+        closed.is_some_and(|since| since <= wait.read_at)
+            && self.waits_of(id).next().is_some()
+            && self.waits_of(id).all(|(owner, _)| stuck.contains(owner))
+    }
+
+    /// Whether the wait is part of a circle, or for a run that is over: the others would not help.
+    fn is_worth_failing(&self, waiter: Owner, stuck: &BTreeSet<Owner>) -> bool {
+        let parties = self.waits[&waiter].reading.groups.iter().flatten();
+        let mut owners = parties.filter_map(|party| match party {
+            Party::Owner(owner) => Some(*owner),
+            _ => None,
+        });
+        owners.any(|owner| self.is_dead(owner)) || self.path(waiter, stuck).is_some()
+    }
+
+    /// A way from `waiter` back to itself, along those that are stuck.
+    fn path(&self, waiter: Owner, stuck: &BTreeSet<Owner>) -> Option<Vec<Owner>> {
+        let mut from = BTreeMap::new();
+        let mut left = std::collections::VecDeque::from([waiter]);
+        while let Some(at) = left.pop_front() {
+            for next in self.next(at).into_iter().filter(|next| stuck.contains(next)) {
+                if next == waiter {
+                    let mut path = vec![at];
+                    while let Some(&before) = path.last().and_then(|at| from.get(at)) {
+                        path.push(before);
+                    }
+                    path.reverse();
+                    return Some(path);
+                }
+                from.entry(next).or_insert_with(|| {
+                    left.push_back(next);
+                    at
+                });
+            }
+        }
+        None
+    }
+
+    fn circle_of(&self, victim: Owner, stuck: &BTreeSet<Owner>, id: u32) -> Vec<String> {
+        let name = |waiter: &Owner| {
+            let name = &self.waits[waiter].reading.name;
+            if waiter.scheduler() == id { name.clone() } else { format!("{name} of another thread") }
+        };
+        self.path(victim, stuck).unwrap_or_default().iter().map(name).collect()
+    }
+
+    /// Notes that these schedulers are to look again. Whom to nudge, without the lock.
+    fn ask(&self, ids: &BTreeSet<u32>) -> Vec<Arc<Mailbox>> {
+        let entries = ids.iter().filter_map(|id| self.schedulers.get(id));
+        let note = |entry: &Entry| {
+            entry.asked.store(true, Ordering::SeqCst);
+            entry.mailbox.clone()
+        };
+        entries.map(note).collect()
+    }
+}
+
+fn table() -> MutexGuard<'static, Table> {
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,6 @@
+//! Tests of the scheduler itself: who runs when, and who is kept from it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod loops;
