@@ -159,6 +159,19 @@ pub(crate) fn ends_at(scope: &CancelScope, fiber: &Header, payload: &(dyn Any + 
     exit::is_cancellation(payload) && scope.is_cancelled() && !is_pending(fiber)
 }
 
+/// Whether a time limit is armed in sight of the place where `fiber` waits.
+pub(crate) fn has_timer(fiber: &Header) -> bool {
+    let mut at = fiber.cancel_scopes.get();
+    // SAFETY: as in `is_pending`.
+    while let Some(scope) = unsafe { at.as_ref() } {
+        if scope.timer.get() != TimerKey::NONE {
+            return true;
+        }
+        at = scope.outer.get();
+    }
+    false
+}
+
 /// Takes the time limits of all scopes in sight, for a fiber that will never run again.
 pub(crate) fn take_timers(fiber: &Header, mut disarm: impl FnMut(TimerKey)) {
     let mut at = fiber.cancel_scopes.get();

@@ -134,7 +134,8 @@ impl fmt::Display for Dump {
 }
 
 /// Nothing can ever run again: every fiber waits, and no timer, event or other thread can end any
-/// of the waits. Its `Display` says what each fiber waits for.
+/// of the waits. Or others live on, but the lock that one waits for is never released. Its `Display` says
+/// what each fiber waits for.
 ///
 /// The wait that completes a deadlock fails with this: as an error where the call returns a
 /// `Result`, and otherwise as a panic with the same text.
@@ -142,6 +143,8 @@ impl fmt::Display for Dump {
 pub struct Deadlock {
     /// Whether the end of a fiber completed it, and not a wait.
     pub(crate) by_end: bool,
+    /// Whether other fibers live on: those in the circle wait for locks of each other.
+    pub(crate) others_live: bool,
     /// Whose wait fails, as "fiber 'x' (#2)".
     pub(crate) victim: String,
     pub(crate) dump: Dump,
@@ -165,6 +168,14 @@ impl Deadlock {
 
 impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.others_live {
+            writeln!(
+                f,
+                "deadlock: the lock that {} waits for is never released; its wait fails:",
+                self.victim
+            )?;
+            return self.rest(f);
+        }
         let last = if self.by_end {
             "the last fiber that could run has ended"
         } else {
@@ -175,7 +186,13 @@ impl fmt::Display for Deadlock {
             "deadlock: all fibers wait and nothing can wake one; the wait of {} fails ({last}):",
             self.victim
         )?;
-        self.dump.fmt(f)?;
+        self.rest(f)
+    }
+}
+
+impl Deadlock {
+    fn rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.dump)?;
         let Some(first) = self.cycle.first() else { return Ok(()) };
         write!(f, "\neach waits for a lock that the next one holds: ")?;
         self.cycle.iter().try_for_each(|fiber| write!(f, "{fiber} -> "))?;

@@ -35,7 +35,9 @@ impl Scheduler {
             std::process::abort();
         };
         let cycle = LockGraph::of(self).cycle(&victim.to_ref());
-        let report = Deadlock { by_end, victim: end::describe(&victim), dump, cycle };
+        let victim_name = end::describe(&victim);
+        let report =
+            Deadlock { by_end, others_live: false, victim: victim_name, dump, cycle };
         *self.deadlock.borrow_mut() = Some(Box::new(report));
         self.last_victim.set((Some(victim.id()), self.switches.get()));
         victim.notice(Attention::DEADLOCK);
@@ -60,7 +62,7 @@ impl Scheduler {
         culprit.or_else(main_fails).or_else(others).or_else(last)
     }
 
-    fn can_fail(&self, fiber: FiberPtr) -> bool {
+    pub(crate) fn can_fail(&self, fiber: FiberPtr) -> bool {
         fiber.state.get() == State::Parked
             && match fiber.reason.get().on_deadlock {
                 OnDeadlock::Fail => true,
@@ -78,4 +80,4 @@ impl Scheduler {
 }
 
 /// Fibers that a report lists; of a million waiting ones nobody reads more.
-const REPORTED: usize = 32;
+pub(crate) const REPORTED: usize = 32;

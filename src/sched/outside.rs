@@ -107,6 +107,10 @@ impl Ticket {
         matches!(self.fate(), Fate::Served | Fate::Closed)
     }
 
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
     /// Whether the fiber is one of `sched`.
     pub(crate) fn is_of(&self, sched: &Scheduler) -> bool {
         self.scheduler == sched.id

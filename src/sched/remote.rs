@@ -177,6 +177,13 @@ impl Scheduler {
         self.addresses_exist() || self.others_may_complete() || !self.mailbox.inbox.is_empty()
     }
 
+    /// As [`outsiders_may_wake`](Scheduler::outsiders_may_wake), but not by the release of a lock.
+    pub(crate) fn outsiders_may_wake_without_locks(&self) -> bool {
+        self.addresses_exist()
+            || self.others_may_complete_no_lock()
+            || !self.mailbox.inbox.is_empty()
+    }
+
     fn addresses_exist(&self) -> bool {
         let table = self.table.borrow();
         let mut any = false;

@@ -30,6 +30,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::switch;
+use crate::sched::circles::Look;
 use crate::sched::clock::{Clock, RealClock};
 use crate::sched::end;
 use crate::sched::scheduler::Scheduler;
@@ -196,8 +197,20 @@ impl Scheduler {
         // Who waits for events sees those that are there already.
         if self.ring(|ring| ring.stored()) != 0 {
             self.idle.poll();
+            if turns.is_multiple_of(16) && self.circles.is_of_interest() {
+                self.look_while_busy();
+            }
         } else {
             self.wait_for_the_outside();
+        }
+        self.open_circles();
+    }
+
+    /// A thread that never sleeps looks for locks that are never released all the same.
+    #[cold]
+    fn look_while_busy(&self) {
+        if let Look::Now = self.next_look(false) {
+            self.look_for_circles(false);
         }
     }
 
@@ -254,19 +267,39 @@ impl Scheduler {
             if self.clock.can_jump() { timers.next_deadline() } else { timers.next_cascade() };
         drop(timers);
         match deadline.map(|at| self.started + Duration::from_micros(at)) {
-            Some(at) if self.clock.can_jump() => self.jump_or_wait(at),
-            Some(at) => self.idle.wait(Some(at)),
-            None if self.real_waits.get() != 0 || self.outsiders_may_wake() => self.idle.wait(None),
-            None => self.break_deadlock(),
+            None if self.real_waits.get() == 0 && !self.outsiders_may_wake() => {
+                self.break_deadlock();
+            }
+            until => self.sleep_until(until),
         }
         self.mailbox.inbox.announce_awake();
         self.refresh_now();
     }
 
-    /// Moves a clock that can jump on to `at`. While a fiber waits for what happens in real time the
-    /// clock goes on as real time does: else each time limit around such a wait would be over at once.
+    /// Sleeps until something happens, at the latest at `until`. If a lock that a fiber waits for turns
+    /// out to be held for ever, that happens.
+    fn sleep_until(&self, until: Option<Instant>) {
+        let look = self.next_look(until.is_none());
+        if let Look::Now = look {
+            let closed = until.is_none()
+                && self.real_waits.get() == 0
+                && !self.outsiders_may_wake_without_locks();
+            if self.look_for_circles(closed) {
+                return;
+            }
+        }
+        match (until, look.at()) {
+            (Some(at), _) if self.clock.can_jump() => self.jump_or_wait(at),
+            (Some(at), Some(look)) => self.idle.wait(Some(at.min(look))),
+            (at, look) => self.idle.wait(at.or(look)),
+        }
+    }
+
+    /// Moves a clock that can jump on to `at`. While a fiber waits for what happens in real time, or for
+    /// a lock that another thread holds, the clock goes on as real time does: else each time limit
+    /// around such a wait would be over at once.
     fn jump_or_wait(&self, at: Instant) {
-        if self.real_waits.get() == 0 {
+        if self.real_waits.get() == 0 && !self.is_kept_from_elsewhere() {
             return self.clock.jump_to(at);
         }
         let (now, began) = (self.clock.now(), RealClock.now());

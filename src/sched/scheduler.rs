@@ -29,12 +29,14 @@ use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::id::FiberId;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::State;
+use crate::sched::circles::Circles;
 use crate::sched::clock::Clock;
 use crate::sched::facade::Facade;
 use crate::sched::idle::Idle;
 use crate::sched::kill_request::KillRequest;
 use crate::sched::mailbox::Mailbox;
 use crate::sched::outside::ListedWait;
+use crate::sched::registry;
 use crate::sched::run_loop::LONGEST_BATCH;
 use crate::sched::task_timers::Armed;
 use crate::sched::timers::Alarm;
@@ -89,12 +91,12 @@ pub(crate) struct Scheduler {
     pub(crate) started: Instant,
     pub(crate) idle: Box<dyn Idle>,
     pub(crate) mailbox: Arc<Mailbox>,
-    /// Whether other threads find the mailbox by `id`.
-    pub(crate) listed: Cell<bool>,
     /// Timers of futures.
     pub(crate) task_timers: RefCell<SlotTable<Armed>>,
     /// Fibers that other threads may hold an unparker of.
     pub(crate) reachable: RefCell<Vec<Key>>,
+    /// When to look for locks that are never released.
+    pub(crate) circles: Circles,
     /// The waits that other threads may complete.
     pub(crate) outside: RefCell<SlotTable<ListedWait>>,
     /// Parked fibers whose wait the world ends, in real time.
@@ -137,6 +139,7 @@ impl Scheduler {
         let mut pool = Pool::new();
         let spare = pool.take(default_class)?;
         let mailbox = Arc::new(Mailbox::new(idle.waker()));
+        // Nothing fails from here on: what is enrolled leaves when it is dropped.
         Ok(Scheduler {
             ring: UnsafeCell::new(RunRing::new()),
             budget: Cell::new(0),
@@ -162,10 +165,10 @@ impl Scheduler {
             started: clock.now(),
             clock,
             idle,
-            mailbox,
-            listed: Cell::new(false),
             task_timers: RefCell::new(SlotTable::new()),
             reachable: RefCell::new(Vec::new()),
+            circles: Circles::new(registry::enrol(id, &mailbox)),
+            mailbox,
             outside: RefCell::new(SlotTable::new()),
             real_waits: Cell::new(0),
             last_victim: Cell::new((None, 0)),
@@ -265,7 +268,7 @@ impl Scheduler {
 
 impl Drop for Scheduler {
     fn drop(&mut self) {
-        self.take_off_the_list();
+        registry::leave(self.id);
         // Handles of other threads may keep the mailbox for long. No payload is left in it.
         self.mailbox.inbox.abandon();
         // A stack that is merely dropped is leaked.

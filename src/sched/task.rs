@@ -19,10 +19,9 @@
 
 #![allow(unsafe_code, reason = "makes wakers")]
 
-use std::collections::BTreeMap;
 use std::panic::Location;
 use std::ptr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 #[cfg(target_pointer_width = "64")]
 use std::task::{RawWaker, RawWakerVTable};
 use std::task::{Wake, Waker};
@@ -31,15 +30,13 @@ use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
-use crate::sched::mailbox::{Mail, Mailbox};
+use crate::sched::mailbox::Mail;
 use crate::sched::park::{wait_for_events, yield_now};
+use crate::sched::registry;
 use crate::sched::scheduler::{Here, Scheduler, scheduler};
 
 static PENDING: WaitReason =
     WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_by_the_world();
-
-/// The mailboxes of schedulers that have made wakers, for those that wake from elsewhere.
-static MAILBOXES: Mutex<BTreeMap<u32, Weak<Mailbox>>> = Mutex::new(BTreeMap::new());
 
 /// A task as a waker names it.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -61,7 +58,6 @@ impl TaskId {
 /// The waker of the running fiber.
 pub(crate) fn waker(here: Here) -> Waker {
     let Here { fiber, sched } = here;
-    sched.be_listed();
     let task = TaskId::of(fiber.key.get());
     #[cfg(target_pointer_width = "64")]
     if let Some(data) = pack(sched.id, task) {
@@ -136,20 +132,6 @@ impl Scheduler {
             self.unpause(fiber.ptr());
         }
     }
-
-    /// Lets other threads find this scheduler by its number.
-    fn be_listed(&self) {
-        if !self.listed.replace(true) {
-            mailboxes().insert(self.id, Arc::downgrade(&self.mailbox));
-        }
-    }
-
-    /// The scheduler goes.
-    pub(crate) fn take_off_the_list(&self) {
-        if self.listed.get() {
-            mailboxes().remove(&self.id);
-        }
-    }
 }
 
 /// Calls a waker, whether the closure that has this is run or dropped.
@@ -171,14 +153,9 @@ fn wake(id: u32, task: TaskId) {
 
 #[cold]
 fn wake_from_afar(id: u32, task: TaskId) {
-    let mailbox = mailboxes().get(&id).and_then(Weak::upgrade);
-    if let Some(mailbox) = mailbox {
+    if let Some(mailbox) = registry::mailbox(id) {
         mailbox.post(Mail::WakeTask(task));
     }
-}
-
-fn mailboxes() -> std::sync::MutexGuard<'static, BTreeMap<u32, Weak<Mailbox>>> {
-    MAILBOXES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 // ---- The waker of bits -----------------------------------------------------------------------------

@@ -61,6 +61,15 @@ impl<X> Queue<X> {
         self.slots.front().and_then(Option::as_ref)
     }
 
+    /// Those that stand before `waiter`, the first first.
+    pub(super) fn before<'a>(
+        &'a self,
+        waiter: &'a Waiter<X>,
+    ) -> impl Iterator<Item = &'a Waiter<X>> {
+        let all = self.slots.iter().flatten().map(|arc| &**arc);
+        all.take_while(move |before| !std::ptr::eq(*before, waiter))
+    }
+
     /// Takes the first.
     pub(super) fn pop(&mut self) -> Option<Arc<Waiter<X>>> {
         let first = self.slots.pop_front().flatten()?;

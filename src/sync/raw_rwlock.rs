@@ -3,23 +3,26 @@
 //! ```text
 //!   word:  63          32 31             2  1   0
 //!         [ scheduler    | fiber's number | 0 | W ]    held by a writer
-//!         [ scheduler    | readers        | 1 | W ]    held by readers; MIXED if they are of several
+//!         [ sum of marks | readers        | 1 | W ]    held by readers
 //!         [ 0                             | 0 | W ]    free
 //! ```
 //!
 //! Invariants:
 //! - `W` says whether the queue is not empty. While it is set nobody comes in but by the queue,
-//!   readers neither: so a writer that waits is not passed for ever. Readers still leave without its
-//!   lock, but for the last.
+//!   readers neither: so a writer that waits is not passed for ever. Readers leave under its lock, too.
 //! - Whenever the lock of the queue is released, the first in line cannot come in.
-//! - Readers are counted together with the scheduler that all of them are of: those who wait for
-//!   fibers of their own thread only are part of a deadlock.
+//! - Each reader adds the mark of its scheduler to the sum, and takes the same away when it leaves. So a
+//!   scheduler that is about to sleep sees whether all readers are its own: then they never leave.
+//! - `first_reader` is a reader that is in, or none: it takes itself out before it leaves. Of one reader
+//!   alone it says who that is.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use crate::sched::lowlevel::{Fate, Holder, Interrupt, Owner, WaitReason, scheduler};
+use crate::sched::lowlevel::{
+    Fate, Holder, Interrupt, Needs, Owner, Readers, WaitReason, scheduler,
+};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
 
@@ -27,8 +30,6 @@ const WAITERS: u64 = 1;
 const READ: u64 = 2;
 const ONE_READER: u64 = 4;
 const READERS: u64 = (1 << 32) - ONE_READER;
-/// In place of a scheduler's number, which it never is.
-const MIXED: u64 = (u32::MAX as u64) << 32;
 
 /// What is asked for.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -41,7 +42,7 @@ pub(super) enum Mode {
 #[derive(Debug)]
 pub(super) struct RawRwLock {
     word: AtomicU64,
-    /// Of those who hold it for reading, the one who came when nobody did. For reports.
+    /// Of those that hold it for reading, the one that came first, as long as it does; or 0.
     first_reader: AtomicU64,
     queue: Mutex<Queue<Mode>>,
 }
@@ -56,26 +57,48 @@ impl RawRwLock {
     }
 
     #[inline]
-    pub(super) fn try_write(&self) -> bool {
+    pub(super) fn enter_to_write(&self) -> bool {
         let me = Owner::me().bits();
         self.word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     #[inline]
-    pub(super) fn try_read(&self) -> bool {
+    pub(super) fn enter_to_read(&self, me: Owner) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
         while word & WAITERS == 0
-            && let Some(to) = with_reader(word, Owner::me())
+            && let Some(to) = with_reader(word, me.mark())
         {
             match self.word.compare_exchange_weak(word, to, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => {
-                    self.note_first(word, Owner::me());
+                    self.note_first(word, me);
                     return true;
                 }
                 Err(now) => word = now,
             }
         }
         false
+    }
+
+    /// Enters if the lock is free. While it is being passed on it may look as if others waited: then
+    /// this looks again behind that.
+    #[inline]
+    pub(super) fn try_write(&self) -> bool {
+        self.enter_to_write() || self.is_passed_on() && self.enter_to_write()
+    }
+
+    /// As `try_write`, for reading.
+    #[inline]
+    pub(super) fn try_read(&self, me: Owner) -> bool {
+        self.enter_to_read(me) || self.is_passed_on() && self.enter_to_read(me)
+    }
+
+    /// Whether there was something to wait for: the end of a change of those who wait.
+    fn is_passed_on(&self) -> bool {
+        let waited = self.word.load(Ordering::Relaxed) & WAITERS != 0;
+        if waited {
+            drop(locked(&self.queue));
+        }
+        waited
     }
 
     /// Waits in line, at the latest `by` a deadline.
@@ -88,8 +111,11 @@ impl RawRwLock {
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
         self.refuse_to_wait_for_itself(by);
+        if mode == Mode::Read {
+            self.refuse_too_many_readers();
+        }
         let mut queue = locked(&self.queue);
-        if !self.announce_waiter(mode) {
+        if !self.announce_waiter(mode, Owner::me()) {
             return Ok(());
         }
         let waiter = Arc::new(Waiter::new(mode));
@@ -109,9 +135,12 @@ impl RawRwLock {
     }
 
     /// Turns the caller from the writer into a reader.
-    pub(super) fn downgrade(&self) {
-        let reader = with_reader(0, Owner::me()).expect("one reader can be counted");
-        self.first_reader.store(Owner::me().bits(), Ordering::Relaxed);
+    ///
+    /// Returns as what it is counted.
+    pub(super) fn downgrade(&self) -> Owner {
+        let me = Owner::me();
+        let reader = with_reader(0, me.mark()).expect("one reader can be counted");
+        self.first_reader.store(me.bits(), Ordering::Relaxed);
         let word = self.word.load(Ordering::Relaxed);
         let is_done = word & WAITERS == 0
             && self
@@ -121,6 +150,7 @@ impl RawRwLock {
         if !is_done {
             self.pass_on(reader | WAITERS);
         }
+        me
     }
 
     /// The writer, for whom others wait, leaves `word` behind.
@@ -133,32 +163,47 @@ impl RawRwLock {
         served.wake();
     }
 
+    /// Leaves. `me` is the owner that has entered: the guard may have gone to another fiber since, or out
+    /// of its `run`.
     #[inline]
-    pub(super) fn unlock_read(&self) {
+    pub(super) fn unlock_read(&self, me: Owner) {
+        if self.first_reader.load(Ordering::Relaxed) == me.bits() {
+            self.first_reader.store(0, Ordering::Relaxed);
+        }
         let mut word = self.word.load(Ordering::Relaxed);
-        while !(word & WAITERS != 0 && word & READERS == ONE_READER) {
-            let to = without_reader(word);
+        while word & WAITERS == 0 {
+            let to = without_reader(word, me.mark());
             match self.word.compare_exchange_weak(word, to, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => word = now,
             }
         }
-        self.last_reader_leaves();
+        self.leave_others(me);
     }
 
+    /// Lets the first in line in, if this reader was the last. If not it waits for others than before,
+    /// who perhaps wait for it.
     #[cold]
-    fn last_reader_leaves(&self) {
+    fn leave_others(&self, me: Owner) {
         let mut queue = locked(&self.queue);
-        self.remove_reader();
+        self.remove_reader(me);
         let served = self.serve(&mut queue);
+        let word = self.word.load(Ordering::Relaxed);
+        let may_never_leave = |first: &&Arc<Waiter<Mode>>| {
+            served.is_none() && (readers(word) == 1 || all_have(word, first.owner().mark()))
+        };
+        let first = queue.front().filter(may_never_leave).cloned();
         drop(queue);
         served.wake();
+        if let Some(first) = first {
+            first.look_again();
+        }
     }
 
-    fn remove_reader(&self) {
-        let removed = self
-            .word
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| Some(without_reader(word)));
+    fn remove_reader(&self, reader: Owner) {
+        let removed = self.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+            Some(without_reader(word, reader.mark()))
+        });
         debug_assert!(removed.is_ok(), "the closure always has a value");
     }
 
@@ -178,7 +223,7 @@ impl RawRwLock {
             if first.claim(Fate::Served) {
                 served.push(first);
             } else {
-                self.turn_out(first.extra);
+                self.turn_out(first.extra, first.owner());
             }
         }
         self.word.fetch_and(!WAITERS, Ordering::Release);
@@ -190,7 +235,7 @@ impl RawRwLock {
     fn admit(&self, mode: Mode, owner: Owner) -> bool {
         let enter = |word: u64| match mode {
             Mode::Write => (word & !WAITERS == 0).then_some(owner.bits() | WAITERS),
-            Mode::Read => with_reader(word, owner),
+            Mode::Read => with_reader(word, owner.mark()),
         };
         let admitted = self.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, enter);
         if let (Mode::Read, Ok(before)) = (mode, admitted) {
@@ -200,20 +245,20 @@ impl RawRwLock {
     }
 
     /// Takes back what `admit` has written.
-    fn turn_out(&self, mode: Mode) {
+    fn turn_out(&self, mode: Mode, owner: Owner) {
         match mode {
             Mode::Write => self.word.store(WAITERS, Ordering::Release),
-            Mode::Read => self.remove_reader(),
+            Mode::Read => self.remove_reader(owner),
         }
     }
 
     /// Enters, if that is possible by now, and returns false; or notes that somebody waits. The
     /// caller has locked the queue.
-    fn announce_waiter(&self, mode: Mode) -> bool {
+    fn announce_waiter(&self, mode: Mode, me: Owner) -> bool {
         loop {
             let entered = match mode {
-                Mode::Read => self.try_read(),
-                Mode::Write => self.try_write(),
+                Mode::Read => self.enter_to_read(me),
+                Mode::Write => self.enter_to_write(),
             };
             if entered {
                 return false;
@@ -221,7 +266,7 @@ impl RawRwLock {
             let word = self.word.load(Ordering::Relaxed);
             let is_open = word & WAITERS == 0
                 && if mode == Mode::Read {
-                    with_reader(word, Owner::me()).is_some()
+                    with_reader(word, me.mark()).is_some()
                 } else {
                     word == 0
                 };
@@ -241,6 +286,14 @@ impl RawRwLock {
         }
     }
 
+    /// Guards that were forgotten are counted for ever.
+    #[track_caller]
+    fn refuse_too_many_readers(&self) {
+        let word = self.word.load(Ordering::Relaxed);
+        let is_full = word & READ != 0 && word & READERS == READERS;
+        assert!(!is_full, "too many readers of one lock: were guards leaked?");
+    }
+
     /// A plain thread is not in any deadlock report. One that holds the lock itself waits for ever.
     #[track_caller]
     fn refuse_to_wait_for_itself(&self, by: Option<Instant>) {
@@ -254,27 +307,41 @@ impl RawRwLock {
 
 /// `word` with one reader more, if none but readers are in.
 #[inline]
-fn with_reader(word: u64, owner: Owner) -> Option<u64> {
-    let scheduler = u64::from(owner.scheduler()) << 32;
+fn with_reader(word: u64, mark: u32) -> Option<u64> {
+    let mark = u64::from(mark) << 32;
     if word & !WAITERS == 0 {
-        return Some(word | scheduler | READ | ONE_READER);
+        return Some(word | mark | READ | ONE_READER);
     }
     if word & READ == 0 || word & READERS == READERS {
         return None;
     }
-    let mixed = if word & MIXED == scheduler { 0 } else { MIXED };
-    Some((word | mixed) + ONE_READER)
+    Some((word + ONE_READER).wrapping_add(mark))
 }
 
 /// `word` with one reader less.
 #[inline]
-fn without_reader(word: u64) -> u64 {
+fn without_reader(word: u64, mark: u32) -> u64 {
     debug_assert!(word & READ != 0, "it is held by readers");
-    if word & READERS == ONE_READER { word & WAITERS } else { word - ONE_READER }
+    if word & READERS == ONE_READER {
+        return word & WAITERS;
+    }
+    (word - ONE_READER).wrapping_sub(u64::from(mark) << 32)
+}
+
+/// How many readers are in.
+fn readers(word: u64) -> u32 {
+    ((word & READERS) / ONE_READER) as u32
+}
+
+/// Whether the sum of the marks is that of readers who all have this one.
+fn all_have(word: u64, mark: u32) -> bool {
+    (word >> 32) as u32 == readers(word).wrapping_mul(mark)
 }
 
 impl Site for RawRwLock {
     type Extra = Mode;
+
+    const IS_LOCK: bool = true;
 
     fn withdraw(&self, waiter: &Waiter<Mode>) -> bool {
         let mut queue = locked(&self.queue);
@@ -288,23 +355,80 @@ impl Site for RawRwLock {
         true
     }
 
-    fn others_exist(&self, waiter: &Waiter<Mode>) -> bool {
-        let _queue = locked(&self.queue);
+    fn needs(&self, waiter: &Waiter<Mode>) -> Option<Needs> {
+        let queue = locked(&self.queue);
         let word = self.word.load(Ordering::Relaxed);
-        match word & READ {
-            _ if !waiter.waits() => true,
-            0 => word & !WAITERS == 0 || Owner::of_bits(word).is_elsewhere(),
-            _ => scheduler().is_none_or(|sched| word & MIXED != u64::from(sched.id) << 32),
+        if !waiter.waits() || word & !WAITERS == 0 {
+            return None;
+        }
+        if word & READ == 0 {
+            return Some(Needs::one(Owner::of_bits(word)));
+        }
+        let first = self.first_reader.load(Ordering::Acquire);
+        // Of one reader alone it is the first only if none has come or gone meanwhile.
+        let is_still = self.word.load(Ordering::Relaxed) == word;
+        let first = (first != 0 && is_still).then(|| Owner::of_bits(first));
+        let are_here =
+            scheduler().is_some_and(|sched| all_have(word, Owner::first_of(sched.id).mark()));
+        let holder = Holder::Readers(Readers { count: readers(word), first, are_here });
+        let ahead = match waiter.extra {
+            Mode::Read => queue.before(waiter).filter(|it| it.extra == Mode::Write),
+            Mode::Write => return Some(Needs { holder, ahead: Vec::new() }),
+        };
+        Some(Needs { holder, ahead: ahead.map(|it| it.owner()).collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lock_of(word: u64) -> RawRwLock {
+        let lock = RawRwLock::new();
+        lock.word.store(word, Ordering::Relaxed);
+        lock
+    }
+
+    #[test]
+    fn as_many_readers_as_can_be_counted_are_told_so() {
+        let me = Owner::me();
+        let lock = lock_of(READ | (READERS - ONE_READER));
+        assert!(lock.try_read(me));
+        assert!(!lock.try_read(me));
+        let panics = || lock.lock_slowly(Mode::Read, None, &WaitReason::NOT_STARTED);
+        let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).unwrap_err();
+        let text = payload.downcast_ref::<&str>().copied().unwrap_or_default();
+        assert!(text.contains("too many readers"), "{text}");
+        lock.unlock_read(me);
+        assert!(lock.try_read(me));
+    }
+
+    #[test]
+    fn the_sum_of_marks_says_whether_all_readers_are_of_one_scheduler() {
+        let marks: Vec<u32> = (1..40).map(|id| Owner::first_of(id).mark()).collect();
+        for (own, &mark) in marks.iter().enumerate() {
+            for (first, &one) in marks.iter().enumerate() {
+                for (second, &two) in marks.iter().enumerate() {
+                    let word = with_reader(0, one).and_then(|word| with_reader(word, two));
+                    let mut word = word.unwrap();
+                    assert_eq!(all_have(word, mark), first == own && second == own);
+                    word = without_reader(word, one);
+                    assert_eq!(all_have(word, mark), second == own);
+                    assert_eq!(without_reader(word, two), 0);
+                }
+            }
         }
     }
 
-    fn holder(&self) -> Option<Holder> {
-        let word = self.word.load(Ordering::Relaxed);
-        let first = Owner::of_bits(self.first_reader.load(Ordering::Relaxed));
-        match (word & !WAITERS, word & READ) {
-            (0, _) => None,
-            (_, 0) => Some(Holder::One(Owner::of_bits(word))),
-            _ => Some(Holder::Readers((word & READERS) as u32 / ONE_READER as u32, first)),
-        }
+    #[test]
+    fn one_reader_alone_is_known_if_it_came_first() {
+        let [one, two] = [1, 2].map(Owner::first_of);
+        let lock = RawRwLock::new();
+        assert!(lock.try_read(one) && lock.try_read(two));
+        lock.unlock_read(one);
+        assert_eq!(lock.first_reader.load(Ordering::Relaxed), 0);
+        lock.unlock_read(two);
+        assert!(lock.try_read(two));
+        assert_eq!(Owner::of_bits(lock.first_reader.load(Ordering::Relaxed)), two);
     }
 }

@@ -12,7 +12,7 @@ use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{OnDeadlock, Owner, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::raw_rwlock::{Mode, RawRwLock};
 use crate::sync::waiter::{count_operation, deadline};
@@ -60,6 +60,8 @@ pub struct RwLock<T: ?Sized> {
 #[must_use = "the lock is released when its guard is dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
+    /// As what it is counted among the readers.
+    owner: Owner,
     not_send: PhantomData<*const ()>,
 }
 
@@ -103,10 +105,11 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         count_operation();
-        if !self.raw.try_read() {
+        let me = Owner::me();
+        if !self.raw.enter_to_read(me) {
             self.wait_in_line(Mode::Read);
         }
-        self.reader()
+        self.reader(me)
     }
 
     /// Waits until the caller may write. It is a kill point if it has to wait, or lets others run.
@@ -118,7 +121,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         count_operation();
-        if !self.raw.try_write() {
+        if !self.raw.enter_to_write() {
             self.wait_in_line(Mode::Write);
         }
         self.writer()
@@ -136,7 +139,8 @@ impl<T: ?Sized> RwLock<T> {
     /// Reads if nobody writes or waits.
     #[inline]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        self.raw.try_read().then(|| self.reader())
+        let me = Owner::me();
+        self.raw.try_read(me).then(|| self.reader(me))
     }
 
     /// Writes if the lock is free.
@@ -153,7 +157,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_, T>, TimeoutError> {
         self.enter(Mode::Read, || deadline(timeout))?;
-        Ok(self.reader())
+        Ok(self.reader(Owner::me()))
     }
 
     /// As [`read`](Self::read), but waits no longer than until `at` by the clock of the caller.
@@ -164,7 +168,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn read_deadline(&self, at: Instant) -> Result<RwLockReadGuard<'_, T>, TimeoutError> {
         self.enter(Mode::Read, || Some(at))?;
-        Ok(self.reader())
+        Ok(self.reader(Owner::me()))
     }
 
     /// As [`write`](Self::write), but waits no longer than `timeout`.
@@ -196,8 +200,8 @@ impl<T: ?Sized> RwLock<T> {
     fn enter(&self, mode: Mode, by: impl FnOnce() -> Option<Instant>) -> Result<(), TimeoutError> {
         count_operation();
         let (entered, reason) = match mode {
-            Mode::Read => (self.raw.try_read(), &READING_UNTIL),
-            Mode::Write => (self.raw.try_write(), &WRITING_UNTIL),
+            Mode::Read => (self.raw.enter_to_read(Owner::me()), &READING_UNTIL),
+            Mode::Write => (self.raw.enter_to_write(), &WRITING_UNTIL),
         };
         if entered {
             return Ok(());
@@ -218,8 +222,8 @@ impl<T: ?Sized> RwLock<T> {
 
     /// The guard of one who has just come in.
     #[inline]
-    fn reader(&self) -> RwLockReadGuard<'_, T> {
-        RwLockReadGuard { lock: self, not_send: PhantomData }
+    fn reader(&self, owner: Owner) -> RwLockReadGuard<'_, T> {
+        RwLockReadGuard { lock: self, owner, not_send: PhantomData }
     }
 
     /// The guard of one who has just come in.
@@ -247,8 +251,8 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     pub fn downgrade(guard: RwLockWriteGuard<'a, T>) -> RwLockReadGuard<'a, T> {
         let lock = guard.lock;
         mem::forget(guard);
-        lock.raw.downgrade();
-        lock.reader()
+        let owner = lock.raw.downgrade();
+        lock.reader(owner)
     }
 }
 
@@ -284,7 +288,7 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.raw.unlock_read();
+        self.lock.raw.unlock_read(self.owner);
     }
 }
 

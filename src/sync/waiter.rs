@@ -236,6 +236,10 @@ impl<X> Served<X> {
         Served { first: None, rest: Vec::new() }
     }
 
+    pub(super) fn is_none(&self) -> bool {
+        self.first.is_none()
+    }
+
     pub(super) fn push(&mut self, waiter: Arc<Waiter<X>>) {
         match self.first {
             None => self.first = Some(waiter),

@@ -1,0 +1,7 @@
+//! Tests of locks between fibers, threads and schedulers.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod circles;
+mod semaphore;
