@@ -32,7 +32,9 @@
 //! 5. **A shield hides what is outside of it.** Inside, a wait looks for cancelled regions only up to
 //!    the shield. What has come meanwhile is met behind it. A time limit *inside* a shield works.
 //! 6. **Clean-up is not cut short.** While a fiber unwinds nothing is raised in it: its destructors
-//!    may wait, and are waited for. (A second unwind would abort the process.)
+//!    may wait, and are waited for. (A second unwind would abort the process.) If a wait there can never
+//!    end, and nothing else can happen, the process is aborted with a report; unless a destructor has set
+//!    a [`timeout`](crate::time::timeout) around it: that ends it then.
 //! 7. **Scopes wait.** A scope or nursery that is unwound kills its fibers, and is left when all of
 //!    them have ended. They may borrow, so there is no other way.
 //!

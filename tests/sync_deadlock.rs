@@ -56,15 +56,15 @@ fn two_that_wait_for_each_other_are_named() {
         let [a, b] = [(); 2].map(|()| Arc::new(Mutex::new(())));
         let first = locker("first", &a, &b);
         let second = locker("second", &b, &a);
-        fibra::sleep(ms(1));
+        (0..2).for_each(|_| yield_now());
         let third = named("third", move || drop(a.lock()));
         yield_now();
         let report = panic_of(|| panic!("{}", first.join().unwrap_err()));
         let expected = "\
 the fiber will never end: deadlock: all fibers wait and nothing can wake one; the wait of fiber 'main' (#1) fails (it was the last that could run):
   fiber 'main' (#1) is waiting for a fiber to end at HERE
-  fiber 'first' (#2) is locking a mutex held by fiber 'second' (#3) at HERE for 1ms
-  fiber 'second' (#3) is locking a mutex held by fiber 'first' (#2) at HERE for 1ms
+  fiber 'first' (#2) is locking a mutex held by fiber 'second' (#3) at HERE
+  fiber 'second' (#3) is locking a mutex held by fiber 'first' (#2) at HERE
   fiber 'third' (#4) is locking a mutex held by fiber 'first' (#2) at HERE
 each waits for a lock that the next one holds: fiber 'first' (#2) -> fiber 'second' (#3) -> fiber 'first' (#2)";
         assert_eq!(without_places(&report), expected);

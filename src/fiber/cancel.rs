@@ -35,6 +35,9 @@ pub(crate) struct CancelScope {
     outer: Cell<*const CancelScope>,
     shield: Cell<bool>,
     cancelled: Cell<bool>,
+    /// The thread unwound when it was entered: perhaps it lies in a destructor, and what is raised in it
+    /// must not leave it.
+    in_unwind: Cell<bool>,
     /// Its armed time limit in the timing wheel.
     pub(crate) timer: Cell<TimerKey>,
 }
@@ -45,6 +48,7 @@ impl CancelScope {
             outer: Cell::new(std::ptr::null()),
             shield: Cell::new(false),
             cancelled: Cell::new(false),
+            in_unwind: Cell::new(false),
             timer: Cell::new(TimerKey::NONE),
         }
     }
@@ -58,6 +62,15 @@ impl CancelScope {
     #[inline(always)]
     pub(crate) fn hang_on(&self, outer: *const CancelScope) {
         self.outer.set(outer);
+    }
+
+    /// Notes that the thread unwinds now.
+    pub(crate) fn enter_in_unwind(&self) {
+        self.in_unwind.set(true);
+    }
+
+    pub(crate) fn is_in_unwind(&self) -> bool {
+        self.in_unwind.get()
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -125,6 +138,22 @@ pub(crate) fn is_pending(fiber: &Header) -> bool {
         at = scope.outer.get();
     }
     fiber.killed.get()
+}
+
+/// Whether the innermost region that is cancelled where `fiber` waits was entered while the thread unwound.
+pub(crate) fn is_pending_in_unwind(fiber: &Header) -> bool {
+    let mut at = fiber.cancel_scopes.get();
+    // SAFETY: as in `is_pending`.
+    while let Some(scope) = unsafe { at.as_ref() } {
+        if scope.cancelled.get() {
+            return scope.in_unwind.get();
+        }
+        if scope.shield.get() {
+            return false;
+        }
+        at = scope.outer.get();
+    }
+    false
 }
 
 /// Whether `fiber` is inside a shield.

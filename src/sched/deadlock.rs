@@ -1,6 +1,7 @@
 //! Nothing can ever run again: which wait fails, and what it is told.
 //!
-//! A fiber that waits for just that, and main if it has left the ring, goes on instead (S-166).
+//! A fiber that waits for just that, and main if it has left the ring, goes on instead (S-166). So does one
+//! in a destructor that runs because of an unwind, if it has set a time limit there, and that is over.
 //! Otherwise the order in which waits are asked to fail is:
 //! 1. the wait that completed the deadlock (S-167), unless its fiber has just failed and done nothing else;
 //! 2. if a fiber's end completed it, or that wait cannot fail: the main fiber's (S-170);
@@ -12,6 +13,7 @@
 
 use std::thread;
 
+use crate::fiber::cancel;
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{Attention, OnDeadlock, State};
@@ -25,7 +27,7 @@ impl Scheduler {
     /// Makes one of the waits fail. Called when no fiber can run and nothing outside can wake one.
     #[cold]
     pub(crate) fn break_deadlock(&self) {
-        if self.wake_floating() {
+        if self.wake_floating() || self.end_a_limit_in_unwind() {
             return;
         }
         let by_end = self.last_parked.get().is_none();
@@ -42,6 +44,18 @@ impl Scheduler {
         self.last_victim.set((Some(victim.id()), self.switches.get()));
         victim.notice(Attention::DEADLOCK);
         self.make_ready(victim);
+    }
+
+    /// Lets a fiber go on whose time limit, inside a destructor that runs because of an unwind, is over.
+    fn end_a_limit_in_unwind(&self) -> bool {
+        let due = |fiber: FiberPtr| {
+            fiber.state.get() == State::Parked && cancel::is_pending_in_unwind(&fiber)
+        };
+        let Some(fiber) = self.fibers_where(due).first().map(FiberRef::ptr) else { return false };
+        self.forced.set(Some(fiber.id()));
+        fiber.notice(Attention::CANCEL);
+        self.make_ready(fiber);
+        true
     }
 
     fn choose_victim(&self) -> Option<FiberPtr> {

@@ -10,7 +10,10 @@
 //! Invariants:
 //! - A kill is never raised while the thread unwinds: two unwinds at once abort the process.
 //!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: when the
-//!   run loop finds that nobody unwinds any more it wakes those whose kill was put off.
+//!   run loop finds that nobody unwinds any more it wakes those whose kill was put off. One exception: in
+//!   a region with a time limit that was entered during an unwind, and catches what is raised in it, it is
+//!   raised when the limit has passed and nothing else can ever happen (`sched/deadlock.rs`). If the fiber
+//!   has begun a further unwind inside, that aborts the process, as it would otherwise.
 //! - Where nothing can unwind (under `panic = "abort"`, or when `run` itself was called by a
 //!   destructor while its thread unwound) waits that can fail return `Killed`, and others wait on
 //!   until `run` ends, when they are retired.
@@ -116,7 +119,8 @@ pub(crate) fn is_due(here: Here) -> bool {
     if !cancel::is_pending(&here.fiber) {
         return false;
     }
-    let put_off = can_unwind(&here.sched) && thread::panicking();
+    let forced = here.sched.forced.get() == Some(here.fiber.id());
+    let put_off = can_unwind(&here.sched) && thread::panicking() && !forced;
     here.sched.kill_put_off.set(here.sched.kill_put_off.get() || put_off);
     !put_off
 }
@@ -173,6 +177,7 @@ fn settle(fiber: FiberPtr) {
 
 fn meet_kill(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
     if can_unwind(&here.sched) {
+        here.sched.forced.set(None);
         count_raise(here.fiber);
         exit::raise();
     }

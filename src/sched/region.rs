@@ -16,10 +16,12 @@
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
+use std::thread;
 use std::time::Instant;
 
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::cancel::{self, CancelScope};
+use crate::fiber::exit;
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::sched::park;
 use crate::sched::scheduler::Here;
@@ -63,6 +65,9 @@ impl Limit {
 #[inline]
 pub(crate) fn cancel_at<T>(here: Here, limit: Limit, f: impl FnOnce() -> T) -> Option<T> {
     let region = Region::new(here, CancelScope::cancellable());
+    if thread::panicking() {
+        region.scope.enter_in_unwind();
+    }
     let caught = {
         let _armed = Armed::arm(here, &region, limit);
         panic::catch_unwind(AssertUnwindSafe(|| region.run(f)))
@@ -85,7 +90,12 @@ fn unwound<T>(
     limit: Limit,
     payload: Box<dyn std::any::Any + Send>,
 ) -> Option<T> {
-    if !cancel::ends_at(&region.scope, &here.fiber, &*payload) {
+    // Out of a destructor that runs because of an unwind nothing may be raised: what is further out is
+    // met when that goes on.
+    let ends_here = region.scope.is_in_unwind()
+        && region.scope.is_cancelled()
+        && exit::is_cancellation(&*payload);
+    if !ends_here && !cancel::ends_at(&region.scope, &here.fiber, &*payload) {
         panic::resume_unwind(payload);
     }
     if let Limit::Over = limit {

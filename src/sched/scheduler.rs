@@ -103,6 +103,8 @@ pub(crate) struct Scheduler {
     pub(crate) real_waits: Cell<usize>,
     /// The fiber whose wait failed in the last deadlock, and the count of switches then.
     pub(crate) last_victim: Cell<(Option<FiberId>, u64)>,
+    /// A fiber in which a time limit is raised although the thread unwinds.
+    pub(crate) forced: Cell<Option<FiberId>>,
     /// What the wait that was chosen to fail fails with.
     pub(crate) deadlock: RefCell<Option<Box<Deadlock>>>,
     /// A stack kept back for dropping what belongs to fibers that could get none.
@@ -172,6 +174,7 @@ impl Scheduler {
             outside: RefCell::new(SlotTable::new()),
             real_waits: Cell::new(0),
             last_victim: Cell::new((None, 0)),
+            forced: Cell::new(None),
             deadlock: RefCell::new(None),
             spare: RefCell::new(Some(spare)),
             starved: RefCell::new(VecDeque::new()),

@@ -3,4 +3,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod forever;
+mod limits_in_unwind;
 mod loops;

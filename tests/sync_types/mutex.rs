@@ -53,15 +53,16 @@ fn a_release_hands_it_over_and_nobody_barges_in() {
 }
 
 #[test]
-fn a_free_lock_does_not_let_others_run() {
+fn a_free_lock_lets_others_run_after_many_calls_only() {
     fibra::run(|| {
         let mutex = Mutex::new(0);
         go(|| log("other"));
-        (0..1_000).for_each(|_| *mutex.lock() += 1);
+        (0..100).for_each(|_| *mutex.lock() += 1);
         log(*mutex.lock());
-        yield_now();
+        (0..100).for_each(|_| *mutex.lock() += 1);
+        log(*mutex.lock());
     });
-    check("1000 other");
+    check("100 other 200");
 }
 
 #[test]

@@ -1,0 +1,65 @@
+//! Tests time limits in destructors that run because of an unwind, when nothing else can happen.
+
+use fibra::sync::Mutex;
+use fibra::time::timeout;
+
+use crate::support::{OnDrop, check, in_child, join_panic, log, ms, name_of, run_virtually, stderr};
+
+fn bounded_park() {
+    log(if timeout(ms(1), fibra::park).is_err() { "elapsed" } else { "woken" });
+}
+
+#[test]
+fn a_time_limit_in_a_destructor_ends_a_wait_that_nothing_else_can_end() {
+    run_virtually(|| {
+        let panics = fibra::spawn(|| {
+            let _cleanup = OnDrop(bounded_park);
+            panic!("outer");
+        });
+        assert_eq!(join_panic::<()>(panics), "outer");
+        let killed = fibra::spawn(|| {
+            let _cleanup = OnDrop(bounded_park);
+            fibra::park();
+        });
+        fibra::yield_now();
+        killed.kill();
+        assert!(killed.join().unwrap_err().is_killed());
+    });
+    check("elapsed elapsed");
+}
+
+#[test]
+fn a_time_limit_in_a_destructor_drops_what_is_inside_and_leaves_the_unwind_alone() {
+    run_virtually(|| {
+        let mutex = Mutex::new(());
+        let held = mutex.lock();
+        let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _cleanup = OnDrop(|| {
+                let inner = timeout(ms(5), || {
+                    let _dropped = OnDrop(|| log("dropped"));
+                    timeout(ms(1), || drop(mutex.lock())).unwrap_err();
+                    log("inner");
+                    drop(mutex.lock());
+                });
+                log(if inner.is_err() { "outer" } else { "locked" });
+            });
+            panic!("first");
+        }));
+        assert_eq!(panics.unwrap_err().downcast_ref(), Some(&"first"));
+        drop(held);
+    });
+    check("inner dropped outer");
+}
+
+#[test]
+fn a_wait_in_a_destructor_without_a_limit_aborts_with_a_report() {
+    let test = name_of!(a_wait_in_a_destructor_without_a_limit_aborts_with_a_report);
+    let output = in_child(&format!("limits_in_unwind::{test}"), &[], || {
+        fibra::run(|| {
+            let _cleanup = OnDrop(fibra::park);
+            panic!("outer");
+        });
+    });
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("deadlock, and no wait can fail: aborting"), "{output:?}");
+}
