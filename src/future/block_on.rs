@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use crate::sched::scheduler::{Here, try_here};
 use crate::sched::park::spend;
+use crate::sched::scheduler::{Here, try_here};
 use crate::sched::task;
 
 /// Waits until `future` is ready, and returns its output. Meanwhile the thread runs other fibers.

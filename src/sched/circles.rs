@@ -14,6 +14,7 @@
 //!   `run`. Each of them makes the schedulers look that are concerned.
 //! - Only waits without a time limit count, and of fibers that nothing is about to end.
 //! - A lock counts as held by the fiber that took it, wherever its guard is.
+//! - Where nothing can be unwound no wait for a lock can fail: it is said once that there are such.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub(crate) struct Circles {
     closed: Cell<bool>,
     /// Another scheduler wants a look.
     asked: Arc<AtomicBool>,
+    /// It was said that there are such waits, where none can fail.
+    reported: Cell<bool>,
 }
 
 /// When to look.
@@ -84,6 +87,7 @@ impl Circles {
             credit: Cell::new(0),
             closed: Cell::new(false),
             asked,
+            reported: Cell::new(false),
         }
     }
 
@@ -138,17 +142,25 @@ impl Scheduler {
         let stamp = registry::stamp();
         let (fibers, readings, complete) = self.read_locks();
         circles.closed.set(closed && complete);
+        let mut hopeless = false;
         let circle = registry::look(self.id, stamp, closed && complete, readings, |candidates| {
             let able = |&owner: &Owner| {
                 let (fiber, _) = fibers.iter().find(|(_, of)| *of == owner)?;
                 self.can_fail(*fiber).then_some((*fiber, owner))
             };
             let able: Vec<_> = candidates.iter().filter_map(able).collect();
+            hopeless = able.is_empty() && !interrupt::can_unwind(self);
             let last = able.iter().find(|(fiber, _)| self.last_parked.get() == Some(*fiber));
             // Of the others the one that was spawned last: owners of one scheduler are in that order.
             last.or(able.last()).map(|&(_, owner)| owner)
         });
         circles.patience.set(PATIENCE.max((RealClock.now() - began) * SHARE));
+        if hopeless && !circles.reported.replace(true) {
+            end::say(format_args!(
+                "deadlock: locks that fibers wait for are never released, and nothing can be unwound\n{}",
+                dump::of(self, REPORTED)
+            ));
+        }
         let Some(circle) = circle else { return false };
         circles.closed.set(false);
         let victim = fibers.iter().find(|(_, owner)| *owner == circle.victim);

@@ -38,8 +38,7 @@ impl Scheduler {
         };
         let cycle = LockGraph::of(self).cycle(&victim.to_ref());
         let victim_name = end::describe(&victim);
-        let report =
-            Deadlock { by_end, others_live: false, victim: victim_name, dump, cycle };
+        let report = Deadlock { by_end, others_live: false, victim: victim_name, dump, cycle };
         *self.deadlock.borrow_mut() = Some(Box::new(report));
         self.last_victim.set((Some(victim.id()), self.switches.get()));
         victim.notice(Attention::DEADLOCK);
@@ -52,7 +51,7 @@ impl Scheduler {
             fiber.state.get() == State::Parked && cancel::is_pending_in_unwind(&fiber)
         };
         let Some(fiber) = self.fibers_where(due).first().map(FiberRef::ptr) else { return false };
-        self.forced.set(Some(fiber.id()));
+        self.forced.set(Some((fiber.id(), self.switches.get().wrapping_add(1))));
         fiber.notice(Attention::CANCEL);
         self.make_ready(fiber);
         true

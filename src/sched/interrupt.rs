@@ -119,7 +119,8 @@ pub(crate) fn is_due(here: Here) -> bool {
     if !cancel::is_pending(&here.fiber) {
         return false;
     }
-    let forced = here.sched.forced.get() == Some(here.fiber.id());
+    let forced = here.sched.forced.get() == Some((here.fiber.id(), here.sched.switches.get()))
+        && cancel::is_pending_in_unwind(&here.fiber);
     let put_off = can_unwind(&here.sched) && thread::panicking() && !forced;
     here.sched.kill_put_off.set(here.sched.kill_put_off.get() || put_off);
     !put_off
@@ -177,7 +178,6 @@ fn settle(fiber: FiberPtr) {
 
 fn meet_kill(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
     if can_unwind(&here.sched) {
-        here.sched.forced.set(None);
         count_raise(here.fiber);
         exit::raise();
     }

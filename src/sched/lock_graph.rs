@@ -61,7 +61,8 @@ impl Needs {
             (Holder::One(_), None) => unreachable!("one has an owner"),
         };
         by_holder
-            || !self.ahead.is_empty() && self.ahead.iter().all(|owner| owner.may_release_elsewhere())
+            || !self.ahead.is_empty()
+                && self.ahead.iter().all(|owner| owner.may_release_elsewhere())
     }
 
     /// The same, for the registry: each group would end it.

@@ -152,8 +152,12 @@ pub(crate) fn look(
     if circle.is_none() && !candidates.is_empty() {
         // Perhaps one of the others can fail. They do not ask back: they have read nothing new.
         let is_new = |waiter: &&Owner| table.waits[waiter].asked_at < newest;
-        let others: Vec<Owner> =
-            stuck.iter().filter(|waiter| waiter.scheduler() != id).filter(is_new).copied().collect();
+        let others: Vec<Owner> = stuck
+            .iter()
+            .filter(|waiter| waiter.scheduler() != id)
+            .filter(is_new)
+            .copied()
+            .collect();
         for other in others {
             to_ask.insert(other.scheduler());
             table.waits.entry(other).and_modify(|wait| wait.asked_at = newest);
@@ -323,7 +327,11 @@ impl Table {
     fn circle_of(&self, victim: Owner, stuck: &BTreeSet<Owner>, id: u32) -> Vec<String> {
         let name = |waiter: &Owner| {
             let name = &self.waits[waiter].reading.name;
-            if waiter.scheduler() == id { name.clone() } else { format!("{name} of another thread") }
+            if waiter.scheduler() == id {
+                name.clone()
+            } else {
+                format!("{name} of another thread")
+            }
         };
         self.path(victim, stuck).unwrap_or_default().iter().map(name).collect()
     }
@@ -342,3 +350,6 @@ impl Table {
 fn table() -> MutexGuard<'static, Table> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,8 +103,9 @@ pub(crate) struct Scheduler {
     pub(crate) real_waits: Cell<usize>,
     /// The fiber whose wait failed in the last deadlock, and the count of switches then.
     pub(crate) last_victim: Cell<(Option<FiberId>, u64)>,
-    /// A fiber in which a time limit is raised although the thread unwinds.
-    pub(crate) forced: Cell<Option<FiberId>>,
+    /// A fiber that is to meet the end of a time limit although the thread unwinds, and the count of
+    /// switches when it runs for that.
+    pub(crate) forced: Cell<Option<(FiberId, u64)>>,
     /// What the wait that was chosen to fail fails with.
     pub(crate) deadlock: RefCell<Option<Box<Deadlock>>>,
     /// A stack kept back for dropping what belongs to fibers that could get none.

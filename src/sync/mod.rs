@@ -40,9 +40,16 @@
 //!
 //! # Deadlock
 //!
-//! Mutexes, read-write locks and `Once`s record who holds them. When no fiber of a thread can run, and
-//! each waits for a lock that is held by another of them, or by itself, that is an error: a wait panics
-//! with a report that names the owners and the circle, instead of a hang.
+//! Mutexes, read-write locks and `Once`s record which fiber has taken them. A wait for one that can never
+//! end panics with a report that names the owners and the circle, instead of a hang:
+//!
+//! - at once, when no fiber of the thread can run and nothing else can wake one;
+//! - otherwise after about 20 ms of real time (on a virtual clock before it jumps), if those that hold the
+//!   locks wait for each other, also in several threads, or if the `run` in which the lock was taken is
+//!   over. Of the waits in a circle one fails, and the others go on.
+//!
+//! A wait with a time limit ends by itself, and is in no circle. Plain threads that wait are in none either. A guard may be given to another fiber of
+//! its thread; the lock still counts as held by the fiber that took it, and by the `run` of that.
 //!
 //! ```
 //! use fibra::sync::Mutex;

@@ -16,7 +16,6 @@
 //!   turned away there.
 
 use std::fmt;
-use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -24,7 +23,13 @@ use std::time::{Duration, Instant};
 use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Served, Site, Waiter, count_operation, deadline, locked, wait, wake_all};
+use crate::sync::waiter::{
+    Served, Site, Waiter, count_operation, deadline, locked, wait, wake_all,
+};
+
+mod permit;
+
+pub use permit::Permit;
 
 static ACQUIRING: WaitReason =
     WaitReason::new("acquiring a semaphore", OnDeadlock::Panic).ended_by_outsiders();
@@ -70,13 +75,6 @@ pub struct Semaphore {
     queue: Mutex<Queue<usize>>,
 }
 
-/// What was acquired of a [`Semaphore`]; given back when it is dropped. It may be dropped anywhere.
-#[must_use = "a permit is given back when it is dropped"]
-pub struct Permit<'a> {
-    semaphore: &'a Semaphore,
-    permits: usize,
-}
-
 impl Semaphore {
     /// So many permits can exist.
     pub const MAX_PERMITS: usize = usize::MAX >> 3;
@@ -120,7 +118,7 @@ impl Semaphore {
         if !self.take(permits) {
             self.acquire_slowly(permits);
         }
-        Permit { semaphore: self, permits }
+        Permit::new(self, permits)
     }
 
     #[cold]
@@ -142,7 +140,7 @@ impl Semaphore {
     /// Takes so many permits if there are as many and nobody waits.
     #[inline]
     pub fn try_acquire_many(&self, permits: usize) -> Option<Permit<'_>> {
-        self.take(permits).then(|| Permit { semaphore: self, permits })
+        self.take(permits).then(|| Permit::new(self, permits))
     }
 
     /// Waits for one permit, no longer than `timeout`. [`Duration::MAX`] is no limit: the error is then
@@ -176,7 +174,7 @@ impl Semaphore {
             self.wait_in_line(permits, deadline(timeout), &ACQUIRING_UNTIL)
                 .map_err(Unserved::into_error)?;
         }
-        Ok(Permit { semaphore: self, permits })
+        Ok(Permit::new(self, permits))
     }
 
     /// Waits for one permit, no longer than until `at` by the clock of the caller.
@@ -190,7 +188,7 @@ impl Semaphore {
         if !self.take(1) {
             self.wait_in_line(1, Some(at), &ACQUIRING_UNTIL).map_err(Unserved::into_error)?;
         }
-        Ok(Permit { semaphore: self, permits: 1 })
+        Ok(Permit::new(self, 1))
     }
 
     /// Adds permits, which the first in line get. It never waits.
@@ -276,6 +274,11 @@ impl Semaphore {
             }
         }
         self.give_in_line(permits);
+    }
+
+    /// Permits that never come back may be added anew.
+    fn forget(&self, permits: usize) {
+        self.total.fetch_sub(permits, Ordering::Relaxed);
     }
 
     #[cold]
@@ -384,27 +387,6 @@ impl Site for Semaphore {
     }
 }
 
-impl Permit<'_> {
-    /// How many permits it stands for.
-    #[must_use]
-    pub fn permits(&self) -> usize {
-        self.permits
-    }
-
-    /// Never gives the permits back.
-    pub fn forget(self) {
-        self.semaphore.total.fetch_sub(self.permits, Ordering::Relaxed);
-        mem::forget(self);
-    }
-}
-
-impl Drop for Permit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.semaphore.give(self.permits);
-    }
-}
-
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waiting = locked(&self.queue).len();
@@ -412,11 +394,5 @@ impl fmt::Debug for Semaphore {
             .field("available", &self.available())
             .field("waiting", &waiting)
             .finish()
-    }
-}
-
-impl fmt::Debug for Permit<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("permits", &self.permits).finish_non_exhaustive()
     }
 }

@@ -18,8 +18,8 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{
-    Fate, FateCell, Holder, Interrupt, Needs, OutsideWait, Owner, Ticket, WaitReason, clock_now, here,
-    scheduler, spend, try_here, wait_for_others,
+    Fate, FateCell, Holder, Interrupt, Needs, OutsideWait, Owner, Ticket, WaitReason, clock_now,
+    here, scheduler, spend, try_here, wait_for_others,
 };
 
 /// One who waits, with what it asks for.

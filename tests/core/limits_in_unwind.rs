@@ -3,7 +3,9 @@
 use fibra::sync::Mutex;
 use fibra::time::timeout;
 
-use crate::support::{OnDrop, check, in_child, join_panic, log, ms, name_of, run_virtually, stderr};
+use crate::support::{
+    OnDrop, check, in_child, join_panic, log, ms, name_of, run_virtually, stderr,
+};
 
 fn bounded_park() {
     log(if timeout(ms(1), fibra::park).is_err() { "elapsed" } else { "woken" });

@@ -1,6 +1,11 @@
 //! Tests that a lock that is never released is an error also while something else lives on: a timer, a
 //! listener, another thread.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "starts threads, which it joins, and reads the clock"
+)]
+
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,7 +48,9 @@ fn a_circle_is_found_beside_a_listener() {
         let second = locker("second", &b, &a);
         let report = join_panic(second);
         assert!(
-            report.starts_with("deadlock: the lock that fiber 'second' (#4) waits for is never released"),
+            report.starts_with(
+                "deadlock: the lock that fiber 'second' (#4) waits for is never released"
+            ),
             "{report}"
         );
         let circle = "fiber 'second' (#4) -> fiber 'first' (#3) -> fiber 'second' (#4)";
@@ -135,7 +142,11 @@ fn a_lock_of_a_run_that_is_over_is_dead() {
     for elsewhere in [false, true] {
         let mutex: &'static Mutex<()> = Box::leak(Box::default());
         let leak = move || fibra::run(|| std::mem::forget(mutex.lock()));
-        if elsewhere { thread::spawn(leak).join().unwrap() } else { leak() }
+        if elsewhere {
+            thread::spawn(leak).join().unwrap()
+        } else {
+            leak()
+        }
         for listens in [false, true] {
             let report = panic_of(|| {
                 fibra::run(|| {
@@ -332,7 +343,6 @@ fn a_writer_is_told_of_its_own_readers_when_a_foreign_one_has_left() {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "compares with real time")]
 fn a_virtual_clock_does_not_jump_while_another_thread_has_the_lock() {
     let mutex = Arc::new(Mutex::new(()));
     let meet = Arc::new(Barrier::new(2));

@@ -1,5 +1,10 @@
 //! Tests of the bounds of a semaphore, and of its end.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "starts threads, which it joins, and reads the clock"
+)]
+
 use std::time::Duration;
 
 use fibra::sync::{Semaphore, TimeoutError};
