@@ -293,6 +293,62 @@ fn threads_that_fight_for_locks_in_one_order_are_never_told_of_a_circle() {
 }
 
 #[test]
+fn fibers_that_lock_in_any_order_on_several_threads_come_to_their_end() {
+    let locks: Arc<[Mutex<u32>; 4]> = Arc::default();
+    let threads: Vec<_> = (0..3_u64)
+        .map(|thread| {
+            let locks = locks.clone();
+            thread::spawn(move || {
+                fibra::run(|| {
+                    listen();
+                    let fibers: Vec<_> = (0..3)
+                        .map(|fiber| {
+                            let locks = locks.clone();
+                            fibra::spawn(move || lock_at_random(&locks, thread * 3 + fiber))
+                        })
+                        .collect();
+                    fibers.into_iter().map(|fiber| fiber.join().unwrap()).sum::<u32>()
+                })
+            })
+        })
+        .collect();
+    let done: u32 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert_eq!(locks.iter().map(|lock| *lock.lock()).sum::<u32>(), done);
+}
+
+/// Takes two locks at a time, in any order, with others' turns in between. Returns how many it has changed.
+fn lock_at_random(locks: &[Mutex<u32>; 4], seed: u64) -> u32 {
+    let (mut random, mut done) = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, 0);
+    for _ in 0..15 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let (first, second) = (random as usize % 4, (random >> 8) as usize % 4);
+        let both = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut one = locks[first].lock();
+            if random & 1 << 20 == 0 {
+                yield_now()
+            } else {
+                fibra::sleep(ms(1))
+            }
+            if first != second {
+                *locks[second].lock() += 1;
+            }
+            *one += 1;
+            if first == second { 1 } else { 2 }
+        }));
+        match both {
+            Ok(changed) => done += changed,
+            Err(payload) => {
+                let report = crate::support::text_of(payload.as_ref());
+                assert!(report.contains("never released"), "{report}");
+            }
+        }
+    }
+    done
+}
+
+#[test]
 fn a_reader_behind_a_writer_of_another_thread_is_no_deadlock() {
     let lock = Arc::new(RwLock::new(()));
     let meet = Arc::new(Barrier::new(2));
