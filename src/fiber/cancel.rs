@@ -188,13 +188,17 @@ pub(crate) fn ends_at(scope: &CancelScope, fiber: &Header, payload: &(dyn Any + 
     exit::is_cancellation(payload) && scope.is_cancelled() && !is_pending(fiber)
 }
 
-/// Whether a time limit is armed in sight of the place where `fiber` waits.
+/// Whether a time limit may end a wait of `fiber` at this place: one that is armed inside of all shields
+/// that last.
 pub(crate) fn has_timer(fiber: &Header) -> bool {
     let mut at = fiber.cancel_scopes.get();
     // SAFETY: as in `is_pending`.
     while let Some(scope) = unsafe { at.as_ref() } {
-        if scope.timer.get() != TimerKey::NONE {
-            return true;
+        match (scope.timer.get() != TimerKey::NONE, scope.shield.get()) {
+            (true, false) => return true,
+            (false, true) => return false,
+            // A shield that lasts so long, or a region without a limit.
+            (true, true) | (false, false) => {}
         }
         at = scope.outer.get();
     }

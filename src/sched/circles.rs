@@ -11,7 +11,7 @@
 //!   begun since it last did. With a real clock it waits for a while before it looks: most waits are over
 //!   by then.
 //! - A circle is closed by a wait that begins, by a reader that leaves others behind, or by the end of a
-//!   `run`. Each of them makes the schedulers look that are concerned.
+//!   `run`. Each of them makes the schedulers look that are concerned, until they find nothing.
 //! - Only waits without a time limit count, and of fibers that nothing is about to end.
 //! - A lock counts as held by the fiber that took it, wherever its guard is.
 //! - Where nothing can be unwound no wait for a lock can fail: it is said once that there are such.
@@ -39,8 +39,11 @@ use crate::sched::scheduler::Scheduler;
 /// How long a wait for a lock lasts before it is looked at.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// A look takes no more than this part of the time.
+/// A look takes no more than this part of the time, as far as that can be had with [`MOST_PATIENCE`]: the
+/// thread may have been off its processor while it looked.
 const SHARE: u32 = 50;
+
+const MOST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// So many waits may be looked at for each jump of a clock that jumps.
 const EACH_JUMP: usize = 64;
@@ -100,7 +103,8 @@ impl Circles {
     /// Whether there may be something to look at.
     #[inline]
     pub(crate) fn is_of_interest(&self) -> bool {
-        self.began.get() || self.asked.load(Ordering::Relaxed)
+        // In one order with the announcement that the thread sleeps, as whoever asks looks at that.
+        self.began.get() || self.asked.load(Ordering::SeqCst)
     }
 }
 
@@ -149,12 +153,15 @@ impl Scheduler {
                 self.can_fail(*fiber).then_some((*fiber, owner))
             };
             let able: Vec<_> = candidates.iter().filter_map(able).collect();
+            // There may be other circles; and what cannot fail now perhaps can when no fiber unwinds.
             hopeless = able.is_empty() && !interrupt::can_unwind(self);
+            circles.began.set(!hopeless);
             let last = able.iter().find(|(fiber, _)| self.last_parked.get() == Some(*fiber));
             // Of the others the one that was spawned last: owners of one scheduler are in that order.
             last.or(able.last()).map(|&(_, owner)| owner)
         });
-        circles.patience.set(PATIENCE.max((RealClock.now() - began) * SHARE));
+        let cost = RealClock.now().saturating_duration_since(began);
+        circles.patience.set(cost.saturating_mul(SHARE).clamp(PATIENCE, MOST_PATIENCE));
         if hopeless && !circles.reported.replace(true) {
             end::say(format_args!(
                 "deadlock: locks that fibers wait for are never released, and nothing can be unwound\n{}",

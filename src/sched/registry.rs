@@ -18,7 +18,7 @@
 //!   the first stamp at which it was posted. "X waits for Y" is believed if X was read when Y waited
 //!   already: then Y has not released anything since, as its wait is withdrawn before it goes on.
 //! - Readings that are too old to be believed are not trusted to be harmless either: their scheduler is
-//!   asked to look again. Each new wait asks a scheduler at most once.
+//!   asked to look again, also if it is the one that looks. Each new wait asks a scheduler at most once.
 //! - A wait that is chosen to fail is withdrawn under the same lock. So of the schedulers in a circle one
 //!   fails.
 //! - Nothing under the lock of the registry takes the lock of a queue, waits, or runs user code.
@@ -138,6 +138,10 @@ pub(crate) fn look(
     let reached = table.reached_from(id);
     let stale = |waiter: &&Owner| waiter.scheduler() != id && table.waits[waiter].read_at <= newest;
     let mut to_ask: BTreeSet<u32> = reached.iter().filter(stale).map(|w| w.scheduler()).collect();
+    if reached.iter().any(|waiter| stamp < table.waits[waiter].since) || table.closed_after(stamp) {
+        // Another look has come between the reading and this: what was read is too old for that.
+        to_ask.insert(id);
+    }
     let stuck = table.stuck(reached);
     let mine = stuck.iter().filter(|waiter| waiter.scheduler() == id);
     let candidates: Vec<Owner> =
@@ -214,6 +218,11 @@ impl Table {
 
     fn waits_of(&self, id: u32) -> impl Iterator<Item = (&Owner, &Wait)> {
         self.waits.range(Owner::first_of(id)..=Owner::last_of(id))
+    }
+
+    /// Whether a scheduler has closed since `stamp`.
+    fn closed_after(&self, stamp: u64) -> bool {
+        self.schedulers.values().filter_map(|entry| entry.closed).any(|closed| stamp < closed)
     }
 
     fn is_dead(&self, owner: Owner) -> bool {
