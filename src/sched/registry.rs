@@ -18,7 +18,8 @@
 //!   the first stamp at which it was posted. "X waits for Y" is believed if X was read when Y waited
 //!   already: then Y has not released anything since, as its wait is withdrawn before it goes on.
 //! - Readings that are too old to be believed are not trusted to be harmless either: their scheduler is
-//!   asked to look again, also if it is the one that looks. Each new wait asks a scheduler at most once.
+//!   asked to look again, also if it is the one that looks, and asks on in its turn. As each look has a
+//!   newer stamp than all waits before, that ends.
 //! - A wait that is chosen to fail is withdrawn under the same lock. So of the schedulers in a circle one
 //!   fails.
 //! - Nothing under the lock of the registry takes the lock of a queue, waits, or runs user code.
@@ -134,14 +135,12 @@ pub(crate) fn look(
     choose: impl FnOnce(&[Owner]) -> Option<Owner>,
 ) -> Option<Circle> {
     let mut table = table();
-    let newest = table.post(id, stamp, closed, readings);
+    table.post(id, stamp, closed, readings);
     let reached = table.reached_from(id);
-    let stale = |waiter: &&Owner| waiter.scheduler() != id && table.waits[waiter].read_at <= newest;
+    let newest = table.newest_of(&reached);
+    // Its own are stale if another look has come between their reading and this.
+    let stale = |waiter: &&Owner| table.waits[waiter].read_at < newest;
     let mut to_ask: BTreeSet<u32> = reached.iter().filter(stale).map(|w| w.scheduler()).collect();
-    if reached.iter().any(|waiter| stamp < table.waits[waiter].since) || table.closed_after(stamp) {
-        // Another look has come between the reading and this: what was read is too old for that.
-        to_ask.insert(id);
-    }
     let stuck = table.stuck(reached);
     let mine = stuck.iter().filter(|waiter| waiter.scheduler() == id);
     let candidates: Vec<Owner> =
@@ -199,30 +198,28 @@ impl Table {
         Table { stamp: 0, schedulers: BTreeMap::new(), waits: BTreeMap::new() }
     }
 
-    /// Returns the stamp of the newest of what the scheduler has posted.
-    fn post(&mut self, id: u32, stamp: u64, closed: bool, readings: Vec<Reading>) -> u64 {
-        let mut newest = 0;
+    fn post(&mut self, id: u32, stamp: u64, closed: bool, readings: Vec<Reading>) {
         for reading in readings {
             let waiter = reading.waiter;
             let before = self.waits.get(&waiter);
             let (since, asked_at) = before.map_or((stamp, 0), |wait| (wait.since, wait.asked_at));
             self.waits.insert(waiter, Wait { reading, read_at: stamp, since, asked_at });
-            newest = newest.max(since);
         }
         if let Some(entry) = self.schedulers.get_mut(&id) {
             entry.closed = closed.then(|| entry.closed.unwrap_or(stamp));
-            newest = newest.max(entry.closed.unwrap_or(0));
         }
-        newest
+    }
+
+    /// When the youngest of these waits began, or the last of their schedulers closed. Who was read before
+    /// that may depend on others by now.
+    fn newest_of(&self, waits: &BTreeSet<Owner>) -> u64 {
+        let closed = |waiter: &Owner| self.schedulers.get(&waiter.scheduler())?.closed;
+        let newest = |waiter: &Owner| self.waits[waiter].since.max(closed(waiter).unwrap_or(0));
+        waits.iter().map(newest).max().unwrap_or(0)
     }
 
     fn waits_of(&self, id: u32) -> impl Iterator<Item = (&Owner, &Wait)> {
         self.waits.range(Owner::first_of(id)..=Owner::last_of(id))
-    }
-
-    /// Whether a scheduler has closed since `stamp`.
-    fn closed_after(&self, stamp: u64) -> bool {
-        self.schedulers.values().filter_map(|entry| entry.closed).any(|closed| stamp < closed)
     }
 
     fn is_dead(&self, owner: Owner) -> bool {
