@@ -140,26 +140,27 @@ impl Scheduler {
     pub(crate) fn look_for_circles(&self, closed: bool) -> bool {
         let began = RealClock.now();
         let circles = &self.circles;
-        circles.began.set(false);
+        let has_news = circles.began.replace(false);
         circles.due.set(None);
         circles.credit.set(0);
         let stamp = registry::stamp();
         let (fibers, readings, complete) = self.read_locks();
         circles.closed.set(closed && complete);
         let mut hopeless = false;
-        let circle = registry::look(self.id, stamp, closed && complete, readings, |candidates| {
-            let able = |&owner: &Owner| {
-                let (fiber, _) = fibers.iter().find(|(_, of)| *of == owner)?;
-                self.can_fail(*fiber).then_some((*fiber, owner))
-            };
-            let able: Vec<_> = candidates.iter().filter_map(able).collect();
-            // There may be other circles; and what cannot fail now perhaps can when no fiber unwinds.
-            hopeless = able.is_empty() && !interrupt::can_unwind(self);
-            circles.began.set(!hopeless);
-            let last = able.iter().find(|(fiber, _)| self.last_parked.get() == Some(*fiber));
-            // Of the others the one that was spawned last: owners of one scheduler are in that order.
-            last.or(able.last()).map(|&(_, owner)| owner)
-        });
+        let circle =
+            registry::look(self.id, stamp, has_news, closed && complete, readings, |candidates| {
+                let able = |&owner: &Owner| {
+                    let (fiber, _) = fibers.iter().find(|(_, of)| *of == owner)?;
+                    self.can_fail(*fiber).then_some((*fiber, owner))
+                };
+                let able: Vec<_> = candidates.iter().filter_map(able).collect();
+                // There may be other circles; and what cannot fail now perhaps can when no fiber unwinds.
+                hopeless = able.is_empty() && !interrupt::can_unwind(self);
+                circles.began.set(!hopeless);
+                let last = able.iter().find(|(fiber, _)| self.last_parked.get() == Some(*fiber));
+                // Of the others the one that was spawned last: owners of one scheduler are in that order.
+                last.or(able.last()).map(|&(_, owner)| owner)
+            });
         let cost = RealClock.now().saturating_duration_since(began);
         circles.patience.set(cost.saturating_mul(SHARE).clamp(PATIENCE, MOST_PATIENCE));
         if hopeless && !circles.reported.replace(true) {

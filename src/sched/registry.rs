@@ -67,7 +67,8 @@ pub(crate) struct Circle {
 /// Takes in a scheduler. What is returned says whether it was asked to look at its locks.
 pub(crate) fn enrol(id: u32, mailbox: &Arc<Mailbox>) -> Arc<AtomicBool> {
     let asked = Arc::new(AtomicBool::new(false));
-    let entry = Entry { mailbox: mailbox.clone(), asked: asked.clone(), closed: None };
+    let entry =
+        Entry { mailbox: mailbox.clone(), asked: asked.clone(), asked_for: 0, closed: None };
     table().schedulers.insert(id, entry);
     asked
 }
@@ -79,7 +80,8 @@ pub(crate) fn leave(id: u32) {
     let gone = table.schedulers.remove(&id);
     table.waits.retain(|waiter, _| waiter.scheduler() != id);
     let interested = table.waits.keys().map(|waiter| waiter.scheduler()).collect();
-    let asked = table.ask(&interested);
+    let stamp = table.stamp;
+    let asked = table.ask(&interested, stamp);
     drop(table);
     drop(gone);
     asked.iter().for_each(|mailbox| mailbox.nudge());
@@ -102,7 +104,11 @@ pub(crate) fn name(waiter: Owner) -> Option<String> {
 
 /// Asks a scheduler to look at its locks again: something has changed that it cannot see.
 pub(crate) fn ask(id: u32) {
-    let asked = table().ask(&BTreeSet::from([id]));
+    let mut table = table();
+    table.stamp += 1;
+    let stamp = table.stamp;
+    let asked = table.ask(&BTreeSet::from([id]), stamp);
+    drop(table);
     asked.iter().for_each(|mailbox| mailbox.nudge());
 }
 
@@ -126,10 +132,12 @@ pub(crate) fn open(id: u32) {
 }
 
 /// Posts what the scheduler `id` has read since `stamp`, and looks for waits of its fibers that can never
-/// end. Of these `choose` takes one that can be made to fail.
+/// end. Of these `choose` takes one that can be made to fail. It `has_news` unless others have asked for
+/// this.
 pub(crate) fn look(
     id: u32,
     stamp: u64,
+    has_news: bool,
     closed: bool,
     readings: Vec<Reading>,
     choose: impl FnOnce(&[Owner]) -> Option<Owner>,
@@ -137,7 +145,11 @@ pub(crate) fn look(
     let mut table = table();
     table.post(id, stamp, closed, readings);
     let reached = table.reached_from(id);
-    let newest = table.newest_of(&reached);
+    // The waits that are new here make all older readings stale; if the look was asked for, those do for
+    // whose sake it was.
+    let asked_for = table.schedulers.get(&id).map_or(0, |entry| entry.asked_for);
+    let cause = if has_news { stamp } else { asked_for };
+    let newest = table.newest_of(&reached).max(cause);
     // Its own are stale if another look has come between their reading and this.
     let stale = |waiter: &&Owner| table.waits[waiter].read_at < newest;
     let mut to_ask: BTreeSet<u32> = reached.iter().filter(stale).map(|w| w.scheduler()).collect();
@@ -166,7 +178,7 @@ pub(crate) fn look(
             table.waits.entry(other).and_modify(|wait| wait.asked_at = newest);
         }
     }
-    let asked = table.ask(&to_ask);
+    let asked = table.ask(&to_ask, newest);
     drop(table);
     asked.iter().for_each(|mailbox| mailbox.nudge());
     circle
@@ -181,6 +193,8 @@ struct Table {
 struct Entry {
     mailbox: Arc<Mailbox>,
     asked: Arc<AtomicBool>,
+    /// The newest stamp for whose sake it was asked.
+    asked_for: u64,
     /// Since when nothing but the release of a lock can wake it.
     closed: Option<u64>,
 }
@@ -342,14 +356,17 @@ impl Table {
         self.path(victim, stuck).unwrap_or_default().iter().map(name).collect()
     }
 
-    /// Notes that these schedulers are to look again. Whom to nudge, without the lock.
-    fn ask(&self, ids: &BTreeSet<u32>) -> Vec<Arc<Mailbox>> {
-        let entries = ids.iter().filter_map(|id| self.schedulers.get(id));
-        let note = |entry: &Entry| {
-            entry.asked.store(true, Ordering::SeqCst);
-            entry.mailbox.clone()
-        };
-        entries.map(note).collect()
+    /// Notes that these schedulers are to look again, for what is as new as `newest`. Whom to nudge, without the lock.
+    fn ask(&mut self, ids: &BTreeSet<u32>, newest: u64) -> Vec<Arc<Mailbox>> {
+        let mut mailboxes = Vec::new();
+        for id in ids {
+            if let Some(entry) = self.schedulers.get_mut(id) {
+                entry.asked.store(true, Ordering::SeqCst);
+                entry.asked_for = entry.asked_for.max(newest);
+                mailboxes.push(entry.mailbox.clone());
+            }
+        }
+        mailboxes
     }
 }
 

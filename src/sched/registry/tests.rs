@@ -21,7 +21,7 @@ fn table() -> Table {
     let mut table = Table::new();
     for id in 1..=3 {
         let mailbox = Arc::new(Mailbox::new(ThreadIdle.waker()));
-        let entry = Entry { mailbox, asked: Arc::default(), closed: None };
+        let entry = Entry { mailbox, asked: Arc::default(), asked_for: 0, closed: None };
         table.schedulers.insert(id, entry);
     }
     table
