@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn however_many_are_given_few_are_kept_and_the_last_payload_is_among_them() {
         // Every sequence of six orders of three kinds, over and over.
-        for pattern in 0..3_usize.pow(6) {
+        for pattern in (0..3_usize.pow(6)).step_by(if cfg!(miri) { 101 } else { 1 }) {
             let mut orders = Orders::default();
             let mut replaced = 0;
             for at in 0..200_usize {

@@ -16,32 +16,48 @@ use crate::fiber::token::Token;
 
 const ROUNDS: u32 = if cfg!(miri) { 60 } else { 500 };
 
-/// Runs `round` often, which returns whether a wake was lost, and checks how often it was.
-fn check(name: &str, round: impl Fn() -> bool) {
-    let lost = (0..ROUNDS).filter(|_| round()).count();
-    println!("{name}: {lost} of {ROUNDS} wakes lost");
-    if FENCED {
-        assert_eq!(lost, 0, "{name}");
-    } else {
-        assert!(!cfg!(miri) || lost != 0, "{name}: the model does not see what the fences are for");
-    }
+/// Runs `round` often, which returns whether a wake was lost, with the fences and without them.
+fn check(name: &str, round: impl Fn(Pair) -> bool) {
+    let lost = |fenced| (0..ROUNDS).filter(|_| round(Pair { fenced })).count();
+    let (with, without) = (lost(true), lost(false));
+    println!("{name}: of {ROUNDS} wakes {with} were lost, and {without} without fences");
+    assert_eq!(with, 0, "{name}");
+    assert!(!cfg!(miri) || without != 0, "{name}: it does not show what the fences are for");
 }
 
-/// Runs both at the same time.
-fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
-    thread::scope(|threads| {
-        let a = threads.spawn(a);
-        let b = b();
-        (a.join().unwrap(), b)
-    })
+/// Two threads at a time.
+struct Pair {
+    fenced: bool,
+}
+
+impl Pair {
+    /// Runs both at the same time.
+    fn run<A: Send, B: Send>(
+        self,
+        a: impl FnOnce() -> A + Send,
+        b: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        let fenced = self.fenced;
+        thread::scope(|threads| {
+            let a = threads.spawn(move || {
+                FENCED.set(fenced);
+                a()
+            });
+            let b = threads.spawn(move || {
+                FENCED.set(fenced);
+                b()
+            });
+            (a.join().unwrap(), b.join().unwrap())
+        })
+    }
 }
 
 #[test]
 fn what_is_published_before_a_claim_is_seen_by_a_reader_that_sleeps_unclaimed() {
-    check("a message and a sleep", || {
+    check("a message and a sleep", |pair| {
         let inbox = Inbox::<()>::new();
         let message = AtomicBool::new(false);
-        let (claimed, sleeps) = both(
+        let (claimed, sleeps) = pair.run(
             || {
                 message.store(true, Ordering::Relaxed);
                 inbox.claim_wake()
@@ -55,21 +71,22 @@ fn what_is_published_before_a_claim_is_seen_by_a_reader_that_sleeps_unclaimed() 
 #[test]
 fn a_message_is_found_or_its_pusher_wakes() {
     // The queue inside has fences of its own, which it does not promise: nothing is lost either way.
-    let inbox = || Inbox::<()>::new();
-    let lost = (0..ROUNDS).map(|_| inbox()).filter(|inbox| {
-        let (claimed, sleeps) = both(|| inbox.push(()), || inbox.announce_sleep());
+    let lost = (0..ROUNDS).filter(|_| {
+        let inbox = Inbox::<()>::new();
+        let pair = Pair { fenced: true };
+        let (claimed, sleeps) = pair.run(|| inbox.push(()), || inbox.announce_sleep());
         sleeps && !claimed
     });
-    assert!(!FENCED || lost.count() == 0);
+    assert_eq!(lost.count(), 0);
 }
 
 #[test]
 fn the_last_handle_is_seen_to_be_gone_or_wakes() {
-    check("the last handle and a deadlock", || {
+    check("the last handle and a deadlock", |pair| {
         let inbox = Inbox::<()>::new();
         let token = Token::new(Key::from_bits(1), FiberId { scheduler: 1, number: 1 });
         token.hold();
-        let (claimed, sleeps) = both(
+        let (claimed, sleeps) = pair.run(
             || token.release() && inbox.claim_wake(),
             || inbox.announce_sleep() && token.is_held(),
         );
@@ -81,10 +98,10 @@ fn the_last_handle_is_seen_to_be_gone_or_wakes() {
 #[cfg(feature = "net")]
 fn a_request_is_seen_or_the_poller_is_woken() {
     use crate::sched::idle::Bed;
-    check("a kill request and the opening of the poller", || {
+    check("a kill request and the opening of the poller", |pair| {
         let bed = Bed::<()>::new();
         let asked = AtomicBool::new(false);
-        let (woken, sleeps_in_poller) = both(
+        let (woken, sleeps_in_poller) = pair.run(
             || {
                 asked.store(true, Ordering::Release);
                 bed.call().is_some()
