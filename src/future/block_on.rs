@@ -121,8 +121,8 @@ struct Spins {
 
 impl Spins {
     /// So many quick polls do nothing else. One that computes between its polls takes longer.
-    const MANY: u32 = 1 << 19;
-    const QUICK: Duration = Duration::from_micros(5);
+    const MANY: u32 = 1 << 16;
+    const QUICK: Duration = Duration::from_micros(20);
 
     #[track_caller]
     fn note(&mut self, here: Here) {

@@ -2,13 +2,15 @@
 
 #![cfg(target_os = "linux")]
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use fibra::Unparker;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::support::{ms, panic_of};
+use crate::support::{in_child, ms, name_of, panic_of, stderr};
 
 /// How often this thread has gone to sleep.
 fn sleeps_of(thread: &std::path::Path) -> u64 {
@@ -99,26 +101,33 @@ fn a_sleep_costs_the_same_however_many_fibers_have_unparkers_and_wait_for_someth
 fn a_deadlock_is_seen_when_the_last_that_could_be_woken_waits_for_something_else() {
     let report = panic_of(|| {
         fibra::run(|| {
+            let passed = Arc::new(AtomicUsize::new(0));
             let others: Vec<_> = (0..50)
                 .map(|_| {
-                    fibra::spawn(|| {
-                        fibra::park();
-                        fibra::park();
+                    let passed = passed.clone();
+                    fibra::spawn(move || {
+                        for _ in 0..2 {
+                            fibra::park();
+                            passed.fetch_add(1, Ordering::SeqCst);
+                        }
                         drop(fibra::channel::Channel::<()>::new().recv());
                     })
                 })
                 .collect();
             let unparkers: Vec<_> = others.iter().map(|it| it.fiber().unparker()).collect();
             let thread = thread::spawn(move || {
-                // Each is the last witness once.
-                for round in 0..2 {
-                    for unparker in &unparkers {
-                        unparker.unpark();
-                        if round == 1 {
-                            thread::sleep(ms(1));
-                        }
+                // An unpark that comes before the one before is taken is the same.
+                let wait_for = |count| {
+                    while passed.load(Ordering::SeqCst) < count {
+                        thread::sleep(Duration::from_micros(100));
                     }
-                    thread::sleep(ms(5));
+                };
+                unparkers.iter().for_each(fibra::Unparker::unpark);
+                wait_for(50);
+                // Each is the last witness once.
+                for (i, unparker) in unparkers.iter().enumerate() {
+                    unparker.unpark();
+                    wait_for(51 + i);
                 }
                 unparkers
             });
@@ -133,18 +142,23 @@ fn a_deadlock_is_seen_when_the_last_that_could_be_woken_waits_for_something_else
 
 #[test]
 fn fibers_that_made_unparkers_and_ended_take_no_memory() {
-    // A timer is pending all the time, so no sleep asks who may be woken.
-    fibra::run(|| {
-        let before = resident();
-        for round in 0..400_000 {
-            fibra::spawn(|| drop(fibra::current().unparker())).join().unwrap();
-            if round % 10_000 == 0 {
-                fibra::sleep(std::time::Duration::from_micros(10));
+    // In a process of its own, whose memory no other test changes.
+    let test = name_of!(fibers_that_made_unparkers_and_ended_take_no_memory);
+    let output = in_child(test, &[], || {
+        // A timer is pending all the time, so no sleep asks who may be woken.
+        fibra::run(|| {
+            let before = resident();
+            for round in 0..400_000 {
+                fibra::spawn(|| drop(fibra::current().unparker())).join().unwrap();
+                if round % 10_000 == 0 {
+                    fibra::sleep(Duration::from_micros(10));
+                }
             }
-        }
-        let grown = resident().saturating_sub(before);
-        assert!(grown < 1 << 20, "{grown} bytes more");
+            let grown = resident().saturating_sub(before);
+            assert!(grown < 1 << 20, "{grown} bytes more");
+        });
     });
+    assert!(output.status.success(), "{}", stderr(&output));
 }
 
 /// Bytes of anonymous memory that this process holds.
