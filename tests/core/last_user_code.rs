@@ -111,11 +111,11 @@ thread_local! {
 
 #[test]
 fn a_generator_that_undelivered_mail_starts_ends_with_its_run() {
-    let kept: Rc<RefCell<Option<Generator<(), (), ()>>>> = Rc::default();
+    type Kept = Rc<RefCell<Option<Generator<(), (), ()>>>>;
+    let kept = Kept::default();
     struct Starts;
     thread_local! {
-        static KEPT: RefCell<Option<Rc<RefCell<Option<Generator<(), (), ()>>>>>> =
-            const { RefCell::new(None) };
+        static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
     }
     impl Drop for Starts {
         fn drop(&mut self) {

@@ -56,7 +56,7 @@ fn a_time_limit_in_a_destructor_drops_what_is_inside_and_leaves_the_unwind_alone
 #[test]
 fn a_wait_in_a_destructor_without_a_limit_aborts_with_a_report() {
     let test = name_of!(a_wait_in_a_destructor_without_a_limit_aborts_with_a_report);
-    let output = in_child(&format!("limits_in_unwind::{test}"), &[], || {
+    let output = in_child(test, &[], || {
         fibra::run(|| {
             let _cleanup = OnDrop(fibra::park);
             panic!("outer");
