@@ -111,3 +111,15 @@
 //! nothing can be unwound. A cancelled wait then fails with an error (`Killed`) if it returns a
 //! `Result`, and goes on otherwise. A time limit therefore ends only what looks at its errors, and its
 //! call returns what the closure returns.
+//!
+//! # Fibers that are given up
+//!
+//! A fiber that catches a hundred kills, or still waits when `run` ends where nothing can be unwound, is
+//! given up: it never runs again, its stack is kept forever, and its destructors do not run. That is
+//! reported on standard error. Its stack may have lent thread-locals to other threads
+//! (`std::thread::scope` inside of `LocalKey::with`), so *its thread does not end either*: it blocks
+//! before it destroys its thread-locals, and a `join` of that thread waits forever. The main thread is
+//! not held up, nor is [`exit`](crate::exit). A program with `panic = "abort"` that runs schedulers on
+//! threads which it joins should let every fiber end before `run` returns: close the channels that
+//! fibers wait at, and prefer waits that return a `Result`. (On Linux with glibc; elsewhere such a
+//! thread ends.)

@@ -18,7 +18,8 @@ use crate::stack::{self, Pool, SizeClass};
 /// All fibers live inside this call: when the main fiber has returned, the others are killed and
 /// unwound, the oldest first, and only then does `run` return.
 ///
-/// Fibers may be spawned inside `f` only, at any depth.
+/// Fibers may be spawned inside `f` only, at any depth. A fiber that cannot be unwound is given up, and
+/// this thread does not end then: see [`cancellation`](crate::cancellation#fibers-that-are-given-up).
 ///
 /// # Stack sizes
 ///

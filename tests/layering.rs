@@ -166,6 +166,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
             "src/sched/interrupt.rs",
             "src/sched/throw.rs",
             "src/sched/deadlock.rs",
+            "src/sched/region.rs",
             "src/sched/run.rs",
             "src/sched/run_loop.rs",
             "src/fiber/strand.rs",

@@ -40,16 +40,14 @@ fn a_wait_whose_limit_is_too_long_for_the_clock_can_be_part_of_a_deadlock() {
             Channel::<u8>::new().recv_timeout(duration).unwrap_err();
             assert_eq!(fibra::now(), start);
         });
-        run_virtually(|| {
+        let lock = run_virtually(|| {
             let mutex = Mutex::new(());
             let _guard = mutex.lock();
-            let lock = mutex.lock_timeout(duration).unwrap_err();
-            assert!(lock.is_deadlock());
-            assert!(
-                lock.to_string().contains("locking a mutex held by fiber 'main' (#1)"),
-                "{lock}"
-            );
+            mutex.lock_timeout(duration).map(drop).unwrap_err()
         });
+        assert!(lock.is_deadlock(), "{lock:?}");
+        let lock = lock.to_string();
+        assert!(lock.contains("locking a mutex held by fiber 'main' (#1)"), "{lock}");
     }
 }
 

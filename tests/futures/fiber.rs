@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use fibra::JoinError;
 use fibra::future::{FiberFuture, block_on, spawn, spawn_now};
 
-use crate::support::{OnDrop, check, in_child, log, ms, name_of, run_virtually, stderr};
+use crate::support::{OnDrop, apart, check, in_child, log, ms, name_of, run_virtually, stderr};
 
 fn assert_send<T: Send>(value: T) -> T {
     value
@@ -165,16 +165,18 @@ fn it_is_ready_when_the_fiber_locals_are_gone() {
 
 #[test]
 fn a_fiber_that_refuses_to_end_is_an_error_of_its_future() {
-    fibra::run(|| {
-        let refuses = spawn(|| {
-            let fiber = fibra::current();
-            fibra::spawn(move || fiber.kill());
-            loop {
-                let _ = std::panic::catch_unwind(fibra::park);
-            }
+    apart(|| {
+        fibra::run(|| {
+            let refuses = spawn(|| {
+                let fiber = fibra::current();
+                fibra::spawn(move || fiber.kill());
+                loop {
+                    let _ = std::panic::catch_unwind(fibra::park);
+                }
+            });
+            let error = block_on(refuses).unwrap_err();
+            assert!(matches!(error, JoinError::Retired), "{error}");
         });
-        let error = block_on(refuses).unwrap_err();
-        assert!(matches!(error, JoinError::Retired), "{error}");
     });
 }
 

@@ -39,7 +39,7 @@ fn to_switch_to_the_parent_does_not_keep_a_greenlet_alive() {
 }
 
 #[test]
-#[should_panic(expected = "does not exchange values of type")]
+#[should_panic(expected = "exchanges values of type `i64`, and not of type")]
 fn the_parent_of_a_greenlet_of_another_family_is_refused() {
     frame(|| {
         let g = Greenlet::new(|n: i64| {

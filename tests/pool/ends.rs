@@ -3,7 +3,9 @@
 use fibra::JoinError;
 use fibra::pool::{Group, Pool, as_completed, try_join_all};
 
-use crate::support::{DONE_LINE, OnDrop, check, in_child, log, ms, name_of, run_virtually, stderr};
+use crate::support::{
+    DONE_LINE, OnDrop, apart, check, in_child, log, ms, name_of, run_virtually, stderr,
+};
 
 /// Uses more stack than the smallest one has when it is dropped.
 struct Deep;
@@ -92,30 +94,34 @@ fn refuses() {
 
 #[test]
 fn a_member_that_was_retired_is_read_like_any_other() {
-    run_virtually(|| {
-        let group = Group::new();
-        group.spawn(refuses);
-        group.add(fibra::spawn(refuses));
-        fibra::yield_now();
-        group.kill_all();
-        for outcome in &group {
-            assert!(matches!(outcome, Err(JoinError::Retired)), "{outcome:?}");
-        }
-        group.join().unwrap();
+    apart(|| {
+        run_virtually(|| {
+            let group = Group::new();
+            group.spawn(refuses);
+            group.add(fibra::spawn(refuses));
+            fibra::yield_now();
+            group.kill_all();
+            for outcome in &group {
+                assert!(matches!(outcome, Err(JoinError::Retired)), "{outcome:?}");
+            }
+            group.join().unwrap();
+        });
     });
 }
 
 #[test]
 fn a_member_that_was_retired_gives_its_place_back() {
-    run_virtually(|| {
-        let pool = Pool::new(1);
-        let first = pool.spawn(refuses);
-        fibra::yield_now();
-        first.kill();
-        let second = pool.spawn(|| 2);
-        assert_eq!(second.join().unwrap(), 2);
-        assert!(matches!(first.join(), Err(JoinError::Retired)));
-        pool.join().unwrap();
+    apart(|| {
+        run_virtually(|| {
+            let pool = Pool::new(1);
+            let first = pool.spawn(refuses);
+            fibra::yield_now();
+            first.kill();
+            let second = pool.spawn(|| 2);
+            assert_eq!(second.join().unwrap(), 2);
+            assert!(matches!(first.join(), Err(JoinError::Retired)));
+            pool.join().unwrap();
+        });
     });
 }
 

@@ -1,6 +1,7 @@
 //! One hook with one deed: a `run` on a thread of its own, and what came of it.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -42,32 +43,39 @@ pub(crate) fn play(
 ) -> Option<Outcome> {
     let page = Page::open();
     let (sender, receiver) = mpsc::channel();
+    let (tells, end) = mpsc::channel();
     let builder = thread::Builder::new().stack_size(1 << 20);
     let thread = builder.spawn(move || {
+        // Made first, so destroyed last.
+        AT_END.with(|at_end| at_end.0.set(Some(tells)));
         let _ = sender.send(play_here(hook, deed));
     });
+    drop(thread.unwrap());
     let played = receiver.recv_timeout(patience).ok()?;
-    let thread = thread.unwrap();
-    // One that holds stacks which were given up may not end: nothing is waited for then.
-    let ended = page.left().is_empty() && ends_soon(&thread);
-    if ended {
-        let _ = thread.join();
+    // A thread on which stacks were given up does not end, and is not joined. Where nothing unwinds that
+    // is nearly every one.
+    if cfg!(panic = "unwind") && page.left().is_empty() {
+        let _ = end.recv_timeout(Duration::from_millis(100));
     }
     let (left, dropped_twice) = (page.left(), page.dropped_twice());
     let Played { strikes, result, panicking, struck_outside } = played;
     Some(Outcome { strikes, result, left, dropped_twice, panicking, struck_outside })
 }
 
-/// Waits for the end of a thread that has nothing left to do but to drop its thread-locals.
-fn ends_soon(thread: &thread::JoinHandle<()>) -> bool {
-    (0..20_000).any(|round| {
-        if round != 0 {
-            thread::park_timeout(Duration::from_micros(100));
+/// Tells that its thread has destroyed all other thread-locals.
+struct AtEnd(Cell<Option<mpsc::Sender<()>>>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some(tells) = self.0.take() {
+            let _ = tells.send(());
         }
-        thread.is_finished()
-    })
+    }
 }
 
+thread_local! {
+    static AT_END: AtEnd = const { AtEnd(Cell::new(None)) };
+}
 fn play_here(hook: &Hook, deed: &'static Deed) -> Played {
     let stage = Stage::set_up(deed);
     let for_play = stage.clone();
