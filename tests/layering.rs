@@ -49,7 +49,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Documentation.
     ("cancellation", &[]),
     ("coming_from_gevent", &[]),
-    ("stackless", &["fiber", "sched", "channel", "select"]),
     // Readiness of descriptors; and what waits for it, with std's names.
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel", "sync"]),
