@@ -38,7 +38,7 @@ fn wait_for_locks() {
     locks.join().expect("it returned");
 
     let (waits, is_waiting) = std::sync::mpsc::channel();
-    let other = std::thread::spawn(move || {
+    let other = begin_apart(move || {
         fibra::run(|| {
             drop(fibra::spawn(|| PERMITS.acquire_many(2).forget()));
             fibra::yield_now();
@@ -48,7 +48,17 @@ fn wait_for_locks() {
     is_waiting.recv().unwrap();
     let permit = PERMITS.acquire_timeout(HOUR).expect("the first in line was retired");
     say(format!("behind one that was retired: {} permit", permit.permits()));
-    other.join().unwrap();
+    other.recv().unwrap();
+}
+
+/// Runs `f` on a thread of its own, which says when it is done. It does not end: a fiber is left on it.
+fn begin_apart(f: impl FnOnce() + Send + 'static) -> std::sync::mpsc::Receiver<()> {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        f();
+        done.send(()).unwrap();
+    });
+    is_done
 }
 
 /// Waits for jobs go on; `run` ends when the job that borrows is back, and the fiber is kept after it.
@@ -69,7 +79,7 @@ fn wait_for_jobs() {
         });
         say(format!("blocking: {answer}"));
     });
-    std::thread::spawn(move || {
+    let apart = begin_apart(move || {
         fibra::run(|| {
             drop(fibra::spawn(move || {
                 let mut lent = 1;
@@ -82,9 +92,8 @@ fn wait_for_jobs() {
             }));
             fibra::yield_now();
         });
-    })
-    .join()
-    .unwrap();
+    });
+    apart.recv().unwrap();
 }
 
 struct Says(&'static str);
