@@ -89,7 +89,7 @@ impl<T: 'static> Works<T> {
         let (orders, made) = (Channel::<Channel<T>>::new(), Rc::new(Cell::new(0)));
         let works = Works { orders: orders.clone(), made: made.clone() };
         spawn(move || {
-            for customer in orders.iter() {
+            for customer in orders {
                 let thing = parts();
                 fibra::sleep(Duration::from_secs(hours * 3600));
                 made.set(made.get() + 1);

@@ -37,7 +37,7 @@ fn sleep_sort(numbers: Vec<u64>) -> Vec<u64> {
         });
     }
     drop(sender);
-    receiver.iter().collect()
+    receiver.into_iter().collect()
 }
 
 fn numbers() -> Vec<u64> {

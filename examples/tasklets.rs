@@ -47,7 +47,7 @@ fn main() {
 fn channels() {
     let channel = Channel::new();
     let receiver = |numbers: Channel<u32>| {
-        for number in numbers.iter() {
+        for number in numbers {
             println!("    received {number}");
         }
     };

@@ -89,11 +89,11 @@ where
 }
 
 impl Runtime {
-    /// Runs `f` on this thread as the whole of a program, as [`main`](crate::main).
+    /// Runs `f` on this thread as the whole of a program, as [`main`].
     ///
     /// # Panics
     ///
-    /// As [`main`](crate::main).
+    /// As [`main`].
     ///
     /// # Examples
     ///

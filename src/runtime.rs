@@ -210,7 +210,7 @@ impl Builder {
     /// thread at work, the clock goes on as fast as real time does, and does not jump. So a read with
     /// a time limit of a second fails after a second, and not at once. The same holds while a fiber waits
     /// for a lock of [`sync`](crate::sync) that another thread has. At an event, a semaphore or a channel
-    /// nobody knows whether another thread will ever come: time limits of waits there end in virtual time.
+    /// it is not known whether another thread will ever come: time limits of waits there end in virtual time.
     pub fn virtual_clock(self) -> Builder {
         Builder { virtual_clock: true, ..self }
     }

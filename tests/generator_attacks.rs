@@ -10,15 +10,7 @@ use std::rc::Rc;
 
 use fibra::channel::Channel;
 use fibra::generator::{self, CloseError, Generator, GeneratorExit, GeneratorState, Yielder};
-use support::{Noisy, OnDrop, check, go, log, ms, run_virtually};
-
-fn quiet_panic(text: &'static str) -> ! {
-    panic::resume_unwind(Box::new(text))
-}
-
-fn caught<T>(f: impl FnOnce() -> T) -> bool {
-    catch_unwind(AssertUnwindSafe(f)).is_err()
-}
+use support::{Bomb, Noisy, OnDrop, caught, check, go, log, ms, quiet_panic, run_virtually};
 
 /// A generator that says when it is unwound.
 fn noisy(name: &'static str) -> Generator<u32> {
@@ -28,15 +20,6 @@ fn noisy(name: &'static str) -> Generator<u32> {
             y.yield_(n);
         }
     })
-}
-
-/// A payload, or any value, whose destructor panics.
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        quiet_panic("bomb");
-    }
 }
 
 // -- generators on generators ---------------------------------------------------------------------
@@ -260,17 +243,17 @@ fn payloads_and_values_whose_destructors_panic_are_survived() {
     fibra::frame(|| {
         let mut bombs = generator::iter(|y| {
             let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(1)));
-            panic::resume_unwind(Box::new(Bomb));
+            panic::resume_unwind(Box::new(Bomb("bomb")));
         });
         bombs.next();
         drop(bombs);
         let mut output = generator::iter(|y| {
             let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(1)));
-            Bomb
+            Bomb("bomb")
         });
         output.next();
         drop(output);
-        let captured = Bomb;
+        let captured = Bomb("bomb");
         let mut captures = generator::iter(move |y| {
             let _captured = &captured;
             y.yield_(1);
@@ -284,8 +267,8 @@ fn payloads_and_values_whose_destructors_panic_are_survived() {
                 y.yield_(());
             })
         };
-        assert!(caught(|| drop(holds(Bomb))));
-        let mut closed = holds(Bomb);
+        assert!(caught(|| drop(holds(Bomb("bomb")))));
+        let mut closed = holds(Bomb("bomb"));
         assert!(caught(|| closed.close()));
         assert!(closed.is_finished());
         assert_eq!(generator::iter(|y| y.yield_(7)).next(), Some(7));

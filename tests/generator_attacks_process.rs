@@ -3,17 +3,16 @@
 
 #[path = "generator_attacks_support/mod.rs"]
 mod attacks;
+mod support;
 
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Output;
 
-use attacks::{
-    OnDrop, SECOND, check_done, forget_after_first, in_child, name_of, quiet_panic, stderr,
-    virtually,
-};
+use attacks::{SECOND, check_done, forget_after_first, in_child};
 use fibra::generator::{self, Generator, Yielder};
+use support::{Bomb, OnDrop, name_of, quiet_panic, run_virtually, stderr};
 
 // -- fiber-locals ---------------------------------------------------------------------------------
 
@@ -47,7 +46,7 @@ fn a_local_outlives_a_generator_that_the_destructor_of_another_local_starts() {
             });
         }
     }
-    virtually(|| {
+    run_virtually(|| {
         fibra::spawn(|| {
             OLDER.with(|_| ());
             YOUNGER.with(|_| ());
@@ -216,7 +215,7 @@ fn a_child_of_a_scope_in_a_generator_that_was_given_up_may_fail_after_its_fiber(
     let test =
         name_of!(a_child_of_a_scope_in_a_generator_that_was_given_up_may_fail_after_its_fiber);
     let output = in_child(test, "", || {
-        virtually(|| {
+        run_virtually(|| {
             let owner = fibra::spawn(|| {
                 let mut stubborn = generator::iter(|y| {
                     fibra::nursery(|n| {
@@ -267,18 +266,12 @@ fn a_frame_ends_after_a_generator_was_given_up_with_another_on_top_of_it() {
 
 #[test]
 fn a_value_whose_destructor_panics_does_not_keep_a_closing_generator_alive() {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            quiet_panic("bomb");
-        }
-    }
     let test = name_of!(a_value_whose_destructor_panics_does_not_keep_a_closing_generator_alive);
     let output = in_child(test, "", || {
         fibra::frame(|| {
             let mut stubborn = generator::iter(|y| {
                 loop {
-                    let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(Bomb)));
+                    let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(Bomb("bomb"))));
                 }
             });
             mem::forget(stubborn.next());

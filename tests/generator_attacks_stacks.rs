@@ -2,14 +2,16 @@
 
 #[path = "generator_attacks_support/mod.rs"]
 mod attacks;
+mod support;
 
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::process::Output;
 use std::rc::Rc;
 
-use attacks::{OnDrop, check_done, in_child, name_of, stderr};
+use attacks::{check_done, in_child};
 use fibra::generator::{self, Generator, Yielder};
+use support::{OnDrop, name_of, stderr};
 
 // -- stacks ---------------------------------------------------------------------------------------
 

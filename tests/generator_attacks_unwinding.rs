@@ -3,14 +3,13 @@
 
 #[path = "generator_attacks_support/mod.rs"]
 mod attacks;
+mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use attacks::{
-    OnDrop, SECOND, caught, check_done, forget_after_first, in_child, name_of, quiet_panic,
-    virtually,
-};
+use attacks::{SECOND, check_done, forget_after_first, in_child};
 use fibra::generator::{self};
+use support::{OnDrop, caught, name_of, quiet_panic, run_virtually};
 
 // -- generators while something unwinds -----------------------------------------------------------
 
@@ -41,7 +40,7 @@ fn a_borrowing_generator_may_be_dropped_while_another_fiber_waits_in_a_destructo
     let test =
         name_of!(a_borrowing_generator_may_be_dropped_while_another_fiber_waits_in_a_destructor);
     let output = in_child(test, "", || {
-        virtually(|| {
+        run_virtually(|| {
             let unwinds = fibra::spawn(|| {
                 let _waits = OnDrop(|| fibra::sleep(SECOND));
                 quiet_panic("unwinds");
@@ -59,7 +58,7 @@ fn a_generator_that_is_dropped_while_another_fiber_waits_in_a_destructor_is_unwo
     let test =
         name_of!(a_generator_that_is_dropped_while_another_fiber_waits_in_a_destructor_is_unwound);
     let output = in_child(test, "", || {
-        virtually(|| {
+        run_virtually(|| {
             let unwinds = fibra::spawn(|| {
                 let _waits = OnDrop(|| fibra::sleep(SECOND));
                 quiet_panic("unwinds");
@@ -181,7 +180,7 @@ fn a_generator_whose_unwinding_is_put_off_is_not_given_up_when_the_next_starts()
     let test =
         name_of!(a_generator_whose_unwinding_is_put_off_is_not_given_up_when_the_next_starts);
     let output = in_child(test, "", || {
-        virtually(|| {
+        run_virtually(|| {
             drop(fibra::spawn(|| {
                 let _waits = OnDrop(|| fibra::sleep(SECOND));
                 quiet_panic("unwinds");

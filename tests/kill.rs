@@ -3,13 +3,10 @@
 mod support;
 
 use std::panic::{self, AssertUnwindSafe};
-use std::time::Duration;
 
 use fibra::channel::{self, Channel};
 use fibra::{JoinError, spawn, yield_now};
-use support::{Noisy, OnDrop, apart, check, go, log, ms, run_virtually};
-
-const HOUR: Duration = Duration::from_secs(3_600);
+use support::{HOUR, Noisy, OnDrop, apart, check, go, log, ms, run_virtually};
 
 /// Every kind of wait, in a form that never ends by itself.
 const WAITS: &[(&str, fn())] = &[

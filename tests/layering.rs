@@ -49,13 +49,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Documentation.
     ("cancellation", &[]),
     ("coming_from_gevent", &[]),
-    ("stackless", &["fiber", "sched", "channel", "select"]),
     // Readiness of descriptors; and what waits for it, with std's names.
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel", "sync"]),
     ("net", &["io", "reactor", "offload", "channel", "sched", "sync"]),
     ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
-    ("signal", &["io", "reactor", "sched"]),
+    ("signal", &["collections", "io", "reactor", "sched"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // TLS over whatever can be read and written.
     ("tls", &["io", "net", "sched::lowlevel", "sync"]),
@@ -113,9 +112,9 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/generator/scope.rs", "lengthens the lifetime of what a scope outlives"),
     ("src/greenlet/core.rs", "moves values between the stacks of one thread"),
     ("src/greenlet/end.rs", "follows pointers to the record that runs, and to a killer"),
-    ("src/greenlet/handle.rs", "makes a handle of the greenlet that runs"),
     ("src/greenlet/kill.rs", "resumes strands"),
     ("src/greenlet/kin.rs", "follows the pointer to a killer"),
+    ("src/greenlet/running.rs", "makes a handle of the greenlet that runs"),
     ("src/greenlet/switch.rs", "resumes and suspends strands"),
     ("src/greenlet/world.rs", "follows the pointer to the greenlet that runs"),
     ("src/reactor/source.rs", "places nodes in lists for the time of a wait"),

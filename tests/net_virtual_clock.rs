@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use fibra::net::{TcpListener, TcpStream, UnixDatagram, UnixStream};
 use net_support::{kind_of, pair};
-use support::{go, join_panic, ms, run_virtually};
+use support::{HOUR, go, join_panic, ms, run_virtually};
 
-const HOUR: Duration = Duration::from_secs(3600);
 /// Longer than any of these tests should take.
 const MOMENT: Duration = Duration::from_secs(20);
 

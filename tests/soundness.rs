@@ -9,40 +9,14 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use fibra::JoinError;
 use fibra::channel::{self, Channel, SendTimeoutError};
-use fibra::{JoinError, Runtime};
-use support::apart;
+use support::{Bomb, HOUR, OnDrop, apart, quiet_panic, run_virtually};
 
 const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn virtually<T>(f: impl FnOnce() -> T) -> T {
-    Runtime::builder().virtual_clock().build().unwrap().run(f)
-}
-
-struct OnDrop<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
-/// A panic payload whose destructor panics.
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        panic::resume_unwind(Box::new("the payload's destructor"));
-    }
-}
 
 fn bomb() -> Box<dyn Any + Send> {
-    Box::new(Bomb)
-}
-
-fn quiet_panic(text: &'static str) -> ! {
-    panic::resume_unwind(Box::new(text))
+    Box::new(Bomb("the payload's destructor"))
 }
 
 type Log = Rc<RefCell<Vec<String>>>;
@@ -55,7 +29,7 @@ fn note(log: &Log, what: impl Into<String>) {
 
 #[test]
 fn a_value_may_sleep_in_its_destructor_when_its_timed_send_is_killed() {
-    virtually(|| {
+    run_virtually(|| {
         let (sender, _receiver) = channel::bounded(0);
         let rendezvous = Channel::new();
         let other = rendezvous.clone();
@@ -82,7 +56,7 @@ fn a_value_may_sleep_in_its_destructor_when_its_timed_send_is_killed() {
 
 #[test]
 fn a_deadline_that_passes_while_the_fiber_gives_way_is_not_lost() {
-    virtually(|| {
+    run_virtually(|| {
         drop(fibra::spawn(|| fibra::sleep(HOUR)));
         fibra::yield_now();
         // More than a batch, so that deadlines are looked at when a fiber gives way.
@@ -106,7 +80,7 @@ fn a_deadline_that_passes_while_the_fiber_gives_way_is_not_lost() {
 
 #[test]
 fn a_deadline_that_passes_after_a_stray_wake_is_not_lost() {
-    virtually(|| {
+    run_virtually(|| {
         let start = fibra::now();
         drop(fibra::spawn(|| fibra::sleep(HOUR)));
         let result = catch_unwind(|| {
@@ -158,7 +132,7 @@ fn a_fiber_local_made_by_the_destructor_of_an_output_is_dropped_on_the_fiber() {
             LATE.with(|_| ());
         }
     }
-    virtually(|| {
+    run_virtually(|| {
         drop(fibra::Builder::new().name("worker").spawn(|| Result));
         fibra::sleep(HOUR);
     });
@@ -168,7 +142,7 @@ fn a_fiber_local_made_by_the_destructor_of_an_output_is_dropped_on_the_fiber() {
 
 #[test]
 fn a_fiber_local_of_main_may_wait_and_spawn_in_its_destructor() {
-    let answer = virtually(|| {
+    let answer = run_virtually(|| {
         MAINS.with(|_| ());
         42
     });
@@ -182,7 +156,7 @@ fn a_fiber_local_of_main_may_wait_and_spawn_in_its_destructor() {
 #[test]
 fn a_fiber_that_catches_every_kill_is_retired_once_and_its_joiner_is_told() {
     apart(|| {
-        let fiber = virtually(|| {
+        let fiber = run_virtually(|| {
             let handle = fibra::spawn(|| {
                 loop {
                     let _ = catch_unwind(fibra::park);
@@ -199,7 +173,7 @@ fn a_fiber_that_catches_every_kill_is_retired_once_and_its_joiner_is_told() {
             drop(fibra::spawn(fibra::park));
             fiber
         });
-        virtually(|| {
+        run_virtually(|| {
             fiber.kill();
             fiber.unpark();
             fibra::yield_now();
@@ -227,7 +201,7 @@ fn the_output_of_a_fiber_that_is_retired_in_its_clean_up_is_delivered() {
     apart(|| {
         let drops = Rc::new(Cell::new(0));
         let counted = drops.clone();
-        let handle = virtually(|| {
+        let handle = run_virtually(|| {
             let handle = fibra::spawn(move || {
                 CLINGS.with(|_| ());
                 OnDrop(move || counted.set(counted.get() + 1))
@@ -243,7 +217,7 @@ fn the_output_of_a_fiber_that_is_retired_in_its_clean_up_is_delivered() {
 
 #[test]
 fn a_killed_fiber_may_panic_with_a_payload_whose_destructor_panics() {
-    virtually(|| {
+    run_virtually(|| {
         let fiber = fibra::spawn(|| {
             let _ = catch_unwind(fibra::park);
             panic::resume_unwind(bomb());
@@ -256,7 +230,7 @@ fn a_killed_fiber_may_panic_with_a_payload_whose_destructor_panics() {
 
 #[test]
 fn a_kill_that_comes_while_another_fiber_unwinds_is_met_when_that_one_is_done() {
-    virtually(|| {
+    run_virtually(|| {
         let unwinding = fibra::spawn(|| {
             let _slow = OnDrop(|| fibra::sleep(SECOND));
             quiet_panic("slow");
@@ -278,7 +252,7 @@ fn a_kill_that_comes_while_another_fiber_unwinds_is_met_when_that_one_is_done() 
 
 #[test]
 fn a_supervisor_of_many_failed_nurseries_is_unwound_by_its_first_kill() {
-    virtually(|| {
+    run_virtually(|| {
         let unwound = Rc::new(Cell::new(false));
         let flag = unwound.clone();
         let supervisor = fibra::spawn(move || {
@@ -303,7 +277,7 @@ fn a_supervisor_of_many_failed_nurseries_is_unwound_by_its_first_kill() {
 
 #[test]
 fn the_payload_of_a_kill_is_an_ordinary_panic_elsewhere() {
-    virtually(|| {
+    run_virtually(|| {
         let kept: Rc<Cell<Option<Box<dyn Any + Send>>>> = Rc::default();
         let keeper = kept.clone();
         let killed = fibra::spawn(move || keeper.set(catch_unwind(fibra::park).err()));
@@ -322,7 +296,7 @@ fn the_payload_of_a_kill_is_an_ordinary_panic_elsewhere() {
 
 #[test]
 fn a_child_that_kills_its_scope_kills_its_younger_siblings_too() {
-    virtually(|| {
+    run_virtually(|| {
         let start = fibra::now();
         fibra::scope(|s| {
             s.spawn(|| fibra::sleep(HOUR));
@@ -339,7 +313,7 @@ fn a_child_that_kills_its_scope_kills_its_younger_siblings_too() {
 
 #[test]
 fn a_scope_whose_body_and_child_both_panic_raises_the_body_and_survives_the_other() {
-    virtually(|| {
+    run_virtually(|| {
         let raised = catch_unwind(AssertUnwindSafe(|| {
             fibra::scope(|s| {
                 s.spawn(|| panic::resume_unwind(bomb()));
@@ -353,7 +327,7 @@ fn a_scope_whose_body_and_child_both_panic_raises_the_body_and_survives_the_othe
 
 #[test]
 fn a_scope_in_the_destructor_of_a_killed_fiber_lets_its_children_work() {
-    virtually(|| {
+    run_virtually(|| {
         let saved = Rc::new(Cell::new(0));
         let count = saved.clone();
         let fiber = fibra::spawn(move || {
@@ -380,7 +354,7 @@ fn a_scope_in_the_destructor_of_a_killed_fiber_lets_its_children_work() {
 
 #[test]
 fn a_wait_that_could_not_fail_while_a_fiber_unwound_fails_afterwards() {
-    virtually(|| {
+    run_virtually(|| {
         let nobody = Channel::<()>::new();
         drop(fibra::spawn(move || {
             let _waits = OnDrop(|| drop(nobody.recv()));
@@ -395,7 +369,7 @@ fn a_wait_that_could_not_fail_while_a_fiber_unwound_fails_afterwards() {
 #[test]
 fn a_fiber_that_catches_every_deadlock_does_not_keep_run_from_ending() {
     apart(|| {
-        virtually(|| {
+        run_virtually(|| {
             drop(fibra::spawn(|| {
                 fibra::shield(|| {
                     loop {
@@ -416,7 +390,7 @@ fn a_run_inside_a_destructor_that_unwinds_comes_to_its_end() {
         struct Runs;
         impl Drop for Runs {
             fn drop(&mut self) {
-                virtually(|| {
+                run_virtually(|| {
                     drop(fibra::spawn(|| {
                         loop {
                             fibra::sleep(SECOND);

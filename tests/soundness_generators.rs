@@ -5,24 +5,15 @@ mod support;
 
 use std::cell::RefCell;
 use std::mem;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::rc::Rc;
-use std::time::Duration;
 
 use fibra::channel::{Channel, RecvTimeoutError};
 use fibra::generator::{self, CloseError, Generator, GeneratorExit, GeneratorState, ResumeError};
 use fibra::generator::{Scope, Yielder};
-use support::{Noisy, OnDrop, apart, check, go, log, ms, panic_of, run_virtually};
-
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn quiet_panic(text: &'static str) -> ! {
-    panic::resume_unwind(Box::new(text))
-}
-
-fn caught<T>(f: impl FnOnce() -> T) -> bool {
-    catch_unwind(AssertUnwindSafe(f)).is_err()
-}
+use support::{
+    HOUR, Noisy, OnDrop, apart, caught, check, go, log, ms, panic_of, quiet_panic, run_virtually,
+};
 
 /// A generator that says when it is unwound.
 fn noisy(name: &'static str) -> Generator<u32> {

@@ -2,29 +2,16 @@
 
 #![allow(clippy::disallowed_methods, reason = "children are spawned, and exit")]
 
+#[path = "generator_attacks_support/mod.rs"]
+mod attacks;
+mod support;
+
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::process::{Command, Output};
-use std::time::Duration;
+use std::process::Command;
 
+use attacks::{SECOND, in_child};
 use fibra::{JoinError, Runtime};
-
-const SECOND: Duration = Duration::from_secs(1);
-
-fn virtually<T>(f: impl FnOnce() -> T) -> T {
-    Runtime::builder().virtual_clock().build().unwrap().run(f)
-}
-
-struct OnDrop<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
-fn quiet_panic(text: &'static str) -> ! {
-    panic::resume_unwind(Box::new(text))
-}
+use support::{OnDrop, name_of, quiet_panic, run_virtually, stderr};
 
 /// Pages of 4 KiB of this process's address space that are mapped.
 #[cfg(all(target_os = "linux", not(sanitized)))]
@@ -37,8 +24,8 @@ fn mapped_pages() -> usize {
 #[cfg(all(target_os = "linux", not(sanitized)))]
 fn many_runs_do_not_use_up_address_space() {
     // Alone: each thread on which another test runs maps a heap of 64 MiB when it first allocates.
-    let output = in_child("many_runs_do_not_use_up_address_space", "", || {
-        let run = || virtually(|| fibra::spawn(|| {}).join().unwrap());
+    let output = in_child(name_of!(many_runs_do_not_use_up_address_space), "", || {
+        let run = || run_virtually(|| fibra::spawn(|| {}).join().unwrap());
         (0..10).for_each(|_| run());
         let before = mapped_pages();
         (0..3000).for_each(|_| run());
@@ -55,9 +42,11 @@ fn without_memory_for_a_borrowed_stack_the_calls_around_it_unwind_and_later_ones
         assert!(calls < 100, "no limit was met");
         fibra::with_stack_size(1 << 30, || deepen(calls + 1) + 1)
     }
-    let test = "without_memory_for_a_borrowed_stack_the_calls_around_it_unwind_and_later_ones_work";
+    let test = name_of!(
+        without_memory_for_a_borrowed_stack_the_calls_around_it_unwind_and_later_ones_work
+    );
     let output = in_child(test, "ulimit -v 10000000;", || {
-        virtually(|| {
+        run_virtually(|| {
             let payload = panic::catch_unwind(|| deepen(0)).unwrap_err();
             let text = payload.downcast_ref::<String>().expect("a text");
             assert!(text.starts_with("no stack of 1073741824 bytes for a call: "), "{text}");
@@ -68,62 +57,41 @@ fn without_memory_for_a_borrowed_stack_the_calls_around_it_unwind_and_later_ones
     assert!(output.status.success(), "{}", stderr(&output));
 }
 
-/// Runs `test` again in a process of its own, in which `f` is called, under a shell that is told
-/// `limits` first. In that process this does not return.
-fn in_child(test: &str, limits: &str, f: impl FnOnce()) -> Output {
-    const CHILD: &str = "FIBRA_SOUNDNESS_CHILD";
-    if std::env::var_os(CHILD).is_some() {
-        f();
-        std::process::exit(0);
-    }
-    // A program that spins is ended by the limit on its processor time, and the test fails.
-    let script = format!("ulimit -c 0; ulimit -t 30; {limits} exec \"$0\" \"$@\"");
-    Command::new("sh")
-        .args(["-c", &script])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(CHILD, "1")
-        .output()
-        .unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 #[test]
 fn exit_ends_the_process_from_a_destructor_that_unwinds() {
-    let output = in_child("exit_ends_the_process_from_a_destructor_that_unwinds", "", || {
-        fibra::run(|| {
-            drop(fibra::spawn(|| {
-                let _exits = OnDrop(|| fibra::exit(3));
-                quiet_panic("unwinds");
-            }));
-            fibra::park();
+    let output =
+        in_child(name_of!(exit_ends_the_process_from_a_destructor_that_unwinds), "", || {
+            fibra::run(|| {
+                drop(fibra::spawn(|| {
+                    let _exits = OnDrop(|| fibra::exit(3));
+                    quiet_panic("unwinds");
+                }));
+                fibra::park();
+            });
         });
-    });
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
 }
 
 #[test]
 fn exit_ends_the_process_from_a_shielded_fiber_of_a_scope() {
-    let output = in_child("exit_ends_the_process_from_a_shielded_fiber_of_a_scope", "", || {
-        fibra::run(|| {
-            drop(fibra::spawn(|| {
-                fibra::scope(|s| {
-                    s.spawn(|| fibra::shield(|| fibra::scope(|_| fibra::exit(4))));
-                });
-            }));
-            fibra::park();
+    let output =
+        in_child(name_of!(exit_ends_the_process_from_a_shielded_fiber_of_a_scope), "", || {
+            fibra::run(|| {
+                drop(fibra::spawn(|| {
+                    fibra::scope(|s| {
+                        s.spawn(|| fibra::shield(|| fibra::scope(|_| fibra::exit(4))));
+                    });
+                }));
+                fibra::park();
+            });
         });
-    });
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
     assert!(!stderr(&output).contains("panicked at"), "{}", stderr(&output));
 }
 
 #[test]
 fn a_main_fiber_that_catches_every_kill_ends_the_process_with_a_report() {
-    let name = "a_main_fiber_that_catches_every_kill_ends_the_process_with_a_report";
+    let name = name_of!(a_main_fiber_that_catches_every_kill_ends_the_process_with_a_report);
     let output = in_child(name, "", || {
         fibra::run(|| {
             let main = fibra::current();
@@ -142,8 +110,10 @@ fn a_main_fiber_that_catches_every_kill_ends_the_process_with_a_report() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_report_that_cannot_be_written_harms_nobody() {
-    let output =
-        in_child("a_report_that_cannot_be_written_harms_nobody", "exec 2>/dev/full;", || {
+    let output = in_child(
+        name_of!(a_report_that_cannot_be_written_harms_nobody),
+        "exec 2>/dev/full;",
+        || {
             fibra::run(|| {
                 drop(fibra::spawn(|| quiet_panic("nobody joins")));
                 let stubborn = fibra::spawn(|| {
@@ -156,7 +126,8 @@ fn a_report_that_cannot_be_written_harms_nobody() {
                 assert!(matches!(stubborn.join(), Err(JoinError::Retired)));
             });
             std::process::exit(5);
-        });
+        },
+    );
     assert_eq!(output.status.code(), Some(5));
 }
 
@@ -172,7 +143,7 @@ fn map_no_more_than(bytes: usize) {
 #[test]
 #[cfg(all(target_os = "linux", not(sanitized)))]
 fn a_main_fiber_that_gets_no_stack_is_an_error() {
-    let output = in_child("a_main_fiber_that_gets_no_stack_is_an_error", "", || {
+    let output = in_child(name_of!(a_main_fiber_that_gets_no_stack_is_an_error), "", || {
         // The builder has found a stack of this size, and the closure needs a larger one.
         let runtime = Runtime::builder().main_stack_size(0).build().unwrap();
         let large = [7u8; 2048];
@@ -195,37 +166,41 @@ fn a_main_fiber_that_gets_no_stack_is_an_error() {
 #[test]
 #[cfg(all(target_os = "linux", not(sanitized)))]
 fn a_large_closure_that_gets_no_stack_is_dropped_and_an_error() {
-    let output = in_child("a_large_closure_that_gets_no_stack_is_dropped_and_an_error", "", || {
-        Runtime::builder().stack_size(16 << 10).build().unwrap().run(|| {
-            let large = Box::new([1u8; 200 << 10]);
-            let handle = spawn_large(*large);
-            map_no_more_than(0);
-            let Err(JoinError::NoStack(_)) = handle.join() else { panic!("it has no stack") };
+    let output =
+        in_child(name_of!(a_large_closure_that_gets_no_stack_is_dropped_and_an_error), "", || {
+            Runtime::builder().stack_size(16 << 10).build().unwrap().run(|| {
+                let large = Box::new([1u8; 200 << 10]);
+                let handle = spawn_large(*large);
+                map_no_more_than(0);
+                let Err(JoinError::NoStack(_)) = handle.join() else { panic!("it has no stack") };
+            });
+            std::process::exit(7);
         });
-        std::process::exit(7);
-    });
     assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
 }
 
 #[test]
 #[cfg(all(target_os = "linux", not(sanitized)))]
 fn a_fiber_that_waits_for_the_spare_stack_cannot_be_paused() {
-    let output = in_child("a_fiber_that_waits_for_the_spare_stack_cannot_be_paused", "", || {
-        virtually(|| {
-            let spawn = || {
-                let slow = OnDrop(|| fibra::sleep(SECOND));
-                fibra::Builder::new().stack_size(64 << 20).spawn(move || drop(slow))
-            };
-            let (first, second) = (spawn(), spawn());
-            map_no_more_than(0);
-            fibra::yield_now();
-            assert!(!second.fiber().pause());
-            for handle in [first, second] {
-                let Err(JoinError::NoStack(_)) = handle.join() else { panic!("it has no stack") };
-            }
+    let output =
+        in_child(name_of!(a_fiber_that_waits_for_the_spare_stack_cannot_be_paused), "", || {
+            run_virtually(|| {
+                let spawn = || {
+                    let slow = OnDrop(|| fibra::sleep(SECOND));
+                    fibra::Builder::new().stack_size(64 << 20).spawn(move || drop(slow))
+                };
+                let (first, second) = (spawn(), spawn());
+                map_no_more_than(0);
+                fibra::yield_now();
+                assert!(!second.fiber().pause());
+                for handle in [first, second] {
+                    let Err(JoinError::NoStack(_)) = handle.join() else {
+                        panic!("it has no stack")
+                    };
+                }
+            });
+            std::process::exit(8);
         });
-        std::process::exit(8);
-    });
     assert_eq!(output.status.code(), Some(8), "{}", stderr(&output));
 }
 

@@ -97,7 +97,7 @@ impl<T> Inbox<T> {
     #[must_use]
     pub(crate) fn claim_wake(&self) -> bool {
         publish::fence();
-        // The acquire: who claims sees what the reader did before it announced its sleep.
+        // The acquire: the one that claims sees what the reader did before it announced its sleep.
         self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::AcqRel)
     }
 

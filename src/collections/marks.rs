@@ -56,7 +56,7 @@ impl Marks {
             now if now == value => Some(value),
             _ => Some(SEVERAL),
         };
-        // It is written even where it does not change: the release is for whoever takes the mark.
+        // It is written even where it does not change: the release is for the thread that takes the mark.
         let before = words[at].fetch_update(Ordering::AcqRel, Ordering::Relaxed, merged);
         before == Ok(NONE)
     }

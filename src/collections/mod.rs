@@ -3,6 +3,7 @@
 //! Nothing in this folder switches stacks, so every structure is tested exhaustively by property
 //! tests against a naive model, and can be run under Miri.
 //!
+//! - [`by_value`]: what `for` needs of a source that it owns.
 //! - [`inbox`]: what other threads push; never blocks, loses nothing.
 //! - [`marks`]: a word for each index, where equal messages of several threads merge.
 //! - [`orders`]: what is asked of one tasklet from afar; bounded.
@@ -11,6 +12,7 @@
 //! - [`slot_table`]: values behind generation-checked keys; a stale key reaches nothing.
 //! - [`timing_wheel`]: deadlines in the order in which they fall due.
 
+pub(crate) mod by_value;
 pub(crate) mod inbox;
 pub(crate) mod marks;
 pub(crate) mod orders;

@@ -184,7 +184,7 @@ pub(crate) fn of_fiber(fiber: FiberPtr) -> Option<Rc<Frame>> {
 /// [`Strand::has_begun_to_unwind`]; none if no strand does.
 pub(crate) fn innermost_has_begun_to_unwind(fiber: FiberPtr) -> Option<bool> {
     let frame = of_fiber(fiber)?;
-    // SAFETY: what runs is held by whoever has resumed it.
+    // SAFETY: what runs is held by what has resumed it.
     unsafe { frame.running.get().as_ref() }.map(Strand::has_begun_to_unwind)
 }
 

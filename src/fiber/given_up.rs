@@ -7,7 +7,7 @@
 //!
 //! | lender | kept by |
 //! |---|---|
-//! | the stack itself, the record of its fiber | whoever gives the stack up never frees them |
+//! | the stack itself, the record of its fiber | the one that gives the stack up never frees them |
 //! | the fiber-locals of its fiber | [`keep_what_it_lent`] marks the fiber, whose end leaks them |
 //! | the thread-locals of its thread | [`keep_what_it_lent`] keeps the thread from destroying them |
 //! | other stacks, the caller of `run` | a scope that is never left; or the process aborts |

@@ -107,7 +107,7 @@ pub(crate) struct WaitReason {
     /// work. While a fiber waits so nothing is a deadlock, and no clock jumps.
     pub(crate) real: bool,
     pub(crate) on_deadlock: OnDeadlock,
-    /// Whether it is the one that fails each time that it completes a deadlock (S-167), and not main's
+    /// Whether it is the one that fails each time that it completes a deadlock, and not main's
     /// the second time in a row.
     pub(crate) each_time: bool,
 }

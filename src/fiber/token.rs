@@ -43,7 +43,7 @@ impl Token {
     /// Counts one handle less. Returns whether it was the last: the fiber's scheduler must look again then.
     #[must_use]
     pub(crate) fn release(&self) -> bool {
-        // The release: who sees that it is gone sees what was posted by it.
+        // The release: the one that sees that it is gone sees what was posted by it.
         self.handles.fetch_sub(1, Ordering::AcqRel) == 1
     }
 

@@ -98,6 +98,23 @@ where
 /// fn send<T: Send>() {}
 /// send::<fibra::future::FiberFuture<std::rc::Rc<()>>>();
 /// ```
+///
+/// # Examples
+///
+/// Another thread awaits a fiber of this one:
+///
+/// ```
+/// use fibra::future::{block_on, spawn};
+///
+/// fibra::run(|| {
+///     let answer = spawn(|| {
+///         fibra::yield_now();
+///         6 * 7
+///     });
+///     let elsewhere = fibra::blocking(move || block_on(answer).unwrap());
+///     assert_eq!(elsewhere, 42);
+/// });
+/// ```
 #[must_use = "the fiber is killed when its future is dropped"]
 pub struct FiberFuture<T> {
     completion: Completion<T>,

@@ -5,7 +5,7 @@
 //!     in its own frame ----> kill: an exit is raised in it, while the dropper waits; again, if it
 //!     in another, while it          survives without a handle; given up in the end
 //!     runs itself, or while
-//!     the dropper unwinds -> orphans: killed by whoever arrives next in its frame
+//!     the dropper unwinds -> orphans: killed by what arrives next in its frame
 //!   its frame ends --------> unwind: an exit is raised in it, and nothing is switched meanwhile
 //! ```
 //!
@@ -14,7 +14,7 @@
 //! - A killer is not unwound by what comes to it meanwhile, which is reported: it is in the destructor of
 //!   a handle. But a greenlet that is itself to end (by an exit, or with its frame) is.
 //! - No greenlet waits for a victim while the thread unwinds: the victim may go to main and stay away,
-//!   and the thread would unwind for ever. (Main may: all that comes to main comes to the killer.)
+//!   and the thread would unwind forever. (Main may: all that comes to main comes to the killer.)
 //! - One that cannot be unwound is given up: its stack and its record are kept for ever.
 
 #![allow(unsafe_code, reason = "resumes strands")]
@@ -172,7 +172,7 @@ impl World {
 
     /// Something has come to a killer that waited. It is in a destructor, out of which no panic of others
     /// is raised: it is reported, as in Python. An exit is none: the greenlet is to end, and would wait
-    /// for its victim in place of that. (Two that kill each other would do so for ever.)
+    /// for its victim in place of that. (Two that kill each other would do so forever.)
     fn take_in(&self, came: Option<(Payload, bool)>) {
         let (came, can_raise) = came.unzip();
         let came = came.map_or(Message::Value(()), |came| Message::Signal(Signal::Raise(came)));

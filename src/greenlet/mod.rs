@@ -103,6 +103,7 @@ mod head;
 mod kill;
 mod kin;
 mod locals;
+mod running;
 mod switch;
 mod trace;
 mod world;
@@ -111,6 +112,7 @@ pub use builder::Builder;
 pub use error::{
     Elsewhere, Families, GreenletExit, LocalsError, ParentError, RunError, SwitchError, ThrowError,
 };
-pub use handle::{Greenlet, current, locals, main, parent};
+pub use handle::Greenlet;
 pub use locals::GreenletLocals;
+pub use running::{current, locals, main, parent};
 pub use trace::{Event, GreenletId, Tracer, gettrace, settrace};

@@ -294,7 +294,7 @@ impl<V: 'static> Core<V> {
         Ok((at, Message::Signal(signal)))
     }
 
-    /// It, which is unstarted, ends without having run (G-048, G-059), and the tracer sees that. Returns
+    /// It, which is unstarted, ends without having run, and the tracer sees that. Returns
     /// what leaves it.
     pub(super) fn raise_in_unstarted(
         &self,

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - Between a writer and its body there is one chunk at most: a writer waits for the other side.
 //! - A body ends well if its writer has finished it, or was dropped in peace. One that unwinds breaks it, so
-//!   that nobody takes a part for the whole; the unwinding of another fiber does not.
+//!   that no reader takes a part for the whole; the unwinding of another fiber does not.
 
 use std::error::Error;
 use std::fmt;
@@ -140,7 +140,7 @@ pub fn body() -> (BodyWriter, StreamBody) {
 ///
 /// Dropping it ends the body, as [`finish`](BodyWriter::finish) does; if its fiber unwinds it breaks it off
 /// instead, so that the other side does not take a part for the whole. While a destructor of another fiber waits
-/// in the middle of an unwind, the two cannot always be told apart, and then the body is ended: who must not
+/// in the middle of an unwind, the two cannot always be told apart, and then the body is ended: code that must not
 /// have a part taken for the whole sends its length along.
 pub struct BodyWriter {
     shared: Arc<Mutex<Shared>>,

@@ -68,7 +68,7 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// If nobody listens there, or `path` is empty or too long for an address.
+    /// If nothing listens there, or `path` is empty or too long for an address.
     #[track_caller]
     pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
         let path = path.as_ref();

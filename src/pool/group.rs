@@ -3,7 +3,7 @@
 //! Invariants:
 //! - A handle is kept until its outcome is read. What nobody reads is given up as a dropped handle
 //!   is: the fiber runs on, and a panic is reported.
-//! - A member is on the roll, which is told of its end, whoever has spawned it: so outcomes come in the
+//! - A member is on the roll, which is told of its end, whatever has spawned it: so outcomes come in the
 //!   order of the ends, and no other fiber has to wait for one.
 //! - Spawning runs user code (what is inherited is cloned), in which the group may be closed, killed or
 //!   read: the member counts as running from before that, and a kill is looked for after it.

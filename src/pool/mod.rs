@@ -21,6 +21,7 @@ mod group;
 mod imap;
 mod line;
 mod map;
+mod place;
 mod places;
 mod queue;
 mod retry;
@@ -28,10 +29,11 @@ mod roll;
 mod together;
 mod wait;
 
-pub use bounded::{Place, Pool};
+pub use bounded::Pool;
 pub use error::{DrainError, SpawnTimeoutError, TrySpawnError};
 pub use group::{Group, Outcomes};
 pub use imap::{Imap, ImapUnordered};
+pub use place::Place;
 pub use queue::{
     IntoItems, Items, JoinableQueue, LifoQueue, Newest, Oldest, Order, PriorityQueue, Ranked,
     Smallest, Task, WorkQueue,

@@ -258,7 +258,7 @@ fn read_both(
         return scope(|scope| {
             let errors = scope.spawn(|| read_all(Some(stderr)));
             let out = read_all(Some(stdout));
-            // If this side has failed, or is killed where nothing can unwind, the other has nobody to read
+            // If this side has failed, or is killed where nothing can unwind, the other has nothing to read
             // for; and the scope would wait for it.
             let out = out.inspect_err(|_| scope.kill())?;
             let errors = errors.join().map_err(|error| {

@@ -1,7 +1,7 @@
 //! Waits for locks that never end although other fibers live on: when to look for them, and which fails.
 //!
 //! Where nothing can run any more a deadlock is found at once (`sched/deadlock.rs`). But a listener, a
-//! timer or another thread hides it there, though none of them will ever release a lock: those who hold
+//! timer or another thread hides it there, though none of them will ever release a lock: those that hold
 //! the locks wait for each other, or are of a `run` that is over. What each wait depends on is posted in
 //! the registry, with that of other schedulers, and looked at as a whole.
 //!
@@ -103,7 +103,7 @@ impl Circles {
     /// Whether there may be something to look at.
     #[inline]
     pub(crate) fn is_of_interest(&self) -> bool {
-        // In one order with the announcement that the thread sleeps, as whoever asks looks at that.
+        // In one order with the announcement that the thread sleeps, as the one that asks looks at that.
         self.began.get() || self.asked.load(Ordering::SeqCst)
     }
 }

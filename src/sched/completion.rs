@@ -1,4 +1,4 @@
-//! The cell into which a fiber's output goes at its end, for those who wait for it from anywhere: as a
+//! The cell into which a fiber's output goes at its end, for what waits for it from anywhere: as a
 //! future, or on another thread.
 //!
 //! ```text
@@ -173,7 +173,7 @@ impl<T: 'static> EndHook for Fill<T> {
     }
 }
 
-/// An outcome that nobody has asked for: dropped on a fiber, or on the thread that has not asked. A panic
+/// An outcome that was not asked for: dropped on a fiber, or on the thread that has not asked. A panic
 /// in it is reported.
 struct Unread<T> {
     fiber: FiberId,

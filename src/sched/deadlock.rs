@@ -1,9 +1,9 @@
 //! Nothing can ever run again: which wait fails, and what it is told.
 //!
-//! A fiber that waits for just that, and main if it has left the ring, goes on instead (S-166). So does one
+//! A fiber that waits for just that, and main if it has left the ring, goes on instead. So does one
 //! in a destructor that runs because of an unwind, if it has set a time limit there, and that is over.
 //! Otherwise the order in which waits are asked to fail is:
-//! 1. the wait that completed the deadlock (S-167), unless its fiber has just failed and done nothing else
+//! 1. the wait that completed the deadlock, unless its fiber has just failed and done nothing else
 //!    (then main's fails; a tasklet's wait fails each time);
 //! 2. if a fiber's end completed it, or that wait cannot fail: the main fiber's (S-170);
 //! 3. any other, the oldest fiber first;
@@ -60,7 +60,7 @@ impl Scheduler {
 
     fn choose_victim(&self) -> Option<FiberPtr> {
         let main = self.main.get();
-        // One that failed, ran once and waits again would be asked for ever: main fails, and may end.
+        // One that failed, ran once and waits again would be asked forever: main fails, and may end.
         let (last_victim, then) = self.last_victim.get();
         let ran_once = self.switches.get() <= then + 1;
         let again = |fiber: FiberPtr| ran_once && last_victim == Some(fiber.id());

@@ -1,4 +1,4 @@
-//! Telling of a fiber's end those who are not the fiber's joiner.
+//! Tells of a fiber's end those that are not its joiner.
 //!
 //! Invariants:
 //! - Hooks are told when the fiber counts as ended: no user code of it runs after that, and none runs
@@ -22,7 +22,7 @@ pub(crate) fn tell_of_end(fiber: &Fiber, to: Rc<dyn EndHook>, key: Key) {
     fiber.record().with_extra(|extra| extra.hooks.push(Hook { to, key }));
 }
 
-/// `fiber` has ended, or was retired: tells those who have asked for it.
+/// `fiber` has ended, or was retired: tells those that have asked for it.
 #[inline(always)]
 pub(crate) fn tell(fiber: &Header) {
     if fiber.extra_exists() {

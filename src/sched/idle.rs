@@ -161,7 +161,7 @@ impl Idle for ThreadIdle {
     }
 }
 
-/// Waits in `parker` until `until`, or for ever.
+/// Waits in `parker` until `until`, or forever.
 pub(crate) fn park(parker: &Parker, until: Option<Instant>) {
     parker.wait(until.map(|until| until.saturating_duration_since(RealClock.now())));
 }

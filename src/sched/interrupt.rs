@@ -10,7 +10,7 @@
 //! Invariants:
 //! - A kill is never raised while the thread unwinds: two unwinds at once abort the process.
 //!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: when the
-//!   run loop finds that nobody unwinds any more it wakes those whose kill was put off. One exception: in
+//!   run loop finds that nothing unwinds any more it wakes those whose kill was put off. One exception: in
 //!   a region with a time limit that was entered during an unwind, and catches what is raised in it, it is
 //!   raised when the limit has passed and nothing else can ever happen (`sched/deadlock.rs`). If the fiber
 //!   has begun a further unwind inside, that aborts the process, as it would otherwise.

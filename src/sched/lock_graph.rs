@@ -18,7 +18,7 @@ pub(crate) enum Holder {
     Readers(Readers),
 }
 
-/// Those who hold a lock together.
+/// Those that hold a lock together.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Readers {
     pub(crate) count: u32,
@@ -29,7 +29,7 @@ pub(crate) struct Readers {
 }
 
 impl Holder {
-    /// The one who holds it, if it is one and known.
+    /// The one that holds it, if it is one and known.
     fn owner(self) -> Option<Owner> {
         match self {
             Holder::One(owner) => Some(owner),

@@ -95,7 +95,7 @@ impl Mailbox {
         }
         let posted = match orders.add(order) {
             Added::Behind => self.inbox.push_if_open(Mail::Order(token.clone())),
-            // It is part of one that was accepted, and that is found by whoever takes the lock next.
+            // It is part of one that was accepted, and that is found by the one that takes the lock next.
             Added::Folded(replaced) => {
                 drop(orders);
                 // A payload: its destructor is user code.

@@ -90,7 +90,7 @@ impl Owner {
         self.scheduler() != id && self != Owner(u64::from(current::thread_number()) << 2)
     }
 
-    /// Whether it is of a run that is over, and holds what it holds for ever.
+    /// Whether it is of a run that is over, and holds what it holds forever.
     pub(crate) fn is_gone(self) -> bool {
         !self.is_thread() && !registry::is_alive(self.scheduler())
     }

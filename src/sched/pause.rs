@@ -43,7 +43,7 @@ impl Scheduler {
         true
     }
 
-    /// Puts a fiber that is in no queue at the end of the ring (S-032). Returns whether it was one, or
+    /// Puts a fiber that is in no queue at the end of the ring. Returns whether it was one, or
     /// is in the ring for no longer than a look at what it may have to raise.
     pub(crate) fn unpause(&self, fiber: FiberPtr) -> bool {
         if stays_after_a_look(fiber) {
@@ -121,7 +121,7 @@ pub(crate) fn is_floating(fiber: FiberPtr) -> bool {
 
 /// A fiber that has left the ring by itself may have been woken only to see whether it can raise a
 /// kill, and leaves the ring again if it cannot, as in a destructor that unwinds. Lets it stay if it
-/// is one of these: who put it back must not be forgotten. Returns whether it is one.
+/// is one of these: that it was put back must not be forgotten. Returns whether it is one.
 pub(crate) fn stays_after_a_look(fiber: FiberPtr) -> bool {
     let reason = fiber.reason.get();
     let looks = fiber.state.get() == State::Runnable

@@ -4,7 +4,7 @@
 //! ```text
 //!   scheduler                              registry
 //!   made, dropped   ---------------------> enrol, leave: a number that is not here is of a run that is over
-//!   long in waits for locks: look -------> who waits, for whom (as read now), since when
+//!   long in waits for locks: look -------> what waits, for whom (as read now), since when
 //!   one of these waits ends -------------> withdraw
 //!   nothing but locks can wake it -------> closed, until it wakes
 //! ```
@@ -73,7 +73,7 @@ pub(crate) fn enrol(id: u32, mailbox: &Arc<Mailbox>) -> Arc<AtomicBool> {
     asked
 }
 
-/// The scheduler goes: what its fibers still hold is held for ever.
+/// The scheduler goes: what its fibers still hold is held forever.
 pub(crate) fn leave(id: u32) {
     let mut table = table();
     // Its last reference may be this one: it is dropped without the lock.

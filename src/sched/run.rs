@@ -31,6 +31,7 @@ use crate::sched::end::{self, AbortOnUnwind};
 use crate::sched::interrupt;
 use crate::sched::join::JoinHandle;
 use crate::sched::park;
+use crate::sched::pause;
 use crate::sched::scheduler::{Here, Scheduler, here, scheduler};
 use crate::sched::spawn;
 use crate::stack;
@@ -176,8 +177,10 @@ fn end_the_others(here: Here) {
     for fiber in sched.fibers_where(|fiber| fiber != main) {
         sched.kill(fiber.ptr());
         // One that is out of the ring while it cleans up does not see the kill, and nothing else will
-        // put it back.
-        sched.unpause(fiber.ptr());
+        // put it back. One that has been woken to see it is in the ring, for that and nothing else.
+        if pause::is_floating(fiber.ptr()) {
+            sched.unpause(fiber.ptr());
+        }
     }
     wait_for_the_others(here);
 }

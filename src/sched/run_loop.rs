@@ -281,7 +281,7 @@ impl Scheduler {
     }
 
     /// Sleeps until something happens, at the latest at `until`. If a lock that a fiber waits for turns
-    /// out to be held for ever, that happens.
+    /// out to be held forever, that happens.
     fn sleep_until(&self, until: Option<Instant>) {
         let look = self.next_look(until.is_none());
         if let Look::Now = look {

@@ -14,7 +14,7 @@
 //! Ask this on behalf of one fiber, and only where something would be lost; on `Unknown` do what completes a
 //! work. Uses of [`std::thread::panicking`] elsewhere ask about the thread, and rightly so: whether anything may
 //! be raised now (`interrupt`, `throw`, `deadlock`, `run`, `run_loop`, `fiber/strand.rs`, `fiber/frame.rs`,
-//! `generator/`, `greenlet/`, `stackless/`), for two unwinds at once abort the process, whoever they belong to.
+//! `generator/`, `greenlet/`, `stackless/`), for two unwinds at once abort the process, on whichever stacks.
 
 #![cfg_attr(not(feature = "net"), allow(dead_code, reason = "streams ask"))]
 

@@ -8,6 +8,7 @@ use std::io::{self, PipeReader};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::collections::by_value::by_value;
 use crate::io::Waitable;
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
@@ -141,25 +142,27 @@ impl Iterator for Iter<'_> {
 }
 
 /// The signals of a [`Signals`] that the iterator owns, as they come.
-#[derive(Debug)]
+///
+/// # Examples
+///
+/// ```
+/// use fibra::signal::{Signal, Signals};
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let signals = Signals::new(&[Signal::SIGUSR2])?;
+///     # let me = std::process::id().to_string();
+///     fibra::process::Command::new("kill").args(["-USR2", &me]).status()?;
+///     for signal in signals {
+///         assert_eq!(signal, Signal::SIGUSR2);
+///         break; // The signal has its former effect again.
+///     }
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct IntoIter {
-    signals: Signals,
+    source: Signals,
 }
 
-impl Iterator for IntoIter {
-    type Item = Signal;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<Signal> {
-        self.signals.iter().next()
-    }
-}
-
-impl IntoIterator for Signals {
-    type Item = Signal;
-    type IntoIter = IntoIter;
-
-    fn into_iter(self) -> IntoIter {
-        IntoIter { signals: self }
-    }
-}
+by_value!([] Signals => IntoIter<>, Signal);

@@ -20,7 +20,7 @@ use super::slot::{Shape, Stack, page_size};
 pub(super) static RESERVE: Mutex<Reserve> =
     Mutex::new(Reserve::new(slab::map_from_kernel, Guards::of_this_system, MOST_QUARANTINED));
 
-/// How many stacks are closed for a while after their use: only where a sanitizer is to see who
+/// How many stacks are closed for a while after their use: only where a sanitizer is to see what
 /// uses them nevertheless.
 const MOST_QUARANTINED: usize = if cfg!(sanitized) { MOST_CLOSED } else { 0 };
 

@@ -103,7 +103,7 @@ impl<T> Channel<T> {
         self.inner.close_quietly();
     }
 
-    /// Closes the channel and refuses those who wait, too: senders get their values back. This is
+    /// Closes the channel and refuses those that wait, too: senders get their values back. This is
     /// [`close`](rendezvous::Channel::close) of `fibra::channel`.
     pub fn close_and_wake(&self) {
         self.inner.close();

@@ -68,7 +68,7 @@ pub enum TaskletError {
     DeadThrow(Panic, String),
     /// Its `run` is over (S-058).
     NoThread(String),
-    /// Its `run` is over. This is what was to be thrown (S-058).
+    /// Its `run` is over. This is what was to be thrown.
     NoThreadThrow(Panic, String),
     /// It belongs to another thread (S-044).
     OtherThread(String),

@@ -45,7 +45,7 @@ pub(super) fn check(here: Here, step: Step) -> Result<(), ChannelError> {
             Err(ChannelError::BlockTrap)
         }
         Step::Refused => Err(ChannelError::Closed),
-        // A wait that nothing can end switches to nobody: it says that it is a deadlock.
+        // A wait that nothing can end switches to nothing: it says that it is a deadlock.
         Step::Wait if switching::is_trapped(here) && !switching::is_last(here) => {
             Err(ChannelError::SwitchTrap)
         }

@@ -1,6 +1,6 @@
 //! Errors of tasklets: raising one, and catching it without catching fibra's own kill.
 //!
-//! Invariant: what unwinds a fiber that was killed, or a scope that was cancelled, is caught by nobody
+//! Invariant: what unwinds a fiber that was killed, or a scope that was cancelled, is caught by nothing
 //! here: its unwind goes on.
 
 use std::any::Any;
@@ -12,7 +12,7 @@ use crate::fiber::exit;
 /// printed.
 ///
 /// What leaves a tasklet goes to the innermost [`run`](crate::stackless::run), or to the main tasklet
-/// (S-065). What [`caught`] has returned is raised again as it was.
+///. What [`caught`] has returned is raised again as it was.
 ///
 /// It needs no fiber. As any panic it aborts the process in a destructor that runs because of an
 /// unwind, and under `panic = "abort"`.
@@ -44,7 +44,7 @@ pub fn raise(error: impl Any + Send) -> ! {
 /// Calls `f`, and catches what it unwinds with, as Python's `except` does: what was [raised](raise),
 /// thrown at the tasklet, or panicked.
 ///
-/// A [`TaskletExit`](crate::stackless::TaskletExit) is caught, too (S-061): a tasklet that is to end
+/// A [`TaskletExit`](crate::stackless::TaskletExit) is caught, too: a tasklet that is to end
 /// when it is asked to raises that again. The unwind of a [kill](crate::Fiber::kill), of a cancelled
 /// scope and of [`fibra::exit`](crate::exit) is not caught: it goes on. (With
 /// [`std::panic::catch_unwind`] it would be caught, and met again at the next wait.)

@@ -72,8 +72,8 @@ impl RemoteTasklet {
         self.order(Order::Insert)
     }
 
-    /// Takes it out of its ring, if it is in it (S-194). One that is dead, or whose `run` is over, is
-    /// in none (S-035, S-200).
+    /// Takes it out of its ring, if it is in it. One that is dead, or whose `run` is over, is
+    /// in none.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl RemoteTasklet {
     ///
     /// # Errors
     ///
-    /// None at present. Killing one that is dead, or whose `run` is over, does nothing (S-050, S-062).
+    /// None at present. Killing one that is dead, or whose `run` is over, does nothing.
     pub fn kill(&self) -> Result<(), TaskletError> {
         let _ = self.order(Order::Throw(Box::new(TaskletExit)));
         Ok(())
@@ -109,8 +109,8 @@ impl RemoteTasklet {
     ///
     /// # Errors
     ///
-    /// [`TaskletError::NoThreadThrow`] if its `run` is over (S-058), and
-    /// [`TaskletError::DeadThrow`] if it was not alive when the handle was made (S-057), which a
+    /// [`TaskletError::NoThreadThrow`] if its `run` is over, and
+    /// [`TaskletError::DeadThrow`] if it was not alive when the handle was made, which a
     /// [`TaskletExit`] does not mind. Both give the payload back.
     pub fn throw(&self, payload: impl Any + Send) -> Result<(), TaskletError> {
         let payload: Payload = Box::new(payload);

@@ -28,7 +28,7 @@ pub(crate) struct State {
     pub(crate) schedule_callback: Callback<ScheduleCallback>,
     pub(crate) error_handler: Callback<ErrorHandler>,
     pub(crate) channel_callback: Callback<ChannelCallback>,
-    /// How many fibers are in callbacks: while it is zero nobody has to look who.
+    /// How many fibers are in callbacks: while it is zero nothing has to look which.
     pub(crate) callbacks: Cell<usize>,
     pub(crate) watchdog: Watchdog,
 }

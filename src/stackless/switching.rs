@@ -1,7 +1,7 @@
 //! What comes before a switch: the trap, the schedule callback, the soft timeout.
 //!
 //! Invariants:
-//! - All of it happens before anything is changed, so a switch that is refused leaves no trace (S-045).
+//! - All of it happens before anything is changed, so a switch that is refused leaves no trace.
 //! - Who is in a callback is marked in that tasklet's record: other tasklets may run while it waits
 //!   there by other means than this module's.
 
@@ -21,7 +21,7 @@ use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::tasklet::Tasklet;
 
-/// Whether the caller may not switch now: switches are trapped, or it is in a callback (S-182).
+/// Whether the caller may not switch now: switches are trapped, or it is in a callback.
 pub(crate) fn is_trapped(here: Here) -> bool {
     let state = state(&here.sched);
     let in_callback =
@@ -60,7 +60,7 @@ pub(crate) fn successor(here: Here) -> Option<FiberRef> {
     here.sched.first_in_ring().or_else(woken)
 }
 
-/// Whether no other tasklet would run if the running one waited: that is a deadlock (S-167), and no
+/// Whether no other tasklet would run if the running one waited: that is a deadlock, and no
 /// switch.
 pub(crate) fn is_last(here: Here) -> bool {
     successor(here).is_none() && !here.sched.outside_may_bring_work()

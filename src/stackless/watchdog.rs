@@ -34,10 +34,10 @@ use crate::stackless::tasklet::Tasklet;
 ///
 /// The caller leaves the ring. It goes on when the ring is empty: the others have ended, are
 /// blocked, or are paused. Those that wait for a timer or for another thread do not keep it either;
-/// use [`Run::threadblock`] for that. With nobody to run it looks at timers and other threads, which
-/// may bring somebody, and returns (S-108). So a loop around it sees them; on a virtual clock, whose
+/// use [`Run::threadblock`] for that. With nothing to run it looks at timers and other threads, which
+/// may bring something, and returns. So a loop around it sees them; on a virtual clock, whose
 /// time passes only while all wait, it takes `threadblock` to see timers. Any tasklet may call it, also
-/// while others are in it: the innermost goes on first (S-109).
+/// while others are in it: the innermost goes on first.
 ///
 /// # Panics
 ///
@@ -156,7 +156,7 @@ impl Run {
             throw::meet_bomb(here);
             return None;
         }
-        // Also with nobody to run: the run loop looks at the outside, and what was thrown is raised.
+        // Also with nothing to run: the run loop looks at the outside, and what was thrown is raised.
         switching::announce(here, || here.sched.first_in_ring());
         let armed = watchdog.arm(here, self);
         let watched = watchers::watch(here, self.threadblock, || watchdog.soft_point(here));

@@ -28,6 +28,12 @@ impl TimeoutError {
         matches!(self, TimeoutError::Timeout)
     }
 
+    /// Returns whether what it waited at is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, TimeoutError::Closed)
+    }
+
     /// Returns whether the wait completed a deadlock.
     #[must_use]
     pub fn is_deadlock(&self) -> bool {

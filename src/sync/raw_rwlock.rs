@@ -9,7 +9,7 @@
 //!
 //! Invariants:
 //! - `W` says whether the queue is not empty. While it is set nobody comes in but by the queue,
-//!   readers neither: so a writer that waits is not passed for ever. Readers leave under its lock, too.
+//!   readers neither: so a writer that waits is not passed forever. Readers leave under its lock, too.
 //! - Whenever the lock of the queue is released, the first in line cannot come in.
 //! - Each reader adds the mark of its scheduler to the sum, and takes the same away when it leaves. So a
 //!   scheduler that is about to sleep sees whether all readers are its own: then they never leave.
@@ -92,7 +92,7 @@ impl RawRwLock {
         self.enter_to_read(me) || self.is_passed_on() && self.enter_to_read(me)
     }
 
-    /// Whether there was something to wait for: the end of a change of those who wait.
+    /// Whether there was something to wait for: the end of a change of those that wait.
     fn is_passed_on(&self) -> bool {
         let waited = self.word.load(Ordering::Relaxed) & WAITERS != 0;
         if waited {
@@ -182,7 +182,7 @@ impl RawRwLock {
     }
 
     /// Lets the first in line in, if this reader was the last. If not it waits for others than before,
-    /// who perhaps wait for it.
+    /// that perhaps wait for it.
     #[cold]
     fn leave_others(&self, me: Owner) {
         let mut queue = locked(&self.queue);
@@ -286,7 +286,7 @@ impl RawRwLock {
         }
     }
 
-    /// Guards that were forgotten are counted for ever.
+    /// Guards that were forgotten are counted forever.
     #[track_caller]
     fn refuse_too_many_readers(&self) {
         let word = self.word.load(Ordering::Relaxed);
@@ -333,7 +333,7 @@ fn readers(word: u64) -> u32 {
     ((word & READERS) / ONE_READER) as u32
 }
 
-/// Whether the sum of the marks is that of readers who all have this one.
+/// Whether the sum of the marks is that of readers that all have this one.
 fn all_have(word: u64, mark: u32) -> bool {
     (word >> 32) as u32 == readers(word).wrapping_mul(mark)
 }

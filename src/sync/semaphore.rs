@@ -12,21 +12,22 @@
 //! - `total` is at least what is free and what permits stand for together, and at most `MAX_PERMITS`: so
 //!   giving back never overflows. It is counted up before permits are added, and down after one is
 //!   forgotten.
-//! - A closed semaphore has an empty queue, and `W` is set for ever: who comes goes to the queue, and is
+//! - A closed semaphore has an empty queue, and `W` is set forever: what comes goes to the queue, and is
 //!   turned away there.
 
 use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{
-    Served, Site, Waiter, count_operation, deadline, locked, wait, wake_all,
-};
+use crate::sync::waiter::{count_operation, deadline, locked, wake_all};
 
+use line::Unserved;
+
+mod line;
 mod permit;
 
 pub use permit::Permit;
@@ -144,7 +145,7 @@ impl Semaphore {
     }
 
     /// Waits for one permit, no longer than `timeout`. [`Duration::MAX`] is no limit: the error is then
-    /// that the semaphore is closed.
+    /// that the semaphore is closed, or that nothing can ever run again.
     ///
     /// # Errors
     ///
@@ -222,7 +223,7 @@ impl Semaphore {
         self.give(permits);
     }
 
-    /// Closes it: nobody gets a permit any more, and those who wait go on without one. Permits that are out
+    /// Closes it: there are no permits any more, and those that wait go on without one. Permits that are out
     /// may still be given back.
     ///
     /// Afterwards [`acquire`](Self::acquire) panics, `try_acquire` has none to give, and the calls with a
@@ -258,148 +259,10 @@ impl Semaphore {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// How many permits are free, now. While somebody waits there may be some: fewer than it wants.
+    /// How many permits are free, now. While a request waits there may be some: fewer than it wants.
     #[must_use]
     pub fn available(&self) -> usize {
         self.word.load(Ordering::Relaxed) / ONE
-    }
-
-    /// Takes permits if nobody waits and there are enough.
-    #[inline]
-    fn take(&self, permits: usize) -> bool {
-        let mut word = self.word.load(Ordering::Relaxed);
-        while word & WAITERS == 0 && permits <= word / ONE {
-            let to = word - permits * ONE;
-            match self.word.compare_exchange_weak(word, to, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => word = now,
-            }
-        }
-        false
-    }
-
-    /// Gives permits back, or to those who wait.
-    #[inline]
-    fn give(&self, permits: usize) {
-        let mut word = self.word.load(Ordering::Relaxed);
-        while word & WAITERS == 0 {
-            let to = word + permits * ONE;
-            match self.word.compare_exchange_weak(word, to, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => word = now,
-            }
-        }
-        self.give_in_line(permits);
-    }
-
-    /// Permits that never come back may be added anew.
-    fn forget(&self, permits: usize) {
-        self.total.fetch_sub(permits, Ordering::Relaxed);
-    }
-
-    #[cold]
-    fn give_in_line(&self, permits: usize) {
-        let mut queue = locked(&self.queue);
-        self.word.fetch_add(permits * ONE, Ordering::AcqRel);
-        let served = self.serve(&mut queue);
-        drop(queue);
-        served.wake();
-    }
-
-    /// Gives the first in line what they want, as far as it goes.
-    fn serve(&self, queue: &mut Queue<usize>) -> Served<usize> {
-        let mut served = Served::none();
-        while let Some(first) = queue.front() {
-            let wanted = first.extra * ONE;
-            if self.word.load(Ordering::Acquire) & !WAITERS < wanted {
-                return served;
-            }
-            let Some(first) = queue.pop() else { break };
-            if first.claim(Fate::Served) {
-                self.word.fetch_sub(wanted, Ordering::AcqRel);
-                served.push(first);
-            }
-        }
-        if !self.is_closed() {
-            self.word.fetch_and(!WAITERS, Ordering::Release);
-        }
-        served
-    }
-
-    #[cold]
-    #[track_caller]
-    fn wait_in_line(
-        &self,
-        permits: usize,
-        by: Option<Instant>,
-        reason: &'static WaitReason,
-    ) -> Result<(), Unserved> {
-        assert!(permits <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
-        let mut queue = locked(&self.queue);
-        if self.is_closed() {
-            return Err(Unserved::Closed);
-        }
-        if !self.announce_waiter(permits) {
-            return Ok(());
-        }
-        let waiter = Arc::new(Waiter::new(permits));
-        queue.push(waiter.clone());
-        drop(queue);
-        match wait(self, &waiter, by, reason) {
-            Ok(Fate::Closed) => Err(Unserved::Closed),
-            Ok(_) => Ok(()),
-            Err(interrupt) => Err(Unserved::Cut(interrupt)),
-        }
-    }
-
-    /// Takes the permits, if they can be had by now, and returns false; or notes that somebody
-    /// waits. The caller has locked the queue.
-    fn announce_waiter(&self, permits: usize) -> bool {
-        loop {
-            if self.take(permits) {
-                return false;
-            }
-            let word = self.word.load(Ordering::Relaxed);
-            let enough = word & WAITERS == 0 && permits <= word / ONE;
-            let to = word | WAITERS;
-            let noted =
-                || self.word.compare_exchange(word, to, Ordering::Relaxed, Ordering::Relaxed);
-            if !enough && noted().is_ok() {
-                return true;
-            }
-        }
-    }
-}
-
-/// Why a wait has brought no permit.
-enum Unserved {
-    Closed,
-    Cut(Interrupt),
-}
-
-impl Unserved {
-    #[track_caller]
-    fn into_error(self) -> TimeoutError {
-        match self {
-            Unserved::Closed => TimeoutError::Closed,
-            Unserved::Cut(interrupt) => TimeoutError::of(interrupt),
-        }
-    }
-}
-
-impl Site for Semaphore {
-    type Extra = usize;
-
-    fn withdraw(&self, waiter: &Waiter<usize>) -> bool {
-        let mut queue = locked(&self.queue);
-        if !waiter.claim(Fate::Withdrawn) {
-            return false;
-        }
-        queue.remove(waiter);
-        let served = self.serve(&mut queue);
-        drop(queue);
-        served.wake();
-        true
     }
 }
 

@@ -109,7 +109,7 @@ pub(super) trait Site {
     /// waiting. Returns whether it was this call that ended the wait.
     fn withdraw(&self, waiter: &Waiter<Self::Extra>) -> bool;
 
-    /// Whether it is a lock, which knows who holds it.
+    /// Whether it is a lock, which knows its owner.
     const IS_LOCK: bool = false;
 
     /// Whether something other than the fibers of this thread may end the wait of `waiter`, or has

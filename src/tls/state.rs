@@ -256,7 +256,7 @@ impl Inbound {
             match on_warm_stack(|| connection.process_new_packets()) {
                 Ok(state) => self.closed |= state.peer_has_closed(),
                 Err(error) => {
-                    // What follows cannot be understood. The connection says the same again to who asks.
+                    // What follows cannot be understood. The connection says the same again when it is asked.
                     self.done = self.buffer.len();
                     self.over = true;
                     return Err(io::Error::new(io::ErrorKind::InvalidData, error));

@@ -1,4 +1,4 @@
-//! Fibers and their scheduler: how they run, and how they end.
+//! Fibers and their scheduler: how they run, how they take turns, and how they end.
 
 #[path = "../support/mod.rs"]
 mod support;

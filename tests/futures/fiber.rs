@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use fibra::JoinError;
 use fibra::future::{FiberFuture, block_on, spawn, spawn_now};
 
-use crate::support::{OnDrop, apart, check, in_child, log, ms, run_virtually, stderr};
+use crate::support::{OnDrop, apart, check, in_child, log, ms, name_of, run_virtually, stderr};
 
 fn assert_send<T: Send>(value: T) -> T {
     value
@@ -182,7 +182,7 @@ fn a_fiber_that_refuses_to_end_is_an_error_of_its_future() {
 
 #[test]
 fn a_panic_that_no_one_awaits_is_reported_once() {
-    let test = "fiber::a_panic_that_no_one_awaits_is_reported_once";
+    let test = name_of!(a_panic_that_no_one_awaits_is_reported_once);
     let child = in_child(test, &[], || {
         fibra::run(|| {
             let future = spawn_now(|| std::panic::resume_unwind(Box::new("burnt")));

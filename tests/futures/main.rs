@@ -1,4 +1,4 @@
-//! Futures and fibers: one module a topic.
+//! Futures and fibers: a fiber that is awaited as a future, also on other threads.
 
 #[path = "../support/mod.rs"]
 mod support;

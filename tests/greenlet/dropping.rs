@@ -7,7 +7,7 @@ use fibra::frame;
 use fibra::greenlet::{self, Greenlet};
 
 use crate::greenlet_support::{KeyError, key_error, raise, raised};
-use crate::support::{DONE_LINE, Noisy, OnDrop, check, in_child, log, stderr};
+use crate::support::{DONE_LINE, Noisy, OnDrop, check, in_child, log, name_of, stderr};
 
 type Number = Greenlet<i64>;
 
@@ -71,7 +71,7 @@ fn a_handle_dropped_while_main_unwinds_is_killed_at_once() {
 #[test]
 fn what_is_raised_in_a_dropper_is_reported_and_the_drop_returns() {
     let output = in_child(
-        "dropping::what_is_raised_in_a_dropper_is_reported_and_the_drop_returns",
+        name_of!(what_is_raised_in_a_dropper_is_reported_and_the_drop_returns),
         &[],
         || {
             frame(|| {

@@ -1,4 +1,4 @@
-//! Tests of the façade `greenlet` beside those that go through its rules one by one.
+//! The façade `greenlet`, beside the tests that go through its rules one by one.
 
 #![cfg(feature = "greenlet")]
 

@@ -7,11 +7,11 @@ use std::io::{Read, Write};
 use fibra::net::UnixStream;
 
 use crate::net_support::{check_end, soon};
-use crate::support::{in_child, ms};
+use crate::support::{in_child, ms, name_of};
 
 #[test]
 fn a_forked_child_that_ends_a_stream_takes_no_events_from_its_parent() {
-    let test = path_of!(a_forked_child_that_ends_a_stream_takes_no_events_from_its_parent);
+    let test = name_of!(a_forked_child_that_ends_a_stream_takes_no_events_from_its_parent);
     let child = in_child(test, &[], || {
         fibra::run(|| {
             let (mut a, mut b) = UnixStream::pair().unwrap();

@@ -13,7 +13,7 @@ use fibra::io::stdin;
 use fibra::time::timeout;
 
 use crate::net_support::check_end;
-use crate::support::{go, in_child, ms};
+use crate::support::{go, in_child, ms, name_of};
 
 type Reads = fn() -> io::Result<()>;
 
@@ -70,14 +70,14 @@ fn with_a_limit(input: impl AsFd, is_long: bool) {
 
 #[test]
 fn a_time_limit_ends_the_reading_of_an_input_without_end() {
-    let test = path_of!(a_time_limit_ends_the_reading_of_an_input_without_end);
+    let test = name_of!(a_time_limit_ends_the_reading_of_an_input_without_end);
     let child = in_child(test, &[], || with_a_limit(File::open("/dev/zero").unwrap(), true));
     check_end(&child);
 }
 
 #[test]
 fn a_time_limit_ends_the_reading_of_a_long_file() {
-    let test = path_of!(a_time_limit_ends_the_reading_of_a_long_file);
+    let test = name_of!(a_time_limit_ends_the_reading_of_a_long_file);
     let child = in_child(test, &[], || {
         let path = std::env::temp_dir().join(format!("fibra-long-{}", std::process::id()));
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
@@ -90,7 +90,7 @@ fn a_time_limit_ends_the_reading_of_a_long_file() {
 
 #[test]
 fn a_time_limit_ends_the_wait_for_a_terminal_and_a_pipe() {
-    let test = path_of!(a_time_limit_ends_the_wait_for_a_terminal_and_a_pipe);
+    let test = name_of!(a_time_limit_ends_the_wait_for_a_terminal_and_a_pipe);
     let child = in_child(test, &[], || {
         use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -107,7 +107,7 @@ fn a_time_limit_ends_the_wait_for_a_terminal_and_a_pipe() {
 
 #[test]
 fn a_long_text_is_taken_whole_and_characters_are_not_cut() {
-    let test = path_of!(a_long_text_is_taken_whole_and_characters_are_not_cut);
+    let test = name_of!(a_long_text_is_taken_whole_and_characters_are_not_cut);
     let child = in_child(test, &[], || {
         let path = std::env::temp_dir().join(format!("fibra-text-{}", std::process::id()));
         let text = "aä€😀".repeat(60_000);

@@ -7,14 +7,6 @@ mod net_support;
 #[path = "../support/mod.rs"]
 mod support;
 
-/// The name of a test of this suite, as a child process wants it.
-macro_rules! path_of {
-    ($test:ident) => {{
-        let _: fn() = $test;
-        concat!(module_path!(), "::", stringify!($test)).split_once("::").unwrap().1
-    }};
-}
-
 mod blocking_handles;
 mod forks;
 mod jobs;

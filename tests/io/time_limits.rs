@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 use fibra::time::timeout;
 
 use crate::net_support::check_end;
-use crate::support::in_child;
+use crate::support::{HOUR, in_child, name_of};
 
 #[path = "../abort/calls.rs"]
 mod calls;
 
-const HOUR: Duration = Duration::from_secs(3_600);
 const MS: Duration = Duration::from_millis(1);
 /// A call that has not been left by then never will.
 const LATE: Duration = Duration::from_secs(10);
@@ -23,7 +22,7 @@ const LATE: Duration = Duration::from_secs(10);
 #[test]
 fn each_blocking_call_is_left_when_its_time_is_over_and_when_its_fiber_is_killed() {
     let test =
-        path_of!(each_blocking_call_is_left_when_its_time_is_over_and_when_its_fiber_is_killed);
+        name_of!(each_blocking_call_is_left_when_its_time_is_over_and_when_its_fiber_is_killed);
     check_end(&in_child(test, &[], || fibra::run(calls::all)));
 }
 

@@ -7,12 +7,12 @@ use std::io::{ErrorKind, IoSlice, Write};
 use fibra::net::{TcpListener, TcpStream, UnixStream};
 
 use crate::net_support::{check_end, fill, kind_of, soon};
-use crate::support::{in_child, ms};
+use crate::support::{in_child, ms, name_of};
 
 /// Rust programs ignore SIGPIPE, unless they say otherwise.
 #[test]
 fn a_write_to_a_connection_that_is_gone_is_an_error_and_no_signal() {
-    let test = path_of!(a_write_to_a_connection_that_is_gone_is_an_error_and_no_signal);
+    let test = name_of!(a_write_to_a_connection_that_is_gone_is_an_error_and_no_signal);
     let child = in_child(test, &[], || {
         // SAFETY: the default action of a signal runs no code.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };

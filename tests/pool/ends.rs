@@ -3,7 +3,9 @@
 use fibra::JoinError;
 use fibra::pool::{Group, Pool, as_completed, try_join_all};
 
-use crate::support::{DONE_LINE, OnDrop, apart, check, in_child, log, ms, run_virtually, stderr};
+use crate::support::{
+    DONE_LINE, OnDrop, apart, check, in_child, log, ms, name_of, run_virtually, stderr,
+};
 
 /// Uses more stack than the smallest one has when it is dropped.
 struct Deep;
@@ -17,7 +19,7 @@ impl Drop for Deep {
 
 #[test]
 fn an_output_is_dropped_on_the_stack_of_its_own_fiber() {
-    let test = "ends::an_output_is_dropped_on_the_stack_of_its_own_fiber";
+    let test = name_of!(an_output_is_dropped_on_the_stack_of_its_own_fiber);
     let child = in_child(test, &[], || {
         fibra::run(|| {
             let nap = || {

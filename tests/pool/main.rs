@@ -1,10 +1,9 @@
-//! Pools, groups, and what waits for several fibers: one module a topic.
-
-#[path = "../support/mod.rs"]
-mod support;
+//! Pools, groups, and what waits for several fibers: how their members start, fail and end.
 
 #[path = "../abort_support/mod.rs"]
 mod abort_support;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod abort;
 mod ends;

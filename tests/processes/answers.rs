@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 
 use fibra::process::{Command, Pool, Stdio};
 
+use crate::support::name_of;
+
 const WORKER: &str = "FIBRA_TEST_ANSWERS_TWICE";
 
 /// Not a test, but what the worker runs: it speaks the protocol itself, and answers each request twice.
@@ -36,7 +38,7 @@ fn answer_twice() -> io::Result<()> {
 #[test]
 fn a_second_answer_is_not_taken_for_that_to_the_next_request() {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let test = "answers::side_of_the_worker";
+    let test = name_of!(side_of_the_worker);
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(WORKER, "1");
     command.stderr(Stdio::null());
     let pool = Pool::new(command, 1).unwrap();

@@ -2,4 +2,7 @@
 
 #![cfg(feature = "net")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod answers;

@@ -1,4 +1,4 @@
-//! Tests of the façade `stackless` beside those that go through the rules of Stackless one by one.
+//! The façade `stackless`, beside the tests that go through the rules of Stackless one by one.
 
 #[path = "../support/mod.rs"]
 mod support;

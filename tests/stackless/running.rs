@@ -134,18 +134,23 @@ fn run_alone_still_returns_while_others_only_wait() {
     });
 }
 
+/// Receives from a tasklet that fails before main goes on.
+fn leave_an_error_for_main() {
+    let channel = Channel::new();
+    channel.set_preference(Preference::Sender);
+    let to = channel.clone();
+    stackless::spawn(move || {
+        to.send(1).unwrap();
+        resume_unwind(Box::new("E"));
+    });
+    log(channel.receive().unwrap());
+}
+
 /// S-161: a wait that was given its value returns that, and the error stays for the next call.
 #[test]
 fn an_error_that_is_left_for_main_is_raised_by_a_run_alone() {
     fibra::run(|| {
-        let channel = Channel::new();
-        channel.set_preference(Preference::Sender);
-        let to = channel.clone();
-        stackless::spawn(move || {
-            to.send(1).unwrap();
-            resume_unwind(Box::new("E"));
-        });
-        log(channel.receive().unwrap());
+        leave_an_error_for_main();
         assert_eq!(stackless::getruncount(), 1);
         log(text_of(catch_unwind(stackless::run).unwrap_err().as_ref()));
         stackless::run();
@@ -156,14 +161,7 @@ fn an_error_that_is_left_for_main_is_raised_by_a_run_alone() {
 #[test]
 fn an_error_that_is_left_for_main_is_raised_by_a_run_that_may_not_switch() {
     fibra::run(|| {
-        let channel = Channel::new();
-        channel.set_preference(Preference::Sender);
-        let to = channel.clone();
-        stackless::spawn(move || {
-            to.send(1).unwrap();
-            resume_unwind(Box::new("E"));
-        });
-        log(channel.receive().unwrap());
+        leave_an_error_for_main();
         let _trapped = stackless::switch_trapped();
         log(text_of(catch_unwind(stackless::run).unwrap_err().as_ref()));
     });

@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use fibra::stackless::{self, ChannelError, SharedChannel};
 
 use super::{receiver, sender};
-use crate::support::{Noisy, OnDrop, apart, check, in_child, log, ms, run_virtually, stderr};
+use crate::support::{
+    Noisy, OnDrop, apart, check, in_child, log, ms, name_of, run_virtually, stderr,
+};
 
 #[test]
 fn a_deadline_gives_the_value_back() {
@@ -144,8 +146,7 @@ fn a_throw_takes_it_off_the_channel_at_once() {
 
 #[test]
 fn one_that_refuses_to_end_is_served_no_more() {
-    let _: fn() = one_that_refuses_to_end_is_served_no_more;
-    let test = "cut_short::one_that_refuses_to_end_is_served_no_more";
+    let test = name_of!(one_that_refuses_to_end_is_served_no_more);
     let output = in_child(test, &[], || {
         let channel = SharedChannel::<u32>::new();
         let there = channel.clone();

@@ -62,6 +62,28 @@ pub(crate) const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
+/// Longer than any test waits, unless the clock is virtual.
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Panics with `text`, without the report of the panic hook.
+pub(crate) fn quiet_panic(text: &'static str) -> ! {
+    panic::resume_unwind(Box::new(text))
+}
+
+/// Whether `f` panics.
+pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> bool {
+    panic::catch_unwind(AssertUnwindSafe(f)).is_err()
+}
+
+/// A payload, or any value, whose destructor panics with its text.
+pub(crate) struct Bomb(pub(crate) &'static str);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        quiet_panic(self.0);
+    }
+}
+
 /// What `f` panics with.
 #[track_caller]
 pub(crate) fn panic_of<T>(f: impl FnOnce() -> T) -> String {

@@ -1,4 +1,4 @@
-//! Tests of locks between fibers, threads and schedulers.
+//! Locks between fibers, threads and schedulers: how they close, and waits for them that never end.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use fibra::future::{Sleep, sleep};
 
-use crate::support::{OnDrop, check, log, panic_of, run_virtually};
-
-const HOUR: Duration = Duration::from_secs(3600);
+use crate::support::{HOUR, OnDrop, check, log, panic_of, run_virtually};
 
 /// A `Sleep` that was polled once with `waker`.
 fn polled(waker: &Waker) -> Sleep {

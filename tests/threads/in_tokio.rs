@@ -6,7 +6,7 @@ use fibra::future::block_on;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{spawn_blocking, unconstrained};
 
-use crate::support::{DONE_LINE, in_child, stderr};
+use crate::support::{DONE_LINE, in_child, name_of, stderr};
 
 /// More operations than a task of tokio may do in one poll.
 const MANY: u32 = 1_000;
@@ -52,8 +52,7 @@ fn futures_without_constraint_need_none() {
 
 #[test]
 fn a_future_whose_budget_is_used_up_is_reported_and_not_waited_for_in_silence() {
-    let test =
-        "in_tokio::a_future_whose_budget_is_used_up_is_reported_and_not_waited_for_in_silence";
+    let test = name_of!(a_future_whose_budget_is_used_up_is_reported_and_not_waited_for_in_silence);
     let output = in_child(test, &[], || {
         runtime().block_on(async {
             fibra::run(|| {
@@ -70,7 +69,7 @@ fn a_future_whose_budget_is_used_up_is_reported_and_not_waited_for_in_silence() 
 
 #[test]
 fn a_future_that_yields_while_it_computes_is_not_reported() {
-    let test = "in_tokio::a_future_that_yields_while_it_computes_is_not_reported";
+    let test = name_of!(a_future_that_yields_while_it_computes_is_not_reported);
     let output = in_child(test, &[], || {
         fibra::run(|| {
             block_on(async {

@@ -20,7 +20,7 @@ use fibra::{
     Cancelled, Deadlock, JoinError, Panic, channel, greenlet, net, pool, process, stackless, time,
 };
 
-use crate::support::{DONE_LINE, in_child, ms, name_of, panic_of, stderr};
+use crate::support::{Bomb, DONE_LINE, in_child, ms, name_of, panic_of, quiet_panic, stderr};
 use crate::traits;
 
 /// An error as the table has it.
@@ -164,9 +164,10 @@ fn of_fibers() -> Vec<Shown> {
 #[rustfmt::skip]
 fn of_locks_and_pools() -> Vec<Shown> {
     shown! {
-        TimeoutError::Timeout => is_timeout is_deadlock is_killed;
-        TimeoutError::Deadlock(deadlock()) => is_timeout is_deadlock is_killed;
-        TimeoutError::Killed => is_timeout is_deadlock is_killed;
+        TimeoutError::Timeout => is_timeout is_closed is_deadlock is_killed;
+        TimeoutError::Closed => is_timeout is_closed is_deadlock is_killed;
+        TimeoutError::Deadlock(deadlock()) => is_timeout is_closed is_deadlock is_killed;
+        TimeoutError::Killed => is_timeout is_closed is_deadlock is_killed;
         PromiseError::Broken => is_broken is_timeout is_deadlock is_killed;
         PromiseError::Timeout => is_broken is_timeout is_deadlock is_killed;
         PromiseError::Deadlock(deadlock()) => is_broken is_timeout is_deadlock is_killed;
@@ -481,41 +482,31 @@ fn a_kill_that_is_caught_and_raised_elsewhere_says_what_it_is() {
     });
 }
 
-/// Panics when it is dropped.
-struct Bomb(&'static str);
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        std::panic::resume_unwind(Box::new(self.0));
-    }
-}
-
 #[test]
 fn a_panic_that_no_caller_learns_of_is_reported_as_what_it_is() {
     let test = name_of!(a_panic_that_no_caller_learns_of_is_reported_as_what_it_is);
     let output = in_child(test, &[], || {
-        let raise = |text: &'static str| std::panic::resume_unwind(Box::new(text));
         fibra::run(|| {
-            drop(fibra::spawn(move || raise("a fiber")));
+            drop(fibra::spawn(move || quiet_panic("a fiber")));
             drop(fibra::spawn(|| Bomb("an output")));
             fibra::yield_now();
 
             let mut generator = Generator::new(move |yielder: &Yielder<u8>, ()| {
                 let _ = catch_unwind(AssertUnwindSafe(|| yielder.yield_(1)));
-                raise("a generator")
+                quiet_panic("a generator")
             });
             let _ = generator.resume(());
             drop(generator);
 
             let previous = stackless::set_schedule_callback(Some(std::rc::Rc::new(move |_, _| {
-                raise("a schedule callback")
+                quiet_panic("a schedule callback")
             })));
             stackless::spawn(|| ());
             // There and back.
             stackless::schedule();
             stackless::set_schedule_callback(previous);
             let previous = stackless::set_channel_callback(Some(std::rc::Rc::new(move |_| {
-                raise("a channel callback")
+                quiet_panic("a channel callback")
             })));
             let _ = stackless::Channel::<u8>::new().receive();
             stackless::set_channel_callback(previous);

@@ -50,7 +50,7 @@ fn a_channel_of_stackless_is_iterated_by_value() {
         let sender = channel.clone();
         stackless::spawn(move || {
             sender.send_sequence(1..=3).unwrap();
-            sender.close();
+            sender.close_and_wake();
         });
         assert_eq!(all(channel), [1, 2, 3]);
 
@@ -58,7 +58,7 @@ fn a_channel_of_stackless_is_iterated_by_value() {
         let sender = channel.clone();
         stackless::spawn(move || {
             (1..=3).for_each(|n| sender.send(n).unwrap());
-            sender.close();
+            sender.close_and_wake();
         });
         assert_eq!(all(channel), [1, 2, 3]);
     });

@@ -1,5 +1,5 @@
-//! Tests what the types of the crate promise: how they vary, what they may be shared with, and what
-//! their errors can do. Each table has a row for every public type.
+//! What the types of the crate promise: how they vary, what they may be shared with, and what the
+//! errors can do. Each table has a row for every public type.
 
 #![cfg(all(feature = "net", feature = "tls", feature = "hyper", feature = "greenlet"))]
 

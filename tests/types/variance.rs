@@ -77,7 +77,7 @@ const ROWS: &[Row] = &[
     ("channel::TrySendError<&'@ u8>", Gives, Covariant, Checked),
     ("channel::Values<'@, u8>", Borrows, Covariant, Unasked),
     ("channel::Values<'any, &'@ u8>", Gives, Invariant, Free),
-    ("future::FiberFuture<&'@ u8>", Gives, Covariant, Checked),
+    ("future::FiberFuture<&'@ u8>", Gives, Invariant, Checked),
     ("generator::Borrowed<'@>", Scopes, Invariant, Unasked),
     ("generator::CloseError<&'@ u8>", Gives, Covariant, Checked),
     ("generator::Generator<&'@ u8, u8, u8>", Gives, Invariant, Checked),

@@ -154,7 +154,7 @@ impl<T> Channel<T> {
 
 /// For façades over the channel.
 impl<T> Channel<T> {
-    /// Closes the channel and wakes nobody: those who wait can still be met (S-156, S-159).
+    /// Closes the channel and wakes nothing: those that wait can still be met.
     pub(crate) fn close_quietly(&self) {
         self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, true));
     }

@@ -8,6 +8,7 @@ use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
 use crate::channel::waiter::{self, Fate, Message, Waiter};
+use crate::collections::by_value::by_value;
 use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
 
 static RECEIVING: WaitReason = WaitReason::new("receiving on a channel", OnDeadlock::Fail);
@@ -185,30 +186,28 @@ impl<T> fmt::Debug for Iter<'_, T> {
 }
 
 /// Receives from a [`Channel`], of which it owns a handle, until that is closed and no sender waits.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel::Channel;
+///
+/// fibra::run(|| {
+///     let channel = Channel::new();
+///     let to = channel.clone();
+///     fibra::spawn(move || {
+///         (1..=3).for_each(|n| to.send(n).unwrap());
+///         to.close();
+///     });
+///     let mut sum = 0;
+///     for n in channel {
+///         sum += n;
+///     }
+///     assert_eq!(sum, 6);
+/// });
+/// ```
 pub struct IntoIter<T> {
-    channel: Channel<T>,
+    source: Channel<T>,
 }
 
-impl<T> Iterator for IntoIter<T> {
-    type Item = T;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        self.channel.iter().next()
-    }
-}
-
-impl<T> IntoIterator for Channel<T> {
-    type Item = T;
-    type IntoIter = IntoIter<T>;
-
-    fn into_iter(self) -> IntoIter<T> {
-        IntoIter { channel: self }
-    }
-}
-
-impl<T> fmt::Debug for IntoIter<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("IntoIter").field(&self.channel).finish()
-    }
-}
+by_value!([T] Channel => IntoIter<T>, T);

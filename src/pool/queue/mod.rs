@@ -9,6 +9,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::channel::RecvError;
+use crate::collections::by_value::by_value;
 use crate::pool::queue::store::Core;
 
 mod done;
@@ -210,30 +211,23 @@ impl<T, O: Order<T>> fmt::Debug for Items<'_, T, O> {
 }
 
 /// What a queue gives out, of which the iterator owns a handle, until it is closed and empty.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let queue = fibra::pool::LifoQueue::new();
+///     [3, 1, 2].into_iter().for_each(|n| queue.send(n).unwrap());
+///     queue.close();
+///     let mut items = Vec::new();
+///     for item in queue {
+///         items.push(item);
+///     }
+///     assert_eq!(items, [2, 1, 3]);
+/// });
+/// ```
 pub struct IntoItems<T, O: Order<T>> {
-    queue: WorkQueue<T, O>,
+    source: WorkQueue<T, O>,
 }
 
-impl<T, O: Order<T>> Iterator for IntoItems<T, O> {
-    type Item = T;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        self.queue.iter().next()
-    }
-}
-
-impl<T, O: Order<T>> IntoIterator for WorkQueue<T, O> {
-    type Item = T;
-    type IntoIter = IntoItems<T, O>;
-
-    fn into_iter(self) -> IntoItems<T, O> {
-        IntoItems { queue: self }
-    }
-}
-
-impl<T, O: Order<T>> fmt::Debug for IntoItems<T, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("IntoItems").field(&self.queue).finish()
-    }
-}
+by_value!([T, O: Order<T>] WorkQueue => IntoItems<T, O>, T);

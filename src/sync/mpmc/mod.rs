@@ -8,7 +8,7 @@
 //! [`unbounded`](crate::channel::unbounded) for several threads: the same names and errors. Within
 //! one thread those cost less, and know a deadlock when there is one; a fiber that waits here may
 //! always be woken by another thread, as long as the channel has another end. So one that waits for a
-//! sender while it has the only one itself waits for ever: drop the sender first.
+//! sender while it has the only one itself waits forever: drop the sender first.
 //!
 //! # Examples
 //!

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Receiver, Shared, Slot, State, collect};
 use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
+use crate::collections::by_value::by_value;
 use crate::sched::lowlevel::{Fate, OnDeadlock, WaitReason};
 use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
 
@@ -192,30 +193,23 @@ impl<'a, T> IntoIterator for &'a Receiver<T> {
 }
 
 /// What a [`Receiver`] receives that the iterator owns: with it, one receiver less is there.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let (sender, receiver) = fibra::sync::mpmc::bounded(3);
+///     (1..=3).for_each(|n| sender.send(n).unwrap());
+///     drop(sender);
+///     let mut sum = 0;
+///     for n in receiver {
+///         sum += n;
+///     }
+///     assert_eq!(sum, 6);
+/// });
+/// ```
 pub struct IntoValues<T> {
-    receiver: Receiver<T>,
+    source: Receiver<T>,
 }
 
-impl<T> Iterator for IntoValues<T> {
-    type Item = T;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        self.receiver.iter().next()
-    }
-}
-
-impl<T> IntoIterator for Receiver<T> {
-    type Item = T;
-    type IntoIter = IntoValues<T>;
-
-    fn into_iter(self) -> IntoValues<T> {
-        IntoValues { receiver: self }
-    }
-}
-
-impl<T> fmt::Debug for IntoValues<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("IntoValues").field(&self.receiver).finish()
-    }
-}
+by_value!([T] Receiver => IntoValues<T>, T);

@@ -5,14 +5,13 @@ use fibra::stackless::{self, Channel};
 use crate::rules::{
     floating, logs_end, paused, payload_of, quietly, raise, raised, receiving, says, state,
 };
-use crate::support::{DONE_LINE, OnDrop, check, in_child, log, stderr};
+use crate::support::{DONE_LINE, OnDrop, check, in_child, log, name_of, stderr};
 
 /// What would abort the process were it not put off is done in a process of its own.
 #[test]
 fn a_tasklet_that_kills_itself_in_a_destructor_that_unwinds_goes_on_unwinding() {
-    let name =
-        name_of_test("a_tasklet_that_kills_itself_in_a_destructor_that_unwinds_goes_on_unwinding");
-    let output = in_child(&name, &[], || {
+    let name = name_of!(a_tasklet_that_kills_itself_in_a_destructor_that_unwinds_goes_on_unwinding);
+    let output = in_child(name, &[], || {
         fibra::run(|| {
             stackless::spawn(|| {
                 logs_end("T", || {
@@ -33,15 +32,10 @@ fn a_tasklet_that_kills_itself_in_a_destructor_that_unwinds_goes_on_unwinding() 
     assert!(stderr(&output).ends_with(DONE_LINE), "{}", stderr(&output));
 }
 
-/// The name of a test of this module.
-fn name_of_test(test: &str) -> String {
-    format!("unwinding::{test}")
-}
-
 #[test]
 fn an_immediate_throw_at_a_tasklet_that_unwinds_is_put_off() {
-    let name = name_of_test("an_immediate_throw_at_a_tasklet_that_unwinds_is_put_off");
-    let output = in_child(&name, &[], || {
+    let name = name_of!(an_immediate_throw_at_a_tasklet_that_unwinds_is_put_off);
+    let output = in_child(name, &[], || {
         fibra::run(|| {
             let channel = Channel::new();
             let answer = channel.clone();
@@ -76,8 +70,8 @@ fn an_immediate_throw_at_a_tasklet_that_unwinds_is_put_off() {
 
 #[test]
 fn a_tasklet_killed_by_its_handle_while_another_unwinds_is_killed_later() {
-    let name = name_of_test("a_tasklet_killed_by_its_handle_while_another_unwinds_is_killed_later");
-    let output = in_child(&name, &[], || {
+    let name = name_of!(a_tasklet_killed_by_its_handle_while_another_unwinds_is_killed_later);
+    let output = in_child(name, &[], || {
         fibra::run(|| {
             let f = floating("F");
             let t = stackless::spawn(move || {
@@ -96,8 +90,8 @@ fn a_tasklet_killed_by_its_handle_while_another_unwinds_is_killed_later() {
 
 #[test]
 fn the_scheduler_works_in_a_destructor_that_unwinds() {
-    let name = name_of_test("the_scheduler_works_in_a_destructor_that_unwinds");
-    let output = in_child(&name, &[], || {
+    let name = name_of!(the_scheduler_works_in_a_destructor_that_unwinds);
+    let output = in_child(name, &[], || {
         fibra::run(|| {
             let text = raised(|| {
                 let _works = OnDrop(|| {
@@ -125,8 +119,8 @@ fn the_scheduler_works_in_a_destructor_that_unwinds() {
 /// An error that is delivered to one who unwinds cannot be raised there.
 #[test]
 fn an_error_that_is_due_to_a_main_that_unwinds_does_not_abort() {
-    let name = name_of_test("an_error_that_is_due_to_a_main_that_unwinds_does_not_abort");
-    let output = in_child(&name, &[], || {
+    let name = name_of!(an_error_that_is_due_to_a_main_that_unwinds_does_not_abort);
+    let output = in_child(name, &[], || {
         fibra::run(|| {
             let text = raised(|| {
                 let _runs = OnDrop(|| {

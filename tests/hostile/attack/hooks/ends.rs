@@ -3,8 +3,7 @@
 use std::cell::Cell;
 use std::panic;
 
-use fibra::generator::{Generator, Yielder};
-
+use super::generator::suspended;
 use super::{Hook, hook, unwinding, whole};
 use crate::attack::combination::run_virtually;
 use crate::attack::stage::{Hostile, strike};
@@ -18,15 +17,6 @@ pub(super) fn in_panic_hook() {
     if IN_PANIC_HOOK.try_with(|wanted| wanted.replace(false)) == Ok(true) {
         strike();
     }
-}
-
-fn suspended(what: &'static str) -> Generator<u32> {
-    let mut generator = Generator::new(move |y: &Yielder<u32>, ()| {
-        let _hostile = Hostile::new(what);
-        y.yield_(1);
-    });
-    generator.resume(());
-    generator
 }
 
 pub(super) const HOOKS: &[Hook] = &[

@@ -8,8 +8,8 @@ use super::{Hook, hook, until_ended, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
-/// Suspended, with something on its stack.
-fn suspended(what: &'static str) -> Generator<u32> {
+/// Returns a generator that is suspended, with something hostile on its stack.
+pub(super) fn suspended(what: &'static str) -> Generator<u32> {
     let mut generator = Generator::new(move |y: &Yielder<u32>, ()| {
         let _hostile = Hostile::new(what);
         y.yield_(1);

@@ -55,6 +55,16 @@ impl IntoIterator for Source {
     }
 }
 
+/// Takes one of `results`, and leaves the others when they are there.
+fn leave<T>(pool: &Pool, mut results: impl Iterator<Item = T>) -> String {
+    let first = results.next();
+    fibra::sleep(Duration::from_millis(1));
+    drop(results);
+    drop(first);
+    drop(pool.join());
+    "left".into()
+}
+
 pub(super) const HOOKS: &[Hook] = &[
     hook("pool: the closure of a spawned one", "joined", |stage| {
         let pool = Pool::new(1);
@@ -163,13 +173,7 @@ pub(super) const HOOKS: &[Hook] = &[
     }),
     hook("imap: the destructor of results that nobody takes", "left", |_| {
         let pool = Pool::new(2);
-        let mut results = pool.imap(1..5_u32, |_| Hostile::new("result"));
-        let first = results.next();
-        fibra::sleep(Duration::from_millis(1));
-        drop(results);
-        drop(first);
-        drop(pool.join());
-        "left".into()
+        leave(&pool, pool.imap(1..5_u32, |_| Hostile::new("result")))
     }),
     hook("imap: the source's destructor when it is left", "left", |_| {
         let pool = Pool::new(1);
@@ -189,13 +193,7 @@ pub(super) const HOOKS: &[Hook] = &[
     }),
     hook("imap: the destructor of results without order that nobody takes", "left", |_| {
         let pool = Pool::new(2);
-        let mut results = pool.imap_unordered(1..5_u32, |_| Hostile::new("result"));
-        let first = results.next();
-        fibra::sleep(Duration::from_millis(1));
-        drop(results);
-        drop(first);
-        drop(pool.join());
-        "left".into()
+        leave(&pool, pool.imap_unordered(1..5_u32, |_| Hostile::new("result")))
     }),
     hook("group: the closure of a spawned one", "ended", |stage| {
         let group = Group::new();

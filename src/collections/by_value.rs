@@ -1,0 +1,37 @@
+//! Iteration by value over what receives: `for value in receiver`.
+//!
+//! Invariant: an iterator that owns its source does what the one that borrows it does.
+
+/// Implements what `for` needs of a source and of the iterator that owns it in a field `source`.
+///
+/// `by_value!([T: 'static] Channel => IntoIter<T>, T)` names the parameters, the source, its iterator
+/// with arguments, and what that gives.
+macro_rules! by_value {
+    ([$($parameters:tt)*] $source:ident => $iter:ident<$($argument:ident),*>, $item:ty) => {
+        impl<$($parameters)*> Iterator for $iter<$($argument),*> {
+            type Item = $item;
+
+            #[track_caller]
+            fn next(&mut self) -> Option<$item> {
+                self.source.iter().next()
+            }
+        }
+
+        impl<$($parameters)*> IntoIterator for $source<$($argument),*> {
+            type Item = $item;
+            type IntoIter = $iter<$($argument),*>;
+
+            fn into_iter(self) -> $iter<$($argument),*> {
+                $iter { source: self }
+            }
+        }
+
+        impl<$($parameters)*> std::fmt::Debug for $iter<$($argument),*> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple(stringify!($iter)).field(&self.source).finish()
+            }
+        }
+    };
+}
+
+pub(crate) use by_value;

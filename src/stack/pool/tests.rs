@@ -1,0 +1,221 @@
+//! Tests the pool: which stack comes next, what goes back, and that no two overlap.
+
+use super::*;
+use crate::stack::guard::Guards;
+use crate::stack::testing::{faults, look, reserve, touch};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+fn pool() -> Pool {
+    Pool::over(reserve(slab::map_from_kernel, Guards::of_this_system))
+}
+
+#[test]
+fn the_stack_given_last_is_taken_first() {
+    let mut pool = pool();
+    let class = SizeClass::DEFAULT;
+    let stacks: Vec<_> = (0..10).map(|_| pool.take(class).unwrap()).collect();
+    let bases: Vec<_> = stacks.iter().map(Stack::base).collect();
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+    for base in bases.into_iter().rev() {
+        assert_eq!(pool.take(class).unwrap().base(), base);
+    }
+}
+
+#[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
+fn a_fresh_pool_hands_stacks_out_by_rising_address() {
+    let mut pool = pool();
+    let class = SizeClass::for_bytes(256 << 10);
+    let stacks: Vec<_> = (0..100).map(|_| pool.take(class).unwrap()).collect();
+    let sorted = stacks[..64].is_sorted_by_key(Stack::limit);
+    assert!(sorted, "the first slab has 64 slots");
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+}
+
+#[test]
+fn idle_stacks_stay_below_the_watermark_and_the_rest_serve_others() {
+    let class = SizeClass::DEFAULT;
+    let mark = WATERMARKS[class.index()];
+    let mut pool = pool();
+    let stacks: Vec<_> = (0..3 * mark).map(|_| pool.take(class).unwrap()).collect();
+    assert_eq!(pool.stats().live, 3 * mark);
+    for (i, stack) in stacks.into_iter().enumerate() {
+        touch(stack.base().get(), i as u8 | 1);
+        pool.give(stack);
+        assert!(pool.stats().idle <= mark + 256);
+    }
+    let stats = pool.stats();
+    assert!(stats.idle <= mark, "{stats:?}");
+    assert_eq!(stats.live, 0);
+    assert!(3 * mark <= stats.idle + stats.reserve, "{stats:?}");
+    assert!(3 * mark <= stats.high_water && stats.high_water < 3 * mark + 256, "{stats:?}");
+    // What comes from the reserve is guarded and, on Linux, zero again.
+    while pool.stats().idle != 0 {
+        drop(pool.take(class).unwrap());
+    }
+    let cold = pool.take(class).unwrap();
+    assert!(faults(cold.guard().start) && faults(cold.guard().end - 1));
+    assert!(cfg!(not(target_os = "linux")) || look(cold.base().get()) == 0);
+}
+
+#[test]
+fn the_watermark_counts_common_stacks_and_the_bytes_of_large_ones() {
+    let mark = |bytes| WATERMARKS[SizeClass::for_bytes(bytes).index()];
+    let kib = [16, 64, 128, 256, 512, 1024].map(|kib| mark(kib << 10));
+    assert_eq!(kib, [4096, 4096, 2048, 1024, 1024, 1024]);
+    assert_eq!([2, 8, 256, 512, 1024].map(|mib| mark(mib << 20)), [128, 32, 1, 0, 0]);
+}
+
+#[test]
+fn what_was_prepared_is_taken_without_the_reserve() {
+    let mut pool = pool();
+    pool.prepare(SizeClass::MAIN).unwrap();
+    let (idle, mapped) = (pool.stats().idle, pool.stats().mapped_bytes);
+    pool.prepare(SizeClass::MAIN).unwrap();
+    assert_eq!((pool.stats().idle, pool.stats().mapped_bytes), (idle, mapped));
+    let stack = pool.take(SizeClass::MAIN).unwrap();
+    assert_eq!((pool.stats().idle, pool.stats().live), (idle - 1, 1));
+    pool.give(stack);
+}
+
+#[test]
+fn a_class_too_large_to_keep_warm_goes_back_at_once() {
+    let mut pool = pool();
+    let stack = pool.take(SizeClass::for_bytes(1 << 30)).unwrap();
+    pool.give(stack);
+    let stats = pool.stats();
+    assert_eq!((stats.live, stats.idle, stats.reserve), (0, 0, 1));
+}
+
+#[test]
+fn refills_grow_to_a_bound() {
+    let stride = |class| Shape::of(class).stride();
+    let last_of = |class| (0..20).fold(0, |last, _| next_refill(last, stride(class)));
+    assert_eq!(next_refill(0, stride(SizeClass::MAIN)), 1);
+    assert_eq!(last_of(SizeClass::for_bytes(1 << 30)), 1);
+    assert_eq!(last_of(SizeClass::for_bytes(256 << 10)), 256);
+    assert!(128 <= last_of(SizeClass::for_bytes(1 << 20)));
+    assert_eq!(last_of(SizeClass::for_bytes(16 << 10)), 256);
+}
+
+#[test]
+fn a_pool_that_ends_gives_everything_to_the_next() {
+    let mut first = pool();
+    let reserve = first.reserve;
+    let stacks: Vec<_> = (0..200).map(|_| first.take(SizeClass::DEFAULT).unwrap()).collect();
+    stacks.into_iter().for_each(|stack| first.give(stack));
+    drop(first);
+    let mapped = lock(reserve).mapped_bytes();
+    let mut second = Pool::over(reserve);
+    let stacks: Vec<_> = (0..200).map(|_| second.take(SizeClass::DEFAULT).unwrap()).collect();
+    assert_eq!(second.stats().mapped_bytes, mapped);
+    stacks.into_iter().for_each(|stack| second.give(stack));
+}
+
+#[test]
+fn two_threads_exchange_stacks_through_the_reserve() {
+    let reserve = reserve(slab::map_from_kernel, Guards::of_this_system);
+    let (to_other, from_other) = std::sync::mpsc::sync_channel::<Vec<Stack>>(1);
+    #[allow(clippy::disallowed_methods, reason = "joined below")]
+    let taker = std::thread::spawn(move || {
+        let mut pool = Pool::over(reserve);
+        for round in 0..50u8 {
+            let take = |_| pool.take(SizeClass::DEFAULT).unwrap();
+            let stacks: Vec<_> = (0..400).map(take).collect();
+            stacks.iter().for_each(|stack| touch(stack.base().get(), round));
+            to_other.send(stacks).unwrap();
+        }
+    });
+    let mut pool = Pool::over(reserve);
+    for (round, stacks) in from_other.iter().enumerate() {
+        for stack in stacks {
+            assert_eq!(usize::from(look(stack.base().get())), round);
+            pool.give(stack);
+        }
+    }
+    taker.join().unwrap();
+    drop(pool);
+    // 20,000 stacks were used. Those that were not exchanged: three rounds under way, the
+    // giver's watermark and the taker's refill.
+    let mut reserve = lock(reserve);
+    assert!((400..3 * 400 + 1024 + 256 + 1).contains(&reserve.idle()), "{}", reserve.idle());
+    let mut all = Vec::new();
+    let idle = reserve.idle();
+    reserve.take(SizeClass::DEFAULT, usize::MAX, &mut all).unwrap();
+    assert_eq!(all.len(), idle);
+    all.sort_unstable_by_key(Stack::limit);
+    assert!(all.windows(2).all(|pair| pair[0].base().get() <= pair[1].limit().get()));
+}
+
+#[test]
+fn a_stack_that_is_given_to_the_quarantine_is_not_the_next_one() {
+    let reserve = Reserve::new(slab::map_from_kernel, Guards::of_this_system, 3);
+    let mut pool = Pool::over(Box::leak(Box::new(Mutex::new(reserve))));
+    let class = SizeClass::DEFAULT;
+    let mut bases = Vec::new();
+    for _ in 0..10 {
+        let stack = pool.take(class).unwrap();
+        touch(stack.base().get(), 7);
+        assert!(!bases[bases.len().saturating_sub(3)..].contains(&stack.base()));
+        bases.push(stack.base());
+        assert_eq!(pool.stats().live, 1);
+        pool.give_to_quarantine(stack);
+        assert!(faults(bases[bases.len() - 1].get() - 1));
+        assert_eq!(pool.stats().live, 0);
+    }
+}
+
+#[test]
+#[cfg(sanitized)]
+fn the_sanitizer_reports_a_use_of_a_stack_that_was_given_back() {
+    use crate::stack::testing::{assert_reported, in_child, this_test};
+    let test = this_test!(the_sanitizer_reports_a_use_of_a_stack_that_was_given_back);
+    let output = in_child(test, &[], || {
+        let mut pool = Pool::new();
+        let stack = pool.take(SizeClass::DEFAULT).unwrap();
+        let base = stack.base().get();
+        touch(base, 7);
+        pool.give(stack);
+        // Another one is in use by now, as in a program that makes this mistake.
+        let next = pool.take(SizeClass::DEFAULT).unwrap();
+        touch(next.base().get(), 8);
+        look(base);
+    });
+    assert_reported(&output);
+}
+
+/// Whether to take or to give, of which class, and which of the stacks in use.
+fn step() -> impl Strategy<Value = (bool, usize, prop::sample::Index)> {
+    (any::<bool>(), 0usize..5, any::<prop::sample::Index>())
+}
+
+proptest! {
+    #[test]
+    fn stacks_in_use_never_overlap(
+        steps in prop::collection::vec(step(), 1..400),
+    ) {
+        let mut pool = pool();
+        // Every stack in use, by its lowest address, with the byte that was left on it.
+        let mut model: BTreeMap<usize, (Stack, u8)> = BTreeMap::new();
+        for (step, (take, class, which)) in steps.into_iter().enumerate() {
+            if take || model.is_empty() {
+                let class = SizeClass::from_index(class);
+                let stack = pool.take(class).unwrap();
+                prop_assert_eq!(stack.class(), class);
+                let (limit, base) = (stack.limit().get(), stack.base().get());
+                let below = model.range(..base).next_back();
+                prop_assert!(below.is_none_or(|(_, (other, _))| other.base().get() <= limit));
+                touch(base, step as u8);
+                model.insert(limit, (stack, step as u8));
+            } else {
+                let key = *model.keys().nth(which.index(model.len())).unwrap();
+                let (stack, byte) = model.remove(&key).unwrap();
+                prop_assert_eq!(look(stack.base().get()), byte);
+                pool.give(stack);
+            }
+            prop_assert_eq!(pool.stats().live, model.len());
+        }
+        model.into_values().for_each(|(stack, _)| pool.give(stack));
+    }
+}
