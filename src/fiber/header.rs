@@ -80,8 +80,8 @@ pub(crate) struct Header {
     pub(crate) class: SizeClass,
     /// How often a kill has been raised in this fiber.
     pub(crate) raised: Cell<u16>,
-    /// Whether the exit of a scope, at which the fiber waits, has met a deadlock: it has killed the
-    /// children, and can do no more.
+    /// Whether the exit of a scope, at which the fiber waits, has met a deadlock, or the end of a time limit
+    /// in a destructor: it has killed the children, and can do no more.
     pub(crate) children_killed: Cell<bool>,
     /// Whether it left the thread in a wait that the world ends, and is counted there.
     pub(crate) in_real_wait: Cell<bool>,

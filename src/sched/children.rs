@@ -28,6 +28,8 @@ pub(crate) struct Children {
     pub(crate) failed: Cell<bool>,
     /// Whether a kill of the parent was passed on to the children.
     pub(crate) cut_short: Cell<bool>,
+    /// Whether a time limit that was set while the thread unwound has ended the scope.
+    pub(crate) ended_in_unwind: Cell<bool>,
     panic: RefCell<Option<Box<dyn Any + Send>>>,
     /// The part of the parent's stack that a failure cancels.
     pub(crate) body: CancelScope,
@@ -42,6 +44,7 @@ impl Children {
             fail_fast,
             failed: Cell::new(false),
             cut_short: Cell::new(false),
+            ended_in_unwind: Cell::new(false),
             panic: RefCell::new(None),
             body: CancelScope::cancellable(),
         }

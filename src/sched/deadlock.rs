@@ -14,7 +14,6 @@
 
 use std::thread;
 
-use crate::fiber::cancel;
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{Attention, OnDeadlock, State};
@@ -46,13 +45,24 @@ impl Scheduler {
         self.make_ready(victim);
     }
 
-    /// Lets a fiber go on whose time limit, inside a destructor that runs because of an unwind, is over.
+    /// Lets a fiber go on whose time limit, inside a destructor that runs because of an unwind, is over; or
+    /// one of a scope that such a limit has ended.
     fn end_a_limit_in_unwind(&self) -> bool {
+        if !interrupt::can_unwind(self) {
+            return false;
+        }
+        // The exit of a scope only passes it on, and once is enough.
+        let has_passed_it_on = |fiber: FiberPtr| {
+            fiber.reason.get().on_deadlock == OnDeadlock::KillChildren
+                && fiber.children_killed.get()
+        };
         let due = |fiber: FiberPtr| {
-            fiber.state.get() == State::Parked && cancel::is_pending_in_unwind(&fiber)
+            fiber.state.get() == State::Parked
+                && interrupt::is_limit_in_unwind_over(fiber)
+                && !has_passed_it_on(fiber)
         };
         let Some(fiber) = self.fibers_where(due).first().map(FiberRef::ptr) else { return false };
-        self.forced.set(Some((fiber.id(), self.switches.get().wrapping_add(1))));
+        interrupt::force(fiber, self.switches.get().wrapping_add(1), self);
         fiber.notice(Attention::CANCEL);
         self.make_ready(fiber);
         true

@@ -12,8 +12,9 @@
 //!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: when the
 //!   run loop finds that nothing unwinds any more it wakes those whose kill was put off. One exception: in
 //!   a region with a time limit that was entered during an unwind, and catches what is raised in it, it is
-//!   raised when the limit has passed and nothing else can ever happen (`sched/deadlock.rs`). If the fiber
-//!   has begun a further unwind inside, that aborts the process, as it would otherwise.
+//!   raised when the limit has passed and nothing else can ever happen (`sched/deadlock.rs`); and then in
+//!   the fibers of a scope that was opened in such a region, whose roots catch it. If the fiber has begun a
+//!   further unwind inside, that aborts the process, as it would otherwise.
 //! - Where nothing can unwind (under `panic = "abort"`, or when `run` itself was called by a
 //!   destructor while its thread unwound) waits that can fail return `Killed`, and others wait on
 //!   until `run` ends, when they are retired.
@@ -26,6 +27,7 @@ use crate::fiber::exit;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
+use crate::sched::children::Children;
 use crate::sched::retire;
 use crate::sched::scheduler::{Here, Scheduler};
 use crate::sched::throw;
@@ -120,10 +122,24 @@ pub(crate) fn is_due(here: Here) -> bool {
         return false;
     }
     let forced = here.sched.forced.get() == Some((here.fiber.id(), here.sched.switches.get()))
-        && cancel::is_pending_in_unwind(&here.fiber);
+        && is_limit_in_unwind_over(here.fiber);
     let put_off = can_unwind(&here.sched) && thread::panicking() && !forced;
     here.sched.kill_put_off.set(here.sched.kill_put_off.get() || put_off);
     !put_off
+}
+
+/// Whether `fiber`, where it waits, is to be interrupted by a time limit that was set while the thread
+/// unwound: its own; or one that has ended the scope that it belongs to, so that its whole stack is younger
+/// than the limit.
+pub(crate) fn is_limit_in_unwind_over(fiber: FiberPtr) -> bool {
+    let scope_has_ended = || Children::of(&fiber).is_some_and(|scope| scope.ended_in_unwind.get());
+    cancel::is_pending_in_unwind(&fiber) || cancel::is_pending(&fiber) && scope_has_ended()
+}
+
+/// Lets a time limit that was set while the thread unwound interrupt `fiber` during that switch, although
+/// the thread still does.
+pub(crate) fn force(fiber: FiberPtr, switch: u64, sched: &Scheduler) {
+    sched.forced.set(Some((fiber.id(), switch)));
 }
 
 /// Whether the running fiber has caught so many cancellations in one turn that others must run

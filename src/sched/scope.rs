@@ -255,6 +255,10 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
             if deadlock.is_some() || is_due {
                 children.kill_all(&sched);
                 children.cut_short.set(children.cut_short.get() || is_due);
+                if is_due && interrupt::can_unwind(&sched) && std::thread::panicking() {
+                    children.ended_in_unwind.set(true);
+                    fiber.children_killed.set(true);
+                }
             }
         }
         park::leave(here, &SCOPE_EXIT);
@@ -295,6 +299,9 @@ fn leave<T>(
             }
             if children.cut_short.get() {
                 // The kill ended the children before their work was done: it is met here.
+                if children.ended_in_unwind.get() {
+                    interrupt::force(here.fiber, here.sched.switches.get(), &here.sched);
+                }
                 interrupt::checkpoint(here);
             }
             result.unwrap_or_else(|_| panic!("a fiber of the nursery failed, and was joined"))

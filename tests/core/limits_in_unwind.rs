@@ -65,3 +65,69 @@ fn a_wait_in_a_destructor_without_a_limit_aborts_with_a_report() {
     assert!(!output.status.success());
     assert!(stderr(&output).contains("deadlock, and no wait can fail: aborting"), "{output:?}");
 }
+
+#[test]
+fn a_time_limit_in_a_destructor_ends_the_fibers_of_scopes_that_are_opened_inside() {
+    run_virtually(|| {
+        let panics = fibra::spawn(|| {
+            let _cleanup = OnDrop(|| {
+                let bounded = timeout(ms(1), || {
+                    fibra::scope(|scope| {
+                        scope.spawn(|| {
+                            let _dropped = OnDrop(|| log("child"));
+                            fibra::park();
+                        });
+                        scope.spawn(|| {
+                            fibra::nursery(|nursery| {
+                                nursery.spawn(|| {
+                                    let _dropped = OnDrop(|| log("grandchild"));
+                                    fibra::park();
+                                });
+                            });
+                        });
+                    });
+                });
+                log(if bounded.is_err() { "elapsed" } else { "ended" });
+            });
+            panic!("outer");
+        });
+        assert_eq!(join_panic::<()>(panics), "outer");
+    });
+    check("child grandchild elapsed");
+}
+
+#[test]
+fn a_fiber_of_such_a_scope_that_does_not_end_aborts_with_a_report() {
+    let test = name_of!(a_fiber_of_such_a_scope_that_does_not_end_aborts_with_a_report);
+    let output = in_child(test, &[], || {
+        run_virtually(|| {
+            let _cleanup = OnDrop(|| {
+                let _bounded = timeout(ms(1), || {
+                    fibra::scope(|scope| {
+                        scope.spawn(|| {
+                            loop {
+                                let _ = std::panic::catch_unwind(fibra::park);
+                            }
+                        });
+                    });
+                });
+            });
+            panic!("outer");
+        });
+    });
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("caught every kill and went on waiting"), "{output:?}");
+}
+
+#[test]
+fn a_time_limit_where_nothing_can_unwind_aborts_with_a_report_as_a_wait_without_one_does() {
+    let test = name_of!(
+        a_time_limit_where_nothing_can_unwind_aborts_with_a_report_as_a_wait_without_one_does
+    );
+    let output = in_child(test, &[], || {
+        let _cleanup = OnDrop(|| run_virtually(bounded_park));
+        panic!("outer");
+    });
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("deadlock, and no wait can fail: aborting"), "{output:?}");
+}
