@@ -31,6 +31,9 @@ const READ: u64 = 2;
 const ONE_READER: u64 = 4;
 const READERS: u64 = (1 << 32) - ONE_READER;
 
+/// So many in line are asked what keeps a reader behind them.
+const MOST_AHEAD: usize = 32;
+
 /// What is asked for.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum Mode {
@@ -357,7 +360,8 @@ impl Site for RawRwLock {
 
     fn needs(&self, waiter: &Waiter<Mode>) -> Option<Needs> {
         let queue = locked(&self.queue);
-        let word = self.word.load(Ordering::Relaxed);
+        // The acquire: readers that have left took themselves out of `first_reader` before.
+        let word = self.word.load(Ordering::Acquire);
         if !waiter.waits() || word & !WAITERS == 0 {
             return None;
         }
@@ -372,7 +376,10 @@ impl Site for RawRwLock {
             scheduler().is_some_and(|sched| all_have(word, Owner::first_of(sched.id).mark()));
         let holder = Holder::Readers(Readers { count: readers(word), first, are_here });
         let ahead = match waiter.extra {
-            Mode::Read => queue.before(waiter).filter(|it| it.extra == Mode::Write),
+            // A long line is not gone through for each: that some writers leave it may be enough, then.
+            Mode::Read => {
+                queue.before(waiter).take(MOST_AHEAD).filter(|it| it.extra == Mode::Write)
+            }
             Mode::Write => return Some(Needs { holder, ahead: Vec::new() }),
         };
         Some(Needs { holder, ahead: ahead.map(|it| it.owner()).collect() })
