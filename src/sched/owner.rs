@@ -20,7 +20,7 @@ use crate::fiber::id::FiberId;
 use crate::sched::registry;
 use crate::sched::scheduler::scheduler;
 
-/// A fiber of some scheduler, or a thread on which no fiber runs.
+/// A fiber of some scheduler; or a thread on which no fiber runs, or of which any fiber may be it.
 #[derive(Copy, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Owner(u64);
 
@@ -33,8 +33,13 @@ impl Owner {
     pub(crate) fn me() -> Owner {
         match current::fiber() {
             Some(fiber) => Owner::of_fiber(fiber.id()),
-            None => Owner(u64::from(current::thread_number()) << 2),
+            None => Owner::this_thread(),
         }
+    }
+
+    /// This thread: whatever fiber of it, or what runs outside of `run`.
+    pub(crate) fn this_thread() -> Owner {
+        Owner(u64::from(current::thread_number()) << 2)
     }
 
     #[inline]
@@ -90,7 +95,7 @@ impl Owner {
     /// Whether it is neither a fiber of this thread's scheduler nor the thread itself.
     pub(crate) fn is_elsewhere(self) -> bool {
         let id = scheduler().map_or(0, |sched| sched.id);
-        self.scheduler() != id && self != Owner(u64::from(current::thread_number()) << 2)
+        self.scheduler() != id && self != Owner::this_thread()
     }
 
     /// Whether it is of a run that is over, and holds what it holds for ever.

@@ -137,6 +137,24 @@ impl RawRwLock {
         }
     }
 
+    /// Another fiber of the thread, or the thread itself, may end the writing.
+    #[cold]
+    pub(super) fn hand_on_write(&self) {
+        let me = Owner::this_thread().bits();
+        let _queue = locked(&self.queue);
+        let update = |word| Some(me | word & WAITERS);
+        let handed = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+        debug_assert!(handed.is_ok(), "the closure always has a value");
+    }
+
+    /// As `hand_on_write`, of a reader: it is of its scheduler, and no more is known of it.
+    #[cold]
+    pub(super) fn hand_on_read(&self, me: Owner) {
+        if self.first_reader.load(Ordering::Relaxed) == me.bits() {
+            self.first_reader.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Turns the caller from the writer into a reader.
     ///
     /// Returns as what it is counted.
