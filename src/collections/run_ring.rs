@@ -296,6 +296,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::collections::cases(256))]
         #[test]
         fn behaves_as_a_deque_from_which_items_can_be_removed(ops in ops()) {
             let mut owner =
@@ -315,7 +316,7 @@ mod tests {
         let mut ring = RunRing::new();
         let mut ticket = 0;
         ring.push_back('x', ticket);
-        for _ in 0..100_000 {
+        for _ in 0..if cfg!(miri) { 1_000 } else { 100_000 } {
             ticket += 1;
             ring.void_one();
             ring.push_back('x', ticket);

@@ -13,7 +13,8 @@
 //! - A circle is closed by a wait that begins, by a reader that leaves others behind, or by the end of a
 //!   `run`. Each of them makes the schedulers look that are concerned, until they find nothing.
 //! - Only waits without a time limit count, and of fibers that nothing is about to end.
-//! - A lock counts as held by the fiber that took it, wherever its guard is.
+//! - A lock counts as held by the fiber that took it, wherever its guard is; by all fibers of its thread if
+//!   the guard was said to be handed on.
 //! - Where nothing can be unwound no wait for a lock can fail: it is said once that there are such.
 
 use std::cell::Cell;

@@ -32,6 +32,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::sched::mailbox::Mailbox;
 use crate::sched::owner::Owner;
 
+mod graph;
+#[cfg(test)]
+mod tests;
+
 static TABLE: Mutex<Table> = Mutex::new(Table::new());
 
 /// What a scheduler has read of one wait for a lock.
@@ -154,9 +158,9 @@ pub(crate) fn look(
     let stale = |waiter: &&Owner| table.waits[waiter].read_at < newest;
     let mut to_ask: BTreeSet<u32> = reached.iter().filter(stale).map(|w| w.scheduler()).collect();
     let stuck = table.stuck(reached);
-    let mine = stuck.iter().filter(|waiter| waiter.scheduler() == id);
+    let worth = table.worth_failing(&stuck);
     let candidates: Vec<Owner> =
-        mine.copied().filter(|&waiter| table.is_worth_failing(waiter, &stuck)).collect();
+        worth.into_iter().filter(|waiter| waiter.scheduler() == id).collect();
     let victim = if candidates.is_empty() { None } else { choose(&candidates) };
     let circle = victim.map(|victim| {
         let names = table.circle_of(victim, &stuck, id);
@@ -236,126 +240,6 @@ impl Table {
         self.waits.range(Owner::first_of(id)..=Owner::last_of(id))
     }
 
-    fn is_dead(&self, owner: Owner) -> bool {
-        !owner.is_thread() && !self.schedulers.contains_key(&owner.scheduler())
-    }
-
-    /// The waits on which that of `waiter` depends.
-    fn next(&self, waiter: Owner) -> Vec<Owner> {
-        let Some(wait) = self.waits.get(&waiter) else { return Vec::new() };
-        let mut next = Vec::new();
-        for party in wait.reading.groups.iter().flatten() {
-            let id = match *party {
-                Party::Owner(owner) if self.waits.contains_key(&owner) => {
-                    next.push(owner);
-                    continue;
-                }
-                Party::Owner(owner) => owner.scheduler(),
-                Party::FibersOf(id) => id,
-                Party::Anyone => continue,
-            };
-            if self.schedulers.get(&id).is_some_and(|entry| entry.closed.is_some()) {
-                next.extend(self.waits_of(id).map(|(owner, _)| *owner));
-            }
-        }
-        next
-    }
-
-    fn reached_from(&self, id: u32) -> BTreeSet<Owner> {
-        let mut reached = BTreeSet::new();
-        let mut left: Vec<Owner> = self.waits_of(id).map(|(owner, _)| *owner).collect();
-        while let Some(waiter) = left.pop() {
-            if reached.insert(waiter) {
-                left.extend(self.next(waiter));
-            }
-        }
-        reached
-    }
-
-    /// Those of `waits` that can never end: the largest set in which each depends on others of the set.
-    fn stuck(&self, mut waits: BTreeSet<Owner>) -> BTreeSet<Owner> {
-        loop {
-            let ends = |waiter: &&Owner| {
-                let wait = &self.waits[waiter];
-                let ends = |group: &Vec<Party>| {
-                    !group.iter().any(|&party| self.holds_up(party, wait, &waits))
-                };
-                wait.reading.groups.iter().any(ends)
-            };
-            let end: Vec<Owner> = waits.iter().filter(ends).copied().collect();
-            if end.is_empty() {
-                return waits;
-            }
-            end.iter().for_each(|waiter| {
-                waits.remove(waiter);
-            });
-        }
-    }
-
-    /// Whether `party` never leaves what `wait` is for, if `stuck` is stuck.
-    fn holds_up(&self, party: Party, wait: &Wait, stuck: &BTreeSet<Owner>) -> bool {
-        let id = match party {
-            Party::Anyone => return false,
-            Party::FibersOf(id) => id,
-            Party::Owner(owner) => {
-                let waits = |other: &Wait| other.since <= wait.read_at && stuck.contains(&owner);
-                if self.is_dead(owner) || self.waits.get(&owner).is_some_and(waits) {
-                    return true;
-                }
-                owner.scheduler()
-            }
-        };
-        let closed = self.schedulers.get(&id).and_then(|entry| entry.closed);
-        closed.is_some_and(|since| since <= wait.read_at)
-            && self.waits_of(id).next().is_some()
-            && self.waits_of(id).all(|(owner, _)| stuck.contains(owner))
-    }
-
-    /// Whether the wait is part of a circle, or for a run that is over: the others would not help.
-    fn is_worth_failing(&self, waiter: Owner, stuck: &BTreeSet<Owner>) -> bool {
-        let parties = self.waits[&waiter].reading.groups.iter().flatten();
-        let mut owners = parties.filter_map(|party| match party {
-            Party::Owner(owner) => Some(*owner),
-            _ => None,
-        });
-        owners.any(|owner| self.is_dead(owner)) || self.path(waiter, stuck).is_some()
-    }
-
-    /// A way from `waiter` back to itself, along those that are stuck.
-    fn path(&self, waiter: Owner, stuck: &BTreeSet<Owner>) -> Option<Vec<Owner>> {
-        let mut from = BTreeMap::new();
-        let mut left = std::collections::VecDeque::from([waiter]);
-        while let Some(at) = left.pop_front() {
-            for next in self.next(at).into_iter().filter(|next| stuck.contains(next)) {
-                if next == waiter {
-                    let mut path = vec![at];
-                    while let Some(&before) = path.last().and_then(|at| from.get(at)) {
-                        path.push(before);
-                    }
-                    path.reverse();
-                    return Some(path);
-                }
-                from.entry(next).or_insert_with(|| {
-                    left.push_back(next);
-                    at
-                });
-            }
-        }
-        None
-    }
-
-    fn circle_of(&self, victim: Owner, stuck: &BTreeSet<Owner>, id: u32) -> Vec<String> {
-        let name = |waiter: &Owner| {
-            let name = &self.waits[waiter].reading.name;
-            if waiter.scheduler() == id {
-                name.clone()
-            } else {
-                format!("{name} of another thread")
-            }
-        };
-        self.path(victim, stuck).unwrap_or_default().iter().map(name).collect()
-    }
-
     /// Notes that these schedulers are to look again, for what is as new as `newest`. Whom to nudge, without the lock.
     fn ask(&mut self, ids: &BTreeSet<u32>, newest: u64) -> Vec<Arc<Mailbox>> {
         let mut mailboxes = Vec::new();
@@ -373,6 +257,3 @@ impl Table {
 fn table() -> MutexGuard<'static, Table> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-#[cfg(test)]
-mod tests;

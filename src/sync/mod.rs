@@ -48,8 +48,9 @@
 //!   locks wait for each other, also in several threads, or if the `run` in which the lock was taken is
 //!   over. Of the waits in a circle one fails, and the others go on.
 //!
-//! A wait with a time limit ends by itself, and is in no circle. Plain threads that wait are in none either. A guard may be given to another fiber of
-//! its thread; the lock still counts as held by the fiber that took it, and by the `run` of that.
+//! A wait with a time limit ends by itself, and is in no circle. Plain threads that wait are in none either.
+//! A guard may be given to another fiber of its thread. The lock still counts as held by the fiber that took
+//! it, and by the `run` of that, unless [`MutexGuard::hand_on`] says that the guard was given away.
 //!
 //! ```
 //! use fibra::sync::Mutex;

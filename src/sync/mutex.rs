@@ -62,7 +62,8 @@ pub struct Mutex<T: ?Sized> {
 
 /// Access to what a [`Mutex`] protects, until it is dropped.
 ///
-/// It stays on its thread, and may be handed to another fiber there.
+/// It stays on its thread, and may be handed to another fiber there: see
+/// [`hand_on`](MutexGuard::hand_on).
 #[must_use = "the mutex is unlocked when its guard is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
@@ -210,6 +211,36 @@ impl<T: ?Sized> Mutex<T> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// Says that the guard goes to another fiber of the thread, or out of `run`.
+    ///
+    /// A lock counts as held by the fiber that took it, wherever its guard is. If that fiber waits for a lock
+    /// itself, this may look like a deadlock, and the wait of an innocent fiber would fail. From this call
+    /// on the lock counts as held by any fiber of the thread: it is in a deadlock only if none of them can run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::sync::{Mutex, MutexGuard};
+    ///
+    /// static LINE: Mutex<u32> = Mutex::new(0);
+    ///
+    /// fibra::run(|| {
+    ///     for _ in 0..3 {
+    ///         let mut guard = MutexGuard::hand_on(LINE.lock());
+    ///         fibra::spawn(move || {
+    ///             fibra::sleep(Duration::from_millis(30));
+    ///             *guard += 1;
+    ///         });
+    ///     }
+    ///     assert_eq!(*LINE.lock(), 3);
+    /// });
+    /// ```
+    pub fn hand_on(guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        guard.mutex.raw.hand_on();
+        guard
+    }
+
     pub(super) fn mutex(&self) -> &'a Mutex<T> {
         self.mutex
     }

@@ -74,6 +74,16 @@ impl RawMutex {
         }
     }
 
+    /// Another fiber of the thread, or the thread itself, may release it: it counts as held by all of them.
+    #[cold]
+    pub(super) fn hand_on(&self) {
+        let me = Owner::this_thread().bits();
+        let _queue = locked(&self.queue);
+        let update = |word| Some(me | word & WAITERS);
+        let handed = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+        debug_assert!(handed.is_ok(), "the closure always has a value");
+    }
+
     pub(super) fn is_locked(&self) -> bool {
         self.word.load(Ordering::Relaxed) != FREE
     }

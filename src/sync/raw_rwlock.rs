@@ -31,6 +31,9 @@ const READ: u64 = 2;
 const ONE_READER: u64 = 4;
 const READERS: u64 = (1 << 32) - ONE_READER;
 
+/// So many in line are asked what keeps a reader behind them.
+const MOST_AHEAD: usize = 32;
+
 /// What is asked for.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum Mode {
@@ -131,6 +134,24 @@ impl RawRwLock {
             && self.word.compare_exchange(word, 0, Ordering::Release, Ordering::Relaxed).is_ok();
         if !is_free {
             self.pass_on(WAITERS);
+        }
+    }
+
+    /// Another fiber of the thread, or the thread itself, may end the writing.
+    #[cold]
+    pub(super) fn hand_on_write(&self) {
+        let me = Owner::this_thread().bits();
+        let _queue = locked(&self.queue);
+        let update = |word| Some(me | word & WAITERS);
+        let handed = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+        debug_assert!(handed.is_ok(), "the closure always has a value");
+    }
+
+    /// As `hand_on_write`, of a reader: it is of its scheduler, and no more is known of it.
+    #[cold]
+    pub(super) fn hand_on_read(&self, me: Owner) {
+        if self.first_reader.load(Ordering::Relaxed) == me.bits() {
+            self.first_reader.store(0, Ordering::Relaxed);
         }
     }
 
@@ -357,7 +378,8 @@ impl Site for RawRwLock {
 
     fn needs(&self, waiter: &Waiter<Mode>) -> Option<Needs> {
         let queue = locked(&self.queue);
-        let word = self.word.load(Ordering::Relaxed);
+        // The acquire: readers that have left took themselves out of `first_reader` before.
+        let word = self.word.load(Ordering::Acquire);
         if !waiter.waits() || word & !WAITERS == 0 {
             return None;
         }
@@ -372,7 +394,10 @@ impl Site for RawRwLock {
             scheduler().is_some_and(|sched| all_have(word, Owner::first_of(sched.id).mark()));
         let holder = Holder::Readers(Readers { count: readers(word), first, are_here });
         let ahead = match waiter.extra {
-            Mode::Read => queue.before(waiter).filter(|it| it.extra == Mode::Write),
+            // A long line is not gone through for each: that some writers leave it may be enough, then.
+            Mode::Read => {
+                queue.before(waiter).take(MOST_AHEAD).filter(|it| it.extra == Mode::Write)
+            }
             Mode::Write => return Some(Needs { holder, ahead: Vec::new() }),
         };
         Some(Needs { holder, ahead: ahead.map(|it| it.owner()).collect() })

@@ -233,7 +233,23 @@ impl<T: ?Sized> RwLock<T> {
     }
 }
 
+impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
+    /// Says that the guard goes to another fiber of the thread, or out of `run`: see
+    /// [`MutexGuard::hand_on`](crate::sync::MutexGuard::hand_on).
+    pub fn hand_on(guard: RwLockReadGuard<'a, T>) -> RwLockReadGuard<'a, T> {
+        guard.lock.raw.hand_on_read(guard.owner);
+        guard
+    }
+}
+
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
+    /// Says that the guard goes to another fiber of the thread, or out of `run`: see
+    /// [`MutexGuard::hand_on`](crate::sync::MutexGuard::hand_on).
+    pub fn hand_on(guard: RwLockWriteGuard<'a, T>) -> RwLockWriteGuard<'a, T> {
+        guard.lock.raw.hand_on_write();
+        guard
+    }
+
     /// Goes on reading, without a writer in between. Readers that wait come in, up to the next
     /// writer.
     ///

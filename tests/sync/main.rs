@@ -4,4 +4,5 @@
 mod support;
 
 mod circles;
+mod handed_on;
 mod semaphore;

@@ -42,8 +42,8 @@ fn a_circle_is_stuck_with_those_who_wait_for_it_and_a_chain_is_not() {
     table.post(1, 1, false, circle.into_iter().chain(others).collect());
     assert_eq!(stuck(&table), "1.1 1.2 1.3");
     let all = table.stuck(table.waits.keys().copied().collect());
-    let worth = all.iter().map(|&waiter| table.is_worth_failing(waiter, &all));
-    assert_eq!(worth.collect::<Vec<_>>(), [true, true, false]);
+    let worth = table.worth_failing(&all).into_iter().collect::<Vec<_>>();
+    assert_eq!(worth, [owner(1, 1), owner(1, 2)]);
     assert_eq!(table.circle_of(owner(1, 2), &all, 1), ["1.2", "1.1"]);
     assert_eq!(table.circle_of(owner(1, 2), &all, 2)[0], "1.2 of another thread");
 }
@@ -83,7 +83,7 @@ fn a_run_that_is_over_releases_nothing() {
     table.post(1, 1, false, vec![reading(1, 1, &[on(9, 1)]), reading(1, 2, &[on(2, 1)])]);
     assert_eq!(stuck(&table), "1.1");
     let all = table.stuck(table.waits.keys().copied().collect());
-    assert!(table.is_worth_failing(owner(1, 1), &all));
+    assert!(table.worth_failing(&all).contains(&owner(1, 1)));
     assert!(table.circle_of(owner(1, 1), &all, 1).is_empty());
 }
 
@@ -98,4 +98,110 @@ fn the_fibers_of_a_closed_scheduler_are_stuck_with_its_waits() {
     assert_eq!(stuck(&table), "1.1 2.1");
     table.schedulers.get_mut(&2).unwrap().closed = None;
     assert_eq!(stuck(&table), "");
+}
+
+/// Numbers that look random.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % n
+    }
+
+    fn party(&mut self) -> Party {
+        match self.below(12) {
+            0 => Party::Anyone,
+            1 => Party::FibersOf(self.below(3) as u32 + 1),
+            _ => Party::Owner(owner(self.below(4) as u32 + 1, self.below(6))),
+        }
+    }
+}
+
+/// What `Table::stuck` says, found by trying all until nothing changes.
+fn stuck_by_trial(table: &Table, mut waits: BTreeSet<Owner>) -> BTreeSet<Owner> {
+    let holds_up = |party: &Party, wait: &Wait, stuck: &BTreeSet<Owner>| {
+        let id = match *party {
+            Party::Anyone => return false,
+            Party::FibersOf(id) => id,
+            Party::Owner(owner) => {
+                let other = table.waits.get(&owner);
+                if !table.schedulers.contains_key(&owner.scheduler())
+                    || stuck.contains(&owner)
+                        && other.is_some_and(|other| other.since <= wait.read_at)
+                {
+                    return true;
+                }
+                owner.scheduler()
+            }
+        };
+        table.schedulers[&id].closed.is_some_and(|since| since <= wait.read_at)
+            && table.waits_of(id).count() != 0
+            && table.waits_of(id).all(|(owner, _)| stuck.contains(owner))
+    };
+    loop {
+        let before = waits.clone();
+        waits.retain(|waiter| {
+            let wait = &table.waits[waiter];
+            let mut groups = wait.reading.groups.iter();
+            groups.all(|group| group.iter().any(|party| holds_up(party, wait, &before)))
+        });
+        if waits == before {
+            return waits;
+        }
+    }
+}
+
+#[test]
+fn what_is_stuck_and_what_is_in_circles_is_what_trying_all_finds() {
+    let (mut numbers, mut found) = (Numbers(0x5eed), 0);
+    for _ in 0..if cfg!(miri) { 50 } else { 5_000 } {
+        let mut table = table();
+        for stamp in 1..=numbers.below(6) {
+            let id = numbers.below(3) as u32 + 1;
+            let readings = (0..numbers.below(6)).map(|fiber| {
+                let groups: Vec<Vec<Party>> = (0..=numbers.below(5) / 4)
+                    .map(|_| (0..=numbers.below(4) / 2).map(|_| numbers.party()).collect())
+                    .collect();
+                reading(id, fiber, &groups)
+            });
+            let readings = readings.collect();
+            table.post(id, stamp, numbers.below(2) == 0, readings);
+        }
+        let all: BTreeSet<Owner> = table.waits.keys().copied().collect();
+        let stuck = table.stuck(all.clone());
+        assert_eq!(stuck, stuck_by_trial(&table, all));
+        let worth = table.worth_failing(&stuck);
+        for &waiter in &stuck {
+            let circle = table.circle_of(waiter, &stuck, 1);
+            let parties = table.waits[&waiter].reading.groups.iter().flatten();
+            let dead =
+                parties.filter(|party| matches!(party, Party::Owner(of) if of.scheduler() == 4));
+            assert_eq!(worth.contains(&waiter), !circle.is_empty() || dead.count() != 0);
+            found += usize::from(1 < circle.len());
+        }
+    }
+    assert!(cfg!(miri) || 100 < found, "{found}");
+}
+
+#[test]
+fn long_lines_and_long_chains_take_no_time() {
+    let fibers = if cfg!(miri) { 50 } else { 20_000 };
+    // Each waits for the next, and the last for nothing; or all are stuck with their whole scheduler.
+    let chain = |fiber: u64| on(1, fiber + 1);
+    let line = |_: u64| vec![Party::FibersOf(1)];
+    for (groups, closed, expected) in
+        [(&chain as &dyn Fn(u64) -> _, false, 0), (&line as &dyn Fn(u64) -> _, true, fibers)]
+    {
+        let mut table = table();
+        let readings = (0..fibers).map(|fiber| reading(1, fiber, &[groups(fiber)])).collect();
+        table.post(1, 1, closed, readings);
+        let reached = table.reached_from(1);
+        assert_eq!(reached.len() as u64, fibers);
+        let stuck = table.stuck(reached);
+        assert_eq!(stuck.len() as u64, expected);
+        assert_eq!(table.worth_failing(&stuck).len() as u64, expected);
+    }
 }
