@@ -159,6 +159,11 @@ pub(crate) fn can_unwind(sched: &Scheduler) -> bool {
     !cfg!(panic = "abort") && !sched.in_unwind.get()
 }
 
+/// Whether nothing is raised now although it could be otherwise, because some fiber of the thread unwinds.
+pub(crate) fn is_put_off(sched: &Scheduler) -> bool {
+    can_unwind(sched) && thread::panicking()
+}
+
 impl Scheduler {
     /// Wakes the fibers that have something to raise, now that no fiber unwinds any more.
     #[cold]

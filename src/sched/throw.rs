@@ -84,7 +84,7 @@ pub(crate) fn may_go_off(here: Here) -> bool {
     if !fiber.attention.get().has(Attention::BOMB) || cancel::is_shielded(&fiber) {
         return false;
     }
-    let put_off = interrupt::can_unwind(&sched) && thread::panicking();
+    let put_off = interrupt::is_put_off(&sched);
     sched.kill_put_off.set(sched.kill_put_off.get() || put_off);
     interrupt::can_unwind(&sched) && !put_off
 }

@@ -220,13 +220,13 @@ impl<T: ?Sized> RwLock<T> {
         self.data.get_mut()
     }
 
-    /// The guard of one who has just come in.
+    /// The guard of one that has just come in.
     #[inline]
     fn reader(&self, owner: Owner) -> RwLockReadGuard<'_, T> {
         RwLockReadGuard { lock: self, owner, not_send: PhantomData }
     }
 
-    /// The guard of one who has just come in.
+    /// The guard of one that has just come in.
     #[inline]
     fn writer(&self) -> RwLockWriteGuard<'_, T> {
         RwLockWriteGuard { lock: self, not_send: PhantomData }
