@@ -18,6 +18,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::State;
 use crate::sched::choose;
 use crate::sched::park::PARK;
+use crate::sched::pause;
 use crate::sched::scheduler::Scheduler;
 
 /// Why a wait without a deadline is no deadlock.
@@ -68,7 +69,11 @@ impl Witnesses {
     }
 
     /// Looks for a fiber that others may wake, from where the last look has ended, once round.
-    fn find_reachable(&mut self, table: &SlotTable<FiberPtr>) -> Option<Witness> {
+    fn find_reachable(
+        &mut self,
+        table: &SlotTable<FiberPtr>,
+        is_waiting: impl Fn(FiberPtr) -> bool,
+    ) -> Option<Witness> {
         let mut left = self.reachable.len();
         while 0 < left {
             left -= 1;
@@ -78,7 +83,7 @@ impl Witnesses {
             let key = self.reachable[self.next];
             match table.get(key) {
                 Some(&fiber) if stays_listed(fiber) => {
-                    if is_waiting_for_a_handle(fiber) {
+                    if is_waiting(fiber) {
                         return Some(Witness::Reachable(key));
                     }
                     self.next += 1;
@@ -99,17 +104,6 @@ fn stays_listed(fiber: FiberPtr) -> bool {
         extra.reachable = tokens.any(|token| token.is_held());
         extra.reachable
     })
-}
-
-/// Whether a handle that others have could end what `fiber` does now.
-fn is_waiting_for_a_handle(fiber: FiberPtr) -> bool {
-    // An unpark ends no wait but `park`.
-    let parked = std::ptr::eq(fiber.reason.get(), &PARK);
-    let held = fiber.peek_extra(|extra| {
-        extra.commanders.as_ref().is_some_and(|token| token.is_held())
-            || parked && extra.unparkers.as_ref().is_some_and(|token| token.is_held())
-    });
-    held == Some(true) && fiber.state.get() != State::Retired
 }
 
 impl Scheduler {
@@ -133,16 +127,40 @@ impl Scheduler {
 
     /// Like [`outsiders_may_wake`](Scheduler::outsiders_may_wake), but not by the release of a lock.
     pub(crate) fn outsiders_may_wake_without_locks(&self) -> bool {
-        let reachable =
-            || self.witnesses.borrow_mut().find_reachable(&self.table.borrow()).is_some();
+        let reachable = || self.find_reachable().is_some();
         reachable() || self.others_may_complete_no_lock() || !self.mailbox.inbox.is_empty()
+    }
+
+    fn find_reachable(&self) -> Option<Witness> {
+        let is_waiting = |fiber| self.is_waiting_for_a_handle(fiber);
+        self.witnesses.borrow_mut().find_reachable(&self.table.borrow(), is_waiting)
+    }
+
+    /// Whether a handle that others have could end what `fiber` does now.
+    fn is_waiting_for_a_handle(&self, fiber: FiberPtr) -> bool {
+        // An unpark ends no wait but `park`.
+        let parked = std::ptr::eq(fiber.reason.get(), &PARK);
+        let obeys = self.obeys_orders(fiber);
+        let held = fiber.peek_extra(|extra| {
+            obeys && extra.commanders.as_ref().is_some_and(|token| token.is_held())
+                || parked && extra.unparkers.as_ref().is_some_and(|token| token.is_held())
+        });
+        held == Some(true) && fiber.state.get() != State::Retired
+    }
+
+    /// Whether anything that other threads may ask of `fiber` can change what it does. When `run` ends nothing
+    /// is thrown any more, and all are killed: then they can only put back one that is out of the ring.
+    fn obeys_orders(&self, fiber: FiberPtr) -> bool {
+        let is_ending =
+            self.closing.get() && (fiber.killed.get() || self.main.get() == Some(fiber));
+        !is_ending || pause::is_floating(fiber)
     }
 
     fn find_witness(&self) -> bool {
         let recent = self.witnesses.borrow().recent;
         let known = recent.into_iter().flatten().find(|witness| self.stands(*witness));
         let found = known.or_else(|| {
-            let reachable = self.witnesses.borrow_mut().find_reachable(&self.table.borrow());
+            let reachable = self.find_reachable();
             let chooser = || choose::find_shared(self).map(Witness::Chooser);
             let outside = || self.find_outside().map(Witness::Outside);
             reachable.or_else(chooser).or_else(outside)
@@ -156,7 +174,9 @@ impl Scheduler {
     /// Whether `witness`, which was found some time ago, is one now.
     fn stands(&self, witness: Witness) -> bool {
         match witness {
-            Witness::Reachable(key) => self.fiber_of(key).is_some_and(is_waiting_for_a_handle),
+            Witness::Reachable(key) => {
+                self.fiber_of(key).is_some_and(|fiber| self.is_waiting_for_a_handle(fiber))
+            }
             Witness::Chooser(key) => self.fiber_of(key).is_some_and(choose::is_shared),
             Witness::Outside(key) => self.others_may_complete(key),
         }

@@ -6,6 +6,7 @@ mod support;
 mod dump_running;
 mod forever;
 mod given_up_stacks;
+mod handles_at_the_end;
 mod last_user_code;
 mod leaving_the_process;
 mod limits_in_unwind;
