@@ -12,7 +12,7 @@ use crate::net::descriptors::descriptors;
 use crate::net::resolve::resolve;
 use crate::net::sockets;
 use crate::reactor::source::{Direction, Wait};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
 static ACCEPTING: WaitReason =
     WaitReason::new("accepting a TCP connection", OnDeadlock::Fail).ended_by_the_world();
@@ -107,7 +107,7 @@ impl TcpListener {
     /// Do not pass over errors and go on at once, as `flatten` would: when no descriptor is left each call fails,
     /// until one is given back. A [`Server`](crate::server::Server) knows which errors pass.
     pub fn incoming(&self) -> Incoming<'_> {
-        Incoming { listener: self }
+        Incoming { listener: self, killed: false }
     }
 
     /// The address that it listens at.
@@ -174,11 +174,14 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-/// The connections to a [`TcpListener`], made by [`incoming`](TcpListener::incoming). It never ends.
+/// The connections to a [`TcpListener`], made by [`incoming`](TcpListener::incoming). It ends only where a
+/// kill cannot unwind, with the error that says so.
 #[derive(Debug)]
 #[must_use = "an iterator does nothing until it is asked"]
 pub struct Incoming<'a> {
     listener: &'a TcpListener,
+    /// Whether its fiber was killed and was told so: each further call would fail at once.
+    killed: bool,
 }
 
 impl Iterator for Incoming<'_> {
@@ -186,7 +189,12 @@ impl Iterator for Incoming<'_> {
 
     #[track_caller]
     fn next(&mut self) -> Option<io::Result<TcpStream>> {
-        Some(self.listener.accept().map(|(stream, _)| stream))
+        if self.killed {
+            return None;
+        }
+        let accepted = self.listener.accept();
+        self.killed = accepted.as_ref().is_err_and(is_killed);
+        Some(accepted.map(|(stream, _)| stream))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::io::Waitable;
 use crate::net::UnixStream;
 use crate::net::descriptors::{descriptors, pass_on};
 use crate::reactor::source::{Direction, Wait};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
 static ACCEPTING: WaitReason =
     WaitReason::new("accepting a connection to a Unix socket", OnDeadlock::Fail)
@@ -101,7 +101,7 @@ impl UnixListener {
     /// Do not pass over errors and go on at once, as `flatten` would: when no descriptor is left each call fails,
     /// until one is given back. A [`Server`](crate::server::Server) knows which errors pass.
     pub fn incoming(&self) -> UnixIncoming<'_> {
-        UnixIncoming { listener: self }
+        UnixIncoming { listener: self, killed: false }
     }
 
     /// Another handle to the same listener.
@@ -138,11 +138,14 @@ impl fmt::Debug for UnixListener {
     }
 }
 
-/// The connections to a [`UnixListener`], made by [`incoming`](UnixListener::incoming). It never ends.
+/// The connections to a [`UnixListener`], made by [`incoming`](UnixListener::incoming). It ends only where a
+/// kill cannot unwind, with the error that says so.
 #[derive(Debug)]
 #[must_use = "an iterator does nothing until it is asked"]
 pub struct UnixIncoming<'a> {
     listener: &'a UnixListener,
+    /// Whether its fiber was killed and was told so: each further call would fail at once.
+    killed: bool,
 }
 
 impl Iterator for UnixIncoming<'_> {
@@ -150,7 +153,12 @@ impl Iterator for UnixIncoming<'_> {
 
     #[track_caller]
     fn next(&mut self) -> Option<io::Result<UnixStream>> {
-        Some(self.listener.accept().map(|(stream, _)| stream))
+        if self.killed {
+            return None;
+        }
+        let accepted = self.listener.accept();
+        self.killed = accepted.as_ref().is_err_and(is_killed);
+        Some(accepted.map(|(stream, _)| stream))
     }
 }
 

@@ -246,6 +246,14 @@ fn sockets() {
     kill("TcpListener::accept", move || debug(listener.accept().map(drop)));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     kill("Incoming::next", move || debug(listener.incoming().next().map(|next| next.map(drop))));
+    kill("Incoming::flatten", || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        debug(listener.incoming().flatten().count())
+    });
+    let path = std::env::temp_dir().join(format!("fibra-abort-{}", std::process::id()));
+    let listener = UnixListener::bind(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    kill("UnixIncoming::flatten", move || debug(listener.incoming().flatten().count()));
     let (_listener, address, _clients) = full_listener();
     kill("TcpStream::connect", move || debug(TcpStream::connect(address).map(drop)));
     kill("TcpStream::connect_timeout", move || {
