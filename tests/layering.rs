@@ -168,7 +168,6 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
             "src/sched/region.rs",
             "src/sched/run.rs",
             "src/sched/run_loop.rs",
-            "src/sched/scope.rs",
             "src/fiber/strand.rs",
             "src/fiber/frame.rs",
             "src/generator/yielder.rs",
