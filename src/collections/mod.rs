@@ -20,14 +20,3 @@ pub(crate) mod publish;
 pub(crate) mod run_ring;
 pub(crate) mod slot_table;
 pub(crate) mod timing_wheel;
-
-/// So many cases of a property test, and few that touch no file under Miri.
-#[cfg(test)]
-pub(crate) fn cases(most: u32) -> proptest::test_runner::Config {
-    let mut config = proptest::test_runner::Config::with_cases(most);
-    if cfg!(miri) {
-        config.cases = 4;
-        config.failure_persistence = None;
-    }
-    config
-}

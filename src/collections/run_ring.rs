@@ -296,8 +296,8 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::collections::cases(256))]
         #[test]
+        #[cfg_attr(miri, ignore = "one case takes minutes to generate")]
         fn behaves_as_a_deque_from_which_items_can_be_removed(ops in ops()) {
             let mut owner =
                 Owner { ring: RunRing::new(), tickets: [0; 256], model: VecDeque::new() };

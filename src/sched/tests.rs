@@ -134,7 +134,9 @@ fn a_shielded_main_fiber_runs_on_while_two_threads_ask_for_its_end_all_the_time(
             let stop = AtomicBool::new(false);
             shield(|| {
                 thread::scope(|threads| {
+                    // At least once, however late the thread starts.
                     let ask = || {
+                        request.ask();
                         while !stop.load(Ordering::Relaxed) {
                             request.ask();
                         }
@@ -145,7 +147,8 @@ fn a_shielded_main_fiber_runs_on_while_two_threads_ask_for_its_end_all_the_time(
                     stop.store(true, Ordering::Relaxed);
                 });
             });
-            yield_now();
+            // The last request is met in the next turn, and that may be some switches away.
+            (0..1_000).for_each(|_| yield_now());
             unreachable!("it was killed");
         });
     });
