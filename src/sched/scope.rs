@@ -255,7 +255,7 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
             if deadlock.is_some() || is_due {
                 children.kill_all(&sched);
                 children.cut_short.set(children.cut_short.get() || is_due);
-                if is_due && interrupt::can_unwind(&sched) && std::thread::panicking() {
+                if is_due && interrupt::can_unwind(&sched) && interrupt::thread_unwinds() {
                     children.ended_in_unwind.set(true);
                     fiber.children_killed.set(true);
                 }
