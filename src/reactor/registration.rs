@@ -189,7 +189,7 @@ impl Registration {
 
     /// Takes the wakers out. Dropping them may run user code.
     pub(super) fn take_wakers(&self) -> impl Iterator<Item = Waker> + use<> {
-        self.reading.take().into_iter().chain(self.writing.take())
+        self.reading.take().chain(self.writing.take())
     }
 
     /// The descriptor is going: whoever waits looks for himself.

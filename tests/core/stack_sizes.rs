@@ -61,7 +61,7 @@ fn a_main_that_was_given_more_can_use_it() {
 fn a_stack_of_main_that_cannot_be_had_is_an_error_of_the_builder() {
     use crate::support::{DONE_LINE, in_child, name_of, stderr};
     let test = name_of!(a_stack_of_main_that_cannot_be_had_is_an_error_of_the_builder);
-    let output = in_child(&format!("stack_sizes::{test}"), &[], || {
+    let output = in_child(test, &[], || {
         let bytes = 768 << 20;
         let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
         // SAFETY: reads one live `rlimit`; it constrains this child alone.
