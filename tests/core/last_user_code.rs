@@ -105,17 +105,19 @@ fn the_output_of_a_tasklet_whose_last_value_leaves_the_ring_is_dropped() {
     check("tempval alive false");
 }
 
+/// A place for a generator that outlives what has started it.
+type Kept = Rc<RefCell<Option<Generator<(), (), ()>>>>;
+
 thread_local! {
     static BORROWED: Cell<u32> = const { Cell::new(7) };
 }
 
 #[test]
 fn a_generator_that_undelivered_mail_starts_ends_with_its_run() {
-    let kept: Rc<RefCell<Option<Generator<(), (), ()>>>> = Rc::default();
+    let kept = Kept::default();
     struct Starts;
     thread_local! {
-        static KEPT: RefCell<Option<Rc<RefCell<Option<Generator<(), (), ()>>>>>> =
-            const { RefCell::new(None) };
+        static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
     }
     impl Drop for Starts {
         fn drop(&mut self) {
