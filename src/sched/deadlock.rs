@@ -48,7 +48,8 @@ impl Scheduler {
     /// Lets a fiber go on whose time limit, inside a destructor that runs because of an unwind, is over; or
     /// one of a scope that such a limit has ended.
     fn end_a_limit_in_unwind(&self) -> bool {
-        if !interrupt::can_unwind(self) {
+        // Otherwise it has met the limit already, or never will.
+        if !interrupt::can_unwind(self) || !thread::panicking() {
             return false;
         }
         // The exit of a scope only passes it on, and once is enough.

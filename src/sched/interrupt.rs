@@ -154,6 +154,11 @@ fn hogs_the_thread(here: Here) -> bool {
     left == 0
 }
 
+/// Whether some stack of the thread unwinds, so that what is raised now must be caught before it meets that.
+pub(crate) fn thread_unwinds() -> bool {
+    thread::panicking()
+}
+
 /// Whether kills and deadlocks can unwind fibers of `sched` at all.
 pub(crate) fn can_unwind(sched: &Scheduler) -> bool {
     !cfg!(panic = "abort") && !sched.in_unwind.get()

@@ -16,13 +16,13 @@
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
-use std::thread;
 use std::time::Instant;
 
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit;
 use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::sched::interrupt;
 use crate::sched::park;
 use crate::sched::scheduler::Here;
 use crate::sched::timers::Alarm;
@@ -65,7 +65,7 @@ impl Limit {
 #[inline]
 pub(crate) fn cancel_at<T>(here: Here, limit: Limit, f: impl FnOnce() -> T) -> Option<T> {
     let region = Region::new(here, CancelScope::cancellable());
-    if thread::panicking() {
+    if interrupt::thread_unwinds() {
         region.scope.enter_in_unwind();
     }
     let caught = {

@@ -105,13 +105,15 @@ fn the_output_of_a_tasklet_whose_last_value_leaves_the_ring_is_dropped() {
     check("tempval alive false");
 }
 
+/// A place for a generator that outlives what has started it.
+type Kept = Rc<RefCell<Option<Generator<(), (), ()>>>>;
+
 thread_local! {
     static BORROWED: Cell<u32> = const { Cell::new(7) };
 }
 
 #[test]
 fn a_generator_that_undelivered_mail_starts_ends_with_its_run() {
-    type Kept = Rc<RefCell<Option<Generator<(), (), ()>>>>;
     let kept = Kept::default();
     struct Starts;
     thread_local! {

@@ -4,7 +4,7 @@ use fibra::sync::Mutex;
 use fibra::time::timeout;
 
 use crate::support::{
-    OnDrop, check, in_child, join_panic, log, ms, name_of, run_virtually, stderr,
+    OnDrop, check, go, in_child, join_panic, log, ms, name_of, panic_of, run_virtually, stderr,
 };
 
 fn bounded_park() {
@@ -130,4 +130,23 @@ fn a_time_limit_where_nothing_can_unwind_aborts_with_a_report_as_a_wait_without_
     });
     assert!(!output.status.success());
     assert!(stderr(&output).contains("deadlock, and no wait can fail: aborting"), "{output:?}");
+}
+
+#[test]
+fn a_time_limit_that_was_set_while_another_fiber_unwound_leaves_deadlocks_to_be_found() {
+    run_virtually(|| {
+        go(|| {
+            let _cleanup = OnDrop(fibra::yield_now);
+            panic!("another");
+        });
+        fibra::yield_now();
+        let failed = panic_of(|| {
+            timeout(ms(1), || {
+                fibra::scope(|scope| {
+                    scope.spawn(|| fibra::shield(fibra::park));
+                });
+            })
+        });
+        assert!(failed.contains("deadlock"), "{failed}");
+    });
 }
