@@ -196,10 +196,10 @@ impl Drop for Pool {
 
 /// How many stacks to ask for after `last`: few at first, for a program may need just one; then
 /// twice as many each time, because one call guards many for three quarters of the price, up to
-/// 256 MiB of addresses or 256 stacks.
+/// 64 MiB of addresses or 256 stacks.
 fn next_refill(last: usize, stride: usize) -> usize {
     let first = ((2 << 20) / stride).clamp(1, 16);
-    let most = ((256 << 20) / stride).clamp(1, 256);
+    let most = ((64 << 20) / stride).clamp(1, 256);
     (last * 2).clamp(first, most)
 }
 
