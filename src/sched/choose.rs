@@ -94,8 +94,8 @@ pub(crate) enum Order {
 pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
     let here = here();
     let first = first(here, arms.len(), order);
+    spend(here);
     loop {
-        spend(here);
         if let Some(chosen) = attempt(here, arms, first) {
             return chosen;
         }
