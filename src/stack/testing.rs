@@ -120,3 +120,13 @@ pub(super) fn anonymous_bytes() -> usize {
 pub(super) fn mappings() -> usize {
     fs::read_to_string("/proc/self/maps").unwrap().lines().count()
 }
+
+/// How many of them begin at `low` or above, and below `high`.
+pub(super) fn mappings_between(low: usize, high: usize) -> usize {
+    let begins = |line: &str| {
+        let (start, _) = line.split_once('-').expect("a line begins with a range");
+        usize::from_str_radix(start, 16).expect("an address in hexadecimal digits")
+    };
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().map(begins).filter(|start| (low..high).contains(start)).count()
+}
