@@ -1,7 +1,7 @@
-//! How long to wait between two attempts.
+//! The time to wait between two attempts.
 //!
-//! Invariant: the same settings give the same waits each time, jitter included, unless the caller
-//! brings a function that does not.
+//! Invariant: the same settings give the same waits each time, including jitter, unless the caller
+//! supplies a function that does not.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,14 +11,15 @@ use std::time::Duration;
 /// # Examples
 ///
 /// ```
-/// use fibra::pool::Wait;
+/// use fibra::pool::Backoff;
 /// use std::time::Duration;
 ///
 /// let ms = Duration::from_millis;
-/// let mut wait = Wait::exponential(ms(100), 2.0, ms(1_000));
-/// assert_eq!([1, 2, 3, 4, 5].map(|failed| wait.after(failed)), [100, 200, 400, 800, 1_000].map(ms));
+/// let mut wait = Backoff::exponential(ms(100), 2.0, ms(1_000));
+/// let waits = [1, 2, 3, 4, 5].map(|failed| wait.after(failed));
+/// assert_eq!(waits, [100, 200, 400, 800, 1_000].map(ms));
 /// ```
-pub struct Wait<'a> {
+pub struct Backoff<'a> {
     kind: Kind<'a>,
     jitter: Option<SplitMix>,
 }
@@ -29,52 +30,53 @@ enum Kind<'a> {
     By(Box<dyn FnMut(u32) -> Duration + 'a>),
 }
 
-impl<'a> Wait<'a> {
-    /// No wait: the next attempt is made when all other fibers that can run have run.
+impl<'a> Backoff<'a> {
+    /// Creates a backoff without waits: the next attempt is made after all other ready fibers have
+    /// run.
     #[must_use]
-    pub fn none() -> Wait<'a> {
-        Wait::fixed(Duration::ZERO)
+    pub fn none() -> Backoff<'a> {
+        Backoff::fixed(Duration::ZERO)
     }
 
-    /// The same wait each time.
+    /// Creates a backoff that waits the same time after each attempt.
     #[must_use]
-    pub fn fixed(wait: Duration) -> Wait<'a> {
-        Wait { kind: Kind::Fixed(wait), jitter: None }
+    pub fn fixed(wait: Duration) -> Backoff<'a> {
+        Backoff { kind: Kind::Fixed(wait), jitter: None }
     }
 
-    /// `base`, then `factor` times as long each time, and never longer than `max`.
+    /// Creates a backoff that waits `base`, then `factor` times as long each time, up to `max`.
     ///
     /// # Panics
     ///
-    /// Panics unless `factor` is a number of at least 0.
+    /// Panics if `factor` is negative or not finite.
     #[must_use]
     #[track_caller]
-    pub fn exponential(base: Duration, factor: f64, max: Duration) -> Wait<'a> {
+    pub fn exponential(base: Duration, factor: f64, max: Duration) -> Backoff<'a> {
         assert!(
             factor.is_finite() && 0.0 <= factor,
-            "the factor of an exponential wait is a number of at least 0, not {factor}"
+            "the factor of an exponential backoff must be finite and not negative, not {factor}"
         );
-        Wait { kind: Kind::Exponential { base, factor, max }, jitter: None }
+        Backoff { kind: Kind::Exponential { base, factor, max }, jitter: None }
     }
 
-    /// Whatever `f` says; it is given the number of attempts that have failed.
+    /// Creates a backoff that waits as long as `f` returns for the number of failed attempts.
     #[must_use]
-    pub fn by(f: impl FnMut(u32) -> Duration + 'a) -> Wait<'a> {
-        Wait { kind: Kind::By(Box::new(f)), jitter: None }
+    pub fn by(f: impl FnMut(u32) -> Duration + 'a) -> Backoff<'a> {
+        Backoff { kind: Kind::By(Box::new(f)), jitter: None }
     }
 
-    /// Takes a random part of each wait, anything from nothing to all of it: clients that failed
-    /// together do not come back together.
+    /// Takes a random part of each wait, between none and all of it: clients that failed at the
+    /// same time do not all return at the same time.
     ///
-    /// The same seed gives the same parts. Give each client another one. With a generator of
-    /// random numbers of one's own, use [`Wait::by`].
+    /// The same seed gives the same parts. Give each client a different seed. To use another random
+    /// number generator, see [`Backoff::by`].
     #[must_use]
-    pub fn jitter(self, seed: u64) -> Wait<'a> {
-        Wait { jitter: Some(SplitMix(seed)), ..self }
+    pub fn jitter(self, seed: u64) -> Backoff<'a> {
+        Backoff { jitter: Some(SplitMix(seed)), ..self }
     }
 
-    /// The wait after so many failed attempts, of which there is at least one. Jitter and `by` may
-    /// say something else the next time.
+    /// Returns the wait after `failed` attempts, which is at least 1. With jitter or
+    /// [`Backoff::by`], the next call may return a different wait.
     pub fn after(&mut self, failed: u32) -> Duration {
         let wait = match &mut self.kind {
             Kind::Fixed(wait) => *wait,
@@ -92,26 +94,26 @@ impl<'a> Wait<'a> {
     }
 }
 
-impl From<Duration> for Wait<'_> {
+impl From<Duration> for Backoff<'_> {
     fn from(wait: Duration) -> Self {
-        Wait::fixed(wait)
+        Backoff::fixed(wait)
     }
 }
 
-impl fmt::Debug for Wait<'_> {
+impl fmt::Debug for Backoff<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Fixed(wait) => write!(f, "Wait::fixed({wait:?})"),
+            Kind::Fixed(wait) => write!(f, "Backoff::fixed({wait:?})"),
             Kind::Exponential { base, factor, max } => {
-                write!(f, "Wait::exponential({base:?}, {factor}, {max:?})")
+                write!(f, "Backoff::exponential({base:?}, {factor}, {max:?})")
             }
-            Kind::By(_) => f.write_str("Wait::by(..)"),
+            Kind::By(_) => f.write_str("Backoff::by(..)"),
         }?;
         self.jitter.as_ref().map_or(Ok(()), |_| f.write_str(".jitter(..)"))
     }
 }
 
-/// A small generator of random numbers: a counter whose bits are mixed.
+/// A small random number generator: a counter whose bits are mixed.
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -123,7 +125,7 @@ impl SplitMix {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 to below 1.
+    /// Returns a number from 0 to below 1.
     fn part(&mut self) -> f64 {
         const STEPS: f64 = (1_u64 << 53) as f64;
         (self.next() >> 11) as f64 / STEPS

@@ -1,22 +1,23 @@
-//! The places of a pool: who has one, who waits for one, and who has lent his.
+//! The permits of a pool: which members hold one, and which fibers wait for one.
 //!
 //! ```text
-//!   enter: a place is free -> taken          members with a place   <= size, always
-//!          full            -> the line       members without one:
-//!   leave: the first of the line gets the      - has lent it, to the member it waits for
-//!          place, else it is free              - stepped out, to wait for what the pool is to do
-//!                                              - was spawned into a pool that was killed
+//!   acquire: a permit is free -> taken        members with a permit   <= size, always
+//!            none is free     -> the line     members without one:
+//!   leave:   the first of the line gets the     - have lent it to the member that they wait for
+//!            permit, else it is free            - have released it while they wait for results
+//!                                               - were spawned into a pool that was killed
 //! ```
 //!
 //! Invariants:
-//! - `used` is the number of members with a place, plus the fibers that were given one and have
-//!   not spawned their member yet; it is never more than `size`. The line is empty unless all
-//!   places are used.
-//! - A place is on its way to one owner at any time. It goes from a member that ends to the one that
-//!   has lent it, if that one still lives, else to the first of the line.
-//! - A member has left when its fiber counts as ended, or was retired: no code of it runs in a place
-//!   that another has. This file is plain data, for it is told of an end after the last user code.
-//! - A member never waits for its own pool with a place in hand: so a pool cannot deadlock by
+//! - `used` is the number of members with a permit, plus the fibers that were given one and have
+//!   not spawned their member yet. It never exceeds `size`. The line is empty unless all permits
+//!   are used.
+//! - A permit has one next owner at any time. When a member ends, its permit goes to the member
+//!   that lent it, if that is still alive, else to the first of the line.
+//! - A member has left when its fiber counts as ended, or was abandoned: none of its code runs
+//!   under a permit that another member holds. This file is plain data, because its hook runs after
+//!   the last user code of a fiber.
+//! - A member never holds a permit while it waits for its own pool. So a pool cannot deadlock by
 //!   itself, however its members use it.
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -28,7 +29,7 @@ use std::rc::Rc;
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::fiber::exit::JoinError;
 use crate::fiber::id::FiberId;
-use crate::pool::line::{Line, Told};
+use crate::pool::line::Line;
 use crate::sched::handle::Fiber;
 use crate::sched::hooks::{EndHook, tell_of_end};
 use crate::sched::lowlevel::{Here, Interrupt, OnDeadlock, WaitReason};
@@ -36,28 +37,29 @@ use crate::sched::lowlevel::{Here, Interrupt, OnDeadlock, WaitReason};
 static IDLE: WaitReason =
     WaitReason::new("waiting for the members of a pool to end", OnDeadlock::Fail);
 
-/// What a pool takes in.
+/// Which spawns a pool accepts.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Taking {
-    /// Everything.
+    /// All spawns.
     Open,
-    /// What its members spawn.
+    /// Spawns by its members.
     Closed,
-    /// Everything, and kills it.
+    /// All spawns, and each new member is killed.
     Killed,
 }
 
-/// How an attempt to enter came out.
+/// The outcome of an attempt to acquire a permit.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Entry {
-    /// The caller has a place, for a member that it is about to spawn.
-    Place,
-    /// The pool was killed: a member takes no place, and is killed before it runs.
-    TooLate,
+pub(crate) enum Acquired {
+    /// The caller has a permit, for a member that it is about to spawn.
+    Permit,
+    /// The pool was killed: the member gets no permit, and is killed before it runs.
+    Killed,
 }
 
+/// The permits and the members of a pool.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct Permits {
     pub(crate) size: usize,
     used: Cell<usize>,
     pub(crate) taking: Cell<Taking>,
@@ -70,31 +72,32 @@ pub(crate) struct Places {
 #[derive(Debug)]
 struct Member {
     fiber: OnceCell<Fiber>,
-    has_place: Cell<bool>,
-    /// Who has lent the place.
+    has_permit: Cell<bool>,
+    /// The member that has lent the permit.
     lender: Option<Key>,
 }
 
-/// Membership of a fiber that is about to be spawned. Dropped before that, it gives the place back.
+/// The membership of a fiber that is about to be spawned. Dropping it before that releases the
+/// permit.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Seat<'a> {
-    places: &'a Rc<Places>,
+pub(crate) struct Reservation<'a> {
+    permits: &'a Rc<Permits>,
     key: Key,
 }
 
-/// A member that has stepped out, and should come [`back`](Away::back). Dropped by an unwind it
-/// leaves the member without a place, to end.
+/// A member that has released its permit and takes one again by [`reacquire`](Released::reacquire).
+/// If this is dropped by an unwind instead, the member ends without a permit.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Away<'a> {
-    places: &'a Places,
+pub(crate) struct Released<'a> {
+    permits: &'a Permits,
     key: Key,
 }
 
-impl Places {
-    pub(crate) fn new(size: usize) -> Rc<Places> {
-        Rc::new(Places {
+impl Permits {
+    pub(crate) fn new(size: usize) -> Rc<Permits> {
+        Rc::new(Permits {
             size,
             used: Cell::new(0),
             taking: Cell::new(Taking::Open),
@@ -109,104 +112,102 @@ impl Places {
         self.used.get()
     }
 
-    /// The key of `fiber` if it is a member.
+    /// Returns the key of `fiber` if it is a member.
     pub(crate) fn key_of(&self, fiber: FiberId) -> Option<Key> {
         self.keys.borrow().get(&fiber).copied()
     }
 
-    /// Whether the pool takes what `here` wants to have done.
+    /// Returns whether the pool accepts what the current fiber spawns.
     pub(crate) fn admits(&self, here: Here) -> bool {
         self.taking.get() != Taking::Closed || self.key_of(here.fiber.id()).is_some()
     }
 
-    /// Takes a place if one is free.
+    /// Takes a permit if one is free.
     #[inline]
-    pub(crate) fn try_enter(&self) -> Option<Entry> {
+    pub(crate) fn try_acquire(&self) -> Option<Acquired> {
         if self.taking.get() == Taking::Killed {
-            return Some(Entry::TooLate);
+            return Some(Acquired::Killed);
         }
         if self.size <= self.used.get() {
             return None;
         }
         self.used.set(self.used.get() + 1);
-        Some(Entry::Place)
+        Some(Acquired::Permit)
     }
 
-    /// Takes a place, waiting for one at the latest `by` a deadline.
+    /// Waits for a permit and takes it; with a deadline, waits no longer than until `by`.
     #[inline]
     #[track_caller]
-    pub(crate) fn enter(
+    pub(crate) fn acquire(
         &self,
         here: Here,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<Entry, Interrupt> {
-        if let Some(entry) = self.try_enter() {
-            return Ok(entry);
+    ) -> Result<Acquired, Interrupt> {
+        if let Some(acquired) = self.try_acquire() {
+            return Ok(acquired);
         }
-        match self.line.wait(here, by, reason)? {
-            Told::Served => Ok(Entry::Place),
-            Told::TurnedAway => Ok(Entry::TooLate),
-        }
+        let served = self.line.wait(here, by, reason)?;
+        Ok(if served { Acquired::Permit } else { Acquired::Killed })
     }
 
-    /// A seat for a new member, which gets the caller's place if that has `entered` with one.
-    pub(crate) fn seat(self: &Rc<Places>, entered: Entry) -> Seat<'_> {
-        self.seat_on(entered == Entry::Place, None)
+    /// Adds a member that is about to be spawned, with the permit that was `acquired`, if any.
+    pub(crate) fn reserve(self: &Rc<Permits>, acquired: Acquired) -> Reservation<'_> {
+        self.add_member(acquired == Acquired::Permit, None)
     }
 
-    /// A seat for a new member that gets the place of `lender`, which has one.
-    pub(crate) fn seat_lent_by(self: &Rc<Places>, lender: Key) -> Seat<'_> {
-        let has_place = self.members.borrow().get(lender).is_some_and(|m| m.has_place.take());
-        self.seat_on(has_place, Some(lender))
+    /// Adds a member that is about to be spawned, with the permit of `lender`.
+    pub(crate) fn reserve_lent_by(self: &Rc<Permits>, lender: Key) -> Reservation<'_> {
+        let has_permit = self.members.borrow().get(lender).is_some_and(|m| m.has_permit.take());
+        self.add_member(has_permit, Some(lender))
     }
 
-    fn seat_on(self: &Rc<Places>, has_place: bool, lender: Option<Key>) -> Seat<'_> {
-        let member = Member { fiber: OnceCell::new(), has_place: Cell::new(has_place), lender };
+    fn add_member(self: &Rc<Permits>, has_permit: bool, lender: Option<Key>) -> Reservation<'_> {
+        let member = Member { fiber: OnceCell::new(), has_permit: Cell::new(has_permit), lender };
         let key = self.members.borrow_mut().insert(member);
-        Seat { places: self, key }
+        Reservation { permits: self, key }
     }
 
-    /// How many members there are, those without a place included.
+    /// Returns the number of members, including those without a permit.
     #[cfg(feature = "net")]
     pub(crate) fn members(&self) -> usize {
         self.keys.borrow().len()
     }
 
-    pub(crate) fn has_place(&self, key: Key) -> bool {
-        self.members.borrow().get(key).is_some_and(|member| member.has_place.get())
+    pub(crate) fn has_permit(&self, key: Key) -> bool {
+        self.members.borrow().get(key).is_some_and(|member| member.has_permit.get())
     }
 
-    /// Lets go of the place of the running fiber, if it is a member that has one.
-    pub(crate) fn step_out(&self, here: Here) -> Option<Away<'_>> {
+    /// Releases the permit of the current fiber, if it is a member that has one.
+    pub(crate) fn release_current(&self, here: Here) -> Option<Released<'_>> {
         let key = self.key_of(here.fiber.id())?;
-        if !self.members.borrow().get(key)?.has_place.take() {
+        if !self.members.borrow().get(key)?.has_permit.take() {
             return None;
         }
         self.release();
-        Some(Away { places: self, key })
+        Some(Released { permits: self, key })
     }
 
-    /// Takes a place again for the member of `key`, which waits for one if need be.
+    /// Takes a permit again for the member of `key`, and waits for one if necessary.
     #[track_caller]
-    pub(crate) fn step_in(
+    pub(crate) fn reacquire(
         &self,
         here: Here,
         key: Key,
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
-        if self.enter(here, None, reason)? == Entry::TooLate {
+        if self.acquire(here, None, reason)? == Acquired::Killed {
             return Ok(());
         }
         match self.members.borrow().get(key) {
-            // One that it has lent to may have given it back meanwhile.
-            Some(member) if !member.has_place.get() => member.has_place.set(true),
+            // A member to which it lent its permit may have returned that meanwhile.
+            Some(member) if !member.has_permit.get() => member.has_permit.set(true),
             _ => self.release(),
         }
         Ok(())
     }
 
-    /// Waits until no member has a place and nobody waits for one.
+    /// Waits until no member has a permit and no fiber waits for one.
     #[track_caller]
     pub(crate) fn wait_until_idle(&self, here: Here, by: Option<u64>) -> Result<(), Interrupt> {
         while self.used.get() != 0 {
@@ -215,17 +216,17 @@ impl Places {
         Ok(())
     }
 
-    /// From now on only members may spawn.
+    /// Accepts only what members spawn from now on.
     pub(crate) fn close(&self) {
         if self.taking.get() == Taking::Open {
             self.taking.set(Taking::Closed);
         }
     }
 
-    /// Kills all members, and whatever will be spawned. Unwinds if the caller is a member.
+    /// Kills all members, and all that are spawned later. Unwinds if the caller is a member.
     pub(crate) fn kill(&self, caller: Option<&Fiber>) {
         self.taking.set(Taking::Killed);
-        self.line.turn_all_away();
+        self.line.release_all();
         let members = self.members.borrow();
         let fibers = members.iter().filter_map(|(_, member)| member.fiber.get().cloned());
         let fibers: Vec<Fiber> = fibers.collect();
@@ -233,14 +234,14 @@ impl Places {
         kill_all(fibers, caller);
     }
 
-    /// A place is free: the first of the line gets it.
+    /// Passes a free permit to the first of the line, if there is one.
     fn release(&self) {
         if self.line.serve() {
             return;
         }
         self.used.set(self.used.get() - 1);
         if self.used.get() == 0 {
-            self.idle.turn_all_away();
+            self.idle.release_all();
         }
     }
 
@@ -249,72 +250,76 @@ impl Places {
         if let Some(fiber) = member.fiber.get() {
             self.keys.borrow_mut().remove(&fiber.id());
         }
-        if !member.has_place.get() {
+        if !member.has_permit.get() {
             return;
         }
         let members = self.members.borrow();
         let lender = member.lender.and_then(|lender| members.get(lender));
-        if lender.is_none_or(|lender| lender.has_place.replace(true)) {
+        if lender.is_none_or(|lender| lender.has_permit.replace(true)) {
             drop(members);
             self.release();
         }
     }
 }
 
-impl EndHook for Places {
+impl EndHook for Permits {
     fn ended(&self, key: Key) {
         self.leave(key);
     }
 }
 
-impl Seat<'_> {
-    /// `fiber`, which was just spawned, is the member of this seat until it ends.
-    pub(crate) fn occupy(self, fiber: &Fiber) {
-        let Seat { places, key } = self;
-        // It borrows, so nothing is leaked.
+impl Reservation<'_> {
+    /// Makes `fiber`, which was just spawned, the member of this reservation until it ends.
+    pub(crate) fn assign(self, fiber: &Fiber) {
+        let Reservation { permits, key } = self;
+        // The guard only borrows, so forgetting it leaks nothing.
         mem::forget(self);
-        if let Some(member) = places.members.borrow().get(key) {
+        if let Some(member) = permits.members.borrow().get(key) {
             let vacant = member.fiber.set(fiber.clone()).is_ok();
-            debug_assert!(vacant, "a seat is for one");
-            places.keys.borrow_mut().insert(fiber.id(), key);
+            debug_assert!(vacant, "a reservation is for one fiber");
+            permits.keys.borrow_mut().insert(fiber.id(), key);
         }
-        tell_of_end(fiber, places.clone(), key);
-        // The pool may have been killed while the fiber was spawned: that runs user code.
-        if places.taking.get() == Taking::Killed {
+        tell_of_end(fiber, permits.clone(), key);
+        // The pool may have been killed while the fiber was spawned, because that runs user code.
+        if permits.taking.get() == Taking::Killed {
             fiber.kill();
         }
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.places.leave(self.key);
+        self.permits.leave(self.key);
     }
 }
 
-impl Away<'_> {
+impl Released<'_> {
     #[track_caller]
-    pub(crate) fn back(self, here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-        self.places.step_in(here, self.key, reason)
+    pub(crate) fn reacquire(
+        self,
+        here: Here,
+        reason: &'static WaitReason,
+    ) -> Result<(), Interrupt> {
+        self.permits.reacquire(here, self.key, reason)
     }
 }
 
-/// Kills `fibers`, the oldest first, and `caller` last, because that unwinds.
+/// Kills `fibers`, the oldest first, and `caller` last, because killing the caller unwinds.
 pub(crate) fn kill_all(mut fibers: Vec<Fiber>, caller: Option<&Fiber>) {
     fibers.sort_unstable_by_key(|fiber| (Some(fiber) == caller, fiber.id()));
     fibers.iter().for_each(Fiber::kill);
 }
 
-/// What a fallible wait of this layer is cut short with.
+/// Returns the error of a fallible wait that `interrupt` has ended.
 pub(crate) fn join_error(interrupt: Interrupt) -> JoinError {
     match interrupt {
         Interrupt::Deadlock(report) => JoinError::Deadlock(report),
-        // A wait with a deadline is not asked for its error.
+        // The callers of waits with a deadline do not ask for this error.
         Interrupt::Killed | Interrupt::TimedOut => JoinError::CallerKilled,
     }
 }
 
-/// Hashes the ids of fibers, which are small and differ in their low bits.
+/// A hasher for the ids of fibers, which are small and differ in their low bits.
 #[derive(Default)]
 struct Mix(u64);
 
