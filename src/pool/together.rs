@@ -269,7 +269,6 @@ impl EndHook for Rivals {
     fn ended(&self, _winner: Key) {
         self.decided.set(true);
         // The winner has ended: a kill does nothing to it.
-
         self.field.take().iter().for_each(Fiber::kill);
     }
 }

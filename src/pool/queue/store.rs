@@ -143,7 +143,6 @@ impl<T, O: Order<T>> Core<T, O> {
 }
 
 /// The shelf while it is moved out. It is moved back when this is dropped.
-
 struct Out<'a, T, O: Order<T>> {
     core: &'a Core<T, O>,
     shelf: O::Shelf,
