@@ -1,4 +1,4 @@
-//! A build with `panic = "abort"`: a kill ends each wait for several fibers, and each loop over one.
+//! Under `panic = "abort"`, a kill ends each wait for several fibers, and each loop over one.
 
 use crate::abort_support::run_aborting;
 use crate::support;

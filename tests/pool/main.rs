@@ -1,4 +1,4 @@
-//! Pools, groups, and what waits for several fibers: how their members start, fail and end.
+//! Pools, groups and other waits for several fibers: how their members start, fail and end.
 
 #[path = "../abort_support/mod.rs"]
 mod abort_support;
