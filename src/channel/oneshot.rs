@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, TrySendError};
+use crate::channel::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::channel::queue::{Receiver, Sender, bounded};
 
 /// A channel for one value. Sending never waits.
@@ -39,14 +39,14 @@ impl<T> OneshotSender<T> {
     ///
     /// # Errors
     ///
-    /// Gives the value back if the receiver is gone.
+    /// Returns [`SendError::Closed`] with the value if the receiver is gone.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
     #[track_caller]
-    pub fn send(self, value: T) -> Result<(), T> {
-        self.sender.try_send(value).map_err(TrySendError::into_inner)
+    pub fn send(self, value: T) -> Result<(), SendError<T>> {
+        self.sender.try_send(value).map_err(|error| SendError::Closed(error.into_inner()))
     }
 }
 

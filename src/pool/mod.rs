@@ -30,7 +30,7 @@ mod together;
 mod wait;
 
 pub use bounded::Pool;
-pub use error::{DrainError, SpawnTimeoutError, TrySpawnError};
+pub use error::{DrainError, JoinTimeoutError, SpawnTimeoutError, TrySpawnError};
 pub use group::{Group, Outcomes};
 pub use imap::{Imap, ImapUnordered};
 pub use place::Place;

@@ -93,7 +93,7 @@ fn refuses() {
 }
 
 #[test]
-fn a_member_that_was_retired_is_read_like_any_other() {
+fn a_member_that_was_abandoned_is_read_like_any_other() {
     apart(|| {
         run_virtually(|| {
             let group = Group::new();
@@ -102,7 +102,7 @@ fn a_member_that_was_retired_is_read_like_any_other() {
             fibra::yield_now();
             group.kill_all();
             for outcome in &group {
-                assert!(matches!(outcome, Err(JoinError::Retired)), "{outcome:?}");
+                assert!(matches!(outcome, Err(JoinError::Abandoned)), "{outcome:?}");
             }
             group.join().unwrap();
         });
@@ -110,7 +110,7 @@ fn a_member_that_was_retired_is_read_like_any_other() {
 }
 
 #[test]
-fn a_member_that_was_retired_gives_its_place_back() {
+fn a_member_that_was_abandoned_gives_its_place_back() {
     apart(|| {
         run_virtually(|| {
             let pool = Pool::new(1);
@@ -119,7 +119,7 @@ fn a_member_that_was_retired_gives_its_place_back() {
             first.kill();
             let second = pool.spawn(|| 2);
             assert_eq!(second.join().unwrap(), 2);
-            assert!(matches!(first.join(), Err(JoinError::Retired)));
+            assert!(matches!(first.join(), Err(JoinError::Abandoned)));
             pool.join().unwrap();
         });
     });

@@ -24,6 +24,7 @@ impl<T> Receiver<T> {
     /// Panics outside of a fiber.
     #[inline(always)]
     #[track_caller]
+    #[doc(alias("get", "pop"))]
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
         spend(here);

@@ -22,6 +22,7 @@ impl<T> Sender<T> {
     /// Panics outside of a fiber.
     #[inline(always)]
     #[track_caller]
+    #[doc(alias("put", "push"))]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         let here = here();
         spend(here);

@@ -26,6 +26,7 @@ impl<T> Channel<T> {
     /// Panics outside of a fiber, and with what [`send_panic`](Channel::send_panic) has sent.
     #[inline(always)]
     #[track_caller]
+    #[doc(alias = "get")]
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
         spend(here);
