@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | none | `std` only | [`io::Error`](std::io::Error), [`Duration`](std::time::Duration), [`Instant`](std::time::Instant), panic payloads, futures, paths |
 //! | `net` | `std` only | socket addresses, borrowed and owned descriptors, [`process::Stdio`](std::process::Stdio) |
-//! | `greenlet` | `std` only | nothing more |
+//! | `greenlet`, `tokio` | `std` only | no more signatures |
 //! | `http` | `hyper` 1, and through it `http` 1, `http-body` 1 and `bytes` 1 | requests, responses, bodies, errors, `Http1::with`; the traits that [`Io`], [`FiberExecutor`] and [`FiberTimer`] implement |
 //! | `tls` | `rustls` 0.23, and through it `rustls-pki-types` 1 | configurations, names of servers, certificates, `TlsStream`'s getters; the source of an `io::Error` |
 //!
@@ -24,7 +24,7 @@
 //! names their types by these paths always has the version that this crate was built with.
 //!
 //! All other dependencies are private: `corosensei`, `crossbeam-channel`, `libc`, `rustix`,
-//! `polling` and `signal-hook-registry` appear in no public signature. A new major version of one
+//! `polling`, `signal-hook-registry` and `tokio` appear in no public signature. A new major version of one
 //! of them is not a breaking change. Two of them are shared with the rest of the program all the
 //! same:
 //!

@@ -4,3 +4,5 @@
 mod support;
 
 mod fiber;
+#[cfg(feature = "tokio")]
+mod tokio_budget;
