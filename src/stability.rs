@@ -25,8 +25,9 @@
 //!
 //! All other dependencies are private: `corosensei`, `crossbeam-channel`, `libc`, `rustix`,
 //! `polling`, `signal-hook-registry` and `tokio` appear in no public signature. A new major version of one
-//! of them is not a breaking change. Two of them are shared with the rest of the program all the
-//! same:
+//! of them is not a breaking change.
+//!
+//! Some state is shared with the rest of the program all the same:
 //!
 //! - `signal-hook-registry` keeps one table of signal handlers per process. Crates that use the
 //!   same version of it share the table; crates that call `sigaction` themselves replace its
@@ -36,7 +37,7 @@
 //!
 //! # Features
 //!
-//! Features only add items. `default` is `net`. A dependency with `default-features = false` gets
+//! Features only add to the API. `default` is `net`. A dependency with `default-features = false` gets
 //! `net` nevertheless if any other crate of the program asks for it: so do not rely on its absence.
 //!
 //! # What may grow in a patch
