@@ -24,8 +24,8 @@
 //! names their types by these paths always has the version that this crate was built with.
 //!
 //! All other dependencies are private: `corosensei`, `crossbeam-channel`, `libc`, `rustix`,
-//! `polling`, `signal-hook-registry` and `tokio` appear in no public signature. A new major version of one
-//! of them is not a breaking change.
+//! `polling`, `signal-hook-registry` and `tokio` appear in no public signature. A new major version
+//! of one of them is not a breaking change.
 //!
 //! Some state is shared with the rest of the program all the same:
 //!
@@ -37,8 +37,9 @@
 //!
 //! # Features
 //!
-//! Features only add to the API. `default` is `net`. A dependency with `default-features = false` gets
-//! `net` nevertheless if any other crate of the program asks for it: so do not rely on its absence.
+//! Features only add to the API. `default` is `net`. A dependency with `default-features = false`
+//! gets `net` nevertheless if any other crate of the program asks for it: so do not rely on its
+//! absence.
 //!
 //! # What may grow in a patch
 //!
