@@ -24,7 +24,7 @@
 //!    the cancellation is met at the next wait. Nothing that was handed over is lost.
 //! 3. **It lasts.** A cancelled region stays cancelled. Code that catches the unwind (with
 //!    [`catch_unwind`](std::panic::catch_unwind), say) meets it again at its next wait. So it cannot
-//!    be swallowed by accident. A fiber that was killed, and catches a hundred unwinds, is retired:
+//!    be swallowed by accident. A fiber that was killed, and catches a hundred unwinds, is abandoned:
 //!    it never runs again, which is reported.
 //! 4. **The outermost wins.** The unwind ends at the outermost region that is cancelled, and each
 //!    region knows its own: an inner time limit never takes the end of an outer one, or a kill, for
@@ -100,7 +100,7 @@
 //! unlocks meanwhile is poisoned, and cancellations of the others are put off until the unwind has gone
 //! on. [`finally`](crate::finally) avoids that: its clean-up runs while nothing unwinds.
 //!
-//! The same holds for ever for a fiber that is *retired* in the middle of an unwind (it waited in a
+//! The same holds for ever for a fiber that is *abandoned* in the middle of an unwind (it waited in a
 //! destructor, and that wait can never end): its panic stays counted, and
 //! `thread::panicking()` stays true on that thread. No cancellation can be raised there any more: waits
 //! that return a `Result` still time out and fail, and others end when they complete.

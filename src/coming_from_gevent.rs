@@ -132,7 +132,7 @@
 //! | `Group` | [`pool::Group`](crate::pool::Group) |
 //! | **`gevent.threadpool`** | |
 //! | `get_hub().threadpool.apply(f)` | [`blocking(f)`](fn@crate::blocking), [`uninterruptible(f)`](crate::blocking::uninterruptible) if `f` borrows |
-//! | `ThreadPool(n)`, `spawn`, `apply` | [`blocking::Pool`](crate::blocking::Pool), [`spawn`](crate::blocking::Pool::spawn), [`run`](crate::blocking::Pool::run) |
+//! | `ThreadPool(n)`, `spawn`, `apply` | [`blocking::ThreadPool`](crate::blocking::ThreadPool), [`spawn`](crate::blocking::ThreadPool::spawn), [`run`](crate::blocking::ThreadPool::run) |
 //! | **`gevent.local`, `contextvars`** | |
 //! | `local` | [`local!`](crate::local) |
 //! | `ContextVar` | [`local!` with `static inherit`](crate::local#inherited-values): children begin with it |
@@ -161,7 +161,7 @@
 //! | `communicate()` | [`wait_with_output`](crate::process::Child::wait_with_output); for input a fiber writes to `child.stdin` |
 //! | `wait(timeout)`, `poll()` | [`wait_timeout`](crate::process::Child::wait_timeout), [`try_wait`](crate::process::Child::try_wait) |
 //! | `terminate()`, `send_signal(n)` | [`Child::signal`](crate::process::Child::signal) |
-//! | `os.fork` | [`process::Pool`](crate::process::Pool), worker processes that are started and not forked |
+//! | `os.fork` | [`process::WorkerPool`](crate::process::WorkerPool), worker processes that are started and not forked |
 //! | **`gevent.signal`** | |
 //! | `signal_handler(n, f)` | [`signal::on`](crate::signal::on), [`Signals`](crate::signal::Signals) |
 //! | `KeyboardInterrupt` | [`fibra::main`](crate::main()), [`signal::ctrl_c`](crate::signal::ctrl_c) |
@@ -177,8 +177,8 @@
 //! | `stop(timeout)` | [`Running::shutdown`](crate::server::Running::shutdown), which kills what is left in any case |
 //! | `DatagramServer` | a loop around [`UdpSocket::recv_from`](crate::net::UdpSocket::recv_from) |
 //! | **`gevent.pywsgi`** | the feature `hyper` |
-//! | `WSGIServer(listener, application)` | a `Server` with [`Http1::serve_connection`](crate::hyper::Http1::serve_connection): a handler is a function that may wait |
-//! | WSGI applications and frameworks | a `Service` such as an axum router, by [`Http1::serve_service`](crate::hyper::Http1::serve_service) |
+//! | `WSGIServer(listener, application)` | a `Server` with [`Http1::serve_connection`](crate::http::Http1::serve_connection): a handler is a function that may wait |
+//! | WSGI applications and frameworks | a `Service` such as an axum router, by [`Http1::serve_service`](crate::http::Http1::serve_service) |
 //! | **`gevent.util`** | |
 //! | `print_run_info()` | [`dump`](crate::dump()), [`stats`](crate::stats()) |
 //! | <a id="monkey"></a>**`gevent.monkey`** | nothing to patch |

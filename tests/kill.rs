@@ -341,7 +341,7 @@ fn catch_everything(wait: fn()) -> fibra::JoinHandle<()> {
 }
 
 #[test]
-fn a_worker_that_catches_every_kill_is_retired_and_join_says_so() {
+fn a_worker_that_catches_every_kill_is_abandoned_and_join_says_so() {
     apart(|| {
         let waits: [(&str, fn()); 6] = [
             ("yield", || yield_now()),
@@ -359,16 +359,16 @@ fn a_worker_that_catches_every_kill_is_retired_and_join_says_so() {
                 worker.kill();
                 let fiber = worker.fiber().clone();
                 let error = worker.join().unwrap_err();
-                assert!(matches!(error, JoinError::Retired), "{name}: {error}");
+                assert!(matches!(error, JoinError::Abandoned), "{name}: {error}");
                 assert!(fiber.is_finished(), "{name}");
-                assert_eq!(fiber.state(), Some(fibra::Activity::Retired), "{name}");
-                assert_eq!(fibra::stats().retired, 1, "{name}");
+                assert_eq!(fiber.activity(), Some(fibra::Activity::Abandoned), "{name}");
+                assert_eq!(fibra::stats().abandoned, 1, "{name}");
                 assert_eq!(fibra::stats().timers, 0, "{name}");
                 // Nothing reaches it any more.
                 fiber.unpark();
                 fiber.kill();
                 yield_now();
-                assert_eq!(fiber.state(), Some(fibra::Activity::Retired), "{name}");
+                assert_eq!(fiber.activity(), Some(fibra::Activity::Abandoned), "{name}");
             });
         }
         check("");
@@ -376,9 +376,9 @@ fn a_worker_that_catches_every_kill_is_retired_and_join_says_so() {
 }
 
 #[test]
-fn a_retired_fiber_is_reported_and_leaves_the_queue_in_which_it_waited() {
+fn an_abandoned_fiber_is_reported_and_leaves_the_queue_in_which_it_waited() {
     let test =
-        support::name_of!(a_retired_fiber_is_reported_and_leaves_the_queue_in_which_it_waited);
+        support::name_of!(an_abandoned_fiber_is_reported_and_leaves_the_queue_in_which_it_waited);
     let output = support::in_child(test, &[], || {
         fibra::run(|| {
             let channel = Channel::<i32>::new();
@@ -391,7 +391,7 @@ fn a_retired_fiber_is_reported_and_leaves_the_queue_in_which_it_waited() {
             yield_now();
             assert_eq!(channel.balance(), -1);
             worker.kill();
-            assert!(matches!(worker.join(), Err(JoinError::Retired)));
+            assert!(matches!(worker.join(), Err(JoinError::Abandoned)));
             assert_eq!(channel.balance(), 0);
             assert!(channel.try_send(1).is_err());
         });
@@ -408,7 +408,7 @@ fn a_retired_fiber_is_reported_and_leaves_the_queue_in_which_it_waited() {
 }
 
 #[test]
-fn a_worker_that_nobody_kills_is_retired_at_the_end_of_run() {
+fn a_worker_that_nobody_kills_is_abandoned_at_the_end_of_run() {
     apart(|| {
         fibra::run(|| {
             go(|| {
@@ -524,7 +524,7 @@ fn killing_main_makes_run_unwind_with_cancelled_after_everything_was_unwound() {
             fibra::park();
         });
     });
-    let cancelled = payload.unwrap_err().downcast::<fibra::Cancelled>().unwrap();
+    let cancelled = payload.unwrap_err().downcast::<fibra::Killed>().unwrap();
     assert_eq!(cancelled.to_string(), "the main fiber was killed");
     check("main child");
 }

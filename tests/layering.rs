@@ -49,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Documentation.
     ("cancellation", &[]),
     ("coming_from_gevent", &[]),
+    ("stability", &[]),
     // Readiness of descriptors; and what waits for it, with std's names.
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel", "sync"]),
@@ -61,7 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Futures on fibers.
     ("future", &["fiber::exit", "sched"]),
     // HTTP on all of these.
-    ("hyper", &["future", "io", "sched::lowlevel", "sched::spawn"]),
+    ("http", &["future", "io", "sched::lowlevel", "sched::spawn"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
@@ -117,7 +118,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/greenlet/switch.rs", "resumes and suspends strands"),
     ("src/greenlet/world.rs", "follows the pointer to the greenlet that runs"),
     ("src/reactor/source.rs", "places nodes in lists for the time of a wait"),
-    ("src/hyper/io.rs", "reads into buffers of hyper that are not initialised"),
+    ("src/http/io.rs", "reads into buffers of hyper that are not initialised"),
     ("src/io/room.rs", "reads into memory that is not initialised"),
     ("src/reactor/portable.rs", "promises `polling` that sources are deleted in time"),
     ("src/signal/action.rs", "registers and emulates the actions of signals"),
@@ -174,7 +175,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
             "src/greenlet/kill.rs",
             "src/greenlet/switch.rs",
             "src/stackless/throwing.rs",
-            "src/stackless/watchdog.rs",
+            "src/stackless/time_slice.rs",
         ],
         "it tells of the thread: on behalf of one fiber ask `sched/unwinding.rs`",
     ),

@@ -123,7 +123,7 @@ fn a_report_that_cannot_be_written_harms_nobody() {
                 });
                 fibra::yield_now();
                 stubborn.kill();
-                assert!(matches!(stubborn.join(), Err(JoinError::Retired)));
+                assert!(matches!(stubborn.join(), Err(JoinError::Abandoned)));
             });
             std::process::exit(5);
         },

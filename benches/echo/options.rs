@@ -1,11 +1,11 @@
 //! The command line.
 //!
 //! ```text
-//! cargo bench --features hyper --bench echo                      a matrix of a few minutes
-//! cargo bench --features hyper --bench echo -- --full            every size and number of connections
-//! cargo bench --features hyper --bench echo -- --test            shows only that all of them work
-//! cargo bench --features hyper --bench echo -- --idle            memory of an idle connection
-//! cargo bench --features hyper --bench echo -- --syscalls        system calls of a request; needs perf, and root
+//! cargo bench --features http --bench echo                      a matrix of a few minutes
+//! cargo bench --features http --bench echo -- --full            every size and number of connections
+//! cargo bench --features http --bench echo -- --test            shows only that all of them work
+//! cargo bench --features http --bench echo -- --idle            memory of an idle connection
+//! cargo bench --features http --bench echo -- --syscalls        system calls of a request; needs perf, and root
 //!
 //!     --only c,fibra          these contenders
 //!     --connections 100,1000  these numbers of connections

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the peers of `cargo bench --features hyper --bench echo` in other languages, as far as their tools are
+# Builds the peers of `cargo bench --features http --bench echo` in other languages, as far as their tools are
 # installed, and says what it skipped and how to get it. The benchmark finds them where this puts
 # them, and runs them by itself:
 #

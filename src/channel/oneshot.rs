@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, TrySendError};
+use crate::channel::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::channel::queue::{Receiver, Sender, bounded};
 
 /// Creates a channel for one value. Sending never waits.
@@ -39,7 +39,7 @@ impl<T> OneshotSender<T> {
     ///
     /// # Errors
     ///
-    /// Returns the value if the receiver is gone.
+    /// Returns [`SendError::Closed`] with the value if the receiver is gone.
     ///
     /// # Panics
     ///
@@ -51,12 +51,12 @@ impl<T> OneshotSender<T> {
     /// fibra::run(|| {
     ///     let (sender, receiver) = fibra::channel::oneshot();
     ///     drop(receiver);
-    ///     assert_eq!(sender.send("unwanted"), Err("unwanted"));
+    ///     assert_eq!(sender.send("unwanted").unwrap_err().into_inner(), "unwanted");
     /// });
     /// ```
     #[track_caller]
-    pub fn send(self, value: T) -> Result<(), T> {
-        self.sender.try_send(value).map_err(TrySendError::into_inner)
+    pub fn send(self, value: T) -> Result<(), SendError<T>> {
+        self.sender.try_send(value).map_err(|error| SendError::Closed(error.into_inner()))
     }
 }
 

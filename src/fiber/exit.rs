@@ -42,8 +42,8 @@ pub enum JoinError {
     /// It was killed, and this is why: see [`Fiber::kill_with`](crate::Fiber::kill_with).
     KilledFor(Cow<'static, str>),
     /// It was killed, but caught every kill and went on waiting. It never runs again, and its
-    /// stack is kept for ever, destructors not run.
-    Retired,
+    /// stack is kept forever: the destructors of what is on it are not run.
+    Abandoned,
     /// No stack could be had when it first ran. Its closure was dropped without being called.
     NoStack(io::Error),
     /// A fiber tried to join itself.
@@ -81,7 +81,7 @@ impl JoinError {
     /// Returns whether the fiber was killed, for whatever reason.
     #[must_use]
     pub fn is_killed(&self) -> bool {
-        matches!(self, JoinError::Killed | JoinError::KilledFor(_) | JoinError::Retired)
+        matches!(self, JoinError::Killed | JoinError::KilledFor(_) | JoinError::Abandoned)
     }
 
     /// Returns whether the wait for the fiber completed a deadlock.
@@ -97,8 +97,8 @@ impl fmt::Display for JoinError {
             JoinError::Panicked(panic) => write!(f, "the fiber panicked: {panic}"),
             JoinError::Killed => f.write_str("the fiber was killed"),
             JoinError::KilledFor(reason) => write!(f, "the fiber was killed: {reason}"),
-            JoinError::Retired => {
-                f.write_str("the fiber was killed, refused to end and was retired")
+            JoinError::Abandoned => {
+                f.write_str("the fiber was killed, refused to end and was abandoned")
             }
             JoinError::NoStack(error) => write!(f, "the fiber could not get a stack: {error}"),
             JoinError::Itself => f.write_str(
@@ -117,7 +117,7 @@ impl fmt::Debug for JoinError {
             JoinError::Panicked(panic) => write!(f, "Panicked({:?})", Brief(panic.message())),
             JoinError::Killed => f.write_str("Killed"),
             JoinError::KilledFor(reason) => write!(f, "KilledFor({:?})", Brief(reason)),
-            JoinError::Retired => f.write_str("Retired"),
+            JoinError::Abandoned => f.write_str("Abandoned"),
             JoinError::NoStack(error) => write!(f, "NoStack({error:?})"),
             JoinError::Itself => f.write_str("Itself"),
             JoinError::Taken => f.write_str("Taken"),

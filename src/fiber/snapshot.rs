@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fiber::brief::Brief;
@@ -20,7 +21,7 @@ pub struct FiberSnapshot {
     /// Its identity.
     pub id: FiberId,
     /// Its name, if it has one.
-    pub name: Option<String>,
+    pub name: Option<Arc<str>>,
     /// What it is doing.
     pub activity: Activity,
     /// Who holds the lock that it waits for, as far as that is known: "fiber 'writer' (#3)".
@@ -50,7 +51,7 @@ pub enum Activity {
     /// It waits; the text completes the sentence "it is ...".
     Waiting(&'static str),
     /// It was killed, refused to end and never runs again.
-    Retired,
+    Abandoned,
 }
 
 impl Activity {
@@ -62,7 +63,7 @@ impl Activity {
             State::Runnable if runs() => Some(Activity::Running),
             State::Runnable => Some(Activity::Runnable),
             State::Parked | State::Paused => Some(Activity::Waiting(header.reason.get().text)),
-            State::Retired => Some(Activity::Retired),
+            State::Retired => Some(Activity::Abandoned),
             State::Finished => None,
         }
     }
@@ -76,7 +77,7 @@ impl FiberSnapshot {
         let waits = matches!(header.state.get(), State::Parked | State::Paused);
         FiberSnapshot {
             id: header.id(),
-            name: header.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten(),
+            name: header.peek_extra(|extra| extra.name.clone()).flatten(),
             activity,
             held_by: None,
             location: header.location.get(),
@@ -124,7 +125,9 @@ impl fmt::Display for FiberSnapshot {
                 }
                 write!(f, " for {waiting_for:?}")
             }
-            Activity::Retired => write!(f, " refused to end and was retired at {}", self.location),
+            Activity::Abandoned => {
+                write!(f, " refused to end and was abandoned at {}", self.location)
+            }
         }
     }
 }

@@ -50,6 +50,7 @@ use crate::sched::spawn;
 /// });
 /// ```
 #[track_caller]
+#[doc(alias = "async")]
 pub fn spawn<F, T>(f: F) -> FiberFuture<T>
 where
     F: FnOnce() -> T + 'static,

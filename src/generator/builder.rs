@@ -9,10 +9,10 @@ use crate::stack::SizeClass;
 /// # Examples
 ///
 /// ```
-/// use fibra::generator::Builder;
+/// use fibra::generator::GeneratorBuilder;
 ///
 /// fibra::frame(|| {
-///     let deep = Builder::new().stack_size(1 << 20).build(|y, ()| {
+///     let deep = GeneratorBuilder::new().stack_size(1 << 20).build(|y, ()| {
 ///         y.yield_([0u8; 100_000].len());
 ///     });
 ///     assert_eq!(deep.sum::<usize>(), 100_000);
@@ -20,26 +20,26 @@ use crate::stack::SizeClass;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it builds"]
-pub struct Builder {
+pub struct GeneratorBuilder {
     class: SizeClass,
 }
 
-impl Default for Builder {
-    fn default() -> Builder {
-        Builder { class: SizeClass::DEFAULT }
+impl Default for GeneratorBuilder {
+    fn default() -> GeneratorBuilder {
+        GeneratorBuilder { class: SizeClass::DEFAULT }
     }
 }
 
-impl Builder {
+impl GeneratorBuilder {
     /// The defaults: a stack of 256 KiB, or 1 MiB in a build with debug assertions, of which only what
     /// is touched takes memory.
-    pub fn new() -> Builder {
-        Builder::default()
+    pub fn new() -> GeneratorBuilder {
+        GeneratorBuilder::default()
     }
 
     /// Asks for a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
-    pub fn stack_size(self, bytes: usize) -> Builder {
-        Builder { class: SizeClass::for_bytes(bytes) }
+    pub fn stack_size(self, bytes: usize) -> GeneratorBuilder {
+        GeneratorBuilder { class: SizeClass::for_bytes(bytes) }
     }
 
     /// Makes the generator. See [`Generator::new`].

@@ -91,7 +91,7 @@ use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-pub use builder::Builder;
+pub use builder::GeneratorBuilder;
 pub use error::{CloseError, GeneratorExit, ResumeError};
 pub use scope::{Borrowed, Scope, scope};
 pub use yielder::Yielder;
@@ -111,6 +111,7 @@ use self::core::Core;
 /// ```
 ///
 /// Dropping it closes it.
+#[doc(alias = "coroutine")]
 pub struct Generator<Y, R = (), T = (), B = Owned> {
     core: Rc<Core<Y, R, T>>,
     borrows: PhantomData<B>,
@@ -161,7 +162,7 @@ impl<Y: 'static, R: 'static, T: 'static> Generator<Y, R, T> {
     /// Nothing runs before that. What it is made of may borrow nothing: [`scope`] makes generators
     /// that do.
     pub fn new(f: impl FnOnce(&Yielder<Y, R>, R) -> T + 'static) -> Generator<Y, R, T> {
-        Builder::new().build(f)
+        GeneratorBuilder::new().build(f)
     }
 }
 

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use crate::fiber::report;
 use crate::generator::core::{Body, Core, ScopeRoster};
-use crate::generator::{Builder, Generator, Yielder};
+use crate::generator::{Generator, GeneratorBuilder, Yielder};
 
 /// Makes generators that may borrow what outlives the scope. See [`scope`].
 pub struct Scope<'scope, 'env: 'scope> {
@@ -107,7 +107,7 @@ impl<'scope> Scope<'scope, '_> {
         R: 'scope,
         T: 'scope,
     {
-        self.build(&Builder::new(), f)
+        self.build(&GeneratorBuilder::new(), f)
     }
 
     /// As [`iter`](crate::generator::iter), for a function that may borrow.
@@ -122,10 +122,10 @@ impl<'scope> Scope<'scope, '_> {
         self.generator(move |y, ()| f(y))
     }
 
-    /// As [`Builder::build`], for a function that may borrow.
+    /// As [`GeneratorBuilder::build`], for a function that may borrow.
     pub fn build<Y, R, T>(
         &'scope self,
-        builder: &Builder,
+        builder: &GeneratorBuilder,
         f: impl FnOnce(&Yielder<Y, R>, R) -> T + 'scope,
     ) -> Generator<Y, R, T, Borrowed<'scope>>
     where

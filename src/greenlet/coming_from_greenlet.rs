@@ -89,7 +89,7 @@
 //!
 //! | greenlet | here |
 //! |---|---|
-//! | `greenlet(run)` | [`Greenlet::new`]; with a stack size [`Builder`] |
+//! | `greenlet(run)` | [`Greenlet::new`]; with a stack size [`GreenletBuilder`] |
 //! | `greenlet(run, parent)` | [`Greenlet::with_parent`] |
 //! | `greenlet()`, `g.run = f`, `del g.run` | [`Greenlet::empty`], [`set_run`](Greenlet::set_run), [`clear_run`](Greenlet::clear_run), [`has_run`](Greenlet::has_run) |
 //! | a subclass with `run(self, ..)` | a closure that owns what the object held |
@@ -120,5 +120,5 @@
 
 #[allow(unused_imports, reason = "the names in the table")]
 use crate::greenlet::{
-    Builder, Greenlet, GreenletExit, GreenletLocals, ParentError, RunError, SwitchError,
+    Greenlet, GreenletBuilder, GreenletExit, GreenletLocals, ParentError, RunError, SwitchError,
 };

@@ -117,6 +117,25 @@ impl<T> SwitchError<T> {
             | SwitchError::Tracing(value) => Ok(value),
         }
     }
+
+    /// Returns the payload that could not be raised here, to be raised with
+    /// [`std::panic::resume_unwind`] where that is possible.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error unchanged if it is not [`SwitchError::Unraised`].
+    pub fn into_panic(self) -> Result<Box<dyn Any + Send>, SwitchError<T>> {
+        match self {
+            SwitchError::Unraised(panic) => Ok(panic.into_payload()),
+            other => Err(other),
+        }
+    }
+
+    /// Returns whether the error is a payload that could not be raised here.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self, SwitchError::Unraised(_))
+    }
 }
 
 impl<T> fmt::Display for SwitchError<T> {
@@ -277,8 +296,7 @@ impl fmt::Display for Elsewhere {
 /// "fiber 'parser' (#3)", or "the thread's own frame".
 fn name_of(frame: &Frame) -> Box<str> {
     let Some(fiber) = frame.fiber.get() else { return "the thread's own frame".into() };
-    let name = fiber.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten();
-    match name {
+    match fiber.peek_extra(|extra| extra.name.clone()).flatten() {
         Some(name) => format!("fiber '{name}' ({})", fiber.id()).into(),
         None => format!("fiber {}", fiber.id()).into(),
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use crate::greenlet::Builder;
+use crate::greenlet::GreenletBuilder;
 use crate::greenlet::core::Core;
 use crate::greenlet::error::{
     GreenletExit, LocalsError, ParentError, RunError, SwitchError, ThrowError,
@@ -57,7 +57,7 @@ impl<V: 'static> Greenlet<V> {
     /// Its parent is the greenlet that runs, or the main one if that is of another family. Made
     /// outside of all frames it gets the main greenlet of the one in which it starts.
     pub fn new(f: impl FnOnce(V) -> V + 'static) -> Greenlet<V> {
-        Builder::new().build(f)
+        GreenletBuilder::new().build(f)
     }
 
     /// As [`new`](Greenlet::new), with another parent.
@@ -70,7 +70,7 @@ impl<V: 'static> Greenlet<V> {
     /// A greenlet that has nothing to run before [`set_run`](Greenlet::set_run) (G-002).
     #[must_use]
     pub fn empty() -> Greenlet<V> {
-        Builder::new().build_empty()
+        GreenletBuilder::new().build_empty()
     }
 
     pub(super) fn make(core: Core<V>) -> Greenlet<V> {

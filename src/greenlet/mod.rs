@@ -108,7 +108,7 @@ mod switch;
 mod trace;
 mod world;
 
-pub use builder::Builder;
+pub use builder::GreenletBuilder;
 pub use error::{
     Elsewhere, Families, GreenletExit, LocalsError, ParentError, RunError, SwitchError, ThrowError,
 };

@@ -14,7 +14,7 @@ use crate::reactor::source::Direction;
 /// What a stream can do for a future: try, and wake the future's task when it is worth another try.
 ///
 /// Code that is written for fibers needs none of this: it reads and writes. This is for bridges to
-/// `async` libraries, such as [`fibra::hyper`](crate::hyper), whose futures read and write
+/// `async` libraries, such as [`fibra::http`](crate::http), whose futures read and write
 /// in one task and must not wait in the middle of either.
 ///
 /// The calls work inside of fibers only. The waker may be anybody's, and only that of the last call counts, for each

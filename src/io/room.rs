@@ -23,7 +23,7 @@ pub struct Room<'a>(&'a mut [MaybeUninit<u8>]);
 pub struct Filled(usize);
 
 impl<'a> Room<'a> {
-    #[cfg(feature = "hyper")]
+    #[cfg(feature = "http")]
     pub(crate) fn new(memory: &'a mut [MaybeUninit<u8>]) -> Room<'a> {
         Room(memory)
     }

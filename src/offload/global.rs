@@ -7,13 +7,13 @@ use std::error::Error;
 use std::fmt;
 use std::sync::OnceLock;
 
-use crate::offload::pool::{Builder, Pool};
+use crate::offload::pool::{ThreadPool, ThreadPoolBuilder};
 
-static JOBS: OnceLock<Pool> = OnceLock::new();
-static FILES: OnceLock<Pool> = OnceLock::new();
-static LOCKS: OnceLock<Pool> = OnceLock::new();
+static JOBS: OnceLock<ThreadPool> = OnceLock::new();
+static FILES: OnceLock<ThreadPool> = OnceLock::new();
+static LOCKS: OnceLock<ThreadPool> = OnceLock::new();
 #[cfg(feature = "net")]
-static NAMES: OnceLock<Pool> = OnceLock::new();
+static NAMES: OnceLock<ThreadPool> = OnceLock::new();
 
 /// Runs `f` on another thread while the calling fiber waits, and returns what it returns.
 ///
@@ -44,6 +44,7 @@ static NAMES: OnceLock<Pool> = OnceLock::new();
 /// });
 /// ```
 #[track_caller]
+#[doc(alias("thread", "spawn_blocking"))]
 pub fn blocking<F, T>(f: F) -> T
 where
     F: FnOnce() -> T + Send + 'static,
@@ -125,29 +126,31 @@ where
 /// assert_eq!(job.join().unwrap(), 2);
 /// ```
 #[must_use]
-pub fn global() -> &'static Pool {
-    JOBS.get_or_init(|| Builder::new().build())
+pub fn global() -> &'static ThreadPool {
+    JOBS.get_or_init(|| ThreadPoolBuilder::new().build())
 }
 
 /// Threads that work on files.
-pub(crate) fn files() -> &'static Pool {
-    FILES.get_or_init(|| Builder::new().thread_name("fibra-file").build())
+pub(crate) fn files() -> &'static ThreadPool {
+    FILES.get_or_init(|| ThreadPoolBuilder::new().thread_name("fibra-file").build())
 }
 
 /// Threads that wait for locks on files, which last as long as their owners like. Those may be fibers of
 /// this process that need other threads to come to an end, so the limit is one that is hardly reached.
-pub(crate) fn locks() -> &'static Pool {
-    LOCKS.get_or_init(|| Builder::new().thread_name("fibra-lock").max_threads(1_000).build())
+pub(crate) fn locks() -> &'static ThreadPool {
+    LOCKS.get_or_init(|| {
+        ThreadPoolBuilder::new().thread_name("fibra-lock").max_threads(1_000).build()
+    })
 }
 
 /// Threads that look up names. A resolver whose servers do not answer keeps a thread for many
 /// seconds.
 #[cfg(feature = "net")]
-pub(crate) fn names() -> &'static Pool {
-    NAMES.get_or_init(|| Builder::new().thread_name("fibra-name").build())
+pub(crate) fn names() -> &'static ThreadPool {
+    NAMES.get_or_init(|| ThreadPoolBuilder::new().thread_name("fibra-name").build())
 }
 
-impl Builder {
+impl ThreadPoolBuilder {
     /// Makes the pool of [`blocking`](fn@crate::blocking) with these settings, for the whole process.
     ///
     /// # Errors
@@ -157,8 +160,8 @@ impl Builder {
     /// # Examples
     ///
     /// ```
-    /// fibra::blocking::Builder::new().max_threads(100).build_global()?;
-    /// assert!(fibra::blocking::Builder::new().build_global().is_err());
+    /// fibra::blocking::ThreadPoolBuilder::new().max_threads(100).build_global()?;
+    /// assert!(fibra::blocking::ThreadPoolBuilder::new().build_global().is_err());
     /// # Ok::<(), fibra::blocking::GlobalPoolError>(())
     /// ```
     pub fn build_global(self) -> Result<(), GlobalPoolError> {

@@ -15,7 +15,7 @@ use crate::sched::lowlevel::{spend, try_here};
 /// # Examples
 ///
 /// ```
-/// let pool = fibra::blocking::Pool::new(2);
+/// let pool = fibra::blocking::ThreadPool::new(2);
 /// let job = pool.spawn(|| 6 * 7);
 /// fibra::run(|| assert_eq!(job.join().unwrap(), 42));
 /// ```
@@ -46,7 +46,7 @@ impl<T> JobHandle<T> {
     /// # Examples
     ///
     /// ```
-    /// let pool = fibra::blocking::Pool::new(1);
+    /// let pool = fibra::blocking::ThreadPool::new(1);
     /// let failed = pool.spawn(|| if true { panic!("no such table") });
     /// let payload = fibra::run(|| failed.join()).unwrap_err();
     /// assert_eq!(*payload.downcast::<&str>().unwrap(), "no such table");

@@ -45,7 +45,7 @@ use std::thread;
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::report::AbortOnUnwind;
 use crate::offload::job::{Task, value_of};
-use crate::offload::pool::Pool;
+use crate::offload::pool::ThreadPool;
 use crate::sched::lowlevel::{
     Fate, Here, OnDeadlock, OutsideWait, Ticket, WaitReason, scheduler, wait_for_others,
 };
@@ -56,7 +56,7 @@ static WAITING: WaitReason =
 
 /// Runs `f` on a thread of `pool`, and returns when it is over.
 #[track_caller]
-pub(super) fn run<F, T>(pool: &Pool, here: Here, f: F) -> io::Result<T>
+pub(super) fn run<F, T>(pool: &ThreadPool, here: Here, f: F) -> io::Result<T>
 where
     F: FnOnce() -> T + Send,
     T: Send,

@@ -31,5 +31,5 @@ pub(crate) use global::names;
 pub use global::{GlobalPoolError, blocking, global, uninterruptible};
 pub(crate) use global::{files, locks};
 pub use handle::JobHandle;
-pub use pool::{Builder, Pool};
+pub use pool::{ThreadPool, ThreadPoolBuilder};
 pub use worker::Stats;

@@ -27,9 +27,9 @@ use crate::sched::lowlevel::{checkpoint, spend, try_here};
 /// # Examples
 ///
 /// ```
-/// use fibra::blocking::Pool;
+/// use fibra::blocking::ThreadPool;
 ///
-/// let database = Pool::new(2); // it takes two connections
+/// let database = ThreadPool::new(2); // it takes two connections
 /// fibra::run(|| {
 ///     let queries: Vec<_> = (0..10)
 ///         .map(|n| {
@@ -42,27 +42,27 @@ use crate::sched::lowlevel::{checkpoint, spend, try_here};
 ///     assert!(database.stats().threads <= 2);
 /// });
 /// ```
-pub struct Pool {
+pub struct ThreadPool {
     /// None once it is shut down.
     sender: Option<Sender<Arc<dyn Task>>>,
     crew: Arc<Crew>,
 }
 
-impl Pool {
-    /// A pool of at most so many threads, with the other settings as [`Builder`] has them.
+impl ThreadPool {
+    /// A pool of at most so many threads, with the other settings as [`ThreadPoolBuilder`] has them.
     ///
     /// # Panics
     ///
     /// Panics if `max_threads` is 0.
     #[must_use]
     #[track_caller]
-    pub fn new(max_threads: usize) -> Pool {
-        Builder::new().max_threads(max_threads).build()
+    pub fn new(max_threads: usize) -> ThreadPool {
+        ThreadPoolBuilder::new().max_threads(max_threads).build()
     }
 
     /// Settings for a pool.
-    pub fn builder() -> Builder {
-        Builder::new()
+    pub fn builder() -> ThreadPoolBuilder {
+        ThreadPoolBuilder::new()
     }
 
     /// Runs `f` on a thread of the pool while the calling fiber waits, and returns what it returns.
@@ -77,7 +77,7 @@ impl Pool {
     /// # Examples
     ///
     /// ```
-    /// let pool = fibra::blocking::Pool::new(1);
+    /// let pool = fibra::blocking::ThreadPool::new(1);
     /// let name = fibra::run(|| pool.run(|| std::thread::current().name().map(String::from)));
     /// assert_eq!(name.as_deref(), Some("fibra-job-1"));
     /// ```
@@ -129,7 +129,7 @@ impl Pool {
     /// # Examples
     ///
     /// ```
-    /// let pool = fibra::blocking::Pool::new(1);
+    /// let pool = fibra::blocking::ThreadPool::new(1);
     /// fibra::run(|| {
     ///     let mut numbers = [3, 1, 2];
     ///     pool.run_uninterruptible(|| numbers.sort());
@@ -162,7 +162,7 @@ impl Pool {
     /// # Examples
     ///
     /// ```
-    /// let pool = fibra::blocking::Pool::new(4);
+    /// let pool = fibra::blocking::ThreadPool::new(4);
     /// let lines = pool.spawn(|| include_str!("../../Cargo.toml").lines().count());
     /// // ... something else meanwhile ...
     /// assert!(10 < lines.join().unwrap());
@@ -204,7 +204,7 @@ impl Pool {
     /// use std::sync::atomic::{AtomicU32, Ordering};
     ///
     /// static DONE: AtomicU32 = AtomicU32::new(0);
-    /// let pool = fibra::blocking::Pool::new(2);
+    /// let pool = fibra::blocking::ThreadPool::new(2);
     /// for _ in 0..100 {
     ///     pool.spawn(|| DONE.fetch_add(1, Ordering::Relaxed)).detach();
     /// }
@@ -225,7 +225,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.crew.close();
         // Its threads see that when the queue is empty.
@@ -234,9 +234,9 @@ impl Drop for Pool {
     }
 }
 
-impl fmt::Debug for Pool {
+impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool")
+        f.debug_struct("ThreadPool")
             .field("name", &self.crew.settings.name)
             .field("max_threads", &self.crew.settings.max_threads)
             .field("stats", &self.stats())
@@ -250,14 +250,14 @@ fn no_thread(error: &io::Error) -> ! {
     panic!("no thread of the offload pool is alive, and none could be started: {error}")
 }
 
-/// Settings for a [`Pool`].
+/// Settings for a [`ThreadPool`].
 ///
 /// # Examples
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// let pool = fibra::blocking::Builder::new()
+/// let pool = fibra::blocking::ThreadPoolBuilder::new()
 ///     .max_threads(2)
 ///     .idle_timeout(Duration::from_secs(60))
 ///     .thread_name("resize")
@@ -270,13 +270,13 @@ fn no_thread(error: &io::Error) -> ! {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it builds"]
-pub struct Builder {
+pub struct ThreadPoolBuilder {
     settings: Settings,
 }
 
-impl Builder {
+impl ThreadPoolBuilder {
     /// The settings of [`blocking`](fn@crate::blocking)'s pool: see the methods.
-    pub fn new() -> Builder {
+    pub fn new() -> ThreadPoolBuilder {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let settings = Settings {
             name: "fibra-job".into(),
@@ -284,7 +284,7 @@ impl Builder {
             idle_timeout: Duration::from_secs(10),
             stack_size: None,
         };
-        Builder { settings }
+        ThreadPoolBuilder { settings }
     }
 
     /// So many threads at most. If not set four for each core of the machine, and no fewer than 16:
@@ -294,42 +294,42 @@ impl Builder {
     ///
     /// Panics if it is 0: no job would ever run.
     #[track_caller]
-    pub fn max_threads(mut self, n: usize) -> Builder {
+    pub fn max_threads(mut self, n: usize) -> ThreadPoolBuilder {
         assert!(n != 0, "a pool of 0 threads would never run a job: make it at least 1");
         self.settings.max_threads = n;
         self
     }
 
     /// A thread without a job for so long ends. 10 s if not set.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Builder {
+    pub fn idle_timeout(mut self, timeout: Duration) -> ThreadPoolBuilder {
         self.settings.idle_timeout = timeout;
         self
     }
 
     /// Threads are called so, with a hyphen and a number. `fibra-job` if not set. (Linux shows 15
     /// bytes of it.)
-    pub fn thread_name(mut self, prefix: impl Into<String>) -> Builder {
+    pub fn thread_name(mut self, prefix: impl Into<String>) -> ThreadPoolBuilder {
         self.settings.name = prefix.into();
         self
     }
 
     /// How many bytes of stack a thread has: if not set, as std has it, 2 MiB.
-    pub fn stack_size(mut self, bytes: usize) -> Builder {
+    pub fn stack_size(mut self, bytes: usize) -> ThreadPoolBuilder {
         self.settings.stack_size = Some(bytes);
         self
     }
 
     /// Makes the pool. It has no thread yet.
     #[must_use]
-    pub fn build(self) -> Pool {
+    pub fn build(self) -> ThreadPool {
         let (sender, crew) = Crew::new(self.settings);
-        Pool { sender: Some(sender), crew }
+        ThreadPool { sender: Some(sender), crew }
     }
 }
 
-impl Default for Builder {
-    fn default() -> Builder {
-        Builder::new()
+impl Default for ThreadPoolBuilder {
+    fn default() -> ThreadPoolBuilder {
+        ThreadPoolBuilder::new()
     }
 }
 

@@ -24,12 +24,12 @@ use crate::fiber::report::AbortOnUnwind;
 use crate::offload::job::Task;
 use crate::sync::event::Event;
 
-/// How many threads and jobs a [`Pool`](crate::blocking::Pool) has, at one moment.
+/// How many threads and jobs a [`ThreadPool`](crate::blocking::ThreadPool) has, at one moment.
 ///
 /// # Examples
 ///
 /// ```
-/// let pool = fibra::blocking::Pool::new(2);
+/// let pool = fibra::blocking::ThreadPool::new(2);
 /// assert_eq!(pool.stats().threads, 0);
 /// fibra::run(|| pool.run(|| ()));
 /// assert_eq!((pool.stats().threads, pool.stats().idle), (1, 1));

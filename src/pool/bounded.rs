@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::fiber::exit::JoinError;
-use crate::pool::error::{SpawnTimeoutError, TrySpawnError};
+use crate::pool::error::{JoinTimeoutError, SpawnTimeoutError, TrySpawnError};
 use crate::pool::permits::{Acquired, Permits, Reservation, Taking, join_error};
 use crate::sched::handle;
 use crate::sched::join::JoinHandle;
@@ -253,17 +253,23 @@ impl Pool {
         self.permits.wait_until_idle(here, None).map_err(join_error)
     }
 
-    /// Like [`join`](Pool::join), but waits no longer than `timeout`. Returns whether the pool is
-    /// empty; the pool is closed in either case.
+    /// Like [`join`](Pool::join), but waits no longer than `timeout`. The pool is closed in any case.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`JoinTimeoutError::Timeout`] if members still run when the time is over: always if
+    /// the caller is one of them. Returns [`JoinTimeoutError::Deadlock`] if the members will never
+    /// end, and the time limit is too far away for the clock to show.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
     #[track_caller]
-    pub fn join_timeout(&self, timeout: Duration) -> bool {
+    pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinTimeoutError> {
         let here = here();
         self.permits.close();
-        self.permits.wait_until_idle(here, Some(deadline_after(here, timeout))).is_ok()
+        let by = Some(deadline_after(here, timeout));
+        self.permits.wait_until_idle(here, by).map_err(JoinTimeoutError::new)
     }
 
     /// Accepts only what members spawn from now on: see [`join`](Pool::join).

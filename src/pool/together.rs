@@ -40,6 +40,7 @@ static RACE: WaitReason = WaitReason::new("waiting for the winner of a race", On
 /// });
 /// ```
 #[track_caller]
+#[doc(alias("gather", "join"))]
 pub fn join_all<T, I>(handles: I) -> Vec<Result<T, JoinError>>
 where
     I: IntoIterator<Item = JoinHandle<T>>,

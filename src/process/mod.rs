@@ -9,7 +9,7 @@
 //! | `Stdio`, `Output`, `ExitStatus`, `ExitCode` | re-exported | `Stdio::from(pipe)` is [`Stdio::try_from`](ChildStdout#impl-TryFrom%3CChildStdout%3E-for-Stdio) |
 //! | `id`, `abort`, `exit` | std's | see [`fibra::main`](crate::main()) for an end with destructors |
 //!
-//! [`Pool`] is a number of worker processes that are given messages and answer them.
+//! [`WorkerPool`] is a number of worker processes that are given messages and answer them.
 //!
 //! On a plain thread, outside of [`fibra::run`](crate::run), the same calls block the thread.
 //!
@@ -27,7 +27,7 @@
 //! | the same with a `uid` | 0.3 ms | 200 ms |
 //!
 //! From a program with many fibers others are best started without these: by `sudo -u`, `setpriv`
-//! or a [`Pool`] that was made early.
+//! or a [`WorkerPool`] that was made early.
 //!
 //! The end of a child is seen through a *pidfd*, a descriptor that gets readable then. No handler
 //! for `SIGCHLD` is set up, and nobody else's children are reaped. Where there are none (other
@@ -74,5 +74,5 @@ pub use std::process::{ExitCode, ExitStatus, Output, Stdio};
 pub use child::Child;
 pub use command::Command;
 pub use pipes::{ChildStderr, ChildStdin, ChildStdout};
-pub use pool::{Pool, WorkerLost};
+pub use pool::{WorkerLost, WorkerPool};
 pub use worker::worker;

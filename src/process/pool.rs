@@ -44,14 +44,14 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Examples
 ///
 /// See [`worker`](crate::process::worker()) for both sides.
-pub struct Pool {
+pub struct WorkerPool {
     command: Mutex<Command>,
     size: usize,
     places: Semaphore,
     idle: Mutex<Vec<Worker>>,
 }
 
-impl Pool {
+impl WorkerPool {
     /// Starts `size` workers by `command`. Its `stdin` and `stdout` are the pool's.
     ///
     /// # Errors
@@ -61,11 +61,11 @@ impl Pool {
     /// # Panics
     ///
     /// Panics if `size` is 0.
-    pub fn new(mut command: Command, size: usize) -> io::Result<Pool> {
+    pub fn new(mut command: Command, size: usize) -> io::Result<WorkerPool> {
         assert!(0 < size, "a pool of no workers answers nothing");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let workers = (0..size).map(|_| Worker::start(&mut command)).collect::<io::Result<_>>()?;
-        Ok(Pool {
+        Ok(WorkerPool {
             command: Mutex::new(command),
             size,
             places: Semaphore::new(size),
@@ -123,13 +123,13 @@ impl Pool {
     /// # Examples
     ///
     /// ```no_run
-    /// use fibra::process::{Command, Pool};
+    /// use fibra::process::{Command, WorkerPool};
     ///
     /// # fn main() -> std::io::Result<()> {
     /// // A program that calls `fibra::process::worker` when its argument is "worker".
     /// let mut command = Command::new(std::env::current_exe()?);
     /// command.arg("worker");
-    /// let pool = Pool::new(command, 2)?;
+    /// let pool = WorkerPool::new(command, 2)?;
     /// fibra::run(|| {
     ///     for answer in pool.map(["one", "two", "three"]) {
     ///         println!("{} bytes", answer.unwrap().len());
@@ -173,9 +173,9 @@ impl Pool {
     }
 }
 
-impl fmt::Debug for Pool {
+impl fmt::Debug for WorkerPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool")
+        f.debug_struct("WorkerPool")
             .field("command", &self.command())
             .field("size", &self.size)
             .field("idle", &self.idle().len())

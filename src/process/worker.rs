@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 
 use crate::process::frames;
 
-/// Answers the requests of the [`Pool`](crate::process::Pool) that has started this process, until
+/// Answers the requests of the [`WorkerPool`](crate::process::WorkerPool) that has started this process, until
 /// the pool lets go of it.
 ///
 /// It is to be called early in `main`, outside of [`fibra::run`](crate::run), which `answer` may
@@ -28,7 +28,7 @@ use crate::process::frames;
 /// # Examples
 ///
 /// ```no_run
-/// use fibra::process::{Command, Pool, worker};
+/// use fibra::process::{Command, WorkerPool, worker};
 ///
 /// fn main() -> std::io::Result<()> {
 ///     if std::env::args().nth(1).as_deref() == Some("worker") {
@@ -37,7 +37,7 @@ use crate::process::frames;
 ///     fibra::run(|| {
 ///         let mut command = Command::new(std::env::current_exe()?);
 ///         command.arg("worker");
-///         let pool = Pool::new(command, 2)?;
+///         let pool = WorkerPool::new(command, 2)?;
 ///         assert_eq!(pool.call(b"abc")?, b"cba");
 ///         Ok(())
 ///     })

@@ -57,7 +57,7 @@ pub fn stats() -> Stats {
         fibers: sched.live.get(),
         runnable: sched.ring(|ring| ring.queued()) + 1,
         spawned: sched.spawned(),
-        retired: sched.retired.get(),
+        abandoned: sched.retired.get(),
         switches: sched.switches.get(),
         timers: sched.timers.borrow().len(),
         // The pool counts the spare stack as taken, but nothing is on it.
@@ -76,8 +76,8 @@ pub struct Stats {
     pub runnable: usize,
     /// Fibers spawned since `run` began, the main fiber included.
     pub spawned: u64,
-    /// Fibers that refused to end.
-    pub retired: usize,
+    /// Fibers that refused to end, and never run again.
+    pub abandoned: usize,
     /// Switches into a fiber.
     pub switches: u64,
     /// Deadlines that are armed.

@@ -301,8 +301,7 @@ fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
 
 /// "fiber 'parser' (#3)", or "fiber #3".
 pub(crate) fn describe(fiber: &Header) -> String {
-    let name = fiber.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten();
-    match name {
+    match fiber.peek_extra(|extra| extra.name.clone()).flatten() {
         Some(name) => format!("fiber '{name}' ({})", fiber.id()),
         None => format!("fiber {}", fiber.id()),
     }

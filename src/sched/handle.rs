@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::fiber::cancel;
 use crate::fiber::header::{FiberPtr, FiberRef};
@@ -25,6 +26,7 @@ use crate::sched::scheduler::{Scheduler, here, scheduler};
 /// send::<fibra::Fiber>();
 /// ```
 #[derive(Clone)]
+#[doc(alias("coroutine", "green thread", "Task", "thread"))]
 pub struct Fiber {
     fiber: FiberRef,
 }
@@ -40,25 +42,51 @@ impl Fiber {
         self.fiber.ptr()
     }
 
-    /// Its identity, which no other fiber of the process ever has.
+    /// Returns its identity, which no other fiber of the process ever has.
     #[must_use]
     pub fn id(&self) -> FiberId {
         self.fiber.id()
     }
 
-    /// Its name, if it was given one.
+    /// Returns its name, if it was given one. The text is shared and not copied.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let parser = fibra::Builder::new().name("parser").spawn(|| ());
+    ///     assert_eq!(parser.fiber().name().as_deref(), Some("parser"));
+    ///     assert_eq!(fibra::current().name().as_deref(), Some("main"));
+    /// });
+    /// ```
     #[must_use]
-    pub fn name(&self) -> Option<String> {
-        self.fiber.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten()
+    pub fn name(&self) -> Option<Arc<str>> {
+        self.fiber.peek_extra(|extra| extra.name.clone()).flatten()
     }
 
-    /// What it is doing; none if it has ended.
+    /// Returns what it is doing, and `None` if it has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::Activity;
+    ///
+    /// fibra::run(|| {
+    ///     let child = fibra::spawn(fibra::park);
+    ///     assert_eq!(child.fiber().activity(), Some(Activity::NotStarted));
+    ///     fibra::yield_now();
+    ///     assert_eq!(child.fiber().activity(), Some(Activity::Waiting("parked")));
+    ///     child.fiber().unpark();
+    ///     fibra::yield_now();
+    ///     assert_eq!(child.fiber().activity(), None);
+    /// });
+    /// ```
     #[must_use]
-    pub fn state(&self) -> Option<Activity> {
+    pub fn activity(&self) -> Option<Activity> {
         Activity::of(&self.fiber)
     }
 
-    /// Whether it has ended.
+    /// Returns whether it has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         matches!(self.fiber.state.get(), State::Finished | State::Retired)
@@ -189,7 +217,7 @@ impl fmt::Debug for Fiber {
         f.debug_struct("Fiber")
             .field("id", &self.id())
             .field("name", &self.name())
-            .field("state", &self.state())
+            .field("activity", &self.activity())
             .finish()
     }
 }

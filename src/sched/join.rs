@@ -27,6 +27,7 @@ static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlo
 /// dropped on it.
 ///
 /// A panic that nobody joins is reported on standard error, once.
+#[doc(alias = "Task")]
 pub struct JoinHandle<T> {
     fiber: Fiber,
     /// Covariant: the output only comes out, so its lifetimes may have become shorter meanwhile.
@@ -167,7 +168,7 @@ impl<T> JoinHandle<T> {
 /// ran and still has its closure.
 #[cold]
 fn missing(had_handle: bool) -> Box<JoinError> {
-    Box::new(if had_handle { JoinError::Retired } else { JoinError::Taken })
+    Box::new(if had_handle { JoinError::Abandoned } else { JoinError::Taken })
 }
 
 /// The end of a fiber, for those who wait for several things.

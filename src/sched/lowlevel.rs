@@ -32,7 +32,7 @@ pub(crate) use crate::sched::scheduler::{Here, here, scheduler, try_here};
 pub(crate) use crate::sched::timers::{Deadline, deadline_after};
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::unwinding::{Unwinding, unwinding};
-#[cfg(any(feature = "hyper", feature = "tls"))]
+#[cfg(any(feature = "http", feature = "tls"))]
 pub(crate) use crate::sched::with_stack::on_warm_stack;
 
 use crate::sched::clock::{Clock, RealClock};

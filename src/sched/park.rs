@@ -53,6 +53,7 @@ static SLEEP: WaitReason = WaitReason::new("asleep", OnDeadlock::Panic);
 /// ```
 #[inline(always)]
 #[track_caller]
+#[doc(alias = "schedule")]
 pub fn yield_now() {
     let here = here();
     here.sched.ring(|ring| ring.push_back(here.fiber, here.fiber.ticket.get()));
@@ -86,6 +87,7 @@ pub fn park() {
 ///
 /// Panics outside of a fiber.
 #[track_caller]
+#[doc(alias = "sleep")]
 pub fn park_timeout(timeout: Duration) {
     let here = here();
     if here.fiber.token.replace(false) {
@@ -101,7 +103,7 @@ pub fn park_timeout(timeout: Duration) {
 /// Waits for `duration`, while other fibers run.
 ///
 /// It never returns early. Time is counted in microseconds of the scheduler's clock, which is
-/// virtual under [`Builder::virtual_clock`](crate::runtime::Builder::virtual_clock).
+/// virtual under [`RuntimeBuilder::virtual_clock`](crate::RuntimeBuilder::virtual_clock).
 ///
 /// # Panics
 ///

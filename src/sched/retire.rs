@@ -23,7 +23,7 @@ use crate::sched::hooks;
 use crate::sched::park;
 use crate::sched::scheduler::{Scheduler, here};
 
-static RETIRED: WaitReason = WaitReason::new("retired", OnDeadlock::Last);
+static RETIRED: WaitReason = WaitReason::new("abandoned", OnDeadlock::Last);
 
 /// Retires the running fiber. It never returns.
 #[cold]
@@ -68,7 +68,7 @@ impl Scheduler {
         if fiber.has_handle.get() {
             let fail = fiber.vtable.fail;
             // SAFETY: the function belongs to this fiber.
-            unsafe { fail(fiber, Box::new(JoinError::Retired)) };
+            unsafe { fail(fiber, Box::new(JoinError::Abandoned)) };
         }
         hooks::tell(&fiber);
         if let Some(joiner) = fiber.joiner.take() {

@@ -5,7 +5,7 @@
 //!   run: scheduler, signal stack, main fiber
 //!     main: the closure, its fiber-locals, then wind_up: kill all others, oldest first; wait
 //!           until none is left
-//!   run loop ends -> the stacks go back -> output, panic, Cancelled or exit
+//!   run loop ends -> the stacks go back -> output, panic, Killed or exit
 //! ```
 //!
 //! Invariants:
@@ -39,18 +39,25 @@ use crate::stack;
 static WIND_UP: WaitReason =
     WaitReason::new("ending `run`: waiting for the other fibers to unwind", OnDeadlock::Last);
 
-/// What `run` unwinds with if its main fiber was killed.
+/// The payload with which `run` unwinds if its main fiber was killed.
+///
+/// # Examples
+///
+/// ```
+/// let ended = std::panic::catch_unwind(|| fibra::run(|| fibra::current().kill()));
+/// assert!(ended.unwrap_err().is::<fibra::Killed>());
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Cancelled;
+pub struct Killed;
 
-impl fmt::Display for Cancelled {
+impl fmt::Display for Killed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the main fiber was killed")
     }
 }
 
-impl std::error::Error for Cancelled {}
+impl std::error::Error for Killed {}
 
 /// Runs `f` as the main fiber of `sched`, on this thread.
 #[track_caller]
@@ -139,8 +146,8 @@ pub(crate) fn fail(error: JoinError) -> ! {
             } else {
                 String::new()
             };
-            end::say(format_args!("main was killed{why}: `run` unwinds with `fibra::Cancelled`"));
-            panic::resume_unwind(Box::new(Cancelled))
+            end::say(format_args!("main was killed{why}: `run` unwinds with `fibra::Killed`"));
+            panic::resume_unwind(Box::new(Killed))
         }
         other => panic!("the main fiber could not run: {other}"),
     }

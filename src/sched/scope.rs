@@ -55,6 +55,7 @@ static SCOPE_EXIT: WaitReason =
 /// });
 /// ```
 #[track_caller]
+#[doc(alias("nursery", "TaskGroup"))]
 pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
@@ -87,6 +88,7 @@ where
 /// });
 /// ```
 #[track_caller]
+#[doc(alias = "TaskGroup")]
 pub fn nursery<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,

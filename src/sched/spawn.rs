@@ -7,6 +7,7 @@
 
 use std::mem;
 use std::panic::Location;
+use std::sync::Arc;
 
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::locals;
@@ -36,6 +37,7 @@ use crate::stack::SizeClass;
 /// ```
 #[inline(always)]
 #[track_caller]
+#[doc(alias("go", "async", "thread", "Task"))]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + 'static,
@@ -87,8 +89,9 @@ where
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it spawns"]
+#[doc(alias = "thread")]
 pub struct Builder {
-    name: Option<String>,
+    name: Option<Arc<str>>,
     class: Option<SizeClass>,
 }
 
@@ -105,9 +108,9 @@ impl Builder {
     /// Panics if the name contains a NUL: no terminal or log would show what follows it.
     #[track_caller]
     pub fn name(self, name: impl Into<String>) -> Builder {
-        let name = name.into();
+        let name: String = name.into();
         assert!(!name.contains('\0'), "a fiber's name must not contain a NUL: {name:?}");
-        Builder { name: Some(name), ..self }
+        Builder { name: Some(name.into()), ..self }
     }
 
     /// Asks for a stack of at least `bytes`.
@@ -215,7 +218,7 @@ impl Builder {
             locals::bequeath(record.ptr(), inherited);
         }
         if let Some(name) = self.name {
-            record.with_extra(|extra| extra.name = Some(name.into()));
+            record.with_extra(|extra| extra.name = Some(name));
         }
         record
     }

@@ -15,7 +15,7 @@ use crate::sched::idle::ThreadIdle;
 use crate::sched::join::JoinHandle;
 use crate::sched::park::yield_now;
 use crate::sched::remote;
-use crate::sched::run::{Cancelled, run_on};
+use crate::sched::run::{Killed, run_on};
 use crate::sched::scheduler::{Scheduler, SchedulerPtr, here};
 use crate::sched::shield::shield;
 use crate::sched::spawn::spawn;
@@ -152,5 +152,5 @@ fn a_shielded_main_fiber_runs_on_while_two_threads_ask_for_its_end_all_the_time(
             unreachable!("it was killed");
         });
     });
-    assert!(ended.unwrap_err().is::<Cancelled>());
+    assert!(ended.unwrap_err().is::<Killed>());
 }

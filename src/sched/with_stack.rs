@@ -2,7 +2,7 @@
 //! stands above `sched/`. How it is borrowed is `fiber/loan.rs`.
 
 use crate::fiber::{current, frame, loan};
-#[cfg(any(feature = "hyper", feature = "tls"))]
+#[cfg(any(feature = "http", feature = "tls"))]
 use crate::sched::scheduler::try_here;
 use crate::stack::SizeClass;
 
@@ -53,7 +53,7 @@ pub fn with_stack_size<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
 ///
 /// Of many fibers that take turns each finds its own stack in no cache. So the one for deep calls that
 /// leave nothing behind is better shared.
-#[cfg(any(feature = "hyper", feature = "tls"))]
+#[cfg(any(feature = "http", feature = "tls"))]
 #[inline]
 pub(crate) fn on_warm_stack<R>(f: impl FnOnce() -> R) -> R {
     let Some(here) = try_here() else { return f() };

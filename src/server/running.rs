@@ -90,7 +90,7 @@ impl Running {
             // How it ended does not matter any more.
             drop(accepting.join());
         }
-        if self.pool.join_timeout(grace) {
+        if self.pool.join_timeout(grace).is_ok() {
             return Drained { killed: 0 };
         }
         let killed = self.connections();

@@ -14,7 +14,7 @@ pub(super) struct Report {
     len: usize,
 }
 
-const NESTED_SIZE: &[u8] = b"the `stack_size` of its `Builder`";
+const NESTED_SIZE: &[u8] = b"the `stack_size` of its builder";
 const FIBER_SIZE: &[u8] = b"`fibra::Builder::new().stack_size(bytes)`";
 const MAIN_SIZE: &[u8] = b"`fibra::Runtime::builder().main_stack_size(bytes)`";
 

@@ -331,10 +331,12 @@ impl<T> From<Channel<T>> for rendezvous::Channel<T> {
 }
 
 // In a `select!` it is the channel that it wraps: no callback is called, and no trap is looked at.
+impl<T: 'static> select::sealed::Sealed for Channel<T> {}
+
 impl<T: 'static> Source for Channel<T> {
     type Item = T;
 
-    fn recv_arm(&self) -> select::Recv<'_, T> {
+    fn recv_arm(&self) -> select::RecvOp<'_, T> {
         Source::recv_arm(self.inner())
     }
 }
@@ -342,7 +344,7 @@ impl<T: 'static> Source for Channel<T> {
 impl<T: 'static> Sink for Channel<T> {
     type Item = T;
 
-    fn send_arm(&self, value: T) -> select::Send<'_, T> {
+    fn send_arm(&self, value: T) -> select::SendOp<'_, T> {
         Sink::send_arm(self.inner(), value)
     }
 }

@@ -23,7 +23,7 @@ use crate::stackless::switching;
 /// operations without waiting. Not if it must not be switched away.
 #[track_caller]
 pub(super) fn safe_point(here: Here) {
-    state(&here.sched).watchdog.safe_point(here);
+    state(&here.sched).time_slice.safe_point(here);
     if is_uninterruptible(here) {
         return;
     }
@@ -79,7 +79,7 @@ impl Next {
 /// decides (S-126).
 pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
     let state = state(&here.sched);
-    if state.schedule_callback.is_none() && !state.watchdog.is_armed() {
+    if state.schedule_callback.is_none() && !state.time_slice.is_armed() {
         return;
     }
     match next() {
@@ -88,7 +88,7 @@ pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
             switching::announce(here, || {
                 here.sched.first_in_ring().or(partner).or_else(|| switching::successor(here))
             });
-            state.watchdog.soft_point(here);
+            state.time_slice.soft_point(here);
         }
         None => {}
     }

@@ -150,7 +150,7 @@ impl Tasklet {
         let before = self.record().atomic.replace(atomic);
         if !atomic && current::fiber().is_some() && self.is_current() {
             let here = here();
-            state(&here.sched).watchdog.deliver_pending(here, self.record());
+            state(&here.sched).time_slice.deliver_pending(here, self.record());
         }
         before
     }

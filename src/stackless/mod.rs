@@ -164,7 +164,7 @@ mod state;
 mod switching;
 mod tasklet;
 mod throwing;
-mod watchdog;
+mod time_slice;
 
 pub use bound::{Bound, spawn, tasklet};
 pub use channel::{Channel, ChannelIter};
@@ -188,4 +188,4 @@ pub use schedule::{
 pub use shared::{SharedChannel, SharedIter};
 pub use state::{ErrorHandler, ScheduleCallback};
 pub use tasklet::{Tasklet, WeakTasklet};
-pub use watchdog::{Run, run, tick};
+pub use time_slice::{Run, run, tick};

@@ -37,7 +37,7 @@ pub(crate) struct Record {
     pub(crate) tempval: RefCell<Tempval>,
     pub(crate) block_trap: Cell<bool>,
     pub(crate) atomic: Cell<bool>,
-    /// The watchdog that would have interrupted it, had it not been atomic.
+    /// The serial number of the limit that would have interrupted it, had it not been atomic.
     pub(crate) pending_interrupt: Cell<u64>,
     /// Whether its fiber was made by this façade: then it does not outlive the last handle while
     /// it is paused.

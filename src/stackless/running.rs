@@ -90,7 +90,7 @@ impl Tasklet {
         let here = here();
         if let Some(target) = self.before_switch(here)? {
             rotate::let_run(here, target.ptr());
-            state(&here.sched).watchdog.soft_point(here);
+            state(&here.sched).time_slice.soft_point(here);
             park::give_way(here);
         }
         Ok(Tasklet::current(here).take_tempval())
@@ -124,7 +124,7 @@ impl Tasklet {
         }
         self.check_trap(here)?;
         let state = state(&here.sched);
-        state.watchdog.safe_point(here);
+        state.time_slice.safe_point(here);
         switching::announce(here, || self.runnable().ok());
         self.runnable().map(Some)
     }

@@ -31,7 +31,7 @@ use crate::stackless::tasklet::Tasklet;
 pub fn schedule() {
     let here = here();
     let state = state(&here.sched);
-    state.watchdog.safe_point(here);
+    state.time_slice.safe_point(here);
     let trapped = switching::is_trapped(here);
     if here.sched.is_ring_empty() {
         if !trapped {
@@ -42,7 +42,7 @@ pub fn schedule() {
     assert!(!trapped, "switch_trap: `schedule` would switch");
     switching::announce(here, || here.sched.first_in_ring());
     here.sched.ring(|ring| ring.push_back(here.fiber, here.fiber.ticket.get()));
-    state.watchdog.soft_point(here);
+    state.time_slice.soft_point(here);
     park::give_way(here);
 }
 
@@ -76,7 +76,7 @@ pub fn schedule() {
 #[allow(clippy::must_use_candidate, reason = "most callers only want to be paused")]
 pub fn schedule_remove() -> Tempval {
     let here = here();
-    state(&here.sched).watchdog.safe_point(here);
+    state(&here.sched).time_slice.safe_point(here);
     // Not kept: who owns the record decides whether the caller may wait to be put back.
     drop(Record::of(here.fiber.to_ref()).tempval.take());
     let goes = || switching::successor(here).filter(|next| next.ptr() != here.fiber);

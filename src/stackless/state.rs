@@ -1,4 +1,4 @@
-//! What this façade keeps for each scheduler: traps, callbacks, the error handler, the watchdog.
+//! What this façade keeps for each scheduler: traps, callbacks, the error handler, the limit of `run`.
 //!
 //! Invariants:
 //! - Callbacks are cloned out before they are called, and dropped outside of every borrow.
@@ -13,7 +13,7 @@ use crate::sched::facade::Facade;
 use crate::sched::scheduler::Scheduler;
 use crate::stackless::Tasklet;
 use crate::stackless::channel_event::ChannelCallback;
-use crate::stackless::watchdog::Watchdog;
+use crate::stackless::time_slice::TimeSlice;
 
 /// What a schedule callback is: it is called with the tasklet that leaves and the one that comes.
 pub type ScheduleCallback = Rc<dyn Fn(&Tasklet, &Tasklet)>;
@@ -30,7 +30,7 @@ pub(crate) struct State {
     pub(crate) channel_callback: Callback<ChannelCallback>,
     /// How many fibers are in callbacks: while it is zero nothing has to look which.
     pub(crate) callbacks: Cell<usize>,
-    pub(crate) watchdog: Watchdog,
+    pub(crate) time_slice: TimeSlice,
 }
 
 /// The façade's part of `sched`.

@@ -73,7 +73,7 @@ pub(crate) fn is_last(here: Here) -> bool {
 pub(crate) fn leave_ring(here: Here, then: impl FnOnce()) {
     let left = watchers::leave_ring(here, &REMOVED, || {
         then();
-        state(&here.sched).watchdog.soft_point(here);
+        state(&here.sched).time_slice.soft_point(here);
         if Record::is_forgotten(here.fiber.to_ref()) {
             throw::throw_here(here, Box::new(TaskletExit));
         }
@@ -111,7 +111,7 @@ pub(crate) fn announce(here: Here, next: impl FnOnce() -> Option<FiberRef>) {
 /// The running tasklet has come to its end.
 pub(crate) fn before_end(here: Here) {
     announce(here, || successor(here));
-    state(&here.sched).watchdog.soft_point(here);
+    state(&here.sched).time_slice.soft_point(here);
 }
 
 /// The running tasklet ends with an error, which the innermost `run()` or main raises.

@@ -143,7 +143,7 @@ impl Tasklet {
             return Ok(());
         }
         self.check_trap(here)?;
-        state(&here.sched).watchdog.safe_point(here);
+        state(&here.sched).time_slice.safe_point(here);
         switching::announce(here, || Some(fiber));
         let Some(fiber) = self.alive() else { return self.throw_dead(payload) };
         drop(throw::throw_now(here, fiber.ptr(), payload));

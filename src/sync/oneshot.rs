@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, TrySendError};
+use crate::channel::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::sync::mpmc::{Receiver, Sender, bounded};
 
 /// A channel for one value, for fibers of any thread and plain threads. Sending never waits.
@@ -38,9 +38,9 @@ impl<T> OneshotSender<T> {
     ///
     /// # Errors
     ///
-    /// Gives the value back if the receiver is gone.
-    pub fn send(self, value: T) -> Result<(), T> {
-        self.sender.try_send(value).map_err(TrySendError::into_inner)
+    /// Returns [`SendError::Closed`] with the value if the receiver is gone.
+    pub fn send(self, value: T) -> Result<(), SendError<T>> {
+        self.sender.try_send(value).map_err(|error| SendError::Closed(error.into_inner()))
     }
 }
 

@@ -24,6 +24,7 @@ use crate::sched::park;
 /// ```
 #[must_use = "an interval ticks only while somebody waits for its ticks"]
 #[track_caller]
+#[doc(alias = "sleep")]
 pub fn interval(period: Duration) -> Interval {
     interval_at(park::now(), period)
 }

@@ -1,7 +1,7 @@
 //! Time: sleeping, time limits around any code that waits, ticks.
 //!
 //! All of it goes by the scheduler's clock: the system's monotonic one, or, under
-//! [`virtual_clock`](crate::runtime::Builder::virtual_clock), one that stands while any fiber can
+//! [`virtual_clock`](crate::RuntimeBuilder::virtual_clock), one that stands while any fiber can
 //! run and jumps when all wait. [`testing`](crate::testing) says more about that.
 //!
 //! ```

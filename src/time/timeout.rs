@@ -49,6 +49,7 @@ use crate::sched::scheduler::{Here, here};
 /// ```
 #[inline]
 #[track_caller]
+#[doc(alias = "Timeout")]
 pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
     let here = here();
     let now = here.sched.clock.now();
@@ -126,6 +127,7 @@ fn run_until<T>(
 
 /// A time limit has ended what ran inside it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[doc(alias = "Timeout")]
 pub struct Elapsed {
     deadline: Instant,
 }

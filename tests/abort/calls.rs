@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use fibra::channel::{self, Channel};
 use fibra::fs::{self, File};
-use fibra::hyper::{BodyReader, Client, Http1, body, hyper};
+use fibra::http::{BodyReader, Client, Http1, body, hyper};
 use fibra::io::Waitable;
 use fibra::net::{
     self, Resolver, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
@@ -431,15 +431,15 @@ fn processes() {
     fill(&mut stdin);
     kill("ChildStdin::write", move || debug(stdin.write(b"!")));
     kill("ChildStdout::read", move || debug(stdout.read(&mut [0])));
-    let pool = Rc::new(process::Pool::new(sleeper(), 1).unwrap());
+    let pool = Rc::new(process::WorkerPool::new(sleeper(), 1).unwrap());
     let other = pool.clone();
-    kill("process::Pool::call", move || debug(other.call(b"!")));
+    kill("process::WorkerPool::call", move || debug(other.call(b"!")));
     let other = pool.clone();
     let busy = fibra::spawn(move || other.call(b"!").map(drop));
     fibra::sleep(MS);
     let other = pool.clone();
-    kill("process::Pool::call, for a place", move || debug(other.call(b"!")));
-    kill("process::Pool::map", move || debug(pool.map([b"!"])));
+    kill("process::WorkerPool::call, for a place", move || debug(other.call(b"!")));
+    kill("process::WorkerPool::map", move || debug(pool.map([b"!"])));
     busy.kill();
     drop(busy.join());
 }

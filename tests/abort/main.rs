@@ -6,5 +6,5 @@ mod abort_support;
 #[path = "../support/mod.rs"]
 mod support;
 
-#[cfg(all(feature = "hyper", feature = "tls"))]
+#[cfg(all(feature = "http", feature = "tls"))]
 mod blocking_calls;

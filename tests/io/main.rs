@@ -12,7 +12,7 @@ mod forks;
 mod jobs;
 mod locations;
 mod long_input;
-#[cfg(all(feature = "hyper", feature = "tls"))]
+#[cfg(all(feature = "http", feature = "tls"))]
 mod time_limits;
 mod wakers;
 mod writes;

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Write};
 
-use fibra::hyper::{BodyReader, Http1};
+use fibra::http::{BodyReader, Http1};
 use fibra::net::{TcpListener, TcpStream};
 use http_body_util::Full;
 use hyper::body::Bytes;

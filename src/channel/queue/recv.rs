@@ -37,6 +37,7 @@ impl<T> Receiver<T> {
     /// ```
     #[inline(always)]
     #[track_caller]
+    #[doc(alias("get", "pop"))]
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
         spend(here);

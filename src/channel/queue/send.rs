@@ -37,6 +37,7 @@ impl<T> Sender<T> {
     /// ```
     #[inline(always)]
     #[track_caller]
+    #[doc(alias("put", "push"))]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         let here = here();
         spend(here);

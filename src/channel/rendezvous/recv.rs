@@ -44,6 +44,7 @@ impl<T> Channel<T> {
     /// ```
     #[inline(always)]
     #[track_caller]
+    #[doc(alias = "get")]
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
         spend(here);

@@ -39,6 +39,7 @@ impl<T> Channel<T> {
     /// ```
     #[inline(always)]
     #[track_caller]
+    #[doc(alias = "put")]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         self.send_message(here(), Message::Value(value), None).map_err(|(message, cut)| {
             match message {

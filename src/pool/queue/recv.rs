@@ -23,6 +23,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     ///
     /// Panics outside of a fiber.
     #[track_caller]
+    #[doc(alias("get", "pop"))]
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = here();
         spend(here);

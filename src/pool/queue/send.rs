@@ -23,6 +23,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     ///
     /// Panics outside of a fiber.
     #[track_caller]
+    #[doc(alias("put", "push"))]
     pub fn send(&self, item: T) -> Result<(), SendError<T>> {
         let here = here();
         spend(here);

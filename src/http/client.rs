@@ -10,21 +10,22 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response};
 
 use crate::future::{block_on, try_block_on};
-use crate::hyper::body::BodyReader;
-use crate::hyper::error::error_of;
-use crate::hyper::io::Io;
+use crate::http::body::BodyReader;
+use crate::http::error::error_of;
+use crate::http::io::Io;
 use crate::io::PollIo;
 use crate::sched::lowlevel::on_warm_stack;
 use crate::sched::spawn::Builder;
 
 /// A connection to an HTTP/1 server.
 ///
-/// The connection itself runs in a fiber of its own, which ends when the client and the last body of a response
-/// are gone. It sends what it is given: a request needs a `host` header, and a path for its URI.
+/// The connection runs in a fiber of its own. That fiber ends once the client and the body of its
+/// last response have been dropped. The client sends requests unchanged: each needs a `host`
+/// header, and a path as its URI.
 ///
 /// # Examples
 ///
-/// See [`Http1`](crate::hyper::Http1).
+/// See [`Http1`](crate::http::Http1).
 pub struct Client<B> {
     sender: SendRequest<B>,
 }
@@ -35,11 +36,11 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// Begins to talk HTTP over a stream that is connected. It does not wait for anything of the server's.
+    /// Creates a client that uses HTTP over a connected stream, without waiting for the server.
     ///
     /// # Errors
     ///
-    /// None with the version of hyper that this was written for.
+    /// Returns the error of hyper's handshake. With the current version of hyper there is none.
     ///
     /// # Panics
     ///
@@ -48,7 +49,7 @@ where
     pub fn new<S: PollIo + Unpin + 'static>(stream: S) -> hyper::Result<Client<B>> {
         let (sender, connection) = block_on(http1::handshake(Io::new(stream)))?;
         let builder = Builder::new().name("http client connection");
-        // How it ends is told to whoever waits for a response.
+        // The caller that waits for a response gets the error that ends the connection.
         drop(builder.spawn(|| {
             let mut connection = pin!(connection);
             try_block_on(poll_fn(|cx| on_warm_stack(|| connection.as_mut().poll(cx))))
@@ -56,14 +57,17 @@ where
         Ok(Client { sender })
     }
 
-    /// Sends a request, and waits for the head of its response. The body of that is read by whoever wants it; the
-    /// next request waits until it was, or was dropped.
+    /// Sends a request and waits for the head of its response.
     ///
-    /// If the caller is killed or out of time, the connection is of no more use.
+    /// The body of the response is read later, through its [`BodyReader`]. The next request waits
+    /// until that body has been read to its end or dropped.
+    ///
+    /// If the caller is killed or runs out of time in this call, the connection cannot be used any
+    /// more.
     ///
     /// # Errors
     ///
-    /// If the connection is broken, or closed, or what comes is not HTTP.
+    /// Returns an error if the connection is broken or closed, or if the response is not HTTP.
     ///
     /// # Panics
     ///
@@ -78,7 +82,7 @@ where
         Ok(response.unwrap_or_else(|killed| Err(error_of(killed)))?.map(BodyReader::new))
     }
 
-    /// Whether the connection has ended.
+    /// Returns whether the connection has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.sender.is_closed()

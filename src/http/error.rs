@@ -1,4 +1,4 @@
-//! Errors of hyper's that this crate has to make.
+//! Makes a [`hyper::Error`] from an `io::Error`, for calls that fail outside of hyper.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -12,10 +12,10 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
-/// An error of hyper's whose source is `error`.
+/// Returns an error of hyper whose source is `error`.
 ///
-/// hyper has no constructor for one, but makes one of what goes wrong in the middle of a message: so this
-/// lets it read half a message, and then fail.
+/// hyper has no public constructor for its errors. But it returns one if a stream fails in the
+/// middle of a message. So this function serves a stream that yields half a message and then fails.
 #[cold]
 pub(super) fn error_of(error: io::Error) -> hyper::Error {
     let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(String::new())) });
@@ -27,6 +27,7 @@ pub(super) fn error_of(error: io::Error) -> hyper::Error {
     }
 }
 
+/// A stream that yields one byte of a request and then fails.
 struct Fails {
     error: Option<io::Error>,
     has_begun: bool,

@@ -1,9 +1,11 @@
-//! Bodies that are read and written by calls that wait.
+//! Bodies of messages that are read and written with blocking calls.
 //!
 //! Invariants:
-//! - Between a writer and its body there is one chunk at most: a writer waits for the other side.
-//! - A body ends well if its writer has finished it, or was dropped in peace. One that unwinds breaks it, so
-//!   that no reader takes a part for the whole; the unwinding of another fiber does not.
+//! - At most one chunk is in transit between a writer and its body: the writer waits until the
+//!   other side has taken it.
+//! - A body ends normally if its writer was finished, or dropped while its fiber did not unwind. A
+//!   writer that is dropped by an unwind of its own fiber breaks the body off, so that no reader
+//!   mistakes a part for the whole. The unwind of another fiber does not break it.
 
 use std::error::Error;
 use std::fmt;
@@ -21,13 +23,13 @@ use crate::future::try_block_on;
 use crate::io::by_reference::{read_exactly, write_entirely};
 use crate::sched::lowlevel::{Unwinding, unwinding};
 
-/// The body of a message, as something to read: it waits until more has arrived.
+/// A reader of the body of a message. A read waits until data has arrived.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::io::Read;
-/// use fibra::hyper::{BodyReader, hyper};
+/// use fibra::http::{BodyReader, hyper};
 /// use hyper::{Request, Response};
 ///
 /// fn handler(mut request: Request<BodyReader>) -> Response<String> {
@@ -45,22 +47,22 @@ where
     body: Pin<Box<B>>,
     chunk: Option<B::Data>,
     trailers: Option<HeaderMap>,
-    /// What has gone wrong, once something has: the body is not asked again.
+    /// The text of the first error. After an error the body is not polled again.
     failed: Option<String>,
 }
 
 impl<B: Body> BodyReader<B> {
-    /// Reads `body`.
+    /// Creates a reader of `body`.
     pub fn new(body: B) -> BodyReader<B> {
         BodyReader { body: Box::pin(body), chunk: None, trailers: None, failed: None }
     }
 
-    /// What came behind the body, once that was read to its end.
+    /// Returns the trailers that followed the body, once it has been read to its end.
     pub fn trailers(&self) -> Option<&HeaderMap> {
         self.trailers.as_ref()
     }
 
-    /// The body itself. What it has given to this reader already is missing.
+    /// Returns the body itself, without the data that this reader has already taken from it.
     pub fn into_inner(self) -> Pin<Box<B>> {
         self.body
     }
@@ -74,7 +76,8 @@ where
 
     /// # Errors
     ///
-    /// If the message was cut off, or is not well-formed. So do all further reads: that was not its end.
+    /// Returns an error if the message was cut off or is not well-formed. All later reads fail,
+    /// too: an error is not the end of a body.
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
@@ -112,17 +115,18 @@ impl<B: Body> fmt::Debug for BodyReader<B> {
     }
 }
 
-/// A body, and what it is written with: by another fiber, while it is sent.
+/// Creates a body that is written while it is sent, and the writer with which another fiber does
+/// that.
 ///
-/// What is written is collected to chunks of 16 KiB, and each waits until the one before was taken. The body ends when
-/// the writer [has finished](BodyWriter::finish) or is dropped; if that happens because its fiber unwinds, the body
-/// fails, and so does the message.
+/// The writer collects data into chunks of 16 KiB. Handing over a chunk waits until the previous
+/// one has been taken. The body ends when the writer is [finished](BodyWriter::finish) or dropped.
+/// If the writer is dropped because its fiber unwinds, the body fails, and the message with it.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::io::Write;
-/// use fibra::hyper::{BodyReader, StreamBody, body, hyper};
+/// use fibra::http::{BodyReader, StreamBody, body, hyper};
 /// use hyper::{Request, Response};
 ///
 /// fn numbers(_: Request<BodyReader>) -> Response<StreamBody> {
@@ -136,18 +140,19 @@ pub fn body() -> (BodyWriter, StreamBody) {
     (BodyWriter { shared: shared.clone(), collected: Vec::new() }, StreamBody { shared })
 }
 
-/// Writes a [`StreamBody`]: see [`body()`].
+/// The writer of a [`StreamBody`], made by [`body()`].
 ///
-/// Dropping it ends the body, as [`finish`](BodyWriter::finish) does; if its fiber unwinds it breaks it off
-/// instead, so that the other side does not take a part for the whole. While a destructor of another fiber waits
-/// in the middle of an unwind, the two cannot always be told apart, and then the body is ended: code that must not
-/// have a part taken for the whole sends its length along.
+/// Dropping it ends the body like [`finish`](BodyWriter::finish). If its fiber unwinds, dropping it
+/// breaks the body off instead, so that the other side does not mistake a part for the whole. While
+/// a destructor of another fiber waits in the middle of an unwind, the two cases cannot always be
+/// told apart, and then the body ends normally. If a part must never be mistaken for the whole,
+/// send the length along.
 pub struct BodyWriter {
     shared: Arc<Mutex<Shared>>,
     collected: Vec<u8>,
 }
 
-/// A body that a [`BodyWriter`] writes: see [`body()`].
+/// A body that a [`BodyWriter`] writes, made by [`body()`].
 #[must_use = "what is written is lost without it"]
 pub struct StreamBody {
     shared: Arc<Mutex<Shared>>,
@@ -157,7 +162,7 @@ pub struct StreamBody {
 struct Shared {
     chunk: Bytes,
     state: State,
-    /// Whoever waits for the other side.
+    /// The waker of the side that waits for the other one.
     waiting: Option<Waker>,
 }
 
@@ -165,30 +170,30 @@ struct Shared {
 enum State {
     #[default]
     Open,
-    /// All was written.
+    /// The writer has written everything.
     Done,
-    /// The writer has not come to its end.
+    /// The writer was dropped before it was done.
     Broken,
-    /// Nobody wants it any more.
+    /// The body was dropped: nothing will read it.
     Unwanted,
 }
 
 const CHUNK: usize = 16 << 10;
 
 impl BodyWriter {
-    /// Hands over all that was written, and ends the body well.
+    /// Hands over all data that was written, and ends the body normally.
     ///
-    /// Dropping the writer does the same where nothing unwinds, but cannot tell whether it succeeded.
+    /// Dropping the writer does the same if its fiber does not unwind, but cannot report an error.
     ///
     /// # Errors
     ///
-    /// As a write. The body is broken off then.
+    /// Like a write. The body is then broken off.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::io::{Read, Write};
-    /// use fibra::hyper::{BodyReader, body};
+    /// use fibra::http::{BodyReader, body};
     ///
     /// fibra::run(|| -> std::io::Result<()> {
     ///     let (mut writer, body) = body();
@@ -211,8 +216,8 @@ impl BodyWriter {
         Ok(())
     }
 
-    /// Hands over what is collected as soon as there is a place for it. Until then it stays here: a wait
-    /// that is cut short loses nothing.
+    /// Hands over the collected data once the previous chunk has been taken. Until then the data
+    /// stays in the writer, so an interrupted wait loses nothing.
     #[track_caller]
     fn send(&mut self) -> io::Result<()> {
         try_block_on(poll_fn(|cx| {
@@ -239,11 +244,11 @@ impl Write for BodyWriter {
 
     /// # Errors
     ///
-    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nobody wants the body any more.
+    /// Returns [`BrokenPipe`](io::ErrorKind::BrokenPipe) if the body was dropped.
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if self.collected.len() == CHUNK {
-            // The wait for its place was cut short.
+            // An earlier wait to hand over this chunk was interrupted.
             self.flush()?;
         }
         let room = CHUNK - self.collected.len();
@@ -266,7 +271,8 @@ impl Write for BodyWriter {
 
 impl Drop for BodyWriter {
     fn drop(&mut self) {
-        // It may be killed while it waits for its last chunk to be taken.
+        // `End` runs also if the fiber is killed while `flush` waits for its last chunk to be
+        // taken.
         let mut end = End { shared: self.shared.clone(), state: State::Broken };
         if unwinding() != Unwinding::Yes && self.flush().is_ok() {
             end.state = State::Done;
@@ -274,7 +280,7 @@ impl Drop for BodyWriter {
     }
 }
 
-/// Says how a body has ended.
+/// Sets how a body has ended, unless that is set already, and wakes its reader on drop.
 struct End {
     shared: Arc<Mutex<Shared>>,
     state: State,
@@ -308,7 +314,7 @@ impl Body for StreamBody {
         match shared.state {
             State::Done | State::Unwanted => Poll::Ready(None),
             State::Broken => {
-                let text = "the writer of this body did not come to its end";
+                let text = "the writer of this body was dropped before it had finished";
                 Poll::Ready(Some(Err(io::Error::other(text))))
             }
             State::Open => {
@@ -334,7 +340,7 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Wakes the other side, if it waits.
+/// Wakes the other side if it waits. The lock is released first.
 fn wake(mut shared: MutexGuard<'_, Shared>) {
     let waiting = shared.waiting.take();
     drop(shared);

@@ -1,4 +1,4 @@
-//! hyper's executor and its timer.
+//! [`FiberExecutor`] and [`FiberTimer`]: the executor and the timer that hyper needs of a runtime.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,12 +10,12 @@ use crate::future::{Sleep, block_on, sleep, sleep_until};
 use crate::sched::lowlevel::clock_now;
 use crate::sched::spawn::spawn;
 
-/// Runs each future in a fiber of its own.
+/// An executor that runs each future in a fiber of its own.
 ///
 /// # Examples
 ///
 /// ```
-/// use fibra::hyper::{FiberExecutor, hyper::rt::Executor};
+/// use fibra::http::{FiberExecutor, hyper::rt::Executor};
 ///
 /// fibra::run(|| {
 ///     let (answer, question) = fibra::sync::oneshot();
@@ -39,13 +39,13 @@ where
     }
 }
 
-/// Time by the clock of the fiber that asks.
+/// A timer that uses the clock of the scheduler of the calling fiber.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::time::Duration;
-/// use fibra::hyper::{FiberTimer, hyper::rt::Timer};
+/// use fibra::http::{FiberTimer, hyper::rt::Timer};
 ///
 /// fibra::run(|| fibra::future::block_on(FiberTimer.sleep(Duration::from_millis(1))));
 /// ```

@@ -1,4 +1,4 @@
-//! The connections of a server: hyper's, with handlers that block.
+//! Connections of an HTTP/1 server: hyper's protocol code, with blocking handlers.
 //!
 //! ```text
 //!   fiber of the connection: block_on(hyper's future)         fiber of a request
@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Invariants:
-//! - The connection's fiber never waits for a handler's, nor the handler's for the socket: each is woken
-//!   by the other. So a handler may read a body that is still on its way.
-//! - When a connection ends, however it does, its handlers are killed.
+//! - The fiber of a connection never blocks on the fiber of a handler, and a handler never waits
+//!   for the socket itself: each wakes the other. So a handler may read a body that is still
+//!   arriving.
+//! - When a connection ends, for whatever reason, its handlers are killed.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -27,22 +28,22 @@ use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response, StatusCode};
 
 use crate::future::{spawn_now, try_block_on};
-use crate::hyper::body::BodyReader;
-use crate::hyper::error::error_of;
-use crate::hyper::io::Io;
-use crate::hyper::rt::FiberTimer;
+use crate::http::body::BodyReader;
+use crate::http::error::error_of;
+use crate::http::io::Io;
+use crate::http::rt::FiberTimer;
 use crate::io::PollIo;
 use crate::sched::lowlevel::on_warm_stack;
 
 /// Settings for the connections of an HTTP/1 server.
 ///
-/// hyper's own hold, with a timer that fibers have: so a client must send the head of a request
-/// within 30 seconds, and one that waits longer between two requests is cut off.
+/// The defaults are those of hyper, with a [`FiberTimer`]. So a client has 30 seconds to send the
+/// head of a request; the connection of a client that pauses longer between two requests is closed.
 ///
 /// # Examples
 ///
 /// ```
-/// use fibra::hyper::{BodyReader, Client, Http1, hyper};
+/// use fibra::http::{BodyReader, Client, Http1, hyper};
 /// use fibra::net::TcpStream;
 /// use fibra::server::Server;
 /// use hyper::{Request, Response};
@@ -73,7 +74,7 @@ pub struct Http1 {
 }
 
 impl Http1 {
-    /// The settings that are described above.
+    /// Creates the default settings.
     #[must_use]
     pub fn new() -> Http1 {
         let mut builder = http1::Builder::new();
@@ -88,7 +89,7 @@ impl Http1 {
     /// ```
     /// use std::time::Duration;
     ///
-    /// let http = fibra::hyper::Http1::new().with(|http1| {
+    /// let http = fibra::http::Http1::new().with(|http1| {
     ///     http1.header_read_timeout(Duration::from_secs(5)).keep_alive(false);
     /// });
     /// ```
@@ -98,21 +99,22 @@ impl Http1 {
         self
     }
 
-    /// A handle with which the connections of these settings, and of their clones, are asked to end.
+    /// Returns a handle that asks all connections of these settings, and of their clones, to end.
     #[must_use]
     pub fn graceful(&self) -> Graceful {
         self.graceful.clone()
     }
 
-    /// Serves one connection until it ends: each request by a call of `handler`, in a fiber of its own.
+    /// Serves one connection until it ends, and calls `handler` for each request in a new fiber.
     ///
-    /// A handler that panics answers with status 500. If the client goes away, or the caller is killed,
-    /// the handler is killed.
+    /// If a handler panics, the response has status 500. If the client goes away, or the caller is
+    /// killed, the handler is killed.
     ///
     /// # Errors
     ///
-    /// If the connection breaks, its client is too slow, or what it sends is not HTTP. Under
-    /// `panic = "abort"`, where a kill cannot unwind, also if the caller is killed or out of time.
+    /// Returns an error if the connection breaks, if its client is too slow, or if the client does
+    /// not send HTTP. Under `panic = "abort"`, where a kill cannot unwind, it also returns an error
+    /// if the caller is killed or out of time.
     ///
     /// # Panics
     ///
@@ -127,7 +129,7 @@ impl Http1 {
     {
         let service = service_fn(move |request: Request<Incoming>| {
             let handler = handler.clone();
-            // At once: a handler that does not wait runs on a warm stack, and needs no wake.
+            // Not `spawn`: a handler that does not wait then runs on a warm stack, with no wake.
             let response = spawn_now(move || handler(request.map(BodyReader::new)));
             async move {
                 Ok::<_, Infallible>(match response.await {
@@ -139,11 +141,11 @@ impl Http1 {
         self.serve_service(stream, service)
     }
 
-    /// Serves one connection until it ends, by a service of hyper: its futures must not block.
+    /// Serves one connection until it ends with a service of hyper, whose futures must not block.
     ///
     /// # Errors
     ///
-    /// As [`serve_connection`](Http1::serve_connection), and if the service fails.
+    /// Like [`serve_connection`](Http1::serve_connection), and if the service fails.
     ///
     /// # Panics
     ///
@@ -153,7 +155,7 @@ impl Http1 {
     ///
     /// ```
     /// use std::convert::Infallible;
-    /// use fibra::hyper::{Http1, hyper};
+    /// use fibra::http::{Http1, hyper};
     /// use hyper::{Request, Response, body::Incoming, service::service_fn};
     ///
     /// fn serve(stream: fibra::net::TcpStream) -> hyper::Result<()> {
@@ -192,19 +194,20 @@ impl Default for Http1 {
     }
 }
 
+/// Returns the response for a handler that has panicked: status 500, without a body.
 fn sorry<B: Body>() -> Response<Reply<B>> {
     let mut response = Response::new(Reply { body: None });
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response
 }
 
-/// Asks connections to end: made by [`Http1::graceful`].
+/// A handle that asks connections to end, made by [`Http1::graceful`].
 ///
 /// # Examples
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use fibra::hyper::{Http1, hyper::Response};
+/// use fibra::http::{Http1, hyper::Response};
 /// use fibra::server::Server;
 ///
 /// # fibra::run(|| -> std::io::Result<()> {
@@ -212,7 +215,7 @@ fn sorry<B: Body>() -> Response<Reply<B>> {
 /// let graceful = http.graceful();
 /// let running = Server::bind("127.0.0.1:8080")?
 ///     .start(move |stream, _| http.serve_connection(stream, |_| Response::new(String::new())));
-/// // ... later: those that serve a request have five seconds to end it.
+/// // ... later: connections that serve a request have five seconds to finish it.
 /// graceful.shutdown();
 /// running.shutdown(Duration::from_secs(5));
 /// # Ok(()) });
@@ -223,14 +226,16 @@ pub struct Graceful(Arc<Mutex<Ending>>);
 #[derive(Default)]
 struct Ending {
     begun: bool,
-    /// What those are woken by who have not been asked, by the order in which they came.
+    /// Wakers of connections that have not been asked to end yet, keyed by arrival order.
     connections: BTreeMap<u64, Waker>,
     next: u64,
 }
 
 impl Graceful {
-    /// Asks all connections to end: idle ones do so now, the others after the request that they
-    /// serve. It does not wait for them. Connections that are served later end after one request.
+    /// Asks all connections to end, and returns without waiting for that.
+    ///
+    /// Idle connections end now; the others end after the request that they are serving.
+    /// Connections that begin later end after one request.
     pub fn shutdown(&self) {
         let connections = {
             let mut ending = self.lock();
@@ -240,7 +245,7 @@ impl Graceful {
         connections.into_values().for_each(Waker::wake);
     }
 
-    /// Whether a shutdown has begun.
+    /// Returns whether a shutdown has begun.
     #[must_use]
     pub fn is_begun(&self) -> bool {
         self.lock().begun
@@ -251,14 +256,16 @@ impl Graceful {
     }
 }
 
-/// A connection that is to be asked.
+/// The registration of one connection with its [`Graceful`], removed on drop.
 struct Member<'a> {
     graceful: &'a Graceful,
-    /// Where its waker is, which is always the same: that of its fiber's `block_on`.
+    /// The key of its waker, once it is registered. The waker never changes: it is always that of
+    /// the `block_on` of its fiber.
     place: Option<u64>,
 }
 
 impl Member<'_> {
+    /// Returns whether a shutdown has begun, and otherwise registers `waker` for it.
     fn is_asked_to_end(&mut self, waker: &Waker) -> bool {
         let mut ending = self.graceful.lock();
         if !ending.begun && self.place.is_none() {
@@ -285,7 +292,7 @@ impl fmt::Debug for Graceful {
     }
 }
 
-/// The body of a response: the handler's, or nothing if it has failed.
+/// The body of a response: the one that the handler returned, or an empty one if it panicked.
 pub struct Reply<B> {
     body: Option<Pin<Box<B>>>,
 }

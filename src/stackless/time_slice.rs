@@ -148,8 +148,8 @@ impl Run {
     #[allow(clippy::must_use_candidate, reason = "none is the usual result")]
     pub fn run(self) -> Option<Tasklet> {
         let here = here();
-        let watchdog = &state(&here.sched).watchdog;
-        watchdog.safe_point(here);
+        let time_slice = &state(&here.sched).time_slice;
+        time_slice.safe_point(here);
         if switching::is_trapped(here) {
             let switches = !here.sched.is_ring_empty() || self.threadblock;
             assert!(!switches, "switch_trap: `run` would switch");
@@ -158,10 +158,10 @@ impl Run {
         }
         // Also with nothing to run: the run loop looks at the outside, and what was thrown is raised.
         switching::announce(here, || here.sched.first_in_ring());
-        let armed = watchdog.arm(here, self);
-        let watched = watchers::watch(here, self.threadblock, || watchdog.soft_point(here));
+        let armed = time_slice.arm(here, self);
+        let watched = watchers::watch(here, self.threadblock, || time_slice.soft_point(here));
         watched.unwrap_or_else(|interrupt| interrupt.into_panic());
-        armed.and_then(|armed| armed.watchdog.victim.take())
+        armed.and_then(|armed| armed.time_slice.victim.take())
     }
 }
 
@@ -175,12 +175,12 @@ impl Run {
 #[track_caller]
 pub fn tick() {
     let here = here();
-    state(&here.sched).watchdog.safe_point(here);
+    state(&here.sched).time_slice.safe_point(here);
 }
 
 /// The limit of a scheduler.
 #[derive(Debug, Default)]
-pub(crate) struct Watchdog {
+pub(crate) struct TimeSlice {
     armed: RefCell<Option<Armed>>,
     /// Counts the limits that were armed.
     serial: Cell<u64>,
@@ -204,25 +204,25 @@ struct Armed {
 }
 
 /// A limit that was reached, and the fiber that gets what it interrupts. Good for as long as the same
-/// limit [`holds`](Watchdog::holds): the schedule callback may wait, and that `run` end meanwhile.
+/// limit [`holds`](TimeSlice::holds): the schedule callback may wait, and that `run` end meanwhile.
 struct Reached {
     serial: u64,
     fiber: FiberRef,
 }
 
 struct Disarm<'a> {
-    watchdog: &'a Watchdog,
+    time_slice: &'a TimeSlice,
 }
 
 impl Drop for Disarm<'_> {
     fn drop(&mut self) {
-        drop(self.watchdog.armed.take());
+        drop(self.time_slice.armed.take());
         // If the call unwinds nobody takes its victim.
-        drop(self.watchdog.victim.take());
+        drop(self.time_slice.victim.take());
     }
 }
 
-impl Watchdog {
+impl TimeSlice {
     fn arm(&self, here: Here, run: Run) -> Option<Disarm<'_>> {
         let limit = run.limit.filter(|_| !self.has_owner())?;
         let serial = self.serial.get() + 1;
@@ -239,7 +239,7 @@ impl Watchdog {
             reached: false,
         };
         drop(self.armed.replace(Some(now)));
-        Some(Disarm { watchdog: self })
+        Some(Disarm { time_slice: self })
     }
 
     pub(crate) fn is_armed(&self) -> bool {

@@ -1,6 +1,6 @@
-//! A stream as hyper reads and writes it.
+//! [`Io`], which adapts a stream of this crate to the I/O traits of hyper.
 
-#![allow(unsafe_code, reason = "reads into hyper's buffer, and tells it how much that was")]
+#![allow(unsafe_code, reason = "reads into hyper's buffer, and reports how many bytes that were")]
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,18 +11,20 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use crate::io::PollIo;
 use crate::io::room::Room;
 
-/// A stream of this crate, for hyper: a [`TcpStream`](crate::net::TcpStream), a
-/// `TlsStream` over one, a socket in a [`Waitable`](crate::io::Waitable).
+/// A stream that implements hyper's traits for reading and writing.
 ///
-/// It does not wait: the task that polls it is woken when it is worth another try. It is polled by
-/// fibers only.
+/// It wraps a [`TcpStream`](crate::net::TcpStream), a `TlsStream` over one, a socket in a
+/// [`Waitable`](crate::io::Waitable), or another type that implements [`PollIo`].
+///
+/// Its operations do not wait: they wake the task when the stream is ready for another attempt.
+/// Only fibers may poll it.
 ///
 /// # Examples
 ///
-/// See [`Http1::serve_service`](crate::hyper::Http1::serve_service); with hyper's own client:
+/// See [`Http1::serve_service`](crate::http::Http1::serve_service); with hyper's own client:
 ///
 /// ```no_run
-/// use fibra::hyper::{Io, hyper};
+/// use fibra::http::{Io, hyper};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # fibra::run(|| {
@@ -39,17 +41,17 @@ use crate::io::room::Room;
 pub struct Io<S>(S);
 
 impl<S: PollIo> Io<S> {
-    /// Takes a stream.
+    /// Wraps `stream`.
     pub fn new(stream: S) -> Io<S> {
         Io(stream)
     }
 
-    /// The stream.
+    /// Returns a reference to the stream.
     pub fn get_ref(&self) -> &S {
         &self.0
     }
 
-    /// Gives the stream back.
+    /// Returns the stream.
     pub fn into_inner(self) -> S {
         self.0
     }
@@ -61,10 +63,11 @@ impl<S: PollIo + Unpin> Read for Io<S> {
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        // SAFETY: a room is only written to, so what was initialised stays so.
+        // SAFETY: a `Room` is only ever written to, so bytes that are initialised stay initialised.
         let room = Room::new(unsafe { buffer.as_mut() });
         let filled = ready!(self.0.poll_read_room(cx, room))?;
-        // SAFETY: so many bytes at the beginning of the room, which is all of the unfilled part, were written.
+        // SAFETY: the room is the whole unfilled part of the buffer, and `filled` proves that its
+        // first `length()` bytes were written.
         unsafe { buffer.advance(filled.length()) };
         Poll::Ready(Ok(()))
     }
