@@ -56,7 +56,7 @@ pub use runtime::{Runtime, frame, run};
 pub use sched::dump::{Stats, dump, stats};
 pub use sched::handle::{Fiber, current, in_fiber};
 pub use sched::join::JoinHandle;
-pub use sched::park::{now, park, park_timeout, sleep, sleep_until, yield_now};
+pub use sched::park::{now, park, park_deadline, park_timeout, sleep, sleep_until, yield_now};
 pub use sched::remote::Unparker;
 pub use sched::run::{Cancelled, exit};
 pub use sched::scope::{Scope, ScopedJoinHandle, nursery, scope};

@@ -11,7 +11,7 @@ use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use hyper::HeaderMap;
@@ -19,7 +19,7 @@ use hyper::body::{Body, Buf, Bytes, Frame, Incoming};
 
 use crate::future::try_block_on;
 use crate::io::by_reference::{read_exactly, write_entirely};
-use crate::sched::lowlevel::{Unwinding, unwinding};
+use crate::sched::lowlevel::{Unwinding, locked, unwinding};
 
 /// The body of a message, as something to read: it waits until more has arrived.
 ///
@@ -331,7 +331,7 @@ impl Drop for StreamBody {
 }
 
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(shared)
 }
 
 /// Wakes the other side, if it waits.
