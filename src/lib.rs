@@ -57,7 +57,7 @@ pub use runtime::{Runtime, RuntimeBuilder, frame, run};
 pub use sched::dump::{Stats, dump, stats};
 pub use sched::handle::{Fiber, current, in_fiber};
 pub use sched::join::JoinHandle;
-pub use sched::park::{now, park, park_timeout, sleep, sleep_until, yield_now};
+pub use sched::park::{now, park, park_deadline, park_timeout, sleep, sleep_until, yield_now};
 pub use sched::remote::Unparker;
 pub use sched::run::{Killed, exit};
 pub use sched::scope::{Scope, ScopedJoinHandle, nursery, scope};

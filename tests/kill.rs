@@ -17,10 +17,13 @@ const WAITS: &[(&str, fn())] = &[
     }),
     ("park", fibra::park),
     ("park_timeout", || fibra::park_timeout(HOUR)),
+    ("park_deadline", || fibra::park_deadline(fibra::now() + HOUR)),
     ("sleep", || fibra::sleep(HOUR)),
     ("sleep_until", || fibra::sleep_until(fibra::now() + HOUR)),
     ("join", || drop(spawn(fibra::park).join())),
     ("wait for a join", || drop(spawn(fibra::park).wait())),
+    ("join_timeout", || drop(spawn(fibra::park).join_timeout(HOUR))),
+    ("join_deadline", || drop(spawn(fibra::park).join_deadline(fibra::now() + HOUR))),
     ("send", || drop(Channel::new().send(Noisy("value")))),
     ("recv", || drop(Channel::<()>::new().recv())),
     ("send_timeout", || drop(Channel::new().send_timeout(Noisy("value"), HOUR))),
@@ -55,6 +58,10 @@ const WAITS: &[(&str, fn())] = &[
     ("oneshot recv_timeout", || {
         let (_sender, mut receiver) = channel::oneshot::<()>();
         assert!(receiver.recv_timeout(HOUR).is_err());
+    }),
+    ("oneshot recv_deadline", || {
+        let (_sender, mut receiver) = channel::oneshot::<()>();
+        assert!(receiver.recv_deadline(fibra::now() + HOUR).is_err());
     }),
     ("scope exit", || {
         fibra::scope(|s| drop(s.spawn(fibra::park)));

@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fiber", &["collections", "stack"]),
     ("sched", &["collections", "stack", "fiber"]),
     // Built on what a user of the crate could build on as well.
-    ("sync", &["collections", "sched::lowlevel", "channel::error"]),
+    ("sync", &["collections", "sched::lowlevel", "channel::error", "channel::face"]),
     ("channel", &["collections", "sched::lowlevel"]),
     ("select", &["fiber", "sched", "channel", "sync"]),
     // Built on what the crate exports and on the wait lists.

@@ -18,11 +18,12 @@
 //! lost are pushed under a lock that [`Inbox::close`] takes: one that was accepted is found by a
 //! reader that closes first and then pops the rest. Others go on coming until [`Inbox::abandon`].
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::collections::locked::locked;
 use crate::collections::publish;
 
 /// A many-to-one queue whose one reader may sleep.
@@ -65,7 +66,7 @@ impl<T> Inbox<T> {
 
     /// As [`push`](Inbox::push), but gives the message back if the inbox is closed.
     pub(crate) fn push_if_open(&self, message: T) -> Result<bool, T> {
-        let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = locked(&self.gate);
         if self.is_closed() {
             return Err(message);
         }
@@ -76,7 +77,7 @@ impl<T> Inbox<T> {
 
     /// Refuses messages that must not be lost: the reader pops what is there, and soon goes.
     pub(crate) fn close(&self) {
-        let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let _gate = locked(&self.gate);
         self.closed.store(true, Ordering::SeqCst);
     }
 

@@ -5,6 +5,7 @@
 //!
 //! - [`by_value`]: what `for` needs of a source that it owns.
 //! - [`inbox`]: what other threads push; never blocks, loses nothing.
+//! - [`locked`]: locks of internal state that a panic does not poison.
 //! - [`marks`]: a word for each index, where equal messages of several threads merge.
 //! - [`orders`]: what is asked of one tasklet from afar; bounded.
 //! - [`publish`]: the fence between a publication and a look, and where it stands.
@@ -14,6 +15,7 @@
 
 pub(crate) mod by_value;
 pub(crate) mod inbox;
+pub(crate) mod locked;
 pub(crate) mod marks;
 pub(crate) mod orders;
 pub(crate) mod publish;

@@ -18,12 +18,14 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::resolve::{LookupHost, resolve_with};
 use crate::offload;
-use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, interrupted, try_here};
+use crate::sched::lowlevel::{
+    Interrupt, Limit, OnDeadlock, WaitReason, interrupted, locked, try_here,
+};
 use crate::sync::{Promise, PromiseError, Promised, promise};
 
 /// A thread is at work.
@@ -182,7 +184,7 @@ impl Resolver {
     fn wait_for(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
         let answer = self.join(name)?;
         let _waiting = Waiting { inner: &self.inner, name, answer: &answer };
-        match answer.wait_because(|| None, &LOOKING_UP) {
+        match answer.wait_because(Limit::None, &LOOKING_UP) {
             Ok(Ok(addrs)) => Ok(addrs.clone()),
             Ok(Err(error)) => Err(io::Error::new(error.kind(), LookupError(error.clone()))),
             Err(PromiseError::Broken) => Err(io::Error::other("the resolver panicked")),
@@ -223,7 +225,7 @@ impl Source {
 
 impl Inner {
     fn lookups(&self) -> MutexGuard<'_, HashMap<String, Lookup>> {
-        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.lookups)
     }
 
     /// On a thread: asks, and answers all who wait by then. A panic of the asked breaks the promise.

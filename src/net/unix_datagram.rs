@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::io::Waitable;
 use crate::net::descriptors::{descriptors, pass_on};
 use crate::net::limits::{Limits, limited};
-use crate::reactor::retry::retry;
+use crate::reactor::retry::{Pauses, retry};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static RECEIVING: WaitReason =
@@ -161,7 +161,7 @@ impl UnixDatagram {
     #[track_caller]
     pub fn send_to<P: AsRef<Path>>(&self, data: &[u8], path: P) -> io::Result<usize> {
         let path = path.as_ref();
-        retry(self.writes(), || self.io.get_ref().send_to(data, path))
+        retry(self.writes(), Pauses::FOR_SOCKETS, || self.io.get_ref().send_to(data, path))
     }
 
     /// As [`send_to`](UnixDatagram::send_to), to the address `addr`.
@@ -171,7 +171,7 @@ impl UnixDatagram {
     /// As [`send_to`](UnixDatagram::send_to).
     #[track_caller]
     pub fn send_to_addr(&self, data: &[u8], addr: &SocketAddr) -> io::Result<usize> {
-        retry(self.writes(), || self.io.get_ref().send_to_addr(data, addr))
+        retry(self.writes(), Pauses::FOR_SOCKETS, || self.io.get_ref().send_to_addr(data, addr))
     }
 
     /// Waits for one message. Returns its length, and 0 when the socket was shut down for reading.

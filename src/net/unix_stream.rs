@@ -21,7 +21,7 @@ use crate::net::descriptors::{descriptors, pass_on};
 use crate::net::limits::{Limits, limited};
 use crate::net::sockets;
 use crate::net::split::{self, ReadHalf, Shut, WriteHalf};
-use crate::reactor::retry::retry;
+use crate::reactor::retry::{Pauses, retry};
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
@@ -264,7 +264,7 @@ pass_on! { UnixStream:
 fn connect_to(addr: &SocketAddrUnix) -> io::Result<UnixStream> {
     let socket = sockets::stream(AddressFamily::UNIX)?;
     let wait = Wait { direction: Direction::Write, timeout: None, reason: &CONNECTING };
-    retry(wait, || Ok(rustix::net::connect(&socket, addr)?))?;
+    retry(wait, Pauses::FOR_SOCKETS, || Ok(rustix::net::connect(&socket, addr)?))?;
     let io = Waitable::from_nonblocking(net::UnixStream::from(socket));
     Ok(UnixStream { io, limits: Limits::none() })
 }

@@ -16,11 +16,11 @@ use std::any::Any;
 use std::io;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 use crate::fiber::report;
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, locked};
 use crate::sync::event::Event;
 
 static WAITING: WaitReason =
@@ -84,7 +84,7 @@ impl<F, T> Job<F, T> {
 
     /// Takes the result of a job that is over, for the first and only time.
     pub(super) fn take(&self) -> thread::Result<T> {
-        match mem::replace(&mut self.locked().stage, Stage::Gone) {
+        match mem::replace(&mut self.state().stage, Stage::Gone) {
             Stage::Over(result) => result,
             _ => unreachable!("the result of a job is taken once, when it is over"),
         }
@@ -92,7 +92,7 @@ impl<F, T> Job<F, T> {
 
     /// Whoever wanted the result has gone. The job is run nevertheless, if it is not.
     pub(super) fn let_go(&self) {
-        let mut state = self.locked();
+        let mut state = self.state();
         state.unwanted = true;
         if let Stage::Over(_) = state.stage {
             let over = mem::replace(&mut state.stage, Stage::Gone);
@@ -103,7 +103,7 @@ impl<F, T> Job<F, T> {
 
     /// Whoever wanted the job has gone. If it has not begun it never will.
     pub(super) fn withdraw(&self) {
-        let mut state = self.locked();
+        let mut state = self.state();
         if let Stage::Queued(_) = state.stage {
             let queued = mem::replace(&mut state.stage, Stage::Gone);
             drop(state);
@@ -114,7 +114,7 @@ impl<F, T> Job<F, T> {
     }
 
     fn begin(&self) -> Option<F> {
-        let mut state = self.locked();
+        let mut state = self.state();
         match mem::replace(&mut state.stage, Stage::Running) {
             Stage::Queued(f) => Some(f),
             other => {
@@ -125,7 +125,7 @@ impl<F, T> Job<F, T> {
     }
 
     fn deliver(&self, result: thread::Result<T>, settle: &mut dyn FnMut()) {
-        let mut state = self.locked();
+        let mut state = self.state();
         if state.unwanted {
             state.stage = Stage::Gone;
             drop(state);
@@ -139,8 +139,8 @@ impl<F, T> Job<F, T> {
         self.over.set();
     }
 
-    fn locked(&self) -> MutexGuard<'_, State<F, T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State<F, T>> {
+        locked(&self.state)
     }
 }
 

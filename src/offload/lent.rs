@@ -47,7 +47,7 @@ use crate::fiber::report::AbortOnUnwind;
 use crate::offload::job::{Task, value_of};
 use crate::offload::pool::ThreadPool;
 use crate::sched::lowlevel::{
-    Fate, Here, OnDeadlock, OutsideWait, Ticket, WaitReason, scheduler, wait_for_others,
+    Fate, Here, OnDeadlock, OutsideWait, Ticket, WaitReason, locked, scheduler, wait_for_others,
 };
 
 static WAITING: WaitReason =
@@ -105,7 +105,7 @@ struct Stage<F, T> {
 
 impl<F, T> Loan<F, T> {
     fn stage(&self) -> MutexGuard<'_, Stage<F, T>> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.stage)
     }
 }
 

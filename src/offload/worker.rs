@@ -14,7 +14,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::fiber::report::AbortOnUnwind;
 use crate::offload::job::Task;
+use crate::sched::lowlevel::locked;
 use crate::sync::event::Event;
 
 /// How many threads and jobs a [`ThreadPool`](crate::blocking::ThreadPool) has, at one moment.
@@ -197,7 +198,7 @@ impl Crew {
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.books)
     }
 }
 

@@ -13,12 +13,13 @@
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::Child;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::process::exit::LAST_PAUSE;
+use crate::sched::lowlevel::locked;
 
 static ORPHANS: Mutex<Orphans> = Mutex::new(Orphans { new: Vec::new(), bell: None });
 
@@ -50,7 +51,7 @@ pub(super) fn adopt(child: Child, pidfd: Option<OwnedFd>) {
 }
 
 fn lock() -> MutexGuard<'static, Orphans> {
-    ORPHANS.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(&ORPHANS)
 }
 
 fn start() -> io::Result<PipeWriter> {

@@ -13,14 +13,14 @@
 use std::fmt;
 use std::io::{self, BufReader};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::process::child::Child;
 use crate::process::command::Command;
 use crate::process::frames;
 use crate::process::pipes::{ChildStdin, ChildStdout};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, locked};
 use crate::sched::scope::scope;
 use crate::sync::{self, Semaphore};
 
@@ -165,11 +165,11 @@ impl WorkerPool {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.idle)
     }
 
     fn command(&self) -> MutexGuard<'_, Command> {
-        self.command.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.command)
     }
 }
 

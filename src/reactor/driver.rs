@@ -23,10 +23,11 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::Instant;
 
+use crate::collections::locked::locked;
 use crate::reactor::poller::{Patience, Poller, Ready, SystemPoller, Token};
 use crate::reactor::registration::Registration;
 use crate::sched::idle::{Bed, Idle, Wake, park};
@@ -289,7 +290,7 @@ impl Shared {
     }
 
     fn lock_dropped(&self) -> std::sync::MutexGuard<'_, Vec<(RawFd, u64)>> {
-        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.dropped)
     }
 }
 

@@ -22,12 +22,13 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
+use crate::collections::locked::locked;
 use crate::reactor::driver::{Driver, Identity, Shared};
 use crate::reactor::poller::Ready;
 use crate::reactor::registration::Registration;
@@ -166,7 +167,7 @@ impl Source {
         fd: BorrowedFd<'_>,
     ) -> io::Result<Rc<Registration>> {
         let registration = driver.register(fd, self.id, false)?;
-        let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut drivers = locked(&self.drivers);
         drivers.retain(|(other, _)| other.strong_count() != 0);
         drivers.push((Arc::downgrade(driver.shared()), registration.double.is_some()));
         Ok(registration)
@@ -175,7 +176,7 @@ impl Source {
     /// Tells every scheduler that registered `fd` that it is going.
     pub(crate) fn close(&self, fd: BorrowedFd<'_>) {
         let drivers = {
-            let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut drivers = locked(&self.drivers);
             std::mem::take(&mut *drivers)
         };
         if drivers.is_empty() {

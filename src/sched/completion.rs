@@ -25,9 +25,10 @@ use std::fmt;
 use std::mem;
 use std::panic::Location;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
+use crate::collections::locked::locked;
 use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
 use crate::fiber::id::FiberId;
@@ -133,7 +134,7 @@ impl<T> Drop for Completion<T> {
 
 impl<T> Cell<T> {
     fn lock(&self) -> MutexGuard<'_, Stage<T>> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.stage)
     }
 
     /// Kills the fiber, whose output is not wanted any more: it drops the output itself.

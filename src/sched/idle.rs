@@ -12,6 +12,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "net")]
+use crate::collections::locked::locked;
 use crate::collections::publish;
 use crate::sched::clock::{Clock, RealClock};
 
@@ -65,7 +66,7 @@ impl Parker {
 
     /// Waits until it is called, or for `at_most` so long.
     pub(crate) fn wait(&self, at_most: Option<Duration>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.state);
         if *state == Parked::Awake {
             *state = Parked::Asleep;
             let asleep = |state: &mut Parked| *state == Parked::Asleep;
@@ -84,7 +85,7 @@ impl Parker {
 
     /// Ends the present wait, or the next. What the caller wrote before is seen by the thread that waited.
     pub(crate) fn call(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.state);
         let before = std::mem::replace(&mut *state, Parked::Called);
         drop(state);
         if before == Parked::Asleep {

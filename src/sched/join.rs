@@ -9,6 +9,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::time::{Duration, Instant};
 
 use crate::fiber::exit::JoinError;
 use crate::fiber::header::FiberPtr;
@@ -18,8 +19,10 @@ use crate::sched::choose::{Arm, Done};
 use crate::sched::end;
 use crate::sched::handle::Fiber;
 use crate::sched::interrupt::Interrupt;
+use crate::sched::limit::Limit;
 use crate::sched::park::wait_until;
 use crate::sched::scheduler::{Here, here};
+use crate::sched::timers::Deadline;
 
 static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlock::Fail);
 
@@ -79,7 +82,69 @@ impl<T> JoinHandle<T> {
         if self.is_finished() {
             return Ok(());
         }
-        self.wait_for_end()
+        self.wait_for_end(None)
+    }
+
+    /// Like [`join`](JoinHandle::join), but waits no longer than `timeout`. Returns `None` if the
+    /// fiber has not ended by then: it runs on, and can be joined later.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`try_join`](JoinHandle::try_join), [`JoinError::Itself`] and
+    /// [`JoinError::Deadlock`].
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber if the fiber has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = fibra::Runtime::builder().virtual_clock().build()?;
+    /// runtime.run(|| {
+    ///     let mut slow = fibra::spawn(|| {
+    ///         fibra::sleep(Duration::from_secs(3));
+    ///         "done"
+    ///     });
+    ///     assert!(slow.join_timeout(Duration::from_secs(1)).is_none());
+    ///     assert_eq!(slow.join_timeout(Duration::from_secs(10)).unwrap().unwrap(), "done");
+    /// });
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[track_caller]
+    pub fn join_timeout(&mut self, timeout: Duration) -> Option<Result<T, JoinError>> {
+        self.join_within(Limit::After(timeout))
+    }
+
+    /// Like [`join_timeout`](JoinHandle::join_timeout), but waits no longer than until `deadline`,
+    /// by the clock of the caller's scheduler.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`join_timeout`](JoinHandle::join_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber if the fiber has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let mut fibers: Vec<_> = (0..3).map(|_| fibra::spawn(fibra::park)).collect();
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     for fiber in &mut fibers {
+    ///         assert!(fiber.join_deadline(soon).is_none()); // all of them in 1 ms
+    ///     }
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn join_deadline(&mut self, deadline: Instant) -> Option<Result<T, JoinError>> {
+        self.join_within(Limit::At(deadline))
     }
 
     /// Takes the output if the fiber has ended, and never waits. `None` while it has not.
@@ -126,9 +191,20 @@ impl<T> JoinHandle<T> {
         self.fiber.kill();
     }
 
+    #[track_caller]
+    fn join_within(&mut self, limit: Limit) -> Option<Result<T, JoinError>> {
+        if !self.is_finished()
+            && let Err(error) = self.wait_for_end(limit.micros(here()))
+        {
+            return Some(Err(error));
+        }
+        self.try_join()
+    }
+
+    /// Waits until the fiber has ended or the deadline `by` has passed.
     #[inline(always)]
     #[track_caller]
-    fn wait_for_end(&mut self) -> Result<(), JoinError> {
+    fn wait_for_end(&mut self, by: Option<u64>) -> Result<(), JoinError> {
         struct Waits(FiberPtr);
         impl Drop for Waits {
             fn drop(&mut self) {
@@ -143,9 +219,11 @@ impl<T> JoinHandle<T> {
         }
         target.joiner.set(Some(here.fiber));
         let _waits = Waits(target);
+        let _deadline = by.map(|at| Deadline::arm(here, at));
         let ended = || matches!(target.state.get(), State::Finished | State::Retired);
         match wait_until(here, &JOIN, ended) {
             Ok(()) => Ok(()),
+            Err(Interrupt::TimedOut) if by.is_some() => Ok(()),
             Err(Interrupt::Deadlock(report)) => Err(JoinError::Deadlock(report)),
             Err(Interrupt::Killed) => Err(JoinError::CallerKilled),
             Err(interrupt) => interrupt.into_panic(),

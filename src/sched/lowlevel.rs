@@ -8,8 +8,7 @@
 //! One that works across threads keeps [`Ticket`]s instead of nodes, and waits with
 //! [`wait_for_others`]. Its callers may be plain threads: [`try_here`], [`clock_now`], [`Owner`].
 
-use std::time::Instant;
-
+pub(crate) use crate::collections::locked::locked;
 pub(crate) use crate::fiber::header::{FiberPtr, FiberRef};
 #[cfg(feature = "net")]
 pub(crate) use crate::fiber::prefetch::stack as prefetch_stack;
@@ -22,6 +21,7 @@ pub(crate) use crate::sched::interrupt::{Interrupt, checkpoint};
 pub(crate) use crate::sched::io_error::interrupted;
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::io_error::{is_killed, timed_out};
+pub(crate) use crate::sched::limit::{Limit, clock_now};
 pub(crate) use crate::sched::lock_graph::{Holder, Needs, Readers};
 pub(crate) use crate::sched::outside::{Fate, FateCell, OutsideWait, Ticket, wait_for_others};
 pub(crate) use crate::sched::owner::Owner;
@@ -34,10 +34,3 @@ pub(crate) use crate::sched::timers::{Deadline, deadline_after};
 pub(crate) use crate::sched::unwinding::{Unwinding, unwinding};
 #[cfg(any(feature = "http", feature = "tls"))]
 pub(crate) use crate::sched::with_stack::on_warm_stack;
-
-use crate::sched::clock::{Clock, RealClock};
-
-/// What the clock of the caller shows: its scheduler's, or on a plain thread the system's.
-pub(crate) fn clock_now() -> Instant {
-    try_here().map_or_else(|| RealClock.now(), |here| here.sched.clock.now())
-}

@@ -37,6 +37,7 @@ pub(crate) mod interrupt;
 pub(crate) mod io_error;
 pub(crate) mod join;
 pub(crate) mod kill_request;
+pub(crate) mod limit;
 pub(crate) mod lock_graph;
 pub(crate) mod lowlevel;
 pub(crate) mod mailbox;

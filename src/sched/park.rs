@@ -26,6 +26,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::switch;
 use crate::sched::interrupt::{self, Interrupt};
+use crate::sched::limit::Limit;
 use crate::sched::scheduler::{Here, Scheduler, here};
 use crate::sched::timers::{Deadline, deadline_after};
 
@@ -81,7 +82,7 @@ pub fn park() {
     }
 }
 
-/// As [`park`], but no longer than `timeout`.
+/// Like [`park`], but returns after `timeout` at the latest.
 ///
 /// # Panics
 ///
@@ -89,11 +90,39 @@ pub fn park() {
 #[track_caller]
 #[doc(alias = "sleep")]
 pub fn park_timeout(timeout: Duration) {
+    park_within(Limit::After(timeout));
+}
+
+/// Like [`park`], but returns at `deadline` at the latest, by the scheduler's clock.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fibra::run(|| {
+///     let deadline = fibra::now() + Duration::from_millis(1);
+///     while fibra::now() < deadline {
+///         fibra::park_deadline(deadline); // an unpark may make it return earlier
+///     }
+/// });
+/// ```
+#[track_caller]
+pub fn park_deadline(deadline: Instant) {
+    park_within(Limit::At(deadline));
+}
+
+#[track_caller]
+fn park_within(limit: Limit) {
     let here = here();
     if here.fiber.token.replace(false) {
         return spend(here);
     }
-    let _deadline = Deadline::arm(here, deadline_after(here, timeout));
+    let _deadline = limit.micros(here).map(|at| Deadline::arm(here, at));
     match wait_until(here, &PARK, || here.fiber.token.replace(false)) {
         Ok(()) | Err(Interrupt::TimedOut) => {}
         Err(interrupt) => interrupt.into_panic(),

@@ -27,8 +27,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::collections::locked::locked;
 use crate::sched::mailbox::Mailbox;
 use crate::sched::owner::Owner;
 
@@ -255,5 +256,5 @@ impl Table {
 }
 
 fn table() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(&TABLE)
 }

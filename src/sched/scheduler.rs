@@ -342,7 +342,7 @@ impl Deref for SchedulerPtr {
 #[track_caller]
 pub(crate) fn here() -> Here {
     let (fiber, sched) = current::here(|here| (here.fiber.get(), here.scheduler.get()));
-    let Some(fiber) = fiber else { outside_of_a_fiber(Location::caller()) };
+    let Some(fiber) = fiber else { current::outside_of_a_fiber(Location::caller()) };
     // SAFETY: a fiber runs on this thread, so the run loop has set the scheduler's address.
     let sched = SchedulerPtr(unsafe { NonNull::new_unchecked(sched.cast_mut().cast()) });
     Here { fiber, sched }
@@ -368,15 +368,6 @@ fn of_another_scheduler(fiber: &Header) -> ! {
         fiber.id()
     ));
     std::process::abort()
-}
-
-#[cold]
-#[inline(never)]
-fn outside_of_a_fiber(location: &'static Location<'static>) -> ! {
-    panic!(
-        "the call at {location} works only inside a fiber, and this thread runs none: wrap the \
-         program in `fibra::run(|| ...)`"
-    )
 }
 
 #[cfg(test)]

@@ -19,10 +19,11 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use signal_hook_registry::{FORBIDDEN, SigId};
 
+use crate::collections::locked::locked;
 use crate::sched::kill_request::KillRequest;
 use crate::signal::bell::Bell;
 use crate::signal::number::Signal;
@@ -117,7 +118,7 @@ fn guard(signal: Signal) -> io::Result<()> {
         let text = format!("{signal} cannot be received");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
-    let mut guarded = GUARDED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut guarded = locked(&GUARDED);
     if *guarded & signal.bit() != 0 {
         return Ok(());
     }

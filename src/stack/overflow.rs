@@ -9,10 +9,11 @@ use std::io;
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 use super::altstack::AltStack;
 use super::report::Report;
+use crate::collections::locked::locked;
 
 /// Says whose guard the address `fault` lies in, if it is the guard of the stack that this thread
 /// runs on. It is called in a signal handler, so it must be async-signal-safe.
@@ -46,7 +47,7 @@ pub(crate) fn install(describe: Describe) -> io::Result<AltStack> {
     let alt_stack = AltStack::for_this_thread()?;
     DESCRIBE.store(describe as *mut (), Ordering::Release);
     static INSTALLED: Mutex<bool> = Mutex::new(false);
-    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut installed = locked(&INSTALLED);
     if !*installed {
         hook(libc::SIGSEGV, &BEFORE_SEGV)?;
         hook(libc::SIGBUS, &BEFORE_BUS)?;

@@ -5,12 +5,13 @@
 //! - A shelf holds at most its watermark; beyond, its coldest half goes back to the reserve.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::reserve::{RESERVE, Reserve};
 use super::size::SizeClass;
 use super::slab;
 use super::slot::{Shape, Stack};
+use crate::collections::locked::locked;
 
 /// A thread's stacks.
 #[derive(Debug)]
@@ -206,7 +207,7 @@ fn next_refill(last: usize, stride: usize) -> usize {
 /// A panic cannot leave the reserve half changed in a way that matters: at worst it has forgotten
 /// stacks, which leaks them.
 fn lock(reserve: &'static Mutex<Reserve>) -> MutexGuard<'static, Reserve> {
-    reserve.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(reserve)
 }
 
 #[cfg(test)]

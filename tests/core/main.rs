@@ -13,3 +13,4 @@ mod limits_in_unwind;
 mod loops;
 mod select_fairness;
 mod stack_sizes;
+mod time_limited_forms;

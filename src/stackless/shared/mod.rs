@@ -15,10 +15,11 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
 use crate::channel::rendezvous::follow;
+use crate::collections::locked::locked;
 use crate::fiber::header::FiberRef;
 use crate::sched::outside::Fate;
 use crate::sched::scheduler::{Here, scheduler};
@@ -155,7 +156,7 @@ impl<T> SharedChannel<T> {
 
     /// Nothing under this lock waits or runs user code.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.inner.state)
     }
 
     fn change(&self, to: impl FnOnce(Pairing) -> Pairing) {

@@ -1,8 +1,7 @@
 //! The receiving half of a shared channel.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::queue::Met;
 use super::waiter::Waiter;
@@ -11,10 +10,11 @@ use crate::channel::error::TryRecvError;
 use crate::channel::pairing::Side;
 use crate::channel::rendezvous::open;
 use crate::channel::waiter::Message;
+use crate::collections::by_value::by_reference;
 use crate::fiber::state::{OnDeadlock, WaitReason};
+use crate::sched::limit::Limit;
 use crate::sched::outside::{Fate, wait_for_others};
-use crate::sched::scheduler::{Here, here, scheduler};
-use crate::sched::timers::deadline_after;
+use crate::sched::scheduler::{here, scheduler};
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::gate;
 
@@ -34,7 +34,7 @@ impl<T: Send + 'static> SharedChannel<T> {
     /// Panics outside of a fiber, and with what [`send_exception`](Self::send_exception) has sent.
     #[track_caller]
     pub fn receive(&self) -> Result<T, ReceiveError> {
-        self.receive_message(here(), None).map(open)
+        self.receive_until(Limit::None).map(open)
     }
 
     /// As [`receive`](Self::receive), but waits no longer than `timeout`.
@@ -48,8 +48,35 @@ impl<T: Send + 'static> SharedChannel<T> {
     /// As [`receive`](Self::receive).
     #[track_caller]
     pub fn receive_timeout(&self, timeout: Duration) -> Result<T, ReceiveError> {
-        let here = here();
-        self.receive_message(here, Some(deadline_after(here, timeout))).map(open)
+        self.receive_until(Limit::After(timeout)).map(open)
+    }
+
+    /// Like [`receive`](Self::receive), but waits no longer than until `deadline`, by the clock of
+    /// the caller's scheduler.
+    ///
+    /// # Errors
+    ///
+    /// Like [`receive_timeout`](Self::receive_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Like [`receive`](Self::receive).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::stackless::{ChannelError, SharedChannel};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = SharedChannel::<u32>::new();
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     assert!(matches!(channel.receive_deadline(soon), Err(ChannelError::Timeout)));
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn receive_deadline(&self, deadline: Instant) -> Result<T, ReceiveError> {
+        self.receive_until(Limit::At(deadline)).map(open)
     }
 
     /// Takes a value from a sender that waits, if there is one. It neither waits nor switches, and
@@ -82,11 +109,13 @@ impl<T: Send + 'static> SharedChannel<T> {
 
     /// Receives until the channel is closed and no sender waits (S-154).
     pub fn iter(&self) -> SharedIter<'_, T> {
-        SharedIter { channel: self }
+        SharedIter { source: self }
     }
 
     #[track_caller]
-    fn receive_message(&self, here: Here, by: Option<u64>) -> Result<Message<T>, ChannelError> {
+    fn receive_until(&self, limit: Limit) -> Result<Message<T>, ChannelError> {
+        let here = here();
+        let by = limit.micros(here);
         gate::safe_point(here);
         self.announce(here, Side::Receive, None)?;
         let mut message = None;
@@ -125,32 +154,12 @@ fn collect<T>(waiter: &Waiter<T>, message: &mut Option<Message<T>>) -> bool {
 ///
 /// `next` panics if it cannot receive for another reason than that the channel is closed.
 pub struct SharedIter<'a, T> {
-    channel: &'a SharedChannel<T>,
+    source: &'a SharedChannel<T>,
 }
 
-impl<T: Send + 'static> Iterator for SharedIter<'_, T> {
-    type Item = T;
+by_reference!([T: Send + 'static] SharedChannel => SharedIter<T>, T, next_of);
 
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        if self.channel.has_ended() {
-            return None;
-        }
-        gate::next_of(self.channel.receive())
-    }
-}
-
-impl<'a, T: Send + 'static> IntoIterator for &'a SharedChannel<T> {
-    type Item = T;
-    type IntoIter = SharedIter<'a, T>;
-
-    fn into_iter(self) -> SharedIter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T> fmt::Debug for SharedIter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SharedIter").field(self.channel).finish()
-    }
+#[track_caller]
+fn next_of<T: Send + 'static>(channel: &SharedChannel<T>) -> Option<T> {
+    if channel.has_ended() { None } else { gate::next_of(channel.receive()) }
 }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::queue::Met;
 use super::waiter::Waiter;
@@ -12,9 +12,9 @@ use crate::channel::pairing::Side;
 use crate::channel::waiter::Message;
 use crate::fiber::panic::Panic;
 use crate::fiber::state::{OnDeadlock, WaitReason};
+use crate::sched::limit::Limit;
 use crate::sched::outside::{Fate, wait_for_others};
 use crate::sched::scheduler::{Here, here, scheduler};
-use crate::sched::timers::deadline_after;
 use crate::stackless::channel_error::{ChannelError, SendError};
 use crate::stackless::error::thrown;
 use crate::stackless::gate;
@@ -35,7 +35,7 @@ impl<T: Send + 'static> SharedChannel<T> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.send_message(here(), Message::Value(value), None).map_err(value_of)
+        self.send_until(Message::Value(value), Limit::None).map_err(value_of)
     }
 
     /// As [`send`](Self::send), but waits no longer than `timeout`.
@@ -49,9 +49,35 @@ impl<T: Send + 'static> SharedChannel<T> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendError<T>> {
-        let here = here();
-        let by = deadline_after(here, timeout);
-        self.send_message(here, Message::Value(value), Some(by)).map_err(value_of)
+        self.send_until(Message::Value(value), Limit::After(timeout)).map_err(value_of)
+    }
+
+    /// Like [`send`](Self::send), but waits no longer than until `deadline`, by the clock of the
+    /// caller's scheduler.
+    ///
+    /// # Errors
+    ///
+    /// Like [`send_timeout`](Self::send_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::stackless::SharedChannel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = SharedChannel::new();
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     assert_eq!(channel.send_deadline(7, soon).unwrap_err().value, 7);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendError<T>> {
+        self.send_until(Message::Value(value), Limit::At(deadline)).map_err(value_of)
     }
 
     /// Sends an unwind: the receiver's `receive` panics with `payload` (S-151).
@@ -66,7 +92,7 @@ impl<T: Send + 'static> SharedChannel<T> {
     #[track_caller]
     pub fn send_exception(&self, payload: impl Any + Send) -> Result<(), SendError<Panic>> {
         let message = Message::Unwind(Box::new(payload));
-        self.send_message(here(), message, None).map_err(|(message, reason)| match message {
+        self.send_until(message, Limit::None).map_err(|(message, reason)| match message {
             Message::Unwind(payload) => SendError { value: thrown(payload), reason },
             Message::Value(_) => unreachable!("a payload was sent"),
         })
@@ -98,12 +124,13 @@ impl<T: Send + 'static> SharedChannel<T> {
     }
 
     #[track_caller]
-    fn send_message(
+    fn send_until(
         &self,
-        here: Here,
         message: Message<T>,
-        by: Option<u64>,
+        limit: Limit,
     ) -> Result<(), (Message<T>, ChannelError)> {
+        let here = here();
+        let by = limit.micros(here);
         gate::safe_point(here);
         if let Err(reason) = self.announce(here, Side::Send, message.value()) {
             return Err((message, reason));
