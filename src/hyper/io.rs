@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use crate::io::PollIo;
-use crate::io::room::Room;
+use crate::io::uninit_buf::UninitBuf;
 
 /// A stream of this crate, for hyper: a [`TcpStream`](crate::net::TcpStream), a
 /// `TlsStream` over one, a socket in a [`Waitable`](crate::io::Waitable).
@@ -61,10 +61,11 @@ impl<S: PollIo + Unpin> Read for Io<S> {
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        // SAFETY: a room is only written to, so what was initialised stays so.
-        let room = Room::new(unsafe { buffer.as_mut() });
-        let filled = ready!(self.0.poll_read_room(cx, room))?;
-        // SAFETY: so many bytes at the beginning of the room, which is all of the unfilled part, were written.
+        // SAFETY: an `UninitBuf` is only written to, so initialised bytes stay initialised.
+        let memory = UninitBuf::new(unsafe { buffer.as_mut() });
+        let filled = ready!(self.0.poll_read_uninit(cx, memory))?;
+        // SAFETY: the buffer is the whole unfilled part, and `filled` is the number of bytes that were
+        // written at its beginning.
         unsafe { buffer.advance(filled.length()) };
         Poll::Ready(Ok(()))
     }
