@@ -445,7 +445,7 @@ fn a_stream_that_claims_more_than_there_was_room_for_is_not_believed() {
     let text = panic_of(|| {
         let _ = Pin::new(&mut Io::new(Boaster)).poll_read(&mut context, buffer.unfilled());
     });
-    assert!(text.contains("more than there was room for"), "{text}");
+    assert!(text.contains("more bytes than the buffer holds"), "{text}");
     assert_eq!(buffer.filled(), []);
 }
 

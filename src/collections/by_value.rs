@@ -1,11 +1,12 @@
-//! Iteration over what receives: `for value in &receiver` and `for value in receiver`.
+//! Iteration by value over receiving types: `for value in receiver`.
 //!
-//! Invariant: an iterator that owns its source does what the one that borrows it does.
+//! Invariant: an iterator that owns its source behaves like the one that borrows it.
 
-/// Implements what `for` needs of a source and of the iterator that owns it in a field `source`.
+/// Implements `IntoIterator` for a source, and `Iterator` and `Debug` for the iterator that owns it
+/// in a field `source`.
 ///
 /// `by_value!([T: 'static] Channel => IntoIter<T>, T)` names the parameters, the source, its
-/// iterator with arguments, and what that gives.
+/// iterator with arguments, and the item type.
 macro_rules! by_value {
     ([$($parameters:tt)*] $source:ident => $iter:ident<$($argument:ident),*>, $item:ty) => {
         impl<$($parameters)*> Iterator for $iter<$($argument),*> {

@@ -1,4 +1,4 @@
-//! One job: its closure, then its result, and how the one who waits for that is told.
+//! One job: its closure, then its result, and the notification of the waiter.
 //!
 //! ```text
 //!               begin                 deliver               take
@@ -6,10 +6,9 @@
 //!       \                  \__ unwanted: the thread drops the result --^
 //!        \__ withdrawn before it began: the fiber drops the closure ---^
 //! ```
-//!
 //! Invariants:
-//! - Each step is made once, under the lock, and moves out what it takes; user code (the closure, and
-//!   destructors) runs when the lock is released.
+//! - Each step is made once, under the lock, and moves out what it takes; user code (the closure,
+//!   and destructors) runs after the lock is released.
 //! - The event is set after the result was stored.
 
 use std::any::Any;
@@ -29,8 +28,8 @@ static WAITING: WaitReason =
 static WAITING_OR_ERROR: WaitReason =
     WaitReason::new("waiting for a job on another thread", OnDeadlock::Fail).ended_by_the_world();
 
-/// Waits until a job is over. A kill point for a fiber, unless it is over already: then its result is
-/// not lost to a kill. A plain thread blocks.
+/// Waits until a job is over. A kill point for a fiber, unless the job is over already: then its
+/// result is not lost to a kill. A plain thread blocks.
 #[track_caller]
 pub(super) fn wait_for(over: &Event) {
     if let Err(interrupt) = over.wait_in_line(None, &WAITING) {
@@ -38,21 +37,21 @@ pub(super) fn wait_for(over: &Event) {
     }
 }
 
-/// As [`wait_for`], with an error if the fiber is killed and nothing can unwind.
+/// Like [`wait_for`], but returns an error if the fiber is killed and nothing can unwind.
 #[track_caller]
 pub(super) fn try_wait_for(over: &Event) -> io::Result<()> {
     let waited = over.wait_in_line(None, &WAITING_OR_ERROR);
     waited.map_err(|interrupt| interrupted(interrupt, &WAITING_OR_ERROR))
 }
 
-/// What a thread of a pool does.
+/// A unit of work for a thread of a pool.
 pub(super) trait Task: Send + Sync {
     /// Does the work on this thread. It does not unwind. `settle` is called once, when the work is
-    /// done and nobody knows of it yet.
+    /// done and before any waiter is notified.
     fn run(&self, settle: &mut dyn FnMut());
 }
 
-/// A job whose result may be waited for, or not.
+/// A job with an owned closure, whose result may or may not be waited for.
 pub(super) struct Job<F, T> {
     state: Mutex<State<F, T>>,
     over: Event,
@@ -60,7 +59,7 @@ pub(super) struct Job<F, T> {
 
 struct State<F, T> {
     stage: Stage<F, T>,
-    /// Nobody will take the result.
+    /// Whether no one will take the result.
     unwanted: bool,
 }
 
@@ -77,7 +76,7 @@ impl<F, T> Job<F, T> {
         Arc::new(Job { state: Mutex::new(state), over: Event::new() })
     }
 
-    /// Is set when the job is over.
+    /// Returns the event that is set when the job is over.
     pub(super) fn over(&self) -> &Event {
         &self.over
     }
@@ -90,8 +89,8 @@ impl<F, T> Job<F, T> {
         }
     }
 
-    /// Whoever wanted the result has gone. The job is run nevertheless, if it is not.
-    pub(super) fn let_go(&self) {
+    /// Detaches the job, whose result is no longer wanted. The job still runs, if it has not yet.
+    pub(super) fn detach(&self) {
         let mut state = self.state();
         state.unwanted = true;
         if let Stage::Over(_) = state.stage {
@@ -101,7 +100,7 @@ impl<F, T> Job<F, T> {
         }
     }
 
-    /// Whoever wanted the job has gone. If it has not begun it never will.
+    /// Withdraws the job, which is no longer wanted. If it has not begun it never will.
     pub(super) fn withdraw(&self) {
         let mut state = self.state();
         if let Stage::Queued(_) = state.stage {
@@ -110,7 +109,7 @@ impl<F, T> Job<F, T> {
             return quietly(move || drop(queued));
         }
         drop(state);
-        self.let_go();
+        self.detach();
     }
 
     fn begin(&self) -> Option<F> {
@@ -129,7 +128,7 @@ impl<F, T> Job<F, T> {
         if state.unwanted {
             state.stage = Stage::Gone;
             drop(state);
-            // Before the books are settled: a slow destructor keeps the thread busy, too.
+            // Before `settle`: a slow destructor keeps the thread busy, too.
             drop_result(result);
             return settle();
         }
@@ -157,11 +156,11 @@ where
     }
 }
 
-/// What a handle sees of a job, whatever its closure is.
+/// A handle's view of a job, independent of the closure's type.
 pub(super) trait Outcome<T>: Send + Sync {
     fn over(&self) -> &Event;
     fn take(&self) -> thread::Result<T>;
-    fn let_go(&self);
+    fn detach(&self);
 }
 
 impl<F: Send, T: Send> Outcome<T> for Job<F, T> {
@@ -173,12 +172,12 @@ impl<F: Send, T: Send> Outcome<T> for Job<F, T> {
         Job::take(self)
     }
 
-    fn let_go(&self) {
-        Job::let_go(self);
+    fn detach(&self) {
+        Job::detach(self);
     }
 }
 
-/// Withdraws a job when its waiter leaves, unless that has taken the result.
+/// A guard that withdraws a job when its waiter leaves, unless the waiter has taken the result.
 pub(super) struct Wanted<'a, F, T>(pub(super) &'a Job<F, T>);
 
 impl<F, T> Drop for Wanted<'_, F, T> {
@@ -194,14 +193,14 @@ fn drop_result<T>(result: thread::Result<T>) {
     }
 }
 
-/// Runs a destructor whose panic nobody can carry. The panic hook has told of it.
+/// Runs a destructor whose panic has nowhere to propagate. The panic hook has reported it.
 fn quietly(f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
         report::drop_payload(payload);
     }
 }
 
-/// The value of a job, or its panic, which goes on in the caller.
+/// Returns the value of a job, or continues its panic in the caller.
 pub(super) fn value_of<T>(result: Result<T, Box<dyn Any + Send>>) -> T {
     result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }

@@ -1,8 +1,9 @@
 //! Operations of futures: they try, and are woken to try again.
 //!
 //! Invariants:
-//! - A future does not overtake fibers that stand in line: it tries when nobody does.
-//! - Who was told that it is not ready has left its waker first or saw that the kernel owes an event.
+//! - A future does not overtake fibers in the queue: it tries only when the queue is empty.
+//! - A future that gets `Pending` has stored its waker before, or has seen that the kernel owes an
+//!   event.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -13,8 +14,9 @@ use crate::reactor::source::{Direction, Source, attempt};
 use crate::sched::lowlevel::{here, spend};
 
 impl Source {
-    /// Does `op` on `fd`, which is not blocking, if that is possible now; or else wakes by `cx` when it
-    /// may be. `drained` tells from a result that the next call would block.
+    /// Runs `op` on the non-blocking `fd`, if that is possible now; otherwise stores the waker of
+    /// `cx`, which is woken when it may be. `drained` returns, from a result, whether the next call
+    /// would block.
     ///
     /// # Panics
     ///
@@ -33,7 +35,7 @@ impl Source {
         let driver = Driver::of(&here.sched);
         let known = driver.find(fd, self.id);
         if known.as_ref().is_none_or(|known| known.is_free(direction)) {
-            // An event that comes while `op` waits is not to be lost, should it do that.
+            // An event that comes while `op` waits (if it does) must not be lost.
             let events = known.as_ref().map_or(0, |known| known.events());
             if let Some(result) = attempt(&mut op) {
                 if let (Some(known), Ok(value)) = (&known, &result)
@@ -51,7 +53,7 @@ impl Source {
             None => self.register(driver, fd)?,
         };
         registration.add_task(direction, here.fiber, cx.waker());
-        // If it has got ready meanwhile: nobody else would tell.
+        // If it has become ready in the meantime, no other event will wake the task.
         registration.wake_first(direction);
         driver.arm(fd, &registration)?;
         Poll::Pending

@@ -1,19 +1,19 @@
-//! Sockets as futures have them.
+//! Sockets for use by futures.
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::task::{Context, Poll};
 
 use crate::io::PollIo;
-use crate::io::room::{Filled, Room};
+use crate::io::uninit_buf::{Filled, UninitBuf};
 use crate::net::{TcpStream, UnixStream, sockets};
 use crate::reactor::source::Direction;
 
-/// Implements `PollIo` for a stream. `$is_drained` tells from how much a call has moved, and how much it
-/// could have, that the next would block.
-macro_rules! polled {
+/// Implements `PollIo` for a stream. `$is_drained` returns, from how much a call has moved and how
+/// much it could have moved, whether the next call would block.
+macro_rules! impl_poll_io {
     ($stream:ty, $is_drained:expr) => {
-        /// Its time limits are not for futures.
+        /// The stream's time limits do not apply to futures.
         impl PollIo for $stream {
             #[track_caller]
             fn poll_read(
@@ -21,8 +21,8 @@ macro_rules! polled {
                 cx: &mut Context<'_>,
                 buffer: &mut [u8],
             ) -> Poll<io::Result<usize>> {
-                let room = buffer.len();
-                let drained = |&n: &usize| $is_drained(n, room);
+                let size = buffer.len();
+                let drained = |&n: &usize| $is_drained(n, size);
                 self.io.poll_io(
                     cx,
                     Direction::Read,
@@ -42,7 +42,7 @@ macro_rules! polled {
             }
 
             fn poll_shutdown(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(unless_gone(self.shutdown(Shutdown::Write)))
+                Poll::Ready(ignore_not_connected(self.shutdown(Shutdown::Write)))
             }
 
             #[track_caller]
@@ -66,27 +66,28 @@ macro_rules! polled {
             }
 
             #[track_caller]
-            fn poll_read_room(
+            fn poll_read_uninit(
                 &self,
                 cx: &mut Context<'_>,
-                mut room: Room<'_>,
+                mut memory: UninitBuf<'_>,
             ) -> Poll<io::Result<Filled>> {
-                let size = room.size();
+                let size = memory.size();
                 let drained = |filled: &Filled| $is_drained(filled.length(), size);
-                self.io.poll_io(cx, Direction::Read, |stream| room.recv(stream), drained)
+                self.io.poll_io(cx, Direction::Read, |stream| memory.recv(stream), drained)
             }
         }
     };
 }
 
-// Less than there is room for is all there is; nothing at all is the end, which stays.
-polled!(TcpStream, |n: usize, room: usize| 0 < n && n < room);
-// A short read ends where a message with descriptors does, and more may be behind it.
-polled!(UnixStream, |_: usize, _: usize| false);
+// A short read means that the socket's buffer is now empty, so that the next read would block. Zero
+// bytes is the end of the stream, which every later read returns as well.
+impl_poll_io!(TcpStream, |n: usize, size: usize| 0 < n && n < size);
+// A short read may end at a message with descriptors, and more data may follow.
+impl_poll_io!(UnixStream, |_: usize, _: usize| false);
 
-fn unless_gone(result: io::Result<()>) -> io::Result<()> {
+fn ignore_not_connected(result: io::Result<()>) -> io::Result<()> {
     match result {
-        // The other side has gone already, and knows.
+        // The other side has closed the connection already, so it needs no notice.
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
         result => result,
     }
