@@ -107,7 +107,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/frame.rs", "counts a reference through a thread's pointer"),
     ("src/fiber/given_up.rs", "registers a function with the C library, and ends the process"),
     ("src/fiber/current.rs", "follows the pointer to the thread's pool"),
-    ("src/generator/core.rs", "resumes strands, and erases the types of generators"),
+    ("src/generator/core.rs", "resumes coroutines, and erases the types of generators"),
     ("src/generator/yielder.rs", "moves values between two stacks"),
     ("src/generator/scope.rs", "lengthens the lifetime of what a scope outlives"),
     ("src/greenlet/core.rs", "moves values between the stacks of one thread"),
