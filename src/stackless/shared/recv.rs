@@ -16,36 +16,38 @@ use crate::sched::limit::Limit;
 use crate::sched::outside::{Fate, wait_for_others};
 use crate::sched::scheduler::{here, scheduler};
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
-use crate::stackless::gate;
+use crate::stackless::checks;
 
 static RECEIVING: WaitReason = WaitReason::new("receiving on a shared channel", OnDeadlock::Fail)
     .ended_by_outsiders()
     .failing_each_time();
 
 impl<T: Send + 'static> SharedChannel<T> {
-    /// Takes a value from the first sender that waits, in whichever thread, or waits for one.
+    /// Takes a value from the sender that has waited longest, in whichever thread, or waits for
+    /// one.
     ///
     /// # Errors
     ///
-    /// As [`Channel::receive`](crate::stackless::Channel::receive).
+    /// Returns the same errors as [`Channel::receive`](crate::stackless::Channel::receive).
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber, and with what [`send_exception`](Self::send_exception) has sent.
+    /// Panics outside of a fiber, with the payload that is thrown into the tasklet while it waits,
+    /// and with the payload that [`send_exception`](Self::send_exception) has sent.
     #[track_caller]
     pub fn receive(&self) -> Result<T, ReceiveError> {
         self.receive_until(Limit::None).map(open)
     }
 
-    /// As [`receive`](Self::receive), but waits no longer than `timeout`.
+    /// Receives like [`receive`](Self::receive), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// As [`receive`](Self::receive), and [`ChannelError::Timeout`].
+    /// Returns the same errors as [`receive`](Self::receive), and [`ChannelError::Timeout`].
     ///
     /// # Panics
     ///
-    /// As [`receive`](Self::receive).
+    /// Panics like [`receive`](Self::receive).
     #[track_caller]
     pub fn receive_timeout(&self, timeout: Duration) -> Result<T, ReceiveError> {
         self.receive_until(Limit::After(timeout)).map(open)
@@ -80,15 +82,25 @@ impl<T: Send + 'static> SharedChannel<T> {
     }
 
     /// Takes a value from a sender that waits, if there is one. It neither waits nor switches, and
-    /// works on plain threads, too.
+    /// may be called on plain threads, too.
     ///
     /// # Errors
     ///
-    /// Says whether there is nothing now, or nothing for as long as the channel is closed.
+    /// Returns [`TryRecvError::Empty`] if no sender waits, and [`TryRecvError::Closed`] if in
+    /// addition the channel is closed.
     ///
     /// # Panics
     ///
-    /// Panics with what [`send_exception`](Self::send_exception) has sent.
+    /// Panics with the payload that [`send_exception`](Self::send_exception) has sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::SharedChannel;
+    ///
+    /// let channel = SharedChannel::<u32>::new();
+    /// assert!(channel.try_receive().is_err()); // no sender waits
+    /// ```
     pub fn try_receive(&self) -> Result<T, TryRecvError> {
         let sched = scheduler();
         let mut message = None;
@@ -107,7 +119,7 @@ impl<T: Send + 'static> SharedChannel<T> {
         }
     }
 
-    /// Receives until the channel is closed and no sender waits (S-154).
+    /// Returns an iterator that receives until the channel is closed and no sender waits.
     pub fn iter(&self) -> SharedIter<'_, T> {
         SharedIter { source: self }
     }
@@ -116,14 +128,14 @@ impl<T: Send + 'static> SharedChannel<T> {
     fn receive_until(&self, limit: Limit) -> Result<Message<T>, ChannelError> {
         let here = here();
         let by = limit.micros(here);
-        gate::safe_point(here);
+        checks::safe_point(here);
         self.announce(here, Side::Receive, None)?;
         let mut message = None;
         let mut state = self.lock();
         let met = state.meet(
             Side::Receive,
             Some(&here.sched),
-            |step| gate::check(here, step),
+            |step| checks::check(here, step),
             |waiter| collect(waiter, &mut message),
         )?;
         if let Met::Partner(partner, after) = met {
@@ -142,13 +154,13 @@ impl<T: Send + 'static> SharedChannel<T> {
     }
 }
 
-/// Takes the message of `waiter`, if that still waits.
+/// Takes the message of `waiter`, if it still waits. Returns whether it did.
 fn collect<T>(waiter: &Waiter<T>, message: &mut Option<Message<T>>) -> bool {
     *message = waiter.collect();
     message.is_some()
 }
 
-/// Receives from a [`SharedChannel`] until it is closed and no sender waits.
+/// An iterator that receives from a [`SharedChannel`] until it is closed and no sender waits.
 ///
 /// # Panics
 ///
@@ -161,5 +173,5 @@ by_reference!([T: Send + 'static] SharedChannel => SharedIter<T>, T, next_of);
 
 #[track_caller]
 fn next_of<T: Send + 'static>(channel: &SharedChannel<T>) -> Option<T> {
-    if channel.has_ended() { None } else { gate::next_of(channel.receive()) }
+    if channel.has_ended() { None } else { checks::next_of(channel.receive()) }
 }

@@ -16,37 +16,40 @@ use crate::sched::limit::Limit;
 use crate::sched::outside::{Fate, wait_for_others};
 use crate::sched::scheduler::{Here, here, scheduler};
 use crate::stackless::channel_error::{ChannelError, SendError};
+use crate::stackless::checks;
 use crate::stackless::error::thrown;
-use crate::stackless::gate;
 
 static SENDING: WaitReason = WaitReason::new("sending on a shared channel", OnDeadlock::Fail)
     .ended_by_outsiders()
     .failing_each_time();
 
 impl<T: Send + 'static> SharedChannel<T> {
-    /// Gives `value` to the first receiver that waits, in whichever thread, or waits for one.
+    /// Sends `value` to the receiver that has waited longest, in whichever thread, or waits for
+    /// one.
     ///
     /// # Errors
     ///
-    /// As [`Channel::send`](crate::stackless::Channel::send); the value comes back.
+    /// Returns the same errors as [`Channel::send`](crate::stackless::Channel::send), with the
+    /// value.
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber.
+    /// Panics outside of a fiber, and with the payload that is thrown into the tasklet while it
+    /// waits.
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         self.send_until(Message::Value(value), Limit::None).map_err(value_of)
     }
 
-    /// As [`send`](Self::send), but waits no longer than `timeout`.
+    /// Sends like [`send`](Self::send), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`ChannelError::Timeout`].
+    /// Returns the same errors as [`send`](Self::send), and [`ChannelError::Timeout`].
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber.
+    /// Panics like [`send`](Self::send).
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendError<T>> {
         self.send_until(Message::Value(value), Limit::After(timeout)).map_err(value_of)
@@ -80,15 +83,15 @@ impl<T: Send + 'static> SharedChannel<T> {
         self.send_until(Message::Value(value), Limit::At(deadline)).map_err(value_of)
     }
 
-    /// Sends an unwind: the receiver's `receive` panics with `payload` (S-151).
+    /// Sends an exception: the receiver's `receive` unwinds with `payload`.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send); the payload comes back.
+    /// Returns the same errors as [`send`](Self::send), with the payload.
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber.
+    /// Panics like [`send`](Self::send).
     #[track_caller]
     pub fn send_exception(&self, payload: impl Any + Send) -> Result<(), SendError<Panic>> {
         let message = Message::Unwind(Box::new(payload));
@@ -98,12 +101,12 @@ impl<T: Send + 'static> SharedChannel<T> {
         })
     }
 
-    /// Gives `value` to a receiver that waits, if there is one. It neither waits nor switches, and
-    /// works on plain threads, too.
+    /// Sends `value` to a receiver that waits, if there is one. It neither waits nor switches, and
+    /// may be called on plain threads, too.
     ///
     /// # Errors
     ///
-    /// Gives the value back if nobody waits to receive.
+    /// Returns the value if no receiver waits.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let sched = scheduler();
         let mut message = Some(Message::Value(value));
@@ -119,7 +122,7 @@ impl<T: Send + 'static> SharedChannel<T> {
         match message {
             Some(Message::Value(value)) if closing => Err(TrySendError::Closed(value)),
             Some(Message::Value(value)) => Err(TrySendError::Full(value)),
-            _ => unreachable!("nobody has taken the value"),
+            _ => unreachable!("no receiver has taken the value"),
         }
     }
 
@@ -131,7 +134,7 @@ impl<T: Send + 'static> SharedChannel<T> {
     ) -> Result<(), (Message<T>, ChannelError)> {
         let here = here();
         let by = limit.micros(here);
-        gate::safe_point(here);
+        checks::safe_point(here);
         if let Err(reason) = self.announce(here, Side::Send, message.value()) {
             return Err((message, reason));
         }
@@ -140,20 +143,20 @@ impl<T: Send + 'static> SharedChannel<T> {
         let met = state.meet(
             Side::Send,
             Some(&here.sched),
-            |step| gate::check(here, step),
+            |step| checks::check(here, step),
             |waiter| serve(waiter, &mut message),
         );
         match met {
             Ok(Met::Partner(partner, after)) => {
                 drop(state);
                 go_on(here, &partner, after);
-                gate::after_send(here);
+                checks::after_send(here);
                 return Ok(());
             }
             Ok(Met::Nobody) => {}
             Err(reason) => {
                 drop(state);
-                return Err((message.expect("nobody has taken it"), reason));
+                return Err((message.expect("no receiver has taken it"), reason));
             }
         }
         let waiter = Arc::new(Waiter::new(here, Side::Send, &self.inner.tally, message));
@@ -163,7 +166,7 @@ impl<T: Send + 'static> SharedChannel<T> {
     }
 }
 
-/// Gives the message to `waiter`, if that still waits.
+/// Gives the message to `waiter`, if it still waits. Returns whether it did.
 fn serve<T>(waiter: &Waiter<T>, message: &mut Option<Message<T>>) -> bool {
     *message = message.take().and_then(|message| waiter.serve(message).err());
     message.is_none()
@@ -175,7 +178,8 @@ fn wait_to_send<T: Send + 'static>(
     waiter: &Arc<Waiter<T>>,
     by: Option<u64>,
 ) -> Result<(), (Message<T>, ChannelError)> {
-    /// Whatever ends the wait, what was not sent goes with it: nobody else may drop it.
+    /// A guard that drops the message that was not sent, whatever ends the wait: no other thread
+    /// may drop it.
     struct Leftover<'a, T>(&'a Waiter<T>);
     impl<T> Drop for Leftover<'_, T> {
         fn drop(&mut self) {
@@ -186,13 +190,13 @@ fn wait_to_send<T: Send + 'static>(
     let leftover = Leftover(waiter);
     let reason = match wait_for_others(here, &**waiter, by, &SENDING) {
         Ok(Fate::Served) => {
-            gate::after_send(here);
+            checks::after_send(here);
             return Ok(());
         }
         Ok(_) => ChannelError::Closed,
         Err(interrupt) => ChannelError::of(here, interrupt, Side::Send),
     };
-    let message = leftover.0.take().expect("nobody has taken it");
+    let message = leftover.0.take().expect("no receiver has taken it");
     Err((message, reason))
 }
 

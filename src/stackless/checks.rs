@@ -1,13 +1,12 @@
-//! What every channel operation asks before it does anything: may it switch, may it block, and who
-//! wants to know.
+//! The checks before every channel operation: traps, callbacks and time limits.
 //!
 //! ```text
 //!   safe point -> channel callback -> partner?  yes: switch? -> switch_trap
-//!                                               no:  block_trap -> closed -> switch_trap (S-147)
-//!              -> schedule callback, soft timeout -> the same checks again -> the deed
+//!                                               no:  block_trap -> closed -> switch_trap
+//!              -> schedule callback, soft time limit -> the same checks again -> the operation
 //! ```
 //!
-//! Invariant: all of it happens before anything is changed (S-148).
+//! Invariant: all of this happens before anything is changed.
 
 use crate::channel::pairing::{After, Step};
 use crate::fiber::header::FiberRef;
@@ -19,8 +18,9 @@ use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::switching;
 
-/// A point at which a timeout may interrupt the tasklet, and where it gives way if it has done many
-/// operations without waiting. Not if it must not be switched away.
+/// Marks a point at which a time limit may interrupt the tasklet, and at which the tasklet yields
+/// if it has done many operations without waiting. It does not yield if switches are trapped or it
+/// is atomic.
 #[track_caller]
 pub(super) fn safe_point(here: Here) {
     state(&here.sched).time_slice.safe_point(here);
@@ -37,7 +37,7 @@ fn is_uninterruptible(here: Here) -> bool {
     switching::is_trapped(here) || record(here, |record| record.atomic.get())
 }
 
-/// Refuses a step that would switch or block where that is not allowed.
+/// Returns an error for a step that would switch or block where that is not allowed.
 pub(super) fn check(here: Here, step: Step) -> Result<(), ChannelError> {
     match step {
         Step::Meet(After::GoOn) => Ok(()),
@@ -45,7 +45,7 @@ pub(super) fn check(here: Here, step: Step) -> Result<(), ChannelError> {
             Err(ChannelError::BlockTrap)
         }
         Step::Refused => Err(ChannelError::Closed),
-        // A wait that nothing can end switches to nothing: it says that it is a deadlock.
+        // A wait that nothing can end switches to nothing: it fails with a deadlock instead.
         Step::Wait if switching::is_trapped(here) && !switching::is_last(here) => {
             Err(ChannelError::SwitchTrap)
         }
@@ -54,17 +54,17 @@ pub(super) fn check(here: Here, step: Step) -> Result<(), ChannelError> {
     }
 }
 
-/// Whom a step switches to.
+/// The target of the switch that a step makes.
 #[derive(Debug)]
 pub(super) enum Next {
     /// The partner, because it is preferred.
     Partner(FiberRef),
-    /// The first of the ring, or the partner if the ring is empty.
+    /// The first fiber of the run ring, or the partner if the ring is empty.
     InRing(Option<FiberRef>),
 }
 
 impl Next {
-    /// What follows from `step`, with this partner.
+    /// Returns the target of the switch that `step` makes with this partner.
     pub(super) fn of(step: Step, partner: Option<FiberRef>) -> Option<Next> {
         match (step, partner) {
             (Step::Meet(After::RunPartner), Some(partner)) => Some(Next::Partner(partner)),
@@ -75,8 +75,8 @@ impl Next {
     }
 }
 
-/// Says who runs next, to the schedule callback. A soft timeout is not taken where a preference
-/// decides (S-126).
+/// Calls the schedule callback with the tasklet that runs next. A soft time limit does not take
+/// effect where the channel's preference determines that tasklet.
 pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
     let state = state(&here.sched);
     if state.schedule_callback.is_none() && !state.time_slice.is_armed() {
@@ -94,8 +94,8 @@ pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
     }
 }
 
-/// A send is done. What was thrown at the tasklet while others ran is raised at once: unlike a
-/// receive it holds nothing that would be lost.
+/// Raises, after a send, what was thrown into the tasklet while others ran. It is raised
+/// immediately: unlike a receive, a send holds no value that would be lost.
 #[inline(always)]
 pub(super) fn after_send(here: Here) {
     if !here.fiber.attention.get().is_none() {
@@ -103,7 +103,7 @@ pub(super) fn after_send(here: Here) {
     }
 }
 
-/// What an iteration makes of what it has received.
+/// Converts the result of a receive to the next item of an iteration.
 #[track_caller]
 pub(super) fn next_of<T>(received: Result<T, ReceiveError>) -> Option<T> {
     match received {
@@ -113,7 +113,7 @@ pub(super) fn next_of<T>(received: Result<T, ReceiveError>) -> Option<T> {
     }
 }
 
-/// Asks the running fiber's tasklet, if it is known as one.
+/// Applies `ask` to the record of the current fiber's tasklet; `false` if it has no record.
 fn record(here: Here, ask: impl FnOnce(&Record) -> bool) -> bool {
     Record::known(&here.fiber).is_some_and(|record| ask(&record))
 }

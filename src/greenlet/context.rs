@@ -1,23 +1,24 @@
-//! What the greenlets of one frame share: which of them runs, who its main one is, what to look after.
+//! The context of the greenlets of one frame: the current greenlet, the main greenlet, and the work
+//! that is put off.
 //!
 //! ```text
-//!    frame ----extension----> World                       one per fiber, or thread's frame
-//!                               current ---> the greenlet that runs; null: main does
+//!    frame ----extension----> Context                     one per fiber, or per thread's frame
+//!                               current ---> the current greenlet; null: main is current
 //!                               main_waits -> main, as the family that it waits for knows it
 //!                               mains ------> main, once for each type that is exchanged
 //! ```
 //!
 //! Invariants:
-//! - Unless the world is closing, `current` is the greenlet whose code runs when the frame's code
-//!   does; or, between a switch and its arrival, the one to which it leads. It is alive: it stands in
-//!   the roster of the frame.
-//! - While `current` is null nothing of this world runs but the frame's own stack, and main does not
-//!   wait. While it is not, main waits, for values of one family or for anything.
-//! - `attention` is zero if a switch has nothing to look after but the switch.
-//! - The world is closed before its frame ends, unless that gave it up. No user code runs while one
-//!   of its lists is borrowed.
+//! - Unless the context is closing, `current` is the greenlet whose code runs when the frame's code
+//!   runs; or, between a switch and its arrival, the greenlet to which it leads. It is alive: it is
+//!   listed in the roster of the frame.
+//! - While `current` is null, only the frame's own stack runs in this context, and main does not
+//!   wait. While it is not null, main waits, for values of one family or for any message.
+//! - `attention` is zero if a switch has no work to do but the switch.
+//! - The context is closed before its frame ends, unless the frame abandoned it. No user code runs
+//!   while one of its lists is borrowed.
 
-#![allow(unsafe_code, reason = "follows the pointer to the greenlet that runs, and leaves stacks")]
+#![allow(unsafe_code, reason = "follows the pointer to the current greenlet, and leaves stacks")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -28,37 +29,39 @@ use std::rc::Rc;
 use crate::fiber::frame::{Frame, Nested};
 use crate::greenlet::core::{Core, Erased, Signal};
 use crate::greenlet::error::{Elsewhere, Refusal};
-use crate::greenlet::head::{Family, Head};
+use crate::greenlet::header::{Family, Header};
 use crate::greenlet::kill::run_quietly;
 use crate::greenlet::locals::GreenletLocals;
 use crate::greenlet::trace::{Event, GreenletId, LazyId, Tracer};
 
-/// The greenlets of one frame.
-pub(super) struct World {
-    pub(super) current: Cell<*const Head>,
+/// The state that the greenlets of one frame share.
+pub(super) struct Context {
+    pub(super) current: Cell<*const Header>,
     pub(super) attention: Cell<Attention>,
-    pub(super) main_waits: Cell<*const Head>,
-    /// Main waits for the end of one that it kills, and takes whatever comes.
+    /// The main greenlet of the family for whose values main waits; null if it does not wait so.
+    pub(super) main_waits: Cell<*const Header>,
+    /// Whether main waits for the end of a greenlet that it kills, and accepts any message.
     pub(super) main_kills: Cell<bool>,
     pub(super) frame: Rc<Frame>,
     is_closed: Cell<bool>,
-    /// Switches that were refused because the world is closing.
+    /// The number of switches that were refused because the context is closing.
     refusals: Cell<u32>,
     mains: RefCell<Vec<Rc<dyn Erased>>>,
-    /// Those that have lost their last handle where they could not be killed.
+    /// The greenlets that have lost their last handle where they could not be killed.
     pub(super) orphans: RefCell<VecDeque<Rc<dyn Erased>>>,
-    /// Those that have ended and have no handle: their destructors are user code.
+    /// The records of greenlets that have ended and have no handle: their destructors are user
+    /// code.
     pub(super) litter: RefCell<Vec<Rc<dyn Nested>>>,
-    /// How many stacks run destructors that are none of their own.
+    /// The number of stacks that run destructors which do not belong to their code.
     pub(super) sweeps: Cell<u32>,
     pub(super) tracer: RefCell<Option<Rc<Tracer>>>,
-    /// The switch of which the tracer will be told.
+    /// The switch that the tracer will be called for.
     pub(super) traced: Cell<Option<(Event, GreenletId)>>,
     pub(super) main_id: LazyId,
     pub(super) main_locals: RefCell<Option<GreenletLocals>>,
 }
 
-/// What a switch has to look after, as a set.
+/// The set of reasons why a switch has more work to do.
 #[derive(Copy, Clone, Eq, PartialEq)]
 pub(super) struct Attention(u8);
 
@@ -66,34 +69,34 @@ impl Attention {
     pub(super) const NONE: Attention = Attention(0);
     /// There is a tracer.
     pub(super) const TRACER: Attention = Attention(1);
-    /// It runs.
+    /// The tracer runs.
     pub(super) const TRACING: Attention = Attention(2);
     /// `orphans` is not empty.
     pub(super) const ORPHANS: Attention = Attention(4);
     /// `litter` is not empty.
     pub(super) const LITTER: Attention = Attention(8);
-    /// One is being unwound because the frame ends: nothing may be switched to.
+    /// A greenlet is being unwound because the frame ends: nothing may be switched to.
     pub(super) const CLOSING: Attention = Attention(16);
     /// `sweeps` is not zero.
     pub(super) const SWEEPING: Attention = Attention(32);
 }
 
-/// The world of the frame whose code runs.
+/// Returns the context of the frame whose code runs.
 ///
 /// # Panics
 ///
-/// Outside of `frame` and `run`.
+/// Panics outside of `frame` and `run`.
 #[track_caller]
-pub(super) fn here() -> Rc<World> {
-    match World::find() {
-        Some(world) => world,
+pub(super) fn here() -> Rc<Context> {
+    match Context::find() {
+        Some(context) => context,
         None => panic!("{}", Refusal::NoFrame.with(())),
     }
 }
 
-impl World {
-    fn new(frame: Rc<Frame>) -> World {
-        World {
+impl Context {
+    fn new(frame: Rc<Frame>) -> Context {
+        Context {
             current: Cell::new(ptr::null()),
             attention: Cell::new(Attention::NONE),
             main_waits: Cell::new(ptr::null()),
@@ -112,16 +115,17 @@ impl World {
         }
     }
 
-    /// The world of the frame whose code runs, if it runs in one.
-    pub(super) fn find() -> Option<Rc<World>> {
+    /// Returns the context of the frame whose code runs, if it runs in one. Creates the context at
+    /// the first call.
+    pub(super) fn find() -> Option<Rc<Context>> {
         let frame = Frame::current()?;
         let extension = frame.extension().and_then(|owner| owner.downcast::<Owner>().ok());
         if let Some(owner) = extension {
             return Some(owner.0.clone());
         }
-        let world = Rc::new(World::new(frame.clone()));
-        frame.set_extension(Rc::new(Owner(world.clone())));
-        Some(world)
+        let context = Rc::new(Context::new(frame.clone()));
+        frame.set_extension(Rc::new(Owner(context.clone())));
+        Some(context)
     }
 
     #[inline(always)]
@@ -138,37 +142,39 @@ impl World {
         self.attention.set(Attention(if on { now | what.0 } else { now & !what.0 }));
     }
 
-    /// The greenlet that runs; none if main does.
+    /// Returns the current greenlet; `None` if that is main.
     #[inline(always)]
-    pub(super) fn current(&self) -> Option<&Head> {
-        // SAFETY: null, or one that has started and has not ended: the roster keeps it.
+    pub(super) fn current(&self) -> Option<&Header> {
+        // SAFETY: null, or a greenlet that has started and has not ended: the roster keeps it
+        // alive.
         unsafe { self.current.get().as_ref() }
     }
 
     pub(super) fn current_id(&self) -> GreenletId {
-        self.current().map_or_else(|| self.main_id.get(), Head::id)
+        self.current().map_or_else(|| self.main_id.get(), Header::id)
     }
 
-    /// The type of what the running greenlet exchanges; none for main, which exchanges anything.
+    /// Returns the family of the current greenlet; `None` for main, which exchanges values of every
+    /// type.
     pub(super) fn current_family(&self) -> Option<Family> {
         self.current().map(|current| current.family)
     }
 
-    /// The name of the type of what main waits for.
+    /// Returns the name of the type of the values that main waits for.
     #[cold]
     pub(super) fn family_of_main(&self) -> &'static str {
         let (mains, waiting) = (self.mains.borrow(), self.main_waits.get());
-        let main = mains.iter().find(|main| ptr::eq(main.head(), waiting));
-        main.map_or("another", |main| main.head().family.name)
+        let main = mains.iter().find(|main| ptr::eq(main.header(), waiting));
+        main.map_or("another", |main| main.header().family.name)
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.get()
     }
 
-    /// Main, as the family of `V` knows it.
+    /// Returns the main greenlet of the family of `V`.
     pub(super) fn main<V: 'static>(self: &Rc<Self>) -> Rc<Core<V>> {
-        let known = self.mains.borrow().iter().find(|main| main.head().is_of::<V>()).cloned();
+        let known = self.mains.borrow().iter().find(|main| main.header().is_of::<V>()).cloned();
         if let Some(main) = known.and_then(|main| main.into_any().downcast().ok()) {
             return main;
         }
@@ -177,12 +183,12 @@ impl World {
         main
     }
 
-    /// Hands the thread to main, which waits, with a signal.
+    /// Makes main, which waits, the current greenlet, and leaves `signal` for it.
     pub(super) fn signal_main(&self, signal: Signal) {
         let mains = self.mains.borrow();
         let waiting = self.main_waits.get();
-        // One that kills looks at all of them.
-        let main = mains.iter().find(|main| waiting.is_null() || ptr::eq(main.head(), waiting));
+        // A main greenlet that kills checks all of them.
+        let main = mains.iter().find(|main| waiting.is_null() || ptr::eq(main.header(), waiting));
         if let Some(main) = main {
             main.put(signal);
         }
@@ -190,12 +196,12 @@ impl World {
         self.current.set(ptr::null());
     }
 
-    /// Every form of main.
+    /// Returns the main greenlets of all families.
     pub(super) fn mains(&self) -> Vec<Rc<dyn Erased>> {
         self.mains.borrow().clone()
     }
 
-    /// Whether the code that runs may switch the greenlets of this world.
+    /// Returns an error if the code that runs may not switch the greenlets of this context.
     pub(super) fn check(self: &Rc<Self>) -> Result<(), Refusal> {
         if self.is_closed() {
             return Err(Refusal::Gone);
@@ -214,8 +220,8 @@ impl World {
         Ok(())
     }
 
-    /// The frame ends and unwinds the greenlet that runs, which switches. One that does so again and
-    /// again would never end: it is left as it is.
+    /// Counts the switches of a greenlet that is unwound because its frame ends. A greenlet that
+    /// switches again and again would never end: it is abandoned.
     fn count_refusal(&self) {
         self.refusals.set(self.refusals.get() + 1);
         if MOST_REFUSALS < self.refusals.get()
@@ -226,15 +232,16 @@ impl World {
         }
     }
 
-    /// The frame ends, and `greenlet` is unwound: nothing is switched meanwhile.
-    pub(super) fn begin_closing(&self, greenlet: *const Head) {
+    /// Marks the context as closing while `greenlet` is unwound because the frame ends: nothing may
+    /// be switched to meanwhile.
+    pub(super) fn begin_closing(&self, greenlet: *const Header) {
         debug_assert!(self.current.get().is_null(), "a frame ends on its own stack");
         self.refusals.set(0);
         self.attend(Attention::CLOSING, true);
         self.current.set(greenlet);
     }
 
-    /// The frame has ended: drops all that is the user's.
+    /// Drops everything that belongs to the user, when the frame has ended.
     fn close(&self) {
         self.is_closed.set(true);
         self.attention.set(Attention::NONE);
@@ -249,17 +256,18 @@ impl World {
     }
 }
 
-/// A greenlet that is unwound by the end of its frame and switches this often is left as it is.
+/// The number of switches after which a greenlet that is unwound by the end of its frame is
+/// abandoned.
 const MOST_REFUSALS: u32 = 100;
 
-impl fmt::Debug for World {
+impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("World").field("frame", &self.frame).finish_non_exhaustive()
+        f.debug_struct("Context").field("frame", &self.frame).finish_non_exhaustive()
     }
 }
 
-/// What the frame holds: it closes the world.
-struct Owner(Rc<World>);
+/// The value that the frame holds: its drop closes the context.
+struct Owner(Rc<Context>);
 
 impl Drop for Owner {
     fn drop(&mut self) {

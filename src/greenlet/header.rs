@@ -1,8 +1,9 @@
-//! What is known of a greenlet without the type of what it exchanges.
+//! The header of a greenlet: what is known of it without the type of the values that it exchanges.
 //!
 //! Invariants:
 //! - `handles` counts the values of type [`Greenlet`](crate::greenlet::Greenlet).
-//! - A killer stands in its victim for as long as it waits for the end of that, and no longer.
+//! - A killer is recorded in its victim for as long as it waits for the victim's end, and no
+//!   longer.
 
 use std::any::{self, TypeId};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -11,13 +12,13 @@ use std::rc::Rc;
 use std::thread;
 
 use crate::fiber::strand::{State, Strand};
+use crate::greenlet::context::Context;
 use crate::greenlet::core::Erased;
 use crate::greenlet::locals::GreenletLocals;
 use crate::greenlet::trace::{GreenletId, LazyId};
-use crate::greenlet::world::World;
 use crate::stack::SizeClass;
 
-/// The type of what a greenlet exchanges.
+/// The type of the values that a greenlet exchanges.
 #[derive(Copy, Clone)]
 pub(super) struct Family {
     pub(super) of_type: TypeId,
@@ -30,48 +31,50 @@ impl Family {
     }
 }
 
-/// A greenlet, as far as it does not depend on what it exchanges.
-pub(super) struct Head {
+/// The part of a greenlet's record that does not depend on its family.
+pub(super) struct Header {
     pub(super) strand: Strand,
-    /// The type of what it exchanges.
+    /// The type of the values that the greenlet exchanges.
     pub(super) family: Family,
     pub(super) is_main: bool,
-    /// The main greenlet of its world and its family: itself, for that one. Null before it starts.
-    pub(super) root: Cell<*const Head>,
-    pub(super) world: OnceCell<Rc<World>>,
-    /// Handles, children included: they hold their parent.
+    /// The main greenlet of the same context and family: for a main greenlet, itself. Null before
+    /// the greenlet starts.
+    pub(super) root: Cell<*const Header>,
+    /// The context of the frame in which the greenlet has started. Empty before that.
+    pub(super) context: OnceCell<Rc<Context>>,
+    /// The number of handles, including those in the parent links of children.
     pub(super) handles: Cell<usize>,
-    /// Who waits for its end because it has dropped the last handle.
+    /// The greenlet that has dropped the last handle and waits for the end of this one.
     pub(super) killer: Cell<Killer>,
-    /// Whether a main greenlet waits while the thread unwinds.
+    /// Whether this is a main greenlet that was left while the thread unwound.
     pub(super) main_unwinds: Cell<bool>,
-    /// Whether it waits for the end of one that it kills, and takes whatever comes.
+    /// Whether the greenlet waits for the end of one that it kills, and accepts any message.
     pub(super) kills: Cell<bool>,
-    /// The whole record. Set when it starts.
+    /// The whole record. Set when the greenlet starts.
     erased: Cell<Option<*const dyn Erased>>,
-    /// The size of stack that was asked for.
+    /// The stack class that was asked for.
     pub(super) asked: SizeClass,
     id: LazyId,
     pub(super) locals: RefCell<Option<GreenletLocals>>,
 }
 
-/// Who waits until a greenlet has ended, without a handle to it.
+/// The greenlet that waits for the end of another one without a handle to it.
 #[derive(Copy, Clone)]
 pub(super) enum Killer {
     Nobody,
     Main,
-    /// Alive while it stands here: it takes itself out before it leaves the wait.
+    /// Alive while it is recorded here: it removes itself before it leaves the wait.
     Other(*const dyn Erased),
 }
 
-impl Head {
-    pub(super) fn new(class: SizeClass, family: Family, is_main: bool) -> Head {
-        Head {
+impl Header {
+    pub(super) fn new(class: SizeClass, family: Family, is_main: bool) -> Header {
+        Header {
             strand: Strand::new(class, true),
             family,
             is_main,
             root: Cell::new(ptr::null()),
-            world: OnceCell::new(),
+            context: OnceCell::new(),
             handles: Cell::new(0),
             killer: Cell::new(Killer::Nobody),
             main_unwinds: Cell::new(false),
@@ -88,15 +91,16 @@ impl Head {
         self.family.of_type == TypeId::of::<V>()
     }
 
-    /// Its identity: all forms of a main greenlet have the same.
+    /// Returns the identity of the greenlet. The main greenlets of all families of a context have
+    /// the same.
     pub(super) fn id(&self) -> GreenletId {
-        match self.world.get() {
-            Some(world) if self.is_main => world.main_id.get(),
+        match self.context.get() {
+            Some(context) if self.is_main => context.main_id.get(),
             _ => self.id.get(),
         }
     }
 
-    /// Itself as what it is, while it has a stack.
+    /// Returns the whole record, if the greenlet has started.
     pub(super) fn erased(&self) -> Option<*const dyn Erased> {
         self.erased.get()
     }
@@ -108,7 +112,7 @@ impl Head {
     pub(super) fn is_dead(&self) -> bool {
         match self.strand.state() {
             State::Ended | State::Retired => true,
-            _ => self.is_main && self.world.get().is_some_and(|world| world.is_closed()),
+            _ => self.is_main && self.context.get().is_some_and(|context| context.is_closed()),
         }
     }
 
@@ -121,9 +125,10 @@ impl Head {
         self.strand.state() == State::Suspended
     }
 
-    /// Whether something can be raised in it, which waits or has just been resumed. Not if it was left
-    /// while the thread unwound, and the thread still does: it may be in a destructor. (Whose unwind
-    /// that is nobody knows for certain, and a mistake would abort the process.)
+    /// Returns whether something can be raised in the greenlet, which waits or has just been
+    /// resumed. Nothing can be raised if it was left while the thread unwound and the thread still
+    /// does, because it may be in a destructor. (std does not tell which stack unwinds, and a
+    /// mistake would abort the process.)
     pub(super) fn can_raise(&self) -> bool {
         let left_in_unwind = if self.is_main {
             self.main_unwinds.get() && thread::panicking()
@@ -133,19 +138,21 @@ impl Head {
         !cfg!(panic = "abort") && !left_in_unwind
     }
 
-    /// Whether it is the one whose code calls this.
+    /// Returns whether the greenlet is the one whose code calls this.
     pub(super) fn is_current(&self) -> bool {
-        self.runs() && self.world.get().is_some_and(|world| world.frame.is_current())
+        self.runs() && self.context.get().is_some_and(|context| context.frame.is_current())
     }
 
-    /// Whether it is the one that runs in another fiber, which waits.
+    /// Returns whether the greenlet is the current one of another fiber, which is suspended.
     pub(super) fn runs_elsewhere(&self) -> bool {
-        self.runs() && self.world.get().is_some_and(|world| !world.frame.is_current())
+        self.runs() && self.context.get().is_some_and(|context| !context.frame.is_current())
     }
 
-    /// Whether it is the one that runs in its frame.
+    /// Returns whether the greenlet is the current one of its frame.
     fn runs(&self) -> bool {
-        let Some(world) = self.world.get().filter(|world| !world.is_closed()) else { return false };
-        world.current().map_or(self.is_main, |current| ptr::eq(current, self))
+        let Some(context) = self.context.get().filter(|context| !context.is_closed()) else {
+            return false;
+        };
+        context.current().map_or(self.is_main, |current| ptr::eq(current, self))
     }
 }
