@@ -56,7 +56,6 @@ const fn at_most(
 #[rustfmt::skip]
 const LIMITS: &[(&str, Limit)] = &[
     // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, texts
-    ("ARCHITECTURE", at_most((5.0, 3.0), 90.0, 58, 0, 0)),
     ("CHANGELOG", at_most((3.0, 1.0), 90.0, 90, 0, 0)),
     ("README", at_most((3.0, 2.0), 90.0, 30, 0, 0)),
     ("SAFETY", at_most((2.0, 2.0), 90.0, 0, 0, 0)),
