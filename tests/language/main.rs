@@ -58,7 +58,6 @@ const LIMITS: &[(&str, Limit)] = &[
     // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, texts
     ("CHANGELOG", at_most((3.0, 1.0), 90.0, 90, 0, 0)),
     ("README", at_most((3.0, 2.0), 90.0, 30, 0, 0)),
-    ("SAFETY", at_most((2.0, 2.0), 90.0, 0, 0, 0)),
     ("benches", at_most((4.0, 6.0), 90.0, 81, 0, 0)),
     ("build and CI", at_most((5.0, 2.0), 90.0, 23, 0, 0)),
     ("examples", at_most((10.0, 11.0), 90.0, 29, 4, 0)),
