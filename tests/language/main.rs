@@ -56,7 +56,6 @@ const fn at_most(
 #[rustfmt::skip]
 const LIMITS: &[(&str, Limit)] = &[
     // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, texts
-    ("CHANGELOG", at_most((3.0, 1.0), 90.0, 90, 0, 0)),
     ("README", at_most((3.0, 2.0), 90.0, 30, 0, 0)),
     ("benches", at_most((4.0, 6.0), 90.0, 81, 0, 0)),
     ("build and CI", at_most((5.0, 2.0), 90.0, 23, 0, 0)),
