@@ -1,8 +1,8 @@
-//! Measures the language of the repository, and keeps it from getting worse: stilted turns, summaries
-//! of functions that do not open with a verb, comments wider than a screen, private numbers.
+//! Measures the language of the repository, and keeps it from getting worse: stilted turns,
+//! summaries of functions that do not open with a verb, wide comments, private numbers.
 //!
-//! `cargo test --all-features --test language -- --nocapture` prints the table. Two variables of the
-//! environment change what is printed:
+//! `cargo test --all-features --test language -- --nocapture` prints the table. Two environment
+//! variables change the output:
 //!
 //! - `FIBRA_LANGUAGE_ROOM=src/sched` also lists each fault of that room, or of `all` rooms.
 //! - `FIBRA_LANGUAGE_TREE=/some/checkout` measures another tree, without limits.
@@ -21,10 +21,10 @@ use measure::{Room, measure};
 use std::env;
 use std::path::Path;
 
-/// The most that a room without a row in `LIMITS` may have: the goal of every room.
+/// The limits of a room without a row in `LIMITS`: the goal of every room.
 const GOAL: Limit = Limit { stilted: 0.5, weak: 1.0, verbs: 90.0, wide: 0, numbers: 0, texts: 0 };
 
-/// What a room may have until it is rewritten.
+/// The limits of a room until it is rewritten.
 #[derive(Clone, Copy)]
 struct Limit {
     /// Stilted turns per 1,000 words of comments and documents.
@@ -51,8 +51,8 @@ const fn at_most(
     Limit { stilted, weak, verbs, wide, numbers, texts }
 }
 
-/// The rooms that have not reached the goal. Lower a row when its room has become better, and delete
-/// it when the room has reached the goal.
+/// The rooms that have not reached the goal. Lower a row when its room has become better, and
+/// delete it when the room has reached the goal.
 #[rustfmt::skip]
 const LIMITS: &[(&str, Limit)] = &[
     // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, texts
@@ -107,7 +107,7 @@ fn limit_of(room: &Room) -> Limit {
     row.map_or(GOAL, |(_, limit)| *limit)
 }
 
-/// The limits that `room` breaks, each with every fault that counts towards it.
+/// Returns the limits that `room` exceeds, each with every fault that counts towards it.
 fn broken(room: &Room, limit: Limit) -> Vec<String> {
     let per_words = |limit: f64| (limit * room.words as f64 / 1000.0).ceil() as usize;
     let (stilted, weak) = (per_words(limit.stilted), per_words(limit.weak));
@@ -135,7 +135,7 @@ fn broken(room: &Room, limit: Limit) -> Vec<String> {
     .collect()
 }
 
-// ---- The limits can be broken --------------------------------------------------------------------
+// ---- The limits can be broken -------------------------------------------------------------------
 
 #[test]
 fn a_room_without_a_row_must_reach_the_goal() {

@@ -1,4 +1,4 @@
-//! Walks over a tree and counts, per room: a room is a folder of `src`, or a document, or one of the
+//! Walks over a tree and counts per room. A room is a folder of `src`, or a document, or one of the
 //! other folders.
 
 use crate::prose::Passage;
@@ -27,7 +27,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("CHANGELOG.md", "CHANGELOG"),
 ];
 
-/// What was found in one room. Each fault begins with the file and the line.
+/// The findings in one room. Each fault begins with the file and the line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Room {
     pub(crate) name: String,
@@ -35,7 +35,7 @@ pub(crate) struct Room {
     pub(crate) words: usize,
     pub(crate) stilted: Vec<String>,
     pub(crate) weak: Vec<String>,
-    /// How many `pub fn` have a summary that opens with a verb.
+    /// The number of `pub fn` whose summary opens with a verb.
     pub(crate) with_verb: usize,
     pub(crate) without_verb: Vec<String>,
     pub(crate) wide: Vec<String>,
@@ -48,7 +48,7 @@ impl Room {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// The share of summaries that open with a verb, in percent.
+    /// Returns the share of summaries that open with a verb, in percent.
     pub(crate) fn verb_share(&self) -> f64 {
         let n = self.with_verb + self.without_verb.len();
         if n == 0 { 100.0 } else { 100.0 * self.with_verb as f64 / n as f64 }
@@ -103,7 +103,7 @@ fn measure_files(root: &Path, files: &[PathBuf]) -> Vec<(String, Room)> {
     measured.collect()
 }
 
-/// Adds `path`, or the files with comments in and below it.
+/// Adds `path` to `files`; of a folder, all files with comments in and below it.
 fn collect(path: &Path, files: &mut Vec<PathBuf>) {
     if path.is_dir() {
         let entries = fs::read_dir(path).expect("a folder can be read");
@@ -125,7 +125,7 @@ fn room_of(path: &str) -> String {
     row.map_or(first, |(_, room)| room).into()
 }
 
-/// How a file marks what is written for readers.
+/// The way in which a file marks text for readers.
 #[derive(Clone, Copy, PartialEq)]
 enum Style {
     Slashes,
@@ -194,7 +194,7 @@ fn at(path: &str, line: usize, fault: &str) -> String {
     format!("{path}:{line}: {fault}")
 }
 
-/// The numbers of the lines of `text` that are too wide and have a comment.
+/// Returns the numbers of the lines of `text` that are too wide and have a comment.
 fn wide_lines<'a>(
     style: Style,
     comments: &'a str,
@@ -212,7 +212,7 @@ fn wide_lines<'a>(
         .map(|(_, number)| number)
 }
 
-/// The measurements of all rooms as a table, and a last line of sums.
+/// Returns the measurements of all rooms as a table, with sums in the last line.
 pub(crate) fn table(rooms: &[Room]) -> String {
     let head = ["room", "words", "stilted", "weak", "verbs", "wide", "numbers", "texts"];
     let mut text = row(head.map(String::from));
@@ -253,7 +253,7 @@ fn row([name, words, stilted, weak, verbs, wide, numbers, texts]: [String; 8]) -
     )
 }
 
-// ---- Each kind of fault is found -----------------------------------------------------------------
+// ---- Each kind of fault is found ----------------------------------------------------------------
 
 #[test]
 fn a_file_is_measured_by_its_kind() {

@@ -2,7 +2,7 @@
 
 use crate::reading::is_word;
 
-/// The private numbers in `text`, each with its line.
+/// Returns the private numbers in `text`, each with its line.
 pub(crate) fn in_text(text: &str) -> impl Iterator<Item = (usize, String)> + '_ {
     text.lines().zip(1..).flat_map(|(line, number)| {
         let words = line.split(|c| !is_word(c) && c != '-').filter(|word| is_private(word));

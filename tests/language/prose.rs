@@ -1,17 +1,17 @@
-//! Takes the sentences out of sources and documents: paragraphs as words, each with its line.
+//! Extracts the text of sources and documents: paragraphs as words, each with its line.
 //!
-//! Code is no prose: a span in backticks becomes one word, and of a block of code only its comments
+//! Code is not text: a span in backticks becomes one word, and only the comments of a block of code
 //! are read.
 
 /// A paragraph.
 #[derive(Debug, Default)]
 pub(crate) struct Passage {
     pub(crate) words: Vec<Word>,
-    /// Whether a comment on an item or a file begins with it.
+    /// Whether it is the first paragraph of a doc comment.
     pub(crate) is_summary: bool,
 }
 
-/// A word, a sign of punctuation, or "`" for a span of code.
+/// A word, a punctuation mark, or "`" for a span of code.
 #[derive(Debug)]
 pub(crate) struct Word {
     pub(crate) text: String,
@@ -19,7 +19,7 @@ pub(crate) struct Word {
 }
 
 impl Passage {
-    /// How many words it has, each span of code being one.
+    /// Returns the number of its words; a span of code counts as one word.
     pub(crate) fn n_words(&self) -> usize {
         let is_counted =
             |word: &&Word| word.text.starts_with(|c: char| c.is_alphanumeric() || c == '`');
@@ -27,7 +27,7 @@ impl Passage {
     }
 }
 
-/// The passages of the comments of a source.
+/// Returns the passages in the comments of a source.
 pub(crate) fn of_comments(code: &str, comments: &str) -> Vec<Passage> {
     let mut lines = Lines::default();
     for ((code, comment), line) in code.lines().zip(comments.lines()).zip(1..) {
@@ -45,14 +45,14 @@ pub(crate) fn of_comments(code: &str, comments: &str) -> Vec<Passage> {
     lines.finish()
 }
 
-/// The passages of a document.
+/// Returns the passages of a document.
 pub(crate) fn of_markdown(text: &str) -> Vec<Passage> {
     let mut lines = Lines::default();
     text.lines().zip(1..).for_each(|(text, line)| lines.add("", text.trim(), line));
     lines.finish()
 }
 
-/// The passages of a script, whose comments begin with `#`: those that have a line of their own.
+/// Returns the passages in those comments of a script that have a line of their own.
 pub(crate) fn of_hashes(text: &str) -> Vec<Passage> {
     let mut lines = Lines::default();
     for (text, line) in text.lines().zip(1..) {
@@ -62,7 +62,7 @@ pub(crate) fn of_hashes(text: &str) -> Vec<Passage> {
     lines.finish()
 }
 
-/// The literals of a source, those that stand below each other together.
+/// Returns the literals of a source; those on consecutive lines are one passage.
 pub(crate) fn of_literals(literals: &str) -> Vec<Passage> {
     let mut lines = Lines::default();
     for (text, line) in literals.lines().zip(1..) {
@@ -80,17 +80,17 @@ fn split_marker(comment: &str) -> (&'static str, &str) {
     ("", comment)
 }
 
-/// Puts lines together to passages.
+/// Joins lines into passages.
 #[derive(Default)]
 struct Lines {
     passages: Vec<Passage>,
     current: Passage,
     marker: &'static str,
-    /// Whether the block has a passage already.
+    /// Whether the block has a passage so far.
     has_opened: bool,
     /// The language of the block of code that the next line is in.
     fence: Option<String>,
-    /// Whether a span of code goes on in the next line.
+    /// Whether a span of code continues in the next line.
     in_span: bool,
 }
 
@@ -176,7 +176,8 @@ impl Lines {
     }
 }
 
-/// The length of the word that `text` begins with. An apostrophe between letters belongs to it.
+/// Returns the length of the word at the start of `text`. An apostrophe between letters is part of
+/// a word.
 fn word_len(text: &str) -> usize {
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {

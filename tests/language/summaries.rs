@@ -1,6 +1,6 @@
-//! Finds the summaries of public functions, and tells verbs from other words.
+//! Finds the summaries of public functions, and distinguishes verbs from other words.
 
-/// Words in "s" that are no verbs, and with which a summary has opened or could.
+/// Words that end in "s", are not verbs, and may open a summary.
 const NO_VERBS: &[&str] = &[
     "always", "as", "across", "besides", "bytes", "channels", "errors", "fibers", "has", "is",
     "its", "items", "less", "perhaps", "pairs", "parts", "permits", "pieces", "plus", "signals",
@@ -8,7 +8,7 @@ const NO_VERBS: &[&str] = &[
     "yes",
 ];
 
-/// Whether a summary that opens with `word` opens with a verb in the third person.
+/// Returns whether `word`, as the first word of a summary, is a verb in the third person.
 pub(crate) fn is_verb(word: &str) -> bool {
     let is_capital = word.starts_with(char::is_uppercase);
     let word = word.to_lowercase();
@@ -20,8 +20,8 @@ pub(crate) fn is_verb(word: &str) -> bool {
         && !NO_VERBS.contains(&word.as_str())
 }
 
-/// The documented `pub fn` outside of `cfg(test)`: their lines, and the first words of their
-/// summaries. A function that is public in a private module counts as well.
+/// Returns the documented `pub fn` outside of `cfg(test)`: their lines, and the first words of
+/// their summaries. A function that is public in a private module counts as well.
 pub(crate) fn of_functions(code: &str, comments: &str) -> Vec<(usize, String)> {
     let code: Vec<&str> = code.lines().collect();
     let comments: Vec<&str> = comments.lines().collect();
@@ -47,7 +47,7 @@ fn is_public_function(line: &str) -> bool {
     rest.starts_with("fn ")
 }
 
-/// The last line of the item whose attribute is on line `start`.
+/// Returns the last line of the item whose attribute is on line `start`.
 fn end_of_item(code: &[&str], start: usize) -> usize {
     let mut depth = 0_i32;
     for (line, text) in code.iter().enumerate().skip(start) {
@@ -59,7 +59,7 @@ fn end_of_item(code: &[&str], start: usize) -> usize {
     code.len()
 }
 
-/// The first word of the documentation above line `function`, if there is any.
+/// Returns the first word of the documentation above line `function`, if there is any.
 fn first_word(code: &[&str], comments: &[&str], function: usize) -> Option<String> {
     let mut summary = None;
     for line in (0..function).rev() {

@@ -4,9 +4,9 @@ use crate::prose::{Passage, Word};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// A list of turns, each with a better one. A turn is a sequence of words. `a|b` is either, `*` any
-/// word, "`" a span of code, `^` the beginning of a summary. A word with a capital stands as written,
-/// all others in either case.
+/// A list of turns of phrase, each with a better one. A turn is a sequence of words: `a|b` matches
+/// either word, `*` any word, "`" a span of code, and `^` the beginning of a summary. A word with a
+/// capital letter matches only as written, all others match in either case.
 pub(crate) struct Turns {
     rows: Rows,
     /// The rows by their first words in lower case: few words begin a turn.
@@ -15,7 +15,7 @@ pub(crate) struct Turns {
 
 type Rows = &'static [(&'static str, &'static str)];
 
-/// Turns that no good text has.
+/// Turns that should not occur.
 pub(crate) static STILTED: Turns = Turns::new(&[
     ("somebody|someone", "the caller, a fiber, another thread: name it"),
     ("nobody", "nothing, no fiber, no one"),
@@ -41,7 +41,7 @@ pub(crate) static STILTED: Turns = Turns::new(&[
     ("that one's", "its: name the owner"),
 ]);
 
-/// Turns that a text can do with once in a while, and without which it nearly always reads better.
+/// Turns that are acceptable now and then, and which nearly every text is better without.
 pub(crate) static WEAK: Turns = Turns::new(&[
     (
         "^ What|Who|How|Whose|Whom",
@@ -62,7 +62,7 @@ pub(crate) static WEAK: Turns = Turns::new(&[
     ("no more", "no longer, not any more"),
 ]);
 
-/// A row of a list, taken apart.
+/// A parsed row of a list.
 struct Turn {
     opens_summary: bool,
     words: Vec<&'static str>,
@@ -74,7 +74,7 @@ impl Turns {
         Self { rows, by_first_word: OnceLock::new() }
     }
 
-    /// The turns in `passage`: the line of each, and a text with a better one.
+    /// Returns the turns in `passage`: the line of each, and a text with a better one.
     pub(crate) fn in_passage<'a>(
         &'a self,
         passage: &'a Passage,

@@ -28,7 +28,8 @@ pub(crate) fn code_of(text: &str) -> String {
     parts_of(text).code
 }
 
-/// A source text three times, line for line, each time with all but one kind of text blanked out.
+/// Three copies of a source text, line for line; each keeps one kind of text and blanks out the
+/// rest.
 #[derive(Default)]
 pub(crate) struct Parts {
     pub(crate) code: String,
@@ -39,7 +40,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Adds `token` to one part, and blanks of the same length to the other two.
+    /// Adds `token` to one part, and spaces of the same length to the other two.
     fn push(&mut self, kind: Kind, token: &str) {
         let parts = [
             (Kind::Code, &mut self.code),
