@@ -22,7 +22,8 @@ use std::env;
 use std::path::Path;
 
 /// The limits of a room without a row in `LIMITS`: the goal of every room.
-const GOAL: Limit = Limit { stilted: 0.5, weak: 1.0, verbs: 90.0, wide: 0, numbers: 0, texts: 0 };
+const GOAL: Limit =
+    Limit { stilted: 0.5, weak: 1.0, verbs: 90.0, wide: 0, numbers: 0, texts: 0, names: 0 };
 
 /// The limits of a room until it is rewritten.
 #[derive(Clone, Copy)]
@@ -39,6 +40,8 @@ struct Limit {
     numbers: usize,
     /// Turns of both kinds in literals of `src`, among them the texts of errors and panics.
     texts: usize,
+    /// Turns of both kinds in the names of functions, among them those of tests.
+    names: usize,
 }
 
 const fn at_most(
@@ -46,43 +49,43 @@ const fn at_most(
     verbs: f64,
     wide: usize,
     numbers: usize,
-    texts: usize,
+    (texts, names): (usize, usize),
 ) -> Limit {
-    Limit { stilted, weak, verbs, wide, numbers, texts }
+    Limit { stilted, weak, verbs, wide, numbers, texts, names }
 }
 
 /// The rooms that have not reached the goal. Lower a row when its room has become better, and
 /// delete it when the room has reached the goal.
 #[rustfmt::skip]
 const LIMITS: &[(&str, Limit)] = &[
-    // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, texts
-    ("README", at_most((3.0, 2.0), 90.0, 30, 0, 0)),
-    ("examples", at_most((10.0, 11.0), 90.0, 29, 4, 0)),
-    ("src", at_most((3.0, 3.0), 90.0, 110, 0, 0)),
-    ("src/channel", at_most((13.0, 9.0), 60.0, 6, 12, 4)),
-    ("src/collections", at_most((4.0, 6.0), 90.0, 21, 0, 4)),
-    ("src/fiber", at_most((7.0, 7.0), 78.0, 76, 0, 4)),
-    ("src/fs", at_most((27.0, 11.0), 55.0, 35, 0, 0)),
-    ("src/future", at_most((5.0, 5.0), 39.0, 26, 0, 0)),
-    ("src/generator", at_most((10.0, 7.0), 52.0, 25, 0, 0)),
-    ("src/greenlet", at_most((9.0, 14.0), 36.0, 74, 86, 4)),
-    ("src/hyper", at_most((8.0, 5.0), 55.0, 25, 0, 3)),
-    ("src/io", at_most((20.0, 8.0), 59.0, 41, 0, 0)),
-    ("src/net", at_most((12.0, 7.0), 64.0, 81, 0, 0)),
-    ("src/offload", at_most((9.0, 7.0), 54.0, 44, 0, 3)),
-    ("src/pool", at_most((12.0, 10.0), 50.0, 18, 0, 5)),
-    ("src/process", at_most((10.0, 6.0), 67.0, 13, 0, 5)),
-    ("src/reactor", at_most((18.0, 15.0), 90.0, 38, 0, 0)),
-    ("src/sched", at_most((6.0, 8.0), 60.0, 167, 24, 6)),
-    ("src/select", at_most((2.0, 9.0), 90.0, 8, 0, 3)),
-    ("src/server", at_most((8.0, 12.0), 46.0, 8, 0, 0)),
-    ("src/signal", at_most((9.0, 7.0), 39.0, 0, 0, 3)),
-    ("src/stack", at_most((3.0, 8.0), 90.0, 11, 0, 3)),
-    ("src/stackless", at_most((9.0, 10.0), 55.0, 72, 274, 7)),
-    ("src/sync", at_most((14.0, 13.0), 53.0, 61, 0, 12)),
-    ("src/time", at_most((7.0, 6.0), 72.0, 7, 0, 4)),
-    ("src/tls", at_most((9.0, 6.0), 30.0, 40, 0, 0)),
-    ("tests", at_most((7.0, 12.0), 90.0, 111, 0, 0)),
+    // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, (texts, names)
+    ("README", at_most((3.0, 2.0), 90.0, 30, 0, (0, 0))),
+    ("examples", at_most((10.0, 11.0), 90.0, 29, 4, (0, 3))),
+    ("src", at_most((3.0, 3.0), 90.0, 110, 0, (0, 0))),
+    ("src/channel", at_most((13.0, 9.0), 60.0, 6, 12, (4, 0))),
+    ("src/collections", at_most((4.0, 6.0), 90.0, 21, 0, (4, 5))),
+    ("src/fiber", at_most((7.0, 7.0), 78.0, 76, 0, (4, 6))),
+    ("src/fs", at_most((27.0, 11.0), 55.0, 35, 0, (0, 0))),
+    ("src/future", at_most((5.0, 5.0), 39.0, 26, 0, (0, 0))),
+    ("src/generator", at_most((10.0, 7.0), 52.0, 25, 0, (0, 0))),
+    ("src/greenlet", at_most((9.0, 14.0), 36.0, 74, 86, (4, 3))),
+    ("src/hyper", at_most((8.0, 5.0), 55.0, 25, 0, (3, 0))),
+    ("src/io", at_most((20.0, 8.0), 59.0, 41, 0, (0, 0))),
+    ("src/net", at_most((12.0, 7.0), 64.0, 81, 0, (0, 0))),
+    ("src/offload", at_most((9.0, 7.0), 54.0, 44, 0, (3, 0))),
+    ("src/pool", at_most((12.0, 10.0), 50.0, 18, 0, (5, 0))),
+    ("src/process", at_most((10.0, 6.0), 67.0, 13, 0, (5, 0))),
+    ("src/reactor", at_most((18.0, 15.0), 90.0, 38, 0, (0, 0))),
+    ("src/sched", at_most((6.0, 8.0), 60.0, 167, 24, (6, 4))),
+    ("src/select", at_most((2.0, 9.0), 90.0, 8, 0, (3, 0))),
+    ("src/server", at_most((8.0, 12.0), 46.0, 8, 0, (0, 3))),
+    ("src/signal", at_most((9.0, 7.0), 39.0, 0, 0, (3, 0))),
+    ("src/stack", at_most((3.0, 8.0), 90.0, 11, 0, (3, 3))),
+    ("src/stackless", at_most((9.0, 10.0), 55.0, 72, 274, (7, 0))),
+    ("src/sync", at_most((14.0, 13.0), 53.0, 61, 0, (12, 5))),
+    ("src/time", at_most((7.0, 6.0), 72.0, 7, 0, (4, 0))),
+    ("src/tls", at_most((9.0, 6.0), 30.0, 40, 0, (0, 0))),
+    ("tests", at_most((7.0, 12.0), 90.0, 104, 0, (0, 218))),
 ];
 
 #[test]
@@ -119,6 +122,7 @@ fn broken(room: &Room, limit: Limit) -> Vec<String> {
         ("wide comments", &room.wide, limit.wide, room.wide.len() > limit.wide),
         ("private numbers", &room.numbers, limit.numbers, room.numbers.len() > limit.numbers),
         ("turns in literals", &room.texts, limit.texts, room.texts.len() > limit.texts),
+        ("turns in names", &room.names, limit.names, room.names.len() > limit.names),
     ]
     .into_iter()
     .filter(|(.., is_broken)| *is_broken)

@@ -41,6 +41,7 @@ pub(crate) struct Room {
     pub(crate) wide: Vec<String>,
     pub(crate) numbers: Vec<String>,
     pub(crate) texts: Vec<String>,
+    pub(crate) names: Vec<String>,
 }
 
 impl Room {
@@ -56,7 +57,7 @@ impl Room {
 
     pub(crate) fn faults(&self) -> impl Iterator<Item = &String> {
         let docs = self.stilted.iter().chain(&self.weak).chain(&self.without_verb);
-        docs.chain(&self.wide).chain(&self.numbers).chain(&self.texts)
+        docs.chain(&self.wide).chain(&self.numbers).chain(&self.texts).chain(&self.names)
     }
 
     fn add(&mut self, other: Self) {
@@ -68,6 +69,7 @@ impl Room {
         self.wide.extend(other.wide);
         self.numbers.extend(other.numbers);
         self.texts.extend(other.texts);
+        self.names.extend(other.names);
     }
 }
 
@@ -163,6 +165,10 @@ pub(crate) fn measure_file(path: &str, text: &str) -> Room {
         .map(|line| at(path, line, "a comment wider than 100 columns"))
         .collect();
     let Some(parts) = parts else { return room };
+    for name in prose::of_function_names(&parts.code) {
+        room.names.extend(turns_in(&turns::STILTED, path, &name));
+        room.names.extend(turns_in(&turns::WEAK, path, &name));
+    }
     if path.starts_with("src/") {
         let summaries = summaries::of_functions(&parts.code, &parts.comments);
         for (line, first_word) in summaries {
@@ -214,7 +220,7 @@ fn wide_lines<'a>(
 
 /// Returns the measurements of all rooms as a table, with sums in the last line.
 pub(crate) fn table(rooms: &[Room]) -> String {
-    let head = ["room", "words", "stilted", "weak", "verbs", "wide", "numbers", "texts"];
+    let head = ["room", "words", "stilted", "weak", "verbs", "wide", "numbers", "texts", "names"];
     let mut text = row(head.map(String::from));
     let mut sum = Room::new("all but tests");
     for room in rooms {
@@ -244,13 +250,13 @@ fn row_of(room: &Room) -> String {
         room.wide.len().to_string(),
         room.numbers.len().to_string(),
         room.texts.len().to_string(),
+        room.names.len().to_string(),
     ])
 }
 
-fn row([name, words, stilted, weak, verbs, wide, numbers, texts]: [String; 8]) -> String {
-    format!(
-        "{name:<16}{words:>8}{stilted:>13}{weak:>13}{verbs:>13}{wide:>6}{numbers:>9}{texts:>7}\n"
-    )
+fn row([name, words, stilted, weak, verbs, wide, numbers, texts, names]: [String; 9]) -> String {
+    let turns = format!("{name:<16}{words:>8}{stilted:>13}{weak:>13}");
+    format!("{turns}{verbs:>13}{wide:>6}{numbers:>9}{texts:>7}{names:>7}\n")
 }
 
 // ---- Each kind of fault is found ----------------------------------------------------------------

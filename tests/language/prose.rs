@@ -3,6 +3,8 @@
 //! Code is not text: a span in backticks becomes one word, and only the comments of a block of code
 //! are read.
 
+use crate::reading::is_word;
+
 /// A paragraph.
 #[derive(Debug, Default)]
 pub(crate) struct Passage {
@@ -69,6 +71,21 @@ pub(crate) fn of_literals(literals: &str) -> Vec<Passage> {
         lines.add("\"", text.trim().trim_end_matches('\\'), line);
     }
     lines.finish()
+}
+
+/// Returns the names of the functions of a source, each as a passage: tests are named by sentences.
+pub(crate) fn of_function_names(code: &str) -> Vec<Passage> {
+    let mut passages = Vec::new();
+    for (text, line) in code.lines().zip(1..) {
+        let mut words = text.split(|c: char| !is_word(c));
+        if words.any(|word| word == "fn")
+            && let Some(name) = words.find(|word| !word.is_empty())
+        {
+            let words = name.split('_').map(|word| Word { text: word.into(), line });
+            passages.push(Passage { words: words.collect(), is_summary: false });
+        }
+    }
+    passages
 }
 
 fn split_marker(comment: &str) -> (&'static str, &str) {
@@ -222,4 +239,11 @@ fn documents_and_scripts_become_passages() {
     );
     let parts = crate::reading::parts_of("f(\"one \\\n two\");\n// no\ng('c')");
     assert_eq!(shown(&of_literals(&parts.literals)), ["\" one two \"", "' c '"]);
+}
+
+#[test]
+fn names_of_functions_become_passages() {
+    let passages = of_function_names("    pub fn nobody_waits<T>() {}\nlet f: fn(u8) = g;\nfn\n");
+    assert_eq!(shown(&passages), ["nobody waits", "u8"]);
+    assert_eq!(passages[0].words[1].line, 1);
 }
