@@ -7,10 +7,10 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
-use crate::sched::clock::{Clock, RealClock, VirtualClock};
-use crate::sched::idle::Idle;
-use crate::sched::run::{self, refuse_nesting};
-use crate::sched::scheduler::Scheduler;
+use crate::sched::api::run::{self, refuse_nesting};
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::time::clock::{Clock, RealClock, VirtualClock};
+use crate::sched::time::idle::Idle;
 use crate::stack::{self, Pool, SizeClass};
 
 /// Turns this thread into a scheduler, runs `f` as its main fiber, and returns what it returned.
@@ -238,5 +238,5 @@ fn idle() -> Box<dyn Idle> {
     #[cfg(feature = "net")]
     return Box::new(crate::reactor::driver::Driver::new());
     #[cfg(not(feature = "net"))]
-    return Box::new(crate::sched::idle::ThreadIdle::new());
+    return Box::new(crate::sched::time::idle::ThreadIdle::new());
 }

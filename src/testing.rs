@@ -34,8 +34,8 @@
 //! A test that sleeps until the others "should have got there" is slow or wrong.
 //! [`wait_all_blocked`] waits until they have.
 
-use crate::sched::scheduler::{Here, here};
-use crate::sched::watchers;
+use crate::sched::core::scheduler::{Here, here};
+use crate::sched::tasklet::watchers;
 
 /// Waits until every other fiber waits.
 ///

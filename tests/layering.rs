@@ -30,14 +30,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "fiber::exit",
             "fiber::id",
             "fiber::panic",
-            "sched::handle",
-            "sched::hooks",
-            "sched::join",
+            "sched::api::handle",
+            "sched::core::hooks",
+            "sched::api::join",
             "sched::lowlevel",
-            "sched::park",
-            "sched::scope",
-            "sched::shield",
-            "sched::spawn",
+            "sched::core::park",
+            "sched::api::scope",
+            "sched::api::shield",
+            "sched::api::spawn",
         ],
     ),
     // The closures of jobs run on threads, and their results come back to fibers.
@@ -61,7 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Futures on fibers.
     ("future", &["fiber::exit", "sched"]),
     // HTTP on all of these.
-    ("hyper", &["future", "io", "sched::lowlevel", "sched::spawn"]),
+    ("hyper", &["future", "io", "sched::api::spawn", "sched::lowlevel"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
@@ -89,7 +89,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/stack/slot.rs", "one check less on the path of a switch"),
     ("src/collections/run_ring.rs", "pointers in place of indices on the path of a switch"),
     ("src/fiber/block.rs", "allocates the records of fibers"),
-    ("src/sched/run.rs", "the main fiber borrows from the caller of `run`"),
+    ("src/sched/api/run.rs", "the main fiber borrows from the caller of `run`"),
     ("src/channel/waiter.rs", "moves values between the stacks of two fibers"),
     ("src/sync/mutex.rs", "lends the data of a lock"),
     ("src/sync/rwlock.rs", "lends the data of a lock"),
@@ -123,22 +123,22 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/reactor/portable.rs", "promises `polling` that sources are deleted in time"),
     ("src/signal/action.rs", "registers and emulates the actions of signals"),
     ("src/fiber/prefetch.rs", "the prefetch instruction"),
-    ("src/sched/scheduler.rs", "reaches the run ring without a borrow flag"),
-    ("src/sched/run_loop.rs", "resumes fibers"),
-    ("src/sched/park.rs", "calls the context switch"),
-    ("src/sched/choose.rs", "places nodes in lists for the time of a wait"),
-    ("src/sched/spawn.rs", "erases the types of closures and their outputs"),
-    ("src/sched/join.rs", "reads the output of a type-erased fiber"),
-    ("src/sched/scope.rs", "lends borrows to fibers that end before the scope does"),
-    ("src/sched/end.rs", "calls the type-erased functions of a fiber"),
-    ("src/sched/pause.rs", "void entries of the ring hold references to records"),
-    ("src/sched/outside.rs", "lists waits that lie on the stacks of fibers"),
-    ("src/sched/task.rs", "makes wakers of bits"),
+    ("src/sched/core/scheduler.rs", "reaches the run ring without a borrow flag"),
+    ("src/sched/core/run_loop.rs", "resumes fibers"),
+    ("src/sched/core/park.rs", "calls the context switch"),
+    ("src/sched/core/choose.rs", "places nodes in lists for the time of a wait"),
+    ("src/sched/api/spawn.rs", "erases the types of closures and their outputs"),
+    ("src/sched/api/join.rs", "reads the output of a type-erased fiber"),
+    ("src/sched/api/scope.rs", "lends borrows to fibers that end before the scope does"),
+    ("src/sched/core/end.rs", "calls the type-erased functions of a fiber"),
+    ("src/sched/core/pause.rs", "void entries of the ring hold references to records"),
+    ("src/sched/threads/outside.rs", "lists waits that lie on the stacks of fibers"),
+    ("src/sched/futures/task.rs", "makes wakers of bits"),
     ("src/offload/lent.rs", "lends borrows to a thread that is done with them in time"),
-    ("src/sched/retire.rs", "leaves a stack for the last time"),
-    ("src/sched/unstarted.rs", "erases the types of closures"),
-    ("src/sched/timers.rs", "the wheel points to records on the stacks of fibers"),
-    ("src/sched/children.rs", "children point to a record on their parent's stack"),
+    ("src/sched/core/retire.rs", "leaves a stack for the last time"),
+    ("src/sched/tasklet/unstarted.rs", "erases the types of closures"),
+    ("src/sched/time/timers.rs", "the wheel points to records on the stacks of fibers"),
+    ("src/sched/core/children.rs", "children point to a record on their parent's stack"),
 ];
 
 /// Words of code that have a home. Each may stand in the files beside it and nowhere else.
@@ -160,14 +160,14 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     (
         "thread::panicking",
         &[
-            "src/sched/unwinding.rs",
+            "src/sched/core/unwinding.rs",
             // Whether anything may be raised on this thread now.
-            "src/sched/interrupt.rs",
-            "src/sched/throw.rs",
-            "src/sched/deadlock.rs",
-            "src/sched/region.rs",
-            "src/sched/run.rs",
-            "src/sched/run_loop.rs",
+            "src/sched/core/interrupt.rs",
+            "src/sched/tasklet/throw.rs",
+            "src/sched/deadlock/victim.rs",
+            "src/sched/core/region.rs",
+            "src/sched/api/run.rs",
+            "src/sched/core/run_loop.rs",
             "src/fiber/strand.rs",
             "src/fiber/frame.rs",
             "src/generator/yielder.rs",
@@ -177,9 +177,9 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
             "src/stackless/throwing.rs",
             "src/stackless/watchdog.rs",
         ],
-        "it tells of the thread: on behalf of one fiber ask `sched/unwinding.rs`",
+        "it tells of the thread: on behalf of one fiber ask `sched/core/unwinding.rs`",
     ),
-    ("Instant::now", &["src/sched/clock.rs"], "time is read once a turn, and may be virtual"),
+    ("Instant::now", &["src/sched/time/clock.rs"], "time is read once a turn, and may be virtual"),
 ];
 
 /// Folders, a word that may not stand there, and why.
@@ -520,12 +520,12 @@ fn a_required_file_must_exist() {
 
 #[test]
 fn words_stay_at_home() {
-    let path = "src/sched/park.rs";
+    let path = "src/sched/core/park.rs";
     finds(check_homes, path, "use corosensei::Coroutine;", "one file switches", 1);
     finds(check_homes, path, "std::thread_local! { }", "thread_local!", 1);
     finds(check_homes, path, "\nInstant::now()", "park.rs:2: `Instant::now`", 1);
     accepts(check_homes, path, "// corosensei\nInstant::now_or_never; \"thread_local!\"");
-    accepts(check_homes, "src/sched/clock.rs", "Instant::now()");
+    accepts(check_homes, "src/sched/time/clock.rs", "Instant::now()");
 }
 
 #[test]

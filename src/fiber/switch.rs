@@ -7,7 +7,7 @@
 //!
 //! Invariants:
 //! - [`resume`] is called by the run loop only, on the thread's own stack, for a fiber that is
-//!   suspended; [`suspend`] by `sched/park.rs` only, by the fiber that runs. It may be called on a
+//!   suspended; [`suspend`] by `sched/core/park.rs` only, by the fiber that runs. It may be called on a
 //!   stack on top of the fiber's own: then all of them are left, and the resume goes on in that one.
 //! - A strand is resumed and suspended by `fiber/strand.rs` only, which keeps a state of its own:
 //!   no coroutine is ever resumed while it runs.

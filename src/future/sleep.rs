@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::sched::core::scheduler::here;
+use crate::sched::futures::task_timers::TaskTimer;
 use crate::sched::lowlevel::clock_now;
-use crate::sched::scheduler::here;
-use crate::sched::task_timers::TaskTimer;
 
 /// A future that is ready after `duration`, counted from now.
 ///

@@ -15,7 +15,7 @@
 //! 1. *It does not return.* [`wait_to_the_end`] loops until the ticket is served, which is done under
 //!    the lock under which the result is stored.
 //! 2. *It does not unwind.* The wait stands in a shield, so that no kill, cancelled region or time limit
-//!    is met, and no bomb goes off (`sched/throw.rs`); it has no deadline of its own; a deadlock that
+//!    is met, and no bomb goes off (`sched/tasklet/throw.rs`); it has no deadline of its own; a deadlock that
 //!    asks it to fail is not listened to. [`AbortOnUnwind`] aborts if that is wrong.
 //! 3. *Its stack is neither freed nor reused*: that happens to finished fibers only. If this stands on
 //!    the stack of a generator, the whole chain waits as one, and a generator that is on the chain is
@@ -23,7 +23,7 @@
 //! 4. *Frames outside of this stack* (the caller of `fibra::run`, a scope of another fiber, a
 //!    `LocalKey::with` around them) are left only when this fiber has ended, or was retired. Retiring
 //!    it withdraws the wait, and [`Wait::claim`] blocks the thread until the job is over. So is a fiber
-//!    that was taken out of the ring (`sched/pause.rs`) in the middle of this wait, and is given up
+//!    that was taken out of the ring (`sched/core/pause.rs`) in the middle of this wait, and is given up
 //!    when `run` ends.
 //! 5. *The process* may end at any time, by an abort or an exit. As with [`std::thread::scope`], the
 //!    threads of a process that exits run on until it is gone.

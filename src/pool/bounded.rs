@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use crate::fiber::exit::JoinError;
 use crate::pool::error::{SpawnTimeoutError, TrySpawnError};
 use crate::pool::places::{Entry, Places, Seat, Taking, join_error};
-use crate::sched::handle;
-use crate::sched::join::JoinHandle;
+use crate::sched::api::handle;
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::{
     Here, Interrupt, OnDeadlock, WaitReason, deadline_after, here, spend,
 };
-use crate::sched::spawn::Builder;
 
 /// For calls that cannot fail.
 pub(crate) static PLACE: WaitReason =

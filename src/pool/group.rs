@@ -16,10 +16,10 @@ use std::time::Duration;
 use crate::fiber::exit::JoinError;
 use crate::pool::places::{Taking, join_error, kill_all};
 use crate::pool::roll::{Enrolled, Handles, Roll};
-use crate::sched::handle::{self, Fiber};
-use crate::sched::join::JoinHandle;
+use crate::sched::api::handle::{self, Fiber};
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, deadline_after, here};
-use crate::sched::spawn::Builder;
 
 static NEXT: WaitReason =
     WaitReason::new("waiting for the next member of a group to end", OnDeadlock::Fail);

@@ -25,9 +25,9 @@ use crate::fiber::panic::Panic;
 use crate::pool::bounded::{PLACE, PLACE_OR_ERROR, Pool};
 use crate::pool::places::{Seat, join_error};
 use crate::pool::roll::{Handles, Roll};
+use crate::sched::api::scope::{self, Scope, ScopedJoinHandle};
+use crate::sched::api::shield::shield;
 use crate::sched::lowlevel::{Here, Interrupt, OnDeadlock, WaitReason, here, spend};
-use crate::sched::scope::{self, Scope, ScopedJoinHandle};
-use crate::sched::shield::shield;
 
 static RESULTS: WaitReason =
     WaitReason::new("waiting for the results of a pool's `map`", OnDeadlock::Fail);

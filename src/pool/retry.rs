@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::pool::wait::Wait;
-use crate::sched::park;
+use crate::sched::core::park;
 
 /// How often, when and after which errors to try again.
 ///

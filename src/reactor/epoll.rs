@@ -26,7 +26,7 @@ use rustix::time::{
 };
 
 use crate::reactor::poller::{Opener, Patience, Poller, Ready, Token};
-use crate::sched::clock::{Clock, RealClock};
+use crate::sched::time::clock::{Clock, RealClock};
 
 /// Events that one call fetches at most. What is left over is fetched a turn later.
 const BATCH: usize = 256;

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use signal_hook_registry::{FORBIDDEN, SigId};
 
-use crate::sched::kill_request::KillRequest;
+use crate::sched::shared::kill_request::KillRequest;
 use crate::signal::bell::Bell;
 use crate::signal::number::Signal;
 

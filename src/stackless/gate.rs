@@ -11,9 +11,9 @@
 
 use crate::channel::pairing::{After, Step};
 use crate::fiber::header::FiberRef;
-use crate::sched::park::spend;
-use crate::sched::scheduler::Here;
-use crate::sched::throw;
+use crate::sched::core::park::spend;
+use crate::sched::core::scheduler::Here;
+use crate::sched::tasklet::throw;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::record::Record;
 use crate::stackless::state::state;

@@ -9,8 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-use crate::sched::facade::Facade;
-use crate::sched::scheduler::Scheduler;
+use crate::sched::core::facade::Facade;
+use crate::sched::core::scheduler::Scheduler;
 use crate::stackless::Tasklet;
 use crate::stackless::channel_event::ChannelCallback;
 use crate::stackless::watchdog::Watchdog;

@@ -1,7 +1,7 @@
 //! Running others until they are done or have used up their time: `run()` and [`Run`].
 //!
 //! ```text
-//!   Run::run -> watcher (sched/watchers.rs) ............ nothing can run, after a look at timers
+//!   Run::run -> watcher (sched/tasklet/watchers.rs) ............ nothing can run, after a look at timers
 //!            |                                           and other threads: returns None
 //!            -> limit armed, if none is (S-128)
 //!   tick(), schedule(), channels, ... = safe points of those that run
@@ -21,10 +21,10 @@ use std::time::Duration;
 use crate::fiber::cancel;
 use crate::fiber::header::FiberRef;
 use crate::fiber::state::State;
-use crate::sched::pause;
-use crate::sched::scheduler::{Here, here};
-use crate::sched::throw;
-use crate::sched::watchers;
+use crate::sched::core::pause;
+use crate::sched::core::scheduler::{Here, here};
+use crate::sched::tasklet::throw;
+use crate::sched::tasklet::watchers;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::switching;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::sched::park;
+use crate::sched::core::park;
 
 /// Ticks, the first at once and then one each `period`.
 ///

@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::sched::region::{self, Limit};
-use crate::sched::scheduler::{Here, here};
+use crate::sched::core::region::{self, Limit};
+use crate::sched::core::scheduler::{Here, here};
 
 /// Runs `f`, for no longer than `duration`.
 ///
