@@ -227,7 +227,7 @@ impl Builder {
         let clock: Box<dyn Clock> =
             if self.virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
         let mut scheduler = Scheduler::new(self.class, clock, idle())?;
-        scheduler.main_class = self.main_class;
+        scheduler.main.class = self.main_class;
         scheduler.pool.get_mut().prepare(self.main_class)?;
         Ok(Runtime { scheduler: Box::new(scheduler) })
     }

@@ -5,6 +5,8 @@
 
 #[path = "layering/reading.rs"]
 mod reading;
+#[path = "layering/rooms.rs"]
+mod rooms;
 
 use reading::{code_of, is_at_word, is_word, lines_with, tree_of};
 use std::fs;
@@ -95,7 +97,9 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sync/rwlock.rs", "lends the data of a lock"),
     ("src/sync/reentrant.rs", "shares data that stays on one thread at a time"),
     ("src/pool/line.rs", "finds the record of a waiting fiber by its node"),
-    ("src/fiber/switch.rs", "context switches"),
+    ("src/fiber/context.rs", "context switches"),
+    ("src/fiber/switch.rs", "switches to fibers and away from them"),
+    ("src/fiber/shelves.rs", "links free memory, and gives it back"),
     ("src/fiber/header.rs", "counts references to a type-erased allocation"),
     ("src/fiber/task.rs", "erases the types of a closure and its output"),
     ("src/fiber/cancel.rs", "links records on the fiber's stack"),
@@ -125,25 +129,26 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/prefetch.rs", "the prefetch instruction"),
     ("src/sched/core/scheduler.rs", "reaches the run ring without a borrow flag"),
     ("src/sched/core/run_loop.rs", "resumes fibers"),
-    ("src/sched/core/park.rs", "calls the context switch"),
+    ("src/sched/core/leave.rs", "calls the context switch"),
     ("src/sched/core/choose.rs", "places nodes in lists for the time of a wait"),
     ("src/sched/api/spawn.rs", "erases the types of closures and their outputs"),
     ("src/sched/api/join.rs", "reads the output of a type-erased fiber"),
     ("src/sched/api/scope.rs", "lends borrows to fibers that end before the scope does"),
     ("src/sched/core/end.rs", "calls the type-erased functions of a fiber"),
     ("src/sched/core/pause.rs", "void entries of the ring hold references to records"),
+    ("src/sched/shared/outside.rs", "lists waits that lie on the stacks of fibers"),
     ("src/sched/threads/outside.rs", "lists waits that lie on the stacks of fibers"),
     ("src/sched/futures/task.rs", "makes wakers of bits"),
     ("src/offload/lent.rs", "lends borrows to a thread that is done with them in time"),
     ("src/sched/core/retire.rs", "leaves a stack for the last time"),
-    ("src/sched/tasklet/unstarted.rs", "erases the types of closures"),
-    ("src/sched/time/timers.rs", "the wheel points to records on the stacks of fibers"),
+    ("src/sched/core/create.rs", "erases the types of closures and their outputs"),
+    ("src/sched/time/alarm.rs", "the wheel points to records on the stacks of fibers"),
     ("src/sched/core/children.rs", "children point to a record on their parent's stack"),
 ];
 
 /// Words of code that have a home. Each may stand in the files beside it and nowhere else.
 const ONLY_IN: &[(&str, &[&str], &str)] = &[
-    ("corosensei", &["src/fiber/switch.rs"], "one file switches stacks"),
+    ("corosensei", &["src/fiber/context.rs"], "one file switches stacks"),
     (
         "thread_local!",
         // All but the first are for tests.
@@ -162,12 +167,11 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         &[
             "src/sched/core/unwinding.rs",
             // Whether anything may be raised on this thread now.
-            "src/sched/core/interrupt.rs",
             "src/sched/tasklet/throw.rs",
             "src/sched/deadlock/victim.rs",
-            "src/sched/core/region.rs",
             "src/sched/api/run.rs",
             "src/sched/core/run_loop.rs",
+            "src/sched/turn.rs",
             "src/fiber/strand.rs",
             "src/fiber/frame.rs",
             "src/generator/yielder.rs",
@@ -224,12 +228,15 @@ const CHECKS: &[Check] = &[
 #[test]
 fn the_sources_obey_the_rules() {
     let mut faults = check_required_files(UNSAFE_FILES, |path| root().join(path).exists());
+    let mut read = Vec::new();
     for path in sources(&root().join("src")) {
         let text = fs::read_to_string(&path).expect("a source file is readable UTF-8");
         let relative = path.strip_prefix(root()).expect("a source file is below the root");
         let relative = relative.to_string_lossy().replace('\\', "/");
         faults.extend(CHECKS.iter().flat_map(|check| check(&relative, &text)));
+        read.push((relative, text));
     }
+    faults.extend(rooms::check(&read));
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 

@@ -58,7 +58,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let here = here();
         let Some(at) = self.at else { return Poll::Pending };
-        if at <= here.sched.clock.now() {
+        if at <= here.sched.time.clock.now() {
             return Poll::Ready(());
         }
         let timer = self.timer.get_mut().unwrap_or_else(PoisonError::into_inner);

@@ -26,9 +26,9 @@ use crate::pool::bounded::{PLACE_OR_ERROR, Pool};
 use crate::pool::line::Line;
 use crate::pool::places::{Entry, Places, join_error, kill_all};
 use crate::pool::roll::{Handles, Roll};
-use crate::sched::api::handle;
+use crate::sched::api::handle::{self, tell_of_end};
 use crate::sched::api::join::JoinHandle;
-use crate::sched::core::hooks::{EndHook, tell_of_end};
+use crate::sched::core::hooks::EndHook;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, here, spend};
 
 static ROOM: WaitReason =

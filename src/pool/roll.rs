@@ -23,8 +23,8 @@ use std::rc::Rc;
 
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::pool::line::Line;
-use crate::sched::api::handle::Fiber;
-use crate::sched::core::hooks::{EndHook, tell_of_end};
+use crate::sched::api::handle::{Fiber, tell_of_end};
+use crate::sched::core::hooks::EndHook;
 use crate::sched::lowlevel::{Here, Interrupt, WaitReason};
 
 /// The fibers that were enrolled and whose end was not taken note of yet.

@@ -15,10 +15,10 @@ use crate::fiber::exit::JoinError;
 use crate::pool::group::Group;
 use crate::pool::places::join_error;
 use crate::pool::roll::{Handles, Roll};
-use crate::sched::api::handle::Fiber;
+use crate::sched::api::handle::{Fiber, tell_of_end};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::scope::{self, Scope};
-use crate::sched::core::hooks::{EndHook, tell_of_end};
+use crate::sched::core::hooks::EndHook;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, here};
 
 static RACE: WaitReason = WaitReason::new("waiting for the winner of a race", OnDeadlock::Fail);

@@ -19,27 +19,28 @@ pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
 #[cfg(any(feature = "hyper", feature = "tls"))]
 pub(crate) use crate::sched::api::with_stack::on_warm_stack;
 pub(crate) use crate::sched::core::choose::{Arm, Done};
+pub(crate) use crate::sched::core::deadline::{Deadline, deadline_after};
 pub(crate) use crate::sched::core::interrupt::{Interrupt, checkpoint};
 pub(crate) use crate::sched::core::io_error::interrupted;
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::core::io_error::{is_killed, timed_out};
-pub(crate) use crate::sched::core::park::{go_last, hand_over, spend, wait_until};
+pub(crate) use crate::sched::core::leave::go_last;
+pub(crate) use crate::sched::core::park::{hand_over, spend, wait_until};
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::core::park::{spend_many, wait_for_events};
 pub(crate) use crate::sched::core::scheduler::{Here, here, scheduler, try_here};
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::core::unwinding::{Unwinding, unwinding};
-pub(crate) use crate::sched::deadlock::lock_graph::{Holder, Needs, Readers};
+pub(crate) use crate::sched::shared::holder::{Holder, Needs, Readers};
+pub(crate) use crate::sched::shared::outside::OutsideWait;
 pub(crate) use crate::sched::shared::owner::Owner;
-pub(crate) use crate::sched::threads::outside::{
-    Fate, FateCell, OutsideWait, Ticket, wait_for_others,
-};
+pub(crate) use crate::sched::shared::ticket::{Fate, FateCell, Ticket};
+pub(crate) use crate::sched::threads::outside::wait_for_others;
 pub(crate) use crate::sched::time::idle::Parker;
-pub(crate) use crate::sched::time::timers::{Deadline, deadline_after};
 
 use crate::sched::time::clock::{Clock, RealClock};
 
 /// What the clock of the caller shows: its scheduler's, or on a plain thread the system's.
 pub(crate) fn clock_now() -> Instant {
-    try_here().map_or_else(|| RealClock.now(), |here| here.sched.clock.now())
+    try_here().map_or_else(|| RealClock.now(), |here| here.sched.time.clock.now())
 }

@@ -219,7 +219,7 @@ impl Operation for After {
 
 impl LowArm for After {
     fn attempt(&mut self, here: Here) -> bool {
-        self.micros <= here.sched.micros_at(here.sched.clock.now())
+        self.micros <= here.sched.micros_at(here.sched.time.clock.now())
     }
 
     fn done(&self) -> Option<Done> {

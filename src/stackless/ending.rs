@@ -19,8 +19,8 @@ use crate::fiber::exit;
 use crate::fiber::identity::Payload;
 use crate::fiber::report;
 use crate::sched::core::end;
+use crate::sched::core::pending_throw;
 use crate::sched::core::scheduler::{Here, here};
-use crate::sched::tasklet::throw;
 use crate::stackless::error::TaskletExit;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
@@ -30,7 +30,7 @@ use crate::stackless::tasklet::Tasklet;
 /// The closure of a tasklet's fiber: calls `f`, unless something was thrown at it before its first
 /// turn (S-056).
 pub(crate) fn root<F: FnOnce()>(f: F) {
-    let outcome = match throw::disarm(here().fiber) {
+    let outcome = match pending_throw::disarm(here().fiber) {
         Some(bomb) => match drop_unrun(f) {
             Ok(()) => Err(bomb),
             Err(panicked) => {
@@ -53,7 +53,7 @@ fn drop_unrun<F>(f: F) -> Result<(), Payload> {
 fn finish(outcome: Result<(), Payload>) {
     let here = here();
     // What was thrown at it, and could not go off before it returned, is not lost.
-    let outcome = outcome.and_then(|()| throw::disarm(here.fiber).map_or(Ok(()), Err));
+    let outcome = outcome.and_then(|()| pending_throw::disarm(here.fiber).map_or(Ok(()), Err));
     match outcome.or_else(|payload| handle(here, payload)) {
         Ok(()) => switching::before_end(here),
         Err(payload) if exit::is_unwind(&*payload) => panic::resume_unwind(payload),

@@ -35,7 +35,7 @@ pub(crate) struct State {
 
 /// The façade's part of `sched`.
 pub(crate) fn state(sched: &Scheduler) -> &State {
-    let facade = sched.tasklets.get_or_init(|| {
+    let facade = sched.tasklets.facade.get_or_init(|| {
         let state = State::default();
         if sched.closing.get() {
             state.close();

@@ -22,8 +22,8 @@ use crate::fiber::cancel;
 use crate::fiber::header::FiberRef;
 use crate::fiber::state::State;
 use crate::sched::core::pause;
+use crate::sched::core::pending_throw;
 use crate::sched::core::scheduler::{Here, here};
-use crate::sched::tasklet::throw;
 use crate::sched::tasklet::watchers;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
@@ -153,7 +153,7 @@ impl Run {
         if switching::is_trapped(here) {
             let switches = !here.sched.is_ring_empty() || self.threadblock;
             assert!(!switches, "switch_trap: `run` would switch");
-            throw::meet_bomb(here);
+            pending_throw::meet_bomb(here);
             return None;
         }
         // Also with nothing to run: the run loop looks at the outside, and what was thrown is raised.
@@ -355,5 +355,5 @@ impl Armed {
 
 /// The scheduler's clock.
 fn micros(here: Here) -> u64 {
-    here.sched.micros_at(here.sched.clock.now())
+    here.sched.micros_at(here.sched.time.clock.now())
 }

@@ -51,7 +51,7 @@ use crate::sched::core::scheduler::{Here, here};
 #[track_caller]
 pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
     let here = here();
-    let now = here.sched.clock.now();
+    let now = here.sched.time.clock.now();
     run_until(here, now, now.checked_add(duration), f)
 }
 
@@ -82,7 +82,7 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
 #[track_caller]
 pub fn deadline<T>(at: Instant, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
     let here = here();
-    run_until(here, here.sched.clock.now(), Some(at), f)
+    run_until(here, here.sched.time.clock.now(), Some(at), f)
 }
 
 /// Runs `f`, for no longer than `duration`, and goes on without a result if it took longer.

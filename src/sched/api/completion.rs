@@ -32,9 +32,10 @@ use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
 use crate::fiber::id::FiberId;
 use crate::fiber::report::report_lost;
+use crate::sched::api::handle::tell_of_end;
 use crate::sched::api::join::JoinHandle;
-use crate::sched::core::hooks::{EndHook, tell_of_end};
-use crate::sched::core::scheduler::{Scheduler, SchedulerPtr, scheduler};
+use crate::sched::core::hooks::EndHook;
+use crate::sched::core::scheduler::{SchedulerPtr, scheduler};
 use crate::sched::shared::mailbox::{Mail, Mailbox};
 use crate::sched::threads::remote::{Address, Reach};
 
@@ -188,16 +189,6 @@ impl<T> Drop for Unread<T> {
         {
             let what = format_args!("fiber {} panicked and nobody joined it", self.fiber);
             report_lost(what, panic.into_payload());
-        }
-    }
-}
-
-impl Scheduler {
-    /// Kills the fiber of `key`, whose output is not asked for any more.
-    pub(crate) fn kill_unasked(&self, key: Key) {
-        if let Some(fiber) = self.fiber_of(key) {
-            fiber.has_handle.set(false);
-            self.kill(fiber);
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::rc::Rc;
 
-use crate::fiber::cancel;
+use crate::collections::slot_table::Key;
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::id::FiberId;
 use crate::fiber::snapshot::Activity;
-use crate::fiber::state::{Attention, State};
+use crate::fiber::state::State;
 use crate::sched::core::end;
-use crate::sched::core::interrupt;
-use crate::sched::core::pause;
-use crate::sched::core::scheduler::{Scheduler, here, scheduler};
+use crate::sched::core::hooks::{self, EndHook};
+use crate::sched::core::scheduler::{here, scheduler};
 use crate::sched::threads::remote::{self, Unparker};
 
 /// A handle to a fiber, of the same thread.
@@ -218,38 +218,7 @@ pub fn in_fiber() -> bool {
     crate::fiber::current::fiber().is_some()
 }
 
-impl Scheduler {
-    /// Marks `fiber` as killed, and wakes it if the kill can be raised where it waits.
-    pub(crate) fn kill(&self, fiber: FiberPtr) {
-        if matches!(fiber.state.get(), State::Finished | State::Retired) {
-            return;
-        }
-        self.expect_own(&fiber);
-        fiber.killed.set(true);
-        fiber.notice(Attention::CANCEL);
-        if crate::fiber::current::fiber() == Some(fiber) {
-            return interrupt::checkpoint(here());
-        }
-        if cancel::is_pending(&fiber) {
-            self.wake_to_unwind(fiber);
-        }
-    }
-
-    /// Wakes `fiber`, which has something to raise, wherever it waits.
-    pub(crate) fn wake_to_unwind(&self, fiber: FiberPtr) {
-        // One that has left the ring by itself goes on to unwind, and for nothing else.
-        if pause::is_paused(fiber) {
-            self.unpause(fiber);
-        }
-        self.make_ready(fiber);
-    }
-
-    /// The living fibers for which `wanted` holds, the oldest first.
-    pub(crate) fn fibers_where(&self, wanted: impl Fn(FiberPtr) -> bool) -> Vec<FiberRef> {
-        let table = self.table.borrow();
-        let alive = table.iter().map(|(_, fiber)| *fiber).filter(|&fiber| wanted(fiber));
-        let mut fibers: Vec<FiberRef> = alive.map(FiberPtr::to_ref).collect();
-        fibers.sort_unstable_by_key(|fiber| fiber.id());
-        fibers
-    }
+/// Calls `to` with `key` when `fiber` has ended: immediately if it has ended already.
+pub(crate) fn tell_of_end(fiber: &Fiber, to: Rc<dyn EndHook>, key: Key) {
+    hooks::tell_of_end(&fiber.fiber, to, key);
 }

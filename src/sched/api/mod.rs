@@ -11,7 +11,7 @@
 //!
 //! Reading order: [`spawn`], [`join`], [`handle`], [`run`], [`scope`], [`shield`].
 //!
-//! It may use every other room of the scheduler.
+//! It may use `shared`, `core`, `futures`, `threads` and `turn`.
 
 pub(crate) mod completion;
 pub(crate) mod handle;

@@ -26,18 +26,16 @@ use crate::fiber::frame;
 use crate::fiber::given_up;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::loan;
-use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
+use crate::fiber::state::{Attention, State};
 use crate::sched::api::join::JoinHandle;
-use crate::sched::api::spawn;
+use crate::sched::core::create::create;
 use crate::sched::core::end::{self, AbortOnUnwind};
 use crate::sched::core::interrupt;
-use crate::sched::core::park;
+use crate::sched::core::leave::leave;
+use crate::sched::core::main_fiber::WIND_UP;
 use crate::sched::core::pause;
 use crate::sched::core::scheduler::{Here, Scheduler, here, scheduler};
 use crate::stack;
-
-static WIND_UP: WaitReason =
-    WaitReason::new("ending `run`: waiting for the other fibers to unwind", OnDeadlock::Last);
 
 /// What `run` unwinds with if its main fiber was killed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,20 +70,21 @@ where
         Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
     };
     let frame = Frame::enter(&sched);
-    sched.in_unwind.set(std::thread::panicking());
+    sched.unwinds.outside_of_run.set(std::thread::panicking());
     // SAFETY: the main fiber ends before `run_until_done` returns, which does not unwind; so it
     // ends before this frame does.
-    let record = unsafe { spawn::create(&sched, sched.main_class, f, Location::caller()) };
+    let record = unsafe { create(&sched, sched.main.class, f, Location::caller()) };
     record.with_extra(|extra| extra.name = Some("main".into()));
     let main = sched.admit_and_queue(record);
-    sched.main.set(Some(main));
+    sched.main.set(main);
+    sched.main.last_duty.set(Some(wind_up));
     // SAFETY: just created with this output type; the handle is the only one.
     let handle = unsafe { JoinHandle::<T>::new(main) };
     let in_loop = AbortOnUnwind("the run loop");
     sched.run_until_done();
     std::mem::forget(in_loop);
     drop(frame);
-    let exit_code = sched.exit_code.get();
+    let exit_code = sched.main.exit_code.get();
     drop(sched);
     match (handle.join(), exit_code) {
         (_, Some(code)) => given_up::leave_process(code),
@@ -147,12 +146,14 @@ pub(crate) fn fail(error: JoinError) -> ! {
 }
 
 /// On the main fiber, after all its user code: ends all other fibers.
-pub(crate) fn wind_up() {
+fn wind_up() {
     let here = here();
     let Here { fiber: main, sched } = here;
     sched.closing.set(true);
     cancel::within(main, &CancelScope::shield(), || {
-        sched.close_facade(main);
+        if let Some(facade) = sched.tasklets.facade.get() {
+            end::quietly(&main, || facade.close());
+        }
         // Each step may run user code on main, which may make anything that the others look for.
         let is_over = (0..MOST_ROUNDS).any(|_| {
             end::clean_up_again(main);
@@ -188,7 +189,7 @@ fn end_the_others(here: Here) {
 fn wait_for_the_others(here: Here) {
     let Here { fiber: main, sched } = here;
     while 1 < sched.live.get() {
-        park::leave(here, &WIND_UP);
+        leave(here, &WIND_UP);
         if main.attention.get().has(Attention::DEADLOCK) {
             give_up_on_the_rest(&sched, main);
         }
@@ -198,27 +199,12 @@ fn wait_for_the_others(here: Here) {
 /// Nothing can run, and no wait could be made to fail: what is left never ends.
 fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
     interrupt::wait_completed(main);
-    sched.deadlock.borrow_mut().take();
-    sched.starved.borrow_mut().clear();
+    drop(sched.deadlocks.take_report());
+    sched.spare.forget_starved();
     let alive = |fiber: FiberPtr| fiber.state.get() != State::Retired;
     for fiber in sched.fibers_where(|fiber| fiber != main && alive(fiber)) {
         // All of them at once: none is left to run on with what another has lent.
         sched.retire(fiber.ptr(), "could not be unwound at the end of `run`");
-    }
-}
-
-impl Scheduler {
-    /// Lets the main fiber look whether it is the last.
-    pub(crate) fn tell_main(&self) {
-        if let Some(main) = self.main.get()
-            && std::ptr::eq(main.reason.get(), &WIND_UP)
-        {
-            self.make_ready(main);
-        }
-    }
-
-    pub(crate) fn spawned(&self) -> u64 {
-        self.next_number.get() - 1
     }
 }
 
@@ -247,7 +233,7 @@ pub fn exit(code: i32) -> ! {
     let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
         given_up::leave_process(code)
     };
-    sched.exit_code.set(Some(code));
+    sched.main.exit_code.set(Some(code));
     let fiber = here().fiber;
     if cfg!(panic = "abort") || std::thread::panicking() {
         given_up::leave_process(code);

@@ -24,8 +24,9 @@ use crate::sched::api::spawn::Builder;
 use crate::sched::core::children::Children;
 use crate::sched::core::end::{self, AbortOnUnwind};
 use crate::sched::core::interrupt;
-use crate::sched::core::park;
+use crate::sched::core::leave;
 use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::unwinding;
 
 static SCOPE_EXIT: WaitReason =
     WaitReason::new("waiting for the fibers of its scope to end", OnDeadlock::KillChildren);
@@ -255,13 +256,13 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
             if deadlock.is_some() || is_due {
                 children.kill_all(&sched);
                 children.cut_short.set(children.cut_short.get() || is_due);
-                if is_due && interrupt::is_put_off(&sched) {
+                if is_due && unwinding::is_put_off(&sched) {
                     children.ended_in_unwind.set(true);
                     fiber.children_killed.set(true);
                 }
             }
         }
-        park::leave(here, &SCOPE_EXIT);
+        leave::leave(here, &SCOPE_EXIT);
     }
     children.awaited.set(false);
     interrupt::wait_completed(fiber);

@@ -69,7 +69,7 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
 #[track_caller]
 pub fn shield_for<T>(grace: Duration, f: impl FnOnce() -> T) -> T {
     let here = here();
-    let now = here.sched.clock.now();
+    let now = here.sched.time.clock.now();
     region::shield_until(here, Limit::at(here, now, now.checked_add(grace)), f)
 }
 

@@ -5,16 +5,15 @@
 
 #![allow(unsafe_code, reason = "type-erases closures and their outputs")]
 
-use std::mem;
 use std::panic::Location;
 
-use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::fiber::header::FiberRef;
 use crate::fiber::locals;
-use crate::fiber::task;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::children::Children;
+use crate::sched::core::create::create;
 use crate::sched::core::park;
-use crate::sched::core::scheduler::{Here, Scheduler, here};
+use crate::sched::core::scheduler::{Here, here};
 use crate::stack::SizeClass;
 
 /// Starts a fiber that will run `f`. It runs when its turn comes, behind all that can run now.
@@ -218,42 +217,5 @@ impl Builder {
             record.with_extra(|extra| extra.name = Some(name.into()));
         }
         record
-    }
-}
-
-/// Allocates a fiber of `sched`. It is neither admitted nor queued.
-///
-/// # Safety
-///
-/// As `task::allocate`.
-#[inline]
-pub(crate) unsafe fn create<F, T>(
-    sched: &Scheduler,
-    class: SizeClass,
-    f: F,
-    location: &'static Location<'static>,
-) -> FiberRef
-where
-    F: FnOnce() -> T,
-{
-    let class = task::class_for::<F, T>(class);
-    let id = sched.next_id();
-    if const { mem::size_of::<F>() <= task::LARGE_VALUE } {
-        // SAFETY: passed on to the caller.
-        return unsafe { task::allocate(f, id, class, location) };
-    }
-    // A large closure has a box of its own, to be dropped in it: the fiber may have to do that on
-    // the spare stack, where there is no room to move it.
-    let f = Box::new(f);
-    // SAFETY: passed on to the caller.
-    unsafe { task::allocate(move || (*f)(), id, class, location) }
-}
-
-impl Scheduler {
-    #[inline(always)]
-    pub(crate) fn admit_and_queue(&self, record: FiberRef) -> FiberPtr {
-        let fiber = self.admit(record);
-        self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
-        fiber
     }
 }

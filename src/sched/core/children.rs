@@ -12,9 +12,8 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 
 use crate::fiber::cancel::CancelScope;
-use crate::fiber::current;
 use crate::fiber::header::{FiberPtr, Header};
-use crate::sched::core::scheduler::{Scheduler, scheduler};
+use crate::sched::core::scheduler::Scheduler;
 
 /// What a scope knows of its children.
 pub(crate) struct Children {
@@ -73,31 +72,6 @@ impl Children {
         self.running.set(running);
         if running == 0 && self.awaited.get() {
             sched.make_ready(self.parent);
-        }
-    }
-
-    /// A child has panicked. In a nursery everybody else is killed.
-    pub(crate) fn note_failure(&self) {
-        if self.failed.replace(true) || !self.fail_fast {
-            return;
-        }
-        let Some(sched) = scheduler() else { return };
-        self.body.cancel(&self.parent);
-        if !self.awaited.get() {
-            sched.make_ready(self.parent);
-        }
-        self.kill_all(&sched);
-    }
-
-    /// Kills all children that have not ended.
-    pub(crate) fn kill_all(&self, sched: &Scheduler) {
-        let this: *const () = (&raw const *self).cast();
-        let children = sched.fibers_where(|fiber| std::ptr::eq(fiber.owner.get(), this));
-        let (this_fiber, others): (Vec<_>, Vec<_>) =
-            children.into_iter().partition(|child| Some(child.ptr()) == current::fiber());
-        // Its own kill unwinds the fiber that calls this, so that comes last.
-        for child in others.into_iter().chain(this_fiber) {
-            sched.kill(child.ptr());
         }
     }
 

@@ -24,10 +24,10 @@ use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::wait_list::{Enlisted, Place};
+use crate::sched::core::deadline::Deadline;
 use crate::sched::core::interrupt::Interrupt;
 use crate::sched::core::park::{spend, wait_until};
 use crate::sched::core::scheduler::{Here, Scheduler, here};
-use crate::sched::time::timers::Deadline;
 
 static CHOOSING: WaitReason =
     WaitReason::new("waiting for the first of several things", OnDeadlock::Panic);
@@ -196,7 +196,7 @@ fn chosen(arms: &[&mut dyn Arm]) -> Option<usize> {
 
 /// A fiber of `sched` that waits in a choice which another thread may end.
 pub(crate) fn find_shared(sched: &Scheduler) -> Option<Key> {
-    if sched.shared_choices.get() == 0 {
+    if sched.outside.shared_choices.get() == 0 {
         return None;
     }
     let table = sched.table.borrow();
@@ -213,7 +213,7 @@ struct Shared(Here);
 
 impl Shared {
     fn new(here: Here) -> Shared {
-        here.sched.shared_choices.set(here.sched.shared_choices.get() + 1);
+        here.sched.outside.shared_choices.set(here.sched.outside.shared_choices.get() + 1);
         Shared(here)
     }
 }
@@ -221,7 +221,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         let Here { sched, .. } = self.0;
-        sched.shared_choices.set(sched.shared_choices.get() - 1);
+        sched.outside.shared_choices.set(sched.outside.shared_choices.get() - 1);
     }
 }
 

@@ -31,7 +31,6 @@ use crate::fiber::locals;
 use crate::fiber::panic::Panic;
 pub(crate) use crate::fiber::report::{AbortOnUnwind, report_lost, say};
 use crate::fiber::state::State;
-use crate::sched::api::run;
 use crate::sched::core::children::Children;
 use crate::sched::core::hooks;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
@@ -96,7 +95,9 @@ fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
     });
     // After the last user code of the main fiber: nothing can be spawned behind this.
     if is_main {
-        run::wind_up();
+        let sched = scheduler().expect("a fiber runs inside `run`");
+        let last_duty = sched.main.last_duty.get().expect("`run` sets it before main starts");
+        last_duty();
     }
 }
 

@@ -12,14 +12,14 @@ use crate::collections::slot_table::Key;
 pub(crate) use crate::fiber::end_hook::EndHook;
 use crate::fiber::end_hook::Hook;
 use crate::fiber::header::Header;
-use crate::sched::api::handle::Fiber;
+use crate::fiber::state::State;
 
 /// Tells `to` of the end of `fiber`, with `key`: at once if it has ended already.
-pub(crate) fn tell_of_end(fiber: &Fiber, to: Rc<dyn EndHook>, key: Key) {
-    if fiber.is_finished() {
+pub(crate) fn tell_of_end(fiber: &Header, to: Rc<dyn EndHook>, key: Key) {
+    if matches!(fiber.state.get(), State::Finished | State::Retired) {
         return to.ended(key);
     }
-    fiber.record().with_extra(|extra| extra.hooks.push(Hook { to, key }));
+    fiber.with_extra(|extra| extra.hooks.push(Hook { to, key }));
 }
 
 /// `fiber` has ended, or was retired: tells those that have asked for it.

@@ -20,17 +20,17 @@
 //!   until `run` ends, when they are retired.
 
 use std::fmt;
-use std::thread;
 
 use crate::fiber::cancel;
 use crate::fiber::exit;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
-use crate::fiber::state::{Attention, OnDeadlock, State, WaitReason};
+use crate::fiber::state::{Attention, OnDeadlock, WaitReason};
 use crate::sched::core::children::Children;
+use crate::sched::core::pending_throw;
 use crate::sched::core::retire;
 use crate::sched::core::scheduler::{Here, Scheduler};
-use crate::sched::tasklet::throw;
+use crate::sched::core::unwinding::{can_unwind, thread_unwinds};
 
 /// A kill that is caught this often does not end its fiber: it is given up.
 pub(crate) const MOST_RAISES: u16 = 100;
@@ -76,7 +76,7 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
     if seen.has(Attention::CANCEL) && is_due(here) && !hogs_the_thread(here) {
         meet_kill(here, reason)?;
     }
-    throw::meet_bomb(here);
+    pending_throw::meet_bomb(here);
     if seen.has(Attention::DEADLOCK) {
         return fail_with_deadlock(here, reason);
     }
@@ -93,8 +93,8 @@ pub(crate) fn is_coming(here: Here, reason: &'static WaitReason) -> bool {
     let meets_kills = || can_unwind(&here.sched) || reason.on_deadlock == OnDeadlock::Fail;
     seen.has(Attention::TIMEOUT)
         || seen.has(Attention::CANCEL) && meets_kills() && is_due(here)
-        || throw::may_go_off(here)
-        || seen.has(Attention::DEADLOCK) && here.sched.deadlock.borrow().is_some()
+        || pending_throw::may_go_off(here)
+        || seen.has(Attention::DEADLOCK) && here.sched.deadlocks.is_pending()
 }
 
 /// A yield is a kill point, lets a bomb go off, and does nothing else.
@@ -110,7 +110,7 @@ pub(crate) fn checkpoint(here: Here) {
     if is_due(here) {
         let _ = meet_kill(here, &CHECKPOINT);
     }
-    throw::meet_bomb(here);
+    pending_throw::meet_bomb(here);
 }
 
 static CHECKPOINT: WaitReason = WaitReason::new("at a kill point", OnDeadlock::Last);
@@ -121,10 +121,11 @@ pub(crate) fn is_due(here: Here) -> bool {
     if !cancel::is_pending(&here.fiber) {
         return false;
     }
-    let forced = here.sched.forced.get() == Some((here.fiber.id(), here.sched.switches.get()))
+    let forced = here.sched.unwinds.forced.get()
+        == Some((here.fiber.id(), here.sched.switches.get()))
         && is_limit_in_unwind_over(here.fiber);
-    let put_off = can_unwind(&here.sched) && thread::panicking() && !forced;
-    here.sched.kill_put_off.set(here.sched.kill_put_off.get() || put_off);
+    let put_off = can_unwind(&here.sched) && thread_unwinds() && !forced;
+    here.sched.unwinds.note_put_off(put_off);
     !put_off
 }
 
@@ -139,46 +140,19 @@ pub(crate) fn is_limit_in_unwind_over(fiber: FiberPtr) -> bool {
 /// Lets a time limit that was set while the thread unwound interrupt `fiber` during that switch, although
 /// the thread still does.
 pub(crate) fn force(fiber: FiberPtr, switch: u64, sched: &Scheduler) {
-    sched.forced.set(Some((fiber.id(), switch)));
+    sched.unwinds.forced.set(Some((fiber.id(), switch)));
 }
 
 /// Whether the running fiber has caught so many cancellations in one turn that others must run
 /// first: it waits, and the next turn wakes it. (A killed fiber cannot catch without end.)
 fn hogs_the_thread(here: Here) -> bool {
-    if here.fiber.killed.get() || here.sched.in_unwind.get() {
+    if here.fiber.killed.get() || here.sched.unwinds.outside_of_run.get() {
         return false;
     }
     let left = here.sched.budget.get().wrapping_sub(1);
     here.sched.budget.set(left);
-    here.sched.kill_put_off.set(here.sched.kill_put_off.get() || left == 0);
+    here.sched.unwinds.note_put_off(left == 0);
     left == 0
-}
-
-/// Whether some stack of the thread unwinds, so that what is raised now must be caught before it meets that.
-pub(crate) fn thread_unwinds() -> bool {
-    thread::panicking()
-}
-
-/// Whether kills and deadlocks can unwind fibers of `sched` at all.
-pub(crate) fn can_unwind(sched: &Scheduler) -> bool {
-    !cfg!(panic = "abort") && !sched.in_unwind.get()
-}
-
-/// Whether nothing is raised now although it could be otherwise, because some fiber of the thread unwinds.
-pub(crate) fn is_put_off(sched: &Scheduler) -> bool {
-    can_unwind(sched) && thread::panicking()
-}
-
-impl Scheduler {
-    /// Wakes the fibers that have something to raise, now that no fiber unwinds any more.
-    #[cold]
-    pub(crate) fn wake_put_off(&self) {
-        self.kill_put_off.set(false);
-        let waits = |fiber: FiberPtr| matches!(fiber.state.get(), State::Parked | State::Paused);
-        for fiber in self.fibers_where(|fiber| waits(fiber) && has_something_to_raise(fiber)) {
-            self.wake_to_unwind(fiber.ptr());
-        }
-    }
 }
 
 /// Whether `fiber` unwinds when it is woken where it waits, if the thread does not unwind then.
@@ -229,9 +203,9 @@ fn count_raise(fiber: FiberPtr) {
 }
 
 fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    let report = here.sched.deadlock.borrow_mut().take();
+    let report = here.sched.deadlocks.take_report();
     let Some(report) = report else { return Ok(()) };
-    debug_assert!(reason.on_deadlock != OnDeadlock::Panic || !thread::panicking());
+    debug_assert!(reason.on_deadlock != OnDeadlock::Panic || !thread_unwinds());
     // Each failure of a killed fiber counts: it may be one that takes every error for a reason to
     // wait again, and `run` could not end.
     count_raise(here.fiber);
@@ -250,5 +224,5 @@ pub(crate) fn at_scope_exit(here: Here) -> Option<Box<Deadlock>> {
     }
     // Killing the children is all that this wait can do: it is not asked twice.
     here.fiber.children_killed.set(true);
-    here.sched.deadlock.borrow_mut().take()
+    here.sched.deadlocks.take_report()
 }

@@ -16,15 +16,25 @@
 
 pub(crate) mod children;
 pub(crate) mod choose;
+pub(crate) mod create;
+pub(crate) mod deadline;
+pub(crate) mod deadlocks;
 pub(crate) mod end;
 pub(crate) mod facade;
 pub(crate) mod hooks;
 pub(crate) mod interrupt;
 pub(crate) mod io_error;
+pub(crate) mod kill;
+pub(crate) mod leave;
+pub(crate) mod main_fiber;
+pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod pause;
+pub(crate) mod pending_throw;
 pub(crate) mod region;
 pub(crate) mod retire;
 pub(crate) mod run_loop;
 pub(crate) mod scheduler;
+pub(crate) mod spare;
 pub(crate) mod unwinding;
+pub(crate) mod unwinds;

@@ -1,4 +1,5 @@
-//! The one door out of a fiber: `park`, and what is built on it.
+//! `park`, and what is built on it: how a fiber waits, sleeps and yields. The one door out is
+//! [`leave`](mod@crate::sched::core::leave).
 //!
 //! ```text
 //!   wait_until(done)
@@ -12,22 +13,17 @@
 //! ```
 //!
 //! Invariants:
-//! - Nothing but [`leave`], [`give_way`], [`go_last`] and [`leave_for_ever`] takes a running fiber
-//!   off its thread.
 //! - Every wait re-checks its own condition: whoever wakes a fiber need not know what it waits for.
 //! - What lies between user code and the switch is inlined, and all else is out of line.
 
-#![allow(unsafe_code, reason = "calls the context switch")]
-
-use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
-use crate::fiber::switch;
+use crate::sched::core::deadline::{Deadline, deadline_after};
 use crate::sched::core::interrupt::{self, Interrupt};
+use crate::sched::core::leave::{self, leave, leave_for_real};
 use crate::sched::core::scheduler::{Here, Scheduler, here};
-use crate::sched::time::timers::{Deadline, deadline_after};
 
 pub(crate) static PARK: WaitReason =
     WaitReason::new("parked", OnDeadlock::Panic).ended_by_outsiders();
@@ -136,7 +132,7 @@ pub fn sleep(duration: Duration) {
 #[track_caller]
 pub fn sleep_until(at: Instant) {
     let here = here();
-    if at <= here.sched.clock.now() {
+    if at <= here.sched.time.clock.now() {
         return yield_now();
     }
     sleep_to(here, here.sched.micros_at(at));
@@ -152,7 +148,7 @@ pub fn sleep_until(at: Instant) {
 #[track_caller]
 #[must_use]
 pub fn now() -> Instant {
-    here().sched.clock.now()
+    here().sched.time.clock.now()
 }
 
 #[track_caller]
@@ -236,61 +232,16 @@ pub(crate) fn run_first(here: Here, fiber: FiberPtr) {
 #[inline(always)]
 pub(crate) fn hand_over(here: Here, partner: FiberPtr) {
     here.sched.make_ready_next(partner);
-    go_last(here);
-}
-
-/// Lets all others run first. Not a kill point: the caller may hold what it was just given, and
-/// meets a kill at its next wait.
-#[inline(always)]
-pub(crate) fn go_last(here: Here) {
-    here.sched.ring(|ring| ring.push_back(here.fiber, here.fiber.ticket.get()));
-    // SAFETY: `here` holds the fiber that runs now.
-    unsafe { switch::suspend(here.fiber) };
+    leave::go_last(here);
 }
 
 /// Leaves the thread to others; the caller is in the ring. A kill point.
 #[inline(always)]
 pub(crate) fn give_way(here: Here) {
-    // SAFETY: `here` holds the fiber that runs now.
-    unsafe { switch::suspend(here.fiber) };
+    leave::suspend(here);
     if !here.fiber.attention.get().is_none() {
         interrupt::at_yield(here);
     }
-}
-
-/// Takes the running fiber off its thread. Returns when it is resumed.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
-    let Here { fiber, sched } = here;
-    fiber.state.set(State::Parked);
-    fiber.reason.set(reason);
-    fiber.location.set(Location::caller());
-    fiber.since.set(sched.now_ms.get());
-    sched.last_parked.set(Some(fiber));
-    // SAFETY: `here` holds the fiber that runs now.
-    unsafe { switch::suspend(fiber) };
-}
-
-/// As [`leave`], and keeps count of the waits that the world ends.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn leave_for_real(here: Here, reason: &'static WaitReason) {
-    debug_assert!(reason.real);
-    here.fiber.in_real_wait.set(true);
-    here.sched.real_waits.set(here.sched.real_waits.get() + 1);
-    leave(here, reason);
-    here.sched.end_real_wait(here.fiber);
-}
-
-/// Takes the running fiber, which is retired, off its thread for the last time.
-pub(crate) fn leave_for_ever(here: Here) -> ! {
-    debug_assert_eq!(here.fiber.state.get(), State::Retired);
-    // SAFETY: `here` holds the fiber that runs now.
-    unsafe { switch::suspend(here.fiber) };
-    // Only parked fibers are made ready. Were this one resumed, it would unwind or return into
-    // frames that others take for dead.
-    std::process::abort()
 }
 
 /// Counts an operation that did not have to wait; when a fiber has done many of them in one turn
@@ -327,15 +278,6 @@ fn budget_spent() {
 }
 
 impl Scheduler {
-    /// The world does not end the wait of `fiber` any more: it goes on, or was taken out of the ring, or
-    /// never runs again.
-    #[inline(always)]
-    pub(crate) fn end_real_wait(&self, fiber: FiberPtr) {
-        if fiber.in_real_wait.replace(false) {
-            self.real_waits.set(self.real_waits.get() - 1);
-        }
-    }
-
     /// Lets `fiber`'s present or next `park` return. Other waits are not disturbed.
     #[inline]
     pub(crate) fn unpark(&self, fiber: FiberPtr) {

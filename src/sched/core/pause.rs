@@ -11,17 +11,31 @@
 #![allow(unsafe_code, reason = "void entries hold references to records")]
 
 use crate::collections::run_ring::RunRing;
+use crate::fiber::current;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
-use crate::sched::core::run_loop::STARVED;
 use crate::sched::core::scheduler::Scheduler;
-use crate::sched::tasklet::watchers::{REMOVED, WATCHING};
+use crate::sched::core::spare::is_starved;
 
+/// Out of the ring by its own wish: the wait fails only if it is what completes a deadlock.
+pub(crate) static REMOVED: WaitReason =
+    WaitReason::new("paused, out of the ring by its own wish", OnDeadlock::IfLast)
+        .failing_each_time();
+pub(crate) static WATCHING: WaitReason =
+    WaitReason::new("waiting until no other fiber can run", OnDeadlock::Last);
 pub(crate) static PAUSED: WaitReason = WaitReason::new("paused", OnDeadlock::Last);
 /// It had left the ring by itself, and was put back.
 pub(crate) static RESUMED: WaitReason = WaitReason::new("about to go on", OnDeadlock::Last);
 
 impl Scheduler {
+    /// Whether `fiber` stands in the ring; the running one does not.
+    pub(crate) fn is_queued(&self, fiber: FiberPtr) -> bool {
+        matches!(fiber.state.get(), State::New | State::Runnable)
+            && !is_floating(fiber)
+            && !is_starved(fiber)
+            && current::fiber() != Some(fiber)
+    }
+
     /// Takes a fiber that could run out of the ring (S-035). Returns whether it was in it.
     pub(crate) fn pause(&self, fiber: FiberPtr) -> bool {
         if !self.is_queued(fiber) {
@@ -34,7 +48,7 @@ impl Scheduler {
         }
         fiber.reason.set(&PAUSED);
         // What it waited for may happen, and does not put it back.
-        self.end_real_wait(fiber);
+        self.outside.end_real_wait(fiber);
         let _ = fiber.to_ref().into_ptr();
         self.ring(RunRing::void_one);
         if self.ring(|ring| ring.wants_compaction()) {
@@ -130,11 +144,6 @@ pub(crate) fn stays_after_a_look(fiber: FiberPtr) -> bool {
         fiber.reason.set(&RESUMED);
     }
     looks
-}
-
-/// Whether the fiber has not run because it waits for the spare stack.
-pub(crate) fn is_starved(fiber: FiberPtr) -> bool {
-    fiber.state.get() == State::New && std::ptr::eq(fiber.reason.get(), &STARVED)
 }
 
 /// Ends the pause of a fiber, which the caller puts into the ring. Returns whether it was in one.

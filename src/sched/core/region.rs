@@ -11,27 +11,19 @@
 //! Invariants:
 //! - A region lies on the stack where it was made and does not move while its timer is armed: the
 //!   frame that holds it also holds the guard that disarms it.
-//! - A region counts a reference to the record of its fiber. On a stack that is kept for ever it
+//! - A region counts a reference to the record of its fiber. On a stack that is kept forever it
 //!   may outlive the fiber, and so may its timer.
 
-use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Instant;
 
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit;
-use crate::fiber::header::{FiberPtr, FiberRef};
-use crate::sched::core::interrupt;
 use crate::sched::core::park;
 use crate::sched::core::scheduler::Here;
-use crate::sched::time::timers::Alarm;
-
-/// A scope on the stack of a fiber, whose time may be limited.
-pub(crate) struct Region {
-    scope: CancelScope,
-    fiber: FiberRef,
-}
+use crate::sched::core::unwinding;
+use crate::sched::time::alarm::{Alarm, Region};
 
 /// Until when a region lasts.
 #[derive(Copy, Clone, Debug)]
@@ -64,8 +56,8 @@ impl Limit {
 /// If something further out is cancelled as well when the unwind arrives here, it goes on.
 #[inline]
 pub(crate) fn cancel_at<T>(here: Here, limit: Limit, f: impl FnOnce() -> T) -> Option<T> {
-    let region = Region::new(here, CancelScope::cancellable());
-    if interrupt::thread_unwinds() {
+    let region = Region::new(here.fiber.to_ref(), CancelScope::cancellable());
+    if unwinding::thread_unwinds() {
         region.scope.enter_in_unwind();
     }
     let caught = {
@@ -77,7 +69,7 @@ pub(crate) fn cancel_at<T>(here: Here, limit: Limit, f: impl FnOnce() -> T) -> O
 
 /// Runs `f` in a shield that a kill is held off by for no longer than the limit.
 pub(crate) fn shield_until<T>(here: Here, limit: Limit, f: impl FnOnce() -> T) -> T {
-    let region = Region::new(here, CancelScope::shield());
+    let region = Region::new(here.fiber.to_ref(), CancelScope::shield());
     let _armed = Armed::arm(here, &region, limit);
     region.run(f)
 }
@@ -105,30 +97,6 @@ fn unwound<T>(
     None
 }
 
-impl Region {
-    fn new(here: Here, scope: CancelScope) -> Region {
-        Region { scope, fiber: here.fiber.to_ref() }
-    }
-
-    #[inline]
-    fn run<T>(&self, f: impl FnOnce() -> T) -> T {
-        cancel::within(self.fiber.ptr(), &self.scope, f)
-    }
-
-    /// Its timer has rung. Returns the fiber on whose stack it lies.
-    pub(crate) fn time_is_up(&self) -> FiberPtr {
-        self.scope.timer.set(TimerKey::NONE);
-        self.scope.time_is_up(&self.fiber);
-        self.fiber.ptr()
-    }
-}
-
-impl fmt::Debug for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Region").field("scope", &self.scope).finish_non_exhaustive()
-    }
-}
-
 /// The armed time limit of a region; disarmed when dropped.
 struct Armed<'a>(Here, &'a Region);
 
@@ -139,7 +107,7 @@ impl Armed<'_> {
             Limit::Never => {}
             Limit::Over => region.scope.time_is_up(&here.fiber),
             Limit::At(at) => {
-                let timer = here.sched.timers.borrow_mut().insert(at, Alarm::of_region(region));
+                let timer = here.sched.time.arm(at, Alarm::of_region(region));
                 region.scope.timer.set(timer);
             }
         }
@@ -150,6 +118,6 @@ impl Armed<'_> {
 impl Drop for Armed<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.sched.disarm(self.1.scope.timer.replace(TimerKey::NONE));
+        self.0.sched.time.disarm(self.1.scope.timer.replace(TimerKey::NONE));
     }
 }

@@ -15,12 +15,12 @@
 use crate::fiber::exit::JoinError;
 use crate::fiber::given_up;
 use crate::fiber::header::FiberPtr;
+use crate::fiber::report::say;
 use crate::fiber::snapshot::FiberSnapshot;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::wait_list;
-use crate::sched::core::end;
 use crate::sched::core::hooks;
-use crate::sched::core::park;
+use crate::sched::core::leave;
 use crate::sched::core::scheduler::{Scheduler, here};
 
 static RETIRED: WaitReason = WaitReason::new("retired", OnDeadlock::Last);
@@ -31,7 +31,7 @@ static RETIRED: WaitReason = WaitReason::new("retired", OnDeadlock::Last);
 pub(crate) fn give_up(why: &str) -> ! {
     let here = here();
     here.sched.retire(here.fiber, why);
-    park::leave_for_ever(here)
+    leave::leave_for_ever(here)
 }
 
 impl Scheduler {
@@ -44,22 +44,22 @@ impl Scheduler {
             None => why.to_owned(),
         };
         if let Some(lender) = self.lender_of(fiber) {
-            end::say(format_args!(
+            say(format_args!(
                 "{picture}; it {why}. {lender} lends it borrowed data and cannot be left before it \
                  ends: aborting"
             ));
             std::process::abort();
         }
-        end::say(format_args!("{picture}; it {why}. It never runs again, and its stack is kept"));
+        say(format_args!("{picture}; it {why}. It never runs again, and its stack is kept"));
 
         if fiber.state.get() != State::New {
             given_up::keep_what_it_lent(Some(fiber));
         }
-        self.end_real_wait(fiber);
+        self.outside.end_real_wait(fiber);
         wait_list::withdraw(fiber);
         fiber.waiting.set(std::ptr::null());
-        self.withdraw_outside(fiber);
-        self.disarm_all(fiber);
+        self.outside.withdraw(fiber);
+        self.time.disarm_all(fiber);
         fiber.state.set(State::Retired);
         fiber.reason.set(&RETIRED);
         self.live.set(self.live.get() - 1);

@@ -10,8 +10,7 @@
 
 #![allow(unsafe_code, reason = "the run ring is reached without a borrow flag")]
 
-use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::fmt;
 use std::io;
 use std::ops::Deref;
@@ -22,28 +21,27 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use crate::collections::run_ring::RunRing;
-use crate::collections::slot_table::SlotTable;
-use crate::collections::timing_wheel::TimingWheel;
+use crate::collections::slot_table::{Key, SlotTable};
 use crate::fiber::current;
 use crate::fiber::header::{FiberPtr, FiberRef, Header};
 use crate::fiber::id::FiberId;
 use crate::fiber::report;
-use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::State;
-use crate::sched::core::facade::Facade;
-use crate::sched::core::run_loop::LONGEST_BATCH;
-use crate::sched::deadlock::circles::Circles;
-use crate::sched::deadlock::witness::Witnesses;
-use crate::sched::futures::task_timers::Armed;
-use crate::sched::shared::kill_request::KillRequest;
+use crate::sched::core::deadlocks::Deadlocks;
+use crate::sched::core::facade::Tasklets;
+use crate::sched::core::main_fiber::MainFiber;
+use crate::sched::core::pace::{LONGEST_BATCH, Pace};
+use crate::sched::core::spare::Spare;
+use crate::sched::core::unwinds::Unwinds;
+use crate::sched::shared::circles::Circles;
 use crate::sched::shared::mailbox::Mailbox;
+use crate::sched::shared::outside::Outside;
 use crate::sched::shared::registry;
-use crate::sched::tasklet::watchers::Watcher;
-use crate::sched::threads::outside::ListedWait;
+use crate::sched::shared::witnesses::Witnesses;
 use crate::sched::time::clock::Clock;
 use crate::sched::time::idle::Idle;
-use crate::sched::time::timers::Alarm;
-use crate::stack::{Pool, SizeClass, Stack};
+use crate::sched::time::timers::Timers;
+use crate::stack::{Pool, SizeClass};
 
 /// Everything that one thread needs to run fibers. The order of the fields is deliberate.
 #[repr(C)]
@@ -57,7 +55,7 @@ pub(crate) struct Scheduler {
     pub(crate) batch_mask: Cell<u64>,
     /// The fiber whose wait was the last event, or none if a fiber's end was.
     pub(crate) last_parked: Cell<Option<FiberPtr>>,
-    /// The clock as read in the last turns, in milliseconds since `started`; it may wrap.
+    /// The clock as read in the last turns, in milliseconds since the start; it may wrap.
     pub(crate) now_ms: Cell<u32>,
     /// Its number, which no other scheduler of the process ever has.
     pub(crate) id: u32,
@@ -66,69 +64,31 @@ pub(crate) struct Scheduler {
     pub(crate) next_number: Cell<u64>,
     /// Fibers that have neither ended nor been retired, main included.
     pub(crate) live: Cell<usize>,
-    /// `run` is ending: fibers spawned from now on are killed at once.
+    /// Whether `run` is ending: fibers spawned from now on are killed immediately.
     pub(crate) closing: Cell<bool>,
     pub(crate) main_ended: Cell<bool>,
-    /// `run` was called by a destructor while its thread unwound: std cannot tell then whether a
-    /// fiber unwinds too, so none is unwound.
-    pub(crate) in_unwind: Cell<bool>,
-    /// A kill could not be raised because some fiber unwound.
-    pub(crate) kill_put_off: Cell<bool>,
-    /// The last switch after which the thread unwound, and the fiber that began it: see `unwinding`.
-    pub(crate) unwound_at: Cell<u64>,
-    pub(crate) unwinder: Cell<Option<FiberId>>,
     /// The stack of fibers that ask for none.
     pub(crate) default_class: SizeClass,
     pub(crate) table: RefCell<SlotTable<FiberPtr>>,
     pub(crate) pool: RefCell<Pool>,
 
-    // -- the rest ---------------------------------------------------------------------------
-    /// The clock as read in the last turns, in microseconds since `started`.
-    pub(crate) now: Cell<u64>,
-    /// How many switches there had been when the clock was read.
-    pub(crate) switches_then: Cell<u64>,
-    /// Switches in batches that were quick, since one that was not or since the batch grew.
-    pub(crate) quick_switches: Cell<u64>,
-    pub(crate) main: Cell<Option<FiberPtr>>,
-    /// The stack of the main fiber.
-    pub(crate) main_class: SizeClass,
-    pub(crate) exit_code: Cell<Option<i32>>,
-    /// Where a signal handler asks for the end of the main fiber, if one may.
-    pub(crate) kill_request: OnceCell<Arc<KillRequest>>,
-    pub(crate) timers: RefCell<TimingWheel<Alarm>>,
-    pub(crate) clock: Box<dyn Clock>,
-    pub(crate) started: Instant,
+    // -- the rest, each with the rules of its own file -----------------------------------------
+    pub(crate) unwinds: Unwinds,
+    pub(crate) pace: Pace,
+    pub(crate) time: Timers,
     pub(crate) idle: Box<dyn Idle>,
     pub(crate) mailbox: Arc<Mailbox>,
-    /// Timers of futures.
-    pub(crate) task_timers: RefCell<SlotTable<Armed>>,
-    /// What other threads may wake.
+    pub(crate) outside: Outside,
+    /// The fibers that other threads may wake.
     pub(crate) witnesses: RefCell<Witnesses>,
     /// When to look for locks that are never released.
     pub(crate) circles: Circles,
-    /// The waits that other threads may complete.
-    pub(crate) outside: RefCell<SlotTable<ListedWait>>,
-    /// Parked fibers whose wait the world ends, in real time.
-    pub(crate) real_waits: Cell<usize>,
-    /// The fiber whose wait failed in the last deadlock, and the count of switches then.
-    pub(crate) last_victim: Cell<(Option<FiberId>, u64)>,
-    /// A fiber that is to meet the end of a time limit although the thread unwinds, and the count of
-    /// switches when it runs for that.
-    pub(crate) forced: Cell<Option<(FiberId, u64)>>,
-    /// What the wait that was chosen to fail fails with.
-    pub(crate) deadlock: RefCell<Option<Box<Deadlock>>>,
-    /// A stack kept back for dropping what belongs to fibers that could get none.
-    pub(crate) spare: RefCell<Option<Stack>>,
-    /// Fibers that could get no stack and wait for the spare one.
-    pub(crate) starved: RefCell<VecDeque<(FiberPtr, io::Error)>>,
-    /// Fibers in a `select!` over something that other threads share.
-    pub(crate) shared_choices: Cell<usize>,
-    pub(crate) spawned: Cell<u64>,
+    pub(crate) deadlocks: Deadlocks,
+    pub(crate) main: MainFiber,
+    pub(crate) spare: Spare,
+    /// The number of fibers that were retired.
     pub(crate) retired: Cell<usize>,
-    /// Those who wait until no fiber can run, the innermost last.
-    pub(crate) watchers: RefCell<Vec<Watcher>>,
-    /// What `stackless/` keeps for this scheduler.
-    pub(crate) tasklets: OnceCell<Box<dyn Facade>>,
+    pub(crate) tasklets: Tasklets,
 }
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
@@ -153,49 +113,31 @@ impl Scheduler {
         Ok(Scheduler {
             ring: UnsafeCell::new(RunRing::new()),
             budget: Cell::new(0),
+            switches: Cell::new(0),
+            batch_mask: Cell::new(LONGEST_BATCH - 1),
             last_parked: Cell::new(None),
             now_ms: Cell::new(0),
-            now: Cell::new(0),
-            switches_then: Cell::new(0),
-            quick_switches: Cell::new(0),
-            pool: RefCell::new(pool),
-            table: RefCell::new(SlotTable::new()),
+            id,
             next_number: Cell::new(1),
             live: Cell::new(0),
             closing: Cell::new(false),
-            in_unwind: Cell::new(false),
-            kill_put_off: Cell::new(false),
-            unwound_at: Cell::new(u64::MAX / 2),
-            unwinder: Cell::new(None),
-            default_class,
-            id,
-            main: Cell::new(None),
-            main_class: SizeClass::MAIN,
             main_ended: Cell::new(false),
-            exit_code: Cell::new(None),
-            kill_request: OnceCell::new(),
-            timers: RefCell::new(TimingWheel::new(0)),
-            started: clock.now(),
-            clock,
+            default_class,
+            table: RefCell::new(SlotTable::new()),
+            pool: RefCell::new(pool),
+            unwinds: Unwinds::new(),
+            pace: Pace::new(),
+            time: Timers::new(clock),
             idle,
-            task_timers: RefCell::new(SlotTable::new()),
+            outside: Outside::new(),
             witnesses: RefCell::new(Witnesses::new()),
             circles: Circles::new(registry::enrol(id, &mailbox)),
             mailbox,
-            outside: RefCell::new(SlotTable::new()),
-            real_waits: Cell::new(0),
-            last_victim: Cell::new((None, 0)),
-            forced: Cell::new(None),
-            deadlock: RefCell::new(None),
-            spare: RefCell::new(Some(spare)),
-            starved: RefCell::new(VecDeque::new()),
-            switches: Cell::new(0),
-            shared_choices: Cell::new(0),
-            batch_mask: Cell::new(LONGEST_BATCH - 1),
-            spawned: Cell::new(0),
+            deadlocks: Deadlocks::new(),
+            main: MainFiber::new(),
+            spare: Spare::new(spare),
             retired: Cell::new(0),
-            watchers: RefCell::new(Vec::new()),
-            tasklets: OnceCell::new(),
+            tasklets: Tasklets::new(),
         })
     }
 
@@ -272,34 +214,57 @@ impl Scheduler {
         }
     }
 
-    /// Microseconds since the scheduler's start, for deadlines: rounded up, so that nothing fires
-    /// early.
+    /// Converts `at` to microseconds since the scheduler's start, for deadlines: rounded up, so
+    /// that no timer rings early.
     pub(crate) fn micros_at(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.started);
-        // Not by way of `as_nanos`: a division of 128 bits takes as long as reading the clock.
-        let rest = u64::from(since.subsec_nanos().div_ceil(1000));
-        since.as_secs().saturating_mul(1_000_000).saturating_add(rest)
+        self.time.micros_at(at)
     }
 
-    /// Reads the clock into `now`.
-    pub(crate) fn refresh_now(&self) {
-        let since = self.clock.now().saturating_duration_since(self.started);
-        self.switches_then.set(self.switches.get());
-        let micros = u64::from(since.subsec_micros());
-        self.now.set(since.as_secs().saturating_mul(1_000_000).saturating_add(micros));
+    /// Reads the clock. Returns the number of switches since it was last read.
+    pub(crate) fn refresh_now(&self) -> u64 {
+        let since = self.time.read_clock();
         #[allow(clippy::cast_possible_truncation, reason = "ages are differences: it may wrap")]
         self.now_ms.set(since.as_millis() as u32);
+        self.pace.lap(self.switches.get())
+    }
+
+    /// Returns the living fiber of `key`.
+    pub(crate) fn fiber_of(&self, key: Key) -> Option<FiberPtr> {
+        self.table.borrow().get(key).copied()
+    }
+
+    /// Returns the living fibers for which `wanted` holds, the oldest first.
+    pub(crate) fn fibers_where(&self, wanted: impl Fn(FiberPtr) -> bool) -> Vec<FiberRef> {
+        let table = self.table.borrow();
+        let alive = table.iter().map(|(_, fiber)| *fiber).filter(|&fiber| wanted(fiber));
+        let mut fibers: Vec<FiberRef> = alive.map(FiberPtr::to_ref).collect();
+        fibers.sort_unstable_by_key(|fiber| fiber.id());
+        fibers
+    }
+
+    /// Returns the number of fibers that were spawned, the main fiber included.
+    pub(crate) fn spawned(&self) -> u64 {
+        self.next_number.get() - 1
+    }
+
+    /// Wakes the main fiber, if it waits for the others to end, to check whether it is the last.
+    pub(crate) fn tell_main(&self) {
+        if let Some(main) = self.main.winding_up() {
+            self.make_ready(main);
+        }
     }
 }
 
 impl Drop for Scheduler {
     fn drop(&mut self) {
         registry::leave(self.id);
-        self.leak_wakers();
+        // No user code may run any more, and the destructor of a waker may be that.
+        std::mem::forget(std::mem::take(self.time.of_tasks.get_mut()));
+        std::mem::forget(self.idle.take_wakers());
         // Handles of other threads may keep the mailbox for long. No payload is left in it.
         self.mailbox.inbox.abandon();
         // A stack that is merely dropped is leaked.
-        if let Some(spare) = self.spare.get_mut().take() {
+        if let Some(spare) = self.spare.stack.get_mut().take() {
             self.pool.get_mut().give(spare);
         }
     }

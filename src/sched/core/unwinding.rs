@@ -11,10 +11,11 @@
 //!                       yes                        yes  -> Yes for the fiber that began it, else Unknown
 //! ```
 //!
-//! Ask this on behalf of one fiber, and only where something would be lost; on `Unknown` do what completes a
-//! work. Uses of [`std::thread::panicking`] elsewhere ask about the thread, and rightly so: whether anything may
-//! be raised now (`interrupt`, `throw`, `deadlock`, `run`, `run_loop`, `fiber/strand.rs`, `fiber/frame.rs`,
-//! `generator/`, `greenlet/`, `stackless/`), for two unwinds at once abort the process, on whichever stacks.
+//! Ask this on behalf of one fiber, and only where something would be lost; on `Unknown` do what
+//! completes a work. Uses of [`std::thread::panicking`] elsewhere ask about the thread, because they
+//! ask whether anything may be raised now (`tasklet/throw`, `deadlock/victim`, `api/run`,
+//! `core/run_loop`, `turn`, `fiber/strand.rs`, `fiber/frame.rs`, `generator/`, `greenlet/`,
+//! `stackless/`): two unwinds at the same time abort the process, on whichever stacks.
 
 #![cfg_attr(not(feature = "net"), allow(dead_code, reason = "streams ask"))]
 
@@ -47,10 +48,11 @@ pub(crate) fn unwinding() -> Unwinding {
 #[cold]
 fn of_fiber(here: Here) -> Unwinding {
     let Here { fiber, sched } = here;
-    if sched.in_unwind.get() {
+    if sched.unwinds.outside_of_run.get() {
         return Unwinding::Unknown;
     }
-    let is_its_doing = !sched.unwound_before() || sched.unwinder.get() == Some(fiber.id());
+    let is_its_doing = !sched.unwinds.unwound_before(sched.switches.get())
+        || sched.unwinds.by.get() == Some(fiber.id());
     // A generator of the fiber may be resumed while another stack of the fiber unwinds.
     if is_its_doing && frame::innermost_has_begun_to_unwind(fiber) != Some(false) {
         Unwinding::Yes
@@ -59,19 +61,28 @@ fn of_fiber(here: Here) -> Unwinding {
     }
 }
 
+/// Whether some stack of the thread unwinds, so that what is raised now must be caught before it
+/// meets that unwind.
+pub(crate) fn thread_unwinds() -> bool {
+    thread::panicking()
+}
+
+/// Whether kills and deadlocks can unwind fibers of `sched` at all.
+pub(crate) fn can_unwind(sched: &Scheduler) -> bool {
+    !cfg!(panic = "abort") && !sched.unwinds.outside_of_run.get()
+}
+
+/// Whether nothing is raised now although it could be otherwise, because some fiber of the thread
+/// unwinds.
+pub(crate) fn is_put_off(sched: &Scheduler) -> bool {
+    can_unwind(sched) && thread::panicking()
+}
+
 impl Scheduler {
-    /// The thread unwinds, and `fiber` has just left it.
+    /// Notes that the thread unwinds, and that `fiber` has just left it.
     #[cold]
     #[inline(never)]
     pub(crate) fn note_unwind(&self, fiber: FiberPtr) {
-        if !self.unwound_before() {
-            self.unwinder.set(Some(fiber.id()));
-        }
-        self.unwound_at.set(self.switches.get());
-    }
-
-    /// Whether the thread unwound already when the fiber that runs, or has just left, was resumed.
-    fn unwound_before(&self) -> bool {
-        self.unwound_at.get().wrapping_add(1) == self.switches.get()
+        self.unwinds.note(fiber.id(), self.switches.get());
     }
 }

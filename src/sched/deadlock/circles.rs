@@ -17,9 +17,7 @@
 //!   the guard was said to be handed on.
 //! - Where nothing can be unwound no wait for a lock can fail: it is said once that there are such.
 
-use std::cell::Cell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::collections::timing_wheel::TimerKey;
@@ -30,15 +28,14 @@ use crate::fiber::state::Attention;
 use crate::sched::core::end;
 use crate::sched::core::interrupt;
 use crate::sched::core::scheduler::Scheduler;
+use crate::sched::core::unwinding;
 use crate::sched::deadlock::dump;
 use crate::sched::deadlock::victim::REPORTED;
+use crate::sched::shared::circles::PATIENCE;
+use crate::sched::shared::outside::ListedWait;
 use crate::sched::shared::owner::Owner;
 use crate::sched::shared::registry::{self, Circle, Reading};
-use crate::sched::threads::outside::ListedWait;
 use crate::sched::time::clock::{Clock, RealClock};
-
-/// How long a wait for a lock lasts before it is looked at.
-const PATIENCE: Duration = Duration::from_millis(20);
 
 /// A look takes no more than this part of the time, as far as that can be had with [`MOST_PATIENCE`]: the
 /// thread may have been off its processor while it looked.
@@ -48,24 +45,6 @@ const MOST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// So many waits may be looked at for each jump of a clock that jumps.
 const EACH_JUMP: usize = 64;
-
-/// What a scheduler knows of its looks.
-#[derive(Debug)]
-pub(crate) struct Circles {
-    /// A wait for a lock has begun since the last look.
-    began: Cell<bool>,
-    /// When to look, in real time.
-    due: Cell<Option<Instant>>,
-    patience: Cell<Duration>,
-    /// For a clock that jumps.
-    credit: Cell<usize>,
-    /// The registry has it that nothing but the release of a lock can wake this scheduler.
-    closed: Cell<bool>,
-    /// Another scheduler wants a look.
-    asked: Arc<AtomicBool>,
-    /// It was said that there are such waits, where none can fail.
-    reported: Cell<bool>,
-}
 
 /// When to look.
 #[derive(Copy, Clone, Debug)]
@@ -79,33 +58,6 @@ pub(crate) enum Look {
 impl Look {
     pub(crate) fn at(self) -> Option<Instant> {
         if let Look::At(at) = self { Some(at) } else { None }
-    }
-}
-
-impl Circles {
-    pub(crate) fn new(asked: Arc<AtomicBool>) -> Circles {
-        Circles {
-            began: Cell::new(false),
-            due: Cell::new(None),
-            patience: Cell::new(PATIENCE),
-            credit: Cell::new(0),
-            closed: Cell::new(false),
-            asked,
-            reported: Cell::new(false),
-        }
-    }
-
-    /// A wait for a lock begins, or depends on others than before.
-    #[inline]
-    pub(crate) fn wait_began(&self) {
-        self.began.set(true);
-    }
-
-    /// Whether there may be something to look at.
-    #[inline]
-    pub(crate) fn is_of_interest(&self) -> bool {
-        // In one order with the announcement that the thread sleeps, as the one that asks looks at that.
-        self.began.get() || self.asked.load(Ordering::SeqCst)
     }
 }
 
@@ -124,10 +76,10 @@ impl Scheduler {
             circles.asked.store(false, Ordering::SeqCst);
             return Look::Now;
         }
-        if self.clock.can_jump() {
+        if self.time.clock.can_jump() {
             // In proportion to what has happened, and not by real time: each run takes the same course.
             circles.credit.set(circles.credit.get() + EACH_JUMP);
-            let enough = last || self.outside.borrow().len() <= circles.credit.get();
+            let enough = last || self.outside.waits.borrow().len() <= circles.credit.get();
             return if enough { Look::Now } else { Look::NotYet };
         }
         let now = RealClock.now();
@@ -156,7 +108,7 @@ impl Scheduler {
                 };
                 let able: Vec<_> = candidates.iter().filter_map(able).collect();
                 // There may be other circles; and what cannot fail now perhaps can when no fiber unwinds.
-                hopeless = able.is_empty() && !interrupt::can_unwind(self);
+                hopeless = able.is_empty() && !unwinding::can_unwind(self);
                 circles.began.set(!hopeless);
                 let last = able.iter().find(|(fiber, _)| self.last_parked.get() == Some(*fiber));
                 // Of the others the one that was spawned last: owners of one scheduler are in that order.
@@ -181,7 +133,7 @@ impl Scheduler {
     /// The waits for locks that count, with their fibers. The last says whether these are all.
     fn read_locks(&self) -> (Vec<(FiberPtr, Owner)>, Vec<Reading>, bool) {
         let (mut fibers, mut readings, mut complete) = (Vec::new(), Vec::new(), true);
-        for (_, listed) in self.outside.borrow().iter() {
+        for (_, listed) in self.outside.waits.borrow().iter() {
             if !listed.wait().is_for_a_lock() {
                 continue;
             }
@@ -235,8 +187,7 @@ impl Scheduler {
             dump,
             cycle: circle.names,
         };
-        *self.deadlock.borrow_mut() = Some(Box::new(report));
-        self.last_victim.set((Some(victim.id()), self.switches.get()));
+        self.deadlocks.fail(victim.id(), self.switches.get(), report);
         victim.notice(Attention::DEADLOCK);
         // Before any other: none may unwind when it panics.
         self.make_ready_next(victim);

@@ -52,14 +52,14 @@ pub fn dump() -> Dump {
 pub fn stats() -> Stats {
     let sched = here().sched;
     let stacks = sched.pool.borrow().stats();
-    let spare = usize::from(sched.spare.borrow().is_some());
+    let spare = usize::from(sched.spare.stack.borrow().is_some());
     Stats {
         fibers: sched.live.get(),
         runnable: sched.ring(|ring| ring.queued()) + 1,
         spawned: sched.spawned(),
         retired: sched.retired.get(),
         switches: sched.switches.get(),
-        timers: sched.timers.borrow().len(),
+        timers: sched.time.armed(),
         // The pool counts the spare stack as taken, but nothing is on it.
         stacks_live: stacks.live - spare,
         stacks_idle: stacks.idle,

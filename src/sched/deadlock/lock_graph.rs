@@ -5,86 +5,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::fiber::header::FiberRef;
+use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::sched::core::end;
 use crate::sched::core::scheduler::Scheduler;
+use crate::sched::shared::holder::{Holder, Readers};
+use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::owner::Owner;
-use crate::sched::shared::registry::{self, Party};
-
-/// Who holds what a wait is for.
-#[derive(Copy, Clone, Debug)]
-pub(crate) enum Holder {
-    One(Owner),
-    Readers(Readers),
-}
-
-/// Those that hold a lock together.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct Readers {
-    pub(crate) count: u32,
-    /// One of them, if that is known: of one alone it mostly is.
-    pub(crate) first: Option<Owner>,
-    /// Whether all of them are of the scheduler that asks.
-    pub(crate) are_here: bool,
-}
-
-impl Holder {
-    /// The one that holds it, if it is one and known.
-    fn owner(self) -> Option<Owner> {
-        match self {
-            Holder::One(owner) => Some(owner),
-            Holder::Readers(Readers { count: 1, first, .. }) => first,
-            Holder::Readers(_) => None,
-        }
-    }
-}
-
-/// What a wait for a lock depends on.
-#[derive(Clone, Debug)]
-pub(crate) struct Needs {
-    pub(crate) holder: Holder,
-    /// Of a reader whom other readers would let in: the writers before it in line. If all of them leave
-    /// that, it comes in, too.
-    pub(crate) ahead: Vec<Owner>,
-}
-
-impl Needs {
-    pub(crate) fn one(owner: Owner) -> Needs {
-        Needs { holder: Holder::One(owner), ahead: Vec::new() }
-    }
-
-    /// Whether something other than the fibers of this thread may end the wait.
-    pub(crate) fn may_be_met_elsewhere(&self) -> bool {
-        let by_holder = match (self.holder, self.holder.owner()) {
-            (_, Some(owner)) => owner.may_release_elsewhere(),
-            (Holder::Readers(readers), None) => !readers.are_here,
-            (Holder::One(_), None) => unreachable!("one has an owner"),
-        };
-        by_holder
-            || !self.ahead.is_empty()
-                && self.ahead.iter().all(|owner| owner.may_release_elsewhere())
-    }
-
-    /// The same, for the registry: each group would end it.
-    pub(crate) fn groups(&self, scheduler: u32) -> Vec<Vec<Party>> {
-        let party = |owner: Owner| match owner {
-            owner if !owner.is_thread() => Party::Owner(owner),
-            owner if owner.is_elsewhere() => Party::Anyone,
-            // Below the call of `run`; or one of its fibers has the guard.
-            _ => Party::FibersOf(scheduler),
-        };
-        let by_holder = match (self.holder, self.holder.owner()) {
-            (_, Some(owner)) => party(owner),
-            (Holder::Readers(readers), None) if readers.are_here => Party::FibersOf(scheduler),
-            _ => Party::Anyone,
-        };
-        let mut groups = vec![vec![by_holder]];
-        if !self.ahead.is_empty() {
-            groups.push(self.ahead.iter().map(|&owner| party(owner)).collect());
-        }
-        groups
-    }
-}
+use crate::sched::shared::registry;
 
 /// The fibers of a scheduler, and what those of them wait for who wait for a lock.
 #[derive(Debug)]
@@ -98,7 +25,7 @@ pub(crate) struct LockGraph {
 
 impl LockGraph {
     pub(crate) fn of(sched: &Scheduler) -> LockGraph {
-        let mut waits = sched.waits_for_locks();
+        let mut waits = waits_for_locks(sched);
         waits.sort_unstable_by_key(|(fiber, _)| fiber.id());
         let waits = waits.into_iter().map(|(fiber, holder)| (Owner::of_fiber(fiber.id()), holder));
         let waits: Vec<_> = waits.collect();
@@ -174,4 +101,15 @@ impl LockGraph {
             },
         })
     }
+}
+
+/// The fibers that wait for locks, and who holds those.
+fn waits_for_locks(sched: &Scheduler) -> Vec<(FiberPtr, Holder)> {
+    let outside = sched.outside.waits.borrow();
+    let waits = outside.iter().map(|(_, listed)| listed.wait());
+    let of_a_lock = |wait: &dyn OutsideWait| {
+        let fiber = sched.fiber_of(wait.ticket().key())?;
+        Some((fiber, wait.holder()?))
+    };
+    waits.filter(|wait| sched.is_in(*wait)).filter_map(of_a_lock).collect()
 }

@@ -10,7 +10,7 @@
 //!
 //! Reading order: [`witness`], [`victim`], [`lock_graph`], [`circles`], [`dump`].
 //!
-//! It may use `time`, `shared`, `core` and `tasklet`.
+//! It may use `time`, `shared`, `core`, `tasklet` and `threads`.
 
 pub(crate) mod circles;
 pub(crate) mod dump;

@@ -20,6 +20,7 @@ use crate::fiber::state::{Attention, OnDeadlock, State};
 use crate::sched::core::end;
 use crate::sched::core::interrupt;
 use crate::sched::core::scheduler::Scheduler;
+use crate::sched::core::unwinding;
 use crate::sched::deadlock::dump;
 use crate::sched::deadlock::lock_graph::LockGraph;
 
@@ -39,8 +40,7 @@ impl Scheduler {
         let cycle = LockGraph::of(self).cycle(&victim.to_ref());
         let victim_name = end::describe(&victim);
         let report = Deadlock { by_end, others_live: false, victim: victim_name, dump, cycle };
-        *self.deadlock.borrow_mut() = Some(Box::new(report));
-        self.last_victim.set((Some(victim.id()), self.switches.get()));
+        self.deadlocks.fail(victim.id(), self.switches.get(), report);
         victim.notice(Attention::DEADLOCK);
         self.make_ready(victim);
     }
@@ -49,7 +49,7 @@ impl Scheduler {
     /// one of a scope that such a limit has ended.
     fn end_a_limit_in_unwind(&self) -> bool {
         // Otherwise it has met the limit already, or never will.
-        if !interrupt::can_unwind(self) || !thread::panicking() {
+        if !unwinding::can_unwind(self) || !thread::panicking() {
             return false;
         }
         // The exit of a scope only passes it on, and once is enough.
@@ -72,7 +72,7 @@ impl Scheduler {
     fn choose_victim(&self) -> Option<FiberPtr> {
         let main = self.main.get();
         // One that failed, ran once and waits again would be asked forever: main fails, and may end.
-        let (last_victim, then) = self.last_victim.get();
+        let (last_victim, then) = self.deadlocks.last_victim();
         let ran_once = self.switches.get() <= then + 1;
         let again = |fiber: FiberPtr| ran_once && last_victim == Some(fiber.id());
         let insists = |fiber: FiberPtr| again(fiber) && !fiber.reason.get().each_time;
@@ -93,10 +93,10 @@ impl Scheduler {
             && match fiber.reason.get().on_deadlock {
                 OnDeadlock::Fail => true,
                 // The same as the fiber itself will see: no other runs before it.
-                OnDeadlock::Panic => interrupt::can_unwind(self) && !thread::panicking(),
+                OnDeadlock::Panic => unwinding::can_unwind(self) && !thread::panicking(),
                 OnDeadlock::IfLast => {
                     self.last_parked.get() == Some(fiber)
-                        && interrupt::can_unwind(self)
+                        && unwinding::can_unwind(self)
                         && !thread::panicking()
                 }
                 OnDeadlock::KillChildren => !fiber.children_killed.get(),

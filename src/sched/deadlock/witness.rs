@@ -13,112 +13,17 @@
 //! - A witness is looked at again each time, and never believed.
 //! - The list of fibers that others may reach is at most twice as long as it must be.
 
-use crate::collections::slot_table::{Key, SlotTable};
+use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::State;
 use crate::sched::core::choose;
 use crate::sched::core::park::PARK;
 use crate::sched::core::pause;
 use crate::sched::core::scheduler::Scheduler;
-
-/// Why a wait without a deadline is no deadlock.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-enum Witness {
-    /// A fiber of which others have an unparker, or another handle.
-    Reachable(Key),
-    /// A fiber in a choice over something that threads share.
-    Chooser(Key),
-    /// A wait that others may complete, by its place in the scheduler's list.
-    Outside(Key),
-}
-
-/// See the file's head.
-#[derive(Debug)]
-pub(crate) struct Witnesses {
-    /// The last that were found, the latest first.
-    recent: [Option<Witness>; RECENT],
-    /// Fibers that others may hold a handle of.
-    reachable: Vec<Key>,
-    /// Where in `reachable` the next look begins.
-    next: usize,
-    /// How long `reachable` may get before those that are gone are taken out.
-    sweep_at: usize,
-}
-
-const RECENT: usize = 4;
-const FIRST_SWEEP: usize = 64;
-
-impl Witnesses {
-    pub(crate) const fn new() -> Witnesses {
-        Witnesses { recent: [None; RECENT], reachable: Vec::new(), next: 0, sweep_at: FIRST_SWEEP }
-    }
-
-    /// Puts `witness` in front of those that were there.
-    fn remember(&mut self, witness: Witness) {
-        let before = self.recent.iter().position(|known| *known == Some(witness));
-        let end = before.unwrap_or(RECENT - 1);
-        self.recent[..=end].rotate_right(1);
-        self.recent[0] = Some(witness);
-    }
-
-    /// Takes those out of the list that no other thread can reach any more.
-    #[cold]
-    fn sweep(&mut self, table: &SlotTable<FiberPtr>) {
-        self.reachable.retain(|&key| table.get(key).is_some_and(|fiber| stays_listed(*fiber)));
-        self.sweep_at = FIRST_SWEEP.max(self.reachable.len() * 2);
-    }
-
-    /// Looks for a fiber that others may wake, from where the last look has ended, once round.
-    fn find_reachable(
-        &mut self,
-        table: &SlotTable<FiberPtr>,
-        is_waiting: impl Fn(FiberPtr) -> bool,
-    ) -> Option<Witness> {
-        let mut left = self.reachable.len();
-        while 0 < left {
-            left -= 1;
-            if self.reachable.len() <= self.next {
-                self.next = 0;
-            }
-            let key = self.reachable[self.next];
-            match table.get(key) {
-                Some(&fiber) if stays_listed(fiber) => {
-                    if is_waiting(fiber) {
-                        return Some(Witness::Reachable(key));
-                    }
-                    self.next += 1;
-                }
-                _ => {
-                    self.reachable.swap_remove(self.next);
-                }
-            }
-        }
-        None
-    }
-}
-
-/// Whether others have a handle of `fiber`. If none has, it is not listed any more.
-fn stays_listed(fiber: FiberPtr) -> bool {
-    fiber.with_extra(|extra| {
-        let mut tokens = extra.unparkers.iter().chain(&extra.commanders);
-        extra.reachable = tokens.any(|token| token.is_held());
-        extra.reachable
-    })
-}
+use crate::sched::shared::outside::OutsideWait;
+use crate::sched::shared::witnesses::Witness;
 
 impl Scheduler {
-    /// Lists `fiber` among those that others may reach.
-    pub(crate) fn note_reachable(&self, fiber: FiberPtr) {
-        if fiber.with_extra(|extra| std::mem::replace(&mut extra.reachable, true)) {
-            return;
-        }
-        let mut witnesses = self.witnesses.borrow_mut();
-        if witnesses.sweep_at <= witnesses.reachable.len() {
-            witnesses.sweep(&self.table.borrow());
-        }
-        witnesses.reachable.push(fiber.key.get());
-    }
-
     /// Whether another thread may yet wake a fiber that waits now, or has just done so.
     pub(crate) fn outsiders_may_wake(&self) -> bool {
         // The mail is looked at last: a handle that is gone by now has posted before it went.
@@ -180,5 +85,42 @@ impl Scheduler {
             Witness::Chooser(key) => self.fiber_of(key).is_some_and(choose::is_shared),
             Witness::Outside(key) => self.others_may_complete(key),
         }
+    }
+
+    /// A wait that another thread may complete.
+    pub(crate) fn find_outside(&self) -> Option<Key> {
+        let outside = self.outside.waits.borrow();
+        let mut all = outside.iter();
+        all.find(|(_, listed)| self.is_open(listed.wait())).map(|(key, _)| key)
+    }
+
+    /// Whether another thread may complete the wait of that place in the list, if it is still there.
+    pub(crate) fn others_may_complete(&self, key: Key) -> bool {
+        self.outside.waits.borrow().get(key).is_some_and(|listed| self.is_open(listed.wait()))
+    }
+
+    fn is_open(&self, wait: &dyn OutsideWait) -> bool {
+        self.is_in(wait) && wait.others_exist()
+    }
+
+    /// Whether another thread may complete one of the waits that are not for locks.
+    pub(crate) fn others_may_complete_no_lock(&self) -> bool {
+        let may_end = |wait: &dyn OutsideWait| {
+            !wait.is_for_a_lock() && self.is_in(wait) && wait.others_exist()
+        };
+        choose::find_shared(self).is_some()
+            || self.outside.waits.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
+    }
+
+    /// Whether a fiber waits for a lock that is held elsewhere.
+    pub(crate) fn is_kept_from_elsewhere(&self) -> bool {
+        let outside = self.outside.waits.borrow();
+        let mut waits = outside.iter().map(|(_, listed)| listed.wait());
+        waits.any(|wait| wait.is_for_a_lock() && self.is_in(wait) && wait.others_exist())
+    }
+
+    /// Whether a timer, the world or another thread may let a fiber run while all wait.
+    pub(crate) fn outside_may_bring_work(&self) -> bool {
+        !self.time.is_empty() || self.outside.real_waits.get() != 0 || self.outsiders_may_wake()
     }
 }

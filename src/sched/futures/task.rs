@@ -33,6 +33,7 @@ use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::park::{wait_for_events, yield_now};
 use crate::sched::core::scheduler::{Here, Scheduler, scheduler};
+use crate::sched::shared::mailbox::TaskId;
 use crate::sched::shared::registry;
 
 static PENDING: WaitReason =
@@ -41,27 +42,18 @@ static PENDING: WaitReason =
 pub(crate) static PENDING_OR_ERROR: WaitReason =
     WaitReason::new("waiting for a future", OnDeadlock::Fail).ended_by_the_world();
 
-/// A task as a waker names it.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub(crate) struct TaskId {
-    pub(crate) index: u32,
-    /// The lower bits of its generation.
-    pub(crate) generation: u32,
-}
-
 const GENERATION_BITS: u32 = 24;
 const GENERATION: u32 = (1 << GENERATION_BITS) - 1;
 
-impl TaskId {
-    fn of(key: Key) -> TaskId {
-        TaskId { index: key.index, generation: key.generation & GENERATION }
-    }
+/// Returns the task that is the fiber of `key`.
+fn task_of(key: Key) -> TaskId {
+    TaskId { index: key.index, generation: key.generation & GENERATION }
 }
 
 /// The waker of the running fiber.
 pub(crate) fn waker(here: Here) -> Waker {
     let Here { fiber, sched } = here;
-    let task = TaskId::of(fiber.key.get());
+    let task = task_of(fiber.key.get());
     #[cfg(target_pointer_width = "64")]
     if let Some(data) = pack(sched.id, task) {
         // SAFETY: the functions of the table take any data to be bits, and follow no pointer. So
@@ -108,7 +100,7 @@ impl Scheduler {
     pub(crate) fn wake_task(&self, task: TaskId) {
         let fiber = {
             let table = self.table.borrow();
-            let key = table.key_at(task.index).filter(|&key| TaskId::of(key) == task);
+            let key = table.key_at(task.index).filter(|&key| task_of(key) == task);
             key.and_then(|key| table.get(key).copied())
         };
         if let Some(fiber) = fiber {
@@ -247,10 +239,7 @@ mod tests {
 
     #[test]
     fn a_waker_of_a_scheduler_that_is_gone_does_nothing() {
-        Waker::from(Arc::new(Unpacked {
-            scheduler: u32::MAX,
-            task: TaskId::of(Key::from_bits(1)),
-        }))
-        .wake();
+        Waker::from(Arc::new(Unpacked { scheduler: u32::MAX, task: task_of(Key::from_bits(1)) }))
+            .wake();
     }
 }

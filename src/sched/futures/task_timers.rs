@@ -17,7 +17,8 @@ use crate::sched::core::end;
 use crate::sched::core::scheduler::{Here, Scheduler, scheduler};
 use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::registry;
-use crate::sched::time::timers::Alarm;
+use crate::sched::time::alarm::Alarm;
+use crate::sched::time::timers::Armed;
 
 /// Rounds of dropping wakers whose destructors leave others.
 const MOST_ROUNDS: usize = 100;
@@ -28,22 +29,15 @@ pub(crate) struct TaskTimer {
     key: Key,
 }
 
-/// What the table has of it.
-#[derive(Debug)]
-pub(crate) struct Armed {
-    waker: Waker,
-    timer: TimerKey,
-}
-
 impl TaskTimer {
     /// Wakes by `waker` at `at`, in the microseconds of the running fiber's scheduler.
     pub(crate) fn arm(here: Here, at: u64, waker: &Waker) -> TaskTimer {
         let sched = here.sched;
         // Cloning it is user code.
         let waker = waker.clone();
-        let mut armed = sched.task_timers.borrow_mut();
+        let mut armed = sched.time.of_tasks.borrow_mut();
         let key = armed.insert(Armed { waker, timer: TimerKey::NONE });
-        let timer = sched.arm(at, Alarm::of_task(key));
+        let timer = sched.time.arm(at, Alarm::of_task(key));
         if let Some(armed) = armed.get_mut(key) {
             armed.timer = timer;
         }
@@ -52,7 +46,7 @@ impl TaskTimer {
 
     /// Whether it would wake by `waker`, and has not done so yet.
     pub(crate) fn serves(&self, here: Here, waker: &Waker) -> bool {
-        let armed = here.sched.task_timers.borrow();
+        let armed = here.sched.time.of_tasks.borrow();
         let same = |armed: &Armed| armed.waker.will_wake(waker);
         here.sched.id == self.scheduler && armed.get(self.key).is_some_and(same)
     }
@@ -81,8 +75,8 @@ impl fmt::Debug for TaskTimer {
 impl Scheduler {
     /// Takes a timer out. Returns its waker, if it has not rung.
     fn take_task_timer(&self, key: Key) -> Option<Waker> {
-        let Armed { waker, timer } = self.task_timers.borrow_mut().remove(key)?;
-        self.disarm(timer);
+        let Armed { waker, timer } = self.time.of_tasks.borrow_mut().remove(key)?;
+        self.time.disarm(timer);
         Some(waker)
     }
 
@@ -98,7 +92,7 @@ impl Scheduler {
     pub(crate) fn drop_wakers(&self, main: FiberPtr) -> bool {
         let mut dropped = false;
         for _ in 0..MOST_ROUNDS {
-            let keys: Vec<_> = self.task_timers.borrow().iter().map(|(key, _)| key).collect();
+            let keys: Vec<_> = self.time.of_tasks.borrow().iter().map(|(key, _)| key).collect();
             let timers = keys.into_iter().filter_map(|key| self.take_task_timer(key));
             let mut wakers: Vec<_> = timers.collect();
             wakers.extend(self.idle.take_wakers());
@@ -111,16 +105,10 @@ impl Scheduler {
         dropped
     }
 
-    /// The scheduler goes, and no user code may run any more.
-    pub(crate) fn leak_wakers(&mut self) {
-        std::mem::forget(std::mem::take(self.task_timers.get_mut()));
-        std::mem::forget(self.idle.take_wakers());
-    }
-
     /// The time of a timer has come: it is out of the wheel.
     pub(crate) fn ring_task(&self, index: u32) {
         let armed = {
-            let mut armed = self.task_timers.borrow_mut();
+            let mut armed = self.time.of_tasks.borrow_mut();
             let key = armed.key_at(index);
             key.and_then(|key| armed.remove(key))
         };

@@ -13,13 +13,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::fiber::header::FiberPtr;
-use crate::fiber::state::State;
-use crate::sched::core::scheduler::Scheduler;
 use crate::sched::time::idle::Wake;
-
-/// What a killed main is told, and whoever asks [`Fiber::kill_reason`](crate::Fiber::kill_reason).
-const REASON: &str = "interrupted by a signal";
 
 /// The way from a signal handler to the main fiber.
 #[derive(Debug)]
@@ -29,37 +23,24 @@ pub(crate) struct KillRequest {
 }
 
 impl KillRequest {
+    pub(crate) fn new(waker: Arc<dyn Wake>) -> KillRequest {
+        KillRequest { asked: AtomicBool::new(false), waker }
+    }
+
     /// Asks for the end of the main fiber. Async-signal-safe if the waker is.
     pub(crate) fn ask(&self) {
         self.asked.store(true, Ordering::Release);
         self.waker.wake();
     }
-}
 
-impl Scheduler {
-    /// Lets a signal handler ask for the end of the main fiber.
-    pub(crate) fn accept_kill_request(&self) -> Arc<KillRequest> {
-        let request = KillRequest { asked: AtomicBool::new(false), waker: self.idle.waker() };
-        self.kill_request.get_or_init(|| Arc::new(request)).clone()
-    }
-
-    /// Kills the main fiber if a signal handler has asked for that.
+    /// Whether the end of the main fiber was asked for.
     #[inline]
-    pub(crate) fn heed_kill_request(&self) {
-        if let Some(request) = self.kill_request.get()
-            && request.asked.load(Ordering::Relaxed)
-        {
-            self.meet_kill_request(request);
-        }
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
     }
 
-    #[cold]
-    fn meet_kill_request(&self, request: &KillRequest) {
-        request.asked.store(false, Ordering::Relaxed);
-        let alive = |main: &FiberPtr| !matches!(main.state.get(), State::Finished | State::Retired);
-        if let Some(main) = self.main.get().filter(alive) {
-            main.with_extra(|extra| extra.kill_reason.get_or_insert(REASON.into()).len());
-            self.kill(main);
-        }
+    /// Notes that the main fiber has been killed.
+    pub(crate) fn was_met(&self) {
+        self.asked.store(false, Ordering::Relaxed);
     }
 }

@@ -1,7 +1,8 @@
-//! The way into a scheduler from other threads: what they post, and how it is delivered.
+//! The way into a scheduler from other threads: what they post. Delivery is
+//! [`deliver`](crate::sched::threads::deliver).
 //!
 //! ```text
-//!   other threads                    run loop, once a turn
+//!   other threads                    run loop, once per turn
 //!   post --> | unpark | order | wake | --> open_mail --> ring
 //!                                              \__ what has no taker --> a fiber drops it
 //! ```
@@ -10,29 +11,29 @@
 //! - Mail names a fiber by its key, an index and a generation. A key whose fiber has ended reaches
 //!   nothing.
 //! - Mail is delivered in the order in which it was posted.
-//! - A turn delivers what was there when it began. Mail that says the same as mail which is there already
-//!   merges with it: an unpark with one of the same fiber, a wake of a task with one of the same task; and
-//!   orders to one tasklet fold when many are outstanding. A wait that others complete is woken once.
-//!   So other threads neither hold up the fibers nor fill the memory, however often they call.
-//! - Delivery runs no user code. A payload that nobody takes is dropped on a fiber of its own, or on
-//!   the main fiber when `run` ends. By then the mailbox refuses orders; the rest is still delivered,
-//!   for the destructors of those payloads may wait.
+//! - Mail that repeats mail which is there already merges with it: an unpark with one of the same
+//!   fiber, a wake of a task with one of the same task. Orders to one tasklet fold when many are
+//!   outstanding. A wait that others complete is woken once. So other threads do not fill the
+//!   memory, however often they call.
+//! - A mailbox that is closed refuses orders, and takes everything else.
 
-use std::panic::Location;
 use std::sync::Arc;
 
 use crate::collections::inbox::Inbox;
-use crate::collections::marks::{Mark, Marks};
+use crate::collections::marks::Marks;
 use crate::collections::orders::Added;
 pub(crate) use crate::collections::orders::Order;
 use crate::collections::slot_table::Key;
-use crate::fiber::header::FiberPtr;
 use crate::fiber::token::Token;
-use crate::sched::core::end;
-use crate::sched::core::pause;
-use crate::sched::core::scheduler::Scheduler;
-use crate::sched::futures::task::TaskId;
 use crate::sched::time::idle::Wake;
+
+/// A fiber that waits for a future, as its waker names it.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) struct TaskId {
+    pub(crate) index: u32,
+    /// The lower bits of its generation.
+    pub(crate) generation: u32,
+}
 
 /// What other threads post.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ pub(crate) enum Mail {
 pub(crate) struct Mailbox {
     pub(crate) inbox: Inbox<Mail>,
     /// The tasks that `WakeTask` messages in the inbox are for.
-    tasks: Marks,
+    pub(crate) tasks: Marks,
     waker: Arc<dyn Wake>,
 }
 
@@ -116,115 +117,5 @@ impl Mailbox {
         if self.inbox.claim_wake() {
             self.waker.wake();
         }
-    }
-}
-
-impl Scheduler {
-    /// Delivers what other threads have posted so far. What comes meanwhile waits for the next turn.
-    pub(crate) fn open_mail(&self) {
-        for _ in 0..self.mailbox.inbox.len() {
-            let Some(mail) = self.mailbox.inbox.pop() else { return };
-            self.deliver(mail);
-        }
-    }
-
-    fn deliver(&self, mail: Mail) {
-        match mail {
-            Mail::Unpark(token) => {
-                token.take_unpark();
-                if let Some(fiber) = self.fiber_of(token.key) {
-                    self.unpark(fiber);
-                }
-            }
-            Mail::Wake(key) => self.wake_from_afar(key),
-            Mail::WakeTask(index) => match self.mailbox.tasks.take(index) {
-                Some(Mark::Of(generation)) => self.wake_task(TaskId { index, generation }),
-                Some(Mark::Several) => self.wake_task_at(index),
-                None => {}
-            },
-            Mail::KillUnasked(key) => self.kill_unasked(key),
-            Mail::Order(token) => {
-                let order = token.orders().next();
-                if let Some(order) = order {
-                    self.carry_out(token.key, order);
-                }
-            }
-            Mail::Disarm(key) => self.disarm_task(key),
-        }
-    }
-
-    /// The living fiber of `key`.
-    pub(crate) fn fiber_of(&self, key: Key) -> Option<FiberPtr> {
-        self.table.borrow().get(key).copied()
-    }
-
-    /// The fiber may have gone on by itself and wait for something else by now. A wait that
-    /// outsiders can end is looked at again for nothing; others are left alone.
-    fn wake_from_afar(&self, key: Key) {
-        if let Some(fiber) = self.fiber_of(key).filter(|fiber| fiber.reason.get().outsiders) {
-            self.make_ready(fiber);
-        }
-    }
-
-    /// Does what other threads ask of a tasklet, as far as it can be done now.
-    fn carry_out(&self, key: Key, order: Order) {
-        let fiber = self.fiber_of(key);
-        match (order, fiber) {
-            (Order::Insert, Some(fiber)) => {
-                self.unpause(fiber);
-            }
-            (Order::Remove, Some(fiber)) => {
-                self.pause(fiber);
-            }
-            (Order::Run, Some(fiber)) if self.is_queued(fiber) || pause::is_floating(fiber) => {
-                self.bring_to_front(fiber);
-            }
-            // Main, when it winds up, is past the place where a bomb is looked for.
-            (Order::Throw(payload), Some(fiber)) if !self.closing.get() => {
-                let replaced = self.throw_later(fiber, payload);
-                replaced.into_iter().for_each(|payload| self.drop_on_a_fiber(payload));
-            }
-            (Order::Throw(payload), _) => self.drop_on_a_fiber(payload),
-            (Order::InsertRemove, Some(fiber)) => {
-                self.unpause(fiber);
-                self.pause(fiber);
-            }
-            (Order::RemoveInsert, Some(fiber)) => {
-                self.pause(fiber);
-                self.unpause(fiber);
-            }
-            (_, _) => {}
-        }
-    }
-
-    /// Drops what belongs to users where that may run user code.
-    pub(crate) fn drop_on_a_fiber<T: 'static>(&self, value: T) {
-        let fiber = self.create_paused(move || drop(value), Location::caller());
-        self.unpause(fiber.ptr());
-    }
-
-    /// On the main fiber, the last one: no order is accepted from now on, and those that came in
-    /// vain are dropped here. Returns whether there were any: user code has run then.
-    pub(crate) fn close_mail(&self, main: FiberPtr) -> bool {
-        self.mailbox.inbox.close();
-        let mut dropped = false;
-        // Orders that were accepted are among these. What comes later are wakes, and may come forever.
-        for _ in 0..self.mailbox.inbox.len() {
-            let Some(mail) = self.mailbox.inbox.pop() else { break };
-            let Mail::Order(token) = mail else {
-                self.deliver(mail);
-                continue;
-            };
-            let order = token.orders().next();
-            match order {
-                Some(Order::Throw(payload)) => {
-                    dropped = true;
-                    end::quietly(&main, || drop(payload));
-                }
-                Some(other) => self.carry_out(token.key, other),
-                None => {}
-            }
-        }
-        dropped
     }
 }

@@ -13,7 +13,12 @@
 //!
 //! It may use `time`.
 
+pub(crate) mod circles;
+pub(crate) mod holder;
 pub(crate) mod kill_request;
 pub(crate) mod mailbox;
+pub(crate) mod outside;
 pub(crate) mod owner;
 pub(crate) mod registry;
+pub(crate) mod ticket;
+pub(crate) mod witnesses;

@@ -17,8 +17,6 @@ use std::fmt;
 
 use crate::fiber::current;
 use crate::fiber::id::FiberId;
-use crate::sched::core::scheduler::scheduler;
-use crate::sched::shared::registry;
 
 /// A fiber of some scheduler; or a thread on which no fiber runs, or of which any fiber may be it.
 #[derive(Copy, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -90,22 +88,6 @@ impl Owner {
 
     pub(crate) fn is_thread(self) -> bool {
         self.scheduler() == 0
-    }
-
-    /// Whether it is neither a fiber of this thread's scheduler nor the thread itself.
-    pub(crate) fn is_elsewhere(self) -> bool {
-        let id = scheduler().map_or(0, |sched| sched.id);
-        self.scheduler() != id && self != Owner::this_thread()
-    }
-
-    /// Whether it is of a run that is over, and holds what it holds forever.
-    pub(crate) fn is_gone(self) -> bool {
-        !self.is_thread() && !registry::is_alive(self.scheduler())
-    }
-
-    /// Whether something elsewhere may yet release what it holds.
-    pub(crate) fn may_release_elsewhere(self) -> bool {
-        self.is_elsewhere() && !self.is_gone()
     }
 }
 

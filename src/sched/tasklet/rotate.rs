@@ -10,19 +10,10 @@
 //! Invariant: a rotation changes no order (S-008). It is O(k), k being the place of the fiber.
 
 use crate::fiber::header::{FiberPtr, FiberRef};
-use crate::fiber::state::State;
 use crate::sched::core::pause;
 use crate::sched::core::scheduler::{Here, Scheduler};
 
 impl Scheduler {
-    /// Whether `fiber` stands in the ring; the running one does not.
-    pub(crate) fn is_queued(&self, fiber: FiberPtr) -> bool {
-        matches!(fiber.state.get(), State::New | State::Runnable)
-            && !pause::is_floating(fiber)
-            && !pause::is_starved(fiber)
-            && crate::fiber::current::fiber() != Some(fiber)
-    }
-
     /// The fibers in the ring, in the order in which they will run.
     pub(crate) fn in_order(&self) -> Vec<FiberRef> {
         self.ring(|ring| {

@@ -8,24 +8,24 @@
 //! ```
 //!
 //! Invariants:
-//! - A bomb is an edge: it goes off once. Kills are levels: see [`interrupt`].
+//! - A bomb is an edge: it goes off once. Kills are levels.
 //! - It goes off where a kill could, but not inside a shield: there, and while the thread unwinds,
 //!   it is put off. A fiber that it cannot unwind where it waits is not woken, and stays in its
 //!   list. One that is in no queue goes on in any case, as if it had been put back.
 //! - A wait that has completed returns what it was given, and the bomb goes off at the next one.
 
-use std::panic;
 use std::thread;
 
 use crate::fiber::cancel;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::identity::Payload;
-use crate::fiber::state::{Attention, OnDeadlock, State};
+use crate::fiber::state::{OnDeadlock, State};
 use crate::fiber::wait_list;
-use crate::sched::core::interrupt;
 use crate::sched::core::park;
 use crate::sched::core::pause;
+use crate::sched::core::pending_throw::{arm, meet_bomb};
 use crate::sched::core::scheduler::{Here, Scheduler};
+use crate::sched::core::unwinding;
 use crate::sched::tasklet::rotate;
 
 /// Throws `payload` at `fiber`, which is not the running one, and runs it at once: where it stands
@@ -52,43 +52,6 @@ pub(crate) fn throw_here(here: Here, payload: Payload) {
     drop(replaced);
 }
 
-/// Stores `payload` as the bomb of `fiber`. Returns the one that it replaces.
-fn arm(fiber: FiberPtr, payload: Payload) -> Option<Payload> {
-    fiber.notice(Attention::BOMB);
-    fiber.with_extra(|extra| extra.bomb.replace(payload))
-}
-
-/// Takes what was thrown at `fiber` and has not gone off.
-pub(crate) fn disarm(fiber: FiberPtr) -> Option<Payload> {
-    fiber.attention.set(fiber.attention.get().without(Attention::BOMB));
-    if !fiber.extra_exists() {
-        return None;
-    }
-    fiber.with_extra(|extra| extra.bomb.take())
-}
-
-/// Lets the bomb of the running fiber go off, if it has one and this is a place for it.
-pub(crate) fn meet_bomb(here: Here) {
-    if !may_go_off(here) {
-        return;
-    }
-    if let Some(payload) = disarm(here.fiber) {
-        panic::resume_unwind(payload);
-    }
-}
-
-/// Whether the running fiber has a bomb that goes off at its next wait. One that must be put off
-/// because some fiber unwinds is remembered.
-pub(crate) fn may_go_off(here: Here) -> bool {
-    let Here { fiber, sched } = here;
-    if !fiber.attention.get().has(Attention::BOMB) || cancel::is_shielded(&fiber) {
-        return false;
-    }
-    let put_off = interrupt::is_put_off(&sched);
-    sched.kill_put_off.set(sched.kill_put_off.get() || put_off);
-    interrupt::can_unwind(&sched) && !put_off
-}
-
 impl Scheduler {
     /// Throws `payload` at `fiber`, which is not the running one, and lets it run in its turn
     /// (S-053). Returns the payload that it replaces.
@@ -96,7 +59,7 @@ impl Scheduler {
         let replaced = arm(fiber, payload);
         if !self.unpause(fiber) && self.can_go_off(fiber) {
             wait_list::withdraw(fiber);
-            self.withdraw_outside(fiber);
+            self.outside.withdraw(fiber);
             self.make_ready(fiber);
         }
         replaced
@@ -134,7 +97,7 @@ impl Scheduler {
     fn free_to_front(&self, fiber: FiberPtr) {
         if !self.unpause_next(fiber) {
             wait_list::withdraw(fiber);
-            self.withdraw_outside(fiber);
+            self.outside.withdraw(fiber);
             self.make_ready_next(fiber);
         }
     }
@@ -145,7 +108,7 @@ impl Scheduler {
         let at_scope_exit = fiber.state.get() == State::Parked
             && fiber.reason.get().on_deadlock == OnDeadlock::KillChildren;
         let put_off = thread::panicking();
-        self.kill_put_off.set(self.kill_put_off.get() || put_off);
-        interrupt::can_unwind(self) && !put_off && !at_scope_exit && !cancel::is_shielded(&fiber)
+        self.unwinds.note_put_off(put_off);
+        unwinding::can_unwind(self) && !put_off && !at_scope_exit && !cancel::is_shielded(&fiber)
     }
 }

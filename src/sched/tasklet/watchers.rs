@@ -15,26 +15,12 @@
 //! - Who floats goes on when it is put back or has something to raise, and not by a stray wake.
 
 use crate::fiber::header::FiberRef;
-use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::fiber::state::WaitReason;
+use crate::sched::core::facade::Watcher;
 use crate::sched::core::interrupt::{self, Interrupt};
-use crate::sched::core::park;
-use crate::sched::core::pause::RESUMED;
+use crate::sched::core::leave::leave;
+use crate::sched::core::pause::{RESUMED, WATCHING};
 use crate::sched::core::scheduler::{Here, Scheduler};
-
-/// Out of the ring by its own wish: the wait fails only if it is what completes a deadlock.
-pub(crate) static REMOVED: WaitReason =
-    WaitReason::new("paused, out of the ring by its own wish", OnDeadlock::IfLast)
-        .failing_each_time();
-pub(crate) static WATCHING: WaitReason =
-    WaitReason::new("waiting until no other fiber can run", OnDeadlock::Last);
-
-/// A fiber that waits until no other can run.
-#[derive(Clone, Debug)]
-pub(crate) struct Watcher {
-    fiber: FiberRef,
-    /// Whether it waits for timers and other threads as well.
-    patient: bool,
-}
 
 /// Leaves the ring until somebody puts the caller back into it. `then` is called before it leaves,
 /// to say who runs next.
@@ -47,7 +33,7 @@ pub(crate) fn leave_ring(
     attend(here, reason)?;
     then();
     loop {
-        park::leave(here, reason);
+        leave(here, reason);
         // Here and not where it is woken: what a completed wait may ignore, this one must not.
         attend(here, reason)?;
         if std::ptr::eq(here.fiber.reason.get(), &RESUMED) {
@@ -68,7 +54,7 @@ fn attend(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
 #[track_caller]
 pub(crate) fn watch(here: Here, patient: bool, then: impl FnOnce()) -> Result<(), Interrupt> {
     let watcher = Watcher { fiber: here.fiber.to_ref(), patient };
-    here.sched.watchers.borrow_mut().push(watcher);
+    here.sched.tasklets.watchers.borrow_mut().push(watcher);
     let _watching = Watching(here);
     leave_ring(here, &WATCHING, then)
 }
@@ -78,7 +64,7 @@ struct Watching(Here);
 impl Drop for Watching {
     fn drop(&mut self) {
         let Here { fiber, sched } = self.0;
-        let mut watchers = sched.watchers.borrow_mut();
+        let mut watchers = sched.tasklets.watchers.borrow_mut();
         // One that an outer watcher has taken out with itself is not there any more.
         let is_own = |watcher: &Watcher| watcher.fiber.ptr() == fiber;
         let Some(at) = watchers.iter().position(is_own) else { return };
@@ -90,37 +76,27 @@ impl Drop for Watching {
 }
 
 impl Scheduler {
-    fn innermost(&self) -> Option<Watcher> {
-        let watchers = self.watchers.borrow();
-        let alive = |watcher: &&Watcher| watcher.fiber.state.get() != State::Retired;
-        watchers.iter().rev().find(alive).cloned()
-    }
-
     /// The fiber that an uncaught error goes to, and that is woken when nothing can run: the
     /// innermost watcher, else main.
     pub(crate) fn wake_up_target(&self) -> Option<FiberRef> {
         let main = || self.main.get().map(|main| main.to_ref());
-        self.innermost().map(|watcher| watcher.fiber).or_else(main)
+        self.tasklets.innermost().map(|watcher| watcher.fiber).or_else(main)
     }
 
     /// Whether anybody waits until nothing can run.
     pub(crate) fn has_watchers(&self) -> bool {
-        !self.watchers.borrow().is_empty()
+        !self.tasklets.watchers.borrow().is_empty()
     }
 
     /// Wakes the innermost watcher, if it does not want to wait for timers and other threads first.
     pub(crate) fn wake_watcher(&self) -> bool {
-        self.innermost()
+        self.tasklets
+            .innermost()
             .is_some_and(|watcher| !watcher.patient && self.unpause(watcher.fiber.ptr()))
     }
 
     /// Wakes the fiber that is to go on when nothing else can, instead of a deadlock (S-166).
     pub(crate) fn wake_floating(&self) -> bool {
         self.wake_up_target().is_some_and(|fiber| self.unpause(fiber.ptr()))
-    }
-
-    /// Whether a timer, the world or another thread may let a fiber run while all wait.
-    pub(crate) fn outside_may_bring_work(&self) -> bool {
-        !self.timers.borrow().is_empty() || self.real_waits.get() != 0 || self.outsiders_may_wake()
     }
 }

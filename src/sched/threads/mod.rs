@@ -9,9 +9,11 @@
 //! | ticket | the outcome of one wait, which both sides hold and which is decided once |
 //! | unparker | a handle that wakes a fiber from any thread |
 //!
-//! Reading order: [`deliver`], [`outside`], [`remote`].
+//! Reading order: [`deliver`], [`outside`], [`remote`], [`elsewhere`].
 //!
 //! It may use `shared`, `core`, `tasklet` and `futures`.
 
+pub(crate) mod deliver;
+pub(crate) mod elsewhere;
 pub(crate) mod outside;
 pub(crate) mod remote;

@@ -5,7 +5,7 @@
 //!   reaches nothing.
 //! - A scheduler knows which of its fibers others may still wake: each has a token that counts its
 //!   unparkers. That is what tells a deadlock from a wait for another thread: see
-//!   [`witness`](crate::sched::deadlock::witness).
+//!   [`witness`](crate::sched::shared::witnesses).
 
 use std::fmt;
 use std::sync::Arc;
@@ -98,7 +98,7 @@ impl Address {
             // Its key may belong to another fiber by now, if its `run` is over.
             Arc::new(Token::new(Key::from_bits(0), fiber.id()))
         } else {
-            sched.note_reachable(fiber);
+            sched.witnesses.borrow_mut().note_reachable(fiber, &sched.table.borrow());
             let (key, id) = (fiber.key.get(), fiber.id());
             fiber.with_extra(|extra| {
                 let place = match reach {

@@ -12,6 +12,7 @@
 //!
 //! It may use no other room of the scheduler.
 
+pub(crate) mod alarm;
 pub(crate) mod clock;
 pub(crate) mod idle;
 pub(crate) mod timers;

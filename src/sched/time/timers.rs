@@ -1,134 +1,91 @@
-//! What the timing wheel rings for: the deadline of a wait, the time limit of a region, the timer of a
-//! future.
+//! The clock of one scheduler, and the timers that ring by it.
 //!
 //! Invariants:
-//! - A fiber has at most one armed deadline, in `Header::timer`: it is armed directly around a wait.
-//!   A region has at most one armed limit, in its scope.
-//! - What the wheel points to is alive: a guard on the same stack takes each timer out before it
-//!   goes. A stack that is kept for ever keeps its regions, and they the record of their fiber.
+//! - Time is counted in microseconds since the scheduler was made. Deadlines are rounded up, so
+//!   that no timer rings early.
+//! - A timer of a future is in the wheel as long as its waker is in the table.
 
-#![allow(unsafe_code, reason = "the wheel points to records on the stacks of fibers")]
+use std::cell::{Cell, RefCell};
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
-use std::fmt;
-use std::num::NonZero;
-use std::ptr::NonNull;
-use std::time::Duration;
-
-use crate::collections::slot_table::Key;
-use crate::collections::timing_wheel::TimerKey;
+use crate::collections::slot_table::SlotTable;
+use crate::collections::timing_wheel::{TimerKey, TimingWheel};
 use crate::fiber::cancel;
-use crate::fiber::header::{FiberPtr, Header};
-use crate::fiber::state::Attention;
-use crate::sched::core::interrupt;
-use crate::sched::core::region::Region;
-use crate::sched::core::scheduler::{Here, Scheduler, here};
-
-/// What a timer rings for: an address, and in its lowest bits of what; or an index above them. (As an `enum` it would be
-/// twice as large, and an entry of the wheel would not fit into half a cache line.)
-#[derive(Copy, Clone)]
-pub(crate) struct Alarm(NonNull<()>);
-
-enum Rings {
-    Wait(FiberPtr),
-    Region(NonNull<Region>),
-    Task(u32),
-}
-
-const REGION: usize = 1;
-const TASK: usize = 2;
-const TAGS: usize = REGION | TASK;
-
-impl Alarm {
-    fn of_wait(fiber: FiberPtr) -> Alarm {
-        const { assert!(TAGS < align_of::<Header>()) };
-        Alarm(fiber.as_non_null().cast())
-    }
-
-    pub(crate) fn of_region(region: &Region) -> Alarm {
-        const { assert!(TAGS < align_of::<Region>()) };
-        Alarm(NonNull::from(region).cast::<()>().map_addr(|address| address | REGION))
-    }
-
-    /// The timer of a future, by its place in the table of these.
-    pub(crate) fn of_task(key: Key) -> Alarm {
-        // Tables of 2^29 timers do not fit into 32 bits of address.
-        let bits = (key.index as usize) << TAGS.count_ones() | TASK;
-        Alarm(NonNull::without_provenance(NonZero::new(bits).expect("it has a tag")))
-    }
-
-    fn rings(self) -> Rings {
-        if self.0.addr().get() & TASK != 0 {
-            #[allow(clippy::cast_possible_truncation, reason = "it was made of a `u32`")]
-            return Rings::Task((self.0.addr().get() >> TAGS.count_ones()) as u32);
-        }
-        let address = self.0.as_ptr().map_addr(|address| address & !TAGS);
-        // SAFETY: both constructors were given references, which are not null without their tag.
-        let address = unsafe { NonNull::new_unchecked(address) };
-        if self.0.addr().get() & REGION != 0 {
-            return Rings::Region(address.cast());
-        }
-        // SAFETY: made from a `FiberPtr`, whose record is alive as long as its timer is armed: the
-        // scheduler's reference goes after the fiber's end, and `Deadline` disarms it before.
-        Rings::Wait(unsafe { FiberPtr::new(address.cast()) })
-    }
-}
-
-impl fmt::Debug for Alarm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Alarm").field(&self.0).finish()
-    }
-}
+use crate::fiber::header::FiberPtr;
+use crate::sched::time::alarm::Alarm;
+use crate::sched::time::clock::Clock;
 
 /// A deadline that never comes: one that is too long for the clock.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// The deadline `timeout` from now, in the scheduler's microseconds.
-pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
-    let now = here.sched.clock.now();
-    match now.checked_add(timeout) {
-        Some(at) => here.sched.micros_at(at),
-        None => NEVER,
-    }
-}
-
-/// An armed deadline of the running fiber's next wait; disarmed when dropped. One that never comes is
-/// none.
-///
-/// A fiber has one at a time. It is therefore armed directly around the wait, so that no user code
-/// (the destructor of a value that was to be sent, say) runs while it exists.
+/// The clock of a scheduler and its timers.
 #[derive(Debug)]
-pub(crate) struct Deadline(FiberPtr);
-
-impl Deadline {
-    pub(crate) fn arm(here: Here, at: u64) -> Deadline {
-        let Here { fiber, sched } = here;
-        // Always checked: the wheel would be left with the address of a fiber that may be freed.
-        assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
-        fiber.timer.set(sched.arm(at, Alarm::of_wait(fiber)));
-        Deadline(fiber)
-    }
+pub(crate) struct Timers {
+    /// The clock as read in the last turns, in microseconds since `started`.
+    pub(crate) now: Cell<u64>,
+    wheel: RefCell<TimingWheel<Alarm>>,
+    pub(crate) clock: Box<dyn Clock>,
+    started: Instant,
+    /// The timers of futures.
+    pub(crate) of_tasks: RefCell<SlotTable<Armed>>,
 }
 
-impl Drop for Deadline {
-    fn drop(&mut self) {
-        here().sched.disarm(self.0.timer.replace(TimerKey::NONE));
-        self.0.attention.set(self.0.attention.get().without(Attention::TIMEOUT));
-    }
+/// An armed timer of a future.
+#[derive(Debug)]
+pub(crate) struct Armed {
+    pub(crate) waker: Waker,
+    pub(crate) timer: TimerKey,
 }
 
-impl Scheduler {
+impl Timers {
+    pub(crate) fn new(clock: Box<dyn Clock>) -> Timers {
+        Timers {
+            now: Cell::new(0),
+            wheel: RefCell::new(TimingWheel::new(0)),
+            started: clock.now(),
+            clock,
+            of_tasks: RefCell::new(SlotTable::new()),
+        }
+    }
+
+    /// Converts `at` to microseconds since the scheduler's start, rounded up.
+    pub(crate) fn micros_at(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.started);
+        // Not by way of `as_nanos`: a division of 128 bits takes as long as reading the clock.
+        let rest = u64::from(since.subsec_nanos().div_ceil(1000));
+        since.as_secs().saturating_mul(1_000_000).saturating_add(rest)
+    }
+
+    /// Reads the clock into `now`, and returns the time since the scheduler's start.
+    pub(crate) fn read_clock(&self) -> Duration {
+        let since = self.clock.now().saturating_duration_since(self.started);
+        let micros = u64::from(since.subsec_micros());
+        self.now.set(since.as_secs().saturating_mul(1_000_000).saturating_add(micros));
+        since
+    }
+
+    /// Returns the number of armed timers.
+    pub(crate) fn armed(&self) -> usize {
+        self.wheel.borrow().len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wheel.borrow().is_empty()
+    }
+
     /// Puts a timer that rings at `at` into the wheel; none if that never comes. (A clock that jumps
-    /// would go there, and be at its end.)
+    /// would jump there, to the end of its range.)
     #[inline]
     pub(crate) fn arm(&self, at: u64, alarm: Alarm) -> TimerKey {
-        if at == NEVER { TimerKey::NONE } else { self.timers.borrow_mut().insert(at, alarm) }
+        if at == NEVER { TimerKey::NONE } else { self.wheel.borrow_mut().insert(at, alarm) }
     }
 
     /// Takes a timer, if it is one, out of the wheel.
     #[inline]
     pub(crate) fn disarm(&self, timer: TimerKey) {
         if timer != TimerKey::NONE {
-            self.timers.borrow_mut().cancel(timer);
+            self.wheel.borrow_mut().cancel(timer);
         }
     }
 
@@ -140,33 +97,20 @@ impl Scheduler {
         cancel::take_timers(&fiber, |timer| self.disarm(timer));
     }
 
-    /// Rings all timers whose time has come.
-    pub(crate) fn fire_timers(&self) {
-        let now = self.now.get();
-        self.timers.borrow_mut().advance(now, |alarm| match alarm.rings() {
-            Rings::Wait(fiber) => self.end_wait(fiber),
-            Rings::Task(index) => self.ring_task(index),
-            // SAFETY: a region disarms its timer before it goes; one on a stack that is kept for
-            // ever does not go.
-            Rings::Region(region) => self.end_region(unsafe { region.as_ref() }),
-        });
+    /// Takes every timer whose time has come out of the wheel, and calls `ring` with it. `ring` must
+    /// not arm or disarm a timer.
+    pub(crate) fn fire(&self, ring: impl FnMut(Alarm)) {
+        self.wheel.borrow_mut().advance(self.now.get(), ring);
     }
 
-    /// One that is in the ring already is told as well: it may have been woken for nothing, and its
-    /// wait has no other deadline to be woken by. So is one that was paused, which goes on when it is
-    /// put back, and not now.
-    fn end_wait(&self, fiber: FiberPtr) {
-        fiber.timer.set(TimerKey::NONE);
-        fiber.notice(Attention::TIMEOUT);
-        self.make_ready(fiber);
-    }
-
-    /// The fiber is woken if the end of the region changes anything where it waits: not if that is
-    /// in a shield, nor if the region is on the stack of a generator that is suspended.
-    fn end_region(&self, region: &Region) {
-        let fiber = region.time_is_up();
-        if interrupt::has_something_to_raise(fiber) {
-            self.wake_to_unwind(fiber);
-        }
+    /// Returns when to look at the timers next, by the clock.
+    ///
+    /// The exact deadline takes a walk over a list. A clock that cannot jump does as well with a
+    /// lower bound: it wakes once more and looks again.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        let wheel = self.wheel.borrow();
+        let deadline =
+            if self.clock.can_jump() { wheel.next_deadline() } else { wheel.next_cascade() };
+        deadline.map(|at| self.started + Duration::from_micros(at))
     }
 }

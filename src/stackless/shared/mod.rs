@@ -21,7 +21,7 @@ use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
 use crate::channel::rendezvous::follow;
 use crate::fiber::header::FiberRef;
 use crate::sched::core::scheduler::{Here, scheduler};
-use crate::sched::threads::outside::Fate;
+use crate::sched::shared::ticket::Fate;
 use crate::stackless::channel_error::ChannelError;
 use crate::stackless::channel_event::{Arrival, ChannelId};
 use crate::stackless::gate::{self, Next};

@@ -12,9 +12,10 @@ use crate::channel::pairing::Side;
 use crate::channel::rendezvous::open;
 use crate::channel::waiter::Message;
 use crate::fiber::state::{OnDeadlock, WaitReason};
+use crate::sched::core::deadline::deadline_after;
 use crate::sched::core::scheduler::{Here, here, scheduler};
-use crate::sched::threads::outside::{Fate, wait_for_others};
-use crate::sched::time::timers::deadline_after;
+use crate::sched::shared::ticket::Fate;
+use crate::sched::threads::outside::wait_for_others;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::gate;
 
