@@ -12,7 +12,7 @@ use std::mem;
 
 use crate::fiber::brief::{Brief, same_io_error};
 use crate::fiber::panic::Panic;
-pub(crate) use crate::fiber::payload::{is_cancellation, is_unwind, panic_text, raise, raise_exit};
+pub(crate) use crate::fiber::payload::{is_cancellation, is_unwind, raise, raise_exit};
 use crate::fiber::snapshot::Deadlock;
 
 /// Why a fiber has no value to give.

@@ -4,8 +4,6 @@
 //! - A kill is a level: it is marked in the fiber's record, and met at each of its waits. Here the
 //!   fiber is only woken, if the kill can be raised where it waits.
 
-#![cfg_attr(not(feature = "net"), allow(dead_code, reason = "signals come with `net`"))]
-
 use std::sync::Arc;
 
 use crate::fiber::cancel;
@@ -61,6 +59,7 @@ impl Scheduler {
     }
 
     /// Lets a signal handler ask for the end of the main fiber.
+    #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "signals come with `net`"))]
     pub(crate) fn accept_kill_request(&self) -> Arc<KillRequest> {
         let request = KillRequest::new(self.idle.waker());
         self.main.kill_request.get_or_init(|| Arc::new(request)).clone()
