@@ -146,7 +146,9 @@ fn check_circles(files: &[File]) -> Vec<String> {
     // Takes out the files that use none of those that are left, until there are none such.
     while let Some((&done, _)) = left.iter().find(|(_, used)| used.is_empty()) {
         left.remove(&done);
-        left.values_mut().for_each(|used| drop(used.remove(&done)));
+        left.values_mut().for_each(|used| {
+            used.remove(&done);
+        });
     }
     if left.is_empty() {
         return Vec::new();
