@@ -14,9 +14,9 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::fiber::block::Shelves;
 use crate::fiber::frame::Frame;
 use crate::fiber::header::FiberPtr;
+use crate::fiber::shelves::Shelves;
 use crate::stack::Pool;
 
 /// What a thread knows of itself.

@@ -29,6 +29,7 @@ use std::rc::Rc;
 
 use crate::fiber::exit;
 use crate::fiber::frame::Nested;
+use crate::fiber::payload;
 use crate::fiber::report;
 use crate::fiber::strand::Strand;
 use crate::greenlet::context::{Attention, Context};
@@ -191,7 +192,7 @@ impl Context {
         if payload.is::<GreenletExit>() || exit::is_unwind(&*payload) {
             return report::drop_payload(payload);
         }
-        let text = exit::panic_text(&*payload);
+        let text = payload::panic_text(&*payload);
         report::say(format_args!(
             "the last handle of a greenlet was being dropped, when something was raised there: {text}"
         ));

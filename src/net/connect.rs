@@ -21,9 +21,9 @@ use crate::channel::{Channel, RecvError, RecvTimeoutError};
 use crate::io::Waitable;
 use crate::net::sockets;
 use crate::reactor::source::{Direction, Wait};
-use crate::sched::handle::in_fiber;
+use crate::sched::api::handle::in_fiber;
+use crate::sched::api::scope::{ScopedJoinHandle, scope};
 use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, interrupted, is_killed};
-use crate::sched::scope::{ScopedJoinHandle, scope};
 
 static CONNECTING: WaitReason =
     WaitReason::new("connecting", OnDeadlock::Fail).ended_by_the_world();

@@ -143,7 +143,9 @@ pub(crate) fn files() -> &'static ThreadPool {
 /// time. Their owners may be fibers of this process that need other threads before they can release
 /// them, so the limit is one that is rarely reached.
 pub(crate) fn locks() -> &'static ThreadPool {
-    LOCKS.get_or_init(|| ThreadPoolBuilder::new().thread_name("fibra-lock").max_threads(1_000).build())
+    LOCKS.get_or_init(|| {
+        ThreadPoolBuilder::new().thread_name("fibra-lock").max_threads(1_000).build()
+    })
 }
 
 /// Returns the pool of threads that look up names. A name whose servers do not answer occupies a

@@ -15,8 +15,8 @@ use rustix::process::Pid;
 use crate::process::exit::{self, PidFd};
 use crate::process::orphans;
 use crate::process::pipes::{ChildStderr, ChildStdin, ChildStdout};
-use crate::sched::handle::in_fiber;
-use crate::sched::scope::scope;
+use crate::sched::api::handle::in_fiber;
+use crate::sched::api::scope::scope;
 use crate::signal::Signal;
 
 /// A child process. Like [`std::process::Child`].

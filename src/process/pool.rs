@@ -20,8 +20,8 @@ use crate::process::child::Child;
 use crate::process::command::Command;
 use crate::process::frames;
 use crate::process::pipes::{ChildStdin, ChildStdout};
+use crate::sched::api::scope::scope;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, locked};
-use crate::sched::scope::scope;
 use crate::sync::{self, Semaphore};
 
 static WAITING: WaitReason =

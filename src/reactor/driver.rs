@@ -32,8 +32,8 @@ use std::time::Instant;
 use crate::collections::locked::locked;
 use crate::reactor::poller::{Patience, Poller, Ready, SystemPoller, Token};
 use crate::reactor::registration::Registration;
-use crate::sched::idle::{Bed, Idle, Wake, park};
-use crate::sched::scheduler::Scheduler;
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::time::idle::{Bed, Idle, Wake, park};
 
 /// The reactor of one scheduler.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ use rustix::time::{
 };
 
 use crate::reactor::poller::{Opener, Patience, Poller, Ready, Token};
-use crate::sched::clock::{Clock, RealClock};
+use crate::sched::time::clock::{Clock, RealClock};
 
 /// The most events that one call fetches. The rest is fetched a turn later.
 const BATCH: usize = 256;

@@ -13,8 +13,8 @@ use std::mem;
 use std::task::Waker;
 
 use crate::collections::slot_table::Key;
+use crate::sched::core::scheduler::Scheduler;
 use crate::sched::lowlevel::{FiberPtr, scheduler};
-use crate::sched::scheduler::Scheduler;
 
 /// The number of entries below which the table is not searched for fibers that have ended.
 const FEW: usize = 16;

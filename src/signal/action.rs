@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use signal_hook_registry::{FORBIDDEN, SigId};
 
 use crate::collections::locked::locked;
-use crate::sched::kill_request::KillRequest;
+use crate::sched::shared::kill_request::KillRequest;
 use crate::signal::bell::Bell;
 use crate::signal::number::Signal;
 

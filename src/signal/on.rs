@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 
-use crate::sched::handle::{current, in_fiber};
-use crate::sched::join::JoinHandle;
-use crate::sched::spawn::Builder;
+use crate::sched::api::handle::{current, in_fiber};
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::spawn::Builder;
 use crate::signal::action;
 use crate::signal::number::Signal;
 use crate::signal::signals::Signals;

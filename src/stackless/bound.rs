@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::panic::Location;
 
-use crate::sched::scheduler::here;
+use crate::sched::core::scheduler::here;
 use crate::stackless::error::TaskletError;
 use crate::stackless::tasklet::Tasklet;
 

@@ -13,7 +13,7 @@ use crate::channel::rendezvous::{self, open};
 use crate::channel::waiter::Message;
 use crate::fiber::panic::Panic;
 use crate::fiber::state::{OnDeadlock, WaitReason};
-use crate::sched::scheduler::{Here, here};
+use crate::sched::core::scheduler::{Here, here};
 use crate::select::{self, Sink, Source};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::{ChannelError, ReceiveError, SendError};

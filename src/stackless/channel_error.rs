@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::channel::pairing::Side;
 use crate::fiber::snapshot::Deadlock;
-use crate::sched::interrupt::Interrupt;
-use crate::sched::scheduler::Here;
+use crate::sched::core::interrupt::Interrupt;
+use crate::sched::core::scheduler::Here;
 
 /// The reason why a channel operation did not happen. It has changed nothing.
 ///

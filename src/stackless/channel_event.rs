@@ -12,8 +12,8 @@ use std::rc::Rc;
 
 use crate::channel::pairing::Side;
 use crate::fiber::exit;
-use crate::sched::end;
-use crate::sched::scheduler::{Here, here};
+use crate::sched::core::end;
+use crate::sched::core::scheduler::{Here, here};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::ChannelError;
 use crate::stackless::record::Record;

@@ -10,9 +10,9 @@
 
 use crate::channel::pairing::{After, Step};
 use crate::fiber::header::FiberRef;
-use crate::sched::park::spend;
-use crate::sched::scheduler::Here;
-use crate::sched::throw;
+use crate::sched::core::park::spend;
+use crate::sched::core::pending_throw;
+use crate::sched::core::scheduler::Here;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
@@ -99,7 +99,7 @@ pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
 #[inline(always)]
 pub(super) fn after_send(here: Here) {
     if !here.fiber.attention.get().is_none() {
-        throw::meet_bomb(here);
+        pending_throw::meet_bomb(here);
     }
 }
 

@@ -18,9 +18,9 @@ use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit;
 use crate::fiber::identity::Payload;
 use crate::fiber::report;
-use crate::sched::end;
-use crate::sched::scheduler::{Here, here};
-use crate::sched::throw;
+use crate::sched::core::end;
+use crate::sched::core::pending_throw;
+use crate::sched::core::scheduler::{Here, here};
 use crate::stackless::error::TaskletExit;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
@@ -30,7 +30,7 @@ use crate::stackless::tasklet::Tasklet;
 /// Runs as the closure of a tasklet's fiber: calls `f`, unless a payload was thrown into the
 /// tasklet before it ran for the first time.
 pub(crate) fn root<F: FnOnce()>(f: F) {
-    let outcome = match throw::disarm(here().fiber) {
+    let outcome = match pending_throw::disarm(here().fiber) {
         Some(thrown) => match drop_unrun(f) {
             Ok(()) => Err(thrown),
             Err(panicked) => {
@@ -55,7 +55,7 @@ fn finish(outcome: Result<(), Payload>) {
     let here = here();
     // A payload that was thrown into the tasklet, and could not be raised before it returned, is
     // not lost.
-    let outcome = outcome.and_then(|()| throw::disarm(here.fiber).map_or(Ok(()), Err));
+    let outcome = outcome.and_then(|()| pending_throw::disarm(here.fiber).map_or(Ok(()), Err));
     match outcome.or_else(|payload| handle(here, payload)) {
         Ok(()) => switching::before_end(here),
         Err(payload) if exit::is_unwind(&*payload) => panic::resume_unwind(payload),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::fiber::current;
-use crate::sched::scheduler::{here, scheduler};
+use crate::sched::core::scheduler::{here, scheduler};
 use crate::stackless::schedule::getcurrent;
 use crate::stackless::state::state;
 use crate::stackless::tasklet::{Tasklet, WeakTasklet};

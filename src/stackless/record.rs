@@ -21,8 +21,8 @@ use std::rc::Rc;
 use crate::fiber::header::{FiberRef, Header};
 use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::state::State;
-use crate::sched::end;
-use crate::sched::scheduler::{Scheduler, SchedulerPtr, scheduler};
+use crate::sched::core::end;
+use crate::sched::core::scheduler::{Scheduler, SchedulerPtr, scheduler};
 use crate::stackless::TaskletExit;
 
 /// A value that a tasklet gets when it runs again.

@@ -14,9 +14,9 @@ use std::thread::{self, ThreadId};
 use crate::fiber::header::FiberRef;
 use crate::fiber::id::FiberId;
 use crate::fiber::identity::Payload;
-use crate::sched::mailbox::Order;
-use crate::sched::remote::{Address, Reach};
-use crate::sched::scheduler::SchedulerPtr;
+use crate::sched::core::scheduler::SchedulerPtr;
+use crate::sched::shared::mailbox::Order;
+use crate::sched::threads::remote::{Address, Reach};
 use crate::stackless::error::{TaskletError, TaskletExit};
 
 /// A handle to a tasklet that any thread may use.

@@ -4,9 +4,9 @@
 //! may have changed everything), operation.
 
 use crate::fiber::header::FiberRef;
-use crate::sched::park;
-use crate::sched::rotate;
-use crate::sched::scheduler::{Here, here};
+use crate::sched::core::park;
+use crate::sched::core::scheduler::{Here, here};
+use crate::sched::tasklet::rotate;
 use crate::stackless::error::TaskletError;
 use crate::stackless::record::Tempval;
 use crate::stackless::state::state;

@@ -1,7 +1,7 @@
 //! The functions of the module: `schedule` and its variants, queries, and callbacks.
 
-use crate::sched::park;
-use crate::sched::scheduler::here;
+use crate::sched::core::park;
+use crate::sched::core::scheduler::here;
 use crate::stackless::record::{Record, Tempval};
 use crate::stackless::state::{ErrorHandler, ScheduleCallback, state};
 use crate::stackless::switching;

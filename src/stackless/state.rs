@@ -11,8 +11,8 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-use crate::sched::facade::Facade;
-use crate::sched::scheduler::Scheduler;
+use crate::sched::core::facade::Facade;
+use crate::sched::core::scheduler::Scheduler;
 use crate::stackless::Tasklet;
 use crate::stackless::channel_event::ChannelCallback;
 use crate::stackless::time_slice::TimeSlice;
@@ -40,7 +40,7 @@ pub(crate) struct State {
 
 /// Returns the façade's part of `sched`.
 pub(crate) fn state(sched: &Scheduler) -> &State {
-    let facade = sched.tasklets.get_or_init(|| {
+    let facade = sched.tasklets.facade.get_or_init(|| {
         let state = State::default();
         if sched.closing.get() {
             state.close();

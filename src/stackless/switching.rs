@@ -10,12 +10,12 @@ use std::rc::Rc;
 
 use crate::fiber::exit;
 use crate::fiber::header::FiberRef;
-use crate::sched::end;
-use crate::sched::interrupt::Interrupt;
-use crate::sched::pause;
-use crate::sched::scheduler::Here;
-use crate::sched::throw;
-use crate::sched::watchers::{self, REMOVED};
+use crate::sched::core::end;
+use crate::sched::core::interrupt::Interrupt;
+use crate::sched::core::pause::{self, REMOVED};
+use crate::sched::core::scheduler::Here;
+use crate::sched::tasklet::throw;
+use crate::sched::tasklet::watchers;
 use crate::stackless::error::TaskletExit;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;

@@ -9,10 +9,10 @@ use crate::fiber::current;
 use crate::fiber::header::FiberRef;
 use crate::fiber::identity::Payload;
 use crate::fiber::state::State;
-use crate::sched::interrupt;
-use crate::sched::pause;
-use crate::sched::scheduler::here;
-use crate::sched::throw;
+use crate::sched::core::pause;
+use crate::sched::core::scheduler::here;
+use crate::sched::core::unwinding;
+use crate::sched::tasklet::throw;
 use crate::stackless::error::{TaskletError, TaskletExit};
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
@@ -175,7 +175,7 @@ pub(crate) fn abandon(record: &Rc<Record>) {
         return record.empty();
     }
     let here = here();
-    let waits = interrupt::can_unwind(&here.sched) && !std::thread::panicking();
+    let waits = unwinding::can_unwind(&here.sched) && !std::thread::panicking();
     if !waits || switching::is_trapped(here) {
         drop(here.sched.throw_when_possible(fiber.ptr(), Box::new(TaskletExit)));
         return;

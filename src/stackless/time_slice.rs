@@ -2,7 +2,7 @@
 //! and [`Run`].
 //!
 //! ```text
-//!   Run::run -> watcher (sched/watchers.rs) ............ nothing can run, after a poll of timers
+//!   Run::run -> watcher (sched/tasklet/watchers.rs) .... nothing can run, after a poll of timers
 //!            |                                           and other threads: returns `None`
 //!            -> limit armed, if none is
 //!   tick(), schedule(), channels, ... = safe points of the tasklets that run
@@ -23,10 +23,10 @@ use std::time::Duration;
 use crate::fiber::cancel;
 use crate::fiber::header::FiberRef;
 use crate::fiber::state::State;
-use crate::sched::pause;
-use crate::sched::scheduler::{Here, here};
-use crate::sched::throw;
-use crate::sched::watchers;
+use crate::sched::core::pause;
+use crate::sched::core::pending_throw;
+use crate::sched::core::scheduler::{Here, here};
+use crate::sched::tasklet::watchers;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::switching;
@@ -156,7 +156,7 @@ impl Run {
         if switching::is_trapped(here) {
             let switches = !here.sched.is_ring_empty() || self.threadblock;
             assert!(!switches, "switch_trap: `run` would switch");
-            throw::meet_bomb(here);
+            pending_throw::meet_bomb(here);
             return None;
         }
         // This is done even with nothing to run: the run loop polls timers and other threads, and a
@@ -364,5 +364,5 @@ impl Armed {
 
 /// Returns the time of the scheduler's clock, in microseconds.
 fn micros(here: Here) -> u64 {
-    here.sched.micros_at(here.sched.clock.now())
+    here.sched.micros_at(here.sched.time.clock.now())
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::sched::park;
+use crate::sched::core::park;
 
 /// Creates an interval whose first tick is immediate, followed by one tick per `period`.
 ///

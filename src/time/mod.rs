@@ -50,6 +50,6 @@ mod timeout;
 
 pub use std::time::{Duration, Instant};
 
-pub use crate::sched::park::{now, sleep, sleep_until};
+pub use crate::sched::core::park::{now, sleep, sleep_until};
 pub use interval::{Interval, MissedTick, interval, interval_at};
 pub use timeout::{Elapsed, deadline, move_on_after, timeout};

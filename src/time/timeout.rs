@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::sched::region::{self, Limit};
-use crate::sched::scheduler::{Here, here};
+use crate::sched::core::region::{self, Limit};
+use crate::sched::core::scheduler::{Here, here};
 
 /// Runs `f`, for no longer than `duration`.
 ///
@@ -52,7 +52,7 @@ use crate::sched::scheduler::{Here, here};
 #[doc(alias = "Timeout")]
 pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
     let here = here();
-    let now = here.sched.clock.now();
+    let now = here.sched.time.clock.now();
     run_until(here, now, now.checked_add(duration), f)
 }
 
@@ -83,7 +83,7 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
 #[track_caller]
 pub fn deadline<T>(at: Instant, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
     let here = here();
-    run_until(here, here.sched.clock.now(), Some(at), f)
+    run_until(here, here.sched.time.clock.now(), Some(at), f)
 }
 
 /// Runs `f`, for no longer than `duration`, and returns `None` if it took longer.

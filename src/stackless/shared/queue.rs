@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::waiter::Waiter;
 use crate::channel::pairing::{After, Pairing, Side, Step};
-use crate::sched::scheduler::Scheduler;
+use crate::sched::core::scheduler::Scheduler;
 use crate::stackless::channel_error::ChannelError;
 
 /// The state of a channel that the lock protects.

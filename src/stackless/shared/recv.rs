@@ -12,9 +12,10 @@ use crate::channel::rendezvous::open;
 use crate::channel::waiter::Message;
 use crate::collections::by_value::by_reference;
 use crate::fiber::state::{OnDeadlock, WaitReason};
-use crate::sched::limit::Limit;
-use crate::sched::outside::{Fate, wait_for_others};
-use crate::sched::scheduler::{here, scheduler};
+use crate::sched::core::limit::Limit;
+use crate::sched::core::scheduler::{here, scheduler};
+use crate::sched::shared::ticket::Fate;
+use crate::sched::threads::outside::wait_for_others;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::checks;
 
