@@ -162,7 +162,7 @@ fn used_by(at: usize, files: &[File]) -> BTreeSet<usize> {
     let file = &files[at];
     let index_of = |found: &File| files.iter().position(|other| other.path == found.path);
     let by_path = file.uses.iter().filter_map(|(_, path)| {
-        files.iter().position(|other| path.starts_with(&other.place) && 0 < other.place.len())
+        files.iter().position(|other| path.starts_with(&other.place) && !other.place.is_empty())
     });
     let by_call = file.calls.iter().filter_map(|(_, name)| index_of(definer_of(name, files)?));
     by_path.chain(by_call).filter(|&used| used != at).collect()
