@@ -29,7 +29,8 @@
 //!   schedulers in a circle fails a wait.
 //! - Code that holds the lock of the registry takes no lock of a queue, does not wait, and runs no
 //!   user code.
-//! - A lock that no fiber waits for never appears here.
+//! - A free lock never appears here: neither one that no fiber waits for, nor one that is free
+//!   when its waiters are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -242,8 +243,8 @@ impl Table {
         }
     }
 
-    /// Returns the stamp at which the youngest of these waits began, or the last of their schedulers
-    /// closed. A wait that was read before that may depend on other owners by now.
+    /// Returns the stamp at which the youngest of these waits began, or the last of their
+    /// schedulers closed. A wait that was read before that may depend on other owners by now.
     fn newest_of(&self, waits: &BTreeSet<Owner>) -> u64 {
         let closed = |waiter: &Owner| self.schedulers.get(&waiter.scheduler())?.closed;
         let newest = |waiter: &Owner| self.waits[waiter].since.max(closed(waiter).unwrap_or(0));
