@@ -137,7 +137,7 @@ impl Stopping {
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber if the server has not begun to shut down.
+    /// Panics with a report if nothing can ever run again.
     #[track_caller]
     pub fn wait(&self) {
         self.0.wait();
