@@ -198,7 +198,7 @@ impl<T> Waiters<T> {
         }
     }
 
-    /// Ends the wait of the first fiber with `fate`, and leaves its slot as it is. Returns the
+    /// Ends the wait of the first fiber with `fate`, and leaves its slot unchanged. Returns the
     /// fiber, which the caller makes ready.
     pub(crate) fn release(&self, fate: Fate) -> Option<FiberPtr> {
         let waiter = self.pop()?;

@@ -23,7 +23,7 @@ impl fmt::Display for GeneratorExit {
 
 impl Error for GeneratorExit {}
 
-/// The error of a resume that was refused, with the value that was to be passed in.
+/// The error of a resume that was refused, with the value that was not passed in.
 #[non_exhaustive]
 pub enum ResumeError<R> {
     /// The generator has ended.
@@ -39,7 +39,7 @@ pub enum ResumeError<R> {
 }
 
 impl<R> ResumeError<R> {
-    /// Returns the value that was to be passed in.
+    /// Returns the value that was not passed in.
     pub fn into_inner(self) -> R {
         match self {
             ResumeError::Finished(value)

@@ -124,10 +124,10 @@ impl Context {
     /// Runs destructors that do not belong to the caller. A panic in them is reported.
     ///
     /// A greenlet that loses its last handle in them becomes an orphan.
-    pub(super) fn quietly(&self, who: &str, f: impl FnOnce()) {
+    pub(super) fn quietly(&self, owner: &str, f: impl FnOnce()) {
         self.sweeps.set(self.sweeps.get() + 1);
         self.attend(Attention::SWEEPING, true);
-        run_quietly(who, f);
+        run_quietly(owner, f);
         // The destructors may have switched to greenlets that run such destructors as well.
         self.sweeps.set(self.sweeps.get() - 1);
         self.attend(Attention::SWEEPING, self.sweeps.get() != 0);
@@ -277,7 +277,7 @@ pub(super) fn report_unwanted(payload: Payload) {
 impl<V: 'static> Core<V> {
     /// Keeps the greenlet forever, in its present state. It must be suspended or abandoned.
     #[cold]
-    pub(super) fn give_up_for_ever(self: Rc<Self>, why: &str) {
+    pub(super) fn give_up_forever(self: Rc<Self>, why: &str) {
         report::say(format_args!("a greenlet {why}: its stack is kept"));
         if self.header.is_suspended() {
             self.header.strand.retire();
@@ -297,13 +297,13 @@ impl<V: 'static> Nested for Core<V> {
     }
 
     fn give_up(self: Rc<Self>) {
-        self.give_up_for_ever("is one of too many that were started by destructors");
+        self.give_up_forever("is one of too many that were started by destructors");
     }
 
     /// Unwinds the greenlet when its frame ends, on the stack of the frame.
     fn unwind(self: Rc<Self>) {
         if !self.header.can_raise() {
-            return self.give_up_for_ever("is suspended where nothing can be raised");
+            return self.give_up_forever("is suspended where nothing can be raised");
         }
         let Some(context) = self.header.context.get().cloned() else { return };
         context.begin_closing(Rc::as_ptr(&self).cast());
@@ -315,23 +315,23 @@ impl<V: 'static> Nested for Core<V> {
             let dead = context.frame.roster.remove(self.header.strand.place.get());
             context.quietly("the destructor of a greenlet", || drop((dead, self)));
         } else {
-            self.give_up_for_ever("went on switching while its frame ended");
+            self.give_up_forever("went on switching while its frame ended");
         }
         context.attend(Attention::CLOSING, false);
     }
 }
 
-/// Runs the destructors of `who`. A panic in them is reported, because no caller could handle it.
-pub(super) fn run_quietly(who: &str, f: impl FnOnce()) {
+/// Runs the destructors of `owner`. A panic in them is reported, because no caller could handle it.
+pub(super) fn run_quietly(owner: &str, f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
-        report_panic(who, payload);
+        report_panic(owner, payload);
     }
 }
 
 #[cold]
-fn report_panic(who: &str, payload: Payload) {
+fn report_panic(owner: &str, payload: Payload) {
     if exit::is_unwind(&*payload) {
         return report::drop_payload(payload);
     }
-    report::report_lost(format_args!("{who} panicked"), payload);
+    report::report_lost(format_args!("{owner} panicked"), payload);
 }

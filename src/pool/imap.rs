@@ -78,7 +78,7 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// Like [`imap`](Pool::imap).
+    /// Maps like [`imap`](Pool::imap).
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! The scheduler: which fiber runs next, how fibers wait, and what happens when none can run.
+//! The scheduler: the order in which fibers run, how they wait, and what happens when none can run.
 //!
 //! | word | meaning |
 //! |---|---|

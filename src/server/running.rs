@@ -58,7 +58,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// Returns the reason why no more connections can be accepted.
+    /// Returns the reason why no further connections can be accepted.
     ///
     /// # Panics
     ///

@@ -80,7 +80,7 @@ impl Signals {
         self.receive(None)
     }
 
-    /// Like [`recv`](Signals::recv), but waits no longer than `timeout`.
+    /// Receives like [`recv`](Signals::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///

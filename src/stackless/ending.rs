@@ -43,7 +43,7 @@ pub(crate) fn root<F: FnOnce()>(f: F) {
     finish(outcome);
 }
 
-/// Drops a function that never runs, with what it has captured, inside a shield like the end of a
+/// Drops a function that never runs, with its captured values, inside a shield like the end of a
 /// fiber does.
 fn drop_unrun<F>(f: F) -> Result<(), Payload> {
     let unrun = || panic::catch_unwind(AssertUnwindSafe(|| drop(f)));
@@ -63,7 +63,8 @@ fn finish(outcome: Result<(), Payload>) {
     }
 }
 
-/// Passes `payload` to the error handler, if it is an error. Returns the payload that the tasklet ends with.
+/// Passes `payload` to the error handler, if it is an error. Returns the payload that the tasklet
+/// ends with.
 fn handle(here: Here, payload: Payload) -> Result<(), Payload> {
     if payload.is::<TaskletExit>() {
         return Ok(());

@@ -207,11 +207,16 @@ fn wide_lines<'a>(
     text: &'a str,
 ) -> impl Iterator<Item = usize> + 'a {
     let lines = comments.lines().zip(text.lines()).zip(1..);
+    // Rows of tables cannot be broken, neither in Markdown nor in documentation comments.
+    let is_row = |text: &str| text.trim_start().starts_with('|');
     let is_comment = move |comment: &str| match style {
-        Style::Slashes => !comment.trim().is_empty(),
+        Style::Slashes => {
+            let comment = comment.trim();
+            let doc = comment.strip_prefix("//!").or_else(|| comment.strip_prefix("///"));
+            !comment.is_empty() && !doc.is_some_and(is_row)
+        }
         Style::Hashes => comment.trim_start().starts_with('#'),
-        // Rows of tables cannot be broken.
-        Style::Markdown => !comment.trim_start().starts_with('|'),
+        Style::Markdown => !is_row(comment),
     };
     lines
         .filter(move |((comment, line), _)| line.chars().count() > WIDEST && is_comment(comment))
@@ -280,6 +285,7 @@ fn wide_comments_are_found_and_wide_code_is_not() {
     let wide = "x".repeat(WIDEST);
     assert_eq!(measure_file("src/a.rs", &format!("let a = {wide};")).wide.len(), 0);
     assert_eq!(measure_file("src/a.rs", &format!("//{wide}\n//{}", &wide[2..])).wide.len(), 1);
+    assert_eq!(measure_file("src/a.rs", &format!("/// | {wide} |\nstruct A;")).wide.len(), 0);
     assert_eq!(measure_file("A.md", &format!("| {wide}\n")).wide.len(), 0);
     assert_eq!(measure_file("A.md", &format!("a {wide}\n")).wide.len(), 1);
 }

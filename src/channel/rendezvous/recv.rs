@@ -53,7 +53,7 @@ impl<T> Channel<T> {
     ///
     /// # Errors
     ///
-    /// Returns an error that tells an open channel without senders from a closed one.
+    /// Returns an error that distinguishes an open channel without senders from a closed one.
     ///
     /// # Panics
     ///
@@ -77,7 +77,7 @@ impl<T> Channel<T> {
     ///
     /// # Panics
     ///
-    /// Like [`recv`](Channel::recv).
+    /// Receives like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receive_within(Limit::After(timeout))
@@ -91,7 +91,7 @@ impl<T> Channel<T> {
     ///
     /// # Panics
     ///
-    /// Like [`recv`](Channel::recv).
+    /// Receives like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.receive_within(Limit::At(deadline))

@@ -35,7 +35,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     ///
     /// # Errors
     ///
-    /// Like [`try_recv`](WorkQueue::try_recv).
+    /// Receives like [`try_recv`](WorkQueue::try_recv).
     #[track_caller]
     pub fn try_recv_task(&self) -> Result<Task<T, O>, TryRecvError> {
         self.try_recv().map(|item| Task { item, done: Done(self.clone()) })

@@ -40,7 +40,7 @@ use crate::sched::shared::owner::Owner;
 use crate::sched::shared::registry::{self, Circle, Reading};
 use crate::sched::time::clock::{Clock, RealClock};
 
-/// Looks take no more than one part in this many of the time, unless that needs more patience than
+/// Looks take at most one part in this many of the time, unless that needs more patience than
 /// [`MOST_PATIENCE`]: the cost of one look may include time in which the thread was descheduled.
 const SHARE: u32 = 50;
 

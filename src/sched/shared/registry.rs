@@ -18,7 +18,7 @@
 //! - a fiber of a `run` that is over.
 //!
 //! Invariants:
-//! - Each look first takes a stamp, then reads the locks, then posts what it has read. `since` of a
+//! - Each look first takes a stamp, then reads the locks, then posts the readings. `since` of a
 //!   wait is the first stamp at which it was posted. "X waits for Y" is believed if Y already
 //!   waited when X was read: then Y has not released anything since, because its wait is withdrawn
 //!   before Y resumes.

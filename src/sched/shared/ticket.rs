@@ -1,10 +1,10 @@
 //! The outcome of a wait that another thread may complete. Both sides hold it.
 //!
 //! ```text
-//!              claim(Served), by a partner            the fiber returns the value it was given
-//!   [Waiting] ---------------------------> [Served]
-//!       |  \_ claim(Closed) -------------> [Closed]
-//!       \____ claim(Withdrawn) ----------> [Withdrawn]   by its own thread, before it is interrupted
+//!              claim(Served), by a partner         the fiber returns the value it was given
+//!   [Waiting] ------------------------> [Served]
+//!       |  \_ claim(Closed) ----------> [Closed]
+//!       \____ claim(Withdrawn) -------> [Withdrawn]   by its own thread, before an interrupt
 //! ```
 //!
 //! Invariants:

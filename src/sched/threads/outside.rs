@@ -60,8 +60,8 @@ impl Ticket {
 
 /// Waits until `wait` is over or the deadline `by` has passed, and returns how it ended.
 ///
-/// The caller must have put `wait` where partners find it, and takes out afterwards what the wait
-/// was given, or what it has left in the queue.
+/// The caller must have put `wait` where partners find it. Afterwards the caller must take the
+/// value that the wait was given, or the value that the wait has left in the queue.
 #[track_caller]
 pub(crate) fn wait_for_others(
     here: Here,
