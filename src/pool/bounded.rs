@@ -195,11 +195,12 @@ impl Pool {
         self.spawn_by(here, deadline_after(here, timeout), f)
     }
 
-    /// Like [`spawn_timeout`](Pool::spawn_timeout), but waits no longer than until `deadline`.
+    /// Spawns like [`spawn_timeout`](Pool::spawn_timeout), but waits no longer than until
+    /// `deadline`.
     ///
     /// # Errors
     ///
-    /// Spawns like [`spawn_timeout`](Pool::spawn_timeout).
+    /// Returns the errors of [`spawn_timeout`](Pool::spawn_timeout).
     ///
     /// # Panics
     ///

@@ -69,7 +69,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Like [`recv`](Channel::recv), but waits no longer than `timeout`.
+    /// Receives like [`recv`](Channel::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
@@ -77,13 +77,13 @@ impl<T> Channel<T> {
     ///
     /// # Panics
     ///
-    /// Receives like [`recv`](Channel::recv).
+    /// Panics like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receive_within(Limit::After(timeout))
     }
 
-    /// Like [`recv`](Channel::recv), but waits no longer than until `deadline`.
+    /// Receives like [`recv`](Channel::recv), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl<T> Channel<T> {
     ///
     /// # Panics
     ///
-    /// Receives like [`recv`](Channel::recv).
+    /// Panics like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.receive_within(Limit::At(deadline))
