@@ -60,8 +60,8 @@ where
     FiberFuture { completion: Completion::of(sched, spawn::spawn(f)) }
 }
 
-/// Like [`spawn`], but runs the fiber immediately, until it first waits or ends: if it never waits,
-/// the future is ready when this returns. (See [`spawn_now`](fn@crate::spawn_now).)
+/// Runs `f` in a new fiber like [`spawn`], but immediately, until it first waits or ends: if it
+/// never waits, the future is ready when this returns. (See [`spawn_now`](fn@crate::spawn_now).)
 ///
 /// # Panics
 ///

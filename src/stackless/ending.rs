@@ -81,7 +81,7 @@ fn handle(here: Here, payload: Payload) -> Result<(), Payload> {
     }))
 }
 
-/// Makes the innermost `run()`, or main, run next and raise `payload`.
+/// Makes the innermost `run()`, or main, the next one to run, and to raise `payload`.
 fn pass_on(here: Here, payload: Payload) {
     switching::before_passing_on(here);
     // Keeps the target's record alive: if the payload cannot be raised there, the record reports

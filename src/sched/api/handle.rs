@@ -184,8 +184,8 @@ impl Fiber {
         }
     }
 
-    /// Like [`kill`](Fiber::kill), with a reason that appears in the error of the joiner and in
-    /// reports about the fiber. If several reasons are given, the first one counts.
+    /// Kills it like [`kill`](Fiber::kill), with a reason that appears in the error of the joiner
+    /// and in reports about the fiber. If several reasons are given, the first one counts.
     ///
     /// # Examples
     ///

@@ -112,8 +112,8 @@ impl<T> JoinHandle<T> {
         self.wait_for_end(None)
     }
 
-    /// Like [`join`](JoinHandle::join), but waits no longer than `timeout`. Returns `None` if the
-    /// fiber has not ended by then: it continues to run, and can be joined later.
+    /// Joins the fiber like [`join`](JoinHandle::join), but waits no longer than `timeout`. Returns
+    /// `None` if the fiber has not ended by then: it continues to run, and can be joined later.
     ///
     /// # Errors
     ///
@@ -144,8 +144,8 @@ impl<T> JoinHandle<T> {
         self.join_within(Limit::After(timeout))
     }
 
-    /// Like [`join_timeout`](JoinHandle::join_timeout), but waits no longer than until `deadline`,
-    /// by the clock of the caller's scheduler.
+    /// Joins the fiber like [`join_timeout`](JoinHandle::join_timeout), but waits no longer than
+    /// until `deadline`, by the clock of the caller's scheduler.
     ///
     /// # Errors
     ///

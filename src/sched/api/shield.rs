@@ -41,7 +41,7 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
     cancel::within(here().fiber, &CancelScope::shield(), f)
 }
 
-/// Like [`shield`], but puts a kill off for no longer than `grace` from now on.
+/// Shields `f` like [`shield`], but puts a kill off for no longer than `grace` from now on.
 ///
 /// This is for clean-up that depends on others and must not delay the end of the fiber forever.
 /// When the time is over, the shield has no effect any more: a kill or cancellation that has
