@@ -1,6 +1,7 @@
-//! Futures and fibers: a fiber that is awaited as a future, also on other threads.
+//! Futures that fibers wait for, and fibers as futures.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod fiber;
+mod waiting;

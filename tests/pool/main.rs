@@ -1,12 +1,19 @@
-//! Pools, groups, and what waits for several fibers: how their members start, fail and end.
+//! Pools and groups of fibers, offload pools of threads, and repeated attempts.
 
-#[path = "../abort_support/mod.rs"]
-mod abort_support;
 #[path = "../support/mod.rs"]
 mod support;
 
-mod abort;
+mod blocking;
+mod blocking_borrows;
+mod blocking_kills;
 mod ends;
+mod group;
 mod hostile_ends;
+mod imap;
+mod map;
 mod map_errors;
 mod race_starts;
+mod random;
+mod retry;
+mod spawn;
+mod together;
