@@ -207,7 +207,7 @@ fn members_that_never_end_leave_one_by_one_with_the_report() {
         let Err(JoinError::Deadlock(report)) = group.join() else { unreachable!("it never ends") };
         let report = report.to_string();
         assert!(report.contains("is waiting for the members of a group to end"), "{report}");
-        assert!(report.contains("pool_group.rs"), "{report}");
+        assert!(report.contains(file!()), "{report}");
         group.iter().for_each(|outcome| tell(&outcome));
         assert!(group.is_empty());
     });

@@ -247,7 +247,7 @@ fn a_reader_that_can_never_be_served_learns_it_once() {
         };
         let report = report.to_string();
         assert!(report.contains("is waiting for a result of a pool at"), "{report}");
-        assert!(report.contains("pool_imap.rs"), "the reader's line: {report}");
+        assert!(report.contains(file!()), "the reader's line: {report}");
         assert!(results.next().is_none());
     });
 }

@@ -380,7 +380,7 @@ fn a_pool_that_stays_full_is_a_deadlock() {
         fibra::yield_now();
         let report = panic_of(|| pool.spawn(|| ()));
         assert!(report.contains("is waiting for a free place in a pool at"), "{report}");
-        assert!(report.contains("pool_spawn.rs"), "the caller's line: {report}");
+        assert!(report.contains(file!()), "the caller's line: {report}");
         assert!(!pool.join_timeout(ms(5)) && !stuck.is_finished());
         let Err(JoinError::Deadlock(report)) = pool.join() else { unreachable!("it never ends") };
         assert!(report.to_string().contains("is waiting for the members of a pool to end"));
