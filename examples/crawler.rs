@@ -26,7 +26,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fibra::pool::{JoinableQueue, Pool, Retry, Wait};
+use fibra::pool::{Backoff, JoinableQueue, Pool, Retry};
 
 fn main() -> io::Result<()> {
     let workers = arguments::number(1, "WORKERS", 1..=100_000, 10);
@@ -126,7 +126,7 @@ impl Crawler {
     }
 
     fn fetch(&self, page: u64, seed: u64) -> Result<impl Iterator<Item = u64> + use<>, Status> {
-        let wait = Wait::exponential(Duration::from_millis(200), 2.0, Duration::from_secs(5));
+        let wait = Backoff::exponential(Duration::from_millis(200), 2.0, Duration::from_secs(5));
         let outcome = Retry::attempts(3)
             .wait(wait.jitter(seed ^ page))
             .on(|status| *status == Status::Unavailable)

@@ -25,23 +25,23 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fibra::pool::{Retry, RetryError, Wait};
+use fibra::pool::{Backoff, Retry, RetryError};
 
 fn main() -> io::Result<()> {
     let late = arguments::number(1, "SECONDS", 0..=1_000_000, 7) as u64;
     println!("The server is up after {late}s:");
-    tell(Wait::fixed(seconds(3)), Some(seconds(late)))?;
+    tell(Backoff::fixed(seconds(3)), Some(seconds(late)))?;
     println!("The server is never up:");
-    tell(Wait::fixed(seconds(3)), None)?;
+    tell(Backoff::fixed(seconds(3)), None)?;
     println!("The same, with waits that double, up to 5 s:");
-    tell(Wait::exponential(seconds(1), 2.0, seconds(5)), None)
+    tell(Backoff::exponential(seconds(1), 2.0, seconds(5)), None)
 }
 
 const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-fn tell(wait: Wait<'_>, up_after: Option<Duration>) -> io::Result<()> {
+fn tell(wait: Backoff<'_>, up_after: Option<Duration>) -> io::Result<()> {
     fibra::Runtime::builder().virtual_clock().build()?.run(|| {
         let start = fibra::now();
         let since = || format!("{:4}s", (fibra::now() - start).as_secs());
@@ -56,7 +56,7 @@ fn tell(wait: Wait<'_>, up_after: Option<Duration>) -> io::Result<()> {
 
 fn connect(
     server: &Server,
-    wait: Wait<'_>,
+    wait: Backoff<'_>,
     since: impl Fn() -> String,
 ) -> Result<String, RetryError<io::Error>> {
     Retry::attempts(5)

@@ -1,5 +1,5 @@
-//! What can go wrong at a channel: one type for each kind of operation. A failed send gives the
-//! value back.
+//! The errors of channels: one type for each kind of operation. A send that fails returns its value
+//! in the error.
 
 use std::error::Error;
 
@@ -7,29 +7,29 @@ use crate::sched::lowlevel::{Deadlock, Interrupt};
 
 mod text;
 
-/// A send that failed, with the value that was not sent.
+/// The error of a send, with the value that was not sent.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SendError<T> {
     /// The channel is closed, or all its receivers are gone.
     Closed(T),
-    /// Nothing can ever run again, so nobody will receive it.
+    /// Nothing can ever run again, so the value will never be received.
     Deadlock(T, Box<Deadlock>),
     /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed(T),
 }
 
-/// A send that would have had to wait, with the value that was not sent.
+/// The error of a send that would have had to wait, with the value that was not sent.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TrySendError<T> {
-    /// The channel is full; for a rendezvous channel, nobody waits to receive.
+    /// The channel is full; for a rendezvous channel, no receiver waits.
     Full(T),
     /// The channel is closed, or all its receivers are gone.
     Closed(T),
 }
 
-/// A send that did not happen in time, with the value that was not sent.
+/// The error of a send with a time limit, with the value that was not sent.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SendTimeoutError<T> {
@@ -37,26 +37,26 @@ pub enum SendTimeoutError<T> {
     Timeout(T),
     /// The channel is closed, or all its receivers are gone.
     Closed(T),
-    /// Nothing can ever run again, so nothing will receive it. Only if the time is longer than the
-    /// clock can show, so that it will never be over.
+    /// Nothing can ever run again, so the value will never be received. Only if the timeout is
+    /// longer than the clock can represent, so that it never ends.
     Deadlock(T, Box<Deadlock>),
     /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed(T),
 }
 
-/// A receive that failed.
+/// The error of a receive.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RecvError {
     /// The channel is closed, or all its senders are gone; and it holds nothing more.
     Closed,
-    /// Nothing can ever run again, so nobody will send.
+    /// Nothing can ever run again, so nothing will be sent.
     Deadlock(Box<Deadlock>),
     /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed,
 }
 
-/// A receive that would have had to wait.
+/// The error of a receive that would have had to wait.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TryRecvError {
@@ -66,7 +66,7 @@ pub enum TryRecvError {
     Closed,
 }
 
-/// A receive that did not happen in time.
+/// The error of a receive with a time limit.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RecvTimeoutError {
@@ -74,15 +74,15 @@ pub enum RecvTimeoutError {
     Timeout,
     /// The channel is closed, or all its senders are gone; and it holds nothing more.
     Closed,
-    /// Nothing can ever run again, so nothing will be sent. Only if the time is longer than the
-    /// clock can show, so that it will never be over.
+    /// Nothing can ever run again, so nothing will be sent. Only if the timeout is longer than the
+    /// clock can represent, so that it never ends.
     Deadlock(Box<Deadlock>),
     /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed,
 }
 
 impl<T> SendError<T> {
-    /// The value that was not sent.
+    /// Returns the value that was not sent.
     pub fn into_inner(self) -> T {
         match self {
             SendError::Closed(value) | SendError::Deadlock(value, _) | SendError::Killed(value) => {
@@ -111,14 +111,14 @@ impl<T> SendError<T> {
 }
 
 impl<T> TrySendError<T> {
-    /// The value that was not sent.
+    /// Returns the value that was not sent.
     pub fn into_inner(self) -> T {
         match self {
             TrySendError::Full(value) | TrySendError::Closed(value) => value,
         }
     }
 
-    /// Returns whether the channel had no room; for a rendezvous channel, no receiver that waits.
+    /// Returns whether the channel was full; for a rendezvous channel, whether no receiver waited.
     #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(self, TrySendError::Full(..))
@@ -132,7 +132,7 @@ impl<T> TrySendError<T> {
 }
 
 impl<T> SendTimeoutError<T> {
-    /// The value that was not sent.
+    /// Returns the value that was not sent.
     pub fn into_inner(self) -> T {
         match self {
             SendTimeoutError::Timeout(value)
@@ -227,7 +227,7 @@ impl RecvTimeoutError {
     }
 }
 
-/// The error of a wait without a time limit, as one with a limit has it.
+/// Converts the error of a send without a time limit.
 impl<T> From<SendError<T>> for SendTimeoutError<T> {
     fn from(error: SendError<T>) -> SendTimeoutError<T> {
         match error {
@@ -238,7 +238,7 @@ impl<T> From<SendError<T>> for SendTimeoutError<T> {
     }
 }
 
-/// The error of a wait without a time limit, as one with a limit has it.
+/// Converts the error of a receive without a time limit.
 impl From<RecvError> for RecvTimeoutError {
     fn from(error: RecvError) -> RecvTimeoutError {
         match error {
@@ -249,7 +249,7 @@ impl From<RecvError> for RecvTimeoutError {
     }
 }
 
-/// Why a wait at a channel brought nothing.
+/// The reason why an operation on a channel has failed.
 #[derive(Debug)]
 pub(crate) enum Cut {
     Closed,

@@ -2,22 +2,23 @@
 //!
 //! | channel | holds | a send waits | made by |
 //! |---|---|---|---|
-//! | [`Channel`] | nothing: values go from hand to hand | for a receiver | [`Channel::new`] |
+//! | [`Channel`] | nothing: values pass directly | for a receiver | [`Channel::new`] |
 //! | bounded | up to `n` values | while it is full | [`bounded`] |
 //! | unbounded | any number | never | [`unbounded`] |
 //! | one-shot | one value, once | never | [`oneshot`] |
 //!
-//! [`Channel`] has the semantics of Stackless Python: one clonable handle for both ends, strict
-//! first come, first served, a visible balance, and a preference that says which of two partners
-//! runs first. The others have the two ends, the names and the errors of the standard library.
+//! [`Channel`] has the semantics of Stackless Python: a single clonable handle for both ends,
+//! strict first come, first served order, a balance that can be read, and a preference that decides
+//! which of two partners runs first. The others have the two ends, the names and the errors of the
+//! standard library.
 //!
-//! All of them are for one thread (`!Send`): they cost no atomics, a rendezvous allocates
-//! nothing, and their order is as deterministic as the scheduler's. `x` waits, `try_x` never
-//! waits, `x_timeout` waits for a [`Duration`](std::time::Duration), `x_deadline` until an
+//! All of them are for one thread (`!Send`): they use no atomics, a rendezvous allocates nothing,
+//! and their order is as deterministic as the scheduler's. `x` waits, `try_x` never waits,
+//! `x_timeout` waits for a [`Duration`](std::time::Duration), `x_deadline` until an
 //! [`Instant`](std::time::Instant) of the scheduler's clock.
 //!
-//! A fiber that is killed or times out in a wait leaves no trace in the channel. A value that was
-//! handed over before that is delivered; one that was not goes back to the sender, or is dropped
+//! A fiber that is killed or times out during a wait leaves no trace in the channel. A value that
+//! was handed over before that is delivered; one that was not is returned to the sender, or dropped
 //! with its stack. Every wait is a kill point. Waiting outside of a fiber panics.
 
 pub(crate) mod error;

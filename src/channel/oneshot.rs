@@ -1,11 +1,11 @@
-//! A channel for one value, sent once: a bounded channel whose ends are used up.
+//! A channel for one value, sent once: a bounded channel whose ends are consumed by their use.
 
 use std::time::Duration;
 
 use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, TrySendError};
 use crate::channel::queue::{Receiver, Sender, bounded};
 
-/// A channel for one value. Sending never waits.
+/// Creates a channel for one value. Sending never waits.
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ pub fn oneshot<T>() -> (OneshotSender<T>, OneshotReceiver<T>) {
     (OneshotSender { sender }, OneshotReceiver { receiver })
 }
 
-/// The sending end of a [`oneshot`]. Dropped unused, it lets the receiver fail with `Closed`.
+/// The sending end of a [`oneshot`]. If it is dropped unused, the receiver fails with `Closed`.
 #[derive(Debug)]
 pub struct OneshotSender<T> {
     sender: Sender<T>,
@@ -35,15 +35,25 @@ pub struct OneshotReceiver<T> {
 }
 
 impl<T> OneshotSender<T> {
-    /// Sends the value. It never waits.
+    /// Sends the value, and never waits.
     ///
     /// # Errors
     ///
-    /// Gives the value back if the receiver is gone.
+    /// Returns the value if the receiver is gone.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let (sender, receiver) = fibra::channel::oneshot();
+    ///     drop(receiver);
+    ///     assert_eq!(sender.send("unwanted"), Err("unwanted"));
+    /// });
+    /// ```
     #[track_caller]
     pub fn send(self, value: T) -> Result<(), T> {
         self.sender.try_send(value).map_err(TrySendError::into_inner)
@@ -55,7 +65,7 @@ impl<T> OneshotReceiver<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Closed`] if the sender was dropped unused.
+    /// Returns [`RecvError::Closed`] if the sender was dropped unused.
     ///
     /// # Panics
     ///
@@ -69,11 +79,11 @@ impl<T> OneshotReceiver<T> {
         &self.receiver
     }
 
-    /// Takes the value if it is there.
+    /// Takes the value if it was sent, and never waits.
     ///
     /// # Errors
     ///
-    /// Says whether it may still come.
+    /// Returns an error that tells a value that may still come from one that never will.
     ///
     /// # Panics
     ///
@@ -83,11 +93,11 @@ impl<T> OneshotReceiver<T> {
         self.receiver.try_recv()
     }
 
-    /// Waits for the value, no longer than `timeout`.
+    /// Waits for the value, but no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// Says whether the time is over or the sender was dropped unused.
+    /// Returns an error if the time is over, or if the sender was dropped unused.
     ///
     /// # Panics
     ///

@@ -1,10 +1,11 @@
-//! Who meets whom in a rendezvous channel, and who runs then: decisions only, no fiber in here.
+//! Which partners meet in a rendezvous channel, and which of them runs next: decisions only,
+//! without fibers.
 //!
 //! Invariants:
-//! - Only fibers of one kind wait at a time: a sender that finds a receiver waiting meets it.
-//! - What follows from the settings is worked out when they are set: a meeting only looks it up.
+//! - Only fibers of one side wait at a time: a sender that finds a waiting receiver meets it.
+//! - The consequences of the settings are computed when they are set: a meeting only looks them up.
 
-/// Which of two partners runs first when they meet.
+/// The partner that runs first after a meeting.
 ///
 /// # Examples
 ///
@@ -17,46 +18,46 @@
 /// ```
 #[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
 pub enum Preference {
-    /// The receiver: a send to a waiting receiver switches to it at once, and the sender goes
-    /// behind everybody. Stackless' -1, and the default.
+    /// The receiver: a send to a waiting receiver switches to it immediately, and the sender goes
+    /// to the end of the run ring. Stackless' -1, and the default.
     #[default]
     Receiver,
-    /// Whoever arrives second goes on; the partner runs when its turn comes. Stackless' 0.
+    /// The one that arrives second goes on; its partner runs when its turn comes. Stackless' 0.
     Neither,
     /// The sender: a receive from a waiting sender switches to it. Stackless' +1.
     Sender,
 }
 
-/// The two things that can be done with a channel.
+/// One of the two operations of a channel.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Side {
     Send,
     Receive,
 }
 
-/// What a fiber that comes to a channel does.
+/// The next step of a fiber that arrives at a channel.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
-    /// Takes the first waiting partner off the queue and exchanges the value with it.
+    /// It takes the first waiting partner off the queue and exchanges the value with it.
     Meet(After),
-    /// Joins the queue.
+    /// It joins the queue.
     Wait,
-    /// The channel is closed, and there is no partner.
+    /// The operation fails: the channel is closed, and no partner waits.
     Refused,
 }
 
-/// What happens after a meeting.
+/// The switches that follow a meeting.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum After {
-    /// The partner is appended to the ring, the caller goes on (S-143).
+    /// The partner is appended to the run ring, and the caller goes on.
     GoOn,
-    /// The partner runs at once, the caller goes behind everybody (S-142).
+    /// The partner runs immediately, and the caller goes to the end of the run ring.
     RunPartner,
-    /// The partner is appended, then the caller (S-141).
+    /// The partner is appended to the run ring, then the caller.
     RunAll,
 }
 
-/// The settings of a channel, and what follows from them.
+/// The settings of a channel, and their consequences.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Pairing {
     pub(crate) preference: Preference,
@@ -77,7 +78,8 @@ impl Pairing {
         Pairing { preference, schedule_all, closing, after_send, after_receive }
     }
 
-    /// What a fiber does that arrives on `side` when `others` fibers wait on the other side.
+    /// Returns the step of a fiber that arrives on `side` while `others` fibers wait on the other
+    /// side.
     #[inline(always)]
     pub(crate) fn arrive(&self, side: Side, others: usize) -> Step {
         if others != 0 {

@@ -1,4 +1,5 @@
-//! A fiber that waits at a channel, with the value it brings or the place for the one it wants.
+//! Fibers that wait at a channel, each with the value that it sends or room for the one it
+//! receives.
 //!
 //! ```text
 //!   stack of the receiver            stack of the sender
@@ -10,31 +11,36 @@
 //!   +----------------------+         +--------+
 //! ```
 //!
+//! The lines of `pool/` consist of the same waiters, without values.
+//!
 //! Invariants:
 //! - The slot is touched by the waiting fiber while it runs, and by the one partner that has taken
 //!   the node off the list. Never by both: they share a thread, and neither holds a reference to
 //!   the slot across a switch.
 //! - A value is in exactly one place: moved out of the slot, or dropped with it.
+//! - The outcome of a wait is set once, by the party that takes the node off the list. What a fiber
+//!   was given it keeps, even if it is killed before it runs again.
 
 #![allow(unsafe_code, reason = "values move between the stacks of two fibers")]
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
 
 use crate::sched::lowlevel::{
     Deadline, Enlisted, FiberPtr, Here, Interrupt, Place, WaitList, WaitNode, WaitReason,
     wait_until,
 };
 
-/// What travels through a channel.
+/// The contents of a transfer.
 pub(crate) enum Message<T> {
     Value(T),
-    /// To be raised by the receiver as an unwind.
+    /// The payload of an unwind that the receiver raises.
     Unwind(Box<dyn Any + Send>),
 }
 
 impl<T: 'static> Message<T> {
-    /// The value, for those who only look.
+    /// Returns a reference to the value, if it is one.
     pub(crate) fn value(&self) -> Option<&dyn Any> {
         match self {
             Message::Value(value) => Some(value),
@@ -43,13 +49,13 @@ impl<T: 'static> Message<T> {
     }
 }
 
-/// How a wait at a channel came out.
+/// The outcome of a wait.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Fate {
     Waiting,
-    /// A partner has put its message in, or taken this one's out.
+    /// A partner has put its message into the slot, or taken the message out of it.
     Served,
-    /// The channel was closed under it.
+    /// The fiber was released without being served: the channel was closed, for example.
     Closed,
 }
 
@@ -61,8 +67,18 @@ pub(crate) struct Waiter<T> {
     slot: UnsafeCell<Option<Message<T>>>,
 }
 
+/// A queue of [`Waiter`]s of one type, first come, first served.
+#[derive(Debug)]
+pub(crate) struct Waiters<T> {
+    /// Each of its nodes begins a `Waiter<T>`: only the methods of `Waiter<T>` append to it.
+    list: WaitList,
+    /// Values go in through one waiter and come out through another. So the queue must be invariant
+    /// in `T`, or the two types could differ in a lifetime.
+    of: PhantomData<Cell<T>>,
+}
+
 impl<T> Waiter<T> {
-    /// A waiter that brings `message`, or wants one if there is none.
+    /// Creates a waiter that sends `message`, or receives one if there is none.
     #[inline(always)]
     pub(crate) fn new(fiber: FiberPtr, message: Option<Message<T>>) -> Waiter<T> {
         Waiter {
@@ -72,41 +88,42 @@ impl<T> Waiter<T> {
         }
     }
 
-    /// Waits in `list` until a partner has come, the channel was closed, or the wait is cut short,
-    /// at the latest `by` a deadline.
+    /// Waits in `queue` until a partner has come, the fiber is released, or the wait is
+    /// interrupted; with a deadline, no longer than until `by`.
     ///
-    /// The deadline is armed in here and nowhere further out: when the wait is cut short it is
-    /// gone before the message is dropped, whose destructor may wait and have a deadline itself.
+    /// The deadline is armed in this function and nowhere further out: if the wait is interrupted
+    /// it is disarmed before the message is dropped, whose destructor may wait with a deadline of
+    /// its own.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn wait_in(
         &self,
         here: Here,
-        list: &WaitList,
+        queue: &Waiters<T>,
         by: Option<u64>,
         reason: &'static WaitReason,
     ) -> Result<Fate, Interrupt> {
         // SAFETY: `Waiter` is `repr(C)` and begins with its node. The value is dropped at the end
         // of this function, also by an unwind.
-        let _enlisted = unsafe { Enlisted::new(self, list) };
+        let _enlisted = unsafe { Enlisted::new(self, &queue.list) };
         let _deadline = by.map(|at| Deadline::arm(here, at));
         wait_until(here, reason, || self.fate.get() != Fate::Waiting)?;
         Ok(self.fate.get())
     }
 
-    /// Its place in `list`, where partners find it.
-    pub(crate) fn place<'a>(&'a self, list: &'a WaitList) -> Place<'a> {
+    /// Returns its place in `queue`, where partners find it.
+    pub(crate) fn place<'a>(&'a self, queue: &'a Waiters<T>) -> Place<'a> {
         // SAFETY: `Waiter` is `repr(C)` and begins with its node.
-        unsafe { Place::new(self, list) }
+        unsafe { Place::new(self, &queue.list) }
     }
 
-    /// How the wait has come out so far.
+    /// Returns the outcome of the wait so far.
     #[inline(always)]
     pub(crate) fn fate(&self) -> Fate {
         self.fate.get()
     }
 
-    /// What is in the slot: the message received, or the one that was not sent.
+    /// Takes the message out of the slot: the one that was received, or the one that was not sent.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<Message<T>> {
         // SAFETY: no reference to the slot exists: see the top. The old value is moved out, so no
@@ -121,59 +138,83 @@ impl<T> Waiter<T> {
     }
 }
 
-/// The first waiter of `list`, taken off it. All nodes of `list` must begin a `Waiter<T>`.
-#[inline(always)]
-fn pop<T>(list: &WaitList) -> Option<&Waiter<T>> {
-    let node = list.pop_front()?;
-    // SAFETY: the node begins a `Waiter<T>`: each channel has lists of its own, to which only
-    // waiters of its type are appended. (All handles of a channel agree on that type, lifetimes
-    // included: channels are invariant in it, which `tests/types` holds.) It lives on the stack of a fiber that does not
-    // run before the caller switches, and callers use the reference no longer than that.
-    Some(unsafe { &*node.cast::<Waiter<T>>() })
-}
+impl<T> Waiters<T> {
+    pub(crate) const fn new() -> Waiters<T> {
+        Waiters { list: WaitList::new(), of: PhantomData }
+    }
 
-/// Gives `message` to the first receiver of `list`, which must not be empty. Returns the receiver,
-/// to be made ready.
-#[inline(always)]
-pub(crate) fn serve<T>(list: &WaitList, message: Message<T>) -> Result<FiberPtr, Message<T>> {
-    let Some(waiter) = pop::<T>(list) else { return Err(message) };
-    waiter.put(message);
-    waiter.fate.set(Fate::Served);
-    Ok(waiter.node.fiber())
-}
+    /// Returns the number of fibers that wait.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
 
-/// Takes the message of the first sender of `list`. Returns the sender too, to be made ready.
-#[inline(always)]
-pub(crate) fn collect<T>(list: &WaitList) -> Option<(FiberPtr, Message<T>)> {
-    let waiter = pop::<T>(list)?;
-    let message = waiter.take()?;
-    waiter.fate.set(Fate::Served);
-    Some((waiter.node.fiber(), message))
-}
+    /// Returns the first fiber that waits.
+    pub(crate) fn first(&self) -> Option<FiberPtr> {
+        self.list.first()
+    }
 
-/// Exchanges the value that `sender`, which waits in `list`, has brought. All nodes of `list` must
-/// begin a `Waiter<T>`.
-pub(crate) fn replace<T>(list: &WaitList, sender: FiberPtr, value: T) -> Result<T, T> {
-    let Some(node) = list.node_of(sender) else { return Err(value) };
-    // SAFETY: as in `pop`; nobody switches before the end of this function.
-    let waiter = unsafe { &*node.cast::<Waiter<T>>() };
-    match waiter.take() {
-        Some(Message::Value(old)) => {
-            waiter.put(Message::Value(value));
-            Ok(old)
-        }
-        other => {
-            if let Some(other) = other {
-                waiter.put(other);
+    /// Returns the fibers that wait, in the order in which they came.
+    pub(crate) fn fibers(&self) -> Vec<FiberPtr> {
+        self.list.fibers()
+    }
+
+    /// Gives `message` to the first receiver, and takes that off the queue. Returns the receiver,
+    /// which the caller makes ready; or the message if there is none.
+    #[inline(always)]
+    pub(crate) fn serve(&self, message: Message<T>) -> Result<FiberPtr, Message<T>> {
+        let Some(waiter) = self.pop() else { return Err(message) };
+        waiter.put(message);
+        waiter.fate.set(Fate::Served);
+        Ok(waiter.node.fiber())
+    }
+
+    /// Takes the message of the first sender, and takes that off the queue. Returns the sender as
+    /// well, which the caller makes ready.
+    #[inline(always)]
+    pub(crate) fn collect(&self) -> Option<(FiberPtr, Message<T>)> {
+        let waiter = self.pop()?;
+        let message = waiter.take()?;
+        waiter.fate.set(Fate::Served);
+        Some((waiter.node.fiber(), message))
+    }
+
+    /// Exchanges the value that `sender`, which waits in the queue, sends.
+    pub(crate) fn replace(&self, sender: FiberPtr, value: T) -> Result<T, T> {
+        let Some(node) = self.list.node_of(sender) else { return Err(value) };
+        // SAFETY: as in `pop`; no fiber switches before the end of this function.
+        let waiter = unsafe { &*node.cast::<Waiter<T>>() };
+        match waiter.take() {
+            Some(Message::Value(old)) => {
+                waiter.put(Message::Value(value));
+                Ok(old)
             }
-            Err(value)
+            other => {
+                if let Some(other) = other {
+                    waiter.put(other);
+                }
+                Err(value)
+            }
         }
     }
-}
 
-/// Tells the first waiter of `list` that the channel is closed.
-pub(crate) fn turn_away<T>(list: &WaitList) -> Option<FiberPtr> {
-    let waiter = pop::<T>(list)?;
-    waiter.fate.set(Fate::Closed);
-    Some(waiter.node.fiber())
+    /// Ends the wait of the first fiber with `fate`, and leaves its slot as it is. Returns the
+    /// fiber, which the caller makes ready.
+    pub(crate) fn release(&self, fate: Fate) -> Option<FiberPtr> {
+        let waiter = self.pop()?;
+        waiter.fate.set(fate);
+        Some(waiter.node.fiber())
+    }
+
+    /// Takes the first waiter off the queue.
+    #[inline(always)]
+    fn pop(&self) -> Option<&Waiter<T>> {
+        let node = self.list.pop_front()?;
+        // SAFETY: the node begins a `Waiter<T>`: the list is private, and only `Waiter::wait_in`
+        // and `Waiter::place` hand it out, for a waiter of the type of this queue. (Lifetimes
+        // included: the queue is invariant in `T`.) The waiter lives on the stack of a fiber that
+        // does not run before the caller switches, and the methods above use the reference no
+        // longer than that.
+        Some(unsafe { &*node.cast::<Waiter<T>>() })
+    }
 }

@@ -1,33 +1,37 @@
-//! What is told of a fiber's end: by groups, pools, and whatever else waits for several fibers, or from
-//! another thread.
+//! Hooks that run at the end of a fiber: the only way in which anything but the joiner and the
+//! scope of a fiber learns of its end. Groups, pools, races, streams of results and completions use
+//! them.
 //!
 //! Invariants:
-//! - A hook is plain data. It runs no user code when it is told, and none when it is dropped: both
-//!   happen after the last user code of the fiber, or in the run loop.
-//! - Each is told once, when the fiber has ended or was retired, and leaves the record with that.
+//! - A hook is plain data. It runs no user code when it is called, and none when it is dropped:
+//!   both happen after the last user code of the fiber, or in the run loop.
+//! - Each hook is called once, when the fiber has ended or was abandoned, and is removed by that.
+//! - A fiber may have any number of hooks. They are called in the order in which they were added.
 
 use std::fmt;
 use std::rc::Rc;
 
 use crate::collections::slot_table::Key;
 
-/// Something that is told of the ends of fibers.
+/// A receiver of the ends of fibers.
 pub(crate) trait EndHook: fmt::Debug {
-    /// A fiber has ended, or never runs again: the one that was given `key` when this was hung on it.
+    /// Records the end of a fiber, or that it never runs again: `key` is the one with which this
+    /// hook was added to it.
     fn ended(&self, key: Key);
 }
 
-/// One thing to be told of one fiber's end.
+/// A hook, as it is kept by one fiber.
 #[derive(Debug)]
 pub(crate) struct Hook {
     pub(crate) to: Rc<dyn EndHook>,
     pub(crate) key: Key,
 }
 
-/// The hooks of one fiber, in the order in which they are told.
+/// The hooks of one fiber, in the order in which they are called.
 #[derive(Debug, Default)]
 pub(crate) struct Hooks {
-    /// Nearly always there is one at most: it needs no allocation of its own.
+    /// The first one has a place of its own: most fibers have one hook at most, which then needs no
+    /// allocation.
     first: Option<Hook>,
     more: Vec<Hook>,
 }

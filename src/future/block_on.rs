@@ -41,10 +41,11 @@ use crate::sched::task;
 ///
 /// # Inside of tokio
 ///
-/// A task of tokio has a budget of 128 operations for each of its polls. When it is used up tokio's channels,
-/// timers and sockets say "not yet" until the task returns to its runtime. A `fibra::run` inside a task does
-/// not return before it is over; so what it polls, on the task's thread, never gets ready any more. Only tokio
-/// can lift the budget: run fibers on a thread for blocking work, which has none,
+/// A task of tokio has a budget of 128 operations for each of its polls. When the budget is used up, tokio's
+/// channels, timers and sockets return `Pending` until the task returns to its runtime. A `fibra::run` inside a
+/// task, `#[tokio::main]` included, does not return before it is over, so what its fibers poll would never
+/// become ready again. Only tokio can lift the budget. With the feature `tokio` of this crate every future is
+/// polled without it. Without that feature, run fibers on a thread for blocking work, which has no budget,
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -54,8 +55,8 @@ use crate::sched::task;
 /// # }
 /// ```
 ///
-/// or wrap what is polled, `block_on(tokio::task::unconstrained(future))`. A future that does nothing but
-/// wake itself, as one without budget does, is reported once on the standard error.
+/// or wrap each future, `block_on(tokio::task::coop::unconstrained(future))`. A future that only wakes itself,
+/// like one without budget, is reported once on the standard error.
 ///
 /// # Examples
 ///
@@ -101,6 +102,8 @@ fn in_fiber<F: Future>(
     let waker = task::waker(here);
     let mut cx = Context::from_waker(&waker);
     let _end = EndOfPolls(here);
+    #[cfg(feature = "tokio")]
+    let mut future = pin!(tokio::task::coop::unconstrained(future.as_mut()));
     let mut spins = Spins::default();
     loop {
         task::begin_poll(here);
@@ -149,8 +152,8 @@ impl Spins {
             end::say(format_args!(
                 "{}: the future that it waits for at {} wakes itself each time it is polled, and never \
                  gets ready. If `fibra::run` was called inside a task of tokio, that task's budget is \
-                 used up: run fibers inside `tokio::task::spawn_blocking`, or wrap the future in \
-                 `tokio::task::unconstrained`",
+                 used up: enable the feature `tokio` of fibra, or run fibers inside \
+                 `tokio::task::spawn_blocking`",
                 end::describe(&here.fiber),
                 Location::caller()
             ));
@@ -167,6 +170,8 @@ impl Drop for EndOfPolls {
 }
 
 fn on_thread<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+    #[cfg(feature = "tokio")]
+    let mut future = pin!(tokio::task::coop::unconstrained(future.as_mut()));
     let task = Arc::new(ThreadTask(Parker::new()));
     let waker = Waker::from(task.clone());
     let mut cx = Context::from_waker(&waker);

@@ -1,8 +1,8 @@
 //! The pool itself: spawning with a limit, waiting for the end, killing.
 //!
 //! Invariants:
-//! - No more than `size` members run at a time; `places` holds that, this file only asks.
-//! - A closure that is not taken goes back to the caller, or the caller waits.
+//! - No more than `size` members run at a time; `permits` ensures that, this file only asks.
+//! - A closure that the pool does not accept is returned to the caller, or the caller waits.
 
 use std::fmt;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::fiber::exit::JoinError;
 use crate::pool::error::{SpawnTimeoutError, TrySpawnError};
-use crate::pool::places::{Entry, Places, Seat, Taking, join_error};
+use crate::pool::permits::{Acquired, Permits, Reservation, Taking, join_error};
 use crate::sched::handle;
 use crate::sched::join::JoinHandle;
 use crate::sched::lowlevel::{
@@ -18,25 +18,26 @@ use crate::sched::lowlevel::{
 };
 use crate::sched::spawn::Builder;
 
-/// For calls that cannot fail.
-pub(crate) static PLACE: WaitReason =
-    WaitReason::new("waiting for a free place in a pool", OnDeadlock::Panic);
-/// For calls that return an error.
-pub(crate) static PLACE_OR_ERROR: WaitReason =
-    WaitReason::new("waiting for a free place in a pool", OnDeadlock::Fail);
+/// The reason of waits that cannot return an error.
+pub(crate) static PERMIT: WaitReason =
+    WaitReason::new("waiting for a permit of a pool", OnDeadlock::Panic);
+/// The reason of waits that return an error.
+pub(crate) static PERMIT_OR_ERROR: WaitReason =
+    WaitReason::new("waiting for a permit of a pool", OnDeadlock::Fail);
 
-/// Runs any number of closures, at most `size` of them at a time. Clones are handles to one pool.
+/// A pool that runs any number of closures, up to `size` of them at a time. Clones are handles to
+/// the same pool.
 ///
-/// Who spawns waits while the pool is full, so the pool holds back whoever feeds it. A place is
-/// given to those who wait in the order in which they came. Dropping the last handle detaches the
-/// members: they run on.
+/// A spawn waits while the pool is full: the pool slows down the code that feeds it. Permits go to
+/// waiting fibers in the order in which they came. Dropping the last handle detaches the members,
+/// which run on.
 ///
 /// # Members that use their own pool
 ///
-/// A pool does not deadlock by that. A member that has to wait for its own pool lends its place
-/// meanwhile: [`spawn`](Pool::spawn) into a full pool runs the new member in the caller's place and
-/// returns when it has ended; [`apply`](Pool::apply) just calls the closure;
-/// [`map`](Pool::map) and the iterators give the place back while the caller waits for results.
+/// This does not deadlock. A member that has to wait for its own pool lends its permit for that
+/// time: [`spawn`](Pool::spawn) into a full pool runs the new member under the caller's permit and
+/// returns when the new member has ended; [`apply`](Pool::apply) only calls the closure;
+/// [`map`](Pool::map) and the iterators release the permit while the caller waits for results.
 ///
 /// # Examples
 ///
@@ -57,43 +58,43 @@ pub(crate) static PLACE_OR_ERROR: WaitReason =
 /// ```
 #[derive(Clone)]
 pub struct Pool {
-    pub(crate) places: Rc<Places>,
+    pub(crate) permits: Rc<Permits>,
     pub(crate) builder: Builder,
 }
 
 impl Pool {
-    /// A pool with `size` places.
+    /// Creates a pool with `size` permits.
     ///
     /// # Panics
     ///
-    /// Panics if `size` is 0: nothing could ever run.
+    /// Panics if `size` is 0, because nothing could ever run.
     #[must_use]
     #[track_caller]
     pub fn new(size: usize) -> Pool {
         Pool::with_builder(size, Builder::new())
     }
 
-    /// A pool whose members are all spawned with the name and stack size of `builder`.
+    /// Creates a pool that spawns its members with the name and stack size of `builder`.
     ///
     /// # Panics
     ///
-    /// Panics if `size` is 0: nothing could ever run.
+    /// Panics if `size` is 0, because nothing could ever run.
     #[must_use]
     #[track_caller]
     pub fn with_builder(size: usize, builder: Builder) -> Pool {
-        assert!(size != 0, "a pool of size 0 could never run anything: give it a place");
-        Pool { places: Places::new(size), builder }
+        assert!(size != 0, "a pool of size 0 could never run anything: make it at least 1");
+        Pool { permits: Permits::new(size), builder }
     }
 
-    /// Starts a member, waiting while the pool is full. It runs when its turn comes.
+    /// Starts a member, waiting while the pool is full. The member runs when its turn comes.
     ///
-    /// Called by a member of a full pool this returns when the new member has ended, for that runs
-    /// in the caller's place.
+    /// If a member of a full pool calls this, it returns when the new member has ended, because the
+    /// new member runs under the caller's permit.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber; if the pool was closed, unless the caller is a member; and with a
-    /// report if no place can ever become free.
+    /// report if no permit can ever become free.
     ///
     /// # Examples
     ///
@@ -113,35 +114,48 @@ impl Pool {
         let here = here();
         self.refuse_closed(here);
         spend(here);
-        if let Some(entry) = self.places.try_enter() {
-            return self.start(self.places.seat(entry), f);
+        if let Some(acquired) = self.permits.try_acquire() {
+            return self.start(self.permits.reserve(acquired), f);
         }
-        match self.places.key_of(here.fiber.id()).filter(|&key| self.places.has_place(key)) {
+        match self.permits.key_of(here.fiber.id()).filter(|&key| self.permits.has_permit(key)) {
             Some(lender) => {
-                let mut handle = self.start(self.places.seat_lent_by(lender), f);
-                // A deadlock is met by whoever joins the handle, if it still is one then.
+                let mut handle = self.start(self.permits.reserve_lent_by(lender), f);
+                // If this is a deadlock, joining the handle reports it, if it still is one then.
                 let ended = handle.wait();
-                if ended.is_ok() && !self.places.has_place(lender) {
-                    self.places.step_in(here, lender, &PLACE).unwrap_or_else(|i| i.into_panic());
+                if ended.is_ok() && !self.permits.has_permit(lender) {
+                    self.permits
+                        .reacquire(here, lender, &PERMIT)
+                        .unwrap_or_else(|i| i.into_panic());
                 }
                 handle
             }
-            None => match self.places.enter(here, None, &PLACE) {
-                Ok(entry) => self.start(self.places.seat(entry), f),
+            None => match self.permits.acquire(here, None, &PERMIT) {
+                Ok(acquired) => self.start(self.permits.reserve(acquired), f),
                 Err(interrupt) => interrupt.into_panic(),
             },
         }
     }
 
-    /// Starts a member if a place is free, and never waits.
+    /// Starts a member if a permit is free, and never waits.
     ///
     /// # Errors
     ///
-    /// Gives the closure back if the pool is full, closed or killed.
+    /// Returns the closure if the pool is full, closed or killed.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let pool = fibra::pool::Pool::new(1);
+    ///     let first = pool.try_spawn(|| 1).unwrap();
+    ///     assert!(pool.try_spawn(|| 2).unwrap_err().is_full());
+    ///     assert_eq!(first.join().unwrap(), 1);
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
@@ -151,18 +165,18 @@ impl Pool {
         if !self.is_open_to(here()) {
             return Err(TrySpawnError::Closed(f));
         }
-        match self.places.try_enter() {
-            Some(entry) => Ok(self.start(self.places.seat(entry), f)),
+        match self.permits.try_acquire() {
+            Some(acquired) => Ok(self.start(self.permits.reserve(acquired), f)),
             None => Err(TrySpawnError::Full(f)),
         }
     }
 
-    /// As [`spawn`](Pool::spawn), but waits no longer than `timeout`. A member lends nothing here:
-    /// it waits for a place as any other fiber.
+    /// Like [`spawn`](Pool::spawn), but waits no longer than `timeout`. A member does not lend its
+    /// permit here: it waits for one like any other fiber.
     ///
     /// # Errors
     ///
-    /// Gives the closure back if the pool was full all the time, or is closed or killed.
+    /// Returns the closure if no permit became free in time, or the pool is closed or killed.
     ///
     /// # Panics
     ///
@@ -181,11 +195,11 @@ impl Pool {
         self.spawn_by(here, deadline_after(here, timeout), f)
     }
 
-    /// As [`spawn_timeout`](Pool::spawn_timeout), but waits no longer than until `deadline`.
+    /// Like [`spawn_timeout`](Pool::spawn_timeout), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///
-    /// As [`spawn_timeout`](Pool::spawn_timeout).
+    /// Like [`spawn_timeout`](Pool::spawn_timeout).
     ///
     /// # Panics
     ///
@@ -204,10 +218,10 @@ impl Pool {
         self.spawn_by(here, here.sched.micros_at(deadline), f)
     }
 
-    /// Closes the pool and waits until it is empty: nobody runs in it and nobody waits for a place.
+    /// Closes the pool and waits until it is empty: no member runs and no fiber waits for a permit.
     ///
-    /// From now on only members may spawn, and those who waited for a place already; so an empty
-    /// pool stays empty. The results are with the handles that `spawn` has returned.
+    /// From now on only members may spawn, and fibers that already wait for a permit. So an empty
+    /// pool stays empty. The results remain with the handles that `spawn` has returned.
     ///
     /// # Errors
     ///
@@ -217,18 +231,30 @@ impl Pool {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let pool = fibra::pool::Pool::new(2);
+    ///     let first = pool.spawn(|| "done");
+    ///     pool.join().unwrap(); // no member runs any more
+    ///     assert!(first.is_finished());
+    ///     assert!(pool.try_spawn(|| ()).unwrap_err().is_closed());
+    /// });
+    /// ```
     #[track_caller]
     pub fn join(&self) -> Result<(), JoinError> {
         let here = here();
-        if self.places.key_of(here.fiber.id()).is_some() {
+        if self.permits.key_of(here.fiber.id()).is_some() {
             return Err(JoinError::Itself);
         }
-        self.places.close();
-        self.places.wait_until_idle(here, None).map_err(join_error)
+        self.permits.close();
+        self.permits.wait_until_idle(here, None).map_err(join_error)
     }
 
-    /// As [`join`](Pool::join), but waits no longer than `timeout`. Returns whether the pool is
-    /// empty; it is closed in any case.
+    /// Like [`join`](Pool::join), but waits no longer than `timeout`. Returns whether the pool is
+    /// empty; the pool is closed in either case.
     ///
     /// # Panics
     ///
@@ -236,47 +262,47 @@ impl Pool {
     #[track_caller]
     pub fn join_timeout(&self, timeout: Duration) -> bool {
         let here = here();
-        self.places.close();
-        self.places.wait_until_idle(here, Some(deadline_after(here, timeout))).is_ok()
+        self.permits.close();
+        self.permits.wait_until_idle(here, Some(deadline_after(here, timeout))).is_ok()
     }
 
-    /// Lets only members spawn from now on: see [`join`](Pool::join).
+    /// Accepts only what members spawn from now on: see [`join`](Pool::join).
     pub fn close(&self) {
-        self.places.close();
+        self.permits.close();
     }
 
-    /// Kills all members and ends the pool: what is spawned into it later, or waits for a place
-    /// now, is killed before it runs. Does not wait for the ends.
+    /// Kills all members and ends the pool: a member that is spawned later, or waits for a permit
+    /// now, is killed before it runs. Does not wait for the members to end.
     ///
-    /// A member that calls this unwinds at once.
+    /// A member that calls this unwinds immediately.
     pub fn kill(&self) {
-        self.places.kill(handle::in_fiber().then(handle::current).as_ref());
+        self.permits.kill(handle::in_fiber().then(handle::current).as_ref());
     }
 
-    /// How many members may run at a time.
+    /// Returns the number of members that may run at a time.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.places.size
+        self.permits.size
     }
 
-    /// How many places are free.
+    /// Returns the number of free permits.
     #[must_use]
     pub fn available(&self) -> usize {
-        self.places.size - self.places.used()
+        self.permits.size - self.permits.used()
     }
 
-    /// Panics if the pool was closed to `here`.
+    /// Panics if the pool does not accept what the current fiber spawns.
     #[track_caller]
     pub(crate) fn refuse_closed(&self, here: Here) {
         assert!(
-            self.places.admits(here),
+            self.permits.admits(here),
             "the pool was closed by `join` or `close`, after which only members may use it; \
              `try_spawn` returns an error instead"
         );
     }
 
     fn is_open_to(&self, here: Here) -> bool {
-        self.places.taking.get() != Taking::Killed && self.places.admits(here)
+        self.permits.taking.get() != Taking::Killed && self.permits.admits(here)
     }
 
     #[track_caller]
@@ -294,9 +320,9 @@ impl Pool {
         if !self.is_open_to(here) {
             return Err(SpawnTimeoutError::Closed(f));
         }
-        match self.places.enter(here, Some(at), &PLACE_OR_ERROR) {
-            Ok(Entry::Place) => Ok(self.start(self.places.seat(Entry::Place), f)),
-            Ok(Entry::TooLate) => Err(SpawnTimeoutError::Closed(f)),
+        match self.permits.acquire(here, Some(at), &PERMIT_OR_ERROR) {
+            Ok(Acquired::Permit) => Ok(self.start(self.permits.reserve(Acquired::Permit), f)),
+            Ok(Acquired::Killed) => Err(SpawnTimeoutError::Closed(f)),
             Err(Interrupt::Killed) => Err(SpawnTimeoutError::Killed(f)),
             Err(Interrupt::Deadlock(report)) => Err(SpawnTimeoutError::Deadlock(f, report)),
             Err(Interrupt::TimedOut) => Err(SpawnTimeoutError::Timeout(f)),
@@ -304,20 +330,20 @@ impl Pool {
     }
 
     #[track_caller]
-    pub(super) fn start<F, T>(&self, seat: Seat<'_>, f: F) -> JoinHandle<T>
+    pub(super) fn start<F, T>(&self, reservation: Reservation<'_>, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
         let handle = self.builder.clone().spawn(f);
-        seat.occupy(handle.fiber());
+        reservation.assign(handle.fiber());
         handle
     }
 
-    /// How many members run, or are about to.
+    /// Returns the number of members that run, or are about to.
     #[cfg(feature = "net")]
     pub(crate) fn members(&self) -> usize {
-        self.places.members()
+        self.permits.members()
     }
 }
 
@@ -326,7 +352,7 @@ impl fmt::Debug for Pool {
         f.debug_struct("Pool")
             .field("size", &self.size())
             .field("available", &self.available())
-            .field("taking", &self.places.taking.get())
+            .field("taking", &self.permits.taking.get())
             .finish_non_exhaustive()
     }
 }

@@ -1,22 +1,22 @@
-//! What can go wrong when a closure is given to a pool, and when work is waited for: one type for
-//! each kind of operation. A closure that was not taken comes back.
+//! The errors of spawning into a pool and of waiting for work: one type for each kind of operation.
+//! A closure that was not accepted is returned in the error.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::sched::lowlevel::{Deadlock, Interrupt};
 
-/// A closure for which the pool has no place, or which it does not take any more.
+/// The error of a spawn that would have had to wait, or that the pool does not accept.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TrySpawnError<F> {
-    /// All places are taken.
+    /// All permits are taken.
     Full(F),
     /// The pool was closed or killed.
     Closed(F),
 }
 
-/// A closure for which there was no place in time.
+/// The error of a spawn for which no permit became free in time.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SpawnTimeoutError<F> {
@@ -24,32 +24,32 @@ pub enum SpawnTimeoutError<F> {
     Timeout(F),
     /// The pool was closed or killed.
     Closed(F),
-    /// Nothing can ever run again, so no place will be free. Only if the time is longer than the
-    /// clock can show, so that it will never be over.
+    /// Nothing can ever run again, so no permit will become free. Only if the timeout is longer
+    /// than the clock can represent, so that it never ends.
     Deadlock(F, Box<Deadlock>),
     /// The caller was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed(F),
 }
 
-/// A queue will never be drained.
+/// The error of waiting for a queue that will never be drained.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DrainError {
-    /// Nothing can ever run again, so nobody will say that the rest is done.
+    /// Nothing can ever run again, so the rest will never be marked as done.
     Deadlock(Box<Deadlock>),
     /// The caller was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed,
 }
 
 impl<F> TrySpawnError<F> {
-    /// The closure that was not taken.
+    /// Returns the closure that was not accepted.
     pub fn into_inner(self) -> F {
         match self {
             TrySpawnError::Full(f) | TrySpawnError::Closed(f) => f,
         }
     }
 
-    /// Returns whether all places were taken.
+    /// Returns whether all permits were taken.
     #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(self, TrySpawnError::Full(..))
@@ -63,7 +63,7 @@ impl<F> TrySpawnError<F> {
 }
 
 impl<F> SpawnTimeoutError<F> {
-    /// The closure that was not taken.
+    /// Returns the closure that was not accepted.
     pub fn into_inner(self) -> F {
         match self {
             SpawnTimeoutError::Timeout(f)
@@ -134,14 +134,14 @@ impl<F> fmt::Display for SpawnTimeoutError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SpawnTimeoutError::Timeout(_) => {
-                f.write_str("timed out while waiting for a place in a pool")
+                f.write_str("timed out while waiting for a permit of a pool")
             }
             SpawnTimeoutError::Closed(_) => f.write_str(CLOSED),
             SpawnTimeoutError::Deadlock(_, report) => {
-                write!(f, "the pool will never have a place: {report}")
+                write!(f, "no permit of the pool will ever become free: {report}")
             }
             SpawnTimeoutError::Killed(_) => {
-                f.write_str("killed while waiting for a place in a pool")
+                f.write_str("killed while waiting for a permit of a pool")
             }
         }
     }
@@ -158,7 +158,7 @@ impl fmt::Display for DrainError {
     }
 }
 
-// `Debug` does not show the closure, which has none.
+// `Debug` does not show the closure, because closures have no `Debug`.
 impl<F> fmt::Debug for TrySpawnError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

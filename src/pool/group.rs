@@ -1,12 +1,13 @@
 //! Groups: any number of fibers that are waited for, read and killed together.
 //!
 //! Invariants:
-//! - A handle is kept until its outcome is read. What nobody reads is given up as a dropped handle
-//!   is: the fiber runs on, and a panic is reported.
-//! - A member is on the roll, which is told of its end, whatever has spawned it: so outcomes come in the
-//!   order of the ends, and no other fiber has to wait for one.
-//! - Spawning runs user code (what is inherited is cloned), in which the group may be closed, killed or
-//!   read: the member counts as running from before that, and a kill is looked for after it.
+//! - A handle is kept until its outcome is read. An outcome that is never read is treated like that
+//!   of a dropped handle: the fiber runs on, and a panic is reported.
+//! - A hook reports the end of each member, whether the group has spawned it or taken it in. So
+//!   outcomes come in the order of the ends, and no further fiber has to wait for one.
+//! - Spawning runs user code (it clones inherited values), in which the group may be closed, killed
+//!   or read: the member counts as running from before the spawn, and a kill is checked for after
+//!   it.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,8 +15,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::fiber::exit::JoinError;
-use crate::pool::places::{Taking, join_error, kill_all};
-use crate::pool::roll::{Enrolled, Handles, Roll};
+use crate::pool::completions::{Completions, Handles, Registration};
+use crate::pool::permits::{Taking, join_error, kill_all};
 use crate::sched::handle::{self, Fiber};
 use crate::sched::join::JoinHandle;
 use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, deadline_after, here};
@@ -26,11 +27,11 @@ static NEXT: WaitReason =
 static ALL: WaitReason =
     WaitReason::new("waiting for the members of a group to end", OnDeadlock::Fail);
 
-/// Fibers that are waited for together, whose outcomes are read as they end.
+/// Fibers that are waited for together, and whose outcomes are read as they end.
 ///
-/// Clones are handles to one group. Members may spawn more members. Dropping the last handle
-/// detaches the members, as dropping a [`JoinHandle`] does: for fibers that must not outlive their
-/// parent there is [`scope`](crate::scope).
+/// Clones are handles to the same group. Members may spawn further members. Dropping the last
+/// handle detaches the members, as dropping a [`JoinHandle`] does; see [`scope`](crate::scope) for
+/// fibers that must not outlive their parent.
 ///
 /// # Examples
 ///
@@ -56,7 +57,7 @@ pub struct Group<T> {
 }
 
 struct Shared<T> {
-    roll: Rc<Roll>,
+    completions: Rc<Completions>,
     members: Handles<JoinHandle<T>>,
     taking: Cell<Taking>,
 }
@@ -75,37 +76,49 @@ impl<T: 'static> Group<T> {
         self.spawn_with(Builder::new(), f)
     }
 
-    /// Starts a member with a name or a stack size of its own.
+    /// Starts a member with the name and stack size of `builder`.
     ///
     /// # Panics
     ///
-    /// As [`spawn`](Group::spawn).
+    /// Like [`spawn`](Group::spawn).
     #[track_caller]
     pub fn spawn_with<F>(&self, builder: Builder, f: F) -> Fiber
     where
         F: FnOnce() -> T + 'static,
     {
         self.refuse_closed();
-        let enrolled = self.shared.roll.enrol();
+        let registration = self.shared.completions.register();
         let handle = builder.spawn(f);
-        self.take_in(enrolled, handle)
+        self.take_in(registration, handle)
     }
 
-    /// Takes in a fiber that is there already. Its outcome is read from the group.
+    /// Adds an existing fiber. Its outcome is read from the group.
     ///
     /// # Panics
     ///
-    /// As [`spawn`](Group::spawn).
+    /// Like [`spawn`](Group::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let group = fibra::pool::Group::new();
+    ///     let fiber = group.add(fibra::spawn(|| 6 * 7));
+    ///     let (ended, outcome) = group.next_with_fiber().unwrap();
+    ///     assert_eq!(ended, fiber);
+    ///     assert_eq!(outcome.unwrap(), 42);
+    /// });
+    /// ```
     #[track_caller]
     pub fn add(&self, handle: JoinHandle<T>) -> Fiber {
         self.refuse_closed();
-        self.take_in(self.shared.roll.enrol(), handle)
+        self.take_in(self.shared.completions.register(), handle)
     }
 
-    fn take_in(&self, enrolled: Enrolled<'_>, handle: JoinHandle<T>) -> Fiber {
+    fn take_in(&self, registration: Registration<'_>, handle: JoinHandle<T>) -> Fiber {
         let fiber = handle.fiber().clone();
-        self.shared.members.put(enrolled.key(), handle);
-        enrolled.follow(&fiber);
+        self.shared.members.put(registration.key(), handle);
+        registration.watch(&fiber);
         if self.shared.taking.get() == Taking::Killed {
             fiber.kill();
         }
@@ -114,18 +127,24 @@ impl<T: 'static> Group<T> {
 }
 
 impl<T> Group<T> {
-    /// A group without members.
+    /// Creates a group without members.
     #[must_use]
     pub fn new() -> Group<T> {
         let taking = Cell::new(Taking::Open);
-        Group { shared: Rc::new(Shared { roll: Roll::new(), members: Handles::new(), taking }) }
+        Group {
+            shared: Rc::new(Shared {
+                completions: Completions::new(),
+                members: Handles::new(),
+                taking,
+            }),
+        }
     }
 
-    /// The outcome of the member that has ended next, in the order in which they end; waits if none
-    /// has. None if there is no member whose outcome was not read.
+    /// Returns the outcome of the member that ended next, in the order of the ends; waits if there
+    /// is none yet. Returns `None` if the outcomes of all members were read.
     ///
-    /// An outcome goes to one caller. [`JoinError::Deadlock`] is the outcome of the oldest member if
-    /// none will ever end; that one has left the group then.
+    /// Each outcome goes to one caller. If no member will ever end, the outcome of the oldest
+    /// member is [`JoinError::Deadlock`], and that member leaves the group.
     ///
     /// # Panics
     ///
@@ -135,20 +154,20 @@ impl<T> Group<T> {
         self.next_with_fiber().map(|(_, outcome)| outcome)
     }
 
-    /// As [`next`](Group::next), with the fiber whose outcome it is; the caller itself for an error
-    /// that is nobody's outcome.
+    /// Like [`next`](Group::next), with the fiber that the outcome belongs to. An error that is not
+    /// the outcome of a member comes with the caller's own fiber.
     ///
     /// # Panics
     ///
-    /// As [`next`](Group::next).
+    /// Like [`next`](Group::next).
     #[track_caller]
     pub fn next_with_fiber(&self) -> Option<(Fiber, Result<T, JoinError>)> {
-        let Shared { roll, members, .. } = &*self.shared;
+        let Shared { completions, members, .. } = &*self.shared;
         loop {
-            let ended = match roll.take_ended() {
+            let ended = match completions.take_ended() {
                 Some(key) => Ok(Some(key)),
-                None if roll.is_over() => Ok(None),
-                None => roll.next_ended(here(), &NEXT),
+                None if completions.is_over() => Ok(None),
+                None => completions.next_ended(here(), &NEXT),
             };
             match ended {
                 Ok(Some(key)) => {
@@ -161,8 +180,8 @@ impl<T> Group<T> {
         }
     }
 
-    /// An iterator over the outcomes, as [`next`](Group::next) gives them. It ends with
-    /// [`JoinError::CallerKilled`], too, if the caller is killed where a kill cannot unwind.
+    /// Returns an iterator over the outcomes, in the order of [`next`](Group::next). It also ends
+    /// after [`JoinError::CallerKilled`], if the caller is killed where a kill cannot unwind.
     #[must_use]
     pub fn iter(&self) -> Outcomes<'_, T> {
         Outcomes { group: self, killed: false }
@@ -170,7 +189,7 @@ impl<T> Group<T> {
 
     /// Closes the group and waits until no member runs.
     ///
-    /// From now on only members may spawn: so an empty group stays empty. The outcomes remain to be
+    /// From now on only members may spawn, so an empty group stays empty. The outcomes can still be
     /// read.
     ///
     /// # Errors
@@ -188,11 +207,11 @@ impl<T> Group<T> {
             return Err(JoinError::Itself);
         }
         self.close();
-        self.shared.roll.wait_until_idle(here, None, &ALL).map_err(join_error)
+        self.shared.completions.wait_until_idle(here, None, &ALL).map_err(join_error)
     }
 
-    /// As [`join`](Group::join), but waits no longer than `timeout`. Returns whether no member runs
-    /// any more; the group is closed in any case.
+    /// Like [`join`](Group::join), but waits no longer than `timeout`. Returns whether no member
+    /// runs any more; the group is closed in either case.
     ///
     /// # Panics
     ///
@@ -201,32 +220,48 @@ impl<T> Group<T> {
     pub fn join_timeout(&self, timeout: Duration) -> bool {
         let here = here();
         self.close();
-        self.shared.roll.wait_until_idle(here, Some(deadline_after(here, timeout)), &ALL).is_ok()
+        self.shared
+            .completions
+            .wait_until_idle(here, Some(deadline_after(here, timeout)), &ALL)
+            .is_ok()
     }
 
-    /// Lets only members spawn from now on: see [`join`](Group::join).
+    /// Accepts only what members spawn from now on: see [`join`](Group::join).
     pub fn close(&self) {
         if self.shared.taking.get() == Taking::Open {
             self.shared.taking.set(Taking::Closed);
         }
     }
 
-    /// Kills all members, and each that comes later before it runs. Does not wait for the ends.
+    /// Kills all members; each member that is added later is killed before it runs. Does not wait
+    /// for the members to end.
     ///
-    /// A member that calls this unwinds at once.
+    /// A member that calls this unwinds immediately.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let group = fibra::pool::Group::new();
+    ///     group.spawn(fibra::park);
+    ///     fibra::yield_now();
+    ///     group.kill_all();
+    ///     assert!(group.next().unwrap().unwrap_err().is_killed());
+    /// });
+    /// ```
     pub fn kill_all(&self) {
         self.shared.taking.set(Taking::Killed);
         let fibers = self.shared.members.each(|_, member| member.fiber().clone());
         kill_all(fibers, handle::in_fiber().then(handle::current).as_ref());
     }
 
-    /// How many members run.
+    /// Returns the number of members that run.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.roll.running()
+        self.shared.completions.running()
     }
 
-    /// Whether no member runs. There may be outcomes to be read.
+    /// Returns whether no member runs. There may be outcomes that were not read.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -246,16 +281,16 @@ impl<T> Group<T> {
         );
     }
 
-    /// No member will ever end: the oldest leaves with the error.
+    /// Returns `interrupt` as an outcome: after a deadlock, the oldest member leaves with it.
     #[cold]
     fn give_up(&self, interrupt: Interrupt) -> (Fiber, Result<T, JoinError>) {
-        let Shared { roll, members, .. } = &*self.shared;
+        let Shared { completions, members, .. } = &*self.shared;
         let error = join_error(interrupt);
         let candidates = members.each(|key, member| (member.fiber().id(), key));
         let oldest = candidates.into_iter().min_by_key(|&(id, _)| id);
         let leaves = oldest.filter(|_| matches!(error, JoinError::Deadlock(_)));
         let member = leaves.and_then(|(_, key)| {
-            roll.strike_off(key);
+            completions.remove(key);
             members.take(key)
         });
         match member {
@@ -277,10 +312,10 @@ impl<T> Default for Group<T> {
     }
 }
 
-/// The outcomes of a group's members, in the order in which they end.
+/// An iterator over the outcomes of a group's members, in the order of the ends.
 pub struct Outcomes<'a, T> {
     group: &'a Group<T>,
-    /// Whether the caller was killed and was told so: each further wait would fail at once.
+    /// Whether `CallerKilled` was returned: each further wait would fail immediately.
     killed: bool,
 }
 

@@ -1,18 +1,18 @@
-//! `imap` and `imap_unordered`: a stream of results, worked on ahead of its reader.
+//! `imap` and `imap_unordered`: a stream of results that are computed ahead of its reader.
 //!
 //! ```text
-//!   source --> [ feeder ] --> members, each in a place --> ended, unread --> next()
-//!              waits for room                                                   |
-//!                 ^---------------- one result was read ------------------------+
+//!   source --> [ feeder ] --> members, each with a permit --> ended, unread --> next()
+//!              waits for room                                                     |
+//!                 ^---------------- one result was read --------------------------+
 //! ```
 //!
 //! Invariants:
-//! - Items that were pulled and whose results were not read are no more than the pool's size:
-//!   `in_flight` counts them, and the feeder waits for room before it pulls.
-//! - The source lives on the feeder, a fiber of its own: it may wait, and a panic of it is the
-//!   last result.
-//! - When the iterator is dropped the feeder and the members in flight are killed, and one that is just
-//!   being spawned when it is.
+//! - The number of items that were pulled and whose results were not read never exceeds the size of
+//!   the pool: `in_flight` counts them, and the feeder waits for room before it pulls.
+//! - The source lives on the feeder, which is a separate fiber: the source may wait, and its panic
+//!   is the last result.
+//! - Dropping the iterator kills the feeder and the members in flight, including a member that is
+//!   being spawned at that moment.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -22,10 +22,10 @@ use std::rc::Rc;
 
 use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
-use crate::pool::bounded::{PLACE_OR_ERROR, Pool};
+use crate::pool::bounded::{PERMIT_OR_ERROR, Pool};
+use crate::pool::completions::{Completions, Handles};
 use crate::pool::line::Line;
-use crate::pool::places::{Entry, Places, join_error, kill_all};
-use crate::pool::roll::{Handles, Roll};
+use crate::pool::permits::{Acquired, Permits, join_error, kill_all};
 use crate::sched::handle;
 use crate::sched::hooks::{EndHook, tell_of_end};
 use crate::sched::join::JoinHandle;
@@ -36,16 +36,16 @@ static ROOM: WaitReason =
 static RESULT: WaitReason = WaitReason::new("waiting for a result of a pool", OnDeadlock::Fail);
 
 impl Pool {
-    /// Calls `f` with each item, each call in a member of its own; the iterator gives the results
-    /// in the order of the items.
+    /// Calls `f` with each item, each call in a member of its own, and returns an iterator over the
+    /// results in the order of the items.
     ///
-    /// Work begins at once and runs ahead of the reader, by no more items than the pool has places:
-    /// so many results at most are worked on or wait to be read. The source is pulled by a fiber of
-    /// its own, and may wait.
+    /// The work begins immediately and runs ahead of the reader by up to as many items as the pool
+    /// has permits, counting both the calls that run and the results that were not read. A separate
+    /// fiber pulls the source, which may wait.
     ///
-    /// A call that fails is the error of its item; the others go on. A panic of the source is the
-    /// error that ends the iterator, and so is a deadlock. Dropping the iterator kills the calls
-    /// that are under way.
+    /// If a call fails, its error is the result of its item, and the other calls go on. A panic of
+    /// the source or a deadlock is the last result. Dropping the iterator kills the calls that
+    /// still run.
     ///
     /// # Panics
     ///
@@ -73,11 +73,11 @@ impl Pool {
         Imap { stream: self.stream(items, f), ended: VecDeque::new(), next: 0 }
     }
 
-    /// As [`imap`](Pool::imap), but gives the results in the order in which the calls end.
+    /// Like [`imap`](Pool::imap), but in the order in which the calls end.
     ///
     /// # Panics
     ///
-    /// As [`imap`](Pool::imap).
+    /// Like [`imap`](Pool::imap).
     ///
     /// # Examples
     ///
@@ -118,7 +118,7 @@ impl Pool {
         self.refuse_closed(here());
         let source = items.into_iter();
         let flow = Rc::new(Flow {
-            roll: Roll::new(),
+            completions: Completions::new(),
             handles: Handles::new(),
             in_flight: Cell::new(0),
             room: Line::new(),
@@ -126,41 +126,41 @@ impl Pool {
         });
         let feed = Feed { pool: self.clone(), source, f: Rc::new(f), flow: flow.clone() };
         let feeder = self.builder.clone().spawn(move || feed.run());
-        let fed = Rc::new(Fed { roll: flow.roll.clone(), over: Cell::new(false) });
+        let fed = Rc::new(Fed { completions: flow.completions.clone(), over: Cell::new(false) });
         tell_of_end(feeder.fiber(), fed.clone(), Key::from_bits(0));
-        Stream { flow, fed, places: self.places.clone(), feeder: Some(feeder) }
+        Stream { flow, fed, permits: self.permits.clone(), feeder: Some(feeder) }
     }
 }
 
-/// The results of [`Pool::imap`], in the order of the items.
+/// An iterator over the results of [`Pool::imap`], in the order of the items.
 pub struct Imap<U> {
     stream: Stream<U>,
-    /// What has ended, from the next to be read on.
+    /// The calls that have ended, starting with the next one to be read.
     ended: VecDeque<Option<JoinHandle<U>>>,
-    /// The index of the next to be read.
+    /// The index of the next item to be read.
     next: usize,
 }
 
-/// The results of [`Pool::imap_unordered`], in the order in which the calls end.
+/// An iterator over the results of [`Pool::imap_unordered`], in the order in which the calls end.
 pub struct ImapUnordered<U> {
     stream: Stream<U>,
 }
 
-/// What the feeder, the members and the reader share.
+/// The state that the feeder, the members and the reader share.
 struct Flow<U> {
-    roll: Rc<Roll>,
+    completions: Rc<Completions>,
     handles: Handles<(usize, JoinHandle<U>)>,
     in_flight: Cell<usize>,
-    /// Where the feeder waits.
+    /// The queue in which the feeder waits.
     room: Line,
-    /// Whether the members in flight were killed, and all that come are to be.
+    /// Whether the members in flight were killed, and each new member is killed as well.
     killed: Cell<bool>,
 }
 
-/// The end of the feeder, and of the source with it.
+/// The end of the feeder, and with it the end of the source.
 #[derive(Debug)]
 struct Fed {
-    roll: Rc<Roll>,
+    completions: Rc<Completions>,
     over: Cell<bool>,
 }
 
@@ -168,8 +168,8 @@ struct Fed {
 struct Stream<U> {
     flow: Rc<Flow<U>>,
     fed: Rc<Fed>,
-    places: Rc<Places>,
-    /// None when the stream is over.
+    permits: Rc<Permits>,
+    /// The feeder, until the stream is over.
     feeder: Option<JoinHandle<Result<(), JoinError>>>,
 }
 
@@ -198,9 +198,9 @@ where
             let Some(item) = self.source.next() else { break };
             in_flight.set(in_flight.get() + 1);
             spend(here);
-            match self.pool.places.enter(here, None, &PLACE_OR_ERROR).map_err(join_error)? {
-                Entry::Place => self.start(index, item),
-                Entry::TooLate => return Err(JoinError::Killed),
+            match self.pool.permits.acquire(here, None, &PERMIT_OR_ERROR).map_err(join_error)? {
+                Acquired::Permit => self.start(index, item),
+                Acquired::Killed => return Err(JoinError::Killed),
             }
         }
         Ok(())
@@ -208,13 +208,14 @@ where
 
     fn start(&self, index: usize, item: I::Item) {
         let Feed { pool, f, flow, .. } = self;
-        let (f, seat, enrolled) = (f.clone(), pool.places.seat(Entry::Place), flow.roll.enrol());
+        let (f, reservation, registration) =
+            (f.clone(), pool.permits.reserve(Acquired::Permit), flow.completions.register());
         let handle = pool.builder.clone().spawn(move || f(item));
-        let (key, fiber) = (enrolled.key(), handle.fiber().clone());
+        let (key, fiber) = (registration.key(), handle.fiber().clone());
         flow.handles.put(key, (index, handle));
-        enrolled.follow(&fiber);
-        seat.occupy(&fiber);
-        // Nobody reads any more: that may have become so while it was spawned, which runs user code.
+        registration.watch(&fiber);
+        reservation.assign(&fiber);
+        // The reader may have gone while the fiber was spawned, because that runs user code.
         if flow.killed.get() {
             fiber.kill();
         }
@@ -224,30 +225,32 @@ where
 impl EndHook for Fed {
     fn ended(&self, _feeder: Key) {
         self.over.set(true);
-        self.roll.tell_all();
+        self.completions.release_all();
     }
 }
 
 impl<U> Stream<U> {
-    /// What has ended next, with the index of its item; it is waited for. None at the end.
+    /// Waits for the next call to end. Returns its item's index and its handle, or `None` at the
+    /// end.
     #[track_caller]
     fn next_ended(&mut self) -> Result<Option<(usize, JoinHandle<U>)>, JoinError> {
-        let (here, Flow { roll, handles, .. }) = (here(), &*self.flow);
+        let (here, Flow { completions, handles, .. }) = (here(), &*self.flow);
         loop {
-            if let Some(ended) = roll.take_ended().and_then(|key| handles.take(key)) {
+            if let Some(ended) = completions.take_ended().and_then(|key| handles.take(key)) {
                 return Ok(Some(ended));
             }
-            if self.fed.over.get() && roll.is_over() {
+            if self.fed.over.get() && completions.is_over() {
                 return Ok(None);
             }
-            let away = self.places.step_out(here);
-            let waited = roll.wait_for_news(here, &RESULT);
-            let back = away.map_or(Ok(()), |away| away.back(here, &PLACE_OR_ERROR));
-            waited.and(back).map_err(join_error)?;
+            let released = self.permits.release_current(here);
+            let waited = completions.wait_for_change(here, &RESULT);
+            let reacquired =
+                released.map_or(Ok(()), |released| released.reacquire(here, &PERMIT_OR_ERROR));
+            waited.and(reacquired).map_err(join_error)?;
         }
     }
 
-    /// Hands out the result of `handle`, whose fiber has ended.
+    /// Returns the result of `handle`, whose fiber has ended.
     #[track_caller]
     fn deliver(&mut self, handle: JoinHandle<U>) -> Result<U, JoinError> {
         self.flow.in_flight.set(self.flow.in_flight.get() - 1);
@@ -255,14 +258,15 @@ impl<U> Stream<U> {
         handle.join()
     }
 
-    /// All results were handed out: what remains to be said is why the feeder has ended.
+    /// Ends the stream after all results were returned. Returns the error of the feeder, if it
+    /// failed.
     #[track_caller]
     fn finish<T>(&mut self) -> Option<Result<T, JoinError>> {
         let ended = self.feeder.take()?.join();
         ended.and_then(|fed| fed).err().map(Err)
     }
 
-    /// Something failed that is no result: nothing more comes.
+    /// Ends the stream with `error`, which is not the result of an item.
     fn fail<T>(&mut self, error: JoinError) -> Option<Result<T, JoinError>> {
         self.kill();
         self.feeder = None;

@@ -1,52 +1,34 @@
-//! A line in which fibers wait until they are served: first come, first served.
+//! A queue in which fibers wait until they are served: first come, first served.
 //!
 //! Invariants:
-//! - Who is told something is out of the line, and is told once.
-//! - A fiber that was served has what it waited for, even if it is killed before it runs on: the
-//!   one who served it need not look after it. One that is cut short leaves no trace.
+//! - A fiber that is served or released leaves the queue, and its wait ends once.
+//! - A fiber that was served has what it waited for, even if it is killed before it runs again: the
+//!   fiber that served it need not check. One whose wait is interrupted leaves no trace.
 
-#![allow(unsafe_code, reason = "finds the record of a waiting fiber by its node")]
-
-use std::cell::Cell;
+use std::convert::Infallible;
 use std::fmt;
 
-use crate::sched::lowlevel::{
-    Deadline, Enlisted, Here, Interrupt, WaitList, WaitNode, WaitReason, scheduler, wait_until,
-};
+use crate::channel::waiter::{Fate, Waiter, Waiters};
+use crate::sched::lowlevel::{Here, Interrupt, WaitReason, scheduler};
 
 /// The fibers that wait for one thing.
 pub(crate) struct Line {
-    list: WaitList,
-}
-
-/// How a wait in a line came out.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Told {
-    /// It has what it waited for.
-    Served,
-    /// It does not, and is to look again.
-    TurnedAway,
-}
-
-/// One waiting fiber.
-#[repr(C)]
-struct InLine {
-    node: WaitNode,
-    told: Cell<Option<Told>>,
+    waiters: Waiters<Infallible>,
 }
 
 impl Line {
     pub(crate) const fn new() -> Line {
-        Line { list: WaitList::new() }
+        Line { waiters: Waiters::new() }
     }
 
-    /// How many fibers wait.
+    /// Returns the number of fibers that wait.
     pub(crate) fn len(&self) -> usize {
-        self.list.len()
+        self.waiters.len()
     }
 
-    /// Waits at the end of the line until the fiber is told something, or the wait is cut short, at
-    /// the latest `by` a deadline.
+    /// Waits at the end of the queue until the fiber is served or released, or the wait is
+    /// interrupted; with a deadline, no longer than until `by`. Returns whether the fiber was
+    /// served; if not, it has to look again at what it waits for.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn wait(
@@ -54,35 +36,26 @@ impl Line {
         here: Here,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<Told, Interrupt> {
-        let waiting = InLine { node: WaitNode::new(here.fiber), told: Cell::new(None) };
-        // SAFETY: `InLine` is `repr(C)` and begins with its node. The value is dropped at the end
-        // of this function, also by an unwind.
-        let _enlisted = unsafe { Enlisted::new(&waiting, &self.list) };
-        let _deadline = by.map(|at| Deadline::arm(here, at));
-        wait_until(here, reason, || waiting.told.get().is_some())?;
-        Ok(waiting.told.get().unwrap_or(Told::TurnedAway))
+    ) -> Result<bool, Interrupt> {
+        let waiter = Waiter::new(here.fiber, None);
+        let fate = waiter.wait_in(here, &self.waiters, by, reason)?;
+        Ok(fate == Fate::Served)
     }
 
-    /// Serves the first, and says whether there was one.
+    /// Serves the first fiber. Returns whether there was one.
     pub(crate) fn serve(&self) -> bool {
-        self.tell_first(Told::Served)
+        self.end_first(Fate::Served)
     }
 
-    /// Lets all look again.
-    pub(crate) fn turn_all_away(&self) {
-        while self.tell_first(Told::TurnedAway) {}
+    /// Releases all fibers, which look again at what they wait for.
+    pub(crate) fn release_all(&self) {
+        while self.end_first(Fate::Closed) {}
     }
 
-    fn tell_first(&self, what: Told) -> bool {
+    fn end_first(&self, fate: Fate) -> bool {
         let Some(sched) = scheduler() else { return false };
-        let Some(node) = self.list.pop_front() else { return false };
-        // SAFETY: the node begins an `InLine`: only `wait` appends to this list, which is private.
-        // It lives on the stack of a fiber that does not run before the caller switches, and the
-        // reference is not used for longer than this function.
-        let waiting = unsafe { &*node.cast::<InLine>() };
-        waiting.told.set(Some(what));
-        sched.make_ready(waiting.node.fiber());
+        let Some(fiber) = self.waiters.release(fate) else { return false };
+        sched.make_ready(fiber);
         true
     }
 }

@@ -1,19 +1,19 @@
-//! `apply` and `map`: work that is waited for, so that it may borrow.
+//! `apply` and `map`: work that the caller waits for, so that it may borrow.
 //!
 //! ```text
-//!   caller:  pull an item -> wait for a place -> spawn a member of the nursery -> pull the next
+//!   caller:  pull an item -> wait for a permit -> spawn a member in the nursery -> pull the next
 //!                                                     |
-//!            take in the results of those that have ended; the first failure kills the others
+//!            take the results of members that have ended; the first failure kills the others
 //! ```
 //!
 //! Invariants:
-//! - One item at most is pulled and has no member yet: the source is never more than `size` + 1
-//!   items ahead of what has ended.
-//! - All members have ended when the call returns or unwinds: the nursery holds that.
-//! - The source runs on the caller, in its place of the code: its panic is the caller's, and not a
-//!   failure of a member.
-//! - Results, and what has ended the call before its time, are kept outside of the nursery: the destructor
-//!   of a result may wait, and a nursery that has failed unwinds whatever waits in it.
+//! - At most one item was pulled and has no member yet: the source is never more than `size` + 1
+//!   items ahead of the members that have ended.
+//! - All members have ended when the call returns or unwinds: the nursery ensures that.
+//! - The source runs on the calling fiber: its panic is the caller's, and not the failure of a
+//!   member.
+//! - Results, and the reason why the call ended early, are kept outside of the nursery: the
+//!   destructor of a result may wait, and a nursery that has failed unwinds all waits inside it.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -22,9 +22,9 @@ use std::rc::Rc;
 use crate::collections::slot_table::Key;
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::panic::Panic;
-use crate::pool::bounded::{PLACE, PLACE_OR_ERROR, Pool};
-use crate::pool::places::{Seat, join_error};
-use crate::pool::roll::{Handles, Roll};
+use crate::pool::bounded::{PERMIT, PERMIT_OR_ERROR, Pool};
+use crate::pool::completions::{Completions, Handles};
+use crate::pool::permits::{Reservation, join_error};
 use crate::sched::lowlevel::{Here, Interrupt, OnDeadlock, WaitReason, here, spend};
 use crate::sched::scope::{self, Scope, ScopedJoinHandle};
 use crate::sched::shield::shield;
@@ -33,14 +33,15 @@ static RESULTS: WaitReason =
     WaitReason::new("waiting for the results of a pool's `map`", OnDeadlock::Fail);
 
 impl Pool {
-    /// Runs `f` as a member, waiting while the pool is full, and returns what it returns.
+    /// Runs `f` as a member, waiting while the pool is full, and returns its output. `f` may
+    /// borrow.
     ///
-    /// Called by a member it just calls `f`: the caller has a place already. `f` may borrow.
+    /// If the caller is a member, it only calls `f`, because it has a permit already.
     ///
     /// # Panics
     ///
-    /// With the panic of `f`; if the pool was closed or killed; outside of a fiber; and with a
-    /// report if no place can ever become free. [`spawn`](Pool::spawn) and `join` give errors.
+    /// Panics with the panic of `f`; if the pool was closed or killed; outside of a fiber; and with
+    /// a report if no permit can ever become free. [`spawn`](Pool::spawn) and `join` return errors.
     ///
     /// # Examples
     ///
@@ -58,17 +59,17 @@ impl Pool {
         F: FnOnce() -> T,
     {
         let here = here();
-        if self.places.key_of(here.fiber.id()).is_some() {
+        if self.permits.key_of(here.fiber.id()).is_some() {
             return f();
         }
         self.refuse_closed(here);
         spend(here);
-        let entered = match self.places.enter(here, None, &PLACE) {
-            Ok(entered) => entered,
+        let acquired = match self.permits.acquire(here, None, &PERMIT) {
+            Ok(acquired) => acquired,
             Err(interrupt) => interrupt.into_panic(),
         };
-        let seat = self.places.seat(entered);
-        match scope::scope(|scope| self.start_in(scope, seat, f).join()) {
+        let reservation = self.permits.reserve(acquired);
+        match scope::scope(|scope| self.start_in(scope, reservation, f).join()) {
             Ok(output) => output,
             Err(JoinError::Panicked(panic)) => panic.resume(),
             Err(error) => panic!("the pool could not apply the closure: {error}"),
@@ -76,21 +77,21 @@ impl Pool {
     }
 
     /// Calls `f` with each item, each call in a member of its own, and returns the results in the
-    /// order of the items.
+    /// order of the items. `f` and the items may borrow.
     ///
-    /// The first call that fails kills the others, and `map` returns when all have ended. Items are
-    /// taken from the source as fast as members end: it is at most `size` + 1 items ahead. `f` and
-    /// the items may borrow.
+    /// The first call that fails kills the others, and `map` returns when all have ended. The next
+    /// item is pulled whenever a permit is free: the source is at most `size` + 1 items ahead of
+    /// the calls that have ended.
     ///
     /// # Errors
     ///
-    /// The error of the first member that failed: [`JoinError::Panicked`], or
-    /// [`JoinError::Killed`] if somebody killed it or the pool. [`JoinError::Deadlock`] if the
-    /// members will never end.
+    /// Returns the error of the first member that failed: [`JoinError::Panicked`], or
+    /// [`JoinError::Killed`] if the member or the pool was killed. Returns [`JoinError::Deadlock`]
+    /// if the members will never end.
     ///
     /// # Panics
     ///
-    /// With the panic of the source; if the pool was closed; outside of a fiber.
+    /// Panics with the panic of the source; if the pool was closed; outside of a fiber.
     ///
     /// # Examples
     ///
@@ -111,7 +112,7 @@ impl Pool {
         spend(here);
         self.refuse_closed(here);
         let mut source = items.into_iter();
-        let away = self.places.step_out(here);
+        let released = self.permits.release_current(here);
         let (mut results, mut stop) = (Vec::new(), None);
         let body = || {
             scope::nursery(|nursery| {
@@ -125,7 +126,7 @@ impl Pool {
         };
         let caught = panic::catch_unwind(AssertUnwindSafe(body));
         let outcome = match (stop, caught) {
-            // The caller itself was killed, or a time limit around it has passed.
+            // The caller itself was killed, or a time limit around the call has passed.
             (_, Err(payload)) if exit::is_unwind(&*payload) => panic::resume_unwind(payload),
             (Some(Stop::Source(payload)), _) => panic::resume_unwind(payload),
             (Some(Stop::Failed(error)), _) => Err(error),
@@ -133,15 +134,16 @@ impl Pool {
             (None, Err(payload)) => Err(JoinError::Panicked(Panic::new(payload))),
             (None, Ok(())) => Ok(results.into_iter().flatten().collect()),
         };
-        let back = away.map_or(Ok(()), |away| away.back(here, &PLACE_OR_ERROR));
-        outcome.and_then(|results| back.map(|()| results).map_err(join_error))
+        let reacquired =
+            released.map_or(Ok(()), |released| released.reacquire(here, &PERMIT_OR_ERROR));
+        outcome.and_then(|results| reacquired.map(|()| results).map_err(join_error))
     }
 
     #[track_caller]
     fn start_in<'scope, F, T>(
         &self,
         scope: &'scope Scope<'scope, '_>,
-        seat: Seat<'_>,
+        reservation: Reservation<'_>,
         f: F,
     ) -> ScopedJoinHandle<'scope, T>
     where
@@ -149,24 +151,24 @@ impl Pool {
         T: 'scope,
     {
         let handle = scope.spawn_with(self.builder.clone(), f);
-        seat.occupy(handle.fiber());
+        reservation.assign(handle.fiber());
         handle
     }
 }
 
-/// Why a `map` ended before its time.
+/// The reason why a `map` ended early.
 enum Stop {
     Failed(JoinError),
-    /// The source panicked with this.
+    /// The source panicked with this payload.
     Source(Box<dyn Any + Send>),
 }
 
-/// A `map` under way, inside its nursery.
+/// A running `map`, inside its nursery.
 struct Mapping<'scope, 'env, 'a, F, U> {
     pool: &'a Pool,
     nursery: &'scope Scope<'scope, 'env>,
     f: &'scope F,
-    roll: Rc<Roll>,
+    completions: Rc<Completions>,
     handles: Handles<(usize, ScopedJoinHandle<'scope, U>)>,
     results: &'a mut Vec<Option<U>>,
 }
@@ -181,17 +183,17 @@ where
         f: &'scope F,
         results: &'a mut Vec<Option<U>>,
     ) -> Mapping<'scope, 'env, 'a, F, U> {
-        let (roll, handles) = (Roll::new(), Handles::new());
-        Mapping { pool, nursery, f, roll, handles, results }
+        let (completions, handles) = (Completions::new(), Handles::new());
+        Mapping { pool, nursery, f, completions, handles, results }
     }
 
-    /// Drops the outputs that were not taken in. Their destructors are clean-up, as those of the members
-    /// are: they are not cut short by the end of the nursery.
+    /// Drops the outputs that were not taken. Their destructors are clean-up, like those of the
+    /// members: the end of the nursery does not interrupt them.
     fn discard(self) {
         shield(|| drop(self.handles));
     }
 
-    /// Works the source off. Leaves early when something fails.
+    /// Maps all items of the source. Returns early when something fails.
     #[track_caller]
     fn run<I>(&mut self, here: Here, source: &mut I) -> Result<(), Stop>
     where
@@ -201,13 +203,14 @@ where
     {
         while let Some(item) = pull(source)? {
             spend(here);
-            let entered = self.pool.places.enter(here, None, &PLACE_OR_ERROR).map_err(Stop::cut)?;
-            self.start(self.pool.places.seat(entered), item);
-            while let Some(key) = self.roll.take_ended() {
+            let acquired =
+                self.pool.permits.acquire(here, None, &PERMIT_OR_ERROR).map_err(Stop::cut)?;
+            self.start(self.pool.permits.reserve(acquired), item);
+            while let Some(key) = self.completions.take_ended() {
                 self.take_in(key)?;
             }
         }
-        while let Some(key) = self.roll.next_ended(here, &RESULTS).map_err(Stop::cut)? {
+        while let Some(key) = self.completions.next_ended(here, &RESULTS).map_err(Stop::cut)? {
             self.take_in(key)?;
         }
         debug_assert!(self.results.iter().all(Option::is_some), "each item has a result");
@@ -215,17 +218,17 @@ where
     }
 
     #[track_caller]
-    fn start<T>(&mut self, seat: Seat<'_>, item: T)
+    fn start<T>(&mut self, reservation: Reservation<'_>, item: T)
     where
         T: 'scope,
         F: Fn(T) -> U,
     {
-        let (f, enrolled) = (self.f, self.roll.enrol());
-        let handle = self.pool.start_in(self.nursery, seat, move || f(item));
-        let (key, fiber) = (enrolled.key(), handle.fiber().clone());
+        let (f, registration) = (self.f, self.completions.register());
+        let handle = self.pool.start_in(self.nursery, reservation, move || f(item));
+        let (key, fiber) = (registration.key(), handle.fiber().clone());
         self.handles.put(key, (self.results.len(), handle));
         self.results.push(None);
-        enrolled.follow(&fiber);
+        registration.watch(&fiber);
     }
 
     #[track_caller]
@@ -242,7 +245,8 @@ impl Stop {
     }
 }
 
-/// The next item. A panic of the source is told from what unwinds this fiber.
+/// Pulls the next item. Returns a panic of the source as an error, but lets an unwind of this fiber
+/// pass.
 fn pull<I: Iterator>(source: &mut I) -> Result<Option<I::Item>, Stop> {
     match panic::catch_unwind(AssertUnwindSafe(|| source.next())) {
         Ok(item) => Ok(item),

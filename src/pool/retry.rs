@@ -1,23 +1,24 @@
-//! Trying again what has failed.
+//! Repeating an operation that has failed.
 //!
 //! Invariants:
-//! - `n` attempts are `n - 1` waits: none before the first, none after the last.
-//! - Only the calling fiber waits, in a plain sleep: a kill or a timeout around it ends it at once.
+//! - `n` attempts are separated by `n - 1` waits: none before the first, none after the last.
+//! - Only the calling fiber waits, in a plain sleep: a kill or an enclosing timeout ends it
+//!   immediately.
 //! - Every error is kept, in the order of the attempts.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::pool::wait::Wait;
+use crate::pool::backoff::Backoff;
 use crate::sched::park;
 
-/// How often, when and after which errors to try again.
+/// The number and timing of attempts, and the errors after which another is made.
 ///
 /// # Examples
 ///
 /// ```
-/// use fibra::pool::{Retry, Wait};
+/// use fibra::pool::{Backoff, Retry};
 /// use std::time::Duration;
 ///
 /// # fibra::Runtime::builder().virtual_clock().build()?.run(|| {
@@ -27,7 +28,7 @@ use crate::sched::park;
 ///     if up { Ok("connected") } else { Err("connection refused") }
 /// };
 /// let outcome = Retry::attempts(5)
-///     .wait(Wait::fixed(Duration::from_secs(3)))
+///     .wait(Backoff::fixed(Duration::from_secs(3)))
 ///     .on(|error: &&str| error.contains("refused"))
 ///     .run(|_attempt| connect());
 /// assert_eq!(outcome.unwrap(), "connected");
@@ -35,10 +36,10 @@ use crate::sched::park;
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[must_use = "nothing is tried before `run`"]
+#[must_use = "no attempt is made before `run` is called"]
 pub struct Retry<'a, E> {
     attempts: u32,
-    wait: Wait<'a>,
+    wait: Backoff<'a>,
     within: Option<Duration>,
     on: Option<Box<Judge<'a, E>>>,
     before_sleep: Option<Box<Hook<'a, E>>>,
@@ -47,30 +48,30 @@ pub struct Retry<'a, E> {
 type Judge<'a, E> = dyn FnMut(&E) -> bool + 'a;
 type Hook<'a, E> = dyn FnMut(u32, &E, Duration) + 'a;
 
-/// All attempts have failed, or the last in a way that another would not mend.
+/// The error of a retry: all attempts failed, or the last one failed permanently or too late.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RetryError<E> {
-    /// What each attempt failed with, the first attempt first. There is at least one.
+    /// The errors of the attempts, in their order. There is at least one.
     pub errors: Vec<E>,
-    /// Why there was no further attempt.
+    /// The reason why no further attempt was made.
     pub stopped: Stopped,
 }
 
-/// Why a [`Retry`] made no further attempt.
+/// The reason why a [`Retry`] made no further attempt.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Stopped {
     /// All attempts were made.
     Attempts,
-    /// The last error is not one to try again after.
+    /// The last error is not one after which another attempt is made.
     Permanent,
-    /// The next attempt would have come too late.
+    /// The next attempt would have begun too late.
     OutOfTime,
 }
 
 impl<'a, E> Retry<'a, E> {
-    /// Tries up to `attempts` times, one directly after the other.
+    /// Creates a retry of up to `attempts` attempts, without a wait between them.
     ///
     /// # Panics
     ///
@@ -78,40 +79,40 @@ impl<'a, E> Retry<'a, E> {
     #[track_caller]
     pub fn attempts(attempts: u32) -> Retry<'a, E> {
         assert!(attempts != 0, "0 attempts give neither a value nor an error: make it at least 1");
-        Retry { attempts, wait: Wait::none(), within: None, on: None, before_sleep: None }
+        Retry { attempts, wait: Backoff::none(), within: None, on: None, before_sleep: None }
     }
 
-    /// Waits between two attempts: a [`Wait`] or a fixed [`Duration`].
-    pub fn wait(self, wait: impl Into<Wait<'a>>) -> Retry<'a, E> {
+    /// Sets the waits between attempts: a [`Backoff`] or a fixed [`Duration`].
+    pub fn wait(self, wait: impl Into<Backoff<'a>>) -> Retry<'a, E> {
         Retry { wait: wait.into(), ..self }
     }
 
     /// Makes no attempt that would begin later than `time` after the first.
     ///
-    /// An attempt that has begun is not cut short by this.
+    /// This does not interrupt an attempt that has begun.
     pub fn within(self, time: Duration) -> Retry<'a, E> {
         Retry { within: Some(time), ..self }
     }
 
-    /// Tries again only after errors for which `transient` holds. All, if this is not called.
+    /// Repeats only after errors for which `transient` returns true. By default, after all errors.
     pub fn on(self, transient: impl FnMut(&E) -> bool + 'a) -> Retry<'a, E> {
         Retry { on: Some(Box::new(transient)), ..self }
     }
 
-    /// Calls `hook` before each wait, with the number of the attempt that has failed, its error,
-    /// and how long the wait will be.
+    /// Calls `hook` before each wait, with the number of the failed attempt, its error, and the
+    /// duration of the wait.
     pub fn before_sleep(self, hook: impl FnMut(u32, &E, Duration) + 'a) -> Retry<'a, E> {
         Retry { before_sleep: Some(Box::new(hook)), ..self }
     }
 
     /// Calls `f` with the number of the attempt, counted from 1, until it succeeds.
     ///
-    /// The waits are kill points and end with a timeout around this call, as any sleep does. A
-    /// panic of `f` is not an error: it ends the attempts.
+    /// The waits are kill points, and an enclosing timeout ends them, like any sleep. A panic of
+    /// `f` is not an error: it ends the attempts.
     ///
     /// # Errors
     ///
-    /// All errors, if the last attempt that was to be made has failed.
+    /// Returns all errors, if no further attempt is made after a failed one.
     ///
     /// # Panics
     ///
@@ -147,7 +148,7 @@ impl<'a, E> Retry<'a, E> {
 }
 
 impl<E> RetryError<E> {
-    /// The error of the last attempt.
+    /// Returns the error of the last attempt.
     #[must_use]
     pub fn into_last(mut self) -> Option<E> {
         self.errors.pop()
@@ -164,7 +165,7 @@ impl<E> fmt::Debug for Retry<'_, E> {
     }
 }
 
-/// Shows the last error only: there may have been many attempts.
+/// Shows the last error only, because there may have been many attempts.
 impl<E: fmt::Debug> fmt::Debug for RetryError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryError")

@@ -1,8 +1,8 @@
-//! Waiting for several fibers at once: for all, for all unless one fails, in the order of their
-//! ends, for the first.
+//! Waiting for several fibers: for all, for all unless one fails, in the order of their ends, or
+//! for the first.
 //!
-//! Invariant: spawning a runner of a race runs user code, in which those that are there already may end.
-//! Whether the race is decided is looked at after each spawn.
+//! Invariant: spawning a runner of a race runs user code, during which earlier runners may end. So
+//! the code checks after each spawn whether the race is decided.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -12,9 +12,9 @@ use std::rc::Rc;
 
 use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
+use crate::pool::completions::{Completions, Handles};
 use crate::pool::group::Group;
-use crate::pool::places::join_error;
-use crate::pool::roll::{Handles, Roll};
+use crate::pool::permits::join_error;
 use crate::sched::handle::Fiber;
 use crate::sched::hooks::{EndHook, tell_of_end};
 use crate::sched::join::JoinHandle;
@@ -53,14 +53,14 @@ where
 }
 
 /// Joins all fibers and returns their values, in the order of the handles. The first failure kills
-/// the other fibers; it is returned when they have ended.
+/// the other fibers, and is returned when they have ended.
 ///
-/// The first is the first in time, whatever its place. If the caller is killed while it waits the
-/// fibers run on, as when their handles are dropped.
+/// The first failure is the first in time, not in the order of the handles. If the caller is killed
+/// while it waits, the fibers run on, as if their handles had been dropped.
 ///
 /// # Errors
 ///
-/// That of the first fiber that has none to give; see [`JoinHandle::join`].
+/// Returns the error of the first fiber that failed; see [`JoinHandle::join`].
 ///
 /// # Panics
 ///
@@ -94,7 +94,7 @@ where
             Ok(value) => values[index[&fiber.id()]] = Some(value),
             Err(error) => {
                 group.kill_all();
-                // What went wrong first is what is said.
+                // The error that is returned is the first one.
                 let _ = group.join();
                 return Err(error);
             }
@@ -103,14 +103,14 @@ where
     Ok(values.into_iter().flatten().collect())
 }
 
-/// The outcomes of all fibers, in the order in which they end. Those that have ended already come
-/// first, in the order of the handles.
+/// Returns an iterator over the outcomes of all fibers, in the order in which they end. Fibers that
+/// have already ended come first, in the order of the handles.
 ///
 /// Dropping the iterator detaches the fibers whose outcomes were not read.
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber if one has not ended.
+/// The iterator panics outside of a fiber if it has to wait.
 ///
 /// # Examples
 ///
@@ -144,10 +144,10 @@ where
     AsCompleted { group, killed: false }
 }
 
-/// The outcomes of some fibers: see [`as_completed`].
+/// An iterator over the outcomes of fibers, created by [`as_completed`].
 pub struct AsCompleted<T> {
     group: Group<T>,
-    /// Whether the caller was killed and was told so: each further wait would fail at once.
+    /// Whether `CallerKilled` was returned: each further wait would fail immediately.
     killed: bool,
 }
 
@@ -173,14 +173,14 @@ impl<T> fmt::Debug for AsCompleted<T> {
     }
 }
 
-/// Runs all closures, each in a fiber of its own, returns what the first returns, and kills the
-/// others: at once, and it waits until they have ended. So the closures may borrow.
+/// Runs all closures, each in a fiber of its own, and returns the output of the first that ends. It
+/// kills the others immediately and waits until they have ended, so the closures may borrow.
 ///
-/// To panic first is to win as well: a race that should go on tells failure by its value.
+/// A closure that panics first wins as well: return an error instead if the race should go on.
 ///
 /// # Errors
 ///
-/// What the winner failed with, or [`JoinError::Deadlock`] if none will ever end.
+/// Returns the error of the winner, or [`JoinError::Deadlock`] if no closure will ever end.
 ///
 /// # Panics
 ///
@@ -211,30 +211,30 @@ where
 {
     let here = here();
     let runners: Vec<_> = runners.into_iter().collect();
-    assert!(!runners.is_empty(), "a race needs somebody who runs, or nobody can win");
+    assert!(!runners.is_empty(), "a race of no closures has no winner: pass at least one");
     scope::scope(|scope| {
         let _end = EndOfRace(scope);
-        let (roll, handles) = (Roll::new(), Handles::new());
+        let (completions, handles) = (Completions::new(), Handles::new());
         let rivals = Rc::new(Rivals::default());
         for runner in runners {
             if rivals.is_decided() {
                 break;
             }
-            let enrolled = roll.enrol();
+            let registration = completions.register();
             let handle = scope.spawn(runner);
-            let (key, fiber) = (enrolled.key(), handle.fiber().clone());
+            let (key, fiber) = (registration.key(), handle.fiber().clone());
             handles.put(key, handle);
-            enrolled.follow(&fiber);
+            registration.watch(&fiber);
             Rivals::enter(&rivals, fiber);
         }
-        match roll.next_ended(here, &RACE) {
+        match completions.next_ended(here, &RACE) {
             Ok(winner) => winner.and_then(|key| handles.take(key)).expect("one runs").join(),
             Err(interrupt) => Err(join_error(interrupt)),
         }
     })
 }
 
-/// Kills those that run on when the race is left, however it is.
+/// Kills the runners that are left when the race is left, by a return or an unwind.
 struct EndOfRace<'scope, 'env>(&'scope Scope<'scope, 'env>);
 
 impl Drop for EndOfRace<'_, '_> {
@@ -243,7 +243,7 @@ impl Drop for EndOfRace<'_, '_> {
     }
 }
 
-/// The runners. The first that ends kills the others, before any of them can run on.
+/// The runners. The first that ends kills the others before any of them can run again.
 #[derive(Debug, Default)]
 struct Rivals {
     field: RefCell<Vec<Fiber>>,
@@ -257,7 +257,7 @@ impl Rivals {
 
     fn enter(this: &Rc<Rivals>, fiber: Fiber) {
         if this.is_decided() {
-            // Another has won while this one was spawned.
+            // Another runner has won while this one was spawned.
             return fiber.kill();
         }
         this.field.borrow_mut().push(fiber.clone());

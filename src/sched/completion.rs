@@ -1,24 +1,24 @@
-//! The cell into which a fiber's output goes at its end, for what waits for it from anywhere: as a
-//! future, or on another thread.
+//! The cell that receives a fiber's output at its end, for code that waits for it from anywhere: as
+//! a future, or on another thread.
 //!
 //! ```text
 //!   its own thread                              any thread
 //!   fiber, ended --hook--> [ Outstanding(waker) ] <--poll-- Completion
 //!                          [ Ended(outcome)     ] --poll--> the outcome
-//!                          [ Left               ] <--drop-- and a kill, by mail if it is not there
+//!                          [ Left               ] <--drop-- and a kill, by mail from other threads
 //! ```
 //!
 //! Invariants:
-//! - A fiber's record, and its `JoinHandle`, stay on their thread: the hook owns the handle. What is
-//!   shared is the cell, which is counted by atomics, and what a `Completion` asks of the fiber goes
+//! - A fiber's record, and its `JoinHandle`, stay on their thread: the hook owns the handle. Only
+//!   the cell is shared, which is counted by atomics; requests of a `Completion` to the fiber go
 //!   through the mailbox.
-//! - The lock of the cell is held for a move, never while user code runs: wakers are made before, and
-//!   dropped and called after it.
-//! - As long as a completion exists its fiber is part of no deadlock: a drop on another thread may end its
-//!   wait.
-//! - The outcome is taken out once: by a poll; by the drop of the `Completion`, there; or, if both ends
-//!   come at the same time, by a fiber of the scheduler that drops it. The last count of a cell drops no
-//!   user value.
+//! - The lock of the cell is held for a move, never while user code runs: wakers are cloned before
+//!   it is taken, and dropped and called after it is released.
+//! - As long as a completion exists, its fiber is part of no deadlock: a drop on another thread may
+//!   end the fiber's wait.
+//! - The outcome is taken out once: by a poll; by the drop of the `Completion`, on that thread; or,
+//!   if the fiber ends while the completion is dropped, by a fiber of the scheduler that drops it.
+//!   The last count of a cell drops no user value.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -40,37 +40,38 @@ use crate::sched::scheduler::{Scheduler, SchedulerPtr, scheduler};
 
 type Outcome<T> = Result<T, JoinError>;
 
-/// The right to what a fiber leaves behind, from any thread. Dropping it before that kills the fiber.
+/// The right to a fiber's outcome, from any thread. Dropping it before the fiber has ended kills
+/// the fiber.
 pub(crate) struct Completion<T> {
     cell: Arc<Cell<T>>,
-    /// Whoever has the completion may end any wait of the fiber, by a drop. It is given up after that.
+    /// Dropping the completion may end any wait of the fiber. This is released after that.
     _address: Address,
 }
 
 struct Cell<T> {
     id: FiberId,
-    /// Where the fiber is reached as long as it lives.
+    /// The key of the fiber's record, which is valid as long as the fiber lives.
     key: Key,
     mailbox: Arc<Mailbox>,
     stage: Mutex<Stage<T>>,
 }
 
 enum Stage<T> {
-    /// The fiber has not ended: whom to wake then.
+    /// The fiber has not ended. The waker is called when it does.
     Outstanding(Option<Waker>),
     Ended(Outcome<T>),
-    /// The outcome was taken, or is not asked for any more.
+    /// The outcome was taken, or is not wanted any more.
     Left,
 }
 
-/// Fills the cell when the fiber ends.
+/// The hook that fills the cell when the fiber ends.
 struct Fill<T> {
     cell: Arc<Cell<T>>,
     handle: RefCell<JoinHandle<T>>,
 }
 
 impl<T> Completion<T> {
-    /// The completion of the fiber of `handle`, which is one of `sched`.
+    /// Creates the completion of the fiber of `handle`, which belongs to `sched`.
     pub(crate) fn of(sched: SchedulerPtr, handle: JoinHandle<T>) -> Completion<T>
     where
         T: 'static,
@@ -88,7 +89,8 @@ impl<T> Completion<T> {
         Completion { cell, _address: address }
     }
 
-    /// The outcome, if the fiber has ended; else the task of `cx`, and no other, is woken when it has.
+    /// Returns the outcome if the fiber has ended. Else the task of `cx`, and no other, is woken
+    /// when it has.
     ///
     /// # Panics
     ///
@@ -134,7 +136,7 @@ impl<T> Cell<T> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nobody asks for the output any more: the fiber is killed, and drops it itself.
+    /// Kills the fiber, whose output is not wanted any more: it drops the output itself.
     fn kill(&self) {
         match scheduler().filter(|sched| sched.id == self.id.scheduler) {
             Some(sched) => sched.kill_unasked(self.key),
@@ -142,7 +144,7 @@ impl<T> Cell<T> {
         }
     }
 
-    /// Puts the outcome in. Returns the waker to call, or the outcome if it is not asked for any more.
+    /// Stores the outcome. Returns the waker to call, or the outcome if it is not wanted any more.
     fn complete(&self, outcome: Outcome<T>) -> Result<Option<Waker>, Outcome<T>> {
         let mut stage = self.lock();
         match &mut *stage {
@@ -162,7 +164,7 @@ impl<T: 'static> EndHook for Fill<T> {
         let Some(sched) = scheduler() else { return };
         match self.cell.complete(outcome) {
             Ok(waker) => waker.into_iter().for_each(|waker| sched.wake_by(waker)),
-            // It was dropped by the fiber, which was told in time.
+            // The fiber has dropped its output itself, because it was killed in time.
             Err(Err(JoinError::Taken)) => {}
             Err(outcome) => {
                 let unread = Unread { fiber: self.cell.id, outcome: Some(outcome) };
@@ -173,8 +175,8 @@ impl<T: 'static> EndHook for Fill<T> {
     }
 }
 
-/// An outcome that was not asked for: dropped on a fiber, or on the thread that has not asked. A panic
-/// in it is reported.
+/// An outcome that is not wanted, and is dropped on a fiber, or on the thread that drops the
+/// completion. A panic in it is reported.
 struct Unread<T> {
     fiber: FiberId,
     outcome: Option<Outcome<T>>,
@@ -182,7 +184,7 @@ struct Unread<T> {
 
 impl<T> Drop for Unread<T> {
     fn drop(&mut self) {
-        // Anything else is dropped behind this.
+        // Any other outcome is dropped with this value.
         if let Some(Err(JoinError::Panicked(panic))) =
             self.outcome.take_if(|outcome| matches!(outcome, Err(JoinError::Panicked(_))))
         {
@@ -193,7 +195,7 @@ impl<T> Drop for Unread<T> {
 }
 
 impl Scheduler {
-    /// Kills the fiber of `key`, whose output is not asked for any more.
+    /// Kills the fiber of `key`, whose output is not wanted any more.
     pub(crate) fn kill_unasked(&self, key: Key) {
         if let Some(fiber) = self.fiber_of(key) {
             fiber.has_handle.set(false);

@@ -1,9 +1,13 @@
-//! Tells of a fiber's end those that are not its joiner.
+//! Adds end hooks to fibers, and calls them.
+//!
+//! A fiber's end is also seen by its joiner and its scope, which have fields of their own in the
+//! header, because a plain spawn and join must not pay for hooks.
 //!
 //! Invariants:
-//! - Hooks are told when the fiber counts as ended: no user code of it runs after that, and none runs
-//!   in here. What a hook has to do that is user code it leaves to a fiber of its own.
-//! - A fiber without hooks costs nothing: they live in its `Extra`.
+//! - Hooks are called when the fiber counts as ended: none of its user code runs after that, and
+//!   none runs in here. A hook that has to run user code leaves that to a fiber.
+//! - Hooks are called before the joiner is made ready, in the order in which they were added.
+//! - A fiber without hooks pays nothing: they are kept in its `Extra`.
 
 use std::mem;
 use std::rc::Rc;
@@ -14,7 +18,7 @@ use crate::fiber::end_hook::Hook;
 use crate::fiber::header::Header;
 use crate::sched::handle::Fiber;
 
-/// Tells `to` of the end of `fiber`, with `key`: at once if it has ended already.
+/// Calls `to` with `key` at the end of `fiber`; immediately, if that has ended already.
 pub(crate) fn tell_of_end(fiber: &Fiber, to: Rc<dyn EndHook>, key: Key) {
     if fiber.is_finished() {
         return to.ended(key);
@@ -22,7 +26,7 @@ pub(crate) fn tell_of_end(fiber: &Fiber, to: Rc<dyn EndHook>, key: Key) {
     fiber.record().with_extra(|extra| extra.hooks.push(Hook { to, key }));
 }
 
-/// `fiber` has ended, or was retired: tells those that have asked for it.
+/// Calls the hooks of `fiber`, which has ended or was abandoned.
 #[inline(always)]
 pub(crate) fn tell(fiber: &Header) {
     if fiber.extra_exists() {

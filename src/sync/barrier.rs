@@ -119,12 +119,7 @@ impl Site for Barrier {
     type Extra = ();
 
     fn withdraw(&self, waiter: &Waiter) -> bool {
-        let mut queue = locked(&self.queue);
-        let withdrawn = waiter.claim(Fate::Withdrawn);
-        if withdrawn {
-            queue.remove(waiter);
-        }
-        withdrawn
+        locked(&self.queue).withdraw(waiter)
     }
 }
 

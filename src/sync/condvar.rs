@@ -227,9 +227,8 @@ impl Site for Condvar {
 
     fn withdraw(&self, waiter: &Waiter) -> bool {
         let mut queue = locked(&self.queue);
-        let withdrawn = waiter.claim(Fate::Withdrawn);
+        let withdrawn = queue.withdraw(waiter);
         if withdrawn {
-            queue.remove(waiter);
             self.any.store(!queue.is_empty(), Ordering::Relaxed);
         }
         withdrawn

@@ -215,10 +215,9 @@ impl Site for Event {
 
     fn withdraw(&self, waiter: &Waiter) -> bool {
         let mut queue = locked(&self.queue);
-        if !waiter.claim(Fate::Withdrawn) {
+        if !queue.withdraw(waiter) {
             return false;
         }
-        queue.remove(waiter);
         if queue.is_empty() {
             self.word.fetch_and(!WAITERS, Ordering::Relaxed);
         }

@@ -207,12 +207,7 @@ impl Site for Once {
     const IS_LOCK: bool = true;
 
     fn withdraw(&self, waiter: &Waiter<Role>) -> bool {
-        let mut queue = locked(&self.queue);
-        let withdrawn = waiter.claim(Fate::Withdrawn);
-        if withdrawn {
-            queue.remove(waiter);
-        }
-        withdrawn
+        locked(&self.queue).withdraw(waiter)
     }
 
     fn needs(&self, waiter: &Waiter<Role>) -> Option<Needs> {

@@ -11,10 +11,10 @@
 //! - A waiter is in one queue at most, and its place is right for as long as it is in there.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::sched::lowlevel::Fate;
-use crate::sync::waiter::Waiter;
+use crate::sync::waiter::{Served, Waiter, locked};
 
 /// Waiters in the order in which they came.
 #[derive(Debug)]
@@ -23,6 +23,23 @@ pub(super) struct Queue<X = ()> {
     /// The place of the first slot.
     base: u64,
     len: usize,
+}
+
+/// Withdraws `waiter`, as [`Queue::withdraw`] does, then calls `serve` for the waiters that it kept
+/// waiting, and wakes those that were served. Returns whether this call ended the wait.
+pub(super) fn withdraw<X>(
+    queue: &Mutex<Queue<X>>,
+    waiter: &Waiter<X>,
+    serve: impl FnOnce(&mut Queue<X>) -> Served<X>,
+) -> bool {
+    let mut queue = locked(queue);
+    if !queue.withdraw(waiter) {
+        return false;
+    }
+    let served = serve(&mut queue);
+    drop(queue);
+    served.wake();
+    true
 }
 
 impl<X> Queue<X> {
@@ -91,6 +108,16 @@ impl<X> Queue<X> {
             self.len -= 1;
             self.trim();
         }
+    }
+
+    /// Ends the wait of `waiter` and takes it out, unless the wait is over. Returns whether this call
+    /// ended it.
+    pub(super) fn withdraw(&mut self, waiter: &Waiter<X>) -> bool {
+        let withdrawn = waiter.claim(Fate::Withdrawn);
+        if withdrawn {
+            self.remove(waiter);
+        }
+        withdrawn
     }
 
     /// Ends the waits of all with `fate`, and takes them.

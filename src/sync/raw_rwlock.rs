@@ -23,7 +23,7 @@ use std::time::Instant;
 use crate::sched::lowlevel::{
     Fate, Holder, Interrupt, Needs, Owner, Readers, WaitReason, scheduler,
 };
-use crate::sync::queue::Queue;
+use crate::sync::queue::{Queue, withdraw};
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
 
 const WAITERS: u64 = 1;
@@ -365,15 +365,7 @@ impl Site for RawRwLock {
     const IS_LOCK: bool = true;
 
     fn withdraw(&self, waiter: &Waiter<Mode>) -> bool {
-        let mut queue = locked(&self.queue);
-        if !waiter.claim(Fate::Withdrawn) {
-            return false;
-        }
-        queue.remove(waiter);
-        let served = self.serve(&mut queue);
-        drop(queue);
-        served.wake();
-        true
+        withdraw(&self.queue, waiter, |queue| self.serve(queue))
     }
 
     fn needs(&self, waiter: &Waiter<Mode>) -> Option<Needs> {
@@ -393,13 +385,11 @@ impl Site for RawRwLock {
         let are_here =
             scheduler().is_some_and(|sched| all_have(word, Owner::first_of(sched.id).mark()));
         let holder = Holder::Readers(Readers { count: readers(word), first, are_here });
-        let ahead = match waiter.extra {
-            // A long line is not gone through for each: that some writers leave it may be enough, then.
-            Mode::Read => {
-                queue.before(waiter).take(MOST_AHEAD).filter(|it| it.extra == Mode::Write)
-            }
-            Mode::Write => return Some(Needs { holder, ahead: Vec::new() }),
-        };
+        if waiter.extra == Mode::Write {
+            return Some(Needs { holder, ahead: Vec::new() });
+        }
+        // Not the whole of a long queue, for each waiter: some of the writers are enough.
+        let ahead = queue.before(waiter).take(MOST_AHEAD).filter(|it| it.extra == Mode::Write);
         Some(Needs { holder, ahead: ahead.map(|it| it.owner()).collect() })
     }
 }

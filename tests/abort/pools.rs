@@ -1,5 +1,4 @@
-//! A build with `panic = "abort"`: a kill ends each wait for several fibers, and each loop over
-//! one.
+//! Under `panic = "abort"`, a kill ends each wait for several fibers, and each loop over one.
 
 use crate::support::abort::run_aborting;
 

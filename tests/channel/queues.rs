@@ -265,7 +265,7 @@ fn a_queue_is_drained_when_all_that_was_put_in_is_done() {
         assert_eq!(fibra::now() - start, ms(35));
         assert!(queue.wait_drained_timeout(Duration::ZERO));
         let text = panic_of(|| queue.task_done());
-        assert_eq!(text, "`task_done` was called more often than items were put in");
+        assert_eq!(text, "`task_done` was called more often than items were sent");
     });
     check("b10 b10 a30 b5");
 }
@@ -375,6 +375,6 @@ fn a_queue_whose_comparison_waits_refuses_other_calls_with_a_text() {
 #[test]
 fn a_queue_without_room_is_refused() {
     let text = panic_of(|| PriorityQueue::<u32>::bounded(0));
-    assert_eq!(text, "a queue of capacity 0 could never hold anything to choose from");
+    assert_eq!(text, "a queue of capacity 0 could never hold an item: make it at least 1");
     assert_eq!(LifoQueue::<u32>::new().capacity(), None);
 }

@@ -4,4 +4,6 @@
 mod support;
 
 mod fiber;
+#[cfg(feature = "tokio")]
+mod tokio_budget;
 mod waiting;

@@ -93,7 +93,6 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sync/mutex.rs", "lends the data of a lock"),
     ("src/sync/rwlock.rs", "lends the data of a lock"),
     ("src/sync/reentrant.rs", "shares data that stays on one thread at a time"),
-    ("src/pool/line.rs", "finds the record of a waiting fiber by its node"),
     ("src/fiber/switch.rs", "context switches"),
     ("src/fiber/header.rs", "counts references to a type-erased allocation"),
     ("src/fiber/task.rs", "erases the types of a closure and its output"),

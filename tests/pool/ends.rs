@@ -44,7 +44,7 @@ fn an_output_is_dropped_on_the_stack_of_its_own_fiber() {
 }
 
 #[test]
-fn to_wait_for_fibers_that_are_there_makes_no_more() {
+fn waiting_for_existing_fibers_spawns_no_fibers() {
     run_virtually(|| {
         let naps = [30, 10, 20].map(|time| fibra::spawn(move || fibra::sleep(ms(time))));
         let spawned = fibra::stats().spawned;
@@ -93,7 +93,7 @@ fn refuses() {
 }
 
 #[test]
-fn a_member_that_was_retired_is_read_like_any_other() {
+fn an_abandoned_member_is_read_like_any_other() {
     apart(|| {
         run_virtually(|| {
             let group = Group::new();
@@ -110,7 +110,7 @@ fn a_member_that_was_retired_is_read_like_any_other() {
 }
 
 #[test]
-fn a_member_that_was_retired_gives_its_place_back() {
+fn an_abandoned_member_releases_its_permit() {
     apart(|| {
         run_virtually(|| {
             let pool = Pool::new(1);
@@ -157,7 +157,7 @@ fn a_group_is_not_empty_while_a_member_is_being_spawned() {
 }
 
 #[test]
-fn a_member_whose_spawn_was_cut_short_is_not_waited_for() {
+fn a_member_whose_spawn_was_interrupted_is_not_waited_for() {
     run_virtually(|| {
         let (group, pool) = (Group::<()>::new(), Pool::new(1));
         let (in_group, in_pool) = (group.clone(), pool.clone());

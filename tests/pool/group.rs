@@ -1,4 +1,4 @@
-//! Groups: outcomes in the order of the ends, ends, kills, fibers that were there before.
+//! Groups: outcomes in the order of the ends, kills, and existing fibers that are added.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn outcomes_come_in_the_order_of_the_ends() {
 }
 
 #[test]
-fn an_outcome_comes_with_its_fiber() {
+fn next_with_fiber_returns_the_fiber_of_each_outcome() {
     run_virtually(|| {
         let group = Group::new();
         let slow = group.spawn_with(fibra::Builder::new().name("slow"), || nap(20));
@@ -61,7 +61,7 @@ fn an_outcome_comes_with_its_fiber() {
 }
 
 #[test]
-fn fibers_that_were_there_before_end_in_their_order_too() {
+fn added_fibers_come_in_the_order_of_their_ends() {
     run_virtually(|| {
         let group = Group::new();
         let ended = fibra::spawn(|| nap(1));
@@ -88,7 +88,7 @@ fn fibers_that_were_there_before_end_in_their_order_too() {
 }
 
 #[test]
-fn join_waits_for_all_and_leaves_the_outcomes() {
+fn join_waits_for_all_members_and_keeps_the_outcomes() {
     run_virtually(|| {
         let group = Group::new();
         group.spawn(|| nap(10));
@@ -121,7 +121,7 @@ fn a_member_cannot_join_its_group() {
 }
 
 #[test]
-fn a_kill_ends_all_members_and_those_that_come_later() {
+fn kill_all_ends_all_members_and_those_added_later() {
     run_virtually(|| {
         let group = Group::new();
         group.spawn(|| {
@@ -141,7 +141,7 @@ fn a_kill_ends_all_members_and_those_that_come_later() {
 }
 
 #[test]
-fn several_readers_share_the_outcomes_and_all_learn_of_the_end() {
+fn several_readers_share_the_outcomes_and_each_gets_the_end() {
     run_virtually(|| {
         let group = Group::new();
         for time in [10, 20, 30] {
@@ -227,7 +227,7 @@ fn the_members_of_a_dropped_group_run_on() {
 }
 
 #[test]
-fn outcomes_that_are_not_read_are_dropped_with_the_group() {
+fn unread_outcomes_are_dropped_with_the_group() {
     run_virtually(|| {
         let group = Group::new();
         group.spawn(|| Noisy("output"));

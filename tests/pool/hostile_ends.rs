@@ -1,5 +1,5 @@
-//! What members do at their very end: in destructors of fiber-locals and outputs, to the group that
-//! waits.
+//! Members that use their group or pool at their very end: in destructors of fiber-locals and
+//! outputs.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -86,8 +86,8 @@ fn a_fiber_is_waited_for_by_several_at_once() {
         let pool = Pool::new(1);
         let (group, other) = (Group::new(), Group::<()>::new());
         group.add(pool.spawn(|| fibra::sleep(ms(10))));
-        // Its end frees the place, is read from one group, and ends a race that waits for the
-        // place.
+        // Its end releases the permit, is read from one group, and ends a race that waits for the
+        // permit.
         let winner = race([pool.clone()].map(|pool| move || pool.apply(|| "placed")));
         assert_eq!(winner.unwrap(), "placed");
         assert!(matches!(group.next(), Some(Ok(()))) && other.next().is_none());

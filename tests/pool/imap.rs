@@ -22,7 +22,7 @@ fn nap(time: u64) -> u64 {
 }
 
 #[test]
-fn one_keeps_the_order_of_the_items_the_other_that_of_the_ends() {
+fn imap_keeps_the_order_of_the_items_and_imap_unordered_that_of_the_ends() {
     run_virtually(|| {
         let times = [30, 10, 20, 5, 1];
         let start = fibra::now();
@@ -40,7 +40,7 @@ fn one_keeps_the_order_of_the_items_the_other_that_of_the_ends() {
 }
 
 #[test]
-fn the_source_is_never_further_ahead_than_there_are_places() {
+fn the_source_is_never_more_items_ahead_than_there_are_permits() {
     run_virtually(|| {
         for size in [1, 3] {
             let pulled = Rc::default();
@@ -163,7 +163,7 @@ fn an_iterator_that_was_never_read_can_be_dropped_at_any_time() {
 }
 
 #[test]
-fn a_reader_that_is_killed_takes_all_along() {
+fn killing_the_reader_kills_the_feeder_and_the_members() {
     run_virtually(|| {
         let pool = Pool::new(2);
         let inner = pool.clone();
@@ -192,7 +192,7 @@ fn a_killed_pool_ends_its_streams() {
 }
 
 #[test]
-fn a_stream_inside_its_own_pool_gets_along_with_one_place() {
+fn a_stream_inside_its_own_pool_needs_only_one_permit() {
     for size in 1..=3 {
         run_virtually(|| {
             let pool = Pool::new(size);
@@ -207,7 +207,7 @@ fn a_stream_inside_its_own_pool_gets_along_with_one_place() {
 }
 
 #[test]
-fn streams_of_one_pool_share_its_places() {
+fn streams_of_one_pool_share_its_permits() {
     run_virtually(|| {
         let pool = Pool::new(2);
         let (mut one, mut other) = (pool.imap(1..=4, |_| nap(10)), pool.imap(1..=4, |_| nap(10)));
@@ -220,7 +220,7 @@ fn streams_of_one_pool_share_its_places() {
 }
 
 #[test]
-fn a_pipeline_of_streams_over_one_pool_runs_through() {
+fn a_pipeline_of_streams_over_one_pool_completes() {
     run_virtually(|| {
         let pool = Pool::new(1);
         let first = pool.imap(1..=5, |n| n * 2).map(Result::unwrap);
@@ -231,7 +231,7 @@ fn a_pipeline_of_streams_over_one_pool_runs_through() {
 }
 
 #[test]
-fn a_reader_that_can_never_be_served_learns_it_once() {
+fn a_deadlock_is_reported_to_the_reader_once() {
     run_virtually(|| {
         let pool = Pool::new(2);
         let never = fibra::channel::Channel::<()>::new();
@@ -253,7 +253,7 @@ fn a_reader_that_can_never_be_served_learns_it_once() {
 }
 
 #[test]
-fn a_closed_pool_refuses_a_stream_and_goes_on_with_those_it_has() {
+fn a_closed_pool_refuses_new_streams_and_completes_the_existing_ones() {
     run_virtually(|| {
         let pool = Pool::new(1);
         let naps = pool.imap(1..=3, nap);

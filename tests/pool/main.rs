@@ -1,4 +1,4 @@
-//! Pools and groups of fibers, offload pools of threads, and repeated attempts.
+//! Pools, groups and other waits for several fibers: how their members start, fail and end.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -10,7 +10,7 @@ use fibra::pool::Pool;
 
 use crate::support::{Noisy, check, log, ms, panic_of, run_virtually};
 
-/// Items that say when they are pulled, and count how far the source is ahead of what has ended.
+/// A source that counts how many items it is ahead of the calls that have ended.
 struct Source<'a> {
     left: std::ops::Range<usize>,
     ended: &'a Cell<usize>,
@@ -112,7 +112,7 @@ fn a_failure_ends_a_source_that_waits() {
 }
 
 #[test]
-fn a_member_that_is_killed_is_a_failure() {
+fn a_killed_member_is_a_failure() {
     run_virtually(|| {
         let victim = Rc::new(Cell::new(None));
         let found = victim.clone();
@@ -152,7 +152,7 @@ fn a_killed_pool_ends_its_maps() {
 }
 
 #[test]
-fn a_panic_of_the_source_is_the_callers() {
+fn a_panic_of_the_source_unwinds_the_caller() {
     run_virtually(|| {
         let pool = Pool::new(2);
         let source = (1..).inspect(|&n| assert!(n != 3, "source dry"));
@@ -185,7 +185,7 @@ fn a_panic_of_the_source_is_the_callers() {
 fn a_caller_that_is_killed_leaves_no_member_behind() {
     run_virtually(|| {
         let pool = Pool::new(2);
-        // Killed while it waits for a place, for the source, and for the results.
+        // Killed while it waits for a permit, for the source, and for the results.
         for (items, pause) in [(9, 0), (9, 2), (2, 0)] {
             let inner = pool.clone();
             let caller = fibra::spawn(move || {
@@ -209,7 +209,7 @@ fn a_caller_that_is_killed_leaves_no_member_behind() {
 }
 
 #[test]
-fn a_map_inside_a_map_of_the_same_pool_gets_along_with_one_place() {
+fn a_map_inside_a_map_of_the_same_pool_needs_only_one_permit() {
     for size in 1..=3 {
         run_virtually(|| {
             let pool = Pool::new(size);
@@ -253,7 +253,7 @@ fn members_that_never_end_are_a_deadlock() {
 }
 
 #[test]
-fn nothing_and_very_much_can_be_mapped() {
+fn empty_and_very_long_sources_can_be_mapped() {
     run_virtually(|| {
         let pool = Pool::new(1_000_000);
         assert_eq!(pool.map(iter::empty::<u8>(), |n| n).unwrap(), []);
@@ -264,7 +264,7 @@ fn nothing_and_very_much_can_be_mapped() {
 }
 
 #[test]
-fn results_that_no_caller_gets_are_dropped_once() {
+fn unread_results_are_dropped_once() {
     run_virtually(|| {
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             Pool::new(1).map(1..=3, |n| {

@@ -1,4 +1,4 @@
-//! The error of a `map` is not lost on its way out, whatever the destructors of results do.
+//! The error of a `map` is returned, whatever the destructors of results do.
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
@@ -8,7 +8,7 @@ use fibra::pool::Pool;
 
 use crate::support::{OnDrop, check, log, ms, panic_of, run_virtually};
 
-/// A result whose destructor waits, and counts when it is through.
+/// A result whose destructor waits, and then counts itself.
 fn waits(dropped: &Rc<Cell<u32>>) -> OnDrop<impl FnMut() + use<>> {
     let dropped = dropped.clone();
     OnDrop(move || {
@@ -35,10 +35,10 @@ fn destructors_of_results_that_wait_do_not_hide_the_failure() {
 }
 
 #[test]
-fn outputs_that_were_not_taken_in_yet_are_dropped_whole_too() {
+fn untaken_outputs_are_dropped_completely() {
     run_virtually(|| {
         let dropped = Rc::new(Cell::new(0));
-        // All end in one turn of the ring, before `map` looks at the first of them.
+        // All end in the same batch, before `map` looks at the first of them.
         let outcome = Pool::new(4).map(0..4, |n| {
             if n == 3 {
                 resume_unwind(Box::new("burnt"));
@@ -52,7 +52,7 @@ fn outputs_that_were_not_taken_in_yet_are_dropped_whole_too() {
 }
 
 #[test]
-fn a_panic_of_the_source_is_the_callers_whatever_results_do() {
+fn a_panic_of_the_source_unwinds_the_caller_whatever_the_results_do() {
     run_virtually(|| {
         let dropped = Rc::new(Cell::new(0));
         let text = panic_of(|| {

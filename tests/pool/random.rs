@@ -1,5 +1,5 @@
-//! Random programs over pools, with kills and timeouts at whatever wait they hit: the limit holds,
-//! every place comes back, and nothing hangs.
+//! Random programs over pools, with kills and timeouts at any of their waits: the limit holds,
+//! every permit is released, and nothing hangs.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,20 +11,20 @@ use proptest::prelude::*;
 
 use crate::support::{OnDrop, ms};
 
-/// What a member does.
+/// The actions of a member.
 #[derive(Clone, Debug)]
 enum Step {
     Work(u64),
     Yield,
     Panic,
-    /// Work that a kill does not cut short.
+    /// Work that a kill does not interrupt.
     Shielded(u64),
     Spawn(Vec<Step>),
     SpawnAndJoin(Vec<Step>),
     SpawnTimeout(u64, Vec<Step>),
     Apply(Vec<Step>),
     Map(Vec<Vec<Step>>),
-    /// Reads so many results.
+    /// Reads this number of results.
     Imap(bool, usize, Vec<Vec<Step>>),
     Together(u8, Vec<Vec<Step>>),
 }
@@ -52,7 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// A pool, and what is watched in it.
+/// A pool, and the state that is checked in it.
 #[derive(Clone)]
 struct World {
     pool: Pool,
@@ -66,13 +66,13 @@ impl World {
         steps.iter().for_each(|step| self.take(step));
     }
 
-    /// The program of a fiber that is to be spawned.
+    /// The program of a fiber that is about to be spawned.
     fn life(&self, steps: &[Step]) -> impl FnOnce() + use<> {
         let (world, steps) = (self.clone(), steps.to_vec());
         move || world.live(&steps)
     }
 
-    /// Time with a place: no more fibers may be in here than there are places.
+    /// Work under a permit: no more fibers may be in here than there are permits.
     fn work(&self, time: u64) {
         self.working.set(self.working.get() + 1);
         let _leaves = OnDrop(|| self.working.set(self.working.get() - 1));
@@ -114,8 +114,8 @@ impl World {
             1 => drop(try_join_all(several.iter().map(spawn))),
             2 => as_completed(several.iter().map(spawn)).take(2).for_each(drop),
             _ if several.is_empty() => {}
-            // The runners are no members, which may wait for the pool with a place in hand: so they
-            // wait for members that are there already.
+            // The runners are not members, and the fiber that races may hold a permit: so they only
+            // wait for existing members, not for the pool.
             _ => {
                 let runs: Vec<_> = several.iter().map(spawn).collect();
                 drop(race(runs.into_iter().map(|run| || drop(run.join()))));
@@ -151,7 +151,7 @@ fn check(size: usize, programs: &[Vec<Step>], kills: &[(u64, usize)], end: Optio
         outside.join().unwrap();
         assert!(outside.iter().all(|outcome| outcome.is_ok()));
         world.pool.join().expect("a pool does not deadlock by itself");
-        // Fibers that were started by races may still be unwinding.
+        // Fibers that races have started may still be unwinding.
         fibra::sleep(Duration::from_secs(1));
         assert_eq!(world.working.get(), 0);
         assert_eq!(world.pool.available(), size);

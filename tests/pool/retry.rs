@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use fibra::pool::{Retry, RetryError, Stopped, Wait};
+use fibra::pool::{Backoff, Retry, RetryError, Stopped};
 
 use crate::support::{check, log, ms, panic_of, run_virtually};
 
@@ -27,7 +27,7 @@ fn attempts_of(retry: Retry<'_, String>) -> Vec<String> {
 fn five_attempts_are_four_waits() {
     run_virtually(|| {
         let start = fibra::now();
-        let error = Retry::attempts(5).wait(Wait::fixed(s(3))).run(failing(start)).unwrap_err();
+        let error = Retry::attempts(5).wait(Backoff::fixed(s(3))).run(failing(start)).unwrap_err();
         assert_eq!(error.errors, ["1@0", "2@3", "3@6", "4@9", "5@12"]);
         assert_eq!(error.stopped, Stopped::Attempts);
         assert_eq!(fibra::now() - start, s(12), "and no wait after the last");
@@ -70,22 +70,22 @@ fn without_a_wait_the_others_run_in_between() {
 #[test]
 fn waits_grow_up_to_their_bound() {
     run_virtually(|| {
-        let growing = Wait::exponential(ms(500), 2.0, s(3));
+        let growing = Backoff::exponential(ms(500), 2.0, s(3));
         let attempts = attempts_of(Retry::attempts(6).wait(growing));
         assert_eq!(attempts, ["1@0", "2@0.5", "3@1.5", "4@3.5", "5@6.5", "6@9.5"]);
-        let steady = attempts_of(Retry::attempts(3).wait(Wait::by(|n| s(n.into()))));
+        let steady = attempts_of(Retry::attempts(3).wait(Backoff::by(|n| s(n.into()))));
         assert_eq!(steady, ["1@0", "2@1", "3@3"]);
     });
-    let mut endless = Wait::exponential(s(1), 10.0, Duration::MAX);
+    let mut endless = Backoff::exponential(s(1), 10.0, Duration::MAX);
     assert_eq!(endless.after(u32::MAX), Duration::MAX);
-    assert_eq!(Wait::exponential(s(9), 2.0, s(3)).after(1), s(3));
-    assert_eq!(Wait::exponential(s(9), 0.0, s(10)).after(2), Duration::ZERO);
+    assert_eq!(Backoff::exponential(s(9), 2.0, s(3)).after(1), s(3));
+    assert_eq!(Backoff::exponential(s(9), 0.0, s(10)).after(2), Duration::ZERO);
 }
 
 #[test]
 fn jitter_takes_a_part_of_each_wait_the_same_for_the_same_seed() {
     let waits = |seed| {
-        let mut wait = Wait::fixed(s(10)).jitter(seed);
+        let mut wait = Backoff::fixed(s(10)).jitter(seed);
         (1..=1_000).map(|n| wait.after(n)).collect::<Vec<_>>()
     };
     assert_eq!(waits(7), waits(7));
@@ -95,7 +95,7 @@ fn jitter_takes_a_part_of_each_wait_the_same_for_the_same_seed() {
     assert!(least < ms(100) && ms(9_900) < most && most < s(10), "{least:?} {most:?}");
     assert!(ms(4_700) < mean && mean < ms(5_300), "{mean:?}");
     run_virtually(|| {
-        let retry = || Retry::attempts(4).wait(Wait::fixed(s(10)).jitter(1));
+        let retry = || Retry::attempts(4).wait(Backoff::fixed(s(10)).jitter(1));
         assert_eq!(attempts_of(retry()), attempts_of(retry()));
     });
 }
@@ -137,7 +137,7 @@ fn the_hook_sees_each_wait_before_it_begins() {
     run_virtually(|| {
         let seen = RefCell::new(Vec::new());
         let outcome = Retry::attempts(3)
-            .wait(Wait::exponential(s(1), 3.0, s(60)))
+            .wait(Backoff::exponential(s(1), 3.0, s(60)))
             .before_sleep(|attempt, error: &&str, wait| {
                 seen.borrow_mut().push(format!("{attempt} {error} {wait:?}"));
             })
@@ -179,11 +179,11 @@ fn settings_that_make_no_sense_are_refused() {
     let text = panic_of(|| Retry::<()>::attempts(0));
     assert_eq!(text, "0 attempts give neither a value nor an error: make it at least 1");
     for factor in [f64::NAN, f64::INFINITY, -1.0] {
-        let text = panic_of(|| Wait::exponential(s(1), factor, s(2)));
-        assert!(text.starts_with("the factor of an exponential wait is"), "{text}");
+        let text = panic_of(|| Backoff::exponential(s(1), factor, s(2)));
+        assert!(text.starts_with("the factor of an exponential backoff must be"), "{text}");
     }
-    let retry = Retry::<()>::attempts(3).wait(Wait::fixed(s(1)).jitter(5)).within(s(9));
-    let text = "Retry { attempts: 3, wait: Wait::fixed(1s).jitter(..), within: Some(9s), .. }";
+    let retry = Retry::<()>::attempts(3).wait(Backoff::fixed(s(1)).jitter(5)).within(s(9));
+    let text = "Retry { attempts: 3, wait: Backoff::fixed(1s).jitter(..), within: Some(9s), .. }";
     assert_eq!(format!("{retry:?}"), text);
 }
 

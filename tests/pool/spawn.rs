@@ -1,4 +1,4 @@
-//! A pool: its limit, spawns that wait for a permit, its end, and members that use the pool
+//! A pool: its limit, the fibers that wait for a permit, its end, and members that use it
 //! themselves.
 
 use std::cell::{Cell, RefCell};
@@ -10,7 +10,7 @@ use fibra::pool::{Pool, SpawnTimeoutError, TrySpawnError};
 
 use crate::support::{Noisy, OnDrop, check, log, ms, panic_of, run_virtually};
 
-/// Runs `body` on a virtual clock, and says how long that took there.
+/// Runs `body` on a virtual clock, and returns how long that took there.
 fn timed(body: impl FnOnce()) -> Duration {
     run_virtually(|| {
         let start = fibra::now();
@@ -19,7 +19,7 @@ fn timed(body: impl FnOnce()) -> Duration {
     })
 }
 
-/// Sleeps, and says when it began and ended.
+/// Sleeps, and logs when it began and ended.
 fn work(name: u32, time: u64) -> u32 {
     log(format!("+{name}"));
     fibra::sleep(ms(time));
@@ -28,7 +28,7 @@ fn work(name: u32, time: u64) -> u32 {
 }
 
 #[test]
-fn no_more_run_than_there_are_places_and_they_start_in_order() {
+fn no_more_members_run_than_there_are_permits_and_they_start_in_order() {
     let time = timed(|| {
         let pool = Pool::new(2);
         for n in 1..=5 {
@@ -42,7 +42,7 @@ fn no_more_run_than_there_are_places_and_they_start_in_order() {
 }
 
 #[test]
-fn who_waits_for_a_place_gets_it_first_come_first_served() {
+fn permits_are_given_out_first_come_first_served() {
     run_virtually(|| {
         let pool = Pool::new(1);
         pool.spawn(|| work(0, 10));
@@ -65,7 +65,7 @@ fn who_waits_for_a_place_gets_it_first_come_first_served() {
 }
 
 #[test]
-fn a_refused_closure_comes_back() {
+fn a_refused_closure_is_returned() {
     run_virtually(|| {
         let pool = Pool::new(1);
         let busy = pool.spawn(|| fibra::sleep(ms(100)));
@@ -79,7 +79,7 @@ fn a_refused_closure_comes_back() {
         else {
             unreachable!("the pool stays full")
         };
-        assert_eq!(late.to_string(), "timed out while waiting for a place in a pool");
+        assert_eq!(late.to_string(), "timed out while waiting for a permit of a pool");
         let deadline = fibra::now() + ms(200);
         let handle = pool.spawn_deadline(deadline, late.into_inner()).unwrap();
         assert!(busy.is_finished());
@@ -93,7 +93,7 @@ fn a_refused_closure_comes_back() {
 }
 
 #[test]
-fn a_place_is_given_back_however_a_member_ends() {
+fn a_permit_is_released_however_a_member_ends() {
     run_virtually(|| {
         let pool = Pool::new(3);
         let returned = pool.spawn(|| 7);
@@ -116,7 +116,7 @@ fn a_place_is_given_back_however_a_member_ends() {
 }
 
 #[test]
-fn a_waiter_that_is_killed_or_times_out_leaves_the_line() {
+fn a_fiber_that_is_killed_or_times_out_leaves_the_line() {
     run_virtually(|| {
         let pool = Pool::new(1);
         pool.spawn(|| work(1, 20));
@@ -192,7 +192,7 @@ fn a_member_cannot_join_its_pool() {
 }
 
 #[test]
-fn a_killed_pool_kills_its_members_and_whatever_comes_later() {
+fn a_killed_pool_kills_its_members_and_all_that_are_spawned_later() {
     run_virtually(|| {
         let pool = Pool::new(2);
         let members: Vec<_> = (1..=2)
@@ -247,7 +247,7 @@ fn the_members_of_a_dropped_pool_run_on() {
 }
 
 #[test]
-fn a_member_that_spawns_into_its_full_pool_lends_its_place() {
+fn a_member_that_spawns_into_its_full_pool_lends_its_permit() {
     let time = timed(|| {
         let pool = Pool::new(1);
         let inner = pool.clone();
@@ -309,14 +309,14 @@ fn the_limit_holds_while_members_spawn_members() {
             let (inner, most2) = (pool.clone(), most.clone());
             pool.spawn(move || tree(&inner, 4, &running, &most2));
             pool.join().unwrap();
-            // The root lends its place, or waits for its children with it.
+            // The root lends its permit, or waits for its children while it holds one.
             assert_eq!((most.get(), pool.available()), (size.clamp(1, 3), size));
         });
     }
 }
 
 #[test]
-fn apply_runs_inline_in_a_member_and_waits_for_a_place_otherwise() {
+fn apply_runs_inline_in_a_member_and_waits_for_a_permit_otherwise() {
     let time = timed(|| {
         let pool = Pool::new(1);
         let name = String::from("borrowed");
@@ -336,7 +336,7 @@ fn apply_runs_inline_in_a_member_and_waits_for_a_place_otherwise() {
 }
 
 #[test]
-fn apply_passes_a_panic_on_and_says_when_the_pool_was_killed() {
+fn apply_passes_on_a_panic_and_reports_a_killed_pool() {
     run_virtually(|| {
         let pool = Pool::new(1);
         assert_eq!(panic_of(|| pool.apply(|| panic!("burnt"))), "burnt");
@@ -351,7 +351,7 @@ fn apply_passes_a_panic_on_and_says_when_the_pool_was_killed() {
 }
 
 #[test]
-fn a_caller_that_is_killed_takes_what_it_applies_along() {
+fn killing_the_caller_of_apply_kills_the_member() {
     run_virtually(|| {
         let pool = Pool::new(1);
         let inner = pool.clone();
@@ -370,7 +370,7 @@ fn a_caller_that_is_killed_takes_what_it_applies_along() {
 }
 
 #[test]
-fn a_pool_that_stays_full_is_a_deadlock() {
+fn a_pool_that_stays_full_forever_is_a_deadlock() {
     run_virtually(|| {
         let pool = Pool::new(1);
         let stuck = pool.spawn(|| {
@@ -379,7 +379,7 @@ fn a_pool_that_stays_full_is_a_deadlock() {
         });
         fibra::yield_now();
         let report = panic_of(|| pool.spawn(|| ()));
-        assert!(report.contains("is waiting for a free place in a pool at"), "{report}");
+        assert!(report.contains("is waiting for a permit of a pool at"), "{report}");
         assert!(report.contains(file!()), "the caller's line: {report}");
         assert!(!pool.join_timeout(ms(5)) && !stuck.is_finished());
         let Err(JoinError::Deadlock(report)) = pool.join() else { unreachable!("it never ends") };
@@ -398,9 +398,9 @@ fn members_are_named_by_the_pools_builder() {
 }
 
 #[test]
-fn a_pool_without_places_is_refused_and_a_huge_one_is_not() {
+fn a_pool_of_size_0_is_refused_and_a_huge_one_is_not() {
     let text = panic_of(|| Pool::new(0));
-    assert_eq!(text, "a pool of size 0 could never run anything: give it a place");
+    assert_eq!(text, "a pool of size 0 could never run anything: make it at least 1");
     run_virtually(|| {
         let pool = Pool::new(usize::MAX);
         for _ in 0..1_000 {

@@ -132,7 +132,7 @@ fn the_first_wins_and_the_others_have_ended_when_the_race_is_over() {
 }
 
 #[test]
-fn one_that_ends_immediately_leaves_the_others_unstarted() {
+fn a_runner_that_ends_immediately_leaves_the_others_unstarted() {
     run_virtually(|| {
         let winner = race([1, 2, 3].map(|n| {
             move || {
@@ -146,7 +146,7 @@ fn one_that_ends_immediately_leaves_the_others_unstarted() {
 }
 
 #[test]
-fn to_fail_first_is_to_win() {
+fn a_runner_that_fails_first_wins() {
     run_virtually(|| {
         let fails = race([20, 10].map(|time| {
             move || -> u64 {
@@ -160,7 +160,7 @@ fn to_fail_first_is_to_win() {
 }
 
 #[test]
-fn a_race_that_no_fiber_can_win_is_a_deadlock() {
+fn a_race_without_a_possible_winner_is_a_deadlock() {
     run_virtually(|| {
         let never = fibra::channel::Channel::<u64>::new();
         let outcome = race([1, 2].map(|_| {
@@ -178,12 +178,12 @@ fn a_race_that_no_fiber_can_win_is_a_deadlock() {
 fn a_race_without_runners_is_refused() {
     run_virtually(|| {
         let text = panic_of(|| race(Vec::<fn() -> u64>::new()));
-        assert_eq!(text, "a race needs somebody who runs, or nobody can win");
+        assert_eq!(text, "a race of no closures has no winner: pass at least one");
     });
 }
 
 #[test]
-fn a_killed_spectator_ends_the_race() {
+fn killing_the_caller_ends_the_race() {
     run_virtually(|| {
         let spectator = fibra::spawn(|| race([20, 10].map(|time| move || nap(time))));
         fibra::sleep(ms(5));

@@ -287,7 +287,7 @@ pub(crate) fn rows() -> Vec<Row> {
         pool::Newest;
         pool::Oldest;
         pool::Outcomes<T> as fibra::pool::Outcomes<'static, T>;
-        pool::Place as fibra::pool::Place<'static>;
+        pool::Permit as fibra::pool::Permit<'static>;
         pool::Pool;
         pool::Ranked<K> as fibra::pool::Ranked<K, u8>;
         pool::Ranked<T> as fibra::pool::Ranked<u8, T>;
@@ -298,7 +298,7 @@ pub(crate) fn rows() -> Vec<Row> {
         pool::Stopped;
         pool::Task<T> as fibra::pool::Task<T, fibra::pool::Oldest>;
         pool::TrySpawnError<F>;
-        pool::Wait as fibra::pool::Wait<'static>;
+        pool::Backoff as fibra::pool::Backoff<'static>;
         pool::WorkQueue<T> as fibra::pool::WorkQueue<T, fibra::pool::Oldest>;
         process::Child;
         process::ChildStderr;

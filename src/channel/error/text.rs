@@ -1,4 +1,4 @@
-//! The texts of these errors. `Display` has the whole report of a deadlock, `Debug` is one line.
+//! The texts of these errors. `Display` includes the report of a deadlock, `Debug` is one line.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ impl<T> fmt::Display for SendError<T> {
         match self {
             SendError::Closed(_) => f.write_str(SEND_CLOSED),
             SendError::Deadlock(_, report) => report.fmt(f),
-            SendError::Killed(_) => f.write_str("killed while sending"),
+            SendError::Killed(_) => f.write_str("killed while sending on a channel"),
         }
     }
 }
@@ -44,7 +44,7 @@ impl fmt::Display for RecvError {
         match self {
             RecvError::Closed => f.write_str(RECV_CLOSED),
             RecvError::Deadlock(report) => report.fmt(f),
-            RecvError::Killed => f.write_str("killed while receiving"),
+            RecvError::Killed => f.write_str("killed while receiving on a channel"),
         }
     }
 }
@@ -69,8 +69,8 @@ impl fmt::Display for RecvTimeoutError {
     }
 }
 
-// `Debug` is one line, without the report. It does not show the value, so that `unwrap` works for
-// values without `Debug`.
+// `Debug` is one line, without the report. It does not show the value, so that `unwrap` also works
+// for values without `Debug`.
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

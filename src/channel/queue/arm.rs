@@ -1,4 +1,4 @@
-//! A channel that holds values as one of several things that a fiber waits for.
+//! The operations of a channel with a buffer as arms of a choice between several things.
 
 use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
 use crate::channel::queue::{Receiver, Sender, into_value};
@@ -6,14 +6,14 @@ use crate::channel::rendezvous::arm::{done_by, unsent};
 use crate::channel::waiter::{Message, Waiter};
 use crate::sched::lowlevel::{Arm, Done, Here, Place};
 
-/// A receive.
+/// A receive as an arm.
 pub(crate) struct RecvArm<'a, T> {
     receiver: &'a Receiver<T>,
     waiter: Option<Waiter<T>>,
     outcome: Option<Result<T, RecvError>>,
 }
 
-/// A send.
+/// A send as an arm.
 pub(crate) struct SendArm<'a, T> {
     sender: &'a Sender<T>,
     value: Option<T>,

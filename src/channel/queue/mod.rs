@@ -1,4 +1,4 @@
-//! Channels that hold values: bounded and unbounded, with two ends.
+//! Channels with a buffer: bounded and unbounded, with two ends.
 //!
 //! ```text
 //!   senders wait (full) --> [ buffer, up to `capacity` ] --> receivers wait (empty)
@@ -6,9 +6,11 @@
 //!
 //! Invariants:
 //! - Receivers wait only while the buffer is empty, senders only while it is full. So a value goes
-//!   straight to a waiting receiver, and a freed place straight to the first waiting sender.
+//!   directly to a waiting receiver, and a place that becomes free goes directly to the first
+//!   waiting sender.
 //! - Values arrive in the order in which their sends began.
-//! - When one end is gone the other is told: receivers after the buffer is empty, senders at once.
+//! - When the last handle of one end is dropped, the other end gets errors: receivers after the
+//!   buffer is empty, senders immediately.
 //! - Nothing is dropped while the buffer is borrowed.
 
 use std::cell::{Cell, RefCell};
@@ -16,8 +18,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::channel::waiter::{self, Message};
-use crate::sched::lowlevel::{WaitList, scheduler};
+use crate::channel::waiter::{Fate, Message, Waiters};
+use crate::sched::lowlevel::scheduler;
 
 pub(crate) mod arm;
 mod recv;
@@ -25,10 +27,10 @@ mod send;
 
 pub use recv::{IntoValues, Values};
 
-/// A channel that holds up to `capacity` values; a send waits while it is full.
+/// Creates a channel that holds up to `capacity` values; a send waits while it is full.
 ///
-/// With a capacity of 0 each send waits for its receiver, as std's `sync_channel(0)`. A send or
-/// receive that need not wait does not switch either.
+/// With a capacity of 0 each send waits for its receiver, like `sync_channel(0)` of std. A send or
+/// receive that does not have to wait does not switch either.
 ///
 /// # Examples
 ///
@@ -46,13 +48,13 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         capacity,
         senders: Cell::new(1),
         receivers: Cell::new(1),
-        waiting_senders: WaitList::new(),
-        waiting_receivers: WaitList::new(),
+        waiting_senders: Waiters::new(),
+        waiting_receivers: Waiters::new(),
     });
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
 
-/// A channel that holds any number of values; a send never waits.
+/// Creates a channel that holds any number of values; a send never waits.
 ///
 /// # Examples
 ///
@@ -75,30 +77,72 @@ struct Shared<T> {
     capacity: usize,
     senders: Cell<usize>,
     receivers: Cell<usize>,
-    waiting_senders: WaitList,
-    waiting_receivers: WaitList,
+    waiting_senders: Waiters<T>,
+    waiting_receivers: Waiters<T>,
 }
 
-/// The sending end. Clones share the channel; when the last is dropped, receivers learn of it.
+/// The sending end of a [`bounded`] or [`unbounded`] channel.
+///
+/// Clones share the channel. When the last is dropped, receivers get the values that are left and
+/// then an error.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel::bounded;
+///
+/// fibra::run(|| {
+///     let (sender, receiver) = bounded(1);
+///     for name in ["a", "b"] {
+///         let sender = sender.clone();
+///         fibra::spawn(move || sender.send(name).unwrap());
+///     }
+///     drop(sender); // the clones are left
+///     assert_eq!(receiver.iter().collect::<Vec<_>>(), ["a", "b"]);
+/// });
+/// ```
 pub struct Sender<T> {
     shared: Rc<Shared<T>>,
 }
 
-/// The receiving end. Clones share the channel, and each value goes to one of them.
+/// The receiving end of a [`bounded`] or [`unbounded`] channel.
+///
+/// Clones share the channel, and each value goes to one of them. When the last is dropped, sends
+/// fail.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel::unbounded;
+///
+/// fibra::run(|| {
+///     let (sender, receiver) = unbounded();
+///     let workers: Vec<_> = (0..2)
+///         .map(|_| {
+///             let jobs = receiver.clone();
+///             fibra::spawn(move || jobs.iter().count())
+///         })
+///         .collect();
+///     drop(receiver); // the workers have handles of their own
+///     (0..10).for_each(|job| sender.send(job).unwrap());
+///     drop(sender); // ends the loops of the workers
+///     assert_eq!(workers.into_iter().map(|w| w.join().unwrap()).sum::<usize>(), 10);
+/// });
+/// ```
 pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
 }
 
 impl<T> Shared<T> {
-    fn turn_all_away(&self, list: &WaitList) {
+    fn release_all(&self, list: &Waiters<T>) {
         let Some(sched) = scheduler() else { return };
-        while let Some(fiber) = waiter::turn_away::<T>(list) {
+        while let Some(fiber) = list.release(Fate::Closed) {
             sched.make_ready(fiber);
         }
     }
 }
 
-/// Only values travel through these channels.
+/// Returns the value of `message`: these channels carry no unwinds.
 #[inline(always)]
 fn into_value<T>(message: Message<T>) -> T {
     match message {
@@ -125,7 +169,7 @@ impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         self.shared.senders.set(self.shared.senders.get() - 1);
         if self.shared.senders.get() == 0 {
-            self.shared.turn_all_away(&self.shared.waiting_receivers);
+            self.shared.release_all(&self.shared.waiting_receivers);
         }
     }
 }
@@ -134,8 +178,8 @@ impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.shared.receivers.set(self.shared.receivers.get() - 1);
         if self.shared.receivers.get() == 0 {
-            self.shared.turn_all_away(&self.shared.waiting_senders);
-            // Nobody can ever take these. They are dropped after the borrow has ended.
+            self.shared.release_all(&self.shared.waiting_senders);
+            // No receiver can ever take these. They are dropped after the borrow has ended.
             let left = std::mem::take(&mut *self.shared.buffer.borrow_mut());
             drop(left);
         }

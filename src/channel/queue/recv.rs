@@ -1,11 +1,11 @@
-//! The receiving end of a channel that holds values.
+//! The receiving end of a channel with a buffer.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
 use crate::channel::queue::{Receiver, into_value};
-use crate::channel::waiter::{self, Fate, Waiter};
+use crate::channel::waiter::{Fate, Waiter};
 use crate::collections::by_value::by_value;
 use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
 
@@ -16,12 +16,25 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Closed`] if the channel is empty and all senders are gone,
+    /// Returns [`RecvError::Closed`] if the channel is empty and all senders are gone, and
     /// [`RecvError::Deadlock`] if nothing can ever run again.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::{RecvError, unbounded};
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, receiver) = unbounded();
+    ///     fibra::spawn(move || sender.send("the only one").unwrap());
+    ///     assert_eq!(receiver.recv(), Ok("the only one"));
+    ///     assert_eq!(receiver.recv(), Err(RecvError::Closed));
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
@@ -38,7 +51,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// Says whether there is nothing now, or nothing ever again.
+    /// Returns an error that tells an empty channel from one that will never have a value again.
     ///
     /// # Panics
     ///
@@ -48,26 +61,37 @@ impl<T> Receiver<T> {
         self.take(here())
     }
 
-    /// As [`recv`](Receiver::recv), but waits no longer than `timeout`.
+    /// Like [`recv`](Receiver::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// Says whether the time is over or all senders are gone.
+    /// Returns an error if the time is over, or if the channel is empty and all senders are gone.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let (_sender, receiver) = fibra::channel::unbounded::<u32>();
+    ///     assert!(receiver.recv_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
+    /// });
+    /// ```
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         let here = here();
         self.recv_by(here, deadline_after(here, timeout))
     }
 
-    /// As [`recv`](Receiver::recv), but waits no longer than until `deadline`.
+    /// Like [`recv`](Receiver::recv), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///
-    /// As [`recv_timeout`](Receiver::recv_timeout).
+    /// Like [`recv_timeout`](Receiver::recv_timeout).
     ///
     /// # Panics
     ///
@@ -78,7 +102,7 @@ impl<T> Receiver<T> {
         self.recv_by(here, here.sched.micros_at(deadline))
     }
 
-    /// Receives until the channel is empty and all senders are gone.
+    /// Returns an iterator that receives until the channel is empty and all senders are gone.
     ///
     /// # Panics
     ///
@@ -87,25 +111,26 @@ impl<T> Receiver<T> {
         Values { receiver: self }
     }
 
-    /// Values that the channel holds now.
+    /// Returns the number of values that the channel holds now.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.buffer.borrow().len()
     }
 
-    /// Whether the channel holds nothing now.
+    /// Returns whether the channel holds no value now.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Takes from the buffer, whose free place goes to a waiting sender, or from that sender.
+    /// Takes the first value of the buffer, whose place goes to a waiting sender; or, if the buffer
+    /// is empty, takes the value of that sender.
     #[inline(always)]
     pub(super) fn take(&self, here: Here) -> Result<T, TryRecvError> {
         let shared = &*self.shared;
         let first = shared.buffer.borrow_mut().pop_front();
         let from_sender = || {
-            let (sender, message) = waiter::collect::<T>(&shared.waiting_senders)?;
+            let (sender, message) = shared.waiting_senders.collect()?;
             here.sched.make_ready(sender);
             Some(into_value(message))
         };
@@ -182,7 +207,7 @@ impl<'a, T> IntoIterator for &'a Receiver<T> {
     }
 }
 
-/// What a [`Receiver`] receives that the iterator owns: with it, the channel closes.
+/// An iterator that owns a [`Receiver`]: when it is dropped, so is that handle to the channel.
 ///
 /// # Examples
 ///

@@ -1,25 +1,40 @@
-//! The sending end of a channel that holds values.
+//! The sending end of a channel with a buffer.
 
 use std::time::{Duration, Instant};
 
 use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
 use crate::channel::queue::{Sender, into_value};
-use crate::channel::waiter::{self, Fate, Message, Waiter};
+use crate::channel::waiter::{Fate, Message, Waiter};
 use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
 
 static SENDING: WaitReason = WaitReason::new("sending on a full channel", OnDeadlock::Fail);
 
 impl<T> Sender<T> {
-    /// Appends `value`, waiting while the channel is full.
+    /// Sends `value`, waiting while the channel is full.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] if all receivers are gone, [`SendError::Deadlock`] if nothing can
-    /// ever run again. The value comes back.
+    /// Returns the value with [`SendError::Closed`] if all receivers are gone, and with
+    /// [`SendError::Deadlock`] if nothing can ever run again.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::{SendError, bounded};
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, receiver) = bounded(1);
+    ///     sender.send("first").unwrap();
+    ///     let waits = fibra::spawn(move || sender.send("second"));
+    ///     fibra::yield_now(); // the channel is full: the sender waits
+    ///     drop(receiver);
+    ///     assert_eq!(waits.join().unwrap(), Err(SendError::Closed("second")));
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
@@ -34,25 +49,39 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Appends `value` if there is room, and never waits.
+    /// Sends `value` if there is room, and never waits.
     ///
     /// # Errors
     ///
-    /// Gives the value back if the channel is full or all receivers are gone.
+    /// Returns the value if the channel is full or all receivers are gone.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::{TrySendError, bounded};
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, receiver) = bounded(1);
+    ///     sender.try_send("first").unwrap();
+    ///     assert_eq!(sender.try_send("second"), Err(TrySendError::Full("second")));
+    ///     drop(receiver);
+    ///     assert_eq!(sender.try_send("third"), Err(TrySendError::Closed("third")));
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         self.offer(here(), value)
     }
 
-    /// As [`send`](Sender::send), but waits no longer than `timeout`.
+    /// Like [`send`](Sender::send), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// Gives the value back if there was no room in time or all receivers are gone.
+    /// Returns the value if there was no room in time, or all receivers are gone.
     ///
     /// # Panics
     ///
@@ -63,11 +92,11 @@ impl<T> Sender<T> {
         self.send_by(here, value, deadline_after(here, timeout))
     }
 
-    /// As [`send`](Sender::send), but waits no longer than until `deadline`.
+    /// Like [`send`](Sender::send), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///
-    /// As [`send_timeout`](Sender::send_timeout).
+    /// Like [`send_timeout`](Sender::send_timeout).
     ///
     /// # Panics
     ///
@@ -78,26 +107,28 @@ impl<T> Sender<T> {
         self.send_by(here, value, here.sched.micros_at(deadline))
     }
 
-    /// Values that the channel holds now.
+    /// Returns the number of values that the channel holds now.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.buffer.borrow().len()
     }
 
-    /// Whether the channel holds nothing now.
+    /// Returns whether the channel holds no value now.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Gives the value to a waiting receiver or the buffer.
+    /// Gives the value to a waiting receiver, or puts it into the buffer.
     #[inline(always)]
     pub(super) fn offer(&self, here: Here, value: T) -> Result<(), TrySendError<T>> {
         let shared = &*self.shared;
         if shared.receivers.get() == 0 {
             return Err(TrySendError::Closed(value));
         }
-        let Err(message) = waiter::serve(&shared.waiting_receivers, Message::Value(value))
+        let Err(message) = shared
+            .waiting_receivers
+            .serve(Message::Value(value))
             .map(|receiver| here.sched.make_ready(receiver))
         else {
             return Ok(());

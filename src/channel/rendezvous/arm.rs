@@ -1,4 +1,4 @@
-//! A rendezvous channel as one of several things that a fiber waits for.
+//! The operations of a rendezvous channel as arms of a choice between several things.
 
 use crate::channel::error::{Cut, RecvError, SendError};
 use crate::channel::pairing::{After, Side, Step};
@@ -6,14 +6,14 @@ use crate::channel::rendezvous::{Channel, open};
 use crate::channel::waiter::{Fate, Message, Waiter};
 use crate::sched::lowlevel::{Arm, Done, Here, Place};
 
-/// A receive.
+/// A receive as an arm.
 pub(crate) struct RecvArm<'a, T> {
     channel: &'a Channel<T>,
     waiter: Option<Waiter<T>>,
     outcome: Option<Result<Message<T>, Cut>>,
 }
 
-/// A send.
+/// A send as an arm.
 pub(crate) struct SendArm<'a, T> {
     channel: &'a Channel<T>,
     value: Option<T>,
@@ -31,7 +31,8 @@ impl<T> Channel<T> {
     }
 }
 
-/// What the fate of a waiter means for its arm. Closed channels are there for good.
+/// Returns the state of the arm whose waiter has this outcome. A closed channel is final, like a
+/// served waiter.
 pub(in crate::channel) fn done_by(fate: Fate) -> Option<Done> {
     match fate {
         Fate::Waiting => None,
@@ -111,7 +112,7 @@ impl<T> SendArm<'_, T> {
     }
 }
 
-/// The value that nobody has taken from a sender.
+/// Returns the value of a sender that no receiver has taken it from.
 pub(in crate::channel) fn unsent<T>(waiter: Option<Waiter<T>>) -> Option<T> {
     match waiter?.take()? {
         Message::Value(value) => Some(value),

@@ -1,20 +1,20 @@
-//! The Stackless channel: values go from hand to hand, and the channel holds none.
+//! The Stackless channel: a sender gives its value directly to a receiver, and the channel holds
+//! none.
 //!
-//! Every operation asks [`Pairing`] and does what it says: meet the first partner that waits, join
-//! the queue, or be refused.
+//! Every operation asks [`Pairing`] for its step: to meet the first partner that waits, to join the
+//! queue, or to fail.
 //!
 //! Invariants:
-//! - At most one of the two queues has anybody in it: who finds a partner waiting meets it.
-//! - A value moves exactly once. A sender that is cut short gets its own back.
+//! - At most one of the two queues is not empty: a fiber that finds a partner waiting meets it.
+//! - A value moves exactly once. A sender whose wait is interrupted gets its value back.
 
 use std::cell::Cell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
-use crate::channel::waiter;
-use crate::sched::lowlevel::{FiberPtr, FiberRef, Here, WaitList, go_last, hand_over, scheduler};
+use crate::channel::waiter::{Fate, Waiters};
+use crate::sched::lowlevel::{FiberPtr, FiberRef, Here, go_last, hand_over, scheduler};
 
 pub(crate) mod arm;
 mod recv;
@@ -26,10 +26,9 @@ pub use recv::{IntoIter, Iter};
 /// A rendezvous channel with the semantics of Stackless Python.
 ///
 /// Clones are handles to the same channel. A sender waits until a receiver takes its value, and a
-/// receiver until a sender brings one; both queue in strict order. By default the receiver is
-/// preferred: a send to a waiting receiver runs it at once, and the sender goes behind everybody.
-/// [`Preference`] and [`set_schedule_all`](Channel::set_schedule_all) change that (S-140 to
-/// S-144).
+/// receiver waits until a sender brings one; both queue in strict order. By default the receiver is
+/// preferred: a send to a waiting receiver runs it immediately, and the sender goes to the end of
+/// the run ring. [`Preference`] and [`set_schedule_all`](Channel::set_schedule_all) change that.
 ///
 /// # Examples
 ///
@@ -53,61 +52,73 @@ pub struct Channel<T> {
 }
 
 struct Inner<T> {
-    senders: WaitList,
-    receivers: WaitList,
+    senders: Waiters<T>,
+    receivers: Waiters<T>,
     pairing: Cell<Pairing>,
-    /// Values go in by one handle and come out by another, which may have another lifetime in its
-    /// type if the types vary: as a cell, a channel must not.
-    marker: PhantomData<Cell<T>>,
 }
 
 impl<T> Channel<T> {
-    /// An open channel, with the receiver preferred.
+    /// Creates an open channel that prefers the receiver.
     #[must_use]
     pub fn new() -> Channel<T> {
         let inner = Inner {
-            senders: WaitList::new(),
-            receivers: WaitList::new(),
+            senders: Waiters::new(),
+            receivers: Waiters::new(),
             pairing: Cell::new(Pairing::default()),
-            marker: PhantomData,
         };
         Channel { inner: Rc::new(inner) }
     }
 
-    /// The number of senders that wait, or minus the number of receivers that wait.
+    /// Returns the number of senders that wait, or the negated number of receivers that wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let sender = channel.clone();
+    ///     fibra::spawn(move || sender.send(1));
+    ///     fibra::yield_now(); // the sender waits
+    ///     assert_eq!(channel.balance(), 1);
+    ///     assert_eq!(channel.recv().unwrap(), 1);
+    ///     assert_eq!(channel.balance(), 0);
+    /// });
+    /// ```
     #[must_use]
     pub fn balance(&self) -> isize {
         self.inner.balance()
     }
 
-    /// Which of two partners runs first.
+    /// Returns which of two partners runs first.
     #[must_use]
     pub fn preference(&self) -> Preference {
         self.inner.pairing.get().preference
     }
 
-    /// Says which of two partners runs first.
+    /// Sets which of two partners runs first.
     pub fn set_preference(&self, preference: Preference) {
         self.inner.change(|old| Pairing::new(preference, old.schedule_all, old.closing));
     }
 
-    /// Whether every meeting lets all other fibers run first.
+    /// Returns whether the caller of every meeting goes to the end of the run ring.
     #[must_use]
     pub fn schedule_all(&self) -> bool {
         self.inner.pairing.get().schedule_all
     }
 
-    /// Lets the caller of each meeting go behind everybody, its partner included (S-141). This
-    /// comes before the preference.
+    /// Sets whether the caller of every meeting goes to the end of the run ring, behind its
+    /// partner. This takes precedence over the preference.
     pub fn set_schedule_all(&self, schedule_all: bool) {
         self.inner.change(|old| Pairing::new(old.preference, schedule_all, old.closing));
     }
 
-    /// Closes the channel: operations that wait are refused, and from now on all that would have to.
+    /// Closes the channel: operations that wait fail, and so do all later ones that would have to.
     /// Senders get their values back.
     ///
-    /// The fibers that waited are appended to the ring; the caller goes on. Closing a closed channel
-    /// does nothing. (Stackless' `close` wakes none of them: see
+    /// The fibers that waited are appended to the run ring; the caller goes on. Closing a closed
+    /// channel does nothing. (Stackless' `close` wakes none of them: see
     /// [`stackless::Channel::close`](crate::stackless::Channel::close).)
     ///
     /// # Examples
@@ -128,62 +139,62 @@ impl<T> Channel<T> {
         self.close_quietly();
         let Some(sched) = scheduler() else { return };
         for list in [&self.inner.senders, &self.inner.receivers] {
-            while let Some(fiber) = waiter::turn_away::<T>(list) {
+            while let Some(fiber) = list.release(Fate::Closed) {
                 sched.make_ready(fiber);
             }
         }
     }
 
-    /// Opens a closed channel again (S-158).
+    /// Opens a closed channel again.
     pub fn open(&self) {
         self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, false));
     }
 
-    /// Whether [`close`](Channel::close) was called.
+    /// Returns whether [`close`](Channel::close) was called.
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.inner.pairing.get().closing
     }
 
-    /// Whether it is closed and nobody waits at it any more (S-157).
+    /// Returns whether the channel is closed and no fiber waits at it any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.is_closing() && self.balance() == 0
     }
 }
 
-/// For façades over the channel.
+/// The operations for façades over the channel.
 impl<T> Channel<T> {
-    /// Closes the channel and wakes nothing: those that wait can still be met.
+    /// Closes the channel without waking any fiber: those that wait can still be met.
     pub(crate) fn close_quietly(&self) {
         self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, true));
     }
 
-    /// What a fiber would do that came on `side` now.
+    /// Returns the step of a fiber that would arrive on `side` now.
     #[inline(always)]
     pub(crate) fn arrive(&self, side: Side) -> Step {
         let others = if side == Side::Send { &self.inner.receivers } else { &self.inner.senders };
         self.inner.pairing.get().arrive(side, others.len())
     }
 
-    /// The first of those who wait.
+    /// Returns the first fiber that waits.
     pub(crate) fn first_waiting(&self) -> Option<FiberRef> {
         let first = self.inner.senders.first().or(self.inner.receivers.first());
         first.map(FiberPtr::to_ref)
     }
 
-    /// Those who wait, the first first.
+    /// Returns the fibers that wait, in the order in which they came.
     pub(crate) fn waiting(&self) -> Vec<FiberRef> {
         let (senders, receivers) = (self.inner.senders.fibers(), self.inner.receivers.fibers());
         senders.into_iter().chain(receivers).map(FiberPtr::to_ref).collect()
     }
 
-    /// Puts `value` in the place of the one that `sender`, which waits to send here, has brought.
+    /// Replaces the value that `sender`, which waits to send here, has brought.
     pub(crate) fn replace_value(&self, sender: &FiberRef, value: T) -> Result<T, T> {
-        waiter::replace(&self.inner.senders, sender.ptr(), value)
+        self.inner.senders.replace(sender.ptr(), value)
     }
 
-    /// The address of what the handles share: no other channel has it while this one exists.
+    /// Returns the address of the shared state: no other channel has it while this one exists.
     pub(crate) fn address(&self) -> usize {
         Rc::as_ptr(&self.inner).addr()
     }
@@ -199,7 +210,7 @@ impl<T> Inner<T> {
     }
 }
 
-/// Puts the partner of a meeting into the ring, and the caller where it belongs.
+/// Makes the partner of a meeting ready, and moves the caller as `after` demands.
 #[inline(always)]
 pub(crate) fn follow(here: Here, partner: FiberPtr, after: After) {
     match after {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
-use crate::channel::waiter::{self, Fate, Message, Waiter};
+use crate::channel::waiter::{Fate, Message, Waiter};
 use crate::collections::by_value::by_value;
 use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
 
@@ -18,12 +18,30 @@ impl<T> Channel<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Closed`] if the channel is closed and nobody waits to send, and
+    /// Returns [`RecvError::Closed`] if the channel is closed and no sender waits, and
     /// [`RecvError::Deadlock`] if nothing can ever run again.
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber, and with what [`send_panic`](Channel::send_panic) has sent.
+    /// Panics outside of a fiber, and with the payload that [`send_panic`](Channel::send_panic) has
+    /// sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::{Channel, RecvError};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let letters = channel.clone();
+    ///     fibra::spawn(move || {
+    ///         letters.send('a').unwrap();
+    ///         letters.close();
+    ///     });
+    ///     assert_eq!(channel.recv(), Ok('a'));
+    ///     assert_eq!(channel.recv(), Err(RecvError::Closed));
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
@@ -39,11 +57,12 @@ impl<T> Channel<T> {
     ///
     /// # Errors
     ///
-    /// Says whether there is nothing now, or nothing for as long as the channel is closed.
+    /// Returns an error that tells an open channel without senders from a closed one.
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber, and with what [`send_panic`](Channel::send_panic) has sent.
+    /// Panics outside of a fiber, and with the payload that [`send_panic`](Channel::send_panic) has
+    /// sent.
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         let here = here();
@@ -54,37 +73,37 @@ impl<T> Channel<T> {
         }
     }
 
-    /// As [`recv`](Channel::recv), but waits no longer than `timeout`.
+    /// Like [`recv`](Channel::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// Says whether the time is over or the channel closed.
+    /// Returns an error if the time is over or the channel is closed.
     ///
     /// # Panics
     ///
-    /// As [`recv`](Channel::recv).
+    /// Like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         let here = here();
         self.recv_by(here, deadline_after(here, timeout))
     }
 
-    /// As [`recv`](Channel::recv), but waits no longer than until `deadline`.
+    /// Like [`recv`](Channel::recv), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///
-    /// As [`recv_timeout`](Channel::recv_timeout).
+    /// Like [`recv_timeout`](Channel::recv_timeout).
     ///
     /// # Panics
     ///
-    /// As [`recv`](Channel::recv).
+    /// Like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         let here = here();
         self.recv_by(here, here.sched.micros_at(deadline))
     }
 
-    /// Receives until the channel is closed and no sender waits (S-154).
+    /// Returns an iterator that receives until the channel is closed and no sender waits.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { channel: self }
     }
@@ -96,8 +115,8 @@ impl<T> Channel<T> {
         received.map(open).map_err(Cut::into_recv_timeout_error)
     }
 
-    /// Receives, and leaves the operation budget alone: a transfer that keeps the caller running
-    /// does not switch. `reason` is that of the wait, if it comes to one.
+    /// Receives without spending the operation budget: a transfer that keeps the caller running
+    /// does not switch. `reason` is that of the wait, if there is one.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn recv_unmetered(
@@ -115,7 +134,7 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     pub(super) fn collect(&self, here: Here, after: After) -> Message<T> {
-        let Some((sender, message)) = waiter::collect(&self.inner.senders) else {
+        let Some((sender, message)) = self.inner.senders.collect() else {
             unreachable!("a sender waits")
         };
         follow(here, sender, after);
@@ -139,7 +158,7 @@ impl<T> Channel<T> {
     }
 }
 
-/// What was received; an unwind goes on here.
+/// Returns the value of `message`, or raises its unwind.
 #[inline(always)]
 pub(crate) fn open<T>(message: Message<T>) -> T {
     match message {
@@ -185,7 +204,9 @@ impl<T> fmt::Debug for Iter<'_, T> {
     }
 }
 
-/// Receives from a [`Channel`], of which it owns a handle, until that is closed and no sender waits.
+/// An iterator that owns a handle to a [`Channel`], and receives until that is closed and no sender
+/// waits.
+/// waits.
 ///
 /// # Examples
 ///

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
 use crate::channel::pairing::{Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
-use crate::channel::waiter::{self, Fate, Message, Waiter};
+use crate::channel::waiter::{Fate, Message, Waiter};
 use crate::sched::lowlevel::{FiberPtr, Here, OnDeadlock, WaitReason, deadline_after, here, spend};
 
 static SENDING: WaitReason = WaitReason::new("sending on a channel", OnDeadlock::Fail);
@@ -16,12 +16,27 @@ impl<T> Channel<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] if the channel is closed and nobody waits to receive, and
-    /// [`SendError::Deadlock`] if nothing can ever run again. The value comes back.
+    /// Returns the value with [`SendError::Closed`] if the channel is closed and no receiver waits,
+    /// and with [`SendError::Deadlock`] if nothing can ever run again.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let numbers = channel.clone();
+    ///     let receiver = fibra::spawn(move || numbers.recv().unwrap() + numbers.recv().unwrap());
+    ///     channel.send(1).unwrap();
+    ///     channel.send(2).unwrap();
+    ///     assert_eq!(receiver.join().unwrap(), 3);
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
@@ -34,11 +49,11 @@ impl<T> Channel<T> {
     }
 
     /// Gives `value` to a receiver that waits, if there is one. It neither waits nor switches: the
-    /// receiver is appended to the ring, whatever the preference.
+    /// receiver is appended to the run ring, independent of the preference.
     ///
     /// # Errors
     ///
-    /// Gives the value back if nobody waits to receive.
+    /// Returns the value if no receiver waits.
     ///
     /// # Panics
     ///
@@ -56,11 +71,11 @@ impl<T> Channel<T> {
         }
     }
 
-    /// As [`send`](Channel::send), but waits no longer than `timeout`.
+    /// Like [`send`](Channel::send), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// Gives the value back if it could not be sent in time, or the channel is closed.
+    /// Returns the value if it could not be sent in time, or the channel is closed.
     ///
     /// # Panics
     ///
@@ -71,11 +86,11 @@ impl<T> Channel<T> {
         self.send_by(here, value, deadline_after(here, timeout))
     }
 
-    /// As [`send`](Channel::send), but waits no longer than until `deadline`.
+    /// Like [`send`](Channel::send), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///
-    /// As [`send_timeout`](Channel::send_timeout).
+    /// Like [`send_timeout`](Channel::send_timeout).
     ///
     /// # Panics
     ///
@@ -86,14 +101,29 @@ impl<T> Channel<T> {
         self.send_by(here, value, here.sched.micros_at(deadline))
     }
 
-    /// Sends an unwind: the receiver's `recv` panics with `payload`, and no panic hook runs.
+    /// Sends an unwind: the receiver's `recv` panics with `payload`, without running the panic
+    /// hook.
     ///
-    /// This is Stackless' `send_exception` (S-151), for protocols in which the consumer is to fail
-    /// as the producer did. A panic that was joined is passed on like this.
+    /// This is Stackless' `send_exception`, for protocols in which the consumer fails like the
+    /// producer did: for example, it passes on a panic that was joined.
     ///
     /// # Errors
     ///
-    /// As [`send`](Channel::send); the payload comes back.
+    /// Returns the payload with the errors of [`send`](Channel::send).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::<u32>::new();
+    ///     let to = channel.clone();
+    ///     fibra::spawn(move || to.send_panic(Box::new("no more numbers")));
+    ///     let error = fibra::spawn(move || channel.recv()).join().unwrap_err();
+    ///     assert_eq!(error.to_string(), "the fiber panicked: no more numbers");
+    /// });
+    /// ```
     ///
     /// # Panics
     ///
@@ -123,8 +153,8 @@ impl<T> Channel<T> {
         self.send_unmetered(here, message, by, &SENDING)
     }
 
-    /// As `send_message`, but leaves the operation budget alone: a transfer that keeps the caller
-    /// running does not switch. `reason` is that of the wait, if it comes to one.
+    /// Like `send_message`, but without spending the operation budget: a transfer that keeps the
+    /// caller running does not switch. `reason` is that of the wait, if there is one.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn send_unmetered(
@@ -153,10 +183,10 @@ impl<T> Channel<T> {
         })
     }
 
-    /// Gives `message` to the first waiting receiver; `then` puts it back into the ring.
+    /// Gives `message` to the first waiting receiver; `then` makes that ready.
     #[inline(always)]
     pub(super) fn serve(&self, message: Message<T>, then: impl FnOnce(FiberPtr)) {
-        match waiter::serve(&self.inner.receivers, message) {
+        match self.inner.receivers.serve(message) {
             Ok(receiver) => then(receiver),
             Err(_) => unreachable!("a receiver waits"),
         }
@@ -177,6 +207,6 @@ impl<T> Channel<T> {
             Ok(_) => Cut::Closed,
             Err(interrupt) => Cut::Short(interrupt),
         };
-        Err((waiter.take().expect("nobody has taken the message"), cut))
+        Err((waiter.take().expect("no receiver has taken the message"), cut))
     }
 }

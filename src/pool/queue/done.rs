@@ -1,6 +1,6 @@
-//! Knowing when all work that was put into a queue is done.
+//! Waiting until all work that was put into a queue is done.
 //!
-//! Invariant: what was put counts as unfinished until somebody says that it is done, once.
+//! Invariant: an item that was sent counts as unfinished until it is marked as done, once.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -16,12 +16,12 @@ static DRAINING: WaitReason =
     WaitReason::new("waiting until the work of a queue is done", OnDeadlock::Fail);
 
 impl<T, O: Order<T>> WorkQueue<T, O> {
-    /// As [`recv`](WorkQueue::recv); the item counts as done when the [`Task`] is dropped, also by
-    /// a panic or a kill of the fiber that works on it.
+    /// Like [`recv`](WorkQueue::recv), but returns a [`Task`]: the item counts as done when the
+    /// task is dropped, even if that is by a panic or a kill of the fiber that works on it.
     ///
     /// # Errors
     ///
-    /// As [`recv`](WorkQueue::recv).
+    /// Like [`recv`](WorkQueue::recv).
     ///
     /// # Panics
     ///
@@ -31,44 +31,46 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         self.recv().map(|item| Task { item, done: Done(self.clone()) })
     }
 
-    /// As [`try_recv`](WorkQueue::try_recv), with a [`Task`].
+    /// Like [`try_recv`](WorkQueue::try_recv), but returns a [`Task`].
     ///
     /// # Errors
     ///
-    /// As [`try_recv`](WorkQueue::try_recv).
+    /// Like [`try_recv`](WorkQueue::try_recv).
     #[track_caller]
     pub fn try_recv_task(&self) -> Result<Task<T, O>, TryRecvError> {
         self.try_recv().map(|item| Task { item, done: Done(self.clone()) })
     }
 
-    /// Says that one item that was received is done.
+    /// Marks one received item as done.
     ///
     /// # Panics
     ///
-    /// Panics if this is said more often than items were put in.
+    /// Panics if this is called more often than items were sent.
     #[track_caller]
     pub fn task_done(&self) {
         let unfinished = self.core.unfinished.get();
-        assert!(unfinished != 0, "`task_done` was called more often than items were put in");
+        assert!(unfinished != 0, "`task_done` was called more often than items were sent");
         self.core.unfinished.set(unfinished - 1);
         if unfinished == 1 {
-            self.core.drained.turn_all_away();
+            self.core.drained.release_all();
         }
     }
 
-    /// Items that were put in and are not done: in the queue, or being worked on.
+    /// Returns the number of items that were sent and are not done: in the queue, or being worked
+    /// on.
     #[must_use]
     pub fn unfinished(&self) -> usize {
         self.core.unfinished.get()
     }
 
-    /// Waits until all that was put in is done.
+    /// Waits until all items that were sent are done.
     ///
-    /// Who waits when the last item is done goes on, even if more is put in before it runs.
+    /// A fiber that waits when the last item is done is woken, even if more items are sent before
+    /// it runs.
     ///
     /// # Errors
     ///
-    /// [`DrainError::Deadlock`] if nothing can ever run again.
+    /// Returns [`DrainError::Deadlock`] if nothing can ever run again.
     ///
     /// # Panics
     ///
@@ -82,8 +84,8 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         self.core.drained.wait(here, None, &DRAINING).map(drop).map_err(DrainError::new)
     }
 
-    /// As [`wait_drained`](WorkQueue::wait_drained), but waits no longer than `timeout`. Returns
-    /// whether all was done.
+    /// Like [`wait_drained`](WorkQueue::wait_drained), but waits no longer than `timeout`. Returns
+    /// whether all items were done.
     ///
     /// # Panics
     ///
@@ -96,9 +98,9 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     }
 }
 
-/// An item to be worked on, which counts as done when this is dropped.
+/// A received item that counts as done when this is dropped.
 pub struct Task<T, O: Order<T>> {
-    // Dropped before it counts as done.
+    // Declared first, so that it is dropped before it counts as done.
     item: T,
     done: Done<T, O>,
 }
@@ -106,7 +108,7 @@ pub struct Task<T, O: Order<T>> {
 struct Done<T, O: Order<T>>(WorkQueue<T, O>);
 
 impl<T, O: Order<T>> Task<T, O> {
-    /// The item, for whoever takes it apart: it counts as done from now on.
+    /// Returns the item, which counts as done from now on.
     pub fn into_inner(self) -> T {
         drop(self.done);
         self.item
@@ -129,7 +131,7 @@ impl<T, O: Order<T>> DerefMut for Task<T, O> {
 
 impl<T, O: Order<T>> Drop for Done<T, O> {
     fn drop(&mut self) {
-        // One that was said to be done by hand as well must not panic here.
+        // The item may have been marked as done by hand as well: that must not panic here.
         if self.0.unfinished() != 0 {
             self.0.task_done();
         }

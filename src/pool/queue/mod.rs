@@ -1,9 +1,9 @@
-//! Queues that hand out work in an order of their own and know when all of it is done.
+//! Queues that hand out work in a given order, and can wait until all of it is done.
 //!
 //! Invariants: those of `store.rs`, and
-//! - `x` waits, `try_x` never does, `x_timeout` and `x_deadline` wait so long; an item that was not
-//!   sent comes back.
-//! - Items are dropped with the last handle, and no item while the queue is in use.
+//! - `x` waits, `try_x` never waits, `x_timeout` and `x_deadline` wait for a limited time; an item
+//!   that was not sent is returned.
+//! - Items are dropped with the last handle, and no item is dropped while the queue is in use.
 
 use std::fmt;
 use std::rc::Rc;
@@ -21,10 +21,10 @@ mod store;
 pub use done::Task;
 pub use order::{Newest, Oldest, Order, Ranked, Smallest};
 
-/// A queue that gives out the smallest item first, and equal ones in the order of their sends.
+/// A queue that hands out the smallest item first, and equal items in the order of their sends.
 ///
-/// Items that have a priority and no order of their own are wrapped in [`Ranked`]. An item's `Ord`
-/// must neither use the queue nor wait; if it panics the queue goes on, in some order.
+/// Wrap items that have a priority but no order in [`Ranked`]. The `Ord` of an item must neither
+/// use the queue nor wait; if it panics, the queue remains usable, in an unspecified order.
 ///
 /// # Examples
 ///
@@ -40,7 +40,7 @@ pub use order::{Newest, Oldest, Order, Ranked, Smallest};
 /// ```
 pub type PriorityQueue<T> = WorkQueue<T, Smallest>;
 
-/// A queue that gives out the newest item first.
+/// A queue that hands out the newest item first.
 ///
 /// # Examples
 ///
@@ -56,8 +56,8 @@ pub type PriorityQueue<T> = WorkQueue<T, Smallest>;
 /// ```
 pub type LifoQueue<T> = WorkQueue<T, Newest>;
 
-/// A queue that gives out the oldest item first, and counts those that are not done yet. (The other
-/// queues do that as well.)
+/// A queue that hands out the oldest item first, and counts the items that are not done yet. (The
+/// other queues count them as well.)
 ///
 /// # Examples
 ///
@@ -83,11 +83,11 @@ pub type LifoQueue<T> = WorkQueue<T, Newest>;
 /// ```
 pub type JoinableQueue<T> = WorkQueue<T, Oldest>;
 
-/// A queue of work for the fibers of one thread. Clones are handles to one queue.
+/// A queue of work for the fibers of one thread. Clones are handles to the same queue.
 ///
-/// A receiver that waits is woken for one item, and takes the first in the queue's order at the
-/// moment when it runs. Sends of a full queue and receives of an empty one are served first come,
-/// first served.
+/// A waiting receiver is woken for one item, and takes the item that is the first in the queue's
+/// order at the moment at which it runs. Waiting senders and receivers are served first come, first
+/// served.
 ///
 /// See [`PriorityQueue`], [`LifoQueue`] and [`JoinableQueue`].
 pub struct WorkQueue<T, O: Order<T>> {
@@ -95,56 +95,59 @@ pub struct WorkQueue<T, O: Order<T>> {
 }
 
 impl<T, O: Order<T>> WorkQueue<T, O> {
-    /// A queue that holds any number of items: a send never waits.
+    /// Creates a queue that holds any number of items: a send never waits.
     #[must_use]
     pub fn new() -> WorkQueue<T, O> {
         WorkQueue { core: Rc::new(Core::new(usize::MAX)) }
     }
 
-    /// A queue that holds up to `capacity` items: a send waits while it is full.
+    /// Creates a queue that holds up to `capacity` items: a send waits while it is full.
     ///
     /// # Panics
     ///
-    /// Panics if `capacity` is 0: with nothing to choose from there is no order.
-    /// [`Channel`](crate::channel::Channel) hands items from fiber to fiber.
+    /// Panics if `capacity` is 0: a queue that holds no item has no order. To pass items directly
+    /// from fiber to fiber, use a [`Channel`](crate::channel::Channel).
     #[must_use]
     #[track_caller]
     pub fn bounded(capacity: usize) -> WorkQueue<T, O> {
-        assert!(capacity != 0, "a queue of capacity 0 could never hold anything to choose from");
+        assert!(
+            capacity != 0,
+            "a queue of capacity 0 could never hold an item: make it at least 1"
+        );
         WorkQueue { core: Rc::new(Core::new(capacity)) }
     }
 
-    /// Refuses what is sent from now on, also by those who wait to send. Receivers get what is
-    /// there, and then learn of it.
+    /// Closes the queue: sends fail from now on, and so do those that wait. Receivers get the items
+    /// that are left, and then an error.
     pub fn close(&self) {
         self.core.close();
     }
 
-    /// Whether the queue was closed.
+    /// Returns whether the queue was closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.core.is_closed()
     }
 
-    /// Items that the queue holds now.
+    /// Returns the number of items in the queue.
     #[must_use]
     pub fn len(&self) -> usize {
         self.core.len()
     }
 
-    /// Whether the queue holds nothing now.
+    /// Returns whether the queue holds no items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many items the queue can hold; none if any number.
+    /// Returns the number of items that the queue can hold, or `None` if it is unbounded.
     #[must_use]
     pub fn capacity(&self) -> Option<usize> {
         Some(self.core.capacity).filter(|&capacity| capacity != usize::MAX)
     }
 
-    /// Receives until the queue is closed and empty.
+    /// Returns an iterator that receives until the queue is closed and empty.
     ///
     /// # Panics
     ///
@@ -155,7 +158,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     }
 }
 
-/// What a queue gives out until it is closed and empty.
+/// An iterator that receives from a [`WorkQueue`] until that is closed and empty.
 pub struct Items<'a, T, O: Order<T>> {
     queue: &'a WorkQueue<T, O>,
 }
@@ -210,7 +213,7 @@ impl<T, O: Order<T>> fmt::Debug for Items<'_, T, O> {
     }
 }
 
-/// What a queue gives out, of which the iterator owns a handle, until it is closed and empty.
+/// An iterator that owns a handle to a [`WorkQueue`] and receives until that is closed and empty.
 ///
 /// # Examples
 ///

@@ -1,26 +1,26 @@
-//! In which order a queue gives out what it holds.
+//! The orders in which a queue hands out its items.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 
-/// An order in which a [`WorkQueue`](crate::pool::WorkQueue) gives out its items. There are
-/// [`Smallest`], [`Newest`] and [`Oldest`].
+/// An order in which a [`WorkQueue`](crate::pool::WorkQueue) hands out its items: [`Smallest`],
+/// [`Newest`] or [`Oldest`].
 pub trait Order<T>: sealed::Order<T> {}
 
-/// The smallest item first; of equal ones the one whose send began first.
+/// The smallest item first; of equal items, the one whose send began first.
 #[derive(Copy, Clone, Debug)]
 pub struct Smallest;
 
-/// The item that came last first: a stack.
+/// The newest item first: a stack.
 #[derive(Copy, Clone, Debug)]
 pub struct Newest;
 
-/// The item that came first first.
+/// The oldest item first.
 #[derive(Copy, Clone, Debug)]
 pub struct Oldest;
 
-/// A value with a rank, compared by its rank alone: for values that have no order.
+/// A value with a rank, which is compared by the rank alone: for values that have no order.
 ///
 /// # Examples
 ///
@@ -38,14 +38,14 @@ pub struct Oldest;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Ranked<K, T> {
-    /// The smallest comes first.
+    /// The rank. The smallest comes first.
     pub rank: K,
-    /// What has that rank.
+    /// The value that has that rank.
     pub value: T,
 }
 
 impl<K, T> Ranked<K, T> {
-    /// `value` with `rank`.
+    /// Creates a `value` with a `rank`.
     pub const fn new(rank: K, value: T) -> Ranked<K, T> {
         Ranked { rank, value }
     }
@@ -72,7 +72,7 @@ impl<K: Ord, T> PartialEq for Ranked<K, T> {
 impl<K: Ord, T> Eq for Ranked<K, T> {}
 
 pub(crate) mod sealed {
-    /// What an order is made of. `put` and `take` may call the user's `Ord`.
+    /// The implementation of an order. `put` and `take` may call the user's `Ord`.
     pub trait Order<T> {
         type Shelf: Default;
         fn put(shelf: &mut Self::Shelf, item: T, ticket: u64);
@@ -81,7 +81,7 @@ pub(crate) mod sealed {
     }
 }
 
-/// An item of a heap, whose greatest element comes first.
+/// An item of a `BinaryHeap`, which hands out its greatest element first.
 pub struct InHeap<T> {
     item: T,
     ticket: u64,

@@ -1,10 +1,9 @@
-//! Taking work out of a queue.
+//! The receiving side of a queue.
 
 use std::time::{Duration, Instant};
 
 use crate::channel::error::Cut;
 use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
-use crate::pool::line::Told;
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
 use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
@@ -17,8 +16,8 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Closed`] if the queue was closed and is empty, [`RecvError::Deadlock`] if
-    /// nothing can ever run again.
+    /// Returns [`RecvError::Closed`] if the queue was closed and is empty, and
+    /// [`RecvError::Deadlock`] if nothing can ever run again.
     ///
     /// # Panics
     ///
@@ -34,7 +33,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     ///
     /// # Errors
     ///
-    /// Says whether there is nothing now, or nothing ever again.
+    /// Returns an error that tells an empty queue from one that was closed and is empty.
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         if self.core.has_item()
@@ -45,11 +44,11 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         Err(if self.core.is_exhausted() { TryRecvError::Closed } else { TryRecvError::Empty })
     }
 
-    /// As [`recv`](WorkQueue::recv), but waits no longer than `timeout`.
+    /// Like [`recv`](WorkQueue::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// Says whether the time is over or the queue was closed and is empty.
+    /// Returns an error if the time is over, or if the queue was closed and is empty.
     ///
     /// # Panics
     ///
@@ -60,11 +59,11 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         self.recv_by(here, deadline_after(here, timeout))
     }
 
-    /// As [`recv`](WorkQueue::recv), but waits no longer than until `deadline`.
+    /// Like [`recv`](WorkQueue::recv), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///
-    /// As [`recv_timeout`](WorkQueue::recv_timeout).
+    /// Like [`recv_timeout`](WorkQueue::recv_timeout).
     ///
     /// # Panics
     ///
@@ -89,8 +88,8 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
             Err(TryRecvError::Empty) => {}
         }
         match self.core.receivers.wait(here, by, &RECEIVING) {
-            Ok(Told::Served) => Ok(self.core.take_promised().expect("it was promised an item")),
-            Ok(Told::TurnedAway) => Err(Cut::Closed),
+            Ok(true) => Ok(self.core.take_promised().expect("it was promised an item")),
+            Ok(false) => Err(Cut::Closed),
             Err(interrupt) => Err(Cut::Short(interrupt)),
         }
     }

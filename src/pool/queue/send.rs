@@ -1,10 +1,9 @@
-//! Putting work into a queue.
+//! The sending side of a queue.
 
 use std::time::{Duration, Instant};
 
 use crate::channel::error::Cut;
 use crate::channel::{SendError, SendTimeoutError, TrySendError};
-use crate::pool::line::Told;
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
 use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
@@ -13,12 +12,12 @@ static SENDING: WaitReason =
     WaitReason::new("waiting for room in a queue of work", OnDeadlock::Fail);
 
 impl<T, O: Order<T>> WorkQueue<T, O> {
-    /// Puts `item` in, waiting while the queue is full.
+    /// Sends `item`, waiting while the queue is full.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] if the queue was closed, [`SendError::Deadlock`] if nothing can ever
-    /// run again. The item comes back.
+    /// Returns the item with [`SendError::Closed`] if the queue was closed, and with
+    /// [`SendError::Deadlock`] if nothing can ever run again.
     ///
     /// # Panics
     ///
@@ -30,11 +29,11 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         self.send_or_wait(here, item, None).map_err(|(item, cut)| cut.into_send_error(item))
     }
 
-    /// Puts `item` in if there is room, and never waits.
+    /// Sends `item` if there is room, and never waits.
     ///
     /// # Errors
     ///
-    /// Gives the item back if the queue is full or closed.
+    /// Returns the item if the queue is full or closed.
     #[track_caller]
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         if self.core.is_closed() {
@@ -47,11 +46,11 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         Ok(())
     }
 
-    /// As [`send`](WorkQueue::send), but waits no longer than `timeout`.
+    /// Like [`send`](WorkQueue::send), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// Gives the item back if there was no room in time or the queue was closed.
+    /// Returns the item if there was no room in time, or the queue was closed.
     ///
     /// # Panics
     ///
@@ -62,11 +61,11 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         self.send_by(here, item, deadline_after(here, timeout))
     }
 
-    /// As [`send`](WorkQueue::send), but waits no longer than until `deadline`.
+    /// Like [`send`](WorkQueue::send), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///
-    /// As [`send_timeout`](WorkQueue::send_timeout).
+    /// Like [`send_timeout`](WorkQueue::send_timeout).
     ///
     /// # Panics
     ///
@@ -95,11 +94,11 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
             return Ok(());
         }
         match self.core.senders.wait(here, by, &SENDING) {
-            Ok(Told::Served) => {
+            Ok(true) => {
                 self.core.put_promised(item, ticket);
                 Ok(())
             }
-            Ok(Told::TurnedAway) => Err((item, Cut::Closed)),
+            Ok(false) => Err((item, Cut::Closed)),
             Err(interrupt) => Err((item, Cut::Short(interrupt))),
         }
     }

@@ -1,4 +1,4 @@
-//! What a queue holds, who waits for it, and who is promised what.
+//! The items of a queue, the fibers that wait for it, and the promises made to them.
 //!
 //! ```text
 //!   senders wait (full) --> [ shelf, up to `capacity` ] --> receivers wait (empty)
@@ -7,12 +7,13 @@
 //! ```
 //!
 //! Invariants:
-//! - A fiber that was served runs on and does what it was promised to do, whatever happens: its
-//!   wait has completed. So promises are always kept, and nobody else gets what is promised.
+//! - A fiber that was served does what it was promised to do when it runs, whatever happens: its
+//!   wait has completed. So promises are always kept, and no other fiber gets what is promised.
 //! - Receivers wait only while every item is promised, senders only while every place is. So a
-//!   receiver gets the first item of the moment at which it runs, not of that at which it was woken.
-//! - While an item is put or taken, which may call the user's `Ord`, the shelf is not here: the
-//!   queue says so to whoever uses it meanwhile, and the shelf comes back whatever happens.
+//!   receiver gets the first item of the moment at which it runs, not of that at which it was
+//!   woken.
+//! - While an item is put or taken, which may call the user's `Ord`, the shelf is moved out of the
+//!   queue: code that uses the queue meanwhile panics. The shelf is moved back even by an unwind.
 
 use std::cell::Cell;
 
@@ -22,13 +23,13 @@ use crate::pool::queue::order::Order;
 pub(crate) struct Core<T, O: Order<T>> {
     pub(crate) capacity: usize,
     shelf: Cell<Option<O::Shelf>>,
-    /// Items on the shelf.
+    /// The number of items on the shelf.
     len: Cell<usize>,
     promised_items: Cell<usize>,
     promised_places: Cell<usize>,
     next_ticket: Cell<u64>,
     closed: Cell<bool>,
-    /// Items that were put and of which nobody has said that they are done.
+    /// The number of items that were put and not marked as done.
     pub(crate) unfinished: Cell<usize>,
     pub(crate) senders: Line,
     pub(crate) receivers: Line,
@@ -60,7 +61,7 @@ impl<T, O: Order<T>> Core<T, O> {
         self.closed.get()
     }
 
-    /// Whether nothing will ever come out any more.
+    /// Returns whether no item will ever come out again.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.closed.get() && self.len.get() == 0 && self.promised_places.get() == 0
     }
@@ -73,12 +74,12 @@ impl<T, O: Order<T>> Core<T, O> {
         self.promised_items.get() < self.len.get()
     }
 
-    /// A number that says when a send began.
+    /// Returns a number that grows with each send that begins.
     pub(crate) fn ticket(&self) -> u64 {
         self.next_ticket.replace(self.next_ticket.get() + 1)
     }
 
-    /// Puts an item. The caller has seen that there is a place.
+    /// Puts an item. The caller has checked that there is a place.
     #[track_caller]
     pub(crate) fn put(&self, item: T, ticket: u64) {
         self.with_shelf(|shelf| {
@@ -87,30 +88,30 @@ impl<T, O: Order<T>> Core<T, O> {
         });
     }
 
-    /// As `put`, by a sender that was served.
+    /// Like `put`, for a sender that was served.
     #[track_caller]
     pub(crate) fn put_promised(&self, item: T, ticket: u64) {
         self.promised_places.set(self.promised_places.get() - 1);
         self.put(item, ticket);
     }
 
-    /// Takes the first item. The caller has seen that there is one.
+    /// Takes the first item. The caller has checked that there is one.
     #[track_caller]
     pub(crate) fn take(&self) -> Option<T> {
         self.with_shelf(O::take)
     }
 
-    /// As `take`, by a receiver that was served.
+    /// Like `take`, for a receiver that was served.
     #[track_caller]
     pub(crate) fn take_promised(&self) -> Option<T> {
         self.promised_items.set(self.promised_items.get() - 1);
         self.take()
     }
 
-    /// Refuses what is sent from now on.
+    /// Refuses sends from now on.
     pub(crate) fn close(&self) {
         self.closed.set(true);
-        self.senders.turn_all_away();
+        self.senders.release_all();
         self.serve();
     }
 
@@ -127,7 +128,7 @@ impl<T, O: Order<T>> Core<T, O> {
         f(&mut out.shelf)
     }
 
-    /// Promises items and places to those who wait.
+    /// Promises items and places to the fibers that wait for them.
     fn serve(&self) {
         while self.has_item() && self.receivers.serve() {
             self.promised_items.set(self.promised_items.get() + 1);
@@ -136,12 +137,12 @@ impl<T, O: Order<T>> Core<T, O> {
             self.promised_places.set(self.promised_places.get() + 1);
         }
         if self.closed.get() && !self.has_item() && self.promised_places.get() == 0 {
-            self.receivers.turn_all_away();
+            self.receivers.release_all();
         }
     }
 }
 
-/// The shelf while it is out. It goes back when dropped.
+/// The shelf while it is moved out. It is moved back when this is dropped.
 struct Out<'a, T, O: Order<T>> {
     core: &'a Core<T, O>,
     shelf: O::Shelf,

@@ -150,12 +150,7 @@ impl<T> Site for Receivers<'_, T> {
     type Extra = Slot<T>;
 
     fn withdraw(&self, waiter: &Waiter<Slot<T>>) -> bool {
-        let mut state = locked(&self.0.state);
-        let withdrawn = waiter.claim(Fate::Withdrawn);
-        if withdrawn {
-            state.waiting_receivers.remove(waiter);
-        }
-        withdrawn
+        locked(&self.0.state).waiting_receivers.withdraw(waiter)
     }
 }
 

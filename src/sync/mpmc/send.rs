@@ -138,11 +138,6 @@ impl<T> Site for Senders<'_, T> {
     type Extra = Slot<T>;
 
     fn withdraw(&self, waiter: &Waiter<Slot<T>>) -> bool {
-        let mut state = locked(&self.0.state);
-        let withdrawn = waiter.claim(Fate::Withdrawn);
-        if withdrawn {
-            state.waiting_senders.remove(waiter);
-        }
-        withdrawn
+        locked(&self.0.state).waiting_senders.withdraw(waiter)
     }
 }

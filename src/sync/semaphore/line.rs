@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::sched::lowlevel::{Fate, Interrupt, WaitReason};
 use crate::sync::error::TimeoutError;
-use crate::sync::queue::Queue;
+use crate::sync::queue::{Queue, withdraw};
 use crate::sync::semaphore::{ONE, Semaphore, WAITERS};
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
 
@@ -138,14 +138,6 @@ impl Site for Semaphore {
     type Extra = usize;
 
     fn withdraw(&self, waiter: &Waiter<usize>) -> bool {
-        let mut queue = locked(&self.queue);
-        if !waiter.claim(Fate::Withdrawn) {
-            return false;
-        }
-        queue.remove(waiter);
-        let served = self.serve(&mut queue);
-        drop(queue);
-        served.wake();
-        true
+        withdraw(&self.queue, waiter, |queue| self.serve(queue))
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use fibra::pool::{JoinableQueue, LifoQueue, PriorityQueue, Retry, Wait};
+use fibra::pool::{Backoff, JoinableQueue, LifoQueue, PriorityQueue, Retry};
 
 use super::{Hook, hook};
 use crate::attack::ledger::Counted;
@@ -56,7 +56,7 @@ pub(super) const HOOKS: &[Hook] = &[
         format!("{:?}", Retry::attempts(3).before_sleep(hook).run(attempt))
     }),
     hook("retry: how long to wait", "Ok(2)", |_| {
-        let wait = Wait::by(|_| {
+        let wait = Backoff::by(|_| {
             strike();
             Duration::from_millis(1)
         });

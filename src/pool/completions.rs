@@ -1,20 +1,20 @@
-//! Which of a number of fibers have ended, in the order in which they did.
+//! The ends of a number of fibers, in the order in which they occurred.
 //!
 //! ```text
-//!   enrol -> [ Enrolled ] --spawn--> follows the fiber: a hook at its end
-//!                 | dropped: the spawn was cut short, the key is struck off
+//!   register -> [ Registration ] --spawn--> watch: a hook on the fiber
+//!                 | dropped: the spawn was interrupted, the key is removed
 //!                 v
 //!   the fiber has ended: [ key key key ] -> next_ended -> the handle of that key is joined
 //! ```
 //!
 //! Invariants:
-//! - A key that was enrolled is handed out by `ended` once, or was struck off; never both.
-//! - `running` is the number of keys that were not struck off and whose fibers have not ended, those
-//!   that are just being spawned included: user code runs while a fiber is spawned.
-//! - A key is handed out when its fiber counts as ended: to join it then needs no wait. One that was
-//!   retired counts as ended.
-//! - Handles are kept apart from the roll, which is plain data: it is told of an end after the last
-//!   user code.
+//! - Each registered key is returned by `take_ended` once, or was removed; never both.
+//! - `running` is the number of keys that were not removed and whose fibers have not ended,
+//!   including those that are being spawned: user code runs while a fiber is spawned.
+//! - A key is returned only after its fiber counts as ended: joining it then needs no wait. An
+//!   abandoned fiber counts as ended.
+//! - Handles are kept apart from `Completions`, which is plain data: its hook runs after the last
+//!   user code of a fiber.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -27,77 +27,77 @@ use crate::sched::handle::Fiber;
 use crate::sched::hooks::{EndHook, tell_of_end};
 use crate::sched::lowlevel::{Here, Interrupt, WaitReason};
 
-/// The fibers that were enrolled and whose end was not taken note of yet.
+/// The registered fibers, and those of them whose ends were not read yet.
 #[derive(Debug)]
-pub(crate) struct Roll {
+pub(crate) struct Completions {
     slots: RefCell<SlotTable<()>>,
     ended: RefCell<VecDeque<Key>>,
     running: Cell<usize>,
-    /// Fibers that wait for the next end.
-    news: Line,
-    /// Fibers that wait until none is running.
+    /// The fibers that wait for the next end.
+    changed: Line,
+    /// The fibers that wait until none is running.
     idle: Line,
 }
 
-/// A key on the roll whose fiber is about to be spawned. Dropped before that, it is struck off.
+/// A registered key whose fiber is about to be spawned. Dropping it before that removes the key.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Enrolled<'a> {
-    roll: &'a Rc<Roll>,
+pub(crate) struct Registration<'a> {
+    completions: &'a Rc<Completions>,
     key: Key,
 }
 
-/// Handles by the keys of their fibers.
+/// The handles of fibers, by their keys.
 #[derive(Debug)]
 pub(crate) struct Handles<H>(RefCell<Vec<Option<(Key, H)>>>);
 
-impl Roll {
-    pub(crate) fn new() -> Rc<Roll> {
-        Rc::new(Roll {
+impl Completions {
+    pub(crate) fn new() -> Rc<Completions> {
+        Rc::new(Completions {
             slots: RefCell::new(SlotTable::new()),
             ended: RefCell::new(VecDeque::new()),
             running: Cell::new(0),
-            news: Line::new(),
+            changed: Line::new(),
             idle: Line::new(),
         })
     }
 
-    /// A key for a fiber that is spawned next, or is there already.
-    pub(crate) fn enrol(self: &Rc<Roll>) -> Enrolled<'_> {
+    /// Registers a key for a fiber that is spawned next, or exists already.
+    pub(crate) fn register(self: &Rc<Completions>) -> Registration<'_> {
         let key = self.slots.borrow_mut().insert(());
         self.running.set(self.running.get() + 1);
-        Enrolled { roll: self, key }
+        Registration { completions: self, key }
     }
 
     pub(crate) fn running(&self) -> usize {
         self.running.get()
     }
 
-    /// Whether none runs, and there is no end that was not taken note of.
+    /// Returns whether no fiber runs and all ends were read.
     pub(crate) fn is_over(&self) -> bool {
         self.running.get() == 0 && self.ended.borrow().is_empty()
     }
 
-    /// The first that has ended, if one has.
+    /// Returns the key of the fiber that ended first, if its end was not read yet.
     pub(crate) fn take_ended(&self) -> Option<Key> {
         let key = self.ended.borrow_mut().pop_front()?;
         self.slots.borrow_mut().remove(key);
-        self.tell_if_over();
+        self.release_if_over();
         Some(key)
     }
 
-    /// Waits for an end, or for anything else of which [`tell_all`](Roll::tell_all) tells.
+    /// Waits for the next end, or for [`release_all`](Completions::release_all).
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn wait_for_news(
+    pub(crate) fn wait_for_change(
         &self,
         here: Here,
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
-        self.news.wait(here, None, reason).map(drop)
+        self.changed.wait(here, None, reason).map(drop)
     }
 
-    /// The first that has ended, which is waited for. None if none runs any more.
+    /// Waits for the next end and returns its key. Returns `None` if no fiber runs any more.
     #[track_caller]
     pub(crate) fn next_ended(
         &self,
@@ -111,16 +111,16 @@ impl Roll {
             if self.is_over() {
                 return Ok(None);
             }
-            self.wait_for_news(here, reason)?;
+            self.wait_for_change(here, reason)?;
         }
     }
 
-    /// Lets those who wait for an end look again.
-    pub(crate) fn tell_all(&self) {
-        self.news.turn_all_away();
+    /// Releases all fibers that wait for an end, to look again.
+    pub(crate) fn release_all(&self) {
+        self.changed.release_all();
     }
 
-    /// Waits until none runs, at the latest `by` a deadline.
+    /// Waits until no fiber runs; with a deadline, no longer than until `by`.
     #[track_caller]
     pub(crate) fn wait_until_idle(
         &self,
@@ -134,56 +134,56 @@ impl Roll {
         Ok(())
     }
 
-    /// Takes `key`, whose fiber has not ended, off the roll: that end means nothing now.
-    pub(crate) fn strike_off(&self, key: Key) {
+    /// Removes `key`, whose fiber has not ended: its end is not recorded.
+    pub(crate) fn remove(&self, key: Key) {
         if self.slots.borrow_mut().remove(key).is_some() {
-            self.one_less();
-            self.tell_if_over();
+            self.count_end();
+            self.release_if_over();
         }
     }
 
-    fn one_less(&self) {
+    fn count_end(&self) {
         self.running.set(self.running.get() - 1);
         if self.running.get() == 0 {
-            self.idle.turn_all_away();
+            self.idle.release_all();
         }
     }
 
-    /// Those that wait for an end when there will be none wait in vain.
-    fn tell_if_over(&self) {
+    /// Releases the fibers that wait for an end if there will be none.
+    fn release_if_over(&self) {
         if self.is_over() {
-            self.tell_all();
+            self.release_all();
         }
     }
 }
 
-impl EndHook for Roll {
+impl EndHook for Completions {
     fn ended(&self, key: Key) {
         if self.slots.borrow().get(key).is_none() {
             return;
         }
         self.ended.borrow_mut().push_back(key);
-        self.one_less();
-        self.news.serve();
+        self.count_end();
+        self.changed.serve();
     }
 }
 
-impl Enrolled<'_> {
+impl Registration<'_> {
     pub(crate) fn key(&self) -> Key {
         self.key
     }
 
-    /// The fiber of this key is `fiber`: the roll is told of its end.
-    pub(crate) fn follow(self, fiber: &Fiber) {
-        tell_of_end(fiber, self.roll.clone(), self.key);
-        // It borrows, so nothing is leaked.
+    /// Sets `fiber` as the one of this key, whose end is recorded.
+    pub(crate) fn watch(self, fiber: &Fiber) {
+        tell_of_end(fiber, self.completions.clone(), self.key);
+        // The guard only borrows, so forgetting it leaks nothing.
         mem::forget(self);
     }
 }
 
-impl Drop for Enrolled<'_> {
+impl Drop for Registration<'_> {
     fn drop(&mut self) {
-        self.roll.strike_off(self.key);
+        self.completions.remove(self.key);
     }
 }
 
@@ -192,7 +192,7 @@ impl<H> Handles<H> {
         Handles(RefCell::new(Vec::new()))
     }
 
-    /// Keeps the handle of the fiber of `key`.
+    /// Stores the handle of the fiber of `key`.
     pub(crate) fn put(&self, key: Key, handle: H) {
         let mut handles = self.0.borrow_mut();
         let index = key.index as usize;
@@ -207,7 +207,7 @@ impl<H> Handles<H> {
         self.0.borrow_mut().get_mut(key.index as usize)?.take().map(|(_, handle)| handle)
     }
 
-    /// Calls `f`, which runs no user code, with each handle.
+    /// Calls `f`, which must not run user code, with each handle.
     pub(crate) fn each<R>(&self, mut f: impl FnMut(Key, &H) -> R) -> Vec<R> {
         self.0.borrow().iter().flatten().map(|(key, handle)| f(*key, handle)).collect()
     }
