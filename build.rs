@@ -1,8 +1,8 @@
-//! Tells the crate two things about how it is being built, and does nothing else: nothing is
-//! compiled, downloaded or probed.
+//! Passes two facts about the build to the crate, and does nothing else: nothing is compiled,
+//! downloaded or probed.
 //!
-//! 1. `cfg(sanitized)` when a sanitizer is on. Its frames are several times larger, so the default
-//!    stack size and the overflow tests must know.
+//! 1. `cfg(sanitized)` when a sanitizer is on. Frames are several times larger then, so the default
+//!    stack size and the overflow tests depend on it.
 //! 2. `FIBRA_RUSTC` and `FIBRA_TARGET`, the compiler and the target that benchmark reports name.
 
 use std::env;
@@ -22,7 +22,7 @@ fn main() {
     println!("cargo:rustc-env=FIBRA_RUSTC={}", rustc_version());
 }
 
-/// The first line of `rustc --version`, or `unknown` where it cannot be had.
+/// Returns the first line of `rustc --version`, or `unknown` if it is not available.
 fn rustc_version() -> String {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output();

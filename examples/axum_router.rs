@@ -4,7 +4,7 @@
 //! what blocks in them is given to a fiber of its own. (`axum::serve` is tokio's, and is not used.)
 //!
 //! ```text
-//! $ cargo run --release --example axum_router --features hyper
+//! $ cargo run --release --example axum_router --features http
 //! GET /hello/fibers -> 200 hello, fibers
 //! POST /double -> 200 {"doubled":42}
 //! POST /double -> 400 Failed to parse the request body as JSON: ...
@@ -18,7 +18,7 @@ use std::time::Duration;
 use axum::extract::Path;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use fibra::hyper::{Client, Http1, hyper};
+use fibra::http::{Client, Http1, hyper};
 use fibra::net::TcpStream;
 use fibra::server::Server;
 use hyper::Request;

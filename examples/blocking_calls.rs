@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use fibra::blocking::{self, Pool};
+use fibra::blocking::{self, ThreadPool};
 use fibra::{fs, net, time};
 
 const MS: Duration = Duration::from_millis(1);
@@ -69,7 +69,7 @@ fn ten_at_once() {
 }
 
 fn two_at_a_time() {
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     fibra::scope(|s| {
         for n in 0..4 {

@@ -5,7 +5,7 @@
 //! handler has a fiber of its own and may wait as any code does.
 //!
 //! ```text
-//! $ cargo run --release --example http_server --features hyper [CLIENTS = 50]
+//! $ cargo run --release --example http_server --features http [CLIENTS = 50]
 //! POST /sum -> 200 {"numbers":1000,"sum":500500}
 //! GET /else -> 404 {"error":"there is nothing at /else"}
 //! 50 clients of GET /slow, which sleeps for 20 ms, were served after 25.9 ms
@@ -18,7 +18,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fibra::hyper::{BodyReader, Client, Http1, hyper};
+use fibra::http::{BodyReader, Client, Http1, hyper};
 use fibra::net::TcpStream;
 use fibra::server::Server;
 use hyper::{Method, Request, Response, StatusCode};

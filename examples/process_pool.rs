@@ -14,7 +14,7 @@ mod arguments;
 use std::io;
 use std::ops::Range;
 
-use fibra::process::{Command, Pool, worker};
+use fibra::process::{Command, WorkerPool, worker};
 use fibra::signal::Signal;
 
 const RANGES: usize = 8;
@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
     fibra::run(|| {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("worker");
-        let pool = Pool::new(command, workers)?;
+        let pool = WorkerPool::new(command, workers)?;
         let ranges: Vec<_> =
             (0..RANGES).map(|i| i * limit / RANGES..(i + 1) * limit / RANGES).collect();
         let requests = ranges.iter().enumerate().map(|(i, range)| request(range, i == 3));

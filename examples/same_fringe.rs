@@ -70,7 +70,7 @@ fn compare(left: &Tree, right: &Tree) {
 }
 
 fn first_difference(left: &Tree, right: &Tree) -> String {
-    let deep = generator::Builder::new().stack_size(16 << 20); // Only what is used takes memory.
+    let deep = generator::GeneratorBuilder::new().stack_size(16 << 20); // Only what is used takes memory.
     generator::scope(|s| {
         // Nothing runs yet: each `next` runs one of them as far as its next leaf.
         let (mut ours, mut theirs) =

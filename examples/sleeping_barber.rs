@@ -76,7 +76,7 @@ impl Shop {
         match next.try_recv() {
             Ok(customer) => return Some(customer),
             Err(TryRecvError::Closed) => return None,
-            Err(_) => {}
+            Err(TryRecvError::Empty) => {}
         }
         self.say("the barber sleeps");
         self.asleep.set(true);

@@ -6,7 +6,7 @@
 //!     hello world
 //!     hello ring
 //! ...
-//! 7 a watchdog finds the one that does not let go
+//! 7 a `run` with a limit finds the one that does not let go
 //!     well-behaved
 //!     interrupted: alive, killed: dead
 //! ```
@@ -39,8 +39,8 @@ fn main() {
         kills();
         println!("6 an error comes out of run()");
         errors();
-        println!("7 a watchdog finds the one that does not let go");
-        watchdog();
+        println!("7 a `run` with a limit finds the one that does not let go");
+        run_with_a_limit();
     });
 }
 
@@ -99,7 +99,7 @@ fn errors() {
     stackless::run();
 }
 
-fn watchdog() {
+fn run_with_a_limit() {
     spawn(|| println!("    well-behaved"));
     spawn(|| {
         loop {

@@ -1,9 +1,9 @@
-//! Calls that block their thread, made on other threads: the function [`blocking`](fn@crate::blocking)
-//! and what is around it.
+//! Running calls that block on other threads: the function [`blocking`](fn@crate::blocking), thread
+//! pools, and handles to jobs.
 //!
-//! A fiber that calls into a database driver, compresses a file or asks the system for the address of
-//! a host would stop all fibers of its thread. On a thread of an offload pool the call stops nobody
-//! but the fiber that waits for it.
+//! A fiber that calls a database driver, compresses a file or asks the system for the address of a
+//! host would stop all fibers of its thread. If a thread of a pool runs the call, only the fiber
+//! that waits for it stops.
 //!
 //! ```
 //! use std::time::Duration;
@@ -27,41 +27,48 @@
 //!
 //! # Which call
 //!
-//! | call | what runs may borrow | a kill or a time limit |
+//! | call | may `f` borrow? | effect of a kill or a time limit |
 //! |---|---|---|
-//! | [`blocking(f)`](fn@crate::blocking), [`Pool::run`] | no | the fiber leaves at once; `f` is not begun, or goes on without it |
-//! | [`uninterruptible(f)`](uninterruptible), [`Pool::run_uninterruptible`] | yes | is met before `f` begins, or when it is back |
-//! | [`Pool::spawn`] | no | of the fiber in [`JobHandle::join`]: it leaves, `f` goes on |
+//! | [`blocking(f)`](fn@crate::blocking), [`ThreadPool::run`] | no | the fiber leaves immediately; `f` does not begin, or runs on without it |
+//! | [`uninterruptible(f)`](uninterruptible), [`ThreadPool::run_uninterruptible`] | yes | takes effect before `f` begins, or after it has ended |
+//! | [`ThreadPool::spawn`] | no | in [`JobHandle::join`]: the fiber leaves, `f` runs on |
 //!
-//! A thread cannot be killed. So `f` is either not begun or runs to its end, and whatever it changes
-//! outside may change after its fiber has gone.
+//! A thread cannot be killed. So `f` either does not begin or runs to its end, and its effects may
+//! occur after its fiber has gone.
 //!
 //! # Pools and limits
 //!
-//! A [`Pool`] starts its threads when jobs come and ends them when none do. It has
-//! [`max_threads`](Builder::max_threads); jobs beyond that wait in a line, first come first served.
-//! There are four for the whole process, so that none can keep another from its work: the one of
-//! [`blocking`](fn@crate::blocking), of [`global`] and `uninterruptible`; one for [`fs`](crate::fs), and one of
-//! up to 1,000 threads for those who wait for [locks on files](crate::fs::File::lock); and one for looking up
-//! names in [`net`](crate::net). The others have the settings of a new [`Builder`]; those of the first can be
-//! [changed](Builder::build_global). To limit something else, ten connections to a
-//! database, say, give it a pool of its own.
+//! A [`ThreadPool`] starts threads when jobs arrive, and ends threads that stay idle. It has at
+//! most [`max_threads`](ThreadPoolBuilder::max_threads) threads. Further jobs wait in a queue and
+//! run in the order in which they arrived.
 //!
-//! Jobs run on plain threads: inside of `f` there is no fiber, and calls that need one panic. From
-//! plain threads all of this works too. `blocking`, `uninterruptible` and `Pool::run` simply call `f`
-//! there, for such a thread may block; so a job that makes such a call does not wait for its own pool.
+//! Four pools serve the whole process, so that no kind of job can delay another:
+//!
+//! - the pool of [`blocking`](fn@crate::blocking), [`uninterruptible`] and [`global`];
+//! - a pool for [`fs`](crate::fs);
+//! - a pool of up to 1,000 threads for waits for [locks on files](crate::fs::File::lock);
+//! - a pool for looking up names in [`net`](crate::net).
+//!
+//! Apart from the limit of 1,000 threads, they have the settings of a new [`ThreadPoolBuilder`].
+//! Those of the first pool can be [changed](ThreadPoolBuilder::build_global). To limit something
+//! else, such as the connections to a database, give it a pool of its own.
+//!
+//! Jobs run on plain threads: inside `f` there is no current fiber, and calls that need one panic.
+//! All of this module also works on plain threads. Since such a thread may block, `blocking`,
+//! `uninterruptible` and `ThreadPool::run` simply call `f` there. So a job that makes such a call
+//! does not wait for its own pool.
 //!
 //! # Clocks and deadlocks
 //!
-//! A fiber that waits for a job is never part of a deadlock: the job will end. Jobs take real time: while
-//! one is waited for, a [virtual clock](crate::runtime::Builder::virtual_clock) does not jump, and goes on
-//! as fast as real time does.
+//! A fiber that waits for a job is never part of a deadlock, because the job will end. Jobs take
+//! real time: while a fiber waits for one, a [virtual clock](crate::RuntimeBuilder::virtual_clock)
+//! does not jump, and advances at the speed of real time.
 //!
 //! # The end of the process
 //!
-//! `run` does not wait for jobs whose fibers have gone, nor does the process: what still runs when
-//! `main` returns is cut short. [`Pool::shutdown`] waits.
+//! Neither `run` nor the process waits for jobs whose fibers have gone: jobs that still run when
+//! `main` returns are cut off. [`ThreadPool::shutdown`] waits for them.
 
 pub use crate::offload::{
-    Builder, GlobalPoolError, JobHandle, Pool, Stats, global, uninterruptible,
+    GlobalPoolError, JobHandle, Stats, ThreadPool, ThreadPoolBuilder, global, uninterruptible,
 };

@@ -1,4 +1,4 @@
-//! How this copy of the crate was built: for benchmark reports.
+//! The compiler and the target that this crate was built with, for benchmark reports.
 
 /// The first line of `rustc --version`.
 pub const RUSTC: &str = env!("FIBRA_RUSTC");

@@ -12,8 +12,8 @@ pub mod future;
 pub mod generator;
 #[cfg(feature = "greenlet")]
 pub mod greenlet;
-#[cfg(feature = "hyper")]
-pub mod hyper;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "net")]
 pub mod io;
 #[cfg(feature = "net")]
@@ -21,12 +21,12 @@ pub mod net;
 pub mod pool;
 #[cfg(feature = "net")]
 pub mod process;
-pub mod runtime;
 pub mod select;
 #[cfg(feature = "net")]
 pub mod server;
 #[cfg(feature = "net")]
 pub mod signal;
+pub mod stability;
 pub mod stackless;
 pub mod sync;
 pub mod testing;
@@ -41,6 +41,7 @@ mod offload;
 mod program;
 #[cfg(feature = "net")]
 mod reactor;
+mod runtime;
 mod sched;
 mod stack;
 
@@ -52,14 +53,16 @@ pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
 pub use offload::blocking;
 #[cfg(feature = "net")]
 pub use program::main;
-pub use runtime::{Runtime, frame, run};
-pub use sched::dump::{Stats, dump, stats};
-pub use sched::handle::{Fiber, current, in_fiber};
-pub use sched::join::JoinHandle;
-pub use sched::park::{now, park, park_timeout, sleep, sleep_until, yield_now};
-pub use sched::remote::Unparker;
-pub use sched::run::{Cancelled, exit};
-pub use sched::scope::{Scope, ScopedJoinHandle, nursery, scope};
-pub use sched::shield::{checkpoint, finally, shield, shield_for};
-pub use sched::spawn::{Builder, spawn, spawn_now};
-pub use sched::with_stack::with_stack_size;
+pub use runtime::{Runtime, RuntimeBuilder, frame, run};
+pub use sched::api::handle::{Fiber, current, in_fiber};
+pub use sched::api::join::JoinHandle;
+pub use sched::api::run::{Killed, exit};
+pub use sched::api::scope::{Scope, ScopedJoinHandle, nursery, scope};
+pub use sched::api::shield::{checkpoint, finally, shield, shield_for};
+pub use sched::api::spawn::{Builder, spawn, spawn_now};
+pub use sched::api::with_stack::with_stack_size;
+pub use sched::core::park::{
+    now, park, park_deadline, park_timeout, sleep, sleep_until, yield_now,
+};
+pub use sched::deadlock::dump::{Stats, dump, stats};
+pub use sched::threads::remote::Unparker;

@@ -1,4 +1,4 @@
-//! A whole program as fibers: `fibra::main`, in which Ctrl-C ends it in an orderly way.
+//! `fibra::main`, which runs a whole program as fibers, and which Ctrl-C ends with an unwind.
 //!
 //! ```text
 //!   1st SIGINT:  handler --> request, wake --> run loop: kill(main) --> unwinds --> status 130
@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Invariants:
-//! - The handler of the second signal needs nobody: not the run loop, and no thread that listens.
-//! - What the scheduler sleeps in is open before the handler can be called.
+//! - The handler of the second signal depends on nothing else: neither on the run loop nor on a
+//!   thread that listens.
+//! - The poller in which the scheduler sleeps is open before the handler can be called.
 
 use std::process::{ExitCode, Termination};
 use std::sync::Arc;
@@ -15,46 +16,47 @@ use std::sync::Arc;
 use crate::fiber::exit::JoinError;
 use crate::reactor::driver::Driver;
 use crate::runtime::Runtime;
-use crate::sched::run::{self, refuse_nesting};
-use crate::sched::scheduler::Scheduler;
+use crate::sched::api::run::{self, refuse_nesting};
+use crate::sched::core::scheduler::Scheduler;
 use crate::signal::{self, Action, Presses, Signal};
 
-/// By the custom of shells: 128, and the number of the signal.
+/// The exit status of an interrupted program. By the convention of shells: 128 plus the signal
+/// number.
 const INTERRUPTED: u8 = 130;
 
-/// Runs `f` as [`run`](crate::run) does, as the whole of a program that Ctrl-C ends in an orderly
-/// way.
+/// Runs `f` like [`run`](crate::run), as a whole program that Ctrl-C ends with an unwind.
 ///
-/// The first Ctrl-C (`SIGINT`) kills the main fiber: it unwinds from its next wait, then all other
-/// fibers do, every destructor runs, and the status of the program is 130. It is a kill like any
-/// other (see [`cancellation`](crate::cancellation)): a shield puts it off, a wait that has
-/// completed returns first. Clean-up finds the reason in
-/// [`Fiber::kill_reason`](crate::Fiber::kill_reason). A main that computes without waiting meets it
-/// at [`checkpoint`](crate::checkpoint).
+/// The first Ctrl-C (`SIGINT`) kills the main fiber. It unwinds from its next wait, then all other
+/// fibers unwind, every destructor runs, and the exit status of the program is 130. This is a kill
+/// like any other (see [`cancellation`](crate::cancellation)): a shield delays it, and a wait that
+/// has completed returns first. Clean-up code finds the reason in
+/// [`Fiber::kill_reason`](crate::Fiber::kill_reason). If the main fiber computes without waiting,
+/// the kill takes effect at its next [`checkpoint`](crate::checkpoint).
 ///
-/// The second Ctrl-C ends the process at once, also if the thread never comes back to fibra: status
-/// 130, no destructor, and what `stdout` has buffered is not written.
+/// The second Ctrl-C ends the process immediately, even if the thread never returns to fibra. The
+/// exit status is 130, no destructor runs, and data that `stdout` has buffered is lost.
 ///
-/// | main | status |
+/// | the main fiber | exit status |
 /// |---|---|
 /// | returns | that of its value, as for a `fn main`: `()`, an [`ExitCode`], a `Result` ... |
 /// | panics | unwinds out of this call: 101 from a `fn main` |
-/// | was killed by Ctrl-C | 130, without a word |
-/// | was killed otherwise | unwinds with [`Cancelled`](crate::Cancelled): 101 |
+/// | was killed by Ctrl-C | 130, without a message |
+/// | was killed otherwise | unwinds with [`Killed`](crate::Killed): 101 |
 ///
-/// If `SIGINT` is ignored when the program starts, it stays ignored: a shell without job control
-/// does that for what it starts in the background. After `main` has returned Ctrl-C does again what
-/// it did before.
+/// If `SIGINT` is ignored when the program starts, it stays ignored: shells without job control
+/// start background programs that way. After `main` has returned, Ctrl-C has the effect that it had
+/// before.
 ///
-/// Under `panic = "abort"` nothing can be unwound: at the first Ctrl-C waits that return a `Result`
-/// fail in the main fiber, and the status is what it returns then. The second works as said.
+/// Under `panic = "abort"` nothing can be unwound. After the first Ctrl-C, waits of the main fiber
+/// that return a `Result` fail, and the exit status is that of the value which the main fiber then
+/// returns. The second Ctrl-C works as described.
 ///
 /// The sizes of stacks are those of [`run`](crate::run). [`Runtime::main`] is the same with other
 /// settings.
 ///
 /// # Panics
 ///
-/// As [`run`](crate::run); and if the handler cannot be set up, for lack of descriptors.
+/// Like [`run`](crate::run), and if the handler cannot be set up because no descriptors are left.
 ///
 /// # Examples
 ///
@@ -89,11 +91,11 @@ where
 }
 
 impl Runtime {
-    /// Runs `f` on this thread as the whole of a program, as [`main`].
+    /// Runs `f` on this thread as a whole program, like [`main`].
     ///
     /// # Panics
     ///
-    /// As [`main`].
+    /// Like [`main`].
     ///
     /// # Examples
     ///

@@ -1,4 +1,5 @@
-//! The composition root: plugs a clock and an idle into a scheduler, and runs it.
+//! The entry points [`run`] and [`frame`], and [`Runtime`], which combines a scheduler with a clock
+//! and an idle wait.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -7,27 +8,30 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
-use crate::sched::clock::{Clock, RealClock, VirtualClock};
-use crate::sched::idle::Idle;
-use crate::sched::run::{self, refuse_nesting};
-use crate::sched::scheduler::Scheduler;
+use crate::sched::api::run::{self, refuse_nesting};
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::time::clock::{Clock, RealClock, VirtualClock};
+use crate::sched::time::idle::Idle;
 use crate::stack::{self, Pool, SizeClass};
 
-/// Turns this thread into a scheduler, runs `f` as its main fiber, and returns what it returned.
+/// Runs a scheduler on this thread with `f` as its main fiber, and returns the result of `f`.
 ///
-/// All fibers live inside this call: when the main fiber has returned, the others are killed and
-/// unwound, the oldest first, and only then does `run` return.
+/// All fibers live inside this call. Once the main fiber has returned, all other fibers are killed
+/// and unwound, the oldest first. Only then does `run` return.
 ///
-/// Fibers may be spawned inside `f` only, at any depth. A fiber that cannot be unwound is given up, and
-/// this thread does not end then: see [`cancellation`](crate::cancellation#fibers-that-are-given-up).
+/// Fibers can only be spawned inside `f`, at any call depth. A fiber that cannot be unwound is
+/// given up, and then this thread does not end: see
+/// [`cancellation`](crate::cancellation#fibers-that-are-given-up).
 ///
 /// # Stack sizes
 ///
-/// The main fiber has a stack of 8 MiB, and all others have 256 KiB, or 1 MiB in a build with debug
-/// assertions, whose frames are larger. Only what is touched takes memory. The sizes can be set
+/// The main fiber has a stack of 8 MiB. All other fibers have 256 KiB, or 1 MiB in a build with
+/// debug assertions, where frames are larger. Only pages that are touched take memory. The sizes
+/// can be set
 ///
-/// - for the main fiber: [`main_stack_size`](Builder::main_stack_size) of [`Runtime::builder`];
-/// - for all other fibers: [`stack_size`](Builder::stack_size) of [`Runtime::builder`];
+/// - for the main fiber: [`main_stack_size`](RuntimeBuilder::main_stack_size) of
+///   [`Runtime::builder`];
+/// - for all other fibers: [`stack_size`](RuntimeBuilder::stack_size) of [`Runtime::builder`];
 /// - for one fiber: [`Builder::stack_size`](crate::Builder::stack_size);
 /// - for one deep call: [`with_stack_size`](crate::with_stack_size).
 ///
@@ -44,9 +48,9 @@ use crate::stack::{self, Pool, SizeClass};
 ///
 /// # Panics
 ///
-/// Panics inside of `run` on the same thread, with the panic of the main fiber, with
-/// [`Cancelled`](crate::Cancelled) if it was killed, and if the first stacks cannot be had (use
-/// [`Runtime::builder`] to get that as an error).
+/// Panics if this thread is inside `run` already; with the panic of the main fiber; with
+/// [`Killed`](crate::Killed) if the main fiber was killed; and if the first stacks cannot be
+/// allocated. ([`RuntimeBuilder::build`] returns the last as an error.)
 ///
 /// # Examples
 ///
@@ -69,18 +73,19 @@ where
     }
 }
 
-/// Runs `f` so that it can use generators and greenlets, without a scheduler.
+/// Runs `f` so that it can use generators and greenlets without a scheduler.
 ///
-/// Every stack that was started inside has ended, or was unwound, when `frame` returns: so none
-/// outlives the thread-locals that it may refer to. Handles that are kept longer read as ended.
+/// When `frame` returns, every generator and greenlet that was started inside has ended or was
+/// unwound. So none of their stacks outlives the thread-locals that it may refer to. Handles that
+/// are kept longer read as ended.
 ///
-/// Fibers have a frame of their own: inside [`run`], and inside another `frame`, this only calls
-/// `f`. Calls that wait need a scheduler, and panic in a mere frame.
+/// Each fiber has a frame of its own. Inside [`run`] and inside another `frame`, this function only
+/// calls `f`. Calls that wait need a scheduler: in a frame without one they panic.
 ///
 /// # Panics
 ///
-/// With the panic of `f`; if the signal handler that reports stack overflows cannot be set up; and
-/// on a thread with CET shadow stacks, where a switch of stacks would be a fault.
+/// Panics with the panic of `f`; if the signal handler that reports stack overflows cannot be set
+/// up; and on a thread with CET shadow stacks, where a switch of stacks would be a fault.
 ///
 /// # Examples
 ///
@@ -107,28 +112,38 @@ pub fn frame<T>(f: impl FnOnce() -> T) -> T {
     let pool = RefCell::new(Pool::new());
     let _pool = current::use_pool(&pool);
     let frame = Frame::enter_on_thread();
-    // Caught, so that nothing unwinds while the stacks of this frame are.
+    // Caught, so that this thread does not unwind while the stacks of this frame are unwound.
     let result = panic::catch_unwind(AssertUnwindSafe(f));
     drop(frame);
     result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
-/// A scheduler that has what it needs and waits for its main closure.
+/// A scheduler with its clock and first stacks, ready to run a main closure.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = fibra::Runtime::builder().build()?;
+/// assert_eq!(runtime.run(|| fibra::spawn(|| 42).join().unwrap()), 42);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Runtime {
     pub(crate) scheduler: Box<Scheduler>,
 }
 
 impl Runtime {
-    /// Settings for a runtime.
-    pub fn builder() -> Builder {
-        Builder::default()
+    /// Returns the default settings for a runtime.
+    pub fn builder() -> RuntimeBuilder {
+        RuntimeBuilder::default()
     }
 
-    /// Runs `f` on this thread, as [`run`].
+    /// Runs `f` on this thread, like [`run`].
     ///
     /// # Panics
     ///
-    /// As [`run`].
+    /// Like [`run`].
     #[track_caller]
     pub fn run<F, T>(self, f: F) -> T
     where
@@ -164,21 +179,25 @@ impl fmt::Debug for Runtime {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it builds"]
-pub struct Builder {
+pub struct RuntimeBuilder {
     main_class: SizeClass,
     class: SizeClass,
     virtual_clock: bool,
 }
 
-impl Default for Builder {
-    fn default() -> Builder {
-        Builder { main_class: SizeClass::MAIN, class: SizeClass::DEFAULT, virtual_clock: false }
+impl Default for RuntimeBuilder {
+    fn default() -> RuntimeBuilder {
+        RuntimeBuilder {
+            main_class: SizeClass::MAIN,
+            class: SizeClass::DEFAULT,
+            virtual_clock: false,
+        }
     }
 }
 
-impl Builder {
+impl RuntimeBuilder {
     /// Sets the size of the main fiber's stack: at least `bytes`, rounded up to a power of two
-    /// between 16 KiB and 1 GiB. 8 MiB if not set.
+    /// between 16 KiB and 1 GiB. The default is 8 MiB.
     ///
     /// # Examples
     ///
@@ -190,53 +209,54 @@ impl Builder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn main_stack_size(self, bytes: usize) -> Builder {
-        Builder { main_class: SizeClass::for_bytes(bytes), ..self }
+    pub fn main_stack_size(self, bytes: usize) -> RuntimeBuilder {
+        RuntimeBuilder { main_class: SizeClass::for_bytes(bytes), ..self }
     }
 
-    /// Sets the stack size of all other fibers, unless they ask for another one: at least `bytes`,
-    /// rounded up to a power of two between 16 KiB and 1 GiB. If not set it is 256 KiB, and 1 MiB
-    /// in a build with debug assertions.
+    /// Sets the stack size of all other fibers, unless their [`Builder`](crate::Builder) sets
+    /// another one: at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB. The
+    /// default is 256 KiB, and 1 MiB in a build with debug assertions.
     ///
-    /// Generators and greenlets have builders of their own.
-    pub fn stack_size(self, bytes: usize) -> Builder {
-        Builder { class: SizeClass::for_bytes(bytes), ..self }
+    /// It does not apply to generators and greenlets, which have builders of their own.
+    pub fn stack_size(self, bytes: usize) -> RuntimeBuilder {
+        RuntimeBuilder { class: SizeClass::for_bytes(bytes), ..self }
     }
 
     /// Uses a clock that stands still while a fiber can run, and jumps to the next deadline when
-    /// all wait: twelve hours pass in milliseconds, the same way every time.
+    /// all fibers wait: twelve hours pass in milliseconds, the same way in every run.
     ///
-    /// What happens outside of fibers takes real time: while a fiber waits for a socket, a process or a
-    /// thread at work, the clock goes on as fast as real time does, and does not jump. So a read with
-    /// a time limit of a second fails after a second, and not at once. The same holds while a fiber waits
-    /// for a lock of [`sync`](crate::sync) that another thread has. At an event, a semaphore or a channel
-    /// it is not known whether another thread will ever come: time limits of waits there end in virtual time.
-    pub fn virtual_clock(self) -> Builder {
-        Builder { virtual_clock: true, ..self }
+    /// External waits take real time. While a fiber waits for a socket, a process or a job on
+    /// another thread, the clock advances at the speed of real time and does not jump. So a read
+    /// with a time limit of a second fails after a second of real time. The same holds while a
+    /// fiber waits for a lock of [`sync`](crate::sync) that another thread holds. At an event, a
+    /// semaphore or a channel the scheduler cannot know whether another thread will ever complete
+    /// the wait: time limits of such waits end in virtual time.
+    pub fn virtual_clock(self) -> RuntimeBuilder {
+        RuntimeBuilder { virtual_clock: true, ..self }
     }
 
-    /// Makes the runtime.
+    /// Creates the runtime.
     ///
     /// # Errors
     ///
-    /// Says which limit was met if the stack of the main fiber or the first of the others cannot be
-    /// had, and refuses a thread on which CET shadow stacks are on: a switch of stacks would be a
-    /// fault there.
+    /// Returns an error if the stack of the main fiber, or the first stack for other fibers, cannot
+    /// be allocated; its text names the limit that was reached. Also returns an error on a thread
+    /// with CET shadow stacks, where a switch of stacks would be a fault.
     pub fn build(self) -> io::Result<Runtime> {
         stack::refuse_shadow_stack()?;
         let clock: Box<dyn Clock> =
             if self.virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
         let mut scheduler = Scheduler::new(self.class, clock, idle())?;
-        scheduler.main_class = self.main_class;
+        scheduler.main.class = self.main_class;
         scheduler.pool.get_mut().prepare(self.main_class)?;
         Ok(Runtime { scheduler: Box::new(scheduler) })
     }
 }
 
-/// What a scheduler waits with when no fiber can run.
+/// Returns the implementation of waiting that a scheduler uses while no fiber can run.
 fn idle() -> Box<dyn Idle> {
     #[cfg(feature = "net")]
     return Box::new(crate::reactor::driver::Driver::new());
     #[cfg(not(feature = "net"))]
-    return Box::new(crate::sched::idle::ThreadIdle::new());
+    return Box::new(crate::sched::time::idle::ThreadIdle::new());
 }

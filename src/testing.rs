@@ -1,10 +1,10 @@
-//! Help for tests of concurrent programs.
+//! Tools for tests of concurrent programs.
 //!
 //! # Time
 //!
-//! Under a [virtual clock](crate::runtime::Builder::virtual_clock) time stands while any fiber can
-//! run. When all wait it jumps to the next moment for which one waits. So a program of twelve hours
-//! is tested in milliseconds, to the microsecond:
+//! A [virtual clock](crate::RuntimeBuilder::virtual_clock) stands still while any fiber can run.
+//! When all fibers wait, it jumps to the earliest deadline that one of them waits for. So a test
+//! runs a program of twelve hours in milliseconds, exact to the microsecond:
 //!
 //! ```
 //! use std::time::Duration;
@@ -17,31 +17,31 @@
 //! });
 //! ```
 //!
-//! Computing takes no time on that clock, only waiting does. [`fibra::now`](crate::now) shows it;
-//! `Instant::now` of std knows nothing of it.
+//! On that clock computing takes no time; only waiting does. [`fibra::now`](crate::now) reads it;
+//! std's `Instant::now` still reads real time.
 //!
 //! # Order
 //!
 //! A program on the virtual clock, without other threads, is deterministic. Fibers run in the order
-//! of the ring: a fiber that is spawned, woken or yields goes to its end. Those who wake at the same
-//! moment wake in the order in which they began to wait for it. Hence a test may compare a whole
-//! trace with a literal, and a failure that was seen once is seen each time. What is not
-//! deterministic is what comes from outside: other threads, and randomness that was not seeded
-//! (the order of a std `HashMap`, addresses).
+//! of the run ring: a fiber that is spawned, is woken or yields goes to the end of the ring. Fibers
+//! with the same deadline wake in the order in which they began to wait. So a test may compare a
+//! whole trace with a literal, and a failure happens either in every run or in none. Only input
+//! from outside is not deterministic: other threads, and randomness without a fixed seed, such as
+//! the order of a std `HashMap` or the values of addresses.
 //!
 //! # Instead of sleeping
 //!
-//! A test that sleeps until the others "should have got there" is slow or wrong.
-//! [`wait_all_blocked`] waits until they have.
+//! A test that sleeps until the other fibers "should have arrived" is slow or wrong. Call
+//! [`wait_all_blocked`], which waits until they have.
 
-use crate::sched::scheduler::{Here, here};
-use crate::sched::watchers;
+use crate::sched::core::scheduler::{Here, here};
+use crate::sched::tasklet::watchers;
 
 /// Waits until every other fiber waits.
 ///
-/// It returns when no other fiber can run, be it that they wait for each other, for a moment in the
-/// future or for another thread. Time does not jump before: a virtual clock stands still, and what is
-/// due now has happened. If several fibers call this, the last that did returns first.
+/// It returns when no other fiber can run, whether they wait for each other, for a deadline or for
+/// another thread. A virtual clock does not jump before that. All timers that are due by then have
+/// fired. If several fibers call this, the last caller returns first.
 ///
 /// # Panics
 ///
@@ -61,7 +61,7 @@ use crate::sched::watchers;
 ///         b.send(2)
 ///     });
 ///     fibra::testing::wait_all_blocked();
-///     assert_eq!(channel.balance(), 2); // both have come to their `send`, and wait there
+///     assert_eq!(channel.balance(), 2); // both have reached their `send`, and wait there
 /// });
 /// ```
 #[track_caller]
@@ -77,8 +77,8 @@ pub fn wait_all_blocked() {
     }
 }
 
-/// Whether no other fiber can run. (Those who wait for the same are woken together if the one that
-/// began last is unwound.)
+/// Returns whether no other fiber can run. This may be false after a wake: a caller that is unwound
+/// wakes all callers that began to wait after it.
 fn is_alone(here: Here) -> bool {
     here.sched.ring(|ring| ring.queued()) == 0
 }

@@ -5,7 +5,7 @@
 //! are implemented here are outside of ureq's promise of stability: pin its minor version.)
 //!
 //! ```text
-//! $ cargo run --release --example ureq_client --features hyper [REQUESTS = 50]
+//! $ cargo run --release --example ureq_client --features http [REQUESTS = 50]
 //! 50 requests to a server that sleeps for 20 ms each were answered after 31.6 ms
 //! a time limit of 5 ms: timeout: global
 //! ```
@@ -17,7 +17,7 @@ mod on_fibers;
 use std::error::Error;
 use std::time::Duration;
 
-use fibra::hyper::{Http1, hyper::Response};
+use fibra::http::{Http1, hyper::Response};
 use fibra::server::Server;
 use on_fibers::{FiberConnector, FiberResolver};
 use ureq::Agent;

@@ -21,7 +21,6 @@ pub enum SendError<T> {
 
 /// The error of a send that would have had to wait, with the value that was not sent.
 #[derive(Clone, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum TrySendError<T> {
     /// The channel is full; for a rendezvous channel, no receiver waits.
     Full(T),
@@ -58,7 +57,6 @@ pub enum RecvError {
 
 /// The error of a receive that would have had to wait.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum TryRecvError {
     /// There is nothing to receive now.
     Empty,

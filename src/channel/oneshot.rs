@@ -1,8 +1,8 @@
 //! A channel for one value, sent once: a bounded channel whose ends are consumed by their use.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, TrySendError};
+use crate::channel::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::channel::queue::{Receiver, Sender, bounded};
 
 /// Creates a channel for one value. Sending never waits.
@@ -39,7 +39,7 @@ impl<T> OneshotSender<T> {
     ///
     /// # Errors
     ///
-    /// Returns the value if the receiver is gone.
+    /// Returns [`SendError::Closed`] with the value if the receiver is gone.
     ///
     /// # Panics
     ///
@@ -51,12 +51,12 @@ impl<T> OneshotSender<T> {
     /// fibra::run(|| {
     ///     let (sender, receiver) = fibra::channel::oneshot();
     ///     drop(receiver);
-    ///     assert_eq!(sender.send("unwanted"), Err("unwanted"));
+    ///     assert_eq!(sender.send("unwanted").unwrap_err().into_inner(), "unwanted");
     /// });
     /// ```
     #[track_caller]
-    pub fn send(self, value: T) -> Result<(), T> {
-        self.sender.try_send(value).map_err(TrySendError::into_inner)
+    pub fn send(self, value: T) -> Result<(), SendError<T>> {
+        self.sender.try_send(value).map_err(|error| SendError::Closed(error.into_inner()))
     }
 }
 
@@ -105,5 +105,31 @@ impl<T> OneshotReceiver<T> {
     #[track_caller]
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receiver.recv_timeout(timeout)
+    }
+
+    /// Waits for the value, no longer than until `deadline` by the clock of the caller's scheduler.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Self::recv_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let (_sender, mut receiver) = fibra::channel::oneshot::<u32>();
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     assert!(receiver.recv_deadline(soon).unwrap_err().is_timeout());
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn recv_deadline(&mut self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.receiver.recv_deadline(deadline)
     }
 }

@@ -11,11 +11,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::fiber::block::Shelves;
 use crate::fiber::frame::Frame;
 use crate::fiber::header::FiberPtr;
+use crate::fiber::shelves::Shelves;
 use crate::stack::Pool;
 
 /// What a thread knows of itself.
@@ -126,16 +127,16 @@ pub(crate) fn fiber() -> Option<FiberPtr> {
 pub(crate) fn expect_fiber() -> FiberPtr {
     match fiber() {
         Some(fiber) => fiber,
-        None => outside(),
+        None => outside_of_a_fiber(Location::caller()),
     }
 }
 
+/// Panics because the call at `location` needs a fiber and the thread runs none.
 #[cold]
 #[inline(never)]
-#[track_caller]
-fn outside() -> ! {
+pub(crate) fn outside_of_a_fiber(location: &'static Location<'static>) -> ! {
     panic!(
-        "this call works only inside a fiber, and no fibra scheduler runs on this thread: \
-         wrap the program in `fibra::run(|| ...)`"
+        "the call at {location} works only inside a fiber, and this thread runs none: wrap the \
+         program in `fibra::run(|| ...)`"
     )
 }

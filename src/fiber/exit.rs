@@ -1,8 +1,6 @@
 //! How a fiber ends: returned, panicked or killed, exactly once.
 //!
 //! Invariants:
-//! - A kill unwinds with a private payload that no user code can name. It is raised by `raise` and
-//!   `raise_exit` only, with `resume_unwind`: no panic hook runs and no message is printed.
 //! - Whether an unwinding fiber was killed is decided by its `killed` flag and not by the payload:
 //!   a destructor may have replaced it.
 
@@ -11,10 +9,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::mem;
-use std::panic;
 
 use crate::fiber::brief::{Brief, same_io_error};
 use crate::fiber::panic::Panic;
+pub(crate) use crate::fiber::payload::{is_cancellation, is_unwind, raise, raise_exit};
 use crate::fiber::snapshot::Deadlock;
 
 /// Why a fiber has no value to give.
@@ -42,8 +40,8 @@ pub enum JoinError {
     /// It was killed, and this is why: see [`Fiber::kill_with`](crate::Fiber::kill_with).
     KilledFor(Cow<'static, str>),
     /// It was killed, but caught every kill and went on waiting. It never runs again, and its
-    /// stack is kept for ever, destructors not run.
-    Retired,
+    /// stack is kept forever: the destructors of what is on it are not run.
+    Abandoned,
     /// No stack could be had when it first ran. Its closure was dropped without being called.
     NoStack(io::Error),
     /// A fiber tried to join itself.
@@ -81,7 +79,7 @@ impl JoinError {
     /// Returns whether the fiber was killed, for whatever reason.
     #[must_use]
     pub fn is_killed(&self) -> bool {
-        matches!(self, JoinError::Killed | JoinError::KilledFor(_) | JoinError::Retired)
+        matches!(self, JoinError::Killed | JoinError::KilledFor(_) | JoinError::Abandoned)
     }
 
     /// Returns whether the wait for the fiber completed a deadlock.
@@ -97,8 +95,8 @@ impl fmt::Display for JoinError {
             JoinError::Panicked(panic) => write!(f, "the fiber panicked: {panic}"),
             JoinError::Killed => f.write_str("the fiber was killed"),
             JoinError::KilledFor(reason) => write!(f, "the fiber was killed: {reason}"),
-            JoinError::Retired => {
-                f.write_str("the fiber was killed, refused to end and was retired")
+            JoinError::Abandoned => {
+                f.write_str("the fiber was killed, refused to end and was abandoned")
             }
             JoinError::NoStack(error) => write!(f, "the fiber could not get a stack: {error}"),
             JoinError::Itself => f.write_str(
@@ -117,7 +115,7 @@ impl fmt::Debug for JoinError {
             JoinError::Panicked(panic) => write!(f, "Panicked({:?})", Brief(panic.message())),
             JoinError::Killed => f.write_str("Killed"),
             JoinError::KilledFor(reason) => write!(f, "KilledFor({:?})", Brief(reason)),
-            JoinError::Retired => f.write_str("Retired"),
+            JoinError::Abandoned => f.write_str("Abandoned"),
             JoinError::NoStack(error) => write!(f, "NoStack({error:?})"),
             JoinError::Itself => f.write_str("Itself"),
             JoinError::Taken => f.write_str("Taken"),
@@ -158,47 +156,4 @@ impl From<JoinError> for io::Error {
             other => io::Error::other(other),
         }
     }
-}
-
-/// The text of a panic payload, as std's panic hook shows it.
-pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
-    if let Some(text) = payload.downcast_ref::<&'static str>() {
-        return text;
-    }
-    payload.downcast_ref::<String>().map_or_else(|| other_text(payload), String::as_str)
-}
-
-/// What is known of a payload that is not a string. That of a kill is seen where code has caught
-/// one and raised it again somewhere else.
-pub(crate) fn other_text(payload: &(dyn Any + Send)) -> &'static str {
-    if is_unwind(payload) {
-        return "the unwind of a kill or of a time limit, which was caught elsewhere and raised again";
-    }
-    "a value that is not a string"
-}
-
-/// The payload of a kill, of a cancelled scope, and of `exit`.
-struct Unwind {
-    /// No scope ends it.
-    is_exit: bool,
-}
-
-/// Unwinds the running fiber to its outermost cancelled scope in sight, or to its root.
-pub(crate) fn raise() -> ! {
-    panic::resume_unwind(Box::new(Unwind { is_exit: false }))
-}
-
-/// Unwinds the running fiber to its root, whatever scopes and shields it is in.
-pub(crate) fn raise_exit() -> ! {
-    panic::resume_unwind(Box::new(Unwind { is_exit: true }))
-}
-
-/// Whether `payload` is one of those above.
-pub(crate) fn is_unwind(payload: &(dyn Any + Send)) -> bool {
-    payload.is::<Unwind>()
-}
-
-/// Whether `payload` is that of a kill or of a cancelled scope.
-pub(crate) fn is_cancellation(payload: &(dyn Any + Send)) -> bool {
-    payload.downcast_ref::<Unwind>().is_some_and(|unwind| !unwind.is_exit)
 }

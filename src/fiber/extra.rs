@@ -18,7 +18,7 @@ use crate::fiber::token::Token;
 /// and what its frame and its identity hold, which are dropped on the fiber before it ends. Its hooks hold none.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
-    pub(crate) name: Option<Box<str>>,
+    pub(crate) name: Option<Arc<str>>,
     pub(crate) locals: Locals,
     /// Whether one of its stacks was given up with frames on it, which may have lent its fiber-locals:
     /// they are kept forever.

@@ -24,6 +24,7 @@
 
 #![allow(unsafe_code, reason = "reference counting over a type-erased allocation")]
 
+use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::ops::Deref;
@@ -32,14 +33,28 @@ use std::ptr::NonNull;
 
 use crate::collections::slot_table::Key;
 use crate::collections::timing_wheel::TimerKey;
-use crate::fiber::cancel::CancelScope;
+use crate::fiber::cancel_scope::CancelScope;
+use crate::fiber::context::Context;
+use crate::fiber::exit::JoinError;
 use crate::fiber::extra::Extra;
 use crate::fiber::id::FiberId;
 use crate::fiber::state::{Attention, State, WaitReason};
-use crate::fiber::switch::Context;
-use crate::fiber::task::VTable;
 use crate::fiber::wait_list::WaitNode;
 use crate::stack::SizeClass;
+
+/// The functions that know the types of a fiber's closure and output.
+pub(crate) struct VTable {
+    /// Runs the closure and stores its output. An unwind comes back as its payload.
+    pub(crate) run: unsafe fn(FiberPtr) -> Result<(), Box<dyn Any + Send>>,
+    /// Drops the closure or the output: user code, so only on a fiber.
+    pub(crate) clear: unsafe fn(FiberPtr),
+    /// Moves the output, if it is there, to the `Option<Outcome<T>>` behind the pointer.
+    pub(crate) take: unsafe fn(FiberPtr, *mut ()),
+    /// Stores an error as the output, unless the closure or an output is there.
+    pub(crate) fail: unsafe fn(FiberPtr, Box<JoinError>),
+    /// Frees the memory.
+    pub(crate) dealloc: unsafe fn(*mut Header),
+}
 
 /// What the library knows of one fiber.
 #[repr(C)]

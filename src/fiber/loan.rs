@@ -27,10 +27,10 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
+use crate::fiber::context;
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
 use crate::fiber::header::{FiberPtr, Header};
-use crate::fiber::switch;
 use crate::stack::{SizeClass, Stack};
 
 /// Calls `f` on a stack of `class`. The caller is `fiber`, on whichever stack; or none, on a strand of
@@ -55,7 +55,7 @@ where
             // It does not move from here on, until it is dropped.
             loan.link();
             // SAFETY: the pool has just given it out, and the loan keeps it until `f` has ended.
-            Ok(unsafe { switch::call_on(&loan.stack, f) })
+            Ok(unsafe { context::call_on(&loan.stack, f) })
         }
         Err(error) => Err((error, f)),
     }

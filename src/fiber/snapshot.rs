@@ -4,14 +4,11 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fiber::brief::Brief;
-use crate::fiber::current;
-use crate::fiber::header::Header;
 use crate::fiber::id::FiberId;
-use crate::fiber::loan;
-use crate::fiber::state::{State, WaitReason};
 
 /// What one fiber was doing when the picture was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,7 +17,7 @@ pub struct FiberSnapshot {
     /// Its identity.
     pub id: FiberId,
     /// Its name, if it has one.
-    pub name: Option<String>,
+    pub name: Option<Arc<str>>,
     /// What it is doing.
     pub activity: Activity,
     /// Who holds the lock that it waits for, as far as that is known: "fiber 'writer' (#3)".
@@ -50,55 +47,7 @@ pub enum Activity {
     /// It waits; the text completes the sentence "it is ...".
     Waiting(&'static str),
     /// It was killed, refused to end and never runs again.
-    Retired,
-}
-
-impl Activity {
-    /// What the fiber of `header` is doing; none if it has ended.
-    pub(crate) fn of(header: &Header) -> Option<Activity> {
-        let runs = || current::fiber().is_some_and(|fiber| std::ptr::eq(&raw const *fiber, header));
-        match header.state.get() {
-            State::New => Some(Activity::NotStarted),
-            State::Runnable if runs() => Some(Activity::Running),
-            State::Runnable => Some(Activity::Runnable),
-            State::Parked | State::Paused => Some(Activity::Waiting(header.reason.get().text)),
-            State::Retired => Some(Activity::Retired),
-            State::Finished => None,
-        }
-    }
-}
-
-impl FiberSnapshot {
-    /// `now` is in milliseconds since the scheduler's start, as is the header's own mark.
-    pub(crate) fn of(header: &Header, now: u32) -> FiberSnapshot {
-        // One that has ended is not in a picture, but for the moment in which it does.
-        let activity = Activity::of(header).unwrap_or(Activity::Running);
-        let waits = matches!(header.state.get(), State::Parked | State::Paused);
-        FiberSnapshot {
-            id: header.id(),
-            name: header.peek_extra(|extra| extra.name.as_deref().map(String::from)).flatten(),
-            activity,
-            held_by: None,
-            location: header.location.get(),
-            has_waited: header.reason.get().text != WaitReason::NOT_STARTED.text,
-            waiting_for: waits
-                .then(|| Duration::from_millis(now.wrapping_sub(header.since.get()).into())),
-            stack_used: header.context.stack_used(own_mark(header)),
-            stack_size: header.class.bytes(),
-        }
-    }
-}
-
-/// An address near the stack pointer on the fiber's own stack. A fiber that waits in a generator has
-/// been suspended on that one's, and one that waits on a borrowed stack on that.
-fn own_mark(header: &Header) -> usize {
-    if let Some(mark) = loan::own_mark(header) {
-        return mark;
-    }
-    let in_strand = header.peek_extra(|extra| {
-        extra.frame.as_ref().filter(|frame| frame.runs_strand()).map(|frame| frame.own_mark.get())
-    });
-    in_strand.flatten().unwrap_or(header.sp_mark.get())
+    Abandoned,
 }
 
 impl fmt::Display for FiberSnapshot {
@@ -124,7 +73,9 @@ impl fmt::Display for FiberSnapshot {
                 }
                 write!(f, " for {waiting_for:?}")
             }
-            Activity::Retired => write!(f, " refused to end and was retired at {}", self.location),
+            Activity::Abandoned => {
+                write!(f, " refused to end and was abandoned at {}", self.location)
+            }
         }
     }
 }

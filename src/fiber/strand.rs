@@ -34,13 +34,15 @@ use std::rc::Rc;
 use std::thread;
 
 use crate::collections::slot_table::Key;
-use crate::fiber::cancel::CancelScope;
+use crate::fiber::cancel_scope::CancelScope;
+use crate::fiber::context::Context;
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
 use crate::fiber::given_up;
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::state::Attention;
-use crate::fiber::switch::Context;
+pub(crate) use crate::fiber::strand_status::State;
+use crate::fiber::strand_status::Status;
 use crate::stack::{SizeClass, Stack};
 
 /// One call stack on top of another.
@@ -69,43 +71,6 @@ pub(crate) struct Strand {
     pub(crate) place: Cell<Key>,
 }
 
-/// Where in its life a strand is.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub(crate) enum State {
-    /// It has no stack yet.
-    Fresh,
-    Suspended,
-    /// On the running chain, or on one of its frame's suspended ones.
-    Running,
-    Ended,
-    /// It never runs again, and its stack is kept for ever.
-    Retired,
-}
-
-/// The state of a strand, and what is known of who unwinds: std tells only that *some* stack of the
-/// thread does. In one word, for a switch then writes no more than it must.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-#[repr(u8)]
-enum Status {
-    Suspended,
-    /// The thread began to unwind while the strand ran: it was probably suspended in a destructor,
-    /// where nothing may be raised.
-    SuspendedMidUnwind,
-    /// The thread unwound already when it was resumed, and still did when it was suspended: nobody
-    /// knows whether this strand does.
-    SuspendedInUnwind,
-    Fresh,
-    Running,
-    /// The thread unwound already when it was resumed: not because of it.
-    RunningInUnwind,
-    /// It goes on where it was suspended while the thread unwound already.
-    RunningStillInUnwind,
-    /// It goes on in the destructor in which it was suspended.
-    RunningMidUnwind,
-    Ended,
-    Retired,
-}
-
 impl Strand {
     pub(crate) fn new(class: SizeClass, is_root: bool) -> Strand {
         Strand {
@@ -125,18 +90,7 @@ impl Strand {
 
     #[inline(always)]
     pub(crate) fn state(&self) -> State {
-        match self.status.get() {
-            Status::Fresh => State::Fresh,
-            Status::Suspended | Status::SuspendedMidUnwind | Status::SuspendedInUnwind => {
-                State::Suspended
-            }
-            Status::Running
-            | Status::RunningInUnwind
-            | Status::RunningStillInUnwind
-            | Status::RunningMidUnwind => State::Running,
-            Status::Ended => State::Ended,
-            Status::Retired => State::Retired,
-        }
+        self.status.get().state()
     }
 
     /// The frame it was started in.
@@ -197,14 +151,7 @@ impl Strand {
     /// thread still does. It is suspended now, or has just been resumed.
     #[cfg(feature = "greenlet")]
     pub(crate) fn was_left_in_unwind(&self) -> bool {
-        thread::panicking()
-            && matches!(
-                self.status.get(),
-                Status::SuspendedMidUnwind
-                    | Status::SuspendedInUnwind
-                    | Status::RunningMidUnwind
-                    | Status::RunningStillInUnwind
-            )
+        thread::panicking() && self.status.get().was_left_in_unwind()
     }
 
     /// Whether `address` lies in the guard of its stack. Fit for a signal handler.
@@ -279,7 +226,11 @@ impl Strand {
             let mark = MaybeUninit::<u8>::uninit();
             frame.own_mark.set(mark.as_ptr().addr());
         }
-        let status = if thread::panicking() { self.enter_in_unwind() } else { Status::Running };
+        let status = if thread::panicking() {
+            self.status.get().entered_in_unwind()
+        } else {
+            Status::Running
+        };
         self.status.set(status);
         frame.running.set(self.top.get());
         let fiber = self.fiber();
@@ -318,37 +269,19 @@ impl Strand {
         {
             self.innermost.set(fiber.cancel_scopes.get());
         }
-        let status = if thread::panicking() { self.leave_in_unwind() } else { Status::Suspended };
+        let status = if thread::panicking() {
+            self.status.get().left_in_unwind()
+        } else {
+            Status::Suspended
+        };
         self.status.set(status);
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn enter_in_unwind(&self) -> Status {
-        match self.status.get() {
-            Status::SuspendedMidUnwind => Status::RunningMidUnwind,
-            Status::SuspendedInUnwind => Status::RunningStillInUnwind,
-            _ => Status::RunningInUnwind,
-        }
-    }
-
-    /// That the thread unwinds is this strand's doing if nobody did so when it was resumed; and if it
-    /// was its doing before, it still is.
-    #[cold]
-    #[inline(never)]
-    fn leave_in_unwind(&self) -> Status {
-        match self.status.get() {
-            Status::RunningInUnwind | Status::RunningStillInUnwind => Status::SuspendedInUnwind,
-            _ => Status::SuspendedMidUnwind,
-        }
-    }
-
     /// Whether the thread unwinds because of this strand, which runs.
     pub(crate) fn has_begun_to_unwind(&self) -> bool {
-        let unwound_before = [Status::RunningInUnwind, Status::RunningStillInUnwind];
-        thread::panicking() && !unwound_before.contains(&self.status.get())
+        thread::panicking() && !self.status.get().unwound_before()
     }
 
     /// As `suspend`, from a stack on top of this one: all of them are left, and go on together.

@@ -6,7 +6,7 @@
 //!   error return it, and drop the future by that.
 
 use std::future::{Future, IntoFuture};
-#[cfg(feature = "hyper")]
+#[cfg(feature = "http")]
 use std::io;
 use std::panic::Location;
 use std::pin::{Pin, pin};
@@ -15,15 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::sched::clock::{Clock, RealClock};
-use crate::sched::end;
-use crate::sched::idle::Parker;
-use crate::sched::interrupt::Interrupt;
-#[cfg(feature = "hyper")]
-use crate::sched::io_error::interrupted;
-use crate::sched::park::spend;
-use crate::sched::scheduler::{Here, try_here};
-use crate::sched::task;
+use crate::sched::core::end;
+use crate::sched::core::interrupt::Interrupt;
+#[cfg(feature = "http")]
+use crate::sched::core::io_error::interrupted;
+use crate::sched::core::park::spend;
+use crate::sched::core::scheduler::{Here, try_here};
+use crate::sched::futures::task;
+use crate::sched::time::clock::{Clock, RealClock};
+use crate::sched::time::idle::Parker;
 
 /// Waits until `future` is ready, and returns its output. Meanwhile the thread runs other fibers.
 ///
@@ -37,7 +37,7 @@ use crate::sched::task;
 ///
 /// Nobody knows who holds copies of a waker. So a fiber that waits here counts as one that waits for the
 /// world, as if it read a socket: there is no deadlock while it does, and a
-/// [virtual clock](crate::runtime::Builder::virtual_clock) goes no faster than real time.
+/// [virtual clock](crate::RuntimeBuilder::virtual_clock) goes no faster than real time.
 ///
 /// # Inside of tokio
 ///
@@ -69,6 +69,7 @@ use crate::sched::task;
 /// });
 /// ```
 #[track_caller]
+#[doc(alias("async", "await"))]
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     let future = pin!(future.into_future());
     match try_here() {
@@ -81,7 +82,7 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
 
 /// As [`block_on`], for calls that return an error: they end also if the fiber is killed, or out of time,
 /// where nothing can unwind.
-#[cfg(feature = "hyper")]
+#[cfg(feature = "http")]
 #[track_caller]
 pub(crate) fn try_block_on<F: IntoFuture>(future: F) -> io::Result<F::Output> {
     let future = pin!(future.into_future());

@@ -20,7 +20,7 @@ mod fiber;
 mod sleep;
 
 pub use block_on::block_on;
-#[cfg(feature = "hyper")]
+#[cfg(feature = "http")]
 pub(crate) use block_on::try_block_on;
 pub use fiber::{FiberFuture, spawn, spawn_now};
 pub use sleep::{Sleep, sleep, sleep_until};

@@ -9,10 +9,10 @@ use crate::stack::SizeClass;
 /// # Examples
 ///
 /// ```
-/// use fibra::generator::Builder;
+/// use fibra::generator::GeneratorBuilder;
 ///
 /// fibra::frame(|| {
-///     let deep = Builder::new().stack_size(1 << 20).build(|y, ()| {
+///     let deep = GeneratorBuilder::new().stack_size(1 << 20).build(|y, ()| {
 ///         y.yield_([0u8; 100_000].len());
 ///     });
 ///     assert_eq!(deep.sum::<usize>(), 100_000);
@@ -20,29 +20,29 @@ use crate::stack::SizeClass;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it builds"]
-pub struct Builder {
+pub struct GeneratorBuilder {
     class: SizeClass,
 }
 
-impl Default for Builder {
-    fn default() -> Builder {
-        Builder { class: SizeClass::DEFAULT }
+impl Default for GeneratorBuilder {
+    fn default() -> GeneratorBuilder {
+        GeneratorBuilder { class: SizeClass::DEFAULT }
     }
 }
 
-impl Builder {
-    /// The defaults: a stack of 256 KiB, or 1 MiB in a build with debug assertions, of which only what
-    /// is touched takes memory.
-    pub fn new() -> Builder {
-        Builder::default()
+impl GeneratorBuilder {
+    /// Returns the default settings: a stack of 256 KiB, or of 1 MiB in a build with debug
+    /// assertions. Only the pages that are touched take memory.
+    pub fn new() -> GeneratorBuilder {
+        GeneratorBuilder::default()
     }
 
-    /// Asks for a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
-    pub fn stack_size(self, bytes: usize) -> Builder {
-        Builder { class: SizeClass::for_bytes(bytes) }
+    /// Requests a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
+    pub fn stack_size(self, bytes: usize) -> GeneratorBuilder {
+        GeneratorBuilder { class: SizeClass::for_bytes(bytes) }
     }
 
-    /// Makes the generator. See [`Generator::new`].
+    /// Creates a generator with these settings. See [`Generator::new`].
     pub fn build<Y, R, T>(
         self,
         f: impl FnOnce(&Yielder<Y, R>, R) -> T + 'static,

@@ -9,14 +9,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::fiber::exit::JoinError;
-use crate::pool::error::{SpawnTimeoutError, TrySpawnError};
+use crate::pool::error::{JoinTimeoutError, SpawnTimeoutError, TrySpawnError};
 use crate::pool::permits::{Acquired, Permits, Reservation, Taking, join_error};
-use crate::sched::handle;
-use crate::sched::join::JoinHandle;
+use crate::sched::api::handle;
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::{
     Here, Interrupt, OnDeadlock, WaitReason, deadline_after, here, spend,
 };
-use crate::sched::spawn::Builder;
 
 /// The reason of waits that cannot return an error.
 pub(crate) static PERMIT: WaitReason =
@@ -253,17 +253,23 @@ impl Pool {
         self.permits.wait_until_idle(here, None).map_err(join_error)
     }
 
-    /// Like [`join`](Pool::join), but waits no longer than `timeout`. Returns whether the pool is
-    /// empty; the pool is closed in either case.
+    /// Like [`join`](Pool::join), but waits no longer than `timeout`. The pool is closed in any case.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`JoinTimeoutError::Timeout`] if members still run when the time is over: always if
+    /// the caller is one of them. Returns [`JoinTimeoutError::Deadlock`] if the members will never
+    /// end, and the time limit is too far away for the clock to show.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
     #[track_caller]
-    pub fn join_timeout(&self, timeout: Duration) -> bool {
+    pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinTimeoutError> {
         let here = here();
         self.permits.close();
-        self.permits.wait_until_idle(here, Some(deadline_after(here, timeout))).is_ok()
+        let by = Some(deadline_after(here, timeout));
+        self.permits.wait_until_idle(here, by).map_err(JoinTimeoutError::new)
     }
 
     /// Accepts only what members spawn from now on: see [`join`](Pool::join).

@@ -3,12 +3,12 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use crate::sched::lowlevel::{Deadlock, Interrupt};
 
 /// The error of a spawn that would have had to wait, or that the pool does not accept.
 #[derive(Clone, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum TrySpawnError<F> {
     /// All permits are taken.
     Full(F),
@@ -29,6 +29,19 @@ pub enum SpawnTimeoutError<F> {
     Deadlock(F, Box<Deadlock>),
     /// The caller was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed(F),
+}
+
+/// The error of waiting for the members of a pool or a group with a time limit.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum JoinTimeoutError {
+    /// The time is over, and members still run.
+    Timeout,
+    /// Nothing can ever run again, so the members will not end. Only if the time is longer than
+    /// the clock can show, so that it will never be over.
+    Deadlock(Box<Deadlock>),
+    /// The caller was killed. Only under `panic = "abort"`, where a kill cannot unwind.
+    Killed,
 }
 
 /// The error of waiting for a queue that will never be drained.
@@ -98,6 +111,42 @@ impl<F> SpawnTimeoutError<F> {
     }
 }
 
+impl JoinTimeoutError {
+    /// Returns whether the time was over.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, JoinTimeoutError::Timeout)
+    }
+
+    /// Returns whether the wait completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, JoinTimeoutError::Deadlock(..))
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, JoinTimeoutError::Killed)
+    }
+
+    pub(crate) fn new(interrupt: Interrupt) -> JoinTimeoutError {
+        match interrupt {
+            Interrupt::TimedOut => JoinTimeoutError::Timeout,
+            Interrupt::Deadlock(report) => JoinTimeoutError::Deadlock(report),
+            Interrupt::Killed => JoinTimeoutError::Killed,
+        }
+    }
+}
+
+/// An error of the kind [`TimedOut`](io::ErrorKind::TimedOut), if the time was over.
+impl From<JoinTimeoutError> for io::Error {
+    fn from(error: JoinTimeoutError) -> io::Error {
+        let kind = if error.is_timeout() { io::ErrorKind::TimedOut } else { io::ErrorKind::Other };
+        io::Error::new(kind, error)
+    }
+}
+
 impl DrainError {
     /// Returns whether the wait completed a deadlock.
     #[must_use]
@@ -147,6 +196,20 @@ impl<F> fmt::Display for SpawnTimeoutError<F> {
     }
 }
 
+impl fmt::Display for JoinTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JoinTimeoutError::Timeout => {
+                f.write_str("timed out while waiting for the members to end")
+            }
+            JoinTimeoutError::Deadlock(report) => {
+                write!(f, "the members will never end: {report}")
+            }
+            JoinTimeoutError::Killed => f.write_str("killed while waiting for the members to end"),
+        }
+    }
+}
+
 impl fmt::Display for DrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -181,4 +244,5 @@ impl<F> fmt::Debug for SpawnTimeoutError<F> {
 
 impl<F> Error for TrySpawnError<F> {}
 impl<F> Error for SpawnTimeoutError<F> {}
+impl Error for JoinTimeoutError {}
 impl Error for DrainError {}

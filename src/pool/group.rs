@@ -16,11 +16,12 @@ use std::time::Duration;
 
 use crate::fiber::exit::JoinError;
 use crate::pool::completions::{Completions, Handles, Registration};
+use crate::pool::error::JoinTimeoutError;
 use crate::pool::permits::{Taking, join_error, kill_all};
-use crate::sched::handle::{self, Fiber};
-use crate::sched::join::JoinHandle;
+use crate::sched::api::handle::{self, Fiber};
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, deadline_after, here};
-use crate::sched::spawn::Builder;
 
 static NEXT: WaitReason =
     WaitReason::new("waiting for the next member of a group to end", OnDeadlock::Fail);
@@ -52,6 +53,7 @@ static ALL: WaitReason =
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[doc(alias("WaitGroup", "nursery"))]
 pub struct Group<T> {
     shared: Rc<Shared<T>>,
 }
@@ -210,20 +212,24 @@ impl<T> Group<T> {
         self.shared.completions.wait_until_idle(here, None, &ALL).map_err(join_error)
     }
 
-    /// Like [`join`](Group::join), but waits no longer than `timeout`. Returns whether no member
-    /// runs any more; the group is closed in either case.
+    /// Like [`join`](Group::join), but waits no longer than `timeout`. The group is closed in any
+    /// case.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`JoinTimeoutError::Timeout`] if members still run when the time is over: always if
+    /// the caller is one of them. Returns [`JoinTimeoutError::Deadlock`] if the members will never
+    /// end, and the time limit is too far away for the clock to show.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
     #[track_caller]
-    pub fn join_timeout(&self, timeout: Duration) -> bool {
+    pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinTimeoutError> {
         let here = here();
         self.close();
-        self.shared
-            .completions
-            .wait_until_idle(here, Some(deadline_after(here, timeout)), &ALL)
-            .is_ok()
+        let by = Some(deadline_after(here, timeout));
+        self.shared.completions.wait_until_idle(here, by, &ALL).map_err(JoinTimeoutError::new)
     }
 
     /// Accepts only what members spawn from now on: see [`join`](Group::join).

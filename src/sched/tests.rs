@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::fiber::header::FiberPtr;
-use crate::sched::clock::VirtualClock;
-use crate::sched::idle::ThreadIdle;
-use crate::sched::join::JoinHandle;
-use crate::sched::park::yield_now;
-use crate::sched::remote;
-use crate::sched::run::{Cancelled, run_on};
-use crate::sched::scheduler::{Scheduler, SchedulerPtr, here};
-use crate::sched::shield::shield;
-use crate::sched::spawn::spawn;
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::run::{Killed, run_on};
+use crate::sched::api::shield::shield;
+use crate::sched::api::spawn::spawn;
+use crate::sched::core::park::yield_now;
+use crate::sched::core::scheduler::{Scheduler, SchedulerPtr, here};
+use crate::sched::threads::remote;
+use crate::sched::time::clock::VirtualClock;
+use crate::sched::time::idle::ThreadIdle;
 use crate::stack::SizeClass;
 
 type Trace = Rc<RefCell<Vec<String>>>;
@@ -152,5 +152,5 @@ fn a_shielded_main_fiber_runs_on_while_two_threads_ask_for_its_end_all_the_time(
             unreachable!("it was killed");
         });
     });
-    assert!(ended.unwrap_err().is::<Cancelled>());
+    assert!(ended.unwrap_err().is::<Killed>());
 }

@@ -1,12 +1,12 @@
-//! A list of operations that is made at run time.
+//! [`Select`]: a list of operations that is built at run time.
 
 use std::fmt;
 
-use crate::sched::choose;
+use crate::sched::core::choose;
 use crate::select::Operation;
 use crate::select::operation::{Arm, order};
 
-/// Operations of any number, of which the first that can be done is done.
+/// A list of any number of operations, of which the first that can be done is done.
 ///
 /// # Examples
 ///
@@ -28,7 +28,7 @@ pub struct Select<'a, R> {
     biased: bool,
 }
 
-/// An operation, and what is made of its output.
+/// An operation, and the function that turns its output into the result.
 trait Entry<R> {
     fn arm(&mut self) -> Arm<'_>;
 
@@ -51,19 +51,19 @@ impl<O: Operation, R, F: FnOnce(O::Output) -> R> Entry<R> for With<O, F> {
 }
 
 impl<'a, R> Select<'a, R> {
-    /// An empty list, searched fairly.
+    /// Creates an empty list that is searched fairly: see [the module](crate::select).
     #[must_use]
     pub fn new() -> Select<'a, R> {
         Select { arms: Vec::new(), biased: false }
     }
 
-    /// Searches from the first to the last, always.
+    /// Makes each search start with the first operation.
     #[must_use]
     pub fn biased(self) -> Select<'a, R> {
         Select { biased: true, ..self }
     }
 
-    /// Adds an operation. If it is the one that is done, `then` makes the result of its output.
+    /// Adds an operation. If this operation is done, `then` turns its output into the result.
     pub fn add<O>(&mut self, operation: O, then: impl FnOnce(O::Output) -> R + 'a)
     where
         O: Operation + 'a,
@@ -71,12 +71,12 @@ impl<'a, R> Select<'a, R> {
         self.arms.push(Box::new(With { operation, then }));
     }
 
-    /// Waits until one of them can be done, and does it.
+    /// Waits until one of the operations can be done, and does it.
     ///
     /// # Panics
     ///
-    /// Panics if there is none, outside of a fiber, and with a report of all fibers if nothing can
-    /// ever run again.
+    /// Panics if the list is empty, outside of a fiber, and with a report of all fibers if nothing
+    /// can ever run again.
     #[track_caller]
     pub fn wait(mut self) -> R {
         assert!(!self.arms.is_empty(), "a select over nothing would wait for ever");
@@ -88,7 +88,7 @@ impl<'a, R> Select<'a, R> {
         self.arms.swap_remove(at).finish()
     }
 
-    /// Does one of them if that needs no wait.
+    /// Does one of the operations if that needs no wait, and returns `None` otherwise.
     ///
     /// # Panics
     ///

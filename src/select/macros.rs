@@ -1,4 +1,4 @@
-//! The macro: reads the arms one by one, then writes one choice and one match.
+//! The macro `select!`: it reads the arms one by one, then expands to one choice and one match.
 
 /// Waits for the first of several operations, and runs the code beside it.
 ///
@@ -12,13 +12,13 @@
 ///     after(duration) => code,
 ///     at(instant) => code,
 ///     pattern = op(operation) => code,          // any `select::Operation`
-///     default => code,                          // optional: if nothing can be done without waiting
+///     default => code,                          // optional: if each operation would have to wait
 /// }
 /// ```
 ///
-/// The operations are made before any of them is tried: channels, values and durations are evaluated
-/// from the first to the last. The code is inside of the caller, so that `?`, `break` and `return`
-/// work. See [`select`](mod@crate::select) for what is promised.
+/// All operations are made before any of them is tried: channels, values and durations are
+/// evaluated from the first to the last. The code is expanded in the calling function, so `?`,
+/// `break` and `return` work. See [`select`](mod@crate::select) for order and fairness.
 ///
 /// # Panics
 ///
@@ -55,11 +55,11 @@ macro_rules! select {
     ($($arms:tt)+) => { $crate::__select!((false) () () $($arms)+) };
 }
 
-/// Reads one arm a call: `(biased) (arms read so far) (default) rest`.
+/// Reads one arm per call: `(biased) (arms read so far) (default) rest`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select {
-    // What needs no pattern comes first: a failed attempt to read one is an error.
+    // Arms without a pattern come first: a failed attempt to read a pattern is an error.
     ($biased:tt $arms:tt $default:tt after ($($args:tt)*) => $($rest:tt)+) => {
         $crate::__select!($biased $arms $default _ = after ($($args)*) => $($rest)+)
     };

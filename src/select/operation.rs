@@ -1,4 +1,7 @@
-//! The operations that can be waited for together, as types.
+//! The types of the operations that can be waited for together, and the traits that they implement.
+//!
+//! Invariant: [`Operation`], [`Source`] and [`Sink`] are sealed. A choice relies on what an arm
+//! does when it is tried, queued and taken back, so only this crate may write one.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -7,16 +10,18 @@ use crate::channel::queue::arm as queue;
 use crate::channel::rendezvous::arm as rendezvous;
 use crate::channel::{Channel, OneshotReceiver, Receiver, RecvError, SendError, Sender};
 use crate::fiber::exit::JoinError;
-use crate::sched::choose::{self, Done, Order};
-use crate::sched::join::{JoinArm, JoinHandle};
+use crate::sched::api::join::{JoinArm, JoinHandle};
+use crate::sched::core::choose::{self, Done, Order};
 use crate::sched::lowlevel::{Arm as LowArm, Here, deadline_after, here};
 use crate::sync::event::EventArm;
 use crate::sync::mpmc::arm as mpmc;
 use crate::sync::{self, Event};
 
 /// One thing that can be waited for together with others.
-pub trait Operation {
-    /// What it gives when it is done.
+///
+/// Only this crate implements it: the functions of [this module](crate::select) make operations.
+pub trait Operation: sealed::Sealed {
+    /// The result of the operation once it is done.
     type Output;
 
     #[doc(hidden)]
@@ -26,31 +31,35 @@ pub trait Operation {
     fn finish(self) -> Self::Output;
 }
 
-/// An operation without its type.
+/// A borrowed operation whose type is erased.
 #[doc(hidden)]
 #[allow(missing_debug_implementations, reason = "cannot be named by users")]
 pub struct Arm<'a>(&'a mut dyn LowArm);
 
-/// What `recv` can receive from.
-pub trait Source {
-    /// What it gives.
+/// Something that [`recv`] can receive from.
+///
+/// Only this crate implements it: for the receiving ends of its channels, and references to them.
+pub trait Source: sealed::Sealed {
+    /// The type of the values that are received.
     type Item;
 
     #[doc(hidden)]
-    fn recv_arm(&self) -> Recv<'_, Self::Item>;
+    fn recv_arm(&self) -> RecvOp<'_, Self::Item>;
 }
 
-/// What `send` can send to.
-pub trait Sink {
-    /// What it takes.
+/// Something that [`send`] can send to.
+///
+/// Only this crate implements it: for the sending ends of its channels, and references to them.
+pub trait Sink: sealed::Sealed {
+    /// The type of the values that are sent.
     type Item;
 
     #[doc(hidden)]
-    fn send_arm(&self, value: Self::Item) -> Send<'_, Self::Item>;
+    fn send_arm(&self, value: Self::Item) -> SendOp<'_, Self::Item>;
 }
 
-/// A receive. Made by [`recv`].
-pub struct Recv<'a, T>(RecvKind<'a, T>);
+/// The operation of receiving a value, made by [`recv`].
+pub struct RecvOp<'a, T>(RecvKind<'a, T>);
 
 enum RecvKind<'a, T> {
     Rendezvous(rendezvous::RecvArm<'a, T>),
@@ -58,8 +67,8 @@ enum RecvKind<'a, T> {
     Shared(mpmc::RecvArm<'a, T>),
 }
 
-/// A send. Made by [`send`].
-pub struct Send<'a, T>(SendKind<'a, T>);
+/// The operation of sending a value, made by [`send`].
+pub struct SendOp<'a, T>(SendKind<'a, T>);
 
 enum SendKind<'a, T> {
     Rendezvous(rendezvous::SendArm<'a, T>),
@@ -67,58 +76,62 @@ enum SendKind<'a, T> {
     Shared(mpmc::SendArm<'a, T>),
 }
 
-/// The end of a fiber. Made by [`join`].
-pub struct Join<'a, T>(JoinArm<'a, T>);
+/// The operation of joining a fiber, made by [`join`].
+pub struct JoinOp<'a, T>(JoinArm<'a, T>);
 
-/// An event. Made by [`wait`].
-pub struct Wait<'a>(EventArm<'a>);
+/// The operation of waiting for an event, made by [`wait`].
+pub struct WaitOp<'a>(EventArm<'a>);
 
-/// A time. Made by [`after`] and [`at`].
+/// The operation of waiting for a time, made by [`after`] and [`at`].
 #[derive(Debug)]
-pub struct After {
+pub struct TimerOp {
     micros: u64,
 }
 
-/// Receives from `source`.
-pub fn recv<S: Source + ?Sized>(source: &S) -> Recv<'_, S::Item> {
+/// Makes an operation that receives from `source`.
+pub fn recv<S: Source + ?Sized>(source: &S) -> RecvOp<'_, S::Item> {
     source.recv_arm()
 }
 
-/// Sends `value` to `sink`.
-pub fn send<S: Sink + ?Sized>(sink: &S, value: S::Item) -> Send<'_, S::Item> {
+/// Makes an operation that sends `value` to `sink`.
+pub fn send<S: Sink + ?Sized>(sink: &S, value: S::Item) -> SendOp<'_, S::Item> {
     sink.send_arm(value)
 }
 
-/// Waits for the end of a fiber and takes its output. The handle stays, without an output.
-pub fn join<T>(handle: &mut JoinHandle<T>) -> Join<'_, T> {
-    Join(handle.arm())
+/// Makes an operation that waits until a fiber has ended and takes its output.
+///
+/// The handle remains usable, but has no output any more once the operation is done.
+pub fn join<T>(handle: &mut JoinHandle<T>) -> JoinOp<'_, T> {
+    JoinOp(handle.arm())
 }
 
-/// Waits until `event` is set.
-pub fn wait(event: &Event) -> Wait<'_> {
-    Wait(event.arm())
+/// Makes an operation that waits until `event` is set.
+pub fn wait(event: &Event) -> WaitOp<'_> {
+    WaitOp(event.arm())
 }
 
-/// Waits for so long, by the scheduler's clock.
+/// Makes an operation that waits until `duration` has passed, by the scheduler's clock.
+///
+/// The time is counted from this call.
 ///
 /// # Panics
 ///
 /// Panics outside of a fiber.
 #[track_caller]
 #[must_use]
-pub fn after(duration: Duration) -> After {
-    After { micros: deadline_after(here(), duration) }
+pub fn after(duration: Duration) -> TimerOp {
+    TimerOp { micros: deadline_after(here(), duration) }
 }
 
-/// Waits until then, by the scheduler's clock.
+/// Makes an operation that waits until `instant`, by the scheduler's clock.
 ///
 /// # Panics
 ///
 /// Panics outside of a fiber.
 #[track_caller]
 #[must_use]
-pub fn at(instant: Instant) -> After {
-    After { micros: here().sched.micros_at(instant) }
+pub fn at(instant: Instant) -> TimerOp {
+    TimerOp { micros: here().sched.micros_at(instant) }
 }
 
 #[doc(hidden)]
@@ -135,6 +148,25 @@ pub fn choose_now<const N: usize>(arms: [Arm<'_>; N], biased: bool) -> Option<us
     choose::choose_now(&mut arms, order(biased))
 }
 
+/// Keeps other crates from implementing the traits of this module.
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
+impl<T> sealed::Sealed for Channel<T> {}
+impl<T> sealed::Sealed for Receiver<T> {}
+impl<T> sealed::Sealed for OneshotReceiver<T> {}
+impl<T> sealed::Sealed for Sender<T> {}
+impl<T> sealed::Sealed for sync::mpmc::Receiver<T> {}
+impl<T> sealed::Sealed for sync::OneshotReceiver<T> {}
+impl<T> sealed::Sealed for sync::mpmc::Sender<T> {}
+impl<S: sealed::Sealed + ?Sized> sealed::Sealed for &S {}
+impl<T> sealed::Sealed for RecvOp<'_, T> {}
+impl<T> sealed::Sealed for SendOp<'_, T> {}
+impl<T> sealed::Sealed for JoinOp<'_, T> {}
+impl sealed::Sealed for WaitOp<'_> {}
+impl sealed::Sealed for TimerOp {}
+
 pub(super) fn order(biased: bool) -> Order {
     if biased { Order::Given } else { Order::Fair }
 }
@@ -145,7 +177,7 @@ impl<'a> Arm<'a> {
     }
 }
 
-impl<T> Operation for Recv<'_, T> {
+impl<T> Operation for RecvOp<'_, T> {
     type Output = Result<T, RecvError>;
 
     fn arm(&mut self) -> Arm<'_> {
@@ -165,7 +197,7 @@ impl<T> Operation for Recv<'_, T> {
     }
 }
 
-impl<T> Operation for Send<'_, T> {
+impl<T> Operation for SendOp<'_, T> {
     type Output = Result<(), SendError<T>>;
 
     fn arm(&mut self) -> Arm<'_> {
@@ -185,7 +217,7 @@ impl<T> Operation for Send<'_, T> {
     }
 }
 
-impl<T> Operation for Join<'_, T> {
+impl<T> Operation for JoinOp<'_, T> {
     type Output = Result<T, JoinError>;
 
     fn arm(&mut self) -> Arm<'_> {
@@ -197,7 +229,7 @@ impl<T> Operation for Join<'_, T> {
     }
 }
 
-impl Operation for Wait<'_> {
+impl Operation for WaitOp<'_> {
     type Output = ();
 
     fn arm(&mut self) -> Arm<'_> {
@@ -207,7 +239,7 @@ impl Operation for Wait<'_> {
     fn finish(self) {}
 }
 
-impl Operation for After {
+impl Operation for TimerOp {
     type Output = ();
 
     fn arm(&mut self) -> Arm<'_> {
@@ -217,9 +249,9 @@ impl Operation for After {
     fn finish(self) {}
 }
 
-impl LowArm for After {
+impl LowArm for TimerOp {
     fn attempt(&mut self, here: Here) -> bool {
-        self.micros <= here.sched.micros_at(here.sched.clock.now())
+        self.micros <= here.sched.micros_at(here.sched.time.clock.now())
     }
 
     fn done(&self) -> Option<Done> {
@@ -234,47 +266,47 @@ impl LowArm for After {
 impl<T> Source for Channel<T> {
     type Item = T;
 
-    fn recv_arm(&self) -> Recv<'_, T> {
-        Recv(RecvKind::Rendezvous(Channel::recv_arm(self)))
+    fn recv_arm(&self) -> RecvOp<'_, T> {
+        RecvOp(RecvKind::Rendezvous(Channel::recv_arm(self)))
     }
 }
 
 impl<T> Source for Receiver<T> {
     type Item = T;
 
-    fn recv_arm(&self) -> Recv<'_, T> {
-        Recv(RecvKind::Queue(Receiver::recv_arm(self)))
+    fn recv_arm(&self) -> RecvOp<'_, T> {
+        RecvOp(RecvKind::Queue(Receiver::recv_arm(self)))
     }
 }
 
 impl<T> Source for OneshotReceiver<T> {
     type Item = T;
 
-    fn recv_arm(&self) -> Recv<'_, T> {
-        Recv(RecvKind::Queue(self.receiver().recv_arm()))
+    fn recv_arm(&self) -> RecvOp<'_, T> {
+        RecvOp(RecvKind::Queue(self.receiver().recv_arm()))
     }
 }
 
 impl<T> Source for sync::mpmc::Receiver<T> {
     type Item = T;
 
-    fn recv_arm(&self) -> Recv<'_, T> {
-        Recv(RecvKind::Shared(self.arm()))
+    fn recv_arm(&self) -> RecvOp<'_, T> {
+        RecvOp(RecvKind::Shared(self.arm()))
     }
 }
 
 impl<T> Source for sync::OneshotReceiver<T> {
     type Item = T;
 
-    fn recv_arm(&self) -> Recv<'_, T> {
-        Recv(RecvKind::Shared(self.receiver().arm()))
+    fn recv_arm(&self) -> RecvOp<'_, T> {
+        RecvOp(RecvKind::Shared(self.receiver().arm()))
     }
 }
 
 impl<S: Source + ?Sized> Source for &S {
     type Item = S::Item;
 
-    fn recv_arm(&self) -> Recv<'_, S::Item> {
+    fn recv_arm(&self) -> RecvOp<'_, S::Item> {
         S::recv_arm(self)
     }
 }
@@ -282,55 +314,55 @@ impl<S: Source + ?Sized> Source for &S {
 impl<T> Sink for Channel<T> {
     type Item = T;
 
-    fn send_arm(&self, value: T) -> Send<'_, T> {
-        Send(SendKind::Rendezvous(Channel::send_arm(self, value)))
+    fn send_arm(&self, value: T) -> SendOp<'_, T> {
+        SendOp(SendKind::Rendezvous(Channel::send_arm(self, value)))
     }
 }
 
 impl<T> Sink for Sender<T> {
     type Item = T;
 
-    fn send_arm(&self, value: T) -> Send<'_, T> {
-        Send(SendKind::Queue(Sender::send_arm(self, value)))
+    fn send_arm(&self, value: T) -> SendOp<'_, T> {
+        SendOp(SendKind::Queue(Sender::send_arm(self, value)))
     }
 }
 
 impl<T> Sink for sync::mpmc::Sender<T> {
     type Item = T;
 
-    fn send_arm(&self, value: T) -> Send<'_, T> {
-        Send(SendKind::Shared(self.arm(value)))
+    fn send_arm(&self, value: T) -> SendOp<'_, T> {
+        SendOp(SendKind::Shared(self.arm(value)))
     }
 }
 
 impl<S: Sink + ?Sized> Sink for &S {
     type Item = S::Item;
 
-    fn send_arm(&self, value: S::Item) -> Send<'_, S::Item> {
+    fn send_arm(&self, value: S::Item) -> SendOp<'_, S::Item> {
         S::send_arm(self, value)
     }
 }
 
-impl<T> fmt::Debug for Recv<'_, T> {
+impl<T> fmt::Debug for RecvOp<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Recv(..)")
+        f.write_str("RecvOp(..)")
     }
 }
 
-impl<T> fmt::Debug for Send<'_, T> {
+impl<T> fmt::Debug for SendOp<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Send(..)")
+        f.write_str("SendOp(..)")
     }
 }
 
-impl fmt::Debug for Wait<'_> {
+impl fmt::Debug for WaitOp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Wait(..)")
+        f.write_str("WaitOp(..)")
     }
 }
 
-impl<T> fmt::Debug for Join<'_, T> {
+impl<T> fmt::Debug for JoinOp<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Join(..)")
+        f.write_str("JoinOp(..)")
     }
 }

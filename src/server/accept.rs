@@ -1,9 +1,10 @@
 //! The settings of a server, and its accept loop.
 //!
 //! Invariants:
-//! - Nothing is accepted before there is a place for it.
-//! - An error that stays until something is given back is never tried again at once.
-//! - The loop ends when its fiber is killed, also where that cannot unwind: the listener is closed by that.
+//! - A connection is accepted only once there is a permit for it.
+//! - After an error that lasts until some resource is freed, the loop pauses before it tries again.
+//! - The loop ends when its fiber is killed, even where a kill cannot unwind. That closes the
+//!   listener.
 
 use std::fmt;
 use std::io;
@@ -15,26 +16,57 @@ use rustix::io::Errno;
 
 use crate::net::{TcpListener, TcpStream, ToSocketAddrs, UnixListener, UnixStream};
 use crate::pool::Pool;
+use crate::sched::api::spawn::Builder;
+use crate::sched::core::park::{sleep, yield_now};
 use crate::sched::lowlevel::is_killed;
-use crate::sched::park::{sleep, yield_now};
-use crate::sched::spawn::Builder;
 use crate::server::running::{Running, Stopping};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a [`Server`] accepts connections from.
+/// A listener that a [`Server`] accepts connections from.
+///
+/// Programs may implement it: for a listener that does a handshake, for one that wraps another
+/// listener, or for a test.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use std::net::SocketAddr;
+/// use fibra::net::{TcpListener, TcpStream};
+/// use fibra::server::{Accept, Server};
+///
+/// /// Sends small packets without delay.
+/// struct NoDelay(TcpListener);
+///
+/// impl Accept for NoDelay {
+///     type Connection = TcpStream;
+///     type Peer = SocketAddr;
+///
+///     fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+///         let (stream, peer) = self.0.accept()?;
+///         stream.set_nodelay(true)?;
+///         Ok((stream, peer))
+///     }
+/// }
+///
+/// fn server() -> io::Result<Server<NoDelay>> {
+///     Ok(Server::new(NoDelay(TcpListener::bind("127.0.0.1:0")?)))
+/// }
+/// ```
 pub trait Accept {
-    /// A connection.
+    /// The type of a connection.
     type Connection: 'static;
-    /// Who is on the other side.
+    /// The address of the other side.
     type Peer: 'static;
 
-    /// Waits for the next connection.
+    /// Waits for the next connection and accepts it.
     ///
     /// # Errors
     ///
-    /// Those of `accept(2)`.
+    /// Returns the errors of `accept(2)`. An error that does not come from the system, such as that
+    /// of a handshake, is taken to concern one connection only: the server accepts the next one.
     fn accept(&self) -> io::Result<(Self::Connection, Self::Peer)>;
 }
 
@@ -58,7 +90,7 @@ impl Accept for UnixListener {
     }
 }
 
-/// A server that has not started yet: see [the module](crate::server).
+/// The settings of a server that has not started yet: see [the module](crate::server).
 #[must_use = "a server does nothing until it is started"]
 pub struct Server<L> {
     listener: L,
@@ -69,25 +101,25 @@ pub struct Server<L> {
 }
 
 impl Server<TcpListener> {
-    /// A server at a TCP address.
+    /// Creates a server that listens at a TCP address.
     ///
     /// # Errors
     ///
-    /// As [`TcpListener::bind`].
+    /// Like [`TcpListener::bind`].
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<Server<TcpListener>> {
         Ok(Server::new(TcpListener::bind(addr)?))
     }
 }
 
 impl<L: Accept + 'static> Server<L> {
-    /// A server at a listener.
+    /// Creates a server that accepts from `listener`.
     pub fn new(listener: L) -> Server<L> {
         let builder = Builder::new().name("connection");
         let on_error = Box::new(|_: &io::Error| ());
         Server { listener, most: usize::MAX, builder, on_error, stopping: Stopping::new() }
     }
 
-    /// Serves at most `most` connections at a time. No limit if not set.
+    /// Limits the server to `most` connections at a time. By default there is no limit.
     ///
     /// # Panics
     ///
@@ -97,30 +129,33 @@ impl<L: Accept + 'static> Server<L> {
         Server { most, ..self }
     }
 
-    /// Settings for the fibers of connections. If not set they are named "connection" and have
-    /// stacks of the default size.
+    /// Sets the name and stack size of the fibers of connections. By default they are named
+    /// "connection" and have stacks of the default size.
     pub fn connection_builder(self, builder: Builder) -> Server<L> {
         Server { builder, ..self }
     }
 
-    /// Calls `f` with each error of the listener, in the accepting fiber: to write it down. If not
-    /// set nobody hears of errors that pass.
+    /// Calls `f` with each error of the listener, in the accepting fiber, for example to log it. By
+    /// default, errors after which the server goes on are ignored.
     pub fn on_error(self, f: impl Fn(&io::Error) + 'static) -> Server<L> {
         Server { on_error: Box::new(f), ..self }
     }
 
-    /// Whether a shutdown has begun: for handlers that serve many requests on one connection.
+    /// Returns a handle that reports whether a shutdown has begun, for handlers that serve many
+    /// requests on one connection.
     pub fn stopping(&self) -> Stopping {
         self.stopping.clone()
     }
 
-    /// What it listens at.
+    /// Returns the listener.
     pub fn listener(&self) -> &L {
         &self.listener
     }
 
-    /// Accepts connections, and runs `handler` for each in a fiber of its own. What it returns is
-    /// dropped; a panic ends that connection only, and is reported.
+    /// Starts to accept connections, and runs `handler` for each in a fiber of its own.
+    ///
+    /// What the handler returns is dropped. A panic of the handler ends only its connection, and is
+    /// reported on standard error.
     ///
     /// # Panics
     ///
@@ -138,13 +173,13 @@ impl<L: Accept + 'static> Server<L> {
         Running::new(accepting, pool, stopping)
     }
 
-    /// As [`start`](Server::start), and waits until the listener is broken.
+    /// Like [`start`](Server::start), but waits until the listener is broken.
     ///
-    /// When the caller is killed, so are the connections.
+    /// If the caller is killed, the connections are killed, too.
     ///
     /// # Errors
     ///
-    /// Why nothing can be accepted any more.
+    /// Returns the error because of which no more connections can be accepted.
     ///
     /// # Panics
     ///
@@ -176,7 +211,7 @@ impl<L: Accept + 'static> Server<L> {
                 Err(error) => {
                     (self.on_error)(&error);
                     match Trouble::of(&error) {
-                        // One that is gone already, or a network that is.
+                        // This connection, or its network, has gone: the next one may work.
                         Trouble::Passing => yield_now(),
                         Trouble::Shortage => {
                             drop(place);
@@ -200,14 +235,14 @@ impl<L: fmt::Debug> fmt::Debug for Server<L> {
     }
 }
 
-/// What an error of `accept` means for the next.
+/// A class of errors of `accept`, by what the loop does next.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 enum Trouble {
-    /// It was about one connection.
+    /// The error concerns one connection only.
     Passing,
-    /// Something must be given back first.
+    /// The error lasts until descriptors or memory are freed.
     Shortage,
-    /// The listener is none, or the accepting fiber is to end.
+    /// The listener cannot accept, or the accepting fiber was killed.
     Fatal,
 }
 
@@ -217,15 +252,15 @@ impl Trouble {
             return Trouble::Fatal;
         }
         match error.raw_os_error().map(Errno::from_raw_os_error) {
-            // The last is epoll's, for one who watches too many descriptors.
+            // `NOSPC` comes from epoll, when the user watches too many descriptors.
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NOSPC) => {
                 Trouble::Shortage
             }
             Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP | Errno::FAULT) => {
                 Trouble::Fatal
             }
-            // `accept(2)` lists a dozen that are about the network of one connection. An error that
-            // is not the system's comes from a handshake or the like.
+            // `accept(2)` lists a dozen errors that concern the network of one connection. An error
+            // that does not come from the system comes from a handshake or the like.
             _ => Trouble::Passing,
         }
     }

@@ -1,22 +1,23 @@
-//! Servers: an accept loop with a limit, a fiber for each connection, and an orderly end.
+//! Servers: an accept loop with a limit, a fiber per connection, and a graceful shutdown.
 //!
 //! ```text
-//!   place free? --> accept --> fiber: handler(connection, peer) --> gives its place back
+//!   permit free? --> accept --> fiber: handler(connection, peer) --> returns its permit
 //!     ^                |
 //!     |                +-- no descriptor, no memory: pause (10 ms, doubling, at most 1 s)
-//!     |                +-- a connection that is gone already: the next one
-//!     +----------------+   the listener itself is broken: the end
+//!     |                +-- the connection has gone already: accept the next one
+//!     +----------------+   the listener itself is broken: the loop ends
 //! ```
 //!
-//! A server at its limit does not accept: connections wait in the listener's backlog, and clients see
-//! that the server is slow instead of being accepted and forgotten.
+//! A server at its limit does not accept. Further connections wait in the listener's backlog, so
+//! clients notice that the server is slow, instead of being accepted and left waiting.
 //!
-//! # The end
+//! # Shutdown
 //!
-//! [`Running::shutdown`] stops accepting, closes the listener, waits until the connections have ended
-//! or its grace is over, kills those that are left, and waits for their destructors. Handlers that
-//! serve many requests on one connection ask [`Stopping::is_stopping`] between two of them. Dropping a
-//! [`Running`] is a shutdown without grace that does not wait.
+//! [`Running::shutdown`] stops accepting, closes the listener, and waits until the connections have
+//! ended or the grace period is over. Then it kills the remaining connections and waits until their
+//! destructors have run. Handlers that serve many requests on one connection check
+//! [`Stopping::is_stopping`] between two requests. Dropping a [`Running`] is a shutdown without a
+//! grace period that does not wait.
 //!
 //! # Examples
 //!

@@ -12,14 +12,16 @@
 //! - No queue is locked across a wait, nor while user code runs.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::sched::lowlevel::{
     Fate, FateCell, Holder, Interrupt, Needs, OutsideWait, Owner, Parker, Ticket, WaitReason,
     clock_now, here, scheduler, spend, try_here, wait_for_others,
 };
+
+pub(super) use crate::sched::lowlevel::locked;
 
 /// One who waits, with what it asks for.
 pub(super) struct Waiter<X = ()> {
@@ -218,12 +220,6 @@ pub(super) fn count_operation() {
     }
 }
 
-/// When a wait of `timeout` that begins now ends, by the clock of the caller; never, if that is
-/// beyond what the clock can show.
-pub(super) fn deadline(timeout: Duration) -> Option<Instant> {
-    clock_now().checked_add(timeout)
-}
-
 /// Those who were served under the lock of a queue and are woken when it is released.
 pub(super) struct Served<X = ()> {
     first: Option<Arc<Waiter<X>>>,
@@ -255,9 +251,4 @@ impl<X> Served<X> {
 /// Wakes those who were served together.
 pub(super) fn wake_all<X>(served: &[Arc<Waiter<X>>]) {
     served.iter().for_each(|waiter| waiter.wake());
-}
-
-/// Locks internal state. Nothing under these locks waits, runs user code or unwinds.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@ rustls = { version = "0.23.30", default-features = false, features = ["std", "tl
 
 #[test]
 fn each_blocking_call_that_returns_an_error_ends_when_its_fiber_is_killed_twice() {
-    let features = ["hyper", "tls"];
+    let features = ["http", "tls"];
     let program = format!("{PROGRAM}\nmod calls {{\n{CALLS}\n}}\n");
     let output = run_aborting_with("abort-calls", &program, &features, DEPENDENCIES, &[]);
     let text = crate::support::stderr(&output);

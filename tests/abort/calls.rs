@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use fibra::channel::{self, Channel};
 use fibra::fs::{self, File};
-use fibra::hyper::{BodyReader, Client, Http1, body, hyper};
+use fibra::http::{BodyReader, Client, Http1, body, hyper};
 use fibra::io::Waitable;
 use fibra::net::{
     self, Resolver, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
@@ -54,6 +54,8 @@ fn channels() {
     kill("Channel::recv_timeout", || debug(Channel::<()>::new().recv_timeout(HOUR)));
     kill("Channel::send", || debug(Channel::new().send(1)));
     kill("Channel::send_timeout", || debug(Channel::new().send_timeout(1, HOUR)));
+    let (_sender, mut once) = channel::oneshot::<()>();
+    kill("OneshotReceiver::recv_deadline", move || debug(once.recv_deadline(fibra::now() + HOUR)));
     let (sender, receiver) = channel::bounded(1);
     sender.send(0).unwrap();
     let full = sender.clone();
@@ -106,6 +108,10 @@ fn locks() {
     let other = semaphore.clone();
     kill("Semaphore::acquire_timeout", move || debug(other.acquire_timeout(HOUR).map(drop)));
     let other = semaphore.clone();
+    kill("Semaphore::acquire_many_deadline", move || {
+        debug(other.acquire_many_deadline(2, fibra::now() + HOUR).map(drop))
+    });
+    let other = semaphore.clone();
     wait_on("Semaphore::acquire", move || drop(other.acquire()), || semaphore.add_permits(1));
     let event = Arc::new(sync::Event::new());
     let other = event.clone();
@@ -147,6 +153,10 @@ fn locks() {
 fn fibers_and_pools() {
     let mut parked = fibra::spawn(fibra::park);
     let fiber = parked.fiber().clone();
+    let mut limited = fibra::spawn(fibra::park);
+    let other = limited.fiber().clone();
+    kill("JoinHandle::join_timeout", move || debug(limited.join_timeout(HOUR)));
+    other.unpark();
     kill("JoinHandle::wait", move || debug(parked.wait()));
     fiber.unpark();
     let parked = Rc::new(RefCell::new(None));
@@ -431,15 +441,15 @@ fn processes() {
     fill(&mut stdin);
     kill("ChildStdin::write", move || debug(stdin.write(b"!")));
     kill("ChildStdout::read", move || debug(stdout.read(&mut [0])));
-    let pool = Rc::new(process::Pool::new(sleeper(), 1).unwrap());
+    let pool = Rc::new(process::WorkerPool::new(sleeper(), 1).unwrap());
     let other = pool.clone();
-    kill("process::Pool::call", move || debug(other.call(b"!")));
+    kill("process::WorkerPool::call", move || debug(other.call(b"!")));
     let other = pool.clone();
     let busy = fibra::spawn(move || other.call(b"!").map(drop));
     fibra::sleep(MS);
     let other = pool.clone();
-    kill("process::Pool::call, for a place", move || debug(other.call(b"!")));
-    kill("process::Pool::map", move || debug(pool.map([b"!"])));
+    kill("process::WorkerPool::call, for a place", move || debug(other.call(b"!")));
+    kill("process::WorkerPool::map", move || debug(pool.map([b"!"])));
     busy.kill();
     drop(busy.join());
 }

@@ -5,7 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[cfg(all(feature = "hyper", feature = "tls"))]
+#[cfg(all(feature = "http", feature = "tls"))]
 mod blocking_calls;
 mod generators;
 #[cfg(feature = "greenlet")]

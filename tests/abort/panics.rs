@@ -21,7 +21,7 @@ fn a_program_that_cannot_unwind_degrades_as_documented() {
         "an infallible wait goes on, and ends when it is complete",
         "lock_timeout: killed while waiting",
         "an infallible lock goes on",
-        "behind one that was retired: 1 permit",
+        "behind one that was abandoned: 1 permit",
         "uninterruptible: 2",
         "blocking: 3",
         "uninterruptible at the end of run: 4",

@@ -50,7 +50,9 @@ fn a_value_for_which_the_receiver_is_gone_comes_back() {
     run(|| {
         let (sender, receiver) = oneshot();
         drop(receiver);
-        let back = sender.send(census.value()).unwrap_err();
+        let refused = sender.send(census.value()).unwrap_err();
+        assert!(refused.is_closed());
+        let back = refused.into_inner();
         assert!(census.dropped().is_empty());
         assert_eq!(back.number, 1);
     });

@@ -10,7 +10,7 @@ fn the_fiber_that_runs_is_told_from_those_that_could() {
         let dump = fibra::dump();
         assert_eq!(dump.fibers[0].activity, fibra::Activity::Running);
         assert_eq!(dump.fibers[1].activity, fibra::Activity::Runnable);
-        assert_eq!(fibra::current().state(), Some(fibra::Activity::Running));
+        assert_eq!(fibra::current().activity(), Some(fibra::Activity::Running));
         let text = dump.to_string();
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[0].contains("runs, spawned at"), "it has not waited yet: {text}");

@@ -92,7 +92,7 @@ fn the_counters_follow_the_life_of_fibers() {
         parked.join().unwrap();
         sleeper.join().unwrap();
         let stats = fibra::stats();
-        assert_eq!((stats.fibers, stats.runnable, stats.timers, stats.retired), (1, 1, 0, 0));
+        assert_eq!((stats.fibers, stats.runnable, stats.timers, stats.abandoned), (1, 1, 0, 0));
         assert!(4 <= stats.switches, "{stats:?}");
     });
 }

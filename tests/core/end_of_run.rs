@@ -160,7 +160,7 @@ fn handles_kept_in_thread_locals_read_as_dead_after_run_and_at_thread_exit() {
     impl Drop for AtExit {
         fn drop(&mut self) {
             let fiber = FIBER.take().expect("it was kept");
-            assert!(fiber.is_finished() && fiber.state().is_none());
+            assert!(fiber.is_finished() && fiber.activity().is_none());
             assert_eq!(fiber.name().as_deref(), Some("kept"));
             fiber.kill();
             fiber.unpark();

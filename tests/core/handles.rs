@@ -97,7 +97,7 @@ fn a_fiber_handle_may_outlive_its_fiber_in_every_state() {
             fiber
         });
         assert!(fiber.is_finished(), "{name}");
-        assert_eq!((fiber.state(), fiber.name()), (None, None), "{name}");
+        assert_eq!((fiber.activity(), fiber.name()), (None, None), "{name}");
         fiber.kill();
         fiber.unpark();
         assert_eq!(fiber.clone(), fiber);
@@ -171,19 +171,19 @@ fn the_state_follows_the_life_of_a_fiber() {
     run_virtually(|| {
         let child = spawn(|| {
             let me = fibra::current();
-            log(format!("{:?}", me.state().unwrap()));
+            log(format!("{:?}", me.activity().unwrap()));
             fibra::sleep(crate::support::ms(1));
         });
         let fiber = child.fiber().clone();
-        assert_eq!(fiber.state(), Some(Activity::NotStarted));
+        assert_eq!(fiber.activity(), Some(Activity::NotStarted));
         yield_now();
-        assert_eq!(fiber.state(), Some(Activity::Waiting("asleep")));
+        assert_eq!(fiber.activity(), Some(Activity::Waiting("asleep")));
         child.kill();
-        assert_eq!(fiber.state(), Some(Activity::Runnable));
+        assert_eq!(fiber.activity(), Some(Activity::Runnable));
         assert!(!fiber.is_finished());
         go(|| ());
         assert!(child.join().is_err());
-        assert_eq!(fiber.state(), None);
+        assert_eq!(fiber.activity(), None);
     });
     check("Running");
 }

@@ -16,10 +16,13 @@ const WAITS: &[(&str, fn())] = &[
     }),
     ("park", fibra::park),
     ("park_timeout", || fibra::park_timeout(HOUR)),
+    ("park_deadline", || fibra::park_deadline(fibra::now() + HOUR)),
     ("sleep", || fibra::sleep(HOUR)),
     ("sleep_until", || fibra::sleep_until(fibra::now() + HOUR)),
     ("join", || drop(spawn(fibra::park).join())),
     ("wait for a join", || drop(spawn(fibra::park).wait())),
+    ("join_timeout", || drop(spawn(fibra::park).join_timeout(HOUR))),
+    ("join_deadline", || drop(spawn(fibra::park).join_deadline(fibra::now() + HOUR))),
     ("send", || drop(Channel::new().send(Noisy("value")))),
     ("recv", || drop(Channel::<()>::new().recv())),
     ("send_timeout", || drop(Channel::new().send_timeout(Noisy("value"), HOUR))),
@@ -54,6 +57,10 @@ const WAITS: &[(&str, fn())] = &[
     ("oneshot recv_timeout", || {
         let (_sender, mut receiver) = channel::oneshot::<()>();
         assert!(receiver.recv_timeout(HOUR).is_err());
+    }),
+    ("oneshot recv_deadline", || {
+        let (_sender, mut receiver) = channel::oneshot::<()>();
+        assert!(receiver.recv_deadline(fibra::now() + HOUR).is_err());
     }),
     ("scope exit", || {
         fibra::scope(|s| drop(s.spawn(fibra::park)));
@@ -340,7 +347,7 @@ fn catch_everything(wait: fn()) -> fibra::JoinHandle<()> {
 }
 
 #[test]
-fn a_worker_that_catches_every_kill_is_retired_and_join_says_so() {
+fn a_worker_that_catches_every_kill_is_abandoned_and_join_says_so() {
     apart(|| {
         let waits: [(&str, fn()); 6] = [
             ("yield", || yield_now()),
@@ -358,16 +365,16 @@ fn a_worker_that_catches_every_kill_is_retired_and_join_says_so() {
                 worker.kill();
                 let fiber = worker.fiber().clone();
                 let error = worker.join().unwrap_err();
-                assert!(matches!(error, JoinError::Retired), "{name}: {error}");
+                assert!(matches!(error, JoinError::Abandoned), "{name}: {error}");
                 assert!(fiber.is_finished(), "{name}");
-                assert_eq!(fiber.state(), Some(fibra::Activity::Retired), "{name}");
-                assert_eq!(fibra::stats().retired, 1, "{name}");
+                assert_eq!(fiber.activity(), Some(fibra::Activity::Abandoned), "{name}");
+                assert_eq!(fibra::stats().abandoned, 1, "{name}");
                 assert_eq!(fibra::stats().timers, 0, "{name}");
                 // Nothing reaches it any more.
                 fiber.unpark();
                 fiber.kill();
                 yield_now();
-                assert_eq!(fiber.state(), Some(fibra::Activity::Retired), "{name}");
+                assert_eq!(fiber.activity(), Some(fibra::Activity::Abandoned), "{name}");
             });
         }
         check("");
@@ -375,9 +382,9 @@ fn a_worker_that_catches_every_kill_is_retired_and_join_says_so() {
 }
 
 #[test]
-fn a_retired_fiber_is_reported_and_leaves_the_queue_in_which_it_waited() {
+fn an_abandoned_fiber_is_reported_and_leaves_the_queue_in_which_it_waited() {
     let test = crate::support::name_of!(
-        a_retired_fiber_is_reported_and_leaves_the_queue_in_which_it_waited
+        an_abandoned_fiber_is_reported_and_leaves_the_queue_in_which_it_waited
     );
     let output = crate::support::in_child(test, &[], || {
         fibra::run(|| {
@@ -391,7 +398,7 @@ fn a_retired_fiber_is_reported_and_leaves_the_queue_in_which_it_waited() {
             yield_now();
             assert_eq!(channel.balance(), -1);
             worker.kill();
-            assert!(matches!(worker.join(), Err(JoinError::Retired)));
+            assert!(matches!(worker.join(), Err(JoinError::Abandoned)));
             assert_eq!(channel.balance(), 0);
             assert!(channel.try_send(1).is_err());
         });
@@ -408,7 +415,7 @@ fn a_retired_fiber_is_reported_and_leaves_the_queue_in_which_it_waited() {
 }
 
 #[test]
-fn a_worker_that_is_not_killed_is_retired_at_the_end_of_run() {
+fn a_worker_that_nobody_kills_is_abandoned_at_the_end_of_run() {
     apart(|| {
         fibra::run(|| {
             go(|| {
@@ -524,7 +531,7 @@ fn killing_main_makes_run_unwind_with_cancelled_after_everything_was_unwound() {
             fibra::park();
         });
     });
-    let cancelled = payload.unwrap_err().downcast::<fibra::Cancelled>().unwrap();
+    let cancelled = payload.unwrap_err().downcast::<fibra::Killed>().unwrap();
     assert_eq!(cancelled.to_string(), "the main fiber was killed");
     check("main child");
 }

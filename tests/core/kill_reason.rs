@@ -103,11 +103,11 @@ fn reports_name_it() {
                 fibra::current().kill_with("the end");
             });
         });
-        assert!(cancelled.unwrap_err().is::<fibra::Cancelled>());
+        assert!(cancelled.unwrap_err().is::<fibra::Killed>());
     });
     let text = stderr(&output);
     assert!(output.status.success(), "{text}");
-    let retired = "caught every kill and went on waiting (it was killed: a test)";
-    assert!(text.contains(retired), "{text}");
+    let abandoned = "caught every kill and went on waiting (it was killed: a test)";
+    assert!(text.contains(abandoned), "{text}");
     assert!(text.contains("main was killed (the end): `run` unwinds"), "{text}");
 }

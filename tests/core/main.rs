@@ -36,5 +36,6 @@ mod spawn_join;
 mod spawn_now;
 mod stack_sizes;
 mod stacks_given_back;
+mod time_limited_forms;
 mod unwinding_waits;
 mod yield_now;

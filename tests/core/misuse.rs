@@ -112,7 +112,7 @@ fn empty_and_long_names_work() {
     fibra::run(|| {
         for name in [String::new(), "ü".repeat(10_000)] {
             let child = fibra::Builder::new().name(name.clone()).spawn(|| fibra::current().name());
-            assert_eq!(child.join().unwrap(), Some(name));
+            assert_eq!(child.join().unwrap().as_deref(), Some(name.as_str()));
         }
     });
 }
@@ -139,6 +139,6 @@ fn a_closed_channel_refuses_and_gives_the_value_back() {
         assert_eq!(sender.send(3).unwrap_err().into_inner(), 3);
         let (sender, receiver) = channel::oneshot::<i32>();
         drop(receiver);
-        assert_eq!(sender.send(4), Err(4));
+        assert_eq!(sender.send(4), Err(SendError::Closed(4)));
     });
 }

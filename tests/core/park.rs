@@ -61,7 +61,7 @@ fn unparking_an_ended_fiber_does_nothing() {
         let fiber = child.fiber().clone();
         child.join().unwrap();
         fiber.unpark();
-        assert_eq!(fiber.state(), None);
+        assert_eq!(fiber.activity(), None);
     });
 }
 
@@ -80,7 +80,7 @@ fn an_unpark_does_not_disturb_a_fiber_that_receives() {
             child.fiber().unpark();
             fibra::yield_now();
             let waits = Activity::Waiting("receiving on a channel");
-            assert_eq!((child.fiber().state(), channel.balance()), (Some(waits), -1));
+            assert_eq!((child.fiber().activity(), channel.balance()), (Some(waits), -1));
         }
         channel.send(1).unwrap();
         child.join().unwrap();

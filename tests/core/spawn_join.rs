@@ -16,7 +16,7 @@ fn a_spawned_fiber_runs_when_its_turn_comes_and_join_gives_its_output() {
         });
         log("spawned");
         assert!(!child.is_finished());
-        assert_eq!(child.fiber().state(), Some(Activity::NotStarted));
+        assert_eq!(child.fiber().activity(), Some(Activity::NotStarted));
         log(child.join().unwrap());
     });
     check("spawned body 7");
@@ -29,7 +29,7 @@ fn join_of_an_ended_fiber_does_not_let_others_run() {
         fibra::yield_now();
         go(|| log("other"));
         assert!(child.is_finished());
-        assert_eq!(child.fiber().state(), None);
+        assert_eq!(child.fiber().activity(), None);
         child.join().unwrap();
         log("joined");
     });

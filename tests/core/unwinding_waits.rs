@@ -18,6 +18,8 @@ const WAITS: &[(&str, fn())] = &[
         fibra::park();
     }),
     ("park_timeout", || fibra::park_timeout(ms(10))),
+    ("park_deadline", || fibra::park_deadline(fibra::now() + ms(10))),
+    ("join_timeout", || spawn(|| fibra::sleep(ms(5))).join_timeout(ms(10)).unwrap().unwrap()),
     ("join", || spawn(|| fibra::sleep(ms(10))).join().unwrap()),
     ("join of a failure", || assert!(spawn(|| -> () { panic!("inner") }).join().is_err())),
     ("recv", || {

@@ -326,7 +326,7 @@ const SLEEPING_BARBER: &str = "\
 45 min  7 is shaved
 45 min  closed: 7 were shaved, 1 went away";
 
-/// Those that are built with the features `hyper` and `tls` only.
+/// Those that are built with the features `http` and `tls` only.
 const OF_NETWORKS: &[Example] = &[
     Example {
         name: "http_server",
@@ -375,7 +375,7 @@ const OF_NETWORKS: &[Example] = &[
 #[test]
 fn every_example_prints_what_its_table_says() {
     let of_greenlets = OF_GREENLETS.iter().filter(|_| cfg!(feature = "greenlet"));
-    let built = cfg!(all(feature = "hyper", feature = "tls"));
+    let built = cfg!(all(feature = "http", feature = "tls"));
     let of_networks = OF_NETWORKS.iter().filter(|_| built);
     let all = EXAMPLES.iter().chain(of_greenlets).chain(of_networks);
     let faults: Vec<String> = all.filter_map(fault_of).collect();

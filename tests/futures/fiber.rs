@@ -175,7 +175,7 @@ fn a_fiber_that_refuses_to_end_is_an_error_of_its_future() {
                 }
             });
             let error = block_on(refuses).unwrap_err();
-            assert!(matches!(error, JoinError::Retired), "{error}");
+            assert!(matches!(error, JoinError::Abandoned), "{error}");
         });
     });
 }

@@ -43,8 +43,8 @@ fn a_resume_outside_of_a_frame_says_what_is_missing() {
     assert_eq!(
         panic.downcast_ref::<String>().map(String::as_str),
         Some(
-            "generators run inside `fibra::frame(|| ...)` or `fibra::run(|| ...)`, and this thread \
-             is in neither"
+            "a generator was resumed outside of `fibra::frame(|| ...)` and `fibra::run(|| ...)`: \
+             wrap the call in one of them"
         )
     );
     // Nothing was lost: inside a frame it works.

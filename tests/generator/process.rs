@@ -284,7 +284,7 @@ fn destructors_that_start_two_generators_each_are_stopped() {
     impl Drop for Starts {
         fn drop(&mut self) {
             for _ in 0..2 {
-                let mut next = generator::Builder::new().stack_size(0).build(|y, ()| {
+                let mut next = generator::GeneratorBuilder::new().stack_size(0).build(|y, ()| {
                     let _starts = Starts;
                     y.yield_(());
                 });

@@ -183,7 +183,7 @@ fn a_generator_that_catches_the_kill_of_its_fiber_meets_it_again() {
 }
 
 #[test]
-fn a_fiber_that_refuses_to_end_in_a_generator_is_retired_and_its_generators_with_it() {
+fn a_fiber_that_refuses_to_end_in_a_generator_is_abandoned_and_its_generators_with_it() {
     apart(|| {
         let kept: Rc<RefCell<Option<Generator<u32>>>> = Rc::default();
         let inside = kept.clone();
@@ -201,7 +201,7 @@ fn a_fiber_that_refuses_to_end_in_a_generator_is_retired_and_its_generators_with
             });
             fibra::yield_now();
             refuses.kill();
-            assert!(matches!(refuses.join(), Err(fibra::JoinError::Retired)));
+            assert!(matches!(refuses.join(), Err(fibra::JoinError::Abandoned)));
         });
         let mut other = kept.take().unwrap();
         // Its stack is kept, and nobody reaches it any more, in no frame.

@@ -28,7 +28,7 @@ fn check_overflow(output: &Output, first_line: &str) {
     use std::os::unix::process::ExitStatusExt;
     let text = stderr(output);
     assert_eq!(output.status.signal(), Some(6), "{text}");
-    let help = "help: give it more with the `stack_size` of its `Builder`, or recurse less\n\
+    let help = "help: give it more with the `stack_size` of its builder, or recurse less\n\
                 fatal runtime error: stack overflow, aborting\n";
     assert!(text.ends_with(&format!("{first_line}\n{help}")), "{text}");
 }
@@ -60,7 +60,7 @@ fn an_overflow_of_a_nested_generator_in_a_fiber_is_reported() {
         fibra::run(|| {
             let fiber = fibra::Builder::new().name("parser").spawn(|| {
                 generator::iter(|y| {
-                    let tiny = generator::Builder::new().stack_size(0);
+                    let tiny = generator::GeneratorBuilder::new().stack_size(0);
                     y.yield_(());
                     tiny.build(|_: &Yielder<(), ()>, ()| overflow()).for_each(drop);
                 })
@@ -143,7 +143,7 @@ fn values_of_a_megabyte_go_through_large_stacks() {
     let output = in_child(test, "", || {
         fibra::run(|| {
             let resumes = fibra::Builder::new().stack_size(64 << 20).spawn(|| {
-                let huge = generator::Builder::new().stack_size(32 << 20);
+                let huge = generator::GeneratorBuilder::new().stack_size(32 << 20);
                 let mut huge = huge.build(|y: &Yielder<Huge, Huge>, first: Huge| -> Huge {
                     let second = y.yield_(first);
                     [second[3] + 1; 1 << 20]

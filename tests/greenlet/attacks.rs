@@ -140,7 +140,7 @@ fn main_is_killed_while_a_greenlet_waits() {
             g.switch(1).unwrap();
         });
     });
-    assert!(payload.is::<fibra::Cancelled>());
+    assert!(payload.is::<fibra::Killed>());
     check("greenlet main");
 }
 
@@ -402,7 +402,7 @@ fn without_memory_for_a_stack_the_value_comes_back_and_it_stays_unstarted() {
     const CHILD: &str = "FIBRA_GREENLET_NO_STACK";
     if std::env::var_os(CHILD).is_some() {
         return frame(|| {
-            let make = || greenlet::Builder::new().stack_size(1 << 30).build(back);
+            let make = || greenlet::GreenletBuilder::new().stack_size(1 << 30).build(back);
             let mut started = Vec::new();
             let refused = loop {
                 let g = make();
@@ -504,17 +504,18 @@ fn thread_locals_are_not_destroyed_when_the_process_exits_with_greenlets_left() 
         let output = in_child(test, &[("INSIDE_RUN", inside_run)], || {
             frame(|| {
                 let other = suspended("never");
-                let g = greenlet::Builder::new().stack_size(1 << 20).build(move |_: i64| {
-                    LATE.set(Some(Late(main(), other)));
-                    if std::env::var("INSIDE_RUN").unwrap().is_empty() {
-                        fibra::exit(5)
-                    }
-                    run(|| {
-                        // Nothing can be unwound in an unwind: the process exits at once.
-                        let _guard = OnDrop(|| fibra::exit(5));
-                        raise(KeyError("e"))
-                    })
-                });
+                let g =
+                    greenlet::GreenletBuilder::new().stack_size(1 << 20).build(move |_: i64| {
+                        LATE.set(Some(Late(main(), other)));
+                        if std::env::var("INSIDE_RUN").unwrap().is_empty() {
+                            fibra::exit(5)
+                        }
+                        run(|| {
+                            // Nothing can be unwound in an unwind: the process exits at once.
+                            let _guard = OnDrop(|| fibra::exit(5));
+                            raise(KeyError("e"))
+                        })
+                    });
                 let _ = g.switch(1);
             });
         });

@@ -284,7 +284,7 @@ fn a_greenlet_may_call_run() {
         let outside = Greenlet::new(back);
         outside.switch(1).unwrap();
         let theirs = outside.clone();
-        let g = fibra::greenlet::Builder::new().stack_size(1 << 20).build(move |n: i64| {
+        let g = fibra::greenlet::GreenletBuilder::new().stack_size(1 << 20).build(move |n: i64| {
             run(move || {
                 assert!(matches!(theirs.switch(1), Err(SwitchError::Elsewhere(1, _))));
                 let text = theirs.switch(1).unwrap_err().to_string();

@@ -276,7 +276,7 @@ fn g051_a_parent_that_cannot_start_gives_the_error_to_its_own_parent() {
         let broken = Number::empty();
         let child = Greenlet::with_parent(|_: i64| 1, &broken);
         let text = panic_of(|| child.switch(0));
-        assert_eq!(text, "the greenlet has nothing to run: give it a function with `set_run`");
+        assert_eq!(text, "the greenlet has no function to run: give it one with `set_run`");
         assert!(child.is_dead() && !broken.is_dead());
     });
 }

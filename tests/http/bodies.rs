@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use fibra::hyper::{BodyReader, body};
+use fibra::http::{BodyReader, body};
 use fibra::spawn;
 
 use crate::support::{OnDrop, go, ms, run_virtually};
@@ -45,7 +45,10 @@ fn a_body_is_broken_off_if_its_own_fiber_unwinds() {
                 std::panic::resume_unwind(Box::new("in the middle"));
             });
             let error = BodyReader::new(body).read_to_end(&mut Vec::new()).unwrap_err();
-            assert_eq!(error.to_string(), "the writer of this body did not come to its end");
+            assert_eq!(
+                error.to_string(),
+                "the writer of this body was dropped before it had finished"
+            );
         }
     });
 }
@@ -59,7 +62,7 @@ fn a_body_that_is_finished_says_whether_it_was_taken() {
         writer.finish().unwrap();
         assert_eq!(reads.join().unwrap().unwrap(), "all of it");
 
-        let (mut writer, body) = fibra::hyper::body();
+        let (mut writer, body) = fibra::http::body();
         writer.write_all(b"for nobody").unwrap();
         drop(body);
         assert_eq!(writer.finish().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
@@ -80,7 +83,7 @@ fn a_body_that_has_failed_is_not_at_its_end() {
         let mut part = [0; 6];
         reader.read_exact(&mut part).unwrap();
         writes.kill();
-        let text = "the writer of this body did not come to its end";
+        let text = "the writer of this body was dropped before it had finished";
         assert_eq!(reader.read(&mut part).unwrap_err().to_string(), text);
         for _ in 0..2 {
             let again = reader.read(&mut part).unwrap_err().to_string();

@@ -1,5 +1,6 @@
 //! HTTP on fibers: handlers that block, connections that end well and badly.
 
+#[cfg(feature = "tls")]
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use fibra::hyper::{BodyReader, Client, Http1, Io, StreamBody, body, hyper};
+use fibra::http::{BodyReader, Client, Http1, Io, StreamBody, body, hyper};
 use fibra::io::PollIo;
 use fibra::net::{TcpListener, TcpStream};
 use fibra::{JoinError, JoinHandle};
@@ -433,21 +434,21 @@ impl PollIo for Boaster {
 
 #[test]
 fn a_stream_that_claims_more_than_there_was_room_for_is_not_believed() {
-    use fibra::hyper::hyper::rt::{Read, ReadBuf};
+    use fibra::http::hyper::rt::{Read, ReadBuf};
     let mut room = [0; 4];
     let mut buffer = ReadBuf::new(&mut room);
     let mut context = Context::from_waker(Waker::noop());
     let text = panic_of(|| {
         let _ = Pin::new(&mut Io::new(Boaster)).poll_read(&mut context, buffer.unfilled());
     });
-    assert!(text.contains("more than there was room for"), "{text}");
+    assert!(text.contains("more bytes than the buffer holds"), "{text}");
     assert_eq!(buffer.filled(), []);
 }
 
 #[test]
 fn a_read_fills_a_buffer_that_holds_nothing_yet_and_no_more_than_has_come() {
     use fibra::future::block_on;
-    use fibra::hyper::hyper::rt::{Read as _, ReadBuf};
+    use fibra::http::hyper::rt::{Read as _, ReadBuf};
     use std::mem::MaybeUninit;
 
     fibra::run(|| {

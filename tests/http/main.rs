@@ -1,6 +1,6 @@
 //! HTTP on fibers.
 
-#![cfg(feature = "hyper")]
+#![cfg(feature = "http")]
 
 #[path = "../support/mod.rs"]
 mod support;

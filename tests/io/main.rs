@@ -34,7 +34,7 @@ mod stdin;
 mod tcp;
 #[cfg(feature = "net")]
 mod threads;
-#[cfg(all(feature = "hyper", feature = "tls"))]
+#[cfg(all(feature = "http", feature = "tls"))]
 mod time_limits;
 #[cfg(feature = "net")]
 mod timers;

@@ -232,7 +232,7 @@ fn a_resolver_that_panics_fails_the_look_up_and_nothing_else() {
     });
     fibra::run(|| {
         let error = resolver.lookup_host("host:80").unwrap_err();
-        assert_eq!(error.to_string(), "the resolver panicked");
+        assert_eq!(error.to_string(), "the resolver's function panicked");
         assert_eq!(found(resolver.lookup_host("host:80").unwrap()), "10.0.0.1:80");
     });
 }

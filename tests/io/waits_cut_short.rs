@@ -210,9 +210,9 @@ fn a_name_is_looked_up_in_real_time() {
     });
 }
 
-#[cfg(feature = "hyper")]
+#[cfg(feature = "http")]
 mod bodies {
-    use fibra::hyper::{BodyReader, body};
+    use fibra::http::{BodyReader, body};
 
     use super::*;
 

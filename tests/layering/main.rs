@@ -4,6 +4,7 @@
 //! end can feed it bad text and prove that it fails.
 
 mod reading;
+mod rooms;
 
 use reading::{code_of, is_at_word, is_word, lines_with, tree_of};
 use std::fs;
@@ -17,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fiber", &["collections", "stack"]),
     ("sched", &["collections", "stack", "fiber"]),
     // Built on what a user of the crate could build on as well.
-    ("sync", &["collections", "sched::lowlevel", "channel::error"]),
+    ("sync", &["collections", "sched::lowlevel", "channel::error", "channel::face"]),
     ("channel", &["collections", "sched::lowlevel"]),
     ("select", &["fiber", "sched", "channel", "sync"]),
     // Built on what the crate exports and on the wait lists.
@@ -29,14 +30,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "fiber::exit",
             "fiber::id",
             "fiber::panic",
-            "sched::handle",
-            "sched::hooks",
-            "sched::join",
+            "sched::api::handle",
+            "sched::core::hooks",
+            "sched::api::join",
             "sched::lowlevel",
-            "sched::park",
-            "sched::scope",
-            "sched::shield",
-            "sched::spawn",
+            "sched::core::park",
+            "sched::api::scope",
+            "sched::api::shield",
+            "sched::api::spawn",
         ],
     ),
     // The closures of jobs run on threads, and their results come back to fibers.
@@ -48,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Documentation.
     ("cancellation", &[]),
     ("coming_from_gevent", &[]),
+    ("stability", &[]),
     // Readiness of descriptors; and what waits for it, with std's names.
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel", "sync"]),
@@ -60,7 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Futures on fibers.
     ("future", &["fiber::exit", "sched"]),
     // HTTP on all of these.
-    ("hyper", &["future", "io", "sched::lowlevel", "sched::spawn"]),
+    ("http", &["future", "io", "sched::api::spawn", "sched::lowlevel"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
@@ -85,15 +87,17 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/stack/shadow.rs", "a system call that the libc crate does not wrap"),
     ("src/stack/testing.rs", "probes addresses by a system call"),
     ("src/stack/report.rs", "reads a name in a signal handler"),
-    ("src/stack/slot.rs", "one check less on the path of a switch"),
+    ("src/stack/slot.rs", "saves a check on the path of a switch"),
     ("src/collections/run_ring.rs", "pointers in place of indices on the path of a switch"),
     ("src/fiber/block.rs", "allocates the records of fibers"),
-    ("src/sched/run.rs", "the main fiber borrows from the caller of `run`"),
+    ("src/sched/api/run.rs", "the main fiber borrows from the caller of `run`"),
     ("src/channel/waiter.rs", "moves values between the stacks of two fibers"),
     ("src/sync/mutex.rs", "lends the data of a lock"),
     ("src/sync/rwlock.rs", "lends the data of a lock"),
     ("src/sync/reentrant.rs", "shares data that stays on one thread at a time"),
-    ("src/fiber/switch.rs", "context switches"),
+    ("src/fiber/context.rs", "context switches"),
+    ("src/fiber/switch.rs", "switches to fibers and away from them"),
+    ("src/fiber/shelves.rs", "links free memory, and gives it back"),
     ("src/fiber/header.rs", "counts references to a type-erased allocation"),
     ("src/fiber/task.rs", "erases the types of a closure and its output"),
     ("src/fiber/cancel.rs", "links records on the fiber's stack"),
@@ -105,43 +109,45 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/frame.rs", "counts a reference through a thread's pointer"),
     ("src/fiber/given_up.rs", "registers a function with the C library, and ends the process"),
     ("src/fiber/current.rs", "follows the pointer to the thread's pool"),
-    ("src/generator/core.rs", "resumes strands, and erases the types of generators"),
+    ("src/generator/core.rs", "resumes coroutines, and erases the types of generators"),
     ("src/generator/yielder.rs", "moves values between two stacks"),
     ("src/generator/scope.rs", "lengthens the lifetime of what a scope outlives"),
+    ("src/greenlet/ancestry.rs", "follows the pointer to a killer"),
+    ("src/greenlet/context.rs", "follows the pointer to the current greenlet, and leaves stacks"),
     ("src/greenlet/core.rs", "moves values between the stacks of one thread"),
-    ("src/greenlet/end.rs", "follows pointers to the record that runs, and to a killer"),
-    ("src/greenlet/kill.rs", "resumes strands"),
-    ("src/greenlet/kin.rs", "follows the pointer to a killer"),
-    ("src/greenlet/running.rs", "makes a handle of the greenlet that runs"),
-    ("src/greenlet/switch.rs", "resumes and suspends strands"),
-    ("src/greenlet/world.rs", "follows the pointer to the greenlet that runs"),
-    ("src/reactor/source.rs", "places nodes in lists for the time of a wait"),
-    ("src/hyper/io.rs", "reads into buffers of hyper that are not initialised"),
-    ("src/io/room.rs", "reads into memory that is not initialised"),
+    ("src/greenlet/end.rs", "follows pointers to the running record, and to a killer"),
+    ("src/greenlet/kill.rs", "resumes coroutines"),
+    ("src/greenlet/running.rs", "makes a handle of the current greenlet"),
+    ("src/greenlet/switch.rs", "resumes and suspends coroutines"),
+    ("src/greenlet/throw.rs", "delivers what is raised"),
+    ("src/reactor/source.rs", "places nodes in lists for the duration of a wait"),
+    ("src/http/io.rs", "reads into buffers of hyper that are not initialised"),
+    ("src/io/uninit_buf.rs", "reads into memory that is not initialised"),
     ("src/reactor/portable.rs", "promises `polling` that sources are deleted in time"),
     ("src/signal/action.rs", "registers and emulates the actions of signals"),
     ("src/fiber/prefetch.rs", "the prefetch instruction"),
-    ("src/sched/scheduler.rs", "reaches the run ring without a borrow flag"),
-    ("src/sched/run_loop.rs", "resumes fibers"),
-    ("src/sched/park.rs", "calls the context switch"),
-    ("src/sched/choose.rs", "places nodes in lists for the time of a wait"),
-    ("src/sched/spawn.rs", "erases the types of closures and their outputs"),
-    ("src/sched/join.rs", "reads the output of a type-erased fiber"),
-    ("src/sched/scope.rs", "lends borrows to fibers that end before the scope does"),
-    ("src/sched/end.rs", "calls the type-erased functions of a fiber"),
-    ("src/sched/pause.rs", "void entries of the ring hold references to records"),
-    ("src/sched/outside.rs", "lists waits that lie on the stacks of fibers"),
-    ("src/sched/task.rs", "makes wakers of bits"),
-    ("src/offload/lent.rs", "lends borrows to a thread that is done with them in time"),
-    ("src/sched/retire.rs", "leaves a stack for the last time"),
-    ("src/sched/unstarted.rs", "erases the types of closures"),
-    ("src/sched/timers.rs", "the wheel points to records on the stacks of fibers"),
-    ("src/sched/children.rs", "children point to a record on their parent's stack"),
+    ("src/sched/core/scheduler.rs", "reaches the run ring without a borrow flag"),
+    ("src/sched/core/run_loop.rs", "resumes fibers"),
+    ("src/sched/core/leave.rs", "calls the context switch"),
+    ("src/sched/core/choose.rs", "places nodes in lists for the time of a wait"),
+    ("src/sched/api/spawn.rs", "erases the types of closures and their outputs"),
+    ("src/sched/api/join.rs", "reads the output of a type-erased fiber"),
+    ("src/sched/api/scope.rs", "lends borrows to fibers that end before the scope does"),
+    ("src/sched/core/end.rs", "calls the type-erased functions of a fiber"),
+    ("src/sched/core/pause.rs", "void entries of the ring hold references to records"),
+    ("src/sched/shared/outside.rs", "lists waits that lie on the stacks of fibers"),
+    ("src/sched/threads/outside.rs", "lists waits that lie on the stacks of fibers"),
+    ("src/sched/futures/task.rs", "makes wakers of bits"),
+    ("src/offload/scoped.rs", "lets a thread borrow from a frame that outlives the job"),
+    ("src/sched/core/retire.rs", "leaves a stack for the last time"),
+    ("src/sched/core/create.rs", "erases the types of closures and their outputs"),
+    ("src/sched/time/alarm.rs", "the wheel points to records on the stacks of fibers"),
+    ("src/sched/core/children.rs", "children point to a record on their parent's stack"),
 ];
 
 /// Words of code that have a home. Each may stand in the files beside it and nowhere else.
 const ONLY_IN: &[(&str, &[&str], &str)] = &[
-    ("corosensei", &["src/fiber/switch.rs"], "one file switches stacks"),
+    ("corosensei", &["src/fiber/context.rs"], "one file switches stacks"),
     (
         "thread_local!",
         // All but the first are for tests.
@@ -158,26 +164,25 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     (
         "thread::panicking",
         &[
-            "src/sched/unwinding.rs",
+            "src/sched/core/unwinding.rs",
             // Whether anything may be raised on this thread now.
-            "src/sched/interrupt.rs",
-            "src/sched/throw.rs",
-            "src/sched/deadlock.rs",
-            "src/sched/region.rs",
-            "src/sched/run.rs",
-            "src/sched/run_loop.rs",
+            "src/sched/tasklet/throw.rs",
+            "src/sched/deadlock/victim.rs",
+            "src/sched/api/run.rs",
+            "src/sched/core/run_loop.rs",
+            "src/sched/turn.rs",
             "src/fiber/strand.rs",
             "src/fiber/frame.rs",
             "src/generator/yielder.rs",
-            "src/greenlet/head.rs",
+            "src/greenlet/header.rs",
             "src/greenlet/kill.rs",
             "src/greenlet/switch.rs",
             "src/stackless/throwing.rs",
-            "src/stackless/watchdog.rs",
+            "src/stackless/time_slice.rs",
         ],
-        "it tells of the thread: on behalf of one fiber ask `sched/unwinding.rs`",
+        "it tells of the thread: on behalf of one fiber ask `sched/core/unwinding.rs`",
     ),
-    ("Instant::now", &["src/sched/clock.rs"], "time is read once a turn, and may be virtual"),
+    ("Instant::now", &["src/sched/time/clock.rs"], "time is read once a turn, and may be virtual"),
 ];
 
 /// Folders, a word that may not stand there, and why.
@@ -222,12 +227,15 @@ const CHECKS: &[Check] = &[
 #[test]
 fn the_sources_obey_the_rules() {
     let mut faults = check_required_files(UNSAFE_FILES, |path| root().join(path).exists());
+    let mut read = Vec::new();
     for path in sources(&root().join("src")) {
         let text = fs::read_to_string(&path).expect("a source file is readable UTF-8");
         let relative = path.strip_prefix(root()).expect("a source file is below the root");
         let relative = relative.to_string_lossy().replace('\\', "/");
         faults.extend(CHECKS.iter().flat_map(|check| check(&relative, &text)));
+        read.push((relative, text));
     }
+    faults.extend(rooms::check(&read));
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
@@ -518,12 +526,12 @@ fn a_required_file_must_exist() {
 
 #[test]
 fn words_stay_at_home() {
-    let path = "src/sched/park.rs";
+    let path = "src/sched/core/park.rs";
     finds(check_homes, path, "use corosensei::Coroutine;", "one file switches", 1);
     finds(check_homes, path, "std::thread_local! { }", "thread_local!", 1);
     finds(check_homes, path, "\nInstant::now()", "park.rs:2: `Instant::now`", 1);
     accepts(check_homes, path, "// corosensei\nInstant::now_or_never; \"thread_local!\"");
-    accepts(check_homes, "src/sched/clock.rs", "Instant::now()");
+    accepts(check_homes, "src/sched/time/clock.rs", "Instant::now()");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use fibra::blocking::{self, Pool, uninterruptible};
+use fibra::blocking::{self, ThreadPool, uninterruptible};
 use fibra::{spawn, yield_now};
 
 use crate::support::{check, log, ms, panic_of, run_virtually, text_of};
@@ -63,7 +63,7 @@ fn a_job_runs_on_a_thread_of_its_pool_and_outside_of_any_fiber() {
 #[test]
 fn a_plain_thread_calls_the_closure_itself() {
     let me = thread::current().id();
-    let pool = Pool::new(1);
+    let pool = ThreadPool::new(1);
     assert_eq!(fibra::blocking(|| thread::current().id()), me);
     assert_eq!(uninterruptible(|| thread::current().id()), me);
     assert_eq!(pool.run(|| thread::current().id()), me);
@@ -75,7 +75,7 @@ fn a_plain_thread_calls_the_closure_itself() {
 #[test]
 fn a_job_that_calls_into_its_own_pool_does_not_wait_for_itself() {
     fibra::run(|| {
-        let pool = Arc::new(Pool::new(1));
+        let pool = Arc::new(ThreadPool::new(1));
         let inner = pool.clone();
         assert_eq!(pool.run(move || inner.run(|| 7)), 7);
     });
@@ -97,7 +97,7 @@ fn a_panic_goes_on_in_the_caller() {
 #[test]
 fn no_more_jobs_run_at_once_than_the_pool_has_threads() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let pool = Pool::new(3);
+    let pool = ThreadPool::new(3);
     fibra::run(|| {
         fibra::scope(|s| {
             for _ in 0..200 {
@@ -118,7 +118,7 @@ fn no_more_jobs_run_at_once_than_the_pool_has_threads() {
 
 #[test]
 fn threads_are_started_on_demand_and_all_of_them_work() {
-    let pool = Pool::new(4);
+    let pool = ThreadPool::new(4);
     let meeting = Arc::new(Barrier::new(4));
     fibra::run(|| {
         let jobs: Vec<_> = (0..4)
@@ -135,7 +135,7 @@ fn threads_are_started_on_demand_and_all_of_them_work() {
 
 #[test]
 fn one_job_after_the_other_keeps_one_thread() {
-    let pool = Pool::new(4);
+    let pool = ThreadPool::new(4);
     fibra::run(|| {
         let threads: HashSet<_> = (0..1_000).map(|_| pool.run(|| thread::current().id())).collect();
         assert_eq!(threads.len(), 1);
@@ -147,7 +147,7 @@ fn one_job_after_the_other_keeps_one_thread() {
 
 #[test]
 fn a_full_pool_takes_jobs_in_the_order_in_which_they_came() {
-    let pool = Pool::new(1);
+    let pool = ThreadPool::new(1);
     let order = Arc::new(Mutex::new(Vec::new()));
     fibra::run(|| {
         let (open, begun, job) = gate();
@@ -170,7 +170,8 @@ fn a_full_pool_takes_jobs_in_the_order_in_which_they_came() {
 
 #[test]
 fn idle_threads_end_and_new_ones_come() {
-    let pool = Pool::builder().max_threads(3).idle_timeout(ms(1)).thread_name("brief").build();
+    let pool =
+        ThreadPool::builder().max_threads(3).idle_timeout(ms(1)).thread_name("brief").build();
     let meeting = Arc::new(Barrier::new(3));
     for round in 0..3 {
         let jobs = [(); 3].map(|()| {
@@ -191,7 +192,7 @@ fn idle_threads_end_and_new_ones_come() {
 
 #[test]
 fn ten_thousand_jobs() {
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     let sum: u64 = fibra::run(|| {
         let jobs: Vec<_> = (0..10_000u64).map(|n| pool.spawn(move || n)).collect();
         jobs.into_iter().map(|job| job.join().unwrap()).sum()
@@ -213,7 +214,7 @@ fn ten_thousand_jobs() {
 
 #[test]
 fn schedulers_of_several_threads_share_a_pool() {
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     thread::scope(|s| {
         for t in 0..4u64 {
             let pool = &pool;
@@ -233,7 +234,7 @@ fn schedulers_of_several_threads_share_a_pool() {
 
 #[test]
 fn a_handle_is_joined_by_a_fiber_of_another_thread() {
-    let pool = Pool::new(1);
+    let pool = ThreadPool::new(1);
     let (open, begun, job) = gate();
     let handle = fibra::run(|| pool.spawn(job));
     begun.recv().unwrap();
@@ -298,7 +299,7 @@ fn on_a_virtual_clock_time_goes_on_as_real_time_does_while_a_job_is_waited_for()
 #[test]
 fn a_dropped_pool_finishes_what_is_queued() {
     let done = Arc::new(AtomicUsize::new(0));
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     let (open, begun, job) = gate();
     let first = pool.spawn(job);
     begun.recv().unwrap();
@@ -319,7 +320,7 @@ fn a_dropped_pool_finishes_what_is_queued() {
 fn shutdown_waits_for_all_and_lets_fibers_run() {
     fibra::run(|| {
         let done = Arc::new(AtomicUsize::new(0));
-        let pool = Pool::new(2);
+        let pool = ThreadPool::new(2);
         for _ in 0..20 {
             let done = done.clone();
             pool.spawn(move || {
@@ -336,21 +337,24 @@ fn shutdown_waits_for_all_and_lets_fibers_run() {
         pool.shutdown();
         assert_eq!(done.load(Ordering::SeqCst), 20);
         turns.kill();
-        Pool::new(1).shutdown(); // has no thread
+        ThreadPool::new(1).shutdown(); // has no thread
     });
 }
 
 #[test]
 fn settings_are_checked_and_shown() {
-    assert!(panic_of(|| Pool::new(0)).contains("0 threads would never run a job"));
-    let pool = Pool::builder().max_threads(2).thread_name("x").build();
-    assert!(format!("{pool:?}").starts_with(r#"Pool { name: "x", max_threads: 2, stats: Stats {"#));
+    assert!(panic_of(|| ThreadPool::new(0)).contains("0 threads would never run a job"));
+    let pool = ThreadPool::builder().max_threads(2).thread_name("x").build();
+    assert!(
+        format!("{pool:?}")
+            .starts_with(r#"ThreadPool { name: "x", max_threads: 2, stats: Stats {"#)
+    );
     let job = pool.spawn(|| ());
     while !job.is_finished() {
         thread::yield_now();
     }
     assert_eq!(format!("{job:?}"), "JobHandle { is_finished: true }");
-    let text = blocking::Builder::new().max_threads(9).build_global();
+    let text = blocking::ThreadPoolBuilder::new().max_threads(9).build_global();
     // Another test of this program may have used it.
     assert!(text.is_ok() || text.unwrap_err().to_string().contains("in use"));
 }
@@ -358,11 +362,11 @@ fn settings_are_checked_and_shown() {
 #[test]
 fn a_pool_without_a_thread_says_that_it_can_start_none() {
     // More than an address space: the system refuses.
-    let pool = Pool::builder().stack_size(1 << 60).build();
+    let pool = ThreadPool::builder().stack_size(1 << 60).build();
     let text = fibra::run(|| panic_of(|| pool.run(|| ())));
-    assert!(text.starts_with("no thread of the offload pool is alive"), "{text}");
+    assert!(text.starts_with("cannot run a blocking job: its pool has no thread"), "{text}");
     let text = fibra::run(|| panic_of(|| pool.run_uninterruptible(|| ())));
-    assert!(text.starts_with("no thread of the offload pool is alive"), "{text}");
+    assert!(text.starts_with("cannot run a blocking job: its pool has no thread"), "{text}");
     let spawned = panic::catch_unwind(AssertUnwindSafe(|| pool.spawn(|| ())));
     assert!(spawned.is_err());
     assert_eq!(pool.stats(), blocking::Stats::default());

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use fibra::blocking::{Pool, uninterruptible};
+use fibra::blocking::{ThreadPool, uninterruptible};
 use fibra::sync::Event;
 use fibra::time::timeout;
 use fibra::{spawn, stackless, yield_now};
@@ -339,7 +339,7 @@ fn a_panic_of_a_borrowing_job_leaves_what_it_was_lent() {
         assert_eq!(lent, ["a", "b"]);
         // The closure's captures are dropped before the caller goes on.
         let noisy = Noisy("dropped");
-        let (pool, order) = (Pool::new(1), &Mutex::new(Vec::new()));
+        let (pool, order) = (ThreadPool::new(1), &Mutex::new(Vec::new()));
         pool.run_uninterruptible(move || {
             let _guard = OnDrop(|| order.lock().unwrap().push("in the job"));
             std::mem::forget(noisy);
@@ -370,7 +370,7 @@ fn many_loans_and_kills_at_random() {
         state ^= state << 17;
         state % n
     };
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     let finished = AtomicUsize::new(0);
     fibra::run(|| {
         fibra::scope(|s| {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, ThreadId};
 
-use fibra::blocking::{self, Pool, uninterruptible};
+use fibra::blocking::{self, ThreadPool, uninterruptible};
 use fibra::time::timeout;
 use fibra::{spawn, yield_now};
 
@@ -30,8 +30,8 @@ fn traced() -> (Traced, Receiver<(ThreadId, bool)>) {
 }
 
 /// A pool of one thread, which is busy until the sender is used or dropped.
-fn busy_pool() -> (Pool, Sender<()>) {
-    let pool = Pool::new(1);
+fn busy_pool() -> (ThreadPool, Sender<()>) {
+    let pool = ThreadPool::new(1);
     let (open, opened) = channel::<()>();
     let (begin, begun) = channel();
     pool.spawn(move || {
@@ -77,7 +77,7 @@ fn a_job_that_has_begun_goes_on_and_its_result_is_dropped_on_its_thread() {
         let (witness, dropped) = traced();
         let (open, opened) = channel::<()>();
         let (begin, begun) = channel();
-        let pool = Pool::new(1);
+        let pool = ThreadPool::new(1);
         let job = move || {
             begin.send(thread::current().id()).unwrap();
             opened.recv().unwrap();
@@ -181,7 +181,7 @@ fn kills_and_results_that_meet_lose_neither_results_nor_threads() {
         }
     }
 
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     fibra::run(|| {
         fibra::scope(|s| {
             for round in 0..2_000 {

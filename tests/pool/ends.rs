@@ -102,7 +102,7 @@ fn an_abandoned_member_is_read_like_any_other() {
             fibra::yield_now();
             group.kill_all();
             for outcome in &group {
-                assert!(matches!(outcome, Err(JoinError::Retired)), "{outcome:?}");
+                assert!(matches!(outcome, Err(JoinError::Abandoned)), "{outcome:?}");
             }
             group.join().unwrap();
         });
@@ -119,7 +119,7 @@ fn an_abandoned_member_releases_its_permit() {
             first.kill();
             let second = pool.spawn(|| 2);
             assert_eq!(second.join().unwrap(), 2);
-            assert!(matches!(first.join(), Err(JoinError::Retired)));
+            assert!(matches!(first.join(), Err(JoinError::Abandoned)));
             pool.join().unwrap();
         });
     });

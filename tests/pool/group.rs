@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fibra::JoinError;
-use fibra::pool::Group;
+use fibra::pool::{Group, JoinTimeoutError};
 
 use crate::support::{Noisy, OnDrop, check, log, ms, panic_of, run_virtually};
 
@@ -99,10 +99,10 @@ fn join_waits_for_all_members_and_keeps_the_outcomes() {
             3
         });
         let start = fibra::now();
-        assert!(!group.join_timeout(ms(5)));
+        assert_eq!(group.join_timeout(ms(5)), Err(JoinTimeoutError::Timeout));
         group.join().unwrap();
         assert_eq!(fibra::now() - start, ms(27));
-        assert!(group.join_timeout(Duration::ZERO));
+        assert_eq!(group.join_timeout(Duration::ZERO), Ok(()));
         group.iter().for_each(|outcome| tell(&outcome));
         let text = panic_of(|| group.spawn(|| 0));
         assert!(text.starts_with("the group was closed by `join` or `close`"), "{text}");

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fibra::JoinError;
-use fibra::pool::{Pool, SpawnTimeoutError, TrySpawnError};
+use fibra::pool::{JoinTimeoutError, Pool, SpawnTimeoutError, TrySpawnError};
 
 use crate::support::{Noisy, OnDrop, check, log, ms, panic_of, run_virtually};
 
@@ -169,12 +169,12 @@ fn join_closes_the_pool_and_members_may_go_on_spawning() {
             inner.spawn(|| work(2, 10));
             log("has spawned");
         });
-        assert!(!pool.join_timeout(ms(5)));
+        assert_eq!(pool.join_timeout(ms(5)), Err(JoinTimeoutError::Timeout));
         let refused = panic_of(|| pool.spawn(|| ()));
         assert!(refused.starts_with("the pool was closed by `join` or `close`"), "{refused}");
         pool.join().unwrap();
         log("empty");
-        assert!(pool.join_timeout(Duration::ZERO));
+        assert_eq!(pool.join_timeout(Duration::ZERO), Ok(()));
     });
     check("has spawned +2 -2 empty");
     assert_eq!(time, ms(20));
@@ -381,7 +381,12 @@ fn a_pool_that_stays_full_forever_is_a_deadlock() {
         let report = panic_of(|| pool.spawn(|| ()));
         assert!(report.contains("is waiting for a permit of a pool at"), "{report}");
         assert!(report.contains(file!()), "the caller's line: {report}");
-        assert!(!pool.join_timeout(ms(5)) && !stuck.is_finished());
+        assert_eq!(pool.join_timeout(ms(5)), Err(JoinTimeoutError::Timeout));
+        assert!(!stuck.is_finished());
+        let Err(JoinTimeoutError::Deadlock(report)) = pool.join_timeout(Duration::MAX) else {
+            unreachable!("the time is never over")
+        };
+        assert!(report.to_string().contains("is waiting for the members of a pool to end"));
         let Err(JoinError::Deadlock(report)) = pool.join() else { unreachable!("it never ends") };
         assert!(report.to_string().contains("is waiting for the members of a pool to end"));
     });
@@ -392,8 +397,8 @@ fn members_are_named_by_the_pools_builder() {
     run_virtually(|| {
         let pool = Pool::with_builder(2, fibra::Builder::new().name("worker"));
         let name = || fibra::current().name().unwrap();
-        assert_eq!(pool.spawn(name).join().unwrap(), "worker");
-        assert_eq!(pool.apply(name), "worker");
+        assert_eq!(&*pool.spawn(name).join().unwrap(), "worker");
+        assert_eq!(&*pool.apply(name), "worker");
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use fibra::process::{Command, Pool, Stdio};
+use fibra::process::{Command, Stdio, WorkerPool};
 
 use crate::support::name_of;
 
@@ -42,7 +42,7 @@ fn a_second_answer_is_not_taken_for_that_to_the_next_request() {
     let test = name_of!(side_of_the_worker);
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(WORKER, "1");
     command.stderr(Stdio::null());
-    let pool = Pool::new(command, 1).unwrap();
+    let pool = WorkerPool::new(command, 1).unwrap();
     fibra::run(|| {
         for request in ["one", "two", "three"] {
             assert_eq!(pool.call(request.as_bytes()).unwrap(), request.as_bytes());

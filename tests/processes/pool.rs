@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use fibra::process::{Command, Pool, WorkerLost, worker};
+use fibra::process::{Command, WorkerLost, WorkerPool, worker};
 use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
 
 use crate::support::{DONE_LINE, in_child, ms, name_of, stderr};
@@ -36,11 +36,11 @@ fn side_of_the_worker() {
     .unwrap();
 }
 
-fn pool(size: usize) -> Pool {
+fn pool(size: usize) -> WorkerPool {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", name_of!(side_of_the_worker), "--nocapture", "--test-threads=1"]);
     command.env(WORKER, "1").stderr(fibra::process::Stdio::null());
-    Pool::new(command, size).unwrap()
+    WorkerPool::new(command, size).unwrap()
 }
 
 fn text(answer: &[u8]) -> String {
@@ -176,9 +176,9 @@ fn on_plain_threads_and_on_several_schedulers() {
 #[test]
 fn a_program_that_is_no_worker_is_found_out() {
     fibra::run(|| {
-        let pool = Pool::new(Command::new("true"), 1).unwrap();
+        let pool = WorkerPool::new(Command::new("true"), 1).unwrap();
         assert_eq!(lost(&pool.call(b"ab").unwrap_err()).code(), Some(0));
-        assert!(Pool::new(Command::new("/nowhere/to/be/found"), 1).is_err());
+        assert!(WorkerPool::new(Command::new("/nowhere/to/be/found"), 1).is_err());
     });
 }
 

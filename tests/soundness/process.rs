@@ -120,7 +120,7 @@ fn a_report_that_cannot_be_written_does_no_harm() {
                 });
                 fibra::yield_now();
                 stubborn.kill();
-                assert!(matches!(stubborn.join(), Err(JoinError::Retired)));
+                assert!(matches!(stubborn.join(), Err(JoinError::Abandoned)));
             });
             std::process::exit(5);
         },

@@ -153,7 +153,7 @@ fn a_fiber_local_of_main_may_wait_and_spawn_in_its_destructor() {
 // -- kills --------------------------------------------------------------------------------------
 
 #[test]
-fn a_fiber_that_catches_every_kill_is_retired_once_and_its_joiner_is_told() {
+fn a_fiber_that_catches_every_kill_is_abandoned_once_and_its_joiner_is_told() {
     apart(|| {
         let fiber = run_virtually(|| {
             let handle = fibra::spawn(|| {
@@ -164,10 +164,10 @@ fn a_fiber_that_catches_every_kill_is_retired_once_and_its_joiner_is_told() {
             let fiber = handle.fiber().clone();
             fibra::yield_now();
             handle.kill();
-            assert!(matches!(handle.join(), Err(JoinError::Retired)));
+            assert!(matches!(handle.join(), Err(JoinError::Abandoned)));
             assert!(fiber.is_finished());
             let stats = fibra::stats();
-            assert_eq!((stats.fibers, stats.retired), (1, 1));
+            assert_eq!((stats.fibers, stats.abandoned), (1, 1));
             // Neither the end of this run nor another run may touch it.
             drop(fibra::spawn(fibra::park));
             fiber
@@ -196,7 +196,7 @@ fibra::local! {
 }
 
 #[test]
-fn the_output_of_a_fiber_that_is_retired_in_its_clean_up_is_delivered() {
+fn the_output_of_a_fiber_that_is_abandoned_in_its_clean_up_is_delivered() {
     apart(|| {
         let drops = Rc::new(Cell::new(0));
         let counted = drops.clone();

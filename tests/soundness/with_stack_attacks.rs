@@ -25,7 +25,7 @@ fn a_small_generator_of_a_plain_thread_borrows_too() {
     let test = name_of!(a_small_generator_of_a_plain_thread_borrows_too);
     let output = in_child(test, &[], || {
         fibra::frame(|| {
-            let small = generator::Builder::new().stack_size(16 << 10);
+            let small = generator::GeneratorBuilder::new().stack_size(16 << 10);
             let mut one = small.build(|y: &generator::Yielder<u32>, ()| {
                 y.yield_(with_stack_size(8 << 20, || depth(10_000)));
                 with_stack_size(8 << 20, || {

@@ -159,7 +159,7 @@ fn destructors_at_the_end_of_the_run_find_the_facade_closed() {
     check("m handler dropped late handler dropped");
 }
 
-/// S-124: the round robin of a watchdog loop.
+/// S-124: the round robin of a loop around a `run` with a limit.
 #[test]
 fn victims_are_inserted_again_and_all_get_their_turns() {
     fibra::run(|| {

@@ -4,6 +4,7 @@
 mod support;
 
 mod bounds;
+#[cfg(feature = "net")]
 mod circles;
 mod deadlock;
 mod handed_on;

@@ -154,6 +154,6 @@ fn a_period_may_be_longer_than_any_clock_and_not_zero() {
         ticks.tick();
         assert!(timeout(Duration::from_secs(3600), || ticks.tick()).is_err());
         let text = panic_of(|| interval(Duration::ZERO));
-        assert_eq!(text, "an interval needs a period that is not zero");
+        assert_eq!(text, "the period of an interval must not be zero");
     });
 }

@@ -59,6 +59,8 @@ fn every_kind_of_wait_is_bounded() {
         ("sleep", || fibra::sleep(ms(1_000))),
         ("park", fibra::park),
         ("park_timeout", || fibra::park_timeout(ms(1_000))),
+        ("park_deadline", || fibra::park_deadline(fibra::now() + ms(1_000))),
+        ("join_timeout", || drop(spawn(|| fibra::sleep(ms(1_000))).join_timeout(ms(500)))),
         ("recv", || drop(Channel::<u8>::new().recv())),
         ("send", || drop(Channel::<u8>::new().send(1))),
         ("recv_timeout", || drop(Channel::<String>::new().recv_timeout(ms(1_000)))),

@@ -445,7 +445,7 @@ fn a_killed_main_is_cancelled_and_has_not_timed_out() {
             log(format!("unreachable {result:?}"));
         });
     }));
-    assert!(payload.unwrap_err().is::<fibra::Cancelled>());
+    assert!(payload.unwrap_err().is::<fibra::Killed>());
     check("");
 }
 
@@ -464,7 +464,7 @@ fn scopes_borrow_from_inside_a_limit() {
 }
 
 #[test]
-fn a_retired_fiber_leaves_no_timer() {
+fn an_abandoned_fiber_leaves_no_timer() {
     apart(|| {
         run_virtually(|| {
             let fiber = spawn(|| {
@@ -484,7 +484,7 @@ fn a_retired_fiber_leaves_no_timer() {
             log(&error);
             assert_eq!(fibra::stats().timers, 0);
         });
-        check("the fiber was killed, refused to end and was retired");
+        check("the fiber was killed, refused to end and was abandoned");
     });
 }
 

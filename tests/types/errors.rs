@@ -13,11 +13,11 @@ use fibra::generator::{CloseError, Generator, GeneratorExit, ResumeError, Yielde
 use fibra::greenlet::{
     Elsewhere, Families, Greenlet, GreenletExit, LocalsError, ParentError, RunError, SwitchError,
 };
-use fibra::pool::{DrainError, RetryError, SpawnTimeoutError, TrySpawnError};
+use fibra::pool::{DrainError, JoinTimeoutError, RetryError, SpawnTimeoutError, TrySpawnError};
 use fibra::stackless::{ChannelError, TaskletError, TaskletExit};
 use fibra::sync::{PromiseError, TimeoutError};
 use fibra::{
-    Cancelled, Deadlock, JoinError, Panic, channel, greenlet, net, pool, process, stackless, time,
+    Deadlock, JoinError, Killed, Panic, channel, greenlet, net, pool, process, stackless, time,
 };
 
 use crate::traits;
@@ -149,11 +149,11 @@ fn of_channels() -> Vec<Shown> {
 fn of_fibers() -> Vec<Shown> {
     shown! {
         *deadlock();
-        cancelled();
+        killed();
         JoinError::Panicked(long_panic()) => is_panic is_killed is_deadlock;
         JoinError::Killed => is_panic is_killed is_deadlock;
         JoinError::KilledFor("reason ".repeat(100).into()) => is_panic is_killed is_deadlock;
-        JoinError::Retired => is_panic is_killed is_deadlock;
+        JoinError::Abandoned => is_panic is_killed is_deadlock;
         JoinError::NoStack(no_memory()) => is_panic is_killed is_deadlock;
         JoinError::Itself => is_panic is_killed is_deadlock;
         JoinError::Taken => is_panic is_killed is_deadlock;
@@ -179,6 +179,9 @@ fn of_locks_and_pools() -> Vec<Shown> {
         SpawnTimeoutError::Closed(1) => is_timeout is_closed is_deadlock is_killed;
         SpawnTimeoutError::Deadlock(1, deadlock()) => is_timeout is_closed is_deadlock is_killed;
         SpawnTimeoutError::Killed(1) => is_timeout is_closed is_deadlock is_killed;
+        JoinTimeoutError::Timeout => is_timeout is_deadlock is_killed;
+        JoinTimeoutError::Deadlock(deadlock()) => is_timeout is_deadlock is_killed;
+        JoinTimeoutError::Killed => is_timeout is_deadlock is_killed;
         DrainError::Deadlock(deadlock()) => is_deadlock is_killed;
         DrainError::Killed => is_deadlock is_killed;
         retry_error();
@@ -216,15 +219,15 @@ fn of_facades() -> Vec<Shown> {
         CloseError::<u8>::Refused => is_panic;
         GreenletExit::new("because ".repeat(100));
         GreenletExit::default();
-        SwitchError::<u8>::Exit(GreenletExit::new("because ".repeat(100)));
-        SwitchError::<u8>::Unraised(long_panic());
-        SwitchError::Elsewhere(1, elsewhere());
-        SwitchError::NoRun(1);
-        SwitchError::Family(1, families());
-        SwitchError::NoFrame(1);
-        SwitchError::NoStack(1, no_memory());
-        SwitchError::Gone(1);
-        SwitchError::Tracing(1);
+        SwitchError::<u8>::Exit(GreenletExit::new("because ".repeat(100))) => is_panic;
+        SwitchError::<u8>::Unraised(long_panic()) => is_panic;
+        SwitchError::Elsewhere(1, elsewhere()) => is_panic;
+        SwitchError::NoRun(1) => is_panic;
+        SwitchError::Family(1, families()) => is_panic;
+        SwitchError::NoFrame(1) => is_panic;
+        SwitchError::NoStack(1, no_memory()) => is_panic;
+        SwitchError::Gone(1) => is_panic;
+        SwitchError::Tracing(1) => is_panic;
         RunError::Started;
         RunError::Main;
         ParentError::Cyclic;
@@ -237,7 +240,7 @@ fn of_facades() -> Vec<Shown> {
 /// Where the errors of the table come from that are made by functions.
 const MADE_BY: &[(&str, &str)] = &[
     ("*deadlock()", "Deadlock"),
-    ("cancelled()", "Cancelled"),
+    ("killed()", "Killed"),
     ("retry_error()", "RetryError"),
     ("elapsed()", "Elapsed"),
     ("global_pool_error()", "GlobalPoolError"),
@@ -248,7 +251,7 @@ const MADE_BY: &[(&str, &str)] = &[
     ("locals_error()", "LocalsError"),
 ];
 
-fn cancelled() -> Cancelled {
+fn killed() -> Killed {
     let killed = catch_unwind(|| {
         fibra::run(|| {
             fibra::current().kill();
@@ -268,7 +271,7 @@ fn elapsed() -> time::Elapsed {
 
 fn global_pool_error() -> fibra::blocking::GlobalPoolError {
     fibra::run(|| fibra::blocking(|| ()));
-    fibra::blocking::Builder::new().build_global().unwrap_err()
+    fibra::blocking::ThreadPoolBuilder::new().build_global().unwrap_err()
 }
 
 fn reunite_error() -> net::ReuniteError<net::UnixStream> {
@@ -313,7 +316,7 @@ fn locals_error() -> LocalsError {
 
 fn worker_lost() -> process::WorkerLost {
     let error = fibra::run(|| {
-        let pool = process::Pool::new(process::Command::new("true"), 1).unwrap();
+        let pool = process::WorkerPool::new(process::Command::new("true"), 1).unwrap();
         pool.map(["never read"]).remove(0).unwrap_err()
     });
     error.get_ref().and_then(|inner| inner.downcast_ref()).cloned().unwrap()

@@ -1,7 +1,7 @@
 //! What the types of the crate promise: how they vary, what they may be shared with, and what the
 //! errors can do. Each table has a row for every public type.
 
-#![cfg(all(feature = "net", feature = "tls", feature = "hyper", feature = "greenlet"))]
+#![cfg(all(feature = "net", feature = "tls", feature = "http", feature = "greenlet"))]
 
 #[path = "../layering/reading.rs"]
 #[allow(dead_code, reason = "the checks of the layers read more")]

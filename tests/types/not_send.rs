@@ -59,7 +59,7 @@ fn what_other_threads_may_have_is_send_and_sync() {
     is_both::<fibra::Dump>();
     is_both::<fibra::Deadlock>();
     is_both::<fibra::Stats>();
-    is_both::<fibra::Cancelled>();
+    is_both::<fibra::Killed>();
     is_both::<stackless::RemoteTasklet>();
     is_both::<stackless::SharedChannel<u32>>();
     is_both::<stackless::TaskletExit>();

@@ -155,14 +155,14 @@ const MARKERS: &[(&str, &str)] = &[
 /// A body with a `T` in it.
 struct Carries<T>(PhantomData<T>);
 
-impl<T> fibra::hyper::hyper::body::Body for Carries<T> {
+impl<T> fibra::http::hyper::body::Body for Carries<T> {
     type Data = std::collections::VecDeque<u8>;
     type Error = std::io::Error;
 
     fn poll_frame(
         self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<fibra::hyper::hyper::body::Frame<Self::Data>, Self::Error>>>
+    ) -> std::task::Poll<Option<Result<fibra::http::hyper::body::Frame<Self::Data>, Self::Error>>>
     {
         std::task::Poll::Ready(None)
     }
@@ -183,7 +183,6 @@ pub(crate) fn rows() -> Vec<Row> {
     rows! {
         Activity;
         Builder;
-        Cancelled;
         Deadlock;
         Dump;
         Fiber;
@@ -192,17 +191,19 @@ pub(crate) fn rows() -> Vec<Row> {
         FiberSnapshot;
         JoinError;
         JoinHandle<T>;
+        Killed;
         Panic;
         Runtime;
+        RuntimeBuilder;
         Scope as fibra::Scope<'static, 'static>;
         ScopedJoinHandle<T> as fibra::ScopedJoinHandle<'static, T>;
         Stats;
         Unparker;
-        blocking::Builder;
         blocking::GlobalPoolError;
         blocking::JobHandle<T>;
-        blocking::Pool;
         blocking::Stats;
+        blocking::ThreadPool;
+        blocking::ThreadPoolBuilder;
         channel::Channel<T>;
         channel::IntoIter<T>;
         channel::IntoValues<T>;
@@ -226,11 +227,11 @@ pub(crate) fn rows() -> Vec<Row> {
         future::FiberFuture<T>;
         future::Sleep;
         generator::Borrowed as fibra::generator::Borrowed<'static>;
-        generator::Builder;
         generator::CloseError<Y>;
         generator::Generator<Y> as fibra::generator::Generator<Y, u8, u8>;
         generator::Generator<R> as fibra::generator::Generator<u8, R, u8>;
         generator::Generator<T> as fibra::generator::Generator<u8, u8, T>;
+        generator::GeneratorBuilder;
         generator::GeneratorExit;
         generator::GeneratorState<Y> as fibra::generator::GeneratorState<Y, u8>;
         generator::GeneratorState<T> as fibra::generator::GeneratorState<u8, T>;
@@ -239,11 +240,11 @@ pub(crate) fn rows() -> Vec<Row> {
         generator::Scope as fibra::generator::Scope<'static, 'static>;
         generator::Yielder<Y> as fibra::generator::Yielder<Y, u8>;
         generator::Yielder<R> as fibra::generator::Yielder<u8, R>;
-        greenlet::Builder;
         greenlet::Elsewhere;
         greenlet::Event;
         greenlet::Families;
         greenlet::Greenlet<V>;
+        greenlet::GreenletBuilder;
         greenlet::GreenletExit;
         greenlet::GreenletId;
         greenlet::GreenletLocals;
@@ -251,16 +252,16 @@ pub(crate) fn rows() -> Vec<Row> {
         greenlet::ParentError;
         greenlet::RunError;
         greenlet::SwitchError<T>;
-        hyper::BodyReader<B> as fibra::hyper::BodyReader<Carries<B>>;
-        hyper::BodyWriter;
-        hyper::Client<B>;
-        hyper::FiberExecutor;
-        hyper::FiberTimer;
-        hyper::Graceful;
-        hyper::Http1;
-        hyper::Io<S>;
-        hyper::Reply<B>;
-        hyper::StreamBody;
+        http::BodyReader<B> as fibra::http::BodyReader<Carries<B>>;
+        http::BodyWriter;
+        http::Client<B>;
+        http::FiberExecutor;
+        http::FiberTimer;
+        http::Graceful;
+        http::Http1;
+        http::Io<S>;
+        http::Reply<B>;
+        http::StreamBody;
         io::Stdin;
         io::StdinLock as fibra::io::StdinLock<'static>;
         io::Waitable<T> as fibra::io::Waitable<Descriptor<T>>;
@@ -284,6 +285,7 @@ pub(crate) fn rows() -> Vec<Row> {
         pool::ImapUnordered<U>;
         pool::IntoItems<T> as fibra::pool::IntoItems<T, fibra::pool::Oldest>;
         pool::Items<T> as fibra::pool::Items<'static, T, fibra::pool::Oldest>;
+        pool::JoinTimeoutError;
         pool::Newest;
         pool::Oldest;
         pool::Outcomes<T> as fibra::pool::Outcomes<'static, T>;
@@ -305,16 +307,14 @@ pub(crate) fn rows() -> Vec<Row> {
         process::ChildStdin;
         process::ChildStdout;
         process::Command;
-        process::Pool;
         process::WorkerLost;
-        runtime::Builder;
-        runtime::Runtime;
-        select::After;
-        select::Join<T> as fibra::select::Join<'static, T>;
-        select::Recv<T> as fibra::select::Recv<'static, T>;
+        process::WorkerPool;
+        select::JoinOp<T> as fibra::select::JoinOp<'static, T>;
+        select::RecvOp<T> as fibra::select::RecvOp<'static, T>;
         select::Select<R> as fibra::select::Select<'static, R>;
-        select::Send<T> as fibra::select::Send<'static, T>;
-        select::Wait as fibra::select::Wait<'static>;
+        select::SendOp<T> as fibra::select::SendOp<'static, T>;
+        select::TimerOp;
+        select::WaitOp as fibra::select::WaitOp<'static>;
         server::Drained;
         server::Running;
         server::Server<L>;

@@ -93,10 +93,10 @@ const ROWS: &[Row] = &[
     ("generator::Yielder<u8, &'@ u8>", Gives, Invariant, Free),
     ("greenlet::Greenlet<Fn@>", Named, Invariant, Unasked),
     ("greenlet::SwitchError<&'@ u8>", Gives, Covariant, Checked),
-    ("hyper::BodyReader<Carries<'@>>", Gives, Invariant, Unasked),
-    ("hyper::Client<Carries<'@>>", Takes, Invariant, Unasked),
-    ("hyper::Io<&'@ u8>", Gives, Covariant, Checked),
-    ("hyper::Reply<&'@ u8>", Gives, Covariant, Checked),
+    ("http::BodyReader<Carries<'@>>", Gives, Invariant, Unasked),
+    ("http::Client<Carries<'@>>", Takes, Invariant, Unasked),
+    ("http::Io<&'@ u8>", Gives, Covariant, Checked),
+    ("http::Reply<&'@ u8>", Gives, Covariant, Checked),
     ("io::StdinLock<'@>", Borrows, Covariant, Unasked),
     ("io::Waitable<std::os::fd::BorrowedFd<'@>>", Gives, Covariant, Unasked),
     ("net::Incoming<'@>", Borrows, Covariant, Unasked),
@@ -124,15 +124,15 @@ const ROWS: &[Row] = &[
     ("pool::TrySpawnError<&'@ u8>", Gives, Covariant, Checked),
     ("pool::Backoff<'@>", Borrows, Covariant, Unasked),
     ("pool::WorkQueue<&'@ u8, pool::Oldest>", Both, Invariant, Checked),
-    ("select::Join<'@, u8>", Borrows, Covariant, Unasked),
-    ("select::Join<'any, &'@ u8>", Gives, Invariant, Free),
-    ("select::Recv<'@, u8>", Borrows, Covariant, Unasked),
-    ("select::Recv<'any, &'@ u8>", Gives, Invariant, Checked),
+    ("select::JoinOp<'@, u8>", Borrows, Covariant, Unasked),
+    ("select::JoinOp<'any, &'@ u8>", Gives, Invariant, Free),
+    ("select::RecvOp<'@, u8>", Borrows, Covariant, Unasked),
+    ("select::RecvOp<'any, &'@ u8>", Gives, Invariant, Checked),
     ("select::Select<'@, u8>", Borrows, Covariant, Unasked),
     ("select::Select<'any, &'@ u8>", Gives, Invariant, Checked),
-    ("select::Send<'@, u8>", Borrows, Covariant, Unasked),
-    ("select::Send<'any, &'@ u8>", Takes, Invariant, Checked),
-    ("select::Wait<'@>", Borrows, Covariant, Unasked),
+    ("select::SendOp<'@, u8>", Borrows, Covariant, Unasked),
+    ("select::SendOp<'any, &'@ u8>", Takes, Invariant, Checked),
+    ("select::WaitOp<'@>", Borrows, Covariant, Unasked),
     ("server::Server<&'@ u8>", Gives, Covariant, Checked),
     ("signal::Iter<'@>", Borrows, Covariant, Unasked),
     ("stackless::Bound<Fn@>", Named, Invariant, Unasked),
@@ -183,10 +183,10 @@ const PRELUDE: &str = "#![allow(dead_code, unused, clippy::all)] use fibra::*; \
     type FnLong = for<'x> fn(&'x u8); type FnShort = fn(&'static u8); \
     pub struct Loud<'a>(&'a String); impl Drop for Loud<'_> { fn drop(&mut self) {} } \
     pub struct Carries<'a>(&'a u8); \
-    impl fibra::hyper::hyper::body::Body for Carries<'_> { \
+    impl fibra::http::hyper::body::Body for Carries<'_> { \
     type Data = std::collections::VecDeque<u8>; type Error = std::io::Error; \
     fn poll_frame(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) \
-    -> std::task::Poll<Option<Result<fibra::hyper::hyper::body::Frame<Self::Data>, Self::Error>>> \
+    -> std::task::Poll<Option<Result<fibra::http::hyper::body::Frame<Self::Data>, Self::Error>>> \
     { loop {} } }\n";
 
 /// The questions about one row: whether long becomes short, whether short becomes long, and whether
@@ -225,7 +225,7 @@ fn lines_refused(code: &str) -> BTreeSet<usize> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("variance");
     let manifest = format!(
         "[package]\nname = \"variance\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
-         [dependencies]\nfibra = {{ path = {root:?}, features = [\"tls\", \"hyper\", \"greenlet\"] }}\n"
+         [dependencies]\nfibra = {{ path = {root:?}, features = [\"tls\", \"http\", \"greenlet\"] }}\n"
     );
     fs::create_dir_all(folder.join("src")).unwrap();
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();

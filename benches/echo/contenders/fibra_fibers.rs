@@ -1,9 +1,9 @@
-//! fibra: a fiber for each connection, with the calls of std; HTTP by hyper, with a handler that may
-//! block and has a fiber for each request.
+//! fibra: one fiber per connection, with the calls of std; HTTP by hyper, with a handler that may
+//! block and one fiber per request.
 
 use std::io::{self, Read, Write};
 
-use fibra::hyper::{BodyReader, Http1};
+use fibra::http::{BodyReader, Http1};
 use fibra::net::{TcpListener, TcpStream};
 use http_body_util::Full;
 use hyper::body::Bytes;

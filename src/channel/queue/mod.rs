@@ -42,6 +42,7 @@ pub use recv::{IntoValues, Values};
 /// });
 /// ```
 #[must_use]
+#[doc(alias("chan", "Queue"))]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let shared = Rc::new(Shared {
         buffer: RefCell::new(VecDeque::new()),
@@ -68,6 +69,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// });
 /// ```
 #[must_use]
+#[doc(alias("chan", "Queue"))]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     bounded(usize::MAX)
 }

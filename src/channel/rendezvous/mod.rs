@@ -47,6 +47,7 @@ pub use recv::{IntoIter, Iter};
 ///     assert_eq!(channel.iter().collect::<Vec<_>>(), [1, 2, 3]);
 /// });
 /// ```
+#[doc(alias = "chan")]
 pub struct Channel<T> {
     inner: Rc<Inner<T>>,
 }

@@ -1,15 +1,15 @@
 //! The receiving half of a rendezvous channel.
 
-use std::fmt;
 use std::panic;
 use std::time::{Duration, Instant};
 
 use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
+use crate::channel::face::Receive;
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
 use crate::channel::waiter::{Fate, Message, Waiter};
-use crate::collections::by_value::by_value;
-use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+use crate::collections::by_value::{by_reference, by_value};
+use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
 
 static RECEIVING: WaitReason = WaitReason::new("receiving on a channel", OnDeadlock::Fail);
 
@@ -44,13 +44,9 @@ impl<T> Channel<T> {
     /// ```
     #[inline(always)]
     #[track_caller]
+    #[doc(alias = "get")]
     pub fn recv(&self) -> Result<T, RecvError> {
-        let here = here();
-        spend(here);
-        match self.recv_unmetered(here, None, &RECEIVING) {
-            Ok(message) => Ok(open(message)),
-            Err(cut) => Err(cut.into_recv_error()),
-        }
+        self.receive()
     }
 
     /// Takes a value from a sender that waits, if there is one. It neither waits nor switches.
@@ -84,8 +80,7 @@ impl<T> Channel<T> {
     /// Like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        let here = here();
-        self.recv_by(here, deadline_after(here, timeout))
+        self.receive_within(Limit::After(timeout))
     }
 
     /// Like [`recv`](Channel::recv), but waits no longer than until `deadline`.
@@ -99,20 +94,12 @@ impl<T> Channel<T> {
     /// Like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        let here = here();
-        self.recv_by(here, here.sched.micros_at(deadline))
+        self.receive_within(Limit::At(deadline))
     }
 
     /// Returns an iterator that receives until the channel is closed and no sender waits.
     pub fn iter(&self) -> Iter<'_, T> {
-        Iter { channel: self }
-    }
-
-    #[track_caller]
-    fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
-        spend(here);
-        let received = self.recv_unmetered(here, Some(at), &RECEIVING);
-        received.map(open).map_err(Cut::into_recv_timeout_error)
+        Iter { source: self }
     }
 
     /// Receives without spending the operation budget: a transfer that keeps the caller running
@@ -158,6 +145,17 @@ impl<T> Channel<T> {
     }
 }
 
+impl<T> Receive<T> for Channel<T> {
+    #[inline(always)]
+    #[track_caller]
+    fn receive_until(&self, limit: Limit) -> Result<T, Cut> {
+        let here = here();
+        let by = limit.micros(here);
+        spend(here);
+        self.recv_unmetered(here, by, &RECEIVING).map(open)
+    }
+}
+
 /// Returns the value of `message`, or raises its unwind.
 #[inline(always)]
 pub(crate) fn open<T>(message: Message<T>) -> T {
@@ -173,39 +171,12 @@ pub(crate) fn open<T>(message: Message<T>) -> T {
 ///
 /// `next` panics with a report if nothing can ever run again.
 pub struct Iter<'a, T> {
-    channel: &'a Channel<T>,
+    source: &'a Channel<T>,
 }
 
-impl<T> Iterator for Iter<'_, T> {
-    type Item = T;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        match self.channel.recv() {
-            Ok(value) => Some(value),
-            Err(RecvError::Closed | RecvError::Killed) => None,
-            Err(RecvError::Deadlock(report)) => panic!("{report}"),
-        }
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Channel<T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T> fmt::Debug for Iter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Iter").field(self.channel).finish()
-    }
-}
+by_reference!([T] Channel => Iter<T>, T, Channel::receive_next);
 
 /// An iterator that owns a handle to a [`Channel`], and receives until that is closed and no sender
-/// waits.
 /// waits.
 ///
 /// # Examples

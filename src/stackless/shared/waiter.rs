@@ -20,8 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::channel::pairing::Side;
 use crate::channel::waiter::Message;
-use crate::sched::outside::{Fate, OutsideWait, Ticket};
-use crate::sched::scheduler::Here;
+use crate::sched::core::scheduler::Here;
+use crate::sched::shared::outside::OutsideWait;
+use crate::sched::shared::ticket::{Fate, Ticket};
 
 /// The numbers of a channel, which are read without its lock.
 #[derive(Debug, Default)]

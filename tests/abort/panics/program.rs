@@ -46,8 +46,8 @@ fn wait_for_locks() {
         });
     });
     is_waiting.recv().unwrap();
-    let permit = PERMITS.acquire_timeout(HOUR).expect("the first in line was retired");
-    say(format!("behind one that was retired: {} permit", permit.permits()));
+    let permit = PERMITS.acquire_timeout(HOUR).expect("the first in line was abandoned");
+    say(format!("behind one that was abandoned: {} permit", permit.permits()));
     other.recv().unwrap();
 }
 

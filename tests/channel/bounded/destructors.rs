@@ -27,7 +27,7 @@ impl Drop for Reenters {
         match sender.try_send(Reenters { channel: None, trace }) {
             Ok(()) => self.trace.say("sent"),
             Err(TrySendError::Closed(_)) => self.trace.say("closed"),
-            Err(_) => self.trace.say("full"),
+            Err(TrySendError::Full(_)) => self.trace.say("full"),
         }
     }
 }

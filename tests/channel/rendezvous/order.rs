@@ -269,7 +269,7 @@ fn main_receives_from_a_fiber_that_then_is_still_scheduled() {
             }
         });
         trace.say(channel.recv().unwrap());
-        assert_eq!(sender.fiber().state(), Some(fibra::Activity::Runnable));
+        assert_eq!(sender.fiber().activity(), Some(fibra::Activity::Runnable));
         fibra::yield_now();
         assert_eq!(trace.take(), "7 S");
     });

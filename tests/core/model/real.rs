@@ -50,7 +50,7 @@ pub(crate) fn run(program: &[Op]) -> Report {
     }));
     let main = match result {
         Ok(()) => Outcome::Returned,
-        Err(payload) if payload.is::<fibra::Cancelled>() => Outcome::Killed,
+        Err(payload) if payload.is::<fibra::Killed>() => Outcome::Killed,
         Err(payload) => Outcome::Unwound(kind(&*payload)),
     };
     drop(inside);

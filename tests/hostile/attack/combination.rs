@@ -133,6 +133,6 @@ fn play_among_others(stage: &Rc<Stage>, play: fn(&Rc<Stage>) -> String) -> Strin
 pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .or_else(|| payload.downcast_ref::<fibra::Cancelled>().map(ToString::to_string))
+        .or_else(|| payload.downcast_ref::<fibra::Killed>().map(ToString::to_string))
         .unwrap_or_else(|| "a value that is not a string".into())
 }

@@ -31,6 +31,24 @@ fn a_deadline_gives_the_value_back() {
 }
 
 #[test]
+fn a_wait_with_a_deadline_ends_then() {
+    run_virtually(|| {
+        let channel = SharedChannel::<u32>::new();
+        let at = fibra::now() + ms(20);
+        let error = channel.send_deadline(5, at).unwrap_err();
+        assert!(matches!(error.reason, ChannelError::Timeout));
+        assert_eq!((error.value, fibra::now()), (5, at));
+        assert!(matches!(channel.receive_deadline(at + ms(5)), Err(ChannelError::Timeout)));
+        assert_eq!((channel.balance(), fibra::now()), (0, at + ms(5)));
+        sender(&channel, "S", 7);
+        assert_eq!(channel.receive_deadline(at + ms(9)).unwrap(), 7);
+        stackless::run();
+        assert_eq!(fibra::stats().timers, 0);
+    });
+    check("S");
+}
+
+#[test]
 fn a_completed_wait_beats_a_kill_a_throw_and_a_deadline() {
     for end in 0..3 {
         run_virtually(|| {

@@ -208,7 +208,7 @@ fn plain_threads_use_it_as_fibers_do() {
     (1..=1_000).for_each(|n| to.send(n).unwrap());
     drop(to);
     let sum: u64 = results.iter().sum();
-    assert_eq!(sum, (1..=1_000).map(|n| n * n).sum());
+    assert_eq!(sum, (1..=1_000).map(|n| n * n).sum::<u64>());
     workers.into_iter().for_each(|worker| worker.join().unwrap());
     plain.join().unwrap();
 }

@@ -269,7 +269,7 @@ fn a_plain_thread_that_would_wait_for_itself_is_told() {
     let mutex = Mutex::new(());
     let _guard = mutex.lock();
     let text = panic_of(|| drop(mutex.lock()));
-    assert_eq!(text, "this thread would wait for ever: it holds the lock itself");
+    assert_eq!(text, "this thread would wait forever: it holds the lock itself");
     assert!(mutex.lock_timeout(ms(1)).is_err());
 }
 

@@ -111,7 +111,10 @@ fn a_waiter_that_is_killed_leaves_the_line() {
 fn a_closure_that_calls_its_own_once_is_told() {
     let once = Once::new();
     let inside = || panic_of(|| once.call_once(|| once.call_once(|| ())));
-    assert_eq!(inside(), "a Once was called by its own closure, and would wait for itself");
+    assert_eq!(
+        inside(),
+        "the closure of a `Once` called the same `Once`, and would wait for itself"
+    );
     fibra::run(|| assert!(inside().contains("its own closure")));
     let cell: OnceCell<u32> = OnceCell::new();
     panic_of(|| *cell.get_or_init(|| *cell.get_or_init(|| 1)));

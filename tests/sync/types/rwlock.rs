@@ -164,7 +164,7 @@ fn a_plain_thread_that_would_wait_for_itself_is_told() {
     let lock = RwLock::new(());
     let _guard = lock.write();
     let text = panic_of(|| drop(lock.read()));
-    assert_eq!(text, "this thread would wait for ever: it holds the lock itself");
+    assert_eq!(text, "this thread would wait forever: it holds the lock itself");
 }
 
 #[test]

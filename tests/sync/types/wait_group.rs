@@ -45,7 +45,7 @@ fn workers_can_be_counted_by_hand() {
         }
         group.wait();
         let text = panic_of(|| group.done());
-        assert_eq!(text, "a wait group has no worker who could be done");
+        assert_eq!(text, "`done` was called on a wait group without workers");
         assert_eq!(group.workers(), 0);
         assert!(panic_of(|| group.add(usize::MAX)).contains("more workers"));
     });

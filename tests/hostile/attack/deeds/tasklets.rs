@@ -41,7 +41,7 @@ pub(super) const DEEDS: &[Deed] = &[
         let value = Counted::new("a tasklet's argument");
         drop(stackless::tasklet(drop::<Counted>).bind(value));
     }),
-    disturbs("runs the watchdog", |_| {
+    disturbs("runs the others with a limit", |_| {
         let _ = Run::new().ticks(3).run();
     }),
     quiet("leaves itself a tempval", |_| {

@@ -308,14 +308,14 @@ pub(super) const HOOKS: &[Hook] = &[
         go(stage, &sender);
         received.to_string()
     }),
-    hook("watchdog: a tasklet that it runs", "run", |stage| {
+    hook("run: a tasklet that it runs", "run", |stage| {
         let tasklet = stackless::spawn(strike);
         stage.know_tasklet(&tasklet);
         stackless::run();
         go(stage, &tasklet);
         "run".into()
     }),
-    unwinding(hook("watchdog: the destructor of what a tasklet ends it with", "caught", |stage| {
+    unwinding(hook("run: the destructor of what a tasklet ends it with", "caught", |stage| {
         let tasklet = stackless::spawn(|| panic::panic_any(Hostile::new("payload")));
         stage.know_tasklet(&tasklet);
         drop(panic::catch_unwind(stackless::run));

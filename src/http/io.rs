@@ -1,0 +1,104 @@
+//! [`Io`], which adapts a stream of this crate to the I/O traits of hyper.
+
+#![allow(unsafe_code, reason = "reads into hyper's buffer, and reports how many bytes that were")]
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+use crate::io::PollIo;
+use crate::io::uninit_buf::UninitBuf;
+
+/// A stream that implements hyper's traits for reading and writing.
+///
+/// It wraps a [`TcpStream`](crate::net::TcpStream), a `TlsStream` over one, a socket in a
+/// [`Waitable`](crate::io::Waitable), or another type that implements [`PollIo`].
+///
+/// Its operations do not wait: they wake the task when the stream is ready for another attempt.
+/// Only fibers may poll it.
+///
+/// # Examples
+///
+/// See [`Http1::serve_service`](crate::http::Http1::serve_service); with hyper's own client:
+///
+/// ```no_run
+/// use fibra::http::{Io, hyper};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # fibra::run(|| {
+/// let stream = fibra::net::TcpStream::connect("127.0.0.1:8080")?;
+/// fibra::future::block_on(async {
+///     let (sender, connection) = hyper::client::conn::http1::handshake(Io::new(stream)).await?;
+///     fibra::spawn(|| fibra::future::block_on(connection));
+/// #   let _: hyper::client::conn::http1::SendRequest<String> = sender;
+///     Ok(())
+/// })
+/// # }) }
+/// ```
+#[derive(Debug)]
+pub struct Io<S>(S);
+
+impl<S: PollIo> Io<S> {
+    /// Wraps `stream`.
+    pub fn new(stream: S) -> Io<S> {
+        Io(stream)
+    }
+
+    /// Returns a reference to the stream.
+    pub fn get_ref(&self) -> &S {
+        &self.0
+    }
+
+    /// Returns the stream.
+    pub fn into_inner(self) -> S {
+        self.0
+    }
+}
+
+impl<S: PollIo + Unpin> Read for Io<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        // SAFETY: an `UninitBuf` is only written to, so initialised bytes stay initialised.
+        let memory = UninitBuf::new(unsafe { buffer.as_mut() });
+        let filled = ready!(self.0.poll_read_uninit(cx, memory))?;
+        // SAFETY: the buffer is the whole unfilled part, and `filled` is the number of bytes that were
+        // written at its beginning.
+        unsafe { buffer.advance(filled.length()) };
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: PollIo + Unpin> Write for Io<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, data)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write_vectored(cx, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.writes_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,42 @@
+//! HTTP/1 servers with blocking handlers, and a blocking client, built on [`hyper`].
+//!
+//! [`Http1::serve_connection`] serves one connection, in the fiber that calls it, until the
+//! connection ends. [`server::Server`](crate::server::Server) provides such a fiber for each
+//! connection. Each request is handled by a call of the handler in a fiber of its own. The handler
+//! may sleep, lock, wait for a channel or call other servers. Meanwhile the connection continues:
+//! if its client goes away, the handler is killed. A handler reads the body of its request through
+//! [`Read`](std::io::Read), and may write the body of its response while that is being sent: see
+//! [`body`].
+//!
+//! [`Client`] sends requests over any stream and waits for the responses.
+//!
+//! # Using hyper directly
+//!
+//! The parts that the servers and clients are made of also serve other uses of hyper, and crates
+//! that are built on it. [`Io`] adapts a stream to hyper's traits, [`FiberExecutor`] and
+//! [`FiberTimer`] are an executor and a timer for it, and [`Http1::serve_service`] runs a
+//! `Service`, such as an axum `Router`. [`block_on`](crate::future::block_on) runs hyper's futures.
+//! The crate is re-exported as [`fibra::http::hyper`](hyper).
+//!
+//! # Two rules
+//!
+//! - Do not block in the `async` code of a service: a connection is one task, which would stop.
+//!   Blocking handlers run in fibers of their own and may block. `async` code can start such a
+//!   fiber with [`future::spawn`](crate::future::spawn).
+//! - This module reads and writes streams through futures, so time limits that were set on a socket
+//!   have no effect. Use the time limits of hyper, and [`time::timeout`](crate::time::timeout)
+//!   around the whole call.
+
+mod body;
+mod client;
+mod error;
+mod io;
+mod rt;
+mod server;
+
+pub use self::body::{BodyReader, BodyWriter, StreamBody, body};
+pub use self::client::Client;
+pub use self::io::Io;
+pub use self::rt::{FiberExecutor, FiberTimer};
+pub use self::server::{Graceful, Http1, Reply};
+pub use ::hyper;
