@@ -115,7 +115,7 @@ fn a_closure_that_calls_its_own_once_is_told() {
         inside(),
         "the closure of a `Once` called the same `Once`, and would wait for itself"
     );
-    fibra::run(|| assert!(inside().contains("its own closure")));
+    fibra::run(|| assert!(inside().contains("called the same `Once`")));
     let cell: OnceCell<u32> = OnceCell::new();
     panic_of(|| *cell.get_or_init(|| *cell.get_or_init(|| 1)));
     assert_eq!(cell.get(), None);
