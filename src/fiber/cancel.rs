@@ -12,7 +12,7 @@
 //! - A scope lies on the stack of its fiber, or of one of the fiber's generators or greenlets, and
 //!   is linked for exactly the time of [`within`], or of an [`Inside`]. While that generator is
 //!   suspended its scopes are out of the fiber's sight: the hinge of its
-//!   [`Strand`](crate::fiber::strand::Strand), a scope that is neither cancelled nor a shield, joins
+//!   [`Coroutine`](crate::fiber::coroutine::Coroutine), a scope that is neither cancelled nor a shield, joins
 //!   them to the others when it is resumed.
 //! - Cancellation is a level and not an edge: as long as a scope is cancelled (or the fiber
 //!   killed), each wait inside it is interrupted again.

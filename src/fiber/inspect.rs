@@ -50,8 +50,12 @@ fn own_mark(header: &Header) -> usize {
     if let Some(mark) = loan::own_mark(header) {
         return mark;
     }
-    let in_strand = header.peek_extra(|extra| {
-        extra.frame.as_ref().filter(|frame| frame.runs_strand()).map(|frame| frame.own_mark.get())
+    let in_coroutine = header.peek_extra(|extra| {
+        extra
+            .frame
+            .as_ref()
+            .filter(|frame| frame.runs_coroutine())
+            .map(|frame| frame.own_mark.get())
     });
-    in_strand.flatten().unwrap_or(header.sp_mark.get())
+    in_coroutine.flatten().unwrap_or(header.sp_mark.get())
 }

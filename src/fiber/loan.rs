@@ -137,9 +137,9 @@ pub(crate) fn own_mark(fiber: &Header) -> Option<usize> {
 }
 
 fn is_on_own_stack(fiber: &Header) -> bool {
-    let on_strand = |frame: &Rc<Frame>| frame.runs_strand();
-    let on_strand = fiber.peek_extra(|extra| extra.frame.as_ref().is_some_and(on_strand));
-    on_strand != Some(true) && own_mark(fiber).is_none()
+    let on_coroutine = |frame: &Rc<Frame>| frame.runs_coroutine();
+    let on_coroutine = fiber.peek_extra(|extra| extra.frame.as_ref().is_some_and(on_coroutine));
+    on_coroutine != Some(true) && own_mark(fiber).is_none()
 }
 
 /// The loans of a fiber, the youngest first.

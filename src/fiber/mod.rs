@@ -2,7 +2,7 @@
 //!
 //! This layer knows nothing of who runs next. It owns the record of a fiber ([`header`]), its
 //! closure and output ([`task`]), the context switch ([`context`], [`switch`]), and what a fiber carries with
-//! it: cancel scopes, fiber-locals, its place in a wait list. [`strand`] and [`frame`] are about call
+//! it: cancel scopes, fiber-locals, its place in a wait list. [`coroutine`] and [`frame`] are about call
 //! stacks on top of a fiber's own, or of a thread's: generators and greenlets; [`loan`] is about one
 //! that it borrows for a call.
 //!
@@ -14,6 +14,8 @@ pub(crate) mod brief;
 pub(crate) mod cancel;
 pub(crate) mod cancel_scope;
 pub(crate) mod context;
+pub(crate) mod coroutine;
+pub(crate) mod coroutine_status;
 pub(crate) mod current;
 pub(crate) mod end_hook;
 pub(crate) mod exit;
@@ -33,8 +35,6 @@ pub(crate) mod report;
 pub(crate) mod shelves;
 pub(crate) mod snapshot;
 pub(crate) mod state;
-pub(crate) mod strand;
-pub(crate) mod strand_status;
 pub(crate) mod switch;
 pub(crate) mod task;
 pub(crate) mod token;

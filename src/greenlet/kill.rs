@@ -27,11 +27,11 @@ use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::rc::Rc;
 
+use crate::fiber::coroutine::Coroutine;
 use crate::fiber::exit;
 use crate::fiber::frame::Nested;
 use crate::fiber::payload;
 use crate::fiber::report;
-use crate::fiber::strand::Strand;
 use crate::greenlet::context::{Attention, Context};
 use crate::greenlet::core::{Core, Erased, Message, Signal};
 use crate::greenlet::error::{GreenletExit, Payload};
@@ -280,15 +280,15 @@ impl<V: 'static> Core<V> {
     pub(super) fn give_up_for_ever(self: Rc<Self>, why: &str) {
         report::say(format_args!("a greenlet {why}: its stack is kept"));
         if self.header.is_suspended() {
-            self.header.strand.retire();
+            self.header.coroutine.retire();
         }
         mem::forget(self);
     }
 }
 
 impl<V: 'static> Nested for Core<V> {
-    fn strand(&self) -> &Strand {
-        &self.header.strand
+    fn coroutine(&self) -> &Coroutine {
+        &self.header.coroutine
     }
 
     /// Returns `false`: the context keeps a list of orphans of its own.
@@ -309,10 +309,10 @@ impl<V: 'static> Nested for Core<V> {
         context.begin_closing(Rc::as_ptr(&self).cast());
         self.send(Message::Signal(Signal::Raise(Box::new(GreenletExit::default()))));
         // SAFETY: it is suspended, and its frame unwinds it in its own code.
-        let ended = unsafe { self.header.strand.resume() };
+        let ended = unsafe { self.header.coroutine.resume() };
         context.current.set(ptr::null());
         if ended {
-            let dead = context.frame.roster.remove(self.header.strand.place.get());
+            let dead = context.frame.roster.remove(self.header.coroutine.place.get());
             context.quietly("the destructor of a greenlet", || drop((dead, self)));
         } else {
             self.give_up_for_ever("went on switching while its frame ended");

@@ -258,15 +258,15 @@ pub fn exit(code: i32) -> ! {
 /// It is called in a signal handler: it reads plain fields of what runs, and no more.
 pub(crate) fn overflowed(fault: usize) -> Option<stack::Overflow> {
     let fiber = current::fiber();
-    let strand = frame::overflowed(fiber, fault);
+    let coroutine = frame::overflowed(fiber, fault);
     let of_fiber = || fiber.and_then(|fiber| overflowed_size(fiber, fault));
-    let size = strand.or_else(of_fiber)?;
+    let size = coroutine.or_else(of_fiber)?;
     let name = fiber.and_then(|fiber| {
         fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len()))).flatten()
     });
     let (name, name_len) = name.unwrap_or((std::ptr::null(), 0));
     let id = fiber.map_or(0, |fiber| fiber.id().number());
-    Some(stack::Overflow { name, name_len, id, size, nested: strand.is_some() })
+    Some(stack::Overflow { name, name_len, id, size, nested: coroutine.is_some() })
 }
 
 /// The size of the fiber's stack, its own or a borrowed one, in whose guard `fault` lies.

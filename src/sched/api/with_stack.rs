@@ -39,7 +39,7 @@ use crate::stack::SizeClass;
 #[track_caller]
 pub fn with_stack_size<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
     let fiber = current::fiber();
-    if fiber.is_none() && !frame::thread_runs_strand() {
+    if fiber.is_none() && !frame::thread_runs_coroutine() {
         return f();
     }
     match loan::call(fiber, SizeClass::for_bytes(bytes), f) {

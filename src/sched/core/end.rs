@@ -173,7 +173,7 @@ pub(crate) fn close_frame(fiber: FiberPtr) {
 /// are stopped.
 fn drop_what_it_owns(fiber: FiberPtr) {
     for _ in 0..MOST_ROUNDS {
-        unwind_strands(fiber);
+        unwind_coroutines(fiber);
         if let Some(frame) = frame::of_fiber(fiber) {
             quietly(&fiber, || frame.drop_extension());
         }
@@ -194,7 +194,7 @@ fn leak_locals() {
     std::iter::from_fn(locals::take_youngest).for_each(std::mem::forget);
 }
 
-fn unwind_strands(fiber: FiberPtr) {
+fn unwind_coroutines(fiber: FiberPtr) {
     if let Some(frame) = frame::of_fiber(fiber) {
         frame.unwind_all();
     }
@@ -238,7 +238,7 @@ fn drop_locals(fiber: FiberPtr) {
     let mut left = locals::count() + MOST_LATE_LOCALS;
     // Before each: the destructor of the one before may have started a generator that refers to it.
     while let Some(local) = {
-        unwind_strands(fiber);
+        unwind_coroutines(fiber);
         locals::take_youngest()
     } {
         if given_up::has_lent(fiber) {
