@@ -107,7 +107,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/wait_list/tests.rs", "links nodes as fibers that wait do"),
     ("src/fiber/locals.rs", "lends references into boxes that outlive the fiber's code"),
     ("src/fiber/coroutine.rs", "switches stacks that stand on others"),
-    ("src/fiber/loan.rs", "links what stands on stacks, and gives a stack back"),
+    ("src/fiber/borrowed_stack.rs", "links what stands on stacks, and gives a stack back"),
     ("src/fiber/frame.rs", "counts a reference through a thread's pointer"),
     ("src/fiber/given_up.rs", "registers a function with the C library, and ends the process"),
     ("src/fiber/current.rs", "follows the pointer to the thread's pool"),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::fiber::borrowed_stack;
 use crate::fiber::current;
 use crate::fiber::header::Header;
-use crate::fiber::loan;
 use crate::fiber::snapshot::{Activity, FiberSnapshot};
 use crate::fiber::state::{State, WaitReason};
 
@@ -47,7 +47,7 @@ impl FiberSnapshot {
 /// An address near the stack pointer on the fiber's own stack. A fiber that waits in a generator has
 /// been suspended on that one's, and one that waits on a borrowed stack on that.
 fn own_mark(header: &Header) -> usize {
-    if let Some(mark) = loan::own_mark(header) {
+    if let Some(mark) = borrowed_stack::own_mark(header) {
         return mark;
     }
     let in_coroutine = header.peek_extra(|extra| {

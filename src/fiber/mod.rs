@@ -3,13 +3,14 @@
 //! This layer knows nothing of who runs next. It owns the record of a fiber ([`header`]), its
 //! closure and output ([`task`]), the context switch ([`context`], [`switch`]), and what a fiber carries with
 //! it: cancel scopes, fiber-locals, its place in a wait list. [`coroutine`] and [`frame`] are about call
-//! stacks on top of a fiber's own, or of a thread's: generators and greenlets; [`loan`] is about one
+//! stacks on top of a fiber's own, or of a thread's: generators and greenlets; [`borrowed_stack`] is about one
 //! that it borrows for a call.
 //!
 //! Reading order: [`state`] (the life of a fiber, drawn), [`header`] (the memory, drawn),
 //! [`context`], [`switch`], [`task`], then the rest as needed.
 
 pub(crate) mod block;
+pub(crate) mod borrowed_stack;
 pub(crate) mod brief;
 pub(crate) mod cancel;
 pub(crate) mod cancel_scope;
@@ -26,7 +27,6 @@ pub(crate) mod header;
 pub(crate) mod id;
 pub(crate) mod identity;
 pub(crate) mod inspect;
-pub(crate) mod loan;
 pub(crate) mod locals;
 pub(crate) mod panic;
 pub(crate) mod payload;

@@ -19,13 +19,13 @@
 use std::fmt;
 use std::panic::{self, Location};
 
+use crate::fiber::borrowed_stack;
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current::{self, PoolInUse};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::frame;
 use crate::fiber::given_up;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::loan;
 use crate::fiber::state::{Attention, State};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::create::create;
@@ -271,7 +271,7 @@ pub(crate) fn overflowed(fault: usize) -> Option<stack::Overflow> {
 
 /// The size of the fiber's stack, its own or a borrowed one, in whose guard `fault` lies.
 fn overflowed_size(fiber: FiberPtr, fault: usize) -> Option<usize> {
-    if let Some(size) = loan::overflowed(&fiber, fault) {
+    if let Some(size) = borrowed_stack::overflowed(&fiber, fault) {
         return Some(size);
     }
     let class = if fiber.on_spare.get() { scheduler()?.default_class } else { fiber.class };
