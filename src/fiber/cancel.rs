@@ -27,13 +27,13 @@ use crate::collections::timing_wheel::TimerKey;
 pub(crate) use crate::fiber::cancel_scope::CancelScope;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::payload;
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 
 impl CancelScope {
     /// Cancels the region of `fiber`, whose stack the scope lies on. Waking it is the caller's.
     pub(crate) fn cancel(&self, fiber: &Header) {
         self.cancelled.set(true);
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
     }
 
     /// The time limit of the region has come: it is cancelled, or shielded no more. Waking the
@@ -42,7 +42,7 @@ impl CancelScope {
         if !self.shield.replace(false) {
             self.cancelled.set(true);
         }
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
     }
 }
 

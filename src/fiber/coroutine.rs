@@ -42,7 +42,7 @@ use crate::fiber::current;
 use crate::fiber::frame::Frame;
 use crate::fiber::given_up;
 use crate::fiber::header::{FiberPtr, FiberRef};
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 use crate::stack::{SizeClass, Stack};
 
 /// One call stack on top of another.
@@ -353,7 +353,7 @@ impl Coroutine {
     fn take_own_scopes(&self, fiber: FiberPtr) {
         fiber.cancel_scopes.set(self.innermost.replace(ptr::null()));
         // One of them may have been cancelled while it was out of the fiber's sight.
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Extra {
     /// Why the fiber could get no stack of its own.
     pub(crate) no_stack: Option<io::Error>,
     /// What was thrown at the fiber and has not gone off yet.
-    pub(crate) bomb: Option<Payload>,
+    pub(crate) pending_throw: Option<Payload>,
     /// What is told of its end.
     pub(crate) hooks: Hooks,
     /// A façade's own record of the fiber.

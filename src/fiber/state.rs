@@ -44,51 +44,51 @@ pub(crate) enum State {
 
 /// A small set of things that a fiber must look at when it runs again.
 #[derive(Copy, Clone, Eq, PartialEq)]
-pub(crate) struct Attention(u8);
+pub(crate) struct Signals(u8);
 
-impl Attention {
-    pub(crate) const NONE: Attention = Attention(0);
+impl Signals {
+    pub(crate) const NONE: Signals = Signals(0);
     /// A kill or a cancelled scope: whether it can be raised now is decided where it is seen.
-    pub(crate) const CANCEL: Attention = Attention(1);
+    pub(crate) const CANCEL: Signals = Signals(1);
     /// The deadline of the current wait has passed.
-    pub(crate) const TIMEOUT: Attention = Attention(2);
+    pub(crate) const TIMEOUT: Signals = Signals(2);
     /// The current wait was chosen to fail, because nothing can ever run again.
-    pub(crate) const DEADLOCK: Attention = Attention(4);
+    pub(crate) const DEADLOCK: Signals = Signals(4);
     /// Something was thrown at the fiber: its `Extra` has it.
-    pub(crate) const BOMB: Attention = Attention(8);
+    pub(crate) const THROW: Signals = Signals(8);
 
     #[inline(always)]
     pub(crate) fn is_none(self) -> bool {
         self.0 == 0
     }
 
-    pub(crate) fn has(self, what: Attention) -> bool {
+    pub(crate) fn has(self, what: Signals) -> bool {
         self.0 & what.0 != 0
     }
 
     #[must_use]
-    pub(crate) fn with(self, what: Attention) -> Attention {
-        Attention(self.0 | what.0)
+    pub(crate) fn with(self, what: Signals) -> Signals {
+        Signals(self.0 | what.0)
     }
 
     #[must_use]
-    pub(crate) fn only(self, what: Attention) -> Attention {
-        Attention(self.0 & what.0)
+    pub(crate) fn only(self, what: Signals) -> Signals {
+        Signals(self.0 & what.0)
     }
 
     #[must_use]
-    pub(crate) fn without(self, what: Attention) -> Attention {
-        Attention(self.0 & !what.0)
+    pub(crate) fn without(self, what: Signals) -> Signals {
+        Signals(self.0 & !what.0)
     }
 }
 
-impl fmt::Debug for Attention {
+impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = [
             (Self::CANCEL, "cancel"),
             (Self::TIMEOUT, "timeout"),
             (Self::DEADLOCK, "deadlock"),
-            (Self::BOMB, "bomb"),
+            (Self::THROW, "throw"),
         ];
         let set = names.iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| name);
         f.debug_set().entries(set).finish()
@@ -155,11 +155,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attention_is_a_set() {
-        let both = Attention::NONE.with(Attention::CANCEL).with(Attention::TIMEOUT);
-        assert!(both.has(Attention::CANCEL) && both.has(Attention::TIMEOUT));
-        assert!(!both.has(Attention::DEADLOCK));
-        assert!(!both.is_none() && Attention::NONE.is_none());
+    fn signals_are_a_set() {
+        let both = Signals::NONE.with(Signals::CANCEL).with(Signals::TIMEOUT);
+        assert!(both.has(Signals::CANCEL) && both.has(Signals::TIMEOUT));
+        assert!(!both.has(Signals::DEADLOCK));
+        assert!(!both.is_none() && Signals::NONE.is_none());
         assert_eq!(format!("{both:?}"), r#"{"cancel", "timeout"}"#);
     }
 }

@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 use crate::sched::core::interrupt;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::deadlock::circles::Look;
@@ -152,7 +152,7 @@ impl Scheduler {
     /// put back, and not now.
     fn end_wait(&self, fiber: FiberPtr) {
         fiber.timer.set(TimerKey::NONE);
-        fiber.notice(Attention::TIMEOUT);
+        fiber.signal(Signals::TIMEOUT);
         self.make_ready(fiber);
     }
 

@@ -156,7 +156,7 @@ impl Run {
         if switching::is_trapped(here) {
             let switches = !here.sched.is_ring_empty() || self.threadblock;
             assert!(!switches, "switch_trap: `run` would switch");
-            pending_throw::meet_bomb(here);
+            pending_throw::raise_pending(here);
             return None;
         }
         // This is done even with nothing to run: the run loop polls timers and other threads, and a

@@ -26,7 +26,7 @@ use crate::fiber::exit::{self, JoinError};
 use crate::fiber::frame;
 use crate::fiber::given_up;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::{Attention, State};
+use crate::fiber::state::{Signals, State};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::create::create;
 use crate::sched::core::end::{self, AbortOnUnwind};
@@ -197,7 +197,7 @@ fn wait_for_the_others(here: Here) {
     let Here { fiber: main, sched } = here;
     while 1 < sched.live.get() {
         leave(here, &WIND_UP);
-        if main.attention.get().has(Attention::DEADLOCK) {
+        if main.signals.get().has(Signals::DEADLOCK) {
             give_up_on_the_rest(&sched, main);
         }
     }
@@ -249,7 +249,7 @@ pub fn exit(code: i32) -> ! {
         sched.kill(main);
     }
     fiber.killed.set(true);
-    fiber.notice(Attention::CANCEL);
+    fiber.signal(Signals::CANCEL);
     exit::raise_exit()
 }
 

@@ -154,7 +154,7 @@ pub(crate) fn leak_what_it_owns(fiber: FiberPtr) {
         "{}: the destructors of what it leaves make new values without end: leaked",
         describe(&fiber)
     ));
-    let leaked = fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take()));
+    let leaked = fiber.with_extra(|extra| (extra.identity.take(), extra.pending_throw.take()));
     std::mem::forget(leaked);
     leak_locals();
     // An output that has lost its handle just now stays in the record.
@@ -210,7 +210,7 @@ pub(crate) fn clean_up_again(main: FiberPtr) {
 
 /// Whether the running fiber owns nothing whose destructor is user code.
 pub(crate) fn owns_nothing(fiber: FiberPtr) -> bool {
-    let no_facade = |extra: &Extra| extra.identity.is_none() && extra.bomb.is_none();
+    let no_facade = |extra: &Extra| extra.identity.is_none() && extra.pending_throw.is_none();
     locals::count() == 0
         && frame::of_fiber(fiber).is_none_or(|frame| frame.is_empty())
         && fiber.peek_extra(no_facade).unwrap_or(true)
@@ -219,13 +219,16 @@ pub(crate) fn owns_nothing(fiber: FiberPtr) -> bool {
 /// Lets go of what a façade keeps for `fiber`, which is about to end, and of what was thrown at it.
 /// Returns whether there was anything: user code has run then.
 pub(crate) fn leave_facade(fiber: FiberPtr) -> bool {
-    if fiber.peek_extra(|extra| extra.identity.is_none() && extra.bomb.is_none()) != Some(false) {
+    if fiber.peek_extra(|extra| extra.identity.is_none() && extra.pending_throw.is_none())
+        != Some(false)
+    {
         return false;
     }
-    let (identity, bomb) = fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take()));
+    let (identity, pending_throw) =
+        fiber.with_extra(|extra| (extra.identity.take(), extra.pending_throw.take()));
     quietly(&fiber, || match identity {
-        Some(identity) => identity.ended(bomb, fiber.killed.get()),
-        None => drop(bomb),
+        Some(identity) => identity.ended(pending_throw, fiber.killed.get()),
+        None => drop(pending_throw),
     });
     true
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::fiber::cancel;
 use crate::fiber::current;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::{Attention, State};
+use crate::fiber::state::{Signals, State};
 use crate::sched::core::children::Children;
 use crate::sched::core::interrupt;
 use crate::sched::core::pause;
@@ -28,7 +28,7 @@ impl Scheduler {
         }
         self.expect_own(&fiber);
         fiber.killed.set(true);
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
         if current::fiber() == Some(fiber) {
             return interrupt::checkpoint(here());
         }

@@ -71,7 +71,7 @@ pub(crate) fn wait_for_wake(here: Here, may_fail: bool) -> Result<(), Interrupt>
     if here.fiber.woken.get() {
         // It woke itself, or somebody else did while it ran: others first.
         yield_now();
-        let is_asked = may_fail && !here.fiber.attention.get().is_none();
+        let is_asked = may_fail && !here.fiber.signals.get().is_none();
         return if is_asked { interrupt::before_wait(here, reason) } else { Ok(()) };
     }
     wait_for_events(here, reason, || here.fiber.woken.get())

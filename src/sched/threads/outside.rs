@@ -70,7 +70,7 @@ pub(crate) fn wait_for_others(
     let _listed = unsafe { Listed::new(here, wait) };
     let _deadline = by.map(|at| Deadline::arm(here, at));
     while !wait.ticket().is_completed() {
-        if !here.fiber.attention.get().is_none() {
+        if !here.fiber.signals.get().is_none() {
             if interrupt::is_coming(here, reason) && !give_up(wait) {
                 break;
             }
@@ -82,7 +82,7 @@ pub(crate) fn wait_for_others(
             leave(here, reason);
         }
     }
-    if !here.fiber.attention.get().is_none() {
+    if !here.fiber.signals.get().is_none() {
         interrupt::wait_completed(here.fiber);
     }
     Ok(wait.ticket().fate())
