@@ -34,13 +34,13 @@ use std::rc::Rc;
 use std::thread;
 
 use crate::collections::slot_table::Key;
+use crate::fiber::abandoned;
 use crate::fiber::cancel_scope::CancelScope;
 use crate::fiber::context::Context;
 pub(crate) use crate::fiber::coroutine_status::State;
 use crate::fiber::coroutine_status::Status;
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
-use crate::fiber::given_up;
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::state::Signals;
 use crate::stack::{SizeClass, Stack};
@@ -307,7 +307,7 @@ impl Coroutine {
     #[cold]
     pub(crate) unsafe fn leave_for_ever(&self) -> ! {
         self.top.set(self.frame().map_or(ptr::null(), |frame| frame.running.get()));
-        self.retire();
+        self.abandon();
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() };
         // Only suspended strands are resumed. Were this one, it would return into frames that
@@ -323,17 +323,17 @@ impl Coroutine {
 
     /// It never runs again, nor do those on top of it, and their stacks are kept for ever. It must
     /// be suspended, or about to leave for ever.
-    pub(crate) fn retire(&self) {
+    pub(crate) fn abandon(&self) {
         let mut at = self.top.get();
         // SAFETY: those on top of a strand are alive: whoever has resumed one holds it.
         while let Some(coroutine) = unsafe { at.as_ref() } {
-            coroutine.status.set(Status::Retired);
+            coroutine.status.set(Status::Abandoned);
             if let Some(frame) = coroutine.frame() {
                 std::mem::forget(frame.roster.remove(coroutine.place.get()));
             }
             at = if ptr::eq(coroutine, self) { ptr::null() } else { coroutine.below.get() };
         }
-        given_up::keep_what_it_lent(self.fiber());
+        abandoned::keep_what_it_lent(self.fiber());
     }
 
     /// Puts the scopes of this strand inside those of whoever resumes it. Returns the latter.

@@ -51,7 +51,7 @@ pub(crate) trait Nested {
     fn unwind(self: Rc<Self>);
 
     /// Takes the suspended strand out of its rosters and keeps it as it is, for ever.
-    fn give_up(self: Rc<Self>);
+    fn abandon(self: Rc<Self>);
 }
 
 impl Frame {
@@ -118,15 +118,15 @@ impl Frame {
     }
 
     /// Leaves whatever is left as it is, for ever.
-    pub(crate) fn give_up(&self) {
-        self.roster.give_up();
+    pub(crate) fn abandon(&self) {
+        self.roster.abandon();
         std::mem::forget(self.extension.take());
     }
 
     /// From here on nothing can be resumed in this frame. What is left in it is given up.
     pub(crate) fn close(&self) {
         debug_assert!(self.running.get().is_null(), "a frame ends on its own stack");
-        self.give_up();
+        self.abandon();
         self.closed.set(true);
         self.fiber.set(None);
     }
@@ -298,7 +298,7 @@ impl Roster {
             }
             for nested in suspended {
                 if left == 0 {
-                    return self.give_up();
+                    return self.abandon();
                 }
                 left -= 1;
                 unwind_if_suspended(nested);
@@ -307,9 +307,9 @@ impl Roster {
     }
 
     /// Leaves all that is left for ever.
-    fn give_up(&self) {
+    fn abandon(&self) {
         for nested in self.suspended(|_| true) {
-            nested.give_up();
+            nested.abandon();
         }
     }
 

@@ -17,7 +17,7 @@ impl Activity {
             State::Runnable if runs() => Some(Activity::Running),
             State::Runnable => Some(Activity::Runnable),
             State::Parked | State::Paused => Some(Activity::Waiting(header.reason.get().text)),
-            State::Retired => Some(Activity::Abandoned),
+            State::Abandoned => Some(Activity::Abandoned),
             State::Finished => None,
         }
     }

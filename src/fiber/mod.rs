@@ -9,6 +9,7 @@
 //! Reading order: [`state`] (the life of a fiber, drawn), [`header`] (the memory, drawn),
 //! [`context`], [`switch`], [`task`], then the rest as needed.
 
+pub(crate) mod abandoned;
 pub(crate) mod block;
 pub(crate) mod borrowed_stack;
 pub(crate) mod brief;
@@ -22,7 +23,6 @@ pub(crate) mod end_hook;
 pub(crate) mod exit;
 pub(crate) mod extra;
 pub(crate) mod frame;
-pub(crate) mod given_up;
 pub(crate) mod header;
 pub(crate) mod id;
 pub(crate) mod identity;

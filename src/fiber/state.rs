@@ -39,7 +39,7 @@ pub(crate) enum State {
     /// Its closure has ended and its stack was given back.
     Finished,
     /// It never runs again, and its stack is kept for ever.
-    Retired,
+    Abandoned,
 }
 
 /// A small set of things that a fiber must look at when it runs again.

@@ -105,7 +105,7 @@ impl<Y, R, T> Core<Y, R, T> {
 
     #[inline(always)]
     pub(super) fn is_finished(&self) -> bool {
-        matches!(self.state(), State::Ended | State::Retired)
+        matches!(self.state(), State::Ended | State::Abandoned)
     }
 
     #[inline(always)]
@@ -132,7 +132,7 @@ impl<Y, R, T> Core<Y, R, T> {
                 drop(self.body.take());
                 panic::resume_unwind(payload)
             }
-            State::Ended | State::Retired => panic::resume_unwind(payload),
+            State::Ended | State::Abandoned => panic::resume_unwind(payload),
             State::Suspended | State::Running => {}
         }
         assert!(
@@ -152,7 +152,7 @@ impl<Y, R, T> Core<Y, R, T> {
                 drop(self.body.take());
                 return Ok(None);
             }
-            State::Ended | State::Retired => return Ok(None),
+            State::Ended | State::Abandoned => return Ok(None),
             State::Suspended | State::Running => {}
         }
         if !self.can_raise() {
@@ -208,7 +208,7 @@ impl<Y, R, T> Core<Y, R, T> {
             State::Fresh => self.start(),
             State::Suspended => Err(Unready::Elsewhere),
             State::Running => Err(Unready::Running),
-            State::Ended | State::Retired => Err(Unready::Finished),
+            State::Ended | State::Abandoned => Err(Unready::Finished),
         }
     }
 
@@ -281,7 +281,7 @@ impl<Y, R, T> Core<Y, R, T> {
         }
         report::say(format_args!("a generator {why}: its stack is kept"));
         if self.state() == State::Suspended {
-            self.yielder.coroutine.retire();
+            self.yielder.coroutine.abandon();
         }
         mem::forget(self);
     }
@@ -296,7 +296,7 @@ impl<Y, R, T> Nested for Core<Y, R, T> {
         self.orphan.get()
     }
 
-    fn give_up(self: Rc<Self>) {
+    fn abandon(self: Rc<Self>) {
         self.abandon("is one of too many that were started by destructors");
     }
 

@@ -104,7 +104,7 @@ impl<V: 'static> Core<V> {
     pub(super) fn life(self: &Rc<Self>, context: &Rc<Context>) -> Life {
         let here = self.context().is_none_or(|own| Rc::ptr_eq(&own, context));
         match self.header.coroutine.state() {
-            State::Ended | State::Retired => Life::Dead,
+            State::Ended | State::Abandoned => Life::Dead,
             _ if !here => Life::Elsewhere,
             State::Fresh if self.header.is_main => self.life_of_main(context),
             State::Fresh => Life::Unstarted,

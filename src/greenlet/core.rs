@@ -99,7 +99,7 @@ pub(super) trait Erased: Nested {
     fn take_payload(&self) -> Option<Payload>;
 
     /// Keeps the record forever, and the stack in its present state if the greenlet is suspended.
-    fn abandon(self: Rc<Self>, why: &str);
+    fn abandon_because(self: Rc<Self>, why: &str);
 }
 
 impl<V: 'static> Core<V> {
@@ -233,7 +233,7 @@ impl<V: 'static> Core<V> {
     pub(super) fn lost_last_handle(self: &Rc<Self>) {
         let Some(context) = self.header.context.get() else { return };
         match self.header.coroutine.state() {
-            State::Fresh | State::Ended | State::Retired => {}
+            State::Fresh | State::Ended | State::Abandoned => {}
             State::Running | State::Suspended => context.lost(self.clone()),
         }
     }
@@ -306,8 +306,8 @@ impl<V: 'static> Erased for Core<V> {
         }
     }
 
-    fn abandon(self: Rc<Self>, why: &str) {
-        self.give_up_for_ever(why);
+    fn abandon_because(self: Rc<Self>, why: &str) {
+        self.abandon_and_report(why);
     }
 }
 

@@ -111,7 +111,7 @@ impl Header {
 
     pub(super) fn is_dead(&self) -> bool {
         match self.coroutine.state() {
-            State::Ended | State::Retired => true,
+            State::Ended | State::Abandoned => true,
             _ => self.is_main && self.context.get().is_some_and(|context| context.is_closed()),
         }
     }

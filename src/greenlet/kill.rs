@@ -156,7 +156,7 @@ impl Context {
                 return;
             }
             if cfg!(panic = "abort") {
-                return victim.clone().abandon("is suspended where nothing can be raised");
+                return victim.clone().abandon_because("is suspended where nothing can be raised");
             }
             if !header.can_raise() {
                 return self.put_off(victim.clone());
@@ -173,7 +173,7 @@ impl Context {
                 return;
             }
         }
-        victim.clone().abandon("lost its last handle, and GreenletExit did not kill it");
+        victim.clone().abandon_because("lost its last handle, and GreenletExit did not kill it");
     }
 
     /// Handles a message that has come to a killer while it waited. The killer is in a destructor,
@@ -277,10 +277,10 @@ pub(super) fn report_unwanted(payload: Payload) {
 impl<V: 'static> Core<V> {
     /// Keeps the greenlet forever, in its present state. It must be suspended or abandoned.
     #[cold]
-    pub(super) fn give_up_for_ever(self: Rc<Self>, why: &str) {
+    pub(super) fn abandon_and_report(self: Rc<Self>, why: &str) {
         report::say(format_args!("a greenlet {why}: its stack is kept"));
         if self.header.is_suspended() {
-            self.header.coroutine.retire();
+            self.header.coroutine.abandon();
         }
         mem::forget(self);
     }
@@ -296,14 +296,14 @@ impl<V: 'static> Nested for Core<V> {
         false
     }
 
-    fn give_up(self: Rc<Self>) {
-        self.give_up_for_ever("is one of too many that were started by destructors");
+    fn abandon(self: Rc<Self>) {
+        self.abandon_and_report("is one of too many that were started by destructors");
     }
 
     /// Unwinds the greenlet when its frame ends, on the stack of the frame.
     fn unwind(self: Rc<Self>) {
         if !self.header.can_raise() {
-            return self.give_up_for_ever("is suspended where nothing can be raised");
+            return self.abandon_and_report("is suspended where nothing can be raised");
         }
         let Some(context) = self.header.context.get().cloned() else { return };
         context.begin_closing(Rc::as_ptr(&self).cast());
@@ -315,7 +315,7 @@ impl<V: 'static> Nested for Core<V> {
             let dead = context.frame.roster.remove(self.header.coroutine.place.get());
             context.quietly("the destructor of a greenlet", || drop((dead, self)));
         } else {
-            self.give_up_for_ever("went on switching while its frame ended");
+            self.abandon_and_report("went on switching while its frame ended");
         }
         context.set_flag(Flags::CLOSING, false);
     }

@@ -257,7 +257,7 @@ impl TimeSlice {
     /// it never does.)
     fn has_owner(&self) -> bool {
         let armed = self.armed.borrow();
-        armed.as_ref().is_some_and(|armed| armed.fiber.state.get() != State::Retired)
+        armed.as_ref().is_some_and(|armed| armed.fiber.state.get() != State::Abandoned)
     }
 
     /// Returns whether `limit` is still armed, and its fiber waits in that `run`.

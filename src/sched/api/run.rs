@@ -19,12 +19,12 @@
 use std::fmt;
 use std::panic::{self, Location};
 
+use crate::fiber::abandoned;
 use crate::fiber::borrowed_stack;
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current::{self, PoolInUse};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::frame;
-use crate::fiber::given_up;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{Signals, State};
 use crate::sched::api::join::JoinHandle;
@@ -94,7 +94,7 @@ where
     let exit_code = sched.main.exit_code.get();
     drop(sched);
     match (handle.join(), exit_code) {
-        (_, Some(code)) => given_up::leave_process(code),
+        (_, Some(code)) => abandoned::leave_process(code),
         (outcome, None) => outcome,
     }
 }
@@ -198,20 +198,20 @@ fn wait_for_the_others(here: Here) {
     while 1 < sched.live.get() {
         leave(here, &WIND_UP);
         if main.signals.get().has(Signals::DEADLOCK) {
-            give_up_on_the_rest(&sched, main);
+            abandon_the_rest(&sched, main);
         }
     }
 }
 
 /// Nothing can run, and no wait could be made to fail: what is left never ends.
-fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
+fn abandon_the_rest(sched: &Scheduler, main: FiberPtr) {
     interrupt::wait_completed(main);
     drop(sched.deadlocks.take_report());
     sched.spare.forget_starved();
-    let alive = |fiber: FiberPtr| fiber.state.get() != State::Retired;
+    let alive = |fiber: FiberPtr| fiber.state.get() != State::Abandoned;
     for fiber in sched.fibers_where(|fiber| fiber != main && alive(fiber)) {
         // All of them at once: none is left to run on with what another has lent.
-        sched.retire(fiber.ptr(), "could not be unwound at the end of `run`");
+        sched.abandon(fiber.ptr(), "could not be unwound at the end of `run`");
     }
 }
 
@@ -238,12 +238,12 @@ fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
 /// ```
 pub fn exit(code: i32) -> ! {
     let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
-        given_up::leave_process(code)
+        abandoned::leave_process(code)
     };
     sched.main.exit_code.set(Some(code));
     let fiber = here().fiber;
     if cfg!(panic = "abort") || std::thread::panicking() {
-        given_up::leave_process(code);
+        abandoned::leave_process(code);
     }
     if let Some(main) = sched.main.get().filter(|&main| main != fiber) {
         sched.kill(main);

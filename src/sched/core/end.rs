@@ -21,11 +21,11 @@
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 
+use crate::fiber::abandoned;
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::extra::Extra;
 use crate::fiber::frame;
-use crate::fiber::given_up;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::locals;
 use crate::fiber::panic::Panic;
@@ -184,7 +184,7 @@ fn drop_what_it_owns(fiber: FiberPtr) {
         }
     }
     if let Some(frame) = frame::of_fiber(fiber) {
-        frame.give_up();
+        frame.abandon();
     }
     leak_locals();
 }
@@ -244,7 +244,7 @@ fn drop_locals(fiber: FiberPtr) {
         unwind_coroutines(fiber);
         locals::take_youngest()
     } {
-        if given_up::has_lent(fiber) {
+        if abandoned::has_lent(fiber) {
             std::mem::forget(local);
             continue;
         }

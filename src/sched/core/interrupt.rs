@@ -26,9 +26,9 @@ use crate::fiber::exit;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, Signals, WaitReason};
+use crate::sched::core::abandon;
 use crate::sched::core::children::Children;
 use crate::sched::core::pending_throw;
-use crate::sched::core::retire;
 use crate::sched::core::scheduler::{Here, Scheduler};
 use crate::sched::core::unwinding::{can_unwind, thread_unwinds};
 
@@ -185,7 +185,7 @@ fn meet_kill(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
         return Err(Interrupt::Killed);
     }
     if here.sched.closing.get() {
-        retire::give_up("could not be unwound at the end of `run`");
+        abandon::abandon_current("could not be unwound at the end of `run`");
     }
     Ok(())
 }
@@ -198,7 +198,7 @@ fn count_raise(fiber: FiberPtr) {
     }
     fiber.raised.set(fiber.raised.get() + 1);
     if MOST_RAISES < fiber.raised.get() {
-        retire::give_up("caught every kill and went on waiting");
+        abandon::abandon_current("caught every kill and went on waiting");
     }
 }
 

@@ -23,7 +23,7 @@ const REASON: &str = "interrupted by a signal";
 impl Scheduler {
     /// Marks `fiber` as killed, and wakes it if the kill can be raised where it waits.
     pub(crate) fn kill(&self, fiber: FiberPtr) {
-        if matches!(fiber.state.get(), State::Finished | State::Retired) {
+        if matches!(fiber.state.get(), State::Finished | State::Abandoned) {
             return;
         }
         self.expect_own(&fiber);
@@ -78,7 +78,8 @@ impl Scheduler {
     #[cold]
     fn meet_kill_request(&self, request: &KillRequest) {
         request.was_met();
-        let alive = |main: &FiberPtr| !matches!(main.state.get(), State::Finished | State::Retired);
+        let alive =
+            |main: &FiberPtr| !matches!(main.state.get(), State::Finished | State::Abandoned);
         if let Some(main) = self.main.get().filter(alive) {
             main.with_extra(|extra| extra.kill_reason.get_or_insert(REASON.into()).len());
             self.kill(main);

@@ -38,7 +38,7 @@ pub(crate) fn leave_for_real(here: Here, reason: &'static WaitReason) {
 
 /// Takes the running fiber, which is retired, off its thread for the last time.
 pub(crate) fn leave_for_ever(here: Here) -> ! {
-    debug_assert_eq!(here.fiber.state.get(), State::Retired);
+    debug_assert_eq!(here.fiber.state.get(), State::Abandoned);
     suspend(here);
     // Only parked fibers are made ready. Were this one resumed, it would unwind or return into
     // frames that others take for dead.

@@ -50,7 +50,7 @@ impl Scheduler {
             obeys && extra.commanders.as_ref().is_some_and(|token| token.is_held())
                 || parked && extra.unparkers.as_ref().is_some_and(|token| token.is_held())
         });
-        held == Some(true) && fiber.state.get() != State::Retired
+        held == Some(true) && fiber.state.get() != State::Abandoned
     }
 
     /// Whether anything that other threads may ask of `fiber` can change what it does. When `run` ends nothing
