@@ -99,7 +99,7 @@ pub(crate) struct Header {
     /// in a destructor: it has killed the children, and can do no more.
     pub(crate) children_killed: Cell<bool>,
     /// Whether it left the thread in a wait that the world ends, and is counted there.
-    pub(crate) in_real_wait: Cell<bool>,
+    pub(crate) in_external_wait: Cell<bool>,
     /// Whether it runs on the scheduler's spare stack, because it could get none of its own.
     pub(crate) on_spare: Cell<bool>,
     /// Whether an `unpark` waits for the next `park`.
@@ -149,7 +149,7 @@ impl Header {
             class,
             raised: Cell::new(0),
             children_killed: Cell::new(false),
-            in_real_wait: Cell::new(false),
+            in_external_wait: Cell::new(false),
             on_spare: Cell::new(false),
             token: Cell::new(false),
             woken: Cell::new(false),

@@ -105,7 +105,7 @@ pub(crate) struct WaitReason {
     pub(crate) outsiders: bool,
     /// Whether the world outside of all fibers ends it, in real time: a file descriptor, a thread at
     /// work. While a fiber waits so nothing is a deadlock, and no clock jumps.
-    pub(crate) real: bool,
+    pub(crate) external: bool,
     pub(crate) on_deadlock: OnDeadlock,
     /// Whether it is the one that fails each time that it completes a deadlock, and not main's
     /// the second time in a row.
@@ -132,12 +132,12 @@ impl WaitReason {
         WaitReason::new("waiting for its first turn", OnDeadlock::Last);
 
     pub(crate) const fn new(text: &'static str, on_deadlock: OnDeadlock) -> WaitReason {
-        WaitReason { text, outsiders: false, real: false, on_deadlock, each_time: false }
+        WaitReason { text, outsiders: false, external: false, on_deadlock, each_time: false }
     }
 
-    /// For waits that the world ends: see [`WaitReason::real`].
-    pub(crate) const fn ended_by_the_world(self) -> WaitReason {
-        WaitReason { outsiders: true, real: true, ..self }
+    /// For waits that the world ends: see [`WaitReason::external`].
+    pub(crate) const fn ended_externally(self) -> WaitReason {
+        WaitReason { outsiders: true, external: true, ..self }
     }
 
     pub(crate) const fn ended_by_outsiders(self) -> WaitReason {

@@ -53,7 +53,7 @@ use crate::sched::lowlevel::{
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for the end of a job on another thread", OnDeadlock::Last)
-        .ended_by_the_world();
+        .ended_externally();
 
 /// Runs `f` on a thread of `pool`, and returns when it is over.
 #[track_caller]

@@ -55,7 +55,7 @@ impl Scheduler {
         if fiber.state.get() != State::New {
             abandoned::keep_what_it_lent(Some(fiber));
         }
-        self.outside.end_real_wait(fiber);
+        self.outside.end_external_wait(fiber);
         wait_list::withdraw(fiber);
         fiber.waiting.set(std::ptr::null());
         self.outside.withdraw(fiber);

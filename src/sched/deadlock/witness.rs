@@ -121,6 +121,6 @@ impl Scheduler {
 
     /// Whether a timer, the world or another thread may let a fiber run while all wait.
     pub(crate) fn outside_may_bring_work(&self) -> bool {
-        !self.time.is_empty() || self.outside.real_waits.get() != 0 || self.outsiders_may_wake()
+        !self.time.is_empty() || self.outside.external_waits.get() != 0 || self.outsiders_may_wake()
     }
 }

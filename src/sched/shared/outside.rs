@@ -68,7 +68,7 @@ pub(crate) struct Outside {
     /// The waits that other threads may complete.
     pub(crate) waits: RefCell<SlotTable<ListedWait>>,
     /// The number of parked fibers that an event in real time may wake.
-    pub(crate) real_waits: Cell<usize>,
+    pub(crate) external_waits: Cell<usize>,
     /// The number of fibers in a `select!` over something that other threads share.
     pub(crate) shared_choices: Cell<usize>,
 }
@@ -77,24 +77,24 @@ impl Outside {
     pub(crate) fn new() -> Outside {
         Outside {
             waits: RefCell::new(SlotTable::new()),
-            real_waits: Cell::new(0),
+            external_waits: Cell::new(0),
             shared_choices: Cell::new(0),
         }
     }
 
     /// Notes that `fiber` waits for an event in real time.
     #[inline(always)]
-    pub(crate) fn begin_real_wait(&self, fiber: FiberPtr) {
-        fiber.in_real_wait.set(true);
-        self.real_waits.set(self.real_waits.get() + 1);
+    pub(crate) fn begin_external_wait(&self, fiber: FiberPtr) {
+        fiber.in_external_wait.set(true);
+        self.external_waits.set(self.external_waits.get() + 1);
     }
 
     /// Notes that no event in real time wakes `fiber` any more: it goes on, or was taken out of the
     /// ring, or never runs again.
     #[inline(always)]
-    pub(crate) fn end_real_wait(&self, fiber: FiberPtr) {
-        if fiber.in_real_wait.replace(false) {
-            self.real_waits.set(self.real_waits.get() - 1);
+    pub(crate) fn end_external_wait(&self, fiber: FiberPtr) {
+        if fiber.in_external_wait.replace(false) {
+            self.external_waits.set(self.external_waits.get() - 1);
         }
     }
 

@@ -76,7 +76,7 @@ pub(crate) fn wait_for_others(
             }
             interrupt::before_wait(here, reason)?;
         }
-        if reason.real {
+        if reason.external {
             leave_for_real(here, reason);
         } else {
             leave(here, reason);
