@@ -139,7 +139,7 @@ impl Semaphore {
         match self.wait_in_line(permits, None, &ACQUIRING) {
             Ok(()) => {}
             Err(Unserved::Closed) => panic!("cannot acquire a permit: the semaphore is closed"),
-            Err(Unserved::Cut(interrupt)) => interrupt.into_panic(),
+            Err(Unserved::Interrupted(interrupt)) => interrupt.into_panic(),
         }
     }
 
@@ -239,7 +239,7 @@ impl Semaphore {
         count_operation();
         if !self.take(1) {
             self.wait_in_line(1, None, reason).map_err(|unserved| match unserved {
-                Unserved::Cut(interrupt) => interrupt,
+                Unserved::Interrupted(interrupt) => interrupt,
                 Unserved::Closed => unreachable!("the library closes none of its semaphores"),
             })?;
         }
