@@ -20,7 +20,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, Limit, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{count_operation, locked, wake_all};
@@ -296,7 +296,7 @@ impl Semaphore {
         let mut queue = locked(&self.queue);
         self.closed.store(true, Ordering::Relaxed);
         self.word.fetch_or(WAITERS, Ordering::Relaxed);
-        let closed = queue.claim_all(Fate::Closed);
+        let closed = queue.claim_all(WaitOutcome::Closed);
         drop(queue);
         wake_all(&closed);
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 use crate::channel::face::Receive;
 use crate::channel::queue::{Receiver, into_value};
-use crate::channel::waiter::{Fate, Waiter};
+use crate::channel::waiter::{WaitOutcome, Waiter};
 use crate::collections::by_value::{by_reference, by_value};
 use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
 
@@ -146,7 +146,7 @@ impl<T> Receiver<T> {
     fn wait(&self, here: Here, by: Option<u64>) -> Result<T, WaitError> {
         let waiter = Waiter::new(here.fiber, None);
         match waiter.wait_in(here, &self.shared.waiting_receivers, by, &RECEIVING) {
-            Ok(Fate::Served) => {
+            Ok(WaitOutcome::Served) => {
                 Ok(into_value(waiter.take().expect("a sender has put its value in")))
             }
             Ok(_) => Err(WaitError::Closed),

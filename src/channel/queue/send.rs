@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::channel::face::Deliver;
 use crate::channel::queue::{Sender, into_value};
-use crate::channel::waiter::{Fate, Message, Waiter};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
 use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
 
 static SENDING: WaitReason = WaitReason::new("sending on a full channel", OnDeadlock::Fail);
@@ -140,7 +140,7 @@ impl<T> Sender<T> {
     fn wait(&self, here: Here, value: T, by: Option<u64>) -> Result<(), (T, WaitError)> {
         let waiter = Waiter::new(here.fiber, Some(Message::Value(value)));
         let cut = match waiter.wait_in(here, &self.shared.waiting_senders, by, &SENDING) {
-            Ok(Fate::Served) => return Ok(()),
+            Ok(WaitOutcome::Served) => return Ok(()),
             Ok(_) => WaitError::Closed,
             Err(interrupt) => WaitError::Interrupted(interrupt),
         };

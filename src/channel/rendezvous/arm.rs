@@ -3,7 +3,7 @@
 use crate::channel::error::{RecvError, SendError, WaitError};
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, open};
-use crate::channel::waiter::{Fate, Message, Waiter};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
 use crate::sched::lowlevel::{Arm, Done, Here, Place};
 
 /// A receive as an arm.
@@ -33,10 +33,10 @@ impl<T> Channel<T> {
 
 /// Returns the state of the arm whose waiter has this outcome. A closed channel is final, like a
 /// served waiter.
-pub(in crate::channel) fn done_by(fate: Fate) -> Option<Done> {
-    match fate {
-        Fate::Waiting => None,
-        Fate::Served | Fate::Closed => Some(Done::Served),
+pub(in crate::channel) fn done_by(outcome: WaitOutcome) -> Option<Done> {
+    match outcome {
+        WaitOutcome::Waiting => None,
+        WaitOutcome::Served | WaitOutcome::Closed => Some(Done::Served),
     }
 }
 
@@ -58,7 +58,7 @@ impl<T> Arm for RecvArm<'_, T> {
     }
 
     fn done(&self) -> Option<Done> {
-        self.waiter.as_ref().and_then(|waiter| done_by(waiter.fate()))
+        self.waiter.as_ref().and_then(|waiter| done_by(waiter.outcome()))
     }
 }
 
@@ -96,7 +96,7 @@ impl<T> Arm for SendArm<'_, T> {
     }
 
     fn done(&self) -> Option<Done> {
-        self.waiter.as_ref().and_then(|waiter| done_by(waiter.fate()))
+        self.waiter.as_ref().and_then(|waiter| done_by(waiter.outcome()))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError
 use crate::channel::face::Receive;
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
-use crate::channel::waiter::{Fate, Message, Waiter};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
 use crate::collections::by_value::{by_reference, by_value};
 use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
 
@@ -138,7 +138,7 @@ impl<T> Channel<T> {
     ) -> Result<Message<T>, WaitError> {
         let waiter = Waiter::new(here.fiber, None);
         match waiter.wait_in(here, &self.inner.receivers, by, reason) {
-            Ok(Fate::Served) => Ok(waiter.take().expect("a sender has put its message in")),
+            Ok(WaitOutcome::Served) => Ok(waiter.take().expect("a sender has put its message in")),
             Ok(_) => Err(WaitError::Closed),
             Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
         }

@@ -7,7 +7,7 @@ use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError
 use crate::channel::face::Deliver;
 use crate::channel::pairing::{Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
-use crate::channel::waiter::{Fate, Message, Waiter};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
 use crate::sched::lowlevel::{FiberPtr, Here, Limit, OnDeadlock, WaitReason, here, spend};
 
 static SENDING: WaitReason = WaitReason::new("sending on a channel", OnDeadlock::Fail);
@@ -189,7 +189,7 @@ impl<T> Channel<T> {
     ) -> Result<(), (Message<T>, WaitError)> {
         let waiter = Waiter::new(here.fiber, Some(message));
         let cut = match waiter.wait_in(here, &self.inner.senders, by, reason) {
-            Ok(Fate::Served) => return Ok(()),
+            Ok(WaitOutcome::Served) => return Ok(()),
             Ok(_) => WaitError::Closed,
             Err(interrupt) => WaitError::Interrupted(interrupt),
         };

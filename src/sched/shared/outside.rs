@@ -16,14 +16,14 @@ use crate::fiber::header::FiberPtr;
 use crate::sched::shared::holder::{Holder, Needs};
 use crate::sched::shared::owner::Owner;
 use crate::sched::shared::registry;
-use crate::sched::shared::ticket::{Fate, Ticket};
+use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
 /// What a scheduler asks of a wait that others may complete.
 pub(crate) trait OutsideWait {
     fn ticket(&self) -> &Ticket;
 
-    /// Ends the wait with `fate`, as [`Ticket::claim`], and keeps the books of what it waits at.
-    fn claim(&self, fate: Fate) -> bool;
+    /// Ends the wait with `outcome`, as [`Ticket::claim`], and keeps the books of what it waits at.
+    fn claim(&self, outcome: WaitOutcome) -> bool;
 
     /// Whether somebody is left who could complete it.
     fn others_exist(&self) -> bool;
@@ -131,7 +131,7 @@ impl Outside {
     pub(crate) fn withdraw(&self, fiber: FiberPtr) {
         if let Some(listed) = self.unlist(fiber) {
             // If the wait has been completed before this, what it was given stays with it.
-            let _ = listed.wait().claim(Fate::Withdrawn);
+            let _ = listed.wait().claim(WaitOutcome::Withdrawn);
         }
     }
 }

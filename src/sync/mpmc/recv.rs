@@ -7,7 +7,7 @@ use super::{Receiver, Shared, Slot, State, collect};
 use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 use crate::channel::face::Receive;
 use crate::collections::by_value::{by_reference, by_value};
-use crate::sched::lowlevel::{Fate, Limit, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static RECEIVING: WaitReason =
@@ -152,7 +152,7 @@ impl<T> Shared<T> {
         drop(state);
         wake_all(&watchers);
         match wait(&Receivers(self), &waiter, by, &RECEIVING) {
-            Ok(Fate::Served) => {
+            Ok(WaitOutcome::Served) => {
                 let value = locked(&waiter.extra).take();
                 Ok(value.expect("a sender has put its value in"))
             }

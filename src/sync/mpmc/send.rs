@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Sender, Shared, Slot, State, serve};
 use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::channel::face::Deliver;
-use crate::sched::lowlevel::{Fate, Limit, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static SENDING: WaitReason =
@@ -130,7 +130,7 @@ impl<T> Shared<T> {
         wake_all(&watchers);
         // If this unwinds, the waiter has left the queue, and the value is dropped with it.
         let cut = match wait(&Senders(self), &waiter, by, &SENDING) {
-            Ok(Fate::Served) => return Ok(()),
+            Ok(WaitOutcome::Served) => return Ok(()),
             Ok(_) => WaitError::Closed,
             Err(interrupt) => WaitError::Interrupted(interrupt),
         };
