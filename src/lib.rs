@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// `rust-version` holds for this crate; Cargo.toml allows its tests more.
+#![warn(clippy::incompatible_msrv)]
 
 pub mod blocking;
 #[doc(hidden)]

@@ -13,15 +13,16 @@
 //! - A lock belongs to the open file, and so to all its handles. The turn at it stays with the job
 //!   until that has settled what becomes of the lock: what one job gives back is not another's.
 
-use std::fs::TryLockError;
 use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::fs::File;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
 use crate::fs::file::{Inner, Turn};
-use crate::fs::on_thread;
+use crate::fs::{File, TryLockError, on_thread};
 use crate::offload;
 
 /// Locking, as [`std::fs::File`] has it: advisory, and given back when the last handle to the open
@@ -138,7 +139,7 @@ impl File {
     pub fn unlock(&self) -> io::Result<()> {
         // First: a job that gets it after this gives it back.
         self.inner.locked.store(false, Ordering::SeqCst);
-        self.inner.file.unlock()
+        Ok(flock(&self.inner.file, FlockOperation::Unlock)?)
     }
 
     #[track_caller]
@@ -182,36 +183,29 @@ impl Locking {
 
     /// The lock, or itself if somebody else has that.
     fn try_to(self, kind: Kind) -> io::Result<Result<Held, Locking>> {
-        let file = &self.inner.file;
-        let tried = match kind {
-            Kind::Exclusive => file.try_lock(),
-            Kind::Shared => file.try_lock_shared(),
+        let operation = match kind {
+            Kind::Exclusive => FlockOperation::NonBlockingLockExclusive,
+            Kind::Shared => FlockOperation::NonBlockingLockShared,
         };
-        match tried {
+        match flock(&self.inner.file, operation) {
             Ok(()) => Ok(Ok(Held(Some(self)))),
-            Err(TryLockError::WouldBlock) => {
+            Err(Errno::WOULDBLOCK) => {
                 // A lock of the other kind is lost by that.
                 self.inner.locked.store(false, Ordering::SeqCst);
                 Ok(Err(self))
             }
-            Err(TryLockError::Error(error)) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     fn wait_to(self, kind: Kind) -> io::Result<Held> {
-        loop {
-            let file = &self.inner.file;
-            let waited = match kind {
-                Kind::Exclusive => file.lock(),
-                Kind::Shared => file.lock_shared(),
-            };
-            match waited {
-                Ok(()) => return Ok(Held(Some(self))),
-                // Signals of the process may come to any of its threads.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let operation = match kind {
+            Kind::Exclusive => FlockOperation::LockExclusive,
+            Kind::Shared => FlockOperation::LockShared,
+        };
+        // Signals of the process may come to any of its threads.
+        rustix::io::retry_on_intr(|| flock(&self.inner.file, operation))?;
+        Ok(Held(Some(self)))
     }
 }
 
@@ -229,11 +223,11 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(locking) = &self.0
-            && !locking.inner.locked.load(Ordering::SeqCst)
-        {
-            // It fails if there is no lock, and then there is none to give back.
-            let _ = locking.inner.file.unlock();
+        if let Some(locking) = &self.0 {
+            if !locking.inner.locked.load(Ordering::SeqCst) {
+                // It fails if there is no lock, and then there is none to give back.
+                let _ = flock(&locking.inner.file, FlockOperation::Unlock);
+            }
         }
     }
 }

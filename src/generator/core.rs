@@ -107,10 +107,10 @@ impl<Y, R, T> Core<Y, R, T> {
         self: &Rc<Self>,
         value: R,
     ) -> Result<GeneratorState<Y, T>, ResumeError<R>> {
-        if !self.yielder.strand.is_ready()
-            && let Err(unready) = self.make_ready()
-        {
-            return Err(unready.with(value));
+        if !self.yielder.strand.is_ready() {
+            if let Err(unready) = self.make_ready() {
+                return Err(unready.with(value));
+            }
         }
         self.yielder.send(value);
         // SAFETY: it is ready.

@@ -84,6 +84,8 @@ pub(super) trait Erased: Nested {
 
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 
+    fn into_nested(self: Rc<Self>) -> Rc<dyn Nested>;
+
     /// Leaves a signal for it. It must wait, and run next.
     fn put(&self, signal: Signal);
 
@@ -269,6 +271,10 @@ impl<V: 'static> Erased for Core<V> {
     }
 
     fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+
+    fn into_nested(self: Rc<Self>) -> Rc<dyn Nested> {
         self
     }
 

@@ -98,7 +98,7 @@ impl World {
             if orphan.head().is_suspended() && orphan.head().handles.get() == 0 {
                 self.kill(&orphan);
             }
-            self.throw_away(orphan);
+            self.throw_away(orphan.into_nested());
         }
     }
 
@@ -242,7 +242,7 @@ impl Drop for Killing<'_> {
         if std::thread::panicking() {
             // The killer unwinds out of the destructor of a handle, which drops the record next: what
             // that holds had better be dropped when nothing unwinds.
-            self.world.throw_away(self.victim.clone());
+            self.world.throw_away(self.victim.clone().into_nested());
         }
     }
 }

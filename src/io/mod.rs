@@ -27,6 +27,7 @@
 
 pub(crate) mod by_reference;
 mod input;
+pub(crate) mod pipe;
 mod poll;
 pub(crate) mod room;
 mod shared;

@@ -36,7 +36,7 @@ impl<'a> Room<'a> {
     pub(crate) fn zeroed(&mut self) -> &mut [u8] {
         self.0.fill(MaybeUninit::new(0));
         // SAFETY: every byte has just been written.
-        unsafe { self.0.assume_init_mut() }
+        unsafe { &mut *(&raw mut *self.0 as *mut [u8]) }
     }
 
     /// The first `length` bytes of what [`Room::zeroed`] has returned were filled.

@@ -131,11 +131,11 @@ impl<S> WriteHalf<S> {
 
 impl<S> Drop for WriteHalf<S> {
     fn drop(&mut self) {
-        if let Some(stream) = &self.stream
-            && !(self.shut.waits && unwinding() == Unwinding::Yes)
-        {
-            // It fails if the connection is gone, and then the other side knows.
-            let _ = (self.shut.shut)(stream);
+        if let Some(stream) = &self.stream {
+            if !(self.shut.waits && unwinding() == Unwinding::Yes) {
+                // It fails if the connection is gone, and then the other side knows.
+                let _ = (self.shut.shut)(stream);
+            }
         }
     }
 }

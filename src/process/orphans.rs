@@ -10,7 +10,7 @@
 //!   next one that is dropped.)
 //! - Nobody waits for that thread, and it waits for nobody.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,7 @@ use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::io::pipe::pipe;
 use crate::process::exit::LAST_PAUSE;
 
 static ORPHANS: Mutex<Orphans> = Mutex::new(Orphans { new: Vec::new(), bell: None });
@@ -26,7 +27,7 @@ struct Orphans {
     /// Those that the thread has not seen yet.
     new: Vec<Orphan>,
     /// Tells the thread that there are some. There as long as there is a thread.
-    bell: Option<PipeWriter>,
+    bell: Option<OwnedFd>,
 }
 
 struct Orphan {
@@ -42,9 +43,9 @@ pub(super) fn adopt(child: Child, pidfd: Option<OwnedFd>) {
     }
     let mut orphans = lock();
     orphans.new.push(orphan);
-    match &mut orphans.bell {
+    match &orphans.bell {
         // The pipe is not blocking; when it is full the thread is awake.
-        Some(bell) => drop(bell.write(&[0])),
+        Some(bell) => drop(rustix::io::write(bell, &[0])),
         None => orphans.bell = start().ok(),
     }
 }
@@ -53,17 +54,15 @@ fn lock() -> MutexGuard<'static, Orphans> {
     ORPHANS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn start() -> io::Result<PipeWriter> {
-    let (reader, writer) = io::pipe()?;
-    rustix::io::ioctl_fionbio(&reader, true)?;
-    rustix::io::ioctl_fionbio(&writer, true)?;
+fn start() -> io::Result<OwnedFd> {
+    let (reader, writer) = pipe()?;
     let builder = thread::Builder::new().name("fibra-reaper".into()).stack_size(64 << 10);
     builder.spawn(move || reap(&reader))?;
     Ok(writer)
 }
 
 /// The thread.
-fn reap(bell: &PipeReader) {
+fn reap(bell: &OwnedFd) {
     let mut orphans = Vec::new();
     loop {
         {
@@ -77,12 +76,12 @@ fn reap(bell: &PipeReader) {
         }
         sleep(bell, &orphans);
         let mut bytes = [0; 64];
-        while matches!((&mut &*bell).read(&mut bytes), Ok(n) if n == bytes.len()) {}
+        while matches!(rustix::io::read(bell, &mut bytes), Ok(n) if n == bytes.len()) {}
     }
 }
 
 /// Until one of them may have ended, or there are more.
-fn sleep(bell: &PipeReader, orphans: &[Orphan]) {
+fn sleep(bell: &OwnedFd, orphans: &[Orphan]) {
     let pidfds = orphans.iter().filter_map(|orphan| orphan.pidfd.as_ref());
     let mut fds: Vec<_> = pidfds.map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
     fds.push(PollFd::new(bell, PollFlags::IN));

@@ -46,10 +46,10 @@ impl Scheduler {
     /// Kills the main fiber if a signal handler has asked for that.
     #[inline]
     pub(crate) fn heed_kill_request(&self) {
-        if let Some(request) = self.kill_request.get()
-            && request.asked.load(Ordering::Relaxed)
-        {
-            self.meet_kill_request(request);
+        if let Some(request) = self.kill_request.get() {
+            if request.asked.load(Ordering::Relaxed) {
+                self.meet_kill_request(request);
+            }
         }
     }
 

@@ -210,10 +210,10 @@ fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
 impl Scheduler {
     /// Lets the main fiber look whether it is the last.
     pub(crate) fn tell_main(&self) {
-        if let Some(main) = self.main.get()
-            && std::ptr::eq(main.reason.get(), &WIND_UP)
-        {
-            self.make_ready(main);
+        if let Some(main) = self.main.get() {
+            if std::ptr::eq(main.reason.get(), &WIND_UP) {
+                self.make_ready(main);
+            }
         }
     }
 

@@ -4,7 +4,8 @@
 //! - The subscriptions go before the bell that they ring.
 
 use std::fmt;
-use std::io::{self, PipeReader};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ pub struct Signals {
     subscriptions: Vec<Subscription>,
     signals: Vec<Signal>,
     bell: Arc<Bell>,
-    reader: Waitable<PipeReader>,
+    reader: Waitable<OwnedFd>,
 }
 
 impl Signals {

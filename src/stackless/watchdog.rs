@@ -324,11 +324,10 @@ impl Watchdog {
     /// `run` that goes first.
     pub(crate) fn soft_point(&self, here: Here) {
         let armed = self.armed.borrow();
-        if let Some(armed) = armed.as_ref().filter(|armed| armed.soft && armed.reached)
-            && pause::is_watching(armed.fiber.ptr())
-            && armed.fiber.ptr() != here.fiber
-        {
-            here.sched.unpause_next(armed.fiber.ptr());
+        if let Some(armed) = armed.as_ref().filter(|armed| armed.soft && armed.reached) {
+            if pause::is_watching(armed.fiber.ptr()) && armed.fiber.ptr() != here.fiber {
+                here.sched.unpause_next(armed.fiber.ptr());
+            }
         }
     }
 }

@@ -37,10 +37,10 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Says whether there is nothing now, or nothing ever again.
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        if self.core.has_item()
-            && let Some(item) = self.core.take()
-        {
-            return Ok(item);
+        if self.core.has_item() {
+            if let Some(item) = self.core.take() {
+                return Ok(item);
+            }
         }
         Err(if self.core.is_exhausted() { TryRecvError::Closed } else { TryRecvError::Empty })
     }
