@@ -193,10 +193,10 @@ impl<T> JoinHandle<T> {
 
     #[track_caller]
     fn join_within(&mut self, limit: Limit) -> Option<Result<T, JoinError>> {
-        if !self.is_finished()
-            && let Err(error) = self.wait_for_end(limit.micros(here()))
-        {
-            return Some(Err(error));
+        if !self.is_finished() {
+            if let Err(error) = self.wait_for_end(limit.micros(here())) {
+                return Some(Err(error));
+            }
         }
         self.try_join()
     }
