@@ -1,6 +1,5 @@
 //! `fibra::run` inside a task of tokio, whose budget nothing refills while it runs.
 
-
 use fibra::future::block_on;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{spawn_blocking, unconstrained};
