@@ -1,7 +1,9 @@
 //! Tests the forms with a time limit of waits in the core: they end in time, and leave nothing
 //! behind.
 
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use fibra::JoinError;
@@ -150,6 +152,7 @@ fn the_end_of_the_work_in_a_queue_can_be_awaited_until_a_deadline() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "also on a plain thread")]
 fn a_signal_and_the_end_of_a_child_can_be_awaited_until_a_deadline() {
     let wait = || -> io::Result<()> {
         let soon = || Instant::now() + ms(5);
@@ -257,6 +260,7 @@ fn a_deadline_that_has_passed_ends_each_wait_in_no_time() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the first instant of a search")]
 fn a_deadline_that_the_clock_cannot_show_ends_no_wait() {
     let mut far = Instant::now();
     for bit in (0..63).rev() {
@@ -271,4 +275,27 @@ fn a_deadline_that_the_clock_cannot_show_ends_no_wait() {
             assert_eq!(fibra::stats().timers, 0, "{name}");
         });
     }
+}
+
+#[test]
+fn a_join_that_has_timed_out_or_was_killed_leaves_no_joiner_behind() {
+    run_virtually(|| {
+        let slow = Rc::new(RefCell::new(spawn(|| {
+            fibra::sleep(ms(30));
+            "done"
+        })));
+        let (late, killed) = (slow.clone(), slow.clone());
+        let late = spawn(move || late.borrow_mut().join_timeout(ms(5)).is_none());
+        assert!(late.join().unwrap());
+        let killed = spawn(move || killed.borrow_mut().join_timeout(HOUR).is_none());
+        yield_now();
+        killed.kill();
+        assert!(killed.join().unwrap_err().is_killed());
+        // The records of both are free, and may be used again.
+        let others: Vec<_> = (0..10).map(|_| spawn(|| fibra::park_timeout(ms(50)))).collect();
+        yield_now();
+        let mut handle = slow.borrow_mut();
+        assert_eq!(handle.join_timeout(HOUR).unwrap().unwrap(), "done");
+        assert!(others.iter().all(|other| !other.is_finished()));
+    });
 }

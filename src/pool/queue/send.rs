@@ -77,12 +77,17 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 
 impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
     #[track_caller]
-    fn deliver_until(&self, item: T, limit: Limit) -> Result<(), (T, Cut)> {
+    fn deliver_until<E>(
+        &self,
+        item: T,
+        limit: Limit,
+        error: impl FnOnce(Cut, T) -> E,
+    ) -> Result<(), E> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
         if self.core.is_closed() {
-            return Err((item, Cut::Closed));
+            return Err(error(Cut::Closed, item));
         }
         let ticket = self.core.ticket();
         if self.core.has_place() {
@@ -94,8 +99,8 @@ impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
                 self.core.put_promised(item, ticket);
                 Ok(())
             }
-            Ok(false) => Err((item, Cut::Closed)),
-            Err(interrupt) => Err((item, Cut::Short(interrupt))),
+            Ok(false) => Err(error(Cut::Closed, item)),
+            Err(interrupt) => Err(error(Cut::Short(interrupt), item)),
         }
     }
 }
