@@ -9,7 +9,7 @@
 //! - A send that fails returns the value.
 //! - An error is made where the reason for it is known: the path of a success tests no reason.
 
-use crate::channel::error::{Cut, RecvError, RecvTimeoutError, SendError, SendTimeoutError};
+use crate::channel::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, WaitError};
 use crate::sched::lowlevel::Limit;
 
 /// The receiving end of something.
@@ -17,19 +17,19 @@ pub(crate) trait Receive<T> {
     /// Takes a value, waiting for one until `limit` is over. If there is none, `error` makes the
     /// error from the reason.
     #[track_caller]
-    fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(Cut) -> E) -> Result<T, E>;
+    fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E>;
 
     /// Takes a value, waiting for one without a limit.
     #[inline(always)]
     #[track_caller]
     fn receive(&self) -> Result<T, RecvError> {
-        self.receive_until(Limit::None, Cut::into_recv_error)
+        self.receive_until(Limit::None, WaitError::into_recv_error)
     }
 
     /// Takes a value, waiting for one until `limit` is over.
     #[track_caller]
     fn receive_within(&self, limit: Limit) -> Result<T, RecvTimeoutError> {
-        self.receive_until(limit, Cut::into_recv_timeout_error)
+        self.receive_until(limit, WaitError::into_recv_timeout_error)
     }
 
     /// Takes the next value for an iterator, which ends when nothing can come any more.
@@ -56,19 +56,19 @@ pub(crate) trait Deliver<T> {
         &self,
         value: T,
         limit: Limit,
-        error: impl FnOnce(Cut, T) -> E,
+        error: impl FnOnce(WaitError, T) -> E,
     ) -> Result<(), E>;
 
     /// Sends `value`, waiting without a limit.
     #[inline(always)]
     #[track_caller]
     fn deliver(&self, value: T) -> Result<(), SendError<T>> {
-        self.deliver_until(value, Limit::None, Cut::into_send_error)
+        self.deliver_until(value, Limit::None, WaitError::into_send_error)
     }
 
     /// Sends `value`, waiting until `limit` is over.
     #[track_caller]
     fn deliver_within(&self, value: T, limit: Limit) -> Result<(), SendTimeoutError<T>> {
-        self.deliver_until(value, limit, Cut::into_send_timeout_error)
+        self.deliver_until(value, limit, WaitError::into_send_timeout_error)
     }
 }

@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 use crate::sched::core::interrupt;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::deadlock::circles::Look;
@@ -58,7 +58,7 @@ impl Scheduler {
         let timers = !self.time.is_empty();
         // The clock costs as much as three switches: it is read when a deadline may have passed,
         // and once in a while so that dumps can tell how long a fiber has been waiting.
-        if timers || turns.is_multiple_of(16) {
+        if timers || turns % 16 == 0 {
             self.fit_batch();
         }
         if timers {
@@ -67,7 +67,7 @@ impl Scheduler {
         // Who waits for events sees those that are there already.
         if self.ring(|ring| ring.stored()) != 0 {
             self.idle.poll();
-            if turns.is_multiple_of(16) && self.circles.is_of_interest() {
+            if turns % 16 == 0 && self.circles.is_of_interest() {
                 self.look_while_busy();
             }
         } else {
@@ -97,7 +97,7 @@ impl Scheduler {
             return;
         }
         match self.time.next_look() {
-            None if self.outside.real_waits.get() == 0 && !self.outsiders_may_wake() => {
+            None if self.outside.external_waits.get() == 0 && !self.outsiders_may_wake() => {
                 self.break_deadlock();
             }
             until => self.sleep_until(until),
@@ -112,7 +112,7 @@ impl Scheduler {
         let look = self.next_look(until.is_none());
         if let Look::Now = look {
             let closed = until.is_none()
-                && self.outside.real_waits.get() == 0
+                && self.outside.external_waits.get() == 0
                 && !self.outsiders_may_wake_without_locks();
             if self.look_for_circles(closed) {
                 return;
@@ -129,7 +129,7 @@ impl Scheduler {
     /// a lock that another thread holds, the clock goes on as real time does: else each time limit
     /// around such a wait would be over at once.
     fn jump_or_wait(&self, at: Instant) {
-        if self.outside.real_waits.get() == 0 && !self.is_kept_from_elsewhere() {
+        if self.outside.external_waits.get() == 0 && !self.is_kept_from_elsewhere() {
             return self.time.clock.jump_to(at);
         }
         let (now, began) = (self.time.clock.now(), RealClock.now());
@@ -152,7 +152,7 @@ impl Scheduler {
     /// put back, and not now.
     fn end_wait(&self, fiber: FiberPtr) {
         fiber.timer.set(TimerKey::NONE);
-        fiber.notice(Attention::TIMEOUT);
+        fiber.signal(Signals::TIMEOUT);
         self.make_ready(fiber);
     }
 

@@ -3,7 +3,8 @@
 //! Invariant: the subscriptions are dropped before the bell that they ring.
 
 use std::fmt;
-use std::io::{self, PipeReader};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use crate::signal::bell::{self, Bell};
 use crate::signal::number::Signal;
 
 static RECEIVING: WaitReason =
-    WaitReason::new("waiting for a signal", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("waiting for a signal", OnDeadlock::Fail).ended_externally();
 
 /// A receiver of signals, from its creation until it is dropped.
 ///
@@ -48,7 +49,7 @@ pub struct Signals {
     subscriptions: Vec<Subscription>,
     signals: Vec<Signal>,
     bell: Arc<Bell>,
-    reader: Waitable<PipeReader>,
+    reader: Waitable<OwnedFd>,
 }
 
 impl Signals {

@@ -241,7 +241,7 @@ fn a_bomb_waits_for_a_shield_to_wear_off() {
     check("bomb@10");
 }
 
-/// `run` in a destructor while its thread unwinds: std cannot tell who unwinds, so nobody does.
+/// `run` in a destructor while its thread unwinds: std cannot tell which fiber unwinds, so none does.
 #[test]
 fn where_nothing_can_unwind_fallible_waits_fail_and_the_closure_returns() {
     let _ = panic::catch_unwind(|| {
@@ -257,5 +257,5 @@ fn where_nothing_can_unwind_fallible_waits_fail_and_the_closure_returns() {
         });
         panic!("outside");
     });
-    check("killed while receiving@5 true@15");
+    check("killed while receiving on a channel@5 true@15");
 }

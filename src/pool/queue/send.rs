@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::error::Cut;
+use crate::channel::error::WaitError;
 use crate::channel::face::Deliver;
 use crate::channel::{SendError, SendTimeoutError, TrySendError};
 use crate::pool::queue::WorkQueue;
@@ -81,13 +81,13 @@ impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
         &self,
         item: T,
         limit: Limit,
-        error: impl FnOnce(Cut, T) -> E,
+        error: impl FnOnce(WaitError, T) -> E,
     ) -> Result<(), E> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
         if self.core.is_closed() {
-            return Err(error(Cut::Closed, item));
+            return Err(error(WaitError::Closed, item));
         }
         let ticket = self.core.ticket();
         if self.core.has_place() {
@@ -99,8 +99,8 @@ impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
                 self.core.put_promised(item, ticket);
                 Ok(())
             }
-            Ok(false) => Err(error(Cut::Closed, item)),
-            Err(interrupt) => Err(error(Cut::Short(interrupt), item)),
+            Ok(false) => Err(error(WaitError::Closed, item)),
+            Err(interrupt) => Err(error(WaitError::Interrupted(interrupt), item)),
         }
     }
 }

@@ -12,8 +12,8 @@
 
 #![allow(unsafe_code, reason = "leaves a stack for the last time")]
 
+use crate::fiber::abandoned;
 use crate::fiber::exit::JoinError;
-use crate::fiber::given_up;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::report::say;
 use crate::fiber::snapshot::FiberSnapshot;
@@ -23,20 +23,20 @@ use crate::sched::core::hooks;
 use crate::sched::core::leave;
 use crate::sched::core::scheduler::{Scheduler, here};
 
-static RETIRED: WaitReason = WaitReason::new("abandoned", OnDeadlock::Last);
+static ABANDONED: WaitReason = WaitReason::new("abandoned", OnDeadlock::Last);
 
 /// Retires the running fiber. It never returns.
 #[cold]
 #[track_caller]
-pub(crate) fn give_up(why: &str) -> ! {
+pub(crate) fn abandon_current(why: &str) -> ! {
     let here = here();
-    here.sched.retire(here.fiber, why);
+    here.sched.abandon(here.fiber, why);
     leave::leave_for_ever(here)
 }
 
 impl Scheduler {
     /// Takes `fiber` out of everything. It must not be in the ring.
-    pub(crate) fn retire(&self, fiber: FiberPtr, why: &str) {
+    pub(crate) fn abandon(&self, fiber: FiberPtr, why: &str) {
         let picture = FiberSnapshot::of(&fiber, self.now_ms.get());
         let reason = fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten();
         let why = match reason {
@@ -53,17 +53,17 @@ impl Scheduler {
         say(format_args!("{picture}; it {why}. It never runs again, and its stack is kept"));
 
         if fiber.state.get() != State::New {
-            given_up::keep_what_it_lent(Some(fiber));
+            abandoned::keep_what_it_lent(Some(fiber));
         }
-        self.outside.end_real_wait(fiber);
+        self.outside.end_external_wait(fiber);
         wait_list::withdraw(fiber);
         fiber.waiting.set(std::ptr::null());
         self.outside.withdraw(fiber);
         self.time.disarm_all(fiber);
-        fiber.state.set(State::Retired);
-        fiber.reason.set(&RETIRED);
+        fiber.state.set(State::Abandoned);
+        fiber.reason.set(&ABANDONED);
         self.live.set(self.live.get() - 1);
-        self.retired.set(self.retired.get() + 1);
+        self.abandoned.set(self.abandoned.get() + 1);
         self.last_parked.set(None);
         if fiber.has_handle.get() {
             let fail = fiber.vtable.fail;

@@ -39,7 +39,7 @@ pub(crate) fn keep_what_it_lent(fiber: Option<FiberPtr>) {
         // Children of a scope on that stack know the fiber by the address of its record.
         std::mem::forget(fiber.to_ref());
     }
-    current::here(|here| here.gave_up.set(true));
+    current::here(|here| here.abandoned_a_stack.set(true));
     thread_end::block_there();
 }
 
@@ -53,7 +53,9 @@ pub(crate) fn has_lent(fiber: FiberPtr) -> bool {
 #[allow(clippy::disallowed_methods, reason = "nothing is suspended, or it is left as it is")]
 pub(crate) fn leave_process(code: i32) -> ! {
     let is_clear = current::here(|here| {
-        here.scheduler.get().is_null() && here.frame.get().is_null() && !here.gave_up.get()
+        here.scheduler.get().is_null()
+            && here.frame.get().is_null()
+            && !here.abandoned_a_stack.get()
     });
     if is_clear {
         std::process::exit(code);

@@ -19,7 +19,7 @@ pub(crate) enum State {
     Running,
     Ended,
     /// It never runs again, and its stack is kept for ever.
-    Retired,
+    Abandoned,
 }
 
 /// The state of a strand, and what is known of who unwinds: std tells only that *some* stack of the
@@ -43,7 +43,7 @@ pub(crate) enum Status {
     /// It goes on in the destructor in which it was suspended.
     RunningMidUnwind,
     Ended,
-    Retired,
+    Abandoned,
 }
 
 impl Status {
@@ -59,7 +59,7 @@ impl Status {
             | Status::RunningStillInUnwind
             | Status::RunningMidUnwind => State::Running,
             Status::Ended => State::Ended,
-            Status::Retired => State::Retired,
+            Status::Abandoned => State::Abandoned,
         }
     }
 

@@ -34,19 +34,19 @@ use std::rc::Rc;
 use std::thread;
 
 use crate::collections::slot_table::Key;
+use crate::fiber::abandoned;
 use crate::fiber::cancel_scope::CancelScope;
 use crate::fiber::context::Context;
+pub(crate) use crate::fiber::coroutine_status::State;
+use crate::fiber::coroutine_status::Status;
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
-use crate::fiber::given_up;
 use crate::fiber::header::{FiberPtr, FiberRef};
-use crate::fiber::state::Attention;
-pub(crate) use crate::fiber::strand_status::State;
-use crate::fiber::strand_status::Status;
+use crate::fiber::state::Signals;
 use crate::stack::{SizeClass, Stack};
 
 /// One call stack on top of another.
-pub(crate) struct Strand {
+pub(crate) struct Coroutine {
     context: Context,
     status: Cell<Status>,
     /// Whether the walk from a stack to those below it ends here: a greenlet does not run on behalf
@@ -60,9 +60,9 @@ pub(crate) struct Strand {
     /// other fiber's as long as the strand exists.
     fiber: OnceCell<FiberRef>,
     /// The strand from whose stack it was resumed; null for the frame's own. While it runs.
-    below: Cell<*const Strand>,
+    below: Cell<*const Coroutine>,
     /// The strand on whose stack it was suspended: itself, but for a suspend from above.
-    top: Cell<*const Strand>,
+    top: Cell<*const Coroutine>,
     /// Neither cancelled nor a shield: joins the scopes of this strand to those below.
     hinge: CancelScope,
     /// The innermost cancel scope on its stack, while it is suspended. Null if it has none.
@@ -71,9 +71,9 @@ pub(crate) struct Strand {
     pub(crate) place: Cell<Key>,
 }
 
-impl Strand {
-    pub(crate) fn new(class: SizeClass, is_root: bool) -> Strand {
-        Strand {
+impl Coroutine {
+    pub(crate) fn new(class: SizeClass, is_root: bool) -> Coroutine {
+        Coroutine {
             context: Context::empty(),
             status: Cell::new(Status::Fresh),
             is_root,
@@ -173,11 +173,11 @@ impl Strand {
     fn carries(&self, frame: &Frame) -> bool {
         let mut at = frame.running.get();
         // SAFETY: strands on the running chain are alive: whoever has resumed one holds it.
-        while let Some(strand) = unsafe { at.as_ref() } {
-            if ptr::eq(strand, self) {
+        while let Some(coroutine) = unsafe { at.as_ref() } {
+            if ptr::eq(coroutine, self) {
                 return true;
             }
-            at = if strand.is_root { ptr::null() } else { strand.below.get() };
+            at = if coroutine.is_root { ptr::null() } else { coroutine.below.get() };
         }
         false
     }
@@ -215,7 +215,7 @@ impl Strand {
     ///
     /// # Safety
     ///
-    /// It must be [ready](Strand::is_ready), and stay alive for the time of the call.
+    /// It must be [ready](Coroutine::is_ready), and stay alive for the time of the call.
     #[inline(always)]
     pub(crate) unsafe fn resume(&self) -> bool {
         // SAFETY: it was started, as it is suspended (the caller's promise).
@@ -261,13 +261,13 @@ impl Strand {
     ///
     /// # Safety
     ///
-    /// The caller must run on its stack: it is the [innermost](Strand::is_innermost).
+    /// The caller must run on its stack: it is the [innermost](Coroutine::is_innermost).
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self) {
-        if let Some(fiber) = self.fiber()
-            && !ptr::eq(fiber.cancel_scopes.get(), &raw const self.hinge)
-        {
-            self.innermost.set(fiber.cancel_scopes.get());
+        if let Some(fiber) = self.fiber() {
+            if !ptr::eq(fiber.cancel_scopes.get(), &raw const self.hinge) {
+                self.innermost.set(fiber.cancel_scopes.get());
+            }
         }
         let status = if thread::panicking() {
             self.status.get().left_in_unwind()
@@ -288,7 +288,7 @@ impl Strand {
     ///
     /// # Safety
     ///
-    /// The caller must run [on top of its stack](Strand::carries_caller).
+    /// The caller must run [on top of its stack](Coroutine::carries_caller).
     #[cold]
     #[inline(never)]
     pub(crate) unsafe fn suspend_from_above(&self) {
@@ -303,11 +303,11 @@ impl Strand {
     ///
     /// # Safety
     ///
-    /// As [`suspend`](Strand::suspend), or on top of it.
+    /// As [`suspend`](Coroutine::suspend), or on top of it.
     #[cold]
     pub(crate) unsafe fn leave_for_ever(&self) -> ! {
         self.top.set(self.frame().map_or(ptr::null(), |frame| frame.running.get()));
-        self.retire();
+        self.abandon();
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() };
         // Only suspended strands are resumed. Were this one, it would return into frames that
@@ -323,17 +323,17 @@ impl Strand {
 
     /// It never runs again, nor do those on top of it, and their stacks are kept for ever. It must
     /// be suspended, or about to leave for ever.
-    pub(crate) fn retire(&self) {
+    pub(crate) fn abandon(&self) {
         let mut at = self.top.get();
         // SAFETY: those on top of a strand are alive: whoever has resumed one holds it.
-        while let Some(strand) = unsafe { at.as_ref() } {
-            strand.status.set(Status::Retired);
-            if let Some(frame) = strand.frame() {
-                std::mem::forget(frame.roster.remove(strand.place.get()));
+        while let Some(coroutine) = unsafe { at.as_ref() } {
+            coroutine.status.set(Status::Abandoned);
+            if let Some(frame) = coroutine.frame() {
+                std::mem::forget(frame.roster.remove(coroutine.place.get()));
             }
-            at = if ptr::eq(strand, self) { ptr::null() } else { strand.below.get() };
+            at = if ptr::eq(coroutine, self) { ptr::null() } else { coroutine.below.get() };
         }
-        given_up::keep_what_it_lent(self.fiber());
+        abandoned::keep_what_it_lent(self.fiber());
     }
 
     /// Puts the scopes of this strand inside those of whoever resumes it. Returns the latter.
@@ -353,19 +353,19 @@ impl Strand {
     fn take_own_scopes(&self, fiber: FiberPtr) {
         fiber.cancel_scopes.set(self.innermost.replace(ptr::null()));
         // One of them may have been cancelled while it was out of the fiber's sight.
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
     }
 }
 
-impl Drop for Strand {
+impl Drop for Coroutine {
     fn drop(&mut self) {
         // Whoever owns a strand that was started keeps it until it has ended, or for ever.
         debug_assert!(matches!(self.state(), State::Fresh | State::Ended), "{self:?}");
     }
 }
 
-impl fmt::Debug for Strand {
+impl fmt::Debug for Coroutine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Strand").field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("Coroutine").field("state", &self.state()).finish_non_exhaustive()
     }
 }

@@ -51,11 +51,11 @@ where
     debug_assert_eq!(current::fiber(), fiber);
     match current::with_pool(|pool| pool.take(class)) {
         Ok(stack) => {
-            let loan = Loan::new(fiber, stack);
+            let borrowed = BorrowedStack::new(fiber, stack);
             // It does not move from here on, until it is dropped.
-            loan.link();
+            borrowed.link();
             // SAFETY: the pool has just given it out, and the loan keeps it until `f` has ended.
-            Ok(unsafe { context::call_on(&loan.stack, f) })
+            Ok(unsafe { context::call_on(&borrowed.stack, f) })
         }
         Err(error) => Err((error, f)),
     }
@@ -63,22 +63,22 @@ where
 
 /// A stack that a fiber has borrowed for a call.
 #[derive(Debug)]
-pub(crate) struct Loan {
+pub(crate) struct BorrowedStack {
     /// In whose list it stands. There is none for a thread: nobody looks at one.
     fiber: Option<FiberPtr>,
     stack: ManuallyDrop<Stack>,
     /// Whether it is for this one that the fiber has left its own stack.
     leaves_own: bool,
-    older: Cell<Option<NonNull<Loan>>>,
-    younger: Cell<Option<NonNull<Loan>>>,
+    older: Cell<Option<NonNull<BorrowedStack>>>,
+    younger: Cell<Option<NonNull<BorrowedStack>>>,
 }
 
-impl Loan {
+impl BorrowedStack {
     #[inline(always)]
-    fn new(fiber: Option<FiberPtr>, stack: Stack) -> Loan {
+    fn new(fiber: Option<FiberPtr>, stack: Stack) -> BorrowedStack {
         let leaves_own = fiber.is_some_and(|fiber| is_on_own_stack(&fiber));
         let stack = ManuallyDrop::new(stack);
-        Loan { fiber, stack, leaves_own, older: Cell::new(None), younger: Cell::new(None) }
+        BorrowedStack { fiber, stack, leaves_own, older: Cell::new(None), younger: Cell::new(None) }
     }
 
     fn link(&self) {
@@ -88,10 +88,10 @@ impl Loan {
             if self.leaves_own {
                 extra.own_mark = Some(ptr::from_ref(self).addr());
             }
-            mem::replace(&mut extra.loan, this)
+            mem::replace(&mut extra.borrowed_stack, this)
         }));
         if let Some(older) = self.older.get() {
-            neighbour(&older).younger.set(this);
+            listed(&older).younger.set(this);
         }
     }
 
@@ -99,14 +99,14 @@ impl Loan {
         let Some(fiber) = self.fiber else { return };
         let (older, younger) = (self.older.get(), self.younger.get());
         if let Some(older) = &older {
-            neighbour(older).younger.set(younger);
+            listed(older).younger.set(younger);
         }
         if let Some(younger) = &younger {
-            neighbour(younger).older.set(older);
+            listed(younger).older.set(older);
         }
         fiber.with_extra(|extra| {
             if younger.is_none() {
-                extra.loan = older;
+                extra.borrowed_stack = older;
             }
             if self.leaves_own {
                 extra.own_mark = None;
@@ -115,7 +115,7 @@ impl Loan {
     }
 }
 
-impl Drop for Loan {
+impl Drop for BorrowedStack {
     fn drop(&mut self) {
         self.unlink();
         // SAFETY: a value is dropped once, and this is the only place that takes the stack.
@@ -127,8 +127,9 @@ impl Drop for Loan {
 /// If `fault` lies in the guard of a stack that `fiber` has borrowed: the size of that. Fit for a
 /// signal handler.
 pub(crate) fn overflowed(fiber: &Header, fault: usize) -> Option<usize> {
-    let mut guarded = loans(fiber).filter(|loan| loan.stack.guard().contains(&fault));
-    guarded.next().map(|loan| loan.stack.class().bytes())
+    let mut guarded =
+        borrowed_stacks(fiber).filter(|borrowed| borrowed.stack.guard().contains(&fault));
+    guarded.next().map(|borrowed| borrowed.stack.class().bytes())
 }
 
 /// Where `fiber` has left its own stack for a borrowed one, if it has.
@@ -137,25 +138,25 @@ pub(crate) fn own_mark(fiber: &Header) -> Option<usize> {
 }
 
 fn is_on_own_stack(fiber: &Header) -> bool {
-    let on_strand = |frame: &Rc<Frame>| frame.runs_strand();
-    let on_strand = fiber.peek_extra(|extra| extra.frame.as_ref().is_some_and(on_strand));
-    on_strand != Some(true) && own_mark(fiber).is_none()
+    let on_coroutine = |frame: &Rc<Frame>| frame.runs_coroutine();
+    let on_coroutine = fiber.peek_extra(|extra| extra.frame.as_ref().is_some_and(on_coroutine));
+    on_coroutine != Some(true) && own_mark(fiber).is_none()
 }
 
 /// The loans of a fiber, the youngest first.
-fn loans(fiber: &Header) -> impl Iterator<Item = &Loan> {
-    let mut next = fiber.peek_extra(|extra| extra.loan).flatten();
+fn borrowed_stacks(fiber: &Header) -> impl Iterator<Item = &BorrowedStack> {
+    let mut next = fiber.peek_extra(|extra| extra.borrowed_stack).flatten();
     std::iter::from_fn(move || {
-        let loan = neighbour(&next?);
-        next = loan.older.get();
-        Some(loan)
+        let borrowed = listed(&next?);
+        next = borrowed.older.get();
+        Some(borrowed)
     })
 }
 
 /// A loan that stands in a list.
-fn neighbour<'a>(loan: &NonNull<Loan>) -> &'a Loan {
+fn listed<'a>(borrowed: &NonNull<BorrowedStack>) -> &'a BorrowedStack {
     // SAFETY: a loan links itself when it has found its place, and takes itself out when it is dropped.
     // If that never happens its fiber is retired, or the strand that it lies on given up: either way
     // the stack under it is kept for ever.
-    unsafe { loan.as_ref() }
+    unsafe { borrowed.as_ref() }
 }
