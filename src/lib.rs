@@ -1,4 +1,7 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// `rust-version` holds for this crate; Cargo.toml allows its tests more.
+#![warn(clippy::incompatible_msrv)]
 
 pub mod blocking;
 #[doc(hidden)]

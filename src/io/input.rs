@@ -26,7 +26,7 @@ use crate::sched::lowlevel::{OnDeadlock, WaitReason, spend_many, try_here};
 use crate::sync::Mutex;
 
 static READING: WaitReason =
-    WaitReason::new("reading the standard input", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("reading the standard input", OnDeadlock::Fail).ended_externally();
 
 /// The buffer of this process.
 pub(super) static BUFFER: Mutex<Buffer> = Mutex::new(Buffer { bytes: Vec::new(), taken: 0 });
@@ -120,11 +120,10 @@ impl Buffer {
         let mut rest = self.at_hand();
         while MOST_AT_A_TIME < rest.len() {
             let mut piece = &rest[..MOST_AT_A_TIME];
-            if let Err(error) = str::from_utf8(piece)
-                && error.error_len().is_none()
-            {
+            match str::from_utf8(piece) {
                 // The piece ends in the middle of a character.
-                piece = &piece[..error.valid_up_to()];
+                Err(error) if error.error_len().is_none() => piece = &piece[..error.valid_up_to()],
+                _ => {}
             }
             text.push_str(text_of(piece)?);
             rest = &rest[piece.len()..];

@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 use crate::sched::core::interrupt;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::deadlock::circles::Look;
@@ -59,7 +59,7 @@ impl Scheduler {
         let timers = !self.time.is_empty();
         // Reading the clock costs as much as three switches. It is read when a deadline may have
         // passed, and every 16 turns so that dumps can report how long each fiber has waited.
-        if timers || turns.is_multiple_of(16) {
+        if timers || turns % 16 == 0 {
             self.fit_batch();
         }
         if timers {
@@ -68,7 +68,7 @@ impl Scheduler {
         // While fibers can run, the poll only collects events that have already occurred.
         if self.ring(|ring| ring.stored()) != 0 {
             self.idle.poll();
-            if turns.is_multiple_of(16) && self.circles.is_of_interest() {
+            if turns % 16 == 0 && self.circles.is_of_interest() {
                 self.look_while_busy();
             }
         } else {
@@ -98,7 +98,7 @@ impl Scheduler {
             return;
         }
         match self.time.next_look() {
-            None if self.outside.real_waits.get() == 0 && !self.outsiders_may_wake() => {
+            None if self.outside.external_waits.get() == 0 && !self.outsiders_may_wake() => {
                 self.break_deadlock();
             }
             until => self.sleep_until(until),
@@ -113,7 +113,7 @@ impl Scheduler {
         let look = self.next_look(until.is_none());
         if let Look::Now = look {
             let closed = until.is_none()
-                && self.outside.real_waits.get() == 0
+                && self.outside.external_waits.get() == 0
                 && !self.outsiders_may_wake_without_locks();
             if self.look_for_circles(closed) {
                 return;
@@ -130,7 +130,7 @@ impl Scheduler {
     /// or waits for a lock that another thread holds, the clock advances as real time does.
     /// Otherwise every time limit around such a wait would expire immediately.
     fn jump_or_wait(&self, at: Instant) {
-        if self.outside.real_waits.get() == 0 && !self.is_kept_from_elsewhere() {
+        if self.outside.external_waits.get() == 0 && !self.is_kept_from_elsewhere() {
             return self.time.clock.jump_to(at);
         }
         let (now, began) = (self.time.clock.now(), RealClock.now());
@@ -155,7 +155,7 @@ impl Scheduler {
     /// resumes only when it is put back into the ring.
     fn end_wait(&self, fiber: FiberPtr) {
         fiber.timer.set(TimerKey::NONE);
-        fiber.notice(Attention::TIMEOUT);
+        fiber.signal(Signals::TIMEOUT);
         self.make_ready(fiber);
     }
 

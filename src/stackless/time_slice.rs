@@ -156,7 +156,7 @@ impl Run {
         if switching::is_trapped(here) {
             let switches = !here.sched.is_ring_empty() || self.threadblock;
             assert!(!switches, "switch_trap: `run` would switch");
-            pending_throw::meet_bomb(here);
+            pending_throw::raise_pending(here);
             return None;
         }
         // This is done even with nothing to run: the run loop polls timers and other threads, and a
@@ -257,7 +257,7 @@ impl TimeSlice {
     /// it never does.)
     fn has_owner(&self) -> bool {
         let armed = self.armed.borrow();
-        armed.as_ref().is_some_and(|armed| armed.fiber.state.get() != State::Retired)
+        armed.as_ref().is_some_and(|armed| armed.fiber.state.get() != State::Abandoned)
     }
 
     /// Returns whether `limit` is still armed, and its fiber waits in that `run`.
@@ -333,11 +333,10 @@ impl TimeSlice {
     /// tasklet lets others run, and has put them in order before.
     pub(crate) fn soft_point(&self, here: Here) {
         let armed = self.armed.borrow();
-        if let Some(armed) = armed.as_ref().filter(|armed| armed.soft && armed.reached)
-            && pause::is_watching(armed.fiber.ptr())
-            && armed.fiber.ptr() != here.fiber
-        {
-            here.sched.unpause_next(armed.fiber.ptr());
+        if let Some(armed) = armed.as_ref().filter(|armed| armed.soft && armed.reached) {
+            if pause::is_watching(armed.fiber.ptr()) && armed.fiber.ptr() != here.fiber {
+                here.sched.unpause_next(armed.fiber.ptr());
+            }
         }
     }
 }

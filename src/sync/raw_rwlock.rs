@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::sched::lowlevel::{
-    Fate, Holder, Interrupt, Needs, Owner, Readers, WaitReason, scheduler,
+    Holder, Interrupt, Needs, Owner, Readers, WaitOutcome, WaitReason, scheduler,
 };
 use crate::sync::queue::{Queue, withdraw};
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
@@ -72,9 +72,8 @@ impl RawRwLock {
     #[inline]
     pub(super) fn enter_to_read(&self, me: Owner) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
-        while word & WAITERS == 0
-            && let Some(to) = with_reader(word, me.mark())
-        {
+        while word & WAITERS == 0 {
+            let Some(to) = with_reader(word, me.mark()) else { break };
             match self.word.compare_exchange_weak(word, to, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => {
                     self.note_first(word, me);
@@ -247,7 +246,7 @@ impl RawRwLock {
                 return served;
             }
             let Some(first) = queue.pop() else { break };
-            if first.claim(Fate::Served) {
+            if first.claim(WaitOutcome::Served) {
                 served.push(first);
             } else {
                 self.turn_out(first.extra, first.owner());

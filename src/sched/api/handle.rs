@@ -103,7 +103,7 @@ impl Fiber {
     /// Returns whether it has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        matches!(self.fiber.state.get(), State::Finished | State::Retired)
+        matches!(self.fiber.state.get(), State::Finished | State::Abandoned)
     }
 
     /// Makes its current call of [`park`](crate::park) return or, if it is in none, its next one.

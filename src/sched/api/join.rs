@@ -232,10 +232,10 @@ impl<T> JoinHandle<T> {
 
     #[track_caller]
     fn join_within(&mut self, limit: Limit) -> Option<Result<T, JoinError>> {
-        if !self.is_finished()
-            && let Err(error) = self.wait_for_end(limit.micros(here()))
-        {
-            return Some(Err(error));
+        if !self.is_finished() {
+            if let Err(error) = self.wait_for_end(limit.micros(here())) {
+                return Some(Err(error));
+            }
         }
         self.try_join()
     }
@@ -259,7 +259,7 @@ impl<T> JoinHandle<T> {
         target.joiner.set(Some(here.fiber));
         let _waits = Waits(target);
         let _deadline = by.map(|at| Deadline::arm(here, at));
-        let ended = || matches!(target.state.get(), State::Finished | State::Retired);
+        let ended = || matches!(target.state.get(), State::Finished | State::Abandoned);
         match wait_until(here, &JOIN, ended) {
             Ok(()) => Ok(()),
             Err(Interrupt::TimedOut) if by.is_some() => Ok(()),

@@ -27,7 +27,7 @@ use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::cancel;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 use crate::sched::core::end;
 use crate::sched::core::interrupt;
 use crate::sched::core::scheduler::Scheduler;
@@ -178,10 +178,10 @@ impl Scheduler {
 
     /// Withdraws a posted wait that no longer counts from the registry.
     fn take_back(&self, listed: &ListedWait) {
-        if listed.posted.replace(false)
-            && let Some(fiber) = self.fiber_of(listed.wait().ticket().key())
-        {
-            registry::withdraw(Owner::of_fiber(fiber.id()));
+        if listed.posted.replace(false) {
+            if let Some(fiber) = self.fiber_of(listed.wait().ticket().key()) {
+                registry::withdraw(Owner::of_fiber(fiber.id()));
+            }
         }
     }
 
@@ -196,7 +196,7 @@ impl Scheduler {
             cycle: circle.names,
         };
         self.deadlocks.fail(victim.id(), self.switches.get(), report);
-        victim.notice(Attention::DEADLOCK);
+        victim.signal(Signals::DEADLOCK);
         // It runs before all others, so that no other fiber begins to unwind before it panics.
         self.make_ready_next(victim);
     }

@@ -53,7 +53,7 @@ impl Scheduler {
             obeys && extra.commanders.as_ref().is_some_and(|token| token.is_held())
                 || parked && extra.unparkers.as_ref().is_some_and(|token| token.is_held())
         });
-        held == Some(true) && fiber.state.get() != State::Retired
+        held == Some(true) && fiber.state.get() != State::Abandoned
     }
 
     /// Returns whether an order from another thread can change what `fiber` does. While `run`
@@ -125,6 +125,6 @@ impl Scheduler {
 
     /// Returns whether a timer, the kernel or another thread may make a fiber ready while all wait.
     pub(crate) fn outside_may_bring_work(&self) -> bool {
-        !self.time.is_empty() || self.outside.real_waits.get() != 0 || self.outsiders_may_wake()
+        !self.time.is_empty() || self.outside.external_waits.get() != 0 || self.outsiders_may_wake()
     }
 }

@@ -38,10 +38,10 @@ use crate::sched::shared::mailbox::TaskId;
 use crate::sched::shared::registry;
 
 static PENDING: WaitReason =
-    WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_by_the_world();
+    WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_externally();
 /// The reason for calls that return an error, and so end even where a kill cannot unwind.
 pub(crate) static PENDING_OR_ERROR: WaitReason =
-    WaitReason::new("waiting for a future", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("waiting for a future", OnDeadlock::Fail).ended_externally();
 
 const GENERATION_BITS: u32 = 24;
 const GENERATION: u32 = (1 << GENERATION_BITS) - 1;
@@ -74,7 +74,7 @@ pub(crate) fn wait_for_wake(here: Here, may_fail: bool) -> Result<(), Interrupt>
     if here.fiber.woken.get() {
         // It was woken while it ran, perhaps by itself: other fibers run first.
         yield_now();
-        let is_asked = may_fail && !here.fiber.attention.get().is_none();
+        let is_asked = may_fail && !here.fiber.signals.get().is_none();
         return if is_asked { interrupt::before_wait(here, reason) } else { Ok(()) };
     }
     wait_for_events(here, reason, || here.fiber.woken.get())

@@ -16,15 +16,15 @@ use crate::fiber::header::FiberPtr;
 use crate::sched::shared::holder::{Holder, Needs};
 use crate::sched::shared::owner::Owner;
 use crate::sched::shared::registry;
-use crate::sched::shared::ticket::{Fate, Ticket};
+use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
 /// A wait that other threads may complete, as its scheduler sees it.
 pub(crate) trait OutsideWait {
     fn ticket(&self) -> &Ticket;
 
-    /// Ends the wait with `fate`, like [`Ticket::claim`], and updates the counts of the primitive
+    /// Ends the wait with `outcome`, like [`Ticket::claim`], and updates the counts of the primitive
     /// at which it waits.
-    fn claim(&self, fate: Fate) -> bool;
+    fn claim(&self, outcome: WaitOutcome) -> bool;
 
     /// Returns whether anything outside of this scheduler's fibers is left that could complete it.
     fn others_exist(&self) -> bool;
@@ -69,7 +69,7 @@ pub(crate) struct Outside {
     /// The waits that other threads may complete.
     pub(crate) waits: RefCell<SlotTable<ListedWait>>,
     /// The number of parked fibers that an event in real time may wake.
-    pub(crate) real_waits: Cell<usize>,
+    pub(crate) external_waits: Cell<usize>,
     /// The number of fibers in a `select!` over an object that threads share.
     pub(crate) shared_choices: Cell<usize>,
 }
@@ -78,24 +78,24 @@ impl Outside {
     pub(crate) fn new() -> Outside {
         Outside {
             waits: RefCell::new(SlotTable::new()),
-            real_waits: Cell::new(0),
+            external_waits: Cell::new(0),
             shared_choices: Cell::new(0),
         }
     }
 
     /// Notes that `fiber` waits for an event in real time.
     #[inline(always)]
-    pub(crate) fn begin_real_wait(&self, fiber: FiberPtr) {
-        fiber.in_real_wait.set(true);
-        self.real_waits.set(self.real_waits.get() + 1);
+    pub(crate) fn begin_external_wait(&self, fiber: FiberPtr) {
+        fiber.in_external_wait.set(true);
+        self.external_waits.set(self.external_waits.get() + 1);
     }
 
     /// Notes that no event in real time will wake `fiber`: it resumes, or was taken out of the
     /// ring, or never runs again.
     #[inline(always)]
-    pub(crate) fn end_real_wait(&self, fiber: FiberPtr) {
-        if fiber.in_real_wait.replace(false) {
-            self.real_waits.set(self.real_waits.get() - 1);
+    pub(crate) fn end_external_wait(&self, fiber: FiberPtr) {
+        if fiber.in_external_wait.replace(false) {
+            self.external_waits.set(self.external_waits.get() - 1);
         }
     }
 
@@ -132,7 +132,7 @@ impl Outside {
     pub(crate) fn withdraw(&self, fiber: FiberPtr) {
         if let Some(listed) = self.unlist(fiber) {
             // If the wait was completed before, the value that was handed over stays with it.
-            let _ = listed.wait().claim(Fate::Withdrawn);
+            let _ = listed.wait().claim(WaitOutcome::Withdrawn);
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::channel::pairing::Side;
 use crate::channel::waiter::Message;
 use crate::sched::core::scheduler::Here;
 use crate::sched::shared::outside::OutsideWait;
-use crate::sched::shared::ticket::{Fate, Ticket};
+use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
 /// The counts of a channel, which are read without its lock.
 #[derive(Debug, Default)]
@@ -68,13 +68,13 @@ impl<T> Waiter<T> {
     }
 
     pub(super) fn waits(&self) -> bool {
-        self.ticket.fate() == Fate::Waiting
+        self.ticket.outcome() == WaitOutcome::Waiting
     }
 
     /// Gives `message` to a receiver. Returns it in `Err` if the receiver no longer waits.
     pub(super) fn serve(&self, message: Message<T>) -> Result<(), Message<T>> {
         let mut slot = self.slot();
-        if !self.end(Fate::Served) {
+        if !self.end(WaitOutcome::Served) {
             return Err(message);
         }
         *slot = Some(message);
@@ -84,7 +84,7 @@ impl<T> Waiter<T> {
     /// Takes the message of a sender, if the sender still waits.
     pub(super) fn collect(&self) -> Option<Message<T>> {
         let mut slot = self.slot();
-        if self.end(Fate::Served) { slot.take() } else { None }
+        if self.end(WaitOutcome::Served) { slot.take() } else { None }
     }
 
     /// Takes the message that a receiver was given, or that a sender has left. Must be called by
@@ -93,9 +93,9 @@ impl<T> Waiter<T> {
         self.slot().take()
     }
 
-    /// Ends the wait with `fate`, unless it is over. Returns whether this call has ended it.
-    pub(super) fn end(&self, fate: Fate) -> bool {
-        let ended = self.ticket.claim(fate);
+    /// Ends the wait with `outcome`, unless it is over. Returns whether this call has ended it.
+    pub(super) fn end(&self, outcome: WaitOutcome) -> bool {
+        let ended = self.ticket.claim(outcome);
         if ended {
             self.tally.of(self.side).fetch_sub(1, Ordering::AcqRel);
         }
@@ -112,8 +112,8 @@ impl<T: Send> OutsideWait for Waiter<T> {
         &self.ticket
     }
 
-    fn claim(&self, fate: Fate) -> bool {
-        self.end(fate)
+    fn claim(&self, outcome: WaitOutcome) -> bool {
+        self.end(outcome)
     }
 
     fn others_exist(&self) -> bool {
