@@ -20,8 +20,8 @@ use crate::stack::{self, Pool, SizeClass};
 /// and unwound, the oldest first. Only then does `run` return.
 ///
 /// Fibers can only be spawned inside `f`, at any call depth. A fiber that cannot be unwound is
-/// given up, and then this thread does not end: see
-/// [`cancellation`](crate::cancellation#fibers-that-are-given-up).
+/// abandoned, and then this thread does not end: see
+/// [`cancellation`](crate::cancellation#fibers-that-are-abandoned).
 ///
 /// # Stack sizes
 ///

@@ -51,7 +51,7 @@ impl<O: Operation, R, F: FnOnce(O::Output) -> R> Entry<R> for With<O, F> {
 }
 
 impl<'a, R> Select<'a, R> {
-    /// Creates an empty list that is searched fairly: see [the module](crate::select).
+    /// Creates an empty list that is searched fairly: see [the module](mod@crate::select).
     #[must_use]
     pub fn new() -> Select<'a, R> {
         Select { arms: Vec::new(), biased: false }

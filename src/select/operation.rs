@@ -19,7 +19,8 @@ use crate::sync::{self, Event};
 
 /// One thing that can be waited for together with others.
 ///
-/// Only this crate implements it: the functions of [this module](crate::select) make operations.
+/// Only this crate implements it: the functions of [this module](mod@crate::select) make
+/// operations.
 pub trait Operation: sealed::Sealed {
     /// The result of the operation once it is done.
     type Output;
