@@ -21,9 +21,9 @@
 //! edition = "2024"
 //!
 //! [dependencies]
-//! fibra = { path = "../fibra" }                           # sockets, processes, signals: the feature `net`
-//! # fibra = { path = "../fibra", features = ["http"] }    # more features: see the table below
-//! # fibra = { path = "../fibra", default-features = false }    # only fibers, channels, time, files
+//! # Sockets, processes and signals are in the feature `net`, which is on by default.
+//! fibra = { path = "../fibra" }
+//! # More: features = ["tls", "http", "greenlet", "tokio"]. Less: default-features = false.
 //!
 //! [profile.release]
 //! lto = "thin"            # `lto = "off"` makes a switch several times slower
@@ -79,9 +79,9 @@
 //! ```
 //!
 //! [`channel::bounded`], [`channel::unbounded`] and [`channel::oneshot`](channel::oneshot()) hold
-//! values. [`sync::mpmc`] and the locks of [`sync`] also work between threads. [`select!`] waits for
-//! the first of several operations. A program whose fibers all wait for each other does not hang:
-//! one wait fails with a [`Deadlock`], which lists every fiber and what it waits for.
+//! values. [`sync::mpmc`] and the locks of [`sync`] also work between threads. [`select!`] waits
+//! for the first of several operations. A program whose fibers all wait for each other does not
+//! hang: one wait fails with a [`Deadlock`], which lists every fiber and what it waits for.
 //!
 //! # Cancellation in five lines
 //!
@@ -134,8 +134,8 @@
 //! ```
 //!
 //! [`process`], [`signal`], [`fs`] and [`io`] do the same for child processes, signals, files and
-//! any descriptor. [`blocking`](blocking()) runs a call that blocks its thread on another thread, and
-//! [`future::block_on`] waits for a future.
+//! any descriptor. [`blocking`](blocking()) runs a call that blocks its thread on another thread,
+//! and [`future::block_on`] waits for a future.
 //!
 //! # Generators
 //!
@@ -216,7 +216,7 @@
 //! # More pages
 //!
 //! - The [guide](guide): first steps, channels and order, time and cancellation, servers, stacks,
-//!   pitfalls, the environment; and pages for those who come from asyncio, tokio, Go, gevent,
+//!   pitfalls, the environment; and pages for users of asyncio, tokio, Go, gevent,
 //!   greenlet or Stackless Python.
 //! - [Architecture](guide::architecture), [safety](guide::safety), [changelog](guide::changelog),
 //!   and what is [stable](stability).

@@ -143,7 +143,8 @@ impl fmt::Display for Deadlock {
         if self.others_live {
             writeln!(
                 f,
-                "deadlock: the lock that {} waits for is never released; its wait fails:",
+                "deadlock: the lock that {} waits for is never released (see \
+                 `fibra::guide::pitfalls`); its wait fails:",
                 self.victim
             )?;
             return self.rest(f);
@@ -155,7 +156,8 @@ impl fmt::Display for Deadlock {
         };
         writeln!(
             f,
-            "deadlock: all fibers wait and nothing can wake one; the wait of {} fails ({last}):",
+            "deadlock: all fibers wait and nothing can wake one (see `fibra::guide::pitfalls`); \
+             the wait of {} fails ({last}):",
             self.victim
         )?;
         self.rest(f)

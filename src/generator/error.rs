@@ -65,7 +65,7 @@ impl<R> fmt::Display for ResumeError<R> {
             ),
             ResumeError::NoFrame(_) => f.write_str(
                 "a generator was resumed outside of `fibra::frame(|| ...)` and `fibra::run(|| ...)`: \
-                 wrap the call in one of them",
+                 wrap the call in one of them (see `fibra::guide::pitfalls`)",
             ),
             ResumeError::NoStack(_, error) => {
                 write!(f, "the generator could not get a stack: {error}")

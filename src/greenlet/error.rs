@@ -153,7 +153,7 @@ impl<T> fmt::Display for SwitchError<T> {
             SwitchError::Family(_, families) => families.fmt(f),
             SwitchError::NoFrame(_) => f.write_str(
                 "a greenlet was used outside of `fibra::frame(|| ...)` and `fibra::run(|| ...)`: \
-                 wrap the call in one of them",
+                 wrap the call in one of them (see `fibra::guide::pitfalls`)",
             ),
             SwitchError::NoStack(_, error) => {
                 write!(f, "the greenlet could not get a stack: {error}")

@@ -1,9 +1,9 @@
-//! Channels and order: which fiber runs next, and which channel to choose.
+//! Channels and order: the order in which fibers run, and the choice of a channel.
 //!
 //! # The run ring
 //!
-//! All fibers that can run stand in one queue, the *run ring*. The scheduler runs the first one until
-//! it waits, yields or ends, and then the next one.
+//! All fibers that can run stand in one queue, the *run ring*. The scheduler runs the first one
+//! until it waits, yields or ends, and then the next one.
 //!
 //! | event | effect on the ring |
 //! |---|---|
@@ -14,8 +14,8 @@
 //! | a send to a waiting receiver of a [`Channel`](crate::channel::Channel) | the receiver runs immediately; the sender goes to the end |
 //! | a send to a waiting receiver of another channel | the receiver goes to the end |
 //!
-//! Nothing else changes the order, so a program without other threads, sockets and real time runs in
-//! the same way each time:
+//! Nothing else changes the order, so a program without other threads, sockets and real time runs
+//! in the same way each time:
 //!
 //! ```
 //! use std::cell::RefCell;
@@ -43,8 +43,8 @@
 //! # A rendezvous
 //!
 //! [`Channel`](crate::channel::Channel) holds nothing. A sender waits for a receiver, a receiver
-//! waits for a sender, and whichever comes second completes both operations. By default the receiver
-//! then runs first:
+//! waits for a sender, and whichever comes second completes both operations. By default the
+//! receiver then runs first:
 //!
 //! ```
 //! use std::cell::RefCell;
@@ -70,7 +70,7 @@
 //! });
 //! ```
 //!
-//! A handle serves for both ends, and [`balance`](crate::channel::Channel::balance) tells how many
+//! A handle serves for both ends, and [`balance`](crate::channel::Channel::balance) returns how many
 //! fibers wait at which end. [`set_preference`](crate::channel::Channel::set_preference) lets the
 //! sender run first.
 //!
@@ -140,8 +140,8 @@
 //! # Deadlocks
 //!
 //! When all fibers wait, and no timer, socket or other thread can wake one, one of the waits fails:
-//! as a panic, or as an error where the call returns a `Result`. The [report](crate::Deadlock) names
-//! every fiber. It happens most often for one of these reasons:
+//! as a panic, or as an error where the call returns a `Result`. The [report](crate::Deadlock)
+//! names every fiber. It happens most often for one of these reasons:
 //!
 //! - A loop over a channel that is never closed, because its loop or another fiber still holds a
 //!   sender. Move the sender into the fiber that sends, or close the channel.

@@ -100,14 +100,14 @@
 //! - A stack does not grow: its size is fixed when the fiber starts, and only touched pages take
 //!   memory. See [`stack_sizes_and_memory`](super::stack_sizes_and_memory).
 //! - Cancellation needs no argument that is passed along: [`timeout`](crate::time::timeout) and
-//!   [`kill`](crate::Fiber::kill) unwind whatever waits. Where Go code selects on `ctx.Done()`, code
-//!   here does nothing.
+//!   [`kill`](crate::Fiber::kill) unwind whatever waits. Where Go code selects on `ctx.Done()`,
+//!   code here does nothing.
 //! - A system call of a library blocks the thread: the runtime does not notice it. Use
 //!   [`blocking`](fn@crate::blocking).
-//! - A send to a closed channel is an error that returns the value, and not a panic. Closing twice is
-//!   harmless.
-//! - A leak is visible: what still waits at the end of `run` is killed, and a wait that nothing can end
-//!   fails with a report, even if other fibers in the report are only waiting as well.
+//! - A send to a closed channel is an error that returns the value, and not a panic. Closing twice
+//!   is harmless.
+//! - A leak is visible: what still waits at the end of `run` is killed, and a wait that nothing can
+//!   end fails with a report, even if other fibers in the report are only waiting as well.
 //!
 //! # Names
 //!

@@ -99,16 +99,17 @@
 //!
 //! - There is no `async`: a function that waits is a function. Callbacks, closures of iterators,
 //!   destructors and traits of other crates may wait, and recursion needs no boxes.
-//! - A fiber stays on its thread, so its closure needs no `Send`: share an `Rc`. The price: work does
-//!   not spread over cores by itself. For several cores start several schedulers, see
+//! - A fiber stays on its thread, so its closure needs no `Send`: share an `Rc`. The price: work
+//!   does not spread over cores by itself. For several cores start several schedulers, see
 //!   [`sockets_and_servers`](super::sockets_and_servers#several-cores).
 //! - A waiting fiber takes about 5 KiB, a future often less than 0.5 KiB.
 //! - A future is cancelled when it is dropped, at any `await`, and its destructors cannot wait. A
-//!   fiber is cancelled by an unwind from its wait: destructors run as usual, and may wait. A receive
-//!   in [`select!`](crate::select!) that was not chosen has taken nothing.
+//!   fiber is cancelled by an unwind from its wait: destructors run as usual, and may wait. A
+//!   receive in [`select!`](crate::select!) that was not chosen has taken nothing.
 //! - Dropping a [`JoinHandle`](crate::JoinHandle) detaches, as in tokio. But when the closure of
 //!   `run` returns, the remaining fibers are unwound before `run` returns.
-//! - Output from `write` goes to the system immediately; there is nothing to `flush` in a `TcpStream`.
+//! - Output from `write` goes to the system immediately; there is nothing to `flush` in a
+//!   `TcpStream`.
 //! - When all fibers wait for each other, one wait fails with a report.
 //!
 //! # tokio's crates on fibers

@@ -12,9 +12,9 @@
 //! Set it to see how a program behaves on an older kernel, or if a tool cannot read mappings with
 //! guard markers: `gcore` leaves such mappings out of its core files.
 //!
-//! `RUST_BACKTRACE` has its usual meaning for panics in fibers. Host names are looked
-//! up by the system's resolver, with its own configuration. Child processes inherit the environment,
-//! as with std.
+//! `RUST_BACKTRACE` has its usual meaning for panics in fibers. Host names are looked up by the
+//! system's resolver, with its own configuration. Child processes inherit the environment, as with
+//! std.
 //!
 //! # Features
 //!
@@ -27,7 +27,8 @@
 //! | `greenlet` | no | call stacks that switch to each other by name | |
 //! | `tokio` | no | nothing to call: futures are polled without tokio's budget, so that [`run`](crate::run) works inside a tokio task | tokio, of which no runtime is used |
 //!
-//! Features only add. See [`stability`](crate::stability) for what that means for your own versions.
+//! Features only add. See [`stability`](crate::stability) for what that means for your own
+//! versions.
 //!
 //! # Settings of a build
 //!

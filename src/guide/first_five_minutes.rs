@@ -37,13 +37,13 @@
 //! the answer is 42
 //! ```
 //!
-//! [`run`](crate::run) runs a scheduler on this thread, for the time of the call. The closure is the
-//! *main fiber*. [`spawn`](crate::spawn) makes a fiber ready, but does not run it:
+//! [`run`](crate::run) runs a scheduler on this thread, for the time of the call. The closure is
+//! the *main fiber*. [`spawn`](crate::spawn) makes a fiber ready, but does not run it:
 //! [`join`](crate::JoinHandle::join) waits, and while the main fiber waits, the other one runs. (To
 //! run it immediately, there is [`spawn_now`](crate::spawn_now).)
 //!
-//! All names that a fiber may call can be called in the functions that it calls, at any depth. There
-//! is no `async fn`, and nothing in a signature shows whether a function waits.
+//! All names that a fiber may call can be called in the functions that it calls, at any depth.
+//! There is no `async fn`, and nothing in a signature shows whether a function waits.
 //!
 //! # Two fibers that share data
 //!
@@ -70,8 +70,9 @@
 //! });
 //! ```
 //!
-//! Another fiber can run only where the current one waits or yields. Between two such calls no other
-//! fiber sees your data half changed. (What to avoid with a `RefCell`: [`pitfalls`](super::pitfalls).)
+//! Another fiber can run only where the current one waits or yields. Between two such calls no
+//! other fiber sees your data half changed. (What to avoid with a `RefCell`:
+//! [`pitfalls`](super::pitfalls).)
 //!
 //! # A scope borrows
 //!

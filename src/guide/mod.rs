@@ -1,24 +1,24 @@
-//! The guide: pages to read from the first program to a server, and pages for those who know
-//! another library. (This module contains documentation only.)
+//! The guide: pages to read from the first program to a server, and pages for users of
+//! other libraries. (This module contains documentation only.)
 //!
 //! | page | for |
 //! |---|---|
 //! | [`first_five_minutes`] | a program that spawns, joins, sends and receives |
-//! | [`channels_and_order`] | which fiber runs next, and which channel to choose |
+//! | [`channels_and_order`] | the order in which fibers run, and the choice of a channel |
 //! | [`time_and_cancellation`] | sleeping, time limits, kills, clean-up |
 //! | [`sockets_and_servers`] | clients, servers, several cores |
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
 //! | [`environment`] | environment variables, features, build settings |
 //!
-//! For those who come from elsewhere, each with a table of names and a program in both languages:
+//! For users of other libraries, each with a table of names and a program in both languages:
 //! [asyncio](coming_from_asyncio), [tokio](coming_from_tokio), [Go](coming_from_go),
 #![cfg_attr(feature = "net", doc = "[gevent](crate::coming_from_gevent),")]
 //! [Stackless Python](crate::stackless::coming_from_stackless)
 #![cfg_attr(feature = "greenlet", doc = "and [greenlet](crate::greenlet::coming_from_greenlet).")]
 //!
-//! How the library is built, and why it is sound: [`architecture`], [`safety`]. What has changed:
-//! [`changelog`].
+//! The design of the library, and the argument for its soundness: [`architecture`], [`safety`]. The
+//! changes of each version: [`changelog`].
 
 pub mod channels_and_order;
 #[cfg(feature = "net")]

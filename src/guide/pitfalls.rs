@@ -5,14 +5,25 @@
 //! # "works only inside a fiber, and this thread runs none"
 //!
 //! A call that waits was made where there is no scheduler: before [`run`](crate::run), after it, or
-//! on another thread. Threads that a program or a library starts are plain threads, and so are those
-//! that run the closure of [`blocking`](fn@crate::blocking).
+//! on another thread. Threads that a program or a library starts are plain threads, and so are
+//! those that run the closure of [`blocking`](fn@crate::blocking).
 //!
-//! Wrap the program in `fibra::run(|| ...)`. To reach a fiber from another thread, use what works on
-//! both sides: [`sync`](crate::sync), an [`Unparker`](crate::Unparker), sockets. Generators alone need
-//! only [`frame`](crate::frame).
+//! Wrap the program in `fibra::run(|| ...)`. To reach a fiber from another thread, use what works
+//! on both sides: [`sync`](crate::sync), an [`Unparker`](crate::Unparker), sockets. Generators
+//! alone need only [`frame`](crate::frame).
 //!
-//! # "deadlock: all fibers wait and nothing can wake one"
+//! # "`fibra::run` was called inside `fibra::run`"
+//!
+//! A thread has one scheduler at a time. Inside a fiber, [`spawn`](crate::spawn) is enough, and a
+//! function that should work with and without a scheduler asks [`in_fiber`](crate::in_fiber). A
+//! second scheduler needs a second thread.
+//!
+//! # "a generator was resumed outside of `fibra::frame`"
+//!
+//! Generators and greenlets have stacks, which something must unwind before the thread ends. Wrap the
+//! code that uses them in [`frame`](crate::frame), or in [`run`](crate::run).
+//!
+//! # "deadlock: all fibers wait and nothing can wake one", "the lock ... is never released"
 //!
 //! One wait fails, and the report lists every fiber with what it waits for, and where. The usual
 //! reasons are in [`channels_and_order`](super::channels_and_order#deadlocks). Often a loop over a
@@ -39,11 +50,11 @@
 //! # "a thread does not end"
 //!
 //! A fiber or generator could not be unwound, so it was abandoned: its stack is kept, and other
-//! threads may still use what the stack has lent to them, such as thread-locals. So the thread blocks
-//! in place of destroying these. The reasons are a fiber that catches a hundred kills, a wait in a
-//! destructor that can never end, and `panic = "abort"` with fibers that still wait at the end of
-//! `run`. Let all fibers end before `run` returns: close the channels that they wait for, and do not
-//! catch unwinds in a loop.
+//! threads may still use what the stack has lent to them, such as thread-locals. So the thread
+//! blocks in place of destroying these. The reasons are a fiber that catches a hundred kills, a
+//! wait in a destructor that can never end, and `panic = "abort"` with fibers that still wait at
+//! the end of `run`. Let all fibers end before `run` returns: close the channels that they wait
+//! for, and do not catch unwinds in a loop.
 //! [`cancellation`](crate::cancellation#fibers-that-are-abandoned) has the details.
 //!
 //! # "already borrowed": a `RefCell` borrow held across a wait
@@ -72,7 +83,8 @@
 //!
 //! - End the borrow before the wait: copy out what you need, or clone an `Rc` inside.
 //! - Use a [`Cell`](std::cell::Cell) for small values: it lends nothing.
-//! - If other fibers *should* wait until you are done, that is a lock: [`sync::Mutex`](crate::sync::Mutex).
+//! - If other fibers *should* wait until you are done, that is a lock:
+//!   [`sync::Mutex`](crate::sync::Mutex).
 //!
 //! ```
 //! use std::rc::Rc;
@@ -130,16 +142,16 @@
 //! # Thread-locals of other crates
 //!
 //! All fibers of a thread share its thread-locals. A crate that keeps a "current" something there
-//! (an entered `tracing` span, an entered tokio runtime) shows it to every fiber that runs while the
-//! guard lives. Let no such guard live across a wait, and keep the handle in a fiber-local:
+//! (an entered `tracing` span, an entered tokio runtime) shows it to every fiber that runs while
+//! the guard lives. Let no such guard live across a wait, and keep the handle in a fiber-local:
 //! [`local!`](crate::local#what-other-crates-keep-per-thread) has a program.
 //!
 //! # Futures that need a runtime
 //!
 //! [`future::block_on`](crate::future::block_on) polls any future, but tokio's sockets and timers
-//! also need tokio's runtime, and panic with "there is no reactor running" without it. Let a runtime
-//! with one worker thread run beside the fibers, and enter it before `run`: all fibers then share it
-//! on purpose.
+//! also need tokio's runtime, and panic with "there is no reactor running" without it. Let a
+//! runtime with one worker thread run beside the fibers, and enter it before `run`: all fibers then
+//! share it on purpose.
 //!
 //! ```
 //! use std::time::Duration;
@@ -164,9 +176,10 @@
 //!
 //! - C code runs on the stack of the fiber that calls it, and often needs more than Rust code:
 //!   call it by [`with_stack_size`](crate::with_stack_size).
-//! - A call from C back into Rust may wait. But no unwind may pass through frames of C: it would abort
-//!   the process at the `extern "C"` function. Put the whole call into a [`shield`](crate::shield), so
-//!   that no kill or time limit unwinds from a wait inside, and catch panics in the callback.
+//! - A call from C back into Rust may wait. But no unwind may pass through frames of C: it would
+//!   abort the process at the `extern "C"` function. Put the whole call into a
+//!   [`shield`](crate::shield), so that no kill or time limit unwinds from a wait inside, and catch
+//!   panics in the callback.
 //! - C code that keeps something per thread (`errno`-like state, a "current" context) shares it
 //!   between all fibers of the thread, like the thread-locals above.
 //! - C code that saves and restores stacks itself (`setjmp` and `longjmp` across a wait, garbage
@@ -175,9 +188,9 @@
 //! # Kills that do not arrive, or arrive too often
 //!
 //! A kill takes effect at a wait. A fiber that only computes does not notice it: call
-//! [`checkpoint`](crate::checkpoint) now and then. A fiber that catches unwinds in a loop, as a worker
-//! that survives the panics of its jobs does, meets the kill again at each wait: leave the loop if the
-//! payload is not one of your own, or let each job be a fiber and read its
+//! [`checkpoint`](crate::checkpoint) now and then. A fiber that catches unwinds in a loop, as a
+//! worker that survives the panics of its jobs does, meets the kill again at each wait: leave the
+//! loop if the payload is not one of your own, or let each job be a fiber and read its
 //! [`JoinError`](crate::JoinError).
 //!
 //! # Fibers that vanish
@@ -187,10 +200,10 @@
 //!
 //! # It is slow: the profile of the build
 //!
-//! A switch is a few inlined instructions, if the compiler may inline between crates. It may with the
-//! default settings of a release build, and with `lto = "thin"` or `"fat"`. With `lto = "off"` and
-//! several codegen units it may not: a yield then takes 28 to 37 ns in place of 7. A debug build is
-//! several times slower still, and its frames are larger.
+//! A switch is a few inlined instructions, if the compiler may inline between crates. It may with
+//! the default settings of a release build, and with `lto = "thin"` or `"fat"`. With `lto = "off"`
+//! and several codegen units it may not: a yield then takes 28 to 37 ns in place of 7. A debug
+//! build is several times slower still, and its frames are larger.
 //!
 //! ```toml
 //! [profile.release]

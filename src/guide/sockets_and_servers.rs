@@ -3,8 +3,8 @@
 //! # Plain code that waits
 //!
 //! [`net`](crate::net) has the sockets of std, with std's names. They implement
-//! [`Read`](std::io::Read) and [`Write`](std::io::Write), for `&TcpStream` as well, so everything that
-//! is written for these traits works: [`BufReader`](std::io::BufReader),
+//! [`Read`](std::io::Read) and [`Write`](std::io::Write), for `&TcpStream` as well, so everything
+//! that is written for these traits works: [`BufReader`](std::io::BufReader),
 //! [`io::copy`](std::io::copy()), codecs, clients of protocols. A call that would block parks the
 //! fiber, and the thread runs others.
 //!
@@ -35,8 +35,8 @@
 //! # }
 //! ```
 //!
-//! [`into_split`](crate::net::TcpStream::into_split) gives two fibers a half each; several fibers may
-//! also share one stream by reference. Host names are looked up on other threads.
+//! [`into_split`](crate::net::TcpStream::into_split) gives two fibers a half each; several fibers
+//! may also share one stream by reference. Host names are looked up on other threads.
 //!
 //! # Time limits
 //!
@@ -66,8 +66,8 @@
 //! # A server
 //!
 //! A loop around [`accept`](crate::net::TcpListener::accept) that spawns a fiber per connection is
-//! fine for a test. In production it needs a limit, it must not spin when no descriptors are left, and
-//! it should end in an orderly way. [`Server`](crate::server::Server) does these:
+//! fine for a test. In production it needs a limit, it must not spin when no descriptors are left,
+//! and it should end in an orderly way. [`Server`](crate::server::Server) does these:
 //!
 //! ```
 //! use std::io::{self, BufRead, BufReader, Read, Write};
@@ -106,13 +106,14 @@
 //! ([`signal::ctrl_c`](crate::signal::ctrl_c)) before the shutdown.
 //!
 //! A connection costs its fiber's stack, of which a page or two are touched, and what the handler
-//! allocates. [`connection_builder`](crate::server::Server::connection_builder) sets the stack size.
+//! allocates. [`connection_builder`](crate::server::Server::connection_builder) sets the stack
+//! size.
 //!
 //! # TLS and HTTP
 //!
-//! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams. With
-//! the feature `http`, `http::Http1` serves a connection with a handler that may wait, or with a
-//! `Service` such as an axum router. The repository's examples `tls_echo`, `http_server`,
+//! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams.
+//! With the feature `http`, `http::Http1` serves a connection with a handler that may wait, or with
+//! a `Service` such as an axum router. The repository's examples `tls_echo`, `http_server`,
 //! `axum_router`, `ureq_client` and `websocket` are complete programs.
 //!
 //! # Several cores
@@ -154,4 +155,5 @@
 //! # }
 //! ```
 //!
-//! Threads talk by the types of [`sync`](crate::sync), such as [`mpmc`](crate::sync::mpmc) channels.
+//! Threads talk by the types of [`sync`](crate::sync), such as [`mpmc`](crate::sync::mpmc)
+//! channels.

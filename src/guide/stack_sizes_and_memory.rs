@@ -1,10 +1,10 @@
-//! Stack sizes and memory: how large a stack should be, what an overflow looks like, and what a fiber
-//! costs.
+//! Stack sizes and memory: how large a stack should be, what an overflow looks like, and what a
+//! fiber costs.
 //!
 //! # Sizes
 //!
-//! A stack has a fixed size, which is reserved as addresses. The system gives memory only to the pages
-//! that are touched, so a generous size costs nothing but addresses.
+//! A stack has a fixed size, which is reserved as addresses. The system gives memory only to the
+//! pages that are touched, so a generous size costs only addresses.
 //!
 //! | stack of | default | set by |
 //! |---|---|---|
@@ -52,12 +52,13 @@
 //!
 //! # An overflow
 //!
-//! Below each stack lie 17 pages that may not be touched. A fiber that runs into them ends the process
-//! with a report, as an overflow of a thread's stack does:
+//! Below each stack lie 17 pages that may not be touched. A fiber that runs into them ends the
+//! process with a report, as an overflow of a thread's stack does:
 //!
 //! ```text
 //! fiber 'parser' (#12) has overflowed its stack of 256 KiB
-//! help: give it more with `fibra::Builder::new().stack_size(bytes)`, or recurse less: see `fibra::guide::stack_sizes_and_memory`
+//! help: give it more with `fibra::Builder::new().stack_size(bytes)`, or recurse less
+//! help: see `fibra::guide::stack_sizes_and_memory`
 //! fatal runtime error: stack overflow, aborting
 //! ```
 //!
@@ -73,9 +74,9 @@
 //!
 //! # What a fiber costs
 //!
-//! A parked fiber takes one page of stack if its frames fit there, and about 0.8 KiB for its record.
-//! A stack that is given back is used again, the warmest first; the pages of those that stay idle go
-//! back to the system.
+//! A parked fiber takes one page of stack if its frames fit there, and about 0.8 KiB for its
+//! record. A stack that is given back is used again, the warmest first; the pages of those that
+//! stay idle go back to the system.
 //!
 //! | | memory of a waiting task |
 //! |---|---|

@@ -3,9 +3,9 @@
 //!
 //! # Sleeping, ticking
 //!
-//! [`sleep`](crate::sleep) parks the fiber. [`interval`](crate::time::interval) ticks without drift,
-//! however long the work between two ticks takes. [`now`](crate::now) reads the scheduler's clock,
-//! which a test can make [virtual](crate::RuntimeBuilder::virtual_clock):
+//! [`sleep`](crate::sleep) parks the fiber. [`interval`](crate::time::interval) ticks without
+//! drift, however long the work between two ticks takes. [`now`](crate::now) reads the scheduler's
+//! clock, which a test can make [virtual](crate::RuntimeBuilder::virtual_clock):
 //!
 //! ```
 //! use std::time::Duration;
@@ -24,8 +24,8 @@
 //!
 //! # A time limit
 //!
-//! [`timeout`](crate::time::timeout) bounds whatever its closure calls, at any depth: sockets, locks,
-//! channels, joins.
+//! [`timeout`](crate::time::timeout) bounds whatever its closure calls, at any depth: sockets,
+//! locks, channels, joins.
 //!
 //! ```
 //! use std::time::Duration;
@@ -44,9 +44,9 @@
 //!
 //! At the limit the closure *unwinds*, as from a panic without a message, and its destructors run.
 //! Code that computes without waiting is not interrupted: it may call
-//! [`checkpoint`](crate::checkpoint) now and then. Many calls also have a form with a limit of their
-//! own, such as [`recv_timeout`](crate::channel::Receiver::recv_timeout), which returns an error and
-//! unwinds nothing.
+//! [`checkpoint`](crate::checkpoint) now and then. Many calls also have a form with a limit of
+//! their own, such as [`recv_timeout`](crate::channel::Receiver::recv_timeout), which returns an
+//! error and unwinds nothing.
 //!
 //! # A kill
 //!
@@ -72,14 +72,14 @@
 //! });
 //! ```
 //!
-//! A kill cannot be dropped by accident: a fiber that catches the unwind is unwound again at its next
-//! wait. A wait that has already been completed returns first, so nothing that was handed over is
-//! lost.
+//! A kill cannot be dropped by accident: a fiber that catches the unwind is unwound again at its
+//! next wait. A wait that has already been completed returns first, so nothing that was handed over
+//! is lost.
 //!
 //! # Siblings that end together
 //!
-//! In a [`nursery`](crate::nursery) the first panic kills the other fibers, and is raised again when
-//! all have ended. For errors that are `Result`s, read the outcomes and kill the rest:
+//! In a [`nursery`](crate::nursery) the first panic kills the other fibers, and is raised again
+//! when all have ended. For errors that are `Result`s, read the outcomes and kill the rest:
 //!
 //! ```
 //! use std::time::Duration;
@@ -113,10 +113,11 @@
 //!
 //! # Clean-up
 //!
-//! Prefer destructors. Clean-up that has to *wait* (to say goodbye on a socket) belongs into
+//! Prefer destructors. Clean-up that has to *wait* (to end a conversation on a socket) belongs into
 //! [`finally`](crate::finally), which runs it in any case, shielded from kills, while nothing
 //! unwinds. A part that must not be interrupted in the middle goes into a
-//! [`shield`](crate::shield); [`shield_for`](crate::shield_for) limits how long it may delay a kill.
+//! [`shield`](crate::shield); [`shield_for`](crate::shield_for) limits how long it may delay a
+//! kill.
 //!
 //! ```
 //! use std::time::Duration;
@@ -142,13 +143,9 @@
 //!
 //! # The end of a program
 //!
-//! When the closure of [`run`](crate::run) returns, the remaining fibers are killed and unwound. With
-#![cfg_attr(
-    feature = "net",
-    doc = "[`main`](crate::main()) in place of `run`, Ctrl-C kills the main fiber, and so ends the program in the same way."
-)]
-#![cfg_attr(
-    not(feature = "net"),
-    doc = "`main` (a part of the feature `net`) in place of `run`, Ctrl-C kills the main fiber."
-)]
+//! When the closure of [`run`](crate::run) returns, the remaining fibers are killed and unwound.
+//! With
+#![cfg_attr(feature = "net", doc = "[`main`](crate::main())")]
+#![cfg_attr(not(feature = "net"), doc = "`main`, a part of the feature `net`,")]
+//! in place of `run`, Ctrl-C kills the main fiber, and so ends the program in the same way.
 //! [`exit`](crate::exit) ends the process from any fiber, after all of them were unwound.
