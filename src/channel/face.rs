@@ -8,26 +8,26 @@
 //!   [`Limit::None`] nothing of the limit is left in them.
 //! - A send that fails returns the value.
 
-use crate::channel::error::{Cut, RecvError, RecvTimeoutError, SendError, SendTimeoutError};
+use crate::channel::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, WaitError};
 use crate::sched::lowlevel::Limit;
 
 /// The receiving end of something.
 pub(crate) trait Receive<T> {
     /// Takes a value, waiting for one until `limit` is over.
     #[track_caller]
-    fn receive_until(&self, limit: Limit) -> Result<T, Cut>;
+    fn receive_until(&self, limit: Limit) -> Result<T, WaitError>;
 
     /// Takes a value, waiting for one without a limit.
     #[inline(always)]
     #[track_caller]
     fn receive(&self) -> Result<T, RecvError> {
-        self.receive_until(Limit::None).map_err(Cut::into_recv_error)
+        self.receive_until(Limit::None).map_err(WaitError::into_recv_error)
     }
 
     /// Takes a value, waiting for one until `limit` is over.
     #[track_caller]
     fn receive_within(&self, limit: Limit) -> Result<T, RecvTimeoutError> {
-        self.receive_until(limit).map_err(Cut::into_recv_timeout_error)
+        self.receive_until(limit).map_err(WaitError::into_recv_timeout_error)
     }
 
     /// Takes the next value for an iterator, which ends when nothing can come any more.
@@ -49,7 +49,7 @@ pub(crate) trait Receive<T> {
 pub(crate) trait Deliver<T> {
     /// Sends `value`, waiting until `limit` is over for room or for a receiver.
     #[track_caller]
-    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, Cut)>;
+    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)>;
 
     /// Sends `value`, waiting without a limit.
     #[inline(always)]

@@ -12,7 +12,7 @@
 //! - A scope lies on the stack of its fiber, or of one of the fiber's generators or greenlets, and
 //!   is linked for exactly the time of [`within`], or of an [`Inside`]. While that generator is
 //!   suspended its scopes are out of the fiber's sight: the hinge of its
-//!   [`Strand`](crate::fiber::strand::Strand), a scope that is neither cancelled nor a shield, joins
+//!   [`Coroutine`](crate::fiber::coroutine::Coroutine), a scope that is neither cancelled nor a shield, joins
 //!   them to the others when it is resumed.
 //! - Cancellation is a level and not an edge: as long as a scope is cancelled (or the fiber
 //!   killed), each wait inside it is interrupted again.
@@ -27,13 +27,13 @@ use crate::collections::timing_wheel::TimerKey;
 pub(crate) use crate::fiber::cancel_scope::CancelScope;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::payload;
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 
 impl CancelScope {
     /// Cancels the region of `fiber`, whose stack the scope lies on. Waking it is the caller's.
     pub(crate) fn cancel(&self, fiber: &Header) {
         self.cancelled.set(true);
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
     }
 
     /// The time limit of the region has come: it is cancelled, or shielded no more. Waking the
@@ -42,7 +42,7 @@ impl CancelScope {
         if !self.shield.replace(false) {
             self.cancelled.set(true);
         }
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
     }
 }
 

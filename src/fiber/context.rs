@@ -3,10 +3,10 @@
 //!
 //! Two kinds of stack are switched here: those of fibers, which the run loop resumes one after
 //! another ([`switch`](crate::fiber::switch)), and those that run on top of another
-//! ([`strand`](crate::fiber::strand)): a generator's on that of whatever resumes it.
+//! ([`coroutine`](crate::fiber::coroutine)): a generator's on that of whatever resumes it.
 //!
 //! Invariants:
-//! - A context is entered and left only by `fiber/switch.rs` and `fiber/strand.rs`, each of which
+//! - A context is entered and left only by `fiber/switch.rs` and `fiber/coroutine.rs`, each of which
 //!   keeps a state of its own: no coroutine is ever resumed while it runs.
 //! - A context is dropped neither suspended nor at all: a finished one gives its stack back, a
 //!   retired one is left where it is. corosensei's own `Drop`, which aborts when a clean-up panics,

@@ -32,8 +32,8 @@ pub(crate) struct Here {
     /// Whether a fiber-local that children inherit was made in this `run`.
     pub(crate) inherits: Cell<bool>,
     /// Whether a stack with frames on it was given up on this thread: see
-    /// [`given_up`](crate::fiber::given_up).
-    pub(crate) gave_up: Cell<bool>,
+    /// [`abandoned`](crate::fiber::abandoned).
+    pub(crate) abandoned_a_stack: Cell<bool>,
     /// Memory for the next fibers' records.
     pub(crate) shelves: Shelves,
     /// The thread's number; 0 until somebody asks for it.
@@ -49,7 +49,7 @@ thread_local! {
                 frame: Cell::new(std::ptr::null()),
                 pool: Cell::new(std::ptr::null()),
                 inherits: Cell::new(false),
-                gave_up: Cell::new(false),
+                abandoned_a_stack: Cell::new(false),
                 shelves: Shelves::closed(),
                 number: Cell::new(0),
             }

@@ -38,7 +38,7 @@ use crate::fiber::context::Context;
 use crate::fiber::exit::JoinError;
 use crate::fiber::extra::Extra;
 use crate::fiber::id::FiberId;
-use crate::fiber::state::{Attention, State, WaitReason};
+use crate::fiber::state::{Signals, State, WaitReason};
 use crate::fiber::wait_list::WaitNode;
 use crate::stack::SizeClass;
 
@@ -66,7 +66,7 @@ pub(crate) struct Header {
     pub(crate) ticket: Cell<u32>,
     pub(crate) state: Cell<State>,
     /// Something happened that the fiber must look at when it runs again; zero nearly always.
-    pub(crate) attention: Cell<Attention>,
+    pub(crate) signals: Cell<Signals>,
     /// Whether a [`JoinHandle`](crate::JoinHandle) will still ask for the output.
     pub(crate) has_handle: Cell<bool>,
     /// Whether `Fiber::kill` (or the end of the frame) has asked this fiber to end.
@@ -99,7 +99,7 @@ pub(crate) struct Header {
     /// in a destructor: it has killed the children, and can do no more.
     pub(crate) children_killed: Cell<bool>,
     /// Whether it left the thread in a wait that the world ends, and is counted there.
-    pub(crate) in_real_wait: Cell<bool>,
+    pub(crate) in_external_wait: Cell<bool>,
     /// Whether it runs on the scheduler's spare stack, because it could get none of its own.
     pub(crate) on_spare: Cell<bool>,
     /// Whether an `unpark` waits for the next `park`.
@@ -133,7 +133,7 @@ impl Header {
             context: Context::empty(),
             ticket: Cell::new(0),
             state: Cell::new(State::New),
-            attention: Cell::new(Attention::NONE),
+            signals: Cell::new(Signals::NONE),
             has_handle: Cell::new(false),
             killed: Cell::new(false),
             sp_mark: Cell::new(0),
@@ -149,7 +149,7 @@ impl Header {
             class,
             raised: Cell::new(0),
             children_killed: Cell::new(false),
-            in_real_wait: Cell::new(false),
+            in_external_wait: Cell::new(false),
             on_spare: Cell::new(false),
             token: Cell::new(false),
             woken: Cell::new(false),
@@ -195,8 +195,8 @@ impl Header {
     }
 
     /// Marks `what` for the fiber to look at when it runs again.
-    pub(crate) fn notice(&self, what: Attention) {
-        self.attention.set(self.attention.get().with(what));
+    pub(crate) fn signal(&self, what: Signals) {
+        self.signals.set(self.signals.get().with(what));
     }
 }
 

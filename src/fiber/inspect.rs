@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::fiber::borrowed_stack;
 use crate::fiber::current;
 use crate::fiber::header::Header;
-use crate::fiber::loan;
 use crate::fiber::snapshot::{Activity, FiberSnapshot};
 use crate::fiber::state::{State, WaitReason};
 
@@ -17,7 +17,7 @@ impl Activity {
             State::Runnable if runs() => Some(Activity::Running),
             State::Runnable => Some(Activity::Runnable),
             State::Parked | State::Paused => Some(Activity::Waiting(header.reason.get().text)),
-            State::Retired => Some(Activity::Abandoned),
+            State::Abandoned => Some(Activity::Abandoned),
             State::Finished => None,
         }
     }
@@ -47,11 +47,15 @@ impl FiberSnapshot {
 /// An address near the stack pointer on the fiber's own stack. A fiber that waits in a generator has
 /// been suspended on that one's, and one that waits on a borrowed stack on that.
 fn own_mark(header: &Header) -> usize {
-    if let Some(mark) = loan::own_mark(header) {
+    if let Some(mark) = borrowed_stack::own_mark(header) {
         return mark;
     }
-    let in_strand = header.peek_extra(|extra| {
-        extra.frame.as_ref().filter(|frame| frame.runs_strand()).map(|frame| frame.own_mark.get())
+    let in_coroutine = header.peek_extra(|extra| {
+        extra
+            .frame
+            .as_ref()
+            .filter(|frame| frame.runs_coroutine())
+            .map(|frame| frame.own_mark.get())
     });
-    in_strand.flatten().unwrap_or(header.sp_mark.get())
+    in_coroutine.flatten().unwrap_or(header.sp_mark.get())
 }

@@ -21,11 +21,11 @@ use std::process;
 use std::rc::Rc;
 
 use crate::collections::slot_table::Key;
+use crate::fiber::coroutine::{Coroutine, State};
 use crate::fiber::exit;
 use crate::fiber::frame::{Frame, Nested, Roster};
 use crate::fiber::panic::Panic;
 use crate::fiber::report;
-use crate::fiber::strand::{State, Strand};
 use crate::fiber::task;
 use crate::generator::error::{CloseError, GeneratorExit, ResumeError};
 use crate::generator::{GeneratorState, Yielder};
@@ -89,7 +89,7 @@ impl<Y, R, T> Core<Y, R, T> {
         let exchanged = size_of::<Y>() + size_of::<R>() + size_of::<T>();
         let class = task::class_for_moves(class, exchanged + size_of_val(&*body));
         Rc::new(Core {
-            yielder: Yielder::new(Strand::new(class, false), scope.is_some()),
+            yielder: Yielder::new(Coroutine::new(class, false), scope.is_some()),
             body: Cell::new(Some(body)),
             result: Cell::new(None),
             scope,
@@ -100,12 +100,12 @@ impl<Y, R, T> Core<Y, R, T> {
 
     #[inline(always)]
     pub(super) fn state(&self) -> State {
-        self.yielder.strand.state()
+        self.yielder.coroutine.state()
     }
 
     #[inline(always)]
     pub(super) fn is_finished(&self) -> bool {
-        matches!(self.state(), State::Ended | State::Retired)
+        matches!(self.state(), State::Ended | State::Abandoned)
     }
 
     #[inline(always)]
@@ -113,7 +113,7 @@ impl<Y, R, T> Core<Y, R, T> {
         self: &Rc<Self>,
         value: R,
     ) -> Result<GeneratorState<Y, T>, ResumeError<R>> {
-        if !self.yielder.strand.is_ready()
+        if !self.yielder.coroutine.is_ready()
             && let Err(unready) = self.make_ready()
         {
             return Err(unready.with(value));
@@ -128,11 +128,11 @@ impl<Y, R, T> Core<Y, R, T> {
     pub(super) fn throw(self: &Rc<Self>, payload: Payload) -> GeneratorState<Y, T> {
         match self.state() {
             State::Fresh => {
-                self.yielder.strand.end_fresh();
+                self.yielder.coroutine.end_fresh();
                 drop(self.body.take());
                 panic::resume_unwind(payload)
             }
-            State::Ended | State::Retired => panic::resume_unwind(payload),
+            State::Ended | State::Abandoned => panic::resume_unwind(payload),
             State::Suspended | State::Running => {}
         }
         assert!(
@@ -148,11 +148,11 @@ impl<Y, R, T> Core<Y, R, T> {
     pub(super) fn close(self: &Rc<Self>) -> Result<Option<T>, CloseError<Y>> {
         match self.state() {
             State::Fresh => {
-                self.yielder.strand.end_fresh();
+                self.yielder.coroutine.end_fresh();
                 drop(self.body.take());
                 return Ok(None);
             }
-            State::Ended | State::Retired => return Ok(None),
+            State::Ended | State::Abandoned => return Ok(None),
             State::Suspended | State::Running => {}
         }
         if !self.can_raise() {
@@ -160,7 +160,7 @@ impl<Y, R, T> Core<Y, R, T> {
         }
         self.yielder.send_raise(Box::new(GeneratorExit));
         // SAFETY: `can_raise` includes `is_ready`.
-        if !unsafe { self.yielder.strand.resume() } {
+        if !unsafe { self.yielder.coroutine.resume() } {
             // SAFETY: the generator was resumed and has not ended, so it has yielded.
             return Err(CloseError::Ignored(unsafe { self.yielder.take() }));
         }
@@ -182,22 +182,22 @@ impl<Y, R, T> Core<Y, R, T> {
     #[cold]
     pub(super) fn give_up_handle(core: &Rc<Core<Y, R, T>>) {
         core.orphan.set(true);
-        let strand = &core.yielder.strand;
-        if strand.state() != State::Suspended {
+        let coroutine = &core.yielder.coroutine;
+        if coroutine.state() != State::Suspended {
             return;
         }
-        if strand.is_here() && (core.scope.is_some() || !strand.may_be_unwinding()) {
+        if coroutine.is_here() && (core.scope.is_some() || !coroutine.may_be_unwinding()) {
             core.clone().unwind();
-        } else if let Some(frame) = strand.frame() {
+        } else if let Some(frame) = coroutine.frame() {
             frame.note_orphan();
         }
     }
 
     /// Returns whether something can be raised at the pending yield of the generator.
     fn can_raise(&self) -> bool {
-        self.yielder.strand.is_ready()
+        self.yielder.coroutine.is_ready()
             && !cfg!(panic = "abort")
-            && !self.yielder.strand.may_be_unwinding()
+            && !self.yielder.coroutine.may_be_unwinding()
     }
 
     /// Starts the generator if it is fresh; otherwise returns why it cannot be resumed.
@@ -208,7 +208,7 @@ impl<Y, R, T> Core<Y, R, T> {
             State::Fresh => self.start(),
             State::Suspended => Err(Unready::Elsewhere),
             State::Running => Err(Unready::Running),
-            State::Ended | State::Retired => Err(Unready::Finished),
+            State::Ended | State::Abandoned => Err(Unready::Finished),
         }
     }
 
@@ -221,14 +221,14 @@ impl<Y, R, T> Core<Y, R, T> {
         let at: *const () = Rc::as_ptr(self).cast();
         // SAFETY: the generator is fresh, and `frame` is the current frame. `root` does not unwind,
         // and `at` points to a generator of these types, which the rosters keep until it has ended.
-        let started = unsafe { self.yielder.strand.start(frame.clone(), move || root(at)) };
+        let started = unsafe { self.yielder.coroutine.start(frame.clone(), move || root(at)) };
         started.map_err(Unready::NoStack)?;
         let nested = erase(self.clone());
         if let Some(scope) = &self.scope {
             self.place_in_scope.set(scope.roster.insert(nested.clone()));
         }
         if self.scope.as_ref().is_none_or(|scope| !scope.is_alone(&frame)) {
-            self.yielder.strand.place.set(frame.roster.insert(nested));
+            self.yielder.coroutine.place.set(frame.roster.insert(nested));
         }
         Ok(())
     }
@@ -243,7 +243,7 @@ impl<Y, R, T> Core<Y, R, T> {
     unsafe fn go(&self) -> GeneratorState<Y, T> {
         // SAFETY: the generator is suspended in the current frame, and the caller holds a reference
         // to it.
-        if !unsafe { self.yielder.strand.resume() } {
+        if !unsafe { self.yielder.coroutine.resume() } {
             // SAFETY: the generator has not ended. It is not abandoned either, because it was not
             // closing. So it has yielded.
             return GeneratorState::Yielded(unsafe { self.yielder.take() });
@@ -266,8 +266,8 @@ impl<Y, R, T> Core<Y, R, T> {
     fn leave_rosters(&self) {
         let from_scope =
             self.scope.as_ref().map(|scope| scope.roster.remove(self.place_in_scope.get()));
-        let frame = self.yielder.strand.frame();
-        let from_frame = frame.map(|frame| frame.roster.remove(self.yielder.strand.place.get()));
+        let frame = self.yielder.coroutine.frame();
+        let from_frame = frame.map(|frame| frame.roster.remove(self.yielder.coroutine.place.get()));
         // The caller that resumed the generator holds a reference to it, so this frees nothing.
         drop((from_scope, from_frame));
     }
@@ -281,37 +281,37 @@ impl<Y, R, T> Core<Y, R, T> {
         }
         report::say(format_args!("a generator {why}: its stack is kept"));
         if self.state() == State::Suspended {
-            self.yielder.strand.retire();
+            self.yielder.coroutine.abandon();
         }
         mem::forget(self);
     }
 }
 
 impl<Y, R, T> Nested for Core<Y, R, T> {
-    fn strand(&self) -> &Strand {
-        &self.yielder.strand
+    fn coroutine(&self) -> &Coroutine {
+        &self.yielder.coroutine
     }
 
     fn is_orphan(&self) -> bool {
         self.orphan.get()
     }
 
-    fn give_up(self: Rc<Self>) {
+    fn abandon(self: Rc<Self>) {
         self.abandon("is one of too many that were started by destructors");
     }
 
     fn unwind(self: Rc<Self>) {
-        let strand = &self.yielder.strand;
+        let coroutine = &self.yielder.coroutine;
         // A generator that borrows must be unwound in any case: if it really is in such a
         // destructor, the process aborts.
-        let may_raise = self.scope.is_some() || !strand.may_be_unwinding();
-        if !strand.is_ready() || cfg!(panic = "abort") || !may_raise {
+        let may_raise = self.scope.is_some() || !coroutine.may_be_unwinding();
+        if !coroutine.is_ready() || cfg!(panic = "abort") || !may_raise {
             return self.abandon("is suspended where nothing can be raised");
         }
         self.yielder.set_closing();
         self.yielder.send_raise(Box::new(GeneratorExit));
         // SAFETY: the generator is ready.
-        if !unsafe { self.yielder.strand.resume() } {
+        if !unsafe { self.yielder.coroutine.resume() } {
             // A closing generator does not yield.
             return self.abandon("caught every GeneratorExit and went on yielding");
         }

@@ -24,14 +24,14 @@ use std::mem::MaybeUninit;
 use std::panic;
 use std::thread;
 
-use crate::fiber::strand::Strand;
+use crate::fiber::coroutine::Coroutine;
 use crate::generator::error::GeneratorExit;
 
 /// The argument through which a generator's function yields.
 ///
 /// It can be passed by reference to whatever the function calls, at any depth.
 pub struct Yielder<Y, R = ()> {
-    pub(super) strand: Strand,
+    pub(super) coroutine: Coroutine,
     incoming: UnsafeCell<MaybeUninit<R>>,
     outgoing: UnsafeCell<MaybeUninit<Y>>,
     /// The payload to be raised at the pending yield.
@@ -84,13 +84,13 @@ impl<Y, R> Yielder<Y, R> {
     #[inline(always)]
     #[track_caller]
     pub fn yield_(&self, value: Y) -> R {
-        if !self.strand.is_innermost() || self.closing.get() {
+        if !self.coroutine.is_innermost() || self.closing.get() {
             return self.yield_from_above(value);
         }
         // SAFETY: the slot is empty, and nothing holds a reference to it: see the invariants above.
         unsafe { (*self.outgoing.get()).write(value) };
         // SAFETY: the caller runs on this coroutine: checked above.
-        unsafe { self.strand.suspend() };
+        unsafe { self.coroutine.suspend() };
         if self.raises.get() {
             self.raise();
         }
@@ -104,7 +104,7 @@ impl<Y, R> Yielder<Y, R> {
     #[inline(never)]
     #[track_caller]
     fn yield_from_above(&self, value: Y) -> R {
-        if !self.strand.is_innermost() && !self.strand.carries_caller() {
+        if !self.coroutine.is_innermost() && !self.coroutine.carries_caller() {
             elsewhere();
         }
         if self.closing.get() {
@@ -113,7 +113,7 @@ impl<Y, R> Yielder<Y, R> {
         // SAFETY: as in `yield_`.
         unsafe { (*self.outgoing.get()).write(value) };
         // SAFETY: the caller runs on top of this coroutine: checked above.
-        unsafe { self.strand.suspend_from_above() };
+        unsafe { self.coroutine.suspend_from_above() };
         if self.raises.get() {
             self.raise();
         }
@@ -121,9 +121,9 @@ impl<Y, R> Yielder<Y, R> {
         unsafe { self.receive() }
     }
 
-    pub(super) fn new(strand: Strand, borrows: bool) -> Yielder<Y, R> {
+    pub(super) fn new(coroutine: Coroutine, borrows: bool) -> Yielder<Y, R> {
         Yielder {
-            strand,
+            coroutine,
             incoming: UnsafeCell::new(MaybeUninit::uninit()),
             outgoing: UnsafeCell::new(MaybeUninit::uninit()),
             raise: Cell::new(None),
@@ -199,11 +199,11 @@ impl<Y, R> Yielder<Y, R> {
         // generator that borrows is unwound in any case. At worst the process aborts, which it
         // would also do if the generator were abandoned.
         let in_destructor =
-            if self.borrows { self.strand.has_begun_to_unwind() } else { thread::panicking() };
+            if self.borrows { self.coroutine.has_begun_to_unwind() } else { thread::panicking() };
         if MOST_RAISES < self.raised.get() || in_destructor {
             // SAFETY: the caller runs on this coroutine or on top of it: `yield_from_above` has
             // checked that.
-            unsafe { self.strand.leave_for_ever() };
+            unsafe { self.coroutine.leave_for_ever() };
         }
         drop(value);
         panic::resume_unwind(Box::new(GeneratorExit) as Box<dyn Any + Send>)
@@ -222,6 +222,6 @@ fn elsewhere() -> ! {
 
 impl<Y, R> fmt::Debug for Yielder<Y, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Yielder").field("strand", &self.strand).finish_non_exhaustive()
+        f.debug_struct("Yielder").field("coroutine", &self.coroutine).finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@
 use std::ptr;
 use std::rc::Rc;
 
-use crate::fiber::strand::State;
+use crate::fiber::coroutine::State;
 use crate::greenlet::context::Context;
 use crate::greenlet::core::Core;
 use crate::greenlet::header::Killer;
@@ -103,8 +103,8 @@ impl<V: 'static> Core<V> {
     /// Returns the state of the greenlet as seen from `context`, whose code runs.
     pub(super) fn life(self: &Rc<Self>, context: &Rc<Context>) -> Life {
         let here = self.context().is_none_or(|own| Rc::ptr_eq(&own, context));
-        match self.header.strand.state() {
-            State::Ended | State::Retired => Life::Dead,
+        match self.header.coroutine.state() {
+            State::Ended | State::Abandoned => Life::Dead,
             _ if !here => Life::Elsewhere,
             State::Fresh if self.header.is_main => self.life_of_main(context),
             State::Fresh => Life::Unstarted,

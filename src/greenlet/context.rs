@@ -14,7 +14,7 @@
 //!   listed in the roster of the frame.
 //! - While `current` is null, only the frame's own stack runs in this context, and main does not
 //!   wait. While it is not null, main waits, for values of one family or for any message.
-//! - `attention` is zero if a switch has no work to do but the switch.
+//! - `flags` is zero if a switch has no work to do but the switch.
 //! - The context is closed before its frame ends, unless the frame abandoned it. No user code runs
 //!   while one of its lists is borrowed.
 
@@ -37,7 +37,7 @@ use crate::greenlet::trace::{Event, GreenletId, LazyId, Tracer};
 /// The state that the greenlets of one frame share.
 pub(super) struct Context {
     pub(super) current: Cell<*const Header>,
-    pub(super) attention: Cell<Attention>,
+    pub(super) flags: Cell<Flags>,
     /// The main greenlet of the family for whose values main waits; null if it does not wait so.
     pub(super) main_waits: Cell<*const Header>,
     /// Whether main waits for the end of a greenlet that it kills, and accepts any message.
@@ -63,22 +63,22 @@ pub(super) struct Context {
 
 /// The set of reasons why a switch has more work to do.
 #[derive(Copy, Clone, Eq, PartialEq)]
-pub(super) struct Attention(u8);
+pub(super) struct Flags(u8);
 
-impl Attention {
-    pub(super) const NONE: Attention = Attention(0);
+impl Flags {
+    pub(super) const NONE: Flags = Flags(0);
     /// There is a tracer.
-    pub(super) const TRACER: Attention = Attention(1);
+    pub(super) const TRACER: Flags = Flags(1);
     /// The tracer runs.
-    pub(super) const TRACING: Attention = Attention(2);
+    pub(super) const TRACING: Flags = Flags(2);
     /// `orphans` is not empty.
-    pub(super) const ORPHANS: Attention = Attention(4);
+    pub(super) const ORPHANS: Flags = Flags(4);
     /// `litter` is not empty.
-    pub(super) const LITTER: Attention = Attention(8);
+    pub(super) const LITTER: Flags = Flags(8);
     /// A greenlet is being unwound because the frame ends: nothing may be switched to.
-    pub(super) const CLOSING: Attention = Attention(16);
+    pub(super) const CLOSING: Flags = Flags(16);
     /// `sweeps` is not zero.
-    pub(super) const SWEEPING: Attention = Attention(32);
+    pub(super) const SWEEPING: Flags = Flags(32);
 }
 
 /// Returns the context of the frame whose code runs.
@@ -98,7 +98,7 @@ impl Context {
     fn new(frame: Rc<Frame>) -> Context {
         Context {
             current: Cell::new(ptr::null()),
-            attention: Cell::new(Attention::NONE),
+            flags: Cell::new(Flags::NONE),
             main_waits: Cell::new(ptr::null()),
             main_kills: Cell::new(false),
             frame,
@@ -130,16 +130,16 @@ impl Context {
 
     #[inline(always)]
     pub(super) fn is_quiet(&self) -> bool {
-        self.attention.get() == Attention::NONE
+        self.flags.get() == Flags::NONE
     }
 
-    pub(super) fn attends(&self, what: Attention) -> bool {
-        self.attention.get().0 & what.0 != 0
+    pub(super) fn has_flag(&self, what: Flags) -> bool {
+        self.flags.get().0 & what.0 != 0
     }
 
-    pub(super) fn attend(&self, what: Attention, on: bool) {
-        let now = self.attention.get().0;
-        self.attention.set(Attention(if on { now | what.0 } else { now & !what.0 }));
+    pub(super) fn set_flag(&self, what: Flags, on: bool) {
+        let now = self.flags.get().0;
+        self.flags.set(Flags(if on { now | what.0 } else { now & !what.0 }));
     }
 
     /// Returns the current greenlet; `None` if that is main.
@@ -210,10 +210,10 @@ impl Context {
             let here = Frame::current().ok_or(Refusal::NoFrame)?;
             return Err(Refusal::Elsewhere(Elsewhere::new(&here, &self.frame)));
         }
-        if self.attends(Attention::TRACING) {
+        if self.has_flag(Flags::TRACING) {
             return Err(Refusal::Tracing);
         }
-        if self.attends(Attention::CLOSING) {
+        if self.has_flag(Flags::CLOSING) {
             self.count_refusal();
             return Err(Refusal::Gone);
         }
@@ -228,7 +228,7 @@ impl Context {
             && let Some(current) = self.current()
         {
             // SAFETY: the code of the current greenlet runs, and is on its stack or on top of it.
-            unsafe { current.strand.leave_for_ever() }
+            unsafe { current.coroutine.leave_for_ever() }
         }
     }
 
@@ -237,14 +237,14 @@ impl Context {
     pub(super) fn begin_closing(&self, greenlet: *const Header) {
         debug_assert!(self.current.get().is_null(), "a frame ends on its own stack");
         self.refusals.set(0);
-        self.attend(Attention::CLOSING, true);
+        self.set_flag(Flags::CLOSING, true);
         self.current.set(greenlet);
     }
 
     /// Drops everything that belongs to the user, when the frame has ended.
     fn close(&self) {
         self.is_closed.set(true);
-        self.attention.set(Attention::NONE);
+        self.flags.set(Flags::NONE);
         let tracer = self.tracer.take();
         let locals = self.main_locals.take();
         let mains = self.mains.take();

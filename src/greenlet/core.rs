@@ -29,8 +29,8 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
 
+use crate::fiber::coroutine::State;
 use crate::fiber::frame::Nested;
-use crate::fiber::strand::State;
 use crate::fiber::task;
 use crate::greenlet::Greenlet;
 use crate::greenlet::context::Context;
@@ -99,7 +99,7 @@ pub(super) trait Erased: Nested {
     fn take_payload(&self) -> Option<Payload>;
 
     /// Keeps the record forever, and the stack in its present state if the greenlet is suspended.
-    fn abandon(self: Rc<Self>, why: &str);
+    fn abandon_because(self: Rc<Self>, why: &str);
 }
 
 impl<V: 'static> Core<V> {
@@ -114,7 +114,7 @@ impl<V: 'static> Core<V> {
         // A debug build moves a value from call to call, and through inlined calls as well.
         let exchanged = size_of::<V>().saturating_mul(4);
         let moved = run.as_ref().map_or(0, |run| size_of_val(&**run)).saturating_add(exchanged);
-        self.header.strand.set_class(task::class_for_moves(self.header.asked, moved));
+        self.header.coroutine.set_class(task::class_for_moves(self.header.asked, moved));
         self.run.replace(run)
     }
 
@@ -232,8 +232,8 @@ impl<V: 'static> Core<V> {
     #[inline(never)]
     pub(super) fn lost_last_handle(self: &Rc<Self>) {
         let Some(context) = self.header.context.get() else { return };
-        match self.header.strand.state() {
-            State::Fresh | State::Ended | State::Retired => {}
+        match self.header.coroutine.state() {
+            State::Fresh | State::Ended | State::Abandoned => {}
             State::Running | State::Suspended => context.lost(self.clone()),
         }
     }
@@ -306,8 +306,8 @@ impl<V: 'static> Erased for Core<V> {
         }
     }
 
-    fn abandon(self: Rc<Self>, why: &str) {
-        self.give_up_for_ever(why);
+    fn abandon_because(self: Rc<Self>, why: &str) {
+        self.abandon_and_report(why);
     }
 }
 
@@ -329,7 +329,7 @@ impl<V: 'static> fmt::Debug for Core<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let main = if self.header.is_main { " main" } else { "" };
         let is_current = self.header.is_current();
-        f.write_str(match self.header.strand.state() {
+        f.write_str(match self.header.coroutine.state() {
             State::Fresh if !self.header.is_main => "pending",
             _ if self.header.is_dead() && self.header.is_main => "(frame exited) dead",
             _ if self.header.is_dead() => "dead",

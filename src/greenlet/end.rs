@@ -24,7 +24,7 @@ use std::ptr;
 use std::rc::Rc;
 
 use crate::greenlet::ancestry::Life;
-use crate::greenlet::context::{Attention, Context};
+use crate::greenlet::context::{Context, Flags};
 use crate::greenlet::core::{Core, Message, Signal};
 use crate::greenlet::error::{GreenletExit, Payload, Refusal};
 use crate::greenlet::header::Killer;
@@ -62,7 +62,7 @@ impl<V: 'static> Core<V> {
             Ok(value) => Message::Value(value),
             Err(payload) => Message::Signal(Signal::Raise(payload).leave()),
         };
-        if context.attends(Attention::CLOSING) {
+        if context.has_flag(Flags::CLOSING) {
             return discard(context, message);
         }
         if matches!(self.header.killer.get(), Killer::Nobody) {

@@ -11,7 +11,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::thread;
 
-use crate::fiber::strand::{State, Strand};
+use crate::fiber::coroutine::{Coroutine, State};
 use crate::greenlet::context::Context;
 use crate::greenlet::core::Erased;
 use crate::greenlet::locals::GreenletLocals;
@@ -33,7 +33,7 @@ impl Family {
 
 /// The part of a greenlet's record that does not depend on its family.
 pub(super) struct Header {
-    pub(super) strand: Strand,
+    pub(super) coroutine: Coroutine,
     /// The type of the values that the greenlet exchanges.
     pub(super) family: Family,
     pub(super) is_main: bool,
@@ -70,7 +70,7 @@ pub(super) enum Killer {
 impl Header {
     pub(super) fn new(class: SizeClass, family: Family, is_main: bool) -> Header {
         Header {
-            strand: Strand::new(class, true),
+            coroutine: Coroutine::new(class, true),
             family,
             is_main,
             root: Cell::new(ptr::null()),
@@ -110,19 +110,19 @@ impl Header {
     }
 
     pub(super) fn is_dead(&self) -> bool {
-        match self.strand.state() {
-            State::Ended | State::Retired => true,
+        match self.coroutine.state() {
+            State::Ended | State::Abandoned => true,
             _ => self.is_main && self.context.get().is_some_and(|context| context.is_closed()),
         }
     }
 
     pub(super) fn is_unstarted(&self) -> bool {
-        self.strand.state() == State::Fresh && !self.is_main
+        self.coroutine.state() == State::Fresh && !self.is_main
     }
 
     #[inline(always)]
     pub(super) fn is_suspended(&self) -> bool {
-        self.strand.state() == State::Suspended
+        self.coroutine.state() == State::Suspended
     }
 
     /// Returns whether something can be raised in the greenlet, which waits or has just been
@@ -133,7 +133,7 @@ impl Header {
         let left_in_unwind = if self.is_main {
             self.main_unwinds.get() && thread::panicking()
         } else {
-            self.strand.was_left_in_unwind()
+            self.coroutine.was_left_in_unwind()
         };
         !cfg!(panic = "abort") && !left_in_unwind
     }

@@ -27,12 +27,12 @@ use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::rc::Rc;
 
+use crate::fiber::coroutine::Coroutine;
 use crate::fiber::exit;
 use crate::fiber::frame::Nested;
 use crate::fiber::payload;
 use crate::fiber::report;
-use crate::fiber::strand::Strand;
-use crate::greenlet::context::{Attention, Context};
+use crate::greenlet::context::{Context, Flags};
 use crate::greenlet::core::{Core, Erased, Message, Signal};
 use crate::greenlet::error::{GreenletExit, Payload};
 use crate::greenlet::header::{Header, Killer};
@@ -48,7 +48,7 @@ const MOST_KILLS: usize = 100;
 impl Context {
     /// Handles the loss of the last handle of `victim`, which has a stack.
     pub(super) fn lost(&self, victim: Rc<dyn Erased>) {
-        if self.attends(Attention::CLOSING) {
+        if self.has_flag(Flags::CLOSING) {
             // The end of the frame unwinds it in its turn.
             return;
         }
@@ -58,8 +58,8 @@ impl Context {
             // Its killer checks it again.
             return;
         }
-        let later = self.attends(Attention::TRACING)
-            || self.attends(Attention::SWEEPING)
+        let later = self.has_flag(Flags::TRACING)
+            || self.has_flag(Flags::SWEEPING)
             || self.dropper_unwinds();
         if runs || later || !self.frame.is_current() {
             return self.put_off(victim);
@@ -78,14 +78,14 @@ impl Context {
     /// Leaves the kill to the next greenlet that arrives.
     fn put_off(&self, orphan: Rc<dyn Erased>) {
         self.orphans.borrow_mut().push_back(orphan);
-        self.attend(Attention::ORPHANS, true);
+        self.set_flag(Flags::ORPHANS, true);
     }
 
     /// Kills the greenlets that could not be killed when they lost their last handle, and drops
     /// those that have ended without one.
     #[inline]
     pub(super) fn reap(&self) {
-        if self.attends(Attention::ORPHANS) || self.attends(Attention::LITTER) {
+        if self.has_flag(Flags::ORPHANS) || self.has_flag(Flags::LITTER) {
             self.clean_up();
         }
     }
@@ -93,7 +93,7 @@ impl Context {
     #[cold]
     #[inline(never)]
     fn clean_up(&self) {
-        let later = self.attends(Attention::CLOSING) || self.attends(Attention::TRACING);
+        let later = self.has_flag(Flags::CLOSING) || self.has_flag(Flags::TRACING);
         if later || self.dropper_unwinds() {
             return;
         }
@@ -110,7 +110,7 @@ impl Context {
     /// Leaves a record whose destructor is user code to the next call of [`reap`](Context::reap).
     pub(super) fn throw_away(&self, dead: Rc<dyn Nested>) {
         self.litter.borrow_mut().push(dead);
-        self.attend(Attention::LITTER, true);
+        self.set_flag(Flags::LITTER, true);
     }
 
     fn drop_litter(&self) {
@@ -118,7 +118,7 @@ impl Context {
             let Some(dead) = self.litter.borrow_mut().pop() else { break };
             self.quietly("the destructor of a greenlet", || drop(dead));
         }
-        self.attend(Attention::LITTER, false);
+        self.set_flag(Flags::LITTER, false);
     }
 
     /// Runs destructors that do not belong to the caller. A panic in them is reported.
@@ -126,11 +126,11 @@ impl Context {
     /// A greenlet that loses its last handle in them becomes an orphan.
     pub(super) fn quietly(&self, who: &str, f: impl FnOnce()) {
         self.sweeps.set(self.sweeps.get() + 1);
-        self.attend(Attention::SWEEPING, true);
+        self.set_flag(Flags::SWEEPING, true);
         run_quietly(who, f);
         // The destructors may have switched to greenlets that run such destructors as well.
         self.sweeps.set(self.sweeps.get() - 1);
-        self.attend(Attention::SWEEPING, self.sweeps.get() != 0);
+        self.set_flag(Flags::SWEEPING, self.sweeps.get() != 0);
     }
 
     /// Takes an orphan out of the list, except one that runs or must wait for the end of an unwind.
@@ -143,7 +143,7 @@ impl Context {
         };
         let at = orphans.iter().position(|orphan| is_ripe(orphan.header()));
         let orphan = at.and_then(|at| orphans.remove(at));
-        self.attend(Attention::ORPHANS, !orphans.is_empty());
+        self.set_flag(Flags::ORPHANS, !orphans.is_empty());
         orphan
     }
 
@@ -156,7 +156,7 @@ impl Context {
                 return;
             }
             if cfg!(panic = "abort") {
-                return victim.clone().abandon("is suspended where nothing can be raised");
+                return victim.clone().abandon_because("is suspended where nothing can be raised");
             }
             if !header.can_raise() {
                 return self.put_off(victim.clone());
@@ -168,12 +168,12 @@ impl Context {
             // it.
             let came = unsafe { self.await_end(Rc::as_ptr(victim).cast()) };
             self.take_in(came);
-            if self.attends(Attention::CLOSING) {
+            if self.has_flag(Flags::CLOSING) {
                 // The end of the frame unwinds the victim in its turn.
                 return;
             }
         }
-        victim.clone().abandon("lost its last handle, and GreenletExit did not kill it");
+        victim.clone().abandon_because("lost its last handle, and GreenletExit did not kill it");
     }
 
     /// Handles a message that has come to a killer while it waited. The killer is in a destructor,
@@ -186,7 +186,7 @@ impl Context {
         // A killer handles the other orphans itself, when this one has ended.
         let Message::Signal(Signal::Raise(payload)) = self.show_tracer(came) else { return };
         let is_exit = payload.is::<GreenletExit>() && self.current().is_some();
-        if (is_exit || self.attends(Attention::CLOSING)) && can_raise.unwrap_or(false) {
+        if (is_exit || self.has_flag(Flags::CLOSING)) && can_raise.unwrap_or(false) {
             panic::resume_unwind(payload);
         }
         if payload.is::<GreenletExit>() || exit::is_unwind(&*payload) {
@@ -277,18 +277,18 @@ pub(super) fn report_unwanted(payload: Payload) {
 impl<V: 'static> Core<V> {
     /// Keeps the greenlet forever, in its present state. It must be suspended or abandoned.
     #[cold]
-    pub(super) fn give_up_for_ever(self: Rc<Self>, why: &str) {
+    pub(super) fn abandon_and_report(self: Rc<Self>, why: &str) {
         report::say(format_args!("a greenlet {why}: its stack is kept"));
         if self.header.is_suspended() {
-            self.header.strand.retire();
+            self.header.coroutine.abandon();
         }
         mem::forget(self);
     }
 }
 
 impl<V: 'static> Nested for Core<V> {
-    fn strand(&self) -> &Strand {
-        &self.header.strand
+    fn coroutine(&self) -> &Coroutine {
+        &self.header.coroutine
     }
 
     /// Returns `false`: the context keeps a list of orphans of its own.
@@ -296,28 +296,28 @@ impl<V: 'static> Nested for Core<V> {
         false
     }
 
-    fn give_up(self: Rc<Self>) {
-        self.give_up_for_ever("is one of too many that were started by destructors");
+    fn abandon(self: Rc<Self>) {
+        self.abandon_and_report("is one of too many that were started by destructors");
     }
 
     /// Unwinds the greenlet when its frame ends, on the stack of the frame.
     fn unwind(self: Rc<Self>) {
         if !self.header.can_raise() {
-            return self.give_up_for_ever("is suspended where nothing can be raised");
+            return self.abandon_and_report("is suspended where nothing can be raised");
         }
         let Some(context) = self.header.context.get().cloned() else { return };
         context.begin_closing(Rc::as_ptr(&self).cast());
         self.send(Message::Signal(Signal::Raise(Box::new(GreenletExit::default()))));
         // SAFETY: it is suspended, and its frame unwinds it in its own code.
-        let ended = unsafe { self.header.strand.resume() };
+        let ended = unsafe { self.header.coroutine.resume() };
         context.current.set(ptr::null());
         if ended {
-            let dead = context.frame.roster.remove(self.header.strand.place.get());
+            let dead = context.frame.roster.remove(self.header.coroutine.place.get());
             context.quietly("the destructor of a greenlet", || drop((dead, self)));
         } else {
-            self.give_up_for_ever("went on switching while its frame ended");
+            self.abandon_and_report("went on switching while its frame ended");
         }
-        context.attend(Attention::CLOSING, false);
+        context.set_flag(Flags::CLOSING, false);
     }
 }
 

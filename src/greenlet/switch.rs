@@ -62,12 +62,12 @@ impl<V: 'static> Core<V> {
         if !context.is_quiet() {
             return false;
         }
-        let Some(me) = context.current() else { return self.header.strand.is_ready() };
+        let Some(me) = context.current() else { return self.header.coroutine.is_ready() };
         // Of one context and one family; no greenlet is started without its root.
         ptr::eq(me.root.get(), self.header.root.get())
             && (self.header.is_suspended()
                 || ptr::eq(context.main_waits.get(), &raw const self.header))
-            && me.strand.is_innermost()
+            && me.coroutine.is_innermost()
     }
 
     /// Delivers `message` to the greenlet and waits for the answer.
@@ -91,7 +91,7 @@ impl<V: 'static> Core<V> {
         // SAFETY: the greenlet waits, so its roster, or the context, keeps it alive.
         unsafe { Core::send_and_go(at, context, message) };
         // SAFETY: the current greenlet's code runs, on its own stack: `is_ready`.
-        unsafe { me.header.strand.suspend() };
+        unsafe { me.header.coroutine.suspend() };
         me.arrive(context)
     }
 
@@ -206,10 +206,10 @@ impl<V: 'static> Core<V> {
         // not unwind. The roster keeps the record, which does not move, until the greenlet has
         // ended; the record of an abandoned greenlet is forgotten.
         let started =
-            unsafe { self.header.strand.start(context.frame.clone(), move || end::root(at)) };
+            unsafe { self.header.coroutine.start(context.frame.clone(), move || end::root(at)) };
         started.map_err(Refusal::NoStack)?;
         self.set_started_in(context);
-        self.header.strand.place.set(context.frame.roster.insert(self.clone()));
+        self.header.coroutine.place.set(context.frame.roster.insert(self.clone()));
         Ok(())
     }
 
@@ -262,13 +262,13 @@ impl Header {
     ///
     /// The code of the greenlet must run.
     unsafe fn suspend_anywhere(&self) {
-        if self.strand.is_innermost() {
+        if self.coroutine.is_innermost() {
             // SAFETY: the caller runs on its stack.
-            return unsafe { self.strand.suspend() };
+            return unsafe { self.coroutine.suspend() };
         }
         // SAFETY: the code of the greenlet runs, as the caller guarantees, and not on its own
         // stack, so on top of that.
-        unsafe { self.strand.suspend_from_above() };
+        unsafe { self.coroutine.suspend_from_above() };
     }
 }
 
@@ -284,7 +284,7 @@ impl Context {
             // SAFETY: it is suspended, like every greenlet that is made the current one, and
             // belongs to the frame whose code runs. Its roster keeps it alive until `bury` has
             // removed it.
-            if unsafe { current.strand.resume() } {
+            if unsafe { current.coroutine.resume() } {
                 self.bury(current);
             }
         }
@@ -333,7 +333,7 @@ impl Context {
     #[cold]
     #[inline(never)]
     fn bury(&self, ended: &Header) {
-        let dead = self.frame.roster.remove(ended.strand.place.get());
+        let dead = self.frame.roster.remove(ended.coroutine.place.get());
         if ended.handles.get() != 0 {
             // This is not the last reference: each handle has one.
             return drop(dead);

@@ -84,7 +84,7 @@ impl<V: 'static> Core<V> {
     ) -> Signal {
         // This comes first: while the tracer runs, or waits, other code may make this greenlet a
         // parent and would start it.
-        self.header.strand.end_fresh();
+        self.header.coroutine.end_fresh();
         context.note(signal.event(), || origin.unwrap_or_else(|| context.current_id()));
         let signal = match context.tell_tracer(|| self.header.id()) {
             Some(panicked) => {

@@ -10,7 +10,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::greenlet::context::{Attention, Context, here};
+use crate::greenlet::context::{Context, Flags, here};
 use crate::greenlet::error::Payload;
 
 /// The kind of a switch. More kinds may be added, so match with a wildcard.
@@ -94,7 +94,7 @@ pub type Tracer = dyn Fn(Event, GreenletId, GreenletId);
 #[track_caller]
 pub fn settrace(tracer: Option<Rc<Tracer>>) -> Option<Rc<Tracer>> {
     let context = here();
-    context.attend(Attention::TRACER, tracer.is_some());
+    context.set_flag(Flags::TRACER, tracer.is_some());
     context.tracer.replace(tracer)
 }
 
@@ -113,7 +113,7 @@ impl Context {
     /// Records a switch that is about to happen: the greenlet that arrives calls the tracer, if
     /// there is one.
     pub(super) fn note(&self, event: Event, origin: impl FnOnce() -> GreenletId) {
-        if self.attends(Attention::TRACER) {
+        if self.has_flag(Flags::TRACER) {
             self.traced.set(Some((event, origin())));
         }
     }
@@ -123,14 +123,14 @@ impl Context {
     pub(super) fn tell_tracer(&self, target: impl FnOnce() -> GreenletId) -> Option<Payload> {
         let (event, origin) = self.traced.take()?;
         let tracer = self.tracer.borrow().clone()?;
-        self.attend(Attention::TRACING, true);
+        self.set_flag(Flags::TRACING, true);
         let target = target();
         // An inconsistent state that it leaves is seen only by the tracer itself, which is removed.
         let result = panic::catch_unwind(AssertUnwindSafe(|| tracer(event, origin, target)));
-        self.attend(Attention::TRACING, false);
+        self.set_flag(Flags::TRACING, false);
         let panicked = result.err()?;
         let before = self.tracer.take();
-        self.attend(Attention::TRACER, false);
+        self.set_flag(Flags::TRACER, false);
         self.quietly("the destructor of a tracer", || drop((tracer, before)));
         Some(panicked)
     }

@@ -26,7 +26,7 @@ use crate::sched::lowlevel::{OnDeadlock, WaitReason, spend_many, try_here};
 use crate::sync::Mutex;
 
 static READING: WaitReason =
-    WaitReason::new("reading the standard input", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("reading the standard input", OnDeadlock::Fail).ended_externally();
 
 /// The buffer of this process.
 pub(super) static BUFFER: Mutex<Buffer> = Mutex::new(Buffer { bytes: Vec::new(), taken: 0 });

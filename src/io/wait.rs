@@ -8,11 +8,9 @@ use crate::reactor::source::{Direction, Wait, wait_ready};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 pub(super) static READABLE: WaitReason =
-    WaitReason::new("waiting for a descriptor to be readable", OnDeadlock::Fail)
-        .ended_by_the_world();
+    WaitReason::new("waiting for a descriptor to be readable", OnDeadlock::Fail).ended_externally();
 pub(super) static WRITABLE: WaitReason =
-    WaitReason::new("waiting for a descriptor to be writable", OnDeadlock::Fail)
-        .ended_by_the_world();
+    WaitReason::new("waiting for a descriptor to be writable", OnDeadlock::Fail).ended_externally();
 
 /// Waits until a read from `fd` would not block: there is data, the end of it, or an error.
 ///

@@ -25,8 +25,7 @@ use crate::sched::api::handle::in_fiber;
 use crate::sched::api::scope::{ScopedJoinHandle, scope};
 use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, interrupted, is_killed};
 
-static CONNECTING: WaitReason =
-    WaitReason::new("connecting", OnDeadlock::Fail).ended_by_the_world();
+static CONNECTING: WaitReason = WaitReason::new("connecting", OnDeadlock::Fail).ended_externally();
 
 /// The delay before the next attempt: RFC 8305's Connection Attempt Delay.
 const NEXT_ATTEMPT_AFTER: Duration = Duration::from_millis(250);

@@ -30,7 +30,7 @@ use crate::sync::{Promise, PromiseError, Promised, promise};
 
 /// The wait reason of a fiber while a thread looks up a name for it.
 static LOOKING_UP: WaitReason =
-    WaitReason::new("looking up a name", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("looking up a name", OnDeadlock::Fail).ended_externally();
 
 /// A resolver of names: the one of the system, a function, or a table.
 ///

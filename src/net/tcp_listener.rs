@@ -15,7 +15,7 @@ use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
 static ACCEPTING: WaitReason =
-    WaitReason::new("accepting a TCP connection", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("accepting a TCP connection", OnDeadlock::Fail).ended_externally();
 
 /// A TCP socket that accepts connections. Like [`std::net::TcpListener`].
 ///

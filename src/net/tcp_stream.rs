@@ -19,9 +19,9 @@ use crate::net::split::{self, ReadHalf, Shut, WriteHalf};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static READING: WaitReason =
-    WaitReason::new("reading from a TCP stream", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("reading from a TCP stream", OnDeadlock::Fail).ended_externally();
 static WRITING: WaitReason =
-    WaitReason::new("writing to a TCP stream", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("writing to a TCP stream", OnDeadlock::Fail).ended_externally();
 
 /// A TCP connection. Like [`std::net::TcpStream`].
 ///

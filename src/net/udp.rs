@@ -12,9 +12,9 @@ use crate::net::resolve::resolve;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static RECEIVING: WaitReason =
-    WaitReason::new("receiving from a UDP socket", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("receiving from a UDP socket", OnDeadlock::Fail).ended_externally();
 static SENDING: WaitReason =
-    WaitReason::new("sending to a UDP socket", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("sending to a UDP socket", OnDeadlock::Fail).ended_externally();
 
 /// A UDP socket. Like [`std::net::UdpSocket`].
 ///

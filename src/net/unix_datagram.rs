@@ -13,9 +13,9 @@ use crate::reactor::retry::{Pauses, retry};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static RECEIVING: WaitReason =
-    WaitReason::new("receiving from a Unix datagram socket", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("receiving from a Unix datagram socket", OnDeadlock::Fail).ended_externally();
 static SENDING: WaitReason =
-    WaitReason::new("sending to a Unix datagram socket", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("sending to a Unix datagram socket", OnDeadlock::Fail).ended_externally();
 
 /// A socket for messages within one machine. Like [`std::os::unix::net::UnixDatagram`].
 ///

@@ -13,8 +13,7 @@ use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
 static ACCEPTING: WaitReason =
-    WaitReason::new("accepting a connection to a Unix socket", OnDeadlock::Fail)
-        .ended_by_the_world();
+    WaitReason::new("accepting a connection to a Unix socket", OnDeadlock::Fail).ended_externally();
 
 /// A Unix domain socket that accepts connections. Like [`std::os::unix::net::UnixListener`].
 ///

@@ -26,11 +26,11 @@ use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
 static CONNECTING: WaitReason =
-    WaitReason::new("connecting to a Unix socket", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("connecting to a Unix socket", OnDeadlock::Fail).ended_externally();
 static READING: WaitReason =
-    WaitReason::new("reading from a Unix stream", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("reading from a Unix stream", OnDeadlock::Fail).ended_externally();
 static WRITING: WaitReason =
-    WaitReason::new("writing to a Unix stream", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("writing to a Unix stream", OnDeadlock::Fail).ended_externally();
 
 /// A connection between processes of one machine. Like [`std::os::unix::net::UnixStream`].
 ///

@@ -23,10 +23,10 @@ use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, locked};
 use crate::sync::event::Event;
 
 static WAITING: WaitReason =
-    WaitReason::new("waiting for a job on another thread", OnDeadlock::Panic).ended_by_the_world();
+    WaitReason::new("waiting for a job on another thread", OnDeadlock::Panic).ended_externally();
 
 static WAITING_OR_ERROR: WaitReason =
-    WaitReason::new("waiting for a job on another thread", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("waiting for a job on another thread", OnDeadlock::Fail).ended_externally();
 
 /// Waits until a job is over. A kill point for a fiber, unless the job is over already: then its
 /// result is not lost to a kill. A plain thread blocks.

@@ -48,12 +48,12 @@ use crate::fiber::report::AbortOnUnwind;
 use crate::offload::job::{Task, value_of};
 use crate::offload::pool::ThreadPool;
 use crate::sched::lowlevel::{
-    Fate, Here, OnDeadlock, OutsideWait, Ticket, WaitReason, scheduler, wait_for_others,
+    Here, OnDeadlock, OutsideWait, Ticket, WaitOutcome, WaitReason, scheduler, wait_for_others,
 };
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for the end of a job on another thread", OnDeadlock::Last)
-        .ended_by_the_world();
+        .ended_externally();
 
 /// Runs `f` on a thread of `pool`, and returns when it is over.
 #[track_caller]
@@ -85,7 +85,7 @@ fn wait_to_the_end(here: Here, job: &dyn Waited) {
     // SAFETY: it is dropped at the end of this function, before `scope`, and no other scope is
     // entered here.
     let shielded = unsafe { cancel::enter(here.fiber, &scope) };
-    while job.ticket().fate() != Fate::Served {
+    while job.ticket().outcome() != WaitOutcome::Served {
         // Whatever the outcome of the wait, only the ticket counts.
         let _ = wait_for_others(here, &Wait(job), None, &WAITING);
     }
@@ -123,7 +123,7 @@ where
         settle();
         let mut stage = self.stage();
         stage.result = Some(result);
-        let served = self.ticket.claim(Fate::Served);
+        let served = self.ticket.claim(WaitOutcome::Served);
         debug_assert!(served, "only the thread ends this wait");
         self.over.notify_all();
         drop(stage);
@@ -159,8 +159,12 @@ impl OutsideWait for Wait<'_> {
 
     /// Blocks until the job is over, because the fiber is about to be abandoned and its frames must
     /// not be left before that.
-    fn claim(&self, fate: Fate) -> bool {
-        debug_assert_eq!(fate, Fate::Withdrawn, "the thread serves the ticket, and not the wait");
+    fn claim(&self, outcome: WaitOutcome) -> bool {
+        debug_assert_eq!(
+            outcome,
+            WaitOutcome::Withdrawn,
+            "the thread serves the ticket, and not the wait"
+        );
         self.0.block();
         false
     }

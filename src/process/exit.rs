@@ -20,7 +20,7 @@ use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, try_here};
 
 static ENDING: WaitReason =
-    WaitReason::new("waiting for a child process to end", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("waiting for a child process to end", OnDeadlock::Fail).ended_externally();
 
 /// The descriptor that becomes readable when a child ends; none where there is no such descriptor.
 pub(super) type PidFd = Option<Waitable<OwnedFd>>;

@@ -13,9 +13,9 @@ use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static READING: WaitReason =
-    WaitReason::new("reading from a child process", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("reading from a child process", OnDeadlock::Fail).ended_externally();
 static WRITING: WaitReason =
-    WaitReason::new("writing to a child process", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("writing to a child process", OnDeadlock::Fail).ended_externally();
 const READS: Wait = Wait { direction: Direction::Read, timeout: None, reason: &READING };
 const WRITES: Wait = Wait { direction: Direction::Write, timeout: None, reason: &WRITING };
 

@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 use crate::sched::core::interrupt;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::deadlock::circles::Look;
@@ -97,7 +97,7 @@ impl Scheduler {
             return;
         }
         match self.time.next_look() {
-            None if self.outside.real_waits.get() == 0 && !self.outsiders_may_wake() => {
+            None if self.outside.external_waits.get() == 0 && !self.outsiders_may_wake() => {
                 self.break_deadlock();
             }
             until => self.sleep_until(until),
@@ -112,7 +112,7 @@ impl Scheduler {
         let look = self.next_look(until.is_none());
         if let Look::Now = look {
             let closed = until.is_none()
-                && self.outside.real_waits.get() == 0
+                && self.outside.external_waits.get() == 0
                 && !self.outsiders_may_wake_without_locks();
             if self.look_for_circles(closed) {
                 return;
@@ -129,7 +129,7 @@ impl Scheduler {
     /// a lock that another thread holds, the clock goes on as real time does: else each time limit
     /// around such a wait would be over at once.
     fn jump_or_wait(&self, at: Instant) {
-        if self.outside.real_waits.get() == 0 && !self.is_kept_from_elsewhere() {
+        if self.outside.external_waits.get() == 0 && !self.is_kept_from_elsewhere() {
             return self.time.clock.jump_to(at);
         }
         let (now, began) = (self.time.clock.now(), RealClock.now());
@@ -152,7 +152,7 @@ impl Scheduler {
     /// put back, and not now.
     fn end_wait(&self, fiber: FiberPtr) {
         fiber.timer.set(TimerKey::NONE);
-        fiber.notice(Attention::TIMEOUT);
+        fiber.signal(Signals::TIMEOUT);
         self.make_ready(fiber);
     }
 

@@ -16,7 +16,7 @@ use crate::signal::bell::{self, Bell};
 use crate::signal::number::Signal;
 
 static RECEIVING: WaitReason =
-    WaitReason::new("waiting for a signal", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("waiting for a signal", OnDeadlock::Fail).ended_externally();
 
 /// A receiver of signals, from its creation until it is dropped.
 ///

@@ -7,7 +7,7 @@
 use std::any::Any;
 use std::fmt;
 
-use crate::channel::error::Cut;
+use crate::channel::error::WaitError;
 use crate::channel::pairing::{Preference, Side, Step};
 use crate::channel::rendezvous::{self, open};
 use crate::channel::waiter::Message;
@@ -331,10 +331,10 @@ impl<T: 'static> Channel<T> {
 
 /// Converts the reason why a wait ended without a partner.
 #[cold]
-fn reason(here: Here, cut: Cut, side: Side) -> ChannelError {
+fn reason(here: Here, cut: WaitError, side: Side) -> ChannelError {
     match cut {
-        Cut::Closed => ChannelError::Closed,
-        Cut::Short(interrupt) => ChannelError::of(here, interrupt, side),
+        WaitError::Closed => ChannelError::Closed,
+        WaitError::Interrupted(interrupt) => ChannelError::of(here, interrupt, side),
     }
 }
 

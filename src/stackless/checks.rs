@@ -98,8 +98,8 @@ pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
 /// immediately: unlike a receive, a send holds no value that would be lost.
 #[inline(always)]
 pub(super) fn after_send(here: Here) {
-    if !here.fiber.attention.get().is_none() {
-        pending_throw::meet_bomb(here);
+    if !here.fiber.signals.get().is_none() {
+        pending_throw::raise_pending(here);
     }
 }
 

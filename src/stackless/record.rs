@@ -117,7 +117,7 @@ impl Record {
     pub(crate) fn fiber(&self) -> Option<FiberRef> {
         let phase = self.phase.borrow();
         let Phase::Alive(fiber) = &*phase else { return None };
-        let ended = matches!(fiber.state.get(), State::Finished | State::Retired);
+        let ended = matches!(fiber.state.get(), State::Finished | State::Abandoned);
         (!ended).then(|| fiber.clone())
     }
 

@@ -156,7 +156,7 @@ impl Run {
         if switching::is_trapped(here) {
             let switches = !here.sched.is_ring_empty() || self.threadblock;
             assert!(!switches, "switch_trap: `run` would switch");
-            pending_throw::meet_bomb(here);
+            pending_throw::raise_pending(here);
             return None;
         }
         // This is done even with nothing to run: the run loop polls timers and other threads, and a
@@ -257,7 +257,7 @@ impl TimeSlice {
     /// it never does.)
     fn has_owner(&self) -> bool {
         let armed = self.armed.borrow();
-        armed.as_ref().is_some_and(|armed| armed.fiber.state.get() != State::Retired)
+        armed.as_ref().is_some_and(|armed| armed.fiber.state.get() != State::Abandoned)
     }
 
     /// Returns whether `limit` is still armed, and its fiber waits in that `run`.

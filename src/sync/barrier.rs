@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, Limit, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
@@ -119,7 +119,7 @@ impl Barrier {
         count_operation();
         let mut queue = locked(&self.queue);
         if self.parties <= queue.len() + 1 {
-            let served = queue.claim_all(Fate::Served);
+            let served = queue.claim_all(WaitOutcome::Served);
             drop(queue);
             wake_all(&served);
             return Ok(BarrierWaitResult { is_leader: true });

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, Limit, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::mutex::{Mutex, MutexGuard};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
@@ -188,7 +188,7 @@ impl Condvar {
         while left != 0
             && let Some(first) = queue.pop()
         {
-            if first.claim(Fate::Served) {
+            if first.claim(WaitOutcome::Served) {
                 served.push(first);
                 left -= 1;
             }

@@ -18,7 +18,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Arm, Done, Fate, Here, Interrupt, Limit, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{
+    Arm, Done, Here, Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason,
+};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
@@ -76,7 +78,7 @@ impl Event {
     fn set_and_wake(&self) {
         let mut queue = locked(&self.queue);
         self.word.store(SET, Ordering::Release);
-        let served = queue.claim_all(Fate::Served);
+        let served = queue.claim_all(WaitOutcome::Served);
         drop(queue);
         wake_all(&served);
     }

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::sched::lowlevel::{Fate, Needs, OnDeadlock, Owner, WaitReason};
+use crate::sched::lowlevel::{Needs, OnDeadlock, Owner, WaitOutcome, WaitReason};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
@@ -158,7 +158,7 @@ impl Once {
     fn finish(&self) {
         let mut queue = locked(&self.queue);
         self.word.store(DONE, Ordering::Release);
-        let served = queue.claim_all(Fate::Served);
+        let served = queue.claim_all(WaitOutcome::Served);
         drop(queue);
         wake_all(&served);
     }
@@ -175,7 +175,7 @@ impl Once {
                 continue;
             }
             self.word.store(first.owner().bits(), Ordering::Relaxed);
-            if first.claim(Fate::Served) {
+            if first.claim(WaitOutcome::Served) {
                 next = Some(first);
                 break;
             }

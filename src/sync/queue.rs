@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use crate::sched::lowlevel::Fate;
+use crate::sched::lowlevel::WaitOutcome;
 use crate::sync::waiter::{Served, Waiter, locked};
 
 /// Waiters in the order in which they arrived.
@@ -113,18 +113,18 @@ impl<X> Queue<X> {
     /// Ends the wait of `waiter` and takes it out, unless the wait is over. Returns whether this call
     /// ended it.
     pub(super) fn withdraw(&mut self, waiter: &Waiter<X>) -> bool {
-        let withdrawn = waiter.claim(Fate::Withdrawn);
+        let withdrawn = waiter.claim(WaitOutcome::Withdrawn);
         if withdrawn {
             self.remove(waiter);
         }
         withdrawn
     }
 
-    /// Removes all waiters, ends their waits with `fate`, and returns those whose wait this call
+    /// Removes all waiters, ends their waits with `outcome`, and returns those whose wait this call
     /// ended.
-    pub(super) fn claim_all(&mut self, fate: Fate) -> Vec<Arc<Waiter<X>>> {
+    pub(super) fn claim_all(&mut self, outcome: WaitOutcome) -> Vec<Arc<Waiter<X>>> {
         self.len = 0;
-        self.slots.drain(..).flatten().filter(|waiter| waiter.claim(fate)).collect()
+        self.slots.drain(..).flatten().filter(|waiter| waiter.claim(outcome)).collect()
     }
 
     /// Removes the holes at both ends, and all others if there are too many.
@@ -223,8 +223,8 @@ mod tests {
         let all = waiters(3);
         all.iter().for_each(|waiter| queue.push(waiter.clone()));
         queue.remove(&all[1]);
-        assert!(all[2].claim(Fate::Withdrawn));
-        assert_eq!(queue.claim_all(Fate::Served).len(), 1);
+        assert!(all[2].claim(WaitOutcome::Withdrawn));
+        assert_eq!(queue.claim_all(WaitOutcome::Served).len(), 1);
         assert!(queue.is_empty());
         queue.push(all[1].clone());
         assert_eq!(drain(&mut queue), [1]);

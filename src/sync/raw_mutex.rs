@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use crate::sched::lowlevel::{Fate, Interrupt, Needs, Owner, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Needs, Owner, WaitOutcome, WaitReason};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Site, Waiter, locked, wait};
 
@@ -104,7 +104,7 @@ impl RawMutex {
             self.word.store(next.owner().bits() | waiters(&queue), Ordering::Relaxed);
             // The claim orders what the last owner did before what the next one does: the next one
             // reads the outcome of its wait first.
-            if next.claim(Fate::Served) {
+            if next.claim(WaitOutcome::Served) {
                 drop(queue);
                 return next.wake();
             }

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::sched::lowlevel::{
-    Fate, Holder, Interrupt, Needs, Owner, Readers, WaitReason, scheduler,
+    Holder, Interrupt, Needs, Owner, Readers, WaitOutcome, WaitReason, scheduler,
 };
 use crate::sync::queue::{Queue, withdraw};
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
@@ -247,7 +247,7 @@ impl RawRwLock {
                 return served;
             }
             let Some(first) = queue.pop() else { break };
-            if first.claim(Fate::Served) {
+            if first.claim(WaitOutcome::Served) {
                 served.push(first);
             } else {
                 self.turn_out(first.extra, first.owner());

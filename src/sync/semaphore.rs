@@ -20,7 +20,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, Limit, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{count_operation, locked, wake_all};
@@ -139,7 +139,7 @@ impl Semaphore {
         match self.wait_in_line(permits, None, &ACQUIRING) {
             Ok(()) => {}
             Err(Unserved::Closed) => panic!("cannot acquire a permit: the semaphore is closed"),
-            Err(Unserved::Cut(interrupt)) => interrupt.into_panic(),
+            Err(Unserved::Interrupted(interrupt)) => interrupt.into_panic(),
         }
     }
 
@@ -239,7 +239,7 @@ impl Semaphore {
         count_operation();
         if !self.take(1) {
             self.wait_in_line(1, None, reason).map_err(|unserved| match unserved {
-                Unserved::Cut(interrupt) => interrupt,
+                Unserved::Interrupted(interrupt) => interrupt,
                 Unserved::Closed => unreachable!("the library closes none of its semaphores"),
             })?;
         }
@@ -296,7 +296,7 @@ impl Semaphore {
         let mut queue = locked(&self.queue);
         self.closed.store(true, Ordering::Relaxed);
         self.word.fetch_or(WAITERS, Ordering::Relaxed);
-        let closed = queue.claim_all(Fate::Closed);
+        let closed = queue.claim_all(WaitOutcome::Closed);
         drop(queue);
         wake_all(&closed);
     }

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, Limit, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
@@ -122,7 +122,7 @@ impl WaitGroup {
         // The queue is empty if all waiters have been withdrawn in the meantime.
         let before = self.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
         let served = match before {
-            Ok(before) if before / ONE == 1 => queue.claim_all(Fate::Served),
+            Ok(before) if before / ONE == 1 => queue.claim_all(WaitOutcome::Served),
             _ => Vec::new(),
         };
         drop(queue);

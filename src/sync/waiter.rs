@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::sched::lowlevel::{
-    Fate, FateCell, Holder, Interrupt, Needs, OutsideWait, Owner, Parker, Ticket, WaitReason,
-    clock_now, here, scheduler, spend, try_here, wait_for_others,
+    Holder, Interrupt, Needs, OutcomeCell, OutsideWait, Owner, Parker, Ticket, WaitOutcome,
+    WaitReason, clock_now, here, scheduler, spend, try_here, wait_for_others,
 };
 
 pub(super) use crate::sched::lowlevel::locked;
@@ -34,7 +34,7 @@ pub(super) struct Waiter<X = ()> {
 
 enum Party {
     Fiber(Ticket),
-    Thread { fate: FateCell, parker: Parker },
+    Thread { outcome: OutcomeCell, parker: Parker },
 }
 
 impl<X> Waiter<X> {
@@ -42,7 +42,7 @@ impl<X> Waiter<X> {
     pub(super) fn new(extra: X) -> Waiter<X> {
         let party = match try_here() {
             Some(here) => Party::Fiber(Ticket::new(here)),
-            None => Party::Thread { fate: FateCell::new(), parker: Parker::new() },
+            None => Party::Thread { outcome: OutcomeCell::new(), parker: Parker::new() },
         };
         Waiter { party, owner: Owner::me(), place: AtomicU64::new(0), extra }
     }
@@ -51,24 +51,24 @@ impl<X> Waiter<X> {
         self.owner
     }
 
-    /// Ends the wait with `fate`. Returns whether it was this call that ended it.
+    /// Ends the wait with `outcome`. Returns whether it was this call that ended it.
     #[must_use]
-    pub(super) fn claim(&self, fate: Fate) -> bool {
+    pub(super) fn claim(&self, outcome: WaitOutcome) -> bool {
         match &self.party {
-            Party::Fiber(ticket) => ticket.claim(fate),
-            Party::Thread { fate: cell, .. } => cell.claim(fate),
+            Party::Fiber(ticket) => ticket.claim(outcome),
+            Party::Thread { outcome: cell, .. } => cell.claim(outcome),
         }
     }
 
     /// Whether it was neither served nor withdrawn.
     pub(super) fn waits(&self) -> bool {
-        self.fate() == Fate::Waiting
+        self.outcome() == WaitOutcome::Waiting
     }
 
-    fn fate(&self) -> Fate {
+    fn outcome(&self) -> WaitOutcome {
         match &self.party {
-            Party::Fiber(ticket) => ticket.fate(),
-            Party::Thread { fate, .. } => fate.get(),
+            Party::Fiber(ticket) => ticket.outcome(),
+            Party::Thread { outcome, .. } => outcome.get(),
         }
     }
 
@@ -98,7 +98,10 @@ impl<X> Waiter<X> {
 
 impl<X> fmt::Debug for Waiter<X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiter").field("owner", &self.owner).field("fate", &self.fate()).finish()
+        f.debug_struct("Waiter")
+            .field("owner", &self.owner)
+            .field("outcome", &self.outcome())
+            .finish()
     }
 }
 
@@ -139,27 +142,27 @@ pub(super) fn wait<S: Site>(
     waiter: &Waiter<S::Extra>,
     by: Option<Instant>,
     reason: &'static WaitReason,
-) -> Result<Fate, Interrupt> {
+) -> Result<WaitOutcome, Interrupt> {
     match &waiter.party {
         Party::Fiber(ticket) => {
             let here = here();
             let by = by.map(|at| here.sched.micros_at(at));
             wait_for_others(here, &FiberWait { site, waiter, ticket }, by, reason)
         }
-        Party::Thread { fate, parker } => wait_on_thread(site, waiter, (fate, parker), by),
+        Party::Thread { outcome, parker } => wait_on_thread(site, waiter, (outcome, parker), by),
     }
 }
 
 fn wait_on_thread<S: Site>(
     site: &S,
     waiter: &Waiter<S::Extra>,
-    (fate, parker): (&FateCell, &Parker),
+    (outcome, parker): (&OutcomeCell, &Parker),
     by: Option<Instant>,
-) -> Result<Fate, Interrupt> {
+) -> Result<WaitOutcome, Interrupt> {
     loop {
-        match fate.get() {
-            Fate::Waiting => {}
-            fate => return Ok(fate),
+        match outcome.get() {
+            WaitOutcome::Waiting => {}
+            outcome => return Ok(outcome),
         }
         let Some(by) = by else {
             parker.wait(None);
@@ -185,8 +188,12 @@ impl<S: Site> OutsideWait for FiberWait<'_, S> {
         self.ticket
     }
 
-    fn claim(&self, fate: Fate) -> bool {
-        debug_assert_eq!(fate, Fate::Withdrawn, "others serve a waiter, and not its wait");
+    fn claim(&self, outcome: WaitOutcome) -> bool {
+        debug_assert_eq!(
+            outcome,
+            WaitOutcome::Withdrawn,
+            "others serve a waiter, and not its wait"
+        );
         self.site.withdraw(self.waiter)
     }
 

@@ -1,6 +1,6 @@
-//! Blocking calls, as a table that two tests go through: where nothing unwinds each is killed, and elsewhere each is
-//! given a time limit. Rows of the first column are passed to `kill` and may fail, those of the second column to
-//! `wait_on`.
+//! Blocking calls, as a table that two tests go through: where nothing unwinds each is killed, and
+//! elsewhere each is given a time limit. Rows of the first column are passed to `kill` and may
+//! fail, those of the second column to `wait_on`.
 //!
 //! This is included by programs that have these two, and `debug` and `say`, in their root.
 

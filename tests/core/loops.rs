@@ -1,5 +1,5 @@
-//! Loops that never have to wait: each operation that may wait lets timers and other fibers run when it
-//! is called over and over, and each of those that never wait keeps the thread.
+//! Loops that never have to wait: each operation that may wait lets timers and other fibers run
+//! when it is called over and over, and each of those that never wait keeps the thread.
 //!
 //! A new operation gets a row in one of the two tables.
 
@@ -61,7 +61,7 @@ impl Beside {
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "a limit for the loop that is tested")]
-fn an_operation_that_may_wait_starves_nobody_in_a_loop() {
+fn an_operation_that_may_wait_starves_no_fiber_in_a_loop() {
     let mut starving = Vec::new();
     for (name, make) in waiting() {
         fibra::run(|| {
@@ -81,7 +81,7 @@ fn an_operation_that_may_wait_starves_nobody_in_a_loop() {
 }
 
 #[test]
-fn an_operation_that_never_waits_lets_nobody_run_in_a_loop() {
+fn an_operation_that_never_waits_lets_no_fiber_run_in_a_loop() {
     let mut yielding = Vec::new();
     for (name, make) in never_waiting() {
         fibra::run(|| {

@@ -47,7 +47,9 @@ fn a_join_with_a_time_limit_reports_what_a_join_reports() {
         killed.kill();
         assert!(killed.join_timeout(HOUR).unwrap().unwrap_err().is_killed());
 
+        // It parks first: in a deadlock the wait of the fiber that ran last fails.
         let mut stuck = spawn(fibra::park);
+        yield_now();
         let error = stuck.join_timeout(std::time::Duration::MAX).unwrap().unwrap_err();
         assert!(error.is_deadlock(), "{error}");
     });

@@ -25,7 +25,7 @@ fn permits_that_are_out_count_so_that_giving_them_back_never_overflows() {
 }
 
 #[test]
-fn a_closed_semaphore_turns_away_those_who_wait_and_those_who_come() {
+fn a_closed_semaphore_refuses_waiting_and_later_callers() {
     fibra::run(|| {
         let semaphore: &Semaphore = Box::leak(Box::new(Semaphore::new(1)));
         let permit = semaphore.acquire();

@@ -9,8 +9,10 @@ mod reading;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compile_fail;
 mod errors;
 mod iteration;
+mod not_send;
 mod public;
 mod traits;
 mod variance;

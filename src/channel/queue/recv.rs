@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
+use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 use crate::channel::face::Receive;
 use crate::channel::queue::{Receiver, into_value};
-use crate::channel::waiter::{Fate, Waiter};
+use crate::channel::waiter::{WaitOutcome, Waiter};
 use crate::collections::by_value::{by_reference, by_value};
 use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
 
@@ -143,14 +143,14 @@ impl<T> Receiver<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait(&self, here: Here, by: Option<u64>) -> Result<T, Cut> {
+    fn wait(&self, here: Here, by: Option<u64>) -> Result<T, WaitError> {
         let waiter = Waiter::new(here.fiber, None);
         match waiter.wait_in(here, &self.shared.waiting_receivers, by, &RECEIVING) {
-            Ok(Fate::Served) => {
+            Ok(WaitOutcome::Served) => {
                 Ok(into_value(waiter.take().expect("a sender has put its value in")))
             }
-            Ok(_) => Err(Cut::Closed),
-            Err(interrupt) => Err(Cut::Short(interrupt)),
+            Ok(_) => Err(WaitError::Closed),
+            Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
         }
     }
 }
@@ -158,14 +158,14 @@ impl<T> Receiver<T> {
 impl<T> Receive<T> for Receiver<T> {
     #[inline(always)]
     #[track_caller]
-    fn receive_until(&self, limit: Limit) -> Result<T, Cut> {
+    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
         match self.take(here) {
             Ok(value) => Ok(value),
             Err(TryRecvError::Empty) => self.wait(here, by),
-            Err(TryRecvError::Closed) => Err(Cut::Closed),
+            Err(TryRecvError::Closed) => Err(WaitError::Closed),
         }
     }
 }

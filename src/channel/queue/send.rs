@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
+use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::channel::face::Deliver;
 use crate::channel::queue::{Sender, into_value};
-use crate::channel::waiter::{Fate, Message, Waiter};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
 use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
 
 static SENDING: WaitReason = WaitReason::new("sending on a full channel", OnDeadlock::Fail);
@@ -137,12 +137,12 @@ impl<T> Sender<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait(&self, here: Here, value: T, by: Option<u64>) -> Result<(), (T, Cut)> {
+    fn wait(&self, here: Here, value: T, by: Option<u64>) -> Result<(), (T, WaitError)> {
         let waiter = Waiter::new(here.fiber, Some(Message::Value(value)));
         let cut = match waiter.wait_in(here, &self.shared.waiting_senders, by, &SENDING) {
-            Ok(Fate::Served) => return Ok(()),
-            Ok(_) => Cut::Closed,
-            Err(interrupt) => Cut::Short(interrupt),
+            Ok(WaitOutcome::Served) => return Ok(()),
+            Ok(_) => WaitError::Closed,
+            Err(interrupt) => WaitError::Interrupted(interrupt),
         };
         Err((into_value(waiter.take().expect("no receiver has taken the value")), cut))
     }
@@ -151,14 +151,14 @@ impl<T> Sender<T> {
 impl<T> Deliver<T> for Sender<T> {
     #[inline(always)]
     #[track_caller]
-    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, Cut)> {
+    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
         match self.offer(here, value) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(value)) => self.wait(here, value, by),
-            Err(TrySendError::Closed(value)) => Err((value, Cut::Closed)),
+            Err(TrySendError::Closed(value)) => Err((value, WaitError::Closed)),
         }
     }
 }

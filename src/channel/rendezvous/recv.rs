@@ -3,11 +3,11 @@
 use std::panic;
 use std::time::{Duration, Instant};
 
-use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
+use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 use crate::channel::face::Receive;
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
-use crate::channel::waiter::{Fate, Message, Waiter};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
 use crate::collections::by_value::{by_reference, by_value};
 use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
 
@@ -111,11 +111,11 @@ impl<T> Channel<T> {
         here: Here,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<Message<T>, Cut> {
+    ) -> Result<Message<T>, WaitError> {
         match self.arrive(Side::Receive) {
             Step::Meet(after) => Ok(self.collect(here, after)),
             Step::Wait => self.wait_to_receive(here, by, reason),
-            Step::Refused => Err(Cut::Closed),
+            Step::Refused => Err(WaitError::Closed),
         }
     }
 
@@ -135,12 +135,12 @@ impl<T> Channel<T> {
         here: Here,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<Message<T>, Cut> {
+    ) -> Result<Message<T>, WaitError> {
         let waiter = Waiter::new(here.fiber, None);
         match waiter.wait_in(here, &self.inner.receivers, by, reason) {
-            Ok(Fate::Served) => Ok(waiter.take().expect("a sender has put its message in")),
-            Ok(_) => Err(Cut::Closed),
-            Err(interrupt) => Err(Cut::Short(interrupt)),
+            Ok(WaitOutcome::Served) => Ok(waiter.take().expect("a sender has put its message in")),
+            Ok(_) => Err(WaitError::Closed),
+            Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
         }
     }
 }
@@ -148,7 +148,7 @@ impl<T> Channel<T> {
 impl<T> Receive<T> for Channel<T> {
     #[inline(always)]
     #[track_caller]
-    fn receive_until(&self, limit: Limit) -> Result<T, Cut> {
+    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
         let here = here();
         let by = limit.micros(here);
         spend(here);

@@ -3,11 +3,11 @@
 use std::any::Any;
 use std::time::{Duration, Instant};
 
-use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
+use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::channel::face::Deliver;
 use crate::channel::pairing::{Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
-use crate::channel::waiter::{Fate, Message, Waiter};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
 use crate::sched::lowlevel::{FiberPtr, Here, Limit, OnDeadlock, WaitReason, here, spend};
 
 static SENDING: WaitReason = WaitReason::new("sending on a channel", OnDeadlock::Fail);
@@ -143,7 +143,7 @@ impl<T> Channel<T> {
         here: Here,
         message: Message<T>,
         by: Option<u64>,
-    ) -> Result<(), (Message<T>, Cut)> {
+    ) -> Result<(), (Message<T>, WaitError)> {
         spend(here);
         self.send_unmetered(here, message, by, &SENDING)
     }
@@ -158,14 +158,14 @@ impl<T> Channel<T> {
         message: Message<T>,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<(), (Message<T>, Cut)> {
+    ) -> Result<(), (Message<T>, WaitError)> {
         match self.arrive(Side::Send) {
             Step::Meet(after) => {
                 self.serve(message, |receiver| follow(here, receiver, after));
                 Ok(())
             }
             Step::Wait => self.wait_to_send(here, message, by, reason),
-            Step::Refused => Err((message, Cut::Closed)),
+            Step::Refused => Err((message, WaitError::Closed)),
         }
     }
 
@@ -186,12 +186,12 @@ impl<T> Channel<T> {
         message: Message<T>,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<(), (Message<T>, Cut)> {
+    ) -> Result<(), (Message<T>, WaitError)> {
         let waiter = Waiter::new(here.fiber, Some(message));
         let cut = match waiter.wait_in(here, &self.inner.senders, by, reason) {
-            Ok(Fate::Served) => return Ok(()),
-            Ok(_) => Cut::Closed,
-            Err(interrupt) => Cut::Short(interrupt),
+            Ok(WaitOutcome::Served) => return Ok(()),
+            Ok(_) => WaitError::Closed,
+            Err(interrupt) => WaitError::Interrupted(interrupt),
         };
         Err((waiter.take().expect("no receiver has taken the message"), cut))
     }
@@ -200,7 +200,7 @@ impl<T> Channel<T> {
 impl<T> Deliver<T> for Channel<T> {
     #[inline(always)]
     #[track_caller]
-    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, Cut)> {
+    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)> {
         let here = here();
         let sent = self.send_message(here, Message::Value(value), limit.micros(here));
         sent.map_err(|(message, cut)| match message {

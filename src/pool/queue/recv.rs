@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::error::Cut;
+use crate::channel::error::WaitError;
 use crate::channel::face::Receive;
 use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::pool::queue::WorkQueue;
@@ -75,19 +75,19 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 
 impl<T, O: Order<T>> Receive<T> for WorkQueue<T, O> {
     #[track_caller]
-    fn receive_until(&self, limit: Limit) -> Result<T, Cut> {
+    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
         match self.try_recv() {
             Ok(item) => return Ok(item),
-            Err(TryRecvError::Closed) => return Err(Cut::Closed),
+            Err(TryRecvError::Closed) => return Err(WaitError::Closed),
             Err(TryRecvError::Empty) => {}
         }
         match self.core.receivers.wait(here, by, &RECEIVING) {
             Ok(true) => Ok(self.core.take_promised().expect("it was promised an item")),
-            Ok(false) => Err(Cut::Closed),
-            Err(interrupt) => Err(Cut::Short(interrupt)),
+            Ok(false) => Err(WaitError::Closed),
+            Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::error::Cut;
+use crate::channel::error::WaitError;
 use crate::channel::face::Deliver;
 use crate::channel::{SendError, SendTimeoutError, TrySendError};
 use crate::pool::queue::WorkQueue;
@@ -77,12 +77,12 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 
 impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
     #[track_caller]
-    fn deliver_until(&self, item: T, limit: Limit) -> Result<(), (T, Cut)> {
+    fn deliver_until(&self, item: T, limit: Limit) -> Result<(), (T, WaitError)> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
         if self.core.is_closed() {
-            return Err((item, Cut::Closed));
+            return Err((item, WaitError::Closed));
         }
         let ticket = self.core.ticket();
         if self.core.has_place() {
@@ -94,8 +94,8 @@ impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
                 self.core.put_promised(item, ticket);
                 Ok(())
             }
-            Ok(false) => Err((item, Cut::Closed)),
-            Err(interrupt) => Err((item, Cut::Short(interrupt))),
+            Ok(false) => Err((item, WaitError::Closed)),
+            Err(interrupt) => Err((item, WaitError::Interrupted(interrupt))),
         }
     }
 }

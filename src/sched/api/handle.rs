@@ -89,7 +89,7 @@ impl Fiber {
     /// Returns whether it has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        matches!(self.fiber.state.get(), State::Finished | State::Retired)
+        matches!(self.fiber.state.get(), State::Finished | State::Abandoned)
     }
 
     /// Lets its present [`park`](crate::park) return, or its next one if it is not in one.

@@ -220,7 +220,7 @@ impl<T> JoinHandle<T> {
         target.joiner.set(Some(here.fiber));
         let _waits = Waits(target);
         let _deadline = by.map(|at| Deadline::arm(here, at));
-        let ended = || matches!(target.state.get(), State::Finished | State::Retired);
+        let ended = || matches!(target.state.get(), State::Finished | State::Abandoned);
         match wait_until(here, &JOIN, ended) {
             Ok(()) => Ok(()),
             Err(Interrupt::TimedOut) if by.is_some() => Ok(()),

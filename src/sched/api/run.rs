@@ -19,14 +19,14 @@
 use std::fmt;
 use std::panic::{self, Location};
 
+use crate::fiber::abandoned;
+use crate::fiber::borrowed_stack;
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current::{self, PoolInUse};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::frame;
-use crate::fiber::given_up;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::loan;
-use crate::fiber::state::{Attention, State};
+use crate::fiber::state::{Signals, State};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::create::create;
 use crate::sched::core::end::{self, AbortOnUnwind};
@@ -94,7 +94,7 @@ where
     let exit_code = sched.main.exit_code.get();
     drop(sched);
     match (handle.join(), exit_code) {
-        (_, Some(code)) => given_up::leave_process(code),
+        (_, Some(code)) => abandoned::leave_process(code),
         (outcome, None) => outcome,
     }
 }
@@ -197,21 +197,21 @@ fn wait_for_the_others(here: Here) {
     let Here { fiber: main, sched } = here;
     while 1 < sched.live.get() {
         leave(here, &WIND_UP);
-        if main.attention.get().has(Attention::DEADLOCK) {
-            give_up_on_the_rest(&sched, main);
+        if main.signals.get().has(Signals::DEADLOCK) {
+            abandon_the_rest(&sched, main);
         }
     }
 }
 
 /// Nothing can run, and no wait could be made to fail: what is left never ends.
-fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
+fn abandon_the_rest(sched: &Scheduler, main: FiberPtr) {
     interrupt::wait_completed(main);
     drop(sched.deadlocks.take_report());
     sched.spare.forget_starved();
-    let alive = |fiber: FiberPtr| fiber.state.get() != State::Retired;
+    let alive = |fiber: FiberPtr| fiber.state.get() != State::Abandoned;
     for fiber in sched.fibers_where(|fiber| fiber != main && alive(fiber)) {
         // All of them at once: none is left to run on with what another has lent.
-        sched.retire(fiber.ptr(), "could not be unwound at the end of `run`");
+        sched.abandon(fiber.ptr(), "could not be unwound at the end of `run`");
     }
 }
 
@@ -238,18 +238,18 @@ fn give_up_on_the_rest(sched: &Scheduler, main: FiberPtr) {
 /// ```
 pub fn exit(code: i32) -> ! {
     let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
-        given_up::leave_process(code)
+        abandoned::leave_process(code)
     };
     sched.main.exit_code.set(Some(code));
     let fiber = here().fiber;
     if cfg!(panic = "abort") || std::thread::panicking() {
-        given_up::leave_process(code);
+        abandoned::leave_process(code);
     }
     if let Some(main) = sched.main.get().filter(|&main| main != fiber) {
         sched.kill(main);
     }
     fiber.killed.set(true);
-    fiber.notice(Attention::CANCEL);
+    fiber.signal(Signals::CANCEL);
     exit::raise_exit()
 }
 
@@ -258,20 +258,20 @@ pub fn exit(code: i32) -> ! {
 /// It is called in a signal handler: it reads plain fields of what runs, and no more.
 pub(crate) fn overflowed(fault: usize) -> Option<stack::Overflow> {
     let fiber = current::fiber();
-    let strand = frame::overflowed(fiber, fault);
+    let coroutine = frame::overflowed(fiber, fault);
     let of_fiber = || fiber.and_then(|fiber| overflowed_size(fiber, fault));
-    let size = strand.or_else(of_fiber)?;
+    let size = coroutine.or_else(of_fiber)?;
     let name = fiber.and_then(|fiber| {
         fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len()))).flatten()
     });
     let (name, name_len) = name.unwrap_or((std::ptr::null(), 0));
     let id = fiber.map_or(0, |fiber| fiber.id().number());
-    Some(stack::Overflow { name, name_len, id, size, nested: strand.is_some() })
+    Some(stack::Overflow { name, name_len, id, size, nested: coroutine.is_some() })
 }
 
 /// The size of the fiber's stack, its own or a borrowed one, in whose guard `fault` lies.
 fn overflowed_size(fiber: FiberPtr, fault: usize) -> Option<usize> {
-    if let Some(size) = loan::overflowed(&fiber, fault) {
+    if let Some(size) = borrowed_stack::overflowed(&fiber, fault) {
         return Some(size);
     }
     let class = if fiber.on_spare.get() { scheduler()?.default_class } else { fiber.class };

@@ -249,7 +249,7 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
     let mut deadlock = None;
     children.awaited.set(true);
     while children.running.get() != 0 {
-        if !fiber.attention.get().is_none() {
+        if !fiber.signals.get().is_none() {
             // A kill or a deadlock is met by the children; this fiber only waits for their end.
             deadlock = interrupt::at_scope_exit(here).or(deadlock);
             // While a fiber unwinds this scope may be one that a destructor has opened, and the

@@ -113,7 +113,7 @@ pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
 pub fn checkpoint() {
     let here = here();
     here.sched.heed_kill_request();
-    if !here.fiber.attention.get().is_none() {
+    if !here.fiber.signals.get().is_none() {
         interrupt::checkpoint(here);
     }
 }

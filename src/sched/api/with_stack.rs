@@ -1,7 +1,7 @@
 //! Calls on a stack that the fiber borrows: a larger one, as users ask for it, or a warm one, for what
-//! stands above `sched/`. How it is borrowed is `fiber/loan.rs`.
+//! stands above `sched/`. How it is borrowed is `fiber/borrowed_stack.rs`.
 
-use crate::fiber::{current, frame, loan};
+use crate::fiber::{borrowed_stack, current, frame};
 #[cfg(any(feature = "http", feature = "tls"))]
 use crate::sched::core::scheduler::try_here;
 use crate::stack::SizeClass;
@@ -39,10 +39,10 @@ use crate::stack::SizeClass;
 #[track_caller]
 pub fn with_stack_size<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
     let fiber = current::fiber();
-    if fiber.is_none() && !frame::thread_runs_strand() {
+    if fiber.is_none() && !frame::thread_runs_coroutine() {
         return f();
     }
-    match loan::call(fiber, SizeClass::for_bytes(bytes), f) {
+    match borrowed_stack::call(fiber, SizeClass::for_bytes(bytes), f) {
         Ok(result) => result,
         Err((error, _)) => panic!("no stack of {bytes} bytes for a call: {error}"),
     }
@@ -58,7 +58,7 @@ pub fn with_stack_size<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
 pub(crate) fn on_warm_stack<R>(f: impl FnOnce() -> R) -> R {
     let Some(here) = try_here() else { return f() };
     let bytes = here.fiber.class.bytes().max(SizeClass::DEFAULT.bytes());
-    match loan::call(Some(here.fiber), SizeClass::for_bytes(bytes), f) {
+    match borrowed_stack::call(Some(here.fiber), SizeClass::for_bytes(bytes), f) {
         Ok(result) => result,
         Err((_, f)) => f(),
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 use crate::sched::core::scheduler::{Here, here};
 use crate::sched::time::alarm::Alarm;
 use crate::sched::time::timers::NEVER;
@@ -40,6 +40,6 @@ impl Deadline {
 impl Drop for Deadline {
     fn drop(&mut self) {
         here().sched.time.disarm(self.0.timer.replace(TimerKey::NONE));
-        self.0.attention.set(self.0.attention.get().without(Attention::TIMEOUT));
+        self.0.signals.set(self.0.signals.get().without(Signals::TIMEOUT));
     }
 }

@@ -21,11 +21,11 @@
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 
+use crate::fiber::abandoned;
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::extra::Extra;
 use crate::fiber::frame;
-use crate::fiber::given_up;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::locals;
 use crate::fiber::panic::Panic;
@@ -154,7 +154,7 @@ pub(crate) fn leak_what_it_owns(fiber: FiberPtr) {
         "{}: the destructors of what it leaves make new values without end: leaked",
         describe(&fiber)
     ));
-    let leaked = fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take()));
+    let leaked = fiber.with_extra(|extra| (extra.identity.take(), extra.pending_throw.take()));
     std::mem::forget(leaked);
     leak_locals();
     // An output that has lost its handle just now stays in the record.
@@ -173,7 +173,7 @@ pub(crate) fn close_frame(fiber: FiberPtr) {
 /// are stopped.
 fn drop_what_it_owns(fiber: FiberPtr) {
     for _ in 0..MOST_ROUNDS {
-        unwind_strands(fiber);
+        unwind_coroutines(fiber);
         if let Some(frame) = frame::of_fiber(fiber) {
             quietly(&fiber, || frame.drop_extension());
         }
@@ -184,7 +184,7 @@ fn drop_what_it_owns(fiber: FiberPtr) {
         }
     }
     if let Some(frame) = frame::of_fiber(fiber) {
-        frame.give_up();
+        frame.abandon();
     }
     leak_locals();
 }
@@ -194,7 +194,7 @@ fn leak_locals() {
     std::iter::from_fn(locals::take_youngest).for_each(std::mem::forget);
 }
 
-fn unwind_strands(fiber: FiberPtr) {
+fn unwind_coroutines(fiber: FiberPtr) {
     if let Some(frame) = frame::of_fiber(fiber) {
         frame.unwind_all();
     }
@@ -210,7 +210,7 @@ pub(crate) fn clean_up_again(main: FiberPtr) {
 
 /// Whether the running fiber owns nothing whose destructor is user code.
 pub(crate) fn owns_nothing(fiber: FiberPtr) -> bool {
-    let no_facade = |extra: &Extra| extra.identity.is_none() && extra.bomb.is_none();
+    let no_facade = |extra: &Extra| extra.identity.is_none() && extra.pending_throw.is_none();
     locals::count() == 0
         && frame::of_fiber(fiber).is_none_or(|frame| frame.is_empty())
         && fiber.peek_extra(no_facade).unwrap_or(true)
@@ -219,13 +219,16 @@ pub(crate) fn owns_nothing(fiber: FiberPtr) -> bool {
 /// Lets go of what a façade keeps for `fiber`, which is about to end, and of what was thrown at it.
 /// Returns whether there was anything: user code has run then.
 pub(crate) fn leave_facade(fiber: FiberPtr) -> bool {
-    if fiber.peek_extra(|extra| extra.identity.is_none() && extra.bomb.is_none()) != Some(false) {
+    if fiber.peek_extra(|extra| extra.identity.is_none() && extra.pending_throw.is_none())
+        != Some(false)
+    {
         return false;
     }
-    let (identity, bomb) = fiber.with_extra(|extra| (extra.identity.take(), extra.bomb.take()));
+    let (identity, pending_throw) =
+        fiber.with_extra(|extra| (extra.identity.take(), extra.pending_throw.take()));
     quietly(&fiber, || match identity {
-        Some(identity) => identity.ended(bomb, fiber.killed.get()),
-        None => drop(bomb),
+        Some(identity) => identity.ended(pending_throw, fiber.killed.get()),
+        None => drop(pending_throw),
     });
     true
 }
@@ -238,10 +241,10 @@ fn drop_locals(fiber: FiberPtr) {
     let mut left = locals::count() + MOST_LATE_LOCALS;
     // Before each: the destructor of the one before may have started a generator that refers to it.
     while let Some(local) = {
-        unwind_strands(fiber);
+        unwind_coroutines(fiber);
         locals::take_youngest()
     } {
-        if given_up::has_lent(fiber) {
+        if abandoned::has_lent(fiber) {
             std::mem::forget(local);
             continue;
         }

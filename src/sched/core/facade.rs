@@ -43,7 +43,7 @@ impl Tasklets {
     /// Returns the innermost watcher that was not retired.
     pub(crate) fn innermost(&self) -> Option<Watcher> {
         let watchers = self.watchers.borrow();
-        let alive = |watcher: &&Watcher| watcher.fiber.state.get() != State::Retired;
+        let alive = |watcher: &&Watcher| watcher.fiber.state.get() != State::Abandoned;
         watchers.iter().rev().find(alive).cloned()
     }
 }

@@ -20,7 +20,7 @@ use crate::fiber::state::State;
 
 /// Calls `to` with `key` at the end of `fiber`; immediately, if that has ended already.
 pub(crate) fn tell_of_end(fiber: &Header, to: Rc<dyn EndHook>, key: Key) {
-    if matches!(fiber.state.get(), State::Finished | State::Retired) {
+    if matches!(fiber.state.get(), State::Finished | State::Abandoned) {
         return to.ended(key);
     }
     fiber.with_extra(|extra| extra.hooks.push(Hook { to, key }));

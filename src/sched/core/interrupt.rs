@@ -25,10 +25,10 @@ use crate::fiber::cancel;
 use crate::fiber::exit;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
-use crate::fiber::state::{Attention, OnDeadlock, WaitReason};
+use crate::fiber::state::{OnDeadlock, Signals, WaitReason};
+use crate::sched::core::abandon;
 use crate::sched::core::children::Children;
 use crate::sched::core::pending_throw;
-use crate::sched::core::retire;
 use crate::sched::core::scheduler::{Here, Scheduler};
 use crate::sched::core::unwinding::{can_unwind, thread_unwinds};
 
@@ -71,16 +71,16 @@ impl fmt::Display for Interrupt {
 #[inline(never)]
 pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
     let fiber = here.fiber;
-    let seen = fiber.attention.get();
+    let seen = fiber.signals.get();
     settle(fiber);
-    if seen.has(Attention::CANCEL) && is_due(here) && !hogs_the_thread(here) {
+    if seen.has(Signals::CANCEL) && is_due(here) && !hogs_the_thread(here) {
         meet_kill(here, reason)?;
     }
-    pending_throw::meet_bomb(here);
-    if seen.has(Attention::DEADLOCK) {
+    pending_throw::raise_pending(here);
+    if seen.has(Signals::DEADLOCK) {
         return fail_with_deadlock(here, reason);
     }
-    if seen.has(Attention::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
+    if seen.has(Signals::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
 }
 
 /// Whether [`before_wait`] would not let the wait go on now. For waits that other threads complete:
@@ -88,13 +88,13 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
 #[cold]
 #[inline(never)]
 pub(crate) fn is_coming(here: Here, reason: &'static WaitReason) -> bool {
-    let seen = here.fiber.attention.get();
+    let seen = here.fiber.signals.get();
     // Where nothing can unwind only waits that can fail notice a kill.
     let meets_kills = || can_unwind(&here.sched) || reason.on_deadlock == OnDeadlock::Fail;
-    seen.has(Attention::TIMEOUT)
-        || seen.has(Attention::CANCEL) && meets_kills() && is_due(here)
+    seen.has(Signals::TIMEOUT)
+        || seen.has(Signals::CANCEL) && meets_kills() && is_due(here)
         || pending_throw::may_go_off(here)
-        || seen.has(Attention::DEADLOCK) && here.sched.deadlocks.is_pending()
+        || seen.has(Signals::DEADLOCK) && here.sched.deadlocks.is_pending()
 }
 
 /// A yield is a kill point, lets a bomb go off, and does nothing else.
@@ -110,7 +110,7 @@ pub(crate) fn checkpoint(here: Here) {
     if is_due(here) {
         let _ = meet_kill(here, &CHECKPOINT);
     }
-    pending_throw::meet_bomb(here);
+    pending_throw::raise_pending(here);
 }
 
 static CHECKPOINT: WaitReason = WaitReason::new("at a kill point", OnDeadlock::Last);
@@ -157,8 +157,8 @@ fn hogs_the_thread(here: Here) -> bool {
 
 /// Whether `fiber` unwinds when it is woken where it waits, if the thread does not unwind then.
 pub(crate) fn has_something_to_raise(fiber: FiberPtr) -> bool {
-    let bomb = fiber.attention.get().has(Attention::BOMB) && !cancel::is_shielded(&fiber);
-    bomb || cancel::is_pending(&fiber)
+    let pending_throw = fiber.signals.get().has(Signals::THROW) && !cancel::is_shielded(&fiber);
+    pending_throw || cancel::is_pending(&fiber)
 }
 
 /// What a wait was for has happened: its deadline and a deadlock no longer matter.
@@ -171,8 +171,8 @@ pub(crate) fn wait_completed(fiber: FiberPtr) {
 
 /// Clears what belongs to one wait only, and a cancellation that nothing asks for any more.
 fn settle(fiber: FiberPtr) {
-    let cancel = if cancel::is_any(&fiber) { Attention::CANCEL } else { Attention::NONE };
-    fiber.attention.set(cancel.with(fiber.attention.get().only(Attention::BOMB)));
+    let cancel = if cancel::is_any(&fiber) { Signals::CANCEL } else { Signals::NONE };
+    fiber.signals.set(cancel.with(fiber.signals.get().only(Signals::THROW)));
 }
 
 fn meet_kill(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
@@ -185,7 +185,7 @@ fn meet_kill(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
         return Err(Interrupt::Killed);
     }
     if here.sched.closing.get() {
-        retire::give_up("could not be unwound at the end of `run`");
+        abandon::abandon_current("could not be unwound at the end of `run`");
     }
     Ok(())
 }
@@ -198,7 +198,7 @@ fn count_raise(fiber: FiberPtr) {
     }
     fiber.raised.set(fiber.raised.get() + 1);
     if MOST_RAISES < fiber.raised.get() {
-        retire::give_up("caught every kill and went on waiting");
+        abandon::abandon_current("caught every kill and went on waiting");
     }
 }
 
@@ -217,9 +217,9 @@ fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Int
 #[cold]
 #[inline(never)]
 pub(crate) fn at_scope_exit(here: Here) -> Option<Box<Deadlock>> {
-    let seen = here.fiber.attention.get();
+    let seen = here.fiber.signals.get();
     settle(here.fiber);
-    if !seen.has(Attention::DEADLOCK) {
+    if !seen.has(Signals::DEADLOCK) {
         return None;
     }
     // Killing the children is all that this wait can do: it is not asked twice.

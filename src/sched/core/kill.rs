@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::fiber::cancel;
 use crate::fiber::current;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::{Attention, State};
+use crate::fiber::state::{Signals, State};
 use crate::sched::core::children::Children;
 use crate::sched::core::interrupt;
 use crate::sched::core::pause;
@@ -23,12 +23,12 @@ const REASON: &str = "interrupted by a signal";
 impl Scheduler {
     /// Marks `fiber` as killed, and wakes it if the kill can be raised where it waits.
     pub(crate) fn kill(&self, fiber: FiberPtr) {
-        if matches!(fiber.state.get(), State::Finished | State::Retired) {
+        if matches!(fiber.state.get(), State::Finished | State::Abandoned) {
             return;
         }
         self.expect_own(&fiber);
         fiber.killed.set(true);
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
         if current::fiber() == Some(fiber) {
             return interrupt::checkpoint(here());
         }
@@ -78,7 +78,8 @@ impl Scheduler {
     #[cold]
     fn meet_kill_request(&self, request: &KillRequest) {
         request.was_met();
-        let alive = |main: &FiberPtr| !matches!(main.state.get(), State::Finished | State::Retired);
+        let alive =
+            |main: &FiberPtr| !matches!(main.state.get(), State::Finished | State::Abandoned);
         if let Some(main) = self.main.get().filter(alive) {
             main.with_extra(|extra| extra.kill_reason.get_or_insert(REASON.into()).len());
             self.kill(main);

@@ -30,15 +30,15 @@ pub(crate) fn leave(here: Here, reason: &'static WaitReason) {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn leave_for_real(here: Here, reason: &'static WaitReason) {
-    debug_assert!(reason.real);
-    here.sched.outside.begin_real_wait(here.fiber);
+    debug_assert!(reason.external);
+    here.sched.outside.begin_external_wait(here.fiber);
     leave(here, reason);
-    here.sched.outside.end_real_wait(here.fiber);
+    here.sched.outside.end_external_wait(here.fiber);
 }
 
 /// Takes the running fiber, which is retired, off its thread for the last time.
 pub(crate) fn leave_for_ever(here: Here) -> ! {
-    debug_assert_eq!(here.fiber.state.get(), State::Retired);
+    debug_assert_eq!(here.fiber.state.get(), State::Abandoned);
     suspend(here);
     // Only parked fibers are made ready. Were this one resumed, it would unwind or return into
     // frames that others take for dead.

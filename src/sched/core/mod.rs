@@ -14,6 +14,7 @@
 //!
 //! It may use `time` and `shared`, of whose types the scheduler has fields.
 
+pub(crate) mod abandon;
 pub(crate) mod children;
 pub(crate) mod choose;
 pub(crate) mod create;
@@ -33,7 +34,6 @@ pub(crate) mod park;
 pub(crate) mod pause;
 pub(crate) mod pending_throw;
 pub(crate) mod region;
-pub(crate) mod retire;
 pub(crate) mod run_loop;
 pub(crate) mod scheduler;
 pub(crate) mod spare;

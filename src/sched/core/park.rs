@@ -225,7 +225,7 @@ fn wait<const REAL: bool>(
     done: impl Fn() -> bool,
 ) -> Result<(), Interrupt> {
     loop {
-        if !here.fiber.attention.get().is_none() {
+        if !here.fiber.signals.get().is_none() {
             interrupt::before_wait(here, reason)?;
         }
         if REAL {
@@ -234,7 +234,7 @@ fn wait<const REAL: bool>(
             leave(here, reason);
         }
         if done() {
-            if !here.fiber.attention.get().is_none() {
+            if !here.fiber.signals.get().is_none() {
                 interrupt::wait_completed(here.fiber);
             }
             return Ok(());
@@ -270,7 +270,7 @@ pub(crate) fn hand_over(here: Here, partner: FiberPtr) {
 #[inline(always)]
 pub(crate) fn give_way(here: Here) {
     leave::suspend(here);
-    if !here.fiber.attention.get().is_none() {
+    if !here.fiber.signals.get().is_none() {
         interrupt::at_yield(here);
     }
 }

@@ -48,7 +48,7 @@ impl Scheduler {
         }
         fiber.reason.set(&PAUSED);
         // What it waited for may happen, and does not put it back.
-        self.outside.end_real_wait(fiber);
+        self.outside.end_external_wait(fiber);
         let _ = fiber.to_ref().into_ptr();
         self.ring(RunRing::void_one);
         if self.ring(|ring| ring.wants_compaction()) {

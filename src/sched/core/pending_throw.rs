@@ -11,27 +11,27 @@ use std::panic;
 use crate::fiber::cancel;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::identity::Payload;
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 use crate::sched::core::scheduler::Here;
 use crate::sched::core::unwinding;
 
 /// Stores `payload` as the bomb of `fiber`. Returns the one that it replaces.
 pub(crate) fn arm(fiber: FiberPtr, payload: Payload) -> Option<Payload> {
-    fiber.notice(Attention::BOMB);
-    fiber.with_extra(|extra| extra.bomb.replace(payload))
+    fiber.signal(Signals::THROW);
+    fiber.with_extra(|extra| extra.pending_throw.replace(payload))
 }
 
 /// Takes what was thrown at `fiber` and has not gone off.
 pub(crate) fn disarm(fiber: FiberPtr) -> Option<Payload> {
-    fiber.attention.set(fiber.attention.get().without(Attention::BOMB));
+    fiber.signals.set(fiber.signals.get().without(Signals::THROW));
     if !fiber.extra_exists() {
         return None;
     }
-    fiber.with_extra(|extra| extra.bomb.take())
+    fiber.with_extra(|extra| extra.pending_throw.take())
 }
 
 /// Lets the bomb of the running fiber go off, if it has one and this is a place for it.
-pub(crate) fn meet_bomb(here: Here) {
+pub(crate) fn raise_pending(here: Here) {
     if !may_go_off(here) {
         return;
     }
@@ -44,7 +44,7 @@ pub(crate) fn meet_bomb(here: Here) {
 /// because some fiber unwinds is remembered.
 pub(crate) fn may_go_off(here: Here) -> bool {
     let Here { fiber, sched } = here;
-    if !fiber.attention.get().has(Attention::BOMB) || cancel::is_shielded(&fiber) {
+    if !fiber.signals.get().has(Signals::THROW) || cancel::is_shielded(&fiber) {
         return false;
     }
     let put_off = unwinding::is_put_off(&sched);

@@ -87,7 +87,7 @@ pub(crate) struct Scheduler {
     pub(crate) main: MainFiber,
     pub(crate) spare: Spare,
     /// The number of fibers that were retired.
-    pub(crate) retired: Cell<usize>,
+    pub(crate) abandoned: Cell<usize>,
     pub(crate) tasklets: Tasklets,
 }
 
@@ -136,7 +136,7 @@ impl Scheduler {
             deadlocks: Deadlocks::new(),
             main: MainFiber::new(),
             spare: Spare::new(spare),
-            retired: Cell::new(0),
+            abandoned: Cell::new(0),
             tasklets: Tasklets::new(),
         })
     }

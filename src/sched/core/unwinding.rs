@@ -14,7 +14,7 @@
 //! Ask this on behalf of one fiber, and only where something would be lost; on `Unknown` do what
 //! completes a work. Uses of [`std::thread::panicking`] elsewhere ask about the thread, because they
 //! ask whether anything may be raised now (`tasklet/throw`, `deadlock/victim`, `api/run`,
-//! `core/run_loop`, `turn`, `fiber/strand.rs`, `fiber/frame.rs`, `generator/`, `greenlet/`,
+//! `core/run_loop`, `turn`, `fiber/coroutine.rs`, `fiber/frame.rs`, `generator/`, `greenlet/`,
 //! `stackless/`): two unwinds at the same time abort the process, on whichever stacks.
 
 #![cfg_attr(not(feature = "net"), allow(dead_code, reason = "streams ask"))]

@@ -24,7 +24,7 @@ use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::cancel;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
-use crate::fiber::state::Attention;
+use crate::fiber::state::Signals;
 use crate::sched::core::end;
 use crate::sched::core::interrupt;
 use crate::sched::core::scheduler::Scheduler;
@@ -188,7 +188,7 @@ impl Scheduler {
             cycle: circle.names,
         };
         self.deadlocks.fail(victim.id(), self.switches.get(), report);
-        victim.notice(Attention::DEADLOCK);
+        victim.signal(Signals::DEADLOCK);
         // Before any other: none may unwind when it panics.
         self.make_ready_next(victim);
     }

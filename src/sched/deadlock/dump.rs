@@ -57,7 +57,7 @@ pub fn stats() -> Stats {
         fibers: sched.live.get(),
         runnable: sched.ring(|ring| ring.queued()) + 1,
         spawned: sched.spawned(),
-        abandoned: sched.retired.get(),
+        abandoned: sched.abandoned.get(),
         switches: sched.switches.get(),
         timers: sched.time.armed(),
         // The pool counts the spare stack as taken, but nothing is on it.

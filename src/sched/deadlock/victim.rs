@@ -16,7 +16,7 @@ use std::thread;
 
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::snapshot::Deadlock;
-use crate::fiber::state::{Attention, OnDeadlock, State};
+use crate::fiber::state::{OnDeadlock, Signals, State};
 use crate::sched::core::end;
 use crate::sched::core::interrupt;
 use crate::sched::core::scheduler::Scheduler;
@@ -41,7 +41,7 @@ impl Scheduler {
         let victim_name = end::describe(&victim);
         let report = Deadlock { by_end, others_live: false, victim: victim_name, dump, cycle };
         self.deadlocks.fail(victim.id(), self.switches.get(), report);
-        victim.notice(Attention::DEADLOCK);
+        victim.signal(Signals::DEADLOCK);
         self.make_ready(victim);
     }
 
@@ -64,7 +64,7 @@ impl Scheduler {
         };
         let Some(fiber) = self.fibers_where(due).first().map(FiberRef::ptr) else { return false };
         interrupt::force(fiber, self.switches.get().wrapping_add(1), self);
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
         self.make_ready(fiber);
         true
     }

@@ -50,7 +50,7 @@ impl Scheduler {
             obeys && extra.commanders.as_ref().is_some_and(|token| token.is_held())
                 || parked && extra.unparkers.as_ref().is_some_and(|token| token.is_held())
         });
-        held == Some(true) && fiber.state.get() != State::Retired
+        held == Some(true) && fiber.state.get() != State::Abandoned
     }
 
     /// Whether anything that other threads may ask of `fiber` can change what it does. When `run` ends nothing
@@ -121,6 +121,6 @@ impl Scheduler {
 
     /// Whether a timer, the world or another thread may let a fiber run while all wait.
     pub(crate) fn outside_may_bring_work(&self) -> bool {
-        !self.time.is_empty() || self.outside.real_waits.get() != 0 || self.outsiders_may_wake()
+        !self.time.is_empty() || self.outside.external_waits.get() != 0 || self.outsiders_may_wake()
     }
 }

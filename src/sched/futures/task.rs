@@ -37,10 +37,10 @@ use crate::sched::shared::mailbox::TaskId;
 use crate::sched::shared::registry;
 
 static PENDING: WaitReason =
-    WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_by_the_world();
+    WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_externally();
 /// For calls that return an error, and so end also where a kill cannot unwind.
 pub(crate) static PENDING_OR_ERROR: WaitReason =
-    WaitReason::new("waiting for a future", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("waiting for a future", OnDeadlock::Fail).ended_externally();
 
 const GENERATION_BITS: u32 = 24;
 const GENERATION: u32 = (1 << GENERATION_BITS) - 1;
@@ -71,7 +71,7 @@ pub(crate) fn wait_for_wake(here: Here, may_fail: bool) -> Result<(), Interrupt>
     if here.fiber.woken.get() {
         // It woke itself, or somebody else did while it ran: others first.
         yield_now();
-        let is_asked = may_fail && !here.fiber.attention.get().is_none();
+        let is_asked = may_fail && !here.fiber.signals.get().is_none();
         return if is_asked { interrupt::before_wait(here, reason) } else { Ok(()) };
     }
     wait_for_events(here, reason, || here.fiber.woken.get())

@@ -16,14 +16,14 @@ use crate::fiber::header::FiberPtr;
 use crate::sched::shared::holder::{Holder, Needs};
 use crate::sched::shared::owner::Owner;
 use crate::sched::shared::registry;
-use crate::sched::shared::ticket::{Fate, Ticket};
+use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
 /// What a scheduler asks of a wait that others may complete.
 pub(crate) trait OutsideWait {
     fn ticket(&self) -> &Ticket;
 
-    /// Ends the wait with `fate`, as [`Ticket::claim`], and keeps the books of what it waits at.
-    fn claim(&self, fate: Fate) -> bool;
+    /// Ends the wait with `outcome`, as [`Ticket::claim`], and keeps the books of what it waits at.
+    fn claim(&self, outcome: WaitOutcome) -> bool;
 
     /// Whether somebody is left who could complete it.
     fn others_exist(&self) -> bool;
@@ -68,7 +68,7 @@ pub(crate) struct Outside {
     /// The waits that other threads may complete.
     pub(crate) waits: RefCell<SlotTable<ListedWait>>,
     /// The number of parked fibers that an event in real time may wake.
-    pub(crate) real_waits: Cell<usize>,
+    pub(crate) external_waits: Cell<usize>,
     /// The number of fibers in a `select!` over something that other threads share.
     pub(crate) shared_choices: Cell<usize>,
 }
@@ -77,24 +77,24 @@ impl Outside {
     pub(crate) fn new() -> Outside {
         Outside {
             waits: RefCell::new(SlotTable::new()),
-            real_waits: Cell::new(0),
+            external_waits: Cell::new(0),
             shared_choices: Cell::new(0),
         }
     }
 
     /// Notes that `fiber` waits for an event in real time.
     #[inline(always)]
-    pub(crate) fn begin_real_wait(&self, fiber: FiberPtr) {
-        fiber.in_real_wait.set(true);
-        self.real_waits.set(self.real_waits.get() + 1);
+    pub(crate) fn begin_external_wait(&self, fiber: FiberPtr) {
+        fiber.in_external_wait.set(true);
+        self.external_waits.set(self.external_waits.get() + 1);
     }
 
     /// Notes that no event in real time wakes `fiber` any more: it goes on, or was taken out of the
     /// ring, or never runs again.
     #[inline(always)]
-    pub(crate) fn end_real_wait(&self, fiber: FiberPtr) {
-        if fiber.in_real_wait.replace(false) {
-            self.real_waits.set(self.real_waits.get() - 1);
+    pub(crate) fn end_external_wait(&self, fiber: FiberPtr) {
+        if fiber.in_external_wait.replace(false) {
+            self.external_waits.set(self.external_waits.get() - 1);
         }
     }
 
@@ -131,7 +131,7 @@ impl Outside {
     pub(crate) fn withdraw(&self, fiber: FiberPtr) {
         if let Some(listed) = self.unlist(fiber) {
             // If the wait has been completed before this, what it was given stays with it.
-            let _ = listed.wait().claim(Fate::Withdrawn);
+            let _ = listed.wait().claim(WaitOutcome::Withdrawn);
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::sched::shared::mailbox::Mailbox;
 /// How a wait came out.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[repr(u8)]
-pub(crate) enum Fate {
+pub(crate) enum WaitOutcome {
     Waiting,
     /// A partner has come.
     Served,
@@ -34,29 +34,34 @@ pub(crate) enum Fate {
 
 /// How a wait has come out so far. It changes once.
 #[derive(Debug)]
-pub(crate) struct FateCell(AtomicU8);
+pub(crate) struct OutcomeCell(AtomicU8);
 
-impl FateCell {
-    pub(crate) fn new() -> FateCell {
-        FateCell(AtomicU8::new(Fate::Waiting as u8))
+impl OutcomeCell {
+    pub(crate) fn new() -> OutcomeCell {
+        OutcomeCell(AtomicU8::new(WaitOutcome::Waiting as u8))
     }
 
-    /// Ends the wait with `fate`. Returns whether it was this call that ended it.
+    /// Ends the wait with `outcome`. Returns whether it was this call that ended it.
     #[must_use]
-    pub(crate) fn claim(&self, fate: Fate) -> bool {
-        let (from, to) = (Fate::Waiting as u8, fate as u8);
+    pub(crate) fn claim(&self, outcome: WaitOutcome) -> bool {
+        let (from, to) = (WaitOutcome::Waiting as u8, outcome as u8);
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    pub(crate) fn get(&self) -> Fate {
-        let fates = [Fate::Waiting, Fate::Served, Fate::Closed, Fate::Withdrawn];
-        fates[usize::from(self.0.load(Ordering::Acquire))]
+    pub(crate) fn get(&self) -> WaitOutcome {
+        let outcomes = [
+            WaitOutcome::Waiting,
+            WaitOutcome::Served,
+            WaitOutcome::Closed,
+            WaitOutcome::Withdrawn,
+        ];
+        outcomes[usize::from(self.0.load(Ordering::Acquire))]
     }
 }
 
 /// One wait of one fiber.
 pub(crate) struct Ticket {
-    fate: FateCell,
+    outcome: OutcomeCell,
     /// The number of the scheduler of the fiber that waits.
     pub(crate) scheduler: u32,
     key: Key,
@@ -66,22 +71,22 @@ pub(crate) struct Ticket {
 impl Ticket {
     /// Creates a ticket of the fiber with that key.
     pub(crate) fn of(scheduler: u32, key: Key, mailbox: Arc<Mailbox>) -> Ticket {
-        Ticket { fate: FateCell::new(), scheduler, key, mailbox }
+        Ticket { outcome: OutcomeCell::new(), scheduler, key, mailbox }
     }
 
-    /// Ends the wait with `fate`. Returns whether it was this call that ended it.
+    /// Ends the wait with `outcome`. Returns whether it was this call that ended it.
     #[must_use]
-    pub(crate) fn claim(&self, fate: Fate) -> bool {
-        self.fate.claim(fate)
+    pub(crate) fn claim(&self, outcome: WaitOutcome) -> bool {
+        self.outcome.claim(outcome)
     }
 
-    pub(crate) fn fate(&self) -> Fate {
-        self.fate.get()
+    pub(crate) fn outcome(&self) -> WaitOutcome {
+        self.outcome.get()
     }
 
     /// Whether the wait has come to what it was for.
     pub(crate) fn is_completed(&self) -> bool {
-        matches!(self.fate(), Fate::Served | Fate::Closed)
+        matches!(self.outcome(), WaitOutcome::Served | WaitOutcome::Closed)
     }
 
     pub(crate) fn key(&self) -> Key {
@@ -96,6 +101,6 @@ impl Ticket {
 
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("fate", &self.fate()).finish_non_exhaustive()
+        f.debug_struct("Ticket").field("outcome", &self.outcome()).finish_non_exhaustive()
     }
 }

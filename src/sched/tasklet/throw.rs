@@ -23,7 +23,7 @@ use crate::fiber::state::{OnDeadlock, State};
 use crate::fiber::wait_list;
 use crate::sched::core::park;
 use crate::sched::core::pause;
-use crate::sched::core::pending_throw::{arm, meet_bomb};
+use crate::sched::core::pending_throw::{arm, raise_pending};
 use crate::sched::core::scheduler::{Here, Scheduler};
 use crate::sched::core::unwinding;
 use crate::sched::tasklet::rotate;
@@ -48,7 +48,7 @@ pub(crate) fn throw_now(here: Here, fiber: FiberPtr, payload: Payload) -> Option
 /// wait after that.
 pub(crate) fn throw_here(here: Here, payload: Payload) {
     let replaced = arm(here.fiber, payload);
-    meet_bomb(here);
+    raise_pending(here);
     drop(replaced);
 }
 

@@ -30,20 +30,20 @@ pub(crate) fn leave_ring(
     reason: &'static WaitReason,
     then: impl FnOnce(),
 ) -> Result<(), Interrupt> {
-    attend(here, reason)?;
+    meet_signals(here, reason)?;
     then();
     loop {
         leave(here, reason);
         // Here and not where it is woken: what a completed wait may ignore, this one must not.
-        attend(here, reason)?;
+        meet_signals(here, reason)?;
         if std::ptr::eq(here.fiber.reason.get(), &RESUMED) {
             return Ok(());
         }
     }
 }
 
-fn attend(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    if here.fiber.attention.get().is_none() {
+fn meet_signals(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
+    if here.fiber.signals.get().is_none() {
         return Ok(());
     }
     interrupt::before_wait(here, reason)

@@ -16,7 +16,7 @@ use crate::sched::core::scheduler::{Here, Scheduler, SchedulerPtr};
 use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::registry;
-use crate::sched::shared::ticket::{Fate, Ticket};
+use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
 impl Ticket {
     /// Creates a ticket of the running fiber.
@@ -63,34 +63,34 @@ pub(crate) fn wait_for_others(
     wait: &dyn OutsideWait,
     by: Option<u64>,
     reason: &'static WaitReason,
-) -> Result<Fate, Interrupt> {
+) -> Result<WaitOutcome, Interrupt> {
     debug_assert!(reason.outsiders, "its wake would not reach it");
     // SAFETY: the value is dropped at the end of this function, also by an unwind, and nobody else
     // has it.
     let _listed = unsafe { Listed::new(here, wait) };
     let _deadline = by.map(|at| Deadline::arm(here, at));
     while !wait.ticket().is_completed() {
-        if !here.fiber.attention.get().is_none() {
+        if !here.fiber.signals.get().is_none() {
             if interrupt::is_coming(here, reason) && !give_up(wait) {
                 break;
             }
             interrupt::before_wait(here, reason)?;
         }
-        if reason.real {
+        if reason.external {
             leave_for_real(here, reason);
         } else {
             leave(here, reason);
         }
     }
-    if !here.fiber.attention.get().is_none() {
+    if !here.fiber.signals.get().is_none() {
         interrupt::wait_completed(here.fiber);
     }
-    Ok(wait.ticket().fate())
+    Ok(wait.ticket().outcome())
 }
 
 /// Withdraws `wait`, if it is not completed. Returns whether it is withdrawn now.
 fn give_up(wait: &dyn OutsideWait) -> bool {
-    wait.claim(Fate::Withdrawn) || !wait.ticket().is_completed()
+    wait.claim(WaitOutcome::Withdrawn) || !wait.ticket().is_completed()
 }
 
 /// A wait that its scheduler knows of for as long as this lives.

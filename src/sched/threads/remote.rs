@@ -94,7 +94,7 @@ pub(crate) struct Address {
 impl Address {
     /// The address of `fiber`, which is one of `sched`, or has ended.
     pub(crate) fn new(sched: SchedulerPtr, fiber: FiberPtr, reach: Reach) -> Address {
-        let token = if matches!(fiber.state.get(), State::Finished | State::Retired) {
+        let token = if matches!(fiber.state.get(), State::Finished | State::Abandoned) {
             // Its key may belong to another fiber by now, if its `run` is over.
             Arc::new(Token::new(Key::from_bits(0), fiber.id()))
         } else {

@@ -25,7 +25,7 @@ use crate::channel::rendezvous::follow;
 use crate::collections::locked::locked;
 use crate::fiber::header::FiberRef;
 use crate::sched::core::scheduler::{Here, scheduler};
-use crate::sched::shared::ticket::Fate;
+use crate::sched::shared::ticket::WaitOutcome;
 use crate::stackless::channel_error::ChannelError;
 use crate::stackless::channel_event::{Arrival, ChannelId};
 use crate::stackless::checks::{self, Next};
@@ -131,7 +131,7 @@ impl<T> SharedChannel<T> {
         let mut state = self.lock();
         state.pairing = Pairing::new(state.pairing.preference, state.pairing.schedule_all, true);
         let closed: Vec<_> =
-            state.all().filter(|waiter| waiter.end(Fate::Closed)).cloned().collect();
+            state.all().filter(|waiter| waiter.end(WaitOutcome::Closed)).cloned().collect();
         drop(state);
         closed.iter().for_each(|waiter| waiter.ticket().wake(scheduler()));
     }

@@ -14,7 +14,7 @@ use crate::collections::by_value::by_reference;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::core::limit::Limit;
 use crate::sched::core::scheduler::{here, scheduler};
-use crate::sched::shared::ticket::Fate;
+use crate::sched::shared::ticket::WaitOutcome;
 use crate::sched::threads::outside::wait_for_others;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::checks;
@@ -148,7 +148,9 @@ impl<T: Send + 'static> SharedChannel<T> {
         state.join(Side::Receive, waiter.clone(), self.inner.tally.waiting(Side::Receive));
         drop(state);
         match wait_for_others(here, &*waiter, by, &RECEIVING) {
-            Ok(Fate::Served) => Ok(waiter.take().expect("the partner has put its message in")),
+            Ok(WaitOutcome::Served) => {
+                Ok(waiter.take().expect("the partner has put its message in"))
+            }
             Ok(_) => Err(ChannelError::Closed),
             Err(interrupt) => Err(ChannelError::of(here, interrupt, Side::Receive)),
         }

@@ -14,7 +14,7 @@ use crate::fiber::panic::Panic;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::core::limit::Limit;
 use crate::sched::core::scheduler::{Here, here, scheduler};
-use crate::sched::shared::ticket::Fate;
+use crate::sched::shared::ticket::WaitOutcome;
 use crate::sched::threads::outside::wait_for_others;
 use crate::stackless::channel_error::{ChannelError, SendError};
 use crate::stackless::checks;
@@ -190,7 +190,7 @@ fn wait_to_send<T: Send + 'static>(
 
     let leftover = Leftover(waiter);
     let reason = match wait_for_others(here, &**waiter, by, &SENDING) {
-        Ok(Fate::Served) => {
+        Ok(WaitOutcome::Served) => {
             checks::after_send(here);
             return Ok(());
         }

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
-use crate::sched::lowlevel::{Arm, Done, Fate, Here};
+use crate::sched::lowlevel::{Arm, Done, Here, WaitOutcome};
 use crate::sync::mpmc::{Receiver, Sender, Shared, State};
 use crate::sync::waiter::{Waiter, locked};
 
@@ -65,7 +65,7 @@ impl Watch {
         self.ready.set(false);
         if let Some(waiter) = self.waiter.take() {
             let mut state = locked(&shared.state);
-            if waiter.claim(Fate::Withdrawn) {
+            if waiter.claim(WaitOutcome::Withdrawn) {
                 state.watchers.remove(&waiter);
             }
         }

@@ -44,7 +44,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::sched::lowlevel::Fate;
+use crate::sched::lowlevel::WaitOutcome;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Waiter, locked, wake_all};
 
@@ -113,7 +113,7 @@ type Slot<T> = Mutex<Option<T>>;
 fn serve<T>(queue: &mut Queue<Slot<T>>, value: T) -> Result<Arc<Waiter<Slot<T>>>, T> {
     while let Some(first) = queue.pop() {
         let mut slot = locked(&first.extra);
-        if first.claim(Fate::Served) {
+        if first.claim(WaitOutcome::Served) {
             *slot = Some(value);
             drop(slot);
             return Ok(first);
@@ -126,7 +126,7 @@ fn serve<T>(queue: &mut Queue<Slot<T>>, value: T) -> Result<Arc<Waiter<Slot<T>>>
 fn collect<T>(queue: &mut Queue<Slot<T>>) -> Option<(Arc<Waiter<Slot<T>>>, T)> {
     while let Some(first) = queue.pop() {
         let mut slot = locked(&first.extra);
-        if first.claim(Fate::Served)
+        if first.claim(WaitOutcome::Served)
             && let Some(value) = slot.take()
         {
             drop(slot);
@@ -139,7 +139,11 @@ fn collect<T>(queue: &mut Queue<Slot<T>>) -> Option<(Arc<Waiter<Slot<T>>>, T)> {
 impl<T> State<T> {
     /// Removes and returns the watchers; the caller wakes them when it has unlocked the channel.
     fn take_watchers(&mut self) -> Vec<Arc<Waiter>> {
-        if self.watchers.is_empty() { Vec::new() } else { self.watchers.claim_all(Fate::Served) }
+        if self.watchers.is_empty() {
+            Vec::new()
+        } else {
+            self.watchers.claim_all(WaitOutcome::Served)
+        }
     }
 }
 
@@ -162,7 +166,7 @@ impl<T> Drop for Sender<T> {
         let mut state = locked(&self.shared.state);
         state.senders -= 1;
         if state.senders == 0 {
-            let closed = state.waiting_receivers.claim_all(Fate::Closed);
+            let closed = state.waiting_receivers.claim_all(WaitOutcome::Closed);
             let watchers = state.take_watchers();
             drop(state);
             wake_all(&closed);
@@ -176,7 +180,7 @@ impl<T> Drop for Receiver<T> {
         let mut state = locked(&self.shared.state);
         state.receivers -= 1;
         if state.receivers == 0 {
-            let closed = state.waiting_senders.claim_all(Fate::Closed);
+            let closed = state.waiting_senders.claim_all(WaitOutcome::Closed);
             // No receiver can take these values any more. They are dropped after the unlock.
             let left = std::mem::take(&mut state.buffer);
             let watchers = state.take_watchers();

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::{Receiver, Shared, Slot, State, collect};
-use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
+use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 use crate::channel::face::Receive;
 use crate::collections::by_value::{by_reference, by_value};
-use crate::sched::lowlevel::{Fate, Limit, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static RECEIVING: WaitReason =
@@ -96,11 +96,11 @@ impl<T> Receiver<T> {
 
 impl<T> Receive<T> for Receiver<T> {
     #[track_caller]
-    fn receive_until(&self, limit: Limit) -> Result<T, Cut> {
+    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
         count_operation();
         match self.shared.take() {
             Ok(value) => Ok(value),
-            Err(Nothing::EverAgain) => Err(Cut::Closed),
+            Err(Nothing::EverAgain) => Err(WaitError::Closed),
             Err(Nothing::Yet(state)) => self.shared.wait_to_receive(state, limit.instant()),
         }
     }
@@ -145,19 +145,19 @@ impl<T> Shared<T> {
         &self,
         mut state: MutexGuard<'_, State<T>>,
         by: Option<Instant>,
-    ) -> Result<T, Cut> {
+    ) -> Result<T, WaitError> {
         let waiter = Arc::new(Waiter::new(Mutex::new(None)));
         state.waiting_receivers.push(waiter.clone());
         let watchers = state.take_watchers();
         drop(state);
         wake_all(&watchers);
         match wait(&Receivers(self), &waiter, by, &RECEIVING) {
-            Ok(Fate::Served) => {
+            Ok(WaitOutcome::Served) => {
                 let value = locked(&waiter.extra).take();
                 Ok(value.expect("a sender has put its value in"))
             }
-            Ok(_) => Err(Cut::Closed),
-            Err(interrupt) => Err(Cut::Short(interrupt)),
+            Ok(_) => Err(WaitError::Closed),
+            Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
         }
     }
 }

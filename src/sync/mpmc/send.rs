@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::{Sender, Shared, Slot, State, serve};
-use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
+use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::channel::face::Deliver;
-use crate::sched::lowlevel::{Fate, Limit, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static SENDING: WaitReason =
@@ -70,11 +70,11 @@ impl<T> Sender<T> {
 
 impl<T> Deliver<T> for Sender<T> {
     #[track_caller]
-    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, Cut)> {
+    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)> {
         count_operation();
         match self.shared.offer(value) {
             Ok(()) => Ok(()),
-            Err(Refused::Closed(value)) => Err((value, Cut::Closed)),
+            Err(Refused::Closed(value)) => Err((value, WaitError::Closed)),
             Err(Refused::Full(value, state)) => {
                 self.shared.wait_to_send(value, state, limit.instant())
             }
@@ -122,7 +122,7 @@ impl<T> Shared<T> {
         value: T,
         mut state: MutexGuard<'_, State<T>>,
         by: Option<Instant>,
-    ) -> Result<(), (T, Cut)> {
+    ) -> Result<(), (T, WaitError)> {
         let waiter = Arc::new(Waiter::new(Mutex::new(Some(value))));
         state.waiting_senders.push(waiter.clone());
         let watchers = state.take_watchers();
@@ -130,9 +130,9 @@ impl<T> Shared<T> {
         wake_all(&watchers);
         // If this unwinds, the waiter has left the queue, and the value is dropped with it.
         let cut = match wait(&Senders(self), &waiter, by, &SENDING) {
-            Ok(Fate::Served) => return Ok(()),
-            Ok(_) => Cut::Closed,
-            Err(interrupt) => Cut::Short(interrupt),
+            Ok(WaitOutcome::Served) => return Ok(()),
+            Ok(_) => WaitError::Closed,
+            Err(interrupt) => WaitError::Interrupted(interrupt),
         };
         let value = locked(&waiter.extra).take();
         Err((value.expect("no receiver has taken it"), cut))
