@@ -70,9 +70,9 @@
 //! });
 //! ```
 //!
-//! A handle serves for both ends, and [`balance`](crate::channel::Channel::balance) returns how many
-//! fibers wait at which end. [`set_preference`](crate::channel::Channel::set_preference) lets the
-//! sender run first.
+//! A handle serves for both ends, and [`balance`](crate::channel::Channel::balance) returns how
+//! many fibers wait at which end. [`set_preference`](crate::channel::Channel::set_preference) lets
+//! the sender run first.
 //!
 //! # Which channel
 //!

@@ -20,8 +20,8 @@
 //!
 //! # "a generator was resumed outside of `fibra::frame`"
 //!
-//! Generators and greenlets have stacks, which something must unwind before the thread ends. Wrap the
-//! code that uses them in [`frame`](crate::frame), or in [`run`](crate::run).
+//! Generators and greenlets have stacks, which something must unwind before the thread ends. Wrap
+//! the code that uses them in [`frame`](crate::frame), or in [`run`](crate::run).
 //!
 //! # "deadlock: all fibers wait and nothing can wake one", "the lock ... is never released"
 //!
