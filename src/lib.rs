@@ -199,8 +199,9 @@
 //! for which corosensei has a switch (x86, x86-64, ARM, 64-bit ARM, RISC-V, LoongArch, PowerPC);
 //! WebAssembly is not among them. Threads with CET shadow stacks are refused with an error.
 //!
-//! The minimum Rust version is 1.85. A higher minimum comes with a new minor version and a line in
-//! the [changelog](guide::changelog), never with a patch.
+//! The minimum Rust version is 1.85, the compiler of Debian stable. A later release may need a newer
+//! one only if Debian stable has it, with a new minor version and a line in the
+//! [changelog](guide::changelog), never with a patch.
 //!
 //! # What it is not for
 //!
@@ -220,6 +221,10 @@
 //!   greenlet or Stackless Python.
 //! - [Architecture](guide::architecture), [safety](guide::safety), [changelog](guide::changelog),
 //!   and what is [stable](stability).
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// `rust-version` holds for this crate; Cargo.toml allows its tests more.
+#![warn(clippy::incompatible_msrv)]
 
 pub mod blocking;
 #[doc(hidden)]

@@ -93,7 +93,8 @@ impl Orders {
             }
             (false, true) if self.0.back().is_some_and(Order::throws) => {
                 let replaced = self.0.pop_back();
-                let before = self.0.pop_back_if(|before| !before.throws());
+                let joins = self.0.back().is_some_and(|before| !before.throws());
+                let before = if joins { self.0.pop_back() } else { None };
                 self.0.push_back(match before {
                     Some(before) => before.then(last),
                     None => last,

@@ -264,10 +264,10 @@ impl Coroutine {
     /// The caller must run on its stack: it is the [innermost](Coroutine::is_innermost).
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self) {
-        if let Some(fiber) = self.fiber()
-            && !ptr::eq(fiber.cancel_scopes.get(), &raw const self.hinge)
-        {
-            self.innermost.set(fiber.cancel_scopes.get());
+        if let Some(fiber) = self.fiber() {
+            if !ptr::eq(fiber.cancel_scopes.get(), &raw const self.hinge) {
+                self.innermost.set(fiber.cancel_scopes.get());
+            }
         }
         let status = if thread::panicking() {
             self.status.get().left_in_unwind()

@@ -155,11 +155,11 @@ unsafe fn take<F: FnOnce() -> T, T>(fiber: FiberPtr, to: *mut ()) {
     let stage = unsafe { stage_of::<F, T>(fiber) };
     // SAFETY: no other reference to the stage exists while it is looked at and replaced.
     let stage = unsafe { &mut *stage };
-    if matches!(stage, Stage::Output(_))
-        && let Stage::Output(output) = mem::replace(stage, Stage::Empty)
-    {
-        // SAFETY: the caller passes a place for an `Option<Outcome<T>>` that holds `None`.
-        unsafe { *to.cast::<Option<Outcome<T>>>() = Some(output) };
+    if matches!(stage, Stage::Output(_)) {
+        if let Stage::Output(output) = mem::replace(stage, Stage::Empty) {
+            // SAFETY: the caller passes a place for an `Option<Outcome<T>>` that holds `None`.
+            unsafe { *to.cast::<Option<Outcome<T>>>() = Some(output) };
+        }
     }
 }
 

@@ -13,15 +13,16 @@
 //! - A lock belongs to the open file, and so to all its handles. The turn at it stays with the job
 //!   until it is decided what happens to the lock: one job never releases the lock of another.
 
-use std::fs::TryLockError;
 use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::fs::File;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
 use crate::fs::file::{Inner, Turn};
-use crate::fs::on_thread;
+use crate::fs::{File, TryLockError, on_thread};
 use crate::offload;
 
 /// Locking, like that of [`std::fs::File`]: advisory, and released at the latest when the last
@@ -143,7 +144,7 @@ impl File {
     pub fn unlock(&self) -> io::Result<()> {
         // First this: a job that obtains the lock after it releases it.
         self.inner.locked.store(false, Ordering::SeqCst);
-        self.inner.file.unlock()
+        Ok(flock(&self.inner.file, FlockOperation::Unlock)?)
     }
 
     #[track_caller]
@@ -187,36 +188,29 @@ impl Locking {
 
     /// Tries to lock; returns itself if another handle holds a lock.
     fn try_to(self, kind: Kind) -> io::Result<Result<Held, Locking>> {
-        let file = &self.inner.file;
-        let tried = match kind {
-            Kind::Exclusive => file.try_lock(),
-            Kind::Shared => file.try_lock_shared(),
+        let operation = match kind {
+            Kind::Exclusive => FlockOperation::NonBlockingLockExclusive,
+            Kind::Shared => FlockOperation::NonBlockingLockShared,
         };
-        match tried {
+        match flock(&self.inner.file, operation) {
             Ok(()) => Ok(Ok(Held(Some(self)))),
-            Err(TryLockError::WouldBlock) => {
+            Err(Errno::WOULDBLOCK) => {
                 // A lock of the other kind is lost by the attempt.
                 self.inner.locked.store(false, Ordering::SeqCst);
                 Ok(Err(self))
             }
-            Err(TryLockError::Error(error)) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     fn wait_to(self, kind: Kind) -> io::Result<Held> {
-        loop {
-            let file = &self.inner.file;
-            let waited = match kind {
-                Kind::Exclusive => file.lock(),
-                Kind::Shared => file.lock_shared(),
-            };
-            match waited {
-                Ok(()) => return Ok(Held(Some(self))),
-                // Signals of the process may be delivered to any of its threads.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let operation = match kind {
+            Kind::Exclusive => FlockOperation::LockExclusive,
+            Kind::Shared => FlockOperation::LockShared,
+        };
+        // Signals of the process may be delivered to any of its threads.
+        rustix::io::retry_on_intr(|| flock(&self.inner.file, operation))?;
+        Ok(Held(Some(self)))
     }
 }
 
@@ -234,11 +228,11 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(locking) = &self.0
-            && !locking.inner.locked.load(Ordering::SeqCst)
-        {
-            // This fails if there is no lock, and then there is none to release.
-            let _ = locking.inner.file.unlock();
+        if let Some(locking) = &self.0 {
+            if !locking.inner.locked.load(Ordering::SeqCst) {
+                // This fails if there is no lock, and then there is none to release.
+                let _ = flock(&locking.inner.file, FlockOperation::Unlock);
+            }
         }
     }
 }

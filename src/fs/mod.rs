@@ -54,6 +54,7 @@ mod lock;
 mod open_options;
 mod path;
 mod stream;
+mod try_lock_error;
 
 pub use dir::{DirEntry, ReadDir, read_dir};
 pub use file::File;
@@ -63,7 +64,8 @@ pub use path::{
     read_to_string, remove_dir, remove_dir_all, remove_file, rename, set_permissions, symlink,
     symlink_metadata, write,
 };
-pub use std::fs::{FileTimes, FileType, Metadata, Permissions, TryLockError};
+pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
+pub use try_lock_error::TryLockError;
 
 use std::io;
 

@@ -113,10 +113,10 @@ impl<Y, R, T> Core<Y, R, T> {
         self: &Rc<Self>,
         value: R,
     ) -> Result<GeneratorState<Y, T>, ResumeError<R>> {
-        if !self.yielder.coroutine.is_ready()
-            && let Err(unready) = self.make_ready()
-        {
-            return Err(unready.with(value));
+        if !self.yielder.coroutine.is_ready() {
+            if let Err(unready) = self.make_ready() {
+                return Err(unready.with(value));
+            }
         }
         self.yielder.send(value);
         // SAFETY: the generator is ready: checked above, or started by `make_ready`. It is not

@@ -224,11 +224,12 @@ impl Context {
     /// switches again and again would never end: it is abandoned.
     fn count_refusal(&self) {
         self.refusals.set(self.refusals.get() + 1);
-        if MOST_REFUSALS < self.refusals.get()
-            && let Some(current) = self.current()
-        {
-            // SAFETY: the code of the current greenlet runs, and is on its stack or on top of it.
-            unsafe { current.coroutine.leave_for_ever() }
+        if MOST_REFUSALS < self.refusals.get() {
+            if let Some(current) = self.current() {
+                // SAFETY: the code of the current greenlet runs, and is on its stack or on top of
+                // it.
+                unsafe { current.coroutine.leave_for_ever() }
+            }
         }
     }
 

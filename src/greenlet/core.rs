@@ -86,6 +86,8 @@ pub(super) trait Erased: Nested {
 
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 
+    fn into_nested(self: Rc<Self>) -> Rc<dyn Nested>;
+
     /// Leaves a signal for the greenlet, which must be waiting and must run next.
     fn put(&self, signal: Signal);
 
@@ -274,6 +276,10 @@ impl<V: 'static> Erased for Core<V> {
     }
 
     fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+
+    fn into_nested(self: Rc<Self>) -> Rc<dyn Nested> {
         self
     }
 

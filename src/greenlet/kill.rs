@@ -103,7 +103,7 @@ impl Context {
             if orphan.header().is_suspended() && orphan.header().handles.get() == 0 {
                 self.kill(&orphan);
             }
-            self.throw_away(orphan);
+            self.throw_away(orphan.into_nested());
         }
     }
 
@@ -249,7 +249,7 @@ impl Drop for Killing<'_> {
         if std::thread::panicking() {
             // The killer unwinds out of the destructor of a handle, which drops the record next.
             // What the record holds is better dropped when nothing unwinds.
-            self.context.throw_away(self.victim.clone());
+            self.context.throw_away(self.victim.clone().into_nested());
         }
     }
 }

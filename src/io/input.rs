@@ -120,11 +120,10 @@ impl Buffer {
         let mut rest = self.at_hand();
         while MOST_AT_A_TIME < rest.len() {
             let mut piece = &rest[..MOST_AT_A_TIME];
-            if let Err(error) = str::from_utf8(piece)
-                && error.error_len().is_none()
-            {
+            match str::from_utf8(piece) {
                 // The piece ends in the middle of a character.
-                piece = &piece[..error.valid_up_to()];
+                Err(error) if error.error_len().is_none() => piece = &piece[..error.valid_up_to()],
+                _ => {}
             }
             text.push_str(text_of(piece)?);
             rest = &rest[piece.len()..];

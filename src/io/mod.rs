@@ -29,6 +29,7 @@
 
 pub(crate) mod by_reference;
 mod input;
+pub(crate) mod pipe;
 mod poll;
 mod shared;
 mod stdin;

@@ -36,7 +36,7 @@ impl<'a> UninitBuf<'a> {
     pub(crate) fn zeroed(&mut self) -> &mut [u8] {
         self.0.fill(MaybeUninit::new(0));
         // SAFETY: every byte has just been written.
-        unsafe { self.0.assume_init_mut() }
+        unsafe { &mut *(&raw mut *self.0 as *mut [u8]) }
     }
 
     /// Declares that the first `length` bytes of the slice from [`UninitBuf::zeroed`] were filled.

@@ -134,11 +134,11 @@ impl<S> WriteHalf<S> {
 
 impl<S> Drop for WriteHalf<S> {
     fn drop(&mut self) {
-        if let Some(stream) = &self.stream
-            && !(self.shut.waits && unwinding() == Unwinding::Yes)
-        {
-            // This fails if the connection is gone, and then the other side needs no notice.
-            let _ = (self.shut.shut)(stream);
+        if let Some(stream) = &self.stream {
+            if !(self.shut.waits && unwinding() == Unwinding::Yes) {
+                // This fails if the connection is gone, and then the other side needs no notice.
+                let _ = (self.shut.shut)(stream);
+            }
         }
     }
 }

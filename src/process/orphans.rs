@@ -10,7 +10,7 @@
 //!   the next one is dropped.)
 //! - Nothing waits for that thread, and it waits for no other thread.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard};
@@ -18,6 +18,7 @@ use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::io::pipe::pipe;
 use crate::process::exit::LAST_PAUSE;
 use crate::sched::lowlevel::locked;
 
@@ -28,7 +29,7 @@ struct Orphans {
     new: Vec<Orphan>,
     /// The writing end of the pipe that notifies the thread of new ones. Present as long as there
     /// is a thread.
-    bell: Option<PipeWriter>,
+    bell: Option<OwnedFd>,
 }
 
 struct Orphan {
@@ -44,9 +45,9 @@ pub(super) fn adopt(child: Child, pidfd: Option<OwnedFd>) {
     }
     let mut orphans = lock();
     orphans.new.push(orphan);
-    match &mut orphans.bell {
+    match &orphans.bell {
         // The pipe is non-blocking; if it is full the thread is awake.
-        Some(bell) => drop(bell.write(&[0])),
+        Some(bell) => drop(rustix::io::write(bell, &[0])),
         None => orphans.bell = start().ok(),
     }
 }
@@ -55,17 +56,15 @@ fn lock() -> MutexGuard<'static, Orphans> {
     locked(&ORPHANS)
 }
 
-fn start() -> io::Result<PipeWriter> {
-    let (reader, writer) = io::pipe()?;
-    rustix::io::ioctl_fionbio(&reader, true)?;
-    rustix::io::ioctl_fionbio(&writer, true)?;
+fn start() -> io::Result<OwnedFd> {
+    let (reader, writer) = pipe()?;
     let builder = thread::Builder::new().name("fibra-reaper".into()).stack_size(64 << 10);
     builder.spawn(move || reap(&reader))?;
     Ok(writer)
 }
 
 /// Reaps orphans until there are none: the body of the thread.
-fn reap(bell: &PipeReader) {
+fn reap(bell: &OwnedFd) {
     let mut orphans = Vec::new();
     loop {
         {
@@ -79,12 +78,12 @@ fn reap(bell: &PipeReader) {
         }
         sleep(bell, &orphans);
         let mut bytes = [0; 64];
-        while matches!((&mut &*bell).read(&mut bytes), Ok(n) if n == bytes.len()) {}
+        while matches!(rustix::io::read(bell, &mut bytes), Ok(n) if n == bytes.len()) {}
     }
 }
 
 /// Waits until one of them may have ended, or there are new ones.
-fn sleep(bell: &PipeReader, orphans: &[Orphan]) {
+fn sleep(bell: &OwnedFd, orphans: &[Orphan]) {
     let pidfds = orphans.iter().filter_map(|orphan| orphan.pidfd.as_ref());
     let mut fds: Vec<_> = pidfds.map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
     fds.push(PollFd::new(bell, PollFlags::IN));

@@ -235,11 +235,10 @@ impl Driver {
         if let Some(registration) = slot.filter(|registration| registration.token == token) {
             registration.note(ready);
             // The event may have woken a future that is gone and requests nothing.
-            if SystemPoller::FORGETS
-                && let Some(poller) = self.shared.bed.opened()
-                && registration.owed() != Ready::NONE
-            {
-                poller.arm_number(index_of(token), token, registration.owed());
+            if SystemPoller::FORGETS && registration.owed() != Ready::NONE {
+                if let Some(poller) = self.shared.bed.opened() {
+                    poller.arm_number(index_of(token), token, registration.owed());
+                }
             }
         }
     }

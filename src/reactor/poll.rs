@@ -38,10 +38,10 @@ impl Source {
             // An event that comes while `op` waits (if it does) must not be lost.
             let events = known.as_ref().map_or(0, |known| known.events());
             if let Some(result) = attempt(&mut op) {
-                if let (Some(known), Ok(value)) = (&known, &result)
-                    && drained(value)
-                {
-                    known.drained(direction);
+                if let (Some(known), Ok(value)) = (&known, &result) {
+                    if drained(value) {
+                        known.drained(direction);
+                    }
                 }
                 known.iter().for_each(|known| driver.arm_again(fd, known));
                 return Poll::Ready(result);

@@ -58,7 +58,7 @@ impl Scheduler {
         let timers = !self.time.is_empty();
         // The clock costs as much as three switches: it is read when a deadline may have passed,
         // and once in a while so that dumps can tell how long a fiber has been waiting.
-        if timers || turns.is_multiple_of(16) {
+        if timers || turns % 16 == 0 {
             self.fit_batch();
         }
         if timers {
@@ -67,7 +67,7 @@ impl Scheduler {
         // Who waits for events sees those that are there already.
         if self.ring(|ring| ring.stored()) != 0 {
             self.idle.poll();
-            if turns.is_multiple_of(16) && self.circles.is_of_interest() {
+            if turns % 16 == 0 && self.circles.is_of_interest() {
                 self.look_while_busy();
             }
         } else {

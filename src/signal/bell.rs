@@ -10,23 +10,24 @@
 //!   writes a byte for the others.
 //! - Neither end blocks. A pipe that is full needs no further byte.
 
-use std::io::{self, PipeReader, PipeWriter};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::io::Waitable;
+use crate::io::pipe::pipe;
 use crate::signal::number::Signal;
 
 /// The handler's end.
 #[derive(Debug)]
 pub(crate) struct Bell {
     pending: AtomicU64,
-    writer: PipeWriter,
+    writer: OwnedFd,
 }
 
 /// Creates a bell, and the end of it at which a receiver waits.
-pub(super) fn bell() -> io::Result<(Bell, Waitable<PipeReader>)> {
-    let (reader, writer) = io::pipe()?;
-    rustix::io::ioctl_fionbio(&writer, true)?;
+pub(super) fn bell() -> io::Result<(Bell, Waitable<OwnedFd>)> {
+    let (reader, writer) = pipe()?;
     Ok((Bell { pending: AtomicU64::new(0), writer }, Waitable::new(reader)?))
 }
 
@@ -64,7 +65,7 @@ impl Bell {
     }
 
     /// Empties the pipe at `reader`, and takes a signal. Returns `WouldBlock` if there is none.
-    pub(super) fn receive(&self, reader: &PipeReader) -> io::Result<Signal> {
+    pub(super) fn receive(&self, reader: &OwnedFd) -> io::Result<Signal> {
         let mut bytes = [0; 64];
         while matches!(rustix::io::read(reader, &mut bytes), Ok(n) if n == bytes.len()) {}
         self.take().ok_or_else(|| io::ErrorKind::WouldBlock.into())

@@ -3,7 +3,8 @@
 //! Invariant: the subscriptions are dropped before the bell that they ring.
 
 use std::fmt;
-use std::io::{self, PipeReader};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ pub struct Signals {
     subscriptions: Vec<Subscription>,
     signals: Vec<Signal>,
     bell: Arc<Bell>,
-    reader: Waitable<PipeReader>,
+    reader: Waitable<OwnedFd>,
 }
 
 impl Signals {

@@ -113,7 +113,7 @@ impl Report {
     fn push_size(&mut self, bytes: usize) {
         let bytes = bytes as u64;
         let units: [(u64, &[u8]); 3] = [(1 << 30, b" GiB"), (1 << 20, b" MiB"), (1 << 10, b" KiB")];
-        let fits = units.iter().find(|(unit, _)| bytes != 0 && bytes.is_multiple_of(*unit));
+        let fits = units.iter().find(|(unit, _)| bytes != 0 && bytes % *unit == 0);
         let &(unit, name) = fits.unwrap_or(&(1, b" bytes"));
         self.push_number(bytes / unit);
         self.push(name);

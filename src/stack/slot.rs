@@ -42,7 +42,7 @@ impl Stack {
     /// Creates the stack in the slot that starts at `limit` and has number `index` in its slab.
     pub(super) fn in_slot(limit: NonZeroUsize, index: usize, class: SizeClass) -> Stack {
         let base = limit.get() + Shape::of(class).stride() - colour(index);
-        debug_assert!(base.is_multiple_of(BASE_ALIGN));
+        debug_assert!(base % BASE_ALIGN == 0);
         Stack(NonZeroUsize::new(base | class.index()).expect("a mapped slot ends above zero"))
     }
 
@@ -116,7 +116,7 @@ impl Shape {
     fn with_page(class: SizeClass, page: usize) -> Shape {
         let pages = class.bytes().div_ceil(page);
         // The number of pages is odd only where a page is as large as the smallest classes.
-        let guard_pages = if pages.is_multiple_of(2) { 17 } else { 18 };
+        let guard_pages = if pages % 2 == 0 { 17 } else { 18 };
         Shape { guard: guard_pages * page, usable: pages * page }
     }
 }
@@ -168,7 +168,7 @@ mod tests {
     fn neighbours_differ_in_colour_and_stay_in_the_top_page() {
         let colours: HashSet<_> = (0..32).map(colour).collect();
         assert_eq!(colours.len(), 32);
-        assert!((0..1000).all(|index| colour(index) < 2048 && colour(index).is_multiple_of(64)));
+        assert!((0..1000).all(|index| colour(index) < 2048 && colour(index) % 64 == 0));
         assert_eq!(colour(0), colour(32));
     }
 

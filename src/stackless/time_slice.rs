@@ -333,11 +333,10 @@ impl TimeSlice {
     /// tasklet lets others run, and has put them in order before.
     pub(crate) fn soft_point(&self, here: Here) {
         let armed = self.armed.borrow();
-        if let Some(armed) = armed.as_ref().filter(|armed| armed.soft && armed.reached)
-            && pause::is_watching(armed.fiber.ptr())
-            && armed.fiber.ptr() != here.fiber
-        {
-            here.sched.unpause_next(armed.fiber.ptr());
+        if let Some(armed) = armed.as_ref().filter(|armed| armed.soft && armed.reached) {
+            if pause::is_watching(armed.fiber.ptr()) && armed.fiber.ptr() != here.fiber {
+                here.sched.unpause_next(armed.fiber.ptr());
+            }
         }
     }
 }

@@ -185,9 +185,8 @@ impl Condvar {
     fn serve(&self, most: usize) {
         let mut queue = locked(&self.queue);
         let (mut served, mut left) = (Served::none(), most);
-        while left != 0
-            && let Some(first) = queue.pop()
-        {
+        while left != 0 {
+            let Some(first) = queue.pop() else { break };
             if first.claim(WaitOutcome::Served) {
                 served.push(first);
                 left -= 1;

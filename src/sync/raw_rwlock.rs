@@ -72,9 +72,8 @@ impl RawRwLock {
     #[inline]
     pub(super) fn enter_to_read(&self, me: Owner) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
-        while word & WAITERS == 0
-            && let Some(to) = with_reader(word, me.mark())
-        {
+        while word & WAITERS == 0 {
+            let Some(to) = with_reader(word, me.mark()) else { break };
             match self.word.compare_exchange_weak(word, to, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => {
                     self.note_first(word, me);

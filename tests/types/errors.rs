@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use fibra::channel::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
+use fibra::fs::TryLockError;
 use fibra::generator::{CloseError, Generator, GeneratorExit, ResumeError, Yielder};
 use fibra::greenlet::{
     Elsewhere, Families, Greenlet, GreenletExit, LocalsError, ParentError, RunError, SwitchError,
@@ -184,6 +185,8 @@ fn of_locks_and_pools() -> Vec<Shown> {
         JoinTimeoutError::Killed => is_timeout is_deadlock is_killed;
         DrainError::Deadlock(deadlock()) => is_deadlock is_killed;
         DrainError::Killed => is_deadlock is_killed;
+        TryLockError::Error(no_memory());
+        TryLockError::WouldBlock;
         retry_error();
         elapsed();
         global_pool_error();

@@ -9,6 +9,7 @@ mod reading;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod build_script;
 mod compile_fail;
 mod errors;
 mod iteration;

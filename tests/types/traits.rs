@@ -224,6 +224,7 @@ pub(crate) fn rows() -> Vec<Row> {
         fs::File;
         fs::OpenOptions;
         fs::ReadDir;
+        fs::TryLockError;
         future::FiberFuture<T>;
         future::Sleep;
         generator::Borrowed as fibra::generator::Borrowed<'static>;

@@ -203,7 +203,7 @@ impl<T> Channel<T> {
 
 impl<T> Inner<T> {
     fn balance(&self) -> isize {
-        self.senders.len().cast_signed() - self.receivers.len().cast_signed()
+        self.senders.len() as isize - self.receivers.len() as isize
     }
 
     fn change(&self, to: impl FnOnce(Pairing) -> Pairing) {

@@ -36,10 +36,10 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Returns an error that tells an empty queue from one that was closed and is empty.
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        if self.core.has_item()
-            && let Some(item) = self.core.take()
-        {
-            return Ok(item);
+        if self.core.has_item() {
+            if let Some(item) = self.core.take() {
+                return Ok(item);
+            }
         }
         Err(if self.core.is_exhausted() { TryRecvError::Closed } else { TryRecvError::Empty })
     }

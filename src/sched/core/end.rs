@@ -116,10 +116,10 @@ enum Left {
 /// Each of these steps may run user code, which may drop the handle and make new values: so every
 /// question is asked anew after it, until a round has run none.
 fn settle(fiber: FiberPtr, mut left: Left) {
-    if let Left::Error(JoinError::Panicked(_)) = left
-        && let Some(children) = Children::of(&fiber)
-    {
-        children.note_failure();
+    if let Left::Error(JoinError::Panicked(_)) = left {
+        if let Some(children) = Children::of(&fiber) {
+            children.note_failure();
+        }
     }
     let is_settled = (0..MOST_ROUNDS).any(|_| {
         if !fiber.has_handle.get() {
@@ -291,10 +291,10 @@ pub(crate) fn drop_output(fiber: FiberPtr) {
 
 /// Runs a destructor of `fiber`. A panic in it is reported, for there is nobody to carry it.
 pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f))
-        && !exit::is_unwind(&*payload)
-    {
-        report_lost(format_args!("a destructor of {} panicked", describe(fiber)), payload);
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
+        if !exit::is_unwind(&*payload) {
+            report_lost(format_args!("a destructor of {} panicked", describe(fiber)), payload);
+        }
     }
 }
 

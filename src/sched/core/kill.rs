@@ -68,10 +68,10 @@ impl Scheduler {
     /// Kills the main fiber if a signal handler has asked for that.
     #[inline]
     pub(crate) fn heed_kill_request(&self) {
-        if let Some(request) = self.main.kill_request.get()
-            && request.is_asked()
-        {
-            self.meet_kill_request(request);
+        if let Some(request) = self.main.kill_request.get() {
+            if request.is_asked() {
+                self.meet_kill_request(request);
+            }
         }
     }
 

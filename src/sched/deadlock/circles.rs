@@ -170,10 +170,10 @@ impl Scheduler {
 
     /// A wait that was posted counts no more.
     fn take_back(&self, listed: &ListedWait) {
-        if listed.posted.replace(false)
-            && let Some(fiber) = self.fiber_of(listed.wait().ticket().key())
-        {
-            registry::withdraw(Owner::of_fiber(fiber.id()));
+        if listed.posted.replace(false) {
+            if let Some(fiber) = self.fiber_of(listed.wait().ticket().key()) {
+                registry::withdraw(Owner::of_fiber(fiber.id()));
+            }
         }
     }
 

@@ -11,8 +11,7 @@
 #![allow(unsafe_code, reason = "the wheel points to records on the stacks of fibers")]
 
 use std::fmt;
-use std::num::NonZero;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use crate::collections::slot_table::Key;
 use crate::collections::timing_wheel::TimerKey;
@@ -54,7 +53,7 @@ impl Alarm {
     pub(crate) fn of_task(key: Key) -> Alarm {
         // Tables of 2^29 timers do not fit into 32 bits of address.
         let bits = (key.index as usize) << TAGS.count_ones() | TASK;
-        Alarm(NonNull::without_provenance(NonZero::new(bits).expect("it has a tag")))
+        Alarm(NonNull::new(ptr::without_provenance_mut(bits)).expect("it has a tag"))
     }
 
     /// Decodes the alarm, whose timer rings now.

@@ -11,8 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "net")]
 use crate::collections::locked::locked;
+#[cfg(feature = "net")]
 use crate::collections::publish;
 use crate::sched::time::clock::{Clock, RealClock};
 

@@ -92,7 +92,7 @@ impl<T> SharedChannel<T> {
     #[must_use]
     pub fn balance(&self) -> isize {
         let _state = self.lock();
-        let waiting = |side| self.inner.tally.waiting(side).cast_signed();
+        let waiting = |side| self.inner.tally.waiting(side) as isize;
         waiting(Side::Send) - waiting(Side::Receive)
     }
 

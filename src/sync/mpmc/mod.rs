@@ -126,11 +126,11 @@ fn serve<T>(queue: &mut Queue<Slot<T>>, value: T) -> Result<Arc<Waiter<Slot<T>>>
 fn collect<T>(queue: &mut Queue<Slot<T>>) -> Option<(Arc<Waiter<Slot<T>>>, T)> {
     while let Some(first) = queue.pop() {
         let mut slot = locked(&first.extra);
-        if first.claim(WaitOutcome::Served)
-            && let Some(value) = slot.take()
-        {
-            drop(slot);
-            return Some((first, value));
+        if first.claim(WaitOutcome::Served) {
+            if let Some(value) = slot.take() {
+                drop(slot);
+                return Some((first, value));
+            }
         }
     }
     None
