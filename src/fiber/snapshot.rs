@@ -153,8 +153,7 @@ impl fmt::Display for Dump {
 /// # Examples
 ///
 /// ```
-/// use fibra::channel::{Channel;
-/// use RecvError};
+/// use fibra::channel::{Channel, RecvError};
 ///
 /// fibra::run(|| {
 ///     let nothing_sends = Channel::<u32>::new();

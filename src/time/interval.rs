@@ -92,8 +92,7 @@ pub struct Interval {
 ///
 /// ```
 /// use std::time::Duration;
-/// use fibra::time::{MissedTick;
-/// use interval};
+/// use fibra::time::{MissedTick, interval};
 ///
 /// fibra::run(|| {
 ///     let mut ticks = interval(Duration::from_millis(10));
