@@ -7,27 +7,29 @@
 //! - The required operation and the form without a limit are inlined up to the switch; with
 //!   [`Limit::None`] nothing of the limit is left in them.
 //! - A send that fails returns the value.
+//! - An error is made where the reason for it is known: the path of a success tests no reason.
 
 use crate::channel::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, WaitError};
 use crate::sched::lowlevel::Limit;
 
 /// The receiving end of something.
 pub(crate) trait Receive<T> {
-    /// Takes a value, waiting for one until `limit` is over.
+    /// Takes a value, waiting for one until `limit` is over. If there is none, `error` makes the
+    /// error from the reason.
     #[track_caller]
-    fn receive_until(&self, limit: Limit) -> Result<T, WaitError>;
+    fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E>;
 
     /// Takes a value, waiting for one without a limit.
     #[inline(always)]
     #[track_caller]
     fn receive(&self) -> Result<T, RecvError> {
-        self.receive_until(Limit::None).map_err(WaitError::into_recv_error)
+        self.receive_until(Limit::None, WaitError::into_recv_error)
     }
 
     /// Takes a value, waiting for one until `limit` is over.
     #[track_caller]
     fn receive_within(&self, limit: Limit) -> Result<T, RecvTimeoutError> {
-        self.receive_until(limit).map_err(WaitError::into_recv_timeout_error)
+        self.receive_until(limit, WaitError::into_recv_timeout_error)
     }
 
     /// Takes the next value for an iterator, which ends when nothing can come any more.
@@ -47,20 +49,26 @@ pub(crate) trait Receive<T> {
 
 /// The sending end of something.
 pub(crate) trait Deliver<T> {
-    /// Sends `value`, waiting until `limit` is over for room or for a receiver.
+    /// Sends `value`, waiting until `limit` is over for room or for a receiver. If it cannot be
+    /// sent, `error` makes the error from it and the reason.
     #[track_caller]
-    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)>;
+    fn deliver_until<E>(
+        &self,
+        value: T,
+        limit: Limit,
+        error: impl FnOnce(WaitError, T) -> E,
+    ) -> Result<(), E>;
 
     /// Sends `value`, waiting without a limit.
     #[inline(always)]
     #[track_caller]
     fn deliver(&self, value: T) -> Result<(), SendError<T>> {
-        self.deliver_until(value, Limit::None).map_err(|(value, cut)| cut.into_send_error(value))
+        self.deliver_until(value, Limit::None, WaitError::into_send_error)
     }
 
     /// Sends `value`, waiting until `limit` is over.
     #[track_caller]
     fn deliver_within(&self, value: T, limit: Limit) -> Result<(), SendTimeoutError<T>> {
-        self.deliver_until(value, limit).map_err(|(value, cut)| cut.into_send_timeout_error(value))
+        self.deliver_until(value, limit, WaitError::into_send_timeout_error)
     }
 }

@@ -66,8 +66,8 @@ impl<S: PollIo + Unpin> Read for Io<S> {
         // SAFETY: an `UninitBuf` is only written to, so initialised bytes stay initialised.
         let memory = UninitBuf::new(unsafe { buffer.as_mut() });
         let filled = ready!(self.0.poll_read_uninit(cx, memory))?;
-        // SAFETY: the buffer is the whole unfilled part, and `filled` is the number of bytes that were
-        // written at its beginning.
+        // SAFETY: the buffer is the whole unfilled part, and `filled` is the number of bytes that
+        // were written at its beginning.
         unsafe { buffer.advance(filled.length()) };
         Poll::Ready(Ok(()))
     }

@@ -149,8 +149,14 @@ mod tests {
         assert_eq!(meaning("localhost:80"), r#"Name("localhost", 80)"#);
         assert_eq!(meaning(String::from("localhost:80")), r#"Name("localhost", 80)"#);
         assert_eq!(meaning(("127.1", 80)), r#"Name("127.1", 80)"#);
-        assert_eq!(meaning("localhost"), "no port after a ':'");
-        assert_eq!(meaning("localhost:http"), "what stands after the ':' is no port");
-        assert_eq!(meaning("localhost:65536"), "what stands after the ':' is no port");
+        assert_eq!(meaning("localhost"), "the address has no port: expected `host:port`");
+        assert_eq!(
+            meaning("localhost:http"),
+            "the text after the last ':' of the address is not a port number"
+        );
+        assert_eq!(
+            meaning("localhost:65536"),
+            "the text after the last ':' of the address is not a port number"
+        );
     }
 }

@@ -14,9 +14,7 @@ use crate::pool::permits::{Acquired, Permits, Reservation, Taking, join_error};
 use crate::sched::api::handle;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
-use crate::sched::lowlevel::{
-    Here, Interrupt, OnDeadlock, WaitReason, deadline_after, here, spend,
-};
+use crate::sched::lowlevel::{Here, Interrupt, Limit, OnDeadlock, WaitReason, here, spend};
 
 /// The reason of waits that cannot return an error.
 pub(crate) static PERMIT: WaitReason =
@@ -203,8 +201,7 @@ impl Pool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let here = here();
-        self.spawn_by(here, deadline_after(here, timeout), f)
+        self.spawn_within(Limit::After(timeout), f)
     }
 
     /// Like [`spawn_timeout`](Pool::spawn_timeout), but waits no longer than until `deadline`.
@@ -226,8 +223,7 @@ impl Pool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let here = here();
-        self.spawn_by(here, here.sched.micros_at(deadline), f)
+        self.spawn_within(Limit::At(deadline), f)
     }
 
     /// Closes the pool and waits until it is empty: no member runs and no fiber waits for a permit.
@@ -262,6 +258,7 @@ impl Pool {
             return Err(JoinError::Itself);
         }
         self.permits.close();
+        spend(here);
         self.permits.wait_until_idle(here, None).map_err(join_error)
     }
 
@@ -276,12 +273,38 @@ impl Pool {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = fibra::pool::Pool::new(2);
+    ///     let stuck = pool.spawn(fibra::park);
+    ///     assert!(pool.join_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
+    ///     stuck.kill();
+    ///     assert!(pool.join_timeout(Duration::from_secs(60)).is_ok());
+    /// });
+    /// ```
     #[track_caller]
     pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinTimeoutError> {
-        let here = here();
-        self.permits.close();
-        let by = Some(deadline_after(here, timeout));
-        self.permits.wait_until_idle(here, by).map_err(JoinTimeoutError::new)
+        self.join_within(Limit::After(timeout))
+    }
+
+    /// Like [`join_timeout`](Pool::join_timeout), but waits no longer than until `deadline`, by the
+    /// clock of the caller's scheduler.
+    ///
+    /// # Errors
+    ///
+    /// Like [`join_timeout`](Pool::join_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn join_deadline(&self, deadline: Instant) -> Result<(), JoinTimeoutError> {
+        self.join_within(Limit::At(deadline))
     }
 
     /// Accepts only what members spawn from now on: see [`join`](Pool::join).
@@ -309,6 +332,15 @@ impl Pool {
         self.permits.size - self.permits.used()
     }
 
+    #[track_caller]
+    fn join_within(&self, limit: Limit) -> Result<(), JoinTimeoutError> {
+        let here = here();
+        let by = limit.micros(here);
+        self.permits.close();
+        spend(here);
+        self.permits.wait_until_idle(here, by).map_err(JoinTimeoutError::new)
+    }
+
     /// Panics if the pool does not accept what the current fiber spawns.
     #[track_caller]
     pub(crate) fn refuse_closed(&self, here: Here) {
@@ -324,21 +356,18 @@ impl Pool {
     }
 
     #[track_caller]
-    fn spawn_by<F, T>(
-        &self,
-        here: Here,
-        at: u64,
-        f: F,
-    ) -> Result<JoinHandle<T>, SpawnTimeoutError<F>>
+    fn spawn_within<F, T>(&self, limit: Limit, f: F) -> Result<JoinHandle<T>, SpawnTimeoutError<F>>
     where
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
+        let here = here();
+        let by = limit.micros(here);
         spend(here);
         if !self.is_open_to(here) {
             return Err(SpawnTimeoutError::Closed(f));
         }
-        match self.permits.acquire(here, Some(at), &PERMIT_OR_ERROR) {
+        match self.permits.acquire(here, by, &PERMIT_OR_ERROR) {
             Ok(Acquired::Permit) => Ok(self.start(self.permits.reserve(Acquired::Permit), f)),
             Ok(Acquired::Killed) => Err(SpawnTimeoutError::Closed(f)),
             Err(Interrupt::Killed) => Err(SpawnTimeoutError::Killed(f)),

@@ -12,7 +12,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::fiber::exit::JoinError;
 use crate::pool::completions::{Completions, Handles, Registration};
@@ -21,7 +21,7 @@ use crate::pool::permits::{Taking, join_error, kill_all};
 use crate::sched::api::handle::{self, Fiber};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
-use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, deadline_after, here};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitReason, here, spend};
 
 static NEXT: WaitReason =
     WaitReason::new("waiting for the next member of a group to end", OnDeadlock::Fail);
@@ -248,6 +248,7 @@ impl<T> Group<T> {
             return Err(JoinError::Itself);
         }
         self.close();
+        spend(here);
         self.shared.completions.wait_until_idle(here, None, &ALL).map_err(join_error)
     }
 
@@ -265,9 +266,30 @@ impl<T> Group<T> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinTimeoutError> {
+        self.join_within(Limit::After(timeout))
+    }
+
+    /// Like [`join_timeout`](Group::join_timeout), but waits no longer than until `deadline`, by
+    /// the clock of the caller's scheduler.
+    ///
+    /// # Errors
+    ///
+    /// Like [`join_timeout`](Group::join_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn join_deadline(&self, deadline: Instant) -> Result<(), JoinTimeoutError> {
+        self.join_within(Limit::At(deadline))
+    }
+
+    #[track_caller]
+    fn join_within(&self, limit: Limit) -> Result<(), JoinTimeoutError> {
         let here = here();
+        let by = limit.micros(here);
         self.close();
-        let by = Some(deadline_after(here, timeout));
+        spend(here);
         self.shared.completions.wait_until_idle(here, by, &ALL).map_err(JoinTimeoutError::new)
     }
 

@@ -207,13 +207,23 @@ impl Permits {
         Ok(())
     }
 
-    /// Waits until no member has a permit and no fiber waits for one.
+    /// Waits until no member runs, with or without a permit, and no fiber waits for one.
     #[track_caller]
     pub(crate) fn wait_until_idle(&self, here: Here, by: Option<u64>) -> Result<(), Interrupt> {
-        while self.used.get() != 0 {
+        while !self.is_idle() {
             self.idle.wait(here, by, &IDLE)?;
         }
         Ok(())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.used.get() == 0 && self.keys.borrow().is_empty()
+    }
+
+    fn release_if_idle(&self) {
+        if self.is_idle() {
+            self.idle.release_all();
+        }
     }
 
     /// Accepts only what members spawn from now on.
@@ -240,9 +250,7 @@ impl Permits {
             return;
         }
         self.used.set(self.used.get() - 1);
-        if self.used.get() == 0 {
-            self.idle.release_all();
-        }
+        self.release_if_idle();
     }
 
     fn leave(&self, key: Key) {
@@ -251,7 +259,7 @@ impl Permits {
             self.keys.borrow_mut().remove(&fiber.id());
         }
         if !member.has_permit.get() {
-            return;
+            return self.release_if_idle();
         }
         let members = self.members.borrow();
         let lender = member.lender.and_then(|lender| members.get(lender));

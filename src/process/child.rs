@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::panic;
 use std::process::{self, ExitStatus, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
@@ -17,6 +17,7 @@ use crate::process::orphans;
 use crate::process::pipes::{ChildStderr, ChildStdin, ChildStdout};
 use crate::sched::api::handle::in_fiber;
 use crate::sched::api::scope::scope;
+use crate::sched::lowlevel::Limit;
 use crate::signal::Signal;
 
 /// A child process. Like [`std::process::Child`].
@@ -102,7 +103,7 @@ impl Child {
     #[track_caller]
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
-        self.running.wait(None)
+        self.running.wait(Limit::None)
     }
 
     /// Like [`wait`](Child::wait), but waits no longer than `timeout`. The child is not killed
@@ -131,7 +132,19 @@ impl Child {
     #[track_caller]
     pub fn wait_timeout(&mut self, timeout: Duration) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
-        self.running.wait(Some(timeout))
+        self.running.wait(Limit::After(timeout))
+    }
+
+    /// Like [`wait_timeout`](Child::wait_timeout), but waits no longer than until `deadline`, by
+    /// the clock of the caller's scheduler; on a plain thread, by the system's clock.
+    ///
+    /// # Errors
+    ///
+    /// The same as for `wait_timeout`.
+    #[track_caller]
+    pub fn wait_deadline(&mut self, deadline: Instant) -> io::Result<ExitStatus> {
+        drop(self.stdin.take());
+        self.running.wait(Limit::At(deadline))
     }
 
     /// Returns the status of the child if it has ended. Never waits, and leaves `stdin` open.
@@ -258,9 +271,9 @@ impl Running {
     }
 
     #[track_caller]
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<ExitStatus> {
+    fn wait(&mut self, limit: Limit) -> io::Result<ExitStatus> {
         let child = self.child.as_mut().expect("it is taken out by the drop only");
-        exit::wait(child, &self.pidfd, timeout)
+        exit::wait(child, &self.pidfd, limit.left())
     }
 
     fn kill(&mut self) -> io::Result<()> {

@@ -6,12 +6,12 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::collections::by_value::by_value;
 use crate::io::Waitable;
 use crate::reactor::source::{Direction, Wait};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitReason};
 use crate::signal::action::{Action, Subscription, subscribe};
 use crate::signal::bell::{self, Bell};
 use crate::signal::number::Signal;
@@ -95,7 +95,7 @@ impl Signals {
     /// ```
     #[track_caller]
     pub fn recv(&self) -> io::Result<Signal> {
-        self.receive(None)
+        self.receive(Limit::None)
     }
 
     /// Like [`recv`](Signals::recv), but waits no longer than `timeout`.
@@ -105,7 +105,18 @@ impl Signals {
     /// The same as for `recv`, and [`TimedOut`](io::ErrorKind::TimedOut).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> io::Result<Signal> {
-        self.receive(Some(timeout))
+        self.receive(Limit::After(timeout))
+    }
+
+    /// Like [`recv`](Signals::recv), but waits no longer than until `deadline`, by the clock of the
+    /// caller's scheduler; on a plain thread, by the system's clock.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`recv_timeout`](Signals::recv_timeout).
+    #[track_caller]
+    pub fn recv_deadline(&self, deadline: Instant) -> io::Result<Signal> {
+        self.receive(Limit::At(deadline))
     }
 
     /// Returns a signal that has come already, if there is one. Never waits.
@@ -121,7 +132,8 @@ impl Signals {
     }
 
     #[track_caller]
-    fn receive(&self, timeout: Option<Duration>) -> io::Result<Signal> {
+    fn receive(&self, limit: Limit) -> io::Result<Signal> {
+        let timeout = limit.left();
         let wait = Wait { direction: Direction::Read, timeout, reason: &RECEIVING };
         // There may be more signals than the one that is returned.
         self.reader.io(wait, |reader| self.bell.receive(reader), |_| false)

@@ -27,6 +27,7 @@ use fibra::pool::{self, WorkQueue};
 use fibra::process::{self, Command};
 use fibra::server::Server;
 use fibra::signal::{Signal, Signals};
+use fibra::stackless::SharedChannel;
 use fibra::sync;
 use fibra::tls::{TlsAcceptor, TlsConnector, TlsStream};
 
@@ -49,23 +50,37 @@ pub(crate) fn all() {
     tables.iter().for_each(|table| table());
 }
 
+fn later() -> Instant {
+    fibra::now() + HOUR
+}
+
 fn channels() {
     kill("Channel::recv", || debug(Channel::<()>::new().recv()));
     kill("Channel::recv_timeout", || debug(Channel::<()>::new().recv_timeout(HOUR)));
+    kill("Channel::recv_deadline", || debug(Channel::<()>::new().recv_deadline(later())));
     kill("Channel::send", || debug(Channel::new().send(1)));
     kill("Channel::send_timeout", || debug(Channel::new().send_timeout(1, HOUR)));
+    kill("Channel::send_deadline", || debug(Channel::new().send_deadline(1, later())));
+    let shared = SharedChannel::<u8>::new();
+    let other = shared.clone();
+    kill("SharedChannel::receive_deadline", move || debug(other.receive_deadline(later())));
+    kill("SharedChannel::send_deadline", move || debug(shared.send_deadline(1, later())));
     let (_sender, mut once) = channel::oneshot::<()>();
-    kill("OneshotReceiver::recv_deadline", move || debug(once.recv_deadline(fibra::now() + HOUR)));
+    kill("OneshotReceiver::recv_deadline", move || debug(once.recv_deadline(later())));
     let (sender, receiver) = channel::bounded(1);
     sender.send(0).unwrap();
     let full = sender.clone();
     kill("bounded send", move || debug(full.send(1)));
     let full = sender.clone();
     kill("bounded send_timeout", move || debug(full.send_timeout(1, HOUR)));
+    let full = sender.clone();
+    kill("bounded send_deadline", move || debug(full.send_deadline(1, later())));
     receiver.recv().unwrap();
     let receiver = Rc::new(receiver);
     let empty = receiver.clone();
     kill("bounded recv", move || debug(empty.recv()));
+    let empty = receiver.clone();
+    kill("bounded recv_deadline", move || debug(empty.recv_deadline(later())));
     kill("bounded recv_timeout", move || debug(receiver.recv_timeout(HOUR)));
     drop(sender);
     let mut senders = Vec::new();
@@ -89,6 +104,8 @@ fn locks() {
     let waits = move || drop(condvar.wait_timeout(free.lock(), HOUR));
     wait_on("Condvar::wait_timeout", waits, || other.notify_all());
     let other = mutex.clone();
+    kill("Mutex::lock_deadline", move || debug(other.lock_deadline(later()).map(drop)));
+    let other = mutex.clone();
     wait_on("Mutex::lock", move || drop(other.lock()), || drop(guard));
     let lock = Arc::new(sync::RwLock::new(()));
     let guard = lock.write();
@@ -109,7 +126,7 @@ fn locks() {
     kill("Semaphore::acquire_timeout", move || debug(other.acquire_timeout(HOUR).map(drop)));
     let other = semaphore.clone();
     kill("Semaphore::acquire_many_deadline", move || {
-        debug(other.acquire_many_deadline(2, fibra::now() + HOUR).map(drop))
+        debug(other.acquire_many_deadline(2, later()).map(drop))
     });
     let other = semaphore.clone();
     wait_on("Semaphore::acquire", move || drop(other.acquire()), || semaphore.add_permits(1));
@@ -128,6 +145,8 @@ fn locks() {
     let (promise, promised) = sync::promise::<()>();
     let other = promised.clone();
     kill("Promised::wait", move || debug(other.wait()));
+    let other = promised.clone();
+    kill("Promised::wait_deadline", move || debug(other.wait_deadline(later())));
     kill("Promised::wait_timeout", move || debug(promised.wait_timeout(HOUR)));
     drop(promise);
     let mut senders = Vec::new();
@@ -139,6 +158,8 @@ fn locks() {
     let (sender, receiver) = sync::mpmc::bounded::<u8>(1);
     let (empty, mut held) = (receiver.clone(), Some(sender.clone()));
     kill("mpmc recv", move || debug(empty.recv()));
+    let empty = receiver.clone();
+    kill("mpmc recv_deadline", move || debug(empty.recv_deadline(later())));
     kill("mpmc recv_timeout", move || debug(receiver.recv_timeout(HOUR)));
     sender.send(1).ok();
     held.take();
@@ -146,6 +167,8 @@ fn locks() {
     sender.send(1).unwrap();
     let full = sender.clone();
     kill("mpmc send", move || debug(full.send(2)));
+    let full = sender.clone();
+    kill("mpmc send_deadline", move || debug(full.send_deadline(2, later())));
     kill("mpmc send_timeout", move || debug(sender.send_timeout(2, HOUR)));
     drop(receiver);
 }
@@ -157,6 +180,10 @@ fn fibers_and_pools() {
     let other = limited.fiber().clone();
     kill("JoinHandle::join_timeout", move || debug(limited.join_timeout(HOUR)));
     other.unpark();
+    let mut limited = fibra::spawn(fibra::park);
+    let other = limited.fiber().clone();
+    kill("JoinHandle::join_deadline", move || debug(limited.join_deadline(later())));
+    other.unpark();
     kill("JoinHandle::wait", move || debug(parked.wait()));
     fiber.unpark();
     let parked = Rc::new(RefCell::new(None));
@@ -166,6 +193,12 @@ fn fibers_and_pools() {
         fibra::park();
     };
     wait_on("park", parks, || parked.borrow().iter().for_each(fibra::Fiber::unpark));
+    let other = parked.clone();
+    let parks = move || {
+        *other.borrow_mut() = Some(fibra::current());
+        fibra::park_deadline(later());
+    };
+    wait_on("park_deadline", parks, || parked.borrow().iter().for_each(fibra::Fiber::unpark));
     let pool = pool::Pool::new(1);
     let event = Arc::new(sync::Event::new());
     let waits = event.clone();
@@ -178,19 +211,33 @@ fn fibers_and_pools() {
     kill("Pool::map", move || debug(full.map([1], |n| n)));
     let full = pool.clone();
     kill("Pool::join_timeout", move || debug(full.join_timeout(HOUR)));
+    let full = pool.clone();
+    kill("Pool::join_deadline", move || debug(full.join_deadline(later())));
     kill("Pool::join", move || debug(pool.join()));
     event.set();
     let group = pool::Group::<()>::new();
-    group.spawn(|| fibra::sleep(200 * MS));
+    group.spawn(|| fibra::sleep(1_000 * MS));
     let other = group.clone();
     kill("Group::join", move || debug(other.join()));
+    let other = group.clone();
+    kill("Group::join_timeout", move || debug(other.join_timeout(HOUR)));
+    let other = group.clone();
+    kill("Group::join_deadline", move || debug(other.join_deadline(later())));
     kill("try_join_all", || debug(pool::try_join_all([fibra::spawn(|| fibra::sleep(200 * MS))])));
     let queue = Rc::new(WorkQueue::<u8, pool::Oldest>::bounded(1));
     let other = queue.clone();
     kill("WorkQueue::recv", move || debug(other.recv()));
+    let other = queue.clone();
+    kill("WorkQueue::recv_deadline", move || debug(other.recv_deadline(later())));
     queue.send(1).unwrap();
     let other = queue.clone();
     kill("WorkQueue::send", move || debug(other.send(1)));
+    let other = queue.clone();
+    kill("WorkQueue::send_deadline", move || debug(other.send_deadline(1, later())));
+    let other = queue.clone();
+    kill("WorkQueue::wait_drained_timeout", move || debug(other.wait_drained_timeout(HOUR)));
+    let other = queue.clone();
+    kill("WorkQueue::wait_drained_deadline", move || debug(other.wait_drained_deadline(later())));
     kill("WorkQueue::wait_drained", move || debug(queue.wait_drained().map_err(drop)));
     wait_on("sleep", || fibra::sleep(20 * MS), || ());
     let nap = || std::thread::sleep(20 * MS);
@@ -345,6 +392,8 @@ fn descriptors() {
     drop(holder.join());
     let signals = Signals::new(&[Signal::SIGUSR1]).unwrap();
     kill("Signals::recv", move || debug(signals.recv()));
+    let signals = Signals::new(&[Signal::SIGUSR1]).unwrap();
+    kill("Signals::recv_deadline", move || debug(signals.recv_deadline(later())));
     kill("signal::ctrl_c", || debug(fibra::signal::ctrl_c()));
 }
 
@@ -430,6 +479,8 @@ fn processes() {
     kill("Child::wait", move || debug(child.wait()));
     let mut child = sleeper().spawn().unwrap();
     kill("Child::wait_timeout", move || debug(child.wait_timeout(HOUR)));
+    let mut child = sleeper().spawn().unwrap();
+    kill("Child::wait_deadline", move || debug(child.wait_deadline(later())));
     use std::process::Stdio;
     let mut child = sleeper()
         .stdin(Stdio::piped())

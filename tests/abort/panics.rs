@@ -13,11 +13,11 @@ fn a_program_that_cannot_unwind_degrades_as_documented() {
     assert_eq!(output.status.code(), Some(42), "{text}");
     let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("> ")).collect();
     let expected = [
-        "recv: killed while receiving",
+        "recv: killed while receiving on a channel",
         "send: gave 7 back",
         "recv_timeout: killed while receiving on a channel",
         "join: killed while waiting for the fiber",
-        "timeout: killed while receiving",
+        "timeout: killed while receiving on a channel",
         "an infallible wait goes on, and ends when it is complete",
         "lock_timeout: killed while waiting",
         "an infallible lock goes on",

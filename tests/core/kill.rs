@@ -62,6 +62,34 @@ const WAITS: &[(&str, fn())] = &[
         let (_sender, mut receiver) = channel::oneshot::<()>();
         assert!(receiver.recv_deadline(fibra::now() + HOUR).is_err());
     }),
+    ("acquire_many_deadline", || {
+        let semaphore = fibra::sync::Semaphore::new(1);
+        drop(semaphore.acquire_many_deadline(2, fibra::now() + HOUR).map(drop));
+    }),
+    ("a pool's join_timeout", || {
+        let pool = fibra::pool::Pool::new(1);
+        pool.spawn(fibra::park).detach();
+        drop(pool.join_timeout(HOUR));
+    }),
+    ("a pool's join_deadline", || {
+        let pool = fibra::pool::Pool::new(1);
+        pool.spawn(fibra::park).detach();
+        drop(pool.join_deadline(fibra::now() + HOUR));
+    }),
+    ("a group's join_deadline", || {
+        let group = fibra::pool::Group::<()>::new();
+        group.spawn(fibra::park);
+        drop(group.join_deadline(fibra::now() + HOUR));
+    }),
+    ("wait_drained_deadline", || {
+        let queue = fibra::pool::LifoQueue::new();
+        queue.send(1).unwrap();
+        drop(queue.wait_drained_deadline(fibra::now() + HOUR));
+    }),
+    ("a shared channel's receive_deadline", || {
+        let channel = fibra::stackless::SharedChannel::<()>::new();
+        drop(channel.receive_deadline(fibra::now() + HOUR));
+    }),
     ("scope exit", || {
         fibra::scope(|s| drop(s.spawn(fibra::park)));
     }),

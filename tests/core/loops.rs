@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use fibra::channel::{self, Channel};
 use fibra::pool::{Group, LifoQueue, Pool};
+use fibra::process::Command;
+use fibra::signal::{Signal, Signals};
 use fibra::sync::{self, mpmc};
 use fibra::{fs, future, generator, io, net, stackless, time};
 
@@ -245,6 +247,18 @@ fn channel_rows() -> Vec<Row> {
             let (_, receiver) = channel::unbounded::<()>();
             Box::new(move || drop(receiver.recv().unwrap_err()))
         }),
+        ("recv_timeout of nothing", || {
+            let (_sender, receiver) = channel::unbounded::<()>();
+            Box::new(move || assert!(receiver.recv_timeout(Duration::ZERO).is_err()))
+        }),
+        ("Channel::send_deadline that has passed", || {
+            let channel = Channel::new();
+            Box::new(move || assert!(channel.send_deadline(1, fibra::now()).is_err()))
+        }),
+        ("oneshot recv_deadline that has passed", || {
+            let (_sender, mut receiver) = channel::oneshot::<()>();
+            Box::new(move || assert!(receiver.recv_deadline(fibra::now()).is_err()))
+        }),
         ("oneshot", || {
             Box::new(|| {
                 let (sender, receiver) = channel::oneshot();
@@ -441,6 +455,19 @@ fn pool_rows() -> Vec<Row> {
             let pool = Pool::new(1);
             Box::new(move || drop(pool.reserve()))
         }),
+        ("Pool::join of an empty pool", || {
+            let pool = Pool::new(1);
+            Box::new(move || pool.join().unwrap())
+        }),
+        ("Pool::join_timeout of an empty pool", || {
+            let pool = Pool::new(1);
+            Box::new(move || pool.join_timeout(LONG).unwrap())
+        }),
+        ("Pool::join_deadline that has passed", || {
+            let pool = Pool::new(1);
+            pool.spawn(fibra::park).detach();
+            Box::new(move || assert!(pool.join_deadline(fibra::now()).is_err()))
+        }),
         ("Pool::apply", || {
             let pool = Pool::new(1);
             Box::new(move || pool.apply(|| ()))
@@ -460,6 +487,32 @@ fn pool_rows() -> Vec<Row> {
                 assert!(group.next().is_some());
             })
         }),
+        ("Group::join of an empty group", || {
+            let group = Group::<()>::new();
+            Box::new(move || group.join().unwrap())
+        }),
+        ("Group::join_deadline of an empty group", || {
+            let (group, at) = (Group::<()>::new(), later());
+            Box::new(move || group.join_deadline(at).unwrap())
+        }),
+        ("Group::join_timeout of nothing", || {
+            let group = Group::new();
+            group.spawn(fibra::park);
+            Box::new(move || assert!(group.join_timeout(Duration::ZERO).is_err()))
+        }),
+        ("WorkQueue::wait_drained of an empty queue", || {
+            let queue: LifoQueue<()> = LifoQueue::new();
+            Box::new(move || queue.wait_drained().unwrap())
+        }),
+        ("WorkQueue::wait_drained_deadline that has passed", || {
+            let queue = LifoQueue::new();
+            queue.send(()).unwrap();
+            Box::new(move || assert!(!queue.wait_drained_deadline(fibra::now())))
+        }),
+        ("WorkQueue::recv_deadline that has passed", || {
+            let queue: LifoQueue<()> = LifoQueue::new();
+            Box::new(move || assert!(queue.recv_deadline(fibra::now()).is_err()))
+        }),
         ("WorkQueue", || {
             let queue: LifoQueue<()> = LifoQueue::new();
             Box::new(move || {
@@ -473,6 +526,14 @@ fn pool_rows() -> Vec<Row> {
 fn stackless_rows() -> Vec<Row> {
     vec![
         ("stackless::schedule", || Box::new(stackless::schedule)),
+        ("SharedChannel::receive_deadline that has passed", || {
+            let channel = stackless::SharedChannel::<()>::new();
+            Box::new(move || assert!(channel.receive_deadline(fibra::now()).is_err()))
+        }),
+        ("SharedChannel::send_deadline that has passed", || {
+            let channel = stackless::SharedChannel::new();
+            Box::new(move || assert!(channel.send_deadline(1, fibra::now()).is_err()))
+        }),
         ("stackless::Channel::send", || {
             let channel = stackless::Channel::new();
             let partner = channel.clone();
@@ -521,6 +582,14 @@ fn outside_rows() -> Vec<Row> {
             let (mut near, far) = net::UnixStream::pair().unwrap();
             drop(far);
             Box::new(move || assert_eq!(near.read(&mut [0]).unwrap(), 0))
+        }),
+        ("Signals::recv_deadline that has passed", || {
+            let signals = Signals::new(&[Signal::SIGUSR2]).unwrap();
+            Box::new(move || assert!(signals.recv_deadline(fibra::now()).is_err()))
+        }),
+        ("Child::wait_deadline of one that has ended", || {
+            let (mut child, at) = (Command::new("true").spawn().unwrap(), later());
+            Box::new(move || assert!(child.wait_deadline(at).unwrap().success()))
         }),
         ("Waitable", || {
             let (near, _far) = std::os::unix::net::UnixStream::pair().unwrap();

@@ -20,6 +20,15 @@ const WAITS: &[(&str, fn())] = &[
     ("park_timeout", || fibra::park_timeout(ms(10))),
     ("park_deadline", || fibra::park_deadline(fibra::now() + ms(10))),
     ("join_timeout", || spawn(|| fibra::sleep(ms(5))).join_timeout(ms(10)).unwrap().unwrap()),
+    ("join_deadline", || {
+        let by = fibra::now() + ms(10);
+        spawn(|| fibra::sleep(ms(5))).join_deadline(by).unwrap().unwrap();
+    }),
+    ("join_timeout that ends in time", || {
+        let mut slow = spawn(|| fibra::sleep(ms(10)));
+        assert!(slow.join_timeout(ms(5)).is_none());
+        slow.join().unwrap();
+    }),
     ("join", || spawn(|| fibra::sleep(ms(10))).join().unwrap()),
     ("join of a failure", || assert!(spawn(|| -> () { panic!("inner") }).join().is_err())),
     ("recv", || {
@@ -35,6 +44,20 @@ const WAITS: &[(&str, fn())] = &[
         channel.send(1).unwrap();
     }),
     ("recv_timeout", || assert!(Channel::<()>::new().recv_timeout(ms(10)).is_err())),
+    ("oneshot recv_deadline", || {
+        let (_sender, mut receiver) = channel::oneshot::<()>();
+        assert!(receiver.recv_deadline(fibra::now() + ms(10)).is_err());
+    }),
+    ("acquire_many_deadline", || {
+        let semaphore = fibra::sync::Semaphore::new(1);
+        assert!(semaphore.acquire_many_deadline(2, fibra::now() + ms(10)).is_err());
+    }),
+    ("a pool's join_deadline", || {
+        let pool = fibra::pool::Pool::new(1);
+        pool.spawn(|| fibra::sleep(ms(10))).detach();
+        assert!(pool.join_deadline(fibra::now() + ms(5)).is_err());
+        pool.join_deadline(fibra::now() + ms(50)).unwrap();
+    }),
     ("bounded send", || {
         let (sender, receiver) = channel::bounded(0);
         go(move || receiver.recv());

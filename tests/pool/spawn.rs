@@ -192,6 +192,38 @@ fn a_member_cannot_join_its_pool() {
 }
 
 #[test]
+fn a_member_without_a_permit_does_not_see_its_pool_empty() {
+    run_virtually(|| {
+        let pool = Pool::new(1);
+        let (inner, asks) = (pool.clone(), pool.clone());
+        let member = pool.spawn(move || {
+            let items = std::iter::once_with(move || asks.join_timeout(ms(5)));
+            inner.map(items, |joined| joined).unwrap()
+        });
+        assert_eq!(member.join().unwrap(), [Err(JoinTimeoutError::Timeout)]);
+    });
+}
+
+#[test]
+fn a_pool_is_not_empty_while_a_member_runs_without_a_permit() {
+    run_virtually(|| {
+        let start = fibra::now();
+        let pool = Pool::new(1);
+        let inner = pool.clone();
+        let mut member = pool.spawn(move || {
+            let items = std::iter::once_with(|| fibra::sleep(ms(20)));
+            inner.map(items, |()| fibra::sleep(ms(5))).unwrap().len()
+        });
+        fibra::sleep(ms(1));
+        assert_eq!(pool.available(), 1, "it releases its permit while it waits for its items");
+        assert_eq!(pool.join_deadline(start + ms(10)), Err(JoinTimeoutError::Timeout));
+        pool.join().unwrap();
+        assert_eq!(fibra::now() - start, ms(25));
+        assert_eq!(member.try_join().unwrap().unwrap(), 1);
+    });
+}
+
+#[test]
 fn a_killed_pool_kills_its_members_and_all_that_are_spawned_later() {
     run_virtually(|| {
         let pool = Pool::new(2);

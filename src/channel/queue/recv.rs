@@ -183,14 +183,14 @@ impl<T> Receiver<T> {
 impl<T> Receive<T> for Receiver<T> {
     #[inline(always)]
     #[track_caller]
-    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
+    fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
         match self.take(here) {
             Ok(value) => Ok(value),
-            Err(TryRecvError::Empty) => self.wait(here, by),
-            Err(TryRecvError::Closed) => Err(WaitError::Closed),
+            Err(TryRecvError::Empty) => self.wait(here, by).map_err(error),
+            Err(TryRecvError::Closed) => Err(error(WaitError::Closed)),
         }
     }
 }

@@ -166,14 +166,21 @@ impl<T> Sender<T> {
 impl<T> Deliver<T> for Sender<T> {
     #[inline(always)]
     #[track_caller]
-    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)> {
+    fn deliver_until<E>(
+        &self,
+        value: T,
+        limit: Limit,
+        error: impl FnOnce(WaitError, T) -> E,
+    ) -> Result<(), E> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
         match self.offer(here, value) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(value)) => self.wait(here, value, by),
-            Err(TrySendError::Closed(value)) => Err((value, WaitError::Closed)),
+            Err(TrySendError::Full(value)) => {
+                self.wait(here, value, by).map_err(|(value, cut)| error(cut, value))
+            }
+            Err(TrySendError::Closed(value)) => Err(error(WaitError::Closed, value)),
         }
     }
 }

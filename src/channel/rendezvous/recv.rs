@@ -176,11 +176,14 @@ impl<T> Channel<T> {
 impl<T> Receive<T> for Channel<T> {
     #[inline(always)]
     #[track_caller]
-    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
+    fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
-        self.recv_unmetered(here, by, &RECEIVING).map(open)
+        match self.recv_unmetered(here, by, &RECEIVING) {
+            Ok(message) => Ok(open(message)),
+            Err(cut) => Err(error(cut)),
+        }
     }
 }
 

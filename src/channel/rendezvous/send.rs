@@ -216,11 +216,16 @@ impl<T> Channel<T> {
 impl<T> Deliver<T> for Channel<T> {
     #[inline(always)]
     #[track_caller]
-    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)> {
+    fn deliver_until<E>(
+        &self,
+        value: T,
+        limit: Limit,
+        error: impl FnOnce(WaitError, T) -> E,
+    ) -> Result<(), E> {
         let here = here();
         let sent = self.send_message(here, Message::Value(value), limit.micros(here));
         sent.map_err(|(message, cut)| match message {
-            Message::Value(value) => (value, cut),
+            Message::Value(value) => error(cut, value),
             Message::Unwind(_) => unreachable!("a value was sent"),
         })
     }

@@ -4,13 +4,13 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::channel::{RecvError, TryRecvError};
 use crate::pool::error::DrainError;
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, deadline_after, here};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitReason, here, spend};
 
 static DRAINING: WaitReason =
     WaitReason::new("waiting until the work of a queue is done", OnDeadlock::Fail);
@@ -77,11 +77,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn wait_drained(&self) -> Result<(), DrainError> {
-        let here = here();
-        if self.unfinished() == 0 {
-            return Ok(());
-        }
-        self.core.drained.wait(here, None, &DRAINING).map(drop).map_err(DrainError::new)
+        self.wait_within(Limit::None).map_err(DrainError::new)
     }
 
     /// Like [`wait_drained`](WorkQueue::wait_drained), but waits no longer than `timeout`. Returns
@@ -92,9 +88,29 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn wait_drained_timeout(&self, timeout: Duration) -> bool {
+        self.wait_within(Limit::After(timeout)).is_ok()
+    }
+
+    /// Like [`wait_drained_timeout`](WorkQueue::wait_drained_timeout), but waits no longer than
+    /// until `deadline`, by the clock of the caller's scheduler.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn wait_drained_deadline(&self, deadline: Instant) -> bool {
+        self.wait_within(Limit::At(deadline)).is_ok()
+    }
+
+    #[track_caller]
+    fn wait_within(&self, limit: Limit) -> Result<(), Interrupt> {
         let here = here();
-        let by = Some(deadline_after(here, timeout));
-        self.unfinished() == 0 || self.core.drained.wait(here, by, &DRAINING).is_ok()
+        let by = limit.micros(here);
+        spend(here);
+        if self.unfinished() == 0 {
+            return Ok(());
+        }
+        self.core.drained.wait(here, by, &DRAINING).map(drop)
     }
 }
 

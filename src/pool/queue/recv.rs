@@ -75,19 +75,19 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 
 impl<T, O: Order<T>> Receive<T> for WorkQueue<T, O> {
     #[track_caller]
-    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
+    fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
         match self.try_recv() {
             Ok(item) => return Ok(item),
-            Err(TryRecvError::Closed) => return Err(WaitError::Closed),
+            Err(TryRecvError::Closed) => return Err(error(WaitError::Closed)),
             Err(TryRecvError::Empty) => {}
         }
         match self.core.receivers.wait(here, by, &RECEIVING) {
             Ok(true) => Ok(self.core.take_promised().expect("it was promised an item")),
-            Ok(false) => Err(WaitError::Closed),
-            Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
+            Ok(false) => Err(error(WaitError::Closed)),
+            Err(interrupt) => Err(error(WaitError::Interrupted(interrupt))),
         }
     }
 }

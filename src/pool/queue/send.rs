@@ -77,12 +77,17 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 
 impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
     #[track_caller]
-    fn deliver_until(&self, item: T, limit: Limit) -> Result<(), (T, WaitError)> {
+    fn deliver_until<E>(
+        &self,
+        item: T,
+        limit: Limit,
+        error: impl FnOnce(WaitError, T) -> E,
+    ) -> Result<(), E> {
         let here = here();
         let by = limit.micros(here);
         spend(here);
         if self.core.is_closed() {
-            return Err((item, WaitError::Closed));
+            return Err(error(WaitError::Closed, item));
         }
         let ticket = self.core.ticket();
         if self.core.has_place() {
@@ -94,8 +99,8 @@ impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
                 self.core.put_promised(item, ticket);
                 Ok(())
             }
-            Ok(false) => Err((item, WaitError::Closed)),
-            Err(interrupt) => Err((item, WaitError::Interrupted(interrupt))),
+            Ok(false) => Err(error(WaitError::Closed, item)),
+            Err(interrupt) => Err(error(WaitError::Interrupted(interrupt), item)),
         }
     }
 }

@@ -39,6 +39,16 @@ impl Limit {
         }
     }
 
+    /// Returns how long a wait that begins now may last.
+    #[cfg(feature = "net")]
+    pub(crate) fn left(self) -> Option<Duration> {
+        match self {
+            Limit::None => None,
+            Limit::After(timeout) => Some(timeout),
+            Limit::At(at) => Some(at.saturating_duration_since(clock_now())),
+        }
+    }
+
     /// Returns this limit as an instant of the caller's clock, for several waits in a row.
     pub(crate) fn fixed(self) -> Limit {
         self.instant().map_or(Limit::None, Limit::At)

@@ -96,12 +96,14 @@ impl<T> Receiver<T> {
 
 impl<T> Receive<T> for Receiver<T> {
     #[track_caller]
-    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
+    fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E> {
         count_operation();
         match self.shared.take() {
             Ok(value) => Ok(value),
-            Err(Nothing::EverAgain) => Err(WaitError::Closed),
-            Err(Nothing::Yet(state)) => self.shared.wait_to_receive(state, limit.instant()),
+            Err(Nothing::EverAgain) => Err(error(WaitError::Closed)),
+            Err(Nothing::Yet(state)) => {
+                self.shared.wait_to_receive(state, limit.instant()).map_err(error)
+            }
         }
     }
 }

@@ -70,13 +70,19 @@ impl<T> Sender<T> {
 
 impl<T> Deliver<T> for Sender<T> {
     #[track_caller]
-    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)> {
+    fn deliver_until<E>(
+        &self,
+        value: T,
+        limit: Limit,
+        error: impl FnOnce(WaitError, T) -> E,
+    ) -> Result<(), E> {
         count_operation();
         match self.shared.offer(value) {
             Ok(()) => Ok(()),
-            Err(Refused::Closed(value)) => Err((value, WaitError::Closed)),
+            Err(Refused::Closed(value)) => Err(error(WaitError::Closed, value)),
             Err(Refused::Full(value, state)) => {
-                self.shared.wait_to_send(value, state, limit.instant())
+                let sent = self.shared.wait_to_send(value, state, limit.instant());
+                sent.map_err(|(value, cut)| error(cut, value))
             }
         }
     }

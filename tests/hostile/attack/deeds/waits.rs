@@ -52,6 +52,29 @@ pub(super) const DEEDS: &[Deed] = &[
         let value = Counted::new("a child's output");
         drop(fibra::spawn(move || value).join());
     }),
+    quiet("joins for a while, and again", |_| {
+        let value = Counted::new("a child's output");
+        let mut child = fibra::spawn(move || {
+            fibra::sleep(Duration::from_millis(2));
+            value
+        });
+        drop(child.join_timeout(Duration::from_millis(1)));
+        drop(child.join_deadline(fibra::now() + Duration::from_millis(5)));
+    }),
+    quiet("parks until a deadline", |_| {
+        fibra::park_deadline(fibra::now() + Duration::from_millis(2));
+    }),
+    quiet("waits for a pool until a deadline", |_| {
+        let pool = Pool::new(1);
+        let value = Counted::new("a member's output");
+        let member = pool.spawn(move || {
+            fibra::sleep(Duration::from_millis(2));
+            value
+        });
+        drop(pool.join_deadline(fibra::now() + Duration::from_millis(1)));
+        drop(member);
+        drop(pool.join_timeout(Duration::from_millis(5)));
+    }),
     quiet("spawns what lives on", |_| {
         let value = Counted::new("of one that lives on");
         drop(fibra::spawn(move || {
