@@ -41,6 +41,19 @@ pub fn sleep_until(at: Instant) -> Sleep {
 }
 
 /// A future of time, made by [`sleep`] and [`sleep_until`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::future;
+///
+/// fibra::run(|| {
+///     future::block_on(async {
+///         future::sleep(Duration::from_millis(1)).await;
+///     });
+/// });
+/// ```
 #[must_use = "futures do nothing unless they are polled"]
 pub struct Sleep {
     /// None is a moment that no clock will show.

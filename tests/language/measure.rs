@@ -200,6 +200,11 @@ fn at(path: &str, line: usize, fault: &str) -> String {
     format!("{path}:{line}: {fault}")
 }
 
+/// Returns whether the line is a row of a table, which cannot be broken.
+fn is_row(line: &str) -> bool {
+    line.trim_start().trim_start_matches(['/', '!']).trim_start().starts_with('|')
+}
+
 /// Returns the numbers of the lines of `text` that are too wide and have a comment.
 fn wide_lines<'a>(
     style: Style,
@@ -208,10 +213,9 @@ fn wide_lines<'a>(
 ) -> impl Iterator<Item = usize> + 'a {
     let lines = comments.lines().zip(text.lines()).zip(1..);
     let is_comment = move |comment: &str| match style {
-        Style::Slashes => !comment.trim().is_empty(),
+        Style::Slashes => !comment.trim().is_empty() && !is_row(comment),
         Style::Hashes => comment.trim_start().starts_with('#'),
-        // Rows of tables cannot be broken.
-        Style::Markdown => !comment.trim_start().starts_with('|'),
+        Style::Markdown => !is_row(comment),
     };
     lines
         .filter(move |((comment, line), _)| line.chars().count() > WIDEST && is_comment(comment))

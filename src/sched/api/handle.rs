@@ -43,6 +43,16 @@ impl Fiber {
     }
 
     /// Returns its identity, which no other fiber of the process ever has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::spawn(|| fibra::current().id());
+    ///     let id = fiber.fiber().id();
+    ///     assert_eq!(fiber.join(), Ok(id));
+    /// });
+    /// ```
     #[must_use]
     pub fn id(&self) -> FiberId {
         self.fiber.id()
@@ -87,6 +97,18 @@ impl Fiber {
     }
 
     /// Returns whether it has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let handle = fibra::spawn(|| ());
+    ///     let fiber = handle.fiber().clone();
+    ///     assert!(!fiber.is_finished());
+    ///     handle.join().unwrap();
+    ///     assert!(fiber.is_finished());
+    /// });
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         matches!(self.fiber.state.get(), State::Finished | State::Abandoned)
@@ -96,6 +118,20 @@ impl Fiber {
     ///
     /// It disturbs no other wait: a fiber that waits for a message goes on waiting, and will find
     /// the unpark at its next `park`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let waits = fibra::spawn(|| {
+    ///         fibra::park();
+    ///         "woken"
+    ///     });
+    ///     fibra::yield_now(); // it is parked now
+    ///     waits.fiber().unpark();
+    ///     assert_eq!(waits.join(), Ok("woken"));
+    /// });
+    /// ```
     #[inline]
     pub fn unpark(&self) {
         if let (false, Some(sched)) = (self.is_finished(), scheduler()) {
@@ -187,6 +223,18 @@ impl Fiber {
 
     /// Why the fiber was killed, if it was and a reason was given. Clean-up may ask this of
     /// [`current`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::spawn(fibra::park);
+    ///     fibra::yield_now();
+    ///     fiber.fiber().kill_with("too slow");
+    ///     assert_eq!(fiber.fiber().kill_reason().as_deref(), Some("too slow"));
+    ///     assert_eq!(fiber.join().unwrap_err().to_string(), "the fiber was killed: too slow");
+    /// });
+    /// ```
     #[must_use]
     pub fn kill_reason(&self) -> Option<Cow<'static, str>> {
         self.fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten()
@@ -197,6 +245,17 @@ impl Fiber {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let unparker = fibra::current().unparker();
+    ///     let thread = std::thread::spawn(move || unparker.unpark());
+    ///     fibra::park();
+    ///     thread.join().unwrap();
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn unparker(&self) -> Unparker {
@@ -233,6 +292,14 @@ impl fmt::Display for Fiber {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     assert_eq!(fibra::current().name().as_deref(), Some("main"));
+/// });
+/// ```
 #[must_use]
 #[inline]
 #[track_caller]
@@ -241,6 +308,13 @@ pub fn current() -> Fiber {
 }
 
 /// Whether the caller is a fiber, so that it may wait.
+///
+/// # Examples
+///
+/// ```
+/// assert!(!fibra::in_fiber());
+/// fibra::run(|| assert!(fibra::in_fiber()));
+/// ```
 #[must_use]
 pub fn in_fiber() -> bool {
     crate::fiber::current::fiber().is_some()

@@ -30,6 +30,15 @@ static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlo
 /// dropped on it.
 ///
 /// A panic that nobody joins is reported on standard error, once.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let handle = fibra::spawn(|| 6 * 7);
+///     assert_eq!(handle.join().unwrap(), 42);
+/// });
+/// ```
 #[doc(alias = "Task")]
 pub struct JoinHandle<T> {
     fiber: Fiber,
@@ -60,6 +69,19 @@ impl<T> JoinHandle<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber if the fiber has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     assert_eq!(fibra::spawn(|| "done").join(), Ok("done"));
+    ///
+    ///     let waits = fibra::spawn(fibra::park);
+    ///     fibra::yield_now(); // it waits now
+    ///     waits.kill();
+    ///     assert!(waits.join().unwrap_err().is_killed());
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn join(mut self) -> Result<T, JoinError> {
@@ -76,6 +98,17 @@ impl<T> JoinHandle<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber if the fiber has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let mut handle = fibra::spawn(|| 42);
+    ///     handle.wait().unwrap();
+    ///     assert!(handle.is_finished());
+    ///     assert_eq!(handle.join(), Ok(42));
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn wait(&mut self) -> Result<(), JoinError> {
@@ -152,6 +185,17 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// As [`join`](JoinHandle::join), and [`JoinError::Taken`] if the output was taken before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let mut handle = fibra::spawn(|| 42);
+    ///     assert_eq!(handle.try_join(), None); // it has not run yet
+    ///     fibra::yield_now();
+    ///     assert_eq!(handle.try_join(), Some(Ok(42)));
+    /// });
+    /// ```
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
         if !self.is_finished() {
             return None;
@@ -169,11 +213,31 @@ impl<T> JoinHandle<T> {
     }
 
     /// Lets the fiber run on by itself: the same as dropping the handle, said aloud.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     fibra::spawn(|| println!("nothing waits for this fiber")).detach();
+    ///     fibra::yield_now(); // it runs now; at the end of `run` it would be killed
+    /// });
+    /// ```
     pub fn detach(self) {
         drop(self);
     }
 
     /// Whether the fiber has ended, so that `join` would not wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let handle = fibra::spawn(|| ());
+    ///     assert!(!handle.is_finished());
+    ///     fibra::yield_now();
+    ///     assert!(handle.is_finished());
+    /// });
+    /// ```
     #[must_use]
     #[inline]
     pub fn is_finished(&self) -> bool {
@@ -181,12 +245,35 @@ impl<T> JoinHandle<T> {
     }
 
     /// The fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let handle = fibra::Builder::new().name("worker").spawn(fibra::park);
+    ///     let fiber = handle.fiber().clone(); // may be kept, also when the handle is joined
+    ///     assert_eq!(fiber.name().as_deref(), Some("worker"));
+    ///     fiber.unpark();
+    ///     handle.join().unwrap();
+    /// });
+    /// ```
     #[must_use]
     pub fn fiber(&self) -> &Fiber {
         &self.fiber
     }
 
     /// Asks the fiber to end, as [`Fiber::kill`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let handle = fibra::spawn(fibra::park);
+    ///     fibra::yield_now(); // it waits now
+    ///     handle.kill();
+    ///     assert!(handle.join().unwrap_err().is_killed());
+    /// });
+    /// ```
     pub fn kill(&self) {
         self.fiber.kill();
     }

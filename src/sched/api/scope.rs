@@ -98,6 +98,20 @@ where
 }
 
 /// A scope to spawn borrowing fibers in: see [`scope`] and [`nursery`].
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let mut counts = [0, 0];
+///     fibra::scope(|s| {
+///         for (i, count) in counts.iter_mut().enumerate() {
+///             s.spawn(move || *count = i + 1); // borrows from the caller
+///         }
+///     });
+///     assert_eq!(counts, [1, 2]);
+/// });
+/// ```
 pub struct Scope<'scope, 'env: 'scope> {
     children: Children,
     // Invariant in both lifetimes, as std's: a shorter 'scope would let a fiber borrow something
@@ -112,6 +126,19 @@ impl<'scope> Scope<'scope, '_> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let words = ["green", "threads"];
+    ///     let total: usize = fibra::scope(|s| {
+    ///         let lengths = words.each_ref().map(|word| s.spawn(|| word.len()));
+    ///         lengths.into_iter().map(|length| length.join().unwrap()).sum()
+    ///     });
+    ///     assert_eq!(total, 12);
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
@@ -126,6 +153,18 @@ impl<'scope> Scope<'scope, '_> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let name = fibra::scope(|s| {
+    ///         let builder = fibra::Builder::new().name("reader").stack_size(64 << 10);
+    ///         s.spawn_with(builder, || fibra::current().name()).join().unwrap()
+    ///     });
+    ///     assert_eq!(name.as_deref(), Some("reader"));
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn_with<F, T>(&'scope self, builder: Builder, f: F) -> ScopedJoinHandle<'scope, T>
     where
@@ -156,6 +195,17 @@ impl<'scope> Scope<'scope, '_> {
     }
 
     /// Kills all fibers of the scope that have not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     fibra::scope(|s| {
+    ///         s.spawn(fibra::park); // would wait forever
+    ///         s.kill();
+    ///     });
+    /// });
+    /// ```
     pub fn kill(&self) {
         if let Some(sched) = crate::sched::core::scheduler::scheduler() {
             self.children.kill_all(&sched);
@@ -177,6 +227,18 @@ impl fmt::Debug for Scope<'_, '_> {
 
 /// The right to the output of a fiber of a scope. Dropping it detaches the fiber from the handle,
 /// not from the scope.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let word = String::from("green");
+///     fibra::scope(|s| {
+///         let length = s.spawn(|| word.len());
+///         assert_eq!(length.join(), Ok(5));
+///     });
+/// });
+/// ```
 pub struct ScopedJoinHandle<'scope, T> {
     handle: JoinHandle<T>,
     scope: PhantomData<&'scope ()>,

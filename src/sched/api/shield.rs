@@ -109,6 +109,25 @@ pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let fiber = fibra::spawn(|| {
+///         let mut rounds = 0;
+///         loop {
+///             fibra::yield_now();
+///             rounds += 1; // computes something
+///             fibra::checkpoint(); // a kill takes effect here
+///             std::hint::black_box(rounds);
+///         }
+///     });
+///     fibra::yield_now();
+///     fiber.kill();
+///     assert!(fiber.join().unwrap_err().is_killed());
+/// });
+/// ```
 #[track_caller]
 pub fn checkpoint() {
     let here = here();

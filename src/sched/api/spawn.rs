@@ -105,6 +105,15 @@ impl Builder {
     /// # Panics
     ///
     /// Panics if the name contains a NUL: no terminal or log would show what follows it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::Builder::new().name("writer").spawn(|| fibra::current().name());
+    ///     assert_eq!(fiber.join().unwrap().as_deref(), Some("writer"));
+    /// });
+    /// ```
     #[track_caller]
     pub fn name(self, name: impl Into<String>) -> Builder {
         let name: String = name.into();
@@ -117,6 +126,17 @@ impl Builder {
     /// Sizes are rounded up to a power of two, and to between 16 KiB and 1 GiB. Only what a fiber
     /// touches takes memory, in pages of 4 KiB, so a size costs nothing but address space. For one deep
     /// call there is [`with_stack_size`](crate::with_stack_size).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let small = fibra::Builder::new().stack_size(16 << 10).spawn(fibra::park);
+    ///     fibra::yield_now();
+    ///     assert_eq!(fibra::dump().fibers[1].stack_size, 16 << 10);
+    ///     small.kill();
+    /// });
+    /// ```
     pub fn stack_size(self, bytes: usize) -> Builder {
         Builder { class: Some(SizeClass::for_bytes(bytes)), ..self }
     }
@@ -126,6 +146,15 @@ impl Builder {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::Builder::new().name("adder").spawn(|| 1 + 1);
+    ///     assert_eq!(fiber.join(), Ok(2));
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> JoinHandle<T>

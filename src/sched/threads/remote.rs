@@ -53,6 +53,17 @@ impl Unparker {
     ///
     /// It never waits. Calls that come before the fiber's scheduler has seen the first of them are one,
     /// so they cost no memory, and other fibers run however often this is called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let unparker = fibra::current().unparker(); // may be sent to other threads
+    ///     let thread = std::thread::spawn(move || unparker.unpark());
+    ///     fibra::park();
+    ///     thread.join().unwrap();
+    /// });
+    /// ```
     pub fn unpark(&self) {
         self.address.mailbox.unpark(&self.address.token);
     }
