@@ -1,7 +1,8 @@
 //! axum on fibers: its router, extractors and JSON, without tokio's runtime.
 //!
-//! A `Router` is a service, and hyper's connections run services. Handlers are `async`, as axum wants them, and
-//! what blocks in them is given to a fiber of its own. (`axum::serve` is tokio's, and is not used.)
+//! A `Router` is a service, and hyper's connections run services. Handlers are `async`, as axum
+//! wants them, and what blocks in them is given to a fiber of its own. (`axum::serve` is tokio's,
+//! and is not used.)
 //!
 //! ```text
 //! $ cargo run --release --example axum_router --features http

@@ -1,9 +1,9 @@
 //! Calls that block their thread, and a scheduler that does not notice: jobs, files, names.
 //!
-//! A library that knows nothing of fibers sleeps for 20 ms in each call. Ten fibers call it, through
-//! `fibra::blocking`; a ticker on the same thread goes on ticking meanwhile, and the ten calls take
-//! as long as one. A pool of two threads makes them take turns, two at a time. A caller without
-//! patience leaves, and its call goes on without it. Files and names work the same way.
+//! A library that knows nothing of fibers sleeps for 20 ms in each call. Ten fibers call it,
+//! through `fibra::blocking`; a ticker on the same thread goes on ticking meanwhile, and the ten
+//! calls take as long as one. A pool of two threads makes them take turns, two at a time. A caller
+//! without patience leaves, and its call goes on without it. Files and names work the same way.
 //!
 //! ```text
 //! $ cargo run --release --example blocking_calls

@@ -1,7 +1,7 @@
 //! A hundred thousand greenlets pass a number down a chain, and each adds one.
 //!
-//! The benchmark of Python's greenlet. Each link is a call stack of its own that waits in the middle
-//! of its function; the number goes through all of them in one switch each.
+//! The benchmark of Python's greenlet. Each link is a call stack of its own that waits in the
+//! middle of its function; the number goes through all of them in one switch each.
 //!
 //! ```text
 //! $ cargo run --release --example chain --features greenlet [GREENLETS = 100000]

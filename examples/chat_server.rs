@@ -1,4 +1,5 @@
-//! A chat: what one says all others hear. Two fibers a member: one reads, one writes what is queued.
+//! A chat: what one says all others hear. Two fibers a member: one reads, one writes what is
+//! queued.
 //!
 //! The queue of a member is bounded, and who does not read is thrown out: a slow member holds up
 //! nobody. Talk to it with `nc` or `telnet`; the first line is the name.

@@ -1,14 +1,14 @@
-//! A chess exhibition: one champion, 24 boards, 30 moves each; the champion needs 5 s for a move, her
-//! opponents 55 s for a reply.
+//! A chess exhibition: one champion, 24 boards, 30 moves each; the champion needs 5 s for a move,
+//! her opponents 55 s for a reply.
 //!
-//! Played one game after another that takes 12 hours. Walking from board to board it takes one: while
-//! an opponent thinks, she plays against the others. (This is how Susan Polgár and others play, and
-//! how introductions to asynchronous programming explain it.) Each board is a fiber that does what
-//! the board does. There is only one champion: she is a lock, held for the 5 s of a move, and a fair
-//! one, so that she goes round and comes to every board in its turn.
+//! Played one game after another that takes 12 hours. Walking from board to board it takes one:
+//! while an opponent thinks, she plays against the others. (This is how Susan Polgár and others
+//! play, and how introductions to asynchronous programming explain it.) Each board is a fiber that
+//! does what the board does. There is only one champion: she is a lock, held for the 5 s of a move,
+//! and a fair one, so that she goes round and comes to every board in its turn.
 //!
-//! Her time is the limit from 12 boards on: in the 60 s of a move and its reply she can serve twelve.
-//! With fewer, she waits for her opponents.
+//! Her time is the limit from 12 boards on: in the 60 s of a move and its reply she can serve
+//! twelve. With fewer, she waits for her opponents.
 //!
 //! ```text
 //! $ cargo run --release --example chess_exhibition [BOARDS = 24] [MOVES = 30] [--real]

@@ -1,9 +1,9 @@
 //! A circuit of relays: gates are tasklets, wires are channels, and a delay is a sleep.
 //!
 //! It is driven by pushes. A gate waits for a level on one of its inputs, and if its output changes
-//! by that, the new level starts on its way: a tasklet that sleeps for the delay of the gate. Nobody
-//! computes an order of evaluation, and nobody looks at a gate to which nothing happens. The clock
-//! is virtual, so the run takes no time, and is the same each time.
+//! by that, the new level starts on its way: a tasklet that sleeps for the delay of the gate.
+//! Nobody computes an order of evaluation, and nobody looks at a gate to which nothing happens. The
+//! clock is virtual, so the run takes no time, and is the same each time.
 //!
 //! ```text
 //!               a --+--[or  5ms]---------------------[and 3ms]-- sum

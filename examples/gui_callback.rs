@@ -1,8 +1,8 @@
 //! A library that calls you back, turned into a call that returns: the main example of greenlet.
 //!
 //! A toolkit owns the loop and calls `on_key` for each key. The program wants to read: "ask for a
-//! command, then for a yes". It runs in a greenlet: `next_key` switches to the toolkit's loop, and the
-//! callback switches back with the key. Nobody rewrites the program as a state machine.
+//! command, then for a yes". It runs in a greenlet: `next_key` switches to the toolkit's loop, and
+//! the callback switches back with the key. Nobody rewrites the program as a state machine.
 //!
 //! ```text
 //! $ cargo run --release --example gui_callback --features greenlet

@@ -1,8 +1,8 @@
 //! An HTTP server whose handlers block, and its clients, in one thread.
 //!
-//! `POST /sum` takes lines of numbers, one after the other as they arrive, and answers with JSON. `GET /slow`
-//! sleeps. Fifty clients ask for it at once, and have their answers after one sleep, not fifty: a
-//! handler has a fiber of its own and may wait as any code does.
+//! `POST /sum` takes lines of numbers, one after the other as they arrive, and answers with JSON.
+//! `GET /slow` sleeps. Fifty clients ask for it at once, and have their answers after one sleep,
+//! not fifty: a handler has a fiber of its own and may wait as any code does.
 //!
 //! ```text
 //! $ cargo run --release --example http_server --features http [CLIENTS = 50]

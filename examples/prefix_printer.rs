@@ -1,4 +1,5 @@
-//! Functions that are fed: coroutines that receive names, print those with a prefix, and are closed.
+//! Functions that are fed: coroutines that receive names, print those with a prefix, and are
+//! closed.
 //!
 //! The classic of Python's PEP 342. A generator also takes values in: the caller passes one to
 //! `resume`, and it comes out of `yield_`, in the middle of the function's loop. The first comes as

@@ -1,11 +1,11 @@
 //! A rate limiter: so many requests a second, some at once, and clients that do not wait for ever.
 //!
-//! The limiter hands out moments, one each interval; a client sleeps until its own. That is all there
-//! is to it: no queue, no fiber that fills a bucket. After a quiet time a few moments are over
-//! already, so a burst of requests goes through at once.
+//! The limiter hands out moments, one each interval; a client sleeps until its own. That is all
+//! there is to it: no queue, no fiber that fills a bucket. After a quiet time a few moments are
+//! over already, so a burst of requests goes through at once.
 //!
-//! A client that has no patience wraps the wait into a time limit. It gives its moment back if nobody
-//! has taken a later one.
+//! A client that has no patience wraps the wait into a time limit. It gives its moment back if
+//! nobody has taken a later one.
 //!
 //! ```text
 //! $ cargo run --release --example rate_limiter [CLIENTS = 12]

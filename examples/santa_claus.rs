@@ -1,9 +1,9 @@
 //! Trono's Santa Claus problem: who wakes Santa, and whom does he serve first?
 //!
-//! Santa sleeps until all nine reindeer are back from their holidays, or three of his ten elves have
-//! a problem with a toy. If both stand at his door, the reindeer go first. More elves than three
-//! wait until they are three again. Many solutions with semaphores let the fourth elf slip in, or
-//! Santa drive off before the last reindeer is harnessed.
+//! Santa sleeps until all nine reindeer are back from their holidays, or three of his ten elves
+//! have a problem with a toy. If both stand at his door, the reindeer go first. More elves than
+//! three wait until they are three again. Many solutions with semaphores let the fourth elf slip
+//! in, or Santa drive off before the last reindeer is harnessed.
 //!
 //! Here each rule has a place. A porter for each kind receives as many as make a group, and sends
 //! them on together: the wait in that `send` is the wait at the door. Santa looks at the balance of

@@ -1,8 +1,8 @@
 //! The sleeping barber: customers who find no free chair leave, and the barber sleeps when there is
 //! nobody.
 //!
-//! The waiting room is a bounded channel. Who comes tries to sit down (`try_send`) and leaves if
-//! it is full; the barber calls the next (`recv`), and that is where he sleeps. There is no flag, no
+//! The waiting room is a bounded channel. Who comes tries to sit down (`try_send`) and leaves if it
+//! is full; the barber calls the next (`recv`), and that is where he sleeps. There is no flag, no
 //! lock and no moment at which both wait for each other.
 //!
 //! ```text

@@ -1,5 +1,5 @@
-//! Connections that come and go for some seconds, with kills and time limits at random: what is left
-//! of descriptors and fibers at the end?
+//! Connections that come and go for some seconds, with kills and time limits at random: what is
+//! left of descriptors and fibers at the end?
 //!
 //! ```text
 //! $ cargo run --release --example soak [SECONDS = 2]

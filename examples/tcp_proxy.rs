@@ -1,7 +1,7 @@
 //! A proxy: what comes in at one address goes out to another, in both directions.
 //!
-//! Each connection is two fibers, one a direction. When one side has no more to say the other is told,
-//! and may still answer.
+//! Each connection is two fibers, one a direction. When one side has no more to say the other is
+//! told, and may still answer.
 //!
 //! ```text
 //! $ cargo run --release --example tcp_proxy

@@ -1,7 +1,7 @@
 //! A chat over WebSockets: tungstenite, which was written for blocking sockets, as it is.
 //!
-//! It is generic over `Read + Write`, and a fibra socket is just that. Each connection has a fiber that
-//! reads; what is said goes to the others through channels, and a fiber for each writes it.
+//! It is generic over `Read + Write`, and a fibra socket is just that. Each connection has a fiber
+//! that reads; what is said goes to the others through channels, and a fiber for each writes it.
 //!
 //! ```text
 //! $ cargo run --release --example websocket [GUESTS = 3]

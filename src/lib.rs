@@ -1,4 +1,227 @@
-#![doc = include_str!("../README.md")]
+//! Green threads for Rust: stackful fibers with a deterministic scheduler, the channels of
+//! Stackless Python, and sockets, files and processes that park the fiber instead of blocking the
+//! thread.
+//!
+//! A fiber is a function with its own stack: it can suspend at any call depth and resume later. A
+//! waiting fiber takes about a page of memory, and a switch takes a few nanoseconds. There is no
+//! `async` and no `.await`. The fibers of one thread need no `Send` bounds, so they may share plain
+//! `Rc`s and `RefCell`s.
+//!
+//! This page is a tour. The [guide](guide) goes on from here.
+//!
+//! # How to depend on it
+//!
+//! The crate is not on a registry so far. Put a copy of its repository beside your program, and
+//! depend on it by path (Cargo also accepts `git = "…"` with the address from which you cloned):
+//!
+//! ```toml
+//! [package]
+//! name = "my_program"
+//! version = "0.1.0"
+//! edition = "2024"
+//!
+//! [dependencies]
+//! # Sockets, processes and signals are in the feature `net`, which is on by default.
+//! fibra = { path = "../fibra" }
+//! # More: features = ["tls", "http", "greenlet", "tokio"]. Less: default-features = false.
+//!
+//! [profile.release]
+//! lto = "thin"            # `lto = "off"` makes a switch several times slower
+//! ```
+//!
+//! # Fibers
+//!
+//! [`run`] turns the calling thread into a scheduler and runs a closure as its main fiber.
+//! [`spawn`] starts more fibers; [`JoinHandle::join`] waits for one and returns its result, or the
+//! reason why there is none. When the main fiber returns, all others are killed and unwound, and
+//! `run` returns.
+//!
+//! ```
+//! fibra::run(|| {
+//!     let double = |n: u32| fibra::spawn(move || 2 * n);
+//!     let (a, b) = (double(1), double(20));
+//!     assert_eq!(a.join().unwrap() + b.join().unwrap(), 42);
+//!
+//!     let failed = fibra::spawn(|| -> u32 { std::panic::resume_unwind(Box::new("out of milk")) });
+//!     assert!(failed.join().unwrap_err().is_panic());
+//! });
+//! ```
+//!
+//! Fibers are not preempted. Another fiber runs only when the current one waits, ends, or calls
+//! [`yield_now`]. A spawned or woken fiber goes to the end of the run ring, so a program always
+//! interleaves in the same way. [`scope`] and [`nursery`] start fibers that borrow from their
+//! caller, [`Builder`] sets a name and a stack size, [`sleep`] and [`park`] wait, and an
+//! [`Unparker`] wakes a fiber from any thread. A whole program starts with [`main`](main()), which
+//! ends it in an orderly way on Ctrl-C.
+//!
+//! # Channels
+//!
+//! [`channel::Channel`] passes values directly from a sender to a receiver, which runs immediately:
+//!
+//! ```
+//! use fibra::channel::Channel;
+//!
+//! fibra::run(|| {
+//!     let kicks = Channel::new();
+//!     let sack = kicks.clone();
+//!     let player = fibra::spawn(move || {
+//!         for kick in sack.iter() {
+//!             println!("caught {kick}");
+//!         }
+//!     });
+//!     for kick in ["a low one", "a high one"] {
+//!         println!("kicking {kick}");
+//!         kicks.send(kick).unwrap(); // prints "caught ..." before it returns
+//!     }
+//!     kicks.close();
+//!     player.join().unwrap();
+//! });
+//! ```
+//!
+//! [`channel::bounded`], [`channel::unbounded`] and [`channel::oneshot`](channel::oneshot()) hold
+//! values. [`sync::mpmc`] and the locks of [`sync`] also work between threads. [`select!`] waits
+//! for the first of several operations. A program whose fibers all wait for each other does not
+//! hang: one wait fails with a [`Deadlock`], which lists every fiber and what it waits for.
+//!
+//! # Cancellation in five lines
+//!
+//! A kill, and the end of a time limit, unwind a fiber from the place where it waits, and run its
+//! destructors. Code that catches the unwind is unwound again at its next wait.
+//!
+//! ```
+//! # use std::time::Duration;
+//! # fibra::run(|| {
+//! let waiter = fibra::spawn(|| fibra::sleep(Duration::from_secs(3600)));
+//! fibra::yield_now(); // it sleeps now
+//! waiter.kill();
+//! assert!(waiter.join().unwrap_err().is_killed());
+//! assert!(fibra::time::timeout(Duration::from_millis(1), fibra::park).is_err());
+//! # });
+//! ```
+//!
+//! [`cancellation`] has the rules; [`shield`] delays a kill, and [`finally`] runs clean-up that
+//! waits.
+//!
+//! # Sockets
+//!
+//! [`net`] has std's names and signatures. A call that has to wait parks its fiber, and the thread
+//! runs other fibers.
+//!
+#![cfg_attr(feature = "net", doc = "```")]
+#![cfg_attr(not(feature = "net"), doc = "```ignore")]
+//! use std::io::{self, Read, Write};
+//! use std::time::Duration;
+//! use fibra::net::TcpStream;
+//! use fibra::server::Server;
+//!
+//! fn main() -> io::Result<()> {
+//!     fibra::run(|| {
+//!         let server = Server::bind("127.0.0.1:0")?.max_connections(1000);
+//!         let address = server.listener().local_addr()?;
+//!         // An echo server: a fiber per connection.
+//!         let running = server.start(|stream, _peer| io::copy(&mut &stream, &mut &stream));
+//!
+//!         let mut client = TcpStream::connect(address)?;
+//!         client.write_all(b"hello")?;
+//!         let mut answer = [0; 5];
+//!         client.read_exact(&mut answer)?;
+//!         assert_eq!(&answer, b"hello");
+//!         drop(client);
+//!         running.shutdown(Duration::from_secs(1));
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! [`process`], [`signal`], [`fs`] and [`io`] do the same for child processes, signals, files and
+//! any descriptor. [`blocking`](blocking()) runs a call that blocks its thread on another thread,
+//! and [`future::block_on`] waits for a future.
+//!
+//! # Generators
+//!
+//! A function that yields is an iterator, at whatever call depth it yields. It needs no scheduler:
+//! [`frame`] is enough.
+//!
+//! ```
+//! use fibra::generator::{self, Yielder};
+//!
+//! fn hanoi(y: &Yielder<(char, char)>, disks: u32, from: char, to: char, by: char) {
+//!     if disks != 0 {
+//!         hanoi(y, disks - 1, from, by, to);
+//!         y.yield_((from, to));
+//!         hanoi(y, disks - 1, by, to, from);
+//!     }
+//! }
+//!
+//! fibra::frame(|| {
+//!     let moves = generator::iter(|y| hanoi(y, 10, 'a', 'c', 'b'));
+//!     assert_eq!(moves.count(), 1023);
+//! });
+//! ```
+//!
+//! # Modules
+//!
+//! | to do this | use |
+//! |---|---|
+//! | start a scheduler | [`run`], [`main`](main()), [`Runtime`] |
+//! | start a fiber and wait for its result | [`spawn`], [`spawn_now`], [`Builder`], [`JoinHandle`], [`scope`], [`nursery`] |
+//! | refer to a fiber, end it | [`Fiber`], [`current`], [`exit`] |
+//! | let others run, wait, wake | [`yield_now`], [`sleep`], [`park`], [`Unparker`] |
+//! | pass values within a thread | [`channel`] |
+//! | lock, signal and pass values, also between threads | [`sync`] |
+//! | wait for the first of several | [`select!`](macro@select), [`select::Select`] |
+//! | limit time, tick | [`time`], and [`testing`] for tests on a virtual clock |
+//! | protect a critical part, clean up | [`shield`], [`finally`], [`checkpoint`], [`cancellation`] |
+//! | run many fibers with a limit, retry, race | [`pool`] |
+//! | use sockets, serve connections | [`net`], [`server`], [`io`] |
+//! | read files, start processes, get signals | [`fs`], [`process`], [`signal`] |
+//! | call code that blocks, await a future | [`blocking`](mod@blocking), [`future`] |
+//! | keep a value per fiber | [`local!`], [`FiberLocal`] |
+//! | make one deep call | [`with_stack_size`] |
+//! | yield values from any depth | [`generator`], [`frame`] |
+//! | see all fibers, and counters | [`dump`], [`stats`] |
+//! | use tasklets as in Stackless Python | [`stackless`] |
+//!
+//! # Features
+//!
+//! | feature | by default | adds |
+//! |---|---|---|
+//! | `net` | yes | [`net`], [`io`], [`server`], [`process`], [`signal`], [`main`](main()) |
+//! | `tls` | no | [`tls`]: TLS over any stream, by rustls; choose the cryptography in your own dependency on `rustls` |
+//! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
+//! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
+//! | `tokio` | no | no names: [`future::block_on`] lifts tokio's budget, so that [`run`] works inside a tokio task |
+//!
+//! # Platforms
+//!
+//! Everything is measured and tested on Linux, x86-64. Other Unix systems use portable code:
+//! `mprotect` guards for stacks, and the `polling` crate for readiness. The processor must be one
+//! for which corosensei has a switch (x86, x86-64, ARM, 64-bit ARM, RISC-V, LoongArch, PowerPC);
+//! WebAssembly is not among them. Threads with CET shadow stacks are refused with an error.
+//!
+//! The minimum Rust version is 1.85, the compiler of Debian stable. A later release may need a newer
+//! one only if Debian stable has it, with a new minor version and a line in the
+//! [changelog](guide::changelog), never with a patch.
+//!
+//! # What it is not for
+//!
+//! - **A million tasks that each hold fifty bytes.** A future takes a tenth of the memory of a
+//!   fiber.
+//! - **Work that spreads over cores by itself.** A fiber never leaves its thread. Several threads
+//!   may each call [`run`], and talk by [`sync`].
+//! - **Libraries that block in system calls of their own.** Nothing is patched: such a call stops
+//!   all fibers of its thread, unless it is made through [`blocking`](blocking()).
+//! - **Crates that keep a "current" value per thread.** All fibers of the thread see it. Use
+//!   [`local!`], and read the [pitfalls](guide::pitfalls).
+//!
+//! # More pages
+//!
+//! - The [guide](guide): first steps, channels and order, time and cancellation, servers, stacks,
+//!   pitfalls, the environment; and pages for users of asyncio, tokio, Go, gevent,
+//!   greenlet or Stackless Python.
+//! - [Architecture](guide::architecture), [safety](guide::safety), [changelog](guide::changelog),
+//!   and what is [stable](stability).
+
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // `rust-version` holds for this crate; Cargo.toml allows its tests more.
 #![warn(clippy::incompatible_msrv)]
@@ -15,6 +238,7 @@ pub mod future;
 pub mod generator;
 #[cfg(feature = "greenlet")]
 pub mod greenlet;
+pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "net")]
@@ -36,6 +260,11 @@ pub mod testing;
 pub mod time;
 #[cfg(feature = "tls")]
 pub mod tls;
+
+/// The README, whose programs are tested like the others.
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod collections;
 mod fiber;

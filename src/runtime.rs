@@ -20,8 +20,8 @@ use crate::stack::{self, Pool, SizeClass};
 /// and unwound, the oldest first. Only then does `run` return.
 ///
 /// Fibers can only be spawned inside `f`, at any call depth. A fiber that cannot be unwound is
-/// given up, and then this thread does not end: see
-/// [`cancellation`](crate::cancellation#fibers-that-are-given-up).
+/// abandoned, and then this thread does not end: see
+/// [`cancellation`](crate::cancellation#fibers-that-are-abandoned).
 ///
 /// # Stack sizes
 ///
@@ -218,6 +218,20 @@ impl RuntimeBuilder {
     /// default is 256 KiB, and 1 MiB in a build with debug assertions.
     ///
     /// It does not apply to generators and greenlets, which have builders of their own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().stack_size(32 << 10).build()?;
+    /// runtime.run(|| {
+    ///     fibra::spawn(fibra::park);
+    ///     fibra::yield_now();
+    ///     assert_eq!(fibra::dump().fibers[1].stack_size, 32 << 10);
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stack_size(self, bytes: usize) -> RuntimeBuilder {
         RuntimeBuilder { class: SizeClass::for_bytes(bytes), ..self }
     }
@@ -231,6 +245,18 @@ impl RuntimeBuilder {
     /// fiber waits for a lock of [`sync`](crate::sync) that another thread holds. At an event, a
     /// semaphore or a channel the scheduler cannot know whether another thread will ever complete
     /// the wait: time limits of such waits end in virtual time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().virtual_clock().build()?;
+    /// runtime.run(|| fibra::sleep(Duration::from_secs(12 * 3600))); // returns immediately
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn virtual_clock(self) -> RuntimeBuilder {
         RuntimeBuilder { virtual_clock: true, ..self }
     }

@@ -1,8 +1,8 @@
 //! Generators made of greenlets: what Python's greenlet shows off with in its tests (G-105..G-110).
 //!
-//! A genlet is a greenlet whose parent is whoever asks it for a value. `yield_` finds the genlet that
-//! encloses the caller, at whatever depth, and switches to its parent; with a level, to the parent's
-//! parent, out of two genlets at once.
+//! A genlet is a greenlet whose parent is whoever asks it for a value. `yield_` finds the genlet
+//! that encloses the caller, at whatever depth, and switches to its parent; with a level, to the
+//! parent's parent, out of two genlets at once.
 
 use std::cell::RefCell;
 use std::rc::Rc;

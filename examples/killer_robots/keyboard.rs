@@ -5,8 +5,8 @@ use crate::random::Random;
 use crate::{actors, anywhere};
 use fibra::stackless::tasklet;
 
-/// Brings in a robot for each line, until that is a `q`. It waits as an actor does for a message: the
-/// others run.
+/// Brings in a robot for each line, until that is a `q`. It waits as an actor does for a message:
+/// the others run.
 pub(crate) fn watch((world, random): (World, Random)) {
     let lines = fibra::io::stdin().lines().map_while(Result::ok);
     for (line, letter) in lines.zip(('a'..='z').cycle()) {

@@ -1,7 +1,7 @@
 //! Draws bars and curves as SVG text: no script, no font, no network.
 //!
-//! Colours are CSS classes, so that the page decides them for light and dark. Every mark carries its
-//! number, and each figure has a title and a description for readers who do not see it.
+//! Colours are CSS classes, so that the page decides them for light and dark. Every mark carries
+//! its number, and each figure has a title and a description for readers who do not see it.
 
 use crate::contenders::Kind;
 use crate::plan::grouped;

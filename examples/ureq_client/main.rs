@@ -1,8 +1,9 @@
 //! ureq, an HTTP client that was written for blocking sockets, with many requests on one thread.
 //!
-//! It is told how to connect and how to look up names; all else of it is as it was: pools of connections,
-//! redirects, time limits. While a request waits its thread goes on with the others. (The traits that
-//! are implemented here are outside of ureq's promise of stability: pin its minor version.)
+//! It is told how to connect and how to look up names; all else of it is as it was: pools of
+//! connections, redirects, time limits. While a request waits its thread goes on with the others.
+//! (The traits that are implemented here are outside of ureq's promise of stability: pin its minor
+//! version.)
 //!
 //! ```text
 //! $ cargo run --release --example ureq_client --features http [REQUESTS = 50]

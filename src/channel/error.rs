@@ -8,6 +8,20 @@ use crate::sched::lowlevel::{Deadlock, Interrupt};
 mod text;
 
 /// The error of a send, with the value that was not sent.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel;
+///
+/// fibra::run(|| {
+///     let (sender, receiver) = channel::unbounded();
+///     drop(receiver);
+///     let error = sender.send("letter").unwrap_err();
+///     assert!(error.is_closed());
+///     assert_eq!(error.into_inner(), "letter");
+/// });
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SendError<T> {
@@ -20,6 +34,18 @@ pub enum SendError<T> {
 }
 
 /// The error of a send that would have had to wait, with the value that was not sent.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel::{self, TrySendError};
+///
+/// fibra::run(|| {
+///     let (sender, _receiver) = channel::bounded(1);
+///     assert_eq!(sender.try_send(1), Ok(()));
+///     assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
+/// });
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub enum TrySendError<T> {
     /// The channel is full; for a rendezvous channel, no receiver waits.
@@ -29,6 +55,19 @@ pub enum TrySendError<T> {
 }
 
 /// The error of a send with a time limit, with the value that was not sent.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::channel::{self, SendTimeoutError};
+///
+/// fibra::run(|| {
+///     let (sender, _receiver) = channel::bounded(0);
+///     let error = sender.send_timeout(7, Duration::from_millis(1));
+///     assert_eq!(error, Err(SendTimeoutError::Timeout(7)));
+/// });
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SendTimeoutError<T> {
@@ -44,6 +83,20 @@ pub enum SendTimeoutError<T> {
 }
 
 /// The error of a receive.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel::{self, RecvError};
+///
+/// fibra::run(|| {
+///     let (sender, receiver) = channel::unbounded();
+///     sender.send(1).unwrap();
+///     drop(sender);
+///     assert_eq!(receiver.recv(), Ok(1));
+///     assert_eq!(receiver.recv(), Err(RecvError::Closed));
+/// });
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RecvError {
@@ -56,6 +109,19 @@ pub enum RecvError {
 }
 
 /// The error of a receive that would have had to wait.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel::{self, TryRecvError};
+///
+/// fibra::run(|| {
+///     let (sender, receiver) = channel::unbounded::<u32>();
+///     assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+///     drop(sender);
+///     assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+/// });
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub enum TryRecvError {
     /// There is nothing to receive now.
@@ -65,6 +131,19 @@ pub enum TryRecvError {
 }
 
 /// The error of a receive with a time limit.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::channel::{self, RecvTimeoutError};
+///
+/// fibra::run(|| {
+///     let (_sender, receiver) = channel::unbounded::<u32>();
+///     let error = receiver.recv_timeout(Duration::from_millis(1));
+///     assert_eq!(error, Err(RecvTimeoutError::Timeout));
+/// });
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RecvTimeoutError {

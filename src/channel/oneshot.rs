@@ -23,12 +23,36 @@ pub fn oneshot<T>() -> (OneshotSender<T>, OneshotReceiver<T>) {
 }
 
 /// The sending end of a [`oneshot`]. If it is dropped unused, the receiver fails with `Closed`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel;
+///
+/// fibra::run(|| {
+///     let (sender, receiver) = channel::oneshot();
+///     fibra::spawn(move || sender.send("the answer"));
+///     assert_eq!(receiver.recv(), Ok("the answer"));
+/// });
+/// ```
 #[derive(Debug)]
 pub struct OneshotSender<T> {
     sender: Sender<T>,
 }
 
 /// The receiving end of a [`oneshot`].
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel;
+///
+/// fibra::run(|| {
+///     let (sender, receiver) = channel::oneshot::<u32>();
+///     drop(sender);
+///     assert!(receiver.recv().unwrap_err().is_closed());
+/// });
+/// ```
 #[derive(Debug)]
 pub struct OneshotReceiver<T> {
     receiver: Receiver<T>,
@@ -70,6 +94,18 @@ impl<T> OneshotReceiver<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel;
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, receiver) = channel::oneshot();
+    ///     fibra::spawn(move || sender.send(42));
+    ///     assert_eq!(receiver.recv(), Ok(42));
+    /// });
+    /// ```
     #[track_caller]
     pub fn recv(self) -> Result<T, RecvError> {
         self.receiver.recv()

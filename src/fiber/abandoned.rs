@@ -108,7 +108,8 @@ mod thread_end {
         }
         report::say(format_args!(
             "a thread does not end: a fiber or generator on it could not be unwound, and may have \
-             lent its thread-locals to other threads; let all fibers end before `run` does"
+             lent its thread-locals to other threads; let all fibers end before `run` does \
+             (see `fibra::guide::pitfalls`)"
         ));
         loop {
             // SAFETY: it only waits for a signal.

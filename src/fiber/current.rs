@@ -137,6 +137,6 @@ pub(crate) fn expect_fiber() -> FiberPtr {
 pub(crate) fn outside_of_a_fiber(location: &'static Location<'static>) -> ! {
     panic!(
         "the call at {location} works only inside a fiber, and this thread runs none: wrap the \
-         program in `fibra::run(|| ...)`"
+         program in `fibra::run(|| ...)` (see `fibra::guide::pitfalls`)"
     )
 }

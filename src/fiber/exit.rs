@@ -63,6 +63,16 @@ impl JoinError {
     /// # Errors
     ///
     /// Gives the error back if the fiber did not panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::spawn(|| std::panic::panic_any(42));
+    ///     let payload = fiber.join().unwrap_err().into_panic().unwrap();
+    ///     assert_eq!(payload.downcast_ref(), Some(&42));
+    /// });
+    /// ```
     pub fn into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         match self {
             JoinError::Panicked(panic) => Ok(panic.into_payload()),
@@ -71,12 +81,32 @@ impl JoinError {
     }
 
     /// Returns whether the fiber panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::spawn(|| panic!("no more cheese"));
+    ///     assert!(fiber.join().unwrap_err().is_panic());
+    /// });
+    /// ```
     #[must_use]
     pub fn is_panic(&self) -> bool {
         matches!(self, JoinError::Panicked(_))
     }
 
     /// Returns whether the fiber was killed, for whatever reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::spawn(fibra::park);
+    ///     fibra::yield_now();
+    ///     fiber.kill();
+    ///     assert!(fiber.join().unwrap_err().is_killed());
+    /// });
+    /// ```
     #[must_use]
     pub fn is_killed(&self) -> bool {
         matches!(self, JoinError::Killed | JoinError::KilledFor(_) | JoinError::Abandoned)

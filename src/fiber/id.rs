@@ -6,6 +6,16 @@ use std::fmt;
 ///
 /// Fibers of one `run` are numbered from 1 in the order in which they were spawned; the main fiber
 /// is number 1. The same program therefore prints the same ids every time.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let (a, b) = (fibra::spawn(|| ()), fibra::spawn(|| ()));
+///     assert_ne!(a.fiber().id(), b.fiber().id());
+///     assert_eq!(fibra::current().id().to_string(), "#1"); // the main fiber
+/// });
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub struct FiberId {
     /// Which scheduler of the process: schedulers are numbered too, and not reused either.

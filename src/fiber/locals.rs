@@ -59,6 +59,21 @@ impl fmt::Debug for Locals {
 ///
 /// The value is initialised when a fiber first uses it, and dropped on that fiber when it ends. One
 /// that is declared as `inherit` may also come from the fiber's parent.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+///
+/// fibra::run(|| {
+///     fibra::local! {
+///         static DEPTH: Cell<u32> = Cell::new(0);
+///     }
+///
+///     DEPTH.with(|depth| depth.set(1));
+///     assert_eq!(fibra::spawn(|| DEPTH.with(Cell::get)).join(), Ok(0));
+/// });
+/// ```
 pub struct FiberLocal<T: 'static> {
     init: fn() -> T,
     clone: Option<CloneFn>,

@@ -11,6 +11,19 @@ use crate::fiber::brief::Brief;
 use crate::fiber::id::FiberId;
 
 /// What one fiber was doing when the picture was taken.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     fibra::Builder::new().name("waiter").spawn(fibra::park);
+///     fibra::yield_now();
+///     let waiter = &fibra::dump().fibers[1];
+///     assert_eq!(waiter.name.as_deref(), Some("waiter"));
+///     assert_eq!(waiter.activity, fibra::Activity::Waiting("parked"));
+///     assert!(waiter.to_string().contains("is parked at"));
+/// });
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct FiberSnapshot {
@@ -35,6 +48,19 @@ pub struct FiberSnapshot {
 }
 
 /// What a fiber is doing.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     use fibra::Activity;
+///
+///     let fiber = fibra::spawn(fibra::park);
+///     assert_eq!(fiber.fiber().activity(), Some(Activity::NotStarted));
+///     fibra::yield_now();
+///     assert_eq!(fiber.fiber().activity(), Some(Activity::Waiting("parked")));
+/// });
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Activity {
@@ -83,6 +109,18 @@ impl fmt::Display for FiberSnapshot {
 /// All fibers of a scheduler at one moment, in the order in which they were spawned.
 ///
 /// Its `Display` is one line a fiber, without a line break at the end.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     fibra::spawn(fibra::park);
+///     fibra::yield_now();
+///     let dump = fibra::dump();
+///     assert_eq!((dump.fibers.len(), dump.left_out), (2, 0));
+///     println!("{dump}"); // a line per fiber
+/// });
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Dump {
@@ -111,6 +149,20 @@ impl fmt::Display for Dump {
 /// The wait that completes a deadlock fails with this: as an error where the call returns a
 /// `Result`, and otherwise as a panic with the same text. Its `Debug` is one line, without the
 /// report: errors that hold it are printed by every `unwrap`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel::{Channel, RecvError};
+///
+/// fibra::run(|| {
+///     let nothing_sends = Channel::<u32>::new();
+///     let Err(RecvError::Deadlock(report)) = nothing_sends.recv() else { unreachable!() };
+///     assert_eq!(report.dump().fibers.len(), 1);
+///     assert!(report.cycle().is_empty()); // no locks are involved
+///     println!("{report}");
+/// });
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct Deadlock {
     /// Whether the end of a fiber completed it, and not a wait.
@@ -143,7 +195,8 @@ impl fmt::Display for Deadlock {
         if self.others_live {
             writeln!(
                 f,
-                "deadlock: the lock that {} waits for is never released; its wait fails:",
+                "deadlock: the lock that {} waits for is never released (see \
+                 `fibra::guide::pitfalls`); its wait fails:",
                 self.victim
             )?;
             return self.rest(f);
@@ -155,7 +208,8 @@ impl fmt::Display for Deadlock {
         };
         writeln!(
             f,
-            "deadlock: all fibers wait and nothing can wake one; the wait of {} fails ({last}):",
+            "deadlock: all fibers wait and nothing can wake one (see `fibra::guide::pitfalls`); \
+             the wait of {} fails ({last}):",
             self.victim
         )?;
         self.rest(f)

@@ -48,6 +48,21 @@ pub fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
 ///
 /// If that wait was interrupted (by a time limit) the next item is an error, and the last: the
 /// entries that the thread has read then are lost.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::fs;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     for entry in fs::read_dir("src")? {
+///         println!("{}", entry?.path().display());
+///     }
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct ReadDir {
     source: Source,
     batch: VecDeque<io::Result<DirEntry>>,

@@ -43,6 +43,19 @@ pub fn sleep_until(at: Instant) -> Sleep {
 }
 
 /// A future that becomes ready at a time, returned by [`sleep`] and [`sleep_until`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::future;
+///
+/// fibra::run(|| {
+///     future::block_on(async {
+///         future::sleep(Duration::from_millis(1)).await;
+///     });
+/// });
+/// ```
 #[must_use = "futures do nothing unless they are polled"]
 pub struct Sleep {
     /// The time at which it is ready, or `None` for a time beyond the range of the clock.

@@ -11,6 +11,24 @@ use crate::fiber::panic::Panic;
 /// The payload that a suspended generator is unwound with when it is closed or dropped.
 ///
 /// Code that catches unwinds may look for it with `payload.is::<GeneratorExit>()`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::generator::{self, GeneratorExit};
+/// use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+///
+/// fibra::frame(|| {
+///     let mut numbers = generator::iter(|y| {
+///         let unwind = catch_unwind(AssertUnwindSafe(|| y.yield_(1)));
+///         let payload = unwind.unwrap_err();
+///         assert!(payload.is::<GeneratorExit>());
+///         resume_unwind(payload)
+///     });
+///     assert_eq!(numbers.next(), Some(1));
+///     assert!(numbers.close().is_ok());
+/// });
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct GeneratorExit;
@@ -24,6 +42,19 @@ impl fmt::Display for GeneratorExit {
 impl Error for GeneratorExit {}
 
 /// The error of a resume that was refused, with the value that was not passed in.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::generator::{GeneratorState, Generator, ResumeError};
+///
+/// fibra::frame(|| {
+///     let mut once: Generator<(), u32, u32> = Generator::new(|_, n| n + 1);
+///     assert_eq!(once.resume(1), GeneratorState::Complete(2));
+///     let Err(ResumeError::Finished(value)) = once.try_resume(3) else { unreachable!() };
+///     assert_eq!(value, 3);
+/// });
+/// ```
 #[non_exhaustive]
 pub enum ResumeError<R> {
     /// The generator has ended.
@@ -65,7 +96,7 @@ impl<R> fmt::Display for ResumeError<R> {
             ),
             ResumeError::NoFrame(_) => f.write_str(
                 "a generator was resumed outside of `fibra::frame(|| ...)` and `fibra::run(|| ...)`: \
-                 wrap the call in one of them",
+                 wrap the call in one of them (see `fibra::guide::pitfalls`)",
             ),
             ResumeError::NoStack(_, error) => {
                 write!(f, "the generator could not get a stack: {error}")
@@ -113,6 +144,23 @@ impl<R: PartialEq> PartialEq for ResumeError<R> {
 
 /// The error of a [`Generator::close`](crate::generator::Generator::close) that did not simply end
 /// the generator.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::generator::{self, CloseError};
+/// use std::panic::{AssertUnwindSafe, catch_unwind};
+///
+/// fibra::frame(|| {
+///     let mut stubborn = generator::iter(|y| {
+///         let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(1)));
+///         y.yield_(2); // although it is being closed
+///     });
+///     assert_eq!(stubborn.next(), Some(1));
+///     let Err(CloseError::Ignored(value)) = stubborn.close() else { unreachable!() };
+///     assert_eq!(value, 2);
+/// });
+/// ```
 #[derive(PartialEq)]
 #[non_exhaustive]
 pub enum CloseError<Y> {

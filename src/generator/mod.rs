@@ -143,6 +143,21 @@ pub struct Generator<Y, R = (), T = (), B = Owned> {
 pub struct Owned(());
 
 /// The outcome of one resume of a generator.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::generator::{Generator, GeneratorState};
+///
+/// fibra::frame(|| {
+///     let mut twice: Generator<u32, u32, &str> = Generator::new(|y, n| {
+///         y.yield_(2 * n);
+///         "end"
+///     });
+///     assert_eq!(twice.resume(4), GeneratorState::Yielded(8));
+///     assert_eq!(twice.resume(0), GeneratorState::Complete("end"));
+/// });
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Hash)]
 pub enum GeneratorState<Y, T> {
     /// The generator yielded this value, and can be resumed again.

@@ -19,6 +19,21 @@ use crate::generator::core::{Body, Core, ScopeRoster};
 use crate::generator::{Generator, GeneratorBuilder, Yielder};
 
 /// A maker of generators that may borrow what outlives the scope. See [`scope`].
+///
+/// # Examples
+///
+/// ```
+/// use fibra::generator;
+///
+/// let words = vec![String::from("green"), String::from("threads")];
+/// let lengths = fibra::frame(|| {
+///     generator::scope(|s| {
+///         let lengths = s.iter(|y| words.iter().for_each(|word| y.yield_(word.len())));
+///         lengths.collect::<Vec<_>>()
+///     })
+/// });
+/// assert_eq!(lengths, [5, 7]);
+/// ```
 pub struct Scope<'scope, 'env: 'scope> {
     generators: Rc<ScopeRoster>,
     scope: PhantomData<&'scope mut &'scope ()>,

@@ -30,6 +30,23 @@ use crate::generator::error::GeneratorExit;
 /// The argument through which a generator's function yields.
 ///
 /// It can be passed by reference to whatever the function calls, at any depth.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::generator::{self, Yielder};
+///
+/// fn count_down(y: &Yielder<u32>, from: u32) {
+///     if from != 0 {
+///         y.yield_(from);
+///         count_down(y, from - 1);
+///     }
+/// }
+///
+/// fibra::frame(|| {
+///     assert_eq!(generator::iter(|y| count_down(y, 3)).collect::<Vec<_>>(), [3, 2, 1]);
+/// });
+/// ```
 pub struct Yielder<Y, R = ()> {
     pub(super) coroutine: Coroutine,
     incoming: UnsafeCell<MaybeUninit<R>>,

@@ -74,6 +74,18 @@ impl Error for GreenletExit {}
 
 /// The reason why a switch returned no value. `T` is the type of the value to deliver, which is
 /// returned if it was not delivered.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::{Greenlet, SwitchError};
+///
+/// fibra::frame(|| {
+///     let nothing_to_run = Greenlet::<u32>::empty();
+///     let Err(SwitchError::NoRun(value)) = nothing_to_run.switch(42) else { unreachable!() };
+///     assert_eq!(value, 42); // it was not delivered
+/// });
+/// ```
 #[non_exhaustive]
 pub enum SwitchError<T> {
     /// A [`GreenletExit`] has ended a greenlet, and that end leads to the caller.
@@ -153,7 +165,7 @@ impl<T> fmt::Display for SwitchError<T> {
             SwitchError::Family(_, families) => families.fmt(f),
             SwitchError::NoFrame(_) => f.write_str(
                 "a greenlet was used outside of `fibra::frame(|| ...)` and `fibra::run(|| ...)`: \
-                 wrap the call in one of them",
+                 wrap the call in one of them (see `fibra::guide::pitfalls`)",
             ),
             SwitchError::NoStack(_, error) => {
                 write!(f, "the greenlet could not get a stack: {error}")
@@ -305,6 +317,18 @@ fn name_of(frame: &Frame) -> Box<str> {
 }
 
 /// The reason why a greenlet's function could not be set.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::{Greenlet, RunError};
+///
+/// fibra::frame(|| {
+///     let greenlet = Greenlet::new(|n: u32| n + 1);
+///     assert_eq!(greenlet.switch(1).unwrap(), 2);
+///     assert_eq!(greenlet.set_run(|n| n), Err(RunError::Started));
+/// });
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RunError {
@@ -326,6 +350,17 @@ impl fmt::Display for RunError {
 impl Error for RunError {}
 
 /// The reason why a greenlet's parent could not be set. The parent is unchanged.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::{Greenlet, ParentError};
+///
+/// fibra::frame(|| {
+///     let child = Greenlet::new(|n: u32| n);
+///     assert_eq!(child.set_parent(&child), Err(ParentError::Cyclic));
+/// });
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ParentError {

@@ -14,6 +14,23 @@ use crate::greenlet::context::{Context, Flags, here};
 use crate::greenlet::error::Payload;
 
 /// The kind of a switch. More kinds may be added, so match with a wildcard.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::{self, Event, Greenlet};
+/// use std::cell::RefCell;
+/// use std::rc::Rc;
+///
+/// fibra::frame(|| {
+///     let events = Rc::new(RefCell::new(Vec::new()));
+///     let log = events.clone();
+///     greenlet::settrace(Some(Rc::new(move |event, _, _| log.borrow_mut().push(event))));
+///     Greenlet::new(|()| ()).switch(()).unwrap();
+///     greenlet::settrace(None);
+///     assert_eq!(*events.borrow(), [Event::Switch, Event::Switch]); // there and back
+/// });
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum Event {
@@ -37,6 +54,18 @@ impl fmt::Display for Event {
 /// families.
 ///
 /// All the handles of a frame's main greenlet have the same.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::Greenlet;
+///
+/// fibra::frame(|| {
+///     let (a, b) = (Greenlet::new(|()| ()), Greenlet::new(|()| ()));
+///     assert_ne!(a.id(), b.id());
+///     assert_eq!(a.id(), a.clone().id());
+/// });
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub struct GreenletId(u64);
 

@@ -64,6 +64,21 @@ pub fn stdin() -> Stdin {
 /// A handle to the standard input: see [`stdin`].
 ///
 /// All handles refer to the one buffer of the process.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::io::Read;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let mut text = String::new();
+///     fibra::io::stdin().read_to_string(&mut text)?; // other fibers run meanwhile
+///     println!("{} lines", text.lines().count());
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct Stdin {
     _private: (),
 }
@@ -71,6 +86,22 @@ pub struct Stdin {
 /// Exclusive access to the standard input, returned by [`Stdin::lock`].
 ///
 /// Other readers wait while this exists. It stays on its thread.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::io::BufRead;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let mut input = fibra::io::stdin().lock();
+///     let mut line = String::new();
+///     input.read_line(&mut line)?;
+///     println!("hello {}", line.trim());
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[must_use = "the input is unlocked when this is dropped"]
 pub struct StdinLock<'a> {
     buffer: MutexGuard<'a, Buffer>,

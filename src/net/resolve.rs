@@ -56,6 +56,20 @@ pub(super) fn resolve_with<A: ToSocketAddrs + ?Sized>(
 
 /// The addresses of a host, in the order in which they should be tried; returned by
 /// [`lookup_host`].
+///
+/// # Examples
+///
+/// ```
+/// use fibra::net;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let addresses = net::lookup_host("127.0.0.1:80")?;
+///     assert_eq!(addresses.map(|address| address.port()).collect::<Vec<_>>(), [80]);
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct LookupHost(Addrs);
 

@@ -12,6 +12,29 @@ use crate::sched::lowlevel::{Unwinding, unwinding};
 
 /// The half of a stream for reading: see
 /// [`TcpStream::into_split`](crate::net::TcpStream::into_split).
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use fibra::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let (mut reader, _writer) = TcpStream::connect(listener.local_addr()?)?.into_split();
+///     let got = fibra::spawn(move || {
+///         let mut text = String::new();
+///         reader.read_to_string(&mut text).map(|_| text)
+///     });
+///     let (mut peer, _) = listener.accept()?;
+///     peer.write_all(b"hello")?;
+///     drop(peer);
+///     assert_eq!(got.join().unwrap()?, "hello");
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ReadHalf<S>(Arc<S>);
 
@@ -19,6 +42,27 @@ pub struct ReadHalf<S>(Arc<S>);
 /// [`TcpStream::into_split`](crate::net::TcpStream::into_split).
 ///
 /// When it is [finished](WriteHalf::finish) or dropped, the other side reads the end of the stream.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use fibra::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let (_reader, mut writer) = TcpStream::connect(listener.local_addr()?)?.into_split();
+///     let (mut peer, _) = listener.accept()?;
+///     writer.write_all(b"hello")?;
+///     drop(writer); // the peer reads the end
+///     let mut text = String::new();
+///     peer.read_to_string(&mut text)?;
+///     assert_eq!(text, "hello");
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct WriteHalf<S> {
     /// The stream; `None` only once the half is dropped or reunited.
     stream: Option<Arc<S>>,
@@ -35,6 +79,22 @@ pub(crate) struct Shut<S> {
 }
 
 /// The error of [`ReadHalf::reunite`]: two halves of different streams, given back.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let connect = || TcpStream::connect(listener.local_addr()?);
+///     let ((reader, _), (_, writer)) = (connect()?.into_split(), connect()?.into_split());
+///     assert!(reader.reunite(writer).is_err()); // halves of two streams
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct ReuniteError<S>(
     /// The half for reading.
     pub ReadHalf<S>,

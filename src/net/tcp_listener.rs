@@ -60,6 +60,20 @@ impl TcpListener {
     /// # Errors
     ///
     /// Returns the error of the last address if none can be bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::net::TcpListener;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?; // any free port
+    ///     assert_ne!(listener.local_addr()?.port(), 0);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
         let addrs: Vec<SocketAddr> = resolve(&addr)?.collect();
@@ -96,6 +110,23 @@ impl TcpListener {
     /// Returns an error if the process or the system has no descriptor left, and the network errors
     /// of a connection that waits to be accepted: see
     /// [`accept(2)`](https://man7.org/linux/man-pages/man2/accept.2.html).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let address = listener.local_addr()?;
+    ///     let client = fibra::spawn(move || TcpStream::connect(address)?.local_addr());
+    ///     let (_stream, peer) = listener.accept()?;
+    ///     assert_eq!(peer, client.join().unwrap()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let wait = Wait { direction: Direction::Read, timeout: None, reason: &ACCEPTING };
@@ -180,6 +211,23 @@ impl fmt::Debug for TcpListener {
 
 /// An iterator over the connections to a [`TcpListener`], returned by
 /// [`incoming`](TcpListener::incoming). It ends only after the error of a kill that cannot unwind.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let client = TcpStream::connect(listener.local_addr()?)?;
+///     for stream in listener.incoming().take(1) {
+///         assert_eq!(stream?.peer_addr()?, client.local_addr()?);
+///     }
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Incoming<'a> {

@@ -67,6 +67,26 @@ impl TcpStream {
     /// # Errors
     ///
     /// Returns the error of the last attempt to fail if no address can be reached.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use fibra::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let mut client = TcpStream::connect(listener.local_addr()?)?;
+    ///     let (mut server, _) = listener.accept()?;
+    ///     client.write_all(b"hello")?;
+    ///     let mut buffer = [0; 5];
+    ///     server.read_exact(&mut buffer)?;
+    ///     assert_eq!(&buffer, b"hello");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
         connect::first_to_answer(resolve(&addr)?.collect()).map(TcpStream::from_nonblocking)
@@ -78,6 +98,23 @@ impl TcpStream {
     ///
     /// Returns [`TimedOut`](io::ErrorKind::TimedOut), or the reason why the address cannot be
     /// reached.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let address = listener.local_addr()?;
+    ///     let stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+    ///     assert_eq!(stream.peer_addr()?, address);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         connect::to(*addr, Some(timeout)).map(TcpStream::from_nonblocking)
@@ -194,6 +231,28 @@ impl TcpStream {
     /// # Errors
     ///
     /// Returns an error if it is no longer connected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::net::Shutdown;
+    /// use fibra::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let mut client = TcpStream::connect(listener.local_addr()?)?;
+    ///     let (mut server, _) = listener.accept()?;
+    ///     client.write_all(b"all of it")?;
+    ///     client.shutdown(Shutdown::Write)?; // the peer reads the end
+    ///     let mut text = String::new();
+    ///     server.read_to_string(&mut text)?;
+    ///     assert_eq!(text, "all of it");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.io.get_ref().shutdown(how)
     }
@@ -213,6 +272,22 @@ impl TcpStream {
     /// # Errors
     ///
     /// Returns the errors of `setsockopt(2)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?)?;
+    ///     stream.set_nodelay(true)?;
+    ///     assert!(stream.nodelay()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.io.get_ref().set_nodelay(nodelay)
     }

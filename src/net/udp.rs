@@ -128,6 +128,23 @@ impl UdpSocket {
     /// # Errors
     ///
     /// The same as for [`send`](UdpSocket::send), and if `addr` has no address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::net::UdpSocket;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let (a, b) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    ///     a.send_to(b"hello", b.local_addr()?)?;
+    ///     let mut buffer = [0; 16];
+    ///     let (length, sender) = b.recv_from(&mut buffer)?;
+    ///     assert_eq!((&buffer[..length], sender), (&b"hello"[..], a.local_addr()?));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn send_to<A: ToSocketAddrs>(&self, data: &[u8], addr: A) -> io::Result<usize> {
         let Some(addr) = resolve(&addr)?.next() else {

@@ -152,6 +152,22 @@ impl fmt::Debug for UnixListener {
 
 /// An iterator over the connections to a [`UnixListener`], returned by
 /// [`incoming`](UnixListener::incoming). It ends only after the error of a kill that cannot unwind.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::io::Write;
+/// use fibra::net::UnixListener;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     for stream in UnixListener::bind("/run/greeter")?.incoming() {
+///         stream?.write_all(b"hello")?;
+///     }
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct UnixIncoming<'a> {

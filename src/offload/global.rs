@@ -177,6 +177,15 @@ impl ThreadPoolBuilder {
 }
 
 /// The error of [`ThreadPoolBuilder::build_global`]: the pool of the process exists already.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::blocking::ThreadPoolBuilder;
+///
+/// fibra::blocking::global(); // exists now, so its settings cannot be changed any more
+/// assert!(ThreadPoolBuilder::new().build_global().is_err());
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GlobalPoolError(());
 

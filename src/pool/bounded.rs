@@ -66,6 +66,18 @@ impl Pool {
     /// # Panics
     ///
     /// Panics if `size` is 0, because nothing could ever run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::new(2); // two at a time
+    ///     let squares = pool.map(1..=4, |n| n * n);
+    ///     assert_eq!(squares.unwrap(), [1, 4, 9, 16]);
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn new(size: usize) -> Pool {

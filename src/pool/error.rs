@@ -8,6 +8,18 @@ use std::io;
 use crate::sched::lowlevel::{Deadlock, Interrupt};
 
 /// The error of a spawn that would have had to wait, or that the pool does not accept.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::{Pool, TrySpawnError};
+///
+/// fibra::run(|| {
+///     let pool = Pool::new(1);
+///     pool.spawn(fibra::yield_now).detach();
+///     assert!(matches!(pool.try_spawn(|| ()), Err(TrySpawnError::Full(_))));
+/// });
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub enum TrySpawnError<F> {
     /// All permits are taken.
@@ -17,6 +29,20 @@ pub enum TrySpawnError<F> {
 }
 
 /// The error of a spawn for which no permit became free in time.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::pool::{Pool, SpawnTimeoutError};
+///
+/// fibra::run(|| {
+///     let pool = Pool::new(1);
+///     let _busy = pool.spawn(|| fibra::sleep(Duration::from_secs(3600)));
+///     let error = pool.spawn_timeout(|| (), Duration::from_millis(1)).err();
+///     assert!(matches!(error, Some(SpawnTimeoutError::Timeout(_))));
+/// });
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SpawnTimeoutError<F> {
@@ -32,6 +58,20 @@ pub enum SpawnTimeoutError<F> {
 }
 
 /// The error of waiting for the members of a pool or a group with a time limit.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::pool::{Group, JoinTimeoutError};
+///
+/// fibra::run(|| {
+///     let group = Group::new();
+///     group.spawn(|| fibra::sleep(Duration::from_secs(3600)));
+///     let error = group.join_timeout(Duration::from_millis(1));
+///     assert_eq!(error, Err(JoinTimeoutError::Timeout));
+/// });
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum JoinTimeoutError {
@@ -45,6 +85,18 @@ pub enum JoinTimeoutError {
 }
 
 /// The error of waiting for a queue that will never be drained.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::{DrainError, JoinableQueue};
+///
+/// fibra::run(|| {
+///     let queue = JoinableQueue::new();
+///     queue.send("nothing takes this").unwrap();
+///     assert!(matches!(queue.wait_drained(), Err(DrainError::Deadlock(_))));
+/// });
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DrainError {

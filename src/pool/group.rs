@@ -70,6 +70,19 @@ impl<T: 'static> Group<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber, and if the group was closed, unless the caller is a member.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     group.spawn(|| "one");
+    ///     group.spawn(|| "two");
+    ///     assert_eq!(group.next(), Some(Ok("one")));
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&self, f: F) -> Fiber
     where
@@ -151,6 +164,19 @@ impl<T> Group<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber if it has to wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     group.spawn(|| 1);
+    ///     assert_eq!(group.next(), Some(Ok(1)));
+    ///     assert_eq!(group.next(), None); // there are no members any more
+    /// });
+    /// ```
     #[track_caller]
     pub fn next(&self) -> Option<Result<T, JoinError>> {
         self.next_with_fiber().map(|(_, outcome)| outcome)
@@ -202,6 +228,19 @@ impl<T> Group<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     group.spawn(fibra::yield_now);
+    ///     group.join().unwrap(); // all members have ended
+    ///     assert_eq!(group.next(), Some(Ok(())));
+    /// });
+    /// ```
     #[track_caller]
     pub fn join(&self) -> Result<(), JoinError> {
         let here = here();
@@ -341,6 +380,18 @@ impl<T> Default for Group<T> {
 }
 
 /// An iterator over the outcomes of a group's members, in the order of the ends.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::Group;
+///
+/// fibra::run(|| {
+///     let group = Group::new();
+///     (1..=3).for_each(|n| drop(group.spawn(move || n)));
+///     assert_eq!(group.iter().map(Result::unwrap).sum::<u32>(), 6);
+/// });
+/// ```
 pub struct Outcomes<'a, T> {
     group: &'a Group<T>,
     /// Whether `CallerKilled` was returned: each further wait would fail immediately.

@@ -134,6 +134,17 @@ impl Pool {
 }
 
 /// An iterator over the results of [`Pool::imap`], in the order of the items.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::Pool;
+///
+/// fibra::run(|| {
+///     let squares = Pool::new(2).imap(1..=3, |n| n * n);
+///     assert_eq!(squares.map(Result::unwrap).collect::<Vec<_>>(), [1, 4, 9]);
+/// });
+/// ```
 pub struct Imap<U> {
     stream: Stream<U>,
     /// The calls that have ended, starting with the next one to be read.
@@ -143,6 +154,17 @@ pub struct Imap<U> {
 }
 
 /// An iterator over the results of [`Pool::imap_unordered`], in the order in which the calls end.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::Pool;
+///
+/// fibra::run(|| {
+///     let squares = Pool::new(2).imap_unordered(1..=3, |n| n * n);
+///     assert_eq!(squares.map(Result::unwrap).sum::<u32>(), 14);
+/// });
+/// ```
 pub struct ImapUnordered<U> {
     stream: Stream<U>,
 }

@@ -49,6 +49,18 @@ type Judge<'a, E> = dyn FnMut(&E) -> bool + 'a;
 type Hook<'a, E> = dyn FnMut(u32, &E, Duration) + 'a;
 
 /// The error of a retry: all attempts failed, or the last one failed permanently or too late.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::{Retry, Stopped};
+///
+/// fibra::run(|| {
+///     let failed = Retry::attempts(2).run(|n| Err::<(), _>(format!("attempt {n}"))).unwrap_err();
+///     assert_eq!(failed.errors, ["attempt 1", "attempt 2"]);
+///     assert_eq!(failed.stopped, Stopped::Attempts);
+/// });
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RetryError<E> {
@@ -59,6 +71,18 @@ pub struct RetryError<E> {
 }
 
 /// The reason why a [`Retry`] made no further attempt.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::{Retry, Stopped};
+///
+/// fibra::run(|| {
+///     let never_again = Retry::attempts(5).on(|_: &&str| false);
+///     let failed = never_again.run(|_| Err::<(), _>("no such page")).unwrap_err();
+///     assert_eq!((failed.errors.len(), failed.stopped), (1, Stopped::Permanent));
+/// });
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Stopped {
@@ -117,6 +141,17 @@ impl<'a, E> Retry<'a, E> {
     /// # Panics
     ///
     /// Panics outside of a fiber when it has to wait or [`within`](Retry::within) is set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Retry;
+    ///
+    /// fibra::run(|| {
+    ///     let answer = Retry::attempts(3).run(|n| if n < 3 { Err("too early") } else { Ok(n) });
+    ///     assert_eq!(answer, Ok(3));
+    /// });
+    /// ```
     #[track_caller]
     pub fn run<T>(mut self, mut f: impl FnMut(u32) -> Result<T, E>) -> Result<T, RetryError<E>> {
         let end = self.within.and_then(|time| park::now().checked_add(time));

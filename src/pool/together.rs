@@ -147,6 +147,24 @@ where
 }
 
 /// An iterator over the outcomes of fibers, created by [`as_completed`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::pool::as_completed;
+///
+/// fibra::run(|| {
+///     let naps = [3, 1, 2].map(|ms| {
+///         fibra::spawn(move || {
+///             fibra::sleep(Duration::from_millis(10 * ms));
+///             ms
+///         })
+///     });
+///     let order: Vec<_> = as_completed(naps).map(Result::unwrap).collect();
+///     assert_eq!(order, [1, 2, 3]);
+/// });
+/// ```
 pub struct AsCompleted<T> {
     group: Group<T>,
     /// Whether `CallerKilled` was returned: each further wait would fail immediately.

@@ -152,6 +152,22 @@ impl Child {
     /// # Errors
     ///
     /// The same as for [`wait`](Child::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::process::{Command, Stdio};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let mut child = Command::new("cat").stdin(Stdio::piped()).spawn()?;
+    ///     assert!(child.try_wait()?.is_none()); // it waits for its input
+    ///     drop(child.stdin.take());
+    ///     assert!(child.wait()?.success());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.running.child_mut().try_wait()
     }
@@ -165,6 +181,20 @@ impl Child {
     /// # Errors
     ///
     /// Returns the errors of reading, and of [`wait`](Child::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::process::{Command, Stdio};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let child = Command::new("echo").arg("hello").stdout(Stdio::piped()).spawn()?;
+    ///     assert_eq!(child.wait_with_output()?.stdout, b"hello\n");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn wait_with_output(mut self) -> io::Result<Output> {
         drop(self.stdin.take());

@@ -150,6 +150,20 @@ impl Command {
     /// # Errors
     ///
     /// Returns an error if the program cannot be started, or no descriptors are left for its pipes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::process::Command;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let mut child = Command::new("true").spawn()?;
+    ///     assert!(child.wait()?.success());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn spawn(&mut self) -> io::Result<Child> {
         Child::new(self.inner.spawn()?, self.kill_on_drop)
     }
@@ -187,6 +201,19 @@ impl Command {
     /// # Errors
     ///
     /// The same as for [`spawn`](Command::spawn) and [`Child::wait`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::process::Command;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     assert!(Command::new("sh").args(["-c", "exit 0"]).status()?.success());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn status(&mut self) -> io::Result<ExitStatus> {
         self.spawn()?.wait()

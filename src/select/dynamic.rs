@@ -64,6 +64,23 @@ impl<'a, R> Select<'a, R> {
     }
 
     /// Adds an operation. If this operation is done, `then` turns its output into the result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel;
+    /// use fibra::select::{self, Select};
+    ///
+    /// fibra::run(|| {
+    ///     let channels: Vec<_> = (0..3).map(|_| channel::unbounded()).collect();
+    ///     channels[1].0.send("hello").unwrap();
+    ///     let mut first = Select::new();
+    ///     for (i, (_, receiver)) in channels.iter().enumerate() {
+    ///         first.add(select::recv(receiver), move |value| (i, value.unwrap()));
+    ///     }
+    ///     assert_eq!(first.wait(), (1, "hello"));
+    /// });
+    /// ```
     pub fn add<O>(&mut self, operation: O, then: impl FnOnce(O::Output) -> R + 'a)
     where
         O: Operation + 'a,

@@ -21,6 +21,25 @@ use crate::sync::{self, Event};
 ///
 /// Only this crate implements it: the functions of [this module](mod@crate::select) make
 /// operations.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::select::{self, Operation, Select};
+///
+/// fibra::run(|| {
+///     fn wait<O: Operation>(operation: O) -> Option<O::Output> {
+///         let mut select = Select::new();
+///         select.add(operation, Some);
+///         select.add(select::after(Duration::from_millis(1)), |()| None);
+///         select.wait()
+///     }
+///
+///     let mut handle = fibra::spawn(|| 42);
+///     assert_eq!(wait(select::join(&mut handle)), Some(Ok(42)));
+/// });
+/// ```
 pub trait Operation: sealed::Sealed {
     /// The result of the operation once it is done.
     type Output;
@@ -40,6 +59,26 @@ pub struct Arm<'a>(&'a mut dyn LowArm);
 /// Something that [`recv`] can receive from.
 ///
 /// Only this crate implements it: for the receiving ends of its channels, and references to them.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel::{self, Channel, RecvError};
+/// use fibra::select::{self, Select, Source};
+///
+/// fibra::run(|| {
+///     fn first<T>(a: &impl Source<Item = T>, b: &impl Source<Item = T>) -> Result<T, RecvError> {
+///         let mut select = Select::new();
+///         select.add(select::recv(a), |value| value);
+///         select.add(select::recv(b), |value| value);
+///         select.wait()
+///     }
+///
+///     let (channel, (sender, receiver)) = (Channel::new(), channel::unbounded());
+///     sender.send(1).unwrap();
+///     assert_eq!(first(&channel, &receiver), Ok(1)); // two kinds of channels
+/// });
+/// ```
 pub trait Source: sealed::Sealed {
     /// The type of the values that are received.
     type Item;
@@ -51,6 +90,25 @@ pub trait Source: sealed::Sealed {
 /// Something that [`send`] can send to.
 ///
 /// Only this crate implements it: for the sending ends of its channels, and references to them.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel;
+/// use fibra::select::{self, Select, Sink};
+///
+/// fibra::run(|| {
+///     fn offer<T>(sink: &impl Sink<Item = T>, value: T) -> bool {
+///         let mut select = Select::new();
+///         select.add(select::send(sink, value), |sent| sent.is_ok());
+///         select.try_now().unwrap_or(false)
+///     }
+///
+///     let (sender, _receiver) = channel::bounded(1);
+///     assert!(offer(&sender, 1));
+///     assert!(!offer(&sender, 2)); // full
+/// });
+/// ```
 pub trait Sink: sealed::Sealed {
     /// The type of the values that are sent.
     type Item;

@@ -91,6 +91,26 @@ impl Accept for UnixListener {
 }
 
 /// The settings of a server that has not started yet: see [the module](crate::server).
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Write;
+/// use std::time::Duration;
+/// use fibra::net::TcpStream;
+/// use fibra::server::Server;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let server = Server::bind("127.0.0.1:0")?.max_connections(100);
+///     let address = server.listener().local_addr()?;
+///     let running = server.start(|mut stream: TcpStream, _peer| stream.write_all(b"hello"));
+///     assert_eq!(std::io::read_to_string(TcpStream::connect(address)?)?, "hello");
+///     running.shutdown(Duration::from_secs(1));
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[must_use = "a server does nothing until it is started"]
 pub struct Server<L> {
     listener: L,

@@ -15,6 +15,22 @@ use crate::sched::api::join::JoinHandle;
 use crate::sync::Event;
 
 /// A running server. Dropping it kills the server and its connections, and does not wait for them.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::server::Server;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let running = Server::bind("127.0.0.1:0")?.start(|_stream, _peer| ());
+///     assert_eq!(running.connections(), 0);
+///     running.shutdown(Duration::from_secs(1));
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[must_use = "a server is killed when this is dropped"]
 pub struct Running {
     accepting: Option<JoinHandle<io::Error>>,
@@ -25,6 +41,28 @@ pub struct Running {
 }
 
 /// The result of a shutdown.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::net::TcpStream;
+/// use fibra::server::Server;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let server = Server::bind("127.0.0.1:0")?;
+///     let address = server.listener().local_addr()?;
+///     let running = server.start(|_stream, _peer| fibra::park()); // never ends by itself
+///     let _client = TcpStream::connect(address)?;
+///     while running.connections() == 0 {
+///         fibra::sleep(Duration::from_millis(1));
+///     }
+///     assert_eq!(running.shutdown(Duration::from_millis(1)).killed, 1);
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Drained {
@@ -34,6 +72,24 @@ pub struct Drained {
 
 /// A signal to handlers that their server is being shut down. Clones are handles to the same
 /// server.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::server::Server;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let running = Server::bind("127.0.0.1:0")?.start(|_stream, _peer| ());
+///     let stopping = running.stopping();
+///     assert!(!stopping.is_stopping());
+///     running.shutdown(Duration::from_secs(1));
+///     assert!(stopping.is_stopping());
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Stopping(Rc<Event>);
 

@@ -94,6 +94,21 @@ pub fn on(signal: Signal, mut handler: impl FnMut() + 'static) -> io::Result<OnS
 ///
 /// A handler that is running when this is dropped is killed, unless it is the handler that drops
 /// it: that one continues to its end.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::signal::{self, Signal};
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let reload = signal::on(Signal::HUP, || println!("reading the configuration again"))?;
+///     assert_eq!(reload.signal(), Signal::HUP);
+///     drop(reload); // the signal has its old effect again
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the handler is not called any more once this is dropped"]
 pub struct OnSignal {

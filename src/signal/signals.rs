@@ -76,6 +76,23 @@ impl Signals {
     ///
     /// Returns an error if the wait itself is not possible: no descriptor is left for the
     /// scheduler, or, where nothing can unwind, the fiber was killed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::signal::{Signal, Signals};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let signals = Signals::new(&[Signal::USR1])?;
+    ///     fibra::process::Command::new("kill")
+    ///         .args(["-USR1", &std::process::id().to_string()])
+    ///         .status()?;
+    ///     assert_eq!(signals.recv()?, Signal::USR1);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn recv(&self) -> io::Result<Signal> {
         self.receive(Limit::None)

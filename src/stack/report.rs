@@ -70,7 +70,8 @@ impl Report {
             Overflow { id: MAIN, .. } => MAIN_SIZE,
             _ => FIBER_SIZE,
         });
-        self.push(b", or recurse less\nfatal runtime error: stack overflow, aborting\n");
+        self.push(b", or recurse less\nhelp: see `fibra::guide::stack_sizes_and_memory`\n");
+        self.push(b"fatal runtime error: stack overflow, aborting\n");
     }
 
     fn push_fiber(&mut self, name: &[u8], overflow: &Overflow) {
@@ -137,6 +138,7 @@ pub(super) mod tests {
 
     /// The end of every report.
     pub(in crate::stack) const HELP: &str = "help: give it more with `fibra::Builder::new().stack_size(bytes)`, or recurse less\n\
+                        help: see `fibra::guide::stack_sizes_and_memory`\n\
                         fatal runtime error: stack overflow, aborting\n";
 
     fn report(name: &str, id: u64, size: usize) -> String {

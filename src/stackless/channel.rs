@@ -392,6 +392,22 @@ impl<T> fmt::Debug for Channel<T> {
 /// # Panics
 ///
 /// `next` panics if it cannot receive for another reason than that the channel is closed.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless::{self, Channel};
+///
+/// fibra::run(|| {
+///     let channel = Channel::new();
+///     let numbers = channel.clone();
+///     stackless::spawn(move || {
+///         (1..=3).for_each(|n| numbers.send(n).unwrap());
+///         numbers.close_and_wake();
+///     });
+///     assert_eq!((&channel).into_iter().sum::<u32>(), 6);
+/// });
+/// ```
 pub struct ChannelIter<'a, T> {
     channel: &'a Channel<T>,
 }

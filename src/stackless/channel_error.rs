@@ -11,6 +11,18 @@ use crate::sched::core::scheduler::Here;
 /// The reason why a channel operation did not happen. It has changed nothing.
 ///
 /// The texts are those of Stackless. If there is a report, it is printed below the text.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless::{Channel, ChannelError};
+///
+/// fibra::run(|| {
+///     let channel = Channel::<u32>::new();
+///     channel.close();
+///     assert_eq!(channel.receive().unwrap_err(), ChannelError::Closed);
+/// });
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ChannelError {

@@ -25,6 +25,24 @@ pub type ChannelCallback = Rc<dyn Fn(&ChannelEvent<'_>)>;
 
 /// The identity of a channel, which differs from that of all other channels that exist at the same
 /// time.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless::{self, Channel};
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// fibra::run(|| {
+///     let seen = Rc::new(Cell::new(None));
+///     let last = seen.clone();
+///     stackless::set_channel_callback(Some(Rc::new(move |event| last.set(Some(event.channel)))));
+///     let channel = Channel::<u32>::new();
+///     channel.close();
+///     assert!(channel.receive().is_err());
+///     println!("the last operation was at {:?}", seen.get());
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ChannelId(usize);
 
@@ -36,6 +54,24 @@ impl ChannelId {
 }
 
 /// The description of a channel operation that is about to happen.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless::{self, Channel};
+/// use std::rc::Rc;
+///
+/// fibra::run(|| {
+///     stackless::set_channel_callback(Some(Rc::new(|event| {
+///         println!("{} {}", if event.sending { "send" } else { "receive" }, event.will_block);
+///     })));
+///     let channel = Channel::new();
+///     let receiver = channel.clone();
+///     stackless::spawn(move || receiver.receive().unwrap()); // "receive true"
+///     stackless::run();
+///     channel.send(1).unwrap(); // "send false"
+/// });
+/// ```
 #[non_exhaustive]
 pub struct ChannelEvent<'a> {
     /// The channel.

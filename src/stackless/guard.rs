@@ -54,6 +54,19 @@ pub fn switch_trapped() -> SwitchTrapGuard {
 }
 
 /// The guard of a [`switch_trapped`], which ends when it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless;
+///
+/// fibra::run(|| {
+///     let guard = stackless::switch_trapped();
+///     assert!(stackless::spawn(|| ()).run().is_err()); // would switch
+///     drop(guard);
+///     stackless::run();
+/// });
+/// ```
 #[must_use = "it traps switches as long as it lives"]
 #[derive(Debug)]
 pub struct SwitchTrapGuard {
@@ -97,6 +110,19 @@ pub fn atomic() -> AtomicGuard {
 }
 
 /// The guard of an [`atomic`] section, which restores the old setting when it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless;
+///
+/// fibra::run(|| {
+///     let guard = stackless::atomic();
+///     assert!(stackless::getcurrent().atomic());
+///     drop(guard); // restores the setting
+///     assert!(!stackless::getcurrent().atomic());
+/// });
+/// ```
 #[must_use = "it protects as long as it lives"]
 pub struct AtomicGuard {
     // Weak, because it is on the tasklet's own stack, and must not keep the tasklet from being
@@ -126,6 +152,18 @@ pub fn block_trap(trap: bool) -> BlockTrapGuard {
 }
 
 /// The guard of a [`block_trap`], which restores the old setting when it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless::{self, Channel, ChannelError};
+///
+/// fibra::run(|| {
+///     let guard = stackless::block_trap(true);
+///     assert_eq!(Channel::<u32>::new().receive().unwrap_err(), ChannelError::BlockTrap);
+///     drop(guard); // restores the setting
+/// });
+/// ```
 #[must_use = "it sets the trap as long as it lives"]
 pub struct BlockTrapGuard {
     // Weak, because it is on the tasklet's own stack, and must not keep the tasklet from being

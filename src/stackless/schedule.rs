@@ -143,6 +143,16 @@ pub fn thread_info() -> ThreadInfo {
 }
 
 /// The state of a thread's scheduler: see [`thread_info`].
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let info = fibra::stackless::thread_info();
+///     assert!(info.current.is_main());
+///     assert_eq!(info.run_count, 1);
+/// });
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ThreadInfo {

@@ -287,6 +287,18 @@ impl fmt::Debug for Tasklet {
 }
 
 /// A handle that does not keep its tasklet alive.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless;
+///
+/// fibra::run(|| {
+///     let tasklet = stackless::spawn(|| ());
+///     let weak = tasklet.downgrade();
+///     assert_eq!(weak.upgrade(), Some(tasklet));
+/// });
+/// ```
 #[derive(Clone)]
 pub struct WeakTasklet {
     record: Weak<Record>,

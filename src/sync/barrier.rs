@@ -48,6 +48,21 @@ pub struct Barrier {
 }
 
 /// The result of [`Barrier::wait`]: whether the caller was the last to arrive.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::Barrier;
+///
+/// fibra::run(|| {
+///     let barrier = Barrier::new(2);
+///     let leaders = fibra::scope(|s| {
+///         let waits = [(); 2].map(|()| s.spawn(|| barrier.wait().is_leader()));
+///         waits.map(|wait| wait.join().unwrap())
+///     });
+///     assert_eq!(leaders.iter().filter(|is_leader| **is_leader).count(), 1);
+/// });
+/// ```
 #[derive(Clone, Debug)]
 pub struct BarrierWaitResult {
     is_leader: bool,

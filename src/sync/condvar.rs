@@ -53,6 +53,18 @@ pub struct Condvar {
 }
 
 /// The result of a wait with a time limit: whether the limit ended it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::sync::{Condvar, Mutex};
+///
+/// let (full, changed) = (Mutex::new(false), Condvar::new());
+/// let guard = full.lock();
+/// let (guard, result) = changed.wait_timeout(guard, Duration::from_millis(1));
+/// assert!(result.timed_out() && !*guard);
+/// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub struct WaitTimeoutResult {
     timed_out: bool,
@@ -82,6 +94,22 @@ impl Condvar {
     /// # Panics
     ///
     /// Panics like [`wait`](Self::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::{Condvar, Mutex};
+    ///
+    /// fibra::run(|| {
+    ///     let (ready, changed) = (Mutex::new(false), Condvar::new());
+    ///     fibra::scope(|s| {
+    ///         s.spawn(|| drop(changed.wait_while(ready.lock(), |ready| !*ready)));
+    ///         fibra::yield_now(); // it waits now
+    ///         *ready.lock() = true;
+    ///         changed.notify_one();
+    ///     });
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait_while<'a, T: ?Sized>(
         &self,

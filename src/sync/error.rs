@@ -7,6 +7,18 @@ use std::io;
 use crate::sched::lowlevel::{Deadlock, Interrupt};
 
 /// The error of a wait with a time limit that did not succeed.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::sync::{Event, TimeoutError};
+///
+/// fibra::run(|| {
+///     let event = Event::new();
+///     assert_eq!(event.wait_timeout(Duration::from_millis(1)), Err(TimeoutError::Timeout));
+/// });
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TimeoutError {

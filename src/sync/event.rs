@@ -64,6 +64,18 @@ impl Event {
 
     /// Sets the event: all waits end, in the order in which they began, and later ones return
     /// immediately until the event is cleared. Never waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Event;
+    ///
+    /// let event = Event::new();
+    /// event.set();
+    /// event.wait(); // returns immediately
+    /// event.clear();
+    /// assert!(!event.is_set());
+    /// ```
     #[inline]
     pub fn set(&self) {
         // Stores even if it is set already: a caller that clears it then sees what happened before
@@ -101,6 +113,18 @@ impl Event {
     /// # Panics
     ///
     /// Panics with a report if nothing can ever run again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Event;
+    ///
+    /// static READY: Event = Event::new();
+    ///
+    /// let thread = std::thread::spawn(|| fibra::run(|| READY.wait())); // of another thread
+    /// READY.set();
+    /// thread.join().unwrap();
+    /// ```
     #[inline]
     #[track_caller]
     pub fn wait(&self) {

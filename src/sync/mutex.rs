@@ -64,6 +64,21 @@ pub struct Mutex<T: ?Sized> {
 ///
 /// It cannot leave its thread, but may be given to another fiber of that thread: see
 /// [`hand_on`](MutexGuard::hand_on).
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::Mutex;
+///
+/// fibra::run(|| {
+///     let list = Mutex::new(vec![1]);
+///     {
+///         let mut guard = list.lock();
+///         guard.push(2);
+///     } // unlocked here
+///     assert_eq!(list.into_inner(), [1, 2]);
+/// });
+/// ```
 #[must_use = "the mutex is unlocked when its guard is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
@@ -80,6 +95,17 @@ unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
 impl<T> Mutex<T> {
     /// Creates an unlocked mutex that contains `value`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Mutex;
+    ///
+    /// static TOTAL: Mutex<u32> = Mutex::new(0);
+    ///
+    /// *TOTAL.lock() += 1;
+    /// assert_eq!(*TOTAL.lock(), 1);
+    /// ```
     #[must_use]
     pub const fn new(value: T) -> Mutex<T> {
         Mutex { raw: RawMutex::new(), data: UnsafeCell::new(value) }
@@ -147,6 +173,18 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// Locks the mutex if it is free, and never waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Mutex;
+    ///
+    /// let mutex = Mutex::new(0);
+    /// let guard = mutex.try_lock().unwrap();
+    /// assert!(mutex.try_lock().is_none());
+    /// drop(guard);
+    /// assert!(mutex.try_lock().is_some());
+    /// ```
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.raw.try_lock().then(|| self.guard())

@@ -23,12 +23,32 @@ pub fn oneshot<T>() -> (OneshotSender<T>, OneshotReceiver<T>) {
 }
 
 /// The sending end of a [`oneshot`]. If it is dropped unused, the receiver fails with `Closed`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::oneshot;
+///
+/// let (sender, receiver) = oneshot();
+/// std::thread::spawn(move || sender.send("from a thread").unwrap());
+/// fibra::run(|| assert_eq!(receiver.recv(), Ok("from a thread")));
+/// ```
 #[derive(Debug)]
 pub struct OneshotSender<T> {
     sender: Sender<T>,
 }
 
 /// The receiving end of a [`oneshot`].
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::oneshot;
+///
+/// let (sender, receiver) = oneshot::<u32>();
+/// drop(sender);
+/// assert!(receiver.recv().unwrap_err().is_closed());
+/// ```
 #[derive(Debug)]
 pub struct OneshotReceiver<T> {
     receiver: Receiver<T>,

@@ -45,12 +45,37 @@ pub fn promise<T>() -> (Promise<T>, Promised<T>) {
 
 /// The side of a promise that [`set`](Self::set)s the value. Dropped without a value it is broken:
 /// the waits for it fail with [`PromiseError::Broken`].
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::promise;
+///
+/// fibra::run(|| {
+///     let (promise, promised) = promise();
+///     let both = [promised.clone(), promised];
+///     let readers = both.map(|promised| fibra::spawn(move || *promised.wait().unwrap()));
+///     promise.set(42);
+///     assert_eq!(readers.map(|reader| reader.join().unwrap()), [42, 42]);
+/// });
+/// ```
 #[must_use = "a promise that is dropped is broken"]
 pub struct Promise<T> {
     shared: Arc<Shared<T>>,
 }
 
 /// The side of a [`Promise`] that waits for the value. Clones wait for the same value.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::promise;
+///
+/// let (promise, promised) = promise();
+/// assert_eq!(promised.try_get(), Ok(None));
+/// promise.set("done");
+/// assert_eq!(promised.wait(), Ok(&"done"));
+/// ```
 pub struct Promised<T> {
     shared: Arc<Shared<T>>,
 }
@@ -61,6 +86,16 @@ struct Shared<T> {
 }
 
 /// The error of a failed wait for a promise.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::promise;
+///
+/// let (promise, promised) = promise::<u32>();
+/// drop(promise); // broken: nothing can set it any more
+/// assert!(promised.wait().unwrap_err().is_broken());
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PromiseError {

@@ -52,6 +52,19 @@ pub struct ReentrantMutex<T: ?Sized> {
 
 /// A guard that gives shared access to the data of a [`ReentrantMutex`]. Dropping the last one
 /// unlocks the mutex.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+/// use fibra::sync::ReentrantMutex;
+///
+/// let mutex = ReentrantMutex::new(Cell::new(1));
+/// let outer = mutex.lock();
+/// let inner = mutex.lock(); // by the same owner
+/// inner.set(2);
+/// assert_eq!(outer.get(), 2);
+/// ```
 #[must_use = "the mutex is unlocked when its last guard is dropped"]
 pub struct ReentrantMutexGuard<'a, T: ?Sized> {
     mutex: &'a ReentrantMutex<T>,

@@ -57,6 +57,16 @@ pub struct RwLock<T: ?Sized> {
 }
 
 /// A guard that gives shared access to the data of a [`RwLock`] and releases it when dropped.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::RwLock;
+///
+/// let lock = RwLock::new(5);
+/// let (one, other) = (lock.read(), lock.read()); // any number of readers
+/// assert_eq!(*one + *other, 10);
+/// ```
 #[must_use = "the lock is released when its guard is dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
@@ -66,6 +76,16 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 }
 
 /// A guard that gives exclusive access to the data of a [`RwLock`] and releases it when dropped.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::RwLock;
+///
+/// let lock = RwLock::new(5);
+/// *lock.write() += 1; // alone
+/// assert_eq!(*lock.read(), 6);
+/// ```
 #[must_use = "the lock is released when its guard is dropped"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,

@@ -144,6 +144,17 @@ impl Semaphore {
     }
 
     /// Acquires one permit if one is free and there is no waiter, and never waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.try_acquire();
+    /// assert!(permit.is_some());
+    /// assert!(semaphore.try_acquire().is_none());
+    /// ```
     #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.try_acquire_many(1)

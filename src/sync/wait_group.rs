@@ -58,6 +58,18 @@ pub struct WaitGroup {
 }
 
 /// One worker of a [`WaitGroup`], which is done when this is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::WaitGroup;
+///
+/// let group = WaitGroup::new();
+/// let worker = group.worker();
+/// assert_eq!(group.workers(), 1);
+/// drop(worker); // done
+/// group.wait();
+/// ```
 #[derive(Debug)]
 #[must_use = "the worker is done when this is dropped"]
 pub struct Worker<'a> {

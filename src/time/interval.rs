@@ -34,6 +34,18 @@ pub fn interval(period: Duration) -> Interval {
 /// # Panics
 ///
 /// Panics if `period` is zero.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fibra::run(|| {
+///     let start = fibra::now() + Duration::from_millis(2);
+///     let mut ticks = fibra::time::interval_at(start, Duration::from_millis(1));
+///     assert_eq!(ticks.tick(), start);
+/// });
+/// ```
 #[must_use = "an interval does nothing unless `tick` is called"]
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
@@ -75,6 +87,20 @@ pub struct Interval {
 /// | `Burst` | 0, 10, 20, 30, 40, 50 | 0, 10, 35, 35, 40, 50 |
 /// | `Delay` | 0, 10, 20, 45, 55, 65 | 0, 10, 35, 45, 55, 65 |
 /// | `Skip` | 0, 10, 20, 40, 50, 60 | 0, 10, 35, 40, 50, 60 |
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::time::{MissedTick, interval};
+///
+/// fibra::run(|| {
+///     let mut ticks = interval(Duration::from_millis(10));
+///     ticks.set_missed_tick(MissedTick::Delay);
+///     ticks.tick();
+///     assert_eq!(ticks.missed_tick(), MissedTick::Delay);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum MissedTick {
     /// Missed ticks are returned one after another, until the series has caught up.
@@ -95,6 +121,18 @@ impl Interval {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let mut ticks = fibra::time::interval(Duration::from_millis(1));
+    ///     let (first, second) = (ticks.tick(), ticks.tick());
+    ///     assert_eq!(second - first, Duration::from_millis(1));
+    /// });
+    /// ```
     #[track_caller]
     pub fn tick(&mut self) -> Instant {
         let due = self.next;

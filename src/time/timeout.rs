@@ -126,6 +126,18 @@ fn run_until<T>(
 }
 
 /// The error of a time limit that was reached: it has unwound the code inside it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fibra::run(|| {
+///     let elapsed = fibra::time::timeout(Duration::from_millis(1), fibra::park).unwrap_err();
+///     assert!(elapsed.deadline() <= fibra::now());
+///     assert_eq!(std::io::Error::from(elapsed).kind(), std::io::ErrorKind::TimedOut);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[doc(alias = "Timeout")]
 pub struct Elapsed {

@@ -34,7 +34,7 @@ fn the_report_names_every_fiber_its_wait_its_place_and_its_age() {
         })
     });
     let expected = "\
-deadlock: all fibers wait and nothing can wake one; the wait of fiber 'main' (#1) fails (it was the last that could run):
+deadlock: all fibers wait and nothing can wake one (see `fibra::guide::pitfalls`); the wait of fiber 'main' (#1) fails (it was the last that could run):
   fiber 'main' (#1) is parked at HERE
   fiber 'consumer' (#2) is receiving on a channel at HERE for 1.5s
   fiber 'producer' (#3) is sending on a full channel at HERE for 1.5s

@@ -235,7 +235,7 @@ the same, with a patience of 1s:
 
 const DINING_PHILOSOPHERS: &str = "\
 The fork on the left first:
-Arendt leaves: deadlock: all fibers wait and nothing can wake one; the wait of fiber 'Arendt' (#6) fails (it was the last that could run):
+Arendt leaves: deadlock: all fibers wait and nothing can wake one (see `fibra::guide::pitfalls`); the wait of fiber 'Arendt' (#6) fails (it was the last that could run):
 fiber 'main' (#1) is waiting for the fibers of its scope to end at <where> for 5s
 fiber 'Plato' (#2) is receiving on an empty channel at <where> for 4s
 fiber 'Laozi' (#3) is receiving on an empty channel at <where> for 3s

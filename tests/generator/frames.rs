@@ -44,7 +44,7 @@ fn a_resume_outside_of_a_frame_says_what_is_missing() {
         panic.downcast_ref::<String>().map(String::as_str),
         Some(
             "a generator was resumed outside of `fibra::frame(|| ...)` and `fibra::run(|| ...)`: \
-             wrap the call in one of them"
+             wrap the call in one of them (see `fibra::guide::pitfalls`)"
         )
     );
     // Nothing was lost: inside a frame it works.

@@ -29,6 +29,7 @@ fn check_overflow(output: &Output, first_line: &str) {
     let text = stderr(output);
     assert_eq!(output.status.signal(), Some(6), "{text}");
     let help = "help: give it more with the `stack_size` of its builder, or recurse less\n\
+                help: see `fibra::guide::stack_sizes_and_memory`\n\
                 fatal runtime error: stack overflow, aborting\n";
     assert!(text.ends_with(&format!("{first_line}\n{help}")), "{text}");
 }

@@ -200,6 +200,11 @@ fn at(path: &str, line: usize, fault: &str) -> String {
     format!("{path}:{line}: {fault}")
 }
 
+/// Returns whether the line is a row of a table, which cannot be broken.
+fn is_row(line: &str) -> bool {
+    line.trim_start().trim_start_matches(['/', '!']).trim_start().starts_with('|')
+}
+
 /// Returns the numbers of the lines of `text` that are too wide and have a comment.
 fn wide_lines<'a>(
     style: Style,
@@ -207,14 +212,8 @@ fn wide_lines<'a>(
     text: &'a str,
 ) -> impl Iterator<Item = usize> + 'a {
     let lines = comments.lines().zip(text.lines()).zip(1..);
-    // Rows of tables cannot be broken, neither in Markdown nor in documentation comments.
-    let is_row = |text: &str| text.trim_start().starts_with('|');
     let is_comment = move |comment: &str| match style {
-        Style::Slashes => {
-            let comment = comment.trim();
-            let doc = comment.strip_prefix("//!").or_else(|| comment.strip_prefix("///"));
-            !comment.is_empty() && !doc.is_some_and(is_row)
-        }
+        Style::Slashes => !comment.trim().is_empty() && !is_row(comment),
         Style::Hashes => comment.trim_start().starts_with('#'),
         Style::Markdown => !is_row(comment),
     };

@@ -8,7 +8,7 @@ use std::process::Output;
 use crate::support::{in_child, name_of, stderr};
 
 const HELP: &str = "help: give it more with `fibra::Builder::new().stack_size(bytes)`, or recurse \
-                    less\nfatal runtime error: stack overflow, aborting\n";
+                    less\nhelp: see `fibra::guide::stack_sizes_and_memory`\nfatal runtime error: stack overflow, aborting\n";
 
 #[inline(never)]
 #[expect(unconditional_recursion, reason = "it is there to overflow")]

@@ -39,7 +39,7 @@ fn one_that_locks_a_mutex_twice_is_told_that_it_holds_it() {
         let mutex = Mutex::new(());
         let guard = mutex.lock();
         let expected = "\
-deadlock: all fibers wait and nothing can wake one; the wait of fiber 'main' (#1) fails (it was the last that could run):
+deadlock: all fibers wait and nothing can wake one (see `fibra::guide::pitfalls`); the wait of fiber 'main' (#1) fails (it was the last that could run):
   fiber 'main' (#1) is locking a mutex held by fiber 'main' (#1) at HERE
 each waits for a lock that the next one holds: fiber 'main' (#1) -> fiber 'main' (#1)";
         assert_eq!(without_places(&panic_of(|| drop(mutex.lock()))), expected);
@@ -59,7 +59,7 @@ fn two_that_wait_for_each_other_are_named() {
         yield_now();
         let report = panic_of(|| panic!("{}", first.join().unwrap_err()));
         let expected = "\
-the fiber will never end: deadlock: all fibers wait and nothing can wake one; the wait of fiber 'main' (#1) fails (it was the last that could run):
+the fiber will never end: deadlock: all fibers wait and nothing can wake one (see `fibra::guide::pitfalls`); the wait of fiber 'main' (#1) fails (it was the last that could run):
   fiber 'main' (#1) is waiting for a fiber to end at HERE
   fiber 'first' (#2) is locking a mutex held by fiber 'second' (#3) at HERE
   fiber 'second' (#3) is locking a mutex held by fiber 'first' (#2) at HERE

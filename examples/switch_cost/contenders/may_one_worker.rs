@@ -100,8 +100,8 @@ fn node(first: u64, leaves: u64) -> u64 {
     children.into_iter().map(join).sum()
 }
 
-/// Bytes between a process without may and one in which every coroutine is parked. The last one to park
-/// wakes the first: a loop of `yield_now` would never let the others run.
+/// Bytes between a process without may and one in which every coroutine is parked. The last one to
+/// park wakes the first: a loop of `yield_now` would never let the others run.
 fn memory_per_parked(tasks: u64) -> Result<Sample, Cannot> {
     // may fills its pool of stacks at its first use: the empty process is what to compare with.
     let before = resident_bytes();

@@ -52,6 +52,19 @@ impl<T> Receiver<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel;
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, receiver) = channel::unbounded();
+    ///     assert!(receiver.try_recv().is_err());
+    ///     sender.send(1).unwrap();
+    ///     assert_eq!(receiver.try_recv(), Ok(1));
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.take(here())
@@ -101,6 +114,18 @@ impl<T> Receiver<T> {
     /// # Panics
     ///
     /// `next` panics with a report if nothing can ever run again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel;
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, receiver) = channel::bounded(1);
+    ///     fibra::spawn(move || (1..=3).for_each(|n| sender.send(n).unwrap()));
+    ///     assert_eq!(receiver.iter().sum::<u32>(), 6);
+    /// });
+    /// ```
     pub fn iter(&self) -> Values<'_, T> {
         Values { source: self }
     }
@@ -172,6 +197,19 @@ impl<T> Receive<T> for Receiver<T> {
 }
 
 /// An iterator over the values that a [`Receiver`] receives.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel;
+///
+/// fibra::run(|| {
+///     let (sender, receiver) = channel::unbounded();
+///     (1..=3).for_each(|n| sender.send(n).unwrap());
+///     drop(sender); // ends the iteration
+///     assert_eq!(receiver.iter().collect::<Vec<_>>(), [1, 2, 3]);
+/// });
+/// ```
 pub struct Values<'a, T> {
     source: &'a Receiver<T>,
 }

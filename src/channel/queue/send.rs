@@ -80,6 +80,21 @@ impl<T> Sender<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::channel;
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, _receiver) = channel::bounded(1);
+    ///     sender.send(1).unwrap();
+    ///     let full = sender.send_timeout(2, Duration::from_millis(1)).unwrap_err();
+    ///     assert!(full.is_timeout());
+    ///     assert_eq!(full.into_inner(), 2);
+    /// });
+    /// ```
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.deliver_within(value, Limit::After(timeout))

@@ -60,6 +60,19 @@ struct Inner<T> {
 
 impl<T> Channel<T> {
     /// Creates an open channel that prefers the receiver.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let other_end = channel.clone(); // a handle to the same channel
+    ///     fibra::spawn(move || other_end.send(1));
+    ///     assert_eq!(channel.recv(), Ok(1));
+    /// });
+    /// ```
     #[must_use]
     pub fn new() -> Channel<T> {
         let inner = Inner {
@@ -99,6 +112,23 @@ impl<T> Channel<T> {
     }
 
     /// Sets which of two partners runs first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::{Channel, Preference};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     channel.set_preference(Preference::Sender);
+    ///     let values = channel.clone();
+    ///     let receiver = fibra::spawn(move || values.recv().unwrap());
+    ///     fibra::yield_now(); // it waits now
+    ///     channel.send(1).unwrap(); // the sender continues first
+    ///     assert!(!receiver.is_finished());
+    ///     assert_eq!(receiver.join(), Ok(1));
+    /// });
+    /// ```
     pub fn set_preference(&self, preference: Preference) {
         self.inner.change(|old| Pairing::new(preference, old.schedule_all, old.closing));
     }

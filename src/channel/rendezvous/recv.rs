@@ -59,6 +59,21 @@ impl<T> Channel<T> {
     ///
     /// Panics outside of a fiber, and with the payload that [`send_panic`](Channel::send_panic) has
     /// sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     assert!(channel.try_recv().is_err()); // no sender waits
+    ///     let numbers = channel.clone();
+    ///     fibra::spawn(move || numbers.send(1));
+    ///     fibra::yield_now();
+    ///     assert_eq!(channel.try_recv(), Ok(1));
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         let here = here();
@@ -78,6 +93,19 @@ impl<T> Channel<T> {
     /// # Panics
     ///
     /// Panics like [`recv`](Channel::recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::<u32>::new();
+    ///     let error = channel.recv_timeout(Duration::from_millis(1)).unwrap_err();
+    ///     assert!(error.is_timeout());
+    /// });
+    /// ```
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receive_within(Limit::After(timeout))
@@ -173,6 +201,22 @@ pub(crate) fn open<T>(message: Message<T>) -> T {
 /// # Panics
 ///
 /// `next` panics with a report if nothing can ever run again.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel::Channel;
+///
+/// fibra::run(|| {
+///     let channel = Channel::new();
+///     let numbers = channel.clone();
+///     fibra::spawn(move || {
+///         (1..=3).for_each(|n| numbers.send(n).unwrap());
+///         numbers.close(); // ends the iteration
+///     });
+///     assert_eq!(channel.iter().sum::<u32>(), 6);
+/// });
+/// ```
 pub struct Iter<'a, T> {
     source: &'a Channel<T>,
 }

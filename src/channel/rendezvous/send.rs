@@ -55,6 +55,22 @@ impl<T> Channel<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     assert_eq!(channel.try_send(1).unwrap_err().into_inner(), 1); // no receiver waits
+    ///     let numbers = channel.clone();
+    ///     let receiver = fibra::spawn(move || numbers.recv());
+    ///     fibra::yield_now();
+    ///     channel.try_send(2).unwrap();
+    ///     assert_eq!(receiver.join().unwrap(), Ok(2));
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let here = here();

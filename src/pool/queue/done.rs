@@ -115,6 +115,21 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 }
 
 /// A received item that counts as done when this is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::JoinableQueue;
+///
+/// fibra::run(|| {
+///     let queue = JoinableQueue::new();
+///     queue.send("a job").unwrap();
+///     let task = queue.recv_task().unwrap();
+///     assert_eq!((*task, queue.unfinished()), ("a job", 1));
+///     drop(task); // done
+///     assert_eq!(queue.unfinished(), 0);
+/// });
+/// ```
 pub struct Task<T, O: Order<T>> {
     // Declared first, so that it is dropped before it counts as done.
     item: T,

@@ -90,6 +90,19 @@ pub type JoinableQueue<T> = WorkQueue<T, Oldest>;
 /// served.
 ///
 /// See [`PriorityQueue`], [`LifoQueue`] and [`JoinableQueue`].
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::PriorityQueue;
+///
+/// fibra::run(|| {
+///     let queue = PriorityQueue::new();
+///     [3, 1, 2].map(|n| queue.send(n).unwrap());
+///     queue.close();
+///     assert_eq!(queue.iter().collect::<Vec<_>>(), [1, 2, 3]); // the smallest first
+/// });
+/// ```
 pub struct WorkQueue<T, O: Order<T>> {
     core: Rc<Core<T, O>>,
 }
@@ -159,6 +172,19 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 }
 
 /// An iterator that receives from a [`WorkQueue`] until that is closed and empty.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::LifoQueue;
+///
+/// fibra::run(|| {
+///     let queue = LifoQueue::new();
+///     [1, 2, 3].map(|n| queue.send(n).unwrap());
+///     queue.close(); // ends the iteration
+///     assert_eq!(queue.iter().collect::<Vec<_>>(), [3, 2, 1]);
+/// });
+/// ```
 pub struct Items<'a, T, O: Order<T>> {
     queue: &'a WorkQueue<T, O>,
 }

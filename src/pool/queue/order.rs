@@ -9,14 +9,50 @@ use std::fmt;
 pub trait Order<T>: sealed::Order<T> {}
 
 /// The smallest item first; of equal items, the one whose send began first.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::{Smallest, WorkQueue};
+///
+/// fibra::run(|| {
+///     let queue = WorkQueue::<u32, Smallest>::new();
+///     [2, 1].map(|n| queue.send(n).unwrap());
+///     assert_eq!(queue.recv(), Ok(1));
+/// });
+/// ```
 #[derive(Copy, Clone, Debug)]
 pub struct Smallest;
 
 /// The newest item first: a stack.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::{Newest, WorkQueue};
+///
+/// fibra::run(|| {
+///     let queue = WorkQueue::<u32, Newest>::new();
+///     [1, 2].map(|n| queue.send(n).unwrap());
+///     assert_eq!(queue.recv(), Ok(2));
+/// });
+/// ```
 #[derive(Copy, Clone, Debug)]
 pub struct Newest;
 
 /// The oldest item first.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::pool::{Oldest, WorkQueue};
+///
+/// fibra::run(|| {
+///     let queue = WorkQueue::<u32, Oldest>::new();
+///     [2, 1].map(|n| queue.send(n).unwrap());
+///     assert_eq!(queue.recv(), Ok(2));
+/// });
+/// ```
 #[derive(Copy, Clone, Debug)]
 pub struct Oldest;
 

@@ -57,6 +57,16 @@ impl Fiber {
     }
 
     /// Returns its id, which no other fiber of the process ever has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::spawn(|| fibra::current().id());
+    ///     let id = fiber.fiber().id();
+    ///     assert_eq!(fiber.join(), Ok(id));
+    /// });
+    /// ```
     #[must_use]
     pub fn id(&self) -> FiberId {
         self.fiber.id()
@@ -101,6 +111,18 @@ impl Fiber {
     }
 
     /// Returns whether it has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let handle = fibra::spawn(|| ());
+    ///     let fiber = handle.fiber().clone();
+    ///     assert!(!fiber.is_finished());
+    ///     handle.join().unwrap();
+    ///     assert!(fiber.is_finished());
+    /// });
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         matches!(self.fiber.state.get(), State::Finished | State::Abandoned)
@@ -115,10 +137,13 @@ impl Fiber {
     ///
     /// ```
     /// fibra::run(|| {
-    ///     let sleeper = fibra::spawn(fibra::park);
-    ///     fibra::yield_now(); // it parks
-    ///     sleeper.fiber().unpark();
-    ///     sleeper.join().unwrap();
+    ///     let waits = fibra::spawn(|| {
+    ///         fibra::park();
+    ///         "woken"
+    ///     });
+    ///     fibra::yield_now(); // it is parked now
+    ///     waits.fiber().unpark();
+    ///     assert_eq!(waits.join(), Ok("woken"));
     /// });
     /// ```
     #[inline]
@@ -211,6 +236,18 @@ impl Fiber {
 
     /// Returns the reason why the fiber was killed, if one was given. Clean-up code can get its own
     /// with `fibra::current().kill_reason()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::spawn(fibra::park);
+    ///     fibra::yield_now();
+    ///     fiber.fiber().kill_with("too slow");
+    ///     assert_eq!(fiber.fiber().kill_reason().as_deref(), Some("too slow"));
+    ///     assert_eq!(fiber.join().unwrap_err().to_string(), "the fiber was killed: too slow");
+    /// });
+    /// ```
     #[must_use]
     pub fn kill_reason(&self) -> Option<Cow<'static, str>> {
         self.fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten()
@@ -221,6 +258,17 @@ impl Fiber {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let unparker = fibra::current().unparker();
+    ///     let thread = std::thread::spawn(move || unparker.unpark());
+    ///     fibra::park();
+    ///     thread.join().unwrap();
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn unparker(&self) -> Unparker {
@@ -262,9 +310,7 @@ impl fmt::Display for Fiber {
 ///
 /// ```
 /// fibra::run(|| {
-///     let main = fibra::current();
-///     let child = fibra::spawn(move || fibra::current() == main);
-///     assert!(!child.join().unwrap());
+///     assert_eq!(fibra::current().name().as_deref(), Some("main"));
 /// });
 /// ```
 #[must_use]
@@ -281,7 +327,7 @@ pub fn current() -> Fiber {
 ///
 /// ```
 /// assert!(!fibra::in_fiber());
-/// assert!(fibra::run(fibra::in_fiber));
+/// fibra::run(|| assert!(fibra::in_fiber()));
 /// ```
 #[must_use]
 pub fn in_fiber() -> bool {

@@ -35,10 +35,8 @@ static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlo
 ///
 /// ```
 /// fibra::run(|| {
-///     let squares: Vec<fibra::JoinHandle<u32>> =
-///         (1..4).map(|n| fibra::spawn(move || n * n)).collect();
-///     let sum: u32 = squares.into_iter().map(|square| square.join().unwrap()).sum();
-///     assert_eq!(sum, 14);
+///     let handle = fibra::spawn(|| 6 * 7);
+///     assert_eq!(handle.join().unwrap(), 42);
 /// });
 /// ```
 #[doc(alias = "Task")]
@@ -78,11 +76,12 @@ impl<T> JoinHandle<T> {
     ///
     /// ```
     /// fibra::run(|| {
-    ///     let word = fibra::spawn(|| "green".to_owned() + " thread");
-    ///     assert_eq!(word.join().unwrap(), "green thread");
+    ///     assert_eq!(fibra::spawn(|| "done").join(), Ok("done"));
     ///
-    ///     let faulty = fibra::spawn(|| panic!("out of paint"));
-    ///     assert!(faulty.join().unwrap_err().is_panic());
+    ///     let waits = fibra::spawn(fibra::park);
+    ///     fibra::yield_now(); // it waits now
+    ///     waits.kill();
+    ///     assert!(waits.join().unwrap_err().is_killed());
     /// });
     /// ```
     #[inline(always)]
@@ -103,6 +102,17 @@ impl<T> JoinHandle<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber if the fiber has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let mut handle = fibra::spawn(|| 42);
+    ///     handle.wait().unwrap();
+    ///     assert!(handle.is_finished());
+    ///     assert_eq!(handle.join(), Ok(42));
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn wait(&mut self) -> Result<(), JoinError> {
@@ -184,10 +194,10 @@ impl<T> JoinHandle<T> {
     ///
     /// ```
     /// fibra::run(|| {
-    ///     let mut seven = fibra::spawn(|| 7);
-    ///     assert!(seven.try_join().is_none()); // it has not run yet
+    ///     let mut handle = fibra::spawn(|| 42);
+    ///     assert_eq!(handle.try_join(), None); // it has not run yet
     ///     fibra::yield_now();
-    ///     assert_eq!(seven.try_join().unwrap().unwrap(), 7);
+    ///     assert_eq!(handle.try_join(), Some(Ok(42)));
     /// });
     /// ```
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
@@ -208,11 +218,31 @@ impl<T> JoinHandle<T> {
 
     /// Detaches the fiber, which continues to run. This does the same as dropping the handle, and
     /// states the intent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     fibra::spawn(|| println!("nothing waits for this fiber")).detach();
+    ///     fibra::yield_now(); // it runs now; at the end of `run` it would be killed
+    /// });
+    /// ```
     pub fn detach(self) {
         drop(self);
     }
 
     /// Returns whether the fiber has ended, so that `join` would not wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let handle = fibra::spawn(|| ());
+    ///     assert!(!handle.is_finished());
+    ///     fibra::yield_now();
+    ///     assert!(handle.is_finished());
+    /// });
+    /// ```
     #[must_use]
     #[inline]
     pub fn is_finished(&self) -> bool {
@@ -220,12 +250,35 @@ impl<T> JoinHandle<T> {
     }
 
     /// Returns a handle to the fiber without the right to its output.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let handle = fibra::Builder::new().name("worker").spawn(fibra::park);
+    ///     let fiber = handle.fiber().clone(); // may be kept, also when the handle is joined
+    ///     assert_eq!(fiber.name().as_deref(), Some("worker"));
+    ///     fiber.unpark();
+    ///     handle.join().unwrap();
+    /// });
+    /// ```
     #[must_use]
     pub fn fiber(&self) -> &Fiber {
         &self.fiber
     }
 
     /// Asks the fiber to end, like [`Fiber::kill`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let handle = fibra::spawn(fibra::park);
+    ///     fibra::yield_now(); // it waits now
+    ///     handle.kill();
+    ///     assert!(handle.join().unwrap_err().is_killed());
+    /// });
+    /// ```
     pub fn kill(&self) {
         self.fiber.kill();
     }

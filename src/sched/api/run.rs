@@ -132,7 +132,7 @@ pub(crate) fn refuse_nesting() {
     assert!(
         scheduler().is_none(),
         "`fibra::run` was called inside `fibra::run` on the same thread: the outer one is still \
-         running; use `fibra::spawn`, or another thread"
+         running; use `fibra::spawn`, or another thread (see `fibra::guide::pitfalls`)"
     );
 }
 

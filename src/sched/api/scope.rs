@@ -104,14 +104,15 @@ where
 /// # Examples
 ///
 /// ```
-/// let mut greeting = String::from("hello");
 /// fibra::run(|| {
+///     let mut counts = [0, 0];
 ///     fibra::scope(|s| {
-///         s.spawn(|| greeting.push_str(", fibers"));
-///         assert_eq!(s.running(), 1);
+///         for (i, count) in counts.iter_mut().enumerate() {
+///             s.spawn(move || *count = i + 1); // borrows from the caller
+///         }
 ///     });
+///     assert_eq!(counts, [1, 2]);
 /// });
-/// assert_eq!(greeting, "hello, fibers");
 /// ```
 pub struct Scope<'scope, 'env: 'scope> {
     children: Children,
@@ -127,6 +128,19 @@ impl<'scope> Scope<'scope, '_> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let words = ["green", "threads"];
+    ///     let total: usize = fibra::scope(|s| {
+    ///         let lengths = words.each_ref().map(|word| s.spawn(|| word.len()));
+    ///         lengths.into_iter().map(|length| length.join().unwrap()).sum()
+    ///     });
+    ///     assert_eq!(total, 12);
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
@@ -141,6 +155,18 @@ impl<'scope> Scope<'scope, '_> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let name = fibra::scope(|s| {
+    ///         let builder = fibra::Builder::new().name("reader").stack_size(64 << 10);
+    ///         s.spawn_with(builder, || fibra::current().name()).join().unwrap()
+    ///     });
+    ///     assert_eq!(name.as_deref(), Some("reader"));
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn_with<F, T>(&'scope self, builder: Builder, f: F) -> ScopedJoinHandle<'scope, T>
     where
@@ -172,6 +198,17 @@ impl<'scope> Scope<'scope, '_> {
     }
 
     /// Kills all fibers of the scope that have not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     fibra::scope(|s| {
+    ///         s.spawn(fibra::park); // would wait forever
+    ///         s.kill();
+    ///     });
+    /// });
+    /// ```
     pub fn kill(&self) {
         if let Some(sched) = crate::sched::core::scheduler::scheduler() {
             self.children.kill_all(&sched);
@@ -198,10 +235,10 @@ impl fmt::Debug for Scope<'_, '_> {
 ///
 /// ```
 /// fibra::run(|| {
-///     let text = String::from("a b c");
+///     let word = String::from("green");
 ///     fibra::scope(|s| {
-///         let words: fibra::ScopedJoinHandle<'_, usize> = s.spawn(|| text.split(' ').count());
-///         assert_eq!(words.join().unwrap(), 3);
+///         let length = s.spawn(|| word.len());
+///         assert_eq!(length.join(), Ok(5));
 ///     });
 /// });
 /// ```

@@ -117,13 +117,12 @@ pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
 ///
 /// ```
 /// fibra::run(|| {
-///     let worker = fibra::spawn(|| {
+///     let fiber = fibra::spawn(|| {
 ///         fibra::shield(|| fibra::current().kill()); // put off by the shield
-///         fibra::checkpoint(); // unwound here
+///         fibra::checkpoint(); // a kill takes effect here
 ///         unreachable!();
 ///     });
-///     assert!(worker.join().unwrap_err().is_killed());
-///     fibra::checkpoint(); // the caller was not killed
+///     assert!(fiber.join().unwrap_err().is_killed());
 /// });
 /// ```
 #[track_caller]

@@ -106,6 +106,15 @@ impl Builder {
     /// # Panics
     ///
     /// Panics if the name contains a NUL, after which terminals and logs would show nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::Builder::new().name("writer").spawn(|| fibra::current().name());
+    ///     assert_eq!(fiber.join().unwrap().as_deref(), Some("writer"));
+    /// });
+    /// ```
     #[track_caller]
     pub fn name(self, name: impl Into<String>) -> Builder {
         let name: String = name.into();
@@ -119,6 +128,17 @@ impl Builder {
     /// stack that a fiber touches takes memory, in pages of 4 KiB, so a larger size costs only
     /// address space. For a single deep call there is
     /// [`with_stack_size`](crate::with_stack_size).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let small = fibra::Builder::new().stack_size(16 << 10).spawn(fibra::park);
+    ///     fibra::yield_now();
+    ///     assert_eq!(fibra::dump().fibers[1].stack_size, 16 << 10);
+    ///     small.kill();
+    /// });
+    /// ```
     pub fn stack_size(self, bytes: usize) -> Builder {
         Builder { class: Some(SizeClass::for_bytes(bytes)), ..self }
     }
@@ -128,6 +148,15 @@ impl Builder {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let fiber = fibra::Builder::new().name("adder").spawn(|| 1 + 1);
+    ///     assert_eq!(fiber.join(), Ok(2));
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> JoinHandle<T>

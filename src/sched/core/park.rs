@@ -66,6 +66,25 @@ pub fn yield_now() {
 /// # Panics
 ///
 /// Panics outside of a fiber, and with a report of all fibers if nothing can ever run again.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+///
+/// fibra::run(|| {
+///     let ready = Cell::new(false);
+///     fibra::scope(|s| {
+///         let waits = s.spawn(|| {
+///             while !ready.get() {
+///                 fibra::park(); // may return without a reason, so it is in a loop
+///             }
+///         });
+///         ready.set(true);
+///         waits.fiber().unpark();
+///     });
+/// });
+/// ```
 #[inline(always)]
 #[track_caller]
 pub fn park() {
@@ -83,6 +102,18 @@ pub fn park() {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fibra::run(|| {
+///     let start = fibra::now();
+///     fibra::park_timeout(Duration::from_millis(2)); // nothing unparks it
+///     assert!(fibra::now() - start >= Duration::from_millis(2));
+/// });
+/// ```
 #[track_caller]
 #[doc(alias = "sleep")]
 pub fn park_timeout(timeout: Duration) {
@@ -160,6 +191,18 @@ pub fn sleep(duration: Duration) {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fibra::run(|| {
+///     let until = fibra::now() + Duration::from_millis(2);
+///     fibra::sleep_until(until);
+///     assert!(fibra::now() >= until);
+/// });
+/// ```
 #[track_caller]
 pub fn sleep_until(at: Instant) {
     let here = here();
@@ -176,6 +219,18 @@ pub fn sleep_until(at: Instant) {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fibra::run(|| {
+///     let start = fibra::now();
+///     fibra::sleep(Duration::from_millis(1));
+///     assert!(fibra::now() - start >= Duration::from_millis(1));
+/// });
+/// ```
 #[track_caller]
 #[must_use]
 pub fn now() -> Instant {

@@ -67,6 +67,15 @@ pub fn stats() -> Stats {
 }
 
 /// Counters of a scheduler.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let fibra::Stats { fibers, runnable, .. } = fibra::stats();
+///     assert_eq!((fibers, runnable), (1, 1));
+/// });
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {

@@ -56,6 +56,17 @@ impl Unparker {
     /// May be called on any thread, inside and outside of fibers, and never waits. Calls that come
     /// before the fiber's scheduler has seen the first of them merge into one. So they use no
     /// memory, and other fibers run however often this is called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let unparker = fibra::current().unparker(); // may be sent to other threads
+    ///     let thread = std::thread::spawn(move || unparker.unpark());
+    ///     fibra::park();
+    ///     thread.join().unwrap();
+    /// });
+    /// ```
     pub fn unpark(&self) {
         self.address.mailbox.unpark(&self.address.token);
     }

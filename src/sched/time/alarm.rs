@@ -93,6 +93,7 @@ pub(crate) struct Region {
 }
 
 impl Region {
+    #[inline]
     pub(crate) fn new(fiber: FiberRef, scope: CancelScope) -> Region {
         Region { scope, fiber }
     }

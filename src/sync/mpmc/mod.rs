@@ -57,6 +57,17 @@ pub use recv::{IntoValues, Values};
 /// Creates a channel that holds up to `capacity` values; a send waits while it is full.
 ///
 /// With a capacity of 0 each send waits for its receiver, like with std's `sync_channel(0)`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::mpmc;
+///
+/// let (sender, receiver) = mpmc::bounded(1);
+/// sender.try_send(1).unwrap();
+/// assert!(sender.try_send(2).is_err()); // full
+/// assert_eq!(receiver.recv(), Ok(1));
+/// ```
 #[must_use]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let state = State {
@@ -79,11 +90,43 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 
 /// The sending end. Clones share the channel; when the last one is dropped, the channel is closed
 /// for its receivers.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::mpmc;
+///
+/// let (sender, receiver) = mpmc::bounded(2);
+/// let other = sender.clone();
+/// let thread = std::thread::spawn(move || other.send(1).unwrap());
+/// thread.join().unwrap();
+/// assert_eq!(receiver.recv(), Ok(1));
+/// drop(sender); // the last one: the channel is closed
+/// assert!(receiver.recv().is_err());
+/// ```
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }
 
 /// The receiving end. Clones share the channel, and each value is received by one of them.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::mpmc;
+///
+/// let (sender, receiver) = mpmc::unbounded();
+/// let workers: Vec<_> = (0..2)
+///     .map(|_| {
+///         let jobs = receiver.clone(); // each value goes to one of them
+///         std::thread::spawn(move || fibra::run(|| jobs.iter().sum::<u32>()))
+///     })
+///     .collect();
+/// (1..=4).for_each(|n| sender.send(n).unwrap());
+/// drop(sender);
+/// let sum: u32 = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
+/// assert_eq!(sum, 10);
+/// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
 }

@@ -9,6 +9,18 @@ use super::Semaphore;
 
 /// The permits that one call has acquired from a [`Semaphore`]. Dropping it, in any fiber or
 /// thread, gives them back.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::Semaphore;
+///
+/// let semaphore = Semaphore::new(2);
+/// let permit = semaphore.acquire();
+/// assert_eq!((permit.permits(), semaphore.available()), (1, 1));
+/// drop(permit);
+/// assert_eq!(semaphore.available(), 2);
+/// ```
 #[must_use = "a permit is given back when it is dropped"]
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,

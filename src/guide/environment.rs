@@ -1,0 +1,47 @@
+//! The environment: variables, features of the crate, settings of a build.
+//!
+//! # Environment variables
+//!
+//! The library reads one variable:
+//!
+//! | variable | value | effect |
+//! |---|---|---|
+//! | `FIBRA_STACK_GUARDS` | `mprotect` | guards stacks by `mprotect`, even if the kernel has guard markers. It is read once, when the first stacks are mapped |
+//! | | any other, or unset | guard markers where the kernel has them (Linux 6.13), `mprotect` elsewhere |
+//!
+//! Set it to see how a program behaves on an older kernel, or if a tool cannot read mappings with
+//! guard markers: `gcore` leaves such mappings out of its core files.
+//!
+//! `RUST_BACKTRACE` has its usual meaning for panics in fibers. Host names are looked up by the
+//! system's resolver, with its own configuration. Child processes inherit the environment, as with
+//! std.
+//!
+//! # Features
+//!
+//! | feature | by default | adds | dependencies |
+//! |---|---|---|---|
+//! | none | | fibers, channels, locks, time, generators, files, `blocking`, futures, `stackless` | corosensei, crossbeam-channel, libc |
+//! | `net` | yes | sockets, descriptors, servers, processes, signals, `main` | rustix, signal-hook-registry; `polling` where there is no epoll |
+//! | `tls` | no | TLS over any stream | rustls, without cryptography: depend on `rustls` with the provider of your choice |
+//! | `http` | no | HTTP/1 servers and clients | hyper |
+//! | `greenlet` | no | call stacks that switch to each other by name | |
+//! | `tokio` | no | nothing to call: futures are polled without tokio's budget, so that [`run`](crate::run) works inside a tokio task | tokio, of which no runtime is used |
+//!
+//! Features only add. See [`stability`](crate::stability) for what that means for your own
+//! versions.
+//!
+//! # Settings of a build
+//!
+//! | setting | effect |
+//! |---|---|
+//! | `opt-level = 0` (a debug build) | larger frames: the default stack of a fiber is 1 MiB in place of 256 KiB |
+//! | `lto = "off"` with 16 codegen units | a switch costs about four times as much; with the default (no `lto` line) `"thin"` or `"fat"`, it does not |
+//! | `panic = "abort"` | nothing can be unwound: a killed wait that returns a `Result` fails, others continue; see [`cancellation`](crate::cancellation#without-unwinding) |
+//! | `--cfg fibra_polling` in `RUSTFLAGS` | readiness through the `polling` crate on Linux, too; for tests of that code |
+//! | a sanitizer | stacks that were given back are closed to every access for a while; the default stack is 1 MiB |
+//!
+//! # Limits of the system
+//!
+//! `RLIMIT_NOFILE` bounds sockets; a `server::Server` pauses when it is reached.
+//! `vm.max_map_count` bounds stacks on kernels before Linux 6.13: see
+//! [`stack_sizes_and_memory`](super::stack_sizes_and_memory#limits-of-the-system).

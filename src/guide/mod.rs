@@ -1,0 +1,50 @@
+//! The guide: pages to read from the first program to a server, and pages for users of
+//! other libraries. (This module contains documentation only.)
+//!
+//! | page | for |
+//! |---|---|
+//! | [`first_five_minutes`] | a program that spawns, joins, sends and receives |
+//! | [`channels_and_order`] | the order in which fibers run, and the choice of a channel |
+//! | [`time_and_cancellation`] | sleeping, time limits, kills, clean-up |
+//! | [`sockets_and_servers`] | clients, servers, several cores |
+//! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
+//! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
+//! | [`environment`] | environment variables, features, build settings |
+//!
+//! For users of other libraries, each with a table of names and a program in both languages:
+//! [asyncio](coming_from_asyncio), [tokio](coming_from_tokio), [Go](coming_from_go),
+#![cfg_attr(feature = "net", doc = "[gevent](crate::coming_from_gevent),")]
+//! [Stackless Python](crate::stackless::coming_from_stackless)
+#![cfg_attr(feature = "greenlet", doc = "and [greenlet](crate::greenlet::coming_from_greenlet).")]
+//!
+//! The design of the library, and the argument for its soundness: [`architecture`], [`safety`]. The
+//! changes of each version: [`changelog`].
+
+pub mod channels_and_order;
+#[cfg(feature = "net")]
+pub mod coming_from_asyncio;
+#[cfg(feature = "net")]
+pub mod coming_from_go;
+#[cfg(feature = "net")]
+pub mod coming_from_tokio;
+pub mod environment;
+pub mod first_five_minutes;
+pub mod pitfalls;
+#[cfg(feature = "net")]
+pub mod sockets_and_servers;
+pub mod stack_sizes_and_memory;
+pub mod time_and_cancellation;
+
+// The links of these files lead to other files of the repository. The definitions before each text
+// make the same links lead to pages here: the first definition of a link is the one that counts.
+#[doc = "[SAFETY.md]: crate::guide::safety\n"]
+#[doc = include_str!("../../ARCHITECTURE.md")]
+pub mod architecture {}
+
+#[doc = "[ARCHITECTURE.md]: crate::guide::architecture\n"]
+#[doc = include_str!("../../SAFETY.md")]
+pub mod safety {}
+
+#[doc = "[Unreleased]: crate::guide::changelog\n"]
+#[doc = include_str!("../../CHANGELOG.md")]
+pub mod changelog {}

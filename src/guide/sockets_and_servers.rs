@@ -1,0 +1,159 @@
+//! Sockets and servers: clients, servers, limits, several cores.
+//!
+//! # Plain code that waits
+//!
+//! [`net`](crate::net) has the sockets of std, with std's names. They implement
+//! [`Read`](std::io::Read) and [`Write`](std::io::Write), for `&TcpStream` as well, so everything
+//! that is written for these traits works: [`BufReader`](std::io::BufReader),
+//! [`io::copy`](std::io::copy()), codecs, clients of protocols. A call that would block parks the
+//! fiber, and the thread runs others.
+//!
+//! ```
+//! use std::io::{self, BufRead, BufReader, Write};
+//! use fibra::net::{TcpListener, TcpStream};
+//!
+//! # fn main() -> io::Result<()> {
+//! fibra::run(|| {
+//!     let listener = TcpListener::bind("127.0.0.1:0")?;
+//!     let address = listener.local_addr()?;
+//!     let server = fibra::spawn(move || -> io::Result<()> {
+//!         let (stream, _) = listener.accept()?;
+//!         for line in BufReader::new(&stream).lines() {
+//!             writeln!(&stream, "{}", line?.to_uppercase())?;
+//!         }
+//!         Ok(())
+//!     });
+//!
+//!     let client = TcpStream::connect(address)?;
+//!     writeln!(&client, "hello")?;
+//!     let mut answer = String::new();
+//!     BufReader::new(&client).read_line(&mut answer)?;
+//!     assert_eq!(answer, "HELLO\n");
+//!     drop(client);
+//!     server.join().unwrap()
+//! })
+//! # }
+//! ```
+//!
+//! [`into_split`](crate::net::TcpStream::into_split) gives two fibers a half each; several fibers
+//! may also share one stream by reference. Host names are looked up on other threads.
+//!
+//! # Time limits
+//!
+//! [`time::timeout`](crate::time::timeout) around a whole conversation is usually what one wants: a
+//! peer that sends one byte per second never exceeds a limit of one call.
+//!
+//! ```
+//! use std::io::{self, Read};
+//! use std::time::Duration;
+//! use fibra::net::{TcpListener, TcpStream};
+//! use fibra::time::timeout;
+//!
+//! # fn main() -> io::Result<()> {
+//! fibra::run(|| {
+//!     let listener = TcpListener::bind("127.0.0.1:0")?; // accepts nothing, and sends nothing
+//!     let greeting = timeout(Duration::from_millis(5), || {
+//!         let mut text = String::new();
+//!         TcpStream::connect(listener.local_addr()?)?.read_to_string(&mut text)?;
+//!         io::Result::Ok(text)
+//!     });
+//!     assert!(greeting.is_err()); // the stream was closed by its destructor
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! # A server
+//!
+//! A loop around [`accept`](crate::net::TcpListener::accept) that spawns a fiber per connection is
+//! fine for a test. In production it needs a limit, it must not spin when no descriptors are left,
+//! and it should end in an orderly way. [`Server`](crate::server::Server) does these:
+//!
+//! ```
+//! use std::io::{self, BufRead, BufReader, Read, Write};
+//! use std::time::Duration;
+//! use fibra::net::TcpStream;
+//! use fibra::server::Server;
+//!
+//! # fn main() -> io::Result<()> {
+//! fibra::run(|| {
+//!     let server = Server::bind("127.0.0.1:0")?.max_connections(10_000);
+//!     let address = server.listener().local_addr()?;
+//!     let stopping = server.stopping();
+//!     let running = server.start(move |stream: TcpStream, _peer| -> io::Result<()> {
+//!         for line in BufReader::new(&stream).lines() {
+//!             writeln!(&stream, "{}", line?)?;
+//!             if stopping.is_stopping() {
+//!                 break; // between two requests
+//!             }
+//!         }
+//!         Ok(())
+//!     });
+//!
+//!     let mut client = TcpStream::connect(address)?;
+//!     client.write_all(b"one\n")?;
+//!     let mut echo = [0; 4];
+//!     client.read_exact(&mut echo)?;
+//!     drop(client);
+//!     let end = running.shutdown(Duration::from_secs(5)); // at most; then connections are killed
+//!     assert_eq!(end.killed, 0);
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! In a program, start with [`main`](crate::main()) and wait for a signal
+//! ([`signal::ctrl_c`](crate::signal::ctrl_c)) before the shutdown.
+//!
+//! A connection costs its fiber's stack, of which a page or two are touched, and what the handler
+//! allocates. [`connection_builder`](crate::server::Server::connection_builder) sets the stack
+//! size.
+//!
+//! # TLS and HTTP
+//!
+//! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams.
+//! With the feature `http`, `http::Http1` serves a connection with a handler that may wait, or with
+//! a `Service` such as an axum router. The repository's examples `tls_echo`, `http_server`,
+//! `axum_router`, `ureq_client` and `websocket` are complete programs.
+//!
+//! # Several cores
+//!
+//! A scheduler uses one thread. To use more, start a thread per core, each with its own
+//! [`run`](crate::run), and let all of them accept from the same socket:
+//!
+//! ```
+//! use std::io::{self, Read, Write};
+//! use std::time::Duration;
+//! use fibra::net::{TcpListener, TcpStream};
+//! use fibra::server::Server;
+//! use fibra::sync::Event;
+//!
+//! static STOP: Event = Event::new();
+//!
+//! # fn main() -> io::Result<()> {
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! std::thread::scope(|threads| {
+//!     for _ in 0..2 {
+//!         threads.spawn(|| {
+//!             fibra::run(|| {
+//!                 let server = Server::new(listener.try_clone().unwrap());
+//!                 let running = server.start(|stream, _| io::copy(&mut &stream, &mut &stream));
+//!                 STOP.wait(); // an event of all threads
+//!                 running.shutdown(Duration::from_secs(1));
+//!             })
+//!         });
+//!     }
+//!     // A plain thread may use the same types: here they block it.
+//!     let mut client = TcpStream::connect(address)?;
+//!     client.write_all(b"x")?;
+//!     client.read_exact(&mut [0])?;
+//!     drop(client);
+//!     STOP.set();
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! Threads talk by the types of [`sync`](crate::sync), such as [`mpmc`](crate::sync::mpmc)
+//! channels.
