@@ -139,3 +139,5 @@
 //! [`channels_and_order`](super::channels_and_order),
 //! [`time_and_cancellation`](super::time_and_cancellation), and before your first real program
 //! [`pitfalls`](super::pitfalls).
+
+#![allow(clippy::needless_doctest_main, reason = "the text shows a whole file")]

@@ -74,6 +74,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 }
 
 impl<T, O: Order<T>> Receive<T> for WorkQueue<T, O> {
+    #[inline(always)]
     #[track_caller]
     fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E> {
         let here = here();

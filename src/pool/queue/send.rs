@@ -76,6 +76,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 }
 
 impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
+    #[inline(always)]
     #[track_caller]
     fn deliver_until<E>(
         &self,

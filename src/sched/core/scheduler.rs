@@ -216,6 +216,7 @@ impl Scheduler {
 
     /// Converts `at` to microseconds since the scheduler's start, for deadlines: rounded up, so
     /// that no timer rings early.
+    #[inline]
     pub(crate) fn micros_at(&self, at: Instant) -> u64 {
         self.time.micros_at(at)
     }

@@ -90,6 +90,7 @@ pub(crate) struct Region {
 }
 
 impl Region {
+    #[inline]
     pub(crate) fn new(fiber: FiberRef, scope: CancelScope) -> Region {
         Region { scope, fiber }
     }

@@ -95,6 +95,7 @@ impl<T> Receiver<T> {
 }
 
 impl<T> Receive<T> for Receiver<T> {
+    #[inline(always)]
     #[track_caller]
     fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E> {
         count_operation();

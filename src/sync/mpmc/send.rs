@@ -69,6 +69,7 @@ impl<T> Sender<T> {
 }
 
 impl<T> Deliver<T> for Sender<T> {
+    #[inline(always)]
     #[track_caller]
     fn deliver_until<E>(
         &self,

@@ -232,7 +232,11 @@ const GIVEN_UP: &[&str] = &["its stack is kept", "given up", "leaked"];
 
 /// Whether a panic was raised in the library's own code, and not in the caller's name.
 fn is_inner_panic(line: &str) -> bool {
-    let by_caller =
-        ["@panic tests/", "tests/hostile/", "works only inside a fiber", "run inside `"];
+    let by_caller = [
+        "@panic tests/",
+        "tests/hostile/",
+        "works only inside a fiber",
+        "outside of `fibra::frame(|| ...)`",
+    ];
     line.starts_with("@panic ") && !by_caller.iter().any(|text| line.contains(text))
 }
