@@ -183,6 +183,76 @@ const EXAMPLES: &[Example] = &[
     },
     Example { name: "sleeping_barber", arguments: &["8", "2"], prints: SLEEPING_BARBER },
     Example { name: "blocking_calls", arguments: &[], prints: BLOCKING_CALLS },
+    Example {
+        name: "batcher",
+        arguments: &[],
+        prints: include_str!("example_output/batcher.txt"),
+    },
+    Example {
+        name: "nursery",
+        arguments: &[],
+        prints: include_str!("example_output/nursery.txt"),
+    },
+    Example {
+        name: "game_loop",
+        arguments: &["50", "12"],
+        prints: include_str!("example_output/game_loop.txt"),
+    },
+    Example {
+        name: "supervisor",
+        arguments: &[],
+        prints: include_str!("example_output/supervisor.txt"),
+    },
+    Example {
+        name: "pub_sub",
+        arguments: &[],
+        prints: include_str!("example_output/pub_sub.txt"),
+    },
+    Example {
+        name: "pipeline",
+        arguments: &[],
+        prints: include_str!("example_output/pipeline.txt"),
+    },
+    Example {
+        name: "job_runner",
+        arguments: &[],
+        prints: include_str!("example_output/job_runner.txt"),
+    },
+    Example {
+        name: "why_does_it_hang",
+        arguments: &[],
+        prints: include_str!("example_output/why_does_it_hang.txt"),
+    },
+    Example {
+        name: "happy_eyeballs",
+        arguments: &[],
+        prints: include_str!("example_output/happy_eyeballs.txt"),
+    },
+    Example {
+        name: "two_schedulers",
+        arguments: &[],
+        prints: include_str!("example_output/two_schedulers.txt"),
+    },
+    Example {
+        name: "futures",
+        arguments: &[],
+        prints: include_str!("example_output/futures.txt"),
+    },
+    Example {
+        name: "deep_calls",
+        arguments: &["100"],
+        prints: include_str!("example_output/deep_calls.txt"),
+    },
+    Example {
+        name: "udp_retry",
+        arguments: &[],
+        prints: include_str!("example_output/udp_retry.txt"),
+    },
+    Example {
+        name: "mud",
+        arguments: &[],
+        prints: include_str!("example_output/mud.txt"),
+    },
 ];
 
 /// Those that are built with the feature `greenlet` only.
