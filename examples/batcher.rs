@@ -17,6 +17,8 @@
 //!
 //! The clock is virtual: the milliseconds take no time, and the run is the same each time.
 
+mod broken_pipe;
+
 use fibra::channel::{Receiver, Sender, unbounded};
 use fibra::select;
 use fibra::sync::Event;
@@ -28,6 +30,7 @@ const FULL: usize = 3;
 const MAX_AGE: Duration = Duration::from_millis(100);
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     fibra::Runtime::builder().virtual_clock().build()?.run(|| {
         let (sender, lines) = unbounded();
         let flush = Rc::new(Event::new());

@@ -15,11 +15,14 @@
 //!
 //! The times are real and short.
 
+mod broken_pipe;
+
 use fibra::future::{self, block_on};
 use futures_lite::future::{or, zip};
 use std::time::Duration;
 
 fn main() {
+    broken_pipe::end_quietly();
     fibra::run(|| {
         // An async channel between two fibers.
         let (sender, receiver) = async_channel::bounded(1);

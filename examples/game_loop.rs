@@ -21,6 +21,7 @@
 //! The times are an example; the result of the game is the same each time.
 
 mod arguments;
+mod broken_pipe;
 
 use fibra::channel::{Receiver, Sender, unbounded};
 use fibra::time::{MissedTick, interval};
@@ -53,6 +54,7 @@ impl Game {
 }
 
 fn main() {
+    broken_pipe::end_quietly();
     let actors = arguments::number(1, "ACTORS", 2..=100_000, 1_000);
     let frames = arguments::number(2, "FRAMES", 1..=1_000_000, 120) as u32;
     fibra::run(|| {

@@ -21,6 +21,8 @@
 //! Without an argument the network is simulated and the clock virtual, so the run is the same each
 //! time.
 
+mod broken_pipe;
+
 use fibra::net::TcpStream;
 use fibra::pool::Group;
 use fibra::time::timeout;
@@ -31,6 +33,7 @@ use std::time::Duration;
 const HEAD_START: Duration = Duration::from_millis(250);
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     if let Some(host) = std::env::args().nth(1) {
         return fibra::run(|| {
             let addresses = alternate(fibra::net::lookup_host(&*host)?);

@@ -20,6 +20,7 @@
 //! The clock is virtual: the milliseconds take no time, and the run is the same each time.
 
 mod arguments;
+mod broken_pipe;
 
 use fibra::pool::Pool;
 use std::io;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 type Loaded = Result<u64, String>;
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let pictures = arguments::number(1, "PICTURES", 1..=1_000_000, 8) as u64;
     let runtime = || fibra::Runtime::builder().virtual_clock().build();
     runtime()?.run(|| {

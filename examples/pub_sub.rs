@@ -16,6 +16,8 @@
 //!
 //! The clock is virtual: the seconds take no time, and the run is the same each time.
 
+mod broken_pipe;
+
 use fibra::channel::{Receiver, Sender, TrySendError, bounded};
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -23,6 +25,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     fibra::Runtime::builder().virtual_clock().build()?.run(|| {
         let broker = Broker::default();
         let readers = [

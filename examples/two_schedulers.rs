@@ -18,6 +18,7 @@
 //! ```
 
 mod arguments;
+mod broken_pipe;
 
 use fibra::stackless::SharedChannel;
 use fibra::sync::{Condvar, Mutex, Promised, RwLock, mpmc, promise};
@@ -35,6 +36,7 @@ static ONE_MORE_IS_READY: Condvar = Condvar::new();
 type Results = SharedChannel<(usize, u64, u64)>;
 
 fn main() {
+    broken_pipe::end_quietly();
     let jobs = arguments::number(1, "JOBS", 10..=1_000_000, 100) as u64;
     let (sender, queue) = mpmc::bounded(1);
     let results = Results::new();
