@@ -100,7 +100,7 @@ fn compare(options: &Options) -> Result<(), String> {
     }
     if let Some(share) = busy.filter(|share| machine::BUSY < *share) {
         let percent = (share * 100.0).round();
-        println!("the machine was busy: other programs used {percent} % of its processors\n");
+        println!("the machine was busy: other programs used {percent}% of its processors\n");
     }
     let page = page::render(&measured, &Machine::here(), busy, options.effort);
     std::fs::write(&options.page, page)

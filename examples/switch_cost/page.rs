@@ -52,7 +52,7 @@ fn opening(numbers: &Numbers<'_>, busy: Option<f64>) -> String {
         let percent = (share * 100.0).round();
         let _ = writeln!(
             text,
-            "<p class=\"warning\"><b>The machine was busy.</b> Other programs used {percent} % of \
+            "<p class=\"warning\"><b>The machine was busy.</b> Other programs used {percent}% of \
              its processors during the run, so the numbers are higher and spread more than on an \
              idle machine. Close other programs and run the comparison again.</p>"
         );
@@ -162,11 +162,7 @@ fn rows(group: &Group, outcomes: &[Outcome]) -> String {
                 spread(*figures, group.unit),
             ),
             Outcome::Cannot(reason) => {
-                writeln!(
-                    text,
-                    "<td>–</td><td></td><td class=\"spread\">{}</td></tr>",
-                    escape(reason)
-                )
+                writeln!(text, "<td class=\"reason\" colspan=\"3\">{}</td></tr>", escape(reason))
             }
         };
     }
@@ -186,7 +182,7 @@ fn footer(machine: &Machine, busy: Option<f64>) -> String {
     let cores = if *cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
     let facts = [processor.as_str(), &cores, system, compiler].map(escape).join(" · ");
     let busy = busy.map_or(String::new(), |share| {
-        format!("Other programs used {:.0} % of the processors meanwhile.", share * 100.0)
+        format!("Other programs used {:.0}% of the processors meanwhile.", share * 100.0)
     });
     format!("<footer>{facts}<br>{busy}<br>Measured by <code>{}</code></footer>\n", escape(command))
 }

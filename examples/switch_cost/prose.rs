@@ -22,7 +22,7 @@ pub(crate) fn floor() -> Section {
                polled with a waker that does nothing. No scheduler can be faster than its floor.",
         caption: "One operation is the round trip: resume and suspend, or one poll. “10 deep” means \
                   that the future waits under ten <code>async fn</code> calls; each poll walks down \
-                  through all of them. A hundred bare coroutines cost more than one because \
+                  through all of them. A hundred bare coroutines can cost more than one because \
                   all their stacks begin at the same offset in a page and compete for the same cache \
                   lines; fibra starts its stacks at different offsets. Multiples are of fibra's scheduled yield.",
     }
@@ -36,7 +36,7 @@ pub(crate) fn yields() -> Section {
                first-level cache. Between ten thousand and a hundred thousand tasks the data outgrows \
                the caches, one after another: from there on the cost is mostly that of the memory that \
                a task touches when it wakes.",
-        caption: "All tasks have run once before the clock starts. may cannot map 100,000 stacks with \
+        caption: "All tasks have run once before the clock starts. may cannot map 30,000 stacks with \
                   the system's default limits.",
     }
 }

@@ -31,7 +31,7 @@ code { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; font
 .figures li { list-style: none; background: var(--panel); border-top: 3px solid var(--other); padding: 12px 14px 14px; }
 .figures li.fibra { border-color: var(--fibra); }
 .figures li.future { border-color: var(--future); }
-.warning { border-left: 3px solid var(--warn); background: var(--panel); padding: 10px 14px; font-size: 15px; line-height: 1.5; max-width: none; }
+.warning { border-left: 3px solid var(--warn); background: var(--panel); padding: 10px 14px; font-size: 15px; line-height: 1.5; max-width: none; margin-bottom: 20px; }
 .figures b { display: block; font-size: 28px; line-height: 1.25; font-weight: 600; letter-spacing: -0.01em; }
 .figures span { display: block; font-size: 13px; line-height: 1.4; color: var(--quiet); }
 .legend { font-size: 13.5px; color: var(--quiet); padding: 0; margin: 0 0 8px; }
@@ -40,8 +40,9 @@ code { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; font
 .legend li.fibra::before { background: var(--fibra); }
 .legend li.future::before { background: var(--future); }
 .legend li.second::before { background: var(--second); }
-figure { margin: 18px 0 0; overflow-x: auto; }
-svg { display: block; width: 100%; min-width: 600px; height: auto; overflow: visible; }
+figure { margin: 18px 0 0; }
+svg { display: block; width: 100%; height: auto; overflow: visible; }
+svg.narrow { display: none; }
 figcaption { font-size: 13.5px; color: var(--quiet); margin-top: 8px; line-height: 1.5; }
 text { font-size: 13.5px; fill: var(--ink); }
 text.value, text.number { font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -76,10 +77,17 @@ th:first-child { text-align: left; padding-left: 0; width: 38%; }
 th:nth-child(2), th:nth-child(3) { width: 15%; }
 thead th { color: var(--quiet); }
 tbody th[colspan] { font-weight: 600; padding-top: 16px; }
-td.spread { color: var(--quiet); }
+td.spread, td.reason { color: var(--quiet); }
 footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--rule); font-size: 13.5px; line-height: 1.6; color: var(--quiet); }
 @media (max-width: 640px) {
   .figures { grid-template-columns: 1fr 1fr; }
   .sides { grid-template-columns: 1fr; }
+  svg.wide { display: none; }
+  svg.narrow { display: block; }
+  main { padding: 36px 24px 60px; }
+  h1 { font-size: 34px; }
+  th:nth-child(4), td.spread { display: none; }
+  th:first-child { width: 48%; }
+  th:nth-child(2), th:nth-child(3) { width: 26%; }
 }
 "#;
