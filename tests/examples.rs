@@ -233,6 +233,13 @@ const EXAMPLES: &[Example] = &[
         prints: include_str!("example_output/udp_retry.txt"),
     },
     Example { name: "mud", arguments: &[], prints: include_str!("example_output/mud.txt") },
+    Example { name: "fan_out", arguments: &[], prints: include_str!("example_output/fan_out.txt") },
+    Example { name: "reload", arguments: &[], prints: include_str!("example_output/reload.txt") },
+    Example {
+        name: "disk_usage",
+        arguments: &[],
+        prints: include_str!("example_output/disk_usage.txt"),
+    },
 ];
 
 /// Those that are built with the feature `greenlet` only.

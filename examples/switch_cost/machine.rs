@@ -68,7 +68,8 @@ impl Work {
         Some(Self { total, busy: total - idle, own })
     }
 
-    /// The share of the processors' time that other programs have used since `self` was read.
+    /// Returns the share of the processors' time that other programs have used since `self` was
+    /// read.
     pub(crate) fn share_of_others(&self) -> Option<f64> {
         let now = Self::read()?;
         let (total, busy) = (now.total - self.total, now.busy - self.busy);
@@ -97,7 +98,7 @@ fn system() -> String {
     }
 }
 
-/// The command that makes the same measurements again.
+/// Returns the command that repeats the measurements.
 fn command() -> String {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.is_empty() {

@@ -42,7 +42,7 @@ pub(crate) enum Chart {
 }
 
 impl Chart {
-    /// Whether the chart has bars that another one has, too. All such charts are measured together,
+    /// Returns whether another chart has some of the same bars. All such charts are measured together,
     /// so that a quantity has one value on the whole page.
     pub(crate) fn is_measured_with_others(self) -> bool {
         matches!(self, Self::Floor | Self::Yield { tasks: 100 } | Self::Depth)
@@ -68,7 +68,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Whether both are the same work of the same contender.
+    /// Returns whether both are the same work of the same contender.
     pub(crate) fn measures_the_same(&self, other: &Entry) -> bool {
         self.contender.name == other.contender.name && self.workload == other.workload
     }
@@ -119,7 +119,7 @@ impl Plan {
     }
 
     fn yields(&self, tasks: u64) -> Group {
-        // At least five rounds, so that the crowd's first round is a small part.
+        // At least five rounds, so that the first one is a small part.
         let rounds = (self.scaled(1_000_000) / tasks).max(5);
         let workload = Workload::Yield { tasks, rounds };
         let title = match tasks {
@@ -210,7 +210,7 @@ impl Plan {
     }
 }
 
-/// An entry for each contender that has a scheduler and one thread.
+/// Returns an entry for each contender that has a scheduler and one thread.
 fn everyone(workload: Workload) -> Vec<Entry> {
     vec![
         entry("fibra", contenders::FIBRA, workload),
@@ -224,7 +224,7 @@ fn entry(label: &str, contender: Contender, workload: Workload) -> Entry {
     Entry { label: label.to_owned(), contender, workload }
 }
 
-/// Writes a number with its thousands apart: `1,000,000`.
+/// Writes a number with separated thousands: `1,000,000`.
 pub(crate) fn grouped(n: u64) -> String {
     match n {
         0..1_000 => n.to_string(),
