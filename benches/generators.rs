@@ -1,7 +1,8 @@
-//! One resume of a generator, there and back, beside the bare switch and what Rust offers without a
-//! stack; and a walk over a deep tree, where every level of iterators costs.
+//! One resume of a generator and the yield that answers it, beside the bare switch and the
+//! alternatives in Rust without a stack; and a walk over a deep tree, where every level of
+//! iterators has a cost.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 #![allow(clippy::disallowed_types, reason = "the bare coroutine is a contender")]
 
@@ -16,7 +17,7 @@ use fibra::generator::{self, Generator, GeneratorState, Yielder};
 use futures_lite::{StreamExt, stream};
 use timing::timed;
 
-/// A complete binary tree of this depth is walked: 2^16 - 1 nodes.
+/// The depth of the complete binary tree that is walked: 2^16 - 1 nodes.
 const DEPTH: u32 = 16;
 
 fn main() {
@@ -26,7 +27,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// The sum of 0..n, one number a resume.
+/// The sum of 0..n, one number per resume.
 fn resumes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("resume");
     let sum = |n: u64| (u128::from(n) * u128::from(n.saturating_sub(1)) / 2) as u64;
@@ -90,7 +91,7 @@ fn resumes(criterion: &mut Criterion) {
     });
 }
 
-/// One generator for the whole walk, beside one iterator for each level, as `yield from` does it.
+/// One generator for the whole walk, beside one iterator per level, like `yield from`.
 fn walks(criterion: &mut Criterion) {
     fn walk(y: &Yielder<u64>, depth: u32) {
         if depth != 0 {
@@ -121,5 +122,5 @@ fn walks(criterion: &mut Criterion) {
         });
     };
     bench("fibra generator", || fibra::frame(|| generator::iter(|y| walk(y, DEPTH)).sum()));
-    bench("boxed iterators, one a level", || chain(DEPTH).sum());
+    bench("boxed iterators, one per level", || chain(DEPTH).sum());
 }

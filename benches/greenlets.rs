@@ -1,8 +1,8 @@
-//! One switch between greenlets, beside the bare switch of corosensei there and back, and a chain of
-//! a hundred thousand.
+//! One switch between greenlets, beside a bare resume and suspend of corosensei, and a chain of a
+//! hundred thousand greenlets.
 //!
-//! Python's greenlet on the same workloads: `benches/peers/run.sh`, the lines `rendezvous` and
-//! `chain`. What is inside the measured region: `benches/README.md`.
+//! `benches/peers/run.sh` measures Python's greenlet on the same workloads, in the lines
+//! `rendezvous` and `chain`. `benches/README.md` defines the measured region.
 
 #![allow(clippy::disallowed_types, reason = "the bare coroutine is a contender")]
 
@@ -24,7 +24,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// A number goes to and fro; each switch adds one.
+/// Passes a number back and forth; each switch adds one.
 fn switches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("switch");
     let mut bench = |name: &str, run: fn(u64) -> u64| {
@@ -67,7 +67,8 @@ fn switches(criterion: &mut Criterion) {
 }
 
 fn between_two(switches: u64) -> u64 {
-    // Each learns of the other through a cell, then they pass the number until it is large enough.
+    // Each greenlet gets the other one from a cell; then they pass the number until it is large
+    // enough.
     let slot: Rc<OnceCell<[Greenlet<u64>; 2]>> = Rc::default();
     let player = |other: usize| {
         let slot = slot.clone();
@@ -84,13 +85,13 @@ fn between_two(switches: u64) -> u64 {
     players[0].switch(0).unwrap()
 }
 
-/// What the links of a chain exchange.
+/// The values that the links of a chain exchange.
 enum Message {
     Next(Greenlet<Message>),
     Number(u64),
 }
 
-/// A number goes through a chain of greenlets, the youngest first.
+/// Passes a number through a chain of greenlets, the youngest first.
 fn chains(criterion: &mut Criterion) {
     const LINKS: u64 = 100_000;
     let mut group = criterion.benchmark_group("chain, per greenlet");

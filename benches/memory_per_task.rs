@@ -1,7 +1,7 @@
 //! Memory of a waiting task: resident bytes and page tables, divided by the number of tasks.
 //!
 //! Criterion measures time, so this is a plain program. Each sample is taken in a process of its
-//! own, since an allocator that has freed memory hides what the next contender takes.
+//! own, since freed memory in the allocator would hide the memory that the next contender takes.
 
 #[path = "../examples/switch_cost/contenders/mod.rs"]
 #[allow(dead_code, reason = "a bench runs one workload of many")]

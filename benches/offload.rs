@@ -1,7 +1,7 @@
-//! What a call on another thread takes, there and back: one after the other, and 64 at once; beside the
-//! pools that futures use for that, and a thread for each call.
+//! The time of a call on another thread, with its result: one after the other, and 64 at once;
+//! beside the thread pools of futures, and a thread per call.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 #![allow(clippy::disallowed_methods, reason = "starts threads")]
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_executor::LocalExecutor;
 use criterion::Criterion;
 
-/// How many calls are on their way at once.
+/// The number of calls in flight at the same time.
 const CROWD: u64 = 64;
 
 fn main() {
@@ -42,7 +42,7 @@ fn main() {
 
 type Run = fn(u64) -> u64;
 
-/// Makes the calls 0..n and checks the sum of what they return.
+/// Makes the calls 0..n and checks the sum of their results.
 fn timed(calls: u64, run: Run) -> Duration {
     timing::timed((0..calls).map(call).sum(), || run(black_box(calls)))
 }
@@ -124,7 +124,7 @@ fn tokio_one(calls: u64) -> u64 {
         }
         sum
     };
-    // Inside of a task, for `block_on` itself is slower.
+    // Inside a task, because `block_on` itself is slower.
     tokio_runtime().block_on(async { tokio::spawn(all).await.expect("it does not fail") })
 }
 

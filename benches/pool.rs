@@ -1,7 +1,7 @@
-//! What a pool takes for an item, with ten at a time: work that never waits, and work that gives way
-//! once; beside a bare spawn and join, and what there is for futures.
+//! The overhead of a pool per item, with ten items at a time: work that never waits, and work that
+//! yields once; beside a bare spawn and join, and the equivalents for futures.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 mod timing;
 
@@ -13,7 +13,7 @@ use async_executor::LocalExecutor;
 use fibra::pool::Pool;
 use tokio::task::JoinSet;
 
-/// How many items are worked on at a time.
+/// The number of items that are processed at the same time.
 const WIDTH: usize = 10;
 
 fn main() {
@@ -75,7 +75,7 @@ fn imap_unordered(items: u64, yields: u32) -> u64 {
     })
 }
 
-/// A task for each item; the next is spawned when one has ended.
+/// One task per item; the next one is spawned when any task has ended.
 fn tokio_join_set(items: u64, yields: u32) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let feed = async move {
@@ -96,11 +96,11 @@ fn tokio_join_set(items: u64, yields: u32) -> u64 {
         }
         sum
     };
-    // Inside of a task, for `block_on` itself is slower.
+    // Inside a task, because `block_on` itself is slower.
     runtime.block_on(async { tokio::spawn(feed).await.expect("it does not fail") })
 }
 
-/// As `buffered`: the next task is spawned when the oldest has ended.
+/// Like `buffered`: the next task is spawned when the oldest one has ended.
 fn executor_queue(items: u64, yields: u32) -> u64 {
     let executor = LocalExecutor::new();
     let feed = async {

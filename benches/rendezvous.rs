@@ -1,6 +1,6 @@
 //! Ping-pong over two channels; time per message.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 #[path = "../examples/switch_cost/contenders/mod.rs"]
 #[allow(dead_code, reason = "a bench runs one workload of many")]
@@ -15,7 +15,7 @@ use workloads::Workload;
 fn main() {
     let mut criterion = support::criterion();
     let mut group = criterion.benchmark_group("rendezvous");
-    // A ball that is thrown comes back: messages are even in number.
+    // Every message is answered, so their number is even.
     support::bench_all(&mut group, |n| Workload::Rendezvous { messages: n.next_multiple_of(2) });
     drop(group);
     criterion.final_summary();

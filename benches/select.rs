@@ -1,6 +1,6 @@
-//! A select over channels that are ready, and one that waits, beside tokio's and crossbeam's.
+//! A select over ready channels, and a select that waits, beside those of tokio and crossbeam.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -28,7 +28,7 @@ fn bench(
     group.bench_function(name, |b| b.iter_custom(|n| run(black_box(n))));
 }
 
-/// One channel is fed with a value before each select, the other is empty.
+/// Sends a value to one of two channels before each select; the other is empty.
 fn two_ready(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("select/one of 2 is ready");
     bench(&mut group, "fibra", |n| {
@@ -79,12 +79,12 @@ fn two_ready(criterion: &mut Criterion) {
     });
 }
 
-/// One of eight, in no order that any contender could be in step with.
+/// Returns one of eight indices, in an order that is not in step with any contender.
 fn scattered(i: u64) -> usize {
     (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 61) as usize
 }
 
-/// One of eight channels is fed with a value before each select.
+/// Sends a value to one of eight channels before each select.
 fn eight_ready(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("select/one of 8 is ready");
     bench(&mut group, "fibra", |n| {
@@ -160,7 +160,7 @@ fn eight_ready(criterion: &mut Criterion) {
     });
 }
 
-/// Two tasks pass a value to and fro; one of them selects among the channel and another one.
+/// Two tasks pass a value back and forth; one of them selects between that channel and another one.
 fn waiting(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("select/waits for one of 2");
     bench(&mut group, "fibra", |n| {

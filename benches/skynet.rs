@@ -1,6 +1,6 @@
 //! A tree of tasks, ten children each, summing up its leaves; time per task.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 #[path = "../examples/switch_cost/contenders/mod.rs"]
 #[allow(dead_code, reason = "a bench runs one workload of many")]
@@ -16,7 +16,7 @@ use workloads::Workload;
 fn main() {
     let mut criterion = support::criterion();
     let is_test = env::args().any(|argument| argument == "--test");
-    // may cannot map a million stacks: it shows in the smaller tree.
+    // may cannot map a million stacks, so it is measured with the smaller tree only.
     let sizes: &[u64] = if is_test { &[1_000] } else { &[10_000, 1_000_000] };
     for &leaves in sizes {
         let mut group = criterion.benchmark_group(format!("skynet/{leaves}/breadth first"));

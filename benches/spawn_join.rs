@@ -1,6 +1,6 @@
 //! Spawning a task and joining it, one after the other; time per task.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 #[path = "../examples/switch_cost/contenders/mod.rs"]
 #[allow(dead_code, reason = "a bench runs one workload of many")]

@@ -1,9 +1,10 @@
-//! What the size of a stack costs: memory of a parked fiber, bursts of spawns, yields among many.
+//! The cost of the size of a stack: memory of a parked fiber, bursts of spawns, yields among many
+//! fibers.
 //!
-//! Addresses are free, page tables are not: a stack that is larger shares its page tables with fewer
-//! others. Criterion measures one number at a time, and memory not at all, so this is a plain program.
-//! Each sample is taken in a process of its own; sizes take turns, so that a change of the machine's
-//! mood meets all of them.
+//! Addresses cost nothing, page tables do: a larger stack shares its page tables with fewer others.
+//! Criterion measures one number at a time, and does not measure memory, so this is a plain
+//! program. Each sample is taken in a process of its own; sizes take turns, so that a change of the
+//! machine's speed affects all of them.
 //!
 //! ```text
 //! cargo bench --bench stack_sizes                          100,000 fibers, 256 KiB, 512 KiB, 1 MiB
@@ -22,11 +23,11 @@ use std::time::Instant;
 
 /// The first argument of a process that takes one sample.
 const CHILD: &str = "--sample";
-/// Samples of each size, of which the median is shown.
+/// The number of samples per size; their median is shown.
 const SAMPLES: usize = 9;
 const ROUNDS_OF_YIELDS: usize = 10;
 
-/// What is measured, in the order of a sample's numbers.
+/// The measurements, in the order of a sample's numbers.
 const COLUMNS: [(&str, &str); 8] = [
     ("record", "bytes of memory of a fiber that has not run yet"),
     ("stack", "bytes of memory that parking adds"),
@@ -34,7 +35,7 @@ const COLUMNS: [(&str, &str); 8] = [
     ("all", "bytes of the three together"),
     ("first", "ns for a fiber to be spawned and to park, on stacks that were never used"),
     ("end", "ns for a fiber to be woken, to end and to be joined"),
-    ("again", "ns for the first once more, in the same `run`"),
+    ("again", "ns for the same as `first` once more, in the same `run`"),
     ("yield", "ns for a yield among all of them"),
 ];
 
@@ -53,7 +54,7 @@ fn main() {
 }
 
 fn number(word: &str) -> usize {
-    word.parse().unwrap_or_else(|_| panic!("a number is needed, not '{word}'"))
+    word.parse().unwrap_or_else(|_| panic!("expected a number, not '{word}'"))
 }
 
 fn measure(fibers: usize, sizes: &[usize], samples: usize) {
@@ -98,7 +99,7 @@ fn sample(fibers: usize, kib: usize) {
         let spawning = start.elapsed();
         let unstarted = memory::parts();
         let start = Instant::now();
-        fibra::yield_now(); // Now each has run until it parked.
+        fibra::yield_now(); // Now each fiber has run until it parked.
         let first = (spawning + start.elapsed()).as_nanos() as usize;
         let all = memory::parts();
         let record = unstarted.resident - before.resident;
@@ -128,12 +129,12 @@ fn end_all(parked: impl Iterator<Item = fibra::JoinHandle<()>>) {
     parked.into_iter().for_each(|handle| handle.join().expect("it only parked"));
 }
 
-/// The time of all yields, divided by their number for a fiber.
+/// The time of all yields, divided by the number of yields per fiber.
 fn time_yields(fibers: usize) -> usize {
     let yielders: Vec<_> = (0..fibers)
         .map(|_| fibra::spawn(|| (0..=ROUNDS_OF_YIELDS).for_each(|_| fibra::yield_now())))
         .collect();
-    fibra::yield_now(); // Now each has its stack.
+    fibra::yield_now(); // Now each fiber has its stack.
     let time = time(|| (0..ROUNDS_OF_YIELDS).for_each(|_| fibra::yield_now()));
     yielders.into_iter().for_each(|handle| handle.join().expect("it only yields"));
     time / ROUNDS_OF_YIELDS

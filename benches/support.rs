@@ -1,8 +1,8 @@
 //! Runs one workload of every contender under criterion.
 //!
-//! The contenders time themselves, because what has to happen before the clock starts (spawning a
-//! crowd, meeting a partner) happens inside of their schedulers. Criterion is told the time of one
-//! operation, whatever number of them a run makes.
+//! The contenders time themselves, because the preparations before the clock starts (spawning many
+//! tasks, waiting for a partner) happen inside their schedulers. Criterion receives the time of one
+//! operation, regardless of the number of operations per run.
 
 use crate::contenders::{ALL, Contender};
 use crate::workloads::Workload;
@@ -18,7 +18,7 @@ pub(crate) fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// Benches every contender that can do `workload(n)`, work of about `n` operations.
+/// Benchmarks every contender that supports `workload(n)`, which has about `n` operations.
 pub(crate) fn bench_all(
     group: &mut BenchmarkGroup<'_, WallTime>,
     workload: impl Fn(u64) -> Workload,
@@ -37,10 +37,10 @@ pub(crate) fn bench_all(
     }
 }
 
-/// Runs the workload and scales its time to so many operations.
+/// Runs the workload and scales its time to `operations` operations.
 fn time(contender: &Contender, workload: Workload, operations: u64) -> Duration {
     let sample =
-        (contender.run)(workload).expect("a contender can do in large what it did in small");
+        (contender.run)(workload).expect("a contender that ran a small workload runs a large one");
     assert_eq!(sample.answer, workload.answer(), "{}, {workload}", contender.name);
     let scale = operations as f64 / workload.operations() as f64;
     Duration::from_nanos((sample.cost as f64 * scale) as u64)

@@ -1,6 +1,6 @@
-//! Locks that are free, locks that are handed from fiber to fiber, and locks that threads fight for.
+//! Free locks, locks that are handed from fiber to fiber, and locks for which threads compete.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 #![allow(clippy::disallowed_methods, reason = "starts threads")]
 
@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 
-/// Fibers, tasks or coroutines of one thread that share a lock.
+/// The number of fibers, tasks or coroutines of one thread that share a lock.
 const SHARERS: u64 = 10;
-/// Permits that they share.
+/// The number of permits that they share.
 const PERMITS: usize = 3;
-/// Threads that fight for a lock.
+/// The number of threads that compete for a lock.
 const THREADS: u64 = 2;
 
 fn main() {
@@ -28,14 +28,14 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Benches `run(n)`, which does n operations and returns n.
+/// Benchmarks `run(n)`, which does n operations and returns n.
 fn bench(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, run: impl Fn(u64) -> u64) {
     group.bench_function(name, |bencher| {
         bencher.iter_custom(|iterations| timing::timed(iterations, || run(black_box(iterations))));
     });
 }
 
-/// Lock, add one, unlock.
+/// Locks, adds one, unlocks.
 fn free(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("free lock");
     bench(&mut group, "std::sync::Mutex", |n| {
@@ -96,7 +96,8 @@ fn fibra_mutex(n: u64) -> u64 {
     mutex.into_inner()
 }
 
-/// Ten on one thread lock, let the others run, add one, unlock: each lock is handed over.
+/// Ten fibers or tasks on one thread lock, let the others run, add one, unlock: each lock is handed
+/// over.
 fn handed_over(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lock handed over");
     bench(&mut group, "fibra Mutex", |n| {
@@ -160,7 +161,8 @@ fn handed_over(criterion: &mut Criterion) {
     });
 }
 
-/// Ten on one thread share three permits: acquire, let the others run, give back.
+/// Ten fibers or tasks on one thread share three permits: they acquire, let the others run,
+/// release.
 fn permits(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("semaphore");
     bench(&mut group, "fibra, free", |n| {
@@ -220,7 +222,7 @@ fn permits(criterion: &mut Criterion) {
     });
 }
 
-/// Two threads lock, add one, unlock, as fast as they can.
+/// Two threads lock, add one, unlock, as fast as possible.
 fn between_threads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("two threads");
     bench(&mut group, "std::sync::Mutex", |n| {
@@ -251,7 +253,7 @@ fn between_threads(criterion: &mut Criterion) {
     });
 }
 
-/// `n` operations, divided among those who share a lock.
+/// `n` operations, divided among the sharers of a lock.
 fn shares(n: u64) -> impl Iterator<Item = u64> {
     (0..SHARERS).map(move |i| (n + i) / SHARERS)
 }

@@ -1,6 +1,6 @@
-//! Time limits that are not reached, and a million sleepers; fibra beside tokio.
+//! Time limits that are not reached, and a million sleepers: fibra beside tokio.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 #![allow(clippy::disallowed_methods, reason = "measures time by itself")]
 
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// A limit that no iteration reaches.
 const LONG: Duration = Duration::from_secs(3_600);
-/// Timers that are pending beside the one that is measured.
+/// The number of pending timers beside the measured one.
 const CROWD: u64 = 100_000;
 /// Names, in the arguments of a child process, the contender whose sleepers it measures.
 const CHILD: &str = "--sleepers-of";
@@ -33,7 +33,7 @@ fn main() {
     }
     let is_test = arguments.iter().any(|argument| argument == "--test");
     limits(is_test);
-    // In processes of their own: memory that was freed hides what the next contender takes.
+    // In processes of their own: freed memory would hide the memory that the next contender takes.
     let count = if is_test { 1_000 } else { 1_000_000 };
     for contender in ["fibra", "tokio"] {
         let program = env::current_exe().expect("this program has a path");
@@ -43,7 +43,7 @@ fn main() {
     }
 }
 
-/// Makes so many limits, beside so many pending timers, around a yield or around nothing.
+/// Makes `n` limits, beside `crowd` pending timers, around a yield or around nothing.
 type Limits = fn(u64, u64, bool) -> Duration;
 
 fn limits(is_test: bool) {
@@ -63,7 +63,8 @@ fn limits(is_test: bool) {
         for (name, limits, yields) in contenders {
             group.bench_function(name, |bencher| {
                 bencher.iter_custom(|n| {
-                    // To put up a crowd takes long: it must be worth it, or caches are cold.
+                    // Making the pending timers takes long and leaves the caches cold, so a run has
+                    // many rounds.
                     let rounds = if is_test { n } else { n.max(crowd * 10) };
                     limits(rounds, crowd, yields).mul_f64(n as f64 / rounds as f64)
                 });
@@ -93,8 +94,8 @@ fn fibra_limits(n: u64, crowd: u64, yields: bool) -> Duration {
     })
 }
 
-/// tokio's `timeout` polls what is inside first, and makes a timer only if that is not done: the
-/// comparison is that with a yield inside.
+/// tokio's `timeout` polls the inner future first, and makes a timer only if that is not ready: the
+/// row to compare is the one with a yield inside.
 fn tokio_limits(n: u64, crowd: u64, yields: bool) -> Duration {
     tokio_runtime().block_on(async move {
         let inside = async move {
@@ -117,7 +118,7 @@ fn tokio_limits(n: u64, crowd: u64, yields: bool) -> Duration {
             }
             start.elapsed()
         };
-        // In a task, as the code of a server is.
+        // In a task, like the code of a server.
         tokio::spawn(inside).await.expect("the task ends")
     })
 }
@@ -126,12 +127,12 @@ fn tokio_runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
 }
 
-/// When the sleeper of this number is to wake: all of them within 10 ms, in a mixed order.
+/// The deadline of sleeper `i`: all of them lie within 10 ms, in a mixed order.
 fn deadline(start: Instant, i: u64) -> Instant {
     start + Duration::from_micros(i * 7_919 % 10_000)
 }
 
-/// What `count` sleepers hold, and how long it takes until all of them have woken.
+/// Prints the memory of `count` sleepers, and the time until all of them have woken.
 fn sleepers_of(contender: &str, count: u64) {
     let before = memory::held();
     // Long enough for all of them to have fallen asleep.
@@ -159,7 +160,7 @@ fn fibra_sleepers(count: u64, start: Instant) -> (Instant, usize) {
                 if woken.get() == count {
                     sender.send(Instant::now()).expect("main waits");
                 }
-                // Their end is not measured: it is mostly that of their memory.
+                // Their ends are not measured: most of that time goes to freeing memory.
                 fibra::park();
             }));
         }

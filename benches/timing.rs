@@ -1,7 +1,7 @@
-//! How the benchmarks of single operations are timed: criterion's settings, and the clock around a run
-//! whose answer is checked.
+//! The timing of the benchmarks of single operations: criterion's settings, and the clock around a
+//! run whose answer is checked.
 //!
-//! Those that compare whole schedulers on one workload use `support.rs`.
+//! Benchmarks that compare whole schedulers on one workload use `support.rs`.
 
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 
-/// Criterion with so many samples, set up from the command line.
+/// Criterion with the given number of samples, configured from the command line.
 pub(crate) fn criterion(samples: usize) -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(300))
@@ -18,7 +18,7 @@ pub(crate) fn criterion(samples: usize) -> Criterion {
         .configure_from_args()
 }
 
-/// How long `run` takes, which must return `expected`.
+/// Returns the time that `run` takes, which must return `expected`.
 #[allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 pub(crate) fn timed(expected: u64, run: impl FnOnce() -> u64) -> Duration {
     let start = Instant::now();

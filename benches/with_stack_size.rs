@@ -1,6 +1,6 @@
-//! A call on another stack, beside a plain call and what Rust offers for it.
+//! A call on another stack, beside a plain call and the alternatives in Rust.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 #![allow(clippy::disallowed_types, reason = "the bare call of corosensei is a contender")]
 
@@ -32,7 +32,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Counts to `calls`, by a call for each.
+/// Counts to `calls`, with one call per number.
 fn count(calls: u64, mut call: impl FnMut(u64) -> u64) -> u64 {
     (0..calls).fold(0, |n, _| call(n))
 }

@@ -1,6 +1,6 @@
 //! Yielding among 1 to 1,000,000 tasks, and suspended ten calls deep; time per yield.
 //!
-//! What is inside the measured region: `benches/README.md`.
+//! `benches/README.md` defines the measured region.
 
 #[path = "../examples/switch_cost/contenders/mod.rs"]
 #[allow(dead_code, reason = "a bench runs one workload of many")]

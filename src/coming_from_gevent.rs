@@ -1,5 +1,5 @@
-//! For those who know gevent: what things are called here, and a program in both languages. There is
-//! no code in this module.
+//! A guide for users of gevent: the names here, and a program in both languages. (This module
+//! contains documentation only.)
 //!
 //! # A program
 //!
@@ -68,26 +68,28 @@
 //! }
 //! ```
 //!
-//! Both ask two at a time, and print the answers in the order of the words.
+//! Both make two requests at a time, and print the answers in the order of the words.
 //!
 //! # What differs
 //!
-//! - The hub is not there by itself: fibers live inside of [`fibra::run`](crate::run) or
-//!   [`fibra::main`](crate::main()). When it returns the fibers that are left are killed, and their
-//!   destructors run. Outside of it the same calls block the thread.
-//! - Nothing is patched. What waits is called by another path, mostly `fibra::` in place of `std::`. Of a
-//!   library that brings its own sockets, see [the last rows](#monkey).
-//! - A kill and a timeout are no exceptions. They unwind from the next wait to where they belong, and
-//!   code that catches them by accident meets them again: see [`cancellation`](crate::cancellation),
-//!   which has the two models side by side.
-//! - A timeout is the end of the call that set it, and not of another: nothing has to be compared.
-//! - The errors of calls are `Result`s. A panic is what an exception that nobody catches is in gevent:
-//!   printed, and given to who joins.
+//! - The hub is explicit: fibers live inside of [`fibra::run`](crate::run) or
+//!   [`fibra::main`](crate::main()). When it returns, the fibers that are left are killed, and
+//!   their destructors run. Outside of it the same calls block the thread.
+//! - Nothing is patched. Calls that wait have another path, mostly `fibra::` instead of `std::`.
+//!   For libraries that have sockets of their own, see [the last rows](#monkey).
+//! - A kill and a timeout are not exceptions. They unwind from the next wait to the region that was
+//!   cancelled, and code that catches them by accident is unwound again at its next wait: see
+//!   [`cancellation`](crate::cancellation), which compares the two models.
+//! - A timeout ends the call that set it, and never another one: there are no timeout objects to
+//!   compare.
+//! - The errors of calls are `Result`s. A panic is like an exception in gevent that no code
+//!   catches: it is printed, and returned to the fiber that joins.
 //! - Several fibers may read one socket, and the sockets and locks may be used on other threads.
 //!   `ConcurrentObjectUseError` and `InvalidThreadUseError` have no counterpart.
-//! - A socket is closed when its owner drops it, and not under those who wait for it. To have them go on
-//!   there is `shutdown`.
-//! - `LoopExit` names everybody who waits, and for what: [`Deadlock`](crate::Deadlock).
+//! - A socket is closed when its owner drops it, and not while other fibers wait for it. Use
+//!   `shutdown` to end their waits.
+//! - The counterpart of `LoopExit` names each fiber that waits, and what it waits for:
+//!   [`Deadlock`](crate::Deadlock).
 //!
 //! # Names
 //!
@@ -95,15 +97,15 @@
 //! |---|---|
 //! | `spawn(f, *args)` | [`spawn(move \|\| f(args))`](crate::spawn), [`Builder`](crate::Builder) for a name and a stack size |
 //! | `spawn_raw` | [`spawn(f).detach()`](crate::JoinHandle::detach) |
-//! | `spawn_later(s, f)` | a [`sleep`](crate::sleep) at the beginning of the fiber; it can be killed then, too |
+//! | `spawn_later(s, f)` | a [`sleep`](crate::sleep) at the beginning of the fiber; it can be killed during the sleep, too |
 //! | `sleep(s)`, `sleep(0)` | [`sleep`](crate::sleep), [`yield_now`](crate::yield_now) |
 //! | `getcurrent()` | [`current`](crate::current) |
 //! | `g.get()`, `g.join()`, `g.value`, `g.exception` | [`JoinHandle::join`](crate::JoinHandle::join): a `Result` |
 //! | `g.get(block=False)`, `g.ready()` | [`try_join`](crate::JoinHandle::try_join), [`is_finished`](crate::JoinHandle::is_finished) |
 //! | `g.get(timeout=s)` | [`time::timeout`](crate::time::timeout) around the join |
 //! | `g.kill()`, `g.kill(exception)` | [`kill`](crate::JoinHandle::kill), [`kill_with`](crate::Fiber::kill_with) a reason; a join waits for the end |
-//! | `g.link(f)` | a [`Group`](crate::pool::Group), which gives outcomes as they come |
-//! | `GreenletExit` | [`JoinError::Killed`](crate::JoinError), never taken for success |
+//! | `g.link(f)` | a [`Group`](crate::pool::Group), which returns outcomes as they come |
+//! | `GreenletExit` | [`JoinError::Killed`](crate::JoinError), never mistaken for success |
 //! | `with g:` | [`scope`](crate::scope), [`nursery`](crate::nursery) |
 //! | `joinall`, `joinall(raise_error=True)`, `iwait` | [`join_all`](crate::pool::join_all), [`try_join_all`](crate::pool::try_join_all), [`as_completed`](crate::pool::as_completed) |
 //! | `killall` | [`Group::kill_all`](crate::pool::Group::kill_all) |
@@ -116,14 +118,14 @@
 //! | `Event` | [`sync::Event`](crate::sync::Event) |
 //! | `AsyncResult` | [`sync::promise`](crate::sync::promise()), for one reader [`channel::oneshot`](crate::channel::oneshot()) |
 //! | **`gevent.lock`** | |
-//! | `Semaphore`, `BoundedSemaphore` | [`sync::Semaphore`](crate::sync::Semaphore), whose permits are given back when they are dropped |
+//! | `Semaphore`, `BoundedSemaphore` | [`sync::Semaphore`](crate::sync::Semaphore), whose permits are released when they are dropped |
 //! | `RLock` | [`sync::ReentrantMutex`](crate::sync::ReentrantMutex) |
 //! | `threading.Lock`, `Condition`, `Barrier` | [`Mutex`](crate::sync::Mutex), [`Condvar`](crate::sync::Condvar), [`Barrier`](crate::sync::Barrier) |
 //! | **`gevent.queue`** | |
 //! | `Queue(n)`, `Queue()` | [`channel::bounded(n)`](crate::channel::bounded), [`channel::unbounded`](crate::channel::unbounded); between threads [`sync::mpmc`](crate::sync::mpmc) |
 //! | `put`, `get`, `put_nowait`, `get_nowait`, `timeout=` | `send`, `recv`, `try_send`, `try_recv`, `send_timeout`, `recv_timeout` |
 //! | `shutdown()` | the senders are dropped |
-//! | `JoinableQueue`, `task_done`, `join` | [`JoinableQueue`](crate::pool::JoinableQueue), whose tasks are done when they are dropped |
+//! | `JoinableQueue`, `task_done`, `join` | [`JoinableQueue`](crate::pool::JoinableQueue), whose tasks count as done when they are dropped |
 //! | `PriorityQueue`, `LifoQueue` | [`PriorityQueue`](crate::pool::PriorityQueue), [`LifoQueue`](crate::pool::LifoQueue) |
 //! | `Channel` | [`channel::Channel`](crate::channel::Channel) |
 //! | **`gevent.pool`** | |
@@ -142,7 +144,7 @@
 //! | `socket(type=SOCK_DGRAM)`, `socket(AF_UNIX)` | [`UdpSocket`](crate::net::UdpSocket), [`UnixStream`](crate::net::UnixStream), [`UnixListener`](crate::net::UnixListener), [`UnixDatagram`](crate::net::UnixDatagram) |
 //! | `recv`, `recv_into`, `sendall` | [`read`](std::io::Read::read), [`write_all`](std::io::Write::write_all) |
 //! | `makefile` | `BufReader::new(&stream)`, `BufWriter::new(&stream)`, [`into_split`](crate::net::TcpStream::into_split) |
-//! | `settimeout` | [`set_read_timeout`](crate::net::TcpStream::set_read_timeout), `set_write_timeout`; [`time::timeout`](crate::time::timeout) around all of a conversation |
+//! | `settimeout` | [`set_read_timeout`](crate::net::TcpStream::set_read_timeout), `set_write_timeout`; [`time::timeout`](crate::time::timeout) around a whole conversation |
 //! | `dup`, `shutdown`, `close` | [`try_clone`](crate::net::TcpStream::try_clone), [`shutdown`](crate::net::TcpStream::shutdown), a drop |
 //! | `socketpair`, `send_fds`, `recv_fds` | [`UnixStream::pair`](crate::net::UnixStream::pair), [`send_fds`](crate::net::UnixStream::send_fds), [`recv_fds`](crate::net::UnixStream::recv_fds) |
 //! | `getaddrinfo`, `gethostbyname` | [`net::lookup_host`](crate::net::lookup_host) |
@@ -161,7 +163,7 @@
 //! | `communicate()` | [`wait_with_output`](crate::process::Child::wait_with_output); for input a fiber writes to `child.stdin` |
 //! | `wait(timeout)`, `poll()` | [`wait_timeout`](crate::process::Child::wait_timeout), [`try_wait`](crate::process::Child::try_wait) |
 //! | `terminate()`, `send_signal(n)` | [`Child::signal`](crate::process::Child::signal) |
-//! | `os.fork` | [`process::WorkerPool`](crate::process::WorkerPool), worker processes that are started and not forked |
+//! | `os.fork` | [`process::WorkerPool`](crate::process::WorkerPool), worker processes that are started, not forked |
 //! | **`gevent.signal`** | |
 //! | `signal_handler(n, f)` | [`signal::on`](crate::signal::on), [`Signals`](crate::signal::Signals) |
 //! | `KeyboardInterrupt` | [`fibra::main`](crate::main()), [`signal::ctrl_c`](crate::signal::ctrl_c) |
@@ -174,16 +176,16 @@
 //! | `spawn=Pool(n)` | [`max_connections`](crate::server::Server::max_connections) |
 //! | `ssl_context=` | [`TlsAcceptor::accept`](crate::tls::TlsAcceptor::accept) at the beginning of the handler |
 //! | `start()`, `serve_forever()` | [`start`](crate::server::Server::start), [`serve`](crate::server::Server::serve) |
-//! | `stop(timeout)` | [`Running::shutdown`](crate::server::Running::shutdown), which kills what is left in any case |
+//! | `stop(timeout)` | [`Running::shutdown`](crate::server::Running::shutdown), which kills the remaining handlers in any case |
 //! | `DatagramServer` | a loop around [`UdpSocket::recv_from`](crate::net::UdpSocket::recv_from) |
-//! | **`gevent.pywsgi`** | the feature `hyper` |
+//! | **`gevent.pywsgi`** | the feature `http` |
 //! | `WSGIServer(listener, application)` | a `Server` with [`Http1::serve_connection`](crate::http::Http1::serve_connection): a handler is a function that may wait |
 //! | WSGI applications and frameworks | a `Service` such as an axum router, by [`Http1::serve_service`](crate::http::Http1::serve_service) |
 //! | **`gevent.util`** | |
 //! | `print_run_info()` | [`dump`](crate::dump()), [`stats`](crate::stats()) |
 //! | <a id="monkey"></a>**`gevent.monkey`** | nothing to patch |
-//! | `patch_socket`, `patch_subprocess`, `patch_time`, .. | `use fibra::net`, `fibra::process`, `fibra::sleep` in place of std's |
-//! | libraries over any `Read + Write` | are given fibra's streams: `tungstenite`, `ureq` in the examples |
+//! | `patch_socket`, `patch_subprocess`, `patch_time`, .. | `use fibra::net`, `fibra::process`, `fibra::sleep` instead of std's |
+//! | libraries over any `Read + Write` | pass fibra's streams to them: `tungstenite`, `ureq` in the examples |
 //! | `async` libraries without a runtime | [`future::block_on`](crate::future::block_on) |
 //! | libraries with a descriptor to wait for | [`io::wait_readable`](crate::io::wait_readable) |
 //! | all others | [`blocking`](fn@crate::blocking) |

@@ -1,4 +1,7 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// `rust-version` holds for this crate; Cargo.toml allows its tests more.
+#![warn(clippy::incompatible_msrv)]
 
 pub mod blocking;
 #[doc(hidden)]
@@ -54,13 +57,15 @@ pub use offload::blocking;
 #[cfg(feature = "net")]
 pub use program::main;
 pub use runtime::{Runtime, RuntimeBuilder, frame, run};
-pub use sched::dump::{Stats, dump, stats};
-pub use sched::handle::{Fiber, current, in_fiber};
-pub use sched::join::JoinHandle;
-pub use sched::park::{now, park, park_timeout, sleep, sleep_until, yield_now};
-pub use sched::remote::Unparker;
-pub use sched::run::{Killed, exit};
-pub use sched::scope::{Scope, ScopedJoinHandle, nursery, scope};
-pub use sched::shield::{checkpoint, finally, shield, shield_for};
-pub use sched::spawn::{Builder, spawn, spawn_now};
-pub use sched::with_stack::with_stack_size;
+pub use sched::api::handle::{Fiber, current, in_fiber};
+pub use sched::api::join::JoinHandle;
+pub use sched::api::run::{Killed, exit};
+pub use sched::api::scope::{Scope, ScopedJoinHandle, nursery, scope};
+pub use sched::api::shield::{checkpoint, finally, shield, shield_for};
+pub use sched::api::spawn::{Builder, spawn, spawn_now};
+pub use sched::api::with_stack::with_stack_size;
+pub use sched::core::park::{
+    now, park, park_deadline, park_timeout, sleep, sleep_until, yield_now,
+};
+pub use sched::deadlock::dump::{Stats, dump, stats};
+pub use sched::threads::remote::Unparker;

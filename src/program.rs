@@ -16,8 +16,8 @@ use std::sync::Arc;
 use crate::fiber::exit::JoinError;
 use crate::reactor::driver::Driver;
 use crate::runtime::Runtime;
-use crate::sched::run::{self, refuse_nesting};
-use crate::sched::scheduler::Scheduler;
+use crate::sched::api::run::{self, refuse_nesting};
+use crate::sched::core::scheduler::Scheduler;
 use crate::signal::{self, Action, Presses, Signal};
 
 /// The exit status of an interrupted program. By the convention of shells: 128 plus the signal

@@ -8,10 +8,10 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::current;
 use crate::fiber::frame::Frame;
-use crate::sched::clock::{Clock, RealClock, VirtualClock};
-use crate::sched::idle::Idle;
-use crate::sched::run::{self, refuse_nesting};
-use crate::sched::scheduler::Scheduler;
+use crate::sched::api::run::{self, refuse_nesting};
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::time::clock::{Clock, RealClock, VirtualClock};
+use crate::sched::time::idle::Idle;
 use crate::stack::{self, Pool, SizeClass};
 
 /// Runs a scheduler on this thread with `f` as its main fiber, and returns the result of `f`.
@@ -247,7 +247,7 @@ impl RuntimeBuilder {
         let clock: Box<dyn Clock> =
             if self.virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
         let mut scheduler = Scheduler::new(self.class, clock, idle())?;
-        scheduler.main_class = self.main_class;
+        scheduler.main.class = self.main_class;
         scheduler.pool.get_mut().prepare(self.main_class)?;
         Ok(Runtime { scheduler: Box::new(scheduler) })
     }
@@ -258,5 +258,5 @@ fn idle() -> Box<dyn Idle> {
     #[cfg(feature = "net")]
     return Box::new(crate::reactor::driver::Driver::new());
     #[cfg(not(feature = "net"))]
-    return Box::new(crate::sched::idle::ThreadIdle::new());
+    return Box::new(crate::sched::time::idle::ThreadIdle::new());
 }

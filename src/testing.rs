@@ -34,8 +34,8 @@
 //! A test that sleeps until the other fibers "should have arrived" is slow or wrong. Call
 //! [`wait_all_blocked`], which waits until they have.
 
-use crate::sched::scheduler::{Here, here};
-use crate::sched::watchers;
+use crate::sched::core::scheduler::{Here, here};
+use crate::sched::tasklet::watchers;
 
 /// Waits until every other fiber waits.
 ///

@@ -44,7 +44,7 @@ fn the_counter_counts() {
 }
 
 #[test]
-fn a_hand_over_allocates_nothing_whoever_is_preferred() {
+fn a_hand_over_allocates_nothing_whichever_side_is_preferred() {
     for preference in [Preference::Receiver, Preference::Neither, Preference::Sender] {
         for schedule_all in [false, true] {
             fibra::run(|| {

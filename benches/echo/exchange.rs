@@ -1,8 +1,9 @@
-//! What the load generator says to a server, and what it must hear.
+//! The requests of the load generator, and the answers that it expects.
 //!
-//! A message of the echo carries the number of its connection and its own number, so that an answer
-//! that belongs to another message, or is cut or doubled, is found: every byte is compared.
-//! Of HTTP's answers all bytes but the date must be those of the first, which was looked at closely.
+//! A message of the echo carries the number of its connection and its own number, and every byte of
+//! its answer is compared. So an answer that belongs to another message, or is cut or doubled, is
+//! found. All bytes of an HTTP answer except the date must equal those of the first answer, which
+//! is checked closely.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -12,19 +13,19 @@ use std::str::FromStr;
 
 use crate::Failure;
 
-/// The number of the connection and of the message.
+/// The size of the numbers of the connection and of the message.
 const STAMP: usize = 16;
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const BODY: &str = "Hello, World!";
 
-/// What a server serves.
+/// The service that a server offers.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Service {
     Echo,
     Http,
 }
 
-/// What it is asked for.
+/// The requests that are made of it.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Load {
     Echo { size: usize },
@@ -41,7 +42,7 @@ impl Load {
 }
 
 impl Service {
-    /// Its name on a server's command line.
+    /// Returns its name on a server's command line.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Echo => "echo",
@@ -73,18 +74,18 @@ impl fmt::Display for Load {
     }
 }
 
-/// The bytes of one load, and which of them change.
+/// The bytes of one load, and the range of them that changes.
 pub(crate) struct Exchange {
     load: Load,
-    /// What is sent. The echo's stamp is written into it before each use.
+    /// The bytes of a request. The echo's stamp is written into it before each use.
     request: Vec<u8>,
-    /// What is heard, but for the bytes of `varies`.
+    /// The expected answer, except for the bytes of `varies`.
     answer: Vec<u8>,
     varies: Range<usize>,
 }
 
 impl Exchange {
-    /// Learns from the server at `address` how its answers look, if that is not known beforehand.
+    /// Asks the server at `address` for its answer, if that is not known beforehand.
     pub(crate) fn new(load: Load, address: SocketAddr) -> Result<Self, Failure> {
         match load {
             Load::Echo { size } => {
@@ -99,7 +100,7 @@ impl Exchange {
         }
     }
 
-    /// The request with this number on this connection.
+    /// Returns the request with this number on this connection.
     pub(crate) fn request(&mut self, connection: usize, number: u64) -> &[u8] {
         if let Load::Echo { .. } = self.load {
             self.request[..STAMP].copy_from_slice(&stamp(connection, number));
@@ -111,7 +112,7 @@ impl Exchange {
         self.answer.len()
     }
 
-    /// Whether `bytes`, heard after the first `before` bytes of an answer, are what follows there.
+    /// Returns whether `bytes`, received after the first `before` bytes of an answer, are correct.
     pub(crate) fn is_right(
         &self,
         connection: usize,
@@ -140,7 +141,7 @@ fn stamp(connection: usize, number: u64) -> [u8; STAMP] {
     stamp
 }
 
-/// Asks once and reads by the header's word for the body's length.
+/// Sends one request and reads the answer, whose body has the length that the header states.
 fn first_answer(address: SocketAddr) -> Result<Vec<u8>, Failure> {
     let mut stream = TcpStream::connect(address)?;
     stream.write_all(GET)?;
@@ -166,7 +167,8 @@ fn byte(stream: &mut TcpStream) -> Result<u8, Failure> {
     Ok(byte[0])
 }
 
-/// Where the header holds its date: nobody answers without it here, so that all do the same work.
+/// Returns the position of the date in the header: all contenders send one, so that all do the same
+/// work.
 fn date_in(answer: &[u8]) -> Result<Range<usize>, Failure> {
     const FIELD: &str = "\r\ndate: ";
     let text = str::from_utf8(answer)?.to_ascii_lowercase();

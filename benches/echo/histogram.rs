@@ -1,17 +1,17 @@
-//! Times, counted in buckets that are as wide as one sixty-fourth of what they hold.
+//! Times, counted in buckets whose width is one sixty-fourth of the times in them.
 //!
 //! The first 128 buckets hold one nanosecond each; from then on every power of two is divided into
 //! 64 buckets of the same width. A percentile is therefore at most 1.6 % too high.
 
 use std::time::Duration;
 
-/// The bits of a time that count.
+/// The number of significant bits of a time.
 const BITS: u32 = 6;
 const WIDTH: usize = 1 << BITS;
 
 #[derive(Clone)]
 pub(crate) struct Histogram {
-    /// How many times fell into each bucket.
+    /// The number of times in each bucket.
     counts: Vec<u64>,
     total: u64,
 }
@@ -30,7 +30,7 @@ impl Histogram {
         self.total
     }
 
-    /// A time that `share` of all were not longer than; nothing if there were none.
+    /// Returns a time that `share` of all times do not exceed; `None` if there are no times.
     pub(crate) fn percentile(&self, share: f64) -> Option<Duration> {
         let rank = (self.total as f64 * share).ceil() as u64;
         let mut below = 0;
@@ -47,14 +47,14 @@ fn bucket(nanoseconds: u64) -> usize {
     shift as usize * WIDTH + (nanoseconds >> shift) as usize
 }
 
-/// The inverse of [`bucket`]: the longest time that falls into it.
+/// Returns the longest time that falls into a bucket: the inverse of [`bucket`].
 fn longest_in(bucket: usize) -> u64 {
     let shift = (bucket / WIDTH).saturating_sub(1);
     let first = (bucket - shift * WIDTH) as u64;
     (first << shift) | ((1 << shift) - 1)
 }
 
-/// A benchmark has no tests of its own: its smoke run calls this.
+/// Tests the histogram. A benchmark has no tests of its own, so its smoke run calls this.
 pub(crate) fn assert_valid() {
     for shift in 0..63 {
         for time in [1_u64 << shift, (1 << shift) + 1, (2 << shift) - 1] {

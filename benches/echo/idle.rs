@@ -1,7 +1,9 @@
-//! Memory of an idle connection: what a server has grown by when many wait for their next message.
+//! Memory of an idle connection: the growth of a server when many connections wait for their next
+//! message.
 //!
-//! Each connection has been answered once, so that it has what it needs to serve. The kernel's own
-//! part (socket, buffers, its entry in epoll) is in no process's count and the same for all.
+//! Each connection has been answered once, so that all state needed to serve it exists. The
+//! kernel's own part (socket, buffers, its entry in epoll) is not counted for any process, and is
+//! the same for all.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark lets time pass")]
 
@@ -50,7 +52,7 @@ fn measure(
     let before = Memory::of(server.process())?;
     let exchange = Exchange::new(load, server.address)?;
     let generator = Generator::connect(server.address, exchange, connections)?;
-    // Until the last of them have gone to wait.
+    // Until all of them wait.
     thread::sleep(Duration::from_millis(300));
     let after = Memory::of(server.process())?;
     drop(server);

@@ -1,11 +1,11 @@
 //! The load generator: one thread, epoll, and on each connection one request at a time.
 //!
-//! A connection sends its next request as soon as it has heard the whole answer to the last (a
-//! closed loop). The time of an answer reaches from the moment before the request is written until
-//! the answer has been read and found right, by one reading of the clock, which is also the next
-//! request's beginning. Sockets are registered edge-triggered and read once per event, into a buffer
-//! that is longer than any answer: a request costs one `send`, one `recv` and its share of an
-//! `epoll_wait`, which is what it costs the fastest server.
+//! A connection sends its next request as soon as it has received the whole answer to the previous
+//! one (a closed loop). The time of an answer starts before the request is written, and ends when
+//! the answer has been read and checked. One reading of the clock ends it and starts the next one.
+//! Sockets are registered edge-triggered and read once per event, into a buffer that is longer than
+//! any answer. So a request costs one `send`, one `recv` and its share of an `epoll_wait`, the same
+//! as in the fastest server.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -22,10 +22,10 @@ use rustix::io::Errno;
 use crate::Failure;
 use crate::exchange::Exchange;
 
-/// No server is so slow that this passes without one answer on any connection.
+/// The time without an answer on any connection after which a server counts as stuck.
 const PATIENCE: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
 const EVENTS: usize = 1024;
-/// Connections that are opened at once: fewer than any server's backlog.
+/// The number of connections that are opened together: fewer than any server's backlog.
 const CROWD: usize = 64;
 
 pub(crate) struct Generator {
@@ -38,11 +38,11 @@ pub(crate) struct Generator {
 
 struct Connection {
     stream: TcpStream,
-    /// When the request that is under way was sent.
+    /// The time at which the request in flight was sent.
     sent: Instant,
-    /// Its number.
+    /// The number of that request.
     number: u64,
-    /// How much of its answer has been heard.
+    /// The number of bytes of its answer that have been received.
     heard: usize,
 }
 
@@ -59,14 +59,14 @@ impl Answer {
     }
 }
 
-/// What a connection does after an answer.
+/// The action of a connection after an answer.
 pub(crate) enum Next {
     Again,
     Rest,
 }
 
 impl Generator {
-    /// Opens so many connections, each of which has had one answer when this returns.
+    /// Opens the given number of connections; each has received one answer when this returns.
     pub(crate) fn connect(
         address: SocketAddr,
         exchange: Exchange,
@@ -88,8 +88,8 @@ impl Generator {
         Ok(this)
     }
 
-    /// Sends a request on each of these connections and goes on while `answered` says so. When this
-    /// returns, every request has been answered.
+    /// Sends a request on each of these connections, and the next ones as long as `answered`
+    /// returns [`Next::Again`]. When this returns, every request has been answered.
     pub(crate) fn drive(
         &mut self,
         which: Range<usize>,
@@ -116,7 +116,7 @@ impl Generator {
         Ok(())
     }
 
-    /// [`drive`](Self::drive) with all connections.
+    /// Calls [`drive`](Self::drive) with all connections.
     pub(crate) fn drive_all(
         &mut self,
         answered: impl FnMut(Answer) -> Next,
@@ -134,7 +134,7 @@ impl Generator {
         Ok(())
     }
 
-    /// A request fits into an empty socket: one that is taken in part is a fault of the machine.
+    /// Sends a request. It fits into an empty socket, so a partial write is an error.
     fn send(&mut self, index: usize, now: Instant) -> Result<(), Failure> {
         let connection = &mut self.connections[index];
         connection.sent = now;
@@ -147,7 +147,7 @@ impl Generator {
         }
     }
 
-    /// Fills `events` with at least one.
+    /// Waits until `events` has at least one event.
     fn wait(&mut self) -> Result<(), Failure> {
         loop {
             self.events.clear();
@@ -160,7 +160,7 @@ impl Generator {
         }
     }
 
-    /// Reads what is there. True if it was the rest of the answer.
+    /// Reads the available bytes. Returns whether they complete the answer.
     fn hear(&mut self, index: usize) -> Result<bool, Failure> {
         let connection = &mut self.connections[index];
         let read = match connection.stream.read(&mut self.input) {

@@ -1,7 +1,7 @@
-//! What the driver asks of the machine: two processors, many open files, clocks.
+//! The resources of the machine that the driver uses: two processors, many open files, clocks.
 //!
 //! The server runs on the first processor that this process may use, the load generator on the
-//! second. With only one they share it, which is good enough to see that everything works.
+//! second. With only one processor they share it, which is sufficient to see that everything works.
 
 #![allow(unsafe_code, reason = "the clock of another process, which no safe crate reads")]
 
@@ -15,7 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Failure;
 
-/// Processor numbers, one each.
+/// The numbers of the two processors.
 #[derive(Clone, Copy)]
 pub(crate) struct Processors {
     pub(crate) server: usize,
@@ -35,20 +35,20 @@ impl Processors {
     }
 }
 
-/// Moves this thread, and what it starts from now on, to one processor.
+/// Moves this thread, and everything that it starts from now on, to one processor.
 pub(crate) fn pin(processor: usize) -> Result<(), Failure> {
     let mut set = CpuSet::new();
     set.set(processor);
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// Allows as many open files as may be had without being root. Servers inherit it.
+/// Allows as many open files as possible without root. Servers inherit the limit.
 pub(crate) fn raise_file_limit() -> Result<(), Failure> {
     let limit = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }
 
-/// The processor time of this thread.
+/// Returns the processor time of this thread.
 pub(crate) fn own_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
@@ -58,7 +58,8 @@ pub(crate) fn own_time() -> Duration {
 #[derive(Clone, Copy)]
 pub(crate) struct ProcessTime {
     pub(crate) total: Duration,
-    /// What the kernel's sampling found it to do, in samples of each: its own code, the kernel's.
+    /// The result of the kernel's sampling: samples in the process's own code (`user`) and in the
+    /// kernel.
     pub(crate) user: u64,
     pub(crate) kernel: u64,
 }
@@ -74,25 +75,25 @@ impl ProcessTime {
     }
 }
 
-/// To the nanosecond, up to this moment, where `/proc` has hundredths of a second.
+/// Returns the processor time until now in nanoseconds; `/proc` has hundredths of a second.
 fn time_of(process: u32) -> Result<Duration, Failure> {
     let mut clock = 0;
-    // SAFETY: writes to the second argument, which is valid for a clock's number; any number may be
-    // asked for as a process.
+    // SAFETY: the call writes to its second argument, which is valid for a clock's number; any
+    // number may be passed as the process.
     let error = unsafe { libc::clock_getcpuclockid(process as libc::pid_t, &mut clock) };
     if error != 0 {
         return Err(io::Error::from_raw_os_error(error).into());
     }
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes to the second argument, which is valid for a time; a clock that is not there any
-    // more is an error.
+    // SAFETY: the call writes to its second argument, which is valid for a time; a clock that does
+    // not exist any more is an error.
     match unsafe { libc::clock_gettime(clock, &mut time) } {
         0 => Ok(Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)),
         _ => Err(io::Error::last_os_error().into()),
     }
 }
 
-/// Memory of a process, in bytes.
+/// The memory of a process, in bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Memory {
     pub(crate) resident: u64,

@@ -1,7 +1,8 @@
-//! Servers of sockets against each other: one driver program that starts each contender's server in
-//! a process of its own, loads it, and prints what it found.
+//! A comparison of socket servers: a driver program that starts each contender's server in a
+//! process of its own, loads it, and prints the measurements.
 //!
-//! What is measured, and how it could mislead: `benches/README.md`. The command line: `options.rs`.
+//! `benches/README.md` describes the measurements and how they could mislead, `options.rs` the
+//! command line.
 
 #[cfg(target_os = "linux")]
 mod contenders;
@@ -53,6 +54,6 @@ fn main() {
     println!("echo: its load generator and its limit are built on Linux's epoll");
 }
 
-/// What ends the run: a wrong answer, or a machine that cannot do what is asked of it.
+/// The reason why a run ends early: a wrong answer, or a machine that lacks something.
 #[cfg(target_os = "linux")]
 type Failure = Box<dyn std::error::Error>;

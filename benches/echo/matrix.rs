@@ -1,8 +1,8 @@
-//! The comparison itself: which loads at which numbers of connections, contenders in turn.
+//! The comparison itself: all loads at all numbers of connections, with the contenders in turn.
 //!
-//! A round takes one sample of every contender, and begins with another one each time; the ratio to
-//! the limit is taken within each round, so that what disturbs the machine for longer than a sample
-//! disturbs both.
+//! A round takes one sample of every contender, and each round begins with a different one. The
+//! ratio to the limit is computed within each round, so that a disturbance of the machine that
+//! lasts longer than a sample affects both.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::sample::{Point, Sample, take};
 const SMALL: Load = Load::Echo { size: 64 };
 const LARGE: Load = Load::Echo { size: 4096 };
 
-/// The samples of one contender, a round each.
+/// The samples of one contender, one per round.
 pub(crate) struct Row {
     pub(crate) contender: &'static Contender,
     pub(crate) samples: Vec<Sample>,

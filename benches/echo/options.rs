@@ -1,16 +1,18 @@
 //! The command line.
 //!
 //! ```text
-//! cargo bench --features http --bench echo                      a matrix of a few minutes
-//! cargo bench --features http --bench echo -- --full            every size and number of connections
-//! cargo bench --features http --bench echo -- --test            shows only that all of them work
-//! cargo bench --features http --bench echo -- --idle            memory of an idle connection
-//! cargo bench --features http --bench echo -- --syscalls        system calls of a request; needs perf, and root
+//! cargo bench --features http --bench echo [-- options]
+//!
+//!     (none)                  a matrix of a few minutes
+//!     --full                  every size and number of connections
+//!     --test                  only checks that all of them work
+//!     --idle                  memory of an idle connection
+//!     --syscalls              system calls per request; needs perf, and root
 //!
 //!     --only c,fibra          these contenders
 //!     --connections 100,1000  these numbers of connections
 //!     --load 64,4096,http     these loads: sizes of messages, or HTTP
-//!     --rounds 15             so many samples of each contender, taken in turn
+//!     --rounds 15             the number of samples of each contender, taken in turn
 //!     --seconds 2             the length of a sample
 //! ```
 
@@ -23,9 +25,9 @@ use crate::exchange::Load;
 
 pub(crate) struct Options {
     pub(crate) mode: Mode,
-    /// In the order of [`ALL`].
+    /// The contenders, in the order of [`ALL`].
     pub(crate) contenders: Vec<&'static Contender>,
-    /// What to measure, if the command line says so.
+    /// The numbers of connections to measure, if the command line has them.
     pub(crate) connections: Option<Vec<usize>>,
     pub(crate) loads: Option<Vec<Load>>,
     pub(crate) effort: Effort,
@@ -61,7 +63,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Options, Failure> {
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word {
-            // What cargo says to every benchmark.
+            // The argument that cargo passes to every benchmark.
             "--bench" => {}
             "--test" => options.mode = Mode::Smoke,
             "--idle" => options.mode = Mode::Idle,
@@ -79,7 +81,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Options, Failure> {
 }
 
 impl Options {
-    /// The length of a sample, or `otherwise`.
+    /// Returns the length of a sample, or `otherwise`.
     pub(crate) fn length_or(&self, otherwise: Duration) -> Duration {
         self.seconds.map_or(otherwise, Duration::from_secs_f64)
     }

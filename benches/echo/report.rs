@@ -1,4 +1,4 @@
-//! The tables on the terminal: medians and their spread, and each contender against the limit.
+//! The tables on the terminal: medians and their spread, and each contender relative to the limit.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::matrix::Row;
 use crate::sample::{Point, Sample};
 
 const COLUMNS: usize = 11;
-/// Of all columns but the first.
+/// The widths of all columns except the first.
 const WIDTHS: [usize; COLUMNS - 1] = [8, 16, 18, 7, 7, 6, 18, 6, 6, 5];
 
 pub(crate) fn title(point: Point, rounds: usize, length: Duration) -> String {
@@ -16,7 +16,7 @@ pub(crate) fn title(point: Point, rounds: usize, length: Duration) -> String {
     format!("{load}, {connections} connections; {rounds} samples of {seconds} s each")
 }
 
-/// A line per contender.
+/// Returns a table with one line per contender.
 pub(crate) fn table(rows: &[Row]) -> String {
     let limit = rows.iter().find(|row| row.contender.name == LIMIT);
     let mut text = line([
@@ -77,14 +77,14 @@ fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// The slowest and the fastest sample.
+/// Returns the slowest and the fastest sample.
 fn spread(row: &Row) -> String {
     let rates = || row.samples.iter().map(|sample| sample.requests_per_second);
     let (lowest, highest) = (rates().fold(f64::MAX, f64::min), rates().fold(0.0, f64::max));
     format!("{lowest:.0} .. {highest:.0}")
 }
 
-/// A figure of the row as a multiple of the limit's in the same round.
+/// Returns a figure of the row as a multiple of the limit's figure in the same round.
 fn share(row: &Row, limit: &Row, figure: fn(&Sample) -> f64) -> String {
     let pairs = row.samples.iter().zip(&limit.samples);
     let shares: Vec<f64> = pairs.map(|(own, limit)| figure(own) / figure(limit)).collect();

@@ -1,4 +1,4 @@
-//! One sample: a fresh server, its connections, a time to warm up, a time that counts.
+//! One sample: a fresh server, its connections, a time to warm up, a time that is measured.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -12,7 +12,7 @@ use crate::load::{Generator, Next};
 use crate::machine::{ProcessTime, Processors, own_time};
 use crate::server::Server;
 
-/// What is loaded, and how.
+/// The load and the number of connections of a sample.
 #[derive(Clone, Copy)]
 pub(crate) struct Point {
     pub(crate) load: Load,
@@ -23,15 +23,16 @@ pub(crate) struct Sample {
     pub(crate) requests_per_second: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
-    /// Processor time of the server for one request, and which share of it was the kernel's.
+    /// The processor time of the server per request, and the share of it that was spent in the
+    /// kernel.
     pub(crate) time: Duration,
     pub(crate) kernel: f64,
-    /// Shares of the time in which the processors of both worked.
+    /// The shares of the time in which the processors of both were busy.
     pub(crate) server_busy: f64,
     pub(crate) generator_busy: f64,
 }
 
-/// Loads a server for `length`, after a fifth of it to warm up.
+/// Loads a server for `length`, after a fifth of that time to warm up.
 pub(crate) fn take(
     contender: &Contender,
     point: Point,
@@ -60,14 +61,14 @@ pub(crate) fn take(
             Next::Rest
         }
     })?;
-    // First the server, so that the closing of connections is not the generator's.
+    // The server ends first, so that the generator does not close the connections.
     drop(server);
     drop(generator);
     let ((first, _), last) = first.zip(last).ok_or("a sample that ended before it began")?;
     summary(&histogram, &first?, &last?)
 }
 
-/// The clocks at one end of what counts.
+/// The readings of the clocks at one end of the measured time.
 struct Mark {
     at: Instant,
     server: ProcessTime,

@@ -35,16 +35,21 @@ impl Server {
         };
         command.arg(service.word()).env("GOMAXPROCS", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        // A process starts where its parent is; what the parent is pinned to afterwards is its own.
+        // A process starts on the processor of its parent; pinning the parent afterwards does not
+        // move it.
         pin(processors.server)?;
         let child = command.spawn();
         pin(processors.load)?;
-        // The port is filled in when the server has said it; from here on it is ended in any case.
+        // The port is filled in when the server has printed it; from here on the server is ended in
+        // any case.
         let mut this = Self { child: child?, address: (Ipv4Addr::LOCALHOST, 0).into() };
         let output = this.child.stdout.take().ok_or("a server without output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
-        let port = line.trim().parse().map_err(|_| "the server did not come to listen")?;
+        let port = line
+            .trim()
+            .parse()
+            .map_err(|_| "the server did not print the port on which it listens")?;
         this.address.set_port(port);
         Ok(this)
     }
@@ -56,7 +61,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail only if it has ended already.
+        // Both calls fail only if the server has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

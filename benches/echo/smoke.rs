@@ -1,4 +1,5 @@
-//! The smoke run: one connection to every contender, some requests, every answer checked.
+//! The smoke run: opens one connection to every contender, sends some requests, and checks every
+//! answer.
 
 use crate::Failure;
 use crate::contenders::{Contender, usable};

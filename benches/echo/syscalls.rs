@@ -1,8 +1,9 @@
-//! System calls of a request: what each server asked of the kernel, divided by what it answered.
+//! System calls per request: the calls that each server made, divided by the requests that it
+//! answered.
 //!
-//! `perf stat` counts them at the kernel's own points of entry, which slows nothing noticeably;
-//! `strace` would stop the server at each call, so that more requests wait for it every time it
-//! looks, and it would look less often than it does by itself.
+//! `perf stat` counts them at the kernel's own points of entry, which does not noticeably slow the
+//! server. `strace` would stop the server at each call. Then more requests would wait each time
+//! that the server polls, and it would poll less often than it does by itself.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -21,7 +22,7 @@ use crate::options::Options;
 use crate::sample::Point;
 use crate::server::Server;
 
-/// Calls that are listed by name, if somebody made them; all others are in the sum.
+/// Calls that are listed by name, if a server made them; all others are in the sum.
 const NAMED: [&str; 20] = [
     "read",
     "readv",
@@ -66,7 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A line of what was counted.
+/// Measures one contender and returns the line with its counts.
 fn count(
     contender: &Contender,
     point: Point,
@@ -78,7 +79,7 @@ fn count(
     let mut generator = Generator::connect(server.address, exchange, point.connections)?;
     let mut perf = Command::new("perf")
         .args(["stat", "--field-separator", ";", "--pid", &server.process().to_string()])
-        // Counts from when it is told so on its standard input, which it confirms on its output.
+        // perf starts to count on a command on its standard input, which it confirms on its output.
         .args(["--delay", "-1", "--control", "fd:0,1"])
         .args(NAMED.iter().flat_map(|name| ["--event".into(), format!("{PREFIX}{name}")]))
         .args(["--event", ALL])
@@ -96,7 +97,7 @@ fn count(
         requests += 1;
         if answer.heard < end { Next::Again } else { Next::Rest }
     })?;
-    // If it is gone already, it has said why.
+    // If it has ended already, its output contains the reason.
     let _ = kill_process(Pid::from_child(&perf), Signal::INT);
     let mut text = String::new();
     perf.stderr.take().ok_or("perf without errors")?.read_to_string(&mut text)?;
@@ -104,7 +105,7 @@ fn count(
     line(&text, requests).ok_or(format!("perf: {text}").into())
 }
 
-/// The counts that matter, the largest first.
+/// Returns the relevant counts, the largest first.
 fn line(text: &str, requests: u64) -> Option<String> {
     let fields = text.lines().map(|line| line.split(';').collect::<Vec<_>>());
     let mut counts: Vec<(&str, f64)> = fields

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the peers of `cargo bench --features http --bench echo` in other languages, as far as their tools are
-# installed, and says what it skipped and how to get it. The benchmark finds them where this puts
-# them, and runs them by itself:
+# Builds those peers of `cargo bench --features http --bench echo` in other languages whose tools
+# are installed, and prints the ones that it skipped and how to get their tools. The benchmark finds
+# the programs in the folder where this script puts them, and runs them by itself:
 #
 #   benches/peers/echo.sh [folder]      by default target/tmp/echo-peers
 #
@@ -38,7 +38,7 @@ if ! { [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"; } >&2; then
 elif ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check gevent >&2; then
     skipped gevent "a network with PyPI, or pip install gevent into $venv"
 else
-    # The benchmark starts programs, so that it need not know what a virtual environment is.
+    # The benchmark starts a program, so that it need not know about virtual environments.
     printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$venv/bin/python" "$here/echo_gevent.py" \
         >"$folder/echo_gevent"
     chmod +x "$folder/echo_gevent"

@@ -1,13 +1,13 @@
 /* The limit of the comparison of sockets: a bare epoll loop on one thread.
  *
- * Usage: echo_epoll echo|http. Prints the port that it listens on, then serves for ever.
+ * Usage: echo_epoll echo|http. Prints the port on which it listens, then serves forever.
  *
- * Edge-triggered: each socket is registered once, and read until a read returns less than the
- * buffer holds, which says that the socket is empty. All connections share one buffer, since nothing
- * is kept between two events; this is what no thread, fiber or task can do.
+ * Edge-triggered: each socket is registered once, and read until a read does not fill the buffer,
+ * which means that the socket is empty. All connections share one buffer, because no data is kept
+ * between two events; no thread, fiber or task can do that.
  *
- * `http` answers each "\r\n\r\n" with a fixed response. It knows no more of HTTP than that, and
- * takes for granted that a request is never split.
+ * `http` answers each "\r\n\r\n" with a fixed response. It implements nothing else of HTTP, and
+ * assumes that a request is never split.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -40,8 +40,8 @@ static int check(int result, const char *what) {
     return result;
 }
 
-/* Writes everything. Returns 0 when the other side is gone. A full socket, which a load with one
- * request at a time never makes, is waited for on the spot. */
+/* Writes everything. Returns 0 when the other side has closed. Waits in place for a full socket,
+ * which a load with one request at a time never causes. */
 static int write_all(int fd, const char *from, size_t length) {
     while (0 < length) {
         ssize_t n = write(fd, from, length);
@@ -69,7 +69,7 @@ static int answer_http(int fd, size_t length) {
     return 1;
 }
 
-/* Reads what is there and answers it. Returns 0 when the connection is over. */
+/* Reads the available bytes and answers them. Returns 0 when the connection has ended. */
 static int serve(int fd, int (*answer)(int, size_t)) {
     for (;;) {
         ssize_t n = read(fd, buffer, BUFFER);

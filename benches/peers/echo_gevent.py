@@ -29,13 +29,13 @@ def hello(_environ, start_response):
 
 def main():
     if sys.argv[1] == "http":
-        # Without its log: a line per request would be measured with it.
+        # Without the log: otherwise its line per request would be measured, too.
         server = WSGIServer(ADDRESS, hello, backlog=BACKLOG, log=None, error_log=None)
     else:
         server = StreamServer(ADDRESS, echo, backlog=BACKLOG)
     server.start()
-    # Connections inherit it. Without it a response in two pieces waits 40 ms for the client's
-    # acknowledgement of the first.
+    # Connections inherit this option. Without it a response in two pieces waits 40 ms for the
+    # client's acknowledgement of the first piece.
     server.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     print(server.server_port, flush=True)
     server.serve_forever()

@@ -1,6 +1,6 @@
 // The servers of the comparison of sockets as goroutines, on one thread (GOMAXPROCS=1).
 //
-// Usage: echo_go echo|http. Prints the port that it listens on, then serves for ever.
+// Usage: echo_go echo|http. Prints the port on which it listens, then serves forever.
 package main
 
 import (

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the workloads of the comparison in other languages, as far as they are installed, and says
-# what it skipped and how to get it. One line per measurement:
+# Runs the workloads of the comparison in those other languages that are installed, and prints the
+# ones that it skipped and how to get them. One line per measurement:
 #
 #   <peer> <workload> <n> <nanoseconds per operation> <answer>
 #

@@ -131,7 +131,7 @@ int main(int count, char** words) {
     const long n = count == 3 ? std::atol(words[2]) : 0;
     for (const auto& workload : workloads) {
         if (n < 1 || std::strcmp(workload.name, words[1]) != 0) continue;
-        // Once in small to fill the pool of stacks, then the measured run.
+        // A small run to fill the pool of stacks, then the measured run.
         workload.run(std::min(n, 1000L));
         const Result result = workload.run(n);
         std::printf("boost.fiber %s %ld %.1f %ld\n", words[1], n, result.cost, result.answer);

@@ -16,7 +16,7 @@ import (
 const switches = 2_000_000
 
 // Region: from the start of the last goroutine to the end of the last. Go may preempt the loop that
-// spawns, so that each goroutine first waits until all have started; that yield is counted.
+// spawns, so each goroutine first waits until all have started; that yield is counted.
 func yieldRound(tasks int) (float64, int) {
 	rounds := switches / tasks
 	if rounds < 5 {
@@ -143,7 +143,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "n must be a positive number")
 		os.Exit(2)
 	}
-	// Once in small to warm the scheduler's caches of goroutines, then the measured run.
+	// A small run to warm the scheduler's caches of goroutines, then the measured run.
 	if 1000 < n {
 		workloads[os.Args[1]](1000)
 	}

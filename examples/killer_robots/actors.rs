@@ -41,7 +41,7 @@ pub(crate) fn dropper((world, start, random): (World, Place, Random)) {
         match news {
             News::Tick(place, view) => {
                 at = place;
-                if view.tick.is_multiple_of(6) {
+                if view.tick % 6 == 0 {
                     tasklet(mine).setup((world.clone(), at));
                 }
             }

@@ -249,43 +249,51 @@ impl From<RecvError> for RecvTimeoutError {
 
 /// The reason why an operation on a channel has failed.
 #[derive(Debug)]
-pub(crate) enum Cut {
+pub(crate) enum WaitError {
     Closed,
-    Short(Interrupt),
+    Interrupted(Interrupt),
 }
 
-impl Cut {
+impl WaitError {
     pub(crate) fn into_send_error<T>(self, value: T) -> SendError<T> {
         match self {
-            Cut::Closed => SendError::Closed(value),
-            Cut::Short(Interrupt::Deadlock(report)) => SendError::Deadlock(value, report),
-            Cut::Short(Interrupt::Killed | Interrupt::TimedOut) => SendError::Killed(value),
+            WaitError::Closed => SendError::Closed(value),
+            WaitError::Interrupted(Interrupt::Deadlock(report)) => {
+                SendError::Deadlock(value, report)
+            }
+            WaitError::Interrupted(Interrupt::Killed | Interrupt::TimedOut) => {
+                SendError::Killed(value)
+            }
         }
     }
 
     pub(crate) fn into_send_timeout_error<T>(self, value: T) -> SendTimeoutError<T> {
         match self {
-            Cut::Closed => SendTimeoutError::Closed(value),
-            Cut::Short(Interrupt::Killed) => SendTimeoutError::Killed(value),
-            Cut::Short(Interrupt::Deadlock(report)) => SendTimeoutError::Deadlock(value, report),
-            Cut::Short(Interrupt::TimedOut) => SendTimeoutError::Timeout(value),
+            WaitError::Closed => SendTimeoutError::Closed(value),
+            WaitError::Interrupted(Interrupt::Killed) => SendTimeoutError::Killed(value),
+            WaitError::Interrupted(Interrupt::Deadlock(report)) => {
+                SendTimeoutError::Deadlock(value, report)
+            }
+            WaitError::Interrupted(Interrupt::TimedOut) => SendTimeoutError::Timeout(value),
         }
     }
 
     pub(crate) fn into_recv_error(self) -> RecvError {
         match self {
-            Cut::Closed => RecvError::Closed,
-            Cut::Short(Interrupt::Deadlock(report)) => RecvError::Deadlock(report),
-            Cut::Short(Interrupt::Killed | Interrupt::TimedOut) => RecvError::Killed,
+            WaitError::Closed => RecvError::Closed,
+            WaitError::Interrupted(Interrupt::Deadlock(report)) => RecvError::Deadlock(report),
+            WaitError::Interrupted(Interrupt::Killed | Interrupt::TimedOut) => RecvError::Killed,
         }
     }
 
     pub(crate) fn into_recv_timeout_error(self) -> RecvTimeoutError {
         match self {
-            Cut::Closed => RecvTimeoutError::Closed,
-            Cut::Short(Interrupt::Killed) => RecvTimeoutError::Killed,
-            Cut::Short(Interrupt::Deadlock(report)) => RecvTimeoutError::Deadlock(report),
-            Cut::Short(Interrupt::TimedOut) => RecvTimeoutError::Timeout,
+            WaitError::Closed => RecvTimeoutError::Closed,
+            WaitError::Interrupted(Interrupt::Killed) => RecvTimeoutError::Killed,
+            WaitError::Interrupted(Interrupt::Deadlock(report)) => {
+                RecvTimeoutError::Deadlock(report)
+            }
+            WaitError::Interrupted(Interrupt::TimedOut) => RecvTimeoutError::Timeout,
         }
     }
 }

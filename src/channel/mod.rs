@@ -22,6 +22,7 @@
 //! with its stack. Every wait is a kill point. Waiting outside of a fiber panics.
 
 pub(crate) mod error;
+pub(crate) mod face;
 mod oneshot;
 pub(crate) mod pairing;
 pub(crate) mod queue;

@@ -1,6 +1,6 @@
 //! A channel for one value, sent once: a bounded channel whose ends are consumed by their use.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::channel::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::channel::queue::{Receiver, Sender, bounded};
@@ -105,5 +105,31 @@ impl<T> OneshotReceiver<T> {
     #[track_caller]
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receiver.recv_timeout(timeout)
+    }
+
+    /// Waits for the value, no longer than until `deadline` by the clock of the caller's scheduler.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Self::recv_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let (_sender, mut receiver) = fibra::channel::oneshot::<u32>();
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     assert!(receiver.recv_deadline(soon).unwrap_err().is_timeout());
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn recv_deadline(&mut self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.receiver.recv_deadline(deadline)
     }
 }

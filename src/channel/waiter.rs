@@ -51,7 +51,7 @@ impl<T: 'static> Message<T> {
 
 /// The outcome of a wait.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Fate {
+pub(crate) enum WaitOutcome {
     Waiting,
     /// A partner has put its message into the slot, or taken the message out of it.
     Served,
@@ -63,7 +63,7 @@ pub(crate) enum Fate {
 #[repr(C)]
 pub(crate) struct Waiter<T> {
     node: WaitNode,
-    fate: Cell<Fate>,
+    outcome: Cell<WaitOutcome>,
     slot: UnsafeCell<Option<Message<T>>>,
 }
 
@@ -83,7 +83,7 @@ impl<T> Waiter<T> {
     pub(crate) fn new(fiber: FiberPtr, message: Option<Message<T>>) -> Waiter<T> {
         Waiter {
             node: WaitNode::new(fiber),
-            fate: Cell::new(Fate::Waiting),
+            outcome: Cell::new(WaitOutcome::Waiting),
             slot: UnsafeCell::new(message),
         }
     }
@@ -102,13 +102,13 @@ impl<T> Waiter<T> {
         queue: &Waiters<T>,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<Fate, Interrupt> {
+    ) -> Result<WaitOutcome, Interrupt> {
         // SAFETY: `Waiter` is `repr(C)` and begins with its node. The value is dropped at the end
         // of this function, also by an unwind.
         let _enlisted = unsafe { Enlisted::new(self, &queue.list) };
         let _deadline = by.map(|at| Deadline::arm(here, at));
-        wait_until(here, reason, || self.fate.get() != Fate::Waiting)?;
-        Ok(self.fate.get())
+        wait_until(here, reason, || self.outcome.get() != WaitOutcome::Waiting)?;
+        Ok(self.outcome.get())
     }
 
     /// Returns its place in `queue`, where partners find it.
@@ -119,8 +119,8 @@ impl<T> Waiter<T> {
 
     /// Returns the outcome of the wait so far.
     #[inline(always)]
-    pub(crate) fn fate(&self) -> Fate {
-        self.fate.get()
+    pub(crate) fn outcome(&self) -> WaitOutcome {
+        self.outcome.get()
     }
 
     /// Takes the message out of the slot: the one that was received, or the one that was not sent.
@@ -165,7 +165,7 @@ impl<T> Waiters<T> {
     pub(crate) fn serve(&self, message: Message<T>) -> Result<FiberPtr, Message<T>> {
         let Some(waiter) = self.pop() else { return Err(message) };
         waiter.put(message);
-        waiter.fate.set(Fate::Served);
+        waiter.outcome.set(WaitOutcome::Served);
         Ok(waiter.node.fiber())
     }
 
@@ -175,7 +175,7 @@ impl<T> Waiters<T> {
     pub(crate) fn collect(&self) -> Option<(FiberPtr, Message<T>)> {
         let waiter = self.pop()?;
         let message = waiter.take()?;
-        waiter.fate.set(Fate::Served);
+        waiter.outcome.set(WaitOutcome::Served);
         Some((waiter.node.fiber(), message))
     }
 
@@ -198,11 +198,11 @@ impl<T> Waiters<T> {
         }
     }
 
-    /// Ends the wait of the first fiber with `fate`, and leaves its slot as it is. Returns the
+    /// Ends the wait of the first fiber with `outcome`, and leaves its slot as it is. Returns the
     /// fiber, which the caller makes ready.
-    pub(crate) fn release(&self, fate: Fate) -> Option<FiberPtr> {
+    pub(crate) fn release(&self, outcome: WaitOutcome) -> Option<FiberPtr> {
         let waiter = self.pop()?;
-        waiter.fate.set(fate);
+        waiter.outcome.set(outcome);
         Some(waiter.node.fiber())
     }
 

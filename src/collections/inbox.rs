@@ -1,10 +1,10 @@
-//! A queue through which other threads reach a scheduler: pushing never blocks, nothing is lost.
+//! A queue through which other threads reach a scheduler: pushing never blocks, no message is lost.
 //!
-//! The race between "is it empty?" and "sleep" has an owner. The scheduler announces that it will
-//! sleep and *then* looks again; a pusher pushes and *then* asks whether somebody sleeps. Whichever
-//! comes second sees the other: either the scheduler finds the message and stays up, or the pusher
-//! finds the announcement and wakes it. A fence on each side makes sure that one of them comes second:
-//! see [`publish`].
+//! Two races are resolved here. The first is between "is it empty?" and "sleep". The scheduler
+//! announces that it will sleep and *then* looks again; a pusher pushes and *then* checks whether
+//! the reader sleeps. Whichever comes second sees the other: either the scheduler finds the message
+//! and stays awake, or the pusher finds the announcement and wakes it. A fence on each side ensures
+//! that one of them comes second: see [`publish`].
 //!
 //! ```text
 //!   scheduler                         pusher
@@ -14,15 +14,17 @@
 //!     yes --> wait                      no --> it is awake, or another pusher wakes it
 //! ```
 //!
-//! The race between "is the reader still there?" and "push" has one, too. Messages that must not be
-//! lost are pushed under a lock that [`Inbox::close`] takes: one that was accepted is found by a
-//! reader that closes first and then pops the rest. Others go on coming until [`Inbox::abandon`].
+//! The second race is between "is the reader still there?" and "push". Messages that must not be
+//! lost are pushed under a lock that [`Inbox::close`] takes: a message that was accepted is found
+//! by a reader that closes first and then pops the rest. Other messages are still accepted until
+//! [`Inbox::abandon`].
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::collections::locked::locked;
 use crate::collections::publish;
 
 /// A many-to-one queue whose one reader may sleep.
@@ -33,7 +35,7 @@ pub(crate) struct Inbox<T> {
     sleeping: AtomicBool,
     closed: AtomicBool,
     abandoned: AtomicBool,
-    /// Held while a message is pushed that must not be lost, and while the inbox is closed.
+    /// Held while a message that must not be lost is pushed, and while the inbox is closed.
     gate: Mutex<()>,
 }
 
@@ -50,7 +52,7 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Appends `message`. Returns whether the reader sleeps, and must be woken by the caller.
+    /// Appends `message`. Returns whether the reader sleeps and must be woken by the caller.
     ///
     /// A message that comes after the reader has gone is dropped, or is never popped.
     #[must_use]
@@ -63,9 +65,9 @@ impl<T> Inbox<T> {
         self.claim_wake()
     }
 
-    /// As [`push`](Inbox::push), but gives the message back if the inbox is closed.
+    /// Like [`push`](Inbox::push), but returns the message if the inbox is closed.
     pub(crate) fn push_if_open(&self, message: T) -> Result<bool, T> {
-        let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = locked(&self.gate);
         if self.is_closed() {
             return Err(message);
         }
@@ -74,30 +76,32 @@ impl<T> Inbox<T> {
         Ok(self.claim_wake())
     }
 
-    /// Refuses messages that must not be lost: the reader pops what is there, and soon goes.
+    /// Refuses messages that must not be lost from now on: the reader pops what is there, and soon
+    /// goes.
     pub(crate) fn close(&self) {
-        let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let _gate = locked(&self.gate);
         self.closed.store(true, Ordering::SeqCst);
     }
 
-    /// Whether messages that must not be lost are refused.
+    /// Returns whether messages that must not be lost are refused.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// The reader has gone. What is left is dropped.
+    /// Declares that the reader has gone, and drops what is left.
     pub(crate) fn abandon(&self) {
         self.close();
         self.abandoned.store(true, Ordering::Relaxed);
         while self.pop().is_some() {}
     }
 
-    /// Whether the reader sleeps. Of several callers one is told so: the one that must wake it. What the
-    /// caller has published before is seen by a reader that goes to sleep unclaimed.
+    /// Returns whether the reader sleeps. If several callers ask, one gets `true`: the one that
+    /// must wake it. What the caller has published before is seen by a reader that goes to sleep
+    /// unclaimed.
     #[must_use]
     pub(crate) fn claim_wake(&self) -> bool {
         publish::fence();
-        // The acquire: the one that claims sees what the reader did before it announced its sleep.
+        // Acquire: the claiming thread sees what the reader did before it announced its sleep.
         self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::AcqRel)
     }
 
@@ -106,19 +110,20 @@ impl<T> Inbox<T> {
         self.receiver.try_recv().ok()
     }
 
-    /// How many messages are there. For the reader.
+    /// Returns the number of messages. For the reader.
     pub(crate) fn len(&self) -> usize {
         self.receiver.len()
     }
 
-    /// Whether nothing has been pushed. For the reader; much cheaper than a `pop` that finds none.
+    /// Returns whether nothing has been pushed. For the reader; much cheaper than a `pop` that
+    /// finds no message.
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.receiver.is_empty()
     }
 
-    /// Announces that the reader will sleep. Returns whether it may: not if there is a message. What
-    /// others publish before they claim the wake is seen from here on, or they claim it.
+    /// Announces that the reader will sleep. Returns whether it may: not if there is a message.
+    /// What others publish before they claim the wake is seen from here on, or they claim it.
     #[must_use]
     pub(crate) fn announce_sleep(&self) -> bool {
         self.sleeping.store(true, Ordering::Release);
@@ -130,7 +135,7 @@ impl<T> Inbox<T> {
         false
     }
 
-    /// Takes the announcement back.
+    /// Withdraws the announcement.
     pub(crate) fn announce_awake(&self) {
         self.sleeping.store(false, Ordering::Release);
     }
@@ -229,7 +234,7 @@ mod tests {
                 count += 1;
                 sum += i;
             }
-            // Without the second look this would sleep for ever once in a while.
+            // Without the second look this would occasionally sleep forever.
             if count < PUSHERS * EACH && inbox.announce_sleep() {
                 thread::park();
                 inbox.announce_awake();

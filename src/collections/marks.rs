@@ -1,12 +1,13 @@
-//! A word for each index, marked by any thread and taken by one: where equal messages merge.
+//! A word for each index, marked by any thread and taken by one; equal messages merge in it.
 //!
 //! ```text
 //!   chunk 0: 64 words   chunk 1: 128   chunk 2: 256   ...   allocated when first marked
 //! ```
 //!
 //! Invariants:
-//! - A word never moves, and there are no more of them than twice the largest index that was marked.
-//! - Of the threads that mark a word between two takes, exactly one is told that it is the first.
+//! - A word never moves, and there are at most twice as many words as the largest index that was
+//!   marked.
+//! - Of the threads that mark a word between two takes, `mark` returns `true` to exactly one.
 //! - What a thread wrote before it marked a word is seen by the thread that takes the mark.
 
 #![forbid(unsafe_code)]
@@ -15,36 +16,36 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Words of the first chunk. A power of two.
+/// Number of words in the first chunk. A power of two.
 const FIRST: u64 = 64;
-/// Chunks for all indices of 32 bits.
+/// Number of chunks, enough for all indices of 32 bits.
 const CHUNKS: usize = 27;
 
 const NONE: u32 = 0;
 const SEVERAL: u32 = u32::MAX;
 
-/// Words that start unmarked.
+/// A growing array of words that start unmarked.
 pub(crate) struct Marks {
     chunks: [OnceLock<Box<[AtomicU32]>>; CHUNKS],
 }
 
-/// What a word was marked with since it was last taken.
+/// The values with which a word was marked since it was last taken.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Mark {
-    /// With this value only.
+    /// Marked with this value only.
     Of(u32),
-    /// With several different values.
+    /// Marked with several different values.
     Several,
 }
 
 impl Marks {
-    /// Words that are all unmarked. Allocates nothing.
+    /// Creates words that are all unmarked. Allocates nothing.
     pub(crate) const fn new() -> Marks {
         Marks { chunks: [const { OnceLock::new() }; CHUNKS] }
     }
 
-    /// Marks the word of `index` with `value`, which is less than `u32::MAX - 1`. Returns whether it was
-    /// unmarked.
+    /// Marks the word of `index` with `value`, which is less than `u32::MAX - 1`. Returns whether
+    /// the word was unmarked.
     #[must_use]
     pub(crate) fn mark(&self, index: u32, value: u32) -> bool {
         let (chunk, at, len) = place(index);
@@ -56,12 +57,13 @@ impl Marks {
             now if now == value => Some(value),
             _ => Some(SEVERAL),
         };
-        // It is written even where it does not change: the release is for the thread that takes the mark.
+        // The word is written even if it does not change: the thread that takes the mark
+        // synchronizes with this release.
         let before = words[at].fetch_update(Ordering::AcqRel, Ordering::Relaxed, merged);
         before == Ok(NONE)
     }
 
-    /// Takes the mark of `index` off.
+    /// Removes the mark of `index` and returns it.
     pub(crate) fn take(&self, index: u32) -> Option<Mark> {
         let (chunk, at, _) = place(index);
         match self.chunks[chunk].get()?[at].swap(NONE, Ordering::AcqRel) {
@@ -72,7 +74,7 @@ impl Marks {
     }
 }
 
-/// The chunk of `index`, its place in there, and how long that chunk is.
+/// Returns the chunk of `index`, its place in that chunk, and the length of that chunk.
 #[allow(clippy::cast_possible_truncation, reason = "a chunk is in the address space")]
 fn place(index: u32) -> (usize, usize, usize) {
     let shifted = u64::from(index) + FIRST;

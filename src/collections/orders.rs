@@ -1,5 +1,5 @@
-//! The orders that other threads gave for one tasklet and that are not carried out yet: bounded, since later
-//! orders fold into earlier ones when many are outstanding.
+//! The orders that other threads gave for one tasklet and that are not carried out yet: bounded,
+//! because later orders fold into earlier ones when many are outstanding.
 //!
 //! ```text
 //!   [ insert | run | throw | ... | remove ]  <-- insert        fewer than MOST: it is appended
@@ -8,8 +8,9 @@
 //!
 //! Invariants:
 //! - Orders are taken in the order in which they were given.
-//! - There are at most `MOST + 2`, however many are given. What a fold makes of two orders does the same as both,
-//!   one directly behind the other.
+//! - There are at most `MOST + 2`, however many are given. The result of folding two orders has the
+//!   same effect as both, one directly after the other.
+//! - This type drops no payload: one that is replaced by a later one is returned.
 //! - No payload is dropped in here: one that a later one replaces is handed out.
 
 #![forbid(unsafe_code)]
@@ -17,19 +18,20 @@
 use std::any::Any;
 use std::collections::VecDeque;
 
-/// Orders that are kept as they are. More are outstanding only if the owner does not get to them.
+/// Number of orders that are kept unfolded. More are outstanding only if the owner does not get to
+/// carry them out.
 const MOST: usize = 32;
 
-/// What can be asked of a tasklet from afar.
+/// A request that another thread can make of a tasklet.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// To go to the end of the ring, if it is paused.
+    /// Go to the end of the ring, if it is paused.
     Insert,
-    /// To leave the ring.
+    /// Leave the ring.
     Remove,
-    /// To run before all others.
+    /// Run before all others.
     Run,
-    /// To be raised where it waits.
+    /// Raise this payload where it waits.
     Throw(Box<dyn Any + Send>),
     /// `Insert`, then `Remove`.
     InsertRemove,
@@ -38,11 +40,12 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    /// What does the same as `self` and then `next`, neither of which throws.
+    /// Returns the order that has the effect of `self` and then `next`, neither of which throws.
     fn then(self, next: Order) -> Order {
         use Order::{Insert, InsertRemove, Remove, RemoveInsert, Run};
         match (self, next) {
-            // Whatever it was: it is in front of the ring, or waits for something.
+            // Whatever the state before: the tasklet is now at the front of the ring, or waits for
+            // something.
             (_, Run) => Run,
             (Insert, Insert) => Insert,
             (Run, Insert) => Run,
@@ -62,12 +65,12 @@ impl Order {
 #[derive(Debug, Default)]
 pub(crate) struct Orders(VecDeque<Order>);
 
-/// What became of an order.
+/// What became of an order that was added.
 #[derive(Debug)]
 pub(crate) enum Added {
-    /// It is the last now.
+    /// It was appended, and is the last one now.
     Behind,
-    /// It is part of the last, or has replaced a payload.
+    /// It was merged into the last one, or has replaced a payload, which is returned.
     Folded(Option<Order>),
 }
 
@@ -83,14 +86,15 @@ impl Orders {
                 self.0.push_back(last.then(order));
                 Added::Folded(None)
             }
-            // The later payload replaces the earlier one, as it would where it is thrown.
+            // The later payload replaces the earlier one, as it would when it is thrown.
             (true, true) => {
                 self.0.push_back(order);
                 Added::Folded(Some(last))
             }
             (false, true) if self.0.back().is_some_and(Order::throws) => {
                 let replaced = self.0.pop_back();
-                let before = self.0.pop_back_if(|before| !before.throws());
+                let joins = self.0.back().is_some_and(|before| !before.throws());
+                let before = if joins { self.0.pop_back() } else { None };
                 self.0.push_back(match before {
                     Some(before) => before.then(last),
                     None => last,
@@ -105,12 +109,12 @@ impl Orders {
         }
     }
 
-    /// Takes the last one back.
+    /// Takes the last order back.
     pub(crate) fn take_back(&mut self) -> Option<Order> {
         self.0.pop_back()
     }
 
-    /// Takes the oldest.
+    /// Takes the oldest order.
     pub(crate) fn next(&mut self) -> Option<Order> {
         self.0.pop_front()
     }
@@ -120,8 +124,8 @@ impl Orders {
 mod tests {
     use super::*;
 
-    /// What becomes of a tasklet that is in the ring, paused, has left the ring by itself, or waits; and
-    /// whether it was put at the front or the end last.
+    /// Returns what becomes of a tasklet that is in the ring, is paused, has left the ring by
+    /// itself, or waits; and whether it was put at the front or the end last.
     fn carried_out(order: &Order, state: &'static str) -> &'static str {
         match (order, state) {
             (Order::Insert, "paused" | "left") => "at the end",
@@ -172,7 +176,7 @@ mod tests {
 
     #[test]
     fn however_many_are_given_few_are_kept_and_the_last_payload_is_among_them() {
-        // Every sequence of six orders of three kinds, over and over.
+        // Every sequence of six orders of three kinds, repeated.
         for pattern in (0..3_usize.pow(6)).step_by(if cfg!(miri) { 101 } else { 1 }) {
             let mut orders = Orders::default();
             let mut replaced = 0;

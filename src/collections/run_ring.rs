@@ -8,44 +8,45 @@
 //! ```
 //!
 //! Invariants:
-//! - `head` and `tail` point into the slots; those from `head` to `tail` (round the end) are
+//! - `head` and `tail` point into the slots; those from `head` to `tail` (around the end) are
 //!   initialised. At least one slot is free, so `head == tail` means empty.
-//! - The ring never looks at what it holds. Whether an entry is still valid is the owner's to say:
-//!   it compares the entry's ticket with the one it keeps beside the item. Taking an item out of
-//!   the middle is therefore O(1): its owner changes the ticket and calls [`RunRing::void_one`].
-//! - `voided` counts the entries that were declared void and are still stored. When they
-//!   outnumber the others, [`RunRing::wants_compaction`] says so: memory stays proportional to
+//! - The ring never inspects what it holds. The owner decides whether an entry is still valid: it
+//!   compares the entry's ticket with the one it keeps beside the item. Taking an item out of the
+//!   middle is therefore O(1): its owner changes the ticket and calls [`RunRing::void_one`].
+//! - `voided` counts the entries that were declared void and are still stored. When they outnumber
+//!   the others, [`RunRing::wants_compaction`] returns `true`, so that memory stays proportional to
 //!   the items that are really queued.
-//! - A flat array (and not a linked list) lets the run loop look ahead and prefetch what runs a
-//!   few turns later.
+//! - A flat array (and not a linked list) lets the run loop look ahead and prefetch what runs a few
+//!   switches later.
 
-#![allow(unsafe_code, reason = "a push and a pop lie on the path of every switch")]
+#![allow(unsafe_code, reason = "a push and a pop are on the path of every switch")]
 
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// A queued item, and the ticket it was queued with.
+/// A queued item, and the ticket with which it was queued.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Entry<T> {
     pub(crate) item: T,
     pub(crate) ticket: u32,
 }
 
-/// A double-ended queue of tickets. All operations are O(1) but for growth and compaction.
+/// A double-ended queue of items with tickets. All operations are O(1) except growth and
+/// compaction.
 ///
 /// # Implementation notes
 ///
-/// A push touches `tail` and a pop `head`. With a shared length each yield would wait twice for
-/// the store before it to reach the load after it. That, and pointers in place of masked indices,
-/// took a yield among 100 fibers from 6.9 to 5.7 ns (`benches/yield_now.rs` is the place to look).
+/// A push touches `tail` and a pop `head`. With a shared length each yield would wait twice until
+/// the store before it reaches the load after it. That, and pointers instead of masked indices,
+/// reduced a yield among 100 fibers from 6.9 to 5.7 ns (measured by `benches/yield_now.rs`).
 pub(crate) struct RunRing<T> {
     head: *mut Slot<T>,
     tail: *mut Slot<T>,
     start: *mut Slot<T>,
     end: *mut Slot<T>,
-    /// The allocation that the four pointers point into. A raw pointer, as a `Box` would claim to
-    /// be the only one.
+    /// The allocation that the four pointers point into. A raw pointer, because a `Box` would claim
+    /// to be the only one.
     slots: NonNull<[Slot<T>]>,
     voided: usize,
 }
@@ -59,7 +60,7 @@ impl<T: Copy> RunRing<T> {
         RunRing::over(Box::new_uninit_slice(Self::FIRST_CAPACITY))
     }
 
-    /// An empty ring over these slots, whose number is a power of two.
+    /// Creates an empty ring over these slots, whose number is a power of two.
     fn over(slots: Box<[Slot<T>]>) -> RunRing<T> {
         let slots = NonNull::from(Box::leak(slots));
         let start: *mut Slot<T> = slots.as_ptr().cast();
@@ -73,20 +74,20 @@ impl<T: Copy> RunRing<T> {
         }
     }
 
-    /// How many entries it can store; at most twice the most that it ever stored.
+    /// Returns how many entries it can store; at most twice the most that it ever stored.
     #[inline(always)]
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
     }
 
-    /// Entries stored, void ones included.
+    /// Returns the number of stored entries, void ones included.
     #[inline(always)]
     pub(crate) fn stored(&self) -> usize {
         let bytes = self.tail.addr().wrapping_sub(self.head.addr());
         (bytes / size_of::<Slot<T>>()) & (self.slots.len() - 1)
     }
 
-    /// Entries that are still valid.
+    /// Returns the number of entries that are still valid.
     pub(crate) fn queued(&self) -> usize {
         self.stored() - self.voided
     }
@@ -94,7 +95,7 @@ impl<T: Copy> RunRing<T> {
     /// Appends `item`: it runs after everything that is queued now.
     #[inline(always)]
     pub(crate) fn push_back(&mut self, item: T, ticket: u32) {
-        // SAFETY: `tail` points to a slot, which is free: one always is.
+        // SAFETY: `tail` points to a slot that is free, because one slot always is.
         unsafe { (*self.tail).write(Entry { item, ticket }) };
         self.tail = self.after(self.tail);
         if self.tail == self.head {
@@ -106,7 +107,7 @@ impl<T: Copy> RunRing<T> {
     #[inline(always)]
     pub(crate) fn push_front(&mut self, item: T, ticket: u32) {
         self.head = self.before(self.head);
-        // SAFETY: `head` points to a slot, which was free: one always is.
+        // SAFETY: `head` points to a slot that was free, because one slot always is.
         unsafe { (*self.head).write(Entry { item, ticket }) };
         if self.tail == self.head {
             self.grow();
@@ -125,35 +126,35 @@ impl<T: Copy> RunRing<T> {
         Some(entry)
     }
 
-    /// The item `ahead` places behind the first, void or not.
+    /// Returns the item `ahead` places behind the first, void or not.
     #[inline(always)]
     pub(crate) fn peek(&self, ahead: usize) -> Option<T> {
         self.entry(ahead).map(|entry| entry.item)
     }
 
-    /// The entry `ahead` places behind the first, void or not.
+    /// Returns the entry `ahead` places behind the first, void or not.
     #[inline(always)]
     pub(crate) fn entry(&self, ahead: usize) -> Option<Entry<T>> {
         if self.stored() <= ahead {
             return None;
         }
-        // SAFETY: fewer than `stored` places behind `head` all slots are initialised.
+        // SAFETY: all slots less than `stored` places behind `head` are initialised.
         Some(unsafe { (*self.slot(ahead)).assume_init() })
     }
 
-    /// The owner has made one stored entry void.
+    /// Records that the owner has made one stored entry void.
     pub(crate) fn void_one(&mut self) {
         debug_assert!(self.voided < self.stored(), "more entries voided than stored");
         self.voided += 1;
     }
 
-    /// The owner has popped an entry and found it void.
+    /// Records that the owner has popped an entry and found it void.
     pub(crate) fn dropped_void(&mut self) {
-        debug_assert!(0 < self.voided, "a void entry that nobody declared");
+        debug_assert!(0 < self.voided, "a void entry that was never declared void");
         self.voided -= 1;
     }
 
-    /// Whether void entries outnumber the valid ones by enough to be worth a pass.
+    /// Returns whether void entries outnumber the valid ones by enough to be worth a pass.
     pub(crate) fn wants_compaction(&self) -> bool {
         Self::FIRST_CAPACITY <= self.stored() && self.stored() < 2 * self.voided
     }
@@ -163,10 +164,10 @@ impl<T: Copy> RunRing<T> {
         let stored = self.stored();
         let mut kept = 0;
         for ahead in 0..stored {
-            // SAFETY: fewer than `stored` places behind `head` all slots are initialised.
+            // SAFETY: all slots less than `stored` places behind `head` are initialised.
             let entry = unsafe { (*self.slot(ahead)).assume_init() };
             if !is_void(&entry) {
-                // SAFETY: `kept` is at most `ahead`: a slot of the ring.
+                // SAFETY: `kept` is at most `ahead`, so it is a slot of the ring.
                 unsafe { (*self.slot(kept)).write(entry) };
                 kept += 1;
             }
@@ -175,27 +176,27 @@ impl<T: Copy> RunRing<T> {
         self.voided = 0;
     }
 
-    /// The slot behind `slot`, round the end.
+    /// Returns the slot after `slot`, around the end.
     #[inline(always)]
     fn after(&self, slot: *mut Slot<T>) -> *mut Slot<T> {
         let next = slot.wrapping_add(1);
         if next == self.end { self.start } else { next }
     }
 
-    /// The slot before `slot`, round the start.
+    /// Returns the slot before `slot`, around the start.
     #[inline(always)]
     fn before(&self, slot: *mut Slot<T>) -> *mut Slot<T> {
         if slot == self.start { self.end.wrapping_sub(1) } else { slot.wrapping_sub(1) }
     }
 
-    /// The slot `ahead` places behind the head. `ahead` is less than the number of slots.
+    /// Returns the slot `ahead` places behind the head. `ahead` is less than the number of slots.
     #[inline(always)]
     fn slot(&self, ahead: usize) -> *mut Slot<T> {
         let at = self.head.wrapping_add(ahead);
         if at < self.end { at } else { at.wrapping_sub(self.slots.len()) }
     }
 
-    /// All slots are taken, `head == tail`: moves to twice as many.
+    /// Moves to twice as many slots, when all are taken and `head == tail`.
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {
@@ -213,7 +214,7 @@ impl<T: Copy> RunRing<T> {
 
 impl<T> Drop for RunRing<T> {
     fn drop(&mut self) {
-        // SAFETY: leaked from a box by `over`, and freed once. The slots need no drop.
+        // SAFETY: `over` leaked it from a box, and it is freed once. The slots need no drop.
         drop(unsafe { Box::from_raw(self.slots.as_ptr()) });
     }
 }

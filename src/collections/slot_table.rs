@@ -2,10 +2,10 @@
 //!
 //! Invariants:
 //! - A key is handed out once in the life of a table. A slot's generation rises with every removal;
-//!   a slot whose generation would wrap is retired for ever.
+//!   a slot whose generation would wrap is retired forever.
 //! - A slot that holds a value is on no list; a vacant slot is on the free list exactly once; a
-//!   retired slot is neither.
-//! - No key has generation 0, hence `Key::from_bits(0)` names nothing in any table.
+//!   retired slot is on no list and holds no value.
+//! - No key has generation 0, so `Key::from_bits(0)` names nothing in any table.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +15,8 @@ const NO_SLOT: u32 = u32::MAX;
 const FIRST_GENERATION: u32 = 1;
 const LAST_GENERATION: u32 = u32::MAX;
 
-/// Names one occupant of a [`SlotTable`]: where it sits, and the how-manieth it is to sit there.
+/// The name of one occupant of a [`SlotTable`]: its index, and a number that is unique among the
+/// occupants of that index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) index: u32,
@@ -30,7 +31,7 @@ impl Key {
         (self.generation as u64) << 32 | self.index as u64
     }
 
-    /// Unpacks a key. Bits that never were a key make one that names nothing.
+    /// Unpacks a key. Bits that never were a key produce one that names nothing.
     #[inline]
     pub(crate) const fn from_bits(bits: u64) -> Key {
         Key { index: bits as u32, generation: (bits >> 32) as u32 }
@@ -52,25 +53,25 @@ impl Key {
 ///                         └─────────┘
 /// ```
 ///
-/// `insert`, `remove`, `get` and `len` are O(1), but for an `insert` that grows the array; `iter`
-/// is O(slots). The slot vacated last is reused first, because its memory is still in the cache.
-/// The array never shrinks. A slot takes 16 bytes for a pointer-sized `T` with a niche (`NonNull`,
-/// `Box`, `&_`); there is no separate tag, link and generation stand in place.
+/// `insert`, `remove`, `get` and `len` are O(1), except for an `insert` that grows the array;
+/// `iter` is O(slots). The slot vacated last is reused first, because its memory is still in the
+/// cache. The array never shrinks. A slot takes 16 bytes for a pointer-sized `T` with a niche
+/// (`NonNull`, `Box`, `&_`): there is no separate tag, and link and generation are always present.
 #[derive(Debug)]
 pub(crate) struct SlotTable<T> {
     slots: Vec<Slot<T>>,
     /// The slot vacated last, or `NO_SLOT`.
     free: u32,
-    /// How many slots hold a value.
+    /// Number of slots that hold a value.
     len: usize,
 }
 
 #[derive(Debug)]
 struct Slot<T> {
     value: Option<T>,
-    /// Of the present occupant, or of the next one while the slot is vacant.
+    /// The generation of the current occupant, or of the next one while the slot is vacant.
     generation: u32,
-    /// The vacant slot below this one on the free list. Means nothing while a value is here.
+    /// The vacant slot below this one on the free list. Meaningless while the slot holds a value.
     next_free: u32,
 }
 
@@ -81,7 +82,7 @@ impl<T> Default for SlotTable<T> {
 }
 
 impl<T> SlotTable<T> {
-    /// An empty table, which allocates nothing.
+    /// Creates an empty table, which allocates nothing.
     pub(crate) const fn new() -> SlotTable<T> {
         SlotTable { slots: Vec::new(), free: NO_SLOT, len: 0 }
     }
@@ -104,7 +105,7 @@ impl<T> SlotTable<T> {
         Key { index, generation: slot.generation }
     }
 
-    /// Takes the value of `key` out and makes every copy of `key` stale.
+    /// Removes and returns the value of `key`, which makes every copy of `key` stale.
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let slot = self.slots.get_mut(key.index as usize)?;
@@ -122,18 +123,18 @@ impl<T> SlotTable<T> {
         Some(value)
     }
 
-    /// The value of `key`, unless it was removed.
+    /// Returns the value of `key`, unless it was removed.
     #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let slot = self.slots.get(key.index as usize)?;
         if slot.generation != key.generation {
             return None;
         }
-        // A vacant slot already bears the generation of its next occupant.
+        // A vacant slot already has the generation of its next occupant.
         slot.value.as_ref()
     }
 
-    /// As [`get`](Self::get), to change it.
+    /// Like [`get`](Self::get), for a mutable reference.
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let slot = self.slots.get_mut(key.index as usize)?;
@@ -143,20 +144,20 @@ impl<T> SlotTable<T> {
         slot.value.as_mut()
     }
 
-    /// The key of the value at `index`, if there is one.
+    /// Returns the key of the value at `index`, if there is one.
     #[inline]
     pub(crate) fn key_at(&self, index: u32) -> Option<Key> {
         let slot = self.slots.get(index as usize)?;
         slot.value.is_some().then_some(Key { index, generation: slot.generation })
     }
 
-    /// How many values are in the table.
+    /// Returns how many values are in the table.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Every key with its value, in slot order.
+    /// Returns every key with its value, in slot order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         self.slots.iter().zip(0..).filter_map(|(slot, index)| {
             let value = slot.value.as_ref()?;
@@ -183,7 +184,7 @@ mod tests {
     use std::collections::HashMap;
 
     impl<T> SlotTable<T> {
-        /// Checks every invariant that the file's head states.
+        /// Checks every invariant listed at the top of the file.
         #[track_caller]
         fn assert_valid(&self) {
             let occupied = self.slots.iter().filter(|slot| slot.value.is_some()).count();

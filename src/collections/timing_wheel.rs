@@ -1,9 +1,9 @@
 //! Owns the order in which deadlines fall due: by tick, and by insertion within a tick.
 //!
 //! Invariants:
-//! - Where an entry stands is a function of its tick and of `now` alone (see [`TimingWheel`]), and
-//!   holds after every call. Entries of one tick therefore always share a list, in the order of
-//!   their insertion; this is what keeps them first-in-first-out across cascades.
+//! - The position of an entry is a function of its tick and of `now` alone (see [`TimingWheel`]),
+//!   after every call. Entries of one tick therefore always share a list, in the order of their
+//!   insertion; this keeps them first-in-first-out across cascades.
 //! - No entry's tick is before `now`: a deadline in the past is filed under `now`.
 //! - An entry is either in exactly one slot's list or on the free list.
 
@@ -11,49 +11,51 @@
 
 const BITS_PER_LEVEL: u32 = 6;
 const SLOTS_PER_LEVEL: usize = 1 << BITS_PER_LEVEL;
-/// Enough for every `u64`, so that nothing overflows; the topmost level uses 16 of its slots.
+/// Number of levels, enough for every `u64`, so that nothing overflows; the topmost level uses 16
+/// of its slots.
 const LEVELS: usize = u64::BITS.div_ceil(BITS_PER_LEVEL) as usize;
 
 /// Ends a list. No entry has this index.
 const NO_ENTRY: u32 = u32::MAX;
-/// Stands in `prev` of an entry on the free list. No entry has this index either.
+/// The value of `prev` in an entry on the free list. No entry has this index either.
 const FREE: u32 = u32::MAX - 1;
 
-/// Names a pending timer of a [`TimingWheel`]. Becomes stale when it fires or is cancelled.
+/// The name of a pending timer of a [`TimingWheel`]. It becomes stale when the timer fires or is
+/// cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimerKey(u32);
 
 impl TimerKey {
-    /// No timer at all; no wheel hands it out.
+    /// The key of no timer; no wheel hands it out.
     pub(crate) const NONE: TimerKey = TimerKey(NO_ENTRY);
 }
 
-/// A hierarchical timing wheel over ticks of any unit; the owner tells it what time it is.
+/// A hierarchical timing wheel over ticks of any unit; its owner advances it to the current time.
 ///
 /// A tick is a number of eleven 6-bit digits. An entry stands on the level of the highest digit in
 /// which its tick differs from `now`, in the slot that this digit of the tick names:
 ///
 /// ```text
 ///              digit 10 ... 2   1   0        now = [ 0 ..  0   5  17 ]
-///  level 2  │ 4096 ticks a slot │ 1 ▸ [0.. 1 2 33], [0.. 1 0 4]
-///  level 1  │   64 ticks a slot │ 9 ▸ [0.. 0 9 60], [0.. 0 9 2], [0.. 0 9 60]
-///  level 0  │    1 tick  a slot │ 17 ▸ overdue      18 ▸ [0.. 0 5 18], [0.. 0 5 18]
+///  level 2  │ 4096 ticks/slot   │ 1 ▸ [0.. 1 2 33], [0.. 1 0 4]
+///  level 1  │   64 ticks/slot   │ 9 ▸ [0.. 0 9 60], [0.. 0 9 2], [0.. 0 9 60]
+///  level 0  │    1 tick /slot   │ 17 ▸ overdue      18 ▸ [0.. 0 5 18], [0.. 0 5 18]
 /// ```
 ///
-/// All that stands on a level is due before anything on a higher level, and on a level the slots
-/// are due in the order of their numbers, all of them after the digit of `now`. Hence the lowest
-/// bit of the lowest non-empty level names the earliest slot. When `now` reaches the first tick of
-/// a slot on a higher level, the slot's entries agree with `now` in one digit more and move down
+/// All entries on a level are due before any entry on a higher level, and on one level the slots
+/// are due in the order of their numbers, all of them after the digit of `now`. The lowest bit of
+/// the lowest non-empty level therefore names the earliest slot. When `now` reaches the first tick
+/// of a slot on a higher level, the slot's entries agree with `now` in one more digit and move down
 /// (*cascade*), in order.
 ///
 /// | operation       | cost                                                                  |
 /// |-----------------|-----------------------------------------------------------------------|
-/// | `insert`        | O(1), but for growth of the entry array, which never shrinks          |
+/// | `insert`        | O(1), except for growth of the entry array, which never shrinks       |
 /// | `cancel`        | O(1)                                                                  |
-/// | `next_deadline` | O(1) on level 0, else the length of one slot's list                   |
+/// | `next_deadline` | O(1) on level 0, otherwise the length of one slot's list              |
 /// | `next_cascade`  | O(1)                                                                  |
 /// | `advance`       | O(1) per entry fired, plus at most 10 moves in an entry's whole life;  |
-/// |                 | how far time jumps does not matter                                    |
+/// |                 | the distance by which time advances does not matter                    |
 #[derive(Debug)]
 pub(crate) struct TimingWheel<T> {
     /// The tick up to which everything has fired. Never decreases.
@@ -62,12 +64,12 @@ pub(crate) struct TimingWheel<T> {
     levels: u32,
     /// Bit `s` of `occupied[l]` is set if slot `s` of level `l` is not empty.
     occupied: [u64; LEVELS],
-    /// The lists, by [`Position`].
+    /// The lists, indexed by [`Position`].
     slots: [Slot; SLOTS_PER_LEVEL * LEVELS],
     entries: Vec<Entry<T>>,
     /// The entry freed last, or `NO_ENTRY`.
     free: u32,
-    /// How many timers are pending.
+    /// Number of pending timers.
     len: usize,
 }
 
@@ -85,8 +87,8 @@ impl Slot {
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
     tick: u64,
-    /// Where it stands. Follows from `tick` and `now`, but stored it spares `cancel` the sum: an
-    /// `insert` and a `cancel` together take 11 ns instead of 14.
+    /// The entry's position. It follows from `tick` and `now`, but storing it saves `cancel` the
+    /// computation: an `insert` and a `cancel` together take 11 ns instead of 14.
     position: Position,
     /// The neighbour towards the slot's first entry, or `FREE`.
     prev: u32,
@@ -117,7 +119,7 @@ impl Position {
 }
 
 impl<T: Copy> TimingWheel<T> {
-    /// An empty wheel at tick `now`, which allocates nothing. It is about 6 KB large.
+    /// Creates an empty wheel at tick `now`, which allocates nothing. It is about 6 KB large.
     pub(crate) const fn new(now: u64) -> TimingWheel<T> {
         TimingWheel {
             now,
@@ -130,27 +132,27 @@ impl<T: Copy> TimingWheel<T> {
         }
     }
 
-    /// The tick of the last [`advance`](Self::advance).
+    /// Returns the tick of the last [`advance`](Self::advance).
     #[inline]
     #[cfg(test)]
     pub(crate) fn now(&self) -> u64 {
         self.now
     }
 
-    /// How many timers are pending.
+    /// Returns how many timers are pending.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether no timer is pending.
+    /// Returns whether no timer is pending.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Files `item` to fire at tick `at`. If that is not after `now`, it counts as `now` and fires
-    /// at the next [`advance`](Self::advance).
+    /// Files `item` to fire at tick `at`. If `at` is not after `now`, it counts as `now`, and the
+    /// item fires at the next [`advance`](Self::advance).
     ///
     /// # Panics
     ///
@@ -171,12 +173,12 @@ impl<T: Copy> TimingWheel<T> {
         TimerKey(index)
     }
 
-    /// Takes a pending timer out and returns its item.
+    /// Removes a pending timer and returns its item.
     ///
-    /// The owner guarantees that `key` is pending, by forgetting it when it fires or is cancelled:
-    /// keys bear no generation, so a stale one may cancel a stranger's timer. With debug
-    /// assertions, a stale key whose place has not been reused panics; without them it leaves the
-    /// wheel's lists in disorder, although never memory.
+    /// The owner guarantees that `key` is pending, by forgetting it when the timer fires or is
+    /// cancelled: keys have no generation, so a stale one may cancel an unrelated timer. With debug
+    /// assertions, a stale key whose place has not been reused panics; without them it corrupts the
+    /// wheel's lists, but never memory.
     #[inline]
     pub(crate) fn cancel(&mut self, key: TimerKey) -> T {
         let Entry { position, prev, next, item, .. } = self.entries[key.0 as usize];
@@ -198,10 +200,10 @@ impl<T: Copy> TimingWheel<T> {
         item
     }
 
-    /// The exact tick of the earliest timer.
+    /// Returns the exact tick of the earliest timer.
     ///
-    /// Walks a slot's list unless the earliest timer is on level 0. Whoever asks again and again
-    /// without advancing to the answer, and can bear to be woken early, should ask
+    /// Walks a slot's list unless the earliest timer is on level 0. A caller that asks repeatedly
+    /// without advancing to the answer, and tolerates being woken early, should ask
     /// [`next_cascade`](Self::next_cascade).
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         let position = self.first_position()?;
@@ -218,15 +220,16 @@ impl<T: Copy> TimingWheel<T> {
         Some(earliest)
     }
 
-    /// The next tick at which [`advance`](Self::advance) has anything to do: not after the
-    /// earliest deadline, and before it at most ten times for a timer, when entries cascade.
+    /// Returns the next tick at which [`advance`](Self::advance) has anything to do: not after the
+    /// earliest deadline, and before it at most ten times per timer, when entries cascade.
     pub(crate) fn next_cascade(&self) -> Option<u64> {
         self.first_position().map(|position| self.first_tick(position))
     }
 
-    /// Makes it tick `now`, and fires all that is due by then in the order of (tick, insertion).
+    /// Advances to tick `now`, and fires all timers that are due by then in the order of (tick,
+    /// insertion).
     ///
-    /// A `now` that lies before the wheel's counts as the wheel's. If `fire` panics, its timer is
+    /// A `now` that is before the wheel's counts as the wheel's. If `fire` panics, its timer is
     /// spent and the rest stays pending.
     pub(crate) fn advance(&mut self, now: u64, mut fire: impl FnMut(T)) {
         let now = now.max(self.now);
@@ -235,7 +238,7 @@ impl<T: Copy> TimingWheel<T> {
             if now < tick {
                 break;
             }
-            // Nothing stands before `tick`, so no other slot is entered by this step.
+            // No entry stands before `tick`, so this step enters no other slot.
             self.now = tick;
             if 0 < position.level() {
                 self.cascade(position);
@@ -259,7 +262,7 @@ impl<T: Copy> TimingWheel<T> {
         TimerKey(index)
     }
 
-    /// Where an entry of `tick` stands as long as it is `now`.
+    /// Returns where an entry of `tick` stands at the current `now`.
     #[inline]
     fn position(&self, tick: u64) -> Position {
         // Setting the lowest digit puts equal ticks on level 0 with those that differ there.
@@ -269,7 +272,7 @@ impl<T: Copy> TimingWheel<T> {
         Position::new(level, slot)
     }
 
-    /// The earliest slot that is not empty.
+    /// Returns the earliest slot that is not empty.
     #[inline]
     fn first_position(&self) -> Option<Position> {
         if self.levels == 0 {
@@ -279,7 +282,8 @@ impl<T: Copy> TimingWheel<T> {
         Some(Position::new(level, self.occupied[level as usize].trailing_zeros()))
     }
 
-    /// The first tick of an occupied slot: the digits of `now` above its level, its number, zeros.
+    /// Returns the first tick of an occupied slot: the digits of `now` above its level, its number,
+    /// zeros.
     #[inline]
     fn first_tick(&self, position: Position) -> u64 {
         let shift = position.level() as u32 * BITS_PER_LEVEL;

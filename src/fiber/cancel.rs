@@ -12,7 +12,7 @@
 //! - A scope lies on the stack of its fiber, or of one of the fiber's generators or greenlets, and
 //!   is linked for exactly the time of [`within`], or of an [`Inside`]. While that generator is
 //!   suspended its scopes are out of the fiber's sight: the hinge of its
-//!   [`Strand`](crate::fiber::strand::Strand), a scope that is neither cancelled nor a shield, joins
+//!   [`Coroutine`](crate::fiber::coroutine::Coroutine), a scope that is neither cancelled nor a shield, joins
 //!   them to the others when it is resumed.
 //! - Cancellation is a level and not an edge: as long as a scope is cancelled (or the fiber
 //!   killed), each wait inside it is interrupted again.
@@ -22,65 +22,18 @@
 #![allow(unsafe_code, reason = "a linked list of records on the fiber's stack")]
 
 use std::any::Any;
-use std::cell::Cell;
 
 use crate::collections::timing_wheel::TimerKey;
-use crate::fiber::exit;
+pub(crate) use crate::fiber::cancel_scope::CancelScope;
 use crate::fiber::header::{FiberPtr, Header};
-use crate::fiber::state::Attention;
-
-/// A region of the stack: cancellable, or shielded.
-#[derive(Debug)]
-pub(crate) struct CancelScope {
-    outer: Cell<*const CancelScope>,
-    shield: Cell<bool>,
-    cancelled: Cell<bool>,
-    /// The thread unwound when it was entered: perhaps it lies in a destructor, and what is raised in it
-    /// must not leave it.
-    in_unwind: Cell<bool>,
-    /// Its armed time limit in the timing wheel.
-    pub(crate) timer: Cell<TimerKey>,
-}
+use crate::fiber::payload;
+use crate::fiber::state::Signals;
 
 impl CancelScope {
-    pub(crate) fn cancellable() -> CancelScope {
-        CancelScope {
-            outer: Cell::new(std::ptr::null()),
-            shield: Cell::new(false),
-            cancelled: Cell::new(false),
-            in_unwind: Cell::new(false),
-            timer: Cell::new(TimerKey::NONE),
-        }
-    }
-
-    pub(crate) fn shield() -> CancelScope {
-        CancelScope { shield: Cell::new(true), ..CancelScope::cancellable() }
-    }
-
-    /// Puts the region inside `outer`. For the hinge of a strand, whose stack is joined to another
-    /// whenever it is resumed.
-    #[inline(always)]
-    pub(crate) fn hang_on(&self, outer: *const CancelScope) {
-        self.outer.set(outer);
-    }
-
-    /// Notes that the thread unwinds now.
-    pub(crate) fn enter_in_unwind(&self) {
-        self.in_unwind.set(true);
-    }
-
-    pub(crate) fn is_in_unwind(&self) -> bool {
-        self.in_unwind.get()
-    }
-
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.cancelled.get()
-    }
-
     /// Cancels the region of `fiber`, whose stack the scope lies on. Waking it is the caller's.
     pub(crate) fn cancel(&self, fiber: &Header) {
         self.cancelled.set(true);
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
     }
 
     /// The time limit of the region has come: it is cancelled, or shielded no more. Waking the
@@ -89,7 +42,7 @@ impl CancelScope {
         if !self.shield.replace(false) {
             self.cancelled.set(true);
         }
-        fiber.notice(Attention::CANCEL);
+        fiber.signal(Signals::CANCEL);
     }
 }
 
@@ -185,7 +138,7 @@ pub(crate) fn is_any(fiber: &Header) -> bool {
 /// Whether the unwind with `payload`, which has just left `scope`, was that of its cancellation, and
 /// of no other further out: then it ends here.
 pub(crate) fn ends_at(scope: &CancelScope, fiber: &Header, payload: &(dyn Any + Send)) -> bool {
-    exit::is_cancellation(payload) && scope.is_cancelled() && !is_pending(fiber)
+    payload::is_cancellation(payload) && scope.is_cancelled() && !is_pending(fiber)
 }
 
 /// Whether a time limit may end a wait of `fiber` at this place: one that is armed inside of all shields

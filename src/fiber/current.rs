@@ -11,11 +11,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::fiber::block::Shelves;
 use crate::fiber::frame::Frame;
 use crate::fiber::header::FiberPtr;
+use crate::fiber::shelves::Shelves;
 use crate::stack::Pool;
 
 /// What a thread knows of itself.
@@ -31,8 +32,8 @@ pub(crate) struct Here {
     /// Whether a fiber-local that children inherit was made in this `run`.
     pub(crate) inherits: Cell<bool>,
     /// Whether a stack with frames on it was given up on this thread: see
-    /// [`given_up`](crate::fiber::given_up).
-    pub(crate) gave_up: Cell<bool>,
+    /// [`abandoned`](crate::fiber::abandoned).
+    pub(crate) abandoned_a_stack: Cell<bool>,
     /// Memory for the next fibers' records.
     pub(crate) shelves: Shelves,
     /// The thread's number; 0 until somebody asks for it.
@@ -48,7 +49,7 @@ thread_local! {
                 frame: Cell::new(std::ptr::null()),
                 pool: Cell::new(std::ptr::null()),
                 inherits: Cell::new(false),
-                gave_up: Cell::new(false),
+                abandoned_a_stack: Cell::new(false),
                 shelves: Shelves::closed(),
                 number: Cell::new(0),
             }
@@ -126,16 +127,16 @@ pub(crate) fn fiber() -> Option<FiberPtr> {
 pub(crate) fn expect_fiber() -> FiberPtr {
     match fiber() {
         Some(fiber) => fiber,
-        None => outside(),
+        None => outside_of_a_fiber(Location::caller()),
     }
 }
 
+/// Panics because the call at `location` needs a fiber and the thread runs none.
 #[cold]
 #[inline(never)]
-#[track_caller]
-fn outside() -> ! {
+pub(crate) fn outside_of_a_fiber(location: &'static Location<'static>) -> ! {
     panic!(
-        "this call works only inside a fiber, and no fibra scheduler runs on this thread: \
-         wrap the program in `fibra::run(|| ...)`"
+        "the call at {location} works only inside a fiber, and this thread runs none: wrap the \
+         program in `fibra::run(|| ...)`"
     )
 }

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::collections::slot_table::Key;
+use crate::fiber::borrowed_stack::BorrowedStack;
 use crate::fiber::end_hook::Hooks;
 use crate::fiber::frame::Frame;
 use crate::fiber::identity::{Identity, Payload};
-use crate::fiber::loan::Loan;
 use crate::fiber::locals::Locals;
 use crate::fiber::token::Token;
 
@@ -35,7 +35,7 @@ pub(crate) struct Extra {
     /// What its generators and greenlets stand on, if it ever had any.
     pub(crate) frame: Option<Rc<Frame>>,
     /// The youngest of the stacks that it has borrowed for calls.
-    pub(crate) loan: Option<NonNull<Loan>>,
+    pub(crate) borrowed_stack: Option<NonNull<BorrowedStack>>,
     /// Where it has left its own stack for a borrowed one: one look, however many calls there are.
     pub(crate) own_mark: Option<usize>,
     /// Why it was killed, if somebody said so.
@@ -43,7 +43,7 @@ pub(crate) struct Extra {
     /// Why the fiber could get no stack of its own.
     pub(crate) no_stack: Option<io::Error>,
     /// What was thrown at the fiber and has not gone off yet.
-    pub(crate) bomb: Option<Payload>,
+    pub(crate) pending_throw: Option<Payload>,
     /// What is told of its end.
     pub(crate) hooks: Hooks,
     /// A façade's own record of the fiber.

@@ -18,17 +18,17 @@ use std::rc::Rc;
 use std::thread;
 
 use crate::collections::slot_table::{Key, SlotTable};
+use crate::fiber::coroutine::{Coroutine, State};
 use crate::fiber::current;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::report;
-use crate::fiber::strand::{State, Strand};
 
 /// The ground on which generators and greenlets run, and the list of those that it must unwind.
 pub(crate) struct Frame {
     /// The fiber whose frame it is; none for a thread's, and none once it is closed.
     pub(crate) fiber: Cell<Option<FiberPtr>>,
     /// The innermost strand that runs; null while the frame's own stack does.
-    pub(crate) running: Cell<*const Strand>,
+    pub(crate) running: Cell<*const Coroutine>,
     /// An address on the frame's own stack, near where it resumed a strand.
     pub(crate) own_mark: Cell<usize>,
     closed: Cell<bool>,
@@ -41,7 +41,7 @@ pub(crate) struct Frame {
 
 /// Something on a strand, which can be unwound.
 pub(crate) trait Nested {
-    fn strand(&self) -> &Strand;
+    fn coroutine(&self) -> &Coroutine;
 
     /// Whether nobody can resume it any more.
     fn is_orphan(&self) -> bool;
@@ -51,7 +51,7 @@ pub(crate) trait Nested {
     fn unwind(self: Rc<Self>);
 
     /// Takes the suspended strand out of its rosters and keeps it as it is, for ever.
-    fn give_up(self: Rc<Self>);
+    fn abandon(self: Rc<Self>);
 }
 
 impl Frame {
@@ -89,7 +89,7 @@ impl Frame {
     }
 
     /// Whether a strand runs in it, and not its own stack.
-    pub(crate) fn runs_strand(&self) -> bool {
+    pub(crate) fn runs_coroutine(&self) -> bool {
         !self.running.get().is_null()
     }
 
@@ -118,15 +118,15 @@ impl Frame {
     }
 
     /// Leaves whatever is left as it is, for ever.
-    pub(crate) fn give_up(&self) {
-        self.roster.give_up();
+    pub(crate) fn abandon(&self) {
+        self.roster.abandon();
         std::mem::forget(self.extension.take());
     }
 
     /// From here on nothing can be resumed in this frame. What is left in it is given up.
     pub(crate) fn close(&self) {
         debug_assert!(self.running.get().is_null(), "a frame ends on its own stack");
-        self.give_up();
+        self.abandon();
         self.closed.set(true);
         self.fiber.set(None);
     }
@@ -181,11 +181,11 @@ pub(crate) fn of_fiber(fiber: FiberPtr) -> Option<Rc<Frame>> {
 }
 
 /// Whether the thread unwinds because of the strand that runs in the frame of `fiber`, the running one, as
-/// [`Strand::has_begun_to_unwind`]; none if no strand does.
+/// [`Coroutine::has_begun_to_unwind`]; none if no strand does.
 pub(crate) fn innermost_has_begun_to_unwind(fiber: FiberPtr) -> Option<bool> {
     let frame = of_fiber(fiber)?;
     // SAFETY: what runs is held by what has resumed it.
-    unsafe { frame.running.get().as_ref() }.map(Strand::has_begun_to_unwind)
+    unsafe { frame.running.get().as_ref() }.map(Coroutine::has_begun_to_unwind)
 }
 
 /// Whether `fault` lies in the guard of the strand that runs in the frame of `fiber`, or of the
@@ -198,8 +198,8 @@ pub(crate) fn overflowed(fiber: Option<FiberPtr>, fault: usize) -> Option<usize>
     // SAFETY: the fiber's record, or `OnThread`, holds the frame.
     let running = unsafe { frame.as_ref()? }.running.get();
     // SAFETY: what runs is held by whoever has resumed it.
-    let strand = unsafe { running.as_ref()? };
-    strand.guard_contains(fault).then(|| strand.class().bytes())
+    let coroutine = unsafe { running.as_ref()? };
+    coroutine.guard_contains(fault).then(|| coroutine.class().bytes())
 }
 
 /// The frame of this thread's own stack.
@@ -217,10 +217,10 @@ fn of_thread() -> Option<Rc<Frame>> {
 }
 
 /// Whether the frame of this thread's own stack runs a strand.
-pub(crate) fn thread_runs_strand() -> bool {
+pub(crate) fn thread_runs_coroutine() -> bool {
     let frame = current::here(|here| here.frame.get());
     // SAFETY: `OnThread` holds what stands in the thread's record.
-    unsafe { frame.as_ref() }.is_some_and(Frame::runs_strand)
+    unsafe { frame.as_ref() }.is_some_and(Frame::runs_coroutine)
 }
 
 /// A thread's frame, for as long as this lives.
@@ -298,7 +298,7 @@ impl Roster {
             }
             for nested in suspended {
                 if left == 0 {
-                    return self.give_up();
+                    return self.abandon();
                 }
                 left -= 1;
                 unwind_if_suspended(nested);
@@ -307,18 +307,17 @@ impl Roster {
     }
 
     /// Leaves all that is left for ever.
-    fn give_up(&self) {
+    fn abandon(&self) {
         for nested in self.suspended(|_| true) {
-            nested.give_up();
+            nested.abandon();
         }
     }
 
     fn suspended(&self, wanted: impl Fn(&dyn Nested) -> bool) -> Vec<Rc<dyn Nested>> {
         let started = self.started.borrow();
-        let chosen = started
-            .iter()
-            .map(|(_, entry)| entry)
-            .filter(|(_, nested)| nested.strand().state() == State::Suspended && wanted(&**nested));
+        let chosen = started.iter().map(|(_, entry)| entry).filter(|(_, nested)| {
+            nested.coroutine().state() == State::Suspended && wanted(&**nested)
+        });
         let mut chosen: Vec<_> = chosen.cloned().collect();
         chosen.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
         chosen.into_iter().map(|(_, nested)| nested).collect()
@@ -327,7 +326,7 @@ impl Roster {
 
 fn unwind_if_suspended(nested: Rc<dyn Nested>) {
     // The unwinding of another may have ended it, or resumed it.
-    if nested.strand().state() == State::Suspended {
+    if nested.coroutine().state() == State::Suspended {
         nested.unwind();
     }
 }

@@ -24,6 +24,7 @@
 
 #![allow(unsafe_code, reason = "reference counting over a type-erased allocation")]
 
+use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::ops::Deref;
@@ -32,14 +33,28 @@ use std::ptr::NonNull;
 
 use crate::collections::slot_table::Key;
 use crate::collections::timing_wheel::TimerKey;
-use crate::fiber::cancel::CancelScope;
+use crate::fiber::cancel_scope::CancelScope;
+use crate::fiber::context::Context;
+use crate::fiber::exit::JoinError;
 use crate::fiber::extra::Extra;
 use crate::fiber::id::FiberId;
-use crate::fiber::state::{Attention, State, WaitReason};
-use crate::fiber::switch::Context;
-use crate::fiber::task::VTable;
+use crate::fiber::state::{Signals, State, WaitReason};
 use crate::fiber::wait_list::WaitNode;
 use crate::stack::SizeClass;
+
+/// The functions that know the types of a fiber's closure and output.
+pub(crate) struct VTable {
+    /// Runs the closure and stores its output. An unwind comes back as its payload.
+    pub(crate) run: unsafe fn(FiberPtr) -> Result<(), Box<dyn Any + Send>>,
+    /// Drops the closure or the output: user code, so only on a fiber.
+    pub(crate) clear: unsafe fn(FiberPtr),
+    /// Moves the output, if it is there, to the `Option<Outcome<T>>` behind the pointer.
+    pub(crate) take: unsafe fn(FiberPtr, *mut ()),
+    /// Stores an error as the output, unless the closure or an output is there.
+    pub(crate) fail: unsafe fn(FiberPtr, Box<JoinError>),
+    /// Frees the memory.
+    pub(crate) dealloc: unsafe fn(*mut Header),
+}
 
 /// What the library knows of one fiber.
 #[repr(C)]
@@ -51,7 +66,7 @@ pub(crate) struct Header {
     pub(crate) ticket: Cell<u32>,
     pub(crate) state: Cell<State>,
     /// Something happened that the fiber must look at when it runs again; zero nearly always.
-    pub(crate) attention: Cell<Attention>,
+    pub(crate) signals: Cell<Signals>,
     /// Whether a [`JoinHandle`](crate::JoinHandle) will still ask for the output.
     pub(crate) has_handle: Cell<bool>,
     /// Whether `Fiber::kill` (or the end of the frame) has asked this fiber to end.
@@ -84,7 +99,7 @@ pub(crate) struct Header {
     /// in a destructor: it has killed the children, and can do no more.
     pub(crate) children_killed: Cell<bool>,
     /// Whether it left the thread in a wait that the world ends, and is counted there.
-    pub(crate) in_real_wait: Cell<bool>,
+    pub(crate) in_external_wait: Cell<bool>,
     /// Whether it runs on the scheduler's spare stack, because it could get none of its own.
     pub(crate) on_spare: Cell<bool>,
     /// Whether an `unpark` waits for the next `park`.
@@ -118,7 +133,7 @@ impl Header {
             context: Context::empty(),
             ticket: Cell::new(0),
             state: Cell::new(State::New),
-            attention: Cell::new(Attention::NONE),
+            signals: Cell::new(Signals::NONE),
             has_handle: Cell::new(false),
             killed: Cell::new(false),
             sp_mark: Cell::new(0),
@@ -134,7 +149,7 @@ impl Header {
             class,
             raised: Cell::new(0),
             children_killed: Cell::new(false),
-            in_real_wait: Cell::new(false),
+            in_external_wait: Cell::new(false),
             on_spare: Cell::new(false),
             token: Cell::new(false),
             woken: Cell::new(false),
@@ -180,8 +195,8 @@ impl Header {
     }
 
     /// Marks `what` for the fiber to look at when it runs again.
-    pub(crate) fn notice(&self, what: Attention) {
-        self.attention.set(self.attention.get().with(what));
+    pub(crate) fn signal(&self, what: Signals) {
+        self.signals.set(self.signals.get().with(what));
     }
 }
 

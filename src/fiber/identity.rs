@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - Both may hold user values. They are taken out on the fiber, before it counts as ended
-//!   (`sched/end.rs`): a record that is freed holds neither.
+//!   (`sched/core/end.rs`): a record that is freed holds neither.
 
 use std::any::Any;
 use std::fmt;

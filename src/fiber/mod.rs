@@ -1,34 +1,40 @@
 //! One suspended call stack, and how control enters and leaves it.
 //!
 //! This layer knows nothing of who runs next. It owns the record of a fiber ([`header`]), its
-//! closure and output ([`task`]), the context switch ([`switch`]), and what a fiber carries with
-//! it: cancel scopes, fiber-locals, its place in a wait list. [`strand`] and [`frame`] are about call
-//! stacks on top of a fiber's own, or of a thread's: generators and greenlets; [`loan`] is about one
+//! closure and output ([`task`]), the context switch ([`context`], [`switch`]), and what a fiber carries with
+//! it: cancel scopes, fiber-locals, its place in a wait list. [`coroutine`] and [`frame`] are about call
+//! stacks on top of a fiber's own, or of a thread's: generators and greenlets; [`borrowed_stack`] is about one
 //! that it borrows for a call.
 //!
 //! Reading order: [`state`] (the life of a fiber, drawn), [`header`] (the memory, drawn),
-//! [`switch`], [`task`], then the rest as needed.
+//! [`context`], [`switch`], [`task`], then the rest as needed.
 
+pub(crate) mod abandoned;
 pub(crate) mod block;
+pub(crate) mod borrowed_stack;
 pub(crate) mod brief;
 pub(crate) mod cancel;
+pub(crate) mod cancel_scope;
+pub(crate) mod context;
+pub(crate) mod coroutine;
+pub(crate) mod coroutine_status;
 pub(crate) mod current;
 pub(crate) mod end_hook;
 pub(crate) mod exit;
 pub(crate) mod extra;
 pub(crate) mod frame;
-pub(crate) mod given_up;
 pub(crate) mod header;
 pub(crate) mod id;
 pub(crate) mod identity;
-pub(crate) mod loan;
+pub(crate) mod inspect;
 pub(crate) mod locals;
 pub(crate) mod panic;
+pub(crate) mod payload;
 pub(crate) mod prefetch;
 pub(crate) mod report;
+pub(crate) mod shelves;
 pub(crate) mod snapshot;
 pub(crate) mod state;
-pub(crate) mod strand;
 pub(crate) mod switch;
 pub(crate) mod task;
 pub(crate) mod token;

@@ -12,7 +12,7 @@ use std::panic;
 use std::sync::{Mutex, PoisonError};
 
 use crate::fiber::brief::Brief;
-use crate::fiber::exit::other_text;
+use crate::fiber::payload::other_text;
 
 /// What a fiber, a generator or a greenlet panicked with: its payload, and the text of that.
 ///

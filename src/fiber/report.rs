@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::fiber::exit;
+use crate::fiber::payload;
 
 /// Writes a line to standard error, if that can be written to: `eprintln!` panics if it cannot,
 /// and there is no place for a panic where this is used.
@@ -18,7 +18,7 @@ pub(crate) fn say(line: fmt::Arguments<'_>) {
 /// `what` is a clause: "the schedule callback panicked".
 #[cold]
 pub(crate) fn report_lost(what: impl fmt::Display, payload: Box<dyn Any + Send>) {
-    let text = exit::panic_text(payload.as_ref());
+    let text = payload::panic_text(payload.as_ref());
     say(format_args!("{what}: {text}"));
     drop_payload(payload);
 }

@@ -8,11 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fiber::brief::Brief;
-use crate::fiber::current;
-use crate::fiber::header::Header;
 use crate::fiber::id::FiberId;
-use crate::fiber::loan;
-use crate::fiber::state::{State, WaitReason};
 
 /// What one fiber was doing when the picture was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,54 +48,6 @@ pub enum Activity {
     Waiting(&'static str),
     /// It was killed, refused to end and never runs again.
     Abandoned,
-}
-
-impl Activity {
-    /// What the fiber of `header` is doing; none if it has ended.
-    pub(crate) fn of(header: &Header) -> Option<Activity> {
-        let runs = || current::fiber().is_some_and(|fiber| std::ptr::eq(&raw const *fiber, header));
-        match header.state.get() {
-            State::New => Some(Activity::NotStarted),
-            State::Runnable if runs() => Some(Activity::Running),
-            State::Runnable => Some(Activity::Runnable),
-            State::Parked | State::Paused => Some(Activity::Waiting(header.reason.get().text)),
-            State::Retired => Some(Activity::Abandoned),
-            State::Finished => None,
-        }
-    }
-}
-
-impl FiberSnapshot {
-    /// `now` is in milliseconds since the scheduler's start, as is the header's own mark.
-    pub(crate) fn of(header: &Header, now: u32) -> FiberSnapshot {
-        // One that has ended is not in a picture, but for the moment in which it does.
-        let activity = Activity::of(header).unwrap_or(Activity::Running);
-        let waits = matches!(header.state.get(), State::Parked | State::Paused);
-        FiberSnapshot {
-            id: header.id(),
-            name: header.peek_extra(|extra| extra.name.clone()).flatten(),
-            activity,
-            held_by: None,
-            location: header.location.get(),
-            has_waited: header.reason.get().text != WaitReason::NOT_STARTED.text,
-            waiting_for: waits
-                .then(|| Duration::from_millis(now.wrapping_sub(header.since.get()).into())),
-            stack_used: header.context.stack_used(own_mark(header)),
-            stack_size: header.class.bytes(),
-        }
-    }
-}
-
-/// An address near the stack pointer on the fiber's own stack. A fiber that waits in a generator has
-/// been suspended on that one's, and one that waits on a borrowed stack on that.
-fn own_mark(header: &Header) -> usize {
-    if let Some(mark) = loan::own_mark(header) {
-        return mark;
-    }
-    let in_strand = header.peek_extra(|extra| {
-        extra.frame.as_ref().filter(|frame| frame.runs_strand()).map(|frame| frame.own_mark.get())
-    });
-    in_strand.flatten().unwrap_or(header.sp_mark.get())
 }
 
 impl fmt::Display for FiberSnapshot {

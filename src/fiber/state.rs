@@ -39,56 +39,56 @@ pub(crate) enum State {
     /// Its closure has ended and its stack was given back.
     Finished,
     /// It never runs again, and its stack is kept for ever.
-    Retired,
+    Abandoned,
 }
 
 /// A small set of things that a fiber must look at when it runs again.
 #[derive(Copy, Clone, Eq, PartialEq)]
-pub(crate) struct Attention(u8);
+pub(crate) struct Signals(u8);
 
-impl Attention {
-    pub(crate) const NONE: Attention = Attention(0);
+impl Signals {
+    pub(crate) const NONE: Signals = Signals(0);
     /// A kill or a cancelled scope: whether it can be raised now is decided where it is seen.
-    pub(crate) const CANCEL: Attention = Attention(1);
+    pub(crate) const CANCEL: Signals = Signals(1);
     /// The deadline of the current wait has passed.
-    pub(crate) const TIMEOUT: Attention = Attention(2);
+    pub(crate) const TIMEOUT: Signals = Signals(2);
     /// The current wait was chosen to fail, because nothing can ever run again.
-    pub(crate) const DEADLOCK: Attention = Attention(4);
+    pub(crate) const DEADLOCK: Signals = Signals(4);
     /// Something was thrown at the fiber: its `Extra` has it.
-    pub(crate) const BOMB: Attention = Attention(8);
+    pub(crate) const THROW: Signals = Signals(8);
 
     #[inline(always)]
     pub(crate) fn is_none(self) -> bool {
         self.0 == 0
     }
 
-    pub(crate) fn has(self, what: Attention) -> bool {
+    pub(crate) fn has(self, what: Signals) -> bool {
         self.0 & what.0 != 0
     }
 
     #[must_use]
-    pub(crate) fn with(self, what: Attention) -> Attention {
-        Attention(self.0 | what.0)
+    pub(crate) fn with(self, what: Signals) -> Signals {
+        Signals(self.0 | what.0)
     }
 
     #[must_use]
-    pub(crate) fn only(self, what: Attention) -> Attention {
-        Attention(self.0 & what.0)
+    pub(crate) fn only(self, what: Signals) -> Signals {
+        Signals(self.0 & what.0)
     }
 
     #[must_use]
-    pub(crate) fn without(self, what: Attention) -> Attention {
-        Attention(self.0 & !what.0)
+    pub(crate) fn without(self, what: Signals) -> Signals {
+        Signals(self.0 & !what.0)
     }
 }
 
-impl fmt::Debug for Attention {
+impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = [
             (Self::CANCEL, "cancel"),
             (Self::TIMEOUT, "timeout"),
             (Self::DEADLOCK, "deadlock"),
-            (Self::BOMB, "bomb"),
+            (Self::THROW, "throw"),
         ];
         let set = names.iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| name);
         f.debug_set().entries(set).finish()
@@ -105,7 +105,7 @@ pub(crate) struct WaitReason {
     pub(crate) outsiders: bool,
     /// Whether the world outside of all fibers ends it, in real time: a file descriptor, a thread at
     /// work. While a fiber waits so nothing is a deadlock, and no clock jumps.
-    pub(crate) real: bool,
+    pub(crate) external: bool,
     pub(crate) on_deadlock: OnDeadlock,
     /// Whether it is the one that fails each time that it completes a deadlock, and not main's
     /// the second time in a row.
@@ -132,12 +132,12 @@ impl WaitReason {
         WaitReason::new("waiting for its first turn", OnDeadlock::Last);
 
     pub(crate) const fn new(text: &'static str, on_deadlock: OnDeadlock) -> WaitReason {
-        WaitReason { text, outsiders: false, real: false, on_deadlock, each_time: false }
+        WaitReason { text, outsiders: false, external: false, on_deadlock, each_time: false }
     }
 
-    /// For waits that the world ends: see [`WaitReason::real`].
-    pub(crate) const fn ended_by_the_world(self) -> WaitReason {
-        WaitReason { outsiders: true, real: true, ..self }
+    /// For waits that the world ends: see [`WaitReason::external`].
+    pub(crate) const fn ended_externally(self) -> WaitReason {
+        WaitReason { outsiders: true, external: true, ..self }
     }
 
     pub(crate) const fn ended_by_outsiders(self) -> WaitReason {
@@ -155,11 +155,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attention_is_a_set() {
-        let both = Attention::NONE.with(Attention::CANCEL).with(Attention::TIMEOUT);
-        assert!(both.has(Attention::CANCEL) && both.has(Attention::TIMEOUT));
-        assert!(!both.has(Attention::DEADLOCK));
-        assert!(!both.is_none() && Attention::NONE.is_none());
+    fn signals_are_a_set() {
+        let both = Signals::NONE.with(Signals::CANCEL).with(Signals::TIMEOUT);
+        assert!(both.has(Signals::CANCEL) && both.has(Signals::TIMEOUT));
+        assert!(!both.has(Signals::DEADLOCK));
+        assert!(!both.is_none() && Signals::NONE.is_none());
         assert_eq!(format!("{both:?}"), r#"{"cancel", "timeout"}"#);
     }
 }

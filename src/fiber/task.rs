@@ -22,26 +22,12 @@ use std::ptr::NonNull;
 
 use crate::fiber::block;
 use crate::fiber::exit::JoinError;
-use crate::fiber::header::{FiberPtr, FiberRef, Header};
+use crate::fiber::header::{FiberPtr, FiberRef, Header, VTable};
 use crate::fiber::id::FiberId;
 use crate::stack::SizeClass;
 
 /// What a fiber left behind. The error is boxed: it is rare, and outputs are often nothing.
 pub(crate) type Outcome<T> = Result<T, Box<JoinError>>;
-
-/// The functions that know the types of a fiber's closure and output.
-pub(crate) struct VTable {
-    /// Runs the closure and stores its output. An unwind comes back as its payload.
-    pub(crate) run: unsafe fn(FiberPtr) -> Result<(), Box<dyn Any + Send>>,
-    /// Drops the closure or the output: user code, so only on a fiber.
-    pub(crate) clear: unsafe fn(FiberPtr),
-    /// Moves the output, if it is there, to the `Option<Outcome<T>>` behind the pointer.
-    pub(crate) take: unsafe fn(FiberPtr, *mut ()),
-    /// Stores an error as the output, unless the closure or an output is there.
-    pub(crate) fail: unsafe fn(FiberPtr, Box<JoinError>),
-    /// Frees the memory.
-    pub(crate) dealloc: unsafe fn(*mut Header),
-}
 
 enum Stage<F, T> {
     Closure(F),
@@ -169,11 +155,11 @@ unsafe fn take<F: FnOnce() -> T, T>(fiber: FiberPtr, to: *mut ()) {
     let stage = unsafe { stage_of::<F, T>(fiber) };
     // SAFETY: no other reference to the stage exists while it is looked at and replaced.
     let stage = unsafe { &mut *stage };
-    if matches!(stage, Stage::Output(_))
-        && let Stage::Output(output) = mem::replace(stage, Stage::Empty)
-    {
-        // SAFETY: the caller passes a place for an `Option<Outcome<T>>` that holds `None`.
-        unsafe { *to.cast::<Option<Outcome<T>>>() = Some(output) };
+    if matches!(stage, Stage::Output(_)) {
+        if let Stage::Output(output) = mem::replace(stage, Stage::Empty) {
+            // SAFETY: the caller passes a place for an `Option<Outcome<T>>` that holds `None`.
+            unsafe { *to.cast::<Option<Outcome<T>>>() = Some(output) };
+        }
     }
 }
 

@@ -7,8 +7,9 @@
 //!   set it, which has a handle. So there is at most one, however often the fiber is unparked.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
+use crate::collections::locked::locked;
 use crate::collections::orders::Orders;
 use crate::collections::slot_table::Key;
 use crate::fiber::id::FiberId;
@@ -67,6 +68,6 @@ impl Token {
 
     /// What is asked of the fiber and not yet done. Nothing under this lock waits or runs user code.
     pub(crate) fn orders(&self) -> MutexGuard<'_, Orders> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.orders)
     }
 }

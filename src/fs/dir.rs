@@ -1,7 +1,7 @@
-//! What is in a folder, fetched in batches.
+//! The entries of a directory, fetched in batches.
 //!
-//! Invariant: the open folder is here, or with the thread that reads from it, which is the only one to
-//! have it. If the fiber leaves meanwhile the thread closes it.
+//! Invariant: the open directory is in the iterator, or with the thread that reads from it, which
+//! has exclusive access. If the fiber leaves meanwhile the thread closes it.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -13,14 +13,15 @@ use std::sync::Arc;
 
 use crate::fs::{FileType, Metadata, on_thread};
 
-/// Entries that a thread reads in one go: a way to the thread and back for so many.
+/// Number of entries that a thread reads per job.
 const BATCH: usize = 128;
 
-/// An iterator over what is in a folder, without `.` and `..`, in no particular order.
+/// Returns an iterator over the entries of a directory, without `.` and `..`, in no particular
+/// order.
 ///
 /// # Errors
 ///
-/// As [`std::fs::read_dir`].
+/// The same as for [`std::fs::read_dir`].
 ///
 /// # Examples
 ///
@@ -42,11 +43,11 @@ pub fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     Ok(ReadDir { source, batch })
 }
 
-/// What [`read_dir`] returns. Its `next` waits for a thread once in 128 entries, and is a kill point
-/// then.
+/// An iterator over the entries of a directory, returned by [`read_dir`]. Its `next` waits for a
+/// thread once per 128 entries, and is a kill point then.
 ///
-/// If that wait was left (because of a time limit) the next item is an error, and the last: what the
-/// thread has read then is lost.
+/// If that wait was interrupted (by a time limit) the next item is an error, and the last: the
+/// entries that the thread has read then are lost.
 pub struct ReadDir {
     source: Source,
     batch: VecDeque<io::Result<DirEntry>>,
@@ -86,7 +87,9 @@ impl Iterator for ReadDir {
             },
             Source::Away => {
                 self.source = Source::Ended;
-                return Some(Err(io::Error::other("the reading of the folder was left half-way")));
+                return Some(Err(io::Error::other(
+                    "an earlier read of this directory was interrupted: open it again",
+                )));
             }
             Source::Ended => self.source = Source::Ended,
         }
@@ -100,7 +103,7 @@ impl fmt::Debug for ReadDir {
     }
 }
 
-/// An entry of a folder: see [`read_dir`].
+/// An entry of a directory: see [`read_dir`].
 ///
 /// # Examples
 ///
@@ -121,7 +124,7 @@ impl fmt::Debug for ReadDir {
 #[derive(Clone)]
 pub struct DirEntry {
     entry: Arc<std::fs::DirEntry>,
-    /// What the folder says of it. Not all file systems do.
+    /// The type of the entry as recorded in the directory. Not all file systems record it.
     file_type: Option<FileType>,
 }
 
@@ -131,23 +134,24 @@ impl DirEntry {
         DirEntry { entry: Arc::new(entry), file_type }
     }
 
-    /// The path that was given to [`read_dir`], with the name of this entry.
+    /// Returns the path that was passed to [`read_dir`], joined with the name of this entry.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.entry.path()
     }
 
-    /// Its name in the folder.
+    /// Returns the name of the entry in its directory.
     #[must_use]
     pub fn file_name(&self) -> OsString {
         self.entry.file_name()
     }
 
-    /// What kind it is; links are not followed. It was read with the entry, so this rarely waits.
+    /// Returns the type of the entry; symbolic links are not followed. It was read with the entry,
+    /// so this rarely waits.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::DirEntry::file_type`].
+    /// The same as for [`std::fs::DirEntry::file_type`].
     #[track_caller]
     pub fn file_type(&self) -> io::Result<FileType> {
         if let Some(file_type) = self.file_type {
@@ -157,11 +161,12 @@ impl DirEntry {
         on_thread(move || entry.file_type())
     }
 
-    /// What the system knows of it; links are not followed. A kill point for a fiber.
+    /// Returns the metadata of the entry; symbolic links are not followed. A kill point for a
+    /// fiber.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::DirEntry::metadata`].
+    /// The same as for [`std::fs::DirEntry::metadata`].
     #[track_caller]
     pub fn metadata(&self) -> io::Result<Metadata> {
         let entry = self.entry.clone();

@@ -1,10 +1,12 @@
-//! An open file.
+//! Open files.
 //!
 //! Invariants:
-//! - The descriptor is shared with the thread that works on it, and closed when neither needs it. So a
-//!   fiber may leave at any time, and no thread ever works on a number that means another file.
-//! - What moves the position is done in turns. A turn belongs to the job and not to the fiber that
-//!   waits for it: what was left comes to its end before the next begins.
+//! - The descriptor is shared with the thread that works on it, and closed when neither needs it. A
+//!   fiber may therefore leave at any time, and no thread ever works on a descriptor number that
+//!   was reused for another file.
+//! - Operations that move the position are done one after the other, in turns. A turn belongs to
+//!   the job and not to the fiber that waits for it: a job that its fiber has left is finished
+//!   before the next begins.
 
 use std::fmt;
 use std::io;
@@ -23,28 +25,28 @@ use crate::sync::Semaphore;
 static STANDING_IN_LINE: WaitReason =
     WaitReason::new("waiting for its turn at a file", OnDeadlock::Fail).ended_by_outsiders();
 
-/// So many bytes go to a thread, or come from it, in one call.
+/// The most bytes that one call transfers to or from a thread.
 pub(super) const MOST_AT_A_TIME: usize = 64 << 10;
 
-/// An open file, as [`std::fs::File`]; closed when it is dropped.
+/// An open file, like [`std::fs::File`]; closed when it is dropped.
 ///
 /// It is `Send` and `Sync`: fibers of all threads and plain threads may share it.
 ///
 /// # How much at a time
 ///
-/// One `read` or `write` of a fiber moves at most 64 KiB, for the bytes travel in a buffer of their
-/// own: a thread never works on memory of a fiber that could leave. At that size the way to the thread
-/// and back (10 µs) takes about as long as reading and copying, and more would be memory for each
-/// fiber that reads. `read_to_end`, `read_to_string` and [`fs::read`](crate::fs::read) go to the end
-/// of the file in one call.
+/// One `read` or `write` of a fiber moves at most 64 KiB, because the bytes are transferred in a
+/// separate buffer: a thread never accesses memory of a fiber, which could leave. At that size
+/// handing the job to the thread and back (10 µs) takes about as long as reading and copying, and a
+/// larger size would take memory for each fiber that reads. `read_to_end`, `read_to_string` and
+/// [`fs::read`](crate::fs::read) read to the end of the file in one call.
 ///
 /// # Sharing
 ///
-/// Position and append mode are the kernel's. Calls that use the position of a regular file (`read`,
-/// `write`, `seek`) take turns, in the order in which they were made, with those on what
-/// [`try_clone`](Self::try_clone) gave: two fibers that read get different parts. To read or write a
-/// part without a turn there are [`read_at`](Self::read_at) and [`write_at`](Self::write_at). Calls on
-/// pipes and devices take no turns.
+/// Position and append mode are those of the kernel. Calls that use the position of a regular file
+/// (`read`, `write`, `seek`) take turns, in the order in which they were made, together with those
+/// on handles from [`try_clone`](Self::try_clone): two fibers that read get different parts. To
+/// read or write a part without a turn use [`read_at`](Self::read_at) and
+/// [`write_at`](Self::write_at). Calls on pipes and devices take no turns.
 ///
 /// # Examples
 ///
@@ -70,52 +72,53 @@ pub struct File {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) file: std::fs::File,
-    /// None if it has no position.
+    /// The turns at the position; `None` if the file has no position.
     line: Option<Arc<Semaphore>>,
-    /// Where those stand who want to lock it.
+    /// The turns of the calls that lock the file.
     pub(super) locking: Arc<Semaphore>,
-    /// Whether somebody has locked it and will unlock it.
+    /// Whether a fiber has taken the lock, and will release it: then no job may.
     pub(super) locked: Arc<AtomicBool>,
 }
 
 impl File {
-    /// Opens the file at `path` to read from it. A kill point for a fiber, as all calls on files.
+    /// Opens the file at `path` for reading. A kill point for a fiber, like all calls on files.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::open`].
+    /// The same as for [`std::fs::File::open`].
     #[track_caller]
     pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
         File::options().read(true).open(path)
     }
 
-    /// Opens the file at `path` to write to it; makes it if it is not there, and empties it if it is.
+    /// Opens the file at `path` for writing; creates it if it does not exist, and truncates it if
+    /// it does.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::create`].
+    /// The same as for [`std::fs::File::create`].
     #[track_caller]
     pub fn create(path: impl AsRef<Path>) -> io::Result<File> {
         File::options().write(true).create(true).truncate(true).open(path)
     }
 
-    /// Makes a file at `path` to read from and write to it.
+    /// Creates a file at `path`, for reading and writing.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::create_new`]: also if it is there already.
+    /// The same as for [`std::fs::File::create_new`], which fails if the file exists.
     #[track_caller]
     pub fn create_new(path: impl AsRef<Path>) -> io::Result<File> {
         File::options().read(true).write(true).create_new(true).open(path)
     }
 
-    /// How to open a file.
+    /// Returns options for opening a file.
     #[must_use]
     pub fn options() -> OpenOptions {
         OpenOptions::new()
     }
 
-    /// Takes a file of std's. It asks the system once, on this thread, what kind of file it is.
+    /// Converts a file of std. This queries the kind of file once, on this thread.
     #[must_use]
     pub fn from_std(file: std::fs::File) -> File {
         let has_position = file.metadata().map_or(true, |metadata| metadata.is_file());
@@ -124,12 +127,12 @@ impl File {
         File { inner: Arc::new(Inner { file, line, locking, locked }) }
     }
 
-    /// The file as std has it.
+    /// Converts this file into one of std.
     ///
     /// # Errors
     ///
-    /// Gives itself back while a thread still works on it, for a fiber that has left (because of a
-    /// kill or a time limit).
+    /// Returns the file itself while a thread still works on it, for a fiber that has left (because
+    /// of a kill or a time limit).
     ///
     /// # Examples
     ///
@@ -142,11 +145,12 @@ impl File {
         Arc::try_unwrap(self.inner).map(|inner| inner.file).map_err(|inner| File { inner })
     }
 
-    /// Another handle to the same open file: they share the position, the turns, and what is locked.
+    /// Creates another handle to the same open file: they share the position, the turns, and the
+    /// lock.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::try_clone`].
+    /// The same as for [`std::fs::File::try_clone`].
     #[track_caller]
     pub fn try_clone(&self) -> io::Result<File> {
         let (line, locking) = (self.inner.line.clone(), self.inner.locking.clone());
@@ -155,12 +159,12 @@ impl File {
         Ok(File { inner: Arc::new(Inner { file, line, locking, locked }) })
     }
 
-    /// Reads from `offset` bytes behind the beginning into `buf`, and returns how many bytes it read.
-    /// The position stays as it is, and it takes no turn.
+    /// Reads at `offset` bytes from the beginning into `buf`, and returns the number of bytes read.
+    /// It does not move the position, and takes no turn.
     ///
     /// # Errors
     ///
-    /// As [`FileExt::read_at`].
+    /// The same as for [`FileExt::read_at`].
     ///
     /// # Examples
     ///
@@ -188,12 +192,12 @@ impl File {
         Ok(fill(buf, &bytes))
     }
 
-    /// Writes from `buf` to `offset` bytes behind the beginning, and returns how many bytes it wrote.
-    /// The position stays as it is, and it takes no turn.
+    /// Writes from `buf` at `offset` bytes from the beginning, and returns the number of bytes
+    /// written. It does not move the position, and takes no turn.
     ///
     /// # Errors
     ///
-    /// As [`FileExt::write_at`].
+    /// The same as for [`FileExt::write_at`].
     #[track_caller]
     pub fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         if try_here().is_none() {
@@ -207,7 +211,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::sync_all`].
+    /// The same as for [`std::fs::File::sync_all`].
     #[track_caller]
     pub fn sync_all(&self) -> io::Result<()> {
         self.offload(std::fs::File::sync_all)
@@ -217,63 +221,64 @@ impl File {
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::sync_data`].
+    /// The same as for [`std::fs::File::sync_data`].
     #[track_caller]
     pub fn sync_data(&self) -> io::Result<()> {
         self.offload(std::fs::File::sync_data)
     }
 
-    /// Cuts the file, or lengthens it with zeros, to `size` bytes. The position stays as it is.
+    /// Truncates the file, or extends it with zeros, to `size` bytes. It does not move the
+    /// position.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::set_len`].
+    /// The same as for [`std::fs::File::set_len`].
     #[track_caller]
     pub fn set_len(&self, size: u64) -> io::Result<()> {
         self.offload(move |file| file.set_len(size))
     }
 
-    /// What the system knows of the file.
+    /// Returns the metadata of the file.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::metadata`].
+    /// The same as for [`std::fs::File::metadata`].
     #[track_caller]
     pub fn metadata(&self) -> io::Result<Metadata> {
         self.offload(std::fs::File::metadata)
     }
 
-    /// Changes who may do what with the file.
+    /// Changes the permissions of the file.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::set_permissions`].
+    /// The same as for [`std::fs::File::set_permissions`].
     #[track_caller]
     pub fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
         self.offload(move |file| file.set_permissions(permissions))
     }
 
-    /// Changes when the file was last read and written.
+    /// Changes the times at which the file was last read and written.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::set_times`].
+    /// The same as for [`std::fs::File::set_times`].
     #[track_caller]
     pub fn set_times(&self, times: FileTimes) -> io::Result<()> {
         self.offload(move |file| file.set_times(times))
     }
 
-    /// Changes when the file was last written.
+    /// Changes the time at which the file was last written.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::set_modified`].
+    /// The same as for [`std::fs::File::set_modified`].
     #[track_caller]
     pub fn set_modified(&self, time: SystemTime) -> io::Result<()> {
         self.set_times(FileTimes::new().set_modified(time))
     }
 
-    /// Runs `f` on a thread, with a share in the descriptor.
+    /// Runs `f` on a thread, with a shared reference to the descriptor.
     #[track_caller]
     fn offload<T, F>(&self, f: F) -> io::Result<T>
     where
@@ -284,7 +289,7 @@ impl File {
         on_thread(move || f(&inner.file))
     }
 
-    /// As [`offload`](Self::offload), when those before are done.
+    /// Like [`offload`](Self::offload), but waits for its turn first.
     #[track_caller]
     pub(super) fn in_turn<T, F>(&self, f: F) -> io::Result<T>
     where
@@ -304,7 +309,7 @@ impl File {
     }
 }
 
-/// The right to use the position, or to lock; the next in line has it when it is dropped.
+/// The right to use the position, or to lock; dropping it passes it to the next in the queue.
 pub(super) struct Turn(Arc<Semaphore>);
 
 impl Turn {
@@ -336,7 +341,8 @@ pub(super) fn some_of(buf: &[u8]) -> Vec<u8> {
     buf[..buf.len().min(MOST_AT_A_TIME)].to_vec()
 }
 
-/// `read_at` and `write_at`, and what std builds on them: `read_exact_at` and `write_all_at`.
+/// Provides `read_at` and `write_at`, and the methods that std builds on them: `read_exact_at` and
+/// `write_all_at`.
 impl FileExt for File {
     #[track_caller]
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -369,7 +375,7 @@ impl From<std::fs::File> for File {
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without what std's own shows: it asks the system for path and mode.
+        // Unlike std's, without path and mode, which would have to be queried from the system.
         f.debug_struct("File").field("fd", &self.as_raw_fd()).finish()
     }
 }

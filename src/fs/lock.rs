@@ -1,48 +1,50 @@
-//! Locks on open files, by which processes, and handles within one, keep out of each other's way.
+//! Locks on open files, by which processes, and handles within one, exclude each other.
 //!
 //! ```text
 //!   turn -- free? --> [ held by the job ] -- the fiber takes it --> held by the handle
-//!     |      no             ^        \_ nobody takes it: unlocked by a drop, and the turn passed on
+//!     |      no             ^        \_ not taken: dropping it unlocks, and ends the turn
 //!     \--> a thread waits --/
 //! ```
 //!
 //! Invariants:
-//! - What a job has locked is unlocked again unless the fiber that wanted it has taken it: a fiber may
-//!   leave at any time, and its job may get the lock long after that. But what was locked before, and
-//!   has stayed so, is somebody's who will unlock it.
+//! - A lock that a job has obtained is released again unless the fiber that asked for it has taken
+//!   it: a fiber may leave at any time, and its job may obtain the lock long after that. But a lock
+//!   that was held before, and stayed held, belongs to its earlier owner, which will release it.
 //! - A lock belongs to the open file, and so to all its handles. The turn at it stays with the job
-//!   until that has settled what becomes of the lock: what one job gives back is not another's.
+//!   until it is decided what happens to the lock: one job never releases the lock of another.
 
-use std::fs::TryLockError;
 use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::fs::File;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
 use crate::fs::file::{Inner, Turn};
-use crate::fs::on_thread;
+use crate::fs::{File, TryLockError, on_thread};
 use crate::offload;
 
-/// Locking, as [`std::fs::File`] has it: advisory, and given back when the last handle to the open
-/// file is closed, at the latest.
+/// Locking, like that of [`std::fs::File`]: advisory, and released at the latest when the last
+/// handle to the open file is closed.
 ///
 /// Handles that were opened separately exclude each other, whether in one process or in several.
-/// Those of [`try_clone`](File::try_clone) have their lock in common.
+/// Handles from [`try_clone`](File::try_clone) share their lock.
 impl File {
-    /// Waits until nobody else has locked the file, and locks it.
+    /// Waits until no other handle holds a lock on the file, and locks it.
     ///
-    /// Whoever has to wait keeps a thread waiting, of a pool for these alone (up to 1,000; who comes then
-    /// stands in line). A fiber that is killed, or whose time limit passes, leaves at once, and what its
-    /// thread gets later is given back there and then. A handle that had a lock of the other kind before
-    /// may be left with none, or with that one.
+    /// A call that has to wait occupies a thread, of a pool for locks alone (up to 1,000 threads;
+    /// further calls wait in its queue). A fiber that is killed, or whose time limit passes, leaves
+    /// immediately, and if its thread obtains the lock later it releases it again. A handle that
+    /// held a lock of the other kind before may be left with none, or with that one.
     ///
-    /// Calls on one handle and its clones lock one after the other. Fibers that wait in a circle for each
-    /// other's locks are not reported as a deadlock: the system does not say who has them.
+    /// Calls on one handle and its clones lock one after the other. Fibers that wait in a cycle for
+    /// each other's locks are not reported as a deadlock: the system does not report who holds
+    /// them.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::lock`].
+    /// The same as for [`std::fs::File::lock`].
     ///
     /// # Examples
     ///
@@ -52,7 +54,7 @@ impl File {
     /// let path = std::env::temp_dir().join(format!("fibra-doc-lock-{}", std::process::id()));
     /// fibra::run(|| -> std::io::Result<()> {
     ///     let mut file = fibra::fs::File::create(&path)?;
-    ///     file.lock()?; // no other process, and no other handle, until it is unlocked
+    ///     file.lock()?; // excludes other processes and other handles until it is unlocked
     ///     file.write_all(b"all of it")?;
     ///     file.unlock()?;
     ///     fibra::fs::remove_file(&path)
@@ -64,13 +66,13 @@ impl File {
         self.lock_as(Kind::Exclusive)
     }
 
-    /// Waits until nobody has locked the file but by this call, and locks it so.
+    /// Waits until no other handle holds an exclusive lock on the file, and acquires a shared lock.
     ///
-    /// As [`lock`](File::lock) otherwise.
+    /// Otherwise like [`lock`](File::lock).
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::lock_shared`].
+    /// The same as for [`std::fs::File::lock_shared`].
     ///
     /// # Examples
     ///
@@ -92,12 +94,14 @@ impl File {
         self.lock_as(Kind::Shared)
     }
 
-    /// Locks the file if nobody else has. A kill point, but it waits for nobody.
+    /// Locks the file if no other handle holds a lock. A kill point, but it does not wait for a
+    /// lock.
     ///
     /// # Errors
     ///
-    /// [`TryLockError::WouldBlock`] if somebody has locked it, or another call is about to lock this
-    /// handle or a clone of it. As [`std::fs::File::try_lock`] otherwise.
+    /// Returns [`TryLockError::WouldBlock`] if another handle holds a lock, or another call is
+    /// about to lock this handle or a clone of it. Otherwise the same as for
+    /// [`std::fs::File::try_lock`].
     ///
     /// # Examples
     ///
@@ -120,32 +124,34 @@ impl File {
         self.try_lock_as(Kind::Exclusive)
     }
 
-    /// Locks the file as [`lock_shared`](File::lock_shared) does, if nobody has locked it in another way.
+    /// Acquires a shared lock, like [`lock_shared`](File::lock_shared), if no other handle holds an
+    /// exclusive one.
     ///
     /// # Errors
     ///
-    /// As [`try_lock`](File::try_lock).
+    /// The same as for [`try_lock`](File::try_lock).
     #[track_caller]
     pub fn try_lock_shared(&self) -> Result<(), TryLockError> {
         self.try_lock_as(Kind::Shared)
     }
 
-    /// Gives the lock back. It is done on the spot, and is no kill point: it is not left half-way.
+    /// Releases the lock. This is done directly on the calling thread, and is not a kill point: it
+    /// cannot be interrupted.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::unlock`].
+    /// The same as for [`std::fs::File::unlock`].
     pub fn unlock(&self) -> io::Result<()> {
-        // First: a job that gets it after this gives it back.
+        // First this: a job that obtains the lock after it releases it.
         self.inner.locked.store(false, Ordering::SeqCst);
-        self.inner.file.unlock()
+        Ok(flock(&self.inner.file, FlockOperation::Unlock)?)
     }
 
     #[track_caller]
     fn lock_as(&self, kind: Kind) -> io::Result<()> {
         let locking = Locking::new(&self.inner, Turn::wait_for(&self.inner.locking)?);
-        // Mostly it is free. Then those who wait for other locks do not hold this up, however many
-        // they are.
+        // Usually the lock is free. The first attempt uses the pool for files, so that calls that
+        // wait for other locks do not delay it, however many there are.
         let held = match on_thread(move || locking.try_to(kind))? {
             Ok(held) => held,
             Err(locking) => offload::locks().try_run(move || locking.wait_to(kind))??,
@@ -169,7 +175,7 @@ enum Kind {
     Shared,
 }
 
-/// A turn at the lock of an open file, which goes to a thread and back.
+/// A turn at the lock of an open file, which moves to a thread and back.
 struct Locking {
     inner: Arc<Inner>,
     _turn: Turn,
@@ -180,46 +186,39 @@ impl Locking {
         Locking { inner: inner.clone(), _turn: turn }
     }
 
-    /// The lock, or itself if somebody else has that.
+    /// Tries to lock; returns itself if another handle holds a lock.
     fn try_to(self, kind: Kind) -> io::Result<Result<Held, Locking>> {
-        let file = &self.inner.file;
-        let tried = match kind {
-            Kind::Exclusive => file.try_lock(),
-            Kind::Shared => file.try_lock_shared(),
+        let operation = match kind {
+            Kind::Exclusive => FlockOperation::NonBlockingLockExclusive,
+            Kind::Shared => FlockOperation::NonBlockingLockShared,
         };
-        match tried {
+        match flock(&self.inner.file, operation) {
             Ok(()) => Ok(Ok(Held(Some(self)))),
-            Err(TryLockError::WouldBlock) => {
-                // A lock of the other kind is lost by that.
+            Err(Errno::WOULDBLOCK) => {
+                // A lock of the other kind is lost by the attempt.
                 self.inner.locked.store(false, Ordering::SeqCst);
                 Ok(Err(self))
             }
-            Err(TryLockError::Error(error)) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     fn wait_to(self, kind: Kind) -> io::Result<Held> {
-        loop {
-            let file = &self.inner.file;
-            let waited = match kind {
-                Kind::Exclusive => file.lock(),
-                Kind::Shared => file.lock_shared(),
-            };
-            match waited {
-                Ok(()) => return Ok(Held(Some(self))),
-                // Signals of the process may come to any of its threads.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let operation = match kind {
+            Kind::Exclusive => FlockOperation::LockExclusive,
+            Kind::Shared => FlockOperation::LockShared,
+        };
+        // Signals of the process may be delivered to any of its threads.
+        rustix::io::retry_on_intr(|| flock(&self.inner.file, operation))?;
+        Ok(Held(Some(self)))
     }
 }
 
-/// A lock that nobody has taken yet. If nobody does it is given back, and then the turn is passed on.
+/// A lock that no fiber has taken yet. Dropping it releases the lock, and then ends the turn.
 struct Held(Option<Locking>);
 
 impl Held {
-    /// It is the handle's from now on.
+    /// Passes the lock to the handle.
     fn keep(mut self) {
         if let Some(locking) = mem::take(&mut self.0) {
             locking.inner.locked.store(true, Ordering::SeqCst);
@@ -229,11 +228,11 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(locking) = &self.0
-            && !locking.inner.locked.load(Ordering::SeqCst)
-        {
-            // It fails if there is no lock, and then there is none to give back.
-            let _ = locking.inner.file.unlock();
+        if let Some(locking) = &self.0 {
+            if !locking.inner.locked.load(Ordering::SeqCst) {
+                // This fails if there is no lock, and then there is none to release.
+                let _ = flock(&locking.inner.file, FlockOperation::Unlock);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How a file is opened.
+//! Options for opening a file.
 
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::fs::file::File;
 use crate::fs::on_thread;
 
-/// How to open a [`File`], as [`std::fs::OpenOptions`]: all is off to begin with.
+/// Options for opening a [`File`], like [`std::fs::OpenOptions`]: initially all are off.
 ///
 /// # Examples
 ///
@@ -29,55 +29,56 @@ use crate::fs::on_thread;
 pub struct OpenOptions(std::fs::OpenOptions);
 
 impl OpenOptions {
-    /// Options that are all off.
+    /// Creates options that are all off.
     #[must_use]
     pub fn new() -> OpenOptions {
         OpenOptions(std::fs::OpenOptions::new())
     }
 
-    /// To read from it.
+    /// Allows reading.
     pub fn read(&mut self, read: bool) -> &mut OpenOptions {
         self.0.read(read);
         self
     }
 
-    /// To write to it.
+    /// Allows writing.
     pub fn write(&mut self, write: bool) -> &mut OpenOptions {
         self.0.write(write);
         self
     }
 
-    /// To write behind what is there, also if others do so at the same time.
+    /// Writes at the end of the file, even if others append at the same time.
     pub fn append(&mut self, append: bool) -> &mut OpenOptions {
         self.0.append(append);
         self
     }
 
-    /// To empty it first. Needs `write`.
+    /// Truncates the file to length zero. Needs `write`.
     pub fn truncate(&mut self, truncate: bool) -> &mut OpenOptions {
         self.0.truncate(truncate);
         self
     }
 
-    /// To make it if it is not there. Needs `write` or `append`.
+    /// Creates the file if it does not exist. Needs `write` or `append`.
     pub fn create(&mut self, create: bool) -> &mut OpenOptions {
         self.0.create(create);
         self
     }
 
-    /// To make it, and fail if it is there.
+    /// Creates the file, and fails if it exists.
     pub fn create_new(&mut self, create_new: bool) -> &mut OpenOptions {
         self.0.create_new(create_new);
         self
     }
 
-    /// The permissions of a file that is made: 0o666 if not set, less the process's mask.
+    /// Sets the permissions of a file that is created, of which the process's mask is removed. The
+    /// default is 0o666.
     pub fn mode(&mut self, mode: u32) -> &mut OpenOptions {
         self.0.mode(mode);
         self
     }
 
-    /// Further flags for the system call.
+    /// Sets further flags for the system call.
     pub fn custom_flags(&mut self, flags: i32) -> &mut OpenOptions {
         self.0.custom_flags(flags);
         self
@@ -87,7 +88,7 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// As [`std::fs::OpenOptions::open`].
+    /// The same as for [`std::fs::OpenOptions::open`].
     #[track_caller]
     pub fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let (options, path) = (self.0.clone(), path.as_ref().to_path_buf());
@@ -101,7 +102,7 @@ impl Default for OpenOptions {
     }
 }
 
-/// The same options, whatever they are.
+/// Converts options of std, all of which are kept.
 impl From<std::fs::OpenOptions> for OpenOptions {
     fn from(options: std::fs::OpenOptions) -> OpenOptions {
         OpenOptions(options)

@@ -1,11 +1,11 @@
-//! What is done to a path in one call: the functions of [`std::fs`].
+//! Operations on a path in one call: the functions of [`std::fs`].
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::fs::{Metadata, Permissions, on_thread};
 
-/// Functions of `std::fs` that take paths and nothing else.
+/// Implements functions of `std::fs` that take only paths.
 macro_rules! of_std {
     ($($(#[$doc:meta])* $name:ident($($path:ident),+) -> $T:ty;)+) => {$(
         $(#[$doc])*
@@ -22,7 +22,7 @@ of_std! {
     ///
     /// # Errors
     ///
-    /// As [`std::fs::read`].
+    /// The same as for [`std::fs::read`].
     ///
     /// # Examples
     ///
@@ -32,11 +32,11 @@ of_std! {
     /// ```
     read(path) -> Vec<u8>;
 
-    /// Reads the whole file at `path`, which is UTF-8.
+    /// Reads the whole file at `path`, which must be UTF-8.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::read_to_string`].
+    /// The same as for [`std::fs::read_to_string`].
     ///
     /// # Examples
     ///
@@ -46,13 +46,13 @@ of_std! {
     /// ```
     read_to_string(path) -> String;
 
-    /// Copies the contents and permissions of a file, and returns how many bytes those were.
+    /// Copies the contents and permissions of a file, and returns the number of bytes copied.
     ///
     /// A fiber that leaves (because of a kill or a time limit) does not stop the copying.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::copy`].
+    /// The same as for [`std::fs::copy`].
     ///
     /// # Examples
     ///
@@ -67,11 +67,11 @@ of_std! {
     /// ```
     copy(from, to) -> u64;
 
-    /// Gives a file or folder another name, in place of what has that name.
+    /// Renames a file or directory, and replaces what has the new name.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::rename`].
+    /// The same as for [`std::fs::rename`].
     ///
     /// # Examples
     ///
@@ -79,7 +79,7 @@ of_std! {
     /// let new = std::env::temp_dir().join(format!("fibra-doc-rename-{}", std::process::id()));
     /// let old = new.with_extension("new");
     /// fibra::run(|| -> std::io::Result<()> {
-    ///     // Whoever reads `new` sees all of it or nothing.
+        ///     // A reader of `new` sees all of it or nothing.
     ///     fibra::fs::write(&old, "settings")?;
     ///     fibra::fs::rename(&old, &new)?;
     ///     assert!(!fibra::fs::exists(&old)?);
@@ -89,11 +89,11 @@ of_std! {
     /// ```
     rename(from, to) -> ();
 
-    /// Removes the name of a file; the file itself goes when nobody has it open.
+    /// Removes the name of a file; the file itself is removed when it is no longer open anywhere.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::remove_file`].
+    /// The same as for [`std::fs::remove_file`].
     ///
     /// # Examples
     ///
@@ -103,11 +103,11 @@ of_std! {
     /// ```
     remove_file(path) -> ();
 
-    /// Makes a folder.
+    /// Creates a directory.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::create_dir`].
+    /// The same as for [`std::fs::create_dir`].
     ///
     /// # Examples
     ///
@@ -117,11 +117,11 @@ of_std! {
     /// ```
     create_dir(path) -> ();
 
-    /// Makes a folder, and those it is to stand in, as far as they are not there.
+    /// Creates a directory, and all of its parents that do not exist.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::create_dir_all`].
+    /// The same as for [`std::fs::create_dir_all`].
     ///
     /// # Examples
     ///
@@ -136,27 +136,28 @@ of_std! {
     /// ```
     create_dir_all(path) -> ();
 
-    /// Removes an empty folder.
+    /// Removes an empty directory.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::remove_dir`]; see [`create_dir_all`] for an example.
+    /// The same as for [`std::fs::remove_dir`]; see [`create_dir_all`] for an example.
     remove_dir(path) -> ();
 
-    /// Removes a folder and all that is in it.
+    /// Removes a directory and its contents.
     ///
-    /// A fiber that leaves (because of a kill or a time limit) does not stop the removing.
+    /// A fiber that leaves (because of a kill or a time limit) does not stop the removal.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::remove_dir_all`]; see [`create_dir_all`] for an example.
+    /// The same as for [`std::fs::remove_dir_all`]; see [`create_dir_all`] for an example.
     remove_dir_all(path) -> ();
 
-    /// What the system knows of the file, folder or what else is at `path`; links are followed.
+    /// Returns the metadata of the file, directory or other object at `path`; symbolic links are
+    /// followed.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::metadata`].
+    /// The same as for [`std::fs::metadata`].
     ///
     /// # Examples
     ///
@@ -165,11 +166,11 @@ of_std! {
     /// ```
     metadata(path) -> Metadata;
 
-    /// As [`metadata`], of the link itself if there is one at `path`.
+    /// Like [`metadata`], but of the symbolic link itself if there is one at `path`.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::symlink_metadata`].
+    /// The same as for [`std::fs::symlink_metadata`].
     ///
     /// # Examples
     ///
@@ -178,11 +179,11 @@ of_std! {
     /// ```
     symlink_metadata(path) -> Metadata;
 
-    /// The path from the root, without links, `.` and `..`.
+    /// Returns the path from the root, without symbolic links, `.` and `..`.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::canonicalize`].
+    /// The same as for [`std::fs::canonicalize`].
     ///
     /// # Examples
     ///
@@ -192,11 +193,11 @@ of_std! {
     /// ```
     canonicalize(path) -> PathBuf;
 
-    /// Whether there is something at `path`; links are followed.
+    /// Returns whether there is something at `path`; symbolic links are followed.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::exists`]: if that cannot be found out.
+    /// The same as for [`std::fs::exists`]: an error if that cannot be determined.
     ///
     /// # Examples
     ///
@@ -205,11 +206,11 @@ of_std! {
     /// ```
     exists(path) -> bool;
 
-    /// Gives the file `original` another name, `link`, besides those that it has.
+    /// Creates `link`, an additional name of the file `original`.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::hard_link`].
+    /// The same as for [`std::fs::hard_link`].
     ///
     /// # Examples
     ///
@@ -219,11 +220,11 @@ of_std! {
     /// ```
     hard_link(original, link) -> ();
 
-    /// Where the link at `path` points to.
+    /// Returns the target of the symbolic link at `path`.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::read_link`].
+    /// The same as for [`std::fs::read_link`].
     ///
     /// # Examples
     ///
@@ -234,14 +235,15 @@ of_std! {
     read_link(path) -> PathBuf;
 }
 
-/// Makes `contents` the contents of the file at `path`, which is made if it is not there.
+/// Replaces the contents of the file at `path` by `contents`, and creates the file if it does not
+/// exist.
 ///
 /// The bytes are copied first: the thread that writes them may need them longer than the caller. A
 /// fiber that leaves (because of a kill or a time limit) does not stop the writing.
 ///
 /// # Errors
 ///
-/// As [`std::fs::write`].
+/// The same as for [`std::fs::write`].
 ///
 /// # Examples
 ///
@@ -260,11 +262,11 @@ pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<(
     on_thread(move || std::fs::write(path, contents))
 }
 
-/// Changes who may do what with the file at `path`.
+/// Changes the permissions of the file at `path`.
 ///
 /// # Errors
 ///
-/// As [`std::fs::set_permissions`].
+/// The same as for [`std::fs::set_permissions`].
 ///
 /// # Examples
 ///
@@ -286,11 +288,11 @@ pub fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::
     on_thread(move || std::fs::set_permissions(path, permissions))
 }
 
-/// Makes `link`, a symbolic link that says `original`.
+/// Creates `link`, a symbolic link with the target `original`.
 ///
 /// # Errors
 ///
-/// As [`std::os::unix::fs::symlink`].
+/// The same as for [`std::os::unix::fs::symlink`].
 ///
 /// # Examples
 ///

@@ -1,6 +1,6 @@
 //! Reading, writing and seeking: the traits of std, for an open file.
 //!
-//! Invariant: each of these calls takes one turn, and on a fiber one way to a thread and back.
+//! Invariant: each of these calls takes one turn, and on a fiber one job on a thread.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -23,7 +23,7 @@ impl Read for &File {
         Ok(fill(buf, &bytes))
     }
 
-    /// In one call, also for a fiber. What was read before an error is kept.
+    /// Reads in one call, even on a fiber. Data that was read before an error is kept.
     #[track_caller]
     fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
         let (mut bytes, result) = self.in_turn(|mut file| {
@@ -35,7 +35,7 @@ impl Read for &File {
         result
     }
 
-    /// In one call, also for a fiber. Nothing is kept if not all of it is UTF-8.
+    /// Reads in one call, even on a fiber. Nothing is kept if not all of it is UTF-8.
     #[track_caller]
     fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
         let text = self.in_turn(|mut file| {
@@ -59,7 +59,7 @@ impl Write for &File {
         self.in_turn(move |mut file| file.write(&bytes))
     }
 
-    /// Does nothing: nothing is kept back. See [`File::sync_all`].
+    /// Does nothing, because nothing is buffered. See [`File::sync_all`].
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

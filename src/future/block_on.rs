@@ -15,15 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::sched::clock::{Clock, RealClock};
-use crate::sched::end;
-use crate::sched::idle::Parker;
-use crate::sched::interrupt::Interrupt;
+use crate::sched::core::end;
+use crate::sched::core::interrupt::Interrupt;
 #[cfg(feature = "http")]
-use crate::sched::io_error::interrupted;
-use crate::sched::park::spend;
-use crate::sched::scheduler::{Here, try_here};
-use crate::sched::task;
+use crate::sched::core::io_error::interrupted;
+use crate::sched::core::park::spend;
+use crate::sched::core::scheduler::{Here, try_here};
+use crate::sched::futures::task;
+use crate::sched::time::clock::{Clock, RealClock};
+use crate::sched::time::idle::Parker;
 
 /// Waits until `future` is ready, and returns its output. Meanwhile the thread runs other fibers.
 ///

@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::fiber::exit::JoinError;
-use crate::sched::completion::Completion;
-use crate::sched::scheduler::here;
-use crate::sched::spawn;
+use crate::sched::api::completion::Completion;
+use crate::sched::api::spawn;
+use crate::sched::core::scheduler::here;
 
 /// Runs `f` in a fiber of its own, and returns a future of what it returns.
 ///

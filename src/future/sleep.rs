@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::sched::core::scheduler::here;
+use crate::sched::futures::task_timers::TaskTimer;
 use crate::sched::lowlevel::clock_now;
-use crate::sched::scheduler::here;
-use crate::sched::task_timers::TaskTimer;
 
 /// A future that is ready after `duration`, counted from now.
 ///
@@ -58,7 +58,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let here = here();
         let Some(at) = self.at else { return Poll::Pending };
-        if at <= here.sched.clock.now() {
+        if at <= here.sched.time.clock.now() {
             return Poll::Ready(());
         }
         let timer = self.timer.get_mut().unwrap_or_else(PoisonError::into_inner);

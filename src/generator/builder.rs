@@ -31,18 +31,18 @@ impl Default for GeneratorBuilder {
 }
 
 impl GeneratorBuilder {
-    /// The defaults: a stack of 256 KiB, or 1 MiB in a build with debug assertions, of which only what
-    /// is touched takes memory.
+    /// Returns the default settings: a stack of 256 KiB, or of 1 MiB in a build with debug
+    /// assertions. Only the pages that are touched take memory.
     pub fn new() -> GeneratorBuilder {
         GeneratorBuilder::default()
     }
 
-    /// Asks for a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
+    /// Requests a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
     pub fn stack_size(self, bytes: usize) -> GeneratorBuilder {
         GeneratorBuilder { class: SizeClass::for_bytes(bytes) }
     }
 
-    /// Makes the generator. See [`Generator::new`].
+    /// Creates a generator with these settings. See [`Generator::new`].
     pub fn build<Y, R, T>(
         self,
         f: impl FnOnce(&Yielder<Y, R>, R) -> T + 'static,

@@ -1,4 +1,4 @@
-//! What can go wrong with a generator.
+//! The errors of a generator's operations.
 
 use std::any::Any;
 use std::error::Error;
@@ -8,7 +8,7 @@ use std::io;
 use crate::fiber::brief::{Brief, same_io_error};
 use crate::fiber::panic::Panic;
 
-/// What a suspended generator is unwound with when it is closed or dropped.
+/// The payload that a suspended generator is unwound with when it is closed or dropped.
 ///
 /// Code that catches unwinds may look for it with `payload.is::<GeneratorExit>()`.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -23,23 +23,23 @@ impl fmt::Display for GeneratorExit {
 
 impl Error for GeneratorExit {}
 
-/// Why a generator could not be resumed, with the value that was to be passed in.
+/// The error of a resume that was refused, with the value that was to be passed in.
 #[non_exhaustive]
 pub enum ResumeError<R> {
-    /// It has ended.
+    /// The generator has ended.
     Finished(R),
-    /// It runs already, further down on this very stack.
+    /// The generator is already running: it is on the stack below the caller.
     Running(R),
-    /// It belongs to another fiber or frame: the one that first resumed it.
+    /// The generator belongs to another fiber or frame: the one that first resumed it.
     Elsewhere(R),
-    /// Neither `fibra::run` nor `fibra::frame` is on this thread, or the fiber is ending.
+    /// There is no `fibra::run` and no `fibra::frame` on this thread, or the fiber is ending.
     NoFrame(R),
-    /// No stack could be had. It is as it was.
+    /// No stack could be allocated. The generator is unchanged.
     NoStack(R, io::Error),
 }
 
 impl<R> ResumeError<R> {
-    /// The value that was to be passed in.
+    /// Returns the value that was to be passed in.
     pub fn into_inner(self) -> R {
         match self {
             ResumeError::Finished(value)
@@ -55,8 +55,8 @@ impl<R> fmt::Display for ResumeError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ResumeError::Finished(_) => f.write_str(
-                "the generator was resumed after its end: look at what `resume` returns, or at \
-                 `is_finished`",
+                "the generator was resumed after its end: check what `resume` returns, or \
+                 `is_finished`, before you resume it",
             ),
             ResumeError::Running(_) => f.write_str("the generator is already executing"),
             ResumeError::Elsewhere(_) => f.write_str(
@@ -64,8 +64,8 @@ impl<R> fmt::Display for ResumeError<R> {
                  another",
             ),
             ResumeError::NoFrame(_) => f.write_str(
-                "generators run inside `fibra::frame(|| ...)` or `fibra::run(|| ...)`, and this \
-                 thread is in neither",
+                "a generator was resumed outside of `fibra::frame(|| ...)` and `fibra::run(|| ...)`: \
+                 wrap the call in one of them",
             ),
             ResumeError::NoStack(_, error) => {
                 write!(f, "the generator could not get a stack: {error}")
@@ -111,26 +111,29 @@ impl<R: PartialEq> PartialEq for ResumeError<R> {
     }
 }
 
-/// Why [`Generator::close`](crate::generator::Generator::close) did not simply end it.
+/// The error of a [`Generator::close`](crate::generator::Generator::close) that did not simply end
+/// the generator.
 #[derive(PartialEq)]
 #[non_exhaustive]
 pub enum CloseError<Y> {
-    /// It caught the [`GeneratorExit`] and yielded this. It is suspended, and can be resumed.
+    /// The generator caught the [`GeneratorExit`] and yielded this value. It is suspended, and can
+    /// be resumed.
     Ignored(Y),
-    /// Its clean-up panicked with this. It has ended.
+    /// The clean-up of the generator panicked with this payload. The generator has ended.
     Panicked(Panic),
-    /// Nothing can be raised in it: it belongs to another fiber, is suspended in a destructor that
-    /// runs because of a panic, or the program is built with `panic = "abort"`. It is as it was.
+    /// Nothing can be raised in the generator: it belongs to another fiber, it is suspended in a
+    /// destructor that runs because of a panic, or the program is built with `panic = "abort"`. The
+    /// generator is unchanged.
     Refused,
 }
 
 impl<Y> CloseError<Y> {
-    /// Returns what the clean-up panicked with, to be raised again with
+    /// Returns the payload with which the clean-up panicked. Raise it again with
     /// [`std::panic::resume_unwind`].
     ///
     /// # Errors
     ///
-    /// Gives the error back if it did not panic.
+    /// Returns the error unchanged if the clean-up did not panic.
     pub fn into_panic(self) -> Result<Box<dyn Any + Send>, CloseError<Y>> {
         match self {
             CloseError::Panicked(panic) => Ok(panic.into_payload()),
@@ -138,11 +141,11 @@ impl<Y> CloseError<Y> {
         }
     }
 
-    /// Returns what the generator yielded in place of ending.
+    /// Returns the value that the generator yielded instead of ending.
     ///
     /// # Errors
     ///
-    /// Gives the error back if it yielded nothing.
+    /// Returns the error unchanged if the generator yielded nothing.
     pub fn into_inner(self) -> Result<Y, CloseError<Y>> {
         match self {
             CloseError::Ignored(value) => Ok(value),

@@ -1,4 +1,5 @@
-//! Generators: functions that can stop in the middle, give a value, and go on when they are asked.
+//! Generators: functions that can suspend in the middle, yield a value, and continue when they are
+//! resumed.
 //!
 //! They are the generators of Python's PEP 342, with a stack of their own. So a yield may happen at
 //! any depth: in a function that the generator calls, in a recursion, in a closure passed to an
@@ -29,14 +30,15 @@
 //!
 //! # Where they work
 //!
-//! Inside [`fibra::frame`](crate::frame), and in fibers. In a fiber a generator may wait like any
-//! other code: the whole fiber waits. A generator belongs to the fiber (or frame) that first resumed
-//! it, and no other can resume it. When that ends, what it owns is closed.
+//! Generators work inside [`fibra::frame`](crate::frame), and in fibers. In a fiber a generator may
+//! wait like any other code: the whole fiber waits. A generator belongs to the fiber (or frame)
+//! that first resumed it, and no other can resume it. When that fiber or frame ends, its generators
+//! are closed.
 //!
-//! # Talking both ways
+//! # Passing values in both directions
 //!
-//! [`Generator::resume`] passes a value in and gets one out. What is passed in first is the
-//! function's second argument; what is passed in later comes out of [`Yielder::yield_`].
+//! [`Generator::resume`] passes a value in and returns one. The first value is the second argument
+//! of the generator's function. Each later value is returned by [`Yielder::yield_`].
 //!
 //! ```
 //! use fibra::generator::{Generator, GeneratorState};
@@ -57,27 +59,31 @@
 //! # Ending early
 //!
 //! A suspended generator that is closed or dropped is unwound from its yield with a
-//! [`GeneratorExit`], so its destructors run. `close` says what came of it.
+//! [`GeneratorExit`], so its destructors run. [`Generator::close`] returns how that ended.
 //!
 //! | Python | here |
 //! |---|---|
 //! | `next(g)`, `for x in g` | [`Iterator`], where nothing is passed in |
-//! | `g.send(v)` | [`Generator::resume`]; a fresh generator takes its first value, Python's wants `None` |
-//! | `g.throw(e)` | [`Generator::throw`]: unwinds with any payload; into a fresh one, its function is never called |
-//! | `g.close()` | [`Generator::close`]: a fresh one ends without running; one that yields once more "ignored GeneratorExit" |
+//! | `g.send(v)` | [`Generator::resume`]; a fresh generator takes its first value, Python's requires `None` |
+//! | `g.throw(e)` | [`Generator::throw`]: unwinds with any payload; if the generator is fresh, its function is never called |
+//! | `g.close()` | [`Generator::close`]: a fresh generator ends without running; one that yields once more gives [`CloseError::Ignored`] |
 //! | `StopIteration.value` | [`GeneratorState::Complete`] |
-//! | `ValueError: generator already executing` | `resume` takes `&mut self`: the type system says so |
-//! | `StopIteration` after the end | `next` gives `None`; `resume` panics, [`Generator::try_resume`] gives the value back |
-//! | `yield` in `finally` while being closed | [`finally`](crate::finally) runs its clean-up while nothing unwinds, so it may yield; see `close` for what comes of that |
+//! | `ValueError: generator already executing` | `resume` takes `&mut self`, so this does not compile |
+//! | `StopIteration` after the end | `next` returns `None`; `resume` panics, [`Generator::try_resume`] returns the value |
+//! | `yield` in `finally` while being closed | [`finally`](crate::finally) runs its clean-up while nothing unwinds, so it may yield; `close` then returns [`CloseError::Ignored`] |
 //! | `yield from sub` | call the function, or `for x in sub { y.yield_(x); }` |
-//! | a generator that is collected | is closed when its handle is dropped, at a place that can be seen |
+//! | a generator that is collected | is closed when its handle is dropped, at a place that is visible in the code |
 //!
-//! A yield in a destructor that runs because of a panic or a kill works, but better do without: the
-//! thread counts as panicking until the destructor goes on. Nothing can be raised in that generator
-//! meanwhile: if it is dropped it is unwound later, and if its frame ends first it is given up with
-//! its stack. And a kill of its fiber, which is never raised while the thread unwinds, does not come
-//! through. A generator that is dropped by an unwind, catches its `GeneratorExit` and yields once more
-//! is given up as well: the two cannot be told apart.
+//! A yield in a destructor that runs because of a panic or a kill works, but is best avoided: the
+//! thread counts as panicking until the destructor continues. Meanwhile:
+//!
+//! - Nothing can be raised in that generator. If it is dropped, it is unwound later. If its frame
+//!   ends first, it is abandoned with its stack.
+//! - A kill of its fiber does not reach it, because a kill is never raised while the thread
+//!   unwinds.
+//!
+//! A generator that is dropped by an unwind, catches its `GeneratorExit` and yields once more is
+//! abandoned as well: std does not let the two cases be told apart.
 
 mod builder;
 mod core;
@@ -98,10 +104,10 @@ pub use yielder::Yielder;
 
 use self::core::Core;
 
-/// A function that can stop in the middle, give a value, and go on when it is resumed.
+/// A function that can suspend in the middle, yield a value, and continue when it is resumed.
 ///
-/// `Y` is what it yields, `R` what it is resumed with, `T` what it returns. The last parameter says
-/// what it may borrow: nothing, or whatever outlives a [`scope`].
+/// `Y` is the type of what it yields, `R` of what it is resumed with, `T` of what it returns. The
+/// last parameter marks what it may borrow: nothing, or whatever outlives a [`scope`].
 ///
 /// It is `!Send`: a started generator never leaves its thread, nor the fiber that first resumed it.
 ///
@@ -110,7 +116,22 @@ use self::core::Core;
 /// send::<fibra::generator::Generator<u32>>();
 /// ```
 ///
-/// Dropping it closes it.
+/// Dropping a generator closes it.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::generator::{Generator, GeneratorState};
+///
+/// fibra::frame(|| {
+///     let mut greeter: Generator<&str, &str, usize> = Generator::new(|y, first: &str| {
+///         let second = y.yield_("and who else?");
+///         first.len() + second.len()
+///     });
+///     assert_eq!(greeter.resume("Ann"), GeneratorState::Yielded("and who else?"));
+///     assert_eq!(greeter.resume("Bob"), GeneratorState::Complete(6));
+/// });
+/// ```
 #[doc(alias = "coroutine")]
 pub struct Generator<Y, R = (), T = (), B = Owned> {
     core: Rc<Core<Y, R, T>>,
@@ -121,16 +142,16 @@ pub struct Generator<Y, R = (), T = (), B = Owned> {
 #[derive(Debug)]
 pub struct Owned(());
 
-/// What a generator did when it was resumed.
+/// The outcome of one resume of a generator.
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Hash)]
 pub enum GeneratorState<Y, T> {
-    /// It gave a value, and can be resumed again.
+    /// The generator yielded this value, and can be resumed again.
     Yielded(Y),
-    /// It has ended, with this.
+    /// The generator has ended, and its function returned this value.
     Complete(T),
 }
 
-/// A generator that takes nothing in: an iterator.
+/// Creates a generator that takes no values in: an iterator.
 ///
 /// # Examples
 ///
@@ -157,23 +178,59 @@ where
 }
 
 impl<Y: 'static, R: 'static, T: 'static> Generator<Y, R, T> {
-    /// A generator that will run `f`, with the first value that it is resumed with.
+    /// Creates a generator that will run `f` with the first value that it is resumed with.
     ///
-    /// Nothing runs before that. What it is made of may borrow nothing: [`scope`] makes generators
-    /// that do.
+    /// Nothing runs before the first resume. `f` and the three types may not borrow: [`scope`]
+    /// creates generators that may.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::generator::{Generator, GeneratorState};
+    ///
+    /// fibra::frame(|| {
+    ///     let mut adder: Generator<u32, u32> = Generator::new(|y, mut n| {
+    ///         let mut sum = 0;
+    ///         loop {
+    ///             sum += n;
+    ///             n = y.yield_(sum);
+    ///         }
+    ///     });
+    ///     assert_eq!(adder.resume(3), GeneratorState::Yielded(3));
+    ///     assert_eq!(adder.resume(4), GeneratorState::Yielded(7));
+    /// });
+    /// ```
     pub fn new(f: impl FnOnce(&Yielder<Y, R>, R) -> T + 'static) -> Generator<Y, R, T> {
         GeneratorBuilder::new().build(f)
     }
 }
 
 impl<Y, R, T, B> Generator<Y, R, T, B> {
-    /// Runs it until it yields or ends. `value` is what its pending yield gives; for a fresh one,
-    /// the second argument of its function.
+    /// Runs the generator until it yields or ends. Its pending [`yield_`](Yielder::yield_) returns
+    /// `value`; for a fresh generator, `value` is the second argument of its function.
     ///
     /// # Panics
     ///
-    /// With the panic of the generator, which has then ended. Where
-    /// [`try_resume`](Generator::try_resume) fails, with the text of that error.
+    /// Panics with the payload of the generator's panic, which has ended the generator. Where
+    /// [`try_resume`](Generator::try_resume) returns an error, panics with the text of that error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::generator::{Generator, GeneratorState};
+    ///
+    /// fibra::frame(|| {
+    ///     let mut echo: Generator<String, u32, &str> = Generator::new(|y, first| {
+    ///         let second = y.yield_(format!("got {first}"));
+    ///         y.yield_(format!("got {second}"));
+    ///         "done"
+    ///     });
+    ///     assert_eq!(echo.resume(1), GeneratorState::Yielded("got 1".into()));
+    ///     assert_eq!(echo.resume(2), GeneratorState::Yielded("got 2".into()));
+    ///     assert_eq!(echo.resume(3), GeneratorState::Complete("done"));
+    ///     assert!(echo.is_finished());
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn resume(&mut self, value: R) -> GeneratorState<Y, T> {
@@ -183,47 +240,85 @@ impl<Y, R, T, B> Generator<Y, R, T, B> {
         }
     }
 
-    /// As [`resume`](Generator::resume), but gives the value back if it cannot be resumed.
+    /// Like [`resume`](Generator::resume), but returns the value if the generator cannot be
+    /// resumed.
     ///
     /// # Errors
     ///
-    /// If it has ended, if it belongs to another fiber, outside of `frame` and `run`, and if no
-    /// stack could be had (it is still fresh then).
+    /// Returns the value in a [`ResumeError`] if the generator has ended, if it belongs to another
+    /// fiber, if the caller is outside of `frame` and `run`, or if no stack could be allocated (the
+    /// generator is still fresh then).
     ///
     /// # Panics
     ///
-    /// With the panic of the generator.
+    /// Panics with the payload of the generator's panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::generator::{Generator, ResumeError};
+    ///
+    /// fibra::frame(|| {
+    ///     let mut once: Generator<(), &str> = Generator::new(|_, _| ());
+    ///     assert!(once.try_resume("first").is_ok());
+    ///     assert_eq!(once.try_resume("second"), Err(ResumeError::Finished("second")));
+    /// });
+    /// ```
     #[inline(always)]
     pub fn try_resume(&mut self, value: R) -> Result<GeneratorState<Y, T>, ResumeError<R>> {
         self.core.advance(value)
     }
 
-    /// Unwinds it from its pending yield with `payload`, as if that had panicked, and runs it until
-    /// it yields or ends.
+    /// Unwinds the generator from its pending yield with `payload`, as if that yield had panicked,
+    /// and runs it until it yields or ends.
     ///
-    /// If it catches the unwind and yields, or returns, that is the result. A fresh one ends without
-    /// having run.
+    /// If the generator catches the unwind and yields or returns, that is the result. A fresh
+    /// generator ends without having run.
     ///
     /// # Panics
     ///
-    /// With `payload`, or whatever else leaves the generator. An ended one raises `payload` at once.
-    /// With a text if it belongs to another fiber, or is suspended in a destructor that runs because
-    /// of a panic.
+    /// Panics with `payload`, or with the other payload that leaves the generator. If the generator
+    /// has ended, panics with `payload` immediately. Panics with a message if the generator belongs
+    /// to another fiber, is suspended in a destructor that runs because of a panic, or if the
+    /// program is built with `panic = "abort"` and the generator is suspended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::generator::{Generator, GeneratorState};
+    /// use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    ///
+    /// fibra::frame(|| {
+    ///     let mut counter: Generator<u32> = Generator::new(|y, ()| {
+    ///         let mut n = 0;
+    ///         loop {
+    ///             match catch_unwind(AssertUnwindSafe(|| y.yield_(n))) {
+    ///                 Ok(()) => n += 1,
+    ///                 Err(payload) if payload.is::<&str>() => n = 0,
+    ///                 Err(payload) => resume_unwind(payload), // a `GeneratorExit`, for example
+    ///             }
+    ///         }
+    ///     });
+    ///     assert_eq!(counter.nth(2), Some(2));
+    ///     assert_eq!(counter.throw("again"), GeneratorState::Yielded(0));
+    /// });
+    /// ```
     #[track_caller]
     pub fn throw(&mut self, payload: impl Any + Send) -> GeneratorState<Y, T> {
         self.core.throw(Box::new(payload))
     }
 
-    /// Ends it: unwinds it from its pending yield with a [`GeneratorExit`]. Gives what it returned,
-    /// if it caught that and returned.
+    /// Ends the generator: unwinds it from its pending yield with a [`GeneratorExit`]. Returns what
+    /// the generator returned, if it caught that and returned.
     ///
-    /// One that has not run, or has ended, does nothing.
+    /// Does nothing if the generator has not run yet (it ends without running) or has ended.
     ///
     /// # Errors
     ///
-    /// [`CloseError::Ignored`] with what it yielded instead of ending (it is suspended then, and can
-    /// be resumed), [`CloseError::Panicked`] if its clean-up panicked, and [`CloseError::Refused`] if
-    /// nothing can be raised where it is suspended.
+    /// - [`CloseError::Ignored`] with the value that the generator yielded instead of ending. It is
+    ///   suspended then, and can be resumed.
+    /// - [`CloseError::Panicked`] if the clean-up of the generator panicked.
+    /// - [`CloseError::Refused`] if nothing can be raised where the generator is suspended.
     ///
     /// # Examples
     ///
@@ -247,7 +342,7 @@ impl<Y, R, T, B> Generator<Y, R, T, B> {
         Generator { core, borrows: PhantomData }
     }
 
-    /// Whether it has ended: returned, panicked or been closed.
+    /// Returns whether the generator has ended: returned, panicked or been closed.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.core.is_finished()
@@ -264,7 +359,7 @@ fn refused<R>(error: &ResumeError<R>) -> ! {
 impl<Y, T, B> Iterator for Generator<Y, (), T, B> {
     type Item = Y;
 
-    /// Resumes it; `None` once it has ended, whatever it returned.
+    /// Resumes the generator. Returns `None` once it has ended, whatever it returned.
     #[inline(always)]
     #[track_caller]
     fn next(&mut self) -> Option<Y> {

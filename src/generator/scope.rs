@@ -1,8 +1,8 @@
 //! Generators that borrow: a scope that cannot be left before they have ended.
 //!
 //! Invariants:
-//! - [`scope`] owns the list of those that were started, on its own stack frame: there is no handle
-//!   that could be forgotten. It unwinds them before it returns, or unwinds itself.
+//! - [`scope`] owns the list of the started generators, in its own stack frame: there is no handle
+//!   that could be forgotten. It unwinds them before it returns, or before it unwinds itself.
 //! - A generator that borrows and cannot be unwound aborts the process.
 
 #![allow(unsafe_code, reason = "lengthens the lifetime of what a scope outlives")]
@@ -18,30 +18,34 @@ use crate::fiber::report;
 use crate::generator::core::{Body, Core, ScopeRoster};
 use crate::generator::{Generator, GeneratorBuilder, Yielder};
 
-/// Makes generators that may borrow what outlives the scope. See [`scope`].
+/// A maker of generators that may borrow what outlives the scope. See [`scope`].
 pub struct Scope<'scope, 'env: 'scope> {
     generators: Rc<ScopeRoster>,
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
 }
 
-/// Marks a [`Generator`] that may borrow for as long as its [`scope`] lasts.
+/// A marker of a [`Generator`] that may borrow for as long as its [`scope`] lasts.
 #[derive(Debug)]
 pub struct Borrowed<'scope> {
     scope: PhantomData<&'scope mut &'scope ()>,
 }
 
-/// Calls `f` with a scope in which generators may borrow from outside, and closes those that are
-/// left when `f` has returned or unwound.
+/// Calls `f` with a scope in which generators may borrow from outside, and closes the generators
+/// that are left when `f` has returned or unwound.
 ///
-/// As with [`std::thread::scope`], forgetting a handle does no harm: it is the call of `scope` that
-/// closes the generators, and it cannot be forgotten.
+/// As with [`std::thread::scope`], a forgotten handle does no harm: the call of `scope` closes
+/// the generators, and it cannot be forgotten.
 ///
 /// # Panics
 ///
-/// With the panic of `f`. If a generator that borrows cannot be unwound (it catches every
-/// [`GeneratorExit`](crate::generator::GeneratorExit), or the program is built with
-/// `panic = "abort"`) the process is aborted.
+/// Panics with the payload of the panic of `f`.
+///
+/// # Aborts
+///
+/// Aborts the process if a generator that borrows cannot be unwound: it catches every
+/// [`GeneratorExit`](crate::generator::GeneratorExit), the program is built with `panic = "abort"`,
+/// or it runs or belongs to another fiber when the scope ends.
 ///
 /// # Examples
 ///
@@ -73,7 +77,7 @@ pub struct Borrowed<'scope> {
 /// });
 /// ```
 ///
-/// And no handle leaves it:
+/// The handle cannot leave the scope:
 ///
 /// ```compile_fail
 /// let word = String::new();
@@ -97,7 +101,27 @@ where
 }
 
 impl<'scope> Scope<'scope, '_> {
-    /// As [`Generator::new`], for a function that may borrow.
+    /// Creates a generator like [`Generator::new`], from a function that may borrow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::generator::{self, GeneratorState};
+    ///
+    /// let names = ["zero", "one", "two"];
+    /// fibra::frame(|| {
+    ///     generator::scope(|s| {
+    ///         let mut lookup = s.generator(|y, mut at: usize| {
+    ///             while let Some(name) = names.get(at) {
+    ///                 at = y.yield_(*name);
+    ///             }
+    ///         });
+    ///         assert_eq!(lookup.resume(2), GeneratorState::Yielded("two"));
+    ///         assert_eq!(lookup.resume(1), GeneratorState::Yielded("one"));
+    ///         assert_eq!(lookup.resume(9), GeneratorState::Complete(()));
+    ///     });
+    /// });
+    /// ```
     pub fn generator<Y, R, T>(
         &'scope self,
         f: impl FnOnce(&Yielder<Y, R>, R) -> T + 'scope,
@@ -110,7 +134,7 @@ impl<'scope> Scope<'scope, '_> {
         self.build(&GeneratorBuilder::new(), f)
     }
 
-    /// As [`iter`](crate::generator::iter), for a function that may borrow.
+    /// Creates an iterator like [`iter`](crate::generator::iter), from a function that may borrow.
     pub fn iter<Y, T>(
         &'scope self,
         f: impl FnOnce(&Yielder<Y>) -> T + 'scope,
@@ -122,7 +146,7 @@ impl<'scope> Scope<'scope, '_> {
         self.generator(move |y, ()| f(y))
     }
 
-    /// As [`GeneratorBuilder::build`], for a function that may borrow.
+    /// Creates a generator like [`GeneratorBuilder::build`], from a function that may borrow.
     pub fn build<Y, R, T>(
         &'scope self,
         builder: &GeneratorBuilder,
@@ -134,9 +158,10 @@ impl<'scope> Scope<'scope, '_> {
         T: 'scope,
     {
         let body: Body<'scope, Y, R, T> = Box::new(f);
-        // SAFETY: only the lifetime changes. If it is never started it is dropped with its handle,
-        // whose type bears `'scope`, or with nothing at all if that is forgotten. Once it is started
-        // it has ended before `scope` returns or unwinds: see `scope`, and `core::erase`.
+        // SAFETY: only the lifetime changes. A generator that is never started is dropped with its
+        // handle, whose type carries `'scope`; if the handle is forgotten, it is never dropped. A
+        // generator that is started has ended before `scope` returns or unwinds: see `scope`, and
+        // `core::erase`.
         let body = unsafe { mem::transmute::<Body<'scope, Y, R, T>, Body<'static, Y, R, T>>(body) };
         Generator::from_core(Core::new(builder.class(), body, Some(self.generators.clone())))
     }

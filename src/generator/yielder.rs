@@ -1,4 +1,4 @@
-//! What a generator yields with: the place where it and its resumer exchange values.
+//! The value through which a generator yields: the place where it and its resumer exchange values.
 //!
 //! ```text
 //!    resumer's stack                    heap                       generator's stack
@@ -9,10 +9,10 @@
 //! ```
 //!
 //! Invariants:
-//! - `incoming` is full from a resume until the generator goes on and takes it, `outgoing` from a
-//!   yield until the resumer does. Neither is touched in between, and nothing is left in them: on both
-//!   sides the first thing after the switch is to take what is there.
-//! - If `raise` is full, it was put there instead of a value.
+//! - `incoming` is full from a resume until the generator continues and takes the value, `outgoing`
+//!   from a yield until the resumer takes the value. Neither is touched in between, and nothing is
+//!   left in them: on both sides the first action after the switch is to take what is there.
+//! - If `raise` is full, it was filled instead of `incoming`.
 //! - No reference into any of them is held across a switch, or while user code runs.
 
 #![allow(unsafe_code, reason = "values move between two stacks of one thread")]
@@ -24,64 +24,87 @@ use std::mem::MaybeUninit;
 use std::panic;
 use std::thread;
 
-use crate::fiber::strand::Strand;
+use crate::fiber::coroutine::Coroutine;
 use crate::generator::error::GeneratorExit;
 
-/// What a generator's function is given to yield with.
+/// The argument through which a generator's function yields.
 ///
 /// It can be passed by reference to whatever the function calls, at any depth.
 pub struct Yielder<Y, R = ()> {
-    pub(super) strand: Strand,
+    pub(super) coroutine: Coroutine,
     incoming: UnsafeCell<MaybeUninit<R>>,
     outgoing: UnsafeCell<MaybeUninit<Y>>,
-    /// To be raised at the pending yield.
+    /// The payload to be raised at the pending yield.
     raise: Cell<Option<Box<dyn Any + Send>>>,
+    /// Whether `raise` is full.
     raises: Cell<bool>,
-    /// It is being unwound for good: every yield raises a `GeneratorExit`.
+    /// Whether the generator is being unwound by the end of its handle, scope or frame: every yield
+    /// raises a `GeneratorExit`.
     closing: Cell<bool>,
+    /// The number of yields that have raised a `GeneratorExit` since then.
     raised: Cell<u32>,
-    /// It cannot be given up.
+    /// Whether the generator belongs to a scope. It then may borrow, and cannot be abandoned.
     borrows: bool,
 }
 
-/// A `GeneratorExit` that is caught this often does not end its generator: it is given up.
+/// The most times that a generator may catch its `GeneratorExit`: if it catches it once more, it is
+/// abandoned.
 const MOST_RAISES: u32 = 100;
 
 impl<Y, R> Yielder<Y, R> {
-    /// Gives `value` to whoever has resumed the generator, and waits to be resumed again: then this
-    /// is what `resume` was called with.
+    /// Yields `value` to the caller that has resumed the generator, and waits until the generator
+    /// is resumed again. Returns the value that `resume` was then called with.
     ///
-    /// In a generator that was resumed by another one's code it may be the other's: then both are
-    /// suspended, and go on together.
+    /// The innermost generator that runs may also yield through the `Yielder` of a generator that
+    /// has resumed it. Then both are suspended, and continue together.
     ///
     /// # Panics
     ///
     /// Panics where the generator does not run: on another fiber, or in a greenlet that it has
-    /// switched to. Unwinds with what [`throw`](crate::generator::Generator::throw) was called with,
-    /// and with [`GeneratorExit`] if the generator is closed.
+    /// switched to. Unwinds with the payload that [`throw`](crate::generator::Generator::throw) was
+    /// called with, and with [`GeneratorExit`] if the generator is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::generator::{self, Yielder};
+    ///
+    /// fn count_down(y: &Yielder<u32>, n: u32) {
+    ///     if 0 < n {
+    ///         y.yield_(n);
+    ///         count_down(y, n - 1);
+    ///     }
+    /// }
+    ///
+    /// fibra::frame(|| {
+    ///     let numbers = generator::iter(|y| count_down(y, 3));
+    ///     assert_eq!(numbers.collect::<Vec<_>>(), [3, 2, 1]);
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn yield_(&self, value: Y) -> R {
-        if !self.strand.is_innermost() || self.closing.get() {
+        if !self.coroutine.is_innermost() || self.closing.get() {
             return self.yield_from_above(value);
         }
-        // SAFETY: the slot is empty, and nobody holds a reference to it: see the top.
+        // SAFETY: the slot is empty, and nothing holds a reference to it: see the invariants above.
         unsafe { (*self.outgoing.get()).write(value) };
-        // SAFETY: the caller runs on this strand: checked above.
-        unsafe { self.strand.suspend() };
+        // SAFETY: the caller runs on this coroutine: checked above.
+        unsafe { self.coroutine.suspend() };
         if self.raises.get() {
             self.raise();
         }
-        // SAFETY: it was resumed with a value: `raise` says so.
+        // SAFETY: the generator was resumed with a value: nothing was to be raised.
         unsafe { self.receive() }
     }
 
-    /// Where it cannot simply yield: on top of another stack, or because it is closing.
+    /// Yields where a plain suspend is not enough: on top of another stack, or while the generator
+    /// is closing.
     #[cold]
     #[inline(never)]
     #[track_caller]
     fn yield_from_above(&self, value: Y) -> R {
-        if !self.strand.is_innermost() && !self.strand.carries_caller() {
+        if !self.coroutine.is_innermost() && !self.coroutine.carries_caller() {
             elsewhere();
         }
         if self.closing.get() {
@@ -89,8 +112,8 @@ impl<Y, R> Yielder<Y, R> {
         }
         // SAFETY: as in `yield_`.
         unsafe { (*self.outgoing.get()).write(value) };
-        // SAFETY: the caller runs on top of this strand: checked above.
-        unsafe { self.strand.suspend_from_above() };
+        // SAFETY: the caller runs on top of this coroutine: checked above.
+        unsafe { self.coroutine.suspend_from_above() };
         if self.raises.get() {
             self.raise();
         }
@@ -98,9 +121,9 @@ impl<Y, R> Yielder<Y, R> {
         unsafe { self.receive() }
     }
 
-    pub(super) fn new(strand: Strand, borrows: bool) -> Yielder<Y, R> {
+    pub(super) fn new(coroutine: Coroutine, borrows: bool) -> Yielder<Y, R> {
         Yielder {
-            strand,
+            coroutine,
             incoming: UnsafeCell::new(MaybeUninit::uninit()),
             outgoing: UnsafeCell::new(MaybeUninit::uninit()),
             raise: Cell::new(None),
@@ -111,41 +134,42 @@ impl<Y, R> Yielder<Y, R> {
         }
     }
 
-    /// Leaves `value` for the generator, which is resumed next.
+    /// Leaves `value` for the generator, which the caller resumes next.
     #[inline(always)]
     pub(super) fn send(&self, value: R) {
-        // SAFETY: the slot is empty, and nobody holds a reference to it: see the top.
+        // SAFETY: the slot is empty, and nothing holds a reference to it: see the invariants above.
         unsafe { (*self.incoming.get()).write(value) };
     }
 
-    /// Leaves `payload` to be raised in the generator, which is resumed next.
+    /// Leaves `payload` to be raised in the generator, which the caller resumes next.
     pub(super) fn send_raise(&self, payload: Box<dyn Any + Send>) {
         self.raise.set(Some(payload));
         self.raises.set(true);
     }
 
-    /// What is to be raised instead of a value, if anything is.
+    /// Takes the payload that is to be raised instead of a value, if there is one.
     pub(super) fn take_raise(&self) -> Option<Box<dyn Any + Send>> {
         self.raises.set(false);
         self.raise.take()
     }
 
-    /// What the generator was resumed with.
+    /// Takes the value that the generator was resumed with.
     ///
     /// # Safety
     ///
-    /// It must have been resumed with a value that was not taken yet.
+    /// The generator must have been resumed with a value that has not been taken yet.
     #[inline(always)]
     pub(super) unsafe fn receive(&self) -> R {
-        // SAFETY: the slot is full (the caller's promise), and nobody holds a reference to it.
+        // SAFETY: the slot is full (the caller's obligation), and nothing holds a reference to it.
         unsafe { (*self.incoming.get()).assume_init_read() }
     }
 
-    /// What the generator has yielded.
+    /// Takes the value that the generator has yielded.
     ///
     /// # Safety
     ///
-    /// It must have yielded since it was last resumed.
+    /// The generator must have yielded since it was last resumed, and the value must not have been
+    /// taken yet.
     #[inline(always)]
     pub(super) unsafe fn take(&self) -> Y {
         // SAFETY: as in `receive`.
@@ -159,24 +183,27 @@ impl<Y, R> Yielder<Y, R> {
         panic::resume_unwind(payload)
     }
 
-    /// From here on every yield raises.
+    /// Makes every yield raise a `GeneratorExit` from now on.
     pub(super) fn set_closing(&self) {
         self.closing.set(true);
     }
 
-    /// The generator caught the `GeneratorExit` and yields; nobody wants that.
+    /// Raises a `GeneratorExit` once more in a generator that caught one and yields, and drops the
+    /// value. Abandons the generator if that does not help or is not possible.
     #[cold]
     #[inline(never)]
     fn raise_again(&self, value: Y) -> ! {
         self.raised.set(self.raised.get() + 1);
         // In a destructor nothing can be raised, and a loop that catches everything never ends. If
-        // the thread unwound before, it may or may not be one: a generator that borrows is unwound
-        // at any rate, and at worst the process aborts, which it would if it were given up.
+        // the thread was unwinding before, this code may or may not run in a destructor: a
+        // generator that borrows is unwound in any case. At worst the process aborts, which it
+        // would also do if the generator were abandoned.
         let in_destructor =
-            if self.borrows { self.strand.has_begun_to_unwind() } else { thread::panicking() };
+            if self.borrows { self.coroutine.has_begun_to_unwind() } else { thread::panicking() };
         if MOST_RAISES < self.raised.get() || in_destructor {
-            // SAFETY: the caller runs on this strand or on top of it: `yield_from_above` checked.
-            unsafe { self.strand.leave_for_ever() };
+            // SAFETY: the caller runs on this coroutine or on top of it: `yield_from_above` has
+            // checked that.
+            unsafe { self.coroutine.leave_for_ever() };
         }
         drop(value);
         panic::resume_unwind(Box::new(GeneratorExit) as Box<dyn Any + Send>)
@@ -188,13 +215,13 @@ impl<Y, R> Yielder<Y, R> {
 #[track_caller]
 fn elsewhere() -> ! {
     panic!(
-        "a yield outside of its generator: the generator does not run here, on this fiber and in \
-         this greenlet; yield from its own function, or from what that calls"
+        "a yield outside of its generator: the generator is not running in this fiber and \
+         greenlet; yield only from its own function, or from functions that it calls"
     )
 }
 
 impl<Y, R> fmt::Debug for Yielder<Y, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Yielder").field("strand", &self.strand).finish_non_exhaustive()
+        f.debug_struct("Yielder").field("coroutine", &self.coroutine).finish_non_exhaustive()
     }
 }

@@ -29,23 +29,23 @@ impl Default for GreenletBuilder {
 }
 
 impl GreenletBuilder {
-    /// The defaults: a stack of 256 KiB, or 1 MiB in a build with debug assertions, of which only what
-    /// is touched takes memory.
+    /// Returns the default settings: a stack of 256 KiB, or of 1 MiB in a build with debug
+    /// assertions. Only the pages that are touched take memory.
     pub fn new() -> GreenletBuilder {
         GreenletBuilder::default()
     }
 
-    /// Asks for a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
+    /// Requests a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
     pub fn stack_size(self, bytes: usize) -> GreenletBuilder {
         GreenletBuilder { class: SizeClass::for_bytes(bytes) }
     }
 
-    /// Makes the greenlet. See [`Greenlet::new`].
+    /// Creates a greenlet with these settings. See [`Greenlet::new`].
     pub fn build<V: 'static>(self, f: impl FnOnce(V) -> V + 'static) -> Greenlet<V> {
         Greenlet::make(Core::new(self.class, Some(Box::new(f))))
     }
 
-    /// Makes one that has nothing to run yet. See [`Greenlet::empty`].
+    /// Creates a greenlet that has no function yet. See [`Greenlet::empty`].
     pub fn build_empty<V: 'static>(self) -> Greenlet<V> {
         Greenlet::make(Core::new(self.class, None))
     }

@@ -1,8 +1,8 @@
-//! For those who know Python's greenlet: its names, and one program in both languages.
+//! A guide for users of Python's greenlet: its names, and one program in both languages.
 //!
 //! # The same program
 //!
-//! From greenlet's own documentation: two greenlets, and what each prints.
+//! The example of greenlet's own documentation: two greenlets that switch to each other.
 //!
 //! ```python
 //! from greenlet import greenlet
@@ -42,9 +42,9 @@
 //! });
 //! ```
 //!
-//! Three things are new. The greenlets live inside `frame` (or a fiber): what is still suspended at its
-//! end is unwound, so that no stack outlives what it refers to. What passes between them has one
-//! type, here `()`. And a switch can fail, so it gives a `Result`.
+//! Three things are new. The greenlets live inside `frame` (or a fiber): those that are still
+//! suspended at its end are unwound, so that no stack outlives what it refers to. The values that
+//! pass between them have one type, here `()`. And a switch can fail, so it returns a `Result`.
 //!
 //! # Several types of values
 //!
@@ -92,11 +92,11 @@
 //! | `greenlet(run)` | [`Greenlet::new`]; with a stack size [`GreenletBuilder`] |
 //! | `greenlet(run, parent)` | [`Greenlet::with_parent`] |
 //! | `greenlet()`, `g.run = f`, `del g.run` | [`Greenlet::empty`], [`set_run`](Greenlet::set_run), [`clear_run`](Greenlet::clear_run), [`has_run`](Greenlet::has_run) |
-//! | a subclass with `run(self, ..)` | a closure that owns what the object held |
+//! | a subclass with `run(self, ..)` | a closure that owns the state of the object |
 //! | `getcurrent()` | [`greenlet::current`](super::current) |
-//! | the main greenlet, `g.parent` all the way up | [`greenlet::main`](super::main) |
+//! | the main greenlet, the last one in the chain of `g.parent` | [`greenlet::main`](super::main) |
 //! | `g.switch(value)` | [`Greenlet::switch`] |
-//! | `g.switch()` | `g.switch(())`, or whatever `V` has for nothing |
+//! | `g.switch()` | `g.switch(())`, or an empty value of `V` |
 //! | `g.switch(a, b, k=c)` | a tuple, a struct or an enum |
 //! | `g.throw(E, ..)` | [`Greenlet::throw`] with any payload; `catch_unwind` and `downcast` to catch it |
 //! | `g.throw()` | [`Greenlet::kill`] |
@@ -112,11 +112,11 @@
 //! | `settrace(f)`, `gettrace()` | [`settrace`](super::settrace), [`gettrace`](super::gettrace): greenlets are named by their [`id`](Greenlet::id) |
 //! | `greenlet.error` | [`SwitchError`], [`ParentError`], [`RunError`] |
 //! | "Cannot switch to a different thread" | [`SwitchError::Elsewhere`]: to a different *fiber* |
-//! | `del g`, garbage collection | `drop(g)`: the last handle kills a suspended greenlet, there and then |
+//! | `del g`, garbage collection | `drop(g)`: dropping the last handle kills a suspended greenlet immediately |
 //! | `weakref.ref(g)` | – |
 //! | `copy`, `pickle` | – ; `clone` clones the handle |
 //!
-//! [`greenlet`](super) lists where the rules differ, and why.
+//! [`greenlet`](super) lists the differences in the rules, and the reasons for them.
 
 #[allow(unused_imports, reason = "the names in the table")]
 use crate::greenlet::{

@@ -1,24 +1,25 @@
-//! The record of a greenlet, and the place in which values come to it.
+//! The record of a greenlet, and the slot in which values are delivered to it.
 //!
 //! ```text
 //!   one allocation, counted by `Rc`
-//!  +----------------------------+
-//!  | Head: strand, family, ..   |  <- World::current, AnyGreenlet: the type of V is not known
-//!  | slot: a value, or a signal |  <- whoever switches to it writes here
-//!  | run, until it starts       |
-//!  | parent ---------------------> the parent's record
-//!  +----------------------------+
+//!  +-----------------------------+
+//!  | Header: coroutine, family.. |  <- Context::current: the type of V is not known
+//!  | slot: a value, or a signal  |  <- written by the code that switches to the greenlet
+//!  | run, until it starts        |
+//!  | parent ----------------------> the parent's record
+//!  +-----------------------------+
 //! ```
 //!
 //! Invariants:
-//! - `head` comes first, so that a pointer to a record is one to its head.
+//! - `header` is the first field, so that a pointer to a record is a pointer to its header.
 //! - A value is in the slot, or a signal beside it, from a switch until its target has arrived, and
-//!   `came` says which. Between the two no user code runs, and nothing is left there.
+//!   `came` records which of the two. Between switch and arrival no user code runs. After the
+//!   arrival nothing is left in either.
 //! - No reference into a slot is held across a switch, or while user code runs.
-//! - `world` is set when a greenlet starts, in the world of the frame that it runs in; that of a main
-//!   greenlet from the beginning. A started greenlet stands in the roster of its frame until it has
-//!   ended, and so is not freed.
-//! - A main greenlet's strand is never started: its stack is the frame's own.
+//! - `context` is set when a greenlet starts, to the context of the frame that it runs in. A main
+//!   greenlet has it from the beginning. A started greenlet is listed in the roster of its frame
+//!   until it has ended, and so is not freed.
+//! - The coroutine of a main greenlet is never started: its stack is the frame's own stack.
 
 #![allow(unsafe_code, reason = "values move between the stacks of one thread")]
 
@@ -28,21 +29,21 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
 
+use crate::fiber::coroutine::State;
 use crate::fiber::frame::Nested;
-use crate::fiber::strand::State;
 use crate::fiber::task;
 use crate::greenlet::Greenlet;
+use crate::greenlet::context::Context;
 use crate::greenlet::error::{GreenletExit, Payload};
-use crate::greenlet::head::{Family, Head};
+use crate::greenlet::header::{Family, Header};
 use crate::greenlet::locals::GreenletLocals;
 use crate::greenlet::trace::Event;
-use crate::greenlet::world::World;
 use crate::stack::SizeClass;
 
-/// A greenlet's function.
+/// The function of a greenlet.
 pub(super) type Run<V> = Box<dyn FnOnce(V) -> V>;
 
-/// What has come to a greenlet that waits.
+/// The kind of message that has come to a greenlet that waits.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 enum Came {
     Nothing,
@@ -50,75 +51,78 @@ enum Came {
     Signal,
 }
 
-/// What comes to a greenlet that waits.
+/// A message to a greenlet that waits.
 pub(super) enum Message<V> {
     Value(V),
     Signal(Signal),
 }
 
-/// What comes to a greenlet that is not a value of its family.
+/// A message that is not a value of the greenlet's family.
 pub(super) enum Signal {
-    /// An exit has ended a greenlet: it is returned, not raised.
+    /// The exit that has ended a greenlet: it is returned, not raised.
     Exit(GreenletExit),
-    /// To be raised.
+    /// The payload to be raised.
     Raise(Payload),
 }
 
-/// A greenlet.
+/// The record of a greenlet.
 #[repr(C)]
 pub(super) struct Core<V: 'static> {
-    pub(super) head: Head,
+    pub(super) header: Header,
     slot: UnsafeCell<MaybeUninit<V>>,
-    /// What came last; only one that kills sets it back.
+    /// The kind of the last message. Only a greenlet that kills another one sets it back to
+    /// `Nothing`.
     came: Cell<Came>,
     signal: Cell<Option<Signal>>,
     pub(super) run: Cell<Option<Run<V>>>,
     parent: RefCell<Option<Greenlet<V>>>,
-    /// Main, for a greenlet that has started.
+    /// The main greenlet, if this greenlet has started.
     pub(super) main: OnceCell<Rc<Core<V>>>,
 }
 
-/// A greenlet whose type is not known.
+/// The record of a greenlet whose type is not known.
 pub(super) trait Erased: Nested {
-    fn head(&self) -> &Head;
+    fn header(&self) -> &Header;
 
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 
-    /// Leaves a signal for it. It must wait, and run next.
+    fn into_nested(self: Rc<Self>) -> Rc<dyn Nested>;
+
+    /// Leaves a signal for the greenlet, which must be waiting and must run next.
     fn put(&self, signal: Signal);
 
-    /// It will wait for anything: nothing has come yet.
+    /// Prepares the greenlet to wait for any message: none has come yet.
     fn expect_anything(&self);
 
-    /// Whether something has come to it since.
+    /// Returns whether a message has come since [`expect_anything`](Erased::expect_anything).
     fn has_come(&self) -> bool;
 
-    /// Takes that, and drops it unless it is to be raised.
+    /// Takes that message. Returns its payload if it is to be raised, and drops it otherwise.
     fn take_payload(&self) -> Option<Payload>;
 
-    /// Keeps it for ever, as it is, if it is suspended.
-    fn abandon(self: Rc<Self>, why: &str);
+    /// Keeps the record forever, and the stack in its present state if the greenlet is suspended.
+    fn abandon_because(self: Rc<Self>, why: &str);
 }
 
 impl<V: 'static> Core<V> {
     pub(super) fn new(class: SizeClass, run: Option<Run<V>>) -> Core<V> {
-        let core = Core::with(Head::new(class, Family::of::<V>(), false), None);
+        let core = Core::with(Header::new(class, Family::of::<V>(), false), None);
         drop(core.replace_run(run));
         core
     }
 
-    /// Sets what an unstarted greenlet will run, on a stack large enough to move it there.
+    /// Sets the function of an unstarted greenlet, and a stack class large enough to move it there.
     pub(super) fn replace_run(&self, run: Option<Run<V>>) -> Option<Run<V>> {
-        // A debug build moves a value from call to call, inlined ones as well.
+        // A debug build moves a value from call to call, and through inlined calls as well.
         let exchanged = size_of::<V>().saturating_mul(4);
         let moved = run.as_ref().map_or(0, |run| size_of_val(&**run)).saturating_add(exchanged);
-        self.head.strand.set_class(task::class_for_moves(self.head.asked, moved));
+        self.header.coroutine.set_class(task::class_for_moves(self.header.asked, moved));
         self.run.replace(run)
     }
 
-    fn with(head: Head, run: Option<Run<V>>) -> Core<V> {
+    fn with(header: Header, run: Option<Run<V>>) -> Core<V> {
         Core {
-            head,
+            header,
             slot: UnsafeCell::new(MaybeUninit::uninit()),
             came: Cell::new(Came::Nothing),
             signal: Cell::new(None),
@@ -128,44 +132,45 @@ impl<V: 'static> Core<V> {
         }
     }
 
-    /// The main greenlet of `world`, as this family knows it.
-    pub(super) fn main(world: &Rc<World>) -> Rc<Core<V>> {
-        let head = Head::new(SizeClass::DEFAULT, Family::of::<V>(), true);
-        let _ = head.world.set(world.clone());
-        let main = Rc::new(Core::with(head, None));
-        main.head.root.set(&raw const main.head);
+    /// Creates the record of the main greenlet of `context` for this family.
+    pub(super) fn main(context: &Rc<Context>) -> Rc<Core<V>> {
+        let header = Header::new(SizeClass::DEFAULT, Family::of::<V>(), true);
+        let _ = header.context.set(context.clone());
+        let main = Rc::new(Core::with(header, None));
+        main.header.root.set(&raw const main.header);
         main
     }
 
-    /// Main, for one that has started or is main itself.
+    /// Returns the main greenlet, if this one has started or is the main greenlet itself.
     #[inline(always)]
     pub(super) fn main_core(&self) -> &Core<V> {
         self.main.get().map_or(self, |main| main)
     }
 
-    pub(super) fn set_started_in(self: &Rc<Self>, world: &Rc<World>) {
+    pub(super) fn set_started_in(self: &Rc<Self>, context: &Rc<Context>) {
         let core: *const Core<V> = Rc::as_ptr(self);
-        self.head.set_erased(core);
-        let main = world.main();
-        self.head.root.set(&raw const main.head);
+        self.header.set_erased(core);
+        let main = context.main();
+        self.header.root.set(&raw const main.header);
         let _ = self.main.set(main);
-        let _ = self.head.world.set(world.clone());
+        let _ = self.header.context.set(context.clone());
     }
 
-    /// Its parent's record.
+    /// Returns the record of the greenlet's parent.
     pub(super) fn parent(&self) -> Option<Rc<Core<V>>> {
         self.parent.borrow().as_ref().map(|parent| parent.core.clone())
     }
 
-    /// Sets its parent. The caller drops the one before, which may be the last handle.
+    /// Sets the parent. Returns the previous one, which the caller drops: it may be the last
+    /// handle.
     pub(super) fn replace_parent(&self, parent: Option<Greenlet<V>>) -> Option<Greenlet<V>> {
         self.parent.replace(parent)
     }
 
     pub(super) fn locals(&self) -> &RefCell<Option<GreenletLocals>> {
-        match self.head.world.get() {
-            Some(world) if self.head.is_main => &world.main_locals,
-            _ => &self.head.locals,
+        match self.header.context.get() {
+            Some(context) if self.header.is_main => &context.main_locals,
+            _ => &self.header.locals,
         }
     }
 
@@ -176,14 +181,14 @@ impl<V: 'static> Core<V> {
         has_run
     }
 
-    /// Leaves `message` for it. It must wait, and run next.
+    /// Leaves `message` for the greenlet, which must be waiting and must run next.
     #[inline(always)]
     pub(super) fn send(&self, message: Message<V>) {
         match message {
             Message::Value(value) => {
                 self.came.set(Came::Value);
-                // SAFETY: nobody holds a reference to the slot. It is empty, so nothing is leaked:
-                // whoever waits has taken what came before.
+                // SAFETY: nothing holds a reference to the slot. It is empty, because the greenlet
+                // took the previous message before it waited again, so no value is leaked.
                 unsafe { (*self.slot.get()).write(value) };
             }
             Message::Signal(signal) => {
@@ -193,50 +198,52 @@ impl<V: 'static> Core<V> {
         }
     }
 
-    /// Whether a value has come to it, and no signal.
+    /// Returns whether a value has come to the greenlet, and not a signal.
     #[inline(always)]
     pub(super) fn has_value(&self) -> bool {
         self.came.get() == Came::Value
     }
 
-    /// The value that has come to it.
+    /// Takes the value that has come to the greenlet.
     ///
     /// # Safety
     ///
-    /// A value must have come to it, and not have been taken.
+    /// A value must have come to the greenlet, and must not have been taken yet.
     #[inline(always)]
     pub(super) unsafe fn take_value(&self) -> V {
-        // SAFETY: nobody holds a reference to the slot, and it is full: the caller's promise.
+        // SAFETY: nothing holds a reference to the slot, and the slot is full, as the caller
+        // guarantees.
         unsafe { (*self.slot.get()).assume_init_read() }
     }
 
-    /// What has come to it.
+    /// Takes the message that has come to the greenlet.
     ///
     /// # Safety
     ///
-    /// Something must have come to it, and not have been taken.
+    /// A message must have come to the greenlet, and must not have been taken yet.
     pub(super) unsafe fn take_message(&self) -> Message<V> {
         match self.signal.take() {
             Some(signal) => Message::Signal(signal),
-            // SAFETY: no signal, hence a value: the caller's promise.
+            // SAFETY: there is no signal, so a value has come, as the caller guarantees.
             None => Message::Value(unsafe { self.take_value() }),
         }
     }
 
-    /// The last handle is gone.
+    /// Handles the drop of the last handle.
     #[cold]
     #[inline(never)]
     pub(super) fn lost_last_handle(self: &Rc<Self>) {
-        let Some(world) = self.head.world.get() else { return };
-        match self.head.strand.state() {
-            State::Fresh | State::Ended | State::Retired => {}
-            State::Running | State::Suspended => world.lost(self.clone()),
+        let Some(context) = self.header.context.get() else { return };
+        match self.header.coroutine.state() {
+            State::Fresh | State::Ended | State::Abandoned => {}
+            State::Running | State::Suspended => context.lost(self.clone()),
         }
     }
 }
 
 impl Signal {
-    /// What it is to the parent of the greenlet that it leaves: an exit is raised no further.
+    /// Converts a signal that leaves a greenlet to the signal that its parent gets: a
+    /// [`GreenletExit`] is returned there, and not raised any further.
     pub(super) fn leave(self) -> Signal {
         match self {
             Signal::Exit(_) => self,
@@ -247,7 +254,7 @@ impl Signal {
         }
     }
 
-    /// As what a tracer sees it.
+    /// Returns the event that a tracer sees for this signal.
     pub(super) fn event(&self) -> Event {
         match self {
             Signal::Raise(_) => Event::Throw,
@@ -264,11 +271,15 @@ impl Signal {
 }
 
 impl<V: 'static> Erased for Core<V> {
-    fn head(&self) -> &Head {
-        &self.head
+    fn header(&self) -> &Header {
+        &self.header
     }
 
     fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+
+    fn into_nested(self: Rc<Self>) -> Rc<dyn Nested> {
         self
     }
 
@@ -288,26 +299,26 @@ impl<V: 'static> Erased for Core<V> {
         if !self.has_come() {
             return None;
         }
-        // SAFETY: something has come, and whoever waited for anything takes it once.
+        // SAFETY: a message has come, and the greenlet that waited for any message takes it once.
         let message = unsafe { self.take_message() };
         self.came.set(Came::Nothing);
         match message {
             Message::Signal(Signal::Raise(payload)) => Some(payload),
             other => {
-                let world = self.head.world.get()?;
-                world.quietly("the destructor of a value", || drop(other));
+                let context = self.header.context.get()?;
+                context.quietly("the destructor of a value", || drop(other));
                 None
             }
         }
     }
 
-    fn abandon(self: Rc<Self>, why: &str) {
-        self.give_up_for_ever(why);
+    fn abandon_because(self: Rc<Self>, why: &str) {
+        self.abandon_and_report(why);
     }
 }
 
 impl<V: 'static> Drop for Core<V> {
-    /// Frees a long chain of parents, each held by its child alone, one after another and not in a
+    /// Frees a long chain of parents, each held by its child alone, in a loop and not in a
     /// recursion as deep as the chain.
     fn drop(&mut self) {
         let mut next = self.parent.get_mut().take();
@@ -319,17 +330,18 @@ impl<V: 'static> Drop for Core<V> {
 }
 
 impl<V: 'static> fmt::Debug for Core<V> {
-    /// In the words of G-018.
+    /// Prints the state in the words of Python's greenlet. A frame or fiber that has ended takes
+    /// the place of a thread that has exited.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let main = if self.head.is_main { " main" } else { "" };
-        let is_current = self.head.is_current();
-        f.write_str(match self.head.strand.state() {
-            State::Fresh if !self.head.is_main => "pending",
-            _ if self.head.is_dead() && self.head.is_main => "(frame exited) dead",
-            _ if self.head.is_dead() => "dead",
+        let main = if self.header.is_main { " main" } else { "" };
+        let is_current = self.header.is_current();
+        f.write_str(match self.header.coroutine.state() {
+            State::Fresh if !self.header.is_main => "pending",
+            _ if self.header.is_dead() && self.header.is_main => "(frame exited) dead",
+            _ if self.header.is_dead() => "dead",
             _ if is_current => "current active started",
             _ => "suspended active started",
         })?;
-        f.write_str(if self.head.is_dead() { "" } else { main })
+        f.write_str(if self.header.is_dead() { "" } else { main })
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a greenlet.
+//! The errors of operations on greenlets, and the payload that ends one.
 
 use std::any::{self, Any};
 use std::error::Error;
@@ -10,15 +10,15 @@ use crate::fiber::brief::{Brief, same_io_error};
 use crate::fiber::frame::Frame;
 use crate::fiber::panic::Panic;
 
-/// What a panic carries.
+/// The payload of a panic.
 pub(super) type Payload = Box<dyn Any + Send>;
 
-/// What a greenlet is unwound with to end it: by [`kill`](crate::greenlet::Greenlet::kill), and when
-/// its last handle is dropped.
+/// The payload that a greenlet is unwound with to end it: by
+/// [`kill`](crate::greenlet::Greenlet::kill), and when its last handle is dropped.
 ///
-/// It is a request and no order: code may catch it (`payload.is::<GreenletExit>()`) and go on
-/// (G-064). Where it leaves a greenlet's function, it is not raised in the parent but returned to it,
-/// as [`SwitchError::Exit`] (G-049).
+/// It is a request and not an order: code may catch it (`payload.is::<GreenletExit>()`) and
+/// continue. Where it leaves a greenlet's function, it is not raised in the parent but returned to
+/// it, as [`SwitchError::Exit`].
 ///
 /// # Examples
 ///
@@ -39,19 +39,19 @@ pub struct GreenletExit {
 }
 
 impl GreenletExit {
-    /// One that says why.
+    /// Creates an exit with a message that states the reason.
     pub fn new(message: impl Into<String>) -> GreenletExit {
         GreenletExit { message: Some(message.into().into_boxed_str()) }
     }
 
-    /// Why, if it says so.
+    /// Returns the message, if there is one.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// Unwinds with it, and prints nothing: ends the greenlet from whatever depth, if nobody
-    /// catches it.
+    /// Unwinds with this exit, and prints nothing: ends the current greenlet from any call depth,
+    /// unless code catches the exit.
     pub fn raise(self) -> ! {
         panic::resume_unwind(Box::new(self))
     }
@@ -59,7 +59,7 @@ impl GreenletExit {
 
 impl fmt::Display for GreenletExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message().unwrap_or("the greenlet was told to exit"))
+        f.write_str(self.message().unwrap_or("the greenlet was asked to exit"))
     }
 }
 
@@ -72,39 +72,40 @@ impl fmt::Debug for GreenletExit {
 
 impl Error for GreenletExit {}
 
-/// Why a switch gave no value. `T` is what was to be delivered; it comes back where it was not.
+/// The reason why a switch returned no value. `T` is the value that was to be delivered; it is
+/// returned if it was not delivered.
 #[non_exhaustive]
 pub enum SwitchError<T> {
-    /// A [`GreenletExit`] has ended a greenlet whose end comes here (G-049).
+    /// A [`GreenletExit`] has ended a greenlet, and that end leads to the caller.
     Exit(GreenletExit),
-    /// Something is to be raised here and cannot be: the thread unwinds already, so this may be a
-    /// destructor, or the program is built with `panic = "abort"`.
+    /// A payload was to be raised in the caller and cannot be: the thread is unwinding, so the
+    /// caller may be a destructor, or the program is built with `panic = "abort"`.
     Unraised(Panic),
-    /// The greenlet belongs to another fiber (G-078).
+    /// The greenlet belongs to another fiber.
     Elsewhere(T, Elsewhere),
-    /// It was given nothing to run (G-008). It is unstarted as before.
+    /// The greenlet has no function to run. It is still unstarted.
     NoRun(T),
-    /// The running greenlet, or a waiting main one, takes values of another type.
+    /// The current greenlet, or a waiting main greenlet, exchanges values of another type.
     Family(T, Families),
-    /// Neither `fibra::run` nor `fibra::frame` is on this thread, or the fiber is ending.
+    /// There is no `fibra::run` and no `fibra::frame` on this thread, or the fiber is ending.
     NoFrame(T),
-    /// No stack could be had. The greenlet is unstarted as before.
+    /// No stack could be allocated. The greenlet is still unstarted.
     NoStack(T, io::Error),
-    /// Its frame has ended, or is ending (G-079).
+    /// The frame of the greenlet has ended, or is ending.
     Gone(T),
-    /// The caller is a tracer, which must not switch (G-098).
+    /// The caller is a tracer, which must not switch.
     Tracing(T),
 }
 
-/// What [`throw`](crate::greenlet::Greenlet::throw) fails with: it gives the payload back.
+/// The error of [`throw`](crate::greenlet::Greenlet::throw): it returns the payload.
 pub type ThrowError = SwitchError<Panic>;
 
 impl<T> SwitchError<T> {
-    /// What was to be delivered, if it was not.
+    /// Returns the value that was to be delivered, if it was not delivered.
     ///
     /// # Errors
     ///
-    /// Gives the error back if it was, and this is what came in return.
+    /// Returns the error unchanged if the value was delivered, and the error is the answer.
     pub fn into_inner(self) -> Result<T, SwitchError<T>> {
         match self {
             SwitchError::Exit(_) | SwitchError::Unraised(_) => Err(self),
@@ -147,12 +148,12 @@ impl<T> fmt::Display for SwitchError<T> {
                 write!(f, "Cannot switch to a different fiber\n{places}")
             }
             SwitchError::NoRun(_) => {
-                f.write_str("the greenlet has nothing to run: give it a function with `set_run`")
+                f.write_str("the greenlet has no function to run: give it one with `set_run`")
             }
             SwitchError::Family(_, families) => families.fmt(f),
             SwitchError::NoFrame(_) => f.write_str(
-                "greenlets run inside `fibra::frame(|| ...)` or `fibra::run(|| ...)`, and this \
-                 thread is in neither",
+                "a greenlet was used outside of `fibra::frame(|| ...)` and `fibra::run(|| ...)`: \
+                 wrap the call in one of them",
             ),
             SwitchError::NoStack(_, error) => {
                 write!(f, "the greenlet could not get a stack: {error}")
@@ -214,7 +215,7 @@ impl<T: PartialEq> PartialEq for SwitchError<T> {
     }
 }
 
-/// Returns what was thrown and caught, as errors carry it. It may be a [`GreenletExit`].
+/// Wraps a payload that was thrown and caught for an error. It may be a [`GreenletExit`].
 #[cold]
 pub(super) fn thrown(payload: Payload) -> Panic {
     match payload.downcast_ref::<GreenletExit>().map(ToString::to_string) {
@@ -223,7 +224,8 @@ pub(super) fn thrown(payload: Payload) -> Panic {
     }
 }
 
-/// The type of what was to be delivered, and the one that is exchanged where it should have gone.
+/// The type of the value that was to be delivered, and the type that is exchanged where it should
+/// have arrived.
 #[derive(Copy, Clone, Eq, PartialEq)]
 pub struct Families {
     given: &'static str,
@@ -231,13 +233,13 @@ pub struct Families {
 }
 
 impl Families {
-    /// Returns the name of the type of what was to be delivered.
+    /// Returns the name of the type of the value that was to be delivered.
     #[must_use]
     pub fn given(&self) -> &'static str {
         self.given
     }
 
-    /// Returns the name of the type that the greenlets exchange which run there.
+    /// Returns the name of the type that the greenlets there exchange.
     #[must_use]
     pub fn expected(&self) -> &'static str {
         self.expected
@@ -264,7 +266,7 @@ impl fmt::Debug for Families {
     }
 }
 
-/// Which fiber called, and which one the greenlet belongs to.
+/// The fiber that called, and the fiber that the greenlet belongs to.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Elsewhere {
     current: Box<str>,
@@ -293,7 +295,7 @@ impl fmt::Display for Elsewhere {
     }
 }
 
-/// "fiber 'parser' (#3)", or "the thread's own frame".
+/// Returns "fiber 'parser' (#3)", or "the thread's own frame".
 fn name_of(frame: &Frame) -> Box<str> {
     let Some(fiber) = frame.fiber.get() else { return "the thread's own frame".into() };
     match fiber.peek_extra(|extra| extra.name.clone()).flatten() {
@@ -302,13 +304,13 @@ fn name_of(frame: &Frame) -> Box<str> {
     }
 }
 
-/// Why a greenlet's function could not be set.
+/// The reason why a greenlet's function could not be set.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RunError {
-    /// It has started, or has ended (G-005).
+    /// The greenlet has started, or has ended.
     Started,
-    /// It is a main greenlet (G-006).
+    /// The greenlet is a main greenlet.
     Main,
 }
 
@@ -323,15 +325,15 @@ impl fmt::Display for RunError {
 
 impl Error for RunError {}
 
-/// Why a greenlet's parent could not be set. Nothing is changed.
+/// The reason why a greenlet's parent could not be set. The parent is unchanged.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ParentError {
-    /// The new parent is the greenlet itself, or one of its descendants (G-025).
+    /// The new parent is the greenlet itself, or one of its descendants.
     Cyclic,
-    /// A main greenlet has no parent (G-028).
+    /// The greenlet is a main greenlet, which has no parent.
     Main,
-    /// The greenlet has started, and the new parent belongs to another fiber (G-026).
+    /// The greenlet has started, and the new parent belongs to another fiber.
     Elsewhere,
 }
 
@@ -347,8 +349,8 @@ impl fmt::Display for ParentError {
 
 impl Error for ParentError {}
 
-/// Why a greenlet's locals could not be set: it runs at this moment in another fiber, which waits
-/// (G-089).
+/// The reason why a greenlet's locals could not be set: it is the current greenlet of another
+/// fiber, which is suspended at the moment.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct LocalsError;
@@ -361,7 +363,7 @@ impl fmt::Display for LocalsError {
 
 impl Error for LocalsError {}
 
-/// Why nothing can be delivered; [`with`](Refusal::with) adds what it was.
+/// The reason why nothing can be delivered. [`with`](Refusal::with) adds the value.
 pub(super) enum Refusal {
     Elsewhere(Elsewhere),
     NoRun,
@@ -373,7 +375,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// A `V` was to be delivered where values of the type `expected` are exchanged.
+    /// Returns the refusal of a `V` where values of the type `expected` are exchanged.
     #[cold]
     pub(super) fn family<V>(expected: &'static str) -> Refusal {
         Refusal::Family(Families { given: any::type_name::<V>(), expected })

@@ -1,7 +1,7 @@
 //! The public handle of a greenlet.
 //!
-//! Invariant: `Head::handles` counts the values of type [`Greenlet`], those in the parent links of
-//! children included. When it falls to zero a suspended greenlet is killed.
+//! Invariant: `Header::handles` counts the values of type [`Greenlet`], including those in the
+//! parent links of children. When it falls to zero, a suspended greenlet is killed.
 
 use std::any::Any;
 use std::fmt;
@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use crate::greenlet::GreenletBuilder;
+use crate::greenlet::context::Context;
 use crate::greenlet::core::Core;
 use crate::greenlet::error::{
     GreenletExit, LocalsError, ParentError, RunError, SwitchError, ThrowError,
@@ -16,13 +17,12 @@ use crate::greenlet::error::{
 use crate::greenlet::locals::GreenletLocals;
 use crate::greenlet::running::current_in;
 use crate::greenlet::trace::GreenletId;
-use crate::greenlet::world::World;
 
-/// A call stack that others switch to, and that switches to others. A handle: clones are the same
-/// greenlet.
+/// A handle to a greenlet: a call stack that other greenlets switch to, and that switches to
+/// others. Clones of a handle are the same greenlet.
 ///
-/// `V` is what it exchanges with all the others of its family. It is `!Send`: a started greenlet
-/// never leaves its frame.
+/// `V` is the type of the values that it exchanges with all other greenlets of its family. It is
+/// `!Send`: a started greenlet never leaves its frame.
 ///
 /// ```compile_fail
 /// fn send<T: Send>() {}
@@ -52,75 +52,111 @@ pub struct Greenlet<V: 'static> {
 }
 
 impl<V: 'static> Greenlet<V> {
-    /// A greenlet that will run `f` with the first value that it is switched to with (G-001, G-032).
+    /// Creates a greenlet that will run `f` with the first value that it is switched to with.
     ///
-    /// Its parent is the greenlet that runs, or the main one if that is of another family. Made
-    /// outside of all frames it gets the main greenlet of the one in which it starts.
+    /// Its parent is the current greenlet, or the main greenlet if the current one belongs to
+    /// another family. If it is created outside of all frames, its parent is the main greenlet of
+    /// the frame in which it starts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::Greenlet;
+    ///
+    /// fibra::frame(|| {
+    ///     let double = Greenlet::new(|n: u32| 2 * n);
+    ///     assert_eq!(double.switch(21).unwrap(), 42);
+    ///     assert!(double.is_dead());
+    /// });
+    /// ```
     pub fn new(f: impl FnOnce(V) -> V + 'static) -> Greenlet<V> {
         GreenletBuilder::new().build(f)
     }
 
-    /// As [`new`](Greenlet::new), with another parent.
+    /// Creates a greenlet like [`new`](Greenlet::new), with `parent` as its parent.
     pub fn with_parent(f: impl FnOnce(V) -> V + 'static, parent: &Greenlet<V>) -> Greenlet<V> {
         let core = Core::new(crate::stack::SizeClass::DEFAULT, Some(Box::new(f)));
         core.replace_parent(Some(parent.clone()));
         Greenlet::from_core(Rc::new(core))
     }
 
-    /// A greenlet that has nothing to run before [`set_run`](Greenlet::set_run) (G-002).
+    /// Creates a greenlet that has no function until [`set_run`](Greenlet::set_run).
     #[must_use]
     pub fn empty() -> Greenlet<V> {
         GreenletBuilder::new().build_empty()
     }
 
     pub(super) fn make(core: Core<V>) -> Greenlet<V> {
-        if let Some(world) = World::find() {
-            world.reap();
-            let parent = current_in(&world).unwrap_or_else(|| Greenlet::from_core(world.main()));
+        if let Some(context) = Context::find() {
+            context.reap();
+            let parent =
+                current_in(&context).unwrap_or_else(|| Greenlet::from_core(context.main()));
             core.replace_parent(Some(parent));
         }
         Greenlet::from_core(Rc::new(core))
     }
 
     pub(super) fn from_core(core: Rc<Core<V>>) -> Greenlet<V> {
-        core.head.handles.set(core.head.handles.get() + 1);
+        core.header.handles.set(core.header.handles.get() + 1);
         Greenlet { core }
     }
 
-    /// Goes to it with `value`: the call in which it waits returns that, or its function is called
-    /// with it. Returns what somebody switches back with, or what a child returns at its end.
+    /// Switches to the greenlet with `value`: the call in which it waits returns `value`, or its
+    /// function is called with it. Returns the value with which another greenlet switches back to
+    /// the caller, or which a child of the caller returns at its end.
     ///
-    /// Nothing comes back by itself: if it goes on to others, they decide (G-040). A dead one passes
-    /// the value on to its parent (G-037); the one that runs gets it at once (G-036).
+    /// Control returns only by a switch: if the greenlet switches to others, those determine when
+    /// the caller continues. A dead greenlet passes the value on to its parent. The current
+    /// greenlet gets its own value back immediately.
     ///
     /// # Errors
     ///
-    /// [`SwitchError::Exit`] if a child has ended by a [`GreenletExit`], which is an answer like any
-    /// other. All others say why the value could not be delivered, and give it back.
+    /// Returns [`SwitchError::Exit`] if a child has ended by a [`GreenletExit`], and
+    /// [`SwitchError::Unraised`] if a payload has come that cannot be raised here: these are
+    /// answers, and the value was delivered. All other errors are reasons why the value could not
+    /// be delivered, and return it.
     ///
     /// # Panics
     ///
-    /// With whatever is raised in the caller: the panic of a child, or what is
-    /// [thrown](Greenlet::throw) at it.
+    /// Panics with the payload that is raised in the caller: the panic of a child, or what is
+    /// [thrown](Greenlet::throw) into the caller.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::{self, Greenlet};
+    ///
+    /// fibra::frame(|| {
+    ///     let server = Greenlet::new(|mut request: String| {
+    ///         loop {
+    ///             request = greenlet::main().switch(request.to_uppercase()).unwrap();
+    ///         }
+    ///     });
+    ///     assert_eq!(server.switch("ping".into()).unwrap(), "PING");
+    ///     assert_eq!(server.switch("pong".into()).unwrap(), "PONG");
+    /// });
+    /// ```
     #[inline(always)]
     pub fn switch(&self, value: V) -> Result<V, SwitchError<V>> {
         self.core.switch(value)
     }
 
-    /// Goes to it and unwinds it with `payload`, as if the call in which it waits had panicked.
-    /// Returns as [`switch`](Greenlet::switch).
+    /// Switches to the greenlet and unwinds it with `payload`, as if the call in which it waits had
+    /// panicked. Returns like [`switch`](Greenlet::switch).
     ///
-    /// If it does not catch that it is raised in its parent, wherever that waits (G-061). One that has
-    /// not started ends without running (G-059). At a dead one it is raised in the nearest living
-    /// ancestor (G-060). [`GreenletExit`] is not raised in them, but returned to them.
+    /// If the greenlet does not catch the payload, it is raised in its parent, where that waits. An
+    /// unstarted greenlet ends without running. If the greenlet is dead, the payload is raised in
+    /// its nearest living ancestor. A [`GreenletExit`] is not raised in those ancestors, but
+    /// returned to them.
     ///
     /// # Errors
     ///
-    /// As [`switch`](Greenlet::switch), with the payload.
+    /// Returns the same errors as [`switch`](Greenlet::switch), with the payload.
     ///
     /// # Panics
     ///
-    /// As [`switch`](Greenlet::switch); with `payload`, if it is the one that runs (G-062).
+    /// Panics like [`switch`](Greenlet::switch). Panics with `payload`, if the greenlet is the
+    /// current one.
     ///
     /// # Examples
     ///
@@ -144,42 +180,58 @@ impl<V: 'static> Greenlet<V> {
         self.core.throw(Box::new(payload))
     }
 
-    /// [Throws](Greenlet::throw) a [`GreenletExit`] at it: ends it, unless it catches that.
+    /// [Throws](Greenlet::throw) a [`GreenletExit`] into the greenlet: ends it, unless it catches
+    /// that.
     ///
     /// # Errors
     ///
-    /// [`SwitchError::Exit`] if it has ended by that and the caller is its parent; else as `throw`.
+    /// Returns [`SwitchError::Exit`] if the greenlet has ended by that and the caller is its
+    /// parent, and otherwise the same errors as [`throw`](Greenlet::throw).
     ///
     /// # Panics
     ///
-    /// As [`throw`](Greenlet::throw).
+    /// Panics like [`throw`](Greenlet::throw).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::{self, Greenlet, SwitchError};
+    ///
+    /// fibra::frame(|| {
+    ///     let worker = Greenlet::new(|_: u32| greenlet::main().switch(1).unwrap());
+    ///     assert_eq!(worker.switch(0).unwrap(), 1);
+    ///     assert!(matches!(worker.kill(), Err(SwitchError::Exit(_))));
+    ///     assert!(worker.is_dead());
+    /// });
+    /// ```
     pub fn kill(&self) -> Result<V, ThrowError> {
         self.throw(GreenletExit::default())
     }
 
-    /// Gives an unstarted greenlet a function, in place of the one that it may have (G-004).
+    /// Sets the function of an unstarted greenlet. A previous function is dropped.
     ///
     /// # Errors
     ///
-    /// If it has started, and for a main greenlet (G-005, G-006). `f` is dropped then.
+    /// Returns an error if the greenlet has started, and if it is a main greenlet. `f` is dropped
+    /// then.
     pub fn set_run(&self, f: impl FnOnce(V) -> V + 'static) -> Result<(), RunError> {
         self.check_run()?;
         drop(self.core.replace_run(Some(Box::new(f))));
         Ok(())
     }
 
-    /// Takes the function of an unstarted greenlet away.
+    /// Removes the function of an unstarted greenlet.
     ///
     /// # Errors
     ///
-    /// As [`set_run`](Greenlet::set_run).
+    /// Returns the same errors as [`set_run`](Greenlet::set_run).
     pub fn clear_run(&self) -> Result<(), RunError> {
         self.check_run()?;
         drop(self.core.replace_run(None));
         Ok(())
     }
 
-    /// Whether it has a function and has not started.
+    /// Returns whether the greenlet has a function and has not started.
     #[must_use]
     pub fn has_run(&self) -> bool {
         self.core.has_run()
@@ -189,27 +241,44 @@ impl<V: 'static> Greenlet<V> {
         if self.is_main() {
             return Err(RunError::Main);
         }
-        if self.core.head.is_unstarted() { Ok(()) } else { Err(RunError::Started) }
+        if self.core.header.is_unstarted() { Ok(()) } else { Err(RunError::Started) }
     }
 
-    /// Who gets what it returns; none for a main greenlet, and for one that was made outside of all
-    /// frames and has not started.
+    /// Returns the parent: the greenlet that gets the value which this one returns. A main greenlet
+    /// has none, and neither has an unstarted greenlet that was created outside of all frames.
     ///
-    /// A greenlet that switches to its own asks [`greenlet::parent`](crate::greenlet::parent).
+    /// A greenlet that switches to its own parent should use
+    /// [`greenlet::parent`](crate::greenlet::parent).
     ///
-    /// While it is killed because its last handle was dropped this is whoever has dropped it (G-067),
-    /// or the main greenlet if that is of another family.
+    /// While the greenlet is killed because its last handle was dropped, its parent is the greenlet
+    /// that dropped the handle, or the main greenlet if that one belongs to another family.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::{self, Greenlet};
+    ///
+    /// fibra::frame(|| {
+    ///     let child = Greenlet::new(|n: u32| n);
+    ///     assert_eq!(child.parent(), Some(greenlet::main()));
+    ///
+    ///     // What `child` returns now goes to `other`.
+    ///     let other = Greenlet::new(|n| n * 10);
+    ///     child.set_parent(&other).unwrap();
+    ///     assert_eq!(child.switch(4).unwrap(), 40);
+    /// });
+    /// ```
     #[must_use]
     pub fn parent(&self) -> Option<Greenlet<V>> {
         self.core.killer().or_else(|| self.core.parent()).map(Greenlet::from_core)
     }
 
-    /// Sets who gets what it returns, at whatever time (G-022). An unstarted greenlet moves to the
-    /// frame of its new parent (G-029).
+    /// Sets the parent: the greenlet that gets the value which this one returns. This may be done
+    /// at any time. An unstarted greenlet moves to the frame of its new parent.
     ///
     /// # Errors
     ///
-    /// Says why not; nothing is changed.
+    /// Returns the reason if the parent cannot be set, and changes nothing.
     pub fn set_parent(&self, parent: &Greenlet<V>) -> Result<(), ParentError> {
         if self.is_main() {
             return Err(ParentError::Main);
@@ -217,64 +286,65 @@ impl<V: 'static> Greenlet<V> {
         if self.core.is_in_chain_of(&parent.core) {
             return Err(ParentError::Cyclic);
         }
-        if self.is_active() && !self.core.shares_world_with(&parent.core) {
+        if self.is_active() && !self.core.shares_context_with(&parent.core) {
             return Err(ParentError::Elsewhere);
         }
-        // This may drop the last handle of the parent before, and so run whatever code.
+        // This may drop the last handle of the previous parent, and so run arbitrary code.
         drop(self.core.replace_parent(Some(parent.clone())));
         Ok(())
     }
 
-    /// Whether it has ended (G-012). A main greenlet is dead when its frame has ended.
+    /// Returns whether the greenlet has ended. A main greenlet is dead when its frame has ended.
     #[must_use]
     pub fn is_dead(&self) -> bool {
-        self.core.head.is_dead()
+        self.core.header.is_dead()
     }
 
-    /// Whether it has been switched to, however long ago.
+    /// Returns whether the greenlet has ever been switched to. A main greenlet counts as started.
     #[must_use]
     pub fn is_started(&self) -> bool {
-        self.is_main() || !self.core.head.is_unstarted()
+        self.is_main() || !self.core.header.is_unstarted()
     }
 
-    /// Whether it has started and is not dead: Python's `bool(g)` (G-013).
+    /// Returns whether the greenlet has started and is not dead: Python's `bool(g)`.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.is_started() && !self.is_dead()
     }
 
-    /// Whether it is the one that runs this.
+    /// Returns whether the greenlet is the one whose code makes this call.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.core.head.is_current()
+        self.core.header.is_current()
     }
 
-    /// Whether it is the main greenlet of a frame (or fiber).
+    /// Returns whether the greenlet is the main greenlet of a frame (or fiber).
     #[must_use]
     pub fn is_main(&self) -> bool {
-        self.core.head.is_main
+        self.core.header.is_main
     }
 
-    /// What tells it from all others, for a [tracer](crate::greenlet::settrace).
+    /// Returns the identity of the greenlet, for a [tracer](crate::greenlet::settrace).
     #[must_use]
     pub fn id(&self) -> GreenletId {
-        self.core.head.id()
+        self.core.header.id()
     }
 
-    /// Its locals, which are empty at first (G-084), and can be read when it is dead (G-090).
+    /// Returns the greenlet's locals. They are empty at first, and can be read when the greenlet is
+    /// dead.
     #[must_use]
     pub fn locals(&self) -> GreenletLocals {
         self.core.locals().borrow_mut().get_or_insert_default().clone()
     }
 
-    /// Gives it other locals, perhaps those of another greenlet, which it shares then (G-086, G-087).
-    /// Returns those before.
+    /// Replaces the greenlet's locals. If the new ones are those of another greenlet, both share
+    /// them from now on. Returns the previous locals.
     ///
     /// # Errors
     ///
-    /// If it is running in another fiber (G-089).
+    /// Returns an error if the greenlet is the current one of another fiber.
     pub fn set_locals(&self, locals: GreenletLocals) -> Result<GreenletLocals, LocalsError> {
-        if self.core.head.runs_elsewhere() {
+        if self.core.header.runs_elsewhere() {
             return Err(LocalsError);
         }
         Ok(self.core.locals().replace(Some(locals)).unwrap_or_default())
@@ -290,15 +360,15 @@ impl<V: 'static> Clone for Greenlet<V> {
 impl<V: 'static> Drop for Greenlet<V> {
     #[inline]
     fn drop(&mut self) {
-        let left = self.core.head.handles.get() - 1;
-        self.core.head.handles.set(left);
+        let left = self.core.header.handles.get() - 1;
+        self.core.header.handles.set(left);
         if left == 0 {
             self.core.lost_last_handle();
         }
     }
 }
 
-/// By identity.
+/// Compares by identity.
 impl<V: 'static> PartialEq for Greenlet<V> {
     fn eq(&self, other: &Greenlet<V>) -> bool {
         Rc::ptr_eq(&self.core, &other.core)

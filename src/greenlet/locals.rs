@@ -1,18 +1,20 @@
-//! Values that belong to a greenlet: what context variables are to Python's.
+//! Values that belong to a greenlet, like context variables in Python.
 //!
 //! Invariants:
-//! - A value is told apart from the others by its type alone.
-//! - No user code runs while the map is borrowed: what is replaced or taken is dropped afterwards.
+//! - A value is identified by its type alone.
+//! - No user code runs while the map is borrowed: what is replaced or removed is dropped
+//!   afterwards.
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-/// A small map from types to values, one for each greenlet unless it is shared.
+/// A small map from types to values. Each greenlet has its own, unless it shares that of another
+/// one.
 ///
-/// A greenlet starts with an empty one (G-084). A handle is cheap to clone; clones are the same map.
-/// Give each variable a type of its own.
+/// A greenlet starts with an empty map. A handle is cheap to clone; clones are the same map. Give
+/// each variable a type of its own.
 ///
 /// # Examples
 ///
@@ -46,13 +48,13 @@ pub struct GreenletLocals {
 type Map = Vec<(TypeId, Rc<dyn Any>)>;
 
 impl GreenletLocals {
-    /// An empty map.
+    /// Creates an empty map.
     #[must_use]
     pub fn new() -> GreenletLocals {
         GreenletLocals::default()
     }
 
-    /// The value of type `T`, if there is one.
+    /// Returns the value of type `T`, if there is one.
     #[must_use]
     pub fn get<T: 'static>(&self) -> Option<Rc<T>> {
         let map = self.map.borrow();
@@ -60,7 +62,7 @@ impl GreenletLocals {
         value.clone().downcast().ok()
     }
 
-    /// Sets the value of type `T`. Returns the one before, if there was one.
+    /// Sets the value of type `T`. Returns the previous one, if there was one.
     pub fn set<T: 'static>(&self, value: T) -> Option<Rc<T>> {
         let value: Rc<dyn Any> = Rc::new(value);
         let mut map = self.map.borrow_mut();
@@ -71,20 +73,20 @@ impl GreenletLocals {
         std::mem::replace(&mut entry.1, value).downcast().ok()
     }
 
-    /// Takes the value of type `T` out, if there is one.
+    /// Removes the value of type `T` and returns it, if there was one.
     pub fn remove<T: 'static>(&self) -> Option<Rc<T>> {
         let mut map = self.map.borrow_mut();
         let at = map.iter().position(|(key, _)| *key == TypeId::of::<T>())?;
         map.remove(at).1.downcast().ok()
     }
 
-    /// Another map with the same values: what is set in one is not seen in the other.
+    /// Creates another map with the same values: what is set in one is not visible in the other.
     #[must_use]
     pub fn copy(&self) -> GreenletLocals {
         GreenletLocals { map: Rc::new(RefCell::new(self.map.borrow().clone())) }
     }
 
-    /// Whether both are the same map.
+    /// Returns whether both handles are the same map.
     #[must_use]
     pub fn is_same(&self, other: &GreenletLocals) -> bool {
         Rc::ptr_eq(&self.map, &other.map)

@@ -1,47 +1,65 @@
-//! The greenlet that runs, and what hangs on it: its parent, its main greenlet, its locals.
+//! The current greenlet, its parent, its main greenlet and its locals.
 //!
-//! Invariant: the world of a frame knows which greenlet runs as a bare pointer and a family. A handle is
-//! made of it only for the family that it has.
+//! Invariant: the context of a frame knows the current greenlet as a bare pointer and a family. A
+//! handle is made from the pointer only for that family.
 
-#![allow(unsafe_code, reason = "makes a handle of the greenlet that runs")]
+#![allow(unsafe_code, reason = "makes a handle of the current greenlet")]
 
 use std::rc::Rc;
 
+use crate::greenlet::context::{Context, here};
 use crate::greenlet::core::Core;
 use crate::greenlet::handle::Greenlet;
 use crate::greenlet::locals::GreenletLocals;
-use crate::greenlet::world::{World, here};
 
-/// The greenlet that runs: the frame's main greenlet outside of all others.
+/// Returns the current greenlet: outside of all other greenlets, the frame's main greenlet.
 ///
 /// # Panics
 ///
-/// If that one belongs to another family, and outside of `fibra::frame` and `fibra::run`.
+/// Panics if the current greenlet belongs to another family, and outside of `fibra::frame` and
+/// `fibra::run`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::{self, Greenlet};
+///
+/// fibra::frame(|| {
+///     assert!(greenlet::current::<u32>().is_main());
+///     let child = Greenlet::new(|n: u32| {
+///         assert!(!greenlet::current::<u32>().is_main());
+///         n
+///     });
+///     assert_eq!(child.switch(1).unwrap(), 1);
+/// });
+/// ```
 #[track_caller]
 #[must_use]
 pub fn current<V: 'static>() -> Greenlet<V> {
-    let world = here();
-    world.reap();
-    match current_in(&world) {
+    let context = here();
+    context.reap();
+    match current_in(&context) {
         Some(current) => current,
         None => panic!(
-            "the greenlet that runs exchanges values of type `{}`, and not of type `{}`",
-            world.current_family().map_or("another", |family| family.name),
+            "the current greenlet exchanges values of type `{}`, and not of type `{}`",
+            context.current_family().map_or("another", |family| family.name),
             std::any::type_name::<V>()
         ),
     }
 }
 
-/// The parent of the greenlet that runs, to which it gives values back; none for a main greenlet.
+/// Returns the parent of the current greenlet, to which it gives values back. A main greenlet has
+/// none.
 ///
-/// For a greenlet that switches to its parent, this is better than `current().parent()`: there the
-/// handle to the running greenlet is a temporary that lives as long as the switch, so the greenlet is
-/// not killed when all others drop theirs, but when its frame ends. With this function only
-/// the parent is held, as any child holds it.
+/// A greenlet that switches to its parent should use this rather than `current().parent()`. There,
+/// the handle to the current greenlet is a temporary that lives as long as the switch. So the
+/// greenlet is not killed when all other handles are dropped, but only when its frame ends. This
+/// function holds only the parent, as any child does.
 ///
 /// # Panics
 ///
-/// If the greenlet that runs belongs to another family, and outside of `fibra::frame` and `fibra::run`.
+/// Panics if the current greenlet belongs to another family, and outside of `fibra::frame` and
+/// `fibra::run`.
 ///
 /// # Examples
 ///
@@ -65,39 +83,53 @@ pub fn parent<V: 'static>() -> Option<Greenlet<V>> {
     current().parent()
 }
 
-/// The main greenlet of this frame (or fiber), as the family of `V` knows it.
+/// Returns the main greenlet of this frame (or fiber), for the family of `V`.
 ///
 /// # Panics
 ///
-/// Outside of `fibra::frame` and `fibra::run`.
+/// Panics outside of `fibra::frame` and `fibra::run`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::{self, Greenlet};
+///
+/// fibra::frame(|| {
+///     // The main greenlet belongs to every family.
+///     let lengths = Greenlet::new(|word: String| greenlet::main().switch(word + "!").unwrap());
+///     let numbers = Greenlet::new(|n: u32| greenlet::main().switch(n + 1).unwrap());
+///     assert_eq!(lengths.switch("hello".into()).unwrap(), "hello!");
+///     assert_eq!(numbers.switch(1).unwrap(), 2);
+/// });
+/// ```
 #[track_caller]
 #[must_use]
 pub fn main<V: 'static>() -> Greenlet<V> {
     Greenlet::from_core(here().main())
 }
 
-/// The locals of the greenlet that runs, whatever its family.
+/// Returns the locals of the current greenlet, whatever its family.
 ///
 /// # Panics
 ///
-/// Outside of `fibra::frame` and `fibra::run`.
+/// Panics outside of `fibra::frame` and `fibra::run`.
 #[track_caller]
 #[must_use]
 pub fn locals() -> GreenletLocals {
-    let world = here();
-    let locals = world.current().map_or(&world.main_locals, |current| &current.locals);
+    let context = here();
+    let locals = context.current().map_or(&context.main_locals, |current| &current.locals);
     locals.borrow_mut().get_or_insert_default().clone()
 }
 
-/// The greenlet that runs, if it is of this family or main.
-pub(super) fn current_in<V: 'static>(world: &Rc<World>) -> Option<Greenlet<V>> {
-    let Some(current) = world.current() else { return Some(Greenlet::from_core(world.main())) };
+/// Returns the current greenlet, if it belongs to this family or is main.
+pub(super) fn current_in<V: 'static>(context: &Rc<Context>) -> Option<Greenlet<V>> {
+    let Some(current) = context.current() else { return Some(Greenlet::from_core(context.main())) };
     if !current.is_of::<V>() {
         return None;
     }
-    let core: *const Core<V> = world.current.get().cast();
-    // SAFETY: the pointer came from an `Rc` of this very type, as the family says, and the roster
-    // keeps one; the count is that of the reference which `from_raw` makes.
+    let core: *const Core<V> = context.current.get().cast();
+    // SAFETY: the pointer came from an `Rc` of this very type, as the family shows, and the roster
+    // keeps one; the count that is added is that of the reference which `from_raw` makes.
     let core = unsafe {
         Rc::increment_strong_count(core);
         Rc::from_raw(core)

@@ -1,8 +1,8 @@
-//! Tells a tracer of every switch, in the greenlet that it leads to.
+//! Tracers: functions that are called for every switch, in the greenlet that it leads to.
 //!
 //! Invariants:
-//! - While a tracer runs its world refuses to switch: a tracer sees one switch at a time.
-//! - A tracer that panics is taken off, and its panic is raised in the target.
+//! - While a tracer runs, its context refuses to switch: a tracer sees one switch at a time.
+//! - A tracer that panics is removed, and its panic is raised in the target.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,17 +10,17 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::greenlet::context::{Context, Flags, here};
 use crate::greenlet::error::Payload;
-use crate::greenlet::world::{Attention, World, here};
 
-/// What happened. More may be added, so match with a wildcard (G-097).
+/// The kind of a switch. More kinds may be added, so match with a wildcard.
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum Event {
-    /// A value, or a [`GreenletExit`](crate::greenlet::GreenletExit) that has ended a greenlet,
-    /// went from the origin to the target.
+    /// A value went from the origin to the target, or a
+    /// [`GreenletExit`](crate::greenlet::GreenletExit) that has ended a greenlet.
     Switch,
-    /// Something is raised in the target.
+    /// A payload is raised in the target.
     Throw,
 }
 
@@ -33,7 +33,8 @@ impl fmt::Display for Event {
     }
 }
 
-/// Tells a greenlet from all others of the process, whatever they exchange.
+/// The identity of a greenlet, which differs from that of all others of the process, whatever their
+/// families.
 ///
 /// All the handles of a frame's main greenlet have the same.
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
@@ -45,7 +46,7 @@ impl fmt::Display for GreenletId {
     }
 }
 
-/// An identity that is given at its first use: most greenlets are never asked for theirs.
+/// An identity that is assigned at its first use: most greenlets are never asked for theirs.
 #[derive(Default)]
 pub(super) struct LazyId(Cell<u64>);
 
@@ -59,20 +60,20 @@ impl LazyId {
     }
 }
 
-/// What [`settrace`] takes: it is called with the event, the origin and the target.
+/// A function for [`settrace`]: it is called with the event, the origin and the target.
 pub type Tracer = dyn Fn(Event, GreenletId, GreenletId);
 
-/// Calls `tracer` after every switch of this fiber's (or frame's) greenlets, in the target, from here
-/// on; `None` ends that. Returns the tracer before (G-092..G-099).
+/// Sets the tracer of this fiber's (or frame's) greenlets, which is called after every switch, in
+/// the target, from now on; `None` removes it. Returns the previous tracer.
 ///
-/// A tracer that panics is taken off, and its panic is raised where the switch led to, in place of
-/// the value. A tracer cannot switch: it gets [`SwitchError::Tracing`].
+/// A tracer that panics is removed, and its panic is raised where the switch led to, in place of
+/// the value. A tracer cannot switch: its switches return [`SwitchError::Tracing`].
 ///
 /// [`SwitchError::Tracing`]: crate::greenlet::SwitchError::Tracing
 ///
 /// # Panics
 ///
-/// Outside of `fibra::frame` and `fibra::run`.
+/// Panics outside of `fibra::frame` and `fibra::run`.
 ///
 /// # Examples
 ///
@@ -92,42 +93,44 @@ pub type Tracer = dyn Fn(Event, GreenletId, GreenletId);
 /// ```
 #[track_caller]
 pub fn settrace(tracer: Option<Rc<Tracer>>) -> Option<Rc<Tracer>> {
-    let world = here();
-    world.attend(Attention::TRACER, tracer.is_some());
-    world.tracer.replace(tracer)
+    let context = here();
+    context.set_flag(Flags::TRACER, tracer.is_some());
+    context.tracer.replace(tracer)
 }
 
-/// The tracer of this fiber's (or frame's) greenlets, if there is one.
+/// Returns the tracer of this fiber's (or frame's) greenlets, if there is one.
 ///
 /// # Panics
 ///
-/// Outside of `fibra::frame` and `fibra::run`.
+/// Panics outside of `fibra::frame` and `fibra::run`.
 #[track_caller]
 #[must_use]
 pub fn gettrace() -> Option<Rc<Tracer>> {
     here().tracer.borrow().clone()
 }
 
-impl World {
-    /// A switch is about to happen: whoever arrives tells the tracer, if there is one.
+impl Context {
+    /// Records a switch that is about to happen: the greenlet that arrives calls the tracer, if
+    /// there is one.
     pub(super) fn note(&self, event: Event, origin: impl FnOnce() -> GreenletId) {
-        if self.attends(Attention::TRACER) {
+        if self.has_flag(Flags::TRACER) {
             self.traced.set(Some((event, origin())));
         }
     }
 
-    /// Tells the tracer of the switch that has led to `target`. Returns what it panicked with.
+    /// Calls the tracer for the switch that has led to `target`. Returns the payload that it
+    /// panicked with.
     pub(super) fn tell_tracer(&self, target: impl FnOnce() -> GreenletId) -> Option<Payload> {
         let (event, origin) = self.traced.take()?;
         let tracer = self.tracer.borrow().clone()?;
-        self.attend(Attention::TRACING, true);
+        self.set_flag(Flags::TRACING, true);
         let target = target();
-        // What it leaves broken is seen by itself alone, which is taken off.
+        // An inconsistent state that it leaves is seen only by the tracer itself, which is removed.
         let result = panic::catch_unwind(AssertUnwindSafe(|| tracer(event, origin, target)));
-        self.attend(Attention::TRACING, false);
+        self.set_flag(Flags::TRACING, false);
         let panicked = result.err()?;
         let before = self.tracer.take();
-        self.attend(Attention::TRACER, false);
+        self.set_flag(Flags::TRACER, false);
         self.quietly("the destructor of a tracer", || drop((tracer, before)));
         Some(panicked)
     }

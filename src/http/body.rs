@@ -13,7 +13,7 @@ use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use hyper::HeaderMap;
@@ -21,7 +21,7 @@ use hyper::body::{Body, Buf, Bytes, Frame, Incoming};
 
 use crate::future::try_block_on;
 use crate::io::by_reference::{read_exactly, write_entirely};
-use crate::sched::lowlevel::{Unwinding, unwinding};
+use crate::sched::lowlevel::{Unwinding, locked, unwinding};
 
 /// A reader of the body of a message. A read waits until data has arrived.
 ///
@@ -337,7 +337,7 @@ impl Drop for StreamBody {
 }
 
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(shared)
 }
 
 /// Wakes the other side if it waits. The lock is released first.

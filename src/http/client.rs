@@ -14,8 +14,8 @@ use crate::http::body::BodyReader;
 use crate::http::error::error_of;
 use crate::http::io::Io;
 use crate::io::PollIo;
+use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::on_warm_stack;
-use crate::sched::spawn::Builder;
 
 /// A connection to an HTTP/1 server.
 ///

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use crate::io::PollIo;
-use crate::io::room::Room;
+use crate::io::uninit_buf::UninitBuf;
 
 /// A stream that implements hyper's traits for reading and writing.
 ///
@@ -63,11 +63,11 @@ impl<S: PollIo + Unpin> Read for Io<S> {
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        // SAFETY: a `Room` is only ever written to, so bytes that are initialised stay initialised.
-        let room = Room::new(unsafe { buffer.as_mut() });
-        let filled = ready!(self.0.poll_read_room(cx, room))?;
-        // SAFETY: the room is the whole unfilled part of the buffer, and `filled` proves that its
-        // first `length()` bytes were written.
+        // SAFETY: an `UninitBuf` is only written to, so initialised bytes stay initialised.
+        let memory = UninitBuf::new(unsafe { buffer.as_mut() });
+        let filled = ready!(self.0.poll_read_uninit(cx, memory))?;
+        // SAFETY: the buffer is the whole unfilled part, and `filled` is the number of bytes that were
+        // written at its beginning.
         unsafe { buffer.advance(filled.length()) };
         Poll::Ready(Ok(()))
     }

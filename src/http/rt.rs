@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use hyper::rt::{Executor, Timer};
 
 use crate::future::{Sleep, block_on, sleep, sleep_until};
+use crate::sched::api::spawn::spawn;
 use crate::sched::lowlevel::clock_now;
-use crate::sched::spawn::spawn;
 
 /// An executor that runs each future in a fiber of its own.
 ///

@@ -19,7 +19,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -33,7 +33,7 @@ use crate::http::error::error_of;
 use crate::http::io::Io;
 use crate::http::rt::FiberTimer;
 use crate::io::PollIo;
-use crate::sched::lowlevel::on_warm_stack;
+use crate::sched::lowlevel::{locked, on_warm_stack};
 
 /// Settings for the connections of an HTTP/1 server.
 ///
@@ -252,7 +252,7 @@ impl Graceful {
     }
 
     fn lock(&self) -> MutexGuard<'_, Ending> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

@@ -1,9 +1,9 @@
-//! Streams that are used by value as a reference to them is.
+//! Macros for streams that can also be used through a shared reference.
 
 use std::io;
 
-/// The loops of std around reads and writes, once more: a closure of std's, or its own function, has no caller's
-/// location, and a wait would be shown somewhere in std.
+/// Implements `read_exact` with the same loop as std. In a closure or function of std there is no
+/// caller's location, so that a wait would be reported at some place in std.
 macro_rules! read_exactly {
     () => {
         #[track_caller]
@@ -23,7 +23,7 @@ macro_rules! read_exactly {
 }
 pub(crate) use read_exactly;
 
-/// As [`read_exactly`], for `Write`.
+/// Like [`read_exactly`], but implements `write_all` of `Write`.
 macro_rules! write_entirely {
     () => {
         #[track_caller]
@@ -53,7 +53,8 @@ pub(crate) fn takes_nothing() -> io::Error {
     io::Error::new(io::ErrorKind::WriteZero, "failed to write whole buffer")
 }
 
-/// Implements `Read` for a type whose references have it. Type parameters stand behind `where`.
+/// Implements `Read` for a type whose references implement it. Type parameters are listed after
+/// `where`.
 macro_rules! read_by_reference {
     ($stream:ty $(where $($parameter:tt)+)?) => {
         impl$(<$($parameter)+>)? ::std::io::Read for $stream {
@@ -90,7 +91,7 @@ macro_rules! read_by_reference {
 }
 pub(crate) use read_by_reference;
 
-/// As [`read_by_reference`], for `Write`.
+/// Like [`read_by_reference`], for `Write`.
 macro_rules! write_by_reference {
     ($stream:ty $(where $($parameter:tt)+)?) => {
         impl$(<$($parameter)+>)? ::std::io::Write for $stream {

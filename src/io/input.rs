@@ -1,16 +1,17 @@
-//! The standard input before anybody asked for it: the descriptor, and what was read ahead.
+//! The buffered standard input: the descriptor, and the data that was read ahead.
 //!
 //! ```text
-//!   descriptor 0 -- ready? -- read(2) --> buffer: [ handed out | at hand | room ]
-//!                                         under a mutex: one reads, the others stand in line
+//!   descriptor 0 -- ready? -- read(2) --> buffer: [ handed out | available | free ]
+//!                                         under a mutex: one reads, the others wait in its queue
 //! ```
 //!
 //! Invariants:
-//! - The descriptor stays as it is. What it refers to is shared with other processes (a terminal with the
-//!   shell), and made non-blocking it would be so for them as well: so it is waited for, and then read.
-//! - Nothing waits between a read and the note of what it brought.
-//! - A call works on a bounded number of bytes between two points at which others may run and a time limit
-//!   is met.
+//! - The descriptor's flags are never changed. The open file is shared with other processes (a
+//!   terminal with the shell), and would become non-blocking for them as well: so each read first
+//!   waits until the descriptor is ready.
+//! - There is no wait between a read and the recording of the data it returned.
+//! - A call processes a bounded number of bytes between two points at which other fibers may run
+//!   and a time limit takes effect.
 
 use std::io;
 use std::mem;
@@ -25,24 +26,26 @@ use crate::sched::lowlevel::{OnDeadlock, WaitReason, spend_many, try_here};
 use crate::sync::Mutex;
 
 static READING: WaitReason =
-    WaitReason::new("reading the standard input", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("reading the standard input", OnDeadlock::Fail).ended_externally();
 
-/// The one of this process.
+/// The buffer of this process.
 pub(super) static BUFFER: Mutex<Buffer> = Mutex::new(Buffer { bytes: Vec::new(), taken: 0 });
 
-/// So much is asked for at a time, as std does.
+/// Number of bytes to make room for before a read, as in std.
 pub(super) const SIZE: usize = 8 << 10;
 
-/// So much is read in one go at most: a larger read of a file would take long, and nothing ends it.
+/// The most bytes read in one call: a larger read of a file would take long, and could not be
+/// interrupted.
 pub(super) const MOST_AT_A_TIME: usize = 64 << 10;
 
-/// So many bytes count as one operation: to read, copy and search them takes about as long as a small one.
+/// Number of bytes that count as one operation: reading, copying and searching them takes about as
+/// long as a small operation.
 const AN_OPERATION: usize = 1 << 10;
 
-/// What was read and is wanted by nobody yet.
+/// Data that was read and that no call has taken so far.
 pub(super) struct Buffer {
     bytes: Vec<u8>,
-    /// So many at the beginning have been handed out.
+    /// Number of bytes at the beginning that have been handed out.
     taken: usize,
 }
 
@@ -51,7 +54,7 @@ impl Buffer {
         &self.bytes[self.taken..]
     }
 
-    /// Waits until there is more, and appends it. Returns how much: nothing at the end.
+    /// Waits for more data and appends it. Returns how many bytes were added: 0 at the end.
     #[track_caller]
     pub(super) fn fill(&mut self) -> io::Result<usize> {
         self.make_room();
@@ -70,7 +73,7 @@ impl Buffer {
     fn make_room(&mut self) {
         self.bytes.drain(..mem::take(&mut self.taken));
         if self.bytes.is_empty() {
-            // A long line does not keep its memory for ever.
+            // The memory of a long line is not kept forever.
             self.bytes.shrink_to(SIZE);
         }
         if self.bytes.capacity() - self.bytes.len() < SIZE / 2 {
@@ -78,7 +81,8 @@ impl Buffer {
         }
     }
 
-    /// Waits until `delimiter` is at hand, or the end of the input. Returns how far that is.
+    /// Waits until `delimiter` is available, or the end of the input. Returns the length up to and
+    /// including it.
     #[track_caller]
     pub(super) fn fill_until(&mut self, delimiter: u8) -> io::Result<usize> {
         let mut searched = 0;
@@ -104,22 +108,22 @@ impl Buffer {
         Ok(())
     }
 
-    /// What is at hand as text. A long one is checked in pieces, between which others run.
+    /// Returns the available data as text. A long text is checked in pieces, between which other
+    /// fibers may run.
     ///
     /// # Errors
     ///
-    /// If it is not UTF-8.
+    /// Returns an error if it is not UTF-8.
     #[track_caller]
     pub(super) fn text(&self) -> io::Result<String> {
         let mut text = String::new();
         let mut rest = self.at_hand();
         while MOST_AT_A_TIME < rest.len() {
             let mut piece = &rest[..MOST_AT_A_TIME];
-            if let Err(error) = str::from_utf8(piece)
-                && error.error_len().is_none()
-            {
-                // It ends in the middle of a character.
-                piece = &piece[..error.valid_up_to()];
+            match str::from_utf8(piece) {
+                // The piece ends in the middle of a character.
+                Err(error) if error.error_len().is_none() => piece = &piece[..error.valid_up_to()],
+                _ => {}
             }
             text.push_str(text_of(piece)?);
             rest = &rest[piece.len()..];
@@ -147,7 +151,7 @@ pub(super) fn text_of(bytes: &[u8]) -> io::Result<&str> {
     str::from_utf8(bytes).map_err(not_utf8)
 }
 
-/// Counts the work on so many bytes. May let others run, and is a kill point then.
+/// Counts the work on this many bytes. May let other fibers run, and is a kill point then.
 #[track_caller]
 fn spend_for(bytes: usize) {
     if let Some(here) = try_here() {
@@ -155,10 +159,11 @@ fn spend_for(bytes: usize) {
     }
 }
 
-/// Reads the descriptor when that would not block; or so it seemed. `read` moves at most
-/// `most`, which is [`MOST_AT_A_TIME`] or less.
+/// Reads the descriptor once it appears ready. `read` moves at most `most` bytes, which is
+/// [`MOST_AT_A_TIME`] or less.
 ///
-/// A file is always ready, so what keeps it from taking the thread for itself is counted in bytes.
+/// A file is always ready, so the bytes are counted, to keep reads of it from monopolizing the
+/// thread.
 #[track_caller]
 pub(super) fn read_when_ready(
     most: usize,
@@ -169,9 +174,10 @@ pub(super) fn read_when_ready(
         spend_for(most);
         wait_ready(input, Wait { direction: Direction::Read, timeout: None, reason: &READING })?;
         match read(input) {
-            // A signal came, or somebody made it non-blocking and somebody else was quicker.
+            // A signal came, or the descriptor was made non-blocking elsewhere and another reader
+            // was faster.
             Err(Errno::INTR | Errno::AGAIN) => {}
-            // It was closed. To std that is an end.
+            // It was closed. Std treats that as the end of the input.
             Err(Errno::BADF) => return Ok(0),
             result => return Ok(result?),
         }

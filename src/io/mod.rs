@@ -1,18 +1,20 @@
-//! Waiting for file descriptors: any of them, from anywhere.
+//! Waiting for file descriptors of any kind and origin.
 //!
-//! [`Waitable`] makes a descriptor of any kind (a pipe, a terminal, a device, a socket that a foreign
-//! library made) wait like the sockets of [`net`](crate::net): the fiber does, and its thread runs
-//! others. [`wait_readable`] and [`wait_writable`] are for a descriptor that somebody else owns, such
-//! as that of a C library with an interface for event loops.
+//! [`Waitable`] wraps a descriptor of any kind (a pipe, a terminal, a device, a socket that a
+//! foreign library made), so that its operations wait like those of the sockets of
+//! [`net`](crate::net): the fiber waits, and its thread runs others. [`wait_readable`] and
+//! [`wait_writable`] are for a descriptor that other code owns, such as a C library with an
+//! interface for event loops.
 //!
 //! On a plain thread, outside of [`fibra::run`](crate::run), all of these block the thread.
 //!
-//! Regular files are always ready as far as the kernel is concerned, and block the thread all the same:
-//! [`fs`](crate::fs) is for these.
+//! The kernel reports regular files as always ready, although they block the thread: use
+//! [`fs`](crate::fs) for them.
 //!
 //! # Standard input
 //!
-//! [`stdin`] is as [`std::io::stdin`], and waits like the rest: one fiber reads what is typed, the others run.
+//! [`stdin`] is like [`std::io::stdin`], and waits like the rest: one fiber reads what is typed,
+//! the others run.
 //!
 //! ```no_run
 //! fibra::run(|| -> std::io::Result<()> {
@@ -27,10 +29,11 @@
 
 pub(crate) mod by_reference;
 mod input;
+pub(crate) mod pipe;
 mod poll;
-pub(crate) mod room;
 mod shared;
 mod stdin;
+pub(crate) mod uninit_buf;
 mod wait;
 mod waitable;
 

@@ -1,4 +1,4 @@
-//! Streams as futures have them: operations that do not wait, and wake a task instead.
+//! Streams for futures: operations that do not wait, and wake a task instead.
 
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
@@ -7,19 +7,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::io::Waitable;
-use crate::io::room::{Filled, Room};
 use crate::io::shared::{SharedRead, SharedWrite};
+use crate::io::uninit_buf::{Filled, UninitBuf};
 use crate::reactor::source::Direction;
 
-/// What a stream can do for a future: try, and wake the future's task when it is worth another try.
+/// The operations of a stream for a future: each one tries, and wakes the future's task when it is
+/// worth another try.
 ///
-/// Code that is written for fibers needs none of this: it reads and writes. This is for bridges to
-/// `async` libraries, such as [`fibra::http`](crate::http), whose futures read and write
-/// in one task and must not wait in the middle of either.
+/// Code that is written for fibers does not need this: it reads and writes. This is for bridges to
+/// `async` libraries, such as [`fibra::http`](crate::http), whose futures read and write in one
+/// task and must not wait in the middle of either.
 ///
-/// The calls work inside of fibers only. The waker may be anybody's, and only that of the last call counts, for each
-/// direction and each fiber that polls: futures that one fiber polls in turn, each with a waker of its own, do not
-/// share a direction of a stream. Fibers that wait for the same stream are served first.
+/// The calls work only inside of fibers. Any waker may be used, and only that of the last call
+/// counts, for each direction and each fiber that polls: futures that one fiber polls in turn, each
+/// with a waker of its own, do not share a direction of a stream. Fibers that wait for the same
+/// stream are served first.
 ///
 /// # Examples
 ///
@@ -42,39 +44,39 @@ use crate::reactor::source::Direction;
 /// # }
 /// ```
 pub trait PollIo {
-    /// Reads, if that needs no wait.
+    /// Reads, if that is possible without a wait.
     ///
     /// # Errors
     ///
-    /// As a read.
+    /// The same as for a read.
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Writes, if that needs no wait.
+    /// Writes, if that is possible without a wait.
     ///
     /// # Errors
     ///
-    /// As a write.
+    /// The same as for a write.
     fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>>;
 
-    /// Sends what was accepted and is not sent yet.
+    /// Sends data that was accepted and is not sent yet.
     ///
     /// # Errors
     ///
-    /// As a write.
+    /// The same as for a write.
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Tells the other side, after all that was accepted, that nothing will follow.
+    /// Signals the end of the stream to the other side, after all data that was accepted.
     ///
     /// # Errors
     ///
-    /// As a write.
+    /// The same as for a write.
     fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Writes from several buffers, in their order, if that needs no wait.
+    /// Writes from several buffers, in their order, if that is possible without a wait.
     ///
     /// # Errors
     ///
-    /// As a write.
+    /// The same as for a write.
     fn poll_write_vectored(
         &self,
         cx: &mut Context<'_>,
@@ -84,20 +86,27 @@ pub trait PollIo {
         self.poll_write(cx, first.map_or(&[], |slice| slice))
     }
 
-    /// Whether [`poll_write_vectored`](PollIo::poll_write_vectored) writes more than the first buffer.
+    /// Returns whether [`poll_write_vectored`](PollIo::poll_write_vectored) writes more than the
+    /// first buffer.
     fn writes_vectored(&self) -> bool {
         false
     }
 
-    /// Reads into memory that need hold nothing. Only streams of this crate save something by it.
+    /// Reads into memory that may be uninitialised. The default initialises it first; streams of
+    /// this crate do not need to.
     #[doc(hidden)]
-    fn poll_read_room(&self, cx: &mut Context<'_>, mut room: Room<'_>) -> Poll<io::Result<Filled>> {
-        let length = ready!(self.poll_read(cx, room.zeroed()))?;
-        Poll::Ready(Ok(room.claim(length)))
+    fn poll_read_uninit(
+        &self,
+        cx: &mut Context<'_>,
+        mut memory: UninitBuf<'_>,
+    ) -> Poll<io::Result<Filled>> {
+        let length = ready!(self.poll_read(cx, memory.zeroed()))?;
+        Poll::Ready(Ok(memory.claim(length)))
     }
 }
 
-/// The end of a descriptor of unknown kind is told when it is closed.
+/// `poll_shutdown` only flushes: for a descriptor of unknown kind the other side reads the end of
+/// the stream when the descriptor is closed.
 impl<T: AsFd + SharedRead + SharedWrite> PollIo for Waitable<T> {
     #[track_caller]
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -120,12 +129,17 @@ impl<T: AsFd + SharedRead + SharedWrite> PollIo for Waitable<T> {
     }
 }
 
-/// What points to a stream passes all calls on to it: so one type may stand for streams of several.
+/// Implements `PollIo` for pointers to a stream by forwarding all calls, so that one type may
+/// represent several kinds of stream.
 macro_rules! pointers {
     ($($pointer:ty),*) => {$(
         impl<S: PollIo + ?Sized> PollIo for $pointer {
             #[track_caller]
-            fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+            fn poll_read(
+                &self,
+                cx: &mut Context<'_>,
+                buffer: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
                 (**self).poll_read(cx, buffer)
             }
 
@@ -158,8 +172,12 @@ macro_rules! pointers {
             }
 
             #[track_caller]
-            fn poll_read_room(&self, cx: &mut Context<'_>, room: Room<'_>) -> Poll<io::Result<Filled>> {
-                (**self).poll_read_room(cx, room)
+            fn poll_read_uninit(
+                &self,
+                cx: &mut Context<'_>,
+                memory: UninitBuf<'_>,
+            ) -> Poll<io::Result<Filled>> {
+                (**self).poll_read_uninit(cx, memory)
             }
         }
     )*};

@@ -1,66 +1,67 @@
-//! Streams that are read and written through a shared reference, as a bound that compilers can bear.
+//! Streams that are read and written through a shared reference, in a form that can be used as a
+//! bound.
 //!
-//! `for<'a> &'a S: Read` says it, too. But an implementation for `&Wrapper<S>` under that bound makes the
-//! compiler look for `&_: Read` in itself without end wherever it does not know a type yet (E0275). A bound
-//! on `S` itself it puts off until it does.
+//! `for<'a> &'a S: Read` expresses the same. But with an implementation for `&Wrapper<S>` under
+//! that bound, the compiler searches for `&_: Read` in an infinite recursion wherever it does not
+//! know a type yet (E0275). It defers a bound on `S` itself until it knows the type.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 
-/// What can be read through a shared reference: every `S` with `for<'a> &'a S: Read`, such as
-/// [`TcpStream`](crate::net::TcpStream) and [`Waitable`](crate::io::Waitable).
+/// A type that can be read through a shared reference: every `S` with `for<'a> &'a S: Read`, such
+/// as [`TcpStream`](crate::net::TcpStream) and [`Waitable`](crate::io::Waitable).
 ///
-/// Implement [`Read`] for a reference to a type, and this holds for the type. As a bound of a generic
-/// function it is what `for<'a> &'a S: Read` is.
+/// To implement it for a type, implement [`Read`] for a reference to that type. As a bound of a
+/// generic function it is equivalent to `for<'a> &'a S: Read`.
 ///
 /// # Examples
 ///
 /// ```
 /// use fibra::io::{SharedRead, SharedWrite, Waitable};
 ///
-/// /// Anything that one fiber may read while another writes.
+/// /// Takes any stream that one fiber may read while another writes.
 /// fn duplex<S: SharedRead + SharedWrite>(_: &S) {}
 ///
 /// let (a, _) = std::os::unix::net::UnixStream::pair().unwrap();
 /// duplex(&Waitable::new(a).unwrap());
 /// ```
 pub trait SharedRead {
-    /// As [`Read::read`].
+    /// Like [`Read::read`].
     ///
     /// # Errors
     ///
-    /// As [`Read::read`].
+    /// The same as for [`Read::read`].
     fn read_shared(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// As [`Read::read_vectored`].
+    /// Like [`Read::read_vectored`].
     ///
     /// # Errors
     ///
-    /// As [`Read::read`].
+    /// The same as for [`Read::read`].
     fn read_vectored_shared(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
 }
 
-/// What can be written through a shared reference: every `S` with `for<'a> &'a S: Write`. See
-/// [`SharedRead`].
+/// A type that can be written through a shared reference: every `S` with `for<'a> &'a S: Write`.
+/// See [`SharedRead`].
 pub trait SharedWrite {
-    /// As [`Write::write`].
+    /// Like [`Write::write`].
     ///
     /// # Errors
     ///
-    /// As [`Write::write`].
+    /// The same as for [`Write::write`].
     fn write_shared(&self, data: &[u8]) -> io::Result<usize>;
 
-    /// As [`Write::write_vectored`].
+    /// Like [`Write::write_vectored`].
     ///
     /// # Errors
     ///
-    /// As [`Write::write`].
+    /// The same as for [`Write::write`].
     fn write_vectored_shared(&self, data: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// As [`Write::flush`].
+    /// Like [`Write::flush`].
     ///
     /// # Errors
     ///
-    /// As [`Write::flush`].
+    /// The same as for [`Write::flush`].
     fn flush_shared(&self) -> io::Result<()>;
 }
 

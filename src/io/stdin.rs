@@ -1,8 +1,8 @@
-//! Standard input, with std's names.
+//! The standard input, with std's names.
 //!
-//! Invariants:
-//! - A call takes what it returns out of the buffer in one step, when it has all of it, and does not wait
-//!   afterwards. So whoever leaves in the middle (a kill, a time limit, an error) has taken nothing.
+//! Invariant: a call removes what it returns from the buffer in one step, once all of it is there,
+//! and does not wait afterwards. A call that is interrupted (by a kill, a time limit, an error) has
+//! therefore removed nothing.
 
 use std::fmt;
 use std::io::{self, BufRead, Lines, Read};
@@ -12,33 +12,35 @@ use crate::io::by_reference::read_by_reference;
 use crate::io::input::{BUFFER, Buffer, MOST_AT_A_TIME, SIZE, read_when_ready, text_of};
 use crate::sync::MutexGuard;
 
-/// The standard input of this process, as [`std::io::stdin`]; a fiber that waits for it lets others run.
+/// Returns a handle to the standard input of this process, like [`std::io::stdin`]; while a fiber
+/// waits for input, others run.
 ///
-/// There is one buffer for the whole process. Fibers of all threads and plain threads may read: each call
-/// has the input for itself, and the others stand in line, first come first served. To keep it for
-/// several calls there is [`lock`](Stdin::lock).
+/// There is one buffer for the whole process. Fibers of all threads and plain threads may read:
+/// each call has exclusive access, and the others wait, first come first served. To keep the access
+/// for several calls, use [`lock`](Stdin::lock).
 ///
 /// # Kills and time limits
 ///
-/// All calls are kill points, and can be left by a time limit; then nothing is lost. A call takes what it
-/// returns at its end and in one step: half a line that a [`read_line`](Stdin::read_line) had got when it
-/// was left is where the next call begins. That holds for `read_exact`, `read_until`, `read_to_end` and
-/// `read_to_string` as well: what they wait for stays in the buffer until it is complete.
+/// All calls are kill points, and can be interrupted by a time limit; no data is lost then. A call
+/// removes what it returns at its end and in one step: half a line that an interrupted
+/// [`read_line`](Stdin::read_line) had received is where the next call begins. That holds for
+/// `read_exact`, `read_until`, `read_to_end` and `read_to_string` as well: the data that they wait
+/// for stays in the buffer until it is complete.
 ///
-/// # What it is connected to
+/// # Kinds of input
 ///
-/// A terminal, a pipe or a socket is waited for until there is something, and then read. It does not become
-/// non-blocking, for it is shared with other processes, and on a terminal with `stdout`. That has a
-/// price: if somebody else reads the same terminal, pipe or socket and is quicker, in the moment between
-/// the wait and the read, the thread blocks until more comes, and its fibers with it. A regular file and
-/// `/dev/null` never make anybody wait as far as the kernel is concerned; they are read on the
-/// spot, for as long as the disk takes: 64 KiB at a time, and others get their turn in between.
+/// A terminal, a pipe or a socket is read once it is ready. It does not become non-blocking,
+/// because it is shared with other processes, and on a terminal with `stdout`. That has a price: if
+/// another process reads the same terminal, pipe or socket first, in the moment between the wait
+/// and the read, the thread blocks until more data comes, and its fibers with it. A regular file
+/// and `/dev/null` are always ready for the kernel; they are read directly, for as long as the disk
+/// takes: 64 KiB at a time, and other fibers run in between.
 ///
-/// # Beside std's
+/// # Together with std's
 ///
-/// The buffers of [`std::io::stdin`] and of this do not know of each other: what has been read ahead into
-/// the one is not found in the other, nor by a child process that inherits the descriptor. Use one of them.
-/// A standard input that was closed is at its end, as in std.
+/// The buffers of [`std::io::stdin`] and of this function are independent: data that one has read
+/// ahead is not visible in the other, nor to a child process that inherits the descriptor. Use one
+/// of them. A standard input that was closed is at its end, as in std.
 ///
 /// # Examples
 ///
@@ -61,25 +63,25 @@ pub fn stdin() -> Stdin {
 
 /// A handle to the standard input: see [`stdin`].
 ///
-/// It is a way to the one buffer of the process, and may be made as often as it is needed.
+/// All handles refer to the one buffer of the process.
 pub struct Stdin {
     _private: (),
 }
 
-/// The standard input for as long as this exists, made by [`Stdin::lock`].
+/// Exclusive access to the standard input, returned by [`Stdin::lock`].
 ///
-/// The others wait meanwhile. It stays on its thread.
+/// Other readers wait while this exists. It stays on its thread.
 #[must_use = "the input is unlocked when this is dropped"]
 pub struct StdinLock<'a> {
     buffer: MutexGuard<'a, Buffer>,
 }
 
 impl Stdin {
-    /// Waits until nobody else reads, and keeps the others waiting until the lock is dropped.
+    /// Waits for exclusive access, and keeps other readers waiting until the lock is dropped.
     ///
     /// # Panics
     ///
-    /// With a report if the lock can never become free, because the caller has it: as
+    /// Panics with a report if the lock can never become free, because the caller holds it: see
     /// [`Mutex::lock`](crate::sync::Mutex::lock).
     ///
     /// # Examples
@@ -92,7 +94,7 @@ impl Stdin {
     ///     let mut header = String::new();
     ///     input.read_line(&mut header)?;
     ///     let mut body = Vec::new();
-    ///     input.read_to_end(&mut body)?; // nobody else has read anything in between
+    ///     input.read_to_end(&mut body)?; // no other fiber has read anything in between
     ///     Ok(())
     /// })?;
     /// # std::io::Result::Ok(())
@@ -102,23 +104,23 @@ impl Stdin {
         StdinLock { buffer: BUFFER.lock() }
     }
 
-    /// As [`lock`](Stdin::lock), for calls that return an error.
+    /// Like [`lock`](Stdin::lock), for calls that return an error.
     #[track_caller]
     fn lock_for_a_call(&self) -> io::Result<StdinLock<'static>> {
         Ok(StdinLock { buffer: BUFFER.lock_unless_killed()? })
     }
 
-    /// Waits for a line, and appends it, with its end, to `line`. Returns how many bytes it has: none at
-    /// the end of the input.
+    /// Waits for a line, and appends it, including its line ending, to `line`. Returns the number
+    /// of bytes: 0 at the end of the input.
     ///
     /// # Errors
     ///
-    /// If the line is not UTF-8: it is taken, and lost. Those of `read(2)`, and if the input cannot
-    /// be waited for.
+    /// Returns an error if the line is not UTF-8, in which case the line is removed and lost; the
+    /// errors of `read(2)`; and an error if the input cannot be polled.
     ///
     /// # Panics
     ///
-    /// As [`lock`](Stdin::lock).
+    /// The same as for [`lock`](Stdin::lock).
     ///
     /// # Examples
     ///
@@ -141,12 +143,12 @@ impl Stdin {
         self.lock_for_a_call()?.read_line(line)
     }
 
-    /// The lines to the end of the input, without their ends. It has the [`lock`](Stdin::lock) as
-    /// long as it exists.
+    /// Returns an iterator over the lines to the end of the input, without their line endings. It
+    /// holds the [`lock`](Stdin::lock) for as long as it exists.
     ///
     /// # Panics
     ///
-    /// As [`lock`](Stdin::lock).
+    /// The same as for [`lock`](Stdin::lock).
     #[track_caller]
     pub fn lines(self) -> Lines<StdinLock<'static>> {
         self.lock().lines()
@@ -172,7 +174,10 @@ impl Read for StdinLock<'_> {
     fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
         while self.buffer.at_hand().len() < buf.len() {
             if self.buffer.fill()? == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the input has ended"));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the input ended before the buffer was full",
+                ));
             }
         }
         buf.copy_from_slice(self.buffer.take(buf.len()));
@@ -185,7 +190,7 @@ impl Read for StdinLock<'_> {
         let mut all = self.buffer.take_all();
         let n = all.len();
         if buf.is_empty() {
-            // Without a copy: it may be much.
+            // Without a copy, because it may be large.
             *buf = all;
         } else {
             buf.append(&mut all);
@@ -197,7 +202,7 @@ impl Read for StdinLock<'_> {
     fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
         self.buffer.fill_to_end()?;
         let text = self.buffer.text();
-        // It is taken also if it is no text.
+        // The data is removed even if it is not text.
         drop(self.buffer.take_all());
         let text = text?;
         buf.push_str(&text);
@@ -241,7 +246,7 @@ impl BufRead for StdinLock<'_> {
     }
 }
 
-/// Each call on its own: see [`Stdin::lock`] for several.
+/// Each call locks the input on its own: see [`Stdin::lock`] for several.
 impl Read for &Stdin {
     #[track_caller]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -266,7 +271,7 @@ impl Read for &Stdin {
 
 read_by_reference!(Stdin);
 
-/// What a type that stands for standard input has besides.
+/// Implements the traits that `Stdin` and `StdinLock` have in common.
 macro_rules! standard_input {
     ($($type:ty, $name:literal;)*) => {$(
         impl AsFd for $type {

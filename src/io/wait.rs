@@ -1,4 +1,4 @@
-//! Waiting until a descriptor that is somebody else's is ready.
+//! Waiting until a descriptor that other code owns is ready.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -8,25 +8,23 @@ use crate::reactor::source::{Direction, Wait, wait_ready};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 pub(super) static READABLE: WaitReason =
-    WaitReason::new("waiting for a descriptor to be readable", OnDeadlock::Fail)
-        .ended_by_the_world();
+    WaitReason::new("waiting for a descriptor to be readable", OnDeadlock::Fail).ended_externally();
 pub(super) static WRITABLE: WaitReason =
-    WaitReason::new("waiting for a descriptor to be writable", OnDeadlock::Fail)
-        .ended_by_the_world();
+    WaitReason::new("waiting for a descriptor to be writable", OnDeadlock::Fail).ended_externally();
 
 /// Waits until a read from `fd` would not block: there is data, the end of it, or an error.
 ///
-/// It asks for the state of the descriptor (`poll(2)`), and so returns at once if it is readable
-/// already, as `select` and gevent's `wait_read` do. Any descriptor that can be polled will do, also
-/// one that belongs to a fibra socket. When it returns another may have been quicker: the read itself
-/// should not block.
+/// It queries the state of the descriptor (`poll(2)`), and so returns immediately if it is readable
+/// already, as `select` and gevent's `wait_read` do. It accepts any descriptor that can be polled,
+/// even one that belongs to a fibra socket. Another reader may be faster after it has returned: the
+/// read itself should be non-blocking.
 ///
-/// Fibers that wait for the same descriptor are woken in the order in which they came, each when the
-/// one before goes on. On a plain thread this blocks.
+/// Fibers that wait for the same descriptor are woken in the order in which they came, each when
+/// the one before it continues. On a plain thread this blocks.
 ///
 /// # Errors
 ///
-/// If the descriptor cannot be polled, or there are too many of them.
+/// Returns an error if the descriptor cannot be polled, or there are too many of them.
 ///
 /// # Examples
 ///
@@ -51,11 +49,11 @@ pub fn wait_readable(fd: impl AsFd) -> io::Result<()> {
     wait_ready(fd.as_fd(), wait)
 }
 
-/// As [`wait_readable`], but no longer than `timeout`.
+/// Like [`wait_readable`], but waits no longer than `timeout`.
 ///
 /// # Errors
 ///
-/// As [`wait_readable`], and [`TimedOut`](io::ErrorKind::TimedOut).
+/// The same as for [`wait_readable`], and [`TimedOut`](io::ErrorKind::TimedOut).
 #[track_caller]
 pub fn wait_readable_timeout(fd: impl AsFd, timeout: Duration) -> io::Result<()> {
     let wait = Wait { direction: Direction::Read, timeout: Some(timeout), reason: &READABLE };
@@ -64,22 +62,22 @@ pub fn wait_readable_timeout(fd: impl AsFd, timeout: Duration) -> io::Result<()>
 
 /// Waits until a write to `fd` would not block: there is room for some data, or an error.
 ///
-/// As [`wait_readable`] otherwise.
+/// Otherwise like [`wait_readable`].
 ///
 /// # Errors
 ///
-/// As [`wait_readable`].
+/// The same as for [`wait_readable`].
 #[track_caller]
 pub fn wait_writable(fd: impl AsFd) -> io::Result<()> {
     let wait = Wait { direction: Direction::Write, timeout: None, reason: &WRITABLE };
     wait_ready(fd.as_fd(), wait)
 }
 
-/// As [`wait_writable`], but no longer than `timeout`.
+/// Like [`wait_writable`], but waits no longer than `timeout`.
 ///
 /// # Errors
 ///
-/// As [`wait_readable`], and [`TimedOut`](io::ErrorKind::TimedOut).
+/// The same as for [`wait_readable`], and [`TimedOut`](io::ErrorKind::TimedOut).
 #[track_caller]
 pub fn wait_writable_timeout(fd: impl AsFd, timeout: Duration) -> io::Result<()> {
     let wait = Wait { direction: Direction::Write, timeout: Some(timeout), reason: &WRITABLE };

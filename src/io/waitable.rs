@@ -1,8 +1,8 @@
-//! A descriptor with its place in the reactor: what sockets, pipes and foreign handles are made of.
+//! A descriptor with its state in the reactor: the basis of sockets, pipes and foreign handles.
 //!
 //! Invariants:
-//! - The descriptor is not blocking for as long as it is in here.
-//! - Every scheduler that registered it is told before it is closed or given back.
+//! - The descriptor is non-blocking for as long as it is in a `Waitable`.
+//! - Every scheduler that registered the descriptor is notified before it is closed or given back.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -18,12 +18,12 @@ use crate::reactor::source::{Direction, Source, Wait};
 
 /// A file descriptor whose operations park the fiber instead of blocking the thread.
 ///
-/// `T` is whatever owns the descriptor. If `&T` can be read from or written to, so can this and a
+/// `T` is the owner of the descriptor. If `&T` can be read from or written to, so can this and a
 /// reference to it; other operations go through [`read_with`](Waitable::read_with) and
 /// [`write_with`](Waitable::write_with).
 ///
-/// It can be used from several fibers and, if `T` can, from several threads, with schedulers or
-/// without. Of fibers that want the same direction the first that came goes first.
+/// It can be used from several fibers and, if `T` can, from several threads, with or without
+/// schedulers. Fibers that wait for the same direction are served in the order in which they came.
 ///
 /// # Examples
 ///
@@ -46,31 +46,31 @@ use crate::reactor::source::{Direction, Source, Wait};
 /// # }
 /// ```
 pub struct Waitable<T: AsFd> {
-    /// There until it is dropped or given back.
+    /// The owner of the descriptor; `None` only once it is dropped or given back.
     io: Option<T>,
     source: Source,
 }
 
 impl<T: AsFd> Waitable<T> {
-    /// Takes the descriptor of `io` in, and makes it non-blocking. (That is a property of what it
-    /// refers to: duplicates of it, in other processes as well, get non-blocking too. So this is not
-    /// for the terminal, to which `stdout` is a duplicate of `stdin`: see
+    /// Wraps `io`, and makes its descriptor non-blocking. (That is a property of the open file:
+    /// duplicates of the descriptor, in other processes as well, become non-blocking too. Do not
+    /// use this for a terminal, where `stdout` is a duplicate of `stdin`: see
     /// [`fibra::io::stdin`](crate::io::stdin()).)
     ///
     /// # Errors
     ///
-    /// If it cannot be made non-blocking.
+    /// Returns an error if the descriptor cannot be made non-blocking.
     pub fn new(io: T) -> io::Result<Waitable<T>> {
         rustix::io::ioctl_fionbio(io.as_fd(), true)?;
         Ok(Waitable::from_nonblocking(io))
     }
 
-    /// What is not blocking already.
+    /// Wraps an `io` that is non-blocking already.
     pub(crate) fn from_nonblocking(io: T) -> Waitable<T> {
         Waitable { io: Some(io), source: Source::new() }
     }
 
-    /// What owns the descriptor.
+    /// Returns the owner of the descriptor.
     #[allow(clippy::missing_panics_doc, reason = "only its owner takes it out")]
     #[inline]
     pub fn get_ref(&self) -> &T {
@@ -78,10 +78,10 @@ impl<T: AsFd> Waitable<T> {
         io
     }
 
-    /// Gives back what owns the descriptor, which stays non-blocking.
+    /// Returns the owner of the descriptor, which stays non-blocking.
     ///
-    /// Whoever makes it blocking does so for its duplicates as well: a `Waitable` around one of these blocks its
-    /// whole thread then, where it should wait.
+    /// Making it blocking affects its duplicates as well: a `Waitable` around one of these then
+    /// blocks its whole thread where it should park the fiber.
     #[allow(clippy::missing_panics_doc, reason = "only its owner takes it out")]
     pub fn into_inner(mut self) -> T {
         self.source.close(self.get_ref().as_fd());
@@ -89,34 +89,36 @@ impl<T: AsFd> Waitable<T> {
         io
     }
 
-    /// Waits until a read would not block. As [`fibra::io::wait_readable`](crate::io::wait_readable).
+    /// Waits until a read would not block. Like
+    /// [`fibra::io::wait_readable`](crate::io::wait_readable).
     ///
     /// # Errors
     ///
-    /// As [`fibra::io::wait_readable`](crate::io::wait_readable).
+    /// The same as for [`fibra::io::wait_readable`](crate::io::wait_readable).
     #[track_caller]
     pub fn wait_readable(&self) -> io::Result<()> {
         let wait = Wait { direction: Direction::Read, timeout: None, reason: &READABLE };
         self.source.ready(self.as_fd(), wait)
     }
 
-    /// Waits until a write would not block. As [`fibra::io::wait_writable`](crate::io::wait_writable).
+    /// Waits until a write would not block. Like
+    /// [`fibra::io::wait_writable`](crate::io::wait_writable).
     ///
     /// # Errors
     ///
-    /// As [`fibra::io::wait_writable`](crate::io::wait_writable).
+    /// The same as for [`fibra::io::wait_writable`](crate::io::wait_writable).
     #[track_caller]
     pub fn wait_writable(&self) -> io::Result<()> {
         let wait = Wait { direction: Direction::Write, timeout: None, reason: &WRITABLE };
         self.source.ready(self.as_fd(), wait)
     }
 
-    /// Calls `op` until it does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and waits in
-    /// between until the descriptor is readable.
+    /// Calls `op` until it does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and waits
+    /// in between until the descriptor is readable.
     ///
     /// # Errors
     ///
-    /// What `op` returns, and if the descriptor cannot be polled.
+    /// Returns the errors of `op`, and an error if the descriptor cannot be polled.
     ///
     /// # Examples
     ///
@@ -141,18 +143,18 @@ impl<T: AsFd> Waitable<T> {
         self.source.foreign_io(self.as_fd(), wait, || op(self.get_ref()))
     }
 
-    /// As [`read_with`](Waitable::read_with), but waits until the descriptor is writable.
+    /// Like [`read_with`](Waitable::read_with), but waits until the descriptor is writable.
     ///
     /// # Errors
     ///
-    /// What `op` returns, and if the descriptor cannot be polled.
+    /// Returns the errors of `op`, and an error if the descriptor cannot be polled.
     #[track_caller]
     pub fn write_with<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         let wait = Wait { direction: Direction::Write, timeout: None, reason: &WRITABLE };
         self.source.foreign_io(self.as_fd(), wait, || op(self.get_ref()))
     }
 
-    /// For operations of this crate, which do not wait by themselves.
+    /// Runs an operation of this crate, which does not wait by itself.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn io<R>(
@@ -165,7 +167,8 @@ impl<T: AsFd> Waitable<T> {
         self.source.io(io.as_fd(), wait, || op(io), drained)
     }
 
-    /// A write of nothing, which may fail and never waits: as with std, that it would block is no error.
+    /// Writes no data, which may fail and never waits: as in std, `WouldBlock` is not an error
+    /// then.
     pub(crate) fn write_nothing(
         &self,
         mut op: impl FnMut(&T) -> io::Result<usize>,
@@ -176,7 +179,7 @@ impl<T: AsFd> Waitable<T> {
         }
     }
 
-    /// For futures: see [`PollIo`](crate::io::PollIo).
+    /// Runs an operation for a future: see [`PollIo`](crate::io::PollIo).
     #[track_caller]
     pub(crate) fn poll_io<R>(
         &self,

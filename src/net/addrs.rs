@@ -1,22 +1,22 @@
-//! What stands for addresses of sockets: the addresses themselves, or a name and a port.
+//! Types that name socket addresses: the addresses themselves, or a name and a port.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use sealed::{Meaning, Means};
 
-/// What stands for one or more socket addresses: the counterpart of [`std::net::ToSocketAddrs`], for
-/// the same types.
+/// A type that names one or more socket addresses: the counterpart of [`std::net::ToSocketAddrs`],
+/// for the same types.
 ///
-/// | type | means |
+/// | type | meaning |
 /// |---|---|
 /// | [`SocketAddr`], [`SocketAddrV4`], [`SocketAddrV6`], `&[SocketAddr]` | itself |
 /// | `(IpAddr, u16)`, `(Ipv4Addr, u16)`, `(Ipv6Addr, u16)` | an address and a port |
 /// | `(&str, u16)`, `(String, u16)` | an address or a name, and a port |
 /// | `str`, `String` | `"127.0.0.1:80"`, `"[::1]:80"`, `"localhost:80"` |
 ///
-/// Only names have to be looked up: see [`lookup_host`](crate::net::lookup_host). Nothing else waits.
-/// It cannot be implemented for other types.
+/// Only names have to be looked up: see [`lookup_host`](crate::net::lookup_host). Nothing else
+/// waits. The trait is sealed: it cannot be implemented for other types.
 ///
 /// # Examples
 ///
@@ -34,7 +34,7 @@ pub trait ToSocketAddrs: Means {}
 pub(super) mod sealed {
     use super::{SocketAddr, io};
 
-    /// What an address means.
+    /// The meaning of a value that names addresses.
     #[derive(Debug)]
     pub enum Meaning<'a> {
         One(SocketAddr),
@@ -87,8 +87,12 @@ impl Means for str {
         if let Ok(addr) = self.parse() {
             return Ok(Meaning::One(addr));
         }
-        let (host, port) = self.rsplit_once(':').ok_or_else(|| invalid("no port after a ':'"))?;
-        let port = port.parse().map_err(|_| invalid("what stands after the ':' is no port"))?;
+        let (host, port) = self
+            .rsplit_once(':')
+            .ok_or_else(|| invalid("the address has no port: expected `host:port`"))?;
+        let port = port.parse().map_err(|_| {
+            invalid("the text after the last ':' of the address is not a port number")
+        })?;
         Ok(host_and_port(host, port))
     }
 }

@@ -1,4 +1,4 @@
-//! Connecting: one address, or the first of several to answer.
+//! Connecting to one address, or to the first of several to answer.
 //!
 //! ```text
 //!   v6 #1 ---- 250 ms ----> no answer yet                     v6 and v4 in turn, in the order in
@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Invariants:
-//! - An attempt that is not needed any more is killed and waited for: its socket is closed.
-//! - A wait for a result that fails ends the race: the caller was killed, where nothing can unwind.
+//! - An attempt that is no longer needed is killed and waited for, so its socket is closed.
+//! - If waiting for a result fails, the race ends: the caller was killed where nothing can unwind.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,21 +21,20 @@ use crate::channel::{Channel, RecvError, RecvTimeoutError};
 use crate::io::Waitable;
 use crate::net::sockets;
 use crate::reactor::source::{Direction, Wait};
-use crate::sched::handle::in_fiber;
+use crate::sched::api::handle::in_fiber;
+use crate::sched::api::scope::{ScopedJoinHandle, scope};
 use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, interrupted, is_killed};
-use crate::sched::scope::{ScopedJoinHandle, scope};
 
-static CONNECTING: WaitReason =
-    WaitReason::new("connecting", OnDeadlock::Fail).ended_by_the_world();
+static CONNECTING: WaitReason = WaitReason::new("connecting", OnDeadlock::Fail).ended_externally();
 
-/// RFC 8305's Connection Attempt Delay.
+/// The delay before the next attempt: RFC 8305's Connection Attempt Delay.
 const NEXT_ATTEMPT_AFTER: Duration = Duration::from_millis(250);
 
-/// Connects to one address. The stream is not blocking.
+/// Connects to one address. The stream is non-blocking.
 #[track_caller]
 pub(super) fn to(addr: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
     if timeout == Some(Duration::ZERO) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a time limit of zero"));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the time limit is zero"));
     }
     let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = Waitable::from_nonblocking(TcpStream::from(sockets::stream(family)?));
@@ -54,7 +53,7 @@ pub(super) fn to(addr: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpS
 
 fn begin(socket: &TcpStream, addr: SocketAddr) -> io::Result<()> {
     match rustix::net::connect(socket, &addr) {
-        // Interrupted or not, it goes on in the background.
+        // Even if interrupted, the connection attempt continues in the background.
         Err(Errno::INPROGRESS | Errno::INTR) => Err(io::ErrorKind::WouldBlock.into()),
         result => Ok(result?),
     }
@@ -68,7 +67,8 @@ fn finish(socket: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// The kind of the error is kept; its text says which address it is about. That of a kill is kept as it is.
+/// Adds the address to the text of an error and keeps its kind. The error of a kill stays
+/// unchanged.
 fn name_the_address(error: io::Error, addr: SocketAddr) -> io::Error {
     if is_killed(&error) {
         return error;
@@ -76,18 +76,18 @@ fn name_the_address(error: io::Error, addr: SocketAddr) -> io::Error {
     io::Error::new(error.kind(), format!("cannot connect to {addr}: {error}"))
 }
 
-/// Connects to whichever address answers first.
+/// Connects to the address that answers first.
 #[track_caller]
 pub(super) fn first_to_answer(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
     match addrs[..] {
         [] => Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to connect to")),
         [addr] => to(addr, None),
         _ if in_fiber() => race(in_turn(addrs)),
-        _ => one_after_the_other(addrs),
+        _ => sequentially(addrs),
     }
 }
 
-fn one_after_the_other(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
+fn sequentially(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut result = Err(io::ErrorKind::InvalidInput.into());
     for addr in addrs {
         result = to(addr, None);
@@ -98,7 +98,8 @@ fn one_after_the_other(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
     result
 }
 
-/// The families in turn, beginning with that of the first, and in each the order as it was.
+/// Orders addresses so that the families alternate, beginning with that of the first, each family
+/// in its original order.
 fn in_turn(addrs: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let first_is_v4 = addrs.first().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) =
@@ -118,12 +119,13 @@ fn in_turn(addrs: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
 fn race(mut addrs: VecDeque<SocketAddr>) -> io::Result<TcpStream> {
     let results = Channel::new();
     scope(|attempts| {
-        let mut running = KilledInTheEnd(Vec::new());
+        let mut running = KillOnDrop(Vec::new());
         let mut failed = 0;
         loop {
             if let Some(addr) = addrs.pop_front() {
                 let results = results.clone();
-                // The receiver takes one result and leaves: who comes later drops its stream.
+                // The receiver takes one result and leaves: an attempt that succeeds later drops
+                // its stream.
                 let attempt = attempts.spawn(move || drop(results.send(to(addr, None))));
                 running.0.push(attempt);
             }
@@ -141,11 +143,11 @@ fn race(mut addrs: VecDeque<SocketAddr>) -> io::Result<TcpStream> {
     })
 }
 
-/// The result of an attempt; none if it is time for the next one.
+/// Returns the result of an attempt; `None` if it is time for the next one.
 ///
 /// # Errors
 ///
-/// Why no result can be waited for.
+/// Returns why no result can be waited for.
 #[track_caller]
 fn next_result(
     results: &Channel<io::Result<TcpStream>>,
@@ -167,10 +169,11 @@ fn next_result(
     Err(interrupted(interrupt, &CONNECTING))
 }
 
-/// Attempts that are of no use when somebody has won, or the caller leaves.
-struct KilledInTheEnd<'scope>(Vec<ScopedJoinHandle<'scope, ()>>);
+/// The running attempts. Dropping it kills them: they are useless once another has won, or the
+/// caller leaves.
+struct KillOnDrop<'scope>(Vec<ScopedJoinHandle<'scope, ()>>);
 
-impl Drop for KilledInTheEnd<'_> {
+impl Drop for KillOnDrop<'_> {
     fn drop(&mut self) {
         self.0.iter().for_each(ScopedJoinHandle::kill);
     }

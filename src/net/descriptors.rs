@@ -1,7 +1,7 @@
-//! What every socket type can do with its descriptor.
+//! Macros for what all socket types do with their descriptor.
 
-/// Implements the traits of `std::os::fd` for types with a `Waitable` in the field `io`, and conversion
-/// from the socket of std and back.
+/// Implements the traits of `std::os::fd` for types with a `Waitable` in the field `io`, and
+/// conversions from and to the socket type of std.
 macro_rules! descriptors {
     ($socket:ty, $of_std:ty) => {
         impl ::std::os::fd::AsFd for $socket {
@@ -33,7 +33,7 @@ macro_rules! descriptors {
         impl TryFrom<$of_std> for $socket {
             type Error = ::std::io::Error;
 
-            /// As `from_std`.
+            /// Like `from_std`.
             fn try_from(socket: $of_std) -> ::std::io::Result<$socket> {
                 <$socket>::from_std(socket)
             }
@@ -42,7 +42,7 @@ macro_rules! descriptors {
         impl TryFrom<$socket> for $of_std {
             type Error = ::std::io::Error;
 
-            /// As `into_std`.
+            /// Like `into_std`.
             fn try_from(socket: $socket) -> ::std::io::Result<$of_std> {
                 socket.into_std()
             }
@@ -51,7 +51,7 @@ macro_rules! descriptors {
 }
 pub(super) use descriptors;
 
-/// Passes calls that do not wait on to the socket of std in the field `io`.
+/// Implements methods that do not wait by calling the socket of std in the field `io`.
 macro_rules! pass_on {
     ($socket:ty: $(
         $(#[$doc:meta])*

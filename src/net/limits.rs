@@ -1,13 +1,12 @@
-//! How long the calls of one socket may take.
+//! The time limits of the calls of one socket.
 //!
-//! Invariants:
-//! - Zero nanoseconds stand for no limit; a limit of zero is refused, as std does.
+//! Invariant: zero nanoseconds represent "no limit"; a limit of zero is refused, as in std.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A limit that any fiber or thread may change.
+/// A time limit that any fiber or thread may change.
 #[derive(Debug)]
 pub(super) struct Limit(AtomicU64);
 
@@ -28,7 +27,7 @@ impl Limit {
         if limit == Some(Duration::ZERO) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "a time limit of zero: use a non-blocking socket of std, or no limit",
+                "the time limit is zero: pass `None` for none, or use a socket of std",
             ));
         }
         let nanos = |limit: Duration| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
@@ -37,7 +36,7 @@ impl Limit {
     }
 }
 
-/// The limits of a socket, which its duplicates begin with.
+/// The time limits of a socket. Its duplicates start with the same ones.
 #[derive(Debug)]
 pub(super) struct Limits {
     pub(super) read: Limit,
@@ -57,25 +56,25 @@ impl Clone for Limits {
     }
 }
 
-/// Gives types with `Limits` in the field `limits`, and a `Waitable` in `io`, std's calls for them.
-/// `$READING` and `$WRITING` are what they wait for.
+/// Implements std's methods for time limits, for types with `Limits` in the field `limits` and a
+/// `Waitable` in `io`. `$READING` and `$WRITING` are the wait reasons.
 macro_rules! limited {
     ($socket:ty, $READING:ident, $WRITING:ident) => {
         impl $socket {
-            /// How long one read may wait; without limit if none.
+            /// Returns how long one read may wait; `None` if there is no limit.
             ///
             /// # Errors
             ///
-            /// None. (std's may fail.)
+            /// Never fails. (The method of std may.)
             pub fn read_timeout(&self) -> ::std::io::Result<Option<::std::time::Duration>> {
                 Ok(self.limits.read.get())
             }
 
-            /// Limits how long one read may wait.
+            /// Limits how long one read may wait; `None` removes the limit.
             ///
             /// # Errors
             ///
-            /// If the limit is zero.
+            /// Returns an error if the limit is zero.
             pub fn set_read_timeout(
                 &self,
                 limit: Option<::std::time::Duration>,
@@ -83,20 +82,20 @@ macro_rules! limited {
                 self.limits.read.set(limit)
             }
 
-            /// How long one write may wait; without limit if none.
+            /// Returns how long one write may wait; `None` if there is no limit.
             ///
             /// # Errors
             ///
-            /// None. (std's may fail.)
+            /// Never fails. (The method of std may.)
             pub fn write_timeout(&self) -> ::std::io::Result<Option<::std::time::Duration>> {
                 Ok(self.limits.write.get())
             }
 
-            /// Limits how long one write may wait.
+            /// Limits how long one write may wait; `None` removes the limit.
             ///
             /// # Errors
             ///
-            /// If the limit is zero.
+            /// Returns an error if the limit is zero.
             pub fn set_write_timeout(
                 &self,
                 limit: Option<::std::time::Duration>,

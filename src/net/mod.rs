@@ -1,41 +1,46 @@
 //! Sockets with std's names and signatures, which park the fiber instead of blocking the thread.
 //!
-//! | std::net, std::os::unix::net | here | what differs |
+//! | std | fibra | differences |
 //! |---|---|---|
-//! | `TcpListener`, `TcpStream` | [`TcpListener`], [`TcpStream`] | see [time limits](#time-limits); several addresses are raced |
+//! | `TcpListener`, `TcpStream` | [`TcpListener`], [`TcpStream`] | several addresses are raced |
 //! | `UdpSocket` | [`UdpSocket`] | |
-//! | `UnixListener`, `UnixStream` | [`UnixListener`], [`UnixStream`] | a full listener is asked again after pauses |
-//! | `UnixDatagram` | [`UnixDatagram`] | a full receiver that it is not connected to is, too |
+//! | `UnixListener` | [`UnixListener`] | |
+//! | `UnixStream` | [`UnixStream`] | see [`connect`](UnixStream::connect) |
+//! | `UnixDatagram` | [`UnixDatagram`] | see [`send_to`](UnixDatagram::send_to) |
 //! | `Incoming` of Unix sockets | [`UnixIncoming`] | |
-//! | `ToSocketAddrs`, `to_socket_addrs` | [`ToSocketAddrs`], [`lookup_host`] | sealed; names are looked up on another thread |
-//! | `set_nonblocking` | | the sockets of fibra are not blocking already: `into_std` |
+//! | `ToSocketAddrs` | [`ToSocketAddrs`] | sealed |
+//! | `to_socket_addrs` | [`lookup_host`] | names are looked up on another thread |
+//! | `set_nonblocking` | | `into_std`: fibra's sockets are always non-blocking |
 //!
-//! `from_std`, `into_std` and `TryFrom` turn them into those of std and back, with all that these can be
-//! made of: a socket that was inherited is `TcpListener::from_std(std::net::TcpListener::from(fd))`.
+//! `from_std`, `into_std` and `TryFrom` convert from and to the types of std, with everything from
+//! which those can be made: an inherited socket is
+//! `TcpListener::from_std(std::net::TcpListener::from(fd))`.
 //!
-//! All of them are `Send + Sync`: they may be used by several fibers at once, on several threads. Fibers
-//! that read one socket are served in the order in which they came, and so are those that write. On a
-//! plain thread, outside of [`fibra::run`](crate::run), the same calls block the thread.
+//! All of them are `Send + Sync`: several fibers, on several threads, may use one socket at the
+//! same time. Fibers that read one socket are served in the order in which they came, and so are
+//! those that write. On a plain thread, outside of [`fibra::run`](crate::run), the same calls block
+//! the thread.
 //!
 //! # Time limits
 //!
 //! `set_read_timeout` and `set_write_timeout` limit each call, as in std; the error is
-//! [`TimedOut`](std::io::ErrorKind::TimedOut) on every system. [`time::timeout`](crate::time::timeout)
-//! limits a conversation as a whole, and is what most programs want.
+//! [`TimedOut`](std::io::ErrorKind::TimedOut) on every system.
+//! [`time::timeout`](crate::time::timeout) limits a whole exchange, and is what most programs need.
 //!
 //! # Being killed
 //!
-//! A call is a kill point where it waits, and now and then where it need not, before it has done
-//! anything. What was read is not lost: an operation that has succeeded returns. (`read_exact` and `write_all` are many operations: what they have done so far
-//! is lost when they are cut short.) A killed call does not fail with
-//! [`Interrupted`](std::io::ErrorKind::Interrupted), which std's loops would take for a reason to try
-//! again.
+//! A call is a kill point where it waits, and occasionally where it does not need to wait; in
+//! either case before it has done anything. An operation that has succeeded returns, so no data
+//! that was read is lost. (`read_exact` and `write_all` are many operations: what they have done so
+//! far is lost when they are interrupted.) A killed call does not fail with
+//! [`Interrupted`](std::io::ErrorKind::Interrupted), which the loops of std would take for a
+//! request to try again.
 
 mod addrs;
 mod connect;
 mod descriptors;
 mod limits;
-mod polled;
+mod poll;
 mod resolve;
 mod resolver;
 mod sockets;

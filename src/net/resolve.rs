@@ -1,4 +1,4 @@
-//! From what stands for addresses to the addresses: the calls.
+//! Resolving what names addresses into the addresses: the calls.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,15 +8,16 @@ use crate::net::addrs::ToSocketAddrs;
 use crate::net::addrs::sealed::Meaning;
 use crate::net::resolver::Resolver;
 
-/// Looks up the addresses that `host` stands for, with the resolver of the system.
+/// Looks up the addresses of `host`, with the resolver of the system.
 ///
-/// What needs no looking up (an address, as such or as text) is returned at once. For a name this is a
-/// kill point and can be left by a time limit: see [`Resolver`] for what becomes of the look-up then.
-/// A plain thread blocks.
+/// If no look-up is needed (for an address, as a value or as text), this returns immediately. For a
+/// name this is a kill point, and a time limit can end the wait: [`Resolver`] describes what
+/// happens to the look-up then. A plain thread blocks.
 ///
 /// # Errors
 ///
-/// If the text is no address, the name is not known, or its servers cannot be reached.
+/// Returns an error if the text is not an address, the name is not known, or its servers cannot be
+/// reached.
 ///
 /// # Examples
 ///
@@ -35,7 +36,7 @@ pub fn lookup_host(host: impl ToSocketAddrs) -> io::Result<LookupHost> {
     resolve(&host)
 }
 
-/// As [`lookup_host`], for calls that take addresses.
+/// Like [`lookup_host`], for calls that take addresses.
 #[track_caller]
 pub(crate) fn resolve<A: ToSocketAddrs + ?Sized>(address: &A) -> io::Result<LookupHost> {
     resolve_with(Resolver::of_system(), address)
@@ -53,7 +54,8 @@ pub(super) fn resolve_with<A: ToSocketAddrs + ?Sized>(
     }))
 }
 
-/// The addresses that something stands for, the one to try first first: see [`lookup_host`].
+/// The addresses of a host, in the order in which they should be tried; returned by
+/// [`lookup_host`].
 #[derive(Clone, Debug)]
 pub struct LookupHost(Addrs);
 

@@ -1,4 +1,4 @@
-//! Who knows the addresses of names, and the look-ups that are on their way.
+//! Resolvers, which find the addresses of names, and the look-ups in progress.
 //!
 //! ```text
 //!   fibers that ask for "a"  --\                        __ thread of the pool for names: ask("a")
@@ -6,10 +6,10 @@
 //! ```
 //!
 //! Invariants:
-//! - A name has at most one look-up on its way. It is in the table from its first asker until it is
-//!   answered, or given up because nobody waits when its turn comes; both happen under the lock of the
-//!   table, and so does joining it.
-//! - A look-up belongs to nobody who waits for it: any of them may leave.
+//! - A name has at most one look-up in progress. It is in the table from its first request until it
+//!   is answered, or abandoned because no fiber waits for it when its turn comes; both happen under
+//!   the lock of the table, and so does joining it.
+//! - A look-up does not depend on any particular fiber that waits for it: each of them may leave.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -18,27 +18,30 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::resolve::{LookupHost, resolve_with};
 use crate::offload;
-use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, interrupted, try_here};
+use crate::sched::lowlevel::{
+    Interrupt, Limit, OnDeadlock, WaitReason, interrupted, locked, try_here,
+};
 use crate::sync::{Promise, PromiseError, Promised, promise};
 
-/// A thread is at work.
+/// The wait reason of a fiber while a thread looks up a name for it.
 static LOOKING_UP: WaitReason =
-    WaitReason::new("looking up a name", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("looking up a name", OnDeadlock::Fail).ended_externally();
 
-/// Looks up the addresses of names: as the system does, as a function says, or from a table.
+/// A resolver of names: the one of the system, a function, or a table.
 ///
-/// Look-ups run on threads that the process keeps for them, so that neither a name whose servers do not
-/// answer nor a full pool for [`blocking`](fn@crate::blocking) keeps names from being looked up. Who
-/// asks for a name that is being looked up gets the same answer; nothing is remembered after that.
+/// Look-ups run on threads that the process keeps for them, so that neither a name whose servers do
+/// not answer nor a full pool for [`blocking`](fn@crate::blocking) keeps other names from being
+/// looked up. A request for a name that is being looked up gets the same answer; answers are not
+/// cached beyond that.
 ///
-/// A fiber that is killed, or whose time limit passes, leaves at once. The look-up goes on for others
-/// that wait for it; if it has not begun, and nobody is left, it is given up. On plain threads the
-/// function is called on the spot.
+/// A fiber that is killed, or whose time limit passes, leaves immediately. The look-up continues
+/// for others that wait for it; if it has not begun, and no fiber waits for it any more, it is
+/// abandoned. On plain threads the function is called directly.
 ///
 /// Clones share their look-ups.
 ///
@@ -67,26 +70,26 @@ struct Inner {
     lookups: Mutex<HashMap<String, Lookup>>,
 }
 
-/// Who is asked. The ports of the answers mean nothing.
+/// The source of the answers. The ports in them are meaningless.
 enum Source {
-    /// May block.
+    /// A function that may block.
     Function(Box<Ask>),
     Table(HashMap<String, Vec<SocketAddr>>),
 }
 
 type Ask = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// A look-up on its way.
+/// A look-up in progress.
 struct Lookup {
     answer: Promised<Answer>,
-    /// Who waits for it.
+    /// Number of fibers that wait for it.
     waiting: usize,
 }
 
 type Answer = Result<Vec<SocketAddr>, Arc<io::Error>>;
 
 impl Resolver {
-    /// A resolver that asks `f`, on a thread on which that may block.
+    /// Creates a resolver that calls `f`, on a thread on which that may block.
     ///
     /// # Examples
     ///
@@ -95,7 +98,7 @@ impl Resolver {
     /// use std::net::Ipv4Addr;
     /// use fibra::net::Resolver;
     ///
-    /// // Whatever ends in ".localhost" is this machine.
+    /// // All names that end in ".localhost" are this machine.
     /// let resolver = Resolver::new(|name| match name.strip_suffix(".localhost") {
     ///     Some(_) => Ok(vec![Ipv4Addr::LOCALHOST.into()]),
     ///     None => Err(io::Error::new(io::ErrorKind::NotFound, "no such host")),
@@ -116,15 +119,15 @@ impl Resolver {
         })
     }
 
-    /// The resolver of the system (`getaddrinfo`): it goes by what the machine is told to go by, a
-    /// file of hosts, domain servers or what else.
+    /// Returns the resolver of the system (`getaddrinfo`), which uses the sources that the machine
+    /// is configured to use: a hosts file, domain name servers or others.
     #[must_use]
     pub fn system() -> Resolver {
         Resolver::of_system().clone()
     }
 
-    /// A resolver that knows the names in `table` and no others; a name may stand there several times.
-    /// It needs no thread and never waits, so that tests take the same course each time.
+    /// Creates a resolver that knows the names in `table` and no others; a name may appear there
+    /// several times. It needs no thread and never waits, so that tests are deterministic.
     #[must_use]
     pub fn fixed<S: Into<String>>(table: impl IntoIterator<Item = (S, IpAddr)>) -> Resolver {
         let mut hosts: HashMap<String, Vec<SocketAddr>> = HashMap::new();
@@ -134,11 +137,11 @@ impl Resolver {
         Resolver::of(Source::Table(hosts))
     }
 
-    /// Looks up the addresses that `host` stands for, as [`lookup_host`](crate::net::lookup_host).
+    /// Looks up the addresses of `host`, like [`lookup_host`](crate::net::lookup_host).
     ///
     /// # Errors
     ///
-    /// If the text is no address, or what the resolver says.
+    /// Returns an error if the text is not an address, and the errors of the resolver.
     #[track_caller]
     pub fn lookup_host(&self, host: impl ToSocketAddrs) -> io::Result<LookupHost> {
         resolve_with(self, &host)
@@ -182,16 +185,16 @@ impl Resolver {
     fn wait_for(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
         let answer = self.join(name)?;
         let _waiting = Waiting { inner: &self.inner, name, answer: &answer };
-        match answer.wait_because(|| None, &LOOKING_UP) {
+        match answer.wait_because(Limit::None, &LOOKING_UP) {
             Ok(Ok(addrs)) => Ok(addrs.clone()),
             Ok(Err(error)) => Err(io::Error::new(error.kind(), LookupError(error.clone()))),
-            Err(PromiseError::Broken) => Err(io::Error::other("the resolver panicked")),
+            Err(PromiseError::Broken) => Err(io::Error::other("the resolver's function panicked")),
             Err(PromiseError::Killed) => Err(interrupted(Interrupt::Killed, &LOOKING_UP)),
             Err(other) => Err(io::Error::other(other)),
         }
     }
 
-    /// Joins those who wait for `name`; the first of them has it looked up.
+    /// Joins the fibers that wait for `name`; the first of them starts the look-up.
     fn join(&self, name: &str) -> io::Result<Promised<Answer>> {
         let mut lookups = self.inner.lookups();
         match lookups.entry(name.to_owned()) {
@@ -223,10 +226,11 @@ impl Source {
 
 impl Inner {
     fn lookups(&self) -> MutexGuard<'_, HashMap<String, Lookup>> {
-        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.lookups)
     }
 
-    /// On a thread: asks, and answers all who wait by then. A panic of the asked breaks the promise.
+    /// Looks the name up, on a thread of the pool, and answers all fibers that wait by then. A
+    /// panic of the function breaks the promise.
     fn look_up(&self, name: &str, promise: Promise<Answer>) {
         let mut lookups = self.lookups();
         if lookups.get(name).is_none_or(|lookup| lookup.waiting == 0) {
@@ -243,7 +247,7 @@ impl Inner {
     }
 }
 
-/// One who waits for the look-up of a name.
+/// The registration of one fiber that waits for the look-up of a name.
 struct Waiting<'a> {
     inner: &'a Inner,
     name: &'a str,
@@ -256,7 +260,8 @@ impl Drop for Waiting<'_> {
             return;
         }
         let mut lookups = self.inner.lookups();
-        // The table has this look-up, or it was answered just now and may have another of that name.
+        // The table has this look-up; or it was answered just now, and the table may have another
+        // one of the same name.
         if let Some(lookup) =
             lookups.get_mut(self.name).filter(|lookup| lookup.answer.is(self.answer))
         {
@@ -265,7 +270,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The error of a look-up, of which all who waited for it get one.
+/// The error of a look-up, shared by all fibers that waited for it.
 #[derive(Clone, Debug)]
 struct LookupError(Arc<io::Error>);
 

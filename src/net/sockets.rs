@@ -1,12 +1,13 @@
-//! Descriptors that block nobody and that no other program inherits, where systems differ in how these
-//! are made.
+//! System calls on sockets: descriptors that are non-blocking and that no other program inherits,
+//! where systems differ in how they are made.
 //!
-//! Apple's have no flags for it: there a descriptor is changed when it is open. (A program that
-//! another thread starts in between inherits it. It is the same with std.)
+//! Apple's systems have no flags for this: there a descriptor is changed after it was opened. (A
+//! program that another thread starts in between inherits it. The same is true of std.)
 //!
 //! Invariants:
-//! - A write to a connection that is gone is an error, and no signal.
-//! - What moves data of a connection does not block, also if another handle has made the socket blocking.
+//! - A write to a closed connection is an error, and raises no signal.
+//! - Calls that move data of a connection do not block, even if another handle has made the socket
+//!   blocking.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, OwnedFd};
@@ -22,49 +23,50 @@ const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 #[cfg(target_vendor = "apple")]
 const FLAGS: SocketFlags = SocketFlags::empty();
 
-/// For who receives descriptors, and hands them to [`do_not_pass_on`] then.
+/// The flags for receiving descriptors, which are then passed to [`do_not_pass_on`].
 #[cfg(not(target_vendor = "apple"))]
 pub(super) const RECV_FDS: RecvFlags = RecvFlags::CMSG_CLOEXEC.union(RecvFlags::DONTWAIT);
 #[cfg(target_vendor = "apple")]
 pub(super) const RECV_FDS: RecvFlags = RecvFlags::DONTWAIT;
 
-/// A socket for a connection.
+/// Creates a socket for a connection.
 pub(super) fn stream(family: AddressFamily) -> io::Result<OwnedFd> {
     let socket = socket_with(family, SocketType::STREAM, FLAGS, None)?;
-    make_up_for_flags(&socket)?;
+    set_flags(&socket)?;
     Ok(socket)
 }
 
-/// A connection to `listener`, which does not block.
+/// Accepts a connection to `listener`, as a non-blocking socket.
 pub(super) fn accept(listener: impl AsFd) -> io::Result<(OwnedFd, Option<SocketAddrAny>)> {
     let (socket, addr) = acceptfrom_with(listener, FLAGS)?;
-    make_up_for_flags(&socket)?;
+    set_flags(&socket)?;
     Ok((socket, addr))
 }
 
 #[cfg(not(target_vendor = "apple"))]
-fn make_up_for_flags(_: &OwnedFd) -> io::Result<()> {
+fn set_flags(_: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(target_vendor = "apple")]
-fn make_up_for_flags(socket: &OwnedFd) -> io::Result<()> {
+fn set_flags(socket: &OwnedFd) -> io::Result<()> {
     rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(socket, true)?;
     send_flags(socket);
     Ok(())
 }
 
-/// The flags with which one sends.
+/// Returns the flags for sending.
 #[cfg(not(target_vendor = "apple"))]
 pub(super) fn send_flags(_: impl AsFd) -> SendFlags {
     SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT)
 }
 
-/// The flags with which one sends. Of the signal, that is a property of the socket here.
+/// Returns the flags for sending. On these systems suppressing the signal is a property of the
+/// socket.
 #[cfg(target_vendor = "apple")]
 pub(super) fn send_flags(socket: impl AsFd) -> SendFlags {
-    // It fails if the other side is gone. Rust programs ignore the signal, unless they say otherwise.
+    // It fails if the other side is gone. Rust programs ignore the signal, unless they change that.
     let _ = rustix::net::sockopt::set_socket_nosigpipe(socket, true);
     SendFlags::DONTWAIT
 }
@@ -74,12 +76,12 @@ pub(super) fn recv(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT)?.0)
 }
 
-/// As [`recv`], and the next call receives the same.
+/// Like [`recv`], but leaves the data for the next call.
 pub(super) fn peek(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT.union(RecvFlags::PEEK))?.0)
 }
 
-/// As [`recv`], into several buffers.
+/// Like [`recv`], into several buffers.
 pub(super) fn recv_vectored(
     socket: impl AsFd,
     buffers: &mut [IoSliceMut<'_>],
@@ -89,39 +91,41 @@ pub(super) fn recv_vectored(
     Ok(recvmsg(socket, &mut buffers[..most], &mut control, RecvFlags::DONTWAIT)?.bytes)
 }
 
-/// Sends `data`, or a part of it, on a connection.
+/// Sends `data`, or a part of it, on a connection; returns how many bytes.
 pub(super) fn send(socket: impl AsFd, data: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(&socket, data, send_flags(&socket))?)
 }
 
-/// Sends what the buffers hold, or a part of it, on a connection.
+/// Sends the contents of the buffers, or a part of it, on a connection; returns how many bytes.
 pub(super) fn send_vectored(socket: impl AsFd, data: &[IoSlice<'_>]) -> io::Result<usize> {
     // The kernel refuses more.
     let data = &data[..data.len().min(MOST_SLICES)];
     Ok(sendmsg(&socket, data, &mut SendAncillaryBuffer::default(), send_flags(&socket))?)
 }
 
-/// `UIO_MAXIOV`, which is `IOV_MAX` as well.
+/// The largest number of buffers per call: `UIO_MAXIOV`, which equals `IOV_MAX`.
 const MOST_SLICES: usize = 1024;
 
-/// The address of the Unix domain socket at `path`.
+/// Returns the address of the Unix domain socket at `path`.
 pub(super) fn address_of_path(path: &Path) -> io::Result<SocketAddrUnix> {
     if path.as_os_str().is_empty() {
-        // As an address it would be the abstract one with an empty name.
+        // As an address, an empty path would be the abstract address with an empty name.
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path of a socket is empty"));
     }
     Ok(SocketAddrUnix::new(path)?)
 }
 
-/// Sees to it that other programs do not get what was received with [`RECV_FDS`].
+/// Makes the descriptors that were received with [`RECV_FDS`] close on exec, so that other programs
+/// do not inherit them. The flag has done so already.
 #[cfg(not(target_vendor = "apple"))]
 pub(super) fn do_not_pass_on(_: &[OwnedFd]) {}
 
-/// Sees to it that other programs do not get what was received with [`RECV_FDS`].
+/// Makes the descriptors that were received with [`RECV_FDS`] close on exec, so that other programs
+/// do not inherit them.
 #[cfg(target_vendor = "apple")]
 pub(super) fn do_not_pass_on(received: &[OwnedFd]) {
     for fd in received {
-        // It does not fail for what is open.
+        // This does not fail for an open descriptor.
         let _ = rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC);
     }
 }

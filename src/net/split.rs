@@ -1,7 +1,6 @@
 //! The two halves of a stream, for one fiber that reads and another that writes.
 //!
-//! Invariants:
-//! - A stream has one half of each kind, or is whole.
+//! Invariant: a stream either has one half of each kind, or is whole.
 
 use std::error::Error;
 use std::fmt;
@@ -11,28 +10,31 @@ use std::sync::Arc;
 
 use crate::sched::lowlevel::{Unwinding, unwinding};
 
-/// The half of a stream that is read: see [`TcpStream::into_split`](crate::net::TcpStream::into_split).
+/// The half of a stream for reading: see
+/// [`TcpStream::into_split`](crate::net::TcpStream::into_split).
 #[derive(Debug)]
 pub struct ReadHalf<S>(Arc<S>);
 
-/// The half of a stream that is written: see [`TcpStream::into_split`](crate::net::TcpStream::into_split).
+/// The half of a stream for writing: see
+/// [`TcpStream::into_split`](crate::net::TcpStream::into_split).
 ///
-/// When it is [finished](WriteHalf::finish) or dropped the other side is told that nothing will follow.
+/// When it is [finished](WriteHalf::finish) or dropped, the other side reads the end of the stream.
 pub struct WriteHalf<S> {
-    /// There until it is dropped or reunited.
+    /// The stream; `None` only once the half is dropped or reunited.
     stream: Option<Arc<S>>,
-    /// Tells the other side that nothing will follow.
+    /// The operation that signals the end of the stream to the other side.
     shut: Shut<S>,
 }
 
-/// How the other side is told that nothing will follow.
+/// The operation that signals the end of the stream to the other side.
 pub(crate) struct Shut<S> {
     pub(crate) shut: fn(&S) -> io::Result<()>,
-    /// Whether that waits for the other side: a fiber that unwinds could not be killed any more meanwhile.
+    /// Whether the operation waits for the other side. A fiber that unwinds skips it then, because
+    /// it could not be killed during the wait.
     pub(crate) waits: bool,
 }
 
-/// Two halves that do not belong together, given back by [`ReadHalf::reunite`].
+/// The error of [`ReadHalf::reunite`]: two halves of different streams, given back.
 pub struct ReuniteError<S>(
     /// The half for reading.
     pub ReadHalf<S>,
@@ -61,11 +63,11 @@ pub(crate) fn split<S>(stream: S, shut: Shut<S>) -> (ReadHalf<S>, WriteHalf<S>) 
 }
 
 impl<S> ReadHalf<S> {
-    /// Puts the two halves of a stream together again.
+    /// Reunites the two halves of a stream.
     ///
     /// # Errors
     ///
-    /// Gives both back if they belong to different streams.
+    /// Returns both halves if they belong to different streams.
     #[allow(clippy::missing_panics_doc, reason = "it is there until it is dropped")]
     pub fn reunite(self, mut other: WriteHalf<S>) -> Result<S, ReuniteError<S>> {
         if !ptr::eq(self.get_ref(), other.get_ref()) {
@@ -80,14 +82,14 @@ impl<S> ReadHalf<S> {
 }
 
 impl<S> ReadHalf<S> {
-    /// The stream.
+    /// Returns the stream.
     pub fn get_ref(&self) -> &S {
         &self.0
     }
 }
 
 impl<S> WriteHalf<S> {
-    /// The stream.
+    /// Returns the stream.
     #[allow(clippy::missing_panics_doc, reason = "it is there until it is dropped")]
     pub fn get_ref(&self) -> &S {
         let Some(stream) = &self.stream else { unreachable!("it is there until it is dropped") };
@@ -96,14 +98,15 @@ impl<S> WriteHalf<S> {
 }
 
 impl<S> WriteHalf<S> {
-    /// Tells the other side that nothing will follow, after all that was written.
+    /// Signals the end of the stream to the other side, after everything that was written.
     ///
-    /// Dropping the half does the same, but cannot tell whether it succeeded, and does not do it over TLS if its
+    /// Dropping the half does the same, but discards the error; and over TLS it does nothing if its
     /// fiber unwinds.
     ///
     /// # Errors
     ///
-    /// Those of the stream's `shutdown`: for TCP, if it is not connected any more; over TLS, those of a write.
+    /// Returns the errors of the stream's `shutdown`: for TCP, if it is no longer connected; over
+    /// TLS, those of a write.
     ///
     /// # Examples
     ///
@@ -131,11 +134,11 @@ impl<S> WriteHalf<S> {
 
 impl<S> Drop for WriteHalf<S> {
     fn drop(&mut self) {
-        if let Some(stream) = &self.stream
-            && !(self.shut.waits && unwinding() == Unwinding::Yes)
-        {
-            // It fails if the connection is gone, and then the other side knows.
-            let _ = (self.shut.shut)(stream);
+        if let Some(stream) = &self.stream {
+            if !(self.shut.waits && unwinding() == Unwinding::Yes) {
+                // This fails if the connection is gone, and then the other side needs no notice.
+                let _ = (self.shut.shut)(stream);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The side of TCP that waits for connections.
+//! The listening side of TCP.
 
 use std::fmt;
 use std::io;
@@ -15,9 +15,9 @@ use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
 static ACCEPTING: WaitReason =
-    WaitReason::new("accepting a TCP connection", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("accepting a TCP connection", OnDeadlock::Fail).ended_externally();
 
-/// A TCP socket that accepts connections. As [`std::net::TcpListener`].
+/// A TCP socket that accepts connections. Like [`std::net::TcpListener`].
 ///
 /// # Examples
 ///
@@ -54,35 +54,35 @@ pub struct TcpListener {
 impl TcpListener {
     /// Binds to the first address of `addr` that can be bound, and listens.
     ///
-    /// As [`std::net::TcpListener::bind`]: port 0 asks the system for a free port, and an address may be
-    /// used again directly after its last listener has gone.
+    /// Like [`std::net::TcpListener::bind`]: for port 0 the system chooses a free port, and an
+    /// address may be used again directly after its last listener is closed.
     ///
     /// # Errors
     ///
-    /// If no address can be bound, that of the last.
+    /// Returns the error of the last address if none can be bound.
     #[track_caller]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
         let addrs: Vec<SocketAddr> = resolve(&addr)?.collect();
         TcpListener::from_std(net::TcpListener::bind(&addrs[..])?)
     }
 
-    /// Takes a listener of std over. It gets non-blocking, and so do its clones.
+    /// Converts a listener of std, which becomes non-blocking, and so do its clones.
     ///
     /// # Errors
     ///
-    /// If it cannot be made non-blocking.
+    /// Returns an error if it cannot be made non-blocking.
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
         Ok(TcpListener { io: Waitable::new(listener)? })
     }
 
-    /// Gives the listener to std, as a blocking one.
+    /// Converts this listener into one of std, which is blocking.
     ///
-    /// What it refers to gets blocking by that, for all its handles: calls of another one, made by
+    /// The underlying socket becomes blocking for all its handles: calls of another one, made by
     /// [`try_clone`](TcpListener::try_clone), may then block their whole thread.
     ///
     /// # Errors
     ///
-    /// If it cannot be made blocking.
+    /// Returns an error if it cannot be made blocking.
     pub fn into_std(self) -> io::Result<net::TcpListener> {
         let listener = self.io.into_inner();
         listener.set_nonblocking(false)?;
@@ -93,8 +93,9 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// If the process or the system has no descriptor left, and those of networks that fail while a
-    /// connection waits to be accepted: see [`accept(2)`](https://man7.org/linux/man-pages/man2/accept.2.html).
+    /// Returns an error if the process or the system has no descriptor left, and the network errors
+    /// of a connection that waits to be accepted: see
+    /// [`accept(2)`](https://man7.org/linux/man-pages/man2/accept.2.html).
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let wait = Wait { direction: Direction::Read, timeout: None, reason: &ACCEPTING };
@@ -102,39 +103,42 @@ impl TcpListener {
         Ok((TcpStream::from_nonblocking(stream), addr))
     }
 
-    /// The connections to this listener, without end; errors of [`accept`](TcpListener::accept) are among them.
+    /// Returns an endless iterator over the connections to this listener, including the errors of
+    /// [`accept`](TcpListener::accept).
     ///
-    /// Do not pass over errors and go on at once, as `flatten` would: when no descriptor is left each call fails,
-    /// until one is given back. A [`Server`](crate::server::Server) knows which errors pass.
+    /// Do not ignore errors and continue immediately, as `flatten` would: when no descriptor is
+    /// left each call fails, until one is closed. A [`Server`](crate::server::Server) distinguishes
+    /// the errors that pass from those that last.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self, killed: false }
     }
 
-    /// The address that it listens at.
+    /// Returns the address on which it listens.
     ///
     /// # Errors
     ///
-    /// Those of `getsockname(2)`.
+    /// Returns the errors of `getsockname(2)`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().local_addr()
     }
 
-    /// Another handle to the same listener.
+    /// Creates another handle to the same listener.
     ///
-    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](TcpListener::into_std).
+    /// Both refer to the same socket, which is blocking or not for both: see
+    /// [`into_std`](TcpListener::into_std).
     ///
     /// # Errors
     ///
-    /// If no descriptor is left.
+    /// Returns an error if no descriptor is left.
     pub fn try_clone(&self) -> io::Result<TcpListener> {
         Ok(TcpListener { io: Waitable::from_nonblocking(self.io.get_ref().try_clone()?) })
     }
 
-    /// The time to live (number of hops) of packets that are sent.
+    /// Returns the time to live (number of hops) of packets that are sent.
     ///
     /// # Errors
     ///
-    /// Those of `getsockopt(2)`.
+    /// Returns the errors of `getsockopt(2)`.
     pub fn ttl(&self) -> io::Result<u32> {
         self.io.get_ref().ttl()
     }
@@ -143,16 +147,16 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// Those of `setsockopt(2)`.
+    /// Returns the errors of `setsockopt(2)`.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.io.get_ref().set_ttl(ttl)
     }
 
-    /// Takes the error that the socket holds.
+    /// Takes the pending error of the socket.
     ///
     /// # Errors
     ///
-    /// Those of `getsockopt(2)`.
+    /// Returns the errors of `getsockopt(2)`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.get_ref().take_error()
     }
@@ -174,13 +178,14 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-/// The connections to a [`TcpListener`], made by [`incoming`](TcpListener::incoming). It ends only where a
-/// kill cannot unwind, with the error that says so.
+/// An iterator over the connections to a [`TcpListener`], returned by
+/// [`incoming`](TcpListener::incoming). It ends only after the error of a kill that cannot unwind.
 #[derive(Debug)]
-#[must_use = "an iterator does nothing until it is asked"]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Incoming<'a> {
     listener: &'a TcpListener,
-    /// Whether its fiber was killed and was told so: each further call would fail at once.
+    /// Whether the last call returned the error of a kill: each further call would fail
+    /// immediately.
     killed: bool,
 }
 

@@ -19,29 +19,54 @@ use crate::net::split::{self, ReadHalf, Shut, WriteHalf};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static READING: WaitReason =
-    WaitReason::new("reading from a TCP stream", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("reading from a TCP stream", OnDeadlock::Fail).ended_externally();
 static WRITING: WaitReason =
-    WaitReason::new("writing to a TCP stream", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("writing to a TCP stream", OnDeadlock::Fail).ended_externally();
 
-/// A TCP connection. As [`std::net::TcpStream`].
+/// A TCP connection. Like [`std::net::TcpStream`].
 ///
-/// It is closed when it is dropped. A reference to it can be read from and written to as well, so one
-/// fiber may read while another writes; [`into_split`](TcpStream::into_split) gives each its own half.
+/// Dropping it closes the connection. A reference can be read from and written to as well, so one
+/// fiber may read while another writes; [`into_split`](TcpStream::into_split) gives each its own
+/// half.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{self, Read, Write};
+/// use fibra::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> io::Result<()> {
+/// fibra::run(|| {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let address = listener.local_addr()?;
+///     let server = fibra::spawn(move || {
+///         let (mut stream, _) = listener.accept()?;
+///         stream.write_all(b"hello")
+///     });
+///
+///     let mut stream = TcpStream::connect(address)?;
+///     let mut text = String::new();
+///     stream.read_to_string(&mut text)?; // until the server drops its stream
+///     assert_eq!(text, "hello");
+///     server.join().unwrap()
+/// })
+/// # }
+/// ```
 pub struct TcpStream {
     pub(super) io: Waitable<net::TcpStream>,
     limits: Limits,
 }
 
 impl TcpStream {
-    /// Connects to `addr`, and if that has several addresses to whichever answers first.
+    /// Connects to `addr`; if it has several addresses, to the one that answers first.
     ///
-    /// In a fiber names are looked up on another thread, and the addresses are tried as RFC 8305 ("Happy Eyeballs")
-    /// says: IPv6 and IPv4 in turn, the next one when one has failed or has not answered for 250 ms.
-    /// On a plain thread they are tried one after the other.
+    /// In a fiber, names are looked up on another thread, and the addresses are tried as RFC 8305
+    /// ("Happy Eyeballs") specifies: IPv6 and IPv4 in turn, the next one when one has failed or has
+    /// not answered for 250 ms. On a plain thread they are tried one after the other.
     ///
     /// # Errors
     ///
-    /// If no address can be reached, that of the last attempt to fail.
+    /// Returns the error of the last attempt to fail if no address can be reached.
     #[track_caller]
     pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
         connect::first_to_answer(resolve(&addr)?.collect()).map(TcpStream::from_nonblocking)
@@ -51,18 +76,19 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](io::ErrorKind::TimedOut), and why the address cannot be reached.
+    /// Returns [`TimedOut`](io::ErrorKind::TimedOut), or the reason why the address cannot be
+    /// reached.
     #[track_caller]
     pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         connect::to(*addr, Some(timeout)).map(TcpStream::from_nonblocking)
     }
 
-    /// Takes a stream of std over. It gets non-blocking, and so do its clones. Its time limits are not
-    /// taken over.
+    /// Converts a stream of std, which becomes non-blocking, and so do its clones. Its time limits
+    /// are not kept.
     ///
     /// # Errors
     ///
-    /// If it cannot be made non-blocking.
+    /// Returns an error if it cannot be made non-blocking.
     pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
         Ok(TcpStream { io: Waitable::new(stream)?, limits: Limits::none() })
     }
@@ -71,100 +97,131 @@ impl TcpStream {
         TcpStream { io: Waitable::from_nonblocking(stream), limits: Limits::none() }
     }
 
-    /// Gives the stream to std, as a blocking one without time limits.
+    /// Converts this stream into one of std, which is blocking and has no time limits.
     ///
-    /// What it refers to gets blocking by that, for all its handles: another one, made by
-    /// [`try_clone`](TcpStream::try_clone), goes on to wait without blocking its thread, but other programs and crates that
-    /// share the socket see the change.
+    /// The underlying socket becomes blocking for all its handles: another one, made by
+    /// [`try_clone`](TcpStream::try_clone), still waits without blocking its thread, but other
+    /// programs and crates that share the socket see the change.
     ///
     /// # Errors
     ///
-    /// If it cannot be made blocking.
+    /// Returns an error if it cannot be made blocking.
     pub fn into_std(self) -> io::Result<net::TcpStream> {
         let stream = self.io.into_inner();
         stream.set_nonblocking(false)?;
         Ok(stream)
     }
 
-    /// Another handle to the same connection, with the same time limits to begin with.
+    /// Creates another handle to the same connection, which starts with the same time limits.
     ///
-    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](TcpStream::into_std).
+    /// Both refer to the same socket, which is blocking or not for both: see
+    /// [`into_std`](TcpStream::into_std).
     ///
     /// # Errors
     ///
-    /// If no descriptor is left.
+    /// Returns an error if no descriptor is left.
     pub fn try_clone(&self) -> io::Result<TcpStream> {
         let io = Waitable::from_nonblocking(self.io.get_ref().try_clone()?);
         Ok(TcpStream { io, limits: self.limits.clone() })
     }
 
-    /// Takes the connection apart, for one fiber that reads and another that writes. When the half for
-    /// writing is dropped, the other side is told that nothing will follow.
+    /// Splits the connection into two halves, for one fiber that reads and another that writes.
+    /// When the half for writing is dropped, the other side reads the end of the stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{self, BufRead, BufReader, Write};
+    /// use fibra::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> io::Result<()> {
+    /// fibra::run(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?)?;
+    ///     let (reader, mut writer) = stream.into_split();
+    ///     fibra::spawn(move || {
+    ///         for line in ["one", "two"] {
+    ///             writeln!(writer, "{line}")?;
+    ///         }
+    ///         writer.finish()
+    ///     });
+    ///     fibra::spawn(move || {
+    ///         let (peer, _) = listener.accept()?;
+    ///         io::copy(&mut &peer, &mut &peer)
+    ///     });
+    ///
+    ///     let lines: Vec<_> = BufReader::new(reader).lines().collect::<io::Result<_>>()?;
+    ///     assert_eq!(lines, ["one", "two"]);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn into_split(self) -> (ReadHalf<TcpStream>, WriteHalf<TcpStream>) {
         split::split(self, Shut { shut: |stream| stream.shutdown(Shutdown::Write), waits: false })
     }
 
-    /// Reads without taking what is read: the next read gives it again.
+    /// Reads without consuming: the next read returns the same data again.
     ///
     /// # Errors
     ///
-    /// As a read.
+    /// The same as for a read.
     #[track_caller]
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.io.io(self.reads(), |stream| sockets::peek(stream, buffer), |_| false)
     }
 
-    /// The address of the other side.
+    /// Returns the address of the other side.
     ///
     /// # Errors
     ///
-    /// If it is not connected any more.
+    /// Returns an error if it is no longer connected.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().peer_addr()
     }
 
-    /// The address of this side.
+    /// Returns the address of this side.
     ///
     /// # Errors
     ///
-    /// Those of `getsockname(2)`.
+    /// Returns the errors of `getsockname(2)`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().local_addr()
     }
 
-    /// Ends one direction, or both. Fibers that wait in that direction go on: reads return 0, writes
-    /// fail.
+    /// Shuts down one direction, or both. Fibers that wait in that direction continue: reads return
+    /// 0, writes fail.
     ///
     /// # Errors
     ///
-    /// If it is not connected any more.
+    /// Returns an error if it is no longer connected.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.io.get_ref().shutdown(how)
     }
 
-    /// Whether small writes are sent at once, instead of being collected (Nagle's algorithm).
+    /// Returns whether small writes are sent immediately, instead of being collected (Nagle's
+    /// algorithm).
     ///
     /// # Errors
     ///
-    /// Those of `getsockopt(2)`.
+    /// Returns the errors of `getsockopt(2)`.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.io.get_ref().nodelay()
     }
 
-    /// Sends small writes at once, or collects them.
+    /// Chooses whether small writes are sent immediately or collected (Nagle's algorithm).
     ///
     /// # Errors
     ///
-    /// Those of `setsockopt(2)`.
+    /// Returns the errors of `setsockopt(2)`.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.io.get_ref().set_nodelay(nodelay)
     }
 
-    /// The time to live (number of hops) of packets that are sent.
+    /// Returns the time to live (number of hops) of packets that are sent.
     ///
     /// # Errors
     ///
-    /// Those of `getsockopt(2)`.
+    /// Returns the errors of `getsockopt(2)`.
     pub fn ttl(&self) -> io::Result<u32> {
         self.io.get_ref().ttl()
     }
@@ -173,16 +230,16 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// Those of `setsockopt(2)`.
+    /// Returns the errors of `setsockopt(2)`.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.io.get_ref().set_ttl(ttl)
     }
 
-    /// Takes the error that the socket holds.
+    /// Takes the pending error of the socket.
     ///
     /// # Errors
     ///
-    /// Those of `getsockopt(2)`.
+    /// Returns the errors of `getsockopt(2)`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.get_ref().take_error()
     }
@@ -198,7 +255,8 @@ impl Read for &TcpStream {
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let room = buffer.len();
-        // Less than there is room for is all there is; nothing at all is the end, which stays.
+        // A short read means that the socket's buffer is now empty, so that the next read would
+        // block. Zero bytes is the end of the stream, which every later read returns as well.
         self.io.io(self.reads(), |stream| sockets::recv(stream, buffer), |&n| 0 < n && n < room)
     }
 

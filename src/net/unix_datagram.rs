@@ -1,4 +1,4 @@
-//! Datagrams of Unix domain sockets.
+//! Datagram sockets of the Unix domain.
 
 use std::fmt;
 use std::io;
@@ -9,18 +9,18 @@ use std::path::Path;
 use crate::io::Waitable;
 use crate::net::descriptors::{descriptors, pass_on};
 use crate::net::limits::{Limits, limited};
-use crate::reactor::retry::retry;
+use crate::reactor::retry::{Pauses, retry};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static RECEIVING: WaitReason =
-    WaitReason::new("receiving from a Unix datagram socket", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("receiving from a Unix datagram socket", OnDeadlock::Fail).ended_externally();
 static SENDING: WaitReason =
-    WaitReason::new("sending to a Unix datagram socket", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("sending to a Unix datagram socket", OnDeadlock::Fail).ended_externally();
 
-/// A socket for messages within one machine. As [`std::os::unix::net::UnixDatagram`].
+/// A socket for messages within one machine. Like [`std::os::unix::net::UnixDatagram`].
 ///
 /// Messages are neither lost nor reordered: a sender waits while its receiver's queue is full. Each
-/// message is received by one caller; what does not fit into the buffer is lost.
+/// message is received by one caller; the part that does not fit into the buffer is lost.
 ///
 /// # Examples
 ///
@@ -44,152 +44,154 @@ pub struct UnixDatagram {
 }
 
 impl UnixDatagram {
-    /// Makes a socket at `path`.
+    /// Creates a socket at `path`.
     ///
     /// # Errors
     ///
-    /// If there is a file at `path` already, it cannot be made, or `path` is too long for an address.
+    /// Returns an error if there is a file at `path` already, it cannot be created, or `path` is
+    /// too long for an address.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
         UnixDatagram::from_std(net::UnixDatagram::bind(path)?)
     }
 
-    /// Makes a socket with the address `addr`, which may be an abstract one of Linux.
+    /// Creates a socket with the address `addr`, which may be an abstract address of Linux.
     ///
     /// # Errors
     ///
-    /// As [`bind`](UnixDatagram::bind).
+    /// The same as for [`bind`](UnixDatagram::bind).
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<UnixDatagram> {
         UnixDatagram::from_std(net::UnixDatagram::bind_addr(addr)?)
     }
 
-    /// A socket without a name: it can send, and be answered by none.
+    /// Creates a socket without a name: it can send, but no one can reply to it.
     ///
     /// # Errors
     ///
-    /// If no descriptor is left.
+    /// Returns an error if no descriptor is left.
     pub fn unbound() -> io::Result<UnixDatagram> {
         UnixDatagram::from_std(net::UnixDatagram::unbound()?)
     }
 
-    /// Two sockets that are connected to each other.
+    /// Creates two sockets that are connected to each other.
     ///
     /// # Errors
     ///
-    /// If no descriptor is left.
+    /// Returns an error if no descriptor is left.
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
         let (a, b) = net::UnixDatagram::pair()?;
         Ok((UnixDatagram::from_std(a)?, UnixDatagram::from_std(b)?))
     }
 
-    /// Takes a socket of std over. It gets non-blocking, and so do its clones. Its time limits are not
-    /// taken over.
+    /// Converts a socket of std, which becomes non-blocking, and so do its clones. Its time limits
+    /// are not kept.
     ///
     /// # Errors
     ///
-    /// If it cannot be made non-blocking.
+    /// Returns an error if it cannot be made non-blocking.
     pub fn from_std(socket: net::UnixDatagram) -> io::Result<UnixDatagram> {
         Ok(UnixDatagram { io: Waitable::new(socket)?, limits: Limits::none() })
     }
 
-    /// Gives the socket to std, as a blocking one without time limits.
+    /// Converts this socket into one of std, which is blocking and has no time limits.
     ///
-    /// What it refers to gets blocking by that, for all its handles: calls of another one, made by
+    /// The underlying socket becomes blocking for all its handles: calls of another one, made by
     /// [`try_clone`](UnixDatagram::try_clone), may then block their whole thread.
     ///
     /// # Errors
     ///
-    /// If it cannot be made blocking.
+    /// Returns an error if it cannot be made blocking.
     pub fn into_std(self) -> io::Result<net::UnixDatagram> {
         let socket = self.io.into_inner();
         socket.set_nonblocking(false)?;
         Ok(socket)
     }
 
-    /// Another handle to the same socket, with the same time limits to begin with.
+    /// Creates another handle to the same socket, which starts with the same time limits.
     ///
-    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](UnixDatagram::into_std).
+    /// Both refer to the same socket, which is blocking or not for both: see
+    /// [`into_std`](UnixDatagram::into_std).
     ///
     /// # Errors
     ///
-    /// If no descriptor is left.
+    /// Returns an error if no descriptor is left.
     pub fn try_clone(&self) -> io::Result<UnixDatagram> {
         let io = Waitable::from_nonblocking(self.io.get_ref().try_clone()?);
         Ok(UnixDatagram { io, limits: self.limits.clone() })
     }
 
-    /// Sets where [`send`](UnixDatagram::send) sends to, and from where messages are received. This
-    /// waits for nothing.
+    /// Sets the address to which [`send`](UnixDatagram::send) sends, and from which messages are
+    /// received. This does not wait.
     ///
     /// # Errors
     ///
-    /// If there is no socket at `path`.
+    /// Returns an error if there is no socket at `path`.
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         self.io.get_ref().connect(path)
     }
 
-    /// As [`connect`](UnixDatagram::connect), to the address `addr`.
+    /// Like [`connect`](UnixDatagram::connect), to the address `addr`.
     ///
     /// # Errors
     ///
-    /// As [`connect`](UnixDatagram::connect).
+    /// The same as for [`connect`](UnixDatagram::connect).
     pub fn connect_addr(&self, addr: &SocketAddr) -> io::Result<()> {
         self.io.get_ref().connect_addr(addr)
     }
 
-    /// Sends one message to where the socket is connected to, when there is room in its queue. Returns
-    /// the message's length.
+    /// Sends one message to the connected address, once there is room in the receiver's queue.
+    /// Returns the message's length.
     ///
     /// # Errors
     ///
-    /// If it is not connected, or not any more; [`TimedOut`](io::ErrorKind::TimedOut); if the message
-    /// is too long.
+    /// Returns an error if the socket is not, or no longer, connected, or the message is too long;
+    /// and [`TimedOut`](io::ErrorKind::TimedOut).
     #[track_caller]
     pub fn send(&self, data: &[u8]) -> io::Result<usize> {
         self.io.io(self.writes(), |socket| socket.send(data), |_| false)
     }
 
-    /// Sends one message to the socket at `path`, when there is room in its queue. Returns the
+    /// Sends one message to the socket at `path`, once there is room in its queue. Returns the
     /// message's length.
     ///
-    /// No event tells when there is room in the queue of a socket that this one is not connected to:
-    /// it tries again after growing pauses of at most 10 ms. Use [`connect`](UnixDatagram::connect)
+    /// No event reports room in the queue of a socket to which this one is not connected: the call
+    /// tries again after growing pauses of at most 10 ms. Use [`connect`](UnixDatagram::connect)
     /// and [`send`](UnixDatagram::send) for a receiver that may be slow.
     ///
     /// # Errors
     ///
-    /// As [`send`](UnixDatagram::send), and if there is no socket at `path`.
+    /// The same as for [`send`](UnixDatagram::send), and if there is no socket at `path`.
     #[track_caller]
     pub fn send_to<P: AsRef<Path>>(&self, data: &[u8], path: P) -> io::Result<usize> {
         let path = path.as_ref();
-        retry(self.writes(), || self.io.get_ref().send_to(data, path))
+        retry(self.writes(), Pauses::FOR_SOCKETS, || self.io.get_ref().send_to(data, path))
     }
 
-    /// As [`send_to`](UnixDatagram::send_to), to the address `addr`.
+    /// Like [`send_to`](UnixDatagram::send_to), to the address `addr`.
     ///
     /// # Errors
     ///
-    /// As [`send_to`](UnixDatagram::send_to).
+    /// The same as for [`send_to`](UnixDatagram::send_to).
     #[track_caller]
     pub fn send_to_addr(&self, data: &[u8], addr: &SocketAddr) -> io::Result<usize> {
-        retry(self.writes(), || self.io.get_ref().send_to_addr(data, addr))
+        retry(self.writes(), Pauses::FOR_SOCKETS, || self.io.get_ref().send_to_addr(data, addr))
     }
 
-    /// Waits for one message. Returns its length, and 0 when the socket was shut down for reading.
+    /// Waits for one message. Returns its length, or 0 if the socket was shut down for reading.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](io::ErrorKind::TimedOut).
+    /// Returns [`TimedOut`](io::ErrorKind::TimedOut).
     #[track_caller]
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let recv = |socket: &net::UnixDatagram| or_ended(socket.recv(buffer), socket, || Ok(0));
         self.io.io(self.reads(), recv, |_| false)
     }
 
-    /// Waits for one message. Returns its length and where it is from.
+    /// Waits for one message. Returns its length and the sender's address.
     ///
     /// # Errors
     ///
-    /// As [`recv`](UnixDatagram::recv).
+    /// The same as for [`recv`](UnixDatagram::recv).
     #[track_caller]
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let recv = |socket: &net::UnixDatagram| {
@@ -200,38 +202,38 @@ impl UnixDatagram {
 }
 
 pass_on! { UnixDatagram:
-    /// The address of this side.
+    /// Returns the address of this side.
     ///
     /// # Errors
     ///
-    /// Those of `getsockname(2)`.
+    /// Returns the errors of `getsockname(2)`.
     fn local_addr(&self) -> SocketAddr;
 
-    /// The address that it is connected to.
+    /// Returns the address to which it is connected.
     ///
     /// # Errors
     ///
-    /// If it is not connected.
+    /// Returns an error if it is not connected.
     fn peer_addr(&self) -> SocketAddr;
 
-    /// Ends one direction, or both. Fibers that wait in that direction go on: receivers get 0, senders
-    /// fail.
+    /// Shuts down one direction, or both. Fibers that wait in that direction continue: receivers
+    /// get 0, senders fail.
     ///
     /// # Errors
     ///
-    /// If it is not connected.
+    /// Returns an error if it is not connected.
     fn shutdown(&self, how: Shutdown) -> ();
 
-    /// Takes the error that the socket holds.
+    /// Takes the pending error of the socket.
     ///
     /// # Errors
     ///
-    /// Those of `getsockopt(2)`.
+    /// Returns the errors of `getsockopt(2)`.
     fn take_error(&self) -> Option<io::Error>;
 }
 
-/// `result` of receiving, or `end` if there will be nothing any more. Linux does not say so to those
-/// who do not block.
+/// Returns `result` of receiving, or `end` if nothing can be received any more, which Linux does
+/// not report to a call that does not block.
 fn or_ended<T>(
     result: io::Result<T>,
     socket: &net::UnixDatagram,

@@ -1,4 +1,4 @@
-//! The side of Unix domain sockets that waits for connections.
+//! The listening side of Unix domain sockets.
 
 use std::fmt;
 use std::io;
@@ -13,27 +13,35 @@ use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
 static ACCEPTING: WaitReason =
-    WaitReason::new("accepting a connection to a Unix socket", OnDeadlock::Fail)
-        .ended_by_the_world();
+    WaitReason::new("accepting a connection to a Unix socket", OnDeadlock::Fail).ended_externally();
 
-/// A Unix domain socket that accepts connections. As [`std::os::unix::net::UnixListener`].
+/// A Unix domain socket that accepts connections. Like [`std::os::unix::net::UnixListener`].
 ///
-/// Its file stays when it is dropped, as with std.
+/// Dropping it leaves its file in place, as in std.
 ///
 /// # Examples
 ///
-/// ```no_run
-/// use std::io;
-/// use fibra::net::UnixListener;
+/// ```
+/// use std::io::{self, Read, Write};
+/// use fibra::net::{UnixListener, UnixStream};
 ///
 /// # fn main() -> io::Result<()> {
 /// fibra::run(|| {
-///     let listener = UnixListener::bind("/run/echo.socket")?;
-///     for stream in listener.incoming() {
-///         let stream = stream?;
-///         fibra::spawn(move || io::copy(&mut &stream, &mut &stream));
-///     }
-///     Ok(())
+///     let path = std::env::temp_dir().join(format!("echo-{}.socket", std::process::id()));
+///     let listener = UnixListener::bind(&path)?;
+///     fibra::spawn(move || {
+///         for stream in listener.incoming() {
+///             let stream = stream.unwrap();
+///             fibra::spawn(move || io::copy(&mut &stream, &mut &stream));
+///         }
+///     });
+///
+///     let mut client = UnixStream::connect(&path)?;
+///     client.write_all(b"hello")?;
+///     let mut answer = [0; 5];
+///     client.read_exact(&mut answer)?;
+///     assert_eq!(&answer, b"hello");
+///     std::fs::remove_file(&path)
 /// })
 /// # }
 /// ```
@@ -42,53 +50,54 @@ pub struct UnixListener {
 }
 
 impl UnixListener {
-    /// Makes a socket at `path`, and listens.
+    /// Creates a socket at `path`, and listens.
     ///
     /// # Errors
     ///
-    /// If there is a file at `path` already, it cannot be made, or `path` is too long for an address.
+    /// Returns an error if there is a file at `path` already, it cannot be created, or `path` is
+    /// too long for an address.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
         UnixListener::from_std(net::UnixListener::bind(path)?)
     }
 
-    /// Listens at `addr`, which may be an abstract one of Linux.
+    /// Listens on `addr`, which may be an abstract address of Linux.
     ///
     /// # Errors
     ///
-    /// As [`bind`](UnixListener::bind).
+    /// The same as for [`bind`](UnixListener::bind).
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<UnixListener> {
         UnixListener::from_std(net::UnixListener::bind_addr(addr)?)
     }
 
-    /// Takes a listener of std over. It gets non-blocking, and so do its clones.
+    /// Converts a listener of std, which becomes non-blocking, and so do its clones.
     ///
     /// # Errors
     ///
-    /// If it cannot be made non-blocking.
+    /// Returns an error if it cannot be made non-blocking.
     pub fn from_std(listener: net::UnixListener) -> io::Result<UnixListener> {
         Ok(UnixListener { io: Waitable::new(listener)? })
     }
 
-    /// Gives the listener to std, as a blocking one.
+    /// Converts this listener into one of std, which is blocking.
     ///
-    /// What it refers to gets blocking by that, for all its handles: calls of another one, made by
+    /// The underlying socket becomes blocking for all its handles: calls of another one, made by
     /// [`try_clone`](UnixListener::try_clone), may then block their whole thread.
     ///
     /// # Errors
     ///
-    /// If it cannot be made blocking.
+    /// Returns an error if it cannot be made blocking.
     pub fn into_std(self) -> io::Result<net::UnixListener> {
         let listener = self.io.into_inner();
         listener.set_nonblocking(false)?;
         Ok(listener)
     }
 
-    /// Waits for a connection, and returns it with the address of the other side, which mostly has no
-    /// name.
+    /// Waits for a connection, and returns it with the address of the other side, which usually has
+    /// no name.
     ///
     /// # Errors
     ///
-    /// If the process or the system has no descriptor left.
+    /// Returns an error if the process or the system has no descriptor left.
     #[track_caller]
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let wait = Wait { direction: Direction::Read, timeout: None, reason: &ACCEPTING };
@@ -96,39 +105,42 @@ impl UnixListener {
         Ok((UnixStream::from_std(stream)?, addr))
     }
 
-    /// The connections to this listener, without end; errors of [`accept`](UnixListener::accept) are among them.
+    /// Returns an endless iterator over the connections to this listener, including the errors of
+    /// [`accept`](UnixListener::accept).
     ///
-    /// Do not pass over errors and go on at once, as `flatten` would: when no descriptor is left each call fails,
-    /// until one is given back. A [`Server`](crate::server::Server) knows which errors pass.
+    /// Do not ignore errors and continue immediately, as `flatten` would: when no descriptor is
+    /// left each call fails, until one is closed. A [`Server`](crate::server::Server) distinguishes
+    /// the errors that pass from those that last.
     pub fn incoming(&self) -> UnixIncoming<'_> {
         UnixIncoming { listener: self, killed: false }
     }
 
-    /// Another handle to the same listener.
+    /// Creates another handle to the same listener.
     ///
-    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](UnixListener::into_std).
+    /// Both refer to the same socket, which is blocking or not for both: see
+    /// [`into_std`](UnixListener::into_std).
     ///
     /// # Errors
     ///
-    /// If no descriptor is left.
+    /// Returns an error if no descriptor is left.
     pub fn try_clone(&self) -> io::Result<UnixListener> {
         Ok(UnixListener { io: Waitable::from_nonblocking(self.io.get_ref().try_clone()?) })
     }
 }
 
 pass_on! { UnixListener:
-    /// The address that it listens at.
+    /// Returns the address on which it listens.
     ///
     /// # Errors
     ///
-    /// Those of `getsockname(2)`.
+    /// Returns the errors of `getsockname(2)`.
     fn local_addr(&self) -> SocketAddr;
 
-    /// Takes the error that the socket holds.
+    /// Takes the pending error of the socket.
     ///
     /// # Errors
     ///
-    /// Those of `getsockopt(2)`.
+    /// Returns the errors of `getsockopt(2)`.
     fn take_error(&self) -> Option<io::Error>;
 }
 
@@ -138,13 +150,14 @@ impl fmt::Debug for UnixListener {
     }
 }
 
-/// The connections to a [`UnixListener`], made by [`incoming`](UnixListener::incoming). It ends only where a
-/// kill cannot unwind, with the error that says so.
+/// An iterator over the connections to a [`UnixListener`], returned by
+/// [`incoming`](UnixListener::incoming). It ends only after the error of a kill that cannot unwind.
 #[derive(Debug)]
-#[must_use = "an iterator does nothing until it is asked"]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct UnixIncoming<'a> {
     listener: &'a UnixListener,
-    /// Whether its fiber was killed and was told so: each further call would fail at once.
+    /// Whether the last call returned the error of a kill: each further call would fail
+    /// immediately.
     killed: bool,
 }
 

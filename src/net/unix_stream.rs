@@ -21,21 +21,22 @@ use crate::net::descriptors::{descriptors, pass_on};
 use crate::net::limits::{Limits, limited};
 use crate::net::sockets;
 use crate::net::split::{self, ReadHalf, Shut, WriteHalf};
-use crate::reactor::retry::retry;
+use crate::reactor::retry::{Pauses, retry};
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
 static CONNECTING: WaitReason =
-    WaitReason::new("connecting to a Unix socket", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("connecting to a Unix socket", OnDeadlock::Fail).ended_externally();
 static READING: WaitReason =
-    WaitReason::new("reading from a Unix stream", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("reading from a Unix stream", OnDeadlock::Fail).ended_externally();
 static WRITING: WaitReason =
-    WaitReason::new("writing to a Unix stream", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("writing to a Unix stream", OnDeadlock::Fail).ended_externally();
 
-/// A connection between processes of one machine. As [`std::os::unix::net::UnixStream`].
+/// A connection between processes of one machine. Like [`std::os::unix::net::UnixStream`].
 ///
-/// It is closed when it is dropped. A reference to it can be read from and written to as well, so one
-/// fiber may read while another writes; [`into_split`](UnixStream::into_split) gives each its own half.
+/// Dropping it closes the connection. A reference can be read from and written to as well, so one
+/// fiber may read while another writes; [`into_split`](UnixStream::into_split) gives each its own
+/// half.
 ///
 /// # Examples
 ///
@@ -62,13 +63,13 @@ pub struct UnixStream {
 impl UnixStream {
     /// Connects to the socket at `path`.
     ///
-    /// While the listener has more connections to accept than it wants to keep, this tries again after
-    /// growing pauses of at most 10 ms: no event tells when there is room, and who comes meanwhile may
-    /// be first.
+    /// While the listener's queue of connections to accept is full, this tries again after growing
+    /// pauses of at most 10 ms: no event reports that there is room, and another caller that comes
+    /// in between may be first.
     ///
     /// # Errors
     ///
-    /// If nothing listens there, or `path` is empty or too long for an address.
+    /// Returns an error if nothing listens there, or `path` is empty or too long for an address.
     #[track_caller]
     pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
         let path = path.as_ref();
@@ -76,83 +77,87 @@ impl UnixStream {
             .map_err(|error| with_the_name(error, format_args!("{}", path.display())))
     }
 
-    /// Connects to the socket with the address `addr`, which may be an abstract one of Linux.
+    /// Connects to the socket with the address `addr`, which may be an abstract address of Linux.
     ///
     /// # Errors
     ///
-    /// As [`connect`](UnixStream::connect), and if `addr` is unnamed.
+    /// The same as for [`connect`](UnixStream::connect), and if `addr` is unnamed.
     #[track_caller]
     pub fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
         connect_to(&address_of(addr)?)
             .map_err(|error| with_the_name(error, format_args!("{addr:?}")))
     }
 
-    /// Two streams that are connected to each other.
+    /// Creates two streams that are connected to each other.
     ///
     /// # Errors
     ///
-    /// If no descriptor is left.
+    /// Returns an error if no descriptor is left.
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (a, b) = net::UnixStream::pair()?;
         Ok((UnixStream::from_std(a)?, UnixStream::from_std(b)?))
     }
 
-    /// Takes a stream of std over. It gets non-blocking, and so do its clones. Its time limits are not
-    /// taken over.
+    /// Converts a stream of std, which becomes non-blocking, and so do its clones. Its time limits
+    /// are not kept.
     ///
     /// # Errors
     ///
-    /// If it cannot be made non-blocking.
+    /// Returns an error if it cannot be made non-blocking.
     pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
         Ok(UnixStream { io: Waitable::new(stream)?, limits: Limits::none() })
     }
 
-    /// Gives the stream to std, as a blocking one without time limits.
+    /// Converts this stream into one of std, which is blocking and has no time limits.
     ///
-    /// What it refers to gets blocking by that, for all its handles: another one, made by
-    /// [`try_clone`](UnixStream::try_clone), goes on to wait without blocking its thread, but other programs and crates that
-    /// share the socket see the change.
+    /// The underlying socket becomes blocking for all its handles: another one, made by
+    /// [`try_clone`](UnixStream::try_clone), still waits without blocking its thread, but other
+    /// programs and crates that share the socket see the change.
     ///
     /// # Errors
     ///
-    /// If it cannot be made blocking.
+    /// Returns an error if it cannot be made blocking.
     pub fn into_std(self) -> io::Result<net::UnixStream> {
         let stream = self.io.into_inner();
         stream.set_nonblocking(false)?;
         Ok(stream)
     }
 
-    /// Another handle to the same connection, with the same time limits to begin with.
+    /// Creates another handle to the same connection, which starts with the same time limits.
     ///
-    /// Both refer to the same socket, which is blocking or not for both: see [`into_std`](UnixStream::into_std).
+    /// Both refer to the same socket, which is blocking or not for both: see
+    /// [`into_std`](UnixStream::into_std).
     ///
     /// # Errors
     ///
-    /// If no descriptor is left.
+    /// Returns an error if no descriptor is left.
     pub fn try_clone(&self) -> io::Result<UnixStream> {
         let io = Waitable::from_nonblocking(self.io.get_ref().try_clone()?);
         Ok(UnixStream { io, limits: self.limits.clone() })
     }
 
-    /// Takes the connection apart, for one fiber that reads and another that writes. When the half for
-    /// writing is dropped, the other side is told that nothing will follow.
+    /// Splits the connection into two halves, for one fiber that reads and another that writes.
+    /// When the half for writing is dropped, the other side reads the end of the stream.
+    /// [`TcpStream::into_split`](crate::net::TcpStream::into_split) has an example.
     pub fn into_split(self) -> (ReadHalf<UnixStream>, WriteHalf<UnixStream>) {
         split::split(self, Shut { shut: |stream| stream.shutdown(Shutdown::Write), waits: false })
     }
 }
 
-/// Descriptors that one message can carry, by Linux' limit.
+/// The most descriptors that one message can carry: Linux's limit.
 const MOST_FDS: usize = 253;
 
-/// Passing descriptors on to another process, or to this one.
+/// Methods that pass descriptors to another process, or to this one.
 impl UnixStream {
-    /// Writes some of `data`, at least a byte, and with that duplicates of `fds`. Returns how much.
+    /// Writes some of `data`, at least a byte, and with it duplicates of `fds`. Returns how many
+    /// bytes were written.
     ///
-    /// Who reads it with [`recv_fds`](UnixStream::recv_fds) gets them; a plain read drops them.
+    /// A reader gets the descriptors if it calls [`recv_fds`](UnixStream::recv_fds); a plain read
+    /// drops them.
     ///
     /// # Errors
     ///
-    /// As a write; and if there is no data, or there are more than 253 descriptors.
+    /// The same as for a write; and if there is no data, or there are more than 253 descriptors.
     ///
     /// # Examples
     ///
@@ -181,7 +186,7 @@ impl UnixStream {
     #[track_caller]
     pub fn send_fds(&self, data: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
         if data.is_empty() || MOST_FDS < fds.len() {
-            let text = "descriptors are sent with some data, and 253 at most";
+            let text = "cannot send descriptors without data, or more than 253 at once";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let send = |stream: &net::UnixStream| {
@@ -196,13 +201,13 @@ impl UnixStream {
         self.io.io(self.writes(), send, |_| false)
     }
 
-    /// Reads as a plain read, and appends the descriptors that came with the data to `fds`. They are
-    /// closed when this process executes another program.
+    /// Reads like a plain read, and appends the descriptors that came with the data to `fds`. They
+    /// are closed when this process executes another program.
     ///
     /// # Errors
     ///
-    /// As a read; and if this process cannot have so many descriptors: then data and descriptors are
-    /// lost.
+    /// The same as for a read; and if this process cannot open as many descriptors: then data and
+    /// descriptors are lost.
     #[track_caller]
     pub fn recv_fds(&self, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
         let recv = |stream: &net::UnixStream| {
@@ -220,7 +225,7 @@ impl UnixStream {
             if got.flags.contains(ReturnFlags::CTRUNC) {
                 fds.truncate(before);
                 return Err(io::Error::other(
-                    "descriptors were sent that this process cannot have",
+                    "received more descriptors than may be open: raise `ulimit -n`",
                 ));
             }
             Ok(got.bytes)
@@ -230,33 +235,33 @@ impl UnixStream {
 }
 
 pass_on! { UnixStream:
-    /// The address of this side, which mostly has no name.
+    /// Returns the address of this side, which usually has no name.
     ///
     /// # Errors
     ///
-    /// Those of `getsockname(2)`.
+    /// Returns the errors of `getsockname(2)`.
     fn local_addr(&self) -> SocketAddr;
 
-    /// The address of the other side.
+    /// Returns the address of the other side.
     ///
     /// # Errors
     ///
-    /// If it is not connected any more.
+    /// Returns an error if it is no longer connected.
     fn peer_addr(&self) -> SocketAddr;
 
-    /// Ends one direction, or both. Fibers that wait in that direction go on: reads return 0, writes
-    /// fail.
+    /// Shuts down one direction, or both. Fibers that wait in that direction continue: reads return
+    /// 0, writes fail.
     ///
     /// # Errors
     ///
-    /// If it is not connected any more.
+    /// Returns an error if it is no longer connected.
     fn shutdown(&self, how: Shutdown) -> ();
 
-    /// Takes the error that the socket holds.
+    /// Takes the pending error of the socket.
     ///
     /// # Errors
     ///
-    /// Those of `getsockopt(2)`.
+    /// Returns the errors of `getsockopt(2)`.
     fn take_error(&self) -> Option<io::Error>;
 }
 
@@ -264,12 +269,12 @@ pass_on! { UnixStream:
 fn connect_to(addr: &SocketAddrUnix) -> io::Result<UnixStream> {
     let socket = sockets::stream(AddressFamily::UNIX)?;
     let wait = Wait { direction: Direction::Write, timeout: None, reason: &CONNECTING };
-    retry(wait, || Ok(rustix::net::connect(&socket, addr)?))?;
+    retry(wait, Pauses::FOR_SOCKETS, || Ok(rustix::net::connect(&socket, addr)?))?;
     let io = Waitable::from_nonblocking(net::UnixStream::from(socket));
     Ok(UnixStream { io, limits: Limits::none() })
 }
 
-/// The kind of the error is kept; its text says what it is about. That of a kill is kept as it is.
+/// Adds the name to the text of an error and keeps its kind. The error of a kill stays unchanged.
 fn with_the_name(error: io::Error, name: fmt::Arguments<'_>) -> io::Error {
     if is_killed(&error) {
         return error;
@@ -285,15 +290,15 @@ fn address_of(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
     if let Some(name) = std::os::linux::net::SocketAddrExt::as_abstract_name(addr) {
         return Ok(SocketAddrUnix::new_abstract_name(name)?);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "an address without a name"))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "cannot connect to an unnamed address"))
 }
 
 read_by_reference!(UnixStream);
 write_by_reference!(UnixStream);
 
-// Unlike TCP's, a short read of a Unix stream does not mean that there is no more: it ends where a
-// message with descriptors or credentials begins or ends. The kernel reports no event for what is
-// behind that, so only an error tells that there is nothing.
+// Unlike with TCP, a short read of a Unix stream does not mean that there is no more data: the read
+// ends where a message with descriptors or credentials begins or ends. The kernel reports no event
+// for the data after that, so only `WouldBlock` shows that there is none.
 impl Read for &UnixStream {
     read_exactly!();
 

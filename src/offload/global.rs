@@ -1,7 +1,7 @@
-//! The pools of the process: for users, for files, for locks on files, for names.
+//! The pools of the process: for jobs of users, for files, for locks on files, for names.
 //!
-//! Four, so that a line at one of them holds up none of the others. They are made when they are first
-//! used, start no thread before that, and are never dropped.
+//! There are four, so that a queue at one of them delays none of the others. Each is created when
+//! it is first used, starts no thread before that, and is never dropped.
 
 use std::error::Error;
 use std::fmt;
@@ -15,24 +15,26 @@ static LOCKS: OnceLock<ThreadPool> = OnceLock::new();
 #[cfg(feature = "net")]
 static NAMES: OnceLock<ThreadPool> = OnceLock::new();
 
-/// Runs `f` on another thread while the calling fiber waits, and returns what it returns.
+/// Runs `f` on another thread while the calling fiber waits, and returns the value of `f`.
 ///
-/// For what would block the thread and with it all fibers: drivers that know nothing of fibers,
-/// long computations, system calls without a counterpart here. It takes about 10 µs, for the thread
-/// must be woken and must wake this one. A plain thread calls `f` itself.
+/// Use it for code that would block the thread and with it all fibers: drivers that are not written
+/// for fibers, long computations, system calls without a counterpart in this crate. A call takes
+/// about 10 µs, because the other thread must be woken and must wake this one. A plain thread calls
+/// `f` itself.
 ///
-/// The call is a kill point. A fiber that is killed, or whose time limit passes, leaves at once:
+/// The call is a kill point. A fiber that is killed, or whose time limit passes, leaves
+/// immediately:
 /// - if `f` has not begun it never will, and is dropped on the fiber;
-/// - if it has, it goes on, for a thread cannot be stopped. Its result is dropped on its thread (or
-///   on the fiber, if it arrives in that very moment), and its panic is lost.
+/// - if it has, it continues, because a thread cannot be stopped. Its result is dropped on its
+///   thread (or on the fiber, if it arrives at that very moment), and its panic is lost.
 ///
-/// When `run` ends, that is true of all its fibers. [`uninterruptible`] waits instead, and `f` may
-/// borrow there. The [module](mod@crate::blocking) says more: limits, own pools, clocks.
+/// When `run` ends, the same happens to all its fibers. [`uninterruptible`] waits instead, and lets
+/// `f` borrow. The [module](mod@crate::blocking) describes limits, private pools and clocks.
 ///
 /// # Panics
 ///
-/// With the panic of `f`. If the pool has no thread and the system gives it none: as
-/// [`std::thread::spawn`] does.
+/// Propagates a panic of `f`. Panics if the pool has no thread and the system can start none, like
+/// [`std::thread::spawn`].
 ///
 /// # Examples
 ///
@@ -53,22 +55,24 @@ where
     global().run(f)
 }
 
-/// As [`blocking`](fn@crate::blocking), but the calling fiber does not leave before `f` is back, and
-/// `f` may borrow.
+/// Like [`blocking`](fn@crate::blocking), but the calling fiber does not leave before `f` has
+/// returned, and `f` may borrow.
 ///
-/// It begins with a kill point: a fiber that is to end does not begin `f`. Kills and time limits that come
-/// meanwhile are met at the next wait, or the next such call, after it. So is what is thrown at a tasklet. When `run` ends it waits for `f`, and so does everything that waits for this fiber.
-/// Do not give it what may never return.
+/// The call begins with a kill point: a fiber that has been killed does not begin `f`. Kills and
+/// time limits that come while `f` runs take effect at the next wait, or the next such call, after
+/// it. So does an error that is thrown at a tasklet. When `run` ends it waits for `f`, and so does
+/// everything that waits for this fiber. Do not call it with an `f` that may never return.
 ///
-/// What is `Send` and not `Sync`, such as a connection of rusqlite, is lent by an exclusive reference:
-/// `&mut Connection` is `Send`, and `&Connection` is not. There is no form that takes the latter:
-/// this fiber waits, but other fibers of its thread run, and may use the same connection by a shared
-/// reference of their own. A closure captures what its methods need, so move the reference into it, as
-/// the second example does; fibers that share a connection lock it first.
+/// A value that is `Send` and not `Sync`, such as a connection of rusqlite, is passed by an
+/// exclusive reference: `&mut Connection` is `Send`, and `&Connection` is not. There is no variant
+/// that takes the latter: this fiber waits, but other fibers of its thread run, and may use the
+/// same connection by a shared reference of their own. A closure captures what its methods need, so
+/// move the reference into it, as the second example does; fibers that share a connection lock it
+/// first.
 ///
 /// # Panics
 ///
-/// With the panic of `f`. If the pool has no thread and the system gives it none.
+/// Propagates a panic of `f`. Panics if the pool has no thread and the system can start none.
 ///
 /// # Examples
 ///
@@ -83,7 +87,7 @@ where
 /// });
 /// ```
 ///
-/// Something that is not `Sync` and that fibers share:
+/// A value that is not `Sync` and that fibers share:
 ///
 /// ```
 /// use fibra::sync::Mutex;
@@ -117,7 +121,7 @@ where
     global().run_uninterruptible(f)
 }
 
-/// The pool of [`blocking`](fn@crate::blocking): one for the whole process.
+/// Returns the pool of [`blocking`](fn@crate::blocking): one for the whole process.
 ///
 /// # Examples
 ///
@@ -130,32 +134,35 @@ pub fn global() -> &'static ThreadPool {
     JOBS.get_or_init(|| ThreadPoolBuilder::new().build())
 }
 
-/// Threads that work on files.
+/// Returns the pool of threads that work on files.
 pub(crate) fn files() -> &'static ThreadPool {
     FILES.get_or_init(|| ThreadPoolBuilder::new().thread_name("fibra-file").build())
 }
 
-/// Threads that wait for locks on files, which last as long as their owners like. Those may be fibers of
-/// this process that need other threads to come to an end, so the limit is one that is hardly reached.
+/// Returns the pool of threads that wait for locks on files, which may be held for any length of
+/// time. Their owners may be fibers of this process that need other threads before they can release
+/// them, so the limit is one that is rarely reached.
 pub(crate) fn locks() -> &'static ThreadPool {
     LOCKS.get_or_init(|| {
         ThreadPoolBuilder::new().thread_name("fibra-lock").max_threads(1_000).build()
     })
 }
 
-/// Threads that look up names. A resolver whose servers do not answer keeps a thread for many
-/// seconds.
+/// Returns the pool of threads that look up names. A name whose servers do not answer occupies a
+/// thread for many seconds.
 #[cfg(feature = "net")]
 pub(crate) fn names() -> &'static ThreadPool {
     NAMES.get_or_init(|| ThreadPoolBuilder::new().thread_name("fibra-name").build())
 }
 
 impl ThreadPoolBuilder {
-    /// Makes the pool of [`blocking`](fn@crate::blocking) with these settings, for the whole process.
+    /// Creates the pool of [`blocking`](fn@crate::blocking) with these settings, for the whole
+    /// process.
     ///
     /// # Errors
     ///
-    /// If that was made before: by this, or because it was used.
+    /// Returns an error if that pool exists already: by an earlier call of this, or because it was
+    /// used.
     ///
     /// # Examples
     ///
@@ -169,7 +176,7 @@ impl ThreadPoolBuilder {
     }
 }
 
-/// The pool of the process was in use before its settings came.
+/// The error of [`ThreadPoolBuilder::build_global`]: the pool of the process exists already.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GlobalPoolError(());
 

@@ -1,4 +1,4 @@
-//! The right to the result of a job that was spawned.
+//! The handle to a job that was spawned.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::thread;
 use crate::offload::job::{Outcome, wait_for};
 use crate::sched::lowlevel::{spend, try_here};
 
-/// The right to the result of a job. Dropping it detaches the job: it is run in its turn, and its
+/// The right to take the result of a job. Dropping it detaches the job: the job still runs, and its
 /// result is dropped on the thread that ran it.
 ///
-/// It may go to any thread, and be joined by a fiber or a plain thread.
+/// It may be sent to any thread, and be joined by a fiber or a plain thread.
 ///
 /// # Examples
 ///
@@ -19,9 +19,9 @@ use crate::sched::lowlevel::{spend, try_here};
 /// let job = pool.spawn(|| 6 * 7);
 /// fibra::run(|| assert_eq!(job.join().unwrap(), 42));
 /// ```
-#[must_use = "a job whose handle is dropped runs on by itself"]
+#[must_use = "dropping the handle detaches the job"]
 pub struct JobHandle<T> {
-    /// None once the result was taken.
+    /// The job; `None` once the result was taken.
     job: Option<Arc<dyn Outcome<T>>>,
 }
 
@@ -30,18 +30,18 @@ impl<T> JobHandle<T> {
         JobHandle { job: Some(job) }
     }
 
-    /// Waits for the job's end and returns what it returned. A fiber lets others run meanwhile, a
-    /// plain thread blocks.
+    /// Waits for the job's end and returns its result. A fiber lets others run meanwhile, a plain
+    /// thread blocks.
     ///
-    /// For a fiber this is a kill point. One that is killed here, or whose time limit passes, leaves
-    /// the job to itself, as if the handle were dropped.
+    /// For a fiber this is a kill point. If it is killed here, or its time limit passes, the job is
+    /// detached, as if the handle were dropped.
     ///
-    /// Do not join a job from within another job of the same pool: if that has no other thread both
-    /// wait for ever.
+    /// Do not join a job from within another job of the same pool: if the pool has no other thread,
+    /// both wait forever.
     ///
     /// # Errors
     ///
-    /// The payload of its panic, as [`std::thread::JoinHandle::join`].
+    /// Returns the payload of the job's panic, like [`std::thread::JoinHandle::join`].
     ///
     /// # Examples
     ///
@@ -62,13 +62,13 @@ impl<T> JobHandle<T> {
         result
     }
 
-    /// Whether the job is over, so that [`join`](Self::join) would not wait. It never waits itself.
+    /// Returns whether the job is over, so that [`join`](Self::join) would not wait. Never waits.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.outcome().over().is_set()
     }
 
-    /// Lets the job run by itself: the same as dropping the handle, said aloud.
+    /// Detaches the job: the same as dropping the handle, but explicit.
     pub fn detach(self) {
         drop(self);
     }
@@ -81,7 +81,7 @@ impl<T> JobHandle<T> {
 impl<T> Drop for JobHandle<T> {
     fn drop(&mut self) {
         if let Some(job) = self.job.take() {
-            job.let_go();
+            job.detach();
         }
     }
 }

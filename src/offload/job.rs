@@ -1,4 +1,4 @@
-//! One job: its closure, then its result, and how the one who waits for that is told.
+//! One job: its closure, then its result, and the notification of the waiter.
 //!
 //! ```text
 //!               begin                 deliver               take
@@ -6,31 +6,30 @@
 //!       \                  \__ unwanted: the thread drops the result --^
 //!        \__ withdrawn before it began: the fiber drops the closure ---^
 //! ```
-//!
 //! Invariants:
-//! - Each step is made once, under the lock, and moves out what it takes; user code (the closure, and
-//!   destructors) runs when the lock is released.
+//! - Each step is made once, under the lock, and moves out what it takes; user code (the closure,
+//!   and destructors) runs after the lock is released.
 //! - The event is set after the result was stored.
 
 use std::any::Any;
 use std::io;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 use crate::fiber::report;
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, locked};
 use crate::sync::event::Event;
 
 static WAITING: WaitReason =
-    WaitReason::new("waiting for a job on another thread", OnDeadlock::Panic).ended_by_the_world();
+    WaitReason::new("waiting for a job on another thread", OnDeadlock::Panic).ended_externally();
 
 static WAITING_OR_ERROR: WaitReason =
-    WaitReason::new("waiting for a job on another thread", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("waiting for a job on another thread", OnDeadlock::Fail).ended_externally();
 
-/// Waits until a job is over. A kill point for a fiber, unless it is over already: then its result is
-/// not lost to a kill. A plain thread blocks.
+/// Waits until a job is over. A kill point for a fiber, unless the job is over already: then its
+/// result is not lost to a kill. A plain thread blocks.
 #[track_caller]
 pub(super) fn wait_for(over: &Event) {
     if let Err(interrupt) = over.wait_in_line(None, &WAITING) {
@@ -38,21 +37,21 @@ pub(super) fn wait_for(over: &Event) {
     }
 }
 
-/// As [`wait_for`], with an error if the fiber is killed and nothing can unwind.
+/// Like [`wait_for`], but returns an error if the fiber is killed and nothing can unwind.
 #[track_caller]
 pub(super) fn try_wait_for(over: &Event) -> io::Result<()> {
     let waited = over.wait_in_line(None, &WAITING_OR_ERROR);
     waited.map_err(|interrupt| interrupted(interrupt, &WAITING_OR_ERROR))
 }
 
-/// What a thread of a pool does.
+/// A unit of work for a thread of a pool.
 pub(super) trait Task: Send + Sync {
     /// Does the work on this thread. It does not unwind. `settle` is called once, when the work is
-    /// done and nobody knows of it yet.
+    /// done and before any waiter is notified.
     fn run(&self, settle: &mut dyn FnMut());
 }
 
-/// A job whose result may be waited for, or not.
+/// A job with an owned closure, whose result may or may not be waited for.
 pub(super) struct Job<F, T> {
     state: Mutex<State<F, T>>,
     over: Event,
@@ -60,7 +59,7 @@ pub(super) struct Job<F, T> {
 
 struct State<F, T> {
     stage: Stage<F, T>,
-    /// Nobody will take the result.
+    /// Whether no one will take the result.
     unwanted: bool,
 }
 
@@ -77,22 +76,22 @@ impl<F, T> Job<F, T> {
         Arc::new(Job { state: Mutex::new(state), over: Event::new() })
     }
 
-    /// Is set when the job is over.
+    /// Returns the event that is set when the job is over.
     pub(super) fn over(&self) -> &Event {
         &self.over
     }
 
     /// Takes the result of a job that is over, for the first and only time.
     pub(super) fn take(&self) -> thread::Result<T> {
-        match mem::replace(&mut self.locked().stage, Stage::Gone) {
+        match mem::replace(&mut self.state().stage, Stage::Gone) {
             Stage::Over(result) => result,
             _ => unreachable!("the result of a job is taken once, when it is over"),
         }
     }
 
-    /// Whoever wanted the result has gone. The job is run nevertheless, if it is not.
-    pub(super) fn let_go(&self) {
-        let mut state = self.locked();
+    /// Detaches the job, whose result is no longer wanted. The job still runs, if it has not yet.
+    pub(super) fn detach(&self) {
+        let mut state = self.state();
         state.unwanted = true;
         if let Stage::Over(_) = state.stage {
             let over = mem::replace(&mut state.stage, Stage::Gone);
@@ -101,20 +100,20 @@ impl<F, T> Job<F, T> {
         }
     }
 
-    /// Whoever wanted the job has gone. If it has not begun it never will.
+    /// Withdraws the job, which is no longer wanted. If it has not begun it never will.
     pub(super) fn withdraw(&self) {
-        let mut state = self.locked();
+        let mut state = self.state();
         if let Stage::Queued(_) = state.stage {
             let queued = mem::replace(&mut state.stage, Stage::Gone);
             drop(state);
             return quietly(move || drop(queued));
         }
         drop(state);
-        self.let_go();
+        self.detach();
     }
 
     fn begin(&self) -> Option<F> {
-        let mut state = self.locked();
+        let mut state = self.state();
         match mem::replace(&mut state.stage, Stage::Running) {
             Stage::Queued(f) => Some(f),
             other => {
@@ -125,11 +124,11 @@ impl<F, T> Job<F, T> {
     }
 
     fn deliver(&self, result: thread::Result<T>, settle: &mut dyn FnMut()) {
-        let mut state = self.locked();
+        let mut state = self.state();
         if state.unwanted {
             state.stage = Stage::Gone;
             drop(state);
-            // Before the books are settled: a slow destructor keeps the thread busy, too.
+            // Before `settle`: a slow destructor keeps the thread busy, too.
             drop_result(result);
             return settle();
         }
@@ -139,8 +138,8 @@ impl<F, T> Job<F, T> {
         self.over.set();
     }
 
-    fn locked(&self) -> MutexGuard<'_, State<F, T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State<F, T>> {
+        locked(&self.state)
     }
 }
 
@@ -157,11 +156,11 @@ where
     }
 }
 
-/// What a handle sees of a job, whatever its closure is.
+/// A handle's view of a job, independent of the closure's type.
 pub(super) trait Outcome<T>: Send + Sync {
     fn over(&self) -> &Event;
     fn take(&self) -> thread::Result<T>;
-    fn let_go(&self);
+    fn detach(&self);
 }
 
 impl<F: Send, T: Send> Outcome<T> for Job<F, T> {
@@ -173,12 +172,12 @@ impl<F: Send, T: Send> Outcome<T> for Job<F, T> {
         Job::take(self)
     }
 
-    fn let_go(&self) {
-        Job::let_go(self);
+    fn detach(&self) {
+        Job::detach(self);
     }
 }
 
-/// Withdraws a job when its waiter leaves, unless that has taken the result.
+/// A guard that withdraws a job when its waiter leaves, unless the waiter has taken the result.
 pub(super) struct Wanted<'a, F, T>(pub(super) &'a Job<F, T>);
 
 impl<F, T> Drop for Wanted<'_, F, T> {
@@ -194,14 +193,14 @@ fn drop_result<T>(result: thread::Result<T>) {
     }
 }
 
-/// Runs a destructor whose panic nobody can carry. The panic hook has told of it.
+/// Runs a destructor whose panic has nowhere to propagate. The panic hook has reported it.
 fn quietly(f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
         report::drop_payload(payload);
     }
 }
 
-/// The value of a job, or its panic, which goes on in the caller.
+/// Returns the value of a job, or continues its panic in the caller.
 pub(super) fn value_of<T>(result: Result<T, Box<dyn Any + Send>>) -> T {
     result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }

@@ -1,29 +1,29 @@
-//! Threads for what would block a scheduler's: pools of them, the jobs they run, and how a fiber
-//! waits for one.
+//! Threads for code that would block a scheduler's: pools of them, the jobs they run, and how a
+//! fiber waits for one.
 //!
 //! ```text
 //!   fiber                    pool                          thread
-//!   job --- submit ---> | job | job | job | --- recv ---> work; settle the books; deliver
+//!   job --- submit ---> | job | job | job | --- recv ---> work; update the counters; deliver
 //!    |                   first come first served              |
 //!   waits in an Event, or holding a ticket <---- mailbox -----+
 //! ```
 //!
 //! Invariants:
-//! - Closures and results are dropped on a fiber or on a thread of the pool, where a panic is caught,
-//!   and never in a run loop or under a lock.
-//! - What crosses to the thread is owned by the job, or the wait that lent it is not left before it
-//!   is back: see [`lent`].
-//! - The books of a pool are settled before anybody learns that a job is over. So whoever submits jobs
-//!   one after the other keeps one thread busy, and not two.
+//! - Closures and results are dropped on a fiber or on a thread of the pool, where a panic is
+//!   caught, and never in a run loop or under a lock.
+//! - Data that crosses to the thread is owned by the job, or the wait of the fiber that it is
+//!   borrowed from does not end before the job is over: see [`scoped`].
+//! - The counters of a pool are updated before any waiter is notified that a job is over. A caller
+//!   that submits jobs one after the other therefore keeps one thread busy, and not two.
 //!
-//! Nothing else in this crate starts threads, but for `process/orphans.rs`: a child may live for ever, and
-//! would keep a thread of a pool for as long.
+//! No other part of this crate starts threads, except `process/orphans.rs`: a child process may run
+//! forever, and would occupy a thread of a pool for as long.
 
 mod global;
 mod handle;
 mod job;
-mod lent;
 mod pool;
+mod scoped;
 mod worker;
 
 #[cfg(feature = "net")]

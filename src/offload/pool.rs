@@ -1,7 +1,8 @@
-//! A pool of threads as its users see it: settings, submitting, shutting down.
+//! A pool of threads: its public interface for settings, submitting and shutting down.
 //!
-//! Invariant: the sender of the queue lives as long as the pool, and nobody else has one. So a job that
-//! is submitted finds a crew, and a crew whose pool is gone finishes what is queued and ends.
+//! Invariant: the sender of the queue lives as long as the pool, and there is no other sender. A
+//! job that is submitted therefore finds a crew (the threads of the pool), and a crew whose pool is
+//! gone finishes the queued jobs and ends.
 
 use std::fmt;
 use std::io;
@@ -12,24 +13,24 @@ use crossbeam_channel::Sender;
 
 use crate::offload::handle::JobHandle;
 use crate::offload::job::{Job, Task, Wanted, try_wait_for, value_of, wait_for};
-use crate::offload::lent;
+use crate::offload::scoped;
 use crate::offload::worker::{Crew, Settings, Stats};
 use crate::sched::lowlevel::{checkpoint, spend, try_here};
 
-/// Threads for calls that block, up to so many, and a line of jobs for them.
+/// A bounded set of threads for calls that block, and a queue of jobs for them.
 ///
-/// Threads are started when jobs come, and end when they have had none for some time. A pool is also
-/// the way to limit something: no more jobs than threads run at once, and the others are run in the
-/// order in which they came.
+/// Threads are started when jobs come, and end when they have had none for some time. A pool also
+/// serves as a limit: at most as many jobs as threads run at the same time, and the others run in
+/// the order in which they came.
 ///
-/// Dropping the pool waits for nobody: its threads finish what is queued, and end.
+/// Dropping the pool does not wait: its threads finish the queued jobs, and end.
 ///
 /// # Examples
 ///
 /// ```
 /// use fibra::blocking::ThreadPool;
 ///
-/// let database = ThreadPool::new(2); // it takes two connections
+/// let database = ThreadPool::new(2); // it accepts two connections
 /// fibra::run(|| {
 ///     let queries: Vec<_> = (0..10)
 ///         .map(|n| {
@@ -43,13 +44,13 @@ use crate::sched::lowlevel::{checkpoint, spend, try_here};
 /// });
 /// ```
 pub struct ThreadPool {
-    /// None once it is shut down.
+    /// The sender of the queue; `None` once the pool is shut down.
     sender: Option<Sender<Arc<dyn Task>>>,
     crew: Arc<Crew>,
 }
 
 impl ThreadPool {
-    /// A pool of at most so many threads, with the other settings as [`ThreadPoolBuilder`] has them.
+    /// Creates a pool of at most `max_threads` threads, with the defaults of [`ThreadPoolBuilder`] otherwise.
     ///
     /// # Panics
     ///
@@ -60,19 +61,20 @@ impl ThreadPool {
         ThreadPoolBuilder::new().max_threads(max_threads).build()
     }
 
-    /// Settings for a pool.
+    /// Returns a builder with default settings.
     pub fn builder() -> ThreadPoolBuilder {
         ThreadPoolBuilder::new()
     }
 
-    /// Runs `f` on a thread of the pool while the calling fiber waits, and returns what it returns.
+    /// Runs `f` on a thread of the pool while the calling fiber waits, and returns the value of
+    /// `f`.
     ///
-    /// All that is said of [`fibra::blocking`](fn@crate::blocking) holds here. A plain thread calls `f`
-    /// itself, and is not counted.
+    /// Behaves like [`fibra::blocking`](fn@crate::blocking). A plain thread calls `f` itself, and
+    /// does not count as a thread of the pool.
     ///
     /// # Panics
     ///
-    /// With the panic of `f`. If the pool has no thread and the system gives it none.
+    /// Propagates a panic of `f`. Panics if the pool has no thread and the system can start none.
     ///
     /// # Examples
     ///
@@ -88,7 +90,7 @@ impl ThreadPool {
         T: Send + 'static,
     {
         let Some(here) = try_here() else { return f() };
-        // First, and not when the result is there: it is a kill point.
+        // Before the job, and not when the result is there: it is a kill point.
         spend(here);
         let job = Job::new(f);
         let wanted = Wanted(&*job);
@@ -98,8 +100,8 @@ impl ThreadPool {
         value_of(job.take())
     }
 
-    /// As [`run`](Self::run), with an error if there is no thread for it, or if the fiber is killed and
-    /// nothing can unwind: then the job is left as by an unwind.
+    /// Like [`run`](Self::run), but returns an error if there is no thread for the job, or if the
+    /// fiber is killed and nothing can unwind: then the job is withdrawn, as by an unwind.
     #[track_caller]
     pub(crate) fn try_run<F, T>(&self, f: F) -> io::Result<T>
     where
@@ -116,15 +118,15 @@ impl ThreadPool {
         Ok(value_of(job.take()))
     }
 
-    /// Runs `f`, which may borrow, on a thread of the pool while the calling fiber waits for its end,
-    /// whatever happens.
+    /// Runs `f`, which may borrow, on a thread of the pool while the calling fiber waits for its
+    /// end, unconditionally.
     ///
-    /// All that is said of [`uninterruptible`](crate::blocking::uninterruptible) holds here: the call begins
-    /// with a kill point, and what comes later is met when `f` is back.
+    /// Behaves like [`uninterruptible`](crate::blocking::uninterruptible): the call begins with a
+    /// kill point, and kills that come later take effect when `f` has returned.
     ///
     /// # Panics
     ///
-    /// As [`run`](Self::run).
+    /// The same as for [`run`](Self::run).
     ///
     /// # Examples
     ///
@@ -144,20 +146,21 @@ impl ThreadPool {
     {
         match try_here() {
             Some(here) => {
-                // Before anything is lent. The wait itself is no kill point, and each resume refills the
-                // budget: a loop of such calls would never come to one.
+                // Before anything is borrowed. The wait itself is not a kill point, and each resume
+                // refills the budget: a loop of such calls would never reach a kill point
+                // otherwise.
                 checkpoint(here);
-                lent::run(self, here, f).unwrap_or_else(|error| no_thread(&error))
+                scoped::run(self, here, f).unwrap_or_else(|error| no_thread(&error))
             }
             None => f(),
         }
     }
 
-    /// Puts `f` in line for a thread of the pool and returns at once, on fibers and plain threads.
+    /// Queues `f` for a thread of the pool and returns immediately, on fibers and plain threads.
     ///
     /// # Panics
     ///
-    /// If the pool has no thread and the system gives it none.
+    /// Panics if the pool has no thread and the system can start none.
     ///
     /// # Examples
     ///
@@ -176,7 +179,7 @@ impl ThreadPool {
         self.try_spawn(f).unwrap_or_else(|error| no_thread(&error))
     }
 
-    /// As [`spawn`](Self::spawn), with an error if there is no thread for it.
+    /// Like [`spawn`](Self::spawn), but returns an error if there is no thread for the job.
     pub(crate) fn try_spawn<F, T>(&self, f: F) -> io::Result<JobHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -187,16 +190,16 @@ impl ThreadPool {
         Ok(JobHandle::new(job))
     }
 
-    /// How many threads and jobs there are, now.
+    /// Returns the current numbers of threads and jobs.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.crew.stats()
     }
 
-    /// Waits until all that is queued has been run and the last thread has nothing more to do.
+    /// Waits until all queued jobs have run and the last thread has nothing more to do.
     ///
-    /// A kill point for a fiber; a plain thread blocks. One that is killed here leaves the threads to
-    /// end by themselves, as if the pool were dropped.
+    /// This is a kill point for a fiber; a plain thread blocks. If the fiber is killed here, the
+    /// threads end by themselves, as if the pool were dropped.
     ///
     /// # Examples
     ///
@@ -218,7 +221,7 @@ impl ThreadPool {
         crew.wait_until_over();
     }
 
-    /// Puts a task in line.
+    /// Queues a task.
     pub(super) fn submit(&self, task: Arc<dyn Task>) -> io::Result<()> {
         let sender = self.sender.as_ref().expect("only a drop takes it");
         self.crew.submit(sender, task)
@@ -228,9 +231,9 @@ impl ThreadPool {
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.crew.close();
-        // Its threads see that when the queue is empty.
+        // The threads notice that when the queue is empty.
         self.sender = None;
-        self.crew.tell_if_over();
+        self.crew.signal_if_over();
     }
 }
 
@@ -247,7 +250,7 @@ impl fmt::Debug for ThreadPool {
 #[cold]
 #[track_caller]
 fn no_thread(error: &io::Error) -> ! {
-    panic!("no thread of the offload pool is alive, and none could be started: {error}")
+    panic!("cannot run a blocking job: its pool has no thread, and none could be started: {error}")
 }
 
 /// Settings for a [`ThreadPool`].
@@ -275,24 +278,25 @@ pub struct ThreadPoolBuilder {
 }
 
 impl ThreadPoolBuilder {
-    /// The settings of [`blocking`](fn@crate::blocking)'s pool: see the methods.
+    /// Creates a builder with the default settings, those of the pool of
+    /// [`blocking`](fn@crate::blocking).
     pub fn new() -> ThreadPoolBuilder {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let settings = Settings {
             name: "fibra-job".into(),
-            max_threads: LEAST_THREADS.max(THREADS_A_CORE * cores),
+            max_threads: LEAST_THREADS.max(THREADS_PER_CORE * cores),
             idle_timeout: Duration::from_secs(10),
             stack_size: None,
         };
         ThreadPoolBuilder { settings }
     }
 
-    /// So many threads at most. If not set four for each core of the machine, and no fewer than 16:
-    /// most of what blocks waits for something and needs no core.
+    /// Sets the most threads that the pool may have. The default is four per core of the machine,
+    /// and at least 16: most code that blocks waits for something and needs no core.
     ///
     /// # Panics
     ///
-    /// Panics if it is 0: no job would ever run.
+    /// Panics if it is 0, because no job would ever run.
     #[track_caller]
     pub fn max_threads(mut self, n: usize) -> ThreadPoolBuilder {
         assert!(n != 0, "a pool of 0 threads would never run a job: make it at least 1");
@@ -300,26 +304,26 @@ impl ThreadPoolBuilder {
         self
     }
 
-    /// A thread without a job for so long ends. 10 s if not set.
+    /// Sets how long a thread without a job stays alive. The default is 10 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> ThreadPoolBuilder {
         self.settings.idle_timeout = timeout;
         self
     }
 
-    /// Threads are called so, with a hyphen and a number. `fibra-job` if not set. (Linux shows 15
-    /// bytes of it.)
+    /// Sets the prefix of the threads' names, which is followed by a hyphen and a number. The
+    /// default is `fibra-job`. (Linux shows 15 bytes of a name.)
     pub fn thread_name(mut self, prefix: impl Into<String>) -> ThreadPoolBuilder {
         self.settings.name = prefix.into();
         self
     }
 
-    /// How many bytes of stack a thread has: if not set, as std has it, 2 MiB.
+    /// Sets the bytes of stack of each thread. The default is that of std, 2 MiB.
     pub fn stack_size(mut self, bytes: usize) -> ThreadPoolBuilder {
         self.settings.stack_size = Some(bytes);
         self
     }
 
-    /// Makes the pool. It has no thread yet.
+    /// Creates the pool. It has no thread yet.
     #[must_use]
     pub fn build(self) -> ThreadPool {
         let (sender, crew) = Crew::new(self.settings);
@@ -334,4 +338,4 @@ impl Default for ThreadPoolBuilder {
 }
 
 const LEAST_THREADS: usize = 16;
-const THREADS_A_CORE: usize = 4;
+const THREADS_PER_CORE: usize = 4;

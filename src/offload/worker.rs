@@ -1,20 +1,21 @@
-//! The threads of a pool, and the books about them. The only file that starts threads for jobs.
+//! The threads of a pool, and their counters. The only file that starts threads for jobs.
 //!
 //! ```text
-//!   submit: queued + 1; more queued than idle, and room? -> a thread (it is idle until it has a job)
+//!   submit: queued + 1; more queued than idle, and below the limit? -> a thread, idle at first
 //!   thread: takes a job: queued - 1, idle - 1, running + 1;   settles: running - 1, idle + 1
 //!           idle for too long, or closed, and nothing queued: threads - 1, idle - 1, ends
 //! ```
 //!
 //! Invariants:
 //! - `threads = idle + running`, and `threads` is zero only if `queued` is: a thread ends only when
-//!   nothing is queued, and a job is queued only when there is a thread. So no job is left behind.
-//! - A job is counted before it can be taken, and then sent: what the books say is queued comes out
-//!   of the channel.
+//!   nothing is queued, and a job is queued only when there is a thread. No job is therefore left
+//!   behind.
+//! - A job is counted before it can be taken, and then sent: a job that is counted as queued will
+//!   be received from the channel.
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -22,9 +23,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::fiber::report::AbortOnUnwind;
 use crate::offload::job::Task;
+use crate::sched::lowlevel::locked;
 use crate::sync::event::Event;
 
-/// How many threads and jobs a [`ThreadPool`](crate::blocking::ThreadPool) has, at one moment.
+/// The numbers of threads and jobs of a [`ThreadPool`](crate::blocking::ThreadPool), at one moment.
 ///
 /// # Examples
 ///
@@ -37,17 +39,18 @@ use crate::sync::event::Event;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Threads, busy or idle.
+    /// Number of threads, running a job or idle.
     pub threads: usize,
-    /// Threads that wait for a job.
+    /// Number of threads that wait for a job.
     pub idle: usize,
-    /// Jobs that wait for a thread. One whose fiber has left is counted until it would be its turn.
+    /// Number of jobs that wait for a thread. A job whose fiber has left is counted until its turn
+    /// comes.
     pub queued: usize,
-    /// Jobs that run.
+    /// Number of jobs that are running.
     pub running: usize,
 }
 
-/// What is settled when a pool is built.
+/// The settings with which a pool is built.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) name: String,
@@ -56,25 +59,26 @@ pub(super) struct Settings {
     pub(super) stack_size: Option<usize>,
 }
 
-/// What the threads of a pool share. They have no sender: when the pool's is gone they end.
+/// The state that the threads of a pool share. They have no sender: when the pool's is gone they
+/// end.
 pub(super) struct Crew {
     pub(super) settings: Settings,
-    books: Mutex<Books>,
+    counters: Mutex<Counters>,
     jobs: Receiver<Arc<dyn Task>>,
     /// Set when the pool is closed and its last thread has nothing more to do.
     over: Event,
 }
 
 #[derive(Debug, Default)]
-struct Books {
+struct Counters {
     now: Stats,
-    /// Threads that were started, ever: their numbers.
+    /// Number of threads that were ever started, from which they get their numbers.
     started: u64,
     closed: bool,
 }
 
-impl Books {
-    fn one_leaves(&mut self) {
+impl Counters {
+    fn remove_thread(&mut self) {
         self.now.threads -= 1;
         self.now.idle -= 1;
     }
@@ -83,43 +87,46 @@ impl Books {
 impl Crew {
     pub(super) fn new(settings: Settings) -> (Sender<Arc<dyn Task>>, Arc<Crew>) {
         let (sender, jobs) = crossbeam_channel::unbounded();
-        let books = Mutex::new(Books::default());
-        (sender, Arc::new(Crew { settings, books, jobs, over: Event::new() }))
+        let counters = Mutex::new(Counters::default());
+        (sender, Arc::new(Crew { settings, counters, jobs, over: Event::new() }))
     }
 
     pub(super) fn stats(&self) -> Stats {
-        self.books().now
+        self.counters().now
     }
 
-    /// Puts `task` in line, and starts a thread if that is needed and allowed.
+    /// Queues `task`, and starts a thread if that is needed and allowed.
     ///
     /// # Errors
     ///
-    /// If there is no thread and none can be started. The task is dropped here then.
+    /// Returns an error if there is no thread and none can be started. The task is dropped here
+    /// then.
     pub(super) fn submit(
         self: &Arc<Crew>,
         sender: &Sender<Arc<dyn Task>>,
         task: Arc<dyn Task>,
     ) -> io::Result<()> {
-        let mut books = self.books();
-        if books.now.idle <= books.now.queued && books.now.threads < self.settings.max_threads {
-            match self.start_thread(books.started) {
+        let mut counters = self.counters();
+        if counters.now.idle <= counters.now.queued
+            && counters.now.threads < self.settings.max_threads
+        {
+            match self.start_thread(counters.started) {
                 Ok(()) => {
-                    books.started += 1;
-                    books.now.threads += 1;
-                    books.now.idle += 1;
+                    counters.started += 1;
+                    counters.now.threads += 1;
+                    counters.now.idle += 1;
                 }
-                // Those that are there will come to it.
-                Err(_) if books.now.threads != 0 => {}
+                // The existing threads will get to the task.
+                Err(_) if counters.now.threads != 0 => {}
                 Err(error) => {
-                    drop(books);
+                    drop(counters);
                     return Err(error);
                 }
             }
         }
-        books.now.queued += 1;
-        // The thread that this wakes wants the books at once.
-        drop(books);
+        counters.now.queued += 1;
+        // The thread that this wakes locks the counters immediately.
+        drop(counters);
         assert!(sender.send(task).is_ok(), "the crew has a receiver");
         Ok(())
     }
@@ -131,11 +138,11 @@ impl Crew {
         if let Some(bytes) = self.settings.stack_size {
             builder = builder.stack_size(bytes);
         }
-        // Detached: it ends by itself, and `over` tells of it.
+        // Detached: it ends by itself, and `over` is set after the last one.
         builder.spawn(move || crew.work()).map(drop)
     }
 
-    /// What a thread does all its life.
+    /// Runs tasks until the thread is no longer needed: the body of a thread.
     fn work(&self) {
         let in_work = AbortOnUnwind("a thread of an offload pool");
         loop {
@@ -144,47 +151,47 @@ impl Crew {
                 Err(RecvTimeoutError::Timeout) if self.may_leave() => break,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.books().one_leaves();
+                    self.counters().remove_thread();
                     break;
                 }
             }
         }
-        self.tell_if_over();
+        self.signal_if_over();
         std::mem::forget(in_work);
     }
 
     fn do_one(&self, task: &dyn Task) {
-        let mut books = self.books();
-        books.now.queued -= 1;
-        books.now.idle -= 1;
-        books.now.running += 1;
-        drop(books);
+        let mut counters = self.counters();
+        counters.now.queued -= 1;
+        counters.now.idle -= 1;
+        counters.now.running += 1;
+        drop(counters);
         task.run(&mut || {
-            let mut books = self.books();
-            books.now.running -= 1;
-            books.now.idle += 1;
+            let mut counters = self.counters();
+            counters.now.running -= 1;
+            counters.now.idle += 1;
         });
     }
 
-    /// Takes the thread off the books, unless there is a job for it.
+    /// Removes the thread from the counters, unless there is a job for it.
     fn may_leave(&self) -> bool {
-        let mut books = self.books();
-        if books.now.queued != 0 {
+        let mut counters = self.counters();
+        if counters.now.queued != 0 {
             return false;
         }
-        books.one_leaves();
+        counters.remove_thread();
         true
     }
 
-    /// No job is submitted any more; the caller drops the sender.
+    /// Declares that no more jobs are submitted; the caller drops the sender.
     pub(super) fn close(&self) {
-        self.books().closed = true;
+        self.counters().closed = true;
     }
 
-    pub(super) fn tell_if_over(&self) {
-        let books = self.books();
-        let is_over = books.closed && books.now.threads == 0;
-        drop(books);
+    pub(super) fn signal_if_over(&self) {
+        let counters = self.counters();
+        let is_over = counters.closed && counters.now.threads == 0;
+        drop(counters);
         if is_over {
             self.over.set();
         }
@@ -196,8 +203,8 @@ impl Crew {
         self.over.wait();
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counters(&self) -> MutexGuard<'_, Counters> {
+        locked(&self.counters)
     }
 }
 

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use crate::fiber::exit::JoinError;
 use crate::pool::error::{JoinTimeoutError, SpawnTimeoutError, TrySpawnError};
 use crate::pool::permits::{Acquired, Permits, Reservation, Taking, join_error};
-use crate::sched::handle;
-use crate::sched::join::JoinHandle;
+use crate::sched::api::handle;
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::{
     Here, Interrupt, OnDeadlock, WaitReason, deadline_after, here, spend,
 };
-use crate::sched::spawn::Builder;
 
 /// The reason of waits that cannot return an error.
 pub(crate) static PERMIT: WaitReason =

@@ -23,8 +23,8 @@ use std::rc::Rc;
 
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::pool::line::Line;
-use crate::sched::handle::Fiber;
-use crate::sched::hooks::{EndHook, tell_of_end};
+use crate::sched::api::handle::{Fiber, tell_of_end};
+use crate::sched::core::hooks::EndHook;
 use crate::sched::lowlevel::{Here, Interrupt, WaitReason};
 
 /// The registered fibers, and those of them whose ends were not read yet.

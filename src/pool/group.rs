@@ -18,10 +18,10 @@ use crate::fiber::exit::JoinError;
 use crate::pool::completions::{Completions, Handles, Registration};
 use crate::pool::error::JoinTimeoutError;
 use crate::pool::permits::{Taking, join_error, kill_all};
-use crate::sched::handle::{self, Fiber};
-use crate::sched::join::JoinHandle;
+use crate::sched::api::handle::{self, Fiber};
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, deadline_after, here};
-use crate::sched::spawn::Builder;
 
 static NEXT: WaitReason =
     WaitReason::new("waiting for the next member of a group to end", OnDeadlock::Fail);

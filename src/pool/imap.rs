@@ -26,9 +26,10 @@ use crate::pool::bounded::{PERMIT_OR_ERROR, Pool};
 use crate::pool::completions::{Completions, Handles};
 use crate::pool::line::Line;
 use crate::pool::permits::{Acquired, Permits, join_error, kill_all};
-use crate::sched::handle;
-use crate::sched::hooks::{EndHook, tell_of_end};
-use crate::sched::join::JoinHandle;
+use crate::sched::api::handle;
+use crate::sched::api::handle::tell_of_end;
+use crate::sched::api::join::JoinHandle;
+use crate::sched::core::hooks::EndHook;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, here, spend};
 
 static ROOM: WaitReason =

@@ -8,7 +8,7 @@
 use std::convert::Infallible;
 use std::fmt;
 
-use crate::channel::waiter::{Fate, Waiter, Waiters};
+use crate::channel::waiter::{WaitOutcome, Waiter, Waiters};
 use crate::sched::lowlevel::{Here, Interrupt, WaitReason, scheduler};
 
 /// The fibers that wait for one thing.
@@ -38,23 +38,23 @@ impl Line {
         reason: &'static WaitReason,
     ) -> Result<bool, Interrupt> {
         let waiter = Waiter::new(here.fiber, None);
-        let fate = waiter.wait_in(here, &self.waiters, by, reason)?;
-        Ok(fate == Fate::Served)
+        let outcome = waiter.wait_in(here, &self.waiters, by, reason)?;
+        Ok(outcome == WaitOutcome::Served)
     }
 
     /// Serves the first fiber. Returns whether there was one.
     pub(crate) fn serve(&self) -> bool {
-        self.end_first(Fate::Served)
+        self.end_first(WaitOutcome::Served)
     }
 
     /// Releases all fibers, which look again at what they wait for.
     pub(crate) fn release_all(&self) {
-        while self.end_first(Fate::Closed) {}
+        while self.end_first(WaitOutcome::Closed) {}
     }
 
-    fn end_first(&self, fate: Fate) -> bool {
+    fn end_first(&self, outcome: WaitOutcome) -> bool {
         let Some(sched) = scheduler() else { return false };
-        let Some(fiber) = self.waiters.release(fate) else { return false };
+        let Some(fiber) = self.waiters.release(outcome) else { return false };
         sched.make_ready(fiber);
         true
     }

@@ -25,9 +25,9 @@ use crate::fiber::panic::Panic;
 use crate::pool::bounded::{PERMIT, PERMIT_OR_ERROR, Pool};
 use crate::pool::completions::{Completions, Handles};
 use crate::pool::permits::{Reservation, join_error};
+use crate::sched::api::scope::{self, Scope, ScopedJoinHandle};
+use crate::sched::api::shield::shield;
 use crate::sched::lowlevel::{Here, Interrupt, OnDeadlock, WaitReason, here, spend};
-use crate::sched::scope::{self, Scope, ScopedJoinHandle};
-use crate::sched::shield::shield;
 
 static RESULTS: WaitReason =
     WaitReason::new("waiting for the results of a pool's `map`", OnDeadlock::Fail);

@@ -10,7 +10,7 @@ use std::io;
 use crate::pool::bounded::PERMIT_OR_ERROR;
 use crate::pool::bounded::{PERMIT, Pool};
 use crate::pool::permits::Reservation;
-use crate::sched::join::JoinHandle;
+use crate::sched::api::join::JoinHandle;
 #[cfg(feature = "net")]
 use crate::sched::lowlevel::interrupted;
 use crate::sched::lowlevel::{Interrupt, WaitReason, here, spend};

@@ -30,8 +30,8 @@ use crate::collections::slot_table::{Key, SlotTable};
 use crate::fiber::exit::JoinError;
 use crate::fiber::id::FiberId;
 use crate::pool::line::Line;
-use crate::sched::handle::Fiber;
-use crate::sched::hooks::{EndHook, tell_of_end};
+use crate::sched::api::handle::{Fiber, tell_of_end};
+use crate::sched::core::hooks::EndHook;
 use crate::sched::lowlevel::{Here, Interrupt, OnDeadlock, WaitReason};
 
 static IDLE: WaitReason =

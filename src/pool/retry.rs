@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::pool::backoff::Backoff;
-use crate::sched::park;
+use crate::sched::core::park;
 
 /// The number and timing of attempts, and the errors after which another is made.
 ///

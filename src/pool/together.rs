@@ -15,11 +15,12 @@ use crate::fiber::exit::JoinError;
 use crate::pool::completions::{Completions, Handles};
 use crate::pool::group::Group;
 use crate::pool::permits::join_error;
-use crate::sched::handle::Fiber;
-use crate::sched::hooks::{EndHook, tell_of_end};
-use crate::sched::join::JoinHandle;
+use crate::sched::api::handle::Fiber;
+use crate::sched::api::handle::tell_of_end;
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::scope::{self, Scope};
+use crate::sched::core::hooks::EndHook;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, here};
-use crate::sched::scope::{self, Scope};
 
 static RACE: WaitReason = WaitReason::new("waiting for the winner of a race", OnDeadlock::Fail);
 

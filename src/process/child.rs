@@ -1,7 +1,7 @@
-//! A child process.
+//! Child processes.
 //!
 //! Invariants:
-//! - Whatever becomes of the handle, the child is reaped: by a wait, or as an orphan.
+//! - However the handle ends, the child is reaped: by a wait, or as an orphan.
 //! - A signal never reaches another process: none is sent to a child that was reaped.
 
 use std::fmt;
@@ -15,21 +15,40 @@ use rustix::process::Pid;
 use crate::process::exit::{self, PidFd};
 use crate::process::orphans;
 use crate::process::pipes::{ChildStderr, ChildStdin, ChildStdout};
-use crate::sched::handle::in_fiber;
-use crate::sched::scope::scope;
+use crate::sched::api::handle::in_fiber;
+use crate::sched::api::scope::scope;
 use crate::signal::Signal;
 
-/// A child process. As [`std::process::Child`].
+/// A child process. Like [`std::process::Child`].
 ///
-/// When it is dropped the child lives on, unless
-/// [`kill_on_drop`](crate::process::Command::kill_on_drop) says otherwise, and is reaped when it
-/// ends: see [the module](crate::process#a-child-whose-handle-is-dropped).
+/// When it is dropped the child continues to run, unless
+/// [`kill_on_drop`](crate::process::Command::kill_on_drop) is set, and is reaped when it ends: see
+/// [the module](crate::process#a-child-whose-handle-is-dropped).
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{BufRead, BufReader};
+/// use fibra::process::{Command, Stdio};
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let mut child = Command::new("echo").arg("hello").stdout(Stdio::piped()).spawn()?;
+///     let stdout = child.stdout.take().expect("it is piped");
+///     for line in BufReader::new(stdout).lines() {
+///         assert_eq!(line?, "hello");
+///     }
+///     assert!(child.wait()?.success());
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct Child {
-    /// The end at which one writes what the child reads, if it was asked for.
+    /// The writing end of the pipe to the child's standard input, if it was requested.
     pub stdin: Option<ChildStdin>,
-    /// The end at which one reads what the child writes, if it was asked for.
+    /// The reading end of the pipe from the child's standard output, if it was requested.
     pub stdout: Option<ChildStdout>,
-    /// The end at which one reads the child's errors, if it was asked for.
+    /// The reading end of the pipe from the child's standard error, if it was requested.
     pub stderr: Option<ChildStderr>,
     running: Running,
 }
@@ -48,7 +67,7 @@ impl Child {
         })
     }
 
-    /// The number of the process.
+    /// Returns the process identifier.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.running.child().id()
@@ -58,16 +77,16 @@ impl Child {
         self.running.kill_on_drop = kill;
     }
 
-    /// Waits until the child has ended. Its `stdin` is closed first, so that it does not wait in
-    /// turn.
+    /// Waits until the child has ended. Closes its `stdin` first, so that the child does not wait
+    /// for more input.
     ///
-    /// A wait that is cut short can be repeated, and so can one that has returned: the status
-    /// stays.
+    /// A wait that is interrupted can be repeated, and so can one that has returned: the status is
+    /// kept.
     ///
     /// # Errors
     ///
-    /// Those of `waitpid(2)`: there is no such child if another has reaped it (a `waitpid` for any
-    /// child, or because `SIGCHLD` is ignored).
+    /// Returns the errors of `waitpid(2)`: there is no such child if other code has reaped it (a
+    /// `waitpid` for any child, or because `SIGCHLD` is ignored).
     ///
     /// # Examples
     ///
@@ -86,11 +105,12 @@ impl Child {
         self.running.wait(None)
     }
 
-    /// As [`wait`](Child::wait), but no longer than `timeout`. The child is not killed then.
+    /// Like [`wait`](Child::wait), but waits no longer than `timeout`. The child is not killed
+    /// then.
     ///
     /// # Errors
     ///
-    /// As `wait`, and [`TimedOut`](io::ErrorKind::TimedOut).
+    /// The same as for `wait`, and [`TimedOut`](io::ErrorKind::TimedOut).
     ///
     /// # Examples
     ///
@@ -114,23 +134,24 @@ impl Child {
         self.running.wait(Some(timeout))
     }
 
-    /// The status of the child if it has ended. It never waits, and leaves `stdin` open.
+    /// Returns the status of the child if it has ended. Never waits, and leaves `stdin` open.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Child::wait).
+    /// The same as for [`wait`](Child::wait).
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.running.child_mut().try_wait()
     }
 
-    /// Reads all that the child writes, to both of its outputs at once, and waits until it has
-    /// ended. Its `stdin` is closed first.
+    /// Reads everything that the child writes, to both of its outputs at the same time, and waits
+    /// until it has ended. Closes its `stdin` first.
     ///
-    /// In a fiber a second one reads the errors meanwhile, on a plain thread a second thread does.
+    /// In a fiber, a second fiber reads the standard error meanwhile; on a plain thread, a second
+    /// thread does.
     ///
     /// # Errors
     ///
-    /// Those of reading, and of [`wait`](Child::wait).
+    /// Returns the errors of reading, and of [`wait`](Child::wait).
     #[track_caller]
     pub fn wait_with_output(mut self) -> io::Result<Output> {
         drop(self.stdin.take());
@@ -138,24 +159,24 @@ impl Child {
         Ok(Output { status: self.wait()?, stdout, stderr })
     }
 
-    /// Kills the child with `SIGKILL`. One that has ended already is no error.
+    /// Kills the child with `SIGKILL`. It is not an error if the child has ended already.
     ///
-    /// It is not waited for: [`wait`](Child::wait) does that.
+    /// This does not wait for the child: [`wait`](Child::wait) does that.
     ///
     /// # Errors
     ///
-    /// Those of `kill(2)`: the child may have taken another user's identity.
+    /// Returns the errors of `kill(2)`: the child may have changed its user.
     pub fn kill(&mut self) -> io::Result<()> {
         self.running.kill()
     }
 
-    /// Sends `signal` to the child. To one that has ended already nothing is sent, which is no
+    /// Sends `signal` to the child. If the child has ended already nothing is sent, which is not an
     /// error.
     ///
     /// # Errors
     ///
-    /// Those of `kill(2)`; and [`InvalidInput`](io::ErrorKind::InvalidInput) for a signal without a
-    /// name (the real-time ones).
+    /// Returns the errors of `kill(2)`; and [`InvalidInput`](io::ErrorKind::InvalidInput) for a
+    /// signal without a name (the real-time ones).
     ///
     /// # Examples
     ///
@@ -191,7 +212,7 @@ impl fmt::Debug for Child {
 
 /// The process itself, without its pipes.
 struct Running {
-    /// There until it is dropped.
+    /// The child of std; `None` only once it is dropped.
     child: Option<process::Child>,
     pidfd: PidFd,
     kill_on_drop: bool,
@@ -221,7 +242,7 @@ impl Running {
             let text = format!("{signal} cannot be sent to a child");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         };
-        // This reaps it if it has ended, and so the number that follows is its own.
+        // This reaps the child if it has ended; otherwise its number still refers to it.
         if self.child_mut().try_wait()?.is_some() {
             return Ok(());
         }
@@ -238,7 +259,7 @@ impl Drop for Running {
         let Some(mut child) = self.child.take() else { return };
         let pidfd = self.pidfd.take().map(crate::io::Waitable::into_inner);
         if self.kill_on_drop {
-            // It may have ended already.
+            // The child may have ended already.
             let _ = child.kill();
         }
         orphans::adopt(child, pidfd);
@@ -258,8 +279,8 @@ fn read_both(
         return scope(|scope| {
             let errors = scope.spawn(|| read_all(Some(stderr)));
             let out = read_all(Some(stdout));
-            // If this side has failed, or is killed where nothing can unwind, the other has nothing to read
-            // for; and the scope would wait for it.
+            // If this side has failed, or is killed where nothing can unwind, the data of the other
+            // side is not needed; and the scope would wait for its reader.
             let out = out.inspect_err(|_| scope.kill())?;
             let errors = errors.join().map_err(|error| {
                 scope.kill();

@@ -1,8 +1,7 @@
-//! What a process is to be started with.
+//! The description of a process to start.
 //!
-//! Invariants:
-//! - A stream that the caller has not set has std's default for the call: inherited by `spawn` and
-//!   `status`, captured (or for `stdin` empty) by `output`.
+//! Invariant: a stream that the caller has not set has std's default for the call: inherited by
+//! `spawn` and `status`, captured (or for `stdin` empty) by `output`.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -13,13 +12,14 @@ use std::process::{self, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 
 use crate::process::child::Child;
 
-/// What to start, and with what. As [`std::process::Command`].
+/// A description of a process to start. Like [`std::process::Command`].
 ///
-/// What is not here (`pre_exec`, `exec`) is reached by [`as_std_mut`](Command::as_std_mut).
+/// Methods that are missing here (`pre_exec`, `exec`) are available through
+/// [`as_std_mut`](Command::as_std_mut).
 ///
 /// # Examples
 ///
-/// With a limit, and so that nothing is left behind when it is over:
+/// With a time limit, after which no process is left behind:
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,13 +41,13 @@ use crate::process::child::Child;
 pub struct Command {
     inner: process::Command,
     kill_on_drop: bool,
-    /// Whether the caller has said what `stdin`, `stdout` and `stderr` are to be.
+    /// Whether the caller has set `stdin`, `stdout` and `stderr`.
     set: [bool; 3],
 }
 
 impl Command {
-    /// A command that starts `program`, which is looked for in `PATH` if it is only a name, with no
-    /// arguments, and with this process's environment, directory and streams.
+    /// Creates a command that starts `program`, which is searched for in `PATH` if it is only a
+    /// name, with no arguments, and with this process's environment, directory and streams.
     pub fn new(program: impl AsRef<OsStr>) -> Command {
         process::Command::new(program).into()
     }
@@ -66,12 +66,12 @@ impl Command {
         self.change(|inner| inner.args(args))
     }
 
-    /// Sets a variable of the environment.
+    /// Sets an environment variable.
     pub fn env(&mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Command {
         self.change(|inner| inner.env(key, value))
     }
 
-    /// Sets variables of the environment.
+    /// Sets environment variables.
     pub fn envs<I, K, V>(&mut self, variables: I) -> &mut Command
     where
         I: IntoIterator<Item = (K, V)>,
@@ -81,86 +81,86 @@ impl Command {
         self.change(|inner| inner.envs(variables))
     }
 
-    /// Takes a variable out of the environment.
+    /// Removes an environment variable.
     pub fn env_remove(&mut self, key: impl AsRef<OsStr>) -> &mut Command {
         self.change(|inner| inner.env_remove(key))
     }
 
-    /// Inherits no variable of the environment.
+    /// Removes all environment variables, so that none is inherited.
     pub fn env_clear(&mut self) -> &mut Command {
         self.change(process::Command::env_clear)
     }
 
-    /// Sets the directory that it is started in.
+    /// Sets the working directory of the process.
     pub fn current_dir(&mut self, directory: impl AsRef<Path>) -> &mut Command {
         self.change(|inner| inner.current_dir(directory))
     }
 
-    /// Sets what it reads. What another child writes is made a [`Stdio`] first, which may fail:
-    /// `Stdio::try_from(child.stdout.take().unwrap())?`.
+    /// Sets the standard input. To read what another child writes, convert its pipe into a
+    /// [`Stdio`] first, which may fail: `Stdio::try_from(child.stdout.take().unwrap())?`.
     pub fn stdin(&mut self, stream: impl Into<Stdio>) -> &mut Command {
         self.set[0] = true;
         self.change(|inner| inner.stdin(stream))
     }
 
-    /// Sets where it writes.
+    /// Sets the standard output.
     pub fn stdout(&mut self, stream: impl Into<Stdio>) -> &mut Command {
         self.set[1] = true;
         self.change(|inner| inner.stdout(stream))
     }
 
-    /// Sets where it writes its errors.
+    /// Sets the standard error.
     pub fn stderr(&mut self, stream: impl Into<Stdio>) -> &mut Command {
         self.set[2] = true;
         self.change(|inner| inner.stderr(stream))
     }
 
-    /// Sets the user that it runs as. Such a process is forked: see [the module](crate::process).
+    /// Sets the user of the process. Such a process is forked: see [the module](crate::process).
     pub fn uid(&mut self, id: u32) -> &mut Command {
         self.change(|inner| inner.uid(id))
     }
 
-    /// Sets the group that it runs as. Such a process is forked: see [the module](crate::process).
+    /// Sets the group of the process. Such a process is forked: see [the module](crate::process).
     pub fn gid(&mut self, id: u32) -> &mut Command {
         self.change(|inner| inner.gid(id))
     }
 
-    /// Puts it into a process group, or into one of its own if that is 0. Ctrl-C in the terminal
-    /// reaches the group in the foreground only.
+    /// Puts the process into a process group, or into a new one if `group` is 0. Ctrl-C in the
+    /// terminal reaches only the group in the foreground.
     pub fn process_group(&mut self, group: i32) -> &mut Command {
         self.change(|inner| inner.process_group(group))
     }
 
-    /// Sets what it is told to be called, in place of the name of the program.
+    /// Sets the name that the process gets as its argument 0, instead of the name of the program.
     pub fn arg0(&mut self, name: impl AsRef<OsStr>) -> &mut Command {
         self.change(|inner| inner.arg0(name))
     }
 
-    /// Kills the child if its handle is dropped before it has been waited for, which is also what
-    /// happens when [`output`](Command::output) or [`status`](Command::status) is cut short. Off if
-    /// not set.
+    /// Chooses whether the child is killed if its handle is dropped before it has been waited for,
+    /// which is also what happens when [`output`](Command::output) or [`status`](Command::status)
+    /// is interrupted. Off by default.
     pub fn kill_on_drop(&mut self, kill: bool) -> &mut Command {
         self.kill_on_drop = kill;
         self
     }
 
-    /// Starts the process. This happens on the calling thread: see
-    /// [the module](crate::process#what-waits-and-for-what) for how long it takes.
+    /// Starts the process. This happens on the calling thread: [the
+    /// module](crate::process#what-waits-and-for-what) describes how long it takes.
     ///
     /// # Errors
     ///
-    /// If the program cannot be started, or no descriptors are left for its pipes.
+    /// Returns an error if the program cannot be started, or no descriptors are left for its pipes.
     pub fn spawn(&mut self) -> io::Result<Child> {
         Child::new(self.inner.spawn()?, self.kill_on_drop)
     }
 
-    /// Starts the process, waits until it has ended, and returns what it has written.
+    /// Starts the process, waits until it has ended, and returns its output.
     ///
     /// Streams that were not set on this command are captured, and `stdin` is empty.
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Command::spawn) and [`Child::wait_with_output`].
+    /// The same as for [`spawn`](Command::spawn) and [`Child::wait_with_output`].
     ///
     /// # Examples
     ///
@@ -186,47 +186,47 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Command::spawn) and [`Child::wait`].
+    /// The same as for [`spawn`](Command::spawn) and [`Child::wait`].
     #[track_caller]
     pub fn status(&mut self) -> io::Result<ExitStatus> {
         self.spawn()?.wait()
     }
 
-    /// The program.
+    /// Returns the program.
     #[must_use]
     pub fn get_program(&self) -> &OsStr {
         self.inner.get_program()
     }
 
-    /// The arguments, without the program.
+    /// Returns the arguments, without the program.
     pub fn get_args(&self) -> CommandArgs<'_> {
         self.inner.get_args()
     }
 
-    /// The variables of the environment that were set, or taken out.
+    /// Returns the environment variables that were set or removed.
     pub fn get_envs(&self) -> CommandEnvs<'_> {
         self.inner.get_envs()
     }
 
-    /// The directory that was set.
+    /// Returns the working directory that was set.
     #[must_use]
     pub fn get_current_dir(&self) -> Option<&Path> {
         self.inner.get_current_dir()
     }
 
-    /// The command as std has it.
+    /// Returns the underlying command of std.
     #[must_use]
     pub fn as_std(&self) -> &process::Command {
         &self.inner
     }
 
-    /// The command as std has it, to change it. Streams are to be set on this one:
-    /// [`output`](Command::output) does not learn of those that are set there.
+    /// Returns the underlying command of std, for changes. Set streams on `self` instead:
+    /// [`output`](Command::output) does not detect those that are set on the inner command.
     pub fn as_std_mut(&mut self) -> &mut process::Command {
         &mut self.inner
     }
 
-    /// The command as std has it.
+    /// Converts this command into one of std.
     #[must_use]
     pub fn into_std(self) -> process::Command {
         self.inner
@@ -255,14 +255,14 @@ impl Command {
 }
 
 impl From<process::Command> for Command {
-    /// Streams that were set on it are taken for defaults by [`output`](Command::output).
+    /// Streams that were set on it are replaced by the defaults of [`output`](Command::output).
     fn from(inner: process::Command) -> Command {
         Command { inner, kill_on_drop: false, set: [false; 3] }
     }
 }
 
 impl fmt::Debug for Command {
-    /// As a shell would be told.
+    /// Formats the command as a shell command line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
     }

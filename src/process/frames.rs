@@ -1,49 +1,51 @@
 //! The messages between a pool and its workers.
 //!
 //! ```text
-//!   worker, first of all:       GREETING    (what the program has printed before is skipped)
-//!   then, in both directions:   number, 8 bytes | length, 4 bytes | so many bytes
-//!                               (of both the lowest byte first; an answer has the number of its request)
+//!   worker, first of all:       GREETING    (output that the program printed before is skipped)
+//!   then, in both directions:   number, 8 bytes | length, 4 bytes | the message
+//!                               (integers are little-endian; an answer has its request's number)
 //! ```
 //!
 //! Invariants:
-//! - Memory is taken as bytes arrive, and not as a length announces them.
-//! - An answer without a request, or a second one, has not the number of the request that waits for one.
+//! - Memory is allocated as bytes arrive, and not as a length announces them.
+//! - An answer without a request, or a second one, does not have the number of the request that
+//!   waits for its answer.
 
 use std::io::{self, Read, Write};
 
 const GREETING: &[u8] = b"\0fibra worker 2\n";
 
-/// Messages up to this size are sent in one piece with their length.
+/// The largest message that is sent in one piece with its length.
 const SMALL: usize = 64 << 10;
 
-/// Tells the pool that messages follow.
+/// Announces to the pool that messages follow.
 pub(super) fn greet(mut to: impl Write) -> io::Result<()> {
     to.write_all(GREETING)
 }
 
-/// Skips everything up to the greeting, and that.
+/// Skips everything up to and including the greeting.
 pub(super) fn skip_to_greeting(mut from: impl Read) -> io::Result<()> {
     let mut seen = 0;
     let mut byte = [0];
     while seen < GREETING.len() {
         from.read_exact(&mut byte)?;
-        // The first byte of the greeting is in it once only.
+        // The first byte of the greeting occurs in it only once.
         seen =
             if byte[0] == GREETING[seen] { seen + 1 } else { usize::from(byte[0] == GREETING[0]) };
     }
     Ok(())
 }
 
-/// The length of a message, if it can be sent.
+/// Returns the length of a message, or an error if it is too long to be sent.
 pub(super) fn check_length(message: &[u8]) -> io::Result<u32> {
     u32::try_from(message.len()).map_err(|_| {
-        let text = format!("a message of {} bytes: 4 GiB - 1 are the most", message.len());
+        let text =
+            format!("a message of {} bytes is too long: the limit is 4 GiB - 1", message.len());
         io::Error::new(io::ErrorKind::InvalidInput, text)
     })
 }
 
-/// Sends a message under a number.
+/// Sends a message with a number.
 pub(super) fn send(mut to: impl Write, number: u64, message: &[u8]) -> io::Result<()> {
     let (number, length) = (number.to_le_bytes(), check_length(message)?.to_le_bytes());
     if message.len() <= SMALL {
@@ -53,7 +55,8 @@ pub(super) fn send(mut to: impl Write, number: u64, message: &[u8]) -> io::Resul
     to.write_all(message)
 }
 
-/// Receives a message, with its number. None if the other side has closed where one would begin.
+/// Receives a message, with its number. Returns `None` if the other side has closed at a boundary
+/// between messages.
 pub(super) fn receive(mut from: impl Read) -> io::Result<Option<(u64, Vec<u8>)>> {
     let (mut number, mut length) = ([0; 8], [0; 4]);
     if read_some(&mut from, &mut number[..1])? == 0 {
@@ -70,7 +73,7 @@ pub(super) fn receive(mut from: impl Read) -> io::Result<Option<(u64, Vec<u8>)>>
     Ok(Some((number, message)))
 }
 
-/// Reads once, whatever signals come.
+/// Reads once, and retries if a signal interrupts the read.
 fn read_some(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match from.read(buffer) {

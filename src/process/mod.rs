@@ -1,15 +1,17 @@
 //! Child processes with std's names and signatures, which park the fiber instead of blocking the
 //! thread.
 //!
-//! | std::process | here | what differs |
+//! | std::process | fibra | differences |
 //! |---|---|---|
 //! | `Command` | [`Command`] | [`kill_on_drop`](Command::kill_on_drop) |
-//! | `Child` | [`Child`] | [`wait_timeout`](Child::wait_timeout), [`signal`](Child::signal); no zombie stays |
-//! | `ChildStdin`, `ChildStdout`, `ChildStderr` | [`ChildStdin`], [`ChildStdout`], [`ChildStderr`] | |
-//! | `Stdio`, `Output`, `ExitStatus`, `ExitCode` | re-exported | `Stdio::from(pipe)` is [`Stdio::try_from`](ChildStdout#impl-TryFrom%3CChildStdout%3E-for-Stdio) |
-//! | `id`, `abort`, `exit` | std's | see [`fibra::main`](crate::main()) for an end with destructors |
+//! | `Child` | [`Child`] | also [`wait_timeout`](Child::wait_timeout); no zombies |
+//! | `ChildStdin` | [`ChildStdin`] | `TryFrom` converts it into a `Stdio` |
+//! | `ChildStdout` | [`ChildStdout`] | the same |
+//! | `ChildStderr` | [`ChildStderr`] | the same |
+//! | `Stdio`, `Output`, `ExitStatus`, `ExitCode` | re-exported | |
+//! | `id`, `abort`, `exit` | none | see [`fibra::main`](crate::main()) |
 //!
-//! [`WorkerPool`] is a number of worker processes that are given messages and answer them.
+//! [`WorkerPool`] is a set of worker processes that answer messages.
 //!
 //! On a plain thread, outside of [`fibra::run`](crate::run), the same calls block the thread.
 //!
@@ -26,21 +28,21 @@
 //! | start `/bin/true` | 0.1 ms | 0.1 ms |
 //! | the same with a `uid` | 0.3 ms | 200 ms |
 //!
-//! From a program with many fibers others are best started without these: by `sudo -u`, `setpriv`
-//! or a [`WorkerPool`] that was made early.
+//! In a program with many fibers, avoid these settings and use `sudo -u`, `setpriv` or a [`WorkerPool`]
+//! that was created early.
 //!
-//! The end of a child is seen through a *pidfd*, a descriptor that gets readable then. No handler
-//! for `SIGCHLD` is set up, and nobody else's children are reaped. Where there are none (other
-//! systems than Linux, kernels before 5.3, no descriptor left) the waiting fiber looks again and
-//! again, after 0.5 ms at first, then after pauses that double up to 50 ms.
+//! The end of a child is detected through a *pidfd*, a descriptor that becomes readable then. No
+//! handler for `SIGCHLD` is installed, and no other children are reaped. Where there are no pidfds
+//! (systems other than Linux, kernels before 5.3, no descriptor left) the waiting fiber polls,
+//! after 0.5 ms at first, then after pauses that double up to 50 ms.
 //!
 //! # A child whose handle is dropped
 //!
-//! lives on, as in std, or is killed if [`kill_on_drop`](Command::kill_on_drop) says so. In either
-//! case it is reaped when it ends, so that no zombie stays: on the spot if it has ended already,
-//! else by a thread that there is for as long as there are such children, and that sleeps until one
-//! ends. That is also what happens when a fiber is killed, or its time is over, while it waits in
-//! [`output`](Command::output) or [`status`](Command::status).
+//! The child continues to run, as in std, or is killed if [`kill_on_drop`](Command::kill_on_drop)
+//! is set. In either case it is reaped when it ends, so that no zombie stays: immediately if it has
+//! ended already, otherwise by a thread that exists for as long as there are such children, and
+//! that sleeps until one ends. The same happens when a fiber is killed, or its time is over, while
+//! it waits in [`output`](Command::output) or [`status`](Command::status).
 //!
 //! ```
 //! use fibra::process::{Command, Stdio};

@@ -1,32 +1,35 @@
-//! Children whose handle was dropped before they ended: reaps them when they do.
+//! Orphans: children whose handle was dropped before they ended. They are reaped when they end.
 //!
 //! ```text
-//!   dropped handle --> ended already? reaped at once
+//!   dropped handle --> ended already? reaped immediately
 //!                  \-> ORPHANS --> the thread: poll(2) on pidfds and a bell; ends with the last
 //! ```
 //!
 //! Invariants:
-//! - There is a thread if and only if there are orphans. (If none can be started they wait for the
-//!   next one that is dropped.)
-//! - Nobody waits for that thread, and it waits for nobody.
+//! - There is a thread if and only if there are orphans. (If none can be started they stay until
+//!   the next one is dropped.)
+//! - Nothing waits for that thread, and it waits for no other thread.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Child;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::io::pipe::pipe;
 use crate::process::exit::LAST_PAUSE;
+use crate::sched::lowlevel::locked;
 
 static ORPHANS: Mutex<Orphans> = Mutex::new(Orphans { new: Vec::new(), bell: None });
 
 struct Orphans {
-    /// Those that the thread has not seen yet.
+    /// The orphans that the thread has not seen yet.
     new: Vec<Orphan>,
-    /// Tells the thread that there are some. There as long as there is a thread.
-    bell: Option<PipeWriter>,
+    /// The writing end of the pipe that notifies the thread of new ones. Present as long as there
+    /// is a thread.
+    bell: Option<OwnedFd>,
 }
 
 struct Orphan {
@@ -34,7 +37,7 @@ struct Orphan {
     pidfd: Option<OwnedFd>,
 }
 
-/// Sees to it that `child`, which has not been waited for, is reaped when it ends.
+/// Ensures that `child`, which has not been waited for, is reaped when it ends.
 pub(super) fn adopt(child: Child, pidfd: Option<OwnedFd>) {
     let mut orphan = Orphan { child, pidfd };
     if orphan.has_ended() {
@@ -42,28 +45,26 @@ pub(super) fn adopt(child: Child, pidfd: Option<OwnedFd>) {
     }
     let mut orphans = lock();
     orphans.new.push(orphan);
-    match &mut orphans.bell {
-        // The pipe is not blocking; when it is full the thread is awake.
-        Some(bell) => drop(bell.write(&[0])),
+    match &orphans.bell {
+        // The pipe is non-blocking; if it is full the thread is awake.
+        Some(bell) => drop(rustix::io::write(bell, &[0])),
         None => orphans.bell = start().ok(),
     }
 }
 
 fn lock() -> MutexGuard<'static, Orphans> {
-    ORPHANS.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(&ORPHANS)
 }
 
-fn start() -> io::Result<PipeWriter> {
-    let (reader, writer) = io::pipe()?;
-    rustix::io::ioctl_fionbio(&reader, true)?;
-    rustix::io::ioctl_fionbio(&writer, true)?;
+fn start() -> io::Result<OwnedFd> {
+    let (reader, writer) = pipe()?;
     let builder = thread::Builder::new().name("fibra-reaper".into()).stack_size(64 << 10);
     builder.spawn(move || reap(&reader))?;
     Ok(writer)
 }
 
-/// The thread.
-fn reap(bell: &PipeReader) {
+/// Reaps orphans until there are none: the body of the thread.
+fn reap(bell: &OwnedFd) {
     let mut orphans = Vec::new();
     loop {
         {
@@ -77,23 +78,23 @@ fn reap(bell: &PipeReader) {
         }
         sleep(bell, &orphans);
         let mut bytes = [0; 64];
-        while matches!((&mut &*bell).read(&mut bytes), Ok(n) if n == bytes.len()) {}
+        while matches!(rustix::io::read(bell, &mut bytes), Ok(n) if n == bytes.len()) {}
     }
 }
 
-/// Until one of them may have ended, or there are more.
-fn sleep(bell: &PipeReader, orphans: &[Orphan]) {
+/// Waits until one of them may have ended, or there are new ones.
+fn sleep(bell: &OwnedFd, orphans: &[Orphan]) {
     let pidfds = orphans.iter().filter_map(|orphan| orphan.pidfd.as_ref());
     let mut fds: Vec<_> = pidfds.map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
     fds.push(PollFd::new(bell, PollFlags::IN));
     let all_have_one = fds.len() == orphans.len() + 1;
     let pause = Timespec::try_from(LAST_PAUSE).ok().filter(|_| !all_have_one);
-    // Whatever ends it, all of them are looked at.
+    // Whatever ends the wait, all of them are checked.
     let _ = rustix::event::poll(&mut fds, pause.as_ref());
 }
 
 impl Orphan {
-    /// Whether there is nothing left to reap. An error means that somebody else has done it.
+    /// Returns whether there is nothing left to reap. An error means that other code has reaped it.
     fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }

@@ -13,9 +13,9 @@ use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
 static READING: WaitReason =
-    WaitReason::new("reading from a child process", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("reading from a child process", OnDeadlock::Fail).ended_externally();
 static WRITING: WaitReason =
-    WaitReason::new("writing to a child process", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("writing to a child process", OnDeadlock::Fail).ended_externally();
 const READS: Wait = Wait { direction: Direction::Read, timeout: None, reason: &READING };
 const WRITES: Wait = Wait { direction: Direction::Write, timeout: None, reason: &WRITING };
 
@@ -23,26 +23,27 @@ macro_rules! pipes {
     ($($what:literal $pipe:ident;)*) => {$(
         #[doc = $what]
         ///
-        /// It is closed when it is dropped. A reference to it can be used as well.
+        /// Dropping it closes the pipe. A reference to it can be used as well.
         pub struct $pipe {
             io: Waitable<process::$pipe>,
         }
 
         impl $pipe {
-            /// Takes a pipe of std over, which gets non-blocking on this side.
+            /// Converts a pipe of std, which becomes non-blocking on this side.
             ///
             /// # Errors
             ///
-            /// If it cannot be made non-blocking.
+            /// Returns an error if it cannot be made non-blocking.
             pub fn from_std(pipe: process::$pipe) -> io::Result<$pipe> {
                 Ok($pipe { io: Waitable::new(pipe)? })
             }
 
-            /// Gives the pipe to std, as a blocking one: so it is then for all that share it.
+            /// Converts this pipe into one of std, which is blocking: for all handles that share
+            /// it.
             ///
             /// # Errors
             ///
-            /// If it cannot be made blocking.
+            /// Returns an error if it cannot be made blocking.
             pub fn into_std(self) -> io::Result<process::$pipe> {
                 let pipe = self.io.into_inner();
                 rustix::io::ioctl_fionbio(&pipe, false)?;
@@ -87,9 +88,9 @@ macro_rules! pipes {
 }
 
 pipes! {
-    "The pipe to what a child reads. As [`std::process::ChildStdin`]." ChildStdin;
-    "The pipe from what a child writes. As [`std::process::ChildStdout`]." ChildStdout;
-    "The pipe from a child's errors. As [`std::process::ChildStderr`]." ChildStderr;
+    "The pipe to a child's standard input. Like [`std::process::ChildStdin`]." ChildStdin;
+    "The pipe from a child's standard output. Like [`std::process::ChildStdout`]." ChildStdout;
+    "The pipe from a child's standard error. Like [`std::process::ChildStderr`]." ChildStderr;
 }
 
 macro_rules! readable {
@@ -101,7 +102,8 @@ macro_rules! readable {
 
             #[track_caller]
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                // A short read may have come to the end of a packet (`O_DIRECT`), with more behind it.
+                // A short read may have ended at a packet boundary (`O_DIRECT`), with more data
+                // after it.
                 let read = |pipe: &process::$pipe| Ok(rustix::io::read(pipe, &mut *buffer)?);
                 self.io.io(READS, read, |_| false)
             }
@@ -123,8 +125,8 @@ impl Write for &ChildStdin {
 
     #[track_caller]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        // A pipe may take a part and then have room for a smaller one: only `EAGAIN` says it is
-        // full.
+        // A pipe may accept a part and then have room for a smaller one: only `EAGAIN` means that
+        // it is full.
         if data.is_empty() {
             return self.io.write_nothing(|mut pipe| pipe.write(data));
         }

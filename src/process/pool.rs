@@ -1,45 +1,45 @@
-//! Worker processes that are given messages and answer them.
+//! A pool of worker processes that answer messages.
 //!
 //! ```text
-//!   call --> a place --> an idle worker, or a new one --> request, answer --> idle again
-//!                                                      \-> anything else: killed, reaped
+//!   call --> a permit --> an idle worker, or a new one --> request, answer --> idle again
+//!                                                       \-> anything else: killed, reaped
 //! ```
 //!
 //! Invariants:
-//! - A worker has at most one request, and is idle only when it has answered all that it was given. An answer
-//!   counts only for the request whose number it has.
-//! - Worker processes that are idle or at work are never more than there are places.
+//! - A worker has at most one request, and is idle only when it has answered all requests that it
+//!   was sent. An answer counts only for the request with the same number.
+//! - There are never more worker processes, idle or working, than permits.
 
 use std::fmt;
 use std::io::{self, BufReader};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::process::child::Child;
 use crate::process::command::Command;
 use crate::process::frames;
 use crate::process::pipes::{ChildStdin, ChildStdout};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted};
-use crate::sched::scope::scope;
+use crate::sched::api::scope::scope;
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, locked};
 use crate::sync::{self, Semaphore};
 
-static PLACE: WaitReason =
+static WAITING: WaitReason =
     WaitReason::new("waiting for a worker process", OnDeadlock::Fail).ended_by_outsiders();
 
-/// How long a worker that has closed its pipes may take to end, before it is killed. A panic unwinds
-/// first, and `main` may have destructors.
+/// How long a worker that has closed its pipes may take to end, before it is killed. A panic
+/// unwinds first, and `main` may have destructors.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A number of worker processes, for work that needs more than one core, or that may crash.
+/// A set of worker processes, for work that needs more than one core, or that may crash.
 ///
 /// Each is started by the same [`Command`], and calls [`worker`](crate::process::worker()): usually
 /// the same program with an argument. A request and its answer are bytes; with serde that is
 /// `serde_json::to_vec` on one side and `from_slice` on the other, or any other format.
 ///
 /// A pool can be used by fibers and plain threads, of several schedulers. When it is dropped the
-/// workers find the end of their requests, and end; one that is at work for a fiber that was killed
-/// is killed.
+/// workers read the end of their requests, and end; one that works for a fiber that was killed is
+/// killed.
 ///
 /// # Examples
 ///
@@ -47,60 +47,60 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct WorkerPool {
     command: Mutex<Command>,
     size: usize,
-    places: Semaphore,
+    permits: Semaphore,
     idle: Mutex<Vec<Worker>>,
 }
 
 impl WorkerPool {
-    /// Starts `size` workers by `command`. Its `stdin` and `stdout` are the pool's.
+    /// Starts `size` workers by `command`. The pool sets its `stdin` and `stdout`.
     ///
     /// # Errors
     ///
-    /// If a worker cannot be started.
+    /// Returns an error if a worker cannot be started.
     ///
     /// # Panics
     ///
     /// Panics if `size` is 0.
     pub fn new(mut command: Command, size: usize) -> io::Result<WorkerPool> {
-        assert!(0 < size, "a pool of no workers answers nothing");
+        assert!(0 < size, "a pool of 0 workers would answer nothing: make it at least 1");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let workers = (0..size).map(|_| Worker::start(&mut command)).collect::<io::Result<_>>()?;
         Ok(WorkerPool {
             command: Mutex::new(command),
             size,
-            places: Semaphore::new(size),
+            permits: Semaphore::new(size),
             idle: Mutex::new(workers),
         })
     }
 
-    /// How many workers it has.
+    /// Returns how many workers it has.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// Gives `request` to a worker, waiting for one if all are at work, and returns the answer.
+    /// Sends `request` to a worker, waiting for one if all are busy, and returns the answer.
     ///
-    /// If the caller is killed, or its time is over, the worker is killed: it could not be told
-    /// otherwise to stop. The next call starts another.
+    /// If the caller is killed, or its time is over, the worker is killed, because it cannot be
+    /// stopped in any other way. The next call starts another.
     ///
     /// # Errors
     ///
-    /// [`WorkerLost`], in an error of the kind [`BrokenPipe`](io::ErrorKind::BrokenPipe), if the
-    /// worker ends before it has answered; the next call starts another.
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a request of 4 GiB or more. Those of
-    /// [`Command::spawn`], when a worker must be replaced.
+    /// Returns [`WorkerLost`], in an error of the kind [`BrokenPipe`](io::ErrorKind::BrokenPipe),
+    /// if the worker ends before it has answered; the next call starts another. Returns
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a request of 4 GiB or more, and the errors
+    /// of [`Command::spawn`], when a worker must be replaced.
     #[track_caller]
     pub fn call(&self, request: &[u8]) -> io::Result<Vec<u8>> {
         frames::check_length(request)?;
-        let place = self.places.acquire_because(&PLACE);
-        let _place = place.map_err(|interrupt| interrupted(interrupt, &PLACE))?;
+        let permit = self.permits.acquire_because(&WAITING);
+        let _permit = permit.map_err(|interrupt| interrupted(interrupt, &WAITING))?;
         let waits = self.idle().pop();
         let mut worker = match waits {
             Some(worker) => worker,
             None => Worker::start(&mut self.command())?,
         };
-        // Until it has answered, its pipes are in the middle of something.
+        // Until the worker has answered, its pipes are in the middle of a message.
         worker.child.set_kill_on_drop(true);
         match worker.exchange(request) {
             Ok(answer) => {
@@ -108,17 +108,17 @@ impl WorkerPool {
                 self.idle().push(worker);
                 Ok(answer)
             }
-            Err(error) => Err(worker.bury(error)),
+            Err(error) => Err(worker.explain(error)),
         }
     }
 
-    /// Gives each input to a worker, and returns the answers in the order of the inputs.
+    /// Sends each input to a worker, and returns the answers in the order of the inputs.
     ///
-    /// Inputs are taken as workers get free. A worker that is lost fails its own input only.
+    /// Inputs are taken as workers become free. If a worker is lost, only its own input fails.
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber, and with the panic of `inputs`.
+    /// Panics outside of a fiber, and propagates a panic of `inputs`.
     ///
     /// # Examples
     ///
@@ -165,11 +165,11 @@ impl WorkerPool {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.idle)
     }
 
     fn command(&self) -> MutexGuard<'_, Command> {
-        self.command.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.command)
     }
 }
 
@@ -201,7 +201,7 @@ pub struct WorkerLost {
 }
 
 impl WorkerLost {
-    /// How the worker ended.
+    /// Returns the exit status of the worker.
     #[must_use]
     pub fn status(&self) -> ExitStatus {
         self.status
@@ -236,8 +236,8 @@ impl Worker {
 
     #[track_caller]
     fn exchange(&mut self, request: &[u8]) -> io::Result<Vec<u8>> {
-        // First, so that a program that prints a lot before it is a worker is not waited for in
-        // vain.
+        // First this, so that the output that a program prints before it calls `worker` does not
+        // fill the pipe while this side only writes.
         if !self.greeted {
             frames::skip_to_greeting(&mut self.answers)?;
             self.greeted = true;
@@ -247,7 +247,7 @@ impl Worker {
         frames::send(&self.requests, number, request)?;
         loop {
             match frames::receive(&mut self.answers)? {
-                // Another one is to a request of before: that was answered twice.
+                // Any other answer is to an earlier request, which was answered twice.
                 Some((to, answer)) if to == number => return Ok(answer),
                 Some(_) => {}
                 None => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -255,13 +255,15 @@ impl Worker {
         }
     }
 
-    /// What a failed exchange is to be told as.
+    /// Returns the error of a failed exchange: if the worker has ended, the one that contains its
+    /// status.
     #[track_caller]
-    fn bury(mut self, error: io::Error) -> io::Error {
+    fn explain(mut self, error: io::Error) -> io::Error {
         if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) {
             return error;
         }
-        // It has closed its pipes: nearly always because it is about to end, and its status says why.
+        // The worker has closed its pipes: nearly always because it is about to end, and its status
+        // shows why.
         let ended = match self.child.wait_timeout(GRACE) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 self.child.kill().and_then(|()| self.child.wait())

@@ -1,7 +1,7 @@
 //! The worker's side of a pool.
 //!
-//! Invariants:
-//! - What the program prints does not get among the answers: they have a descriptor of their own.
+//! Invariant: output that the program prints does not get among the answers: those have a
+//! descriptor of their own.
 
 use std::fs::File;
 use std::io;
@@ -10,20 +10,21 @@ use std::os::fd::AsFd;
 use crate::process::frames;
 
 /// Answers the requests of the [`WorkerPool`](crate::process::WorkerPool) that has started this process, until
-/// the pool lets go of it.
+/// the pool closes the connection.
 ///
-/// It is to be called early in `main`, outside of [`fibra::run`](crate::run), which `answer` may
-/// call. While a request is awaited this blocks the thread: the process has nothing else to do.
+/// Call it early in `main`, outside of [`fibra::run`](crate::run), which `answer` may call. While
+/// this waits for a request it blocks the thread: the process has nothing else to do.
 ///
-/// Requests and answers are the process's standard input and output. From this call on `println!`
-/// writes to the standard error instead, and reads find the end at once. What was printed before is
-/// lost.
+/// Requests and answers use the process's standard input and output. From this call on `println!`
+/// writes to the standard error instead, and reads return the end of the input immediately.
+/// Anything that was printed before is lost.
 ///
-/// If `answer` panics the process ends, and with it this job only: the pool starts another worker.
+/// If `answer` panics the process ends, and only this request fails: the pool starts another
+/// worker.
 ///
 /// # Errors
 ///
-/// If the pool is gone while a message is under way, or an answer has 4 GiB or more.
+/// Returns an error if the pool is gone in the middle of a message, or an answer has 4 GiB or more.
 ///
 /// # Examples
 ///

@@ -1,20 +1,22 @@
-//! One scheduler's reactor: waits in the kernel when no fiber can run, and wakes fibers by events.
+//! The reactor of one scheduler: waits in the kernel when no fiber can run, and wakes fibers by
+//! events.
 //!
 //! ```text
 //!   slots:   0   1   2   3   4   5      index: number of the descriptor
-//!          [   |   |   | R | R | D ]    R: registration, found only under the identity of its source
-//!                          `---'        D: one of a duplicate; the source has number 4 as well
+//!          [   |   |   | R | R | D ]    R: registration, found only by the identity of its source
+//!                          `---'        D: of a duplicate; its source has number 4 as well
 //! ```
 //!
-//! The kernel reports on one descriptor once. Where several wait for the same one independently (two
-//! `Waitable`s share it, or somebody waits for a socket of which he is not the owner) the first has the
+//! The kernel reports on one descriptor once. Where several wait for the same one independently
+//! (two `Waitable`s share it, or a fiber waits for a socket that other code owns) the first has the
 //! descriptor itself, and the others each have a duplicate for as long as they need it.
 //!
 //! Invariants:
-//! - Nothing is opened before the first descriptor is registered: until then the thread waits in a parker.
-//! - A source that is dropped on another thread is deleted from the kernel's set there and then, and
-//!   from the slots in the next turn. Meanwhile nobody finds it: identities are not used again.
-//! - Events run no user code: they set bits and make fibers ready.
+//! - Nothing is opened before the first descriptor is registered: until then the thread waits in a
+//!   parker.
+//! - A source that is dropped on another thread is deleted from the kernel's set immediately, and
+//!   from the slots in the next turn. Until then no lookup finds it: identities are not reused.
+//! - Processing events runs no user code: it sets bits and makes fibers ready.
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -23,28 +25,29 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::Instant;
 
+use crate::collections::locked::locked;
 use crate::reactor::poller::{Patience, Poller, Ready, SystemPoller, Token};
 use crate::reactor::registration::Registration;
-use crate::sched::idle::{Bed, Idle, Wake, park};
-use crate::sched::scheduler::Scheduler;
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::time::idle::{Bed, Idle, Wake, park};
 
-/// A scheduler's reactor.
+/// The reactor of one scheduler.
 #[derive(Debug)]
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    /// What is opened at the first registration.
+    /// The buffer for events, created at the first registration.
     opened: OnceCell<RefCell<<SystemPoller as Poller>::Events>>,
     slots: RefCell<Vec<Option<Rc<Registration>>>>,
     registered: Cell<usize>,
-    /// Where the registrations of duplicates are, by what was duplicated and by identity.
+    /// The slots of the duplicates, by the descriptor that was duplicated and the identity.
     doubles: RefCell<BTreeMap<(RawFd, u64), RawFd>>,
 }
 
-/// What other threads have of a driver.
+/// The part of a driver that other threads use.
 #[derive(Debug)]
 pub(super) struct Shared {
     bed: Bed<SystemPoller>,
@@ -53,16 +56,17 @@ pub(super) struct Shared {
     any_dropped: AtomicBool,
 }
 
-/// How a source is registered.
+/// The registration of a source at one driver.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Identity {
     pub(super) id: u64,
-    /// With a duplicate of its descriptor, which the driver's own thread deletes and closes.
+    /// Whether it is registered with a duplicate of its descriptor, which the driver's own thread
+    /// deletes and closes.
     pub(super) doubled: bool,
 }
 
 impl Driver {
-    /// A driver for the scheduler of this thread.
+    /// Creates a driver for the scheduler of this thread.
     pub(crate) fn new() -> Driver {
         let shared = Shared {
             bed: Bed::new(),
@@ -78,15 +82,15 @@ impl Driver {
         }
     }
 
-    /// The driver of `sched`.
+    /// Returns the driver of `sched`.
     #[inline]
     pub(super) fn of(sched: &Scheduler) -> &Driver {
         let driver = sched.idle.as_any().downcast_ref();
         driver.expect("every scheduler that users get has a driver")
     }
 
-    /// Opens what the scheduler sleeps in now, so that waking it is one system call and no more: for
-    /// signal handlers.
+    /// Opens the poller in which the scheduler sleeps, so that waking it is exactly one system
+    /// call, as signal handlers require.
     pub(crate) fn open_for_signals(sched: &Scheduler) -> io::Result<()> {
         Driver::of(sched).open().map(drop)
     }
@@ -95,7 +99,7 @@ impl Driver {
         &self.shared
     }
 
-    /// The registration of the source `id`.
+    /// Returns the registration of the source `id`.
     #[inline]
     pub(super) fn find(&self, fd: BorrowedFd<'_>, id: u64) -> Option<Rc<Registration>> {
         let slots = self.slots.borrow();
@@ -105,7 +109,7 @@ impl Driver {
         }
     }
 
-    /// The registration through which those wait for `fd` who are not its owners.
+    /// Returns the temporary registration of `fd`, for waits at a descriptor that other code owns.
     pub(super) fn find_passing(&self, fd: BorrowedFd<'_>) -> Option<Rc<Registration>> {
         let slots = self.slots.borrow();
         match slots.get(index(fd.as_raw_fd())) {
@@ -131,8 +135,8 @@ impl Driver {
         found.find(|double| is_it(double)).cloned()
     }
 
-    /// Registers the descriptor of the source `id`, for its whole life or, if it is `passing`, for as
-    /// long as somebody waits.
+    /// Registers the descriptor of the source `id`: until the source is closed or, if it is
+    /// `passing` (temporary), while anything waits for it.
     pub(super) fn register(
         &self,
         fd: BorrowedFd<'_>,
@@ -161,11 +165,12 @@ impl Driver {
         if replaced.is_none() {
             self.registered.set(self.registered.get() + 1);
         }
-        // One that was forgotten, and its descriptor closed, may have wakers: they are dropped here.
+        // If it replaced the registration of a descriptor that was closed without notice, that one
+        // is dropped here, and wakers with it.
         Ok(registration)
     }
 
-    /// Says that somebody waits at `registration`.
+    /// Requests an event for what `registration` waits for.
     #[inline]
     pub(super) fn arm(&self, fd: BorrowedFd<'_>, at: &Registration) -> io::Result<()> {
         match self.shared.bed.opened() {
@@ -174,17 +179,17 @@ impl Driver {
         }
     }
 
-    /// Says again that somebody waits, if one does, after another has gone on: with that event the poller
-    /// may have forgotten both directions.
+    /// Requests an event again for those that still wait after another has continued: with the
+    /// event for that one the poller may have forgotten both directions.
     #[inline]
     pub(super) fn arm_again(&self, fd: BorrowedFd<'_>, at: &Registration) {
         if at.owed() != Ready::NONE {
-            // It fails where the descriptor cannot be polled, and then nobody waits.
+            // This fails where the descriptor cannot be polled, and then nothing waits.
             let _ = self.arm(fd, at);
         }
     }
 
-    /// Takes the registration of the source `id` out of the slots.
+    /// Removes the registration of the source `id` from the slots.
     pub(super) fn forget(&self, fd: RawFd, id: u64) {
         let at = self.doubles.borrow_mut().remove(&(fd, id)).unwrap_or(fd);
         let mut slots = self.slots.borrow_mut();
@@ -213,7 +218,7 @@ impl Driver {
         Ok(self.shared.bed.opened().expect("set before `opened` is"))
     }
 
-    /// Waits for events, and tells those who wait for them.
+    /// Waits for events, and wakes what waits for them.
     fn turn(&self, patience: Patience) {
         let (Some(poller), Some(events)) = (self.shared.bed.opened(), self.opened.get()) else {
             return;
@@ -221,20 +226,19 @@ impl Driver {
         let mut events = events.borrow_mut();
         poller.wait(&mut events, patience);
         self.forget_dropped();
-        SystemPoller::drain(&mut events, |token, ready| self.tell(token, ready));
+        SystemPoller::drain(&mut events, |token, ready| self.dispatch(token, ready));
     }
 
-    fn tell(&self, token: Token, ready: Ready) {
+    fn dispatch(&self, token: Token, ready: Ready) {
         let slots = self.slots.borrow();
         let slot = slots.get(index_of(token)).and_then(Option::as_ref);
         if let Some(registration) = slot.filter(|registration| registration.token == token) {
             registration.note(ready);
-            // Whoever was told may be a future that is gone, and asks for nothing.
-            if SystemPoller::FORGETS
-                && let Some(poller) = self.shared.bed.opened()
-                && registration.owed() != Ready::NONE
-            {
-                poller.arm_number(index_of(token), token, registration.owed());
+            // The event may have woken a future that is gone and requests nothing.
+            if SystemPoller::FORGETS && registration.owed() != Ready::NONE {
+                if let Some(poller) = self.shared.bed.opened() {
+                    poller.arm_number(index_of(token), token, registration.owed());
+                }
             }
         }
     }
@@ -269,7 +273,7 @@ impl Idle for Driver {
 }
 
 impl Shared {
-    /// A source is going. `here` is the driver of this thread.
+    /// Removes a source that is about to be closed. `here` is the driver of this thread.
     pub(super) fn drop_source(&self, fd: BorrowedFd<'_>, id: Identity, here: Option<&Driver>) {
         let Identity { id, doubled } = id;
         if let Some(poller) = self.bed.opened().filter(|_| !doubled) {
@@ -281,7 +285,7 @@ impl Shared {
                 self.lock_dropped().push((fd.as_raw_fd(), id));
                 self.any_dropped.store(true, Ordering::Release);
                 if doubled {
-                    // While there is a duplicate the descriptor is not really closed.
+                    // As long as a duplicate exists the descriptor is not really closed.
                     self.wake();
                 }
             }
@@ -289,7 +293,7 @@ impl Shared {
     }
 
     fn lock_dropped(&self) -> std::sync::MutexGuard<'_, Vec<(RawFd, u64)>> {
-        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.dropped)
     }
 }
 
@@ -301,14 +305,15 @@ impl Wake for Shared {
     }
 }
 
-/// The place of a descriptor; beyond all places for one that is negative (`AT_FDCWD`), which is never registered.
+/// Returns the slot of a descriptor; a number beyond all slots for a negative one (`AT_FDCWD`),
+/// which is never registered.
 fn index(fd: RawFd) -> usize {
     usize::try_from(fd).unwrap_or(usize::MAX)
 }
 
-/// The number of the descriptor, which is not negative, and 32 bits of the identity above it: enough
-/// to tell an event that was fetched before the descriptor was closed.
-#[allow(clippy::cast_sign_loss, reason = "a descriptor is not negative")]
+/// Combines the number of the descriptor, which is not negative, with 32 bits of the identity above
+/// it: enough to recognise an event that was fetched before the descriptor was closed.
+#[allow(clippy::cast_sign_loss, reason = "a descriptor that is registered is not negative")]
 fn token_of(fd: RawFd, id: u64) -> Token {
     Token(id << 32 | u64::from(fd as u32))
 }

@@ -1,16 +1,16 @@
-//! Linux' epoll, edge-triggered, with an eventfd to be woken by and a timerfd for short waits.
+//! Linux' epoll, edge-triggered, with an eventfd for wake-ups and a timerfd for short waits.
 //!
 //! ```text
-//!   deadline in    5.3 ms         epoll_wait(4 ms), then what is left:
-//!                  1.3 ms         timerfd for the exact moment, epoll_wait
+//!   deadline in    5.3 ms         epoll_wait(4 ms), then for the rest:
+//!                  1.3 ms         timerfd for the exact time, epoll_wait
 //! ```
 //!
-//! epoll itself counts in milliseconds, and the kernel lets it be late by its timer slack (50 us). Far
-//! deadlines use its timeout, which costs no system call of its own; near ones the timer, which is
-//! exact. A deadline that is far mostly changes before it is near.
+//! epoll itself counts in milliseconds, and the kernel lets it be late by its timer slack (50 us).
+//! Far deadlines use its timeout, which costs no extra system call; near ones use the timer, which
+//! is exact. A far deadline usually changes before it is near.
 //!
-//! Invariants:
-//! - Neither eventfd nor timerfd is ever read: with edges, each write and each expiry is an event.
+//! Invariant: neither eventfd nor timerfd is ever read: being edge-triggered, each write and each
+//! expiry is an event.
 
 use std::cell::Cell;
 use std::fmt;
@@ -26,15 +26,16 @@ use rustix::time::{
 };
 
 use crate::reactor::poller::{Opener, Patience, Poller, Ready, Token};
-use crate::sched::clock::{Clock, RealClock};
+use crate::sched::time::clock::{Clock, RealClock};
 
-/// Events that one call fetches at most. What is left over is fetched a turn later.
+/// The most events that one call fetches. The rest is fetched a turn later.
 const BATCH: usize = 256;
 
-/// Whoever waits longer uses epoll's own timeout.
+/// The shortest wait that uses epoll's own timeout.
 const FAR: Duration = Duration::from_millis(2);
 
-/// Tokens of descriptors are 32 bits of number and 32 of identity; a number is never all ones.
+/// The token of the eventfd and the timerfd. Tokens of descriptors are 32 bits of number and 32 of
+/// identity, and a number is never all ones.
 const INTERNAL: u64 = u64::MAX;
 
 #[derive(Debug)]
@@ -45,10 +46,10 @@ pub(super) struct Epoll {
     opener: Opener,
 }
 
-/// Events as the kernel wrote them.
+/// The events as the kernel wrote them.
 pub(super) struct Events {
     fetched: Vec<epoll::Event>,
-    /// For when the timer is set, if it is.
+    /// The time for which the timer is set, if it is.
     alarm: Cell<Option<Instant>>,
 }
 
@@ -105,7 +106,7 @@ impl Poller for Epoll {
 
     fn delete(&self, fd: BorrowedFd<'_>) {
         if self.opener.is_this_process() {
-            // It fails if the descriptor is not in there, which is as good.
+            // This fails if the descriptor is not in the set, which is equally good.
             let _ = epoll::delete(&self.epoll, fd);
         }
     }
@@ -119,7 +120,7 @@ impl Poller for Epoll {
         let timeout = timeout.map(|left| Timespec::try_from(left).unwrap_or(LONGEST));
         let room = spare_capacity(&mut events.fetched);
         match epoll::wait(&self.epoll, room, timeout.as_ref()) {
-            // A signal has come: the run loop looks around, and waits again.
+            // A signal has come: the run loop checks for work, and waits again.
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => panic!("epoll_wait failed on a descriptor of its own: {error}"),
         }
@@ -134,7 +135,7 @@ impl Poller for Epoll {
     }
 
     fn wake(&self) {
-        // It fails when the counter is full, after 2^64 wakes.
+        // This fails when the counter is full, after 2^64 wakes.
         let _ = rustix::io::write(&self.wakes, &1u64.to_ne_bytes());
     }
 }
@@ -142,7 +143,7 @@ impl Poller for Epoll {
 const LONGEST: Timespec = Timespec { tv_sec: 3600, tv_nsec: 0 };
 
 impl Epoll {
-    /// Sees to it that the wait ends at `at`. Returns the timeout that it is to have.
+    /// Ensures that the wait ends at `at`. Returns the timeout to pass to it.
     #[allow(clippy::unused_self, reason = "the timer is armed here")]
     fn alarm(&self, events: &Events, at: Instant) -> Option<Duration> {
         let left = at.saturating_duration_since(RealClock.now());
@@ -150,7 +151,8 @@ impl Epoll {
             return Some(left);
         }
         if FAR <= left {
-            // Short of it: the rest is waited for exactly. (The call rounds up to milliseconds.)
+            // Stop short of it: the rest is waited for exactly. (The call rounds up to
+            // milliseconds.)
             let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
             return Some(Duration::from_millis(millis - 1));
         }

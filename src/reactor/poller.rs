@@ -1,9 +1,9 @@
-//! What a driver asks of the kernel: the one border that differs between systems.
+//! The interface between a driver and the kernel: the only part that differs between systems.
 //!
 //! Invariants:
-//! - A token says which registration an event is for; the kernel gives it back unread.
-//! - An event may come for nothing, or late, but is never lost while a direction is armed.
-//! - A forked child takes nothing out of its parent's poller.
+//! - A token names the registration that an event is for; the kernel returns it unread.
+//! - An event may be spurious, or late, but is never lost while a direction is armed.
+//! - A forked child removes nothing from its parent's poller.
 
 use std::fmt;
 use std::io;
@@ -20,8 +20,8 @@ pub(super) use crate::reactor::portable::Portable as SystemPoller;
 
 /// The process that has opened a poller.
 ///
-/// A forked child has a copy of all that stands in memory, but what the kernel keeps is shared: the child must
-/// not take out what its parent waits for.
+/// A forked child has a copy of everything in memory, but shares the kernel's state: the child must
+/// not remove descriptors for which its parent waits.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Opener(Pid);
 
@@ -35,7 +35,7 @@ impl Opener {
     }
 }
 
-/// A set of things that a descriptor may be ready for.
+/// A set of conditions for which a descriptor may be ready.
 #[derive(Copy, Clone, Eq, PartialEq)]
 pub(super) struct Ready(u8);
 
@@ -43,8 +43,8 @@ impl Ready {
     pub(super) const NONE: Ready = Ready(0);
     pub(super) const READABLE: Ready = Ready(1);
     pub(super) const WRITABLE: Ready = Ready(2);
-    /// The other side will send no more, or there is an error: not all is told by the amount of data
-    /// that an operation moved.
+    /// The other side will send no more, or there is an error: the amount of data that an operation
+    /// moved does not show all of the state.
     pub(super) const SPECIAL: Ready = Ready(4);
 
     pub(super) fn has(self, other: Ready) -> bool {
@@ -72,49 +72,51 @@ impl fmt::Debug for Ready {
     }
 }
 
-/// What a registration is for.
+/// The name of a registration.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) struct Token(pub(super) u64);
 
 /// How long to wait for an event.
 #[derive(Copy, Clone, Debug)]
 pub(super) enum Patience {
-    /// Not at all.
+    /// Do not wait.
     None,
     Until(Instant),
     ForEver,
 }
 
-/// The kernel's side of a driver. Any thread may add, delete and wake; the driver's own waits.
+/// The kernel's side of a driver. Any thread may add, delete and wake; only the driver's own thread
+/// waits.
 pub(super) trait Poller: fmt::Debug + Send + Sync + Sized {
-    /// What has been reported, and room for more.
+    /// The events that were reported, and room for more.
     type Events: fmt::Debug + Default;
 
-    /// Whether an event for one direction may be the last for the other, until somebody arms again.
+    /// Whether an event for one direction may be the last for the other, until it is armed again.
     const FORGETS: bool;
 
     fn new() -> io::Result<Self>;
 
-    /// Begins to report what `fd` gets ready for, what it is ready for now included.
+    /// Starts reporting what `fd` becomes ready for, including what it is ready for now.
     fn add(&self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()>;
 
-    /// Says that somebody waits until `fd` is ready for `interest`. Where edges are reported this has
-    /// nothing to do.
+    /// Requests an event for when `fd` is ready for `interest`. Has nothing to do where edges are
+    /// reported.
     fn arm(&self, fd: BorrowedFd<'_>, token: Token, interest: Ready) -> io::Result<()>;
 
-    /// As [`arm`](Poller::arm), for a poller that forgets, by the number of a descriptor that was added.
-    /// If that is being closed by another thread it is as good that this fails.
+    /// Like [`arm`](Poller::arm), for a poller that forgets, by the number of a descriptor that was
+    /// added. It may fail if another thread is closing the descriptor, which does no harm.
     fn arm_number(&self, number: usize, token: Token, interest: Ready);
 
-    /// Stops to report.
+    /// Stops reporting.
     fn delete(&self, fd: BorrowedFd<'_>);
 
-    /// Waits until there is an event, [`wake`](Poller::wake) is called, or for no reason.
+    /// Waits until there is an event or [`wake`](Poller::wake) is called; may also return
+    /// spuriously.
     fn wait(&self, events: &mut Self::Events, patience: Patience);
 
-    /// Hands out what `wait` has found.
+    /// Passes the events that `wait` has found to `each`.
     fn drain(events: &mut Self::Events, each: impl FnMut(Token, Ready));
 
-    /// Ends the present wait, or else the next, of the driver's thread.
+    /// Ends the current wait of the driver's thread, or if there is none, its next wait.
     fn wake(&self);
 }

@@ -1,11 +1,11 @@
-//! The `polling` crate: kqueue, event ports and others, and on Linux what tests compare epoll with.
+//! The `polling` crate: kqueue, event ports and others; on Linux only tests use it, to compare it
+//! with epoll.
 //!
-//! Its portable contract is one event for each time that somebody asks, so whoever waits arms first.
+//! Its portable contract is one event for each request, so every waiter arms first.
 //!
-//! Invariants:
-//! - A source is deleted before it is closed: by the drop of what owns it.
+//! Invariant: a source is deleted before it is closed, by the drop of its owner.
 
-#![allow(unsafe_code, reason = "`polling` wants a promise that sources are deleted in time")]
+#![allow(unsafe_code, reason = "`polling` requires a promise that sources are deleted in time")]
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
@@ -38,11 +38,11 @@ impl Poller for Portable {
 
     fn add(&self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
         let source = std::os::fd::AsRawFd::as_raw_fd(&fd);
-        // SAFETY: the source must be deleted before it is closed. `Source` lends the descriptor of a
-        // `Waitable`, whose drop deletes it first; `wait_readable` deletes it before it returns or
-        // unwinds, while it borrows the descriptor. (An owner that swaps its descriptor under a
-        // `Waitable` breaks this. On the systems that this crate runs on the kernel then takes the
-        // closed one out by itself: no memory depends on it.)
+        // SAFETY: the source must be deleted before it is closed. `Source` borrows the descriptor
+        // of a `Waitable`, whose drop deletes it first; `wait_readable` deletes it before it
+        // returns or unwinds, while it borrows the descriptor. (An owner that replaces its
+        // descriptor inside a `Waitable` breaks this. On the systems that this crate runs on the
+        // kernel then removes the closed one by itself: no memory depends on it.)
         unsafe { self.0.add_with_mode(source, Event::none(key(token)), PollMode::Oneshot) }
     }
 
@@ -53,17 +53,18 @@ impl Poller for Portable {
 
     fn arm_number(&self, number: usize, token: Token, interest: Ready) {
         let Ok(number) = RawFd::try_from(number) else { return };
-        // SAFETY: it is in the driver's slots, and so open: a source is taken out of these before it is
-        // closed, but for one that another thread closes at this moment. For such a number this fails, or
-        // asks for an event of a token that nobody has; no memory depends on it.
+        // SAFETY: the descriptor is in the driver's slots, and so it is open: a source is removed
+        // from these before it is closed, except for one that another thread closes at this moment.
+        // For such a number this fails, or requests an event for a token that no registration has;
+        // no memory depends on it.
         let fd = unsafe { BorrowedFd::borrow_raw(number) };
-        // It fails where the descriptor cannot be polled, and then nobody waits.
+        // This fails where the descriptor cannot be polled, and then nothing waits.
         let _ = self.arm(fd, token, interest);
     }
 
     fn delete(&self, fd: BorrowedFd<'_>) {
         if self.1.is_this_process() {
-            // It fails if the descriptor is not in there, which is as good.
+            // This fails if the descriptor is not in the set, which is equally good.
             let _ = self.0.delete(fd);
         }
     }
@@ -94,14 +95,14 @@ impl Poller for Portable {
     }
 
     fn wake(&self) {
-        // Where this fails there is no other way; the run loop wakes at the next deadline.
+        // If this fails there is no other way; the run loop wakes at the next deadline.
         let _ = self.0.notify();
     }
 }
 
-/// All of the token on 64-bit systems; on others its descriptor, and an event may reach the wrong
-/// registration of that, which looks around for nothing.
-#[allow(clippy::cast_possible_truncation, reason = "as said")]
+/// Returns the whole token on 64-bit systems; on others only its descriptor, so that an event may
+/// reach a later registration of that descriptor, which is then woken spuriously.
+#[allow(clippy::cast_possible_truncation, reason = "see the comment above")]
 fn key(token: Token) -> usize {
     token.0 as usize
 }

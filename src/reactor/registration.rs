@@ -1,16 +1,17 @@
-//! One descriptor at one scheduler: what it may be ready for, and who waits for that.
+//! The registration of one descriptor at one scheduler: what it may be ready for, and what waits
+//! for that.
 //!
 //! ```text
 //!                       event                       the operation would block
 //!   [clear] --------------------------> [set] ------------------------------> [clear]
-//!     \_ fibers stand in line             \_ the first in line tries, and leaves the line
+//!     \_ fibers wait in the queue         \_ the first one tries, and leaves the queue
 //! ```
 //!
 //! Invariants:
-//! - While a bit is clear the kernel owes an event: whoever clears it has just seen that there is
-//!   nothing, and no event is looked at between that and the clearing.
-//! - Who is not the first in line does not try, so the order of arrival is the order of service. (An
-//!   operation that is not this crate's is tried by who has just left the line.)
+//! - While a bit is clear the kernel owes an event: the operation that clears it has just found
+//!   that there is nothing, and no event is processed between that and the clearing.
+//! - A fiber that is not the first in the queue does not try, so the order of arrival is the order
+//!   of service. (A caller-supplied operation is tried by the fiber that has just left the queue.)
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,7 +21,7 @@ use crate::reactor::poller::{Ready, Token};
 use crate::reactor::tasks::Tasks;
 use crate::sched::lowlevel::{FiberPtr, WaitList, prefetch_stack, scheduler};
 
-/// What an operation waits for.
+/// The direction of an operation.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Direction {
     Read,
@@ -36,28 +37,32 @@ impl Direction {
     }
 }
 
-/// See the file's head.
+/// One descriptor at one scheduler: see the top of the file.
 #[derive(Debug)]
 pub(super) struct Registration {
-    /// The identity of the source, which is never used again.
+    /// The identity of the source, which is never reused.
     pub(super) id: u64,
     pub(super) token: Token,
-    /// It was made for a wait at a descriptor that belongs to no source, and goes when nobody waits.
+    /// Whether it is temporary: made for a wait at a descriptor that belongs to no source, and
+    /// removed when nothing waits any more.
     pub(super) passing: bool,
-    /// What the kernel reports on, if another registration had the descriptor itself first.
+    /// The duplicate on which the kernel reports, if another registration had the descriptor itself
+    /// first.
     pub(super) double: Option<OwnedFd>,
     ready: Cell<Ready>,
-    /// Events so far: who waits between an attempt and its clearing sees from it whether one came.
+    /// Number of events so far. An operation that waits between its attempt and the clearing of the
+    /// bit detects by it whether an event came.
     events: Cell<u32>,
     readers: WaitList,
     writers: WaitList,
-    /// Futures that want to know when they may try. They stand behind all fibers in line.
+    /// Futures that are woken when they may try. They come after all fibers in the queue.
     reading: Tasks,
     writing: Tasks,
 }
 
 impl Registration {
-    /// A registration that nothing is known of yet: the kernel reports what is there already, too.
+    /// Creates a registration with no bit set: the kernel also reports what the descriptor is ready
+    /// for already.
     pub(super) fn new(
         id: u64,
         token: Token,
@@ -78,7 +83,7 @@ impl Registration {
         }
     }
 
-    /// What the kernel reports on for `fd`.
+    /// Returns the descriptor on which the kernel reports for `fd`.
     pub(super) fn reported<'a>(&'a self, fd: BorrowedFd<'a>) -> BorrowedFd<'a> {
         self.double.as_ref().map_or(fd, AsFd::as_fd)
     }
@@ -90,17 +95,17 @@ impl Registration {
         }
     }
 
-    /// Whether one who has just come may try.
+    /// Returns whether a fiber or future that has just arrived may try.
     pub(super) fn is_free(&self, direction: Direction) -> bool {
         self.ready.get().has(direction.bit()) && self.line(direction).len() == 0
     }
 
-    /// Whether it is the turn of `fiber`, who stands in line.
+    /// Returns whether `fiber`, which is in the queue, may try.
     pub(super) fn is_turn_of(&self, fiber: FiberPtr, direction: Direction) -> bool {
         self.ready.get().has(direction.bit()) && self.line(direction).first() == Some(fiber)
     }
 
-    /// What somebody waits for.
+    /// Returns the directions for which anything waits.
     pub(super) fn wanted(&self) -> Ready {
         let wants = |direction: Direction| {
             let nobody = self.line(direction).len() == 0 && self.tasks(direction).is_empty();
@@ -109,7 +114,7 @@ impl Registration {
         wants(Direction::Read) | wants(Direction::Write)
     }
 
-    /// The operation would have blocked.
+    /// Clears the bit, after an operation that would have blocked.
     pub(super) fn clear(&self, direction: Direction) {
         self.ready.set(self.ready.get().without(direction.bit()));
     }
@@ -118,22 +123,23 @@ impl Registration {
         self.events.get()
     }
 
-    /// The operation would have blocked, at a time when there had been so many `events`.
+    /// Clears the bit, after an operation that would have blocked at a time when there had been
+    /// `events` events.
     pub(super) fn clear_as_of(&self, events: u32, direction: Direction) {
         if self.events.get() == events {
             self.clear(direction);
         }
     }
 
-    /// The operation moved less than it could have: it would block now, unless something else than
-    /// data is to be told.
+    /// Clears the bit, after an operation that moved less than it could have: the next would block,
+    /// unless there is something other than data to report.
     pub(super) fn drained(&self, direction: Direction) {
         if !self.ready.get().has(Ready::SPECIAL) {
             self.clear(direction);
         }
     }
 
-    /// Takes note of an event, and wakes the first who can go on.
+    /// Records an event, and wakes the first fiber that can continue.
     pub(super) fn note(&self, event: Ready) {
         self.ready.set(self.ready.get() | event);
         self.events.set(self.events.get().wrapping_add(1));
@@ -144,7 +150,7 @@ impl Registration {
         }
     }
 
-    /// Wakes the first in line, if there is something for it.
+    /// Wakes the first in the queue, if it may try.
     pub(super) fn wake_first(&self, direction: Direction) {
         if !self.ready.get().has(direction.bit()) {
             return;
@@ -158,8 +164,8 @@ impl Registration {
         }
     }
 
-    /// The directions in which somebody waits for an event. (A poller may have forgotten the one when it
-    /// told of the other.)
+    /// Returns the directions in which anything waits for an event. (A poller may have forgotten
+    /// one direction when it reported the other.)
     pub(super) fn owed(&self) -> Ready {
         self.wanted().without(self.ready.get())
     }
@@ -171,8 +177,8 @@ impl Registration {
         }
     }
 
-    /// Wakes by `waker` when something may be tried, in place of the one with which `fiber`, which runs, has
-    /// polled before.
+    /// Stores `waker`, to be woken when an operation may be tried. It replaces the one with which
+    /// `fiber`, which is running, has polled before.
     pub(super) fn add_task(&self, direction: Direction, fiber: FiberPtr, waker: &Waker) {
         self.tasks(direction).add(fiber, waker);
     }
@@ -187,12 +193,13 @@ impl Registration {
         }
     }
 
-    /// Takes the wakers out. Dropping them may run user code.
+    /// Removes and returns the wakers. Dropping them may run user code.
     pub(super) fn take_wakers(&self) -> impl Iterator<Item = Waker> + use<> {
         self.reading.take().chain(self.writing.take())
     }
 
-    /// The descriptor is going: whoever waits looks for himself.
+    /// Wakes all futures, because the descriptor is about to be closed: each finds that out by
+    /// itself.
     pub(super) fn close(&self) {
         self.wake_tasks(Direction::Read);
         self.wake_tasks(Direction::Write);

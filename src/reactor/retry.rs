@@ -1,7 +1,9 @@
-//! Waiting for what no event announces: room in a queue that belongs to another socket.
+//! The loop for what no event announces: attempts with growing pauses in between. Examples are room
+//! in a queue that belongs to another socket, and the end of a child process where there are no
+//! pidfds.
 //!
 //! Invariants:
-//! - Nobody stands in line: of several who wait for the same, the first to look gets it.
+//! - There is no queue: if several callers wait for the same, the first to try again gets it.
 
 use std::io;
 use std::time::Duration;
@@ -12,18 +14,32 @@ use crate::sched::lowlevel::{
     wait_for_events,
 };
 
-const FIRST_PAUSE: Duration = Duration::from_micros(50);
-const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+/// The pauses between attempts: each is twice as long as the one before, up to the longest.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Pauses {
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
+}
 
-/// Does `op` as soon as it does not fail with `WouldBlock`, with growing pauses between attempts. They
-/// are waits for the world: where time is virtual they do not make it jump.
+impl Pauses {
+    /// The pauses in which another socket makes room.
+    pub(crate) const FOR_SOCKETS: Pauses =
+        Pauses { first: Duration::from_micros(50), longest: Duration::from_millis(10) };
+}
+
+/// Calls `op` until it does not fail with `WouldBlock`, with growing pauses between attempts. The
+/// pauses are external waits: they take real time, and do not make a virtual clock jump.
 #[track_caller]
-pub(crate) fn retry<T>(wait: Wait, mut op: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn retry<T>(
+    wait: Wait,
+    pauses: Pauses,
+    mut op: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
     if let Some(here) = try_here() {
         spend(here);
     }
     let by = wait.timeout.and_then(|timeout| clock_now().checked_add(timeout));
-    let mut pause = FIRST_PAUSE;
+    let mut pause = pauses.first;
     loop {
         if let Some(result) = attempt(&mut op) {
             return result;
@@ -33,7 +49,7 @@ pub(crate) fn retry<T>(wait: Wait, mut op: impl FnMut() -> io::Result<T>) -> io:
             return Err(timed_out(wait.reason));
         }
         pause_for(left.map_or(pause, |left| left.min(pause)), wait)?;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(pauses.longest);
     }
 }
 

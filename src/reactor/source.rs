@@ -1,33 +1,35 @@
-//! A descriptor as its owner has it: who registered it, and the loop around each operation.
+//! The owner's side of a descriptor: the drivers that registered it, and the loop around each
+//! operation.
 //!
 //! ```text
 //!   free to try? -- yes --> try --> done
 //!     | no                   | would block: clear the bit
 //!     v                      v
-//!   register, once; stand in line --> my turn? -- no --> leave the thread
+//!   register, once; join the queue --> first and ready? -- no --> park
 //!                                       | yes
 //!                                       v
-//!                                      try --> done: pass the turn on
+//!                                      try --> done: wake the next in the queue
 //! ```
 //!
 //! Invariants:
-//! - The identity of a source is never used again.
-//! - Whoever owns the descriptor calls [`Source::close`] before it closes it, or gives it away.
-//! - Nothing that was read is lost: an operation that succeeded is followed by no kill point.
+//! - The identity of a source is never reused.
+//! - The owner of the descriptor calls [`Source::close`] before it closes it, or gives it away.
+//! - No data that was read is lost: an operation that succeeded is followed by no kill point.
 
-#![allow(unsafe_code, reason = "places nodes in lists for the time of a wait")]
+#![allow(unsafe_code, reason = "places nodes in lists for the duration of a wait")]
 
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
+use crate::collections::locked::locked;
 use crate::reactor::driver::{Driver, Identity, Shared};
 use crate::reactor::poller::Ready;
 use crate::reactor::registration::Registration;
@@ -38,15 +40,15 @@ use crate::sched::lowlevel::{
 
 pub(crate) use crate::reactor::registration::Direction;
 
-/// What the reactor keeps with a descriptor.
+/// The state that the reactor keeps with a descriptor.
 pub(crate) struct Source {
     pub(super) id: u64,
-    /// The drivers that have registered it, and whether with a duplicate. Those whose scheduler has
-    /// ended are gone.
+    /// The drivers that have registered it, and whether with a duplicate. Drivers whose scheduler
+    /// has ended are dead weak references.
     drivers: Mutex<Vec<(Weak<Shared>, bool)>>,
 }
 
-/// How an operation waits.
+/// The parameters of an operation's wait.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Wait {
     pub(crate) direction: Direction,
@@ -60,8 +62,8 @@ impl Source {
         Source { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), drivers: Mutex::new(Vec::new()) }
     }
 
-    /// Does `op` on `fd`, which is not blocking, as soon as that is possible. `drained` tells from a
-    /// result that the next call would block.
+    /// Runs `op` on the non-blocking `fd`, as soon as that is possible. `drained` returns, from a
+    /// result, whether the next call would block.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn io<T>(
@@ -94,7 +96,7 @@ impl Source {
         };
         let _turn = PassOn { driver, fd, registration: &registration, direction };
         let node = WaitNode::new(here.fiber);
-        // SAFETY: the node is dropped at the end of this function, also by an unwind, and the
+        // SAFETY: the node is dropped at the end of this function, even by an unwind, and the
         // registration after it.
         let _in_line = unsafe { Enlisted::new(&node, registration.line(direction)) };
         let by = wait.timeout.map(|timeout| deadline_after(here, timeout));
@@ -113,9 +115,9 @@ impl Source {
         }
     }
 
-    /// As [`Source::io`], for an `op` that is not this crate's: it may itself wait for something, so its
-    /// fiber does not stand in line meanwhile, and others may try as well. Who finds that the
-    /// descriptor was not ready after all goes to the end of the line.
+    /// Like [`Source::io`], but for a caller-supplied `op`, which may itself wait. The fiber
+    /// therefore leaves the queue before it runs `op`, and other fibers may run theirs meanwhile.
+    /// If `op` returns `WouldBlock`, the fiber rejoins at the back of the queue.
     #[track_caller]
     pub(crate) fn foreign_io<T>(
         &self,
@@ -131,8 +133,8 @@ impl Source {
             let known = driver.find(fd, self.id);
             let free = |known: &Rc<Registration>| known.is_free(wait.direction);
             if its_turn || known.as_ref().is_none_or(free) {
-                // The bit stays set meanwhile, and others may try, too: `op` may wait, panic, be
-                // killed, or use the descriptor itself.
+                // The bit stays set while `op` runs, and others may try, too: `op` may wait, panic,
+                // be killed, or use the descriptor itself.
                 let events = known.as_ref().map_or(0, |known| known.events());
                 if let Some(result) = attempt(&mut op) {
                     return result;
@@ -166,16 +168,16 @@ impl Source {
         fd: BorrowedFd<'_>,
     ) -> io::Result<Rc<Registration>> {
         let registration = driver.register(fd, self.id, false)?;
-        let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut drivers = locked(&self.drivers);
         drivers.retain(|(other, _)| other.strong_count() != 0);
         drivers.push((Arc::downgrade(driver.shared()), registration.double.is_some()));
         Ok(registration)
     }
 
-    /// Tells every scheduler that registered `fd` that it is going.
+    /// Notifies every scheduler that registered `fd` that it is about to be closed.
     pub(crate) fn close(&self, fd: BorrowedFd<'_>) {
         let drivers = {
-            let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut drivers = locked(&self.drivers);
             std::mem::take(&mut *drivers)
         };
         if drivers.is_empty() {
@@ -197,7 +199,7 @@ impl fmt::Debug for Source {
     }
 }
 
-/// Waits until a descriptor that may be anybody's is ready.
+/// Waits until a descriptor that any code may own is ready.
 #[track_caller]
 pub(crate) fn wait_ready(fd: BorrowedFd<'_>, wait: Wait) -> io::Result<()> {
     wait_ready_at(fd, wait, |driver| match driver.find_passing(fd) {
@@ -213,7 +215,7 @@ fn wait_ready_at(
     registration: impl FnOnce(&Driver) -> io::Result<Rc<Registration>>,
 ) -> io::Result<()> {
     if fd.as_raw_fd() < 0 {
-        // `AT_FDCWD` is one that safe code can have. To `poll(2)` it would never be ready.
+        // Safe code can obtain `AT_FDCWD`. `poll(2)` would never report it as ready.
         return Err(Errno::BADF.into());
     }
     let Some(here) = try_here() else {
@@ -222,13 +224,14 @@ fn wait_ready_at(
     spend(here);
     let driver = Driver::of(&here.sched);
     let direction = wait.direction;
-    // An edge that has passed is not reported again: first ask for the state itself.
+    // An edge that has passed is not reported again: first query the state itself.
     if is_ready(fd, direction)? {
         return Ok(());
     }
     let registration = registration(driver)?;
-    let _guest = Guest { driver, fd, registration: &registration };
-    // A bit may be left from before, and a descriptor that is being registered may have got ready.
+    let _temporary = TemporaryGuard { driver, fd, registration: &registration };
+    // A bit may be left from before, and a descriptor may have become ready during its
+    // registration.
     registration.clear(direction);
     if is_ready(fd, direction)? {
         registration.note(direction.bit());
@@ -237,7 +240,7 @@ fn wait_ready_at(
     wait_in_line(here, driver, fd, &registration, wait)
 }
 
-/// Stands in line until it is the turn of the running fiber.
+/// Joins the queue, and waits until the running fiber may try.
 #[track_caller]
 fn wait_in_line(
     here: Here,
@@ -248,13 +251,13 @@ fn wait_in_line(
 ) -> io::Result<()> {
     let _turn = PassOn { driver, fd, registration, direction: wait.direction };
     let node = WaitNode::new(here.fiber);
-    // SAFETY: as in `Source::io`.
+    // SAFETY: the same as in `Source::io`.
     let _in_line = unsafe { Enlisted::new(&node, registration.line(wait.direction)) };
     let by = wait.timeout.map(|timeout| deadline_after(here, timeout));
     wait_for_turn(here, driver, fd, registration, wait, by)
 }
 
-/// Waits until it is the turn of the running fiber, who stands in line.
+/// Waits until the running fiber, which is in the queue, may try.
 #[inline(always)]
 #[track_caller]
 fn wait_for_turn(
@@ -275,7 +278,7 @@ fn wait_for_turn(
     waited.map_err(|interrupt| interrupted(interrupt, reason))
 }
 
-/// Lets the next in line go on when it is dropped.
+/// A guard that wakes the next in the queue when it is dropped.
 struct PassOn<'a> {
     driver: &'a Driver,
     fd: BorrowedFd<'a>,
@@ -290,14 +293,14 @@ impl Drop for PassOn<'_> {
     }
 }
 
-/// Takes a registration that was made in passing back when nobody waits any more.
-struct Guest<'a> {
+/// A guard that removes a temporary registration when nothing waits for it any more.
+struct TemporaryGuard<'a> {
     driver: &'a Driver,
     fd: BorrowedFd<'a>,
     registration: &'a Registration,
 }
 
-impl Drop for Guest<'_> {
+impl Drop for TemporaryGuard<'_> {
     fn drop(&mut self) {
         let registration = self.registration;
         if registration.passing && registration.wanted() == Ready::NONE {
@@ -307,7 +310,7 @@ impl Drop for Guest<'_> {
     }
 }
 
-/// Does `op`, if it does not block.
+/// Runs `op`; returns `None` if it would block.
 #[inline(always)]
 pub(super) fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
     loop {
@@ -319,7 +322,7 @@ pub(super) fn attempt<T>(op: &mut impl FnMut() -> io::Result<T>) -> Option<io::R
     }
 }
 
-/// Blocks the thread, which has no fibers.
+/// Runs the operation on a thread without fibers, which it blocks.
 #[cold]
 #[inline(never)]
 fn io_on_thread<T>(
@@ -357,7 +360,8 @@ fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
     Ok(poll_once(fd, direction, Some(Duration::ZERO))?.unwrap_or(false))
 }
 
-/// Whether `fd` is ready, or in error, after at most `left`. None if a signal came in between.
+/// Returns whether `fd` is ready, or in error, after at most `left`; `None` if a signal came in
+/// between.
 fn poll_once(
     fd: BorrowedFd<'_>,
     direction: Direction,

@@ -1,11 +1,11 @@
 //! The futures that wait for one direction of a descriptor.
 //!
 //! Invariants:
-//! - A fiber that polls has one waker here: that of its last poll. By the contract of `Future` an earlier one need
-//!   not be woken any more.
-//! - Wakers are cloned and dropped while nothing is borrowed: they may be anybody's.
-//! - Fibers that have ended are forgotten before the table has twice as many entries as when it was last looked
-//!   through.
+//! - A fiber that polls has one waker here: that of its last poll. By the contract of `Future` an
+//!   earlier one need not be woken any more.
+//! - Wakers are cloned and dropped while nothing is borrowed, because both may run user code.
+//! - Fibers that have ended are removed before the table has twice as many entries as after the
+//!   last such removal.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,15 +13,15 @@ use std::mem;
 use std::task::Waker;
 
 use crate::collections::slot_table::Key;
+use crate::sched::core::scheduler::Scheduler;
 use crate::sched::lowlevel::{FiberPtr, scheduler};
-use crate::sched::scheduler::Scheduler;
 
-/// Fewer entries are not looked through for fibers that have ended.
+/// The number of entries below which the table is not searched for fibers that have ended.
 const FEW: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Tasks {
-    /// Mostly there is one, and no table.
+    /// The first task. Usually it is the only one, and there is no table.
     first: RefCell<Option<Task>>,
     others: RefCell<BTreeMap<u64, Task>>,
     look_through_at: Cell<usize>,
@@ -53,7 +53,7 @@ impl Tasks {
         self.first.borrow().is_none() && self.others.borrow().is_empty()
     }
 
-    /// Notes that `fiber`, which runs, has polled with `waker`.
+    /// Records that `fiber`, which is running, has polled with `waker`.
     pub(super) fn add(&self, fiber: FiberPtr, waker: &Waker) {
         let fiber = Fiber { number: fiber.id().number(), key: fiber.key.get() };
         if self.knows(fiber, waker) {
@@ -66,25 +66,25 @@ impl Tasks {
         }
     }
 
-    /// Takes all, to be woken.
+    /// Removes and returns all wakers, to be woken.
     pub(super) fn take(&self) -> impl Iterator<Item = Waker> + use<> {
         let (first, others) = (self.first.take(), self.others.take());
         first.into_iter().chain(others.into_values()).map(|task| task.waker)
     }
 
     fn knows(&self, fiber: Fiber, waker: &Waker) -> bool {
-        // Comparing two wakers compares their bits, and is no user code.
+        // Comparing two wakers compares their bits, and runs no user code.
         let same = |task: &Task| task.fiber == fiber && task.waker.will_wake(waker);
         self.first.borrow().as_ref().is_some_and(same)
             || self.others.borrow().get(&fiber.number).is_some_and(same)
     }
 
-    /// Returns what was in its place.
+    /// Stores a task; returns the one that it replaced.
     fn put(&self, task: Task) -> Option<Task> {
         let mut first = self.first.borrow_mut();
         let mut others = self.others.borrow_mut();
         let is_first = first.as_ref().is_some_and(|first| first.fiber.number == task.fiber.number);
-        // Who has polled before the first one came is in the table.
+        // A fiber that polled while there was another first task is in the table.
         if is_first || first.is_none() && !others.contains_key(&task.fiber.number) {
             return first.replace(task);
         }

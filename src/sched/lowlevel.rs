@@ -8,36 +8,34 @@
 //! One that works across threads keeps [`Ticket`]s instead of nodes, and waits with
 //! [`wait_for_others`]. Its callers may be plain threads: [`try_here`], [`clock_now`], [`Owner`].
 
-use std::time::Instant;
-
+pub(crate) use crate::collections::locked::locked;
 pub(crate) use crate::fiber::header::{FiberPtr, FiberRef};
 #[cfg(feature = "net")]
 pub(crate) use crate::fiber::prefetch::stack as prefetch_stack;
 pub(crate) use crate::fiber::snapshot::Deadlock;
 pub(crate) use crate::fiber::state::{OnDeadlock, WaitReason};
 pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
-pub(crate) use crate::sched::choose::{Arm, Done};
-pub(crate) use crate::sched::idle::Parker;
-pub(crate) use crate::sched::interrupt::{Interrupt, checkpoint};
-pub(crate) use crate::sched::io_error::interrupted;
-#[cfg(feature = "net")]
-pub(crate) use crate::sched::io_error::{is_killed, timed_out};
-pub(crate) use crate::sched::lock_graph::{Holder, Needs, Readers};
-pub(crate) use crate::sched::outside::{Fate, FateCell, OutsideWait, Ticket, wait_for_others};
-pub(crate) use crate::sched::owner::Owner;
-pub(crate) use crate::sched::park::{go_last, hand_over, spend, wait_until};
-#[cfg(feature = "net")]
-pub(crate) use crate::sched::park::{spend_many, wait_for_events};
-pub(crate) use crate::sched::scheduler::{Here, here, scheduler, try_here};
-pub(crate) use crate::sched::timers::{Deadline, deadline_after};
-#[cfg(feature = "net")]
-pub(crate) use crate::sched::unwinding::{Unwinding, unwinding};
 #[cfg(any(feature = "http", feature = "tls"))]
-pub(crate) use crate::sched::with_stack::on_warm_stack;
-
-use crate::sched::clock::{Clock, RealClock};
-
-/// What the clock of the caller shows: its scheduler's, or on a plain thread the system's.
-pub(crate) fn clock_now() -> Instant {
-    try_here().map_or_else(|| RealClock.now(), |here| here.sched.clock.now())
-}
+pub(crate) use crate::sched::api::with_stack::on_warm_stack;
+pub(crate) use crate::sched::core::choose::{Arm, Done};
+pub(crate) use crate::sched::core::deadline::{Deadline, deadline_after};
+pub(crate) use crate::sched::core::interrupt::{Interrupt, checkpoint};
+pub(crate) use crate::sched::core::io_error::interrupted;
+#[cfg(feature = "net")]
+pub(crate) use crate::sched::core::io_error::{is_killed, timed_out};
+pub(crate) use crate::sched::core::leave::go_last;
+pub(crate) use crate::sched::core::limit::{Limit, clock_now};
+pub(crate) use crate::sched::core::park::{hand_over, spend, wait_until};
+#[cfg(feature = "net")]
+pub(crate) use crate::sched::core::park::{spend_many, wait_for_events};
+pub(crate) use crate::sched::core::scheduler::{Here, here, scheduler, try_here};
+#[cfg(feature = "net")]
+pub(crate) use crate::sched::core::unwinding::{Unwinding, unwinding};
+pub(crate) use crate::sched::shared::holder::{Holder, Needs, Readers};
+pub(crate) use crate::sched::shared::outside::OutsideWait;
+pub(crate) use crate::sched::shared::owner::Owner;
+pub(crate) use crate::sched::shared::ticket::OutcomeCell;
+pub(crate) use crate::sched::shared::ticket::Ticket;
+pub(crate) use crate::sched::shared::ticket::WaitOutcome;
+pub(crate) use crate::sched::threads::outside::wait_for_others;
+pub(crate) use crate::sched::time::idle::Parker;

@@ -1,69 +1,51 @@
-//! Who runs next.
+//! The scheduler: which fiber runs next, how fibers wait, and what happens when none can run.
 //!
 //! | word | meaning |
 //! |---|---|
-//! | ring | the fibers that can run, in the order in which they will |
-//! | turn | one look at the outside: mail from other threads, deadlines, events |
+//! | run ring | the queue of ready fibers, in the order in which they run |
+//! | turn | one poll of timers, events and messages from other threads |
 //! | batch | the switches between two turns |
-//! | budget | operations that a fiber may do without waiting before it gives way |
-//! | park | to wait for something: the one way to leave the thread, with a reason and a location |
-//! | ready | parked no more: back in the ring |
+//! | budget | the operations that a fiber may do without waiting before it yields |
+//! | park | to suspend the running fiber until it is woken, with a reason and a location |
+//! | ready | in the run ring |
 //!
-//! The order is that of Stackless (S-001 to S-012): a spawned or woken fiber goes to the end of the
-//! ring; only a channel with a preference, and `spawn_now`, put one directly behind the current.
-//! A program without other threads and I/O, on the virtual clock, interleaves the same way each
-//! time.
+//! The order is that of Stackless: a spawned or woken fiber goes to the end of the ring. Only a
+//! channel with a preference, and `spawn_now`, put a fiber directly behind the current one. A
+//! program without other threads and I/O, on the virtual clock, interleaves the same way each time.
 //!
 //! The contract of parking: a fiber that parks has put its node where its waker will find it, and
 //! has a destructor that takes it out again. A waker takes the node out, stores what it has to
-//! give, and makes the fiber ready. The fiber looks whether it was given something, and only if
+//! give, and makes the fiber ready. The fiber checks whether it was given something, and only if
 //! not, whether it was killed or its deadline has passed.
 //!
-//! Reading order: [`scheduler`], [`park`], [`run_loop`], [`interrupt`], [`end`], [`run`].
+//! The rooms, each of which may use only rooms that stand below it (`tests/layering/rooms.rs` holds
+//! the arrows one by one; no two files use each other, not even in a wider circle):
+//!
+//! ```text
+//!   api        what users call: spawn, join, scope, run
+//!   turn       what happens between two batches
+//!   deadlock   who may still wake whom, and which wait fails
+//!   threads    what other threads ask of fibers
+//!   futures    fibers as tasks          tasklet   what exists for Stackless
+//!   core       the ring, parking, the batch, the end of a fiber
+//!   shared     what other threads hold of a scheduler
+//!   time       clocks and timers
+//! ```
+//!
+//! [`lowlevel`] is the face of all this to `channel/`, `sync/` and what is built on them.
+//!
+//! Reading order: [`core`], then [`turn`], then whichever room the question is about.
 
-pub(crate) mod children;
-pub(crate) mod choose;
-pub(crate) mod circles;
-pub(crate) mod clock;
-pub(crate) mod completion;
+pub(crate) mod api;
+pub(crate) mod core;
 pub(crate) mod deadlock;
-pub(crate) mod dump;
-pub(crate) mod end;
-pub(crate) mod facade;
-pub(crate) mod handle;
-pub(crate) mod hooks;
-pub(crate) mod idle;
-pub(crate) mod interrupt;
-pub(crate) mod io_error;
-pub(crate) mod join;
-pub(crate) mod kill_request;
-pub(crate) mod lock_graph;
+pub(crate) mod futures;
 pub(crate) mod lowlevel;
-pub(crate) mod mailbox;
-pub(crate) mod outside;
-pub(crate) mod owner;
-pub(crate) mod park;
-pub(crate) mod pause;
-pub(crate) mod region;
-pub(crate) mod registry;
-pub(crate) mod remote;
-pub(crate) mod retire;
-pub(crate) mod rotate;
-pub(crate) mod run;
-pub(crate) mod run_loop;
-pub(crate) mod scheduler;
-pub(crate) mod scope;
-pub(crate) mod shield;
-pub(crate) mod spawn;
-pub(crate) mod task;
-pub(crate) mod task_timers;
-pub(crate) mod throw;
-pub(crate) mod timers;
-pub(crate) mod unstarted;
-pub(crate) mod unwinding;
-pub(crate) mod watchers;
-pub(crate) mod with_stack;
-pub(crate) mod witness;
+pub(crate) mod shared;
+pub(crate) mod tasklet;
+pub(crate) mod threads;
+pub(crate) mod time;
+pub(crate) mod turn;
 
 #[cfg(test)]
 mod tests;

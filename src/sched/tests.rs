@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::fiber::header::FiberPtr;
-use crate::sched::clock::VirtualClock;
-use crate::sched::idle::ThreadIdle;
-use crate::sched::join::JoinHandle;
-use crate::sched::park::yield_now;
-use crate::sched::remote;
-use crate::sched::run::{Killed, run_on};
-use crate::sched::scheduler::{Scheduler, SchedulerPtr, here};
-use crate::sched::shield::shield;
-use crate::sched::spawn::spawn;
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::run::{Killed, run_on};
+use crate::sched::api::shield::shield;
+use crate::sched::api::spawn::spawn;
+use crate::sched::core::park::yield_now;
+use crate::sched::core::scheduler::{Scheduler, SchedulerPtr, here};
+use crate::sched::threads::remote;
+use crate::sched::time::clock::VirtualClock;
+use crate::sched::time::idle::ThreadIdle;
 use crate::stack::SizeClass;
 
 type Trace = Rc<RefCell<Vec<String>>>;

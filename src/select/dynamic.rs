@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::sched::choose;
+use crate::sched::core::choose;
 use crate::select::Operation;
 use crate::select::operation::{Arm, order};
 

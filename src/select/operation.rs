@@ -10,8 +10,8 @@ use crate::channel::queue::arm as queue;
 use crate::channel::rendezvous::arm as rendezvous;
 use crate::channel::{Channel, OneshotReceiver, Receiver, RecvError, SendError, Sender};
 use crate::fiber::exit::JoinError;
-use crate::sched::choose::{self, Done, Order};
-use crate::sched::join::{JoinArm, JoinHandle};
+use crate::sched::api::join::{JoinArm, JoinHandle};
+use crate::sched::core::choose::{self, Done, Order};
 use crate::sched::lowlevel::{Arm as LowArm, Here, deadline_after, here};
 use crate::sync::event::EventArm;
 use crate::sync::mpmc::arm as mpmc;
@@ -251,7 +251,7 @@ impl Operation for TimerOp {
 
 impl LowArm for TimerOp {
     fn attempt(&mut self, here: Here) -> bool {
-        self.micros <= here.sched.micros_at(here.sched.clock.now())
+        self.micros <= here.sched.micros_at(here.sched.time.clock.now())
     }
 
     fn done(&self) -> Option<Done> {

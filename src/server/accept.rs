@@ -16,9 +16,9 @@ use rustix::io::Errno;
 
 use crate::net::{TcpListener, TcpStream, ToSocketAddrs, UnixListener, UnixStream};
 use crate::pool::Pool;
+use crate::sched::api::spawn::Builder;
+use crate::sched::core::park::{sleep, yield_now};
 use crate::sched::lowlevel::is_killed;
-use crate::sched::park::{sleep, yield_now};
-use crate::sched::spawn::Builder;
 use crate::server::running::{Running, Stopping};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::fiber::exit::JoinError;
 use crate::pool::Pool;
-use crate::sched::join::JoinHandle;
+use crate::sched::api::join::JoinHandle;
 use crate::sync::Event;
 
 /// A server that runs. Dropping it kills the server and its connections, and does not wait for them.

@@ -1,17 +1,17 @@
-//! What happens in a signal handler. All of it stands here.
+//! The code that runs in signal handlers. All of it is in this file.
 //!
 //! ```text
 //!   handler (one for the process, of `signal-hook-registry`)
-//!     +-- what was there before
-//!     +-- guard, one a signal and for ever: no subscriber? then the default action
-//!     +-- one action a subscription
+//!     +-- the handler that was installed before
+//!     +-- guard, one per signal, never removed: if there is no subscriber, the default action
+//!     +-- one action per subscription
 //! ```
 //!
 //! Invariants:
 //! - An action takes no lock, allocates nothing, frees nothing and does not panic: a handler may
-//!   run between any two instructions, in an allocator as well.
-//! - The handler runs on the thread's signal stack. On a fiber's, that may have 16 KiB in all,
-//!   there need not be room for the processor's registers.
+//!   run between any two instructions, even in an allocator.
+//! - The handler runs on the thread's signal stack. On a fiber's, which may have only 16 KiB, there
+//!   may not be room for the processor's registers.
 
 #![allow(unsafe_code, reason = "registers and emulates the actions of signals")]
 
@@ -19,29 +19,30 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use signal_hook_registry::{FORBIDDEN, SigId};
 
-use crate::sched::kill_request::KillRequest;
+use crate::collections::locked::locked;
+use crate::sched::shared::kill_request::KillRequest;
 use crate::signal::bell::Bell;
 use crate::signal::number::Signal;
 
-/// What a subscriber wants done in the handler.
+/// The action of a subscriber in the handler.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// To be told.
+    /// Notes the signal for a receiver.
     Note(Arc<Bell>),
-    /// To end the main fiber the first time, and the process the second.
+    /// Ends the main fiber the first time, and the process the second.
     EndMain(Arc<Presses>),
 }
 
-/// How often a program was asked to end.
+/// Counts how often a program was asked to end.
 #[derive(Debug)]
 pub(crate) struct Presses {
     count: AtomicUsize,
     request: Arc<KillRequest>,
-    /// What the process ends with the second time.
+    /// The exit status of the process the second time.
     status: i32,
 }
 
@@ -72,20 +73,20 @@ impl Action {
     }
 }
 
-/// Does its action for each signal, until it is dropped.
+/// A registration that runs its action for each signal, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     signal: Signal,
     id: SigId,
 }
 
-/// Subscriptions of each signal, and those that are held for ever.
+/// Number of subscriptions of each signal, including those that are held forever.
 static SUBSCRIBED: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 
-/// Does `action` for each `signal` from now on.
+/// Runs `action` for each `signal` from now on.
 pub(crate) fn subscribe(signal: Signal, action: Action) -> io::Result<Subscription> {
     guard(signal)?;
-    // SAFETY: the action is async-signal-safe, as this file says of all of them.
+    // SAFETY: the action is async-signal-safe: all actions are, by the invariants of this file.
     let id =
         unsafe { signal_hook_registry::register(signal.as_raw(), move || action.act(signal)) }?;
     SUBSCRIBED[signal.index()].fetch_add(1, Ordering::SeqCst);
@@ -95,12 +96,12 @@ pub(crate) fn subscribe(signal: Signal, action: Action) -> io::Result<Subscripti
 impl Drop for Subscription {
     fn drop(&mut self) {
         SUBSCRIBED[self.signal.index()].fetch_sub(1, Ordering::SeqCst);
-        // This waits for handlers that are running, and so the action is freed outside of them.
+        // This waits for handlers that are running, so the action is freed outside of them.
         signal_hook_registry::unregister(self.id);
     }
 }
 
-/// The default action of `signal` does not happen any more, from now on and for ever.
+/// Disables the default action of `signal`, from now on and forever.
 pub(super) fn hold(signal: Signal) -> io::Result<()> {
     static HELD: AtomicU64 = AtomicU64::new(0);
     guard(signal)?;
@@ -110,14 +111,14 @@ pub(super) fn hold(signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
-/// Sees to it that the default action happens while nobody has subscribed.
+/// Installs the handler that performs the default action while there is no subscriber.
 fn guard(signal: Signal) -> io::Result<()> {
     static GUARDED: Mutex<u64> = Mutex::new(0);
     if FORBIDDEN.contains(&signal.as_raw()) {
         let text = format!("{signal} cannot be received");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
-    let mut guarded = GUARDED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut guarded = locked(&GUARDED);
     if *guarded & signal.bit() != 0 {
         return Ok(());
     }
@@ -127,22 +128,23 @@ fn guard(signal: Signal) -> io::Result<()> {
             default_action(signal);
         }
     };
-    // SAFETY: the action reads an atomic, and `default_action` says of itself that it may be
-    // called.
+    // SAFETY: the action reads an atomic and calls `default_action`, which is async-signal-safe, as
+    // its comment states.
     unsafe { signal_hook_registry::register(signal.as_raw(), act) }?;
     use_signal_stack(signal)?;
     *guarded |= signal.bit();
     Ok(())
 }
 
-/// Whether `signal` is ignored, as a shell does for what it starts in the background.
+/// Returns whether `signal` is ignored, as a shell arranges for programs that it starts in the
+/// background.
 pub(crate) fn is_ignored(signal: Signal) -> bool {
     disposition(signal).is_ok_and(|now| now.sa_sigaction == libc::SIG_IGN)
 }
 
 fn disposition(signal: Signal) -> io::Result<libc::sigaction> {
     let mut now = MaybeUninit::zeroed();
-    // SAFETY: without a new action it only writes the present one to `now`, which has room for it.
+    // SAFETY: without a new action it only writes the current one to `now`, which has room for it.
     if unsafe { libc::sigaction(signal.as_raw(), ptr::null(), now.as_mut_ptr()) } != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -150,15 +152,16 @@ fn disposition(signal: Signal) -> io::Result<libc::sigaction> {
     Ok(unsafe { now.assume_init() })
 }
 
-/// Lets the handler that is installed run on the signal stack, where the thread has one: that of
-/// `signal-hook-registry` would run on the stack of whatever fiber it interrupts.
+/// Makes the installed handler run on the signal stack, where the thread has one: by default the
+/// handler of `signal-hook-registry` would run on the stack of the fiber that it interrupts.
 fn use_signal_stack(signal: Signal) -> io::Result<()> {
     let mut action = disposition(signal)?;
     action.sa_flags |= libc::SA_ONSTACK;
-    // SAFETY: the set is a local's. Signal stacks are small: handlers are not to pile up there.
+    // SAFETY: the set is a local's. All signals are masked because signal stacks are small:
+    // handlers must not nest there.
     unsafe { libc::sigfillset(&raw mut action.sa_mask) };
-    // SAFETY: the action is the one that is installed, but for a flag and a mask that ask nothing
-    // of it.
+    // SAFETY: the action is the one that is installed, except for a flag and a mask that require
+    // nothing of it.
     if unsafe { libc::sigaction(signal.as_raw(), &raw const action, ptr::null_mut()) } != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -168,7 +171,8 @@ fn use_signal_stack(signal: Signal) -> io::Result<()> {
 const IGNORED_BY_DEFAULT: &[i32] = &[libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH];
 const STOP_BY_DEFAULT: &[i32] = &[libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
 
-/// Does what the kernel would have done. In a handler: all that it calls is async-signal-safe.
+/// Does what the kernel would have done. Runs in a handler: everything that it calls is
+/// async-signal-safe.
 fn default_action(signal: Signal) {
     let number = signal.as_raw();
     if IGNORED_BY_DEFAULT.contains(&number) {
@@ -190,9 +194,9 @@ fn default_action(signal: Signal) {
         libc::sigemptyset(&raw mut (*default.as_mut_ptr()).sa_mask);
         libc::sigaction(number, default.as_ptr(), ours.as_mut_ptr());
         libc::raise(number);
-        // The handler blocks its own signal: here the one that was raised arrives.
+        // The handler blocks its own signal: the raised one is delivered here.
         libc::pthread_sigmask(libc::SIG_UNBLOCK, this.as_ptr(), ptr::null_mut());
-        // Process 1 of a container is not ended by default. It goes on as it was.
+        // Process 1 of a container is not ended by default. It continues, with the former state.
         libc::pthread_sigmask(libc::SIG_BLOCK, this.as_ptr(), ptr::null_mut());
         libc::sigaction(number, ours.as_ptr(), ptr::null_mut());
     }

@@ -1,7 +1,6 @@
-//! What a signal is called.
+//! The numbers and names of signals.
 //!
-//! Invariants:
-//! - A number is between 1 and 64: a set of signals is a word.
+//! Invariant: a number is between 1 and 64, so that a set of signals is a word.
 
 use std::fmt;
 use std::io;
@@ -33,34 +32,35 @@ macro_rules! signals {
 }
 
 signals! {
-    SIGHUP: "The terminal is gone; by custom, that a server reads its settings again.",
+    SIGHUP: "The terminal was closed; by convention, a server reloads its configuration.",
     SIGINT: "Ctrl-C.",
     SIGQUIT: "Ctrl-\\.",
     SIGABRT: "`abort` was called.",
-    SIGKILL: "Ends the process. It cannot be received.",
-    SIGUSR1: "For the program's own use.",
-    SIGUSR2: "For the program's own use.",
-    SIGPIPE: "A write to a pipe that nobody reads. Rust programs ignore it, and see an error.",
+    SIGKILL: "Ends the process. Cannot be received.",
+    SIGUSR1: "Available for the program's own use.",
+    SIGUSR2: "Available for the program's own use.",
+    SIGPIPE: "A write to a pipe without readers. Rust programs ignore it, and get an error.",
     SIGALRM: "A timer of `alarm(2)`.",
-    SIGTERM: "A polite request to end.",
+    SIGTERM: "A request to end.",
     SIGCHLD: "A child process has ended or stopped.",
-    SIGCONT: "Goes on after a stop.",
-    SIGSTOP: "Stops the process. It cannot be received.",
+    SIGCONT: "Continues after a stop.",
+    SIGSTOP: "Stops the process. Cannot be received.",
     SIGTSTP: "Ctrl-Z.",
     SIGTTIN: "A background process reads from the terminal.",
     SIGTTOU: "A background process writes to the terminal.",
     SIGURG: "Urgent data on a socket.",
-    SIGWINCH: "The window has another size.",
+    SIGWINCH: "The window was resized.",
     SIGIO: "A descriptor is ready.",
     SIGSYS: "A system call that does not exist.",
 }
 
 impl Signal {
-    /// The signal of this number.
+    /// Returns the signal with this number.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none: numbers go from 1 to 64.
+    /// Returns [`InvalidInput`](io::ErrorKind::InvalidInput) if there is none: numbers go from 1 to
+    /// 64.
     pub fn from_raw(number: i32) -> io::Result<Signal> {
         if (1..=LARGEST).contains(&number) {
             return Ok(Signal(number));
@@ -69,13 +69,13 @@ impl Signal {
         Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
 
-    /// Its number on this system.
+    /// Returns the signal's number on this system.
     #[must_use]
     pub const fn as_raw(self) -> i32 {
         self.0
     }
 
-    /// Its place in a set, and in a table.
+    /// Returns the signal's place in a set, and in a table.
     #[allow(clippy::cast_sign_loss, reason = "a number is between 1 and 64")]
     pub(super) const fn index(self) -> usize {
         self.0 as usize - 1
@@ -85,7 +85,7 @@ impl Signal {
         1 << self.index()
     }
 
-    /// The smallest of a set.
+    /// Returns the smallest signal of a set.
     #[allow(clippy::cast_possible_wrap, reason = "a number is between 1 and 64")]
     pub(super) const fn first_of(set: u64) -> Option<Signal> {
         if set == 0 { None } else { Some(Signal(set.trailing_zeros() as i32 + 1)) }

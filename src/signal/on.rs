@@ -1,28 +1,28 @@
-//! The short ways to a signal: the next Ctrl-C, and a closure for each.
+//! Shortcuts for signals: the next Ctrl-C, and a closure for each signal.
 
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 
-use crate::sched::handle::{current, in_fiber};
-use crate::sched::join::JoinHandle;
-use crate::sched::spawn::Builder;
+use crate::sched::api::handle::{current, in_fiber};
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::spawn::Builder;
 use crate::signal::action;
 use crate::signal::number::Signal;
 use crate::signal::signals::Signals;
 
 /// Waits for the next Ctrl-C (`SIGINT`).
 ///
-/// From the first call on, and for the rest of the process, Ctrl-C does not end it any more:
-/// otherwise it would between two calls in a loop. One that comes while nobody waits is forgotten;
-/// [`Signals`] keeps it. All that wait get the same Ctrl-C. Inside [`fibra::main`](crate::main())
-/// it also ends the main fiber, as ever there.
+/// From the first call on, and for the rest of the process, Ctrl-C does not end the process any
+/// more: otherwise it would between two calls in a loop. A Ctrl-C that comes while no fiber waits
+/// is dropped; use [`Signals`] to keep it. All waiters get the same Ctrl-C. Inside
+/// [`fibra::main`](crate::main()) it also ends the main fiber, as usual there.
 ///
 /// On a plain thread this blocks.
 ///
 /// # Errors
 ///
-/// If no descriptors are left.
+/// Returns an error if no descriptors are left.
 ///
 /// # Examples
 ///
@@ -42,12 +42,12 @@ pub fn ctrl_c() -> io::Result<()> {
 
 /// Calls `handler` for each `signal`, in a fiber of its own, until the handle is dropped.
 ///
-/// The handler may wait, as any code in a fiber. Signals that come meanwhile are one when it
-/// returns. If it panics that is reported, and the signal is not received any more.
+/// The handler may wait, like any code in a fiber. Signals that come meanwhile count as one when it
+/// returns. A panic of the handler is reported, and the signal is no longer received.
 ///
 /// # Errors
 ///
-/// As [`Signals::new`].
+/// The same as for [`Signals::new`].
 ///
 /// # Panics
 ///
@@ -90,12 +90,12 @@ pub fn on(signal: Signal, mut handler: impl FnMut() + 'static) -> io::Result<OnS
     Ok(OnSignal { signal, fiber, stopped })
 }
 
-/// Lets a handler run for each signal, until it is dropped: see [`on`].
+/// A guard that keeps a handler for a signal active until it is dropped: see [`on`].
 ///
-/// A handler that is at work when this is dropped is killed, but for one that drops it itself: that
-/// one goes on to its end.
+/// A handler that is running when this is dropped is killed, unless it is the handler that drops
+/// it: that one continues to its end.
 #[derive(Debug)]
-#[must_use = "the handler is not called any more when this is dropped"]
+#[must_use = "the handler is not called any more once this is dropped"]
 pub struct OnSignal {
     signal: Signal,
     fiber: JoinHandle<()>,
@@ -103,7 +103,7 @@ pub struct OnSignal {
 }
 
 impl OnSignal {
-    /// The signal that it is for.
+    /// Returns the signal that is handled.
     #[must_use]
     pub fn signal(&self) -> Signal {
         self.signal

@@ -1,10 +1,10 @@
 //! A stream of signals.
 //!
-//! Invariants:
-//! - The subscriptions go before the bell that they ring.
+//! Invariant: the subscriptions are dropped before the bell that they ring.
 
 use std::fmt;
-use std::io::{self, PipeReader};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use crate::signal::bell::{self, Bell};
 use crate::signal::number::Signal;
 
 static RECEIVING: WaitReason =
-    WaitReason::new("waiting for a signal", OnDeadlock::Fail).ended_by_the_world();
+    WaitReason::new("waiting for a signal", OnDeadlock::Fail).ended_externally();
 
-/// Receives signals, from when it is made until it is dropped.
+/// A receiver of signals, from its creation until it is dropped.
 ///
-/// Every `Signals` of the process that has asked for a signal gets it. Of several fibers or threads
-/// that share one, each signal goes to one. On a plain thread receiving blocks.
+/// Every `Signals` of the process that has subscribed to a signal gets it. If several fibers or
+/// threads share one, each signal goes to one of them. On a plain thread receiving blocks.
 ///
 /// A signal that comes again before it was received is received once: see [the
-/// module](crate::signal#signals-coalesce). Different signals that are there at the same time come
-/// in the order of their numbers. What becomes of the default action is told
+/// module](crate::signal#signals-coalesce). Different signals that are pending at the same time are
+/// received in the order of their numbers. The effect on the default action is described
 /// [there](crate::signal#what-becomes-of-the-default-action), too.
 ///
 /// # Examples
@@ -49,16 +49,16 @@ pub struct Signals {
     subscriptions: Vec<Subscription>,
     signals: Vec<Signal>,
     bell: Arc<Bell>,
-    reader: Waitable<PipeReader>,
+    reader: Waitable<OwnedFd>,
 }
 
 impl Signals {
-    /// Receives `signals` from now on.
+    /// Subscribes to `signals`, from now on.
     ///
     /// # Errors
     ///
-    /// If one of them cannot be received (`SIGKILL` and `SIGSTOP`; `SIGILL`, `SIGFPE` and
-    /// `SIGSEGV`, which tell of faults), and if no descriptors are left: it takes two.
+    /// Returns an error if one of them cannot be received (`SIGKILL` and `SIGSTOP`; `SIGILL`,
+    /// `SIGFPE` and `SIGSEGV`, which report faults), or if no descriptors are left: it takes two.
     pub fn new(signals: &[Signal]) -> io::Result<Signals> {
         let (bell, reader) = bell::bell()?;
         let bell = Arc::new(bell);
@@ -74,30 +74,31 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// If the wait itself is not possible: no descriptor is left for the scheduler, or, where
-    /// nothing can unwind, the fiber was killed.
+    /// Returns an error if the wait itself is not possible: no descriptor is left for the
+    /// scheduler, or, where nothing can unwind, the fiber was killed.
     #[track_caller]
     pub fn recv(&self) -> io::Result<Signal> {
         self.receive(None)
     }
 
-    /// As [`recv`](Signals::recv), but no longer than `timeout`.
+    /// Like [`recv`](Signals::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// As `recv`, and [`TimedOut`](io::ErrorKind::TimedOut).
+    /// The same as for `recv`, and [`TimedOut`](io::ErrorKind::TimedOut).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> io::Result<Signal> {
         self.receive(Some(timeout))
     }
 
-    /// A signal that has come already, if there is one. It never waits.
+    /// Returns a signal that has come already, if there is one. Never waits.
     #[must_use]
     pub fn try_recv(&self) -> Option<Signal> {
         self.bell.take()
     }
 
-    /// The signals as they come, without end. It ends at an error of [`recv`](Signals::recv).
+    /// Returns an iterator over the signals as they come. It ends at an error of
+    /// [`recv`](Signals::recv).
     pub fn iter(&self) -> Iter<'_> {
         Iter { signals: self }
     }
@@ -105,7 +106,7 @@ impl Signals {
     #[track_caller]
     fn receive(&self, timeout: Option<Duration>) -> io::Result<Signal> {
         let wait = Wait { direction: Direction::Read, timeout, reason: &RECEIVING };
-        // There may be more than the one that is returned.
+        // There may be more signals than the one that is returned.
         self.reader.io(wait, |reader| self.bell.receive(reader), |_| false)
     }
 }
@@ -126,7 +127,7 @@ impl<'a> IntoIterator for &'a Signals {
     }
 }
 
-/// The signals of a [`Signals`], as they come.
+/// An iterator over the signals of a [`Signals`], as they come.
 #[derive(Debug)]
 pub struct Iter<'a> {
     signals: &'a Signals,
@@ -141,7 +142,7 @@ impl Iterator for Iter<'_> {
     }
 }
 
-/// The signals of a [`Signals`] that the iterator owns, as they come.
+/// An iterator over the signals of a [`Signals`] that it owns, as they come.
 ///
 /// # Examples
 ///

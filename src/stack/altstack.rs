@@ -1,4 +1,5 @@
-//! Owns a thread's alternate signal stack: where the handler runs once the fiber's stack is full.
+//! Owns a thread's alternate signal stack, on which the handler runs once the fiber's stack is
+//! full.
 //!
 //! Invariant: the memory outlives its registration with the kernel.
 #![allow(unsafe_code, reason = "maps memory and registers it with sigaltstack")]
@@ -10,15 +11,15 @@ use std::ptr;
 
 use super::slot::page_size;
 
-/// The alternate signal stack of the thread that made it, which must also drop it.
+/// The alternate signal stack of the thread that created it. The same thread must drop it.
 ///
-/// A thread that has one already (std gives one to its threads) keeps that.
+/// A thread that already has one (std installs one in its threads) keeps that.
 #[derive(Debug)]
-#[must_use = "dropping it takes the signal stack away"]
+#[must_use = "dropping it removes the signal stack"]
 pub(crate) struct AltStack {
-    /// What was mapped, with its guard at the low end; `None` if the thread had a stack already.
+    /// The mapped memory, with its guard at the low end; `None` if the thread had a stack already.
     mapping: Option<Mapping>,
-    /// It is registered with one thread, so it stays there.
+    /// Makes the type `!Send`: the stack is registered with one thread.
     _thread: PhantomData<*mut ()>,
 }
 
@@ -29,11 +30,11 @@ struct Mapping {
 }
 
 impl AltStack {
-    /// Sees to it that this thread has an alternate signal stack.
+    /// Ensures that this thread has an alternate signal stack.
     ///
     /// # Errors
     ///
-    /// What `sigaltstack`, `mmap` or `mprotect` reported.
+    /// Returns the error of `sigaltstack`, `mmap` or `mprotect`.
     pub(super) fn for_this_thread() -> io::Result<AltStack> {
         if current()?.ss_flags & libc::SS_DISABLE == 0 {
             return Ok(AltStack { mapping: None, _thread: PhantomData });
@@ -50,7 +51,7 @@ impl Drop for AltStack {
         let ours = mapping.as_signal_stack().ss_sp;
         let disabled =
             libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
-        // Somebody may have registered another one since; that is theirs to keep.
+        // Other code may have registered another stack since; that one stays.
         let freed = match current() {
             Ok(now) if now.ss_sp == ours => register(&disabled).is_ok(),
             Ok(_) => true,
@@ -87,16 +88,17 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the mapping that `new` made, whole; it is not registered: `AltStack` takes it out
-        // of use first, and forgets the mapping where it cannot.
+        // SAFETY: this is the whole mapping that `new` made. It is not registered: `AltStack`
+        // unregisters it first, and forgets the mapping where it cannot.
         unsafe { libc::munmap(self.start, self.bytes) };
     }
 }
 
-/// What the kernel saves of the registers (more with AVX-512 or AMX), and room for handlers.
+/// Returns the size of a handler's stack: what the kernel saves of the registers (more with AVX-512
+/// or AMX), and room for handlers.
 fn handler_bytes() -> usize {
     #[cfg(target_os = "linux")]
-    // SAFETY: `getauxval` has no preconditions; it answers zero for what it does not know.
+    // SAFETY: `getauxval` has no preconditions; it returns zero for unknown keys.
     let frame = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
     #[cfg(not(target_os = "linux"))]
     let frame = libc::MINSIGSTKSZ;
@@ -105,7 +107,7 @@ fn handler_bytes() -> usize {
 
 fn current() -> io::Result<libc::stack_t> {
     let mut now = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: 0, ss_size: 0 };
-    // SAFETY: a null new stack changes nothing; the present one is written to a live `stack_t`.
+    // SAFETY: a null new stack changes nothing; the current one is written to a live `stack_t`.
     match unsafe { libc::sigaltstack(ptr::null(), &mut now) } {
         0 => Ok(now),
         _ => Err(io::Error::last_os_error()),
@@ -114,7 +116,7 @@ fn current() -> io::Result<libc::stack_t> {
 
 fn register(stack: &libc::stack_t) -> io::Result<()> {
     // SAFETY: `stack` is read during the call. If it enables a stack, that is a live mapping which
-    // its `AltStack` keeps until it has been taken out of use.
+    // its `AltStack` keeps until it has been unregistered.
     match unsafe { libc::sigaltstack(stack, ptr::null_mut()) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),

@@ -1,4 +1,4 @@
-//! Tests of what stacks cost: each in a process of its own, by the kernel's own count.
+//! Tests of what stacks cost, each in a process of its own, by the kernel's own counters.
 
 use super::guard::Guards;
 use super::testing::{anonymous_bytes, mappings, pass_in_child, status_bytes, this_test, touch};
@@ -35,7 +35,8 @@ fn waves_of_stacks_leave_memory_flat() {
                 stacks.iter().for_each(|stack| touch(stack.base().get(), 1));
                 stacks.into_iter().for_each(|stack| pool.give(stack));
             };
-            // Where the waves are higher than what is kept idle, slabs are mapped for each of them.
+            // Where the waves are higher than the number of stacks kept idle, each of them maps
+            // slabs.
             (0..3).for_each(|_| wave(20_000));
             let before = (anonymous_bytes(), status_bytes("VmSize"));
             (0..10).for_each(|_| wave(20_000));

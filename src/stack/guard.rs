@@ -1,8 +1,8 @@
-//! Owns how guards are made: by markers in the page tables where the kernel has them, else by
+//! Owns how guards are made: by markers in the page tables where the kernel has them, otherwise by
 //! `mprotect`.
 //!
-//! Invariant: after a successful `install` every access to the row faults, until it is unmapped.
-//! Discarding pages (`MADV_DONTNEED`) keeps either kind of guard.
+//! Invariant: after a successful `install` every access to the row faults until the row is
+//! unmapped. Discarding pages (`MADV_DONTNEED`) keeps either kind of guard.
 #![allow(unsafe_code, reason = "changes the protection of memory")]
 
 use std::io;
@@ -15,17 +15,18 @@ use super::marker;
 use super::slab;
 use super::slot::{Shape, Stack};
 
-/// How guards are made.
+/// A way of making guards.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum Guards {
     /// `MADV_GUARD_INSTALL` (Linux 6.13): a marker in the page table, which splits no mapping.
     #[cfg(target_os = "linux")]
     Markers,
-    /// `mprotect(PROT_NONE)`: each guard splits the mapping, and a process may have only so many.
+    /// `mprotect(PROT_NONE)`: each guard splits the mapping, and the number of mappings per process
+    /// is limited.
     Protection,
 }
 
-/// The guards of neighbouring slots: `count` ranges of `len` bytes, one each `stride` bytes.
+/// The guards of neighbouring slots: `count` ranges of `len` bytes, one every `stride` bytes.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct GuardRow {
     pub(super) start: usize,
@@ -35,17 +36,17 @@ pub(super) struct GuardRow {
 }
 
 impl GuardRow {
-    /// Where each guard starts.
+    /// Returns the start of each guard.
     pub(super) fn starts(self) -> impl Iterator<Item = usize> {
         (0..self.count).map(move |i| self.start + i * self.stride)
     }
 }
 
 impl Guards {
-    /// The best that this system has, found out once.
+    /// Returns the best way that this system has, determined once.
     ///
-    /// The environment variable `FIBRA_STACK_GUARDS=mprotect` asks for protection all the same, so
-    /// that a program can be tried as it will run on an older kernel.
+    /// The environment variable `FIBRA_STACK_GUARDS=mprotect` selects protection even so, so that a
+    /// program can be tested the way it will run on an older kernel.
     pub(super) fn of_this_system() -> Guards {
         static FOUND: OnceLock<Guards> = OnceLock::new();
         *FOUND.get_or_init(Guards::probe)
@@ -57,31 +58,33 @@ impl Guards {
     ///
     /// # Safety
     ///
-    /// The row lies in a mapping that this crate owns, in whole pages, and nothing in it is in use.
+    /// The row must lie in a mapping that this crate owns, in whole pages, and nothing in it may be
+    /// in use.
     pub(super) unsafe fn install(self, row: &GuardRow) -> Result<(), Refused> {
         match self {
             #[cfg(target_os = "linux")]
-            // SAFETY: that the row is ours and unused is the caller's contract.
+            // SAFETY: the caller answers for the row being this crate's and unused.
             Guards::Markers => match unsafe { marker::install(row) } {
                 Ok(()) => Ok(()),
-                // Locked memory (`mlockall`) takes no markers.
+                // Locked memory (`mlockall`) accepts no markers.
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                     // SAFETY: as above; markers that were made before the refusal do no harm.
                     unsafe { protect(row) }
                 }
                 Err(error) => Err(Refused::Marker(error)),
             },
-            // SAFETY: that the row is ours and unused is the caller's contract.
+            // SAFETY: the caller answers for the row being this crate's and unused.
             Guards::Protection => unsafe { protect(row) },
         }
     }
 
-    /// Opens a stack that was closed, and guards it anew. When this fails, it must not be used.
+    /// Opens a stack that was closed, and guards it again. If this fails, the stack must not be
+    /// used.
     pub(super) fn open(self, stack: &Stack) -> Result<(), Refused> {
         let stride = Shape::of(stack.class()).stride();
         let (start, len) = (stack.limit().get(), stack.guard().len());
-        // SAFETY: the slot is whole pages of a slab of ours, and nothing runs on a stack that was given
-        // back: it was closed.
+        // SAFETY: the slot is whole pages of a slab of this crate, and nothing runs on a stack that
+        // was given back, as every closed one was.
         unsafe {
             set_access(start, stride, libc::PROT_READ | libc::PROT_WRITE)
                 .map_err(Refused::Protection)?;
@@ -100,35 +103,36 @@ impl Guards {
     }
 }
 
-/// Takes its pages and all access from a stack that nothing runs on: from the guard up to the top,
-/// so that neighbours that are closed are one mapping.
+/// Removes the pages and all access from a stack that nothing runs on: from the guard up to the
+/// top, so that neighbours that are closed form one mapping.
 ///
-/// A refusal leaves it open, which only hides mistakes.
+/// A refusal by the kernel leaves the stack open, which only hides mistakes.
 pub(super) fn close(stack: &Stack) {
     slab::discard(std::slice::from_ref(stack));
-    // SAFETY: the slot is whole pages of a slab of ours, and nothing runs on a stack that its owner
-    // has given back.
+    // SAFETY: the slot is whole pages of a slab of this crate, and nothing runs on a stack that its
+    // owner has given back.
     let _ = unsafe {
         set_access(stack.limit().get(), Shape::of(stack.class()).stride(), libc::PROT_NONE)
     };
 }
 
-/// Takes all access from the guards of a row.
+/// Removes all access from the guards of a row.
 ///
-/// A refusal means, as a rule, that the process has as many mappings as it may. The whole row is
-/// then opened again: that returns up to two mappings a guard, and leaves the rest of the program
+/// A refusal usually means that the process has reached its limit of mappings. The whole row is
+/// then opened again: that returns up to two mappings per guard, and leaves the rest of the program
 /// some for its own needs, `malloc` among them.
 ///
 /// # Safety
 ///
-/// As for [`Guards::install`].
+/// The same as for [`Guards::install`].
 unsafe fn protect(row: &GuardRow) -> Result<(), Refused> {
     for start in row.starts() {
-        // SAFETY: `set_access` wants whole pages of ours that nothing uses, as the caller promised.
+        // SAFETY: `set_access` requires whole pages of this crate that nothing uses, as the caller
+        // promised.
         if let Err(error) = unsafe { set_access(start, row.len, libc::PROT_NONE) } {
             let bytes = start - row.start;
-            // SAFETY: the same pages, and the unused slots between them; they get the access back
-            // that the slab was mapped with. A second refusal leaves guards that nobody relies on.
+            // SAFETY: the same pages, and the unused slots between them; they get back the access
+            // that the slab was mapped with. A second refusal leaves guards that nothing relies on.
             let _ = unsafe { set_access(row.start, bytes, libc::PROT_READ | libc::PROT_WRITE) };
             return Err(Refused::Protection(error));
         }
@@ -136,11 +140,14 @@ unsafe fn protect(row: &GuardRow) -> Result<(), Refused> {
     Ok(())
 }
 
+/// Sets the protection of a range.
+///
 /// # Safety
 ///
-/// The range is whole pages of a mapping that this crate owns, and nothing in it is in use.
+/// The range must be whole pages of a mapping that this crate owns, and nothing in it may be in
+/// use.
 unsafe fn set_access(start: usize, bytes: usize, access: i32) -> io::Result<()> {
-    // SAFETY: that the range is ours and unused is the caller's contract.
+    // SAFETY: the caller answers for the range being this crate's and unused.
     match unsafe { libc::mprotect(ptr::with_exposed_provenance_mut(start), bytes, access) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
@@ -200,7 +207,7 @@ mod tests {
         pass_in_child(this_test!(locked_memory_is_guarded_all_the_same), &[], || {
             // SAFETY: it changes how this child's memory is backed, and nothing else.
             if unsafe { libc::mlockall(libc::MCL_FUTURE | libc::MCL_ONFAULT) } != 0 {
-                return; // Not allowed here, so there is nothing to try.
+                return; // Not permitted here, so there is nothing to test.
             }
             let stack = crate::stack::Pool::new().take(SizeClass::DEFAULT).unwrap();
             assert!(stack.guard().step_by(page_size()).all(faults));

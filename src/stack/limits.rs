@@ -1,16 +1,17 @@
-//! Owns the words for a kernel that refuses memory: which limit it was, its value, how to raise it.
+//! Owns the error texts for a kernel that refuses memory: which limit was reached, its value, how
+//! to raise it.
 //!
-//! Invariant: finding out allocates nothing until the text is made, because an `ENOMEM` may mean
-//! that `malloc` cannot grow either.
+//! Invariant: reading the limits allocates nothing until the text is made, because an `ENOMEM` may
+//! mean that `malloc` cannot grow either.
 #![allow(unsafe_code, reason = "reads resource limits")]
 
 use std::fs::File;
 use std::io::{self, Read};
 
-/// Which request the kernel refused.
+/// The request that the kernel refused.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// To map a slab of one slot of so many bytes.
+    /// To map a slab of one slot of the given number of bytes.
     Map(usize, io::Error),
     /// To guard a slot by `mprotect`.
     Protection(io::Error),
@@ -20,7 +21,7 @@ pub(super) enum Refused {
 }
 
 impl Refused {
-    /// The error for the caller who wanted a stack.
+    /// Returns the error for the caller that asked for a stack.
     pub(super) fn into_error(self) -> io::Error {
         let limits = Limits::read();
         let source = match &self {
@@ -32,18 +33,18 @@ impl Refused {
     }
 }
 
-/// What this process may have; `None` is unlimited or unknown.
+/// The limits of this process; `None` is unlimited or unknown.
 #[derive(Debug, Default)]
 struct Limits {
     /// `vm.max_map_count`.
     max_mappings: Option<u64>,
-    /// How many mappings there are.
+    /// Number of mappings that the process has.
     mappings: Option<u64>,
     /// `RLIMIT_AS`.
     address_space: Option<u64>,
     /// `RLIMIT_DATA`.
     data: Option<u64>,
-    /// `vm.overcommit_memory`; at 2 the kernel promises no more than it has.
+    /// `vm.overcommit_memory`; at 2 the kernel promises no more memory than it has.
     overcommit: Option<u64>,
 }
 
@@ -60,7 +61,7 @@ impl Limits {
         }
     }
 
-    /// Whether so few mappings are left that a slab or a guard may not find one.
+    /// Returns whether so few mappings are left that a slab or a guard may not get one.
     fn mappings_are_used_up(&self) -> bool {
         match (self.mappings, self.max_mappings) {
             (Some(have), Some(may)) => may <= have + 2,
@@ -68,7 +69,7 @@ impl Limits {
         }
     }
 
-    /// The limits that can have stopped a mapping of a slab, each with what to do.
+    /// Returns the limits that can have stopped the mapping of a slab, each with its remedy.
     fn that_stop_a_mapping(&self) -> Vec<String> {
         if self.mappings_are_used_up() {
             return vec![self.mapping_advice()];
@@ -98,7 +99,7 @@ impl Limits {
 
     fn mapping_advice(&self) -> String {
         let may = self.max_mappings.map_or("unknown".to_owned(), |may| may.to_string());
-        // Four times the default of 65,530 is what databases and games commonly ask for.
+        // Four times the default of 65,530 is what databases and games commonly require.
         let enough = self.max_mappings.unwrap_or(0).saturating_mul(4).max(262_144);
         format!(
             "vm.max_map_count allows the process {may} memory mappings \
@@ -129,14 +130,14 @@ fn describe(refused: &Refused, source: &io::Error, limits: &Limits) -> String {
     }
 }
 
-/// The number that a file of the kernel's holds.
+/// Returns the number in a file of `/proc`.
 fn number_in(path: &str) -> Option<u64> {
     let mut text = [0; 24];
     let len = File::open(path).ok()?.read(&mut text).ok()?;
     std::str::from_utf8(&text[..len]).ok()?.trim().parse().ok()
 }
 
-/// How many lines a file has, counted with a small buffer: there may be tens of thousands.
+/// Counts the lines of a file with a small buffer: there may be tens of thousands.
 fn lines_in(path: &str) -> Option<u64> {
     let mut file = File::open(path).ok()?;
     let mut chunk = [0; 2048];
@@ -149,7 +150,7 @@ fn lines_in(path: &str) -> Option<u64> {
     }
 }
 
-/// The soft limit that `read` obtains, if there is one.
+/// Returns the soft limit that `read` obtains, if there is one.
 #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "FreeBSD has signed limits")]
 fn soft_limit(read: impl FnOnce(&mut libc::rlimit) -> libc::c_int) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
@@ -214,7 +215,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn the_limits_of_this_process_are_read() {
-        // Alone: other tests map and unmap stacks between the two counts.
+        // In a child process, because other tests map and unmap stacks between the two counts.
         pass_in_child(this_test!(the_limits_of_this_process_are_read), &[], || {
             let limits = Limits::read();
             assert!(limits.max_mappings.is_some() && limits.overcommit.is_some());

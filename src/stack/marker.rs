@@ -1,4 +1,5 @@
-//! Owns guard markers: Linux's `MADV_GUARD_INSTALL`, in one call for many where the kernel lets us.
+//! Owns guard markers: Linux's `MADV_GUARD_INSTALL`, in one call for many guards where the kernel
+//! allows it.
 //!
 //! A marker lives in the page table entry of a page. It splits no mapping, survives
 //! `MADV_DONTNEED`, is inherited by `fork`, and makes every access fault with SIGSEGV.
@@ -10,21 +11,23 @@ use std::ptr;
 use super::guard::GuardRow;
 use super::slot::page_size;
 
-/// `MADV_GUARD_INSTALL`, since Linux 6.13; not in every version of the libc crate.
+/// `MADV_GUARD_INSTALL`, available since Linux 6.13, and missing from some versions of the libc
+/// crate.
 const GUARD_INSTALL: libc::c_int = 102;
 
-/// `PIDFD_SELF`, since Linux 6.14: "this process" where a pidfd is wanted.
+/// `PIDFD_SELF`, available since Linux 6.14: names the calling process where a pidfd is expected.
 const THIS_PROCESS: libc::c_int = -10_000;
 
-/// How many guards go into one call. From 16 on a larger number gains little; the kernel's limit is
-/// 1,024.
+/// Number of guards marked in one call. Beyond 16 a larger number gains little; the kernel's limit
+/// is 1,024.
 const BATCH: usize = 128;
 
 /// Puts markers on every guard of a row.
 ///
 /// # Safety
 ///
-/// The row lies in a mapping that this crate owns, in whole pages, and nothing in it is in use.
+/// The row must lie in a mapping that this crate owns, in whole pages, and nothing in it may be in
+/// use.
 pub(super) unsafe fn install(row: &GuardRow) -> io::Result<()> {
     let mut starts = row.starts();
     loop {
@@ -45,11 +48,11 @@ pub(super) unsafe fn install(row: &GuardRow) -> io::Result<()> {
     }
 }
 
-/// Whether the kernel knows markers, tried on a page of our own.
+/// Returns whether the kernel supports markers, which is tried on a freshly mapped page.
 pub(super) fn is_supported() -> bool {
     let Ok(start) = super::slab::map_from_kernel(page_size()) else { return false };
     let page = ptr::with_exposed_provenance_mut(start.get());
-    // SAFETY: the page was mapped just above and is nobody else's, so it may be marked and
+    // SAFETY: the page was mapped just above and nothing else refers to it, so it may be marked and
     // unmapped.
     unsafe {
         let known = libc::madvise(page, page_size(), GUARD_INSTALL) == 0;
@@ -58,31 +61,31 @@ pub(super) fn is_supported() -> bool {
     }
 }
 
-/// Marks every range, in one call where the kernel and the sandbox allow it, else one by one.
+/// Marks every range, in one call where the kernel and the sandbox allow it, otherwise one by one.
 ///
 /// # Safety
 ///
-/// The ranges are whole pages of mappings that this crate owns, and nothing in them is in use. This
-/// holds for every function below, too.
+/// The ranges must be whole pages of mappings that this crate owns, and nothing in them may be in
+/// use. This holds for every function below as well.
 unsafe fn mark(ranges: &[libc::iovec]) -> io::Result<()> {
-    // SAFETY: the ranges are the caller's to answer for, in all three.
+    // SAFETY: the caller answers for the ranges, in all three calls.
     unsafe {
         let marked = process_madvise(THIS_PROCESS, ranges).or_else(|| mark_by_pidfd(ranges));
         mark_singly(&ranges[marked.unwrap_or(0)..])
     }
 }
 
-/// For Linux 6.13, which does not know [`THIS_PROCESS`] yet. The descriptor is not kept: after a
-/// `fork` it would still name the parent.
+/// Marks by a pidfd of this process, for Linux 6.13, which does not know [`THIS_PROCESS`] yet. The
+/// descriptor is not kept: after a `fork` it would still name the parent.
 ///
 /// # Safety
 ///
-/// As for [`mark`].
+/// The same as for [`mark`].
 unsafe fn mark_by_pidfd(ranges: &[libc::iovec]) -> Option<usize> {
     // SAFETY: `pidfd_open` reads its two integers and returns a new descriptor or -1.
     let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) };
     let Ok(pidfd @ 0..) = libc::c_int::try_from(pidfd) else { return None };
-    // SAFETY: the ranges are the caller's to answer for; the descriptor was opened here, names this
+    // SAFETY: the caller answers for the ranges. The descriptor was opened here, names this
     // process, and is closed once.
     unsafe {
         let marked = process_madvise(pidfd, ranges);
@@ -91,12 +94,14 @@ unsafe fn mark_by_pidfd(ranges: &[libc::iovec]) -> Option<usize> {
     }
 }
 
+/// Marks the ranges one call each.
+///
 /// # Safety
 ///
-/// As for [`mark`].
+/// The same as for [`mark`].
 unsafe fn mark_singly(ranges: &[libc::iovec]) -> io::Result<()> {
     for range in ranges {
-        // SAFETY: the range is the caller's to answer for.
+        // SAFETY: the caller answers for the range.
         if unsafe { libc::madvise(range.iov_base, range.iov_len, GUARD_INSTALL) } != 0 {
             return Err(io::Error::last_os_error());
         }
@@ -104,14 +109,15 @@ unsafe fn mark_singly(ranges: &[libc::iovec]) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns how many ranges, from the first, were marked; `None` if the call was refused.
+/// Marks ranges in one call. Returns how many of them, from the first, were marked; `None` if the
+/// call was refused.
 ///
 /// # Safety
 ///
-/// As for [`mark`]; and `process` names this process.
+/// The same as for [`mark`]; and `process` must name this process.
 unsafe fn process_madvise(process: libc::c_int, ranges: &[libc::iovec]) -> Option<usize> {
-    // SAFETY: the kernel reads `ranges.len()` iovecs from a live slice; the ranges that they name
-    // are the caller's to answer for; the last argument, flags, must be zero.
+    // SAFETY: the kernel reads `ranges.len()` iovecs from a live slice; the caller answers for the
+    // ranges that they name; the last argument, flags, must be zero.
     let bytes = unsafe {
         libc::syscall(
             libc::SYS_process_madvise,
@@ -122,7 +128,8 @@ unsafe fn process_madvise(process: libc::c_int, ranges: &[libc::iovec]) -> Optio
             0,
         )
     };
-    // The kernel may stop early, and says after how many bytes; all ranges are equally long.
+    // The kernel may stop early and returns the number of bytes marked; all ranges have the same
+    // length.
     usize::try_from(bytes).ok().map(|bytes| bytes / ranges[0].iov_len)
 }
 
@@ -151,7 +158,7 @@ mod tests {
     #[test]
     fn each_way_of_marking_marks_all_ranges() {
         if !is_supported() {
-            return; // An older kernel has nothing to try.
+            return; // An older kernel has no markers to test.
         }
         assert_marks(|ranges| {
             // SAFETY: `assert_marks` answers for the ranges.
@@ -162,7 +169,7 @@ mod tests {
             unsafe { mark_singly(ranges) }.ok().map(|()| ranges.len())
         });
         assert_marks(|ranges| {
-            // SAFETY: as above; -1 is no descriptor, which the kernel refuses.
+            // SAFETY: as above; -1 is not a descriptor, so the kernel refuses it.
             assert_eq!(unsafe { process_madvise(-1, ranges) }, None);
             // SAFETY: as above.
             unsafe { mark_by_pidfd(ranges) }

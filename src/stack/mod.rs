@@ -1,7 +1,7 @@
 //! Memory for fibers to run on: slabs, guards, pools, and the report of an overflow.
 //!
-//! Nothing here knows what a fiber is. `take` a [`Stack`] from a thread's [`Pool`], run whatever
-//! you like on it, `give` it back.
+//! Nothing in this folder knows about fibers. `take` a [`Stack`] from a thread's [`Pool`], run any
+//! code on it, `give` it back.
 //!
 //! ```text
 //!   slab: one mmap, lowest address on the left; the stride is an odd number of pages
@@ -20,32 +20,32 @@
 //!                                                        colour = (slot % 32) · 64 bytes
 //! ```
 //!
-//! Why the picture looks like this, each point measured:
+//! The reasons for this layout, each of them measured:
 //!
 //! - *One mapping for many slots*: the kernel allows a process 65,530 mappings by default, and a
 //!   stack that is mapped and guarded on its own takes two.
-//! - *17 guard pages*: a C function compiled without stack probes may jump a narrow guard. 17 is
-//!   odd, the usable pages are a power of two, so the stride is odd as well: tops that lie a power
-//!   of two apart would share a few sets of the TLB.
-//! - *The colour*: page-aligned tops would all share one set of the L1 cache. It stays under 2 KiB,
-//!   so the first frames still share the top page.
+//! - *17 guard pages*: a C function compiled without stack probes may jump over a narrow guard. 17
+//!   is odd and the number of usable pages is a power of two, so the stride is odd as well: tops
+//!   that lie a power of two apart would share a few sets of the TLB.
+//! - *The colour*: page-aligned tops would all share one set of the L1 cache. The colour stays
+//!   under 2 KiB, so the first frames still share the top page.
 //! - *The far end is never touched*, not even for a canary: a parked fiber costs one page.
 //!
-//! A stack moves through three hands. Only the first move is on a hot path:
+//! A stack is in one of three places. Only the move between the first two is on a hot path:
 //!
 //! ```text
 //!              pop / push, a few ns             one lock for many
 //!   (in use) ◄──────────────────────► Pool ◄────────────────────────► Reserve ──► slab, unmapped
-//!                                 one a thread:   too many idle:    one a process:   when all of
-//!                                 warm, LIFO      pages dropped     cold             it is idle
+//!                                one per thread:  too many idle:   one per process:  when all of
+//!                                warm, LIFO       pages dropped    cold              it is idle
 //! ```
 //!
-//! In builds with a sanitizer a stack that is given back goes through the quarantine first: it is
-//! closed to every access until thousands of others have come after it.
+//! In builds with a sanitizer a stack that is given back goes through the quarantine first: every
+//! access to it faults until thousands of other stacks have been given back.
 //!
 //! # Environment
 //!
-//! `FIBRA_STACK_GUARDS=mprotect` guards by `mprotect` even where the kernel has guard markers.
+//! `FIBRA_STACK_GUARDS=mprotect` guards by `mprotect` even if the kernel supports guard markers.
 
 mod altstack;
 #[cfg(all(test, target_os = "linux"))]

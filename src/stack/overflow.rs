@@ -1,52 +1,56 @@
-//! Owns the report of a stack overflow: the handler for SIGSEGV and SIGBUS, and its text.
+//! Owns the reporting of stack overflows: the handler for SIGSEGV and SIGBUS.
 //!
 //! Invariants of the handler, which interrupts any code at any instruction:
 //! - It allocates nothing, takes no lock and calls only async-signal-safe functions.
-//! - It speaks only of faults that `describe` claims; all others go to the handler before it.
+//! - It reports only faults that `describe` claims; all others are passed on to the previous
+//!   handler.
 #![allow(unsafe_code, reason = "installs and runs a signal handler")]
 
 use std::io;
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 use super::altstack::AltStack;
 use super::report::Report;
+use crate::collections::locked::locked;
 
-/// Says whose guard the address `fault` lies in, if it is the guard of the stack that this thread
-/// runs on. It is called in a signal handler, so it must be async-signal-safe.
+/// A function that describes the fiber whose guard holds the address `fault`, if that is the guard
+/// of the stack that this thread runs on. It is called in a signal handler, so it must be
+/// async-signal-safe.
 pub(crate) type Describe = fn(fault: usize) -> Option<Overflow>;
 
 /// A fiber that has overflowed its stack.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Overflow {
-    /// Its name, `name_len` bytes of UTF-8 that live until the process ends; unused if that is
-    /// zero.
+    /// The fiber's name: `name_len` bytes of UTF-8 that live until the process ends; unused if
+    /// `name_len` is zero.
     pub(crate) name: *const u8,
-    /// The length of the name; zero for a fiber without one.
+    /// The length of the name; zero for a fiber without a name.
     pub(crate) name_len: usize,
-    /// Its number.
+    /// The fiber's number.
     pub(crate) id: u64,
     /// The usable size of its stack, in bytes.
     pub(crate) size: usize,
-    /// Whether it was the stack of a generator or greenlet of that fiber; of none if `id` is 0.
+    /// Whether the stack was that of a generator or greenlet which runs in this fiber, or outside
+    /// of fibers if `id` is 0.
     pub(crate) nested: bool,
 }
 
-/// Sees to it that overflows are reported, on every thread that holds an [`AltStack`].
+/// Enables the report of overflows, on every thread that holds an [`AltStack`].
 ///
-/// The handler is installed by the first call and stays until the process ends. The `describe` of
-/// the latest call is the one in force.
+/// The first call installs the handler, which stays until the process ends. Each call replaces the
+/// `describe` function.
 ///
 /// # Errors
 ///
-/// What `sigaction` or [`AltStack`]'s calls reported.
+/// Returns the error of `sigaction` or of [`AltStack`]'s calls.
 pub(crate) fn install(describe: Describe) -> io::Result<AltStack> {
     let alt_stack = AltStack::for_this_thread()?;
     DESCRIBE.store(describe as *mut (), Ordering::Release);
     static INSTALLED: Mutex<bool> = Mutex::new(false);
-    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut installed = locked(&INSTALLED);
     if !*installed {
         hook(libc::SIGSEGV, &BEFORE_SEGV)?;
         hook(libc::SIGBUS, &BEFORE_BUS)?;
@@ -55,10 +59,10 @@ pub(crate) fn install(describe: Describe) -> io::Result<AltStack> {
     Ok(alt_stack)
 }
 
-/// The `Describe` in force.
+/// The current `Describe` function.
 static DESCRIBE: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
-/// The handlers that stood before ours. They are set once, before ours can run, and then only read,
-/// which is an atomic load.
+/// The handlers that were installed before this one. They are set once, before this one can run,
+/// and then only read, which is an atomic load.
 static BEFORE_SEGV: OnceLock<libc::sigaction> = OnceLock::new();
 static BEFORE_BUS: OnceLock<libc::sigaction> = OnceLock::new();
 
@@ -69,15 +73,15 @@ fn hook(signal: libc::c_int, before: &OnceLock<libc::sigaction>) -> io::Result<(
     ours.sa_sigaction = on_fault as *const () as usize;
     // The earlier handler's mask and `SA_NODEFER` stay: it may rely on them, and leave by a jump.
     ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | (earlier.sa_flags & libc::SA_NODEFER);
-    // SAFETY: `ours` is a whole `sigaction` whose handler has the signature that `SA_SIGINFO` wants
-    // and is async-signal-safe; the old one is not asked for.
+    // SAFETY: `ours` is a complete `sigaction` whose handler has the signature that `SA_SIGINFO`
+    // requires and is async-signal-safe; the old one is not requested.
     check(unsafe { libc::sigaction(signal, &ours, ptr::null_mut()) })
 }
 
 fn action_for(signal: libc::c_int) -> io::Result<libc::sigaction> {
     // SAFETY: `sigaction` is a C struct of integers, for which zeroes are valid.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    // SAFETY: a null new action changes nothing; the present one is written to a live struct.
+    // SAFETY: a null new action changes nothing; the current one is written to a live struct.
     check(unsafe { libc::sigaction(signal, ptr::null(), &mut action) })?;
     Ok(action)
 }
@@ -86,14 +90,14 @@ fn check(result: libc::c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The handler.
+/// The signal handler.
 extern "C" fn on_fault(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
     // SAFETY: the kernel calls a `SA_SIGINFO` handler with a valid `info`. `si_addr` is a field of
-    // the faults' variant, which a positive code announces.
+    // the variant for faults, which a positive code indicates.
     let fault = unsafe { (0 < (*info).si_code).then(|| (*info).si_addr() as usize) };
     if let Some(overflow) = fault.and_then(describe) {
         report_and_abort(&overflow);
@@ -108,12 +112,12 @@ fn describe(fault: usize) -> Option<Overflow> {
     if describe.is_null() {
         return None;
     }
-    // SAFETY: only `install` stores here, and what it stores is a `Describe`.
+    // SAFETY: only `install` stores here, and it stores a `Describe`.
     let describe: Describe = unsafe { mem::transmute(describe) };
     describe(fault)
 }
 
-/// Does what would have happened without our handler.
+/// Does what would have happened without this handler.
 fn pass_on(
     before: &libc::sigaction,
     signal: libc::c_int,
@@ -126,7 +130,7 @@ fn pass_on(
         libc::SIG_IGN if !is_fault => {}
         libc::SIG_DFL | libc::SIG_IGN => fall_to_default(signal, is_fault),
         handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
-            // SAFETY: `SA_SIGINFO` says that the handler has this signature; it gets the arguments
+            // SAFETY: `SA_SIGINFO` means that the handler has this signature; it gets the arguments
             // that the kernel made for it.
             let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
                 unsafe { mem::transmute(handler) };
@@ -141,8 +145,8 @@ fn pass_on(
     }
 }
 
-/// Restores the default action, which kills. A fault repeats when the handler returns; a signal
-/// that was sent has to be sent again, and arrives when the handler returns.
+/// Restores the default action, which kills the process. A fault repeats when the handler returns;
+/// a signal that was sent has to be sent again, and arrives when the handler returns.
 fn fall_to_default(signal: libc::c_int, is_fault: bool) {
     // SAFETY: zeroes are a valid `sigaction` with the default action and an empty mask. `sigaction`
     // and `raise` are async-signal-safe.
@@ -157,9 +161,9 @@ fn fall_to_default(signal: libc::c_int, is_fault: bool) {
 }
 
 fn report_and_abort(overflow: &Overflow) -> ! {
-    // SAFETY: `describe` promises so many bytes at `name`, until the process ends.
+    // SAFETY: `describe` promises `name_len` readable bytes at `name`, until the process ends.
     let report = unsafe { Report::of(overflow) };
-    // SAFETY: the bytes are a live array's, of that length; `write` and `abort` are
+    // SAFETY: the bytes are those of a live array, of that length; `write` and `abort` are
     // async-signal-safe. One call keeps the lines of two threads apart.
     unsafe {
         libc::write(libc::STDERR_FILENO, report.text().as_ptr().cast(), report.text().len());
@@ -202,7 +206,7 @@ mod tests {
         None
     }
 
-    /// Writes to an address that is no memory at all.
+    /// Writes to an address where nothing is mapped.
     fn fault_at(address: usize) {
         // SAFETY: this ends the child, or enters a handler that does; nothing is written.
         unsafe { ptr::with_exposed_provenance_mut::<u8>(address).write_volatile(1) };
@@ -262,7 +266,7 @@ mod tests {
             ("info", info_handler as *const () as usize, libc::SA_SIGINFO, 50 + libc::SIGSEGV),
         ];
         for (name, handler, flags, code) in table {
-            // The child runs this loop, too: it must stop at the row that it was made for.
+            // The child runs this loop, too: it must stop at the row for which it was started.
             if std::env::var("FIBRA_TEST_HANDLER").is_ok_and(|wish| wish != name) {
                 continue;
             }
@@ -302,7 +306,7 @@ mod tests {
             }
             let output = in_child(test, &[("FIBRA_TEST_HANDLER", name)], || {
                 set_action(libc::SIGBUS, action, 0);
-                // It would claim every fault, but this is none.
+                // It would claim every fault, but this signal is not a fault.
                 let claim_all = |_| {
                     Some(Overflow { name: ptr::null(), name_len: 0, id: 1, size: 1, nested: false })
                 };

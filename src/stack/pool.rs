@@ -1,41 +1,43 @@
-//! Owns a thread's stacks: a shelf of idle ones for each class, over the process-wide reserve.
+//! Owns a thread's stacks: one shelf of idle stacks per class, backed by the process-wide reserve.
 //!
 //! Invariants:
 //! - The last stack of a shelf was used last, so its pages are the warmest in the caches.
-//! - A shelf holds at most its watermark; beyond, its coldest half goes back to the reserve.
+//! - A shelf holds at most its watermark; when it would exceed it, its coldest half goes back to
+//!   the reserve.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::reserve::{RESERVE, Reserve};
 use super::size::SizeClass;
 use super::slab;
 use super::slot::{Shape, Stack};
+use crate::collections::locked::locked;
 
-/// A thread's stacks.
+/// The stacks of one thread.
 #[derive(Debug)]
 pub(crate) struct Pool {
     shelves: [Shelf; SizeClass::COUNT],
     reserve: &'static Mutex<Reserve>,
-    /// Stacks that came from the reserve and have not gone back.
+    /// Number of stacks that came from the reserve and have not gone back.
     held: usize,
-    /// The highest that `held` has been.
+    /// The highest value that `held` has had.
     most_held: usize,
 }
 
-/// What a pool holds at some moment.
+/// A snapshot of a pool's counts.
 #[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct PoolStats {
     /// Stacks that were taken from this pool and not given back.
     pub(crate) live: usize,
     /// Stacks that wait in this pool for their next use.
     pub(crate) idle: usize,
-    /// The most stacks, live and idle, that this pool has held at once.
+    /// The most stacks, live and idle, that this pool has held at the same time.
     pub(crate) high_water: usize,
     /// Stacks that wait in the reserve, which all pools of the process share.
     pub(crate) reserve: usize,
-    /// Bytes of addresses that the stacks of the whole process take. Memory is taken only by the
-    /// pages that were touched.
+    /// Bytes of address space that the stacks of the whole process take. Only pages that were
+    /// touched take memory.
     pub(crate) mapped_bytes: usize,
 }
 
@@ -43,12 +45,12 @@ pub(crate) struct PoolStats {
 #[derive(Debug)]
 struct Shelf {
     idle: Vec<Stack>,
-    /// How many stacks the next refill asks for; zero before the first.
+    /// Number of stacks that the last refill asked for; zero before the first.
     refill: usize,
 }
 
-/// How many idle stacks a pool keeps of each class: 4,096 of the smallest, 1,024 of those that fibers
-/// commonly have, none of 512 MiB or more.
+/// Number of idle stacks that a pool keeps of each class: 4,096 of the smallest, 1,024 of the
+/// common sizes, none of 512 MiB or more.
 const WATERMARKS: [usize; SizeClass::COUNT] = {
     let mut marks = [0; SizeClass::COUNT];
     let mut index = 0;
@@ -59,12 +61,12 @@ const WATERMARKS: [usize; SizeClass::COUNT] = {
     marks
 };
 
-/// How many idle stacks of so many bytes a pool keeps.
+/// Returns how many idle stacks of `bytes` bytes a pool keeps.
 ///
-/// Most stacks have touched a page or two of their addresses, so up to a megabyte it is their number
-/// that counts, whatever their size. A larger one was asked for by a fiber that needs it.
+/// Most stacks have touched a page or two of their addresses, so up to a megabyte their number
+/// matters and their size does not. A larger stack is only used by a fiber that asked for it.
 const fn watermark(bytes: usize) -> usize {
-    /// If every idle stack had been used to its far end, they would hold so much memory.
+    /// The memory that all idle stacks would hold if each had been used to its far end.
     const WARM_BYTES: usize = 256 << 20;
     const LARGE: usize = 2 << 20;
     match WARM_BYTES / bytes {
@@ -75,7 +77,7 @@ const fn watermark(bytes: usize) -> usize {
 }
 
 impl Pool {
-    /// An empty pool; it asks the system for nothing before its first stack.
+    /// Creates an empty pool. It requests nothing from the system before its first stack is taken.
     pub(crate) const fn new() -> Pool {
         Pool::over(&RESERVE)
     }
@@ -94,7 +96,7 @@ impl Pool {
         }
     }
 
-    /// Sees to it that the next [`take`](Pool::take) of this class succeeds.
+    /// Ensures that the next [`take`](Pool::take) of this class succeeds.
     pub(crate) fn prepare(&mut self, class: SizeClass) -> io::Result<()> {
         if self.shelves[class.index()].idle.is_empty() {
             let stack = self.take_from_reserve(class)?;
@@ -103,7 +105,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Takes a stack back. Nothing may run on it, and nobody may look into it any more.
+    /// Takes a stack back. Nothing may run on it or read its contents any more.
     #[inline]
     pub(crate) fn give(&mut self, stack: Stack) {
         if cfg!(sanitized) {
@@ -122,7 +124,7 @@ impl Pool {
         idle.push(stack);
     }
 
-    /// What the pool holds now; exact if its stacks are given back to it and not to another pool.
+    /// Returns the pool's counts; exact if its stacks are given back to it and not to another pool.
     pub(crate) fn stats(&self) -> PoolStats {
         let idle = self.shelves.iter().map(|shelf| shelf.idle.len()).sum();
         let reserve = self.lock();
@@ -146,7 +148,8 @@ impl Pool {
         Ok(shelf.idle.pop().expect("the reserve gives at least one stack or an error"))
     }
 
-    /// Gives a stack back so that its next use, here or elsewhere, is far off.
+    /// Gives a stack back through the quarantine, so that it is not used again soon, by this pool
+    /// or another.
     #[cold]
     #[inline(never)]
     fn give_to_quarantine(&mut self, stack: Stack) {
@@ -186,7 +189,7 @@ impl Pool {
 }
 
 impl Drop for Pool {
-    /// Gives everything idle back to the reserve.
+    /// Gives all idle stacks back to the reserve.
     fn drop(&mut self) {
         for index in 0..SizeClass::COUNT {
             self.trim(SizeClass::from_index(index), 0);
@@ -194,19 +197,20 @@ impl Drop for Pool {
     }
 }
 
-/// How many stacks to ask for after `last`: few at first, for a program may need just one; then
-/// twice as many each time, because one call guards many for three quarters of the price, up to
-/// 64 MiB of addresses or 256 stacks.
+/// Returns how many stacks to ask for after a refill of `last`: few at first, because a program may
+/// need just one, then twice as many each time, up to 64 MiB of addresses or 256 stacks. One call
+/// that guards many stacks costs a quarter less than one call for each.
 fn next_refill(last: usize, stride: usize) -> usize {
     let first = ((2 << 20) / stride).clamp(1, 16);
     let most = ((64 << 20) / stride).clamp(1, 256);
     (last * 2).clamp(first, most)
 }
 
-/// A panic cannot leave the reserve half changed in a way that matters: at worst it has forgotten
-/// stacks, which leaks them.
+/// Locks the reserve, even if a thread panicked while it held the lock. Such a panic cannot leave
+/// the reserve in an unsound state: at worst the reserve has lost track of stacks, which leaks
+/// them.
 fn lock(reserve: &'static Mutex<Reserve>) -> MutexGuard<'static, Reserve> {
-    reserve.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(reserve)
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
-//! Owns the quarantine, in builds with a sanitizer: stacks that were given back, closed to every access.
+//! Owns the quarantine of builds with a sanitizer: stacks that were given back, closed to every
+//! access.
 //!
-//! A stack that is used after it was given back is, as a rule, another fiber's by then: the memory is
-//! there, and the sanitizer sees nothing wrong. In the quarantine the access is a fault, which the
-//! sanitizer reports.
+//! A stack that is used after it was given back usually belongs to another fiber by then: the
+//! memory is mapped, and the sanitizer finds nothing wrong. In the quarantine the access is a
+//! fault, which the sanitizer reports.
 //!
 //! Invariants:
 //! - A stack in the quarantine has no pages and cannot be accessed.
-//! - Stacks leave in the order in which they came, open and guarded, while there are more than `most`,
-//!   or more than [`MOST_BYTES`] of them.
+//! - Stacks leave in the order in which they came, open and guarded, while there are more than
+//!   `most`, or more than [`MOST_BYTES`] of them. [`Quarantine::release`] is the exception.
 
 use std::collections::VecDeque;
 
@@ -15,12 +16,13 @@ use super::guard::{self, Guards};
 use super::size::SizeClass;
 use super::slot::Stack;
 
-/// How many stacks a build with a sanitizer keeps closed. Neighbours that are closed are one mapping,
-/// so in the worst case, where every other slot is in use, this takes twice as many of the 65,530
-/// mappings that a process may have by default.
+/// Number of stacks that a build with a sanitizer keeps closed. Neighbours that are closed form one
+/// mapping, so in the worst case, where every other slot is in use, this takes twice as many of the
+/// 65,530 mappings that a process may have by default.
 pub(super) const MOST_CLOSED: usize = 16_384;
 
-/// AddressSanitizer keeps its notes on a stack that is closed, an eighth of its bytes: here 512 MiB.
+/// The most usable bytes of closed stacks. AddressSanitizer keeps shadow memory for a closed stack,
+/// an eighth of its bytes: here 512 MiB.
 const MOST_BYTES: usize = 4 << (if usize::BITS == 64 { 30 } else { 20 });
 
 /// Stacks that were given back, the oldest first.
@@ -28,17 +30,17 @@ const MOST_BYTES: usize = 4 << (if usize::BITS == 64 { 30 } else { 20 });
 pub(super) struct Quarantine {
     closed: VecDeque<Stack>,
     most: usize,
-    /// The usable bytes of those that are closed.
+    /// The usable bytes of the closed stacks.
     bytes: usize,
 }
 
 impl Quarantine {
-    /// A quarantine of at most `most` stacks; with zero, stacks pass through as they are.
+    /// Creates a quarantine of at most `most` stacks; with zero, stacks pass through unchanged.
     pub(super) const fn new(most: usize) -> Quarantine {
         Quarantine { closed: VecDeque::new(), most, bytes: 0 }
     }
 
-    /// Closes `stack`, and puts the oldest ones on `out` if there are too many.
+    /// Closes `stack`, and appends the oldest stacks to `out` if there are too many.
     pub(super) fn exchange(&mut self, stack: Stack, guards: Guards, out: &mut Vec<Stack>) {
         if self.most == 0 {
             return out.push(stack);
@@ -51,13 +53,14 @@ impl Quarantine {
         }
     }
 
-    /// Gives the oldest stack of `class` out early, for a program that can get no other.
+    /// Releases the oldest stack of `class` early, for a program that can get no other.
     pub(super) fn release(&mut self, class: SizeClass, guards: Guards) -> Option<Stack> {
         let at = self.closed.iter().position(|stack| stack.class() == class)?;
         self.open(at, guards)
     }
 
-    /// Takes a stack out. One whose guard is refused is leaked, for it must not be used.
+    /// Takes a stack out. If its guard is refused, the stack is leaked, because it must not be
+    /// used.
     fn open(&mut self, at: usize, guards: Guards) -> Option<Stack> {
         let stack = self.closed.remove(at)?;
         self.bytes -= stack.class().bytes();
@@ -83,7 +86,7 @@ mod tests {
         stacks
     }
 
-    /// Closes a stack, for which there is room.
+    /// Closes a stack in a quarantine that has room for it.
     fn keep(quarantine: &mut Quarantine, stack: Stack, guards: Guards) {
         let mut out = Vec::new();
         quarantine.exchange(stack, guards, &mut out);
@@ -149,12 +152,13 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn neighbours_that_are_closed_are_one_mapping() {
         use crate::stack::testing::{mappings_between, pass_in_child, this_test};
-        // Alone: other tests map and unmap stacks.
+        // In a child process, because other tests map and unmap stacks.
         pass_in_child(this_test!(neighbours_that_are_closed_are_one_mapping), &[], || {
             for guards in every_kind_of_guards() {
                 let stacks = stacks(1_000, guards());
                 let mut quarantine = Quarantine::new(1_000);
-                // Of these stacks alone: the allocator of a sanitizer maps memory as well.
+                // Count only the mappings of these stacks: the allocator of a sanitizer maps memory
+                // as well.
                 let low = stacks.iter().map(|stack| stack.guard().start).min().unwrap();
                 let high = stacks.iter().map(|stack| stack.base().get()).max().unwrap();
                 let mappings = || mappings_between(low, high);

@@ -1,14 +1,15 @@
-//! Owns the text that an overflow is reported with.
+//! Owns the text of an overflow report.
 //!
-//! Invariant: it is made without allocation and without `fmt`, for a signal handler writes it.
+//! Invariant: the text is made without allocation and without `fmt`, because a signal handler
+//! writes it.
 #![allow(unsafe_code, reason = "reads a name by pointer and length")]
 
 use std::slice;
 
 use super::overflow::Overflow;
 
-/// A text in a fixed buffer; what does not fit is cut. The alternate signal stack may be small, so
-/// the buffer is, too.
+/// A text in a fixed buffer; what does not fit is cut off. The buffer is small because the
+/// alternate signal stack may be small.
 pub(super) struct Report {
     bytes: [u8; 512],
     len: usize,
@@ -21,28 +22,28 @@ const MAIN_SIZE: &[u8] = b"`fibra::Runtime::builder().main_stack_size(bytes)`";
 /// The number of every main fiber.
 const MAIN: u64 = 1;
 
-/// Longer names are cut so that the advice always fits.
+/// The longest name that is shown whole. Longer ones are cut so that the advice always fits.
 const LONGEST_NAME: usize = 128;
 
 impl Report {
-    /// The report of an overflow.
+    /// Creates the report of an overflow.
     ///
     /// # Safety
     ///
-    /// If `name_len` is not zero, so many bytes can be read at `name`.
+    /// `name_len` bytes must be readable at `name`, unless `name_len` is zero.
     pub(super) unsafe fn of(overflow: &Overflow) -> Report {
         let mut report = Report::new();
         let name = match overflow.name_len {
             0 => &[],
-            // SAFETY: that the name can be read is the caller's contract, and nothing writes to a
-            // name while its fiber overflows.
+            // SAFETY: the caller answers for the name being readable, and nothing writes to a name
+            // while its fiber overflows.
             len => unsafe { slice::from_raw_parts(overflow.name, len) },
         };
         report.fill(name, overflow);
         report
     }
 
-    /// What to write.
+    /// Returns the text to write.
     pub(super) fn text(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
@@ -107,18 +108,18 @@ impl Report {
         self.push(&digits[first..]);
     }
 
-    /// A size in the largest unit that leaves no remainder.
+    /// Appends a size in the largest unit that leaves no remainder.
     fn push_size(&mut self, bytes: usize) {
         let bytes = bytes as u64;
         let units: [(u64, &[u8]); 3] = [(1 << 30, b" GiB"), (1 << 20, b" MiB"), (1 << 10, b" KiB")];
-        let fits = units.iter().find(|(unit, _)| bytes != 0 && bytes.is_multiple_of(*unit));
+        let fits = units.iter().find(|(unit, _)| bytes != 0 && bytes % *unit == 0);
         let &(unit, name) = fits.unwrap_or(&(1, b" bytes"));
         self.push_number(bytes / unit);
         self.push(name);
     }
 }
 
-/// At most `most` bytes of a text, cut before a character and not within it.
+/// Returns at most `most` bytes of a text, cut before a character and not within it.
 fn cut(text: &[u8], most: usize) -> &[u8] {
     if text.len() <= most {
         return text;
@@ -134,7 +135,7 @@ fn cut(text: &[u8], most: usize) -> &[u8] {
 pub(super) mod tests {
     use super::*;
 
-    /// How every report ends.
+    /// The end of every report.
     pub(in crate::stack) const HELP: &str = "help: give it more with `fibra::Builder::new().stack_size(bytes)`, or recurse less\n\
                         fatal runtime error: stack overflow, aborting\n";
 

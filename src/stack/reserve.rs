@@ -1,10 +1,10 @@
 //! Owns the process-wide reserve: every slab, and the stacks in them that no pool holds.
 //!
 //! Invariants:
-//! - The slabs of a shelf are sorted by address and all of the shelf's class.
+//! - The slabs of a shelf are sorted by address, and all of them have the shelf's class.
 //! - A stack in the reserve is cold: its pages were given back before it came here, or never
 //!   touched.
-//! - A refusal of the kernel loses nothing: what was carved before stays usable.
+//! - A refusal by the kernel loses nothing: slots that were carved before stay usable.
 
 use std::io;
 use std::sync::Mutex;
@@ -20,24 +20,26 @@ use super::slot::{Shape, Stack, page_size};
 pub(super) static RESERVE: Mutex<Reserve> =
     Mutex::new(Reserve::new(slab::map_from_kernel, Guards::of_this_system, MOST_QUARANTINED));
 
-/// How many stacks are closed for a while after their use: only where a sanitizer is to see what
-/// uses them nevertheless.
+/// Number of stacks that stay closed for a while after their use: none, except where a sanitizer
+/// can detect accesses to them.
 const MOST_QUARANTINED: usize = if cfg!(sanitized) { MOST_CLOSED } else { 0 };
 
-/// A slab holds at most so many bytes of addresses, 32 GiB: a million stacks of 256 KiB then take
-/// fewer than 30 mappings, and 128 TiB of addresses leave room for four thousand such slabs.
+/// The most bytes of addresses in one slab, 32 GiB: a million stacks of 256 KiB then take fewer
+/// than 30 mappings, and 128 TiB of addresses leave room for four thousand such slabs.
 const LARGEST_SLAB: usize = 1 << if usize::BITS == 64 { 35 } else { 26 };
-/// And at most so many slots, so that the slabs of small stacks can be unmapped in parts, too.
+/// The most slots in one slab, so that small stacks too have several slabs that can be unmapped one
+/// by one.
 const MOST_SLOTS: usize = 1 << 16;
-/// The first slab of a class: 32 MiB of addresses, at most 64 slots. Later ones double the whole.
+/// The size of the first slab of a class: 32 MiB of addresses, at most 64 slots. Each later one
+/// doubles the total.
 const FIRST_SLAB: usize = 32 << 20;
 
-/// So many bytes of idle addresses are kept for each class before unused slabs are unmapped. An
-/// idle stack costs the page tables of its slot, 1/512 of it: here 16 MiB, and those of slabs that a
+/// Bytes of idle addresses that are kept for each class before unused slabs are unmapped. An idle
+/// stack costs the page tables of its slot, 1/512 of it: here 16 MiB, plus those of slabs that a
 /// stack in use keeps.
 const IDLE_BYTES: usize = 1 << if usize::BITS == 64 { 33 } else { 25 };
 
-/// When addresses run out, so many bytes are left for the rest of the program.
+/// Bytes that are left for the rest of the program when addresses run out.
 const HEADROOM: usize = 16 << 20;
 
 /// Every slab of the process, shelved by class.
@@ -50,15 +52,15 @@ pub(super) struct Reserve {
 }
 
 impl Reserve {
-    /// An empty reserve over a mapper and a kind of guards, with a quarantine of so many stacks;
-    /// tests bring their own.
+    /// Creates an empty reserve over a mapper and a kind of guards, with a quarantine of up to
+    /// `most_quarantined` stacks; tests pass their own.
     pub(super) const fn new(map: Map, guards: fn() -> Guards, most_quarantined: usize) -> Reserve {
         let shelves = [const { Shelf::new() }; SizeClass::COUNT];
         Reserve { shelves, map, guards, quarantine: Quarantine::new(most_quarantined) }
     }
 
-    /// Puts at least one and at most `most` stacks of `class` on `out`: idle ones if there are any,
-    /// else new ones.
+    /// Appends at least one and at most `most` stacks of `class` to `out`: idle ones if there are
+    /// any, otherwise new ones.
     pub(super) fn take(
         &mut self,
         class: SizeClass,
@@ -75,8 +77,8 @@ impl Reserve {
         })
     }
 
-    /// Takes stacks of one class back, whose pages were discarded; then unmaps slabs that are
-    /// unused if there are more than enough.
+    /// Takes back stacks of one class, whose pages were discarded; then unmaps unused slabs if more
+    /// than enough stacks are idle.
     pub(super) fn give(&mut self, class: SizeClass, stacks: impl Iterator<Item = Stack>) {
         let shelf = &mut self.shelves[class.index()];
         for stack in stacks {
@@ -85,18 +87,18 @@ impl Reserve {
         shelf.unmap_unused(IDLE_BYTES / Shape::of(class).stride());
     }
 
-    /// Closes a stack, and puts those on `out` that were closed long enough.
+    /// Closes a stack, and appends those to `out` that were closed long enough.
     pub(super) fn quarantine(&mut self, stack: Stack, out: &mut Vec<Stack>) {
         self.quarantine.exchange(stack, (self.guards)(), out);
     }
 
-    /// Bytes of addresses that all slabs take.
+    /// Returns the bytes of addresses that all slabs take.
     pub(super) fn mapped_bytes(&self) -> usize {
         let shelves = self.shelves.iter().enumerate();
         shelves.map(|(i, shelf)| shelf.slots * Shape::of(SizeClass::from_index(i)).stride()).sum()
     }
 
-    /// How many stacks lie here, of all classes.
+    /// Returns how many stacks are in the reserve, of all classes.
     pub(super) fn idle(&self) -> usize {
         self.shelves.iter().map(|shelf| shelf.idle).sum()
     }
@@ -117,7 +119,8 @@ impl Reserve {
         carved
     }
 
-    /// Maps the next slab of a class: as large as all before it, or as much of that as there is.
+    /// Maps the next slab of a class: as large as all before it together, or as much of that as the
+    /// kernel grants.
     fn map_slab(&mut self, class: SizeClass) -> Result<Slab, Refused> {
         let mut slots = self.shelves[class.index()].next_slab(class);
         if let Ok(slab) = Slab::map(class, slots, 0, self.map) {
@@ -141,9 +144,9 @@ impl Reserve {
 #[derive(Debug)]
 struct Shelf {
     slabs: Vec<Slab>,
-    /// How many slots all slabs have room for.
+    /// Number of slots that all slabs have room for.
     slots: usize,
-    /// How many slots of all slabs are idle.
+    /// Number of idle slots in all slabs.
     idle: usize,
 }
 
@@ -152,10 +155,10 @@ impl Shelf {
         Shelf { slabs: Vec::new(), slots: 0, idle: 0 }
     }
 
-    /// Puts up to `most` idle stacks on `out`; returns whether there were any.
+    /// Appends up to `most` idle stacks to `out`; returns whether there were any.
     ///
     /// The kernel maps downwards, so the slabs at high addresses are the older and smaller ones.
-    /// Using those first lets the large ones fall idle as a whole.
+    /// Using those first lets the large ones become idle as a whole.
     fn take(&mut self, most: usize, out: &mut Vec<Stack>) -> bool {
         let mut taken = 0;
         for slab in self.slabs.iter_mut().rev() {
@@ -184,7 +187,7 @@ impl Shelf {
         self.slabs.insert(at, slab);
     }
 
-    /// How many slots the next slab is to have.
+    /// Returns how many slots the next slab gets.
     fn next_slab(&self, class: SizeClass) -> u32 {
         let stride = Shape::of(class).stride();
         let first = (FIRST_SLAB / stride).clamp(1, 64);
@@ -192,7 +195,7 @@ impl Shelf {
         self.slots.clamp(first, most) as u32
     }
 
-    /// Unmaps unused slabs as long as `keep` idle stacks remain.
+    /// Unmaps unused slabs as long as at least `keep` idle stacks remain.
     fn unmap_unused(&mut self, keep: usize) {
         if self.idle <= keep && keep != 0 {
             return;
@@ -218,11 +221,11 @@ mod tests {
     use std::num::NonZeroUsize;
 
     thread_local! {
-        /// How many bytes the kernel of `stingy` still has.
+        /// Number of bytes that `stingy` can still map.
         static LEFT: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// A kernel that runs out of addresses. Nothing is ever unmapped from its account.
+    /// A mapper that runs out of addresses. Unmapping returns nothing to it.
     fn stingy(bytes: usize) -> io::Result<NonZeroUsize> {
         if LEFT.get() < bytes {
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
@@ -309,7 +312,7 @@ mod tests {
         reserve.take(class, 64, &mut stacks).unwrap();
         reserve.give(class, stacks.drain(..));
         assert_ne!(reserve.mapped_bytes(), 0);
-        // The next class does not fit, so what is idle is unmapped before the second try.
+        // The next class does not fit, so idle slabs are unmapped before the second try.
         reserve.take(SizeClass::MAIN, 1, &mut stacks).unwrap_err();
         assert_eq!(reserve.mapped_bytes(), 0);
     }

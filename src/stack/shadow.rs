@@ -1,12 +1,12 @@
-//! Owns the check for CET shadow stacks, under which stacks cannot be switched.
+//! Owns the check for CET shadow stacks, with which stacks cannot be switched.
 #![allow(unsafe_code, reason = "a system call that the libc crate does not wrap")]
 
 use std::io;
 
-/// Fails if this thread runs with a shadow stack.
+/// Returns an error if this thread runs with a shadow stack.
 ///
-/// The CPU then keeps a second copy of all return addresses. The context switch does not know of
-/// it, so the first return on another stack would fault; an error before that is kinder.
+/// The CPU then keeps a second copy of all return addresses. The context switch does not maintain
+/// it, so the first return on another stack would fault; an error before that explains the cause.
 pub(crate) fn refuse_shadow_stack() -> io::Result<()> {
     decide(status())
 }
@@ -14,7 +14,7 @@ pub(crate) fn refuse_shadow_stack() -> io::Result<()> {
 /// `ARCH_SHSTK_SHSTK`: this thread has a shadow stack.
 const SHADOW_STACK: u64 = 1 << 0;
 
-/// Decides by the features in force; `None` where the kernel has never heard of them.
+/// Decides by the features in force; `None` where the kernel does not support shadow stacks.
 fn decide(features: Option<u64>) -> io::Result<()> {
     match features {
         Some(features) if features & SHADOW_STACK != 0 => Err(io::Error::new(
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn no_shadow_stack_is_fine() {
         assert!(decide(Some(0)).is_ok());
-        // Writing to shadow stacks allowed, but none in force.
+        // Writing to shadow stacks is allowed, but none is in force.
         assert!(decide(Some(1 << 1)).is_ok());
         assert!(decide(None).is_ok());
     }

@@ -15,11 +15,11 @@ const SMALLEST: u32 = 14;
 const LARGEST: u32 = 30;
 
 impl SizeClass {
-    /// How many classes there are.
+    /// Number of classes.
     pub(crate) const COUNT: usize = (LARGEST - SMALLEST + 1) as usize;
 
-    /// What a fiber gets that asks for nothing. Without optimisation, and with a sanitizer, frames
-    /// are several times larger.
+    /// The class of a fiber's stack if no size was asked for. Without optimisation, and with a
+    /// sanitizer, frames are several times larger, so the default is larger too.
     pub(crate) const DEFAULT: SizeClass =
         SizeClass::for_bytes(if cfg!(any(debug_assertions, sanitized)) {
             1 << 20
@@ -27,11 +27,11 @@ impl SizeClass {
             256 << 10
         });
 
-    /// What the main fiber gets if nothing else is set: as much as the main thread of a program
-    /// usually has.
+    /// The class of the main fiber's stack if no other size was set: as large as the stack of a
+    /// program's main thread usually is.
     pub(crate) const MAIN: SizeClass = SizeClass::for_bytes(8 << 20);
 
-    /// The smallest class that holds `bytes`, or the largest class if none does.
+    /// Returns the smallest class that holds `bytes`, or the largest class if none does.
     pub(crate) const fn for_bytes(bytes: usize) -> SizeClass {
         if bytes <= 1 << SMALLEST {
             return SizeClass(0);
@@ -42,17 +42,18 @@ impl SizeClass {
         SizeClass(((bytes - 1).ilog2() + 1 - SMALLEST) as u8)
     }
 
-    /// The usable bytes of a stack of this class, of which the colour takes less than 2 KiB.
+    /// Returns the usable bytes of a stack of this class, of which the colour takes less than 2
+    /// KiB.
     pub(crate) const fn bytes(self) -> usize {
         1 << (SMALLEST + self.0 as u32)
     }
 
-    /// This class's place among all classes, below [`SizeClass::COUNT`].
+    /// Returns the index of this class among all classes, below [`SizeClass::COUNT`].
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 
-    /// The class with this index; the inverse of [`SizeClass::index`].
+    /// Returns the class with this index; the inverse of [`SizeClass::index`].
     pub(super) const fn from_index(index: usize) -> SizeClass {
         assert!(index < SizeClass::COUNT);
         SizeClass(index as u8)

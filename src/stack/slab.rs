@@ -1,8 +1,9 @@
 //! Owns a slab: one mapping that holds many slots of one class, carved from its low end.
 //!
 //! Invariants:
-//! - Slots below `carved` are guarded; each is either in `idle` or out as exactly one `Stack`.
-//! - From `carved` on nothing was touched: those slots are only addresses.
+//! - Slots below `carved` are guarded; each is either in `idle` or handed out as exactly one
+//!   `Stack`.
+//! - Slots from `carved` on have never been touched: they are only addresses.
 //! - A slab is unmapped only while all its carved slots are idle, so never under a stack.
 #![allow(unsafe_code, reason = "maps, discards and unmaps the memory that stacks lie in")]
 
@@ -15,7 +16,8 @@ use super::limits::Refused;
 use super::size::SizeClass;
 use super::slot::{Shape, Stack};
 
-/// Maps so many bytes, readable and writable, zero, and backed only once touched.
+/// A function that maps the given number of bytes, readable and writable, zero, and backed only
+/// once touched.
 pub(super) type Map = fn(usize) -> io::Result<NonZeroUsize>;
 
 /// One mapping of many slots.
@@ -24,54 +26,55 @@ pub(super) struct Slab {
     /// The lowest address; slot `i` starts `i` strides above it.
     start: NonZeroUsize,
     class: SizeClass,
-    /// How many slots the mapping has room for.
+    /// Number of slots that the mapping has room for.
     slots: u32,
-    /// How many of them, from the low end, have been guarded and handed out at least once.
+    /// Number of slots, from the low end, that have been guarded and handed out at least once.
     carved: u32,
-    /// The carved slots that are under no stack.
+    /// The carved slots over which no stack exists.
     idle: Vec<u32>,
 }
 
 impl Slab {
-    /// Maps room for `slots` slots, and leaves at least `headroom` bytes that could be mapped too.
+    /// Maps room for `slots` slots, and leaves at least `headroom` bytes that could be mapped as
+    /// well.
     pub(super) fn map(class: SizeClass, slots: u32, headroom: usize, map: Map) -> io::Result<Slab> {
         let bytes = slots as usize * Shape::of(class).stride();
         let start = map(bytes + headroom)?;
         if headroom != 0 {
-            // SAFETY: `unmap` wants whole pages of a mapping of ours that nothing uses. The tail
-            // was mapped just above, no address in it has been handed out, and both `bytes` (whole
-            // slots) and `headroom` are multiples of the page size.
+            // SAFETY: `unmap` requires whole pages of a mapping of this crate that nothing uses.
+            // The tail was mapped just above, no address in it has been handed out, and both
+            // `bytes` (whole slots) and `headroom` are multiples of the page size.
             unsafe { unmap(start.get() + bytes, headroom) };
         }
         Ok(Slab { start, class, slots, carved: 0, idle: Vec::new() })
     }
 
-    /// The lowest address, by which slabs are sorted.
+    /// Returns the lowest address, by which slabs are sorted.
     pub(super) fn start(&self) -> usize {
         self.start.get()
     }
 
-    /// How many slots the mapping has room for.
+    /// Returns how many slots the mapping has room for.
     pub(super) fn slots(&self) -> usize {
         self.slots as usize
     }
 
-    /// Whether there is a slot that was never handed out.
+    /// Returns whether there is a slot that was never handed out.
     pub(super) fn has_room(&self) -> bool {
         self.carved < self.slots
     }
 
-    /// How many carved slots are under no stack.
+    /// Returns how many carved slots have no stack over them.
     pub(super) fn idle(&self) -> usize {
         self.idle.len()
     }
 
-    /// Whether no stack lies in this slab.
+    /// Returns whether no stack lies in this slab.
     pub(super) fn is_unused(&self) -> bool {
         self.idle.len() == self.carved as usize
     }
 
-    /// Guards up to `most` further slots and puts their stacks on `out`, the lowest last, so that
+    /// Guards up to `most` more slots and appends their stacks to `out`, the lowest last, so that
     /// popping hands them out in the order of their addresses.
     pub(super) fn carve(
         &mut self,
@@ -87,9 +90,10 @@ impl Slab {
             stride: shape.stride(),
             count,
         };
-        // SAFETY: the row must lie in a mapping of ours and hold nothing that lives. It covers the
-        // low ends of slots `carved..carved + count`, which are inside the mapping (`count` is at
-        // most what is left) and, by the type's invariant, have never been handed out.
+        // SAFETY: the row must lie in a mapping of this crate and contain nothing that is in use.
+        // It covers the low ends of slots `carved..carved + count`, which are inside the mapping
+        // (`count` is at most the number of slots left) and, by the type's invariant, have never
+        // been handed out.
         unsafe { guards.install(&row)? };
         let first = self.carved;
         self.carved += count as u32;
@@ -97,7 +101,7 @@ impl Slab {
         Ok(())
     }
 
-    /// Puts up to `most` idle stacks on `out`.
+    /// Appends up to `most` idle stacks to `out`; returns how many.
     pub(super) fn take(&mut self, most: usize, out: &mut Vec<Stack>) -> usize {
         let count = most.min(self.idle.len());
         for _ in 0..count {
@@ -115,17 +119,19 @@ impl Slab {
         self.idle.push(index);
     }
 
-    /// Unmaps the slab if no stack lies in it and the kernel agrees; returns whether it is gone.
+    /// Unmaps the slab if no stack lies in it and the kernel agrees; returns whether it is
+    /// unmapped.
     ///
-    /// The kernel may refuse: it merges neighbouring mappings, and to unmap the middle of one takes
-    /// a mapping more, of which it allows only so many.
+    /// The kernel may refuse: it merges neighbouring mappings, and unmapping the middle of one
+    /// creates one more mapping, the number of which is limited.
     pub(super) fn try_unmap(&mut self) -> bool {
         if !self.is_unused() {
             return false;
         }
         let bytes = self.slots() * Shape::of(self.class).stride();
-        // SAFETY: `unmap` wants whole pages of a mapping of ours that nothing uses. These are the
-        // addresses that `map` obtained; every carved slot is idle, so no `Stack` exists over them.
+        // SAFETY: `unmap` requires whole pages of a mapping of this crate that nothing uses. These
+        // are the addresses that `map` obtained; every carved slot is idle, so no `Stack` exists
+        // over them.
         let gone = unsafe { unmap(self.start.get(), bytes) };
         if gone {
             self.slots = 0;
@@ -147,8 +153,8 @@ impl Slab {
 
 /// Gives the pages of idle stacks back to the kernel. The stacks and their guards stay.
 ///
-/// Neighbours go in one call, guards and all, for a call a stack would cost several times as much;
-/// so the caller sorts them by address.
+/// The caller sorts the stacks by address, so that neighbours go in one call, guards included: a
+/// call per stack would cost several times as much.
 pub(super) fn discard(sorted: &[Stack]) {
     let mut rest = sorted;
     while let Some(first) = rest.first() {
@@ -156,15 +162,15 @@ pub(super) fn discard(sorted: &[Stack]) {
         let start = first.limit().get();
         let run = rest.iter().enumerate();
         let run = run.take_while(|(i, stack)| stack.limit().get() == start + i * stride).count();
-        // SAFETY: `discard_pages` wants whole pages of ours whose contents nobody needs. They are
-        // whole slots, each owned through a `Stack` in `sorted`, and nothing runs on a stack that
-        // its owner has given away.
+        // SAFETY: `discard_pages` requires whole pages of this crate whose contents are not needed.
+        // They are whole slots, each owned through a `Stack` in `sorted`, and nothing runs on a
+        // stack that its owner has given away.
         unsafe { discard_pages(start, run * stride) };
         rest = &rest[run..];
     }
 }
 
-/// The [`Map`] that asks the kernel.
+/// Maps memory from the kernel; the [`Map`] of every real reserve.
 pub(super) fn map_from_kernel(bytes: usize) -> io::Result<NonZeroUsize> {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no memory
@@ -178,11 +184,11 @@ pub(super) fn map_from_kernel(bytes: usize) -> io::Result<NonZeroUsize> {
     NonZeroUsize::new(start).ok_or_else(|| io::Error::other("the kernel mapped the zero page"))
 }
 
-/// The size of a page, asked of the system.
+/// Asks the system for the size of a page.
 pub(super) fn system_page_size() -> usize {
     // SAFETY: `sysconf` has no preconditions.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(page).expect("every Unix tells the size of its pages")
+    usize::try_from(page).expect("sysconf(_SC_PAGESIZE) returns a positive number")
 }
 
 /// `MAP_NORESERVE`: most of a slab is never touched, so it must not count as promised memory.
@@ -193,8 +199,8 @@ const MAP_FLAGS: i32 = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_STACK;
 #[cfg(not(any(target_os = "linux", target_os = "openbsd")))]
 const MAP_FLAGS: i32 = libc::MAP_PRIVATE | libc::MAP_ANON;
 
-/// Says that a touch of one page must not back 2 MiB. A kernel without huge pages refuses the call
-/// and means the same.
+/// Advises the kernel that a touch of one page must not back 2 MiB. A kernel without huge pages
+/// refuses the call, with the same effect.
 fn refuse_huge_pages(start: *mut libc::c_void, bytes: usize) {
     #[cfg(target_os = "linux")]
     // SAFETY: the range is a mapping just made; the advice changes none of its contents.
@@ -205,15 +211,16 @@ fn refuse_huge_pages(start: *mut libc::c_void, bytes: usize) {
     let _ = (start, bytes);
 }
 
-/// Drops the pages of a range, which reads as zero afterwards where the kernel is Linux.
+/// Drops the pages of a range, which reads as zero afterwards on Linux.
 ///
 /// # Safety
 ///
-/// The range is whole pages of a mapping that this crate owns, and nobody needs their contents.
+/// The range must be whole pages of a mapping that this crate owns, and their contents must not be
+/// needed.
 unsafe fn discard_pages(start: usize, bytes: usize) {
     let advice = if cfg!(target_os = "linux") { libc::MADV_DONTNEED } else { libc::MADV_FREE };
-    // SAFETY: that the range is ours and its contents are not needed is the caller's contract.
-    // A refusal (locked memory) keeps the pages, which is only a waste.
+    // SAFETY: the caller answers for the range being this crate's and its contents not being
+    // needed. A refusal (locked memory) keeps the pages, which only wastes them.
     unsafe { libc::madvise(ptr::with_exposed_provenance_mut(start), bytes, advice) };
 }
 
@@ -221,8 +228,9 @@ unsafe fn discard_pages(start: usize, bytes: usize) {
 ///
 /// # Safety
 ///
-/// The range is whole pages of a mapping that this crate owns, and nothing uses them any more.
+/// The range must be whole pages of a mapping that this crate owns, and nothing may use them any
+/// more.
 unsafe fn unmap(start: usize, bytes: usize) -> bool {
-    // SAFETY: that the range is ours and unused is the caller's contract.
+    // SAFETY: the caller answers for the range being this crate's and unused.
     unsafe { libc::munmap(ptr::with_exposed_provenance_mut(start), bytes) == 0 }
 }

@@ -4,7 +4,7 @@
 //! - The stride of every class is an odd number of pages.
 //! - A live `Stack` is the only one over its slot, and its guard is in place.
 
-#![allow(unsafe_code, reason = "one check less on the path of a switch")]
+#![allow(unsafe_code, reason = "saves a check on the path of a switch")]
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::size::SizeClass;
 
-/// One stack, owned: `limit..top` of the picture in the parent module is nobody else's.
+/// Exclusive ownership of one stack: the range `limit..top` of the picture in the parent module.
 ///
-/// Dropping it outside of a pool leaks its memory for ever, which is always sound; so give it back.
+/// Dropping it without giving it back to a pool leaks its memory forever, which is always sound.
 ///
 /// # Implementation notes
 ///
@@ -26,52 +26,54 @@ use super::size::SizeClass;
 ///   └────────────────────────────────────────────────────────┴────────────┘
 /// ```
 ///
-/// Everything else follows from these two. A word travels in a register; as a struct of three words
-/// a stack went through memory at each move, and a `take` and `give` took 8 ns in place of 1.3.
+/// Everything else follows from these two. One word travels in a register: as a struct of three
+/// words a stack went through memory at each move, and a `take` and `give` took 8 ns instead of
+/// 1.3.
 #[must_use = "a stack that is dropped is leaked; give it back to a pool"]
 pub(crate) struct Stack(NonZeroUsize);
 
-/// The alignment of every base, hence the bits of a [`Stack`] that are left for its class.
+/// The alignment of every base. The bits of a [`Stack`] below it hold its class.
 const BASE_ALIGN: usize = 64;
-/// The smallest page there is. Tops are multiples of it, and it is larger than every colour.
+/// The smallest page size that exists. Tops are multiples of it, and it is larger than every
+/// colour.
 const SMALLEST_PAGE: usize = 4096;
 
 impl Stack {
-    /// The stack in the slot that starts at `limit` and is number `index` of its slab.
+    /// Creates the stack in the slot that starts at `limit` and has number `index` in its slab.
     pub(super) fn in_slot(limit: NonZeroUsize, index: usize, class: SizeClass) -> Stack {
         let base = limit.get() + Shape::of(class).stride() - colour(index);
-        debug_assert!(base.is_multiple_of(BASE_ALIGN));
+        debug_assert!(base % BASE_ALIGN == 0);
         Stack(NonZeroUsize::new(base | class.index()).expect("a mapped slot ends above zero"))
     }
 
-    /// The address at which the stack begins to grow downwards: the slot's top less its colour.
+    /// Returns the address from which the stack grows downwards: the slot's top minus its colour.
     /// It is aligned to 64 bytes.
     #[inline]
     pub(crate) fn base(&self) -> NonZeroUsize {
-        // SAFETY: `in_slot` put a base in, which is above a guard, so not zero.
+        // SAFETY: `in_slot` stored a base, which lies above a guard, so it is not zero.
         unsafe { NonZeroUsize::new_unchecked(self.0.get() & !(BASE_ALIGN - 1)) }
     }
 
-    /// The lowest address of the slot. The guard is included.
+    /// Returns the lowest address of the slot, guard included.
     pub(crate) fn limit(&self) -> NonZeroUsize {
         let top = self.base().get().next_multiple_of(SMALLEST_PAGE);
         NonZeroUsize::new(top - Shape::of(self.class()).stride())
             .expect("the kernel maps nothing at zero")
     }
 
-    /// The addresses where every access faults.
+    /// Returns the addresses where every access faults.
     pub(crate) fn guard(&self) -> Range<usize> {
         let start = self.limit().get();
         start..start + Shape::of(self.class()).guard
     }
 
-    /// How many bytes can be used, between the guard and the base.
+    /// Returns how many bytes can be used, between the guard and the base.
     #[cfg(test)]
     pub(crate) fn usable(&self) -> usize {
         self.base().get() - self.guard().end
     }
 
-    /// The size class this stack was taken from and must be given back to.
+    /// Returns the size class from which this stack was taken and to which it must be given back.
     #[inline]
     pub(crate) fn class(&self) -> SizeClass {
         SizeClass::from_index(self.0.get() % BASE_ALIGN)
@@ -84,42 +86,42 @@ impl fmt::Debug for Stack {
     }
 }
 
-/// The guard under the stack of `class` whose top page holds `address`. Fit for a signal handler.
+/// Returns the guard under the stack of `class` whose top page holds `address`. Async-signal-safe.
 pub(crate) fn guard_under(address: usize, class: SizeClass) -> Range<usize> {
     let shape = Shape::of(class);
     let limit = address.next_multiple_of(SMALLEST_PAGE) - shape.stride();
     limit..limit + shape.guard
 }
 
-/// What a slot of some class is made of, in bytes; all are multiples of the page size.
+/// The parts of a slot of some class, in bytes; all are multiples of the page size.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Shape {
-    /// The guard, at the low end.
+    /// Size of the guard, at the low end.
     pub(super) guard: usize,
-    /// The pages over it that may be used.
+    /// Size of the usable pages above it.
     pub(super) usable: usize,
 }
 
 impl Shape {
-    /// The shape of the slots of `class` on this machine.
+    /// Returns the shape of the slots of `class` on this machine.
     pub(super) fn of(class: SizeClass) -> Shape {
         Shape::with_page(class, page_size())
     }
 
-    /// One slot to the next.
+    /// Returns the distance from one slot to the next.
     pub(super) fn stride(self) -> usize {
         self.guard + self.usable
     }
 
     fn with_page(class: SizeClass, page: usize) -> Shape {
         let pages = class.bytes().div_ceil(page);
-        // Only where pages are as large as the smallest classes is the number of pages odd.
-        let guard_pages = if pages.is_multiple_of(2) { 17 } else { 18 };
+        // The number of pages is odd only where a page is as large as the smallest classes.
+        let guard_pages = if pages % 2 == 0 { 17 } else { 18 };
         Shape { guard: guard_pages * page, usable: pages * page }
     }
 }
 
-/// The size of a page. After its first call it is one relaxed load, fit for a signal handler.
+/// Returns the size of a page. After the first call it is one relaxed load, and async-signal-safe.
 pub(super) fn page_size() -> usize {
     static PAGE: AtomicUsize = AtomicUsize::new(0);
     let known = PAGE.load(Ordering::Relaxed);
@@ -131,8 +133,8 @@ pub(super) fn page_size() -> usize {
     page
 }
 
-/// By how much the base of slot number `index` lies under its top: a different line of the top page
-/// for each of 32 neighbours.
+/// Returns how far the base of slot number `index` lies below its top: a different cache line of
+/// the top page for each of 32 neighbours.
 fn colour(index: usize) -> usize {
     index % 32 * 64
 }
@@ -166,7 +168,7 @@ mod tests {
     fn neighbours_differ_in_colour_and_stay_in_the_top_page() {
         let colours: HashSet<_> = (0..32).map(colour).collect();
         assert_eq!(colours.len(), 32);
-        assert!((0..1000).all(|index| colour(index) < 2048 && colour(index).is_multiple_of(64)));
+        assert!((0..1000).all(|index| colour(index) < 2048 && colour(index) % 64 == 0));
         assert_eq!(colour(0), colour(32));
     }
 

@@ -1,4 +1,5 @@
-//! Owns what the tests of this folder share: children, probes for faults, the kernel's numbers.
+//! Helpers that the tests of this folder share: child processes, probes for faults, the kernel's
+//! counters.
 #![allow(unsafe_code, reason = "probes addresses by a system call")]
 
 use std::ffi::OsStr;
@@ -11,13 +12,13 @@ use super::guard::Guards;
 use super::reserve::Reserve;
 use super::slab::Map;
 
-/// Names, in the environment of a child, the test that it is to run.
+/// The environment variable that names the test that a child runs.
 const CHILD: &str = "FIBRA_STACK_TEST_CHILD";
-/// What a child prints when its body has ended.
+/// The line that a child prints when its body has ended.
 const DONE: &str = "the child's body has ended";
 
-/// Runs `body` in a process of its own and returns how that ended. `test` is the full name of the
-/// calling test, with the crate's: the child is this program, told to run that test alone.
+/// Runs `body` in a child process and returns how that ended. `test` is the full name of the
+/// calling test, including the crate: the child is this program, started to run that test alone.
 pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) -> Output {
     if std::env::var_os(CHILD).as_deref() == Some(OsStr::new(test)) {
         body();
@@ -31,7 +32,7 @@ pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOn
     child.envs(environment.iter().copied()).output().unwrap()
 }
 
-/// As `in_child`, for a body that is to run to its end.
+/// Like `in_child`, but asserts that the body ran to its end.
 pub(super) fn pass_in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) {
     let output = in_child(test, environment, body);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -39,7 +40,7 @@ pub(super) fn pass_in_child(test: &str, environment: &[(&str, &str)], body: impl
     assert!(output.status.success() && stderr.contains(DONE), "{stdout}\n{stderr}");
 }
 
-/// The name of a test, as `in_child` wants it.
+/// Expands to the name of a test in the form that `in_child` expects.
 macro_rules! this_test {
     ($name:ident) => {{
         // A name that is not a test's does not compile.
@@ -57,7 +58,8 @@ pub(crate) fn assert_reported(output: &Output) {
     assert!(!stderr.contains(DONE), "{stderr}");
 }
 
-/// Whether a read of this address would fault: the kernel is asked to read it, and says `EFAULT`.
+/// Returns whether a read of this address would fault: the kernel is asked to read it, and reports
+/// `EFAULT`.
 pub(super) fn faults(address: usize) -> bool {
     let mut pipe = [0; 2];
     // SAFETY: `pipe` writes two descriptors to a live array; `write` of an address that cannot be
@@ -80,35 +82,35 @@ pub(super) fn touch(base: usize, byte: u8) {
 
 /// Reads the byte that `touch` wrote.
 pub(super) fn look(base: usize) -> u8 {
-    // SAFETY: as for `touch`.
+    // SAFETY: the same as for `touch`.
     unsafe { ptr::with_exposed_provenance::<u8>(base - 1).read_volatile() }
 }
 
-/// A reserve of a test's own.
+/// Creates a reserve for one test.
 pub(super) fn reserve(map: Map, guards: fn() -> Guards) -> &'static Mutex<Reserve> {
     Box::leak(Box::new(Mutex::new(Reserve::new(map, guards, 0))))
 }
 
-/// Every way of making guards that this system has.
+/// Returns every way of making guards that this system has.
 pub(super) fn every_kind_of_guards() -> Vec<fn() -> Guards> {
     vec![Guards::of_this_system, || Guards::Protection]
 }
 
-/// A line of `/proc/self/status`, in bytes.
+/// Returns a line of `/proc/self/status`, in bytes.
 pub(super) fn status_bytes(key: &str) -> usize {
     number_of(&fs::read_to_string("/proc/self/status").unwrap(), key) * 1024
 }
 
-/// The number in the line that begins with `key`.
+/// Returns the number in the line that begins with `key`.
 fn number_of(text: &str, key: &str) -> usize {
     let line = text.lines().find(|line| line.starts_with(key)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// The memory that this process has and no file: stacks are of that kind. Pages of the program
-/// itself are not counted: how many are mapped, and when, depends on what the system has cached.
-/// The counters in `status` are sums over processors, which some kernels read without those parts
-/// of them that are under way: dozens of pages for each.
+/// Returns the memory of this process that is not backed by a file, as that of stacks is not. Pages
+/// of the program itself are not counted: how many are mapped, and when, depends on what the system
+/// has cached. The counters in `status` are sums over processors, which some kernels read without
+/// the parts that are still in flight: dozens of pages for each processor.
 pub(super) fn anonymous_bytes() -> usize {
     let Ok(exact) = fs::read_to_string("/proc/self/smaps_rollup") else {
         return status_bytes("RssAnon:");
@@ -116,12 +118,12 @@ pub(super) fn anonymous_bytes() -> usize {
     number_of(&exact, "Anonymous:") * 1024
 }
 
-/// How many mappings this process has.
+/// Returns how many mappings this process has.
 pub(super) fn mappings() -> usize {
     fs::read_to_string("/proc/self/maps").unwrap().lines().count()
 }
 
-/// How many of them begin at `low` or above, and below `high`.
+/// Returns how many mappings begin at `low` or above, and below `high`.
 pub(super) fn mappings_between(low: usize, high: usize) -> usize {
     let begins = |line: &str| {
         let (start, _) = line.split_once('-').expect("a line begins with a range");

@@ -1,20 +1,21 @@
-//! Making tasklets and giving them functions and arguments.
+//! The creation of tasklets, and of the bindings that give them functions and arguments.
 //!
-//! Invariant: the function lies in the tasklet's record, and a [`Bound`] knows its type and which
-//! binding it made. A function that was replaced, or un-bound, is gone for every `Bound`.
+//! Invariant: the function is stored in the tasklet's record. A [`Bound`] knows the type of the
+//! function and the number of the binding that it made. A function that was replaced or unbound is
+//! gone for every `Bound`.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::panic::Location;
 
-use crate::sched::scheduler::here;
+use crate::sched::core::scheduler::here;
 use crate::stackless::error::TaskletError;
 use crate::stackless::tasklet::Tasklet;
 
-/// A tasklet with a function that waits for its arguments (S-013).
+/// Creates a tasklet with a function that waits for its arguments.
 ///
-/// Several arguments are a tuple. `tasklet(f).setup(args)` is Stackless' `tasklet(f)(*args)`.
+/// Pass several arguments as a tuple. `tasklet(f).setup(args)` is Stackless' `tasklet(f)(*args)`.
 ///
 /// # Panics
 ///
@@ -35,7 +36,7 @@ pub fn tasklet<A: 'static>(f: impl FnOnce(A) + 'static) -> Bound<A> {
     Tasklet::new().bind_new(f)
 }
 
-/// A tasklet that will run `f`, at the end of the ring: Stackless' `tasklet(f)()` (S-014).
+/// Creates a tasklet that will run `f`, and appends it to the run ring: Stackless' `tasklet(f)()`.
 ///
 /// # Panics
 ///
@@ -63,23 +64,38 @@ pub fn spawn(f: impl FnOnce() + 'static) -> Tasklet {
 
 type Function<A> = Box<dyn FnOnce(A)>;
 
-/// A tasklet that is bound to a function, and the right to give that its arguments.
+/// A tasklet that is bound to a function and waits for the arguments.
 ///
-/// Dropping it un-binds the tasklet.
+/// Dropping it unbinds the tasklet.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless;
+///
+/// fibra::run(|| {
+///     let add = stackless::tasklet(|(a, b): (u32, u32)| println!("{}", a + b));
+///     assert!(!add.is_alive()); // a `Bound` can be used like its tasklet
+///     let tasklet = add.setup((1, 2));
+///     assert!(tasklet.is_scheduled());
+///     stackless::run();
+/// });
+/// ```
 #[must_use = "a bound tasklet does nothing until it is given its arguments"]
 pub struct Bound<A: 'static> {
     tasklet: Tasklet,
     binding: u64,
-    /// The function is found by the identity of its type, so that must not become another one.
+    /// The function is looked up by the identity of its type, so the type parameter must be
+    /// invariant.
     arguments: PhantomData<fn(A) -> A>,
 }
 
 impl<A: 'static> Bound<A> {
-    /// Gives it its arguments, and appends it to the ring (S-014).
+    /// Passes the arguments, and appends the tasklet to the run ring.
     ///
     /// # Panics
     ///
-    /// Panics where [`try_setup`](Bound::try_setup) fails, and outside of a fiber.
+    /// Panics where [`try_setup`](Bound::try_setup) returns an error, and outside of a fiber.
     #[track_caller]
     #[allow(clippy::must_use_candidate, reason = "the ring keeps the tasklet")]
     pub fn setup(self, args: A) -> Tasklet {
@@ -89,12 +105,12 @@ impl<A: 'static> Bound<A> {
         }
     }
 
-    /// Gives it its arguments, and appends it to the ring (S-014).
+    /// Passes the arguments, and appends the tasklet to the run ring.
     ///
     /// # Errors
     ///
-    /// [`TaskletError::Alive`] if it was set up by another binding (S-015),
-    /// [`TaskletError::NotBound`] if it was un-bound or bound to another function (S-016), and
+    /// Returns [`TaskletError::Alive`] if the tasklet was set up by another binding,
+    /// [`TaskletError::NotBound`] if it was unbound or bound to another function, and
     /// [`TaskletError::NoThread`] if its `run` is over.
     ///
     /// # Panics
@@ -107,14 +123,14 @@ impl<A: 'static> Bound<A> {
         Ok(tasklet)
     }
 
-    /// Gives it its arguments, and does not append it to the ring: it is paused (S-018).
+    /// Passes the arguments, and does not append the tasklet to the run ring: it is paused.
     ///
-    /// It hides [`Tasklet::bind`], which binds to another function: that is called as
-    /// `Tasklet::bind(&bound, f)`.
+    /// This method hides [`Tasklet::bind`], which binds the tasklet to another function. Call that
+    /// as `Tasklet::bind(&bound, f)`.
     ///
     /// # Panics
     ///
-    /// As [`setup`](Bound::setup).
+    /// Panics like [`setup`](Bound::setup).
     #[track_caller]
     pub fn bind(self, args: A) -> Tasklet {
         match self.pause_with(args) {
@@ -163,17 +179,19 @@ impl<A: 'static> fmt::Debug for Bound<A> {
 }
 
 impl Tasklet {
-    /// Binds it to `f`, which waits for its arguments (S-017). What it was bound to before, or had
-    /// been set up with and not started, is dropped (S-028).
+    /// Binds the tasklet to `f`, which waits for its arguments. Drops the function that it was
+    /// bound to before, or that it was set up with and has not started.
     ///
     /// # Errors
     ///
-    /// Refused for the current tasklet, for a scheduled or blocked one, and for one that has
-    /// started and not ended, in this order (S-021 to S-026).
+    /// Returns an error for the current tasklet ([`TaskletError::Current`]), for a scheduled or
+    /// blocked one ([`TaskletError::Scheduled`]), and for one that has started and not ended
+    /// ([`TaskletError::CState`]), in this order. The main tasklet, and fibers that other parts of
+    /// fibra have made, are refused like one that has started.
     ///
     /// # Panics
     ///
-    /// Panics with what the destructor of the old function panics with.
+    /// Panics with the payload of a panic in the destructor of the old function.
     ///
     /// # Examples
     ///
@@ -192,22 +210,22 @@ impl Tasklet {
         self.check_rebind()?;
         self.record().empty();
         if self.is_alive() {
-            // The destructor of what it held has set it up again.
+            // The destructor of the old function has set up the tasklet again.
             return Err(TaskletError::Alive(self.record().describe()));
         }
         Ok(self.bind_new(f))
     }
 
-    /// Makes it empty: drops its function, and its arguments if it was set up and has not started
-    /// (S-019, S-028).
+    /// Empties the tasklet: drops its function, and its arguments if it was set up and has not
+    /// started.
     ///
     /// # Errors
     ///
-    /// As [`bind`](Tasklet::bind).
+    /// Returns the same errors as [`bind`](Tasklet::bind).
     ///
     /// # Panics
     ///
-    /// Panics with what the destructor of the old function panics with.
+    /// Panics with the payload of a panic in the destructor of the old function.
     pub fn unbind(&self) -> Result<(), TaskletError> {
         self.check_rebind()?;
         self.record().empty();
@@ -228,12 +246,12 @@ impl Tasklet {
         if self.is_scheduled() {
             return Err(TaskletError::Scheduled(who()));
         }
-        // A fiber that another part of fibra has made may be awaited: it is not thrown away.
+        // A fiber that another part of fibra has made may be joined, so it is not discarded.
         let own = !self.is_alive() || self.record().owns_fiber.get();
         if own && self.is_restorable() { Ok(()) } else { Err(TaskletError::CState(who())) }
     }
 
-    /// Puts it, which is paused, at the end of the ring.
+    /// Puts the tasklet, which is paused, at the end of the run ring.
     pub(crate) fn append(&self) {
         if let (Some(fiber), Some(sched)) = (self.alive(), self.record().scheduler()) {
             sched.unpause(fiber.ptr());

@@ -1,40 +1,42 @@
-//! The channel of the façade: that of `fibra::channel`, with Stackless' names, traps, callbacks and
-//! texts.
+//! The channel of the façade: a `fibra::channel::Channel` with the names, traps, callbacks and
+//! error texts of Stackless.
 //!
-//! Invariant: the checks of [`gate`] come before the operation, which then does what they foresaw.
+//! Invariant: the checks of [`checks`] come before the operation, which then does what they have
+//! predicted.
 
 use std::any::Any;
 use std::fmt;
 
-use crate::channel::error::Cut;
+use crate::channel::error::WaitError;
 use crate::channel::pairing::{Preference, Side, Step};
 use crate::channel::rendezvous::{self, open};
 use crate::channel::waiter::Message;
 use crate::fiber::panic::Panic;
 use crate::fiber::state::{OnDeadlock, WaitReason};
-use crate::sched::scheduler::{Here, here};
+use crate::sched::core::scheduler::{Here, here};
 use crate::select::{self, Sink, Source};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::{ChannelError, ReceiveError, SendError};
 use crate::stackless::channel_event::{Arrival, ChannelId};
+use crate::stackless::checks::{self, Next};
 use crate::stackless::error::thrown;
-use crate::stackless::gate::{self, Next};
 
 static RECEIVING: WaitReason =
     WaitReason::new("receiving on a channel", OnDeadlock::Fail).failing_each_time();
 static SENDING: WaitReason =
     WaitReason::new("sending on a channel", OnDeadlock::Fail).failing_each_time();
 
-/// A channel between the tasklets of one thread: values go from hand to hand (S-134 to S-163).
+/// A channel between the tasklets of one thread. It has no buffer: a value passes directly from a
+/// sender to a receiver.
 ///
-/// It is a [`fibra::channel::Channel`](crate::channel::Channel), and the same one can be used by
-/// both names: [`inner`](Channel::inner) and `From` lead from one to the other. This one knows
-/// `block_trap`, [`switch_trap`](crate::stackless::switch_trap), the callbacks and the errors of
-/// Stackless.
+/// It is a [`fibra::channel::Channel`](crate::channel::Channel), and the same channel can be used
+/// by both names: convert between the two with [`inner`](Channel::inner) and `From`. This one also
+/// has `block_trap`, [`switch_trap`](crate::stackless::switch_trap), the callbacks and the errors
+/// of Stackless.
 ///
-/// A tasklet that does many operations without waiting gives way once in a while, so that it does
-/// not starve timers and others; not while it is [atomic](crate::stackless::atomic) or switches are
-/// trapped.
+/// A tasklet that does many operations without waiting yields once in a while, so that it does not
+/// starve timers and other fibers. It does not yield while it is [atomic](crate::stackless::atomic)
+/// or switches are trapped.
 ///
 /// # Examples
 ///
@@ -57,99 +59,102 @@ pub struct Channel<T> {
 }
 
 impl<T> Channel<T> {
-    /// An open channel, with the receiver preferred (S-134).
+    /// Creates an open channel. Receivers are preferred: a receiver that waits runs before its
+    /// sender continues.
     #[must_use]
     pub fn new() -> Channel<T> {
         Channel { inner: rendezvous::Channel::new() }
     }
 
-    /// The same channel, without the traps and callbacks of Stackless.
+    /// Returns the same channel, without the traps and callbacks of Stackless.
     #[must_use]
     pub fn inner(&self) -> &rendezvous::Channel<T> {
         &self.inner
     }
 
-    /// The number of senders that wait, or minus the number of receivers that wait (S-135).
+    /// Returns the number of waiting senders, or minus the number of waiting receivers.
     #[must_use]
     pub fn balance(&self) -> isize {
         self.inner.balance()
     }
 
-    /// Which of two partners runs first (S-140).
+    /// Returns which of two partners runs first.
     #[must_use]
     pub fn preference(&self) -> Preference {
         self.inner.preference()
     }
 
-    /// Says which of two partners runs first.
+    /// Sets which of two partners runs first.
     pub fn set_preference(&self, preference: Preference) {
         self.inner.set_preference(preference);
     }
 
-    /// Whether every meeting lets all other tasklets run first (S-141).
+    /// Returns whether every exchange lets all other tasklets run first.
     #[must_use]
     pub fn schedule_all(&self) -> bool {
         self.inner.schedule_all()
     }
 
-    /// Lets the caller of each meeting go behind everybody, whatever the preference (S-146).
+    /// Sets whether the caller of each exchange goes to the end of the run ring, whatever the
+    /// preference.
     pub fn set_schedule_all(&self, schedule_all: bool) {
         self.inner.set_schedule_all(schedule_all);
     }
 
-    /// Closes the channel: from now on operations that would have to wait are refused. Those who
-    /// wait are not woken, and can still be met (S-156, S-159).
+    /// Closes the channel: from now on, operations that would have to wait are refused. Tasklets
+    /// that wait already are not woken, and partners can still exchange values with them.
     pub fn close(&self) {
         self.inner.close_quietly();
     }
 
-    /// Closes the channel and refuses those that wait, too: senders get their values back. This is
-    /// [`close`](rendezvous::Channel::close) of `fibra::channel`.
+    /// Closes the channel, and also refuses the operations of tasklets that wait already: senders
+    /// get their values back. This is [`close`](rendezvous::Channel::close) of `fibra::channel`.
     pub fn close_and_wake(&self) {
         self.inner.close();
     }
 
-    /// Opens a closed channel again (S-158).
+    /// Opens a closed channel again.
     pub fn open(&self) {
         self.inner.open();
     }
 
-    /// Whether [`close`](Channel::close) was called (S-156).
+    /// Returns whether [`close`](Channel::close) was called.
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.inner.is_closing()
     }
 
-    /// Whether it is closed and nobody waits at it any more (S-157).
+    /// Returns whether the channel is closed and no tasklet waits at it any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.inner.is_closed()
     }
 
-    /// Those who wait at it, the first first (S-136).
+    /// Returns the tasklets that wait at the channel, in the order in which they came.
     #[must_use]
     pub fn queue(&self) -> Vec<Tasklet> {
         self.inner.waiting().into_iter().map(Tasklet::of).collect()
     }
 
-    /// The first of those who wait at it (S-136).
+    /// Returns the tasklet that has waited longest at the channel, if one waits.
     #[must_use]
     pub fn first(&self) -> Option<Tasklet> {
         self.inner.first_waiting().map(Tasklet::of)
     }
 
-    /// What tells it from all other channels that exist.
+    /// Returns the identity of the channel, which differs from that of all other channels that
+    /// exist.
     #[must_use]
     pub fn id(&self) -> ChannelId {
         ChannelId::of_address(self.inner.address())
     }
 
-    /// Puts `value` in the place of what `sender`, which waits to send here, has brought: the
-    /// receiver gets it instead (S-161). Returns what it was.
+    /// Replaces the value that `sender`, which waits to send here, has brought: the receiver gets
+    /// `value` instead. Returns the old value.
     ///
     /// # Errors
     ///
-    /// Gives `value` back if `sender` does not wait here to send a value. One that has brought an
+    /// Returns `value` if `sender` does not wait here to send a value. A sender that has brought an
     /// exception keeps it.
     ///
     /// # Examples
@@ -173,23 +178,37 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Receives until the channel is closed and no sender waits (S-154, S-160).
+    /// Returns an iterator that receives until the channel is closed and no sender waits.
     pub fn iter(&self) -> ChannelIter<'_, T> {
         ChannelIter { channel: self }
     }
 }
 
 impl<T: 'static> Channel<T> {
-    /// Gives `value` to the first receiver that waits, or waits for one (S-138, S-140 to S-144).
+    /// Sends `value` to the receiver that has waited longest, or waits for one.
     ///
     /// # Errors
     ///
-    /// [`ChannelError`] says why it could not be sent; the value comes back, and nothing has
-    /// happened.
+    /// Returns the value, with the [`ChannelError`] that states why it could not be sent. Nothing
+    /// else has changed.
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber, and with what is thrown at the tasklet while it waits.
+    /// Panics outside of a fiber, and with the payload that is thrown into the tasklet while it
+    /// waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::{self, Channel};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let receiver = channel.clone();
+    ///     stackless::spawn(move || assert_eq!(receiver.receive().unwrap(), 42));
+    ///     channel.send(42).unwrap(); // waits until the tasklet receives
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
@@ -201,16 +220,16 @@ impl<T: 'static> Channel<T> {
         )
     }
 
-    /// Sends an unwind: the receiver's [`receive`](Channel::receive) panics with `payload`, and no
-    /// panic hook runs (S-151, S-152).
+    /// Sends an exception: the receiver's [`receive`](Channel::receive) unwinds with `payload`, and
+    /// no panic hook runs.
     ///
     /// # Errors
     ///
-    /// As [`send`](Channel::send); the payload comes back.
+    /// Returns the same errors as [`send`](Channel::send), with the payload.
     ///
     /// # Panics
     ///
-    /// As [`send`](Channel::send).
+    /// Panics like [`send`](Channel::send).
     #[track_caller]
     pub fn send_exception(&self, payload: impl Any + Send) -> Result<(), SendError<Panic>> {
         let message = Message::Unwind(Box::new(payload));
@@ -220,16 +239,16 @@ impl<T: 'static> Channel<T> {
         })
     }
 
-    /// Sends one value after the other, and returns how many they were (S-153).
+    /// Sends one value after the other, and returns their number.
     ///
     /// # Errors
     ///
-    /// As [`send`](Channel::send), for the first value that cannot be sent. Those behind it stay in
-    /// the iterator, which can be lent with [`by_ref`](Iterator::by_ref).
+    /// Returns the error of [`send`](Channel::send) for the first value that cannot be sent. The
+    /// values after it stay in the iterator, which can be passed with [`by_ref`](Iterator::by_ref).
     ///
     /// # Panics
     ///
-    /// As [`send`](Channel::send), and with what the iterator panics with.
+    /// Panics like [`send`](Channel::send), and with the payload of a panic in the iterator.
     #[track_caller]
     pub fn send_sequence(
         &self,
@@ -243,16 +262,29 @@ impl<T: 'static> Channel<T> {
         Ok(sent)
     }
 
-    /// Takes a value from the first sender that waits, or waits for one (S-139).
+    /// Takes a value from the sender that has waited longest, or waits for one.
     ///
     /// # Errors
     ///
-    /// Says why there is none.
+    /// Returns the reason why there is no value.
     ///
     /// # Panics
     ///
-    /// As [`send`](Channel::send), and with what [`send_exception`](Channel::send_exception) has
-    /// sent.
+    /// Panics like [`send`](Channel::send), and with the payload that
+    /// [`send_exception`](Channel::send_exception) has sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::{self, Channel};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let sender = channel.clone();
+    ///     stackless::spawn(move || sender.send("spam").unwrap());
+    ///     assert_eq!(channel.receive().unwrap(), "spam");
+    /// });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn receive(&self) -> Result<T, ReceiveError> {
@@ -276,33 +308,33 @@ impl<T: 'static> Channel<T> {
         }
         match self.inner.send_unmetered(here, message, None, &SENDING) {
             Ok(()) => {
-                gate::after_send(here);
+                checks::after_send(here);
                 Ok(())
             }
             Err((message, cut)) => Err((message, reason(here, cut, Side::Send))),
         }
     }
 
-    /// Checks and announces what is about to be done.
+    /// Checks the operation that is about to happen, and calls the callbacks for it.
     #[track_caller]
     fn admit(&self, here: Here, side: Side, value: Option<&dyn Any>) -> Result<(), ChannelError> {
-        gate::safe_point(here);
+        checks::safe_point(here);
         let step = || self.inner.arrive(side);
         let arrival = Arrival { channel: self.id(), side };
         arrival.announce(here, || !matches!(step(), Step::Meet(_)), value)?;
-        gate::check(here, step())?;
-        gate::before_switch(here, || Next::of(step(), self.inner.first_waiting()));
+        checks::check(here, step())?;
+        checks::before_switch(here, || Next::of(step(), self.inner.first_waiting()));
         // The callbacks may have changed everything.
-        gate::check(here, step())
+        checks::check(here, step())
     }
 }
 
-/// What an operation that was cut short is to say.
+/// Converts the reason why a wait ended without a partner.
 #[cold]
-fn reason(here: Here, cut: Cut, side: Side) -> ChannelError {
+fn reason(here: Here, cut: WaitError, side: Side) -> ChannelError {
     match cut {
-        Cut::Closed => ChannelError::Closed,
-        Cut::Short(interrupt) => ChannelError::of(here, interrupt, side),
+        WaitError::Closed => ChannelError::Closed,
+        WaitError::Interrupted(interrupt) => ChannelError::of(here, interrupt, side),
     }
 }
 
@@ -330,7 +362,7 @@ impl<T> From<Channel<T>> for rendezvous::Channel<T> {
     }
 }
 
-// In a `select!` it is the channel that it wraps: no callback is called, and no trap is looked at.
+// In a `select!` this is the wrapped channel: no callback is called, and no trap is checked.
 impl<T: 'static> select::sealed::Sealed for Channel<T> {}
 
 impl<T: 'static> Source for Channel<T> {
@@ -355,7 +387,7 @@ impl<T> fmt::Debug for Channel<T> {
     }
 }
 
-/// Receives from a [`Channel`] until it is closed and no sender waits (S-154).
+/// An iterator that receives from a [`Channel`] until it is closed and no sender waits.
 ///
 /// # Panics
 ///
@@ -372,7 +404,7 @@ impl<T: 'static> Iterator for ChannelIter<'_, T> {
         if self.channel.is_closing() && self.channel.balance() <= 0 {
             return None;
         }
-        gate::next_of(self.channel.receive())
+        checks::next_of(self.channel.receive())
     }
 }
 

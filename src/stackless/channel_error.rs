@@ -1,43 +1,43 @@
-//! What can go wrong at a channel of the façade. A failed send gives the value back.
+//! The errors of the façade's channels. A failed send returns the value.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::channel::pairing::Side;
 use crate::fiber::snapshot::Deadlock;
-use crate::sched::interrupt::Interrupt;
-use crate::sched::scheduler::Here;
+use crate::sched::core::interrupt::Interrupt;
+use crate::sched::core::scheduler::Here;
 
-/// Why a channel operation did not happen. It has left no trace (S-148).
+/// The reason why a channel operation did not happen. It has changed nothing.
 ///
-/// The texts are those of Stackless; an error with a report shows that below the text.
+/// The texts are those of Stackless. If there is a report, it is printed below the text.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ChannelError {
-    /// It would have had to wait, and the tasklet has its `block_trap` set (S-093).
+    /// The operation would have had to wait, and the tasklet's `block_trap` is set.
     BlockTrap,
-    /// It would have had to wait, and the channel is closed (S-156).
+    /// The operation would have had to wait, and the channel is closed.
     Closed,
-    /// It would have switched to another tasklet, and `switch_trap` is on (S-096).
+    /// The operation would have switched to another tasklet, and `switch_trap` is on.
     SwitchTrap,
-    /// The channel callback itself has used a channel (S-187).
+    /// The channel callback itself has used a channel.
     Recursive,
-    /// The tasklet was the last that could run (S-167).
+    /// The tasklet was the last that could run, so nothing could ever end its wait.
     Deadlock(Box<Deadlock>),
-    /// The last other tasklet has ended while the main tasklet waited to receive (S-170).
+    /// The last other tasklet has ended while the main tasklet waited to receive.
     MainReceiving(Box<Deadlock>),
-    /// The last other tasklet has ended while the main tasklet waited to send (S-170).
+    /// The last other tasklet has ended while the main tasklet waited to send.
     MainSending(Box<Deadlock>),
-    /// The time of a wait with a limit is over.
+    /// The time limit of the wait has passed.
     Timeout,
     /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
     Killed,
 }
 
-/// Why nothing was received.
+/// The reason why nothing was received.
 pub type ReceiveError = ChannelError;
 
-/// A send that failed, with the value that was not sent.
+/// The error of a send, with the value that was not sent.
 ///
 /// # Examples
 ///
@@ -57,17 +57,17 @@ pub type ReceiveError = ChannelError;
 pub struct SendError<T> {
     /// The value that was not sent.
     pub value: T,
-    /// Why it was not.
+    /// The reason why it was not sent.
     pub reason: ChannelError,
 }
 
 impl<T> SendError<T> {
-    /// The value that was not sent.
+    /// Returns the value that was not sent.
     pub fn into_inner(self) -> T {
         self.value
     }
 
-    /// Returns whether the time was over.
+    /// Returns whether the time limit has passed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.reason.is_timeout()
@@ -79,7 +79,7 @@ impl<T> SendError<T> {
         self.reason.is_closed()
     }
 
-    /// Returns whether nothing could ever run again.
+    /// Returns whether the cause is a deadlock: nothing could ever run again.
     #[must_use]
     pub fn is_deadlock(&self) -> bool {
         self.reason.is_deadlock()
@@ -93,7 +93,7 @@ impl<T> SendError<T> {
 }
 
 impl ChannelError {
-    /// What an interrupt of a wait on `side` means to the running tasklet.
+    /// Converts an interrupt of a wait on `side` for the current tasklet.
     pub(super) fn of(here: Here, interrupt: Interrupt, side: Side) -> ChannelError {
         let is_main = here.sched.main.get() == Some(here.fiber);
         match (interrupt, side) {
@@ -109,7 +109,7 @@ impl ChannelError {
         }
     }
 
-    /// The text of Stackless, and the report if there is one.
+    /// Returns the text of Stackless, and the report if there is one.
     fn parts(&self) -> (&'static str, Option<&Deadlock>) {
         match self {
             ChannelError::BlockTrap => ("this tasklet does not like to be blocked.", None),
@@ -130,13 +130,13 @@ impl ChannelError {
         }
     }
 
-    /// What each fiber was waiting for, if nothing could ever run again.
+    /// Returns the report of what each fiber was waiting for, if the cause is a deadlock.
     #[must_use]
     pub fn report(&self) -> Option<&Deadlock> {
         self.parts().1
     }
 
-    /// Returns whether the time was over.
+    /// Returns whether the time limit has passed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, ChannelError::Timeout)
@@ -148,7 +148,7 @@ impl ChannelError {
         matches!(self, ChannelError::Closed)
     }
 
-    /// Returns whether nothing could ever run again, whichever wait that has failed.
+    /// Returns whether the cause is a deadlock: nothing could ever run again.
     #[must_use]
     pub fn is_deadlock(&self) -> bool {
         self.report().is_some()
@@ -186,7 +186,7 @@ impl<T> fmt::Debug for SendError<T> {
 impl Error for ChannelError {}
 impl<T> Error for SendError<T> {}
 
-/// Why it was not sent; the value is dropped.
+/// Returns the reason, and drops the value.
 impl<T> From<SendError<T>> for ChannelError {
     fn from(error: SendError<T>) -> ChannelError {
         error.reason

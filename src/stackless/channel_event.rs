@@ -1,10 +1,9 @@
-//! The channel callback: what it is told, and how it is set.
+//! The channel callback: how it is set and called, and what it receives.
 //!
 //! Invariants:
-//! - It is called before the operation, by the tasklet that does it (S-185), and for each operation
-//!   that can be told from its arguments alone: also for one that is refused afterwards (S-189).
-//! - It can neither switch nor use a channel itself (S-187). Its panics are reported, and swallowed
-//!   (S-188).
+//! - It is called before the operation, by the tasklet that performs it, and for each operation
+//!   whose arguments alone do not exclude it: also for one that is refused afterwards.
+//! - It can neither switch nor use a channel itself. Its panics are reported, and not passed on.
 
 use std::any::Any;
 use std::fmt;
@@ -13,44 +12,45 @@ use std::rc::Rc;
 
 use crate::channel::pairing::Side;
 use crate::fiber::exit;
-use crate::sched::end;
-use crate::sched::scheduler::{Here, here};
+use crate::sched::core::end;
+use crate::sched::core::scheduler::{Here, here};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::ChannelError;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::switching::InCallback;
 
-/// What a channel callback is.
+/// The type of a channel callback.
 pub type ChannelCallback = Rc<dyn Fn(&ChannelEvent<'_>)>;
 
-/// Tells a channel from all others that exist at the same time.
+/// The identity of a channel, which differs from that of all other channels that exist at the same
+/// time.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ChannelId(usize);
 
 impl ChannelId {
-    /// The identity of the channel whose shared part is at `address`.
+    /// Returns the identity of the channel whose shared part is at `address`.
     pub(super) fn of_address(address: usize) -> ChannelId {
         ChannelId(address)
     }
 }
 
-/// A channel operation that is about to be done.
+/// The description of a channel operation that is about to happen.
 #[non_exhaustive]
 pub struct ChannelEvent<'a> {
-    /// At which channel.
+    /// The channel.
     pub channel: ChannelId,
-    /// By whom.
+    /// The tasklet that performs the operation.
     pub tasklet: &'a Tasklet,
     /// Whether it is a send.
     pub sending: bool,
-    /// Whether nobody waits on the other side.
+    /// Whether no partner waits on the other side.
     pub will_block: bool,
     value: Option<&'a dyn Any>,
 }
 
 impl ChannelEvent<'_> {
-    /// What is to be sent, if it is a value of this type.
+    /// Returns the value that is about to be sent, if it has this type.
     #[must_use]
     pub fn value<T: 'static>(&self) -> Option<&T> {
         self.value.and_then(|value| value.downcast_ref())
@@ -68,11 +68,11 @@ impl fmt::Debug for ChannelEvent<'_> {
     }
 }
 
-/// Sets the function that is called before each operation at a channel of this façade, in this
-/// thread; none takes it away (S-184). Returns the one before.
+/// Sets the function that is called before each operation at a channel of this module, in this
+/// thread; `None` removes it. Returns the previous function.
 ///
-/// It belongs to the scheduler, and not to the process as in Stackless. For a partner in another
-/// thread it is called before the operation, too (S-186).
+/// It belongs to the scheduler, and not to the process as in Stackless. It is also called before an
+/// operation whose partner is in another thread.
 ///
 /// # Panics
 ///
@@ -101,7 +101,7 @@ pub fn set_channel_callback(callback: Option<ChannelCallback>) -> Option<Channel
     state(&here().sched).channel_callback.set(callback)
 }
 
-/// The function that is called before each operation at a channel.
+/// Returns the function that is called before each operation at a channel.
 ///
 /// # Panics
 ///
@@ -112,7 +112,7 @@ pub fn get_channel_callback() -> Option<ChannelCallback> {
     state(&here().sched).channel_callback.get()
 }
 
-/// Who comes to which channel to do what.
+/// The channel and the direction of an operation that is about to happen.
 pub(super) struct Arrival {
     pub(super) channel: ChannelId,
     pub(super) side: Side,
@@ -154,7 +154,8 @@ impl Arrival {
             will_block,
             value,
         };
-        // An operation inside of it is refused before it comes here: callbacks do not nest.
+        // A channel operation inside the callback is refused before it comes here, so callbacks do
+        // not nest.
         tasklet.record().in_channel_callback.set(true);
         let in_callback = InCallback::enter(here, &tasklet);
         let called = panic::catch_unwind(AssertUnwindSafe(|| {

@@ -1,5 +1,5 @@
-//! For those who know Stackless Python: what things are called here, and a program in both
-//! languages. There is no code in this module.
+//! A guide for users of Stackless Python: the names here, and a program in both languages. (This
+//! module contains documentation only.)
 //!
 //! # A program
 //!
@@ -48,24 +48,24 @@
 //! ```
 //!
 //! Both print made 0, used 0, made 1, used 1, made 2, used 2. Three things differ. The scheduler
-//! lives inside of [`fibra::run`](crate::run). Several arguments are a tuple. And in Python the
-//! consumer is left blocked at the end, because `close` wakes nobody (S-159): `close_and_wake` ends
-//! its loop.
+//! runs inside [`fibra::run`](crate::run). Several arguments are passed as a tuple. And in Python
+//! the consumer is left blocked at the end, because `close` does not wake it: here
+//! `close_and_wake` ends its loop.
 //!
 //! # Exceptions
 //!
-//! A Python exception is an unwind here, and its value a payload:
+//! A Python exception is an unwind here, and its value is the payload:
 //!
 //! | Python | Rust |
 //! |---|---|
 //! | `raise x` | [`raise(x)`](crate::stackless::raise), or `panic!`, which prints a message first |
 //! | `try: f()` `except E as e:` | `match` [`caught(f)`](crate::stackless::caught), then `payload.downcast::<E>()` |
-//! | `raise`, of what was caught | `raise(payload)` |
+//! | `raise`, of a caught exception | `raise(payload)` |
 //! | `except TaskletExit:` | `payload.is::<TaskletExit>()` |
 //! | `finally:` | a destructor, or [`fibra::finally`](crate::finally) |
 //!
-//! `caught` lets fibra's own kill through, which [`std::panic::catch_unwind`] does not: that is a
-//! payload that no program can name.
+//! `caught` does not catch fibra's own kill, whose payload has a private type;
+//! [`std::panic::catch_unwind`] does.
 //!
 //! # Names
 //!

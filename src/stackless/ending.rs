@@ -1,16 +1,16 @@
-//! How a tasklet ends: silently, or with an error that goes to the innermost `run()` or to main.
+//! The end of a tasklet: silent, or with an error that goes to the innermost `run()` or to main.
 //!
 //! ```text
-//!   function -> returned, TaskletExit -> next in the ring
+//!   function -> returned, TaskletExit -> the next tasklet in the run ring
 //!            -> fibra's own kill      -> unwinds on to the root of the fiber
-//!            -> anything else         -> error handler -> returned: swallowed
-//!                                                      -> raised: its payload travels
-//!                                     -> bomb for the innermost run(), else main, which runs next
+//!            -> any other payload     -> error handler -> returns: the error is dropped
+//!                                                      -> panics: that panic is the error
+//!                                     -> pending throw for the innermost run() or main: next
 //! ```
 //!
 //! Invariants:
-//! - All of it happens on the dying tasklet's fiber: `getcurrent()` is that tasklet (S-071).
-//! - An error is never lost in silence: if nobody can raise it, it is reported.
+//! - All of this happens on the ending tasklet's fiber: `getcurrent()` is that tasklet.
+//! - An error is never lost silently: if no tasklet can raise it, it is reported.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -18,23 +18,23 @@ use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit;
 use crate::fiber::identity::Payload;
 use crate::fiber::report;
-use crate::sched::end;
-use crate::sched::scheduler::{Here, here};
-use crate::sched::throw;
+use crate::sched::core::end;
+use crate::sched::core::pending_throw;
+use crate::sched::core::scheduler::{Here, here};
 use crate::stackless::error::TaskletExit;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::switching;
 use crate::stackless::tasklet::Tasklet;
 
-/// The closure of a tasklet's fiber: calls `f`, unless something was thrown at it before its first
-/// turn (S-056).
+/// Runs as the closure of a tasklet's fiber: calls `f`, unless a payload was thrown into the
+/// tasklet before it ran for the first time.
 pub(crate) fn root<F: FnOnce()>(f: F) {
-    let outcome = match throw::disarm(here().fiber) {
-        Some(bomb) => match drop_unrun(f) {
-            Ok(()) => Err(bomb),
+    let outcome = match pending_throw::disarm(here().fiber) {
+        Some(thrown) => match drop_unrun(f) {
+            Ok(()) => Err(thrown),
             Err(panicked) => {
-                report::drop_payload(bomb);
+                report::drop_payload(thrown);
                 Err(panicked)
             }
         },
@@ -43,7 +43,8 @@ pub(crate) fn root<F: FnOnce()>(f: F) {
     finish(outcome);
 }
 
-/// Drops what a tasklet has captured that never runs, as the end of a fiber does: shielded.
+/// Drops a function that never runs, with what it has captured, inside a shield like the end of a
+/// fiber does.
 fn drop_unrun<F>(f: F) -> Result<(), Payload> {
     let unrun = || panic::catch_unwind(AssertUnwindSafe(|| drop(f)));
     cancel::within(here().fiber, &CancelScope::shield(), unrun)
@@ -52,8 +53,9 @@ fn drop_unrun<F>(f: F) -> Result<(), Payload> {
 #[inline(never)]
 fn finish(outcome: Result<(), Payload>) {
     let here = here();
-    // What was thrown at it, and could not go off before it returned, is not lost.
-    let outcome = outcome.and_then(|()| throw::disarm(here.fiber).map_or(Ok(()), Err));
+    // A payload that was thrown into the tasklet, and could not be raised before it returned, is
+    // not lost.
+    let outcome = outcome.and_then(|()| pending_throw::disarm(here.fiber).map_or(Ok(()), Err));
     match outcome.or_else(|payload| handle(here, payload)) {
         Ok(()) => switching::before_end(here),
         Err(payload) if exit::is_unwind(&*payload) => panic::resume_unwind(payload),
@@ -61,7 +63,7 @@ fn finish(outcome: Result<(), Payload>) {
     }
 }
 
-/// Asks the error handler, if `payload` is an error. Returns what is to travel on.
+/// Passes `payload` to the error handler, if it is an error. Returns the payload that the tasklet ends with.
 fn handle(here: Here, payload: Payload) -> Result<(), Payload> {
     if payload.is::<TaskletExit>() {
         return Ok(());
@@ -78,10 +80,11 @@ fn handle(here: Here, payload: Payload) -> Result<(), Payload> {
     }))
 }
 
-/// Lets the innermost `run()` or main raise `payload`, next.
+/// Makes the innermost `run()`, or main, run next and raise `payload`.
 fn pass_on(here: Here, payload: Payload) {
     switching::before_passing_on(here);
-    // If it cannot be raised there, its record reports it.
+    // Keeps the target's record alive: if the payload cannot be raised there, the record reports
+    // it.
     let _target = here.sched.wake_up_target().map(Record::of);
     if let Some(lost) = here.sched.throw_up(payload).filter(|lost| !lost.is::<TaskletExit>()) {
         let tasklet = end::describe(&here.fiber);

@@ -1,4 +1,4 @@
-//! What can go wrong with a tasklet, and the payload of `kill`.
+//! The errors of operations on tasklets, and the payload of `kill`.
 
 use std::any::Any;
 use std::error::Error;
@@ -7,10 +7,11 @@ use std::fmt;
 use crate::fiber::brief::Brief;
 use crate::fiber::panic::Panic;
 
-/// What [`Tasklet::kill`](crate::stackless::Tasklet::kill) throws: it asks a tasklet to end.
+/// The payload that [`Tasklet::kill`](crate::stackless::Tasklet::kill) throws: it asks a tasklet to
+/// end.
 ///
-/// A tasklet that unwinds with it ends silently (S-069). It can be caught with
-/// [`std::panic::catch_unwind`], and then the tasklet lives on (S-061).
+/// A tasklet that unwinds with it ends silently. If the tasklet catches it with
+/// [`std::panic::catch_unwind`], it lives on.
 ///
 /// # Examples
 ///
@@ -39,49 +40,50 @@ impl fmt::Display for TaskletExit {
 
 impl Error for TaskletExit {}
 
-/// Why something cannot be done with a tasklet. Nothing was changed.
+/// The reason why an operation on a tasklet was refused. Nothing has changed.
 ///
-/// The texts are those of Stackless' `RuntimeError`s, and the tasklet's name behind them, which is
-/// what the variants hold.
+/// The texts are those of Stackless' `RuntimeError`s, followed by the description of the tasklet,
+/// which the variants hold.
 #[derive(PartialEq)]
 #[non_exhaustive]
 pub enum TaskletError {
-    /// It is set up already (S-015).
+    /// The tasklet is set up already.
     Alive(String),
-    /// It has no function, or another than the one that was to be set up (S-016).
+    /// The tasklet has no function, or another one than that of this binding.
     NotBound(String),
-    /// It is the one that runs now, which cannot be bound (S-022).
+    /// The tasklet is the current one, which cannot be bound.
     Current(String),
-    /// It is in the ring or blocked, and cannot be bound (S-023).
+    /// The tasklet is in the run ring or blocked, and cannot be bound.
     Scheduled(String),
-    /// It has started and not ended: it has a stack, and can be neither bound nor moved (S-021).
+    /// The tasklet has started and not ended: it has a stack, so it can be neither bound nor moved.
     CState(String),
-    /// It waits at a channel, or for something else, and cannot be put into the ring (S-033).
+    /// The tasklet waits at a channel, or for something else, so it cannot be put into the run
+    /// ring.
     Blocked(String),
-    /// It waits at a channel, or for something else, and is not in the ring (S-036).
+    /// The tasklet waits at a channel, or for something else, so it is not in the run ring.
     CannotRemoveBlocked(String),
-    /// It is the one that runs now, and cannot be taken out of the ring (S-036).
+    /// The tasklet is the current one, which cannot be removed from the run ring.
     CannotRemoveCurrent(String),
-    /// It has ended, or has no function yet (S-033).
+    /// The tasklet has ended, or has no function yet.
     Dead(String),
-    /// It has ended, or has no function yet. This is what was to be thrown (S-057).
+    /// The tasklet has ended, or has no function yet. The payload was not thrown.
     DeadThrow(Panic, String),
-    /// Its `run` is over (S-058).
+    /// The `run` of the tasklet's thread is over.
     NoThread(String),
-    /// Its `run` is over. This is what was to be thrown.
+    /// The `run` of the tasklet's thread is over. The payload was not thrown.
     NoThreadThrow(Panic, String),
-    /// It belongs to another thread (S-044).
+    /// The tasklet belongs to another thread.
     OtherThread(String),
-    /// Switches are trapped: see [`switch_trap`](crate::stackless::switch_trap) (S-095).
+    /// Switches are trapped: see [`switch_trap`](crate::stackless::switch_trap).
     SwitchTrap(String),
 }
 
 impl TaskletError {
-    /// Returns what was to be thrown.
+    /// Returns the payload that was not thrown, if the tasklet was dead.
     ///
     /// # Errors
     ///
-    /// Gives the error back if nothing was.
+    /// Returns the error unchanged if it is not a [`TaskletError::DeadThrow`].
     pub fn into_inner(self) -> Result<Box<dyn Any + Send>, TaskletError> {
         match self {
             TaskletError::DeadThrow(thrown, _) => Ok(thrown.into_payload()),
@@ -100,7 +102,7 @@ impl TaskletError {
     }
 }
 
-/// What was thrown, as errors give it back.
+/// Wraps a payload that was not thrown for an error.
 #[cold]
 pub(super) fn thrown(payload: Box<dyn Any + Send>) -> Panic {
     match payload.downcast_ref::<TaskletExit>().map(ToString::to_string) {

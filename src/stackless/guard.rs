@@ -1,20 +1,21 @@
-//! Protection for a while: traps, and being atomic.
+//! Guards: switch traps, block traps, and atomic sections.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use crate::fiber::current;
-use crate::sched::scheduler::{here, scheduler};
+use crate::sched::core::scheduler::{here, scheduler};
 use crate::stackless::schedule::getcurrent;
 use crate::stackless::state::state;
 use crate::stackless::tasklet::{Tasklet, WeakTasklet};
 
-/// Adds `change` to the counter of switch traps of this thread, and returns what it was (S-095).
+/// Adds `change` to the counter of switch traps of this thread. Returns the old value.
 ///
-/// While it is not zero this module refuses every switch to another tasklet: calls that return a
-/// `Result` fail with `SwitchTrap`, others panic. What does not switch works: transfers that keep
-/// the caller running, [`schedule`](crate::stackless::schedule) alone in the ring, `insert`,
-/// `remove` and `bind` (S-096). Other parts of fibra are not trapped.
+/// While the counter is not zero, this module refuses every switch to another tasklet: calls that
+/// return a `Result` fail with `SwitchTrap`, others panic. Calls that do not switch work: channel
+/// exchanges after which the caller keeps running, [`schedule`](crate::stackless::schedule) if no
+/// other tasklet is in the run ring, `insert`, `remove` and `bind`. Other parts of fibra are not
+/// trapped.
 ///
 /// # Panics
 ///
@@ -27,7 +28,7 @@ pub fn switch_trap(change: i32) -> i32 {
     counter.replace(counter.get().wrapping_add(change))
 }
 
-/// Traps switches as long as the result lives: see [`switch_trap`].
+/// Traps switches until the guard is dropped: see [`switch_trap`].
 ///
 /// # Panics
 ///
@@ -52,7 +53,7 @@ pub fn switch_trapped() -> SwitchTrapGuard {
     SwitchTrapGuard { scheduler: here().sched.id, of_this_thread: PhantomData }
 }
 
-/// Ends a [`switch_trapped`] when it is dropped.
+/// The guard of a [`switch_trapped`], which ends when it is dropped.
 #[must_use = "it traps switches as long as it lives"]
 #[derive(Debug)]
 pub struct SwitchTrapGuard {
@@ -69,12 +70,25 @@ impl Drop for SwitchTrapGuard {
     }
 }
 
-/// Protects the current tasklet from being [interrupted](crate::stackless::Run) as long as the
-/// result lives (S-100). It can still switch by itself.
+/// Protects the current tasklet from being [interrupted](crate::stackless::Run) until the guard is
+/// dropped. The tasklet can still switch by itself.
 ///
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless;
+///
+/// fibra::run(|| {
+///     let guard = stackless::atomic();
+///     assert!(stackless::getcurrent().atomic());
+///     drop(guard);
+///     assert!(!stackless::getcurrent().atomic());
+/// });
+/// ```
 #[track_caller]
 pub fn atomic() -> AtomicGuard {
     let tasklet = getcurrent();
@@ -82,10 +96,11 @@ pub fn atomic() -> AtomicGuard {
     AtomicGuard { tasklet: tasklet.downgrade(), before }
 }
 
-/// Restores what [`atomic`] has changed when it is dropped.
+/// The guard of an [`atomic`] section, which restores the old setting when it is dropped.
 #[must_use = "it protects as long as it lives"]
 pub struct AtomicGuard {
-    // Weak: it lies on the tasklet's own stack, and must not keep that from being killed.
+    // Weak, because it is on the tasklet's own stack, and must not keep the tasklet from being
+    // killed.
     tasklet: WeakTasklet,
     before: bool,
 }
@@ -98,7 +113,7 @@ impl Drop for AtomicGuard {
     }
 }
 
-/// Sets the current tasklet's [block trap](Tasklet::set_block_trap) as long as the result lives.
+/// Sets the current tasklet's [block trap](Tasklet::set_block_trap) until the guard is dropped.
 ///
 /// # Panics
 ///
@@ -110,10 +125,11 @@ pub fn block_trap(trap: bool) -> BlockTrapGuard {
     BlockTrapGuard { tasklet: tasklet.downgrade(), before }
 }
 
-/// Restores what [`block_trap`] has changed when it is dropped.
+/// The guard of a [`block_trap`], which restores the old setting when it is dropped.
 #[must_use = "it sets the trap as long as it lives"]
 pub struct BlockTrapGuard {
-    // Weak: it lies on the tasklet's own stack, and must not keep that from being killed.
+    // Weak, because it is on the tasklet's own stack, and must not keep the tasklet from being
+    // killed.
     tasklet: WeakTasklet,
     before: bool,
 }
@@ -139,11 +155,11 @@ impl fmt::Debug for BlockTrapGuard {
 }
 
 impl Tasklet {
-    /// Protects it from being [interrupted](crate::stackless::Run), or ends that. Returns the old
-    /// value (S-097).
+    /// Sets whether the tasklet is protected from being [interrupted](crate::stackless::Run).
+    /// Returns the old value.
     ///
-    /// Ending it lets an interrupt come that was put off meanwhile, if the tasklet is the one that
-    /// runs now (S-098).
+    /// If the current tasklet ends its own protection, an interrupt that was put off meanwhile
+    /// happens now.
     #[track_caller]
     #[allow(clippy::must_use_candidate, reason = "the old value is seldom of interest")]
     pub fn set_atomic(&self, atomic: bool) -> bool {

@@ -4,7 +4,8 @@ use crate::collections::by_value::by_value;
 use crate::stackless::channel::Channel;
 use crate::stackless::shared::SharedChannel;
 
-/// Receives from a [`Channel`], of which it owns a handle, until that is closed and no sender waits.
+/// An iterator that owns a handle of a [`Channel`], and receives until the channel is closed and no
+/// sender waits.
 ///
 /// # Examples
 ///
@@ -31,8 +32,8 @@ pub struct IntoChannelIter<T> {
 
 by_value!([T: 'static] Channel => IntoChannelIter<T>, T);
 
-/// Receives from a [`SharedChannel`], of which it owns a handle, until that is closed and no sender
-/// waits.
+/// An iterator that owns a handle of a [`SharedChannel`], and receives until the channel is closed
+/// and no sender waits.
 ///
 /// # Examples
 ///

@@ -1,14 +1,14 @@
-//! Tasklets that have not started, on their way to the thread in which they will run.
+//! Tasklets that have not started, and can be sent to the thread in which they will run.
 
 use std::fmt;
 
 use crate::stackless::Tasklet;
 use crate::stackless::bound::tasklet;
 
-/// A tasklet that has not started and belongs to no thread yet (S-196, S-201).
+/// A tasklet that has not started and belongs to no thread yet.
 ///
-/// It is what of Stackless' `bind_thread` can be had for native fibers: one that has started has a
-/// stack, which never leaves its thread (S-190, S-197). Dropping it drops the function (S-209).
+/// It is the part of Stackless' `bind_thread` that is possible for native fibers: a tasklet that
+/// has started has a stack, which never leaves its thread. Dropping it drops the function.
 ///
 /// # Examples
 ///
@@ -31,12 +31,12 @@ pub struct PortableTasklet {
 }
 
 impl PortableTasklet {
-    /// A tasklet that will run `f`.
+    /// Creates a tasklet that will run `f`.
     pub fn new(f: impl FnOnce() + Send + 'static) -> PortableTasklet {
         PortableTasklet { function: Box::new(f) }
     }
 
-    /// Makes it a tasklet of this thread. It is paused: [`insert`](Tasklet::insert) or
+    /// Makes this a tasklet of the calling thread. It is paused: [`insert`](Tasklet::insert) or
     /// [`run`](Tasklet::run) starts it.
     ///
     /// # Panics

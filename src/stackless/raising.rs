@@ -1,21 +1,21 @@
-//! Errors of tasklets: raising one, and catching it without catching fibra's own kill.
+//! Errors of tasklets: `raise` raises one, and `caught` catches one, but not fibra's own kill.
 //!
-//! Invariant: what unwinds a fiber that was killed, or a scope that was cancelled, is caught by nothing
-//! here: its unwind goes on.
+//! Invariant: nothing here catches the unwind of a fiber that was killed, or of a scope that was
+//! cancelled. That unwind continues.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::exit;
 
-/// Unwinds the caller with `error`, as Python's `raise` does. No panic hook runs, and nothing is
+/// Unwinds the caller with `error`, like Python's `raise`. No panic hook runs, and nothing is
 /// printed.
 ///
-/// What leaves a tasklet goes to the innermost [`run`](crate::stackless::run), or to the main tasklet
-///. What [`caught`] has returned is raised again as it was.
+/// An error that leaves a tasklet goes to the innermost [`run`](crate::stackless::run), or to the
+/// main tasklet. A box that [`caught`] has returned is raised again unchanged.
 ///
-/// It needs no fiber. As any panic it aborts the process in a destructor that runs because of an
-/// unwind, and under `panic = "abort"`.
+/// It may be called outside of a fiber. Like any panic, it aborts the process in a destructor that
+/// runs because of an unwind, and under `panic = "abort"`.
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ use crate::fiber::exit;
 /// ```
 pub fn raise(error: impl Any + Send) -> ! {
     let error: Box<dyn Any + Send> = Box::new(error);
-    // A box that was caught is not put into another.
+    // A box that was caught is not put into another box.
     let payload = match error.downcast::<Box<dyn Any + Send>>() {
         Ok(caught) => *caught,
         Err(error) => error,
@@ -41,19 +41,20 @@ pub fn raise(error: impl Any + Send) -> ! {
     panic::resume_unwind(payload)
 }
 
-/// Calls `f`, and catches what it unwinds with, as Python's `except` does: what was [raised](raise),
-/// thrown at the tasklet, or panicked.
+/// Calls `f`, and catches its unwind, like Python's `except`: a payload that was [raised](raise),
+/// thrown into the tasklet, or that a panic carries.
 ///
-/// A [`TaskletExit`](crate::stackless::TaskletExit) is caught, too: a tasklet that is to end
-/// when it is asked to raises that again. The unwind of a [kill](crate::Fiber::kill), of a cancelled
-/// scope and of [`fibra::exit`](crate::exit) is not caught: it goes on. (With
-/// [`std::panic::catch_unwind`] it would be caught, and met again at the next wait.)
+/// A [`TaskletExit`](crate::stackless::TaskletExit) is caught, too: a tasklet that should end when
+/// it is asked to raises it again. The unwind of a [kill](crate::Fiber::kill), of a cancelled scope
+/// and of [`fibra::exit`](crate::exit) is not caught: it continues. (With
+/// [`std::panic::catch_unwind`] it would be caught, and raised again at the next wait.)
 ///
-/// It needs no fiber. What `f` leaves half done is seen by the caller: that is for it to know.
+/// It may be called outside of a fiber. State that `f` has left half changed stays so: the caller
+/// has to handle that.
 ///
 /// # Errors
 ///
-/// What `f` has unwound with.
+/// Returns the payload that `f` has unwound with.
 ///
 /// # Examples
 ///

@@ -1,17 +1,17 @@
-//! What a tasklet is beside its fiber: it outlives the fiber, and may be given another.
+//! The record of a tasklet: it outlives the tasklet's fiber, and may be given another one.
 //!
 //! ```text
 //!              bind(f)            setup(args), bind(f, args)
 //!   [Empty] ------------> [Bound] ---------------------------> [Alive: a fiber]
 //!      ^ <---- unbind ------'                                        |
-//!      '------------------ the fiber has ended, or was un-bound -----'
+//!      '------------------ the fiber has ended, or was unbound ------'
 //! ```
 //!
 //! Invariants:
-//! - A living fiber holds its record, and the record holds the fiber: the fiber's end parts them
-//!   (`Identity::ended`).
+//! - A living fiber holds its record, and the record holds the fiber, until the end of the fiber
+//!   separates them (`Identity::ended`).
 //! - No user value is dropped, and no user code called, while one of the cells is borrowed.
-//! - A record belongs to one scheduler for ever; when that is over it is dead.
+//! - A record belongs to one scheduler forever; when that scheduler is over, the record is dead.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -21,29 +21,33 @@ use std::rc::Rc;
 use crate::fiber::header::{FiberRef, Header};
 use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::state::State;
-use crate::sched::end;
-use crate::sched::scheduler::{Scheduler, SchedulerPtr, scheduler};
+use crate::sched::core::end;
+use crate::sched::core::scheduler::{Scheduler, SchedulerPtr, scheduler};
 use crate::stackless::TaskletExit;
 
-/// A value that a tasklet is given when it runs again (S-087).
+/// A value that a tasklet gets when it runs again.
 pub type Tempval = Option<Box<dyn Any>>;
 
 /// The part of a tasklet that its handles share.
 pub(crate) struct Record {
+    /// The identity of the scheduler that the tasklet belongs to.
     home: u32,
     phase: RefCell<Phase>,
-    /// Counts the functions that it was bound to: which of several `Bound`s is the valid one.
+    /// The number of functions that the tasklet was bound to, which identifies the valid one of
+    /// several `Bound`s.
     pub(crate) bindings: Cell<u64>,
     pub(crate) tempval: RefCell<Tempval>,
     pub(crate) block_trap: Cell<bool>,
     pub(crate) atomic: Cell<bool>,
-    /// The serial number of the limit that would have interrupted it, had it not been atomic.
+    /// The serial number of the run limit that would have interrupted the tasklet if it had not
+    /// been atomic.
     pub(crate) pending_interrupt: Cell<u64>,
-    /// Whether its fiber was made by this façade: then it does not outlive the last handle while
-    /// it is paused.
+    /// Whether the fiber was made by this façade. Such a fiber does not outlive the last handle
+    /// while it is paused.
     pub(crate) owns_fiber: Cell<bool>,
-    /// Callbacks that its fiber is in, and whether one of them is a channel callback. (Marks of the
-    /// fiber and not of its scheduler: callbacks may wait, and others run meanwhile.)
+    /// The number of callbacks that the fiber is in, and whether one of them is a channel callback.
+    /// (These belong to the fiber and not to its scheduler, because a callback may wait, and other
+    /// fibers run meanwhile.)
     pub(crate) callbacks: Cell<u32>,
     pub(crate) in_channel_callback: Cell<bool>,
 }
@@ -56,7 +60,7 @@ enum Phase {
 }
 
 impl Record {
-    /// An empty tasklet of `sched`.
+    /// Creates the record of an empty tasklet of `sched`.
     pub(crate) fn new(sched: &Scheduler) -> Rc<Record> {
         Rc::new(Record {
             home: sched.id,
@@ -72,13 +76,13 @@ impl Record {
         })
     }
 
-    /// The record of `fiber`, if it has one.
+    /// Returns the record of `fiber`, if it has one.
     pub(crate) fn known(fiber: &Header) -> Option<Rc<Record>> {
         let known = fiber.peek_extra(|extra| extra.identity.clone()).flatten();
         known.and_then(|known| known.into_any().downcast().ok())
     }
 
-    /// The record of `fiber`, which is made if it has none.
+    /// Returns the record of `fiber`. Creates it if there is none.
     pub(crate) fn of(fiber: FiberRef) -> Rc<Record> {
         if let Some(record) = Record::known(&fiber) {
             return record;
@@ -89,31 +93,31 @@ impl Record {
         record
     }
 
-    /// Whether `fiber` is one that this façade has made, and nobody has a handle to it.
+    /// Returns whether this façade has made `fiber`, and no handle to it exists.
     pub(crate) fn is_forgotten(fiber: FiberRef) -> bool {
         let record = Record::of(fiber);
-        // The fiber's own, and the one above.
+        // The two references are that of the fiber and the one above.
         record.owns_fiber.get() && Rc::strong_count(&record) == 2
     }
 
-    /// Makes `fiber` the life of this tasklet, which has none.
+    /// Makes `fiber` the fiber of this tasklet, which has none.
     pub(crate) fn live_as(self: &Rc<Record>, fiber: FiberRef) {
-        // It has none yet: nothing is dropped in there.
+        // The fiber has no record yet, so nothing is dropped inside of `with_extra`.
         fiber.with_extra(|extra| extra.identity = Some(self.clone()));
         let before = self.phase.replace(Phase::Alive(fiber));
         drop(before);
     }
 
-    /// Its scheduler, as long as that runs.
+    /// Returns the scheduler, while that runs.
     pub(crate) fn scheduler(&self) -> Option<SchedulerPtr> {
         scheduler().filter(|sched| sched.id == self.home)
     }
 
-    /// Its fiber, as long as that lives.
+    /// Returns the fiber, while that lives.
     pub(crate) fn fiber(&self) -> Option<FiberRef> {
         let phase = self.phase.borrow();
         let Phase::Alive(fiber) = &*phase else { return None };
-        let ended = matches!(fiber.state.get(), State::Finished | State::Retired);
+        let ended = matches!(fiber.state.get(), State::Finished | State::Abandoned);
         (!ended).then(|| fiber.clone())
     }
 
@@ -130,7 +134,7 @@ impl Record {
         binding
     }
 
-    /// Takes the function out, if it is still that of this binding.
+    /// Takes the function out, if it still belongs to this binding.
     pub(crate) fn take_function(&self, binding: u64) -> Option<Box<dyn Any>> {
         if self.bindings.get() != binding || !self.is_bound() {
             return None;
@@ -151,7 +155,7 @@ impl Record {
         drop(self.tempval.take());
     }
 
-    /// As errors and reports call it.
+    /// Returns the description of the tasklet for errors and reports.
     pub(crate) fn describe(&self) -> String {
         match &*self.phase.borrow() {
             Phase::Alive(fiber) => format!("tasklet of {}", end::describe(fiber)),

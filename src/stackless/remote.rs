@@ -1,10 +1,11 @@
-//! Tasklets as other threads see them: orders are posted, and carried out by the owner.
+//! Handles to tasklets for other threads: orders are posted, and the tasklet's own thread carries
+//! them out.
 //!
 //! Invariants:
-//! - A post never switches and never waits (S-059, S-194). Orders are carried out in the order in
-//!   which they were posted, between two turns of the owner's tasklets.
-//! - An order is checked by the owner, when it is carried out. One that does not fit the state which
-//!   the tasklet has then does nothing.
+//! - A post never switches and never waits. Orders are carried out in the order in which they were
+//!   posted, between the runs of two of the owner's tasklets.
+//! - The owner checks an order when it carries it out. An order that does not fit the tasklet's
+//!   state at that time does nothing.
 
 use std::any::Any;
 use std::fmt;
@@ -13,25 +14,25 @@ use std::thread::{self, ThreadId};
 use crate::fiber::header::FiberRef;
 use crate::fiber::id::FiberId;
 use crate::fiber::identity::Payload;
-use crate::sched::mailbox::Order;
-use crate::sched::remote::{Address, Reach};
-use crate::sched::scheduler::SchedulerPtr;
+use crate::sched::core::scheduler::SchedulerPtr;
+use crate::sched::shared::mailbox::Order;
+use crate::sched::threads::remote::{Address, Reach};
 use crate::stackless::error::{TaskletError, TaskletExit};
 
 /// A handle to a tasklet that any thread may use.
 ///
-/// It is `Send` and `Sync`, and made by [`Tasklet::remote`](crate::stackless::Tasklet::remote). What
-/// it is asked is done by the tasklet's own thread, which is woken if it sleeps (S-195); the call
-/// returns at once. An order for which the tasklet is in the wrong state by then does nothing.
+/// It is `Send` and `Sync`, and made by [`Tasklet::remote`](crate::stackless::Tasklet::remote). Its
+/// methods post an order, which the tasklet's own thread carries out (it is woken if it sleeps),
+/// and return immediately. An order does nothing if the tasklet is in the wrong state by then.
 ///
-/// Orders are kept until they are carried out, up to 32 for each tasklet. Later ones fold into them, with the
-/// same result, if the owner is that far behind; of two payloads thrown in a row the later replaces the
-/// earlier, as it does where they are delivered, and the caller drops that. So other threads can neither
-/// fill the owner's memory nor stop its tasklets.
+/// Orders are kept until they are carried out, up to 32 for each tasklet. If the owner is that far
+/// behind, later orders are merged into these, with the same result. Of two payloads thrown in a
+/// row, the later replaces the earlier, as it does where they are delivered, and the caller drops
+/// the earlier one. So other threads can neither fill the owner's memory nor stop its tasklets.
 ///
-/// It means the life that the tasklet had when the handle was made: one that is bound anew is
-/// another. It does not keep a paused tasklet alive. As long as one exists, its tasklet is not part
-/// of a deadlock.
+/// A handle refers to the fiber that the tasklet had when the handle was made: if the tasklet is
+/// bound again, that is another fiber. A handle does not keep a paused tasklet alive. While one
+/// exists, its tasklet is not part of a deadlock.
 ///
 /// # Examples
 ///
@@ -50,68 +51,70 @@ use crate::stackless::error::{TaskletError, TaskletExit};
 /// ```
 #[derive(Clone)]
 pub struct RemoteTasklet {
-    /// None for a tasklet that had no life.
+    /// `None` for a tasklet that had no fiber.
     address: Option<Address>,
     thread: ThreadId,
 }
 
 impl RemoteTasklet {
-    /// A handle to the tasklet whose life is `fiber`, one of `sched`.
+    /// Creates a handle to a tasklet, from its scheduler and fiber, if it has a fiber.
     pub(crate) fn new(life: Option<(SchedulerPtr, &FiberRef)>) -> RemoteTasklet {
         let address = life.map(|(sched, fiber)| Address::new(sched, fiber.ptr(), Reach::Command));
         RemoteTasklet { address, thread: thread::current().id() }
     }
 
-    /// Puts it at the end of its ring, if it is paused (S-034).
+    /// Puts the tasklet at the end of its run ring, if it is paused.
     ///
     /// # Errors
     ///
-    /// [`TaskletError::NoThread`] if its `run` is over, and [`TaskletError::Dead`] if it was not
-    /// alive when the handle was made.
+    /// Returns [`TaskletError::NoThread`] if its `run` is over, and [`TaskletError::Dead`] if the
+    /// tasklet was not alive when the handle was made.
     pub fn insert(&self) -> Result<(), TaskletError> {
         self.order(Order::Insert)
     }
 
-    /// Takes it out of its ring, if it is in it. One that is dead, or whose `run` is over, is
-    /// in none.
+    /// Removes the tasklet from its run ring, if it is in it. A tasklet that is dead, or whose
+    /// `run` is over, is in no ring.
     ///
     /// # Errors
     ///
-    /// None at present.
+    /// Returns no error at present.
     pub fn remove(&self) -> Result<(), TaskletError> {
-        // There is nothing to remove where nothing takes the order.
+        // If nothing accepts the order, there is nothing to remove.
         let _ = self.order(Order::Remove);
         Ok(())
     }
 
-    /// Lets it run before all others of its thread (S-046). The caller goes on at once.
+    /// Runs the tasklet before all others of its thread. The caller continues immediately.
     ///
     /// # Errors
     ///
-    /// As [`insert`](RemoteTasklet::insert).
+    /// Returns the same errors as [`insert`](RemoteTasklet::insert).
     pub fn run(&self) -> Result<(), TaskletError> {
         self.order(Order::Run)
     }
 
-    /// Asks it to end: throws [`TaskletExit`] (S-050).
+    /// Asks the tasklet to end: throws [`TaskletExit`] into it.
     ///
     /// # Errors
     ///
-    /// None at present. Killing one that is dead, or whose `run` is over, does nothing.
+    /// Returns no error at present. A kill of a tasklet that is dead, or whose `run` is over, does
+    /// nothing.
     pub fn kill(&self) -> Result<(), TaskletError> {
         let _ = self.order(Order::Throw(Box::new(TaskletExit)));
         Ok(())
     }
 
-    /// Throws `payload` at it: it is taken off its channel, put at the end of its ring, and unwinds
-    /// with the payload when its turn comes (S-059). A payload that comes too late is dropped in
-    /// its thread, and one that this replaces before it was delivered by the caller.
+    /// Throws `payload` into the tasklet: it is removed from its channel, put at the end of its run
+    /// ring, and unwinds with the payload when it runs. A payload that comes too late is dropped in
+    /// the tasklet's thread; a payload that this one replaces before it was delivered is dropped by
+    /// the caller.
     ///
     /// # Errors
     ///
-    /// [`TaskletError::NoThreadThrow`] if its `run` is over, and
-    /// [`TaskletError::DeadThrow`] if it was not alive when the handle was made, which a
-    /// [`TaskletExit`] does not mind. Both give the payload back.
+    /// Returns the payload in a [`TaskletError::NoThreadThrow`] if the tasklet's `run` is over, and
+    /// in a [`TaskletError::DeadThrow`] if the tasklet was not alive when the handle was made. A
+    /// [`TaskletExit`] is accepted in the second case.
     pub fn throw(&self, payload: impl Any + Send) -> Result<(), TaskletError> {
         let payload: Payload = Box::new(payload);
         let Some(address) = &self.address else {
@@ -128,14 +131,15 @@ impl RemoteTasklet {
         }
     }
 
-    /// The thread that it belongs to, as long as that runs its scheduler (S-084).
+    /// Returns the thread that the tasklet belongs to, while that thread runs its scheduler.
     #[must_use]
     pub fn thread_id(&self) -> Option<ThreadId> {
         let gone = self.address.as_ref().is_none_or(Address::is_gone);
         (!gone).then_some(self.thread)
     }
 
-    /// The fiber that it means, if it was alive when the handle was made.
+    /// Returns the fiber that the handle refers to, if the tasklet was alive when the handle was
+    /// made.
     #[must_use]
     pub fn id(&self) -> Option<FiberId> {
         self.address.as_ref().map(Address::id)

@@ -1,12 +1,12 @@
-//! `insert`, `remove`, `run` and `switch`.
+//! The operations `insert`, `remove`, `run` and `switch` of a tasklet.
 //!
-//! Invariant: the checks come first, then the trap, then the callback, then the checks once more if
-//! there is a callback (it may have changed everything), then the deed.
+//! Invariant: the order is checks, trap, callback, the checks once more if there is a callback (it
+//! may have changed everything), operation.
 
 use crate::fiber::header::FiberRef;
-use crate::sched::park;
-use crate::sched::rotate;
-use crate::sched::scheduler::{Here, here};
+use crate::sched::core::park;
+use crate::sched::core::scheduler::{Here, here};
+use crate::sched::tasklet::rotate;
 use crate::stackless::error::TaskletError;
 use crate::stackless::record::Tempval;
 use crate::stackless::state::state;
@@ -14,13 +14,13 @@ use crate::stackless::switching;
 use crate::stackless::tasklet::{Tasklet, is_blocked};
 
 impl Tasklet {
-    /// Puts it, which is paused, at the end of the ring (S-032). One that is in it stays where it
-    /// is.
+    /// Puts the tasklet, which is paused, at the end of the run ring. A tasklet that is in the ring
+    /// keeps its place.
     ///
     /// # Errors
     ///
-    /// Refused for a blocked tasklet, for one whose `run` is over, and for one that is dead, empty
-    /// or only bound, in this order (S-033).
+    /// Returns an error for a blocked tasklet, for one whose `run` is over, and for one that is
+    /// dead, empty or only bound, in this order.
     ///
     /// # Examples
     ///
@@ -40,11 +40,12 @@ impl Tasklet {
         Ok(())
     }
 
-    /// Takes it out of the ring: it is paused (S-035). One that is paused or dead stays so.
+    /// Removes the tasklet from the run ring: it is paused. A tasklet that is paused or dead stays
+    /// so.
     ///
     /// # Errors
     ///
-    /// Refused for a blocked tasklet and for the current one (S-036).
+    /// Returns an error for a blocked tasklet and for the current one.
     pub fn remove(&self) -> Result<(), TaskletError> {
         let Some(fiber) = self.alive() else { return Ok(()) };
         if is_blocked(&fiber) {
@@ -59,19 +60,19 @@ impl Tasklet {
         Ok(())
     }
 
-    /// Runs it now. The ring is rotated to it if it is there, so those behind it run before the
-    /// caller does; a paused one is put before the caller, which goes on directly after it (S-037,
-    /// S-038). Running the current one does nothing.
+    /// Runs the tasklet now. If it is in the run ring, the ring is rotated to it, so the tasklets
+    /// behind it run before the caller does. If it is paused, it is inserted before the caller,
+    /// which continues directly after it. Running the current tasklet does nothing.
     ///
-    /// Returns the caller's own tempval, which somebody may have left meanwhile (S-039).
+    /// Returns the caller's own tempval, which another tasklet may have set meanwhile.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Tasklet::insert), and [`TaskletError::SwitchTrap`].
+    /// Returns the same errors as [`insert`](Tasklet::insert), and [`TaskletError::SwitchTrap`].
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber, and with what is thrown at the caller.
+    /// Panics outside of a fiber, and with the payload that is thrown into the caller.
     ///
     /// # Examples
     ///
@@ -96,17 +97,32 @@ impl Tasklet {
         Ok(Tasklet::current(here).take_tempval())
     }
 
-    /// As [`run`](Tasklet::run), but the caller leaves the ring first: it is paused until somebody
-    /// puts it back (S-042).
+    /// Runs the tasklet like [`run`](Tasklet::run), but the caller leaves the run ring first: it is
+    /// paused until it is put back.
     ///
     /// # Errors
     ///
-    /// As [`run`](Tasklet::run).
+    /// Returns the same errors as [`run`](Tasklet::run).
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber, with what is thrown at the caller, and with the text of a
-    /// deadlock if nothing can ever run again.
+    /// Panics outside of a fiber, with the payload that is thrown into the caller, and with the
+    /// report of a deadlock if nothing can ever run again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let main = stackless::getcurrent();
+    ///     let other = stackless::spawn(move || {
+    ///         assert!(main.is_paused());
+    ///         main.insert().unwrap();
+    ///     });
+    ///     other.switch().unwrap(); // continues when `other` has inserted main again
+    /// });
+    /// ```
     #[track_caller]
     pub fn switch(&self) -> Result<Tempval, TaskletError> {
         let here = here();
@@ -116,7 +132,7 @@ impl Tasklet {
         Ok(Tasklet::current(here).take_tempval())
     }
 
-    /// The fiber to switch to, or none if it is the running one.
+    /// Returns the fiber to switch to, or `None` if it is the current one.
     fn before_switch(&self, here: Here) -> Result<Option<FiberRef>, TaskletError> {
         let target = self.runnable()?;
         if target.ptr() == here.fiber {
@@ -136,7 +152,7 @@ impl Tasklet {
         Ok(())
     }
 
-    /// Its fiber, if it can be put into the ring, or is in it.
+    /// Returns the tasklet's fiber, if it is in the run ring or can be put there.
     fn runnable(&self) -> Result<FiberRef, TaskletError> {
         let who = || self.record().describe();
         match self.alive() {

@@ -1,19 +1,19 @@
-//! The functions of the module: letting others run, asking who runs, callbacks.
+//! The functions of the module: `schedule` and its variants, queries, and callbacks.
 
-use crate::sched::park;
-use crate::sched::scheduler::here;
+use crate::sched::core::park;
+use crate::sched::core::scheduler::here;
 use crate::stackless::record::{Record, Tempval};
 use crate::stackless::state::{ErrorHandler, ScheduleCallback, state};
 use crate::stackless::switching;
 use crate::stackless::tasklet::Tasklet;
 
-/// Lets all others in the ring run, then goes on (S-103). Alone in the ring it returns at once,
-/// after a look at timers and other threads (S-104).
+/// Lets all other tasklets in the run ring run, then continues. If there are none, it polls timers
+/// and other threads and returns.
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber, with what is thrown at the caller, and with `switch_trap` where a
-/// switch is [trapped](crate::stackless::switch_trap).
+/// Panics outside of a fiber, with the payload that is thrown into the caller, and with
+/// `switch_trap` where a switch is [trapped](crate::stackless::switch_trap).
 ///
 /// # Examples
 ///
@@ -46,16 +46,16 @@ pub fn schedule() {
     park::give_way(here);
 }
 
-/// Leaves the ring: the caller is paused until somebody puts it back (S-105). Returns the tempval
-/// that somebody has left for it meanwhile.
+/// Removes the caller from the run ring: it is paused until it is put back. Returns the tempval
+/// that another tasklet has set meanwhile.
 ///
-/// If nothing else can run, main and the callers of [`run`](crate::stackless::run) go on (S-106).
+/// If nothing else can run, main and the callers of [`run`](crate::stackless::run) continue.
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber, with what is thrown at the caller, with `switch_trap` where a switch
-/// is [trapped](crate::stackless::switch_trap), and with the text of a deadlock if the caller is
-/// the last that could run and main is blocked.
+/// Panics outside of a fiber, with the payload that is thrown into the caller, with `switch_trap`
+/// where a switch is [trapped](crate::stackless::switch_trap), and with the report of a deadlock if
+/// the caller is the last that could run and main is blocked.
 ///
 /// # Examples
 ///
@@ -77,7 +77,7 @@ pub fn schedule() {
 pub fn schedule_remove() -> Tempval {
     let here = here();
     state(&here.sched).time_slice.safe_point(here);
-    // Not kept: who owns the record decides whether the caller may wait to be put back.
+    // The record is not kept: its owners determine whether the caller may wait to be put back.
     drop(Record::of(here.fiber.to_ref()).tempval.take());
     let goes = || switching::successor(here).filter(|next| next.ptr() != here.fiber);
     let trapped = switching::is_trapped(here) && goes().is_some();
@@ -87,8 +87,8 @@ pub fn schedule_remove() -> Tempval {
     Record::of(here.fiber.to_ref()).tempval.take()
 }
 
-/// The tasklet that runs now. Every fiber is one, also those that [`fibra::spawn`](crate::spawn)
-/// has made (S-118).
+/// Returns the current tasklet. Every fiber is one, including those that
+/// [`fibra::spawn`](crate::spawn) has made.
 ///
 /// # Panics
 ///
@@ -99,7 +99,7 @@ pub fn getcurrent() -> Tasklet {
     Tasklet::current(here())
 }
 
-/// The main tasklet of this thread: the fiber that runs the closure of `fibra::run`.
+/// Returns the main tasklet of this thread: the fiber that runs the closure of `fibra::run`.
 ///
 /// # Panics
 ///
@@ -111,7 +111,7 @@ pub fn getmain() -> Tasklet {
     Tasklet::of(main.expect("a scheduler that runs has a main fiber").to_ref())
 }
 
-/// How many tasklets of this thread can run, the current one included (S-009).
+/// Returns the number of tasklets of this thread that can run, including the current one.
 ///
 /// # Panics
 ///
@@ -122,7 +122,7 @@ pub fn getruncount() -> usize {
     here().sched.ring(|ring| ring.queued()) + 1
 }
 
-/// What a thread's scheduler is doing (S-121).
+/// Returns the state of this thread's scheduler.
 ///
 /// # Panics
 ///
@@ -142,25 +142,25 @@ pub fn thread_info() -> ThreadInfo {
     ThreadInfo { main: getmain(), current: getcurrent(), run_count: getruncount() }
 }
 
-/// See [`thread_info`].
+/// The state of a thread's scheduler: see [`thread_info`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ThreadInfo {
     /// The main tasklet.
     pub main: Tasklet,
-    /// The tasklet that runs now.
+    /// The current tasklet.
     pub current: Tasklet,
-    /// How many can run, the current one included.
+    /// The number of tasklets that can run, including the current one.
     pub run_count: usize,
 }
 
-/// Says what is called before each switch that this module makes, with the tasklet that leaves and
-/// the one that comes (S-178, S-179). Returns what was called before.
+/// Sets the function that is called before each switch that this module makes, with the tasklet
+/// that leaves and the one that comes. Returns the previous function.
 ///
-/// It is called on the tasklet that leaves, for the switches of tasklets' ends, of [`schedule`],
-/// [`run`](crate::stackless::run) and the like, and of this module's channels; not for those of
-/// other parts of fibra. Switches of this module are refused while it runs (S-182). A panic in it is
-/// reported and goes no further (S-181).
+/// It is called on the tasklet that leaves, for switches at the ends of tasklets, for those of
+/// [`schedule`], [`run`](crate::stackless::run) and similar calls, and for those of this module's
+/// channels; not for those of other parts of fibra. Switches of this module are refused while it
+/// runs. A panic in it is reported and not passed on.
 ///
 /// # Panics
 ///
@@ -171,7 +171,7 @@ pub fn set_schedule_callback(callback: Option<ScheduleCallback>) -> Option<Sched
     state(&here().sched).schedule_callback.set(callback)
 }
 
-/// What [`set_schedule_callback`] has stored.
+/// Returns the function that [`set_schedule_callback`] has set.
 ///
 /// # Panics
 ///
@@ -182,11 +182,11 @@ pub fn get_schedule_callback() -> Option<ScheduleCallback> {
     state(&here().sched).schedule_callback.get()
 }
 
-/// Says what is called when a tasklet ends with an error, on that tasklet (S-071). Returns what was
-/// called before.
+/// Sets the function that is called when a tasklet ends with an error, on that tasklet. Returns the
+/// previous function.
 ///
-/// If it returns, the error is swallowed. If it panics, the error is that panic (S-072). Without a
-/// handler the error goes to the innermost [`run`](crate::stackless::run), or to main.
+/// If it returns, the error is dropped. If it panics, the error is that panic. Without a handler
+/// the error goes to the innermost [`run`](crate::stackless::run), or to main.
 ///
 /// # Panics
 ///

@@ -1,24 +1,28 @@
-//! What this façade keeps for each scheduler: traps, callbacks, the error handler, the limit of `run`.
+//! The state that this façade keeps for each scheduler: traps, callbacks, the error handler, the
+//! run limit.
 //!
 //! Invariants:
 //! - Callbacks are cloned out before they are called, and dropped outside of every borrow.
-//! - When `run` begins to end the callbacks are dropped, on the main fiber, and no others are kept.
+//! - When `run` begins to end, the callbacks are dropped on the main fiber, and no others are
+//!   stored.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-use crate::sched::facade::Facade;
-use crate::sched::scheduler::Scheduler;
+use crate::sched::core::facade::Facade;
+use crate::sched::core::scheduler::Scheduler;
 use crate::stackless::Tasklet;
 use crate::stackless::channel_event::ChannelCallback;
 use crate::stackless::time_slice::TimeSlice;
 
-/// What a schedule callback is: it is called with the tasklet that leaves and the one that comes.
+/// The type of a schedule callback: it is called with the tasklet that leaves and the one that
+/// comes.
 pub type ScheduleCallback = Rc<dyn Fn(&Tasklet, &Tasklet)>;
 
-/// What an error handler is: it is called with the dying tasklet and what it unwinds with.
+/// The type of an error handler: it is called with the ending tasklet and the payload that it
+/// unwinds with.
 pub type ErrorHandler = Rc<dyn Fn(&Tasklet, &(dyn Any + Send))>;
 
 /// The façade's part of a scheduler.
@@ -28,14 +32,15 @@ pub(crate) struct State {
     pub(crate) schedule_callback: Callback<ScheduleCallback>,
     pub(crate) error_handler: Callback<ErrorHandler>,
     pub(crate) channel_callback: Callback<ChannelCallback>,
-    /// How many fibers are in callbacks: while it is zero nothing has to look which.
+    /// The number of fibers that are in callbacks. While it is zero, no record has to be checked
+    /// for them.
     pub(crate) callbacks: Cell<usize>,
     pub(crate) time_slice: TimeSlice,
 }
 
-/// The façade's part of `sched`.
+/// Returns the façade's part of `sched`.
 pub(crate) fn state(sched: &Scheduler) -> &State {
-    let facade = sched.tasklets.get_or_init(|| {
+    let facade = sched.tasklets.facade.get_or_init(|| {
         let state = State::default();
         if sched.closing.get() {
             state.close();
@@ -51,7 +56,7 @@ impl Facade for State {
     }
 
     fn close(&self) {
-        // Each is closed before the first is dropped: its destructor may set another.
+        // All are closed before the first is dropped: its destructor may set another.
         let schedule_callback = self.schedule_callback.close();
         let channel_callback = self.channel_callback.close();
         let error_handler = self.error_handler.close();
@@ -67,7 +72,7 @@ impl fmt::Debug for State {
     }
 }
 
-/// A place for a function of the user's.
+/// A slot for a function of the user.
 pub(crate) struct Callback<F> {
     function: RefCell<Option<F>>,
     closed: Cell<bool>,
@@ -82,7 +87,7 @@ impl<F: Clone> Callback<F> {
         self.function.borrow().is_none()
     }
 
-    /// Stores `function`, unless the scheduler is ending. Returns the one before.
+    /// Stores `function`, unless the scheduler is ending. Returns the previous function.
     pub(crate) fn set(&self, function: Option<F>) -> Option<F> {
         if self.closed.get() {
             drop(function);
@@ -91,7 +96,7 @@ impl<F: Clone> Callback<F> {
         self.function.replace(function)
     }
 
-    /// Takes the function out, and from now on stores none.
+    /// Takes the function out, and stores none from now on.
     #[must_use]
     pub(crate) fn close(&self) -> Option<F> {
         self.closed.set(true);

@@ -1,27 +1,27 @@
-//! What comes before a switch: the trap, the schedule callback, the soft timeout.
+//! The actions before a switch: the trap, the schedule callback, the soft time limit.
 //!
 //! Invariants:
-//! - All of it happens before anything is changed, so a switch that is refused leaves no trace.
-//! - Who is in a callback is marked in that tasklet's record: other tasklets may run while it waits
-//!   there by other means than this module's.
+//! - All of them happen before anything is changed, so a switch that is refused has no effect.
+//! - A tasklet that is in a callback is marked in its own record, because other tasklets may run
+//!   while it waits there by other means than this module's.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
 use crate::fiber::exit;
 use crate::fiber::header::FiberRef;
-use crate::sched::end;
-use crate::sched::interrupt::Interrupt;
-use crate::sched::pause;
-use crate::sched::scheduler::Here;
-use crate::sched::throw;
-use crate::sched::watchers::{self, REMOVED};
+use crate::sched::core::end;
+use crate::sched::core::interrupt::Interrupt;
+use crate::sched::core::pause::{self, REMOVED};
+use crate::sched::core::scheduler::Here;
+use crate::sched::tasklet::throw;
+use crate::sched::tasklet::watchers;
 use crate::stackless::error::TaskletExit;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::tasklet::Tasklet;
 
-/// Whether the caller may not switch now: switches are trapped, or it is in a callback.
+/// Returns whether the caller may not switch now: switches are trapped, or it is in a callback.
 pub(crate) fn is_trapped(here: Here) -> bool {
     let state = state(&here.sched);
     let in_callback =
@@ -29,7 +29,7 @@ pub(crate) fn is_trapped(here: Here) -> bool {
     state.switch_trap.get() != 0 || state.callbacks.get() != 0 && in_callback()
 }
 
-/// Marks the running tasklet as one that is in a callback, until it is dropped.
+/// A mark of the current tasklet as being in a callback, until it is dropped.
 pub(crate) struct InCallback {
     here: Here,
     record: Rc<Record>,
@@ -53,22 +53,22 @@ impl Drop for InCallback {
     }
 }
 
-/// The tasklet that runs next if the running one leaves: the first of the ring, else the one that
-/// is woken then.
+/// Returns the tasklet that runs next if the current one leaves: the first one in the run ring, or
+/// else the one that is then woken.
 pub(crate) fn successor(here: Here) -> Option<FiberRef> {
     let woken = || here.sched.wake_up_target().filter(|fiber| pause::is_floating(fiber.ptr()));
     here.sched.first_in_ring().or_else(woken)
 }
 
-/// Whether no other tasklet would run if the running one waited: that is a deadlock, and no
-/// switch.
+/// Returns whether no other tasklet would run if the current one waited: that is a deadlock, and
+/// not a switch.
 pub(crate) fn is_last(here: Here) -> bool {
     successor(here).is_none() && !here.sched.outside_may_bring_work()
 }
 
-/// Pauses the running tasklet. `then` says who runs next.
+/// Pauses the current tasklet. `then` determines the tasklet that runs next.
 ///
-/// One that nobody has a handle to, so that it could not be put back, is killed (S-207).
+/// If no handle to the current tasklet exists, it could not be put back, so it is killed.
 #[track_caller]
 pub(crate) fn leave_ring(here: Here, then: impl FnOnce()) {
     let left = watchers::leave_ring(here, &REMOVED, || {
@@ -85,10 +85,10 @@ pub(crate) fn leave_ring(here: Here, then: impl FnOnce()) {
     }
 }
 
-/// What a tasklet is told that cannot wait because nobody else could run (S-167).
+/// The message for a tasklet that cannot wait because no other could run.
 pub(crate) const DEADLOCK: &str = "Deadlock: the last runnable tasklet cannot be blocked.";
 
-/// Calls the schedule callback for a switch from the running tasklet to `next`.
+/// Calls the schedule callback for a switch from the current tasklet to `next`.
 pub(crate) fn announce(here: Here, next: impl FnOnce() -> Option<FiberRef>) {
     let state = state(&here.sched);
     let Some(callback) = state.schedule_callback.get() else { return };
@@ -108,13 +108,14 @@ pub(crate) fn announce(here: Here, next: impl FnOnce() -> Option<FiberRef>) {
     }
 }
 
-/// The running tasklet has come to its end.
+/// Calls the callback and applies the soft time limit when the current tasklet has ended.
 pub(crate) fn before_end(here: Here) {
     announce(here, || successor(here));
     state(&here.sched).time_slice.soft_point(here);
 }
 
-/// The running tasklet ends with an error, which the innermost `run()` or main raises.
+/// Calls the callback when the current tasklet ends with an error, which the innermost `run()` or
+/// main raises.
 pub(crate) fn before_passing_on(here: Here) {
     announce(here, || here.sched.wake_up_target());
 }

@@ -1,10 +1,10 @@
-//! The handle to a tasklet: making, comparing, asking. What it can be made to do stands in
-//! `running.rs` and `throwing.rs`.
+//! The handle to a tasklet: how it is created, compared and queried. `running.rs` and `throwing.rs`
+//! have its other operations.
 //!
 //! Invariants:
-//! - Handles are what the user holds. The fiber itself holds the record, so two owners of the
+//! - Handles belong to the user. The fiber itself holds the record as well, so two owners of the
 //!   record mean that the handle is the last one.
-//! - A tasklet that nobody can put back into the ring does not stay on its stack: see `Drop`.
+//! - A tasklet that nothing can put back into the run ring does not stay on its stack: see `Drop`.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -16,19 +16,19 @@ use crate::fiber::current;
 use crate::fiber::header::FiberRef;
 use crate::fiber::state::State;
 use crate::fiber::wait_list;
-use crate::sched::handle::Fiber;
-use crate::sched::pause;
-use crate::sched::scheduler::{Here, SchedulerPtr, here};
+use crate::sched::api::handle::Fiber;
+use crate::sched::core::pause;
+use crate::sched::core::scheduler::{Here, SchedulerPtr, here};
 use crate::stackless::record::{Record, Tempval};
 use crate::stackless::remote::RemoteTasklet;
 use crate::stackless::{ending, throwing};
 
 /// A handle to a tasklet of this thread.
 ///
-/// Clones are handles to the same tasklet, and compare equal. A tasklet is more than one fiber: one
-/// that has ended can be [bound](Tasklet::bind) to another function and runs again (S-027).
+/// Clones are handles to the same tasklet, and compare equal. A tasklet can have several fibers in
+/// turn: when it has ended, it can be [bound](Tasklet::bind) to another function and runs again.
 ///
-/// What a tasklet *is* follows from where it stands (S-077):
+/// The state of a tasklet follows from the queue that it is in:
 ///
 /// | state | alive | scheduled | blocked | paused | current |
 /// |---|---|---|---|---|---|
@@ -38,9 +38,9 @@ use crate::stackless::{ending, throwing};
 /// | blocked: in a wait | x | x | x | | |
 /// | current | x | x | | | x |
 ///
-/// The ring and the channels keep their members alive. A paused tasklet is kept alive by handles
-/// only: when the last one is dropped it is [killed](Tasklet::kill), and if it has not started its
-/// function is dropped and never called (S-207, S-209).
+/// The run ring and the channels keep their members alive. A paused tasklet is kept alive by
+/// handles only: when the last one is dropped, the tasklet is [killed](Tasklet::kill). If it has
+/// not started, its function is dropped and never called.
 ///
 /// # Examples
 ///
@@ -61,7 +61,7 @@ pub struct Tasklet {
 }
 
 impl Tasklet {
-    /// An empty tasklet, to be [bound](Tasklet::bind) later (S-013).
+    /// Creates an empty tasklet, to be [bound](Tasklet::bind) later.
     ///
     /// # Panics
     ///
@@ -73,12 +73,12 @@ impl Tasklet {
         Tasklet { record: Record::new(&here().sched) }
     }
 
-    /// The tasklet that `fiber`, which lives, is the life of.
+    /// Returns the tasklet of `fiber`, which is alive.
     pub(crate) fn of(fiber: FiberRef) -> Tasklet {
         Tasklet { record: Record::of(fiber) }
     }
 
-    /// The tasklet that runs.
+    /// Returns the current tasklet.
     pub(crate) fn current(here: Here) -> Tasklet {
         Tasklet::of(here.fiber.to_ref())
     }
@@ -87,7 +87,7 @@ impl Tasklet {
         &self.record
     }
 
-    /// Gives it the life that runs `f`: it is paused.
+    /// Creates a fiber for the tasklet that will run `f`. The tasklet is paused.
     pub(crate) fn start<F>(&self, sched: SchedulerPtr, f: F, at: &'static Location<'static>)
     where
         F: FnOnce() + 'static,
@@ -101,74 +101,76 @@ impl Tasklet {
         self.record.fiber()
     }
 
-    /// Whether it has something to run, and its thread still runs it (S-078).
+    /// Returns whether the tasklet has a function to run, and its scheduler still runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.alive().is_some()
     }
 
-    /// Whether it waits: at a channel, or for anything else but to be put into the ring (S-081).
+    /// Returns whether the tasklet waits: at a channel, or for anything else than to be put into
+    /// the run ring.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.alive().is_some_and(|fiber| is_blocked(&fiber))
     }
 
-    /// Whether it is in a queue: the ring, or that of a channel. So one that is blocked is
-    /// scheduled (S-080).
+    /// Returns whether the tasklet is in a queue: the run ring, or that of a channel. So a blocked
+    /// tasklet is scheduled.
     #[must_use]
     pub fn is_scheduled(&self) -> bool {
         self.alive().is_some_and(|fiber| !pause::is_floating(fiber.ptr()))
     }
 
-    /// Whether it is alive and in no queue (S-079).
+    /// Returns whether the tasklet is alive and in no queue.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.alive().is_some_and(|fiber| pause::is_floating(fiber.ptr()))
     }
 
-    /// Whether it has no stack: it has not started, or has ended (S-082). Only such a tasklet can
-    /// be bound.
+    /// Returns whether the tasklet has no stack: it has not started, or has ended. Only such a
+    /// tasklet can be bound.
     #[must_use]
     pub fn is_restorable(&self) -> bool {
         self.alive().is_none_or(|fiber| fiber.state.get() == State::New)
     }
 
-    /// Whether it is the one that runs now (S-083).
+    /// Returns whether the tasklet is the current one.
     #[must_use]
     pub fn is_current(&self) -> bool {
         let fiber = self.alive();
         fiber.is_some() && fiber.map(|fiber| fiber.ptr()) == current::fiber()
     }
 
-    /// Whether it is the main tasklet: the fiber that runs the closure of `fibra::run` (S-083).
+    /// Returns whether this is the main tasklet: the fiber that runs the closure of `fibra::run`.
     #[must_use]
     pub fn is_main(&self) -> bool {
         let main = self.record.scheduler().and_then(|sched| sched.main.get());
         main.is_some() && self.alive().map(|fiber| fiber.ptr()) == main
     }
 
-    /// Whether it is protected from being [interrupted](crate::stackless::Run).
+    /// Returns whether the tasklet is protected from being [interrupted](crate::stackless::Run).
     #[must_use]
     pub fn atomic(&self) -> bool {
         self.record.atomic.get()
     }
 
-    /// Whether its channel operations fail where they would block.
+    /// Returns whether channel operations of the tasklet fail where they would block.
     #[must_use]
     pub fn block_trap(&self) -> bool {
         self.record.block_trap.get()
     }
 
-    /// Lets its channel operations fail where they would block, or not (S-093). Returns the old
+    /// Sets whether channel operations of the tasklet fail where they would block. Returns the old
     /// value.
     #[allow(clippy::must_use_candidate, reason = "the old value is seldom of interest")]
     pub fn set_block_trap(&self, trap: bool) -> bool {
         self.record.block_trap.replace(trap)
     }
 
-    /// The tasklet behind it: in the ring, or in the queue of the channel where it waits. In the
-    /// ring the last one is followed by the first, so the only member follows itself; in a channel
-    /// it is followed by none (S-010). None for a tasklet in no queue.
+    /// Returns the next tasklet in the queue: in the run ring, or in the queue of the channel where
+    /// this one waits. In the run ring the last one is followed by the first, so the only member
+    /// follows itself; in a channel the last one is followed by none. Returns `None` for a tasklet
+    /// in no queue.
     ///
     /// # Panics
     ///
@@ -179,7 +181,7 @@ impl Tasklet {
         self.neighbour(1, |(_, next)| next)
     }
 
-    /// The tasklet before it, as [`next`](Tasklet::next).
+    /// Returns the previous tasklet in the queue, like [`next`](Tasklet::next).
     ///
     /// # Panics
     ///
@@ -210,33 +212,33 @@ impl Tasklet {
         Some(Tasklet::of(ring.swap_remove(to)))
     }
 
-    /// Leaves a value for it, which the call returns in which it is paused or switched away:
+    /// Sets the value that is returned by the call in which the tasklet is paused or switched away:
     /// [`run`](Tasklet::run), [`switch`](Tasklet::switch) or
-    /// [`schedule_remove`](crate::stackless::schedule_remove) (S-087). Drops the one before.
+    /// [`schedule_remove`](crate::stackless::schedule_remove). Drops the previous value.
     pub fn set_tempval(&self, value: Tempval) {
         let before = self.record.tempval.replace(value);
         drop(before);
     }
 
-    /// Takes the value that was left for it.
+    /// Takes the value that was set for the tasklet.
     #[must_use]
     pub fn take_tempval(&self) -> Tempval {
         self.record.tempval.take()
     }
 
-    /// The thread that it belongs to, as long as that runs its scheduler (S-084).
+    /// Returns the thread that the tasklet belongs to, while its scheduler runs.
     #[must_use]
     pub fn thread_id(&self) -> Option<ThreadId> {
         self.record.scheduler().map(|_| thread::current().id())
     }
 
-    /// The fiber that it is at present.
+    /// Returns the current fiber of the tasklet.
     #[must_use]
     pub fn fiber(&self) -> Option<Fiber> {
         self.alive().map(Fiber::new)
     }
 
-    /// A handle for other threads, to the life that it has now (S-194).
+    /// Returns a handle for other threads. It refers to the current fiber of the tasklet.
     #[must_use]
     pub fn remote(&self) -> RemoteTasklet {
         let fiber = self.alive();
@@ -244,14 +246,14 @@ impl Tasklet {
         RemoteTasklet::new(sched.zip(fiber.as_ref()))
     }
 
-    /// A handle that does not keep it alive (S-092).
+    /// Returns a handle that does not keep the tasklet alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakTasklet {
         WeakTasklet { record: Rc::downgrade(&self.record) }
     }
 }
 
-/// Whether `fiber` waits for something but to be put into the ring.
+/// Returns whether `fiber` waits for anything else than to be put into the run ring.
 pub(crate) fn is_blocked(fiber: &FiberRef) -> bool {
     fiber.state.get() == State::Parked && !pause::is_floating(fiber.ptr())
 }
@@ -284,14 +286,14 @@ impl fmt::Debug for Tasklet {
     }
 }
 
-/// A handle that does not keep a tasklet alive (S-092).
+/// A handle that does not keep its tasklet alive.
 #[derive(Clone)]
 pub struct WeakTasklet {
     record: Weak<Record>,
 }
 
 impl WeakTasklet {
-    /// A handle that does, if the tasklet is still there.
+    /// Returns a handle that keeps the tasklet alive, if the tasklet still exists.
     #[must_use]
     pub fn upgrade(&self) -> Option<Tasklet> {
         self.record.upgrade().map(|record| Tasklet { record })

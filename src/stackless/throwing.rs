@@ -1,4 +1,5 @@
-//! `kill` and `throw`, and the end of a paused tasklet that nobody holds any more.
+//! The operations `kill` and `throw`, and the end of a paused tasklet that has lost its last
+//! handle.
 
 use std::any::Any;
 use std::rc::Rc;
@@ -8,20 +9,20 @@ use crate::fiber::current;
 use crate::fiber::header::FiberRef;
 use crate::fiber::identity::Payload;
 use crate::fiber::state::State;
-use crate::sched::interrupt;
-use crate::sched::pause;
-use crate::sched::scheduler::here;
-use crate::sched::throw;
+use crate::sched::core::pause;
+use crate::sched::core::scheduler::here;
+use crate::sched::core::unwinding;
+use crate::sched::tasklet::throw;
 use crate::stackless::error::{TaskletError, TaskletExit};
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::switching;
 use crate::stackless::tasklet::Tasklet;
 
-/// How often a paused tasklet without handles is asked to end before it is left on its stack.
+/// The number of kills after which a paused tasklet without handles is left on its stack.
 const MOST_KILLS: usize = 10;
 
-/// When the target runs.
+/// The time at which the target runs.
 #[derive(Copy, Clone, Eq, PartialEq)]
 enum When {
     Now,
@@ -29,19 +30,20 @@ enum When {
 }
 
 impl Tasklet {
-    /// Throws a [`TaskletExit`] at it, and lets it run at once (S-050). A dead, empty or merely
-    /// bound tasklet stays as it is.
+    /// Throws a [`TaskletExit`] into the tasklet, and runs it immediately. Does nothing to a dead,
+    /// empty or merely bound tasklet.
     ///
-    /// Stackless' kill is an edge: it is raised once, and a tasklet that catches it lives on
-    /// (S-061). [`Fiber::kill`](crate::Fiber::kill) is the one that cannot be survived.
+    /// The kill of Stackless is raised once, and a tasklet that catches it lives on.
+    /// [`Fiber::kill`](crate::Fiber::kill) is the kill that cannot be survived.
     ///
     /// # Errors
     ///
-    /// As [`throw`](Tasklet::throw).
+    /// Returns the same errors as [`throw`](Tasklet::throw).
     ///
     /// # Panics
     ///
-    /// Outside of a fiber. On the current tasklet it does not return: it raises at once (S-054).
+    /// Panics outside of a fiber. If the tasklet is the current one, the call does not return: it
+    /// raises immediately.
     ///
     /// # Examples
     ///
@@ -63,38 +65,41 @@ impl Tasklet {
         self.throw_boxed(Box::new(TaskletExit), When::Now)
     }
 
-    /// As [`kill`](Tasklet::kill), but it goes off when it is the tasklet's turn (S-053).
+    /// Throws like [`kill`](Tasklet::kill), but the tasklet raises it when it is its turn in the
+    /// run ring.
     ///
     /// # Errors
     ///
-    /// None at present.
+    /// Returns no error at present.
     ///
     /// # Panics
     ///
-    /// As [`kill`](Tasklet::kill).
+    /// Panics like [`kill`](Tasklet::kill).
     #[track_caller]
     pub fn kill_pending(&self) -> Result<(), TaskletError> {
         self.throw_boxed(Box::new(TaskletExit), When::InItsTurn)
     }
 
-    /// Unwinds it with `payload`, at once.
+    /// Unwinds the tasklet with `payload`, immediately.
     ///
-    /// One that is paused or blocked leaves its channel, runs before the caller, and the caller
-    /// goes on directly after it (S-051). One that is in the ring is not moved: the ring is rotated
-    /// to it, so those behind it run before the caller does (S-052). One that has not started never
-    /// calls its function (S-056).
+    /// A tasklet that is paused or blocked leaves its channel and runs before the caller, which
+    /// continues directly after it. A tasklet that is in the run ring is not moved: the ring is
+    /// rotated to it, so the tasklets behind it run before the caller does. A tasklet that has not
+    /// started never calls its function.
     ///
-    /// It is not raised inside a [`shield`](crate::shield), nor while the thread unwinds, nor by a
-    /// wait that was given what it waited for: then it is raised at the next wait after that.
+    /// The payload is not raised inside a [`shield`](crate::shield), nor while the thread unwinds,
+    /// nor by a wait that was given what it waited for: then it is raised at the next wait after
+    /// that.
     ///
     /// # Errors
     ///
-    /// [`TaskletError::DeadThrow`], with the payload, if it is not alive (S-057); and
-    /// [`TaskletError::SwitchTrap`], which leaves the target where it is (S-060).
+    /// Returns [`TaskletError::DeadThrow`], with the payload, if the tasklet is not alive; and
+    /// [`TaskletError::SwitchTrap`], which leaves the target where it is.
     ///
     /// # Panics
     ///
-    /// Outside of a fiber. On the current tasklet it does not return: it raises at once (S-054).
+    /// Panics outside of a fiber. If the tasklet is the current one, the call does not return: it
+    /// raises immediately.
     ///
     /// # Examples
     ///
@@ -115,16 +120,17 @@ impl Tasklet {
         self.throw_boxed(Box::new(payload), When::Now)
     }
 
-    /// As [`throw`](Tasklet::throw), but it goes off when it is the tasklet's turn. It leaves its
-    /// channel now, and is appended to the ring if it was not in it (S-053).
+    /// Throws like [`throw`](Tasklet::throw), but the tasklet raises the payload when it is its
+    /// turn in the run ring. It leaves its channel now, and is appended to the run ring if it was
+    /// not in it.
     ///
     /// # Errors
     ///
-    /// [`TaskletError::DeadThrow`], with the payload, if it is not alive (S-057).
+    /// Returns [`TaskletError::DeadThrow`], with the payload, if the tasklet is not alive.
     ///
     /// # Panics
     ///
-    /// As [`throw`](Tasklet::throw).
+    /// Panics like [`throw`](Tasklet::throw).
     #[track_caller]
     pub fn throw_pending(&self, payload: impl Any + Send) -> Result<(), TaskletError> {
         self.throw_boxed(Box::new(payload), When::InItsTurn)
@@ -158,8 +164,8 @@ impl Tasklet {
     }
 }
 
-/// The last handle of a tasklet is dropped. If it is paused nobody can put it back into the ring:
-/// it is killed, or, if it has not started, thrown away (S-207, S-209).
+/// Handles the drop of the last handle of a tasklet. If the tasklet is paused, nothing can put it
+/// back into the run ring: it is killed, or discarded if it has not started.
 pub(crate) fn abandon(record: &Rc<Record>) {
     let (Some(fiber), Some(_)) = (record.fiber(), record.scheduler()) else { return };
     if current::fiber().is_none() || !is_abandoned(record, &fiber) {
@@ -169,12 +175,12 @@ pub(crate) fn abandon(record: &Rc<Record>) {
         return record.empty();
     }
     let here = here();
-    let waits = interrupt::can_unwind(&here.sched) && !std::thread::panicking();
+    let waits = unwinding::can_unwind(&here.sched) && !std::thread::panicking();
     if !waits || switching::is_trapped(here) {
         drop(here.sched.throw_when_possible(fiber.ptr(), Box::new(TaskletExit)));
         return;
     }
-    // What is raised in the caller meanwhile is put off: a destructor is no place for it.
+    // A destructor should not unwind, so what is raised in the caller meanwhile is put off.
     cancel::within(here.fiber, &CancelScope::shield(), || {
         for _ in 0..MOST_KILLS {
             switching::announce(here, || Some(fiber.clone()));
@@ -186,8 +192,8 @@ pub(crate) fn abandon(record: &Rc<Record>) {
     });
 }
 
-/// Whether `fiber` is in no queue, and the caller and the fiber itself are the only ones that know
-/// its record.
+/// Returns whether `fiber` is in no queue, and only the caller and the fiber itself refer to its
+/// record.
 fn is_abandoned(record: &Rc<Record>, fiber: &FiberRef) -> bool {
     pause::is_floating(fiber.ptr())
         && !pause::is_watching(fiber.ptr())

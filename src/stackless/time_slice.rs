@@ -1,19 +1,21 @@
-//! Running others until they are done or have used up their time: `run()` and [`Run`].
+//! The functions that run other tasklets until they are done or have used up their time: `run()`
+//! and [`Run`].
 //!
 //! ```text
-//!   Run::run -> watcher (sched/watchers.rs) ............ nothing can run, after a look at timers
-//!            |                                           and other threads: returns None
-//!            -> limit armed, if none is (S-128)
-//!   tick(), schedule(), channels, ... = safe points of those that run
-//!      limit reached, hard: the running one is paused, run() returns it
-//!      limit reached, soft: at its next scheduling point run() returns None
+//!   Run::run -> watcher (sched/tasklet/watchers.rs) .... nothing can run, after a poll of timers
+//!            |                                           and other threads: returns `None`
+//!            -> limit armed, if none is
+//!   tick(), schedule(), channels, ... = safe points of the tasklets that run
+//!      limit reached, hard: the current tasklet is paused, run() returns it
+//!      limit reached, soft: at its next scheduling point run() returns `None`
 //! ```
 //!
 //! Invariants:
 //! - One limit is armed at a time, by the first active `run` that has one. It is disarmed by a
 //!   destructor of that call.
-//! - A tasklet is interrupted at a safe point only, and not while it is atomic or in a shield, nor
-//!   while the thread unwinds or switches are trapped; then it is at its next safe point (S-130).
+//! - A tasklet is interrupted only at a safe point, and not while it is atomic or in a shield, nor
+//!   while the thread unwinds or switches are trapped. It is then interrupted at its next safe
+//!   point.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -21,28 +23,28 @@ use std::time::Duration;
 use crate::fiber::cancel;
 use crate::fiber::header::FiberRef;
 use crate::fiber::state::State;
-use crate::sched::pause;
-use crate::sched::scheduler::{Here, here};
-use crate::sched::throw;
-use crate::sched::watchers;
+use crate::sched::core::pause;
+use crate::sched::core::pending_throw;
+use crate::sched::core::scheduler::{Here, here};
+use crate::sched::tasklet::watchers;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::switching;
 use crate::stackless::tasklet::Tasklet;
 
-/// Runs the others until none can run any more (S-107).
+/// Runs the other tasklets until none can run any more.
 ///
-/// The caller leaves the ring. It goes on when the ring is empty: the others have ended, are
-/// blocked, or are paused. Those that wait for a timer or for another thread do not keep it either;
-/// use [`Run::threadblock`] for that. With nothing to run it looks at timers and other threads, which
-/// may bring something, and returns. So a loop around it sees them; on a virtual clock, whose
-/// time passes only while all wait, it takes `threadblock` to see timers. Any tasklet may call it, also
-/// while others are in it: the innermost goes on first.
+/// The caller leaves the run ring. It continues when the ring is empty: the others have ended, are
+/// blocked, or are paused. Tasklets that wait for a timer or for another thread do not delay it
+/// either; use [`Run::threadblock`] for that. If there is nothing to run, the call polls timers and
+/// other threads, which may make tasklets ready, and returns. So a loop around it serves them. On a
+/// virtual clock, whose time passes only while all fibers wait, timers need `threadblock`. Any
+/// tasklet may call `run`, even while others are in it: the innermost call continues first.
 ///
 /// # Panics
 ///
-/// Raises the payload of a tasklet that ended with an error (S-111): the others stay in the ring,
-/// and another `run` runs them. Panics outside of a fiber, and where a switch is
+/// Panics with the payload of a tasklet that ended with an error. The other tasklets stay in the
+/// run ring, and another `run` runs them. Panics outside of a fiber, and where a switch is
 /// [trapped](crate::stackless::switch_trap).
 ///
 /// # Examples
@@ -66,12 +68,12 @@ pub fn run() {
     Run::new().run();
 }
 
-/// A `run` with a limit (S-123).
+/// The settings of a `run` with a limit.
 ///
-/// The limit is looked at where the tasklets that run come to a *safe point*: [`tick`], and each
-/// call of this module that may switch. One that computes without such calls is not interrupted.
-/// The first active `Run` with a limit is the one that holds; those of deeper ones are ignored
-/// (S-128).
+/// The limit is checked where the tasklets that run come to a *safe point*: [`tick`], and each call
+/// of this module that may switch. A tasklet that computes without such calls is not interrupted.
+/// The limit of the first active `Run` with a limit applies; the limits of `Run`s inside that one
+/// are ignored.
 ///
 /// # Examples
 ///
@@ -102,7 +104,7 @@ enum Limit {
 }
 
 impl Run {
-    /// Without limit, as [`run`].
+    /// Returns the settings of [`run`]: no limit.
     pub fn new() -> Run {
         Run::default()
     }
@@ -121,29 +123,30 @@ impl Run {
         Run { limit: (n != 0).then_some(Limit::Ticks(n)), ..self }
     }
 
-    /// Does not interrupt: lets the tasklet run on to the next place where it would let others run,
-    /// and returns none then. Who would have run stays the first in the ring (S-125).
+    /// Sets a soft limit, which does not interrupt: the tasklet runs on to the next point where it
+    /// would let others run, and then `run` returns `None`. The tasklet that would have run stays
+    /// the first one in the run ring.
     pub fn soft(self) -> Run {
         Run { soft: true, ..self }
     }
 
-    /// Counts the limit for the whole call, and not for each tasklet between two switches (S-127).
+    /// Counts the limit for the whole call, and not for each tasklet between two switches.
     pub fn total(self) -> Run {
         Run { total: true, ..self }
     }
 
-    /// Waits for timers and other threads, too: it returns when nothing can ever run any more, or
-    /// nothing without the caller (S-132).
+    /// Waits for timers and other threads, too: `run` returns when nothing can ever run any more,
+    /// or nothing without the caller.
     pub fn threadblock(self) -> Run {
         Run { threadblock: true, ..self }
     }
 
-    /// Runs the others. Returns the tasklet that was interrupted, which is paused: the caller
-    /// inserts it again, kills it, or drops it, which kills it.
+    /// Runs the other tasklets. Returns the tasklet that was interrupted, which is paused: the
+    /// caller inserts it again, kills it, or drops it, which kills it.
     ///
     /// # Panics
     ///
-    /// As [`run`].
+    /// Panics like [`run`].
     #[track_caller]
     #[allow(clippy::must_use_candidate, reason = "none is the usual result")]
     pub fn run(self) -> Option<Tasklet> {
@@ -153,10 +156,11 @@ impl Run {
         if switching::is_trapped(here) {
             let switches = !here.sched.is_ring_empty() || self.threadblock;
             assert!(!switches, "switch_trap: `run` would switch");
-            throw::meet_bomb(here);
+            pending_throw::raise_pending(here);
             return None;
         }
-        // Also with nothing to run: the run loop looks at the outside, and what was thrown is raised.
+        // This is done even with nothing to run: the run loop polls timers and other threads, and a
+        // payload that was thrown into the caller is raised.
         switching::announce(here, || here.sched.first_in_ring());
         let armed = time_slice.arm(here, self);
         let watched = watchers::watch(here, self.threadblock, || time_slice.soft_point(here));
@@ -165,9 +169,9 @@ impl Run {
     }
 }
 
-/// A safe point: counts a tick, and lets a limit interrupt the caller (S-123).
+/// Marks a safe point: counts a tick, and lets a limit interrupt the caller.
 ///
-/// For computations that do not wait. Without a limit it is cheap, and does nothing.
+/// Use it in computations that do not wait. Without a limit it is cheap, and does nothing.
 ///
 /// # Panics
 ///
@@ -178,12 +182,13 @@ pub fn tick() {
     state(&here.sched).time_slice.safe_point(here);
 }
 
-/// The limit of a scheduler.
+/// The run limit of a scheduler.
 #[derive(Debug, Default)]
 pub(crate) struct TimeSlice {
     armed: RefCell<Option<Armed>>,
-    /// Counts the limits that were armed.
+    /// The number of limits that were armed.
     serial: Cell<u64>,
+    /// The tasklet that was interrupted, until `run` takes it.
     victim: RefCell<Option<Tasklet>>,
 }
 
@@ -195,16 +200,18 @@ struct Armed {
     limit: Limit,
     soft: bool,
     total: bool,
-    /// Safe points in this slice, and the switch and time with which it began.
+    /// The number of safe points in this slice, and the switch count and the time at which it
+    /// began.
     used: u64,
     switches: u64,
     since: u64,
-    /// Reached, in soft mode: once reached it stays so.
+    /// Whether the limit was reached. In soft mode this stays set.
     reached: bool,
 }
 
-/// A limit that was reached, and the fiber that gets what it interrupts. Good for as long as the same
-/// limit [`holds`](TimeSlice::holds): the schedule callback may wait, and that `run` end meanwhile.
+/// A limit that was reached, and the fiber that gets the tasklet which it interrupts. It is valid
+/// as long as the same limit [`holds`](TimeSlice::holds): the schedule callback may wait, and that
+/// `run` may end meanwhile.
 struct Reached {
     serial: u64,
     fiber: FiberRef,
@@ -217,7 +224,7 @@ struct Disarm<'a> {
 impl Drop for Disarm<'_> {
     fn drop(&mut self) {
         drop(self.time_slice.armed.take());
-        // If the call unwinds nobody takes its victim.
+        // If the call unwinds, nothing else takes its victim.
         drop(self.time_slice.victim.take());
     }
 }
@@ -246,19 +253,20 @@ impl TimeSlice {
         self.armed.borrow().is_some()
     }
 
-    /// Whether a limit is armed whose `run` may still return. (One that was retired in it never does.)
+    /// Returns whether a limit is armed whose `run` may still return. (If its fiber was abandoned,
+    /// it never does.)
     fn has_owner(&self) -> bool {
         let armed = self.armed.borrow();
-        armed.as_ref().is_some_and(|armed| armed.fiber.state.get() != State::Retired)
+        armed.as_ref().is_some_and(|armed| armed.fiber.state.get() != State::Abandoned)
     }
 
-    /// Whether `limit` is armed still, and its fiber waits in that `run`.
+    /// Returns whether `limit` is still armed, and its fiber waits in that `run`.
     fn holds(&self, limit: &Reached) -> bool {
         let is_armed = self.armed.borrow().as_ref().is_some_and(|now| now.serial == limit.serial);
         is_armed && pause::is_watching(limit.fiber.ptr())
     }
 
-    /// The running tasklet can be interrupted here.
+    /// Marks a point at which the current tasklet can be interrupted.
     #[inline]
     #[track_caller]
     pub(crate) fn safe_point(&self, here: Here) {
@@ -271,7 +279,8 @@ impl TimeSlice {
     #[track_caller]
     fn count(&self, here: Here) {
         let Some(limit) = self.count_safe_point(here) else { return };
-        // Not kept while it is interrupted: the handles of the victim decide whether it lives.
+        // The record is not kept during the interrupt: the handles of the victim determine whether
+        // it lives.
         let record = Record::of(here.fiber.to_ref());
         if record.atomic.get() {
             record.pending_interrupt.set(limit.serial);
@@ -281,7 +290,7 @@ impl TimeSlice {
         self.interrupt(here, &limit);
     }
 
-    /// Counts a safe point. Returns the limit, if it is one that interrupts and was reached.
+    /// Counts a safe point. Returns the limit, if it is a hard one and was reached.
     fn count_safe_point(&self, here: Here) -> Option<Reached> {
         let mut armed = self.armed.borrow_mut();
         let armed = armed.as_mut()?;
@@ -289,7 +298,7 @@ impl TimeSlice {
         (armed.reached && !armed.soft).then(|| armed.reached())
     }
 
-    /// The running tasklet is atomic no more: an interrupt that was put off comes now (S-098).
+    /// Interrupts the current tasklet, which is no longer atomic, if an interrupt was put off.
     #[track_caller]
     pub(crate) fn deliver_pending(&self, here: Here, record: &Record) {
         let pending = record.pending_interrupt.replace(0);
@@ -299,10 +308,10 @@ impl TimeSlice {
         }
     }
 
-    /// Pauses the running tasklet, and gives it to the one that is in `run`.
+    /// Pauses the current tasklet, and passes it to the fiber that is in `run`.
     #[track_caller]
     fn interrupt(&self, here: Here, limit: &Reached) {
-        // Paused in a shield or while it unwinds it could not be killed either.
+        // If it were paused in a shield, or while it unwinds, it could not be killed either.
         let protected = cancel::is_shielded(&here.fiber) || std::thread::panicking();
         if protected || switching::is_trapped(here) || !self.holds(limit) {
             return;
@@ -320,21 +329,20 @@ impl TimeSlice {
         });
     }
 
-    /// The running tasklet lets others run, and has put them in order: after the limit of a soft
-    /// `run` that goes first.
+    /// Puts the fiber of a soft `run` first in the run ring, if its limit was reached. The current
+    /// tasklet lets others run, and has put them in order before.
     pub(crate) fn soft_point(&self, here: Here) {
         let armed = self.armed.borrow();
-        if let Some(armed) = armed.as_ref().filter(|armed| armed.soft && armed.reached)
-            && pause::is_watching(armed.fiber.ptr())
-            && armed.fiber.ptr() != here.fiber
-        {
-            here.sched.unpause_next(armed.fiber.ptr());
+        if let Some(armed) = armed.as_ref().filter(|armed| armed.soft && armed.reached) {
+            if pause::is_watching(armed.fiber.ptr()) && armed.fiber.ptr() != here.fiber {
+                here.sched.unpause_next(armed.fiber.ptr());
+            }
         }
     }
 }
 
 impl Armed {
-    /// Counts a safe point of the running tasklet, and sees whether that was the last.
+    /// Counts a safe point of the current tasklet, and checks whether the limit is reached.
     fn count(&mut self, here: Here) {
         let switches = here.sched.switches.get();
         if !self.total && self.switches != switches {
@@ -353,7 +361,7 @@ impl Armed {
     }
 }
 
-/// The scheduler's clock.
+/// Returns the time of the scheduler's clock, in microseconds.
 fn micros(here: Here) -> u64 {
-    here.sched.micros_at(here.sched.clock.now())
+    here.sched.micros_at(here.sched.time.clock.now())
 }

@@ -1,24 +1,26 @@
-//! A place where so many wait for each other.
+//! A point at which a number of fibers or threads wait for each other.
 //!
 //! Invariants:
-//! - The queue holds those who have come, and fewer than it takes.
-//! - One who leaves (killed, timed out) has not come: another must, in its place.
+//! - The queue contains the parties that have arrived. They are fewer than `parties`.
+//! - A party that leaves early (killed, timed out) has not arrived: another one must arrive in its
+//!   place.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
+use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static WAITING: WaitReason =
     WaitReason::new("waiting at a barrier", OnDeadlock::Panic).ended_by_outsiders();
 static WAITING_UNTIL: WaitReason =
     WaitReason::new("waiting at a barrier", OnDeadlock::Fail).ended_by_outsiders();
 
-/// Lets so many fibers or threads wait for each other, again and again, as [`std::sync::Barrier`].
+/// A reusable barrier like [`std::sync::Barrier`]: a number of fibers or threads wait for each
+/// other.
 ///
 /// # Examples
 ///
@@ -45,64 +47,79 @@ pub struct Barrier {
     queue: Mutex<Queue>,
 }
 
-/// What [`Barrier::wait`] returns: whether it was the last who came.
+/// The result of [`Barrier::wait`]: whether the caller was the last to arrive.
 #[derive(Clone, Debug)]
 pub struct BarrierWaitResult {
     is_leader: bool,
 }
 
 impl Barrier {
-    /// A barrier for so many. With 0 or 1 nobody waits.
+    /// Creates a barrier for `parties` fibers or threads. With 0 or 1, no call waits.
     #[must_use]
     pub const fn new(parties: usize) -> Barrier {
         Barrier { parties, queue: Mutex::new(Queue::new()) }
     }
 
-    /// Waits until as many have come as it is for. The last is told that it is the leader.
+    /// Waits until all parties have arrived. The last one is the leader.
     ///
-    /// One who is killed while it waits does not count: it takes another to come in its place.
+    /// A fiber that is killed while it waits does not count: another must arrive in its place.
     ///
     /// # Panics
     ///
-    /// With a report if nothing can ever run again.
+    /// Panics with a report if nothing can ever run again.
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
-        match self.meet(|| None, &WAITING) {
+        match self.meet(Limit::None, &WAITING) {
             Ok(result) => result,
             Err(interrupt) => interrupt.into_panic(),
         }
     }
 
-    /// As [`wait`](Self::wait), but leaves again after `timeout`: it has not come then.
+    /// Like [`wait`](Self::wait), but waits no longer than `timeout`. A caller that times out has
+    /// not arrived.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if not all parties arrived in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::sync::{Barrier, TimeoutError};
+    ///
+    /// fibra::run(|| {
+    ///     let barrier = Barrier::new(2);
+    ///     let alone = barrier.wait_timeout(Duration::from_millis(1)).unwrap_err();
+    ///     assert_eq!(alone, TimeoutError::Timeout);
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, TimeoutError> {
-        self.meet(|| deadline(timeout), &WAITING_UNTIL).map_err(TimeoutError::of)
+        self.meet(Limit::After(timeout), &WAITING_UNTIL).map_err(TimeoutError::of)
     }
 
-    /// As [`wait`](Self::wait), but leaves again at the time `at` by the clock of the caller.
+    /// Like [`wait_timeout`](Self::wait_timeout), but waits no longer than until `at` by the clock
+    /// of the caller.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if not all parties arrived in time.
     #[track_caller]
     pub fn wait_deadline(&self, at: Instant) -> Result<BarrierWaitResult, TimeoutError> {
-        self.meet(|| Some(at), &WAITING_UNTIL).map_err(TimeoutError::of)
+        self.meet(Limit::At(at), &WAITING_UNTIL).map_err(TimeoutError::of)
     }
 
     #[track_caller]
     fn meet(
         &self,
-        by: impl FnOnce() -> Option<Instant>,
+        limit: Limit,
         reason: &'static WaitReason,
     ) -> Result<BarrierWaitResult, Interrupt> {
         count_operation();
         let mut queue = locked(&self.queue);
         if self.parties <= queue.len() + 1 {
-            let served = queue.claim_all(Fate::Served);
+            let served = queue.claim_all(WaitOutcome::Served);
             drop(queue);
             wake_all(&served);
             return Ok(BarrierWaitResult { is_leader: true });
@@ -110,7 +127,7 @@ impl Barrier {
         let waiter = Arc::new(Waiter::new(()));
         queue.push(waiter.clone());
         drop(queue);
-        wait(self, &waiter, by(), reason)?;
+        wait(self, &waiter, limit.instant(), reason)?;
         Ok(BarrierWaitResult { is_leader: false })
     }
 }
@@ -124,7 +141,7 @@ impl Site for Barrier {
 }
 
 impl BarrierWaitResult {
-    /// Whether the caller was the last who came. One of each round is.
+    /// Returns whether the caller was the last to arrive. One caller per round was.
     #[must_use]
     pub fn is_leader(&self) -> bool {
         self.is_leader

@@ -1,9 +1,9 @@
-//! Waiting for a change of what a mutex protects.
+//! A condition variable: waiting for a change of the data of a mutex.
 //!
 //! Invariants:
-//! - One who waits is in the queue before the mutex is free, so that no change in between is missed.
-//! - A notification ends one wait. If its fiber is then killed before it has the mutex again, the
-//!   notification goes to the next: none is lost.
+//! - A waiter is in the queue before it releases the mutex, so it misses no change in between.
+//! - A notification ends one wait. If the waiting fiber is then killed before it has locked the
+//!   mutex again, the notification is passed to the next waiter: none is lost.
 
 use std::fmt;
 use std::mem;
@@ -11,19 +11,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::mutex::{Mutex, MutexGuard};
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Served, Site, Waiter, deadline, locked, wait};
+use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for a condition", OnDeadlock::Panic).ended_by_outsiders();
 
-/// Lets fibers and threads wait until what a [`Mutex`] protects has changed, as
-/// [`std::sync::Condvar`].
+/// A condition variable like [`std::sync::Condvar`], for fibers and threads: they wait until the
+/// data of a [`Mutex`] has changed.
 ///
-/// Notified waits end in the order in which they began, and none ends without a notification. A
-/// condition may yet be gone again when the mutex is locked: use [`wait_while`](Self::wait_while).
+/// Notified waits end in the order in which they began, and none ends without a notification. The
+/// condition may no longer hold when the mutex is locked again: use
+/// [`wait_while`](Self::wait_while).
 ///
 /// # Examples
 ///
@@ -46,19 +47,19 @@ static WAITING: WaitReason =
 /// });
 /// ```
 pub struct Condvar {
-    /// Whether the queue has anybody in it. Changed under its lock.
+    /// Whether the queue is not empty. Changed under its lock.
     any: AtomicBool,
     queue: StdMutex<Queue>,
 }
 
-/// Whether a wait that had a deadline was ended by that.
+/// The result of a wait with a time limit: whether the limit ended it.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub struct WaitTimeoutResult {
     timed_out: bool,
 }
 
 impl Condvar {
-    /// A condition variable for which nobody waits.
+    /// Creates a condition variable without waiters.
     #[must_use]
     pub const fn new() -> Condvar {
         Condvar { any: AtomicBool::new(false), queue: StdMutex::new(Queue::new()) }
@@ -66,21 +67,21 @@ impl Condvar {
 
     /// Unlocks the mutex, waits for a notification, and locks the mutex again.
     ///
-    /// A fiber that is killed meanwhile unwinds without the lock.
+    /// A fiber that is killed in the wait unwinds without the lock.
     ///
     /// # Panics
     ///
-    /// With a report if nothing can ever run again.
+    /// Panics with a report if nothing can ever run again.
     #[track_caller]
     pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.wait_until(guard, || None).0
+        self.wait_within(guard, Limit::None).0
     }
 
-    /// Waits as long as `condition` holds, which is looked at before each wait.
+    /// Waits while `condition` returns true. Calls it with the mutex locked, before each wait.
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// Panics like [`wait`](Self::wait).
     #[track_caller]
     pub fn wait_while<'a, T: ?Sized>(
         &self,
@@ -93,41 +94,55 @@ impl Condvar {
         guard
     }
 
-    /// As [`wait`](Self::wait), but no longer than `timeout`. The mutex is locked again in any case,
-    /// however long that takes.
+    /// Like [`wait`](Self::wait), but waits no longer than `timeout` for the notification. The
+    /// mutex is locked again in any case, however long that takes.
     ///
     /// # Panics
     ///
-    /// With a report if the mutex can never become free.
+    /// Panics with a report if the mutex can never become free.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::sync::{Condvar, Mutex};
+    ///
+    /// fibra::run(|| {
+    ///     let (changed, count) = (Condvar::new(), Mutex::new(0));
+    ///     let (count, result) = changed.wait_timeout(count.lock(), Duration::from_millis(1));
+    ///     assert_eq!((*count, result.timed_out()), (0, true));
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait_timeout<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
         timeout: Duration,
     ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
-        self.wait_until(guard, || deadline(timeout))
+        self.wait_within(guard, Limit::After(timeout))
     }
 
-    /// As [`wait`](Self::wait), but no longer than until `at` by the clock of the caller.
+    /// Like [`wait_timeout`](Self::wait_timeout), but waits no longer than until `at` by the clock
+    /// of the caller.
     ///
     /// # Panics
     ///
-    /// As [`wait_timeout`](Self::wait_timeout).
+    /// Panics like [`wait_timeout`](Self::wait_timeout).
     #[track_caller]
     pub fn wait_deadline<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
         at: Instant,
     ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
-        self.wait_until(guard, || Some(at))
+        self.wait_within(guard, Limit::At(at))
     }
 
-    /// As [`wait_while`](Self::wait_while), but no longer than `timeout` in all. The result says
-    /// whether the condition still held then.
+    /// Like [`wait_while`](Self::wait_while), but waits no longer than `timeout` in all. The result
+    /// is timed out if the condition still held then.
     ///
     /// # Panics
     ///
-    /// As [`wait_timeout`](Self::wait_timeout).
+    /// Panics like [`wait_timeout`](Self::wait_timeout).
     #[track_caller]
     pub fn wait_timeout_while<'a, T: ?Sized>(
         &self,
@@ -135,24 +150,24 @@ impl Condvar {
         timeout: Duration,
         mut condition: impl FnMut(&mut T) -> bool,
     ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
-        let by = deadline(timeout);
+        let limit = Limit::After(timeout).fixed();
         let mut result = WaitTimeoutResult { timed_out: false };
         while condition(&mut guard) {
             if result.timed_out {
                 return (guard, result);
             }
-            (guard, result) = self.wait_until(guard, || by);
+            (guard, result) = self.wait_within(guard, limit);
         }
         (guard, WaitTimeoutResult { timed_out: false })
     }
 
-    /// Ends the first wait, if there is one. It never waits itself.
+    /// Ends the first wait, if there is one. Never waits.
     #[inline]
     pub fn notify_one(&self) {
         self.notify_many(1);
     }
 
-    /// Ends the first `most` waits.
+    /// Ends up to `most` waits, in the order in which they began.
     #[inline]
     pub fn notify_many(&self, most: usize) {
         if self.any.load(Ordering::Relaxed) {
@@ -170,10 +185,9 @@ impl Condvar {
     fn serve(&self, most: usize) {
         let mut queue = locked(&self.queue);
         let (mut served, mut left) = (Served::none(), most);
-        while left != 0
-            && let Some(first) = queue.pop()
-        {
-            if first.claim(Fate::Served) {
+        while left != 0 {
+            let Some(first) = queue.pop() else { break };
+            if first.claim(WaitOutcome::Served) {
                 served.push(first);
                 left -= 1;
             }
@@ -184,14 +198,14 @@ impl Condvar {
     }
 
     #[track_caller]
-    fn wait_until<'a, T: ?Sized>(
+    fn wait_within<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
-        by: impl FnOnce() -> Option<Instant>,
+        limit: Limit,
     ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
         let mutex = guard.mutex();
         let waiter = Arc::new(Waiter::new(()));
-        let by = by();
+        let by = limit.instant();
         let mut queue = locked(&self.queue);
         queue.push(waiter.clone());
         self.any.store(true, Ordering::Relaxed);
@@ -204,10 +218,10 @@ impl Condvar {
         }
     }
 
-    /// Locks the mutex for one who was notified.
+    /// Locks the mutex for a waiter that was notified.
     #[track_caller]
     fn lock_again<'a, T: ?Sized>(&self, mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
-        /// The notification of one who does not come to use it.
+        /// Passes the notification on if the lock is not obtained: the wait for it was killed.
         struct PassOn<'a>(&'a Condvar);
         impl Drop for PassOn<'_> {
             fn drop(&mut self) {
@@ -236,7 +250,7 @@ impl Site for Condvar {
 }
 
 impl WaitTimeoutResult {
-    /// Whether the time was over before the wait was.
+    /// Returns whether the time limit ended the wait.
     #[must_use]
     pub fn timed_out(&self) -> bool {
         self.timed_out

@@ -1,4 +1,4 @@
-//! What can go wrong in a wait that has a deadline.
+//! The error of a wait that has a time limit.
 
 use std::error::Error;
 use std::fmt;
@@ -6,29 +6,29 @@ use std::io;
 
 use crate::sched::lowlevel::{Deadlock, Interrupt};
 
-/// A wait that did not come to its end in time.
+/// The error of a wait with a time limit that did not succeed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TimeoutError {
-    /// The time is over.
+    /// The time limit has passed.
     Timeout,
-    /// Nothing can ever run again, so nothing will end the wait. Only if the time is longer than
-    /// the clock can show, so that it will never be over.
+    /// Nothing can ever run again, so nothing will end the wait. Happens only if the limit is later
+    /// than the clock can show, so that it never passes.
     Deadlock(Box<Deadlock>),
-    /// What it waited at is closed. Only a [`Semaphore`](crate::sync::Semaphore) can be.
+    /// The awaited object is closed. Only a [`Semaphore`](crate::sync::Semaphore) can be closed.
     Closed,
-    /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
+    /// The fiber was killed. Happens only under `panic = "abort"`, where a kill cannot unwind.
     Killed,
 }
 
 impl TimeoutError {
-    /// Returns whether the time was over.
+    /// Returns whether the time limit has passed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, TimeoutError::Timeout)
     }
 
-    /// Returns whether what it waited at is closed.
+    /// Returns whether the awaited object is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self, TimeoutError::Closed)
@@ -68,7 +68,8 @@ impl fmt::Display for TimeoutError {
 
 impl Error for TimeoutError {}
 
-/// An error of the kind [`TimedOut`](io::ErrorKind::TimedOut), if the time was over.
+/// Converts a timeout into an error of the kind [`TimedOut`](io::ErrorKind::TimedOut), and the
+/// other errors into [`Other`](io::ErrorKind::Other).
 impl From<TimeoutError> for io::Error {
     fn from(error: TimeoutError) -> io::Error {
         let timed_out = error.is_timeout();

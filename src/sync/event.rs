@@ -1,15 +1,16 @@
-//! A flag that is waited for.
+//! A flag that fibers and threads wait for.
 //!
 //! ```text
-//!   word:  0 --set--> SET            nobody waits: one compare-and-swap
-//!          0 --wait-> WAITERS --set--> SET, and all who wait go on
+//!   word:  0 --set--> SET            the queue is empty: one compare-and-swap
+//!          0 --wait-> WAITERS --set--> SET, and all waits end
 //!        SET --clear-> 0
 //! ```
 //!
 //! Invariants:
-//! - `WAITERS` says whether the queue is empty; it changes under the lock of that, and is never set
-//!   together with `SET`.
-//! - Those who waited when it was set go on, also if it is cleared before they run.
+//! - `WAITERS` is set exactly while the queue is not empty. It changes under the lock of the queue,
+//!   and is never set together with `SET`.
+//! - A wait that has begun ends when the flag is set, even if the flag is cleared before the waiter
+//!   runs.
 
 use std::cell::Cell;
 use std::fmt;
@@ -17,10 +18,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Arm, Done, Fate, Here, Interrupt, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{
+    Arm, Done, Here, Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason,
+};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
+use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for an event", OnDeadlock::Panic).ended_by_outsiders();
@@ -30,7 +33,7 @@ static WAITING_UNTIL: WaitReason =
 const SET: u8 = 1;
 const WAITERS: u8 = 2;
 
-/// A flag that fibers and threads wait for: set and cleared by hand.
+/// A flag that fibers and threads wait for, and that is set and cleared explicitly.
 ///
 /// # Examples
 ///
@@ -44,7 +47,7 @@ const WAITERS: u8 = 2;
 ///     assert!(!READY.is_set());
 ///     READY.set();
 ///     waits.join().unwrap();
-///     READY.wait(); // returns at once, until it is cleared
+///     READY.wait(); // returns immediately until the event is cleared
 /// });
 /// ```
 pub struct Event {
@@ -53,17 +56,18 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event that is not set.
+    /// Creates an event that is not set.
     #[must_use]
     pub const fn new() -> Event {
         Event { word: AtomicU8::new(0), queue: Mutex::new(Queue::new()) }
     }
 
-    /// Sets it: all who wait go on, in the order in which they came, and nobody waits until it is
-    /// cleared. It never waits itself.
+    /// Sets the event: all waits end, in the order in which they began, and later ones return
+    /// immediately until the event is cleared. Never waits.
     #[inline]
     pub fn set(&self) {
-        // Also if it is set already: who clears it sees what was done before any of the calls.
+        // Stores even if it is set already: a caller that clears it then sees what happened before
+        // each of the calls.
         let set = |word| (word & WAITERS == 0).then_some(SET);
         if self.word.fetch_update(Ordering::Release, Ordering::Relaxed, set).is_err() {
             self.set_and_wake();
@@ -74,74 +78,87 @@ impl Event {
     fn set_and_wake(&self) {
         let mut queue = locked(&self.queue);
         self.word.store(SET, Ordering::Release);
-        let served = queue.claim_all(Fate::Served);
+        let served = queue.claim_all(WaitOutcome::Served);
         drop(queue);
         wake_all(&served);
     }
 
-    /// Clears it. Those who waited when it was set go on nevertheless.
+    /// Clears the event. Waits that have begun before it was set end nevertheless.
     #[inline]
     pub fn clear(&self) {
         self.word.fetch_and(!SET, Ordering::Acquire);
     }
 
-    /// Whether it is set, now.
+    /// Returns whether the event is set now.
     #[inline]
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.word.load(Ordering::Acquire) == SET
     }
 
-    /// Waits until it is set.
+    /// Waits until the event is set.
     ///
     /// # Panics
     ///
-    /// With a report if nothing can ever run again.
+    /// Panics with a report if nothing can ever run again.
     #[inline]
     #[track_caller]
     pub fn wait(&self) {
-        if let Err(interrupt) = self.wait_by(|| None, &WAITING) {
+        if let Err(interrupt) = self.wait_within(Limit::None, &WAITING) {
             interrupt.into_panic();
         }
     }
 
-    /// Waits until it is set, no longer than `timeout`.
+    /// Waits until the event is set, no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if it was not set in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::sync::Event;
+    ///
+    /// fibra::run(|| {
+    ///     let event = Event::new();
+    ///     assert!(event.wait_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimeoutError> {
-        self.wait_by(|| deadline(timeout), &WAITING_UNTIL).map_err(TimeoutError::of)
+        self.wait_within(Limit::After(timeout), &WAITING_UNTIL).map_err(TimeoutError::of)
     }
 
-    /// Waits until it is set, no longer than until `at` by the clock of the caller.
+    /// Waits until the event is set, no longer than until `at` by the clock of the caller.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if it was not set in time.
     #[track_caller]
     pub fn wait_deadline(&self, at: Instant) -> Result<(), TimeoutError> {
-        self.wait_by(|| Some(at), &WAITING_UNTIL).map_err(TimeoutError::of)
+        self.wait_within(Limit::At(at), &WAITING_UNTIL).map_err(TimeoutError::of)
     }
 
-    /// Waits until it is set. Also where it need not wait that counts as an operation: a loop of such
-    /// waits lets others run, too.
+    /// Waits until the event is set. The call counts as an operation even if it need not wait, so
+    /// that a loop of such calls lets other fibers run.
     #[inline]
     #[track_caller]
-    pub(super) fn wait_by(
+    pub(super) fn wait_within(
         &self,
-        by: impl FnOnce() -> Option<Instant>,
+        limit: Limit,
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
         if !self.is_set() {
-            return self.wait_in_line(by(), reason);
+            return self.wait_in_line(limit.instant(), reason);
         }
         count_operation();
         Ok(())
     }
 
-    /// Waits until it is set, which it may be by now. Not counted as an operation.
+    /// Waits in the queue until the event is set, unless it is set by now. Does not count as an
+    /// operation.
     #[cold]
     #[track_caller]
     pub(crate) fn wait_in_line(
@@ -155,7 +172,7 @@ impl Event {
         }
     }
 
-    /// Puts the caller into the queue, unless it is set.
+    /// Puts the caller into the queue, unless the event is set.
     fn join_line(&self) -> Option<Arc<Waiter>> {
         let mut queue = locked(&self.queue);
         let not_set = |word| (word != SET).then_some(WAITERS);
@@ -169,9 +186,9 @@ impl Event {
 /// An event as one of several things that a fiber waits for.
 pub(crate) struct EventArm<'a> {
     event: &'a Event,
-    /// Stands in the queue while the fiber waits.
+    /// The waiter in the queue, while the fiber waits.
     waiter: Cell<Option<Arc<Waiter>>>,
-    /// It was set before the wait began.
+    /// Whether the event was set when the wait began.
     was_set: Cell<bool>,
 }
 

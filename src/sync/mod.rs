@@ -1,56 +1,59 @@
-//! Locks and what else fibers and threads wait for together.
+//! Locks and other synchronization for fibers and threads together.
 //!
-//! | type | one waits until |
+//! | type | a caller waits until |
 //! |---|---|
-//! | [`Mutex`], [`ReentrantMutex`] | it is the only one with the data |
-//! | [`RwLock`] | nobody writes, or nobody reads |
-//! | [`Condvar`] | what a mutex protects has changed |
-//! | [`Semaphore`] | so many permits are free |
-//! | [`Event`] | somebody has set it |
-//! | [`Barrier`] | so many have come |
+//! | [`Mutex`], [`ReentrantMutex`] | no other caller has the data |
+//! | [`RwLock`] | there is no writer, or neither writer nor readers |
+//! | [`Condvar`] | the data of a mutex has changed |
+//! | [`Semaphore`] | enough permits are free |
+//! | [`Event`] | the event is set |
+//! | [`Barrier`] | all parties have arrived |
 //! | [`WaitGroup`] | all workers are done |
-//! | [`Once`], [`OnceCell`], [`LazyLock`] | something was done once |
-//! | [`promise()`], [`oneshot()`], [`mpmc`] | a value is there |
+//! | [`Once`], [`OnceCell`], [`LazyLock`] | the work was done, once |
+//! | [`promise()`], [`oneshot()`], [`mpmc`] | a value was sent |
 //!
 //! All of them are `Send` and `Sync`, and most have a `const fn new` and can be statics. Fibers of
-//! every scheduler and plain threads wait in one line; a fiber that waits lets the others of its thread
-//! run. Within one thread [`fibra::channel`](crate::channel) costs less.
+//! all schedulers and plain threads wait in one queue; while a fiber waits, the other fibers of its
+//! thread run. Within one thread [`fibra::channel`](crate::channel) costs less.
 //!
 //! `x` waits, `try_x` never waits, `x_timeout` waits for a [`Duration`](std::time::Duration),
-//! `x_deadline` until an [`Instant`](std::time::Instant) by the clock of the caller: its scheduler's,
-//! or on a plain thread the system's. What is free costs one compare-and-swap. Each call of `x` is an
-//! operation of its fiber: after many of them in one turn it lets other fibers run, before it takes
-//! anything. That, and a wait, is a kill point. `try_x` and the use of a [`LazyLock`] that is made never
-//! let others run.
+//! `x_deadline` until an [`Instant`](std::time::Instant) by the clock of the caller: its
+//! scheduler's, or on a plain thread the system's. Taking a free lock costs one compare-and-swap.
+//! Each call of `x` counts as an operation of its fiber: after many operations in one turn, `x`
+//! lets other fibers run before it takes anything. Both that and a wait are kill points. `try_x`,
+//! and the use of a [`LazyLock`] whose value exists, never let other fibers run.
 //!
 //! # Order
 //!
-//! First come, first served. A release hands the lock to the first in line, whose it is from then on;
-//! the releaser goes on, and the other runs in its turn. Nobody who comes later barges in, and no line
-//! is passed for ever. So a program without other threads takes the same course every time. The price
-//! is that of fairness: threads that fight for one lock wake each other for each hand-over.
+//! First come, first served. A release hands the lock to the first waiter, which owns it from then
+//! on; the releaser continues, and the new owner runs when it is its turn. A caller that arrives
+//! later never gets the lock before it, so no waiter starves, and a program without other threads
+//! runs the same way every time. The price of fairness: threads that compete for one lock wake each
+//! other at each hand-over.
 //!
 //! # Kills and deadlines
 //!
-//! A fiber that is killed, or whose deadline passes, while it waits leaves the line at once, and those
-//! whom it kept waiting get their turn. One to whom the lock was handed before that has it: its wait
-//! returns, and the kill is met at the next one, where the unwind drops the guard. Destructors may wait
-//! for locks, also while their fiber unwinds. Under `panic = "abort"`, where nothing can unwind, waits
-//! with a deadline return [`TimeoutError::Killed`], and the others wait on.
+//! A fiber that is killed while it waits, or whose deadline passes, leaves the queue immediately,
+//! and the waiters behind it move up. A fiber that was handed the lock before that owns it: its
+//! wait returns, and the kill takes effect at its next wait, where the unwind drops the guard.
+//! Destructors may wait for locks, even while their fiber unwinds. Under `panic = "abort"`, where
+//! nothing can unwind, waits with a deadline return [`TimeoutError::Killed`], and waits without one
+//! continue.
 //!
 //! # Deadlock
 //!
-//! Mutexes, read-write locks and `Once`s record which fiber has taken them. A wait for one that can never
-//! end panics with a report that names the owners and the circle, instead of a hang:
+//! Mutexes, read-write locks and `Once`s record which fiber holds them. A wait for one of them that
+//! can never end does not hang: it panics with a report that names the owners and the circle,
 //!
-//! - at once, when no fiber of the thread can run and nothing else can wake one;
-//! - otherwise after about 20 ms of real time (on a virtual clock before it jumps), if those that hold the
-//!   locks wait for each other, also in several threads, or if the `run` in which the lock was taken is
-//!   over. Of the waits in a circle one fails, and the others go on.
+//! - immediately, if no fiber of the thread can run and nothing else can wake one;
+//! - otherwise after about 20 ms of real time (on a virtual clock: before it jumps), if the holders
+//!   of the locks wait for each other, in one thread or in several, or if the `run` in which the
+//!   lock was taken is over. One of the waits in a circle fails, and the others continue.
 //!
-//! A wait with a time limit ends by itself, and is in no circle. Plain threads that wait are in none either.
-//! A guard may be given to another fiber of its thread. The lock still counts as held by the fiber that took
-//! it, and by the `run` of that, unless [`MutexGuard::hand_on`] says that the guard was given away.
+//! A wait with a time limit ends by itself and is part of no circle. Neither is the wait of a plain
+//! thread. A guard may be given to another fiber of its thread. The lock then still counts as held
+//! by the fiber that took it, and by the `run` of that fiber, unless [`MutexGuard::hand_on`]
+//! declares that the guard is given away.
 //!
 //! ```
 //! use fibra::sync::Mutex;
@@ -64,36 +67,40 @@
 //! });
 //! ```
 //!
-//! Whoever can reach an event, a semaphore, a barrier, a condition variable, a wait group or the other
-//! end of a channel may end a wait there, and no type says on which threads those are. So a fiber that
-//! waits there is never taken for dead. [`fibra::dump`](crate::dump()) shows it.
+//! Any code that can reach an event, a semaphore, a barrier, a condition variable, a wait group or
+//! the other end of a channel may end a wait there, and no type shows on which threads that code
+//! runs. So a fiber that waits there is never reported as deadlocked.
+//! [`fibra::dump`](crate::dump()) shows it.
 //!
 //! # No poisoning
 //!
-//! `lock()` returns the guard itself. std marks a mutex as poisoned when a thread panics with a guard,
-//! so that others do not see half of a change by accident. Here a fiber is unwound for many reasons: a
-//! kill, a deadline, the failure of a sibling. Each of them would poison what it holds, and all who
-//! share it would have to tell those from a defect. Nor could they: `std::thread::panicking` is one flag
-//! for all fibers of a thread, so a guard cannot know whether its own fiber unwinds.
+//! `lock()` returns the guard itself. std marks a mutex as poisoned when a thread panics while it
+//! has a guard, so that other threads do not use half of a change by accident. Here a fiber is
+//! unwound for many reasons: a kill, a deadline, the failure of a sibling. Each of them would
+//! poison the locks that the fiber holds, and all users of a lock would have to distinguish these
+//! reasons from a defect. They could not: `std::thread::panicking` is one flag for all fibers of a
+//! thread, so a guard cannot know whether its own fiber unwinds.
 //!
-//! What a panic leaves: the lock is released, and the data is as it was at that moment. Change what
-//! belongs together without a wait in between, or on a copy that is swapped in at the end; or shield
-//! the change from kills with [`shield`](crate::shield). A [`Once`] whose closure panics was not done,
-//! and the next caller does it.
+//! After a panic the lock is released, and the data is in the state of that moment. Make related
+//! changes without a wait in between, or on a copy that is swapped in at the end; or shield the
+//! change from kills with [`shield`](crate::shield). A [`Once`] whose closure panics is not done,
+//! and the next caller runs its own closure.
 //!
 //! # Differences from std
 //!
 //! | std | here |
 //! |---|---|
-//! | `lock()` returns a `LockResult` | the guard; the same for [`RwLock`], [`Condvar`] and `into_inner` |
+//! | `lock()` returns a `LockResult` | the guard; also in [`RwLock`], [`Condvar`], `into_inner` |
 //! | `try_lock()` returns a `TryLockResult` | an `Option` |
 //! | no order | first come, first served |
-//! | a mutex that its owner locks again may hang | panics: on a plain thread at once, in fibers as part of a deadlock |
-//! | a `Once` and a `LazyLock` are poisoned by a panic | a `Once` is open again; a `LazyLock` has used up its closure, and panics |
+//! | a mutex that its owner locks again may hang | panics, in a fiber as part of a deadlock |
+//! | a `Once` is poisoned by a panic | it is open again |
+//! | a `LazyLock` is poisoned by a panic | the closure is consumed: it panics |
 //! | a condition variable may wake without a notification | it does not |
-//! | a thread is never killed | a fiber that is killed in [`Barrier::wait`] has not come; in [`Condvar::wait`] it unwinds without the lock, and passes a notification on |
+//! | a thread is never killed | a fiber killed in [`Barrier::wait`] has not arrived |
+//! | | a fiber killed in [`Condvar::wait`] unwinds unlocked and passes its notification on |
 //! | `OnceLock` | [`OnceCell`], with `get_or_try_init` |
-//! | `thread::park` for all | plain threads wait as std's do, fibers let others run |
+//! | `thread::park` for all | plain threads wait like std's, fibers let other fibers run |
 
 mod barrier;
 mod condvar;
@@ -111,6 +118,7 @@ mod raw_rwlock;
 mod reentrant;
 mod rwlock;
 mod semaphore;
+mod traits;
 mod wait_group;
 mod waiter;
 

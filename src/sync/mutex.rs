@@ -1,9 +1,9 @@
-//! Mutual exclusion with the data inside: `Mutex` and its guard.
+//! A mutual exclusion lock that contains its data: `Mutex` and its guard.
 //!
-//! Invariant: the data is reached through a guard only, or through a `&mut` to the mutex; and there
-//! is one guard for each time that the lock is held.
+//! Invariant: the data is reached only through a guard or through a `&mut` to the mutex, and
+//! each time the lock is taken, one guard is made.
 
-#![allow(unsafe_code, reason = "lends the data to whoever holds the lock")]
+#![allow(unsafe_code, reason = "lends the data to the holder of the lock")]
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -15,21 +15,21 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "net")]
 use crate::sched::lowlevel::{Interrupt, interrupted};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::raw_mutex::RawMutex;
-use crate::sync::waiter::{count_operation, deadline};
+use crate::sync::waiter::count_operation;
 
 static LOCKING: WaitReason =
     WaitReason::new("locking a mutex", OnDeadlock::Panic).ended_by_outsiders();
 static LOCKING_UNTIL: WaitReason =
     WaitReason::new("locking a mutex", OnDeadlock::Fail).ended_by_outsiders();
 
-/// Mutual exclusion, as [`std::sync::Mutex`], for fibers and threads.
+/// A mutual exclusion lock like [`std::sync::Mutex`], for fibers and threads.
 ///
-/// Those who wait get the lock in the order in which they came: a release hands it to the first. A
-/// fiber that waits lets the others of its thread run, and may hold the guard across other waits.
-/// There is no poisoning: see [the module](crate::sync#no-poisoning).
+/// Waiters get the lock in the order in which they arrived: a release hands it to the first of
+/// them. While a fiber waits, the other fibers of its thread run. A fiber may hold the guard across
+/// other waits. There is no poisoning: see [the module](crate::sync#no-poisoning).
 ///
 /// # Examples
 ///
@@ -45,7 +45,7 @@ static LOCKING_UNTIL: WaitReason =
 ///             fibra::spawn(|| {
 ///                 let mut total = TOTAL.lock();
 ///                 let before = *total;
-///                 fibra::yield_now(); // nobody else gets in
+///                 fibra::yield_now(); // no other fiber gets the lock
 ///                 *total = before + 1;
 ///             })
 ///         })
@@ -60,9 +60,9 @@ pub struct Mutex<T: ?Sized> {
     data: UnsafeCell<T>,
 }
 
-/// Access to what a [`Mutex`] protects, until it is dropped.
+/// A guard that gives access to the data of a [`Mutex`] and unlocks it when dropped.
 ///
-/// It stays on its thread, and may be handed to another fiber there: see
+/// It cannot leave its thread, but may be given to another fiber of that thread: see
 /// [`hand_on`](MutexGuard::hand_on).
 #[must_use = "the mutex is unlocked when its guard is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
@@ -72,32 +72,41 @@ pub struct MutexGuard<'a, T: ?Sized> {
 
 // SAFETY: the mutex owns the data, so it may move to another thread if the data may.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
-// SAFETY: through a shared mutex one thread at a time reaches the data, and each may take it away:
-// that is sending it.
+// SAFETY: through a shared mutex one thread at a time reaches the data, and each of them may move
+// it out: that amounts to sending it, which `T: Send` allows.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 // SAFETY: a shared guard lends `&T`, and nothing else of it can be used from another thread.
 unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
 impl<T> Mutex<T> {
-    /// An unlocked mutex around `value`.
+    /// Creates an unlocked mutex that contains `value`.
     #[must_use]
     pub const fn new(value: T) -> Mutex<T> {
         Mutex { raw: RawMutex::new(), data: UnsafeCell::new(value) }
     }
 
-    /// The data.
+    /// Consumes the mutex and returns the data.
     pub fn into_inner(self) -> T {
         self.data.into_inner()
     }
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Waits until the lock is the caller's. It is a kill point if it has to wait, or lets others run.
+    /// Locks the mutex, waiting while it is held. The call is a kill point if it has to wait or
+    /// lets other fibers run.
     ///
     /// # Panics
     ///
-    /// With a report if the lock can never become free: if the caller holds it already, or if its
-    /// owner waits, directly or in a circle, for a lock of the caller, and no fiber can run.
+    /// Panics with a report if the lock can never become free: if the caller already holds it, or
+    /// if its owner waits, directly or in a circle, for a lock of the caller, and no fiber can run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mutex = fibra::sync::Mutex::new(1);
+    /// *mutex.lock() += 1;
+    /// assert_eq!(*mutex.lock(), 2);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
@@ -116,7 +125,7 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
-    /// Waits for the lock, with an error if the fiber is killed and nothing can unwind.
+    /// Locks the mutex, or returns an error if the fiber is killed where nothing can unwind.
     #[cfg(feature = "net")]
     #[inline]
     #[track_caller]
@@ -137,17 +146,17 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
-    /// Takes the lock if it is free.
+    /// Locks the mutex if it is free, and never waits.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.raw.try_lock().then(|| self.guard())
     }
 
-    /// Waits for the lock, no longer than `timeout`.
+    /// Locks the mutex, waiting no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if the lock did not become free in time.
     ///
     /// # Examples
     ///
@@ -164,46 +173,40 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, TimeoutError> {
-        count_operation();
-        if self.raw.try_lock() {
-            return Ok(self.guard());
-        }
-        self.lock_until(deadline(timeout))
+        self.lock_within(Limit::After(timeout))
     }
 
-    /// Waits for the lock, no longer than until `at` by the clock of the caller.
+    /// Locks the mutex, waiting no longer than until `at` by the clock of the caller.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if the lock did not become free in time.
     #[track_caller]
     pub fn lock_deadline(&self, at: Instant) -> Result<MutexGuard<'_, T>, TimeoutError> {
-        count_operation();
-        if self.raw.try_lock() {
-            return Ok(self.guard());
-        }
-        self.lock_until(Some(at))
+        self.lock_within(Limit::At(at))
     }
 
-    #[cold]
     #[track_caller]
-    fn lock_until(&self, by: Option<Instant>) -> Result<MutexGuard<'_, T>, TimeoutError> {
-        self.raw.lock_slowly(by, &LOCKING_UNTIL).map_err(TimeoutError::of)?;
+    fn lock_within(&self, limit: Limit) -> Result<MutexGuard<'_, T>, TimeoutError> {
+        count_operation();
+        if !self.raw.try_lock() {
+            self.raw.lock_slowly(limit.instant(), &LOCKING_UNTIL).map_err(TimeoutError::of)?;
+        }
         Ok(self.guard())
     }
 
-    /// Whether somebody holds the lock, now.
+    /// Returns whether the mutex is locked now.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
 
-    /// The data, without locking: nobody else can hold the lock.
+    /// Returns the data without locking: the `&mut` shows that no guard exists.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
 
-    /// The guard of one who has just taken the lock.
+    /// Returns the guard of a caller that has just taken the lock.
     #[inline]
     fn guard(&self) -> MutexGuard<'_, T> {
         MutexGuard { mutex: self, not_send: PhantomData }
@@ -211,11 +214,12 @@ impl<T: ?Sized> Mutex<T> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// Says that the guard goes to another fiber of the thread, or out of `run`.
+    /// Declares that the guard will be given to another fiber of the thread, or leave `run`.
     ///
-    /// A lock counts as held by the fiber that took it, wherever its guard is. If that fiber waits for a lock
-    /// itself, this may look like a deadlock, and the wait of an innocent fiber would fail. From this call
-    /// on the lock counts as held by any fiber of the thread: it is in a deadlock only if none of them can run.
+    /// A lock counts as held by the fiber that took it, wherever its guard is. If that fiber then
+    /// waits for a lock itself, this may look like a deadlock, and the wait of an uninvolved fiber
+    /// would fail. After this call the lock counts as held by all fibers of the thread: it is part
+    /// of a deadlock only if none of them can run.
     ///
     /// # Examples
     ///
@@ -251,8 +255,8 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the lock is held as long as the guard exists, so nobody else has access; and
-        // `&mut T` takes a `&mut` to this guard.
+        // SAFETY: the lock is held as long as the guard exists, so no other guard exists; and `&mut
+        // T` takes a `&mut` to this guard.
         unsafe { &*self.mutex.data.get() }
     }
 }
@@ -260,7 +264,7 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`, and the guard is borrowed uniquely.
+        // SAFETY: like in `deref`, and the guard is borrowed uniquely.
         unsafe { &mut *self.mutex.data.get() }
     }
 }
@@ -272,18 +276,6 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     }
 }
 
-impl<T: Default> Default for Mutex<T> {
-    fn default() -> Mutex<T> {
-        Mutex::new(T::default())
-    }
-}
-
-impl<T> From<T> for Mutex<T> {
-    fn from(value: T) -> Mutex<T> {
-        Mutex::new(value)
-    }
-}
-
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = f.debug_struct("Mutex");
@@ -292,17 +284,5 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
             None => text.field("data", &format_args!("<locked>")).field("owner", &self.raw.owner()),
         };
         text.finish_non_exhaustive()
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
     }
 }

@@ -1,21 +1,21 @@
-//! Work that is done once, while others wait for it.
+//! Work that is done once, while other callers wait for it.
 //!
 //! ```text
 //!            call                 it returned
-//!   [open] --------> [ owner ] ----------------> [DONE]      all who wait go on
+//!   [open] --------> [ owner ] ----------------> [DONE]      all waits end
 //!      ^                 | it panicked, failed or was killed
-//!      +-----------------+                                  the first in line does it, if one is
+//!      +-----------------+                                  the first waiting caller is next
 //! ```
 //!
 //! Invariants:
-//! - The word changes under the lock of the queue. `DONE` is for ever, and is read without it.
-//! - One who is served finds either `DONE`, or itself as the owner: then it is its turn.
+//! - The word changes under the lock of the queue. `DONE` is final, and is read without the lock.
+//! - A waiter that is served finds either `DONE`, or itself as the owner: then it is its turn.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::sched::lowlevel::{Fate, Needs, OnDeadlock, Owner, WaitReason};
+use crate::sched::lowlevel::{Needs, OnDeadlock, Owner, WaitOutcome, WaitReason};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
@@ -23,13 +23,13 @@ static WAITING: WaitReason =
     WaitReason::new("waiting for a Once", OnDeadlock::Panic).ended_by_outsiders();
 
 const OPEN: u64 = 0;
-/// No owner, as owners leave this bit free.
+/// Is not the value of any owner: owners leave this bit clear.
 const DONE: u64 = 1;
 
-/// Runs something once, as [`std::sync::Once`]; others wait until it is done.
+/// Runs a closure once, like [`std::sync::Once`]; other callers wait until it is done.
 ///
-/// There is no poisoning. If the closure panics, or its fiber is killed, it was not done: the next
-/// caller does it, or the first of those who wait.
+/// There is no poisoning. If the closure panics, or its fiber is killed, it does not count: the
+/// first waiting caller, or else the next caller, runs its own closure.
 ///
 /// # Examples
 ///
@@ -51,35 +51,36 @@ pub struct Once {
     queue: Mutex<Queue<Role>>,
 }
 
-/// Who waits, and what for.
+/// The role of a waiter.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum Role {
-    /// Has a closure, and takes its turn.
+    /// Has a closure to run when it is its turn.
     Caller,
-    /// Waits until it is done.
+    /// Only waits until the work is done.
     Watcher,
 }
 
 impl Once {
-    /// Nothing is done yet.
+    /// Creates a `Once` whose work is not done.
     #[must_use]
     pub const fn new() -> Once {
         Once { word: AtomicU64::new(OPEN), queue: Mutex::new(Queue::new()) }
     }
 
-    /// Whether it is done.
+    /// Returns whether the work is done.
     #[inline]
     #[must_use]
     pub fn is_completed(&self) -> bool {
         self.word.load(Ordering::Acquire) == DONE
     }
 
-    /// Calls `f` if it is not done and nobody does it, and otherwise waits until it is done.
+    /// Calls `f` if no closure has completed or is running; otherwise waits until one has
+    /// completed.
     ///
     /// # Panics
     ///
-    /// With the panic of `f`; if `f` calls this for the same `Once`; and with a report if the wait
-    /// can never end.
+    /// Panics with the panic of `f`; if `f` calls this for the same `Once`; and with a report if
+    /// the wait can never end.
     #[inline]
     #[track_caller]
     pub fn call_once(&self, f: impl FnOnce()) {
@@ -93,11 +94,11 @@ impl Once {
         }
     }
 
-    /// Waits until it is done, by somebody else.
+    /// Waits until another caller has done the work.
     ///
     /// # Panics
     ///
-    /// With a report if the wait can never end.
+    /// Panics with a report if the wait can never end.
     #[track_caller]
     pub fn wait(&self) {
         count_operation();
@@ -109,7 +110,7 @@ impl Once {
         }
     }
 
-    /// As `call_once`, but it is done only if `f` succeeds.
+    /// Like `call_once`, but the work is done only if `f` succeeds.
     #[cold]
     #[track_caller]
     pub(super) fn call<E>(&self, f: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
@@ -122,7 +123,8 @@ impl Once {
         Ok(())
     }
 
-    /// Waits until it is the caller's turn, or it is done: then this is false.
+    /// Waits until it is the caller's turn, and returns true; or until the work is done, and
+    /// returns false.
     #[track_caller]
     fn take_turn(&self) -> bool {
         let (me, queue) = (Owner::me(), locked(&self.queue));
@@ -134,7 +136,7 @@ impl Once {
             }
             owner if owner == me.bits() => {
                 drop(queue);
-                panic!("a Once was called by its own closure, and would wait for itself");
+                panic!("the closure of a `Once` called the same `Once`, and would wait for itself");
             }
             _ => self.wait_in_line(queue, Role::Caller),
         }
@@ -151,16 +153,17 @@ impl Once {
         }
     }
 
+    /// Marks the work as done, and ends all waits.
     #[cold]
     fn finish(&self) {
         let mut queue = locked(&self.queue);
         self.word.store(DONE, Ordering::Release);
-        let served = queue.claim_all(Fate::Served);
+        let served = queue.claim_all(WaitOutcome::Served);
         drop(queue);
         wake_all(&served);
     }
 
-    /// Gives the turn to the first in line who takes one.
+    /// Gives the turn to the first waiting caller, if there is one.
     #[cold]
     fn pass_on(&self) {
         let mut queue = locked(&self.queue);
@@ -172,7 +175,7 @@ impl Once {
                 continue;
             }
             self.word.store(first.owner().bits(), Ordering::Relaxed);
-            if first.claim(Fate::Served) {
+            if first.claim(WaitOutcome::Served) {
                 next = Some(first);
                 break;
             }
@@ -186,7 +189,7 @@ impl Once {
     }
 }
 
-/// The turn of one who does it.
+/// The turn of the caller that does the work.
 struct Turn<'a> {
     once: &'a Once,
     is_done: bool,
@@ -198,7 +201,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// The error of what does not fail.
+/// The error of a closure that cannot fail.
 pub(super) enum Never {}
 
 impl Site for Once {

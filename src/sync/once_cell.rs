@@ -1,7 +1,8 @@
-//! A value that is made once, on first use: `OnceCell`, and `LazyLock` which knows how to make it.
+//! A value that is made once, on first use: `OnceCell`, and `LazyLock`, which contains the closure
+//! that makes it.
 //!
-//! Invariant: the value is stored by whoever has its turn in `once`, or through a `&mut`; so who
-//! finds `once` done finds the value.
+//! Invariant: the value is stored by the caller that has the turn in `once`, or through a `&mut`;
+//! so a caller that finds `once` done finds the value.
 
 use std::fmt;
 use std::ops::Deref;
@@ -10,8 +11,8 @@ use std::sync::{Mutex, OnceLock};
 use crate::sync::once::{Never, Once};
 use crate::sync::waiter::{count_operation, locked};
 
-/// A place for a value that is written once, as [`std::sync::OnceLock`]; others wait while it is
-/// made.
+/// A cell for a value that is written once, like [`std::sync::OnceLock`]; other callers wait while
+/// it is made.
 ///
 /// # Examples
 ///
@@ -23,7 +24,7 @@ use crate::sync::waiter::{count_operation, locked};
 /// fibra::run(|| {
 ///     let slow = fibra::spawn(|| {
 ///         CONFIG.get_or_init(|| {
-///             fibra::yield_now(); // it may wait
+///             fibra::yield_now(); // the closure may wait
 ///             String::from("loaded")
 ///         })
 ///     });
@@ -39,44 +40,44 @@ pub struct OnceCell<T> {
 }
 
 impl<T> OnceCell<T> {
-    /// An empty cell.
+    /// Creates an empty cell.
     #[must_use]
     pub const fn new() -> OnceCell<T> {
         OnceCell { once: Once::new(), value: OnceLock::new() }
     }
 
-    /// The value, if it is there.
+    /// Returns the value, if there is one.
     #[inline]
     #[must_use]
     pub fn get(&self) -> Option<&T> {
         self.value.get()
     }
 
-    /// The value, for change, if it is there.
+    /// Returns the value for modification, if there is one.
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut()
     }
 
-    /// Waits until the value is there, made by somebody else.
+    /// Waits until another caller has made the value.
     ///
     /// # Panics
     ///
-    /// With a report if the wait can never end.
+    /// Panics with a report if the wait can never end.
     #[track_caller]
     pub fn wait(&self) -> &T {
         self.once.wait();
-        self.value.get().expect("who is done has stored it")
+        self.value.get().expect("the value is stored before `once` is done")
     }
 
-    /// Stores `value`. If somebody makes one it waits for that.
+    /// Stores `value`. While another caller makes a value, this waits for that.
     ///
     /// # Errors
     ///
-    /// Gives the value back if there is one already.
+    /// Returns `value` if the cell has a value already.
     ///
     /// # Panics
     ///
-    /// As [`get_or_init`](Self::get_or_init).
+    /// Panics like [`get_or_init`](Self::get_or_init).
     #[track_caller]
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
@@ -84,14 +85,16 @@ impl<T> OnceCell<T> {
         value.map_or(Ok(()), Err)
     }
 
-    /// The value, which `f` makes if it is not there. If somebody else makes it, this waits.
+    /// Returns the value, and makes it with `f` if the cell is empty. While another caller makes
+    /// the value, this waits.
     ///
-    /// If `f` panics, or its fiber is killed, the cell stays empty, and the next makes the value.
+    /// If `f` panics, or its fiber is killed, the cell stays empty, and the next caller makes the
+    /// value.
     ///
     /// # Panics
     ///
-    /// With the panic of `f`; if `f` initialises the same cell; and with a report if the wait can
-    /// never end.
+    /// Panics with the panic of `f`; if `f` initialises the same cell; and with a report if the
+    /// wait can never end.
     #[inline]
     #[track_caller]
     pub fn get_or_init(&self, f: impl FnOnce() -> T) -> &T {
@@ -99,15 +102,23 @@ impl<T> OnceCell<T> {
         made.unwrap_or_else(|never| match never {})
     }
 
-    /// As [`get_or_init`](Self::get_or_init), but `f` may fail: the cell stays empty then.
+    /// Like [`get_or_init`](Self::get_or_init), but `f` may fail: the cell then stays empty.
     ///
     /// # Errors
     ///
-    /// With the error of `f`.
+    /// Returns the error of `f`.
     ///
     /// # Panics
     ///
-    /// As [`get_or_init`](Self::get_or_init).
+    /// Panics like [`get_or_init`](Self::get_or_init).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let cell = fibra::sync::OnceCell::new();
+    /// assert!(cell.get_or_try_init(|| "five".parse::<u32>()).is_err());
+    /// assert_eq!(cell.get_or_try_init(|| "5".parse::<u32>()), Ok(&5));
+    /// ```
     #[inline]
     #[track_caller]
     pub fn get_or_try_init<E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
@@ -124,18 +135,18 @@ impl<T> OnceCell<T> {
         self.once.call(|| {
             let value = f()?;
             let stored = self.value.set(value);
-            assert!(stored.is_ok(), "nobody else has had a turn");
+            assert!(stored.is_ok(), "no other caller has had a turn");
             Ok(())
         })?;
-        Ok(self.value.get().expect("who is done has stored it"))
+        Ok(self.value.get().expect("the value is stored before `once` is done"))
     }
 
-    /// The value, if there is one.
+    /// Consumes the cell and returns the value, if there is one.
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
     }
 
-    /// Takes the value out, and leaves the cell empty.
+    /// Takes the value out and leaves the cell empty.
     pub fn take(&mut self) -> Option<T> {
         std::mem::take(self).into_inner()
     }
@@ -164,7 +175,7 @@ impl<T: fmt::Debug> fmt::Debug for OnceCell<T> {
     }
 }
 
-/// A value that is made when it is first used, as [`std::sync::LazyLock`].
+/// A value that is made when it is first used, like [`std::sync::LazyLock`].
 ///
 /// # Examples
 ///
@@ -181,21 +192,23 @@ pub struct LazyLock<T, F = fn() -> T> {
 }
 
 impl<T, F: FnOnce() -> T> LazyLock<T, F> {
-    /// A value that `make` makes, once.
+    /// Creates a value that `make` makes on first use.
     #[must_use]
     pub const fn new(make: F) -> LazyLock<T, F> {
         LazyLock { cell: OnceCell::new(), make: Mutex::new(Some(make)) }
     }
 
-    /// The value, which is made now if it was not before.
+    /// Returns the value, and makes it if this is the first use.
     ///
     /// # Panics
     ///
-    /// With the panic of the closure. That is used up then: later uses panic, too.
+    /// Panics with the panic of the closure. The closure is then consumed: later uses panic as
+    /// well.
     #[inline]
     #[track_caller]
     pub fn force(this: &LazyLock<T, F>) -> &T {
-        // A use of what is made is no operation: it never lets others run.
+        // A use of an existing value does not count as an operation: it never lets other fibers
+        // run.
         if let Some(value) = this.cell.get() {
             return value;
         }

@@ -1,11 +1,12 @@
-//! A channel between threads for one value, sent once: one whose ends are used up.
+//! A channel between threads for one value: a bounded channel whose ends are consumed by their use.
 
 use std::time::{Duration, Instant};
 
 use crate::channel::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::sync::mpmc::{Receiver, Sender, bounded};
 
-/// A channel for one value, for fibers of any thread and plain threads. Sending never waits.
+/// Creates a channel for one value, for fibers of any thread and plain threads. Sending never
+/// waits.
 ///
 /// # Examples
 ///
@@ -21,7 +22,7 @@ pub fn oneshot<T>() -> (OneshotSender<T>, OneshotReceiver<T>) {
     (OneshotSender { sender }, OneshotReceiver { receiver })
 }
 
-/// The sending end of a [`oneshot`]. Dropped unused, it lets the receiver fail with `Closed`.
+/// The sending end of a [`oneshot`]. If it is dropped unused, the receiver fails with `Closed`.
 #[derive(Debug)]
 pub struct OneshotSender<T> {
     sender: Sender<T>,
@@ -59,11 +60,12 @@ impl<T> OneshotReceiver<T> {
         self.receiver.recv()
     }
 
-    /// Takes the value if it is there.
+    /// Takes the value if it was sent, and never waits.
     ///
     /// # Errors
     ///
-    /// Says whether it may still come.
+    /// [`TryRecvError::Empty`] if it may still be sent, [`TryRecvError::Closed`] if the sender was
+    /// dropped unused.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.receiver.try_recv()
     }
@@ -72,7 +74,7 @@ impl<T> OneshotReceiver<T> {
     ///
     /// # Errors
     ///
-    /// Says whether the time is over or the sender was dropped unused.
+    /// [`RecvTimeoutError::Timeout`] if the time is over, and the errors of [`recv`](Self::recv).
     #[track_caller]
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receiver.recv_timeout(timeout)
@@ -82,7 +84,7 @@ impl<T> OneshotReceiver<T> {
     ///
     /// # Errors
     ///
-    /// As [`recv_timeout`](Self::recv_timeout).
+    /// Those of [`recv_timeout`](Self::recv_timeout).
     #[track_caller]
     pub fn recv_deadline(&mut self, at: Instant) -> Result<T, RecvTimeoutError> {
         self.receiver.recv_deadline(at)

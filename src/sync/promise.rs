@@ -1,22 +1,21 @@
-//! A value that will be there later: one keeps the promise, any number wait for it.
+//! A value that one side sets later and that any number of fibers and threads wait for.
 //!
-//! Invariant: the event is set after the value was stored, or when it never will be.
+//! Invariant: the event is set after the value was stored, or when it will never be stored.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Deadlock, Interrupt, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Deadlock, Interrupt, Limit, OnDeadlock, WaitReason};
 use crate::sync::event::Event;
-use crate::sync::waiter::deadline;
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for a promise", OnDeadlock::Fail).ended_by_outsiders();
 
-/// A promise, and the right to wait for what it promises.
+/// Creates a promise, and a handle with which to wait for its value.
 ///
-/// Unlike a [`oneshot`](crate::sync::oneshot()), any number may wait; they share the value.
+/// Unlike with a [`oneshot`](crate::sync::oneshot()), any number may wait; they share the value.
 ///
 /// # Examples
 ///
@@ -44,14 +43,14 @@ pub fn promise<T>() -> (Promise<T>, Promised<T>) {
     (Promise { shared: shared.clone() }, Promised { shared })
 }
 
-/// The duty to [`set`](Self::set) a value. Dropped without that it is broken, which those who wait
-/// are told.
+/// The side of a promise that [`set`](Self::set)s the value. Dropped without a value it is broken:
+/// the waits for it fail with [`PromiseError::Broken`].
 #[must_use = "a promise that is dropped is broken"]
 pub struct Promise<T> {
     shared: Arc<Shared<T>>,
 }
 
-/// What waits for the value of a [`Promise`]. Clones wait for the same.
+/// The side of a [`Promise`] that waits for the value. Clones wait for the same value.
 pub struct Promised<T> {
     shared: Arc<Shared<T>>,
 }
@@ -61,29 +60,29 @@ struct Shared<T> {
     value: OnceLock<T>,
 }
 
-/// A wait for a promise that failed.
+/// The error of a failed wait for a promise.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PromiseError {
     /// The promise was dropped without a value.
     Broken,
-    /// The time is over.
+    /// The time limit has passed.
     Timeout,
-    /// Nothing can ever run again, so nobody will keep the promise.
+    /// Nothing can ever run again, so nothing will set the value.
     Deadlock(Box<Deadlock>),
-    /// The fiber was killed. Only under `panic = "abort"`, where a kill cannot unwind.
+    /// The fiber was killed. Happens only under `panic = "abort"`, where a kill cannot unwind.
     Killed,
 }
 
 impl<T> Promise<T> {
-    /// Keeps the promise: all who wait go on with `value`, in the order in which they came.
+    /// Sets the value: all waits end with `value`, in the order in which they began.
     pub fn set(self, value: T) {
         let stored = self.shared.value.set(value);
         debug_assert!(stored.is_ok(), "a promise is kept once");
-        // Its drop tells those who wait.
+        // The drop of `self` sets the event.
     }
 
-    /// Another who waits for it.
+    /// Returns another handle that waits for the value.
     pub fn promised(&self) -> Promised<T> {
         Promised { shared: self.shared.clone() }
     }
@@ -100,34 +99,34 @@ impl<T> Promised<T> {
     ///
     /// # Errors
     ///
-    /// [`PromiseError::Broken`] if it will never come, [`PromiseError::Deadlock`] if nothing can ever
-    /// run again.
+    /// [`PromiseError::Broken`] if it will never come, [`PromiseError::Deadlock`] if nothing can
+    /// ever run again.
     #[track_caller]
     pub fn wait(&self) -> Result<&T, PromiseError> {
-        self.wait_until(|| None)
+        self.wait_because(Limit::None, &WAITING)
     }
 
     /// Waits for the value, no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait), and [`PromiseError::Timeout`].
+    /// Those of [`wait`](Self::wait), and [`PromiseError::Timeout`].
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<&T, PromiseError> {
-        self.wait_until(|| deadline(timeout))
+        self.wait_because(Limit::After(timeout), &WAITING)
     }
 
     /// Waits for the value, no longer than until `at` by the clock of the caller.
     ///
     /// # Errors
     ///
-    /// As [`wait_timeout`](Self::wait_timeout).
+    /// Those of [`wait_timeout`](Self::wait_timeout).
     #[track_caller]
     pub fn wait_deadline(&self, at: Instant) -> Result<&T, PromiseError> {
-        self.wait_until(|| Some(at))
+        self.wait_because(Limit::At(at), &WAITING)
     }
 
-    /// The value, if it is there.
+    /// Returns the value, if it was set.
     ///
     /// # Errors
     ///
@@ -136,23 +135,23 @@ impl<T> Promised<T> {
         if self.shared.over.is_set() { self.outcome().map(Some) } else { Ok(None) }
     }
 
-    /// Whether it is known what became of the promise.
+    /// Returns whether the value was set or the promise is broken.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.shared.over.is_set()
     }
 
-    /// Whether both wait for the same.
+    /// Returns whether both handles wait for the same value.
     #[cfg(feature = "net")]
     pub(crate) fn is(&self, other: &Promised<T>) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// The value itself, if it is there and nobody else can see it.
+    /// Returns the value itself, if it was set and this is the last handle.
     ///
     /// # Errors
     ///
-    /// Gives the handle back if not.
+    /// Returns the handle if not.
     pub fn try_into_inner(self) -> Result<T, Promised<T>> {
         let shared = Arc::try_unwrap(self.shared).map_err(|shared| Promised { shared })?;
         let Shared { over, value } = shared;
@@ -160,19 +159,14 @@ impl<T> Promised<T> {
         value.into_inner().ok_or_else(|| without(over))
     }
 
-    #[track_caller]
-    fn wait_until(&self, by: impl FnOnce() -> Option<Instant>) -> Result<&T, PromiseError> {
-        self.wait_because(by, &WAITING)
-    }
-
-    /// Waits for the value, for a reason of the caller's.
+    /// Waits for the value. Dumps and reports show `reason` for the wait.
     #[track_caller]
     pub(crate) fn wait_because(
         &self,
-        by: impl FnOnce() -> Option<Instant>,
+        limit: Limit,
         reason: &'static WaitReason,
     ) -> Result<&T, PromiseError> {
-        if let Err(interrupt) = self.shared.over.wait_by(by, reason) {
+        if let Err(interrupt) = self.shared.over.wait_within(limit, reason) {
             return Err(match interrupt {
                 Interrupt::TimedOut => PromiseError::Timeout,
                 Interrupt::Deadlock(report) => PromiseError::Deadlock(report),
@@ -223,7 +217,7 @@ impl PromiseError {
         matches!(self, PromiseError::Broken)
     }
 
-    /// Returns whether the time was over.
+    /// Returns whether the time limit has passed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, PromiseError::Timeout)

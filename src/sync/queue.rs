@@ -1,22 +1,22 @@
-//! Who waits, first come first served; any of them leaves in constant time.
+//! A queue of waiters, first come, first served; any waiter leaves it in constant time.
 //!
 //! ```text
 //!   base = 7        place 7   8   9   10
-//!                       [ A | - | B | C ]      8 has left: a hole, closed when there are many
+//!                       [ A | - | B | C ]      the waiter at 8 has left a hole
 //! ```
 //!
 //! Invariants:
-//! - The first slot is not a hole, nor is the last: `pop` finds its waiter at once.
-//! - Holes are fewer than the waiters, or few.
-//! - A waiter is in one queue at most, and its place is right for as long as it is in there.
+//! - Neither the first nor the last slot is a hole, so `pop` need not search.
+//! - There are at most `MOST_HOLES` more holes than waiters.
+//! - A waiter is in at most one queue, and its place is right while it is in the queue.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use crate::sched::lowlevel::Fate;
+use crate::sched::lowlevel::WaitOutcome;
 use crate::sync::waiter::{Served, Waiter, locked};
 
-/// Waiters in the order in which they came.
+/// Waiters in the order in which they arrived.
 #[derive(Debug)]
 pub(super) struct Queue<X = ()> {
     slots: VecDeque<Option<Arc<Waiter<X>>>>,
@@ -62,10 +62,10 @@ impl<X> Queue<X> {
         self.len += 1;
     }
 
-    /// Puts those back who were taken from the front.
+    /// Puts waiters that were taken from the front back, in the same order.
     pub(super) fn push_front(&mut self, waiters: Vec<Arc<Waiter<X>>>) {
         for waiter in waiters.into_iter().rev() {
-            // The place before the first is the last of the numbers: they wrap, and count on.
+            // The place before 0 is `u64::MAX`: places wrap around.
             self.base = self.base.wrapping_sub(1);
             waiter.set_place(self.base);
             self.slots.push_front(Some(waiter));
@@ -73,12 +73,12 @@ impl<X> Queue<X> {
         }
     }
 
-    /// The first.
+    /// Returns the first waiter.
     pub(super) fn front(&self) -> Option<&Arc<Waiter<X>>> {
         self.slots.front().and_then(Option::as_ref)
     }
 
-    /// Those that stand before `waiter`, the first first.
+    /// Returns the waiters before `waiter`, in their order.
     pub(super) fn before<'a>(
         &'a self,
         waiter: &'a Waiter<X>,
@@ -87,7 +87,7 @@ impl<X> Queue<X> {
         all.take_while(move |before| !std::ptr::eq(*before, waiter))
     }
 
-    /// Takes the first.
+    /// Removes and returns the first waiter.
     pub(super) fn pop(&mut self) -> Option<Arc<Waiter<X>>> {
         let first = self.slots.pop_front().flatten()?;
         self.base = self.base.wrapping_add(1);
@@ -96,7 +96,7 @@ impl<X> Queue<X> {
         Some(first)
     }
 
-    /// Takes `waiter` out, if it is in here.
+    /// Removes `waiter`, if it is in this queue.
     pub(super) fn remove(&mut self, waiter: &Waiter<X>) {
         let index = usize::try_from(waiter.place().wrapping_sub(self.base)).ok();
         let slot = index.and_then(|index| self.slots.get_mut(index));
@@ -113,19 +113,21 @@ impl<X> Queue<X> {
     /// Ends the wait of `waiter` and takes it out, unless the wait is over. Returns whether this call
     /// ended it.
     pub(super) fn withdraw(&mut self, waiter: &Waiter<X>) -> bool {
-        let withdrawn = waiter.claim(Fate::Withdrawn);
+        let withdrawn = waiter.claim(WaitOutcome::Withdrawn);
         if withdrawn {
             self.remove(waiter);
         }
         withdrawn
     }
 
-    /// Ends the waits of all with `fate`, and takes them.
-    pub(super) fn claim_all(&mut self, fate: Fate) -> Vec<Arc<Waiter<X>>> {
+    /// Removes all waiters, ends their waits with `outcome`, and returns those whose wait this call
+    /// ended.
+    pub(super) fn claim_all(&mut self, outcome: WaitOutcome) -> Vec<Arc<Waiter<X>>> {
         self.len = 0;
-        self.slots.drain(..).flatten().filter(|waiter| waiter.claim(fate)).collect()
+        self.slots.drain(..).flatten().filter(|waiter| waiter.claim(outcome)).collect()
     }
 
+    /// Removes the holes at both ends, and all others if there are too many.
     fn trim(&mut self) {
         while matches!(self.slots.back(), Some(None)) {
             self.slots.pop_back();
@@ -143,7 +145,7 @@ impl<X> Queue<X> {
     }
 }
 
-/// So many are not worth a pass.
+/// The number of holes up to which closing them is not worth a pass over the queue.
 const MOST_HOLES: usize = 16;
 
 #[cfg(test)]
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn first_come_first_served() {
+    fn waiters_leave_in_the_order_in_which_they_arrived() {
         let mut queue = Queue::new();
         waiters(3).into_iter().for_each(|waiter| queue.push(waiter));
         assert_eq!((queue.len(), queue.front().map(|first| first.extra)), (3, Some(0)));
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn any_may_leave_once() {
+    fn any_waiter_may_leave_and_only_once() {
         let all = waiters(5);
         let mut queue = Queue::new();
         all.iter().for_each(|waiter| queue.push(waiter.clone()));
@@ -178,14 +180,14 @@ mod tests {
         assert_eq!(queue.len(), 2);
         let late = waiters(1).remove(0);
         queue.push(late.clone());
-        queue.remove(&all[4]); // Its place is the newcomer's now.
+        queue.remove(&all[4]); // The newcomer has its place now.
         assert_eq!(drain(&mut queue), [1, 3, 0]);
         queue.remove(&late);
         assert_eq!(queue.len(), 0);
     }
 
     #[test]
-    fn who_was_taken_comes_back_to_the_front() {
+    fn waiters_that_were_taken_can_be_put_back_in_front() {
         let mut queue = Queue::new();
         let all = waiters(4);
         all.iter().for_each(|waiter| queue.push(waiter.clone()));
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_do_not_pile_up() {
+    fn the_number_of_holes_is_bounded() {
         let mut queue = Queue::new();
         let first = Arc::new(Waiter::new(0));
         queue.push(first.clone());
@@ -216,13 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn all_at_once() {
+    fn all_waits_are_ended_together() {
         let mut queue = Queue::new();
         let all = waiters(3);
         all.iter().for_each(|waiter| queue.push(waiter.clone()));
         queue.remove(&all[1]);
-        assert!(all[2].claim(Fate::Withdrawn));
-        assert_eq!(queue.claim_all(Fate::Served).len(), 1);
+        assert!(all[2].claim(WaitOutcome::Withdrawn));
+        assert_eq!(queue.claim_all(WaitOutcome::Served).len(), 1);
         assert!(queue.is_empty());
         queue.push(all[1].clone());
         assert_eq!(drain(&mut queue), [1]);

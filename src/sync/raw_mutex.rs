@@ -1,14 +1,15 @@
-//! A lock without data: one word, and a queue for when it is held.
+//! A mutual exclusion lock without data: one word, and a queue of waiters.
 //!
 //! ```text
 //!   word: 0                      free
-//!         owner                  held, nobody waits
+//!         owner                  held, the queue is empty
 //!         owner | WAITERS        held, and the queue is not empty
 //! ```
 //!
 //! Invariants:
-//! - While `WAITERS` is set the word changes under the lock of the queue only. So a release that
-//!   finds it set goes to the queue, and hands the lock to the first: nobody barges in.
+//! - While `WAITERS` is set, the word changes only under the lock of the queue. So a release that
+//!   finds it set locks the queue and hands the lock to the first waiter: no newcomer gets it
+//!   before.
 //! - The word names the next owner before its wait is over: a fiber that runs after it was served
 //!   finds itself as the owner.
 
@@ -16,14 +17,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use crate::sched::lowlevel::{Fate, Interrupt, Needs, Owner, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Needs, Owner, WaitOutcome, WaitReason};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Site, Waiter, locked, wait};
 
 const FREE: u64 = 0;
 const WAITERS: u64 = 1;
 
-/// Mutual exclusion.
+/// A mutual exclusion lock without data.
 #[derive(Debug)]
 pub(super) struct RawMutex {
     word: AtomicU64,
@@ -35,14 +36,14 @@ impl RawMutex {
         RawMutex { word: AtomicU64::new(FREE), queue: Mutex::new(Queue::new()) }
     }
 
-    /// Locks it if it is free.
+    /// Takes the lock if it is free. Returns whether it did.
     #[inline]
     pub(super) fn try_lock(&self) -> bool {
         let me = Owner::me().bits();
         self.word.compare_exchange(FREE, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// Waits in line for it, at the latest `by` a deadline.
+    /// Waits in the queue for the lock, until the deadline `by` if there is one.
     #[cold]
     #[track_caller]
     pub(super) fn lock_slowly(
@@ -61,8 +62,8 @@ impl RawMutex {
         wait(self, &waiter, by, reason).map(drop)
     }
 
-    /// Releases it, or hands it to the first in line. The caller holds it, or was given it by
-    /// another fiber of the thread that does.
+    /// Releases the lock, or hands it to the first waiter. The caller holds it, or was given its
+    /// guard by another fiber of the thread.
     #[inline]
     pub(super) fn unlock(&self) {
         let word = self.word.load(Ordering::Relaxed);
@@ -74,7 +75,8 @@ impl RawMutex {
         }
     }
 
-    /// Another fiber of the thread, or the thread itself, may release it: it counts as held by all of them.
+    /// Notes that another fiber of the thread, or the thread itself, may release the lock: it
+    /// counts as held by all of them.
     #[cold]
     pub(super) fn hand_on(&self) {
         let me = Owner::this_thread().bits();
@@ -88,7 +90,7 @@ impl RawMutex {
         self.word.load(Ordering::Relaxed) != FREE
     }
 
-    /// Who holds it.
+    /// Returns the holder of the lock, if it is held.
     #[inline]
     pub(super) fn owner(&self) -> Option<Owner> {
         let word = self.word.load(Ordering::Relaxed);
@@ -100,8 +102,9 @@ impl RawMutex {
         let mut queue = locked(&self.queue);
         while let Some(next) = queue.pop() {
             self.word.store(next.owner().bits() | waiters(&queue), Ordering::Relaxed);
-            // What the last owner did is seen by the next, who looks at its fate.
-            if next.claim(Fate::Served) {
+            // The claim orders what the last owner did before what the next one does: the next one
+            // reads the outcome of its wait first.
+            if next.claim(WaitOutcome::Served) {
                 drop(queue);
                 return next.wake();
             }
@@ -109,8 +112,8 @@ impl RawMutex {
         self.word.store(FREE, Ordering::Release);
     }
 
-    /// Takes the lock, if it is free by now, and returns false; or notes that somebody waits. The
-    /// caller has locked the queue.
+    /// Takes the lock if it has become free, and returns false. Otherwise notes that a waiter is
+    /// about to be queued, and returns true. The caller has locked the queue.
     fn announce_waiter(&self) -> bool {
         loop {
             let word = self.word.load(Ordering::Relaxed);
@@ -125,16 +128,17 @@ impl RawMutex {
         }
     }
 
-    /// A plain thread is not in any deadlock report. One that holds the lock itself waits for ever.
+    /// Panics if a plain thread that holds the lock would wait for it without a limit. The search
+    /// for deadlocks does not cover plain threads.
     #[track_caller]
     fn refuse_to_wait_for_itself(&self, by: Option<Instant>) {
         let me = Owner::me();
         let is_mine = by.is_none() && me.is_thread() && self.owner() == Some(me);
-        assert!(!is_mine, "this thread would wait for ever: it holds the lock itself");
+        assert!(!is_mine, "this thread would wait forever: it holds the lock itself");
     }
 }
 
-/// The flag that says whether anybody waits.
+/// Returns the bit to set in the word while `queue` has waiters.
 fn waiters(queue: &Queue) -> u64 {
     if queue.is_empty() { 0 } else { WAITERS }
 }

@@ -1,4 +1,4 @@
-//! A lock for one writer or many readers, without data: one word, and a queue.
+//! A lock for one writer or many readers without data: one word, and a queue of waiters.
 //!
 //! ```text
 //!   word:  63          32 31             2  1   0
@@ -8,20 +8,22 @@
 //! ```
 //!
 //! Invariants:
-//! - `W` says whether the queue is not empty. While it is set nobody comes in but by the queue,
-//!   readers neither: so a writer that waits is not passed forever. Readers leave under its lock, too.
-//! - Whenever the lock of the queue is released, the first in line cannot come in.
-//! - Each reader adds the mark of its scheduler to the sum, and takes the same away when it leaves. So a
-//!   scheduler that is about to sleep sees whether all readers are its own: then they never leave.
-//! - `first_reader` is a reader that is in, or none: it takes itself out before it leaves. Of one reader
-//!   alone it says who that is.
+//! - `W` is set exactly while the queue is not empty. While it is set, readers and writers get the
+//!   lock only through the queue, so readers do not overtake a waiting writer; and readers release
+//!   the lock only under the lock of the queue.
+//! - Whenever the lock of the queue is released, the first waiter cannot get the lock.
+//! - Each reader adds the mark of its scheduler to the sum, and subtracts the same mark when it
+//!   releases the lock. So a scheduler that is about to sleep sees whether all readers are its own
+//!   fibers: then none of them will ever release it.
+//! - `first_reader` is a reader that holds the lock, or none: that reader clears it before it
+//!   releases the lock. While there is a single reader and the field is not 0, it is that reader.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::sched::lowlevel::{
-    Fate, Holder, Interrupt, Needs, Owner, Readers, WaitReason, scheduler,
+    Holder, Interrupt, Needs, Owner, Readers, WaitOutcome, WaitReason, scheduler,
 };
 use crate::sync::queue::{Queue, withdraw};
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
@@ -31,21 +33,21 @@ const READ: u64 = 2;
 const ONE_READER: u64 = 4;
 const READERS: u64 = (1 << 32) - ONE_READER;
 
-/// So many in line are asked what keeps a reader behind them.
+/// The number of waiters that are searched for writers ahead of a waiting reader.
 const MOST_AHEAD: usize = 32;
 
-/// What is asked for.
+/// The kind of access.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum Mode {
     Read,
     Write,
 }
 
-/// One writer, or many readers.
+/// A lock for one writer or many readers, without data.
 #[derive(Debug)]
 pub(super) struct RawRwLock {
     word: AtomicU64,
-    /// Of those that hold it for reading, the one that came first, as long as it does; or 0.
+    /// The reader that got the lock when there was no other, while it holds the lock; or 0.
     first_reader: AtomicU64,
     queue: Mutex<Queue<Mode>>,
 }
@@ -59,18 +61,19 @@ impl RawRwLock {
         }
     }
 
+    /// Takes the lock for writing if it is free and has no waiters. Returns whether it did.
     #[inline]
     pub(super) fn enter_to_write(&self) -> bool {
         let me = Owner::me().bits();
         self.word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
+    /// Takes the lock for reading if it has no writer and no waiters. Returns whether it did.
     #[inline]
     pub(super) fn enter_to_read(&self, me: Owner) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
-        while word & WAITERS == 0
-            && let Some(to) = with_reader(word, me.mark())
-        {
+        while word & WAITERS == 0 {
+            let Some(to) = with_reader(word, me.mark()) else { break };
             match self.word.compare_exchange_weak(word, to, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => {
                     self.note_first(word, me);
@@ -82,20 +85,21 @@ impl RawRwLock {
         false
     }
 
-    /// Enters if the lock is free. While it is being passed on it may look as if others waited: then
-    /// this looks again behind that.
+    /// Takes the lock for writing if it is free. While the lock is being passed on, it may look as
+    /// if there were waiters: this then waits for the end of that change and tries once more.
     #[inline]
     pub(super) fn try_write(&self) -> bool {
         self.enter_to_write() || self.is_passed_on() && self.enter_to_write()
     }
 
-    /// As `try_write`, for reading.
+    /// Like `try_write`, for reading.
     #[inline]
     pub(super) fn try_read(&self, me: Owner) -> bool {
         self.enter_to_read(me) || self.is_passed_on() && self.enter_to_read(me)
     }
 
-    /// Whether there was something to wait for: the end of a change of those that wait.
+    /// Returns whether there were waiters; in that case a change of the queue that was under way is
+    /// over.
     fn is_passed_on(&self) -> bool {
         let waited = self.word.load(Ordering::Relaxed) & WAITERS != 0;
         if waited {
@@ -104,7 +108,7 @@ impl RawRwLock {
         waited
     }
 
-    /// Waits in line, at the latest `by` a deadline.
+    /// Waits in the queue for the lock, until the deadline `by` if there is one.
     #[cold]
     #[track_caller]
     pub(super) fn lock_slowly(
@@ -127,6 +131,7 @@ impl RawRwLock {
         wait(self, &waiter, by, reason).map(drop)
     }
 
+    /// Releases the lock of the writer, or passes it on to the first waiters.
     #[inline]
     pub(super) fn unlock_write(&self) {
         let word = self.word.load(Ordering::Relaxed);
@@ -137,7 +142,7 @@ impl RawRwLock {
         }
     }
 
-    /// Another fiber of the thread, or the thread itself, may end the writing.
+    /// Notes that another fiber of the thread, or the thread itself, may release the writer's lock.
     #[cold]
     pub(super) fn hand_on_write(&self) {
         let me = Owner::this_thread().bits();
@@ -147,7 +152,7 @@ impl RawRwLock {
         debug_assert!(handed.is_ok(), "the closure always has a value");
     }
 
-    /// As `hand_on_write`, of a reader: it is of its scheduler, and no more is known of it.
+    /// Like `hand_on_write`, for a reader: from now on only its scheduler is known.
     #[cold]
     pub(super) fn hand_on_read(&self, me: Owner) {
         if self.first_reader.load(Ordering::Relaxed) == me.bits() {
@@ -155,9 +160,7 @@ impl RawRwLock {
         }
     }
 
-    /// Turns the caller from the writer into a reader.
-    ///
-    /// Returns as what it is counted.
+    /// Turns the writer into a reader. Returns the owner as which that reader is counted.
     pub(super) fn downgrade(&self) -> Owner {
         let me = Owner::me();
         let reader = with_reader(0, me.mark()).expect("one reader can be counted");
@@ -174,7 +177,7 @@ impl RawRwLock {
         me
     }
 
-    /// The writer, for whom others wait, leaves `word` behind.
+    /// Releases the writer's lock while there are waiters: stores `word`, then serves the queue.
     #[cold]
     fn pass_on(&self, word: u64) {
         let mut queue = locked(&self.queue);
@@ -184,8 +187,8 @@ impl RawRwLock {
         served.wake();
     }
 
-    /// Leaves. `me` is the owner that has entered: the guard may have gone to another fiber since, or out
-    /// of its `run`.
+    /// Releases the lock of a reader. `me` is the owner as which it was counted: its guard may have
+    /// been given to another fiber since, or have left its `run`.
     #[inline]
     pub(super) fn unlock_read(&self, me: Owner) {
         if self.first_reader.load(Ordering::Relaxed) == me.bits() {
@@ -202,8 +205,9 @@ impl RawRwLock {
         self.leave_others(me);
     }
 
-    /// Lets the first in line in, if this reader was the last. If not it waits for others than before,
-    /// that perhaps wait for it.
+    /// Releases the lock of a reader while there are waiters. If it was the last reader, the first
+    /// waiters get the lock. Otherwise the first waiter now depends on fewer readers, and these may
+    /// depend on it: its scheduler looks for a deadlock again.
     #[cold]
     fn leave_others(&self, me: Owner) {
         let mut queue = locked(&self.queue);
@@ -228,12 +232,13 @@ impl RawRwLock {
         debug_assert!(removed.is_ok(), "the closure always has a value");
     }
 
-    /// Whether somebody holds it.
+    /// Returns whether there is a reader or a writer.
     pub(super) fn is_locked(&self) -> bool {
         self.word.load(Ordering::Relaxed) & !WAITERS != 0
     }
 
-    /// Lets the first in line in, as long as it goes: one writer, or readers up to the next writer.
+    /// Gives the lock to the first waiters, as far as possible: to one writer, or to the readers
+    /// before the next writer.
     fn serve(&self, queue: &mut Queue<Mode>) -> Served<Mode> {
         let mut served = Served::none();
         while let Some(first) = queue.front() {
@@ -241,7 +246,7 @@ impl RawRwLock {
                 return served;
             }
             let Some(first) = queue.pop() else { break };
-            if first.claim(Fate::Served) {
+            if first.claim(WaitOutcome::Served) {
                 served.push(first);
             } else {
                 self.turn_out(first.extra, first.owner());
@@ -251,8 +256,8 @@ impl RawRwLock {
         served
     }
 
-    /// Writes down that `owner` is in, if it may be. The caller has locked the queue, and `WAITERS`
-    /// is set.
+    /// Makes `owner` a holder of the lock, if that is possible. The caller has locked the queue,
+    /// and `WAITERS` is set.
     fn admit(&self, mode: Mode, owner: Owner) -> bool {
         let enter = |word: u64| match mode {
             Mode::Write => (word & !WAITERS == 0).then_some(owner.bits() | WAITERS),
@@ -265,7 +270,7 @@ impl RawRwLock {
         admitted.is_ok()
     }
 
-    /// Takes back what `admit` has written.
+    /// Undoes `admit`.
     fn turn_out(&self, mode: Mode, owner: Owner) {
         match mode {
             Mode::Write => self.word.store(WAITERS, Ordering::Release),
@@ -273,8 +278,8 @@ impl RawRwLock {
         }
     }
 
-    /// Enters, if that is possible by now, and returns false; or notes that somebody waits. The
-    /// caller has locked the queue.
+    /// Takes the lock if that has become possible, and returns false. Otherwise notes that a waiter
+    /// is about to be queued, and returns true. The caller has locked the queue.
     fn announce_waiter(&self, mode: Mode, me: Owner) -> bool {
         loop {
             let entered = match mode {
@@ -300,6 +305,7 @@ impl RawRwLock {
         }
     }
 
+    /// Stores `owner` in `first_reader` if `before` had no readers.
     #[inline]
     fn note_first(&self, before: u64, owner: Owner) {
         if before & READERS == 0 {
@@ -307,7 +313,8 @@ impl RawRwLock {
         }
     }
 
-    /// Guards that were forgotten are counted forever.
+    /// Panics if the number of readers has reached its maximum. The guards that are leaked with
+    /// `mem::forget` stay counted forever.
     #[track_caller]
     fn refuse_too_many_readers(&self) {
         let word = self.word.load(Ordering::Relaxed);
@@ -315,18 +322,20 @@ impl RawRwLock {
         assert!(!is_full, "too many readers of one lock: were guards leaked?");
     }
 
-    /// A plain thread is not in any deadlock report. One that holds the lock itself waits for ever.
+    /// Panics if a plain thread that is the writer would wait for the lock without a limit. The
+    /// search for deadlocks does not cover plain threads.
     #[track_caller]
     fn refuse_to_wait_for_itself(&self, by: Option<Instant>) {
         let me = Owner::me();
         let word = self.word.load(Ordering::Relaxed);
         let is_mine =
             by.is_none() && me.is_thread() && Owner::of_bits(word) == me && word & READ == 0;
-        assert!(!is_mine, "this thread would wait for ever: it holds the lock itself");
+        assert!(!is_mine, "this thread would wait forever: it holds the lock itself");
     }
 }
 
-/// `word` with one reader more, if none but readers are in.
+/// Returns `word` with one more reader; none if there is a writer or the number of readers has
+/// reached its maximum.
 #[inline]
 fn with_reader(word: u64, mark: u32) -> Option<u64> {
     let mark = u64::from(mark) << 32;
@@ -339,7 +348,7 @@ fn with_reader(word: u64, mark: u32) -> Option<u64> {
     Some((word + ONE_READER).wrapping_add(mark))
 }
 
-/// `word` with one reader less.
+/// Returns `word` with one reader less.
 #[inline]
 fn without_reader(word: u64, mark: u32) -> u64 {
     debug_assert!(word & READ != 0, "it is held by readers");
@@ -349,12 +358,12 @@ fn without_reader(word: u64, mark: u32) -> u64 {
     (word - ONE_READER).wrapping_sub(u64::from(mark) << 32)
 }
 
-/// How many readers are in.
+/// Returns the number of readers.
 fn readers(word: u64) -> u32 {
     ((word & READERS) / ONE_READER) as u32
 }
 
-/// Whether the sum of the marks is that of readers that all have this one.
+/// Returns whether the sum of the marks is that of readers that all have the mark `mark`.
 fn all_have(word: u64, mark: u32) -> bool {
     (word >> 32) as u32 == readers(word).wrapping_mul(mark)
 }
@@ -370,7 +379,7 @@ impl Site for RawRwLock {
 
     fn needs(&self, waiter: &Waiter<Mode>) -> Option<Needs> {
         let queue = locked(&self.queue);
-        // The acquire: readers that have left took themselves out of `first_reader` before.
+        // Acquire: readers that are no longer counted have cleared `first_reader` before.
         let word = self.word.load(Ordering::Acquire);
         if !waiter.waits() || word & !WAITERS == 0 {
             return None;
@@ -379,17 +388,20 @@ impl Site for RawRwLock {
             return Some(Needs::one(Owner::of_bits(word)));
         }
         let first = self.first_reader.load(Ordering::Acquire);
-        // Of one reader alone it is the first only if none has come or gone meanwhile.
+        // `first` belongs to this word only if no reader has come or gone in the meantime.
         let is_still = self.word.load(Ordering::Relaxed) == word;
         let first = (first != 0 && is_still).then(|| Owner::of_bits(first));
         let are_here =
             scheduler().is_some_and(|sched| all_have(word, Owner::first_of(sched.id).mark()));
         let holder = Holder::Readers(Readers { count: readers(word), first, are_here });
-        if waiter.extra == Mode::Write {
-            return Some(Needs { holder, ahead: Vec::new() });
-        }
-        // Not the whole of a long queue, for each waiter: some of the writers are enough.
-        let ahead = queue.before(waiter).take(MOST_AHEAD).filter(|it| it.extra == Mode::Write);
+        let ahead = match waiter.extra {
+            // In a long queue only the first waiters are searched: it may be enough to end the
+            // waits of some of the writers.
+            Mode::Read => {
+                queue.before(waiter).take(MOST_AHEAD).filter(|it| it.extra == Mode::Write)
+            }
+            Mode::Write => return Some(Needs { holder, ahead: Vec::new() }),
+        };
         Some(Needs { holder, ahead: ahead.map(|it| it.owner()).collect() })
     }
 }

@@ -1,10 +1,10 @@
-//! A mutex that its owner may lock again.
+//! A mutex that its owner may lock repeatedly.
 //!
 //! Invariants:
-//! - `depth` counts the guards, and `number` is the owner's in full: both are touched by the thread
-//!   that holds the lock.
-//! - Guards stay on their thread, so all of them are of one thread at any time. That is what makes
-//!   `&T` sound for data that may not be shared between threads.
+//! - `depth` is the number of guards, and `number` is the full number of the owner. Only the thread
+//!   that holds the lock writes them.
+//! - Guards cannot leave their thread, so at any time all of them are on one thread. That makes
+//!   `&T` sound for data that must not be shared between threads.
 
 #![allow(unsafe_code, reason = "shares data that stays on one thread at a time")]
 
@@ -14,19 +14,19 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Interrupt, OnDeadlock, Owner, WaitReason, try_here};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, Owner, WaitReason, try_here};
 use crate::sync::error::TimeoutError;
 use crate::sync::raw_mutex::RawMutex;
-use crate::sync::waiter::{count_operation, deadline};
+use crate::sync::waiter::count_operation;
 
 static LOCKING: WaitReason =
     WaitReason::new("locking a reentrant mutex", OnDeadlock::Panic).ended_by_outsiders();
 static LOCKING_UNTIL: WaitReason =
     WaitReason::new("locking a reentrant mutex", OnDeadlock::Fail).ended_by_outsiders();
 
-/// A mutex that the fiber (or the plain thread) that holds it may lock again.
+/// A mutex that can be locked again by the fiber or plain thread that holds it.
 ///
-/// As two guards may exist, they give `&T`: what is to change needs a `Cell` or `RefCell`.
+/// Several guards may exist, so they give `&T` only: data that changes needs a `Cell` or `RefCell`.
 ///
 /// # Examples
 ///
@@ -50,7 +50,8 @@ pub struct ReentrantMutex<T: ?Sized> {
     data: T,
 }
 
-/// Access to what a [`ReentrantMutex`] protects, until it is dropped.
+/// A guard that gives shared access to the data of a [`ReentrantMutex`]. Dropping the last one
+/// unlocks the mutex.
 #[must_use = "the mutex is unlocked when its last guard is dropped"]
 pub struct ReentrantMutexGuard<'a, T: ?Sized> {
     mutex: &'a ReentrantMutex<T>,
@@ -58,13 +59,13 @@ pub struct ReentrantMutexGuard<'a, T: ?Sized> {
 }
 
 // SAFETY: one thread at a time has guards, and with them `&T`. It may leave the data in another
-// state, or take it out of a cell: that is sending it. A `Send` value needs no more.
+// state, or take it out of a cell: that amounts to sending it, which `T: Send` allows.
 unsafe impl<T: ?Sized + Send> Sync for ReentrantMutex<T> {}
 // SAFETY: a shared guard lends `&T`, and nothing else of it can be used from another thread.
 unsafe impl<T: ?Sized + Sync> Sync for ReentrantMutexGuard<'_, T> {}
 
 impl<T> ReentrantMutex<T> {
-    /// An unlocked mutex around `value`.
+    /// Creates an unlocked mutex that contains `value`.
     #[must_use]
     pub const fn new(value: T) -> ReentrantMutex<T> {
         ReentrantMutex {
@@ -75,28 +76,29 @@ impl<T> ReentrantMutex<T> {
         }
     }
 
-    /// The data.
+    /// Consumes the mutex and returns the data.
     pub fn into_inner(self) -> T {
         self.data
     }
 }
 
 impl<T: ?Sized> ReentrantMutex<T> {
-    /// Waits until the lock is the caller's, which it may be already.
+    /// Locks the mutex, waiting while another fiber or thread holds it.
     ///
     /// # Panics
     ///
-    /// As [`Mutex::lock`](crate::sync::Mutex::lock), and if the caller has four billion guards.
+    /// Panics like [`Mutex::lock`](crate::sync::Mutex::lock), except that the caller may hold the
+    /// lock already; and if the caller has 2³² − 1 guards.
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> ReentrantMutexGuard<'_, T> {
-        match self.lock_by(|| None, &LOCKING) {
+        match self.lock_within(Limit::None, &LOCKING) {
             Ok(guard) => guard,
             Err(interrupt) => interrupt.into_panic(),
         }
     }
 
-    /// Takes the lock if it is free, or the caller's.
+    /// Locks the mutex if it is free or held by the caller, and never waits.
     pub fn try_lock(&self) -> Option<ReentrantMutexGuard<'_, T>> {
         if self.is_mine() {
             return Some(self.again());
@@ -104,34 +106,34 @@ impl<T: ?Sized> ReentrantMutex<T> {
         self.raw.try_lock().then(|| self.first())
     }
 
-    /// Waits for the lock, no longer than `timeout`.
+    /// Locks the mutex, waiting no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if the lock did not become free in time.
     #[track_caller]
     pub fn lock_timeout(
         &self,
         timeout: Duration,
     ) -> Result<ReentrantMutexGuard<'_, T>, TimeoutError> {
-        self.lock_by(|| deadline(timeout), &LOCKING_UNTIL).map_err(TimeoutError::of)
+        self.lock_within(Limit::After(timeout), &LOCKING_UNTIL).map_err(TimeoutError::of)
     }
 
-    /// Waits for the lock, no longer than until `at` by the clock of the caller.
+    /// Locks the mutex, waiting no longer than until `at` by the clock of the caller.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if the lock did not become free in time.
     #[track_caller]
     pub fn lock_deadline(&self, at: Instant) -> Result<ReentrantMutexGuard<'_, T>, TimeoutError> {
-        self.lock_by(|| Some(at), &LOCKING_UNTIL).map_err(TimeoutError::of)
+        self.lock_within(Limit::At(at), &LOCKING_UNTIL).map_err(TimeoutError::of)
     }
 
     #[inline]
     #[track_caller]
-    fn lock_by(
+    fn lock_within(
         &self,
-        by: impl FnOnce() -> Option<Instant>,
+        limit: Limit,
         reason: &'static WaitReason,
     ) -> Result<ReentrantMutexGuard<'_, T>, Interrupt> {
         count_operation();
@@ -139,24 +141,24 @@ impl<T: ?Sized> ReentrantMutex<T> {
             return Ok(self.again());
         }
         if !self.raw.try_lock() {
-            self.raw.lock_slowly(by(), reason)?;
+            self.raw.lock_slowly(limit.instant(), reason)?;
         }
         Ok(self.first())
     }
 
-    /// Whether somebody holds the lock, now.
+    /// Returns whether the mutex is locked now.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
 
-    /// The data, without locking: nobody else can hold the lock.
+    /// Returns the data without locking: the `&mut` shows that no guard exists.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.data
     }
 
-    /// Whether the caller holds it. If the word names the caller's thread it was written there, and
-    /// so was the number.
+    /// Returns whether the caller holds the lock. If the word names the caller's thread, that
+    /// thread wrote it, and the number with it.
     #[inline]
     fn is_mine(&self) -> bool {
         self.raw.owner() == Some(Owner::me()) && self.number.load(Ordering::Relaxed) == my_number()
@@ -172,12 +174,16 @@ impl<T: ?Sized> ReentrantMutex<T> {
     #[inline]
     fn again(&self) -> ReentrantMutexGuard<'_, T> {
         let depth = self.depth.load(Ordering::Relaxed).checked_add(1);
-        self.depth.store(depth.expect("too many guards of one mutex"), Ordering::Relaxed);
+        self.depth.store(
+            depth.expect("one owner has 2^32 - 1 guards of a reentrant mutex: were guards leaked?"),
+            Ordering::Relaxed,
+        );
         ReentrantMutexGuard { mutex: self, not_send: PhantomData }
     }
 }
 
-/// The number of the running fiber in full; of a plain thread 0, for the word has all of that.
+/// Returns the full number of the running fiber. Returns 0 on a plain thread, which the word alone
+/// identifies.
 #[inline]
 fn my_number() -> u64 {
     try_here().map_or(0, |here| here.fiber.id().number())
@@ -203,18 +209,6 @@ impl<T: ?Sized> Drop for ReentrantMutexGuard<'_, T> {
     }
 }
 
-impl<T: Default> Default for ReentrantMutex<T> {
-    fn default() -> ReentrantMutex<T> {
-        ReentrantMutex::new(T::default())
-    }
-}
-
-impl<T> From<T> for ReentrantMutex<T> {
-    fn from(value: T) -> ReentrantMutex<T> {
-        ReentrantMutex::new(value)
-    }
-}
-
 impl<T: ?Sized + fmt::Debug> fmt::Debug for ReentrantMutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = f.debug_struct("ReentrantMutex");
@@ -223,17 +217,5 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for ReentrantMutex<T> {
             None => text.field("data", &format_args!("<locked>")).field("owner", &self.raw.owner()),
         };
         text.finish_non_exhaustive()
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for ReentrantMutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for ReentrantMutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
     }
 }

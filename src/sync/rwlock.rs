@@ -1,9 +1,9 @@
-//! Many readers or one writer, with the data inside: `RwLock` and its guards.
+//! A lock for many readers or one writer that contains its data: `RwLock` and its guards.
 //!
-//! Invariant: the data is reached through guards only, or through a `&mut` to the lock; a writer's
-//! guard exists alone.
+//! Invariant: the data is reached only through guards or through a `&mut` to the lock. While a
+//! writer's guard exists, no other guard does.
 
-#![allow(unsafe_code, reason = "lends the data to whoever holds the lock")]
+#![allow(unsafe_code, reason = "lends the data to the holders of the lock")]
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -12,10 +12,10 @@ use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{OnDeadlock, Owner, WaitReason};
+use crate::sched::lowlevel::{Limit, OnDeadlock, Owner, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::raw_rwlock::{Mode, RawRwLock};
-use crate::sync::waiter::{count_operation, deadline};
+use crate::sync::waiter::count_operation;
 
 static READING: WaitReason =
     WaitReason::new("waiting to read an RwLock", OnDeadlock::Panic).ended_by_outsiders();
@@ -26,12 +26,12 @@ static WRITING: WaitReason =
 static WRITING_UNTIL: WaitReason =
     WaitReason::new("waiting to write an RwLock", OnDeadlock::Fail).ended_by_outsiders();
 
-/// One writer or many readers, as [`std::sync::RwLock`], for fibers and threads.
+/// A lock for one writer or many readers like [`std::sync::RwLock`], for fibers and threads.
 ///
-/// Who waits comes in in the order of asking: a reader that comes after a waiting writer waits for
-/// it, and readers next to each other in line come in together. So nobody starves, and one who reads
-/// must not read again while it does: a writer may wait in between. There is no poisoning: see
-/// [the module](crate::sync#no-poisoning).
+/// Waiters get the lock in the order in which they arrived: a reader that arrives after a waiting
+/// writer waits for that writer, and readers that are adjacent in the queue get the lock together.
+/// So no waiter starves. A fiber that reads must not lock again for reading: a writer may be
+/// waiting in between. There is no poisoning: see [the module](crate::sync#no-poisoning).
 ///
 /// # Examples
 ///
@@ -56,16 +56,16 @@ pub struct RwLock<T: ?Sized> {
     data: UnsafeCell<T>,
 }
 
-/// Shared access to what a [`RwLock`] protects, until it is dropped.
+/// A guard that gives shared access to the data of a [`RwLock`] and releases it when dropped.
 #[must_use = "the lock is released when its guard is dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
-    /// As what it is counted among the readers.
+    /// The owner as which this reader was counted.
     owner: Owner,
     not_send: PhantomData<*const ()>,
 }
 
-/// Unique access to what a [`RwLock`] protects, until it is dropped.
+/// A guard that gives exclusive access to the data of a [`RwLock`] and releases it when dropped.
 #[must_use = "the lock is released when its guard is dropped"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
@@ -74,33 +74,43 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
 
 // SAFETY: the lock owns the data, so it may move to another thread if the data may.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
-// SAFETY: readers of several threads share the data (`Sync`), and a writer of any may take it away
-// (`Send`).
+// SAFETY: readers of several threads share the data (`T: Sync`), and a writer of any thread may
+// move it out (`T: Send`).
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 // SAFETY: a shared guard lends `&T`, and nothing else of it can be used from another thread.
 unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T> {}
-// SAFETY: as for the reader's guard.
+// SAFETY: like for the reader's guard.
 unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
 
 impl<T> RwLock<T> {
-    /// A free lock around `value`.
+    /// Creates a free lock that contains `value`.
     #[must_use]
     pub const fn new(value: T) -> RwLock<T> {
         RwLock { raw: RawRwLock::new(), data: UnsafeCell::new(value) }
     }
 
-    /// The data.
+    /// Consumes the lock and returns the data.
     pub fn into_inner(self) -> T {
         self.data.into_inner()
     }
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Waits until the caller may read. It is a kill point if it has to wait, or lets others run.
+    /// Locks for reading, waiting while there is a writer or a waiter that arrived before. The call
+    /// is a kill point if it has to wait or lets other fibers run.
     ///
     /// # Panics
     ///
-    /// With a report if the lock can never become free: see [`Mutex::lock`](crate::sync::Mutex::lock).
+    /// Panics with a report if the lock can never become free: see
+    /// [`Mutex::lock`](crate::sync::Mutex::lock).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = fibra::sync::RwLock::new(5);
+    /// let (one, two) = (lock.read(), lock.read());
+    /// assert_eq!(*one + *two, 10);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
@@ -112,11 +122,20 @@ impl<T: ?Sized> RwLock<T> {
         self.reader(me)
     }
 
-    /// Waits until the caller may write. It is a kill point if it has to wait, or lets others run.
+    /// Locks for writing, waiting while there are readers, a writer or waiters that arrived before.
+    /// The call is a kill point if it has to wait or lets other fibers run.
     ///
     /// # Panics
     ///
-    /// As [`read`](Self::read).
+    /// Panics like [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = fibra::sync::RwLock::new(5);
+    /// *lock.write() += 1;
+    /// assert_eq!(*lock.read(), 6);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
@@ -136,68 +155,68 @@ impl<T: ?Sized> RwLock<T> {
         }
     }
 
-    /// Reads if nobody writes or waits.
+    /// Locks for reading if there is no writer and no waiter, and never waits.
     #[inline]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
         let me = Owner::me();
         self.raw.try_read(me).then(|| self.reader(me))
     }
 
-    /// Writes if the lock is free.
+    /// Locks for writing if the lock is free, and never waits.
     #[inline]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
         self.raw.try_write().then(|| self.writer())
     }
 
-    /// As [`read`](Self::read), but waits no longer than `timeout`.
+    /// Like [`read`](Self::read), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if the lock did not become free in time.
     #[track_caller]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_, T>, TimeoutError> {
-        self.enter(Mode::Read, || deadline(timeout))?;
+        self.enter_within(Mode::Read, Limit::After(timeout))?;
         Ok(self.reader(Owner::me()))
     }
 
-    /// As [`read`](Self::read), but waits no longer than until `at` by the clock of the caller.
+    /// Like [`read`](Self::read), but waits no longer than until `at` by the clock of the caller.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if the lock did not become free in time.
     #[track_caller]
     pub fn read_deadline(&self, at: Instant) -> Result<RwLockReadGuard<'_, T>, TimeoutError> {
-        self.enter(Mode::Read, || Some(at))?;
+        self.enter_within(Mode::Read, Limit::At(at))?;
         Ok(self.reader(Owner::me()))
     }
 
-    /// As [`write`](Self::write), but waits no longer than `timeout`.
+    /// Like [`write`](Self::write), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if the lock did not become free in time.
     #[track_caller]
     pub fn write_timeout(
         &self,
         timeout: Duration,
     ) -> Result<RwLockWriteGuard<'_, T>, TimeoutError> {
-        self.enter(Mode::Write, || deadline(timeout))?;
+        self.enter_within(Mode::Write, Limit::After(timeout))?;
         Ok(self.writer())
     }
 
-    /// As [`write`](Self::write), but waits no longer than until `at` by the clock of the caller.
+    /// Like [`write`](Self::write), but waits no longer than until `at` by the clock of the caller.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if the lock did not become free in time.
     #[track_caller]
     pub fn write_deadline(&self, at: Instant) -> Result<RwLockWriteGuard<'_, T>, TimeoutError> {
-        self.enter(Mode::Write, || Some(at))?;
+        self.enter_within(Mode::Write, Limit::At(at))?;
         Ok(self.writer())
     }
 
     #[track_caller]
-    fn enter(&self, mode: Mode, by: impl FnOnce() -> Option<Instant>) -> Result<(), TimeoutError> {
+    fn enter_within(&self, mode: Mode, limit: Limit) -> Result<(), TimeoutError> {
         count_operation();
         let (entered, reason) = match mode {
             Mode::Read => (self.raw.enter_to_read(Owner::me()), &READING_UNTIL),
@@ -206,27 +225,27 @@ impl<T: ?Sized> RwLock<T> {
         if entered {
             return Ok(());
         }
-        self.raw.lock_slowly(mode, by(), reason).map_err(TimeoutError::of)
+        self.raw.lock_slowly(mode, limit.instant(), reason).map_err(TimeoutError::of)
     }
 
-    /// Whether somebody reads or writes, now.
+    /// Returns whether there is a reader or a writer now.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
 
-    /// The data, without locking: nobody else can hold the lock.
+    /// Returns the data without locking: the `&mut` shows that no guard exists.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
 
-    /// The guard of one that has just come in.
+    /// Returns the guard of a caller that was just counted among the readers as `owner`.
     #[inline]
     fn reader(&self, owner: Owner) -> RwLockReadGuard<'_, T> {
         RwLockReadGuard { lock: self, owner, not_send: PhantomData }
     }
 
-    /// The guard of one that has just come in.
+    /// Returns the guard of a caller that has just become the writer.
     #[inline]
     fn writer(&self) -> RwLockWriteGuard<'_, T> {
         RwLockWriteGuard { lock: self, not_send: PhantomData }
@@ -234,7 +253,7 @@ impl<T: ?Sized> RwLock<T> {
 }
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
-    /// Says that the guard goes to another fiber of the thread, or out of `run`: see
+    /// Declares that the guard will be given to another fiber of the thread, or leave `run`: see
     /// [`MutexGuard::hand_on`](crate::sync::MutexGuard::hand_on).
     pub fn hand_on(guard: RwLockReadGuard<'a, T>) -> RwLockReadGuard<'a, T> {
         guard.lock.raw.hand_on_read(guard.owner);
@@ -243,15 +262,15 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// Says that the guard goes to another fiber of the thread, or out of `run`: see
+    /// Declares that the guard will be given to another fiber of the thread, or leave `run`: see
     /// [`MutexGuard::hand_on`](crate::sync::MutexGuard::hand_on).
     pub fn hand_on(guard: RwLockWriteGuard<'a, T>) -> RwLockWriteGuard<'a, T> {
         guard.lock.raw.hand_on_write();
         guard
     }
 
-    /// Goes on reading, without a writer in between. Readers that wait come in, up to the next
-    /// writer.
+    /// Turns the writer into a reader, without another writer in between. The readers that wait
+    /// before the first waiting writer get the lock as well.
     ///
     /// # Examples
     ///
@@ -277,7 +296,7 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the lock is held for reading as long as the guard exists, so nobody writes.
+        // SAFETY: the lock is held for reading as long as the guard exists, so there is no writer.
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -287,8 +306,8 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the lock is held for writing as long as the guard exists, so nobody else has
-        // access; and `&mut T` takes a `&mut` to this guard.
+        // SAFETY: the lock is held for writing as long as the guard exists, so no other guard
+        // exists; and `&mut T` takes a `&mut` to this guard.
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -296,7 +315,7 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`, and the guard is borrowed uniquely.
+        // SAFETY: like in `deref`, and the guard is borrowed uniquely.
         unsafe { &mut *self.lock.data.get() }
     }
 }
@@ -315,18 +334,6 @@ impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     }
 }
 
-impl<T: Default> Default for RwLock<T> {
-    fn default() -> RwLock<T> {
-        RwLock::new(T::default())
-    }
-}
-
-impl<T> From<T> for RwLock<T> {
-    fn from(value: T) -> RwLock<T> {
-        RwLock::new(value)
-    }
-}
-
 impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = f.debug_struct("RwLock");
@@ -335,29 +342,5 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
             None => text.field("data", &format_args!("<locked>")),
         };
         text.finish_non_exhaustive()
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockWriteGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for RwLockReadGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for RwLockWriteGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
     }
 }

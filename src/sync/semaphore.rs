@@ -1,29 +1,29 @@
-//! A counted number of permits, handed out in the order of asking.
+//! A number of permits, handed out in the order of the requests.
 //!
 //! ```text
 //!   word:  63                          1 0
-//!         [ permits that are free       | W ]    W: somebody waits
+//!         [ permits that are free       | W ]    W: the queue is not empty, or it is closed
 //! ```
 //!
 //! Invariants:
-//! - While `W` is set the word changes under the lock of the queue only: who comes then queues up,
-//!   however few permits it wants. So a big request is not starved by small ones.
-//! - After each change under the lock the first in line wants more than there is.
-//! - `total` is at least what is free and what permits stand for together, and at most `MAX_PERMITS`: so
-//!   giving back never overflows. It is counted up before permits are added, and down after one is
-//!   forgotten.
-//! - A closed semaphore has an empty queue, and `W` is set forever: what comes goes to the queue, and is
-//!   turned away there.
+//! - While `W` is set, the word changes only under the lock of the queue: a newcomer joins the
+//!   queue even if its request is small. So small requests do not starve a large one.
+//! - After each change under the lock, the first waiter wants more permits than are free.
+//! - `total` is at least the number of free permits plus the permits that `Permit`s stand for, and
+//!   at most `MAX_PERMITS`: so giving permits back never overflows. It is increased before permits
+//!   are added, and decreased after one is forgotten.
+//! - A closed semaphore has an empty queue, and `W` stays set: a newcomer locks the queue and is
+//!   refused there.
 
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{count_operation, deadline, locked, wake_all};
+use crate::sync::waiter::{count_operation, locked, wake_all};
 
 use line::Unserved;
 
@@ -40,11 +40,11 @@ static ACQUIRING_UNTIL: WaitReason =
 const WAITERS: usize = 1;
 const ONE: usize = 2;
 
-/// Permits to do something, of which there are so many.
+/// A counting semaphore: a number of permits that fibers and threads acquire and give back.
 ///
-/// They are given in the order in which they were asked for, and a request for many is not passed
-/// by later ones for few. A [`Permit`] gives what it holds back when it is dropped, so that it
-/// cannot be given back twice.
+/// Requests are served in the order in which they were made; a request for many permits is not
+/// overtaken by later requests for few. A [`Permit`] gives its permits back when it is dropped, so
+/// they cannot be given back twice.
 ///
 /// # Examples
 ///
@@ -77,14 +77,14 @@ pub struct Semaphore {
 }
 
 impl Semaphore {
-    /// So many permits can exist.
+    /// The largest number of permits that a semaphore can have.
     pub const MAX_PERMITS: usize = usize::MAX >> 3;
 
-    /// A semaphore with so many permits.
+    /// Creates a semaphore with `permits` free permits.
     ///
     /// # Panics
     ///
-    /// Panics if that is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    /// Panics if `permits` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[must_use]
     pub const fn new(permits: usize) -> Semaphore {
         assert!(permits <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
@@ -96,22 +96,33 @@ impl Semaphore {
         }
     }
 
-    /// Waits for one permit.
+    /// Acquires one permit, waiting until it is free.
     ///
     /// # Panics
     ///
-    /// With a report if nothing can ever run again, and if the semaphore is closed.
+    /// Panics if the semaphore is closed, and with a report if nothing can ever run again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = fibra::sync::Semaphore::new(2);
+    /// let permit = semaphore.acquire();
+    /// assert_eq!(semaphore.available(), 1);
+    /// drop(permit);
+    /// assert_eq!(semaphore.available(), 2);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn acquire(&self) -> Permit<'_> {
         self.acquire_many(1)
     }
 
-    /// Waits until so many permits can be had at once.
+    /// Acquires `permits` permits together, waiting until that many are free.
     ///
     /// # Panics
     ///
-    /// As [`acquire`](Self::acquire), and if no semaphore can have so many.
+    /// Panics like [`acquire`](Self::acquire), and if `permits` is more than
+    /// [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[inline]
     #[track_caller]
     pub fn acquire_many(&self, permits: usize) -> Permit<'_> {
@@ -127,58 +138,99 @@ impl Semaphore {
     fn acquire_slowly(&self, permits: usize) {
         match self.wait_in_line(permits, None, &ACQUIRING) {
             Ok(()) => {}
-            Err(Unserved::Closed) => panic!("a semaphore was acquired that is closed"),
-            Err(Unserved::Cut(interrupt)) => interrupt.into_panic(),
+            Err(Unserved::Closed) => panic!("cannot acquire a permit: the semaphore is closed"),
+            Err(Unserved::Interrupted(interrupt)) => interrupt.into_panic(),
         }
     }
 
-    /// Takes one permit if there is one and nobody waits.
+    /// Acquires one permit if one is free and there is no waiter, and never waits.
     #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.try_acquire_many(1)
     }
 
-    /// Takes so many permits if there are as many and nobody waits.
+    /// Acquires `permits` permits if that many are free and there is no waiter, and never waits.
     #[inline]
     pub fn try_acquire_many(&self, permits: usize) -> Option<Permit<'_>> {
         self.take(permits).then(|| Permit::new(self, permits))
     }
 
-    /// Waits for one permit, no longer than `timeout`. [`Duration::MAX`] is no limit: the error is then
-    /// that the semaphore is closed, or that nothing can ever run again.
+    /// Acquires one permit, waiting no longer than `timeout`. [`Duration::MAX`] is no limit: the
+    /// error is then that the semaphore is closed, or that nothing can ever run again.
     ///
     /// # Errors
     ///
-    /// If the time is over first, or the semaphore is closed.
+    /// [`TimeoutError::Timeout`] if no permit was free in time, [`TimeoutError::Closed`] if the
+    /// semaphore is closed.
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>, TimeoutError> {
-        self.acquire_many_timeout(1, timeout)
+        self.acquire_within(1, Limit::After(timeout))
     }
 
-    /// Waits for so many permits, no longer than `timeout`.
+    /// Acquires `permits` permits together, waiting no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// If the time is over first, or the semaphore is closed.
+    /// Those of [`acquire_timeout`](Self::acquire_timeout).
     ///
     /// # Panics
     ///
-    /// Panics if no semaphore can have so many.
+    /// Panics if `permits` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[track_caller]
     pub fn acquire_many_timeout(
         &self,
         permits: usize,
         timeout: Duration,
     ) -> Result<Permit<'_>, TimeoutError> {
+        self.acquire_within(permits, Limit::After(timeout))
+    }
+
+    /// Acquires `permits` permits together, waiting no longer than until `at` by the clock of the
+    /// caller.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`acquire_many_timeout`](Self::acquire_many_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics if `permits` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::sync::{Semaphore, TimeoutError};
+    ///
+    /// fibra::run(|| {
+    ///     let semaphore = Semaphore::new(3);
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     let two = semaphore.acquire_many_deadline(2, soon).unwrap();
+    ///     let more = semaphore.acquire_many_deadline(2, soon).map(drop);
+    ///     assert_eq!((two.permits(), more), (2, Err(TimeoutError::Timeout)));
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn acquire_many_deadline(
+        &self,
+        permits: usize,
+        at: Instant,
+    ) -> Result<Permit<'_>, TimeoutError> {
+        self.acquire_within(permits, Limit::At(at))
+    }
+
+    #[track_caller]
+    fn acquire_within(&self, permits: usize, limit: Limit) -> Result<Permit<'_>, TimeoutError> {
         count_operation();
         if !self.take(permits) {
-            self.wait_in_line(permits, deadline(timeout), &ACQUIRING_UNTIL)
+            self.wait_in_line(permits, limit.instant(), &ACQUIRING_UNTIL)
                 .map_err(Unserved::into_error)?;
         }
         Ok(Permit::new(self, permits))
     }
 
-    /// Waits for one permit of a semaphore that is never closed, for a reason of the caller's.
+    /// Acquires one permit of a semaphore that is never closed. Dumps and reports show `reason` for
+    /// the wait.
     #[track_caller]
     pub(crate) fn acquire_because(
         &self,
@@ -187,33 +239,29 @@ impl Semaphore {
         count_operation();
         if !self.take(1) {
             self.wait_in_line(1, None, reason).map_err(|unserved| match unserved {
-                Unserved::Cut(interrupt) => interrupt,
+                Unserved::Interrupted(interrupt) => interrupt,
                 Unserved::Closed => unreachable!("the library closes none of its semaphores"),
             })?;
         }
         Ok(Permit::new(self, 1))
     }
 
-    /// Waits for one permit, no longer than until `at` by the clock of the caller.
+    /// Acquires one permit, waiting no longer than until `at` by the clock of the caller.
     ///
     /// # Errors
     ///
-    /// If the time is over first, or the semaphore is closed.
+    /// Those of [`acquire_timeout`](Self::acquire_timeout).
     #[track_caller]
     pub fn acquire_deadline(&self, at: Instant) -> Result<Permit<'_>, TimeoutError> {
-        count_operation();
-        if !self.take(1) {
-            self.wait_in_line(1, Some(at), &ACQUIRING_UNTIL).map_err(Unserved::into_error)?;
-        }
-        Ok(Permit::new(self, 1))
+        self.acquire_within(1, Limit::At(at))
     }
 
-    /// Adds permits, which the first in line get. It never waits.
+    /// Adds permits and gives them to the first waiters. Never waits.
     ///
     /// # Panics
     ///
-    /// Panics if that makes more than [`MAX_PERMITS`](Self::MAX_PERMITS), those that are acquired
-    /// included.
+    /// Panics if the semaphore would then have more than [`MAX_PERMITS`](Self::MAX_PERMITS),
+    /// acquired permits included.
     pub fn add_permits(&self, permits: usize) {
         let more = |total: usize| {
             total.checked_add(permits).filter(|&total| total <= Semaphore::MAX_PERMITS)
@@ -223,11 +271,11 @@ impl Semaphore {
         self.give(permits);
     }
 
-    /// Closes it: there are no permits any more, and those that wait go on without one. Permits that are out
-    /// may still be given back.
+    /// Closes the semaphore: it gives no permits any more, and all waits for permits fail. Permits
+    /// that are acquired may still be given back.
     ///
-    /// Afterwards [`acquire`](Self::acquire) panics, `try_acquire` has none to give, and the calls with a
-    /// time limit fail with [`TimeoutError::Closed`].
+    /// From then on [`acquire`](Self::acquire) panics, `try_acquire` returns `None`, and the calls
+    /// with a time limit fail with [`TimeoutError::Closed`].
     ///
     /// # Examples
     ///
@@ -248,18 +296,19 @@ impl Semaphore {
         let mut queue = locked(&self.queue);
         self.closed.store(true, Ordering::Relaxed);
         self.word.fetch_or(WAITERS, Ordering::Relaxed);
-        let closed = queue.claim_all(Fate::Closed);
+        let closed = queue.claim_all(WaitOutcome::Closed);
         drop(queue);
         wake_all(&closed);
     }
 
-    /// Whether it is closed.
+    /// Returns whether the semaphore is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// How many permits are free, now. While a request waits there may be some: fewer than it wants.
+    /// Returns the number of free permits. While a request waits there may be some, but fewer than
+    /// it wants.
     #[must_use]
     pub fn available(&self) -> usize {
         self.word.load(Ordering::Relaxed) / ONE

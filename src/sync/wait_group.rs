@@ -1,24 +1,24 @@
-//! A count of what is still to be done, and those who wait until it is zero.
+//! A count of unfinished work, and the queue of those that wait until it is zero.
 //!
 //! ```text
 //!   word:  63                          1 0
-//!         [ workers                     | W ]    W: somebody waits
+//!         [ workers                     | W ]    W: the queue is not empty
 //! ```
 //!
 //! Invariants:
-//! - `W` says whether the queue is empty; it changes under the lock of that.
-//! - With `W` set the count goes to zero under that lock, together with the end of all the waits. So
-//!   each wait ends when the count was zero, also if it has risen again since.
+//! - `W` is set exactly while the queue is not empty. It changes under the lock of the queue.
+//! - While `W` is set, the count reaches zero only under that lock, which also ends all waits. So
+//!   each wait ends when the count was zero, even if it has risen again since.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Fate, Interrupt, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
+use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for a wait group", OnDeadlock::Panic).ended_by_outsiders();
@@ -28,10 +28,10 @@ static WAITING_UNTIL: WaitReason =
 const WAITERS: usize = 1;
 const ONE: usize = 2;
 
-/// Waits until a number of workers are done.
+/// A count of workers, and a way to wait until all of them are done.
 ///
-/// A fiber has a [`JoinHandle`](crate::JoinHandle) and a [`scope`](fn@crate::scope) for that. This is
-/// for what is not a fiber each: requests, files, work on several threads.
+/// For fibers there are [`JoinHandle`](crate::JoinHandle) and [`scope`](fn@crate::scope). A wait
+/// group is for work that is not one fiber per item: requests, files, work on several threads.
 ///
 /// # Examples
 ///
@@ -57,7 +57,7 @@ pub struct WaitGroup {
     queue: Mutex<Queue>,
 }
 
-/// One worker of a [`WaitGroup`], who is done when this is dropped.
+/// One worker of a [`WaitGroup`], which is done when this is dropped.
 #[derive(Debug)]
 #[must_use = "the worker is done when this is dropped"]
 pub struct Worker<'a> {
@@ -65,24 +65,24 @@ pub struct Worker<'a> {
 }
 
 impl WaitGroup {
-    /// A group without workers.
+    /// Creates a group without workers.
     #[must_use]
     pub const fn new() -> WaitGroup {
         WaitGroup { word: AtomicUsize::new(0), queue: Mutex::new(Queue::new()) }
     }
 
-    /// Counts one worker, until the result is dropped.
+    /// Adds one worker, which is done when the result is dropped.
     #[inline]
     pub fn worker(&self) -> Worker<'_> {
         self.add(1);
         Worker { group: self }
     }
 
-    /// Counts so many workers, each of which must call [`done`](Self::done).
+    /// Adds `workers` workers, for each of which [`done`](Self::done) must be called.
     ///
     /// # Panics
     ///
-    /// Panics if they are more than can be counted.
+    /// Panics if the number of workers overflows.
     #[inline]
     pub fn add(&self, workers: usize) {
         let more = |word: usize| word.checked_add(workers.checked_mul(ONE)?);
@@ -90,17 +90,17 @@ impl WaitGroup {
         assert!(added.is_ok(), "more workers than a wait group can count");
     }
 
-    /// One worker less.
+    /// Removes one worker. If it was the last one, all waits end.
     ///
     /// # Panics
     ///
-    /// Panics if there is none.
+    /// Panics if the group has no worker.
     #[inline]
     #[track_caller]
     pub fn done(&self) {
         let mut word = self.word.load(Ordering::Relaxed);
         while word != ONE | WAITERS {
-            assert!(ONE <= word, "a wait group has no worker who could be done");
+            assert!(ONE <= word, "`done` was called on a wait group without workers");
             let to = word - ONE;
             match self.word.compare_exchange_weak(word, to, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -119,18 +119,18 @@ impl WaitGroup {
             _ if word / ONE == 1 => Some(0),
             _ => Some(word - ONE),
         };
-        // The queue is empty if the others who waited have been withdrawn meanwhile.
+        // The queue is empty if all waiters have been withdrawn in the meantime.
         let before = self.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
         let served = match before {
-            Ok(before) if before / ONE == 1 => queue.claim_all(Fate::Served),
+            Ok(before) if before / ONE == 1 => queue.claim_all(WaitOutcome::Served),
             _ => Vec::new(),
         };
         drop(queue);
         wake_all(&served);
-        assert!(before.is_ok(), "a wait group has no worker who could be done");
+        assert!(before.is_ok(), "`done` was called on a wait group without workers");
     }
 
-    /// How many workers are not done, now.
+    /// Returns the number of workers that are not done.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.word.load(Ordering::Acquire) / ONE
@@ -140,10 +140,10 @@ impl WaitGroup {
     ///
     /// # Panics
     ///
-    /// With a report if nothing can ever run again.
+    /// Panics with a report if nothing can ever run again.
     #[track_caller]
     pub fn wait(&self) {
-        if let Err(interrupt) = self.wait_until(|| None, &WAITING) {
+        if let Err(interrupt) = self.wait_within(Limit::None, &WAITING) {
             interrupt.into_panic();
         }
     }
@@ -152,28 +152,39 @@ impl WaitGroup {
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if workers were left at the end of that time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::sync::WaitGroup;
+    ///
+    /// fibra::run(|| {
+    ///     let group = WaitGroup::new();
+    ///     let worker = group.worker();
+    ///     assert!(group.wait_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
+    ///     drop(worker);
+    ///     assert!(group.wait_timeout(Duration::ZERO).is_ok());
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimeoutError> {
-        self.wait_until(|| deadline(timeout), &WAITING_UNTIL).map_err(TimeoutError::of)
+        self.wait_within(Limit::After(timeout), &WAITING_UNTIL).map_err(TimeoutError::of)
     }
 
     /// Waits until no worker is left, no longer than until `at` by the clock of the caller.
     ///
     /// # Errors
     ///
-    /// If the time is over first.
+    /// [`TimeoutError::Timeout`] if workers were left at that instant.
     #[track_caller]
     pub fn wait_deadline(&self, at: Instant) -> Result<(), TimeoutError> {
-        self.wait_until(|| Some(at), &WAITING_UNTIL).map_err(TimeoutError::of)
+        self.wait_within(Limit::At(at), &WAITING_UNTIL).map_err(TimeoutError::of)
     }
 
     #[track_caller]
-    fn wait_until(
-        &self,
-        by: impl FnOnce() -> Option<Instant>,
-        reason: &'static WaitReason,
-    ) -> Result<(), Interrupt> {
+    fn wait_within(&self, limit: Limit, reason: &'static WaitReason) -> Result<(), Interrupt> {
         if self.workers() == 0 {
             count_operation();
             return Ok(());
@@ -188,7 +199,7 @@ impl WaitGroup {
         let waiter = Arc::new(Waiter::new(()));
         queue.push(waiter.clone());
         drop(queue);
-        wait(self, &waiter, by(), reason).map(drop)
+        wait(self, &waiter, limit.instant(), reason).map(drop)
     }
 }
 

@@ -12,14 +12,16 @@
 //! - No queue is locked across a wait, nor while user code runs.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::sched::lowlevel::{
-    Fate, FateCell, Holder, Interrupt, Needs, OutsideWait, Owner, Parker, Ticket, WaitReason,
-    clock_now, here, scheduler, spend, try_here, wait_for_others,
+    Holder, Interrupt, Needs, OutcomeCell, OutsideWait, Owner, Parker, Ticket, WaitOutcome,
+    WaitReason, clock_now, here, scheduler, spend, try_here, wait_for_others,
 };
+
+pub(super) use crate::sched::lowlevel::locked;
 
 /// One who waits, with what it asks for.
 pub(super) struct Waiter<X = ()> {
@@ -32,7 +34,7 @@ pub(super) struct Waiter<X = ()> {
 
 enum Party {
     Fiber(Ticket),
-    Thread { fate: FateCell, parker: Parker },
+    Thread { outcome: OutcomeCell, parker: Parker },
 }
 
 impl<X> Waiter<X> {
@@ -40,7 +42,7 @@ impl<X> Waiter<X> {
     pub(super) fn new(extra: X) -> Waiter<X> {
         let party = match try_here() {
             Some(here) => Party::Fiber(Ticket::new(here)),
-            None => Party::Thread { fate: FateCell::new(), parker: Parker::new() },
+            None => Party::Thread { outcome: OutcomeCell::new(), parker: Parker::new() },
         };
         Waiter { party, owner: Owner::me(), place: AtomicU64::new(0), extra }
     }
@@ -49,24 +51,24 @@ impl<X> Waiter<X> {
         self.owner
     }
 
-    /// Ends the wait with `fate`. Returns whether it was this call that ended it.
+    /// Ends the wait with `outcome`. Returns whether it was this call that ended it.
     #[must_use]
-    pub(super) fn claim(&self, fate: Fate) -> bool {
+    pub(super) fn claim(&self, outcome: WaitOutcome) -> bool {
         match &self.party {
-            Party::Fiber(ticket) => ticket.claim(fate),
-            Party::Thread { fate: cell, .. } => cell.claim(fate),
+            Party::Fiber(ticket) => ticket.claim(outcome),
+            Party::Thread { outcome: cell, .. } => cell.claim(outcome),
         }
     }
 
     /// Whether it was neither served nor withdrawn.
     pub(super) fn waits(&self) -> bool {
-        self.fate() == Fate::Waiting
+        self.outcome() == WaitOutcome::Waiting
     }
 
-    fn fate(&self) -> Fate {
+    fn outcome(&self) -> WaitOutcome {
         match &self.party {
-            Party::Fiber(ticket) => ticket.fate(),
-            Party::Thread { fate, .. } => fate.get(),
+            Party::Fiber(ticket) => ticket.outcome(),
+            Party::Thread { outcome, .. } => outcome.get(),
         }
     }
 
@@ -96,7 +98,10 @@ impl<X> Waiter<X> {
 
 impl<X> fmt::Debug for Waiter<X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiter").field("owner", &self.owner).field("fate", &self.fate()).finish()
+        f.debug_struct("Waiter")
+            .field("owner", &self.owner)
+            .field("outcome", &self.outcome())
+            .finish()
     }
 }
 
@@ -137,27 +142,27 @@ pub(super) fn wait<S: Site>(
     waiter: &Waiter<S::Extra>,
     by: Option<Instant>,
     reason: &'static WaitReason,
-) -> Result<Fate, Interrupt> {
+) -> Result<WaitOutcome, Interrupt> {
     match &waiter.party {
         Party::Fiber(ticket) => {
             let here = here();
             let by = by.map(|at| here.sched.micros_at(at));
             wait_for_others(here, &FiberWait { site, waiter, ticket }, by, reason)
         }
-        Party::Thread { fate, parker } => wait_on_thread(site, waiter, (fate, parker), by),
+        Party::Thread { outcome, parker } => wait_on_thread(site, waiter, (outcome, parker), by),
     }
 }
 
 fn wait_on_thread<S: Site>(
     site: &S,
     waiter: &Waiter<S::Extra>,
-    (fate, parker): (&FateCell, &Parker),
+    (outcome, parker): (&OutcomeCell, &Parker),
     by: Option<Instant>,
-) -> Result<Fate, Interrupt> {
+) -> Result<WaitOutcome, Interrupt> {
     loop {
-        match fate.get() {
-            Fate::Waiting => {}
-            fate => return Ok(fate),
+        match outcome.get() {
+            WaitOutcome::Waiting => {}
+            outcome => return Ok(outcome),
         }
         let Some(by) = by else {
             parker.wait(None);
@@ -183,8 +188,12 @@ impl<S: Site> OutsideWait for FiberWait<'_, S> {
         self.ticket
     }
 
-    fn claim(&self, fate: Fate) -> bool {
-        debug_assert_eq!(fate, Fate::Withdrawn, "others serve a waiter, and not its wait");
+    fn claim(&self, outcome: WaitOutcome) -> bool {
+        debug_assert_eq!(
+            outcome,
+            WaitOutcome::Withdrawn,
+            "others serve a waiter, and not its wait"
+        );
         self.site.withdraw(self.waiter)
     }
 
@@ -218,12 +227,6 @@ pub(super) fn count_operation() {
     }
 }
 
-/// When a wait of `timeout` that begins now ends, by the clock of the caller; never, if that is
-/// beyond what the clock can show.
-pub(super) fn deadline(timeout: Duration) -> Option<Instant> {
-    clock_now().checked_add(timeout)
-}
-
 /// Those who were served under the lock of a queue and are woken when it is released.
 pub(super) struct Served<X = ()> {
     first: Option<Arc<Waiter<X>>>,
@@ -255,9 +258,4 @@ impl<X> Served<X> {
 /// Wakes those who were served together.
 pub(super) fn wake_all<X>(served: &[Arc<Waiter<X>>]) {
     served.iter().for_each(|waiter| waiter.wake());
-}
-
-/// Locks internal state. Nothing under these locks waits, runs user code or unwinds.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

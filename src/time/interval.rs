@@ -1,10 +1,10 @@
-//! Ticks: waits whose distance does not depend on how long the work between them takes.
+//! Intervals: waits whose spacing does not depend on how long the work between them takes.
 
 use std::time::{Duration, Instant};
 
-use crate::sched::park;
+use crate::sched::core::park;
 
-/// Ticks, the first at once and then one each `period`.
+/// Creates an interval whose first tick is immediate, followed by one tick per `period`.
 ///
 /// # Panics
 ///
@@ -22,26 +22,42 @@ use crate::sched::park;
 ///     assert_eq!(ticks.tick() - first, Duration::from_millis(2));
 /// });
 /// ```
-#[must_use = "an interval ticks only while somebody waits for its ticks"]
+#[must_use = "an interval does nothing unless `tick` is called"]
 #[track_caller]
 #[doc(alias = "sleep")]
 pub fn interval(period: Duration) -> Interval {
     interval_at(park::now(), period)
 }
 
-/// Ticks, the first at `start` and then one each `period`.
+/// Creates an interval whose first tick is at `start`, followed by one tick per `period`.
 ///
 /// # Panics
 ///
 /// Panics if `period` is zero.
-#[must_use = "an interval ticks only while somebody waits for its ticks"]
+#[must_use = "an interval does nothing unless `tick` is called"]
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
-    assert!(!period.is_zero(), "an interval needs a period that is not zero");
+    assert!(!period.is_zero(), "the period of an interval must not be zero");
     Interval { period, next: start, missed_tick: MissedTick::Burst }
 }
 
-/// A series of ticks. Made by [`interval`].
+/// A series of ticks at regular times, created by [`interval`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::time::{MissedTick, interval};
+///
+/// fibra::run(|| {
+///     let mut ticks = interval(Duration::from_millis(2));
+///     ticks.set_missed_tick(MissedTick::Skip);
+///     for round in 0..3 {
+///         let due = ticks.tick();
+///         println!("round {round} was due at {due:?}");
+///     }
+/// });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Interval {
     period: Duration,
@@ -49,32 +65,32 @@ pub struct Interval {
     missed_tick: MissedTick,
 }
 
-/// What an [`Interval`] does about ticks that nobody waited for in time.
+/// The behaviour of an [`Interval`] for ticks that were not waited for in time.
 ///
-/// A tick is missed if its successor was due before it was asked for. With a period of 10, and work
+/// A tick is missed if its successor was due before it was requested. With a period of 10, and work
 /// from 10 to 35:
 ///
-/// | | ticks | given at |
+/// | | ticks | returned at |
 /// |---|---|---|
 /// | `Burst` | 0, 10, 20, 30, 40, 50 | 0, 10, 35, 35, 40, 50 |
 /// | `Delay` | 0, 10, 20, 45, 55, 65 | 0, 10, 35, 45, 55, 65 |
 /// | `Skip` | 0, 10, 20, 40, 50, 60 | 0, 10, 35, 40, 50, 60 |
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum MissedTick {
-    /// They are given one after another, until the series has caught up.
+    /// Missed ticks are returned one after another, until the series has caught up.
     #[default]
     Burst,
-    /// The late tick is given, and from there a new series begins.
+    /// The late tick is returned, and a new series begins at that moment.
     Delay,
-    /// The late tick is given, and then the next that is not over.
+    /// The late tick is returned, and then the next one that is still in the future.
     Skip,
 }
 
 impl Interval {
-    /// Waits for the next tick, and returns when it was due.
+    /// Waits for the next tick, and returns the time at which it was due.
     ///
-    /// One that is due already is given at the fiber's next turn. A wait that is unwound by a kill
-    /// or a time limit has not used its tick up.
+    /// A tick that is due already is returned after the other fibers that can run have run. A wait
+    /// that is unwound by a kill or a time limit has not consumed its tick.
     ///
     /// # Panics
     ///
@@ -87,7 +103,7 @@ impl Interval {
         due
     }
 
-    /// Begins anew: the next tick is one period from now.
+    /// Restarts the series: the next tick is one period from now.
     ///
     /// # Panics
     ///
@@ -97,24 +113,24 @@ impl Interval {
         self.next = later(park::now(), self.period);
     }
 
-    /// Says what to do about ticks that are missed; [`MissedTick::Burst`] if nothing is said.
+    /// Sets the behaviour for missed ticks. The default is [`MissedTick::Burst`].
     pub fn set_missed_tick(&mut self, missed_tick: MissedTick) {
         self.missed_tick = missed_tick;
     }
 
-    /// What is done about ticks that are missed.
+    /// Returns the behaviour for missed ticks.
     #[must_use]
     pub fn missed_tick(&self) -> MissedTick {
         self.missed_tick
     }
 
-    /// The time between two ticks.
+    /// Returns the time between two ticks.
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period
     }
 
-    /// The tick after the one that was due at `due` and is given `now`.
+    /// Returns the tick after the one that was due at `due` and is returned `now`.
     fn after(&self, due: Instant, now: Instant) -> Instant {
         let next = later(due, self.period);
         if now < next {
@@ -127,7 +143,7 @@ impl Interval {
         }
     }
 
-    /// The first tick after `now` in the series that `due` belongs to.
+    /// Returns the first tick after `now` in the series that `due` belongs to.
     fn first_after(&self, now: Instant, due: Instant) -> Instant {
         let into_period = now.saturating_duration_since(due).as_nanos() % self.period.as_nanos();
         // Less than a period, so its seconds fit.
@@ -139,7 +155,7 @@ impl Interval {
     }
 }
 
-/// `at` and `period`, or a moment that nobody will see.
+/// Returns `at + period`, or a time in the far future if that is not representable.
 fn later(at: Instant, period: Duration) -> Instant {
     const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
     at.checked_add(period).unwrap_or_else(|| at + THIRTY_YEARS)

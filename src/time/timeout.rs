@@ -1,36 +1,36 @@
-//! Time limits around code: the calls, and the error.
+//! Time limits around code: the functions, and their error.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::sched::region::{self, Limit};
-use crate::sched::scheduler::{Here, here};
+use crate::sched::core::region::{self, Limit};
+use crate::sched::core::scheduler::{Here, here};
 
 /// Runs `f`, for no longer than `duration`.
 ///
-/// When the time is over, `f` is unwound from where it waits, or from where it next does: its
-/// destructors run, and this returns [`Elapsed`]. The [module](crate::time) has the rules. A limit
-/// of zero lets `f` do what it can without waiting. One that is too long for the clock is none.
+/// When the time is over, `f` is unwound from the point where it waits, or at its next wait: its
+/// destructors run, and this returns [`Elapsed`]. The [module](crate::time) has the rules. With a
+/// limit of zero, `f` runs as far as it gets without waiting. A limit that is too long for the
+/// clock is no limit.
 ///
-/// At the very moment of its end a time limit goes before the limits of the waits inside it: a sleep
-/// of 5 s inside a limit of 5 s is unwound.
+/// If a time limit ends at the same moment as the limit of a wait inside it, the outer one takes
+/// precedence: a sleep of 5 s inside a limit of 5 s is unwound.
 ///
-/// The end of the limit is not yet the end of this call: destructors and shielded clean-up take
-/// their time, and so do the fibers of a [`nursery`](crate::nursery) inside, which are killed and
-/// waited for.
+/// The call may return later than the limit: destructors and shielded clean-up take time, and so do
+/// the fibers of a [`nursery`](crate::nursery) inside, which are killed and waited for.
 ///
 /// Where nothing can be unwound (under `panic = "abort"`) the waits inside that return a `Result`
-/// fail with their error for a killed fiber, the others go on, and what `f` returns is returned.
+/// fail with their error for a killed fiber, the others continue, and the value of `f` is returned.
 ///
 /// # Errors
 ///
-/// [`Elapsed`], if the end of its time has ended `f`.
+/// Returns [`Elapsed`] if the time limit has unwound `f`.
 ///
 /// # Panics
 ///
-/// With the panic of `f`. Outside of a fiber.
+/// Panics outside of a fiber, and propagates a panic of `f`.
 ///
 /// # Examples
 ///
@@ -44,7 +44,7 @@ use crate::sched::scheduler::{Here, here};
 ///     let (kitchen, menu) = (orders.clone(), ["soup", "pie"]);
 ///     fibra::spawn(move || menu.into_iter().try_for_each(|dish| kitchen.send(dish)));
 ///     let three = timeout(Duration::from_millis(10), || [0; 3].map(|_| orders.recv().unwrap()));
-///     assert!(three.is_err()); // there are but two
+///     assert!(three.is_err()); // there are only two
 /// });
 /// ```
 #[inline]
@@ -52,19 +52,19 @@ use crate::sched::scheduler::{Here, here};
 #[doc(alias = "Timeout")]
 pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
     let here = here();
-    let now = here.sched.clock.now();
+    let now = here.sched.time.clock.now();
     run_until(here, now, now.checked_add(duration), f)
 }
 
-/// Runs `f`, but not beyond the moment `at`. As [`timeout`] otherwise.
+/// Runs `f`, but not beyond the time `at`. Otherwise like [`timeout`].
 ///
 /// # Errors
 ///
-/// [`Elapsed`], if the end of its time has ended `f`.
+/// Returns [`Elapsed`] if the time limit has unwound `f`.
 ///
 /// # Panics
 ///
-/// With the panic of `f`. Outside of a fiber.
+/// Panics outside of a fiber, and propagates a panic of `f`.
 ///
 /// # Examples
 ///
@@ -83,16 +83,16 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
 #[track_caller]
 pub fn deadline<T>(at: Instant, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
     let here = here();
-    run_until(here, here.sched.clock.now(), Some(at), f)
+    run_until(here, here.sched.time.clock.now(), Some(at), f)
 }
 
-/// Runs `f`, for no longer than `duration`, and goes on without a result if it took longer.
+/// Runs `f`, for no longer than `duration`, and returns `None` if it took longer.
 ///
-/// [`timeout`] for those to whom running out of time is no error.
+/// This is [`timeout`] for code that does not treat running out of time as an error.
 ///
 /// # Panics
 ///
-/// With the panic of `f`. Outside of a fiber.
+/// Panics outside of a fiber, and propagates a panic of `f`.
 ///
 /// # Examples
 ///
@@ -125,7 +125,7 @@ fn run_until<T>(
     region::cancel_at(here, limit, f).ok_or_else(|| Elapsed { deadline: at.unwrap_or(now) })
 }
 
-/// A time limit has ended what ran inside it.
+/// The error of a time limit that was reached: it has unwound the code inside it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[doc(alias = "Timeout")]
 pub struct Elapsed {
@@ -133,7 +133,7 @@ pub struct Elapsed {
 }
 
 impl Elapsed {
-    /// When the time was over. It is somewhat later now.
+    /// Returns the time of the limit, which is somewhat before the current time.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
@@ -148,7 +148,7 @@ impl fmt::Display for Elapsed {
 
 impl Error for Elapsed {}
 
-/// An error of the kind [`TimedOut`](io::ErrorKind::TimedOut).
+/// Converts to an error of the kind [`TimedOut`](io::ErrorKind::TimedOut).
 impl From<Elapsed> for io::Error {
     fn from(elapsed: Elapsed) -> io::Error {
         io::Error::new(io::ErrorKind::TimedOut, elapsed)

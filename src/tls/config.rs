@@ -11,7 +11,7 @@ use crate::io::{SharedRead, SharedWrite};
 use crate::sched::lowlevel::on_warm_stack;
 use crate::tls::TlsStream;
 
-/// Begins connections as their client.
+/// A factory of client connections, with their configuration.
 ///
 /// # Examples
 ///
@@ -62,22 +62,23 @@ pub struct TlsConnector {
     config: Arc<ClientConfig>,
 }
 
-/// Begins connections as their server. See the example of [`TlsConnector`].
+/// A factory of server connections, with their configuration. See the example of [`TlsConnector`].
 #[derive(Clone)]
 pub struct TlsAcceptor {
     config: Arc<ServerConfig>,
 }
 
 impl TlsConnector {
-    /// Does the handshake over `stream`, with a server that must prove to be `name`. Waits until it is
-    /// done, in a fiber or on a plain thread. It has no time limit of its own: put
+    /// Performs the handshake over `stream`, with a server that must prove to be `name`. Waits
+    /// until it is done, in a fiber or on a plain thread. It has no time limit of its own: put
     /// [`time::timeout`](crate::time::timeout) around it.
     ///
     /// # Errors
     ///
-    /// Those of the stream; [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the server hangs up; and
-    /// [`InvalidData`](io::ErrorKind::InvalidData), with a [`rustls::Error`] inside, if the two cannot agree,
-    /// the certificate is not good for `name`, or the answer is not TLS at all.
+    /// Returns the errors of the stream; [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the
+    /// server closes the connection; and [`InvalidData`](io::ErrorKind::InvalidData), with a
+    /// [`rustls::Error`] inside, if the two sides cannot agree, the certificate is not valid for
+    /// `name`, or the answer is not TLS at all.
     #[track_caller]
     pub fn connect<S: SharedRead + SharedWrite>(
         &self,
@@ -91,14 +92,14 @@ impl TlsConnector {
 }
 
 impl TlsAcceptor {
-    /// Does the handshake over `stream`. Waits until it is done, in a fiber or on a plain thread. It has no
-    /// time limit of its own: put [`time::timeout`](crate::time::timeout) around it, for a client may
-    /// send nothing.
+    /// Performs the handshake over `stream`. Waits until it is done, in a fiber or on a plain
+    /// thread. It has no time limit of its own: put [`time::timeout`](crate::time::timeout) around
+    /// it, because a client may send nothing.
     ///
     /// # Errors
     ///
-    /// As [`TlsConnector::connect`]. In TLS 1.3 a client learns only after its own handshake that its certificate
-    /// was refused: its first read fails.
+    /// The same as for [`TlsConnector::connect`]. In TLS 1.3 a client is informed only after its
+    /// own handshake that its certificate was refused: its first read fails.
     #[track_caller]
     pub fn accept<S: SharedRead + SharedWrite>(&self, stream: S) -> io::Result<TlsStream<S>> {
         let new = || ServerConnection::new(self.config.clone());

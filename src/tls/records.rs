@@ -1,16 +1,17 @@
-//! Finds the end that a peer announces during a handshake.
+//! Detection of an end that a peer announces during a handshake.
 //!
-//! rustls takes no `close_notify` for an end that is not encrypted, and goes on to wait for the handshake. Who has
-//! sent one sends nothing more. (Whoever could forge it could also cut the connection.)
+//! rustls does not treat an unencrypted `close_notify` as an end, and continues to wait for the
+//! handshake. A peer that has sent one sends nothing more. (An attacker who could forge it could
+//! also cut the connection.)
 
-/// A look at the records of a stream, in the pieces in which they come.
+/// A parser of the records of a stream, in the pieces in which they come.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// Type, version and length of a record, and the first two bytes of an alert.
+    /// The type, version and length of a record, and the first two bytes of an alert.
     head: [u8; HEAD + ALERT],
-    /// So many of these have come.
+    /// Number of these bytes that have come.
     seen: usize,
-    /// So much of the record is still to come behind them.
+    /// Number of bytes of the record that are still to come after them.
     left: usize,
 }
 
@@ -20,8 +21,8 @@ const TYPE_OF_ALERTS: u8 = 21;
 const CLOSE_NOTIFY: u8 = 0;
 
 impl Records {
-    /// Goes on with `bytes`. Returns whether they hold a `close_notify` that is not encrypted.
-    pub(super) fn tell_the_end(&mut self, bytes: &[u8]) -> bool {
+    /// Processes further `bytes`. Returns whether they contain an unencrypted `close_notify`.
+    pub(super) fn find_close_notify(&mut self, bytes: &[u8]) -> bool {
         let mut bytes = bytes;
         while !bytes.is_empty() {
             if self.seen < HEAD || self.is_alert() && self.seen < HEAD + ALERT {
@@ -50,7 +51,7 @@ impl Records {
         usize::from(u16::from_be_bytes([self.head[3], self.head[4]]))
     }
 
-    /// Whether this is an alert that is not encrypted: it has two bytes then.
+    /// Returns whether this is an unencrypted alert, which has two bytes.
     fn is_alert(&self) -> bool {
         HEAD <= self.seen && self.head[0] == TYPE_OF_ALERTS && self.length() == ALERT
     }
@@ -76,8 +77,8 @@ mod tests {
         let all = [&before[..], CLOSE].concat();
         for size in 1..=all.len() {
             let (mut records, mut others) = (Records::default(), Records::default());
-            assert!(all.chunks(size).any(|piece| records.tell_the_end(piece)), "{size}");
-            assert!(!before.chunks(size).any(|piece| others.tell_the_end(piece)), "{size}");
+            assert!(all.chunks(size).any(|piece| records.find_close_notify(piece)), "{size}");
+            assert!(!before.chunks(size).any(|piece| others.find_close_notify(piece)), "{size}");
         }
     }
 }

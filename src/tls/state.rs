@@ -1,4 +1,4 @@
-//! A connection between its two sides: plain data here, records there, and who moves them.
+//! The state of a connection: plain data on one side, records on the other, and their movement.
 //!
 //! ```text
 //!   stream --read--> [Inbound] --process--> connection --copy--> reader's buffer
@@ -8,14 +8,15 @@
 //! ```
 //!
 //! Invariants:
-//! - The connection is locked for as long as it computes, never while the stream is waited for. (The
-//!   user's verifiers and resolvers run under its lock and may wait: hence it is one that fibers wait at.)
-//! - Who reads the stream holds `inbound`, who writes to it `outbound`: one fiber each, across the wait.
-//!   They are locked in the order `inbound`, `outbound`, `connection`.
-//! - What was read from the stream is in `inbound` until the connection has it; records are in
-//!   `outbound` until the stream has them. So a fiber that is killed while it waits loses nothing.
-//! - Records are asked for under `outbound` only, and whoever held it looks again after it has let it
-//!   go: none is left behind.
+//! - The connection is locked while it computes, and never while the stream is waited for. (The
+//!   user's verifiers and resolvers run under its lock and may wait: hence the lock parks fibers.)
+//! - A fiber that reads the stream holds `inbound`, one that writes to it `outbound`: one fiber
+//!   each, across the wait. They are locked in the order `inbound`, `outbound`, `connection`.
+//! - Data that was read from the stream is in `inbound` until the connection has it; records are in
+//!   `outbound` until the stream has them. A fiber that is killed while it waits therefore loses
+//!   nothing.
+//! - Records are fetched only under `outbound`, and a fiber that held it checks again after it has
+//!   released it: none is left behind.
 
 use std::io::{self, Read, Write};
 
@@ -25,10 +26,10 @@ use crate::sched::lowlevel::on_warm_stack;
 use crate::sync::{Mutex, MutexGuard};
 use crate::tls::records::Records;
 
-/// So much is read from the stream at once: about one record.
+/// Number of bytes to read from the stream at a time: about one record.
 const READ_SIZE: usize = 16 << 10;
 
-/// Room that is not given back after a burst.
+/// Capacity that is kept after a burst.
 const KEPT: usize = 16 << 10;
 
 #[derive(Debug)]
@@ -38,28 +39,28 @@ pub(super) struct State {
     outbound: Mutex<Outbound>,
 }
 
-/// What came from the stream and was not processed yet.
+/// Data from the stream that was not processed yet.
 #[derive(Debug, Default)]
 struct Inbound {
     buffer: Vec<u8>,
     done: usize,
-    /// Nothing more is read from the stream: it has ended, or what it brought was not TLS.
+    /// Whether nothing more is read from the stream: it has ended, or its data was not TLS.
     over: bool,
-    /// It has ended.
+    /// Whether the stream has ended.
     ended: bool,
-    /// The other side has said that nothing will follow (`close_notify`).
+    /// Whether the other side has announced its end (`close_notify`).
     closed: bool,
-    /// The handshake is over, and what comes is told by the connection alone.
+    /// Whether the handshake is over, so that only the connection interprets the records.
     is_encrypted: bool,
     records: Records,
 }
 
-/// Records that the stream is to get.
+/// Records for the stream.
 #[derive(Debug, Default)]
 struct Outbound {
     records: Vec<u8>,
     done: usize,
-    /// Nothing may be written any more.
+    /// Whether nothing may be written any more.
     closed: bool,
 }
 
@@ -72,7 +73,7 @@ impl State {
         }
     }
 
-    /// The connection, to be asked something.
+    /// Locks the connection, for a query.
     #[track_caller]
     pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock()
@@ -90,7 +91,7 @@ impl State {
             self.fill(&mut inbound, &mut stream)?;
             let ended = inbound.over && inbound.rest().is_empty() || inbound.closed;
             if ended && self.connection().is_handshaking() {
-                let text = "the other side hung up during the TLS handshake";
+                let text = "the other side closed the connection during the TLS handshake";
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
             }
         }
@@ -122,7 +123,7 @@ impl State {
         }
     }
 
-    /// Reads what is there, if anything is: data, the end, or that it is missing.
+    /// Reads what is available, if anything is: data, the end, or the error of a missing end.
     #[track_caller]
     fn read_now(&self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
         match self.connection().reader().read(buffer) {
@@ -131,25 +132,26 @@ impl State {
         }
     }
 
-    /// Reads the stream once, if all that came before is processed, and processes what is there.
+    /// Reads the stream once, if all earlier data is processed, and processes what is there.
     #[track_caller]
     fn fill<S: Read + Write>(&self, inbound: &mut Inbound, stream: &mut S) -> io::Result<()> {
         if inbound.rest().is_empty() && !inbound.over {
             inbound.read(stream)?;
         }
         if inbound.rest().is_empty() && inbound.ended {
-            // Told each time: the call that has read the end may have been cut short before this.
+            // Passed on each time: the call that has read the end may have been interrupted before
+            // this.
             self.connection().read_tls(&mut io::empty())?;
         }
         let processed = inbound.give_to(&mut self.connection());
         processed.inspect_err(|_| {
-            // The other side is told why, if it listens.
+            // Send the alert with the reason, if the other side still reads.
             let _ = self.flush_if_free(stream);
         })
     }
 
-    /// Encrypts and sends some of `data`, after all that was accepted before. What is accepted is sent
-    /// also if this call is cut short: by the next one.
+    /// Encrypts and sends some of `data`, after all data that was accepted before. Accepted data is
+    /// sent even if this call is interrupted: by the next one.
     #[track_caller]
     pub(super) fn write(&self, stream: impl Write, data: &[u8]) -> io::Result<usize> {
         self.write_vectored(stream, &[io::IoSlice::new(data)])
@@ -171,8 +173,8 @@ impl State {
         let sent = self.drain(&mut outbound, &mut stream);
         drop(outbound);
         match sent.and_then(|()| self.flush_if_free(&mut stream)) {
-            // The records are kept, and so the data is written as far as the caller is concerned.
-            Err(error) if !is_passing(&error) => Err(error),
+            // The records are kept, so for the caller the data is written.
+            Err(error) if !may_succeed_later(&error) => Err(error),
             _ => Ok(accepted),
         }
     }
@@ -185,7 +187,7 @@ impl State {
         stream.flush()
     }
 
-    /// Sends a `close_notify`, after all that was accepted before.
+    /// Sends a `close_notify`, after all data that was accepted before.
     #[track_caller]
     pub(super) fn shutdown(&self, mut stream: impl Write) -> io::Result<()> {
         let mut outbound = self.outbound.lock_unless_killed()?;
@@ -199,7 +201,7 @@ impl State {
         stream.flush()
     }
 
-    /// Sends all records, unless somebody is at it: he sends these, too.
+    /// Sends all records, unless another fiber is doing so: it sends these, too.
     #[track_caller]
     fn flush_if_free(&self, stream: &mut impl Write) -> io::Result<()> {
         while self.connection().wants_write() {
@@ -229,34 +231,36 @@ impl Inbound {
         &self.buffer[self.done..]
     }
 
-    /// Reads once, which may wait. Nothing is left to be processed.
+    /// Reads once, which may wait. Called when all earlier data is processed.
     #[track_caller]
     fn read(&mut self, stream: &mut impl Read) -> io::Result<()> {
         self.done = 0;
         self.buffer.clear();
-        let mut room = vec![0; READ_SIZE];
+        let mut buffer = vec![0; READ_SIZE];
         let length = loop {
-            match stream.read(&mut room) {
+            match stream.read(&mut buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result?,
             }
         };
-        room.truncate(length);
-        self.closed |= !self.is_encrypted && self.records.tell_the_end(&room);
-        self.buffer = room;
+        buffer.truncate(length);
+        self.closed |= !self.is_encrypted && self.records.find_close_notify(&buffer);
+        self.buffer = buffer;
         self.ended = length == 0;
         self.over = self.ended;
         Ok(())
     }
 
-    /// Lets the connection process as much as it takes: it takes nothing while it has data for the reader.
+    /// Passes as much to the connection as it takes: it takes nothing while it has data for the
+    /// reader.
     fn give_to(&mut self, connection: &mut Connection) -> io::Result<()> {
         loop {
-            // Cryptography needs a large stack, and leaves nothing there.
+            // Cryptography needs a large stack, and leaves nothing on it.
             match on_warm_stack(|| connection.process_new_packets()) {
                 Ok(state) => self.closed |= state.peer_has_closed(),
                 Err(error) => {
-                    // What follows cannot be understood. The connection says the same again when it is asked.
+                    // The data that follows cannot be decoded. The connection returns the same
+                    // error again when it is asked.
                     self.done = self.buffer.len();
                     self.over = true;
                     return Err(io::Error::new(io::ErrorKind::InvalidData, error));
@@ -275,7 +279,7 @@ impl Inbound {
 }
 
 impl Outbound {
-    /// Sends what is here, which may wait.
+    /// Sends the stored records, which may wait.
     #[track_caller]
     fn send(&mut self, stream: &mut impl Write) -> io::Result<()> {
         while self.done < self.records.len() {
@@ -293,7 +297,7 @@ impl Outbound {
     }
 }
 
-/// Whether the stream may go on another time.
-fn is_passing(error: &io::Error) -> bool {
+/// Returns whether the stream may succeed at a later attempt.
+fn may_succeed_later(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

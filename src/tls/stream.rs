@@ -15,18 +15,19 @@ use crate::net::split::Shut;
 use crate::net::{ReadHalf, WriteHalf, split};
 use crate::tls::state::State;
 
-/// A TLS connection over a stream of type `S`, made by a [`TlsConnector`](crate::tls::TlsConnector) or a
-/// [`TlsAcceptor`](crate::tls::TlsAcceptor).
+/// A TLS connection over a stream of type `S`, created by a
+/// [`TlsConnector`](crate::tls::TlsConnector) or a [`TlsAcceptor`](crate::tls::TlsAcceptor).
 ///
-/// It is `Send` and `Sync` if `S` is. A reference to it can be read from and written to as well, so one
-/// fiber may read while another writes; [`into_split`](TlsStream::into_split) gives each its own half.
+/// It is `Send` and `Sync` if `S` is. A reference to it can be read from and written to as well, so
+/// one fiber may read while another writes; [`into_split`](TlsStream::into_split) gives each its
+/// own half.
 ///
-/// What is written is sent at once, and a write waits until the stream has taken all that was accepted. If
-/// a time limit of the stream ends that wait, the rest is sent by the next write, flush or shutdown.
-/// At most 64 KiB wait to be sent, and 32 KiB to be read.
+/// Written data is sent immediately, and a write waits until the stream has taken all data that was
+/// accepted. If a time limit of the stream ends that wait, the rest is sent by the next write,
+/// flush or shutdown. At most 64 KiB wait to be sent, and 32 KiB to be read.
 ///
-/// Dropping it drops the stream below, without a word to the other side, which takes that for an attack:
-/// see [`shutdown`](TlsStream::shutdown).
+/// Dropping it drops the underlying stream without notifying the other side, which must treat that
+/// as an attack: see [`shutdown`](TlsStream::shutdown).
 pub struct TlsStream<S> {
     pub(super) state: State,
     pub(super) stream: S,
@@ -43,17 +44,17 @@ impl<S> TlsStream<S> {
         Ok(stream)
     }
 
-    /// Tells the other side that nothing will follow (`close_notify`), after all that was written, and waits
-    /// until the stream has taken it. Reads go on, until the other side has done the same; writes fail from
-    /// now on. The stream below stays open.
+    /// Signals the end of the stream to the other side (`close_notify`), after all data that was
+    /// written, and waits until the underlying stream has taken it. Reads continue to work, until
+    /// the other side has done the same; writes fail from now on. The underlying stream stays open.
     ///
-    /// A client that drops a TCP stream directly after this may lose the end of what it sent: if anything is
-    /// left unread in the socket, such as the tickets that TLS 1.3 servers send, the system resets the
-    /// connection. Read to the end first.
+    /// A client that drops a TCP stream directly after this may lose the end of what it sent: if
+    /// anything is left unread in the socket, such as the tickets that TLS 1.3 servers send, the
+    /// system resets the connection. Read to the end first.
     ///
     /// # Errors
     ///
-    /// Those of writing to the stream.
+    /// Returns the errors of writing to the stream.
     #[track_caller]
     pub fn shutdown(&self) -> io::Result<()>
     where
@@ -62,10 +63,10 @@ impl<S> TlsStream<S> {
         self.state.shutdown(Shared(&self.stream))
     }
 
-    /// Takes the connection apart, for one fiber that reads and another that writes. When the half for
-    /// writing is dropped, it tells the other side that nothing will follow, as
-    /// [`shutdown`](TlsStream::shutdown) does, and waits for it; unless its fiber unwinds.
-    /// [`WriteHalf::finish`] does the same with a result.
+    /// Splits the connection into two halves, for one fiber that reads and another that writes.
+    /// When the half for writing is dropped, it signals the end to the other side, like
+    /// [`shutdown`](TlsStream::shutdown), and waits for that; unless its fiber unwinds.
+    /// [`WriteHalf::finish`] does the same and returns a result.
     pub fn into_split(self) -> (ReadHalf<TlsStream<S>>, WriteHalf<TlsStream<S>>)
     where
         S: SharedWrite,
@@ -73,12 +74,14 @@ impl<S> TlsStream<S> {
         split::split(self, Shut { shut: |stream| stream.shutdown(), waits: true })
     }
 
-    /// Has what this side sends from now on encrypted by new keys, and asks the other side to do the same. TLS
-    /// does so by itself before keys wear out; this is for connections that are silent for long.
+    /// Encrypts what this side sends from now on with new keys, and asks the other side to do the
+    /// same. TLS does so by itself before keys wear out; this is for connections that are silent
+    /// for long.
     ///
     /// # Errors
     ///
-    /// In TLS 1.2, which cannot, and those of writing to the stream.
+    /// Returns an error in TLS 1.2, which does not support it, and the errors of writing to the
+    /// stream.
     #[track_caller]
     pub fn refresh_traffic_keys(&self) -> io::Result<()>
     where
@@ -88,49 +91,51 @@ impl<S> TlsStream<S> {
         self.state.flush(Shared(&self.stream))
     }
 
-    /// The stream below. What is read from it or written to it directly is missing in the connection.
+    /// Returns the underlying stream. Data that is read from it or written to it directly is
+    /// missing in the connection.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// The stream below, without TLS. What was received and not read is lost, so after a
-    /// [`shutdown`](TlsStream::shutdown) read to the end before this.
+    /// Returns the underlying stream, without TLS. Data that was received and not read is lost, so
+    /// after a [`shutdown`](TlsStream::shutdown) read to the end before this.
     pub fn into_inner(self) -> S {
         self.stream
     }
 
-    /// The protocol that the two sides agreed upon by ALPN.
+    /// Returns the protocol that the two sides agreed upon by ALPN.
     #[must_use]
     pub fn alpn_protocol(&self) -> Option<Vec<u8>> {
         self.state.connection().alpn_protocol().map(<[u8]>::to_vec)
     }
 
-    /// The certificates that the other side has shown, its own first. A client shows some only if it is
-    /// asked to.
+    /// Returns the certificates of the other side, its own first. A client presents certificates
+    /// only if it is asked to.
     #[must_use]
     pub fn peer_certificates(&self) -> Option<Vec<CertificateDer<'static>>> {
         self.state.connection().peer_certificates().map(<[_]>::to_vec)
     }
 
-    /// TLS 1.2 or 1.3.
+    /// Returns the negotiated version of TLS.
     #[must_use]
     pub fn protocol_version(&self) -> Option<ProtocolVersion> {
         self.state.connection().protocol_version()
     }
 
-    /// How what is sent is encrypted.
+    /// Returns the negotiated cipher suite.
     #[must_use]
     pub fn cipher_suite(&self) -> Option<SupportedCipherSuite> {
         self.state.connection().negotiated_cipher_suite()
     }
 
-    /// Whether the handshake was a full one, or resumed a session of before.
+    /// Returns whether the handshake was a full one, or resumed an earlier session.
     #[must_use]
     pub fn handshake_kind(&self) -> Option<HandshakeKind> {
         self.state.connection().handshake_kind()
     }
 
-    /// The name under which the client of this server asked for it (SNI); none on the side of the client.
+    /// Returns the name under which the client has requested this server (SNI); `None` on the side
+    /// of the client.
     #[must_use]
     pub fn server_name(&self) -> Option<String> {
         match &*self.state.connection() {
@@ -140,7 +145,7 @@ impl<S> TlsStream<S> {
     }
 }
 
-/// The stream below, as one that can be read and written.
+/// The underlying stream, as one that implements `Read` and `Write`.
 struct Shared<'a, S>(&'a S);
 
 impl<S: SharedRead> Read for Shared<'_, S> {
@@ -196,14 +201,14 @@ impl<S: SharedWrite> Write for &TlsStream<S> {
 }
 
 impl<S: AsFd> AsFd for TlsStream<S> {
-    /// That of the stream below.
+    /// Returns the descriptor of the underlying stream.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
 }
 
 impl<S: AsRawFd> AsRawFd for TlsStream<S> {
-    /// That of the stream below.
+    /// Returns the descriptor of the underlying stream.
     fn as_raw_fd(&self) -> RawFd {
         self.stream.as_raw_fd()
     }

@@ -1,7 +1,6 @@
 //! Kills each blocking call twice. The table is in `calls.rs`.
 
-use crate::abort_support::run_aborting_with;
-use crate::support;
+use crate::support::abort::run_aborting_with;
 
 const PROGRAM: &str = include_str!("program.rs");
 const CALLS: &str = include_str!("calls.rs");
@@ -15,7 +14,7 @@ fn each_blocking_call_that_returns_an_error_ends_when_its_fiber_is_killed_twice(
     let features = ["http", "tls"];
     let program = format!("{PROGRAM}\nmod calls {{\n{CALLS}\n}}\n");
     let output = run_aborting_with("abort-calls", &program, &features, DEPENDENCIES, &[]);
-    let text = support::stderr(&output);
+    let text = crate::support::stderr(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("> ")).collect();
     let wrong: Vec<_> = lines.iter().filter(|line| line.contains("WRONG")).collect();

@@ -1,6 +1,6 @@
-//! Blocking calls, as a table that two tests go through: where nothing unwinds each is killed, and elsewhere each is
-//! given a time limit. Rows of the first column are passed to `kill` and may fail, those of the second column to
-//! `wait_on`.
+//! Blocking calls, as a table that two tests go through: where nothing unwinds each is killed, and
+//! elsewhere each is given a time limit. Rows of the first column are passed to `kill` and may
+//! fail, those of the second column to `wait_on`.
 //!
 //! This is included by programs that have these two, and `debug` and `say`, in their root.
 
@@ -54,6 +54,8 @@ fn channels() {
     kill("Channel::recv_timeout", || debug(Channel::<()>::new().recv_timeout(HOUR)));
     kill("Channel::send", || debug(Channel::new().send(1)));
     kill("Channel::send_timeout", || debug(Channel::new().send_timeout(1, HOUR)));
+    let (_sender, mut once) = channel::oneshot::<()>();
+    kill("OneshotReceiver::recv_deadline", move || debug(once.recv_deadline(fibra::now() + HOUR)));
     let (sender, receiver) = channel::bounded(1);
     sender.send(0).unwrap();
     let full = sender.clone();
@@ -106,6 +108,10 @@ fn locks() {
     let other = semaphore.clone();
     kill("Semaphore::acquire_timeout", move || debug(other.acquire_timeout(HOUR).map(drop)));
     let other = semaphore.clone();
+    kill("Semaphore::acquire_many_deadline", move || {
+        debug(other.acquire_many_deadline(2, fibra::now() + HOUR).map(drop))
+    });
+    let other = semaphore.clone();
     wait_on("Semaphore::acquire", move || drop(other.acquire()), || semaphore.add_permits(1));
     let event = Arc::new(sync::Event::new());
     let other = event.clone();
@@ -147,6 +153,10 @@ fn locks() {
 fn fibers_and_pools() {
     let mut parked = fibra::spawn(fibra::park);
     let fiber = parked.fiber().clone();
+    let mut limited = fibra::spawn(fibra::park);
+    let other = limited.fiber().clone();
+    kill("JoinHandle::join_timeout", move || debug(limited.join_timeout(HOUR)));
+    other.unpark();
     kill("JoinHandle::wait", move || debug(parked.wait()));
     fiber.unpark();
     let parked = Rc::new(RefCell::new(None));

@@ -1,10 +1,14 @@
-//! Programs that are built with `panic = "abort"`, where nothing unwinds: calls that return an error end when
-//! their fiber is killed, others wait on.
+//! Programs that are built with `panic = "abort"`: nothing can be unwound, and the rest works.
+//!
+//! Each is a program of its own: a crate in a temporary folder that depends on this one.
 
-#[path = "../abort_support/mod.rs"]
-mod abort_support;
 #[path = "../support/mod.rs"]
 mod support;
 
 #[cfg(all(feature = "http", feature = "tls"))]
 mod blocking_calls;
+mod generators;
+#[cfg(feature = "greenlet")]
+mod greenlets;
+mod panics;
+mod pools;

@@ -1,8 +1,8 @@
 //! The program that `blocking_calls.rs` builds with `panic = "abort"`: a table of calls.
 //!
-//! Each call of the first column stands in a fiber that makes it twice, and is killed while it waits and again
-//! afterwards: both calls return, and the fiber ends. Those of the second column cannot fail: they wait on, and
-//! return when what they wait for happens.
+//! Each call of the first column stands in a fiber that makes it twice, and is killed while it
+//! waits and again afterwards: both calls return, and the fiber ends. Those of the second column
+//! cannot fail: they wait on, and return when what they wait for happens.
 
 use std::cell::RefCell;
 use std::fmt::Debug;

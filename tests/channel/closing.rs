@@ -1,4 +1,4 @@
-//! `close` of a rendezvous channel refuses those who wait, too.
+//! `close` of a rendezvous channel also refuses the operations that wait.
 
 use fibra::channel::{Channel, RecvError, SendError};
 

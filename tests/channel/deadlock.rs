@@ -5,7 +5,7 @@ use fibra::channel::Channel;
 use crate::support::{check, log};
 
 #[test]
-fn main_that_waits_again_at_once_fails_again_and_no_other() {
+fn main_that_waits_again_immediately_fails_again_and_no_other_does() {
     fibra::run(|| {
         let requests = Channel::<()>::new();
         let from = requests.clone();
@@ -21,7 +21,7 @@ fn main_that_waits_again_at_once_fails_again_and_no_other() {
 }
 
 #[test]
-fn a_fiber_that_waits_again_at_once_leaves_the_second_failure_to_main() {
+fn a_fiber_that_waits_again_immediately_leaves_the_second_failure_to_main() {
     fibra::run(|| {
         let requests = Channel::<()>::new();
         let from = requests.clone();

@@ -1,8 +1,17 @@
-//! Channels between fibers: how they close, how waits at them fail, and what a pause does to them.
+//! The channels of `fibra::channel`, the queues that are built like them, and `select!`.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bounded;
+mod cancel;
 mod closing;
 mod deadlock;
+mod oneshot;
 mod pausing;
+mod queues;
+mod queues_random;
+mod rendezvous;
+mod select;
+mod select_random;
+mod unbounded;

@@ -1,5 +1,4 @@
-//! Fibers that are paused in the middle of a wait: nothing but `resume`, or something to unwind with,
-//! lets them go on.
+//! Fibers that are paused in the middle of a wait: they continue only by `resume`, or to unwind.
 
 use fibra::channel::{self, Channel};
 use fibra::{sleep, spawn, yield_now};

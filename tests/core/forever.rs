@@ -1,5 +1,5 @@
-//! Tests of time limits that are too long for any clock: they are none, and a virtual clock does not go
-//! there.
+//! Tests of time limits that are too long for any clock: they are none, and a virtual clock does
+//! not go there.
 
 use std::time::Duration;
 

@@ -89,7 +89,8 @@ fn where_all_was_unwound_they_run() {
         });
     });
     assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
-    // On the thread of the test, which does not end: only that of the caller of `exit` is destroyed.
+    // On the thread of the test, which does not end: only that of the caller of `exit` is
+    // destroyed.
     assert_eq!(stderr(&output), "NAME is destroyed\n");
 }
 

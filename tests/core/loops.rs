@@ -1,5 +1,5 @@
-//! Loops that never have to wait: each operation that may wait lets timers and other fibers run when it
-//! is called over and over, and each of those that never wait keeps the thread.
+//! Loops that never have to wait: each operation that may wait lets timers and other fibers run
+//! when it is called over and over, and each of those that never wait keeps the thread.
 //!
 //! A new operation gets a row in one of the two tables.
 
@@ -61,7 +61,7 @@ impl Beside {
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "a limit for the loop that is tested")]
-fn an_operation_that_may_wait_starves_nobody_in_a_loop() {
+fn an_operation_that_may_wait_starves_no_fiber_in_a_loop() {
     let mut starving = Vec::new();
     for (name, make) in waiting() {
         fibra::run(|| {
@@ -81,7 +81,7 @@ fn an_operation_that_may_wait_starves_nobody_in_a_loop() {
 }
 
 #[test]
-fn an_operation_that_never_waits_lets_nobody_run_in_a_loop() {
+fn an_operation_that_never_waits_lets_no_fiber_run_in_a_loop() {
     let mut yielding = Vec::new();
     for (name, make) in never_waiting() {
         fibra::run(|| {
@@ -149,6 +149,15 @@ fn scheduler_rows() -> Vec<Row> {
             })
         }),
         ("park_timeout of nothing", || Box::new(|| fibra::park_timeout(Duration::ZERO))),
+        ("park_deadline that has passed", || Box::new(|| fibra::park_deadline(fibra::now()))),
+        ("join_timeout of nothing", || {
+            let mut parked = fibra::spawn(fibra::park);
+            Box::new(move || assert!(parked.join_timeout(Duration::ZERO).is_none()))
+        }),
+        ("join_deadline that has passed", || {
+            let mut parked = fibra::spawn(fibra::park);
+            Box::new(move || assert!(parked.join_deadline(fibra::now()).is_none()))
+        }),
         ("sleep for nothing", || Box::new(|| fibra::sleep(Duration::ZERO))),
         ("sleep_until a time that is over", || Box::new(|| fibra::sleep_until(fibra::now()))),
         ("timeout of nothing", || {
@@ -340,6 +349,10 @@ fn sync_rows() -> Vec<Row> {
         ("Semaphore::acquire_many_timeout", || {
             let semaphore = sync::Semaphore::new(1);
             Box::new(move || drop(semaphore.acquire_many_timeout(1, LONG).unwrap()))
+        }),
+        ("Semaphore::acquire_many_deadline", || {
+            let (semaphore, at) = (sync::Semaphore::new(2), later());
+            Box::new(move || drop(semaphore.acquire_many_deadline(2, at).unwrap()))
         }),
         ("Semaphore::acquire_deadline", || {
             let (semaphore, at) = (sync::Semaphore::new(1), later());

@@ -1,4 +1,5 @@
-//! Tests the sizes of stacks: of the main fiber, of those that ask for nothing, and of one that asks.
+//! Tests the sizes of stacks: of the main fiber, of those that ask for nothing, and of one that
+//! asks.
 
 use fibra::{Runtime, spawn};
 

@@ -108,7 +108,7 @@ fn a_fiber_that_another_thread_may_yet_kill_is_in_no_deadlock() {
 }
 
 #[test]
-fn an_output_is_dropped_once_whoever_comes_first() {
+fn an_output_is_dropped_once_whichever_comes_first() {
     static DROPPED: AtomicUsize = AtomicUsize::new(0);
     struct Counted;
     impl Drop for Counted {

@@ -1,4 +1,4 @@
-//! Futures and fibers: a fiber that is awaited as a future, also on other threads.
+//! Futures that fibers wait for, and fibers as futures.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -6,3 +6,4 @@ mod support;
 mod fiber;
 #[cfg(feature = "tokio")]
 mod tokio_budget;
+mod waiting;

@@ -6,7 +6,7 @@ use std::thread;
 use fibra::frame;
 use fibra::greenlet::{self, Greenlet};
 
-use crate::greenlet_support::{KeyError, key_error, raise, raised};
+use crate::support::greenlet::{KeyError, key_error, raise, raised};
 use crate::support::{DONE_LINE, Noisy, OnDrop, check, in_child, log, name_of, stderr};
 
 type Number = Greenlet<i64>;
@@ -54,7 +54,7 @@ fn a_handle_dropped_while_a_greenlet_unwinds_does_not_leave_it_in_the_destructor
 }
 
 #[test]
-fn a_handle_dropped_while_main_unwinds_is_killed_at_once() {
+fn a_greenlet_whose_handle_is_dropped_while_main_unwinds_is_killed_immediately() {
     frame(|| {
         let victim = leaves_for_main();
         let error = key_error(|| {

@@ -1,12 +1,20 @@
-//! The façade `greenlet`, beside the tests that go through its rules one by one.
+//! Greenlets, by the rules of Python's (`RULES.md`), and what the rules leave open.
 
 #![cfg(feature = "greenlet")]
 
-#[path = "../greenlet_support/mod.rs"]
-mod greenlet_support;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacks;
+mod drop;
 mod dropping;
+mod fibers;
+mod genlets;
+mod golden;
+mod life;
+mod listed;
 mod parent;
+mod random;
+mod switch;
+mod trace;
 mod tracing;

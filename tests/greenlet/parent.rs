@@ -1,4 +1,4 @@
-//! `greenlet::parent`, with which a greenlet gives back to whoever made it.
+//! `greenlet::parent`, with which a greenlet returns values to the one that made it.
 
 use fibra::frame;
 use fibra::greenlet::{self, Greenlet};

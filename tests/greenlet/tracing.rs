@@ -6,7 +6,7 @@ use std::rc::Rc;
 use fibra::frame;
 use fibra::greenlet::{self, Event, Greenlet, GreenletExit, GreenletId, SwitchError, settrace};
 
-use crate::greenlet_support::{KeyError, key_error, raise};
+use crate::support::greenlet::{KeyError, key_error, raise};
 use crate::support::{check, log};
 
 type Number = Greenlet<i64>;
@@ -28,7 +28,7 @@ fn trace(names: Vec<(GreenletId, &'static str)>) {
 }
 
 #[test]
-fn one_that_is_killed_unstarted_is_dead_for_whoever_the_waiting_tracer_lets_run() {
+fn one_that_is_killed_unstarted_is_dead_for_those_that_the_waiting_tracer_lets_run() {
     fibra::run(|| {
         let g = Greenlet::new(|n: i64| {
             log("never");

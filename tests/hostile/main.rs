@@ -1,19 +1,19 @@
 //! User code between a decision and its use: every point at which the library runs user code, times
 //! everything that user code may do there.
 //!
-//! The points are listed in `attack/points.rs`, the deeds in `attack/deeds/`, what may come of a pair
-//! in `attack/rules.rs`. Each pair is a `run` of its own on a thread of its own, in child processes
-//! that take slices of the product, so that an abort or a hang is put down to its pair.
+//! The points are listed in `attack/points.rs`, the deeds in `attack/deeds/`, what may come of a
+//! pair in `attack/rules.rs`. Each pair is a `run` of its own on a thread of its own, in child
+//! processes that take slices of the product, so that an abort or a hang is put down to its pair.
 //!
-//! Some pairs by hand: `FIBRA_HOSTILE_ONLY="channel" cargo test --test hostile product`, where the text
-//! is a part of "point / deed".
+//! Some pairs by hand: `FIBRA_HOSTILE_ONLY="channel" cargo test --test hostile product`, where the
+//! text is a part of "point / deed".
 
 #![forbid(unsafe_code)]
 
-#[path = "../abort_support/mod.rs"]
-mod abort_support;
 mod attack;
 mod put_back;
+#[path = "../support/mod.rs"]
+mod support;
 
 use attack::driver;
 
@@ -54,7 +54,7 @@ fn the_product_breaks_nothing_where_nothing_unwinds() {
     let attack = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile/attack/mod.rs");
     let program = include_str!("program.rs").replace("ATTACK", attack);
     let features = if cfg!(feature = "greenlet") { &["greenlet"][..] } else { &[] };
-    let output = abort_support::run_aborting("hostile", &program, features, &[]);
+    let output = crate::support::abort::run_aborting("hostile", &program, features, &[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

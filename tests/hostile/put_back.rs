@@ -16,7 +16,8 @@ impl Drop for Leaves {
     }
 }
 
-/// Puts one back, by `how`, that was killed before and is in the ring for that. Returns whether it ended.
+/// Puts one back, by `how`, that was killed before and is in the ring for that. Returns whether it
+/// ended.
 fn put_back_after_a_kill(how: fn(&Tasklet)) -> bool {
     fibra::run(|| {
         let slot = Rc::default();

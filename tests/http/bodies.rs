@@ -35,7 +35,8 @@ fn a_body_is_broken_off_if_its_own_fiber_unwinds() {
             go(move || {
                 writer.write_all(b"a part").unwrap();
                 let _writer = writer;
-                // In the middle of its unwind it waits: when it goes on, the thread unwinds already.
+                // In the middle of its unwind it waits: when it goes on, the thread unwinds
+                // already.
                 let _late = OnDrop(|| {
                     if waits {
                         fibra::sleep(ms(1))

@@ -1,4 +1,4 @@
-//! HTTP on fibers: bodies, and how they end.
+//! HTTP on fibers.
 
 #![cfg(feature = "http")]
 
@@ -6,3 +6,4 @@
 mod support;
 
 mod bodies;
+mod connections;

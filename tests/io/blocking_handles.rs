@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use fibra::net::{TcpListener, TcpStream, UnixStream};
 use fibra::spawn;
 
-use crate::net_support::{fill, soon};
+use crate::support::net::{fill, soon};
 
 #[test]
 fn a_stream_waits_without_its_thread_also_if_another_handle_has_made_it_blocking() {

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 
 use fibra::net::UnixStream;
 
-use crate::net_support::{check_end, soon};
+use crate::support::net::{check_end, soon};
 use crate::support::{in_child, ms, name_of};
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use fibra::net::{TcpListener, TcpStream, UnixStream};
 
-use crate::net_support::fill;
+use crate::support::net::fill;
 
 /// Where the fibers wait that were spawned here, by the dump.
 #[track_caller]

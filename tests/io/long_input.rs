@@ -1,4 +1,5 @@
-//! A standard input that never makes anybody wait: a long file, and one without end. And one that does: a terminal.
+//! A standard input that never makes anybody wait: a long file, and one without end. And one that
+//! does: a terminal.
 
 #![allow(clippy::disallowed_methods, reason = "real time")]
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 use fibra::io::stdin;
 use fibra::time::timeout;
 
-use crate::net_support::check_end;
+use crate::support::net::check_end;
 use crate::support::{go, in_child, ms, name_of};
 
 type Reads = fn() -> io::Result<()>;
@@ -39,7 +40,8 @@ fn computed() -> Duration {
     rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into().unwrap()
 }
 
-/// Reads `input` with a time limit, beside a fiber that ticks. Calls for which it `is_long` do not come to their end.
+/// Reads `input` with a time limit, beside a fiber that ticks. Calls for which it `is_long` do not
+/// come to their end.
 fn with_a_limit(input: impl AsFd, is_long: bool) {
     rustix::stdio::dup2_stdin(input).unwrap();
     for &(name, read) in READS {

@@ -1,18 +1,54 @@
-//! Input and output: descriptors, sockets, files, the standard input, and how each wait for them ends.
+//! Sockets, files, names and the standard input: order, limits, faults, and what a kill leaves
+//! behind.
 
-#![cfg(feature = "net")]
-
-#[path = "../net_support/mod.rs"]
-mod net_support;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "net")]
 mod blocking_handles;
+#[cfg(feature = "net")]
+mod churn;
+#[cfg(feature = "net")]
+mod fairness;
+#[cfg(feature = "net")]
+mod faults;
+#[cfg(feature = "net")]
 mod forks;
+mod fs;
+#[cfg(target_os = "linux")]
+mod fs_lock;
+#[cfg(feature = "net")]
 mod jobs;
+#[cfg(feature = "net")]
 mod locations;
+#[cfg(feature = "net")]
 mod long_input;
+#[cfg(feature = "net")]
+mod polled;
+mod resolve;
+#[cfg(feature = "net")]
+mod server;
+#[cfg(feature = "net")]
+mod stdin;
+#[cfg(feature = "net")]
+mod tcp;
+#[cfg(feature = "net")]
+mod threads;
 #[cfg(all(feature = "http", feature = "tls"))]
 mod time_limits;
+#[cfg(feature = "net")]
+mod timers;
+#[cfg(feature = "net")]
+mod udp;
+#[cfg(feature = "net")]
+mod unix_sockets;
+#[cfg(feature = "net")]
+mod virtual_clock;
+#[cfg(feature = "net")]
+mod waitable;
+#[cfg(feature = "net")]
+mod waits_cut_short;
+#[cfg(feature = "net")]
 mod wakers;
+#[cfg(feature = "net")]
 mod writes;

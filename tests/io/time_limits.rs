@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fibra::time::timeout;
 
-use crate::net_support::check_end;
+use crate::support::net::check_end;
 use crate::support::{HOUR, in_child, name_of};
 
 #[path = "../abort/calls.rs"]

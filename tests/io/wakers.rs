@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use fibra::io::{PollIo, Waitable};
 use fibra::spawn;
 
-use crate::net_support::kind_of;
+use crate::support::net::kind_of;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static WOKEN: AtomicUsize = AtomicUsize::new(0);

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, IoSlice, Write};
 
 use fibra::net::{TcpListener, TcpStream, UnixStream};
 
-use crate::net_support::{check_end, fill, kind_of, soon};
+use crate::support::net::{check_end, fill, kind_of, soon};
 use crate::support::{in_child, ms, name_of};
 
 /// Rust programs ignore SIGPIPE, unless they say otherwise.

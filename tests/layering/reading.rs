@@ -25,20 +25,68 @@ pub(crate) fn lines_with(code: &str, word: &str) -> Vec<usize> {
 
 /// `text` with comments and literals blanked out, line for line.
 pub(crate) fn code_of(text: &str) -> String {
-    let mut code = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let follows_word = code.ends_with(is_word);
-        let skipped = if follows_word { quoted(rest, '"') } else { token_to_blank(rest) };
-        if skipped == 0 {
-            code.push(c);
-            rest = &rest[c.len_utf8()..];
+    parts_of(text).code
+}
+
+/// Three copies of a source text, line for line; each keeps one kind of text and blanks out the
+/// rest.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) code: String,
+    #[allow(dead_code, reason = "the test of the language reads it")]
+    pub(crate) comments: String,
+    #[allow(dead_code, reason = "the test of the language reads it")]
+    pub(crate) literals: String,
+}
+
+impl Parts {
+    /// Adds `token` to one part, and spaces of the same length to the other two.
+    fn push(&mut self, kind: Kind, token: &str) {
+        let parts = [
+            (Kind::Code, &mut self.code),
+            (Kind::Comment, &mut self.comments),
+            (Kind::Literal, &mut self.literals),
+        ];
+        for (part, text) in parts {
+            if part == kind {
+                text.push_str(token);
+            } else {
+                text.extend(token.chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Code,
+    Comment,
+    Literal,
+}
+
+/// Separates the code of `text` from its comments and its literals.
+pub(crate) fn parts_of(text: &str) -> Parts {
+    let mut parts = Parts::default();
+    let (mut code_start, mut at) = (0, 0);
+    while let Some(c) = text[at..].chars().next() {
+        let rest = &text[at..];
+        let follows_word = text[code_start..at].ends_with(is_word);
+        let len = match c {
+            '"' => quoted(rest, '"'),
+            '/' | '\'' | 'r' | 'b' | 'c' if !follows_word => token_to_blank(rest),
+            _ => 0,
+        };
+        if len == 0 {
+            at += c.len_utf8();
             continue;
         }
-        code.extend(rest[..skipped].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
-        rest = &rest[skipped..];
+        parts.push(Kind::Code, &text[code_start..at]);
+        parts.push(if c == '/' { Kind::Comment } else { Kind::Literal }, &rest[..len]);
+        at += len;
+        code_start = at;
     }
-    code
+    parts.push(Kind::Code, &text[code_start..]);
+    parts
 }
 
 /// The length in bytes of the comment or literal that `rest` begins with, or 0.
@@ -136,4 +184,12 @@ fn comments_and_literals_are_not_code() {
     assert_eq!(blanked(r##"a("b\"c", r#"d"e"#, br"f\", b"g", c"h")"##), "a(,,,b,c)");
     assert_eq!(blanked(r"f::<'a>('b', '\'', '\u{1F600}', 'é')"), "f::<'a>(,,,)");
     assert_eq!(code_of("\"a\nb\"").lines().count(), 2);
+}
+
+#[test]
+fn each_kind_of_text_is_a_part() {
+    let parts = parts_of("f(\"//\"); // \"no\"\n'/'; /* \n */ g");
+    assert_eq!(parts.code, "f(    );        \n   ;    \n    g");
+    assert_eq!(parts.comments, "         // \"no\"\n     /* \n */  ");
+    assert_eq!(parts.literals, "  \"//\"          \n'/'     \n     ");
 }

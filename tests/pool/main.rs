@@ -1,12 +1,19 @@
 //! Pools, groups and other waits for several fibers: how their members start, fail and end.
 
-#[path = "../abort_support/mod.rs"]
-mod abort_support;
 #[path = "../support/mod.rs"]
 mod support;
 
-mod abort;
+mod blocking;
+mod blocking_borrows;
+mod blocking_kills;
 mod ends;
+mod group;
 mod hostile_ends;
+mod imap;
+mod map;
 mod map_errors;
 mod race_starts;
+mod random;
+mod retry;
+mod spawn;
+mod together;

@@ -1,4 +1,4 @@
-//! Answers that nobody has asked for.
+//! Answers to requests that were never made.
 
 use std::io::{self, Read, Write};
 
@@ -8,7 +8,8 @@ use crate::support::name_of;
 
 const WORKER: &str = "FIBRA_TEST_ANSWERS_TWICE";
 
-/// Not a test, but what the worker runs: it speaks the protocol itself, and answers each request twice.
+/// Not a test, but what the worker runs: it speaks the protocol itself, and answers each request
+/// twice.
 #[test]
 fn side_of_the_worker() {
     if std::env::var_os(WORKER).is_some() {

@@ -1,4 +1,4 @@
-//! Worker processes, and what they may do wrong.
+//! Child processes and signals: what callers get, and what their ends leave behind.
 
 #![cfg(feature = "net")]
 
@@ -6,3 +6,7 @@
 mod support;
 
 mod answers;
+mod kills;
+mod pool;
+mod process;
+mod signals;

@@ -5,7 +5,7 @@ use fibra::stackless::{self, Channel, ChannelError};
 use crate::support::{check, log};
 
 #[test]
-fn close_wakes_nobody_and_close_and_wake_does() {
+fn close_wakes_no_waiter_and_close_and_wake_does() {
     fibra::run(|| {
         let channel = Channel::<u32>::new();
         let from = channel.clone();

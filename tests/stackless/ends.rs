@@ -29,7 +29,7 @@ fn what_the_destructor_of_a_tempval_leaves_for_its_tasklet_is_dropped() {
 }
 
 #[test]
-fn destructors_of_tempvals_that_make_new_ones_for_ever_are_stopped() {
+fn destructors_of_tempvals_that_make_new_ones_without_end_are_stopped() {
     fibra::run(|| fibra::spawn(|| leave(100_000)).join().unwrap());
     crate::support::forget_trace();
 }

@@ -26,7 +26,7 @@ fn run_until(done: impl Fn() -> bool) {
 /// The fiber that waits in the `run` with the limit ends while the schedule callback waits, and its
 /// record goes to another fiber, which waits in a `run` as well.
 #[test]
-fn a_limit_whose_run_has_ended_interrupts_nobody() {
+fn a_limit_whose_run_has_ended_interrupts_nothing() {
     fibra::run(|| {
         let limited = fibra::spawn(|| drop(Run::new().ticks(1).run()));
         let victim = fibra::spawn(|| {

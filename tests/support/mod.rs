@@ -2,7 +2,20 @@
 //!
 //! Invariant: a trace belongs to the thread that writes it, so tests do not disturb each other.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, reason = "each suite uses a part of it")]
+
+pub(crate) mod abort;
+pub(crate) mod channel;
+#[cfg(feature = "greenlet")]
+pub(crate) mod greenlet;
+pub(crate) mod limits;
+#[cfg(feature = "net")]
+pub(crate) mod net;
+pub(crate) mod rules;
+pub(crate) mod stackless;
+pub(crate) mod sync;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -25,8 +38,12 @@ pub(crate) fn log(entry: impl Display) {
 /// Compares this thread's trace, one space between entries, with `expected`, and empties it.
 #[track_caller]
 pub(crate) fn check(expected: &str) {
-    let trace = TRACE.with(RefCell::take).join(" ");
-    assert_eq!(trace, expected);
+    assert_eq!(trace().join(" "), expected);
+}
+
+/// This thread's trace, which is empty afterwards.
+pub(crate) fn trace() -> Vec<String> {
+    TRACE.with(RefCell::take)
 }
 
 /// Empties this thread's trace.

@@ -1,5 +1,5 @@
-//! Tests that a lock that is never released is an error also while something else lives on: a timer, a
-//! listener, another thread.
+//! Tests that a lock that is never released is an error also while something else lives on: a
+//! timer, a listener, another thread.
 
 #![allow(
     clippy::disallowed_methods,
@@ -205,7 +205,8 @@ fn a_circle_of_two_threads_is_found() {
     }
 }
 
-/// In a `run` of its own, locks one, meets the other thread, and locks the other. Returns the panic.
+/// In a `run` of its own, locks one, meets the other thread, and locks the other. Returns the
+/// panic.
 fn circle_member(
     name: &str,
     first: &Arc<Mutex<()>>,
@@ -316,7 +317,8 @@ fn fibers_that_lock_in_any_order_on_several_threads_come_to_their_end() {
     assert_eq!(locks.iter().map(|lock| *lock.lock()).sum::<u32>(), done);
 }
 
-/// Takes two locks at a time, in any order, with others' turns in between. Returns how many it has changed.
+/// Takes two locks at a time, in any order, with others' turns in between. Returns how many it has
+/// changed.
 fn lock_at_random(locks: &[Mutex<u32>; 4], seed: u64) -> u32 {
     let (mut random, mut done) = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, 0);
     for _ in 0..15 {

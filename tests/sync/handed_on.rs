@@ -1,4 +1,5 @@
-//! Tests of guards that another fiber than the one that locked releases: no innocent fiber is told of a deadlock.
+//! Tests of guards that another fiber than the one that locked releases: no innocent fiber is told
+//! of a deadlock.
 
 #![allow(
     clippy::disallowed_methods,

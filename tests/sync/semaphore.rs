@@ -25,7 +25,7 @@ fn permits_that_are_out_count_so_that_giving_them_back_never_overflows() {
 }
 
 #[test]
-fn a_closed_semaphore_turns_away_those_who_wait_and_those_who_come() {
+fn a_closed_semaphore_refuses_waiting_and_later_callers() {
     fibra::run(|| {
         let semaphore: &Semaphore = Box::leak(Box::new(Semaphore::new(1)));
         let permit = semaphore.acquire();
@@ -34,7 +34,7 @@ fn a_closed_semaphore_turns_away_those_who_wait_and_those_who_come() {
         fibra::yield_now();
         semaphore.close();
         let text = join_panic(panics);
-        assert!(text.contains("semaphore was acquired that is closed"), "{text}");
+        assert!(text.contains("cannot acquire a permit: the semaphore is closed"), "{text}");
         drop(permit);
         assert!(semaphore.is_closed() && semaphore.try_acquire().is_none());
         assert_eq!(semaphore.acquire_timeout(Duration::ZERO).unwrap_err(), TimeoutError::Closed);

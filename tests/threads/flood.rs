@@ -1,7 +1,5 @@
 //! Two threads call one door of a scheduler without a pause: fibers run on, and memory is bounded.
 
-#![cfg(target_os = "linux")]
-
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

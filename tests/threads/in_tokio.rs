@@ -50,6 +50,8 @@ fn futures_without_constraint_need_none() {
     assert_eq!(count, MANY);
 }
 
+// With the feature `tokio` there is no budget that could be used up: see `tests/futures`.
+#[cfg(not(feature = "tokio"))]
 #[test]
 fn a_future_whose_budget_is_used_up_is_reported_and_not_waited_for_in_silence() {
     let test = name_of!(a_future_whose_budget_is_used_up_is_reported_and_not_waited_for_in_silence);
@@ -64,7 +66,7 @@ fn a_future_whose_budget_is_used_up_is_reported_and_not_waited_for_in_silence() 
     });
     let stderr = stderr(&output);
     assert!(output.status.success() && stderr.ends_with(DONE_LINE), "{stderr}");
-    assert_eq!(stderr.matches("tokio::task::unconstrained").count(), 1, "{stderr}");
+    assert_eq!(stderr.matches("enable the feature `tokio`").count(), 1, "{stderr}");
 }
 
 #[test]

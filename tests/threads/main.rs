@@ -1,13 +1,17 @@
-//! Other threads and a scheduler: how they reach it, what that costs, and what stays the thread's own.
+//! Other threads and a scheduler: how they reach it, what that costs, and what stays the thread's
+//! own.
 
 #![allow(clippy::disallowed_methods, reason = "other threads and real time are what is tested")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(target_os = "linux")]
 mod flood;
 mod future_timers;
 mod in_tokio;
 mod own_token;
 mod race;
+#[cfg(target_os = "linux")]
 mod reachable;
+mod remote_unpark;

@@ -1,4 +1,5 @@
-//! A deliberate race, by which `.ci/thread-sanitizer` sees that races are reported. It is run by that only.
+//! A deliberate race, by which `.ci/thread-sanitizer` sees that races are reported. It is run by
+//! that only.
 
 #![allow(unsafe_code, reason = "no race can be made without it")]
 
@@ -7,7 +8,8 @@ use std::thread;
 
 struct Shared(UnsafeCell<u64>);
 
-// SAFETY: it is not safe, which is the point; the test runs only where a race is reported, not compiled on.
+// SAFETY: it is not safe, which is the point; the test runs only where a race is reported, not
+// compiled on.
 unsafe impl Sync for Shared {}
 
 #[test]

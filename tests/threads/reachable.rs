@@ -1,7 +1,5 @@
 //! Fibers that other threads may wake: they tell a wait from a deadlock, and cost a sleep nothing.
 
-#![cfg(target_os = "linux")]
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;

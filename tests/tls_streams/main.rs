@@ -1,16 +1,17 @@
-//! TLS over streams: handshakes that end early, and halves that are ended.
+//! TLS over streams.
 
 #![cfg(feature = "tls")]
 
 #[path = "../support/mod.rs"]
 mod support;
-#[path = "../tls_support/mod.rs"]
-mod tls_support;
+
+mod faults;
+mod streams;
 
 use std::io::{ErrorKind, Read, Write};
 
+use crate::support::tls::{acceptor, localhost, server_config, tcp_pair, tls_pair};
 use crate::support::{OnDrop, go, ms, run_virtually};
-use crate::tls_support::{acceptor, localhost, server_config, tcp_pair, tls_pair};
 
 #[test]
 fn a_handshake_fails_when_the_other_side_says_that_nothing_will_follow() {

@@ -1,5 +1,5 @@
-//! Tests what all errors of the crate have in common: each is an `Error` that threads may share, its
-//! `Debug` is one line, it answers what it was, and it turns into the errors that contain it.
+//! Tests what all errors of the crate have in common: each is an `Error` that threads may share,
+//! its `Debug` is one line, it answers what it was, and it turns into the errors that contain it.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use fibra::channel::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
+use fibra::fs::TryLockError;
 use fibra::generator::{CloseError, Generator, GeneratorExit, ResumeError, Yielder};
 use fibra::greenlet::{
     Elsewhere, Families, Greenlet, GreenletExit, LocalsError, ParentError, RunError, SwitchError,
@@ -20,8 +21,9 @@ use fibra::{
     Deadlock, JoinError, Killed, Panic, channel, greenlet, net, pool, process, stackless, time,
 };
 
-use crate::support::{Bomb, DONE_LINE, in_child, ms, name_of, panic_of, quiet_panic, stderr};
 use crate::traits;
+
+use crate::support::{Bomb, DONE_LINE, in_child, ms, name_of, panic_of, quiet_panic, stderr};
 
 /// An error as the table has it.
 struct Shown {
@@ -183,6 +185,8 @@ fn of_locks_and_pools() -> Vec<Shown> {
         JoinTimeoutError::Killed => is_timeout is_deadlock is_killed;
         DrainError::Deadlock(deadlock()) => is_deadlock is_killed;
         DrainError::Killed => is_deadlock is_killed;
+        TryLockError::Error(no_memory());
+        TryLockError::WouldBlock;
         retry_error();
         elapsed();
         global_pool_error();
@@ -379,8 +383,8 @@ fn every_error_is_in_the_table() {
     assert!(missing.is_empty(), "no line for {missing:#?}");
 }
 
-/// The traits of errors: C `Clone`, = `PartialEq`, I that they turn into an `io::Error`. With a `u8`
-/// inside, where something is.
+/// The traits of errors: C `Clone`, = `PartialEq`, I that they turn into an `io::Error`. With a
+/// `u8` inside, where something is.
 #[test]
 fn errors_compare_and_clone_where_what_they_hold_does() {
     let mut table = String::new();

@@ -1,4 +1,5 @@
-//! Tests that whatever receives can be iterated over: by reference, and by value, as std's receivers.
+//! Tests that whatever receives can be iterated over: by reference, and by value, as std's
+//! receivers.
 
 use fibra::channel::{self, Channel};
 use fibra::pool::{JoinableQueue, LifoQueue};

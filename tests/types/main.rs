@@ -9,8 +9,14 @@ mod reading;
 #[path = "../support/mod.rs"]
 mod support;
 
+<<<<<<< HEAD
+mod compile_fail;
+=======
+mod build_script;
+>>>>>>> msrv
 mod errors;
 mod iteration;
+mod not_send;
 mod public;
 mod traits;
 mod variance;

@@ -26,8 +26,8 @@ pub(crate) struct Traits {
     into_io: bool,
 }
 
-/// Reads what is known of `T`: an inherent constant, which exists if `T` has the trait, comes before
-/// that of a trait which all types have.
+/// Reads what is known of `T`: an inherent constant, which exists if `T` has the trait, comes
+/// before that of a trait which all types have.
 struct Probe<T: ?Sized>(PhantomData<T>);
 
 macro_rules! probes {
@@ -224,6 +224,7 @@ pub(crate) fn rows() -> Vec<Row> {
         fs::File;
         fs::OpenOptions;
         fs::ReadDir;
+        fs::TryLockError;
         future::FiberFuture<T>;
         future::Sleep;
         generator::Borrowed as fibra::generator::Borrowed<'static>;

@@ -2,8 +2,8 @@
 //! one in it, and a short one a long one; and whether what the type owns must outlive it.
 //!
 //! A type through which values come out only may be covariant; one that takes values only may be
-//! contravariant; what gives and takes must be invariant, or a reference goes in short and comes out
-//! long. To be invariant is always sound.
+//! contravariant; what gives and takes must be invariant, or a reference goes in short and comes
+//! out long. To be invariant is always sound.
 //!
 //! All this is known to the compiler alone. So a crate is written with one function on each line,
 //! one for each question, and the lines that do not compile are the answers.
@@ -50,8 +50,8 @@ enum Drops {
     Unasked,
 }
 
-/// The type, with `@` for what varies: `'@` for a lifetime, `Fn@` for a type that must be `'static`;
-/// and with `'any` for a lifetime that stays the same.
+/// The type, with `@` for what varies: `'@` for a lifetime, `Fn@` for a type that must be
+/// `'static`; and with `'any` for a lifetime that stays the same.
 type Row = (&'static str, Does, Variance, Drops);
 
 #[rustfmt::skip]

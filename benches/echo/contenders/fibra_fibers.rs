@@ -1,5 +1,5 @@
-//! fibra: a fiber for each connection, with the calls of std; HTTP by hyper, with a handler that may
-//! block and has a fiber for each request.
+//! fibra: one fiber per connection, with the calls of std; HTTP by hyper, with a handler that may
+//! block and one fiber per request.
 
 use std::io::{self, Read, Write};
 

@@ -1,4 +1,4 @@
-//! may with one worker thread, which takes care of sockets as well.
+//! may with one worker thread, which handles sockets as well.
 
 use std::io::{self, Read, Write};
 
@@ -11,7 +11,7 @@ pub(crate) fn serve(service: Service) -> io::Result<()> {
     if service == Service::Http {
         return Err(no_http());
     }
-    // Pinning is the driver's: may counts processors from the machine's first.
+    // The driver pins the process: may would count processors from the machine's first.
     may::config().set_workers(1).set_worker_pin(false);
     let acceptor = may::go!(accept);
     acceptor.join().map_err(|_| io::Error::other("the accepting coroutine panicked"))?

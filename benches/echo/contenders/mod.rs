@@ -1,8 +1,8 @@
-//! Who takes part: one file for each server in Rust, and the peers that `benches/peers/echo.sh`
-//! builds.
+//! The contenders: one file per server in Rust, and the peers that `benches/peers/echo.sh` builds.
 //!
-//! All echo alike: `TCP_NODELAY`, a buffer of [`BUFFER`] bytes, read what is there, write it back.
-//! All run on one thread, except `threads`; everything that a server starts stays on its processor.
+//! All of them echo in the same way: `TCP_NODELAY`, a buffer of [`BUFFER`] bytes, read the
+//! available bytes, write them back. All run on one thread, except `threads`; everything that a
+//! server starts stays on its processor.
 
 mod fibra_fibers;
 mod may_one_worker;
@@ -17,12 +17,12 @@ use crate::Failure;
 use crate::exchange::{Load, Service};
 use crate::sample::Point;
 
-/// The most that a server reads at once.
+/// The largest number of bytes that a server reads in one call.
 pub(crate) const BUFFER: usize = 4096;
 pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
-/// The contender that the others are a share of.
+/// The contender to which the others are compared.
 pub(crate) const LIMIT: &str = "c";
-/// The descriptors that servers may have, here and elsewhere, allow twice as many.
+/// The most connections of a contender. Usual limits on descriptors allow twice as many.
 const MANY: usize = 10_000;
 
 pub(crate) struct Contender {
@@ -33,9 +33,9 @@ pub(crate) struct Contender {
 }
 
 pub(crate) enum Program {
-    /// This program, which then calls this function. It returns only if it fails.
+    /// This program, which then calls this function. The function returns only if it fails.
     Here { serve: fn(Service) -> io::Result<()> },
-    /// One in the folder of the peers.
+    /// A program in the folder of the peers.
     Peer(&'static str),
 }
 
@@ -89,7 +89,7 @@ impl Contender {
         point.connections <= self.most_connections && (point.load != Load::Http || self.serves_http)
     }
 
-    /// Where a peer is, if it has been built.
+    /// Returns the path of a peer, if it has been built.
     pub(crate) fn peer_path(&self) -> Option<PathBuf> {
         match self.program {
             Program::Here { .. } => None,
@@ -101,7 +101,7 @@ impl Contender {
     }
 }
 
-/// Those that can be started, with a word on the others.
+/// Returns the contenders that can be started, and reports the others.
 pub(crate) fn usable(contenders: &[&'static Contender]) -> Vec<&'static Contender> {
     let (usable, missing): (Vec<_>, Vec<_>) = contenders.iter().copied().partition(|contender| {
         matches!(contender.program, Program::Here { .. }) || contender.peer_path().is_some()
@@ -112,7 +112,7 @@ pub(crate) fn usable(contenders: &[&'static Contender]) -> Vec<&'static Contende
     usable
 }
 
-/// What a server process does: `words` are the contender's name and its service.
+/// Runs a server process: `words` are the contender's name and its service.
 pub(crate) fn serve_here(words: &[String]) -> Result<(), Failure> {
     let [name, service] = words else { return Err("--serve <contender> echo|http".into()) };
     let service = match service.as_str() {
@@ -126,12 +126,12 @@ pub(crate) fn serve_here(words: &[String]) -> Result<(), Failure> {
     }
 }
 
-/// Tells the driver that clients may come.
+/// Notifies the driver that clients can connect.
 pub(crate) fn announce(address: SocketAddr) {
     println!("{}", address.port());
 }
 
-/// What a server without HTTP says to it.
+/// Returns the error of a server without HTTP.
 pub(crate) fn no_http() -> io::Error {
     io::ErrorKind::Unsupported.into()
 }

@@ -1,4 +1,4 @@
-//! A thread of the operating system for each connection, with blocking sockets.
+//! One thread of the operating system per connection, with blocking sockets.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::thread;
 use super::{ANY_PORT, BUFFER, announce, no_http};
 use crate::exchange::Service;
 
-/// The least that std allows is less than this; what is not touched costs nothing.
+/// More than the minimum of std; pages that are not touched cost nothing.
 const STACK: usize = 64 * 1024;
 
 pub(crate) fn serve(service: Service) -> io::Result<()> {

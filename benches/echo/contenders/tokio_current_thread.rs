@@ -1,6 +1,6 @@
 //! tokio's `current_thread` runtime; HTTP by hyper.
 //!
-//! Tasks come from `tokio::spawn` inside of a spawned task, as in the comparison of switches.
+//! Tasks come from `tokio::spawn` inside a spawned task, as in the comparison of switches.
 
 use std::convert::Infallible;
 use std::io;
@@ -49,7 +49,7 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
 
 async fn http(stream: TcpStream) -> hyper::Result<()> {
     let mut http = http1::Builder::new();
-    // For hyper's time limit for the head of a request, as the others have it.
+    // For hyper's time limit for the head of a request, which the other contenders have as well.
     http.timer(TokioTimer::new());
     http.serve_connection(TokioIo::new(stream), service_fn(hello)).await
 }

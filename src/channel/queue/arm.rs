@@ -50,7 +50,7 @@ impl<T> Arm for RecvArm<'_, T> {
     }
 
     fn done(&self) -> Option<Done> {
-        self.waiter.as_ref().and_then(|waiter| done_by(waiter.fate()))
+        self.waiter.as_ref().and_then(|waiter| done_by(waiter.outcome()))
     }
 }
 
@@ -85,7 +85,7 @@ impl<T> Arm for SendArm<'_, T> {
     }
 
     fn done(&self) -> Option<Done> {
-        self.waiter.as_ref().and_then(|waiter| done_by(waiter.fate()))
+        self.waiter.as_ref().and_then(|waiter| done_by(waiter.outcome()))
     }
 }
 

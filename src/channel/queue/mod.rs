@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::channel::waiter::{Fate, Message, Waiters};
+use crate::channel::waiter::{Message, WaitOutcome, Waiters};
 use crate::sched::lowlevel::scheduler;
 
 pub(crate) mod arm;
@@ -138,7 +138,7 @@ pub struct Receiver<T> {
 impl<T> Shared<T> {
     fn release_all(&self, list: &Waiters<T>) {
         let Some(sched) = scheduler() else { return };
-        while let Some(fiber) = list.release(Fate::Closed) {
+        while let Some(fiber) = list.release(WaitOutcome::Closed) {
             sched.make_ready(fiber);
         }
     }

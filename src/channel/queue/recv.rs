@@ -1,13 +1,13 @@
 //! The receiving end of a channel with a buffer.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
+use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
+use crate::channel::face::Receive;
 use crate::channel::queue::{Receiver, into_value};
-use crate::channel::waiter::{Fate, Waiter};
-use crate::collections::by_value::by_value;
-use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+use crate::channel::waiter::{WaitOutcome, Waiter};
+use crate::collections::by_value::{by_reference, by_value};
+use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
 
 static RECEIVING: WaitReason = WaitReason::new("receiving on an empty channel", OnDeadlock::Fail);
 
@@ -39,13 +39,7 @@ impl<T> Receiver<T> {
     #[track_caller]
     #[doc(alias("get", "pop"))]
     pub fn recv(&self) -> Result<T, RecvError> {
-        let here = here();
-        spend(here);
-        match self.take(here) {
-            Ok(value) => Ok(value),
-            Err(TryRecvError::Empty) => self.wait(here, None).map_err(Cut::into_recv_error),
-            Err(TryRecvError::Closed) => Err(RecvError::Closed),
-        }
+        self.receive()
     }
 
     /// Takes the first value if there is one, and never waits.
@@ -84,8 +78,7 @@ impl<T> Receiver<T> {
     /// ```
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        let here = here();
-        self.recv_by(here, deadline_after(here, timeout))
+        self.receive_within(Limit::After(timeout))
     }
 
     /// Like [`recv`](Receiver::recv), but waits no longer than until `deadline`.
@@ -99,8 +92,7 @@ impl<T> Receiver<T> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        let here = here();
-        self.recv_by(here, here.sched.micros_at(deadline))
+        self.receive_within(Limit::At(deadline))
     }
 
     /// Returns an iterator that receives until the channel is empty and all senders are gone.
@@ -109,7 +101,7 @@ impl<T> Receiver<T> {
     ///
     /// `next` panics with a report if nothing can ever run again.
     pub fn iter(&self) -> Values<'_, T> {
-        Values { receiver: self }
+        Values { source: self }
     }
 
     /// Returns the number of values that the channel holds now.
@@ -151,62 +143,39 @@ impl<T> Receiver<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait(&self, here: Here, by: Option<u64>) -> Result<T, Cut> {
+    fn wait(&self, here: Here, by: Option<u64>) -> Result<T, WaitError> {
         let waiter = Waiter::new(here.fiber, None);
         match waiter.wait_in(here, &self.shared.waiting_receivers, by, &RECEIVING) {
-            Ok(Fate::Served) => {
+            Ok(WaitOutcome::Served) => {
                 Ok(into_value(waiter.take().expect("a sender has put its value in")))
             }
-            Ok(_) => Err(Cut::Closed),
-            Err(interrupt) => Err(Cut::Short(interrupt)),
+            Ok(_) => Err(WaitError::Closed),
+            Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
         }
     }
+}
 
+impl<T> Receive<T> for Receiver<T> {
+    #[inline(always)]
     #[track_caller]
-    fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
+    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
+        let here = here();
+        let by = limit.micros(here);
         spend(here);
         match self.take(here) {
             Ok(value) => Ok(value),
-            Err(TryRecvError::Empty) => {
-                self.wait(here, Some(at)).map_err(Cut::into_recv_timeout_error)
-            }
-            Err(TryRecvError::Closed) => Err(RecvTimeoutError::Closed),
+            Err(TryRecvError::Empty) => self.wait(here, by),
+            Err(TryRecvError::Closed) => Err(WaitError::Closed),
         }
     }
 }
 
-/// What a receiver receives. A type of its own, for a closure's wait would be reported as here.
+/// An iterator over the values that a [`Receiver`] receives.
 pub struct Values<'a, T> {
-    receiver: &'a Receiver<T>,
+    source: &'a Receiver<T>,
 }
 
-impl<T> Iterator for Values<'_, T> {
-    type Item = T;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        match self.receiver.recv() {
-            Ok(value) => Some(value),
-            Err(RecvError::Closed | RecvError::Killed) => None,
-            Err(RecvError::Deadlock(report)) => panic!("{report}"),
-        }
-    }
-}
-
-impl<T> fmt::Debug for Values<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Values").field(self.receiver).finish()
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Receiver<T> {
-    type Item = T;
-    type IntoIter = Values<'a, T>;
-
-    fn into_iter(self) -> Values<'a, T> {
-        self.iter()
-    }
-}
+by_reference!([T] Receiver => Values<T>, T, Receiver::receive_next);
 
 /// An iterator that owns a [`Receiver`]: when it is dropped, so is that handle to the channel.
 ///

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
+use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError};
+use crate::channel::face::Deliver;
 use crate::channel::queue::{Sender, into_value};
-use crate::channel::waiter::{Fate, Message, Waiter};
-use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
+use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
 
 static SENDING: WaitReason = WaitReason::new("sending on a full channel", OnDeadlock::Fail);
 
@@ -39,15 +40,7 @@ impl<T> Sender<T> {
     #[track_caller]
     #[doc(alias("put", "push"))]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        let here = here();
-        spend(here);
-        match self.offer(here, value) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(value)) => {
-                self.wait(here, value, None).map_err(|(value, cut)| cut.into_send_error(value))
-            }
-            Err(TrySendError::Closed(value)) => Err(SendError::Closed(value)),
-        }
+        self.deliver(value)
     }
 
     /// Sends `value` if there is room, and never waits.
@@ -89,8 +82,7 @@ impl<T> Sender<T> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        let here = here();
-        self.send_by(here, value, deadline_after(here, timeout))
+        self.deliver_within(value, Limit::After(timeout))
     }
 
     /// Like [`send`](Sender::send), but waits no longer than until `deadline`.
@@ -104,8 +96,7 @@ impl<T> Sender<T> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
-        let here = here();
-        self.send_by(here, value, here.sched.micros_at(deadline))
+        self.deliver_within(value, Limit::At(deadline))
     }
 
     /// Returns the number of values that the channel holds now.
@@ -146,25 +137,28 @@ impl<T> Sender<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait(&self, here: Here, value: T, by: Option<u64>) -> Result<(), (T, Cut)> {
+    fn wait(&self, here: Here, value: T, by: Option<u64>) -> Result<(), (T, WaitError)> {
         let waiter = Waiter::new(here.fiber, Some(Message::Value(value)));
         let cut = match waiter.wait_in(here, &self.shared.waiting_senders, by, &SENDING) {
-            Ok(Fate::Served) => return Ok(()),
-            Ok(_) => Cut::Closed,
-            Err(interrupt) => Cut::Short(interrupt),
+            Ok(WaitOutcome::Served) => return Ok(()),
+            Ok(_) => WaitError::Closed,
+            Err(interrupt) => WaitError::Interrupted(interrupt),
         };
-        Err((into_value(waiter.take().expect("nobody has taken the value")), cut))
+        Err((into_value(waiter.take().expect("no receiver has taken the value")), cut))
     }
+}
 
+impl<T> Deliver<T> for Sender<T> {
+    #[inline(always)]
     #[track_caller]
-    fn send_by(&self, here: Here, value: T, at: u64) -> Result<(), SendTimeoutError<T>> {
+    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)> {
+        let here = here();
+        let by = limit.micros(here);
         spend(here);
         match self.offer(here, value) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(value)) => self
-                .wait(here, value, Some(at))
-                .map_err(|(value, cut)| cut.into_send_timeout_error(value)),
-            Err(TrySendError::Closed(value)) => Err(SendTimeoutError::Closed(value)),
+            Err(TrySendError::Full(value)) => self.wait(here, value, by),
+            Err(TrySendError::Closed(value)) => Err((value, WaitError::Closed)),
         }
     }
 }

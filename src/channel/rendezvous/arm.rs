@@ -1,16 +1,16 @@
 //! The operations of a rendezvous channel as arms of a choice between several things.
 
-use crate::channel::error::{Cut, RecvError, SendError};
+use crate::channel::error::{RecvError, SendError, WaitError};
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, open};
-use crate::channel::waiter::{Fate, Message, Waiter};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
 use crate::sched::lowlevel::{Arm, Done, Here, Place};
 
 /// A receive as an arm.
 pub(crate) struct RecvArm<'a, T> {
     channel: &'a Channel<T>,
     waiter: Option<Waiter<T>>,
-    outcome: Option<Result<Message<T>, Cut>>,
+    outcome: Option<Result<Message<T>, WaitError>>,
 }
 
 /// A send as an arm.
@@ -33,10 +33,10 @@ impl<T> Channel<T> {
 
 /// Returns the state of the arm whose waiter has this outcome. A closed channel is final, like a
 /// served waiter.
-pub(in crate::channel) fn done_by(fate: Fate) -> Option<Done> {
-    match fate {
-        Fate::Waiting => None,
-        Fate::Served | Fate::Closed => Some(Done::Served),
+pub(in crate::channel) fn done_by(outcome: WaitOutcome) -> Option<Done> {
+    match outcome {
+        WaitOutcome::Waiting => None,
+        WaitOutcome::Served | WaitOutcome::Closed => Some(Done::Served),
     }
 }
 
@@ -44,7 +44,7 @@ impl<T> Arm for RecvArm<'_, T> {
     fn attempt(&mut self, here: Here) -> bool {
         self.outcome = match self.channel.arrive(Side::Receive) {
             Step::Meet(_) => Some(Ok(self.channel.collect(here, After::GoOn))),
-            Step::Refused => Some(Err(Cut::Closed)),
+            Step::Refused => Some(Err(WaitError::Closed)),
             Step::Wait => None,
         };
         if self.outcome.is_none() {
@@ -58,7 +58,7 @@ impl<T> Arm for RecvArm<'_, T> {
     }
 
     fn done(&self) -> Option<Done> {
-        self.waiter.as_ref().and_then(|waiter| done_by(waiter.fate()))
+        self.waiter.as_ref().and_then(|waiter| done_by(waiter.outcome()))
     }
 }
 
@@ -66,9 +66,9 @@ impl<T> RecvArm<'_, T> {
     pub(crate) fn finish(self) -> Result<T, RecvError> {
         let outcome = self.outcome.unwrap_or_else(|| {
             let message = self.waiter.and_then(|waiter| waiter.take());
-            message.ok_or(Cut::Closed)
+            message.ok_or(WaitError::Closed)
         });
-        outcome.map(open).map_err(Cut::into_recv_error)
+        outcome.map(open).map_err(WaitError::into_recv_error)
     }
 }
 
@@ -96,7 +96,7 @@ impl<T> Arm for SendArm<'_, T> {
     }
 
     fn done(&self) -> Option<Done> {
-        self.waiter.as_ref().and_then(|waiter| done_by(waiter.fate()))
+        self.waiter.as_ref().and_then(|waiter| done_by(waiter.outcome()))
     }
 }
 

@@ -13,7 +13,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
-use crate::channel::waiter::{Fate, Waiters};
+use crate::channel::waiter::{WaitOutcome, Waiters};
 use crate::sched::lowlevel::{FiberPtr, FiberRef, Here, go_last, hand_over, scheduler};
 
 pub(crate) mod arm;
@@ -140,7 +140,7 @@ impl<T> Channel<T> {
         self.close_quietly();
         let Some(sched) = scheduler() else { return };
         for list in [&self.inner.senders, &self.inner.receivers] {
-            while let Some(fiber) = list.release(Fate::Closed) {
+            while let Some(fiber) = list.release(WaitOutcome::Closed) {
                 sched.make_ready(fiber);
             }
         }
@@ -203,7 +203,7 @@ impl<T> Channel<T> {
 
 impl<T> Inner<T> {
     fn balance(&self) -> isize {
-        self.senders.len().cast_signed() - self.receivers.len().cast_signed()
+        self.senders.len() as isize - self.receivers.len() as isize
     }
 
     fn change(&self, to: impl FnOnce(Pairing) -> Pairing) {

@@ -1,15 +1,15 @@
 //! The receiving half of a rendezvous channel.
 
-use std::fmt;
 use std::panic;
 use std::time::{Duration, Instant};
 
-use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
+use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
+use crate::channel::face::Receive;
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
-use crate::channel::waiter::{Fate, Message, Waiter};
-use crate::collections::by_value::by_value;
-use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
+use crate::collections::by_value::{by_reference, by_value};
+use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
 
 static RECEIVING: WaitReason = WaitReason::new("receiving on a channel", OnDeadlock::Fail);
 
@@ -46,12 +46,7 @@ impl<T> Channel<T> {
     #[track_caller]
     #[doc(alias = "get")]
     pub fn recv(&self) -> Result<T, RecvError> {
-        let here = here();
-        spend(here);
-        match self.recv_unmetered(here, None, &RECEIVING) {
-            Ok(message) => Ok(open(message)),
-            Err(cut) => Err(cut.into_recv_error()),
-        }
+        self.receive()
     }
 
     /// Takes a value from a sender that waits, if there is one. It neither waits nor switches.
@@ -85,8 +80,7 @@ impl<T> Channel<T> {
     /// Like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        let here = here();
-        self.recv_by(here, deadline_after(here, timeout))
+        self.receive_within(Limit::After(timeout))
     }
 
     /// Like [`recv`](Channel::recv), but waits no longer than until `deadline`.
@@ -100,20 +94,12 @@ impl<T> Channel<T> {
     /// Like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        let here = here();
-        self.recv_by(here, here.sched.micros_at(deadline))
+        self.receive_within(Limit::At(deadline))
     }
 
     /// Returns an iterator that receives until the channel is closed and no sender waits.
     pub fn iter(&self) -> Iter<'_, T> {
-        Iter { channel: self }
-    }
-
-    #[track_caller]
-    fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
-        spend(here);
-        let received = self.recv_unmetered(here, Some(at), &RECEIVING);
-        received.map(open).map_err(Cut::into_recv_timeout_error)
+        Iter { source: self }
     }
 
     /// Receives without spending the operation budget: a transfer that keeps the caller running
@@ -125,11 +111,11 @@ impl<T> Channel<T> {
         here: Here,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<Message<T>, Cut> {
+    ) -> Result<Message<T>, WaitError> {
         match self.arrive(Side::Receive) {
             Step::Meet(after) => Ok(self.collect(here, after)),
             Step::Wait => self.wait_to_receive(here, by, reason),
-            Step::Refused => Err(Cut::Closed),
+            Step::Refused => Err(WaitError::Closed),
         }
     }
 
@@ -149,13 +135,24 @@ impl<T> Channel<T> {
         here: Here,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<Message<T>, Cut> {
+    ) -> Result<Message<T>, WaitError> {
         let waiter = Waiter::new(here.fiber, None);
         match waiter.wait_in(here, &self.inner.receivers, by, reason) {
-            Ok(Fate::Served) => Ok(waiter.take().expect("a sender has put its message in")),
-            Ok(_) => Err(Cut::Closed),
-            Err(interrupt) => Err(Cut::Short(interrupt)),
+            Ok(WaitOutcome::Served) => Ok(waiter.take().expect("a sender has put its message in")),
+            Ok(_) => Err(WaitError::Closed),
+            Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
         }
+    }
+}
+
+impl<T> Receive<T> for Channel<T> {
+    #[inline(always)]
+    #[track_caller]
+    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
+        let here = here();
+        let by = limit.micros(here);
+        spend(here);
+        self.recv_unmetered(here, by, &RECEIVING).map(open)
     }
 }
 
@@ -174,39 +171,12 @@ pub(crate) fn open<T>(message: Message<T>) -> T {
 ///
 /// `next` panics with a report if nothing can ever run again.
 pub struct Iter<'a, T> {
-    channel: &'a Channel<T>,
+    source: &'a Channel<T>,
 }
 
-impl<T> Iterator for Iter<'_, T> {
-    type Item = T;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        match self.channel.recv() {
-            Ok(value) => Some(value),
-            Err(RecvError::Closed | RecvError::Killed) => None,
-            Err(RecvError::Deadlock(report)) => panic!("{report}"),
-        }
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Channel<T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T> fmt::Debug for Iter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Iter").field(self.channel).finish()
-    }
-}
+by_reference!([T] Channel => Iter<T>, T, Channel::receive_next);
 
 /// An iterator that owns a handle to a [`Channel`], and receives until that is closed and no sender
-/// waits.
 /// waits.
 ///
 /// # Examples

@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::time::{Duration, Instant};
 
-use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
+use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError};
+use crate::channel::face::Deliver;
 use crate::channel::pairing::{Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
-use crate::channel::waiter::{Fate, Message, Waiter};
-use crate::sched::lowlevel::{FiberPtr, Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+use crate::channel::waiter::{Message, WaitOutcome, Waiter};
+use crate::sched::lowlevel::{FiberPtr, Here, Limit, OnDeadlock, WaitReason, here, spend};
 
 static SENDING: WaitReason = WaitReason::new("sending on a channel", OnDeadlock::Fail);
 
@@ -41,12 +42,7 @@ impl<T> Channel<T> {
     #[track_caller]
     #[doc(alias = "put")]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.send_message(here(), Message::Value(value), None).map_err(|(message, cut)| {
-            match message {
-                Message::Value(value) => cut.into_send_error(value),
-                Message::Unwind(_) => unreachable!("a value was sent"),
-            }
-        })
+        self.deliver(value)
     }
 
     /// Gives `value` to a receiver that waits, if there is one. It neither waits nor switches: the
@@ -83,8 +79,7 @@ impl<T> Channel<T> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        let here = here();
-        self.send_by(here, value, deadline_after(here, timeout))
+        self.deliver_within(value, Limit::After(timeout))
     }
 
     /// Like [`send`](Channel::send), but waits no longer than until `deadline`.
@@ -98,8 +93,7 @@ impl<T> Channel<T> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
-        let here = here();
-        self.send_by(here, value, here.sched.micros_at(deadline))
+        self.deliver_within(value, Limit::At(deadline))
     }
 
     /// Sends an unwind: the receiver's `recv` panics with `payload`, without running the panic
@@ -149,7 +143,7 @@ impl<T> Channel<T> {
         here: Here,
         message: Message<T>,
         by: Option<u64>,
-    ) -> Result<(), (Message<T>, Cut)> {
+    ) -> Result<(), (Message<T>, WaitError)> {
         spend(here);
         self.send_unmetered(here, message, by, &SENDING)
     }
@@ -164,27 +158,18 @@ impl<T> Channel<T> {
         message: Message<T>,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<(), (Message<T>, Cut)> {
+    ) -> Result<(), (Message<T>, WaitError)> {
         match self.arrive(Side::Send) {
             Step::Meet(after) => {
                 self.serve(message, |receiver| follow(here, receiver, after));
                 Ok(())
             }
             Step::Wait => self.wait_to_send(here, message, by, reason),
-            Step::Refused => Err((message, Cut::Closed)),
+            Step::Refused => Err((message, WaitError::Closed)),
         }
     }
 
-    #[track_caller]
-    fn send_by(&self, here: Here, value: T, at: u64) -> Result<(), SendTimeoutError<T>> {
-        let sent = self.send_message(here, Message::Value(value), Some(at));
-        sent.map_err(|(message, cut)| match message {
-            Message::Value(value) => cut.into_send_timeout_error(value),
-            Message::Unwind(_) => unreachable!("a value was sent"),
-        })
-    }
-
-    /// Gives `message` to the first waiting receiver; `then` makes that ready.
+    /// Gives `message` to the first waiting receiver; `then` puts it back into the ring.
     #[inline(always)]
     pub(super) fn serve(&self, message: Message<T>, then: impl FnOnce(FiberPtr)) {
         match self.inner.receivers.serve(message) {
@@ -201,13 +186,26 @@ impl<T> Channel<T> {
         message: Message<T>,
         by: Option<u64>,
         reason: &'static WaitReason,
-    ) -> Result<(), (Message<T>, Cut)> {
+    ) -> Result<(), (Message<T>, WaitError)> {
         let waiter = Waiter::new(here.fiber, Some(message));
         let cut = match waiter.wait_in(here, &self.inner.senders, by, reason) {
-            Ok(Fate::Served) => return Ok(()),
-            Ok(_) => Cut::Closed,
-            Err(interrupt) => Cut::Short(interrupt),
+            Ok(WaitOutcome::Served) => return Ok(()),
+            Ok(_) => WaitError::Closed,
+            Err(interrupt) => WaitError::Interrupted(interrupt),
         };
         Err((waiter.take().expect("no receiver has taken the message"), cut))
+    }
+}
+
+impl<T> Deliver<T> for Channel<T> {
+    #[inline(always)]
+    #[track_caller]
+    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)> {
+        let here = here();
+        let sent = self.send_message(here, Message::Value(value), limit.micros(here));
+        sent.map_err(|(message, cut)| match message {
+            Message::Value(value) => (value, cut),
+            Message::Unwind(_) => unreachable!("a value was sent"),
+        })
     }
 }

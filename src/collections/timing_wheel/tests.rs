@@ -1,10 +1,10 @@
-//! The timing wheel against a sorted list, and at the borders of its levels.
+//! Tests of the timing wheel against a sorted list, and at the borders of its levels.
 
 use super::*;
 use proptest::prelude::*;
 
 impl<T: Copy> TimingWheel<T> {
-    /// Checks every invariant that the file's head states, and the bitmaps.
+    /// Checks every invariant listed at the top of the file, and the bitmaps.
     #[track_caller]
     fn assert_valid(&self) {
         let mut seen = vec![false; self.entries.len()];
@@ -57,7 +57,7 @@ fn fired<T: Copy>(wheel: &mut TimingWheel<T>, now: u64) -> Vec<T> {
     items
 }
 
-/// Ticks at which a digit is full, overflows, or starts.
+/// Returns ticks at which a digit is full, overflows, or starts.
 fn borders() -> Vec<u64> {
     let mut ticks = vec![0, 1, 2, u64::MAX - 1, u64::MAX];
     for level in 1..LEVELS as u32 {
@@ -166,7 +166,7 @@ fn the_none_key_cannot_be_cancelled() {
     wheel.cancel(TimerKey::NONE);
 }
 
-/// What is pending, in no order: (tick, serial number, key).
+/// The pending timers, in no order: (tick, serial number, key).
 #[derive(Default)]
 struct Model {
     now: u64,
@@ -191,14 +191,14 @@ impl Model {
 enum Op {
     InsertAfter(u64),
     InsertAt(u64),
-    /// Cancels one of the pending, chosen by the remainder.
+    /// Cancels one of the pending timers, chosen by the remainder.
     Cancel(usize),
     AdvanceBy(u64),
     AdvanceToNext,
     AdvanceToCascade,
 }
 
-/// Small, equal, around a power of two, and any at all.
+/// Distances that are small, equal, around a power of two, and arbitrary.
 fn distance() -> impl Strategy<Value = u64> {
     let around_a_power = (0..64_u32, 0..3_u64).prop_map(|(n, d)| (1_u64 << n) - 1 + d);
     prop_oneof![4 => 0..4_u64, 4 => 0..200_u64, 4 => 0..10_000_u64, 3 => around_a_power,
@@ -216,7 +216,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Does `op` to both and compares what fires.
+/// Applies `op` to both and compares what fires.
 fn step(op: Op, serial: usize, wheel: &mut TimingWheel<usize>, model: &mut Model) {
     let now = wheel.now();
     let target = match op {

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::error::Cut;
+use crate::channel::error::WaitError;
+use crate::channel::face::Receive;
 use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
-use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitReason, here, spend};
 
 static RECEIVING: WaitReason =
     WaitReason::new("waiting for work in an empty queue", OnDeadlock::Fail);
@@ -25,9 +26,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     #[track_caller]
     #[doc(alias("get", "pop"))]
     pub fn recv(&self) -> Result<T, RecvError> {
-        let here = here();
-        spend(here);
-        self.recv_or_wait(here, None).map_err(Cut::into_recv_error)
+        self.receive()
     }
 
     /// Takes the first item if there is one, and never waits.
@@ -37,10 +36,10 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Returns an error that tells an empty queue from one that was closed and is empty.
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        if self.core.has_item()
-            && let Some(item) = self.core.take()
-        {
-            return Ok(item);
+        if self.core.has_item() {
+            if let Some(item) = self.core.take() {
+                return Ok(item);
+            }
         }
         Err(if self.core.is_exhausted() { TryRecvError::Closed } else { TryRecvError::Empty })
     }
@@ -56,8 +55,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        let here = here();
-        self.recv_by(here, deadline_after(here, timeout))
+        self.receive_within(Limit::After(timeout))
     }
 
     /// Like [`recv`](WorkQueue::recv), but waits no longer than until `deadline`.
@@ -71,27 +69,25 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.receive_within(Limit::At(deadline))
+    }
+}
+
+impl<T, O: Order<T>> Receive<T> for WorkQueue<T, O> {
+    #[track_caller]
+    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
         let here = here();
-        self.recv_by(here, here.sched.micros_at(deadline))
-    }
-
-    #[track_caller]
-    fn recv_by(&self, here: Here, at: u64) -> Result<T, RecvTimeoutError> {
+        let by = limit.micros(here);
         spend(here);
-        self.recv_or_wait(here, Some(at)).map_err(Cut::into_recv_timeout_error)
-    }
-
-    #[track_caller]
-    fn recv_or_wait(&self, here: Here, by: Option<u64>) -> Result<T, Cut> {
         match self.try_recv() {
             Ok(item) => return Ok(item),
-            Err(TryRecvError::Closed) => return Err(Cut::Closed),
+            Err(TryRecvError::Closed) => return Err(WaitError::Closed),
             Err(TryRecvError::Empty) => {}
         }
         match self.core.receivers.wait(here, by, &RECEIVING) {
             Ok(true) => Ok(self.core.take_promised().expect("it was promised an item")),
-            Ok(false) => Err(Cut::Closed),
-            Err(interrupt) => Err(Cut::Short(interrupt)),
+            Ok(false) => Err(WaitError::Closed),
+            Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::error::Cut;
+use crate::channel::error::WaitError;
+use crate::channel::face::Deliver;
 use crate::channel::{SendError, SendTimeoutError, TrySendError};
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
-use crate::sched::lowlevel::{Here, OnDeadlock, WaitReason, deadline_after, here, spend};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitReason, here, spend};
 
 static SENDING: WaitReason =
     WaitReason::new("waiting for room in a queue of work", OnDeadlock::Fail);
@@ -25,9 +26,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     #[track_caller]
     #[doc(alias("put", "push"))]
     pub fn send(&self, item: T) -> Result<(), SendError<T>> {
-        let here = here();
-        spend(here);
-        self.send_or_wait(here, item, None).map_err(|(item, cut)| cut.into_send_error(item))
+        self.deliver(item)
     }
 
     /// Sends `item` if there is room, and never waits.
@@ -58,8 +57,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        let here = here();
-        self.send_by(here, item, deadline_after(here, timeout))
+        self.deliver_within(item, Limit::After(timeout))
     }
 
     /// Like [`send`](WorkQueue::send), but waits no longer than until `deadline`.
@@ -73,21 +71,18 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn send_deadline(&self, item: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        self.deliver_within(item, Limit::At(deadline))
+    }
+}
+
+impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
+    #[track_caller]
+    fn deliver_until(&self, item: T, limit: Limit) -> Result<(), (T, WaitError)> {
         let here = here();
-        self.send_by(here, item, here.sched.micros_at(deadline))
-    }
-
-    #[track_caller]
-    fn send_by(&self, here: Here, item: T, at: u64) -> Result<(), SendTimeoutError<T>> {
+        let by = limit.micros(here);
         spend(here);
-        let sent = self.send_or_wait(here, item, Some(at));
-        sent.map_err(|(item, cut)| cut.into_send_timeout_error(item))
-    }
-
-    #[track_caller]
-    fn send_or_wait(&self, here: Here, item: T, by: Option<u64>) -> Result<(), (T, Cut)> {
         if self.core.is_closed() {
-            return Err((item, Cut::Closed));
+            return Err((item, WaitError::Closed));
         }
         let ticket = self.core.ticket();
         if self.core.has_place() {
@@ -99,8 +94,8 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
                 self.core.put_promised(item, ticket);
                 Ok(())
             }
-            Ok(false) => Err((item, Cut::Closed)),
-            Err(interrupt) => Err((item, Cut::Short(interrupt))),
+            Ok(false) => Err((item, WaitError::Closed)),
+            Err(interrupt) => Err((item, WaitError::Interrupted(interrupt))),
         }
     }
 }

@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::sched::clock::{Clock, RealClock};
-use crate::sched::idle::ThreadIdle;
-use crate::sched::park::{now, sleep, yield_now};
-use crate::sched::run::run_on;
-use crate::sched::scheduler::{Scheduler, here};
-use crate::sched::spawn::spawn;
+use crate::sched::api::run::run_on;
+use crate::sched::api::spawn::spawn;
+use crate::sched::core::park::{now, sleep, yield_now};
+use crate::sched::core::scheduler::{Scheduler, here};
+use crate::sched::time::clock::{Clock, RealClock};
+use crate::sched::time::idle::ThreadIdle;
 use crate::stack::SizeClass;
 
 /// A clock that stands until somebody says that he has worked.

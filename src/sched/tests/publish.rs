@@ -97,7 +97,7 @@ fn the_last_handle_is_seen_to_be_gone_or_wakes() {
 #[test]
 #[cfg(feature = "net")]
 fn a_request_is_seen_or_the_poller_is_woken() {
-    use crate::sched::idle::Bed;
+    use crate::sched::time::idle::Bed;
     check("a kill request and the opening of the poller", |pair| {
         let bed = Bed::<()>::new();
         let asked = AtomicBool::new(false);

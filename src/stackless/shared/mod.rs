@@ -1,30 +1,34 @@
-//! The channel for tasklets of several threads: its handles, its settings, and how many hold it.
+//! The channel for tasklets of several threads: its handles, its settings, and the number of
+//! handles.
 //!
 //! ```text
 //!   thread 1: scheduler            SharedChannel                 thread 2: scheduler
 //!     tasklet A -- send --> | lock: A's value to C's waiter | <-- receive -- tasklet C
-//!        goes on            |_______________________________|  -- mail: C is ready --> end of ring
+//!        continues          |_______________________________|  -- mail: C is ready --> end of ring
 //! ```
 //!
 //! Invariants:
-//! - The lock is held for a few moves at a time: never across a switch, nor while user code runs.
+//! - The lock is held only while a few values are moved: never across a switch, nor while user code
+//!   runs.
 //! - A value is in one place: with the sender, in a waiter's slot, or with the receiver.
-//! - Who waits can be served by others as long as another handle exists. When the last other handle
-//!   goes, the schedulers of those who wait are told to look again: it may be a deadlock now.
+//! - A fiber that waits can be served by others as long as another handle exists. When the last
+//!   other handle is dropped, the schedulers of the waiting fibers are told to check again: it may
+//!   be a deadlock now.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
 use crate::channel::rendezvous::follow;
+use crate::collections::locked::locked;
 use crate::fiber::header::FiberRef;
-use crate::sched::outside::Fate;
-use crate::sched::scheduler::{Here, scheduler};
+use crate::sched::core::scheduler::{Here, scheduler};
+use crate::sched::shared::ticket::WaitOutcome;
 use crate::stackless::channel_error::ChannelError;
 use crate::stackless::channel_event::{Arrival, ChannelId};
-use crate::stackless::gate::{self, Next};
+use crate::stackless::checks::{self, Next};
 use queue::State;
 use waiter::{Tally, Waiter};
 
@@ -37,15 +41,15 @@ pub use recv::SharedIter;
 
 /// A Stackless channel that tasklets of several threads may use.
 ///
-/// It is `Send` and `Sync`; clones are handles to the same channel. Within a thread it behaves as
+/// It is `Send` and `Sync`; clones are handles to the same channel. Within a thread it behaves like
 /// [`Channel`](crate::stackless::Channel), with preference and `schedule_all`. A partner in another
-/// thread is appended to the ring of that thread, which is woken, and the caller goes on (S-192).
-/// Fibers of every scheduler may wait in it; a plain thread may [`try_send`](Self::try_send) and
-/// [`try_receive`](Self::try_receive).
+/// thread is appended to the run ring of that thread, which is woken, and the caller continues.
+/// Fibers of every scheduler may wait in it; a plain thread may call [`try_send`](Self::try_send)
+/// and [`try_receive`](Self::try_receive).
 ///
-/// A fiber that waits here is not part of a deadlock as long as there is another handle to the
-/// channel, wherever that is. So give each thread a clone of its own, not a reference to one that
-/// all share, and drop the clones that nobody uses any more.
+/// A fiber that waits here is not part of a deadlock as long as another handle to the channel
+/// exists, in whatever thread. So give each thread a clone of its own instead of a reference to a
+/// shared one, and drop the clones that are no longer used.
 ///
 /// # Examples
 ///
@@ -75,7 +79,7 @@ struct Inner<T> {
 }
 
 impl<T> SharedChannel<T> {
-    /// An open channel, with the receiver preferred.
+    /// Creates an open channel. Receivers are preferred.
     #[must_use]
     pub fn new() -> SharedChannel<T> {
         let tally = Arc::new(Tally::default());
@@ -83,79 +87,82 @@ impl<T> SharedChannel<T> {
         SharedChannel { inner: Arc::new(Inner { state: Mutex::new(State::new()), tally }) }
     }
 
-    /// The number of senders that wait, or minus the number of receivers that wait (S-135). Other
+    /// Returns the number of waiting senders, or minus the number of waiting receivers. Other
     /// threads may change it at any time.
     #[must_use]
     pub fn balance(&self) -> isize {
         let _state = self.lock();
-        let waiting = |side| self.inner.tally.waiting(side).cast_signed();
+        let waiting = |side| self.inner.tally.waiting(side) as isize;
         waiting(Side::Send) - waiting(Side::Receive)
     }
 
-    /// Which of two partners of one thread runs first.
+    /// Returns which of two partners of the same thread runs first.
     #[must_use]
     pub fn preference(&self) -> Preference {
         self.lock().pairing.preference
     }
 
-    /// Says which of two partners of one thread runs first.
+    /// Sets which of two partners of the same thread runs first.
     pub fn set_preference(&self, preference: Preference) {
         self.change(|old| Pairing::new(preference, old.schedule_all, old.closing));
     }
 
-    /// Whether a meeting of two fibers of one thread lets all others run first.
+    /// Returns whether an exchange between two fibers of the same thread lets all others run first.
     #[must_use]
     pub fn schedule_all(&self) -> bool {
         self.lock().pairing.schedule_all
     }
 
-    /// Lets the caller of a meeting with a fiber of its own thread go behind everybody (S-141).
+    /// Sets whether the caller of an exchange with a fiber of its own thread goes to the end of the
+    /// run ring.
     pub fn set_schedule_all(&self, schedule_all: bool) {
         self.change(|old| Pairing::new(old.preference, schedule_all, old.closing));
     }
 
-    /// Closes the channel: from now on operations that would have to wait are refused. It wakes
-    /// nobody (S-156, S-159).
+    /// Closes the channel: from now on, operations that would have to wait are refused. Fibers that
+    /// wait already are not woken.
     pub fn close(&self) {
         self.change(|old| Pairing::new(old.preference, old.schedule_all, true));
     }
 
-    /// Closes the channel and refuses those who wait, too. Senders get their values back.
+    /// Closes the channel, and also refuses the operations of fibers that wait already: senders get
+    /// their values back.
     pub fn close_and_wake(&self) {
         let mut state = self.lock();
         state.pairing = Pairing::new(state.pairing.preference, state.pairing.schedule_all, true);
         let closed: Vec<_> =
-            state.all().filter(|waiter| waiter.end(Fate::Closed)).cloned().collect();
+            state.all().filter(|waiter| waiter.end(WaitOutcome::Closed)).cloned().collect();
         drop(state);
         closed.iter().for_each(|waiter| waiter.ticket().wake(scheduler()));
     }
 
-    /// Opens a closed channel again (S-158).
+    /// Opens a closed channel again.
     pub fn open(&self) {
         self.change(|old| Pairing::new(old.preference, old.schedule_all, false));
     }
 
-    /// Whether [`close`](Self::close) was called.
+    /// Returns whether [`close`](Self::close) was called.
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.lock().pairing.closing
     }
 
-    /// Whether it is closed and nobody waits at it any more (S-157).
+    /// Returns whether the channel is closed and no fiber waits at it any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.is_closing() && self.balance() == 0
     }
 
-    /// What tells it from all other channels that exist.
+    /// Returns the identity of the channel, which differs from that of all other channels that
+    /// exist.
     #[must_use]
     pub fn id(&self) -> ChannelId {
         ChannelId::of_address(Arc::as_ptr(&self.inner).addr())
     }
 
-    /// Nothing under this lock waits or runs user code.
+    /// Locks the state. Nothing waits or runs user code while it holds this lock.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.inner.state)
     }
 
     fn change(&self, to: impl FnOnce(Pairing) -> Pairing) {
@@ -163,14 +170,15 @@ impl<T> SharedChannel<T> {
         state.pairing = to(state.pairing);
     }
 
-    /// Whether nothing comes out of it any more (S-154).
+    /// Returns whether no value can be received any more.
     fn has_ended(&self) -> bool {
         self.is_closing() && self.balance() <= 0
     }
 }
 
 impl<T: Send + 'static> SharedChannel<T> {
-    /// Tells the callbacks what is about to be done, after the checks that come before them.
+    /// Calls the callbacks for an operation that is about to happen, after the checks that come
+    /// before them.
     fn announce(
         &self,
         here: Here,
@@ -179,15 +187,16 @@ impl<T: Send + 'static> SharedChannel<T> {
     ) -> Result<(), ChannelError> {
         let arrival = Arrival { channel: self.id(), side };
         arrival.announce(here, || self.foresee(here, side).0 == Step::Wait, value)?;
-        gate::check(here, self.foresee(here, side).0)?;
-        gate::before_switch(here, || {
+        checks::check(here, self.foresee(here, side).0)?;
+        checks::before_switch(here, || {
             let (step, partner) = self.foresee(here, side);
             Next::of(step, partner)
         });
         Ok(())
     }
 
-    /// What one would do who came on `side` now, and the partner if that is of this thread.
+    /// Returns the step of an operation on `side` that came now, and the partner if that belongs to
+    /// this thread.
     fn foresee(&self, here: Here, side: Side) -> (Step, Option<FiberRef>) {
         let mut state = self.lock();
         let (step, partner) = state.foresee(side, Some(&here.sched));
@@ -196,7 +205,7 @@ impl<T: Send + 'static> SharedChannel<T> {
     }
 }
 
-/// Puts the partner of a meeting into its ring, and the caller where it belongs.
+/// Puts the partner of an exchange into its run ring, and the caller at its place.
 #[inline(always)]
 fn go_on<T>(here: Here, partner: &Waiter<T>, after: After) {
     match partner.ticket().fiber_in(&here.sched) {
@@ -214,7 +223,8 @@ impl<T> Clone for SharedChannel<T> {
 
 impl<T> Drop for SharedChannel<T> {
     fn drop(&mut self) {
-        // Before the others are told: when they look, they must not count this one any more.
+        // This comes before the wake-up of the others: when they check, they must not count this
+        // handle any more.
         let before = self.inner.tally.handles.fetch_sub(1, Ordering::SeqCst);
         if before == 2 {
             self.lock().all().for_each(|waiter| waiter.ticket().nudge());

@@ -1,9 +1,11 @@
-//! Who waits at a shared channel, in order, and who of them is met: no switch in here.
+//! The queues of a shared channel: the fibers that wait, in order, and the choice of the partner.
+//! There is no switch in this file.
 //!
 //! Invariants:
-//! - Whoever finds a partner that waits meets it, so at most one of the queues has anybody waiting.
+//! - An operation that finds a waiting partner exchanges with it, so at most one of the queues has
+//!   a fiber that waits.
 //! - A waiter that has gone (killed, timed out) stays in its queue until it comes to the front, or
-//!   until those that have gone outnumber the others. It is only counted no more.
+//!   until those that have gone outnumber the others. It is only not counted any more.
 //! - No user code runs in here: messages are moved, and never dropped.
 
 use std::collections::VecDeque;
@@ -11,21 +13,21 @@ use std::sync::Arc;
 
 use super::waiter::Waiter;
 use crate::channel::pairing::{After, Pairing, Side, Step};
-use crate::sched::scheduler::Scheduler;
+use crate::sched::core::scheduler::Scheduler;
 use crate::stackless::channel_error::ChannelError;
 
-/// What is behind the lock of a channel.
+/// The state of a channel that the lock protects.
 pub(super) struct State<T> {
     pub(super) pairing: Pairing,
     senders: VecDeque<Arc<Waiter<T>>>,
     receivers: VecDeque<Arc<Waiter<T>>>,
 }
 
-/// What became of one who came to meet a partner.
+/// The result of a search for a partner.
 pub(super) enum Met<T> {
-    /// The values are exchanged; this is the partner, and what is to follow.
+    /// The values are exchanged. The partner, and the step that follows.
     Partner(Arc<Waiter<T>>, After),
-    /// Nobody waits on the other side, and to wait for somebody is allowed.
+    /// No fiber waits on the other side, and the caller may wait.
     Nobody,
 }
 
@@ -34,9 +36,9 @@ impl<T> State<T> {
         State { pairing: Pairing::default(), senders: VecDeque::new(), receivers: VecDeque::new() }
     }
 
-    /// Meets the first on the other side of `side` with whom `exchange` succeeds, unless `check`
-    /// refuses what would follow: then nothing has happened. `caller` is the scheduler of the one
-    /// who comes; only a partner of the same is one to switch to (S-192).
+    /// Exchanges with the first waiter on the other side of `side` for which `exchange` succeeds,
+    /// unless `check` refuses the step that would follow: then nothing has happened. `caller` is
+    /// the scheduler of the caller; only a partner of the same scheduler can be switched to.
     pub(super) fn meet(
         &mut self,
         side: Side,
@@ -57,8 +59,8 @@ impl<T> State<T> {
         }
     }
 
-    /// What one would do who came on `side` now, and the partner whom he would meet. Those who have
-    /// gone from before that are taken off.
+    /// Returns the step of an operation on `side` that came now, and the partner that it would
+    /// exchange with. Removes the waiters before that partner that have gone.
     pub(super) fn foresee(
         &mut self,
         side: Side,
@@ -75,7 +77,8 @@ impl<T> State<T> {
         (step, Some(first))
     }
 
-    /// Appends one who waits. `waiting` is the number of those who do on its side, itself included.
+    /// Appends a fiber that waits. `waiting` is the number of waiting fibers on its side, including
+    /// itself.
     pub(super) fn join(&mut self, side: Side, waiter: Arc<Waiter<T>>, waiting: usize) {
         let queue = self.queue(side);
         queue.push_back(waiter);
@@ -84,7 +87,7 @@ impl<T> State<T> {
         }
     }
 
-    /// Everybody who stands in a queue, gone or not.
+    /// Returns all waiters in the queues, including those that have gone.
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Waiter<T>>> {
         self.senders.iter().chain(&self.receivers)
     }
@@ -94,10 +97,11 @@ impl<T> State<T> {
     }
 }
 
-/// The other side.
+/// Returns the other side.
 pub(super) fn other(side: Side) -> Side {
     if side == Side::Send { Side::Receive } else { Side::Send }
 }
 
-/// So many that have gone are not worth a pass.
+/// The number by which the waiters that have gone must exceed the others before a pass over the
+/// queue removes them.
 const KEPT: usize = 16;

@@ -1,8 +1,7 @@
 //! The receiving half of a shared channel.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::queue::Met;
 use super::waiter::Waiter;
@@ -11,57 +10,98 @@ use crate::channel::error::TryRecvError;
 use crate::channel::pairing::Side;
 use crate::channel::rendezvous::open;
 use crate::channel::waiter::Message;
+use crate::collections::by_value::by_reference;
 use crate::fiber::state::{OnDeadlock, WaitReason};
-use crate::sched::outside::{Fate, wait_for_others};
-use crate::sched::scheduler::{Here, here, scheduler};
-use crate::sched::timers::deadline_after;
+use crate::sched::core::limit::Limit;
+use crate::sched::core::scheduler::{here, scheduler};
+use crate::sched::shared::ticket::WaitOutcome;
+use crate::sched::threads::outside::wait_for_others;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
-use crate::stackless::gate;
+use crate::stackless::checks;
 
 static RECEIVING: WaitReason = WaitReason::new("receiving on a shared channel", OnDeadlock::Fail)
     .ended_by_outsiders()
     .failing_each_time();
 
 impl<T: Send + 'static> SharedChannel<T> {
-    /// Takes a value from the first sender that waits, in whichever thread, or waits for one.
+    /// Takes a value from the sender that has waited longest, in whichever thread, or waits for
+    /// one.
     ///
     /// # Errors
     ///
-    /// As [`Channel::receive`](crate::stackless::Channel::receive).
+    /// Returns the same errors as [`Channel::receive`](crate::stackless::Channel::receive).
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber, and with what [`send_exception`](Self::send_exception) has sent.
+    /// Panics outside of a fiber, with the payload that is thrown into the tasklet while it waits,
+    /// and with the payload that [`send_exception`](Self::send_exception) has sent.
     #[track_caller]
     pub fn receive(&self) -> Result<T, ReceiveError> {
-        self.receive_message(here(), None).map(open)
+        self.receive_until(Limit::None).map(open)
     }
 
-    /// As [`receive`](Self::receive), but waits no longer than `timeout`.
+    /// Receives like [`receive`](Self::receive), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// As [`receive`](Self::receive), and [`ChannelError::Timeout`].
+    /// Returns the same errors as [`receive`](Self::receive), and [`ChannelError::Timeout`].
     ///
     /// # Panics
     ///
-    /// As [`receive`](Self::receive).
+    /// Panics like [`receive`](Self::receive).
     #[track_caller]
     pub fn receive_timeout(&self, timeout: Duration) -> Result<T, ReceiveError> {
-        let here = here();
-        self.receive_message(here, Some(deadline_after(here, timeout))).map(open)
+        self.receive_until(Limit::After(timeout)).map(open)
+    }
+
+    /// Like [`receive`](Self::receive), but waits no longer than until `deadline`, by the clock of
+    /// the caller's scheduler.
+    ///
+    /// # Errors
+    ///
+    /// Like [`receive_timeout`](Self::receive_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Like [`receive`](Self::receive).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::stackless::{ChannelError, SharedChannel};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = SharedChannel::<u32>::new();
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     assert!(matches!(channel.receive_deadline(soon), Err(ChannelError::Timeout)));
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn receive_deadline(&self, deadline: Instant) -> Result<T, ReceiveError> {
+        self.receive_until(Limit::At(deadline)).map(open)
     }
 
     /// Takes a value from a sender that waits, if there is one. It neither waits nor switches, and
-    /// works on plain threads, too.
+    /// may be called on plain threads, too.
     ///
     /// # Errors
     ///
-    /// Says whether there is nothing now, or nothing for as long as the channel is closed.
+    /// Returns [`TryRecvError::Empty`] if no sender waits, and [`TryRecvError::Closed`] if in
+    /// addition the channel is closed.
     ///
     /// # Panics
     ///
-    /// Panics with what [`send_exception`](Self::send_exception) has sent.
+    /// Panics with the payload that [`send_exception`](Self::send_exception) has sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::SharedChannel;
+    ///
+    /// let channel = SharedChannel::<u32>::new();
+    /// assert!(channel.try_receive().is_err()); // no sender waits
+    /// ```
     pub fn try_receive(&self) -> Result<T, TryRecvError> {
         let sched = scheduler();
         let mut message = None;
@@ -80,21 +120,23 @@ impl<T: Send + 'static> SharedChannel<T> {
         }
     }
 
-    /// Receives until the channel is closed and no sender waits (S-154).
+    /// Returns an iterator that receives until the channel is closed and no sender waits.
     pub fn iter(&self) -> SharedIter<'_, T> {
-        SharedIter { channel: self }
+        SharedIter { source: self }
     }
 
     #[track_caller]
-    fn receive_message(&self, here: Here, by: Option<u64>) -> Result<Message<T>, ChannelError> {
-        gate::safe_point(here);
+    fn receive_until(&self, limit: Limit) -> Result<Message<T>, ChannelError> {
+        let here = here();
+        let by = limit.micros(here);
+        checks::safe_point(here);
         self.announce(here, Side::Receive, None)?;
         let mut message = None;
         let mut state = self.lock();
         let met = state.meet(
             Side::Receive,
             Some(&here.sched),
-            |step| gate::check(here, step),
+            |step| checks::check(here, step),
             |waiter| collect(waiter, &mut message),
         )?;
         if let Met::Partner(partner, after) = met {
@@ -106,51 +148,33 @@ impl<T: Send + 'static> SharedChannel<T> {
         state.join(Side::Receive, waiter.clone(), self.inner.tally.waiting(Side::Receive));
         drop(state);
         match wait_for_others(here, &*waiter, by, &RECEIVING) {
-            Ok(Fate::Served) => Ok(waiter.take().expect("the partner has put its message in")),
+            Ok(WaitOutcome::Served) => {
+                Ok(waiter.take().expect("the partner has put its message in"))
+            }
             Ok(_) => Err(ChannelError::Closed),
             Err(interrupt) => Err(ChannelError::of(here, interrupt, Side::Receive)),
         }
     }
 }
 
-/// Takes the message of `waiter`, if that still waits.
+/// Takes the message of `waiter`, if it still waits. Returns whether it did.
 fn collect<T>(waiter: &Waiter<T>, message: &mut Option<Message<T>>) -> bool {
     *message = waiter.collect();
     message.is_some()
 }
 
-/// Receives from a [`SharedChannel`] until it is closed and no sender waits.
+/// An iterator that receives from a [`SharedChannel`] until it is closed and no sender waits.
 ///
 /// # Panics
 ///
 /// `next` panics if it cannot receive for another reason than that the channel is closed.
 pub struct SharedIter<'a, T> {
-    channel: &'a SharedChannel<T>,
+    source: &'a SharedChannel<T>,
 }
 
-impl<T: Send + 'static> Iterator for SharedIter<'_, T> {
-    type Item = T;
+by_reference!([T: Send + 'static] SharedChannel => SharedIter<T>, T, next_of);
 
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        if self.channel.has_ended() {
-            return None;
-        }
-        gate::next_of(self.channel.receive())
-    }
-}
-
-impl<'a, T: Send + 'static> IntoIterator for &'a SharedChannel<T> {
-    type Item = T;
-    type IntoIter = SharedIter<'a, T>;
-
-    fn into_iter(self) -> SharedIter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T> fmt::Debug for SharedIter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SharedIter").field(self.channel).finish()
-    }
+#[track_caller]
+fn next_of<T: Send + 'static>(channel: &SharedChannel<T>) -> Option<T> {
+    if channel.has_ended() { None } else { checks::next_of(channel.receive()) }
 }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::queue::Met;
 use super::waiter::Waiter;
@@ -12,72 +12,102 @@ use crate::channel::pairing::Side;
 use crate::channel::waiter::Message;
 use crate::fiber::panic::Panic;
 use crate::fiber::state::{OnDeadlock, WaitReason};
-use crate::sched::outside::{Fate, wait_for_others};
-use crate::sched::scheduler::{Here, here, scheduler};
-use crate::sched::timers::deadline_after;
+use crate::sched::core::limit::Limit;
+use crate::sched::core::scheduler::{Here, here, scheduler};
+use crate::sched::shared::ticket::WaitOutcome;
+use crate::sched::threads::outside::wait_for_others;
 use crate::stackless::channel_error::{ChannelError, SendError};
+use crate::stackless::checks;
 use crate::stackless::error::thrown;
-use crate::stackless::gate;
 
 static SENDING: WaitReason = WaitReason::new("sending on a shared channel", OnDeadlock::Fail)
     .ended_by_outsiders()
     .failing_each_time();
 
 impl<T: Send + 'static> SharedChannel<T> {
-    /// Gives `value` to the first receiver that waits, in whichever thread, or waits for one.
+    /// Sends `value` to the receiver that has waited longest, in whichever thread, or waits for
+    /// one.
     ///
     /// # Errors
     ///
-    /// As [`Channel::send`](crate::stackless::Channel::send); the value comes back.
+    /// Returns the same errors as [`Channel::send`](crate::stackless::Channel::send), with the
+    /// value.
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber.
+    /// Panics outside of a fiber, and with the payload that is thrown into the tasklet while it
+    /// waits.
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.send_message(here(), Message::Value(value), None).map_err(value_of)
+        self.send_until(Message::Value(value), Limit::None).map_err(value_of)
     }
 
-    /// As [`send`](Self::send), but waits no longer than `timeout`.
+    /// Sends like [`send`](Self::send), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`ChannelError::Timeout`].
+    /// Returns the same errors as [`send`](Self::send), and [`ChannelError::Timeout`].
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber.
+    /// Panics like [`send`](Self::send).
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendError<T>> {
-        let here = here();
-        let by = deadline_after(here, timeout);
-        self.send_message(here, Message::Value(value), Some(by)).map_err(value_of)
+        self.send_until(Message::Value(value), Limit::After(timeout)).map_err(value_of)
     }
 
-    /// Sends an unwind: the receiver's `receive` panics with `payload` (S-151).
+    /// Like [`send`](Self::send), but waits no longer than until `deadline`, by the clock of the
+    /// caller's scheduler.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send); the payload comes back.
+    /// Like [`send_timeout`](Self::send_timeout).
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::stackless::SharedChannel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = SharedChannel::new();
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     assert_eq!(channel.send_deadline(7, soon).unwrap_err().value, 7);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendError<T>> {
+        self.send_until(Message::Value(value), Limit::At(deadline)).map_err(value_of)
+    }
+
+    /// Sends an exception: the receiver's `receive` unwinds with `payload`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the same errors as [`send`](Self::send), with the payload.
+    ///
+    /// # Panics
+    ///
+    /// Panics like [`send`](Self::send).
     #[track_caller]
     pub fn send_exception(&self, payload: impl Any + Send) -> Result<(), SendError<Panic>> {
         let message = Message::Unwind(Box::new(payload));
-        self.send_message(here(), message, None).map_err(|(message, reason)| match message {
+        self.send_until(message, Limit::None).map_err(|(message, reason)| match message {
             Message::Unwind(payload) => SendError { value: thrown(payload), reason },
             Message::Value(_) => unreachable!("a payload was sent"),
         })
     }
 
-    /// Gives `value` to a receiver that waits, if there is one. It neither waits nor switches, and
-    /// works on plain threads, too.
+    /// Sends `value` to a receiver that waits, if there is one. It neither waits nor switches, and
+    /// may be called on plain threads, too.
     ///
     /// # Errors
     ///
-    /// Gives the value back if nobody waits to receive.
+    /// Returns the value if no receiver waits.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let sched = scheduler();
         let mut message = Some(Message::Value(value));
@@ -93,18 +123,19 @@ impl<T: Send + 'static> SharedChannel<T> {
         match message {
             Some(Message::Value(value)) if closing => Err(TrySendError::Closed(value)),
             Some(Message::Value(value)) => Err(TrySendError::Full(value)),
-            _ => unreachable!("nobody has taken the value"),
+            _ => unreachable!("no receiver has taken the value"),
         }
     }
 
     #[track_caller]
-    fn send_message(
+    fn send_until(
         &self,
-        here: Here,
         message: Message<T>,
-        by: Option<u64>,
+        limit: Limit,
     ) -> Result<(), (Message<T>, ChannelError)> {
-        gate::safe_point(here);
+        let here = here();
+        let by = limit.micros(here);
+        checks::safe_point(here);
         if let Err(reason) = self.announce(here, Side::Send, message.value()) {
             return Err((message, reason));
         }
@@ -113,20 +144,20 @@ impl<T: Send + 'static> SharedChannel<T> {
         let met = state.meet(
             Side::Send,
             Some(&here.sched),
-            |step| gate::check(here, step),
+            |step| checks::check(here, step),
             |waiter| serve(waiter, &mut message),
         );
         match met {
             Ok(Met::Partner(partner, after)) => {
                 drop(state);
                 go_on(here, &partner, after);
-                gate::after_send(here);
+                checks::after_send(here);
                 return Ok(());
             }
             Ok(Met::Nobody) => {}
             Err(reason) => {
                 drop(state);
-                return Err((message.expect("nobody has taken it"), reason));
+                return Err((message.expect("no receiver has taken it"), reason));
             }
         }
         let waiter = Arc::new(Waiter::new(here, Side::Send, &self.inner.tally, message));
@@ -136,7 +167,7 @@ impl<T: Send + 'static> SharedChannel<T> {
     }
 }
 
-/// Gives the message to `waiter`, if that still waits.
+/// Gives the message to `waiter`, if it still waits. Returns whether it did.
 fn serve<T>(waiter: &Waiter<T>, message: &mut Option<Message<T>>) -> bool {
     *message = message.take().and_then(|message| waiter.serve(message).err());
     message.is_none()
@@ -148,7 +179,8 @@ fn wait_to_send<T: Send + 'static>(
     waiter: &Arc<Waiter<T>>,
     by: Option<u64>,
 ) -> Result<(), (Message<T>, ChannelError)> {
-    /// Whatever ends the wait, what was not sent goes with it: nobody else may drop it.
+    /// A guard that drops the message that was not sent, whatever ends the wait: no other thread
+    /// may drop it.
     struct Leftover<'a, T>(&'a Waiter<T>);
     impl<T> Drop for Leftover<'_, T> {
         fn drop(&mut self) {
@@ -158,14 +190,14 @@ fn wait_to_send<T: Send + 'static>(
 
     let leftover = Leftover(waiter);
     let reason = match wait_for_others(here, &**waiter, by, &SENDING) {
-        Ok(Fate::Served) => {
-            gate::after_send(here);
+        Ok(WaitOutcome::Served) => {
+            checks::after_send(here);
             return Ok(());
         }
         Ok(_) => ChannelError::Closed,
         Err(interrupt) => ChannelError::of(here, interrupt, Side::Send),
     };
-    let message = leftover.0.take().expect("nobody has taken it");
+    let message = leftover.0.take().expect("no receiver has taken it");
     Err((message, reason))
 }
 

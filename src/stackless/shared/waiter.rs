@@ -20,8 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::channel::pairing::Side;
 use crate::channel::waiter::Message;
-use crate::sched::outside::{Fate, OutsideWait, Ticket};
-use crate::sched::scheduler::Here;
+use crate::sched::core::scheduler::Here;
+use crate::sched::shared::outside::OutsideWait;
+use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
 /// The numbers of a channel, which are read without its lock.
 #[derive(Debug, Default)]
@@ -67,13 +68,13 @@ impl<T> Waiter<T> {
     }
 
     pub(super) fn waits(&self) -> bool {
-        self.ticket.fate() == Fate::Waiting
+        self.ticket.outcome() == WaitOutcome::Waiting
     }
 
     /// Gives `message` to a receiver. It comes back if that does not wait any more.
     pub(super) fn serve(&self, message: Message<T>) -> Result<(), Message<T>> {
         let mut slot = self.slot();
-        if !self.end(Fate::Served) {
+        if !self.end(WaitOutcome::Served) {
             return Err(message);
         }
         *slot = Some(message);
@@ -83,7 +84,7 @@ impl<T> Waiter<T> {
     /// Takes the message of a sender, if that still waits.
     pub(super) fn collect(&self) -> Option<Message<T>> {
         let mut slot = self.slot();
-        if self.end(Fate::Served) { slot.take() } else { None }
+        if self.end(WaitOutcome::Served) { slot.take() } else { None }
     }
 
     /// Takes what the wait has brought, or left over. For the fiber that waited.
@@ -92,8 +93,8 @@ impl<T> Waiter<T> {
     }
 
     /// Ends the wait, if it was not over.
-    pub(super) fn end(&self, fate: Fate) -> bool {
-        let ended = self.ticket.claim(fate);
+    pub(super) fn end(&self, outcome: WaitOutcome) -> bool {
+        let ended = self.ticket.claim(outcome);
         if ended {
             self.tally.of(self.side).fetch_sub(1, Ordering::AcqRel);
         }
@@ -110,8 +111,8 @@ impl<T: Send> OutsideWait for Waiter<T> {
         &self.ticket
     }
 
-    fn claim(&self, fate: Fate) -> bool {
-        self.end(fate)
+    fn claim(&self, outcome: WaitOutcome) -> bool {
+        self.end(outcome)
     }
 
     fn others_exist(&self) -> bool {

@@ -1,24 +1,24 @@
-//! A channel between threads as one of several things that a fiber waits for.
+//! Operations on a channel between threads as arms of a `select!`.
 //!
-//! The fiber watches the channel and does not stand in its queues: what another thread gave it there
-//! it would have to take, though it may be given something else at the same moment.
+//! The fiber watches the channel and does not join its queues: it would have to take a value that
+//! another thread gave it there, although another arm may succeed at the same moment.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
-use crate::sched::lowlevel::{Arm, Done, Fate, Here};
+use crate::sched::lowlevel::{Arm, Done, Here, WaitOutcome};
 use crate::sync::mpmc::{Receiver, Sender, Shared, State};
 use crate::sync::waiter::{Waiter, locked};
 
-/// A receive.
+/// A receive as an arm of a `select!`.
 pub(crate) struct RecvArm<'a, T> {
     receiver: &'a Receiver<T>,
     outcome: Option<Result<T, RecvError>>,
     watch: Watch,
 }
 
-/// A send.
+/// A send as an arm of a `select!`.
 pub(crate) struct SendArm<'a, T> {
     sender: &'a Sender<T>,
     value: Option<T>,
@@ -37,11 +37,11 @@ impl<T> Sender<T> {
     }
 }
 
-/// A fiber's place among those who are told of changes.
+/// The entry of a fiber among the watchers of a channel.
 #[derive(Default)]
 struct Watch {
     waiter: Cell<Option<Arc<Waiter>>>,
-    /// It could be done when the wait began.
+    /// Whether the operation was possible when the wait began.
     ready: Cell<bool>,
 }
 
@@ -65,7 +65,7 @@ impl Watch {
         self.ready.set(false);
         if let Some(waiter) = self.waiter.take() {
             let mut state = locked(&shared.state);
-            if waiter.claim(Fate::Withdrawn) {
+            if waiter.claim(WaitOutcome::Withdrawn) {
                 state.watchers.remove(&waiter);
             }
         }

@@ -1,14 +1,16 @@
-//! Channels between fibers of any thread and plain threads, with many ends on both sides.
+//! Channels between fibers of any thread and plain threads, with any number of senders and
+//! receivers.
 //!
 //! ```text
 //!   senders wait (full) --> [ buffer, up to `capacity` ] --> receivers wait (empty)
 //! ```
 //!
 //! They are [`fibra::channel::bounded`](crate::channel::bounded) and
-//! [`unbounded`](crate::channel::unbounded) for several threads: the same names and errors. Within
-//! one thread those cost less, and know a deadlock when there is one; a fiber that waits here may
-//! always be woken by another thread, as long as the channel has another end. So one that waits for a
-//! sender while it has the only one itself waits forever: drop the sender first.
+//! [`unbounded`](crate::channel::unbounded) for several threads, with the same names and errors.
+//! Within one thread, the channels of [`fibra::channel`](crate::channel) cost less and detect
+//! deadlocks. A fiber that waits here can be woken by another thread as long as the channel has
+//! another end, so its wait is not taken for a deadlock. A fiber that receives while it owns the
+//! only sender waits forever: drop the sender first.
 //!
 //! # Examples
 //!
@@ -29,19 +31,20 @@
 //! ```
 
 // Invariants:
-// - Receivers wait only while the buffer is empty, senders only while it is full. So a value goes
-//   straight to a waiting receiver, and a freed place straight to the first waiting sender.
-// - A value is in one place: the buffer, a slot, or on a stack. Under the lock of the channel values
+// - Receivers wait only while the buffer is empty, senders only while it is full. So a value is
+//   given directly to a waiting receiver, and a free place directly to the first waiting sender.
+// - A value is in one place: the buffer, a slot, or a stack. Under the lock of the channel values
 //   are moved, and never dropped.
-// - A slot is changed under its lock, together with the fate of its waiter: who finds its wait
-//   served finds the slot as the partner has left it.
-// - When one end is gone the other is told: receivers after the buffer is empty, senders at once.
+// - A slot is changed under its lock, together with the outcome of its wait: a waiter that finds
+//   its wait served finds the slot as its partner left it.
+// - When all ends of one side are gone, operations of the other side fail: receives once the buffer
+//   is empty, sends immediately.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::sched::lowlevel::Fate;
+use crate::sched::lowlevel::WaitOutcome;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Waiter, locked, wake_all};
 
@@ -51,9 +54,9 @@ mod send;
 
 pub use recv::{IntoValues, Values};
 
-/// A channel that holds up to `capacity` values; a send waits while it is full.
+/// Creates a channel that holds up to `capacity` values; a send waits while it is full.
 ///
-/// With a capacity of 0 each send waits for its receiver, as std's `sync_channel(0)`.
+/// With a capacity of 0 each send waits for its receiver, like with std's `sync_channel(0)`.
 #[must_use]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let state = State {
@@ -68,18 +71,19 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
 
-/// A channel that holds any number of values; a send never waits.
+/// Creates a channel that holds any number of values; a send never waits.
 #[must_use]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     bounded(usize::MAX)
 }
 
-/// The sending end. Clones share the channel; when the last is dropped, receivers learn of it.
+/// The sending end. Clones share the channel; when the last one is dropped, the channel is closed
+/// for its receivers.
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }
 
-/// The receiving end. Clones share the channel, and each value goes to one of them.
+/// The receiving end. Clones share the channel, and each value is received by one of them.
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
 }
@@ -93,22 +97,23 @@ struct State<T> {
     buffer: VecDeque<T>,
     waiting_senders: Queue<Slot<T>>,
     waiting_receivers: Queue<Slot<T>>,
-    /// Fibers in a `select!` over this channel. They are told of every change that could concern them,
-    /// and look for themselves.
+    /// Fibers in a `select!` over this channel. They are woken by each change that could concern
+    /// them, and then try their operation.
     watchers: Queue,
-    /// Handles.
+    /// The number of sending handles.
     senders: usize,
+    /// The number of receiving handles.
     receivers: usize,
 }
 
-/// The value that a waiting sender brings, or the place for that of a receiver.
+/// The value of a waiting sender, or the place for the value of a waiting receiver.
 type Slot<T> = Mutex<Option<T>>;
 
-/// Gives `value` to the first receiver that waits. Returns it, to be woken.
+/// Gives `value` to the first waiting receiver. Returns that receiver; the caller wakes it.
 fn serve<T>(queue: &mut Queue<Slot<T>>, value: T) -> Result<Arc<Waiter<Slot<T>>>, T> {
     while let Some(first) = queue.pop() {
         let mut slot = locked(&first.extra);
-        if first.claim(Fate::Served) {
+        if first.claim(WaitOutcome::Served) {
             *slot = Some(value);
             drop(slot);
             return Ok(first);
@@ -117,24 +122,28 @@ fn serve<T>(queue: &mut Queue<Slot<T>>, value: T) -> Result<Arc<Waiter<Slot<T>>>
     Err(value)
 }
 
-/// Takes the value of the first sender that waits. Returns the sender too, to be woken.
+/// Takes the value of the first waiting sender. Returns that sender as well; the caller wakes it.
 fn collect<T>(queue: &mut Queue<Slot<T>>) -> Option<(Arc<Waiter<Slot<T>>>, T)> {
     while let Some(first) = queue.pop() {
         let mut slot = locked(&first.extra);
-        if first.claim(Fate::Served)
-            && let Some(value) = slot.take()
-        {
-            drop(slot);
-            return Some((first, value));
+        if first.claim(WaitOutcome::Served) {
+            if let Some(value) = slot.take() {
+                drop(slot);
+                return Some((first, value));
+            }
         }
     }
     None
 }
 
 impl<T> State<T> {
-    /// Those who watch the channel, to be woken when it is unlocked.
+    /// Removes and returns the watchers; the caller wakes them when it has unlocked the channel.
     fn take_watchers(&mut self) -> Vec<Arc<Waiter>> {
-        if self.watchers.is_empty() { Vec::new() } else { self.watchers.claim_all(Fate::Served) }
+        if self.watchers.is_empty() {
+            Vec::new()
+        } else {
+            self.watchers.claim_all(WaitOutcome::Served)
+        }
     }
 }
 
@@ -157,7 +166,7 @@ impl<T> Drop for Sender<T> {
         let mut state = locked(&self.shared.state);
         state.senders -= 1;
         if state.senders == 0 {
-            let closed = state.waiting_receivers.claim_all(Fate::Closed);
+            let closed = state.waiting_receivers.claim_all(WaitOutcome::Closed);
             let watchers = state.take_watchers();
             drop(state);
             wake_all(&closed);
@@ -171,8 +180,8 @@ impl<T> Drop for Receiver<T> {
         let mut state = locked(&self.shared.state);
         state.receivers -= 1;
         if state.receivers == 0 {
-            let closed = state.waiting_senders.claim_all(Fate::Closed);
-            // Nobody can ever take these. They are dropped without the lock.
+            let closed = state.waiting_senders.claim_all(WaitOutcome::Closed);
+            // No receiver can take these values any more. They are dropped after the unlock.
             let left = std::mem::take(&mut state.buffer);
             let watchers = state.take_watchers();
             drop(state);

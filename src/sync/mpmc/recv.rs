@@ -1,35 +1,48 @@
 //! The receiving end of a channel between threads.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::{Receiver, Shared, Slot, State, collect};
-use crate::channel::error::{Cut, RecvError, RecvTimeoutError, TryRecvError};
-use crate::collections::by_value::by_value;
-use crate::sched::lowlevel::{Fate, OnDeadlock, WaitReason};
-use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
+use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
+use crate::channel::face::Receive;
+use crate::collections::by_value::{by_reference, by_value};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitOutcome, WaitReason};
+use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static RECEIVING: WaitReason =
     WaitReason::new("receiving on an empty channel", OnDeadlock::Fail).ended_by_outsiders();
 
 impl<T> Receiver<T> {
-    /// Takes the first value, waiting while there is none.
+    /// Takes the first value, waiting while the channel is empty.
     ///
     /// # Errors
     ///
     /// [`RecvError::Closed`] if the channel is empty and all senders are gone,
     /// [`RecvError::Deadlock`] if nothing can ever run again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = fibra::sync::mpmc::unbounded();
+    /// let thread = std::thread::spawn(move || sender.send(5).unwrap());
+    /// fibra::run(|| {
+    ///     assert_eq!(receiver.recv(), Ok(5));
+    ///     assert!(receiver.recv().unwrap_err().is_closed());
+    /// });
+    /// thread.join().unwrap();
+    /// ```
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.shared.receive(|| None).map_err(Cut::into_recv_error)
+        self.receive()
     }
 
     /// Takes the first value if there is one, and never waits.
     ///
     /// # Errors
     ///
-    /// Says whether there is nothing now, or nothing ever again.
+    /// [`TryRecvError::Empty`] if the channel is empty, [`TryRecvError::Closed`] if all senders are
+    /// gone as well.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.shared.take().map_err(|nothing| match nothing {
             Nothing::Yet(_) => TryRecvError::Empty,
@@ -37,57 +50,73 @@ impl<T> Receiver<T> {
         })
     }
 
-    /// As [`recv`](Receiver::recv), but waits no longer than `timeout`.
+    /// Like [`recv`](Receiver::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// Says whether the time is over or all senders are gone.
+    /// [`RecvTimeoutError::Timeout`] if the time is over, and the errors of
+    /// [`recv`](Receiver::recv).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.shared.receive(|| deadline(timeout)).map_err(Cut::into_recv_timeout_error)
+        self.receive_within(Limit::After(timeout))
     }
 
-    /// As [`recv`](Receiver::recv), but waits no longer than until `at` by the clock of the caller.
+    /// Like [`recv`](Receiver::recv), but waits no longer than until `at` by the clock of the
+    /// caller.
     ///
     /// # Errors
     ///
-    /// As [`recv_timeout`](Receiver::recv_timeout).
+    /// Those of [`recv_timeout`](Receiver::recv_timeout).
     #[track_caller]
     pub fn recv_deadline(&self, at: Instant) -> Result<T, RecvTimeoutError> {
-        self.shared.receive(|| Some(at)).map_err(Cut::into_recv_timeout_error)
+        self.receive_within(Limit::At(at))
     }
 
-    /// Receives until the channel is empty and all senders are gone.
+    /// Returns an iterator that receives until the channel is empty and all senders are gone.
     ///
     /// # Panics
     ///
     /// `next` panics with a report if nothing can ever run again.
     pub fn iter(&self) -> Values<'_, T> {
-        Values { receiver: self }
+        Values { source: self }
     }
 
-    /// Values that the channel holds now.
+    /// Returns the number of values that the channel holds now.
     #[must_use]
     pub fn len(&self) -> usize {
         locked(&self.shared.state).buffer.len()
     }
 
-    /// Whether the channel holds nothing now.
+    /// Returns whether the channel holds no value now.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Why there is no value.
+impl<T> Receive<T> for Receiver<T> {
+    #[track_caller]
+    fn receive_until(&self, limit: Limit) -> Result<T, WaitError> {
+        count_operation();
+        match self.shared.take() {
+            Ok(value) => Ok(value),
+            Err(Nothing::EverAgain) => Err(WaitError::Closed),
+            Err(Nothing::Yet(state)) => self.shared.wait_to_receive(state, limit.instant()),
+        }
+    }
+}
+
+/// The reason why there is no value.
 enum Nothing<'a, T> {
-    /// The channel is still locked.
+    /// The channel is empty. It is still locked.
     Yet(MutexGuard<'a, State<T>>),
+    /// The channel is empty and all senders are gone.
     EverAgain,
 }
 
 impl<T> Shared<T> {
-    /// Takes from the buffer, whose free place goes to a waiting sender, or from that sender.
+    /// Takes the first value: of the buffer, whose free place the value of the first waiting sender
+    /// fills, or of that sender if the buffer is empty.
     fn take(&self) -> Result<T, Nothing<'_, T>> {
         let mut state = locked(&self.state);
         let first = state.buffer.pop_front();
@@ -102,22 +131,12 @@ impl<T> Shared<T> {
             (None, None) if state.senders == 0 => return Err(Nothing::EverAgain),
             (None, None) => return Err(Nothing::Yet(state)),
         };
-        // There is room now, if no sender has taken it.
+        // There is room now unless a sender has filled it.
         let watchers = if sender.is_none() { state.take_watchers() } else { Vec::new() };
         drop(state);
         sender.iter().for_each(|sender| sender.wake());
         wake_all(&watchers);
         Ok(value)
-    }
-
-    #[track_caller]
-    fn receive(&self, by: impl FnOnce() -> Option<Instant>) -> Result<T, Cut> {
-        count_operation();
-        match self.take() {
-            Ok(value) => Ok(value),
-            Err(Nothing::EverAgain) => Err(Cut::Closed),
-            Err(Nothing::Yet(state)) => self.wait_to_receive(state, by()),
-        }
     }
 
     #[cold]
@@ -126,19 +145,19 @@ impl<T> Shared<T> {
         &self,
         mut state: MutexGuard<'_, State<T>>,
         by: Option<Instant>,
-    ) -> Result<T, Cut> {
+    ) -> Result<T, WaitError> {
         let waiter = Arc::new(Waiter::new(Mutex::new(None)));
         state.waiting_receivers.push(waiter.clone());
         let watchers = state.take_watchers();
         drop(state);
         wake_all(&watchers);
         match wait(&Receivers(self), &waiter, by, &RECEIVING) {
-            Ok(Fate::Served) => {
+            Ok(WaitOutcome::Served) => {
                 let value = locked(&waiter.extra).take();
                 Ok(value.expect("a sender has put its value in"))
             }
-            Ok(_) => Err(Cut::Closed),
-            Err(interrupt) => Err(Cut::Short(interrupt)),
+            Ok(_) => Err(WaitError::Closed),
+            Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
         }
     }
 }
@@ -154,40 +173,15 @@ impl<T> Site for Receivers<'_, T> {
     }
 }
 
-/// What a [`Receiver`] receives. A type of its own, for a closure's wait would be reported as here.
+/// An iterator over the values that a [`Receiver`] receives.
 pub struct Values<'a, T> {
-    receiver: &'a Receiver<T>,
+    source: &'a Receiver<T>,
 }
 
-impl<T> Iterator for Values<'_, T> {
-    type Item = T;
+by_reference!([T] Receiver => Values<T>, T, Receiver::receive_next);
 
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        match self.receiver.recv() {
-            Ok(value) => Some(value),
-            Err(RecvError::Closed | RecvError::Killed) => None,
-            Err(RecvError::Deadlock(report)) => panic!("{report}"),
-        }
-    }
-}
-
-impl<T> fmt::Debug for Values<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Values").field(self.receiver).finish()
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Receiver<T> {
-    type Item = T;
-    type IntoIter = Values<'a, T>;
-
-    fn into_iter(self) -> Values<'a, T> {
-        self.iter()
-    }
-}
-
-/// What a [`Receiver`] receives that the iterator owns: with it, one receiver less is there.
+/// An iterator over the values that a [`Receiver`] receives. It owns the receiver, and drops it
+/// with itself.
 ///
 /// # Examples
 ///

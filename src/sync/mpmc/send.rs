@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::{Sender, Shared, Slot, State, serve};
-use crate::channel::error::{Cut, SendError, SendTimeoutError, TrySendError};
-use crate::sched::lowlevel::{Fate, OnDeadlock, WaitReason};
-use crate::sync::waiter::{Site, Waiter, count_operation, deadline, locked, wait, wake_all};
+use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError};
+use crate::channel::face::Deliver;
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitOutcome, WaitReason};
+use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static SENDING: WaitReason =
     WaitReason::new("sending on a full channel", OnDeadlock::Fail).ended_by_outsiders();
@@ -17,17 +18,27 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// [`SendError::Closed`] if all receivers are gone, [`SendError::Deadlock`] if nothing can ever
-    /// run again. The value comes back.
+    /// run again. The error contains the value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = fibra::sync::mpmc::bounded(1);
+    /// let thread = std::thread::spawn(move || receiver.recv());
+    /// fibra::run(|| sender.send("hello").unwrap());
+    /// assert_eq!(thread.join().unwrap(), Ok("hello"));
+    /// assert_eq!(sender.send("again").unwrap_err().into_inner(), "again");
+    /// ```
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.shared.send(value, || None).map_err(|(value, cut)| cut.into_send_error(value))
+        self.deliver(value)
     }
 
     /// Appends `value` if there is room, and never waits.
     ///
     /// # Errors
     ///
-    /// Gives the value back if the channel is full or all receivers are gone.
+    /// Returns the value in the error if the channel is full or all receivers are gone.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         self.shared.offer(value).map_err(|refused| match refused {
             Refused::Full(value, _) => TrySendError::Full(value),
@@ -35,45 +46,52 @@ impl<T> Sender<T> {
         })
     }
 
-    /// As [`send`](Sender::send), but waits no longer than `timeout`.
+    /// Like [`send`](Sender::send), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// Gives the value back if there was no room in time or all receivers are gone.
+    /// [`SendTimeoutError::Timeout`] if there was no room in time, and the errors of
+    /// [`send`](Sender::send). The error contains the value.
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.send_until(value, || deadline(timeout))
+        self.deliver_within(value, Limit::After(timeout))
     }
 
-    /// As [`send`](Sender::send), but waits no longer than until `at` by the clock of the caller.
+    /// Like [`send`](Sender::send), but waits no longer than until `at` by the clock of the caller.
     ///
     /// # Errors
     ///
-    /// As [`send_timeout`](Sender::send_timeout).
+    /// Those of [`send_timeout`](Sender::send_timeout).
     #[track_caller]
     pub fn send_deadline(&self, value: T, at: Instant) -> Result<(), SendTimeoutError<T>> {
-        self.send_until(value, || Some(at))
-    }
-
-    #[track_caller]
-    fn send_until(
-        &self,
-        value: T,
-        by: impl FnOnce() -> Option<Instant>,
-    ) -> Result<(), SendTimeoutError<T>> {
-        self.shared.send(value, by).map_err(|(value, cut)| cut.into_send_timeout_error(value))
+        self.deliver_within(value, Limit::At(at))
     }
 }
 
-/// A value that cannot be taken now.
+impl<T> Deliver<T> for Sender<T> {
+    #[track_caller]
+    fn deliver_until(&self, value: T, limit: Limit) -> Result<(), (T, WaitError)> {
+        count_operation();
+        match self.shared.offer(value) {
+            Ok(()) => Ok(()),
+            Err(Refused::Closed(value)) => Err((value, WaitError::Closed)),
+            Err(Refused::Full(value, state)) => {
+                self.shared.wait_to_send(value, state, limit.instant())
+            }
+        }
+    }
+}
+
+/// A value that the channel did not accept, with the reason.
 enum Refused<'a, T> {
-    /// The channel is still locked.
+    /// The channel is full. It is still locked.
     Full(T, MutexGuard<'a, State<T>>),
+    /// All receivers are gone.
     Closed(T),
 }
 
 impl<T> Shared<T> {
-    /// Gives `value` to a receiver that waits, or to the buffer.
+    /// Gives `value` to the first waiting receiver, or appends it to the buffer.
     fn offer(&self, value: T) -> Result<(), Refused<'_, T>> {
         let mut state = locked(&self.state);
         if state.receivers == 0 {
@@ -97,16 +115,6 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    #[track_caller]
-    fn send(&self, value: T, by: impl FnOnce() -> Option<Instant>) -> Result<(), (T, Cut)> {
-        count_operation();
-        match self.offer(value) {
-            Ok(()) => Ok(()),
-            Err(Refused::Closed(value)) => Err((value, Cut::Closed)),
-            Err(Refused::Full(value, state)) => self.wait_to_send(value, state, by()),
-        }
-    }
-
     #[cold]
     #[track_caller]
     fn wait_to_send(
@@ -114,20 +122,20 @@ impl<T> Shared<T> {
         value: T,
         mut state: MutexGuard<'_, State<T>>,
         by: Option<Instant>,
-    ) -> Result<(), (T, Cut)> {
+    ) -> Result<(), (T, WaitError)> {
         let waiter = Arc::new(Waiter::new(Mutex::new(Some(value))));
         state.waiting_senders.push(waiter.clone());
         let watchers = state.take_watchers();
         drop(state);
         wake_all(&watchers);
-        // If this unwinds the value goes with the waiter, which is in no queue then.
+        // If this unwinds, the waiter has left the queue, and the value is dropped with it.
         let cut = match wait(&Senders(self), &waiter, by, &SENDING) {
-            Ok(Fate::Served) => return Ok(()),
-            Ok(_) => Cut::Closed,
-            Err(interrupt) => Cut::Short(interrupt),
+            Ok(WaitOutcome::Served) => return Ok(()),
+            Ok(_) => WaitError::Closed,
+            Err(interrupt) => WaitError::Interrupted(interrupt),
         };
         let value = locked(&waiter.extra).take();
-        Err((value.expect("nobody has taken it"), cut))
+        Err((value.expect("no receiver has taken it"), cut))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::sched::lowlevel::{Fate, Interrupt, WaitReason};
+use crate::sched::lowlevel::{Interrupt, WaitOutcome, WaitReason};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::{Queue, withdraw};
 use crate::sync::semaphore::{ONE, Semaphore, WAITERS};
@@ -62,7 +62,7 @@ impl Semaphore {
                 return served;
             }
             let Some(first) = queue.pop() else { break };
-            if first.claim(Fate::Served) {
+            if first.claim(WaitOutcome::Served) {
                 self.word.fetch_sub(wanted, Ordering::AcqRel);
                 served.push(first);
             }
@@ -93,9 +93,9 @@ impl Semaphore {
         queue.push(waiter.clone());
         drop(queue);
         match wait(self, &waiter, by, reason) {
-            Ok(Fate::Closed) => Err(Unserved::Closed),
+            Ok(WaitOutcome::Closed) => Err(Unserved::Closed),
             Ok(_) => Ok(()),
-            Err(interrupt) => Err(Unserved::Cut(interrupt)),
+            Err(interrupt) => Err(Unserved::Interrupted(interrupt)),
         }
     }
 
@@ -121,7 +121,7 @@ impl Semaphore {
 /// Why a wait has brought no permit.
 pub(super) enum Unserved {
     Closed,
-    Cut(Interrupt),
+    Interrupted(Interrupt),
 }
 
 impl Unserved {
@@ -129,7 +129,7 @@ impl Unserved {
     pub(super) fn into_error(self) -> TimeoutError {
         match self {
             Unserved::Closed => TimeoutError::Closed,
-            Unserved::Cut(interrupt) => TimeoutError::of(interrupt),
+            Unserved::Interrupted(interrupt) => TimeoutError::of(interrupt),
         }
     }
 }

@@ -1,13 +1,14 @@
-//! What was acquired of a semaphore, until it is given back.
+//! The permits that were acquired together from a semaphore, until they are given back.
 //!
-//! Invariant: a permit stands for permits that were taken, and gives them back once.
+//! Invariant: a `Permit` stands for permits that were taken, and gives them back at most once.
 
 use std::fmt;
 use std::mem;
 
 use super::Semaphore;
 
-/// What was acquired of a [`Semaphore`]; given back when it is dropped. It may be dropped anywhere.
+/// The permits that one call has acquired from a [`Semaphore`]. Dropping it, in any fiber or
+/// thread, gives them back.
 #[must_use = "a permit is given back when it is dropped"]
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,
@@ -20,13 +21,13 @@ impl<'a> Permit<'a> {
         Permit { semaphore, permits }
     }
 
-    /// How many permits it stands for.
+    /// Returns the number of permits that it stands for.
     #[must_use]
     pub fn permits(&self) -> usize {
         self.permits
     }
 
-    /// Never gives the permits back.
+    /// Consumes the permits without giving them back: the semaphore has fewer from now on.
     pub fn forget(self) {
         self.semaphore.forget(self.permits);
         mem::forget(self);

@@ -52,8 +52,8 @@ pub(crate) fn play(
     });
     drop(thread.unwrap());
     let played = receiver.recv_timeout(patience).ok()?;
-    // A thread on which stacks were given up does not end, and is not joined. Where nothing unwinds that
-    // is nearly every one.
+    // A thread on which stacks were given up does not end, and is not joined. Where nothing unwinds
+    // that is nearly every one.
     if cfg!(panic = "unwind") && page.left().is_empty() {
         let _ = end.recv_timeout(Duration::from_millis(100));
     }

@@ -1,8 +1,8 @@
 //! Plays the product in child processes, in slices, and judges.
 //!
-//! A child writes, on its standard error, `@begin n` before a combination and `@end n ...` after it.
-//! What stands between belongs to that combination. A child that dies is put down to the combination that
-//! it had begun, and another child goes on behind that.
+//! A child writes, on its standard error, `@begin n` before a combination and `@end n ...` after
+//! it. What stands between belongs to that combination. A child that dies is put down to the
+//! combination that it had begun, and another child goes on behind that.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitStatus, Stdio};

@@ -1,7 +1,7 @@
 //! Values that are counted: each must be dropped exactly once.
 //!
-//! Invariant: a value is an index into a table that is never shortened, so one that is dropped twice
-//! is seen and does no harm of its own.
+//! Invariant: a value is an index into a table that is never shortened, so one that is dropped
+//! twice is seen and does no harm of its own.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

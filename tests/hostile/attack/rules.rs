@@ -1,8 +1,8 @@
 //! What may come of a point and a deed.
 //!
-//! The rule is strict: whatever is done, `run` returns or unwinds, each value is dropped exactly once
-//! and the thread does not go on unwinding; and after a quiet deed the output is the right one. What
-//! differs stands below, each with the reason.
+//! The rule is strict: whatever is done, `run` returns or unwinds, each value is dropped exactly
+//! once and the thread does not go on unwinding; and after a quiet deed the output is the right
+//! one. What differs stands below, each with the reason.
 
 use super::deeds::{Deed, Kind};
 use super::hooks::{Hook, Play};

@@ -157,7 +157,7 @@ pub(super) const HOOKS: &[Hook] = &[
     })),
     hook("fiber: the conversion of a name", "name", |_| {
         let fiber = Builder::new().name(Name).spawn(|| fibra::current().name());
-        fiber.join().unwrap().unwrap_or_default()
+        fiber.join().unwrap().map(|name| name.to_string()).unwrap_or_default()
     }),
     hook("fiber: the conversion of a reason", "the fiber was killed: name", |stage| {
         let fiber = fibra::spawn(fibra::park);

@@ -1,0 +1,184 @@
+//! The context switch: the only file that names corosensei, and the only one that leaves or enters
+//! a stack.
+//!
+//! Two kinds of stack are switched here: those of fibers, which the run loop resumes one after
+//! another ([`switch`](crate::fiber::switch)), and those that run on top of another
+//! ([`coroutine`](crate::fiber::coroutine)): a generator's on that of whatever resumes it.
+//!
+//! Invariants:
+//! - A context is entered and left only by `fiber/switch.rs` and `fiber/coroutine.rs`, each of which
+//!   keeps a state of its own: no coroutine is ever resumed while it runs.
+//! - A context is dropped neither suspended nor at all: a finished one gives its stack back, a
+//!   retired one is left where it is. corosensei's own `Drop`, which aborts when a clean-up panics,
+//!   never runs.
+//!
+//! corosensei enters a coroutine with `call` and leaves it with `ret`. The processor predicts these
+//! well only if the suspend is in the caller's own frame, so `leave` and all that lies between it
+//! and the user's code is `#[inline(always)]`: a yield takes 7 ns, and 28 behind one frame that is
+//! not inlined.
+
+#![allow(unsafe_code, reason = "context switches")]
+#![allow(clippy::disallowed_types, reason = "the one home of corosensei's types")]
+
+use std::cell::{Cell, UnsafeCell};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::num::NonZeroUsize;
+use std::panic::{self, AssertUnwindSafe};
+
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+
+use crate::stack::{self, SizeClass, Stack};
+
+type Fiber = Coroutine<(), (), (), StackView>;
+
+/// The suspended call stack of a fiber: nothing until [`create`](Context::create), nothing again after the end.
+pub(crate) struct Context {
+    coroutine: UnsafeCell<MaybeUninit<Fiber>>,
+    /// The stack that the coroutine has a view of.
+    stack: Cell<Option<Stack>>,
+    yielder: Cell<*const Yielder<(), ()>>,
+}
+
+impl Context {
+    pub(crate) fn empty() -> Context {
+        Context {
+            coroutine: UnsafeCell::new(MaybeUninit::uninit()),
+            stack: Cell::new(None),
+            yielder: Cell::new(std::ptr::null()),
+        }
+    }
+
+    /// An address at the very top of the stack, which a switch reads and writes.
+    #[inline(always)]
+    pub(crate) fn base_mark(&self) -> usize {
+        self.yielder.get().addr()
+    }
+
+    /// Whether `address` lies in the guard of this context's stack, which is of `class`. Fit for a
+    /// signal handler.
+    ///
+    /// The yielder lies within the top page of the stack, and tells where that is.
+    pub(crate) fn guard_contains(&self, address: usize, class: SizeClass) -> bool {
+        let yielder = self.yielder.get().addr();
+        yielder != 0 && stack::guard_under(yielder, class).contains(&address)
+    }
+
+    /// Bytes of the stack in use when the stack pointer is near `sp_mark`, which must be on it; 0
+    /// without a stack.
+    ///
+    /// The yielder lies at the base of the stack, which is why it can serve as the mark.
+    pub(crate) fn stack_used(&self, sp_mark: usize) -> usize {
+        if self.yielder.get().is_null() {
+            0
+        } else {
+            self.yielder.get().addr().saturating_sub(sp_mark)
+        }
+    }
+
+    /// Puts `entry` on `stack`, to run when the context is first entered.
+    ///
+    /// # Safety
+    ///
+    /// - The context must be empty, and must neither move nor die before it has ended.
+    /// - `entry` must not unwind.
+    #[inline(always)]
+    pub(crate) unsafe fn create(&self, stack: Stack, entry: impl FnOnce() + 'static) {
+        // SAFETY: the copy is used for its addresses only; the stack itself has one owner.
+        let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(&stack) }));
+        self.stack.set(Some(stack));
+        let to = &raw const self.yielder;
+        let coroutine = Coroutine::with_stack(view, move |yielder: &Yielder<(), ()>, ()| {
+            // SAFETY: the context is where it was, and alive: the caller's promise.
+            unsafe { (*to).set(yielder) };
+            entry();
+        });
+        // SAFETY: the context is empty (the caller's promise), so nobody refers to the slot, and
+        // nothing is overwritten that would have to be dropped.
+        unsafe { (*self.coroutine.get()).write(coroutine) };
+    }
+
+    /// Runs what is on the stack until it suspends or ends. If it ended, the stack is handed back.
+    ///
+    /// # Safety
+    ///
+    /// The context must have been created, and be suspended or not entered yet.
+    #[inline(always)]
+    pub(crate) unsafe fn enter(&self) -> Option<Stack> {
+        let slot = self.coroutine.get();
+        // SAFETY: the context was created (the caller's promise). The exclusive reference is
+        // unique: while the stack runs, `leave` reaches the yielder only, which lies on it.
+        let coroutine = unsafe { (*slot).assume_init_mut() };
+        match coroutine.resume(()) {
+            CoroutineResult::Yield(()) => None,
+            CoroutineResult::Return(()) => {
+                self.yielder.set(std::ptr::null());
+                // The coroutine is done, and of no use but for the sanitizer's bookkeeping. Taking
+                // the stack out of it would copy it with wide loads of what narrow stores have just
+                // written, and the processor would wait for them to reach the cache.
+                if cfg!(sanitized) {
+                    // SAFETY: it was initialised, and nobody reads the slot before the next
+                    // `create`.
+                    let _view = unsafe { (*slot).assume_init_read() }.into_stack();
+                }
+                self.stack.take()
+            }
+        }
+    }
+
+    /// Leaves this stack, and whatever runs on top of it, for the place from which it was entered.
+    /// Returns when it is entered again.
+    ///
+    /// # Safety
+    ///
+    /// The caller must run on this stack, or on one that was entered from it and has neither
+    /// suspended nor ended.
+    #[inline(always)]
+    pub(crate) unsafe fn leave(&self) {
+        // SAFETY: the yielder lies at the base of the stack and lives until its root function
+        // returns, which it has not: the caller runs on it, or on top of it. The switch saves
+        // where the caller is, whichever stack that is on, and goes to where this stack was
+        // entered; the next `enter` comes back to the caller.
+        unsafe { (*self.yielder.get()).suspend(()) }
+    }
+}
+
+/// Calls `f` on `stack`. What the caller may do, `f` may: suspend its fiber, resume a strand, unwind.
+///
+/// # Safety
+///
+/// Nothing runs on `stack`, and until `f` has ended nobody else gets it.
+#[inline]
+pub(crate) unsafe fn call_on<R>(stack: &Stack, f: impl FnOnce() -> R) -> R {
+    // SAFETY: the copy is used for its addresses only; the stack itself is kept by the caller, who has
+    // promised that it is free.
+    let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(stack) }));
+    // corosensei carries an unwind from one stack to the other only with its feature `unwind`, without
+    // which it aborts.
+    let caught = || panic::catch_unwind(AssertUnwindSafe(f));
+    match corosensei::on_stack(view, caught) {
+        Ok(result) => result,
+        Err(payload) => panic::resume_unwind(payload),
+    }
+}
+
+/// A [`Stack`] as corosensei wants to see it: a copy of its one word, for its addresses. The stack
+/// itself is kept beside the coroutine for as long as that lives.
+struct StackView(ManuallyDrop<Stack>);
+
+// SAFETY: the trait asks for four things. The memory from `limit` to `base` is mapped, and nobody
+// else uses it: `Stack` owns one slot of a slab, `create` puts it beside the coroutine, and
+// `resume` takes it away again only when the coroutine is done. `base` is the highest address and aligned to
+// 16 bytes, `limit` the lowest and page-aligned, guard included: `Stack` promises both. There is a
+// guard (17 pages) and at least 4096 usable bytes (16 KiB). Both addresses stay the same for the
+// life of the value: they are plain fields.
+unsafe impl corosensei::stack::Stack for StackView {
+    #[inline(always)]
+    fn base(&self) -> NonZeroUsize {
+        self.0.base()
+    }
+
+    #[inline]
+    fn limit(&self) -> NonZeroUsize {
+        self.0.limit()
+    }
+}

@@ -1,0 +1,303 @@
+//! Waiting for a fiber's end and taking what it left behind.
+//!
+//! Invariants:
+//! - The output is taken once: by `join`, or dropped with the handle, or dropped by the fiber.
+//! - There is one handle a fiber, so at most one joiner.
+
+#![allow(unsafe_code, reason = "reads the output of a type-erased fiber")]
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::time::{Duration, Instant};
+
+use crate::fiber::exit::JoinError;
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::fiber::task;
+use crate::sched::api::handle::Fiber;
+use crate::sched::core::choose::{Arm, Done};
+use crate::sched::core::deadline::Deadline;
+use crate::sched::core::end;
+use crate::sched::core::interrupt::Interrupt;
+use crate::sched::core::limit::Limit;
+use crate::sched::core::park::wait_until;
+use crate::sched::core::scheduler::{Here, here};
+
+static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlock::Fail);
+
+/// The right to a fiber's output. Dropping it detaches the fiber: it runs on, and its output is
+/// dropped on it.
+///
+/// A panic that nobody joins is reported on standard error, once.
+#[doc(alias = "Task")]
+pub struct JoinHandle<T> {
+    fiber: Fiber,
+    /// Covariant: the output only comes out, so its lifetimes may have become shorter meanwhile.
+    output: PhantomData<T>,
+}
+
+impl<T> JoinHandle<T> {
+    /// # Safety
+    ///
+    /// `fiber` must have been allocated with the output type `T`, and have no other handle.
+    #[inline(always)]
+    pub(crate) unsafe fn new(fiber: FiberPtr) -> JoinHandle<T> {
+        fiber.has_handle.set(true);
+        JoinHandle { fiber: Fiber::new(fiber.to_ref()), output: PhantomData }
+    }
+
+    /// Waits for the fiber's end and returns what its closure returned.
+    ///
+    /// The wait is a kill point for the caller. A fiber that has already ended is joined without
+    /// waiting, also after its `run` is over.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is no value: the fiber panicked, was killed, got no stack, is the caller
+    /// itself, or will never end.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber if the fiber has not ended.
+    #[inline(always)]
+    #[track_caller]
+    pub fn join(mut self) -> Result<T, JoinError> {
+        self.wait()?;
+        self.take()
+    }
+
+    /// Waits for the fiber's end; the output stays where it is. Returns at once if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::Itself`] and [`JoinError::Deadlock`], as for [`join`](JoinHandle::join).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber if the fiber has not ended.
+    #[inline(always)]
+    #[track_caller]
+    pub fn wait(&mut self) -> Result<(), JoinError> {
+        if self.is_finished() {
+            return Ok(());
+        }
+        self.wait_for_end(None)
+    }
+
+    /// Like [`join`](JoinHandle::join), but waits no longer than `timeout`. Returns `None` if the
+    /// fiber has not ended by then: it runs on, and can be joined later.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`try_join`](JoinHandle::try_join), [`JoinError::Itself`] and
+    /// [`JoinError::Deadlock`].
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber if the fiber has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = fibra::Runtime::builder().virtual_clock().build()?;
+    /// runtime.run(|| {
+    ///     let mut slow = fibra::spawn(|| {
+    ///         fibra::sleep(Duration::from_secs(3));
+    ///         "done"
+    ///     });
+    ///     assert!(slow.join_timeout(Duration::from_secs(1)).is_none());
+    ///     assert_eq!(slow.join_timeout(Duration::from_secs(10)).unwrap().unwrap(), "done");
+    /// });
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[track_caller]
+    pub fn join_timeout(&mut self, timeout: Duration) -> Option<Result<T, JoinError>> {
+        self.join_within(Limit::After(timeout))
+    }
+
+    /// Like [`join_timeout`](JoinHandle::join_timeout), but waits no longer than until `deadline`,
+    /// by the clock of the caller's scheduler.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`join_timeout`](JoinHandle::join_timeout).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber if the fiber has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let mut fibers: Vec<_> = (0..3).map(|_| fibra::spawn(fibra::park)).collect();
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     for fiber in &mut fibers {
+    ///         assert!(fiber.join_deadline(soon).is_none()); // all of them in 1 ms
+    ///     }
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn join_deadline(&mut self, deadline: Instant) -> Option<Result<T, JoinError>> {
+        self.join_within(Limit::At(deadline))
+    }
+
+    /// Takes the output if the fiber has ended, and never waits. `None` while it has not.
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](JoinHandle::join), and [`JoinError::Taken`] if the output was taken before.
+    pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
+        if !self.is_finished() {
+            return None;
+        }
+        let record = self.fiber.record();
+        let had_handle = record.has_handle.replace(false);
+        // SAFETY: `new` was promised that the output has this type.
+        let output = unsafe { task::take_output::<T>(record) };
+        Some(output.unwrap_or_else(|| Err(missing(had_handle))).map_err(|error| *error))
+    }
+
+    /// The fiber's end as one of several things to wait for.
+    pub(crate) fn arm(&mut self) -> JoinArm<'_, T> {
+        JoinArm { handle: self }
+    }
+
+    /// Lets the fiber run on by itself: the same as dropping the handle, said aloud.
+    pub fn detach(self) {
+        drop(self);
+    }
+
+    /// Whether the fiber has ended, so that `join` would not wait.
+    #[must_use]
+    #[inline]
+    pub fn is_finished(&self) -> bool {
+        self.fiber.is_finished()
+    }
+
+    /// The fiber.
+    #[must_use]
+    pub fn fiber(&self) -> &Fiber {
+        &self.fiber
+    }
+
+    /// Asks the fiber to end, as [`Fiber::kill`].
+    pub fn kill(&self) {
+        self.fiber.kill();
+    }
+
+    #[track_caller]
+    fn join_within(&mut self, limit: Limit) -> Option<Result<T, JoinError>> {
+        if !self.is_finished() {
+            if let Err(error) = self.wait_for_end(limit.micros(here())) {
+                return Some(Err(error));
+            }
+        }
+        self.try_join()
+    }
+
+    /// Waits until the fiber has ended or the deadline `by` has passed.
+    #[inline(always)]
+    #[track_caller]
+    fn wait_for_end(&mut self, by: Option<u64>) -> Result<(), JoinError> {
+        struct Waits(FiberPtr);
+        impl Drop for Waits {
+            fn drop(&mut self) {
+                self.0.joiner.set(None);
+            }
+        }
+
+        let here = here();
+        let target = self.fiber.record();
+        if here.fiber == target {
+            return Err(JoinError::Itself);
+        }
+        target.joiner.set(Some(here.fiber));
+        let _waits = Waits(target);
+        let _deadline = by.map(|at| Deadline::arm(here, at));
+        let ended = || matches!(target.state.get(), State::Finished | State::Abandoned);
+        match wait_until(here, &JOIN, ended) {
+            Ok(()) => Ok(()),
+            Err(Interrupt::TimedOut) if by.is_some() => Ok(()),
+            Err(Interrupt::Deadlock(report)) => Err(JoinError::Deadlock(report)),
+            Err(Interrupt::Killed) => Err(JoinError::CallerKilled),
+            Err(interrupt) => interrupt.into_panic(),
+        }
+    }
+
+    #[inline(always)]
+    fn take(self) -> Result<T, JoinError> {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the field is read once, and `this` is not dropped.
+        let fiber = unsafe { std::ptr::read(&this.fiber) };
+        let had_handle = fiber.record().has_handle.replace(false);
+        // SAFETY: `new` was promised that the output has this type.
+        let output = unsafe { task::take_output::<T>(fiber.record()) };
+        output.unwrap_or_else(|| Err(missing(had_handle))).map_err(|error| *error)
+    }
+}
+
+/// Why a fiber that has ended has no output: it was taken, or the fiber was retired before it ever
+/// ran and still has its closure.
+#[cold]
+fn missing(had_handle: bool) -> Box<JoinError> {
+    Box::new(if had_handle { JoinError::Abandoned } else { JoinError::Taken })
+}
+
+/// The end of a fiber, for those who wait for several things.
+pub(crate) struct JoinArm<'a, T> {
+    handle: &'a mut JoinHandle<T>,
+}
+
+impl<T> JoinArm<'_, T> {
+    pub(crate) fn finish(self, here: Here) -> Result<T, JoinError> {
+        if self.handle.fiber.record() == here.fiber {
+            return Err(JoinError::Itself);
+        }
+        self.handle.try_join().expect("the fiber has ended")
+    }
+}
+
+impl<T> Arm for JoinArm<'_, T> {
+    fn attempt(&mut self, here: Here) -> bool {
+        self.handle.is_finished() || self.handle.fiber.record() == here.fiber
+    }
+
+    fn begin(&self, here: Here) {
+        self.handle.fiber.record().joiner.set(Some(here.fiber));
+    }
+
+    fn end(&self) {
+        self.handle.fiber.record().joiner.set(None);
+    }
+
+    fn done(&self) -> Option<Done> {
+        self.handle.is_finished().then_some(Done::Happened)
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        let record = self.fiber.record();
+        record.has_handle.set(false);
+        if !self.is_finished() {
+            return;
+        }
+        // SAFETY: `new` was promised that the output has this type.
+        match unsafe { task::take_output::<T>(record) } {
+            Some(Err(error)) => end::give_up_error(&record, *error),
+            other => drop(other),
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").field("fiber", &self.fiber).finish_non_exhaustive()
+    }
+}

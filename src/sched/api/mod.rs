@@ -1,0 +1,23 @@
+//! What users call: starting fibers, handles to them, waiting for their end, scopes, shields, and
+//! the call of `run` that everything happens in. The types that users see are generic over
+//! closures and outputs here; below this room a fiber is a type-erased record.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | handle | a counted reference to a fiber's record |
+//! | join | to wait for a fiber's end and take its output |
+//! | scope | a call that returns after all the fibers that were spawned in it have ended |
+//! | shield | a call during which a kill is not raised |
+//!
+//! Reading order: [`spawn`], [`join`], [`handle`], [`run`], [`scope`], [`shield`].
+//!
+//! It may use `shared`, `core`, `futures`, `threads` and `turn`.
+
+pub(crate) mod completion;
+pub(crate) mod handle;
+pub(crate) mod join;
+pub(crate) mod run;
+pub(crate) mod scope;
+pub(crate) mod shield;
+pub(crate) mod spawn;
+pub(crate) mod with_stack;

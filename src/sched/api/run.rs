@@ -1,0 +1,279 @@
+//! The frame in which fibers live: makes the scheduler, runs the main fiber, and at the end unwinds
+//! everything that is left.
+//!
+//! ```text
+//!   run: scheduler, signal stack, main fiber
+//!     main: the closure, its fiber-locals, then wind_up: kill all others, oldest first; wait
+//!           until none is left
+//!   run loop ends -> the stacks go back -> output, panic, Killed or exit
+//! ```
+//!
+//! Invariants:
+//! - When `run` returns, every fiber of it has finished, or was retired and never runs again. This
+//!   happens before any thread-local of the thread is destroyed.
+//! - A frame cannot be forgotten: it is the call of `run` itself. Nor can it be left early: if the
+//!   run loop itself panics the process is aborted, for the main fiber borrows from the caller.
+
+#![allow(unsafe_code, reason = "the main fiber borrows from the caller of `run`")]
+
+use std::fmt;
+use std::panic::{self, Location};
+
+use crate::fiber::abandoned;
+use crate::fiber::borrowed_stack;
+use crate::fiber::cancel::{self, CancelScope};
+use crate::fiber::current::{self, PoolInUse};
+use crate::fiber::exit::{self, JoinError};
+use crate::fiber::frame;
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::{Signals, State};
+use crate::sched::api::join::JoinHandle;
+use crate::sched::core::create::create;
+use crate::sched::core::end::{self, AbortOnUnwind};
+use crate::sched::core::interrupt;
+use crate::sched::core::leave::leave;
+use crate::sched::core::main_fiber::WIND_UP;
+use crate::sched::core::pause;
+use crate::sched::core::scheduler::{Here, Scheduler, here, scheduler};
+use crate::stack;
+
+/// The payload with which `run` unwinds if its main fiber was killed.
+///
+/// # Examples
+///
+/// ```
+/// let ended = std::panic::catch_unwind(|| fibra::run(|| fibra::current().kill()));
+/// assert!(ended.unwrap_err().is::<fibra::Killed>());
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Killed;
+
+impl fmt::Display for Killed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the main fiber was killed")
+    }
+}
+
+impl std::error::Error for Killed {}
+
+/// Runs `f` as the main fiber of `sched`, on this thread.
+#[track_caller]
+pub(crate) fn run_on<F, T>(sched: Box<Scheduler>, f: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    run_to_its_end(sched, f).unwrap_or_else(|error| fail(error))
+}
+
+/// As [`run_on`], and says how the main fiber ended.
+#[track_caller]
+pub(crate) fn run_to_its_end<F, T>(sched: Box<Scheduler>, f: F) -> Result<T, JoinError>
+where
+    F: FnOnce() -> T,
+{
+    let _alt_stack = match stack::install(overflowed) {
+        Ok(alt_stack) => alt_stack,
+        Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
+    };
+    let frame = Frame::enter(&sched);
+    sched.unwinds.outside_of_run.set(std::thread::panicking());
+    // SAFETY: the main fiber ends before `run_until_done` returns, which does not unwind; so it
+    // ends before this frame does.
+    let record = unsafe { create(&sched, sched.main.class, f, Location::caller()) };
+    record.with_extra(|extra| extra.name = Some("main".into()));
+    let main = sched.admit_and_queue(record);
+    sched.main.set(main);
+    sched.main.last_duty.set(Some(wind_up));
+    // SAFETY: just created with this output type; the handle is the only one.
+    let handle = unsafe { JoinHandle::<T>::new(main) };
+    let in_loop = AbortOnUnwind("the run loop");
+    sched.run_until_done();
+    std::mem::forget(in_loop);
+    drop(frame);
+    let exit_code = sched.main.exit_code.get();
+    drop(sched);
+    match (handle.join(), exit_code) {
+        (_, Some(code)) => abandoned::leave_process(code),
+        (outcome, None) => outcome,
+    }
+}
+
+/// This thread as a scheduler, for as long as it lives.
+struct Frame<'a> {
+    _pool: PoolInUse<'a>,
+}
+
+impl Frame<'_> {
+    fn enter(sched: &Scheduler) -> Frame<'_> {
+        current::here(|here| {
+            here.scheduler.set((&raw const *sched).cast());
+            here.inherits.set(false);
+            here.shelves.open();
+        });
+        Frame { _pool: current::use_pool(&sched.pool) }
+    }
+}
+
+impl Drop for Frame<'_> {
+    fn drop(&mut self) {
+        current::here(|here| {
+            here.scheduler.set(std::ptr::null());
+            here.shelves.close();
+        });
+    }
+}
+
+/// Panics if this thread is a scheduler already.
+#[track_caller]
+pub(crate) fn refuse_nesting() {
+    assert!(
+        scheduler().is_none(),
+        "`fibra::run` was called inside `fibra::run` on the same thread: the outer one is still \
+         running; use `fibra::spawn`, or another thread"
+    );
+}
+
+/// Unwinds with what became of the main fiber.
+pub(crate) fn fail(error: JoinError) -> ! {
+    match error {
+        JoinError::Panicked(panic) => panic.resume(),
+        JoinError::Killed | JoinError::KilledFor(_) | JoinError::CallerKilled => {
+            // `resume_unwind` prints nothing, and a process that ends with no word helps nobody.
+            let why = if let JoinError::KilledFor(reason) = error {
+                format!(" ({reason})")
+            } else {
+                String::new()
+            };
+            end::say(format_args!("main was killed{why}: `run` unwinds with `fibra::Killed`"));
+            panic::resume_unwind(Box::new(Killed))
+        }
+        other => panic!("the main fiber could not run: {other}"),
+    }
+}
+
+/// On the main fiber, after all its user code: ends all other fibers.
+fn wind_up() {
+    let here = here();
+    let Here { fiber: main, sched } = here;
+    sched.closing.set(true);
+    cancel::within(main, &CancelScope::shield(), || {
+        if let Some(facade) = sched.tasklets.facade.get() {
+            end::quietly(&main, || facade.close());
+        }
+        // Each step may run user code on main, which may make anything that the others look for.
+        let is_over = (0..MOST_ROUNDS).any(|_| {
+            end::clean_up_again(main);
+            end_the_others(here);
+            let dropped = sched.close_mail(main) | sched.drop_wakers(main);
+            !dropped && sched.live.get() == 1 && end::owns_nothing(main)
+        });
+        if !is_over {
+            end::leak_what_it_owns(main);
+            end_the_others(here);
+        }
+    });
+    // Nothing that was started on main outlives this, and nothing can be started any more.
+    frame::close_for_good(main);
+}
+
+/// Rounds of destructors on main that keep making what must be cleaned up.
+const MOST_ROUNDS: usize = 100;
+
+fn end_the_others(here: Here) {
+    let Here { fiber: main, sched } = here;
+    for fiber in sched.fibers_where(|fiber| fiber != main) {
+        sched.kill(fiber.ptr());
+        // One that is out of the ring while it cleans up does not see the kill, and nothing else will
+        // put it back. One that has been woken to see it is in the ring, for that and nothing else.
+        if pause::is_floating(fiber.ptr()) {
+            sched.unpause(fiber.ptr());
+        }
+    }
+    wait_for_the_others(here);
+}
+
+fn wait_for_the_others(here: Here) {
+    let Here { fiber: main, sched } = here;
+    while 1 < sched.live.get() {
+        leave(here, &WIND_UP);
+        if main.signals.get().has(Signals::DEADLOCK) {
+            abandon_the_rest(&sched, main);
+        }
+    }
+}
+
+/// Nothing can run, and no wait could be made to fail: what is left never ends.
+fn abandon_the_rest(sched: &Scheduler, main: FiberPtr) {
+    interrupt::wait_completed(main);
+    drop(sched.deadlocks.take_report());
+    sched.spare.forget_starved();
+    let alive = |fiber: FiberPtr| fiber.state.get() != State::Abandoned;
+    for fiber in sched.fibers_where(|fiber| fiber != main && alive(fiber)) {
+        // All of them at once: none is left to run on with what another has lent.
+        sched.abandon(fiber.ptr(), "could not be unwound at the end of `run`");
+    }
+}
+
+/// Ends the process with `code` after every fiber of this thread was unwound.
+///
+/// [`std::process::exit`] inside a fiber would leave all fibers as they are: no destructor of
+/// theirs would run. This unwinds the caller and kills the main fiber, which ends the others, and
+/// exits then. A shield does not hold it up.
+///
+/// It exits at once, with the fibers left as they are, where it can neither return nor unwind: in
+/// a destructor that runs because of a panic or a kill, while another fiber waits in such a
+/// destructor, and under `panic = "abort"`. Outside of `run` it exits at once, too. As long as stacks
+/// are left like that, the process ends by `_exit`, with std's streams flushed: neither destructors of
+/// thread-locals nor functions registered with `atexit` run, because those stacks may refer to the
+/// thread-locals of their thread.
+///
+/// # Examples
+///
+/// ```no_run
+/// fibra::run(|| {
+///     fibra::spawn(|| fibra::exit(2));
+///     fibra::park(); // unwound
+/// });
+/// ```
+pub fn exit(code: i32) -> ! {
+    let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
+        abandoned::leave_process(code)
+    };
+    sched.main.exit_code.set(Some(code));
+    let fiber = here().fiber;
+    if cfg!(panic = "abort") || std::thread::panicking() {
+        abandoned::leave_process(code);
+    }
+    if let Some(main) = sched.main.get().filter(|&main| main != fiber) {
+        sched.kill(main);
+    }
+    fiber.killed.set(true);
+    fiber.signal(Signals::CANCEL);
+    exit::raise_exit()
+}
+
+/// What the overflow handler asks: is this address in the guard of the stack that runs?
+///
+/// It is called in a signal handler: it reads plain fields of what runs, and no more.
+pub(crate) fn overflowed(fault: usize) -> Option<stack::Overflow> {
+    let fiber = current::fiber();
+    let coroutine = frame::overflowed(fiber, fault);
+    let of_fiber = || fiber.and_then(|fiber| overflowed_size(fiber, fault));
+    let size = coroutine.or_else(of_fiber)?;
+    let name = fiber.and_then(|fiber| {
+        fiber.peek_extra(|extra| extra.name.as_deref().map(|n| (n.as_ptr(), n.len()))).flatten()
+    });
+    let (name, name_len) = name.unwrap_or((std::ptr::null(), 0));
+    let id = fiber.map_or(0, |fiber| fiber.id().number());
+    Some(stack::Overflow { name, name_len, id, size, nested: coroutine.is_some() })
+}
+
+/// The size of the fiber's stack, its own or a borrowed one, in whose guard `fault` lies.
+fn overflowed_size(fiber: FiberPtr, fault: usize) -> Option<usize> {
+    if let Some(size) = borrowed_stack::overflowed(&fiber, fault) {
+        return Some(size);
+    }
+    let class = if fiber.on_spare.get() { scheduler()?.default_class } else { fiber.class };
+    fiber.context.guard_contains(fault, class).then(|| class.bytes())
+}

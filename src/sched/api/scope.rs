@@ -1,0 +1,313 @@
+//! Fibers that borrow from their parent: `scope`, which waits for them, and `nursery`, in which
+//! the first failure ends the others.
+//!
+//! Invariants:
+//! - [`open`] is left only when every child has ended, whatever happens: a panic of the body, a
+//!   kill, a deadlock, an unwinding fiber. It catches everything first, then waits in a wait that
+//!   cannot be interrupted, then re-raises. This is what makes the borrows sound.
+
+#![allow(unsafe_code, reason = "lends borrows to fibers that end before the scope does")]
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+
+use crate::fiber::cancel;
+use crate::fiber::exit::JoinError;
+use crate::fiber::snapshot::Deadlock;
+use crate::fiber::state::{OnDeadlock, WaitReason};
+use crate::sched::api::handle::Fiber;
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::spawn::Builder;
+use crate::sched::core::children::Children;
+use crate::sched::core::end::{self, AbortOnUnwind};
+use crate::sched::core::interrupt;
+use crate::sched::core::leave;
+use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::unwinding;
+
+static SCOPE_EXIT: WaitReason =
+    WaitReason::new("waiting for the fibers of its scope to end", OnDeadlock::KillChildren);
+
+/// Opens a scope whose fibers may borrow from the caller, and waits for all of them.
+///
+/// The contract is that of [`std::thread::scope`]: fibers that were not joined are joined before
+/// this returns; if one of them panicked, that panic is raised again here (std raises a new one).
+/// A panic of `f` itself is raised after all fibers have ended. If the caller is killed, so are
+/// its fibers, and it unwinds when they have ended.
+///
+/// # Panics
+///
+/// Panics outside of a fiber, if a fiber panicked that was not joined, and with a report if the
+/// fibers can never end; they are killed then.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let words = vec![String::from("green"), String::from("threads")];
+///     let lengths = fibra::scope(|s| {
+///         let counts: Vec<_> = words.iter().map(|word| s.spawn(|| word.len())).collect();
+///         counts.into_iter().map(|count| count.join().unwrap()).sum::<usize>()
+///     });
+///     assert_eq!(lengths, 12);
+/// });
+/// ```
+#[track_caller]
+#[doc(alias("nursery", "TaskGroup"))]
+pub fn scope<'env, F, T>(f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    open(false, f)
+}
+
+/// Opens a scope in which the first panic of a fiber kills the other fibers and ends the body.
+///
+/// As [`scope`] otherwise; the panic is raised again when all have ended. The body is unwound from
+/// its next wait, as by a kill that ends here.
+///
+/// # Panics
+///
+/// Panics outside of a fiber, and with the panic of the first fiber that failed.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fibra::run(|| {
+///     let failed = std::panic::catch_unwind(|| {
+///         fibra::nursery(|n| {
+///             n.spawn(|| fibra::sleep(Duration::from_secs(3600))); // killed
+///             n.spawn(|| panic!("out of milk"));
+///         })
+///     });
+///     assert_eq!(failed.unwrap_err().downcast_ref(), Some(&"out of milk"));
+/// });
+/// ```
+#[track_caller]
+#[doc(alias = "TaskGroup")]
+pub fn nursery<'env, F, T>(f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    open(true, f)
+}
+
+/// A scope to spawn borrowing fibers in: see [`scope`] and [`nursery`].
+pub struct Scope<'scope, 'env: 'scope> {
+    children: Children,
+    // Invariant in both lifetimes, as std's: a shorter 'scope would let a fiber borrow something
+    // that dies before the scope is left.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Starts a fiber in this scope, as [`spawn`](crate::spawn).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + 'scope,
+        T: 'scope,
+    {
+        self.spawn_with(Builder::new(), f)
+    }
+
+    /// Starts a fiber in this scope with a name or a stack size of its own.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[track_caller]
+    pub fn spawn_with<F, T>(&'scope self, builder: Builder, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + 'scope,
+        T: 'scope,
+    {
+        // SAFETY: all that `F` and `T` borrow outlives 'scope, and `open` does not return before
+        // every child has ended. A child that never ends keeps `open` waiting or aborts.
+        let handle = unsafe { builder.queue(Some(&self.children), f) };
+        ScopedJoinHandle { handle, scope: PhantomData }
+    }
+
+    /// Starts a fiber in this scope and runs it at once, as [`spawn_now`](crate::spawn_now).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    #[inline(always)]
+    #[track_caller]
+    pub fn spawn_now<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + 'scope,
+        T: 'scope,
+    {
+        // SAFETY: as in `spawn_with`.
+        let handle = unsafe { Builder::new().run_first(Some(&self.children), f) };
+        ScopedJoinHandle { handle, scope: PhantomData }
+    }
+
+    /// Kills all fibers of the scope that have not ended.
+    pub fn kill(&self) {
+        if let Some(sched) = crate::sched::core::scheduler::scheduler() {
+            self.children.kill_all(&sched);
+        }
+    }
+
+    /// How many fibers of the scope have not ended.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.children.running.get()
+    }
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("running", &self.running()).finish_non_exhaustive()
+    }
+}
+
+/// The right to the output of a fiber of a scope. Dropping it detaches the fiber from the handle,
+/// not from the scope.
+pub struct ScopedJoinHandle<'scope, T> {
+    handle: JoinHandle<T>,
+    scope: PhantomData<&'scope ()>,
+}
+
+impl<T> ScopedJoinHandle<'_, T> {
+    /// Waits for the fiber's end and returns what its closure returned.
+    ///
+    /// # Errors
+    ///
+    /// As [`JoinHandle::join`].
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber if the fiber has not ended.
+    #[track_caller]
+    pub fn join(self) -> Result<T, JoinError> {
+        self.handle.join()
+    }
+
+    /// Whether the fiber has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.handle.is_finished()
+    }
+
+    /// The fiber.
+    #[must_use]
+    pub fn fiber(&self) -> &Fiber {
+        self.handle.fiber()
+    }
+
+    /// Asks the fiber to end, as [`Fiber::kill`].
+    pub fn kill(&self) {
+        self.handle.kill();
+    }
+}
+
+impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ScopedJoinHandle").field(self.fiber()).finish()
+    }
+}
+
+type Caught<T> = Result<T, Box<dyn Any + Send>>;
+
+#[track_caller]
+fn open<'env, F, T>(fail_fast: bool, f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    let here = here();
+    let children = Children::new(here.fiber, fail_fast);
+    let scope = Scope { children, scope: PhantomData, env: PhantomData };
+    let body = || cancel::within(here.fiber, &scope.children.body, || f(&scope));
+    let result = panic::catch_unwind(AssertUnwindSafe(body));
+    let in_wait = AbortOnUnwind("the exit of a scope");
+    let deadlock = wait_for_children(here, &scope.children, result.is_err());
+    mem::forget(in_wait);
+    leave(here, &scope.children, result, deadlock)
+}
+
+/// Waits until all children have ended. It neither returns earlier nor unwinds.
+#[track_caller]
+fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Option<Box<Deadlock>> {
+    let Here { fiber, sched } = here;
+    if body_failed && (children.fail_fast || interrupt::is_due(here)) {
+        children.kill_all(&sched);
+    }
+    let mut deadlock = None;
+    children.awaited.set(true);
+    while children.running.get() != 0 {
+        if !fiber.signals.get().is_none() {
+            // A kill or a deadlock is met by the children; this fiber only waits for their end.
+            deadlock = interrupt::at_scope_exit(here).or(deadlock);
+            // While a fiber unwinds this scope may be one that a destructor has opened, and the
+            // work of its children clean-up, which a kill does not cut short.
+            let is_due = interrupt::is_due(here);
+            if deadlock.is_some() || is_due {
+                children.kill_all(&sched);
+                children.cut_short.set(children.cut_short.get() || is_due);
+                if is_due && unwinding::is_put_off(&sched) {
+                    children.ended_in_unwind.set(true);
+                    fiber.children_killed.set(true);
+                }
+            }
+        }
+        leave::leave(here, &SCOPE_EXIT);
+    }
+    children.awaited.set(false);
+    interrupt::wait_completed(fiber);
+    deadlock
+}
+
+/// All children have ended: raises again what went wrong, or returns what the body returned.
+#[track_caller]
+fn leave<T>(
+    here: Here,
+    children: &Children,
+    result: Caught<T>,
+    deadlock: Option<Box<Deadlock>>,
+) -> T {
+    let childs = children.take_panic();
+    match result {
+        // An unwind that ends at this very scope says nothing new: the failure of the child does.
+        Err(payload) if !cancel::ends_at(&children.body, &here.fiber, &*payload) => {
+            if let Some(second) = childs {
+                // Dropped here and now, and not by the unwind: its destructor may panic.
+                let scope_of = end::describe(&here.fiber);
+                end::report_lost(
+                    format_args!("a fiber in a scope of {scope_of} panicked and nobody joined it"),
+                    second,
+                );
+            }
+            panic::resume_unwind(payload)
+        }
+        result => {
+            if let Some(payload) = childs {
+                panic::resume_unwind(payload);
+            }
+            if let Some(report) = deadlock {
+                panic!("{report}");
+            }
+            if children.cut_short.get() {
+                // The kill ended the children before their work was done: it is met here.
+                if children.ended_in_unwind.get() {
+                    interrupt::force(here.fiber, here.sched.switches.get(), &here.sched);
+                }
+                interrupt::checkpoint(here);
+            }
+            result.unwrap_or_else(|_| panic!("a fiber of the nursery failed, and was joined"))
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Clean-up that a kill does not cut short.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
+
+use crate::fiber::cancel::{self, CancelScope};
+use crate::fiber::current;
+use crate::sched::core::interrupt;
+use crate::sched::core::region::{self, Limit};
+use crate::sched::core::scheduler::here;
+
+/// Runs `f` without kill points: a kill that arrives meanwhile is met at the first wait after it.
+///
+/// It is no kill point itself: a loop that does nothing but call this never meets a kill or a time limit, unless
+/// there is another wait, or a [`checkpoint`], between two calls.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let saver = fibra::spawn(|| {
+///         fibra::shield(|| {
+///             fibra::yield_now(); // killed here, and not unwound
+///             println!("saved");
+///         });
+///         fibra::yield_now(); // unwound here
+///         unreachable!();
+///     });
+///     fibra::yield_now();
+///     saver.kill();
+///     assert!(saver.join().unwrap_err().is_killed());
+/// });
+/// ```
+#[track_caller]
+pub fn shield<T>(f: impl FnOnce() -> T) -> T {
+    cancel::within(here().fiber, &CancelScope::shield(), f)
+}
+
+/// As [`shield`], but a kill is held off for no longer than `grace` from now on.
+///
+/// For what depends on others, and must not keep a fiber from its end for ever. When the time is over
+/// this is as if there were no shield: a kill or cancellation that has come unwinds `f` from where it
+/// waits, and so does one that comes later. (The clean-up of [`finally`] is in a shield of its own:
+/// what takes too long in there is best cut short by a [`timeout`](crate::time::timeout).)
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fibra::run(|| {
+///     let client = fibra::spawn(|| {
+///         // A server that does not answer to the goodbye.
+///         fibra::shield_for(Duration::from_millis(1), fibra::park);
+///     });
+///     fibra::yield_now();
+///     client.kill(); // put off for at most a millisecond
+///     assert!(client.join().unwrap_err().is_killed());
+/// });
+/// ```
+#[track_caller]
+pub fn shield_for<T>(grace: Duration, f: impl FnOnce() -> T) -> T {
+    let here = here();
+    let now = here.sched.time.clock.now();
+    region::shield_until(here, Limit::at(here, now, now.checked_add(grace)), f)
+}
+
+/// Runs `body`, then `cleanup` whether or not `body` unwound, then goes on unwinding.
+///
+/// This is the pattern for clean-up that waits (sends, locks, sleeps). In a destructor such waits
+/// work too, but there the thread counts as panicking as long as they last: other fibers that drop
+/// the guard of a [`std::sync::Mutex`] meanwhile poison it, and kills arrive late. `cleanup` runs
+/// while nothing unwinds, and is [shielded](shield) from kills. Outside of a fiber it works as well:
+/// there is no kill there.
+///
+/// # Panics
+///
+/// With whatever `body` or `cleanup` panics with; if both do, with the panic of `cleanup`.
+///
+/// # Examples
+///
+/// ```
+/// let total = fibra::run(|| fibra::finally(|| 6 * 7, || println!("done")));
+/// assert_eq!(total, 42);
+/// ```
+#[track_caller]
+pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
+    let result = panic::catch_unwind(AssertUnwindSafe(body));
+    match current::fiber() {
+        Some(fiber) => cancel::within(fiber, &CancelScope::shield(), cleanup),
+        None => cleanup(),
+    }
+    result.unwrap_or_else(|payload| panic::resume_unwind(payload))
+}
+
+/// A kill point: unwinds if this fiber was killed, and returns at once otherwise.
+///
+/// For long computations without a wait. [`yield_now`](crate::yield_now) does this and lets others
+/// run.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+#[track_caller]
+pub fn checkpoint() {
+    let here = here();
+    here.sched.heed_kill_request();
+    if !here.fiber.signals.get().is_none() {
+        interrupt::checkpoint(here);
+    }
+}

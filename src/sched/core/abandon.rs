@@ -1,0 +1,87 @@
+//! Giving up on fibers that do not end: they never run again and keep their stacks for ever.
+//!
+//! Invariants:
+//! - A retired fiber's stack is neither unwound, freed nor reused; its node is taken out of the
+//!   list in which it waited, so that nothing is handed to it.
+//! - A fiber that borrows cannot be retired while those who lend run on: the main fiber never,
+//!   because the caller of `run` lends to it, and a fiber of a scope only once `run` is ending.
+//!   The process is aborted instead. When `run` ends a retired child still counts as running, so
+//!   the fiber of its scope never leaves that, and is retired in its turn: what it lent lies on a
+//!   stack that is kept.
+//! - A retired fiber counts as ended for its joiner and its hooks, and not for its scope.
+
+#![allow(unsafe_code, reason = "leaves a stack for the last time")]
+
+use crate::fiber::abandoned;
+use crate::fiber::exit::JoinError;
+use crate::fiber::header::FiberPtr;
+use crate::fiber::report::say;
+use crate::fiber::snapshot::FiberSnapshot;
+use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::fiber::wait_list;
+use crate::sched::core::hooks;
+use crate::sched::core::leave;
+use crate::sched::core::scheduler::{Scheduler, here};
+
+static ABANDONED: WaitReason = WaitReason::new("abandoned", OnDeadlock::Last);
+
+/// Retires the running fiber. It never returns.
+#[cold]
+#[track_caller]
+pub(crate) fn abandon_current(why: &str) -> ! {
+    let here = here();
+    here.sched.abandon(here.fiber, why);
+    leave::leave_for_ever(here)
+}
+
+impl Scheduler {
+    /// Takes `fiber` out of everything. It must not be in the ring.
+    pub(crate) fn abandon(&self, fiber: FiberPtr, why: &str) {
+        let picture = FiberSnapshot::of(&fiber, self.now_ms.get());
+        let reason = fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten();
+        let why = match reason {
+            Some(reason) => format!("{why} (it was killed: {reason})"),
+            None => why.to_owned(),
+        };
+        if let Some(lender) = self.lender_of(fiber) {
+            say(format_args!(
+                "{picture}; it {why}. {lender} lends it borrowed data and cannot be left before it \
+                 ends: aborting"
+            ));
+            std::process::abort();
+        }
+        say(format_args!("{picture}; it {why}. It never runs again, and its stack is kept"));
+
+        if fiber.state.get() != State::New {
+            abandoned::keep_what_it_lent(Some(fiber));
+        }
+        self.outside.end_external_wait(fiber);
+        wait_list::withdraw(fiber);
+        fiber.waiting.set(std::ptr::null());
+        self.outside.withdraw(fiber);
+        self.time.disarm_all(fiber);
+        fiber.state.set(State::Abandoned);
+        fiber.reason.set(&ABANDONED);
+        self.live.set(self.live.get() - 1);
+        self.abandoned.set(self.abandoned.get() + 1);
+        self.last_parked.set(None);
+        if fiber.has_handle.get() {
+            let fail = fiber.vtable.fail;
+            // SAFETY: the function belongs to this fiber.
+            unsafe { fail(fiber, Box::new(JoinError::Abandoned)) };
+        }
+        hooks::tell(&fiber);
+        if let Some(joiner) = fiber.joiner.take() {
+            self.make_ready(joiner);
+        }
+        self.tell_main();
+    }
+
+    /// Who lends to `fiber`, and may yet take the lent back.
+    fn lender_of(&self, fiber: FiberPtr) -> Option<&'static str> {
+        if self.main.get() == Some(fiber) {
+            return Some("The caller of `run`");
+        }
+        (!fiber.owner.get().is_null() && !self.closing.get()).then_some("Its scope")
+    }
+}

@@ -1,0 +1,259 @@
+//! Waiting for the first of several things: the loop behind `select!`.
+//!
+//! ```text
+//!   attempt each arm, from a place that moves on -- one could be done --> done
+//!     none  ^
+//!           +----------- another thread has changed what an arm watches
+//!   enlist all --> wait --> one was completed by its partner, who has taken the others out
+//!              \-> the earliest deadline has passed
+//! ```
+//!
+//! Invariants:
+//! - At most one arm is done. Either it needed no wait, and no arm was enlisted; or a partner has
+//!   completed it, and has taken the others out of their lists before anybody else could serve them.
+//!   Arms that nobody has to serve (the end of a fiber) are looked at after those. What other threads
+//!   share is only watched: when it has changed all arms are attempted again. So no other thread ever
+//!   hands anything to a fiber that may choose something else.
+//! - All arms are out of their lists when this returns or unwinds.
+//! - An arm that can always be done is done once in a while, whatever else the fiber and others choose
+//!   in between: see [`Turns`]. The same program looks at the same arms first in each run.
+
+#![allow(unsafe_code, reason = "places nodes in lists for the time of a wait")]
+
+use crate::collections::slot_table::Key;
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::fiber::wait_list::{Enlisted, Place};
+use crate::sched::core::deadline::Deadline;
+use crate::sched::core::interrupt::Interrupt;
+use crate::sched::core::park::{spend, wait_until};
+use crate::sched::core::scheduler::{Here, Scheduler, here};
+
+static CHOOSING: WaitReason =
+    WaitReason::new("waiting for the first of several things", OnDeadlock::Panic);
+
+static CHOOSING_SHARED: WaitReason =
+    WaitReason::new("waiting for the first of several things", OnDeadlock::Panic)
+        .ended_by_outsiders();
+
+/// Arms whose places in lists are kept without an allocation.
+const FEW: usize = 8;
+
+/// One of several things that a fiber waits for.
+pub(crate) trait Arm {
+    /// Does it now, if that needs no wait. Returns whether it is done. May be called again.
+    fn attempt(&mut self, here: Here) -> bool;
+
+    /// Where partners find it while the fiber waits. Called after `attempt`.
+    fn place(&self) -> Option<Place<'_>> {
+        None
+    }
+
+    /// The wait begins: lets those know who have no list.
+    fn begin(&self, _here: Here) {}
+
+    /// Whether another thread may end the wait.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// The wait is over, if it has begun: it is out of its list, done or not.
+    fn end(&self) {}
+
+    /// How it was done, if it was, while it was enlisted.
+    fn done(&self) -> Option<Done>;
+
+    /// When it is done at the latest, in the scheduler's microseconds.
+    fn deadline(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// How an arm was done.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Done {
+    /// A partner has done it: it must be the one that is chosen.
+    Served,
+    /// It happened, and can be looked at again.
+    Happened,
+    /// Perhaps it can be done now: attempt it.
+    Changed,
+}
+
+/// In which order arms are looked at.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Order {
+    /// From the first to the last.
+    Given,
+    /// From a place that moves on with each call of the fiber.
+    Fair,
+}
+
+/// Does the first arm that can be done, waiting until one can. Returns its place.
+#[track_caller]
+pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
+    let here = here();
+    let first = first(here, arms.len(), order);
+    spend(here);
+    loop {
+        if let Some(chosen) = attempt(here, arms, first) {
+            return chosen;
+        }
+        if let Some(chosen) = wait(here, arms) {
+            return chosen;
+        }
+    }
+}
+
+/// Does the first arm that can be done without waiting. Returns its place.
+#[track_caller]
+pub(crate) fn choose_now(arms: &mut [&mut dyn Arm], order: Order) -> Option<usize> {
+    let here = here();
+    let first = first(here, arms.len(), order);
+    spend(here);
+    attempt(here, arms, first)
+}
+
+/// Which of `count` arms is looked at first. Asked once a choice, however often that has to wait.
+#[inline]
+fn first(here: Here, count: usize, order: Order) -> usize {
+    if order == Order::Given || count < 2 {
+        return 0;
+    }
+    let choices = &here.fiber.choices;
+    let turn = choices.get();
+    choices.set(turn.wrapping_add(1));
+    Turns::first(turn, count)
+}
+
+#[inline]
+fn attempt(here: Here, arms: &mut [&mut dyn Arm], first: usize) -> Option<usize> {
+    (first..arms.len()).chain(0..first).find(|&at| arms[at].attempt(here))
+}
+
+/// With which arm a fiber begins its choices: from one to the next, and after some of them from another
+/// place.
+///
+/// Going from one to the next alone would starve arms: if a fiber has two choices of two arms each in its
+/// loop, each of them would begin with the same arm forever. The other place is a hash of the count, and
+/// needs no other state: so it is the same in each run.
+struct Turns;
+
+impl Turns {
+    /// Choices of one fiber that go from one arm to the next, as a power of two.
+    const IN_ORDER: u32 = 4;
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "no list of arms is so long")]
+    fn first(turn: u32, count: usize) -> usize {
+        let mixed = (turn >> Turns::IN_ORDER).wrapping_mul(0x9E37_79B9);
+        let place = (mixed ^ mixed >> 15).wrapping_mul(0x85EB_CA6B) >> 16;
+        (turn.wrapping_add(place) % count as u32) as usize
+    }
+}
+
+/// Waits until one of the arms is done, or should be attempted again.
+#[track_caller]
+fn wait(here: Here, arms: &[&mut dyn Arm]) -> Option<usize> {
+    let mut few: [Option<Enlisted<'_>>; FEW] = Default::default();
+    let mut many = Vec::new();
+    let shared = arms.iter().any(|arm| arm.is_shared());
+    let _shared = shared.then(|| Shared::new(here));
+    let _over = Over(arms);
+    for (at, arm) in arms.iter().enumerate() {
+        arm.begin(here);
+        // SAFETY: both stores are dropped at the end of this function, also by an unwind.
+        let enlisted = arm.place().map(|place| unsafe { place.enlist() });
+        match few.get_mut(at) {
+            Some(slot) => *slot = enlisted,
+            None => many.push(enlisted),
+        }
+    }
+    let any_done = || arms.iter().any(|arm| arm.done().is_some());
+    // What is shared may have changed between the attempt and the beginning.
+    if shared && any_done() {
+        return chosen(arms);
+    }
+    let due = arms.iter().enumerate().filter_map(|(at, arm)| Some((arm.deadline()?, at))).min();
+    let reason = if shared { &CHOOSING_SHARED } else { &CHOOSING };
+    let waited = {
+        let _deadline = due.map(|(deadline, _)| Deadline::arm(here, deadline));
+        wait_until(here, reason, any_done)
+    };
+    match (waited, due) {
+        (Ok(()), _) => chosen(arms),
+        (Err(Interrupt::TimedOut), Some((_, at))) => Some(at),
+        (Err(interrupt), _) => interrupt.into_panic(),
+    }
+}
+
+/// The arm that was done: the one that a partner has served, if there is one. None if there is only
+/// something to attempt.
+fn chosen(arms: &[&mut dyn Arm]) -> Option<usize> {
+    let is = |wanted: Done| arms.iter().position(|arm| arm.done() == Some(wanted));
+    is(Done::Served).or_else(|| is(Done::Happened))
+}
+
+/// A fiber of `sched` that waits in a choice which another thread may end.
+pub(crate) fn find_shared(sched: &Scheduler) -> Option<Key> {
+    if sched.outside.shared_choices.get() == 0 {
+        return None;
+    }
+    let table = sched.table.borrow();
+    table.iter().find(|(_, fiber)| is_shared(**fiber)).map(|(key, _)| key)
+}
+
+/// Whether `fiber` waits in a choice that another thread may end. One that was retired there does not.
+pub(crate) fn is_shared(fiber: FiberPtr) -> bool {
+    fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &CHOOSING_SHARED)
+}
+
+/// A wait that other threads may end, for as long as this lives.
+struct Shared(Here);
+
+impl Shared {
+    fn new(here: Here) -> Shared {
+        here.sched.outside.shared_choices.set(here.sched.outside.shared_choices.get() + 1);
+        Shared(here)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let Here { sched, .. } = self.0;
+        sched.outside.shared_choices.set(sched.outside.shared_choices.get() - 1);
+    }
+}
+
+/// Tells all arms that the wait is over.
+struct Over<'a, 'b>(&'a [&'b mut dyn Arm]);
+
+impl Drop for Over<'_, '_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|arm| arm.end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stride_through_the_turns_meets_every_arm() {
+        for arms in [2, 3, 4, 5, 7, 8, 12, 17] {
+            for stride in (1..=400).chain((9..20).map(|n| 1 << n)) {
+                let mut met = vec![0; arms];
+                let turns = (0..400_u32).map(|n| n.wrapping_mul(stride));
+                turns.for_each(|turn| met[Turns::first(turn, arms)] += 1);
+                let fair = 400 / arms;
+                assert!(met.iter().all(|&n| fair / 4 <= n), "{stride} of {arms}: {met:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_turns_go_from_one_arm_to_the_next() {
+        let firsts: Vec<_> = (0..16).map(|turn| Turns::first(turn, 3)).collect();
+        assert_eq!(firsts, [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0]);
+    }
+}

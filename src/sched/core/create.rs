@@ -1,0 +1,73 @@
+//! Making fibers: their records, and their first place, in the ring or outside of it.
+//!
+//! Invariants:
+//! - While `run` is ending nothing is made paused: it would never get the turn in which it ends.
+
+#![allow(unsafe_code, reason = "erases the types of closures and their outputs")]
+
+use std::mem;
+use std::panic::Location;
+
+use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::fiber::task;
+use crate::sched::core::pause::PAUSED;
+use crate::sched::core::scheduler::Scheduler;
+use crate::stack::SizeClass;
+
+/// Allocates a fiber of `sched`. It is neither admitted nor queued.
+///
+/// # Safety
+///
+/// As `task::allocate`.
+#[inline]
+pub(crate) unsafe fn create<F, T>(
+    sched: &Scheduler,
+    class: SizeClass,
+    f: F,
+    location: &'static Location<'static>,
+) -> FiberRef
+where
+    F: FnOnce() -> T,
+{
+    let class = task::class_for::<F, T>(class);
+    let id = sched.next_id();
+    if const { mem::size_of::<F>() <= task::LARGE_VALUE } {
+        // SAFETY: passed on to the caller.
+        return unsafe { task::allocate(f, id, class, location) };
+    }
+    // A large closure has a box of its own, to be dropped in it: the fiber may have to do that on
+    // the spare stack, where there is no room to move it.
+    let f = Box::new(f);
+    // SAFETY: passed on to the caller.
+    unsafe { task::allocate(move || (*f)(), id, class, location) }
+}
+
+impl Scheduler {
+    #[inline(always)]
+    pub(crate) fn admit_and_queue(&self, record: FiberRef) -> FiberPtr {
+        let fiber = self.admit(record);
+        self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
+        fiber
+    }
+
+    /// Makes a fiber that will run `f` when it is put into the ring.
+    pub(crate) fn create_paused<F>(&self, f: F, at: &'static Location<'static>) -> FiberRef
+    where
+        F: FnOnce() + 'static,
+    {
+        // SAFETY: neither the closure nor its output, which is nothing, borrows.
+        let record = unsafe { create(self, self.default_class, f, at) };
+        let fiber = self.admit(record);
+        fiber.reason.set(&PAUSED);
+        if self.closing.get() {
+            self.unpause(fiber);
+        }
+        fiber.to_ref()
+    }
+
+    /// Drops what belongs to users where that may run user code.
+    pub(crate) fn drop_on_a_fiber<T: 'static>(&self, value: T) {
+        let fiber = self.create_paused(move || drop(value), Location::caller());
+        self.unpause(fiber.ptr());
+    }
+}

@@ -1,0 +1,51 @@
+//! How long a wait may last, in the form in which its caller gave it.
+//!
+//! Invariant: a limit that the clock cannot show never ends a wait.
+
+use std::time::{Duration, Instant};
+
+use crate::sched::core::deadline::deadline_after;
+use crate::sched::core::scheduler::{Here, try_here};
+use crate::sched::time::clock::{Clock, RealClock};
+
+/// The time limit of a wait: what tells `x`, `x_timeout` and `x_deadline` apart.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum Limit {
+    None,
+    /// The wait may last this long from the call of [`micros`](Limit::micros) or
+    /// [`instant`](Limit::instant).
+    After(Duration),
+    /// The wait may last until this instant of the caller's clock.
+    At(Instant),
+}
+
+impl Limit {
+    /// Returns the deadline of a wait of the running fiber, in its scheduler's microseconds.
+    #[inline(always)]
+    pub(crate) fn micros(self, here: Here) -> Option<u64> {
+        match self {
+            Limit::None => None,
+            Limit::After(timeout) => Some(deadline_after(here, timeout)),
+            Limit::At(at) => Some(here.sched.micros_at(at)),
+        }
+    }
+
+    /// Returns the deadline of a wait of the caller, which may be a plain thread, by its clock.
+    pub(crate) fn instant(self) -> Option<Instant> {
+        match self {
+            Limit::None => None,
+            Limit::After(timeout) => clock_now().checked_add(timeout),
+            Limit::At(at) => Some(at),
+        }
+    }
+
+    /// Returns this limit as an instant of the caller's clock, for several waits in a row.
+    pub(crate) fn fixed(self) -> Limit {
+        self.instant().map_or(Limit::None, Limit::At)
+    }
+}
+
+/// Returns what the clock of the caller shows: its scheduler's, or on a plain thread the system's.
+pub(crate) fn clock_now() -> Instant {
+    try_here().map_or_else(|| RealClock.now(), |here| here.sched.time.clock.now())
+}

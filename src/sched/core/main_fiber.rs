@@ -1,0 +1,54 @@
+//! The main fiber: what a scheduler knows of it, and how it waits for all others at the end.
+
+use std::cell::{Cell, OnceCell};
+use std::sync::Arc;
+
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::{OnDeadlock, WaitReason};
+use crate::sched::shared::kill_request::KillRequest;
+use crate::stack::SizeClass;
+
+/// The reason with which the main fiber waits for the others, when `run` ends.
+pub(crate) static WIND_UP: WaitReason =
+    WaitReason::new("ending `run`: waiting for the other fibers to unwind", OnDeadlock::Last);
+
+/// The main fiber of a scheduler.
+#[derive(Debug)]
+pub(crate) struct MainFiber {
+    fiber: Cell<Option<FiberPtr>>,
+    /// The class of its stack.
+    pub(crate) class: SizeClass,
+    /// What it does after its own clean-up: it ends all other fibers. (A function pointer, because
+    /// that uses rooms above this one.)
+    pub(crate) last_duty: Cell<Option<fn()>>,
+    /// The code with which the process is to exit after `run`, if `exit` was called.
+    pub(crate) exit_code: Cell<Option<i32>>,
+    /// Where a signal handler asks for the end of the main fiber, if one may.
+    pub(crate) kill_request: OnceCell<Arc<KillRequest>>,
+}
+
+impl MainFiber {
+    pub(crate) const fn new() -> MainFiber {
+        MainFiber {
+            fiber: Cell::new(None),
+            class: SizeClass::MAIN,
+            last_duty: Cell::new(None),
+            exit_code: Cell::new(None),
+            kill_request: OnceCell::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Option<FiberPtr> {
+        self.fiber.get()
+    }
+
+    pub(crate) fn set(&self, fiber: FiberPtr) {
+        self.fiber.set(Some(fiber));
+    }
+
+    /// Returns the main fiber if it waits for all others to end.
+    pub(crate) fn winding_up(&self) -> Option<FiberPtr> {
+        self.fiber.get().filter(|main| std::ptr::eq(main.reason.get(), &WIND_UP))
+    }
+}

@@ -1,0 +1,41 @@
+//! The scheduler itself: the run ring, how a fiber leaves its thread and comes back, the loop that
+//! resumes fibers, what may interrupt a wait, and how a fiber ends.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | run ring | the queue of ready fibers |
+//! | budget | the operations that a fiber may do without waiting before it yields |
+//! | interrupt | what ends a wait before what it waits for: a kill, a deadline, a deadlock |
+//! | pending throw | a payload with which a fiber unwinds when it runs again |
+//! | paused | in no queue: taken out of the ring, or never put into it |
+//! | retired | given up: never resumed again, with its stack kept |
+//!
+//! Reading order: [`scheduler`], [`leave`], [`park`], [`run_loop`], [`interrupt`], [`end`].
+//!
+//! It may use `time` and `shared`, of whose types the scheduler has fields.
+
+pub(crate) mod abandon;
+pub(crate) mod children;
+pub(crate) mod choose;
+pub(crate) mod create;
+pub(crate) mod deadline;
+pub(crate) mod deadlocks;
+pub(crate) mod end;
+pub(crate) mod facade;
+pub(crate) mod hooks;
+pub(crate) mod interrupt;
+pub(crate) mod io_error;
+pub(crate) mod kill;
+pub(crate) mod leave;
+pub(crate) mod limit;
+pub(crate) mod main_fiber;
+pub(crate) mod pace;
+pub(crate) mod park;
+pub(crate) mod pause;
+pub(crate) mod pending_throw;
+pub(crate) mod region;
+pub(crate) mod run_loop;
+pub(crate) mod scheduler;
+pub(crate) mod spare;
+pub(crate) mod unwinding;
+pub(crate) mod unwinds;

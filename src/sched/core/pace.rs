@@ -1,0 +1,79 @@
+//! How many switches there are between two turns.
+//!
+//! Invariants:
+//! - At most [`LONGEST_BATCH`] fibers run between two turns, so none of them starves events. Where
+//!   fibers are slow to yield it is fewer: as many as run in [`BATCH_MICROS`].
+
+use std::cell::Cell;
+
+/// The most switches between two turns. A power of two.
+pub(crate) const LONGEST_BATCH: u64 = 64;
+
+/// How long a batch may last, if that is more than one turn of one fiber.
+const BATCH_MICROS: u64 = 500;
+
+/// What the length of the next batches is computed from.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// The number of switches when the clock was last read.
+    then: Cell<u64>,
+    /// Switches in batches that were quick, since one that was not or since the batch grew.
+    quick: Cell<u64>,
+}
+
+impl Pace {
+    pub(crate) const fn new() -> Pace {
+        Pace { then: Cell::new(0), quick: Cell::new(0) }
+    }
+
+    /// Notes that the clock is read at that number of switches. Returns how many there were since
+    /// it was last read.
+    #[inline]
+    pub(crate) fn lap(&self, switches: u64) -> u64 {
+        switches.wrapping_sub(self.then.replace(switches))
+    }
+
+    /// Returns the mask of the next batches: a batch ends when these bits of the number of switches
+    /// are zero. `mask` is the present one, with which `switches` took `micros`; `queued` returns
+    /// the length of the ring.
+    ///
+    /// A fiber that computes for a millisecond between its yields would make a batch of 64 last 64
+    /// milliseconds, and all timers and events wait for it. A batch shrinks immediately. It doubles
+    /// when all of the ring have had their turn and none was slow.
+    #[inline]
+    pub(crate) fn fit(
+        &self,
+        mask: u64,
+        switches: u64,
+        micros: u64,
+        queued: impl FnOnce() -> usize,
+    ) -> u64 {
+        if switches == 0 {
+            return mask;
+        }
+        let fits = switches.saturating_mul(BATCH_MICROS);
+        if fits < micros.saturating_mul(mask + 1) {
+            self.quick.set(0);
+            smaller_batch(fits / micros)
+        } else if mask != LONGEST_BATCH - 1 {
+            self.grow(mask, switches, queued() as u64)
+        } else {
+            mask
+        }
+    }
+
+    #[cold]
+    fn grow(&self, mask: u64, quick: u64, queued: u64) -> u64 {
+        let quick = self.quick.get() + quick;
+        // In a longer ring the longest batch is less than a revolution.
+        let grows = queued.min(LONGEST_BATCH) <= quick;
+        self.quick.set(if grows { 0 } else { quick });
+        mask << u32::from(grows) | u64::from(grows)
+    }
+}
+
+/// Returns the mask of the largest batch of up to `switches`: a power of two, and not zero.
+#[cold]
+fn smaller_batch(switches: u64) -> u64 {
+    (1 << switches.max(1).ilog2()) - 1
+}

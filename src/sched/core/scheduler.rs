@@ -1,0 +1,351 @@
+//! The scheduler of one thread: what it owns, and the one door in.
+//!
+//! Invariants:
+//! - One scheduler a thread, for the time of one `run`. It is reached through
+//!   [`current`](crate::fiber::current) and by no other thread.
+//! - No user code runs while one of its parts is borrowed: values are taken out, the borrow ends,
+//!   then they are used.
+//! - A fiber in the ring is `New` or `Runnable`, is in it once (by its ticket), and is alive: the
+//!   scheduler's own reference is given up after the fiber has ended.
+
+#![allow(unsafe_code, reason = "the run ring is reached without a borrow flag")]
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::fmt;
+use std::io;
+use std::ops::Deref;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use crate::collections::run_ring::RunRing;
+use crate::collections::slot_table::{Key, SlotTable};
+use crate::fiber::current;
+use crate::fiber::header::{FiberPtr, FiberRef, Header};
+use crate::fiber::id::FiberId;
+use crate::fiber::report;
+use crate::fiber::state::State;
+use crate::sched::core::deadlocks::Deadlocks;
+use crate::sched::core::facade::Tasklets;
+use crate::sched::core::main_fiber::MainFiber;
+use crate::sched::core::pace::{LONGEST_BATCH, Pace};
+use crate::sched::core::spare::Spare;
+use crate::sched::core::unwinds::Unwinds;
+use crate::sched::shared::circles::Circles;
+use crate::sched::shared::mailbox::Mailbox;
+use crate::sched::shared::outside::Outside;
+use crate::sched::shared::registry;
+use crate::sched::shared::witnesses::Witnesses;
+use crate::sched::time::clock::Clock;
+use crate::sched::time::idle::Idle;
+use crate::sched::time::timers::Timers;
+use crate::stack::{Pool, SizeClass};
+
+/// Everything that one thread needs to run fibers. The order of the fields is deliberate.
+#[repr(C)]
+pub(crate) struct Scheduler {
+    // -- touched by every switch ------------------------------------------------------------
+    ring: UnsafeCell<RunRing<FiberPtr>>,
+    /// Operations that the running fiber may still do without giving way.
+    pub(crate) budget: Cell<u32>,
+    pub(crate) switches: Cell<u64>,
+    /// A batch ends when these bits of `switches` are zero.
+    pub(crate) batch_mask: Cell<u64>,
+    /// The fiber whose wait was the last event, or none if a fiber's end was.
+    pub(crate) last_parked: Cell<Option<FiberPtr>>,
+    /// The clock as read in the last turns, in milliseconds since the start; it may wrap.
+    pub(crate) now_ms: Cell<u32>,
+    /// Its number, which no other scheduler of the process ever has.
+    pub(crate) id: u32,
+
+    // -- touched by spawn and end -----------------------------------------------------------
+    pub(crate) next_number: Cell<u64>,
+    /// Fibers that have neither ended nor been retired, main included.
+    pub(crate) live: Cell<usize>,
+    /// Whether `run` is ending: fibers spawned from now on are killed immediately.
+    pub(crate) closing: Cell<bool>,
+    pub(crate) main_ended: Cell<bool>,
+    /// The stack of fibers that ask for none.
+    pub(crate) default_class: SizeClass,
+    pub(crate) table: RefCell<SlotTable<FiberPtr>>,
+    pub(crate) pool: RefCell<Pool>,
+
+    // -- the rest, each with the rules of its own file -----------------------------------------
+    pub(crate) unwinds: Unwinds,
+    pub(crate) pace: Pace,
+    pub(crate) time: Timers,
+    pub(crate) idle: Box<dyn Idle>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) outside: Outside,
+    /// The fibers that other threads may wake.
+    pub(crate) witnesses: RefCell<Witnesses>,
+    /// When to look for locks that are never released.
+    pub(crate) circles: Circles,
+    pub(crate) deadlocks: Deadlocks,
+    pub(crate) main: MainFiber,
+    pub(crate) spare: Spare,
+    /// The number of fibers that were retired.
+    pub(crate) abandoned: Cell<usize>,
+    pub(crate) tasklets: Tasklets,
+}
+
+static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+
+/// Takes the next number of a scheduler. They are used once, and never wrap: 0 stands for threads.
+fn next_number(next: &AtomicU32) -> u32 {
+    let taken = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |id| id.checked_add(1));
+    taken.expect("there were too many schedulers in this process")
+}
+
+impl Scheduler {
+    pub(crate) fn new(
+        default_class: SizeClass,
+        clock: Box<dyn Clock>,
+        idle: Box<dyn Idle>,
+    ) -> io::Result<Scheduler> {
+        let id = next_number(&NEXT_ID);
+        let mut pool = Pool::new();
+        let spare = pool.take(default_class)?;
+        let mailbox = Arc::new(Mailbox::new(idle.waker()));
+        // Nothing fails from here on: what is enrolled leaves when it is dropped.
+        Ok(Scheduler {
+            ring: UnsafeCell::new(RunRing::new()),
+            budget: Cell::new(0),
+            switches: Cell::new(0),
+            batch_mask: Cell::new(LONGEST_BATCH - 1),
+            last_parked: Cell::new(None),
+            now_ms: Cell::new(0),
+            id,
+            next_number: Cell::new(1),
+            live: Cell::new(0),
+            closing: Cell::new(false),
+            main_ended: Cell::new(false),
+            default_class,
+            table: RefCell::new(SlotTable::new()),
+            pool: RefCell::new(pool),
+            unwinds: Unwinds::new(),
+            pace: Pace::new(),
+            time: Timers::new(clock),
+            idle,
+            outside: Outside::new(),
+            witnesses: RefCell::new(Witnesses::new()),
+            circles: Circles::new(registry::enrol(id, &mailbox)),
+            mailbox,
+            deadlocks: Deadlocks::new(),
+            main: MainFiber::new(),
+            spare: Spare::new(spare),
+            abandoned: Cell::new(0),
+            tasklets: Tasklets::new(),
+        })
+    }
+
+    /// Runs `f` on the ring. `f` does ring operations only.
+    #[inline(always)]
+    pub(crate) fn ring<R>(&self, f: impl FnOnce(&mut RunRing<FiberPtr>) -> R) -> R {
+        // SAFETY: the reference is exclusive while `f` runs: the scheduler is reached by one
+        // thread, this is the only access to the ring, and no `f` in this crate calls anything
+        // that could come back here (ring operations, and reading a fiber's ticket).
+        f(unsafe { &mut *self.ring.get() })
+    }
+
+    /// The next fiber's identity.
+    #[inline(always)]
+    pub(crate) fn next_id(&self) -> FiberId {
+        let number = self.next_number.get();
+        self.next_number.set(number + 1);
+        FiberId { scheduler: self.id, number }
+    }
+
+    /// Takes a new fiber in. It is in the ring only after `enqueue`.
+    #[inline(always)]
+    pub(crate) fn admit(&self, fiber: FiberRef) -> FiberPtr {
+        let fiber = fiber.into_ptr();
+        fiber.key.set(self.table.borrow_mut().insert(fiber));
+        self.live.set(self.live.get() + 1);
+        if self.closing.get() {
+            fiber.killed.set(true);
+        }
+        fiber
+    }
+
+    /// Lets the scheduler's reference to an ended fiber go.
+    #[inline(always)]
+    pub(crate) fn dismiss(&self, fiber: FiberPtr) {
+        self.table.borrow_mut().remove(fiber.key.get());
+        // SAFETY: `admit` kept the reference that came with the fiber, and a fiber ends once.
+        drop(unsafe { fiber.into_ref() });
+    }
+
+    /// Puts a parked fiber back into the ring, behind all others. The one door in.
+    ///
+    /// A fiber that is not parked stays where it is: it was woken for another reason (a deadline,
+    /// a kill), and will look at its own wait when it runs.
+    #[inline(always)]
+    pub(crate) fn make_ready(&self, fiber: FiberPtr) {
+        if fiber.state.get() != State::Parked {
+            return;
+        }
+        self.expect_own(&fiber);
+        fiber.state.set(State::Runnable);
+        self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
+    }
+
+    /// As [`make_ready`](Scheduler::make_ready), but the fiber runs next.
+    #[inline(always)]
+    pub(crate) fn make_ready_next(&self, fiber: FiberPtr) {
+        if fiber.state.get() != State::Parked {
+            return;
+        }
+        self.expect_own(&fiber);
+        fiber.state.set(State::Runnable);
+        self.ring(|ring| ring.push_front(fiber, fiber.ticket.get()));
+    }
+
+    /// Ends the process if `fiber` is another scheduler's. Handles stay on their thread and a thread has
+    /// one scheduler at a time, by whose end its fibers have ended or were retired: so a handle from an
+    /// earlier `run` reaches nothing that could be made ready. If that were wrong, a stack would go on
+    /// after what it borrows is gone.
+    #[inline(always)]
+    pub(crate) fn expect_own(&self, fiber: &Header) {
+        if fiber.scheduler_id() != self.id {
+            of_another_scheduler(fiber);
+        }
+    }
+
+    /// Converts `at` to microseconds since the scheduler's start, for deadlines: rounded up, so
+    /// that no timer rings early.
+    pub(crate) fn micros_at(&self, at: Instant) -> u64 {
+        self.time.micros_at(at)
+    }
+
+    /// Reads the clock. Returns the number of switches since it was last read.
+    pub(crate) fn refresh_now(&self) -> u64 {
+        let since = self.time.read_clock();
+        #[allow(clippy::cast_possible_truncation, reason = "ages are differences: it may wrap")]
+        self.now_ms.set(since.as_millis() as u32);
+        self.pace.lap(self.switches.get())
+    }
+
+    /// Returns the living fiber of `key`.
+    pub(crate) fn fiber_of(&self, key: Key) -> Option<FiberPtr> {
+        self.table.borrow().get(key).copied()
+    }
+
+    /// Returns the living fibers for which `wanted` holds, the oldest first.
+    pub(crate) fn fibers_where(&self, wanted: impl Fn(FiberPtr) -> bool) -> Vec<FiberRef> {
+        let table = self.table.borrow();
+        let alive = table.iter().map(|(_, fiber)| *fiber).filter(|&fiber| wanted(fiber));
+        let mut fibers: Vec<FiberRef> = alive.map(FiberPtr::to_ref).collect();
+        fibers.sort_unstable_by_key(|fiber| fiber.id());
+        fibers
+    }
+
+    /// Returns the number of fibers that were spawned, the main fiber included.
+    pub(crate) fn spawned(&self) -> u64 {
+        self.next_number.get() - 1
+    }
+
+    /// Wakes the main fiber, if it waits for the others to end, to check whether it is the last.
+    pub(crate) fn tell_main(&self) {
+        if let Some(main) = self.main.winding_up() {
+            self.make_ready(main);
+        }
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        registry::leave(self.id);
+        // No user code may run any more, and the destructor of a waker may be that.
+        std::mem::forget(std::mem::take(self.time.of_tasks.get_mut()));
+        std::mem::forget(self.idle.take_wakers());
+        // Handles of other threads may keep the mailbox for long. No payload is left in it.
+        self.mailbox.inbox.abandon();
+        // A stack that is merely dropped is leaked.
+        if let Some(spare) = self.spare.stack.get_mut().take() {
+            self.pool.get_mut().give(spare);
+        }
+    }
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler").field("id", &self.id).field("live", &self.live.get()).finish()
+    }
+}
+
+/// The running fiber and its scheduler.
+#[derive(Copy, Clone)]
+pub(crate) struct Here {
+    pub(crate) fiber: FiberPtr,
+    pub(crate) sched: SchedulerPtr,
+}
+
+/// A pointer to this thread's scheduler, which is alive for as long as fibers run.
+#[derive(Copy, Clone)]
+pub(crate) struct SchedulerPtr(NonNull<Scheduler>);
+
+impl Deref for SchedulerPtr {
+    type Target = Scheduler;
+
+    #[inline(always)]
+    fn deref(&self) -> &Scheduler {
+        // SAFETY: made by `here` and `scheduler` only, for code that runs on a fiber or in the run
+        // loop of this very scheduler: `run` drops it after the last of them has ended.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// The running fiber and its scheduler.
+///
+/// # Panics
+///
+/// Panics outside of a fiber.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn here() -> Here {
+    let (fiber, sched) = current::here(|here| (here.fiber.get(), here.scheduler.get()));
+    let Some(fiber) = fiber else { current::outside_of_a_fiber(Location::caller()) };
+    // SAFETY: a fiber runs on this thread, so the run loop has set the scheduler's address.
+    let sched = SchedulerPtr(unsafe { NonNull::new_unchecked(sched.cast_mut().cast()) });
+    Here { fiber, sched }
+}
+
+/// As [`here`], but none outside of a fiber.
+#[inline(always)]
+pub(crate) fn try_here() -> Option<Here> {
+    current::fiber().map(|_| here())
+}
+
+/// The scheduler of this thread, if it has one.
+#[inline(always)]
+pub(crate) fn scheduler() -> Option<SchedulerPtr> {
+    NonNull::new(current::here(|here| here.scheduler.get()).cast_mut().cast()).map(SchedulerPtr)
+}
+
+#[cold]
+#[inline(never)]
+fn of_another_scheduler(fiber: &Header) -> ! {
+    report::say(format_args!(
+        "fiber {} was reached from another scheduler, which is a defect of fibra: aborting",
+        fiber.id()
+    ));
+    std::process::abort()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_schedulers_never_wrap() {
+        let next = AtomicU32::new(u32::MAX - 1);
+        assert_eq!(next_number(&next), u32::MAX - 1);
+        for _ in 0..2 {
+            assert!(std::panic::catch_unwind(|| next_number(&next)).is_err());
+        }
+        assert_eq!(next.load(Ordering::Relaxed), u32::MAX);
+    }
+}

@@ -1,0 +1,109 @@
+//! Nothing can ever run again: which wait fails, and what it is told.
+//!
+//! A fiber that waits for just that, and main if it has left the ring, goes on instead. So does one
+//! in a destructor that runs because of an unwind, if it has set a time limit there, and that is over.
+//! Otherwise the order in which waits are asked to fail is:
+//! 1. the wait that completed the deadlock, unless its fiber has just failed and done nothing else
+//!    (then main's fails; a tasklet's wait fails each time);
+//! 2. if a fiber's end completed it, or that wait cannot fail: the main fiber's (S-170);
+//! 3. any other, the oldest fiber first;
+//! 4. the end of `run`, which gives the rest up.
+//!
+//! A wait that fails by a panic is not asked while any fiber of the thread unwinds, for the panic
+//! might abort the process. If no wait can fail the process is aborted with the report.
+
+use std::thread;
+
+use crate::fiber::header::{FiberPtr, FiberRef};
+use crate::fiber::snapshot::Deadlock;
+use crate::fiber::state::{OnDeadlock, Signals, State};
+use crate::sched::core::end;
+use crate::sched::core::interrupt;
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::core::unwinding;
+use crate::sched::deadlock::dump;
+use crate::sched::deadlock::lock_graph::LockGraph;
+
+impl Scheduler {
+    /// Makes one of the waits fail. Called when no fiber can run and nothing outside can wake one.
+    #[cold]
+    pub(crate) fn break_deadlock(&self) {
+        if self.wake_floating() || self.end_a_limit_in_unwind() {
+            return;
+        }
+        let by_end = self.last_parked.get().is_none();
+        let dump = dump::of(self, REPORTED);
+        let Some(victim) = self.choose_victim() else {
+            end::say(format_args!("deadlock, and no wait can fail: aborting\n{dump}"));
+            std::process::abort();
+        };
+        let cycle = LockGraph::of(self).cycle(&victim.to_ref());
+        let victim_name = end::describe(&victim);
+        let report = Deadlock { by_end, others_live: false, victim: victim_name, dump, cycle };
+        self.deadlocks.fail(victim.id(), self.switches.get(), report);
+        victim.signal(Signals::DEADLOCK);
+        self.make_ready(victim);
+    }
+
+    /// Lets a fiber go on whose time limit, inside a destructor that runs because of an unwind, is over; or
+    /// one of a scope that such a limit has ended.
+    fn end_a_limit_in_unwind(&self) -> bool {
+        // Otherwise it has met the limit already, or never will.
+        if !unwinding::can_unwind(self) || !thread::panicking() {
+            return false;
+        }
+        // The exit of a scope only passes it on, and once is enough.
+        let has_passed_it_on = |fiber: FiberPtr| {
+            fiber.reason.get().on_deadlock == OnDeadlock::KillChildren
+                && fiber.children_killed.get()
+        };
+        let due = |fiber: FiberPtr| {
+            fiber.state.get() == State::Parked
+                && interrupt::is_limit_in_unwind_over(fiber)
+                && !has_passed_it_on(fiber)
+        };
+        let Some(fiber) = self.fibers_where(due).first().map(FiberRef::ptr) else { return false };
+        interrupt::force(fiber, self.switches.get().wrapping_add(1), self);
+        fiber.signal(Signals::CANCEL);
+        self.make_ready(fiber);
+        true
+    }
+
+    fn choose_victim(&self) -> Option<FiberPtr> {
+        let main = self.main.get();
+        // One that failed, ran once and waits again would be asked forever: main fails, and may end.
+        let (last_victim, then) = self.deadlocks.last_victim();
+        let ran_once = self.switches.get() <= then + 1;
+        let again = |fiber: FiberPtr| ran_once && last_victim == Some(fiber.id());
+        let insists = |fiber: FiberPtr| again(fiber) && !fiber.reason.get().each_time;
+        let culprit =
+            self.last_parked.get().filter(|&fiber| self.can_fail(fiber) && !insists(fiber));
+        let others = || {
+            let candidates = self.fibers_where(|fiber| self.can_fail(fiber));
+            let first = candidates.iter().find(|fiber| !again(fiber.ptr()));
+            first.or(candidates.first()).map(FiberRef::ptr)
+        };
+        let last = || main.filter(|main| main.reason.get().on_deadlock == OnDeadlock::Last);
+        let main_fails = || main.filter(|&fiber| self.can_fail(fiber));
+        culprit.or_else(main_fails).or_else(others).or_else(last)
+    }
+
+    pub(crate) fn can_fail(&self, fiber: FiberPtr) -> bool {
+        fiber.state.get() == State::Parked
+            && match fiber.reason.get().on_deadlock {
+                OnDeadlock::Fail => true,
+                // The same as the fiber itself will see: no other runs before it.
+                OnDeadlock::Panic => unwinding::can_unwind(self) && !thread::panicking(),
+                OnDeadlock::IfLast => {
+                    self.last_parked.get() == Some(fiber)
+                        && unwinding::can_unwind(self)
+                        && !thread::panicking()
+                }
+                OnDeadlock::KillChildren => !fiber.children_killed.get(),
+                OnDeadlock::Last => false,
+            }
+    }
+}
+
+/// Fibers that a report lists; of a million waiting ones nobody reads more.
+pub(crate) const REPORTED: usize = 32;

@@ -1,0 +1,106 @@
+//! The outcome of a wait that another thread may complete, which both sides hold.
+//!
+//! ```text
+//!              claim(Served), by a partner            the fiber returns what it was given
+//!   [Waiting] ---------------------------> [Served]
+//!       |  \_ claim(Closed) -------------> [Closed]
+//!       \____ claim(Withdrawn) ----------> [Withdrawn]   by its own thread, before it is interrupted
+//! ```
+//!
+//! Invariants:
+//! - A ticket leaves `Waiting` once, by one compare-and-swap: either the partner has it, or the
+//!   fiber that is interrupted. So nothing is handed to a fiber that will not take it.
+//! - Other threads hold the ticket and the fiber's key, never an address of its record or stack.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::collections::slot_table::Key;
+use crate::sched::shared::mailbox::Mailbox;
+
+/// How a wait came out.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum WaitOutcome {
+    Waiting,
+    /// A partner has come.
+    Served,
+    /// What it waited at was closed under it.
+    Closed,
+    /// The fiber has given it up.
+    Withdrawn,
+}
+
+/// How a wait has come out so far. It changes once.
+#[derive(Debug)]
+pub(crate) struct OutcomeCell(AtomicU8);
+
+impl OutcomeCell {
+    pub(crate) fn new() -> OutcomeCell {
+        OutcomeCell(AtomicU8::new(WaitOutcome::Waiting as u8))
+    }
+
+    /// Ends the wait with `outcome`. Returns whether it was this call that ended it.
+    #[must_use]
+    pub(crate) fn claim(&self, outcome: WaitOutcome) -> bool {
+        let (from, to) = (WaitOutcome::Waiting as u8, outcome as u8);
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    pub(crate) fn get(&self) -> WaitOutcome {
+        let outcomes = [
+            WaitOutcome::Waiting,
+            WaitOutcome::Served,
+            WaitOutcome::Closed,
+            WaitOutcome::Withdrawn,
+        ];
+        outcomes[usize::from(self.0.load(Ordering::Acquire))]
+    }
+}
+
+/// One wait of one fiber.
+pub(crate) struct Ticket {
+    outcome: OutcomeCell,
+    /// The number of the scheduler of the fiber that waits.
+    pub(crate) scheduler: u32,
+    key: Key,
+    pub(crate) mailbox: Arc<Mailbox>,
+}
+
+impl Ticket {
+    /// Creates a ticket of the fiber with that key.
+    pub(crate) fn of(scheduler: u32, key: Key, mailbox: Arc<Mailbox>) -> Ticket {
+        Ticket { outcome: OutcomeCell::new(), scheduler, key, mailbox }
+    }
+
+    /// Ends the wait with `outcome`. Returns whether it was this call that ended it.
+    #[must_use]
+    pub(crate) fn claim(&self, outcome: WaitOutcome) -> bool {
+        self.outcome.claim(outcome)
+    }
+
+    pub(crate) fn outcome(&self) -> WaitOutcome {
+        self.outcome.get()
+    }
+
+    /// Whether the wait has come to what it was for.
+    pub(crate) fn is_completed(&self) -> bool {
+        matches!(self.outcome(), WaitOutcome::Served | WaitOutcome::Closed)
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Makes the fiber's scheduler look again whether its wait can end.
+    pub(crate) fn nudge(&self) {
+        self.mailbox.nudge();
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("outcome", &self.outcome()).finish_non_exhaustive()
+    }
+}

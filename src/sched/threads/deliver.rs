@@ -1,0 +1,125 @@
+//! Delivery of what other threads have posted, by the run loop.
+//!
+//! Invariants:
+//! - A turn delivers what was there when it began. So other threads do not hold up the fibers,
+//!   however often they call.
+//! - Mail is delivered in the order in which it was posted. A key whose fiber has ended reaches
+//!   nothing.
+//! - Delivery runs no user code. A payload that has no taker is dropped on a fiber of its own, or on
+//!   the main fiber when `run` ends. By then the mailbox refuses orders; the rest is still
+//!   delivered, because the destructors of those payloads may wait.
+
+use crate::collections::marks::Mark;
+use crate::collections::slot_table::Key;
+use crate::fiber::header::FiberPtr;
+use crate::sched::core::end;
+use crate::sched::core::pause;
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::shared::mailbox::{Mail, Order, TaskId};
+
+impl Scheduler {
+    /// Delivers what other threads have posted so far. What comes meanwhile waits for the next turn.
+    pub(crate) fn open_mail(&self) {
+        for _ in 0..self.mailbox.inbox.len() {
+            let Some(mail) = self.mailbox.inbox.pop() else { return };
+            self.deliver(mail);
+        }
+    }
+
+    fn deliver(&self, mail: Mail) {
+        match mail {
+            Mail::Unpark(token) => {
+                token.take_unpark();
+                if let Some(fiber) = self.fiber_of(token.key) {
+                    self.unpark(fiber);
+                }
+            }
+            Mail::Wake(key) => self.wake_from_afar(key),
+            Mail::WakeTask(index) => match self.mailbox.tasks.take(index) {
+                Some(Mark::Of(generation)) => self.wake_task(TaskId { index, generation }),
+                Some(Mark::Several) => self.wake_task_at(index),
+                None => {}
+            },
+            Mail::KillUnasked(key) => self.kill_unasked(key),
+            Mail::Order(token) => {
+                let order = token.orders().next();
+                if let Some(order) = order {
+                    self.carry_out(token.key, order);
+                }
+            }
+            Mail::Disarm(key) => self.disarm_task(key),
+        }
+    }
+
+    /// The fiber may have gone on by itself and wait for something else by now. A wait that
+    /// outsiders can end is looked at again for nothing; others are left alone.
+    fn wake_from_afar(&self, key: Key) {
+        if let Some(fiber) = self.fiber_of(key).filter(|fiber| fiber.reason.get().outsiders) {
+            self.make_ready(fiber);
+        }
+    }
+
+    /// Does what other threads ask of a tasklet, as far as it can be done now.
+    fn carry_out(&self, key: Key, order: Order) {
+        let fiber = self.fiber_of(key);
+        match (order, fiber) {
+            (Order::Insert, Some(fiber)) => {
+                self.unpause(fiber);
+            }
+            (Order::Remove, Some(fiber)) => {
+                self.pause(fiber);
+            }
+            (Order::Run, Some(fiber)) if self.is_queued(fiber) || pause::is_floating(fiber) => {
+                self.bring_to_front(fiber);
+            }
+            // Main, when it winds up, is past the place where a bomb is looked for.
+            (Order::Throw(payload), Some(fiber)) if !self.closing.get() => {
+                let replaced = self.throw_later(fiber, payload);
+                replaced.into_iter().for_each(|payload| self.drop_on_a_fiber(payload));
+            }
+            (Order::Throw(payload), _) => self.drop_on_a_fiber(payload),
+            (Order::InsertRemove, Some(fiber)) => {
+                self.unpause(fiber);
+                self.pause(fiber);
+            }
+            (Order::RemoveInsert, Some(fiber)) => {
+                self.pause(fiber);
+                self.unpause(fiber);
+            }
+            (_, _) => {}
+        }
+    }
+
+    /// On the main fiber, the last one: no order is accepted from now on, and those that came in
+    /// vain are dropped here. Returns whether there were any: user code has run then.
+    pub(crate) fn close_mail(&self, main: FiberPtr) -> bool {
+        self.mailbox.inbox.close();
+        let mut dropped = false;
+        // Orders that were accepted are among these. What comes later are wakes, and may come forever.
+        for _ in 0..self.mailbox.inbox.len() {
+            let Some(mail) = self.mailbox.inbox.pop() else { break };
+            let Mail::Order(token) = mail else {
+                self.deliver(mail);
+                continue;
+            };
+            let order = token.orders().next();
+            match order {
+                Some(Order::Throw(payload)) => {
+                    dropped = true;
+                    end::quietly(&main, || drop(payload));
+                }
+                Some(other) => self.carry_out(token.key, other),
+                None => {}
+            }
+        }
+        dropped
+    }
+
+    /// Kills the fiber of `key`, whose output is not asked for any more.
+    pub(crate) fn kill_unasked(&self, key: Key) {
+        if let Some(fiber) = self.fiber_of(key) {
+            fiber.has_handle.set(false);
+            self.kill(fiber);
+        }
+    }
+}

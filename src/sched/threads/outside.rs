@@ -1,0 +1,125 @@
+//! Waits that another thread may complete: how a fiber waits, and how a partner wakes it.
+//!
+//! Invariants:
+//! - A fiber withdraws before anything is raised in it: a kill, a pending throw, a deadline, a
+//!   deadlock. If it comes too late the wait is completed, and that beats the interrupt.
+//! - The wait is in its scheduler's list for as long as it lasts: a guard takes it out.
+
+#![allow(unsafe_code, reason = "lists waits that lie on the stacks of waiting fibers")]
+
+use crate::fiber::header::FiberPtr;
+use crate::fiber::state::WaitReason;
+use crate::sched::core::deadline::Deadline;
+use crate::sched::core::interrupt::{self, Interrupt};
+use crate::sched::core::leave::{leave, leave_for_real};
+use crate::sched::core::scheduler::{Here, Scheduler, SchedulerPtr};
+use crate::sched::shared::mailbox::Mail;
+use crate::sched::shared::outside::OutsideWait;
+use crate::sched::shared::registry;
+use crate::sched::shared::ticket::{Ticket, WaitOutcome};
+
+impl Ticket {
+    /// Creates a ticket of the running fiber.
+    pub(crate) fn new(here: Here) -> Ticket {
+        Ticket::of(here.sched.id, here.fiber.key.get(), here.sched.mailbox.clone())
+    }
+
+    /// Whether the fiber is one of `sched`.
+    pub(crate) fn is_of(&self, sched: &Scheduler) -> bool {
+        self.scheduler == sched.id
+    }
+
+    /// The fiber, if it is one of `sched` and lives.
+    pub(crate) fn fiber_in(&self, sched: &Scheduler) -> Option<FiberPtr> {
+        if self.is_of(sched) { sched.fiber_of(self.key()) } else { None }
+    }
+
+    /// Makes the fiber ready, behind all that can run on its thread (S-192).
+    pub(crate) fn wake(&self, sched: Option<SchedulerPtr>) {
+        match sched.filter(|sched| self.is_of(sched)) {
+            Some(sched) => {
+                if let Some(fiber) = sched.fiber_of(self.key()) {
+                    sched.make_ready(fiber);
+                }
+            }
+            None => self.mailbox.post(Mail::Wake(self.key())),
+        }
+    }
+
+    /// Who holds the lock that the fiber waits for has changed, and its wait has not ended.
+    pub(crate) fn look_again(&self, sched: Option<SchedulerPtr>) {
+        match sched.filter(|sched| self.is_of(sched)) {
+            Some(sched) => sched.circles.wait_began(),
+            None => registry::ask(self.scheduler),
+        }
+    }
+}
+
+/// Waits until `wait` is over, at the latest `by` a deadline. The caller has put it where partners
+/// find it. What the wait brought, or has left over, is the caller's to take.
+#[track_caller]
+pub(crate) fn wait_for_others(
+    here: Here,
+    wait: &dyn OutsideWait,
+    by: Option<u64>,
+    reason: &'static WaitReason,
+) -> Result<WaitOutcome, Interrupt> {
+    debug_assert!(reason.outsiders, "its wake would not reach it");
+    // SAFETY: the value is dropped at the end of this function, also by an unwind, and nobody else
+    // has it.
+    let _listed = unsafe { Listed::new(here, wait) };
+    let _deadline = by.map(|at| Deadline::arm(here, at));
+    while !wait.ticket().is_completed() {
+        if !here.fiber.signals.get().is_none() {
+            if interrupt::is_coming(here, reason) && !give_up(wait) {
+                break;
+            }
+            interrupt::before_wait(here, reason)?;
+        }
+        if reason.external {
+            leave_for_real(here, reason);
+        } else {
+            leave(here, reason);
+        }
+    }
+    if !here.fiber.signals.get().is_none() {
+        interrupt::wait_completed(here.fiber);
+    }
+    Ok(wait.ticket().outcome())
+}
+
+/// Withdraws `wait`, if it is not completed. Returns whether it is withdrawn now.
+fn give_up(wait: &dyn OutsideWait) -> bool {
+    wait.claim(WaitOutcome::Withdrawn) || !wait.ticket().is_completed()
+}
+
+/// A wait that its scheduler knows of for as long as this lives.
+struct Listed(Here);
+
+impl Listed {
+    /// # Safety
+    ///
+    /// The result must be dropped before `wait` goes, unless the fiber is never resumed again.
+    unsafe fn new(here: Here, wait: &dyn OutsideWait) -> Listed {
+        if wait.is_for_a_lock() {
+            here.sched.circles.wait_began();
+        }
+        // SAFETY: the caller promises to drop the result in time, which takes the wait off the list.
+        unsafe { here.sched.outside.list(here.fiber, wait) };
+        Listed(here)
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let _ = self.0.sched.outside.unlist(self.0.fiber);
+    }
+}
+
+impl Scheduler {
+    /// Whether the fiber of `wait` waits for it. One that was paused in the middle of its wait is
+    /// not woken by what it waits for.
+    pub(crate) fn is_in(&self, wait: &dyn OutsideWait) -> bool {
+        self.fiber_of(wait.ticket().key()).is_some_and(|fiber| fiber.reason.get().outsiders)
+    }
+}

@@ -1,0 +1,9 @@
+//! Runs what users copy first: every program in `examples/`, and the first program of the README.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(feature = "net")]
+mod ctrl_c;
+mod programs;
+mod readme;

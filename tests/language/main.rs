@@ -1,0 +1,168 @@
+//! Measures the language of the repository, and keeps it from getting worse: stilted turns,
+//! summaries of functions that do not open with a verb, wide comments, private numbers.
+//!
+//! `cargo test --all-features --test language -- --nocapture` prints the table. Two environment
+//! variables change the output:
+//!
+//! - `FIBRA_LANGUAGE_ROOM=src/sched` also lists each fault of that room, or of `all` rooms.
+//! - `FIBRA_LANGUAGE_TREE=/some/checkout` measures another tree, without limits.
+
+#[path = "../layering/reading.rs"]
+#[allow(dead_code, reason = "the checks of the layers read more")]
+mod reading;
+
+mod measure;
+mod numbers;
+mod prose;
+mod summaries;
+mod turns;
+
+use measure::{Room, measure};
+use std::env;
+use std::path::Path;
+
+/// The limits of a room without a row in `LIMITS`: the goal of every room.
+const GOAL: Limit =
+    Limit { stilted: 0.5, weak: 1.0, verbs: 90.0, wide: 0, numbers: 0, texts: 0, names: 0 };
+
+/// The limits of a room until it is rewritten.
+#[derive(Clone, Copy)]
+struct Limit {
+    /// Stilted turns per 1,000 words of comments and documents.
+    stilted: f64,
+    /// Weak turns per 1,000 words.
+    weak: f64,
+    /// The least share of `pub fn` whose summaries open with a verb, in percent.
+    verbs: f64,
+    /// Comment lines wider than 100 columns.
+    wide: usize,
+    /// Private numbers in comments and literals.
+    numbers: usize,
+    /// Turns of both kinds in literals of `src`, among them the texts of errors and panics.
+    texts: usize,
+    /// Turns of both kinds in the names of functions, among them those of tests.
+    names: usize,
+}
+
+const fn at_most(
+    (stilted, weak): (f64, f64),
+    verbs: f64,
+    wide: usize,
+    numbers: usize,
+    (texts, names): (usize, usize),
+) -> Limit {
+    Limit { stilted, weak, verbs, wide, numbers, texts, names }
+}
+
+/// The rooms that have not reached the goal. Lower a row when its room has become better, and
+/// delete it when the room has reached the goal.
+#[rustfmt::skip]
+const LIMITS: &[(&str, Limit)] = &[
+    // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, (texts, names)
+    ("README", at_most((3.0, 2.0), 90.0, 30, 0, (0, 0))),
+    ("examples", at_most((10.0, 11.0), 90.0, 29, 4, (0, 3))),
+    ("src", at_most((3.0, 3.0), 90.0, 110, 0, (0, 0))),
+    ("src/channel", at_most((13.0, 9.0), 60.0, 6, 12, (4, 0))),
+    ("src/collections", at_most((4.0, 6.0), 90.0, 21, 0, (4, 5))),
+    ("src/fiber", at_most((7.0, 7.0), 78.0, 76, 0, (4, 6))),
+    ("src/fs", at_most((27.0, 11.0), 55.0, 35, 0, (0, 0))),
+    ("src/future", at_most((5.0, 5.0), 39.0, 26, 0, (0, 0))),
+    ("src/generator", at_most((10.0, 7.0), 52.0, 25, 0, (0, 0))),
+    ("src/greenlet", at_most((9.0, 14.0), 36.0, 74, 86, (4, 3))),
+    ("src/hyper", at_most((8.0, 5.0), 55.0, 25, 0, (3, 0))),
+    ("src/io", at_most((20.0, 8.0), 59.0, 41, 0, (0, 0))),
+    ("src/net", at_most((12.0, 7.0), 64.0, 81, 0, (0, 0))),
+    ("src/offload", at_most((9.0, 7.0), 54.0, 44, 0, (3, 0))),
+    ("src/pool", at_most((12.0, 10.0), 50.0, 18, 0, (5, 0))),
+    ("src/process", at_most((10.0, 6.0), 67.0, 13, 0, (5, 0))),
+    ("src/reactor", at_most((18.0, 15.0), 90.0, 38, 0, (0, 0))),
+    ("src/sched", at_most((6.0, 8.0), 60.0, 167, 24, (6, 4))),
+    ("src/select", at_most((2.0, 9.0), 90.0, 8, 0, (3, 0))),
+    ("src/server", at_most((8.0, 12.0), 46.0, 8, 0, (0, 3))),
+    ("src/signal", at_most((9.0, 7.0), 39.0, 0, 0, (3, 0))),
+    ("src/stack", at_most((3.0, 8.0), 90.0, 11, 0, (3, 3))),
+    ("src/stackless", at_most((9.0, 10.0), 55.0, 72, 274, (7, 0))),
+    ("src/sync", at_most((14.0, 13.0), 53.0, 61, 0, (12, 5))),
+    ("src/time", at_most((7.0, 6.0), 72.0, 7, 0, (4, 0))),
+    ("src/tls", at_most((9.0, 6.0), 30.0, 40, 0, (0, 0))),
+    ("tests", at_most((7.0, 12.0), 90.0, 104, 0, (0, 218))),
+];
+
+#[test]
+fn the_language_gets_no_worse() {
+    let other_tree = env::var_os("FIBRA_LANGUAGE_TREE");
+    let root = other_tree.as_deref().unwrap_or(env!("CARGO_MANIFEST_DIR").as_ref());
+    let rooms = measure(Path::new(root));
+    print!("{}", measure::table(&rooms));
+    let shown = env::var("FIBRA_LANGUAGE_ROOM").unwrap_or_default();
+    for room in rooms.iter().filter(|room| shown == "all" || shown == room.name) {
+        room.faults().for_each(|fault| println!("{fault}"));
+    }
+    if other_tree.is_some() {
+        return;
+    }
+    let broken: Vec<String> = rooms.iter().flat_map(|room| broken(room, limit_of(room))).collect();
+    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+fn limit_of(room: &Room) -> Limit {
+    let row = LIMITS.iter().find(|(name, _)| *name == room.name);
+    row.map_or(GOAL, |(_, limit)| *limit)
+}
+
+/// Returns the limits that `room` exceeds, each with every fault that counts towards it.
+fn broken(room: &Room, limit: Limit) -> Vec<String> {
+    let per_words = |limit: f64| (limit * room.words as f64 / 1000.0).ceil() as usize;
+    let (stilted, weak) = (per_words(limit.stilted), per_words(limit.weak));
+    let too_few_verbs = room.verb_share() < limit.verbs;
+    [
+        ("stilted turns", &room.stilted, stilted, room.stilted.len() > stilted),
+        ("weak turns", &room.weak, weak, room.weak.len() > weak),
+        ("summaries without a verb", &room.without_verb, 0, too_few_verbs),
+        ("wide comments", &room.wide, limit.wide, room.wide.len() > limit.wide),
+        ("private numbers", &room.numbers, limit.numbers, room.numbers.len() > limit.numbers),
+        ("turns in literals", &room.texts, limit.texts, room.texts.len() > limit.texts),
+        ("turns in names", &room.names, limit.names, room.names.len() > limit.names),
+    ]
+    .into_iter()
+    .filter(|(.., is_broken)| *is_broken)
+    .map(|(what, faults, allowed, _)| {
+        let head = match what {
+            "summaries without a verb" => {
+                format!("{:.0} % open with one, at least {} % must", room.verb_share(), limit.verbs)
+            }
+            _ => format!("allowed are {allowed}"),
+        };
+        let name = &room.name;
+        format!("{name}: {} {what}, {head}:\n  {}", faults.len(), faults.join("\n  "))
+    })
+    .collect()
+}
+
+// ---- The limits can be broken -------------------------------------------------------------------
+
+#[test]
+fn a_room_without_a_row_must_reach_the_goal() {
+    let mut room = Room::new("src/novel");
+    assert!(broken(&room, limit_of(&room)).is_empty());
+    room.words = 2000;
+    room.stilted = vec!["a.rs:1: `nobody`".into()];
+    assert!(broken(&room, limit_of(&room)).is_empty());
+    room.stilted.push("a.rs:2: `nobody`".into());
+    room.wide = vec!["a.rs:3".into()];
+    let texts = broken(&room, limit_of(&room));
+    assert_eq!(texts.len(), 2, "{texts:#?}");
+    assert!(texts[0].starts_with("src/novel: 2 stilted turns, allowed are 1:\n  a.rs:1"));
+    assert!(texts[1].starts_with("src/novel: 1 wide comments, allowed are 0"), "{}", texts[1]);
+}
+
+#[test]
+fn the_share_of_verbs_is_held() {
+    let mut room = Room::new("src/novel");
+    room.with_verb = 9;
+    room.without_verb = vec!["a.rs:1: opens with `Whether`".into()];
+    assert!(broken(&room, limit_of(&room)).is_empty());
+    room.with_verb = 8;
+    let texts = broken(&room, limit_of(&room));
+    assert!(texts[0].contains("89 % open with one, at least 90 % must"), "{texts:#?}");
+}

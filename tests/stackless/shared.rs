@@ -1,0 +1,36 @@
+//! Tests `SharedChannel`: local rules, partners in other threads, waits that end early, deadlocks.
+
+#![allow(clippy::disallowed_methods, reason = "other threads are what is tested")]
+
+mod cut_short;
+mod deadlock;
+mod local;
+mod storm;
+mod threads;
+
+use fibra::stackless::{self, SharedChannel, Tasklet};
+
+use crate::support::log;
+
+/// A tasklet that receives one value and logs its name and the value.
+pub(crate) fn receiver(channel: &SharedChannel<u32>, name: &'static str) -> Tasklet {
+    let channel = channel.clone();
+    stackless::spawn(move || match channel.receive() {
+        Ok(value) => log(format!("{name}{value}")),
+        Err(error) => log(format!("{name}:{error}")),
+    })
+}
+
+/// A tasklet that sends one value and then logs its name.
+pub(crate) fn sender(channel: &SharedChannel<u32>, name: &'static str, value: u32) -> Tasklet {
+    let channel = channel.clone();
+    stackless::spawn(move || match channel.send(value) {
+        Ok(()) => log(name),
+        Err(error) => log(format!("{name}:{error}")),
+    })
+}
+
+/// A tasklet that logs its name.
+pub(crate) fn logger(name: &'static str) -> Tasklet {
+    stackless::spawn(move || log(name))
+}

@@ -1,0 +1,50 @@
+//! What the attacks on generators share: children whose time and memory have limits.
+
+#![allow(clippy::disallowed_methods, reason = "children are spawned, and exit")]
+
+use std::mem;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use fibra::generator::{self, Yielder};
+
+use crate::support::{DONE_LINE, stderr};
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// Runs `test` again in a process of its own, in which `f` is called. One that spins is ended by
+/// the limit on its processor time, one that takes memory without end by that on its addresses.
+pub(crate) fn in_child(test: &str, limits: &str, f: impl FnOnce()) -> Output {
+    const CHILD: &str = "FIBRA_ATTACK_CHILD";
+    if std::env::var(CHILD).is_ok_and(|wanted| wanted == test) {
+        f();
+        eprint!("{DONE_LINE}");
+        std::process::exit(0);
+    }
+    let script = format!("ulimit -c 0; ulimit -t 20; {limits} exec \"$0\" \"$@\"");
+    Command::new("sh")
+        .args(["-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(CHILD, test)
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .unwrap()
+}
+
+/// The child's body has ended. Returns what it wrote before that.
+#[track_caller]
+pub(crate) fn check_done(output: &Output) -> String {
+    let text = stderr(output);
+    assert!(output.status.success(), "{}: {text}", output.status);
+    text.strip_suffix(DONE_LINE).unwrap_or_else(|| panic!("its body has not ended: {text}")).into()
+}
+
+/// Makes a generator whose handle nobody has.
+pub(crate) fn forget_after_first<Y: 'static, T: 'static>(
+    f: impl FnOnce(&Yielder<Y>) -> T + 'static,
+) {
+    let mut forgotten = generator::iter(f);
+    drop(forgotten.next());
+    mem::forget(forgotten);
+}

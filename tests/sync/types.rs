@@ -1,0 +1,14 @@
+//! Tests what each type of `fibra::sync` does, one file a type.
+
+mod barrier;
+mod condvar;
+mod event;
+mod mpmc;
+mod mutex;
+mod once;
+mod oneshot;
+mod promise;
+mod reentrant;
+mod rwlock;
+mod semaphore;
+mod wait_group;
