@@ -63,7 +63,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn hello(Path(name): Path<String>) -> String {
-    // axum's handlers must be `Send`, and the handle of a fiber is not: a channel returns the answer.
+    // axum's handlers must be `Send`, and the handle of a fiber is not: a channel returns the
+    // answer.
     let (sender, receiver) = async_channel::bounded(1);
     fibra::spawn(move || {
         fibra::sleep(Duration::from_millis(5));

@@ -2,9 +2,9 @@
 //! full, when its first line is 100 ms old, or when the program shuts down.
 //!
 //! One fiber waits for three things at a time: the next line, a request to write now, and the age
-//! limit of the batch. Each is an arm of one `select!`, and the code beside the arm is ordinary code
-//! of the loop: it changes local variables and leaves the loop. With `biased;` the arms are tried
-//! from the first to the last, so a flush writes all lines that were sent before it.
+//! limit of the batch. Each is an arm of one `select!`, and the code beside the arm is ordinary
+//! code of the loop: it changes local variables and leaves the loop. With `biased;` the arms are
+//! tried from the first to the last, so a flush writes all lines that were sent before it.
 //!
 //! ```text
 //! $ cargo run --release --example batcher
@@ -55,7 +55,7 @@ fn produce(lines: &Sender<String>, flush: &Event) -> usize {
     pauses.len()
 }
 
-/// Writes batches until no more lines can come.
+/// Writes batches until the producer has ended.
 fn write_batches(lines: &Receiver<String>, flush: &Event) {
     let start = fibra::now();
     let (mut batch, mut oldest) = (Vec::new(), start);

@@ -1,15 +1,15 @@
 //! Calls that block their thread, made on other threads: jobs, files and host names.
 //!
 //! A library that knows nothing of fibers sleeps for 20 ms in each call. Ten fibers call it through
-//! `fibra::blocking`. A ticker on the same thread goes on meanwhile, and the ten calls take as long as
-//! one. A pool of two threads runs two calls at a time. A caller with a time limit leaves, and its
-//! call goes on without it. Files and names are served in the same way.
+//! `fibra::blocking`. A ticker on the same thread goes on meanwhile, and the ten calls take as long
+//! as one. A pool of two threads runs two calls at a time. A caller with a time limit leaves, and
+//! its call goes on without it. Files and names are served in the same way.
 //!
 //! ```text
 //! $ cargo run --release --example blocking_calls
 //! 10 calls of 20 ms, 10 answers: faster than one after another, and the ticker went on
 //! 4 calls, a pool of 2: at most 2 at a time
-//! a time limit: the time limit was reached before the work was done; the call ended without its caller
+//! a time limit: the time limit was reached before the work was done; the call ended ...
 //! borrowed: "spam, eggs" was sorted in place to ["eggs", "spam"]
 //! a file: read back 12 bytes of "green fibers"
 //! a name: localhost is this machine

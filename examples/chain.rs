@@ -1,7 +1,7 @@
 //! A hundred thousand greenlets pass a number down a chain, and each adds one.
 //!
-//! This is the benchmark of Python's greenlet. Each link is a call stack of its own that waits in the
-//! middle of its function, and the number reaches the next link in one switch.
+//! This is the benchmark of Python's greenlet. Each link is a call stack of its own that waits in
+//! the middle of its function, and the number reaches the next link in one switch.
 //!
 //! ```text
 //! $ cargo run --release --example chain --features greenlet [GREENLETS = 100000]

@@ -1,8 +1,8 @@
 //! A chat: each line of a member is sent to all others. A member has two fibers: one reads, and one
 //! writes what is queued.
 //!
-//! The queue of a member is bounded, and a member whose queue is full is removed: a slow member holds
-//! up no one. Connect with `nc` or `telnet`; the first line is the name.
+//! The queue of a member is bounded, and a member whose queue is full is removed: a slow member
+//! holds up no one. Connect with `nc` or `telnet`; the first line is the name.
 //!
 //! ```text
 //! $ cargo run --release --example chat_server

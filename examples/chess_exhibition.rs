@@ -1,13 +1,13 @@
-//! A chess exhibition: one champion, 24 boards, 30 moves each. The champion needs 5 s for a move, and
-//! her opponents 55 s for a reply.
+//! A chess exhibition: one champion, 24 boards, 30 moves each. The champion needs 5 s for a move,
+//! and an opponent 55 s for a reply.
 //!
 //! One game after another takes 12 hours. Walking from board to board takes one hour: while an
-//! opponent thinks, the champion plays against the others. (Introductions to asynchronous programming
-//! like this example.) Each board is a fiber. The champion is a lock that a board holds for the 5 s of
-//! a move. The lock is fair, so each board has its turn.
+//! opponent thinks, the champion plays against the others. (Introductions to asynchronous
+//! programming like this example.) Each board is a fiber. The champion is a lock that a board holds
+//! for the 5 s of a move. The lock is fair, so each board has its turn.
 //!
-//! From 12 boards on the champion's time is the limit: in the 60 s of a move and its reply she can
-//! serve twelve boards. With fewer boards she waits for her opponents.
+//! From 12 boards on the champion's time is the limit: the 60 s of a move and its reply have room
+//! for moves at twelve boards. With fewer boards the champion waits for replies.
 //!
 //! ```text
 //! $ cargo run --release --example chess_exhibition [BOARDS = 24] [MOVES = 30] [--real]
@@ -28,7 +28,7 @@ use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
-/// The time that a champion and her opponents take for a move.
+/// The time that the champion and an opponent take for a move.
 #[derive(Clone, Copy)]
 struct Pace {
     own: Duration,
@@ -102,8 +102,8 @@ fn walking_round(boards: usize, moves: usize, pace: Pace) -> Walk {
     }
 }
 
-/// A champion that can be at one board at a time, and comes to the boards in the order in which they
-/// began to wait.
+/// A champion that can be at one board at a time, and comes to the boards in the order in which
+/// they began to wait.
 struct Champion(Mutex<()>);
 
 impl Champion {

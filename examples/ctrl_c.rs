@@ -1,9 +1,9 @@
 //! Three slow downloads at the same time, and Ctrl-C at any moment: the connections are closed, the
 //! incomplete files are put away, and the exit status is 130.
 //!
-//! `fibra::main` turns the first Ctrl-C into a kill of the main fiber. Its scope kills the downloads,
-//! each unwinds from its read, and every destructor runs. A second Ctrl-C would end the process
-//! immediately.
+//! `fibra::main` turns the first Ctrl-C into a kill of the main fiber. Its scope kills the
+//! downloads, each unwinds from its read, and every destructor runs. A second Ctrl-C would end the
+//! process immediately.
 //!
 //! ```text
 //! $ cargo run --release --example ctrl_c
@@ -25,8 +25,8 @@
 //! 130
 //! ```
 //!
-//! The servers are fibers of this program, and send a piece every 100 ms. Arguments are the addresses
-//! of other servers.
+//! The servers are fibers of this program, and send a piece every 100 ms. Arguments are the
+//! addresses of other servers.
 
 mod broken_pipe;
 

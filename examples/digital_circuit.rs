@@ -1,9 +1,9 @@
 //! A circuit of relays: gates are tasklets, wires are channels, and a delay is a sleep.
 //!
 //! The circuit is driven by changes. A gate waits for a level on one of its inputs. If its output
-//! changes, a tasklet sleeps for the delay of the gate and then sets the new level. No code computes
-//! an order of evaluation, and a gate whose inputs do not change does not run. The clock is virtual:
-//! the run takes no time, and is the same each time.
+//! changes, a tasklet sleeps for the delay of the gate and then sets the new level. No code
+//! computes an order of evaluation, and a gate whose inputs do not change does not run. The clock
+//! is virtual: the run takes no time, and is the same each time.
 //!
 //! ```text
 //!               a --+--[or  5ms]---------------------[and 3ms]-- sum

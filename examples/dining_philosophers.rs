@@ -1,5 +1,5 @@
-//! Five philosophers and five forks: a deadlock that is reported and survived, and an order in which
-//! there is none.
+//! Five philosophers and five forks: a deadlock that is reported and survived, and an order in
+//! which there is none.
 //!
 //! A fork is a channel that holds one token: to take the fork is to receive, and to put it back is
 //! to send. If all philosophers take the fork on their left first, all end up waiting for the fork

@@ -1,8 +1,9 @@
-//! The sizes of the directories below a path, largest first: `fibra::fs`, with a fiber per directory.
+//! The sizes of the directories below a path, largest first: `fibra::fs`, with a fiber per
+//! directory.
 //!
-//! Calls for files block their thread, so fibra makes them on other threads, and the fiber waits. The
-//! walk reads as a recursion: a directory spawns a fiber for each directory in it, joins them and
-//! adds up. The scope lets them borrow, and ends them if one fails.
+//! Calls for files block their thread, so fibra makes them on other threads, and the fiber waits.
+//! The walk reads as a recursion: a directory spawns a fiber for each directory in it, joins them
+//! and adds up. The scope lets them borrow, and ends them if one fails.
 //!
 //! ```text
 //! $ cargo run --release --example disk_usage [PATH]

@@ -57,7 +57,8 @@ fn serve(
         let accepted = (0..connections).map(|_| {
             let (stream, from) = listener.accept()?;
             s.spawn(move || {
-                // Reader and writer are references to one stream. `io::copy` knows nothing of fibers.
+                // Reader and writer are references to one stream. `io::copy` knows nothing of
+                // fibers.
                 let bytes = io::copy(&mut &stream, &mut &stream).unwrap_or(0);
                 echoed.set(echoed.get() + bytes);
             });

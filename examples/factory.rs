@@ -5,9 +5,10 @@
 //!      <-- drill 2 <--+-- shields in store <- workshop <-+-- forest
 //! ```
 //!
-//! Each workshop is a tasklet that waits for orders. An order is the channel on which the product is
-//! delivered. To make a product, the workshop orders the parts, and its customers wait meanwhile. So
-//! the last one in the chain sets the pace, nothing piles up, and no code schedules the work.
+//! Each workshop is a tasklet that waits for orders. An order is the channel on which the product
+//! is delivered. To make a product, the workshop orders the parts, and its customers wait
+//! meanwhile. So the last one in the chain sets the pace, nothing piles up, and no code schedules
+//! the work.
 //!
 //! ```text
 //! $ cargo run --release --example factory [SOLDIERS = 6]

@@ -2,8 +2,8 @@
 //!
 //! `block_on` waits for a future like for anything else: the fiber parks, and the others run. So a
 //! library with an `async` interface is used from code without `async`. The other way round,
-//! `future::spawn` runs a function that waits in a fiber, and is a future itself: it can be awaited,
-//! and combined with other futures. Dropping it kills the fiber.
+//! `future::spawn` runs a function that waits in a fiber, and is a future itself: it can be
+//! awaited, and combined with other futures. Dropping it kills the fiber.
 //!
 //! ```text
 //! $ cargo run --release --example futures

@@ -1,9 +1,9 @@
 //! A library with callbacks, used by a function call that returns: the main example of greenlet.
 //!
-//! A toolkit owns the loop and calls `on_key` for each key. The program should read in order: it asks
-//! for a command, then for a confirmation. It runs in a greenlet: `next_key` switches to the
-//! toolkit's loop, and the callback switches back with the key. The program need not be written as a
-//! state machine.
+//! A toolkit owns the loop and calls `on_key` for each key. The program should read in order: it
+//! asks for a command, then for a confirmation. It runs in a greenlet: `next_key` switches to the
+//! toolkit's loop, and the callback switches back with the key. The program need not be written as
+//! a state machine.
 //!
 //! ```text
 //! $ cargo run --release --example gui_callback --features greenlet

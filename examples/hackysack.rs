@@ -112,8 +112,8 @@ fn threads(game: Game) -> io::Result<Score> {
 const GO_HOME: usize = usize::MAX;
 
 impl Game {
-    /// Returns the player to which `me`, with the sack after `kick` kicks, kicks it; `None` when the
-    /// game is over. The numbers look random, and are the same for fibers and threads.
+    /// Returns the player to which `me`, with the sack after `kick` kicks, kicks it; `None` when
+    /// the game is over. The numbers look random, and are the same for fibers and threads.
     fn next(self, me: usize, kick: usize) -> Option<usize> {
         let scattered = ((kick as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as usize;
         let step = if self.at_random { 1 + scattered % (self.players - 1) } else { 1 };

@@ -1,10 +1,10 @@
 //! Happy Eyeballs (RFC 8305): connects to the first address that answers, without waiting long for
 //! one that does not.
 //!
-//! The addresses of a host are tried in turn, IPv6 and IPv4 alternately. An attempt has 250 ms before
-//! the next one starts beside it; if it fails sooner, the next one starts immediately. The first
-//! connection wins, and the other attempts are killed, which closes their sockets. In callbacks this
-//! takes a state machine. Here an attempt is a fiber, and the rule is a loop.
+//! The addresses of a host are tried in turn, IPv6 and IPv4 alternately. An attempt has 250 ms
+//! before the next one starts beside it; if it fails sooner, the next one starts immediately. The
+//! first connection wins, and the other attempts are killed, which closes their sockets. In
+//! callbacks this takes a state machine. Here an attempt is a fiber, and the rule is a loop.
 //!
 //! ```text
 //! $ cargo run --release --example happy_eyeballs

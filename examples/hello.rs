@@ -1,7 +1,8 @@
 //! The smallest program: a fiber is spawned, sends a value through a channel, and is joined.
 //!
 //! `run` makes the thread a scheduler until the closure has returned. `spawn` starts a fiber, which
-//! runs when the current one waits: here in `recv`. `join` waits for its end and returns its result.
+//! runs when the current one waits: here in `recv`. `join` waits for its end and returns its
+//! result.
 //!
 //! ```text
 //! $ cargo run --release --example hello

@@ -1,8 +1,8 @@
 //! An HTTP server whose handlers block, and its clients, on one thread.
 //!
-//! `POST /sum` reads lines of numbers as they arrive, and answers with JSON. `GET /slow` sleeps. Fifty
-//! clients request it at the same time and have their answers after one sleep, not fifty: each
-//! connection has a fiber of its own, and its handler may wait like any other code.
+//! `POST /sum` reads lines of numbers as they arrive, and answers with JSON. `GET /slow` sleeps.
+//! Fifty clients request it at the same time and have their answers after one sleep, not fifty:
+//! each connection has a fiber of its own, and its handler may wait like any other code.
 //!
 //! ```text
 //! $ cargo run --release --example http_server --features http [CLIENTS = 50]

@@ -2,9 +2,9 @@
 //! cancelled.
 //!
 //! Each job is a fiber. A `Semaphore` holds the megabytes that all jobs together may use: a job
-//! waits until there is room for it. Progress goes through a channel to one fiber that prints it. The
-//! name of the job is a fiber-local, declared with `static inherit`: the fibers that a job spawns
-//! have it too, so no function has to pass it on. A job with a time limit is a call of
+//! waits until there is room for it. Progress goes through a channel to one fiber that prints it.
+//! The name of the job is a fiber-local, declared with `static inherit`: the fibers that a job
+//! spawns have it too, so no function has to pass it on. A job with a time limit is a call of
 //! `time::timeout`, and to cancel a job is `kill_with`.
 //!
 //! ```text
@@ -48,7 +48,7 @@ const JOBS: [Job; 4] = [
     Job { name: "export", megabytes: 20, steps: 9 },
 ];
 
-/// What a job tells the fiber that prints.
+/// A message of a job to the fiber that prints.
 enum Progress {
     Done(u32, u32),
     Ended(String),

@@ -1,10 +1,10 @@
-//! A MUD: players in a small world, over TCP. A fiber per player reads its commands, and the world is
-//! a value that all of them share.
+//! A MUD, a text adventure for many players, over TCP. A fiber per player reads its commands, and
+//! the rooms and players are a value that all these fibers share.
 //!
-//! There is one thread, and a fiber runs until it waits. So a command changes the world without a
-//! lock, as long as it does not wait in the middle: what others should see goes into their queues.
-//! A second fiber per player writes what is in the queue. The cat is a fiber as well, and reacts to
-//! those who come in.
+//! There is one thread, and a fiber runs until it waits. So a command changes the value without a
+//! lock, as long as it does not wait in the middle: texts for other players go into their queues. A
+//! second fiber per player writes what is queued. The cat is a fiber as well, and reacts to players
+//! that come in.
 //!
 //! ```text
 //! $ cargo run --release --example mud
@@ -37,9 +37,9 @@ const ROOMS: [(&str, &[(&str, usize)]); 3] = [
 const ROOM_OF_THE_CAT: usize = 1;
 
 struct World {
-    /// The room of each player, and the queue of what it is told.
+    /// The room of each player, and the queue of texts for it.
     players: RefCell<BTreeMap<String, (usize, Sender<String>)>>,
-    /// The names of players who came into the cat's room.
+    /// The channel for the names of players that come into the cat's room.
     to_the_cat: Sender<String>,
 }
 
@@ -72,7 +72,7 @@ fn main() -> io::Result<()> {
 }
 
 impl World {
-    /// Serves one player: the first line is its name, and each other one a command.
+    /// Serves one player: the first line is its name, and the others are commands.
     fn host(&self, stream: &TcpStream) -> io::Result<()> {
         let (queue, queued) = unbounded();
         let _ = queue.send("what is your name?\n> ".into());
@@ -126,7 +126,7 @@ impl World {
         format!("{title}. Exits: {}. Here:{names}{cat}", exits.join(" "))
     }
 
-    /// Tells `text` to the players in `room`, except to the one named `except`.
+    /// Queues `text` for the players in `room`, except for the one named `except`.
     fn tell(&self, room: usize, except: &str, text: &str) {
         for (name, (at, queue)) in &*self.players.borrow() {
             if *at == room && name != except {

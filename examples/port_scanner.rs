@@ -1,7 +1,8 @@
-//! A port scanner: finds the open ports of this machine, with a limit on the number of attempts at a
-//! time.
+//! A port scanner: finds the open ports of this machine, with a limit on the number of attempts at
+//! a time.
 //!
-//! Each attempt is a call that waits, with a time limit. `Pool::spawn` waits while the pool is full.
+//! Each attempt is a call that waits, with a time limit. `Pool::spawn` waits while the pool is
+//! full.
 //!
 //! ```text
 //! $ cargo run --release --example port_scanner [PORTS = 500] [AT_A_TIME = 50]

@@ -4,9 +4,9 @@
 //! `yield_` returns it in the middle of the generator's loop. The first value is an argument. The
 //! local variables of the loop take the place of a struct with a method.
 //!
-//! Such generators form pipelines that are pushed from the front. A generator that owns the next one
-//! needs no code for the end: closing it unwinds it from its `yield_`, and that drops and so closes
-//! the next one.
+//! Such generators form pipelines that are pushed from the front. A generator that owns the next
+//! one needs no code for the end: closing it unwinds it from its `yield_`, and that drops and so
+//! closes the next one.
 //!
 //! ```text
 //! $ cargo run --release --example prefix_printer [PREFIX = Mc]

@@ -1,7 +1,7 @@
 //! Primes by a chain of filters that grows as it runs.
 //!
-//! The first fiber counts: 2, 3, 4, ... A number that arrives at the end of the chain has passed all
-//! filters, so it is a prime, and a filter for its multiples is added at the end.
+//! The first fiber counts: 2, 3, 4, ... A number that arrives at the end of the chain has passed
+//! all filters, so it is a prime, and a filter for its multiples is added at the end.
 //!
 //! ```text
 //! 2 3 4 5 6 7 8 9 ...  --> [no 2s] --> 3 5 7 9 11 ...  --> [no 3s] --> 5 7 11 13 ...  --> main

@@ -4,8 +4,8 @@
 //!   yes --> [fiber: one word a line] --> sort --> [fiber: drops articles] --> uniq -c --> main
 //! ```
 //!
-//! All stages run at the same time, on one thread. A stage that writes faster than the next one reads
-//! waits: a pipe holds 64 KiB, and nothing else is buffered.
+//! All stages run at the same time, on one thread. A stage that writes faster than the next one
+//! reads waits: a pipe holds 64 KiB, and nothing else is buffered.
 //!
 //! ```text
 //! $ cargo run --release --example process_pipeline [COPIES = 1000]

@@ -1,9 +1,9 @@
-//! A puzzle about the order of execution: why do a rabbit, a dog and a cat act in this order, and in
-//! no other?
+//! A puzzle about the order of execution: why do a rabbit, a dog and a cat act in this order, and
+//! in no other?
 //!
 //! Each step below has the number at which it happens. The numbers are out of order in the source
-//! and are printed in order: with one thread and no clock, every run is the same. Three rules decide
-//! the order:
+//! and are printed in order: with one thread and no clock, every run is the same. Three rules
+//! decide the order:
 //!
 //! 1. The ring is the queue of fibers that can run. The first one runs until it waits. A fiber that
 //!    is spawned or woken is appended.

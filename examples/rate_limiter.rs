@@ -2,11 +2,11 @@
 //! wait forever.
 //!
 //! The limiter assigns moments, one per interval, and a client sleeps until its own. There is no
-//! queue, and no fiber that fills a bucket. After a pause a few moments are already in the past, so a
-//! burst of requests passes immediately.
+//! queue, and no fiber that fills a bucket. After a pause a few moments are already in the past, so
+//! a burst of requests passes immediately.
 //!
-//! A client with a time limit wraps the wait in `timeout`. When the limit unwinds the wait, the moment
-//! is returned to the limiter if no later one was assigned.
+//! A client with a time limit wraps the wait in `timeout`. When the limit unwinds the wait, the
+//! moment is returned to the limiter if no later one was assigned.
 //!
 //! ```text
 //! $ cargo run --release --example rate_limiter [CLIENTS = 12]

@@ -1,8 +1,8 @@
 //! A service that reads its settings again at SIGHUP, while it serves.
 //!
-//! `signal::on` calls a closure in a fiber for each signal, so the closure may wait: it reads the file
-//! and takes the write lock. The signal handler itself only sets a bit. Requests hold the read lock
-//! for as long as they need the same settings.
+//! `signal::on` calls a closure in a fiber for each signal, so the closure may wait: it reads the
+//! file and takes the write lock. The signal handler itself only sets a bit. Requests hold the read
+//! lock for as long as they need the same settings.
 //!
 //! ```text
 //! $ cargo run --release --example reload

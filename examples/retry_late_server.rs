@@ -1,8 +1,8 @@
 //! A client whose server starts late: it tries again, and gives up after five attempts.
 //!
-//! Five attempts have four pauses. A loop that sleeps after each failure would sleep five times, and
-//! report the failure after 15 seconds instead of 12. Only the client waits: the server, which is
-//! also a fiber, starts meanwhile.
+//! Five attempts have four pauses. A loop that sleeps after each failure would sleep five times,
+//! and report the failure after 15 seconds instead of 12. Only the client waits: the server, which
+//! is also a fiber, starts meanwhile.
 //!
 //! ```text
 //! $ cargo run --release --example retry_late_server [SECONDS = 7]

@@ -1,9 +1,9 @@
 //! Trono's Santa Claus problem: groups of different size, one of which has priority.
 //!
-//! Santa sleeps until all nine reindeer are back from their holidays, or three of the ten elves have
-//! a problem with a toy. If both groups wait at the door, the reindeer go first. A fourth elf waits
-//! until there are three again. Many solutions with semaphores let the fourth elf in, or let Santa
-//! leave before the last reindeer is harnessed.
+//! Santa sleeps until all nine reindeer are back from their holidays, or three of the ten elves
+//! have a problem with a toy. If both groups wait at the door, the reindeer go first. A fourth elf
+//! waits until there are three again. Many solutions with semaphores let the fourth elf in, or let
+//! Santa leave before the last reindeer is harnessed.
 //!
 //! Here each rule has one place. A porter for each kind receives the members of a group, and sends
 //! the group on: the wait in that `send` is the wait at the door. Santa looks at the balance of the

@@ -3,8 +3,9 @@
 //!
 //! Each leaf returns its number, and each inner fiber the sum of its children. `spawn` puts a child
 //! at the end of the ring, so the tree is visited level by level: no inner fiber can end before the
-//! first leaf has run, and each waits on a stack of its own. `spawn_now` runs the child immediately:
-//! the child ends and the next one uses its stack, so there is never more than one stack per level.
+//! first leaf has run, and each waits on a stack of its own. `spawn_now` runs the child
+//! immediately: the child ends and the next one uses its stack, so there is never more than one
+//! stack per level.
 //!
 //! ```text
 //! $ cargo run --release --example skynet [LEVELS = 6]

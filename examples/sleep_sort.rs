@@ -1,9 +1,9 @@
 //! Sleep sort: each number sleeps for as many seconds as its value, and is output when it wakes.
 //!
-//! On a real clock this is a joke: slow for large numbers and wrong for close ones. Here the clock is
-//! virtual: it jumps from one deadline to the next, so the sort takes no time and the order is exact.
-//! The timing wheel of the scheduler does the work. It is a radix sort, and a stable one: equal
-//! numbers stay in their order.
+//! On a real clock this is a joke: slow for large numbers and wrong for close ones. Here the clock
+//! is virtual: it jumps from one deadline to the next, so the sort takes no time and the order is
+//! exact. The timing wheel of the scheduler does the work. It is a radix sort, and a stable one:
+//! equal numbers stay in their order.
 //!
 //! ```text
 //! $ cargo run --release --example sleep_sort [NUMBERS...]

@@ -1,9 +1,9 @@
 //! The sleeping barber: a customer that finds no free chair leaves, and the barber sleeps when no
 //! customer waits.
 //!
-//! The waiting room is a bounded channel. A customer tries to sit down with `try_send`, and leaves if
-//! the channel is full. The barber receives the next customer with `recv`, and sleeps there. There is
-//! no flag and no lock, and the two cannot wait for each other.
+//! The waiting room is a bounded channel. A customer tries to sit down with `try_send`, and leaves
+//! if the channel is full. The barber receives the next customer with `recv`, and sleeps there.
+//! There is no flag and no lock, and the two cannot wait for each other.
 //!
 //! ```text
 //! $ cargo run --release --example sleeping_barber [CUSTOMERS = 8] [CHAIRS = 2]

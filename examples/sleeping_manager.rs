@@ -1,12 +1,12 @@
 //! A sleep that is made of channels: a manager, a heap of times, and a channel for each sleeper.
 //!
 //! This is a classic of the Stackless examples. A fiber that wants to sleep sends the manager the
-//! time at which to wake it and a channel, and receives on that channel. The manager keeps the times
-//! in a heap. It waits for the next request, but not longer than until the first time in the heap,
-//! and sends to the sleepers that are due.
+//! time at which to wake it and a channel, and receives on that channel. The manager keeps the
+//! times in a heap. It waits for the next request, but not longer than until the first time in the
+//! heap, and sends to the sleepers that are due.
 //!
-//! `fibra::sleep` is the same idea inside the scheduler, which is the manager. A wheel of lists takes
-//! the place of the heap, so that the cost of a sleeper does not depend on their number.
+//! `fibra::sleep` is the same idea inside the scheduler, which is the manager. A wheel of lists
+//! takes the place of the heap, so that the cost of a sleeper does not depend on their number.
 //!
 //! ```text
 //! $ cargo run --release --example sleeping_manager
@@ -49,8 +49,8 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets three fibers sleep a few times. Returns the names that woke in each second, and the number of
-/// switches.
+/// Lets three fibers sleep a few times. Returns the names that woke in each second, and the number
+/// of switches.
 fn nap(sleep: impl Fn(Duration)) -> (BTreeMap<u64, Vec<&'static str>>, u64) {
     let (start, switches) = (fibra::now(), fibra::stats().switches);
     let woken = RefCell::new(BTreeMap::<_, Vec<_>>::new());

@@ -42,10 +42,10 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How a child ends.
+/// The end of a child.
 type Outcome = Result<(), &'static str>;
 
-/// What can be started, and started again.
+/// A closure that can be started, and started again.
 #[derive(Clone)]
 struct Child {
     name: &'static str,

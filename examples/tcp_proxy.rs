@@ -1,7 +1,7 @@
 //! A proxy: connections to one address are passed on to another, in both directions.
 //!
-//! Each connection has two fibers, one per direction. When one side ends its stream, the end is passed
-//! on, and the other side may still answer.
+//! Each connection has two fibers, one per direction. When one side ends its stream, the end is
+//! passed on, and the other side may still answer.
 //!
 //! ```text
 //! $ cargo run --release --example tcp_proxy

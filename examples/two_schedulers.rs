@@ -1,13 +1,13 @@
 //! Two threads, each with a scheduler of its own, that share work, locks and a promise.
 //!
-//! A fiber stays on its thread. What threads share is in `fibra::sync` and `stackless`: a fiber that
-//! waits there parks, and the other fibers of its thread run.
+//! A fiber stays on its thread. What threads share is in `fibra::sync` and `stackless`: a fiber
+//! that waits there parks, and the other fibers of its thread run.
 //!
-//! - `sync::mpmc` is the queue of jobs: whichever fiber of whichever thread is free takes the next.
+//! - `sync::mpmc` is the queue of jobs: a fiber of any thread takes the next one.
 //! - `SharedChannel` brings the results back.
 //! - An `RwLock` holds prices that all read and one fiber changes.
 //! - A `Mutex` with a `Condvar` counts the threads that are ready.
-//! - A `promise` holds the total, for all who want to know it.
+//! - A `promise` holds the total, which each thread waits for.
 //!
 //! ```text
 //! $ cargo run --release --example two_schedulers [JOBS = 100]

@@ -23,7 +23,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What the server counts.
+/// The counts of the server.
 #[derive(Default)]
 struct Counts {
     received: Cell<u64>,

@@ -1,7 +1,7 @@
 //! A chat over WebSockets with tungstenite, a crate for blocking sockets, without changes to it.
 //!
-//! tungstenite is generic over `Read + Write`, which fibra's sockets implement. Each connection has a
-//! fiber that reads, a channel for the messages of the others, and a fiber that writes them.
+//! tungstenite is generic over `Read + Write`, which fibra's sockets implement. Each connection has
+//! a fiber that reads, a channel for the messages of the others, and a fiber that writes them.
 //!
 //! ```text
 //! $ cargo run --release --example websocket [GUESTS = 3]

@@ -1,5 +1,5 @@
-//! "Why does it hang?": a report for a deadlock, a report that names the circle of locks, and a dump
-//! for a program that only waits.
+//! "Why does it hang?": a report for a deadlock, a report that names the circle of locks, and a
+//! dump for a program that only waits.
 //!
 //! 1. Every fiber waits and nothing can wake one. fibra notices that, and the wait that completes
 //!    the deadlock fails with a report: what each fiber waits for, where, and for how long. Here a
@@ -14,7 +14,7 @@
 //! ```text
 //! $ cargo run --release --example why_does_it_hang
 //! 1 a queue that no one closes
-//! deadlock: all fibers wait and nothing can wake one; the wait of fiber 'main' (#1) fails (it was the last that could run):
+//! deadlock: all fibers wait and nothing can wake one; the wait of fiber 'worker' (#2) fails ...
 //!   fiber 'main' (#1) is waiting for a fiber to end at examples/why_does_it_hang.rs:60:12
 //!   fiber 'worker' (#2) is receiving on an empty channel at examples/why_does_it_hang.rs:51:25
 //! ...

@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-/// Returns the argument at `position`, counted from 1, or `default` if it is not given. If it is not
-/// `allowed`, the program prints the reason and ends.
+/// Returns the argument at `position`, counted from 1, or `default` if it is not given. If it is
+/// not `allowed`, the program prints the reason and ends.
 pub(crate) fn number(
     position: usize,
     name: &str,

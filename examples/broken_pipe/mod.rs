@@ -7,7 +7,7 @@ use std::panic;
 /// Ends the process, without a message, at the first `print!` whose pipe was closed by its reader.
 ///
 /// Rust ignores `SIGPIPE`, so the write fails and `print!` panics. All other panics are reported as
-/// they were before this call.
+/// before.
 pub(crate) fn end_quietly() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

@@ -14,8 +14,8 @@ pub(crate) struct Genlet<T: 'static> {
     greenlet: Greenlet<Option<T>>,
 }
 
-/// The mark of a genlet, in the locals of its greenlet. If the genlet was left from one inside it, the
-/// mark holds that one: it provides the next value.
+/// The mark of a genlet, in the locals of its greenlet. If the genlet was left from one inside it,
+/// the mark holds that one: it provides the next value.
 struct Mark<T: 'static>(RefCell<Option<Greenlet<Option<T>>>>);
 
 /// The error of a `yield_` outside of a genlet, or out of more genlets than there are.

@@ -1,5 +1,5 @@
-//! Generators built from greenlets in forty lines: nested, recursive, and with a yield out of two of
-//! them.
+//! Generators built from greenlets in forty lines: nested, recursive, and with a yield out of two
+//! of them.
 //!
 //! The genlets themselves are in `genlet.rs`. Programs use `fibra::generator` instead.
 //!

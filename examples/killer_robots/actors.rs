@@ -1,4 +1,4 @@
-//! The actors of the world: each is a function that reads its inbox until its end.
+//! The actors of the arena: each is a function that reads its inbox until its end.
 
 use crate::messages::{Actor, Body, Heading, Kind, News, Place, TICK, World};
 use crate::random::Random;
@@ -71,7 +71,7 @@ fn explode(world: World, at: Place) {
     tasklet(explosion).setup((world, at));
 }
 
-/// Exists for three ticks. The world reports the hits to the bodies around it.
+/// Exists for three ticks. The arena reports the hits to the bodies around it.
 fn explosion((world, at): (World, Place)) {
     let me = Actor::join(&world, Kind::Explosion, at);
     fibra::sleep(TICK * 3);

@@ -1,10 +1,10 @@
 //! Robots hunt each other in an arena, and one drops mines: actors that only exchange messages.
 //!
-//! An actor is a tasklet with an inbox. It knows only what its messages contain. The world moves the
-//! bodies, and tells each actor what it ran into and what it can see. A robot answers with the
+//! An actor is a tasklet with an inbox. It knows only what its messages contain. The arena moves
+//! the bodies, and sends each actor what it ran into and what it can see. A robot answers with the
 //! direction in which it wants to go. A mine waits to be hit. An explosion is an actor with a short
-//! life, and the screen is an actor that only watches. Inboxes are unbounded channels: two actors that
-//! send to each other at the same time must not wait for each other.
+//! life, and the screen is an actor that only watches. Inboxes are unbounded channels: two actors
+//! that send to each other at the same time must not wait for each other.
 //!
 //! ```text
 //! $ cargo run --release --example killer_robots [ROBOTS = 6] [SEED = 1]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The time between two moves of the world.
+/// The time between two moves of the arena.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 pub(crate) const WIDTH: i32 = 40;
 pub(crate) const HEIGHT: i32 = 12;
@@ -14,7 +14,7 @@ pub(crate) type Place = (i32, i32);
 pub(crate) type Heading = (i32, i32);
 pub(crate) type World = Sender<Request>;
 
-/// A message from an actor to the world.
+/// A message from an actor to the arena.
 pub(crate) enum Request {
     /// Adds an actor with its kind, place and inbox.
     Join(Kind, Place, Sender<News>),
@@ -26,10 +26,10 @@ pub(crate) enum Request {
     Stop,
 }
 
-/// A message from the world to an actor.
+/// A message from the arena to an actor.
 pub(crate) enum News {
     Welcome(Id),
-    /// The world has moved: the actor's new place, and all that it can see.
+    /// The arena has moved: the actor's new place, and all that it can see.
     Tick(Place, Rc<View>),
     Hit(Kind),
     Wall,
@@ -37,7 +37,7 @@ pub(crate) enum News {
 
 pub(crate) type Id = u32;
 
-/// The world as actors see it.
+/// The arena as actors see it.
 #[derive(Default)]
 pub(crate) struct View {
     pub(crate) tick: u32,
@@ -75,7 +75,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The connection of an actor with the world.
+/// The connection of an actor with the arena.
 pub(crate) struct Actor {
     id: Id,
     world: World,

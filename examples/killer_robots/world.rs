@@ -1,12 +1,12 @@
-//! The world: an actor that knows where all bodies are, and sends that to the others.
+//! The arena: an actor that knows where all bodies are, and sends that to the others.
 
 use crate::messages::{Body, HEIGHT, Heading, Id, Kind, News, Request, TICK, View, WIDTH};
 use fibra::channel::{Channel, Receiver, Sender};
 use std::mem;
 use std::rc::Rc;
 
-/// Serves requests between the ticks, until at most one robot is left. Sends the result and the last
-/// view to `over`.
+/// Serves requests between the ticks, until at most one robot is left. Sends the result and the
+/// last view to `over`.
 pub(crate) fn run((requests, over): (Receiver<Request>, Channel<(String, Rc<View>)>)) {
     let (mut arena, mut next) = (Arena::default(), fibra::now() + TICK);
     let result = loop {

@@ -6,8 +6,8 @@
 use crate::plan::grouped;
 use std::fmt::Write;
 
-/// The sizes of a drawing. Each chart is drawn for wide and for narrow screens, and the style of the
-/// page shows one of the two: a drawing that is scaled down has text that cannot be read.
+/// The sizes of a drawing. Each chart is drawn for wide and for narrow screens, and the style of
+/// the page shows one of the two: a drawing that is scaled down has text that cannot be read.
 #[derive(Clone, Copy)]
 struct Layout {
     class: &'static str,

@@ -1,7 +1,7 @@
 //! Takes the measurements: each sample in a process of its own, contenders in turn.
 //!
-//! - A fresh process per sample: the allocator, warm stacks or helper threads of one contender cannot
-//!   affect the numbers of another, and each repetition has another random memory layout.
+//! - A fresh process per sample: the allocator, warm stacks or helper threads of one contender
+//!   cannot affect the numbers of another, and each repetition has another random memory layout.
 //! - In turn: repetition 1 of every contender, then repetition 2, and so on. A disturbance of the
 //!   machine then affects all contenders, not only the one that is running.
 //! - The median is reported, with the lowest and the highest sample beside it.

@@ -1,7 +1,7 @@
 //! The page: an explanation of each chart, the charts, both sides of the trade, and all numbers.
 //!
-//! It is one file without script or network. Its sentences state numbers and name no winner, so that
-//! they stay true on a machine where another contender is faster.
+//! It is one file without script or network. Its sentences state numbers and name no winner, so
+//! that they stay true on a machine where another contender is faster.
 
 use crate::Measured;
 use crate::charts::{self, Bar, Line, escape};

@@ -42,8 +42,8 @@ pub(crate) enum Chart {
 }
 
 impl Chart {
-    /// Returns whether another chart has some of the same bars. All such charts are measured together,
-    /// so that a quantity has one value on the whole page.
+    /// Returns whether another chart has some of the same bars. All such charts are measured
+    /// together, so that a quantity has one value on the whole page.
     pub(crate) fn is_measured_with_others(self) -> bool {
         matches!(self, Self::Floor | Self::Yield { tasks: 100 } | Self::Depth)
     }
@@ -126,7 +126,7 @@ impl Plan {
             1 => "yield, 1 task".to_owned(),
             _ => format!("yield, {} tasks", grouped(tasks)),
         };
-        let mut group = self.group(Chart::Yield { tasks }, title, everyone(workload));
+        let mut group = self.group(Chart::Yield { tasks }, title, all_contenders(workload));
         if 100_000 <= tasks {
             group.repetitions = group.repetitions.min(3);
         }
@@ -159,7 +159,7 @@ impl Plan {
     fn spawn_join(&self) -> Group {
         let workload = Workload::SpawnJoin { tasks: self.scaled(200_000) };
         let threads = Workload::SpawnJoin { tasks: self.scaled(5_000) };
-        let mut entries = everyone(workload);
+        let mut entries = all_contenders(workload);
         entries.push(entry("thread", contenders::STD_THREADS, threads));
         self.group(Chart::SpawnJoin, "spawn and join one task".to_owned(), entries)
     }
@@ -167,21 +167,21 @@ impl Plan {
     fn rendezvous(&self) -> Group {
         let workload = Workload::Rendezvous { messages: self.scaled(500_000) };
         let threads = Workload::Rendezvous { messages: self.scaled(20_000) };
-        let mut entries = everyone(workload);
+        let mut entries = all_contenders(workload);
         entries.push(entry("thread", contenders::STD_THREADS, threads));
         self.group(Chart::Rendezvous, "one message of a ping-pong".to_owned(), entries)
     }
 
     fn buffered(&self) -> Group {
         let workload = Workload::Buffered { messages: self.scaled(2_000_000), capacity: 128 };
-        let mut entries = everyone(workload);
+        let mut entries = all_contenders(workload);
         entries.push(entry("thread", contenders::STD_THREADS, workload));
         let title = "one message through a queue of 128".to_owned();
         self.group(Chart::Buffered, title, entries)
     }
 
     fn memory(&self) -> Group {
-        let mut entries = everyone(Workload::Parked { tasks: self.scaled(100_000) });
+        let mut entries = all_contenders(Workload::Parked { tasks: self.scaled(100_000) });
         for entry in &mut entries {
             if entry.contender.name == contenders::MAY.name {
                 entry.workload = Workload::Parked { tasks: 10_000 };
@@ -211,7 +211,7 @@ impl Plan {
 }
 
 /// Returns an entry for each contender that has a scheduler and one thread.
-fn everyone(workload: Workload) -> Vec<Entry> {
+fn all_contenders(workload: Workload) -> Vec<Entry> {
     vec![
         entry("fibra", contenders::FIBRA, workload),
         entry("tokio", contenders::TOKIO, workload),

@@ -130,7 +130,7 @@ impl Numbers<'_> {
     }
 }
 
-/// Where futures are better and where fibers are.
+/// Compares the advantages of futures and of fibers.
 pub(crate) fn both_sides(numbers: &Numbers<'_>) -> String {
     let memory = |label| numbers.find(Chart::Memory, label);
     let floor = |label| numbers.find(Chart::Floor, label);
@@ -174,7 +174,7 @@ pub(crate) fn both_sides(numbers: &Numbers<'_>) -> String {
     )
 }
 
-/// How it was measured, and how it could mislead.
+/// Describes the method, and how its results could mislead.
 pub(crate) fn method(effort: Effort) -> String {
     let rough = match effort {
         Effort::Quick => " This was a quick run: take its numbers as rough.",

@@ -68,8 +68,9 @@ impl Workload {
         }
     }
 
-    /// Returns a smaller amount of the same work. It is run once before the measured run, so that the
-    /// code is paged in, caches of stacks are filled and the processor has left its idle frequency.
+    /// Returns a smaller amount of the same work. It is run once before the measured run, so that
+    /// the code is paged in, caches of stacks are filled and the processor has left its idle
+    /// frequency.
     pub(crate) fn warm_up(self) -> Self {
         let tasks_and_rounds = |tasks: u64| (tasks.min(1_000), (200_000 / tasks.max(1)).max(1));
         match self {

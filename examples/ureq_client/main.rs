@@ -1,9 +1,9 @@
 //! ureq, an HTTP client for blocking sockets, with many requests at the same time on one thread.
 //!
-//! The program provides the connections and the lookup of names. Everything else is ureq's own: pools
-//! of connections, redirects, time limits. While one request waits, the thread runs the others. (The
-//! traits that are implemented here are not covered by ureq's promise of stability: pin its minor
-//! version.)
+//! The program provides the connections and the lookup of names. Everything else is ureq's own:
+//! pools of connections, redirects, time limits. While one request waits, the thread runs the
+//! others. (The traits that are implemented here are not covered by ureq's promise of stability:
+//! pin its minor version.)
 //!
 //! ```text
 //! $ cargo run --release --example ureq_client --features http [REQUESTS = 50]

@@ -2,8 +2,8 @@
 //!
 //! Rules that keep the comparison fair:
 //!
-//! - Every contender runs on one thread, in the fastest configuration that a user could choose. Each
-//!   file names the choices that there were and how they were made.
+//! - Every contender runs on one thread, in the fastest configuration that a user could choose.
+//!   Each file names the choices that there were and how they were made.
 //! - Tasks are spawned, and have run up to their first wait, before the clock starts.
 //! - A run returns an answer that depends on all of its work. The caller compares it with
 //!   [`Workload::answer`]; a wrong answer is a failed run, not a fast one.
@@ -64,7 +64,7 @@ impl Contender {
 /// The outcome of one measured run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sample {
-    /// What the measured region cost: nanoseconds, or bytes for [`Workload::Parked`].
+    /// The cost of the measured region: nanoseconds, or bytes for [`Workload::Parked`].
     pub(crate) cost: u64,
     /// To be compared with [`Workload::answer`].
     pub(crate) answer: u64,
@@ -110,7 +110,7 @@ pub(crate) fn resident_bytes() -> io::Result<u64> {
     Ok(kilobytes * 1024)
 }
 
-/// How much memory was taken between two calls of [`resident_bytes`], as a sample.
+/// Returns the memory that was taken since `before` was read, as a sample.
 fn memory_sample(before: io::Result<u64>, answer: u64) -> Result<Sample, Cannot> {
     match (before, resident_bytes()) {
         (Ok(before), Ok(after)) => Ok(Sample { cost: after.saturating_sub(before), answer }),

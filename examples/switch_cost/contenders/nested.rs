@@ -3,7 +3,8 @@
 //! A stackless task has no stack on which to continue: each wake polls the outermost future, which
 //! polls the next one, down to the one that waits. There are two forms, which the compiler treats
 //! differently. Plain nesting makes one state machine, which the optimiser may flatten. Boxed
-//! nesting, which recursion, `dyn` traits and large programs need, makes one virtual call per level.
+//! nesting, which recursion, `dyn` traits and large programs need, makes one virtual call per
+//! level.
 
 use crate::workloads::DEPTH;
 use std::pin::Pin;

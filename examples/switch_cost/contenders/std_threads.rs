@@ -1,7 +1,8 @@
 //! Threads of the operating system, for the order of magnitude.
 //!
 //! They may use several cores: a rendezvous may include a wake on another core, and a buffered
-//! stream may gain from two. Yields are left out, because `sched_yield` does not guarantee a switch.
+//! stream may gain from two. Yields are left out, because `sched_yield` does not guarantee a
+//! switch.
 
 use super::stopwatch::time;
 use super::{Cannot, NOT_APPLICABLE, Sample, memory_sample, resident_bytes};

@@ -7,9 +7,9 @@
 //!                 └───────── measured ────────────────┘
 //! ```
 //!
-//! All tasks are spawned before the region. Tasks that take turns are resumed exactly `rounds` times
-//! each inside it. If a task finishes before all have started, the yields did not switch: that is a
-//! panic, not a sample.
+//! All tasks are spawned before the region. Tasks that take turns are resumed exactly `rounds`
+//! times each inside it. If a task finishes before all have started, the yields did not switch:
+//! that is a panic, not a sample.
 //!
 //! Two counters change per task, and none per switch. They are atomics because some schedulers
 //! require `Send` tasks. Only one thread writes them, so plain loads and stores are enough.
