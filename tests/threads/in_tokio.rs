@@ -1,6 +1,5 @@
 //! `fibra::run` inside a task of tokio, whose budget nothing refills while it runs.
 
-use std::time::Duration;
 
 use fibra::future::block_on;
 use tokio::runtime::{Builder, Runtime};
@@ -59,7 +58,7 @@ fn a_future_whose_budget_is_used_up_is_reported_and_not_waited_for_in_silence() 
         runtime().block_on(async {
             fibra::run(|| {
                 let exchange = fibra::spawn(|| exchange(false));
-                let limit = Duration::from_secs(8);
+                let limit = std::time::Duration::from_secs(8);
                 assert!(fibra::time::timeout(limit, || exchange.join()).is_err());
             });
         });

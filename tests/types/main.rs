@@ -9,11 +9,8 @@ mod reading;
 #[path = "../support/mod.rs"]
 mod support;
 
-<<<<<<< HEAD
-mod compile_fail;
-=======
 mod build_script;
->>>>>>> msrv
+mod compile_fail;
 mod errors;
 mod iteration;
 mod not_send;
