@@ -205,6 +205,17 @@ const EXAMPLES: &[Example] = &[
     },
     Example { name: "udp_retry", arguments: &[], prints: include_str!("output/udp_retry.txt") },
     Example { name: "mud", arguments: &[], prints: include_str!("output/mud.txt") },
+    Example {
+        name: "foreign_events",
+        arguments: &[],
+        prints: include_str!("output/foreign_events.txt"),
+    },
+    Example { name: "fan_in", arguments: &[], prints: include_str!("output/fan_in.txt") },
+    Example {
+        name: "tasklet_trace",
+        arguments: &[],
+        prints: include_str!("output/tasklet_trace.txt"),
+    },
     Example { name: "fan_out", arguments: &[], prints: include_str!("output/fan_out.txt") },
     Example { name: "reload", arguments: &[], prints: include_str!("output/reload.txt") },
     Example { name: "disk_usage", arguments: &[], prints: include_str!("output/disk_usage.txt") },
@@ -373,6 +384,7 @@ const OF_NETWORKS: &[Example] = &[
              GET /else -> 404 {\"error\":\"there is nothing at /else\"}
              20 clients of GET /slow, which sleeps for <time>, were served after <time>",
     },
+    Example { name: "http_stream", arguments: &[], prints: include_str!("output/http_stream.txt") },
     Example {
         name: "axum_router",
         arguments: &[],

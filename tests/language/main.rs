@@ -60,7 +60,6 @@ const fn at_most(
 const LIMITS: &[(&str, Limit)] = &[
     // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, (texts, names)
     ("README", at_most((3.0, 2.0), 90.0, 30, 0, (0, 0))),
-    ("examples", at_most((10.0, 11.0), 90.0, 29, 4, (0, 3))),
     ("src", at_most((3.0, 3.0), 90.0, 110, 0, (0, 0))),
     ("src/channel", at_most((13.0, 9.0), 60.0, 6, 12, (4, 0))),
     ("src/collections", at_most((4.0, 6.0), 90.0, 21, 0, (4, 5))),
