@@ -22,6 +22,8 @@
 //!
 //! The clock is virtual: the seconds take no time, and the run is the same each time.
 
+mod broken_pipe;
+
 use fibra::channel::{RecvError, unbounded};
 use fibra::sync::Mutex;
 use fibra::{Builder, JoinHandle};
@@ -32,6 +34,7 @@ use std::time::Duration;
 fn main() -> io::Result<()> {
     // The program prints the reports: the copies that panics write to the standard error are noise.
     std::panic::set_hook(Box::new(|_| {}));
+    broken_pipe::end_quietly();
     let runtime = || fibra::Runtime::builder().virtual_clock().build();
     println!("1 a queue that no one closes");
     runtime()?.run(a_queue_that_no_one_closes);

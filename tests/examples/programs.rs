@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -429,6 +431,20 @@ fn every_example_prints_what_its_table_says() {
     let all = EXAMPLES.iter().chain(of_greenlets).chain(of_networks);
     let faults: Vec<String> = all.filter_map(fault_of).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+/// As in `example | head -1`. Programs that print three lines or fewer need no help for that.
+#[test]
+fn an_example_ends_quietly_when_its_output_is_cut() {
+    for example in EXAMPLES.iter().filter(|example| 3 < example.prints.lines().count()) {
+        let (reader, writer) = UnixStream::pair().expect("two sockets");
+        drop(reader);
+        let mut command = Command::new(program(example.name));
+        command.args(example.arguments).stdout(OwnedFd::from(writer));
+        let Output { status, stderr, .. } = command.output().expect("the example can be started");
+        let stderr = String::from_utf8_lossy(&stderr);
+        assert!(status.success() && !stderr.contains("panicked"), "{}: {stderr}", example.name);
+    }
 }
 
 #[test]
