@@ -13,6 +13,8 @@
 //! the ticker ran meanwhile: true
 //! ```
 
+mod broken_pipe;
+
 use fibra::Unparker;
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -22,6 +24,7 @@ use std::thread;
 use std::time::Duration;
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     fibra::run(|| {
         let ticks = Rc::new(Cell::new(0));
         let counted = ticks.clone();

@@ -15,6 +15,8 @@
 //!
 //! The program sends the signals to itself.
 
+mod broken_pipe;
+
 use fibra::channel::{Receiver, unbounded};
 use fibra::process::Command;
 use fibra::signal::{self, Signal};
@@ -26,6 +28,7 @@ use std::path::{Path, PathBuf};
 static GREETING: RwLock<String> = RwLock::new(String::new());
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let file = std::env::temp_dir().join(format!("fibra-reload-{}", std::process::id()));
     let outcome = fibra::run(|| serve(&file));
     std::fs::remove_file(&file)?;
