@@ -43,6 +43,19 @@ impl GeneratorBuilder {
     }
 
     /// Creates a generator with these settings. See [`Generator::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::generator::{GeneratorBuilder, Yielder};
+    ///
+    /// fibra::frame(|| {
+    ///     let numbers = GeneratorBuilder::new()
+    ///         .stack_size(64 << 10)
+    ///         .build(|y: &Yielder<u32>, ()| (1..=3).for_each(|n| y.yield_(n)));
+    ///     assert_eq!(numbers.sum::<u32>(), 6);
+    /// });
+    /// ```
     pub fn build<Y, R, T>(
         self,
         f: impl FnOnce(&Yielder<Y, R>, R) -> T + 'static,

@@ -56,6 +56,20 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Returns the error of the last address if none can be bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::net::UdpSocket;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0")?; // any free port
+    ///     assert_ne!(socket.local_addr()?.port(), 0);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<UdpSocket> {
         let addrs: Vec<SocketAddr> = resolve(&addr)?.collect();

@@ -39,6 +39,16 @@ impl<'a> Backoff<'a> {
     }
 
     /// Creates a backoff that waits the same time after each attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::Backoff;
+    ///
+    /// let mut backoff = Backoff::fixed(Duration::from_millis(5));
+    /// assert_eq!(backoff.after(1), backoff.after(2));
+    /// ```
     #[must_use]
     pub fn fixed(wait: Duration) -> Backoff<'a> {
         Backoff { kind: Kind::Fixed(wait), jitter: None }
@@ -49,6 +59,18 @@ impl<'a> Backoff<'a> {
     /// # Panics
     ///
     /// Panics if `factor` is negative or not finite.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::Backoff;
+    ///
+    /// let ms = Duration::from_millis;
+    /// let mut backoff = Backoff::exponential(ms(10), 2.0, ms(30));
+    /// let waits = [1, 2, 3, 4].map(|failed| backoff.after(failed));
+    /// assert_eq!(waits, [ms(10), ms(20), ms(30), ms(30)]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn exponential(base: Duration, factor: f64, max: Duration) -> Backoff<'a> {

@@ -318,6 +318,20 @@ impl Pool {
     /// now, is killed before it runs. Does not wait for the members to end.
     ///
     /// A member that calls this unwinds immediately.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::new(1);
+    ///     let member = pool.spawn(fibra::park);
+    ///     fibra::yield_now();
+    ///     pool.kill();
+    ///     assert!(member.join().unwrap_err().is_killed());
+    /// });
+    /// ```
     pub fn kill(&self) {
         self.permits.kill(handle::in_fiber().then(handle::current).as_ref());
     }

@@ -39,7 +39,7 @@ pub enum TrySpawnError<F> {
 /// fibra::run(|| {
 ///     let pool = Pool::new(1);
 ///     let _busy = pool.spawn(|| fibra::sleep(Duration::from_secs(3600)));
-///     let error = pool.spawn_timeout(|| (), Duration::from_millis(1)).err();
+///     let error = pool.spawn_timeout(Duration::from_millis(1), || ()).err();
 ///     assert!(matches!(error, Some(SpawnTimeoutError::Timeout(_))));
 /// });
 /// ```

@@ -264,6 +264,21 @@ impl<T> Group<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     group.spawn(fibra::park);
+    ///     assert!(group.join_timeout(Duration::from_millis(1)).is_err());
+    ///     group.kill_all();
+    ///     group.join().unwrap();
+    /// });
+    /// ```
     #[track_caller]
     pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinTimeoutError> {
         self.join_within(Limit::After(timeout))

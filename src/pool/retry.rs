@@ -107,6 +107,21 @@ impl<'a, E> Retry<'a, E> {
     }
 
     /// Sets the waits between attempts: a [`Backoff`] or a fixed [`Duration`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::Retry;
+    ///
+    /// fibra::run(|| {
+    ///     let start = fibra::now();
+    ///     let retry = Retry::attempts(3).wait(Duration::from_millis(1));
+    ///     let failed = retry.run(|_| Err::<(), _>("busy"));
+    ///     assert!(failed.is_err());
+    ///     assert!(fibra::now() - start >= Duration::from_millis(2)); // two waits
+    /// });
+    /// ```
     pub fn wait(self, wait: impl Into<Backoff<'a>>) -> Retry<'a, E> {
         Retry { wait: wait.into(), ..self }
     }
@@ -119,6 +134,24 @@ impl<'a, E> Retry<'a, E> {
     }
 
     /// Repeats only after errors for which `transient` returns true. By default, after all errors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Retry;
+    /// use std::io;
+    ///
+    /// fibra::run(|| {
+    ///     let mut calls = 0;
+    ///     let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    ///     let failed = Retry::attempts(5).on(refused).run(|_| {
+    ///         calls += 1;
+    ///         Err::<(), _>(io::Error::from(io::ErrorKind::NotFound)) // permanent
+    ///     });
+    ///     assert!(failed.is_err());
+    ///     assert_eq!(calls, 1);
+    /// });
+    /// ```
     pub fn on(self, transient: impl FnMut(&E) -> bool + 'a) -> Retry<'a, E> {
         Retry { on: Some(Box::new(transient)), ..self }
     }

@@ -209,6 +209,21 @@ impl Child {
     /// # Errors
     ///
     /// Returns the errors of `kill(2)`: the child may have changed its user.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::process::Command;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let mut child = Command::new("sleep").arg("3600").spawn()?;
+    ///     child.kill()?;
+    ///     assert!(!child.wait()?.success());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn kill(&mut self) -> io::Result<()> {
         self.running.kill()
     }

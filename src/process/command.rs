@@ -48,6 +48,20 @@ pub struct Command {
 impl Command {
     /// Creates a command that starts `program`, which is searched for in `PATH` if it is only a
     /// name, with no arguments, and with this process's environment, directory and streams.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::process::Command;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let output = Command::new("echo").args(["hello", "world"]).output()?;
+    ///     assert_eq!(output.stdout, b"hello world\n");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn new(program: impl AsRef<OsStr>) -> Command {
         process::Command::new(program).into()
     }

@@ -110,6 +110,25 @@ impl<'a, R> Select<'a, R> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel;
+    /// use fibra::select::{self, Select};
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, receiver) = channel::unbounded();
+    ///     let ready = || {
+    ///         let mut select = Select::new();
+    ///         select.add(select::recv(&receiver), |value| value.unwrap());
+    ///         select.try_now()
+    ///     };
+    ///     assert_eq!(ready(), None);
+    ///     sender.send(1).unwrap();
+    ///     assert_eq!(ready(), Some(1));
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_now(mut self) -> Option<R> {
         let order = order(self.biased);

@@ -148,11 +148,40 @@ pub struct TimerOp {
 }
 
 /// Makes an operation that receives from `source`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel;
+///
+/// fibra::run(|| {
+///     let (sender, receiver) = channel::unbounded();
+///     sender.send(1).unwrap();
+///     let value = fibra::select! {
+///         value = recv(receiver) => value.unwrap(),
+///     };
+///     assert_eq!(value, 1);
+/// });
+/// ```
 pub fn recv<S: Source + ?Sized>(source: &S) -> RecvOp<'_, S::Item> {
     source.recv_arm()
 }
 
 /// Makes an operation that sends `value` to `sink`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::channel;
+///
+/// fibra::run(|| {
+///     let (sender, receiver) = channel::bounded(1);
+///     fibra::select! {
+///         sent = send(sender, 1) => sent.unwrap(),
+///     }
+///     assert_eq!(receiver.recv(), Ok(1));
+/// });
+/// ```
 pub fn send<S: Sink + ?Sized>(sink: &S, value: S::Item) -> SendOp<'_, S::Item> {
     sink.send_arm(value)
 }
@@ -160,11 +189,37 @@ pub fn send<S: Sink + ?Sized>(sink: &S, value: S::Item) -> SendOp<'_, S::Item> {
 /// Makes an operation that waits until a fiber has ended and takes its output.
 ///
 /// The handle remains usable, but has no output any more once the operation is done.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let mut handle = fibra::spawn(|| 42);
+///     let output = fibra::select! {
+///         output = join(&mut handle) => output,
+///     };
+///     assert_eq!(output, Ok(42));
+/// });
+/// ```
 pub fn join<T>(handle: &mut JoinHandle<T>) -> JoinOp<'_, T> {
     JoinOp(handle.arm())
 }
 
 /// Makes an operation that waits until `event` is set.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::Event;
+///
+/// fibra::run(|| {
+///     let event = Event::new();
+///     event.set();
+///     fibra::select! {
+///         wait(event) => println!("it has happened"),
+///     }
+/// });
+/// ```
 pub fn wait(event: &Event) -> WaitOp<'_> {
     WaitOp(event.arm())
 }
@@ -176,6 +231,18 @@ pub fn wait(event: &Event) -> WaitOp<'_> {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fibra::run(|| {
+///     fibra::select! {
+///         after(Duration::from_millis(1)) => println!("the time is over"),
+///     }
+/// });
+/// ```
 #[track_caller]
 #[must_use]
 pub fn after(duration: Duration) -> TimerOp {

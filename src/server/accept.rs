@@ -144,6 +144,20 @@ impl<L: Accept + 'static> Server<L> {
     /// # Panics
     ///
     /// Panics if `most` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::server::Server;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let server = Server::bind("127.0.0.1:0")?.max_connections(1_000);
+    ///     println!("listening at {}", server.listener().local_addr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn max_connections(self, most: usize) -> Server<L> {
         assert!(most != 0, "a server for no connection could never serve any");
         Server { most, ..self }

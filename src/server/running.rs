@@ -142,6 +142,22 @@ impl Running {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::server::Server;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let running = Server::bind("127.0.0.1:0")?.start(|_stream, _peer| ());
+    ///     let end = running.shutdown(Duration::from_secs(5)); // the longest grace
+    ///     assert_eq!(end.killed, 0);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn shutdown(mut self, grace: Duration) -> Drained {
         self.stopping.0.set();

@@ -102,8 +102,8 @@ pub fn on(signal: Signal, mut handler: impl FnMut() + 'static) -> io::Result<OnS
 ///
 /// # fn main() -> std::io::Result<()> {
 /// fibra::run(|| {
-///     let reload = signal::on(Signal::HUP, || println!("reading the configuration again"))?;
-///     assert_eq!(reload.signal(), Signal::HUP);
+///     let reload = signal::on(Signal::SIGHUP, || println!("reading the configuration again"))?;
+///     assert_eq!(reload.signal(), Signal::SIGHUP);
 ///     drop(reload); // the signal has its old effect again
 ///     Ok(())
 /// })

@@ -59,6 +59,20 @@ impl Signals {
     ///
     /// Returns an error if one of them cannot be received (`SIGKILL` and `SIGSTOP`; `SIGILL`,
     /// `SIGFPE` and `SIGSEGV`, which report faults), or if no descriptors are left: it takes two.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::signal::{Signal, Signals};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let signals = Signals::new(&[Signal::SIGHUP, Signal::SIGUSR1])?;
+    ///     assert_eq!(signals.try_recv(), None); // none has come
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn new(signals: &[Signal]) -> io::Result<Signals> {
         let (bell, reader) = bell::bell()?;
         let bell = Arc::new(bell);
@@ -84,11 +98,11 @@ impl Signals {
     ///
     /// # fn main() -> std::io::Result<()> {
     /// fibra::run(|| {
-    ///     let signals = Signals::new(&[Signal::USR1])?;
+    ///     let signals = Signals::new(&[Signal::SIGUSR1])?;
     ///     fibra::process::Command::new("kill")
     ///         .args(["-USR1", &std::process::id().to_string()])
     ///         .status()?;
-    ///     assert_eq!(signals.recv()?, Signal::USR1);
+    ///     assert_eq!(signals.recv()?, Signal::SIGUSR1);
     ///     Ok(())
     /// })
     /// # }

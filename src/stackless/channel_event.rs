@@ -67,7 +67,7 @@ impl ChannelId {
 ///     })));
 ///     let channel = Channel::new();
 ///     let receiver = channel.clone();
-///     stackless::spawn(move || receiver.receive().unwrap()); // "receive true"
+///     stackless::spawn(move || drop(receiver.receive())); // "receive true"
 ///     stackless::run();
 ///     channel.send(1).unwrap(); // "send false"
 /// });

@@ -82,6 +82,20 @@ impl Barrier {
     /// # Panics
     ///
     /// Panics with a report if nothing can ever run again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Barrier;
+    ///
+    /// fibra::run(|| {
+    ///     let barrier = Barrier::new(2);
+    ///     fibra::scope(|s| {
+    ///         s.spawn(|| barrier.wait());
+    ///         barrier.wait(); // returns when both have arrived
+    ///     });
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         match self.meet(Limit::None, &WAITING) {

@@ -190,6 +190,25 @@ impl Condvar {
     }
 
     /// Ends the first wait, if there is one. Never waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::{Condvar, Mutex};
+    ///
+    /// fibra::run(|| {
+    ///     let (jobs, changed) = (Mutex::new(Vec::new()), Condvar::new());
+    ///     fibra::scope(|s| {
+    ///         let worker = s.spawn(|| {
+    ///             let mut jobs = changed.wait_while(jobs.lock(), |jobs| jobs.is_empty());
+    ///             jobs.pop()
+    ///         });
+    ///         jobs.lock().push("sweep");
+    ///         changed.notify_one();
+    ///         assert_eq!(worker.join(), Ok(Some("sweep")));
+    ///     });
+    /// });
+    /// ```
     #[inline]
     pub fn notify_one(&self) {
         self.notify_many(1);

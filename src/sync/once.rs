@@ -81,6 +81,19 @@ impl Once {
     ///
     /// Panics with the panic of `f`; if `f` calls this for the same `Once`; and with a report if
     /// the wait can never end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Once;
+    ///
+    /// static START: Once = Once::new();
+    ///
+    /// for _ in 0..2 {
+    ///     START.call_once(|| println!("printed once"));
+    /// }
+    /// assert!(START.is_completed());
+    /// ```
     #[inline]
     #[track_caller]
     pub fn call_once(&self, f: impl FnOnce()) {

@@ -95,6 +95,17 @@ impl<T> OnceCell<T> {
     ///
     /// Panics with the panic of `f`; if `f` initialises the same cell; and with a report if the
     /// wait can never end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::OnceCell;
+    ///
+    /// static CONFIG: OnceCell<String> = OnceCell::new();
+    ///
+    /// assert_eq!(CONFIG.get_or_init(|| "first".to_owned()), "first");
+    /// assert_eq!(CONFIG.get_or_init(|| "second".to_owned()), "first");
+    /// ```
     #[inline]
     #[track_caller]
     pub fn get_or_init(&self, f: impl FnOnce() -> T) -> &T {

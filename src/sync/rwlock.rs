@@ -183,6 +183,19 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// Locks for writing if the lock is free, and never waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::RwLock;
+    ///
+    /// let lock = RwLock::new(1);
+    /// let reader = lock.read();
+    /// assert!(lock.try_write().is_none());
+    /// drop(reader);
+    /// *lock.try_write().unwrap() += 1;
+    /// assert_eq!(lock.into_inner(), 2);
+    /// ```
     #[inline]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
         self.raw.try_write().then(|| self.writer())

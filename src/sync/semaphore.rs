@@ -173,6 +173,17 @@ impl Semaphore {
     ///
     /// [`TimeoutError::Timeout`] if no permit was free in time, [`TimeoutError::Closed`] if the
     /// semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let _permit = semaphore.acquire();
+    /// assert!(semaphore.acquire_timeout(Duration::from_millis(1)).is_err());
+    /// ```
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>, TimeoutError> {
         self.acquire_within(1, Limit::After(timeout))
@@ -273,6 +284,16 @@ impl Semaphore {
     ///
     /// Panics if the semaphore would then have more than [`MAX_PERMITS`](Self::MAX_PERMITS),
     /// acquired permits included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(0);
+    /// semaphore.add_permits(2);
+    /// assert_eq!(semaphore.available(), 2);
+    /// ```
     pub fn add_permits(&self, permits: usize) {
         let more = |total: usize| {
             total.checked_add(permits).filter(|&total| total <= Semaphore::MAX_PERMITS)

@@ -153,6 +153,19 @@ impl WaitGroup {
     /// # Panics
     ///
     /// Panics with a report if nothing can ever run again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::WaitGroup;
+    ///
+    /// static WORK: WaitGroup = WaitGroup::new();
+    ///
+    /// let worker = WORK.worker();
+    /// let thread = std::thread::spawn(move || drop(worker));
+    /// WORK.wait(); // in a fiber this parks the fiber, on a plain thread it blocks
+    /// thread.join().unwrap();
+    /// ```
     #[track_caller]
     pub fn wait(&self) {
         if let Err(interrupt) = self.wait_within(Limit::None, &WAITING) {

@@ -104,6 +104,19 @@ impl<T> Receiver<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::channel;
+    ///
+    /// fibra::run(|| {
+    ///     let (_sender, receiver) = channel::unbounded::<u32>();
+    ///     let deadline = fibra::now() + Duration::from_millis(1);
+    ///     assert!(receiver.recv_deadline(deadline).unwrap_err().is_timeout());
+    /// });
+    /// ```
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.receive_within(Limit::At(deadline))

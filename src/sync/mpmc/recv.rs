@@ -177,6 +177,17 @@ impl<T> Site for Receivers<'_, T> {
 }
 
 /// An iterator over the values that a [`Receiver`] receives.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::sync::mpmc;
+///
+/// let (sender, receiver) = mpmc::unbounded();
+/// (1..=3).for_each(|n| sender.send(n).unwrap());
+/// drop(sender); // ends the iteration
+/// assert_eq!(receiver.iter().sum::<u32>(), 6);
+/// ```
 pub struct Values<'a, T> {
     source: &'a Receiver<T>,
 }
