@@ -22,8 +22,8 @@ use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 pub(crate) trait OutsideWait {
     fn ticket(&self) -> &Ticket;
 
-    /// Ends the wait with `outcome`, like [`Ticket::claim`], and updates the counts of the primitive
-    /// at which it waits.
+    /// Ends the wait with `outcome`, like [`Ticket::claim`], and updates the counts of the
+    /// primitive at which it waits.
     fn claim(&self, outcome: WaitOutcome) -> bool;
 
     /// Returns whether anything outside of this scheduler's fibers is left that could complete it.
