@@ -199,8 +199,8 @@
 //! for which corosensei has a switch (x86, x86-64, ARM, 64-bit ARM, RISC-V, LoongArch, PowerPC);
 //! WebAssembly is not among them. Threads with CET shadow stacks are refused with an error.
 //!
-//! The minimum Rust version is 1.85, the compiler of Debian stable. A later release may need a newer
-//! one only if Debian stable has it, with a new minor version and a line in the
+//! The minimum Rust version is 1.85, the compiler of Debian stable. A later release may need a
+//! newer one only if Debian stable has it, with a new minor version and a line in the
 //! [changelog](guide::changelog), never with a patch.
 //!
 //! # What it is not for
