@@ -28,7 +28,8 @@ fn main() -> Result<(), String> {
     let is_test = arguments.iter().any(|argument| argument == "--test");
     let effort = if is_test { Effort::Quick } else { Effort::Full };
     for group in plan::groups(effort).iter().filter(|group| group.chart == Chart::Memory) {
-        print!("{}", table::render(group, &measure::measure(group)?));
+        let outcomes = measure::measure(&group.entries, group.repetitions)?;
+        print!("{}", table::render(group, &outcomes));
     }
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! axum on fibers: its router, extractors and JSON, without tokio's runtime.
 //!
 //! A `Router` is a service, and hyper's connections run services. Handlers are `async`, as axum
-//! wants them, and what blocks in them is given to a fiber of its own. (`axum::serve` is tokio's,
-//! and is not used.)
+//! requires, and start a fiber for code that blocks. (`axum::serve` needs tokio, and is not used.)
 //!
 //! ```text
 //! $ cargo run --release --example axum_router --features http
@@ -11,6 +10,8 @@
 //! POST /double -> 400 Failed to parse the request body as JSON: ...
 //! GET /nothing -> 404
 //! ```
+
+mod broken_pipe;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -28,6 +29,7 @@ use hyper::service::service_fn;
 use tower::ServiceExt;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    broken_pipe::end_quietly();
     let app = Router::new().route("/hello/{name}", get(hello)).route("/double", post(double));
     fibra::run(|| {
         let server = Server::bind("127.0.0.1:0")?;
@@ -61,7 +63,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn hello(Path(name): Path<String>) -> String {
-    // axum's handlers must be `Send`, and a fiber is not: it answers through a channel.
+    // axum's handlers must be `Send`, and the handle of a fiber is not: a channel returns the
+    // answer.
     let (sender, receiver) = async_channel::bounded(1);
     fibra::spawn(move || {
         fibra::sleep(Duration::from_millis(5));

@@ -1,21 +1,23 @@
-//! Calls that block their thread, and a scheduler that does not notice: jobs, files, names.
+//! Calls that block their thread, made on other threads: jobs, files and host names.
 //!
-//! A library that knows nothing of fibers sleeps for 20 ms in each call. Ten fibers call it,
-//! through `fibra::blocking`; a ticker on the same thread goes on ticking meanwhile, and the ten
-//! calls take as long as one. A pool of two threads makes them take turns, two at a time. A caller
-//! without patience leaves, and its call goes on without it. Files and names work the same way.
+//! A library that knows nothing of fibers sleeps for 20 ms in each call. Ten fibers call it through
+//! `fibra::blocking`. A ticker on the same thread goes on meanwhile, and the ten calls take as long
+//! as one. A pool of two threads runs two calls at a time. A caller with a time limit leaves, and
+//! its call goes on without it. Files and names are served in the same way.
 //!
 //! ```text
 //! $ cargo run --release --example blocking_calls
-//! 10 calls of 20 ms, 10 answers: faster than one after the other, and the ticker ticked on
+//! 10 calls of 20 ms, 10 answers: faster than one after another, and the ticker went on
 //! 4 calls, a pool of 2: at most 2 at a time
-//! no patience: the time limit was reached before the work was done; the call ended without its caller
+//! a time limit: the time limit was reached before the work was done; the call ended ...
 //! borrowed: "spam, eggs" was sorted in place to ["eggs", "spam"]
 //! a file: read back 12 bytes of "green fibers"
 //! a name: localhost is this machine
 //! ```
 
-#![allow(clippy::disallowed_methods, reason = "what blocks is the subject")]
+#![allow(clippy::disallowed_methods, reason = "blocking calls are the subject")]
+
+mod broken_pipe;
 
 use std::cell::Cell;
 use std::io;
@@ -37,10 +39,11 @@ fn slow_square(n: u64) -> u64 {
 }
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     fibra::run(|| {
         ten_at_once();
         two_at_a_time();
-        no_patience();
+        a_time_limit();
         borrowed();
         a_file()?;
         a_name()
@@ -61,10 +64,10 @@ fn ten_at_once() {
         (0..10).map(|n| fibra::spawn(move || fibra::blocking(move || slow_square(n)))).collect();
     let answers = calls.into_iter().map(|call| call.join().unwrap()).filter(|n| *n <= 81).count();
     let faster = if fibra::now() - start < 200 * MS { "faster than" } else { "as slow as" };
-    let ticked = if ticks.get() < 2 { "was held up" } else { "ticked on" };
+    let ticked = if ticks.get() < 2 { "was held up" } else { "went on" };
     ticker.kill();
     println!(
-        "10 calls of 20 ms, {answers} answers: {faster} one after the other, and the ticker {ticked}"
+        "10 calls of 20 ms, {answers} answers: {faster} one after another, and the ticker {ticked}"
     );
 }
 
@@ -86,16 +89,16 @@ fn two_at_a_time() {
     println!("4 calls, a pool of 2: at most {} at a time", most.load(Ordering::SeqCst));
 }
 
-fn no_patience() {
-    let (tell, told) = fibra::sync::oneshot();
+fn a_time_limit() {
+    let (sender, receiver) = fibra::sync::oneshot();
     let call = move || {
         let answer = slow_square(3);
-        let _ = tell.send(answer);
+        let _ = sender.send(answer);
     };
     let left = time::timeout(5 * MS, || fibra::blocking(call)).unwrap_err();
     let end =
-        if told.recv().is_ok_and(|n| n == 9) { "ended without its caller" } else { "was lost" };
-    println!("no patience: {left}; the call {end}");
+        if receiver.recv().is_ok_and(|n| n == 9) { "ended without its caller" } else { "was lost" };
+    println!("a time limit: {left}; the call {end}");
 }
 
 fn borrowed() {

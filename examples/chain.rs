@@ -1,7 +1,7 @@
 //! A hundred thousand greenlets pass a number down a chain, and each adds one.
 //!
-//! The benchmark of Python's greenlet. Each link is a call stack of its own that waits in the
-//! middle of its function; the number goes through all of them in one switch each.
+//! This is the benchmark of Python's greenlet. Each link is a call stack of its own that waits in
+//! the middle of its function, and the number reaches the next link in one switch.
 //!
 //! ```text
 //! $ cargo run --release --example chain --features greenlet [GREENLETS = 100000]
@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use fibra::greenlet::{self, Greenlet};
 
-/// What the greenlets exchange: the next one in the chain, or the number.
+/// A value that greenlets exchange: the next greenlet of the chain, or the number.
 enum Message {
     Next(Greenlet<Message>),
     Number(usize),
@@ -31,7 +31,7 @@ fn main() {
         let start = Instant::now();
         let chain = (0..links).fold(greenlet::main(), |next, _| {
             let link = Greenlet::new(link);
-            // It starts, takes its successor, and comes back for the number.
+            // It starts, receives its successor, and switches back for the number.
             link.switch(Message::Next(next)).unwrap();
             link
         });
@@ -41,14 +41,14 @@ fn main() {
         let each = start.elapsed().as_nanos() / links as u128;
         assert_eq!(number, links, "each link adds one");
         println!("the number went through all of them: {number}, {each} ns each");
-        // The others still wait for an answer: they are unwound when their handles are dropped.
+        // The links still wait in `switch`: they are unwound when their handles are dropped.
     });
 }
 
 fn link(first: Message) -> Message {
     let Message::Next(next) = first else { unreachable!("a link starts with its successor") };
     let number = number_of(greenlet::main().switch(Message::Number(0)).unwrap());
-    // The last of them, whose successor is main, gets no answer; nor do the others.
+    // No one switches back to a link: this call does not return.
     next.switch(Message::Number(number + 1)).unwrap()
 }
 

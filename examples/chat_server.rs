@@ -1,24 +1,26 @@
-//! A chat: what one says all others hear. Two fibers a member: one reads, one writes what is
-//! queued.
+//! A chat: each line of a member is sent to all others. A member has two fibers: one reads, and one
+//! writes what is queued.
 //!
-//! The queue of a member is bounded, and who does not read is thrown out: a slow member holds up
-//! nobody. Talk to it with `nc` or `telnet`; the first line is the name.
+//! The queue of a member is bounded, and a member whose queue is full is removed: a slow member
+//! holds up no one. Connect with `nc` or `telnet`; the first line is the name.
 //!
 //! ```text
 //! $ cargo run --release --example chat_server
-//! alice hears: * welcome: 0 others are here
-//! bob hears: * welcome: 1 others are here
-//! alice hears: * bob has joined
-//! carol hears: * welcome: 2 others are here
-//! alice hears: * carol has joined
-//! bob hears: * carol has joined
-//! bob hears: alice: hello, all
-//! carol hears: alice: hello, all
+//! alice reads: * welcome: 0 others are here
+//! bob reads: * welcome: 1 others are here
+//! alice reads: * bob has joined
+//! carol reads: * welcome: 2 others are here
+//! alice reads: * carol has joined
+//! bob reads: * carol has joined
+//! bob reads: alice: hello, all
+//! carol reads: alice: hello, all
 //! ...
 //! $ cargo run --release --example chat_server 127.0.0.1:6667
 //! ```
 //!
-//! Without an address three members keep to a script, and it ends.
+//! Without an address, three members follow a script and the program ends.
+
+mod broken_pipe;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -27,10 +29,11 @@ use std::io::{self, BufRead, BufReader, Write};
 use fibra::channel::{Receiver, Sender, bounded};
 use fibra::net::{TcpListener, TcpStream};
 
-/// Lines that a member may be behind.
-const PATIENCE: usize = 100;
+/// The number of lines that may wait for a member.
+const QUEUE_LENGTH: usize = 100;
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     fibra::run(|| match std::env::args().nth(1) {
         Some(address) => serve(&TcpListener::bind(address)?, usize::MAX),
         None => {
@@ -44,14 +47,14 @@ fn main() -> io::Result<()> {
     })
 }
 
-/// Serves so many members until they have left.
+/// Serves up to `most` members, until they have left.
 fn serve(listener: &TcpListener, most: usize) -> io::Result<()> {
     let room = Room::default();
     fibra::scope(|s| {
         for stream in listener.incoming().take(most) {
             let (stream, room) = (stream?, &room);
             s.spawn(move || {
-                let _ = room.host(&stream); // It has failed: the others need not know why.
+                let _ = room.host(&stream); // The failure of a connection concerns no other.
             });
         }
         Ok(())
@@ -70,14 +73,14 @@ impl Room {
         let Some(name) = lines.next().transpose()? else { return Ok(()) };
         let number = self.visitors.get();
         self.visitors.set(number + 1);
-        let (queue, queued) = bounded(PATIENCE);
+        let (queue, queued) = bounded(QUEUE_LENGTH);
         let others = self.members.borrow().len();
         let _ = queue.try_send(format!("* welcome: {others} others are here")); // There is room.
         self.tell(number, &format!("* {name} has joined"));
         self.members.borrow_mut().insert(number, queue);
         fibra::scope(|s| {
             let writer = s.spawn(|| write(stream, &queued));
-            // It ends when the member leaves, or is not in the room any more.
+            // Ends when the member leaves, or was removed and its connection was shut down.
             for line in lines.map_while(Result::ok) {
                 self.tell(number, &format!("{name}: {line}"));
             }
@@ -88,7 +91,7 @@ impl Room {
         Ok(())
     }
 
-    /// Tells all but the one who says it. Nobody waits for anybody here.
+    /// Queues a line for all members but the one it is from. This never waits.
     fn tell(&self, from: u64, line: &str) {
         self.members
             .borrow_mut()
@@ -96,7 +99,7 @@ impl Room {
     }
 }
 
-/// Writes what is queued, until the member has been thrown out, and hangs up.
+/// Writes what is queued until the member is removed, and shuts the connection down.
 fn write(mut stream: &TcpStream, queued: &Receiver<String>) {
     while let Ok(line) = queued.recv() {
         if writeln!(stream, "{line}").is_err() {
@@ -106,7 +109,7 @@ fn write(mut stream: &TcpStream, queued: &Receiver<String>) {
     let _ = stream.shutdown(std::net::Shutdown::Both);
 }
 
-/// A scripted session. Each line is heard by all before the next is said.
+/// Plays a scripted session. All members read a line before the next one is sent.
 fn play(connect: impl Fn() -> io::Result<TcpStream>) -> io::Result<()> {
     let mut present: Vec<(&str, BufReader<TcpStream>)> = Vec::new();
     for name in ["alice", "bob", "carol"] {
@@ -131,12 +134,12 @@ fn play(connect: impl Fn() -> io::Result<TcpStream>) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints what everybody but `but` hears.
+/// Prints the next line of each member but `but`.
 fn listen(present: &mut [(&str, BufReader<TcpStream>)], but: &str) -> io::Result<()> {
     for (name, reader) in present.iter_mut().filter(|(name, _)| *name != but) {
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        println!("{name} hears: {}", line.trim_end());
+        println!("{name} reads: {}", line.trim_end());
     }
     Ok(())
 }

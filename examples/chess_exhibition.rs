@@ -1,14 +1,13 @@
-//! A chess exhibition: one champion, 24 boards, 30 moves each; the champion needs 5 s for a move,
-//! her opponents 55 s for a reply.
+//! A chess exhibition: one champion, 24 boards, 30 moves each. The champion needs 5 s for a move,
+//! and an opponent 55 s for a reply.
 //!
-//! Played one game after another that takes 12 hours. Walking from board to board it takes one:
-//! while an opponent thinks, she plays against the others. (This is how Susan Polgár and others
-//! play, and how introductions to asynchronous programming explain it.) Each board is a fiber that
-//! does what the board does. There is only one champion: she is a lock, held for the 5 s of a move,
-//! and a fair one, so that she goes round and comes to every board in its turn.
+//! One game after another takes 12 hours. Walking from board to board takes one hour: while an
+//! opponent thinks, the champion plays against the others. (Introductions to asynchronous
+//! programming like this example.) Each board is a fiber. The champion is a lock that a board holds
+//! for the 5 s of a move. The lock is fair, so each board has its turn.
 //!
-//! Her time is the limit from 12 boards on: in the 60 s of a move and its reply she can serve
-//! twelve. With fewer, she waits for her opponents.
+//! From 12 boards on the champion's time is the limit: the 60 s of a move and its reply have room
+//! for moves at twelve boards. With fewer boards the champion waits for replies.
 //!
 //! ```text
 //! $ cargo run --release --example chess_exhibition [BOARDS = 24] [MOVES = 30] [--real]
@@ -22,13 +21,14 @@
 //! walk is also done in real time, a thousand times faster than life.
 
 mod arguments;
+mod broken_pipe;
 
 use fibra::sync::Mutex;
 use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
-/// What a champion and her opponents take for a move.
+/// The time that the champion and an opponent take for a move.
 #[derive(Clone, Copy)]
 struct Pace {
     own: Duration,
@@ -39,6 +39,7 @@ const LIFE: Pace = Pace { own: Duration::from_secs(5), reply: Duration::from_sec
 const FAST: Pace = Pace { own: Duration::from_millis(5), reply: Duration::from_millis(55) };
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let boards = arguments::number(1, "BOARDS", 1..=100_000, 24);
     let moves = arguments::number(2, "MOVES", 1..=1_000, 30);
     println!("{boards} boards, {moves} moves");
@@ -68,7 +69,7 @@ fn virtually<T>(f: impl FnOnce() -> T) -> io::Result<T> {
     Ok(fibra::Runtime::builder().virtual_clock().build()?.run(f))
 }
 
-/// She stays at a board until its game is over.
+/// Plays one game to its end before the next one.
 fn one_after_another(boards: usize, moves: usize) -> Duration {
     let start = fibra::now();
     for _ in 0..boards * moves {
@@ -78,7 +79,7 @@ fn one_after_another(boards: usize, moves: usize) -> Duration {
     fibra::now() - start
 }
 
-/// She makes a move at a board and goes on to the next one that has replied.
+/// Plays all games together: a move at a board, then one at the next board that has replied.
 fn walking_round(boards: usize, moves: usize, pace: Pace) -> Walk {
     let start = fibra::now();
     let champion = Champion::arrives();
@@ -101,8 +102,8 @@ fn walking_round(boards: usize, moves: usize, pace: Pace) -> Walk {
     }
 }
 
-/// Somebody who can be at one board at a time, and comes to the boards in the order in which they
-/// began to wait: the lock is fair.
+/// A champion that can be at one board at a time, and comes to the boards in the order in which
+/// they began to wait.
 struct Champion(Mutex<()>);
 
 impl Champion {
@@ -123,7 +124,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// How much of the time until her last move she spends waiting for replies.
+    /// Returns the share of the time until the last move in which the champion waits for replies.
     fn waits_percent(&self) -> u128 {
         let waits = self.last_own_move - self.at_work;
         100 * waits.as_millis() / self.last_own_move.as_millis()

@@ -1,9 +1,9 @@
-//! A crawler over a simulated web: a pool of workers, a queue of pages that grows as they work, and
-//! an end that is known.
+//! A crawler over a simulated web: a pool of workers, and a queue of pages that grows while they
+//! work. The program knows when the crawl is complete.
 //!
-//! The pages to fetch are in a `JoinableQueue`: a page counts as done when its worker drops it,
-//! whether it was read, missing or given up, so `wait_drained` returns when no worker can
-//! find another link. Some servers fail now and then; a `Retry` with jitter goes round each fetch.
+//! The pages to fetch are in a `JoinableQueue`. A page counts as done when its worker drops it,
+//! whether it was read, missing or given up. So `wait_drained` returns when no worker can find
+//! another link. Some servers fail now and then: each fetch is wrapped in a `Retry` with jitter.
 //!
 //! ```text
 //! $ cargo run --release --example crawler [WORKERS = 10] [PAGES = 500]
@@ -13,12 +13,13 @@
 //! found 1 links away: 3 pages
 //! ...
 //! 40 links are dead, 31 pages were given up
-//! 635 requests, 104 of them again
+//! 635 requests, 104 of them repeated
 //! ```
 //!
 //! The clock is virtual: the seconds take no time, and the run is the same each time.
 
 mod arguments;
+mod broken_pipe;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use std::time::Duration;
 use fibra::pool::{Backoff, JoinableQueue, Pool, Retry};
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let workers = arguments::number(1, "WORKERS", 1..=100_000, 10);
     let pages = arguments::number(2, "PAGES", 1..=1_000_000, 500) as u64;
     let alone = crawl(pages, 1)?;
@@ -46,14 +48,14 @@ fn main() -> io::Result<()> {
         println!("found {depth} links away: {pages} pages");
     }
     println!("{} links are dead, {} pages were given up", crawled.dead, crawled.given_up);
-    println!("{} requests, {} of them again", crawled.requests, crawled.again);
+    println!("{} requests, {} of them repeated", crawled.requests, crawled.again);
     Ok(())
 }
 
-/// What a crawl has found.
+/// The results of a crawl.
 #[derive(Default)]
 struct Found {
-    /// How many links each page that was read is away from the first.
+    /// The number of links between the first page and each page that was read.
     depths: BTreeMap<u64, u32>,
     dead: u64,
     given_up: u64,
@@ -87,8 +89,8 @@ fn crawl(pages: u64, workers: usize) -> io::Result<Found> {
         }
         crawler.follow(Link { page: 0, depth: 0 });
         crawler.frontier.wait_drained().expect("the workers do not deadlock");
-        crawler.frontier.close(); // The workers go home.
-        pool.join().expect("no worker waits for ever");
+        crawler.frontier.close(); // Ends the workers.
+        pool.join().expect("no worker waits forever");
         let mut found = crawler.found.take();
         found.requests = crawler.web.requests.get();
         found.most_open = crawler.web.most_open.get();
@@ -107,13 +109,13 @@ struct Crawler {
 impl Crawler {
     fn follow(&self, link: Link) {
         if self.seen.borrow_mut().insert(link.page) {
-            self.frontier.send(link).expect("nobody closes it before it is drained");
+            self.frontier.send(link).expect("it is open until it is drained");
         }
     }
 
     fn work(&self, seed: u64) {
         while let Ok(link) = self.frontier.recv_task() {
-            // The task is done at the end of the loop's body: after its links were followed.
+            // The task is done at the end of the loop's body, after its links were queued.
             match self.fetch(link.page, seed) {
                 Ok(links) => {
                     self.found.borrow_mut().depths.insert(link.page, link.depth);
@@ -142,7 +144,7 @@ enum Status {
     Unavailable,
 }
 
-/// Pages with numbers, whose links, speed and failures follow from these.
+/// A web of numbered pages. The number of a page determines its links, speed and failures.
 struct Web {
     pages: u64,
     open: Cell<usize>,
@@ -151,7 +153,7 @@ struct Web {
 }
 
 impl Web {
-    /// The links of `page`.
+    /// Fetches `page` and returns its links.
     fn get(&self, page: u64, attempt: u32) -> Result<impl Iterator<Item = u64> + use<>, Status> {
         self.requests.set(self.requests.get() + 1);
         self.open.set(self.open.get() + 1);
@@ -163,7 +165,7 @@ impl Web {
             0 => Err(Status::Unavailable), // down for good
             1 | 2 if attempt == 1 => Err(Status::Unavailable), // overloaded
             _ => {
-                // Down the tree, so that all pages can be reached, and across it.
+                // Links down the tree, which reach all pages, and links across it.
                 let across = (0..2).map(move |n| mix(page * 2 + n) % (page + 40));
                 let (pages, down) = (self.pages, (1..=3).map(move |n| page * 3 + n));
                 Ok(down.filter(move |&link| link < pages || link % 25 == 0).chain(across))

@@ -1,9 +1,9 @@
-//! Three slow downloads at once, and Ctrl-C at any moment: the connections are closed, what was
-//! begun is put away, and the status is 130.
+//! Three slow downloads at the same time, and Ctrl-C at any moment: the connections are closed, the
+//! incomplete files are put away, and the exit status is 130.
 //!
-//! `fibra::main` turns the first Ctrl-C into a kill of the main fiber: its scope kills the
-//! downloads, each unwinds from its read, and every destructor runs. The second Ctrl-C would end
-//! the process at once.
+//! `fibra::main` turns the first Ctrl-C into a kill of the main fiber. Its scope kills the
+//! downloads, each unwinds from its read, and every destructor runs. A second Ctrl-C would end the
+//! process immediately.
 //!
 //! ```text
 //! $ cargo run --release --example ctrl_c
@@ -25,8 +25,10 @@
 //! 130
 //! ```
 //!
-//! The servers are fibers of this program, and send a piece each 100 ms. With addresses as
-//! arguments, it downloads from there.
+//! The servers are fibers of this program, and send a piece every 100 ms. Arguments are the
+//! addresses of other servers.
+
+mod broken_pipe;
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -40,6 +42,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const FILES: [(&str, usize); 3] = [("small", 2), ("middle", 4), ("large", 6)];
 
 fn main() -> ExitCode {
+    broken_pipe::end_quietly();
     fibra::main(|| fibra::finally(download_all, say_why_it_ended))
 }
 
@@ -64,7 +67,7 @@ fn download_all() -> io::Result<()> {
     Ok(())
 }
 
-/// What has come of a file. It is put away if not all did.
+/// The pieces of a file that have come. An incomplete file is put away when this is dropped.
 struct Partial {
     name: &'static str,
     pieces: usize,
@@ -95,7 +98,7 @@ fn download(name: &'static str, server: SocketAddr) -> io::Result<usize> {
     Ok(file.pieces)
 }
 
-/// A server for one client.
+/// Starts a server for one client, and returns its address.
 fn serve(pieces: usize) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;

@@ -1,9 +1,9 @@
 //! A circuit of relays: gates are tasklets, wires are channels, and a delay is a sleep.
 //!
-//! It is driven by pushes. A gate waits for a level on one of its inputs, and if its output changes
-//! by that, the new level starts on its way: a tasklet that sleeps for the delay of the gate.
-//! Nobody computes an order of evaluation, and nobody looks at a gate to which nothing happens. The
-//! clock is virtual, so the run takes no time, and is the same each time.
+//! The circuit is driven by changes. A gate waits for a level on one of its inputs. If its output
+//! changes, a tasklet sleeps for the delay of the gate and then sets the new level. No code
+//! computes an order of evaluation, and a gate whose inputs do not change does not run. The clock
+//! is virtual: the run takes no time, and is the same each time.
 //!
 //! ```text
 //!               a --+--[or  5ms]---------------------[and 3ms]-- sum
@@ -26,6 +26,8 @@
 //!   96     0     1     1     1    /1    (and so on)
 //! ```
 
+mod broken_pipe;
+
 use fibra::stackless::{Channel, Run, spawn, tasklet};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -34,6 +36,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 fn main() -> std::io::Result<()> {
+    broken_pipe::end_quietly();
     fibra::Runtime::builder().virtual_clock().build()?.run(|| {
         let [a, b, sum, carry] = wires();
         half_adder(&a, &b, &sum, &carry);
@@ -78,22 +81,22 @@ fn gate<const N: usize>(ms: u64, inputs: [&Wire; N], output: &Wire, logic: fn([b
     });
 }
 
-/// A level on its way.
+/// Sets a level after a delay.
 fn arrive((ms, wire, level): (u64, Wire, bool)) {
     fibra::sleep(Duration::from_millis(ms));
     wire.drive(level);
 }
 
-/// Takes the levels of several wires, each with the number of the wire.
+/// A channel for the levels of several wires, each with the number of the wire.
 type Inputs = Channel<(usize, bool)>;
 
-/// Carries levels to what it is plugged into, and has a number there.
+/// A wire: the inputs to which it carries levels, and its number at each.
 #[derive(Clone, Default)]
 struct Wire(Rc<RefCell<Vec<(usize, Inputs)>>>);
 
 impl Wire {
     fn drive(&self, level: bool) {
-        let plugged = self.0.borrow().clone(); // Nothing stays borrowed while this waits.
+        let plugged = self.0.borrow().clone(); // Nothing is borrowed during the waits.
         plugged.into_iter().for_each(|(number, inputs)| inputs.send((number, level)).unwrap());
     }
 }
@@ -108,7 +111,7 @@ fn plug<const N: usize>(wires: [&Wire; N]) -> Inputs {
     inputs
 }
 
-/// Drives the circuit with one of `steps` every 20 ms, and prints when which wire has changed.
+/// Drives the circuit with one of `steps` every 20 ms, and prints when each wire has changed.
 fn print_timing<const N: usize>(names: [&str; N], wires: [&Wire; N], steps: &[(&Wire, bool)]) {
     let (start, probe, rows) = (fibra::now(), plug(wires), Rc::new(RefCell::new(BTreeMap::new())));
     let (mut levels, seen) = ([false; N], rows.clone());
@@ -122,7 +125,7 @@ fn print_timing<const N: usize>(names: [&str; N], wires: [&Wire; N], steps: &[(&
         fibra::sleep(Duration::from_millis(20));
         wire.drive(*level);
     }
-    Run::new().threadblock().run(); // Returns when nothing is on its way: nothing can ever run.
+    Run::new().threadblock().run(); // Returns when no level is delayed: nothing can ever run.
 
     println!("  ms{}", names.map(|name| format!("{name:>6}")).concat());
     let mut was = [false; N];

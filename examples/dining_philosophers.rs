@@ -1,12 +1,14 @@
-//! Five philosophers, five forks: a deadlock that is reported and survived, and one that cannot be.
+//! Five philosophers and five forks: a deadlock that is reported and survived, and an order in
+//! which there is none.
 //!
-//! A fork is a channel that holds one token: to take the fork is to receive, to put it back is to
-//! send. If all take the fork on their left first, all end up waiting for the one on their right.
-//! No timer, event or thread could ever end that. The scheduler sees it: the wait that completes
-//! the circle fails with a report of who waits, where and since when. It is an error like others:
-//! `?` drops the fork in hand, which puts it back, and the rest can eat.
+//! A fork is a channel that holds one token: to take the fork is to receive, and to put it back is
+//! to send. If all philosophers take the fork on their left first, all end up waiting for the fork
+//! on their right, and no timer, event or thread could end these waits. The scheduler detects that:
+//! the wait that completes the circle fails with a report of each fiber, where it waits and for how
+//! long. It is an error like others: `?` drops the fork in hand, which puts it back, and the other
+//! philosophers can eat.
 //!
-//! The cure is an order: all take the fork with the lower number first.
+//! The remedy is an order: all take the fork with the lower number first.
 //!
 //! ```text
 //! $ cargo run --release --example dining_philosophers [MEALS = 3]
@@ -25,6 +27,7 @@
 //! The clock is virtual: the seconds take no time, and the run is the same each time.
 
 mod arguments;
+mod broken_pipe;
 
 use fibra::channel::{Receiver, RecvError, Sender, bounded};
 use std::io;
@@ -33,6 +36,7 @@ use std::time::Duration;
 const NAMES: [&str; 5] = ["Plato", "Laozi", "Hypatia", "Kant", "Arendt"];
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let meals = arguments::number(1, "MEALS", 1..=1_000_000, 3);
     println!("The fork on the left first:");
     dinner(meals, |left, right| (left, right))?;
@@ -40,7 +44,8 @@ fn main() -> io::Result<()> {
     dinner(meals, |left, right| (left.min(right), left.max(right)))
 }
 
-/// `choose` gets the forks to the left and right of a seat, and says which to take first.
+/// Seats the philosophers. `choose` gets the numbers of the forks to the left and right of a seat,
+/// and returns them in the order in which to take them.
 fn dinner(meals: usize, choose: fn(usize, usize) -> (usize, usize)) -> io::Result<()> {
     fibra::Runtime::builder().virtual_clock().build()?.run(|| {
         let forks = NAMES.map(|_| Fork::on_the_table());
@@ -64,7 +69,7 @@ fn dinner(meals: usize, choose: fn(usize, usize) -> (usize, usize)) -> io::Resul
 fn dine(meals: usize, pause: Duration, first: &Fork, second: &Fork) -> Result<(), RecvError> {
     for _ in 0..meals {
         let _one = first.take()?;
-        fibra::sleep(pause); // Some think longer than others.
+        fibra::sleep(pause); // Each one thinks for another time.
         let _other = second.take()?;
         fibra::sleep(Duration::from_secs(10)); // The meal; then both forks go back.
     }
@@ -83,13 +88,13 @@ impl Fork {
         Fork { put, get }
     }
 
-    #[track_caller] // The report then names the caller's line, and not this one.
+    #[track_caller] // The report then names the caller's line.
     fn take(&self) -> Result<InHand<'_>, RecvError> {
         self.get.recv().map(|()| InHand(self))
     }
 }
 
-/// A fork that somebody holds. It goes back however its holder leaves: by `?`, a panic or a kill.
+/// A fork that was taken. It is put back however its holder leaves: by `?`, a panic or a kill.
 struct InHand<'a>(&'a Fork);
 
 impl Drop for InHand<'_> {

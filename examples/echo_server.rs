@@ -1,17 +1,18 @@
-//! An echo server and its clients, in one process: a fiber for each connection, and code that reads
-//! as if each had a thread.
+//! An echo server and its clients in one process: a fiber per connection, with the code that a
+//! thread per connection would have.
 //!
 //! ```text
 //! $ cargo run --release --example echo_server [CLIENTS = 3]
-//! client 1 says 'one', and hears 'one'
-//! client 2 says 'one', and hears 'one'
-//! client 3 says 'one', and hears 'one'
-//! client 1 says 'two', and hears 'two'
+//! client 1 sends 'one' and receives 'one'
+//! client 2 sends 'one' and receives 'one'
+//! client 3 sends 'one' and receives 'one'
+//! client 1 sends 'two' and receives 'two'
 //! ...
 //! 3 connections, 33 bytes echoed
 //! ```
 
 mod arguments;
+mod broken_pipe;
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -21,6 +22,7 @@ use std::rc::Rc;
 use fibra::net::{TcpListener, TcpStream};
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let clients = arguments::number(1, "CLIENTS", 1..=1000, 3);
     fibra::run(|| {
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -35,17 +37,17 @@ fn main() -> io::Result<()> {
             (0..clients).map(|_| TcpStream::connect(address)).collect::<Result<_, _>>()?;
         for word in ["one", "two", "three"] {
             for (number, stream) in (1..).zip(&streams) {
-                println!("client {number} says '{word}', and hears '{}'", ask(stream, word)?);
+                println!("client {number} sends '{word}' and receives '{}'", ask(stream, word)?);
             }
         }
-        drop(streams); // The fibers that serve them read the end, and end.
-        let connections = server.join().expect("nobody kills the server")?;
+        drop(streams); // The server's fibers read the end of their streams, and end.
+        let connections = server.join().expect("the server is not killed")?;
         println!("{} connections, {} bytes echoed", connections.len(), echoed.get());
         Ok(())
     })
 }
 
-/// Serves so many connections to their ends, and returns where they were from.
+/// Serves a number of connections to their ends, and returns the addresses of their clients.
 fn serve(
     listener: &TcpListener,
     connections: usize,
@@ -55,7 +57,8 @@ fn serve(
         let accepted = (0..connections).map(|_| {
             let (stream, from) = listener.accept()?;
             s.spawn(move || {
-                // Both halves are references to one stream; `io::copy` knows nothing of fibers.
+                // Reader and writer are references to one stream. `io::copy` knows nothing of
+                // fibers.
                 let bytes = io::copy(&mut &stream, &mut &stream).unwrap_or(0);
                 echoed.set(echoed.get() + bytes);
             });

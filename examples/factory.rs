@@ -1,14 +1,14 @@
-//! A factory that makes nothing before it is asked: an army pulls soldiers, and all else follows.
+//! A factory that works to order: an army asks for soldiers, and each request causes the next ones.
 //!
 //! ```text
 //! army <-- drill 1 <--+-- swords in store <-- smithy <---+-- mine
 //!      <-- drill 2 <--+-- shields in store <- workshop <-+-- forest
 //! ```
 //!
-//! Whoever makes something is a tasklet that waits for orders. An order is a channel: on that it
-//! delivers. To make a thing it orders the parts, and its customer waits, as does the customer of
-//! that one. So the last in the chain sets the pace, nothing piles up, and no code says when what
-//! has to run.
+//! Each workshop is a tasklet that waits for orders. An order is the channel on which the product
+//! is delivered. To make a product, the workshop orders the parts, and its customers wait
+//! meanwhile. So the last one in the chain sets the pace, nothing piles up, and no code schedules
+//! the work.
 //!
 //! ```text
 //! $ cargo run --release --example factory [SOLDIERS = 6]
@@ -23,6 +23,7 @@
 //! The clock is virtual: the run takes no time, and is the same each time.
 
 mod arguments;
+mod broken_pipe;
 
 use fibra::stackless::{Channel, spawn};
 use std::cell::Cell;
@@ -30,6 +31,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 fn main() -> std::io::Result<()> {
+    broken_pipe::end_quietly();
     let army = arguments::number(1, "SOLDIERS", 1..=100_000, 6);
     fibra::Runtime::builder().virtual_clock().build()?.run(|| raise(army));
     Ok(())
@@ -76,7 +78,7 @@ fn raise(army: usize) {
     println!("{} soldiers", drills.iter().map(|drill| drill.made.get()).sum::<usize>());
 }
 
-/// Makes one thing at a time, for who has ordered it first.
+/// A workshop that makes one product at a time, in the order of the orders.
 #[derive(Clone)]
 struct Works<T> {
     orders: Channel<Channel<T>>,
@@ -84,7 +86,7 @@ struct Works<T> {
 }
 
 impl<T: 'static> Works<T> {
-    /// `parts` gets what is needed, and then the work takes some `hours`.
+    /// Starts a workshop that obtains the `parts` of a product and then works for some `hours`.
     fn new(hours: u64, mut parts: impl FnMut() -> T + 'static) -> Works<T> {
         let (orders, made) = (Channel::<Channel<T>>::new(), Rc::new(Cell::new(0)));
         let works = Works { orders: orders.clone(), made: made.clone() };
@@ -99,7 +101,7 @@ impl<T: 'static> Works<T> {
         works
     }
 
-    /// Orders one, and waits for it.
+    /// Orders a product, and waits for it.
     fn get(&self) -> T {
         let delivery = Channel::new();
         self.orders.send(delivery.clone()).unwrap();
@@ -107,7 +109,7 @@ impl<T: 'static> Works<T> {
     }
 }
 
-/// Hands out what is in stock at once, and then what it gets from `source`.
+/// Starts a store that delivers from its stock, and from `source` when that is used up.
 fn in_store(stock: usize, source: &Works<&'static str>) -> Works<&'static str> {
     let (mut stock, source) = (vec!["the store"; stock], source.clone());
     Works::new(0, move || stock.pop().unwrap_or_else(|| source.get()))

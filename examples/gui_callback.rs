@@ -1,8 +1,9 @@
-//! A library that calls you back, turned into a call that returns: the main example of greenlet.
+//! A library with callbacks, used by a function call that returns: the main example of greenlet.
 //!
-//! A toolkit owns the loop and calls `on_key` for each key. The program wants to read: "ask for a
-//! command, then for a yes". It runs in a greenlet: `next_key` switches to the toolkit's loop, and
-//! the callback switches back with the key. Nobody rewrites the program as a state machine.
+//! A toolkit owns the loop and calls `on_key` for each key. The program should read in order: it
+//! asks for a command, then for a confirmation. It runs in a greenlet: `next_key` switches to the
+//! toolkit's loop, and the callback switches back with the key. The program need not be written as
+//! a state machine.
 //!
 //! ```text
 //! $ cargo run --release --example gui_callback --features greenlet
@@ -15,23 +16,25 @@
 //! toolkit: the loop has ended, 1 key was left
 //! ```
 
+mod broken_pipe;
+
 use std::collections::VecDeque;
 
 use fibra::greenlet::{self, Greenlet};
 
-/// What the loop passes to the program: a key. The program passes back whether it goes on.
+/// The loop passes a key to the program, which passes back whether it wants more of them.
 enum Message {
     Key(char),
     WantsKeys(bool),
 }
 
-/// A toolkit as there are many: it has the loop, and calls back.
+/// A toolkit that has the loop, and calls back.
 struct Toolkit {
     keys: VecDeque<char>,
 }
 
 impl Toolkit {
-    /// Calls `on_key` for each key, until that says that it is enough.
+    /// Calls `on_key` for each key, until it returns `false`.
     fn run(&mut self, mut on_key: impl FnMut(char) -> bool) {
         println!("toolkit: the loop begins");
         while let Some(key) = self.keys.pop_front() {
@@ -43,7 +46,7 @@ impl Toolkit {
     }
 }
 
-/// Blocks until a key is pressed, as the program sees it.
+/// Waits until a key is pressed.
 fn next_key() -> char {
     match greenlet::main().switch(Message::WantsKeys(true)).unwrap() {
         Message::Key(key) => key,
@@ -55,7 +58,7 @@ fn read_line() -> String {
     std::iter::repeat_with(next_key).take_while(|key| *key != '\n').collect()
 }
 
-/// The program, as one writes it: loops, calls, local variables.
+/// The program, with loops, calls and local variables.
 fn program() {
     for commands in 1.. {
         match read_line().as_str() {
@@ -72,6 +75,7 @@ fn program() {
 }
 
 fn main() {
+    broken_pipe::end_quietly();
     fibra::frame(|| {
         let program = Greenlet::new(|_| {
             program();

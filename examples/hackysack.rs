@@ -1,7 +1,7 @@
-//! Players in a circle kick a sack to each other: fibers beside threads.
+//! Players in a circle kick a sack to each other: the time and memory of fibers and of threads.
 //!
-//! The classic demo of Stackless Python. Each player waits for the sack and kicks it to another
-//! one. The same game is played by fibers over `Channel`s and by threads over std's channels.
+//! This is a classic demo of Stackless Python. Each player waits for the sack and kicks it to
+//! another player. Fibers play over `Channel`s, and threads play the same game over std's channels.
 //!
 //! ```text
 //! $ cargo run --release --example hackysack [PLAYERS = 1000] [KICKS = 100000] [random|ring]
@@ -11,12 +11,13 @@
 //!   100000 kicks of 10024 ns, gone after 47.9ms
 //! ```
 //!
-//! The numbers are an example. The bytes are resident memory and page tables; what the kernel
-//! itself keeps for a thread comes on top. Try 100000 players: so many threads cannot be had.
+//! The numbers are an example. The bytes are resident memory and page tables, without the kernel's
+//! own memory for a thread. Try 100000 players: most systems cannot start that many threads.
 
 #![allow(clippy::disallowed_methods, reason = "compares with threads, by the system's clock")]
 
 mod arguments;
+mod broken_pipe;
 mod memory;
 
 use fibra::channel::Channel;
@@ -27,6 +28,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 fn main() {
+    broken_pipe::end_quietly();
     let game = Game {
         players: arguments::number(1, "PLAYERS", 2..=10_000_000, 1_000),
         kicks: arguments::number(2, "KICKS", 1..=1_000_000_000, 100_000),
@@ -35,7 +37,7 @@ fn main() {
     game.report("fibers", &fibers(game));
     match threads(game) {
         Ok(score) => game.report("threads", &score),
-        Err(error) => println!("{} threads cannot be had: {error}", game.players),
+        Err(error) => println!("{} threads cannot be started: {error}", game.players),
     }
 }
 
@@ -74,7 +76,7 @@ fn fibers(game: Game) -> Score {
         sacks[0].send(0).unwrap();
         over.recv().unwrap();
         (gathering, bytes, lap(&mut mark))
-    }); // All players are unwound here. Nobody had to tell them that the game is over.
+    }); // All players are unwound here: no message has to end them.
     Score { gathering, bytes, playing, leaving: lap(&mut mark) }
 }
 
@@ -106,12 +108,12 @@ fn threads(game: Game) -> io::Result<Score> {
     Ok(Score { gathering, bytes, playing, leaving: lap(&mut mark) })
 }
 
-/// Threads cannot be unwound from outside, so their game needs a message for that.
+/// The message that ends a thread, which cannot be unwound from outside.
 const GO_HOME: usize = usize::MAX;
 
 impl Game {
-    /// To whom `me`, who caught the sack after `kick` kicks, kicks it. The numbers look random and
-    /// are the same for fibers and threads.
+    /// Returns the player to which `me`, with the sack after `kick` kicks, kicks it; `None` when
+    /// the game is over. The numbers look random, and are the same for fibers and threads.
     fn next(self, me: usize, kick: usize) -> Option<usize> {
         let scattered = ((kick as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as usize;
         let step = if self.at_random { 1 + scattered % (self.players - 1) } else { 1 };
@@ -127,7 +129,7 @@ impl Game {
     }
 }
 
-/// The time since `mark`, which is set to now.
+/// Returns the time since `mark`, and sets `mark` to now.
 fn lap(mark: &mut Instant) -> Duration {
     let now = Instant::now();
     now - std::mem::replace(mark, now)

@@ -1,8 +1,8 @@
-//! An HTTP server whose handlers block, and its clients, in one thread.
+//! An HTTP server whose handlers block, and its clients, on one thread.
 //!
-//! `POST /sum` takes lines of numbers, one after the other as they arrive, and answers with JSON.
-//! `GET /slow` sleeps. Fifty clients ask for it at once, and have their answers after one sleep,
-//! not fifty: a handler has a fiber of its own and may wait as any code does.
+//! `POST /sum` reads lines of numbers as they arrive, and answers with JSON. `GET /slow` sleeps.
+//! Fifty clients request it at the same time and have their answers after one sleep, not fifty:
+//! each connection has a fiber of its own, and its handler may wait like any other code.
 //!
 //! ```text
 //! $ cargo run --release --example http_server --features http [CLIENTS = 50]
@@ -12,6 +12,7 @@
 //! ```
 
 mod arguments;
+mod broken_pipe;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
@@ -24,6 +25,7 @@ use fibra::server::Server;
 use hyper::{Method, Request, Response, StatusCode};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    broken_pipe::end_quietly();
     let clients = arguments::number(1, "CLIENTS", 1..=10_000, 50);
     fibra::run(|| {
         let http = Http1::new();
@@ -75,13 +77,13 @@ fn handle(request: Request<BodyReader>) -> Response<String> {
     }
 }
 
-/// The body may be larger than memory: it is read as it arrives.
+/// Adds up the lines of a body. It is read as it arrives, so it may be larger than memory.
 fn sum(body: BodyReader) -> Response<String> {
     let (mut numbers, mut sum) = (0, 0u64);
     for line in BufReader::new(body).lines() {
         let number = line.ok().and_then(|line| line.parse::<u64>().ok());
         let Some(total) = number.and_then(|number| sum.checked_add(number)) else {
-            return json(StatusCode::BAD_REQUEST, r#"{"error":"a line is no number"}"#.into());
+            return json(StatusCode::BAD_REQUEST, r#"{"error":"a line is not a number"}"#.into());
         };
         (numbers, sum) = (numbers + 1, total);
     }
@@ -90,5 +92,5 @@ fn sum(body: BodyReader) -> Response<String> {
 
 fn json(status: StatusCode, text: String) -> Response<String> {
     let response = Response::builder().status(status).header("content-type", "application/json");
-    response.body(text).expect("the parts are good")
+    response.body(text).expect("the parts are valid")
 }

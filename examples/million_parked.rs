@@ -1,9 +1,9 @@
-//! A million fibers wait, each on a guarded stack of its own: what that takes.
+//! A million fibers wait, each on a guarded stack of its own: the memory that they take.
 //!
-//! A stack is address space. The kernel gives it memory when it is touched, in pages of 4 KiB, and
-//! a fiber that waits in a shallow call has touched one. The page tables come on top, and they
-//! grow with the size of the stacks. The guards do not split the mappings, of which a process may
-//! have 65530.
+//! A stack is a range of addresses. The kernel gives it memory in pages of 4 KiB when they are
+//! touched, and a fiber that waits in a shallow call has touched one page. Page tables are added,
+//! and these grow with the size of the stacks. The guards do not split the mappings, of which Linux
+//! allows a process 65530.
 //!
 //! ```text
 //! $ cargo run --release --example million_parked [FIBERS = 1000000] [STACK_KIB = 256]
@@ -15,6 +15,7 @@
 //! The numbers are an example; page tables take less with `million_parked 1000000 64`.
 
 mod arguments;
+mod broken_pipe;
 mod memory;
 
 use fibra::JoinHandle;
@@ -22,6 +23,7 @@ use std::error::Error;
 use std::fs;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    broken_pipe::end_quietly();
     let fibers = arguments::number(1, "FIBERS", 1..=10_000_000, 1_000_000);
     let kib = arguments::number(2, "STACK_KIB", 16..=1 << 20, 256);
     let runtime = fibra::Runtime::builder().stack_size(kib << 10).build()?;
@@ -29,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn park_and_wake(fibers: usize, kib: usize) -> Result<(), Box<dyn Error>> {
+    eprintln!("spawning {fibers} fibers; a million take some seconds");
     let (start, before) = (fibra::now(), memory::held());
     let parked: Vec<JoinHandle<()>> = (0..fibers).map(|_| fibra::spawn(fibra::park)).collect();
     fibra::yield_now(); // Now each has run until it parked.

@@ -1,7 +1,7 @@
-//! Two players and a ball: what it costs to hand a value over and wait for the answer.
+//! Two players and a ball: the cost of sending a value and waiting for the answer.
 //!
-//! A function that calls another, which calls the first, runs out of stack. Two fibers play for
-//! ever: each has a stack of its own, and the ball is the only thing that moves.
+//! Two functions that call each other run out of stack. Two fibers can play forever: each has a
+//! stack of its own, and only the ball moves.
 //!
 //! ```text
 //! $ cargo run --release --example ping_pong [ROUNDS = 1000000]
@@ -10,13 +10,14 @@
 //! two threads, std's sync_channel:     10000 rounds of ping and pong, 31886 ns each
 //! ```
 //!
-//! The times are an example. A message to a waiting fiber is a switch of stacks; one to a waiting
-//! thread is two system calls and a turn of the kernel's scheduler, so threads play a hundredth of
+//! The times are an example. A message to a waiting fiber is a switch of stacks. A message to a
+//! waiting thread takes two system calls and the kernel's scheduler, so threads play a hundredth of
 //! the rounds.
 
 #![allow(clippy::disallowed_methods, reason = "compares with threads, by the system's clock")]
 
 mod arguments;
+mod broken_pipe;
 
 use fibra::channel::{Channel, bounded};
 use std::sync::mpsc::sync_channel;
@@ -24,6 +25,7 @@ use std::thread;
 use std::time::Instant;
 
 fn main() {
+    broken_pipe::end_quietly();
     let rounds = arguments::number(1, "ROUNDS", 1..=1_000_000_000, 1_000_000);
     measure("two fibers, a Channel:", rounds, rendezvous);
     measure("two fibers, bounded(1):", rounds, buffered);
@@ -37,7 +39,7 @@ fn measure(players: &str, rounds: usize, play: fn(usize) -> usize) {
     println!("{players:32} {rounds:>9} rounds of ping and pong, {each} ns each");
 }
 
-/// Nothing is stored: a send to a receiver that waits switches to it at once.
+/// Nothing is stored: a send to a waiting receiver switches to it immediately.
 fn rendezvous(rounds: usize) -> usize {
     fibra::run(|| {
         let (ping, pong) = (Channel::new(), Channel::new());
@@ -51,7 +53,7 @@ fn rendezvous(rounds: usize) -> usize {
     })
 }
 
-/// A place for one ball each way: a send does not switch, the receive after it does.
+/// Each queue has room for one ball: a send does not switch, the receive after it does.
 fn buffered(rounds: usize) -> usize {
     fibra::run(|| {
         let ((ping, balls), (back, pong)) = (bounded(1), bounded(1));
@@ -72,7 +74,7 @@ fn threads(rounds: usize) -> usize {
             ping.send(ball).unwrap();
             pong.recv().unwrap()
         });
-        drop(ping); // Nobody unwinds a thread: it must be told that the game is over.
+        drop(ping); // A thread cannot be unwound from outside: the closed channel ends it.
         last
     })
 }

@@ -1,7 +1,8 @@
-//! Which ports of this machine are open? So many connections at a time, by a pool.
+//! A port scanner: finds the open ports of this machine, with a limit on the number of attempts at
+//! a time.
 //!
-//! Each attempt is a call that blocks, with a limit of its own; `Pool::spawn` waits while there are
-//! too many.
+//! Each attempt is a call that waits, with a time limit. `Pool::spawn` waits while the pool is
+//! full.
 //!
 //! ```text
 //! $ cargo run --release --example port_scanner [PORTS = 500] [AT_A_TIME = 50]
@@ -9,11 +10,16 @@
 //! 500 ports scanned, 50 at a time
 //! all of the 3 were found open
 //! took 21.4ms
+//!
+//! $ cargo run --release --example port_scanner 1024 100 --list
+//! ...
+//! open: 22 80 631
 //! ```
 //!
-//! It opens some ports itself, so that there is something to find, and looks at those around them.
+//! The program opens three ports itself, so that there is something to find.
 
 mod arguments;
+mod broken_pipe;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -24,6 +30,7 @@ use fibra::net::{TcpListener, TcpStream};
 use fibra::pool::Pool;
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let ports = arguments::number(1, "PORTS", 1..=60_000, 500);
     let at_a_time = arguments::number(2, "AT_A_TIME", 1..=10_000, 50);
     fibra::run(|| {
@@ -41,17 +48,21 @@ fn main() -> io::Result<()> {
         println!("{ports} ports scanned, {at_a_time} at a time");
         println!("{found} of the {} were found open", opened.len());
         println!("took {:.1?}", fibra::now() - began);
+        if std::env::args().any(|argument| argument == "--list") {
+            let others: Vec<_> = open.difference(&opened).map(u16::to_string).collect();
+            println!("open: {}", others.join(" "));
+        }
         Ok(())
     })
 }
 
-/// So many ports: those that are known to be open, and others from 1 on.
+/// Returns a number of ports: those that are known to be open, and others from 1 on.
 fn targets(opened: &BTreeSet<u16>, ports: usize) -> BTreeSet<u16> {
     let others = (1..=u16::MAX).filter(|port| !opened.contains(port));
     opened.iter().copied().chain(others).take(ports).collect()
 }
 
-/// Those of `ports` that are open.
+/// Returns those of `ports` that are open.
 fn scan(ports: &BTreeSet<u16>, at_a_time: usize) -> BTreeSet<u16> {
     let pool = Pool::with_builder(at_a_time, fibra::Builder::new().name("scanner"));
     let attempt = |port| {

@@ -1,43 +1,46 @@
-//! Functions that are fed: coroutines that receive names, print those with a prefix, and are
-//! closed.
+//! Generators that receive values: they get names, print those with a prefix, and are closed.
 //!
-//! The classic of Python's PEP 342. A generator also takes values in: the caller passes one to
-//! `resume`, and it comes out of `yield_`, in the middle of the function's loop. The first comes as
-//! an argument. What would else be a struct with a method are the local variables of a loop.
+//! This is the classic example of Python's PEP 342. The caller passes a value to `resume`, and
+//! `yield_` returns it in the middle of the generator's loop. The first value is an argument. The
+//! local variables of the loop take the place of a struct with a method.
 //!
-//! Such functions make pipelines that are pushed from the front. One that owns the next needs no
-//! code for the end: it is unwound from its `yield_`, which drops the next, which is closed.
+//! Such generators form pipelines that are pushed from the front. A generator that owns the next
+//! one needs no code for the end: closing it unwinds it from its `yield_`, and that drops and so
+//! closes the next one.
 //!
 //! ```text
 //! $ cargo run --release --example prefix_printer [PREFIX = Mc]
-//! a coroutine is fed with names:
+//! a generator that receives names:
 //!   McCarthy
 //!   McIlroy
 //!   no more names
-//! one that splits lines feeds it with words:
+//! a generator that splits lines into words for another one:
 //!   McCulloch
 //!   McNulty
 //!   no more names
-//! one that answers its end has counted 3 words
+//! a generator that returns a value when it is closed: 3 words
 //! ```
+
+mod broken_pipe;
 
 use fibra::generator::{Generator, GeneratorExit};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Is fed with text, yields nothing, and may end with a result.
+/// A generator that receives text, yields nothing, and may end with a result.
 type Fed<T = ()> = Generator<(), String, T>;
 
 fn main() {
+    broken_pipe::end_quietly();
     let prefix = std::env::args().nth(1).unwrap_or("Mc".into());
     fibra::run(|| {
-        println!("a coroutine is fed with names:");
+        println!("a generator that receives names:");
         let mut printer = names_with(&prefix);
         for name in ["Dijkstra", "McCarthy", "Hopper", "McIlroy"] {
             printer.resume(name.into());
         }
         printer.close().expect("it does not refuse to end"); // `drop(printer)` does the same.
 
-        println!("one that splits lines feeds it with words:");
+        println!("a generator that splits lines into words for another one:");
         let mut splitter = words(names_with(&prefix));
         for line in ["Lovelace McCulloch", "", "Naur Ritchie McNulty"] {
             splitter.resume(line.into());
@@ -49,11 +52,12 @@ fn main() {
             counter.resume(word.into());
         }
         let counted = counter.close().expect("it does not refuse to end");
-        println!("one that answers its end has counted {} words", counted.unwrap_or(0));
+        let counted = counted.unwrap_or(0);
+        println!("a generator that returns a value when it is closed: {counted} words");
     });
 }
 
-/// Prints the names that start with `prefix`, until it is closed.
+/// Makes a generator that prints the names that start with `prefix`, until it is closed.
 fn names_with(prefix: &str) -> Fed {
     let prefix = prefix.to_owned();
     Generator::new(move |y, mut name: String| {
@@ -67,7 +71,7 @@ fn names_with(prefix: &str) -> Fed {
     })
 }
 
-/// Feeds `next` with the words of the lines that it is fed with.
+/// Makes a generator that receives lines, and resumes `next` with each of their words.
 fn words(mut next: Fed) -> Fed {
     Generator::new(move |y, mut line: String| {
         loop {
@@ -79,7 +83,7 @@ fn words(mut next: Fed) -> Fed {
     })
 }
 
-/// Counts what it is fed with. It catches its end, which is an unwind like others, and answers it.
+/// Makes a generator that counts values. It catches the unwind of its end, and returns the count.
 fn count() -> Fed<usize> {
     Generator::new(|y, _| {
         let mut count = 1;

@@ -1,14 +1,14 @@
 //! Primes by a chain of filters that grows as it runs.
 //!
-//! The first fiber counts: 2, 3, 4, ... What arrives at the end of the chain has passed all
-//! filters, so it is a prime, and a filter for its multiples is put behind the others.
+//! The first fiber counts: 2, 3, 4, ... A number that arrives at the end of the chain has passed
+//! all filters, so it is a prime, and a filter for its multiples is added at the end.
 //!
 //! ```text
 //! 2 3 4 5 6 7 8 9 ...  --> [no 2s] --> 3 5 7 9 11 ...  --> [no 3s] --> 5 7 11 13 ...  --> main
 //! ```
 //!
-//! Nobody tells the fibers to stop. They wait to send a number that nobody will take, and are
-//! unwound there when `run` ends.
+//! No code stops the fibers. Each waits to send a number that no one will receive, and is unwound
+//! there when `run` ends.
 //!
 //! ```text
 //! $ cargo run --release --example prime_sieve [PRIMES = 1000]
@@ -47,7 +47,7 @@ fn sieve(count: usize) -> Vec<u64> {
     primes
 }
 
-/// 2, 3, 4, ... for as long as somebody takes them.
+/// Returns a channel of 2, 3, 4, ...: a number is made when the one before was received.
 fn counting() -> Channel<u64> {
     let output = Channel::new();
     let numbers = output.clone();
@@ -59,6 +59,7 @@ fn counting() -> Channel<u64> {
     numbers
 }
 
+/// Returns a channel of the numbers from `input` that `prime` does not divide.
 fn without_multiples(prime: u64, input: Channel<u64>) -> Channel<u64> {
     let output = Channel::new();
     let rest = output.clone();

@@ -1,11 +1,11 @@
-//! A pipeline of processes with fibers between them: each pipe is one that a fiber waits at.
+//! A pipeline of processes with fibers between them, which wait at the pipes.
 //!
 //! ```text
 //!   yes --> [fiber: one word a line] --> sort --> [fiber: drops articles] --> uniq -c --> main
 //! ```
 //!
-//! All of it runs at once, on one thread. Who writes faster than the next one reads waits: a pipe
-//! holds 64 KiB, and nothing else is in memory.
+//! All stages run at the same time, on one thread. A stage that writes faster than the next one
+//! reads waits: a pipe holds 64 KiB, and nothing else is buffered.
 //!
 //! ```text
 //! $ cargo run --release --example process_pipeline [COPIES = 1000]
@@ -13,10 +13,11 @@
 //! 1000 x parks
 //! 1000 x thread
 //! 1000 x waits
-//! 4 different words of 8000; every process has ended well
+//! 4 different words of 8000; every process has succeeded
 //! ```
 
 mod arguments;
+mod broken_pipe;
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Write};
@@ -25,6 +26,7 @@ use std::rc::Rc;
 use fibra::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let copies = arguments::number(1, "COPIES", 1..=1_000_000, 1000);
     fibra::run(|| pipeline(copies))
 }
@@ -58,8 +60,8 @@ fn pipeline(copies: usize) -> io::Result<()> {
     for child in [&mut yes, &mut sort, &mut uniq] {
         well &= child.wait()?.success();
     }
-    let how = if well { "well" } else { "badly" };
-    println!("{different} different words of {}; every process has ended {how}", words.get());
+    let end = if well { "every process has succeeded" } else { "a process has failed" };
+    println!("{different} different words of {}; {end}", words.get());
     Ok(())
 }
 
@@ -73,8 +75,8 @@ fn output_of(child: &mut Child) -> ChildStdout {
     child.stdout.take().expect("it was started with a pipe")
 }
 
-/// A fiber that hands the lines of one process to `pass`, which writes what it makes of them to
-/// another.
+/// Spawns a fiber that calls `pass` with each line from one process. `pass` writes to the input of
+/// another one.
 fn between(
     from: &mut Child,
     to: &mut Child,
@@ -87,6 +89,6 @@ fn between(
             pass(&line?, &mut next)?;
         }
         next.flush()
-        // Here `next` is closed, and the other process sees the end.
+        // Here `next` is closed, and the other process reads the end.
     })
 }

@@ -1,11 +1,12 @@
-//! A rate limiter: so many requests a second, some at once, and clients that do not wait for ever.
+//! A rate limiter: a number of requests per second, a burst after a pause, and clients that do not
+//! wait forever.
 //!
-//! The limiter hands out moments, one each interval; a client sleeps until its own. That is all
-//! there is to it: no queue, no fiber that fills a bucket. After a quiet time a few moments are
-//! over already, so a burst of requests goes through at once.
+//! The limiter assigns moments, one per interval, and a client sleeps until its own. There is no
+//! queue, and no fiber that fills a bucket. After a pause a few moments are already in the past, so
+//! a burst of requests passes immediately.
 //!
-//! A client that has no patience wraps the wait into a time limit. It gives its moment back if
-//! nobody has taken a later one.
+//! A client with a time limit wraps the wait in `timeout`. When the limit unwinds the wait, the
+//! moment is returned to the limiter if no later one was assigned.
 //!
 //! ```text
 //! $ cargo run --release --example rate_limiter [CLIENTS = 12]
@@ -16,9 +17,10 @@
 //!   ...
 //! ```
 //!
-//! The clock is virtual, so that the times are exact and take no time.
+//! The clock is virtual: the times are exact, and the run takes no time.
 
 mod arguments;
+mod broken_pipe;
 
 use fibra::time::{Instant, timeout};
 use std::cell::{Cell, RefCell};
@@ -27,6 +29,7 @@ use std::io;
 use std::time::Duration;
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let clients = arguments::number(1, "CLIENTS", 1..=100_000, 12);
     println!("4 a second, 3 at once, {clients} clients:");
     fibra::Runtime::builder().virtual_clock().build()?.run(|| {
@@ -39,7 +42,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Clients come all at once. Returns who was served at which millisecond.
+/// Lets all clients come at the same time. Returns the clients that were served, by millisecond.
 fn crowd(clients: usize, patience: Duration) -> BTreeMap<u128, String> {
     let limiter = RateLimiter::new(Duration::from_millis(250), 3);
     let start = fibra::now();
@@ -59,11 +62,11 @@ fn crowd(clients: usize, patience: Duration) -> BTreeMap<u128, String> {
     served.into_inner()
 }
 
-/// Lets one pass each `interval`, and after a pause as many as `burst` at once.
+/// Lets one client pass per `interval`, and after a pause up to `burst` clients together.
 struct RateLimiter {
     interval: Duration,
     burst: u32,
-    /// The next moment that nobody has taken.
+    /// The next moment that is not assigned.
     next: Cell<Instant>,
 }
 
@@ -74,7 +77,7 @@ impl RateLimiter {
         limiter
     }
 
-    /// How far moments that nobody took reach into the past.
+    /// Returns the earliest moment that can be assigned.
     fn earliest(&self) -> Instant {
         let past = self.interval * self.burst.saturating_sub(1);
         fibra::now().checked_sub(past).unwrap_or_else(fibra::now)
@@ -90,7 +93,7 @@ impl RateLimiter {
     }
 }
 
-/// A moment that goes back to the limiter if its client is unwound before it comes.
+/// A moment that is returned to the limiter if its client is unwound before it comes.
 struct GivenBack<'a> {
     limiter: &'a RateLimiter,
     moment: Instant,

@@ -1,8 +1,8 @@
-//! A client whose server comes up late: it tries again, and gives up in the end.
+//! A client whose server starts late: it tries again, and gives up after five attempts.
 //!
-//! Five attempts are four waits. A loop that sleeps after each failure would sleep five times, and
-//! report after 15 seconds what is known after 12. Only the client waits; the server, which is a
-//! fiber too, boots meanwhile.
+//! Five attempts have four pauses. A loop that sleeps after each failure would sleep five times,
+//! and report the failure after 15 seconds instead of 12. Only the client waits: the server, which
+//! is also a fiber, starts meanwhile.
 //!
 //! ```text
 //! $ cargo run --release --example retry_late_server [SECONDS = 7]
@@ -19,6 +19,7 @@
 //! The clock is virtual: the seconds take no time, and the run is the same each time.
 
 mod arguments;
+mod broken_pipe;
 
 use std::cell::Cell;
 use std::io;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use fibra::pool::{Backoff, Retry, RetryError};
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let late = arguments::number(1, "SECONDS", 0..=1_000_000, 7) as u64;
     println!("The server is up after {late}s:");
     tell(Backoff::fixed(seconds(3)), Some(seconds(late)))?;

@@ -8,11 +8,11 @@
 //!     1   2                2   3
 //! ```
 //!
-//! One recursion cannot walk two shapes at once, and to list all leaves first is work for nothing
-//! if already the first two differ. Two generators do it leaf by leaf: each is a plain recursion
-//! that yields from wherever it is. A yield is one switch of stacks, so a leaf that is thousands of
-//! calls down costs what one at the top does. A chain of iterators, one for each level of the tree,
-//! would hand it up through all of them.
+//! One recursion cannot walk two shapes at the same time, and listing all leaves first is wasted
+//! work if the first two differ. Two generators compare the trees leaf by leaf: each is a plain
+//! recursion that yields at any depth. A yield is one switch of stacks, so a leaf that is thousands
+//! of calls deep costs as much as one at the top. A chain of iterators, one for each level of the
+//! tree, would pass each leaf up through all levels.
 //!
 //! ```text
 //! $ cargo run --release --example same_fringe [LEAVES = 10000]
@@ -21,10 +21,11 @@
 //! ((((1 2) 3) 4) 5)   (1 (2 (3 4)))       differ at leaf 5: Some(5), None
 //!
 //! two combs, one the mirror image of the other: the same 10000 leaves
-//! each leaf was yielded once; iterators would have handed them up 50004999 times in each tree
+//! each leaf was yielded once; iterators would have passed them up 50004999 times in each tree
 //! ```
 
 mod arguments;
+mod broken_pipe;
 
 use Tree::{Fork, Leaf};
 use fibra::generator::{self, Yielder};
@@ -49,6 +50,7 @@ impl Tree {
 }
 
 fn main() {
+    broken_pipe::end_quietly();
     let count = arguments::number(1, "LEAVES", 2..=20_000, 10_000);
     fibra::frame(|| {
         let left = left_comb(5);
@@ -61,7 +63,7 @@ fn main() {
         println!("\ntwo combs, one the mirror image of the other: {found}");
         let levels = (1..count).sum::<usize>() + count - 1; // A leaf on each, on the last one two.
         print!("each leaf was yielded once; ");
-        println!("iterators would have handed them up {levels} times in each tree");
+        println!("iterators would have passed them up {levels} times in each tree");
     });
 }
 
@@ -70,9 +72,10 @@ fn compare(left: &Tree, right: &Tree) {
 }
 
 fn first_difference(left: &Tree, right: &Tree) -> String {
-    let deep = generator::GeneratorBuilder::new().stack_size(16 << 20); // Only what is used takes memory.
+    // Only the used part of a stack takes memory.
+    let deep = generator::GeneratorBuilder::new().stack_size(16 << 20);
     generator::scope(|s| {
-        // Nothing runs yet: each `next` runs one of them as far as its next leaf.
+        // Nothing runs yet: each `next` runs one generator to its next leaf.
         let (mut ours, mut theirs) =
             (s.build(&deep, |y, ()| left.walk(y)), s.build(&deep, |y, ()| right.walk(y)));
         let mut leaf = 1;
@@ -83,19 +86,19 @@ fn first_difference(left: &Tree, right: &Tree) -> String {
                 (a, b) => return format!("differ at leaf {leaf}: {a:?}, {b:?}"),
             }
         }
-    }) // What was not walked to its end is unwound here, in the middle of its recursion.
+    }) // A generator that has not ended is unwound here, in the middle of its recursion.
 }
 
 fn fork(left: Tree, right: Tree) -> Tree {
     Fork(Box::new(left), Box::new(right))
 }
 
-/// The leaves `1..=count`, the first one at the bottom.
+/// Makes a tree with the leaves `1..=count`, the first one at the bottom.
 fn left_comb(count: usize) -> Tree {
     (2..=count).fold(Leaf(1), |tree, value| fork(tree, Leaf(value)))
 }
 
-/// The last one at the bottom.
+/// Makes a tree with the leaves `values`, the last one at the bottom.
 fn right_comb(values: &[usize]) -> Tree {
     let (last, rest) = values.split_last().expect("a tree has a leaf");
     rest.iter().rfold(Leaf(*last), |tree, &value| fork(Leaf(value), tree))

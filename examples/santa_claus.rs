@@ -1,13 +1,14 @@
-//! Trono's Santa Claus problem: who wakes Santa, and whom does he serve first?
+//! Trono's Santa Claus problem: groups of different size, one of which has priority.
 //!
-//! Santa sleeps until all nine reindeer are back from their holidays, or three of his ten elves
-//! have a problem with a toy. If both stand at his door, the reindeer go first. More elves than
-//! three wait until they are three again. Many solutions with semaphores let the fourth elf slip
-//! in, or Santa drive off before the last reindeer is harnessed.
+//! Santa sleeps until all nine reindeer are back from their holidays, or three of the ten elves
+//! have a problem with a toy. If both groups wait at the door, the reindeer go first. A fourth elf
+//! waits until there are three again. Many solutions with semaphores let the fourth elf in, or let
+//! Santa leave before the last reindeer is harnessed.
 //!
-//! Here each rule has a place. A porter for each kind receives as many as make a group, and sends
-//! them on together: the wait in that `send` is the wait at the door. Santa looks at the balance of
-//! the two channels: how many groups wait. Each member is let go by a channel of its own.
+//! Here each rule has one place. A porter for each kind receives the members of a group, and sends
+//! the group on: the wait in that `send` is the wait at the door. Santa looks at the balance of the
+//! two channels, which is the number of groups that wait. Each member is released through a channel
+//! of its own.
 //!
 //! ```text
 //! $ cargo run --release --example santa_claus [YEARS = 2] [SEED = 3]
@@ -19,6 +20,7 @@
 //! The clock is virtual: the years take no time, and a seed gives the same run each time.
 
 mod arguments;
+mod broken_pipe;
 mod random;
 
 use fibra::channel::{Sender, unbounded};
@@ -32,7 +34,7 @@ const REINDEER: [&str; 9] =
 const ELVES: [&str; 10] =
     ["Alder", "Ash", "Beech", "Elm", "Fir", "Hazel", "Holly", "Larch", "Oak", "Yew"];
 
-/// One who has come to the door, and the channel on which it waits to be let go.
+/// A reindeer or elf that has come, and the channel on which it waits to be released.
 struct Visitor {
     name: &'static str,
     free: Channel<()>,
@@ -41,6 +43,7 @@ struct Visitor {
 type Group = Vec<Visitor>;
 
 fn main() -> std::io::Result<()> {
+    broken_pipe::end_quietly();
     let years = arguments::number(1, "YEARS", 1..=10_000, 2);
     let seed = arguments::number(2, "SEED", 0..=usize::MAX, 3);
     fibra::Runtime::builder().virtual_clock().build()?.run(|| {
@@ -74,8 +77,8 @@ fn main() -> std::io::Result<()> {
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Starts some who come to the door every now and then, and their porter. Returns where the groups
-/// wait.
+/// Starts visitors that come after random numbers of days, and their porter. Returns the channel on
+/// which the groups wait.
 fn visitors(
     names: &[&'static str],
     size: usize,
@@ -99,7 +102,7 @@ fn visitors(
     door
 }
 
-/// Lets visitors through in groups.
+/// Collects visitors into groups, and sends each group to the door.
 fn porter((size, hall, door, ring): (usize, Channel<Visitor>, Channel<Group>, Sender<()>)) {
     loop {
         let group = hall.iter().take(size).collect();

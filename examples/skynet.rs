@@ -1,10 +1,11 @@
-//! A tree of fibers, ten children each, a million leaves: the order of running decides how much
-//! memory that takes.
+//! A tree of fibers with ten children each and a million leaves: the order of execution decides how
+//! much memory the tree takes.
 //!
-//! Each leaf returns its number and each inner fiber the sum of its children. `spawn` puts a child
-//! at the end of the ring, so the tree is visited level by level: nobody above the leaves can end
-//! before the first leaf has run, and all wait on stacks of their own. `spawn_now` runs the child
-//! at once: it ends, and its stack serves the next, so there are never more than one a level.
+//! Each leaf returns its number, and each inner fiber the sum of its children. `spawn` puts a child
+//! at the end of the ring, so the tree is visited level by level: no inner fiber can end before the
+//! first leaf has run, and each waits on a stack of its own. `spawn_now` runs the child
+//! immediately: the child ends and the next one uses its stack, so there is never more than one
+//! stack per level.
 //!
 //! ```text
 //! $ cargo run --release --example skynet [LEVELS = 6]
@@ -45,7 +46,7 @@ fn measure(name: &str, order: Order, leaves: u64) {
     println!("{name:26} sum {sum} of {leaves} leaves in {took:.1?}, at most {stacks} stacks");
 }
 
-/// The sum of the numbers `first`, `first + 1`, ..., as many as `leaves`, each by its own fiber.
+/// Adds up `leaves` numbers from `first` on, each returned by a fiber of its own.
 fn skynet(order: Order, first: u64, leaves: u64) -> u64 {
     if leaves == 1 {
         count_stacks();
@@ -63,7 +64,7 @@ fn skynet(order: Order, first: u64, leaves: u64) -> u64 {
 }
 
 thread_local! {
-    // All fibers run on one thread, so this is shared by all of them, and needs no lock.
+    // All fibers run on one thread: they share this, without a lock.
     static MOST_STACKS: Cell<usize> = const { Cell::new(0) };
 }
 

@@ -1,9 +1,9 @@
-//! Sleep sort: each number sleeps for as long as it is large, and whoever wakes writes itself down.
+//! Sleep sort: each number sleeps for as many seconds as its value, and is output when it wakes.
 //!
-//! On a real clock the joke is that it is slow for large numbers and wrong for close ones. Here the
-//! clock is virtual: it jumps from one deadline to the next, so it takes no time, and the order is
-//! exact. The work is done by the timing wheel, which is a radix sort; equal numbers stay in their
-//! order, so it is a stable one.
+//! On a real clock this is a joke: slow for large numbers and wrong for close ones. Here the clock
+//! is virtual: it jumps from one deadline to the next, so the sort takes no time and the order is
+//! exact. The timing wheel of the scheduler does the work. It is a radix sort, and a stable one:
+//! equal numbers stay in their order.
 //!
 //! ```text
 //! $ cargo run --release --example sleep_sort [NUMBERS...]

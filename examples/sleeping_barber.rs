@@ -1,9 +1,9 @@
-//! The sleeping barber: customers who find no free chair leave, and the barber sleeps when there is
-//! nobody.
+//! The sleeping barber: a customer that finds no free chair leaves, and the barber sleeps when no
+//! customer waits.
 //!
-//! The waiting room is a bounded channel. Who comes tries to sit down (`try_send`) and leaves if it
-//! is full; the barber calls the next (`recv`), and that is where he sleeps. There is no flag, no
-//! lock and no moment at which both wait for each other.
+//! The waiting room is a bounded channel. A customer tries to sit down with `try_send`, and leaves
+//! if the channel is full. The barber receives the next customer with `recv`, and sleeps there.
+//! There is no flag and no lock, and the two cannot wait for each other.
 //!
 //! ```text
 //! $ cargo run --release --example sleeping_barber [CUSTOMERS = 8] [CHAIRS = 2]
@@ -21,6 +21,7 @@
 //! The clock is virtual: the minutes take no time, and the run is the same each time.
 
 mod arguments;
+mod broken_pipe;
 
 use std::cell::Cell;
 use std::io;
@@ -33,6 +34,7 @@ const fn minutes(n: u64) -> Duration {
 }
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let customers = arguments::number(1, "CUSTOMERS", 0..=1_000_000, 8) as u64;
     let chairs = arguments::number(2, "CHAIRS", 1..=1_000_000, 2);
     fibra::Runtime::builder().virtual_clock().build()?.run(|| {
@@ -41,8 +43,8 @@ fn main() -> io::Result<()> {
         fibra::scope(|scope| {
             let barber = scope.spawn(|| shop.cut_hair(&next));
             shop.send_customers(customers, &room);
-            drop(room); // Nobody comes any more: the barber goes home after the last.
-            let cut = barber.join().expect("he does not panic");
+            drop(room); // No one else comes: the barber ends after the last customer.
+            let cut = barber.join().expect("the barber does not panic");
             shop.say(format!("closed: {cut} were shaved, {} went away", customers - cut));
         });
     });
@@ -59,11 +61,11 @@ impl Shop {
         println!("{:3} min  {what}", (fibra::now() - self.opened).as_secs() / 60);
     }
 
-    /// Returns how many were shaved.
+    /// Shaves customers until the shop closes, and returns their number.
     fn cut_hair(&self, next: &Receiver<u64>) -> u64 {
         let mut cut = 0;
         while let Some(customer) = self.call(next) {
-            // Some have longer hair than others.
+            // 3, 5 or 7 minutes.
             fibra::sleep(minutes(3 + 2 * (customer % 3)));
             self.say(format!("{customer} is shaved"));
             cut += 1;
@@ -71,7 +73,7 @@ impl Shop {
         cut
     }
 
-    /// The next customer; the barber sleeps until there is one. None when the shop is closed.
+    /// Returns the next customer, or `None` when the shop is closed. Sleeps until there is one.
     fn call(&self, next: &Receiver<u64>) -> Option<u64> {
         match next.try_recv() {
             Ok(customer) => return Some(customer),
@@ -85,7 +87,7 @@ impl Shop {
 
     fn send_customers(&self, customers: u64, room: &Sender<u64>) {
         for customer in 1..=customers {
-            // Two minutes apart, but for a gap in the middle of the day.
+            // Two minutes apart, except for a gap in the middle of the day.
             let gap = if customer == customers / 2 + 1 { 20 } else { 0 };
             fibra::sleep(minutes(2 + gap));
             match room.try_send(customer) {

@@ -1,12 +1,12 @@
-//! How to sleep with channels alone: a manager, a heap of times, and a channel for each sleeper.
+//! A sleep that is made of channels: a manager, a heap of times, and a channel for each sleeper.
 //!
-//! The classic of the Stackless examples. Who wants to sleep sends the manager the time at which to
-//! be woken and a channel of its own, and receives on that. The manager keeps the times in a heap.
-//! It waits for the next request, but no longer than until the first time in the heap, and sends to
-//! the sleepers that are due.
+//! This is a classic of the Stackless examples. A fiber that wants to sleep sends the manager the
+//! time at which to wake it and a channel, and receives on that channel. The manager keeps the
+//! times in a heap. It waits for the next request, but not longer than until the first time in the
+//! heap, and sends to the sleepers that are due.
 //!
-//! `fibra::sleep` is the same idea below the channels: the scheduler is the manager, and a wheel of
-//! lists takes the place of the heap, so that also a million sleepers cost no more each than one.
+//! `fibra::sleep` is the same idea inside the scheduler, which is the manager. A wheel of lists
+//! takes the place of the heap, so that the cost of a sleeper does not depend on their number.
 //!
 //! ```text
 //! $ cargo run --release --example sleeping_manager
@@ -23,6 +23,8 @@
 //!
 //! The clock is virtual: the run takes no time, and is the same each time.
 
+mod broken_pipe;
+
 use fibra::channel::{Channel, RecvTimeoutError};
 use fibra::stackless;
 use std::cell::RefCell;
@@ -32,6 +34,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let runtime = || fibra::Runtime::builder().virtual_clock().build();
     let (managed, switches) = runtime()?.run(|| {
         let manager = Manager::new();
@@ -46,7 +49,8 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Three sleep a few times. Returns who woke in which second, and how often stacks were switched.
+/// Lets three fibers sleep a few times. Returns the names that woke in each second, and the number
+/// of switches.
 fn nap(sleep: impl Fn(Duration)) -> (BTreeMap<u64, Vec<&'static str>>, u64) {
     let (start, switches) = (fibra::now(), fibra::stats().switches);
     let woken = RefCell::new(BTreeMap::<_, Vec<_>>::new());
@@ -65,7 +69,7 @@ fn nap(sleep: impl Fn(Duration)) -> (BTreeMap<u64, Vec<&'static str>>, u64) {
     (woken.into_inner(), fibra::stats().switches - switches)
 }
 
-/// When to wake, and where the sleeper waits.
+/// The time at which to wake a sleeper, and the channel on which it waits.
 type Request = (Instant, Channel<()>);
 
 struct Manager {
@@ -86,7 +90,7 @@ impl Manager {
     }
 }
 
-/// Wakes the sleepers of the same time in the order in which they came.
+/// Serves requests. Sleepers with the same time wake in the order of their requests.
 fn manage(requests: Channel<Request>) {
     let (mut times, mut bells) = (BinaryHeap::new(), HashMap::new());
     for number in 0_u64.. {
@@ -102,7 +106,7 @@ fn manage(requests: Channel<Request>) {
                 Err(error) => panic!("{error}"),
             }
         };
-        let (time, bell) = request.expect("nobody closes the channel");
+        let (time, bell) = request.expect("no one closes the channel");
         times.push(Reverse((time, number)));
         bells.insert(number, bell);
     }

@@ -1,5 +1,5 @@
-//! Connections that come and go for some seconds, with kills and time limits at random: what is
-//! left of descriptors and fibers at the end?
+//! A soak test: connections come and go for some seconds, some are killed or reach a time limit at
+//! random, and at the end no descriptor, fiber or timer may be left.
 //!
 //! ```text
 //! $ cargo run --release --example soak [SECONDS = 2]
@@ -8,7 +8,7 @@
 //! left over: 0 descriptors, 0 fibers, 0 timers
 //! ```
 //!
-//! With something left over it ends with status 1. Descriptors are counted in /proc.
+//! If something is left over, the status is 1. Descriptors are counted in /proc.
 
 mod arguments;
 mod random;
@@ -41,7 +41,7 @@ fn main() -> io::Result<()> {
         server.kill();
         drop(server.join());
         while fibra::stats().fibers != fibers {
-            fibra::yield_now(); // Those who echo are told of the end.
+            fibra::yield_now(); // The fibers that echo read the ends of their streams.
         }
         println!("{} connections of {AT_A_TIME} at most at a time in {took:.1} s", talks.all.get());
         let killed = talks.all.get() - talks.answered.get() - talks.late.get() - talks.early.get();
@@ -51,7 +51,7 @@ fn main() -> io::Result<()> {
             talks.late.get(),
             talks.early.get()
         );
-        // The listener has gone.
+        // The listener was dropped.
         let left = (open_descriptors() + 1).saturating_sub(descriptors);
         let timers = fibra::stats().timers;
         println!("left over: {left} descriptors, 0 fibers, {timers} timers");
@@ -72,7 +72,7 @@ struct Talks {
     early: Cell<u64>,
 }
 
-/// Opens what a scheduler keeps for its whole life.
+/// Opens the descriptors that a scheduler keeps for its whole life.
 fn warm_up() -> io::Result<()> {
     let (a, _b) = UnixStream::pair()?;
     drop(fibra::time::timeout(Duration::from_millis(1), || (&a).read(&mut [0])));
@@ -86,7 +86,7 @@ fn open_descriptors() -> usize {
 fn serve(listener: &UnixListener) {
     for stream in listener.incoming() {
         let Ok(stream) = stream else {
-            // No descriptor is left: at once there would be none either.
+            // No descriptor is left: an immediate retry would fail, too.
             fibra::sleep(Duration::from_millis(10));
             continue;
         };
@@ -109,7 +109,7 @@ fn run_clients(until: Instant, path: &std::path::Path, talks: &Rc<Talks>) {
             running.retain(|fiber| !fiber.is_finished());
         }
     }
-    pool.join().expect("everybody has a time limit");
+    pool.join().expect("each fiber has a time limit");
 }
 
 fn talk(path: &std::path::Path, dice: &Random, talks: &Talks) {
@@ -125,7 +125,7 @@ fn talk(path: &std::path::Path, dice: &Random, talks: &Talks) {
             }
             let mut answer = [0; 500];
             (&stream).read_exact(&mut answer)?;
-            assert_eq!(answer, question, "this is somebody else's answer");
+            assert_eq!(answer, question, "the answer is to this question");
         }
         io::Result::Ok(true)
     });

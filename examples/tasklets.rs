@@ -1,4 +1,4 @@
-//! A tour of `fibra::stackless` for who knows Stackless Python, in seven stops.
+//! A tour of `fibra::stackless` for users of Stackless Python, in seven parts.
 //!
 //! ```text
 //! $ cargo run --release --example tasklets
@@ -6,21 +6,24 @@
 //!     hello world
 //!     hello ring
 //! ...
-//! 7 a `run` with a limit finds the one that does not let go
+//! 7 a `run` with a limit finds a tasklet that does not yield
 //!     well-behaved
 //!     interrupted: alive, killed: dead
 //! ```
 
+mod broken_pipe;
+
 use fibra::stackless::{self, Channel, Run, TaskletExit, caught, raise, schedule, spawn, tasklet};
 
 fn main() {
+    broken_pipe::end_quietly();
     fibra::run(|| {
         println!("1 tasklets are called with their arguments, and run in turn");
         tasklet(|name| println!("    hello {name}")).setup("world"); // tasklet(f)("world")
         tasklet(|name| println!("    hello {name}")).setup("ring");
         stackless::run();
 
-        println!("2 schedule() lets the others run");
+        println!("2 schedule() lets the other tasklets run");
         for name in ["ping", "pong"] {
             spawn(move || {
                 for round in 1..=2 {
@@ -31,7 +34,7 @@ fn main() {
         }
         stackless::run();
 
-        println!("3 a channel hands values over, and its receiver runs at once");
+        println!("3 a channel passes values, and its receiver runs immediately");
         channels();
         println!("4 a tasklet can be taken out of the ring, and put back");
         pauses();
@@ -39,7 +42,7 @@ fn main() {
         kills();
         println!("6 an error comes out of run()");
         errors();
-        println!("7 a `run` with a limit finds the one that does not let go");
+        println!("7 a `run` with a limit finds a tasklet that does not yield");
         run_with_a_limit();
     });
 }
@@ -64,8 +67,8 @@ fn channels() {
 fn pauses() {
     let worker = spawn(|| {
         println!("    one");
-        let told = stackless::schedule_remove(); // Leaves the ring until somebody puts it back.
-        println!("    three, told {:?}", told.and_then(|value| value.downcast::<&str>().ok()));
+        let value = stackless::schedule_remove(); // Leaves the ring until it is put back.
+        println!("    three, with {:?}", value.and_then(|value| value.downcast::<&str>().ok()));
     });
     stackless::run();
     println!("    two: {}", if worker.is_paused() { "it is paused" } else { "it is not" });
@@ -93,7 +96,7 @@ fn kills() {
 
 fn errors() {
     spawn(|| raise("no more cheese")); // `panic!` also writes to stderr.
-    spawn(|| println!("    the next one is not harmed"));
+    spawn(|| println!("    the next one runs all the same"));
     let error = caught(stackless::run).unwrap_err();
     println!("    run() raised {:?}", error.downcast_ref::<&str>().unwrap());
     stackless::run();
@@ -103,7 +106,7 @@ fn run_with_a_limit() {
     spawn(|| println!("    well-behaved"));
     spawn(|| {
         loop {
-            stackless::tick(); // Computes without end; at least it can be interrupted here.
+            stackless::tick(); // Computes forever, but can be interrupted here.
         }
     });
     let runaway = Run::new().ticks(1_000).run().expect("one was interrupted");

@@ -1,18 +1,20 @@
-//! A proxy: what comes in at one address goes out to another, in both directions.
+//! A proxy: connections to one address are passed on to another, in both directions.
 //!
-//! Each connection is two fibers, one a direction. When one side has no more to say the other is
-//! told, and may still answer.
+//! Each connection has two fibers, one per direction. When one side ends its stream, the end is
+//! passed on, and the other side may still answer.
 //!
 //! ```text
 //! $ cargo run --release --example tcp_proxy
 //! client: GET /1     server: 200 /1
 //! client: GET /2     server: 200 /2
 //! client: GET /3     server: 200 /3
-//! 3 connections: 18 bytes went there, and 18 came back
+//! 3 connections: 18 bytes to the server, 18 bytes back
 //! $ cargo run --release --example tcp_proxy 127.0.0.1:8080 example.org:80
 //! ```
 //!
-//! Without arguments it stands between a server and clients of its own.
+//! Without arguments the program has its own server and clients.
+
+mod broken_pipe;
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -21,6 +23,7 @@ use std::net::Shutdown;
 use fibra::net::{TcpListener, TcpStream};
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     fibra::run(|| match &arguments[..] {
         [] => demonstrate(),
@@ -35,7 +38,7 @@ struct Totals {
     back: Cell<u64>,
 }
 
-/// Passes so many connections on to `to`.
+/// Passes up to `most` connections on to `to`.
 fn serve(listener: &TcpListener, to: &str, most: usize, totals: &Totals) -> io::Result<()> {
     fibra::scope(|s| {
         for client in listener.incoming().take(most) {
@@ -62,10 +65,10 @@ fn pass_on(client: &TcpStream, to: &str, totals: &Totals) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies until the end of `from`, and tells `to` of it.
+/// Copies until the end of `from`, and passes the end on to `to`.
 fn copy(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<u64> {
     let bytes = io::copy(&mut from, &mut to)?;
-    // Fails if that side has gone altogether.
+    // Fails if that side has closed the connection.
     let _ = to.shutdown(Shutdown::Write);
     Ok(bytes)
 }
@@ -91,10 +94,10 @@ fn demonstrate() -> io::Result<()> {
             stream.read_to_string(&mut answer)?;
             println!("client: {question}     server: {answer}");
         }
-        proxies.join().expect("nobody kills the proxy")
+        proxies.join().expect("the proxy is not killed")
     })?;
     let (there, back) = (totals.there.get(), totals.back.get());
-    println!("{CLIENTS} connections: {there} bytes went there, and {back} came back");
+    println!("{CLIENTS} connections: {there} bytes to the server, {back} bytes back");
     Ok(())
 }
 

@@ -1,13 +1,13 @@
-//! An echo server that speaks TLS, and a client that writes and reads at the same time.
+//! An echo server over TLS, and a client that writes and reads at the same time.
 //!
-//! The certificate is made on the spot, and the client trusts it and no other. On each side one
-//! connection is used by two fibers: neither waits for the other, however much is on the way.
+//! The program makes a certificate, and the client trusts only that one. The client uses its
+//! connection from two fibers: one writes and one reads, and neither waits for the other.
 //!
 //! ```text
 //! $ cargo run --release --example tls_echo --features tls [MEGABYTES = 20]
-//! the two have agreed on TLSv1_3, TLS13_AES_256_GCM_SHA384
+//! negotiated: TLSv1_3, TLS13_AES_256_GCM_SHA384
 //! 20 MB went there and back in 95.5 ms
-//! somebody else is refused: invalid peer certificate: certificate not valid for name ...
+//! another name is refused: invalid peer certificate: certificate not valid for name ...
 //! ```
 
 mod arguments;
@@ -23,7 +23,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let megabytes = arguments::number(1, "MEGABYTES", 1..=10_000, 20);
-    let (acceptor, connector) = strangers()?;
+    let (acceptor, connector) = server_and_client()?;
     fibra::run(|| {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
@@ -39,15 +39,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let stream = TcpStream::connect(address)?;
         let stream = connector.connect("localhost".try_into()?, stream)?;
         let (version, suite) = (stream.protocol_version(), stream.cipher_suite());
-        let (Some(version), Some(suite)) = (version, suite) else { unreachable!("after it") };
-        println!("the two have agreed on {version:?}, {:?}", suite.suite());
+        let (Some(version), Some(suite)) = (version, suite) else {
+            unreachable!("after the handshake")
+        };
+        println!("negotiated: {version:?}, {:?}", suite.suite());
 
         let (start, length) = (fibra::now(), megabytes << 20);
         let (mut reads, mut writes) = stream.into_split();
         fibra::spawn(move || -> io::Result<()> {
             let chunk = [0x5a; 64 << 10];
             (0..length / chunk.len()).try_for_each(|_| writes.write_all(&chunk))
-            // Dropping the half tells the server that this is the end.
+            // Dropping the half ends the stream for the server.
         });
         let (mut got, mut buffer) = (0, [0; 64 << 10]);
         loop {
@@ -61,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
         let stream = TcpStream::connect(address)?;
         let error = connector.connect("elsewhere.example".try_into()?, stream).unwrap_err();
-        println!("somebody else is refused: {error}");
+        println!("another name is refused: {error}");
         Ok(())
     })
 }
@@ -72,15 +74,15 @@ fn echo(acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<()> {
     stream.shutdown()
 }
 
-/// A server with a new certificate, and a client that trusts it.
-fn strangers() -> Result<(TlsAcceptor, TlsConnector), Box<dyn Error>> {
+/// Makes a server with a new certificate, and a client that trusts it.
+fn server_and_client() -> Result<(TlsAcceptor, TlsConnector), Box<dyn Error>> {
     let identity = rcgen::generate_simple_self_signed(["localhost".into()])?;
     let chain = vec![identity.cert.der().clone()];
     let key = PrivateKeyDer::Pkcs8(identity.signing_key.serialize_der().into());
     let mut roots = RootCertStore::empty();
     roots.add(identity.cert.der().clone())?;
 
-    // This program has chosen ring: see the features of `rustls` in its Cargo.toml.
+    // The cryptography is ring's: see the features of `rustls` in Cargo.toml.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let server = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?

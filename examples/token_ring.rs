@@ -1,8 +1,8 @@
-//! A hundred thousand fibers in a ring; one token goes round it.
+//! A hundred thousand fibers form a ring, and a token goes round it.
 //!
-//! Every fiber knows two channels, one from its left neighbour and one to its right. So many of
-//! them are no more trouble than ten. The end goes round like the token: a channel that is closed
-//! ends the loop of its receiver, which closes the next.
+//! Every fiber knows two channels: one from its left neighbour and one to its right neighbour. The
+//! code is the same for ten fibers and for a hundred thousand. The end goes round like the token: a
+//! closed channel ends the loop of its receiver, which closes the next channel.
 //!
 //! ```text
 //! $ cargo run --release --example token_ring [FIBERS = 100000] [LAPS = 10]
@@ -14,10 +14,12 @@
 //! The times are an example.
 
 mod arguments;
+mod broken_pipe;
 
 use fibra::channel::Channel;
 
 fn main() {
+    broken_pipe::end_quietly();
     let fibers = arguments::number(1, "FIBERS", 1..=10_000_000, 100_000);
     let laps = arguments::number(2, "LAPS", 1..=1_000_000, 10);
     fibra::run(|| {
@@ -42,7 +44,7 @@ fn main() {
     });
 }
 
-/// A chain of `fibers` fibers: what goes in at the first channel comes out of the last.
+/// Builds a chain of `fibers` fibers, which pass each token from the first channel to the last.
 fn build(fibers: usize) -> (Channel<usize>, Channel<usize>) {
     let first = Channel::new();
     let last = (0..fibers).fold(first.clone(), |left, _| {

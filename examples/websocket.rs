@@ -1,7 +1,7 @@
-//! A chat over WebSockets: tungstenite, which was written for blocking sockets, as it is.
+//! A chat over WebSockets with tungstenite, a crate for blocking sockets, without changes to it.
 //!
-//! It is generic over `Read + Write`, and a fibra socket is just that. Each connection has a fiber
-//! that reads; what is said goes to the others through channels, and a fiber for each writes it.
+//! tungstenite is generic over `Read + Write`, which fibra's sockets implement. Each connection has
+//! a fiber that reads, a channel for the messages of the others, and a fiber that writes them.
 //!
 //! ```text
 //! $ cargo run --release --example websocket [GUESTS = 3]
@@ -11,6 +11,7 @@
 //! ```
 
 mod arguments;
+mod broken_pipe;
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -22,10 +23,11 @@ use fibra::sync::Barrier;
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
 
-/// To everybody in the room.
+/// The channels to all guests in the room.
 type Room = Rc<RefCell<Vec<Sender<String>>>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    broken_pipe::end_quietly();
     let guests = arguments::number(1, "GUESTS", 1..=1000, 3);
     fibra::run(|| {
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -40,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(())
         });
 
-        // Nobody speaks before all are there.
+        // Each guest waits until all are there.
         let all_are_here = Barrier::new(guests);
         let all_are_here = &all_are_here;
         let heard: Vec<String> = fibra::scope(|scope| {
@@ -49,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     let url = format!("ws://{address}/");
                     let stream = TcpStream::connect(address)?;
                     let (mut socket, _) = tungstenite::client(url, stream)?;
-                    // The server says hello once it knows the guest.
+                    // The server sends a greeting when the guest is in its list.
                     socket.read()?;
                     all_are_here.wait();
                     socket.send(format!("guest {number} is here").into())?;
@@ -70,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// Reads from one guest, and passes on what he says, until he goes.
+/// Passes the messages of one guest on to all others, until the guest leaves.
 fn welcome(stream: TcpStream, room: &Room) -> Result<(), Box<dyn Error + Send + Sync>> {
     let writes = stream.try_clone()?;
     let mut reads = tungstenite::accept(stream)?;

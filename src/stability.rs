@@ -1,4 +1,4 @@
-//! What a new version may change, and which types of other crates are part of this crate's API.
+//! The changes that a new version may make, and the types of other crates in this crate's API.
 //!
 //! Versions follow [Semantic Versioning](https://semver.org), as Cargo reads it: while the first
 //! number is 0, a change that can break a program raises the second number.
@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | none | `std` only | [`io::Error`](std::io::Error), [`Duration`](std::time::Duration), [`Instant`](std::time::Instant), panic payloads, futures, paths |
 //! | `net` | `std` only | socket addresses, borrowed and owned descriptors, [`process::Stdio`](std::process::Stdio) |
-//! | `greenlet`, `tokio` | `std` only | no more signatures |
+//! | `greenlet`, `tokio` | `std` only | in no further signatures |
 //! | `http` | `hyper` 1, and through it `http` 1, `http-body` 1 and `bytes` 1 | requests, responses, bodies, errors, `Http1::with`; the traits that [`Io`], [`FiberExecutor`] and [`FiberTimer`] implement |
 //! | `tls` | `rustls` 0.23, and through it `rustls-pki-types` 1 | configurations, names of servers, certificates, `TlsStream`'s getters; the source of an `io::Error` |
 //!
@@ -45,7 +45,7 @@
 //!
 //! - Enums that are `#[non_exhaustive]`, such as [`JoinError`](crate::JoinError) and
 //!   [`RecvError`](crate::channel::RecvError), may get variants. The errors of calls that never
-//!   wait are exhaustive and stay as they are, as in std:
+//!   wait are exhaustive and do not change, as in std:
 //!   [`TrySendError`](crate::channel::TrySendError), [`TryRecvError`](crate::channel::TryRecvError)
 //!   and [`TrySpawnError`](crate::pool::TrySpawnError).
 //! - Structs that are `#[non_exhaustive]`, such as [`Stats`](crate::Stats) and

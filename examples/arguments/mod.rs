@@ -1,9 +1,9 @@
-//! Sizes from the command line, for the examples that take some.
+//! Sizes from the command line, for the examples that have some.
 
 use std::ops::RangeInclusive;
 
-/// The argument at `position`, counted from 1, or `default` if it is not given. One that is not
-/// `allowed` ends the program with the reason.
+/// Returns the argument at `position`, counted from 1, or `default` if it is not given. If it is
+/// not `allowed`, the program prints the reason and ends.
 pub(crate) fn number(
     position: usize,
     name: &str,

@@ -1,8 +1,8 @@
-//! Generators made of greenlets: what Python's greenlet shows off with in its tests (G-105..G-110).
+//! Generators made of greenlets, like those in the tests of Python's greenlet.
 //!
-//! A genlet is a greenlet whose parent is whoever asks it for a value. `yield_` finds the genlet
-//! that encloses the caller, at whatever depth, and switches to its parent; with a level, to the
-//! parent's parent, out of two genlets at once.
+//! The parent of a genlet is the greenlet that asks it for a value. `yield_` finds the genlet that
+//! encloses the caller, at any depth, and switches to its parent. With a level, it switches to the
+//! parent's parent and so leaves two genlets together.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,11 +14,11 @@ pub(crate) struct Genlet<T: 'static> {
     greenlet: Greenlet<Option<T>>,
 }
 
-/// Marks the greenlet of a genlet, in its locals. It holds the genlet inside, if this one was left
-/// from there: the next value is asked of that.
+/// The mark of a genlet, in the locals of its greenlet. If the genlet was left from one inside it,
+/// the mark holds that one: it provides the next value.
 struct Mark<T: 'static>(RefCell<Option<Greenlet<Option<T>>>>);
 
-/// A `yield_` outside of a genlet, or out of more of them than there are.
+/// The error of a `yield_` outside of a genlet, or out of more genlets than there are.
 #[derive(Debug)]
 pub(crate) struct OutsideGenlet;
 
@@ -42,25 +42,25 @@ impl<T: 'static> Iterator for Genlet<T> {
         }
         let next = left_inside(&self.greenlet);
         if next == self.greenlet {
-            next.set_parent(&greenlet::current()).expect("nobody is its own consumer");
+            next.set_parent(&greenlet::current()).expect("a genlet does not ask itself");
         }
-        let value = next.switch(None).expect("a genlet gives a value, or none at its end");
+        let value = next.switch(None).expect("a genlet returns a value, or none at its end");
         value.filter(|_| self.greenlet.is_active())
     }
 }
 
-/// The innermost genlet from which `outer` was left: itself, after a plain `yield_`.
+/// Returns the innermost genlet from which `outer` was left: itself, after a plain `yield_`.
 fn left_inside<T: 'static>(outer: &Greenlet<Option<T>>) -> Greenlet<Option<T>> {
     let inner = mark_of(outer).and_then(|mark| mark.0.take());
     inner.map_or_else(|| outer.clone(), |inner| left_inside(&inner))
 }
 
-/// Gives `value` to the consumer of the genlet that encloses the caller.
+/// Passes `value` to the consumer of the genlet that encloses the caller.
 pub(crate) fn yield_<T: 'static>(value: T) -> Result<(), OutsideGenlet> {
     yield_out_of(value, 1)
 }
 
-/// Gives `value` to the consumer of the `level`-th genlet around the caller.
+/// Passes `value` to the consumer of the `level`-th genlet around the caller.
 pub(crate) fn yield_out_of<T: 'static>(value: T, level: u32) -> Result<(), OutsideGenlet> {
     let mut at = greenlet::current::<Option<T>>();
     for left in (0..level).rev() {
@@ -72,7 +72,7 @@ pub(crate) fn yield_out_of<T: 'static>(value: T, level: u32) -> Result<(), Outsi
         }
         at = parent;
     }
-    at.switch(Some(value)).expect("somebody asks for the next value");
+    at.switch(Some(value)).expect("the consumer asks for the next value");
     Ok(())
 }
 

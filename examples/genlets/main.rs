@@ -1,7 +1,7 @@
-//! Generators built from greenlets in forty lines: nested, recursive, yielding out of two at once.
+//! Generators built from greenlets in forty lines: nested, recursive, and with a yield out of two
+//! of them.
 //!
-//! The genlets themselves are in `genlet.rs`. (For work rather than for show there is
-//! `fibra::generator`.)
+//! The genlets themselves are in `genlet.rs`. Programs use `fibra::generator` instead.
 //!
 //! ```text
 //! $ cargo run --release --example genlets --features greenlet
@@ -32,12 +32,12 @@ fn print<T: ToString>(what: &str, values: impl Iterator<Item = T>) {
     println!("{what:14} {}", values.join(" "));
 }
 
-/// The yield happens in an iterator adaptor: any depth will do.
+/// Yields from inside an iterator adaptor: any depth of calls is possible.
 fn squares(n: u32) -> Genlet<u32> {
     Genlet::new(move || (0..n).for_each(|i| yield_(i * i).unwrap()))
 }
 
-/// Passes on what the inner one yields; but every second value comes out of both at once.
+/// Passes on the values of the inner genlet. Every second value leaves both together.
 fn outer(n: u32) -> Genlet<u32> {
     Genlet::new(move || inner(n).for_each(|i| yield_(i).unwrap()))
 }
@@ -51,7 +51,7 @@ fn inner(n: u32) -> Genlet<u32> {
     })
 }
 
-/// As many genlets inside each other as there are numbers.
+/// Counts with one genlet per number, each inside the next one.
 fn count_to(n: u32) -> Genlet<u32> {
     Genlet::new(move || {
         if 0 < n {
@@ -61,7 +61,7 @@ fn count_to(n: u32) -> Genlet<u32> {
     })
 }
 
-/// A genlet for each of the shorter lists, which has one for each of those that are shorter still.
+/// Yields all permutations, with a genlet for the permutations of each shorter list.
 fn permutations(items: Vec<u32>) -> Genlet<Vec<u32>> {
     Genlet::new(move || {
         if items.len() <= 1 {

@@ -1,4 +1,4 @@
-//! Those who live in the world: each a function that reads its inbox until its end.
+//! The actors of the arena: each is a function that reads its inbox until its end.
 
 use crate::messages::{Actor, Body, Heading, Kind, News, Place, TICK, World};
 use crate::random::Random;
@@ -32,7 +32,7 @@ pub(crate) fn robot((world, letter, start, random): (World, char, Place, Random)
     }
 }
 
-/// Goes from wall to wall, and drops a mine every now and then.
+/// Goes from wall to wall, and drops a mine every sixth tick.
 pub(crate) fn dropper((world, start, random): (World, Place, Random)) {
     let me = Actor::join(&world, Kind::Dropper, start);
     let mut at = start;
@@ -50,14 +50,14 @@ pub(crate) fn dropper((world, start, random): (World, Place, Random)) {
                 me.leave(by);
                 return explode(world, at);
             }
-            News::Hit(_) | News::Welcome(_) => {} // It does not care.
+            News::Hit(_) | News::Welcome(_) => {} // Only explosions destroy it.
         }
     }
 }
 
-/// Lies where it is until something touches it.
+/// Waits until something touches it, and explodes.
 fn mine((world, at): (World, Place)) {
-    fibra::sleep(TICK * 3); // Who has dropped it is gone by then.
+    fibra::sleep(TICK * 3); // The dropper has moved on by then.
     let me = Actor::join(&world, Kind::Mine, at);
     while let Ok(news) = me.inbox.recv() {
         if let News::Hit(by) = news {
@@ -71,7 +71,7 @@ fn explode(world: World, at: Place) {
     tasklet(explosion).setup((world, at));
 }
 
-/// The world tells those around it that they are hit. It has nothing to do but to end.
+/// Exists for three ticks. The arena reports the hits to the bodies around it.
 fn explosion((world, at): (World, Place)) {
     let me = Actor::join(&world, Kind::Explosion, at);
     fibra::sleep(TICK * 3);
@@ -88,7 +88,7 @@ fn toward(prey: Option<Place>, at: Place) -> Heading {
     prey.map_or((0, 0), |to| ((to.0 - at.0).signum(), (to.1 - at.1).signum()))
 }
 
-/// One of the eight directions.
+/// Returns one of the eight directions.
 fn any_heading(random: &Random) -> Heading {
     let cell = random.within(0..8) as i32;
     let cell = if cell < 4 { cell } else { cell + 1 }; // Not the one in the middle.

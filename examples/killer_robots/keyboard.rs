@@ -5,8 +5,7 @@ use crate::random::Random;
 use crate::{actors, anywhere};
 use fibra::stackless::tasklet;
 
-/// Brings in a robot for each line, until that is a `q`. It waits as an actor does for a message:
-/// the others run.
+/// Adds a robot for each line, until the line is a `q`. The other actors run while it waits.
 pub(crate) fn watch((world, random): (World, Random)) {
     let lines = fibra::io::stdin().lines().map_while(Result::ok);
     for (line, letter) in lines.zip(('a'..='z').cycle()) {

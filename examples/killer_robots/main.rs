@@ -1,10 +1,10 @@
-//! Robots hunt each other in an arena; one drops mines. All of it is actors that send messages.
+//! Robots hunt each other in an arena, and one drops mines: actors that only exchange messages.
 //!
-//! An actor is a tasklet with an inbox, and knows nothing but what it is told. The world moves the
-//! bodies, and tells each what it ran into and what there is to see. A robot answers with the
-//! direction in which it wants to go. A mine waits to be hit. An explosion is an actor, too, with a
-//! short life, and so is the screen, which only looks on. Inboxes are channels without a limit: two
-//! actors that send to each other at the same time must not wait for each other.
+//! An actor is a tasklet with an inbox. It knows only what its messages contain. The arena moves
+//! the bodies, and sends each actor what it ran into and what it can see. A robot answers with the
+//! direction in which it wants to go. A mine waits to be hit. An explosion is an actor with a short
+//! life, and the screen is an actor that only watches. Inboxes are unbounded channels: two actors
+//! that send to each other at the same time must not wait for each other.
 //!
 //! ```text
 //! $ cargo run --release --example killer_robots [ROBOTS = 6] [SEED = 1]
@@ -20,13 +20,15 @@
 //! robot C has won
 //! ```
 //!
-//! On a terminal this is animated, Enter brings in one more robot, and q and Enter end it. Where
-//! the output goes elsewhere the clock is virtual, and what is printed is what happened and the
-//! last picture: the same each time for a seed.
+//! On a terminal the arena is animated: Enter adds a robot, and q and Enter end the program. If the
+//! output goes elsewhere, the clock is virtual, and the program prints the events and the last
+//! picture, which are the same each time for a seed.
 
 mod actors;
 #[path = "../arguments/mod.rs"]
 mod arguments;
+#[path = "../broken_pipe/mod.rs"]
+mod broken_pipe;
 mod keyboard;
 mod messages;
 #[path = "../random/mod.rs"]
@@ -41,6 +43,7 @@ use random::Random;
 use std::io::{self, IsTerminal};
 
 fn main() -> io::Result<()> {
+    broken_pipe::end_quietly();
     let robots = arguments::number(1, "ROBOTS", 2..=26, 6);
     let seed = arguments::number(2, "SEED", 0..=usize::MAX, 1);
     let animated = io::stdout().is_terminal();
@@ -67,7 +70,7 @@ fn play(robots: usize, random: &Random, animated: bool) {
         print!("{}", screen::picture(&view));
     }
     println!("{result}");
-} // All actors that are left are unwound when `run` ends.
+} // The remaining actors are unwound when `run` ends.
 
 fn anywhere(random: &Random) -> Place {
     (random.within(0..WIDTH as u64) as i32, random.within(0..HEIGHT as u64) as i32)

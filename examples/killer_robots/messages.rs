@@ -1,11 +1,11 @@
-//! What the actors say to each other.
+//! The messages of the actors.
 
 use fibra::channel::{Receiver, Sender, unbounded};
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How often the world moves.
+/// The time between two moves of the arena.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 pub(crate) const WIDTH: i32 = 40;
 pub(crate) const HEIGHT: i32 = 12;
@@ -14,22 +14,22 @@ pub(crate) type Place = (i32, i32);
 pub(crate) type Heading = (i32, i32);
 pub(crate) type World = Sender<Request>;
 
-/// What an actor asks of the world.
+/// A message from an actor to the arena.
 pub(crate) enum Request {
-    /// Let me in; this is my inbox.
+    /// Adds an actor with its kind, place and inbox.
     Join(Kind, Place, Sender<News>),
-    /// I go there from now on.
+    /// Sets the direction of an actor.
     Head(Id, Heading),
-    /// I am gone, and that was the end of me.
+    /// Removes an actor that was destroyed by another kind.
     Leave(Id, Kind),
-    /// It is time to stop.
+    /// Ends the game.
     Stop,
 }
 
-/// What the world tells an actor.
+/// A message from the arena to an actor.
 pub(crate) enum News {
     Welcome(Id),
-    /// The world has moved, and so have you.
+    /// The arena has moved: the actor's new place, and all that it can see.
     Tick(Place, Rc<View>),
     Hit(Kind),
     Wall,
@@ -37,12 +37,12 @@ pub(crate) enum News {
 
 pub(crate) type Id = u32;
 
-/// What there is to see.
+/// The arena as actors see it.
 #[derive(Default)]
 pub(crate) struct View {
     pub(crate) tick: u32,
     pub(crate) bodies: Vec<Body>,
-    /// What has happened since the last tick.
+    /// The events since the last tick.
     pub(crate) events: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) enum Kind {
     Dropper,
     Mine,
     Explosion,
-    /// Sees everything and has no body.
+    /// Sees everything, and is not in the arena.
     Spectator,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The part of an actor that speaks with the world.
+/// The connection of an actor with the arena.
 pub(crate) struct Actor {
     id: Id,
     world: World,
@@ -88,7 +88,7 @@ impl Actor {
         world.send(Request::Join(kind, at, news)).unwrap();
         match inbox.recv() {
             Ok(News::Welcome(id)) => Actor { id, world: world.clone(), inbox },
-            _ => unreachable!("the world says welcome first"),
+            _ => unreachable!("the first message is a welcome"),
         }
     }
 

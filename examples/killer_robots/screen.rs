@@ -1,9 +1,9 @@
-//! The screen: an actor that looks on and draws.
+//! The screen: an actor that watches and draws.
 
 use crate::messages::{Actor, HEIGHT, Kind, News, Place, View, WIDTH, World};
 use std::io::{self, Write};
 
-/// Draws each tick if `animated`, and else says what happens.
+/// Draws each tick if `animated`, and prints the events otherwise.
 pub(crate) fn run((world, animated): (World, bool)) {
     let me = Actor::join(&world, Kind::Spectator, (0, 0));
     let mut told: Vec<String> = Vec::new();

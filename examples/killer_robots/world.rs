@@ -1,12 +1,12 @@
-//! The world: an actor that knows where everybody is, and tells them.
+//! The arena: an actor that knows where all bodies are, and sends that to the others.
 
 use crate::messages::{Body, HEIGHT, Heading, Id, Kind, News, Request, TICK, View, WIDTH};
 use fibra::channel::{Channel, Receiver, Sender};
 use std::mem;
 use std::rc::Rc;
 
-/// Serves requests between the ticks, until at most one robot is left. Says to `over` how it ended,
-/// and what there was to see.
+/// Serves requests between the ticks, until at most one robot is left. Sends the result and the
+/// last view to `over`.
 pub(crate) fn run((requests, over): (Receiver<Request>, Channel<(String, Rc<View>)>)) {
     let (mut arena, mut next) = (Arena::default(), fibra::now() + TICK);
     let result = loop {
@@ -22,7 +22,7 @@ pub(crate) fn run((requests, over): (Receiver<Request>, Channel<(String, Rc<View
             }
         }
     };
-    fibra::yield_now(); // The screen shows the end first.
+    fibra::yield_now(); // The screen shows the last view first.
     over.send((result, arena.view)).unwrap();
 }
 
@@ -42,7 +42,7 @@ struct Member {
 
 impl Member {
     fn tell(&self, news: News) {
-        let _ = self.inbox.send(news); // If it has just left, it does not want to know.
+        let _ = self.inbox.send(news); // Fails if the actor has just ended.
     }
 }
 
@@ -93,19 +93,20 @@ impl Arena {
         self.members.iter().for_each(|one| one.tell(News::Tick(one.body.at, self.view.clone())));
     }
 
-    /// How it ended, if it has.
+    /// Returns the result of the game, if it is over.
     fn result(&self) -> Option<String> {
         let kinds = || self.members.iter().map(|member| member.body.kind);
         let mut robots = kinds().filter(|kind| matches!(kind, Kind::Robot(_)));
         match (robots.next(), robots.next(), kinds().any(|kind| kind == Kind::Explosion)) {
             (Some(_), Some(_), _) | (_, _, true) => None,
             (Some(winner), ..) => Some(format!("{winner} has won")),
-            (None, ..) => Some("nobody has won".into()),
+            (None, ..) => Some("no one has won".into()),
         }
     }
 }
 
-/// Explosions reach the cells around them, robots each other there, and all else its own.
+/// Returns whether two bodies touch. Explosions reach the cells around them, and so do robots with
+/// other robots. All other bodies touch in the same cell only.
 fn touches(a: &Body, b: &Body) -> bool {
     let distance = (a.at.0 - b.at.0).abs().max((a.at.1 - b.at.1).abs());
     match (a.kind, b.kind) {

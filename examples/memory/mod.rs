@@ -1,8 +1,8 @@
-//! What the kernel says this process holds (Linux).
+//! The memory of this process, as the kernel reports it (Linux).
 
 use std::fs;
 
-/// Bytes that this process holds, by what they hold.
+/// The bytes that this process holds.
 pub(crate) struct Parts {
     /// Resident memory.
     pub(crate) resident: usize,
@@ -10,9 +10,9 @@ pub(crate) struct Parts {
     pub(crate) tables: usize,
 }
 
-/// Resident bytes and the page tables that describe them, apart.
+/// Returns the resident bytes, and those of the page tables that describe them.
 pub(crate) fn parts() -> Parts {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux shows it here");
+    let status = fs::read_to_string("/proc/self/status").expect("Linux has this file");
     let bytes = |field: &str| -> usize {
         let line = status.lines().find(|line| line.starts_with(field));
         let number = line.and_then(|line| line.split_whitespace().nth(1));
@@ -22,7 +22,7 @@ pub(crate) fn parts() -> Parts {
     Parts { resident: bytes("VmRSS:"), tables: bytes("VmPTE:") }
 }
 
-/// Resident bytes and the page tables that describe them: what a fiber or thread really costs.
+/// Returns the sum of both: the memory that a fiber or thread really takes.
 pub(crate) fn held() -> usize {
     let Parts { resident, tables } = parts();
     resident + tables

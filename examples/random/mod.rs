@@ -1,9 +1,9 @@
-//! Numbers that look random, for the examples that need some: the same for the same seed.
+//! Pseudo-random numbers for the examples: the same ones for the same seed.
 
 use std::cell::Cell;
 use std::ops::Range;
 
-/// A source of numbers.
+/// A source of pseudo-random numbers.
 pub(crate) struct Random(Cell<u64>);
 
 impl Random {
@@ -11,12 +11,12 @@ impl Random {
         Random(Cell::new(seed))
     }
 
-    /// Another source, whose numbers have nothing to do with those of this one.
+    /// Returns another source, whose numbers are independent of those of this one.
     pub(crate) fn fork(&self) -> Random {
         Random::new(self.within(0..u64::MAX))
     }
 
-    /// A number in `range`, which is not empty: splitmix64 and a remainder.
+    /// Returns a number in `range`, which is not empty, by splitmix64 and a remainder.
     pub(crate) fn within(&self, range: Range<u64>) -> u64 {
         self.0.set(self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
         let mut bits = self.0.get();

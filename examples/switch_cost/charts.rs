@@ -1,22 +1,61 @@
-//! Draws bars and curves as SVG text: no script, no font, no network.
+//! Bars and curves as SVG text, without script, font or network.
 //!
-//! Colours are CSS classes, so that the page decides them for light and dark. Every mark carries
-//! its number, and each figure has a title and a description for readers who do not see it.
+//! Colours are CSS classes, so that the page decides them for light and dark. Every mark has its
+//! number beside or below it, and each figure has a title and a description for screen readers.
 
-use crate::contenders::Kind;
 use crate::plan::grouped;
 use std::fmt::Write;
 
-const WIDTH: f64 = 760.0;
+/// The sizes of a drawing. Each chart is drawn for wide and for narrow screens, and the style of
+/// the page shows one of the two: a drawing that is scaled down has text that cannot be read.
+#[derive(Clone, Copy)]
+struct Layout {
+    class: &'static str,
+    width: f64,
+    /// Where bars begin: beside their labels, or below them.
+    bars_from: f64,
+    /// The room for the numbers behind the longest bar.
+    behind_bars: f64,
+    /// The distance between two bars.
+    row: f64,
+    labels_above: bool,
+    /// The left and right end of a curve's axis.
+    axis: [f64; 2],
+    /// Whether the numbers of a curve stand in rows below it.
+    rows_of_numbers: bool,
+}
+
+const WIDE: Layout = Layout {
+    class: "wide",
+    width: 760.0,
+    bars_from: 232.0,
+    behind_bars: 150.0,
+    row: 30.0,
+    labels_above: false,
+    axis: [118.0, 638.0],
+    rows_of_numbers: true,
+};
+
+const NARROW: Layout = Layout {
+    class: "narrow",
+    width: 340.0,
+    bars_from: 0.0,
+    behind_bars: 118.0,
+    row: 46.0,
+    labels_above: true,
+    axis: [44.0, 338.0],
+    rows_of_numbers: false,
+};
 
 /// One bar of a bar chart.
 #[derive(Debug)]
 pub(crate) struct Bar {
     pub(crate) label: String,
-    pub(crate) kind: Kind,
-    /// Lowest, median and highest; none if the contender could not do it.
+    /// The CSS class of its colour.
+    pub(crate) class: &'static str,
+    /// Lowest, median and highest; `None` if the contender could not do it.
     pub(crate) values: Option<[f64; 3]>,
-    /// What stands beside the bar: its number, or why there is none.
+    /// The text beside the bar: its number, or the reason why there is none.
     pub(crate) text: String,
     /// A second, quieter text: the ratio.
     pub(crate) aside: String,
@@ -26,35 +65,39 @@ pub(crate) struct Bar {
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) name: String,
-    pub(crate) kind: Kind,
-    /// The pattern that tells it from other lines of its kind.
+    /// The CSS class of its colour.
+    pub(crate) class: &'static str,
+    /// The pattern that distinguishes it from other lines of its kind.
     pub(crate) dashes: &'static str,
     pub(crate) points: Vec<(u64, f64)>,
 }
 
-/// Horizontal bars from zero. A bar that would dwarf all others is cut, and shown to be cut.
+/// Draws horizontal bars from zero. A bar that would dwarf all others is cut, with a mark.
 pub(crate) fn bars(title: &str, bars: &[Bar]) -> String {
-    const ROW: f64 = 30.0;
-    const LEFT: f64 = 232.0;
-    const RIGHT: f64 = 150.0;
-    let scale = (WIDTH - LEFT - RIGHT) / full_length(bars);
+    [WIDE, NARROW].map(|layout| draw_bars(layout, title, bars)).concat()
+}
 
-    let height = ROW * bars.len() as f64 + 4.0;
-    let mut svg = open(title, &describe_bars(bars), height);
+fn draw_bars(layout: Layout, title: &str, bars: &[Bar]) -> String {
+    let from = layout.bars_from;
+    let longest = layout.width - from - layout.behind_bars;
+    let scale = longest / full_length(bars);
+    let height = layout.row * bars.len() as f64 + 4.0;
+    let mut svg = open(layout, title, &describe_bars(bars), height);
     for (row, bar) in bars.iter().enumerate() {
-        let middle = ROW * row as f64 + ROW / 2.0 + 2.0;
-        let class = class(bar.kind);
-        text(&mut svg, [0.0, middle], "label", &bar.label);
-        let mut end = LEFT;
+        let top = layout.row * row as f64 + 2.0;
+        let middle = if layout.labels_above { top + 31.0 } else { top + 15.0 };
+        let label = if layout.labels_above { top + 11.0 } else { middle };
+        text(&mut svg, [0.0, label], "label", &bar.label);
+        let mut end = from;
         if let Some([lowest, median, highest]) = bar.values {
-            let place = |value: f64| LEFT + (value * scale).min(WIDTH - LEFT - RIGHT);
-            end = place(median).max(LEFT + 1.5);
-            let (top, length) = (middle - 9.0, end - LEFT);
+            let place = |value: f64| from + (value * scale).min(longest);
+            end = place(median).max(from + 1.5);
+            let (class, top, length) = (bar.class, middle - 9.0, end - from);
             let _ = write!(
                 svg,
-                r#"<rect class="{class}" x="{LEFT}" y="{top:.1}" width="{length:.1}" height="18" rx="2"/>"#
+                r#"<rect class="{class}" x="{from}" y="{top:.1}" width="{length:.1}" height="18" rx="2"/>"#
             );
-            if WIDTH - LEFT - RIGHT < median * scale * 0.999 {
+            if longest < median * scale * 0.999 {
                 cut(&mut svg, end, middle);
             } else {
                 whisker(&mut svg, [place(lowest), place(highest)], middle);
@@ -66,21 +109,20 @@ pub(crate) fn bars(title: &str, bars: &[Bar]) -> String {
             false => format!(r#" <tspan class="aside" dx="6">{}</tspan>"#, escape(&bar.aside)),
         };
         let class = if bar.values.is_some() { "value" } else { "aside" };
-        let _ = write!(
-            svg,
-            r#"<text class="{class}" x="{:.1}" y="{:.1}">{}{aside}</text>"#,
-            end + 8.0,
-            middle + 4.5,
-            escape(&bar.text),
-        );
+        let (x, y, words) = (end + 8.0, middle + 4.5, escape(&bar.text));
+        let _ = write!(svg, r#"<text class="{class}" x="{x:.1}" y="{y:.1}">{words}{aside}</text>"#);
     }
     svg + "</svg>\n"
 }
 
-/// Cost over the number of tasks: a logarithmic axis for the tasks, a linear one for the cost.
+/// Draws the cost over the number of tasks, both logarithmic, with a row of numbers per line below.
 pub(crate) fn curve(title: &str, unit: &str, lines: &[Line]) -> String {
-    let frame = Frame::around(lines);
-    let mut svg = open(title, &describe_lines(lines, unit), Frame::HEIGHT);
+    [WIDE, NARROW].map(|layout| draw_curve(layout, title, unit, lines)).concat()
+}
+
+fn draw_curve(layout: Layout, title: &str, unit: &str, lines: &[Line]) -> String {
+    let frame = Frame::around(layout, lines);
+    let mut svg = open(layout, title, &describe_lines(lines, unit), frame.height(lines.len()));
     frame.grid(&mut svg, unit);
     for line in lines {
         let place =
@@ -89,100 +131,139 @@ pub(crate) fn curve(title: &str, unit: &str, lines: &[Line]) -> String {
         let _ = write!(
             svg,
             r#"<polyline class="line {}" stroke-dasharray="{}" points="{}"/>"#,
-            class(line.kind),
+            line.class,
             line.dashes,
             points.join(" "),
         );
         for &(tasks, cost) in &line.points {
-            let (x, y, class) = (frame.x(tasks), frame.y(cost), class(line.kind));
+            let (x, y, class) = (frame.x(tasks), frame.y(cost), line.class);
             let _ = write!(svg, r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="3.5"/>"#);
         }
     }
-    for &tasks in &frame.counts {
-        frame.numbers(&mut svg, lines, tasks);
+    if layout.rows_of_numbers {
+        frame.names(&mut svg, lines);
+        frame.numbers(&mut svg, lines);
+    } else {
+        frame.legend(&mut svg, lines);
     }
     svg + "</svg>\n"
 }
 
-/// The plotting area of a curve.
+/// The plotting area of a curve, and the rows of numbers below it.
 struct Frame {
+    layout: Layout,
     counts: Vec<u64>,
+    lowest: f64,
     highest: f64,
 }
 
 impl Frame {
-    const HEIGHT: f64 = 380.0;
-    const LEFT: f64 = 44.0;
-    const RIGHT: f64 = 150.0;
     const TOP: f64 = 14.0;
-    const BOTTOM: f64 = 52.0;
-    /// How far apart two numbers must stand to be read.
-    const APART: f64 = 15.0;
+    const BOTTOM: f64 = 330.0;
+    /// The distance between two rows of numbers, or two names of lines.
+    const ROW: f64 = 21.0;
 
-    fn around(lines: &[Line]) -> Self {
+    fn around(layout: Layout, lines: &[Line]) -> Self {
         let points = || lines.iter().flat_map(|line| &line.points);
         let mut counts: Vec<u64> = points().map(|point| point.0).collect();
         counts.sort_unstable();
         counts.dedup();
-        Self { counts, highest: points().map(|point| point.1).fold(1.0, f64::max) * 1.06 }
+        let costs = || points().map(|point| point.1);
+        Self {
+            layout,
+            counts,
+            lowest: costs().fold(f64::INFINITY, f64::min) / 1.15,
+            highest: costs().fold(1.0, f64::max) * 1.15,
+        }
+    }
+
+    fn height(&self, lines: usize) -> f64 {
+        let rows = if self.layout.rows_of_numbers { lines } else { 1 };
+        Self::BOTTOM + 46.0 + (Self::ROW + 4.0) * rows as f64
     }
 
     fn x(&self, tasks: u64) -> f64 {
         let (first, last) = (self.counts[0] as f64, self.counts[self.counts.len() - 1] as f64);
         let share = (tasks as f64 / first).ln() / (last / first).ln().max(1.0);
-        Self::LEFT + 10.0 + share * (WIDTH - Self::LEFT - Self::RIGHT)
+        let [left, right] = self.layout.axis;
+        left + 16.0 + share * (right - left - 32.0)
     }
 
     fn y(&self, cost: f64) -> f64 {
-        let height = Self::HEIGHT - Self::TOP - Self::BOTTOM;
-        Self::TOP + height * (1.0 - cost / self.highest)
+        let share = (cost / self.lowest).ln() / (self.highest / self.lowest).ln();
+        Self::BOTTOM - share * (Self::BOTTOM - Self::TOP)
     }
 
     fn grid(&self, svg: &mut String, unit: &str) {
-        let step = round_step(self.highest / 4.0);
-        let mut cost = 0.0;
-        while cost <= self.highest {
-            let (y, right) = (self.y(cost), WIDTH - Self::RIGHT + 20.0);
-            let _ = write!(svg, r#"<path class="grid" d="M{} {y:.1}H{right}"/>"#, Self::LEFT);
-            let mark = if cost == 0.0 { format!("0 {unit}") } else { format!("{cost}") };
-            text(svg, [Self::LEFT - 8.0, y], "tick end", &mark);
-            cost += step;
+        let [left, right] = self.layout.axis;
+        for power in 0..6 {
+            for step in [1, 2, 5] {
+                let cost = f64::from(step * 10_i32.pow(power));
+                if (self.lowest..=self.highest).contains(&cost) {
+                    let y = self.y(cost);
+                    let _ = write!(svg, r#"<path class="grid" d="M{left} {y:.1}H{right}"/>"#);
+                    text(svg, [left - 6.0, y], "tick end", &format!("{cost} {unit}"));
+                }
+            }
         }
-        let below = Self::HEIGHT - Self::BOTTOM + 18.0;
+        let mut taken = f64::NEG_INFINITY;
         for &tasks in &self.counts {
-            text(svg, [self.x(tasks), below], "tick middle", &grouped(tasks));
+            let x = self.x(tasks);
+            let half = |words: &str| 3.4 * words.len() as f64;
+            let long = grouped(tasks);
+            let fits = self.layout.rows_of_numbers && taken < x - half(&long);
+            let words = if fits { long } else { short(tasks) };
+            let half = half(&words);
+            if taken < x - half {
+                text(svg, [x, Self::BOTTOM + 18.0], "tick middle", &words);
+                taken = x + half + 6.0;
+            }
         }
         let middle = (self.x(self.counts[0]) + self.x(self.counts[self.counts.len() - 1])) / 2.0;
-        text(svg, [middle, below + 22.0], "aside middle", "tasks (logarithmic)");
+        let words = "tasks (both axes are logarithmic)";
+        text(svg, [middle, Self::BOTTOM + 38.0], "aside middle", words);
     }
 
-    /// Writes the numbers of one count above its points, pushed apart where they would overlap. At
-    /// a line's end its number stands beside the point, with the line's name.
-    fn numbers(&self, svg: &mut String, lines: &[Line], tasks: u64) {
-        let mut marks: Vec<(f64, &Line, f64)> = Vec::new();
+    /// Writes the names of the lines below a narrow drawing.
+    fn legend(&self, svg: &mut String, lines: &[Line]) {
+        let mut x = self.layout.axis[0];
         for line in lines {
-            let cost = line.points.iter().find(|point| point.0 == tasks);
-            marks.extend(cost.map(|&(_, cost)| (self.y(cost), line, cost)));
+            text(svg, [x, Self::BOTTOM + 64.0], &format!("number {}", line.class), &line.name);
+            x += 7.2 * line.name.len() as f64 + 20.0;
         }
-        marks.sort_by(|a, b| b.0.total_cmp(&a.0));
+    }
+
+    /// Writes the name of each line behind its last point, moved up where two names would overlap.
+    fn names(&self, svg: &mut String, lines: &[Line]) {
+        let mut ends: Vec<(f64, f64, &Line)> = Vec::new();
+        for line in lines {
+            let last = line.points.last();
+            ends.extend(last.map(|&(tasks, cost)| (self.y(cost), self.x(tasks), line)));
+        }
+        ends.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut ceiling = f64::INFINITY;
-        for (y, line, cost) in marks {
-            let is_last = line.points.last().is_some_and(|point| point.0 == tasks);
-            let above = if is_last { 0.0 } else { 12.0 };
-            let y = (y - above).min(ceiling - Self::APART);
+        for (y, x, line) in ends {
+            let y = y.min(ceiling - Self::ROW + 5.0);
             ceiling = y;
-            let class = class(line.kind);
-            if is_last {
-                let mark = format!("{} {}", number(cost), line.name);
-                text(svg, [self.x(tasks) + 9.0, y], &format!("number {class}"), &mark);
-            } else {
-                text(svg, [self.x(tasks), y], &format!("number middle {class}"), &number(cost));
+            text(svg, [x + 9.0, y], &format!("number {}", line.class), &line.name);
+        }
+    }
+
+    /// Writes the numbers of each line in a row, each number below its point.
+    fn numbers(&self, svg: &mut String, lines: &[Line]) {
+        for (row, line) in lines.iter().enumerate() {
+            let middle = Self::BOTTOM + 66.0 + Self::ROW * row as f64;
+            text(svg, [0.0, middle], &format!("number {}", line.class), &line.name);
+            for &(tasks, cost) in &line.points {
+                let class = format!("number middle {}", line.class);
+                text(svg, [self.x(tasks), middle], &class, &number(cost));
             }
         }
     }
 }
 
-/// What the longest bar stands for: the largest value, unless it is more than three times the next.
+/// Returns the value of the longest bar: the largest one, unless it is more than three times the
+/// next.
 fn full_length(bars: &[Bar]) -> f64 {
     let mut medians: Vec<f64> = bars.iter().filter_map(|bar| Some(bar.values?[1])).collect();
     medians.sort_by(|a, b| b.total_cmp(a));
@@ -191,12 +272,6 @@ fn full_length(bars: &[Bar]) -> f64 {
         [first, ..] => first,
         [] => 1.0,
     }
-}
-
-fn round_step(rough: f64) -> f64 {
-    let power = 10_f64.powf(rough.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0];
-    steps.iter().map(|step| step * power).find(|step| rough <= *step).unwrap_or(rough)
 }
 
 fn cut(svg: &mut String, end: f64, middle: f64) {
@@ -210,16 +285,34 @@ fn cut(svg: &mut String, end: f64, middle: f64) {
 }
 
 fn whisker(svg: &mut String, [from, to]: [f64; 2], middle: f64) {
-    let _ = write!(svg, r#"<path class="whisker" d="M{from:.1} {middle}H{to:.1}"/>"#);
+    if to - from < 4.0 {
+        return; // The caps would hide each other and the end of the bar.
+    }
+    // A line with a cap at each end, on a wider one in the colour of the page.
+    let (top, bottom) = (middle - 5.0, middle + 5.0);
+    let path =
+        format!("M{from:.1} {middle}H{to:.1}M{from:.1} {top}V{bottom}M{to:.1} {top}V{bottom}");
+    let _ = write!(svg, r#"<path class="halo" d="{path}"/><path class="whisker" d="{path}"/>"#);
+}
+
+/// Writes a number of tasks with few characters: `30k`, `1M`.
+fn short(tasks: u64) -> String {
+    match tasks {
+        0..1_000 => tasks.to_string(),
+        1_000..1_000_000 => format!("{}k", tasks / 1_000),
+        _ => format!("{}M", tasks / 1_000_000),
+    }
 }
 
 fn number(value: f64) -> String {
     if value < 9.95 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
-fn open(title: &str, description: &str, height: f64) -> String {
+fn open(layout: Layout, title: &str, description: &str, height: f64) -> String {
+    let Layout { class, width, .. } = layout;
     format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\"><title>{}</title><desc>{}</desc>",
+        "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\"><title>{}</title>\
+         <desc>{}</desc>",
         escape(title),
         escape(description)
     )
@@ -245,15 +338,7 @@ fn describe_lines(lines: &[Line], unit: &str) -> String {
     lines.iter().map(part).collect::<Vec<_>>().join("; ")
 }
 
-fn class(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Fibra => "fibra",
-        Kind::Future => "future",
-        Kind::OtherStack => "other",
-    }
-}
-
-/// Makes a text safe inside of HTML.
+/// Escapes a text for HTML.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

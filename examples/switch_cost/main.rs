@@ -1,16 +1,19 @@
-//! What does it cost to switch between tasks? Fibers beside futures, in one run.
+//! Measures what it costs to switch between tasks, fibers beside futures, in one run.
 //!
 //! ```text
 //! cargo run --release --example switch_cost                  about a minute
 //! cargo run --release --example switch_cost -- --quick       about ten seconds, rough
-//! cargo run --release --example switch_cost -- --out FILE    where to write the page
+//! cargo run --release --example switch_cost -- --out FILE    writes the page to FILE
 //! ```
 //!
-//! Prints a table and writes one HTML page with charts that explains what each bar measures.
+//! Prints a table, and writes one HTML page with charts that explains what each bar measures. Close
+//! other programs before: the page reports how busy they kept the machine.
 //!
-//! Reading order: `plan` (what is measured), `workloads` (the work and its answers), `contenders`
-//! (who does it, one file each), `measure` (how), `table`, `page` and `charts` (how it is shown).
+//! Reading order: `plan` (the measurements), `workloads` (the work and its answers), `contenders`
+//! (one file per library), `measure` (the method), `table`, `page` and `charts` (the result).
 
+#[path = "../broken_pipe/mod.rs"]
+mod broken_pipe;
 mod charts;
 mod contenders;
 mod machine;
@@ -22,9 +25,9 @@ mod style;
 mod table;
 mod workloads;
 
-use machine::Machine;
+use machine::{Machine, Work};
 use measure::Outcome;
-use plan::{Chart, Effort, Group};
+use plan::{Chart, Effort, Entry, Group};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -36,6 +39,7 @@ type Measured = (Group, Vec<Outcome>);
 const MEMORY_FOR_A_MILLION: u64 = 6 << 30;
 
 fn main() -> ExitCode {
+    broken_pipe::end_quietly();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((first, words)) if first == measure::CHILD => measure::sample_here(words),
@@ -86,35 +90,62 @@ fn compare(options: &Options) -> Result<(), String> {
     }
     let mut groups = plan::groups(options.effort);
     leave_out_what_does_not_fit(&mut groups);
+    let before = Work::so_far();
     let measured = measure_all(groups)?;
+    let busy = before.share_of_others();
 
     println!("\nthe median, as a multiple of fibra's, lowest … highest sample\n");
     for (group, outcomes) in &measured {
         println!("{}", table::render(group, outcomes));
     }
-    let page = page::render(&measured, &Machine::here(), options.effort);
+    if let Some(share) = busy.filter(|share| machine::BUSY < *share) {
+        let percent = (share * 100.0).round();
+        println!("the machine was busy: other programs used {percent}% of its processors\n");
+    }
+    let page = page::render(&measured, &Machine::here(), busy, options.effort);
     std::fs::write(&options.page, page)
         .map_err(|error| format!("cannot write {}: {error}", options.page.display()))?;
     println!("charts: {}", options.page.display());
     Ok(())
 }
 
+/// Measures the groups that share entries together, and each of the others by itself.
 fn measure_all(groups: Vec<Group>) -> Result<Vec<Measured>, String> {
-    let count = groups.len();
-    let mut measured = Vec::with_capacity(count);
-    for (number, group) in groups.into_iter().enumerate() {
-        eprintln!("[{:>2}/{count}] {}", number + 1, group.title);
-        let outcomes = measure::measure(&group)?;
-        for (entry, outcome) in group.entries.iter().zip(&outcomes) {
+    let mut parts: Vec<Vec<&Group>> = Vec::new();
+    let (shared, alone): (Vec<_>, Vec<_>) =
+        groups.iter().partition(|group| group.chart.is_measured_with_others());
+    parts.push(shared);
+    parts.extend(alone.into_iter().map(|group| vec![group]));
+
+    let mut results: Vec<(Entry, Outcome)> = Vec::new();
+    for (number, part) in parts.iter().enumerate() {
+        let titles: Vec<_> = part.iter().map(|group| group.title.as_str()).collect();
+        eprintln!("[{:>2}/{}] {}", number + 1, parts.len(), titles.join("; "));
+        let mut entries: Vec<Entry> = Vec::new();
+        for entry in part.iter().flat_map(|group| &group.entries) {
+            if !entries.iter().any(|other| other.measures_the_same(entry)) {
+                entries.push(entry.clone());
+            }
+        }
+        let outcomes = measure::measure(&entries, part[0].repetitions)?;
+        for (entry, outcome) in entries.iter().zip(&outcomes) {
             let text = match outcome {
-                Outcome::Measured(figures) => table::amount(figures.median, group.unit),
+                Outcome::Measured(figures) => table::amount(figures.median, part[0].unit),
                 Outcome::Cannot(reason) => reason.clone(),
             };
             eprintln!("        {:<32} {text}", entry.label);
         }
-        measured.push((group, outcomes));
+        results.extend(entries.into_iter().zip(outcomes));
     }
-    Ok(measured)
+    let outcome_of = |entry: &Entry| {
+        let result = results.iter().find(|(other, _)| other.measures_the_same(entry));
+        result.expect("each entry was measured").1.clone()
+    };
+    let with_outcomes = |group: Group| {
+        let outcomes = group.entries.iter().map(outcome_of).collect();
+        (group, outcomes)
+    };
+    Ok(groups.into_iter().map(with_outcomes).collect())
 }
 
 fn leave_out_what_does_not_fit(groups: &mut Vec<Group>) {

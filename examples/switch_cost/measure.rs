@@ -1,14 +1,13 @@
 //! Takes the measurements: each sample in a process of its own, contenders in turn.
 //!
-//! - A fresh process per sample: no contender's allocator, warm stacks or helper threads can touch
-//!   another's numbers, and chance in the memory layout is drawn anew each time instead of being
-//!   baked into all repetitions.
+//! - A fresh process per sample: the allocator, warm stacks or helper threads of one contender
+//!   cannot affect the numbers of another, and each repetition has another random memory layout.
 //! - In turn: repetition 1 of every contender, then repetition 2, and so on. A disturbance of the
-//!   machine then hits all of them and not just the one that happened to be running.
+//!   machine then affects all contenders, not only the one that is running.
 //! - The median is reported, with the lowest and the highest sample beside it.
 
 use crate::contenders::{self, Cannot, Contender, Sample};
-use crate::plan::{Entry, Group};
+use crate::plan::Entry;
 use crate::workloads::Workload;
 use std::env;
 use std::process::Command;
@@ -16,8 +15,8 @@ use std::process::Command;
 /// The word that makes this program take one sample and print it.
 pub(crate) const CHILD: &str = "--sample";
 
-/// What became of an [`Entry`].
-#[derive(Debug)]
+/// The result of measuring an [`Entry`].
+#[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     Measured(Figures),
     /// The contender cannot do this, for the given reason.
@@ -41,16 +40,16 @@ impl Outcome {
     }
 }
 
-/// Measures all entries of a group, `group.repetitions` times in turn.
+/// Measures all entries, `repetitions` times in turn.
 ///
 /// # Errors
 ///
-/// A sample that could not be taken, or whose answer was wrong: the text says whose and how.
-pub(crate) fn measure(group: &Group) -> Result<Vec<Outcome>, String> {
+/// Returns a text if a sample could not be taken or its answer was wrong.
+pub(crate) fn measure(entries: &[Entry], repetitions: usize) -> Result<Vec<Outcome>, String> {
     let mut samples: Vec<Result<Vec<f64>, String>> =
-        group.entries.iter().map(|_| Ok(Vec::new())).collect();
-    for _ in 0..group.repetitions {
-        for (entry, so_far) in group.entries.iter().zip(&mut samples) {
+        entries.iter().map(|_| Ok(Vec::new())).collect();
+    for _ in 0..repetitions {
+        for (entry, so_far) in entries.iter().zip(&mut samples) {
             let Ok(costs) = so_far else { continue };
             match sample_in_child(entry)? {
                 Ok(cost) => costs.push(cost),
@@ -65,7 +64,7 @@ pub(crate) fn measure(group: &Group) -> Result<Vec<Outcome>, String> {
 ///
 /// # Errors
 ///
-/// Words that name no contender or no workload.
+/// Returns a text if `words` name no contender or no workload.
 pub(crate) fn sample_here(words: &[String]) -> Result<(), String> {
     let unknown = || format!("{CHILD} takes a contender and a workload, not {words:?}");
     let (name, workload) = words.split_first().ok_or_else(unknown)?;
@@ -85,7 +84,7 @@ fn warm_sample(contender: &Contender, workload: Workload) -> Result<Sample, Cann
     (contender.run)(workload)
 }
 
-/// The cost of one operation, or why the contender cannot do it.
+/// Returns the cost of one operation, or the reason why the contender cannot do it.
 fn sample_in_child(entry: &Entry) -> Result<Result<f64, String>, String> {
     let (name, workload) = (entry.contender.name, entry.workload);
     let failed = |what: String| format!("{name}, {workload}: {what}");

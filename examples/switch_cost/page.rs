@@ -1,12 +1,12 @@
-//! Writes the page: what each chart measures, the charts, both sides of the trade, all numbers.
+//! The page: an explanation of each chart, the charts, both sides of the trade, and all numbers.
 //!
-//! One file without script or network. The sentences state numbers and leave the verdict to the
-//! bars, so that they stay true on a machine where another contender wins.
+//! It is one file without script or network. Its sentences state numbers and name no winner, so
+//! that they stay true on a machine where another contender is faster.
 
 use crate::Measured;
 use crate::charts::{self, Bar, Line, escape};
 use crate::contenders::Kind;
-use crate::machine::Machine;
+use crate::machine::{BUSY, Machine};
 use crate::measure::Outcome;
 use crate::plan::{Chart, Effort, Group, Unit};
 use crate::prose::{self, Numbers};
@@ -14,13 +14,18 @@ use crate::style::CSS;
 use crate::table::{amount, ratio, reference, spread};
 use std::fmt::Write;
 
-/// The whole page.
-pub(crate) fn render(measured: &[Measured], machine: &Machine, effort: Effort) -> String {
+/// Renders the whole page. `busy` is the share of the processors' time that other programs used.
+pub(crate) fn render(
+    measured: &[Measured],
+    machine: &Machine,
+    busy: Option<f64>,
+    effort: Effort,
+) -> String {
     let numbers = Numbers { measured };
     let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n");
     page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
     let _ = write!(page, "<title>What a switch costs</title>\n<style>{CSS}</style>\n<main>\n");
-    page += &opening(&numbers);
+    page += &opening(&numbers, busy);
 
     page += &section(prose::floor(), &bar_chart(measured, Chart::Floor));
     page += &section(prose::yields(), &yield_curve(measured));
@@ -33,25 +38,36 @@ pub(crate) fn render(measured: &[Measured], machine: &Machine, effort: Effort) -
     page += &prose::both_sides(&numbers);
     page += &prose::method(effort);
     page += &all_numbers(measured);
-    page += &footer(machine);
+    page += &footer(machine, busy);
     page + "</main>\n</html>\n"
 }
 
-fn opening(numbers: &Numbers<'_>) -> String {
+fn opening(numbers: &Numbers<'_>, busy: Option<f64>) -> String {
     let mut text = String::from("<h1>What a switch costs</h1>\n");
     text += "<p class=\"lead\">Two ways to let one thread do many things: give each task a stack of \
              its own and switch between stacks (fibers), or compile each task into a state machine \
-             and poll it (futures). Here is what each step of both costs on this machine.</p>\n";
+             and poll it (futures). This page shows what each step of both costs on this \
+             machine.</p>\n";
+    if let Some(share) = busy.filter(|share| BUSY < *share) {
+        let percent = (share * 100.0).round();
+        let _ = writeln!(
+            text,
+            "<p class=\"warning\"><b>The machine was busy.</b> Other programs used {percent}% of \
+             its processors during the run, so the numbers are higher and spread more than on an \
+             idle machine. Close other programs and run the comparison again.</p>"
+        );
+    }
     text += "<ul class=\"figures\">\n";
     for (class, figure, words) in numbers.headlines() {
         let _ = writeln!(text, "<li class=\"{class}\"><b>{figure}</b><span>{words}</span></li>");
     }
     text += "</ul>\n<ul class=\"legend\"><li class=\"fibra\">fibra, fibers</li>\
-             <li class=\"future\">futures</li><li>other stacks: bare switch, may, threads</li></ul>\n";
+             <li class=\"future\">futures: tokio, polled by hand</li>\
+             <li class=\"second\">futures: async-executor</li><li>other stacks: bare switch, may, threads</li></ul>\n";
     text
 }
 
-/// A heading, what the chart measures, the chart and how to read it.
+/// Renders a heading, an explanation, the chart and its caption.
 fn section(words: prose::Section, chart: &str) -> String {
     let prose::Section { heading, text, caption } = words;
     format!(
@@ -70,17 +86,17 @@ fn bar_chart(measured: &[Measured], chart: Chart) -> String {
         .iter()
         .zip(outcomes)
         .map(|(entry, outcome)| {
-            let (label, kind) = (entry.label.clone(), entry.contender.kind);
+            let (label, class) = (entry.label.clone(), entry.contender.class());
             match outcome {
                 Outcome::Measured(figures) => Bar {
                     label,
-                    kind,
+                    class,
                     values: Some([figures.lowest, figures.median, figures.highest]),
                     text: amount(figures.median, group.unit),
                     aside: ratio(figures.median, fibra),
                 },
                 Outcome::Cannot(reason) => {
-                    Bar { label, kind, values: None, text: reason.clone(), aside: String::new() }
+                    Bar { label, class, values: None, text: reason.clone(), aside: String::new() }
                 }
             }
         })
@@ -98,8 +114,8 @@ fn yield_curve(measured: &[Measured]) -> String {
                 Some(line) => line.points.push((tasks, median)),
                 None => lines.push(Line {
                     name: entry.label.clone(),
-                    kind: entry.contender.kind,
-                    dashes: dashes(&lines, entry.contender.kind),
+                    class: entry.contender.class(),
+                    dashes: dashes(entry.contender.kind, entry.contender.class()),
                     points: vec![(tasks, median)],
                 }),
             }
@@ -108,9 +124,13 @@ fn yield_curve(measured: &[Measured]) -> String {
     charts::curve("nanoseconds per yield over the number of tasks", "ns", &lines)
 }
 
-/// The first line of a kind is solid, later ones are dashed.
-fn dashes(lines: &[Line], kind: Kind) -> &'static str {
-    if lines.iter().any(|line| line.kind == kind) { "6 4" } else { "none" }
+/// Returns the dashes of a line: colour alone must not be what distinguishes two lines.
+fn dashes(kind: Kind, class: &str) -> &'static str {
+    match (kind, class) {
+        (Kind::Future, "second") => "7 4",
+        (Kind::OtherStack, _) => "2 4",
+        _ => "none",
+    }
 }
 
 fn all_numbers(measured: &[Measured]) -> String {
@@ -142,11 +162,7 @@ fn rows(group: &Group, outcomes: &[Outcome]) -> String {
                 spread(*figures, group.unit),
             ),
             Outcome::Cannot(reason) => {
-                writeln!(
-                    text,
-                    "<td>–</td><td></td><td class=\"spread\">{}</td></tr>",
-                    escape(reason)
-                )
+                writeln!(text, "<td class=\"reason\" colspan=\"3\">{}</td></tr>", escape(reason))
             }
         };
     }
@@ -161,9 +177,12 @@ fn exact(value: f64, unit: Unit) -> String {
     }
 }
 
-fn footer(machine: &Machine) -> String {
+fn footer(machine: &Machine, busy: Option<f64>) -> String {
     let Machine { processor, cores, system, compiler, command } = machine;
     let cores = if *cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
     let facts = [processor.as_str(), &cores, system, compiler].map(escape).join(" · ");
-    format!("<footer>{facts}<br>Measured by <code>{}</code></footer>\n", escape(command))
+    let busy = busy.map_or(String::new(), |share| {
+        format!("Other programs used {:.0}% of the processors meanwhile.", share * 100.0)
+    });
+    format!("<footer>{facts}<br>{busy}<br>Measured by <code>{}</code></footer>\n", escape(command))
 }

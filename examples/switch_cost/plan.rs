@@ -1,12 +1,15 @@
-//! What is measured: groups of bars that belong side by side, and how much work each is.
+//! The plan of the measurements: groups of bars that stand side by side, and the work of each bar.
 //!
-//! Sizes are chosen so that a sample takes about 50 to 500 ms and the whole run about a minute;
-//! the quick run has smaller ones, fewer repetitions, and leaves out a million tasks.
+//! Sizes are chosen so that a sample takes about 50 to 500 ms and the whole run about a minute. The
+//! quick run has smaller sizes and fewer repetitions, and leaves out a million tasks.
+//!
+//! The same work of the same contender may be part of several groups. It is then measured once, in
+//! turn with the entries of all these groups: see [`Chart::is_measured_with_others`].
 
 use crate::contenders::{self, Contender};
 use crate::workloads::Workload;
 
-/// How long the run may take.
+/// The time that the run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
     /// About ten seconds: rough figures.
@@ -15,14 +18,14 @@ pub(crate) enum Effort {
     Full,
 }
 
-/// What the numbers of a group are.
+/// The unit of a group's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Nanoseconds,
     Bytes,
 }
 
-/// Which chart a group is part of.
+/// The chart that a group is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chart {
     /// Switches without a scheduler beside fibra's.
@@ -38,6 +41,14 @@ pub(crate) enum Chart {
     Memory,
 }
 
+impl Chart {
+    /// Returns whether another chart has some of the same bars. All such charts are measured
+    /// together, so that a quantity has one value on the whole page.
+    pub(crate) fn is_measured_with_others(self) -> bool {
+        matches!(self, Self::Floor | Self::Yield { tasks: 100 } | Self::Depth)
+    }
+}
+
 /// Measurements that are taken in turn and compared with each other.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -49,18 +60,26 @@ pub(crate) struct Group {
 }
 
 /// One bar.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) label: String,
     pub(crate) contender: Contender,
     pub(crate) workload: Workload,
 }
 
-/// Everything, in the order in which it is measured and shown.
+impl Entry {
+    /// Returns whether both are the same work of the same contender.
+    pub(crate) fn measures_the_same(&self, other: &Entry) -> bool {
+        self.contender.name == other.contender.name && self.workload == other.workload
+    }
+}
+
+/// Returns all groups, in the order in which they are shown.
 pub(crate) fn groups(effort: Effort) -> Vec<Group> {
     let plan = Plan { effort };
     let mut groups = vec![plan.floor()];
-    groups.extend([1, 100, 10_000, 100_000, 1_000_000].map(|tasks| plan.yields(tasks)));
+    let crowds = [1, 100, 1_000, 10_000, 30_000, 100_000, 1_000_000];
+    groups.extend(crowds.map(|tasks| plan.yields(tasks)));
     groups.extend([
         plan.depth(),
         plan.spawn_join(),
@@ -83,13 +102,14 @@ impl Plan {
         let (one, deep) =
             (Workload::Yield { tasks, rounds }, Workload::YieldDeep { tasks, rounds });
         let deep_boxed = Workload::YieldDeepBoxed { tasks, rounds };
-        let hundred = Workload::Yield { tasks: 100, rounds: rounds / 100 };
+        let hundred = Workload::Yield { tasks: 100, rounds: self.scaled(1_000_000) / 100 };
+        let crowd = Workload::Yield { tasks: 100, rounds: rounds / 100 };
         self.group(
             Chart::Floor,
             "the floor: one switch there and back, without a scheduler".to_owned(),
             vec![
                 entry("raw corosensei, 1 coroutine", contenders::RAW_COROSENSEI, one),
-                entry("raw corosensei, 100 coroutines", contenders::RAW_COROSENSEI, hundred),
+                entry("raw corosensei, 100 coroutines", contenders::RAW_COROSENSEI, crowd),
                 entry("future polled by hand, 1 deep", contenders::HAND_FUTURE, one),
                 entry("future polled by hand, 10 deep", contenders::HAND_FUTURE, deep),
                 entry("… with 10 boxed calls", contenders::HAND_FUTURE, deep_boxed),
@@ -99,14 +119,14 @@ impl Plan {
     }
 
     fn yields(&self, tasks: u64) -> Group {
-        // At least five rounds, so that the crowd's first round is a small part.
+        // At least five rounds, so that the first one is a small part.
         let rounds = (self.scaled(1_000_000) / tasks).max(5);
         let workload = Workload::Yield { tasks, rounds };
         let title = match tasks {
             1 => "yield, 1 task".to_owned(),
             _ => format!("yield, {} tasks", grouped(tasks)),
         };
-        let mut group = self.group(Chart::Yield { tasks }, title, everyone(workload));
+        let mut group = self.group(Chart::Yield { tasks }, title, all_contenders(workload));
         if 100_000 <= tasks {
             group.repetitions = group.repetitions.min(3);
         }
@@ -139,7 +159,7 @@ impl Plan {
     fn spawn_join(&self) -> Group {
         let workload = Workload::SpawnJoin { tasks: self.scaled(200_000) };
         let threads = Workload::SpawnJoin { tasks: self.scaled(5_000) };
-        let mut entries = everyone(workload);
+        let mut entries = all_contenders(workload);
         entries.push(entry("thread", contenders::STD_THREADS, threads));
         self.group(Chart::SpawnJoin, "spawn and join one task".to_owned(), entries)
     }
@@ -147,21 +167,21 @@ impl Plan {
     fn rendezvous(&self) -> Group {
         let workload = Workload::Rendezvous { messages: self.scaled(500_000) };
         let threads = Workload::Rendezvous { messages: self.scaled(20_000) };
-        let mut entries = everyone(workload);
+        let mut entries = all_contenders(workload);
         entries.push(entry("thread", contenders::STD_THREADS, threads));
         self.group(Chart::Rendezvous, "one message of a ping-pong".to_owned(), entries)
     }
 
     fn buffered(&self) -> Group {
         let workload = Workload::Buffered { messages: self.scaled(2_000_000), capacity: 128 };
-        let mut entries = everyone(workload);
+        let mut entries = all_contenders(workload);
         entries.push(entry("thread", contenders::STD_THREADS, workload));
         let title = "one message through a queue of 128".to_owned();
         self.group(Chart::Buffered, title, entries)
     }
 
     fn memory(&self) -> Group {
-        let mut entries = everyone(Workload::Parked { tasks: self.scaled(100_000) });
+        let mut entries = all_contenders(Workload::Parked { tasks: self.scaled(100_000) });
         for entry in &mut entries {
             if entry.contender.name == contenders::MAY.name {
                 entry.workload = Workload::Parked { tasks: 10_000 };
@@ -190,8 +210,8 @@ impl Plan {
     }
 }
 
-/// An entry for each contender that has a scheduler and one thread.
-fn everyone(workload: Workload) -> Vec<Entry> {
+/// Returns an entry for each contender that has a scheduler and one thread.
+fn all_contenders(workload: Workload) -> Vec<Entry> {
     vec![
         entry("fibra", contenders::FIBRA, workload),
         entry("tokio", contenders::TOKIO, workload),
@@ -204,7 +224,7 @@ fn entry(label: &str, contender: Contender, workload: Workload) -> Entry {
     Entry { label: label.to_owned(), contender, workload }
 }
 
-/// Writes a number with its thousands apart: `1,000,000`.
+/// Writes a number with separated thousands: `1,000,000`.
 pub(crate) fn grouped(n: u64) -> String {
     match n {
         0..1_000 => n.to_string(),

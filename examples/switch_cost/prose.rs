@@ -1,12 +1,12 @@
 //! The sentences of the page.
 //!
-//! A sentence that contains a number gets it from the run; none claims a winner.
+//! A sentence that contains a number takes it from the run. No sentence names a winner.
 
 use crate::Measured;
 use crate::plan::{Chart, Effort};
 use crate::table::amount;
 
-/// The words around one chart. They are HTML.
+/// The texts around one chart, as HTML.
 pub(crate) struct Section {
     pub(crate) heading: &'static str,
     pub(crate) text: &'static str,
@@ -16,26 +16,27 @@ pub(crate) struct Section {
 pub(crate) fn floor() -> Section {
     Section {
         heading: "The floor: a switch without a scheduler",
-        text: "A loop resumes one task after the other and each comes straight back. For fibers that \
-               is <b>corosensei</b>, the context switch under fibra: save a few registers, change the \
-               stack pointer, and back again. For futures it is a boxed <code>async</code> block, \
+        text: "A loop resumes one task after another, and each task suspends immediately. For fibers this \
+               is <b>corosensei</b>, the context switch that fibra uses: it saves a few registers, \
+               changes the stack pointer, and later switches back. For futures it is a boxed <code>async</code> block, \
                polled with a waker that does nothing. No scheduler can be faster than its floor.",
         caption: "One operation is the round trip: resume and suspend, or one poll. “10 deep” means \
                   that the future waits under ten <code>async fn</code> calls; each poll walks down \
-                  through all of them. A hundred bare coroutines cost more than one because \
-                  all their stacks begin at the same place of a page and compete for the same cache \
-                  lines; fibra staggers its stacks. Multiples are of fibra's scheduled yield.",
+                  through all of them. A hundred bare coroutines can cost more than one because \
+                  all their stacks begin at the same offset in a page and compete for the same cache \
+                  lines; fibra starts its stacks at different offsets. Multiples are of fibra's scheduled yield.",
     }
 }
 
 pub(crate) fn yields() -> Section {
     Section {
         heading: "Yielding, with a scheduler",
-        text: "Each task says “somebody else, please” again and again, and the scheduler takes the \
-               next from its queue. One task shows the bare call; a hundred fit in the first-level \
-               cache; from ten thousand on, what is measured is mostly how much memory a task touches \
-               when it wakes.",
-        caption: "All tasks have run once before the clock starts. may cannot map 100,000 stacks with \
+        text: "Each task yields again and again, and the scheduler takes the next one from its queue. \
+               One task shows the cost of the call alone; the data of a hundred tasks fits in the \
+               first-level cache. Between ten thousand and a hundred thousand tasks the data outgrows \
+               the caches, one after another: from there on the cost is mostly that of the memory that \
+               a task touches when it wakes.",
+        caption: "All tasks have run once before the clock starts. may cannot map 30,000 stacks with \
                   the system's default limits.",
     }
 }
@@ -78,16 +79,16 @@ pub(crate) fn buffered() -> Section {
         heading: "A stream through a queue",
         text: "One task sends, another receives, and a queue of 128 lies between them. A switch is \
                only due when the queue is full or empty, so that its cost is shared by many messages.",
-        caption: "Threads may run on several cores at once here; the others share one.",
+        caption: "Threads may run on several cores here; all other contenders use one.",
     }
 }
 
 pub(crate) fn memory() -> Section {
     Section {
         heading: "Memory of a task that waits",
-        text: "What the process grew by, page tables included, divided by the number of waiting tasks. \
-               A stack is memory by the page, so that no fiber can wait in less than one. A future is \
-               as large as what it must remember, and these have next to nothing to remember.",
+        text: "The growth of the process, page tables included, divided by the number of waiting tasks. \
+               A stack takes whole pages, so a fiber takes at least one. A future is as large as the \
+               values that live across its waits, and here there are almost none.",
         caption: "Resident memory from <code>/proc/self/status</code>. Each task waits for a message \
                   or a signal, one call deep. fibra's stacks have guard pages.",
     }
@@ -129,7 +130,7 @@ impl Numbers<'_> {
     }
 }
 
-/// Where futures are better and where fibers are.
+/// Compares the advantages of futures and of fibers.
 pub(crate) fn both_sides(numbers: &Numbers<'_>) -> String {
     let memory = |label| numbers.find(Chart::Memory, label);
     let floor = |label| numbers.find(Chart::Floor, label);
@@ -140,7 +141,7 @@ pub(crate) fn both_sides(numbers: &Numbers<'_>) -> String {
         "<h2>Where each is better</h2>\n<div class=\"sides\">\n<div class=\"future\"><h3>Futures</h3>\n\
          <p><b>Memory of shallow tasks.</b> {} for a waiting task in tokio, {} for a fiber. A program \
          with a million connections that mostly sleep, and little memory, wants futures.</p>\n\
-         <p><b>Very large crowds.</b> What is small stays in the caches. A yield among 100,000 costs {} \
+         <p><b>Very large crowds.</b> Small tasks stay in the caches. A yield among 100,000 costs {} \
          in async-executor, {} in tokio and {} in fibra, where every wake touches a page of its \
          own.</p>\n\
          <p><b>No stack.</b> Nothing to reserve, no size to choose, no overflow to guard against. \
@@ -152,7 +153,7 @@ pub(crate) fn both_sides(numbers: &Numbers<'_>) -> String {
          <p><b>Depth hardly matters.</b> Ten calls deep, a yield costs {} in fibra, and {} when it is \
          not nested. In tokio {} become {}, or {} when the calls are boxed.</p>\n\
          <p><b>No colouring.</b> Any function may wait: a closure passed to a sort, an iterator, a \
-         destructor, a library that never heard of fibers. Nothing is <code>async</code>, nothing is \
+         destructor, a library that knows nothing of fibers. Nothing is <code>async</code>, nothing is \
          pinned, and references to the stack live across waits.</p>\n\
          <p><b>Handing over.</b> A message that makes its sender wait costs {} in fibra and {} in \
          tokio.</p>\n</div>\n</div>\n",
@@ -173,7 +174,7 @@ pub(crate) fn both_sides(numbers: &Numbers<'_>) -> String {
     )
 }
 
-/// How it was measured, and how it could mislead.
+/// Describes the method, and how its results could mislead.
 pub(crate) fn method(effort: Effort) -> String {
     let rough = match effort {
         Effort::Quick => " This was a quick run: take its numbers as rough.",
@@ -182,8 +183,8 @@ pub(crate) fn method(effort: Effort) -> String {
     format!(
         "<h2>How it was measured</h2>\n\
          <p>Each sample is taken in a process of its own, after the same work in small has warmed it \
-         up. Contenders take turns, so that a disturbance hits all of them. Bars show the median; the \
-         thin line on a bar goes from the lowest to the highest sample. Each contender does the same \
+         up. Contenders take turns, so that a disturbance affects all of them. Bars show the median; the \
+         line on a bar goes from the lowest to the highest sample. Each contender does the same \
          work and returns an answer that is checked: a wrong one fails the run.{rough}</p>\n\
          <h2>How it could mislead</h2>\n\
          <p>These tasks do nothing but switch. In a program that works between its waits, all bars \

@@ -4,7 +4,7 @@ use crate::measure::{Figures, Outcome};
 use crate::plan::{Group, Unit};
 use std::fmt::Write;
 
-/// Renders one group: a line per entry.
+/// Renders one group, with a line per entry.
 pub(crate) fn render(group: &Group, outcomes: &[Outcome]) -> String {
     let fibra = reference(group, outcomes);
     let mut text = format!("{}\n", group.title);
@@ -26,7 +26,7 @@ pub(crate) fn render(group: &Group, outcomes: &[Outcome]) -> String {
     text
 }
 
-/// fibra's own median in the group: its first bar that belongs to fibra.
+/// Returns fibra's median in the group: that of its first bar that belongs to fibra.
 pub(crate) fn reference(group: &Group, outcomes: &[Outcome]) -> Option<f64> {
     let entries = group.entries.iter().zip(outcomes);
     entries
@@ -34,7 +34,7 @@ pub(crate) fn reference(group: &Group, outcomes: &[Outcome]) -> Option<f64> {
         .find_map(|(_, outcome)| outcome.median())
 }
 
-/// A number that a person can read, with its unit.
+/// Writes a number with few digits and its unit.
 pub(crate) fn amount(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Nanoseconds if value < 9.95 => format!("{value:.1} ns"),
@@ -45,7 +45,7 @@ pub(crate) fn amount(value: f64, unit: Unit) -> String {
     }
 }
 
-/// `value` as a multiple of fibra's.
+/// Writes `value` as a multiple of fibra's.
 pub(crate) fn ratio(value: f64, fibra: Option<f64>) -> String {
     let Some(fibra) = fibra else { return String::new() };
     match value / fibra {
@@ -54,7 +54,7 @@ pub(crate) fn ratio(value: f64, fibra: Option<f64>) -> String {
     }
 }
 
-/// The lowest and the highest sample.
+/// Writes the lowest and the highest sample.
 pub(crate) fn spread(figures: Figures, unit: Unit) -> String {
     format!("{} … {}", amount(figures.lowest, unit), amount(figures.highest, unit))
 }

@@ -1,42 +1,42 @@
-//! The work that every contender does, and the answer that each must arrive at.
+//! The work that every contender does, and the answer that each must return.
 //!
-//! A workload is plain data: what to do and how much of it. It knows how many operations that is
-//! and which number a correct run returns, so that a contender which skips work, loses a message or
-//! does not switch at all fails the run instead of winning it.
+//! A workload is plain data: a kind of work and its amount. It knows the number of operations and
+//! the answer of a correct run. So a contender that skips work, loses a message or does not switch
+//! fails the run instead of winning it.
 
 use std::fmt;
 
-/// How many calls deep the deep workloads are suspended.
+/// The number of calls above the wait in the deep workloads.
 pub(crate) const DEPTH: u64 = 10;
 
-/// How many children each inner node of a skynet tree has.
+/// The number of children of each inner node of a skynet tree.
 pub(crate) const FAN_OUT: u64 = 10;
 
-/// One piece of work. `benches/README.md` says what is inside the measured region of each.
+/// A kind and an amount of work. `benches/README.md` describes the measured region of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Workload {
     /// `tasks` tasks yield to each other, each of them `rounds` times.
     Yield { tasks: u64, rounds: u64 },
     /// The same, suspended [`DEPTH`] calls deep. Futures nest as plain `async fn` calls do.
     YieldDeep { tasks: u64, rounds: u64 },
-    /// The same with every `async fn` call boxed, as recursion and `dyn` traits demand.
+    /// The same with every `async fn` call boxed, as recursion and `dyn` traits require.
     YieldDeepBoxed { tasks: u64, rounds: u64 },
-    /// A task is spawned and joined, `tasks` times, one after the other.
+    /// A task is spawned and joined, `tasks` times, one after another.
     SpawnJoin { tasks: u64 },
-    /// Two tasks pass `messages` messages to and fro; each waits for the other's answer.
+    /// Two tasks exchange `messages` messages; each waits for the other's answer.
     Rendezvous { messages: u64 },
     /// One task sends `messages` messages to another through a queue that holds `capacity`.
     Buffered { messages: u64, capacity: u64 },
-    /// A tree of tasks with `leaves` leaves, each child run before its parent goes on.
+    /// A tree of tasks with `leaves` leaves, each child run before its parent continues.
     SkynetDepthFirst { leaves: u64 },
     /// A tree of tasks with `leaves` leaves, each parent spawning all its children first.
     SkynetBreadthFirst { leaves: u64 },
-    /// `tasks` tasks wait with next to nothing to remember. The cost is bytes, not nanoseconds.
+    /// `tasks` tasks wait, with almost no state of their own. The cost is bytes, not nanoseconds.
     Parked { tasks: u64 },
 }
 
 impl Workload {
-    /// How many operations the cost is divided by: switches, tasks or messages.
+    /// Returns the number of operations by which the cost is divided: switches, tasks or messages.
     pub(crate) fn operations(self) -> u64 {
         match self {
             Self::Yield { tasks, rounds }
@@ -50,7 +50,7 @@ impl Workload {
         }
     }
 
-    /// The answer of a correct run.
+    /// Returns the answer of a correct run.
     pub(crate) fn answer(self) -> u64 {
         match self {
             Self::Yield { tasks, rounds } => yield_answer(tasks, rounds),
@@ -58,7 +58,7 @@ impl Workload {
                 yield_answer(tasks, rounds) + tasks * DEPTH
             }
             Self::SpawnJoin { tasks } => sum_below(tasks),
-            // The ball is counted up by each side that catches it.
+            // Each side adds one to the ball.
             Self::Rendezvous { messages } => messages,
             Self::Buffered { messages, .. } => sum_below(messages),
             Self::SkynetDepthFirst { leaves } | Self::SkynetBreadthFirst { leaves } => {
@@ -68,8 +68,9 @@ impl Workload {
         }
     }
 
-    /// The same work in small: run once before the measured run, so that code is paged in, caches
-    /// of stacks are filled and the processor has left its idle frequency.
+    /// Returns a smaller amount of the same work. It is run once before the measured run, so that
+    /// the code is paged in, caches of stacks are filled and the processor has left its idle
+    /// frequency.
     pub(crate) fn warm_up(self) -> Self {
         let tasks_and_rounds = |tasks: u64| (tasks.min(1_000), (200_000 / tasks.max(1)).max(1));
         match self {
@@ -97,7 +98,7 @@ impl Workload {
         }
     }
 
-    /// Writes the workload as a word and two numbers, the form in which it is handed to a child.
+    /// Writes the workload as a word and two numbers, the form in which a child process gets it.
     pub(crate) fn to_words(self) -> [String; 3] {
         let (name, a, b) = match self {
             Self::Yield { tasks, rounds } => ("yield", tasks, rounds),
@@ -138,17 +139,17 @@ impl fmt::Display for Workload {
     }
 }
 
-/// Each task adds up its own number and the round it is in.
+/// Returns the sum over all tasks and rounds of the task's number and the round's.
 fn yield_answer(tasks: u64, rounds: u64) -> u64 {
     rounds * sum_below(tasks) + tasks * sum_below(rounds)
 }
 
-/// 0 + 1 + … + (n − 1).
+/// Returns 0 + 1 + … + (n − 1).
 fn sum_below(n: u64) -> u64 {
     n * n.saturating_sub(1) / 2
 }
 
-/// All nodes of a skynet tree, its root included.
+/// Returns the number of nodes of a skynet tree, its root included.
 fn skynet_tasks(leaves: u64) -> u64 {
     match leaves {
         0 => 0,

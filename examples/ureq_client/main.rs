@@ -1,9 +1,9 @@
-//! ureq, an HTTP client that was written for blocking sockets, with many requests on one thread.
+//! ureq, an HTTP client for blocking sockets, with many requests at the same time on one thread.
 //!
-//! It is told how to connect and how to look up names; all else of it is as it was: pools of
-//! connections, redirects, time limits. While a request waits its thread goes on with the others.
-//! (The traits that are implemented here are outside of ureq's promise of stability: pin its minor
-//! version.)
+//! The program provides the connections and the lookup of names. Everything else is ureq's own:
+//! pools of connections, redirects, time limits. While one request waits, the thread runs the
+//! others. (The traits that are implemented here are not covered by ureq's promise of stability:
+//! pin its minor version.)
 //!
 //! ```text
 //! $ cargo run --release --example ureq_client --features http [REQUESTS = 50]
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let running = server.start(move |stream, _| {
             http.serve_connection(stream, |_| {
                 fibra::sleep(Duration::from_millis(20));
-                Response::new(String::from("at last"))
+                Response::new(String::from("awake"))
             })
         });
 
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             for _ in 0..requests {
                 scope.spawn(|| {
                     let mut response = agent.get(&url).call().unwrap();
-                    assert_eq!(response.body_mut().read_to_string().unwrap(), "at last");
+                    assert_eq!(response.body_mut().read_to_string().unwrap(), "awake");
                 });
             }
         });

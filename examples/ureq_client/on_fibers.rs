@@ -1,4 +1,4 @@
-//! What ureq asks of its surroundings: to connect, to look up names, to read and to write.
+//! The traits of ureq for connections, lookup of names, reading and writing, on fibers.
 
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
-/// Connects by a stream of fibra.
+/// Connects with a stream of fibra.
 #[derive(Debug)]
 pub(crate) struct FiberConnector;
 
@@ -31,7 +31,7 @@ impl Connector for FiberConnector {
     }
 }
 
-/// ureq's own blocks its thread, or starts another for each name that it looks up.
+/// Looks up names without blocking the thread, as ureq's own resolver would.
 #[derive(Debug)]
 pub(crate) struct FiberResolver;
 
@@ -64,26 +64,27 @@ impl Transport for FiberTransport {
         let timeout = timeout.for_write();
         self.stream.set_write_timeout(timeout.not_zero().map(|limit| *limit))?;
         let written = self.stream.write_all(&self.buffers.output()[..amount]);
-        written.map_err(|error| told(error, timeout.reason))
+        written.map_err(|error| to_ureq(error, timeout.reason))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         let timeout = timeout.for_read();
         self.stream.set_read_timeout(timeout.not_zero().map(|limit| *limit))?;
         let read = self.stream.read(self.buffers.input_append_buf());
-        let length = read.map_err(|error| told(error, timeout.reason))?;
+        let length = read.map_err(|error| to_ureq(error, timeout.reason))?;
         self.buffers.input_appended(length);
         Ok(0 < length)
     }
 
-    /// A connection that was kept and has something to read, be it the end, is of no use any more.
+    /// Returns whether an idle connection can be used again: not if it has anything to read, or has
+    /// ended.
     fn is_open(&mut self) -> bool {
         let limit = Some(Duration::from_nanos(1));
         self.stream.set_read_timeout(limit).is_ok() && self.stream.peek(&mut [0]).is_err()
     }
 }
 
-fn told(error: io::Error, reason: Timeout) -> ureq::Error {
+fn to_ureq(error: io::Error, reason: Timeout) -> ureq::Error {
     match error.kind() {
         io::ErrorKind::TimedOut => ureq::Error::Timeout(reason),
         _ => ureq::Error::Io(error),

@@ -119,7 +119,7 @@ impl<T> OneshotReceiver<T> {
     ///
     /// # Errors
     ///
-    /// Returns an error that tells a value that may still come from one that never will.
+    /// Returns an error that distinguishes a value that may still come from one that never will.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! Which partners meet in a rendezvous channel, and which of them runs next: decisions only,
+//! Which partners meet in a rendezvous channel, and which of them runs first: decisions only,
 //! without fibers.
 //!
 //! Invariants:

@@ -7,7 +7,7 @@
 //!   | Waiter               |         | send   |
 //!   |   node (in the list) |         |        |
 //!   |   slot: Empty  <-----+---------+- value |   one move, nothing allocated
-//!   |   fate: Waiting      |         |        |
+//!   |   outcome: Waiting   |         |        |
 //!   +----------------------+         +--------+
 //! ```
 //!
@@ -198,7 +198,7 @@ impl<T> Waiters<T> {
         }
     }
 
-    /// Ends the wait of the first fiber with `outcome`, and leaves its slot as it is. Returns the
+    /// Ends the wait of the first fiber with `outcome`, and leaves its slot unchanged. Returns the
     /// fiber, which the caller makes ready.
     pub(crate) fn release(&self, outcome: WaitOutcome) -> Option<FiberPtr> {
         let waiter = self.pop()?;

@@ -153,7 +153,7 @@ mod tests {
         let inbox = Inbox::new();
         assert!(inbox.is_empty());
         for i in 0..3 {
-            assert!(!inbox.push(i), "nobody sleeps");
+            assert!(!inbox.push(i), "the reader is awake");
         }
         assert_eq!(
             [inbox.pop(), inbox.pop(), inbox.pop(), inbox.pop()],

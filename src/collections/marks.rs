@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_marks_merge_and_different_ones_are_told_from_them() {
+    fn equal_marks_merge_and_different_ones_are_distinguished() {
         let marks = Marks::new();
         assert_eq!(marks.take(7), None);
         assert!(marks.mark(7, 0) && !marks.mark(7, 0));
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "the takers are plain threads here")]
-    fn one_of_those_who_mark_at_the_same_time_is_the_first() {
+    fn one_of_several_marks_at_the_same_time_is_the_first() {
         let rounds = if cfg!(miri) { 20 } else { 2_000 };
         let marks = Marks::new();
         for round in 0..rounds {

@@ -65,7 +65,7 @@ impl Order {
 #[derive(Debug, Default)]
 pub(crate) struct Orders(VecDeque<Order>);
 
-/// What became of an order that was added.
+/// The result of adding an order.
 #[derive(Debug)]
 pub(crate) enum Added {
     /// It was appended, and is the last one now.
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn few_orders_stay_as_they_are() {
+    fn few_orders_stay_unchanged() {
         let mut orders = Orders::default();
         for at in 0..MOST {
             let order = if at % 2 == 0 { Order::Insert } else { Order::Remove };

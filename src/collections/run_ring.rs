@@ -103,7 +103,7 @@ impl<T: Copy> RunRing<T> {
         }
     }
 
-    /// Prepends `item`: it runs next.
+    /// Prepends `item`, which is then the next one to run.
     #[inline(always)]
     pub(crate) fn push_front(&mut self, item: T, ticket: u32) {
         self.head = self.before(self.head);

@@ -39,8 +39,8 @@ impl File {
     /// held a lock of the other kind before may be left with none, or with that one.
     ///
     /// Calls on one handle and its clones lock one after the other. Fibers that wait in a cycle for
-    /// each other's locks are not reported as a deadlock: the system does not report who holds
-    /// them.
+    /// each other's locks are not reported as a deadlock: the system does not report the
+    /// holders.
     ///
     /// # Errors
     ///

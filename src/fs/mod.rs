@@ -10,9 +10,9 @@
 //! # Kills and time limits
 //!
 //! All calls are kill points, and can be interrupted by a time limit. The thread borrows nothing
-//! from the fiber, so the fiber leaves immediately. The thread finishes what it has begun: a file
-//! may be renamed or half of a directory removed after the call was interrupted. If it opens a file
-//! then, the file is closed.
+//! from the fiber, so the fiber leaves immediately. The thread finishes the call: a file may be
+//! renamed or half of a directory removed after the call was interrupted. If it opens a file then,
+//! the file is closed.
 //!
 //! A reader or writer that was interrupted may have moved the position of its file.
 //!

@@ -7,8 +7,8 @@ use std::io;
 /// An error from [`File::try_lock`](crate::fs::File::try_lock) and
 /// [`File::try_lock_shared`](crate::fs::File::try_lock_shared).
 ///
-/// It has the variants of [`std::fs::TryLockError`], which compilers before 1.89 do not have, and like
-/// that one it converts into an [`io::Error`].
+/// It has the variants of [`std::fs::TryLockError`], which compilers before 1.89 do not have, and
+/// like that one it converts into an [`io::Error`].
 ///
 /// # Examples
 ///

@@ -1,9 +1,9 @@
 //! The wait of a fiber, or a thread, for a future.
 //!
 //! Invariants:
-//! - A wake that comes while the future is polled is not lost: it is polled again.
-//! - A kill unwinds through here, and so drops the future. Where nothing can unwind, calls that return an
-//!   error return it, and drop the future by that.
+//! - A wake that comes while the future is polled is not lost: the future is polled again.
+//! - A kill unwinds through here, and so drops the future. Where nothing can unwind, calls that
+//!   return an error return it for the kill, and so drop the future.
 
 use std::future::{Future, IntoFuture};
 #[cfg(feature = "http")]
@@ -27,25 +27,27 @@ use crate::sched::time::idle::Parker;
 
 /// Waits until `future` is ready, and returns its output. Meanwhile the thread runs other fibers.
 ///
-/// The future may be woken from any thread, at any time, as often as one likes. Its waker is cheap: to clone
-/// it is to copy a word. If the fiber is killed while it waits, or a time limit ends the wait, the future is
-/// dropped. On a plain thread, outside of [`fibra::run`](crate::run), this blocks the thread.
+/// The future may be woken from any thread, at any time, any number of times. Its waker is cheap:
+/// cloning it copies a word. If the fiber is killed while it waits, or a time limit ends the wait,
+/// the future is dropped. On a plain thread, outside of [`fibra::run`](crate::run), this blocks the
+/// thread.
 ///
-/// It may be called inside of a future that is polled by another `block_on`.
+/// It may be called inside a future that is polled by another `block_on`.
 ///
 /// # Deadlocks
 ///
-/// Nobody knows who holds copies of a waker. So a fiber that waits here counts as one that waits for the
-/// world, as if it read a socket: there is no deadlock while it does, and a
+/// Any thread may hold a copy of the waker. So this wait counts as an external wait, like a read
+/// from a socket: there is no deadlock while a fiber is in it, and a
 /// [virtual clock](crate::RuntimeBuilder::virtual_clock) goes no faster than real time.
 ///
-/// # Inside of tokio
+/// # Inside tokio
 ///
-/// A task of tokio has a budget of 128 operations for each of its polls. When the budget is used up, tokio's
-/// channels, timers and sockets return `Pending` until the task returns to its runtime. A `fibra::run` inside a
-/// task, `#[tokio::main]` included, does not return before it is over, so what its fibers poll would never
-/// become ready again. Only tokio can lift the budget. With the feature `tokio` of this crate every future is
-/// polled without it. Without that feature, run fibers on a thread for blocking work, which has no budget,
+/// A task of tokio has a budget of 128 operations per poll. When the budget is used up, tokio's
+/// channels, timers and sockets return `Pending` until the task returns to its runtime. A
+/// `fibra::run` inside a task, or inside `#[tokio::main]`, does not return to the runtime before it
+/// is over, so these would never become ready again for its fibers. Only tokio can lift the budget.
+/// With the feature `tokio` of this crate, every future is polled without it. Without that feature,
+/// run fibers on a thread for blocking work, which has no budget,
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -55,8 +57,9 @@ use crate::sched::time::idle::Parker;
 /// # }
 /// ```
 ///
-/// or wrap each future, `block_on(tokio::task::coop::unconstrained(future))`. A future that only wakes itself,
-/// like one without budget, is reported once on the standard error.
+/// or wrap each future: `block_on(tokio::task::coop::unconstrained(future))`. If a future wakes
+/// itself in each poll and never becomes ready, as happens without budget, that is reported once on
+/// standard error.
 ///
 /// # Examples
 ///
@@ -80,8 +83,8 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     }
 }
 
-/// As [`block_on`], for calls that return an error: they end also if the fiber is killed, or out of time,
-/// where nothing can unwind.
+/// Like [`block_on`], for calls that return an error: if the fiber is killed or its time limit has
+/// passed, they end even where nothing can unwind.
 #[cfg(feature = "http")]
 #[track_caller]
 pub(crate) fn try_block_on<F: IntoFuture>(future: F) -> io::Result<F::Output> {
@@ -116,7 +119,7 @@ fn in_fiber<F: Future>(
     }
 }
 
-/// Polls in a row of a future that was woken while it was polled.
+/// A count of consecutive polls during which the future was woken.
 #[derive(Default)]
 struct Spins {
     count: u32,
@@ -124,8 +127,9 @@ struct Spins {
 }
 
 impl Spins {
-    /// So many quick polls do nothing else. One that computes between its polls takes longer.
+    /// The number of quick polls after which the future is assumed to do nothing else.
     const MANY: u32 = 1 << 16;
+    /// The longest average time of a quick poll. A future that computes in its polls takes longer.
     const QUICK: Duration = Duration::from_micros(20);
 
     #[track_caller]
@@ -140,7 +144,8 @@ impl Spins {
         }
     }
 
-    /// Counts once more by the clock, and reports what is found.
+    /// Starts to measure the time of the next `MANY` polls. If the last ones were measured and were
+    /// quick, reports the future.
     #[cold]
     #[track_caller]
     fn look(&mut self, here: Here) {
@@ -152,7 +157,7 @@ impl Spins {
         if quick && !REPORTED.swap(true, Ordering::Relaxed) {
             end::say(format_args!(
                 "{}: the future that it waits for at {} wakes itself each time it is polled, and never \
-                 gets ready. If `fibra::run` was called inside a task of tokio, that task's budget is \
+                 becomes ready. If `fibra::run` was called inside a task of tokio, that task's budget is \
                  used up: enable the feature `tokio` of fibra, or run fibers inside \
                  `tokio::task::spawn_blocking`",
                 end::describe(&here.fiber),

@@ -1,4 +1,4 @@
-//! A fiber as a future of what its closure returns.
+//! A fiber as a future of its closure's result.
 
 use std::fmt;
 use std::future::Future;
@@ -10,20 +10,20 @@ use crate::sched::api::completion::Completion;
 use crate::sched::api::spawn;
 use crate::sched::core::scheduler::here;
 
-/// Runs `f` in a fiber of its own, and returns a future of what it returns.
+/// Runs `f` in a new fiber, and returns a future of its result.
 ///
-/// So an `async` function calls code that blocks, without blocking the other futures of its task. The fiber
-/// starts by itself, whether the future is polled or not. When the future is dropped before it is ready
-/// the fiber is killed, as a future would be dropped; it is not waited for.
+/// With this, an `async` function can call code that blocks without blocking the other futures of
+/// its task. The fiber starts by itself, even if the future is never polled. If the future is
+/// dropped before it is ready, the fiber is killed; the drop does not wait for its end.
 ///
-/// The fiber stays on this thread, and needs to be `Send` in no part. Its future may be polled and dropped on
-/// any other thread if its output is `Send`, so an `async` function that awaits it can be `Send`, as the
-/// executors and frameworks of other crates demand.
+/// The fiber stays on this thread, and nothing in it needs to be `Send`. The future may be polled
+/// and dropped on any thread if its output is `Send`, so an `async` function that awaits it can be
+/// `Send`, as the executors and frameworks of other crates demand.
 ///
 /// # Deadlocks
 ///
-/// As long as the future exists another thread may drop it, and so end the fiber's wait. So there is no deadlock
-/// while the fiber waits: keep no future that is not awaited.
+/// As long as the future exists, another thread may drop it and so end the fiber's wait. So no
+/// deadlock is detected while the fiber waits: do not keep a future that is never awaited.
 ///
 /// # Panics
 ///
@@ -60,8 +60,8 @@ where
     FiberFuture { completion: Completion::of(sched, spawn::spawn(f)) }
 }
 
-/// As [`spawn`], but the fiber runs at once, until it first waits: what never does is ready when this
-/// returns. (See [`spawn_now`](fn@crate::spawn_now).)
+/// Runs `f` in a new fiber like [`spawn`], but immediately, until it first waits or ends: if it
+/// never waits, the future is ready when this returns. (See [`spawn_now`](fn@crate::spawn_now).)
 ///
 /// # Panics
 ///
@@ -89,11 +89,12 @@ where
     FiberFuture { completion: Completion::of(sched, spawn::spawn_now(f)) }
 }
 
-/// A fiber as a future, made by [`spawn`]. Its output is what [`JoinHandle::join`](crate::JoinHandle::join)
-/// returns.
+/// A fiber as a future, returned by [`spawn`] and [`spawn_now`]. Its output is the result of
+/// [`JoinHandle::join`](crate::JoinHandle::join).
 ///
-/// It is ready when the fiber has ended, with the destructors of its fiber-locals. It may be polled by several
-/// tasks in turn; the last is the one that is woken. It is `Send` if the output is, and else is not:
+/// It is ready once the fiber has ended, including the destructors of its fiber-locals. Several
+/// tasks may poll it in turn; the task that polled last is woken. It is `Send` only if the output
+/// is:
 ///
 /// ```compile_fail
 /// fn send<T: Send>() {}
@@ -121,15 +122,17 @@ pub struct FiberFuture<T> {
     completion: Completion<T>,
 }
 
-/// Nothing of it is pinned.
+/// It contains no pinned data.
 impl<T> Unpin for FiberFuture<T> {}
 
 impl<T> Future for FiberFuture<T> {
     type Output = Result<T, JoinError>;
 
+    /// Returns the fiber's outcome if the fiber has ended.
+    ///
     /// # Panics
     ///
-    /// Panics if it was ready already.
+    /// Panics if an earlier poll has returned the outcome.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         self.completion.poll(cx)
     }

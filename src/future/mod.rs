@@ -1,19 +1,20 @@
 //! Futures on fibers, and fibers as futures: the bridge to libraries that are written for `async`.
 //!
-//! [`block_on`] is what a fiber does with a future: it waits until that is ready, and its thread runs other
-//! fibers. There is no executor beside it, for a fiber is a task already: `spawn(|| block_on(future))`.
-//! The other way round, [`spawn`] runs a closure in a fiber and is a future of what it returns, so an
-//! `async` function can call code that blocks. [`sleep`] and [`sleep_until`] are futures of time.
+//! With [`block_on`], a fiber waits until a future is ready, while its thread runs other fibers.
+//! There is no separate executor, because a fiber is a task already: `spawn(|| block_on(future))`.
+//! In the other direction, [`spawn`] runs a closure in a fiber and returns a future of its result,
+//! so an `async` function can call code that blocks. [`sleep`] and [`sleep_until`] are futures that
+//! become ready at a time.
 //!
-//! Futures that wait for a runtime of their own (tokio's sockets and timers) do not work here without it.
-//! What works is all that is content with a waker: channels, locks, `hyper`, streams.
+//! Futures that need a runtime of their own (tokio's sockets and timers) do not work here without
+//! it. Futures that need only a waker work: channels, locks, `hyper`, streams.
 //!
-//! # Blocking inside of a future
+//! # Blocking inside a future
 //!
-//! A future that is polled by a fiber may call whatever a fiber may: sleep, lock, read a socket. Then
-//! the fiber waits in the middle of `poll`. That is right for the only future of a fiber, and wrong for one of
-//! several that are polled in turn (`join!`, `select!`, hyper's connections): the others stand
-//! still meanwhile. [`spawn`] is for these.
+//! A future that is polled by a fiber may call everything that a fiber may: sleep, lock, read a
+//! socket. Then the fiber waits in the middle of `poll`. That is right if the future is the only
+//! one of its fiber, and wrong if it is one of several that are polled in turn (`join!`, `select!`,
+//! hyper's connections), because the others make no progress meanwhile. Use [`spawn`] for these.
 
 mod block_on;
 mod fiber;

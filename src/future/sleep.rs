@@ -1,4 +1,4 @@
-//! Time as a future.
+//! Futures that become ready at a time.
 
 use std::fmt;
 use std::future::Future;
@@ -11,9 +11,10 @@ use crate::sched::core::scheduler::here;
 use crate::sched::futures::task_timers::TaskTimer;
 use crate::sched::lowlevel::clock_now;
 
-/// A future that is ready after `duration`, counted from now.
+/// Returns a future that is ready after `duration`, counted from this call.
 ///
-/// It may be made anywhere, and is polled by fibers only: by [`block_on`](crate::future::block_on).
+/// May be called anywhere. The future may be polled only by fibers, for example by
+/// [`block_on`](crate::future::block_on), and panics elsewhere.
 ///
 /// # Examples
 ///
@@ -35,12 +36,13 @@ pub fn sleep(duration: Duration) -> Sleep {
     Sleep { at: clock_now().checked_add(duration), timer: Mutex::new(None) }
 }
 
-/// A future that is ready at a moment, by the clock of the scheduler: see [`now`](crate::now).
+/// Returns a future that is ready at `at`, by the clock of the scheduler whose fiber polls it: see
+/// [`now`](crate::now).
 pub fn sleep_until(at: Instant) -> Sleep {
     Sleep { at: Some(at), timer: Mutex::new(None) }
 }
 
-/// A future of time, made by [`sleep`] and [`sleep_until`].
+/// A future that becomes ready at a time, returned by [`sleep`] and [`sleep_until`].
 ///
 /// # Examples
 ///
@@ -56,15 +58,17 @@ pub fn sleep_until(at: Instant) -> Sleep {
 /// ```
 #[must_use = "futures do nothing unless they are polled"]
 pub struct Sleep {
-    /// None is a moment that no clock will show.
+    /// The time at which it is ready, or `None` for a time beyond the range of the clock.
     at: Option<Instant>,
-    /// What wakes the one who has polled last.
+    /// The timer that wakes the task that has polled last.
     timer: Mutex<Option<TaskTimer>>,
 }
 
 impl Future for Sleep {
     type Output = ();
 
+    /// Returns `Ready` if the time has come; otherwise arms a timer for the waker of `cx`.
+    ///
     /// # Panics
     ///
     /// Panics outside of a fiber.

@@ -61,7 +61,7 @@ impl ScopeRoster {
     }
 
     /// Returns whether a generator that is started in `frame` must be listed by this scope only, so
-    /// that nothing but the end of the scope unwinds it. This is so if the scope was made in that
+    /// that only the end of the scope unwinds it. This is so if the scope was made in that
     /// frame: the scope then ends with the frame, or with the generator inside which it was made.
     /// If the frame unwound such a generator on its own, the generators below it might already be
     /// gone.
@@ -361,8 +361,8 @@ unsafe fn root<Y, R, T>(at: *const ()) {
         // A generator is isolated like a fiber: what its function leaves in an inconsistent state
         // is seen only by code that knowingly shares it.
         None => panic::catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: the generator was resumed for the first time, and with a value: nothing is to
-            // be raised.
+            // SAFETY: the generator was resumed for the first time, and with a value: there is
+            // nothing to raise.
             let first = unsafe { core.yielder.receive() };
             body(&core.yielder, first)
         })),

@@ -41,7 +41,7 @@ impl fmt::Display for GeneratorExit {
 
 impl Error for GeneratorExit {}
 
-/// The error of a resume that was refused, with the value that was to be passed in.
+/// The error of a resume that was refused, with the value that was not passed in.
 ///
 /// # Examples
 ///
@@ -70,7 +70,7 @@ pub enum ResumeError<R> {
 }
 
 impl<R> ResumeError<R> {
-    /// Returns the value that was to be passed in.
+    /// Returns the value that was not passed in.
     pub fn into_inner(self) -> R {
         match self {
             ResumeError::Finished(value)

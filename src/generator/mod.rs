@@ -83,7 +83,7 @@
 //!   unwinds.
 //!
 //! A generator that is dropped by an unwind, catches its `GeneratorExit` and yields once more is
-//! abandoned as well: std does not let the two cases be told apart.
+//! abandoned as well: std offers no way to distinguish the two cases.
 
 mod builder;
 mod core;

@@ -111,7 +111,7 @@ impl<Y, R> Yielder<Y, R> {
         if self.raises.get() {
             self.raise();
         }
-        // SAFETY: the generator was resumed with a value: nothing was to be raised.
+        // SAFETY: the generator was resumed with a value: there was nothing to raise.
         unsafe { self.receive() }
     }
 
@@ -164,7 +164,7 @@ impl<Y, R> Yielder<Y, R> {
         self.raises.set(true);
     }
 
-    /// Takes the payload that is to be raised instead of a value, if there is one.
+    /// Takes the payload that must be raised instead of a value, if there is one.
     pub(super) fn take_raise(&self) -> Option<Box<dyn Any + Send>> {
         self.raises.set(false);
         self.raise.take()

@@ -12,7 +12,8 @@ use crate::stack::SizeClass;
 /// use fibra::greenlet::GreenletBuilder;
 ///
 /// fibra::frame(|| {
-///     let deep = GreenletBuilder::new().stack_size(1 << 20).build(|n: usize| n + [0u8; 100_000].len());
+///     let builder = GreenletBuilder::new().stack_size(1 << 20);
+///     let deep = builder.build(|n: usize| n + [0u8; 100_000].len());
 ///     assert_eq!(deep.switch(1).unwrap(), 100_001);
 /// });
 /// ```

@@ -88,7 +88,7 @@ pub(super) trait Erased: Nested {
 
     fn into_nested(self: Rc<Self>) -> Rc<dyn Nested>;
 
-    /// Leaves a signal for the greenlet, which must be waiting and must run next.
+    /// Leaves a signal for the greenlet, which must be waiting and must be the next one to run.
     fn put(&self, signal: Signal);
 
     /// Prepares the greenlet to wait for any message: none has come yet.
@@ -97,7 +97,7 @@ pub(super) trait Erased: Nested {
     /// Returns whether a message has come since [`expect_anything`](Erased::expect_anything).
     fn has_come(&self) -> bool;
 
-    /// Takes that message. Returns its payload if it is to be raised, and drops it otherwise.
+    /// Takes that message. Returns its payload if it must be raised, and drops it otherwise.
     fn take_payload(&self) -> Option<Payload>;
 
     /// Keeps the record forever, and the stack in its present state if the greenlet is suspended.
@@ -181,7 +181,7 @@ impl<V: 'static> Core<V> {
         has_run
     }
 
-    /// Leaves `message` for the greenlet, which must be waiting and must run next.
+    /// Leaves `message` for the greenlet, which must be waiting and must be the next one to run.
     #[inline(always)]
     pub(super) fn send(&self, message: Message<V>) {
         match message {

@@ -55,8 +55,8 @@ impl<V: 'static> Core<V> {
         }
     }
 
-    /// Handles the end of the function: delivers its outcome, and determines the greenlet that runs
-    /// next.
+    /// Handles the end of the function: delivers its outcome, and determines the next greenlet to
+    /// run.
     fn finish(&self, context: &Rc<Context>, outcome: Result<V, Payload>) {
         let message = match outcome {
             Ok(value) => Message::Value(value),
@@ -99,7 +99,7 @@ impl<V: 'static> Core<V> {
         }
     }
 
-    /// Delivers `message` to the nearest ancestor that accepts it. That greenlet runs next.
+    /// Delivers `message` to the nearest ancestor that accepts it, which is the next one to run.
     fn pass_up(&self, context: &Rc<Context>, mut message: Message<V>) {
         let mut at = self.parent_in(context);
         // The origin that the tracer sees. It is an unstarted greenlet if a signal has just been

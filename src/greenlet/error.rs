@@ -72,7 +72,7 @@ impl fmt::Debug for GreenletExit {
 
 impl Error for GreenletExit {}
 
-/// The reason why a switch returned no value. `T` is the value that was to be delivered; it is
+/// The reason why a switch returned no value. `T` is the type of the value to deliver, which is
 /// returned if it was not delivered.
 ///
 /// # Examples
@@ -90,7 +90,7 @@ impl Error for GreenletExit {}
 pub enum SwitchError<T> {
     /// A [`GreenletExit`] has ended a greenlet, and that end leads to the caller.
     Exit(GreenletExit),
-    /// A payload was to be raised in the caller and cannot be: the thread is unwinding, so the
+    /// A payload should be raised in the caller but cannot be: the thread is unwinding, so the
     /// caller may be a destructor, or the program is built with `panic = "abort"`.
     Unraised(Panic),
     /// The greenlet belongs to another fiber.
@@ -113,7 +113,7 @@ pub enum SwitchError<T> {
 pub type ThrowError = SwitchError<Panic>;
 
 impl<T> SwitchError<T> {
-    /// Returns the value that was to be delivered, if it was not delivered.
+    /// Returns the value of the switch, if it was not delivered.
     ///
     /// # Errors
     ///
@@ -236,8 +236,8 @@ pub(super) fn thrown(payload: Payload) -> Panic {
     }
 }
 
-/// The type of the value that was to be delivered, and the type that is exchanged where it should
-/// have arrived.
+/// The type of the value that could not be delivered, and the type that is exchanged where it
+/// should have arrived.
 #[derive(Copy, Clone, Eq, PartialEq)]
 pub struct Families {
     given: &'static str,
@@ -245,7 +245,7 @@ pub struct Families {
 }
 
 impl Families {
-    /// Returns the name of the type of the value that was to be delivered.
+    /// Returns the name of the type of the value that could not be delivered.
     #[must_use]
     pub fn given(&self) -> &'static str {
         self.given

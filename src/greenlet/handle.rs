@@ -180,8 +180,8 @@ impl<V: 'static> Greenlet<V> {
         self.core.throw(Box::new(payload))
     }
 
-    /// [Throws](Greenlet::throw) a [`GreenletExit`] into the greenlet: ends it, unless it catches
-    /// that.
+    /// Ends the greenlet by [throwing](Greenlet::throw) a [`GreenletExit`] into it, unless it
+    /// catches that.
     ///
     /// # Errors
     ///

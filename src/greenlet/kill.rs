@@ -124,10 +124,10 @@ impl Context {
     /// Runs destructors that do not belong to the caller. A panic in them is reported.
     ///
     /// A greenlet that loses its last handle in them becomes an orphan.
-    pub(super) fn quietly(&self, who: &str, f: impl FnOnce()) {
+    pub(super) fn quietly(&self, owner: &str, f: impl FnOnce()) {
         self.sweeps.set(self.sweeps.get() + 1);
         self.set_flag(Flags::SWEEPING, true);
-        run_quietly(who, f);
+        run_quietly(owner, f);
         // The destructors may have switched to greenlets that run such destructors as well.
         self.sweeps.set(self.sweeps.get() - 1);
         self.set_flag(Flags::SWEEPING, self.sweeps.get() != 0);
@@ -321,17 +321,17 @@ impl<V: 'static> Nested for Core<V> {
     }
 }
 
-/// Runs the destructors of `who`. A panic in them is reported, because no caller could handle it.
-pub(super) fn run_quietly(who: &str, f: impl FnOnce()) {
+/// Runs the destructors of `owner`. A panic in them is reported, because no caller could handle it.
+pub(super) fn run_quietly(owner: &str, f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
-        report_panic(who, payload);
+        report_panic(owner, payload);
     }
 }
 
 #[cold]
-fn report_panic(who: &str, payload: Payload) {
+fn report_panic(owner: &str, payload: Payload) {
     if exit::is_unwind(&*payload) {
         return report::drop_payload(payload);
     }
-    report::report_lost(format_args!("{who} panicked"), payload);
+    report::report_lost(format_args!("{owner} panicked"), payload);
 }

@@ -291,7 +291,7 @@ impl Context {
     }
 
     /// Switches to `victim`, and waits until it has ended or another message comes. Returns the
-    /// payload that is to be raised, and whether it can be raised.
+    /// payload that must be raised, and whether it can be raised.
     ///
     /// # Safety
     ///

@@ -145,7 +145,7 @@ pub fn body() -> (BodyWriter, StreamBody) {
 /// Dropping it ends the body like [`finish`](BodyWriter::finish). If its fiber unwinds, dropping it
 /// breaks the body off instead, so that the other side does not mistake a part for the whole. While
 /// a destructor of another fiber waits in the middle of an unwind, the two cases cannot always be
-/// told apart, and then the body ends normally. If a part must never be mistaken for the whole,
+/// distinguished, and then the body ends normally. If a part must never be mistaken for the whole,
 /// send the length along.
 pub struct BodyWriter {
     shared: Arc<Mutex<Shared>>,

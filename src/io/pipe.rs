@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - Neither end blocks, and no other program inherits either of them. (Where the system cannot set
-//!   both while it creates the pipe, a process that another thread starts in between inherits them.)
+//!   both while it creates the pipe, a process that another thread starts in between inherits
+//!   them.)
 
 use std::io;
 use std::os::fd::OwnedFd;

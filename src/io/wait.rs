@@ -49,7 +49,7 @@ pub fn wait_readable(fd: impl AsFd) -> io::Result<()> {
     wait_ready(fd.as_fd(), wait)
 }
 
-/// Like [`wait_readable`], but waits no longer than `timeout`.
+/// Waits like [`wait_readable`], but waits no longer than `timeout`.
 ///
 /// # Errors
 ///
@@ -73,7 +73,7 @@ pub fn wait_writable(fd: impl AsFd) -> io::Result<()> {
     wait_ready(fd.as_fd(), wait)
 }
 
-/// Like [`wait_writable`], but waits no longer than `timeout`.
+/// Waits like [`wait_writable`], but waits no longer than `timeout`.
 ///
 /// # Errors
 ///

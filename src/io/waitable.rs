@@ -143,7 +143,8 @@ impl<T: AsFd> Waitable<T> {
         self.source.foreign_io(self.as_fd(), wait, || op(self.get_ref()))
     }
 
-    /// Like [`read_with`](Waitable::read_with), but waits until the descriptor is writable.
+    /// Calls `op` like [`read_with`](Waitable::read_with), but waits until the descriptor is
+    /// writable.
     ///
     /// # Errors
     ///

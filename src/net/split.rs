@@ -158,7 +158,7 @@ impl<S> WriteHalf<S> {
 }
 
 impl<S> WriteHalf<S> {
-    /// Signals the end of the stream to the other side, after everything that was written.
+    /// Announces the end of the stream to the other side, after everything that was written.
     ///
     /// Dropping the half does the same, but discards the error; and over TLS it does nothing if its
     /// fiber unwinds.

@@ -188,7 +188,7 @@ impl UdpSocket {
         self.io.io(self.reads(), |socket| socket.recv_from(buffer), |_| false)
     }
 
-    /// Like [`recv`](UdpSocket::recv), but leaves the datagram for the next call.
+    /// Receives like [`recv`](UdpSocket::recv), but leaves the datagram for the next call.
     ///
     /// # Errors
     ///
@@ -198,7 +198,8 @@ impl UdpSocket {
         self.io.io(self.reads(), |socket| socket.peek(buffer), |_| false)
     }
 
-    /// Like [`recv_from`](UdpSocket::recv_from), but leaves the datagram for the next call.
+    /// Receives like [`recv_from`](UdpSocket::recv_from), but leaves the datagram for the next
+    /// call.
     ///
     /// # Errors
     ///

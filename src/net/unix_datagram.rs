@@ -129,7 +129,7 @@ impl UnixDatagram {
         self.io.get_ref().connect(path)
     }
 
-    /// Like [`connect`](UnixDatagram::connect), to the address `addr`.
+    /// Connects like [`connect`](UnixDatagram::connect), to the address `addr`.
     ///
     /// # Errors
     ///
@@ -166,7 +166,7 @@ impl UnixDatagram {
         retry(self.writes(), Pauses::FOR_SOCKETS, || self.io.get_ref().send_to(data, path))
     }
 
-    /// Like [`send_to`](UnixDatagram::send_to), to the address `addr`.
+    /// Sends like [`send_to`](UnixDatagram::send_to), to the address `addr`.
     ///
     /// # Errors
     ///

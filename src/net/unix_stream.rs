@@ -296,7 +296,7 @@ fn address_of(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
 read_by_reference!(UnixStream);
 write_by_reference!(UnixStream);
 
-// Unlike with TCP, a short read of a Unix stream does not mean that there is no more data: the read
+// Unlike with TCP, a short read of a Unix stream does not mean that the buffer is empty: the read
 // ends where a message with descriptors or credentials begins or ends. The kernel reports no event
 // for the data after that, so only `WouldBlock` shows that there is none.
 impl Read for &UnixStream {

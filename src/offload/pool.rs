@@ -50,7 +50,8 @@ pub struct ThreadPool {
 }
 
 impl ThreadPool {
-    /// Creates a pool of at most `max_threads` threads, with the defaults of [`ThreadPoolBuilder`] otherwise.
+    /// Creates a pool of at most `max_threads` threads, with the defaults of [`ThreadPoolBuilder`]
+    /// otherwise.
     ///
     /// # Panics
     ///

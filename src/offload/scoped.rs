@@ -8,7 +8,7 @@
 //!
 //! Why the borrowed data outlives its use by the thread. The thread uses it from when it takes the
 //! closure until the closure has returned or unwound, which drops the closure; then the result is
-//! stored in the job, and after that the thread touches nothing but the job itself, which is
+//! stored in the job, and after that the thread touches only the job itself, which is
 //! reference-counted. When it drops its reference, either the job is empty, or the fiber has a
 //! reference as well: it drops nothing of the user's. It is therefore enough that the frame of
 //! [`run`], and with it all frames below, stays unchanged until the result is there:

@@ -183,7 +183,7 @@ impl Crew {
         true
     }
 
-    /// Declares that no more jobs are submitted; the caller drops the sender.
+    /// Declares that no further jobs are submitted; the caller drops the sender.
     pub(super) fn close(&self) {
         self.counters().closed = true;
     }

@@ -1,7 +1,7 @@
 //! The pool itself: spawning with a limit, waiting for the end, killing.
 //!
 //! Invariants:
-//! - No more than `size` members run at a time; `permits` ensures that, this file only asks.
+//! - At most `size` members run at a time; `permits` ensures that, this file only asks.
 //! - A closure that the pool does not accept is returned to the caller, or the caller waits.
 
 use std::fmt;
@@ -204,11 +204,12 @@ impl Pool {
         self.spawn_within(Limit::After(timeout), f)
     }
 
-    /// Like [`spawn_timeout`](Pool::spawn_timeout), but waits no longer than until `deadline`.
+    /// Spawns like [`spawn_timeout`](Pool::spawn_timeout), but waits no longer than until
+    /// `deadline`.
     ///
     /// # Errors
     ///
-    /// Like [`spawn_timeout`](Pool::spawn_timeout).
+    /// Returns the errors of [`spawn_timeout`](Pool::spawn_timeout).
     ///
     /// # Panics
     ///
@@ -262,7 +263,8 @@ impl Pool {
         self.permits.wait_until_idle(here, None).map_err(join_error)
     }
 
-    /// Like [`join`](Pool::join), but waits no longer than `timeout`. The pool is closed in any case.
+    /// Joins the members like [`join`](Pool::join), but waits no longer than `timeout`. The pool is
+    /// closed in any case.
     ///
     /// # Errors
     ///

@@ -252,8 +252,8 @@ impl<T> Group<T> {
         self.shared.completions.wait_until_idle(here, None, &ALL).map_err(join_error)
     }
 
-    /// Like [`join`](Group::join), but waits no longer than `timeout`. The group is closed in any
-    /// case.
+    /// Joins the members like [`join`](Group::join), but waits no longer than `timeout`. The group
+    /// is closed in any case.
     ///
     /// # Errors
     ///

@@ -74,11 +74,11 @@ impl Pool {
         Imap { stream: self.stream(items, f), ended: VecDeque::new(), next: 0 }
     }
 
-    /// Like [`imap`](Pool::imap), but in the order in which the calls end.
+    /// Maps like [`imap`](Pool::imap), but in the order in which the calls end.
     ///
     /// # Panics
     ///
-    /// Like [`imap`](Pool::imap).
+    /// Panics like [`imap`](Pool::imap).
     ///
     /// # Examples
     ///

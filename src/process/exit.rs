@@ -2,12 +2,12 @@
 //!
 //! | | a fiber | a plain thread |
 //! |---|---|---|
-//! | with a pidfd | waits until that is readable | `poll(2)` on it |
-//! | without | looks, after pauses that double: [`retry`] | the same; without a limit `waitpid(2)` |
+//! | with a pidfd | waits until it is readable | `poll(2)` on it |
+//! | without | checks, after pauses that double: [`retry`] | the same; `waitpid(2)` if no limit |
 //!
 //! Invariants:
-//! - Only this child is waited for, and only std's handle reaps it: it keeps the status, so a wait
-//!   that is interrupted can be repeated.
+//! - Only this child is waited for, and only std's handle reaps it. The handle keeps the status, so
+//!   an interrupted wait can be repeated.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -22,10 +22,10 @@ use crate::sched::lowlevel::{OnDeadlock, WaitReason, try_here};
 static ENDING: WaitReason =
     WaitReason::new("waiting for a child process to end", OnDeadlock::Fail).ended_externally();
 
-/// The descriptor that becomes readable when a child ends; none where there is no such descriptor.
+/// The descriptor that becomes readable when a child ends, or `None` if the system has none.
 pub(super) type PidFd = Option<Waitable<OwnedFd>>;
 
-/// The longest pause between looks at a child without a pidfd.
+/// The longest pause between two checks of a child without a pidfd.
 pub(super) const LAST_PAUSE: Duration = Duration::from_millis(50);
 const PAUSES: Pauses = Pauses { first: Duration::from_micros(500), longest: LAST_PAUSE };
 
@@ -38,7 +38,7 @@ pub(super) fn pidfd(child: &Child) -> PidFd {
     Some(Waitable::from_nonblocking(fd))
 }
 
-/// Returns none: this system has no pidfds, or the tests want the other way to be used.
+/// Returns `None`: this system has no pidfds, or the tests disable them to cover the other way.
 #[cfg(not(all(target_os = "linux", not(fibra_polling))))]
 pub(super) fn pidfd(_: &Child) -> PidFd {
     None

@@ -28,8 +28,8 @@
 //! | start `/bin/true` | 0.1 ms | 0.1 ms |
 //! | the same with a `uid` | 0.3 ms | 200 ms |
 //!
-//! In a program with many fibers, avoid these settings and use `sudo -u`, `setpriv` or a [`WorkerPool`]
-//! that was created early.
+//! In a program with many fibers, avoid these settings and use `sudo -u`, `setpriv` or a
+//! [`WorkerPool`] that was created early.
 //!
 //! The end of a child is detected through a *pidfd*, a descriptor that becomes readable then. No
 //! handler for `SIGCHLD` is installed, and no other children are reaped. Where there are no pidfds

@@ -27,7 +27,7 @@ use crate::sync::{self, Semaphore};
 static WAITING: WaitReason =
     WaitReason::new("waiting for a worker process", OnDeadlock::Fail).ended_by_outsiders();
 
-/// How long a worker that has closed its pipes may take to end, before it is killed. A panic
+/// The time that a worker that has closed its pipes may take to end, before it is killed. A panic
 /// unwinds first, and `main` may have destructors.
 const GRACE: Duration = Duration::from_secs(5);
 

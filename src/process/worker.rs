@@ -9,8 +9,8 @@ use std::os::fd::AsFd;
 
 use crate::process::frames;
 
-/// Answers the requests of the [`WorkerPool`](crate::process::WorkerPool) that has started this process, until
-/// the pool closes the connection.
+/// Answers the requests of the [`WorkerPool`](crate::process::WorkerPool) that has started this
+/// process, until the pool closes the connection.
 ///
 /// Call it early in `main`, outside of [`fibra::run`](crate::run), which `answer` may call. While
 /// this waits for a request it blocks the thread: the process has nothing else to do.

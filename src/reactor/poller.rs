@@ -43,8 +43,8 @@ impl Ready {
     pub(super) const NONE: Ready = Ready(0);
     pub(super) const READABLE: Ready = Ready(1);
     pub(super) const WRITABLE: Ready = Ready(2);
-    /// The other side will send no more, or there is an error: the amount of data that an operation
-    /// moved does not show all of the state.
+    /// The other side will send nothing further, or there is an error: the amount of data that an
+    /// operation moved does not show all of the state.
     pub(super) const SPECIAL: Ready = Ready(4);
 
     pub(super) fn has(self, other: Ready) -> bool {
@@ -76,7 +76,7 @@ impl fmt::Debug for Ready {
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) struct Token(pub(super) u64);
 
-/// How long to wait for an event.
+/// The longest wait for an event.
 #[derive(Copy, Clone, Debug)]
 pub(super) enum Patience {
     /// Do not wait.

@@ -1,9 +1,10 @@
-//! The loop for what no event announces: attempts with growing pauses in between. Examples are room
-//! in a queue that belongs to another socket, and the end of a child process where there are no
-//! pidfds.
+//! Waits for conditions that no event announces, by attempts with growing pauses in between.
+//! Examples are space in a queue that belongs to another socket, and the end of a child process
+//! where there are no pidfds.
 //!
 //! Invariants:
-//! - There is no queue: if several callers wait for the same, the first to try again gets it.
+//! - There is no queue: if several callers wait for the same condition, the first one that tries
+//!   again after it holds succeeds.
 
 use std::io;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub(crate) struct Pauses {
 }
 
 impl Pauses {
-    /// The pauses in which another socket makes room.
+    /// The pauses while a caller waits for space in another socket's queue.
     pub(crate) const FOR_SOCKETS: Pauses =
         Pauses { first: Duration::from_micros(50), longest: Duration::from_millis(10) };
 }

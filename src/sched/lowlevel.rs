@@ -1,11 +1,11 @@
-//! The face of the scheduler to what is built on it: `channel/` and `sync/` use this and nothing
-//! else.
+//! The interface of the scheduler for the modules that are built on it. `channel/` and `sync/` use
+//! this module and no other part of the scheduler.
 //!
-//! A primitive puts a [`WaitNode`] into a [`WaitList`] (through [`Enlisted`], which takes it out
-//! again), waits with [`wait_until`], and whoever has something for it takes the node out, leaves
-//! what it has, and calls `make_ready`. See the contract in [`crate::sched`].
+//! To wait, a primitive puts a [`WaitNode`] into a [`WaitList`] (through [`Enlisted`], which takes
+//! it out again) and calls [`wait_until`]. To wake, it takes the node out, stores the value for the
+//! waiter, and calls `make_ready`. See the contract in [`crate::sched`].
 //!
-//! One that works across threads keeps [`Ticket`]s instead of nodes, and waits with
+//! A primitive that works across threads keeps [`Ticket`]s instead of nodes, and waits with
 //! [`wait_for_others`]. Its callers may be plain threads: [`try_here`], [`clock_now`], [`Owner`].
 
 pub(crate) use crate::collections::locked::locked;

@@ -1,4 +1,4 @@
-//! The scheduler: which fiber runs next, how fibers wait, and what happens when none can run.
+//! The scheduler: the order in which fibers run, how they wait, and what happens when none can run.
 //!
 //! | word | meaning |
 //! |---|---|
@@ -13,28 +13,30 @@
 //! channel with a preference, and `spawn_now`, put a fiber directly behind the current one. A
 //! program without other threads and I/O, on the virtual clock, interleaves the same way each time.
 //!
-//! The contract of parking: a fiber that parks has put its node where its waker will find it, and
-//! has a destructor that takes it out again. A waker takes the node out, stores what it has to
-//! give, and makes the fiber ready. The fiber checks whether it was given something, and only if
-//! not, whether it was killed or its deadline has passed.
+//! The contract of parking: before a fiber parks, it puts its node where its waker will find it,
+//! and holds a guard whose destructor takes the node out again. A waker takes the node out, stores
+//! the value that it hands over, and makes the fiber ready. The fiber first checks whether its wait
+//! is completed. Only if it is not, the fiber checks whether it was killed or its deadline has
+//! passed.
 //!
-//! The rooms, each of which may use only rooms that stand below it (`tests/layering/rooms.rs` holds
-//! the arrows one by one; no two files use each other, not even in a wider circle):
+//! Each room may use only rooms that stand below it. `tests/layering/rooms.rs` lists every allowed
+//! dependency; the files depend on each other without cycles.
 //!
 //! ```text
-//!   api        what users call: spawn, join, scope, run
-//!   turn       what happens between two batches
-//!   deadlock   who may still wake whom, and which wait fails
-//!   threads    what other threads ask of fibers
-//!   futures    fibers as tasks          tasklet   what exists for Stackless
+//!   api        the public calls: spawn, join, scope, run
+//!   turn       the work between two batches
+//!   deadlock   whether a waiting fiber can still be woken, and which wait fails otherwise
+//!   threads    requests of other threads to fibers
+//!   futures    fibers as tasks          tasklet   support for Stackless
 //!   core       the ring, parking, the batch, the end of a fiber
-//!   shared     what other threads hold of a scheduler
+//!   shared     the parts of a scheduler that other threads hold
 //!   time       clocks and timers
 //! ```
 //!
-//! [`lowlevel`] is the face of all this to `channel/`, `sync/` and what is built on them.
+//! [`lowlevel`] is the interface of the scheduler for `channel/`, `sync/` and the modules above
+//! them.
 //!
-//! Reading order: [`core`], then [`turn`], then whichever room the question is about.
+//! Reading order: [`core`], then [`turn`], then the room that the question is about.
 
 pub(crate) mod api;
 pub(crate) mod core;

@@ -1,4 +1,4 @@
-//! Tests the ring under pauses: what is stored in it, which no public call tells.
+//! Tests of the ring under pauses, and of other state that no public call reports.
 
 mod fairness;
 mod publish;
@@ -30,7 +30,7 @@ fn run(f: impl FnOnce(SchedulerPtr, Trace)) {
     run_on(Box::new(scheduler), || f(here().sched, Trace::default()));
 }
 
-/// A fiber that logs its name in each of its turns.
+/// Spawns a fiber that logs its name each time it runs.
 fn looping(name: &'static str, trace: &Trace) -> JoinHandle<()> {
     let trace = trace.clone();
     spawn(move || {
@@ -51,7 +51,7 @@ fn check(trace: &Trace, expected: &str) {
 }
 
 #[test]
-fn paused_and_resumed_in_a_loop_it_runs_once_a_turn_and_the_ring_does_not_grow() {
+fn a_fiber_paused_and_resumed_in_a_loop_runs_once_per_round_and_the_ring_does_not_grow() {
     run(|sched, trace| {
         let [a, _b] = ["a", "b"].map(|name| looping(name, &trace));
         yield_now();
@@ -104,7 +104,7 @@ fn a_fiber_may_end_and_its_record_be_freed_while_void_entries_of_it_are_stored()
             assert!(sched.unpause(record(&quick)));
         }
         quick.join().unwrap();
-        // What is left of it in the ring is skipped.
+        // Its void entries that are left in the ring are skipped.
         (0..3).for_each(|_| yield_now());
         check(&trace, "ends");
         assert_eq!(sched.ring(|ring| (ring.stored(), ring.queued())), (0, 0));
@@ -118,7 +118,7 @@ fn a_wake_whose_sender_is_gone_is_no_deadlock() {
         let unparker = remote::unparker(here().fiber);
         unparker.unpark();
         drop(unparker);
-        // As the run loop would, had it announced its sleep before all that.
+        // The run loop would ask this if it had announced its sleep before the unpark.
         assert!(sched.outsiders_may_wake());
         sched.open_mail();
         assert!(!sched.outsiders_may_wake());
@@ -127,7 +127,7 @@ fn a_wake_whose_sender_is_gone_is_no_deadlock() {
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "threads stand for signal handlers")]
-fn a_shielded_main_fiber_runs_on_while_two_threads_ask_for_its_end_all_the_time() {
+fn a_shielded_main_fiber_keeps_running_while_two_threads_keep_requesting_its_kill() {
     let ended = catch_unwind(|| {
         run(|sched, _| {
             let request = sched.accept_kill_request();
@@ -147,7 +147,7 @@ fn a_shielded_main_fiber_runs_on_while_two_threads_ask_for_its_end_all_the_time(
                     stop.store(true, Ordering::Relaxed);
                 });
             });
-            // The last request is met in the next turn, and that may be some switches away.
+            // The last request is seen in the next turn, which may be some switches away.
             (0..1_000).for_each(|_| yield_now());
             unreachable!("it was killed");
         });

@@ -1,4 +1,4 @@
-//! What the run loop does between two batches: messages, deadlines, events, and sleeping.
+//! The turns of the run loop, between two batches: messages, deadlines, events, and sleeping.
 //!
 //! ```text
 //!   +-> batch: pop, look ahead, resume   (at most LONGEST_BATCH times)
@@ -8,14 +8,14 @@
 //!   |   anything ready? -- yes --+
 //!   |     no                     |
 //!   |   a deadline? wait for it, or jump there
-//!   |   something outside that may wake a fiber? wait
+//!   |   may something outside wake a fiber? wait for it
 //!   |   else: deadlock           |
 //!   +-----+----------------------+
 //! ```
 //!
 //! Invariants:
 //! - No user code runs here.
-//! - The loop returns when the main fiber has ended, which it does last.
+//! - The loop returns when the main fiber has ended. The main fiber is the last fiber to end.
 //!
 //! It may use `time`, `core`, `tasklet`, `futures`, `threads` and `deadlock`.
 
@@ -37,7 +37,7 @@ impl Scheduler {
         let mut turns = 0u32;
         loop {
             self.batch();
-            // Before anything else happens: what an event would make now would never run.
+            // Checked before the turn: a fiber that an event made ready now would never run.
             if self.main_ended.get() {
                 return;
             }
@@ -46,7 +46,8 @@ impl Scheduler {
         }
     }
 
-    /// Looks at the outside, and waits for it if no fiber can run.
+    /// Polls messages, timers and events once, and sleeps until one of them comes if no fiber can
+    /// run.
     fn turn(&self, turns: u32) {
         self.heed_kill_request();
         if !self.mailbox.inbox.is_empty() {
@@ -56,15 +57,15 @@ impl Scheduler {
             self.wake_put_off();
         }
         let timers = !self.time.is_empty();
-        // The clock costs as much as three switches: it is read when a deadline may have passed,
-        // and once in a while so that dumps can tell how long a fiber has been waiting.
+        // Reading the clock costs as much as three switches. It is read when a deadline may have
+        // passed, and every 16 turns so that dumps can report how long each fiber has waited.
         if timers || turns % 16 == 0 {
             self.fit_batch();
         }
         if timers {
             self.fire_timers();
         }
-        // Who waits for events sees those that are there already.
+        // While fibers can run, the poll only collects events that have already occurred.
         if self.ring(|ring| ring.stored()) != 0 {
             self.idle.poll();
             if turns % 16 == 0 && self.circles.is_of_interest() {
@@ -76,7 +77,7 @@ impl Scheduler {
         self.open_circles();
     }
 
-    /// A thread that never sleeps looks for locks that are never released all the same.
+    /// Looks for locks that are never released, on a thread that is too busy to sleep.
     #[cold]
     fn look_while_busy(&self) {
         if let Look::Now = self.next_look(false) {
@@ -106,8 +107,8 @@ impl Scheduler {
         self.refresh_now();
     }
 
-    /// Sleeps until something happens, at the latest at `until`. If a lock that a fiber waits for turns
-    /// out to be held forever, that happens.
+    /// Sleeps until something happens, at the latest until `until`. If a look for locks that are
+    /// never released makes a wait fail, returns without sleeping.
     fn sleep_until(&self, until: Option<Instant>) {
         let look = self.next_look(until.is_none());
         if let Look::Now = look {
@@ -125,9 +126,9 @@ impl Scheduler {
         }
     }
 
-    /// Moves a clock that can jump on to `at`. While a fiber waits for what happens in real time, or for
-    /// a lock that another thread holds, the clock goes on as real time does: else each time limit
-    /// around such a wait would be over at once.
+    /// Advances a clock that can jump to `at`. While a fiber is in an external wait in real time,
+    /// or waits for a lock that another thread holds, the clock advances as real time does.
+    /// Otherwise every time limit around such a wait would expire immediately.
     fn jump_or_wait(&self, at: Instant) {
         if self.outside.external_waits.get() == 0 && !self.is_kept_from_elsewhere() {
             return self.time.clock.jump_to(at);
@@ -138,7 +139,7 @@ impl Scheduler {
         self.time.clock.jump_to(at.min(now + waited));
     }
 
-    /// Rings all timers whose time has come.
+    /// Fires all timers whose deadline has passed.
     fn fire_timers(&self) {
         self.time.fire(|alarm| match alarm.rings() {
             Rings::Wait(fiber) => self.end_wait(fiber),
@@ -147,17 +148,20 @@ impl Scheduler {
         });
     }
 
-    /// One that is in the ring already is told as well: it may have been woken for nothing, and its
-    /// wait has no other deadline to be woken by. So is one that was paused, which goes on when it is
-    /// put back, and not now.
+    /// Signals to `fiber` that the deadline of its wait has passed, and makes it ready.
+    ///
+    /// A fiber that is in the ring already gets the signal as well: its wake may have been
+    /// spurious, and its wait has no other deadline. A paused fiber also gets the signal, but it
+    /// resumes only when it is put back into the ring.
     fn end_wait(&self, fiber: FiberPtr) {
         fiber.timer.set(TimerKey::NONE);
         fiber.signal(Signals::TIMEOUT);
         self.make_ready(fiber);
     }
 
-    /// The fiber is woken if the end of the region changes anything where it waits: not if that is
-    /// in a shield, nor if the region is on the stack of a generator that is suspended.
+    /// Ends `region`, whose time limit has passed, and wakes its fiber if it now has something to
+    /// raise where it waits. It has nothing to raise if it waits in a shield, or if the region is
+    /// on the stack of a suspended generator.
     fn end_region(&self, region: &Region) {
         let fiber = region.time_is_up();
         if interrupt::has_something_to_raise(fiber) {

@@ -96,7 +96,7 @@ impl<'a, R> Select<'a, R> {
     /// can ever run again.
     #[track_caller]
     pub fn wait(mut self) -> R {
-        assert!(!self.arms.is_empty(), "a select over nothing would wait for ever");
+        assert!(!self.arms.is_empty(), "a select over nothing would wait forever");
         let order = order(self.biased);
         let at = {
             let mut arms: Vec<_> = self.arms.iter_mut().map(|arm| arm.arm().into_inner()).collect();

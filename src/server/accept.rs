@@ -203,17 +203,17 @@ impl<L: Accept + 'static> Server<L> {
         let stopping = self.stopping.clone();
         let (places, handler) = (pool.clone(), Rc::new(handler));
         let accepting =
-            Builder::new().name("server").spawn(move || self.accept_for_ever(&places, &handler));
+            Builder::new().name("server").spawn(move || self.accept_forever(&places, &handler));
         Running::new(accepting, pool, stopping)
     }
 
-    /// Like [`start`](Server::start), but waits until the listener is broken.
+    /// Serves like [`start`](Server::start), but waits until the listener is broken.
     ///
     /// If the caller is killed, the connections are killed, too.
     ///
     /// # Errors
     ///
-    /// Returns the error because of which no more connections can be accepted.
+    /// Returns the error because of which no further connections can be accepted.
     ///
     /// # Panics
     ///
@@ -226,7 +226,7 @@ impl<L: Accept + 'static> Server<L> {
         self.start(handler).wait()
     }
 
-    fn accept_for_ever<F, R>(self, places: &Pool, handler: &Rc<F>) -> io::Error
+    fn accept_forever<F, R>(self, places: &Pool, handler: &Rc<F>) -> io::Error
     where
         F: Fn(L::Connection, L::Peer) -> R + 'static,
     {

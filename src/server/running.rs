@@ -1,8 +1,8 @@
-//! A server that runs, and its end.
+//! A running server, and its end.
 //!
 //! Invariants:
-//! - The listener is closed when the accepting fiber has ended: it belongs to that.
-//! - A `Running` that is dropped leaves no fiber that goes on.
+//! - The accepting fiber owns the listener, so the listener is closed once that fiber has ended.
+//! - Dropping a `Running` kills all fibers of the server.
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ use crate::pool::Pool;
 use crate::sched::api::join::JoinHandle;
 use crate::sync::Event;
 
-/// A server that runs. Dropping it kills the server and its connections, and does not wait for them.
+/// A running server. Dropping it kills the server and its connections, and does not wait for them.
 ///
 /// # Examples
 ///
@@ -34,12 +34,13 @@ use crate::sync::Event;
 #[must_use = "a server is killed when this is dropped"]
 pub struct Running {
     accepting: Option<JoinHandle<io::Error>>,
-    /// Its members are the connections. One place more may be taken: it is kept for the next.
+    /// The pool whose members are the connections. One permit more may be taken, for the next
+    /// connection.
     pool: Pool,
     stopping: Stopping,
 }
 
-/// How a server ended.
+/// The result of a shutdown.
 ///
 /// # Examples
 ///
@@ -65,11 +66,12 @@ pub struct Running {
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// Connections that had not ended when the grace was over.
+    /// The number of connections that had not ended after the grace period, and were killed.
     pub killed: usize,
 }
 
-/// Tells handlers that their server is being shut down. Clones are handles to the same server.
+/// A signal to handlers that their server is being shut down. Clones are handles to the same
+/// server.
 ///
 /// # Examples
 ///
@@ -96,31 +98,32 @@ impl Running {
         Running { accepting: Some(accepting), pool, stopping }
     }
 
-    /// How many connections there are now.
+    /// Returns the number of connections that are open now.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.pool.members()
     }
 
-    /// Whether a shutdown has begun: for handlers.
+    /// Returns the handle with which handlers check whether a shutdown has begun.
     #[must_use]
     pub fn stopping(&self) -> Stopping {
         self.stopping.clone()
     }
 
-    /// Waits until the listener is broken; then the connections are killed.
+    /// Waits until the listener fails for good, and then kills the connections.
     ///
     /// # Errors
     ///
-    /// Why nothing can be accepted any more.
+    /// Returns the reason why no further connections can be accepted.
     ///
     /// # Panics
     ///
-    /// Panics outside of a fiber, and if [`Server::on_error`](crate::server::Server::on_error) has.
+    /// Panics outside of a fiber, and if the callback of
+    /// [`Server::on_error`](crate::server::Server::on_error) has panicked.
     #[track_caller]
     pub fn wait(mut self) -> io::Result<()> {
         if let Some(accepting) = &mut self.accepting {
-            // It fails when there is nothing to wait for, which `join` says again.
+            // If this fails, `join` returns the same error again.
             let _ = accepting.wait();
         }
         match self.accepting.take().map(JoinHandle::join) {
@@ -131,9 +134,10 @@ impl Running {
         }
     }
 
-    /// Stops accepting, closes the listener, and waits until all connections have ended. Those that
-    /// are left after `grace` are killed, and waited for. (Under `panic = "abort"` a handler that is killed ends when
-    /// a call that returns an error does; one that sleeps or waits for a lock is waited for.)
+    /// Stops accepting, closes the listener, and waits until all connections have ended. After
+    /// `grace`, kills those that are left, and waits for their end. (Under `panic = "abort"`, a
+    /// killed handler ends when a call that can return an error does so; if it sleeps or waits for
+    /// a lock, that wait is not interrupted.)
     ///
     /// # Panics
     ///
@@ -159,7 +163,7 @@ impl Running {
         self.stopping.0.set();
         if let Some(accepting) = self.accepting.take() {
             accepting.kill();
-            // How it ended does not matter any more.
+            // The way in which it ended no longer matters.
             drop(accepting.join());
         }
         if self.pool.join_timeout(grace).is_ok() {
@@ -167,7 +171,7 @@ impl Running {
         }
         let killed = self.connections();
         self.pool.kill();
-        // It cannot be a deadlock: the killed unwind.
+        // This cannot be a deadlock, because killed fibers unwind.
         let _ = self.pool.join();
         Drained { killed }
     }
@@ -194,13 +198,18 @@ impl Stopping {
         Stopping(Rc::new(Event::new()))
     }
 
-    /// Whether the server has begun to shut down: it is time to end after the present request.
+    /// Returns whether the server has begun to shut down. A handler should then end after its
+    /// current request.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.0.is_set()
     }
 
     /// Waits until the server begins to shut down.
+    ///
+    /// # Panics
+    ///
+    /// Panics with a report if nothing can ever run again.
     #[track_caller]
     pub fn wait(&self) {
         self.0.wait();

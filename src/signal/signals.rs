@@ -112,7 +112,7 @@ impl Signals {
         self.receive(Limit::None)
     }
 
-    /// Like [`recv`](Signals::recv), but waits no longer than `timeout`.
+    /// Receives like [`recv`](Signals::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///

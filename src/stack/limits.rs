@@ -44,7 +44,7 @@ struct Limits {
     address_space: Option<u64>,
     /// `RLIMIT_DATA`.
     data: Option<u64>,
-    /// `vm.overcommit_memory`; at 2 the kernel promises no more memory than it has.
+    /// `vm.overcommit_memory`; at 2 the kernel promises at most as much memory as it has.
     overcommit: Option<u64>,
 }
 

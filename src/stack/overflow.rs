@@ -177,14 +177,9 @@ mod tests {
     use crate::stack::pool::Pool;
     use crate::stack::report::tests::HELP;
     use crate::stack::size::SizeClass;
-    use crate::stack::testing::{in_child, this_test};
+    use crate::stack::testing::{in_child, stderr, this_test};
     use std::os::unix::process::ExitStatusExt;
-    use std::process::Output;
     use std::sync::atomic::AtomicUsize;
-
-    fn stderr(output: &Output) -> String {
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    }
 
     /// The guard that `describe_guard` claims.
     static GUARD: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];

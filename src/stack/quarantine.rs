@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_quarantine_a_stack_stays_as_it_is() {
+    fn without_a_quarantine_a_stack_stays_unchanged() {
         let guards = Guards::of_this_system();
         let stack = stacks(1, guards).pop().unwrap();
         touch(stack.base().get(), 7);

@@ -27,9 +27,29 @@ pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOn
         process::exit(0);
     }
     let (_, path) = test.split_once("::").expect("module_path! starts with the crate");
-    let mut child = Command::new(std::env::current_exe().unwrap());
+    let mut child = this_program();
     child.args(["--exact", path, "--nocapture", "--test-threads=1"]).env(CHILD, test);
     child.envs(environment.iter().copied()).output().unwrap()
+}
+
+/// Returns a command that runs this program: with the emulator that `.ci/aarch64` names, if that
+/// script runs it.
+fn this_program() -> Command {
+    let emulator = std::env::var("FIBRA_TEST_EMULATOR").unwrap_or_default();
+    let program = std::env::current_exe().unwrap();
+    let mut words = emulator.split_whitespace();
+    let Some(first) = words.next() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(words).arg(program);
+    command
+}
+
+/// Returns the standard error of a child, without the line that an emulator adds if the child dies
+/// of a signal.
+pub(crate) fn stderr(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let is_own = |line: &&str| !line.starts_with("qemu: uncaught target signal");
+    text.split_inclusive('\n').filter(is_own).collect()
 }
 
 /// Like `in_child`, but asserts that the body ran to its end.

@@ -75,7 +75,7 @@ impl Next {
     }
 }
 
-/// Calls the schedule callback with the tasklet that runs next. A soft time limit does not take
+/// Calls the schedule callback with the next tasklet to run. A soft time limit does not take
 /// effect where the channel's preference determines that tasklet.
 pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
     let state = state(&here.sched);

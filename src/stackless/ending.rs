@@ -43,7 +43,7 @@ pub(crate) fn root<F: FnOnce()>(f: F) {
     finish(outcome);
 }
 
-/// Drops a function that never runs, with what it has captured, inside a shield like the end of a
+/// Drops a function that never runs, with its captured values, inside a shield like the end of a
 /// fiber does.
 fn drop_unrun<F>(f: F) -> Result<(), Payload> {
     let unrun = || panic::catch_unwind(AssertUnwindSafe(|| drop(f)));
@@ -63,7 +63,8 @@ fn finish(outcome: Result<(), Payload>) {
     }
 }
 
-/// Passes `payload` to the error handler, if it is an error. Returns the payload that the tasklet ends with.
+/// Passes `payload` to the error handler, if it is an error. Returns the payload that the tasklet
+/// ends with.
 fn handle(here: Here, payload: Payload) -> Result<(), Payload> {
     if payload.is::<TaskletExit>() {
         return Ok(());
@@ -80,7 +81,7 @@ fn handle(here: Here, payload: Payload) -> Result<(), Payload> {
     }))
 }
 
-/// Makes the innermost `run()`, or main, run next and raise `payload`.
+/// Makes the innermost `run()`, or main, the next one to run, and to raise `payload`.
 fn pass_on(here: Here, payload: Payload) {
     switching::before_passing_on(here);
     // Keeps the target's record alive: if the payload cannot be raised there, the record reports

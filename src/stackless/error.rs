@@ -92,13 +92,13 @@ impl TaskletError {
     }
 
     #[cold]
-    pub(super) fn dead_throw(payload: Box<dyn Any + Send>, who: String) -> TaskletError {
-        TaskletError::DeadThrow(thrown(payload), who)
+    pub(super) fn dead_throw(payload: Box<dyn Any + Send>, tasklet: String) -> TaskletError {
+        TaskletError::DeadThrow(thrown(payload), tasklet)
     }
 
     #[cold]
-    pub(super) fn no_thread_throw(payload: Box<dyn Any + Send>, who: String) -> TaskletError {
-        TaskletError::NoThreadThrow(thrown(payload), who)
+    pub(super) fn no_thread_throw(payload: Box<dyn Any + Send>, tasklet: String) -> TaskletError {
+        TaskletError::NoThreadThrow(thrown(payload), tasklet)
     }
 }
 
@@ -113,26 +113,28 @@ pub(super) fn thrown(payload: Box<dyn Any + Send>) -> Panic {
 
 impl fmt::Display for TaskletError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (text, who) = match self {
-            TaskletError::Alive(who) => ("tasklet is alive", who),
-            TaskletError::NotBound(who) => ("the tasklet was not bound to a function", who),
-            TaskletError::Current(who) => ("can't (re)bind the current tasklet", who),
-            TaskletError::Scheduled(who) => ("tasklet is scheduled", who),
-            TaskletError::CState(who) => ("tasklet has C state on its stack", who),
-            TaskletError::Blocked(who) => ("You cannot run a blocked tasklet", who),
-            TaskletError::CannotRemoveBlocked(who) => ("You cannot remove a blocked tasklet.", who),
-            TaskletError::CannotRemoveCurrent(who) => {
-                ("The current tasklet cannot be removed.", who)
+        let (text, tasklet) = match self {
+            TaskletError::Alive(tasklet) => ("tasklet is alive", tasklet),
+            TaskletError::NotBound(tasklet) => ("the tasklet was not bound to a function", tasklet),
+            TaskletError::Current(tasklet) => ("can't (re)bind the current tasklet", tasklet),
+            TaskletError::Scheduled(tasklet) => ("tasklet is scheduled", tasklet),
+            TaskletError::CState(tasklet) => ("tasklet has C state on its stack", tasklet),
+            TaskletError::Blocked(tasklet) => ("You cannot run a blocked tasklet", tasklet),
+            TaskletError::CannotRemoveBlocked(tasklet) => {
+                ("You cannot remove a blocked tasklet.", tasklet)
             }
-            TaskletError::Dead(who) => ("You cannot run an unbound(dead) tasklet", who),
-            TaskletError::DeadThrow(_, who) => ("You cannot throw to a dead tasklet", who),
-            TaskletError::NoThread(who) | TaskletError::NoThreadThrow(_, who) => {
-                ("tasklet has no thread", who)
+            TaskletError::CannotRemoveCurrent(tasklet) => {
+                ("The current tasklet cannot be removed.", tasklet)
             }
-            TaskletError::OtherThread(who) => ("can't switch to a different thread.", who),
-            TaskletError::SwitchTrap(who) => ("switch_trap", who),
+            TaskletError::Dead(tasklet) => ("You cannot run an unbound(dead) tasklet", tasklet),
+            TaskletError::DeadThrow(_, tasklet) => ("You cannot throw to a dead tasklet", tasklet),
+            TaskletError::NoThread(tasklet) | TaskletError::NoThreadThrow(_, tasklet) => {
+                ("tasklet has no thread", tasklet)
+            }
+            TaskletError::OtherThread(tasklet) => ("can't switch to a different thread.", tasklet),
+            TaskletError::SwitchTrap(tasklet) => ("switch_trap", tasklet),
         };
-        write!(f, "{text} ({who})")
+        write!(f, "{text} ({tasklet})")
     }
 }
 

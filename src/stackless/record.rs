@@ -171,7 +171,7 @@ impl Identity for Record {
     }
 
     fn ended(&self, unmet: Option<Payload>, killed: bool) {
-        let who = self.describe();
+        let tasklet = self.describe();
         // The function of a new binding stays: the tasklet may have been emptied and bound again.
         let fiber = match self.phase.replace(Phase::Empty) {
             Phase::Alive(fiber) => Some(fiber),
@@ -185,7 +185,10 @@ impl Identity for Record {
         let tempval = self.tempval.take();
         match unmet {
             Some(payload) if !killed && !payload.is::<TaskletExit>() => {
-                end::report_lost(format_args!("what was thrown at {who} came too late"), payload);
+                end::report_lost(
+                    format_args!("what was thrown at {tasklet} came too late"),
+                    payload,
+                );
             }
             unmet => drop(unmet),
         }

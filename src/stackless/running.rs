@@ -80,7 +80,8 @@ impl Tasklet {
     /// use fibra::stackless;
     ///
     /// fibra::run(|| {
-    ///     let [_a, b, _c] = ["A", "B", "C"].map(|name| stackless::spawn(move || println!("{name}")));
+    ///     let print = |name| stackless::spawn(move || println!("{name}"));
+    ///     let [_a, b, _c] = ["A", "B", "C"].map(print);
     ///     b.run().unwrap(); // prints B, then C
     ///     println!("main");
     ///     stackless::schedule(); // prints A

@@ -53,7 +53,7 @@ impl Drop for InCallback {
     }
 }
 
-/// Returns the tasklet that runs next if the current one leaves: the first one in the run ring, or
+/// Returns the next tasklet to run if the current one leaves: the first one in the run ring, or
 /// else the one that is then woken.
 pub(crate) fn successor(here: Here) -> Option<FiberRef> {
     let woken = || here.sched.wake_up_target().filter(|fiber| pause::is_floating(fiber.ptr()));
@@ -66,7 +66,7 @@ pub(crate) fn is_last(here: Here) -> bool {
     successor(here).is_none() && !here.sched.outside_may_bring_work()
 }
 
-/// Pauses the current tasklet. `then` determines the tasklet that runs next.
+/// Pauses the current tasklet. `then` determines the next tasklet to run.
 ///
 /// If no handle to the current tasklet exists, it could not be put back, so it is killed.
 #[track_caller]

@@ -55,12 +55,12 @@ use crate::stackless::tasklet::Tasklet;
 /// fibra::run(|| {
 ///     for name in ["A", "B"] {
 ///         stackless::spawn(move || {
-///             println!("{name}1");
+///             println!("{name}, first");
 ///             stackless::schedule();
-///             println!("{name}2");
+///             println!("{name}, second");
 ///         });
 ///     }
-///     stackless::run(); // A1 B1 A2 B2
+///     stackless::run(); // A, first; B, first; A, second; B, second
 /// });
 /// ```
 #[track_caller]

@@ -93,7 +93,7 @@
 //! | `lock()` returns a `LockResult` | the guard; also in [`RwLock`], [`Condvar`], `into_inner` |
 //! | `try_lock()` returns a `TryLockResult` | an `Option` |
 //! | no order | first come, first served |
-//! | a mutex that its owner locks again may hang | panics, in a fiber as part of a deadlock |
+//! | a mutex that its owner locks again may hang | panics: on a plain thread immediately, in a fiber as part of a deadlock |
 //! | a `Once` is poisoned by a panic | it is open again |
 //! | a `LazyLock` is poisoned by a panic | the closure is consumed: it panics |
 //! | a condition variable may wake without a notification | it does not |

@@ -110,8 +110,8 @@ impl<X> Queue<X> {
         }
     }
 
-    /// Ends the wait of `waiter` and takes it out, unless the wait is over. Returns whether this call
-    /// ended it.
+    /// Ends the wait of `waiter` and takes it out, unless the wait is over. Returns whether this
+    /// call ended it.
     pub(super) fn withdraw(&mut self, waiter: &Waiter<X>) -> bool {
         let withdrawn = waiter.claim(WaitOutcome::Withdrawn);
         if withdrawn {

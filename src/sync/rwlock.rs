@@ -201,7 +201,7 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.try_write().then(|| self.writer())
     }
 
-    /// Like [`read`](Self::read), but waits no longer than `timeout`.
+    /// Locks like [`read`](Self::read), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
@@ -212,7 +212,8 @@ impl<T: ?Sized> RwLock<T> {
         Ok(self.reader(Owner::me()))
     }
 
-    /// Like [`read`](Self::read), but waits no longer than until `at` by the clock of the caller.
+    /// Locks like [`read`](Self::read), but waits no longer than until `at` by the clock of the
+    /// caller.
     ///
     /// # Errors
     ///
@@ -223,7 +224,7 @@ impl<T: ?Sized> RwLock<T> {
         Ok(self.reader(Owner::me()))
     }
 
-    /// Like [`write`](Self::write), but waits no longer than `timeout`.
+    /// Locks like [`write`](Self::write), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
@@ -237,7 +238,8 @@ impl<T: ?Sized> RwLock<T> {
         Ok(self.writer())
     }
 
-    /// Like [`write`](Self::write), but waits no longer than until `at` by the clock of the caller.
+    /// Locks like [`write`](Self::write), but waits no longer than until `at` by the clock of the
+    /// caller.
     ///
     /// # Errors
     ///

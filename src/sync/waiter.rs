@@ -1,14 +1,16 @@
-//! One who waits at a lock, a fiber of any scheduler or a plain thread, and the wait itself.
+//! A waiter at a lock or another primitive, which is a fiber of any scheduler or a plain thread;
+//! and the wait itself.
 //!
 //! ```text
-//!   queue of the lock ---> Arc< Waiter: ticket, owner, extra > <--- frame of the one who waits
+//!   queue of the lock ---> Arc< Waiter: ticket, owner, extra > <--- frame of the wait
 //! ```
 //!
 //! Invariants:
-//! - A waiter is claimed under the lock of the queue in which it stands, by whoever serves it or by
-//!   itself when it gives up. So who serves may first write down what is to hold when it runs.
-//! - Withdrawing takes it out of the queue and gives the others what it kept from them, also when
-//!   its fiber never runs again: whoever withdraws a wait goes through its [`Site`].
+//! - A waiter is claimed under the lock of its queue, either by the code that serves it or by the
+//!   waiter itself when it gives up. So the code that serves it may first store all state that must
+//!   hold when the waiter runs.
+//! - Withdrawing a waiter takes it out of the queue and serves the others that it held up, even if
+//!   its fiber never runs again: every withdrawal goes through the [`Site`].
 //! - No queue is locked across a wait, nor while user code runs.
 
 use std::fmt;
@@ -23,11 +25,11 @@ use crate::sched::lowlevel::{
 
 pub(super) use crate::sched::lowlevel::locked;
 
-/// One who waits, with what it asks for.
+/// A waiting fiber or thread, with its request.
 pub(super) struct Waiter<X = ()> {
     party: Party,
     owner: Owner,
-    /// Where it stands in its queue. Read and written under the lock of that.
+    /// Its place in its queue. Read and written under the lock of the queue.
     place: AtomicU64,
     pub(super) extra: X,
 }
@@ -38,7 +40,7 @@ enum Party {
 }
 
 impl<X> Waiter<X> {
-    /// A waiter for the running fiber, or this thread.
+    /// Creates a waiter for the current fiber, or for this thread if no fiber runs on it.
     pub(super) fn new(extra: X) -> Waiter<X> {
         let party = match try_here() {
             Some(here) => Party::Fiber(Ticket::new(here)),
@@ -60,7 +62,7 @@ impl<X> Waiter<X> {
         }
     }
 
-    /// Whether it was neither served nor withdrawn.
+    /// Returns whether the wait has not ended: it was not served, closed or withdrawn.
     pub(super) fn waits(&self) -> bool {
         self.outcome() == WaitOutcome::Waiting
     }
@@ -72,7 +74,8 @@ impl<X> Waiter<X> {
         }
     }
 
-    /// Lets it go on, now that its wait is over. Not to be called under the lock of a queue.
+    /// Resumes the fiber or thread, after its wait has ended. Must not be called under the lock of
+    /// a queue.
     pub(super) fn wake(&self) {
         match &self.party {
             Party::Fiber(ticket) => ticket.wake(scheduler()),
@@ -80,7 +83,8 @@ impl<X> Waiter<X> {
         }
     }
 
-    /// Who holds the lock that it waits for has changed, and its wait has not ended.
+    /// Makes the fiber's scheduler look for circles again: the holder of the lock has changed, and
+    /// the wait for it has not ended.
     pub(super) fn look_again(&self) {
         if let Party::Fiber(ticket) = &self.party {
             ticket.look_again(scheduler());
@@ -105,36 +109,39 @@ impl<X> fmt::Debug for Waiter<X> {
     }
 }
 
-/// What somebody waits at.
+/// A primitive at which fibers and threads wait.
 pub(super) trait Site {
-    /// What each waiter asks for.
+    /// The request of a waiter.
     type Extra;
 
-    /// Withdraws `waiter` if it still waits: claims it, takes it out, and serves those whom it kept
-    /// waiting. Returns whether it was this call that ended the wait.
+    /// Withdraws `waiter` if it still waits: claims it, takes it out of the queue, and serves the
+    /// waiters that it held up. Returns whether it was this call that ended the wait.
     fn withdraw(&self, waiter: &Waiter<Self::Extra>) -> bool;
 
     /// Whether it is a lock, which knows its owner.
     const IS_LOCK: bool = false;
 
-    /// Whether something other than the fibers of this thread may end the wait of `waiter`, or has
-    /// just done so. Not asked of a lock.
+    /// Returns whether something other than the fibers of this thread may end the wait of `waiter`,
+    /// or has just done so. Never called for a lock.
     fn others_exist(&self, waiter: &Waiter<Self::Extra>) -> bool {
         let _ = waiter;
         true
     }
 
-    /// On what the end of the wait of `waiter` depends, unless it has ended. A lock looks at its owner
-    /// and the fate of the waiter together, under the lock of its queue: else it would see that the
-    /// waiter is the owner, and not yet that it was served.
+    /// Returns the owners that the end of the wait of `waiter` depends on, or `None` if it has
+    /// ended.
+    ///
+    /// A lock must read its owner and the outcome of the wait together, under the lock of its
+    /// queue. Otherwise it could see that the waiter is the owner, and not yet that the waiter was
+    /// served.
     fn needs(&self, waiter: &Waiter<Self::Extra>) -> Option<Needs> {
         let _ = waiter;
         None
     }
 }
 
-/// Waits until the wait of `waiter`, which stands in the queue of `site`, is over; at the latest
-/// `by` a deadline, by the clock of the caller.
+/// Waits until the wait of `waiter`, which is in the queue of `site`, is over or the deadline `by`
+/// has passed, by the clock of the caller.
 #[cold]
 #[track_caller]
 pub(super) fn wait<S: Site>(
@@ -217,8 +224,9 @@ impl<S: Site> OutsideWait for FiberWait<'_, S> {
     }
 }
 
-/// Counts a call that may wait as an operation of its fiber: one that never has to wait lets others run,
-/// too. It comes before the call takes anything, as it is a kill point when the budget is spent.
+/// Counts a call that may wait as an operation of its fiber, so that a fiber whose calls never
+/// have to wait yields to others, too. Must be called before the call takes anything, because it is
+/// a kill point when the budget is spent.
 #[inline]
 #[track_caller]
 pub(super) fn count_operation() {
@@ -227,7 +235,7 @@ pub(super) fn count_operation() {
     }
 }
 
-/// Those who were served under the lock of a queue and are woken when it is released.
+/// The waiters that were served under the lock of a queue, to wake when that lock is released.
 pub(super) struct Served<X = ()> {
     first: Option<Arc<Waiter<X>>>,
     rest: Vec<Arc<Waiter<X>>>,
@@ -255,7 +263,7 @@ impl<X> Served<X> {
     }
 }
 
-/// Wakes those who were served together.
+/// Wakes waiters that were served together.
 pub(super) fn wake_all<X>(served: &[Arc<Waiter<X>>]) {
     served.iter().for_each(|waiter| waiter.wake());
 }

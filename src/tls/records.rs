@@ -1,7 +1,7 @@
 //! Detection of an end that a peer announces during a handshake.
 //!
 //! rustls does not treat an unencrypted `close_notify` as an end, and continues to wait for the
-//! handshake. A peer that has sent one sends nothing more. (An attacker who could forge it could
+//! handshake. A peer that has sent one sends nothing more. (An attacker that can forge it can
 //! also cut the connection.)
 
 /// A parser of the records of a stream, in the pieces in which they come.

@@ -44,7 +44,7 @@ impl<S> TlsStream<S> {
         Ok(stream)
     }
 
-    /// Signals the end of the stream to the other side (`close_notify`), after all data that was
+    /// Announces the end of the stream to the other side (`close_notify`), after all data that was
     /// written, and waits until the underlying stream has taken it. Reads continue to work, until
     /// the other side has done the same; writes fail from now on. The underlying stream stays open.
     ///
@@ -103,7 +103,7 @@ impl<S> TlsStream<S> {
         self.stream
     }
 
-    /// Returns the protocol that the two sides agreed upon by ALPN.
+    /// Returns the protocol that the two sides agreed on by ALPN.
     #[must_use]
     pub fn alpn_protocol(&self) -> Option<Vec<u8>> {
         self.state.connection().alpn_protocol().map(<[u8]>::to_vec)

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -17,7 +19,7 @@ struct Example {
 }
 
 const EXAMPLES: &[Example] = &[
-    Example { name: "hello", arguments: &[], prints: "hello from a fiber" },
+    Example { name: "hello", arguments: &[], prints: "hello from a fiber\nthe fiber returned 42" },
     Example {
         name: "ping_pong",
         arguments: &["1000"],
@@ -112,12 +114,12 @@ const EXAMPLES: &[Example] = &[
         name: "echo_server",
         arguments: &["2"],
         prints: "\
-             client 1 says 'one', and hears 'one'
-             client 2 says 'one', and hears 'one'
-             client 1 says 'two', and hears 'two'
-             client 2 says 'two', and hears 'two'
-             client 1 says 'three', and hears 'three'
-             client 2 says 'three', and hears 'three'
+             client 1 sends 'one' and receives 'one'
+             client 2 sends 'one' and receives 'one'
+             client 1 sends 'two' and receives 'two'
+             client 2 sends 'two' and receives 'two'
+             client 1 sends 'three' and receives 'three'
+             client 2 sends 'three' and receives 'three'
              2 connections, 22 bytes echoed",
     },
     Example { name: "chat_server", arguments: &[], prints: include_str!("output/chat_server.txt") },
@@ -128,7 +130,7 @@ const EXAMPLES: &[Example] = &[
              client: GET /1 server: 200 /1
              client: GET /2 server: 200 /2
              client: GET /3 server: 200 /3
-             3 connections: 18 bytes went there, and 18 came back",
+             3 connections: 18 bytes to the server, 18 bytes back",
     },
     Example {
         name: "port_scanner",
@@ -147,13 +149,13 @@ const EXAMPLES: &[Example] = &[
              20 x parks
              20 x thread
              20 x waits
-             4 different words of 160; every process has ended well",
+             4 different words of 160; every process has succeeded",
     },
     Example {
         name: "process_pool",
         arguments: &["2", "20_000"],
         prints: "\
-             range 3: the worker process ended before it had answered: signal: 9 (SIGKILL); again
+             range 3: the worker process ended before it had answered: signal: 9 (SIGKILL); repeated
              2262 primes below 20000, counted in 8 ranges by 2 processes",
     },
     // What it does at a Ctrl-C, and that the downloads are concurrent: tests/examples/ctrl_c.rs.
@@ -171,6 +173,54 @@ const EXAMPLES: &[Example] = &[
     },
     Example { name: "sleeping_barber", arguments: &["8", "2"], prints: SLEEPING_BARBER },
     Example { name: "blocking_calls", arguments: &[], prints: BLOCKING_CALLS },
+    Example { name: "batcher", arguments: &[], prints: include_str!("output/batcher.txt") },
+    Example { name: "nursery", arguments: &[], prints: include_str!("output/nursery.txt") },
+    Example {
+        name: "game_loop",
+        arguments: &["50", "12"],
+        prints: include_str!("output/game_loop.txt"),
+    },
+    Example { name: "supervisor", arguments: &[], prints: include_str!("output/supervisor.txt") },
+    Example { name: "pub_sub", arguments: &[], prints: include_str!("output/pub_sub.txt") },
+    Example { name: "pipeline", arguments: &[], prints: include_str!("output/pipeline.txt") },
+    Example { name: "job_runner", arguments: &[], prints: include_str!("output/job_runner.txt") },
+    Example {
+        name: "why_does_it_hang",
+        arguments: &[],
+        prints: include_str!("output/why_does_it_hang.txt"),
+    },
+    Example {
+        name: "happy_eyeballs",
+        arguments: &[],
+        prints: include_str!("output/happy_eyeballs.txt"),
+    },
+    Example {
+        name: "two_schedulers",
+        arguments: &[],
+        prints: include_str!("output/two_schedulers.txt"),
+    },
+    Example { name: "futures", arguments: &[], prints: include_str!("output/futures.txt") },
+    Example {
+        name: "deep_calls",
+        arguments: &["100"],
+        prints: include_str!("output/deep_calls.txt"),
+    },
+    Example { name: "udp_retry", arguments: &[], prints: include_str!("output/udp_retry.txt") },
+    Example { name: "mud", arguments: &[], prints: include_str!("output/mud.txt") },
+    Example {
+        name: "foreign_events",
+        arguments: &[],
+        prints: include_str!("output/foreign_events.txt"),
+    },
+    Example { name: "fan_in", arguments: &[], prints: include_str!("output/fan_in.txt") },
+    Example {
+        name: "tasklet_trace",
+        arguments: &[],
+        prints: include_str!("output/tasklet_trace.txt"),
+    },
+    Example { name: "fan_out", arguments: &[], prints: include_str!("output/fan_out.txt") },
+    Example { name: "reload", arguments: &[], prints: include_str!("output/reload.txt") },
+    Example { name: "disk_usage", arguments: &[], prints: include_str!("output/disk_usage.txt") },
 ];
 
 /// Those that are built with the feature `greenlet` only.
@@ -256,14 +306,14 @@ const RABBIT_DOG_CAT: &str = "\
 1 main waits rule 1: it has only appended the others: rabbit dog cat
 2 rabbit listens main waits, the first in the ring runs: dog cat
 3 dog barks the rabbit waits, the next in the ring runs: cat
-4 rabbit hears rule 2: it runs at once, and the dog goes last: cat dog
+4 rabbit hears rule 2: it runs now, and the dog goes last: cat dog
 5 cat wakes the rabbit has ended, the next runs: dog
-6 kitten mews rule 3: it runs at once, the cat is next: cat dog
+6 kitten mews rule 3: it runs now, the cat is next: cat dog
 7 cat goes on the kitten has gone to the end: dog kitten
 8 dog goes on the cat has ended, the next runs: kitten
 9 kitten purrs the dog has ended, which woke main: main
 10 main goes on all three of its scope have ended, and the ring is empty
-Who acts after they met, if the rabbit waited the dog waited
+The order after they met, if the rabbit waited the dog waited
 and the preference is Receiver rabbit cat dog rabbit cat dog
 and the preference is Neither dog cat rabbit rabbit cat dog
 and the preference is Sender dog cat rabbit dog cat rabbit";
@@ -279,11 +329,11 @@ found 4 links away: 68 pages
 found 5 links away: 52 pages
 found 6 links away: 7 pages
 16 links are dead, 14 pages were given up
-251 requests, 42 of them again";
+251 requests, 42 of them repeated";
 const BLOCKING_CALLS: &str = "\
-10 calls of 20 ms, 10 answers: faster than one after the other, and the ticker ticked on
+10 calls of 20 ms, 10 answers: faster than one after another, and the ticker went on
 4 calls, a pool of 2: at most 2 at a time
-no patience: the time limit was reached before the work was done; the call ended without its caller
+a time limit: the time limit was reached before the work was done; the call ended without its caller
 borrowed: \"spam, eggs\" was sorted in place to [\"eggs\", \"spam\"]
 a file: read back 12 bytes of \"green fibers\"
 a name: localhost is this machine";
@@ -336,6 +386,7 @@ const OF_NETWORKS: &[Example] = &[
              GET /else -> 404 {\"error\":\"there is nothing at /else\"}
              20 clients of GET /slow, which sleeps for <time>, were served after <time>",
     },
+    Example { name: "http_stream", arguments: &[], prints: include_str!("output/http_stream.txt") },
     Example {
         name: "axum_router",
         arguments: &[],
@@ -357,9 +408,9 @@ const OF_NETWORKS: &[Example] = &[
         name: "tls_echo",
         arguments: &["2"],
         prints: "\
-             the two have agreed on TLSv1_3, TLS13_AES_256_GCM_SHA384
+             negotiated: TLSv1_3, TLS13_AES_256_GCM_SHA384
              2 MB went there and back in <time>
-             somebody else is refused: invalid peer certificate: certificate not valid for name \
+             another name is refused: invalid peer certificate: certificate not valid for name \
              \"elsewhere.example\"; certificate is only valid for DnsName(\"localhost\")",
     },
     Example {
@@ -380,6 +431,20 @@ fn every_example_prints_what_its_table_says() {
     let all = EXAMPLES.iter().chain(of_greenlets).chain(of_networks);
     let faults: Vec<String> = all.filter_map(fault_of).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+/// As in `example | head -1`. Programs that print three lines or fewer need no help for that.
+#[test]
+fn an_example_ends_quietly_when_its_output_is_cut() {
+    for example in EXAMPLES.iter().filter(|example| 3 < example.prints.lines().count()) {
+        let (reader, writer) = UnixStream::pair().expect("two sockets");
+        drop(reader);
+        let mut command = Command::new(program(example.name));
+        command.args(example.arguments).stdout(OwnedFd::from(writer));
+        let Output { status, stderr, .. } = command.output().expect("the example can be started");
+        let stderr = String::from_utf8_lossy(&stderr);
+        assert!(status.success() && !stderr.contains("panicked"), "{}: {stderr}", example.name);
+    }
 }
 
 #[test]

@@ -59,31 +59,8 @@ const fn at_most(
 #[rustfmt::skip]
 const LIMITS: &[(&str, Limit)] = &[
     // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, (texts, names)
-    ("examples", at_most((10.0, 11.0), 90.0, 29, 4, (0, 3))),
-    ("src", at_most((0.5, 1.0), 90.0, 0, 0, (0, 0))),
-    ("src/channel", at_most((13.0, 9.0), 60.0, 6, 12, (4, 0))),
-    ("src/collections", at_most((4.0, 6.0), 90.0, 21, 0, (4, 5))),
     ("src/fiber", at_most((7.0, 7.0), 78.0, 76, 0, (4, 6))),
-    ("src/fs", at_most((27.0, 11.0), 55.0, 35, 0, (0, 0))),
-    ("src/future", at_most((5.0, 5.0), 39.0, 26, 0, (0, 0))),
-    ("src/generator", at_most((10.0, 7.0), 52.0, 25, 0, (0, 0))),
-    ("src/greenlet", at_most((9.0, 14.0), 36.0, 74, 86, (4, 3))),
-    ("src/hyper", at_most((8.0, 5.0), 55.0, 25, 0, (3, 0))),
-    ("src/io", at_most((20.0, 8.0), 59.0, 41, 0, (0, 0))),
-    ("src/net", at_most((12.0, 7.0), 64.0, 81, 0, (0, 0))),
-    ("src/offload", at_most((9.0, 7.0), 54.0, 44, 0, (3, 0))),
-    ("src/pool", at_most((12.0, 10.0), 50.0, 18, 0, (5, 0))),
-    ("src/process", at_most((10.0, 6.0), 67.0, 13, 0, (5, 0))),
-    ("src/reactor", at_most((18.0, 15.0), 90.0, 38, 0, (0, 0))),
-    ("src/sched", at_most((6.0, 8.0), 60.0, 167, 24, (6, 4))),
-    ("src/select", at_most((2.0, 9.0), 90.0, 8, 0, (3, 0))),
-    ("src/server", at_most((8.0, 12.0), 46.0, 8, 0, (0, 3))),
-    ("src/signal", at_most((9.0, 7.0), 39.0, 0, 0, (3, 0))),
-    ("src/stack", at_most((3.0, 8.0), 90.0, 11, 0, (3, 3))),
-    ("src/stackless", at_most((9.0, 10.0), 55.0, 72, 274, (7, 0))),
-    ("src/sync", at_most((14.0, 13.0), 53.0, 61, 0, (12, 5))),
-    ("src/time", at_most((7.0, 6.0), 72.0, 7, 0, (4, 0))),
-    ("src/tls", at_most((9.0, 6.0), 30.0, 40, 0, (0, 0))),
+    ("src/sched", at_most((1.5, 2.0), 90.0, 38, 2, (2, 1))),
     ("tests", at_most((7.0, 12.0), 90.0, 104, 0, (0, 218))),
 ];
 

@@ -284,6 +284,7 @@ fn wide_comments_are_found_and_wide_code_is_not() {
     let wide = "x".repeat(WIDEST);
     assert_eq!(measure_file("src/a.rs", &format!("let a = {wide};")).wide.len(), 0);
     assert_eq!(measure_file("src/a.rs", &format!("//{wide}\n//{}", &wide[2..])).wide.len(), 1);
+    assert_eq!(measure_file("src/a.rs", &format!("/// | {wide} |\nstruct A;")).wide.len(), 0);
     assert_eq!(measure_file("A.md", &format!("| {wide}\n")).wide.len(), 0);
     assert_eq!(measure_file("A.md", &format!("a {wide}\n")).wide.len(), 1);
 }

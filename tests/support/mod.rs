@@ -141,10 +141,22 @@ pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOn
         eprint!("{DONE_LINE}");
         leave_process(0);
     }
-    let mut child = Command::new(std::env::current_exe().unwrap());
+    let mut child = this_program();
     child.args(["--exact", test, "--nocapture", "--test-threads=1"]);
     child.env_remove("RUST_BACKTRACE").env(CHILD, test).envs(environment.iter().copied());
     child.output().unwrap()
+}
+
+/// Returns a command that runs this program: by the emulator that `.ci/aarch64` names, if it runs under
+/// one.
+fn this_program() -> Command {
+    let emulator = std::env::var("FIBRA_TEST_EMULATOR").unwrap_or_default();
+    let program = std::env::current_exe().unwrap();
+    let mut words = emulator.split_whitespace();
+    let Some(first) = words.next() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(words).arg(program);
+    command
 }
 
 #[allow(clippy::disallowed_methods, reason = "a child that has done its work, outside of `run`")]
@@ -153,8 +165,12 @@ fn leave_process(code: i32) -> ! {
 }
 
 /// What a process wrote to its standard error.
+///
+/// An emulator adds a line if the process dies of a signal: that line is left out.
 pub(crate) fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    let text = String::from_utf8_lossy(&output.stderr);
+    let is_own = |line: &&str| !line.starts_with("qemu: uncaught target signal");
+    text.split_inclusive('\n').filter(is_own).collect()
 }
 
 /// The name of a test, as `in_child` wants it. A name that is not a test's does not compile.

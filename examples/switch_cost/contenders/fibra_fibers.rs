@@ -1,6 +1,6 @@
 //! fibra: fibers with stacks of their own on one scheduler.
 //!
-//! Configuration: the default one. Everything runs inside `fibra::run`, with the default stack
+//! Configuration: the default. Everything runs inside `fibra::run`, with the default stack
 //! size and guard pages.
 
 use super::stopwatch::{Stopwatch, time};
@@ -29,7 +29,7 @@ fn yield_round(tasks: u64, rounds: u64) -> Sample {
     crowd(tasks, move |id| turns(id, rounds))
 }
 
-/// Region: as [`yield_round`], ten calls deep.
+/// Region: like [`yield_round`], ten calls deep.
 fn yield_round_deep(tasks: u64, rounds: u64) -> Sample {
     crowd(tasks, move |id| descend(None, id, rounds))
 }
@@ -39,7 +39,7 @@ fn spawn_join(tasks: u64) -> Sample {
     fibra::run(|| time(|| (0..tasks).map(|id| join(fibra::spawn(move || id))).sum()))
 }
 
-/// Region: from the first message to the last, both fibers being there. Two `Channel`s.
+/// Region: from the first message to the last, when both fibers run. Two `Channel`s.
 fn rendezvous(messages: u64) -> Sample {
     fibra::run(|| {
         let (ping, pong) = (Channel::<u64>::new(), Channel::<u64>::new());
@@ -64,7 +64,7 @@ fn rendezvous(messages: u64) -> Sample {
     })
 }
 
-/// Region: from the first message to the end of the queue, both fibers being there.
+/// Region: from the first message to the end of the queue, when both fibers run.
 fn buffered(messages: u64, capacity: u64) -> Sample {
     fibra::run(|| {
         let (sender, receiver) = channel::bounded::<u64>(capacity as usize);
@@ -87,7 +87,7 @@ fn buffered(messages: u64, capacity: u64) -> Sample {
     })
 }
 
-/// Region: the whole tree. `spawn_now` runs a child before its parent goes on, so that only the
+/// Region: the whole tree. `spawn_now` runs a child before its parent continues, so only the
 /// path from the root to the running leaf has stacks.
 fn skynet_depth_first(leaves: u64) -> Sample {
     fibra::run(|| time(|| depth_first_node(0, leaves)))
@@ -117,7 +117,7 @@ fn breadth_first_node(first: u64, leaves: u64) -> u64 {
     children.into_iter().map(join).sum()
 }
 
-/// Bytes between an idle scheduler and one on which every fiber waits in `recv`.
+/// Region: the bytes that fibers take which wait in `recv`, on a scheduler that was idle.
 fn memory_per_parked(tasks: u64) -> Result<Sample, Cannot> {
     fibra::run(|| {
         let gate = Channel::<u64>::new();
@@ -146,7 +146,7 @@ fn turns(id: u64, rounds: u64) -> u64 {
     sum
 }
 
-/// One of the frames above the loop. The bottom counts them, so that none can be left out.
+/// Adds a frame above the loop. The answer counts the frames, so none can be optimised away.
 struct Frame<'a> {
     above: Option<&'a Frame<'a>>,
 }

@@ -1,8 +1,8 @@
-//! Futures polled by hand: the floor of the stackless way, without any executor.
+//! Futures that are polled by hand: the lower bound for stackless tasks, without an executor.
 //!
-//! Each task is a boxed future that waits once per turn; a loop polls them all in a circle with a
-//! waker that does nothing. No queue, no wake, no fairness: a program cannot do its work so, but no
-//! executor can be faster.
+//! Each task is a boxed future that waits once per turn. A loop polls them all in a circle, with a
+//! waker that does nothing. There is no queue, no wake and no fairness: a program could not work
+//! like this, but no executor can be faster.
 
 use super::stopwatch::Stopwatch;
 use super::{Cannot, NOT_APPLICABLE, Sample, nested};
@@ -25,12 +25,12 @@ fn yield_round(tasks: u64, rounds: u64) -> Sample {
     crowd(tasks, |id| turns(id, rounds))
 }
 
-/// Region: as [`yield_round`]; every poll passes through ten plain `async fn` calls.
+/// Region: like [`yield_round`]; every poll passes through ten plain `async fn` calls.
 fn yield_round_deep(tasks: u64, rounds: u64) -> Sample {
     crowd(tasks, |id| nested::plain(turns(id, rounds)))
 }
 
-/// Region: as [`yield_round`]; every poll passes through ten boxed futures.
+/// Region: like [`yield_round`]; every poll passes through ten boxed futures.
 fn yield_round_deep_boxed(tasks: u64, rounds: u64) -> Sample {
     crowd(tasks, |id| nested::boxed(turns(id, rounds)))
 }
@@ -44,7 +44,7 @@ async fn turns(id: u64, rounds: u64) -> u64 {
     sum
 }
 
-/// Is pending at its first poll and ready at its second, and asks for no wake.
+/// A future that is pending at its first poll, is ready at its second, and requests no wake.
 fn pending_once() -> impl Future<Output = ()> {
     let mut polled = false;
     poll_fn(move |_| match std::mem::replace(&mut polled, true) {

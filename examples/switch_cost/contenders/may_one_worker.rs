@@ -2,9 +2,9 @@
 //!
 //! Configuration: one worker, so that it does the same as the others and no work is stolen; a pool
 //! that can hold every coroutine of the largest run; its default stack of 4096 words (32 KiB). The
-//! calling thread only waits. may maps each stack by itself and protects a guard page in it: two
-//! mappings a coroutine, of which Linux allows 65,530 by default, so that 100,000 coroutines cannot
-//! be had without changing the system.
+//! calling thread only waits. may maps each stack separately, with a guard page: two mappings per
+//! coroutine. Linux allows 65,530 mappings by default, so 30,000 coroutines are about the limit
+//! without changes to the system.
 
 use super::stopwatch::{Stopwatch, time};
 use super::{Cannot, NOT_APPLICABLE, Sample, memory_sample, resident_bytes};
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Once};
 use std::time::Instant;
 
-/// More would run into the limit on memory mappings.
+/// The number of coroutines above which the limit on memory mappings is reached.
 const MOST_COROUTINES: u64 = 10_000;
 
 pub(crate) fn run(workload: Workload) -> Result<Sample, Cannot> {
@@ -50,7 +50,7 @@ fn yield_round(tasks: u64, rounds: u64) -> Sample {
     crowd(tasks, move |id| turns(id, rounds))
 }
 
-/// Region: as [`yield_round`], ten calls deep.
+/// Region: like [`yield_round`], ten calls deep.
 fn yield_round_deep(tasks: u64, rounds: u64) -> Sample {
     crowd(tasks, move |id| descend(None, id, rounds))
 }
@@ -60,7 +60,7 @@ fn spawn_join(tasks: u64) -> Sample {
     on_worker(move || time(|| (0..tasks).map(|id| join(go!(move || id))).sum()))
 }
 
-/// Region: from the first message to the last, both coroutines being there. Two `mpsc::channel`.
+/// Region: from the first message to the last, when both coroutines run. Two `mpsc::channel`.
 fn rendezvous(messages: u64) -> Sample {
     on_worker(move || {
         let (ping, pings) = mpsc::channel::<u64>();
@@ -100,10 +100,10 @@ fn node(first: u64, leaves: u64) -> u64 {
     children.into_iter().map(join).sum()
 }
 
-/// Bytes between a process without may and one in which every coroutine is parked. The last one to
-/// park wakes the first: a loop of `yield_now` would never let the others run.
+/// Region: the bytes between a process without may and one in which every coroutine is parked. The
+/// last one to park wakes the first: a loop of `yield_now` would never let the others run.
 fn memory_per_parked(tasks: u64) -> Result<Sample, Cannot> {
-    // may fills its pool of stacks at its first use: the empty process is what to compare with.
+    // may fills its pool of stacks at its first use, so the comparison is with the empty process.
     let before = resident_bytes();
     on_worker(move || {
         let parked = Arc::new(AtomicU64::new(0));
@@ -136,7 +136,7 @@ fn turns(id: u64, rounds: u64) -> u64 {
     sum
 }
 
-/// One of the frames above the loop. The bottom counts them, so that none can be left out.
+/// Adds a frame above the loop. The answer counts the frames, so none can be optimised away.
 struct Frame<'a> {
     above: Option<&'a Frame<'a>>,
 }
@@ -168,7 +168,7 @@ fn crowd(tasks: u64, body: impl Fn(u64) -> u64 + Copy + Send + 'static) -> Sampl
     })
 }
 
-/// Runs `work` in a coroutine, where waiting is a switch and not a blocked thread.
+/// Runs `work` in a coroutine, where a wait is a switch and does not block the thread.
 fn on_worker<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     join(go!(work))
 }

@@ -2,12 +2,12 @@
 //!
 //! Rules that keep the comparison fair:
 //!
-//! - Every contender runs on one thread and gets its fastest configuration that a user could choose
-//!   too; a file says where there was a choice and how it was made.
+//! - Every contender runs on one thread, in the fastest configuration that a user could choose.
+//!   Each file names the choices that there were and how they were made.
 //! - Tasks are spawned, and have run up to their first wait, before the clock starts.
 //! - A run returns an answer that depends on all of its work. The caller compares it with
-//!   [`Workload::answer`]; a wrong one is a failed run, not a fast one.
-//! - No result is hidden from the optimiser and none is thrown away: what can be inlined in a
+//!   [`Workload::answer`]; a wrong answer is a failed run, not a fast one.
+//! - No result is hidden from the optimiser and none is thrown away: code that can be inlined in a
 //!   user's program is inlined here.
 #![allow(
     clippy::disallowed_methods,
@@ -29,7 +29,7 @@ mod tokio_current_thread;
 use crate::workloads::Workload;
 use std::io;
 
-/// What a contender's tasks are. It decides the colour of a bar.
+/// The kind of a contender's tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// fibra itself.
@@ -40,19 +40,31 @@ pub(crate) enum Kind {
     OtherStack,
 }
 
-/// Something that can do workloads.
-#[derive(Debug)]
+/// A library, or a loop written by hand, that can do workloads.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// Does the workload once, or says in a few words why this contender cannot.
+    /// Does the workload once, or returns in a few words why this contender cannot.
     pub(crate) run: fn(Workload) -> Result<Sample, Cannot>,
+}
+
+impl Contender {
+    /// The CSS class that gives a bar or line its colour.
+    pub(crate) fn class(&self) -> &'static str {
+        match self.kind {
+            Kind::Fibra => "fibra",
+            Kind::Future if self.name == ASYNC_EXECUTOR.name => "second",
+            Kind::Future => "future",
+            Kind::OtherStack => "other",
+        }
+    }
 }
 
 /// The outcome of one measured run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sample {
-    /// What the measured region cost: nanoseconds, or bytes for [`Workload::Parked`].
+    /// The cost of the measured region: nanoseconds, or bytes for [`Workload::Parked`].
     pub(crate) cost: u64,
     /// To be compared with [`Workload::answer`].
     pub(crate) answer: u64,
@@ -98,7 +110,7 @@ pub(crate) fn resident_bytes() -> io::Result<u64> {
     Ok(kilobytes * 1024)
 }
 
-/// How much memory was taken between two calls of [`resident_bytes`], as a sample.
+/// Returns the memory that was taken since `before` was read, as a sample.
 fn memory_sample(before: io::Result<u64>, answer: u64) -> Result<Sample, Cannot> {
     match (before, resident_bytes()) {
         (Ok(before), Ok(after)) => Ok(Sample { cost: after.saturating_sub(before), answer }),

@@ -1,9 +1,10 @@
 //! Futures that are suspended ten `async` calls deep.
 //!
-//! A stackless task has no stack to come back to: each wake enters the outermost future and works
-//! its way down to the one that waits. Two forms, because the compiler treats them differently:
-//! plain nesting makes one state machine, which the optimiser may flatten; boxed nesting, which
-//! recursion, `dyn` traits and large programs need, makes one virtual call per level.
+//! A stackless task has no stack on which to continue: each wake polls the outermost future, which
+//! polls the next one, down to the one that waits. There are two forms, which the compiler treats
+//! differently. Plain nesting makes one state machine, which the optimiser may flatten. Boxed
+//! nesting, which recursion, `dyn` traits and large programs need, makes one virtual call per
+//! level.
 
 use crate::workloads::DEPTH;
 use std::pin::Pin;

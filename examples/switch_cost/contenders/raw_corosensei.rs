@@ -1,7 +1,7 @@
-//! corosensei without a scheduler: the floor of the stackful way.
+//! corosensei without a scheduler: the lower bound for tasks with stacks.
 //!
-//! A loop resumes the coroutines in a circle, each suspends at once. One operation is the round
-//! trip, resume and suspend: what fibra's `yield_now` cannot be cheaper than.
+//! A loop resumes the coroutines in a circle, and each suspends immediately. One operation is the
+//! round trip, resume and suspend. fibra's `yield_now` cannot be cheaper.
 
 use super::stopwatch::Stopwatch;
 use super::{Cannot, NOT_APPLICABLE, Sample};

@@ -1,7 +1,8 @@
 //! Threads of the operating system, for the order of magnitude.
 //!
-//! They are not confined to one core: a rendezvous may pay for a wake on another one, and a
-//! buffered stream may gain from two. Yielding is left out, for `sched_yield` promises no turn.
+//! They may use several cores: a rendezvous may include a wake on another core, and a buffered
+//! stream may gain from two. Yields are left out, because `sched_yield` does not guarantee a
+//! switch.
 
 use super::stopwatch::time;
 use super::{Cannot, NOT_APPLICABLE, Sample, memory_sample, resident_bytes};
@@ -62,7 +63,7 @@ fn buffered(messages: u64, capacity: u64) -> Sample {
     })
 }
 
-/// Bytes between one thread and `tasks` more that wait at a barrier.
+/// Region: the bytes that `tasks` more threads take, which wait at a barrier.
 fn memory_per_parked(tasks: u64) -> Result<Sample, Cannot> {
     let (started, gate) = (Barrier::new(tasks as usize + 1), Barrier::new(tasks as usize + 1));
     let before = resident_bytes();

@@ -1,4 +1,4 @@
-//! Times a crowd of tasks from the moment the last has started to the moment the last is done.
+//! The measurement of many tasks, from the last start to the last finish.
 //!
 //! ```text
 //!   task 1   start ─ yield ─ yield ─ … ─ yield ─ finish ─ (ends)
@@ -7,12 +7,12 @@
 //!                 └───────── measured ────────────────┘
 //! ```
 //!
-//! Spawning lies before the region. With tasks that take turns, each is resumed exactly `rounds`
-//! times inside it. A task that finishes before all have started shows that the yields did not
-//! switch: that is a panic, not a sample.
+//! All tasks are spawned before the region. Tasks that take turns are resumed exactly `rounds`
+//! times each inside it. If a task finishes before all have started, the yields did not switch:
+//! that is a panic, not a sample.
 //!
-//! Two counters are touched per task, none per switch. They are atomics because some schedulers
-//! demand `Send` tasks, but only one thread ever writes them, so that plain loads and stores do.
+//! Two counters change per task, and none per switch. They are atomics because some schedulers
+//! require `Send` tasks. Only one thread writes them, so plain loads and stores are enough.
 
 use super::Sample;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -41,14 +41,14 @@ impl Stopwatch {
         })
     }
 
-    /// Called by each task before its first yield.
+    /// Counts a start. Each task calls this before its first yield.
     pub(crate) fn start(&self) {
         if add(&self.started, 1) == self.tasks {
             self.first.get_or_init(Instant::now);
         }
     }
 
-    /// Called by each task after its last yield, with its share of the answer.
+    /// Counts a finish. Each task calls this after its last yield, with its part of the answer.
     pub(crate) fn finish(&self, share: u64) {
         assert_eq!(self.started.load(Relaxed), self.tasks, "a task was done before all had begun");
         add(&self.answer, share);
@@ -57,7 +57,7 @@ impl Stopwatch {
         }
     }
 
-    /// The measurement, once every task has finished.
+    /// Returns the measurement, when every task has finished.
     pub(crate) fn sample(&self) -> Sample {
         let (Some(first), Some(last)) = (self.first.get(), self.last.get()) else {
             panic!("{} of {} tasks have finished", self.finished.load(Relaxed), self.tasks);
@@ -67,7 +67,7 @@ impl Stopwatch {
     }
 }
 
-/// Times a piece of work that needs no crowd.
+/// Measures work that needs no other tasks.
 pub(crate) fn time(work: impl FnOnce() -> u64) -> Sample {
     let start = Instant::now();
     let answer = work();

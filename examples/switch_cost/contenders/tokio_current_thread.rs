@@ -2,9 +2,9 @@
 //!
 //! Configuration: the `current_thread` runtime, everything inside one spawned task, tasks spawned
 //! by `tokio::spawn`. A `LocalSet` was tried and is slower in every workload (it is a second
-//! scheduler inside the first). No driver is enabled, so that no I/O or timer is polled. The
-//! cooperation budget stays on, as it is for every user. `yield_now` is tokio's own: the waker goes
-//! through the runtime's list of deferred wakes.
+//! scheduler inside the first). No driver is enabled, so no I/O or timer is polled. The cooperation
+//! budget stays on, as for every user. `yield_now` is tokio's own: the waker goes through the
+//! runtime's list of deferred wakes.
 
 use super::stopwatch::{Stopwatch, time};
 use super::{Cannot, NOT_APPLICABLE, Sample, memory_sample, nested, resident_bytes};
@@ -34,12 +34,12 @@ fn yield_round(tasks: u64, rounds: u64) -> Sample {
     crowd(tasks, move |id| turns(id, rounds))
 }
 
-/// Region: as [`yield_round`]; every wake passes through ten plain `async fn` calls.
+/// Region: like [`yield_round`]; every wake passes through ten plain `async fn` calls.
 fn yield_round_deep(tasks: u64, rounds: u64) -> Sample {
     crowd(tasks, move |id| nested::plain(turns(id, rounds)))
 }
 
-/// Region: as [`yield_round`]; every wake passes through ten boxed futures.
+/// Region: like [`yield_round`]; every wake passes through ten boxed futures.
 fn yield_round_deep_boxed(tasks: u64, rounds: u64) -> Sample {
     crowd(tasks, move |id| nested::boxed(turns(id, rounds)))
 }
@@ -56,7 +56,7 @@ fn spawn_join(tasks: u64) -> Sample {
     })
 }
 
-/// Region: from the first message to the last, both tasks being there. Two `mpsc::channel(1)`.
+/// Region: from the first message to the last, when both tasks run. Two `mpsc::channel(1)`.
 fn rendezvous(messages: u64) -> Sample {
     on_runtime(async move {
         let (ping, mut pings) = mpsc::channel::<u64>(1);
@@ -81,7 +81,7 @@ fn rendezvous(messages: u64) -> Sample {
     })
 }
 
-/// Region: from the first message to the end of the queue, both tasks being there.
+/// Region: from the first message to the end of the queue, when both tasks run.
 fn buffered(messages: u64, capacity: u64) -> Sample {
     on_runtime(async move {
         let (sender, mut receiver) = mpsc::channel::<u64>(capacity as usize);
@@ -129,7 +129,7 @@ fn node(first: u64, leaves: u64) -> Pin<Box<dyn Future<Output = u64> + Send>> {
     })
 }
 
-/// Bytes between an idle runtime and one in which every task waits on a `Notify`.
+/// Region: the bytes that tasks take which wait on a `Notify`, in a runtime that was idle.
 fn memory_per_parked(tasks: u64) -> Result<Sample, Cannot> {
     on_runtime(async move {
         let gate = Arc::new(Notify::new());

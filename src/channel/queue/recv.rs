@@ -46,7 +46,8 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// Returns an error that tells an empty channel from one that will never have a value again.
+    /// Returns an error that distinguishes an empty channel from one that will never have a value
+    /// again.
     ///
     /// # Panics
     ///
@@ -69,7 +70,7 @@ impl<T> Receiver<T> {
         self.take(here())
     }
 
-    /// Like [`recv`](Receiver::recv), but waits no longer than `timeout`.
+    /// Receives like [`recv`](Receiver::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
@@ -94,7 +95,7 @@ impl<T> Receiver<T> {
         self.receive_within(Limit::After(timeout))
     }
 
-    /// Like [`recv`](Receiver::recv), but waits no longer than until `deadline`.
+    /// Receives like [`recv`](Receiver::recv), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///

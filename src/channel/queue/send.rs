@@ -71,7 +71,7 @@ impl<T> Sender<T> {
         self.offer(here(), value)
     }
 
-    /// Like [`send`](Sender::send), but waits no longer than `timeout`.
+    /// Sends like [`send`](Sender::send), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl<T> Sender<T> {
         self.deliver_within(value, Limit::After(timeout))
     }
 
-    /// Like [`send`](Sender::send), but waits no longer than until `deadline`.
+    /// Sends like [`send`](Sender::send), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///

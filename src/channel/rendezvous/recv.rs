@@ -53,7 +53,7 @@ impl<T> Channel<T> {
     ///
     /// # Errors
     ///
-    /// Returns an error that tells an open channel without senders from a closed one.
+    /// Returns an error that distinguishes an open channel without senders from a closed one.
     ///
     /// # Panics
     ///
@@ -84,7 +84,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Like [`recv`](Channel::recv), but waits no longer than `timeout`.
+    /// Receives like [`recv`](Channel::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl<T> Channel<T> {
     ///
     /// # Panics
     ///
-    /// Like [`recv`](Channel::recv).
+    /// Panics like [`recv`](Channel::recv).
     ///
     /// # Examples
     ///
@@ -111,7 +111,7 @@ impl<T> Channel<T> {
         self.receive_within(Limit::After(timeout))
     }
 
-    /// Like [`recv`](Channel::recv), but waits no longer than until `deadline`.
+    /// Receives like [`recv`](Channel::recv), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl<T> Channel<T> {
     ///
     /// # Panics
     ///
-    /// Like [`recv`](Channel::recv).
+    /// Panics like [`recv`](Channel::recv).
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.receive_within(Limit::At(deadline))

@@ -84,7 +84,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Like [`send`](Channel::send), but waits no longer than `timeout`.
+    /// Sends like [`send`](Channel::send), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl<T> Channel<T> {
         self.deliver_within(value, Limit::After(timeout))
     }
 
-    /// Like [`send`](Channel::send), but waits no longer than until `deadline`.
+    /// Sends like [`send`](Channel::send), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///

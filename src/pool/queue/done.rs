@@ -31,11 +31,11 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         self.recv().map(|item| Task { item, done: Done(self.clone()) })
     }
 
-    /// Like [`try_recv`](WorkQueue::try_recv), but returns a [`Task`].
+    /// Receives like [`try_recv`](WorkQueue::try_recv), but returns a [`Task`].
     ///
     /// # Errors
     ///
-    /// Like [`try_recv`](WorkQueue::try_recv).
+    /// Returns the errors of [`try_recv`](WorkQueue::try_recv).
     #[track_caller]
     pub fn try_recv_task(&self) -> Result<Task<T, O>, TryRecvError> {
         self.try_recv().map(|item| Task { item, done: Done(self.clone()) })

@@ -33,7 +33,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     ///
     /// # Errors
     ///
-    /// Returns an error that tells an empty queue from one that was closed and is empty.
+    /// Returns an error that distinguishes an empty queue from one that was closed and is empty.
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         if self.core.has_item() {
@@ -44,7 +44,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         Err(if self.core.is_exhausted() { TryRecvError::Closed } else { TryRecvError::Empty })
     }
 
-    /// Like [`recv`](WorkQueue::recv), but waits no longer than `timeout`.
+    /// Receives like [`recv`](WorkQueue::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         self.receive_within(Limit::After(timeout))
     }
 
-    /// Like [`recv`](WorkQueue::recv), but waits no longer than until `deadline`.
+    /// Receives like [`recv`](WorkQueue::recv), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///

@@ -46,7 +46,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         Ok(())
     }
 
-    /// Like [`send`](WorkQueue::send), but waits no longer than `timeout`.
+    /// Sends like [`send`](WorkQueue::send), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         self.deliver_within(item, Limit::After(timeout))
     }
 
-    /// Like [`send`](WorkQueue::send), but waits no longer than until `deadline`.
+    /// Sends like [`send`](WorkQueue::send), but waits no longer than until `deadline`.
     ///
     /// # Errors
     ///

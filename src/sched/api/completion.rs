@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Invariants:
-//! - A fiber's record, and its `JoinHandle`, stay on their thread: the hook owns the handle. Only
+//! - A fiber's header, and its `JoinHandle`, stay on their thread: the hook owns the handle. Only
 //!   the cell is shared, which is counted by atomics; requests of a `Completion` to the fiber go
 //!   through the mailbox.
 //! - The lock of the cell is held for a move, never while user code runs: wakers are cloned before
@@ -46,13 +46,14 @@ type Outcome<T> = Result<T, JoinError>;
 /// the fiber.
 pub(crate) struct Completion<T> {
     cell: Arc<Cell<T>>,
-    /// Dropping the completion may end any wait of the fiber. This is released after that.
+    /// Keeps the fiber out of deadlocks, because dropping the completion may end any wait of the
+    /// fiber. It is released after that.
     _address: Address,
 }
 
 struct Cell<T> {
     id: FiberId,
-    /// The key of the fiber's record, which is valid as long as the fiber lives.
+    /// The key of the fiber, which reaches the fiber until it ends.
     key: Key,
     mailbox: Arc<Mailbox>,
     stage: Mutex<Stage<T>>,
@@ -62,7 +63,7 @@ enum Stage<T> {
     /// The fiber has not ended. The waker is called when it does.
     Outstanding(Option<Waker>),
     Ended(Outcome<T>),
-    /// The outcome was taken, or is not wanted any more.
+    /// The outcome was taken, or is no longer needed.
     Left,
 }
 
@@ -91,8 +92,8 @@ impl<T> Completion<T> {
         Completion { cell, _address: address }
     }
 
-    /// Returns the outcome if the fiber has ended. Else the task of `cx`, and no other, is woken
-    /// when it has.
+    /// Returns the outcome if the fiber has ended. Otherwise the task of `cx`, and no other task,
+    /// is woken when it ends.
     ///
     /// # Panics
     ///
@@ -110,7 +111,7 @@ impl<T> Completion<T> {
         drop(stage);
         match was {
             Stage::Ended(outcome) => Poll::Ready(outcome),
-            _ => panic!("a future is not polled after it was ready"),
+            _ => panic!("the future of a fiber was polled again after it was ready"),
         }
     }
 
@@ -138,7 +139,7 @@ impl<T> Cell<T> {
         locked(&self.stage)
     }
 
-    /// Kills the fiber, whose output is not wanted any more: it drops the output itself.
+    /// Kills the fiber, whose output is no longer needed: it drops the output itself.
     fn kill(&self) {
         match scheduler().filter(|sched| sched.id == self.id.scheduler) {
             Some(sched) => sched.kill_unasked(self.key),
@@ -146,7 +147,8 @@ impl<T> Cell<T> {
         }
     }
 
-    /// Stores the outcome. Returns the waker to call, or the outcome if it is not wanted any more.
+    /// Stores the outcome, and returns the waker to call. If the outcome is no longer needed,
+    /// returns it in `Err`.
     fn complete(&self, outcome: Outcome<T>) -> Result<Option<Waker>, Outcome<T>> {
         let mut stage = self.lock();
         match &mut *stage {
@@ -177,8 +179,8 @@ impl<T: 'static> EndHook for Fill<T> {
     }
 }
 
-/// An outcome that is not wanted, and is dropped on a fiber, or on the thread that drops the
-/// completion. A panic in it is reported.
+/// An outcome that is no longer needed. It is dropped by a fiber, or by the thread that drops the
+/// completion. If it is a panic, the panic is reported.
 struct Unread<T> {
     fiber: FiberId,
     outcome: Option<Outcome<T>>,
@@ -191,7 +193,7 @@ impl<T> Drop for Unread<T> {
             self.outcome.take_if(|outcome| matches!(outcome, Err(JoinError::Panicked(_))))
         {
             report_lost(
-                format_args!("fiber {} panicked and nobody joined it", self.fiber),
+                format_args!("fiber {} panicked and no one joined it", self.fiber),
                 panic.into_payload(),
             );
         }

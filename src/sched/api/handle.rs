@@ -1,4 +1,4 @@
-//! The public handle to a fiber, and what can be done to one from outside.
+//! The public handle to a fiber, and the operations on a fiber from outside.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,11 +15,25 @@ use crate::sched::core::hooks::{self, EndHook};
 use crate::sched::core::scheduler::{here, scheduler};
 use crate::sched::threads::remote::{self, Unparker};
 
-/// A handle to a fiber, of the same thread.
+/// A handle to a fiber of the same thread.
 ///
-/// It keeps the fiber's record and not its stack: a handle to a fiber that has ended, or whose
-/// `run` is over, reads as finished and does nothing. It is neither `Send` nor `Sync`; other
-/// threads hold an [`Unparker`].
+/// It keeps the fiber's header alive and not its stack: a handle to a fiber that has ended, or
+/// whose `run` is over, reports it as finished and does nothing. It is neither `Send` nor `Sync`;
+/// other threads hold an [`Unparker`].
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let handle = fibra::spawn(fibra::park);
+///     let fiber: fibra::Fiber = handle.fiber().clone();
+///     fibra::yield_now();
+///     assert!(!fiber.is_finished());
+///     fiber.unpark();
+///     handle.join().unwrap();
+///     assert!(fiber.is_finished());
+/// });
+/// ```
 ///
 /// ```compile_fail
 /// fn send<T: Send>() {}
@@ -36,13 +50,13 @@ impl Fiber {
         Fiber { fiber }
     }
 
-    /// The record, which is alive as long as the handle is.
+    /// Returns the fiber's header, which is alive as long as this handle.
     #[inline(always)]
     pub(crate) fn record(&self) -> FiberPtr {
         self.fiber.ptr()
     }
 
-    /// Returns its identity, which no other fiber of the process ever has.
+    /// Returns its id, which no other fiber of the process ever has.
     ///
     /// # Examples
     ///
@@ -74,7 +88,7 @@ impl Fiber {
         self.fiber.peek_extra(|extra| extra.name.clone()).flatten()
     }
 
-    /// Returns what it is doing, and `None` if it has ended.
+    /// Returns the current activity of the fiber, or `None` if it has ended.
     ///
     /// # Examples
     ///
@@ -114,10 +128,10 @@ impl Fiber {
         matches!(self.fiber.state.get(), State::Finished | State::Abandoned)
     }
 
-    /// Lets its present [`park`](crate::park) return, or its next one if it is not in one.
+    /// Makes its current call of [`park`](crate::park) return or, if it is in none, its next one.
     ///
-    /// It disturbs no other wait: a fiber that waits for a message goes on waiting, and will find
-    /// the unpark at its next `park`.
+    /// No other wait is affected: a fiber that waits for a message continues to wait, and its next
+    /// `park` returns immediately.
     ///
     /// # Examples
     ///
@@ -139,10 +153,10 @@ impl Fiber {
         }
     }
 
-    /// Takes it out of the ring: it does not run until [`resume`](Fiber::resume) is called, or it
-    /// is killed. Returns whether it could have run; one that waits, or runs now, is not paused.
+    /// Takes it out of the run ring: it does not run until [`resume`](Fiber::resume) is called or
+    /// it is killed. Returns whether it was in the ring: a fiber that waits or runs is not paused.
     ///
-    /// This is Stackless' `remove` (S-035). Pausing and resuming is O(1).
+    /// This is the `remove` of Stackless Python's tasklets. Pausing and resuming take O(1).
     ///
     /// # Examples
     ///
@@ -160,23 +174,22 @@ impl Fiber {
         scheduler().is_some_and(|sched| !self.is_finished() && sched.pause(self.fiber.ptr()))
     }
 
-    /// Puts a paused fiber at the end of the ring (S-032). Returns whether it was paused.
+    /// Puts a paused fiber at the end of the run ring. Returns whether it was paused.
     pub fn resume(&self) -> bool {
         scheduler().is_some_and(|sched| !self.is_finished() && sched.unpause(self.fiber.ptr()))
     }
 
     /// Asks it to end: its stack is unwound from where it waits, and its destructors run.
     ///
-    /// A kill is a level and not an edge. Code that catches the unwind meets it again at its next
-    /// wait. It is not met inside [`shield`](crate::shield), nor while the fiber unwinds, nor by a
-    /// wait that has already been given what it waited for. A fiber that has not run yet never
-    /// calls its closure. A fiber that kills itself unwinds at once.
+    /// A kill stays in force: if code catches the unwind, the next wait of the fiber unwinds again.
+    /// A kill is not raised inside [`shield`](crate::shield), nor while the fiber unwinds, nor by a
+    /// wait that has already been completed. A fiber that has not run yet never calls its closure.
+    /// A fiber that kills itself unwinds immediately.
     ///
-    /// This returns without waiting for the end: [`JoinHandle::join`](crate::JoinHandle::join)
-    /// does that.
+    /// This does not wait for the fiber's end; [`JoinHandle::join`](crate::JoinHandle::join) does.
     ///
     /// Under `panic = "abort"` nothing can be unwound: waits that return a `Result` fail with
-    /// `Killed`, others go on.
+    /// `Killed`, and all others continue.
     ///
     /// # Examples
     ///
@@ -196,8 +209,8 @@ impl Fiber {
         }
     }
 
-    /// As [`kill`](Fiber::kill), and says why: in the error of whoever joins the fiber, and in what is
-    /// reported of it. Of several reasons the first stays.
+    /// Kills it like [`kill`](Fiber::kill), with a reason that appears in the error of the joiner
+    /// and in reports about the fiber. If several reasons are given, the first one counts.
     ///
     /// # Examples
     ///
@@ -221,8 +234,8 @@ impl Fiber {
         self.kill();
     }
 
-    /// Why the fiber was killed, if it was and a reason was given. Clean-up may ask this of
-    /// [`current`].
+    /// Returns the reason why the fiber was killed, if one was given. Clean-up code can get its own
+    /// with `fibra::current().kill_reason()`.
     ///
     /// # Examples
     ///
@@ -240,7 +253,7 @@ impl Fiber {
         self.fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten()
     }
 
-    /// A handle with which any thread can unpark it.
+    /// Returns a handle with which any thread can unpark it. See [`Unparker`] for an example.
     ///
     /// # Panics
     ///
@@ -287,7 +300,7 @@ impl fmt::Display for Fiber {
     }
 }
 
-/// The fiber that runs now.
+/// Returns a handle to the fiber that calls this.
 ///
 /// # Panics
 ///
@@ -307,7 +320,8 @@ pub fn current() -> Fiber {
     Fiber { fiber: here().fiber.to_ref() }
 }
 
-/// Whether the caller is a fiber, so that it may wait.
+/// Returns whether the caller runs in a fiber, and so may call functions that wait. May be called
+/// anywhere.
 ///
 /// # Examples
 ///
@@ -320,7 +334,7 @@ pub fn in_fiber() -> bool {
     crate::fiber::current::fiber().is_some()
 }
 
-/// Calls `to` with `key` when `fiber` has ended: immediately if it has ended already.
+/// Calls `to` with `key` once `fiber` has ended: immediately if it has ended already.
 pub(crate) fn tell_of_end(fiber: &Fiber, to: Rc<dyn EndHook>, key: Key) {
     hooks::tell_of_end(&fiber.fiber, to, key);
 }

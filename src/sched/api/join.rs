@@ -1,8 +1,8 @@
-//! Waiting for a fiber's end and taking what it left behind.
+//! Waiting for a fiber's end and taking its output.
 //!
 //! Invariants:
 //! - The output is taken once: by `join`, or dropped with the handle, or dropped by the fiber.
-//! - There is one handle a fiber, so at most one joiner.
+//! - There is one handle per fiber, so at most one joiner.
 
 #![allow(unsafe_code, reason = "reads the output of a type-erased fiber")]
 
@@ -26,10 +26,10 @@ use crate::sched::core::scheduler::{Here, here};
 
 static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlock::Fail);
 
-/// The right to a fiber's output. Dropping it detaches the fiber: it runs on, and its output is
-/// dropped on it.
+/// The right to a fiber's output. Dropping it detaches the fiber: the fiber continues to run, and
+/// drops its output itself.
 ///
-/// A panic that nobody joins is reported on standard error, once.
+/// If the fiber panics and no one joins it, the panic is reported on standard error, once.
 ///
 /// # Examples
 ///
@@ -42,11 +42,13 @@ static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlo
 #[doc(alias = "Task")]
 pub struct JoinHandle<T> {
     fiber: Fiber,
-    /// Covariant: the output only comes out, so its lifetimes may have become shorter meanwhile.
+    /// Covariant in `T`: the handle only hands the output out, so shorter lifetimes are sound.
     output: PhantomData<T>,
 }
 
 impl<T> JoinHandle<T> {
+    /// Creates the handle of `fiber`.
+    ///
     /// # Safety
     ///
     /// `fiber` must have been allocated with the output type `T`, and have no other handle.
@@ -56,15 +58,15 @@ impl<T> JoinHandle<T> {
         JoinHandle { fiber: Fiber::new(fiber.to_ref()), output: PhantomData }
     }
 
-    /// Waits for the fiber's end and returns what its closure returned.
+    /// Waits until the fiber has ended, and returns the value that its closure returned.
     ///
     /// The wait is a kill point for the caller. A fiber that has already ended is joined without
-    /// waiting, also after its `run` is over.
+    /// waiting, even after its `run` is over.
     ///
     /// # Errors
     ///
-    /// Says why there is no value: the fiber panicked, was killed, got no stack, is the caller
-    /// itself, or will never end.
+    /// Returns the reason why there is no value: the fiber panicked, was killed, was abandoned, got
+    /// no stack, is the caller itself, or will never end; or its output was taken before.
     ///
     /// # Panics
     ///
@@ -89,11 +91,13 @@ impl<T> JoinHandle<T> {
         self.take()
     }
 
-    /// Waits for the fiber's end; the output stays where it is. Returns at once if it has ended.
+    /// Waits until the fiber has ended, and leaves its output in place. Returns immediately if the
+    /// fiber has ended.
     ///
     /// # Errors
     ///
-    /// [`JoinError::Itself`] and [`JoinError::Deadlock`], as for [`join`](JoinHandle::join).
+    /// Returns [`JoinError::Itself`], [`JoinError::Deadlock`] and [`JoinError::CallerKilled`] like
+    /// [`join`](JoinHandle::join).
     ///
     /// # Panics
     ///
@@ -118,13 +122,12 @@ impl<T> JoinHandle<T> {
         self.wait_for_end(None)
     }
 
-    /// Like [`join`](JoinHandle::join), but waits no longer than `timeout`. Returns `None` if the
-    /// fiber has not ended by then: it runs on, and can be joined later.
+    /// Joins the fiber like [`join`](JoinHandle::join), but waits no longer than `timeout`. Returns
+    /// `None` if the fiber has not ended by then: it continues to run, and can be joined later.
     ///
     /// # Errors
     ///
-    /// Those of [`try_join`](JoinHandle::try_join), [`JoinError::Itself`] and
-    /// [`JoinError::Deadlock`].
+    /// Returns the errors of [`try_join`](JoinHandle::try_join) and of [`wait`](JoinHandle::wait).
     ///
     /// # Panics
     ///
@@ -151,12 +154,12 @@ impl<T> JoinHandle<T> {
         self.join_within(Limit::After(timeout))
     }
 
-    /// Like [`join_timeout`](JoinHandle::join_timeout), but waits no longer than until `deadline`,
-    /// by the clock of the caller's scheduler.
+    /// Joins the fiber like [`join_timeout`](JoinHandle::join_timeout), but waits no longer than
+    /// until `deadline`, by the clock of the caller's scheduler.
     ///
     /// # Errors
     ///
-    /// Those of [`join_timeout`](JoinHandle::join_timeout).
+    /// Returns the errors of [`join_timeout`](JoinHandle::join_timeout).
     ///
     /// # Panics
     ///
@@ -180,11 +183,12 @@ impl<T> JoinHandle<T> {
         self.join_within(Limit::At(deadline))
     }
 
-    /// Takes the output if the fiber has ended, and never waits. `None` while it has not.
+    /// Takes the output if the fiber has ended, and returns `None` if it has not. Never waits.
     ///
     /// # Errors
     ///
-    /// As [`join`](JoinHandle::join), and [`JoinError::Taken`] if the output was taken before.
+    /// Returns the reason why an ended fiber has no output: it panicked, was killed, was abandoned
+    /// or got no stack; or [`JoinError::Taken`] if the output was taken before.
     ///
     /// # Examples
     ///
@@ -207,12 +211,13 @@ impl<T> JoinHandle<T> {
         Some(output.unwrap_or_else(|| Err(missing(had_handle))).map_err(|error| *error))
     }
 
-    /// The fiber's end as one of several things to wait for.
+    /// Returns the fiber's end as one of several events to wait for.
     pub(crate) fn arm(&mut self) -> JoinArm<'_, T> {
         JoinArm { handle: self }
     }
 
-    /// Lets the fiber run on by itself: the same as dropping the handle, said aloud.
+    /// Detaches the fiber, which continues to run. This does the same as dropping the handle, and
+    /// states the intent.
     ///
     /// # Examples
     ///
@@ -226,7 +231,7 @@ impl<T> JoinHandle<T> {
         drop(self);
     }
 
-    /// Whether the fiber has ended, so that `join` would not wait.
+    /// Returns whether the fiber has ended, so that `join` would not wait.
     ///
     /// # Examples
     ///
@@ -244,7 +249,7 @@ impl<T> JoinHandle<T> {
         self.fiber.is_finished()
     }
 
-    /// The fiber.
+    /// Returns a handle to the fiber without the right to its output.
     ///
     /// # Examples
     ///
@@ -262,7 +267,7 @@ impl<T> JoinHandle<T> {
         &self.fiber
     }
 
-    /// Asks the fiber to end, as [`Fiber::kill`].
+    /// Asks the fiber to end, like [`Fiber::kill`].
     ///
     /// # Examples
     ///
@@ -329,14 +334,14 @@ impl<T> JoinHandle<T> {
     }
 }
 
-/// Why a fiber that has ended has no output: it was taken, or the fiber was retired before it ever
-/// ran and still has its closure.
+/// Returns the reason why a fiber that has ended has no output: the output was taken, or the fiber
+/// was abandoned before it ever ran and still has its closure.
 #[cold]
 fn missing(had_handle: bool) -> Box<JoinError> {
     Box::new(if had_handle { JoinError::Abandoned } else { JoinError::Taken })
 }
 
-/// The end of a fiber, for those who wait for several things.
+/// The end of a fiber, as one of several events to wait for.
 pub(crate) struct JoinArm<'a, T> {
     handle: &'a mut JoinHandle<T>,
 }

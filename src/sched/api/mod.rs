@@ -1,10 +1,10 @@
-//! What users call: starting fibers, handles to them, waiting for their end, scopes, shields, and
-//! the call of `run` that everything happens in. The types that users see are generic over
-//! closures and outputs here; below this room a fiber is a type-erased record.
+//! The public calls: starting fibers, handles to them, waiting for their end, scopes, shields, and
+//! the call of `run` in which all fibers live. The types here are generic over closures and
+//! outputs; below this room a fiber is a type-erased header.
 //!
 //! | word | meaning |
 //! |---|---|
-//! | handle | a counted reference to a fiber's record |
+//! | handle | a counted reference to a fiber's header |
 //! | join | to wait for a fiber's end and take its output |
 //! | scope | a call that returns after all the fibers that were spawned in it have ended |
 //! | shield | a call during which a kill is not raised |

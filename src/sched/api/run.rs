@@ -1,18 +1,19 @@
-//! The frame in which fibers live: makes the scheduler, runs the main fiber, and at the end unwinds
-//! everything that is left.
+//! The frame in which fibers live. It runs the main fiber of a scheduler and, at the end, unwinds
+//! all fibers that are left.
 //!
 //! ```text
-//!   run: scheduler, signal stack, main fiber
+//!   run: signal stack, frame, main fiber
 //!     main: the closure, its fiber-locals, then wind_up: kill all others, oldest first; wait
 //!           until none is left
-//!   run loop ends -> the stacks go back -> output, panic, Killed or exit
+//!   run loop ends -> the stacks return to the pool -> output, panic, Killed or exit
 //! ```
 //!
 //! Invariants:
-//! - When `run` returns, every fiber of it has finished, or was retired and never runs again. This
-//!   happens before any thread-local of the thread is destroyed.
-//! - A frame cannot be forgotten: it is the call of `run` itself. Nor can it be left early: if the
-//!   run loop itself panics the process is aborted, for the main fiber borrows from the caller.
+//! - When `run` returns, each of its fibers has finished, or was abandoned and never runs again.
+//!   This happens before any thread-local of the thread is destroyed.
+//! - A frame cannot be forgotten, because it is the call of `run` itself. It cannot be left early
+//!   either: the main fiber borrows from the caller of `run`, so a panic of the run loop itself
+//!   aborts the process.
 
 #![allow(unsafe_code, reason = "the main fiber borrows from the caller of `run`")]
 
@@ -66,7 +67,7 @@ where
     run_to_its_end(sched, f).unwrap_or_else(|error| fail(error))
 }
 
-/// As [`run_on`], and says how the main fiber ended.
+/// Like [`run_on`], but returns how the main fiber ended.
 #[track_caller]
 pub(crate) fn run_to_its_end<F, T>(sched: Box<Scheduler>, f: F) -> Result<T, JoinError>
 where
@@ -78,14 +79,15 @@ where
     };
     let frame = Frame::enter(&sched);
     sched.unwinds.outside_of_run.set(std::thread::panicking());
-    // SAFETY: the main fiber ends before `run_until_done` returns, which does not unwind; so it
-    // ends before this frame does.
+    // SAFETY: `f` and its output may borrow from the caller, so the main fiber must end before this
+    // call does. It ends before `run_until_done` returns, and `in_loop` aborts the process if that
+    // unwinds.
     let record = unsafe { create(&sched, sched.main.class, f, Location::caller()) };
     record.with_extra(|extra| extra.name = Some("main".into()));
     let main = sched.admit_and_queue(record);
     sched.main.set(main);
     sched.main.last_duty.set(Some(wind_up));
-    // SAFETY: just created with this output type; the handle is the only one.
+    // SAFETY: the fiber was just created with this output type, and this is its only handle.
     let handle = unsafe { JoinHandle::<T>::new(main) };
     let in_loop = AbortOnUnwind("the run loop");
     sched.run_until_done();
@@ -99,7 +101,7 @@ where
     }
 }
 
-/// This thread as a scheduler, for as long as it lives.
+/// A guard that makes a scheduler that of this thread.
 struct Frame<'a> {
     _pool: PoolInUse<'a>,
 }
@@ -124,7 +126,7 @@ impl Drop for Frame<'_> {
     }
 }
 
-/// Panics if this thread is a scheduler already.
+/// Panics if this thread has a scheduler already.
 #[track_caller]
 pub(crate) fn refuse_nesting() {
     assert!(
@@ -134,12 +136,12 @@ pub(crate) fn refuse_nesting() {
     );
 }
 
-/// Unwinds with what became of the main fiber.
+/// Unwinds with the reason why the main fiber returned no value.
 pub(crate) fn fail(error: JoinError) -> ! {
     match error {
         JoinError::Panicked(panic) => panic.resume(),
         JoinError::Killed | JoinError::KilledFor(_) | JoinError::CallerKilled => {
-            // `resume_unwind` prints nothing, and a process that ends with no word helps nobody.
+            // `resume_unwind` prints nothing, and a process should not end without a message.
             let why = if let JoinError::KilledFor(reason) = error {
                 format!(" ({reason})")
             } else {
@@ -152,7 +154,7 @@ pub(crate) fn fail(error: JoinError) -> ! {
     }
 }
 
-/// On the main fiber, after all its user code: ends all other fibers.
+/// Ends all other fibers. Runs on the main fiber, after all its user code.
 fn wind_up() {
     let here = here();
     let Here { fiber: main, sched } = here;
@@ -161,7 +163,7 @@ fn wind_up() {
         if let Some(facade) = sched.tasklets.facade.get() {
             end::quietly(&main, || facade.close());
         }
-        // Each step may run user code on main, which may make anything that the others look for.
+        // Each step may run user code on main, which may create work for every other step.
         let is_over = (0..MOST_ROUNDS).any(|_| {
             end::clean_up_again(main);
             end_the_others(here);
@@ -173,19 +175,19 @@ fn wind_up() {
             end_the_others(here);
         }
     });
-    // Nothing that was started on main outlives this, and nothing can be started any more.
+    // No coroutine that was started on main outlives this, and none can be started afterwards.
     frame::close_for_good(main);
 }
 
-/// Rounds of destructors on main that keep making what must be cleaned up.
+/// The most rounds of clean-up on main, if its destructors keep creating values to clean up.
 const MOST_ROUNDS: usize = 100;
 
 fn end_the_others(here: Here) {
     let Here { fiber: main, sched } = here;
     for fiber in sched.fibers_where(|fiber| fiber != main) {
         sched.kill(fiber.ptr());
-        // One that is out of the ring while it cleans up does not see the kill, and nothing else will
-        // put it back. One that has been woken to see it is in the ring, for that and nothing else.
+        // A fiber that is out of the ring while it cleans up does not see the kill, and nothing
+        // else will put it back. A fiber that the kill has woken is in the ring already.
         if pause::is_floating(fiber.ptr()) {
             sched.unpause(fiber.ptr());
         }
@@ -203,30 +205,31 @@ fn wait_for_the_others(here: Here) {
     }
 }
 
-/// Nothing can run, and no wait could be made to fail: what is left never ends.
+/// Abandons all other fibers: none can run, and no wait can be made to fail, so they never end.
 fn abandon_the_rest(sched: &Scheduler, main: FiberPtr) {
     interrupt::wait_completed(main);
     drop(sched.deadlocks.take_report());
     sched.spare.forget_starved();
     let alive = |fiber: FiberPtr| fiber.state.get() != State::Abandoned;
     for fiber in sched.fibers_where(|fiber| fiber != main && alive(fiber)) {
-        // All of them at once: none is left to run on with what another has lent.
+        // All of them are abandoned together, so that none continues to run with borrows from
+        // another one's stack.
         sched.abandon(fiber.ptr(), "could not be unwound at the end of `run`");
     }
 }
 
 /// Ends the process with `code` after every fiber of this thread was unwound.
 ///
-/// [`std::process::exit`] inside a fiber would leave all fibers as they are: no destructor of
-/// theirs would run. This unwinds the caller and kills the main fiber, which ends the others, and
-/// exits then. A shield does not hold it up.
+/// [`std::process::exit`] inside a fiber would run no destructor of any fiber. This function
+/// unwinds the caller and kills the main fiber, which ends all other fibers, and then exits. A
+/// shield does not delay it.
 ///
-/// It exits at once, with the fibers left as they are, where it can neither return nor unwind: in
-/// a destructor that runs because of a panic or a kill, while another fiber waits in such a
-/// destructor, and under `panic = "abort"`. Outside of `run` it exits at once, too. As long as stacks
-/// are left like that, the process ends by `_exit`, with std's streams flushed: neither destructors of
-/// thread-locals nor functions registered with `atexit` run, because those stacks may refer to the
-/// thread-locals of their thread.
+/// It exits immediately, without unwinding the fibers, where it can neither return nor unwind: in a
+/// destructor that runs because of a panic or a kill, while another fiber waits in such a
+/// destructor, and under `panic = "abort"`. It also exits immediately outside of `run`. If any
+/// stacks were not unwound, the process ends by `_exit`, after std's streams are flushed: neither
+/// destructors of thread-locals nor functions registered with `atexit` run, because those stacks
+/// may refer to the thread-locals of their thread.
 ///
 /// # Examples
 ///
@@ -253,9 +256,11 @@ pub fn exit(code: i32) -> ! {
     exit::raise_exit()
 }
 
-/// What the overflow handler asks: is this address in the guard of the stack that runs?
+/// Returns the stack that has overflowed, if `fault` is an address in the guard of the current
+/// stack.
 ///
-/// It is called in a signal handler: it reads plain fields of what runs, and no more.
+/// The overflow handler calls this, in a signal handler: it only reads plain fields of the current
+/// fiber and coroutine.
 pub(crate) fn overflowed(fault: usize) -> Option<stack::Overflow> {
     let fiber = current::fiber();
     let coroutine = frame::overflowed(fiber, fault);
@@ -269,7 +274,7 @@ pub(crate) fn overflowed(fault: usize) -> Option<stack::Overflow> {
     Some(stack::Overflow { name, name_len, id, size, nested: coroutine.is_some() })
 }
 
-/// The size of the fiber's stack, its own or a borrowed one, in whose guard `fault` lies.
+/// Returns the size of the fiber's stack, its own or a borrowed one, whose guard contains `fault`.
 fn overflowed_size(fiber: FiberPtr, fault: usize) -> Option<usize> {
     if let Some(size) = borrowed_stack::overflowed(&fiber, fault) {
         return Some(size);

@@ -2,11 +2,12 @@
 //! the first failure ends the others.
 //!
 //! Invariants:
-//! - [`open`] is left only when every child has ended, whatever happens: a panic of the body, a
-//!   kill, a deadlock, an unwinding fiber. It catches everything first, then waits in a wait that
-//!   cannot be interrupted, then re-raises. This is what makes the borrows sound.
+//! - [`open`] returns or unwinds only when every child has ended, even after a panic of the body, a
+//!   kill, a deadlock, or while a fiber unwinds. It first catches every panic of the body, then
+//!   waits in a wait that cannot be interrupted, then raises the panic again. This makes the
+//!   borrows sound.
 
-#![allow(unsafe_code, reason = "lends borrows to fibers that end before the scope does")]
+#![allow(unsafe_code, reason = "passes borrows to fibers that end before the scope does")]
 
 use std::any::Any;
 use std::fmt;
@@ -36,12 +37,12 @@ static SCOPE_EXIT: WaitReason =
 /// The contract is that of [`std::thread::scope`]: fibers that were not joined are joined before
 /// this returns; if one of them panicked, that panic is raised again here (std raises a new one).
 /// A panic of `f` itself is raised after all fibers have ended. If the caller is killed, so are
-/// its fibers, and it unwinds when they have ended.
+/// its fibers, and the caller unwinds once they have ended.
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber, if a fiber panicked that was not joined, and with a report if the
-/// fibers can never end; they are killed then.
+/// Panics outside of a fiber, and if a fiber panicked that was not joined. If the fibers can never
+/// end, kills them and panics with a report.
 ///
 /// # Examples
 ///
@@ -66,12 +67,13 @@ where
 
 /// Opens a scope in which the first panic of a fiber kills the other fibers and ends the body.
 ///
-/// As [`scope`] otherwise; the panic is raised again when all have ended. The body is unwound from
-/// its next wait, as by a kill that ends here.
+/// Like [`scope`] otherwise. The panic is raised again once all fibers have ended. The body is
+/// unwound from its next wait, as if it were killed, but that unwind ends here.
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber, and with the panic of the first fiber that failed.
+/// Panics outside of a fiber, and with the panic of the first fiber that failed. If the fibers can
+/// never end, kills them and panics with a report.
 ///
 /// # Examples
 ///
@@ -97,7 +99,7 @@ where
     open(true, f)
 }
 
-/// A scope to spawn borrowing fibers in: see [`scope`] and [`nursery`].
+/// A scope for fibers that borrow: see [`scope`] and [`nursery`].
 ///
 /// # Examples
 ///
@@ -114,14 +116,14 @@ where
 /// ```
 pub struct Scope<'scope, 'env: 'scope> {
     children: Children,
-    // Invariant in both lifetimes, as std's: a shorter 'scope would let a fiber borrow something
-    // that dies before the scope is left.
+    // Invariant in both lifetimes, like std's: with a shorter 'scope a fiber could borrow a value
+    // that is dropped before the scope is left.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
 }
 
 impl<'scope> Scope<'scope, '_> {
-    /// Starts a fiber in this scope, as [`spawn`](crate::spawn).
+    /// Starts a fiber in this scope, like [`spawn`](crate::spawn).
     ///
     /// # Panics
     ///
@@ -171,13 +173,14 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + 'scope,
         T: 'scope,
     {
-        // SAFETY: all that `F` and `T` borrow outlives 'scope, and `open` does not return before
-        // every child has ended. A child that never ends keeps `open` waiting or aborts.
+        // SAFETY: everything that `F` and `T` borrow outlives 'scope, and `open` neither returns
+        // nor unwinds before every child has ended. If a child never ends, `open` waits forever or
+        // the process is aborted.
         let handle = unsafe { builder.queue(Some(&self.children), f) };
         ScopedJoinHandle { handle, scope: PhantomData }
     }
 
-    /// Starts a fiber in this scope and runs it at once, as [`spawn_now`](crate::spawn_now).
+    /// Starts a fiber in this scope and runs it immediately, like [`spawn_now`](crate::spawn_now).
     ///
     /// # Panics
     ///
@@ -189,7 +192,7 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + 'scope,
         T: 'scope,
     {
-        // SAFETY: as in `spawn_with`.
+        // SAFETY: like in `spawn_with`.
         let handle = unsafe { Builder::new().run_first(Some(&self.children), f) };
         ScopedJoinHandle { handle, scope: PhantomData }
     }
@@ -212,7 +215,7 @@ impl<'scope> Scope<'scope, '_> {
         }
     }
 
-    /// How many fibers of the scope have not ended.
+    /// Returns the number of fibers of the scope that have not ended.
     #[must_use]
     pub fn running(&self) -> usize {
         self.children.running.get()
@@ -245,11 +248,11 @@ pub struct ScopedJoinHandle<'scope, T> {
 }
 
 impl<T> ScopedJoinHandle<'_, T> {
-    /// Waits for the fiber's end and returns what its closure returned.
+    /// Waits until the fiber has ended, and returns the value that its closure returned.
     ///
     /// # Errors
     ///
-    /// As [`JoinHandle::join`].
+    /// Returns the errors of [`JoinHandle::join`].
     ///
     /// # Panics
     ///
@@ -259,19 +262,19 @@ impl<T> ScopedJoinHandle<'_, T> {
         self.handle.join()
     }
 
-    /// Whether the fiber has ended.
+    /// Returns whether the fiber has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.handle.is_finished()
     }
 
-    /// The fiber.
+    /// Returns a handle to the fiber without the right to its output.
     #[must_use]
     pub fn fiber(&self) -> &Fiber {
         self.handle.fiber()
     }
 
-    /// Asks the fiber to end, as [`Fiber::kill`].
+    /// Asks the fiber to end, like [`Fiber::kill`].
     pub fn kill(&self) {
         self.handle.kill();
     }
@@ -312,10 +315,11 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
     children.awaited.set(true);
     while children.running.get() != 0 {
         if !fiber.signals.get().is_none() {
-            // A kill or a deadlock is met by the children; this fiber only waits for their end.
+            // A kill or a deadlock is passed on to the children; this fiber only waits for their
+            // end.
             deadlock = interrupt::at_scope_exit(here).or(deadlock);
-            // While a fiber unwinds this scope may be one that a destructor has opened, and the
-            // work of its children clean-up, which a kill does not cut short.
+            // While a fiber unwinds, a destructor may have opened this scope. Then the work of its
+            // children is clean-up, which a kill does not interrupt.
             let is_due = interrupt::is_due(here);
             if deadlock.is_some() || is_due {
                 children.kill_all(&sched);
@@ -333,7 +337,8 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
     deadlock
 }
 
-/// All children have ended: raises again what went wrong, or returns what the body returned.
+/// Leaves a scope all of whose children have ended: raises the failure again, if there was one, or
+/// returns the body's result.
 #[track_caller]
 fn leave<T>(
     here: Here,
@@ -343,13 +348,13 @@ fn leave<T>(
 ) -> T {
     let childs = children.take_panic();
     match result {
-        // An unwind that ends at this very scope says nothing new: the failure of the child does.
+        // An unwind that ends at this very scope carries no news: the child's failure is raised.
         Err(payload) if !cancel::ends_at(&children.body, &here.fiber, &*payload) => {
             if let Some(second) = childs {
-                // Dropped here and now, and not by the unwind: its destructor may panic.
+                // Reported and dropped now and not by the unwind, because its destructor may panic.
                 let scope_of = end::describe(&here.fiber);
                 end::report_lost(
-                    format_args!("a fiber in a scope of {scope_of} panicked and nobody joined it"),
+                    format_args!("a fiber in a scope of {scope_of} panicked and no one joined it"),
                     second,
                 );
             }
@@ -363,7 +368,7 @@ fn leave<T>(
                 panic!("{report}");
             }
             if children.cut_short.get() {
-                // The kill ended the children before their work was done: it is met here.
+                // The kill ended the children before their work was done: it is raised here.
                 if children.ended_in_unwind.get() {
                     interrupt::force(here.fiber, here.sched.switches.get(), &here.sched);
                 }

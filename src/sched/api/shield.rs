@@ -1,4 +1,4 @@
-//! Clean-up that a kill does not cut short.
+//! Clean-up that a kill does not interrupt.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
@@ -9,10 +9,11 @@ use crate::sched::core::interrupt;
 use crate::sched::core::region::{self, Limit};
 use crate::sched::core::scheduler::here;
 
-/// Runs `f` without kill points: a kill that arrives meanwhile is met at the first wait after it.
+/// Runs `f` without kill points: a kill that arrives meanwhile is raised at the first wait after
+/// `f`.
 ///
-/// It is no kill point itself: a loop that does nothing but call this never meets a kill or a time limit, unless
-/// there is another wait, or a [`checkpoint`], between two calls.
+/// This function is no kill point itself. A loop that only calls this function is never ended by a
+/// kill or a time limit, unless there is another wait or a [`checkpoint`] between two calls.
 ///
 /// # Panics
 ///
@@ -40,12 +41,13 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
     cancel::within(here().fiber, &CancelScope::shield(), f)
 }
 
-/// As [`shield`], but a kill is held off for no longer than `grace` from now on.
+/// Shields `f` like [`shield`], but puts a kill off for no longer than `grace` from now on.
 ///
-/// For what depends on others, and must not keep a fiber from its end for ever. When the time is over
-/// this is as if there were no shield: a kill or cancellation that has come unwinds `f` from where it
-/// waits, and so does one that comes later. (The clean-up of [`finally`] is in a shield of its own:
-/// what takes too long in there is best cut short by a [`timeout`](crate::time::timeout).)
+/// This is for clean-up that depends on others and must not delay the end of the fiber forever.
+/// When the time is over, the shield has no effect any more: a kill or cancellation that has
+/// arrived unwinds `f` from where it waits, and so does one that arrives later. (The clean-up of
+/// [`finally`] is in a shield of its own: to limit its time, use a
+/// [`timeout`](crate::time::timeout) inside it.)
 ///
 /// # Panics
 ///
@@ -58,7 +60,7 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
 ///
 /// fibra::run(|| {
 ///     let client = fibra::spawn(|| {
-///         // A server that does not answer to the goodbye.
+///         // A server that does not answer the goodbye.
 ///         fibra::shield_for(Duration::from_millis(1), fibra::park);
 ///     });
 ///     fibra::yield_now();
@@ -73,17 +75,18 @@ pub fn shield_for<T>(grace: Duration, f: impl FnOnce() -> T) -> T {
     region::shield_until(here, Limit::at(here, now, now.checked_add(grace)), f)
 }
 
-/// Runs `body`, then `cleanup` whether or not `body` unwound, then goes on unwinding.
+/// Runs `body`, and then `cleanup` whether or not `body` unwound. Afterwards continues the unwind,
+/// or returns the result of `body`.
 ///
 /// This is the pattern for clean-up that waits (sends, locks, sleeps). In a destructor such waits
 /// work too, but there the thread counts as panicking as long as they last: other fibers that drop
 /// the guard of a [`std::sync::Mutex`] meanwhile poison it, and kills arrive late. `cleanup` runs
-/// while nothing unwinds, and is [shielded](shield) from kills. Outside of a fiber it works as well:
-/// there is no kill there.
+/// while nothing unwinds, and is [shielded](shield) from kills. May also be called outside of a
+/// fiber, where there are no kills.
 ///
 /// # Panics
 ///
-/// With whatever `body` or `cleanup` panics with; if both do, with the panic of `cleanup`.
+/// Panics with the panic of `body` or `cleanup`; if both panic, with that of `cleanup`.
 ///
 /// # Examples
 ///
@@ -101,10 +104,10 @@ pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
     result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
-/// A kill point: unwinds if this fiber was killed, and returns at once otherwise.
+/// Unwinds if this fiber was killed or cancelled, and returns immediately otherwise.
 ///
-/// For long computations without a wait. [`yield_now`](crate::yield_now) does this and lets others
-/// run.
+/// This is a kill point for long computations without a wait. [`yield_now`](crate::yield_now) is
+/// one as well, and also makes room for other fibers.
 ///
 /// # Panics
 ///
@@ -115,16 +118,10 @@ pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
 /// ```
 /// fibra::run(|| {
 ///     let fiber = fibra::spawn(|| {
-///         let mut rounds = 0;
-///         loop {
-///             fibra::yield_now();
-///             rounds += 1; // computes something
-///             fibra::checkpoint(); // a kill takes effect here
-///             std::hint::black_box(rounds);
-///         }
+///         fibra::shield(|| fibra::current().kill()); // put off by the shield
+///         fibra::checkpoint(); // a kill takes effect here
+///         unreachable!();
 ///     });
-///     fibra::yield_now();
-///     fiber.kill();
 ///     assert!(fiber.join().unwrap_err().is_killed());
 /// });
 /// ```

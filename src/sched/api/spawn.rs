@@ -1,7 +1,7 @@
-//! Making fibers.
+//! Spawning fibers.
 //!
-//! A spawned fiber is one allocation, and a place at the end of the ring (S-004, S-014). It takes a
-//! stack when it first runs.
+//! A spawned fiber is one allocation, and an entry at the end of the run ring. It takes a stack
+//! when it first runs.
 
 #![allow(unsafe_code, reason = "type-erases closures and their outputs")]
 
@@ -17,10 +17,10 @@ use crate::sched::core::park;
 use crate::sched::core::scheduler::{Here, here};
 use crate::stack::SizeClass;
 
-/// Starts a fiber that will run `f`. It runs when its turn comes, behind all that can run now.
+/// Starts a fiber that will run `f`. It runs in its turn, after all fibers that are ready now.
 ///
 /// `f` needs to be neither `Send` nor small: fibers never leave their thread, and closures of any
-/// size work. The fiber takes a stack when it first runs, and gives it back when it ends.
+/// size work. The fiber takes a stack when it first runs, and returns it when it ends.
 ///
 /// # Panics
 ///
@@ -45,10 +45,11 @@ where
     Builder::new().spawn(f)
 }
 
-/// Starts a fiber and runs it at once, until it first waits or ends.
+/// Starts a fiber and runs it immediately, until it first waits or ends.
 ///
-/// The caller goes directly behind it (S-038), so it continues before anything else runs. With
-/// this a recursion that fans out visits depth first, and needs few stacks at a time.
+/// The caller is put directly behind it in the run ring, so it continues before any other fiber.
+/// A recursion that spawns its branches with this function visits them depth first, and needs few
+/// stacks at a time.
 ///
 /// # Panics
 ///
@@ -95,7 +96,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The defaults: no name, the scheduler's stack size.
+    /// Creates a builder with the defaults: no name, and the scheduler's stack size.
     pub fn new() -> Builder {
         Builder::default()
     }
@@ -104,7 +105,7 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// Panics if the name contains a NUL: no terminal or log would show what follows it.
+    /// Panics if the name contains a NUL, after which terminals and logs would show nothing.
     ///
     /// # Examples
     ///
@@ -121,11 +122,12 @@ impl Builder {
         Builder { name: Some(name.into()), ..self }
     }
 
-    /// Asks for a stack of at least `bytes`.
+    /// Sets the least size of the fiber's stack, in bytes.
     ///
-    /// Sizes are rounded up to a power of two, and to between 16 KiB and 1 GiB. Only what a fiber
-    /// touches takes memory, in pages of 4 KiB, so a size costs nothing but address space. For one deep
-    /// call there is [`with_stack_size`](crate::with_stack_size).
+    /// Sizes are rounded up to a power of two, and to between 16 KiB and 1 GiB. Only the part of a
+    /// stack that a fiber touches takes memory, in pages of 4 KiB, so a larger size costs only
+    /// address space. For a single deep call there is
+    /// [`with_stack_size`](crate::with_stack_size).
     ///
     /// # Examples
     ///
@@ -141,7 +143,7 @@ impl Builder {
         Builder { class: Some(SizeClass::for_bytes(bytes)), ..self }
     }
 
-    /// Starts the fiber, as [`spawn`].
+    /// Starts the fiber, like [`spawn`].
     ///
     /// # Panics
     ///
@@ -166,7 +168,7 @@ impl Builder {
         unsafe { self.queue(None, f) }
     }
 
-    /// Starts the fiber and runs it at once, as [`spawn_now`].
+    /// Starts the fiber and runs it immediately, like [`spawn_now`].
     ///
     /// # Panics
     ///
@@ -186,8 +188,8 @@ impl Builder {
     ///
     /// # Safety
     ///
-    /// What `F` and `T` borrow must outlive the scope, which must not be left before the fiber has
-    /// ended. Without a scope they must borrow nothing.
+    /// Everything that `F` and `T` borrow must outlive the scope, and the scope must not be left
+    /// before the fiber has ended. Without a scope, they must borrow nothing.
     #[inline(always)]
     #[track_caller]
     pub(crate) unsafe fn queue<F, T>(self, scope: Option<&Children>, f: F) -> JoinHandle<T>
@@ -201,15 +203,15 @@ impl Builder {
             children.adopt(record.ptr());
         }
         let fiber = here.sched.admit_and_queue(record);
-        // SAFETY: just created with this output type, and this is its handle.
+        // SAFETY: the fiber was just created with this output type, and this is its only handle.
         unsafe { JoinHandle::new(fiber) }
     }
 
-    /// As `queue`, but runs the fiber at once, and the caller directly after it.
+    /// Like `queue`, but runs the fiber immediately, and the caller directly after it.
     ///
     /// # Safety
     ///
-    /// As `queue`.
+    /// The same as for `queue`.
     #[inline(always)]
     #[track_caller]
     pub(crate) unsafe fn run_first<F, T>(self, scope: Option<&Children>, f: F) -> JoinHandle<T>
@@ -223,24 +225,27 @@ impl Builder {
             children.adopt(record.ptr());
         }
         let fiber = here.sched.admit(record);
-        // SAFETY: just created with this output type, and this is its handle.
+        // SAFETY: the fiber was just created with this output type, and this is its only handle.
         let handle = unsafe { JoinHandle::new(fiber) };
         park::run_first(here, fiber);
         handle
     }
 
+    /// Creates the fiber, with the fiber-locals that it inherits and the settings of the builder.
+    ///
     /// # Safety
     ///
-    /// As `task::allocate`.
+    /// The same as for `task::allocate`.
     #[inline(always)]
     unsafe fn create<F, T>(self, here: Here, f: F, location: &'static Location<'static>) -> FiberRef
     where
         F: FnOnce() -> T,
     {
         let class = self.class.unwrap_or(here.sched.default_class);
-        // Before there is anything that its user code, a panic or a kill could leave half done.
+        // Runs user code, which may panic or be killed. So it comes before the fiber exists, which
+        // an unwind would leave half created.
         let inherited = locals::may_inherit().then(locals::for_child);
-        // SAFETY: passed on to the caller.
+        // SAFETY: `create` has the same contract as this function, which the caller upholds.
         let record = unsafe { create(&here.sched, class, f, location) };
         if let Some(inherited) = inherited {
             locals::bequeath(record.ptr(), inherited);

@@ -1,25 +1,26 @@
-//! Calls on a stack that the fiber borrows: a larger one, as users ask for it, or a warm one, for what
-//! stands above `sched/`. How it is borrowed is `fiber/borrowed_stack.rs`.
+//! Calls on a borrowed stack: a larger one, for users, or a warm one, for the modules above
+//! `sched/`. The module `fiber/borrowed_stack.rs` borrows the stack.
 
 use crate::fiber::{borrowed_stack, current, frame};
 #[cfg(any(feature = "http", feature = "tls"))]
 use crate::sched::core::scheduler::try_here;
 use crate::stack::SizeClass;
 
-/// Calls `f` on another stack, of at least `bytes` (1 GiB at most): for a call that needs more than the
-/// fiber has.
+/// Calls `f` on another stack of at least `bytes` (1 GiB at most), for a call that needs more stack
+/// than the fiber has.
 ///
-/// So fibers may have small stacks although once in a while they parse a deep document or call a hungry
-/// C library. It is the same fiber, before, in and after the call: `f` may wait, yield from a
-/// generator, be killed, panic. Sizes are rounded as those of
-/// [`Builder::stack_size`](crate::Builder::stack_size) are; the stack goes back when `f` returns. Such a
-/// call costs about as much as a yield, so it may stand in a recursive function.
+/// With this, fibers may have small stacks even if they sometimes parse a deep document or call a C
+/// library that needs a large one. The current fiber stays the same before, in and after the call:
+/// `f` may wait, yield from a generator, be killed, and panic. Sizes are rounded like those of
+/// [`Builder::stack_size`](crate::Builder::stack_size). The stack is returned when `f` returns or
+/// unwinds. Such a call costs about as much as a yield, so a recursive function may contain one.
 ///
-/// On a plain thread, whose stacks are large, `f` is just called; but not in its generators.
+/// On a plain thread, whose stack is large, `f` is called directly; but inside a generator of a
+/// plain thread, it gets another stack.
 ///
 /// # Panics
 ///
-/// Panics if no such stack can be had; the text says which limit was met.
+/// Panics if no such stack is available. The text names the limit that was reached.
 ///
 /// # Examples
 ///
@@ -48,11 +49,11 @@ pub fn with_stack_size<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Calls `f` on the stack that was used last, or if there is none on the fiber's own. It is as large as
-/// any that fibers get who ask for nothing, and as the fiber's own.
+/// Calls `f` on the stack that was returned to the pool last, or on the fiber's own if no stack is
+/// available. The stack is at least as large as the default and as the fiber's own.
 ///
-/// Of many fibers that take turns each finds its own stack in no cache. So the one for deep calls that
-/// leave nothing behind is better shared.
+/// When many fibers take turns, each one's own stack has left the caches. So fibers share one stack
+/// for deep calls that leave nothing on it.
 #[cfg(any(feature = "http", feature = "tls"))]
 #[inline]
 pub(crate) fn on_warm_stack<R>(f: impl FnOnce() -> R) -> R {

@@ -300,7 +300,7 @@ pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
 
 #[cold]
 fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
-    report_lost(format_args!("{} panicked and nobody joined it", describe(fiber)), payload);
+    report_lost(format_args!("{} panicked and no one joined it", describe(fiber)), payload);
 }
 
 /// "fiber 'parser' (#3)", or "fiber #3".

@@ -1,21 +1,24 @@
-//! Waits for locks that never end although other fibers live on: when to look for them, and which fails.
+//! Waits for locks that never end although other fibers live on: when to look for them, and which
+//! of them fails.
 //!
-//! Where nothing can run any more a deadlock is found at once (`sched/deadlock/victim.rs`). But a listener, a
-//! timer or another thread hides it there, though none of them will ever release a lock: those that hold
-//! the locks wait for each other, or are of a `run` that is over. What each wait depends on is posted in
-//! the registry, with that of other schedulers, and looked at as a whole.
+//! If nothing can ever run again, the deadlock is found immediately (`sched/deadlock/victim.rs`).
+//! A listener, a timer or another thread hides a deadlock from that check, although none of them
+//! will ever release a lock: the holders of the locks wait for each other, or belong to a `run`
+//! that is over. So each scheduler posts in the registry the owners that each of its waits depends
+//! on, and the waits of all schedulers are searched together.
 //!
 //! Invariants:
-//! - A lock that is free costs nothing, and neither does one that is waited for shortly: only a thread
-//!   that is about to sleep looks, or one that has been busy for long, and only if a wait for a lock has
-//!   begun since it last did. With a real clock it waits for a while before it looks: most waits are over
-//!   by then.
-//! - A circle is closed by a wait that begins, by a reader that leaves others behind, or by the end of a
-//!   `run`. Each of them makes the schedulers look that are concerned, until they find nothing.
-//! - Only waits without a time limit count, and of fibers that nothing is about to end.
-//! - A lock counts as held by the fiber that took it, wherever its guard is; by all fibers of its thread if
-//!   the guard was said to be handed on.
-//! - Where nothing can be unwound no wait for a lock can fail: it is said once that there are such.
+//! - A free lock costs nothing, and neither does a short wait for one: a thread looks only when it
+//!   is about to sleep or has been busy for long, and only if a wait for a lock has begun since its
+//!   last look. With a real clock it first waits for a while, because most waits are over by then.
+//! - A circle is closed by a wait that begins, by a reader that leaves while other readers stay, or
+//!   by the end of a `run`. Each of these makes the schedulers concerned look, until they find
+//!   nothing.
+//! - A wait counts only if it has no time limit and its fiber has nothing to raise there.
+//! - A lock counts as held by the fiber that took it, even if its guard is elsewhere; or by all
+//!   fibers of its thread, if the code has declared that the guard is handed on.
+//! - If no fiber can be unwound, no wait for a lock can fail. Then a report that such waits exist
+//!   is printed once.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -37,16 +40,16 @@ use crate::sched::shared::owner::Owner;
 use crate::sched::shared::registry::{self, Circle, Reading};
 use crate::sched::time::clock::{Clock, RealClock};
 
-/// A look takes no more than this part of the time, as far as that can be had with [`MOST_PATIENCE`]: the
-/// thread may have been off its processor while it looked.
+/// Looks take at most one part in this many of the time, unless that needs more patience than
+/// [`MOST_PATIENCE`]: the cost of one look may include time in which the thread was descheduled.
 const SHARE: u32 = 50;
 
 const MOST_PATIENCE: Duration = Duration::from_millis(500);
 
-/// So many waits may be looked at for each jump of a clock that jumps.
+/// The number of waits that a look may read per jump of a clock that jumps.
 const EACH_JUMP: usize = 64;
 
-/// When to look.
+/// The time of the next look.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Look {
     Now,
@@ -62,8 +65,8 @@ impl Look {
 }
 
 impl Scheduler {
-    /// When to look for waits that never end. Nothing else may ever wake the thread again if this is its
-    /// `last` chance.
+    /// Returns when to look for waits that never end. `last` means that this may be the last chance
+    /// to look, because nothing else may ever wake the thread again.
     #[inline]
     pub(crate) fn next_look(&self, last: bool) -> Look {
         if self.circles.is_of_interest() { self.when_to_look(last) } else { Look::NotYet }
@@ -77,7 +80,8 @@ impl Scheduler {
             return Look::Now;
         }
         if self.time.clock.can_jump() {
-            // In proportion to what has happened, and not by real time: each run takes the same course.
+            // In proportion to the number of jumps and not by real time, so that every run of the
+            // program interleaves the same way.
             circles.credit.set(circles.credit.get() + EACH_JUMP);
             let enough = last || self.outside.waits.borrow().len() <= circles.credit.get();
             return if enough { Look::Now } else { Look::NotYet };
@@ -88,7 +92,8 @@ impl Scheduler {
         if due <= now { Look::Now } else { Look::At(due) }
     }
 
-    /// Looks for waits for locks that never end, and makes one of them fail. Returns whether it has.
+    /// Looks for waits for locks that never end, and makes one of them fail. Returns whether it
+    /// found one that can fail.
     #[cold]
     pub(crate) fn look_for_circles(&self, closed: bool) -> bool {
         let began = RealClock.now();
@@ -107,11 +112,13 @@ impl Scheduler {
                     self.can_fail(*fiber).then_some((*fiber, owner))
                 };
                 let able: Vec<_> = candidates.iter().filter_map(able).collect();
-                // There may be other circles; and what cannot fail now perhaps can when no fiber unwinds.
+                // Another look must follow: there may be other circles, and a wait that cannot fail
+                // now can perhaps fail once no fiber unwinds.
                 hopeless = able.is_empty() && !unwinding::can_unwind(self);
                 circles.began.set(!hopeless);
                 let last = able.iter().find(|(fiber, _)| self.last_parked.get() == Some(*fiber));
-                // Of the others the one that was spawned last: owners of one scheduler are in that order.
+                // Of the others, the fiber spawned last: the owners of one scheduler are in the
+                // order in which their fibers were spawned.
                 last.or(able.last()).map(|&(_, owner)| owner)
             });
         let cost = RealClock.now().saturating_duration_since(began);
@@ -130,7 +137,8 @@ impl Scheduler {
         true
     }
 
-    /// The waits for locks that count, with their fibers. The last says whether these are all.
+    /// Reads the waits for locks that count. Returns their fibers, their readings, and whether
+    /// these are all the waits for locks.
     fn read_locks(&self) -> (Vec<(FiberPtr, Owner)>, Vec<Reading>, bool) {
         let (mut fibers, mut readings, mut complete) = (Vec::new(), Vec::new(), true);
         for (_, listed) in self.outside.waits.borrow().iter() {
@@ -168,7 +176,7 @@ impl Scheduler {
         Some((fiber, reading))
     }
 
-    /// A wait that was posted counts no more.
+    /// Withdraws a posted wait that no longer counts from the registry.
     fn take_back(&self, listed: &ListedWait) {
         if listed.posted.replace(false) {
             if let Some(fiber) = self.fiber_of(listed.wait().ticket().key()) {
@@ -189,11 +197,11 @@ impl Scheduler {
         };
         self.deadlocks.fail(victim.id(), self.switches.get(), report);
         victim.signal(Signals::DEADLOCK);
-        // Before any other: none may unwind when it panics.
+        // It runs before all others, so that no other fiber begins to unwind before it panics.
         self.make_ready_next(victim);
     }
 
-    /// Fibers run again: more can happen than the release of a lock.
+    /// Notes in the registry that this scheduler is no longer closed, if fibers can run again.
     #[inline]
     pub(crate) fn open_circles(&self) {
         if self.circles.closed.get() && self.ring(|ring| ring.stored()) != 0 {

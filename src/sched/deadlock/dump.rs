@@ -1,12 +1,12 @@
-//! Looking at a scheduler from inside the program: every fiber, and the counters.
+//! Inspecting a scheduler from inside the program: a snapshot of every fiber, and the counters.
 
 use crate::fiber::header::FiberRef;
 use crate::fiber::snapshot::{Dump, FiberSnapshot};
 use crate::sched::core::scheduler::{Scheduler, here};
 use crate::sched::deadlock::lock_graph::LockGraph;
 
-/// Every fiber of this thread's scheduler: name, what it waits for, where and since when, how much
-/// of its stack it uses.
+/// Returns a snapshot of every fiber of this thread's scheduler: its name, what it waits for, where
+/// and since when, and how much of its stack it uses.
 ///
 /// # Panics
 ///
@@ -32,7 +32,7 @@ pub fn dump() -> Dump {
     of(&here().sched, usize::MAX)
 }
 
-/// Counters of this thread's scheduler.
+/// Returns the counters of this thread's scheduler.
 ///
 /// # Panics
 ///
@@ -79,25 +79,25 @@ pub fn stats() -> Stats {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Fibers that have not ended, the main fiber included.
+    /// The number of fibers that have not ended, including the main fiber.
     pub fibers: usize,
-    /// Those of them that could run, the running one included.
+    /// The number of fibers that are ready or running.
     pub runnable: usize,
-    /// Fibers spawned since `run` began, the main fiber included.
+    /// The number of fibers spawned since `run` began, including the main fiber.
     pub spawned: u64,
-    /// Fibers that refused to end, and never run again.
+    /// The number of abandoned fibers: they could not be unwound, and never run again.
     pub abandoned: usize,
-    /// Switches into a fiber.
+    /// The number of switches into a fiber since `run` began.
     pub switches: u64,
-    /// Deadlines that are armed.
+    /// The number of armed timers.
     pub timers: usize,
-    /// Stacks that fibers of this thread are on.
+    /// The number of stacks that fibers of this thread run on.
     pub stacks_live: usize,
-    /// Stacks that this thread keeps for its next fibers.
+    /// The number of unused stacks that this thread keeps for its next fibers.
     pub stacks_idle: usize,
 }
 
-/// The first `most` fibers of `sched`, in the order in which they were spawned.
+/// Returns a dump of the first `most` fibers of `sched`, in the order in which they were spawned.
 pub(crate) fn of(sched: &Scheduler, most: usize) -> Dump {
     let fibers = sched.fibers_where(|_| true);
     let locks = LockGraph::of(sched);

@@ -1,6 +1,6 @@
-//! Which fibers wait for locks, and who holds those: for dumps and deadlock reports.
+//! The fibers that wait for locks and the holders of those locks, for dumps and deadlock reports.
 //!
-//! A picture: it is made when somebody wants to look, and costs waits and locks nothing.
+//! The graph is built only when a dump or a report is made. Waits and locks do no work for it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,7 +13,7 @@ use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::owner::Owner;
 use crate::sched::shared::registry;
 
-/// The fibers of a scheduler, and what those of them wait for who wait for a lock.
+/// The fibers of a scheduler, and the holder of the lock that each of them waits for.
 #[derive(Debug)]
 pub(crate) struct LockGraph {
     scheduler: u32,
@@ -39,7 +39,8 @@ impl LockGraph {
         }
     }
 
-    /// Who holds the lock that `fiber` waits for, as the end of a sentence: "held by ...".
+    /// Describes the holder of the lock that `fiber` waits for, as the end of the sentence
+    /// "held by ...". Returns `None` if `fiber` does not wait for a lock.
     pub(crate) fn holder(&self, fiber: &FiberRef) -> Option<String> {
         let holder = *self.waits.get(&Owner::of_fiber(fiber.id()))?;
         Some(match holder {
@@ -53,8 +54,9 @@ impl LockGraph {
         })
     }
 
-    /// Fibers each of which waits for a lock that the next one holds, round in a circle. That which
-    /// `first` is in, or waits for, comes before others.
+    /// Describes the fibers of a circle, each of which waits for a lock that the next one holds.
+    /// Returns the circle that `first` is in or waits for, if there is one; otherwise any other; or
+    /// nothing.
     pub(crate) fn cycle(&self, first: &FiberRef) -> Vec<String> {
         let first = Owner::of_fiber(first.id());
         let mut seen = HashMap::new();
@@ -63,7 +65,8 @@ impl LockGraph {
         cycle.unwrap_or_default().into_iter().map(|owner| self.describe(owner)).collect()
     }
 
-    /// Walks from `start` to what holds its lock, and so on. Returns the cycle that this closes.
+    /// Walks from `start` to the holder of its lock, and so on. Returns the cycle that this walk
+    /// closes. `seen` holds the owners visited so far, each with the number of its `walk`.
     fn walk(
         &self,
         start: Owner,
@@ -103,7 +106,7 @@ impl LockGraph {
     }
 }
 
-/// The fibers that wait for locks, and who holds those.
+/// Returns the fibers that wait for locks, each with the holder of its lock.
 fn waits_for_locks(sched: &Scheduler) -> Vec<(FiberPtr, Holder)> {
     let outside = sched.outside.waits.borrow();
     let waits = outside.iter().map(|(_, listed)| listed.wait());

@@ -1,12 +1,12 @@
-//! What a scheduler does when no fiber can run: it finds out whether another thread may still wake
-//! one, and if not, makes one of the waits fail, with a report of all fibers.
+//! Deadlocks. When no fiber can run, the scheduler checks whether another thread may still wake
+//! one. If not, it makes one of the waits fail, with a report of all fibers.
 //!
 //! | word | meaning |
 //! |---|---|
 //! | witness | a fiber that another thread may still wake: the reason why this is no deadlock |
 //! | victim | the fiber whose wait fails |
 //! | circle | fibers of several threads, each of which waits for a lock that the next one holds |
-//! | dump | a picture of all fibers: what each one does, where, and since when |
+//! | dump | a snapshot of all fibers: what each one does, where, and since when |
 //!
 //! Reading order: [`witness`], [`victim`], [`lock_graph`], [`circles`], [`dump`].
 //!

@@ -1,16 +1,17 @@
-//! Nothing can ever run again: which wait fails, and what it is told.
+//! The choice of the wait that fails when nothing can ever run again, and the report that it gets.
 //!
-//! A fiber that waits for just that, and main if it has left the ring, goes on instead. So does one
-//! in a destructor that runs because of an unwind, if it has set a time limit there, and that is over.
-//! Otherwise the order in which waits are asked to fail is:
-//! 1. the wait that completed the deadlock, unless its fiber has just failed and done nothing else
-//!    (then main's fails; a tasklet's wait fails each time);
-//! 2. if a fiber's end completed it, or that wait cannot fail: the main fiber's (S-170);
+//! No wait fails if one of these fibers can resume instead: one that waits until no other fiber can
+//! run; the main fiber, if it has left the ring; or one in a destructor that runs because of an
+//! unwind, if a time limit that it has set in the destructor has passed. Otherwise the first of
+//! these waits that can fail does:
+//! 1. the wait that completed the deadlock, unless its fiber was also the last victim and since
+//!    then only that fiber has run, once (then main's fails; but a tasklet's wait fails each time);
+//! 2. the main fiber's, also if the end of a fiber completed the deadlock;
 //! 3. any other, the oldest fiber first;
-//! 4. the end of `run`, which gives the rest up.
+//! 4. the wait at the end of `run`, which abandons the rest.
 //!
-//! A wait that fails by a panic is not asked while any fiber of the thread unwinds, for the panic
-//! might abort the process. If no wait can fail the process is aborted with the report.
+//! A wait that fails by panicking is not chosen while any fiber of the thread unwinds, because the
+//! panic might abort the process. If no wait can fail, the process is aborted with the report.
 
 use std::thread;
 
@@ -45,14 +46,14 @@ impl Scheduler {
         self.make_ready(victim);
     }
 
-    /// Lets a fiber go on whose time limit, inside a destructor that runs because of an unwind, is over; or
-    /// one of a scope that such a limit has ended.
+    /// Resumes a fiber whose time limit, inside a destructor that runs because of an unwind, has
+    /// passed; or a fiber of a scope that such a limit has ended. Returns whether there was one.
     fn end_a_limit_in_unwind(&self) -> bool {
-        // Otherwise it has met the limit already, or never will.
+        // Otherwise such a fiber has already reacted to its limit, or never will.
         if !unwinding::can_unwind(self) || !thread::panicking() {
             return false;
         }
-        // The exit of a scope only passes it on, and once is enough.
+        // The exit of a scope only passes the limit on to the scope's children, and once is enough.
         let has_passed_it_on = |fiber: FiberPtr| {
             fiber.reason.get().on_deadlock == OnDeadlock::KillChildren
                 && fiber.children_killed.get()
@@ -71,7 +72,8 @@ impl Scheduler {
 
     fn choose_victim(&self) -> Option<FiberPtr> {
         let main = self.main.get();
-        // One that failed, ran once and waits again would be asked forever: main fails, and may end.
+        // A fiber that failed, ran once and waits again might be chosen forever. So main's wait
+        // fails instead, and main may end.
         let (last_victim, then) = self.deadlocks.last_victim();
         let ran_once = self.switches.get() <= then + 1;
         let again = |fiber: FiberPtr| ran_once && last_victim == Some(fiber.id());
@@ -92,7 +94,7 @@ impl Scheduler {
         fiber.state.get() == State::Parked
             && match fiber.reason.get().on_deadlock {
                 OnDeadlock::Fail => true,
-                // The same as the fiber itself will see: no other runs before it.
+                // The fiber itself will find the same, because no other fiber runs before it.
                 OnDeadlock::Panic => unwinding::can_unwind(self) && !thread::panicking(),
                 OnDeadlock::IfLast => {
                     self.last_parked.get() == Some(fiber)
@@ -105,5 +107,5 @@ impl Scheduler {
     }
 }
 
-/// Fibers that a report lists; of a million waiting ones nobody reads more.
+/// The most fibers that a report lists: a report of a million waiting fibers would be unreadable.
 pub(crate) const REPORTED: usize = 32;

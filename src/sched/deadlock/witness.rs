@@ -1,16 +1,19 @@
-//! Whether another thread may yet wake a fiber: what tells a deadlock from a wait for another thread.
+//! The search for a fiber that another thread may still wake, which distinguishes a deadlock from a
+//! wait for another thread.
 //!
-//! Each sleep without a deadline asks that, and one fiber that may be woken is answer enough. So the last
-//! few that were found are looked at first, and the others only when none of these will do. Nothing is
-//! kept up to date when fibers wait and go on, for that would cost each of them something.
+//! The scheduler searches before each sleep without a deadline, and one such fiber is enough. So
+//! the few witnesses found most recently are checked first, and the other fibers only if none of
+//! these still stands. No state is updated when fibers wait and resume, because that would cost
+//! time in every wait.
 //!
 //! ```text
 //!   recent: [ unparker of #7 | lock that #9 waits for | ]   still true? -- yes --> wait
-//!      no: from where the last look ended:  #8 #9 .. #6, then shared choices, then locks and channels
+//!      no: from where the last search ended:  #8 #9 .. #6,
+//!          then shared choices, then locks and channels
 //! ```
 //!
 //! Invariants:
-//! - A witness is looked at again each time, and never believed.
+//! - A witness is checked again before each use, and never trusted.
 //! - The list of fibers that others may reach is at most twice as long as it must be.
 
 use crate::collections::slot_table::Key;
@@ -24,13 +27,13 @@ use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::witnesses::Witness;
 
 impl Scheduler {
-    /// Whether another thread may yet wake a fiber that waits now, or has just done so.
+    /// Returns whether another thread may still wake a waiting fiber, or has just done so.
     pub(crate) fn outsiders_may_wake(&self) -> bool {
-        // The mail is looked at last: a handle that is gone by now has posted before it went.
+        // The mail is checked last: a handle that is dropped by now has posted before its drop.
         self.find_witness() || !self.mailbox.inbox.is_empty()
     }
 
-    /// Like [`outsiders_may_wake`](Scheduler::outsiders_may_wake), but not by the release of a lock.
+    /// Like [`outsiders_may_wake`](Scheduler::outsiders_may_wake), except by releasing a lock.
     pub(crate) fn outsiders_may_wake_without_locks(&self) -> bool {
         let reachable = || self.find_reachable().is_some();
         reachable() || self.others_may_complete_no_lock() || !self.mailbox.inbox.is_empty()
@@ -41,9 +44,9 @@ impl Scheduler {
         self.witnesses.borrow_mut().find_reachable(&self.table.borrow(), is_waiting)
     }
 
-    /// Whether a handle that others have could end what `fiber` does now.
+    /// Returns whether a handle that others hold could end what `fiber` does now.
     fn is_waiting_for_a_handle(&self, fiber: FiberPtr) -> bool {
-        // An unpark ends no wait but `park`.
+        // An unpark ends only a wait in `park`.
         let parked = std::ptr::eq(fiber.reason.get(), &PARK);
         let obeys = self.obeys_orders(fiber);
         let held = fiber.peek_extra(|extra| {
@@ -53,8 +56,9 @@ impl Scheduler {
         held == Some(true) && fiber.state.get() != State::Abandoned
     }
 
-    /// Whether anything that other threads may ask of `fiber` can change what it does. When `run` ends nothing
-    /// is thrown any more, and all are killed: then they can only put back one that is out of the ring.
+    /// Returns whether an order from another thread can change what `fiber` does. While `run`
+    /// ends, nothing more is thrown and all fibers are killed: then an order can only put a fiber
+    /// back into the ring.
     fn obeys_orders(&self, fiber: FiberPtr) -> bool {
         let is_ending =
             self.closing.get() && (fiber.killed.get() || self.main.get() == Some(fiber));
@@ -76,7 +80,7 @@ impl Scheduler {
         found.is_some()
     }
 
-    /// Whether `witness`, which was found some time ago, is one now.
+    /// Returns whether `witness`, which was found some time ago, is still one.
     fn stands(&self, witness: Witness) -> bool {
         match witness {
             Witness::Reachable(key) => {
@@ -87,14 +91,14 @@ impl Scheduler {
         }
     }
 
-    /// A wait that another thread may complete.
+    /// Returns the key of a wait that another thread may complete.
     pub(crate) fn find_outside(&self) -> Option<Key> {
         let outside = self.outside.waits.borrow();
         let mut all = outside.iter();
         all.find(|(_, listed)| self.is_open(listed.wait())).map(|(key, _)| key)
     }
 
-    /// Whether another thread may complete the wait of that place in the list, if it is still there.
+    /// Returns whether the wait with this key is still listed and another thread may complete it.
     pub(crate) fn others_may_complete(&self, key: Key) -> bool {
         self.outside.waits.borrow().get(key).is_some_and(|listed| self.is_open(listed.wait()))
     }
@@ -103,7 +107,7 @@ impl Scheduler {
         self.is_in(wait) && wait.others_exist()
     }
 
-    /// Whether another thread may complete one of the waits that are not for locks.
+    /// Returns whether another thread may complete one of the waits that are not for locks.
     pub(crate) fn others_may_complete_no_lock(&self) -> bool {
         let may_end = |wait: &dyn OutsideWait| {
             !wait.is_for_a_lock() && self.is_in(wait) && wait.others_exist()
@@ -112,14 +116,14 @@ impl Scheduler {
             || self.outside.waits.borrow().iter().any(|(_, listed)| may_end(listed.wait()))
     }
 
-    /// Whether a fiber waits for a lock that is held elsewhere.
+    /// Returns whether a fiber waits for a lock that is held elsewhere.
     pub(crate) fn is_kept_from_elsewhere(&self) -> bool {
         let outside = self.outside.waits.borrow();
         let mut waits = outside.iter().map(|(_, listed)| listed.wait());
         waits.any(|wait| wait.is_for_a_lock() && self.is_in(wait) && wait.others_exist())
     }
 
-    /// Whether a timer, the world or another thread may let a fiber run while all wait.
+    /// Returns whether a timer, the kernel or another thread may make a fiber ready while all wait.
     pub(crate) fn outside_may_bring_work(&self) -> bool {
         !self.time.is_empty() || self.outside.external_waits.get() != 0 || self.outsiders_may_wake()
     }

@@ -5,17 +5,18 @@
 //!                              | scheduler  |   generation   |      index     |
 //! ```
 //!
-//! Nothing is behind that pointer: to clone a waker is to copy it, to drop it is nothing. To wake is to
-//! look up the fiber: on its own thread in the table, from elsewhere by mail to the scheduler of that
-//! number, where wakes of one task that is not yet delivered merge. Numbers too large for their bits, and pointers of 32 bits, get a waker of an `Arc`.
+//! The data pointer points to nothing: cloning a waker copies the bits, and dropping one does
+//! nothing. Waking looks up the fiber: on its own thread in the table; from elsewhere, by mail to
+//! the scheduler with that number, where undelivered wakes of one task merge. If a number is too
+//! large for its bits, or pointers have 32 bits, the waker holds an `Arc` instead.
 //!
 //! Invariants:
-//! - A wake that reaches another fiber than the one that it was meant for, since of a generation
-//!   only 24 bits are compared, wakes it for nothing and does no harm.
-//! - Wakers of this file run no user code when they wake: the run loop may do it. Others are called by
-//!   a fiber.
-//! - A fiber that waits for a future waits for the world: nobody knows who has copies of its waker, so
-//!   that is never a deadlock.
+//! - Only 24 bits of a generation are compared, so a wake may reach another fiber than the intended
+//!   one. That fiber gets a spurious wake, which does no harm.
+//! - Wakers of this file run no user code when they wake, so the run loop may call them. All other
+//!   wakers are called by a fiber.
+//! - A wait for a future is an external wait and never a deadlock, because any thread may hold a
+//!   copy of its waker.
 
 #![allow(unsafe_code, reason = "makes wakers")]
 
@@ -38,38 +39,40 @@ use crate::sched::shared::registry;
 
 static PENDING: WaitReason =
     WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_externally();
-/// For calls that return an error, and so end also where a kill cannot unwind.
+/// The reason for calls that return an error, and so end even where a kill cannot unwind.
 pub(crate) static PENDING_OR_ERROR: WaitReason =
     WaitReason::new("waiting for a future", OnDeadlock::Fail).ended_externally();
 
 const GENERATION_BITS: u32 = 24;
 const GENERATION: u32 = (1 << GENERATION_BITS) - 1;
 
-/// Returns the task that is the fiber of `key`.
+/// Returns the task id of the fiber of `key`.
 fn task_of(key: Key) -> TaskId {
     TaskId { index: key.index, generation: key.generation & GENERATION }
 }
 
-/// The waker of the running fiber.
+/// Returns a waker of the current fiber.
 pub(crate) fn waker(here: Here) -> Waker {
     let Here { fiber, sched } = here;
     let task = task_of(fiber.key.get());
     #[cfg(target_pointer_width = "64")]
     if let Some(data) = pack(sched.id, task) {
-        // SAFETY: the functions of the table take any data to be bits, and follow no pointer. So
-        // the waker may be used on any thread, and as long as one likes.
+        // SAFETY: the functions of `PACKED` treat the data as bits and dereference no pointer, so
+        // they are thread-safe and the waker stays valid forever. They uphold the contract of
+        // `RawWaker`: a clone has the same data and table, and a drop has nothing to release.
         return unsafe { Waker::new(ptr::without_provenance(data), &PACKED) };
     }
     Waker::from(Arc::new(Unpacked { scheduler: sched.id, task }))
 }
 
-/// Waits until the running fiber was woken as a task; not at all if it was since the last call of
-/// [`begin_poll`]. With `may_fail` it fails if the fiber was killed and nothing can unwind.
+/// Waits until the current fiber is woken as a task. Only yields if it was woken since the last
+/// call of [`begin_poll`]. With `may_fail`, returns an error if the fiber is killed and nothing can
+/// unwind.
 #[track_caller]
 pub(crate) fn wait_for_wake(here: Here, may_fail: bool) -> Result<(), Interrupt> {
     let reason = if may_fail { &PENDING_OR_ERROR } else { &PENDING };
     if here.fiber.woken.get() {
-        // It woke itself, or somebody else did while it ran: others first.
+        // It was woken while it ran, perhaps by itself: other fibers run first.
         yield_now();
         let is_asked = may_fail && !here.fiber.signals.get().is_none();
         return if is_asked { interrupt::before_wait(here, reason) } else { Ok(()) };
@@ -77,26 +80,26 @@ pub(crate) fn wait_for_wake(here: Here, may_fail: bool) -> Result<(), Interrupt>
     wait_for_events(here, reason, || here.fiber.woken.get())
 }
 
-/// Whether `fiber` waits to be woken as a task.
+/// Returns whether `fiber` waits to be woken as a task.
 fn is_pending(fiber: FiberPtr) -> bool {
     let reason = fiber.reason.get();
     fiber.state.get() == State::Parked
         && (ptr::eq(reason, &PENDING) || ptr::eq(reason, &PENDING_OR_ERROR))
 }
 
-/// What wakes the running fiber from now on is for the poll that begins.
+/// Begins a poll of a future by the current fiber: earlier wakes no longer count.
 pub(crate) fn begin_poll(here: Here) {
     here.fiber.woken.set(false);
 }
 
-/// A future of the running fiber was polled to its end. A wake that was meant for one around it has
-/// perhaps been taken by it: the one around it looks again.
+/// Ends the polls of a future by the current fiber. They may have consumed a wake that was meant
+/// for an outer future of the same fiber, so the fiber counts as woken and polls that one again.
 pub(crate) fn end_polls(here: Here) {
     here.fiber.woken.set(true);
 }
 
 impl Scheduler {
-    /// Wakes a fiber as a task.
+    /// Wakes the fiber of `task`, if it still exists.
     pub(crate) fn wake_task(&self, task: TaskId) {
         let fiber = {
             let table = self.table.borrow();
@@ -117,7 +120,8 @@ impl Scheduler {
         }
     }
 
-    /// Wakes whatever fiber has that place in the table: several that have had it were meant.
+    /// Wakes the fiber with that index in the table. For a wake that was meant for several fibers
+    /// which have had the index one after another.
     pub(crate) fn wake_task_at(&self, index: u32) {
         let fiber = {
             let table = self.table.borrow();
@@ -128,22 +132,22 @@ impl Scheduler {
         }
     }
 
-    /// Drops `waker`. May be called in the run loop, and while something is borrowed: one of unknown
-    /// origin is dropped by a fiber.
+    /// Drops `waker`. May be called in the run loop and while internal state is borrowed: a waker
+    /// of unknown origin is dropped by a fiber.
     pub(crate) fn drop_waker(&self, waker: Waker) {
         if !is_own(&waker) {
             self.drop_on_a_fiber(waker);
         }
     }
 
-    /// Wakes whatever `waker` wakes. May be called in the run loop, and while something is borrowed: a
-    /// waker of unknown origin is called by a fiber.
+    /// Calls `waker`. May be called in the run loop and while internal state is borrowed: a waker
+    /// of unknown origin is called by a fiber.
     pub(crate) fn wake_by(&self, waker: Waker) {
         if is_own(&waker) {
             waker.wake();
         } else {
-            // A fiber that is made while `run` ends only drops its closure, and that wakes, too: some
-            // destructor may wait for it.
+            // A fiber that is created while `run` ends only drops its closure. That calls the waker
+            // too, because some destructor may wait for it.
             let wakes = WakesWhenDropped(Some(waker));
             let fiber = self.create_paused(move || drop(wakes), Location::caller());
             self.unpause(fiber.ptr());
@@ -151,7 +155,7 @@ impl Scheduler {
     }
 }
 
-/// Calls a waker, whether the closure that has this is run or dropped.
+/// A waker that is called when this is dropped: whether the closure that owns it runs or not.
 struct WakesWhenDropped(Option<Waker>);
 
 impl Drop for WakesWhenDropped {
@@ -160,7 +164,7 @@ impl Drop for WakesWhenDropped {
     }
 }
 
-/// Wakes a task of the scheduler of that number, if it still is.
+/// Wakes a task of the scheduler with the number `id`, if that still exists.
 fn wake(id: u32, task: TaskId) {
     match scheduler().filter(|sched| sched.id == id) {
         Some(sched) => sched.wake_task(task),
@@ -175,7 +179,7 @@ fn wake_from_afar(id: u32, task: TaskId) {
     }
 }
 
-// ---- The waker of bits -----------------------------------------------------------------------------
+// ---- The waker of bits -------------------------------------------------------------------------
 
 #[cfg(target_pointer_width = "64")]
 static PACKED: RawWakerVTable = RawWakerVTable::new(
@@ -199,7 +203,7 @@ fn wake_packed(data: usize) {
     wake((data >> 48) as u32, TaskId { index, generation });
 }
 
-/// Whether this file has made `waker`, as one of bits.
+/// Returns whether `waker` was made by this file, as a waker of bits.
 fn is_own(waker: &Waker) -> bool {
     #[cfg(target_pointer_width = "64")]
     return ptr::eq(waker.vtable(), &PACKED);
@@ -207,7 +211,7 @@ fn is_own(waker: &Waker) -> bool {
     return false;
 }
 
-// ---- The waker for what does not fit ---------------------------------------------------------------
+// ---- The waker for numbers that do not fit -----------------------------------------------------
 
 struct Unpacked {
     scheduler: u32,
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     #[cfg(target_pointer_width = "64")]
-    fn what_does_not_fit_is_not_packed() {
+    fn numbers_that_do_not_fit_are_not_packed() {
         let task = TaskId { index: 0xff_ffff, generation: GENERATION };
         assert_eq!(pack(0xffff, task), Some(usize::MAX));
         assert_eq!(pack(0x1_0000, task), None);

@@ -1,11 +1,12 @@
-//! Timers of futures: a waker that is called at a moment, whoever waits then.
+//! Timers of futures: each calls a waker at a deadline.
 //!
 //! Invariants:
-//! - A timer is in the wheel as long as its waker is in the table: who takes one out takes the other.
-//! - A timer belongs to the scheduler whose fiber has polled it. Dropped by another thread it is taken
-//!   out by mail, and its waker dropped by a fiber of that scheduler.
-//! - A waker of the user's is dropped by a fiber: those that are left at the end of `run` by the main fiber,
-//!   and none with the scheduler.
+//! - A timer is in the wheel as long as its waker is in the table: the code that takes one out
+//!   takes out the other.
+//! - A timer belongs to the scheduler whose fiber has polled it. If another thread drops it, it is
+//!   taken out by mail, and a fiber of that scheduler drops its waker.
+//! - A user's waker is dropped by a fiber. The main fiber drops those that are left at the end of
+//!   `run`; none is dropped together with the scheduler.
 
 use std::fmt;
 use std::task::Waker;
@@ -20,20 +21,21 @@ use crate::sched::shared::registry;
 use crate::sched::time::alarm::Alarm;
 use crate::sched::time::timers::Armed;
 
-/// Rounds of dropping wakers whose destructors leave others.
+/// The most rounds of dropping wakers whose destructors leave new ones.
 const MOST_ROUNDS: usize = 100;
 
-/// A waker that is called at a moment.
+/// A timer that calls a waker at a deadline. Dropping it disarms the timer.
 pub(crate) struct TaskTimer {
     scheduler: u32,
     key: Key,
 }
 
 impl TaskTimer {
-    /// Wakes by `waker` at `at`, in the microseconds of the running fiber's scheduler.
+    /// Arms a timer that calls `waker` at `at`, in microseconds since the start of the current
+    /// fiber's scheduler.
     pub(crate) fn arm(here: Here, at: u64, waker: &Waker) -> TaskTimer {
         let sched = here.sched;
-        // Cloning it is user code.
+        // Cloning may run user code, so nothing is borrowed yet.
         let waker = waker.clone();
         let mut armed = sched.time.of_tasks.borrow_mut();
         let key = armed.insert(Armed { waker, timer: TimerKey::NONE });
@@ -44,7 +46,8 @@ impl TaskTimer {
         TaskTimer { scheduler: sched.id, key }
     }
 
-    /// Whether it would wake by `waker`, and has not done so yet.
+    /// Returns whether the timer will call `waker`: it was armed with an equivalent one by the
+    /// current scheduler, and has not fired yet.
     pub(crate) fn serves(&self, here: Here, waker: &Waker) -> bool {
         let armed = here.sched.time.of_tasks.borrow();
         let same = |armed: &Armed| armed.waker.will_wake(waker);
@@ -55,7 +58,7 @@ impl TaskTimer {
 impl Drop for TaskTimer {
     fn drop(&mut self) {
         match scheduler().filter(|sched| sched.id == self.scheduler) {
-            // The caller is user code, and so may the destructor of the waker be.
+            // Nothing is borrowed here, so the destructor of the waker may run user code.
             Some(sched) => drop(sched.take_task_timer(self.key)),
             None => {
                 if let Some(mailbox) = registry::mailbox(self.scheduler) {
@@ -73,22 +76,24 @@ impl fmt::Debug for TaskTimer {
 }
 
 impl Scheduler {
-    /// Takes a timer out. Returns its waker, if it has not rung.
+    /// Takes a timer out of the wheel and the table. Returns its waker, if it has not fired yet.
     fn take_task_timer(&self, key: Key) -> Option<Waker> {
         let Armed { waker, timer } = self.time.of_tasks.borrow_mut().remove(key)?;
         self.time.disarm(timer);
         Some(waker)
     }
 
-    /// Another thread has dropped a timer.
+    /// Takes out a timer that another thread has dropped.
     pub(crate) fn disarm_task(&self, key: Key) {
         if let Some(waker) = self.take_task_timer(key) {
             self.drop_waker(waker);
         }
     }
 
-    /// On the main fiber, the last one: drops the wakers of users that are left. Their destructors may leave
-    /// new ones; where that has no end the rest is leaked. Returns whether there were any.
+    /// Drops the users' wakers that are left, and returns whether there were any. Their destructors
+    /// may leave new ones; if that goes on for [`MOST_ROUNDS`] rounds, the rest is leaked.
+    ///
+    /// Must be called by `main`, the main fiber, once all other fibers have ended.
     pub(crate) fn drop_wakers(&self, main: FiberPtr) -> bool {
         let mut dropped = false;
         for _ in 0..MOST_ROUNDS {
@@ -105,7 +110,7 @@ impl Scheduler {
         dropped
     }
 
-    /// The time of a timer has come: it is out of the wheel.
+    /// Calls the waker of the timer with that index, which has fired and is out of the wheel.
     pub(crate) fn ring_task(&self, index: u32) {
         let armed = {
             let mut armed = self.time.of_tasks.borrow_mut();

@@ -1,29 +1,31 @@
-//! When a scheduler looks for locks that are never released: its own notes, and the flag by which
-//! other schedulers ask for a look. The search is [`circles`](crate::sched::deadlock::circles).
+//! The state that decides when a scheduler looks for locks that are never released: its own
+//! records, and the flag with which other schedulers ask for a look. The search itself is
+//! [`circles`](crate::sched::deadlock::circles).
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a wait for a lock lasts before it is looked at.
+/// The least [`Circles::patience`]: most waits for locks are shorter.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
 
-/// What a scheduler knows of its looks.
+/// The state of one scheduler's looks.
 #[derive(Debug)]
 pub(crate) struct Circles {
-    /// A wait for a lock has begun since the last look.
+    /// Whether a wait for a lock has begun since the last look.
     pub(crate) began: Cell<bool>,
-    /// When to look, in real time.
+    /// When to look next, in real time.
     pub(crate) due: Cell<Option<Instant>>,
+    /// The real time from the first turn that has something to look at until the look.
     pub(crate) patience: Cell<Duration>,
-    /// For a clock that jumps.
+    /// With a clock that jumps: the number of waits that the next look may read.
     pub(crate) credit: Cell<usize>,
-    /// The registry has it that nothing but the release of a lock can wake this scheduler.
+    /// Whether the registry lists this scheduler as closed: only the release of a lock can wake it.
     pub(crate) closed: Cell<bool>,
-    /// Another scheduler wants a look.
+    /// Whether another scheduler has asked for a look.
     pub(crate) asked: Arc<AtomicBool>,
-    /// It was said that there are such waits, where none can fail.
+    /// Whether a report was printed that such waits exist and that none of them can fail.
     pub(crate) reported: Cell<bool>,
 }
 
@@ -40,16 +42,17 @@ impl Circles {
         }
     }
 
-    /// A wait for a lock begins, or depends on others than before.
+    /// Notes that a wait for a lock begins, or that the owners on which it depends have changed.
     #[inline]
     pub(crate) fn wait_began(&self) {
         self.began.set(true);
     }
 
-    /// Whether there may be something to look at.
+    /// Returns whether there may be something to look at.
     #[inline]
     pub(crate) fn is_of_interest(&self) -> bool {
-        // In one order with the announcement that the thread sleeps, as the one that asks looks at that.
+        // SeqCst: this read must be in one total order with the announcement that the thread
+        // sleeps, because the scheduler that asks sets the flag and then reads the announcement.
         self.began.get() || self.asked.load(Ordering::SeqCst)
     }
 }

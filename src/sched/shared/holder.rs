@@ -1,26 +1,27 @@
-//! What a wait for a lock depends on: who holds the lock, and who stands before the waiter in line.
+//! The owners that a wait for a lock depends on: the holder of the lock, and the writers ahead of
+//! the waiter in the queue.
 
 use crate::sched::shared::owner::Owner;
 
-/// Who holds what a wait is for.
+/// The holder of the lock that a wait is for.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Holder {
     One(Owner),
     Readers(Readers),
 }
 
-/// Those that hold a lock together.
+/// The readers that hold a lock together.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Readers {
     pub(crate) count: u32,
-    /// One of them, if that is known: of one alone it mostly is.
+    /// One of them, if known. If there is only one, it usually is known.
     pub(crate) first: Option<Owner>,
-    /// Whether all of them are of the scheduler that asks.
+    /// Whether all of them belong to the scheduler that asks.
     pub(crate) are_here: bool,
 }
 
 impl Holder {
-    /// The one that holds it, if it is one and known.
+    /// Returns the owner that holds the lock, if there is only one and it is known.
     pub(crate) fn owner(self) -> Option<Owner> {
         match self {
             Holder::One(owner) => Some(owner),
@@ -30,12 +31,12 @@ impl Holder {
     }
 }
 
-/// What a wait for a lock depends on.
+/// The owners that a wait for a lock depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Needs {
     pub(crate) holder: Holder,
-    /// Of a reader whom other readers would let in: the writers before it in line. If all of them leave
-    /// that, it comes in, too.
+    /// For a reader of a lock that readers hold: the writers ahead of it in the queue. If all of
+    /// them leave the queue, the reader gets the lock, too. Empty for all other waits.
     pub(crate) ahead: Vec<Owner>,
 }
 

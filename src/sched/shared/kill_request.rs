@@ -1,11 +1,13 @@
-//! How a signal handler kills the main fiber: it sets a flag, and wakes the run loop, which looks.
+//! Killing the main fiber from a signal handler: the handler sets a flag and wakes the run loop,
+//! which checks the flag.
 //!
 //! Invariants:
 //! - Asking takes no lock and allocates nothing: it is an atomic store and the waker's system call.
-//! - The flag is set before the loop is woken, and looked at in each of its turns: a request that
-//!   comes while the loop goes to sleep is seen when it is woken, and that is at once. If it comes while
-//!   the loop's poller is opened either the poller is woken, or the flag is seen before the loop sleeps
-//!   in it: there is a fence on both sides, see `collections/publish.rs`.
+//! - The flag is set before the loop is woken, and the loop checks it in each turn. So a request
+//!   that comes while the loop goes to sleep wakes the loop immediately, and is seen then. If the
+//!   request comes while the loop opens its poller, either the poller is woken or the loop sees the
+//!   flag before it sleeps in the poller: there is a fence on both sides, see
+//!   `collections/publish.rs`.
 //! - No fiber waits for the request, so it hides no deadlock.
 
 #![cfg_attr(not(feature = "net"), allow(dead_code, reason = "signals come with `net`"))]
@@ -27,13 +29,13 @@ impl KillRequest {
         KillRequest { asked: AtomicBool::new(false), waker }
     }
 
-    /// Asks for the end of the main fiber. Async-signal-safe if the waker is.
+    /// Requests that the main fiber be killed. Async-signal-safe if the waker is.
     pub(crate) fn ask(&self) {
         self.asked.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    /// Whether the end of the main fiber was asked for.
+    /// Returns whether a kill of the main fiber is requested and not yet done.
     #[inline]
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)

@@ -1,21 +1,21 @@
-//! The way into a scheduler from other threads: what they post. Delivery is
+//! The mailbox of a scheduler, in which other threads post. The run loop delivers the mail:
 //! [`deliver`](crate::sched::threads::deliver).
 //!
 //! ```text
 //!   other threads                    run loop, once per turn
 //!   post --> | unpark | order | wake | --> open_mail --> ring
-//!                                              \__ what has no taker --> a fiber drops it
+//!                                              \__ a payload for no fiber --> a fiber drops it
 //! ```
 //!
 //! Invariants:
 //! - Mail names a fiber by its key, an index and a generation. A key whose fiber has ended reaches
 //!   nothing.
 //! - Mail is delivered in the order in which it was posted.
-//! - Mail that repeats mail which is there already merges with it: an unpark with one of the same
-//!   fiber, a wake of a task with one of the same task. Orders to one tasklet fold when many are
+//! - Mail that repeats undelivered mail merges with it: an unpark with an unpark of the same fiber,
+//!   a wake of a task with a wake of the same task. Orders to one tasklet fold when many are
 //!   outstanding. A wait that others complete is woken once. So other threads do not fill the
 //!   memory, however often they call.
-//! - A mailbox that is closed refuses orders, and takes everything else.
+//! - A mailbox that is closed refuses orders, and accepts everything else.
 
 use std::sync::Arc;
 
@@ -27,25 +27,25 @@ use crate::collections::slot_table::Key;
 use crate::fiber::token::Token;
 use crate::sched::time::idle::Wake;
 
-/// A fiber that waits for a future, as its waker names it.
+/// The name under which a waker knows a fiber that waits for a future.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) struct TaskId {
     pub(crate) index: u32,
-    /// The lower bits of its generation.
+    /// The lower bits of the generation of the fiber's key.
     pub(crate) generation: u32,
 }
 
-/// What other threads post.
+/// A message from another thread.
 #[derive(Debug)]
 pub(crate) enum Mail {
     /// To a fiber in `park`.
     Unpark(Arc<Token>),
-    /// To a fiber in a wait that other threads complete: it is over.
+    /// To a fiber in a wait that other threads complete: the wait is over.
     Wake(Key),
-    /// To a fiber that waits for a future, by its place in the table: which it was is noted in the
-    /// mailbox's marks.
+    /// To a fiber that waits for a future, by its index in the table. Its generation is in
+    /// [`Mailbox::tasks`].
     WakeTask(u32),
-    /// To a fiber whose output is not asked for any more: it is killed.
+    /// To a fiber whose output is no longer needed: it is killed.
     KillUnasked(Key),
     /// To a tasklet: the oldest of the orders in the token.
     Order(Arc<Token>),
@@ -57,7 +57,7 @@ pub(crate) enum Mail {
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     pub(crate) inbox: Inbox<Mail>,
-    /// The tasks that `WakeTask` messages in the inbox are for.
+    /// The tasks that the `WakeTask` messages in the inbox are for.
     pub(crate) tasks: Marks,
     waker: Arc<dyn Wake>,
 }
@@ -67,28 +67,28 @@ impl Mailbox {
         Mailbox { inbox: Inbox::new(), tasks: Marks::new(), waker }
     }
 
-    /// Posts what may be lost when `run` is over.
+    /// Posts `mail`, which is lost if `run` is over.
     pub(crate) fn post(&self, mail: Mail) {
         if self.inbox.push(mail) {
             self.waker.wake();
         }
     }
 
-    /// Posts an unpark, unless there is one already.
+    /// Posts an unpark, unless the inbox already holds one of the same fiber.
     pub(crate) fn unpark(&self, token: &Arc<Token>) {
         if token.note_unpark() {
             self.post(Mail::Unpark(token.clone()));
         }
     }
 
-    /// Posts a wake of a task, unless there is one already.
+    /// Posts a wake of `task`, unless the inbox already holds one.
     pub(crate) fn wake_task(&self, task: TaskId) {
         if self.tasks.mark(task.index, task.generation) {
             self.post(Mail::WakeTask(task.index));
         }
     }
 
-    /// Posts an order. It comes back if `run` is over.
+    /// Posts an order. Returns the order in `Err` if `run` is over.
     pub(crate) fn order(&self, token: &Arc<Token>, order: Order) -> Result<(), Order> {
         let mut orders = token.orders();
         if self.inbox.is_closed() {
@@ -96,10 +96,11 @@ impl Mailbox {
         }
         let posted = match orders.add(order) {
             Added::Behind => self.inbox.push_if_open(Mail::Order(token.clone())),
-            // It is part of one that was accepted, and that is found by the one that takes the lock next.
+            // The order is part of an accepted one, for which there is mail in the inbox: the
+            // delivery of that mail takes this lock, and finds the result.
             Added::Folded(replaced) => {
                 drop(orders);
-                // A payload: its destructor is user code.
+                // A payload, whose destructor is user code: the lock must be released before.
                 drop(replaced);
                 return Ok(());
             }
@@ -112,7 +113,7 @@ impl Mailbox {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Makes a sleeping scheduler look around once.
+    /// Wakes the scheduler for one turn, if it sleeps.
     pub(crate) fn nudge(&self) {
         if self.inbox.claim_wake() {
             self.waker.wake();

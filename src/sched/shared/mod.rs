@@ -1,11 +1,11 @@
-//! What other threads hold of a scheduler, and the scheduler's own lists of it. Nothing here knows
-//! the scheduler: other threads know a fiber by a key (an index and a generation), an owner by a
-//! number, and a scheduler by its mailbox.
+//! The parts of a scheduler that other threads hold, and the scheduler's own lists of them. Nothing
+//! here uses the scheduler itself: other threads know a fiber by a key (an index and a generation),
+//! an owner by a number, and a scheduler by its mailbox.
 //!
 //! | word | meaning |
 //! |---|---|
 //! | mailbox | the queue in which other threads post, and the waker of the scheduler's thread |
-//! | ticket | the outcome of one wait, which both sides hold and which is decided once |
+//! | ticket | the outcome of one wait, shared by both sides and decided once |
 //! | owner | the holder of a lock, in one word |
 //! | registry | the table of all schedulers of the process, and of their waits for locks |
 //!

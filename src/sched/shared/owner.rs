@@ -1,4 +1,4 @@
-//! Who holds a lock, in one word that fits into the lock's own.
+//! The holder of a lock, in one word that fits into the lock's own word.
 //!
 //! ```text
 //!   63            32 31                          2 1 0
@@ -8,9 +8,9 @@
 //! ```
 //!
 //! Invariants:
-//! - The scheduler's number and a thread's are whole and never reused; of a fiber's number there are
-//!   30 bits. So an owner that is of another thread never looks like one of this, and two fibers of
-//!   one scheduler look alike only if a billion others were spawned between them.
+//! - The number of a scheduler and that of a thread are complete and never reused; of a fiber's
+//!   number there are 30 bits. So an owner of another thread never equals an owner of this thread,
+//!   and two fibers of one scheduler are equal only if a billion others were spawned between them.
 //! - No owner is 0.
 
 use std::fmt;
@@ -18,15 +18,16 @@ use std::fmt;
 use crate::fiber::current;
 use crate::fiber::id::FiberId;
 
-/// A fiber of some scheduler; or a thread on which no fiber runs, or of which any fiber may be it.
+/// The owner of a lock: one fiber of one scheduler; or a thread, which stands for the code that
+/// runs there outside of fibers, or for any of its fibers.
 #[derive(Copy, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Owner(u64);
 
 impl Owner {
-    /// The bits of a word that are not the owner's.
+    /// The bits of a word that belong to the lock.
     pub(crate) const FREE_BITS: u64 = 0b11;
 
-    /// The running fiber, or this thread.
+    /// Returns the current fiber, or this thread if no fiber runs on it.
     #[inline]
     pub(crate) fn me() -> Owner {
         match current::fiber() {
@@ -35,7 +36,7 @@ impl Owner {
         }
     }
 
-    /// This thread: whatever fiber of it, or what runs outside of `run`.
+    /// Returns this thread: any of its fibers, or the code that runs outside of `run`.
     pub(crate) fn this_thread() -> Owner {
         Owner(u64::from(current::thread_number()) << 2)
     }
@@ -45,7 +46,7 @@ impl Owner {
         Owner(u64::from(scheduler) << 32 | number << 2 & u64::from(u32::MAX))
     }
 
-    /// The owner in a lock's word, whose own bits are cut off.
+    /// Returns the owner in a lock's word, without the bits of the lock.
     #[inline]
     pub(crate) fn of_bits(bits: u64) -> Owner {
         Owner(bits & !Owner::FREE_BITS)
@@ -56,13 +57,14 @@ impl Owner {
         self.0
     }
 
-    /// The number of the scheduler; 0 of a thread.
+    /// Returns the number of the scheduler, or 0 for a thread.
     #[inline]
     pub(crate) fn scheduler(self) -> u32 {
         (self.0 >> 32) as u32
     }
 
-    /// The owners of a scheduler lie between this and [`last_of`](Owner::last_of).
+    /// Returns the least owner of a scheduler. All its owners are between this one and
+    /// [`last_of`](Owner::last_of).
     pub(crate) fn first_of(scheduler: u32) -> Owner {
         Owner(u64::from(scheduler) << 32)
     }
@@ -71,16 +73,17 @@ impl Owner {
         Owner(u64::from(scheduler) << 32 | u64::from(u32::MAX))
     }
 
-    /// A number that all owners of one scheduler have, and of a thread all that are this thread. No other
-    /// has it; and sums of the numbers of several differ from a multiple of one, but for one in billions.
+    /// Returns a number that is the same for all owners of one scheduler, and different for every
+    /// other scheduler and thread. A sum of the marks of several schedulers or threads equals a
+    /// multiple of one mark only in one case out of billions.
     #[inline]
     pub(crate) fn mark(self) -> u32 {
         let whose = match self.scheduler() {
             0 => !(self.0 as u32),
             id => id,
         };
-        // One multiplication would keep sums: of three numbers in a row the outer two would often have
-        // twice the mark of the middle one.
+        // A single multiplication would preserve sums: for three consecutive numbers, the marks of
+        // the outer two would add up to twice the mark of the middle one.
         let mixed = whose.wrapping_mul(0x9e37_79b1);
         let mixed = (mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca77);
         mixed ^ mixed >> 13

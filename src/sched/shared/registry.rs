@@ -1,29 +1,36 @@
-//! All schedulers of the process: which of them live, how to reach them, and which of their fibers wait
-//! for which locks.
+//! The registry of all schedulers of the process: which of them live, how to reach them, and which
+//! of their fibers wait for which locks.
 //!
 //! ```text
-//!   scheduler                              registry
-//!   made, dropped   ---------------------> enrol, leave: a number that is not here is of a run that is over
-//!   long in waits for locks: look -------> what waits, for whom (as read now), since when
-//!   one of these waits ends -------------> withdraw
-//!   nothing but locks can wake it -------> closed, until it wakes
+//!   scheduler                             registry
+//!   created, dropped   -----------------> enrol, leave: a number without an entry
+//!                                            belongs to a `run` that is over
+//!   has waited long for locks: look ----> each wait, the owners it depends on
+//!                                            (as read now), and since when
+//!   one of these waits ends ------------> withdraw
+//!   only locks can wake it -------------> closed, until it wakes
 //! ```
 //!
-//! A lock is released by the fiber that took it, or if a guard was handed on, by another of the same
-//! scheduler. So a wait can never end if all that it waits for are waits that can never end; fibers of
-//! schedulers that are closed and have none but such waits; or fibers of a run that is over.
+//! A lock is released by the fiber that took it or, if its guard was handed on, by another fiber of
+//! the same scheduler. So a wait can never end if everything that it depends on is one of these:
+//! - a fiber in a wait that can never end;
+//! - fibers of a scheduler that is closed and has only waits that can never end;
+//! - a fiber of a `run` that is over.
 //!
 //! Invariants:
-//! - Each look takes a stamp first, then reads the locks, then posts what it has read. A wait is `since`
-//!   the first stamp at which it was posted. "X waits for Y" is believed if X was read when Y waited
-//!   already: then Y has not released anything since, as its wait is withdrawn before it goes on.
-//! - Readings that are too old to be believed are not trusted to be harmless either: their scheduler is
-//!   asked to look again, also if it is the one that looks, and asks on in its turn. As each look has a
-//!   newer stamp than all waits before, that ends.
-//! - A wait that is chosen to fail is withdrawn under the same lock. So of the schedulers in a circle one
-//!   fails.
-//! - Nothing under the lock of the registry takes the lock of a queue, waits, or runs user code.
-//! - A lock that is free is none of its business.
+//! - Each look first takes a stamp, then reads the locks, then posts the readings. `since` of a
+//!   wait is the first stamp at which it was posted. "X waits for Y" is believed if Y already
+//!   waited when X was read: then Y has not released anything since, because its wait is withdrawn
+//!   before Y resumes.
+//! - Readings that are too old to be believed are not assumed to be harmless either: their
+//!   scheduler is asked to look again, even if it is the one that looks, and it may ask others in
+//!   turn. This terminates, because each look has a newer stamp than all waits posted before.
+//! - A wait that is chosen to fail is withdrawn in the same critical section. So only one of the
+//!   schedulers in a circle fails a wait.
+//! - Code that holds the lock of the registry takes no lock of a queue, does not wait, and runs no
+//!   user code.
+//! - A free lock never appears here: neither one that no fiber waits for, nor one that is free
+//!   when its waiters are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,20 +46,21 @@ mod tests;
 
 static TABLE: Mutex<Table> = Mutex::new(Table::new());
 
-/// What a scheduler has read of one wait for a lock.
+/// One wait for a lock, as its scheduler has read it.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     pub(crate) waiter: Owner,
-    /// Its fiber, for reports.
+    /// The description of its fiber, for reports.
     pub(crate) name: String,
-    /// It ends when all parties of one of these groups have left the lock.
+    /// The groups of parties that it waits for. It ends when all parties of one group have left the
+    /// lock.
     pub(crate) groups: Vec<Vec<Party>>,
 }
 
-/// On whom a wait depends.
+/// One of the parties on which a wait depends.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Party {
-    /// The fiber that took the lock, or the one that stands in line before it.
+    /// The fiber that took the lock, or one that is ahead of the waiter in the queue.
     Owner(Owner),
     /// Some fibers of this scheduler.
     FibersOf(u32),
@@ -60,16 +68,17 @@ pub(crate) enum Party {
     Anyone,
 }
 
-/// What a look has found.
+/// The result of a look that has found a wait which can never end.
 #[derive(Debug)]
 pub(crate) struct Circle {
-    /// Whose wait is to fail.
+    /// The fiber whose wait must fail.
     pub(crate) victim: Owner,
-    /// Fibers each of which waits for the next. Without a circle, if it waits for a run that is over.
+    /// The names of the fibers in the circle, each of which waits for the next one. Empty if the
+    /// victim is in no circle, but waits for a `run` that is over.
     pub(crate) names: Vec<String>,
 }
 
-/// Takes in a scheduler. What is returned says whether it was asked to look at its locks.
+/// Adds a scheduler. Returns the flag that is set when others ask it to look at its locks.
 pub(crate) fn enrol(id: u32, mailbox: &Arc<Mailbox>) -> Arc<AtomicBool> {
     let asked = Arc::new(AtomicBool::new(false));
     let entry =
@@ -78,10 +87,10 @@ pub(crate) fn enrol(id: u32, mailbox: &Arc<Mailbox>) -> Arc<AtomicBool> {
     asked
 }
 
-/// The scheduler goes: what its fibers still hold is held forever.
+/// Removes a scheduler. All locks that its fibers still hold are held forever.
 pub(crate) fn leave(id: u32) {
     let mut table = table();
-    // Its last reference may be this one: it is dropped without the lock.
+    // This may be the last reference to its mailbox, so it is dropped after the lock is released.
     let gone = table.schedulers.remove(&id);
     table.waits.retain(|waiter, _| waiter.scheduler() != id);
     let interested = table.waits.keys().map(|waiter| waiter.scheduler()).collect();
@@ -92,22 +101,23 @@ pub(crate) fn leave(id: u32) {
     asked.iter().for_each(|mailbox| mailbox.nudge());
 }
 
-/// Whether the scheduler of this number exists.
+/// Returns whether the scheduler with the number `id` exists.
 pub(crate) fn is_alive(id: u32) -> bool {
     table().schedulers.contains_key(&id)
 }
 
-/// The way into the scheduler of this number, if it still is.
+/// Returns the mailbox of the scheduler with the number `id`, if it still exists.
 pub(crate) fn mailbox(id: u32) -> Option<Arc<Mailbox>> {
     table().schedulers.get(&id).map(|entry| entry.mailbox.clone())
 }
 
-/// How the fiber is called in reports, if it waits for a lock and its scheduler has said so.
+/// Returns the name of the fiber for reports, if it waits for a lock and its scheduler has posted
+/// that wait.
 pub(crate) fn name(waiter: Owner) -> Option<String> {
     table().waits.get(&waiter).map(|wait| wait.reading.name.clone())
 }
 
-/// Asks a scheduler to look at its locks again: something has changed that it cannot see.
+/// Asks a scheduler to look at its locks again, because something has changed that it cannot see.
 pub(crate) fn ask(id: u32) {
     let mut table = table();
     table.stamp += 1;
@@ -117,28 +127,28 @@ pub(crate) fn ask(id: u32) {
     asked.iter().for_each(|mailbox| mailbox.nudge());
 }
 
-/// Begins a look: the locks are read after this.
+/// Returns the stamp of a look that begins. The caller must read the locks after this call.
 pub(crate) fn stamp() -> u64 {
     let mut table = table();
     table.stamp += 1;
     table.stamp
 }
 
-/// The wait is over, or is read no more.
+/// Removes the wait of `waiter`, which is over or is no longer read.
 pub(crate) fn withdraw(waiter: Owner) {
     table().waits.remove(&waiter);
 }
 
-/// The scheduler has woken: something but a lock may happen in it.
+/// Notes that the scheduler is no longer closed: it has woken, and its fibers can run.
 pub(crate) fn open(id: u32) {
     if let Some(entry) = table().schedulers.get_mut(&id) {
         entry.closed = None;
     }
 }
 
-/// Posts what the scheduler `id` has read since `stamp`, and looks for waits of its fibers that can never
-/// end. Of these `choose` takes one that can be made to fail. It `has_news` unless others have asked for
-/// this.
+/// Posts what the scheduler `id` has read since `stamp`, and looks for waits of its fibers that can
+/// never end. `choose` picks one of them that can be made to fail. `has_news` is `false` if the
+/// scheduler looks only because others have asked for it.
 pub(crate) fn look(
     id: u32,
     stamp: u64,
@@ -150,12 +160,13 @@ pub(crate) fn look(
     let mut table = table();
     table.post(id, stamp, closed, readings);
     let reached = table.reached_from(id);
-    // The waits that are new here make all older readings stale; if the look was asked for, those do for
-    // whose sake it was.
+    // Readings older than the newest change are stale. New waits of this scheduler are such a
+    // change; in a look that was only asked for, the change for which it was asked takes their
+    // place.
     let asked_for = table.schedulers.get(&id).map_or(0, |entry| entry.asked_for);
     let cause = if has_news { stamp } else { asked_for };
     let newest = table.newest_of(&reached).max(cause);
-    // Its own are stale if another look has come between their reading and this.
+    // Readings of this scheduler itself are stale if another look came between the reading and now.
     let stale = |waiter: &&Owner| table.waits[waiter].read_at < newest;
     let mut to_ask: BTreeSet<u32> = reached.iter().filter(stale).map(|w| w.scheduler()).collect();
     let stuck = table.stuck(reached);
@@ -170,7 +181,8 @@ pub(crate) fn look(
         Circle { victim, names }
     });
     if circle.is_none() && !candidates.is_empty() {
-        // Perhaps one of the others can fail. They do not ask back: they have read nothing new.
+        // Perhaps a wait of another scheduler can fail. Those do not ask back, because they will
+        // have read nothing new.
         let is_new = |waiter: &&Owner| table.waits[waiter].asked_at < newest;
         let others: Vec<Owner> = stuck
             .iter()
@@ -198,17 +210,19 @@ struct Table {
 struct Entry {
     mailbox: Arc<Mailbox>,
     asked: Arc<AtomicBool>,
-    /// The newest stamp for whose sake it was asked.
+    /// The stamp of the newest change for which it was asked to look.
     asked_for: u64,
-    /// Since when nothing but the release of a lock can wake it.
+    /// The stamp since which only the release of a lock can wake it.
     closed: Option<u64>,
 }
 
 struct Wait {
     reading: Reading,
+    /// The stamp of the latest look that has read it.
     read_at: u64,
+    /// The stamp of the first look that has posted it.
     since: u64,
-    /// Since of the newest wait for whose sake its scheduler was asked to fail.
+    /// The stamp of the newest change for which its scheduler was asked to fail this wait.
     asked_at: u64,
 }
 
@@ -229,8 +243,8 @@ impl Table {
         }
     }
 
-    /// When the youngest of these waits began, or the last of their schedulers closed. Who was read before
-    /// that may depend on others by now.
+    /// Returns the stamp at which the youngest of these waits began, or the last of their
+    /// schedulers closed. A wait that was read before that may depend on other owners by now.
     fn newest_of(&self, waits: &BTreeSet<Owner>) -> u64 {
         let closed = |waiter: &Owner| self.schedulers.get(&waiter.scheduler())?.closed;
         let newest = |waiter: &Owner| self.waits[waiter].since.max(closed(waiter).unwrap_or(0));
@@ -241,7 +255,8 @@ impl Table {
         self.waits.range(Owner::first_of(id)..=Owner::last_of(id))
     }
 
-    /// Notes that these schedulers are to look again, for what is as new as `newest`. Whom to nudge, without the lock.
+    /// Asks these schedulers to look again, for a change as new as `newest`. Returns the mailboxes
+    /// that the caller must nudge after it has released the lock.
     fn ask(&mut self, ids: &BTreeSet<u32>, newest: u64) -> Vec<Arc<Mailbox>> {
         let mut mailboxes = Vec::new();
         for id in ids {

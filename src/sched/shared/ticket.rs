@@ -1,14 +1,14 @@
-//! The outcome of a wait that another thread may complete, which both sides hold.
+//! The outcome of a wait that another thread may complete. Both sides hold it.
 //!
 //! ```text
-//!              claim(Served), by a partner            the fiber returns what it was given
-//!   [Waiting] ---------------------------> [Served]
-//!       |  \_ claim(Closed) -------------> [Closed]
-//!       \____ claim(Withdrawn) ----------> [Withdrawn]   by its own thread, before it is interrupted
+//!              claim(Served), by a partner         the fiber returns the value it was given
+//!   [Waiting] ------------------------> [Served]
+//!       |  \_ claim(Closed) ----------> [Closed]
+//!       \____ claim(Withdrawn) -------> [Withdrawn]   by its own thread, before an interrupt
 //! ```
 //!
 //! Invariants:
-//! - A ticket leaves `Waiting` once, by one compare-and-swap: either the partner has it, or the
+//! - A ticket leaves `Waiting` once, by one compare-and-swap: either the partner wins, or the
 //!   fiber that is interrupted. So nothing is handed to a fiber that will not take it.
 //! - Other threads hold the ticket and the fiber's key, never an address of its record or stack.
 
@@ -19,20 +19,20 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use crate::collections::slot_table::Key;
 use crate::sched::shared::mailbox::Mailbox;
 
-/// How a wait came out.
+/// The outcome of a wait.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub(crate) enum WaitOutcome {
     Waiting,
     /// A partner has come.
     Served,
-    /// What it waited at was closed under it.
+    /// The primitive at which the fiber waited was closed during the wait.
     Closed,
-    /// The fiber has given it up.
+    /// The fiber has given up the wait.
     Withdrawn,
 }
 
-/// How a wait has come out so far. It changes once.
+/// The outcome of a wait so far. It changes once.
 #[derive(Debug)]
 pub(crate) struct OutcomeCell(AtomicU8);
 
@@ -69,7 +69,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Creates a ticket of the fiber with that key.
+    /// Creates a ticket for the fiber with that key.
     pub(crate) fn of(scheduler: u32, key: Key, mailbox: Arc<Mailbox>) -> Ticket {
         Ticket { outcome: OutcomeCell::new(), scheduler, key, mailbox }
     }
@@ -84,7 +84,7 @@ impl Ticket {
         self.outcome.get()
     }
 
-    /// Whether the wait has come to what it was for.
+    /// Returns whether a partner or a close has ended the wait. A withdrawn wait is not completed.
     pub(crate) fn is_completed(&self) -> bool {
         matches!(self.outcome(), WaitOutcome::Served | WaitOutcome::Closed)
     }
@@ -93,7 +93,7 @@ impl Ticket {
         self.key
     }
 
-    /// Makes the fiber's scheduler look again whether its wait can end.
+    /// Makes the fiber's scheduler check again whether the wait can end.
     pub(crate) fn nudge(&self) {
         self.mailbox.nudge();
     }

@@ -1,35 +1,35 @@
-//! A scheduler's notes for the question whether another thread may still wake a fiber: the fibers of
-//! which others have a handle, and the last answers. The search is
+//! A scheduler's records for the question whether another thread may still wake a fiber: the fibers
+//! to which other threads hold handles, and the latest answers. The search itself is
 //! [`witness`](crate::sched::deadlock::witness).
 //!
 //! Invariants:
-//! - A witness is checked again each time, and never trusted.
+//! - A witness is checked again before each use, and never trusted.
 //! - The list of fibers that others may reach is at most twice as long as it must be.
 
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::fiber::header::FiberPtr;
 
-/// Why a wait without a deadline is no deadlock.
+/// The reason why a wait without a deadline is no deadlock.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Witness {
-    /// A fiber of which others have an unparker, or another handle.
+    /// A fiber to which others hold an unparker or another handle.
     Reachable(Key),
-    /// A fiber in a choice over something that threads share.
+    /// A fiber in a choice over an object that threads share.
     Chooser(Key),
-    /// A wait that others may complete, by its place in the scheduler's list.
+    /// A wait that others may complete, by its key in the scheduler's list.
     Outside(Key),
 }
 
-/// What a scheduler keeps of its searches.
+/// The records that a scheduler keeps between two searches.
 #[derive(Debug)]
 pub(crate) struct Witnesses {
-    /// The last that were found, the latest first.
+    /// The witnesses found most recently, the latest first.
     pub(crate) recent: [Option<Witness>; RECENT],
-    /// Fibers that others may hold a handle of.
+    /// The fibers to which others may hold a handle.
     reachable: Vec<Key>,
-    /// Where in `reachable` the next look begins.
+    /// The index in `reachable` at which the next search begins.
     next: usize,
-    /// How long `reachable` may get before those that are gone are taken out.
+    /// The length of `reachable` at which the fibers that others no longer reach are taken out.
     sweep_at: usize,
 }
 
@@ -41,7 +41,7 @@ impl Witnesses {
         Witnesses { recent: [None; RECENT], reachable: Vec::new(), next: 0, sweep_at: FIRST_SWEEP }
     }
 
-    /// Puts `witness` in front of those that were there.
+    /// Puts `witness` in front of the others.
     pub(crate) fn remember(&mut self, witness: Witness) {
         let before = self.recent.iter().position(|known| *known == Some(witness));
         let end = before.unwrap_or(RECENT - 1);
@@ -49,7 +49,7 @@ impl Witnesses {
         self.recent[0] = Some(witness);
     }
 
-    /// Lists `fiber`, which is in `table`, among those that others may reach.
+    /// Lists `fiber`, which is in `table`, among the fibers that others may reach.
     pub(crate) fn note_reachable(&mut self, fiber: FiberPtr, table: &SlotTable<FiberPtr>) {
         if fiber.with_extra(|extra| std::mem::replace(&mut extra.reachable, true)) {
             return;
@@ -60,14 +60,15 @@ impl Witnesses {
         self.reachable.push(fiber.key.get());
     }
 
-    /// Takes those out of the list that no other thread can reach any more.
+    /// Takes the fibers that others no longer reach out of the list.
     #[cold]
     fn sweep(&mut self, table: &SlotTable<FiberPtr>) {
         self.reachable.retain(|&key| table.get(key).is_some_and(|fiber| stays_listed(*fiber)));
         self.sweep_at = FIRST_SWEEP.max(self.reachable.len() * 2);
     }
 
-    /// Looks for a fiber that others may wake, from where the last look has ended, once round.
+    /// Finds a fiber that others may wake. Starts where the last search ended, and goes round the
+    /// list once.
     pub(crate) fn find_reachable(
         &mut self,
         table: &SlotTable<FiberPtr>,
@@ -96,7 +97,7 @@ impl Witnesses {
     }
 }
 
-/// Whether others have a handle of `fiber`. If none has, it is not listed any more.
+/// Returns whether others hold a handle to `fiber`. If not, notes that it is no longer listed.
 fn stays_listed(fiber: FiberPtr) -> bool {
     fiber.with_extra(|extra| {
         let mut tokens = extra.unparkers.iter().chain(&extra.commanders);

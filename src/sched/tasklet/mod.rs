@@ -1,10 +1,10 @@
-//! What exists mainly for Stackless: changing the order of the run ring, waiting until no other
-//! fiber can run, throwing at a fiber, and discarding one that has not started. The states
+//! Operations that exist mainly for Stackless: changing the order of the run ring, waiting until no
+//! other fiber can run, throwing at a fiber, and discarding one that has not started. The states
 //! themselves (a paused fiber, a pending throw) belong to `core`, because every wait checks them.
 //!
 //! | word | meaning |
 //! |---|---|
-//! | rotate | to run a fiber of the ring next without changing the cyclic order |
+//! | rotate | to make a fiber the first of the ring without changing the cyclic order |
 //! | watcher | a fiber that waits until no other fiber can run |
 //! | throw | to give a fiber a payload with which it unwinds when it runs again |
 //!

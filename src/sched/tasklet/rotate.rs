@@ -1,4 +1,4 @@
-//! Who runs next, on demand: rotating the ring, and putting somebody in front of it.
+//! Choosing the fiber that is the next one to run: rotating the ring, and putting a fiber in front.
 //!
 //! ```text
 //!   running  ring                    B.run()       running  ring
@@ -7,14 +7,15 @@
 //!   m        A B         P.run(), P paused:                          P m A B
 //! ```
 //!
-//! Invariant: a rotation changes no order (S-008). It is O(k), k being the place of the fiber.
+//! Invariant: a rotation does not change the cyclic order of the ring. It is O(k), where k is the
+//! position of the fiber.
 
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::sched::core::pause;
 use crate::sched::core::scheduler::{Here, Scheduler};
 
 impl Scheduler {
-    /// The fibers in the ring, in the order in which they will run.
+    /// Returns the fibers in the ring, in the order in which they will run.
     pub(crate) fn in_order(&self) -> Vec<FiberRef> {
         self.ring(|ring| {
             let entries = (0..ring.stored()).filter_map(|ahead| ring.entry(ahead));
@@ -23,7 +24,7 @@ impl Scheduler {
         })
     }
 
-    /// The fiber that runs next.
+    /// Returns the first fiber in the ring.
     pub(crate) fn first_in_ring(&self) -> Option<FiberRef> {
         self.ring(|ring| {
             let mut entries = (0..ring.stored()).filter_map(|ahead| ring.entry(ahead));
@@ -32,14 +33,14 @@ impl Scheduler {
         })
     }
 
-    /// Whether no fiber can run but the one that does.
+    /// Returns whether no fiber is ready except the current one.
     pub(crate) fn is_ring_empty(&self) -> bool {
         self.ring(|ring| ring.queued()) == 0
     }
 
     /// Rotates the ring until `fiber`, which is in it, is the first.
     fn rotate_to(&self, fiber: FiberPtr) {
-        // Once round, and not for ever, if it is not in there.
+        // Goes round only once, in case the fiber is not in the ring.
         for _ in 0..self.ring(|ring| ring.stored()) {
             let Some(entry) = self.ring(|ring| ring.pop_front()) else { return };
             if entry.ticket != entry.item.ticket.get() {
@@ -52,7 +53,8 @@ impl Scheduler {
         }
     }
 
-    /// Lets `fiber`, which is in the ring or in no queue, run as soon as the running one leaves.
+    /// Makes `fiber`, which is in the ring or in no queue, the next one to run after the current
+    /// fiber leaves.
     pub(crate) fn bring_to_front(&self, fiber: FiberPtr) {
         if !self.unpause_next(fiber) {
             self.rotate_to(fiber);
@@ -60,9 +62,10 @@ impl Scheduler {
     }
 }
 
-/// Puts the caller into the ring such that `fiber`, which is in the ring or in no queue, runs next,
-/// and the caller when its turn comes: directly behind a paused one, at the end of the ring
-/// otherwise. The caller gives way then.
+/// Puts the current fiber back into the ring and makes `fiber`, which is in the ring or in no
+/// queue, the first one. If `fiber` was in no queue, the current fiber is directly behind it;
+/// otherwise the current fiber goes to the end of the ring, which is then rotated to `fiber`. The
+/// caller must give way afterwards.
 pub(crate) fn let_run(here: Here, fiber: FiberPtr) {
     let Here { fiber: me, sched } = here;
     if pause::is_floating(fiber) {

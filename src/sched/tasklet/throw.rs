@@ -1,18 +1,18 @@
-//! Throwing at a fiber: a payload with which it unwinds when it runs again.
+//! Throwing at a fiber: it gets a payload with which it unwinds when it runs again.
 //!
 //! ```text
-//!   throw -> bomb in the fiber's Extra, BOMB in its attention
+//!   throw -> pending throw in the fiber's Extra, and a flag among its signals
 //!              it waits, and may be unwound there: off its list, into the ring
-//!              it runs: goes off at a yield, or at a wait that is not completed
-//!              it ends first: `Identity::ended` gets what has not gone off
+//!              it runs: raised at a yield, or at a wait that is not completed
+//!              it ends first: `Identity::ended` gets a payload that was not raised
 //! ```
 //!
 //! Invariants:
-//! - A bomb is an edge: it goes off once. Kills are levels.
-//! - It goes off where a kill could, but not inside a shield: there, and while the thread unwinds,
-//!   it is put off. A fiber that it cannot unwind where it waits is not woken, and stays in its
-//!   list. One that is in no queue goes on in any case, as if it had been put back.
-//! - A wait that has completed returns what it was given, and the bomb goes off at the next one.
+//! - A pending throw is raised once. (A kill stays in force and is raised at every wait.)
+//! - It is raised where a kill could be, but not inside a shield: there, and while the thread
+//!   unwinds, it is put off. A fiber that cannot be unwound where it waits is not woken, and stays
+//!   in its list. A fiber that is in no queue resumes in any case, as if it had been put back.
+//! - A wait that has completed returns its result, and the pending throw is raised at the next one.
 
 use std::thread;
 
@@ -28,8 +28,10 @@ use crate::sched::core::scheduler::{Here, Scheduler};
 use crate::sched::core::unwinding;
 use crate::sched::tasklet::rotate;
 
-/// Throws `payload` at `fiber`, which is not the running one, and runs it at once: where it stands
-/// in the ring (S-052), or before the caller (S-051). Returns the payload that it replaces.
+/// Throws `payload` at `fiber`, which must not be the current one, and switches to it. If it is in
+/// the ring, the ring is rotated to it; otherwise it runs directly before the caller. If it cannot
+/// be unwound where it waits, it only gets the payload, and the caller continues. Returns the
+/// payload that this one replaces.
 pub(crate) fn throw_now(here: Here, fiber: FiberPtr, payload: Payload) -> Option<Payload> {
     let Here { fiber: me, sched } = here;
     let replaced = arm(fiber, payload);
@@ -44,8 +46,8 @@ pub(crate) fn throw_now(here: Here, fiber: FiberPtr, payload: Payload) -> Option
     replaced
 }
 
-/// Throws `payload` in the running fiber: it unwinds at once, or where that is put off, at its next
-/// wait after that.
+/// Throws `payload` in the current fiber. It unwinds immediately or, where that is put off, at its
+/// first wait after that.
 pub(crate) fn throw_here(here: Here, payload: Payload) {
     let replaced = arm(here.fiber, payload);
     raise_pending(here);
@@ -53,8 +55,9 @@ pub(crate) fn throw_here(here: Here, payload: Payload) {
 }
 
 impl Scheduler {
-    /// Throws `payload` at `fiber`, which is not the running one, and lets it run in its turn
-    /// (S-053). Returns the payload that it replaces.
+    /// Throws `payload` at `fiber`, which must not be the current one. The fiber runs in its turn:
+    /// it keeps its position in the ring, or is appended. Returns the payload that this one
+    /// replaces.
     pub(crate) fn throw_later(&self, fiber: FiberPtr, payload: Payload) -> Option<Payload> {
         let replaced = arm(fiber, payload);
         if !self.unpause(fiber) && self.can_go_off(fiber) {
@@ -65,8 +68,8 @@ impl Scheduler {
         replaced
     }
 
-    /// As [`throw_later`](Scheduler::throw_later), for a fiber that is in no queue: it goes on only
-    /// to unwind, and if it cannot do that in its turn it leaves the ring again.
+    /// Like [`throw_later`](Scheduler::throw_later), for a fiber that is in no queue: it resumes
+    /// only to unwind, and if it cannot unwind in its turn, it leaves the ring again.
     pub(crate) fn throw_when_possible(&self, fiber: FiberPtr, payload: Payload) -> Option<Payload> {
         let replaced = arm(fiber, payload);
         if pause::is_paused(fiber) {
@@ -76,9 +79,9 @@ impl Scheduler {
         replaced
     }
 
-    /// Throws `payload`, with which the running fiber ends, at the innermost watcher or main, and
-    /// lets that run next (S-065 to S-067). Returns the payload that is lost, if one is: what it
-    /// replaces, or itself if `run` is ending.
+    /// Throws `payload`, with which the current fiber ends, at the innermost watcher or at the main
+    /// fiber, and makes that one the next to run. Returns the payload that is lost, if any: the one
+    /// that this one replaces, or `payload` itself if `run` is ending.
     pub(crate) fn throw_up(&self, payload: Payload) -> Option<Payload> {
         let Some(target) = self.wake_up_target().filter(|_| !self.closing.get()) else {
             return Some(payload);
@@ -93,7 +96,8 @@ impl Scheduler {
         replaced
     }
 
-    /// Takes `fiber`, which waits or is in no queue, off its list, and lets it run next.
+    /// Takes `fiber`, which waits or is in no queue, off its list, and makes it the next one to
+    /// run.
     fn free_to_front(&self, fiber: FiberPtr) {
         if !self.unpause_next(fiber) {
             wait_list::withdraw(fiber);
@@ -102,8 +106,8 @@ impl Scheduler {
         }
     }
 
-    /// Whether a bomb could go off where `fiber` waits, if the thread does not begin to unwind
-    /// before its turn.
+    /// Returns whether a pending throw could be raised where `fiber` waits, unless the thread
+    /// begins to unwind before the fiber's turn.
     fn can_go_off(&self, fiber: FiberPtr) -> bool {
         let at_scope_exit = fiber.state.get() == State::Parked
             && fiber.reason.get().on_deadlock == OnDeadlock::KillChildren;

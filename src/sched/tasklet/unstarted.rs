@@ -1,8 +1,8 @@
 //! Discarding fibers that have not started.
 //!
 //! Invariants:
-//! - A fiber that is thrown away counts as ended before its closure is dropped: the destructor of
-//!   what it has captured may hold a handle to it.
+//! - A discarded fiber counts as ended before its closure is dropped: the values that the closure
+//!   has captured may hold a handle to the fiber.
 
 use crate::fiber::header::FiberPtr;
 use crate::fiber::locals;
@@ -13,14 +13,14 @@ use crate::sched::core::pause;
 use crate::sched::core::scheduler::Scheduler;
 
 impl Scheduler {
-    /// Throws away a paused fiber that has not started. Returns whether it was one.
+    /// Discards `fiber` if it is paused and has not started. Returns whether it was discarded.
     ///
-    /// Its closure is dropped on the running fiber. It must not be one that a scope waits for.
+    /// Its closure is dropped on the current fiber. No scope may wait for `fiber`.
     pub(crate) fn discard(&self, fiber: FiberPtr) -> bool {
         if fiber.state.get() != State::New || !pause::is_floating(fiber) {
             return false;
         }
-        debug_assert!(fiber.owner.get().is_null(), "a scope would wait for it for ever");
+        debug_assert!(fiber.owner.get().is_null(), "a scope would wait for it forever");
         let record = fiber.to_ref();
         fiber.state.set(State::Finished);
         let live = self.live.get() - 1;

@@ -1,18 +1,19 @@
-//! Fibers that left the ring by themselves: until somebody puts them back, or, for those that wait
-//! until nothing can run, until that is so.
+//! Fibers that left the ring by themselves: until another fiber puts them back or, for watchers,
+//! until no other fiber can run.
 //!
 //! ```text
-//!   ring empty -> the innermost watcher runs (S-109)      watchers: [ main | T | U ]
+//!   ring empty -> the innermost watcher runs              watchers: [ main | T | U ]
 //!              -> none: timers, other threads                                   \_ innermost
-//!              -> a watcher that asked for these, or main if it floats (S-166)
+//!              -> a patient watcher, or main if it is out of the ring
 //!              -> deadlock
 //! ```
 //!
 //! Invariants:
-//! - A watcher stands in the list for exactly the time of [`watch`]: its guard takes it out, and
-//!   with it those above it, which are appended to the ring (S-114). Only a retired fiber stays,
-//!   and is skipped.
-//! - Who floats goes on when it is put back or has something to raise, and not by a stray wake.
+//! - A watcher is in the list exactly for the duration of [`watch`]: its guard takes it out, and
+//!   with it the watchers above it, which are appended to the ring. Only an abandoned fiber stays
+//!   in the list, and is skipped.
+//! - A fiber that is out of the ring resumes when it is put back or has something to raise, and not
+//!   by a spurious wake.
 
 use crate::fiber::header::FiberRef;
 use crate::fiber::state::WaitReason;
@@ -22,8 +23,8 @@ use crate::sched::core::leave::leave;
 use crate::sched::core::pause::{RESUMED, WATCHING};
 use crate::sched::core::scheduler::{Here, Scheduler};
 
-/// Leaves the ring until somebody puts the caller back into it. `then` is called before it leaves,
-/// to say who runs next.
+/// Takes the current fiber out of the ring until another fiber puts it back. Calls `then` before it
+/// leaves, to choose the next fiber to run.
 #[track_caller]
 pub(crate) fn leave_ring(
     here: Here,
@@ -34,7 +35,7 @@ pub(crate) fn leave_ring(
     then();
     loop {
         leave(here, reason);
-        // Here and not where it is woken: what a completed wait may ignore, this one must not.
+        // Checked before the reason: a completed wait may ignore its signals, this one must not.
         meet_signals(here, reason)?;
         if std::ptr::eq(here.fiber.reason.get(), &RESUMED) {
             return Ok(());
@@ -49,8 +50,8 @@ fn meet_signals(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt
     interrupt::before_wait(here, reason)
 }
 
-/// Waits until no other fiber can run, or somebody puts the caller back into the ring. A patient
-/// one lets timers and other threads bring new work first.
+/// Waits until no other fiber can run, or until another fiber puts the current one back into the
+/// ring. A `patient` watcher first waits for the work that timers and other threads may bring.
 #[track_caller]
 pub(crate) fn watch(here: Here, patient: bool, then: impl FnOnce()) -> Result<(), Interrupt> {
     let watcher = Watcher { fiber: here.fiber.to_ref(), patient };
@@ -65,10 +66,10 @@ impl Drop for Watching {
     fn drop(&mut self) {
         let Here { fiber, sched } = self.0;
         let mut watchers = sched.tasklets.watchers.borrow_mut();
-        // One that an outer watcher has taken out with itself is not there any more.
+        // It is not in the list if an outer watcher has taken it out together with itself.
         let is_own = |watcher: &Watcher| watcher.fiber.ptr() == fiber;
         let Some(at) = watchers.iter().position(is_own) else { return };
-        // The innermost first. One that is in the ring already is not appended again (S-115).
+        // The innermost first. A fiber that is already in the ring is not appended again.
         watchers.drain(at..).skip(1).rev().for_each(|deeper| {
             sched.unpause(deeper.fiber.ptr());
         });
@@ -76,26 +77,28 @@ impl Drop for Watching {
 }
 
 impl Scheduler {
-    /// The fiber that an uncaught error goes to, and that is woken when nothing can run: the
-    /// innermost watcher, else main.
+    /// Returns the fiber that gets uncaught errors and that is woken when no fiber can run: the
+    /// innermost watcher or, if there is none, the main fiber.
     pub(crate) fn wake_up_target(&self) -> Option<FiberRef> {
         let main = || self.main.get().map(|main| main.to_ref());
         self.tasklets.innermost().map(|watcher| watcher.fiber).or_else(main)
     }
 
-    /// Whether anybody waits until nothing can run.
+    /// Returns whether any fiber waits until no other fiber can run.
     pub(crate) fn has_watchers(&self) -> bool {
         !self.tasklets.watchers.borrow().is_empty()
     }
 
-    /// Wakes the innermost watcher, if it does not want to wait for timers and other threads first.
+    /// Wakes the innermost watcher, unless it is patient. Returns whether it woke one.
     pub(crate) fn wake_watcher(&self) -> bool {
         self.tasklets
             .innermost()
             .is_some_and(|watcher| !watcher.patient && self.unpause(watcher.fiber.ptr()))
     }
 
-    /// Wakes the fiber that is to go on when nothing else can, instead of a deadlock (S-166).
+    /// Wakes the fiber that resumes instead of a deadlock when no other fiber can run: the
+    /// innermost watcher, or else the main fiber, if it is out of the ring. Returns whether it woke
+    /// one.
     pub(crate) fn wake_floating(&self) -> bool {
         self.wake_up_target().is_some_and(|fiber| self.unpause(fiber.ptr()))
     }

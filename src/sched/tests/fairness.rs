@@ -1,4 +1,4 @@
-//! Tests how long busy fibers may hold up a timer, on a clock that their work moves on.
+//! Tests of how long busy fibers may delay a timer, on a clock that their work advances.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::sched::time::clock::{Clock, RealClock};
 use crate::sched::time::idle::ThreadIdle;
 use crate::stack::SizeClass;
 
-/// A clock that stands until somebody says that he has worked.
+/// A clock that stands still until a fiber adds to the work done.
 #[derive(Debug)]
 struct WorkClock {
     start: Instant,
@@ -40,7 +40,7 @@ fn run_by_work(worked: Rc<Cell<Duration>>, main: impl FnOnce()) {
     run_on(Box::new(scheduler.unwrap()), main);
 }
 
-/// Runs `main` beside so many fibers that work for `slice` between their yields.
+/// Runs `main` beside a number of fibers that work for `slice` between their yields.
 fn beside_busy_fibers(fibers: u32, slice: Duration, main: impl FnOnce()) {
     let worked = Rc::new(Cell::new(Duration::ZERO));
     run_by_work(worked.clone(), || {
@@ -57,7 +57,8 @@ fn beside_busy_fibers(fibers: u32, slice: Duration, main: impl FnOnce()) {
     });
 }
 
-/// The one fiber that is running at the moment goes on to its yield, however long that takes.
+// On top of the millisecond, the current fiber continues to its next yield, however long that
+// takes.
 #[test]
 fn a_timer_is_late_by_at_most_a_millisecond_and_one_revolution_of_the_ring() {
     let millisecond = Duration::from_millis(1);

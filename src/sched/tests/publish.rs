@@ -1,7 +1,9 @@
-//! Models of what two threads publish and look for at the same time: see `collections/publish.rs`.
+//! Models of two threads that each publish a word and then read the other's word at the same time:
+//! see `collections/publish.rs`.
 //!
-//! Each lets both do it many times over, and counts the rounds in which neither has seen the other. They
-//! switch no stacks, so Miri can run them: it reorders what a weakly ordered processor may reorder.
+//! Each model repeats this many times, and counts the rounds in which neither thread has seen the
+//! other's word. The models switch no stacks, so Miri can run them: it reorders memory accesses
+//! like a weakly ordered processor.
 
 #![allow(clippy::disallowed_methods, reason = "plain threads stand for schedulers here")]
 
@@ -16,22 +18,23 @@ use crate::fiber::token::Token;
 
 const ROUNDS: u32 = if cfg!(miri) { 60 } else { 500 };
 
-/// Runs `round` often, which returns whether a wake was lost, with the fences and without them.
+/// Runs `round` many times, with the fences and without them. `round` returns whether a wake was
+/// lost.
 fn check(name: &str, round: impl Fn(Pair) -> bool) {
     let lost = |fenced| (0..ROUNDS).filter(|_| round(Pair { fenced })).count();
     let (with, without) = (lost(true), lost(false));
     println!("{name}: of {ROUNDS} wakes {with} were lost, and {without} without fences");
     assert_eq!(with, 0, "{name}");
-    assert!(!cfg!(miri) || without != 0, "{name}: it does not show what the fences are for");
+    assert!(!cfg!(miri) || without != 0, "{name}: no wake was lost without the fences");
 }
 
-/// Two threads at a time.
+/// A round of two threads.
 struct Pair {
     fenced: bool,
 }
 
 impl Pair {
-    /// Runs both at the same time.
+    /// Runs `a` and `b` at the same time, each on its own thread.
     fn run<A: Send, B: Send>(
         self,
         a: impl FnOnce() -> A + Send,
@@ -70,7 +73,8 @@ fn what_is_published_before_a_claim_is_seen_by_a_reader_that_sleeps_unclaimed() 
 
 #[test]
 fn a_message_is_found_or_its_pusher_wakes() {
-    // The queue inside has fences of its own, which it does not promise: nothing is lost either way.
+    // Nothing is lost without the fences either, because the queue in the inbox has fences of its
+    // own. Its documentation does not promise them.
     let lost = (0..ROUNDS).filter(|_| {
         let inbox = Inbox::<()>::new();
         let pair = Pair { fenced: true };

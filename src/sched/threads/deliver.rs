@@ -1,13 +1,13 @@
-//! Delivery of what other threads have posted, by the run loop.
+//! Delivery of the mail from other threads, by the run loop.
 //!
 //! Invariants:
-//! - A turn delivers what was there when it began. So other threads do not hold up the fibers,
-//!   however often they call.
+//! - A turn delivers the mail that was in the inbox when the delivery began. So other threads do
+//!   not hold up the fibers, however often they call.
 //! - Mail is delivered in the order in which it was posted. A key whose fiber has ended reaches
 //!   nothing.
-//! - Delivery runs no user code. A payload that has no taker is dropped on a fiber of its own, or on
-//!   the main fiber when `run` ends. By then the mailbox refuses orders; the rest is still
-//!   delivered, because the destructors of those payloads may wait.
+//! - Delivery runs no user code. A payload that can be thrown at no fiber is dropped on a fiber of
+//!   its own, or on the main fiber when `run` ends. By then the mailbox refuses orders; the rest is
+//!   still delivered, because the destructors of those payloads may wait.
 
 use crate::collections::marks::Mark;
 use crate::collections::slot_table::Key;
@@ -18,7 +18,8 @@ use crate::sched::core::scheduler::Scheduler;
 use crate::sched::shared::mailbox::{Mail, Order, TaskId};
 
 impl Scheduler {
-    /// Delivers what other threads have posted so far. What comes meanwhile waits for the next turn.
+    /// Delivers the mail that other threads have posted so far. Mail that arrives meanwhile waits
+    /// for the next turn.
     pub(crate) fn open_mail(&self) {
         for _ in 0..self.mailbox.inbox.len() {
             let Some(mail) = self.mailbox.inbox.pop() else { return };
@@ -51,15 +52,17 @@ impl Scheduler {
         }
     }
 
-    /// The fiber may have gone on by itself and wait for something else by now. A wait that
-    /// outsiders can end is looked at again for nothing; others are left alone.
+    /// Makes the fiber of `key` ready, if its wait is one that outsiders can end.
+    ///
+    /// The fiber may have resumed by itself and wait for something else by now. If outsiders can
+    /// end that wait, the wake is spurious; any other wait is not woken.
     fn wake_from_afar(&self, key: Key) {
         if let Some(fiber) = self.fiber_of(key).filter(|fiber| fiber.reason.get().outsiders) {
             self.make_ready(fiber);
         }
     }
 
-    /// Does what other threads ask of a tasklet, as far as it can be done now.
+    /// Carries out an order of another thread to a tasklet, as far as that is possible now.
     fn carry_out(&self, key: Key, order: Order) {
         let fiber = self.fiber_of(key);
         match (order, fiber) {
@@ -72,7 +75,7 @@ impl Scheduler {
             (Order::Run, Some(fiber)) if self.is_queued(fiber) || pause::is_floating(fiber) => {
                 self.bring_to_front(fiber);
             }
-            // Main, when it winds up, is past the place where a bomb is looked for.
+            // While `run` ends, the main fiber no longer checks for a pending throw.
             (Order::Throw(payload), Some(fiber)) if !self.closing.get() => {
                 let replaced = self.throw_later(fiber, payload);
                 replaced.into_iter().for_each(|payload| self.drop_on_a_fiber(payload));
@@ -90,12 +93,14 @@ impl Scheduler {
         }
     }
 
-    /// On the main fiber, the last one: no order is accepted from now on, and those that came in
-    /// vain are dropped here. Returns whether there were any: user code has run then.
+    /// Closes the mailbox to orders, delivers the rest, and drops the payloads of throws that were
+    /// not carried out. Returns whether there were any, because then user code has run.
+    ///
+    /// Must be called by `main`, the main fiber, once all other fibers have ended.
     pub(crate) fn close_mail(&self, main: FiberPtr) -> bool {
         self.mailbox.inbox.close();
         let mut dropped = false;
-        // Orders that were accepted are among these. What comes later are wakes, and may come forever.
+        // All accepted orders are among these. Later mail is only wakes, and may come forever.
         for _ in 0..self.mailbox.inbox.len() {
             let Some(mail) = self.mailbox.inbox.pop() else { break };
             let Mail::Order(token) = mail else {
@@ -115,7 +120,7 @@ impl Scheduler {
         dropped
     }
 
-    /// Kills the fiber of `key`, whose output is not asked for any more.
+    /// Kills the fiber of `key`, whose output is no longer needed.
     pub(crate) fn kill_unasked(&self, key: Key) {
         if let Some(fiber) = self.fiber_of(key) {
             fiber.has_handle.set(false);

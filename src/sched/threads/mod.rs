@@ -1,12 +1,12 @@
-//! What other threads ask of fibers, on the side of the fibers: how mail is delivered, and how a
-//! fiber waits for something that another thread may complete. What those threads themselves hold
-//! and call is in `shared`.
+//! Requests of other threads to fibers, on the side of the fibers: how mail is delivered, and how a
+//! fiber waits for something that another thread may complete. The parts that those threads hold
+//! and call are in `shared`.
 //!
 //! | word | meaning |
 //! |---|---|
 //! | mail | a message from another thread, which names a fiber by its key |
 //! | order | mail to a tasklet: insert, remove, run, throw |
-//! | ticket | the outcome of one wait, which both sides hold and which is decided once |
+//! | ticket | the outcome of one wait, shared by both sides and decided once |
 //! | unparker | a handle that wakes a fiber from any thread |
 //!
 //! Reading order: [`deliver`], [`outside`], [`remote`], [`elsewhere`].

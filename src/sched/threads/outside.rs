@@ -1,11 +1,12 @@
 //! Waits that another thread may complete: how a fiber waits, and how a partner wakes it.
 //!
 //! Invariants:
-//! - A fiber withdraws before anything is raised in it: a kill, a pending throw, a deadline, a
-//!   deadlock. If it comes too late the wait is completed, and that beats the interrupt.
+//! - A fiber withdraws its wait before anything is raised in it: a kill, a pending throw, a
+//!   deadline, a deadlock. If a partner has completed the wait before, the withdrawal fails, and
+//!   the completion takes precedence over the interrupt.
 //! - The wait is in its scheduler's list for as long as it lasts: a guard takes it out.
 
-#![allow(unsafe_code, reason = "lists waits that lie on the stacks of waiting fibers")]
+#![allow(unsafe_code, reason = "lists waits that are on the stacks of waiting fibers")]
 
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::WaitReason;
@@ -19,22 +20,23 @@ use crate::sched::shared::registry;
 use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
 impl Ticket {
-    /// Creates a ticket of the running fiber.
+    /// Creates a ticket for the current fiber.
     pub(crate) fn new(here: Here) -> Ticket {
         Ticket::of(here.sched.id, here.fiber.key.get(), here.sched.mailbox.clone())
     }
 
-    /// Whether the fiber is one of `sched`.
+    /// Returns whether the fiber is one of `sched`.
     pub(crate) fn is_of(&self, sched: &Scheduler) -> bool {
         self.scheduler == sched.id
     }
 
-    /// The fiber, if it is one of `sched` and lives.
+    /// Returns the fiber, if it is one of `sched` and has not ended.
     pub(crate) fn fiber_in(&self, sched: &Scheduler) -> Option<FiberPtr> {
         if self.is_of(sched) { sched.fiber_of(self.key()) } else { None }
     }
 
-    /// Makes the fiber ready, behind all that can run on its thread (S-192).
+    /// Makes the fiber ready, at the end of its scheduler's ring. `sched` is the scheduler of this
+    /// thread, if there is one; a fiber of another scheduler is woken by mail.
     pub(crate) fn wake(&self, sched: Option<SchedulerPtr>) {
         match sched.filter(|sched| self.is_of(sched)) {
             Some(sched) => {
@@ -46,7 +48,8 @@ impl Ticket {
         }
     }
 
-    /// Who holds the lock that the fiber waits for has changed, and its wait has not ended.
+    /// Makes the fiber's scheduler look for circles again: the holder of the lock has changed, and
+    /// the fiber's wait for it has not ended.
     pub(crate) fn look_again(&self, sched: Option<SchedulerPtr>) {
         match sched.filter(|sched| self.is_of(sched)) {
             Some(sched) => sched.circles.wait_began(),
@@ -55,8 +58,10 @@ impl Ticket {
     }
 }
 
-/// Waits until `wait` is over, at the latest `by` a deadline. The caller has put it where partners
-/// find it. What the wait brought, or has left over, is the caller's to take.
+/// Waits until `wait` is over or the deadline `by` has passed, and returns how it ended.
+///
+/// The caller must have put `wait` where partners find it. Afterwards the caller must take the
+/// value that the wait was given, or the value that the wait has left in the queue.
 #[track_caller]
 pub(crate) fn wait_for_others(
     here: Here,
@@ -65,8 +70,8 @@ pub(crate) fn wait_for_others(
     reason: &'static WaitReason,
 ) -> Result<WaitOutcome, Interrupt> {
     debug_assert!(reason.outsiders, "its wake would not reach it");
-    // SAFETY: the value is dropped at the end of this function, also by an unwind, and nobody else
-    // has it.
+    // SAFETY: the result is a local that is never moved or forgotten, so it is dropped at the end
+    // of this function, also by an unwind. `wait` is borrowed for longer than that.
     let _listed = unsafe { Listed::new(here, wait) };
     let _deadline = by.map(|at| Deadline::arm(here, at));
     while !wait.ticket().is_completed() {
@@ -88,23 +93,27 @@ pub(crate) fn wait_for_others(
     Ok(wait.ticket().outcome())
 }
 
-/// Withdraws `wait`, if it is not completed. Returns whether it is withdrawn now.
+/// Withdraws `wait`, unless it is completed. Returns whether it is withdrawn now.
 fn give_up(wait: &dyn OutsideWait) -> bool {
     wait.claim(WaitOutcome::Withdrawn) || !wait.ticket().is_completed()
 }
 
-/// A wait that its scheduler knows of for as long as this lives.
+/// A guard that keeps a wait in its scheduler's list.
 struct Listed(Here);
 
 impl Listed {
+    /// Lists `wait` for the current fiber.
+    ///
     /// # Safety
     ///
-    /// The result must be dropped before `wait` goes, unless the fiber is never resumed again.
+    /// The result must be dropped before `wait` is moved or dropped, unless the fiber is never
+    /// resumed again.
     unsafe fn new(here: Here, wait: &dyn OutsideWait) -> Listed {
         if wait.is_for_a_lock() {
             here.sched.circles.wait_began();
         }
-        // SAFETY: the caller promises to drop the result in time, which takes the wait off the list.
+        // SAFETY: the caller promises to drop the result before `wait` is gone, and that takes the
+        // wait off the list; or that the fiber is never resumed again.
         unsafe { here.sched.outside.list(here.fiber, wait) };
         Listed(here)
     }
@@ -117,8 +126,8 @@ impl Drop for Listed {
 }
 
 impl Scheduler {
-    /// Whether the fiber of `wait` waits for it. One that was paused in the middle of its wait is
-    /// not woken by what it waits for.
+    /// Returns whether the fiber of `wait` is in it. A fiber that was paused in the middle of its
+    /// wait is not, because the end of the wait does not wake it.
     pub(crate) fn is_in(&self, wait: &dyn OutsideWait) -> bool {
         self.fiber_of(wait.ticket().key()).is_some_and(|fiber| fiber.reason.get().outsiders)
     }

@@ -1,11 +1,12 @@
-//! How other threads reach a fiber: they hold a key and a mailbox, and never its record.
+//! The addresses with which other threads reach a fiber. An address holds a key and a mailbox, and
+//! never the fiber's header.
 //!
 //! Invariants:
-//! - What crosses threads is a key (an index and a generation). A key whose fiber has ended
-//!   reaches nothing.
-//! - A scheduler knows which of its fibers others may still wake: each has a token that counts its
-//!   unparkers. That is what tells a deadlock from a wait for another thread: see
-//!   [`witness`](crate::sched::shared::witnesses).
+//! - Only a key (an index and a generation) crosses threads. A key whose fiber has ended reaches
+//!   nothing.
+//! - A scheduler knows which of its fibers other threads may still wake: each of these has a token
+//!   that counts its addresses. This distinguishes a deadlock from a wait for another thread: see
+//!   [`witnesses`](crate::sched::shared::witnesses).
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,11 +19,11 @@ use crate::fiber::token::Token;
 use crate::sched::core::scheduler::{SchedulerPtr, here};
 use crate::sched::shared::mailbox::{Mailbox, Order};
 
-/// Wakes one fiber out of [`park`](crate::park), from any thread.
+/// A handle that wakes one fiber from [`park`](crate::park), on any thread.
 ///
-/// It does what [`Fiber::unpark`](crate::Fiber::unpark) does, and is `Send` and `Sync`. It keeps
-/// neither the fiber nor its scheduler alive: once they are gone it does nothing. As long as an
-/// unparker exists somewhere, a fiber that waits in `park` is not part of a deadlock.
+/// It works like [`Fiber::unpark`](crate::Fiber::unpark), and is `Send` and `Sync`. It keeps
+/// neither the fiber nor its scheduler alive: once the fiber has ended, it does nothing. As long
+/// as an unparker exists, its fiber's wait in `park` is not part of a deadlock.
 ///
 /// # Examples
 ///
@@ -49,10 +50,12 @@ pub struct Unparker {
 }
 
 impl Unparker {
-    /// Lets the fiber's present `park`, or if it is not in one its next, return.
+    /// Makes the fiber's current call of [`park`](crate::park) return or, if it is in none, its
+    /// next one.
     ///
-    /// It never waits. Calls that come before the fiber's scheduler has seen the first of them are one,
-    /// so they cost no memory, and other fibers run however often this is called.
+    /// May be called on any thread, inside and outside of fibers, and never waits. Calls that come
+    /// before the fiber's scheduler has seen the first of them merge into one. So they use no
+    /// memory, and other fibers run however often this is called.
     ///
     /// # Examples
     ///
@@ -68,7 +71,7 @@ impl Unparker {
         self.address.mailbox.unpark(&self.address.token);
     }
 
-    /// The fiber that it wakes.
+    /// Returns the id of the fiber that it wakes.
     #[must_use]
     pub fn id(&self) -> FiberId {
         self.address.id()
@@ -81,29 +84,29 @@ impl fmt::Debug for Unparker {
     }
 }
 
-/// An unparker for `fiber`, which is of this thread's scheduler, or has ended.
+/// Returns an unparker for `fiber`, which must belong to this thread's scheduler or have ended.
 #[track_caller]
 pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
     Unparker { address: Address::new(here().sched, fiber, Reach::Unpark) }
 }
 
-/// What the holder of an address may do: which of a fiber's waits it may end.
+/// The rights of the holder of an address: which waits of the fiber it may end.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Reach {
-    /// Those that say so of themselves.
+    /// Waits in `park`.
     Unpark,
-    /// Any.
+    /// All waits.
     Command,
 }
 
-/// How other threads reach one fiber.
+/// The address of one fiber, for other threads.
 pub(crate) struct Address {
     mailbox: Arc<Mailbox>,
     token: Arc<Token>,
 }
 
 impl Address {
-    /// The address of `fiber`, which is one of `sched`, or has ended.
+    /// Creates an address of `fiber`, which must belong to `sched` or have ended.
     pub(crate) fn new(sched: SchedulerPtr, fiber: FiberPtr, reach: Reach) -> Address {
         let token = if matches!(fiber.state.get(), State::Finished | State::Abandoned) {
             // Its key may belong to another fiber by now, if its `run` is over.
@@ -123,12 +126,12 @@ impl Address {
         Address { mailbox: sched.mailbox.clone(), token }
     }
 
-    /// Asks something of the fiber. The order comes back if its `run` is over.
+    /// Posts an order to the fiber. Returns the order in `Err` if the fiber's `run` is over.
     pub(crate) fn order(&self, order: Order) -> Result<(), Order> {
         self.mailbox.order(&self.token, order)
     }
 
-    /// Whether its `run` is over.
+    /// Returns whether the fiber's `run` is over.
     pub(crate) fn is_gone(&self) -> bool {
         self.mailbox.inbox.is_closed()
     }
@@ -147,8 +150,9 @@ impl Clone for Address {
 
 impl Drop for Address {
     fn drop(&mut self) {
-        // It may be a deadlock now: the scheduler looks again. (Which of the two comes second, this or
-        // that the scheduler goes to sleep, sees the other: `collections/publish.rs`.)
+        // There may be a deadlock now, so the scheduler must check again. (This drop and the
+        // scheduler's announcement that it sleeps: the one that comes second sees the other, see
+        // `collections/publish.rs`.)
         if self.token.release() {
             self.mailbox.nudge();
         }

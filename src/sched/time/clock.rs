@@ -1,4 +1,4 @@
-//! What time it is: the only file that reads the system's clock.
+//! Sources of time. Only this file reads the system's clock.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 pub(crate) trait Clock: fmt::Debug {
     fn now(&self) -> Instant;
 
-    /// Whether time can be moved on instead of waited for.
+    /// Returns whether the clock can be advanced instead of waiting.
     fn can_jump(&self) -> bool;
 
-    /// Moves time on to `at`, if the clock can do that.
+    /// Advances the clock to `at`, if it can jump. It never goes back.
     fn jump_to(&self, at: Instant);
 }
 
@@ -32,8 +32,9 @@ impl Clock for RealClock {
     fn jump_to(&self, _: Instant) {}
 }
 
-/// A clock that stands still while anything can run, and jumps to the next deadline when
-/// everything waits. A program takes its twelve hours in milliseconds, the same way every time.
+/// A clock that stands still while any fiber can run, and jumps to the next deadline when all
+/// fibers wait. A program that sleeps for hours takes milliseconds, and runs the same way each
+/// time.
 #[derive(Debug)]
 pub(crate) struct VirtualClock {
     start: Instant,

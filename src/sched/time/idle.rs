@@ -1,6 +1,7 @@
-//! What a scheduler does when no fiber can run: the border to whatever can end the wait.
+//! Sleeping while no fiber can run: the interface to the events that end the sleep.
 //!
-//! The scheduler knows no file descriptor. Whoever knows events from outside implements [`Idle`].
+//! The scheduler has no notion of file descriptors. A source of external events, such as the
+//! reactor, implements [`Idle`].
 
 #[cfg(feature = "net")]
 use std::any::Any;
@@ -18,13 +19,14 @@ use crate::sched::time::clock::{Clock, RealClock};
 
 /// Waits for events from outside the scheduler.
 pub(crate) trait Idle: fmt::Debug {
-    /// Takes note of events that are already there; never waits.
+    /// Handles events that have already occurred. Never waits.
     fn poll(&self);
 
-    /// Waits until `until`, or for ever, or until [`Wake::wake`] is called. It may return early.
+    /// Waits until `until` (forever if that is `None`) or until [`Wake::wake`] is called. May
+    /// return early.
     fn wait(&self, until: Option<Instant>);
 
-    /// A handle with which any thread ends the wait.
+    /// Returns a handle with which any thread can end the wait.
     fn waker(&self) -> Arc<dyn Wake>;
 
     /// Takes out the wakers that it holds. Dropping them may run user code.
@@ -32,20 +34,21 @@ pub(crate) trait Idle: fmt::Debug {
         Vec::new()
     }
 
-    /// Itself, for whoever plugged it in.
+    /// Returns itself, for the module that installed it.
     #[cfg(feature = "net")]
     fn as_any(&self) -> &dyn Any;
 }
 
-/// Ends an [`Idle::wait`], the present one or, if there is none, the next.
+/// A handle that ends an [`Idle::wait`]: the current one or, if there is none, the next one.
 pub(crate) trait Wake: Send + Sync + fmt::Debug {
     fn wake(&self);
 }
 
-/// A place where one thread waits to be called: a call that comes first ends the next wait at once.
+/// A place where one thread waits to be called. A call that comes before the wait ends that wait
+/// immediately.
 ///
-/// It is what `thread::park` is, without the token of the thread: that is the user's, and a wait of ours
-/// would take it.
+/// It works like `thread::park`, but with a token of its own: the thread's token belongs to the
+/// user, and a wait of the scheduler would consume it.
 #[derive(Debug)]
 pub(crate) struct Parker {
     state: Mutex<Parked>,
@@ -64,7 +67,7 @@ impl Parker {
         Parker { state: Mutex::new(Parked::Awake), called: Condvar::new() }
     }
 
-    /// Waits until it is called, or for `at_most` so long.
+    /// Waits until it is called, for up to `at_most`.
     pub(crate) fn wait(&self, at_most: Option<Duration>) {
         let mut state = locked(&self.state);
         if *state == Parked::Awake {
@@ -83,7 +86,8 @@ impl Parker {
         *state = Parked::Awake;
     }
 
-    /// Ends the present wait, or the next. What the caller wrote before is seen by the thread that waited.
+    /// Ends the current wait or, if there is none, the next one. Everything that the caller wrote
+    /// before the call is visible to the thread that waited.
     pub(crate) fn call(&self) {
         let mut state = locked(&self.state);
         let before = std::mem::replace(&mut *state, Parked::Called);
@@ -94,7 +98,8 @@ impl Parker {
     }
 }
 
-/// What a scheduler sleeps in: a parker, until it opens something that others can wake as well.
+/// The place where a scheduler sleeps: a parker, until the scheduler opens something else that
+/// other threads can wake, such as a poller.
 #[cfg(feature = "net")]
 #[derive(Debug)]
 pub(crate) struct Bed<P> {
@@ -108,8 +113,9 @@ impl<P> Bed<P> {
         Bed { opened: OnceLock::new(), parker: Parker::new() }
     }
 
-    /// Sleeps in `opened` from now on. For the scheduler's own thread, which looks once more at everything
-    /// that does not go through the inbox before it sleeps.
+    /// Makes the scheduler sleep in `opened` from now on. Must be called by the scheduler's own
+    /// thread, which must check everything that does not go through the inbox once more before it
+    /// sleeps.
     pub(crate) fn open(&self, opened: P) -> &P {
         let opened = self.opened.get_or_init(|| opened);
         publish::fence();
@@ -120,8 +126,10 @@ impl<P> Bed<P> {
         self.opened.get()
     }
 
-    /// What is to be woken, after the caller has published why. If there is none yet the parker is called:
-    /// then the scheduler sleeps in that, or sees what was published when it has opened the other.
+    /// Returns the opened sleeping place, which the caller must wake. The caller must have
+    /// published the reason before. If nothing is opened yet, calls the parker and returns `None`:
+    /// the scheduler either sleeps in the parker, or sees what was published after it has opened
+    /// the other place.
     pub(crate) fn call(&self) -> Option<&P> {
         publish::fence();
         let opened = self.opened.get();
@@ -132,7 +140,7 @@ impl<P> Bed<P> {
     }
 }
 
-/// Idles by parking the thread: for schedulers that wait for nothing but timers and threads.
+/// An [`Idle`] that parks the thread: for schedulers that wait only for timers and threads.
 #[cfg(any(test, not(feature = "net")))]
 #[derive(Debug)]
 pub(crate) struct ThreadIdle(Arc<Parker>);

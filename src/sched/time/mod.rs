@@ -5,8 +5,8 @@
 //! |---|---|
 //! | clock | the source of time: the system's, or one that jumps from deadline to deadline |
 //! | idle | the way to sleep until a deadline, an event, or a call from another thread |
-//! | alarm | what a timer in the wheel is for |
-//! | region | a stretch of a fiber's stack with a time limit |
+//! | alarm | the target of a timer in the wheel: a wait, a region, or the timer of a future |
+//! | region | a part of a fiber's stack with a time limit |
 //!
 //! Reading order: [`clock`], [`idle`], [`alarm`], [`timers`].
 //!

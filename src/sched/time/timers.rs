@@ -1,8 +1,8 @@
-//! The clock of one scheduler, and the timers that ring by it.
+//! The clock of one scheduler, and the timers that it drives.
 //!
 //! Invariants:
 //! - Time is counted in microseconds since the scheduler was made. Deadlines are rounded up, so
-//!   that no timer rings early.
+//!   that no timer fires early.
 //! - A timer of a future is in the wheel as long as its waker is in the table.
 
 use std::cell::{Cell, RefCell};
@@ -16,13 +16,13 @@ use crate::fiber::header::FiberPtr;
 use crate::sched::time::alarm::Alarm;
 use crate::sched::time::clock::Clock;
 
-/// A deadline that never comes: one that is too long for the clock.
+/// A deadline that never comes, because it is beyond the range of the clock.
 pub(crate) const NEVER: u64 = u64::MAX;
 
 /// The clock of a scheduler and its timers.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    /// The clock as read in the last turns, in microseconds since `started`.
+    /// The latest reading of the clock, in microseconds since `started`.
     pub(crate) now: Cell<u64>,
     wheel: RefCell<TimingWheel<Alarm>>,
     pub(crate) clock: Box<dyn Clock>,
@@ -52,7 +52,7 @@ impl Timers {
     /// Converts `at` to microseconds since the scheduler's start, rounded up.
     pub(crate) fn micros_at(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.started);
-        // Not by way of `as_nanos`: a division of 128 bits takes as long as reading the clock.
+        // Does not use `as_nanos`: a 128-bit division takes as long as reading the clock.
         let rest = u64::from(since.subsec_nanos().div_ceil(1000));
         since.as_secs().saturating_mul(1_000_000).saturating_add(rest)
     }
@@ -74,14 +74,14 @@ impl Timers {
         self.wheel.borrow().is_empty()
     }
 
-    /// Puts a timer that rings at `at` into the wheel; none if that never comes. (A clock that jumps
-    /// would jump there, to the end of its range.)
+    /// Puts a timer that fires at `at` into the wheel, unless `at` is [`NEVER`]. (A clock that
+    /// jumps would jump to that deadline, at the end of its range.)
     #[inline]
     pub(crate) fn arm(&self, at: u64, alarm: Alarm) -> TimerKey {
         if at == NEVER { TimerKey::NONE } else { self.wheel.borrow_mut().insert(at, alarm) }
     }
 
-    /// Takes a timer, if it is one, out of the wheel.
+    /// Takes `timer` out of the wheel, unless it is `TimerKey::NONE`.
     #[inline]
     pub(crate) fn disarm(&self, timer: TimerKey) {
         if timer != TimerKey::NONE {
@@ -89,24 +89,24 @@ impl Timers {
         }
     }
 
-    /// Takes the timers of `fiber`, which will never run again, out of the wheel. (Those of regions
-    /// in its suspended generators stay, and ring for nothing.)
+    /// Takes the timers of `fiber`, which will never run again, out of the wheel. (The timers of
+    /// regions in its suspended generators stay, and have no effect when they fire.)
     #[cold]
     pub(crate) fn disarm_all(&self, fiber: FiberPtr) {
         self.disarm(fiber.timer.replace(TimerKey::NONE));
         cancel::take_timers(&fiber, |timer| self.disarm(timer));
     }
 
-    /// Takes every timer whose time has come out of the wheel, and calls `ring` with it. `ring` must
-    /// not arm or disarm a timer.
+    /// Takes every timer whose deadline has passed out of the wheel, and calls `ring` with its
+    /// alarm. `ring` must not arm or disarm a timer.
     pub(crate) fn fire(&self, ring: impl FnMut(Alarm)) {
         self.wheel.borrow_mut().advance(self.now.get(), ring);
     }
 
-    /// Returns when to look at the timers next, by the clock.
+    /// Returns when to check the timers next, on the scheduler's clock.
     ///
-    /// The exact deadline takes a walk over a list. A clock that cannot jump does as well with a
-    /// lower bound: it wakes once more and looks again.
+    /// Finding the exact deadline takes a walk over a list. For a clock that cannot jump, a lower
+    /// bound is enough: the scheduler wakes once more and checks again.
     pub(crate) fn next_look(&self) -> Option<Instant> {
         let wheel = self.wheel.borrow();
         let deadline =

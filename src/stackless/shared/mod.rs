@@ -12,7 +12,7 @@
 //!   runs.
 //! - A value is in one place: with the sender, in a waiter's slot, or with the receiver.
 //! - A fiber that waits can be served by others as long as another handle exists. When the last
-//!   other handle is dropped, the schedulers of the waiting fibers are told to check again: it may
+//!   other handle is dropped, the schedulers of the waiting fibers are woken to check again: it may
 //!   be a deadlock now.
 
 use std::any::Any;

@@ -1,18 +1,18 @@
-//! A fiber that waits at a shared channel, and what partners on other threads see of it.
+//! A fiber that waits at a shared channel, as partners on other threads see it.
 //!
 //! ```text
-//!   queue of the channel --+                       +-- frame of the fiber that waits
+//!   queue of the channel --+                       +-- frame of the waiting fiber
 //!                          v                       v
 //!                  Arc< Waiter: ticket, slot, tally > <-- its scheduler's list of such waits
 //! ```
 //!
 //! Invariants:
-//! - Nobody points into the stack of another thread: the value lies in the slot, which all who know
-//!   the waiter own together.
+//! - No pointer leads into the stack of another thread: the value is in the slot, and everything
+//!   that uses the waiter shares its ownership through the `Arc`.
 //! - The slot is changed under its lock, together with the ticket: a fiber that finds its ticket
 //!   served finds the slot as the partner has left it.
-//! - A waiter whose fiber has gone has an empty slot. So no destructor of a value runs when the last
-//!   of the owners lets it go, which may be under the lock of the channel.
+//! - A waiter whose fiber has left has an empty slot. So no destructor of a value runs when the
+//!   last owner drops the waiter, which may happen under the lock of the channel.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ use crate::sched::core::scheduler::Here;
 use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
-/// The numbers of a channel, which are read without its lock.
+/// The counts of a channel, which are read without its lock.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) handles: AtomicUsize,
@@ -33,7 +33,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// How many wait on `side`.
+    /// Returns the number of fibers that wait on `side`.
     pub(super) fn waiting(&self, side: Side) -> usize {
         self.of(side).load(Ordering::Acquire)
     }
@@ -52,7 +52,7 @@ pub(super) struct Waiter<T> {
 }
 
 impl<T> Waiter<T> {
-    /// A waiter of the running fiber, which is counted from now on.
+    /// Creates a waiter of the current fiber, and counts it among the waiters of `side`.
     pub(super) fn new(
         here: Here,
         side: Side,
@@ -71,7 +71,7 @@ impl<T> Waiter<T> {
         self.ticket.outcome() == WaitOutcome::Waiting
     }
 
-    /// Gives `message` to a receiver. It comes back if that does not wait any more.
+    /// Gives `message` to a receiver. Returns it in `Err` if the receiver no longer waits.
     pub(super) fn serve(&self, message: Message<T>) -> Result<(), Message<T>> {
         let mut slot = self.slot();
         if !self.end(WaitOutcome::Served) {
@@ -81,18 +81,19 @@ impl<T> Waiter<T> {
         Ok(())
     }
 
-    /// Takes the message of a sender, if that still waits.
+    /// Takes the message of a sender, if the sender still waits.
     pub(super) fn collect(&self) -> Option<Message<T>> {
         let mut slot = self.slot();
         if self.end(WaitOutcome::Served) { slot.take() } else { None }
     }
 
-    /// Takes what the wait has brought, or left over. For the fiber that waited.
+    /// Takes the message that a receiver was given, or that a sender has left. Must be called by
+    /// the fiber that waited.
     pub(super) fn take(&self) -> Option<Message<T>> {
         self.slot().take()
     }
 
-    /// Ends the wait, if it was not over.
+    /// Ends the wait with `outcome`, unless it is over. Returns whether this call has ended it.
     pub(super) fn end(&self, outcome: WaitOutcome) -> bool {
         let ended = self.ticket.claim(outcome);
         if ended {
@@ -116,7 +117,7 @@ impl<T: Send> OutsideWait for Waiter<T> {
     }
 
     fn others_exist(&self) -> bool {
-        // One handle is that of the fiber that waits.
+        // One of the handles belongs to the waiting fiber.
         1 < self.tally.handles.load(Ordering::SeqCst)
     }
 }

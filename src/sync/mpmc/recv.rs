@@ -50,7 +50,7 @@ impl<T> Receiver<T> {
         })
     }
 
-    /// Like [`recv`](Receiver::recv), but waits no longer than `timeout`.
+    /// Receives like [`recv`](Receiver::recv), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///

@@ -46,7 +46,7 @@ impl<T> Sender<T> {
         })
     }
 
-    /// Like [`send`](Sender::send), but waits no longer than `timeout`.
+    /// Sends like [`send`](Sender::send), but waits no longer than `timeout`.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ fn lock_of(word: u64) -> RawRwLock {
 }
 
 #[test]
-fn as_many_readers_as_can_be_counted_are_told_so() {
+fn the_greatest_countable_number_of_readers_refuses_another_one() {
     let me = Owner::me();
     let lock = lock_of(READ | (READERS - ONE_READER));
     assert!(lock.try_read(me));
@@ -23,7 +23,7 @@ fn as_many_readers_as_can_be_counted_are_told_so() {
 }
 
 #[test]
-fn the_sum_of_marks_says_whether_all_readers_are_of_one_scheduler() {
+fn the_sum_of_marks_shows_whether_all_readers_are_of_one_scheduler() {
     let marks: Vec<u32> = (1..40).map(|id| Owner::first_of(id).mark()).collect();
     for (own, &mark) in marks.iter().enumerate() {
         for (first, &one) in marks.iter().enumerate() {

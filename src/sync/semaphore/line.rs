@@ -1,4 +1,4 @@
-//! The permits that are free, and the line of those that wait for some.
+//! The free permits of a semaphore, and the queue of the waiters for some.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,7 +25,7 @@ impl Semaphore {
         false
     }
 
-    /// Gives permits back, or to those that wait.
+    /// Returns permits to the semaphore, or hands them to waiters.
     #[inline]
     pub(super) fn give(&self, permits: usize) {
         let mut word = self.word.load(Ordering::Relaxed);
@@ -39,7 +39,7 @@ impl Semaphore {
         self.give_in_line(permits);
     }
 
-    /// Permits that never come back may be added anew.
+    /// Removes permits that are never given back from the total, so that new ones may be added.
     pub(super) fn forget(&self, permits: usize) {
         self.total.fetch_sub(permits, Ordering::Relaxed);
     }
@@ -53,7 +53,8 @@ impl Semaphore {
         served.wake();
     }
 
-    /// Gives the first in line what they want, as far as it goes.
+    /// Serves waiters from the front of the queue as long as the free permits suffice for the first
+    /// one.
     fn serve(&self, queue: &mut Queue<usize>) -> Served<usize> {
         let mut served = Served::none();
         while let Some(first) = queue.front() {
@@ -99,8 +100,8 @@ impl Semaphore {
         }
     }
 
-    /// Takes the permits, if they can be had by now, and returns false; or notes that something
-    /// waits. The caller has locked the queue.
+    /// Takes the permits if they are free by now, and returns `false`. Otherwise notes that there
+    /// is a waiter, and returns `true`. The caller must have locked the queue.
     fn announce_waiter(&self, permits: usize) -> bool {
         loop {
             if self.take(permits) {
@@ -118,7 +119,7 @@ impl Semaphore {
     }
 }
 
-/// Why a wait has brought no permit.
+/// The reason why a wait ended without permits.
 pub(super) enum Unserved {
     Closed,
     Interrupted(Interrupt),

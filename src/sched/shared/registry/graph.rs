@@ -1,23 +1,24 @@
-//! Which of the posted waits can never end, and which of these are in circles.
+//! The search for posted waits that can never end, and for those of them that are in circles.
 //!
 //! ```text
 //!   wait --> wait of the owner of its lock
-//!   wait --> all waits of a scheduler that is closed, when another of its fibers has the lock
+//!   wait --> all waits of a scheduler that is closed, if another of its fibers has the lock
 //! ```
 //!
-//! Invariant: each of these takes time in proportion to the waits and the parties that they name, times a
-//! logarithm. The lock of the registry is held, and thousands of fibers may stand in line behind one.
+//! Invariant: each search takes time in proportion to the number of waits and of the parties that
+//! they name, times a logarithm. The lock of the registry is held meanwhile, and thousands of
+//! fibers may wait in one queue.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::sched::shared::owner::Owner;
 use crate::sched::shared::registry::{Party, Table, Wait};
 
-/// On what a wait depends.
+/// A node of the graph: one wait, or all waits of a closed scheduler.
 #[derive(Copy, Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Node {
     Wait(Owner),
-    /// All waits of that scheduler.
+    /// All waits of the scheduler with this number.
     AllOf(u32),
 }
 
@@ -28,7 +29,7 @@ impl Node {
 }
 
 impl Table {
-    /// The waits of the scheduler `id` and those on which they depend.
+    /// Returns the waits of the scheduler `id` and those that they depend on, directly or not.
     pub(super) fn reached_from(&self, id: u32) -> BTreeSet<Owner> {
         let mut reached = BTreeSet::new();
         let mut left = self.next(Node::AllOf(id));
@@ -40,7 +41,8 @@ impl Table {
         reached.into_iter().filter_map(Node::wait).collect()
     }
 
-    /// Those of `waits` that can never end: the largest set in which each depends on others of the set.
+    /// Returns those of `waits` that can never end: the largest subset in which each wait depends
+    /// on others of the subset.
     pub(super) fn stuck(&self, mut waits: BTreeSet<Owner>) -> BTreeSet<Owner> {
         let mut dependents = self.dependents(&waits);
         let schedulers = dependents.keys().filter_map(|node| match *node {
@@ -67,7 +69,8 @@ impl Table {
         waits
     }
 
-    /// Which of `waits` are to be looked at again when a wait, or the first of a scheduler, is not stuck.
+    /// Returns, for each wait and each scheduler, the members of `waits` to check again once that
+    /// wait, or the first wait of that scheduler, turns out not to be stuck.
     fn dependents(&self, waits: &BTreeSet<Owner>) -> BTreeMap<Node, Vec<Owner>> {
         let mut dependents: BTreeMap<Node, Vec<Owner>> = BTreeMap::new();
         for &waiter in waits {
@@ -86,15 +89,15 @@ impl Table {
         dependents
     }
 
-    /// Whether the wait of `waiter` may end if those of `stuck` never do. `whole` are the schedulers all of
-    /// whose waits are stuck.
+    /// Returns whether the wait of `waiter` may end if those of `stuck` never do. `whole` contains
+    /// the schedulers that have only stuck waits.
     fn ends(&self, waiter: Owner, stuck: &BTreeSet<Owner>, whole: &BTreeSet<u32>) -> bool {
         let wait = &self.waits[&waiter];
         let holds_up = |&party: &Party| self.holds_up(party, wait, stuck, whole);
         wait.reading.groups.iter().any(|group| !group.iter().any(holds_up))
     }
 
-    /// Whether `party` never leaves what `wait` is for, if `stuck` is stuck.
+    /// Returns whether `party` never leaves the lock of `wait`, if the waits of `stuck` never end.
     fn holds_up(
         &self,
         party: Party,
@@ -117,7 +120,8 @@ impl Table {
         closed.is_some_and(|since| since <= wait.read_at) && whole.contains(&id)
     }
 
-    /// Those of `stuck` that are in circles, or for a run that is over: if another failed that would not help.
+    /// Returns those of `stuck` that are in circles or depend on a `run` that is over. A failure of
+    /// any other wait would not help.
     pub(super) fn worth_failing(&self, stuck: &BTreeSet<Owner>) -> BTreeSet<Owner> {
         let mut worth = self.in_circles(stuck);
         let is_dead = |party: &Party| match *party {
@@ -130,11 +134,13 @@ impl Table {
         worth
     }
 
-    /// Those of `stuck` from which a way leads back: the strong components, by Gabow's algorithm.
+    /// Returns those of `stuck` from which a path leads back to themselves: the strongly connected
+    /// components, by Gabow's algorithm.
     fn in_circles(&self, stuck: &BTreeSet<Owner>) -> BTreeSet<Owner> {
         const DONE: usize = usize::MAX;
         let mut found = BTreeSet::new();
-        // Where each node is in `path`, and where in there the components begin, as far as is known.
+        // `places`: the index of each node in `path`. `begins`: the indices in `path` at which
+        // components begin, as far as is known.
         let (mut places, mut path, mut begins) = (BTreeMap::new(), Vec::new(), Vec::new());
         for &start in stuck {
             let mut left = vec![(None, vec![Node::Wait(start)])];
@@ -174,7 +180,8 @@ impl Table {
         found
     }
 
-    /// The names of those in a circle with `victim`, for a report of the scheduler `id`.
+    /// Returns the names of the waiters in a circle with `victim`, for a report of the scheduler
+    /// `id`.
     pub(super) fn circle_of(&self, victim: Owner, stuck: &BTreeSet<Owner>, id: u32) -> Vec<String> {
         let name = |waiter: &Owner| {
             let name = &self.waits[waiter].reading.name;
@@ -187,7 +194,7 @@ impl Table {
         self.way_back(victim, stuck).iter().map(name).collect()
     }
 
-    /// The shortest way from `waiter` back to itself, along those that are stuck.
+    /// Returns the shortest path from `waiter` back to itself along stuck waits.
     fn way_back(&self, waiter: Owner, stuck: &BTreeSet<Owner>) -> Vec<Owner> {
         let start = Node::Wait(waiter);
         let (mut from, mut left) = (BTreeMap::new(), VecDeque::from([start]));
@@ -208,14 +215,14 @@ impl Table {
         Vec::new()
     }
 
-    /// Of what `node` depends on, waits that are stuck, and whole schedulers.
+    /// Returns the nodes that `node` depends on, without the waits that are not stuck.
     fn next_stuck(&self, node: Node, stuck: &BTreeSet<Owner>) -> Vec<Node> {
         let mut next = self.next(node);
         next.retain(|next| next.wait().is_none_or(|owner| stuck.contains(&owner)));
         next
     }
 
-    /// On what `node` depends.
+    /// Returns the nodes that `node` depends on.
     fn next(&self, node: Node) -> Vec<Node> {
         let waiter = match node {
             Node::Wait(waiter) => waiter,

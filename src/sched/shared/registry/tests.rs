@@ -1,4 +1,4 @@
-//! Tests of what is believed of posted waits, and which of them are stuck.
+//! Tests of the posted waits: which readings are believed, and which waits are stuck.
 
 use super::*;
 use crate::sched::time::idle::{Idle, ThreadIdle};
@@ -16,7 +16,7 @@ fn reading(scheduler: u32, fiber: u64, groups: &[Vec<Party>]) -> Reading {
     Reading { waiter: owner(scheduler, fiber), name, groups: groups.to_vec() }
 }
 
-/// A table in which the schedulers 1 to 3 live.
+/// Returns a table in which the schedulers 1 to 3 live.
 fn table() -> Table {
     let mut table = Table::new();
     for id in 1..=3 {
@@ -27,7 +27,7 @@ fn table() -> Table {
     table
 }
 
-/// Those of all waits that are stuck, as "1.2 1.3".
+/// Returns the stuck ones of all waits, as "1.2 1.3".
 fn stuck(table: &Table) -> String {
     let stuck = table.stuck(table.waits.keys().copied().collect());
     let names: Vec<_> = stuck.iter().map(|waiter| &*table.waits[waiter].reading.name).collect();
@@ -35,7 +35,7 @@ fn stuck(table: &Table) -> String {
 }
 
 #[test]
-fn a_circle_is_stuck_with_those_who_wait_for_it_and_a_chain_is_not() {
+fn a_circle_is_stuck_with_the_fibers_that_wait_for_it_and_a_chain_is_not() {
     let mut table = table();
     let circle = [reading(1, 1, &[on(1, 2)]), reading(1, 2, &[on(1, 1)])];
     let others = [reading(1, 3, &[on(1, 1)]), reading(1, 4, &[on(1, 5)])];
@@ -70,7 +70,7 @@ fn what_was_read_before_the_other_waited_is_not_believed() {
     table.post(1, 1, false, vec![reading(1, 1, &[on(2, 1)])]);
     table.post(2, 2, false, vec![reading(2, 1, &[on(1, 1)])]);
     assert_eq!(stuck(&table), "");
-    // The first scheduler was asked, and has read the same.
+    // The first scheduler was asked to look again, and has read the same.
     table.post(1, 3, false, vec![reading(1, 1, &[on(2, 1)])]);
     assert_eq!(stuck(&table), "1.1 2.1");
     table.waits.remove(&owner(2, 1));
@@ -90,7 +90,7 @@ fn a_run_that_is_over_releases_nothing() {
 #[test]
 fn the_fibers_of_a_closed_scheduler_are_stuck_with_its_waits() {
     let mut table = table();
-    // Fiber 7 of the second holds a lock, and waits for the end of fiber 1 there.
+    // Fiber 7 of scheduler 2 holds a lock, and waits for the end of fiber 1 of scheduler 2.
     table.post(2, 1, true, vec![reading(2, 1, &[on(1, 1)])]);
     table.post(1, 2, false, vec![reading(1, 1, &[on(2, 7)])]);
     assert_eq!(stuck(&table), "");
@@ -100,7 +100,7 @@ fn the_fibers_of_a_closed_scheduler_are_stuck_with_its_waits() {
     assert_eq!(stuck(&table), "");
 }
 
-/// Numbers that look random.
+/// A generator of pseudo-random numbers.
 struct Numbers(u64);
 
 impl Numbers {
@@ -120,7 +120,7 @@ impl Numbers {
     }
 }
 
-/// What `Table::stuck` says, found by trying all until nothing changes.
+/// Returns the same as `Table::stuck`, by checking all waits again until nothing changes.
 fn stuck_by_trial(table: &Table, mut waits: BTreeSet<Owner>) -> BTreeSet<Owner> {
     let holds_up = |party: &Party, wait: &Wait, stuck: &BTreeSet<Owner>| {
         let id = match *party {
@@ -155,7 +155,7 @@ fn stuck_by_trial(table: &Table, mut waits: BTreeSet<Owner>) -> BTreeSet<Owner> 
 }
 
 #[test]
-fn what_is_stuck_and_what_is_in_circles_is_what_trying_all_finds() {
+fn stuck_waits_and_circles_are_those_that_an_exhaustive_check_finds() {
     let (mut numbers, mut found) = (Numbers(0x5eed), 0);
     for _ in 0..if cfg!(miri) { 50 } else { 5_000 } {
         let mut table = table();
@@ -187,9 +187,10 @@ fn what_is_stuck_and_what_is_in_circles_is_what_trying_all_finds() {
 }
 
 #[test]
-fn long_lines_and_long_chains_take_no_time() {
+fn long_queues_and_long_chains_take_little_time() {
     let fibers = if cfg!(miri) { 50 } else { 20_000 };
-    // Each waits for the next, and the last for nothing; or all are stuck with their whole scheduler.
+    // Each fiber waits for the next one, and the last for one that does not wait; or all are stuck
+    // with their whole scheduler.
     let chain = |fiber: u64| on(1, fiber + 1);
     let line = |_: u64| vec![Party::FibersOf(1)];
     for (groups, closed, expected) in
