@@ -26,7 +26,7 @@
 
 use std::io::{self, Write};
 
-use crate::fiber::current;
+use crate::fiber::current::ThreadState;
 use crate::fiber::header::FiberPtr;
 
 /// Keeps forever what a stack of `fiber`, or of this thread's own frame, may have lent. The stack has
@@ -39,7 +39,7 @@ pub(crate) fn keep_what_it_lent(fiber: Option<FiberPtr>) {
         // Children of a scope on that stack know the fiber by the address of its record.
         std::mem::forget(fiber.to_ref());
     }
-    current::here(|here| here.abandoned_a_stack.set(true));
+    ThreadState::with(|thread| thread.abandoned_a_stack.set(true));
     thread_end::block_there();
 }
 
@@ -52,10 +52,10 @@ pub(crate) fn has_lent(fiber: FiberPtr) -> bool {
 /// thread-locals if stacks of it that will never be unwound may refer to them.
 #[allow(clippy::disallowed_methods, reason = "nothing is suspended, or it is left as it is")]
 pub(crate) fn leave_process(code: i32) -> ! {
-    let is_clear = current::here(|here| {
-        here.scheduler.get().is_null()
-            && here.frame.get().is_null()
-            && !here.abandoned_a_stack.get()
+    let is_clear = ThreadState::with(|thread| {
+        thread.scheduler.get().is_null()
+            && thread.frame.get().is_null()
+            && !thread.abandoned_a_stack.get()
     });
     if is_clear {
         std::process::exit(code);

@@ -10,13 +10,13 @@
 use std::alloc;
 use std::ptr::NonNull;
 
-use crate::fiber::current;
+use crate::fiber::current::ThreadState;
 use crate::fiber::shelves::{Shelf, layout};
 
 /// Memory for a `T`, not initialised. The caller frees it with [`free`].
 #[inline(always)]
 pub(crate) fn allocate<T>() -> NonNull<T> {
-    match current::here(|here| here.shelves.of::<T>().and_then(Shelf::take)) {
+    match ThreadState::with(|thread| thread.shelves.of::<T>().and_then(Shelf::take)) {
         Some(block) => block.cast(),
         None => fresh(),
     }
@@ -42,7 +42,7 @@ fn fresh<T>() -> NonNull<T> {
 #[inline(always)]
 pub(crate) unsafe fn free<T>(at: NonNull<T>) {
     let block = at.cast::<u8>();
-    if current::here(|here| here.shelves.of::<T>().is_some_and(|shelf| shelf.put(block))) {
+    if ThreadState::with(|thread| thread.shelves.of::<T>().is_some_and(|shelf| shelf.put(block))) {
         return;
     }
     // SAFETY: `allocate` used this layout for this type, also when the block came from the shelf.
@@ -58,7 +58,7 @@ mod tests {
     fn the_sanitizer_reports_a_use_of_a_block_that_was_freed() {
         let test = this_test!(the_sanitizer_reports_a_use_of_a_block_that_was_freed);
         let output = in_child(test, &[], || {
-            current::here(|here| here.shelves.open());
+            ThreadState::with(|thread| thread.shelves.open());
             let block = allocate::<u64>();
             // SAFETY: none for the last: it is the mistake that is tested. It ends the child.
             unsafe {

@@ -21,7 +21,7 @@ use crate::stack::Pool;
 
 /// What a thread knows of itself.
 #[derive(Debug)]
-pub(crate) struct Here {
+pub(crate) struct ThreadState {
     pub(crate) fiber: Cell<Option<FiberPtr>>,
     /// Type-erased: the layer above owns it.
     pub(crate) scheduler: Cell<*const ()>,
@@ -41,9 +41,9 @@ pub(crate) struct Here {
 }
 
 thread_local! {
-    static HERE: Here =
+    static THREAD: ThreadState =
         const {
-            Here {
+            ThreadState {
                 fiber: Cell::new(None),
                 scheduler: Cell::new(std::ptr::null()),
                 frame: Cell::new(std::ptr::null()),
@@ -56,15 +56,17 @@ thread_local! {
         };
 }
 
-/// Runs `f` with this thread's record.
-#[inline(always)]
-pub(crate) fn here<R>(f: impl FnOnce(&Here) -> R) -> R {
-    HERE.with(f)
+impl ThreadState {
+    /// Runs `f` with this thread's record.
+    #[inline(always)]
+    pub(crate) fn with<R>(f: impl FnOnce(&ThreadState) -> R) -> R {
+        THREAD.with(f)
+    }
 }
 
 /// Lets this thread take its stacks from `pool`, until the result is dropped.
 pub(crate) fn use_pool(pool: &RefCell<Pool>) -> PoolInUse<'_> {
-    let before = here(|here| here.pool.replace(pool));
+    let before = ThreadState::with(|thread| thread.pool.replace(pool));
     PoolInUse { before, pool: PhantomData }
 }
 
@@ -77,7 +79,7 @@ pub(crate) struct PoolInUse<'a> {
 
 impl Drop for PoolInUse<'_> {
     fn drop(&mut self) {
-        here(|here| here.pool.set(self.before));
+        ThreadState::with(|thread| thread.pool.set(self.before));
     }
 }
 
@@ -87,7 +89,7 @@ impl Drop for PoolInUse<'_> {
 ///
 /// Panics outside of `run` and `frame`.
 pub(crate) fn with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> R {
-    let pool = here(|here| here.pool.get());
+    let pool = ThreadState::with(|thread| thread.pool.get());
     // SAFETY: `PoolInUse` borrows the pool, and takes the pointer back when it goes.
     let pool = unsafe { pool.as_ref() }.expect("stacks are taken inside a frame");
     f(&mut pool.borrow_mut())
@@ -96,16 +98,18 @@ pub(crate) fn with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> R {
 /// A number that no other thread of the process has or will have; from 1.
 #[inline]
 pub(crate) fn thread_number() -> u32 {
-    here(|here| if here.number.get() == 0 { number_thread(here) } else { here.number.get() })
+    ThreadState::with(|thread| {
+        if thread.number.get() == 0 { number_thread(thread) } else { thread.number.get() }
+    })
 }
 
 #[cold]
-fn number_thread(here: &Here) -> u32 {
+fn number_thread(thread: &ThreadState) -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let take = |next: u32| (next <= MOST_THREADS).then(|| next + 1);
     let number = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-    here.number.set(number.expect("no process has so many threads"));
-    here.number.get()
+    thread.number.set(number.expect("no process has so many threads"));
+    thread.number.get()
 }
 
 /// So many numbers fit into the word in which a lock keeps its owner.
@@ -114,7 +118,7 @@ pub(crate) const MOST_THREADS: u32 = (1 << 30) - 1;
 /// The fiber that runs now; none outside of `run`, and none inside the run loop.
 #[inline(always)]
 pub(crate) fn fiber() -> Option<FiberPtr> {
-    HERE.with(|here| here.fiber.get())
+    THREAD.with(|thread| thread.fiber.get())
 }
 
 /// The fiber that runs now, for calls that need one.

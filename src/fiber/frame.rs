@@ -19,7 +19,7 @@ use std::thread;
 
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::fiber::coroutine::{Coroutine, State};
-use crate::fiber::current;
+use crate::fiber::current::{self, ThreadState};
 use crate::fiber::header::FiberPtr;
 use crate::fiber::report;
 
@@ -82,9 +82,9 @@ impl Frame {
     /// Whether the code that runs now is this frame's.
     #[inline(always)]
     pub(crate) fn is_current(&self) -> bool {
-        current::here(|here| match here.fiber.get() {
+        ThreadState::with(|thread| match thread.fiber.get() {
             Some(fiber) => self.fiber.get() == Some(fiber),
-            None => ptr::eq(here.frame.get(), self),
+            None => ptr::eq(thread.frame.get(), self),
         })
     }
 
@@ -97,7 +97,7 @@ impl Frame {
     /// on which it was made.
     pub(crate) fn enter_on_thread() -> OnThread {
         let frame = Frame::new(None);
-        let before = current::here(|here| here.frame.replace(Rc::as_ptr(&frame)));
+        let before = ThreadState::with(|thread| thread.frame.replace(Rc::as_ptr(&frame)));
         OnThread { frame, before }
     }
 
@@ -193,7 +193,7 @@ pub(crate) fn innermost_has_begun_to_unwind(fiber: FiberPtr) -> Option<bool> {
 pub(crate) fn overflowed(fiber: Option<FiberPtr>, fault: usize) -> Option<usize> {
     let frame: *const Frame = match fiber {
         Some(fiber) => fiber.peek_extra(|extra| extra.frame.as_ref().map(Rc::as_ptr))??,
-        None => current::here(|here| here.frame.get()),
+        None => ThreadState::with(|thread| thread.frame.get()),
     };
     // SAFETY: the fiber's record, or `OnThread`, holds the frame.
     let running = unsafe { frame.as_ref()? }.running.get();
@@ -204,7 +204,7 @@ pub(crate) fn overflowed(fiber: Option<FiberPtr>, fault: usize) -> Option<usize>
 
 /// The frame of this thread's own stack.
 fn of_thread() -> Option<Rc<Frame>> {
-    let frame = current::here(|here| here.frame.get());
+    let frame = ThreadState::with(|thread| thread.frame.get());
     if frame.is_null() {
         return None;
     }
@@ -218,7 +218,7 @@ fn of_thread() -> Option<Rc<Frame>> {
 
 /// Whether the frame of this thread's own stack runs a strand.
 pub(crate) fn thread_runs_coroutine() -> bool {
-    let frame = current::here(|here| here.frame.get());
+    let frame = ThreadState::with(|thread| thread.frame.get());
     // SAFETY: `OnThread` holds what stands in the thread's record.
     unsafe { frame.as_ref() }.is_some_and(Frame::runs_coroutine)
 }
@@ -248,7 +248,7 @@ impl Drop for OnThread {
             }
         }
         self.frame.close();
-        current::here(|here| here.frame.set(self.before));
+        ThreadState::with(|thread| thread.frame.set(self.before));
     }
 }
 

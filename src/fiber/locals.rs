@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU8;
 
-use crate::fiber::current;
+use crate::fiber::current::{self, ThreadState};
 use crate::fiber::header::FiberPtr;
 
 /// The fiber-locals of one fiber, in the order in which they were made.
@@ -102,7 +102,7 @@ impl<T: 'static> FiberLocal<T> {
             // The initialiser is user code and may use this very key, or wait: no borrow is held.
             let made: Box<dyn Any> = Box::new((self.init)());
             if self.clone.is_some() {
-                current::here(|here| here.inherits.set(true));
+                ThreadState::with(|thread| thread.inherits.set(true));
             }
             fiber.with_extra(|extra| {
                 // If it did, the younger value wins: older references stay valid, as both live
@@ -136,7 +136,7 @@ fn clone<T: Clone + 'static>(value: &dyn Any) -> Box<dyn Any> {
 /// Whether any fiber of this `run` has a value that its children inherit.
 #[inline(always)]
 pub(crate) fn may_inherit() -> bool {
-    current::here(|here| here.inherits.get())
+    ThreadState::with(|thread| thread.inherits.get())
 }
 
 /// Clones what a child of the running fiber inherits: user code.

@@ -87,7 +87,7 @@ impl Flags {
 ///
 /// Panics outside of `frame` and `run`.
 #[track_caller]
-pub(super) fn here() -> Rc<Context> {
+pub(super) fn current_context() -> Rc<Context> {
     match Context::find() {
         Some(context) => context,
         None => panic!("{}", Refusal::NoFrame.with(())),

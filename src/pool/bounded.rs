@@ -15,7 +15,7 @@ use crate::sched::api::handle;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::{
-    Here, Interrupt, OnDeadlock, WaitReason, deadline_after, here, spend,
+    CurrentFiber, Interrupt, OnDeadlock, WaitReason, current_fiber, deadline_after, spend,
 };
 
 /// The reason of waits that cannot return an error.
@@ -111,25 +111,25 @@ impl Pool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let here = here();
-        self.refuse_closed(here);
-        spend(here);
+        let current = current_fiber();
+        self.refuse_closed(current);
+        spend(current);
         if let Some(acquired) = self.permits.try_acquire() {
             return self.start(self.permits.reserve(acquired), f);
         }
-        match self.permits.key_of(here.fiber.id()).filter(|&key| self.permits.has_permit(key)) {
+        match self.permits.key_of(current.fiber.id()).filter(|&key| self.permits.has_permit(key)) {
             Some(lender) => {
                 let mut handle = self.start(self.permits.reserve_lent_by(lender), f);
                 // If this is a deadlock, joining the handle reports it, if it still is one then.
                 let ended = handle.wait();
                 if ended.is_ok() && !self.permits.has_permit(lender) {
                     self.permits
-                        .reacquire(here, lender, &PERMIT)
+                        .reacquire(current, lender, &PERMIT)
                         .unwrap_or_else(|i| i.into_panic());
                 }
                 handle
             }
-            None => match self.permits.acquire(here, None, &PERMIT) {
+            None => match self.permits.acquire(current, None, &PERMIT) {
                 Ok(acquired) => self.start(self.permits.reserve(acquired), f),
                 Err(interrupt) => interrupt.into_panic(),
             },
@@ -162,7 +162,7 @@ impl Pool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        if !self.is_open_to(here()) {
+        if !self.is_open_to(current_fiber()) {
             return Err(TrySpawnError::Closed(f));
         }
         match self.permits.try_acquire() {
@@ -191,8 +191,8 @@ impl Pool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let here = here();
-        self.spawn_by(here, deadline_after(here, timeout), f)
+        let current = current_fiber();
+        self.spawn_by(current, deadline_after(current, timeout), f)
     }
 
     /// Like [`spawn_timeout`](Pool::spawn_timeout), but waits no longer than until `deadline`.
@@ -214,8 +214,8 @@ impl Pool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let here = here();
-        self.spawn_by(here, here.sched.micros_at(deadline), f)
+        let current = current_fiber();
+        self.spawn_by(current, current.sched.micros_at(deadline), f)
     }
 
     /// Closes the pool and waits until it is empty: no member runs and no fiber waits for a permit.
@@ -245,12 +245,12 @@ impl Pool {
     /// ```
     #[track_caller]
     pub fn join(&self) -> Result<(), JoinError> {
-        let here = here();
-        if self.permits.key_of(here.fiber.id()).is_some() {
+        let current = current_fiber();
+        if self.permits.key_of(current.fiber.id()).is_some() {
             return Err(JoinError::Itself);
         }
         self.permits.close();
-        self.permits.wait_until_idle(here, None).map_err(join_error)
+        self.permits.wait_until_idle(current, None).map_err(join_error)
     }
 
     /// Like [`join`](Pool::join), but waits no longer than `timeout`. The pool is closed in any case.
@@ -266,10 +266,10 @@ impl Pool {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinTimeoutError> {
-        let here = here();
+        let current = current_fiber();
         self.permits.close();
-        let by = Some(deadline_after(here, timeout));
-        self.permits.wait_until_idle(here, by).map_err(JoinTimeoutError::new)
+        let by = Some(deadline_after(current, timeout));
+        self.permits.wait_until_idle(current, by).map_err(JoinTimeoutError::new)
     }
 
     /// Accepts only what members spawn from now on: see [`join`](Pool::join).
@@ -299,22 +299,22 @@ impl Pool {
 
     /// Panics if the pool does not accept what the current fiber spawns.
     #[track_caller]
-    pub(crate) fn refuse_closed(&self, here: Here) {
+    pub(crate) fn refuse_closed(&self, current: CurrentFiber) {
         assert!(
-            self.permits.admits(here),
+            self.permits.admits(current),
             "the pool was closed by `join` or `close`, after which only members may use it; \
              `try_spawn` returns an error instead"
         );
     }
 
-    fn is_open_to(&self, here: Here) -> bool {
-        self.permits.taking.get() != Taking::Killed && self.permits.admits(here)
+    fn is_open_to(&self, current: CurrentFiber) -> bool {
+        self.permits.taking.get() != Taking::Killed && self.permits.admits(current)
     }
 
     #[track_caller]
     fn spawn_by<F, T>(
         &self,
-        here: Here,
+        current: CurrentFiber,
         at: u64,
         f: F,
     ) -> Result<JoinHandle<T>, SpawnTimeoutError<F>>
@@ -322,11 +322,11 @@ impl Pool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        spend(here);
-        if !self.is_open_to(here) {
+        spend(current);
+        if !self.is_open_to(current) {
             return Err(SpawnTimeoutError::Closed(f));
         }
-        match self.permits.acquire(here, Some(at), &PERMIT_OR_ERROR) {
+        match self.permits.acquire(current, Some(at), &PERMIT_OR_ERROR) {
             Ok(Acquired::Permit) => Ok(self.start(self.permits.reserve(Acquired::Permit), f)),
             Ok(Acquired::Killed) => Err(SpawnTimeoutError::Closed(f)),
             Err(Interrupt::Killed) => Err(SpawnTimeoutError::Killed(f)),

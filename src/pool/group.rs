@@ -21,7 +21,7 @@ use crate::pool::permits::{Taking, join_error, kill_all};
 use crate::sched::api::handle::{self, Fiber};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
-use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, deadline_after, here};
+use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, current_fiber, deadline_after};
 
 static NEXT: WaitReason =
     WaitReason::new("waiting for the next member of a group to end", OnDeadlock::Fail);
@@ -169,7 +169,7 @@ impl<T> Group<T> {
             let ended = match completions.take_ended() {
                 Some(key) => Ok(Some(key)),
                 None if completions.is_over() => Ok(None),
-                None => completions.next_ended(here(), &NEXT),
+                None => completions.next_ended(current_fiber(), &NEXT),
             };
             match ended {
                 Ok(Some(key)) => {
@@ -204,12 +204,12 @@ impl<T> Group<T> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn join(&self) -> Result<(), JoinError> {
-        let here = here();
+        let current = current_fiber();
         if self.is_member() {
             return Err(JoinError::Itself);
         }
         self.close();
-        self.shared.completions.wait_until_idle(here, None, &ALL).map_err(join_error)
+        self.shared.completions.wait_until_idle(current, None, &ALL).map_err(join_error)
     }
 
     /// Like [`join`](Group::join), but waits no longer than `timeout`. The group is closed in any
@@ -226,10 +226,10 @@ impl<T> Group<T> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinTimeoutError> {
-        let here = here();
+        let current = current_fiber();
         self.close();
-        let by = Some(deadline_after(here, timeout));
-        self.shared.completions.wait_until_idle(here, by, &ALL).map_err(JoinTimeoutError::new)
+        let by = Some(deadline_after(current, timeout));
+        self.shared.completions.wait_until_idle(current, by, &ALL).map_err(JoinTimeoutError::new)
     }
 
     /// Accepts only what members spawn from now on: see [`join`](Group::join).

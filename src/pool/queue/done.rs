@@ -10,7 +10,7 @@ use crate::channel::{RecvError, TryRecvError};
 use crate::pool::error::DrainError;
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, deadline_after, here};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, current_fiber, deadline_after};
 
 static DRAINING: WaitReason =
     WaitReason::new("waiting until the work of a queue is done", OnDeadlock::Fail);
@@ -77,11 +77,11 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn wait_drained(&self) -> Result<(), DrainError> {
-        let here = here();
+        let current = current_fiber();
         if self.unfinished() == 0 {
             return Ok(());
         }
-        self.core.drained.wait(here, None, &DRAINING).map(drop).map_err(DrainError::new)
+        self.core.drained.wait(current, None, &DRAINING).map(drop).map_err(DrainError::new)
     }
 
     /// Like [`wait_drained`](WorkQueue::wait_drained), but waits no longer than `timeout`. Returns
@@ -92,9 +92,9 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// Panics outside of a fiber.
     #[track_caller]
     pub fn wait_drained_timeout(&self, timeout: Duration) -> bool {
-        let here = here();
-        let by = Some(deadline_after(here, timeout));
-        self.unfinished() == 0 || self.core.drained.wait(here, by, &DRAINING).is_ok()
+        let current = current_fiber();
+        let by = Some(deadline_after(current, timeout));
+        self.unfinished() == 0 || self.core.drained.wait(current, by, &DRAINING).is_ok()
     }
 }
 

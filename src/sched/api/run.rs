@@ -22,7 +22,7 @@ use std::panic::{self, Location};
 use crate::fiber::abandoned;
 use crate::fiber::borrowed_stack;
 use crate::fiber::cancel::{self, CancelScope};
-use crate::fiber::current::{self, PoolInUse};
+use crate::fiber::current::{self, PoolInUse, ThreadState};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::frame;
 use crate::fiber::header::FiberPtr;
@@ -34,7 +34,7 @@ use crate::sched::core::interrupt;
 use crate::sched::core::leave::leave;
 use crate::sched::core::main_fiber::WIND_UP;
 use crate::sched::core::pause;
-use crate::sched::core::scheduler::{Here, Scheduler, here, scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber, scheduler};
 use crate::stack;
 
 /// The payload with which `run` unwinds if its main fiber was killed.
@@ -106,10 +106,10 @@ struct Frame<'a> {
 
 impl Frame<'_> {
     fn enter(sched: &Scheduler) -> Frame<'_> {
-        current::here(|here| {
-            here.scheduler.set((&raw const *sched).cast());
-            here.inherits.set(false);
-            here.shelves.open();
+        ThreadState::with(|thread| {
+            thread.scheduler.set((&raw const *sched).cast());
+            thread.inherits.set(false);
+            thread.shelves.open();
         });
         Frame { _pool: current::use_pool(&sched.pool) }
     }
@@ -117,9 +117,9 @@ impl Frame<'_> {
 
 impl Drop for Frame<'_> {
     fn drop(&mut self) {
-        current::here(|here| {
-            here.scheduler.set(std::ptr::null());
-            here.shelves.close();
+        ThreadState::with(|thread| {
+            thread.scheduler.set(std::ptr::null());
+            thread.shelves.close();
         });
     }
 }
@@ -154,8 +154,8 @@ pub(crate) fn fail(error: JoinError) -> ! {
 
 /// On the main fiber, after all its user code: ends all other fibers.
 fn wind_up() {
-    let here = here();
-    let Here { fiber: main, sched } = here;
+    let current = current_fiber();
+    let CurrentFiber { fiber: main, sched } = current;
     sched.closing.set(true);
     cancel::within(main, &CancelScope::shield(), || {
         if let Some(facade) = sched.tasklets.facade.get() {
@@ -164,13 +164,13 @@ fn wind_up() {
         // Each step may run user code on main, which may make anything that the others look for.
         let is_over = (0..MOST_ROUNDS).any(|_| {
             end::clean_up_again(main);
-            end_the_others(here);
+            end_the_others(current);
             let dropped = sched.close_mail(main) | sched.drop_wakers(main);
             !dropped && sched.live.get() == 1 && end::owns_nothing(main)
         });
         if !is_over {
             end::leak_what_it_owns(main);
-            end_the_others(here);
+            end_the_others(current);
         }
     });
     // Nothing that was started on main outlives this, and nothing can be started any more.
@@ -180,8 +180,8 @@ fn wind_up() {
 /// Rounds of destructors on main that keep making what must be cleaned up.
 const MOST_ROUNDS: usize = 100;
 
-fn end_the_others(here: Here) {
-    let Here { fiber: main, sched } = here;
+fn end_the_others(current: CurrentFiber) {
+    let CurrentFiber { fiber: main, sched } = current;
     for fiber in sched.fibers_where(|fiber| fiber != main) {
         sched.kill(fiber.ptr());
         // One that is out of the ring while it cleans up does not see the kill, and nothing else will
@@ -190,13 +190,13 @@ fn end_the_others(here: Here) {
             sched.unpause(fiber.ptr());
         }
     }
-    wait_for_the_others(here);
+    wait_for_the_others(current);
 }
 
-fn wait_for_the_others(here: Here) {
-    let Here { fiber: main, sched } = here;
+fn wait_for_the_others(current: CurrentFiber) {
+    let CurrentFiber { fiber: main, sched } = current;
     while 1 < sched.live.get() {
-        leave(here, &WIND_UP);
+        leave(current, &WIND_UP);
         if main.signals.get().has(Signals::DEADLOCK) {
             abandon_the_rest(&sched, main);
         }
@@ -241,7 +241,7 @@ pub fn exit(code: i32) -> ! {
         abandoned::leave_process(code)
     };
     sched.main.exit_code.set(Some(code));
-    let fiber = here().fiber;
+    let fiber = current_fiber().fiber;
     if cfg!(panic = "abort") || std::thread::panicking() {
         abandoned::leave_process(code);
     }

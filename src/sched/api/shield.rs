@@ -7,7 +7,7 @@ use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current;
 use crate::sched::core::interrupt;
 use crate::sched::core::region::{self, Limit};
-use crate::sched::core::scheduler::here;
+use crate::sched::core::scheduler::current_fiber;
 
 /// Runs `f` without kill points: a kill that arrives meanwhile is met at the first wait after it.
 ///
@@ -37,7 +37,7 @@ use crate::sched::core::scheduler::here;
 /// ```
 #[track_caller]
 pub fn shield<T>(f: impl FnOnce() -> T) -> T {
-    cancel::within(here().fiber, &CancelScope::shield(), f)
+    cancel::within(current_fiber().fiber, &CancelScope::shield(), f)
 }
 
 /// As [`shield`], but a kill is held off for no longer than `grace` from now on.
@@ -68,9 +68,9 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
 /// ```
 #[track_caller]
 pub fn shield_for<T>(grace: Duration, f: impl FnOnce() -> T) -> T {
-    let here = here();
-    let now = here.sched.time.clock.now();
-    region::shield_until(here, Limit::at(here, now, now.checked_add(grace)), f)
+    let current = current_fiber();
+    let now = current.sched.time.clock.now();
+    region::shield_until(current, Limit::at(current, now, now.checked_add(grace)), f)
 }
 
 /// Runs `body`, then `cleanup` whether or not `body` unwound, then goes on unwinding.
@@ -111,9 +111,9 @@ pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
 /// Panics outside of a fiber.
 #[track_caller]
 pub fn checkpoint() {
-    let here = here();
-    here.sched.heed_kill_request();
-    if !here.fiber.signals.get().is_none() {
-        interrupt::checkpoint(here);
+    let current = current_fiber();
+    current.sched.heed_kill_request();
+    if !current.fiber.signals.get().is_none() {
+        interrupt::checkpoint(current);
     }
 }

@@ -21,7 +21,7 @@ use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::wait_list;
 use crate::sched::core::hooks;
 use crate::sched::core::leave;
-use crate::sched::core::scheduler::{Scheduler, here};
+use crate::sched::core::scheduler::{Scheduler, current_fiber};
 
 static ABANDONED: WaitReason = WaitReason::new("abandoned", OnDeadlock::Last);
 
@@ -29,9 +29,9 @@ static ABANDONED: WaitReason = WaitReason::new("abandoned", OnDeadlock::Last);
 #[cold]
 #[track_caller]
 pub(crate) fn abandon_current(why: &str) -> ! {
-    let here = here();
-    here.sched.abandon(here.fiber, why);
-    leave::leave_for_ever(here)
+    let current = current_fiber();
+    current.sched.abandon(current.fiber, why);
+    leave::leave_for_ever(current)
 }
 
 impl Scheduler {

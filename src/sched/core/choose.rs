@@ -27,7 +27,7 @@ use crate::fiber::wait_list::{Enlisted, Place};
 use crate::sched::core::deadline::Deadline;
 use crate::sched::core::interrupt::Interrupt;
 use crate::sched::core::park::{spend, wait_until};
-use crate::sched::core::scheduler::{Here, Scheduler, here};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber};
 
 static CHOOSING: WaitReason =
     WaitReason::new("waiting for the first of several things", OnDeadlock::Panic);
@@ -42,7 +42,7 @@ const FEW: usize = 8;
 /// One of several things that a fiber waits for.
 pub(crate) trait Arm {
     /// Does it now, if that needs no wait. Returns whether it is done. May be called again.
-    fn attempt(&mut self, here: Here) -> bool;
+    fn attempt(&mut self, current: CurrentFiber) -> bool;
 
     /// Where partners find it while the fiber waits. Called after `attempt`.
     fn place(&self) -> Option<Place<'_>> {
@@ -50,7 +50,7 @@ pub(crate) trait Arm {
     }
 
     /// The wait begins: lets those know who have no list.
-    fn begin(&self, _here: Here) {}
+    fn begin(&self, _here: CurrentFiber) {}
 
     /// Whether another thread may end the wait.
     fn is_shared(&self) -> bool {
@@ -92,14 +92,14 @@ pub(crate) enum Order {
 /// Does the first arm that can be done, waiting until one can. Returns its place.
 #[track_caller]
 pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
-    let here = here();
-    let first = first(here, arms.len(), order);
-    spend(here);
+    let current = current_fiber();
+    let first = first(current, arms.len(), order);
+    spend(current);
     loop {
-        if let Some(chosen) = attempt(here, arms, first) {
+        if let Some(chosen) = attempt(current, arms, first) {
             return chosen;
         }
-        if let Some(chosen) = wait(here, arms) {
+        if let Some(chosen) = wait(current, arms) {
             return chosen;
         }
     }
@@ -108,27 +108,27 @@ pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
 /// Does the first arm that can be done without waiting. Returns its place.
 #[track_caller]
 pub(crate) fn choose_now(arms: &mut [&mut dyn Arm], order: Order) -> Option<usize> {
-    let here = here();
-    let first = first(here, arms.len(), order);
-    spend(here);
-    attempt(here, arms, first)
+    let current = current_fiber();
+    let first = first(current, arms.len(), order);
+    spend(current);
+    attempt(current, arms, first)
 }
 
 /// Which of `count` arms is looked at first. Asked once a choice, however often that has to wait.
 #[inline]
-fn first(here: Here, count: usize, order: Order) -> usize {
+fn first(current: CurrentFiber, count: usize, order: Order) -> usize {
     if order == Order::Given || count < 2 {
         return 0;
     }
-    let choices = &here.fiber.choices;
+    let choices = &current.fiber.choices;
     let turn = choices.get();
     choices.set(turn.wrapping_add(1));
     Turns::first(turn, count)
 }
 
 #[inline]
-fn attempt(here: Here, arms: &mut [&mut dyn Arm], first: usize) -> Option<usize> {
-    (first..arms.len()).chain(0..first).find(|&at| arms[at].attempt(here))
+fn attempt(current: CurrentFiber, arms: &mut [&mut dyn Arm], first: usize) -> Option<usize> {
+    (first..arms.len()).chain(0..first).find(|&at| arms[at].attempt(current))
 }
 
 /// With which arm a fiber begins its choices: from one to the next, and after some of them from another
@@ -154,14 +154,14 @@ impl Turns {
 
 /// Waits until one of the arms is done, or should be attempted again.
 #[track_caller]
-fn wait(here: Here, arms: &[&mut dyn Arm]) -> Option<usize> {
+fn wait(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
     let mut few: [Option<Enlisted<'_>>; FEW] = Default::default();
     let mut many = Vec::new();
     let shared = arms.iter().any(|arm| arm.is_shared());
-    let _shared = shared.then(|| Shared::new(here));
+    let _shared = shared.then(|| Shared::new(current));
     let _over = Over(arms);
     for (at, arm) in arms.iter().enumerate() {
-        arm.begin(here);
+        arm.begin(current);
         // SAFETY: both stores are dropped at the end of this function, also by an unwind.
         let enlisted = arm.place().map(|place| unsafe { place.enlist() });
         match few.get_mut(at) {
@@ -177,8 +177,8 @@ fn wait(here: Here, arms: &[&mut dyn Arm]) -> Option<usize> {
     let due = arms.iter().enumerate().filter_map(|(at, arm)| Some((arm.deadline()?, at))).min();
     let reason = if shared { &CHOOSING_SHARED } else { &CHOOSING };
     let waited = {
-        let _deadline = due.map(|(deadline, _)| Deadline::arm(here, deadline));
-        wait_until(here, reason, any_done)
+        let _deadline = due.map(|(deadline, _)| Deadline::arm(current, deadline));
+        wait_until(current, reason, any_done)
     };
     match (waited, due) {
         (Ok(()), _) => chosen(arms),
@@ -209,18 +209,18 @@ pub(crate) fn is_shared(fiber: FiberPtr) -> bool {
 }
 
 /// A wait that other threads may end, for as long as this lives.
-struct Shared(Here);
+struct Shared(CurrentFiber);
 
 impl Shared {
-    fn new(here: Here) -> Shared {
-        here.sched.outside.shared_choices.set(here.sched.outside.shared_choices.get() + 1);
-        Shared(here)
+    fn new(current: CurrentFiber) -> Shared {
+        current.sched.outside.shared_choices.set(current.sched.outside.shared_choices.get() + 1);
+        Shared(current)
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let Here { sched, .. } = self.0;
+        let CurrentFiber { sched, .. } = self.0;
         sched.outside.shared_choices.set(sched.outside.shared_choices.get() - 1);
     }
 }

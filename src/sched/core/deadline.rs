@@ -9,15 +9,15 @@ use std::time::Duration;
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::Signals;
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::sched::time::alarm::Alarm;
 use crate::sched::time::timers::NEVER;
 
 /// Returns the deadline `timeout` from now, in the scheduler's microseconds.
-pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
-    let now = here.sched.time.clock.now();
+pub(crate) fn deadline_after(current: CurrentFiber, timeout: Duration) -> u64 {
+    let now = current.sched.time.clock.now();
     match now.checked_add(timeout) {
-        Some(at) => here.sched.micros_at(at),
+        Some(at) => current.sched.micros_at(at),
         None => NEVER,
     }
 }
@@ -28,8 +28,8 @@ pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
 pub(crate) struct Deadline(FiberPtr);
 
 impl Deadline {
-    pub(crate) fn arm(here: Here, at: u64) -> Deadline {
-        let Here { fiber, sched } = here;
+    pub(crate) fn arm(current: CurrentFiber, at: u64) -> Deadline {
+        let CurrentFiber { fiber, sched } = current;
         // Always checked: the wheel would be left with the address of a fiber that may be freed.
         assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
         fiber.timer.set(sched.time.arm(at, Alarm::of_wait(fiber)));
@@ -39,7 +39,7 @@ impl Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        here().sched.time.disarm(self.0.timer.replace(TimerKey::NONE));
+        current_fiber().sched.time.disarm(self.0.timer.replace(TimerKey::NONE));
         self.0.signals.set(self.0.signals.get().without(Signals::TIMEOUT));
     }
 }

@@ -29,7 +29,7 @@ use crate::fiber::state::{OnDeadlock, Signals, WaitReason};
 use crate::sched::core::abandon;
 use crate::sched::core::children::Children;
 use crate::sched::core::pending_throw;
-use crate::sched::core::scheduler::{Here, Scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler};
 use crate::sched::core::unwinding::{can_unwind, thread_unwinds};
 
 /// A kill that is caught this often does not end its fiber: it is given up.
@@ -69,16 +69,19 @@ impl fmt::Display for Interrupt {
 /// Looks at what the running fiber must attend to before it waits (again).
 #[cold]
 #[inline(never)]
-pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    let fiber = here.fiber;
+pub(crate) fn before_wait(
+    current: CurrentFiber,
+    reason: &'static WaitReason,
+) -> Result<(), Interrupt> {
+    let fiber = current.fiber;
     let seen = fiber.signals.get();
     settle(fiber);
-    if seen.has(Signals::CANCEL) && is_due(here) && !hogs_the_thread(here) {
-        meet_kill(here, reason)?;
+    if seen.has(Signals::CANCEL) && is_due(current) && !hogs_the_thread(current) {
+        meet_kill(current, reason)?;
     }
-    pending_throw::raise_pending(here);
+    pending_throw::raise_pending(current);
     if seen.has(Signals::DEADLOCK) {
-        return fail_with_deadlock(here, reason);
+        return fail_with_deadlock(current, reason);
     }
     if seen.has(Signals::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
 }
@@ -87,45 +90,45 @@ pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(),
 /// they must be withdrawn before they are interrupted.
 #[cold]
 #[inline(never)]
-pub(crate) fn is_coming(here: Here, reason: &'static WaitReason) -> bool {
-    let seen = here.fiber.signals.get();
+pub(crate) fn is_coming(current: CurrentFiber, reason: &'static WaitReason) -> bool {
+    let seen = current.fiber.signals.get();
     // Where nothing can unwind only waits that can fail notice a kill.
-    let meets_kills = || can_unwind(&here.sched) || reason.on_deadlock == OnDeadlock::Fail;
+    let meets_kills = || can_unwind(&current.sched) || reason.on_deadlock == OnDeadlock::Fail;
     seen.has(Signals::TIMEOUT)
-        || seen.has(Signals::CANCEL) && meets_kills() && is_due(here)
-        || pending_throw::may_go_off(here)
-        || seen.has(Signals::DEADLOCK) && here.sched.deadlocks.is_pending()
+        || seen.has(Signals::CANCEL) && meets_kills() && is_due(current)
+        || pending_throw::may_go_off(current)
+        || seen.has(Signals::DEADLOCK) && current.sched.deadlocks.is_pending()
 }
 
 /// A yield is a kill point, lets a bomb go off, and does nothing else.
 #[cold]
 #[inline(never)]
-pub(crate) fn at_yield(here: Here) {
-    settle(here.fiber);
-    checkpoint(here);
+pub(crate) fn at_yield(current: CurrentFiber) {
+    settle(current.fiber);
+    checkpoint(current);
 }
 
 /// Raises a pending kill or cancellation, and what was thrown, if it can be raised here.
-pub(crate) fn checkpoint(here: Here) {
-    if is_due(here) {
-        let _ = meet_kill(here, &CHECKPOINT);
+pub(crate) fn checkpoint(current: CurrentFiber) {
+    if is_due(current) {
+        let _ = meet_kill(current, &CHECKPOINT);
     }
-    pending_throw::raise_pending(here);
+    pending_throw::raise_pending(current);
 }
 
 static CHECKPOINT: WaitReason = WaitReason::new("at a kill point", OnDeadlock::Last);
 
 /// Whether the running fiber has a kill or a cancellation to meet now. One that must be put off
 /// because some fiber unwinds is remembered.
-pub(crate) fn is_due(here: Here) -> bool {
-    if !cancel::is_pending(&here.fiber) {
+pub(crate) fn is_due(current: CurrentFiber) -> bool {
+    if !cancel::is_pending(&current.fiber) {
         return false;
     }
-    let forced = here.sched.unwinds.forced.get()
-        == Some((here.fiber.id(), here.sched.switches.get()))
-        && is_limit_in_unwind_over(here.fiber);
-    let put_off = can_unwind(&here.sched) && thread_unwinds() && !forced;
-    here.sched.unwinds.note_put_off(put_off);
+    let forced = current.sched.unwinds.forced.get()
+        == Some((current.fiber.id(), current.sched.switches.get()))
+        && is_limit_in_unwind_over(current.fiber);
+    let put_off = can_unwind(&current.sched) && thread_unwinds() && !forced;
+    current.sched.unwinds.note_put_off(put_off);
     !put_off
 }
 
@@ -145,13 +148,13 @@ pub(crate) fn force(fiber: FiberPtr, switch: u64, sched: &Scheduler) {
 
 /// Whether the running fiber has caught so many cancellations in one turn that others must run
 /// first: it waits, and the next turn wakes it. (A killed fiber cannot catch without end.)
-fn hogs_the_thread(here: Here) -> bool {
-    if here.fiber.killed.get() || here.sched.unwinds.outside_of_run.get() {
+fn hogs_the_thread(current: CurrentFiber) -> bool {
+    if current.fiber.killed.get() || current.sched.unwinds.outside_of_run.get() {
         return false;
     }
-    let left = here.sched.budget.get().wrapping_sub(1);
-    here.sched.budget.set(left);
-    here.sched.unwinds.note_put_off(left == 0);
+    let left = current.sched.budget.get().wrapping_sub(1);
+    current.sched.budget.set(left);
+    current.sched.unwinds.note_put_off(left == 0);
     left == 0
 }
 
@@ -175,16 +178,16 @@ fn settle(fiber: FiberPtr) {
     fiber.signals.set(cancel.with(fiber.signals.get().only(Signals::THROW)));
 }
 
-fn meet_kill(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    if can_unwind(&here.sched) {
-        count_raise(here.fiber);
+fn meet_kill(current: CurrentFiber, reason: &'static WaitReason) -> Result<(), Interrupt> {
+    if can_unwind(&current.sched) {
+        count_raise(current.fiber);
         exit::raise();
     }
     if reason.on_deadlock == OnDeadlock::Fail {
-        count_raise(here.fiber);
+        count_raise(current.fiber);
         return Err(Interrupt::Killed);
     }
-    if here.sched.closing.get() {
+    if current.sched.closing.get() {
         abandon::abandon_current("could not be unwound at the end of `run`");
     }
     Ok(())
@@ -202,13 +205,13 @@ fn count_raise(fiber: FiberPtr) {
     }
 }
 
-fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    let report = here.sched.deadlocks.take_report();
+fn fail_with_deadlock(current: CurrentFiber, reason: &'static WaitReason) -> Result<(), Interrupt> {
+    let report = current.sched.deadlocks.take_report();
     let Some(report) = report else { return Ok(()) };
     debug_assert!(reason.on_deadlock != OnDeadlock::Panic || !thread_unwinds());
     // Each failure of a killed fiber counts: it may be one that takes every error for a reason to
     // wait again, and `run` could not end.
-    count_raise(here.fiber);
+    count_raise(current.fiber);
     Err(Interrupt::Deadlock(report))
 }
 
@@ -216,13 +219,13 @@ fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Int
 /// report if this wait was chosen to break a deadlock.
 #[cold]
 #[inline(never)]
-pub(crate) fn at_scope_exit(here: Here) -> Option<Box<Deadlock>> {
-    let seen = here.fiber.signals.get();
-    settle(here.fiber);
+pub(crate) fn at_scope_exit(current: CurrentFiber) -> Option<Box<Deadlock>> {
+    let seen = current.fiber.signals.get();
+    settle(current.fiber);
     if !seen.has(Signals::DEADLOCK) {
         return None;
     }
     // Killing the children is all that this wait can do: it is not asked twice.
-    here.fiber.children_killed.set(true);
-    here.sched.deadlocks.take_report()
+    current.fiber.children_killed.set(true);
+    current.sched.deadlocks.take_report()
 }

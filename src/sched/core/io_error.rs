@@ -12,7 +12,7 @@ use std::io;
 use crate::fiber::id::FiberId;
 use crate::fiber::state::WaitReason;
 use crate::sched::core::interrupt::Interrupt;
-use crate::sched::core::scheduler::here;
+use crate::sched::core::scheduler::current_fiber;
 
 /// The error of a wait for `reason` that was cut short.
 #[cold]
@@ -22,7 +22,7 @@ pub(crate) fn interrupted(interrupt: Interrupt, reason: &WaitReason) -> io::Erro
         Interrupt::TimedOut => timed_out(reason),
         // Not of the kind `Interrupted`: the loops of std would try again without end.
         Interrupt::Killed => {
-            io::Error::other(Killed { fiber: here().fiber.id(), what: reason.text })
+            io::Error::other(Killed { fiber: current_fiber().fiber.id(), what: reason.text })
         }
         Interrupt::Deadlock(report) => io::Error::other(report),
     }

@@ -13,7 +13,7 @@ use crate::fiber::state::{Signals, State};
 use crate::sched::core::children::Children;
 use crate::sched::core::interrupt;
 use crate::sched::core::pause;
-use crate::sched::core::scheduler::{Scheduler, here, scheduler};
+use crate::sched::core::scheduler::{Scheduler, current_fiber, scheduler};
 use crate::sched::shared::kill_request::KillRequest;
 
 /// The reason with which a signal kills the main fiber, as
@@ -30,7 +30,7 @@ impl Scheduler {
         fiber.killed.set(true);
         fiber.signal(Signals::CANCEL);
         if current::fiber() == Some(fiber) {
-            return interrupt::checkpoint(here());
+            return interrupt::checkpoint(current_fiber());
         }
         if cancel::is_pending(&fiber) {
             self.wake_to_unwind(fiber);

@@ -24,7 +24,7 @@ use crate::sched::core::deadline::{Deadline, deadline_after};
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::leave::{self, leave, leave_for_real};
 use crate::sched::core::limit::Limit;
-use crate::sched::core::scheduler::{Here, Scheduler, here};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber};
 
 pub(crate) static PARK: WaitReason =
     WaitReason::new("parked", OnDeadlock::Panic).ended_by_outsiders();
@@ -52,9 +52,9 @@ static SLEEP: WaitReason = WaitReason::new("asleep", OnDeadlock::Panic);
 #[track_caller]
 #[doc(alias = "schedule")]
 pub fn yield_now() {
-    let here = here();
-    here.sched.ring(|ring| ring.push_back(here.fiber, here.fiber.ticket.get()));
-    give_way(here);
+    let current = current_fiber();
+    current.sched.ring(|ring| ring.push_back(current.fiber, current.fiber.ticket.get()));
+    give_way(current);
 }
 
 /// Waits until somebody calls [`Fiber::unpark`](crate::Fiber::unpark) or
@@ -69,11 +69,11 @@ pub fn yield_now() {
 #[inline(always)]
 #[track_caller]
 pub fn park() {
-    let here = here();
-    if here.fiber.token.replace(false) {
-        return spend(here);
+    let current = current_fiber();
+    if current.fiber.token.replace(false) {
+        return spend(current);
     }
-    if let Err(interrupt) = wait_until(here, &PARK, || here.fiber.token.replace(false)) {
+    if let Err(interrupt) = wait_until(current, &PARK, || current.fiber.token.replace(false)) {
         interrupt.into_panic();
     }
 }
@@ -114,12 +114,12 @@ pub fn park_deadline(deadline: Instant) {
 
 #[track_caller]
 fn park_within(limit: Limit) {
-    let here = here();
-    if here.fiber.token.replace(false) {
-        return spend(here);
+    let current = current_fiber();
+    if current.fiber.token.replace(false) {
+        return spend(current);
     }
-    let _deadline = limit.micros(here).map(|at| Deadline::arm(here, at));
-    match wait_until(here, &PARK, || here.fiber.token.replace(false)) {
+    let _deadline = limit.micros(current).map(|at| Deadline::arm(current, at));
+    match wait_until(current, &PARK, || current.fiber.token.replace(false)) {
         Ok(()) | Err(Interrupt::TimedOut) => {}
         Err(interrupt) => interrupt.into_panic(),
     }
@@ -148,11 +148,11 @@ fn park_within(limit: Limit) {
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) {
-    let here = here();
+    let current = current_fiber();
     if duration.is_zero() {
         return yield_now();
     }
-    sleep_to(here, deadline_after(here, duration));
+    sleep_to(current, deadline_after(current, duration));
 }
 
 /// Waits until `at`, by the scheduler's clock. If that is over already, this is a yield.
@@ -162,11 +162,11 @@ pub fn sleep(duration: Duration) {
 /// Panics outside of a fiber.
 #[track_caller]
 pub fn sleep_until(at: Instant) {
-    let here = here();
-    if at <= here.sched.time.clock.now() {
+    let current = current_fiber();
+    if at <= current.sched.time.clock.now() {
         return yield_now();
     }
-    sleep_to(here, here.sched.micros_at(at));
+    sleep_to(current, current.sched.micros_at(at));
 }
 
 /// What the scheduler's clock shows.
@@ -179,13 +179,13 @@ pub fn sleep_until(at: Instant) {
 #[track_caller]
 #[must_use]
 pub fn now() -> Instant {
-    here().sched.time.clock.now()
+    current_fiber().sched.time.clock.now()
 }
 
 #[track_caller]
-fn sleep_to(here: Here, at: u64) {
-    let _deadline = Deadline::arm(here, at);
-    match wait_until(here, &SLEEP, || false) {
+fn sleep_to(current: CurrentFiber, at: u64) {
+    let _deadline = Deadline::arm(current, at);
+    match wait_until(current, &SLEEP, || false) {
         Ok(()) | Err(Interrupt::TimedOut) => {}
         Err(interrupt) => interrupt.into_panic(),
     }
@@ -198,44 +198,44 @@ fn sleep_to(here: Here, at: u64) {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn wait_until(
-    here: Here,
+    current: CurrentFiber,
     reason: &'static WaitReason,
     done: impl Fn() -> bool,
 ) -> Result<(), Interrupt> {
-    wait::<false>(here, reason, done)
+    wait::<false>(current, reason, done)
 }
 
 /// As [`wait_until`], for what the world does: see [`WaitReason::real`].
 #[inline(always)]
 #[track_caller]
 pub(crate) fn wait_for_events(
-    here: Here,
+    current: CurrentFiber,
     reason: &'static WaitReason,
     done: impl Fn() -> bool,
 ) -> Result<(), Interrupt> {
-    wait::<true>(here, reason, done)
+    wait::<true>(current, reason, done)
 }
 
 /// Which of the two it is, is known when it is compiled: a rendezvous does not look.
 #[inline(always)]
 #[track_caller]
 fn wait<const REAL: bool>(
-    here: Here,
+    current: CurrentFiber,
     reason: &'static WaitReason,
     done: impl Fn() -> bool,
 ) -> Result<(), Interrupt> {
     loop {
-        if !here.fiber.signals.get().is_none() {
-            interrupt::before_wait(here, reason)?;
+        if !current.fiber.signals.get().is_none() {
+            interrupt::before_wait(current, reason)?;
         }
         if REAL {
-            leave_for_real(here, reason);
+            leave_for_real(current, reason);
         } else {
-            leave(here, reason);
+            leave(current, reason);
         }
         if done() {
-            if !here.fiber.signals.get().is_none() {
-                interrupt::wait_completed(here.fiber);
+            if !current.fiber.signals.get().is_none() {
+                interrupt::wait_completed(current.fiber);
             }
             return Ok(());
         }
@@ -247,31 +247,31 @@ fn wait<const REAL: bool>(
 /// The caller's turn goes on then, and with it its budget: one that does this in a loop lets others run.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn run_first(here: Here, fiber: FiberPtr) {
-    here.sched.ring(|ring| {
-        ring.push_front(here.fiber, here.fiber.ticket.get());
+pub(crate) fn run_first(current: CurrentFiber, fiber: FiberPtr) {
+    current.sched.ring(|ring| {
+        ring.push_front(current.fiber, current.fiber.ticket.get());
         ring.push_front(fiber, fiber.ticket.get());
     });
-    let left = here.sched.budget.get();
-    give_way(here);
-    here.sched.budget.set(left);
-    spend(here);
+    let left = current.sched.budget.get();
+    give_way(current);
+    current.sched.budget.set(left);
+    spend(current);
 }
 
 /// Runs `partner`, which waits, before anything else, and the caller after everything else. Not a
 /// kill point.
 #[inline(always)]
-pub(crate) fn hand_over(here: Here, partner: FiberPtr) {
-    here.sched.make_ready_next(partner);
-    leave::go_last(here);
+pub(crate) fn hand_over(current: CurrentFiber, partner: FiberPtr) {
+    current.sched.make_ready_next(partner);
+    leave::go_last(current);
 }
 
 /// Leaves the thread to others; the caller is in the ring. A kill point.
 #[inline(always)]
-pub(crate) fn give_way(here: Here) {
-    leave::suspend(here);
-    if !here.fiber.signals.get().is_none() {
-        interrupt::at_yield(here);
+pub(crate) fn give_way(current: CurrentFiber) {
+    leave::suspend(current);
+    if !current.fiber.signals.get().is_none() {
+        interrupt::at_yield(current);
     }
 }
 
@@ -279,9 +279,9 @@ pub(crate) fn give_way(here: Here) {
 /// it gives way. Without that a fiber with a fast partner would never let others run.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn spend(here: Here) {
-    let left = here.sched.budget.get().wrapping_sub(1);
-    here.sched.budget.set(left);
+pub(crate) fn spend(current: CurrentFiber) {
+    let left = current.sched.budget.get().wrapping_sub(1);
+    current.sched.budget.set(left);
     if left == 0 {
         budget_spent();
     }
@@ -291,13 +291,13 @@ pub(crate) fn spend(here: Here) {
 /// timers and events at once, and not after the rest of a batch.
 #[cfg(feature = "net")]
 #[track_caller]
-pub(crate) fn spend_many(here: Here, n: u32) {
-    match here.sched.budget.get().checked_sub(n) {
+pub(crate) fn spend_many(current: CurrentFiber, n: u32) {
+    match current.sched.budget.get().checked_sub(n) {
         None | Some(0) => {
-            here.sched.batch_mask.set(0);
+            current.sched.batch_mask.set(0);
             budget_spent();
         }
-        Some(left) => here.sched.budget.set(left),
+        Some(left) => current.sched.budget.set(left),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::fiber::cancel;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::identity::Payload;
 use crate::fiber::state::Signals;
-use crate::sched::core::scheduler::Here;
+use crate::sched::core::scheduler::CurrentFiber;
 use crate::sched::core::unwinding;
 
 /// Stores `payload` as the bomb of `fiber`. Returns the one that it replaces.
@@ -31,19 +31,19 @@ pub(crate) fn disarm(fiber: FiberPtr) -> Option<Payload> {
 }
 
 /// Lets the bomb of the running fiber go off, if it has one and this is a place for it.
-pub(crate) fn raise_pending(here: Here) {
-    if !may_go_off(here) {
+pub(crate) fn raise_pending(current: CurrentFiber) {
+    if !may_go_off(current) {
         return;
     }
-    if let Some(payload) = disarm(here.fiber) {
+    if let Some(payload) = disarm(current.fiber) {
         panic::resume_unwind(payload);
     }
 }
 
 /// Whether the running fiber has a bomb that goes off at its next wait. One that must be put off
 /// because some fiber unwinds is remembered.
-pub(crate) fn may_go_off(here: Here) -> bool {
-    let Here { fiber, sched } = here;
+pub(crate) fn may_go_off(current: CurrentFiber) -> bool {
+    let CurrentFiber { fiber, sched } = current;
     if !fiber.signals.get().has(Signals::THROW) || cancel::is_shielded(&fiber) {
         return false;
     }

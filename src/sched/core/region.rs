@@ -21,7 +21,7 @@ use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit;
 use crate::sched::core::park;
-use crate::sched::core::scheduler::Here;
+use crate::sched::core::scheduler::CurrentFiber;
 use crate::sched::core::unwinding;
 use crate::sched::time::alarm::{Alarm, Region};
 
@@ -38,11 +38,11 @@ pub(crate) enum Limit {
 
 impl Limit {
     /// No moment stands for one that is too far away for an `Instant`.
-    pub(crate) fn at(here: Here, now: Instant, at: Option<Instant>) -> Limit {
+    pub(crate) fn at(current: CurrentFiber, now: Instant, at: Option<Instant>) -> Limit {
         match at {
             None => Limit::Never,
             Some(at) if at <= now => Limit::Over,
-            Some(at) => match here.sched.micros_at(at) {
+            Some(at) => match current.sched.micros_at(at) {
                 u64::MAX => Limit::Never,
                 at => Limit::At(at),
             },
@@ -55,29 +55,33 @@ impl Limit {
 ///
 /// If something further out is cancelled as well when the unwind arrives here, it goes on.
 #[inline]
-pub(crate) fn cancel_at<T>(here: Here, limit: Limit, f: impl FnOnce() -> T) -> Option<T> {
-    let region = Region::new(here.fiber.to_ref(), CancelScope::cancellable());
+pub(crate) fn cancel_at<T>(
+    current: CurrentFiber,
+    limit: Limit,
+    f: impl FnOnce() -> T,
+) -> Option<T> {
+    let region = Region::new(current.fiber.to_ref(), CancelScope::cancellable());
     if unwinding::thread_unwinds() {
         region.scope.enter_in_unwind();
     }
     let caught = {
-        let _armed = Armed::arm(here, &region, limit);
+        let _armed = Armed::arm(current, &region, limit);
         panic::catch_unwind(AssertUnwindSafe(|| region.run(f)))
     };
-    caught.map_or_else(|payload| unwound(here, &region, limit, payload), Some)
+    caught.map_or_else(|payload| unwound(current, &region, limit, payload), Some)
 }
 
 /// Runs `f` in a shield that a kill is held off by for no longer than the limit.
-pub(crate) fn shield_until<T>(here: Here, limit: Limit, f: impl FnOnce() -> T) -> T {
-    let region = Region::new(here.fiber.to_ref(), CancelScope::shield());
-    let _armed = Armed::arm(here, &region, limit);
+pub(crate) fn shield_until<T>(current: CurrentFiber, limit: Limit, f: impl FnOnce() -> T) -> T {
+    let region = Region::new(current.fiber.to_ref(), CancelScope::shield());
+    let _armed = Armed::arm(current, &region, limit);
     region.run(f)
 }
 
 #[cold]
 #[inline(never)]
 fn unwound<T>(
-    here: Here,
+    current: CurrentFiber,
     region: &Region,
     limit: Limit,
     payload: Box<dyn std::any::Any + Send>,
@@ -87,31 +91,31 @@ fn unwound<T>(
     let ends_here = region.scope.is_in_unwind()
         && region.scope.is_cancelled()
         && exit::is_cancellation(&*payload);
-    if !ends_here && !cancel::ends_at(&region.scope, &here.fiber, &*payload) {
+    if !ends_here && !cancel::ends_at(&region.scope, &current.fiber, &*payload) {
         panic::resume_unwind(payload);
     }
     if let Limit::Over = limit {
         // Nothing has waited. A fiber that does this in a loop must not keep the thread to itself.
-        park::spend(here);
+        park::spend(current);
     }
     None
 }
 
 /// The armed time limit of a region; disarmed when dropped.
-struct Armed<'a>(Here, &'a Region);
+struct Armed<'a>(CurrentFiber, &'a Region);
 
 impl Armed<'_> {
     #[inline]
-    fn arm(here: Here, region: &Region, limit: Limit) -> Armed<'_> {
+    fn arm(current: CurrentFiber, region: &Region, limit: Limit) -> Armed<'_> {
         match limit {
             Limit::Never => {}
-            Limit::Over => region.scope.time_is_up(&here.fiber),
+            Limit::Over => region.scope.time_is_up(&current.fiber),
             Limit::At(at) => {
-                let timer = here.sched.time.arm(at, Alarm::of_region(region));
+                let timer = current.sched.time.arm(at, Alarm::of_region(region));
                 region.scope.timer.set(timer);
             }
         }
-        Armed(here, region)
+        Armed(current, region)
     }
 }
 

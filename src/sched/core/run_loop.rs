@@ -10,7 +10,7 @@
 use std::io;
 use std::thread;
 
-use crate::fiber::current;
+use crate::fiber::current::ThreadState;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
 use crate::fiber::state::State;
@@ -31,7 +31,7 @@ const LOOK_AHEAD_FROM: usize = 1024;
 impl Scheduler {
     /// Runs fibers until the counter of switches reaches a multiple of the batch.
     pub(crate) fn batch(&self) {
-        current::here(|here| {
+        ThreadState::with(|thread| {
             while let Some(entry) = self.ring(|ring| ring.pop_front()) {
                 let fiber = entry.item;
                 if fiber.ticket.get() != entry.ticket {
@@ -44,7 +44,7 @@ impl Scheduler {
                 }
                 self.switches.set(self.switches.get().wrapping_add(1));
                 self.budget.set(BUDGET);
-                here.fiber.set(Some(fiber));
+                thread.fiber.set(Some(fiber));
                 // SAFETY: a valid entry of the ring is a suspended fiber, or one that `start` has
                 // just given a context; and this is the thread's own stack.
                 let ended = unsafe { switch::resume(fiber) };
@@ -53,14 +53,14 @@ impl Scheduler {
                 }
                 if let Some(stack) = ended {
                     // Its record may be freed now, and a signal handler may look.
-                    here.fiber.set(None);
+                    thread.fiber.set(None);
                     self.reclaim(fiber, stack);
                 }
                 if self.switches.get() & self.batch_mask.get() == 0 {
                     break;
                 }
             }
-            here.fiber.set(None);
+            thread.fiber.set(None);
         });
     }
 

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use crate::collections::run_ring::RunRing;
 use crate::collections::slot_table::{Key, SlotTable};
-use crate::fiber::current;
+use crate::fiber::current::{self, ThreadState};
 use crate::fiber::header::{FiberPtr, FiberRef, Header};
 use crate::fiber::id::FiberId;
 use crate::fiber::report;
@@ -278,7 +278,7 @@ impl fmt::Debug for Scheduler {
 
 /// The running fiber and its scheduler.
 #[derive(Copy, Clone)]
-pub(crate) struct Here {
+pub(crate) struct CurrentFiber {
     pub(crate) fiber: FiberPtr,
     pub(crate) sched: SchedulerPtr,
 }
@@ -292,7 +292,7 @@ impl Deref for SchedulerPtr {
 
     #[inline(always)]
     fn deref(&self) -> &Scheduler {
-        // SAFETY: made by `here` and `scheduler` only, for code that runs on a fiber or in the run
+        // SAFETY: made by `current_fiber` and `scheduler` only, for code that runs on a fiber or in the run
         // loop of this very scheduler: `run` drops it after the last of them has ended.
         unsafe { self.0.as_ref() }
     }
@@ -305,24 +305,25 @@ impl Deref for SchedulerPtr {
 /// Panics outside of a fiber.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn here() -> Here {
-    let (fiber, sched) = current::here(|here| (here.fiber.get(), here.scheduler.get()));
+pub(crate) fn current_fiber() -> CurrentFiber {
+    let (fiber, sched) = ThreadState::with(|thread| (thread.fiber.get(), thread.scheduler.get()));
     let Some(fiber) = fiber else { current::outside_of_a_fiber(Location::caller()) };
     // SAFETY: a fiber runs on this thread, so the run loop has set the scheduler's address.
     let sched = SchedulerPtr(unsafe { NonNull::new_unchecked(sched.cast_mut().cast()) });
-    Here { fiber, sched }
+    CurrentFiber { fiber, sched }
 }
 
-/// As [`here`], but none outside of a fiber.
+/// As [`current_fiber`], but none outside of a fiber.
 #[inline(always)]
-pub(crate) fn try_here() -> Option<Here> {
-    current::fiber().map(|_| here())
+pub(crate) fn try_current_fiber() -> Option<CurrentFiber> {
+    current::fiber().map(|_| current_fiber())
 }
 
 /// The scheduler of this thread, if it has one.
 #[inline(always)]
 pub(crate) fn scheduler() -> Option<SchedulerPtr> {
-    NonNull::new(current::here(|here| here.scheduler.get()).cast_mut().cast()).map(SchedulerPtr)
+    NonNull::new(ThreadState::with(|thread| thread.scheduler.get()).cast_mut().cast())
+        .map(SchedulerPtr)
 }
 
 #[cold]

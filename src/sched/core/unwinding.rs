@@ -23,7 +23,7 @@ use std::thread;
 
 use crate::fiber::frame;
 use crate::fiber::header::FiberPtr;
-use crate::sched::core::scheduler::{Here, Scheduler, try_here};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, try_current_fiber};
 
 /// An answer to whether the caller is called by a destructor that runs because of a panic or a kill.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -39,15 +39,15 @@ pub(crate) fn unwinding() -> Unwinding {
     if !thread::panicking() {
         return Unwinding::No;
     }
-    match try_here() {
-        Some(here) => of_fiber(here),
+    match try_current_fiber() {
+        Some(current) => of_fiber(current),
         None => Unwinding::Yes,
     }
 }
 
 #[cold]
-fn of_fiber(here: Here) -> Unwinding {
-    let Here { fiber, sched } = here;
+fn of_fiber(current: CurrentFiber) -> Unwinding {
+    let CurrentFiber { fiber, sched } = current;
     if sched.unwinds.outside_of_run.get() {
         return Unwinding::Unknown;
     }

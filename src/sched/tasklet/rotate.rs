@@ -11,7 +11,7 @@
 
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::sched::core::pause;
-use crate::sched::core::scheduler::{Here, Scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler};
 
 impl Scheduler {
     /// The fibers in the ring, in the order in which they will run.
@@ -63,8 +63,8 @@ impl Scheduler {
 /// Puts the caller into the ring such that `fiber`, which is in the ring or in no queue, runs next,
 /// and the caller when its turn comes: directly behind a paused one, at the end of the ring
 /// otherwise. The caller gives way then.
-pub(crate) fn let_run(here: Here, fiber: FiberPtr) {
-    let Here { fiber: me, sched } = here;
+pub(crate) fn let_run(current: CurrentFiber, fiber: FiberPtr) {
+    let CurrentFiber { fiber: me, sched } = current;
     if pause::is_floating(fiber) {
         sched.ring(|ring| ring.push_front(me, me.ticket.get()));
         sched.unpause_next(fiber);

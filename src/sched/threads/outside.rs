@@ -12,7 +12,7 @@ use crate::fiber::state::WaitReason;
 use crate::sched::core::deadline::Deadline;
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::leave::{leave, leave_for_real};
-use crate::sched::core::scheduler::{Here, Scheduler, SchedulerPtr};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, SchedulerPtr};
 use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::registry;
@@ -20,8 +20,8 @@ use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
 impl Ticket {
     /// Creates a ticket of the running fiber.
-    pub(crate) fn new(here: Here) -> Ticket {
-        Ticket::of(here.sched.id, here.fiber.key.get(), here.sched.mailbox.clone())
+    pub(crate) fn new(current: CurrentFiber) -> Ticket {
+        Ticket::of(current.sched.id, current.fiber.key.get(), current.sched.mailbox.clone())
     }
 
     /// Whether the fiber is one of `sched`.
@@ -59,7 +59,7 @@ impl Ticket {
 /// find it. What the wait brought, or has left over, is the caller's to take.
 #[track_caller]
 pub(crate) fn wait_for_others(
-    here: Here,
+    current: CurrentFiber,
     wait: &dyn OutsideWait,
     by: Option<u64>,
     reason: &'static WaitReason,
@@ -67,23 +67,23 @@ pub(crate) fn wait_for_others(
     debug_assert!(reason.outsiders, "its wake would not reach it");
     // SAFETY: the value is dropped at the end of this function, also by an unwind, and nobody else
     // has it.
-    let _listed = unsafe { Listed::new(here, wait) };
-    let _deadline = by.map(|at| Deadline::arm(here, at));
+    let _listed = unsafe { Listed::new(current, wait) };
+    let _deadline = by.map(|at| Deadline::arm(current, at));
     while !wait.ticket().is_completed() {
-        if !here.fiber.signals.get().is_none() {
-            if interrupt::is_coming(here, reason) && !give_up(wait) {
+        if !current.fiber.signals.get().is_none() {
+            if interrupt::is_coming(current, reason) && !give_up(wait) {
                 break;
             }
-            interrupt::before_wait(here, reason)?;
+            interrupt::before_wait(current, reason)?;
         }
         if reason.external {
-            leave_for_real(here, reason);
+            leave_for_real(current, reason);
         } else {
-            leave(here, reason);
+            leave(current, reason);
         }
     }
-    if !here.fiber.signals.get().is_none() {
-        interrupt::wait_completed(here.fiber);
+    if !current.fiber.signals.get().is_none() {
+        interrupt::wait_completed(current.fiber);
     }
     Ok(wait.ticket().outcome())
 }
@@ -94,19 +94,19 @@ fn give_up(wait: &dyn OutsideWait) -> bool {
 }
 
 /// A wait that its scheduler knows of for as long as this lives.
-struct Listed(Here);
+struct Listed(CurrentFiber);
 
 impl Listed {
     /// # Safety
     ///
     /// The result must be dropped before `wait` goes, unless the fiber is never resumed again.
-    unsafe fn new(here: Here, wait: &dyn OutsideWait) -> Listed {
+    unsafe fn new(current: CurrentFiber, wait: &dyn OutsideWait) -> Listed {
         if wait.is_for_a_lock() {
-            here.sched.circles.wait_began();
+            current.sched.circles.wait_began();
         }
         // SAFETY: the caller promises to drop the result in time, which takes the wait off the list.
-        unsafe { here.sched.outside.list(here.fiber, wait) };
-        Listed(here)
+        unsafe { current.sched.outside.list(current.fiber, wait) };
+        Listed(current)
     }
 }
 

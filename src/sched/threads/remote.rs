@@ -15,7 +15,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::id::FiberId;
 use crate::fiber::state::State;
 use crate::fiber::token::Token;
-use crate::sched::core::scheduler::{SchedulerPtr, here};
+use crate::sched::core::scheduler::{SchedulerPtr, current_fiber};
 use crate::sched::shared::mailbox::{Mailbox, Order};
 
 /// Wakes one fiber out of [`park`](crate::park), from any thread.
@@ -73,7 +73,7 @@ impl fmt::Debug for Unparker {
 /// An unparker for `fiber`, which is of this thread's scheduler, or has ended.
 #[track_caller]
 pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
-    Unparker { address: Address::new(here().sched, fiber, Reach::Unpark) }
+    Unparker { address: Address::new(current_fiber().sched, fiber, Reach::Unpark) }
 }
 
 /// What the holder of an address may do: which of a fiber's waits it may end.
