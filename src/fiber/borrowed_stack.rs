@@ -14,10 +14,10 @@
 //!
 //! Invariants:
 //! - The stack is the loan's from before the call until after it; for ever, if the fiber is retired or
-//!   the strand given up.
+//!   the coroutine given up.
 //! - The call may park. The fiber is then suspended on the borrowed stack and goes on there.
-//! - A fiber's loans are a list, the youngest first. One that began on a strand may end before a
-//!   younger one does, for strands are suspended and resumed as they like.
+//! - A fiber's loans are a list, the youngest first. One that began on a coroutine may end before a
+//!   younger one does, for coroutines are suspended and resumed as they like.
 
 #![allow(unsafe_code, reason = "links the loans of a fiber")]
 
@@ -33,7 +33,7 @@ use crate::fiber::frame::Frame;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::stack::{SizeClass, Stack};
 
-/// Calls `f` on a stack of `class`. The caller is `fiber`, on whichever stack; or none, on a strand of
+/// Calls `f` on a stack of `class`. The caller is `fiber`, on whichever stack; or none, on a coroutine of
 /// its thread's frame.
 ///
 /// # Errors
@@ -156,7 +156,7 @@ fn borrowed_stacks(fiber: &Header) -> impl Iterator<Item = &BorrowedStack> {
 /// A loan that stands in a list.
 fn listed<'a>(borrowed: &NonNull<BorrowedStack>) -> &'a BorrowedStack {
     // SAFETY: a loan links itself when it has found its place, and takes itself out when it is dropped.
-    // If that never happens its fiber is retired, or the strand that it lies on given up: either way
+    // If that never happens its fiber is retired, or the coroutine that it lies on given up: either way
     // the stack under it is kept for ever.
     unsafe { borrowed.as_ref() }
 }

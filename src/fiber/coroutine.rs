@@ -15,13 +15,13 @@
 //! ```
 //!
 //! Invariants:
-//! - A strand belongs to the [`Frame`] in which it was started, and is resumed and suspended only
+//! - A coroutine belongs to the [`Frame`] in which it was started, and is resumed and suspended only
 //!   while that frame's code runs.
 //! - The chain from `frame.running` along `below` to the frame's own stack is what the processor's
 //!   stacks look like: each was entered from the one below.
-//! - A strand is suspended only while it is on that chain.
-//! - Cancel scopes hang on the strand on which they were made: the hinge joins them to those of
-//!   whoever resumes the strand, for as long as it runs.
+//! - A coroutine is suspended only while it is on that chain.
+//! - Cancel scopes hang on the coroutine on which they were made: the hinge joins them to those of
+//!   whoever resumes the coroutine, for as long as it runs.
 
 #![allow(unsafe_code, reason = "switches stacks, and follows the chain of those that run")]
 
@@ -55,15 +55,15 @@ pub(crate) struct Coroutine {
     class: Cell<SizeClass>,
     /// The frame it was started in.
     frame: OnceCell<Rc<Frame>>,
-    /// The fiber whose frame that is: what runs when this strand may be resumed or suspended. None
+    /// The fiber whose frame that is: what runs when this coroutine may be resumed or suspended. None
     /// for a thread's frame, which is current while no fiber runs. Counted, so that its address is no
-    /// other fiber's as long as the strand exists.
+    /// other fiber's as long as the coroutine exists.
     fiber: OnceCell<FiberRef>,
-    /// The strand from whose stack it was resumed; null for the frame's own. While it runs.
+    /// The coroutine from whose stack it was resumed; null for the frame's own. While it runs.
     below: Cell<*const Coroutine>,
-    /// The strand on whose stack it was suspended: itself, but for a suspend from above.
+    /// The coroutine on whose stack it was suspended: itself, but for a suspend from above.
     top: Cell<*const Coroutine>,
-    /// Neither cancelled nor a shield: joins the scopes of this strand to those below.
+    /// Neither cancelled nor a shield: joins the scopes of this coroutine to those below.
     hinge: CancelScope,
     /// The innermost cancel scope on its stack, while it is suspended. Null if it has none.
     innermost: Cell<*const CancelScope>,
@@ -101,8 +101,8 @@ impl Coroutine {
 
     /// Whether it is suspended, and belongs to the code that runs now, which may resume it.
     ///
-    /// The fiber is enough to tell, and its address to tell the fiber: the strand keeps its record, so
-    /// that no other fiber gets that address. By the end of the fiber's frame every strand of it has
+    /// The fiber is enough to tell, and its address to tell the fiber: the coroutine keeps its record, so
+    /// that no other fiber gets that address. By the end of the fiber's frame every coroutine of it has
     /// ended or is retired. So it is with a thread's frame, of which there is one at a time.
     #[inline(always)]
     pub(crate) fn is_ready(&self) -> bool {
@@ -163,7 +163,7 @@ impl Coroutine {
         self.class.get()
     }
 
-    /// Sets the size of the stack that a fresh strand will take.
+    /// Sets the size of the stack that a fresh coroutine will take.
     #[cfg(feature = "greenlet")]
     pub(crate) fn set_class(&self, class: SizeClass) {
         debug_assert_eq!(self.state(), State::Fresh);
@@ -172,7 +172,7 @@ impl Coroutine {
 
     fn carries(&self, frame: &Frame) -> bool {
         let mut at = frame.running.get();
-        // SAFETY: strands on the running chain are alive: whoever has resumed one holds it.
+        // SAFETY: coroutines on the running chain are alive: whoever has resumed one holds it.
         while let Some(coroutine) = unsafe { at.as_ref() } {
             if ptr::eq(coroutine, self) {
                 return true;
@@ -182,17 +182,17 @@ impl Coroutine {
         false
     }
 
-    /// Gives a fresh strand a stack, on which `entry` will run at the first resume.
+    /// Gives a fresh coroutine a stack, on which `entry` will run at the first resume.
     ///
     /// # Errors
     ///
-    /// Which limit was met; the strand stays fresh.
+    /// Which limit was met; the coroutine stays fresh.
     ///
     /// # Safety
     ///
     /// - It must be fresh, and `frame` the current one.
     /// - `entry` must not unwind.
-    /// - The strand must neither move nor die before it has ended; if it is retired, never.
+    /// - The coroutine must neither move nor die before it has ended; if it is retired, never.
     pub(crate) unsafe fn start(
         &self,
         frame: Rc<Frame>,
@@ -206,7 +206,7 @@ impl Coroutine {
         let _ = self.frame.set(frame);
         self.top.set(self);
         self.status.set(Status::Suspended);
-        // SAFETY: a fresh strand's context is empty; the rest is the caller's promise.
+        // SAFETY: a fresh coroutine's context is empty; the rest is the caller's promise.
         unsafe { self.context.create(stack, entry) };
         Ok(())
     }
@@ -279,7 +279,7 @@ impl Coroutine {
         unsafe { self.context.leave() }
     }
 
-    /// Whether the thread unwinds because of this strand, which runs.
+    /// Whether the thread unwinds because of this coroutine, which runs.
     pub(crate) fn has_begun_to_unwind(&self) -> bool {
         thread::panicking() && !self.status.get().unwound_before()
     }
@@ -310,12 +310,12 @@ impl Coroutine {
         self.abandon();
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() };
-        // Only suspended strands are resumed. Were this one, it would return into frames that
+        // Only suspended coroutines are resumed. Were this one, it would return into frames that
         // others take for dead.
         std::process::abort()
     }
 
-    /// A fresh strand ends without having run.
+    /// A fresh coroutine ends without having run.
     pub(crate) fn end_fresh(&self) {
         debug_assert_eq!(self.state(), State::Fresh);
         self.status.set(Status::Ended);
@@ -325,7 +325,7 @@ impl Coroutine {
     /// be suspended, or about to leave for ever.
     pub(crate) fn abandon(&self) {
         let mut at = self.top.get();
-        // SAFETY: those on top of a strand are alive: whoever has resumed one holds it.
+        // SAFETY: those on top of a coroutine are alive: whoever has resumed one holds it.
         while let Some(coroutine) = unsafe { at.as_ref() } {
             coroutine.status.set(Status::Abandoned);
             if let Some(frame) = coroutine.frame() {
@@ -336,7 +336,7 @@ impl Coroutine {
         abandoned::keep_what_it_lent(self.fiber());
     }
 
-    /// Puts the scopes of this strand inside those of whoever resumes it. Returns the latter.
+    /// Puts the scopes of this coroutine inside those of whoever resumes it. Returns the latter.
     #[inline(always)]
     fn join_scopes(&self, fiber: FiberPtr) -> *const CancelScope {
         let outer = fiber.cancel_scopes.get();
@@ -359,7 +359,7 @@ impl Coroutine {
 
 impl Drop for Coroutine {
     fn drop(&mut self) {
-        // Whoever owns a strand that was started keeps it until it has ended, or for ever.
+        // Whoever owns a coroutine that was started keeps it until it has ended, or for ever.
         debug_assert!(matches!(self.state(), State::Fresh | State::Ended), "{self:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The state of a strand, together with what is known of who unwinds.
+//! The state of a coroutine, together with what is known of who unwinds.
 //!
 //! ```text
 //!   the thread unwinds   at the resume   at the suspend
@@ -9,7 +9,7 @@
 //!     SuspendedMidUnwind -> RunningMidUnwind      SuspendedInUnwind -> RunningStillInUnwind
 //! ```
 
-/// Where in its life a strand is.
+/// Where in its life a coroutine is.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum State {
     /// It has no stack yet.
@@ -22,17 +22,17 @@ pub(crate) enum State {
     Abandoned,
 }
 
-/// The state of a strand, and what is known of who unwinds: std tells only that *some* stack of the
+/// The state of a coroutine, and what is known of who unwinds: std tells only that *some* stack of the
 /// thread does. In one word, for a switch then writes no more than it must.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub(crate) enum Status {
     Suspended,
-    /// The thread began to unwind while the strand ran: it was probably suspended in a destructor,
+    /// The thread began to unwind while the coroutine ran: it was probably suspended in a destructor,
     /// where nothing may be raised.
     SuspendedMidUnwind,
     /// The thread unwound already when it was resumed, and still did when it was suspended: nobody
-    /// knows whether this strand does.
+    /// knows whether this coroutine does.
     SuspendedInUnwind,
     Fresh,
     Running,
@@ -63,7 +63,7 @@ impl Status {
         }
     }
 
-    /// Returns the status of a strand that is resumed while the thread unwinds.
+    /// Returns the status of a coroutine that is resumed while the thread unwinds.
     #[cold]
     #[inline(never)]
     pub(crate) fn entered_in_unwind(self) -> Status {
@@ -74,8 +74,8 @@ impl Status {
         }
     }
 
-    /// Returns the status of a strand that suspends itself while the thread unwinds. That is this
-    /// strand's doing if the thread did not unwind when it was resumed; and if it was its doing
+    /// Returns the status of a coroutine that suspends itself while the thread unwinds. That is this
+    /// coroutine's doing if the thread did not unwind when it was resumed; and if it was its doing
     /// before, it still is.
     #[cold]
     #[inline(never)]
@@ -86,7 +86,7 @@ impl Status {
         }
     }
 
-    /// Whether the strand was suspended while the thread unwound, because of whichever stack, and
+    /// Whether the coroutine was suspended while the thread unwound, because of whichever stack, and
     /// has not been resumed since, or has just been.
     #[cfg(feature = "greenlet")]
     pub(crate) fn was_left_in_unwind(self) -> bool {
@@ -99,7 +99,7 @@ impl Status {
         )
     }
 
-    /// Whether the strand runs, and the thread unwound already when it was resumed, because of
+    /// Whether the coroutine runs, and the thread unwound already when it was resumed, because of
     /// another stack.
     pub(crate) fn unwound_before(self) -> bool {
         matches!(self, Status::RunningInUnwind | Status::RunningStillInUnwind)

@@ -1,4 +1,4 @@
-//! What strands stand on: a fiber's own stack, or a thread's inside `fibra::frame`.
+//! What coroutines stand on: a fiber's own stack, or a thread's inside `fibra::frame`.
 //!
 //! Invariants:
 //! - No suspended stack outlives its frame: [`Frame::unwind_all`] is called when all other user code
@@ -27,30 +27,30 @@ use crate::fiber::report;
 pub(crate) struct Frame {
     /// The fiber whose frame it is; none for a thread's, and none once it is closed.
     pub(crate) fiber: Cell<Option<FiberPtr>>,
-    /// The innermost strand that runs; null while the frame's own stack does.
+    /// The innermost coroutine that runs; null while the frame's own stack does.
     pub(crate) running: Cell<*const Coroutine>,
-    /// An address on the frame's own stack, near where it resumed a strand.
+    /// An address on the frame's own stack, near where it resumed a coroutine.
     pub(crate) own_mark: Cell<usize>,
     closed: Cell<bool>,
-    /// Strands whose last handle was dropped elsewhere.
+    /// Coroutines whose last handle was dropped elsewhere.
     orphans: Cell<bool>,
     pub(crate) roster: Roster,
     /// What the layers above keep for each frame.
     extension: RefCell<Option<Rc<dyn Any>>>,
 }
 
-/// Something on a strand, which can be unwound.
+/// Something on a coroutine, which can be unwound.
 pub(crate) trait Nested {
     fn coroutine(&self) -> &Coroutine;
 
     /// Whether nobody can resume it any more.
     fn is_orphan(&self) -> bool;
 
-    /// Unwinds the suspended strand, in its own frame; if it refuses to end it is given up. It does
+    /// Unwinds the suspended coroutine, in its own frame; if it refuses to end it is given up. It does
     /// not unwind out of here.
     fn unwind(self: Rc<Self>);
 
-    /// Takes the suspended strand out of its rosters and keeps it as it is, for ever.
+    /// Takes the suspended coroutine out of its rosters and keeps it as it is, for ever.
     fn abandon(self: Rc<Self>);
 }
 
@@ -88,7 +88,7 @@ impl Frame {
         })
     }
 
-    /// Whether a strand runs in it, and not its own stack.
+    /// Whether a coroutine runs in it, and not its own stack.
     pub(crate) fn runs_coroutine(&self) -> bool {
         !self.running.get().is_null()
     }
@@ -101,7 +101,7 @@ impl Frame {
         OnThread { frame, before }
     }
 
-    /// Unwinds every suspended strand, the youngest first, in the frame's own code.
+    /// Unwinds every suspended coroutine, the youngest first, in the frame's own code.
     pub(crate) fn unwind_all(&self) {
         self.roster.unwind_all();
     }
@@ -131,12 +131,12 @@ impl Frame {
         self.fiber.set(None);
     }
 
-    /// A strand of this frame has lost its last handle where it could not be unwound.
+    /// A coroutine of this frame has lost its last handle where it could not be unwound.
     pub(crate) fn note_orphan(&self) {
         self.orphans.set(true);
     }
 
-    /// Unwinds the strands that lost their last handle elsewhere, or in a destructor of their own; not
+    /// Unwinds the coroutines that lost their last handle elsewhere, or in a destructor of their own; not
     /// while the thread unwinds.
     #[inline(always)]
     pub(crate) fn reap(&self) {
@@ -180,16 +180,16 @@ pub(crate) fn of_fiber(fiber: FiberPtr) -> Option<Rc<Frame>> {
     fiber.peek_extra(|extra| extra.frame.clone()).flatten()
 }
 
-/// Whether the thread unwinds because of the strand that runs in the frame of `fiber`, the running one, as
-/// [`Coroutine::has_begun_to_unwind`]; none if no strand does.
+/// Whether the thread unwinds because of the coroutine that runs in the frame of `fiber`, the running one, as
+/// [`Coroutine::has_begun_to_unwind`]; none if no coroutine does.
 pub(crate) fn innermost_has_begun_to_unwind(fiber: FiberPtr) -> Option<bool> {
     let frame = of_fiber(fiber)?;
     // SAFETY: what runs is held by what has resumed it.
     unsafe { frame.running.get().as_ref() }.map(Coroutine::has_begun_to_unwind)
 }
 
-/// Whether `fault` lies in the guard of the strand that runs in the frame of `fiber`, or of the
-/// thread if none runs: then the size of that strand's stack. Fit for a signal handler.
+/// Whether `fault` lies in the guard of the coroutine that runs in the frame of `fiber`, or of the
+/// thread if none runs: then the size of that coroutine's stack. Fit for a signal handler.
 pub(crate) fn overflowed(fiber: Option<FiberPtr>, fault: usize) -> Option<usize> {
     let frame: *const Frame = match fiber {
         Some(fiber) => fiber.peek_extra(|extra| extra.frame.as_ref().map(Rc::as_ptr))??,
@@ -216,7 +216,7 @@ fn of_thread() -> Option<Rc<Frame>> {
     }
 }
 
-/// Whether the frame of this thread's own stack runs a strand.
+/// Whether the frame of this thread's own stack runs a coroutine.
 pub(crate) fn thread_runs_coroutine() -> bool {
     let frame = ThreadState::with(|thread| thread.frame.get());
     // SAFETY: `OnThread` holds what stands in the thread's record.
@@ -252,13 +252,13 @@ impl Drop for OnThread {
     }
 }
 
-/// Strands that were started and must be unwound before something ends.
+/// Coroutines that were started and must be unwound before something ends.
 pub(crate) struct Roster {
     started: RefCell<SlotTable<(u64, Rc<dyn Nested>)>>,
     next: Cell<u64>,
 }
 
-/// Strands that destructors may start while those of a frame are unwound.
+/// Coroutines that destructors may start while those of a frame are unwound.
 const MOST_LATE: usize = 1_000;
 
 /// Rounds of dropping what a frame owns.
@@ -269,7 +269,7 @@ impl Roster {
         Roster { started: RefCell::new(SlotTable::new()), next: Cell::new(0) }
     }
 
-    /// Takes in a strand that has just been started.
+    /// Takes in a coroutine that has just been started.
     pub(crate) fn insert(&self, nested: Rc<dyn Nested>) -> Key {
         let number = self.next.get();
         self.next.set(number + 1);

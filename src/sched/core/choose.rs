@@ -50,7 +50,7 @@ pub(crate) trait Arm {
     }
 
     /// The wait begins: lets those know who have no list.
-    fn begin(&self, _here: CurrentFiber) {}
+    fn begin(&self, _current: CurrentFiber) {}
 
     /// Whether another thread may end the wait.
     fn is_shared(&self) -> bool {

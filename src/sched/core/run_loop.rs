@@ -48,13 +48,18 @@ impl Scheduler {
                 // SAFETY: a valid entry of the ring is a suspended fiber, or one that `start` has
                 // just given a context; and this is the thread's own stack.
                 let ended = unsafe { switch::resume(fiber) };
-                if thread::panicking() {
-                    self.note_unwind(fiber);
-                }
-                if let Some(stack) = ended {
-                    // Its record may be freed now, and a signal handler may look.
-                    thread.fiber.set(None);
-                    self.reclaim(fiber, stack);
+                // Each branch asks whether the thread unwinds. If that were asked once, before the
+                // branch, the two ways out of the switch would join there: the compiler would store
+                // which of them was taken, and test it afterwards, in each switch.
+                match ended {
+                    None => self.note_if_unwinding(fiber),
+                    Some(stack) => {
+                        // Before `reclaim`, which may free the record.
+                        self.note_if_unwinding(fiber);
+                        // Before `reclaim` too: a signal handler follows this pointer.
+                        thread.fiber.set(None);
+                        self.reclaim(fiber, stack);
+                    }
                 }
                 if self.switches.get() & self.batch_mask.get() == 0 {
                     break;
@@ -62,6 +67,14 @@ impl Scheduler {
             }
             thread.fiber.set(None);
         });
+    }
+
+    /// Notes that `fiber`, which has just left the thread, has left it unwinding, if it has.
+    #[inline(always)]
+    fn note_if_unwinding(&self, fiber: FiberPtr) {
+        if thread::panicking() {
+            self.note_unwind(fiber);
+        }
     }
 
     /// Asks the processor for what runs a few turns from now.
