@@ -1,6 +1,5 @@
-//! Hooks that run at the end of a fiber: the only way in which anything but the joiner and the
-//! scope of a fiber learns of its end. Groups, pools, races, streams of results and completions use
-//! them.
+//! Hooks that run at the end of a fiber. Only its joiner and its scope learn of the end in another
+//! way. Groups, pools, races, streams of results and completions use hooks.
 //!
 //! Invariants:
 //! - A hook is plain data. It runs no user code when it is called, and none when it is dropped:
