@@ -204,18 +204,19 @@ impl WaitNode {
     }
 }
 
-/// Takes `fiber` out of the lists in which it waits, if it waits in any: nothing is handed to it.
+/// Takes `fiber` out of the lists in which it waits, if it waits in any. From then on no partner
+/// hands anything to it.
 pub(crate) fn withdraw(fiber: FiberPtr) {
-    // SAFETY: a node that is recorded here is alive: its `Enlisted` takes the record back before
-    // it goes.
+    // SAFETY: a node that is recorded in `waiting` is alive: the drop of its `Enlisted` removes it
+    // from there before the node is freed.
     if let Some(node) = unsafe { fiber.waiting.get().as_ref() } {
         node.and_siblings().for_each(WaitNode::unlink);
     }
 }
 
-/// The fibers before and behind `fiber` in the list in which it waits.
+/// Returns the fibers before and behind `fiber` in the list in which it waits.
 pub(crate) fn neighbours(fiber: FiberPtr) -> (Option<FiberPtr>, Option<FiberPtr>) {
-    // SAFETY: as in `withdraw`.
+    // SAFETY: like in `withdraw`.
     let Some(node) = (unsafe { fiber.waiting.get().as_ref() }) else { return (None, None) };
     if node.list.get().is_null() {
         return (None, None);
@@ -225,17 +226,17 @@ pub(crate) fn neighbours(fiber: FiberPtr) -> (Option<FiberPtr>, Option<FiberPtr>
     (prev.map(WaitNode::fiber), next.map(WaitNode::fiber))
 }
 
-/// A node that stands in a list for as long as this value lives, unless it is taken out earlier.
+/// A node that is in a list as long as this value lives, unless it is taken out earlier.
 #[derive(Debug)]
 pub(crate) struct Enlisted<'a> {
-    /// Good for all of the record that begins with the node, and not for the node only: whoever
-    /// takes it out of the list finds there what the wait is about.
+    /// Derived from a reference to the whole record that begins with the node, and valid for all of
+    /// it: the code that takes the node out of the list reads the rest of the record.
     node: *const WaitNode,
     fiber: FiberPtr,
     record: PhantomData<&'a WaitNode>,
 }
 
-/// A node and the list in which it is to stand.
+/// A node, and the list to which it will be appended.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     node: *const WaitNode,
@@ -244,6 +245,8 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
+    /// Returns the place of the node with which `record` begins in `list`.
+    ///
     /// # Safety
     ///
     /// `R` is `repr(C)` and begins with a `WaitNode`.
@@ -255,7 +258,7 @@ impl<'a> Place<'a> {
     ///
     /// # Safety
     ///
-    /// The result must not be forgotten, as that of [`Enlisted::new`].
+    /// The result must be dropped, or never be reached again, like that of [`Enlisted::new`].
     pub(crate) unsafe fn enlist(self) -> Enlisted<'a> {
         // SAFETY: the node begins a record that is borrowed for `'a` (`new`), and the rest is the
         // caller's promise.
@@ -269,26 +272,29 @@ impl<'a> Enlisted<'a> {
     /// # Safety
     ///
     /// - `R` is `repr(C)` and begins with a `WaitNode`.
-    /// - The result must be dropped, or never be reached again because its fiber has stopped for
-    ///   ever: it must not be forgotten.
+    /// - The result must be dropped, or never be reached again because its fiber is abandoned: it
+    ///   must not be forgotten.
     #[inline(always)]
     pub(crate) unsafe fn new<R>(record: &'a R, list: &'a WaitList) -> Enlisted<'a> {
         // SAFETY: the record is borrowed for `'a` and begins with a node (the caller's promise).
         unsafe { Enlisted::at((&raw const *record).cast(), list) }
     }
 
+    /// Appends the node to `list`.
+    ///
     /// # Safety
     ///
-    /// As [`new`](Enlisted::new), for the record that begins at `node` and is borrowed for `'a`.
+    /// The promises of [`new`](Enlisted::new), for the record that begins at `node` and is borrowed
+    /// for `'a`.
     #[inline(always)]
     unsafe fn at(node: *const WaitNode, list: &'a WaitList) -> Enlisted<'a> {
-        // SAFETY: both are borrowed for the life of the result, whose drop takes the node out. A
-        // fiber that never runs again keeps its stack, and with it the node, for ever.
+        // SAFETY: both are borrowed for the life of the result, whose drop takes the node out. The
+        // stack of a fiber that never runs again is kept forever, and with it the node.
         unsafe { list.push_back(node) };
         // SAFETY: the record begins with a node (the caller's promise).
         let this = unsafe { &*node };
         let fiber = this.fiber;
-        // SAFETY: what is recorded there is alive, as in `withdraw`.
+        // SAFETY: a node that is recorded there is alive, like in `withdraw`.
         if let Some(other) = unsafe { fiber.waiting.get().as_ref() } {
             this.join_circle(other);
         }
