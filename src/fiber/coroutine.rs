@@ -312,7 +312,7 @@ impl Coroutine {
     ///
     /// The caller must run on its stack, or on a stack on top of it.
     #[cold]
-    pub(crate) unsafe fn leave_for_ever(&self) -> ! {
+    pub(crate) unsafe fn leave_forever(&self) -> ! {
         self.top.set(self.frame().map_or(ptr::null(), |frame| frame.running.get()));
         self.abandon();
         // SAFETY: the caller's promise.

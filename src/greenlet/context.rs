@@ -228,7 +228,7 @@ impl Context {
             && let Some(current) = self.current()
         {
             // SAFETY: the code of the current greenlet runs, and is on its stack or on top of it.
-            unsafe { current.coroutine.leave_for_ever() }
+            unsafe { current.coroutine.leave_forever() }
         }
     }
 

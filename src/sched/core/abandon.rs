@@ -31,7 +31,7 @@ static ABANDONED: WaitReason = WaitReason::new("abandoned", OnDeadlock::Last);
 pub(crate) fn abandon_current(why: &str) -> ! {
     let current = current_fiber();
     current.sched.abandon(current.fiber, why);
-    leave::leave_for_ever(current)
+    leave::leave_forever(current)
 }
 
 impl Scheduler {

@@ -30,8 +30,9 @@ pub(crate) struct Deadline(FiberPtr);
 impl Deadline {
     pub(crate) fn arm(current: CurrentFiber, at: u64) -> Deadline {
         let CurrentFiber { fiber, sched } = current;
-        // Always checked: the wheel would be left with the address of a fiber that may be freed.
-        assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
+        // Checked in release builds too: the wheel would keep the address of a fiber that may be
+        // freed.
+        assert!(fiber.timer.get() == TimerKey::NONE, "a wait has at most one deadline");
         fiber.timer.set(sched.time.arm(at, Alarm::of_wait(fiber)));
         Deadline(fiber)
     }

@@ -96,7 +96,7 @@ pub(crate) fn is_coming(current: CurrentFiber, reason: &'static WaitReason) -> b
     let meets_kills = || can_unwind(&current.sched) || reason.on_deadlock == OnDeadlock::Fail;
     seen.has(Signals::TIMEOUT)
         || seen.has(Signals::CANCEL) && meets_kills() && is_due(current)
-        || pending_throw::may_go_off(current)
+        || pending_throw::may_raise(current)
         || seen.has(Signals::DEADLOCK) && current.sched.deadlocks.is_pending()
 }
 

@@ -1,9 +1,9 @@
 //! The one door out of a running fiber.
 //!
 //! Invariants:
-//! - Nothing but [`suspend`] takes a running fiber off its thread, and nothing but the functions of
-//!   this file and `park::give_way` calls it.
-//! - A fiber that leaves is in the ring, or is parked with a reason, or is retired.
+//! - Only [`suspend`] takes a running fiber off its thread, and only the functions of this file and
+//!   `park::give_way` call it.
+//! - A fiber that leaves is in the ring, or is parked with a reason, or is abandoned.
 
 #![allow(unsafe_code, reason = "calls the context switch")]
 
@@ -29,24 +29,24 @@ pub(crate) fn leave(current: CurrentFiber, reason: &'static WaitReason) {
 /// Like [`leave`], and counts the wait as one that an event in real time may end.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn leave_for_real(current: CurrentFiber, reason: &'static WaitReason) {
+pub(crate) fn leave_for_external_wait(current: CurrentFiber, reason: &'static WaitReason) {
     debug_assert!(reason.external);
     current.sched.outside.begin_external_wait(current.fiber);
     leave(current, reason);
     current.sched.outside.end_external_wait(current.fiber);
 }
 
-/// Takes the running fiber, which is retired, off its thread for the last time.
-pub(crate) fn leave_for_ever(current: CurrentFiber) -> ! {
+/// Takes the running fiber, which is abandoned, off its thread for the last time.
+pub(crate) fn leave_forever(current: CurrentFiber) -> ! {
     debug_assert_eq!(current.fiber.state.get(), State::Abandoned);
     suspend(current);
-    // Only parked fibers are made ready. Were this one resumed, it would unwind or return into
-    // frames that others take for dead.
+    // Only parked fibers are made ready. If this one were resumed, it would unwind or return into
+    // frames that other code assumes to be dead.
     std::process::abort()
 }
 
-/// Lets all others run first. Not a kill point: the caller may hold what it was just given, and
-/// meets a kill at its next wait.
+/// Moves the running fiber behind all others in the ring. This is not a kill point: the caller may
+/// hold a value that it was just given. A kill is raised at its next wait.
 #[inline(always)]
 pub(crate) fn go_last(current: CurrentFiber) {
     current.sched.ring(|ring| ring.push_back(current.fiber, current.fiber.ticket.get()));

@@ -1,4 +1,4 @@
-//! How long a wait may last, in the form in which its caller gave it.
+//! The time limit of a wait, in the form in which its caller gave it.
 //!
 //! Invariant: a limit that the clock cannot show never ends a wait.
 
@@ -8,7 +8,7 @@ use crate::sched::core::deadline::deadline_after;
 use crate::sched::core::scheduler::{CurrentFiber, try_current_fiber};
 use crate::sched::time::clock::{Clock, RealClock};
 
-/// The time limit of a wait: what tells `x`, `x_timeout` and `x_deadline` apart.
+/// The time limit of a wait: the difference between `x`, `x_timeout` and `x_deadline`.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Limit {
     None,
@@ -45,7 +45,7 @@ impl Limit {
     }
 }
 
-/// Returns what the clock of the caller shows: its scheduler's, or on a plain thread the system's.
+/// Returns the time of the caller's clock: that of its scheduler, or on a plain thread the system's.
 pub(crate) fn clock_now() -> Instant {
     try_current_fiber().map_or_else(|| RealClock.now(), |current| current.sched.time.clock.now())
 }

@@ -22,7 +22,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::core::deadline::{Deadline, deadline_after};
 use crate::sched::core::interrupt::{self, Interrupt};
-use crate::sched::core::leave::{self, leave, leave_for_real};
+use crate::sched::core::leave::{self, leave, leave_for_external_wait};
 use crate::sched::core::limit::Limit;
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber};
 
@@ -219,7 +219,7 @@ pub(crate) fn wait_for_events(
 /// Which of the two it is, is known when it is compiled: a rendezvous does not look.
 #[inline(always)]
 #[track_caller]
-fn wait<const REAL: bool>(
+fn wait<const EXTERNAL: bool>(
     current: CurrentFiber,
     reason: &'static WaitReason,
     done: impl Fn() -> bool,
@@ -228,8 +228,8 @@ fn wait<const REAL: bool>(
         if !current.fiber.signals.get().is_none() {
             interrupt::before_wait(current, reason)?;
         }
-        if REAL {
-            leave_for_real(current, reason);
+        if EXTERNAL {
+            leave_for_external_wait(current, reason);
         } else {
             leave(current, reason);
         }

@@ -32,7 +32,7 @@ pub(crate) fn disarm(fiber: FiberPtr) -> Option<Payload> {
 
 /// Lets the bomb of the running fiber go off, if it has one and this is a place for it.
 pub(crate) fn raise_pending(current: CurrentFiber) {
-    if !may_go_off(current) {
+    if !may_raise(current) {
         return;
     }
     if let Some(payload) = disarm(current.fiber) {
@@ -42,7 +42,7 @@ pub(crate) fn raise_pending(current: CurrentFiber) {
 
 /// Whether the running fiber has a bomb that goes off at its next wait. One that must be put off
 /// because some fiber unwinds is remembered.
-pub(crate) fn may_go_off(current: CurrentFiber) -> bool {
+pub(crate) fn may_raise(current: CurrentFiber) -> bool {
     let CurrentFiber { fiber, sched } = current;
     if !fiber.signals.get().has(Signals::THROW) || cancel::is_shielded(&fiber) {
         return false;

@@ -11,7 +11,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::WaitReason;
 use crate::sched::core::deadline::Deadline;
 use crate::sched::core::interrupt::{self, Interrupt};
-use crate::sched::core::leave::{leave, leave_for_real};
+use crate::sched::core::leave::{leave, leave_for_external_wait};
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler, SchedulerPtr};
 use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::outside::OutsideWait;
@@ -77,7 +77,7 @@ pub(crate) fn wait_for_others(
             interrupt::before_wait(current, reason)?;
         }
         if reason.external {
-            leave_for_real(current, reason);
+            leave_for_external_wait(current, reason);
         } else {
             leave(current, reason);
         }
