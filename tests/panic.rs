@@ -119,8 +119,8 @@ fn a_panic_that_nobody_joins_is_reported_once_with_the_fibers_name() {
             });
         },
     );
-    let expected = "fibra: fiber 'early' (#2) panicked and nobody joined it: detached before\n\
-                    fibra: fiber 'late' (#3) panicked and nobody joined it: detached after\n";
+    let expected = "fibra: fiber 'early' (#2) panicked and was not joined: detached before\n\
+                    fibra: fiber 'late' (#3) panicked and was not joined: detached after\n";
     let text = stderr(&output);
     assert!(text.starts_with(expected), "{text}");
     assert_eq!(text.matches("joined it").count(), 2, "{text}");

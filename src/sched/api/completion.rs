@@ -190,7 +190,7 @@ impl<T> Drop for Unread<T> {
         if let Some(Err(JoinError::Panicked(panic))) =
             self.outcome.take_if(|outcome| matches!(outcome, Err(JoinError::Panicked(_))))
         {
-            let what = format_args!("fiber {} panicked and nobody joined it", self.fiber);
+            let what = format_args!("fiber {} panicked and was not joined", self.fiber);
             report_lost(what, panic.into_payload());
         }
     }

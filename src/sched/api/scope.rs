@@ -291,7 +291,7 @@ fn leave<T>(
                 // Dropped here and now, and not by the unwind: its destructor may panic.
                 let scope_of = end::describe(&current.fiber);
                 end::report_lost(
-                    format_args!("a fiber in a scope of {scope_of} panicked and nobody joined it"),
+                    format_args!("a fiber in a scope of {scope_of} panicked and was not joined"),
                     second,
                 );
             }

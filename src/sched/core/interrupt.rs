@@ -1,23 +1,24 @@
-//! What a fiber does when something asks for its attention at a wait: unwind, fail, or go on.
+//! The reaction of a wait to the signals of its fiber: it unwinds, fails, or goes on.
 //!
-//! | asks | when it can be met | met by |
+//! | signal | when the wait reacts | reaction |
 //! |---|---|---|
 //! | kill, cancelled scope | not while unwinding, not in a shield | an unwind with a private payload |
-//! | bomb: what was thrown at it | as a kill, but in no shield; once | an unwind with the payload |
+//! | pending throw | like a kill, but never in a shield; once | an unwind with its payload |
 //! | deadline | always | `Err(TimedOut)` |
 //! | deadlock | waits that panic: not while unwinding | `Err(Deadlock)` |
 //!
 //! Invariants:
-//! - A kill is never raised while the thread unwinds: two unwinds at once abort the process.
-//!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: when the
-//!   run loop finds that nothing unwinds any more it wakes those whose kill was put off. One exception: in
-//!   a region with a time limit that was entered during an unwind, and catches what is raised in it, it is
-//!   raised when the limit has passed and nothing else can ever happen (`sched/deadlock/victim.rs`); and then in
-//!   the fibers of a scope that was opened in such a region, whose roots catch it. If the fiber has begun a
-//!   further unwind inside, that aborts the process, as it would otherwise.
-//! - Where nothing can unwind (under `panic = "abort"`, or when `run` itself was called by a
-//!   destructor while its thread unwound) waits that can fail return `Killed`, and others wait on
-//!   until `run` ends, when they are retired.
+//! - A kill is never raised while the thread unwinds, because two unwinds at the same time abort the
+//!   process. std reports only whether *some* fiber of the thread unwinds, so a kill may be raised
+//!   late: when the run loop finds that nothing unwinds any more, it wakes the fibers whose kill was
+//!   put off. There is one exception: a region with a time limit that was entered during an unwind,
+//!   and catches everything that is raised in it. There a kill is raised when the limit has passed
+//!   and no fiber can ever run again (`sched/deadlock/victim.rs`); and then in the fibers of a scope
+//!   that was opened in such a region, whose roots catch it. If the fiber has begun a further unwind
+//!   inside the region, the process is aborted, like by any panic during an unwind.
+//! - Where nothing can unwind (under `panic = "abort"`, or when a destructor called `run` itself
+//!   while its thread unwound), waits that can fail return `Killed`, and others go on waiting until
+//!   `run` ends, when their fibers are abandoned.
 
 use std::fmt;
 
@@ -32,10 +33,10 @@ use crate::sched::core::pending_throw;
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler};
 use crate::sched::core::unwinding::{can_unwind, thread_unwinds};
 
-/// A kill that is caught this often does not end its fiber: it is given up.
+/// The number of kills that a fiber may catch. One that catches more is abandoned.
 pub(crate) const MOST_RAISES: u16 = 100;
 
-/// Why a wait ended before what it waited for.
+/// The reason for which a wait ended early.
 #[derive(Debug)]
 pub(crate) enum Interrupt {
     TimedOut,
@@ -45,7 +46,7 @@ pub(crate) enum Interrupt {
 }
 
 impl Interrupt {
-    /// For waits that cannot return an error.
+    /// Panics with the report of a deadlock, for waits that cannot return an error.
     #[cold]
     #[track_caller]
     pub(crate) fn into_panic(self) -> ! {
@@ -66,7 +67,7 @@ impl fmt::Display for Interrupt {
     }
 }
 
-/// Looks at what the running fiber must attend to before it waits (again).
+/// Reacts to the signals of the running fiber before it waits (again).
 #[cold]
 #[inline(never)]
 pub(crate) fn before_wait(
@@ -86,8 +87,8 @@ pub(crate) fn before_wait(
     if seen.has(Signals::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
 }
 
-/// Whether [`before_wait`] would not let the wait go on now. For waits that other threads complete:
-/// they must be withdrawn before they are interrupted.
+/// Returns whether [`before_wait`] would interrupt the wait now. This is for waits that other
+/// threads complete: they must be withdrawn before they are interrupted.
 #[cold]
 #[inline(never)]
 pub(crate) fn is_coming(current: CurrentFiber, reason: &'static WaitReason) -> bool {
@@ -100,7 +101,8 @@ pub(crate) fn is_coming(current: CurrentFiber, reason: &'static WaitReason) -> b
         || seen.has(Signals::DEADLOCK) && current.sched.deadlocks.is_pending()
 }
 
-/// A yield is a kill point, lets a bomb go off, and does nothing else.
+/// Reacts to signals at a yield: it raises a kill, a cancellation or a pending throw, and nothing
+/// else.
 #[cold]
 #[inline(never)]
 pub(crate) fn at_yield(current: CurrentFiber) {
@@ -108,7 +110,7 @@ pub(crate) fn at_yield(current: CurrentFiber) {
     checkpoint(current);
 }
 
-/// Raises a pending kill or cancellation, and what was thrown, if it can be raised here.
+/// Raises a pending kill, cancellation or throw, if it can be raised at this place.
 pub(crate) fn checkpoint(current: CurrentFiber) {
     if is_due(current) {
         let _ = meet_kill(current, &CHECKPOINT);
@@ -118,8 +120,8 @@ pub(crate) fn checkpoint(current: CurrentFiber) {
 
 static CHECKPOINT: WaitReason = WaitReason::new("at a kill point", OnDeadlock::Last);
 
-/// Whether the running fiber has a kill or a cancellation to meet now. One that must be put off
-/// because some fiber unwinds is remembered.
+/// Returns whether a kill or a cancellation of the running fiber must be raised now. One that must
+/// be put off because some fiber unwinds is recorded.
 pub(crate) fn is_due(current: CurrentFiber) -> bool {
     if !cancel::is_pending(&current.fiber) {
         return false;
@@ -132,22 +134,22 @@ pub(crate) fn is_due(current: CurrentFiber) -> bool {
     !put_off
 }
 
-/// Whether `fiber`, where it waits, is to be interrupted by a time limit that was set while the thread
-/// unwound: its own; or one that has ended the scope that it belongs to, so that its whole stack is younger
-/// than the limit.
+/// Returns whether the wait of `fiber` must be interrupted by a time limit that was set while the
+/// thread unwound: its own; or one that has ended the scope to which the fiber belongs, so that the
+/// whole stack of the fiber is younger than the limit.
 pub(crate) fn is_limit_in_unwind_over(fiber: FiberPtr) -> bool {
     let scope_has_ended = || Children::of(&fiber).is_some_and(|scope| scope.ended_in_unwind.get());
     cancel::is_pending_in_unwind(&fiber) || cancel::is_pending(&fiber) && scope_has_ended()
 }
 
-/// Lets a time limit that was set while the thread unwound interrupt `fiber` during that switch, although
-/// the thread still does.
+/// Lets a time limit that was set while the thread unwound interrupt `fiber` during that switch,
+/// although the thread still unwinds.
 pub(crate) fn force(fiber: FiberPtr, switch: u64, sched: &Scheduler) {
     sched.unwinds.forced.set(Some((fiber.id(), switch)));
 }
 
-/// Whether the running fiber has caught so many cancellations in one turn that others must run
-/// first: it waits, and the next turn wakes it. (A killed fiber cannot catch without end.)
+/// Returns whether the running fiber has caught so many cancellations in one turn that others must
+/// run first. It waits then, and the next turn wakes it. (A killed fiber cannot catch without end.)
 fn hogs_the_thread(current: CurrentFiber) -> bool {
     if current.fiber.killed.get() || current.sched.unwinds.outside_of_run.get() {
         return false;
@@ -158,13 +160,14 @@ fn hogs_the_thread(current: CurrentFiber) -> bool {
     left == 0
 }
 
-/// Whether `fiber` unwinds when it is woken where it waits, if the thread does not unwind then.
+/// Returns whether `fiber` unwinds when its wait is woken, provided that the thread does not unwind
+/// then.
 pub(crate) fn has_something_to_raise(fiber: FiberPtr) -> bool {
-    let pending_throw = fiber.signals.get().has(Signals::THROW) && !cancel::is_shielded(&fiber);
-    pending_throw || cancel::is_pending(&fiber)
+    let throw = fiber.signals.get().has(Signals::THROW) && !cancel::is_shielded(&fiber);
+    throw || cancel::is_pending(&fiber)
 }
 
-/// What a wait was for has happened: its deadline and a deadlock no longer matter.
+/// Clears the signals of a wait that has completed: its deadline and a deadlock no longer matter.
 #[cold]
 #[inline(never)]
 pub(crate) fn wait_completed(fiber: FiberPtr) {
@@ -172,7 +175,8 @@ pub(crate) fn wait_completed(fiber: FiberPtr) {
     settle(fiber);
 }
 
-/// Clears what belongs to one wait only, and a cancellation that nothing asks for any more.
+/// Clears the signals that belong to one wait only, and that of a cancellation if neither the fiber
+/// nor any of its scopes is cancelled any more.
 fn settle(fiber: FiberPtr) {
     let cancel = if cancel::is_any(&fiber) { Signals::CANCEL } else { Signals::NONE };
     fiber.signals.set(cancel.with(fiber.signals.get().only(Signals::THROW)));
@@ -193,8 +197,8 @@ fn meet_kill(current: CurrentFiber, reason: &'static WaitReason) -> Result<(), I
     Ok(())
 }
 
-/// Counts what is raised in a killed fiber. One that has caught too many never returns. The
-/// cancellations of its nurseries do not count: they say nothing of how it takes a kill.
+/// Counts the kills that are raised in a killed fiber, and abandons a fiber that has caught too many
+/// of them. The cancellations of its nurseries before the kill do not count.
 fn count_raise(fiber: FiberPtr) {
     if !fiber.killed.get() {
         return;
@@ -209,14 +213,14 @@ fn fail_with_deadlock(current: CurrentFiber, reason: &'static WaitReason) -> Res
     let report = current.sched.deadlocks.take_report();
     let Some(report) = report else { return Ok(()) };
     debug_assert!(reason.on_deadlock != OnDeadlock::Panic || !thread_unwinds());
-    // Each failure of a killed fiber counts: it may be one that takes every error for a reason to
-    // wait again, and `run` could not end.
+    // Each failure of a killed fiber counts: the fiber may wait again after every error, and `run`
+    // could not end.
     count_raise(current.fiber);
     Err(Interrupt::Deadlock(report))
 }
 
-/// At the exit of a scope nothing is raised: the caller passes it on to the children. Returns the
-/// report if this wait was chosen to break a deadlock.
+/// Clears the signals at the exit of a scope, where nothing is raised: the caller passes a kill on
+/// to the children. Returns the report if this wait was chosen to break a deadlock.
 #[cold]
 #[inline(never)]
 pub(crate) fn at_scope_exit(current: CurrentFiber) -> Option<Box<Deadlock>> {
@@ -225,7 +229,7 @@ pub(crate) fn at_scope_exit(current: CurrentFiber) -> Option<Box<Deadlock>> {
     if !seen.has(Signals::DEADLOCK) {
         return None;
     }
-    // Killing the children is all that this wait can do: it is not asked twice.
+    // This wait can do no more than kill the children, so it is not chosen twice.
     current.fiber.children_killed.set(true);
     current.sched.deadlocks.take_report()
 }

@@ -1,20 +1,21 @@
-//! `park`, and what is built on it: how a fiber waits, sleeps and yields. The one door out is
+//! The waits of a fiber: `park`, and the sleeps and yields on the same base. The one door out is
 //! [`leave`](mod@crate::sched::core::leave).
 //!
 //! ```text
 //!   wait_until(done)
-//!     |  attention? --(cold)--> kill or cancelled scope: unwind
-//!     |                         deadline, deadlock: Err
+//!     |  signals? --(cold)--> kill or cancelled scope, pending throw: unwind
+//!     |                       deadline, deadlock: Err
 //!     v
 //!   leave: state, reason, location -> suspend .......... resumed by the run loop
 //!     |
-//!   done? -- yes --> Ok: a completed wait beats a kill and a timeout
-//!     no --> again: a stray wake is never more than a spurious one
+//!   done? -- yes --> Ok: a completed wait takes precedence over a kill and a timeout
+//!     no --> again: the wake was spurious
 //! ```
 //!
 //! Invariants:
-//! - Every wait re-checks its own condition: whoever wakes a fiber need not know what it waits for.
-//! - What lies between user code and the switch is inlined, and all else is out of line.
+//! - Every wait re-checks its own condition: the code that wakes a fiber need not know what it waits
+//!   for.
+//! - The functions between user code and the switch are inlined, and all other code is out of line.
 
 use std::time::{Duration, Instant};
 
@@ -32,8 +33,8 @@ static SLEEP: WaitReason = WaitReason::new("asleep", OnDeadlock::Panic);
 
 /// Lets all other runnable fibers run, then goes on.
 ///
-/// The fiber goes to the end of the ring (S-103). With no other runnable fiber this returns after
-/// a look at timers and other threads. It is a kill point.
+/// The fiber goes to the end of the run ring. If no other fiber is runnable, this returns after one
+/// poll of timers, events and messages from other threads. It is a kill point.
 ///
 /// # Panics
 ///
@@ -57,15 +58,16 @@ pub fn yield_now() {
     give_way(current);
 }
 
-/// Waits until somebody calls [`Fiber::unpark`](crate::Fiber::unpark) or
-/// [`Unparker::unpark`](crate::Unparker::unpark) for this fiber.
+/// Waits until [`Fiber::unpark`](crate::Fiber::unpark) or
+/// [`Unparker::unpark`](crate::Unparker::unpark) is called for this fiber.
 ///
-/// As [`std::thread::park`]: an unpark that came earlier makes it return at once, and it may
-/// return for no reason at all, so it belongs in a loop that checks a condition.
+/// Like [`std::thread::park`], it returns immediately if the unpark came earlier, and it may return
+/// spuriously, so it belongs in a loop that checks a condition.
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber, and with a report of all fibers if nothing can ever run again.
+/// Panics outside of a fiber, and with a report of all fibers in a deadlock, where no fiber can ever
+/// run again.
 #[inline(always)]
 #[track_caller]
 pub fn park() {
@@ -155,7 +157,7 @@ pub fn sleep(duration: Duration) {
     sleep_to(current, deadline_after(current, duration));
 }
 
-/// Waits until `at`, by the scheduler's clock. If that is over already, this is a yield.
+/// Waits until `at`, by the scheduler's clock. If `at` has passed already, this is a yield.
 ///
 /// # Panics
 ///
@@ -169,9 +171,7 @@ pub fn sleep_until(at: Instant) {
     sleep_to(current, current.sched.micros_at(at));
 }
 
-/// What the scheduler's clock shows.
-///
-/// Outside of `run` this is the system's clock.
+/// Returns the time of the scheduler's clock.
 ///
 /// # Panics
 ///
@@ -191,10 +191,11 @@ fn sleep_to(current: CurrentFiber, at: u64) {
     }
 }
 
-/// Waits until `done` holds; whoever makes it hold then makes the fiber ready.
+/// Waits until `done` returns true. The code that makes it return true must then make the fiber
+/// ready.
 ///
-/// Unwinds if the fiber is killed, or a scope around the wait is cancelled, before `done` holds.
-/// Whatever the wait has put into lists must be taken out by a destructor of the caller.
+/// Unwinds if the fiber is killed, or a scope around the wait is cancelled, before `done` returns
+/// true. A destructor of the caller must take out all nodes that it has put into lists for the wait.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn wait_until(
@@ -205,7 +206,7 @@ pub(crate) fn wait_until(
     wait::<false>(current, reason, done)
 }
 
-/// As [`wait_until`], for what the world does: see [`WaitReason::real`].
+/// Like [`wait_until`], for an external wait: see [`WaitReason::external`].
 #[inline(always)]
 #[track_caller]
 pub(crate) fn wait_for_events(
@@ -216,7 +217,8 @@ pub(crate) fn wait_for_events(
     wait::<true>(current, reason, done)
 }
 
-/// Which of the two it is, is known when it is compiled: a rendezvous does not look.
+/// Waits until `done` returns true. Whether the wait is external is a constant, so that other waits
+/// do not check for it.
 #[inline(always)]
 #[track_caller]
 fn wait<const EXTERNAL: bool>(
@@ -242,9 +244,9 @@ fn wait<const EXTERNAL: bool>(
     }
 }
 
-/// Runs `fiber`, which is in no queue yet, before anything else, and the caller directly after it.
+/// Runs `fiber`, which is in no queue so far, before all others, and the caller directly after it.
 ///
-/// The caller's turn goes on then, and with it its budget: one that does this in a loop lets others run.
+/// The caller keeps the budget that it had before, so that a loop of such calls lets others run.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn run_first(current: CurrentFiber, fiber: FiberPtr) {
@@ -258,7 +260,7 @@ pub(crate) fn run_first(current: CurrentFiber, fiber: FiberPtr) {
     spend(current);
 }
 
-/// Runs `partner`, which waits, before anything else, and the caller after everything else. Not a
+/// Runs `partner`, which waits, before all others, and the caller after all others. This is not a
 /// kill point.
 #[inline(always)]
 pub(crate) fn hand_over(current: CurrentFiber, partner: FiberPtr) {
@@ -266,7 +268,7 @@ pub(crate) fn hand_over(current: CurrentFiber, partner: FiberPtr) {
     leave::go_last(current);
 }
 
-/// Leaves the thread to others; the caller is in the ring. A kill point.
+/// Lets others run. The caller has put its fiber into the ring. This is a kill point.
 #[inline(always)]
 pub(crate) fn give_way(current: CurrentFiber) {
     leave::suspend(current);
@@ -275,8 +277,8 @@ pub(crate) fn give_way(current: CurrentFiber) {
     }
 }
 
-/// Counts an operation that did not have to wait; when a fiber has done many of them in one turn
-/// it gives way. Without that a fiber with a fast partner would never let others run.
+/// Counts an operation that did not have to wait, and yields when the fiber has done many of them in
+/// one turn. Otherwise a fiber with a fast partner would never let others run.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn spend(current: CurrentFiber) {
@@ -287,8 +289,8 @@ pub(crate) fn spend(current: CurrentFiber) {
     }
 }
 
-/// As [`spend`], for what takes as long as `n` operations, or much longer: when it gives way the run loop looks at
-/// timers and events at once, and not after the rest of a batch.
+/// Like [`spend`], for an operation that takes as long as `n` operations, or much longer. If it
+/// yields, the run loop looks at timers and events immediately, and not after the rest of the batch.
 #[cfg(feature = "net")]
 #[track_caller]
 pub(crate) fn spend_many(current: CurrentFiber, n: u32) {
@@ -309,7 +311,7 @@ fn budget_spent() {
 }
 
 impl Scheduler {
-    /// Lets `fiber`'s present or next `park` return. Other waits are not disturbed.
+    /// Lets the present or next `park` of `fiber` return. Other waits are not woken.
     #[inline]
     pub(crate) fn unpark(&self, fiber: FiberPtr) {
         fiber.token.set(true);

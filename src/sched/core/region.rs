@@ -1,10 +1,10 @@
-//! Regions of a fiber's stack with a time limit: when it has passed they are cancelled, or, if they
-//! are shields, shield no more.
+//! Regions of a fiber's stack with a time limit: when it has passed, they are cancelled, or stop
+//! shielding if they are shields.
 //!
 //! ```text
 //!   region ── f ── region ── f ── wait
 //!     |              |<- the unwind of a cancellation, from a wait
-//!     |              | is this region cancelled, and nothing further out? then it ends here
+//!     |              | is this region cancelled, and nothing further out? then it ends at this one
 //!     |<-------------+ else it goes on
 //! ```
 //!
@@ -25,19 +25,20 @@ use crate::sched::core::scheduler::CurrentFiber;
 use crate::sched::core::unwinding;
 use crate::sched::time::alarm::{Alarm, Region};
 
-/// Until when a region lasts.
+/// The time limit of a region.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Limit {
-    /// A moment that no clock will show.
+    /// The region has no limit that a clock can reach.
     Never,
-    /// It is over when the region begins.
+    /// The limit has passed when the region begins.
     Over,
-    /// In the scheduler's microseconds.
+    /// The limit in the scheduler's microseconds.
     At(u64),
 }
 
 impl Limit {
-    /// No moment stands for one that is too far away for an `Instant`.
+    /// Returns the limit of a region that begins at `now` and lasts until `at`. `None` stands for a
+    /// time that is too far away for an `Instant`.
     pub(crate) fn at(current: CurrentFiber, now: Instant, at: Option<Instant>) -> Limit {
         match at {
             None => Limit::Never,
@@ -50,10 +51,11 @@ impl Limit {
     }
 }
 
-/// Runs `f`, and unwinds it from its waits when its time is over. Nothing is returned if that is
-/// what has ended it.
+/// Runs `f`, and unwinds it from its waits when the limit has passed. Returns `None` if that has
+/// ended it.
 ///
-/// If something further out is cancelled as well when the unwind arrives here, it goes on.
+/// If something further out is cancelled as well when the unwind arrives at this region, the unwind
+/// goes on.
 #[inline]
 pub(crate) fn cancel_at<T>(
     current: CurrentFiber,
@@ -71,7 +73,7 @@ pub(crate) fn cancel_at<T>(
     caught.map_or_else(|payload| unwound(current, &region, limit, payload), Some)
 }
 
-/// Runs `f` in a shield that a kill is held off by for no longer than the limit.
+/// Runs `f` in a shield, which holds off kills until the limit.
 pub(crate) fn shield_until<T>(current: CurrentFiber, limit: Limit, f: impl FnOnce() -> T) -> T {
     let region = Region::new(current.fiber.to_ref(), CancelScope::shield());
     let _armed = Armed::arm(current, &region, limit);
@@ -86,8 +88,8 @@ fn unwound<T>(
     limit: Limit,
     payload: Box<dyn std::any::Any + Send>,
 ) -> Option<T> {
-    // Out of a destructor that runs because of an unwind nothing may be raised: what is further out is
-    // met when that goes on.
+    // Nothing may be raised out of a destructor that runs because of an unwind. A cancellation
+    // further out is raised when the fiber goes on after that.
     let ends_here = region.scope.is_in_unwind()
         && region.scope.is_cancelled()
         && exit::is_cancellation(&*payload);
@@ -95,7 +97,7 @@ fn unwound<T>(
         panic::resume_unwind(payload);
     }
     if let Limit::Over = limit {
-        // Nothing has waited. A fiber that does this in a loop must not keep the thread to itself.
+        // The fiber may not have waited. If it does this in a loop, it must let others run.
         park::spend(current);
     }
     None
