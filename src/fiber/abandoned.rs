@@ -7,9 +7,9 @@
 //!
 //! | lender | kept by |
 //! |---|---|
-//! | the stack itself, the record of its fiber | the code that abandons the stack never frees them |
+//! | the stack itself, the record of its fiber | code that abandons the stack never frees them |
 //! | the fiber-locals of its fiber | [`keep_what_it_lent`] marks the fiber, whose end leaks them |
-//! | the thread-locals of its thread | [`keep_what_it_lent`] keeps the thread from destroying them |
+//! | the thread-locals of its thread | [`keep_what_it_lent`] makes the thread block at its end |
 //! | other stacks, the caller of `run` | a scope that is never left; or the process aborts |
 //!
 //! Invariants:

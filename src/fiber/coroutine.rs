@@ -15,8 +15,8 @@
 //! ```
 //!
 //! Invariants:
-//! - A coroutine belongs to the [`Frame`] in which it was started, and is resumed and suspended only
-//!   while that frame's code runs.
+//! - A coroutine belongs to the [`Frame`] in which it was started, and is resumed and suspended
+//!   only while that frame's code runs.
 //! - The chain from `frame.running` along `below` to the frame's own stack is what the processor's
 //!   stacks look like: each was entered from the one below.
 //! - A coroutine is suspended only while it is on that chain.
@@ -224,7 +224,7 @@ impl Coroutine {
     /// It must be [ready](Coroutine::is_ready), and stay alive during the call.
     #[inline(always)]
     pub(crate) unsafe fn resume(&self) -> bool {
-        // SAFETY: it was started, as it is suspended (the caller's promise).
+        // SAFETY: it is suspended (the caller's promise), so it was started, which sets the frame.
         let frame: &Frame = unsafe { self.frame.get().unwrap_unchecked() };
         let below = frame.running.get();
         self.below.set(below);

@@ -23,13 +23,14 @@ pub(crate) enum State {
 }
 
 /// The state of a coroutine, and what is known of the unwinds on its thread: std reports only that
-/// *some* stack of the thread unwinds. It is one byte, so that a switch writes no more than it must.
+/// *some* stack of the thread unwinds. It is one byte, so that a switch writes no more than it
+/// must.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub(crate) enum Status {
     Suspended,
-    /// The thread began to unwind while the coroutine ran: it was probably suspended in a destructor,
-    /// where nothing may be raised.
+    /// The thread began to unwind while the coroutine ran: it was probably suspended in a
+    /// destructor, where nothing may be raised.
     SuspendedMidUnwind,
     /// The thread unwound already when it was resumed, and still did when it was suspended: it
     /// cannot be known whether this coroutine unwinds.

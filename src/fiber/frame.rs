@@ -360,11 +360,11 @@ mod tests {
         }
     }
 
-    /// A frame that has ended, and how many bombs have gone off.
+    /// A frame that has ended, and the number of destructors that have panicked.
     type Ended = (Rc<Frame>, u32);
 
-    /// Ends the frame of a thread that keeps a bomb.
-    fn end_frame_with_bomb() -> Ended {
+    /// Ends the frame of a thread whose extension panics when it is dropped.
+    fn end_frame_with_a_panic() -> Ended {
         let count = Rc::new(Cell::new(0));
         let on_thread = Frame::enter_on_thread();
         let frame = Frame::current().unwrap();
@@ -373,15 +373,15 @@ mod tests {
         (frame, count.get())
     }
 
-    fn assert_over((frame, bombs): Ended) {
-        assert_eq!(bombs, 1);
+    fn assert_over((frame, panics): Ended) {
+        assert_eq!(panics, 1);
         assert!(frame.closed.get() && frame.is_empty());
         assert!(Frame::current().is_none(), "the thread is still in the frame that has ended");
     }
 
     #[test]
     fn a_destructor_that_panics_at_the_end_of_a_frame_does_not_leave_it_half_closed() {
-        assert_over(end_frame_with_bomb());
+        assert_over(end_frame_with_a_panic());
     }
 
     #[test]
@@ -389,7 +389,7 @@ mod tests {
         struct EndsFrame(Rc<Cell<Option<Ended>>>);
         impl Drop for EndsFrame {
             fn drop(&mut self) {
-                self.0.set(Some(end_frame_with_bomb()));
+                self.0.set(Some(end_frame_with_a_panic()));
             }
         }
 

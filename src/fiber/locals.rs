@@ -202,10 +202,10 @@ pub(crate) fn take_youngest_of(fiber: FiberPtr) -> Option<Box<dyn Any>> {
 /// # Inherited values
 ///
 /// With `static inherit` a fiber begins with a clone of its parent's value at the time when the
-/// parent calls `spawn`. If the parent has no value, the fiber creates its own. The clone belongs to
-/// the child: neither sees later changes of the other, unless the value is a shared pointer. This
-/// suits data that belongs to a task and to everything that it starts: a request's number, a user,
-/// the handle of a span.
+/// parent calls `spawn`. If the parent has no value, the fiber creates its own. The clone belongs
+/// to the child: neither sees later changes of the other, unless the value is a shared pointer.
+/// This suits data that belongs to a task and to everything that it starts: a request's number, a
+/// user, the handle of a span.
 ///
 /// The parent clones the values, in the call that spawns. The fibers of
 /// [`Tasklet`](crate::stackless::Tasklet)s inherit nothing, and programs that inherit nothing do

@@ -16,8 +16,8 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     payload.downcast_ref::<String>().map_or_else(|| other_text(payload), String::as_str)
 }
 
-/// Returns a description of a payload that is not a string. The payload of a kill comes here if code
-/// has caught it and raised it again in another place.
+/// Returns a description of a payload that is not a string. The payload of a kill comes here if
+/// code has caught it and raised it again in another place.
 pub(crate) fn other_text(payload: &(dyn Any + Send)) -> &'static str {
     if is_unwind(payload) {
         return "the unwind of a kill or of a time limit, which was caught elsewhere and raised again";

@@ -64,7 +64,6 @@ const LIMITS: &[(&str, Limit)] = &[
     ("src", at_most((3.0, 3.0), 90.0, 110, 0, (0, 0))),
     ("src/channel", at_most((13.0, 9.0), 60.0, 6, 12, (4, 0))),
     ("src/collections", at_most((4.0, 6.0), 90.0, 21, 0, (4, 5))),
-    ("src/fiber", at_most((7.0, 7.0), 78.0, 76, 0, (4, 6))),
     ("src/fs", at_most((27.0, 11.0), 55.0, 35, 0, (0, 0))),
     ("src/future", at_most((5.0, 5.0), 39.0, 26, 0, (0, 0))),
     ("src/generator", at_most((10.0, 7.0), 52.0, 25, 0, (0, 0))),

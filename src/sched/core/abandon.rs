@@ -78,7 +78,7 @@ impl Scheduler {
         self.tell_main();
     }
 
-    /// Returns the lender of the data that `fiber` borrows, if it may run on and end the loan.
+    /// Returns the lender of the data that `fiber` borrows, if it may run on and free them.
     fn lender_of(&self, fiber: FiberPtr) -> Option<&'static str> {
         if self.main.get() == Some(fiber) {
             return Some("The caller of `run`");

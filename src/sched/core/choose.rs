@@ -206,8 +206,8 @@ pub(crate) fn find_shared(sched: &Scheduler) -> Option<Key> {
     table.iter().find(|(_, fiber)| is_shared(**fiber)).map(|(key, _)| key)
 }
 
-/// Returns whether `fiber` waits in a choice that another thread may end. A fiber that was abandoned
-/// in one does not.
+/// Returns whether `fiber` waits in a choice that another thread may end. A fiber that was
+/// abandoned in one does not.
 pub(crate) fn is_shared(fiber: FiberPtr) -> bool {
     fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &CHOOSING_SHARED)
 }

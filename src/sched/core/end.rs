@@ -164,8 +164,8 @@ pub(crate) fn leak_what_it_owns(fiber: FiberPtr) {
     std::mem::forget(fiber.to_ref());
 }
 
-/// Closes the frame of `fiber`, whose user code is over, if it has one. Later code on the fiber finds
-/// no frame.
+/// Closes the frame of `fiber`, whose user code is over, if it has one. Later code on the fiber
+/// finds no frame.
 pub(crate) fn close_frame(fiber: FiberPtr) {
     if frame::of_fiber(fiber).is_some() {
         frame::close_for_good(fiber);
@@ -237,8 +237,9 @@ pub(crate) fn leave_facade(fiber: FiberPtr) -> bool {
     true
 }
 
-/// Drops the fiber-locals of the running fiber, the youngest first. A destructor may use others, and
-/// so create new ones. If destructors create more than [`MOST_LATE_LOCALS`], the rest are leaked.
+/// Drops the fiber-locals of the running fiber, the youngest first. A destructor may use others,
+/// and so create new ones. If destructors create more than [`MOST_LATE_LOCALS`], the rest are
+/// leaked.
 ///
 /// If a stack of the fiber was abandoned, its fiber-locals are leaked: they may be borrowed.
 fn drop_locals(fiber: FiberPtr) {

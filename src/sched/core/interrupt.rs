@@ -2,20 +2,21 @@
 //!
 //! | signal | when the wait reacts | reaction |
 //! |---|---|---|
-//! | kill, cancelled scope | not while unwinding, not in a shield | an unwind with a private payload |
-//! | pending throw | like a kill, but never in a shield; once | an unwind with its payload |
+//! | kill, cancelled scope | not while unwinding, not in a shield | unwind with a private payload |
+//! | pending throw | like a kill, but never in a shield; once | unwind with its payload |
 //! | deadline | always | `Err(TimedOut)` |
 //! | deadlock | waits that panic: not while unwinding | `Err(Deadlock)` |
 //!
 //! Invariants:
-//! - A kill is never raised while the thread unwinds, because two unwinds at the same time abort the
-//!   process. std reports only whether *some* fiber of the thread unwinds, so a kill may be raised
-//!   late: when the run loop finds that nothing unwinds any more, it wakes the fibers whose kill was
-//!   put off. There is one exception: a region with a time limit that was entered during an unwind,
-//!   and catches everything that is raised in it. There a kill is raised when the limit has passed
-//!   and no fiber can ever run again (`sched/deadlock/victim.rs`); and then in the fibers of a scope
-//!   that was opened in such a region, whose roots catch it. If the fiber has begun a further unwind
-//!   inside the region, the process is aborted, like by any panic during an unwind.
+//! - A kill is never raised while the thread unwinds, because two unwinds at the same time abort
+//!   the process. std reports only whether *some* fiber of the thread unwinds, so a kill may be
+//!   raised late: when the run loop finds that nothing unwinds any more, it wakes the fibers whose
+//!   kill was put off. There is one exception: a region with a time limit that was entered during
+//!   an unwind, and catches everything that is raised in it. There a kill is raised when the limit
+//!   has passed and no fiber can ever run again (`sched/deadlock/victim.rs`); and then in the
+//!   fibers of a scope that was opened in such a region, whose roots catch it. If the fiber has
+//!   begun a further unwind inside the region, the process is aborted, like by any panic during an
+//!   unwind.
 //! - Where nothing can unwind (under `panic = "abort"`, or when a destructor called `run` itself
 //!   while its thread unwound), waits that can fail return `Killed`, and others go on waiting until
 //!   `run` ends, when their fibers are abandoned.
@@ -197,8 +198,8 @@ fn meet_kill(current: CurrentFiber, reason: &'static WaitReason) -> Result<(), I
     Ok(())
 }
 
-/// Counts the kills that are raised in a killed fiber, and abandons a fiber that has caught too many
-/// of them. The cancellations of its nurseries before the kill do not count.
+/// Counts the kills that are raised in a killed fiber, and abandons a fiber that has caught too
+/// many of them. The cancellations of its nurseries before the kill do not count.
 fn count_raise(fiber: FiberPtr) {
     if !fiber.killed.get() {
         return;

@@ -1,8 +1,8 @@
 //! Killing fibers: one fiber, those of a scope, or the main fiber on request of a signal handler.
 //!
 //! Invariants:
-//! - A kill is a level: it is marked in the fiber's record, and each of the fiber's waits raises it.
-//!   The functions of this file only wake the fiber, if the kill can be raised where it waits.
+//! - A kill is a level: it is marked in the fiber's record, and each of the fiber's waits raises
+//!   it. The functions of this file only wake the fiber, if the kill can be raised where it waits.
 
 use std::sync::Arc;
 

@@ -45,7 +45,8 @@ impl Limit {
     }
 }
 
-/// Returns the time of the caller's clock: that of its scheduler, or on a plain thread the system's.
+/// Returns the time of the caller's clock: that of its scheduler, or on a plain thread the
+/// system's.
 pub(crate) fn clock_now() -> Instant {
     try_current_fiber().map_or_else(|| RealClock.now(), |current| current.sched.time.clock.now())
 }

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Invariants:
-//! - Every wait re-checks its own condition: the code that wakes a fiber need not know what it waits
-//!   for.
+//! - Every wait re-checks its own condition: the code that wakes a fiber need not know what it
+//!   waits for.
 //! - The functions between user code and the switch are inlined, and all other code is out of line.
 
 use std::time::{Duration, Instant};
@@ -66,8 +66,8 @@ pub fn yield_now() {
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber, and with a report of all fibers in a deadlock, where no fiber can ever
-/// run again.
+/// Panics outside of a fiber, and with a report of all fibers in a deadlock, where no fiber can
+/// ever run again.
 #[inline(always)]
 #[track_caller]
 pub fn park() {
@@ -195,7 +195,8 @@ fn sleep_to(current: CurrentFiber, at: u64) {
 /// ready.
 ///
 /// Unwinds if the fiber is killed, or a scope around the wait is cancelled, before `done` returns
-/// true. A destructor of the caller must take out all nodes that it has put into lists for the wait.
+/// true. A destructor of the caller must take out all nodes that it has put into lists for the
+/// wait.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn wait_until(
@@ -277,8 +278,8 @@ pub(crate) fn give_way(current: CurrentFiber) {
     }
 }
 
-/// Counts an operation that did not have to wait, and yields when the fiber has done many of them in
-/// one turn. Otherwise a fiber with a fast partner would never let others run.
+/// Counts an operation that did not have to wait, and yields when the fiber has done many of them
+/// in one turn. Otherwise a fiber with a fast partner would never let others run.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn spend(current: CurrentFiber) {
@@ -290,7 +291,8 @@ pub(crate) fn spend(current: CurrentFiber) {
 }
 
 /// Like [`spend`], for an operation that takes as long as `n` operations, or much longer. If it
-/// yields, the run loop looks at timers and events immediately, and not after the rest of the batch.
+/// yields, the run loop looks at timers and events immediately, and not after the rest of the
+/// batch.
 #[cfg(feature = "net")]
 #[track_caller]
 pub(crate) fn spend_many(current: CurrentFiber, n: u32) {

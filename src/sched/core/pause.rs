@@ -135,8 +135,8 @@ pub(crate) fn is_floating(fiber: FiberPtr) -> bool {
     is_paused(fiber) || has_left(fiber)
 }
 
-/// Keeps a fiber in the ring that is in it only to check whether it can raise a kill. Returns whether
-/// it is such a fiber.
+/// Keeps a fiber in the ring that is in it only to check whether it can raise a kill. Returns
+/// whether it is such a fiber.
 ///
 /// A fiber that has left the ring by itself is woken for such a check, and leaves the ring again if
 /// it cannot raise the kill, for example in a destructor that runs because of an unwind. If it is

@@ -1,11 +1,11 @@
-//! The pending throw of a fiber: a payload that was thrown at it and is not raised so far. The fiber
-//! unwinds with it at a yield, or at a wait that is not completed.
+//! The pending throw of a fiber: a payload that was thrown at it and is not raised so far. The
+//! fiber unwinds with it at a yield, or at a wait that is not completed.
 //! [`throw`](crate::sched::tasklet::throw) throws it.
 //!
 //! Invariants:
 //! - A pending throw is an edge: it is raised once. (Kills are levels.)
-//! - It is raised where a kill could be raised, but not inside a shield. There, and while the thread
-//!   unwinds, it is put off.
+//! - It is raised where a kill could be raised, but not inside a shield. There, and while the
+//!   thread unwinds, it is put off.
 
 use std::panic;
 

@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! - No user code runs here: closures, results, payloads and destructors run on fibers.
-//! - A batch ends when the number of switches reaches a multiple of the batch, or the ring is empty.
-//!   What happens between two batches is [`turn`](crate::sched::turn).
+//! - A batch ends when the number of switches reaches a multiple of the batch, or the ring is
+//!   empty. What happens between two batches is [`turn`](crate::sched::turn).
 
 #![allow(unsafe_code, reason = "resumes fibers")]
 

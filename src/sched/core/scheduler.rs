@@ -316,7 +316,7 @@ pub(crate) fn current_fiber() -> CurrentFiber {
     CurrentFiber { fiber, sched }
 }
 
-/// As [`current_fiber`], but none outside of a fiber.
+/// Returns the running fiber and its scheduler; `None` outside of a fiber.
 #[inline(always)]
 pub(crate) fn try_current_fiber() -> Option<CurrentFiber> {
     current::fiber().map(|_| current_fiber())

@@ -5,11 +5,11 @@
 //! next fiber was resumed.
 //!
 //! ```text
-//!   thread unwinds:   when the fiber was resumed   now
-//!                       no                         no   -> No
-//!                       no                         yes  -> Yes
-//!                       yes                        no   -> No
-//!                       yes                        yes  -> Yes for the fiber that began it, else Unknown
+//!   thread unwinds:  at the resume of the fiber  now
+//!                    no                          no   -> No
+//!                    no                          yes  -> Yes
+//!                    yes                         no   -> No
+//!                    yes                         yes  -> Yes if this fiber began it, else Unknown
 //! ```
 //!
 //! Call [`unwinding`] on behalf of one fiber, and only where data would be lost otherwise. On
