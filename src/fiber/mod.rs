@@ -1,6 +1,6 @@
 //! One suspended call stack, and how control enters and leaves it.
 //!
-//! This layer does not decide which fiber runs next. It owns the record of a fiber ([`header`]),
+//! This layer does not choose the next fiber to run. It owns the record of a fiber ([`header`]),
 //! its closure and output ([`task`]), the context switch ([`context`], [`switch`]), and what a
 //! fiber carries with it: cancel scopes, fiber-locals, its place in a wait list. [`coroutine`] and
 //! [`frame`] own the call stacks of generators and greenlets, which run on top of a fiber's stack

@@ -100,7 +100,7 @@ impl fmt::Debug for Signals {
 /// The reason for a wait. Each kind of wait has its own, which dumps and deadlock reports show.
 #[derive(Debug)]
 pub(crate) struct WaitReason {
-    /// What the fiber does, as the end of the sentence "fiber 'x' is ...".
+    /// The end of the sentence "fiber 'x' is ...".
     pub(crate) text: &'static str,
     /// Whether something outside this scheduler's fibers may end the wait: another thread that
     /// holds an [`Unparker`](crate::Unparker).
@@ -111,8 +111,8 @@ pub(crate) struct WaitReason {
     pub(crate) external: bool,
     /// What the wait does if it is chosen to fail in a deadlock.
     pub(crate) on_deadlock: OnDeadlock,
-    /// Whether this wait fails each time that it completes a deadlock. Another wait does not fail
-    /// twice in a row: if its fiber has done nothing but wait again, the main fiber's wait fails.
+    /// Whether this wait fails each time that it completes a deadlock. Any other wait does not fail
+    /// twice in a row: if its fiber has only waited again since, the main fiber's wait fails.
     pub(crate) each_time: bool,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - A fiber has at most one armed deadline. It is armed directly around the wait, so that no user
-//!   code (the destructor of a value that was to be sent, say) runs while it exists.
+//!   code (for example the destructor of a value that could not be sent) runs while it exists.
 
 use std::time::Duration;
 

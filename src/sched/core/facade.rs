@@ -14,7 +14,7 @@ pub(crate) trait Facade: fmt::Debug {
     /// Returns itself, for the façade that knows its type.
     fn as_any(&self) -> &dyn Any;
 
-    /// Drops all user values, and takes no more of them: `run` is ending.
+    /// Drops all user values, and accepts none any more: `run` is ending.
     fn close(&self);
 }
 

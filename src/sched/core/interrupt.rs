@@ -230,7 +230,7 @@ pub(crate) fn at_scope_exit(current: CurrentFiber) -> Option<Box<Deadlock>> {
     if !seen.has(Signals::DEADLOCK) {
         return None;
     }
-    // This wait can do no more than kill the children, so it is not chosen twice.
+    // This wait can only kill the children, so it is not chosen twice.
     current.fiber.children_killed.set(true);
     current.sched.deadlocks.take_report()
 }

@@ -80,7 +80,7 @@ pub fn park() {
     }
 }
 
-/// Like [`park`], but returns after `timeout` at the latest.
+/// Waits like [`park`], but for no longer than `timeout`.
 ///
 /// # Panics
 ///
@@ -91,7 +91,7 @@ pub fn park_timeout(timeout: Duration) {
     park_within(Limit::After(timeout));
 }
 
-/// Like [`park`], but returns at `deadline` at the latest, by the scheduler's clock.
+/// Waits like [`park`], but no longer than until `deadline`, by the scheduler's clock.
 ///
 /// # Panics
 ///
