@@ -106,7 +106,7 @@ pub(crate) struct Header {
     pub(crate) token: Cell<bool>,
     /// Whether the fiber was woken as a task since its future was last polled.
     pub(crate) woken: Cell<bool>,
-    /// The number of times that it has waited for the first of several things; it wraps.
+    /// The number of times that it has chosen among several things; it wraps.
     pub(crate) choices: Cell<u32>,
     /// The fiber that waits in `join` for this one.
     pub(crate) joiner: Cell<Option<FiberPtr>>,

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - A kill is a level: it is marked in the fiber's record, and each of the fiber's waits raises
-//!   it. The functions of this file only wake the fiber, if the kill can be raised where it waits.
+//!   it. The functions of this file wake the fiber, if the kill can be raised where it waits, and
+//!   raise it themselves only in the running fiber.
 
 use std::sync::Arc;
 

@@ -89,7 +89,7 @@ fn unwound<T>(
     payload: Box<dyn std::any::Any + Send>,
 ) -> Option<T> {
     // Nothing may be raised out of a destructor that runs because of an unwind. A cancellation
-    // further out is raised when the fiber goes on after that.
+    // further out takes effect when that unwind goes on.
     let ends_here = region.scope.is_in_unwind()
         && region.scope.is_cancelled()
         && exit::is_cancellation(&*payload);
@@ -97,7 +97,8 @@ fn unwound<T>(
         panic::resume_unwind(payload);
     }
     if let Limit::Over = limit {
-        // The fiber may not have waited. If it does this in a loop, it must let others run.
+        // The fiber has not waited, because its first wait was interrupted. If it does this in a
+        // loop, it must let others run.
         park::spend(current);
     }
     None
