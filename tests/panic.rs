@@ -123,7 +123,7 @@ fn a_panic_that_nobody_joins_is_reported_once_with_the_fibers_name() {
                     fibra: fiber 'late' (#3) panicked and was not joined: detached after\n";
     let text = stderr(&output);
     assert!(text.starts_with(expected), "{text}");
-    assert_eq!(text.matches("joined it").count(), 2, "{text}");
+    assert_eq!(text.matches("was not joined").count(), 2, "{text}");
 }
 
 #[test]
