@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::fiber::current;
+use crate::fiber::current::{self, ThreadState};
 use crate::fiber::frame::Frame;
 use crate::sched::api::run::{self, refuse_nesting};
 use crate::sched::core::scheduler::Scheduler;
@@ -99,7 +99,7 @@ where
 /// ```
 #[track_caller]
 pub fn frame<T>(f: impl FnOnce() -> T) -> T {
-    if current::fiber().is_some() || current::here(|here| !here.frame.get().is_null()) {
+    if current::fiber().is_some() || ThreadState::with(|thread| !thread.frame.get().is_null()) {
         return f();
     }
     if let Err(error) = stack::refuse_shadow_stack() {

@@ -34,7 +34,7 @@
 //! A test that sleeps until the other fibers "should have arrived" is slow or wrong. Call
 //! [`wait_all_blocked`], which waits until they have.
 
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::sched::tasklet::watchers;
 
 /// Waits until every other fiber waits.
@@ -66,12 +66,12 @@ use crate::sched::tasklet::watchers;
 /// ```
 #[track_caller]
 pub fn wait_all_blocked() {
-    let here = here();
+    let current = current_fiber();
     loop {
-        if let Err(interrupt) = watchers::watch(here, false, || ()) {
+        if let Err(interrupt) = watchers::watch(current, false, || ()) {
             interrupt.into_panic();
         }
-        if is_alone(here) {
+        if is_alone(current) {
             return;
         }
     }
@@ -79,6 +79,6 @@ pub fn wait_all_blocked() {
 
 /// Returns whether no other fiber can run. This may be false after a wake: a caller that is unwound
 /// wakes all callers that began to wait after it.
-fn is_alone(here: Here) -> bool {
-    here.sched.ring(|ring| ring.queued()) == 0
+fn is_alone(current: CurrentFiber) -> bool {
+    current.sched.ring(|ring| ring.queued()) == 0
 }

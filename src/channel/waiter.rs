@@ -28,7 +28,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 
 use crate::sched::lowlevel::{
-    Deadline, Enlisted, FiberPtr, Here, Interrupt, Place, WaitList, WaitNode, WaitReason,
+    CurrentFiber, Deadline, Enlisted, FiberPtr, Interrupt, Place, WaitList, WaitNode, WaitReason,
     wait_until,
 };
 
@@ -98,7 +98,7 @@ impl<T> Waiter<T> {
     #[track_caller]
     pub(crate) fn wait_in(
         &self,
-        here: Here,
+        current: CurrentFiber,
         queue: &Waiters<T>,
         by: Option<u64>,
         reason: &'static WaitReason,
@@ -106,8 +106,8 @@ impl<T> Waiter<T> {
         // SAFETY: `Waiter` is `repr(C)` and begins with its node. The value is dropped at the end
         // of this function, also by an unwind.
         let _enlisted = unsafe { Enlisted::new(self, &queue.list) };
-        let _deadline = by.map(|at| Deadline::arm(here, at));
-        wait_until(here, reason, || self.outcome.get() != WaitOutcome::Waiting)?;
+        let _deadline = by.map(|at| Deadline::arm(current, at));
+        wait_until(current, reason, || self.outcome.get() != WaitOutcome::Waiting)?;
         Ok(self.outcome.get())
     }
 

@@ -1,22 +1,22 @@
 //! Memory for fibers' records, from the thread's shelves or the global allocator.
 //!
 //! Invariants:
-//! - Blocks come from the global allocator, and those of a shelf are all of one layout; types that
-//!   fit no shelf go to the allocator directly. So it does not matter whether a shelf is there when
-//!   a block is freed.
+//! - Blocks come from the global allocator, and those of a shelf all have one layout. Types that
+//!   fit no shelf go to the allocator directly. So a block may be freed with or without a shelf,
+//!   however it was allocated.
 
 #![allow(unsafe_code, reason = "allocates")]
 
 use std::alloc;
 use std::ptr::NonNull;
 
-use crate::fiber::current;
+use crate::fiber::current::ThreadState;
 use crate::fiber::shelves::{Shelf, layout};
 
-/// Memory for a `T`, not initialised. The caller frees it with [`free`].
+/// Allocates memory for a `T`, not initialised. The caller frees it with [`free`].
 #[inline(always)]
 pub(crate) fn allocate<T>() -> NonNull<T> {
-    match current::here(|here| here.shelves.of::<T>().and_then(Shelf::take)) {
+    match ThreadState::with(|thread| thread.shelves.of::<T>().and_then(Shelf::take)) {
         Some(block) => block.cast(),
         None => fresh(),
     }
@@ -25,8 +25,8 @@ pub(crate) fn allocate<T>() -> NonNull<T> {
 #[cold]
 #[inline(never)]
 fn fresh<T>() -> NonNull<T> {
-    const { assert!(size_of::<T>() != 0, "the allocator wants a size") };
-    // SAFETY: the layout is not of size zero: checked above.
+    const { assert!(size_of::<T>() != 0, "an allocation needs a size") };
+    // SAFETY: the size of the layout is not zero: checked above.
     let block = unsafe { alloc::alloc(layout::<T>()) };
     match NonNull::new(block) {
         Some(block) => block.cast(),
@@ -42,10 +42,10 @@ fn fresh<T>() -> NonNull<T> {
 #[inline(always)]
 pub(crate) unsafe fn free<T>(at: NonNull<T>) {
     let block = at.cast::<u8>();
-    if current::here(|here| here.shelves.of::<T>().is_some_and(|shelf| shelf.put(block))) {
+    if ThreadState::with(|thread| thread.shelves.of::<T>().is_some_and(|shelf| shelf.put(block))) {
         return;
     }
-    // SAFETY: `allocate` used this layout for this type, also when the block came from the shelf.
+    // SAFETY: `allocate` used this layout for this type, even if the block came from the shelf.
     unsafe { alloc::dealloc(block.as_ptr(), layout::<T>()) };
 }
 
@@ -58,13 +58,14 @@ mod tests {
     fn the_sanitizer_reports_a_use_of_a_block_that_was_freed() {
         let test = this_test!(the_sanitizer_reports_a_use_of_a_block_that_was_freed);
         let output = in_child(test, &[], || {
-            current::here(|here| here.shelves.open());
+            ThreadState::with(|thread| thread.shelves.open());
             let block = allocate::<u64>();
-            // SAFETY: none for the last: it is the mistake that is tested. It ends the child.
+            // SAFETY: the block is used after `free`: that is the error which is tested. The
+            // sanitizer reports it and ends the child process. The other calls are as promised.
             unsafe {
                 block.write(7);
                 free(block);
-                // The next one would be the same block if any were kept.
+                // The next block would be the same one if any were kept.
                 let next = allocate::<u64>();
                 next.write(8);
                 std::hint::black_box(block.read_volatile());

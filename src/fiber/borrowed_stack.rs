@@ -1,25 +1,26 @@
-//! A call on a stack that is borrowed for it from the pool: a larger one than the fiber's own, or one
-//! that is warm because somebody else has just left it.
+//! A call on a stack that is borrowed from the pool for it: one that is larger than the fiber's
+//! own, or one that is in the cache because another fiber has just left it.
 //!
 //! ```text
 //!     the fiber's own stack              a stack of the pool, for the time of the call
 //!    +--------------------------+       +---------------------------+
-//!    | .. block_on, Loan        | ----> | f: poll, parse, encode .. |
+//!    | .. block_on, the record  | ----> | f: poll, parse, encode .. |
 //!    +--------------------------+       +---------------------------+
 //! ```
 //!
 //! A fiber that waits for a large future keeps little on its stack, and needs kilobytes to poll it.
-//! Where a thousand of them take turns these are in no cache any more. The stack that the pool gives
-//! out is the one that came back last: that of the fiber before.
+//! Where a thousand of them take turns, such kilobytes are in no cache any more. The stack that the
+//! pool gives out is the one that came back last, which the fiber before has used.
 //!
 //! Invariants:
-//! - The stack is the loan's from before the call until after it; for ever, if the fiber is retired or
-//!   the strand given up.
+//! - The record owns the stack from before the call until after it; forever, if the fiber or the
+//!   coroutine that it lies on is abandoned.
 //! - The call may park. The fiber is then suspended on the borrowed stack and goes on there.
-//! - A fiber's loans are a list, the youngest first. One that began on a strand may end before a
-//!   younger one does, for strands are suspended and resumed as they like.
+//! - The borrowed stacks of a fiber are a list, the youngest first. One that was borrowed on a
+//!   coroutine may be given back before a younger one, because coroutines are suspended and resumed
+//!   in any order.
 
-#![allow(unsafe_code, reason = "links the loans of a fiber")]
+#![allow(unsafe_code, reason = "links the borrowed stacks of a fiber")]
 
 use std::cell::Cell;
 use std::io;
@@ -33,12 +34,12 @@ use crate::fiber::frame::Frame;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::stack::{SizeClass, Stack};
 
-/// Calls `f` on a stack of `class`. The caller is `fiber`, on whichever stack; or none, on a strand of
-/// its thread's frame.
+/// Calls `f` on a stack of `class`. `fiber` is the running fiber, on any of its stacks, or `None`
+/// on a coroutine of the thread's frame.
 ///
 /// # Errors
 ///
-/// If no stack can be had; `f` comes back.
+/// Returns the error and `f` if no stack can be had.
 #[inline]
 pub(crate) fn call<R, F>(
     fiber: Option<FiberPtr>,
@@ -54,7 +55,8 @@ where
             let borrowed = BorrowedStack::new(fiber, stack);
             // It does not move from here on, until it is dropped.
             borrowed.link();
-            // SAFETY: the pool has just given it out, and the loan keeps it until `f` has ended.
+            // SAFETY: the pool has just given the stack out, and the record keeps it until `f` has
+            // ended.
             Ok(unsafe { context::call_on(&borrowed.stack, f) })
         }
         Err(error) => Err((error, f)),
@@ -64,10 +66,10 @@ where
 /// A stack that a fiber has borrowed for a call.
 #[derive(Debug)]
 pub(crate) struct BorrowedStack {
-    /// In whose list it stands. There is none for a thread: nobody looks at one.
+    /// The fiber in whose list it is. A thread has no list, because nothing would read it.
     fiber: Option<FiberPtr>,
     stack: ManuallyDrop<Stack>,
-    /// Whether it is for this one that the fiber has left its own stack.
+    /// Whether the fiber has left its own stack for this one.
     leaves_own: bool,
     older: Cell<Option<NonNull<BorrowedStack>>>,
     younger: Cell<Option<NonNull<BorrowedStack>>>,
@@ -124,15 +126,15 @@ impl Drop for BorrowedStack {
     }
 }
 
-/// If `fault` lies in the guard of a stack that `fiber` has borrowed: the size of that. Fit for a
-/// signal handler.
+/// Returns the size of the borrowed stack of `fiber` in whose guard `fault` lies, if there is one.
+/// A signal handler may call this.
 pub(crate) fn overflowed(fiber: &Header, fault: usize) -> Option<usize> {
     let mut guarded =
         borrowed_stacks(fiber).filter(|borrowed| borrowed.stack.guard().contains(&fault));
     guarded.next().map(|borrowed| borrowed.stack.class().bytes())
 }
 
-/// Where `fiber` has left its own stack for a borrowed one, if it has.
+/// Returns the address at which `fiber` has left its own stack for a borrowed one, if it has.
 pub(crate) fn own_mark(fiber: &Header) -> Option<usize> {
     fiber.peek_extra(|extra| extra.own_mark).flatten()
 }
@@ -143,7 +145,7 @@ fn is_on_own_stack(fiber: &Header) -> bool {
     on_coroutine != Some(true) && own_mark(fiber).is_none()
 }
 
-/// The loans of a fiber, the youngest first.
+/// Returns the borrowed stacks of a fiber, the youngest first.
 fn borrowed_stacks(fiber: &Header) -> impl Iterator<Item = &BorrowedStack> {
     let mut next = fiber.peek_extra(|extra| extra.borrowed_stack).flatten();
     std::iter::from_fn(move || {
@@ -153,10 +155,10 @@ fn borrowed_stacks(fiber: &Header) -> impl Iterator<Item = &BorrowedStack> {
     })
 }
 
-/// A loan that stands in a list.
+/// Returns the record behind a pointer of a list.
 fn listed<'a>(borrowed: &NonNull<BorrowedStack>) -> &'a BorrowedStack {
-    // SAFETY: a loan links itself when it has found its place, and takes itself out when it is dropped.
-    // If that never happens its fiber is retired, or the strand that it lies on given up: either way
-    // the stack under it is kept for ever.
+    // SAFETY: a record links itself when it does not move any more, and takes itself out when it is
+    // dropped. If it is never dropped, its fiber or the coroutine that it lies on is abandoned: in
+    // both cases the stack under it is kept forever.
     unsafe { borrowed.as_ref() }
 }

@@ -1,13 +1,13 @@
-//! The short forms of errors: texts of any length on one line, as `Debug` shows them in each
-//! `unwrap`; and how errors that hold an `io::Error` compare.
+//! The short forms of errors: texts of any length on one line, like `Debug` shows them in each
+//! `unwrap`, and the comparison of errors that hold an `io::Error`.
 
 use std::fmt::{self, Write};
 use std::io;
 
-/// A text as `Debug` shows it: quoted, escaped, and cut after [`MOST`] characters.
+/// A text in the form of `Debug`: quoted, escaped, and cut after [`MOST`] characters.
 pub(crate) struct Brief<'a>(pub(crate) &'a str);
 
-/// Leaves room on a line of 200 characters for two of them and the names around.
+/// The longest text. Two of them and the names around fit on a line of 200 characters.
 const MOST: usize = 70;
 
 impl fmt::Debug for Brief<'_> {
@@ -27,7 +27,8 @@ impl fmt::Debug for Brief<'_> {
     }
 }
 
-/// Whether two errors of the operating system mean the same. `io::Error` itself does not compare.
+/// Returns whether two errors of the operating system mean the same. `io::Error` itself has no
+/// comparison.
 pub(crate) fn same_io_error(one: &io::Error, other: &io::Error) -> bool {
     one.kind() == other.kind() && one.raw_os_error() == other.raw_os_error()
 }

@@ -3,21 +3,21 @@
 //! ```text
 //!    fiber: killed?            outermost
 //!      nursery: cancelled?
-//!        shield                 a wait in here looks no further out
+//!        shield                 a wait inside it does not look further out
 //!          nursery: cancelled?
-//!            <- a wait looks from here outwards, up to the first shield
+//!            <- a wait looks from this place outwards, up to the first shield
 //! ```
 //!
 //! Invariants:
 //! - A scope lies on the stack of its fiber, or of one of the fiber's generators or greenlets, and
-//!   is linked for exactly the time of [`within`], or of an [`Inside`]. While that generator is
-//!   suspended its scopes are out of the fiber's sight: the hinge of its
-//!   [`Coroutine`](crate::fiber::coroutine::Coroutine), a scope that is neither cancelled nor a shield, joins
-//!   them to the others when it is resumed.
+//!   is linked exactly during [`within`], or as long as an [`Inside`] exists. While that generator
+//!   is suspended its scopes are not in the fiber's list. When it is resumed, the hinge of its
+//!   [`Coroutine`](crate::fiber::coroutine::Coroutine), a scope that is neither cancelled nor a
+//!   shield, joins them to the others.
 //! - Cancellation is a level and not an edge: as long as a scope is cancelled (or the fiber
 //!   killed), each wait inside it is interrupted again.
 //! - The unwind of a cancellation goes out to the outermost scope (or the fiber) that is cancelled
-//!   in its sight, and no further: see [`ends_at`].
+//!   and not behind a shield, and no further: see [`ends_at`].
 
 #![allow(unsafe_code, reason = "a linked list of records on the fiber's stack")]
 
@@ -30,14 +30,14 @@ use crate::fiber::payload;
 use crate::fiber::state::Signals;
 
 impl CancelScope {
-    /// Cancels the region of `fiber`, whose stack the scope lies on. Waking it is the caller's.
+    /// Cancels the region, which is of `fiber`. The caller wakes the fiber.
     pub(crate) fn cancel(&self, fiber: &Header) {
         self.cancelled.set(true);
         fiber.signal(Signals::CANCEL);
     }
 
-    /// The time limit of the region has come: it is cancelled, or shielded no more. Waking the
-    /// fiber is the caller's.
+    /// Applies the time limit of the region, which has passed: a shield ends, and another region is
+    /// cancelled. The caller wakes `fiber`.
     pub(crate) fn time_is_up(&self, fiber: &Header) {
         if !self.shield.replace(false) {
             self.cancelled.set(true);
@@ -53,11 +53,13 @@ pub(crate) fn within<R>(fiber: FiberPtr, scope: &CancelScope, f: impl FnOnce() -
     f()
 }
 
-/// As [`within`], for who may not call a closure: a closure has no caller's location.
+/// Enters `scope`, like [`within`], for callers that must not call a closure, because a closure
+/// loses the location of its caller.
 ///
 /// # Safety
 ///
-/// The result must be dropped before `scope` goes, and before a scope that was entered earlier is left.
+/// The result must be dropped before `scope` is, and before a scope that was entered earlier is
+/// left.
 pub(crate) unsafe fn enter(fiber: FiberPtr, scope: &CancelScope) -> Inside {
     let outer = fiber.cancel_scopes.get();
     scope.outer.set(outer);
@@ -65,7 +67,7 @@ pub(crate) unsafe fn enter(fiber: FiberPtr, scope: &CancelScope) -> Inside {
     Inside { fiber, outer }
 }
 
-/// A region that is entered; left when this is dropped.
+/// A region that was entered. It is left when this is dropped.
 pub(crate) struct Inside {
     fiber: FiberPtr,
     outer: *const CancelScope,
@@ -77,7 +79,7 @@ impl Drop for Inside {
     }
 }
 
-/// Whether a wait of `fiber` at this place is to be interrupted.
+/// Returns whether a wait of `fiber` at this place must be interrupted.
 pub(crate) fn is_pending(fiber: &Header) -> bool {
     let mut at = fiber.cancel_scopes.get();
     // SAFETY: linked scopes are alive: `within` unlinks each before its frame is left.
@@ -93,10 +95,11 @@ pub(crate) fn is_pending(fiber: &Header) -> bool {
     fiber.killed.get()
 }
 
-/// Whether the innermost region that is cancelled where `fiber` waits was entered while the thread unwound.
+/// Returns whether the innermost region that is cancelled where `fiber` waits was entered while the
+/// thread unwound.
 pub(crate) fn is_pending_in_unwind(fiber: &Header) -> bool {
     let mut at = fiber.cancel_scopes.get();
-    // SAFETY: as in `is_pending`.
+    // SAFETY: like in `is_pending`.
     while let Some(scope) = unsafe { at.as_ref() } {
         if scope.cancelled.get() {
             return scope.in_unwind.get();
@@ -109,10 +112,10 @@ pub(crate) fn is_pending_in_unwind(fiber: &Header) -> bool {
     false
 }
 
-/// Whether `fiber` is inside a shield.
+/// Returns whether `fiber` is inside a shield.
 pub(crate) fn is_shielded(fiber: &Header) -> bool {
     let mut at = fiber.cancel_scopes.get();
-    // SAFETY: as in `is_pending`.
+    // SAFETY: like in `is_pending`.
     while let Some(scope) = unsafe { at.as_ref() } {
         if scope.shield.get() {
             return true;
@@ -122,10 +125,11 @@ pub(crate) fn is_shielded(fiber: &Header) -> bool {
     false
 }
 
-/// Whether any scope or the fiber itself is cancelled, shielded at present or not.
+/// Returns whether any scope of the fiber, or the fiber itself, is cancelled, shielded at present
+/// or not.
 pub(crate) fn is_any(fiber: &Header) -> bool {
     let mut at = fiber.cancel_scopes.get();
-    // SAFETY: as in `is_pending`.
+    // SAFETY: like in `is_pending`.
     while let Some(scope) = unsafe { at.as_ref() } {
         if scope.cancelled.get() {
             return true;
@@ -135,22 +139,22 @@ pub(crate) fn is_any(fiber: &Header) -> bool {
     fiber.killed.get()
 }
 
-/// Whether the unwind with `payload`, which has just left `scope`, was that of its cancellation, and
-/// of no other further out: then it ends here.
+/// Returns whether the unwind with `payload`, which has just left `scope`, ends there: it was that
+/// of a cancellation, `scope` is cancelled, and nothing further out is.
 pub(crate) fn ends_at(scope: &CancelScope, fiber: &Header, payload: &(dyn Any + Send)) -> bool {
     payload::is_cancellation(payload) && scope.is_cancelled() && !is_pending(fiber)
 }
 
-/// Whether a time limit may end a wait of `fiber` at this place: one that is armed inside of all shields
-/// that last.
+/// Returns whether a time limit may end a wait of `fiber` at this place: one that is armed further
+/// in than every shield without a limit.
 pub(crate) fn has_timer(fiber: &Header) -> bool {
     let mut at = fiber.cancel_scopes.get();
-    // SAFETY: as in `is_pending`.
+    // SAFETY: like in `is_pending`.
     while let Some(scope) = unsafe { at.as_ref() } {
         match (scope.timer.get() != TimerKey::NONE, scope.shield.get()) {
             (true, false) => return true,
             (false, true) => return false,
-            // A shield that lasts so long, or a region without a limit.
+            // A shield that ends at its limit, or a region without a limit: look further out.
             (true, true) | (false, false) => {}
         }
         at = scope.outer.get();
@@ -158,10 +162,11 @@ pub(crate) fn has_timer(fiber: &Header) -> bool {
     false
 }
 
-/// Takes the time limits of all scopes in sight, for a fiber that will never run again.
+/// Takes the time limits of all linked scopes of a fiber that will never run again, and passes each
+/// to `disarm`.
 pub(crate) fn take_timers(fiber: &Header, mut disarm: impl FnMut(TimerKey)) {
     let mut at = fiber.cancel_scopes.get();
-    // SAFETY: as in `is_pending`; the stack of a fiber that never runs again is kept.
+    // SAFETY: like in `is_pending`; the stack of a fiber that never runs again is kept.
     while let Some(scope) = unsafe { at.as_ref() } {
         let timer = scope.timer.replace(TimerKey::NONE);
         if timer != TimerKey::NONE {

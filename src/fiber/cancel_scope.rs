@@ -1,5 +1,5 @@
-//! A region of a fiber's stack that can be cancelled, or is shielded: its record. How such regions
-//! are linked, and what a wait makes of them, is [`cancel`](crate::fiber::cancel).
+//! The record of a region of a fiber's stack that can be cancelled, or is shielded.
+//! [`cancel`](crate::fiber::cancel) links these regions, and evaluates them for a wait.
 
 use std::cell::Cell;
 
@@ -11,10 +11,10 @@ pub(crate) struct CancelScope {
     pub(crate) outer: Cell<*const CancelScope>,
     pub(crate) shield: Cell<bool>,
     pub(crate) cancelled: Cell<bool>,
-    /// The thread unwound when it was entered: perhaps it lies in a destructor, and what is raised in it
-    /// must not leave it.
+    /// Whether the thread unwound when the region was entered. The region may lie in a destructor
+    /// then, and an unwind that is raised in it must not leave it.
     pub(crate) in_unwind: Cell<bool>,
-    /// Its armed time limit in the timing wheel.
+    /// The armed time limit of the region in the timing wheel.
     pub(crate) timer: Cell<TimerKey>,
 }
 
@@ -33,14 +33,14 @@ impl CancelScope {
         CancelScope { shield: Cell::new(true), ..CancelScope::cancellable() }
     }
 
-    /// Puts the region inside `outer`. For the hinge of a strand, whose stack is joined to another
-    /// whenever it is resumed.
+    /// Puts the region inside `outer`: for the hinge of a coroutine, whose scopes are joined to
+    /// those of another stack each time that it is resumed.
     #[inline(always)]
     pub(crate) fn hang_on(&self, outer: *const CancelScope) {
         self.outer.set(outer);
     }
 
-    /// Notes that the thread unwinds now.
+    /// Records that the region is entered while the thread unwinds.
     pub(crate) fn enter_in_unwind(&self) {
         self.in_unwind.set(true);
     }

@@ -3,19 +3,19 @@
 //!
 //! Two kinds of stack are switched here: those of fibers, which the run loop resumes one after
 //! another ([`switch`](crate::fiber::switch)), and those that run on top of another
-//! ([`coroutine`](crate::fiber::coroutine)): a generator's on that of whatever resumes it.
+//! ([`coroutine`](crate::fiber::coroutine)): a generator's on that of the code that resumes it.
 //!
 //! Invariants:
-//! - A context is entered and left only by `fiber/switch.rs` and `fiber/coroutine.rs`, each of which
-//!   keeps a state of its own: no coroutine is ever resumed while it runs.
-//! - A context is dropped neither suspended nor at all: a finished one gives its stack back, a
-//!   retired one is left where it is. corosensei's own `Drop`, which aborts when a clean-up panics,
-//!   never runs.
+//! - A context is entered and left only by `fiber/switch.rs` and `fiber/coroutine.rs`, each of
+//!   which keeps its own state: no coroutine is ever resumed while it runs.
+//! - corosensei's own `Drop`, which aborts the process when a clean-up panics, never runs, for a
+//!   suspended context or any other: a finished context gives its stack back, and an abandoned one
+//!   stays where it is.
 //!
 //! corosensei enters a coroutine with `call` and leaves it with `ret`. The processor predicts these
-//! well only if the suspend is in the caller's own frame, so `leave` and all that lies between it
-//! and the user's code is `#[inline(always)]`: a yield takes 7 ns, and 28 behind one frame that is
-//! not inlined.
+//! well only if the suspend is in the caller's own frame, so `leave` and every function between it
+//! and the user's code is `#[inline(always)]`: a yield takes 7 ns, and 28 ns if one frame between
+//! them is not inlined.
 
 #![allow(unsafe_code, reason = "context switches")]
 #![allow(clippy::disallowed_types, reason = "the one home of corosensei's types")]
@@ -31,7 +31,8 @@ use crate::stack::{self, SizeClass, Stack};
 
 type Fiber = Coroutine<(), (), (), StackView>;
 
-/// The suspended call stack of a fiber: nothing until [`create`](Context::create), nothing again after the end.
+/// The suspended call stack of a fiber or of a coroutine: empty before [`create`](Context::create)
+/// and after the end.
 pub(crate) struct Context {
     coroutine: UnsafeCell<MaybeUninit<Fiber>>,
     /// The stack that the coroutine has a view of.
@@ -48,25 +49,25 @@ impl Context {
         }
     }
 
-    /// An address at the very top of the stack, which a switch reads and writes.
+    /// Returns an address at the very top of the stack, which a switch reads and writes.
     #[inline(always)]
     pub(crate) fn base_mark(&self) -> usize {
         self.yielder.get().addr()
     }
 
-    /// Whether `address` lies in the guard of this context's stack, which is of `class`. Fit for a
-    /// signal handler.
+    /// Returns whether `address` lies in the guard of this context's stack, which is of `class`. A
+    /// signal handler may call this.
     ///
-    /// The yielder lies within the top page of the stack, and tells where that is.
+    /// The yielder lies within the top page of the stack, so its address gives the stack's.
     pub(crate) fn guard_contains(&self, address: usize, class: SizeClass) -> bool {
         let yielder = self.yielder.get().addr();
         yielder != 0 && stack::guard_under(yielder, class).contains(&address)
     }
 
-    /// Bytes of the stack in use when the stack pointer is near `sp_mark`, which must be on it; 0
-    /// without a stack.
+    /// Returns the bytes of the stack in use when the stack pointer is near `sp_mark`, which must
+    /// be on it; 0 without a stack.
     ///
-    /// The yielder lies at the base of the stack, which is why it can serve as the mark.
+    /// The yielder lies at the base of the stack, so its address serves as that of the base.
     pub(crate) fn stack_used(&self, sp_mark: usize) -> usize {
         if self.yielder.get().is_null() {
             0
@@ -83,21 +84,22 @@ impl Context {
     /// - `entry` must not unwind.
     #[inline(always)]
     pub(crate) unsafe fn create(&self, stack: Stack, entry: impl FnOnce() + 'static) {
-        // SAFETY: the copy is used for its addresses only; the stack itself has one owner.
+        // SAFETY: the copy is used for its addresses only, and is never dropped: the stack itself
+        // has one owner, `self.stack`.
         let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(&stack) }));
         self.stack.set(Some(stack));
         let to = &raw const self.yielder;
         let coroutine = Coroutine::with_stack(view, move |yielder: &Yielder<(), ()>, ()| {
-            // SAFETY: the context is where it was, and alive: the caller's promise.
+            // SAFETY: the context has not moved and is alive: the caller's promise.
             unsafe { (*to).set(yielder) };
             entry();
         });
-        // SAFETY: the context is empty (the caller's promise), so nobody refers to the slot, and
-        // nothing is overwritten that would have to be dropped.
+        // SAFETY: the context is empty (the caller's promise), so no reference to the slot exists,
+        // and nothing is overwritten that would have to be dropped.
         unsafe { (*self.coroutine.get()).write(coroutine) };
     }
 
-    /// Runs what is on the stack until it suspends or ends. If it ended, the stack is handed back.
+    /// Runs the code on the stack until it suspends or ends. Returns the stack if it has ended.
     ///
     /// # Safety
     ///
@@ -112,11 +114,11 @@ impl Context {
             CoroutineResult::Yield(()) => None,
             CoroutineResult::Return(()) => {
                 self.yielder.set(std::ptr::null());
-                // The coroutine is done, and of no use but for the sanitizer's bookkeeping. Taking
-                // the stack out of it would copy it with wide loads of what narrow stores have just
-                // written, and the processor would wait for them to reach the cache.
+                // The coroutine is done, and only the sanitizer's bookkeeping still needs it.
+                // Taking the stack out of it would copy it with wide loads of what narrow stores
+                // have just written, and the processor would wait for them to reach the cache.
                 if cfg!(sanitized) {
-                    // SAFETY: it was initialised, and nobody reads the slot before the next
+                    // SAFETY: it was initialised, and no code reads the slot before the next
                     // `create`.
                     let _view = unsafe { (*slot).assume_init_read() }.into_stack();
                 }
@@ -125,8 +127,8 @@ impl Context {
         }
     }
 
-    /// Leaves this stack, and whatever runs on top of it, for the place from which it was entered.
-    /// Returns when it is entered again.
+    /// Leaves this stack, and all stacks that run on top of it, for the place from which it was
+    /// entered. Returns when it is entered again.
     ///
     /// # Safety
     ///
@@ -134,26 +136,28 @@ impl Context {
     /// suspended nor ended.
     #[inline(always)]
     pub(crate) unsafe fn leave(&self) {
-        // SAFETY: the yielder lies at the base of the stack and lives until its root function
-        // returns, which it has not: the caller runs on it, or on top of it. The switch saves
-        // where the caller is, whichever stack that is on, and goes to where this stack was
-        // entered; the next `enter` comes back to the caller.
+        // SAFETY: the yielder lies at the base of the stack and lives until the root function of
+        // the stack returns, which it has not: the caller runs on this stack, or on top of it (the
+        // caller's promise). The switch saves the caller's position, on whichever stack that is,
+        // and goes to the place where this stack was entered; the next `enter` comes back to the
+        // caller.
         unsafe { (*self.yielder.get()).suspend(()) }
     }
 }
 
-/// Calls `f` on `stack`. What the caller may do, `f` may: suspend its fiber, resume a strand, unwind.
+/// Calls `f` on `stack`. `f` may do what the caller may: suspend its fiber, resume a coroutine,
+/// unwind.
 ///
 /// # Safety
 ///
-/// Nothing runs on `stack`, and until `f` has ended nobody else gets it.
+/// Nothing may run on `stack`, and nothing else may use it until `f` has ended.
 #[inline]
 pub(crate) unsafe fn call_on<R>(stack: &Stack, f: impl FnOnce() -> R) -> R {
-    // SAFETY: the copy is used for its addresses only; the stack itself is kept by the caller, who has
-    // promised that it is free.
+    // SAFETY: the copy is used for its addresses only, and is never dropped. The caller keeps the
+    // stack itself, and has promised that it is free.
     let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(stack) }));
-    // corosensei carries an unwind from one stack to the other only with its feature `unwind`, without
-    // which it aborts.
+    // corosensei carries an unwind from one stack to the other only with its feature `unwind`, and
+    // aborts the process without it.
     let caught = || panic::catch_unwind(AssertUnwindSafe(f));
     match corosensei::on_stack(view, caught) {
         Ok(result) => result,
@@ -161,16 +165,17 @@ pub(crate) unsafe fn call_on<R>(stack: &Stack, f: impl FnOnce() -> R) -> R {
     }
 }
 
-/// A [`Stack`] as corosensei wants to see it: a copy of its one word, for its addresses. The stack
-/// itself is kept beside the coroutine for as long as that lives.
+/// A [`Stack`] in the form that corosensei asks for: a copy of its one word, for its addresses. The
+/// stack itself is kept beside the coroutine for as long as that lives.
 struct StackView(ManuallyDrop<Stack>);
 
-// SAFETY: the trait asks for four things. The memory from `limit` to `base` is mapped, and nobody
-// else uses it: `Stack` owns one slot of a slab, `create` puts it beside the coroutine, and
-// `resume` takes it away again only when the coroutine is done. `base` is the highest address and aligned to
-// 16 bytes, `limit` the lowest and page-aligned, guard included: `Stack` promises both. There is a
-// guard (17 pages) and at least 4096 usable bytes (16 KiB). Both addresses stay the same for the
-// life of the value: they are plain fields.
+// SAFETY: the trait asks for four things. The memory from `limit` to `base` is mapped, and nothing
+// else uses it: `Stack` owns one slot of a slab, `create` puts it beside the coroutine, and `enter`
+// takes it away only when the coroutine is done; the caller of `call_on` has promised the same of
+// its stack for the call. `base` is the highest address and aligned to 16 bytes, `limit` the lowest
+// and page-aligned, guard included: `Stack` promises both. There is a guard (17 pages), and there
+// are at least 4096 usable bytes (16 KiB). Both addresses stay the same for the life of the value:
+// they are plain fields.
 unsafe impl corosensei::stack::Stack for StackView {
     #[inline(always)]
     fn base(&self) -> NonZeroUsize {

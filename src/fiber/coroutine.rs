@@ -1,27 +1,27 @@
-//! A call stack that runs on top of another: what generators and greenlets are made of.
+//! Call stacks that run on top of another: the coroutines under generators and greenlets.
 //!
 //! ```text
 //!     fresh --start--> [Suspended] --resume--> [Running] --its root returns--> [Ended]
 //!                        |      ^                 |
 //!                        |      +-----suspend-----+
-//!                        +--give up--> [Retired]
+//!                        +--abandon--> [Abandoned]
 //!
 //!   while they run               while `g` is suspended
 //!     [the frame's own stack]      [the frame's own stack] <- runs
 //!        ^ below
 //!     [g]                          [g] <----+
-//!        ^ below                     ^ below| top: where `g` goes on when it is resumed
+//!        ^ below                     ^ below| top: the stack on which `g` continues
 //!     [h] <- frame.running         [h] <----+ (itself, unless it was suspended from a stack on it)
 //! ```
 //!
 //! Invariants:
-//! - A strand belongs to the [`Frame`] in which it was started, and is resumed and suspended only
-//!   while that frame's code runs.
+//! - A coroutine belongs to the [`Frame`] in which it was started, and is resumed and suspended
+//!   only while that frame's code runs.
 //! - The chain from `frame.running` along `below` to the frame's own stack is what the processor's
 //!   stacks look like: each was entered from the one below.
-//! - A strand is suspended only while it is on that chain.
-//! - Cancel scopes hang on the strand on which they were made: the hinge joins them to those of
-//!   whoever resumes the strand, for as long as it runs.
+//! - A coroutine is suspended only while it is on that chain.
+//! - Cancel scopes belong to the coroutine on which they were made: the hinge joins them to those
+//!   of the code that resumes the coroutine, as long as it runs.
 
 #![allow(unsafe_code, reason = "switches stacks, and follows the chain of those that run")]
 
@@ -49,25 +49,26 @@ use crate::stack::{SizeClass, Stack};
 pub(crate) struct Coroutine {
     context: Context,
     status: Cell<Status>,
-    /// Whether the walk from a stack to those below it ends here: a greenlet does not run on behalf
-    /// of the one that resumed it.
+    /// Whether the walk from a stack to those below it ends at this one: a greenlet does not run on
+    /// behalf of the code that resumed it.
     is_root: bool,
     class: Cell<SizeClass>,
     /// The frame it was started in.
     frame: OnceCell<Rc<Frame>>,
-    /// The fiber whose frame that is: what runs when this strand may be resumed or suspended. None
-    /// for a thread's frame, which is current while no fiber runs. Counted, so that its address is no
-    /// other fiber's as long as the strand exists.
+    /// The fiber whose frame that is, which runs when this coroutine may be resumed or suspended.
+    /// `None` for a thread's frame, which is current while no fiber runs. Counted, so that no other
+    /// fiber gets its address as long as the coroutine exists.
     fiber: OnceCell<FiberRef>,
-    /// The strand from whose stack it was resumed; null for the frame's own. While it runs.
+    /// The coroutine from whose stack it was resumed; null for the frame's own stack. Valid while
+    /// it runs.
     below: Cell<*const Coroutine>,
-    /// The strand on whose stack it was suspended: itself, but for a suspend from above.
+    /// The coroutine on whose stack it was suspended: itself, except after a suspend from above.
     top: Cell<*const Coroutine>,
-    /// Neither cancelled nor a shield: joins the scopes of this strand to those below.
+    /// Neither cancelled nor a shield: joins the scopes of this coroutine to those below.
     hinge: CancelScope,
     /// The innermost cancel scope on its stack, while it is suspended. Null if it has none.
     innermost: Cell<*const CancelScope>,
-    /// Its place in the roster of those that must be unwound.
+    /// Its place in the roster of coroutines that must be unwound.
     pub(crate) place: Cell<Key>,
 }
 
@@ -93,68 +94,70 @@ impl Coroutine {
         self.status.get().state()
     }
 
-    /// The frame it was started in.
+    /// Returns the frame in which it was started.
     #[inline(always)]
     pub(crate) fn frame(&self) -> Option<&Frame> {
         self.frame.get().map(|frame| &**frame)
     }
 
-    /// Whether it is suspended, and belongs to the code that runs now, which may resume it.
+    /// Returns whether it is suspended, and belongs to the code that runs now, which may resume it.
     ///
-    /// The fiber is enough to tell, and its address to tell the fiber: the strand keeps its record, so
-    /// that no other fiber gets that address. By the end of the fiber's frame every strand of it has
-    /// ended or is retired. So it is with a thread's frame, of which there is one at a time.
+    /// The address of the fiber is enough to identify the frame: the coroutine keeps the fiber's
+    /// record, so that no other fiber gets that address, and by the end of the fiber's frame every
+    /// coroutine of it has ended or is abandoned. The same holds for the frames of a thread, of
+    /// which there is one at a time.
     #[inline(always)]
     pub(crate) fn is_ready(&self) -> bool {
         self.state() == State::Suspended && self.is_of_running_fiber()
     }
 
-    /// Whether it belongs to the code that runs now.
+    /// Returns whether it belongs to the code that runs now.
     pub(crate) fn is_here(&self) -> bool {
         self.frame().is_some_and(Frame::is_current)
     }
 
-    /// The fiber in whose frame it was started.
+    /// Returns the fiber in whose frame it was started.
     #[inline(always)]
     fn fiber(&self) -> Option<FiberPtr> {
         self.fiber.get().map(FiberRef::ptr)
     }
 
-    /// One comparison of addresses, where `==` on the options would make three.
+    /// Returns whether the running fiber, or none, is the one in whose frame it was started. This
+    /// is one comparison of addresses; `==` on the options would make three.
     #[inline(always)]
     fn is_of_running_fiber(&self) -> bool {
         let address = |fiber: Option<FiberPtr>| fiber.map_or(ptr::null_mut(), FiberPtr::as_ptr);
         ptr::eq(address(self.fiber()), address(current::fiber()))
     }
 
-    /// Whether the caller runs on its stack, and not on one on top of it.
+    /// Returns whether the caller runs on its stack, and not on a stack on top of it.
     #[inline(always)]
     pub(crate) fn is_innermost(&self) -> bool {
         let Some(frame) = self.frame() else { return false };
         ptr::eq(frame.running.get(), self) && self.is_of_running_fiber()
     }
 
-    /// Whether the caller runs on a stack on top of it.
+    /// Returns whether the caller runs on its stack, or on a stack on top of it.
     #[cold]
     #[inline(never)]
     pub(crate) fn carries_caller(&self) -> bool {
         self.frame().is_some_and(|frame| frame.is_current() && self.carries(frame))
     }
 
-    /// Whether it was probably suspended in a destructor that runs because of a panic, out of which
-    /// nothing can be raised. std tells only whether *some* stack of the thread unwinds.
+    /// Returns whether it was probably suspended in a destructor that runs because of a panic, out
+    /// of which nothing can be raised. std reports only whether *some* stack of the thread unwinds.
     pub(crate) fn may_be_unwinding(&self) -> bool {
         self.status.get() == Status::SuspendedMidUnwind && thread::panicking()
     }
 
-    /// Whether it was last suspended while the thread unwound, because of whichever stack, and the
-    /// thread still does. It is suspended now, or has just been resumed.
+    /// Returns whether it was last suspended while the thread unwound, because of any stack, and
+    /// the thread still does. It must be suspended, or have just been resumed.
     #[cfg(feature = "greenlet")]
     pub(crate) fn was_left_in_unwind(&self) -> bool {
         thread::panicking() && self.status.get().was_left_in_unwind()
     }
 
-    /// Whether `address` lies in the guard of its stack. Fit for a signal handler.
+    /// Returns whether `address` lies in the guard of its stack. A signal handler may call this.
     pub(crate) fn guard_contains(&self, address: usize) -> bool {
         self.context.guard_contains(address, self.class.get())
     }
@@ -163,7 +166,7 @@ impl Coroutine {
         self.class.get()
     }
 
-    /// Sets the size of the stack that a fresh strand will take.
+    /// Sets the size of the stack that a fresh coroutine will take.
     #[cfg(feature = "greenlet")]
     pub(crate) fn set_class(&self, class: SizeClass) {
         debug_assert_eq!(self.state(), State::Fresh);
@@ -172,7 +175,8 @@ impl Coroutine {
 
     fn carries(&self, frame: &Frame) -> bool {
         let mut at = frame.running.get();
-        // SAFETY: strands on the running chain are alive: whoever has resumed one holds it.
+        // SAFETY: coroutines on the running chain are alive: the caller of `resume` keeps each
+        // alive during the call.
         while let Some(coroutine) = unsafe { at.as_ref() } {
             if ptr::eq(coroutine, self) {
                 return true;
@@ -182,17 +186,19 @@ impl Coroutine {
         false
     }
 
-    /// Gives a fresh strand a stack, on which `entry` will run at the first resume.
+    /// Gives a fresh coroutine a stack, on which `entry` will run at the first resume.
     ///
     /// # Errors
     ///
-    /// Which limit was met; the strand stays fresh.
+    /// Returns the error of the pool if no stack can be had, which names the limit that was
+    /// reached. The coroutine stays fresh.
     ///
     /// # Safety
     ///
-    /// - It must be fresh, and `frame` the current one.
+    /// - It must be fresh, and `frame` must be the current one.
     /// - `entry` must not unwind.
-    /// - The strand must neither move nor die before it has ended; if it is retired, never.
+    /// - The coroutine must neither move nor be freed before it has ended. If it is abandoned, it
+    ///   must never move or be freed.
     pub(crate) unsafe fn start(
         &self,
         frame: Rc<Frame>,
@@ -206,7 +212,7 @@ impl Coroutine {
         let _ = self.frame.set(frame);
         self.top.set(self);
         self.status.set(Status::Suspended);
-        // SAFETY: a fresh strand's context is empty; the rest is the caller's promise.
+        // SAFETY: a fresh coroutine's context is empty; the rest is the caller's promise.
         unsafe { self.context.create(stack, entry) };
         Ok(())
     }
@@ -215,10 +221,10 @@ impl Coroutine {
     ///
     /// # Safety
     ///
-    /// It must be [ready](Coroutine::is_ready), and stay alive for the time of the call.
+    /// It must be [ready](Coroutine::is_ready), and stay alive during the call.
     #[inline(always)]
     pub(crate) unsafe fn resume(&self) -> bool {
-        // SAFETY: it was started, as it is suspended (the caller's promise).
+        // SAFETY: it is suspended (the caller's promise), so it was started, which sets the frame.
         let frame: &Frame = unsafe { self.frame.get().unwrap_unchecked() };
         let below = frame.running.get();
         self.below.set(below);
@@ -257,7 +263,7 @@ impl Coroutine {
         current::with_pool(|pool| pool.give(stack));
     }
 
-    /// Leaves its stack for whoever has resumed it. Returns when it is resumed again.
+    /// Leaves its stack for the code that has resumed it. Returns when it is resumed again.
     ///
     /// # Safety
     ///
@@ -279,12 +285,13 @@ impl Coroutine {
         unsafe { self.context.leave() }
     }
 
-    /// Whether the thread unwinds because of this strand, which runs.
+    /// Returns whether the thread unwinds because of this coroutine, which runs.
     pub(crate) fn has_begun_to_unwind(&self) -> bool {
         thread::panicking() && !self.status.get().unwound_before()
     }
 
-    /// As `suspend`, from a stack on top of this one: all of them are left, and go on together.
+    /// Suspends it like [`suspend`](Coroutine::suspend), from a stack on top of its own. All stacks
+    /// from there to its own are left, and go on together.
     ///
     /// # Safety
     ///
@@ -293,39 +300,40 @@ impl Coroutine {
     #[inline(never)]
     pub(crate) unsafe fn suspend_from_above(&self) {
         self.top.set(self.frame().map_or(ptr::null(), |frame| frame.running.get()));
-        // SAFETY: the caller's promise; what `suspend` asks for is that its stack runs, whichever
-        // of those on top of it the caller is on.
+        // SAFETY: the caller's promise. `suspend` needs its stack to run, and the caller may be on
+        // any of the stacks on top of it.
         unsafe { self.suspend() };
         self.top.set(self);
     }
 
-    /// Leaves its stack for the last time: it is retired.
+    /// Abandons it, and leaves its stack for the last time.
     ///
     /// # Safety
     ///
-    /// As [`suspend`](Coroutine::suspend), or on top of it.
+    /// The caller must run on its stack, or on a stack on top of it.
     #[cold]
-    pub(crate) unsafe fn leave_for_ever(&self) -> ! {
+    pub(crate) unsafe fn leave_forever(&self) -> ! {
         self.top.set(self.frame().map_or(ptr::null(), |frame| frame.running.get()));
         self.abandon();
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() };
-        // Only suspended strands are resumed. Were this one, it would return into frames that
-        // others take for dead.
+        // Only suspended coroutines are resumed, and this one is abandoned. If it were resumed, it
+        // would return into frames that other code assumes to be dead.
         std::process::abort()
     }
 
-    /// A fresh strand ends without having run.
+    /// Ends a fresh coroutine, which has not run.
     pub(crate) fn end_fresh(&self) {
         debug_assert_eq!(self.state(), State::Fresh);
         self.status.set(Status::Ended);
     }
 
-    /// It never runs again, nor do those on top of it, and their stacks are kept for ever. It must
-    /// be suspended, or about to leave for ever.
+    /// Abandons it and the coroutines on top of it: they never run again, and their stacks are kept
+    /// forever. It must be suspended, or about to leave its stack for the last time.
     pub(crate) fn abandon(&self) {
         let mut at = self.top.get();
-        // SAFETY: those on top of a strand are alive: whoever has resumed one holds it.
+        // SAFETY: the coroutines on top of a coroutine are alive: the caller of `resume` keeps each
+        // alive, and has not returned.
         while let Some(coroutine) = unsafe { at.as_ref() } {
             coroutine.status.set(Status::Abandoned);
             if let Some(frame) = coroutine.frame() {
@@ -336,7 +344,8 @@ impl Coroutine {
         abandoned::keep_what_it_lent(self.fiber());
     }
 
-    /// Puts the scopes of this strand inside those of whoever resumes it. Returns the latter.
+    /// Puts the scopes of this coroutine inside those of the code that resumes it. Returns the
+    /// innermost one of the latter.
     #[inline(always)]
     fn join_scopes(&self, fiber: FiberPtr) -> *const CancelScope {
         let outer = fiber.cancel_scopes.get();
@@ -352,14 +361,14 @@ impl Coroutine {
     #[inline(never)]
     fn take_own_scopes(&self, fiber: FiberPtr) {
         fiber.cancel_scopes.set(self.innermost.replace(ptr::null()));
-        // One of them may have been cancelled while it was out of the fiber's sight.
+        // One of them may have been cancelled while it was not in the fiber's list.
         fiber.signal(Signals::CANCEL);
     }
 }
 
 impl Drop for Coroutine {
     fn drop(&mut self) {
-        // Whoever owns a strand that was started keeps it until it has ended, or for ever.
+        // The owner of a coroutine that was started keeps it until it has ended, or forever.
         debug_assert!(matches!(self.state(), State::Fresh | State::Ended), "{self:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The state of a strand, together with what is known of who unwinds.
+//! The state of a coroutine, and whether the thread unwound when it was resumed and suspended.
 //!
 //! ```text
 //!   the thread unwinds   at the resume   at the suspend
@@ -9,38 +9,40 @@
 //!     SuspendedMidUnwind -> RunningMidUnwind      SuspendedInUnwind -> RunningStillInUnwind
 //! ```
 
-/// Where in its life a strand is.
+/// The state of a coroutine.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum State {
-    /// It has no stack yet.
+    /// It has no stack so far.
     Fresh,
     Suspended,
-    /// On the running chain, or on one of its frame's suspended ones.
+    /// It is on the running chain, or on one of the suspended chains of its frame.
     Running,
     Ended,
-    /// It never runs again, and its stack is kept for ever.
+    /// It never runs again, and its stack is kept forever.
     Abandoned,
 }
 
-/// The state of a strand, and what is known of who unwinds: std tells only that *some* stack of the
-/// thread does. In one word, for a switch then writes no more than it must.
+/// The state of a coroutine, and what is known of the unwinds on its thread: std reports only that
+/// *some* stack of the thread unwinds. It is one byte, so that a switch writes no more than it
+/// must.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub(crate) enum Status {
     Suspended,
-    /// The thread began to unwind while the strand ran: it was probably suspended in a destructor,
-    /// where nothing may be raised.
+    /// The thread began to unwind while the coroutine ran: it was probably suspended in a
+    /// destructor, where nothing may be raised.
     SuspendedMidUnwind,
-    /// The thread unwound already when it was resumed, and still did when it was suspended: nobody
-    /// knows whether this strand does.
+    /// The thread unwound already when it was resumed, and still did when it was suspended: it
+    /// cannot be known whether this coroutine unwinds.
     SuspendedInUnwind,
     Fresh,
     Running,
-    /// The thread unwound already when it was resumed: not because of it.
+    /// The thread unwound already when it was resumed, so another stack is the cause.
     RunningInUnwind,
-    /// It goes on where it was suspended while the thread unwound already.
+    /// It was `SuspendedInUnwind`, and was resumed while the thread unwound.
     RunningStillInUnwind,
-    /// It goes on in the destructor in which it was suspended.
+    /// It was `SuspendedMidUnwind`, and was resumed while the thread unwound: it continues in the
+    /// destructor in which it was suspended.
     RunningMidUnwind,
     Ended,
     Abandoned,
@@ -63,7 +65,7 @@ impl Status {
         }
     }
 
-    /// Returns the status of a strand that is resumed while the thread unwinds.
+    /// Returns the status of a coroutine that is resumed while the thread unwinds.
     #[cold]
     #[inline(never)]
     pub(crate) fn entered_in_unwind(self) -> Status {
@@ -74,9 +76,9 @@ impl Status {
         }
     }
 
-    /// Returns the status of a strand that suspends itself while the thread unwinds. That is this
-    /// strand's doing if the thread did not unwind when it was resumed; and if it was its doing
-    /// before, it still is.
+    /// Returns the status of a coroutine that suspends itself while the thread unwinds. This
+    /// coroutine is the cause if the thread did not unwind when it was resumed; and if it was the
+    /// cause before, it still is.
     #[cold]
     #[inline(never)]
     pub(crate) fn left_in_unwind(self) -> Status {
@@ -86,8 +88,8 @@ impl Status {
         }
     }
 
-    /// Whether the strand was suspended while the thread unwound, because of whichever stack, and
-    /// has not been resumed since, or has just been.
+    /// Returns whether the coroutine was suspended while the thread unwound, because of any stack,
+    /// and has not been resumed since, or was just resumed.
     #[cfg(feature = "greenlet")]
     pub(crate) fn was_left_in_unwind(self) -> bool {
         matches!(
@@ -99,8 +101,8 @@ impl Status {
         )
     }
 
-    /// Whether the strand runs, and the thread unwound already when it was resumed, because of
-    /// another stack.
+    /// Returns whether the coroutine runs, and the thread unwound already when it was resumed,
+    /// because of another stack.
     pub(crate) fn unwound_before(self) -> bool {
         matches!(self, Status::RunningInUnwind | Status::RunningStillInUnwind)
     }

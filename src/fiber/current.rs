@@ -1,11 +1,11 @@
-//! Which fiber runs on this thread now, and which scheduler the thread belongs to.
+//! The record of one thread: the fiber that runs on it now, and the scheduler that it belongs to.
 //!
 //! Invariants:
-//! - `fiber` is set by the run loop around each resume and null on the thread's own stack.
-//! - `scheduler` is set for the time of one `run`, `frame` for that of one `frame`; `pool` for both.
+//! - The run loop sets `fiber` around each resume. It is `None` on the thread's own stack.
+//! - `scheduler` is set during a `run`, `frame` during a `frame`, and `pool` during both.
 //! - Started fibers never leave their thread, so the compiler may keep the address of this
 //!   thread-local across a switch.
-//! - Constant initialiser, no destructor: it may be read by a signal handler.
+//! - The thread-local has a constant initialiser and no destructor: a signal handler may read it.
 
 #![allow(unsafe_code, reason = "follows the pointer to the thread's pool")]
 
@@ -19,31 +19,31 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::shelves::Shelves;
 use crate::stack::Pool;
 
-/// What a thread knows of itself.
+/// The record of one thread.
 #[derive(Debug)]
-pub(crate) struct Here {
+pub(crate) struct ThreadState {
     pub(crate) fiber: Cell<Option<FiberPtr>>,
-    /// Type-erased: the layer above owns it.
+    /// The thread's scheduler. Type-erased: the layer above owns it.
     pub(crate) scheduler: Cell<*const ()>,
     /// The frame of the thread's own stack, inside `fibra::frame`.
     pub(crate) frame: Cell<*const Frame>,
-    /// Where stacks come from.
+    /// The pool from which stacks are taken.
     pub(crate) pool: Cell<*const RefCell<Pool>>,
-    /// Whether a fiber-local that children inherit was made in this `run`.
+    /// Whether a fiber-local that children inherit was created in this `run`.
     pub(crate) inherits: Cell<bool>,
-    /// Whether a stack with frames on it was given up on this thread: see
+    /// Whether a stack with frames on it was abandoned on this thread: see
     /// [`abandoned`](crate::fiber::abandoned).
     pub(crate) abandoned_a_stack: Cell<bool>,
     /// Memory for the next fibers' records.
     pub(crate) shelves: Shelves,
-    /// The thread's number; 0 until somebody asks for it.
+    /// The thread's number; 0 until [`thread_number`] is called.
     number: Cell<u32>,
 }
 
 thread_local! {
-    static HERE: Here =
+    static THREAD: ThreadState =
         const {
-            Here {
+            ThreadState {
                 fiber: Cell::new(None),
                 scheduler: Cell::new(std::ptr::null()),
                 frame: Cell::new(std::ptr::null()),
@@ -56,19 +56,21 @@ thread_local! {
         };
 }
 
-/// Runs `f` with this thread's record.
-#[inline(always)]
-pub(crate) fn here<R>(f: impl FnOnce(&Here) -> R) -> R {
-    HERE.with(f)
+impl ThreadState {
+    /// Runs `f` with this thread's record.
+    #[inline(always)]
+    pub(crate) fn with<R>(f: impl FnOnce(&ThreadState) -> R) -> R {
+        THREAD.with(f)
+    }
 }
 
-/// Lets this thread take its stacks from `pool`, until the result is dropped.
+/// Makes this thread take its stacks from `pool`, until the result is dropped.
 pub(crate) fn use_pool(pool: &RefCell<Pool>) -> PoolInUse<'_> {
-    let before = here(|here| here.pool.replace(pool));
+    let before = ThreadState::with(|thread| thread.pool.replace(pool));
     PoolInUse { before, pool: PhantomData }
 }
 
-/// See [`use_pool`]. Never forgotten: those who make it keep it in a local variable.
+/// The result of [`use_pool`]. It is never forgotten: each caller keeps it in a local variable.
 #[derive(Debug)]
 pub(crate) struct PoolInUse<'a> {
     before: *const RefCell<Pool>,
@@ -77,7 +79,7 @@ pub(crate) struct PoolInUse<'a> {
 
 impl Drop for PoolInUse<'_> {
     fn drop(&mut self) {
-        here(|here| here.pool.set(self.before));
+        ThreadState::with(|thread| thread.pool.set(self.before));
     }
 }
 
@@ -87,37 +89,39 @@ impl Drop for PoolInUse<'_> {
 ///
 /// Panics outside of `run` and `frame`.
 pub(crate) fn with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> R {
-    let pool = here(|here| here.pool.get());
-    // SAFETY: `PoolInUse` borrows the pool, and takes the pointer back when it goes.
+    let pool = ThreadState::with(|thread| thread.pool.get());
+    // SAFETY: `PoolInUse` borrows the pool, and takes the pointer back when it is dropped.
     let pool = unsafe { pool.as_ref() }.expect("stacks are taken inside a frame");
     f(&mut pool.borrow_mut())
 }
 
-/// A number that no other thread of the process has or will have; from 1.
+/// Returns the number of this thread, from 1. No other thread of the process ever has the same.
 #[inline]
 pub(crate) fn thread_number() -> u32 {
-    here(|here| if here.number.get() == 0 { number_thread(here) } else { here.number.get() })
+    ThreadState::with(|thread| {
+        if thread.number.get() == 0 { number_thread(thread) } else { thread.number.get() }
+    })
 }
 
 #[cold]
-fn number_thread(here: &Here) -> u32 {
+fn number_thread(thread: &ThreadState) -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let take = |next: u32| (next <= MOST_THREADS).then(|| next + 1);
     let number = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-    here.number.set(number.expect("no process has so many threads"));
-    here.number.get()
+    thread.number.set(number.expect("no process has so many threads"));
+    thread.number.get()
 }
 
-/// So many numbers fit into the word in which a lock keeps its owner.
+/// The number of threads that the word in which a lock keeps its owner can tell apart.
 pub(crate) const MOST_THREADS: u32 = (1 << 30) - 1;
 
-/// The fiber that runs now; none outside of `run`, and none inside the run loop.
+/// Returns the fiber that runs now; `None` outside of `run`, and inside the run loop.
 #[inline(always)]
 pub(crate) fn fiber() -> Option<FiberPtr> {
-    HERE.with(|here| here.fiber.get())
+    THREAD.with(|thread| thread.fiber.get())
 }
 
-/// The fiber that runs now, for calls that need one.
+/// Returns the fiber that runs now, for calls that need one.
 ///
 /// # Panics
 ///

@@ -1,6 +1,5 @@
-//! Hooks that run at the end of a fiber: the only way in which anything but the joiner and the
-//! scope of a fiber learns of its end. Groups, pools, races, streams of results and completions use
-//! them.
+//! Hooks that run at the end of a fiber. Only its joiner and its scope learn of the end in another
+//! way. Groups, pools, races, streams of results and completions use hooks.
 //!
 //! Invariants:
 //! - A hook is plain data. It runs no user code when it is called, and none when it is dropped:
@@ -20,7 +19,7 @@ pub(crate) trait EndHook: fmt::Debug {
     fn ended(&self, key: Key);
 }
 
-/// A hook, as it is kept by one fiber.
+/// A hook in the record of one fiber.
 #[derive(Debug)]
 pub(crate) struct Hook {
     pub(crate) to: Rc<dyn EndHook>,
@@ -30,8 +29,8 @@ pub(crate) struct Hook {
 /// The hooks of one fiber, in the order in which they are called.
 #[derive(Debug, Default)]
 pub(crate) struct Hooks {
-    /// The first one has a place of its own: most fibers have one hook at most, which then needs no
-    /// allocation.
+    /// The first hook. It is kept outside the vector, because most fibers have one hook at most,
+    /// which needs no allocation then.
     first: Option<Hook>,
     more: Vec<Hook>,
 }

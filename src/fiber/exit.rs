@@ -1,8 +1,8 @@
-//! How a fiber ends: returned, panicked or killed, exactly once.
+//! The error of a fiber that has no value to return: it panicked, was killed or could not run.
 //!
 //! Invariants:
-//! - Whether an unwinding fiber was killed is decided by its `killed` flag and not by the payload:
-//!   a destructor may have replaced it.
+//! - Whether an unwinding fiber was killed is decided by its `killed` flag and not by the payload,
+//!   which a destructor may have replaced.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use crate::fiber::panic::Panic;
 pub(crate) use crate::fiber::payload::{is_cancellation, is_unwind, raise, raise_exit};
 use crate::fiber::snapshot::Deadlock;
 
-/// Why a fiber has no value to give.
+/// The reason why joining a fiber gave no value.
 ///
 /// # Examples
 ///
@@ -33,26 +33,27 @@ use crate::fiber::snapshot::Deadlock;
 /// ```
 #[non_exhaustive]
 pub enum JoinError {
-    /// It panicked; this is what it panicked with.
+    /// The fiber panicked, with this payload.
     Panicked(Panic),
-    /// It was killed: by a handle, by its scope or at the end of `run`.
+    /// The fiber was killed: by a handle, by its scope or at the end of `run`.
     Killed,
-    /// It was killed, and this is why: see [`Fiber::kill_with`](crate::Fiber::kill_with).
+    /// The fiber was killed for this reason: see [`Fiber::kill_with`](crate::Fiber::kill_with).
     KilledFor(Cow<'static, str>),
-    /// It was killed, but caught every kill and went on waiting. It never runs again, and its
-    /// stack is kept forever: the destructors of what is on it are not run.
+    /// The fiber was killed, but caught every kill and went on waiting. It never runs again, and
+    /// its stack is kept forever: the destructors of the values on it are not run.
     Abandoned,
-    /// No stack could be had when it first ran. Its closure was dropped without being called.
+    /// No stack could be had when the fiber first ran. Its closure was dropped without being
+    /// called.
     NoStack(io::Error),
-    /// A fiber tried to join itself.
+    /// The fiber tried to join itself.
     Itself,
-    /// Its output was taken before, by `try_join` or a `select!`.
+    /// The output of the fiber was taken before, by `try_join` or a `select!`.
     Taken,
     /// The caller itself was killed while it waited. Only under `panic = "abort"`, where a kill
     /// cannot unwind.
     CallerKilled,
-    /// Nothing can ever run again, so the fiber that is waited for will not end. The report says
-    /// what each fiber waits for.
+    /// No fiber can ever run again, so the one that the caller waits for will not end. The report
+    /// lists what each fiber waits for.
     Deadlock(Box<Deadlock>),
 }
 
@@ -62,17 +63,7 @@ impl JoinError {
     ///
     /// # Errors
     ///
-    /// Gives the error back if the fiber did not panic.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// fibra::run(|| {
-    ///     let fiber = fibra::spawn(|| std::panic::panic_any(42));
-    ///     let payload = fiber.join().unwrap_err().into_panic().unwrap();
-    ///     assert_eq!(payload.downcast_ref(), Some(&42));
-    /// });
-    /// ```
+    /// Returns the error itself if the fiber did not panic.
     pub fn into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         match self {
             JoinError::Panicked(panic) => Ok(panic.into_payload()),
@@ -95,18 +86,7 @@ impl JoinError {
         matches!(self, JoinError::Panicked(_))
     }
 
-    /// Returns whether the fiber was killed, for whatever reason.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// fibra::run(|| {
-    ///     let fiber = fibra::spawn(fibra::park);
-    ///     fibra::yield_now();
-    ///     fiber.kill();
-    ///     assert!(fiber.join().unwrap_err().is_killed());
-    /// });
-    /// ```
+    /// Returns whether the fiber was killed, for any reason.
     #[must_use]
     pub fn is_killed(&self) -> bool {
         matches!(self, JoinError::Killed | JoinError::KilledFor(_) | JoinError::Abandoned)
@@ -130,7 +110,8 @@ impl fmt::Display for JoinError {
             }
             JoinError::NoStack(error) => write!(f, "the fiber could not get a stack: {error}"),
             JoinError::Itself => f.write_str(
-                "a fiber cannot join itself: it would wait for ever; give the handle to another",
+                "a fiber cannot join itself, because it would wait forever: give the handle to \
+                 another fiber",
             ),
             JoinError::Taken => f.write_str("the fiber's output was taken before"),
             JoinError::CallerKilled => f.write_str("killed while waiting for the fiber"),
@@ -164,7 +145,8 @@ impl std::error::Error for JoinError {
     }
 }
 
-/// A panic with a string equals one with the same string, and a panic with another payload nothing.
+/// A panic with a string equals one with the same string. A panic with another payload equals
+/// nothing.
 impl PartialEq for JoinError {
     fn eq(&self, other: &JoinError) -> bool {
         match (self, other) {
@@ -172,13 +154,13 @@ impl PartialEq for JoinError {
             (JoinError::KilledFor(one), JoinError::KilledFor(other)) => one == other,
             (JoinError::NoStack(one), JoinError::NoStack(other)) => same_io_error(one, other),
             (JoinError::Deadlock(one), JoinError::Deadlock(other)) => one == other,
-            // The others hold nothing.
+            // The other variants have no fields.
             _ => mem::discriminant(self) == mem::discriminant(other),
         }
     }
 }
 
-/// The error itself, or the one that said why there was no stack.
+/// The conversion unwraps the error of [`JoinError::NoStack`], and wraps every other error.
 impl From<JoinError> for io::Error {
     fn from(error: JoinError) -> io::Error {
         match error {

@@ -1,4 +1,5 @@
-//! What most fibers do not have, kept out of the header so that the others do not pay for it.
+//! The fields of a fiber's record that most fibers do not use. They are kept out of the header, so
+//! that only the fibers that use them pay for them.
 
 use std::borrow::Cow;
 use std::io;
@@ -14,37 +15,40 @@ use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::locals::Locals;
 use crate::fiber::token::Token;
 
-/// The rarely needed part of a fiber's record. It holds no user value but the fiber-locals, a bomb,
-/// and what its frame and its identity hold, which are dropped on the fiber before it ends. Its hooks hold none.
+/// The rarely needed part of a fiber's record. The only user values in it are the fiber-locals, the
+/// pending throw, and those of its frame and its identity. They are dropped on the fiber before it
+/// ends. Its hooks hold none.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) locals: Locals,
-    /// Whether one of its stacks was given up with frames on it, which may have lent its fiber-locals:
-    /// they are kept forever.
+    /// Whether one of its stacks was abandoned with frames on it, which may have lent its
+    /// fiber-locals: they are kept forever.
     pub(crate) has_lent: bool,
-    /// What the fiber's unparkers share, if it ever had any: as long as one of them exists, another
-    /// thread may wake it.
+    /// The token that the fiber's unparkers share, if it ever had any. As long as one of them
+    /// exists, another thread may wake the fiber.
     pub(crate) unparkers: Option<Arc<Token>>,
-    /// The same of those that may end any wait of the fiber.
+    /// The token that the handles share with which other threads may end any wait of the fiber.
     pub(crate) commanders: Option<Arc<Token>>,
-    /// Whether its scheduler lists it among those that others may reach.
+    /// Whether its scheduler lists it among the fibers that other threads may reach.
     pub(crate) reachable: bool,
-    /// Where its scheduler lists the wait that it is in, if other threads may complete that.
+    /// The place in its scheduler's list of the wait that it is in, if other threads may complete
+    /// that wait.
     pub(crate) outside: Option<Key>,
-    /// What its generators and greenlets stand on, if it ever had any.
+    /// The owner of its generators and greenlets, if it ever had any.
     pub(crate) frame: Option<Rc<Frame>>,
     /// The youngest of the stacks that it has borrowed for calls.
     pub(crate) borrowed_stack: Option<NonNull<BorrowedStack>>,
-    /// Where it has left its own stack for a borrowed one: one look, however many calls there are.
+    /// The address at which it has left its own stack for a borrowed one. It is kept here so that
+    /// the list of borrowed stacks need not be searched for it.
     pub(crate) own_mark: Option<usize>,
-    /// Why it was killed, if somebody said so.
+    /// The reason for which it was killed, if one was given.
     pub(crate) kill_reason: Option<Cow<'static, str>>,
-    /// Why the fiber could get no stack of its own.
+    /// The error because of which the fiber could get no stack of its own.
     pub(crate) no_stack: Option<io::Error>,
-    /// What was thrown at the fiber and has not gone off yet.
+    /// The payload that was thrown at the fiber and is not raised so far.
     pub(crate) pending_throw: Option<Payload>,
-    /// What is told of its end.
+    /// The hooks that are called at its end.
     pub(crate) hooks: Hooks,
     /// A façade's own record of the fiber.
     pub(crate) identity: Option<Rc<dyn Identity>>,

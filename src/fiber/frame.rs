@@ -1,10 +1,10 @@
-//! What strands stand on: a fiber's own stack, or a thread's inside `fibra::frame`.
+//! The owners of coroutines: a fiber's own stack, or a thread's inside `fibra::frame`.
 //!
 //! Invariants:
-//! - No suspended stack outlives its frame: [`Frame::unwind_all`] is called when all other user code
-//!   of the frame is over, before its fiber-locals are dropped, and then [`Frame::close`].
-//! - A frame is the current one while its fiber runs, or, for that of a thread, while no fiber does.
-//!   A closed frame is never current again, and its fiber gets no other.
+//! - No suspended stack outlives its frame: [`Frame::unwind_all`] is called when all other user
+//!   code of the frame is over, before its fiber-locals are dropped, and then [`Frame::close`].
+//! - The frame of a fiber is current while that fiber runs, and the frame of a thread while no
+//!   fiber runs. A closed frame is never current again, and its fiber gets no other.
 //! - No user code runs while the roster is borrowed.
 
 #![allow(unsafe_code, reason = "counts a reference through the pointer that the thread keeps")]
@@ -19,38 +19,41 @@ use std::thread;
 
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::fiber::coroutine::{Coroutine, State};
-use crate::fiber::current;
+use crate::fiber::current::{self, ThreadState};
 use crate::fiber::header::FiberPtr;
 use crate::fiber::report;
 
-/// The ground on which generators and greenlets run, and the list of those that it must unwind.
+/// The stack on top of which generators and greenlets run, and the list of those that it must
+/// unwind.
 pub(crate) struct Frame {
-    /// The fiber whose frame it is; none for a thread's, and none once it is closed.
+    /// The fiber whose frame it is; `None` for a thread's, and after it was closed.
     pub(crate) fiber: Cell<Option<FiberPtr>>,
-    /// The innermost strand that runs; null while the frame's own stack does.
+    /// The innermost coroutine that runs; null while the frame's own stack does.
     pub(crate) running: Cell<*const Coroutine>,
-    /// An address on the frame's own stack, near where it resumed a strand.
+    /// An address on the frame's own stack, near where it resumed a coroutine.
     pub(crate) own_mark: Cell<usize>,
     closed: Cell<bool>,
-    /// Strands whose last handle was dropped elsewhere.
+    /// Whether a coroutine has lost its last handle where it could not be unwound, since the last
+    /// [`reap`](Frame::reap).
     orphans: Cell<bool>,
     pub(crate) roster: Roster,
-    /// What the layers above keep for each frame.
+    /// The record that a layer above keeps for each frame.
     extension: RefCell<Option<Rc<dyn Any>>>,
 }
 
-/// Something on a strand, which can be unwound.
+/// A generator or greenlet: code on a coroutine, which can be unwound.
 pub(crate) trait Nested {
     fn coroutine(&self) -> &Coroutine;
 
-    /// Whether nobody can resume it any more.
+    /// Returns whether nothing can resume it any more.
     fn is_orphan(&self) -> bool;
 
-    /// Unwinds the suspended strand, in its own frame; if it refuses to end it is given up. It does
-    /// not unwind out of here.
+    /// Unwinds the suspended coroutine, in its own frame, or abandons it if it does not end. This
+    /// call itself does not unwind.
     fn unwind(self: Rc<Self>);
 
-    /// Takes the suspended strand out of its rosters and keeps it as it is, for ever.
+    /// Abandons the suspended coroutine: takes it out of its rosters, and keeps its stack in its
+    /// present state forever.
     fn abandon(self: Rc<Self>);
 }
 
@@ -67,8 +70,8 @@ impl Frame {
         })
     }
 
-    /// The frame of the code that runs now; none outside of `run` and `frame`, and none when the
-    /// frame has been closed.
+    /// Returns the frame of the code that runs now; `None` outside of `run` and `frame`, and after
+    /// the frame was closed.
     pub(crate) fn current() -> Option<Rc<Frame>> {
         let frame = match current::fiber() {
             Some(fiber) => fiber.with_extra(|extra| {
@@ -79,51 +82,52 @@ impl Frame {
         (!frame.closed.get()).then_some(frame)
     }
 
-    /// Whether the code that runs now is this frame's.
+    /// Returns whether the code that runs now is this frame's.
     #[inline(always)]
     pub(crate) fn is_current(&self) -> bool {
-        current::here(|here| match here.fiber.get() {
+        ThreadState::with(|thread| match thread.fiber.get() {
             Some(fiber) => self.fiber.get() == Some(fiber),
-            None => ptr::eq(here.frame.get(), self),
+            None => ptr::eq(thread.frame.get(), self),
         })
     }
 
-    /// Whether a strand runs in it, and not its own stack.
+    /// Returns whether a coroutine runs in it, and not its own stack.
     pub(crate) fn runs_coroutine(&self) -> bool {
         !self.running.get().is_null()
     }
 
-    /// Makes a frame of this thread, until the result is dropped. It must be dropped on the stack
-    /// on which it was made.
+    /// Creates a frame of this thread, which lasts until the result is dropped. It must be dropped
+    /// on the stack on which it was created.
     pub(crate) fn enter_on_thread() -> OnThread {
         let frame = Frame::new(None);
-        let before = current::here(|here| here.frame.replace(Rc::as_ptr(&frame)));
+        let before = ThreadState::with(|thread| thread.frame.replace(Rc::as_ptr(&frame)));
         OnThread { frame, before }
     }
 
-    /// Unwinds every suspended strand, the youngest first, in the frame's own code.
+    /// Unwinds every suspended coroutine, the youngest first, in the frame's own code.
     pub(crate) fn unwind_all(&self) {
         self.roster.unwind_all();
     }
 
-    /// Drops what the layers above keep for it: user code.
+    /// Drops the record that a layer above keeps for it: user code.
     pub(crate) fn drop_extension(&self) {
         let extension = self.extension.take();
         drop(extension);
     }
 
-    /// Whether there is nothing left to unwind or to drop.
+    /// Returns whether there is nothing left to unwind or to drop.
     pub(crate) fn is_empty(&self) -> bool {
         self.roster.is_empty() && self.extension.borrow().is_none()
     }
 
-    /// Leaves whatever is left as it is, for ever.
+    /// Abandons the coroutines that are left, and leaks the extension.
     pub(crate) fn abandon(&self) {
         self.roster.abandon();
         std::mem::forget(self.extension.take());
     }
 
-    /// From here on nothing can be resumed in this frame. What is left in it is given up.
+    /// Closes the frame: nothing can be resumed in it any more. Coroutines that are left in it are
+    /// abandoned.
     pub(crate) fn close(&self) {
         debug_assert!(self.running.get().is_null(), "a frame ends on its own stack");
         self.abandon();
@@ -131,13 +135,14 @@ impl Frame {
         self.fiber.set(None);
     }
 
-    /// A strand of this frame has lost its last handle where it could not be unwound.
+    /// Records that a coroutine of this frame has lost its last handle where it could not be
+    /// unwound.
     pub(crate) fn note_orphan(&self) {
         self.orphans.set(true);
     }
 
-    /// Unwinds the strands that lost their last handle elsewhere, or in a destructor of their own; not
-    /// while the thread unwinds.
+    /// Unwinds the coroutines that lost their last handle in other code than the frame's, or in a
+    /// destructor of their own. Does nothing while the thread unwinds.
     #[inline(always)]
     pub(crate) fn reap(&self) {
         if self.orphans.get() && !thread::panicking() {
@@ -154,7 +159,7 @@ impl Frame {
         }
     }
 
-    /// What a layer above keeps for this frame.
+    /// Returns the record that a layer above keeps for this frame.
     #[cfg(feature = "greenlet")]
     pub(crate) fn extension(&self) -> Option<Rc<dyn Any>> {
         self.extension.borrow().clone()
@@ -167,63 +172,64 @@ impl Frame {
     }
 }
 
-/// Closes the frame of `fiber`, which is about to end. None can be made for it afterwards: code that
-/// runs on it still finds that there is no frame.
+/// Closes the frame of `fiber`, which is about to end, and creates it first if there is none: code
+/// that runs on the fiber afterwards finds a closed frame, and cannot create another.
 pub(crate) fn close_for_good(fiber: FiberPtr) {
     let frame = fiber
         .with_extra(|extra| extra.frame.get_or_insert_with(|| Frame::new(Some(fiber))).clone());
     frame.close();
 }
 
-/// The frame of `fiber`, if it ever had one.
+/// Returns the frame of `fiber`, if it ever had one.
 pub(crate) fn of_fiber(fiber: FiberPtr) -> Option<Rc<Frame>> {
     fiber.peek_extra(|extra| extra.frame.clone()).flatten()
 }
 
-/// Whether the thread unwinds because of the strand that runs in the frame of `fiber`, the running one, as
-/// [`Coroutine::has_begun_to_unwind`]; none if no strand does.
+/// Returns whether the thread unwinds because of the innermost coroutine that runs in the frame of
+/// `fiber`, which is the running fiber. Returns `None` if no coroutine runs in it.
 pub(crate) fn innermost_has_begun_to_unwind(fiber: FiberPtr) -> Option<bool> {
     let frame = of_fiber(fiber)?;
-    // SAFETY: what runs is held by what has resumed it.
+    // SAFETY: a coroutine that runs is alive: the caller of `resume` keeps it alive.
     unsafe { frame.running.get().as_ref() }.map(Coroutine::has_begun_to_unwind)
 }
 
-/// Whether `fault` lies in the guard of the strand that runs in the frame of `fiber`, or of the
-/// thread if none runs: then the size of that strand's stack. Fit for a signal handler.
+/// Returns the size of the stack of the coroutine that runs in the frame of `fiber`, or of the
+/// thread if no fiber runs, provided that `fault` lies in the guard of that stack. A signal handler
+/// may call this.
 pub(crate) fn overflowed(fiber: Option<FiberPtr>, fault: usize) -> Option<usize> {
     let frame: *const Frame = match fiber {
         Some(fiber) => fiber.peek_extra(|extra| extra.frame.as_ref().map(Rc::as_ptr))??,
-        None => current::here(|here| here.frame.get()),
+        None => ThreadState::with(|thread| thread.frame.get()),
     };
     // SAFETY: the fiber's record, or `OnThread`, holds the frame.
     let running = unsafe { frame.as_ref()? }.running.get();
-    // SAFETY: what runs is held by whoever has resumed it.
+    // SAFETY: a coroutine that runs is alive: the caller of `resume` keeps it alive.
     let coroutine = unsafe { running.as_ref()? };
     coroutine.guard_contains(fault).then(|| coroutine.class().bytes())
 }
 
-/// The frame of this thread's own stack.
+/// Returns the frame of this thread's own stack.
 fn of_thread() -> Option<Rc<Frame>> {
-    let frame = current::here(|here| here.frame.get());
+    let frame = ThreadState::with(|thread| thread.frame.get());
     if frame.is_null() {
         return None;
     }
-    // SAFETY: the pointer came from an `Rc` that `OnThread` holds for as long as it stands in the
-    // thread's record; the count is that of the reference which `from_raw` makes.
+    // SAFETY: the pointer came from an `Rc` that `OnThread` holds as long as the pointer is in the
+    // thread's record. The increment counts the reference that `from_raw` creates.
     unsafe {
         Rc::increment_strong_count(frame);
         Some(Rc::from_raw(frame))
     }
 }
 
-/// Whether the frame of this thread's own stack runs a strand.
+/// Returns whether a coroutine runs in the frame of this thread's own stack.
 pub(crate) fn thread_runs_coroutine() -> bool {
-    let frame = current::here(|here| here.frame.get());
-    // SAFETY: `OnThread` holds what stands in the thread's record.
+    let frame = ThreadState::with(|thread| thread.frame.get());
+    // SAFETY: `OnThread` holds the frame as long as it is in the thread's record.
     unsafe { frame.as_ref() }.is_some_and(Frame::runs_coroutine)
 }
 
-/// A thread's frame, for as long as this lives.
+/// A thread's frame, which lasts as long as this value.
 pub(crate) struct OnThread {
     frame: Rc<Frame>,
     before: *const Frame,
@@ -248,20 +254,21 @@ impl Drop for OnThread {
             }
         }
         self.frame.close();
-        current::here(|here| here.frame.set(self.before));
+        ThreadState::with(|thread| thread.frame.set(self.before));
     }
 }
 
-/// Strands that were started and must be unwound before something ends.
+/// The list of the coroutines that were started and must be unwound before their owner ends.
 pub(crate) struct Roster {
     started: RefCell<SlotTable<(u64, Rc<dyn Nested>)>>,
     next: Cell<u64>,
 }
 
-/// Strands that destructors may start while those of a frame are unwound.
+/// The greatest number of coroutines that destructors may start while those of a frame are unwound.
 const MOST_LATE: usize = 1_000;
 
-/// Rounds of dropping what a frame owns.
+/// The greatest number of rounds in which a thread's frame unwinds its coroutines and drops its
+/// extension.
 const MOST_ROUNDS: usize = 100;
 
 impl Roster {
@@ -269,14 +276,14 @@ impl Roster {
         Roster { started: RefCell::new(SlotTable::new()), next: Cell::new(0) }
     }
 
-    /// Takes in a strand that has just been started.
+    /// Adds a coroutine that has just been started.
     pub(crate) fn insert(&self, nested: Rc<dyn Nested>) -> Key {
         let number = self.next.get();
         self.next.set(number + 1);
         self.started.borrow_mut().insert((number, nested))
     }
 
-    /// Lets go of one that has ended. The caller drops it, which may be the last reference.
+    /// Removes a coroutine that has ended. The caller drops it, which may be the last reference.
     pub(crate) fn remove(&self, place: Key) -> Option<Rc<dyn Nested>> {
         self.started.borrow_mut().remove(place).map(|(_, nested)| nested)
     }
@@ -285,7 +292,8 @@ impl Roster {
         self.started.borrow().len() == 0
     }
 
-    /// Unwinds those that are suspended, the youngest first, and those that their destructors start.
+    /// Unwinds the coroutines that are suspended, the youngest first, and those that their
+    /// destructors start.
     pub(crate) fn unwind_all(&self) {
         if self.is_empty() {
             return;
@@ -306,7 +314,7 @@ impl Roster {
         }
     }
 
-    /// Leaves all that is left for ever.
+    /// Abandons the coroutines that are left.
     fn abandon(&self) {
         for nested in self.suspended(|_| true) {
             nested.abandon();
@@ -325,7 +333,7 @@ impl Roster {
 }
 
 fn unwind_if_suspended(nested: Rc<dyn Nested>) {
-    // The unwinding of another may have ended it, or resumed it.
+    // The unwind of another coroutine may have ended it, or resumed it.
     if nested.coroutine().state() == State::Suspended {
         nested.unwind();
     }
@@ -342,38 +350,38 @@ mod tests {
     use super::*;
     use std::panic::catch_unwind;
 
-    /// What a layer above keeps, whose destructor does not hold back its panics.
-    struct Bomb(Rc<Cell<u32>>);
+    /// The record of a layer above, whose destructor panics.
+    struct PanicsOnDrop(Rc<Cell<u32>>);
 
-    impl Drop for Bomb {
+    impl Drop for PanicsOnDrop {
         fn drop(&mut self) {
             self.0.set(self.0.get() + 1);
             panic::resume_unwind(Box::new("at the end of a frame"));
         }
     }
 
-    /// A frame that has ended, and how many bombs have gone off.
+    /// A frame that has ended, and the number of destructors that have panicked.
     type Ended = (Rc<Frame>, u32);
 
-    /// Ends the frame of a thread that keeps a bomb.
-    fn end_frame_with_bomb() -> Ended {
+    /// Ends the frame of a thread whose extension panics when it is dropped.
+    fn end_frame_with_a_panic() -> Ended {
         let count = Rc::new(Cell::new(0));
         let on_thread = Frame::enter_on_thread();
         let frame = Frame::current().unwrap();
-        frame.set_extension(Rc::new(Bomb(count.clone())));
+        frame.set_extension(Rc::new(PanicsOnDrop(count.clone())));
         drop(on_thread);
         (frame, count.get())
     }
 
-    fn assert_over((frame, bombs): Ended) {
-        assert_eq!(bombs, 1);
+    fn assert_over((frame, panics): Ended) {
+        assert_eq!(panics, 1);
         assert!(frame.closed.get() && frame.is_empty());
         assert!(Frame::current().is_none(), "the thread is still in the frame that has ended");
     }
 
     #[test]
     fn a_destructor_that_panics_at_the_end_of_a_frame_does_not_leave_it_half_closed() {
-        assert_over(end_frame_with_bomb());
+        assert_over(end_frame_with_a_panic());
     }
 
     #[test]
@@ -381,7 +389,7 @@ mod tests {
         struct EndsFrame(Rc<Cell<Option<Ended>>>);
         impl Drop for EndsFrame {
             fn drop(&mut self) {
-                self.0.set(Some(end_frame_with_bomb()));
+                self.0.set(Some(end_frame_with_a_panic()));
             }
         }
 

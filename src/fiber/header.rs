@@ -1,4 +1,4 @@
-//! The record of one fiber, and the two kinds of pointer to it.
+//! The record of one fiber, and the two types of pointer to it.
 //!
 //! ```text
 //!   one allocation                                one stack, while the fiber is started
@@ -14,12 +14,12 @@
 //! ```
 //!
 //! Invariants:
-//! - A header outlives every [`FiberPtr`] and [`FiberRef`] to it: it is freed when `refs` reaches
-//!   zero, and whoever keeps a bare [`FiberPtr`] (the run ring, a wait list, the current fiber)
-//!   knows that the scheduler's own reference exists as long as the fiber has not ended.
+//! - A header outlives every [`FiberPtr`] and [`FiberRef`] to it. It is freed when `refs` reaches
+//!   zero. The places that keep a bare [`FiberPtr`] (the run ring, a wait list, the current fiber)
+//!   rely on the scheduler's own reference, which exists until the fiber has ended.
 //! - All fields are touched by the fiber's own OS thread only. Nothing here is atomic.
-//! - The record of a retired fiber is never freed: the scheduler's reference is not given up, so
-//!   pointers to it that are left in lists of others stay good.
+//! - The record of an abandoned fiber is never freed: the scheduler never drops its reference, so
+//!   pointers to the record that are left in lists of other owners stay valid.
 //! - The first 64 bytes are what a switch touches. The order of the fields is deliberate.
 
 #![allow(unsafe_code, reason = "reference counting over a type-erased allocation")]
@@ -42,9 +42,9 @@ use crate::fiber::state::{Signals, State, WaitReason};
 use crate::fiber::wait_list::WaitNode;
 use crate::stack::SizeClass;
 
-/// The functions that know the types of a fiber's closure and output.
+/// The functions of a fiber that depend on the types of its closure and output.
 pub(crate) struct VTable {
-    /// Runs the closure and stores its output. An unwind comes back as its payload.
+    /// Runs the closure and stores its output. Returns the payload if the closure unwinds.
     pub(crate) run: unsafe fn(FiberPtr) -> Result<(), Box<dyn Any + Send>>,
     /// Drops the closure or the output: user code, so only on a fiber.
     pub(crate) clear: unsafe fn(FiberPtr),
@@ -56,7 +56,7 @@ pub(crate) struct VTable {
     pub(crate) dealloc: unsafe fn(*mut Header),
 }
 
-/// What the library knows of one fiber.
+/// The record of one fiber.
 #[repr(C)]
 pub(crate) struct Header {
     // -- touched by every switch ------------------------------------------------------------
@@ -65,9 +65,9 @@ pub(crate) struct Header {
     /// The ticket with which the fiber's valid entry in the run ring was queued.
     pub(crate) ticket: Cell<u32>,
     pub(crate) state: Cell<State>,
-    /// Something happened that the fiber must look at when it runs again; zero nearly always.
+    /// The flags that the fiber's next wait reads. There are none nearly always.
     pub(crate) signals: Cell<Signals>,
-    /// Whether a [`JoinHandle`](crate::JoinHandle) will still ask for the output.
+    /// Whether a [`JoinHandle`](crate::JoinHandle) may still take the output.
     pub(crate) has_handle: Cell<bool>,
     /// Whether `Fiber::kill` (or the end of the frame) has asked this fiber to end.
     pub(crate) killed: Cell<bool>,
@@ -76,11 +76,11 @@ pub(crate) struct Header {
 
     // -- touched by every park --------------------------------------------------------------
     pub(crate) reason: Cell<&'static WaitReason>,
-    /// Where it waits; until its first wait, where it was spawned.
+    /// The place where it waits or last waited; until its first wait, where it was spawned.
     pub(crate) location: Cell<&'static Location<'static>>,
     /// The turn's cached clock at the last park, in milliseconds since the scheduler's start.
     pub(crate) since: Cell<u32>,
-    /// Its scheduler's number, the first half of its identity.
+    /// The number of its scheduler, the first half of its identity.
     scheduler: u32,
 
     // -- touched by spawn, join and end -----------------------------------------------------
@@ -90,38 +90,39 @@ pub(crate) struct Header {
     refs: Cell<u32>,
     /// The armed deadline in the timing wheel.
     pub(crate) timer: Cell<TimerKey>,
-    /// Where this fiber stands in its scheduler's table.
+    /// The place of this fiber in its scheduler's table.
     pub(crate) key: Cell<Key>,
     pub(crate) class: SizeClass,
-    /// How often a kill has been raised in this fiber.
+    /// The number of times that a kill has been raised in this fiber.
     pub(crate) raised: Cell<u16>,
-    /// Whether the exit of a scope, at which the fiber waits, has met a deadlock, or the end of a time limit
-    /// in a destructor: it has killed the children, and can do no more.
+    /// Whether the exit of a scope, at which the fiber waits, has met a deadlock, or the end of a
+    /// time limit in a destructor. It has killed the children then, and can do no more.
     pub(crate) children_killed: Cell<bool>,
-    /// Whether it left the thread in a wait that the world ends, and is counted there.
+    /// Whether it left the thread in an external wait, and is counted among those of its scheduler.
     pub(crate) in_external_wait: Cell<bool>,
-    /// Whether it runs on the scheduler's spare stack, because it could get none of its own.
+    /// Whether it runs on the scheduler's spare stack, because it could get no stack of its own.
     pub(crate) on_spare: Cell<bool>,
     /// Whether an `unpark` waits for the next `park`.
     pub(crate) token: Cell<bool>,
     /// Whether the fiber was woken as a task since its future was last polled.
     pub(crate) woken: Cell<bool>,
-    /// How often it has chosen among several things; it wraps.
+    /// The number of times that it has chosen among several things; it wraps.
     pub(crate) choices: Cell<u32>,
     /// The fiber that waits in `join` for this one.
     pub(crate) joiner: Cell<Option<FiberPtr>>,
-    /// The scope that must not be left before this fiber has ended. Type-erased: `sched/` owns it.
+    /// The scope whose exit waits until this fiber has ended. Type-erased: `sched/` owns it.
     pub(crate) owner: Cell<*const ()>,
     /// The innermost cancel scope on this fiber's stack.
     pub(crate) cancel_scopes: Cell<*const CancelScope>,
-    /// The node with which it stands in a wait list, to be taken out if it never runs again.
+    /// The node with which it is in a wait list. The scheduler takes the node out if the fiber
+    /// never runs again.
     pub(crate) waiting: Cell<*const WaitNode>,
-    /// What most fibers do not have: a name, fiber-locals, a remote unparker.
+    /// The fields that most fibers do not use: a name, fiber-locals, a remote unparker.
     pub(crate) extra: UnsafeCell<Option<Box<Extra>>>,
 }
 
 impl Header {
-    /// A header with one reference, which belongs to the scheduler.
+    /// Returns a header with one reference, which belongs to the scheduler.
     #[inline(always)]
     pub(crate) fn new(
         vtable: &'static VTable,
@@ -166,35 +167,38 @@ impl Header {
         FiberId { scheduler: self.scheduler, number: self.number }
     }
 
-    /// The number of its scheduler.
+    /// Returns the number of its scheduler.
     #[inline(always)]
     pub(crate) fn scheduler_id(&self) -> u32 {
         self.scheduler
     }
 
-    /// Runs `f` on the rarely needed part, which is made on first use. `f` must not run user code.
+    /// Runs `f` on the rarely needed part, which is created at the first use. `f` must not run user
+    /// code.
     pub(crate) fn with_extra<R>(&self, f: impl FnOnce(&mut Extra) -> R) -> R {
-        // SAFETY: exclusive for the time of the call: only this thread reaches the header, this
-        // function and `peek_extra` are the only accesses, and `f` runs neither of them.
+        // SAFETY: the reference is exclusive during the call: only this thread reaches the header,
+        // this function, `peek_extra` and `extra_exists` are the only accesses, and `f` calls none
+        // of them.
         let extra = unsafe { &mut *self.extra.get() };
         f(extra.get_or_insert_default())
     }
 
     /// Runs `f` on the rarely needed part if there is one. `f` must not run user code.
     pub(crate) fn peek_extra<R>(&self, f: impl FnOnce(&Extra) -> R) -> Option<R> {
-        // SAFETY: as in `with_extra`.
+        // SAFETY: like in `with_extra`: no exclusive reference exists, because `with_extra` is not
+        // running.
         let extra = unsafe { &*self.extra.get() };
         extra.as_deref().map(f)
     }
 
-    /// Whether the rarely needed part was ever made.
+    /// Returns whether the rarely needed part was ever created.
     #[inline(always)]
     pub(crate) fn extra_exists(&self) -> bool {
-        // SAFETY: as in `with_extra`.
+        // SAFETY: like in `peek_extra`.
         unsafe { &*self.extra.get() }.is_some()
     }
 
-    /// Marks `what` for the fiber to look at when it runs again.
+    /// Sets the flags `what`, which the fiber reads at its next wait or when it runs again.
     pub(crate) fn signal(&self, what: Signals) {
         self.signals.set(self.signals.get().with(what));
     }
@@ -228,10 +232,10 @@ impl FiberPtr {
         self.0
     }
 
-    /// A counted reference beside the ones that exist.
+    /// Counts one more reference, and returns it.
     pub(crate) fn to_ref(self) -> FiberRef {
         let Some(refs) = self.refs.get().checked_add(1) else {
-            // As `Rc`: only a program that forgets handles comes here, and a panic would unwind
+            // Like `Rc`: only a program that forgets handles comes here, and a panic would unwind
             // through places that must not be unwound, such as the exit of a scope.
             std::process::abort()
         };
@@ -239,11 +243,11 @@ impl FiberPtr {
         FiberRef(self)
     }
 
-    /// The reference that this pointer stands for: the one that was counted when it was made.
+    /// Returns the counted reference that this pointer stands for.
     ///
     /// # Safety
     ///
-    /// The caller must own one of the counted references, and give it up with this call.
+    /// The caller must own one of the counted references, and passes it on with this call.
     pub(crate) unsafe fn into_ref(self) -> FiberRef {
         FiberRef(self)
     }
@@ -254,8 +258,8 @@ impl Deref for FiberPtr {
 
     #[inline(always)]
     fn deref(&self) -> &Header {
-        // SAFETY: `FiberPtr::new` was promised that the header is alive, and nobody makes a
-        // `&mut Header` while it is shared.
+        // SAFETY: the caller of `FiberPtr::new` has promised that the header is alive, and no code
+        // creates a `&mut Header` while it is shared.
         unsafe { self.0.as_ref() }
     }
 }
@@ -266,7 +270,7 @@ impl fmt::Debug for FiberPtr {
     }
 }
 
-/// A counted reference to a fiber's record. It keeps the record, not the fiber's stack.
+/// A counted reference to a fiber's record. It keeps the record alive, and not the fiber's stack.
 pub(crate) struct FiberRef(FiberPtr);
 
 impl FiberRef {
@@ -275,7 +279,8 @@ impl FiberRef {
         self.0
     }
 
-    /// The pointer, with the reference still counted: [`FiberPtr::into_ref`] is the way back.
+    /// Returns the pointer, and leaves the reference counted. [`FiberPtr::into_ref`] is the
+    /// inverse.
     pub(crate) fn into_ptr(self) -> FiberPtr {
         std::mem::ManuallyDrop::new(self).0
     }
@@ -305,8 +310,8 @@ impl Drop for FiberRef {
             let dealloc = self.vtable.dealloc;
             // SAFETY: this was the last counted reference, so no pointer to the header is in use.
             // The stage and the fiber-locals are empty by then, so no user code runs: the output
-            // was taken, or dropped on a fiber, and a fiber that was retired or whose handle was
-            // forgotten keeps a reference for ever.
+            // was taken, or dropped on a fiber, and a fiber that was abandoned or whose handle was
+            // forgotten keeps a reference forever.
             unsafe { dealloc(self.0.as_ptr()) }
         }
     }

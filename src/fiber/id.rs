@@ -1,4 +1,4 @@
-//! Names for fibers that stay unambiguous after their fiber has ended.
+//! The identities of fibers, which stay unambiguous after their fiber has ended.
 
 use std::fmt;
 
@@ -18,13 +18,13 @@ use std::fmt;
 /// ```
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub struct FiberId {
-    /// Which scheduler of the process: schedulers are numbered too, and not reused either.
+    /// The number of the scheduler within the process. These numbers are not reused either.
     pub(crate) scheduler: u32,
     pub(crate) number: u64,
 }
 
 impl FiberId {
-    /// The fiber's number within its `run`: 1 for the main fiber.
+    /// Returns the fiber's number within its `run`: 1 for the main fiber.
     #[must_use]
     pub fn number(self) -> u64 {
         self.number

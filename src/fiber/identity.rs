@@ -1,24 +1,25 @@
-//! What a layer above keeps for one fiber: a façade's own record of it, and a payload thrown at it.
+//! The data that a layer above keeps for one fiber: a façade's own record of it, and a payload that
+//! was thrown at it.
 //!
 //! Invariants:
 //! - Both may hold user values. They are taken out on the fiber, before it counts as ended
-//!   (`sched/core/end.rs`): a record that is freed holds neither.
+//!   (`sched/core/end.rs`): a header that is freed holds neither.
 
 use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 
-/// What an unwind carries.
+/// The payload of an unwind.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// A façade's record of a fiber.
 pub(crate) trait Identity: fmt::Debug {
-    /// Itself, for the façade that knows its type.
+    /// Returns itself, for the façade that knows its type.
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 
-    /// The fiber, which runs this, is about to end: lets go of everything that is the user's.
+    /// Drops every user value that the record holds. The fiber, which runs this, is about to end.
     ///
-    /// `unmet` is what was thrown at the fiber and never went off; `killed` says whether the fiber
-    /// was killed, so that nobody will miss it.
+    /// `unmet` is the payload that was thrown at the fiber and never raised, if there is one.
+    /// `killed` is whether the fiber was killed: then losing `unmet` is no error.
     fn ended(&self, unmet: Option<Payload>, killed: bool);
 }

@@ -1,4 +1,4 @@
-//! Taking snapshots of fibers: reads their records.
+//! Snapshots of fibers, read from their records.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::fiber::snapshot::{Activity, FiberSnapshot};
 use crate::fiber::state::{State, WaitReason};
 
 impl Activity {
-    /// What the fiber of `header` is doing; none if it has ended.
+    /// Returns the activity of the fiber of `header`; `None` if it has ended.
     pub(crate) fn of(header: &Header) -> Option<Activity> {
         let runs = || current::fiber().is_some_and(|fiber| std::ptr::eq(&raw const *fiber, header));
         match header.state.get() {
@@ -24,9 +24,10 @@ impl Activity {
 }
 
 impl FiberSnapshot {
-    /// `now` is in milliseconds since the scheduler's start, as is the header's own mark.
+    /// Returns a snapshot of the fiber of `header`. `now` is in milliseconds since the scheduler's
+    /// start, like the header's own mark.
     pub(crate) fn of(header: &Header, now: u32) -> FiberSnapshot {
-        // One that has ended is not in a picture, but for the moment in which it does.
+        // A snapshot contains no fiber that has ended, except the one that ends at that moment.
         let activity = Activity::of(header).unwrap_or(Activity::Running);
         let waits = matches!(header.state.get(), State::Parked | State::Paused);
         FiberSnapshot {
@@ -44,8 +45,8 @@ impl FiberSnapshot {
     }
 }
 
-/// An address near the stack pointer on the fiber's own stack. A fiber that waits in a generator has
-/// been suspended on that one's, and one that waits on a borrowed stack on that.
+/// Returns an address near the stack pointer on the fiber's own stack. A fiber that waits in a
+/// generator or in a call on a borrowed stack was suspended on that stack, and not on its own.
 fn own_mark(header: &Header) -> usize {
     if let Some(mark) = borrowed_stack::own_mark(header) {
         return mark;

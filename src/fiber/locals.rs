@@ -1,12 +1,12 @@
-//! Fiber-locals: values that each fiber has of its own, made on first use.
+//! Fiber-locals: values of which each fiber has its own, created at the first use.
 //!
 //! Invariants:
 //! - A value is dropped on its own fiber, after the closure has ended and before the fiber counts
-//!   as ended; the youngest first.
-//! - What is inherited is cloned on the parent, before the child exists, and is the child's from its
-//!   beginning: it is dropped on the child, also if that never runs.
-//! - A value never moves and is dropped neither while its fiber can still reach it: each is boxed,
-//!   and the list of boxes is taken out before the destructors run.
+//!   as ended. The youngest value is dropped first.
+//! - An inherited value is cloned on the parent, before the child exists, and belongs to the child
+//!   from its beginning: it is dropped on the child, even if the child never runs.
+//! - A value never moves, and is never dropped while its fiber can still reach it: each is boxed,
+//!   and each box is taken out of the list before its destructor runs.
 
 #![allow(unsafe_code, reason = "hands out references into boxes that outlive the fiber's code")]
 
@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU8;
 
-use crate::fiber::current;
+use crate::fiber::current::{self, ThreadState};
 use crate::fiber::header::FiberPtr;
 
 /// The fiber-locals of one fiber, in the order in which they were made.
@@ -26,7 +26,7 @@ pub(crate) struct Locals(Vec<Local>);
 struct Local {
     key: usize,
     value: Box<dyn Any>,
-    /// How to make a value for a child, if children inherit it.
+    /// Clones the value for a child, if children inherit it.
     clone: Option<CloneFn>,
 }
 
@@ -37,7 +37,8 @@ impl Locals {
         self.0.iter().rev().find(|local| local.key == key).map(|local| &*local.value)
     }
 
-    /// What children inherit, the oldest first. Of a key that has two values it is the younger.
+    /// Returns the values that children inherit, the oldest first. Of a key that has two values it
+    /// returns the younger one.
     fn heirlooms(&self) -> Vec<(usize, NonNull<dyn Any>, CloneFn)> {
         let is_last = |at: usize, key| self.0[at + 1..].iter().all(|local| local.key != key);
         let locals = self.0.iter().enumerate();
@@ -55,32 +56,17 @@ impl fmt::Debug for Locals {
     }
 }
 
-/// A key to a value that each fiber has of its own. Made by [`local!`](crate::local).
+/// A key to a value of which each fiber has its own. [`local!`](crate::local) declares it.
 ///
-/// The value is initialised when a fiber first uses it, and dropped on that fiber when it ends. One
-/// that is declared as `inherit` may also come from the fiber's parent.
-///
-/// # Examples
-///
-/// ```
-/// use std::cell::Cell;
-///
-/// fibra::run(|| {
-///     fibra::local! {
-///         static DEPTH: Cell<u32> = Cell::new(0);
-///     }
-///
-///     DEPTH.with(|depth| depth.set(1));
-///     assert_eq!(fibra::spawn(|| DEPTH.with(Cell::get)).join(), Ok(0));
-/// });
-/// ```
+/// The value is initialised when a fiber first uses it, and dropped on that fiber when it ends. A
+/// value that is declared as `inherit` may also come from the fiber's parent.
 pub struct FiberLocal<T: 'static> {
     init: fn() -> T,
     clone: Option<CloneFn>,
-    /// Something with an address of its own: two keys of the same type must differ.
+    /// A static with its own address, because two keys of the same type must differ.
     id: &'static AtomicU8,
-    /// Values are found by the identity of their type, which a subtype does not share: a key must not
-    /// become one of another type.
+    /// Makes the key invariant in `T`: values are found by the identity of their type, which a
+    /// subtype does not share, so a key must not become one of another type.
     marker: PhantomData<fn(T) -> T>,
 }
 
@@ -100,7 +86,7 @@ impl<T: 'static> FiberLocal<T> {
 
     /// Runs `f` with this fiber's value, which is initialised first if this is its first use.
     ///
-    /// `f` may wait; other fibers see their own values meanwhile.
+    /// `f` may wait. Other fibers see their own values meanwhile.
     ///
     /// # Panics
     ///
@@ -117,7 +103,7 @@ impl<T: 'static> FiberLocal<T> {
             // The initialiser is user code and may use this very key, or wait: no borrow is held.
             let made: Box<dyn Any> = Box::new((self.init)());
             if self.clone.is_some() {
-                current::here(|here| here.inherits.set(true));
+                ThreadState::with(|thread| thread.inherits.set(true));
             }
             fiber.with_extra(|extra| {
                 // If it did, the younger value wins: older references stay valid, as both live
@@ -126,13 +112,13 @@ impl<T: 'static> FiberLocal<T> {
                 lookup(&extra.locals).expect("just inserted with this type")
             })
         });
-        // SAFETY: the box is taken out by `take_youngest` only, which the root of this fiber calls
-        // when its closure has ended and between two destructors: never while `f` runs on this
-        // fiber's own stack, above that root, nor while it is suspended on that of a generator or
-        // greenlet: the root unwinds these before each call, and those that it cannot unwind never
-        // run again. (A destructor that asks for a value that was taken out
-        // makes a new one.) A box does not move its value when the list grows, and no exclusive
-        // reference to the value is ever made.
+        // SAFETY: only `take_youngest` takes a box out, and only the root of this fiber calls it,
+        // when the closure has ended and between two destructors. `f` is not running then on this
+        // fiber's own stack, because it would run above that root. Nor is it suspended on the stack
+        // of a generator or greenlet: the root unwinds these before each call, and those that it
+        // cannot unwind never run again. (A destructor that asks for a value that was taken out
+        // creates a new one.) A box does not move its value when the list grows, and no exclusive
+        // reference to the value is ever created.
         f(unsafe { value.as_ref() })
     }
 }
@@ -148,40 +134,40 @@ fn clone<T: Clone + 'static>(value: &dyn Any) -> Box<dyn Any> {
     Box::new(value.clone())
 }
 
-/// Whether any fiber of this `run` has a value that its children inherit.
+/// Returns whether any fiber of this `run` has had a value that its children inherit.
 #[inline(always)]
 pub(crate) fn may_inherit() -> bool {
-    current::here(|here| here.inherits.get())
+    ThreadState::with(|thread| thread.inherits.get())
 }
 
-/// Clones what a child of the running fiber inherits: user code.
+/// Clones the values that a child of the running fiber inherits: user code.
 #[cold]
 #[inline(never)]
 pub(crate) fn for_child() -> Locals {
     let fiber = current::fiber();
     let heirlooms = fiber.and_then(|fiber| fiber.peek_extra(|extra| extra.locals.heirlooms()));
     let clones = heirlooms.into_iter().flatten().map(|(key, value, clone)| {
-        // SAFETY: as in `with`: this runs on the fiber, so none of its values is taken out before
-        // it is done, although the clones may wait, and may make more of them.
+        // SAFETY: like in `with`: this runs on the fiber, so none of its values is taken out before
+        // it is done, although the clones may wait, and may create more values.
         let value = clone(unsafe { value.as_ref() });
         Local { key, value, clone: Some(clone) }
     });
     Locals(clones.collect())
 }
 
-/// Gives a fiber that has not run yet what it inherits.
+/// Gives a fiber that has not run so far the values that it inherits.
 pub(crate) fn bequeath(fiber: FiberPtr, locals: Locals) {
     if !locals.0.is_empty() {
         fiber.with_extra(|extra| extra.locals = locals);
     }
 }
 
-/// How many fiber-locals the running fiber has.
+/// Returns the number of fiber-locals of the running fiber.
 pub(crate) fn count() -> usize {
     current::fiber().and_then(|fiber| fiber.peek_extra(|extra| extra.locals.0.len())).unwrap_or(0)
 }
 
-/// Takes the youngest fiber-local of the running fiber: the caller drops it.
+/// Takes the youngest fiber-local of the running fiber. The caller drops it.
 pub(crate) fn take_youngest() -> Option<Box<dyn Any>> {
     take_youngest_of(current::fiber()?)
 }
@@ -192,9 +178,9 @@ pub(crate) fn take_youngest_of(fiber: FiberPtr) -> Option<Box<dyn Any>> {
     fiber.with_extra(|extra| extra.locals.0.pop()).map(|local| local.value)
 }
 
-/// Declares fiber-locals, as [`std::thread_local!`] declares thread-locals.
+/// Declares fiber-locals, like [`std::thread_local!`] declares thread-locals.
 ///
-/// Each fiber has a value of its own, made when it first uses it.
+/// Each fiber has its own value, which is created when the fiber first uses it.
 ///
 /// # Examples
 ///
@@ -215,14 +201,15 @@ pub(crate) fn take_youngest_of(fiber: FiberPtr) -> Option<Box<dyn Any>> {
 ///
 /// # Inherited values
 ///
-/// With `static inherit` a fiber begins with a clone of its parent's value, as it is when the parent
-/// calls `spawn`; if the parent has none, the fiber makes its own. The clone is the child's: what
-/// either does to it later the other does not see, unless it is a shared pointer. This suits what
-/// belongs to a task and all that it starts: a request's number, a user, the handle of a span.
+/// With `static inherit` a fiber begins with a clone of its parent's value at the time when the
+/// parent calls `spawn`. If the parent has no value, the fiber creates its own. The clone belongs
+/// to the child: neither sees later changes of the other, unless the value is a shared pointer.
+/// This suits data that belongs to a task and to everything that it starts: a request's number, a
+/// user, the handle of a span.
 ///
-/// The clones are made in the call that spawns, by the parent. Fibers that a
-/// [`Tasklet`](crate::stackless::Tasklet) is made of inherit nothing, and programs that inherit
-/// nothing do not pay for this.
+/// The parent clones the values, in the call that spawns. The fibers of
+/// [`Tasklet`](crate::stackless::Tasklet)s inherit nothing, and programs that inherit nothing do
+/// not pay for this.
 ///
 /// ```
 /// use std::cell::RefCell;
@@ -242,33 +229,35 @@ pub(crate) fn take_youngest_of(fiber: FiberPtr) -> Option<Box<dyn Any>> {
 /// });
 /// ```
 ///
-/// # What other crates keep per thread
+/// # Thread-locals of other crates
 ///
-/// Many crates have a "current" something that a guard sets and resets: the entered span of `tracing`, the
-/// runtime that `tokio::runtime::Handle::enter` makes current, the mark of a `futures` executor that it runs,
-/// the thread's random numbers, a transaction. They keep it in a thread-local, and all fibers of a thread share
-/// that. If a fiber waits while such a guard lives, the fibers that run meanwhile see its value as theirs. If
-/// two fibers drop their guards in the order in which they made them, the value of one stays current after both
-/// are gone. No error is reported: the span of one request is written beside the events of another. fibra does
-/// not switch what it does not know, and `local!` does not change the thread-locals of others.
+/// Many crates have a current value that a guard sets and resets: the entered span of `tracing`,
+/// the runtime that `tokio::runtime::Handle::enter` makes current, the mark of a `futures` executor
+/// that it runs, the thread's random numbers, a transaction. They keep it in a thread-local, which
+/// all fibers of a thread share. If a fiber waits while such a guard lives, the fibers that run
+/// meanwhile see its value as theirs. If two fibers drop their guards in the order in which they
+/// created them, the value of one stays current after both guards are dropped. No error is
+/// reported: the span of one request is written beside the events of another. fibra cannot switch
+/// thread-locals that it does not know, and `local!` does not change those of other crates.
 ///
 /// So keep the *handle* in a fiber-local, and let no guard live across a wait:
 ///
-/// - Store the span itself, and name it as the parent of an event (`info!(parent: &span, ..)`) or enter it for
-///   code that does not wait (`span.in_scope(|| ..)`). `#[instrument]` holds a guard for the whole call, so it
-///   suits functions that do not wait.
-/// - Store the `tokio::runtime::Handle`, and call its methods (`handle.spawn(..)`) in place of `enter`.
-/// - Wait for futures with [`block_on`](crate::future::block_on), and not with an executor of another crate
-///   inside of a fiber.
+/// - Store the span itself, and name it as the parent of an event (`info!(parent: &span, ..)`) or
+///   enter it for code that does not wait (`span.in_scope(|| ..)`). `#[instrument]` holds a guard
+///   during the whole call, so it suits functions that do not wait.
+/// - Store the `tokio::runtime::Handle`, and call its methods (`handle.spawn(..)`) instead of
+///   `enter`.
+/// - Wait for futures with [`block_on`](crate::future::block_on), and not with an executor of
+///   another crate inside a fiber.
 ///
 /// ```
 /// use std::cell::{Cell, RefCell};
 ///
-/// // What another crate has: a current name, per thread.
+/// // The current name of another crate, per thread.
 /// thread_local! {
 ///     static CURRENT: Cell<&'static str> = const { Cell::new("none") };
 /// }
-/// // What a fiber has: the handle.
+/// // The handle, per fiber.
 /// fibra::local! {
 ///     static inherit REQUEST: RefCell<&'static str> = RefCell::new("none");
 /// }
@@ -308,8 +297,8 @@ macro_rules! local {
     (@one $make:ident $(#[$attr:meta])* $vis:vis $name:ident: $t:ty = $init:expr) => {
         $(#[$attr])*
         $vis static $name: $crate::FiberLocal<$t> = {
-            // Zero-sized statics may share an address; this one has a byte of its own, and
-            // interior mutability so that it is merged with no other.
+            // Zero-sized statics may share an address. This one has its own byte, and interior
+            // mutability, so that it is not merged with another.
             static ID: ::std::sync::atomic::AtomicU8 = ::std::sync::atomic::AtomicU8::new(0);
             $crate::FiberLocal::$make(|| $init, &ID)
         };

@@ -1,10 +1,10 @@
 //! One suspended call stack, and how control enters and leaves it.
 //!
-//! This layer knows nothing of who runs next. It owns the record of a fiber ([`header`]), its
-//! closure and output ([`task`]), the context switch ([`context`], [`switch`]), and what a fiber carries with
-//! it: cancel scopes, fiber-locals, its place in a wait list. [`coroutine`] and [`frame`] are about call
-//! stacks on top of a fiber's own, or of a thread's: generators and greenlets; [`borrowed_stack`] is about one
-//! that it borrows for a call.
+//! This layer does not choose the next fiber to run. It owns the record of a fiber ([`header`]),
+//! its closure and output ([`task`]), the context switch ([`context`], [`switch`]), and what a
+//! fiber carries with it: cancel scopes, fiber-locals, its place in a wait list. [`coroutine`] and
+//! [`frame`] own the call stacks of generators and greenlets, which run on top of a fiber's stack
+//! or of a thread's. [`borrowed_stack`] owns a stack that a fiber borrows for one call.
 //!
 //! Reading order: [`state`] (the life of a fiber, drawn), [`header`] (the memory, drawn),
 //! [`context`], [`switch`], [`task`], then the rest as needed.

@@ -1,8 +1,8 @@
-//! What something panicked with, as errors carry it.
+//! The payload of a panic, in the form in which errors carry it.
 //!
 //! Invariants:
-//! - The payload is given by value only. So a reference to a [`Panic`] shows nothing of it but the
-//!   text, which never changes, and threads may share one although payloads need only be `Send`.
+//! - The payload is returned by value only. So a reference to a [`Panic`] gives access to its text
+//!   only, which never changes, and threads may share one although payloads need only be `Send`.
 //! - Making and reading a `Panic` runs no user code. Dropping it drops the payload, which may.
 
 use std::any::{Any, TypeId};
@@ -14,10 +14,10 @@ use std::sync::{Mutex, PoisonError};
 use crate::fiber::brief::Brief;
 use crate::fiber::payload::other_text;
 
-/// What a fiber, a generator or a greenlet panicked with: its payload, and the text of that.
+/// The payload with which a fiber, a generator or a greenlet panicked, and its text.
 ///
-/// The payload itself is had [by value](Panic::into_payload) only. That makes a `Panic`, and the
-/// errors that hold one, `Sync`: `handle.join()?` works where the error becomes a
+/// The payload itself is returned [by value](Panic::into_payload) only. That makes a `Panic`, and
+/// the errors that hold one, `Sync`: `handle.join()?` works where the error becomes a
 /// `Box<dyn Error + Send + Sync>`.
 ///
 /// # Examples
@@ -36,7 +36,7 @@ use crate::fiber::payload::other_text;
 /// ```
 pub struct Panic(Payload);
 
-/// Texts stay in the box that they came in: it is given back as it was.
+/// The payload. Texts stay in the box that they came in, so that the same box can be returned.
 #[allow(
     clippy::redundant_allocation,
     clippy::box_collection,
@@ -49,16 +49,16 @@ enum Payload {
 }
 
 struct Other {
-    /// Never locked: it is here for what its type promises. A `Mutex` is `Sync` if its contents are
-    /// `Send`, because it gives them to one thread at a time, and this one gives them to none
-    /// before `into_inner`.
+    /// The payload in a mutex that is never locked, and serves to make the type `Sync`. A `Mutex`
+    /// is `Sync` if its contents are `Send`, because it gives them to one thread at a time. This
+    /// one gives them to no thread before `into_inner`.
     payload: Mutex<Box<dyn Any + Send>>,
     of_type: TypeId,
     text: Cow<'static, str>,
 }
 
 impl Panic {
-    /// Wraps what [`std::panic::catch_unwind`] has caught.
+    /// Wraps a payload that [`std::panic::catch_unwind`] has caught.
     #[must_use]
     pub fn new(payload: Box<dyn Any + Send>) -> Panic {
         let payload = match payload.downcast::<&'static str>() {
@@ -73,7 +73,7 @@ impl Panic {
         Panic::with_text(payload, text)
     }
 
-    /// Wraps a payload that is not a string, and of which the caller knows more than its type.
+    /// Wraps a payload that is not a string, with a text that the caller has for it.
     pub(crate) fn with_text(
         payload: Box<dyn Any + Send>,
         text: impl Into<Cow<'static, str>>,
@@ -82,8 +82,8 @@ impl Panic {
         Panic(Payload::Other(Box::new(Other { payload: Mutex::new(payload), of_type, text })))
     }
 
-    /// Returns the text of the panic, as std's panic hook shows it: the payload's, if that is a
-    /// string, or what else is known of it.
+    /// Returns the text of the panic: the payload, if that is a string, like std's panic hook
+    /// prints it, and otherwise a description of it.
     #[must_use]
     pub fn message(&self) -> &str {
         match &self.0 {
@@ -116,16 +116,16 @@ impl Panic {
         }
     }
 
-    /// Returns the payload as what it is.
+    /// Returns the payload as a `T`.
     ///
     /// # Errors
     ///
-    /// Gives the panic back if its payload is not a `T`.
+    /// Returns the panic itself if its payload is not a `T`.
     pub fn downcast<T: Any>(self) -> Result<T, Panic> {
         self.into_payload().downcast().map(|payload| *payload).map_err(Panic::new)
     }
 
-    /// Goes on unwinding with the payload, without a word from the panic hook.
+    /// Continues to unwind with the payload. The panic hook is not called.
     pub fn resume(self) -> ! {
         panic::resume_unwind(self.into_payload())
     }
@@ -143,8 +143,8 @@ impl fmt::Debug for Panic {
     }
 }
 
-/// Panics are equal if both have a string for a payload, and the same one. A payload of another
-/// type equals nothing.
+/// Two panics are equal if their payloads are strings with the same text. A payload of another type
+/// equals nothing.
 impl PartialEq for Panic {
     fn eq(&self, other: &Panic) -> bool {
         let is_text = |panic: &Panic| !matches!(panic.0, Payload::Other(_));

@@ -4,7 +4,7 @@
 
 use crate::fiber::header::FiberPtr;
 
-/// Asks for the part of a fiber's record that a switch touches.
+/// Prefetches the part of a fiber's record that a switch touches.
 #[inline(always)]
 pub(crate) fn header(fiber: FiberPtr) {
     let at = fiber.as_ptr().addr();
@@ -12,8 +12,8 @@ pub(crate) fn header(fiber: FiberPtr) {
     line(at + 64);
 }
 
-/// Asks for the top of a fiber's suspended stack: the frames that run first, and the word at its
-/// base through which a switch finds its way back.
+/// Prefetches the top of a fiber's suspended stack: the frames that run first, and the word at its
+/// base that holds the address to which a switch returns.
 #[inline(always)]
 pub(crate) fn stack(fiber: FiberPtr) {
     let at = fiber.sp_mark.get();
@@ -28,8 +28,8 @@ fn line(address: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: the instruction is part of SSE, which every x86-64 has, and is a hint that
-        // faults on no address.
+        // SAFETY: the instruction is part of SSE, which every x86-64 processor has, and it is a
+        // hint that faults for no address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(address)) };
     }
     #[cfg(not(target_arch = "x86_64"))]

@@ -1,5 +1,5 @@
-//! What is said on standard error when there is nobody to tell: panics that were lost, stacks that
-//! were given up.
+//! Reports on standard error of events that no caller can receive: panics that were lost, stacks
+//! that were abandoned.
 
 use std::any::Any;
 use std::fmt;
@@ -8,14 +8,14 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::payload;
 
-/// Writes a line to standard error, if that can be written to: `eprintln!` panics if it cannot,
-/// and there is no place for a panic where this is used.
+/// Writes a line to standard error. Does nothing if that fails: `eprintln!` would panic, and the
+/// callers must not panic.
 pub(crate) fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "fibra: {line}");
 }
 
-/// Says once what has happened that no caller learns of, with the text of `payload`, and drops that.
-/// `what` is a clause: "the schedule callback panicked".
+/// Reports a panic that no caller receives, with the text of `payload`, and drops `payload`. `what`
+/// is a clause: "the schedule callback panicked".
 #[cold]
 pub(crate) fn report_lost(what: impl fmt::Display, payload: Box<dyn Any + Send>) {
     let text = payload::panic_text(payload.as_ref());
@@ -23,21 +23,21 @@ pub(crate) fn report_lost(what: impl fmt::Display, payload: Box<dyn Any + Send>)
     drop_payload(payload);
 }
 
-/// Drops what was unwound with. A payload whose own destructor panics leaves one that may do so
-/// again, so that one is leaked.
+/// Drops the payload of an unwind. If its destructor panics, the payload of that panic is leaked,
+/// because its destructor may panic too.
 pub(crate) fn drop_payload(payload: Box<dyn Any + Send>) {
     if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);
     }
 }
 
-/// Ends the process if it is dropped, which is meant for an unwind: around what must not be left
-/// by one. Forget it afterwards.
+/// A guard around code that must not be left by an unwind: it aborts the process if it is dropped.
+/// The caller forgets it after that code.
 pub(crate) struct AbortOnUnwind(pub(crate) &'static str);
 
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
-        say(format_args!("{} has panicked, which is a defect of fibra: aborting", self.0));
+        say(format_args!("{} has panicked, which is a bug in fibra: aborting", self.0));
         std::process::abort();
     }
 }

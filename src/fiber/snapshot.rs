@@ -1,6 +1,6 @@
-//! Pictures of fibers for people: dumps and deadlock reports.
+//! Snapshots of fibers for people: dumps and deadlock reports.
 //!
-//! Everything here is a copy; taking a picture runs no user code and changes nothing.
+//! All data in this file is a copy. Taking a snapshot runs no user code and changes nothing.
 
 use std::fmt;
 use std::panic::Location;
@@ -10,69 +10,44 @@ use std::time::Duration;
 use crate::fiber::brief::Brief;
 use crate::fiber::id::FiberId;
 
-/// What one fiber was doing when the picture was taken.
-///
-/// # Examples
-///
-/// ```
-/// fibra::run(|| {
-///     fibra::Builder::new().name("waiter").spawn(fibra::park);
-///     fibra::yield_now();
-///     let waiter = &fibra::dump().fibers[1];
-///     assert_eq!(waiter.name.as_deref(), Some("waiter"));
-///     assert_eq!(waiter.activity, fibra::Activity::Waiting("parked"));
-///     assert!(waiter.to_string().contains("is parked at"));
-/// });
-/// ```
+/// The state of one fiber when the snapshot was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct FiberSnapshot {
-    /// Its identity.
+    /// The identity of the fiber.
     pub id: FiberId,
-    /// Its name, if it has one.
+    /// The name of the fiber, if it has one.
     pub name: Option<Arc<str>>,
-    /// What it is doing.
+    /// The activity of the fiber.
     pub activity: Activity,
-    /// Who holds the lock that it waits for, as far as that is known: "fiber 'writer' (#3)".
+    /// The holder of the lock that the fiber waits for, if it is known: "fiber 'writer' (#3)".
     pub held_by: Option<String>,
-    /// Where it waits or last waited; before its first wait, where it was spawned.
+    /// The place where the fiber waits or last waited; before its first wait, where it was spawned.
     pub location: &'static Location<'static>,
-    /// Whether it has waited at all. To yield is not to wait.
+    /// Whether the fiber has waited so far. A yield is not a wait.
     pub has_waited: bool,
-    /// How long it has been waiting, by the clock as read in the scheduler's last turns.
+    /// The time for which the fiber has been waiting, by the clock as read in the scheduler's last
+    /// turns. `None` if it does not wait.
     pub waiting_for: Option<Duration>,
-    /// Bytes of its stack that are in use; 0 before its first turn.
+    /// The number of bytes of its stack that are in use; 0 before its first turn.
     pub stack_used: usize,
-    /// Bytes that its stack can hold.
+    /// The number of bytes that its stack can hold.
     pub stack_size: usize,
 }
 
-/// What a fiber is doing.
-///
-/// # Examples
-///
-/// ```
-/// fibra::run(|| {
-///     use fibra::Activity;
-///
-///     let fiber = fibra::spawn(fibra::park);
-///     assert_eq!(fiber.fiber().activity(), Some(Activity::NotStarted));
-///     fibra::yield_now();
-///     assert_eq!(fiber.fiber().activity(), Some(Activity::Waiting("parked")));
-/// });
-/// ```
+/// The activity of a fiber.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Activity {
-    /// It was spawned and has not run yet.
+    /// The fiber was spawned and has not run so far.
     NotStarted,
-    /// It runs: it is the one that asks.
+    /// The fiber runs: it is the caller.
     Running,
-    /// It could run, and will when its turn comes.
+    /// The fiber is in the run ring, and will run when its turn comes.
     Runnable,
-    /// It waits; the text completes the sentence "it is ...".
+    /// The fiber waits. The text completes the sentence "it is ...".
     Waiting(&'static str),
-    /// It was killed, refused to end and never runs again.
+    /// The fiber was killed, did not end and never runs again.
     Abandoned,
 }
 
@@ -108,25 +83,13 @@ impl fmt::Display for FiberSnapshot {
 
 /// All fibers of a scheduler at one moment, in the order in which they were spawned.
 ///
-/// Its `Display` is one line a fiber, without a line break at the end.
-///
-/// # Examples
-///
-/// ```
-/// fibra::run(|| {
-///     fibra::spawn(fibra::park);
-///     fibra::yield_now();
-///     let dump = fibra::dump();
-///     assert_eq!((dump.fibers.len(), dump.left_out), (2, 0));
-///     println!("{dump}"); // a line per fiber
-/// });
-/// ```
+/// Its `Display` is one line per fiber, without a line break at the end.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Dump {
     /// The fibers, the oldest first. Long lists are cut: see `left_out`.
     pub fibers: Vec<FiberSnapshot>,
-    /// How many more there are.
+    /// The number of fibers that are not in the list.
     pub left_out: usize,
 }
 
@@ -142,48 +105,34 @@ impl fmt::Display for Dump {
     }
 }
 
-/// Nothing can ever run again: every fiber waits, and no timer, event or other thread can end any
-/// of the waits. Or others live on, but the lock that one waits for is never released. Its `Display` says
-/// what each fiber waits for.
+/// The report of a deadlock: every fiber waits, and no timer, event or other thread can end any of
+/// the waits. Or other fibers can still run, but the lock that one waits for is never released.
+/// Its `Display` lists what each fiber waits for.
 ///
-/// The wait that completes a deadlock fails with this: as an error where the call returns a
-/// `Result`, and otherwise as a panic with the same text. Its `Debug` is one line, without the
-/// report: errors that hold it are printed by every `unwrap`.
-///
-/// # Examples
-///
-/// ```
-/// use fibra::channel::{Channel, RecvError};
-///
-/// fibra::run(|| {
-///     let nothing_sends = Channel::<u32>::new();
-///     let Err(RecvError::Deadlock(report)) = nothing_sends.recv() else { unreachable!() };
-///     assert_eq!(report.dump().fibers.len(), 1);
-///     assert!(report.cycle().is_empty()); // no locks are involved
-///     println!("{report}");
-/// });
-/// ```
+/// The wait that completes a deadlock fails with this report: with an error if the call returns a
+/// `Result`, and otherwise with a panic of the same text. Its `Debug` is one line without the list,
+/// because every `unwrap` prints the errors that hold it.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Deadlock {
     /// Whether the end of a fiber completed it, and not a wait.
     pub(crate) by_end: bool,
-    /// Whether other fibers live on: those in the circle wait for locks of each other.
+    /// Whether other fibers can still run: those in the circle wait for locks of each other.
     pub(crate) others_live: bool,
-    /// Whose wait fails, as "fiber 'x' (#2)".
+    /// The fiber whose wait fails, as "fiber 'x' (#2)".
     pub(crate) victim: String,
     pub(crate) dump: Dump,
     pub(crate) cycle: Vec<String>,
 }
 
 impl Deadlock {
-    /// What each fiber was waiting for.
+    /// Returns the list of all fibers, with what each was waiting for.
     #[must_use]
     pub fn dump(&self) -> &Dump {
         &self.dump
     }
 
-    /// Fibers each of which waits for a lock that the next one holds, and the last for one that the
-    /// first holds. Empty if the deadlock has another cause.
+    /// Returns the fibers of which each waits for a lock that the next one holds, and the last for
+    /// a lock that the first holds. It is empty if the deadlock has another cause.
     #[must_use]
     pub fn cycle(&self) -> &[String] {
         &self.cycle

@@ -1,4 +1,4 @@
-//! The states of a fiber, what it may wait for, and what may be brought to its attention.
+//! The states of a fiber, the reasons for which it waits, and the signals that its next wait reads.
 //!
 //! ```text
 //!            spawn                first turn              closure returned
@@ -8,53 +8,55 @@
 //!                                    |      ^
 //!                                (2) |      | (3)
 //!                                    v      |
-//!                                   [Parked] -------------> [Retired]
+//!                                   [Parked] -------------> [Abandoned]
 //!                                               (5)
 //!                 [Runnable] <----------> [Paused]  (6)
 //! ```
 //!
 //! 1. The run loop reaches the fiber and gives it a stack: `run_loop::start`.
-//! 2. The fiber waits: `park::park`, the one door out.
-//! 3. Somebody wakes it: `Scheduler::make_ready`, the one door in.
-//! 4. Its root function returns: `run_loop::finish`.
-//! 5. It refuses to end although it was killed, or cannot be unwound. Its stack is kept for ever.
-//! 6. `pause` takes it out of the ring, `unpause` puts it back. What it waited for does not.
+//! 2. The fiber waits: `leave::leave`, the one door out.
+//! 3. Another fiber, a timer or an event wakes it: `Scheduler::make_ready`, the one door in.
+//! 4. Its root function returns: `end::root`, which marks the end in `Scheduler::see_off`.
+//! 5. It does not end although it was killed, or it cannot be unwound. Its stack is kept forever.
+//! 6. `pause` takes it out of the ring, `unpause` puts it back. The event that it waited for does
+//!    not put it back.
 //!
 //! `Runnable` covers the fiber that runs now and those in the run ring: a yield changes no state.
 
 use std::fmt;
 
-/// Where in its life a fiber is.
+/// The state of a fiber.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub(crate) enum State {
-    /// Only a closure yet; it has no stack.
+    /// It has a closure and no stack so far.
     New,
     /// Running, or in the run ring.
     Runnable,
     /// Waiting for something.
     Parked,
-    /// Taken out of the ring by another, in the middle of a wait or a yield.
+    /// Taken out of the ring by another fiber, in the middle of a wait or a yield.
     Paused,
     /// Its closure has ended and its stack was given back.
     Finished,
-    /// It never runs again, and its stack is kept for ever.
+    /// It never runs again, and its stack is kept forever.
     Abandoned,
 }
 
-/// A small set of things that a fiber must look at when it runs again.
+/// The set of flags that a fiber's next wait reads before it suspends the fiber, and again when the
+/// fiber runs. They have nothing to do with the signals of the operating system.
 #[derive(Copy, Clone, Eq, PartialEq)]
 pub(crate) struct Signals(u8);
 
 impl Signals {
     pub(crate) const NONE: Signals = Signals(0);
-    /// A kill or a cancelled scope: whether it can be raised now is decided where it is seen.
+    /// A kill or a cancelled scope. The wait that reads it decides whether it can be raised there.
     pub(crate) const CANCEL: Signals = Signals(1);
     /// The deadline of the current wait has passed.
     pub(crate) const TIMEOUT: Signals = Signals(2);
-    /// The current wait was chosen to fail, because nothing can ever run again.
+    /// The current wait was chosen to fail, because no fiber can ever run again.
     pub(crate) const DEADLOCK: Signals = Signals(4);
-    /// Something was thrown at the fiber: its `Extra` has it.
+    /// There is a pending throw: a payload in the fiber's `Extra`.
     pub(crate) const THROW: Signals = Signals(8);
 
     #[inline(always)]
@@ -95,35 +97,37 @@ impl fmt::Debug for Signals {
     }
 }
 
-/// Why a fiber waits. Each kind of wait has one of its own, shown in dumps and deadlock reports.
+/// The reason for a wait. Each kind of wait has its own, which dumps and deadlock reports show.
 #[derive(Debug)]
 pub(crate) struct WaitReason {
-    /// What the fiber does, as the end of a sentence: "fiber 'x' is ...".
+    /// The end of the sentence "fiber 'x' is ...".
     pub(crate) text: &'static str,
     /// Whether something outside this scheduler's fibers may end the wait: another thread that
     /// holds an [`Unparker`](crate::Unparker).
     pub(crate) outsiders: bool,
-    /// Whether the world outside of all fibers ends it, in real time: a file descriptor, a thread at
-    /// work. While a fiber waits so nothing is a deadlock, and no clock jumps.
+    /// Whether the wait is external: an event outside all fibers ends it, in real time, such as a
+    /// ready file descriptor or a worker thread that finishes its job. While a fiber waits in this
+    /// way there is no deadlock, and a virtual clock does not jump.
     pub(crate) external: bool,
+    /// What the wait does if it is chosen to fail in a deadlock.
     pub(crate) on_deadlock: OnDeadlock,
-    /// Whether it is the one that fails each time that it completes a deadlock, and not main's
-    /// the second time in a row.
+    /// Whether this wait fails each time that it completes a deadlock. Any other wait does not fail
+    /// twice in a row: if its fiber has only waited again since, the main fiber's wait fails.
     pub(crate) each_time: bool,
 }
 
-/// What a wait does when it is chosen to fail because nothing can ever run again.
+/// The way in which a wait fails if it is chosen to fail because no fiber can ever run again.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum OnDeadlock {
     /// Returns an error with the report.
     Fail,
     /// Panics with the report.
     Panic,
-    /// Kills those it waits for, and goes on waiting.
+    /// Kills the fibers that it waits for, and goes on waiting.
     KillChildren,
-    /// Panics with the report if this wait is what completed the deadlock, and is not asked otherwise.
+    /// Panics with the report if this wait completed the deadlock, and is not chosen otherwise.
     IfLast,
-    /// Is asked last: the end of `run`, which then leaves the others on their stacks.
+    /// Is chosen if there is no other: the end of `run`, which then abandons the other fibers.
     Last,
 }
 
@@ -135,16 +139,17 @@ impl WaitReason {
         WaitReason { text, outsiders: false, external: false, on_deadlock, each_time: false }
     }
 
-    /// For waits that the world ends: see [`WaitReason::external`].
+    /// Marks the wait as external: see [`WaitReason::external`].
     pub(crate) const fn ended_externally(self) -> WaitReason {
         WaitReason { outsiders: true, external: true, ..self }
     }
 
+    /// Marks a wait that other threads may end: see [`WaitReason::outsiders`].
     pub(crate) const fn ended_by_outsiders(self) -> WaitReason {
         WaitReason { outsiders: true, ..self }
     }
 
-    /// For waits of Stackless: see [`WaitReason::each_time`].
+    /// Marks a wait of Stackless: see [`WaitReason::each_time`].
     pub(crate) const fn failing_each_time(self) -> WaitReason {
         WaitReason { each_time: true, ..self }
     }

@@ -1,10 +1,10 @@
 //! Switching to a fiber and away from it.
 //!
 //! Invariants:
-//! - [`resume`] is called by the run loop only, on the thread's own stack, for a fiber that is
-//!   suspended; [`suspend`] by `sched/core/leave.rs` only, by the fiber that runs. It may be called
-//!   on a stack on top of the fiber's own: then all of them are left, and the resume goes on in that
-//!   one.
+//! - Only the run loop calls [`resume`], on the thread's own stack, for a fiber that is suspended.
+//!   Only `sched/core/leave.rs` calls [`suspend`], for the fiber that runs. The caller of `suspend`
+//!   may run on a stack on top of the fiber's own: then all of these stacks are left, and the next
+//!   resume goes on in the topmost one.
 
 #![allow(unsafe_code, reason = "context switches")]
 
@@ -28,7 +28,7 @@ where
     unsafe { fiber.context.create(stack, move || entry(fiber)) };
 }
 
-/// Runs `fiber` until it suspends or ends. If it ended, its stack is handed back.
+/// Runs `fiber` until it suspends or ends. Returns its stack if it has ended.
 ///
 /// # Safety
 ///
@@ -48,7 +48,7 @@ pub(crate) unsafe fn resume(fiber: FiberPtr) -> Option<Stack> {
 pub(crate) unsafe fn suspend(fiber: FiberPtr) {
     let mark = MaybeUninit::<u8>::uninit();
     fiber.sp_mark.set(mark.as_ptr().addr());
-    // SAFETY: the fiber runs now (the caller's promise): the caller is on its stack, or on one of
-    // its generators' or greenlets' that was entered from there.
+    // SAFETY: the fiber runs now (the caller's promise): the caller is on its stack, or on the
+    // stack of one of its generators, greenlets or calls that was entered from there.
     unsafe { fiber.context.leave() }
 }

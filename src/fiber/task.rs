@@ -1,4 +1,4 @@
-//! The allocation behind a fiber: its header, and behind it first its closure, later its output.
+//! The allocation of a fiber: its header, and behind that first its closure, later its output.
 //!
 //! ```text
 //!   Closure(f) --run--> Empty --returns or unwinds--> Output(..) --join or drop--> Empty
@@ -6,11 +6,11 @@
 //! ```
 //!
 //! Invariants:
-//! - One allocation a fiber, freed with the last reference.
-//! - `Stage` is touched by its functions below only, and no reference to it is held while user
-//!   code (the closure, a destructor) runs.
-//! - The closure may borrow (scopes): it is consumed, and the output dropped or handed over,
-//!   before the fiber counts as ended.
+//! - There is one allocation per fiber, freed with the last reference.
+//! - Only the functions of this file touch `Stage`, and none of them holds a reference to it while
+//!   user code (the closure, a destructor) runs.
+//! - The closure may borrow, in scopes. So it is consumed, and the output dropped or left to the
+//!   handle, before the fiber counts as ended.
 
 #![allow(unsafe_code, reason = "type erasure of the closure and its output")]
 
@@ -26,7 +26,8 @@ use crate::fiber::header::{FiberPtr, FiberRef, Header, VTable};
 use crate::fiber::id::FiberId;
 use crate::stack::SizeClass;
 
-/// What a fiber left behind. The error is boxed: it is rare, and outputs are often nothing.
+/// The result of a fiber. The error is boxed, because it is rare, and outputs are often of size
+/// zero.
 pub(crate) type Outcome<T> = Result<T, Box<JoinError>>;
 
 enum Stage<F, T> {
@@ -61,7 +62,8 @@ pub(crate) unsafe fn take_output<T>(fiber: FiberPtr) -> Option<Outcome<T>> {
 ///
 /// # Safety
 ///
-/// The fiber must end, or never run again, before anything that `F` or `T` borrows goes away.
+/// The fiber must end, or never run again, before anything that `F` or `T` borrows is dropped or
+/// moved.
 #[inline]
 pub(crate) unsafe fn allocate<F, T>(
     closure: F,
@@ -75,37 +77,38 @@ where
     let vtable = const { &vtable::<F, T>() };
     let cell: NonNull<TaskCell<F, T>> = block::allocate();
     // SAFETY: the block is fresh, and fits the type in size and alignment. The two fields are
-    // written where they stay: built elsewhere first, they would be copied, which costs 3 ns.
+    // written in place: if they were built in another place first, the copy would cost 3 ns.
     unsafe {
         (&raw mut (*cell.as_ptr()).header).write(Header::new(vtable, id, class, location));
         (&raw mut (*cell.as_ptr()).output)
             .write(Output(UnsafeCell::new(Stage::<F, T>::Closure(closure))));
     }
-    // SAFETY: just initialised, with `header` first (`repr(C)`), and freed by `dealloc` only,
-    // which runs when the last counted reference goes; this is the first of them.
+    // SAFETY: the cell was just initialised, begins with `header` (`repr(C)`), and is freed by
+    // `dealloc` only, which runs when the last counted reference is dropped; this is the first of
+    // them.
     unsafe { FiberPtr::new(cell.cast()).into_ref() }
 }
 
-/// The stack that a fiber with this closure and output needs: what was asked for, and room for
-/// values so large that moving them would fill it.
+/// Returns the class of stack for a fiber with this closure and output: the one that was asked for,
+/// or a larger one if moving the closure or the output could fill that.
 pub(crate) const fn class_for<F, T>(asked: SizeClass) -> SizeClass {
     class_for_moves(asked, mem::size_of::<F>() + mem::size_of::<T>())
 }
 
-/// The stack for code that moves values of so many bytes.
+/// Returns the class of stack for code that moves values of `moved` bytes in total.
 pub(crate) const fn class_for_moves(asked: SizeClass, moved: usize) -> SizeClass {
     if moved <= SMALL_VALUE || moved.saturating_mul(32) <= asked.bytes() {
         return asked;
     }
-    // A debug build moves a value several times, each time into a slot of its own.
+    // A debug build moves a value several times, each time into its own slot of the frame.
     SizeClass::for_bytes(asked.bytes().saturating_add(moved.saturating_mul(16)))
 }
 
-/// Closures and outputs up to this many bytes fit on any stack beside everything else. (It is what
-/// the smallest stack leaves room for; the constant spares most spawns the look at theirs.)
+/// The size in bytes up to which closures and outputs fit on any stack beside everything else. (The
+/// smallest stack has room for it. With the constant most spawns need not look at their class.)
 const SMALL_VALUE: usize = 512;
 
-/// Closures larger than this have a box of their own.
+/// The size in bytes above which a closure is boxed.
 pub(crate) const LARGE_VALUE: usize = 2048;
 
 const fn vtable<F: FnOnce() -> T, T>() -> VTable {
@@ -118,6 +121,8 @@ const fn vtable<F: FnOnce() -> T, T>() -> VTable {
     }
 }
 
+/// Returns the stage of `fiber`.
+///
 /// # Safety
 ///
 /// `fiber` must have been allocated with these types.
@@ -134,10 +139,11 @@ unsafe fn run<F: FnOnce() -> T, T>(fiber: FiberPtr) -> Result<(), Box<dyn Any + 
     let Stage::Closure(closure) = mem::replace(unsafe { &mut *stage }, Stage::Empty) else {
         unreachable!("a fiber is run once");
     };
-    // A fiber is isolated like a thread: what its closure leaves broken is seen by nobody but
-    // those who share it knowingly, as with `std::thread::spawn`.
+    // A fiber is isolated like a thread: only code that shares data with it on purpose can see data
+    // that its closure has left broken, like with `std::thread::spawn`.
     let output = panic::catch_unwind(AssertUnwindSafe(closure))?;
-    // SAFETY: as above; the stage is empty, so nothing is dropped here.
+    // SAFETY: no other reference to the stage exists while it is written. It is empty, so the
+    // assignment drops no user value.
     unsafe { *stage = Stage::Output(Ok(output)) };
     Ok(())
 }
@@ -145,8 +151,8 @@ unsafe fn run<F: FnOnce() -> T, T>(fiber: FiberPtr) -> Result<(), Box<dyn Any + 
 unsafe fn clear<F: FnOnce() -> T, T>(fiber: FiberPtr) {
     // SAFETY: the function stands in the vtable of a fiber with these types.
     let stage = unsafe { stage_of::<F, T>(fiber) };
-    // SAFETY: no other reference to the stage exists while it is replaced; the value is dropped
-    // after that, when nothing is borrowed.
+    // SAFETY: no other reference to the stage exists while it is replaced. The value is dropped
+    // after that, when the stage is not borrowed.
     drop(mem::replace(unsafe { &mut *stage }, Stage::Empty));
 }
 
@@ -168,7 +174,8 @@ unsafe fn fail<F: FnOnce() -> T, T>(fiber: FiberPtr, error: Box<JoinError>) {
     let stage = unsafe { stage_of::<F, T>(fiber) };
     // SAFETY: no other reference to the stage exists while it is looked at and replaced.
     let stage = unsafe { &mut *stage };
-    // What is there is kept: its destructor must run neither here nor with the stage borrowed.
+    // A closure or an output is kept: its destructor must not run in this call, which may come from
+    // the run loop, nor while the stage is borrowed.
     if matches!(stage, Stage::Empty) {
         *stage = Stage::Output(Err(error));
     }

@@ -1,10 +1,11 @@
-//! What all handles share by which other threads reach one fiber.
+//! The record that all handles share with which other threads reach one fiber.
 //!
 //! Invariants:
-//! - The fiber's key names it and nothing else, or, in a token of a fiber that had ended already, nothing.
-//! - Only the fiber's own thread makes the count of handles grow from zero.
-//! - While `unparked` is set an unpark is in the mailbox, or about to be put there by the thread that has
-//!   set it, which has a handle. So there is at most one, however often the fiber is unparked.
+//! - The key identifies this fiber, or no fiber if it had ended already when the token was made.
+//! - Only the fiber's own thread increments the count of handles from zero.
+//! - While `unparked` is set an unpark is in the mailbox, or the thread that has set it, which has
+//!   a handle, is about to put it there. So there is at most one, however often the fiber is
+//!   unparked.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -14,7 +15,7 @@ use crate::collections::orders::Orders;
 use crate::collections::slot_table::Key;
 use crate::fiber::id::FiberId;
 
-/// See the file's head.
+/// The state that all remote handles of one fiber share.
 #[derive(Debug)]
 pub(crate) struct Token {
     pub(crate) key: Key,
@@ -25,7 +26,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// A token without handles.
+    /// Creates a token without handles.
     pub(crate) fn new(key: Key, id: FiberId) -> Token {
         Token {
             key,
@@ -41,32 +42,35 @@ impl Token {
         self.handles.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts one handle less. Returns whether it was the last: the fiber's scheduler must look again then.
+    /// Counts one handle less. Returns whether it was the last one: then the fiber's scheduler must
+    /// check again whether another thread can wake the fiber.
     #[must_use]
     pub(crate) fn release(&self) -> bool {
-        // The release: the one that sees that it is gone sees what was posted by it.
+        // The ordering `Release`: a thread that sees the lower count also sees the messages that
+        // this handle has posted.
         self.handles.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// Whether there are handles.
+    /// Returns whether there are handles.
     pub(crate) fn is_held(&self) -> bool {
         self.handles.load(Ordering::Acquire) != 0
     }
 
-    /// Notes an unpark. Returns whether it is the first since the last [`take_unpark`](Token::take_unpark),
-    /// and must be posted.
+    /// Records an unpark. Returns whether it is the first one since the last
+    /// [`take_unpark`](Token::take_unpark), and must be posted.
     #[must_use]
     pub(crate) fn note_unpark(&self) -> bool {
         !self.unparked.swap(true, Ordering::AcqRel)
     }
 
-    /// The unpark is being delivered. What was written before any of those that were merged into it is seen
-    /// from here on.
+    /// Clears the record of the unpark, which is being delivered. From here on the fiber's thread
+    /// sees the writes that preceded each of the unparks that were merged into it.
     pub(crate) fn take_unpark(&self) {
         self.unparked.swap(false, Ordering::AcqRel);
     }
 
-    /// What is asked of the fiber and not yet done. Nothing under this lock waits or runs user code.
+    /// Locks the orders that other threads have given to the fiber and that are not carried out so
+    /// far. Code under this lock neither waits nor runs user code.
     pub(crate) fn orders(&self) -> MutexGuard<'_, Orders> {
         locked(&self.orders)
     }

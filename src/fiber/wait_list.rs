@@ -8,16 +8,16 @@
 //!       \_____________________________tail____________________/
 //! ```
 //!
-//! A fiber that waits for the first of several things has a node in each list. These are siblings,
-//! linked in a circle: whoever takes one out to serve it takes out the others as well, so that
-//! nobody else serves the fiber.
+//! A fiber that waits for the first of several things has a node in each list. These nodes are
+//! siblings, linked in a circle: taking one out to serve it takes out the others as well, so that
+//! the fiber is served once.
 //!
 //! Invariants:
 //! - A node is in at most one list, and does not move or die while it is: [`Enlisted`] borrows both
-//!   for the time of the wait, and its drop (also by an unwind) takes the node out.
-//! - A fiber that never runs again is taken out by the scheduler, through `Header::waiting`.
+//!   during the wait, and its drop (even by an unwind) takes the node out.
+//! - The scheduler takes out a fiber that never runs again, through `Header::waiting`.
 //! - `len` is the number of linked nodes.
-//! - Nothing is allocated, and no node is touched after it was taken out.
+//! - The list allocates nothing, and touches no node after it was taken out.
 
 #![allow(unsafe_code, reason = "an intrusive list of nodes on the waiting fibers' stacks")]
 
@@ -41,9 +41,9 @@ pub(crate) struct WaitNode {
     fiber: FiberPtr,
     prev: Cell<*const WaitNode>,
     next: Cell<*const WaitNode>,
-    /// The list it is linked in; null when it is in none.
+    /// The list in which it is linked; null if it is in none.
     list: Cell<*const WaitList>,
-    /// The next of the same fiber's nodes, round the circle; null if this is the only one.
+    /// The next node of the same fiber in the circle; null if this is the only one.
     sibling: Cell<*const WaitNode>,
 }
 
@@ -57,7 +57,8 @@ impl WaitList {
         self.len.get()
     }
 
-    /// Takes out the first that waits. The node stays where it is until its fiber runs again.
+    /// Takes out the first node, and its siblings out of their lists. The node stays alive and in
+    /// its place until its fiber runs again.
     #[inline(always)]
     pub(crate) fn pop_front(&self) -> Option<*const WaitNode> {
         let first = self.head.get();
@@ -70,7 +71,7 @@ impl WaitList {
         Some(first)
     }
 
-    /// Those who wait, the first first.
+    /// Returns the fibers that wait, in the order of the list.
     pub(crate) fn fibers(&self) -> Vec<FiberPtr> {
         // SAFETY: linked nodes are alive (`Enlisted`).
         let node_at = |at: *const WaitNode| unsafe { at.as_ref() };
@@ -79,15 +80,16 @@ impl WaitList {
         nodes.map(WaitNode::fiber).collect()
     }
 
-    /// The first that waits.
+    /// Returns the first fiber that waits.
     pub(crate) fn first(&self) -> Option<FiberPtr> {
         // SAFETY: linked nodes are alive (`Enlisted`).
         unsafe { self.head.get().as_ref() }.map(WaitNode::fiber)
     }
 
-    /// The node of `fiber`, if it waits here.
+    /// Returns the node of `fiber`, if it waits in this list.
     pub(crate) fn node_of(&self, fiber: FiberPtr) -> Option<*const WaitNode> {
-        // SAFETY: a node that is recorded there is alive: its `Enlisted` takes the record back.
+        // SAFETY: a node that is recorded in `waiting` is alive: the drop of its `Enlisted` removes
+        // it from there.
         let node = unsafe { fiber.waiting.get().as_ref()? };
         node.and_siblings().find(|node| ptr::eq(node.list.get(), self)).map(ptr::from_ref)
     }
@@ -96,7 +98,7 @@ impl WaitList {
     ///
     /// # Safety
     ///
-    /// Neither the list nor the node may move or die before the node was taken out.
+    /// Neither the list nor the node may move or be freed before the node was taken out.
     #[inline(always)]
     unsafe fn push_back(&self, at: *const WaitNode) {
         // SAFETY: the node is alive (the caller's promise).
@@ -144,7 +146,7 @@ impl WaitNode {
             Some(prev) => prev.next.set(next),
             None => list.head.set(next),
         }
-        // SAFETY: as above.
+        // SAFETY: like `prev`.
         match unsafe { next.as_ref() } {
             Some(next) => next.prev.set(prev),
             None => list.tail.set(prev),
@@ -153,14 +155,14 @@ impl WaitNode {
         list.len.set(list.len.get() - 1);
     }
 
-    /// This node, then the others of its fiber.
+    /// Returns this node, then the other nodes of its fiber.
     fn and_siblings(&self) -> impl Iterator<Item = &WaitNode> {
         std::iter::successors(Some(self), move |node| {
             let next = node.sibling.get();
             if ptr::eq(next, self) {
                 return None;
             }
-            // SAFETY: siblings are alive: each leaves the circle before it goes.
+            // SAFETY: siblings are alive: each leaves the circle before it is freed.
             unsafe { next.as_ref() }
         })
     }
@@ -185,7 +187,7 @@ impl WaitNode {
         other.sibling.set(self);
     }
 
-    /// Leaves the circle. Returns one that is still in it.
+    /// Leaves the circle. Returns a node that is still in it.
     #[cold]
     #[inline(never)]
     fn leave_circle(&self) -> *const WaitNode {
@@ -202,18 +204,19 @@ impl WaitNode {
     }
 }
 
-/// Takes `fiber` out of the lists in which it waits, if it waits in any: nothing is handed to it.
+/// Takes `fiber` out of the lists in which it waits, if it waits in any. From then on no partner
+/// hands anything to it.
 pub(crate) fn withdraw(fiber: FiberPtr) {
-    // SAFETY: a node that is recorded here is alive: its `Enlisted` takes the record back before
-    // it goes.
+    // SAFETY: a node that is recorded in `waiting` is alive: the drop of its `Enlisted` removes it
+    // from there before the node is freed.
     if let Some(node) = unsafe { fiber.waiting.get().as_ref() } {
         node.and_siblings().for_each(WaitNode::unlink);
     }
 }
 
-/// The fibers before and behind `fiber` in the list in which it waits.
+/// Returns the fibers before and behind `fiber` in the list in which it waits.
 pub(crate) fn neighbours(fiber: FiberPtr) -> (Option<FiberPtr>, Option<FiberPtr>) {
-    // SAFETY: as in `withdraw`.
+    // SAFETY: like in `withdraw`.
     let Some(node) = (unsafe { fiber.waiting.get().as_ref() }) else { return (None, None) };
     if node.list.get().is_null() {
         return (None, None);
@@ -223,17 +226,17 @@ pub(crate) fn neighbours(fiber: FiberPtr) -> (Option<FiberPtr>, Option<FiberPtr>
     (prev.map(WaitNode::fiber), next.map(WaitNode::fiber))
 }
 
-/// A node that stands in a list for as long as this value lives, unless it is taken out earlier.
+/// A node that is in a list as long as this value lives, unless it is taken out earlier.
 #[derive(Debug)]
 pub(crate) struct Enlisted<'a> {
-    /// Good for all of the record that begins with the node, and not for the node only: whoever
-    /// takes it out of the list finds there what the wait is about.
+    /// Derived from a reference to the whole record that begins with the node, and valid for all of
+    /// it: the code that takes the node out of the list reads the rest of the record.
     node: *const WaitNode,
     fiber: FiberPtr,
     record: PhantomData<&'a WaitNode>,
 }
 
-/// A node and the list in which it is to stand.
+/// A node, and the list to which it will be appended.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     node: *const WaitNode,
@@ -242,6 +245,8 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
+    /// Returns the place of the node with which `record` begins in `list`.
+    ///
     /// # Safety
     ///
     /// `R` is `repr(C)` and begins with a `WaitNode`.
@@ -253,7 +258,7 @@ impl<'a> Place<'a> {
     ///
     /// # Safety
     ///
-    /// The result must not be forgotten, as that of [`Enlisted::new`].
+    /// The result must be dropped, or never be reached again, like that of [`Enlisted::new`].
     pub(crate) unsafe fn enlist(self) -> Enlisted<'a> {
         // SAFETY: the node begins a record that is borrowed for `'a` (`new`), and the rest is the
         // caller's promise.
@@ -267,26 +272,29 @@ impl<'a> Enlisted<'a> {
     /// # Safety
     ///
     /// - `R` is `repr(C)` and begins with a `WaitNode`.
-    /// - The result must be dropped, or never be reached again because its fiber has stopped for
-    ///   ever: it must not be forgotten.
+    /// - The result must be dropped, or never be reached again because its fiber is abandoned: it
+    ///   must not be forgotten.
     #[inline(always)]
     pub(crate) unsafe fn new<R>(record: &'a R, list: &'a WaitList) -> Enlisted<'a> {
         // SAFETY: the record is borrowed for `'a` and begins with a node (the caller's promise).
         unsafe { Enlisted::at((&raw const *record).cast(), list) }
     }
 
+    /// Appends the node to `list`.
+    ///
     /// # Safety
     ///
-    /// As [`new`](Enlisted::new), for the record that begins at `node` and is borrowed for `'a`.
+    /// The promises of [`new`](Enlisted::new), for the record that begins at `node` and is borrowed
+    /// for `'a`.
     #[inline(always)]
     unsafe fn at(node: *const WaitNode, list: &'a WaitList) -> Enlisted<'a> {
-        // SAFETY: both are borrowed for the life of the result, whose drop takes the node out. A
-        // fiber that never runs again keeps its stack, and with it the node, for ever.
+        // SAFETY: both are borrowed for the life of the result, whose drop takes the node out. The
+        // stack of a fiber that never runs again is kept forever, and with it the node.
         unsafe { list.push_back(node) };
         // SAFETY: the record begins with a node (the caller's promise).
         let this = unsafe { &*node };
         let fiber = this.fiber;
-        // SAFETY: what is recorded there is alive, as in `withdraw`.
+        // SAFETY: a node that is recorded there is alive, like in `withdraw`.
         if let Some(other) = unsafe { fiber.waiting.get().as_ref() } {
             this.join_circle(other);
         }

@@ -19,7 +19,7 @@ use std::time::SystemTime;
 
 use crate::fs::open_options::OpenOptions;
 use crate::fs::{FileTimes, Metadata, Permissions, on_thread};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, try_here};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, try_current_fiber};
 use crate::sync::Semaphore;
 
 static STANDING_IN_LINE: WaitReason =
@@ -180,7 +180,7 @@ impl File {
     /// ```
     #[track_caller]
     pub fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        if try_here().is_none() {
+        if try_current_fiber().is_none() {
             return self.inner.file.read_at(buf, offset);
         }
         let mut bytes = vec![0; buf.len().min(MOST_AT_A_TIME)];
@@ -200,7 +200,7 @@ impl File {
     /// The same as for [`FileExt::write_at`].
     #[track_caller]
     pub fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        if try_here().is_none() {
+        if try_current_fiber().is_none() {
             return self.inner.file.write_at(buf, offset);
         }
         let bytes = some_of(buf);

@@ -5,12 +5,12 @@
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use crate::fs::file::{File, MOST_AT_A_TIME, fill, some_of};
-use crate::sched::lowlevel::try_here;
+use crate::sched::lowlevel::try_current_fiber;
 
 impl Read for &File {
     #[track_caller]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if try_here().is_none() {
+        if try_current_fiber().is_none() {
             let _turn = self.turn()?;
             return (&self.inner.file).read(buf);
         }
@@ -51,7 +51,7 @@ impl Read for &File {
 impl Write for &File {
     #[track_caller]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if try_here().is_none() {
+        if try_current_fiber().is_none() {
             let _turn = self.turn()?;
             return (&self.inner.file).write(buf);
         }

@@ -20,7 +20,7 @@ use crate::sched::core::interrupt::Interrupt;
 #[cfg(feature = "http")]
 use crate::sched::core::io_error::interrupted;
 use crate::sched::core::park::spend;
-use crate::sched::core::scheduler::{Here, try_here};
+use crate::sched::core::scheduler::{CurrentFiber, try_current_fiber};
 use crate::sched::futures::task;
 use crate::sched::time::clock::{Clock, RealClock};
 use crate::sched::time::idle::Parker;
@@ -75,9 +75,9 @@ use crate::sched::time::idle::Parker;
 #[doc(alias("async", "await"))]
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     let future = pin!(future.into_future());
-    match try_here() {
-        Some(here) => {
-            in_fiber(here, future, false).unwrap_or_else(|interrupt| interrupt.into_panic())
+    match try_current_fiber() {
+        Some(current) => {
+            in_fiber(current, future, false).unwrap_or_else(|interrupt| interrupt.into_panic())
         }
         None => on_thread(future),
     }
@@ -89,8 +89,8 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
 #[track_caller]
 pub(crate) fn try_block_on<F: IntoFuture>(future: F) -> io::Result<F::Output> {
     let future = pin!(future.into_future());
-    match try_here() {
-        Some(here) => in_fiber(here, future, true)
+    match try_current_fiber() {
+        Some(current) => in_fiber(current, future, true)
             .map_err(|interrupt| interrupted(interrupt, &task::PENDING_OR_ERROR)),
         None => Ok(on_thread(future)),
     }
@@ -98,24 +98,24 @@ pub(crate) fn try_block_on<F: IntoFuture>(future: F) -> io::Result<F::Output> {
 
 #[track_caller]
 fn in_fiber<F: Future>(
-    here: Here,
+    current: CurrentFiber,
     mut future: Pin<&mut F>,
     may_fail: bool,
 ) -> Result<F::Output, Interrupt> {
-    spend(here);
-    let waker = task::waker(here);
+    spend(current);
+    let waker = task::waker(current);
     let mut cx = Context::from_waker(&waker);
-    let _end = EndOfPolls(here);
+    let _end = EndOfPolls(current);
     #[cfg(feature = "tokio")]
     let mut future = pin!(tokio::task::coop::unconstrained(future.as_mut()));
     let mut spins = Spins::default();
     loop {
-        task::begin_poll(here);
+        task::begin_poll(current);
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return Ok(output);
         }
-        spins.note(here);
-        task::wait_for_wake(here, may_fail)?;
+        spins.note(current);
+        task::wait_for_wake(current, may_fail)?;
     }
 }
 
@@ -133,14 +133,14 @@ impl Spins {
     const QUICK: Duration = Duration::from_micros(20);
 
     #[track_caller]
-    fn note(&mut self, here: Here) {
-        if !here.fiber.woken.get() {
+    fn note(&mut self, current: CurrentFiber) {
+        if !current.fiber.woken.get() {
             self.count = 0;
             return;
         }
         self.count += 1;
         if self.count == Spins::MANY {
-            self.look(here);
+            self.look(current);
         }
     }
 
@@ -148,7 +148,7 @@ impl Spins {
     /// quick, reports the future.
     #[cold]
     #[track_caller]
-    fn look(&mut self, here: Here) {
+    fn look(&mut self, current: CurrentFiber) {
         static REPORTED: AtomicBool = AtomicBool::new(false);
         let now = RealClock.now();
         self.count = 0;
@@ -160,14 +160,14 @@ impl Spins {
                  becomes ready. If `fibra::run` was called inside a task of tokio, that task's budget is \
                  used up: enable the feature `tokio` of fibra, or run fibers inside \
                  `tokio::task::spawn_blocking`",
-                end::describe(&here.fiber),
+                end::describe(&current.fiber),
                 Location::caller()
             ));
         }
     }
 }
 
-struct EndOfPolls(Here);
+struct EndOfPolls(CurrentFiber);
 
 impl Drop for EndOfPolls {
     fn drop(&mut self) {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use crate::fiber::exit::JoinError;
 use crate::sched::api::completion::Completion;
 use crate::sched::api::spawn;
-use crate::sched::core::scheduler::here;
+use crate::sched::core::scheduler::current_fiber;
 
 /// Runs `f` in a new fiber, and returns a future of its result.
 ///
@@ -56,7 +56,7 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    let sched = here().sched;
+    let sched = current_fiber().sched;
     FiberFuture { completion: Completion::of(sched, spawn::spawn(f)) }
 }
 
@@ -85,7 +85,7 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    let sched = here().sched;
+    let sched = current_fiber().sched;
     FiberFuture { completion: Completion::of(sched, spawn::spawn_now(f)) }
 }
 

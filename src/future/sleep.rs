@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::sched::core::scheduler::here;
+use crate::sched::core::scheduler::current_fiber;
 use crate::sched::futures::task_timers::TaskTimer;
 use crate::sched::lowlevel::clock_now;
 
@@ -73,14 +73,14 @@ impl Future for Sleep {
     ///
     /// Panics outside of a fiber.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let here = here();
+        let current = current_fiber();
         let Some(at) = self.at else { return Poll::Pending };
-        if at <= here.sched.time.clock.now() {
+        if at <= current.sched.time.clock.now() {
             return Poll::Ready(());
         }
         let timer = self.timer.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if !timer.as_ref().is_some_and(|timer| timer.serves(here, cx.waker())) {
-            *timer = Some(TaskTimer::arm(here, here.sched.micros_at(at), cx.waker()));
+        if !timer.as_ref().is_some_and(|timer| timer.serves(current, cx.waker())) {
+            *timer = Some(TaskTimer::arm(current, current.sched.micros_at(at), cx.waker()));
         }
         Poll::Pending
     }

@@ -220,7 +220,7 @@ impl<Y, R> Yielder<Y, R> {
         if MOST_RAISES < self.raised.get() || in_destructor {
             // SAFETY: the caller runs on this coroutine or on top of it: `yield_from_above` has
             // checked that.
-            unsafe { self.coroutine.leave_for_ever() };
+            unsafe { self.coroutine.leave_forever() };
         }
         drop(value);
         panic::resume_unwind(Box::new(GeneratorExit) as Box<dyn Any + Send>)

@@ -87,7 +87,7 @@ impl Flags {
 ///
 /// Panics outside of `frame` and `run`.
 #[track_caller]
-pub(super) fn here() -> Rc<Context> {
+pub(super) fn current_context() -> Rc<Context> {
     match Context::find() {
         Some(context) => context,
         None => panic!("{}", Refusal::NoFrame.with(())),
@@ -207,8 +207,8 @@ impl Context {
             return Err(Refusal::Gone);
         }
         if !self.frame.is_current() {
-            let here = Frame::current().ok_or(Refusal::NoFrame)?;
-            return Err(Refusal::Elsewhere(Elsewhere::new(&here, &self.frame)));
+            let current = Frame::current().ok_or(Refusal::NoFrame)?;
+            return Err(Refusal::Elsewhere(Elsewhere::new(&current, &self.frame)));
         }
         if self.has_flag(Flags::TRACING) {
             return Err(Refusal::Tracing);
@@ -228,7 +228,7 @@ impl Context {
             if let Some(current) = self.current() {
                 // SAFETY: the code of the current greenlet runs, and is on its stack or on top of
                 // it.
-                unsafe { current.coroutine.leave_for_ever() }
+                unsafe { current.coroutine.leave_forever() }
             }
         }
     }

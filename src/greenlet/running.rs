@@ -7,7 +7,7 @@
 
 use std::rc::Rc;
 
-use crate::greenlet::context::{Context, here};
+use crate::greenlet::context::{Context, current_context};
 use crate::greenlet::core::Core;
 use crate::greenlet::handle::Greenlet;
 use crate::greenlet::locals::GreenletLocals;
@@ -36,7 +36,7 @@ use crate::greenlet::locals::GreenletLocals;
 #[track_caller]
 #[must_use]
 pub fn current<V: 'static>() -> Greenlet<V> {
-    let context = here();
+    let context = current_context();
     context.reap();
     match current_in(&context) {
         Some(current) => current,
@@ -105,7 +105,7 @@ pub fn parent<V: 'static>() -> Option<Greenlet<V>> {
 #[track_caller]
 #[must_use]
 pub fn main<V: 'static>() -> Greenlet<V> {
-    Greenlet::from_core(here().main())
+    Greenlet::from_core(current_context().main())
 }
 
 /// Returns the locals of the current greenlet, whatever its family.
@@ -116,7 +116,7 @@ pub fn main<V: 'static>() -> Greenlet<V> {
 #[track_caller]
 #[must_use]
 pub fn locals() -> GreenletLocals {
-    let context = here();
+    let context = current_context();
     let locals = context.current().map_or(&context.main_locals, |current| &current.locals);
     locals.borrow_mut().get_or_insert_default().clone()
 }

@@ -10,7 +10,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::greenlet::context::{Context, Flags, here};
+use crate::greenlet::context::{Context, Flags, current_context};
 use crate::greenlet::error::Payload;
 
 /// The kind of a switch. More kinds may be added, so match with a wildcard.
@@ -122,7 +122,7 @@ pub type Tracer = dyn Fn(Event, GreenletId, GreenletId);
 /// ```
 #[track_caller]
 pub fn settrace(tracer: Option<Rc<Tracer>>) -> Option<Rc<Tracer>> {
-    let context = here();
+    let context = current_context();
     context.set_flag(Flags::TRACER, tracer.is_some());
     context.tracer.replace(tracer)
 }
@@ -135,7 +135,7 @@ pub fn settrace(tracer: Option<Rc<Tracer>>) -> Option<Rc<Tracer>> {
 #[track_caller]
 #[must_use]
 pub fn gettrace() -> Option<Rc<Tracer>> {
-    here().tracer.borrow().clone()
+    current_context().tracer.borrow().clone()
 }
 
 impl Context {

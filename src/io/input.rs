@@ -22,7 +22,7 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
 use crate::reactor::source::{Direction, Wait, wait_ready};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, spend_many, try_here};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, spend_many, try_current_fiber};
 use crate::sync::Mutex;
 
 static READING: WaitReason =
@@ -154,8 +154,8 @@ pub(super) fn text_of(bytes: &[u8]) -> io::Result<&str> {
 /// Counts the work on this many bytes. May let other fibers run, and is a kill point then.
 #[track_caller]
 fn spend_for(bytes: usize) {
-    if let Some(here) = try_here() {
-        spend_many(here, u32::try_from(bytes / AN_OPERATION).unwrap_or(u32::MAX));
+    if let Some(current) = try_current_fiber() {
+        spend_many(current, u32::try_from(bytes / AN_OPERATION).unwrap_or(u32::MAX));
     }
 }
 

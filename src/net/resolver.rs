@@ -24,7 +24,7 @@ use crate::net::addrs::ToSocketAddrs;
 use crate::net::resolve::{LookupHost, resolve_with};
 use crate::offload;
 use crate::sched::lowlevel::{
-    Interrupt, Limit, OnDeadlock, WaitReason, interrupted, locked, try_here,
+    Interrupt, Limit, OnDeadlock, WaitReason, interrupted, locked, try_current_fiber,
 };
 use crate::sync::{Promise, PromiseError, Promised, promise};
 
@@ -175,7 +175,7 @@ impl Resolver {
     #[track_caller]
     pub(super) fn ask(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let may_block = matches!(self.inner.source, Source::Function(_));
-        let waits = may_block && try_here().is_some();
+        let waits = may_block && try_current_fiber().is_some();
         let mut addrs = if waits { self.wait_for(name)? } else { self.inner.source.ask(name)? };
         addrs.iter_mut().for_each(|addr| addr.set_port(port));
         Ok(addrs)

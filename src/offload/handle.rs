@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::offload::job::{Outcome, wait_for};
-use crate::sched::lowlevel::{spend, try_here};
+use crate::sched::lowlevel::{spend, try_current_fiber};
 
 /// The right to take the result of a job. Dropping it detaches the job: the job still runs, and its
 /// result is dropped on the thread that ran it.
@@ -53,8 +53,8 @@ impl<T> JobHandle<T> {
     /// ```
     #[track_caller]
     pub fn join(mut self) -> thread::Result<T> {
-        if let Some(here) = try_here() {
-            spend(here);
+        if let Some(current) = try_current_fiber() {
+            spend(current);
         }
         wait_for(self.outcome().over());
         let result = self.outcome().take();

@@ -15,7 +15,7 @@ use crate::offload::handle::JobHandle;
 use crate::offload::job::{Job, Task, Wanted, try_wait_for, value_of, wait_for};
 use crate::offload::scoped;
 use crate::offload::worker::{Crew, Settings, Stats};
-use crate::sched::lowlevel::{checkpoint, spend, try_here};
+use crate::sched::lowlevel::{checkpoint, spend, try_current_fiber};
 
 /// A bounded set of threads for calls that block, and a queue of jobs for them.
 ///
@@ -90,9 +90,9 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let Some(here) = try_here() else { return f() };
+        let Some(current) = try_current_fiber() else { return f() };
         // Before the job, and not when the result is there: it is a kill point.
-        spend(here);
+        spend(current);
         let job = Job::new(f);
         let wanted = Wanted(&*job);
         self.submit(job.clone()).unwrap_or_else(|error| no_thread(&error));
@@ -109,8 +109,8 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let Some(here) = try_here() else { return Ok(f()) };
-        spend(here);
+        let Some(current) = try_current_fiber() else { return Ok(f()) };
+        spend(current);
         let job = Job::new(f);
         let wanted = Wanted(&*job);
         self.submit(job.clone())?;
@@ -145,13 +145,13 @@ impl ThreadPool {
         F: FnOnce() -> T + Send,
         T: Send,
     {
-        match try_here() {
-            Some(here) => {
+        match try_current_fiber() {
+            Some(current) => {
                 // Before anything is borrowed. The wait itself is not a kill point, and each resume
                 // refills the budget: a loop of such calls would never reach a kill point
                 // otherwise.
-                checkpoint(here);
-                scoped::run(self, here, f).unwrap_or_else(|error| no_thread(&error))
+                checkpoint(current);
+                scoped::run(self, current, f).unwrap_or_else(|error| no_thread(&error))
             }
             None => f(),
         }

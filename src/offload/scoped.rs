@@ -48,7 +48,8 @@ use crate::fiber::report::AbortOnUnwind;
 use crate::offload::job::{Task, value_of};
 use crate::offload::pool::ThreadPool;
 use crate::sched::lowlevel::{
-    Here, OnDeadlock, OutsideWait, Ticket, WaitOutcome, WaitReason, scheduler, wait_for_others,
+    CurrentFiber, OnDeadlock, OutsideWait, Ticket, WaitOutcome, WaitReason, scheduler,
+    wait_for_others,
 };
 
 static WAITING: WaitReason =
@@ -57,7 +58,7 @@ static WAITING: WaitReason =
 
 /// Runs `f` on a thread of `pool`, and returns when it is over.
 #[track_caller]
-pub(super) fn run<F, T>(pool: &ThreadPool, here: Here, f: F) -> io::Result<T>
+pub(super) fn run<F, T>(pool: &ThreadPool, current: CurrentFiber, f: F) -> io::Result<T>
 where
     F: FnOnce() -> T + Send,
     T: Send,
@@ -65,7 +66,7 @@ where
     let job = Arc::new(ScopedJob {
         stage: Mutex::new(Stage { closure: Some(f), result: None }),
         over: Condvar::new(),
-        ticket: Ticket::new(here),
+        ticket: Ticket::new(current),
     });
     let task: Arc<dyn Task + '_> = job.clone();
     // SAFETY: this changes the lifetime only. Nothing uses the borrowed data after this frame: the
@@ -73,21 +74,21 @@ where
     // `submit`.
     let task = unsafe { mem::transmute::<Arc<dyn Task + '_>, Arc<dyn Task + 'static>>(task) };
     pool.submit(task)?;
-    wait_to_the_end(here, &*job);
+    wait_to_the_end(current, &*job);
     let result = job.stage().result.take().expect("it was stored before the ticket was served");
     Ok(value_of(result))
 }
 
 #[track_caller]
-fn wait_to_the_end(here: Here, job: &dyn Waited) {
+fn wait_to_the_end(current: CurrentFiber, job: &dyn Waited) {
     let in_wait = AbortOnUnwind("the wait for a job that borrows");
     let scope = CancelScope::shield();
     // SAFETY: it is dropped at the end of this function, before `scope`, and no other scope is
     // entered here.
-    let shielded = unsafe { cancel::enter(here.fiber, &scope) };
+    let shielded = unsafe { cancel::enter(current.fiber, &scope) };
     while job.ticket().outcome() != WaitOutcome::Served {
         // Whatever the outcome of the wait, only the ticket counts.
-        let _ = wait_for_others(here, &Wait(job), None, &WAITING);
+        let _ = wait_for_others(current, &Wait(job), None, &WAITING);
     }
     drop(shielded);
     mem::forget(in_wait);

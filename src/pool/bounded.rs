@@ -14,7 +14,9 @@ use crate::pool::permits::{Acquired, Permits, Reservation, Taking, join_error};
 use crate::sched::api::handle;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
-use crate::sched::lowlevel::{Here, Interrupt, Limit, OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{
+    CurrentFiber, Interrupt, Limit, OnDeadlock, WaitReason, current_fiber, spend,
+};
 
 /// The reason of waits that cannot return an error.
 pub(crate) static PERMIT: WaitReason =
@@ -121,25 +123,25 @@ impl Pool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let here = here();
-        self.refuse_closed(here);
-        spend(here);
+        let current = current_fiber();
+        self.refuse_closed(current);
+        spend(current);
         if let Some(acquired) = self.permits.try_acquire() {
             return self.start(self.permits.reserve(acquired), f);
         }
-        match self.permits.key_of(here.fiber.id()).filter(|&key| self.permits.has_permit(key)) {
+        match self.permits.key_of(current.fiber.id()).filter(|&key| self.permits.has_permit(key)) {
             Some(lender) => {
                 let mut handle = self.start(self.permits.reserve_lent_by(lender), f);
                 // If this is a deadlock, joining the handle reports it, if it still is one then.
                 let ended = handle.wait();
                 if ended.is_ok() && !self.permits.has_permit(lender) {
                     self.permits
-                        .reacquire(here, lender, &PERMIT)
+                        .reacquire(current, lender, &PERMIT)
                         .unwrap_or_else(|i| i.into_panic());
                 }
                 handle
             }
-            None => match self.permits.acquire(here, None, &PERMIT) {
+            None => match self.permits.acquire(current, None, &PERMIT) {
                 Ok(acquired) => self.start(self.permits.reserve(acquired), f),
                 Err(interrupt) => interrupt.into_panic(),
             },
@@ -172,7 +174,7 @@ impl Pool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        if !self.is_open_to(here()) {
+        if !self.is_open_to(current_fiber()) {
             return Err(TrySpawnError::Closed(f));
         }
         match self.permits.try_acquire() {
@@ -254,13 +256,13 @@ impl Pool {
     /// ```
     #[track_caller]
     pub fn join(&self) -> Result<(), JoinError> {
-        let here = here();
-        if self.permits.key_of(here.fiber.id()).is_some() {
+        let current = current_fiber();
+        if self.permits.key_of(current.fiber.id()).is_some() {
             return Err(JoinError::Itself);
         }
         self.permits.close();
-        spend(here);
-        self.permits.wait_until_idle(here, None).map_err(join_error)
+        spend(current);
+        self.permits.wait_until_idle(current, None).map_err(join_error)
     }
 
     /// Joins the members like [`join`](Pool::join), but waits no longer than `timeout`. The pool is
@@ -350,25 +352,25 @@ impl Pool {
 
     #[track_caller]
     fn join_within(&self, limit: Limit) -> Result<(), JoinTimeoutError> {
-        let here = here();
-        let by = limit.micros(here);
+        let current = current_fiber();
+        let by = limit.micros(current);
         self.permits.close();
-        spend(here);
-        self.permits.wait_until_idle(here, by).map_err(JoinTimeoutError::new)
+        spend(current);
+        self.permits.wait_until_idle(current, by).map_err(JoinTimeoutError::new)
     }
 
     /// Panics if the pool does not accept what the current fiber spawns.
     #[track_caller]
-    pub(crate) fn refuse_closed(&self, here: Here) {
+    pub(crate) fn refuse_closed(&self, current: CurrentFiber) {
         assert!(
-            self.permits.admits(here),
+            self.permits.admits(current),
             "the pool was closed by `join` or `close`, after which only members may use it; \
              `try_spawn` returns an error instead"
         );
     }
 
-    fn is_open_to(&self, here: Here) -> bool {
-        self.permits.taking.get() != Taking::Killed && self.permits.admits(here)
+    fn is_open_to(&self, current: CurrentFiber) -> bool {
+        self.permits.taking.get() != Taking::Killed && self.permits.admits(current)
     }
 
     #[track_caller]
@@ -377,13 +379,13 @@ impl Pool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let here = here();
-        let by = limit.micros(here);
-        spend(here);
-        if !self.is_open_to(here) {
+        let current = current_fiber();
+        let by = limit.micros(current);
+        spend(current);
+        if !self.is_open_to(current) {
             return Err(SpawnTimeoutError::Closed(f));
         }
-        match self.permits.acquire(here, by, &PERMIT_OR_ERROR) {
+        match self.permits.acquire(current, by, &PERMIT_OR_ERROR) {
             Ok(Acquired::Permit) => Ok(self.start(self.permits.reserve(Acquired::Permit), f)),
             Ok(Acquired::Killed) => Err(SpawnTimeoutError::Closed(f)),
             Err(Interrupt::Killed) => Err(SpawnTimeoutError::Killed(f)),

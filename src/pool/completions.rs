@@ -25,7 +25,7 @@ use crate::collections::slot_table::{Key, SlotTable};
 use crate::pool::line::Line;
 use crate::sched::api::handle::{Fiber, tell_of_end};
 use crate::sched::core::hooks::EndHook;
-use crate::sched::lowlevel::{Here, Interrupt, WaitReason};
+use crate::sched::lowlevel::{CurrentFiber, Interrupt, WaitReason};
 
 /// The registered fibers, and those of them whose ends were not read yet.
 #[derive(Debug)]
@@ -91,17 +91,17 @@ impl Completions {
     #[track_caller]
     pub(crate) fn wait_for_change(
         &self,
-        here: Here,
+        current: CurrentFiber,
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
-        self.changed.wait(here, None, reason).map(drop)
+        self.changed.wait(current, None, reason).map(drop)
     }
 
     /// Waits for the next end and returns its key. Returns `None` if no fiber runs any more.
     #[track_caller]
     pub(crate) fn next_ended(
         &self,
-        here: Here,
+        current: CurrentFiber,
         reason: &'static WaitReason,
     ) -> Result<Option<Key>, Interrupt> {
         loop {
@@ -111,7 +111,7 @@ impl Completions {
             if self.is_over() {
                 return Ok(None);
             }
-            self.wait_for_change(here, reason)?;
+            self.wait_for_change(current, reason)?;
         }
     }
 
@@ -124,12 +124,12 @@ impl Completions {
     #[track_caller]
     pub(crate) fn wait_until_idle(
         &self,
-        here: Here,
+        current: CurrentFiber,
         by: Option<u64>,
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
         while self.running.get() != 0 {
-            self.idle.wait(here, by, reason)?;
+            self.idle.wait(current, by, reason)?;
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ use crate::pool::permits::{Taking, join_error, kill_all};
 use crate::sched::api::handle::{self, Fiber};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
-use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitReason, current_fiber, spend};
 
 static NEXT: WaitReason =
     WaitReason::new("waiting for the next member of a group to end", OnDeadlock::Fail);
@@ -195,7 +195,7 @@ impl<T> Group<T> {
             let ended = match completions.take_ended() {
                 Some(key) => Ok(Some(key)),
                 None if completions.is_over() => Ok(None),
-                None => completions.next_ended(here(), &NEXT),
+                None => completions.next_ended(current_fiber(), &NEXT),
             };
             match ended {
                 Ok(Some(key)) => {
@@ -243,13 +243,13 @@ impl<T> Group<T> {
     /// ```
     #[track_caller]
     pub fn join(&self) -> Result<(), JoinError> {
-        let here = here();
+        let current = current_fiber();
         if self.is_member() {
             return Err(JoinError::Itself);
         }
         self.close();
-        spend(here);
-        self.shared.completions.wait_until_idle(here, None, &ALL).map_err(join_error)
+        spend(current);
+        self.shared.completions.wait_until_idle(current, None, &ALL).map_err(join_error)
     }
 
     /// Joins the members like [`join`](Group::join), but waits no longer than `timeout`. The group
@@ -301,11 +301,11 @@ impl<T> Group<T> {
 
     #[track_caller]
     fn join_within(&self, limit: Limit) -> Result<(), JoinTimeoutError> {
-        let here = here();
-        let by = limit.micros(here);
+        let current = current_fiber();
+        let by = limit.micros(current);
         self.close();
-        spend(here);
-        self.shared.completions.wait_until_idle(here, by, &ALL).map_err(JoinTimeoutError::new)
+        spend(current);
+        self.shared.completions.wait_until_idle(current, by, &ALL).map_err(JoinTimeoutError::new)
     }
 
     /// Accepts only what members spawn from now on: see [`join`](Group::join).

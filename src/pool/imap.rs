@@ -30,7 +30,7 @@ use crate::sched::api::handle;
 use crate::sched::api::handle::tell_of_end;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::hooks::EndHook;
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, current_fiber, spend};
 
 static ROOM: WaitReason =
     WaitReason::new("waiting until results of a pool are read", OnDeadlock::Fail);
@@ -116,7 +116,7 @@ impl Pool {
         F: Fn(I::Item) -> U + 'static,
         U: 'static,
     {
-        self.refuse_closed(here());
+        self.refuse_closed(current_fiber());
         let source = items.into_iter();
         let flow = Rc::new(Flow {
             completions: Completions::new(),
@@ -212,16 +212,16 @@ where
     U: 'static,
 {
     fn run(mut self) -> Result<(), JoinError> {
-        let here = here();
+        let current = current_fiber();
         let in_flight = &self.flow.in_flight;
         for index in 0.. {
             while self.pool.size() <= in_flight.get() {
-                self.flow.room.wait(here, None, &ROOM).map_err(join_error)?;
+                self.flow.room.wait(current, None, &ROOM).map_err(join_error)?;
             }
             let Some(item) = self.source.next() else { break };
             in_flight.set(in_flight.get() + 1);
-            spend(here);
-            match self.pool.permits.acquire(here, None, &PERMIT_OR_ERROR).map_err(join_error)? {
+            spend(current);
+            match self.pool.permits.acquire(current, None, &PERMIT_OR_ERROR).map_err(join_error)? {
                 Acquired::Permit => self.start(index, item),
                 Acquired::Killed => return Err(JoinError::Killed),
             }
@@ -257,7 +257,7 @@ impl<U> Stream<U> {
     /// end.
     #[track_caller]
     fn next_ended(&mut self) -> Result<Option<(usize, JoinHandle<U>)>, JoinError> {
-        let (here, Flow { completions, handles, .. }) = (here(), &*self.flow);
+        let (current, Flow { completions, handles, .. }) = (current_fiber(), &*self.flow);
         loop {
             if let Some(ended) = completions.take_ended().and_then(|key| handles.take(key)) {
                 return Ok(Some(ended));
@@ -265,10 +265,10 @@ impl<U> Stream<U> {
             if self.fed.over.get() && completions.is_over() {
                 return Ok(None);
             }
-            let released = self.permits.release_current(here);
-            let waited = completions.wait_for_change(here, &RESULT);
+            let released = self.permits.release_current(current);
+            let waited = completions.wait_for_change(current, &RESULT);
             let reacquired =
-                released.map_or(Ok(()), |released| released.reacquire(here, &PERMIT_OR_ERROR));
+                released.map_or(Ok(()), |released| released.reacquire(current, &PERMIT_OR_ERROR));
             waited.and(reacquired).map_err(join_error)?;
         }
     }

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::fmt;
 
 use crate::channel::waiter::{WaitOutcome, Waiter, Waiters};
-use crate::sched::lowlevel::{Here, Interrupt, WaitReason, scheduler};
+use crate::sched::lowlevel::{CurrentFiber, Interrupt, WaitReason, scheduler};
 
 /// The fibers that wait for one thing.
 pub(crate) struct Line {
@@ -33,12 +33,12 @@ impl Line {
     #[track_caller]
     pub(crate) fn wait(
         &self,
-        here: Here,
+        current: CurrentFiber,
         by: Option<u64>,
         reason: &'static WaitReason,
     ) -> Result<bool, Interrupt> {
-        let waiter = Waiter::new(here.fiber, None);
-        let outcome = waiter.wait_in(here, &self.waiters, by, reason)?;
+        let waiter = Waiter::new(current.fiber, None);
+        let outcome = waiter.wait_in(current, &self.waiters, by, reason)?;
         Ok(outcome == WaitOutcome::Served)
     }
 

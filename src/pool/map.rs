@@ -27,7 +27,9 @@ use crate::pool::completions::{Completions, Handles};
 use crate::pool::permits::{Reservation, join_error};
 use crate::sched::api::scope::{self, Scope, ScopedJoinHandle};
 use crate::sched::api::shield::shield;
-use crate::sched::lowlevel::{Here, Interrupt, OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{
+    CurrentFiber, Interrupt, OnDeadlock, WaitReason, current_fiber, spend,
+};
 
 static RESULTS: WaitReason =
     WaitReason::new("waiting for the results of a pool's `map`", OnDeadlock::Fail);
@@ -58,13 +60,13 @@ impl Pool {
     where
         F: FnOnce() -> T,
     {
-        let here = here();
-        if self.permits.key_of(here.fiber.id()).is_some() {
+        let current = current_fiber();
+        if self.permits.key_of(current.fiber.id()).is_some() {
             return f();
         }
-        self.refuse_closed(here);
-        spend(here);
-        let acquired = match self.permits.acquire(here, None, &PERMIT) {
+        self.refuse_closed(current);
+        spend(current);
+        let acquired = match self.permits.acquire(current, None, &PERMIT) {
             Ok(acquired) => acquired,
             Err(interrupt) => interrupt.into_panic(),
         };
@@ -108,16 +110,16 @@ impl Pool {
         I: IntoIterator,
         F: Fn(I::Item) -> U,
     {
-        let here = here();
-        spend(here);
-        self.refuse_closed(here);
+        let current = current_fiber();
+        spend(current);
+        self.refuse_closed(current);
         let mut source = items.into_iter();
-        let released = self.permits.release_current(here);
+        let released = self.permits.release_current(current);
         let (mut results, mut stop) = (Vec::new(), None);
         let body = || {
             scope::nursery(|nursery| {
                 let mut mapping = Mapping::new(self, nursery, &f, &mut results);
-                stop = mapping.run(here, &mut source).err();
+                stop = mapping.run(current, &mut source).err();
                 if stop.is_some() {
                     nursery.kill();
                 }
@@ -135,7 +137,7 @@ impl Pool {
             (None, Ok(())) => Ok(results.into_iter().flatten().collect()),
         };
         let reacquired =
-            released.map_or(Ok(()), |released| released.reacquire(here, &PERMIT_OR_ERROR));
+            released.map_or(Ok(()), |released| released.reacquire(current, &PERMIT_OR_ERROR));
         outcome.and_then(|results| reacquired.map(|()| results).map_err(join_error))
     }
 
@@ -195,22 +197,22 @@ where
 
     /// Maps all items of the source. Returns early when something fails.
     #[track_caller]
-    fn run<I>(&mut self, here: Here, source: &mut I) -> Result<(), Stop>
+    fn run<I>(&mut self, current: CurrentFiber, source: &mut I) -> Result<(), Stop>
     where
         I: Iterator,
         I::Item: 'scope,
         F: Fn(I::Item) -> U,
     {
         while let Some(item) = pull(source)? {
-            spend(here);
+            spend(current);
             let acquired =
-                self.pool.permits.acquire(here, None, &PERMIT_OR_ERROR).map_err(Stop::cut)?;
+                self.pool.permits.acquire(current, None, &PERMIT_OR_ERROR).map_err(Stop::cut)?;
             self.start(self.pool.permits.reserve(acquired), item);
             while let Some(key) = self.completions.take_ended() {
                 self.take_in(key)?;
             }
         }
-        while let Some(key) = self.completions.next_ended(here, &RESULTS).map_err(Stop::cut)? {
+        while let Some(key) = self.completions.next_ended(current, &RESULTS).map_err(Stop::cut)? {
             self.take_in(key)?;
         }
         debug_assert!(self.results.iter().all(Option::is_some), "each item has a result");

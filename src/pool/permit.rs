@@ -13,7 +13,7 @@ use crate::pool::permits::Reservation;
 use crate::sched::api::join::JoinHandle;
 #[cfg(feature = "net")]
 use crate::sched::lowlevel::interrupted;
-use crate::sched::lowlevel::{Interrupt, WaitReason, here, spend};
+use crate::sched::lowlevel::{Interrupt, WaitReason, current_fiber, spend};
 
 impl Pool {
     /// Waits for a permit and reserves it for a member that is started later.
@@ -56,10 +56,10 @@ impl Pool {
 
     #[track_caller]
     fn reserve_because(&self, reason: &'static WaitReason) -> Result<Permit<'_>, Interrupt> {
-        let here = here();
-        self.refuse_closed(here);
-        spend(here);
-        let acquired = self.permits.acquire(here, None, reason)?;
+        let current = current_fiber();
+        self.refuse_closed(current);
+        spend(current);
+        let acquired = self.permits.acquire(current, None, reason)?;
         Ok(Permit { pool: self, reservation: self.permits.reserve(acquired) })
     }
 }

@@ -32,7 +32,7 @@ use crate::fiber::id::FiberId;
 use crate::pool::line::Line;
 use crate::sched::api::handle::{Fiber, tell_of_end};
 use crate::sched::core::hooks::EndHook;
-use crate::sched::lowlevel::{Here, Interrupt, OnDeadlock, WaitReason};
+use crate::sched::lowlevel::{CurrentFiber, Interrupt, OnDeadlock, WaitReason};
 
 static IDLE: WaitReason =
     WaitReason::new("waiting for the members of a pool to end", OnDeadlock::Fail);
@@ -118,8 +118,8 @@ impl Permits {
     }
 
     /// Returns whether the pool accepts what the current fiber spawns.
-    pub(crate) fn admits(&self, here: Here) -> bool {
-        self.taking.get() != Taking::Closed || self.key_of(here.fiber.id()).is_some()
+    pub(crate) fn admits(&self, current: CurrentFiber) -> bool {
+        self.taking.get() != Taking::Closed || self.key_of(current.fiber.id()).is_some()
     }
 
     /// Takes a permit if one is free.
@@ -140,14 +140,14 @@ impl Permits {
     #[track_caller]
     pub(crate) fn acquire(
         &self,
-        here: Here,
+        current: CurrentFiber,
         by: Option<u64>,
         reason: &'static WaitReason,
     ) -> Result<Acquired, Interrupt> {
         if let Some(acquired) = self.try_acquire() {
             return Ok(acquired);
         }
-        let served = self.line.wait(here, by, reason)?;
+        let served = self.line.wait(current, by, reason)?;
         Ok(if served { Acquired::Permit } else { Acquired::Killed })
     }
 
@@ -179,8 +179,8 @@ impl Permits {
     }
 
     /// Releases the permit of the current fiber, if it is a member that has one.
-    pub(crate) fn release_current(&self, here: Here) -> Option<Released<'_>> {
-        let key = self.key_of(here.fiber.id())?;
+    pub(crate) fn release_current(&self, current: CurrentFiber) -> Option<Released<'_>> {
+        let key = self.key_of(current.fiber.id())?;
         if !self.members.borrow().get(key)?.has_permit.take() {
             return None;
         }
@@ -192,11 +192,11 @@ impl Permits {
     #[track_caller]
     pub(crate) fn reacquire(
         &self,
-        here: Here,
+        current: CurrentFiber,
         key: Key,
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
-        if self.acquire(here, None, reason)? == Acquired::Killed {
+        if self.acquire(current, None, reason)? == Acquired::Killed {
             return Ok(());
         }
         match self.members.borrow().get(key) {
@@ -209,9 +209,13 @@ impl Permits {
 
     /// Waits until no member runs, with or without a permit, and no fiber waits for one.
     #[track_caller]
-    pub(crate) fn wait_until_idle(&self, here: Here, by: Option<u64>) -> Result<(), Interrupt> {
+    pub(crate) fn wait_until_idle(
+        &self,
+        current: CurrentFiber,
+        by: Option<u64>,
+    ) -> Result<(), Interrupt> {
         while !self.is_idle() {
-            self.idle.wait(here, by, &IDLE)?;
+            self.idle.wait(current, by, &IDLE)?;
         }
         Ok(())
     }
@@ -305,10 +309,10 @@ impl Released<'_> {
     #[track_caller]
     pub(crate) fn reacquire(
         self,
-        here: Here,
+        current: CurrentFiber,
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
-        self.permits.reacquire(here, self.key, reason)
+        self.permits.reacquire(current, self.key, reason)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::sched::api::handle::tell_of_end;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::scope::{self, Scope};
 use crate::sched::core::hooks::EndHook;
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, here};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, current_fiber};
 
 static RACE: WaitReason = WaitReason::new("waiting for the winner of a race", OnDeadlock::Fail);
 
@@ -229,7 +229,7 @@ where
     I: IntoIterator,
     I::Item: FnOnce() -> T,
 {
-    let here = here();
+    let current = current_fiber();
     let runners: Vec<_> = runners.into_iter().collect();
     assert!(!runners.is_empty(), "a race of no closures has no winner: pass at least one");
     scope::scope(|scope| {
@@ -247,7 +247,7 @@ where
             registration.watch(&fiber);
             Rivals::enter(&rivals, fiber);
         }
-        match completions.next_ended(here, &RACE) {
+        match completions.next_ended(current, &RACE) {
             Ok(winner) => winner.and_then(|key| handles.take(key)).expect("one runs").join(),
             Err(interrupt) => Err(join_error(interrupt)),
         }

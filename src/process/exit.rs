@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::io::Waitable;
 use crate::reactor::retry::{Pauses, retry};
 use crate::reactor::source::{Direction, Wait};
-use crate::sched::lowlevel::{OnDeadlock, WaitReason, try_here};
+use crate::sched::lowlevel::{OnDeadlock, WaitReason, try_current_fiber};
 
 static ENDING: WaitReason =
     WaitReason::new("waiting for a child process to end", OnDeadlock::Fail).ended_externally();
@@ -54,7 +54,7 @@ pub(super) fn wait(
     let wait = Wait { direction: Direction::Read, timeout, reason: &ENDING };
     match pidfd {
         Some(pidfd) => pidfd.io(wait, |_| status_of(child), |_| false),
-        None if try_here().is_none() && timeout.is_none() => child.wait(),
+        None if try_current_fiber().is_none() && timeout.is_none() => child.wait(),
         None => retry(wait, PAUSES, || status_of(child)),
     }
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use crate::reactor::driver::Driver;
 use crate::reactor::source::{Direction, Source, attempt};
-use crate::sched::lowlevel::{here, spend};
+use crate::sched::lowlevel::{current_fiber, spend};
 
 impl Source {
     /// Runs `op` on the non-blocking `fd`, if that is possible now; otherwise stores the waker of
@@ -30,9 +30,9 @@ impl Source {
         mut op: impl FnMut() -> io::Result<T>,
         drained: impl Fn(&T) -> bool,
     ) -> Poll<io::Result<T>> {
-        let here = here();
-        spend(here);
-        let driver = Driver::of(&here.sched);
+        let current = current_fiber();
+        spend(current);
+        let driver = Driver::of(&current.sched);
         let known = driver.find(fd, self.id);
         if known.as_ref().is_none_or(|known| known.is_free(direction)) {
             // An event that comes while `op` waits (if it does) must not be lost.
@@ -52,7 +52,7 @@ impl Source {
             Some(registration) => registration,
             None => self.register(driver, fd)?,
         };
-        registration.add_task(direction, here.fiber, cx.waker());
+        registration.add_task(direction, current.fiber, cx.waker());
         // If it has become ready in the meantime, no other event will wake the task.
         registration.wake_first(direction);
         driver.arm(fd, &registration)?;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::reactor::source::{Wait, attempt};
 use crate::sched::lowlevel::{
-    Deadline, Interrupt, clock_now, deadline_after, interrupted, spend, timed_out, try_here,
-    wait_for_events,
+    Deadline, Interrupt, clock_now, deadline_after, interrupted, spend, timed_out,
+    try_current_fiber, wait_for_events,
 };
 
 /// The pauses between attempts: each is twice as long as the one before, up to the longest.
@@ -36,8 +36,8 @@ pub(crate) fn retry<T>(
     pauses: Pauses,
     mut op: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
-    if let Some(here) = try_here() {
-        spend(here);
+    if let Some(current) = try_current_fiber() {
+        spend(current);
     }
     let by = wait.timeout.and_then(|timeout| clock_now().checked_add(timeout));
     let mut pause = pauses.first;
@@ -56,15 +56,15 @@ pub(crate) fn retry<T>(
 
 #[track_caller]
 fn pause_for(pause: Duration, wait: Wait) -> io::Result<()> {
-    let Some(here) = try_here() else {
+    let Some(current) = try_current_fiber() else {
         let pause = pause.try_into().expect("a pause is short");
         return match rustix::event::poll(&mut [], Some(&pause)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         };
     };
-    let _deadline = Deadline::arm(here, deadline_after(here, pause));
-    match wait_for_events(here, wait.reason, || false) {
+    let _deadline = Deadline::arm(current, deadline_after(current, pause));
+    match wait_for_events(current, wait.reason, || false) {
         Ok(()) | Err(Interrupt::TimedOut) => Ok(()),
         Err(interrupt) => Err(interrupted(interrupt, wait.reason)),
     }

@@ -34,8 +34,8 @@ use crate::reactor::driver::{Driver, Identity, Shared};
 use crate::reactor::poller::Ready;
 use crate::reactor::registration::Registration;
 use crate::sched::lowlevel::{
-    Deadline, Enlisted, Here, WaitNode, WaitReason, clock_now, deadline_after, interrupted,
-    scheduler, spend, timed_out, try_here, wait_for_events,
+    CurrentFiber, Deadline, Enlisted, WaitNode, WaitReason, clock_now, deadline_after, interrupted,
+    scheduler, spend, timed_out, try_current_fiber, wait_for_events,
 };
 
 pub(crate) use crate::reactor::registration::Direction;
@@ -73,9 +73,9 @@ impl Source {
         mut op: impl FnMut() -> io::Result<T>,
         drained: impl Fn(&T) -> bool,
     ) -> io::Result<T> {
-        let Some(here) = try_here() else { return io_on_thread(fd, wait, op) };
-        spend(here);
-        let driver = Driver::of(&here.sched);
+        let Some(current) = try_current_fiber() else { return io_on_thread(fd, wait, op) };
+        spend(current);
+        let driver = Driver::of(&current.sched);
         let direction = wait.direction;
         let known = driver.find(fd, self.id);
         if known.as_ref().is_none_or(|registration| registration.is_free(direction)) {
@@ -95,13 +95,13 @@ impl Source {
             None => self.register(driver, fd)?,
         };
         let _turn = PassOn { driver, fd, registration: &registration, direction };
-        let node = WaitNode::new(here.fiber);
+        let node = WaitNode::new(current.fiber);
         // SAFETY: the node is dropped at the end of this function, even by an unwind, and the
         // registration after it.
         let _in_line = unsafe { Enlisted::new(&node, registration.line(direction)) };
-        let by = wait.timeout.map(|timeout| deadline_after(here, timeout));
+        let by = wait.timeout.map(|timeout| deadline_after(current, timeout));
         loop {
-            wait_for_turn(here, driver, fd, &registration, wait, by)?;
+            wait_for_turn(current, driver, fd, &registration, wait, by)?;
             match attempt(&mut op) {
                 Some(Ok(value)) => {
                     if drained(&value) {
@@ -125,9 +125,9 @@ impl Source {
         wait: Wait,
         mut op: impl FnMut() -> io::Result<T>,
     ) -> io::Result<T> {
-        let Some(here) = try_here() else { return io_on_thread(fd, wait, op) };
-        spend(here);
-        let driver = Driver::of(&here.sched);
+        let Some(current) = try_current_fiber() else { return io_on_thread(fd, wait, op) };
+        spend(current);
+        let driver = Driver::of(&current.sched);
         let mut its_turn = false;
         loop {
             let known = driver.find(fd, self.id);
@@ -142,7 +142,7 @@ impl Source {
                 known.iter().for_each(|known| known.clear_as_of(events, wait.direction));
             }
             let registration = self.registration(driver, fd)?;
-            wait_in_line(here, driver, fd, &registration, wait)?;
+            wait_in_line(current, driver, fd, &registration, wait)?;
             its_turn = true;
         }
     }
@@ -184,10 +184,10 @@ impl Source {
             return;
         }
         let sched = scheduler();
-        let here = sched.as_ref().map(|sched| Driver::of(sched));
+        let current = sched.as_ref().map(|sched| Driver::of(sched));
         for (driver, doubled) in drivers {
             if let Some(driver) = driver.upgrade() {
-                driver.drop_source(fd, Identity { id: self.id, doubled }, here);
+                driver.drop_source(fd, Identity { id: self.id, doubled }, current);
             }
         }
     }
@@ -218,11 +218,11 @@ fn wait_ready_at(
         // Safe code can obtain `AT_FDCWD`. `poll(2)` would never report it as ready.
         return Err(Errno::BADF.into());
     }
-    let Some(here) = try_here() else {
+    let Some(current) = try_current_fiber() else {
         return poll_on_thread(fd, wait, deadline_on_thread(wait));
     };
-    spend(here);
-    let driver = Driver::of(&here.sched);
+    spend(current);
+    let driver = Driver::of(&current.sched);
     let direction = wait.direction;
     // An edge that has passed is not reported again: first query the state itself.
     if is_ready(fd, direction)? {
@@ -237,31 +237,31 @@ fn wait_ready_at(
         registration.note(direction.bit());
         return Ok(());
     }
-    wait_in_line(here, driver, fd, &registration, wait)
+    wait_in_line(current, driver, fd, &registration, wait)
 }
 
 /// Joins the queue, and waits until the running fiber may try.
 #[track_caller]
 fn wait_in_line(
-    here: Here,
+    current: CurrentFiber,
     driver: &Driver,
     fd: BorrowedFd<'_>,
     registration: &Registration,
     wait: Wait,
 ) -> io::Result<()> {
     let _turn = PassOn { driver, fd, registration, direction: wait.direction };
-    let node = WaitNode::new(here.fiber);
+    let node = WaitNode::new(current.fiber);
     // SAFETY: the same as in `Source::io`.
     let _in_line = unsafe { Enlisted::new(&node, registration.line(wait.direction)) };
-    let by = wait.timeout.map(|timeout| deadline_after(here, timeout));
-    wait_for_turn(here, driver, fd, registration, wait, by)
+    let by = wait.timeout.map(|timeout| deadline_after(current, timeout));
+    wait_for_turn(current, driver, fd, registration, wait, by)
 }
 
 /// Waits until the running fiber, which is in the queue, may try.
 #[inline(always)]
 #[track_caller]
 fn wait_for_turn(
-    here: Here,
+    current: CurrentFiber,
     driver: &Driver,
     fd: BorrowedFd<'_>,
     registration: &Registration,
@@ -269,12 +269,13 @@ fn wait_for_turn(
     by: Option<u64>,
 ) -> io::Result<()> {
     let Wait { direction, reason, .. } = wait;
-    if registration.is_turn_of(here.fiber, direction) {
+    if registration.is_turn_of(current.fiber, direction) {
         return Ok(());
     }
     driver.arm(fd, registration)?;
-    let _deadline = by.map(|by| Deadline::arm(here, by));
-    let waited = wait_for_events(here, reason, || registration.is_turn_of(here.fiber, direction));
+    let _deadline = by.map(|by| Deadline::arm(current, by));
+    let waited =
+        wait_for_events(current, reason, || registration.is_turn_of(current.fiber, direction));
     waited.map_err(|interrupt| interrupted(interrupt, reason))
 }
 

@@ -6,7 +6,8 @@
 //! waiter, and calls `make_ready`. See the contract in [`crate::sched`].
 //!
 //! A primitive that works across threads keeps [`Ticket`]s instead of nodes, and waits with
-//! [`wait_for_others`]. Its callers may be plain threads: [`try_here`], [`clock_now`], [`Owner`].
+//! [`wait_for_others`]. Its callers may be plain threads: [`try_current_fiber`], [`clock_now`],
+//! [`Owner`].
 
 pub(crate) use crate::collections::locked::locked;
 pub(crate) use crate::fiber::header::{FiberPtr, FiberRef};
@@ -28,7 +29,9 @@ pub(crate) use crate::sched::core::limit::{Limit, clock_now};
 pub(crate) use crate::sched::core::park::{hand_over, spend, wait_until};
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::core::park::{spend_many, wait_for_events};
-pub(crate) use crate::sched::core::scheduler::{Here, here, scheduler, try_here};
+pub(crate) use crate::sched::core::scheduler::{
+    CurrentFiber, current_fiber, scheduler, try_current_fiber,
+};
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::core::unwinding::{Unwinding, unwinding};
 pub(crate) use crate::sched::shared::holder::{Holder, Needs, Readers};

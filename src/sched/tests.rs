@@ -15,7 +15,7 @@ use crate::sched::api::run::{Killed, run_on};
 use crate::sched::api::shield::shield;
 use crate::sched::api::spawn::spawn;
 use crate::sched::core::park::yield_now;
-use crate::sched::core::scheduler::{Scheduler, SchedulerPtr, here};
+use crate::sched::core::scheduler::{Scheduler, SchedulerPtr, current_fiber};
 use crate::sched::threads::remote;
 use crate::sched::time::clock::VirtualClock;
 use crate::sched::time::idle::ThreadIdle;
@@ -27,7 +27,7 @@ type Trace = Rc<RefCell<Vec<String>>>;
 fn run(f: impl FnOnce(SchedulerPtr, Trace)) {
     let clock = Box::new(VirtualClock::new());
     let scheduler = Scheduler::new(SizeClass::DEFAULT, clock, Box::new(ThreadIdle::new())).unwrap();
-    run_on(Box::new(scheduler), || f(here().sched, Trace::default()));
+    run_on(Box::new(scheduler), || f(current_fiber().sched, Trace::default()));
 }
 
 /// Spawns a fiber that logs its name each time it runs.
@@ -115,7 +115,7 @@ fn a_fiber_may_end_and_its_record_be_freed_while_void_entries_of_it_are_stored()
 fn a_wake_whose_sender_is_gone_is_no_deadlock() {
     run(|sched, _| {
         assert!(!sched.outsiders_may_wake());
-        let unparker = remote::unparker(here().fiber);
+        let unparker = remote::unparker(current_fiber().fiber);
         unparker.unpark();
         drop(unparker);
         // The run loop would ask this if it had announced its sleep before the unpark.

@@ -12,7 +12,7 @@ use crate::channel::{Channel, OneshotReceiver, Receiver, RecvError, SendError, S
 use crate::fiber::exit::JoinError;
 use crate::sched::api::join::{JoinArm, JoinHandle};
 use crate::sched::core::choose::{self, Done, Order};
-use crate::sched::lowlevel::{Arm as LowArm, Here, deadline_after, here};
+use crate::sched::lowlevel::{Arm as LowArm, CurrentFiber, current_fiber, deadline_after};
 use crate::sync::event::EventArm;
 use crate::sync::mpmc::arm as mpmc;
 use crate::sync::{self, Event};
@@ -246,7 +246,7 @@ pub fn wait(event: &Event) -> WaitOp<'_> {
 #[track_caller]
 #[must_use]
 pub fn after(duration: Duration) -> TimerOp {
-    TimerOp { micros: deadline_after(here(), duration) }
+    TimerOp { micros: deadline_after(current_fiber(), duration) }
 }
 
 /// Makes an operation that waits until `instant`, by the scheduler's clock.
@@ -257,7 +257,7 @@ pub fn after(duration: Duration) -> TimerOp {
 #[track_caller]
 #[must_use]
 pub fn at(instant: Instant) -> TimerOp {
-    TimerOp { micros: here().sched.micros_at(instant) }
+    TimerOp { micros: current_fiber().sched.micros_at(instant) }
 }
 
 #[doc(hidden)]
@@ -351,7 +351,7 @@ impl<T> Operation for JoinOp<'_, T> {
     }
 
     fn finish(self) -> Result<T, JoinError> {
-        self.0.finish(here())
+        self.0.finish(current_fiber())
     }
 }
 
@@ -376,8 +376,8 @@ impl Operation for TimerOp {
 }
 
 impl LowArm for TimerOp {
-    fn attempt(&mut self, here: Here) -> bool {
-        self.micros <= here.sched.micros_at(here.sched.time.clock.now())
+    fn attempt(&mut self, current: CurrentFiber) -> bool {
+        self.micros <= current.sched.micros_at(current.sched.time.clock.now())
     }
 
     fn done(&self) -> Option<Done> {

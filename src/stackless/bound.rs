@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::panic::Location;
 
-use crate::sched::core::scheduler::here;
+use crate::sched::core::scheduler::current_fiber;
 use crate::stackless::error::TaskletError;
 use crate::stackless::tasklet::Tasklet;
 
@@ -57,7 +57,7 @@ pub fn tasklet<A: 'static>(f: impl FnOnce(A) + 'static) -> Bound<A> {
 #[allow(clippy::must_use_candidate, reason = "the ring keeps the tasklet")]
 pub fn spawn(f: impl FnOnce() + 'static) -> Tasklet {
     let tasklet = Tasklet::new();
-    tasklet.start(here().sched, f, Location::caller());
+    tasklet.start(current_fiber().sched, f, Location::caller());
     tasklet.append();
     tasklet
 }

@@ -13,7 +13,7 @@ use crate::channel::rendezvous::{self, open};
 use crate::channel::waiter::Message;
 use crate::fiber::panic::Panic;
 use crate::fiber::state::{OnDeadlock, WaitReason};
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::select::{self, Sink, Source};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::{ChannelError, ReceiveError, SendError};
@@ -212,12 +212,12 @@ impl<T: 'static> Channel<T> {
     #[inline(always)]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.send_message(here(), Message::Value(value)).map_err(
-            |(message, reason)| match message {
+        self.send_message(current_fiber(), Message::Value(value)).map_err(|(message, reason)| {
+            match message {
                 Message::Value(value) => SendError { value, reason },
                 Message::Unwind(_) => unreachable!("a value was sent"),
-            },
-        )
+            }
+        })
     }
 
     /// Sends an exception: the receiver's [`receive`](Channel::receive) unwinds with `payload`, and
@@ -233,7 +233,7 @@ impl<T: 'static> Channel<T> {
     #[track_caller]
     pub fn send_exception(&self, payload: impl Any + Send) -> Result<(), SendError<Panic>> {
         let message = Message::Unwind(Box::new(payload));
-        self.send_message(here(), message).map_err(|(message, reason)| match message {
+        self.send_message(current_fiber(), message).map_err(|(message, reason)| match message {
             Message::Unwind(payload) => SendError { value: thrown(payload), reason },
             Message::Value(_) => unreachable!("a payload was sent"),
         })
@@ -288,11 +288,11 @@ impl<T: 'static> Channel<T> {
     #[inline(always)]
     #[track_caller]
     pub fn receive(&self) -> Result<T, ReceiveError> {
-        let here = here();
-        self.admit(here, Side::Receive, None)?;
-        match self.inner.recv_unmetered(here, None, &RECEIVING) {
+        let current = current_fiber();
+        self.admit(current, Side::Receive, None)?;
+        match self.inner.recv_unmetered(current, None, &RECEIVING) {
             Ok(message) => Ok(open(message)),
-            Err(cut) => Err(reason(here, cut, Side::Receive)),
+            Err(cut) => Err(reason(current, cut, Side::Receive)),
         }
     }
 
@@ -300,41 +300,46 @@ impl<T: 'static> Channel<T> {
     #[track_caller]
     fn send_message(
         &self,
-        here: Here,
+        current: CurrentFiber,
         message: Message<T>,
     ) -> Result<(), (Message<T>, ChannelError)> {
-        if let Err(reason) = self.admit(here, Side::Send, message.value()) {
+        if let Err(reason) = self.admit(current, Side::Send, message.value()) {
             return Err((message, reason));
         }
-        match self.inner.send_unmetered(here, message, None, &SENDING) {
+        match self.inner.send_unmetered(current, message, None, &SENDING) {
             Ok(()) => {
-                checks::after_send(here);
+                checks::after_send(current);
                 Ok(())
             }
-            Err((message, cut)) => Err((message, reason(here, cut, Side::Send))),
+            Err((message, cut)) => Err((message, reason(current, cut, Side::Send))),
         }
     }
 
     /// Checks the operation that is about to happen, and calls the callbacks for it.
     #[track_caller]
-    fn admit(&self, here: Here, side: Side, value: Option<&dyn Any>) -> Result<(), ChannelError> {
-        checks::safe_point(here);
+    fn admit(
+        &self,
+        current: CurrentFiber,
+        side: Side,
+        value: Option<&dyn Any>,
+    ) -> Result<(), ChannelError> {
+        checks::safe_point(current);
         let step = || self.inner.arrive(side);
         let arrival = Arrival { channel: self.id(), side };
-        arrival.announce(here, || !matches!(step(), Step::Meet(_)), value)?;
-        checks::check(here, step())?;
-        checks::before_switch(here, || Next::of(step(), self.inner.first_waiting()));
+        arrival.announce(current, || !matches!(step(), Step::Meet(_)), value)?;
+        checks::check(current, step())?;
+        checks::before_switch(current, || Next::of(step(), self.inner.first_waiting()));
         // The callbacks may have changed everything.
-        checks::check(here, step())
+        checks::check(current, step())
     }
 }
 
 /// Converts the reason why a wait ended without a partner.
 #[cold]
-fn reason(here: Here, cut: WaitError, side: Side) -> ChannelError {
+fn reason(current: CurrentFiber, cut: WaitError, side: Side) -> ChannelError {
     match cut {
         WaitError::Closed => ChannelError::Closed,
-        WaitError::Interrupted(interrupt) => ChannelError::of(here, interrupt, side),
+        WaitError::Interrupted(interrupt) => ChannelError::of(current, interrupt, side),
     }
 }
 

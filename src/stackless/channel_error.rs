@@ -6,7 +6,7 @@ use std::fmt;
 use crate::channel::pairing::Side;
 use crate::fiber::snapshot::Deadlock;
 use crate::sched::core::interrupt::Interrupt;
-use crate::sched::core::scheduler::Here;
+use crate::sched::core::scheduler::CurrentFiber;
 
 /// The reason why a channel operation did not happen. It has changed nothing.
 ///
@@ -106,8 +106,8 @@ impl<T> SendError<T> {
 
 impl ChannelError {
     /// Converts an interrupt of a wait on `side` for the current tasklet.
-    pub(super) fn of(here: Here, interrupt: Interrupt, side: Side) -> ChannelError {
-        let is_main = here.sched.main.get() == Some(here.fiber);
+    pub(super) fn of(current: CurrentFiber, interrupt: Interrupt, side: Side) -> ChannelError {
+        let is_main = current.sched.main.get() == Some(current.fiber);
         match (interrupt, side) {
             (Interrupt::TimedOut, _) => ChannelError::Timeout,
             (Interrupt::Killed, _) => ChannelError::Killed,

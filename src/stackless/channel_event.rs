@@ -13,7 +13,7 @@ use std::rc::Rc;
 use crate::channel::pairing::Side;
 use crate::fiber::exit;
 use crate::sched::core::end;
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::ChannelError;
 use crate::stackless::record::Record;
@@ -134,7 +134,7 @@ impl fmt::Debug for ChannelEvent<'_> {
 #[track_caller]
 #[allow(clippy::must_use_candidate, reason = "the old callback is seldom of interest")]
 pub fn set_channel_callback(callback: Option<ChannelCallback>) -> Option<ChannelCallback> {
-    state(&here().sched).channel_callback.set(callback)
+    state(&current_fiber().sched).channel_callback.set(callback)
 }
 
 /// Returns the function that is called before each operation at a channel.
@@ -145,7 +145,7 @@ pub fn set_channel_callback(callback: Option<ChannelCallback>) -> Option<Channel
 #[must_use]
 #[track_caller]
 pub fn get_channel_callback() -> Option<ChannelCallback> {
-    state(&here().sched).channel_callback.get()
+    state(&current_fiber().sched).channel_callback.get()
 }
 
 /// The channel and the direction of an operation that is about to happen.
@@ -158,18 +158,18 @@ impl Arrival {
     /// Calls the channel callback, if there is one.
     pub(super) fn announce(
         &self,
-        here: Here,
+        current: CurrentFiber,
         will_block: impl FnOnce() -> bool,
         value: Option<&dyn Any>,
     ) -> Result<(), ChannelError> {
-        let state = state(&here.sched);
+        let state = state(&current.sched);
         let in_callback =
-            || Record::known(&here.fiber).is_some_and(|record| record.in_channel_callback.get());
+            || Record::known(&current.fiber).is_some_and(|record| record.in_channel_callback.get());
         if state.callbacks.get() != 0 && in_callback() {
             return Err(ChannelError::Recursive);
         }
         if let Some(callback) = state.channel_callback.get() {
-            self.call(here, callback, will_block(), value);
+            self.call(current, callback, will_block(), value);
         }
         Ok(())
     }
@@ -177,12 +177,12 @@ impl Arrival {
     #[cold]
     fn call(
         &self,
-        here: Here,
+        current: CurrentFiber,
         callback: ChannelCallback,
         will_block: bool,
         value: Option<&dyn Any>,
     ) {
-        let tasklet = Tasklet::current(here);
+        let tasklet = Tasklet::current(current);
         let event = ChannelEvent {
             channel: self.channel,
             tasklet: &tasklet,
@@ -193,7 +193,7 @@ impl Arrival {
         // A channel operation inside the callback is refused before it comes here, so callbacks do
         // not nest.
         tasklet.record().in_channel_callback.set(true);
-        let in_callback = InCallback::enter(here, &tasklet);
+        let in_callback = InCallback::enter(current, &tasklet);
         let called = panic::catch_unwind(AssertUnwindSafe(|| {
             callback(&event);
             drop(callback);

@@ -12,7 +12,7 @@ use crate::channel::pairing::{After, Step};
 use crate::fiber::header::FiberRef;
 use crate::sched::core::park::spend;
 use crate::sched::core::pending_throw;
-use crate::sched::core::scheduler::Here;
+use crate::sched::core::scheduler::CurrentFiber;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
@@ -22,34 +22,34 @@ use crate::stackless::switching;
 /// if it has done many operations without waiting. It does not yield if switches are trapped or it
 /// is atomic.
 #[track_caller]
-pub(super) fn safe_point(here: Here) {
-    state(&here.sched).time_slice.safe_point(here);
-    if is_uninterruptible(here) {
+pub(super) fn safe_point(current: CurrentFiber) {
+    state(&current.sched).time_slice.safe_point(current);
+    if is_uninterruptible(current) {
         return;
     }
-    if here.sched.budget.get() == 1 {
-        switching::announce(here, || here.sched.first_in_ring());
+    if current.sched.budget.get() == 1 {
+        switching::announce(current, || current.sched.first_in_ring());
     }
-    spend(here);
+    spend(current);
 }
 
-fn is_uninterruptible(here: Here) -> bool {
-    switching::is_trapped(here) || record(here, |record| record.atomic.get())
+fn is_uninterruptible(current: CurrentFiber) -> bool {
+    switching::is_trapped(current) || record(current, |record| record.atomic.get())
 }
 
 /// Returns an error for a step that would switch or block where that is not allowed.
-pub(super) fn check(here: Here, step: Step) -> Result<(), ChannelError> {
+pub(super) fn check(current: CurrentFiber, step: Step) -> Result<(), ChannelError> {
     match step {
         Step::Meet(After::GoOn) => Ok(()),
-        Step::Wait | Step::Refused if record(here, |record| record.block_trap.get()) => {
+        Step::Wait | Step::Refused if record(current, |record| record.block_trap.get()) => {
             Err(ChannelError::BlockTrap)
         }
         Step::Refused => Err(ChannelError::Closed),
         // A wait that nothing can end switches to nothing: it fails with a deadlock instead.
-        Step::Wait if switching::is_trapped(here) && !switching::is_last(here) => {
+        Step::Wait if switching::is_trapped(current) && !switching::is_last(current) => {
             Err(ChannelError::SwitchTrap)
         }
-        Step::Meet(_) if switching::is_trapped(here) => Err(ChannelError::SwitchTrap),
+        Step::Meet(_) if switching::is_trapped(current) => Err(ChannelError::SwitchTrap),
         Step::Wait | Step::Meet(_) => Ok(()),
     }
 }
@@ -77,18 +77,18 @@ impl Next {
 
 /// Calls the schedule callback with the next tasklet to run. A soft time limit does not take
 /// effect where the channel's preference determines that tasklet.
-pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
-    let state = state(&here.sched);
+pub(super) fn before_switch(current: CurrentFiber, next: impl Fn() -> Option<Next>) {
+    let state = state(&current.sched);
     if state.schedule_callback.is_none() && !state.time_slice.is_armed() {
         return;
     }
     match next() {
-        Some(Next::Partner(partner)) => switching::announce(here, || Some(partner)),
+        Some(Next::Partner(partner)) => switching::announce(current, || Some(partner)),
         Some(Next::InRing(partner)) => {
-            switching::announce(here, || {
-                here.sched.first_in_ring().or(partner).or_else(|| switching::successor(here))
+            switching::announce(current, || {
+                current.sched.first_in_ring().or(partner).or_else(|| switching::successor(current))
             });
-            state.time_slice.soft_point(here);
+            state.time_slice.soft_point(current);
         }
         None => {}
     }
@@ -97,9 +97,9 @@ pub(super) fn before_switch(here: Here, next: impl Fn() -> Option<Next>) {
 /// Raises, after a send, what was thrown into the tasklet while others ran. It is raised
 /// immediately: unlike a receive, a send holds no value that would be lost.
 #[inline(always)]
-pub(super) fn after_send(here: Here) {
-    if !here.fiber.signals.get().is_none() {
-        pending_throw::raise_pending(here);
+pub(super) fn after_send(current: CurrentFiber) {
+    if !current.fiber.signals.get().is_none() {
+        pending_throw::raise_pending(current);
     }
 }
 
@@ -114,6 +114,6 @@ pub(super) fn next_of<T>(received: Result<T, ReceiveError>) -> Option<T> {
 }
 
 /// Applies `ask` to the record of the current fiber's tasklet; `false` if it has no record.
-fn record(here: Here, ask: impl FnOnce(&Record) -> bool) -> bool {
-    Record::known(&here.fiber).is_some_and(|record| ask(&record))
+fn record(current: CurrentFiber, ask: impl FnOnce(&Record) -> bool) -> bool {
+    Record::known(&current.fiber).is_some_and(|record| ask(&record))
 }

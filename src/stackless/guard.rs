@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::fiber::current;
-use crate::sched::core::scheduler::{here, scheduler};
+use crate::sched::core::scheduler::{current_fiber, scheduler};
 use crate::stackless::schedule::getcurrent;
 use crate::stackless::state::state;
 use crate::stackless::tasklet::{Tasklet, WeakTasklet};
@@ -23,8 +23,8 @@ use crate::stackless::tasklet::{Tasklet, WeakTasklet};
 #[track_caller]
 #[allow(clippy::must_use_candidate, reason = "the old value is seldom of interest")]
 pub fn switch_trap(change: i32) -> i32 {
-    let here = here();
-    let counter = &state(&here.sched).switch_trap;
+    let current = current_fiber();
+    let counter = &state(&current.sched).switch_trap;
     counter.replace(counter.get().wrapping_add(change))
 }
 
@@ -50,7 +50,7 @@ pub fn switch_trap(change: i32) -> i32 {
 #[track_caller]
 pub fn switch_trapped() -> SwitchTrapGuard {
     switch_trap(1);
-    SwitchTrapGuard { scheduler: here().sched.id, of_this_thread: PhantomData }
+    SwitchTrapGuard { scheduler: current_fiber().sched.id, of_this_thread: PhantomData }
 }
 
 /// The guard of a [`switch_trapped`], which ends when it is dropped.
@@ -203,8 +203,8 @@ impl Tasklet {
     pub fn set_atomic(&self, atomic: bool) -> bool {
         let before = self.record().atomic.replace(atomic);
         if !atomic && current::fiber().is_some() && self.is_current() {
-            let here = here();
-            state(&here.sched).time_slice.deliver_pending(here, self.record());
+            let current = current_fiber();
+            state(&current.sched).time_slice.deliver_pending(current, self.record());
         }
         before
     }

@@ -5,7 +5,7 @@
 
 use crate::fiber::header::FiberRef;
 use crate::sched::core::park;
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::sched::tasklet::rotate;
 use crate::stackless::error::TaskletError;
 use crate::stackless::record::Tempval;
@@ -89,13 +89,13 @@ impl Tasklet {
     /// ```
     #[track_caller]
     pub fn run(&self) -> Result<Tempval, TaskletError> {
-        let here = here();
-        if let Some(target) = self.before_switch(here)? {
-            rotate::let_run(here, target.ptr());
-            state(&here.sched).time_slice.soft_point(here);
-            park::give_way(here);
+        let current = current_fiber();
+        if let Some(target) = self.before_switch(current)? {
+            rotate::let_run(current, target.ptr());
+            state(&current.sched).time_slice.soft_point(current);
+            park::give_way(current);
         }
-        Ok(Tasklet::current(here).take_tempval())
+        Ok(Tasklet::current(current).take_tempval())
     }
 
     /// Runs the tasklet like [`run`](Tasklet::run), but the caller leaves the run ring first: it is
@@ -126,28 +126,28 @@ impl Tasklet {
     /// ```
     #[track_caller]
     pub fn switch(&self) -> Result<Tempval, TaskletError> {
-        let here = here();
-        if let Some(target) = self.before_switch(here)? {
-            switching::leave_ring(here, || here.sched.bring_to_front(target.ptr()));
+        let current = current_fiber();
+        if let Some(target) = self.before_switch(current)? {
+            switching::leave_ring(current, || current.sched.bring_to_front(target.ptr()));
         }
-        Ok(Tasklet::current(here).take_tempval())
+        Ok(Tasklet::current(current).take_tempval())
     }
 
     /// Returns the fiber to switch to, or `None` if it is the current one.
-    fn before_switch(&self, here: Here) -> Result<Option<FiberRef>, TaskletError> {
+    fn before_switch(&self, current: CurrentFiber) -> Result<Option<FiberRef>, TaskletError> {
         let target = self.runnable()?;
-        if target.ptr() == here.fiber {
+        if target.ptr() == current.fiber {
             return Ok(None);
         }
-        self.check_trap(here)?;
-        let state = state(&here.sched);
-        state.time_slice.safe_point(here);
-        switching::announce(here, || self.runnable().ok());
+        self.check_trap(current)?;
+        let state = state(&current.sched);
+        state.time_slice.safe_point(current);
+        switching::announce(current, || self.runnable().ok());
         self.runnable().map(Some)
     }
 
-    pub(crate) fn check_trap(&self, here: Here) -> Result<(), TaskletError> {
-        if switching::is_trapped(here) {
+    pub(crate) fn check_trap(&self, current: CurrentFiber) -> Result<(), TaskletError> {
+        if switching::is_trapped(current) {
             return Err(TaskletError::SwitchTrap(self.record().describe()));
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The functions of the module: `schedule` and its variants, queries, and callbacks.
 
 use crate::sched::core::park;
-use crate::sched::core::scheduler::here;
+use crate::sched::core::scheduler::current_fiber;
 use crate::stackless::record::{Record, Tempval};
 use crate::stackless::state::{ErrorHandler, ScheduleCallback, state};
 use crate::stackless::switching;
@@ -29,21 +29,21 @@ use crate::stackless::tasklet::Tasklet;
 /// ```
 #[track_caller]
 pub fn schedule() {
-    let here = here();
-    let state = state(&here.sched);
-    state.time_slice.safe_point(here);
-    let trapped = switching::is_trapped(here);
-    if here.sched.is_ring_empty() {
+    let current = current_fiber();
+    let state = state(&current.sched);
+    state.time_slice.safe_point(current);
+    let trapped = switching::is_trapped(current);
+    if current.sched.is_ring_empty() {
         if !trapped {
             park::yield_now();
         }
         return;
     }
     assert!(!trapped, "switch_trap: `schedule` would switch");
-    switching::announce(here, || here.sched.first_in_ring());
-    here.sched.ring(|ring| ring.push_back(here.fiber, here.fiber.ticket.get()));
-    state.time_slice.soft_point(here);
-    park::give_way(here);
+    switching::announce(current, || current.sched.first_in_ring());
+    current.sched.ring(|ring| ring.push_back(current.fiber, current.fiber.ticket.get()));
+    state.time_slice.soft_point(current);
+    park::give_way(current);
 }
 
 /// Removes the caller from the run ring: it is paused until it is put back. Returns the tempval
@@ -75,16 +75,16 @@ pub fn schedule() {
 #[track_caller]
 #[allow(clippy::must_use_candidate, reason = "most callers only want to be paused")]
 pub fn schedule_remove() -> Tempval {
-    let here = here();
-    state(&here.sched).time_slice.safe_point(here);
+    let current = current_fiber();
+    state(&current.sched).time_slice.safe_point(current);
     // The record is not kept: its owners determine whether the caller may wait to be put back.
-    drop(Record::of(here.fiber.to_ref()).tempval.take());
-    let goes = || switching::successor(here).filter(|next| next.ptr() != here.fiber);
-    let trapped = switching::is_trapped(here) && goes().is_some();
+    drop(Record::of(current.fiber.to_ref()).tempval.take());
+    let goes = || switching::successor(current).filter(|next| next.ptr() != current.fiber);
+    let trapped = switching::is_trapped(current) && goes().is_some();
     assert!(!trapped, "switch_trap: `schedule_remove` would switch");
-    switching::announce(here, goes);
-    switching::leave_ring(here, || {});
-    Record::of(here.fiber.to_ref()).tempval.take()
+    switching::announce(current, goes);
+    switching::leave_ring(current, || {});
+    Record::of(current.fiber.to_ref()).tempval.take()
 }
 
 /// Returns the current tasklet. Every fiber is one, including those that
@@ -96,7 +96,7 @@ pub fn schedule_remove() -> Tempval {
 #[must_use]
 #[track_caller]
 pub fn getcurrent() -> Tasklet {
-    Tasklet::current(here())
+    Tasklet::current(current_fiber())
 }
 
 /// Returns the main tasklet of this thread: the fiber that runs the closure of `fibra::run`.
@@ -107,7 +107,7 @@ pub fn getcurrent() -> Tasklet {
 #[must_use]
 #[track_caller]
 pub fn getmain() -> Tasklet {
-    let main = here().sched.main.get();
+    let main = current_fiber().sched.main.get();
     Tasklet::of(main.expect("a scheduler that runs has a main fiber").to_ref())
 }
 
@@ -119,7 +119,7 @@ pub fn getmain() -> Tasklet {
 #[must_use]
 #[track_caller]
 pub fn getruncount() -> usize {
-    here().sched.ring(|ring| ring.queued()) + 1
+    current_fiber().sched.ring(|ring| ring.queued()) + 1
 }
 
 /// Returns the state of this thread's scheduler.
@@ -178,7 +178,7 @@ pub struct ThreadInfo {
 #[track_caller]
 #[allow(clippy::must_use_candidate, reason = "the old one is seldom of interest")]
 pub fn set_schedule_callback(callback: Option<ScheduleCallback>) -> Option<ScheduleCallback> {
-    state(&here().sched).schedule_callback.set(callback)
+    state(&current_fiber().sched).schedule_callback.set(callback)
 }
 
 /// Returns the function that [`set_schedule_callback`] has set.
@@ -189,7 +189,7 @@ pub fn set_schedule_callback(callback: Option<ScheduleCallback>) -> Option<Sched
 #[must_use]
 #[track_caller]
 pub fn get_schedule_callback() -> Option<ScheduleCallback> {
-    state(&here().sched).schedule_callback.get()
+    state(&current_fiber().sched).schedule_callback.get()
 }
 
 /// Sets the function that is called when a tasklet ends with an error, on that tasklet. Returns the
@@ -220,5 +220,5 @@ pub fn get_schedule_callback() -> Option<ScheduleCallback> {
 #[track_caller]
 #[allow(clippy::must_use_candidate, reason = "the old one is seldom of interest")]
 pub fn set_error_handler(handler: Option<ErrorHandler>) -> Option<ErrorHandler> {
-    state(&here().sched).error_handler.set(handler)
+    state(&current_fiber().sched).error_handler.set(handler)
 }

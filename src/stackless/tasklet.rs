@@ -18,7 +18,7 @@ use crate::fiber::state::State;
 use crate::fiber::wait_list;
 use crate::sched::api::handle::Fiber;
 use crate::sched::core::pause;
-use crate::sched::core::scheduler::{Here, SchedulerPtr, here};
+use crate::sched::core::scheduler::{CurrentFiber, SchedulerPtr, current_fiber};
 use crate::stackless::record::{Record, Tempval};
 use crate::stackless::remote::RemoteTasklet;
 use crate::stackless::{ending, throwing};
@@ -70,7 +70,7 @@ impl Tasklet {
     #[track_caller]
     #[allow(clippy::new_without_default, reason = "it belongs to the scheduler that runs now")]
     pub fn new() -> Tasklet {
-        Tasklet { record: Record::new(&here().sched) }
+        Tasklet { record: Record::new(&current_fiber().sched) }
     }
 
     /// Returns the tasklet of `fiber`, which is alive.
@@ -79,8 +79,8 @@ impl Tasklet {
     }
 
     /// Returns the current tasklet.
-    pub(crate) fn current(here: Here) -> Tasklet {
-        Tasklet::of(here.fiber.to_ref())
+    pub(crate) fn current(current: CurrentFiber) -> Tasklet {
+        Tasklet::of(current.fiber.to_ref())
     }
 
     pub(crate) fn record(&self) -> &Rc<Record> {
@@ -199,14 +199,14 @@ impl Tasklet {
         side: impl FnOnce((Option<FiberRef>, Option<FiberRef>)) -> Option<FiberRef>,
     ) -> Option<Tasklet> {
         let fiber = self.alive()?;
-        let here = here();
+        let current = current_fiber();
         if is_blocked(&fiber) {
             let (prev, next) = wait_list::neighbours(fiber.ptr());
             let counted = (prev.map(|prev| prev.to_ref()), next.map(|next| next.to_ref()));
             return side(counted).map(Tasklet::of);
         }
-        let mut ring = here.sched.in_order();
-        ring.insert(0, here.fiber.to_ref());
+        let mut ring = current.sched.in_order();
+        ring.insert(0, current.fiber.to_ref());
         let at = ring.iter().position(|member| member.ptr() == fiber.ptr())?;
         let to = at.checked_add_signed(step).unwrap_or(ring.len() - 1) % ring.len();
         Some(Tasklet::of(ring.swap_remove(to)))

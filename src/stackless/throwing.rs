@@ -10,7 +10,7 @@ use crate::fiber::header::FiberRef;
 use crate::fiber::identity::Payload;
 use crate::fiber::state::State;
 use crate::sched::core::pause;
-use crate::sched::core::scheduler::here;
+use crate::sched::core::scheduler::current_fiber;
 use crate::sched::core::unwinding;
 use crate::sched::tasklet::throw;
 use crate::stackless::error::{TaskletError, TaskletExit};
@@ -138,21 +138,21 @@ impl Tasklet {
 
     #[track_caller]
     fn throw_boxed(&self, payload: Payload, when: When) -> Result<(), TaskletError> {
-        let here = here();
+        let current = current_fiber();
         let Some(fiber) = self.alive() else { return self.throw_dead(payload) };
-        if fiber.ptr() == here.fiber {
-            throw::throw_here(here, payload);
+        if fiber.ptr() == current.fiber {
+            throw::throw_here(current, payload);
             return Ok(());
         }
         if when == When::InItsTurn {
-            drop(here.sched.throw_later(fiber.ptr(), payload));
+            drop(current.sched.throw_later(fiber.ptr(), payload));
             return Ok(());
         }
-        self.check_trap(here)?;
-        state(&here.sched).time_slice.safe_point(here);
-        switching::announce(here, || Some(fiber));
+        self.check_trap(current)?;
+        state(&current.sched).time_slice.safe_point(current);
+        switching::announce(current, || Some(fiber));
         let Some(fiber) = self.alive() else { return self.throw_dead(payload) };
-        drop(throw::throw_now(here, fiber.ptr(), payload));
+        drop(throw::throw_now(current, fiber.ptr(), payload));
         Ok(())
     }
 
@@ -174,17 +174,17 @@ pub(crate) fn abandon(record: &Rc<Record>) {
     if fiber.state.get() == State::New {
         return record.empty();
     }
-    let here = here();
-    let waits = unwinding::can_unwind(&here.sched) && !std::thread::panicking();
-    if !waits || switching::is_trapped(here) {
-        drop(here.sched.throw_when_possible(fiber.ptr(), Box::new(TaskletExit)));
+    let current = current_fiber();
+    let waits = unwinding::can_unwind(&current.sched) && !std::thread::panicking();
+    if !waits || switching::is_trapped(current) {
+        drop(current.sched.throw_when_possible(fiber.ptr(), Box::new(TaskletExit)));
         return;
     }
     // A destructor should not unwind, so what is raised in the caller meanwhile is put off.
-    cancel::within(here.fiber, &CancelScope::shield(), || {
+    cancel::within(current.fiber, &CancelScope::shield(), || {
         for _ in 0..MOST_KILLS {
-            switching::announce(here, || Some(fiber.clone()));
-            drop(throw::throw_now(here, fiber.ptr(), Box::new(TaskletExit)));
+            switching::announce(current, || Some(fiber.clone()));
+            drop(throw::throw_now(current, fiber.ptr(), Box::new(TaskletExit)));
             if record.fiber().is_none() || !is_abandoned(record, &fiber) {
                 return;
             }

@@ -25,7 +25,7 @@ use crate::fiber::header::FiberRef;
 use crate::fiber::state::State;
 use crate::sched::core::pause;
 use crate::sched::core::pending_throw;
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::sched::tasklet::watchers;
 use crate::stackless::record::Record;
 use crate::stackless::state::state;
@@ -150,20 +150,20 @@ impl Run {
     #[track_caller]
     #[allow(clippy::must_use_candidate, reason = "none is the usual result")]
     pub fn run(self) -> Option<Tasklet> {
-        let here = here();
-        let time_slice = &state(&here.sched).time_slice;
-        time_slice.safe_point(here);
-        if switching::is_trapped(here) {
-            let switches = !here.sched.is_ring_empty() || self.threadblock;
+        let current = current_fiber();
+        let time_slice = &state(&current.sched).time_slice;
+        time_slice.safe_point(current);
+        if switching::is_trapped(current) {
+            let switches = !current.sched.is_ring_empty() || self.threadblock;
             assert!(!switches, "switch_trap: `run` would switch");
-            pending_throw::raise_pending(here);
+            pending_throw::raise_pending(current);
             return None;
         }
         // This is done even with nothing to run: the run loop polls timers and other threads, and a
         // payload that was thrown into the caller is raised.
-        switching::announce(here, || here.sched.first_in_ring());
-        let armed = time_slice.arm(here, self);
-        let watched = watchers::watch(here, self.threadblock, || time_slice.soft_point(here));
+        switching::announce(current, || current.sched.first_in_ring());
+        let armed = time_slice.arm(current, self);
+        let watched = watchers::watch(current, self.threadblock, || time_slice.soft_point(current));
         watched.unwrap_or_else(|interrupt| interrupt.into_panic());
         armed.and_then(|armed| armed.time_slice.victim.take())
     }
@@ -178,8 +178,8 @@ impl Run {
 /// Panics outside of a fiber.
 #[track_caller]
 pub fn tick() {
-    let here = here();
-    state(&here.sched).time_slice.safe_point(here);
+    let current = current_fiber();
+    state(&current.sched).time_slice.safe_point(current);
 }
 
 /// The run limit of a scheduler.
@@ -230,19 +230,19 @@ impl Drop for Disarm<'_> {
 }
 
 impl TimeSlice {
-    fn arm(&self, here: Here, run: Run) -> Option<Disarm<'_>> {
+    fn arm(&self, current: CurrentFiber, run: Run) -> Option<Disarm<'_>> {
         let limit = run.limit.filter(|_| !self.has_owner())?;
         let serial = self.serial.get() + 1;
         self.serial.set(serial);
         let now = Armed {
             serial,
-            fiber: here.fiber.to_ref(),
+            fiber: current.fiber.to_ref(),
             limit,
             soft: run.soft,
             total: run.total,
             used: 0,
-            switches: here.sched.switches.get(),
-            since: micros(here),
+            switches: current.sched.switches.get(),
+            since: micros(current),
             reached: false,
         };
         drop(self.armed.replace(Some(now)));
@@ -269,73 +269,73 @@ impl TimeSlice {
     /// Marks a point at which the current tasklet can be interrupted.
     #[inline]
     #[track_caller]
-    pub(crate) fn safe_point(&self, here: Here) {
+    pub(crate) fn safe_point(&self, current: CurrentFiber) {
         if self.is_armed() {
-            self.count(here);
+            self.count(current);
         }
     }
 
     #[cold]
     #[track_caller]
-    fn count(&self, here: Here) {
-        let Some(limit) = self.count_safe_point(here) else { return };
+    fn count(&self, current: CurrentFiber) {
+        let Some(limit) = self.count_safe_point(current) else { return };
         // The record is not kept during the interrupt: the handles of the victim determine whether
         // it lives.
-        let record = Record::of(here.fiber.to_ref());
+        let record = Record::of(current.fiber.to_ref());
         if record.atomic.get() {
             record.pending_interrupt.set(limit.serial);
             return;
         }
         drop(record);
-        self.interrupt(here, &limit);
+        self.interrupt(current, &limit);
     }
 
     /// Counts a safe point. Returns the limit, if it is a hard one and was reached.
-    fn count_safe_point(&self, here: Here) -> Option<Reached> {
+    fn count_safe_point(&self, current: CurrentFiber) -> Option<Reached> {
         let mut armed = self.armed.borrow_mut();
         let armed = armed.as_mut()?;
-        armed.count(here);
+        armed.count(current);
         (armed.reached && !armed.soft).then(|| armed.reached())
     }
 
     /// Interrupts the current tasklet, which is no longer atomic, if an interrupt was put off.
     #[track_caller]
-    pub(crate) fn deliver_pending(&self, here: Here, record: &Record) {
+    pub(crate) fn deliver_pending(&self, current: CurrentFiber, record: &Record) {
         let pending = record.pending_interrupt.replace(0);
         let limit = self.armed.borrow().as_ref().map(Armed::reached);
         if let Some(limit) = limit.filter(|limit| limit.serial == pending) {
-            self.interrupt(here, &limit);
+            self.interrupt(current, &limit);
         }
     }
 
     /// Pauses the current tasklet, and passes it to the fiber that is in `run`.
     #[track_caller]
-    fn interrupt(&self, here: Here, limit: &Reached) {
+    fn interrupt(&self, current: CurrentFiber, limit: &Reached) {
         // If it were paused in a shield, or while it unwinds, it could not be killed either.
-        let protected = cancel::is_shielded(&here.fiber) || std::thread::panicking();
-        if protected || switching::is_trapped(here) || !self.holds(limit) {
+        let protected = cancel::is_shielded(&current.fiber) || std::thread::panicking();
+        if protected || switching::is_trapped(current) || !self.holds(limit) {
             return;
         }
-        switching::announce(here, || Some(limit.fiber.clone()));
+        switching::announce(current, || Some(limit.fiber.clone()));
         // The callback may have waited: that `run` may be over, and its fiber in another one.
         if !self.holds(limit) {
             return;
         }
-        let victim = Tasklet::current(here);
-        switching::leave_ring(here, || {
+        let victim = Tasklet::current(current);
+        switching::leave_ring(current, || {
             let before = self.victim.replace(Some(victim));
             debug_assert!(before.is_none(), "a victim is taken before the next is made");
-            here.sched.unpause_next(limit.fiber.ptr());
+            current.sched.unpause_next(limit.fiber.ptr());
         });
     }
 
     /// Puts the fiber of a soft `run` first in the run ring, if its limit was reached. The current
     /// tasklet lets others run, and has put them in order before.
-    pub(crate) fn soft_point(&self, here: Here) {
+    pub(crate) fn soft_point(&self, current: CurrentFiber) {
         let armed = self.armed.borrow();
         if let Some(armed) = armed.as_ref().filter(|armed| armed.soft && armed.reached) {
-            if pause::is_watching(armed.fiber.ptr()) && armed.fiber.ptr() != here.fiber {
-                here.sched.unpause_next(armed.fiber.ptr());
+            if pause::is_watching(armed.fiber.ptr()) && armed.fiber.ptr() != current.fiber {
+                current.sched.unpause_next(armed.fiber.ptr());
             }
         }
     }
@@ -343,15 +343,15 @@ impl TimeSlice {
 
 impl Armed {
     /// Counts a safe point of the current tasklet, and checks whether the limit is reached.
-    fn count(&mut self, here: Here) {
-        let switches = here.sched.switches.get();
+    fn count(&mut self, current: CurrentFiber) {
+        let switches = current.sched.switches.get();
         if !self.total && self.switches != switches {
-            (self.used, self.switches, self.since) = (0, switches, micros(here));
+            (self.used, self.switches, self.since) = (0, switches, micros(current));
         }
         self.used += 1;
         let over = match self.limit {
             Limit::Ticks(n) => n <= self.used,
-            Limit::Time(limit) => limit <= Duration::from_micros(micros(here) - self.since),
+            Limit::Time(limit) => limit <= Duration::from_micros(micros(current) - self.since),
         };
         self.reached = over || self.soft && self.reached;
     }
@@ -362,6 +362,6 @@ impl Armed {
 }
 
 /// Returns the time of the scheduler's clock, in microseconds.
-fn micros(here: Here) -> u64 {
-    here.sched.micros_at(here.sched.time.clock.now())
+fn micros(current: CurrentFiber) -> u64 {
+    current.sched.micros_at(current.sched.time.clock.now())
 }

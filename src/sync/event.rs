@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{
-    Arm, Done, Here, Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason,
+    Arm, CurrentFiber, Done, Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason,
 };
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
@@ -223,11 +223,11 @@ impl Event {
 }
 
 impl Arm for EventArm<'_> {
-    fn attempt(&mut self, _: Here) -> bool {
+    fn attempt(&mut self, _: CurrentFiber) -> bool {
         self.event.is_set()
     }
 
-    fn begin(&self, _: Here) {
+    fn begin(&self, _: CurrentFiber) {
         let waiter = self.event.join_line();
         self.was_set.set(waiter.is_none());
         self.waiter.set(waiter);

@@ -14,7 +14,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, Owner, WaitReason, try_here};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, Owner, WaitReason, try_current_fiber};
 use crate::sync::error::TimeoutError;
 use crate::sync::raw_mutex::RawMutex;
 use crate::sync::waiter::count_operation;
@@ -199,7 +199,7 @@ impl<T: ?Sized> ReentrantMutex<T> {
 /// identifies.
 #[inline]
 fn my_number() -> u64 {
-    try_here().map_or(0, |here| here.fiber.id().number())
+    try_current_fiber().map_or(0, |current| current.fiber.id().number())
 }
 
 impl<T: ?Sized> Deref for ReentrantMutexGuard<'_, T> {

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use crate::sched::lowlevel::{
     Holder, Interrupt, Needs, OutcomeCell, OutsideWait, Owner, Parker, Ticket, WaitOutcome,
-    WaitReason, clock_now, here, scheduler, spend, try_here, wait_for_others,
+    WaitReason, clock_now, current_fiber, scheduler, spend, try_current_fiber, wait_for_others,
 };
 
 pub(super) use crate::sched::lowlevel::locked;
@@ -42,8 +42,8 @@ enum Party {
 impl<X> Waiter<X> {
     /// Creates a waiter for the current fiber, or for this thread if no fiber runs on it.
     pub(super) fn new(extra: X) -> Waiter<X> {
-        let party = match try_here() {
-            Some(here) => Party::Fiber(Ticket::new(here)),
+        let party = match try_current_fiber() {
+            Some(current) => Party::Fiber(Ticket::new(current)),
             None => Party::Thread { outcome: OutcomeCell::new(), parker: Parker::new() },
         };
         Waiter { party, owner: Owner::me(), place: AtomicU64::new(0), extra }
@@ -152,9 +152,9 @@ pub(super) fn wait<S: Site>(
 ) -> Result<WaitOutcome, Interrupt> {
     match &waiter.party {
         Party::Fiber(ticket) => {
-            let here = here();
-            let by = by.map(|at| here.sched.micros_at(at));
-            wait_for_others(here, &FiberWait { site, waiter, ticket }, by, reason)
+            let current = current_fiber();
+            let by = by.map(|at| current.sched.micros_at(at));
+            wait_for_others(current, &FiberWait { site, waiter, ticket }, by, reason)
         }
         Party::Thread { outcome, parker } => wait_on_thread(site, waiter, (outcome, parker), by),
     }
@@ -230,8 +230,8 @@ impl<S: Site> OutsideWait for FiberWait<'_, S> {
 #[inline]
 #[track_caller]
 pub(super) fn count_operation() {
-    if let Some(here) = try_here() {
-        spend(here);
+    if let Some(current) = try_current_fiber() {
+        spend(current);
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::sched::core::region::{self, Limit};
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 
 /// Runs `f`, for no longer than `duration`.
 ///
@@ -51,9 +51,9 @@ use crate::sched::core::scheduler::{Here, here};
 #[track_caller]
 #[doc(alias = "Timeout")]
 pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
-    let here = here();
-    let now = here.sched.time.clock.now();
-    run_until(here, now, now.checked_add(duration), f)
+    let current = current_fiber();
+    let now = current.sched.time.clock.now();
+    run_until(current, now, now.checked_add(duration), f)
 }
 
 /// Runs `f`, but not beyond the time `at`. Otherwise like [`timeout`].
@@ -82,8 +82,8 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
 #[inline]
 #[track_caller]
 pub fn deadline<T>(at: Instant, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
-    let here = here();
-    run_until(here, here.sched.time.clock.now(), Some(at), f)
+    let current = current_fiber();
+    run_until(current, current.sched.time.clock.now(), Some(at), f)
 }
 
 /// Runs `f`, for no longer than `duration`, and returns `None` if it took longer.
@@ -116,13 +116,13 @@ pub fn move_on_after<T>(duration: Duration, f: impl FnOnce() -> T) -> Option<T> 
 
 #[inline]
 fn run_until<T>(
-    here: Here,
+    current: CurrentFiber,
     now: Instant,
     at: Option<Instant>,
     f: impl FnOnce() -> T,
 ) -> Result<T, Elapsed> {
-    let limit = Limit::at(here, now, at);
-    region::cancel_at(here, limit, f).ok_or_else(|| Elapsed { deadline: at.unwrap_or(now) })
+    let limit = Limit::at(current, now, at);
+    region::cancel_at(current, limit, f).ok_or_else(|| Elapsed { deadline: at.unwrap_or(now) })
 }
 
 /// The error of a time limit that was reached: it has unwound the code inside it.

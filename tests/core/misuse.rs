@@ -80,7 +80,9 @@ fn a_fiber_that_joins_itself_is_told_so() {
         *slot.borrow_mut() = Some(child);
         yield_now();
     });
-    check("a fiber cannot join itself: it would wait for ever; give the handle to another");
+    check(
+        "a fiber cannot join itself, because it would wait forever: give the handle to another fiber",
+    );
 }
 
 #[test]

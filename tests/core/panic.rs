@@ -119,11 +119,11 @@ fn a_panic_that_is_not_joined_is_reported_once_with_the_fibers_name() {
             });
         },
     );
-    let expected = "fibra: fiber 'early' (#2) panicked and no one joined it: detached before\n\
-                    fibra: fiber 'late' (#3) panicked and no one joined it: detached after\n";
+    let expected = "fibra: fiber 'early' (#2) panicked and was not joined: detached before\n\
+                    fibra: fiber 'late' (#3) panicked and was not joined: detached after\n";
     let text = stderr(&output);
     assert!(text.starts_with(expected), "{text}");
-    assert_eq!(text.matches("joined it").count(), 2, "{text}");
+    assert_eq!(text.matches("was not joined").count(), 2, "{text}");
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn a_panic_that_no_one_awaits_is_reported_once() {
         });
     });
     let text = stderr(&child);
-    assert_eq!(text.matches("panicked and no one joined it: burnt").count(), 1, "{text}");
+    assert_eq!(text.matches("panicked and was not joined: burnt").count(), 1, "{text}");
 }
 
 /// A waker of another crate, that runs user code.

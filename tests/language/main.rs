@@ -59,8 +59,6 @@ const fn at_most(
 #[rustfmt::skip]
 const LIMITS: &[(&str, Limit)] = &[
     // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, (texts, names)
-    ("src/fiber", at_most((7.0, 7.0), 78.0, 76, 0, (4, 6))),
-    ("src/sched", at_most((1.5, 2.0), 90.0, 38, 2, (2, 1))),
     ("tests", at_most((7.0, 12.0), 90.0, 104, 0, (0, 218))),
 ];
 

@@ -525,7 +525,7 @@ fn a_panic_that_no_caller_learns_of_is_reported_as_what_it_is() {
     assert_eq!(
         stderr(&output),
         format!(
-            "fibra: fiber #2 panicked and no one joined it: a fiber\n\
+            "fibra: fiber #2 panicked and was not joined: a fiber\n\
              fibra: a destructor of fiber #3 panicked: an output\n\
              fibra: a generator panicked while it was dropped: a generator\n\
              fibra: the schedule callback panicked: a schedule callback\n\

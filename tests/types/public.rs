@@ -142,6 +142,8 @@ fn item_at(rest: &str) -> (Vec<Item>, usize) {
     let (keyword, after) = word(unprefixed);
     let (name, end) = word(after);
     let item = match keyword {
+        // A page of the documentation, which holds no items.
+        "mod" if end.trim_start().starts_with("{}") => Item::Other(name.into()),
         "mod" => {
             assert!(
                 !public || end.starts_with(';'),

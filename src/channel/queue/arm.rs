@@ -4,7 +4,7 @@ use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
 use crate::channel::queue::{Receiver, Sender, into_value};
 use crate::channel::rendezvous::arm::{done_by, unsent};
 use crate::channel::waiter::{Message, Waiter};
-use crate::sched::lowlevel::{Arm, Done, Here, Place};
+use crate::sched::lowlevel::{Arm, CurrentFiber, Done, Place};
 
 /// A receive as an arm.
 pub(crate) struct RecvArm<'a, T> {
@@ -33,14 +33,14 @@ impl<T> Sender<T> {
 }
 
 impl<T> Arm for RecvArm<'_, T> {
-    fn attempt(&mut self, here: Here) -> bool {
-        self.outcome = match self.receiver.take(here) {
+    fn attempt(&mut self, current: CurrentFiber) -> bool {
+        self.outcome = match self.receiver.take(current) {
             Ok(value) => Some(Ok(value)),
             Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
             Err(TryRecvError::Empty) => None,
         };
         if self.outcome.is_none() {
-            self.waiter = Some(Waiter::new(here.fiber, None));
+            self.waiter = Some(Waiter::new(current.fiber, None));
         }
         self.outcome.is_some()
     }
@@ -64,17 +64,17 @@ impl<T> RecvArm<'_, T> {
 }
 
 impl<T> Arm for SendArm<'_, T> {
-    fn attempt(&mut self, here: Here) -> bool {
+    fn attempt(&mut self, current: CurrentFiber) -> bool {
         let value = self.value.take().or_else(|| unsent(self.waiter.take()));
         let value = value.expect("it was not sent");
-        match self.sender.offer(here, value) {
+        match self.sender.offer(current, value) {
             Ok(()) => true,
             Err(TrySendError::Closed(value)) => {
                 self.value = Some(value);
                 true
             }
             Err(TrySendError::Full(value)) => {
-                self.waiter = Some(Waiter::new(here.fiber, Some(Message::Value(value))));
+                self.waiter = Some(Waiter::new(current.fiber, Some(Message::Value(value))));
                 false
             }
         }

@@ -7,7 +7,7 @@ use crate::channel::face::Receive;
 use crate::channel::queue::{Receiver, into_value};
 use crate::channel::waiter::{WaitOutcome, Waiter};
 use crate::collections::by_value::{by_reference, by_value};
-use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{CurrentFiber, Limit, OnDeadlock, WaitReason, current_fiber, spend};
 
 static RECEIVING: WaitReason = WaitReason::new("receiving on an empty channel", OnDeadlock::Fail);
 
@@ -67,7 +67,7 @@ impl<T> Receiver<T> {
     /// ```
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.take(here())
+        self.take(current_fiber())
     }
 
     /// Receives like [`recv`](Receiver::recv), but waits no longer than `timeout`.
@@ -158,12 +158,12 @@ impl<T> Receiver<T> {
     /// Takes the first value of the buffer, whose place goes to a waiting sender; or, if the buffer
     /// is empty, takes the value of that sender.
     #[inline(always)]
-    pub(super) fn take(&self, here: Here) -> Result<T, TryRecvError> {
+    pub(super) fn take(&self, current: CurrentFiber) -> Result<T, TryRecvError> {
         let shared = &*self.shared;
         let first = shared.buffer.borrow_mut().pop_front();
         let from_sender = || {
             let (sender, message) = shared.waiting_senders.collect()?;
-            here.sched.make_ready(sender);
+            current.sched.make_ready(sender);
             Some(into_value(message))
         };
         match first {
@@ -182,9 +182,9 @@ impl<T> Receiver<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait(&self, here: Here, by: Option<u64>) -> Result<T, WaitError> {
-        let waiter = Waiter::new(here.fiber, None);
-        match waiter.wait_in(here, &self.shared.waiting_receivers, by, &RECEIVING) {
+    fn wait(&self, current: CurrentFiber, by: Option<u64>) -> Result<T, WaitError> {
+        let waiter = Waiter::new(current.fiber, None);
+        match waiter.wait_in(current, &self.shared.waiting_receivers, by, &RECEIVING) {
             Ok(WaitOutcome::Served) => {
                 Ok(into_value(waiter.take().expect("a sender has put its value in")))
             }
@@ -198,12 +198,12 @@ impl<T> Receive<T> for Receiver<T> {
     #[inline(always)]
     #[track_caller]
     fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E> {
-        let here = here();
-        let by = limit.micros(here);
-        spend(here);
-        match self.take(here) {
+        let current = current_fiber();
+        let by = limit.micros(current);
+        spend(current);
+        match self.take(current) {
             Ok(value) => Ok(value),
-            Err(TryRecvError::Empty) => self.wait(here, by).map_err(error),
+            Err(TryRecvError::Empty) => self.wait(current, by).map_err(error),
             Err(TryRecvError::Closed) => Err(error(WaitError::Closed)),
         }
     }

@@ -6,7 +6,7 @@ use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError
 use crate::channel::face::Deliver;
 use crate::channel::queue::{Sender, into_value};
 use crate::channel::waiter::{Message, WaitOutcome, Waiter};
-use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{CurrentFiber, Limit, OnDeadlock, WaitReason, current_fiber, spend};
 
 static SENDING: WaitReason = WaitReason::new("sending on a full channel", OnDeadlock::Fail);
 
@@ -68,7 +68,7 @@ impl<T> Sender<T> {
     /// ```
     #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.offer(here(), value)
+        self.offer(current_fiber(), value)
     }
 
     /// Sends like [`send`](Sender::send), but waits no longer than `timeout`.
@@ -128,7 +128,7 @@ impl<T> Sender<T> {
 
     /// Gives the value to a waiting receiver, or puts it into the buffer.
     #[inline(always)]
-    pub(super) fn offer(&self, here: Here, value: T) -> Result<(), TrySendError<T>> {
+    pub(super) fn offer(&self, current: CurrentFiber, value: T) -> Result<(), TrySendError<T>> {
         let shared = &*self.shared;
         if shared.receivers.get() == 0 {
             return Err(TrySendError::Closed(value));
@@ -136,7 +136,7 @@ impl<T> Sender<T> {
         let Err(message) = shared
             .waiting_receivers
             .serve(Message::Value(value))
-            .map(|receiver| here.sched.make_ready(receiver))
+            .map(|receiver| current.sched.make_ready(receiver))
         else {
             return Ok(());
         };
@@ -152,9 +152,9 @@ impl<T> Sender<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn wait(&self, here: Here, value: T, by: Option<u64>) -> Result<(), (T, WaitError)> {
-        let waiter = Waiter::new(here.fiber, Some(Message::Value(value)));
-        let cut = match waiter.wait_in(here, &self.shared.waiting_senders, by, &SENDING) {
+    fn wait(&self, current: CurrentFiber, value: T, by: Option<u64>) -> Result<(), (T, WaitError)> {
+        let waiter = Waiter::new(current.fiber, Some(Message::Value(value)));
+        let cut = match waiter.wait_in(current, &self.shared.waiting_senders, by, &SENDING) {
             Ok(WaitOutcome::Served) => return Ok(()),
             Ok(_) => WaitError::Closed,
             Err(interrupt) => WaitError::Interrupted(interrupt),
@@ -172,13 +172,13 @@ impl<T> Deliver<T> for Sender<T> {
         limit: Limit,
         error: impl FnOnce(WaitError, T) -> E,
     ) -> Result<(), E> {
-        let here = here();
-        let by = limit.micros(here);
-        spend(here);
-        match self.offer(here, value) {
+        let current = current_fiber();
+        let by = limit.micros(current);
+        spend(current);
+        match self.offer(current, value) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(value)) => {
-                self.wait(here, value, by).map_err(|(value, cut)| error(cut, value))
+                self.wait(current, value, by).map_err(|(value, cut)| error(cut, value))
             }
             Err(TrySendError::Closed(value)) => Err(error(WaitError::Closed, value)),
         }

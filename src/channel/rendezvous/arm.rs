@@ -4,7 +4,7 @@ use crate::channel::error::{RecvError, SendError, WaitError};
 use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, open};
 use crate::channel::waiter::{Message, WaitOutcome, Waiter};
-use crate::sched::lowlevel::{Arm, Done, Here, Place};
+use crate::sched::lowlevel::{Arm, CurrentFiber, Done, Place};
 
 /// A receive as an arm.
 pub(crate) struct RecvArm<'a, T> {
@@ -41,14 +41,14 @@ pub(in crate::channel) fn done_by(outcome: WaitOutcome) -> Option<Done> {
 }
 
 impl<T> Arm for RecvArm<'_, T> {
-    fn attempt(&mut self, here: Here) -> bool {
+    fn attempt(&mut self, current: CurrentFiber) -> bool {
         self.outcome = match self.channel.arrive(Side::Receive) {
-            Step::Meet(_) => Some(Ok(self.channel.collect(here, After::GoOn))),
+            Step::Meet(_) => Some(Ok(self.channel.collect(current, After::GoOn))),
             Step::Refused => Some(Err(WaitError::Closed)),
             Step::Wait => None,
         };
         if self.outcome.is_none() {
-            self.waiter = Some(Waiter::new(here.fiber, None));
+            self.waiter = Some(Waiter::new(current.fiber, None));
         }
         self.outcome.is_some()
     }
@@ -73,19 +73,20 @@ impl<T> RecvArm<'_, T> {
 }
 
 impl<T> Arm for SendArm<'_, T> {
-    fn attempt(&mut self, here: Here) -> bool {
+    fn attempt(&mut self, current: CurrentFiber) -> bool {
         self.value = self.value.take().or_else(|| unsent(self.waiter.take()));
         match self.channel.arrive(Side::Send) {
             Step::Meet(_) => {
                 let value = self.value.take().expect("it was not sent");
-                self.channel.serve(Message::Value(value), |partner| here.sched.make_ready(partner));
+                self.channel
+                    .serve(Message::Value(value), |partner| current.sched.make_ready(partner));
                 self.sent = true;
                 true
             }
             Step::Refused => true,
             Step::Wait => {
                 let value = self.value.take().map(Message::Value);
-                self.waiter = Some(Waiter::new(here.fiber, value));
+                self.waiter = Some(Waiter::new(current.fiber, value));
                 false
             }
         }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
 use crate::channel::waiter::{WaitOutcome, Waiters};
-use crate::sched::lowlevel::{FiberPtr, FiberRef, Here, go_last, hand_over, scheduler};
+use crate::sched::lowlevel::{CurrentFiber, FiberPtr, FiberRef, go_last, hand_over, scheduler};
 
 pub(crate) mod arm;
 mod recv;
@@ -243,13 +243,13 @@ impl<T> Inner<T> {
 
 /// Makes the partner of a meeting ready, and moves the caller as `after` demands.
 #[inline(always)]
-pub(crate) fn follow(here: Here, partner: FiberPtr, after: After) {
+pub(crate) fn follow(current: CurrentFiber, partner: FiberPtr, after: After) {
     match after {
-        After::GoOn => here.sched.make_ready(partner),
-        After::RunPartner => hand_over(here, partner),
+        After::GoOn => current.sched.make_ready(partner),
+        After::RunPartner => hand_over(current, partner),
         After::RunAll => {
-            here.sched.make_ready(partner);
-            go_last(here);
+            current.sched.make_ready(partner);
+            go_last(current);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::channel::pairing::{After, Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
 use crate::channel::waiter::{Message, WaitOutcome, Waiter};
 use crate::collections::by_value::{by_reference, by_value};
-use crate::sched::lowlevel::{Here, Limit, OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{CurrentFiber, Limit, OnDeadlock, WaitReason, current_fiber, spend};
 
 static RECEIVING: WaitReason = WaitReason::new("receiving on a channel", OnDeadlock::Fail);
 
@@ -76,9 +76,9 @@ impl<T> Channel<T> {
     /// ```
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        let here = here();
+        let current = current_fiber();
         match self.arrive(Side::Receive) {
-            Step::Meet(_) => Ok(open(self.collect(here, After::GoOn))),
+            Step::Meet(_) => Ok(open(self.collect(current, After::GoOn))),
             Step::Wait => Err(TryRecvError::Empty),
             Step::Refused => Err(TryRecvError::Closed),
         }
@@ -136,23 +136,23 @@ impl<T> Channel<T> {
     #[track_caller]
     pub(crate) fn recv_unmetered(
         &self,
-        here: Here,
+        current: CurrentFiber,
         by: Option<u64>,
         reason: &'static WaitReason,
     ) -> Result<Message<T>, WaitError> {
         match self.arrive(Side::Receive) {
-            Step::Meet(after) => Ok(self.collect(here, after)),
-            Step::Wait => self.wait_to_receive(here, by, reason),
+            Step::Meet(after) => Ok(self.collect(current, after)),
+            Step::Wait => self.wait_to_receive(current, by, reason),
             Step::Refused => Err(WaitError::Closed),
         }
     }
 
     #[inline(always)]
-    pub(super) fn collect(&self, here: Here, after: After) -> Message<T> {
+    pub(super) fn collect(&self, current: CurrentFiber, after: After) -> Message<T> {
         let Some((sender, message)) = self.inner.senders.collect() else {
             unreachable!("a sender waits")
         };
-        follow(here, sender, after);
+        follow(current, sender, after);
         message
     }
 
@@ -160,12 +160,12 @@ impl<T> Channel<T> {
     #[track_caller]
     fn wait_to_receive(
         &self,
-        here: Here,
+        current: CurrentFiber,
         by: Option<u64>,
         reason: &'static WaitReason,
     ) -> Result<Message<T>, WaitError> {
-        let waiter = Waiter::new(here.fiber, None);
-        match waiter.wait_in(here, &self.inner.receivers, by, reason) {
+        let waiter = Waiter::new(current.fiber, None);
+        match waiter.wait_in(current, &self.inner.receivers, by, reason) {
             Ok(WaitOutcome::Served) => Ok(waiter.take().expect("a sender has put its message in")),
             Ok(_) => Err(WaitError::Closed),
             Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
@@ -177,10 +177,10 @@ impl<T> Receive<T> for Channel<T> {
     #[inline(always)]
     #[track_caller]
     fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E> {
-        let here = here();
-        let by = limit.micros(here);
-        spend(here);
-        match self.recv_unmetered(here, by, &RECEIVING) {
+        let current = current_fiber();
+        let by = limit.micros(current);
+        spend(current);
+        match self.recv_unmetered(current, by, &RECEIVING) {
             Ok(message) => Ok(open(message)),
             Err(cut) => Err(error(cut)),
         }

@@ -8,7 +8,9 @@ use crate::channel::face::Deliver;
 use crate::channel::pairing::{Side, Step};
 use crate::channel::rendezvous::{Channel, follow};
 use crate::channel::waiter::{Message, WaitOutcome, Waiter};
-use crate::sched::lowlevel::{FiberPtr, Here, Limit, OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{
+    CurrentFiber, FiberPtr, Limit, OnDeadlock, WaitReason, current_fiber, spend,
+};
 
 static SENDING: WaitReason = WaitReason::new("sending on a channel", OnDeadlock::Fail);
 
@@ -73,10 +75,10 @@ impl<T> Channel<T> {
     /// ```
     #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        let here = here();
+        let current = current_fiber();
         match self.arrive(Side::Send) {
             Step::Meet(_) => {
-                self.serve(Message::Value(value), |receiver| here.sched.make_ready(receiver));
+                self.serve(Message::Value(value), |receiver| current.sched.make_ready(receiver));
                 Ok(())
             }
             Step::Wait => Err(TrySendError::Full(value)),
@@ -144,24 +146,24 @@ impl<T> Channel<T> {
         &self,
         payload: Box<dyn Any + Send>,
     ) -> Result<(), SendError<Box<dyn Any + Send>>> {
-        self.send_message(here(), Message::Unwind(payload), None).map_err(|(message, cut)| {
-            match message {
+        self.send_message(current_fiber(), Message::Unwind(payload), None).map_err(
+            |(message, cut)| match message {
                 Message::Unwind(payload) => cut.into_send_error(payload),
                 Message::Value(_) => unreachable!("a payload was sent"),
-            }
-        })
+            },
+        )
     }
 
     #[inline(always)]
     #[track_caller]
     fn send_message(
         &self,
-        here: Here,
+        current: CurrentFiber,
         message: Message<T>,
         by: Option<u64>,
     ) -> Result<(), (Message<T>, WaitError)> {
-        spend(here);
-        self.send_unmetered(here, message, by, &SENDING)
+        spend(current);
+        self.send_unmetered(current, message, by, &SENDING)
     }
 
     /// Like `send_message`, but without spending the operation budget: a transfer that keeps the
@@ -170,17 +172,17 @@ impl<T> Channel<T> {
     #[track_caller]
     pub(crate) fn send_unmetered(
         &self,
-        here: Here,
+        current: CurrentFiber,
         message: Message<T>,
         by: Option<u64>,
         reason: &'static WaitReason,
     ) -> Result<(), (Message<T>, WaitError)> {
         match self.arrive(Side::Send) {
             Step::Meet(after) => {
-                self.serve(message, |receiver| follow(here, receiver, after));
+                self.serve(message, |receiver| follow(current, receiver, after));
                 Ok(())
             }
-            Step::Wait => self.wait_to_send(here, message, by, reason),
+            Step::Wait => self.wait_to_send(current, message, by, reason),
             Step::Refused => Err((message, WaitError::Closed)),
         }
     }
@@ -198,13 +200,13 @@ impl<T> Channel<T> {
     #[track_caller]
     fn wait_to_send(
         &self,
-        here: Here,
+        current: CurrentFiber,
         message: Message<T>,
         by: Option<u64>,
         reason: &'static WaitReason,
     ) -> Result<(), (Message<T>, WaitError)> {
-        let waiter = Waiter::new(here.fiber, Some(message));
-        let cut = match waiter.wait_in(here, &self.inner.senders, by, reason) {
+        let waiter = Waiter::new(current.fiber, Some(message));
+        let cut = match waiter.wait_in(current, &self.inner.senders, by, reason) {
             Ok(WaitOutcome::Served) => return Ok(()),
             Ok(_) => WaitError::Closed,
             Err(interrupt) => WaitError::Interrupted(interrupt),
@@ -222,8 +224,8 @@ impl<T> Deliver<T> for Channel<T> {
         limit: Limit,
         error: impl FnOnce(WaitError, T) -> E,
     ) -> Result<(), E> {
-        let here = here();
-        let sent = self.send_message(here, Message::Value(value), limit.micros(here));
+        let current = current_fiber();
+        let sent = self.send_message(current, Message::Value(value), limit.micros(current));
         sent.map_err(|(message, cut)| match message {
             Message::Value(value) => error(cut, value),
             Message::Unwind(_) => unreachable!("a value was sent"),

@@ -21,7 +21,7 @@ enum Op {
     Enlist(usize, usize),
     /// The wait ends: returned or unwound.
     Leave(usize),
-    /// A partner serves the first.
+    /// A partner serves the first waiter.
     Pop(usize),
     /// The scheduler takes out a fiber that never runs again.
     Unlink(usize),
@@ -99,16 +99,16 @@ proptest! {
     }
 }
 
-/// What may happen to fibers of which each has a node for every list.
+/// An event for fibers of which each has a node for every list.
 #[derive(Clone, Debug)]
 enum CircleOp {
     /// Fiber, list.
     Enlist(usize, usize),
     /// One of its waits ends, while the others go on.
     Leave(usize, usize),
-    /// All of them end: the fiber goes on.
+    /// All of its waits end: the fiber goes on.
     LeaveAll(usize),
-    /// A partner serves the first of a list, which serves it everywhere.
+    /// A partner serves the first fiber of a list, which takes it out of all lists.
     Pop(usize),
     /// One node is taken out, and its siblings stay where they are.
     Unlink(usize, usize),
@@ -134,24 +134,24 @@ fn circle_ops() -> impl Strategy<Value = Vec<CircleOp>> {
 
 /// Panics unless the enlisted nodes of a fiber are one circle, in which each stands once.
 fn assert_circle(waiting: *const WaitNode, enlisted: &[*const WaitNode]) {
-    // SAFETY: what is recorded is alive; so are its siblings.
+    // SAFETY: a node that is recorded in a header is alive, and so are its siblings.
     let Some(node) = (unsafe { waiting.as_ref() }) else {
         assert!(enlisted.is_empty(), "the header has lost the nodes of its waits");
         return;
     };
-    // A circle that does not come back to where it began would never end.
+    // A circle that does not come back to its first node would never end.
     let round = node.and_siblings().take(enlisted.len() + 1).map(ptr::from_ref);
     let mut round: Vec<_> = round.collect();
     let mut enlisted = enlisted.to_vec();
     round.sort_unstable();
     enlisted.sort_unstable();
     assert_eq!(round, enlisted, "the circle and the waits of a fiber");
-    assert_eq!(node.sibling.get().is_null(), enlisted.len() == 1, "one alone has no sibling");
+    assert_eq!(node.sibling.get().is_null(), enlisted.len() == 1, "a single node has no sibling");
 }
 
 proptest! {
     #[test]
-    fn who_is_served_in_one_list_leaves_all_others_as_they_were(ops in circle_ops()) {
+    fn a_fiber_that_is_served_in_one_list_is_taken_out_of_the_others(ops in circle_ops()) {
         let lists = [const { WaitList::new() }; EVENTS];
         let fibers: Vec<FiberRef> = (0..FIBERS).map(|number| record(number).fiber).collect();
         let nodes: Vec<[WaitNode; EVENTS]> = fibers
@@ -160,7 +160,7 @@ proptest! {
             .collect();
         let mut waits: Vec<[Option<Enlisted>; EVENTS]> =
             (0..FIBERS).map(|_| std::array::from_fn(|_| None)).collect();
-        // Who waits in each list, the first first.
+        // The fibers that wait in each list, in its order.
         let mut model = [const { VecDeque::<usize>::new() }; EVENTS];
         for op in ops {
             match op {
@@ -213,11 +213,11 @@ proptest! {
 }
 
 #[test]
-fn one_that_is_served_first_in_a_list_is_taken_out_of_the_middle_of_another() {
+fn a_fiber_that_is_served_first_in_a_list_is_taken_out_of_the_middle_of_another() {
     let lists = [const { WaitList::new() }; 2];
     let [first, chooser, last] = [1, 2, 3].map(record);
     let second_node = WaitNode::new(chooser.fiber.ptr());
-    // SAFETY: each begins with a node, and the results are dropped.
+    // SAFETY: each record begins with a node, and the results are dropped.
     let waits = unsafe {
         [
             Enlisted::new(&first, &lists[0]),
@@ -230,7 +230,7 @@ fn one_that_is_served_first_in_a_list_is_taken_out_of_the_middle_of_another() {
     let left = [&raw const first.node, &raw const last.node];
     assert_eq!(lists[0].assert_valid(), left);
     assert_eq!(neighbours(last.fiber.ptr()), (Some(first.fiber.ptr()), None));
-    // Its waits end in any order, and find nothing to take out.
+    // The waits end in any order, and have nothing to take out.
     drop(waits);
     assert!(lists.iter().all(|list| list.assert_valid().is_empty()));
     assert!(chooser.fiber.waiting.get().is_null());
@@ -240,11 +240,11 @@ fn one_that_is_served_first_in_a_list_is_taken_out_of_the_middle_of_another() {
 fn a_node_that_was_taken_out_may_stand_in_another_list() {
     let (one, other) = (WaitList::new(), WaitList::new());
     let waiter = record(1);
-    // SAFETY: as above.
+    // SAFETY: the record begins with its node, and the result is dropped.
     let first = unsafe { Enlisted::new(&waiter, &one) };
     assert_eq!(one.pop_front(), Some(&raw const waiter.node));
     drop(first);
-    // SAFETY: as above.
+    // SAFETY: the record begins with its node, and the result is dropped.
     let _second = unsafe { Enlisted::new(&waiter, &other) };
     assert_eq!((one.assert_valid().len(), other.assert_valid().len()), (0, 1));
 }

@@ -10,7 +10,7 @@ use crate::channel::{RecvError, TryRecvError};
 use crate::pool::error::DrainError;
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
-use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitReason, current_fiber, spend};
 
 static DRAINING: WaitReason =
     WaitReason::new("waiting until the work of a queue is done", OnDeadlock::Fail);
@@ -104,13 +104,13 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 
     #[track_caller]
     fn wait_within(&self, limit: Limit) -> Result<(), Interrupt> {
-        let here = here();
-        let by = limit.micros(here);
-        spend(here);
+        let current = current_fiber();
+        let by = limit.micros(current);
+        spend(current);
         if self.unfinished() == 0 {
             return Ok(());
         }
-        self.core.drained.wait(here, by, &DRAINING).map(drop)
+        self.core.drained.wait(current, by, &DRAINING).map(drop)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::channel::face::Receive;
 use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
-use crate::sched::lowlevel::{Limit, OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitReason, current_fiber, spend};
 
 static RECEIVING: WaitReason =
     WaitReason::new("waiting for work in an empty queue", OnDeadlock::Fail);
@@ -77,15 +77,15 @@ impl<T, O: Order<T>> Receive<T> for WorkQueue<T, O> {
     #[inline(always)]
     #[track_caller]
     fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E> {
-        let here = here();
-        let by = limit.micros(here);
-        spend(here);
+        let current = current_fiber();
+        let by = limit.micros(current);
+        spend(current);
         match self.try_recv() {
             Ok(item) => return Ok(item),
             Err(TryRecvError::Closed) => return Err(error(WaitError::Closed)),
             Err(TryRecvError::Empty) => {}
         }
-        match self.core.receivers.wait(here, by, &RECEIVING) {
+        match self.core.receivers.wait(current, by, &RECEIVING) {
             Ok(true) => Ok(self.core.take_promised().expect("it was promised an item")),
             Ok(false) => Err(error(WaitError::Closed)),
             Err(interrupt) => Err(error(WaitError::Interrupted(interrupt))),

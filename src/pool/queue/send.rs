@@ -7,7 +7,7 @@ use crate::channel::face::Deliver;
 use crate::channel::{SendError, SendTimeoutError, TrySendError};
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
-use crate::sched::lowlevel::{Limit, OnDeadlock, WaitReason, here, spend};
+use crate::sched::lowlevel::{Limit, OnDeadlock, WaitReason, current_fiber, spend};
 
 static SENDING: WaitReason =
     WaitReason::new("waiting for room in a queue of work", OnDeadlock::Fail);
@@ -84,9 +84,9 @@ impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
         limit: Limit,
         error: impl FnOnce(WaitError, T) -> E,
     ) -> Result<(), E> {
-        let here = here();
-        let by = limit.micros(here);
-        spend(here);
+        let current = current_fiber();
+        let by = limit.micros(current);
+        spend(current);
         if self.core.is_closed() {
             return Err(error(WaitError::Closed, item));
         }
@@ -95,7 +95,7 @@ impl<T, O: Order<T>> Deliver<T> for WorkQueue<T, O> {
             self.core.put(item, ticket);
             return Ok(());
         }
-        match self.core.senders.wait(here, by, &SENDING) {
+        match self.core.senders.wait(current, by, &SENDING) {
             Ok(true) => {
                 self.core.put_promised(item, ticket);
                 Ok(())

@@ -193,7 +193,7 @@ impl<T> Drop for Unread<T> {
             self.outcome.take_if(|outcome| matches!(outcome, Err(JoinError::Panicked(_))))
         {
             report_lost(
-                format_args!("fiber {} panicked and no one joined it", self.fiber),
+                format_args!("fiber {} panicked and was not joined", self.fiber),
                 panic.into_payload(),
             );
         }

@@ -12,7 +12,7 @@ use crate::fiber::snapshot::Activity;
 use crate::fiber::state::State;
 use crate::sched::core::end;
 use crate::sched::core::hooks::{self, EndHook};
-use crate::sched::core::scheduler::{here, scheduler};
+use crate::sched::core::scheduler::{current_fiber, scheduler};
 use crate::sched::threads::remote::{self, Unparker};
 
 /// A handle to a fiber of the same thread.
@@ -317,7 +317,7 @@ impl fmt::Display for Fiber {
 #[inline]
 #[track_caller]
 pub fn current() -> Fiber {
-    Fiber { fiber: here().fiber.to_ref() }
+    Fiber { fiber: current_fiber().fiber.to_ref() }
 }
 
 /// Returns whether the caller runs in a fiber, and so may call functions that wait. May be called

@@ -22,7 +22,7 @@ use crate::sched::core::end;
 use crate::sched::core::interrupt::Interrupt;
 use crate::sched::core::limit::Limit;
 use crate::sched::core::park::wait_until;
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 
 static JOIN: WaitReason = WaitReason::new("waiting for a fiber to end", OnDeadlock::Fail);
 
@@ -286,7 +286,7 @@ impl<T> JoinHandle<T> {
     #[track_caller]
     fn join_within(&mut self, limit: Limit) -> Option<Result<T, JoinError>> {
         if !self.is_finished() {
-            if let Err(error) = self.wait_for_end(limit.micros(here())) {
+            if let Err(error) = self.wait_for_end(limit.micros(current_fiber())) {
                 return Some(Err(error));
             }
         }
@@ -304,16 +304,16 @@ impl<T> JoinHandle<T> {
             }
         }
 
-        let here = here();
+        let current = current_fiber();
         let target = self.fiber.record();
-        if here.fiber == target {
+        if current.fiber == target {
             return Err(JoinError::Itself);
         }
-        target.joiner.set(Some(here.fiber));
+        target.joiner.set(Some(current.fiber));
         let _waits = Waits(target);
-        let _deadline = by.map(|at| Deadline::arm(here, at));
+        let _deadline = by.map(|at| Deadline::arm(current, at));
         let ended = || matches!(target.state.get(), State::Finished | State::Abandoned);
-        match wait_until(here, &JOIN, ended) {
+        match wait_until(current, &JOIN, ended) {
             Ok(()) => Ok(()),
             Err(Interrupt::TimedOut) if by.is_some() => Ok(()),
             Err(Interrupt::Deadlock(report)) => Err(JoinError::Deadlock(report)),
@@ -347,8 +347,8 @@ pub(crate) struct JoinArm<'a, T> {
 }
 
 impl<T> JoinArm<'_, T> {
-    pub(crate) fn finish(self, here: Here) -> Result<T, JoinError> {
-        if self.handle.fiber.record() == here.fiber {
+    pub(crate) fn finish(self, current: CurrentFiber) -> Result<T, JoinError> {
+        if self.handle.fiber.record() == current.fiber {
             return Err(JoinError::Itself);
         }
         self.handle.try_join().expect("the fiber has ended")
@@ -356,12 +356,12 @@ impl<T> JoinArm<'_, T> {
 }
 
 impl<T> Arm for JoinArm<'_, T> {
-    fn attempt(&mut self, here: Here) -> bool {
-        self.handle.is_finished() || self.handle.fiber.record() == here.fiber
+    fn attempt(&mut self, current: CurrentFiber) -> bool {
+        self.handle.is_finished() || self.handle.fiber.record() == current.fiber
     }
 
-    fn begin(&self, here: Here) {
-        self.handle.fiber.record().joiner.set(Some(here.fiber));
+    fn begin(&self, current: CurrentFiber) {
+        self.handle.fiber.record().joiner.set(Some(current.fiber));
     }
 
     fn end(&self) {

@@ -23,7 +23,7 @@ use std::panic::{self, Location};
 use crate::fiber::abandoned;
 use crate::fiber::borrowed_stack;
 use crate::fiber::cancel::{self, CancelScope};
-use crate::fiber::current::{self, PoolInUse};
+use crate::fiber::current::{self, PoolInUse, ThreadState};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::frame;
 use crate::fiber::header::FiberPtr;
@@ -35,7 +35,7 @@ use crate::sched::core::interrupt;
 use crate::sched::core::leave::leave;
 use crate::sched::core::main_fiber::WIND_UP;
 use crate::sched::core::pause;
-use crate::sched::core::scheduler::{Here, Scheduler, here, scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber, scheduler};
 use crate::stack;
 
 /// The payload with which `run` unwinds if its main fiber was killed.
@@ -108,10 +108,10 @@ struct Frame<'a> {
 
 impl Frame<'_> {
     fn enter(sched: &Scheduler) -> Frame<'_> {
-        current::here(|here| {
-            here.scheduler.set((&raw const *sched).cast());
-            here.inherits.set(false);
-            here.shelves.open();
+        ThreadState::with(|thread| {
+            thread.scheduler.set((&raw const *sched).cast());
+            thread.inherits.set(false);
+            thread.shelves.open();
         });
         Frame { _pool: current::use_pool(&sched.pool) }
     }
@@ -119,9 +119,9 @@ impl Frame<'_> {
 
 impl Drop for Frame<'_> {
     fn drop(&mut self) {
-        current::here(|here| {
-            here.scheduler.set(std::ptr::null());
-            here.shelves.close();
+        ThreadState::with(|thread| {
+            thread.scheduler.set(std::ptr::null());
+            thread.shelves.close();
         });
     }
 }
@@ -156,8 +156,8 @@ pub(crate) fn fail(error: JoinError) -> ! {
 
 /// Ends all other fibers. Runs on the main fiber, after all its user code.
 fn wind_up() {
-    let here = here();
-    let Here { fiber: main, sched } = here;
+    let current = current_fiber();
+    let CurrentFiber { fiber: main, sched } = current;
     sched.closing.set(true);
     cancel::within(main, &CancelScope::shield(), || {
         if let Some(facade) = sched.tasklets.facade.get() {
@@ -166,13 +166,13 @@ fn wind_up() {
         // Each step may run user code on main, which may create work for every other step.
         let is_over = (0..MOST_ROUNDS).any(|_| {
             end::clean_up_again(main);
-            end_the_others(here);
+            end_the_others(current);
             let dropped = sched.close_mail(main) | sched.drop_wakers(main);
             !dropped && sched.live.get() == 1 && end::owns_nothing(main)
         });
         if !is_over {
             end::leak_what_it_owns(main);
-            end_the_others(here);
+            end_the_others(current);
         }
     });
     // No coroutine that was started on main outlives this, and none can be started afterwards.
@@ -182,8 +182,8 @@ fn wind_up() {
 /// The most rounds of clean-up on main, if its destructors keep creating values to clean up.
 const MOST_ROUNDS: usize = 100;
 
-fn end_the_others(here: Here) {
-    let Here { fiber: main, sched } = here;
+fn end_the_others(current: CurrentFiber) {
+    let CurrentFiber { fiber: main, sched } = current;
     for fiber in sched.fibers_where(|fiber| fiber != main) {
         sched.kill(fiber.ptr());
         // A fiber that is out of the ring while it cleans up does not see the kill, and nothing
@@ -192,13 +192,13 @@ fn end_the_others(here: Here) {
             sched.unpause(fiber.ptr());
         }
     }
-    wait_for_the_others(here);
+    wait_for_the_others(current);
 }
 
-fn wait_for_the_others(here: Here) {
-    let Here { fiber: main, sched } = here;
+fn wait_for_the_others(current: CurrentFiber) {
+    let CurrentFiber { fiber: main, sched } = current;
     while 1 < sched.live.get() {
-        leave(here, &WIND_UP);
+        leave(current, &WIND_UP);
         if main.signals.get().has(Signals::DEADLOCK) {
             abandon_the_rest(&sched, main);
         }
@@ -244,7 +244,7 @@ pub fn exit(code: i32) -> ! {
         abandoned::leave_process(code)
     };
     sched.main.exit_code.set(Some(code));
-    let fiber = here().fiber;
+    let fiber = current_fiber().fiber;
     if cfg!(panic = "abort") || std::thread::panicking() {
         abandoned::leave_process(code);
     }

@@ -26,7 +26,7 @@ use crate::sched::core::children::Children;
 use crate::sched::core::end::{self, AbortOnUnwind};
 use crate::sched::core::interrupt;
 use crate::sched::core::leave;
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::sched::core::unwinding;
 
 static SCOPE_EXIT: WaitReason =
@@ -293,22 +293,26 @@ fn open<'env, F, T>(fail_fast: bool, f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
-    let here = here();
-    let children = Children::new(here.fiber, fail_fast);
+    let current = current_fiber();
+    let children = Children::new(current.fiber, fail_fast);
     let scope = Scope { children, scope: PhantomData, env: PhantomData };
-    let body = || cancel::within(here.fiber, &scope.children.body, || f(&scope));
+    let body = || cancel::within(current.fiber, &scope.children.body, || f(&scope));
     let result = panic::catch_unwind(AssertUnwindSafe(body));
     let in_wait = AbortOnUnwind("the exit of a scope");
-    let deadlock = wait_for_children(here, &scope.children, result.is_err());
+    let deadlock = wait_for_children(current, &scope.children, result.is_err());
     mem::forget(in_wait);
-    leave(here, &scope.children, result, deadlock)
+    leave(current, &scope.children, result, deadlock)
 }
 
 /// Waits until all children have ended. It neither returns earlier nor unwinds.
 #[track_caller]
-fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Option<Box<Deadlock>> {
-    let Here { fiber, sched } = here;
-    if body_failed && (children.fail_fast || interrupt::is_due(here)) {
+fn wait_for_children(
+    current: CurrentFiber,
+    children: &Children,
+    body_failed: bool,
+) -> Option<Box<Deadlock>> {
+    let CurrentFiber { fiber, sched } = current;
+    if body_failed && (children.fail_fast || interrupt::is_due(current)) {
         children.kill_all(&sched);
     }
     let mut deadlock = None;
@@ -317,10 +321,10 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
         if !fiber.signals.get().is_none() {
             // A kill or a deadlock is passed on to the children; this fiber only waits for their
             // end.
-            deadlock = interrupt::at_scope_exit(here).or(deadlock);
+            deadlock = interrupt::at_scope_exit(current).or(deadlock);
             // While a fiber unwinds, a destructor may have opened this scope. Then the work of its
             // children is clean-up, which a kill does not interrupt.
-            let is_due = interrupt::is_due(here);
+            let is_due = interrupt::is_due(current);
             if deadlock.is_some() || is_due {
                 children.kill_all(&sched);
                 children.cut_short.set(children.cut_short.get() || is_due);
@@ -330,7 +334,7 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
                 }
             }
         }
-        leave::leave(here, &SCOPE_EXIT);
+        leave::leave(current, &SCOPE_EXIT);
     }
     children.awaited.set(false);
     interrupt::wait_completed(fiber);
@@ -341,7 +345,7 @@ fn wait_for_children(here: Here, children: &Children, body_failed: bool) -> Opti
 /// returns the body's result.
 #[track_caller]
 fn leave<T>(
-    here: Here,
+    current: CurrentFiber,
     children: &Children,
     result: Caught<T>,
     deadlock: Option<Box<Deadlock>>,
@@ -349,12 +353,12 @@ fn leave<T>(
     let childs = children.take_panic();
     match result {
         // An unwind that ends at this very scope carries no news: the child's failure is raised.
-        Err(payload) if !cancel::ends_at(&children.body, &here.fiber, &*payload) => {
+        Err(payload) if !cancel::ends_at(&children.body, &current.fiber, &*payload) => {
             if let Some(second) = childs {
                 // Reported and dropped now and not by the unwind, because its destructor may panic.
-                let scope_of = end::describe(&here.fiber);
+                let scope_of = end::describe(&current.fiber);
                 end::report_lost(
-                    format_args!("a fiber in a scope of {scope_of} panicked and no one joined it"),
+                    format_args!("a fiber in a scope of {scope_of} panicked and was not joined"),
                     second,
                 );
             }
@@ -370,9 +374,9 @@ fn leave<T>(
             if children.cut_short.get() {
                 // The kill ended the children before their work was done: it is raised here.
                 if children.ended_in_unwind.get() {
-                    interrupt::force(here.fiber, here.sched.switches.get(), &here.sched);
+                    interrupt::force(current.fiber, current.sched.switches.get(), &current.sched);
                 }
-                interrupt::checkpoint(here);
+                interrupt::checkpoint(current);
             }
             result.unwrap_or_else(|_| panic!("a fiber of the nursery failed, and was joined"))
         }

@@ -7,7 +7,7 @@ use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::current;
 use crate::sched::core::interrupt;
 use crate::sched::core::region::{self, Limit};
-use crate::sched::core::scheduler::here;
+use crate::sched::core::scheduler::current_fiber;
 
 /// Runs `f` without kill points: a kill that arrives meanwhile is raised at the first wait after
 /// `f`.
@@ -38,7 +38,7 @@ use crate::sched::core::scheduler::here;
 /// ```
 #[track_caller]
 pub fn shield<T>(f: impl FnOnce() -> T) -> T {
-    cancel::within(here().fiber, &CancelScope::shield(), f)
+    cancel::within(current_fiber().fiber, &CancelScope::shield(), f)
 }
 
 /// Shields `f` like [`shield`], but puts a kill off for no longer than `grace` from now on.
@@ -70,9 +70,9 @@ pub fn shield<T>(f: impl FnOnce() -> T) -> T {
 /// ```
 #[track_caller]
 pub fn shield_for<T>(grace: Duration, f: impl FnOnce() -> T) -> T {
-    let here = here();
-    let now = here.sched.time.clock.now();
-    region::shield_until(here, Limit::at(here, now, now.checked_add(grace)), f)
+    let current = current_fiber();
+    let now = current.sched.time.clock.now();
+    region::shield_until(current, Limit::at(current, now, now.checked_add(grace)), f)
 }
 
 /// Runs `body`, and then `cleanup` whether or not `body` unwound. Afterwards continues the unwind,
@@ -127,9 +127,9 @@ pub fn finally<T>(body: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
 /// ```
 #[track_caller]
 pub fn checkpoint() {
-    let here = here();
-    here.sched.heed_kill_request();
-    if !here.fiber.signals.get().is_none() {
-        interrupt::checkpoint(here);
+    let current = current_fiber();
+    current.sched.heed_kill_request();
+    if !current.fiber.signals.get().is_none() {
+        interrupt::checkpoint(current);
     }
 }

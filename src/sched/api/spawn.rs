@@ -14,7 +14,7 @@ use crate::sched::api::join::JoinHandle;
 use crate::sched::core::children::Children;
 use crate::sched::core::create::create;
 use crate::sched::core::park;
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::stack::SizeClass;
 
 /// Starts a fiber that will run `f`. It runs in its turn, after all fibers that are ready now.
@@ -196,13 +196,13 @@ impl Builder {
     where
         F: FnOnce() -> T,
     {
-        let here = here();
+        let current = current_fiber();
         // SAFETY: the caller promises that the fiber ends before its borrows do.
-        let record = unsafe { self.create(here, f, Location::caller()) };
+        let record = unsafe { self.create(current, f, Location::caller()) };
         if let Some(children) = scope {
             children.adopt(record.ptr());
         }
-        let fiber = here.sched.admit_and_queue(record);
+        let fiber = current.sched.admit_and_queue(record);
         // SAFETY: the fiber was just created with this output type, and this is its only handle.
         unsafe { JoinHandle::new(fiber) }
     }
@@ -218,16 +218,16 @@ impl Builder {
     where
         F: FnOnce() -> T,
     {
-        let here = here();
+        let current = current_fiber();
         // SAFETY: the caller promises that the fiber ends before its borrows do.
-        let record = unsafe { self.create(here, f, Location::caller()) };
+        let record = unsafe { self.create(current, f, Location::caller()) };
         if let Some(children) = scope {
             children.adopt(record.ptr());
         }
-        let fiber = here.sched.admit(record);
+        let fiber = current.sched.admit(record);
         // SAFETY: the fiber was just created with this output type, and this is its only handle.
         let handle = unsafe { JoinHandle::new(fiber) };
-        park::run_first(here, fiber);
+        park::run_first(current, fiber);
         handle
     }
 
@@ -237,16 +237,21 @@ impl Builder {
     ///
     /// The same as for `task::allocate`.
     #[inline(always)]
-    unsafe fn create<F, T>(self, here: Here, f: F, location: &'static Location<'static>) -> FiberRef
+    unsafe fn create<F, T>(
+        self,
+        current: CurrentFiber,
+        f: F,
+        location: &'static Location<'static>,
+    ) -> FiberRef
     where
         F: FnOnce() -> T,
     {
-        let class = self.class.unwrap_or(here.sched.default_class);
+        let class = self.class.unwrap_or(current.sched.default_class);
         // Runs user code, which may panic or be killed. So it comes before the fiber exists, which
         // an unwind would leave half created.
         let inherited = locals::may_inherit().then(locals::for_child);
         // SAFETY: `create` has the same contract as this function, which the caller upholds.
-        let record = unsafe { create(&here.sched, class, f, location) };
+        let record = unsafe { create(&current.sched, class, f, location) };
         if let Some(inherited) = inherited {
             locals::bequeath(record.ptr(), inherited);
         }

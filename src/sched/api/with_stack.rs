@@ -3,7 +3,7 @@
 
 use crate::fiber::{borrowed_stack, current, frame};
 #[cfg(any(feature = "http", feature = "tls"))]
-use crate::sched::core::scheduler::try_here;
+use crate::sched::core::scheduler::try_current_fiber;
 use crate::stack::SizeClass;
 
 /// Calls `f` on another stack of at least `bytes` (1 GiB at most), for a call that needs more stack
@@ -57,9 +57,9 @@ pub fn with_stack_size<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
 #[cfg(any(feature = "http", feature = "tls"))]
 #[inline]
 pub(crate) fn on_warm_stack<R>(f: impl FnOnce() -> R) -> R {
-    let Some(here) = try_here() else { return f() };
-    let bytes = here.fiber.class.bytes().max(SizeClass::DEFAULT.bytes());
-    match borrowed_stack::call(Some(here.fiber), SizeClass::for_bytes(bytes), f) {
+    let Some(current) = try_current_fiber() else { return f() };
+    let bytes = current.fiber.class.bytes().max(SizeClass::DEFAULT.bytes());
+    match borrowed_stack::call(Some(current.fiber), SizeClass::for_bytes(bytes), f) {
         Ok(result) => result,
         Err((_, f)) => f(),
     }

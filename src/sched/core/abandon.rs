@@ -1,14 +1,14 @@
-//! Giving up on fibers that do not end: they never run again and keep their stacks for ever.
+//! Abandoning fibers that do not end: they never run again, and their stacks are kept forever.
 //!
 //! Invariants:
-//! - A retired fiber's stack is neither unwound, freed nor reused; its node is taken out of the
+//! - An abandoned fiber's stack is neither unwound, freed nor reused. Its node is taken out of the
 //!   list in which it waited, so that nothing is handed to it.
-//! - A fiber that borrows cannot be retired while those who lend run on: the main fiber never,
-//!   because the caller of `run` lends to it, and a fiber of a scope only once `run` is ending.
-//!   The process is aborted instead. When `run` ends a retired child still counts as running, so
-//!   the fiber of its scope never leaves that, and is retired in its turn: what it lent lies on a
-//!   stack that is kept.
-//! - A retired fiber counts as ended for its joiner and its hooks, and not for its scope.
+//! - A fiber that borrows cannot be abandoned while its lender runs on: the main fiber never,
+//!   because the caller of `run` lends to it, and a fiber of a scope only when `run` is ending. The
+//!   process is aborted instead. When `run` ends, an abandoned child still counts as running, so
+//!   the fiber of its scope never leaves the scope, and is abandoned too: the data that it has lent
+//!   lies on a stack that is kept.
+//! - An abandoned fiber counts as ended for its joiner and its hooks, and not for its scope.
 
 #![allow(unsafe_code, reason = "leaves a stack for the last time")]
 
@@ -21,21 +21,22 @@ use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::wait_list;
 use crate::sched::core::hooks;
 use crate::sched::core::leave;
-use crate::sched::core::scheduler::{Scheduler, here};
+use crate::sched::core::scheduler::{Scheduler, current_fiber};
 
 static ABANDONED: WaitReason = WaitReason::new("abandoned", OnDeadlock::Last);
 
-/// Retires the running fiber. It never returns.
+/// Abandons the running fiber. This call never returns.
 #[cold]
 #[track_caller]
 pub(crate) fn abandon_current(why: &str) -> ! {
-    let here = here();
-    here.sched.abandon(here.fiber, why);
-    leave::leave_for_ever(here)
+    let current = current_fiber();
+    current.sched.abandon(current.fiber, why);
+    leave::leave_forever(current)
 }
 
 impl Scheduler {
-    /// Takes `fiber` out of everything. It must not be in the ring.
+    /// Abandons `fiber`: takes it out of all lists, and wakes its joiner with an error. It must not
+    /// be in the ring.
     pub(crate) fn abandon(&self, fiber: FiberPtr, why: &str) {
         let picture = FiberSnapshot::of(&fiber, self.now_ms.get());
         let reason = fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten();
@@ -77,7 +78,7 @@ impl Scheduler {
         self.tell_main();
     }
 
-    /// Who lends to `fiber`, and may yet take the lent back.
+    /// Returns the lender of the data that `fiber` borrows, if it may run on and free them.
     fn lender_of(&self, fiber: FiberPtr) -> Option<&'static str> {
         if self.main.get() == Some(fiber) {
             return Some("The caller of `run`");

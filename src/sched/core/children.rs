@@ -1,10 +1,11 @@
-//! The bookkeeping of a scope: how many children have not ended, and what went wrong in them.
+//! The record of a scope: the number of children that have not ended, and their first panic.
 //!
 //! Invariants:
 //! - It lies on the stack of the fiber that opened the scope, and that frame is left only when
-//!   `running` is zero. So the address in a child's header is good until that child has ended,
-//!   which is when `running` is counted down, and for its handle, whose type keeps it inside.
-//! - The first panic that nobody joins is kept; the frame raises it again.
+//!   `running` is zero. So the address in a child's header is valid until that child has ended,
+//!   which is when `running` is decremented, and for the child's handle, whose lifetime ends before
+//!   the scope does.
+//! - The first panic of a child that no fiber joins is kept, and the frame raises it again.
 
 #![allow(unsafe_code, reason = "children point to a record on their parent's stack")]
 
@@ -15,10 +16,11 @@ use crate::fiber::cancel::CancelScope;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::sched::core::scheduler::Scheduler;
 
-/// What a scope knows of its children.
+/// The record of a scope.
 pub(crate) struct Children {
     /// The fiber that opened the scope.
     pub(crate) parent: FiberPtr,
+    /// The number of children that have not ended.
     pub(crate) running: Cell<usize>,
     /// Whether the parent waits for `running` to become zero.
     pub(crate) awaited: Cell<bool>,
@@ -49,11 +51,11 @@ impl Children {
         }
     }
 
-    /// The scope that `child` belongs to, if it is in one. For a child that has not ended, and
-    /// for its handle.
+    /// Returns the scope of `child`, if it is in one. Only code of a child that has not ended, and
+    /// its handle, may call this.
     pub(crate) fn of(child: &Header) -> Option<&Children> {
-        // SAFETY: the address was set by `adopt`. The record outlives the child, and its one
-        // handle: see the top. Nobody else asks.
+        // SAFETY: `adopt` has set the address. The record outlives the child, and its one handle
+        // (the first invariant). No other code calls this.
         unsafe { child.owner.get().cast::<Children>().as_ref() }
     }
 
@@ -65,8 +67,8 @@ impl Children {
         }
     }
 
-    /// A child has ended. Its record keeps the address of this one, for the handle that may yet
-    /// give up its panic: such a handle cannot leave the scope.
+    /// Records the end of a child. The child's header keeps the address of this record, for its
+    /// handle, which may still be dropped and pass a panic on: it cannot leave the scope.
     pub(crate) fn one_ended(&self, sched: &Scheduler) {
         let running = self.running.get() - 1;
         self.running.set(running);
@@ -75,7 +77,7 @@ impl Children {
         }
     }
 
-    /// Keeps the first panic; gives a later one back.
+    /// Keeps the first panic. Returns `payload` if there was one before.
     pub(crate) fn keep_panic(&self, payload: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
         let mut kept = self.panic.borrow_mut();
         if kept.is_some() {

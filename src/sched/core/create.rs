@@ -1,7 +1,8 @@
-//! Making fibers: their records, and their first place, in the ring or outside of it.
+//! The creation of fibers: their records, and their first place, in the ring or outside it.
 //!
 //! Invariants:
-//! - While `run` is ending nothing is made paused: it would never get the turn in which it ends.
+//! - While `run` is ending no fiber is created paused: it would never get the turn in which it
+//!   ends.
 
 #![allow(unsafe_code, reason = "erases the types of closures and their outputs")]
 
@@ -18,7 +19,7 @@ use crate::stack::SizeClass;
 ///
 /// # Safety
 ///
-/// As `task::allocate`.
+/// The promises of [`task::allocate`].
 #[inline]
 pub(crate) unsafe fn create<F, T>(
     sched: &Scheduler,
@@ -32,13 +33,13 @@ where
     let class = task::class_for::<F, T>(class);
     let id = sched.next_id();
     if const { mem::size_of::<F>() <= task::LARGE_VALUE } {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller's promises are those of `allocate`.
         return unsafe { task::allocate(f, id, class, location) };
     }
-    // A large closure has a box of its own, to be dropped in it: the fiber may have to do that on
-    // the spare stack, where there is no room to move it.
+    // A large closure is boxed, so that it can be dropped without a move: the fiber may have to do
+    // that on the spare stack, where there is no room for one.
     let f = Box::new(f);
-    // SAFETY: passed on to the caller.
+    // SAFETY: the caller's promises are those of `allocate`.
     unsafe { task::allocate(move || (*f)(), id, class, location) }
 }
 
@@ -50,12 +51,12 @@ impl Scheduler {
         fiber
     }
 
-    /// Makes a fiber that will run `f` when it is put into the ring.
+    /// Creates a fiber that will run `f` when it is put into the ring.
     pub(crate) fn create_paused<F>(&self, f: F, at: &'static Location<'static>) -> FiberRef
     where
         F: FnOnce() + 'static,
     {
-        // SAFETY: neither the closure nor its output, which is nothing, borrows.
+        // SAFETY: neither the closure nor its output, which is `()`, borrows.
         let record = unsafe { create(self, self.default_class, f, at) };
         let fiber = self.admit(record);
         fiber.reason.set(&PAUSED);
@@ -65,7 +66,7 @@ impl Scheduler {
         fiber.to_ref()
     }
 
-    /// Drops what belongs to users where that may run user code.
+    /// Drops a user's value on a fiber, where its destructor may run user code.
     pub(crate) fn drop_on_a_fiber<T: 'static>(&self, value: T) {
         let fiber = self.create_paused(move || drop(value), Location::caller());
         self.unpause(fiber.ptr());

@@ -2,22 +2,22 @@
 //!
 //! Invariants:
 //! - A fiber has at most one armed deadline. It is armed directly around the wait, so that no user
-//!   code (the destructor of a value that was to be sent, say) runs while it exists.
+//!   code (for example the destructor of a value that could not be sent) runs while it exists.
 
 use std::time::Duration;
 
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::Signals;
-use crate::sched::core::scheduler::{Here, here};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::sched::time::alarm::Alarm;
 use crate::sched::time::timers::NEVER;
 
 /// Returns the deadline `timeout` from now, in the scheduler's microseconds.
-pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
-    let now = here.sched.time.clock.now();
+pub(crate) fn deadline_after(current: CurrentFiber, timeout: Duration) -> u64 {
+    let now = current.sched.time.clock.now();
     match now.checked_add(timeout) {
-        Some(at) => here.sched.micros_at(at),
+        Some(at) => current.sched.micros_at(at),
         None => NEVER,
     }
 }
@@ -28,10 +28,11 @@ pub(crate) fn deadline_after(here: Here, timeout: Duration) -> u64 {
 pub(crate) struct Deadline(FiberPtr);
 
 impl Deadline {
-    pub(crate) fn arm(here: Here, at: u64) -> Deadline {
-        let Here { fiber, sched } = here;
-        // Always checked: the wheel would be left with the address of a fiber that may be freed.
-        assert!(fiber.timer.get() == TimerKey::NONE, "one deadline a wait");
+    pub(crate) fn arm(current: CurrentFiber, at: u64) -> Deadline {
+        let CurrentFiber { fiber, sched } = current;
+        // Checked in release builds too: the wheel would keep the address of a fiber that may be
+        // freed.
+        assert!(fiber.timer.get() == TimerKey::NONE, "a wait has at most one deadline");
         fiber.timer.set(sched.time.arm(at, Alarm::of_wait(fiber)));
         Deadline(fiber)
     }
@@ -39,7 +40,7 @@ impl Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        here().sched.time.disarm(self.0.timer.replace(TimerKey::NONE));
+        current_fiber().sched.time.disarm(self.0.timer.replace(TimerKey::NONE));
         self.0.signals.set(self.0.signals.get().without(Signals::TIMEOUT));
     }
 }

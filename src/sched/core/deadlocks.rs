@@ -1,5 +1,5 @@
-//! The wait that was chosen to fail, so that a deadlock ends. The choice is made in
-//! [`deadlock`](crate::sched::deadlock); the fiber takes the report where it waits.
+//! The record of the wait that was chosen to fail, so that a deadlock ends.
+//! [`deadlock`](crate::sched::deadlock) chooses it, and its fiber takes the report.
 
 use std::cell::{Cell, RefCell};
 
@@ -11,7 +11,7 @@ use crate::fiber::snapshot::Deadlock;
 pub(crate) struct Deadlocks {
     /// The fiber whose wait failed last, and the number of switches then.
     last_victim: Cell<(Option<FiberId>, u64)>,
-    /// The report that the chosen wait fails with, until its fiber takes it.
+    /// The report with which the chosen wait fails, until its fiber takes it.
     report: RefCell<Option<Box<Deadlock>>>,
 }
 
@@ -20,7 +20,7 @@ impl Deadlocks {
         Deadlocks { last_victim: Cell::new((None, 0)), report: RefCell::new(None) }
     }
 
-    /// Notes that the wait of `victim` fails with `report`, at that number of switches.
+    /// Records that the wait of `victim` fails with `report`, at that number of switches.
     pub(crate) fn fail(&self, victim: FiberId, switches: u64, report: Deadlock) {
         *self.report.borrow_mut() = Some(Box::new(report));
         self.last_victim.set((Some(victim), switches));
@@ -30,7 +30,7 @@ impl Deadlocks {
         self.last_victim.get()
     }
 
-    /// Whether a report waits to be taken.
+    /// Returns whether there is a report that was not taken.
     pub(crate) fn is_pending(&self) -> bool {
         self.report.borrow().is_some()
     }

@@ -1,8 +1,8 @@
-//! The root of every fiber's stack: runs the closure, and sees the fiber off.
+//! The root function of every fiber's stack, which runs the closure and ends the fiber.
 //!
 //! ```text
 //!   closure -> output or error -> its generators and greenlets, then its fiber-locals
-//!           -> what nothing asks for, generators, greenlets and fiber-locals, what a façade keeps:
+//!           -> the unjoined result, generators, greenlets, fiber-locals, the façade's record:
 //!              again, until none of that has run user code
 //!   \______________________________ user code, on the fiber ____________________________/
 //!
@@ -11,10 +11,11 @@
 //! ```
 //!
 //! Invariants:
-//! - All user code of a fiber runs above this frame, panics of destructors are caught here, and the
-//!   fiber counts as ended only after the last of it.
-//! - The clean-up is shielded: a kill does not cut the destructor of a fiber-local short.
-//! - A panic is carried by whoever joins, or raised again by the scope, or reported here: once.
+//! - All user code of a fiber runs above the frame of [`root`]. Panics of destructors are caught in
+//!   this file, and the fiber counts as ended only after the last user code.
+//! - The clean-up is shielded: a kill does not interrupt the destructor of a fiber-local.
+//! - A panic reaches one receiver: the joiner, or the scope, which raises it again, or the report
+//!   of this file.
 
 #![allow(unsafe_code, reason = "calls the type-erased functions of a fiber")]
 
@@ -35,7 +36,8 @@ use crate::sched::core::children::Children;
 use crate::sched::core::hooks;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
 
-/// The function at the base of every fiber's stack. It does not unwind.
+/// Runs the closure of `fiber` and ends it. It is at the base of every fiber's stack, and does not
+/// unwind.
 pub(crate) fn root(fiber: FiberPtr) {
     let error = run_closure(fiber);
     if error.is_some() || fiber.extra_exists() || !fiber.has_handle.get() {
@@ -57,19 +59,19 @@ fn run_closure(fiber: FiberPtr) -> Option<JoinError> {
     result.err().map(|payload| judge(fiber, payload))
 }
 
-/// What an unwind that reached the root of `fiber` means for those who join it.
+/// Returns the error for the joiner of `fiber`, whose closure has unwound with `payload`.
 #[cold]
 fn judge(fiber: FiberPtr, payload: Box<dyn Any + Send>) -> JoinError {
     if !fiber.killed.get() {
         return JoinError::Panicked(Panic::new(payload));
     }
-    // Nearly always the payload of the kill; but a destructor or a `catch_unwind` may have put
-    // another in its place, and dropping that is user code.
+    // This is nearly always the payload of the kill. But a destructor or a `catch_unwind` may have
+    // replaced it, and dropping the other one is user code.
     cancel::within(fiber, &CancelScope::shield(), || quietly(&fiber, || drop(payload)));
     killed(fiber)
 }
 
-/// The error of a fiber that was killed: with the reason, if one was given.
+/// Returns the error of a fiber that was killed, with the reason if one was given.
 fn killed(fiber: FiberPtr) -> JoinError {
     let reason = fiber.peek_extra(|extra| extra.kill_reason.clone()).flatten();
     reason.map_or(JoinError::Killed, JoinError::KilledFor)
@@ -82,7 +84,8 @@ fn drop_closure(fiber: FiberPtr) -> JoinError {
     no_stack.flatten().map_or_else(|| killed(fiber), JoinError::NoStack)
 }
 
-/// Drops what the fiber owns and what nothing will ask for. On the main fiber, ends all others.
+/// Drops the values that the fiber owns, and its result if nothing can join it. On the main fiber,
+/// ends all others after that.
 #[inline(never)]
 fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
     let is_main = scheduler().is_some_and(|sched| sched.main.get() == Some(fiber));
@@ -93,7 +96,7 @@ fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
             close_frame(fiber);
         }
     });
-    // After the last user code of the main fiber: nothing can be spawned behind this.
+    // After the last user code of the main fiber, so that it can spawn nothing after this.
     if is_main {
         let sched = scheduler().expect("a fiber runs inside `run`");
         let last_duty = sched.main.last_duty.get().expect("`run` sets it before main starts");
@@ -101,7 +104,7 @@ fn clean_up(fiber: FiberPtr, error: Option<JoinError>) {
     }
 }
 
-/// What a fiber leaves to its joiner.
+/// The result that a fiber leaves to its joiner.
 enum Left {
     /// Its output, in its record.
     Output,
@@ -110,11 +113,11 @@ enum Left {
     Nothing,
 }
 
-/// Leaves the outcome of the running fiber to its handle, or drops it if there is none, and lets go of
-/// what a façade keeps for the fiber.
+/// Leaves the result of the running fiber to its handle, or drops it if there is none, and ends the
+/// façade's record of the fiber.
 ///
-/// Each of these steps may run user code, which may drop the handle and make new values: so every
-/// question is asked anew after it, until a round has run none.
+/// Each of these steps may run user code, which may drop the handle and create new values. So all
+/// of them are repeated, until a round has run no user code.
 fn settle(fiber: FiberPtr, mut left: Left) {
     if let Left::Error(JoinError::Panicked(_)) = left {
         if let Some(children) = Children::of(&fiber) {
@@ -138,7 +141,7 @@ fn settle(fiber: FiberPtr, mut left: Left) {
     }
 }
 
-/// Drops what nothing will ask for: user code.
+/// Drops a result that nothing will join: user code.
 fn drop_left(fiber: FiberPtr, left: &mut Left) {
     match std::mem::replace(left, Left::Nothing) {
         Left::Output => drop_output(fiber),
@@ -147,21 +150,22 @@ fn drop_left(fiber: FiberPtr, left: &mut Left) {
     }
 }
 
-/// Leaves what destructors of the running fiber make without end where it is, forever.
+/// Leaks the values of the running fiber, whose destructors create new values without end.
 #[cold]
 pub(crate) fn leak_what_it_owns(fiber: FiberPtr) {
     say(format_args!(
-        "{}: the destructors of what it leaves make new values without end: leaked",
+        "{}: the destructors of its values create new values without end: leaked",
         describe(&fiber)
     ));
     let leaked = fiber.with_extra(|extra| (extra.identity.take(), extra.pending_throw.take()));
     std::mem::forget(leaked);
     leak_locals();
-    // An output that has lost its handle just now stays in the record.
+    // An output that has just lost its handle stays in the record.
     std::mem::forget(fiber.to_ref());
 }
 
-/// Ends the life of the frame of `fiber`, whose user code is over. Later code on it finds none.
+/// Closes the frame of `fiber`, whose user code is over, if it has one. Later code on the fiber
+/// finds no frame.
 pub(crate) fn close_frame(fiber: FiberPtr) {
     if frame::of_fiber(fiber).is_some() {
         frame::close_for_good(fiber);
@@ -169,8 +173,8 @@ pub(crate) fn close_frame(fiber: FiberPtr) {
 }
 
 /// Unwinds the generators and greenlets of the running fiber, then drops its fiber-locals, to which
-/// those may hold references. Destructors may make new ones of both; those that do it without end
-/// are stopped.
+/// those may hold references. Destructors may create new ones of both. If they do so without end,
+/// the last ones are abandoned and leaked.
 fn drop_what_it_owns(fiber: FiberPtr) {
     for _ in 0..MOST_ROUNDS {
         unwind_coroutines(fiber);
@@ -200,15 +204,15 @@ fn unwind_coroutines(fiber: FiberPtr) {
     }
 }
 
-/// Rounds of dropping what destructors have made meanwhile.
+/// The greatest number of rounds of dropping values that destructors have created meanwhile.
 const MOST_ROUNDS: usize = 100;
 
-/// Drops what user code that runs late on the main fiber, after its clean-up, leaves.
+/// Drops the values of user code that has run late on the main fiber, after its clean-up.
 pub(crate) fn clean_up_again(main: FiberPtr) {
     settle(main, Left::Nothing);
 }
 
-/// Whether the running fiber owns nothing whose destructor is user code.
+/// Returns whether the running fiber owns nothing whose destructor is user code.
 pub(crate) fn owns_nothing(fiber: FiberPtr) -> bool {
     let no_facade = |extra: &Extra| extra.identity.is_none() && extra.pending_throw.is_none();
     locals::count() == 0
@@ -216,8 +220,8 @@ pub(crate) fn owns_nothing(fiber: FiberPtr) -> bool {
         && fiber.peek_extra(no_facade).unwrap_or(true)
 }
 
-/// Lets go of what a façade keeps for `fiber`, which is about to end, and of what was thrown at it.
-/// Returns whether there was anything: user code has run then.
+/// Ends the façade's record of `fiber`, which is about to end, and drops its pending throw. Returns
+/// whether there was either: user code has run then.
 pub(crate) fn leave_facade(fiber: FiberPtr) -> bool {
     if fiber.peek_extra(|extra| extra.identity.is_none() && extra.pending_throw.is_none())
         != Some(false)
@@ -234,12 +238,14 @@ pub(crate) fn leave_facade(fiber: FiberPtr) -> bool {
 }
 
 /// Drops the fiber-locals of the running fiber, the youngest first. A destructor may use others,
-/// and so make new ones; one that makes another of its own kind each time is stopped.
+/// and so create new ones. If destructors create more than [`MOST_LATE_LOCALS`], the rest are
+/// leaked.
 ///
-/// If a stack of the fiber was given up, the locals that exist now are leaked: they may be borrowed.
+/// If a stack of the fiber was abandoned, its fiber-locals are leaked: they may be borrowed.
 fn drop_locals(fiber: FiberPtr) {
     let mut left = locals::count() + MOST_LATE_LOCALS;
-    // Before each: the destructor of the one before may have started a generator that refers to it.
+    // Unwind before each of them: the destructor of the one before may have started a generator
+    // that refers to the next one.
     while let Some(local) = {
         unwind_coroutines(fiber);
         locals::take_youngest()
@@ -250,7 +256,7 @@ fn drop_locals(fiber: FiberPtr) {
         }
         if left == 0 {
             say(format_args!(
-                "{}: the destructors of its fiber-locals make new ones without end: leaked",
+                "{}: the destructors of its fiber-locals create new ones without end: leaked",
                 describe(&fiber)
             ));
             std::mem::forget(local);
@@ -261,10 +267,11 @@ fn drop_locals(fiber: FiberPtr) {
     }
 }
 
-/// Fiber-locals that the destructors of a fiber's locals may make.
+/// The greatest number of fiber-locals that the destructors of a fiber's locals may create.
 const MOST_LATE_LOCALS: usize = 1_000;
 
-/// An error that nobody will join: the scope raises it again, or it is reported.
+/// Passes the error of a fiber that nothing will join to its scope, which raises it again, or
+/// reports it.
 pub(crate) fn give_up_error(fiber: &Header, error: JoinError) {
     match (error, Children::of(fiber)) {
         (JoinError::Panicked(panic), Some(children)) => {
@@ -280,7 +287,7 @@ pub(crate) fn give_up_error(fiber: &Header, error: JoinError) {
     }
 }
 
-/// Drops the closure or the output, whichever is there.
+/// Drops the closure or the output, whichever the fiber has.
 pub(crate) fn drop_output(fiber: FiberPtr) {
     quietly(&fiber, || {
         let clear = fiber.vtable.clear;
@@ -289,7 +296,7 @@ pub(crate) fn drop_output(fiber: FiberPtr) {
     });
 }
 
-/// Runs a destructor of `fiber`. A panic in it is reported, for there is nobody to carry it.
+/// Runs a destructor of `fiber`. A panic in it is reported, because no caller can receive it.
 pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
         if !exit::is_unwind(&*payload) {
@@ -300,10 +307,10 @@ pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
 
 #[cold]
 fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
-    report_lost(format_args!("{} panicked and no one joined it", describe(fiber)), payload);
+    report_lost(format_args!("{} panicked and was not joined", describe(fiber)), payload);
 }
 
-/// "fiber 'parser' (#3)", or "fiber #3".
+/// Returns a description of a fiber: "fiber 'parser' (#3)", or "fiber #3".
 pub(crate) fn describe(fiber: &Header) -> String {
     match fiber.peek_extra(|extra| extra.name.clone()).flatten() {
         Some(name) => format!("fiber '{name}' ({})", fiber.id()),
@@ -312,7 +319,8 @@ pub(crate) fn describe(fiber: &Header) -> String {
 }
 
 impl Scheduler {
-    /// The fiber has ended: tells those who wait for that. From here on it runs no user code.
+    /// Marks `fiber` as ended, calls its hooks, and wakes its joiner and its scope. It runs no user
+    /// code from here on.
     #[inline]
     fn see_off(&self, fiber: FiberPtr) {
         fiber.state.set(State::Finished);

@@ -1,6 +1,6 @@
-//! What a scheduler keeps for a façade above it, without knowing what it is.
+//! The records that a scheduler keeps for a façade above it, without knowing their types.
 //!
-//! Invariant: what belongs to users in there is dropped on the main fiber, when `run` begins to end.
+//! Invariant: the user values in them are dropped on the main fiber, when `run` begins to end.
 
 use std::any::Any;
 use std::cell::{OnceCell, RefCell};
@@ -11,19 +11,19 @@ use crate::fiber::state::State;
 
 /// A façade's record of a scheduler.
 pub(crate) trait Facade: fmt::Debug {
-    /// Itself, for the façade that knows its type.
+    /// Returns itself, for the façade that knows its type.
     fn as_any(&self) -> &dyn Any;
 
-    /// Drops everything that belongs to users, and takes no more of it: `run` is ending.
+    /// Drops all user values, and accepts none any more: `run` is ending.
     fn close(&self);
 }
 
-/// What `tasklet/` and `stackless/` keep in a scheduler.
+/// The data that `tasklet/` and `stackless/` keep in a scheduler.
 #[derive(Debug)]
 pub(crate) struct Tasklets {
     /// The fibers that wait until no other can run, the innermost last.
     pub(crate) watchers: RefCell<Vec<Watcher>>,
-    /// What `stackless/` keeps.
+    /// The record of `stackless/`.
     pub(crate) facade: OnceCell<Box<dyn Facade>>,
 }
 
@@ -40,7 +40,7 @@ impl Tasklets {
         Tasklets { watchers: RefCell::new(Vec::new()), facade: OnceCell::new() }
     }
 
-    /// Returns the innermost watcher that was not retired.
+    /// Returns the innermost watcher that was not abandoned.
     pub(crate) fn innermost(&self) -> Option<Watcher> {
         let watchers = self.watchers.borrow();
         let alive = |watcher: &&Watcher| watcher.fiber.state.get() != State::Abandoned;

@@ -1,11 +1,11 @@
-//! Adds end hooks to fibers, and calls them.
+//! Adding end hooks to fibers, and calling them.
 //!
-//! A fiber's end is also seen by its joiner and its scope, which have fields of their own in the
+//! The joiner and the scope of a fiber also learn of its end. They have their own fields in the
 //! header, because a plain spawn and join must not pay for hooks.
 //!
 //! Invariants:
 //! - Hooks are called when the fiber counts as ended: none of its user code runs after that, and
-//!   none runs in here. A hook that has to run user code leaves that to a fiber.
+//!   hooks run no user code. A hook that needs user code leaves that to a fiber.
 //! - Hooks are called before the joiner is made ready, in the order in which they were added.
 //! - A fiber without hooks pays nothing: they are kept in its `Extra`.
 
@@ -18,7 +18,7 @@ use crate::fiber::end_hook::Hook;
 use crate::fiber::header::Header;
 use crate::fiber::state::State;
 
-/// Calls `to` with `key` at the end of `fiber`; immediately, if that has ended already.
+/// Calls `to` with `key` at the end of `fiber`, or immediately if it has ended already.
 pub(crate) fn tell_of_end(fiber: &Header, to: Rc<dyn EndHook>, key: Key) {
     if matches!(fiber.state.get(), State::Finished | State::Abandoned) {
         return to.ended(key);

@@ -1,23 +1,25 @@
-//! What a fiber does when something asks for its attention at a wait: unwind, fail, or go on.
+//! The reaction of a wait to the signals of its fiber: it unwinds, fails, or goes on.
 //!
-//! | asks | when it can be met | met by |
+//! | signal | when the wait reacts | reaction |
 //! |---|---|---|
-//! | kill, cancelled scope | not while unwinding, not in a shield | an unwind with a private payload |
-//! | bomb: what was thrown at it | as a kill, but in no shield; once | an unwind with the payload |
+//! | kill, cancelled scope | not while unwinding, not in a shield | unwind with a private payload |
+//! | pending throw | like a kill, but never in a shield; once | unwind with its payload |
 //! | deadline | always | `Err(TimedOut)` |
 //! | deadlock | waits that panic: not while unwinding | `Err(Deadlock)` |
 //!
 //! Invariants:
-//! - A kill is never raised while the thread unwinds: two unwinds at once abort the process.
-//!   std tells only whether *some* fiber of the thread unwinds, so a kill may come late: when the
-//!   run loop finds that nothing unwinds any more it wakes those whose kill was put off. One exception: in
-//!   a region with a time limit that was entered during an unwind, and catches what is raised in it, it is
-//!   raised when the limit has passed and nothing else can ever happen (`sched/deadlock/victim.rs`); and then in
-//!   the fibers of a scope that was opened in such a region, whose roots catch it. If the fiber has begun a
-//!   further unwind inside, that aborts the process, as it would otherwise.
-//! - Where nothing can unwind (under `panic = "abort"`, or when `run` itself was called by a
-//!   destructor while its thread unwound) waits that can fail return `Killed`, and others wait on
-//!   until `run` ends, when they are retired.
+//! - A kill is never raised while the thread unwinds, because two unwinds at the same time abort
+//!   the process. std reports only whether *some* fiber of the thread unwinds, so a kill may be
+//!   raised late: when the run loop finds that nothing unwinds any more, it wakes the fibers whose
+//!   kill was put off. There is one exception: a region with a time limit that was entered during
+//!   an unwind, and catches everything that is raised in it. There a kill is raised when the limit
+//!   has passed and no fiber can ever run again (`sched/deadlock/victim.rs`); and then in the
+//!   fibers of a scope that was opened in such a region, whose roots catch it. If the fiber has
+//!   begun a further unwind inside the region, the process is aborted, like by any panic during an
+//!   unwind.
+//! - Where nothing can unwind (under `panic = "abort"`, or when a destructor called `run` itself
+//!   while its thread unwound), waits that can fail return `Killed`, and others go on waiting until
+//!   `run` ends, when their fibers are abandoned.
 
 use std::fmt;
 
@@ -29,13 +31,13 @@ use crate::fiber::state::{OnDeadlock, Signals, WaitReason};
 use crate::sched::core::abandon;
 use crate::sched::core::children::Children;
 use crate::sched::core::pending_throw;
-use crate::sched::core::scheduler::{Here, Scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler};
 use crate::sched::core::unwinding::{can_unwind, thread_unwinds};
 
-/// A kill that is caught this often does not end its fiber: it is given up.
+/// The number of kills that a fiber may catch. One that catches more is abandoned.
 pub(crate) const MOST_RAISES: u16 = 100;
 
-/// Why a wait ended before what it waited for.
+/// The reason for which a wait ended early.
 #[derive(Debug)]
 pub(crate) enum Interrupt {
     TimedOut,
@@ -45,7 +47,7 @@ pub(crate) enum Interrupt {
 }
 
 impl Interrupt {
-    /// For waits that cannot return an error.
+    /// Panics with the report of a deadlock, for waits that cannot return an error.
     #[cold]
     #[track_caller]
     pub(crate) fn into_panic(self) -> ! {
@@ -66,102 +68,107 @@ impl fmt::Display for Interrupt {
     }
 }
 
-/// Looks at what the running fiber must attend to before it waits (again).
+/// Reacts to the signals of the running fiber before it waits (again).
 #[cold]
 #[inline(never)]
-pub(crate) fn before_wait(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    let fiber = here.fiber;
+pub(crate) fn before_wait(
+    current: CurrentFiber,
+    reason: &'static WaitReason,
+) -> Result<(), Interrupt> {
+    let fiber = current.fiber;
     let seen = fiber.signals.get();
     settle(fiber);
-    if seen.has(Signals::CANCEL) && is_due(here) && !hogs_the_thread(here) {
-        meet_kill(here, reason)?;
+    if seen.has(Signals::CANCEL) && is_due(current) && !hogs_the_thread(current) {
+        meet_kill(current, reason)?;
     }
-    pending_throw::raise_pending(here);
+    pending_throw::raise_pending(current);
     if seen.has(Signals::DEADLOCK) {
-        return fail_with_deadlock(here, reason);
+        return fail_with_deadlock(current, reason);
     }
     if seen.has(Signals::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
 }
 
-/// Whether [`before_wait`] would not let the wait go on now. For waits that other threads complete:
-/// they must be withdrawn before they are interrupted.
+/// Returns whether [`before_wait`] would interrupt the wait now. This is for waits that other
+/// threads complete: they must be withdrawn before they are interrupted.
 #[cold]
 #[inline(never)]
-pub(crate) fn is_coming(here: Here, reason: &'static WaitReason) -> bool {
-    let seen = here.fiber.signals.get();
+pub(crate) fn is_coming(current: CurrentFiber, reason: &'static WaitReason) -> bool {
+    let seen = current.fiber.signals.get();
     // Where nothing can unwind only waits that can fail notice a kill.
-    let meets_kills = || can_unwind(&here.sched) || reason.on_deadlock == OnDeadlock::Fail;
+    let meets_kills = || can_unwind(&current.sched) || reason.on_deadlock == OnDeadlock::Fail;
     seen.has(Signals::TIMEOUT)
-        || seen.has(Signals::CANCEL) && meets_kills() && is_due(here)
-        || pending_throw::may_go_off(here)
-        || seen.has(Signals::DEADLOCK) && here.sched.deadlocks.is_pending()
+        || seen.has(Signals::CANCEL) && meets_kills() && is_due(current)
+        || pending_throw::may_raise(current)
+        || seen.has(Signals::DEADLOCK) && current.sched.deadlocks.is_pending()
 }
 
-/// A yield is a kill point, lets a bomb go off, and does nothing else.
+/// Reacts to signals at a yield: it raises a kill, a cancellation or a pending throw, and nothing
+/// else.
 #[cold]
 #[inline(never)]
-pub(crate) fn at_yield(here: Here) {
-    settle(here.fiber);
-    checkpoint(here);
+pub(crate) fn at_yield(current: CurrentFiber) {
+    settle(current.fiber);
+    checkpoint(current);
 }
 
-/// Raises a pending kill or cancellation, and what was thrown, if it can be raised here.
-pub(crate) fn checkpoint(here: Here) {
-    if is_due(here) {
-        let _ = meet_kill(here, &CHECKPOINT);
+/// Raises a pending kill, cancellation or throw, if it can be raised at this place.
+pub(crate) fn checkpoint(current: CurrentFiber) {
+    if is_due(current) {
+        let _ = meet_kill(current, &CHECKPOINT);
     }
-    pending_throw::raise_pending(here);
+    pending_throw::raise_pending(current);
 }
 
 static CHECKPOINT: WaitReason = WaitReason::new("at a kill point", OnDeadlock::Last);
 
-/// Whether the running fiber has a kill or a cancellation to meet now. One that must be put off
-/// because some fiber unwinds is remembered.
-pub(crate) fn is_due(here: Here) -> bool {
-    if !cancel::is_pending(&here.fiber) {
+/// Returns whether a kill or a cancellation of the running fiber must be raised now. One that must
+/// be put off because some fiber unwinds is recorded.
+pub(crate) fn is_due(current: CurrentFiber) -> bool {
+    if !cancel::is_pending(&current.fiber) {
         return false;
     }
-    let forced = here.sched.unwinds.forced.get()
-        == Some((here.fiber.id(), here.sched.switches.get()))
-        && is_limit_in_unwind_over(here.fiber);
-    let put_off = can_unwind(&here.sched) && thread_unwinds() && !forced;
-    here.sched.unwinds.note_put_off(put_off);
+    let forced = current.sched.unwinds.forced.get()
+        == Some((current.fiber.id(), current.sched.switches.get()))
+        && is_limit_in_unwind_over(current.fiber);
+    let put_off = can_unwind(&current.sched) && thread_unwinds() && !forced;
+    current.sched.unwinds.note_put_off(put_off);
     !put_off
 }
 
-/// Whether `fiber`, where it waits, is to be interrupted by a time limit that was set while the thread
-/// unwound: its own; or one that has ended the scope that it belongs to, so that its whole stack is younger
-/// than the limit.
+/// Returns whether the wait of `fiber` must be interrupted by a time limit that was set while the
+/// thread unwound: its own; or one that has ended the scope to which the fiber belongs, so that the
+/// whole stack of the fiber is younger than the limit.
 pub(crate) fn is_limit_in_unwind_over(fiber: FiberPtr) -> bool {
     let scope_has_ended = || Children::of(&fiber).is_some_and(|scope| scope.ended_in_unwind.get());
     cancel::is_pending_in_unwind(&fiber) || cancel::is_pending(&fiber) && scope_has_ended()
 }
 
-/// Lets a time limit that was set while the thread unwound interrupt `fiber` during that switch, although
-/// the thread still does.
+/// Lets a time limit that was set while the thread unwound interrupt `fiber` during that switch,
+/// although the thread still unwinds.
 pub(crate) fn force(fiber: FiberPtr, switch: u64, sched: &Scheduler) {
     sched.unwinds.forced.set(Some((fiber.id(), switch)));
 }
 
-/// Whether the running fiber has caught so many cancellations in one turn that others must run
-/// first: it waits, and the next turn wakes it. (A killed fiber cannot catch without end.)
-fn hogs_the_thread(here: Here) -> bool {
-    if here.fiber.killed.get() || here.sched.unwinds.outside_of_run.get() {
+/// Returns whether the running fiber has caught so many cancellations in one turn that others must
+/// run first. It waits then, and the next turn wakes it. (A killed fiber cannot catch without end.)
+fn hogs_the_thread(current: CurrentFiber) -> bool {
+    if current.fiber.killed.get() || current.sched.unwinds.outside_of_run.get() {
         return false;
     }
-    let left = here.sched.budget.get().wrapping_sub(1);
-    here.sched.budget.set(left);
-    here.sched.unwinds.note_put_off(left == 0);
+    let left = current.sched.budget.get().wrapping_sub(1);
+    current.sched.budget.set(left);
+    current.sched.unwinds.note_put_off(left == 0);
     left == 0
 }
 
-/// Whether `fiber` unwinds when it is woken where it waits, if the thread does not unwind then.
+/// Returns whether `fiber` unwinds when its wait is woken, provided that the thread does not unwind
+/// then.
 pub(crate) fn has_something_to_raise(fiber: FiberPtr) -> bool {
-    let pending_throw = fiber.signals.get().has(Signals::THROW) && !cancel::is_shielded(&fiber);
-    pending_throw || cancel::is_pending(&fiber)
+    let throw = fiber.signals.get().has(Signals::THROW) && !cancel::is_shielded(&fiber);
+    throw || cancel::is_pending(&fiber)
 }
 
-/// What a wait was for has happened: its deadline and a deadlock no longer matter.
+/// Clears the signals of a wait that has completed: its deadline and a deadlock no longer matter.
 #[cold]
 #[inline(never)]
 pub(crate) fn wait_completed(fiber: FiberPtr) {
@@ -169,29 +176,30 @@ pub(crate) fn wait_completed(fiber: FiberPtr) {
     settle(fiber);
 }
 
-/// Clears what belongs to one wait only, and a cancellation that nothing asks for any more.
+/// Clears the signals that belong to one wait only, and that of a cancellation if neither the fiber
+/// nor any of its scopes is cancelled any more.
 fn settle(fiber: FiberPtr) {
     let cancel = if cancel::is_any(&fiber) { Signals::CANCEL } else { Signals::NONE };
     fiber.signals.set(cancel.with(fiber.signals.get().only(Signals::THROW)));
 }
 
-fn meet_kill(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    if can_unwind(&here.sched) {
-        count_raise(here.fiber);
+fn meet_kill(current: CurrentFiber, reason: &'static WaitReason) -> Result<(), Interrupt> {
+    if can_unwind(&current.sched) {
+        count_raise(current.fiber);
         exit::raise();
     }
     if reason.on_deadlock == OnDeadlock::Fail {
-        count_raise(here.fiber);
+        count_raise(current.fiber);
         return Err(Interrupt::Killed);
     }
-    if here.sched.closing.get() {
+    if current.sched.closing.get() {
         abandon::abandon_current("could not be unwound at the end of `run`");
     }
     Ok(())
 }
 
-/// Counts what is raised in a killed fiber. One that has caught too many never returns. The
-/// cancellations of its nurseries do not count: they say nothing of how it takes a kill.
+/// Counts the kills that are raised in a killed fiber, and abandons a fiber that has caught too
+/// many of them. The cancellations of its nurseries before the kill do not count.
 fn count_raise(fiber: FiberPtr) {
     if !fiber.killed.get() {
         return;
@@ -202,27 +210,27 @@ fn count_raise(fiber: FiberPtr) {
     }
 }
 
-fn fail_with_deadlock(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    let report = here.sched.deadlocks.take_report();
+fn fail_with_deadlock(current: CurrentFiber, reason: &'static WaitReason) -> Result<(), Interrupt> {
+    let report = current.sched.deadlocks.take_report();
     let Some(report) = report else { return Ok(()) };
     debug_assert!(reason.on_deadlock != OnDeadlock::Panic || !thread_unwinds());
-    // Each failure of a killed fiber counts: it may be one that takes every error for a reason to
-    // wait again, and `run` could not end.
-    count_raise(here.fiber);
+    // Each failure of a killed fiber counts: the fiber may wait again after every error, and `run`
+    // could not end.
+    count_raise(current.fiber);
     Err(Interrupt::Deadlock(report))
 }
 
-/// At the exit of a scope nothing is raised: the caller passes it on to the children. Returns the
-/// report if this wait was chosen to break a deadlock.
+/// Clears the signals at the exit of a scope, where nothing is raised: the caller passes a kill on
+/// to the children. Returns the report if this wait was chosen to break a deadlock.
 #[cold]
 #[inline(never)]
-pub(crate) fn at_scope_exit(here: Here) -> Option<Box<Deadlock>> {
-    let seen = here.fiber.signals.get();
-    settle(here.fiber);
+pub(crate) fn at_scope_exit(current: CurrentFiber) -> Option<Box<Deadlock>> {
+    let seen = current.fiber.signals.get();
+    settle(current.fiber);
     if !seen.has(Signals::DEADLOCK) {
         return None;
     }
-    // Killing the children is all that this wait can do: it is not asked twice.
-    here.fiber.children_killed.set(true);
-    here.sched.deadlocks.take_report()
+    // This wait can only kill the children, so it is not chosen twice.
+    current.fiber.children_killed.set(true);
+    current.sched.deadlocks.take_report()
 }

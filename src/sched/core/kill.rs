@@ -1,8 +1,9 @@
-//! Killing fibers: one, those of a scope, or the main fiber because a signal handler asks for it.
+//! Killing fibers: one fiber, those of a scope, or the main fiber on request of a signal handler.
 //!
 //! Invariants:
-//! - A kill is a level: it is marked in the fiber's record, and met at each of its waits. Here the
-//!   fiber is only woken, if the kill can be raised where it waits.
+//! - A kill is a level: it is marked in the fiber's record, and each of the fiber's waits raises
+//!   it. The functions of this file wake the fiber, if the kill can be raised where it waits, and
+//!   raise it themselves only in the running fiber.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::fiber::state::{Signals, State};
 use crate::sched::core::children::Children;
 use crate::sched::core::interrupt;
 use crate::sched::core::pause;
-use crate::sched::core::scheduler::{Scheduler, here, scheduler};
+use crate::sched::core::scheduler::{Scheduler, current_fiber, scheduler};
 use crate::sched::shared::kill_request::KillRequest;
 
 /// The reason with which a signal kills the main fiber, as
@@ -30,7 +31,7 @@ impl Scheduler {
         fiber.killed.set(true);
         fiber.signal(Signals::CANCEL);
         if current::fiber() == Some(fiber) {
-            return interrupt::checkpoint(here());
+            return interrupt::checkpoint(current_fiber());
         }
         if cancel::is_pending(&fiber) {
             self.wake_to_unwind(fiber);
@@ -39,7 +40,8 @@ impl Scheduler {
 
     /// Wakes `fiber`, which has something to raise, wherever it waits.
     pub(crate) fn wake_to_unwind(&self, fiber: FiberPtr) {
-        // One that has left the ring by itself goes on to unwind, and for nothing else.
+        // A fiber that has left the ring by itself is woken without this, to unwind and for
+        // nothing else.
         if pause::is_paused(fiber) {
             self.unpause(fiber);
         }
@@ -58,14 +60,14 @@ impl Scheduler {
         }
     }
 
-    /// Lets a signal handler ask for the end of the main fiber.
+    /// Returns the request with which a signal handler can kill the main fiber.
     #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "signals come with `net`"))]
     pub(crate) fn accept_kill_request(&self) -> Arc<KillRequest> {
         let request = KillRequest::new(self.idle.waker());
         self.main.kill_request.get_or_init(|| Arc::new(request)).clone()
     }
 
-    /// Kills the main fiber if a signal handler has asked for that.
+    /// Kills the main fiber if a signal handler has requested it.
     #[inline]
     pub(crate) fn heed_kill_request(&self) {
         if let Some(request) = self.main.kill_request.get() {
@@ -88,7 +90,8 @@ impl Scheduler {
 }
 
 impl Children {
-    /// A child has panicked. In a nursery everybody else is killed.
+    /// Records that a child has panicked. In a nursery, cancels the body and kills the other
+    /// children.
     pub(crate) fn note_failure(&self) {
         if self.failed.replace(true) || !self.fail_fast {
             return;
@@ -107,7 +110,7 @@ impl Children {
         let children = sched.fibers_where(|fiber| std::ptr::eq(fiber.owner.get(), this));
         let (this_fiber, others): (Vec<_>, Vec<_>) =
             children.into_iter().partition(|child| Some(child.ptr()) == current::fiber());
-        // Its own kill unwinds the fiber that calls this, so that comes last.
+        // The kill of the running fiber may unwind out of this call, so it comes last.
         for child in others.into_iter().chain(this_fiber) {
             sched.kill(child.ptr());
         }

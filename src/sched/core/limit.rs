@@ -1,14 +1,14 @@
-//! How long a wait may last, in the form in which its caller gave it.
+//! The time limit of a wait, in the form in which its caller gave it.
 //!
 //! Invariant: a limit that the clock cannot show never ends a wait.
 
 use std::time::{Duration, Instant};
 
 use crate::sched::core::deadline::deadline_after;
-use crate::sched::core::scheduler::{Here, try_here};
+use crate::sched::core::scheduler::{CurrentFiber, try_current_fiber};
 use crate::sched::time::clock::{Clock, RealClock};
 
-/// The time limit of a wait: what tells `x`, `x_timeout` and `x_deadline` apart.
+/// The time limit of a wait: the difference between `x`, `x_timeout` and `x_deadline`.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Limit {
     None,
@@ -22,11 +22,11 @@ pub(crate) enum Limit {
 impl Limit {
     /// Returns the deadline of a wait of the running fiber, in its scheduler's microseconds.
     #[inline(always)]
-    pub(crate) fn micros(self, here: Here) -> Option<u64> {
+    pub(crate) fn micros(self, current: CurrentFiber) -> Option<u64> {
         match self {
             Limit::None => None,
-            Limit::After(timeout) => Some(deadline_after(here, timeout)),
-            Limit::At(at) => Some(here.sched.micros_at(at)),
+            Limit::After(timeout) => Some(deadline_after(current, timeout)),
+            Limit::At(at) => Some(current.sched.micros_at(at)),
         }
     }
 
@@ -55,7 +55,8 @@ impl Limit {
     }
 }
 
-/// Returns what the clock of the caller shows: its scheduler's, or on a plain thread the system's.
+/// Returns the time of the caller's clock: that of its scheduler, or on a plain thread the
+/// system's.
 pub(crate) fn clock_now() -> Instant {
-    try_here().map_or_else(|| RealClock.now(), |here| here.sched.time.clock.now())
+    try_current_fiber().map_or_else(|| RealClock.now(), |current| current.sched.time.clock.now())
 }

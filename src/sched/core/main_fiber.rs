@@ -1,4 +1,4 @@
-//! The main fiber: what a scheduler knows of it, and how it waits for all others at the end.
+//! The scheduler's record of the main fiber, which waits for all others at the end of `run`.
 
 use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
@@ -18,12 +18,12 @@ pub(crate) struct MainFiber {
     fiber: Cell<Option<FiberPtr>>,
     /// The class of its stack.
     pub(crate) class: SizeClass,
-    /// What it does after its own clean-up: it ends all other fibers. (A function pointer, because
-    /// that uses rooms above this one.)
+    /// The function that it calls after its own clean-up, and that ends all other fibers. (A
+    /// pointer, because the function uses modules above this one.)
     pub(crate) last_duty: Cell<Option<fn()>>,
-    /// The code with which the process is to exit after `run`, if `exit` was called.
+    /// The code with which the process exits after `run`, if `exit` was called.
     pub(crate) exit_code: Cell<Option<i32>>,
-    /// Where a signal handler asks for the end of the main fiber, if one may.
+    /// The request with which a signal handler can kill the main fiber, if one was set up.
     pub(crate) kill_request: OnceCell<Arc<KillRequest>>,
 }
 

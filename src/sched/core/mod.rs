@@ -1,14 +1,16 @@
-//! The scheduler itself: the run ring, how a fiber leaves its thread and comes back, the loop that
-//! resumes fibers, what may interrupt a wait, and how a fiber ends.
+//! The scheduler itself: the run ring, the ways out of a running fiber and back, the loop that
+//! resumes fibers, the interrupts of waits, and the ends of fibers.
 //!
 //! | word | meaning |
 //! |---|---|
 //! | run ring | the queue of ready fibers |
 //! | budget | the operations that a fiber may do without waiting before it yields |
-//! | interrupt | what ends a wait before what it waits for: a kill, a deadline, a deadlock |
+//! | interrupt | an early end of a wait: by a kill, a deadline or a deadlock |
 //! | pending throw | a payload with which a fiber unwinds when it runs again |
 //! | paused | in no queue: taken out of the ring, or never put into it |
-//! | retired | given up: never resumed again, with its stack kept |
+//! | abandoned | never resumed again, with its stack kept forever |
+//! | signals | the flags of a fiber that its next wait reads |
+//! | external wait | a wait that an event in real time ends |
 //!
 //! Reading order: [`scheduler`], [`leave`], [`park`], [`run_loop`], [`interrupt`], [`end`].
 //!

@@ -1,4 +1,4 @@
-//! How many switches there are between two turns.
+//! The number of switches between two turns.
 //!
 //! Invariants:
 //! - At most [`LONGEST_BATCH`] fibers run between two turns, so none of them starves events. Where
@@ -6,18 +6,18 @@
 
 use std::cell::Cell;
 
-/// The most switches between two turns. A power of two.
+/// The greatest number of switches between two turns. A power of two.
 pub(crate) const LONGEST_BATCH: u64 = 64;
 
-/// How long a batch may last, if that is more than one turn of one fiber.
+/// The time that a batch may take, if it has more than one switch.
 const BATCH_MICROS: u64 = 500;
 
-/// What the length of the next batches is computed from.
+/// The counts from which the length of the next batches is computed.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// The number of switches when the clock was last read.
     then: Cell<u64>,
-    /// Switches in batches that were quick, since one that was not or since the batch grew.
+    /// The number of switches in quick batches, since the last slow batch or since the batch grew.
     quick: Cell<u64>,
 }
 
@@ -26,8 +26,8 @@ impl Pace {
         Pace { then: Cell::new(0), quick: Cell::new(0) }
     }
 
-    /// Notes that the clock is read at that number of switches. Returns how many there were since
-    /// it was last read.
+    /// Records that the clock is read at that number of switches. Returns the number of switches
+    /// since it was last read.
     #[inline]
     pub(crate) fn lap(&self, switches: u64) -> u64 {
         switches.wrapping_sub(self.then.replace(switches))
@@ -37,9 +37,9 @@ impl Pace {
     /// are zero. `mask` is the present one, with which `switches` took `micros`; `queued` returns
     /// the length of the ring.
     ///
-    /// A fiber that computes for a millisecond between its yields would make a batch of 64 last 64
+    /// If each fiber computes for a millisecond between its yields, a batch of 64 takes 64
     /// milliseconds, and all timers and events wait for it. A batch shrinks immediately. It doubles
-    /// when all of the ring have had their turn and none was slow.
+    /// after as many quick switches as there are fibers in the ring, or as the longest batch has.
     #[inline]
     pub(crate) fn fit(
         &self,
@@ -65,7 +65,7 @@ impl Pace {
     #[cold]
     fn grow(&self, mask: u64, quick: u64, queued: u64) -> u64 {
         let quick = self.quick.get() + quick;
-        // In a longer ring the longest batch is less than a revolution.
+        // In a longer ring the longest batch does not reach every fiber.
         let grows = queued.min(LONGEST_BATCH) <= quick;
         self.quick.set(if grows { 0 } else { quick });
         mask << u32::from(grows) | u64::from(grows)

@@ -1,20 +1,21 @@
-//! `park`, and what is built on it: how a fiber waits, sleeps and yields. The one door out is
+//! The waits of a fiber: `park`, and the sleeps and yields on the same base. The one door out is
 //! [`leave`](mod@crate::sched::core::leave).
 //!
 //! ```text
 //!   wait_until(done)
-//!     |  attention? --(cold)--> kill or cancelled scope: unwind
-//!     |                         deadline, deadlock: Err
+//!     |  signals? --(cold)--> kill or cancelled scope, pending throw: unwind
+//!     |                       deadline, deadlock: Err
 //!     v
 //!   leave: state, reason, location -> suspend .......... resumed by the run loop
 //!     |
-//!   done? -- yes --> Ok: a completed wait beats a kill and a timeout
-//!     no --> again: a stray wake is never more than a spurious one
+//!   done? -- yes --> Ok: a completed wait takes precedence over a kill and a timeout
+//!     no --> again: the wake was spurious
 //! ```
 //!
 //! Invariants:
-//! - Every wait re-checks its own condition: whoever wakes a fiber need not know what it waits for.
-//! - What lies between user code and the switch is inlined, and all else is out of line.
+//! - Every wait re-checks its own condition: the code that wakes a fiber need not know what it
+//!   waits for.
+//! - The functions between user code and the switch are inlined, and all other code is out of line.
 
 use std::time::{Duration, Instant};
 
@@ -22,9 +23,9 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::core::deadline::{Deadline, deadline_after};
 use crate::sched::core::interrupt::{self, Interrupt};
-use crate::sched::core::leave::{self, leave, leave_for_real};
+use crate::sched::core::leave::{self, leave, leave_for_external_wait};
 use crate::sched::core::limit::Limit;
-use crate::sched::core::scheduler::{Here, Scheduler, here};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber};
 
 pub(crate) static PARK: WaitReason =
     WaitReason::new("parked", OnDeadlock::Panic).ended_by_outsiders();
@@ -32,8 +33,8 @@ static SLEEP: WaitReason = WaitReason::new("asleep", OnDeadlock::Panic);
 
 /// Lets all other runnable fibers run, then goes on.
 ///
-/// The fiber goes to the end of the ring (S-103). With no other runnable fiber this returns after
-/// a look at timers and other threads. It is a kill point.
+/// The fiber goes to the end of the run ring. If no other fiber is runnable, this returns after one
+/// poll of timers, events and messages from other threads. It is a kill point.
 ///
 /// # Panics
 ///
@@ -52,52 +53,34 @@ static SLEEP: WaitReason = WaitReason::new("asleep", OnDeadlock::Panic);
 #[track_caller]
 #[doc(alias = "schedule")]
 pub fn yield_now() {
-    let here = here();
-    here.sched.ring(|ring| ring.push_back(here.fiber, here.fiber.ticket.get()));
-    give_way(here);
+    let current = current_fiber();
+    current.sched.ring(|ring| ring.push_back(current.fiber, current.fiber.ticket.get()));
+    give_way(current);
 }
 
-/// Waits until somebody calls [`Fiber::unpark`](crate::Fiber::unpark) or
-/// [`Unparker::unpark`](crate::Unparker::unpark) for this fiber.
+/// Waits until [`Fiber::unpark`](crate::Fiber::unpark) or
+/// [`Unparker::unpark`](crate::Unparker::unpark) is called for this fiber.
 ///
-/// As [`std::thread::park`]: an unpark that came earlier makes it return at once, and it may
-/// return for no reason at all, so it belongs in a loop that checks a condition.
+/// Like [`std::thread::park`], it returns immediately if the unpark came earlier, and it may return
+/// spuriously, so it belongs in a loop that checks a condition.
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber, and with a report of all fibers if nothing can ever run again.
-///
-/// # Examples
-///
-/// ```
-/// use std::cell::Cell;
-///
-/// fibra::run(|| {
-///     let ready = Cell::new(false);
-///     fibra::scope(|s| {
-///         let waits = s.spawn(|| {
-///             while !ready.get() {
-///                 fibra::park(); // may return without a reason, so it is in a loop
-///             }
-///         });
-///         ready.set(true);
-///         waits.fiber().unpark();
-///     });
-/// });
-/// ```
+/// Panics outside of a fiber, and with a report of all fibers in a deadlock, where no fiber can
+/// ever run again.
 #[inline(always)]
 #[track_caller]
 pub fn park() {
-    let here = here();
-    if here.fiber.token.replace(false) {
-        return spend(here);
+    let current = current_fiber();
+    if current.fiber.token.replace(false) {
+        return spend(current);
     }
-    if let Err(interrupt) = wait_until(here, &PARK, || here.fiber.token.replace(false)) {
+    if let Err(interrupt) = wait_until(current, &PARK, || current.fiber.token.replace(false)) {
         interrupt.into_panic();
     }
 }
 
-/// Like [`park`], but returns after `timeout` at the latest.
+/// Waits like [`park`], but for no longer than `timeout`.
 ///
 /// # Panics
 ///
@@ -120,7 +103,7 @@ pub fn park_timeout(timeout: Duration) {
     park_within(Limit::After(timeout));
 }
 
-/// Like [`park`], but returns at `deadline` at the latest, by the scheduler's clock.
+/// Waits like [`park`], but no longer than until `deadline`, by the scheduler's clock.
 ///
 /// # Panics
 ///
@@ -145,12 +128,12 @@ pub fn park_deadline(deadline: Instant) {
 
 #[track_caller]
 fn park_within(limit: Limit) {
-    let here = here();
-    if here.fiber.token.replace(false) {
-        return spend(here);
+    let current = current_fiber();
+    if current.fiber.token.replace(false) {
+        return spend(current);
     }
-    let _deadline = limit.micros(here).map(|at| Deadline::arm(here, at));
-    match wait_until(here, &PARK, || here.fiber.token.replace(false)) {
+    let _deadline = limit.micros(current).map(|at| Deadline::arm(current, at));
+    match wait_until(current, &PARK, || current.fiber.token.replace(false)) {
         Ok(()) | Err(Interrupt::TimedOut) => {}
         Err(interrupt) => interrupt.into_panic(),
     }
@@ -179,14 +162,14 @@ fn park_within(limit: Limit) {
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) {
-    let here = here();
+    let current = current_fiber();
     if duration.is_zero() {
         return yield_now();
     }
-    sleep_to(here, deadline_after(here, duration));
+    sleep_to(current, deadline_after(current, duration));
 }
 
-/// Waits until `at`, by the scheduler's clock. If that is over already, this is a yield.
+/// Waits until `at`, by the scheduler's clock. If `at` has passed already, this is a yield.
 ///
 /// # Panics
 ///
@@ -205,16 +188,14 @@ pub fn sleep(duration: Duration) {
 /// ```
 #[track_caller]
 pub fn sleep_until(at: Instant) {
-    let here = here();
-    if at <= here.sched.time.clock.now() {
+    let current = current_fiber();
+    if at <= current.sched.time.clock.now() {
         return yield_now();
     }
-    sleep_to(here, here.sched.micros_at(at));
+    sleep_to(current, current.sched.micros_at(at));
 }
 
-/// What the scheduler's clock shows.
-///
-/// Outside of `run` this is the system's clock.
+/// Returns the time of the scheduler's clock.
 ///
 /// # Panics
 ///
@@ -234,125 +215,129 @@ pub fn sleep_until(at: Instant) {
 #[track_caller]
 #[must_use]
 pub fn now() -> Instant {
-    here().sched.time.clock.now()
+    current_fiber().sched.time.clock.now()
 }
 
 #[track_caller]
-fn sleep_to(here: Here, at: u64) {
-    let _deadline = Deadline::arm(here, at);
-    match wait_until(here, &SLEEP, || false) {
+fn sleep_to(current: CurrentFiber, at: u64) {
+    let _deadline = Deadline::arm(current, at);
+    match wait_until(current, &SLEEP, || false) {
         Ok(()) | Err(Interrupt::TimedOut) => {}
         Err(interrupt) => interrupt.into_panic(),
     }
 }
 
-/// Waits until `done` holds; whoever makes it hold then makes the fiber ready.
+/// Waits until `done` returns true. The code that makes it return true must then make the fiber
+/// ready.
 ///
-/// Unwinds if the fiber is killed, or a scope around the wait is cancelled, before `done` holds.
-/// Whatever the wait has put into lists must be taken out by a destructor of the caller.
+/// Unwinds if the fiber is killed, or a scope around the wait is cancelled, before `done` returns
+/// true. A destructor of the caller must take out all nodes that it has put into lists for the
+/// wait.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn wait_until(
-    here: Here,
+    current: CurrentFiber,
     reason: &'static WaitReason,
     done: impl Fn() -> bool,
 ) -> Result<(), Interrupt> {
-    wait::<false>(here, reason, done)
+    wait::<false>(current, reason, done)
 }
 
-/// As [`wait_until`], for what the world does: see [`WaitReason::real`].
+/// Like [`wait_until`], for an external wait: see [`WaitReason::external`].
 #[inline(always)]
 #[track_caller]
 pub(crate) fn wait_for_events(
-    here: Here,
+    current: CurrentFiber,
     reason: &'static WaitReason,
     done: impl Fn() -> bool,
 ) -> Result<(), Interrupt> {
-    wait::<true>(here, reason, done)
+    wait::<true>(current, reason, done)
 }
 
-/// Which of the two it is, is known when it is compiled: a rendezvous does not look.
+/// Waits until `done` returns true. Whether the wait is external is a constant, so that other waits
+/// do not check for it.
 #[inline(always)]
 #[track_caller]
-fn wait<const REAL: bool>(
-    here: Here,
+fn wait<const EXTERNAL: bool>(
+    current: CurrentFiber,
     reason: &'static WaitReason,
     done: impl Fn() -> bool,
 ) -> Result<(), Interrupt> {
     loop {
-        if !here.fiber.signals.get().is_none() {
-            interrupt::before_wait(here, reason)?;
+        if !current.fiber.signals.get().is_none() {
+            interrupt::before_wait(current, reason)?;
         }
-        if REAL {
-            leave_for_real(here, reason);
+        if EXTERNAL {
+            leave_for_external_wait(current, reason);
         } else {
-            leave(here, reason);
+            leave(current, reason);
         }
         if done() {
-            if !here.fiber.signals.get().is_none() {
-                interrupt::wait_completed(here.fiber);
+            if !current.fiber.signals.get().is_none() {
+                interrupt::wait_completed(current.fiber);
             }
             return Ok(());
         }
     }
 }
 
-/// Runs `fiber`, which is in no queue yet, before anything else, and the caller directly after it.
+/// Runs `fiber`, which is in no queue so far, before all others, and the caller directly after it.
 ///
-/// The caller's turn goes on then, and with it its budget: one that does this in a loop lets others run.
+/// The caller keeps the budget that it had before, so that a loop of such calls lets others run.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn run_first(here: Here, fiber: FiberPtr) {
-    here.sched.ring(|ring| {
-        ring.push_front(here.fiber, here.fiber.ticket.get());
+pub(crate) fn run_first(current: CurrentFiber, fiber: FiberPtr) {
+    current.sched.ring(|ring| {
+        ring.push_front(current.fiber, current.fiber.ticket.get());
         ring.push_front(fiber, fiber.ticket.get());
     });
-    let left = here.sched.budget.get();
-    give_way(here);
-    here.sched.budget.set(left);
-    spend(here);
+    let left = current.sched.budget.get();
+    give_way(current);
+    current.sched.budget.set(left);
+    spend(current);
 }
 
-/// Runs `partner`, which waits, before anything else, and the caller after everything else. Not a
+/// Runs `partner`, which waits, before all others, and the caller after all others. This is not a
 /// kill point.
 #[inline(always)]
-pub(crate) fn hand_over(here: Here, partner: FiberPtr) {
-    here.sched.make_ready_next(partner);
-    leave::go_last(here);
+pub(crate) fn hand_over(current: CurrentFiber, partner: FiberPtr) {
+    current.sched.make_ready_next(partner);
+    leave::go_last(current);
 }
 
-/// Leaves the thread to others; the caller is in the ring. A kill point.
+/// Lets others run. The caller has put its fiber into the ring. This is a kill point.
 #[inline(always)]
-pub(crate) fn give_way(here: Here) {
-    leave::suspend(here);
-    if !here.fiber.signals.get().is_none() {
-        interrupt::at_yield(here);
+pub(crate) fn give_way(current: CurrentFiber) {
+    leave::suspend(current);
+    if !current.fiber.signals.get().is_none() {
+        interrupt::at_yield(current);
     }
 }
 
-/// Counts an operation that did not have to wait; when a fiber has done many of them in one turn
-/// it gives way. Without that a fiber with a fast partner would never let others run.
+/// Counts an operation that did not have to wait, and yields when the fiber has done many of them
+/// in one turn. Otherwise a fiber with a fast partner would never let others run.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn spend(here: Here) {
-    let left = here.sched.budget.get().wrapping_sub(1);
-    here.sched.budget.set(left);
+pub(crate) fn spend(current: CurrentFiber) {
+    let left = current.sched.budget.get().wrapping_sub(1);
+    current.sched.budget.set(left);
     if left == 0 {
         budget_spent();
     }
 }
 
-/// As [`spend`], for what takes as long as `n` operations, or much longer: when it gives way the run loop looks at
-/// timers and events at once, and not after the rest of a batch.
+/// Like [`spend`], for an operation that takes as long as `n` operations, or much longer. If it
+/// yields, the run loop looks at timers and events immediately, and not after the rest of the
+/// batch.
 #[cfg(feature = "net")]
 #[track_caller]
-pub(crate) fn spend_many(here: Here, n: u32) {
-    match here.sched.budget.get().checked_sub(n) {
+pub(crate) fn spend_many(current: CurrentFiber, n: u32) {
+    match current.sched.budget.get().checked_sub(n) {
         None | Some(0) => {
-            here.sched.batch_mask.set(0);
+            current.sched.batch_mask.set(0);
             budget_spent();
         }
-        Some(left) => here.sched.budget.set(left),
+        Some(left) => current.sched.budget.set(left),
     }
 }
 
@@ -364,7 +349,7 @@ fn budget_spent() {
 }
 
 impl Scheduler {
-    /// Lets `fiber`'s present or next `park` return. Other waits are not disturbed.
+    /// Lets the present or next `park` of `fiber` return. Other waits are not woken.
     #[inline]
     pub(crate) fn unpark(&self, fiber: FiberPtr) {
         fiber.token.set(true);

@@ -1,12 +1,13 @@
 //! Taking fibers out of the ring and putting them back: Stackless' `remove` and `insert`.
 //!
 //! Invariants:
-//! - A paused fiber is in no queue. A started one is `Paused`, one that has not run is still `New`;
-//!   both carry the reason `PAUSED`. Whatever a paused one waited for may happen, or its deadline
-//!   pass: only parked fibers are made ready, so it goes on when it is put back. One that has left
-//!   the ring by itself waits with a reason of its own: see [`watchers`](crate::sched::tasklet::watchers).
-//! - The entry it leaves in the ring is void: its ticket is out of date. The entry refers to the
-//!   fiber's record for as long as it is stored, so it holds a counted reference.
+//! - A paused fiber is in no queue. A started one is `Paused`, and one that has not run is still
+//!   `New`; both have the reason `PAUSED`. The event that a paused fiber waited for may happen, or
+//!   its deadline may pass: only parked fibers are made ready, so it goes on when it is put back. A
+//!   fiber that has left the ring by itself waits with a reason of its own: see
+//!   [`watchers`](crate::sched::tasklet::watchers).
+//! - The entry that it leaves in the ring is void: its ticket is out of date. The entry refers to
+//!   the fiber's record as long as it is stored, so it holds a counted reference.
 
 #![allow(unsafe_code, reason = "void entries hold references to records")]
 
@@ -17,18 +18,19 @@ use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::core::spare::is_starved;
 
-/// Out of the ring by its own wish: the wait fails only if it is what completes a deadlock.
+/// The reason of a fiber that has left the ring by itself. The wait fails only if it completes a
+/// deadlock.
 pub(crate) static REMOVED: WaitReason =
     WaitReason::new("paused, out of the ring by its own wish", OnDeadlock::IfLast)
         .failing_each_time();
 pub(crate) static WATCHING: WaitReason =
     WaitReason::new("waiting until no other fiber can run", OnDeadlock::Last);
 pub(crate) static PAUSED: WaitReason = WaitReason::new("paused", OnDeadlock::Last);
-/// It had left the ring by itself, and was put back.
+/// The reason of a fiber that was paused or had left the ring by itself, and was put back.
 pub(crate) static RESUMED: WaitReason = WaitReason::new("about to go on", OnDeadlock::Last);
 
 impl Scheduler {
-    /// Whether `fiber` stands in the ring; the running one does not.
+    /// Returns whether `fiber` is in the ring; the running fiber is not.
     pub(crate) fn is_queued(&self, fiber: FiberPtr) -> bool {
         matches!(fiber.state.get(), State::New | State::Runnable)
             && !is_floating(fiber)
@@ -36,7 +38,7 @@ impl Scheduler {
             && current::fiber() != Some(fiber)
     }
 
-    /// Takes a fiber that could run out of the ring (S-035). Returns whether it was in it.
+    /// Takes a fiber that could run out of the ring. Returns whether it was in it.
     pub(crate) fn pause(&self, fiber: FiberPtr) -> bool {
         if !self.is_queued(fiber) {
             return false;
@@ -47,7 +49,7 @@ impl Scheduler {
             fiber.state.set(State::Paused);
         }
         fiber.reason.set(&PAUSED);
-        // What it waited for may happen, and does not put it back.
+        // The event that it waited for may happen, and does not put it back.
         self.outside.end_external_wait(fiber);
         let _ = fiber.to_ref().into_ptr();
         self.ring(RunRing::void_one);
@@ -57,8 +59,8 @@ impl Scheduler {
         true
     }
 
-    /// Puts a fiber that is in no queue at the end of the ring. Returns whether it was one, or
-    /// is in the ring for no longer than a look at what it may have to raise.
+    /// Puts a fiber that is in no queue at the end of the ring. Returns whether it was in no queue,
+    /// or is in the ring only to check whether it must raise a kill.
     pub(crate) fn unpause(&self, fiber: FiberPtr) -> bool {
         if stays_after_a_look(fiber) {
             return true;
@@ -71,8 +73,8 @@ impl Scheduler {
         floats
     }
 
-    /// As [`unpause`](Scheduler::unpause), but the fiber runs next. One that is in the ring already,
-    /// for a look, the caller must bring to its front.
+    /// Like [`unpause`](Scheduler::unpause), but the fiber runs next. The caller must bring a fiber
+    /// to the front that is in the ring already, for such a check.
     pub(crate) fn unpause_next(&self, fiber: FiberPtr) -> bool {
         stays_after_a_look(fiber);
         let floats = let_go_on(fiber);
@@ -83,7 +85,7 @@ impl Scheduler {
         floats
     }
 
-    /// A popped entry is void: drops its reference.
+    /// Drops the reference of a void entry that was popped.
     #[cold]
     #[inline(never)]
     pub(crate) fn skip_void(&self, fiber: FiberPtr) {
@@ -107,7 +109,7 @@ impl Scheduler {
     }
 }
 
-/// Whether somebody has taken the fiber out of the ring, or it was never put into it.
+/// Returns whether the fiber was taken out of the ring by another, or never put into it.
 pub(crate) fn is_paused(fiber: FiberPtr) -> bool {
     match fiber.state.get() {
         State::Paused => true,
@@ -116,26 +118,29 @@ pub(crate) fn is_paused(fiber: FiberPtr) -> bool {
     }
 }
 
-/// Whether the fiber waits until no other can run.
+/// Returns whether the fiber waits until no other can run.
 pub(crate) fn is_watching(fiber: FiberPtr) -> bool {
     fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &WATCHING)
 }
 
-/// Whether the fiber has left the ring by itself.
+/// Returns whether the fiber has left the ring by itself.
 pub(crate) fn has_left(fiber: FiberPtr) -> bool {
     let removed =
         || fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &REMOVED);
     is_watching(fiber) || removed()
 }
 
-/// Whether the fiber is in no queue, and goes on when it is put into the ring.
+/// Returns whether the fiber is in no queue, and goes on when it is put into the ring.
 pub(crate) fn is_floating(fiber: FiberPtr) -> bool {
     is_paused(fiber) || has_left(fiber)
 }
 
-/// A fiber that has left the ring by itself may have been woken only to see whether it can raise a
-/// kill, and leaves the ring again if it cannot, as in a destructor that unwinds. Lets it stay if it
-/// is one of these: that it was put back must not be forgotten. Returns whether it is one.
+/// Keeps a fiber in the ring that is in it only to check whether it can raise a kill. Returns
+/// whether it is such a fiber.
+///
+/// A fiber that has left the ring by itself is woken for such a check, and leaves the ring again if
+/// it cannot raise the kill, for example in a destructor that runs because of an unwind. If it is
+/// put back in between, it must stay.
 pub(crate) fn stays_after_a_look(fiber: FiberPtr) -> bool {
     let reason = fiber.reason.get();
     let looks = fiber.state.get() == State::Runnable
@@ -146,7 +151,8 @@ pub(crate) fn stays_after_a_look(fiber: FiberPtr) -> bool {
     looks
 }
 
-/// Ends the pause of a fiber, which the caller puts into the ring. Returns whether it was in one.
+/// Ends the pause of a fiber, which the caller puts into the ring. Returns whether it was paused or
+/// had left the ring by itself.
 fn let_go_on(fiber: FiberPtr) -> bool {
     if !is_floating(fiber) {
         return false;
@@ -154,7 +160,7 @@ fn let_go_on(fiber: FiberPtr) -> bool {
     if fiber.state.get() == State::New {
         fiber.reason.set(&WaitReason::NOT_STARTED);
     } else {
-        // One that was taken out in the middle of a wait looks at that again.
+        // A fiber that was taken out in the middle of a wait checks its condition again.
         fiber.reason.set(&RESUMED);
         fiber.state.set(State::Runnable);
     }
@@ -162,6 +168,6 @@ fn let_go_on(fiber: FiberPtr) -> bool {
 }
 
 fn release(fiber: FiberPtr) {
-    // SAFETY: `pause` counted a reference for each void entry, and each leaves the ring once.
+    // SAFETY: `pause` has counted a reference for each void entry, and each leaves the ring once.
     drop(unsafe { fiber.into_ref() });
 }

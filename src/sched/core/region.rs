@@ -1,10 +1,10 @@
-//! Regions of a fiber's stack with a time limit: when it has passed they are cancelled, or, if they
-//! are shields, shield no more.
+//! Regions of a fiber's stack with a time limit: when it has passed, they are cancelled, or stop
+//! shielding if they are shields.
 //!
 //! ```text
 //!   region ── f ── region ── f ── wait
 //!     |              |<- the unwind of a cancellation, from a wait
-//!     |              | is this region cancelled, and nothing further out? then it ends here
+//!     |              | is this region cancelled, and nothing further out? then it ends at this one
 //!     |<-------------+ else it goes on
 //! ```
 //!
@@ -21,28 +21,29 @@ use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::cancel::{self, CancelScope};
 use crate::fiber::exit;
 use crate::sched::core::park;
-use crate::sched::core::scheduler::Here;
+use crate::sched::core::scheduler::CurrentFiber;
 use crate::sched::core::unwinding;
 use crate::sched::time::alarm::{Alarm, Region};
 
-/// Until when a region lasts.
+/// The time limit of a region.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Limit {
-    /// A moment that no clock will show.
+    /// The region has no limit that a clock can reach.
     Never,
-    /// It is over when the region begins.
+    /// The limit has passed when the region begins.
     Over,
-    /// In the scheduler's microseconds.
+    /// The limit in the scheduler's microseconds.
     At(u64),
 }
 
 impl Limit {
-    /// No moment stands for one that is too far away for an `Instant`.
-    pub(crate) fn at(here: Here, now: Instant, at: Option<Instant>) -> Limit {
+    /// Returns the limit of a region that begins at `now` and lasts until `at`. `None` stands for a
+    /// time that is too far away for an `Instant`.
+    pub(crate) fn at(current: CurrentFiber, now: Instant, at: Option<Instant>) -> Limit {
         match at {
             None => Limit::Never,
             Some(at) if at <= now => Limit::Over,
-            Some(at) => match here.sched.micros_at(at) {
+            Some(at) => match current.sched.micros_at(at) {
                 u64::MAX => Limit::Never,
                 at => Limit::At(at),
             },
@@ -50,68 +51,74 @@ impl Limit {
     }
 }
 
-/// Runs `f`, and unwinds it from its waits when its time is over. Nothing is returned if that is
-/// what has ended it.
+/// Runs `f`, and unwinds it from its waits when the limit has passed. Returns `None` if that has
+/// ended it.
 ///
-/// If something further out is cancelled as well when the unwind arrives here, it goes on.
+/// If something further out is cancelled as well when the unwind arrives at this region, the unwind
+/// goes on.
 #[inline]
-pub(crate) fn cancel_at<T>(here: Here, limit: Limit, f: impl FnOnce() -> T) -> Option<T> {
-    let region = Region::new(here.fiber.to_ref(), CancelScope::cancellable());
+pub(crate) fn cancel_at<T>(
+    current: CurrentFiber,
+    limit: Limit,
+    f: impl FnOnce() -> T,
+) -> Option<T> {
+    let region = Region::new(current.fiber.to_ref(), CancelScope::cancellable());
     if unwinding::thread_unwinds() {
         region.scope.enter_in_unwind();
     }
     let caught = {
-        let _armed = Armed::arm(here, &region, limit);
+        let _armed = Armed::arm(current, &region, limit);
         panic::catch_unwind(AssertUnwindSafe(|| region.run(f)))
     };
-    caught.map_or_else(|payload| unwound(here, &region, limit, payload), Some)
+    caught.map_or_else(|payload| unwound(current, &region, limit, payload), Some)
 }
 
-/// Runs `f` in a shield that a kill is held off by for no longer than the limit.
-pub(crate) fn shield_until<T>(here: Here, limit: Limit, f: impl FnOnce() -> T) -> T {
-    let region = Region::new(here.fiber.to_ref(), CancelScope::shield());
-    let _armed = Armed::arm(here, &region, limit);
+/// Runs `f` in a shield, which holds off kills until the limit.
+pub(crate) fn shield_until<T>(current: CurrentFiber, limit: Limit, f: impl FnOnce() -> T) -> T {
+    let region = Region::new(current.fiber.to_ref(), CancelScope::shield());
+    let _armed = Armed::arm(current, &region, limit);
     region.run(f)
 }
 
 #[cold]
 #[inline(never)]
 fn unwound<T>(
-    here: Here,
+    current: CurrentFiber,
     region: &Region,
     limit: Limit,
     payload: Box<dyn std::any::Any + Send>,
 ) -> Option<T> {
-    // Out of a destructor that runs because of an unwind nothing may be raised: what is further out is
-    // met when that goes on.
+    // Nothing may be raised out of a destructor that runs because of an unwind. A cancellation
+    // further out takes effect when that unwind goes on.
     let ends_here = region.scope.is_in_unwind()
         && region.scope.is_cancelled()
         && exit::is_cancellation(&*payload);
-    if !ends_here && !cancel::ends_at(&region.scope, &here.fiber, &*payload) {
+    if !ends_here && !cancel::ends_at(&region.scope, &current.fiber, &*payload) {
         panic::resume_unwind(payload);
     }
     if let Limit::Over = limit {
-        // Nothing has waited. A fiber that does this in a loop must not keep the thread to itself.
-        park::spend(here);
+        // The fiber has not waited, because its first wait was interrupted. If it does this in a
+        // loop, it must let others run.
+        park::spend(current);
     }
     None
 }
 
 /// The armed time limit of a region; disarmed when dropped.
-struct Armed<'a>(Here, &'a Region);
+struct Armed<'a>(CurrentFiber, &'a Region);
 
 impl Armed<'_> {
     #[inline]
-    fn arm(here: Here, region: &Region, limit: Limit) -> Armed<'_> {
+    fn arm(current: CurrentFiber, region: &Region, limit: Limit) -> Armed<'_> {
         match limit {
             Limit::Never => {}
-            Limit::Over => region.scope.time_is_up(&here.fiber),
+            Limit::Over => region.scope.time_is_up(&current.fiber),
             Limit::At(at) => {
-                let timer = here.sched.time.arm(at, Alarm::of_region(region));
+                let timer = current.sched.time.arm(at, Alarm::of_region(region));
                 region.scope.timer.set(timer);
             }
         }
-        Armed(here, region)
+        Armed(current, region)
     }
 }
 

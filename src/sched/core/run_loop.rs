@@ -1,16 +1,16 @@
-//! One batch: the loop that resumes fibers, on the thread's own stack.
+//! One batch of the run loop, which resumes fibers on the thread's own stack.
 //!
 //! Invariants:
 //! - No user code runs here: closures, results, payloads and destructors run on fibers.
-//! - A batch ends when the number of switches reaches a multiple of the batch, or the ring is empty.
-//!   What happens between two batches is [`turn`](crate::sched::turn).
+//! - A batch ends when the number of switches reaches a multiple of the batch, or the ring is
+//!   empty. What happens between two batches is [`turn`](crate::sched::turn).
 
 #![allow(unsafe_code, reason = "resumes fibers")]
 
 use std::io;
 use std::thread;
 
-use crate::fiber::current;
+use crate::fiber::current::ThreadState;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
 use crate::fiber::state::State;
@@ -19,19 +19,21 @@ use crate::sched::core::end;
 use crate::sched::core::scheduler::Scheduler;
 use crate::stack::Stack;
 
-/// Operations that a fiber may do in one turn without waiting. Large enough to cost nothing
-/// (one yield in 128), small enough that a chatty pair does not hold up the others.
+/// The number of operations that a fiber may do without waiting before it yields. It is large
+/// enough that the yields cost nothing measurable (one in 128 operations), and small enough that
+/// two fibers that serve each other do not hold up the others.
 const BUDGET: u32 = 128;
 
-/// In a ring that has never grown to this capacity everything stays in the caches next to the
-/// processor, and asking for it only costs. (The capacity is one comparison, the length eight
+/// The capacity of the ring from which on the records of coming fibers are prefetched. In a ring
+/// that has never grown to it, all of them stay in the caches next to the processor, and a prefetch
+/// only costs. (Asking for the capacity is one comparison, asking for the length eight
 /// instructions.)
 const LOOK_AHEAD_FROM: usize = 1024;
 
 impl Scheduler {
     /// Runs fibers until the counter of switches reaches a multiple of the batch.
     pub(crate) fn batch(&self) {
-        current::here(|here| {
+        ThreadState::with(|thread| {
             while let Some(entry) = self.ring(|ring| ring.pop_front()) {
                 let fiber = entry.item;
                 if fiber.ticket.get() != entry.ticket {
@@ -44,31 +46,44 @@ impl Scheduler {
                 }
                 self.switches.set(self.switches.get().wrapping_add(1));
                 self.budget.set(BUDGET);
-                here.fiber.set(Some(fiber));
+                thread.fiber.set(Some(fiber));
                 // SAFETY: a valid entry of the ring is a suspended fiber, or one that `start` has
                 // just given a context; and this is the thread's own stack.
                 let ended = unsafe { switch::resume(fiber) };
-                if thread::panicking() {
-                    self.note_unwind(fiber);
-                }
-                if let Some(stack) = ended {
-                    // Its record may be freed now, and a signal handler may look.
-                    here.fiber.set(None);
-                    self.reclaim(fiber, stack);
+                // Each branch asks whether the thread unwinds. If that were asked once, before the
+                // branch, the two ways out of the switch would join there: the compiler would store
+                // which of them was taken, and test it afterwards, in each switch.
+                match ended {
+                    None => self.note_if_unwinding(fiber),
+                    Some(stack) => {
+                        // Before `reclaim`, which may free the record.
+                        self.note_if_unwinding(fiber);
+                        // Before `reclaim` too: a signal handler follows this pointer.
+                        thread.fiber.set(None);
+                        self.reclaim(fiber, stack);
+                    }
                 }
                 if self.switches.get() & self.batch_mask.get() == 0 {
                     break;
                 }
             }
-            here.fiber.set(None);
+            thread.fiber.set(None);
         });
     }
 
-    /// Asks the processor for what runs a few turns from now.
+    /// Records the unwind, if the thread unwinds now that `fiber` has left it.
+    #[inline(always)]
+    fn note_if_unwinding(&self, fiber: FiberPtr) {
+        if thread::panicking() {
+            self.note_unwind(fiber);
+        }
+    }
+
+    /// Prefetches the record and the stack of fibers that run a few switches from now.
     ///
-    /// What it is worth depends on the processor: nothing where it looks far enough ahead itself
-    /// (on an AMD EPYC a yield among 10,000 fibers takes 18.5 ns either way), and more where it
-    /// does not. Try both with `benches/yield_now.rs` before changing it.
+    /// The gain depends on the processor. There is none if it looks far enough ahead itself (on an
+    /// AMD EPYC a yield among 10,000 fibers takes 18.5 ns with and without this). Measure both ways
+    /// with `benches/yield_now.rs` before changing it.
     #[inline(always)]
     fn look_ahead(&self) {
         self.ring(|ring| {
@@ -84,7 +99,7 @@ impl Scheduler {
         });
     }
 
-    /// Gives a fiber its stack on its first turn. Returns whether it can run now.
+    /// Gives a fiber its stack, at its first turn. Returns whether it can run now.
     #[inline]
     fn start(&self, fiber: FiberPtr) -> bool {
         let stack = self.pool.borrow_mut().take(fiber.class);
@@ -100,18 +115,20 @@ impl Scheduler {
         }
     }
 
-    /// The spare stack is enough to drop the closure of a fiber that could get none of its own.
+    /// Puts a fiber that could get no stack of its own on the spare stack, to drop its closure.
+    /// Returns whether the spare stack was free.
     #[cold]
     #[inline(never)]
     fn start_without_stack(&self, fiber: FiberPtr, error: io::Error) -> bool {
         let Some(stack) = self.spare.take_for(fiber, error) else { return false };
         fiber.state.set(State::Runnable);
-        // SAFETY: as in `start`.
+        // SAFETY: like in `start`.
         unsafe { switch::create(fiber, stack, end::root) };
         true
     }
 
-    /// Takes the stack of an ended fiber back, and lets its record go.
+    /// Gives the stack of a fiber that has ended back to the pool, and drops the scheduler's
+    /// reference to its record.
     #[inline(always)]
     fn reclaim(&self, fiber: FiberPtr, stack: Stack) {
         self.pool.borrow_mut().give(stack);
@@ -121,7 +138,8 @@ impl Scheduler {
         self.dismiss(fiber);
     }
 
-    /// A fiber that ran on the spare stack has ended: it is free for the next.
+    /// Takes a new spare stack, because the fiber that ran on the last one has ended, and queues
+    /// the next fiber that waits for it.
     #[cold]
     #[inline(never)]
     fn refill_spare(&self) {

@@ -1,12 +1,12 @@
-//! The scheduler of one thread: what it owns, and the one door in.
+//! The scheduler of one thread: the data that it owns, and the one door in.
 //!
 //! Invariants:
-//! - One scheduler a thread, for the time of one `run`. It is reached through
-//!   [`current`](crate::fiber::current) and by no other thread.
+//! - There is one scheduler per thread, during one `run`. Only its own thread reaches it, through
+//!   [`current`](crate::fiber::current).
 //! - No user code runs while one of its parts is borrowed: values are taken out, the borrow ends,
 //!   then they are used.
 //! - A fiber in the ring is `New` or `Runnable`, is in it once (by its ticket), and is alive: the
-//!   scheduler's own reference is given up after the fiber has ended.
+//!   scheduler's own reference is dropped after the fiber has ended.
 
 #![allow(unsafe_code, reason = "the run ring is reached without a borrow flag")]
 
@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use crate::collections::run_ring::RunRing;
 use crate::collections::slot_table::{Key, SlotTable};
-use crate::fiber::current;
+use crate::fiber::current::{self, ThreadState};
 use crate::fiber::header::{FiberPtr, FiberRef, Header};
 use crate::fiber::id::FiberId;
 use crate::fiber::report;
@@ -48,12 +48,12 @@ use crate::stack::{Pool, SizeClass};
 pub(crate) struct Scheduler {
     // -- touched by every switch ------------------------------------------------------------
     ring: UnsafeCell<RunRing<FiberPtr>>,
-    /// Operations that the running fiber may still do without giving way.
+    /// The number of operations that the running fiber may still do before it yields.
     pub(crate) budget: Cell<u32>,
     pub(crate) switches: Cell<u64>,
     /// A batch ends when these bits of `switches` are zero.
     pub(crate) batch_mask: Cell<u64>,
-    /// The fiber whose wait was the last event, or none if a fiber's end was.
+    /// The fiber whose wait was the last event, or `None` if the end of a fiber was.
     pub(crate) last_parked: Cell<Option<FiberPtr>>,
     /// The clock as read in the last turns, in milliseconds since the start; it may wrap.
     pub(crate) now_ms: Cell<u32>,
@@ -62,12 +62,12 @@ pub(crate) struct Scheduler {
 
     // -- touched by spawn and end -----------------------------------------------------------
     pub(crate) next_number: Cell<u64>,
-    /// Fibers that have neither ended nor been retired, main included.
+    /// The number of fibers that have neither ended nor been abandoned, main included.
     pub(crate) live: Cell<usize>,
     /// Whether `run` is ending: fibers spawned from now on are killed immediately.
     pub(crate) closing: Cell<bool>,
     pub(crate) main_ended: Cell<bool>,
-    /// The stack of fibers that ask for none.
+    /// The class of stack for fibers whose builder sets none.
     pub(crate) default_class: SizeClass,
     pub(crate) table: RefCell<SlotTable<FiberPtr>>,
     pub(crate) pool: RefCell<Pool>,
@@ -81,12 +81,12 @@ pub(crate) struct Scheduler {
     pub(crate) outside: Outside,
     /// The fibers that other threads may wake.
     pub(crate) witnesses: RefCell<Witnesses>,
-    /// When to look for locks that are never released.
+    /// The times at which to look for locks that are never released.
     pub(crate) circles: Circles,
     pub(crate) deadlocks: Deadlocks,
     pub(crate) main: MainFiber,
     pub(crate) spare: Spare,
-    /// The number of fibers that were retired.
+    /// The number of fibers that were abandoned.
     pub(crate) abandoned: Cell<usize>,
     pub(crate) tasklets: Tasklets,
 }
@@ -109,7 +109,7 @@ impl Scheduler {
         let mut pool = Pool::new();
         let spare = pool.take(default_class)?;
         let mailbox = Arc::new(Mailbox::new(idle.waker()));
-        // Nothing fails from here on: what is enrolled leaves when it is dropped.
+        // Nothing fails from here on: the scheduler leaves the registry only when it is dropped.
         Ok(Scheduler {
             ring: UnsafeCell::new(RunRing::new()),
             budget: Cell::new(0),
@@ -144,13 +144,13 @@ impl Scheduler {
     /// Runs `f` on the ring. `f` does ring operations only.
     #[inline(always)]
     pub(crate) fn ring<R>(&self, f: impl FnOnce(&mut RunRing<FiberPtr>) -> R) -> R {
-        // SAFETY: the reference is exclusive while `f` runs: the scheduler is reached by one
-        // thread, this is the only access to the ring, and no `f` in this crate calls anything
-        // that could come back here (ring operations, and reading a fiber's ticket).
+        // SAFETY: the reference is exclusive while `f` runs: one thread reaches the scheduler, this
+        // is the only access to the ring, and no `f` in this crate calls this function again (each
+        // does ring operations, and reads a fiber's ticket).
         f(unsafe { &mut *self.ring.get() })
     }
 
-    /// The next fiber's identity.
+    /// Returns the identity of the next fiber.
     #[inline(always)]
     pub(crate) fn next_id(&self) -> FiberId {
         let number = self.next_number.get();
@@ -158,7 +158,7 @@ impl Scheduler {
         FiberId { scheduler: self.id, number }
     }
 
-    /// Takes a new fiber in. It is in the ring only after `enqueue`.
+    /// Adds a new fiber to the table. It is not in the ring until the caller puts it there.
     #[inline(always)]
     pub(crate) fn admit(&self, fiber: FiberRef) -> FiberPtr {
         let fiber = fiber.into_ptr();
@@ -170,7 +170,7 @@ impl Scheduler {
         fiber
     }
 
-    /// Lets the scheduler's reference to an ended fiber go.
+    /// Drops the scheduler's reference to a fiber that has ended.
     #[inline(always)]
     pub(crate) fn dismiss(&self, fiber: FiberPtr) {
         self.table.borrow_mut().remove(fiber.key.get());
@@ -181,7 +181,7 @@ impl Scheduler {
     /// Puts a parked fiber back into the ring, behind all others. The one door in.
     ///
     /// A fiber that is not parked stays where it is: it was woken for another reason (a deadline,
-    /// a kill), and will look at its own wait when it runs.
+    /// a kill), and will check the condition of its wait when it runs.
     #[inline(always)]
     pub(crate) fn make_ready(&self, fiber: FiberPtr) {
         if fiber.state.get() != State::Parked {
@@ -192,7 +192,7 @@ impl Scheduler {
         self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
     }
 
-    /// As [`make_ready`](Scheduler::make_ready), but the fiber runs next.
+    /// Like [`make_ready`](Scheduler::make_ready), but the fiber runs next.
     #[inline(always)]
     pub(crate) fn make_ready_next(&self, fiber: FiberPtr) {
         if fiber.state.get() != State::Parked {
@@ -203,10 +203,12 @@ impl Scheduler {
         self.ring(|ring| ring.push_front(fiber, fiber.ticket.get()));
     }
 
-    /// Ends the process if `fiber` is another scheduler's. Handles stay on their thread and a thread has
-    /// one scheduler at a time, by whose end its fibers have ended or were retired: so a handle from an
-    /// earlier `run` reaches nothing that could be made ready. If that were wrong, a stack would go on
-    /// after what it borrows is gone.
+    /// Aborts the process if `fiber` belongs to another scheduler.
+    ///
+    /// That cannot happen: handles stay on their thread, and a thread has one scheduler at a time,
+    /// by whose end its fibers have ended or were abandoned. So a handle from an earlier `run`
+    /// reaches no fiber that could be made ready. If it did, the code on a stack would go on after
+    /// the data that it borrows was freed.
     #[inline(always)]
     pub(crate) fn expect_own(&self, fiber: &Header) {
         if fiber.scheduler_id() != self.id {
@@ -259,12 +261,12 @@ impl Scheduler {
 impl Drop for Scheduler {
     fn drop(&mut self) {
         registry::leave(self.id);
-        // No user code may run any more, and the destructor of a waker may be that.
+        // No user code may run any more, and the destructor of a waker may be user code.
         std::mem::forget(std::mem::take(self.time.of_tasks.get_mut()));
         std::mem::forget(self.idle.take_wakers());
-        // Handles of other threads may keep the mailbox for long. No payload is left in it.
+        // Handles of other threads may keep the mailbox alive. No payload is left in it.
         self.mailbox.inbox.abandon();
-        // A stack that is merely dropped is leaked.
+        // A stack that is only dropped, and not given to the pool, is leaked.
         if let Some(spare) = self.spare.stack.get_mut().take() {
             self.pool.get_mut().give(spare);
         }
@@ -279,12 +281,12 @@ impl fmt::Debug for Scheduler {
 
 /// The running fiber and its scheduler.
 #[derive(Copy, Clone)]
-pub(crate) struct Here {
+pub(crate) struct CurrentFiber {
     pub(crate) fiber: FiberPtr,
     pub(crate) sched: SchedulerPtr,
 }
 
-/// A pointer to this thread's scheduler, which is alive for as long as fibers run.
+/// A pointer to this thread's scheduler, which is alive as long as fibers run.
 #[derive(Copy, Clone)]
 pub(crate) struct SchedulerPtr(NonNull<Scheduler>);
 
@@ -293,44 +295,46 @@ impl Deref for SchedulerPtr {
 
     #[inline(always)]
     fn deref(&self) -> &Scheduler {
-        // SAFETY: made by `here` and `scheduler` only, for code that runs on a fiber or in the run
-        // loop of this very scheduler: `run` drops it after the last of them has ended.
+        // SAFETY: only `current_fiber` and `scheduler` make this pointer, for code that runs on a
+        // fiber or in the run loop of this scheduler. `run` drops the scheduler after both have
+        // ended.
         unsafe { self.0.as_ref() }
     }
 }
 
-/// The running fiber and its scheduler.
+/// Returns the running fiber and its scheduler.
 ///
 /// # Panics
 ///
 /// Panics outside of a fiber.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn here() -> Here {
-    let (fiber, sched) = current::here(|here| (here.fiber.get(), here.scheduler.get()));
+pub(crate) fn current_fiber() -> CurrentFiber {
+    let (fiber, sched) = ThreadState::with(|thread| (thread.fiber.get(), thread.scheduler.get()));
     let Some(fiber) = fiber else { current::outside_of_a_fiber(Location::caller()) };
     // SAFETY: a fiber runs on this thread, so the run loop has set the scheduler's address.
     let sched = SchedulerPtr(unsafe { NonNull::new_unchecked(sched.cast_mut().cast()) });
-    Here { fiber, sched }
+    CurrentFiber { fiber, sched }
 }
 
-/// As [`here`], but none outside of a fiber.
+/// Returns the running fiber and its scheduler; `None` outside of a fiber.
 #[inline(always)]
-pub(crate) fn try_here() -> Option<Here> {
-    current::fiber().map(|_| here())
+pub(crate) fn try_current_fiber() -> Option<CurrentFiber> {
+    current::fiber().map(|_| current_fiber())
 }
 
-/// The scheduler of this thread, if it has one.
+/// Returns the scheduler of this thread, if it has one.
 #[inline(always)]
 pub(crate) fn scheduler() -> Option<SchedulerPtr> {
-    NonNull::new(current::here(|here| here.scheduler.get()).cast_mut().cast()).map(SchedulerPtr)
+    NonNull::new(ThreadState::with(|thread| thread.scheduler.get()).cast_mut().cast())
+        .map(SchedulerPtr)
 }
 
 #[cold]
 #[inline(never)]
 fn of_another_scheduler(fiber: &Header) -> ! {
     report::say(format_args!(
-        "fiber {} was reached from another scheduler, which is a defect of fibra: aborting",
+        "fiber {} was reached from another scheduler, which is a bug in fibra: aborting",
         fiber.id()
     ));
     std::process::abort()

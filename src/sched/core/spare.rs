@@ -1,7 +1,7 @@
 //! The spare stack, and the fibers that wait for it because they could get no stack of their own.
 //!
-//! A fiber needs a stack even to be killed: its closure is dropped on one. So the scheduler keeps
-//! one stack back, on which such fibers drop their closures one after the other.
+//! Even a fiber that never runs needs a stack, on which its closure is dropped. So the scheduler
+//! keeps one stack in reserve, on which such fibers drop their closures one after the other.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::stack::Stack;
 
-/// Why a fiber that is `New` is not in the ring.
+/// The reason of a `New` fiber that waits for the spare stack and is not in the ring.
 static STARVED: WaitReason =
     WaitReason::new("waiting for the spare stack, to drop its closure", OnDeadlock::Last);
 
@@ -20,7 +20,7 @@ static STARVED: WaitReason =
 pub(crate) struct Spare {
     /// The stack, unless a fiber is on it.
     pub(crate) stack: RefCell<Option<Stack>>,
-    /// Fibers that could get no stack, each with the error.
+    /// The fibers that could get no stack, each with the error.
     starved: RefCell<VecDeque<(FiberPtr, io::Error)>>,
 }
 
@@ -29,8 +29,8 @@ impl Spare {
         Spare { stack: RefCell::new(Some(stack)), starved: RefCell::new(VecDeque::new()) }
     }
 
-    /// Takes the spare stack for `fiber`, which could get none because of `error`. If it is taken
-    /// already the fiber waits for it, and is in no queue meanwhile.
+    /// Takes the spare stack for `fiber`, which could get no stack because of `error`. If the spare
+    /// stack is taken already, the fiber waits for it, and is not in the ring meanwhile.
     pub(crate) fn take_for(&self, fiber: FiberPtr, error: io::Error) -> Option<Stack> {
         let stack = self.stack.borrow_mut().take();
         if stack.is_some() {
@@ -43,20 +43,20 @@ impl Spare {
         stack
     }
 
-    /// Takes out the fiber that has waited longest. The caller puts it into the ring.
+    /// Removes the fiber that has waited longest. The caller puts it into the ring.
     pub(crate) fn next(&self) -> Option<FiberPtr> {
         let (fiber, _) = self.starved.borrow_mut().pop_front()?;
         fiber.reason.set(&WaitReason::NOT_STARTED);
         Some(fiber)
     }
 
-    /// Forgets the fibers that wait: they are given up.
+    /// Removes the fibers that wait, which are abandoned.
     pub(crate) fn forget_starved(&self) {
         self.starved.borrow_mut().clear();
     }
 }
 
-/// Whether the fiber has not run because it waits for the spare stack.
+/// Returns whether the fiber has not run because it waits for the spare stack.
 pub(crate) fn is_starved(fiber: FiberPtr) -> bool {
     fiber.state.get() == State::New && std::ptr::eq(fiber.reason.get(), &STARVED)
 }

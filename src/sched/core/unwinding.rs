@@ -1,21 +1,23 @@
-//! Whether the running fiber unwinds, as far as that can be known.
+//! Finding out whether the running fiber unwinds, as far as that can be known.
 //!
-//! std knows one thing: whether some call stack of the thread unwinds. The run loop looks at that whenever a
-//! fiber has left the thread, and so knows whether it was so already when the next one was resumed.
+//! std reports only whether some call stack of the thread unwinds. The run loop asks for that each
+//! time that a fiber has left the thread, and so knows whether the thread unwound already when the
+//! next fiber was resumed.
 //!
 //! ```text
-//!   thread unwinds:   when the fiber was resumed   now
-//!                       no                         no   -> No
-//!                       no                         yes  -> Yes
-//!                       yes                        no   -> No
-//!                       yes                        yes  -> Yes for the fiber that began it, else Unknown
+//!   thread unwinds:  at the resume of the fiber  now
+//!                    no                          no   -> No
+//!                    no                          yes  -> Yes
+//!                    yes                         no   -> No
+//!                    yes                         yes  -> Yes if this fiber began it, else Unknown
 //! ```
 //!
-//! Ask this on behalf of one fiber, and only where something would be lost; on `Unknown` do what
-//! completes a work. Uses of [`std::thread::panicking`] elsewhere ask about the thread, because they
-//! ask whether anything may be raised now (`tasklet/throw`, `deadlock/victim`, `api/run`,
-//! `core/run_loop`, `turn`, `fiber/coroutine.rs`, `fiber/frame.rs`, `generator/`, `greenlet/`,
-//! `stackless/`): two unwinds at the same time abort the process, on whichever stacks.
+//! Call [`unwinding`] on behalf of one fiber, and only where data would be lost otherwise. On
+//! `Unknown`, complete the operation. Other modules call [`std::thread::panicking`], which is about
+//! the thread, because they check whether anything may be raised now (`tasklet/throw`,
+//! `deadlock/victim`, `api/run`, `core/run_loop`, `turn`, `fiber/coroutine.rs`, `fiber/frame.rs`,
+//! `generator/`, `greenlet/`, `stackless/`): two unwinds at the same time abort the process, on
+//! whichever stacks they are.
 
 #![cfg_attr(not(feature = "net"), allow(dead_code, reason = "streams ask"))]
 
@@ -23,9 +25,9 @@ use std::thread;
 
 use crate::fiber::frame;
 use crate::fiber::header::FiberPtr;
-use crate::sched::core::scheduler::{Here, Scheduler, try_here};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, try_current_fiber};
 
-/// An answer to whether the caller is called by a destructor that runs because of a panic or a kill.
+/// Whether the caller is called by a destructor that runs because of a panic or a kill.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Unwinding {
     Yes,
@@ -34,20 +36,20 @@ pub(crate) enum Unwinding {
     Unknown,
 }
 
-/// Whether the caller's own call stack unwinds.
+/// Returns whether the caller's own call stack unwinds.
 pub(crate) fn unwinding() -> Unwinding {
     if !thread::panicking() {
         return Unwinding::No;
     }
-    match try_here() {
-        Some(here) => of_fiber(here),
+    match try_current_fiber() {
+        Some(current) => of_fiber(current),
         None => Unwinding::Yes,
     }
 }
 
 #[cold]
-fn of_fiber(here: Here) -> Unwinding {
-    let Here { fiber, sched } = here;
+fn of_fiber(current: CurrentFiber) -> Unwinding {
+    let CurrentFiber { fiber, sched } = current;
     if sched.unwinds.outside_of_run.get() {
         return Unwinding::Unknown;
     }
@@ -61,25 +63,24 @@ fn of_fiber(here: Here) -> Unwinding {
     }
 }
 
-/// Whether some stack of the thread unwinds, so that what is raised now must be caught before it
-/// meets that unwind.
+/// Returns whether some stack of the thread unwinds. If so, a payload that is raised now must be
+/// caught before it reaches a destructor that the unwind runs.
 pub(crate) fn thread_unwinds() -> bool {
     thread::panicking()
 }
 
-/// Whether kills and deadlocks can unwind fibers of `sched` at all.
+/// Returns whether kills and deadlocks can unwind fibers of `sched` at all.
 pub(crate) fn can_unwind(sched: &Scheduler) -> bool {
     !cfg!(panic = "abort") && !sched.unwinds.outside_of_run.get()
 }
 
-/// Whether nothing is raised now although it could be otherwise, because some fiber of the thread
-/// unwinds.
+/// Returns whether kills and throws are put off now, because some fiber of the thread unwinds.
 pub(crate) fn is_put_off(sched: &Scheduler) -> bool {
     can_unwind(sched) && thread::panicking()
 }
 
 impl Scheduler {
-    /// Notes that the thread unwinds, and that `fiber` has just left it.
+    /// Records that the thread unwinds, and that `fiber` has just left it.
     #[cold]
     #[inline(never)]
     pub(crate) fn note_unwind(&self, fiber: FiberPtr) {

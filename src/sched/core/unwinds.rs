@@ -1,6 +1,6 @@
-//! What a scheduler knows of the unwinds on its thread: which switches began with one, and what was
-//! put off because of one. Whether the running fiber unwinds is
-//! [`unwinding`](crate::sched::core::unwinding).
+//! The scheduler's record of the unwinds on its thread: the switches that began during one, and
+//! whether a kill was put off because of one. [`unwinding`](crate::sched::core::unwinding) decides
+//! from it whether the running fiber unwinds.
 
 use std::cell::Cell;
 
@@ -9,17 +9,17 @@ use crate::fiber::id::FiberId;
 /// The unwinds on the thread of a scheduler.
 #[derive(Debug)]
 pub(crate) struct Unwinds {
-    /// Whether `run` was called by a destructor while its thread unwound: std cannot tell then
+    /// Whether `run` was called by a destructor while its thread unwound. std cannot report then
     /// whether a fiber unwinds too, so no fiber is unwound.
     pub(crate) outside_of_run: Cell<bool>,
-    /// Whether a kill could not be raised because some fiber unwound.
+    /// Whether a kill or a throw could not be raised because some fiber unwound.
     pub(crate) kill_put_off: Cell<bool>,
     /// The last switch after which the thread unwound.
     at: Cell<u64>,
     /// The fiber that began that unwind.
     pub(crate) by: Cell<Option<FiberId>>,
-    /// A fiber that its time limit is to interrupt although the thread unwinds, and the number of
-    /// the switch in which it is.
+    /// The fiber that its time limit must interrupt although the thread unwinds, and the number of
+    /// the switch in which it must do so.
     pub(crate) forced: Cell<Option<(FiberId, u64)>>,
 }
 
@@ -34,7 +34,7 @@ impl Unwinds {
         }
     }
 
-    /// Notes that the thread unwinds, and that `fiber` has just left it, after that switch.
+    /// Records that the thread unwinds, and that `fiber` has just left it, after that switch.
     pub(crate) fn note(&self, fiber: FiberId, switch: u64) {
         if !self.unwound_before(switch) {
             self.by.set(Some(fiber));
@@ -42,12 +42,12 @@ impl Unwinds {
         self.at.set(switch);
     }
 
-    /// Whether the thread unwound already when the fiber of that switch was resumed.
+    /// Returns whether the thread unwound already when the fiber of that switch was resumed.
     pub(crate) fn unwound_before(&self, switch: u64) -> bool {
         self.at.get().wrapping_add(1) == switch
     }
 
-    /// Remembers, if `put_off`, that something must be raised later.
+    /// Records, if `put_off`, that a kill or a throw must be raised later.
     pub(crate) fn note_put_off(&self, put_off: bool) {
         self.kill_put_off.set(self.kill_put_off.get() || put_off);
     }

@@ -2,7 +2,7 @@
 
 use crate::fiber::header::FiberRef;
 use crate::fiber::snapshot::{Dump, FiberSnapshot};
-use crate::sched::core::scheduler::{Scheduler, here};
+use crate::sched::core::scheduler::{Scheduler, current_fiber};
 use crate::sched::deadlock::lock_graph::LockGraph;
 
 /// Returns a snapshot of every fiber of this thread's scheduler: its name, what it waits for, where
@@ -29,7 +29,7 @@ use crate::sched::deadlock::lock_graph::LockGraph;
 #[must_use]
 #[track_caller]
 pub fn dump() -> Dump {
-    of(&here().sched, usize::MAX)
+    of(&current_fiber().sched, usize::MAX)
 }
 
 /// Returns the counters of this thread's scheduler.
@@ -50,7 +50,7 @@ pub fn dump() -> Dump {
 #[must_use]
 #[track_caller]
 pub fn stats() -> Stats {
-    let sched = here().sched;
+    let sched = current_fiber().sched;
     let stacks = sched.pool.borrow().stats();
     let spare = usize::from(sched.spare.stack.borrow().is_some());
     Stats {

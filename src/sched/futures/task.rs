@@ -33,7 +33,7 @@ use crate::fiber::prefetch;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::park::{wait_for_events, yield_now};
-use crate::sched::core::scheduler::{Here, Scheduler, scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, scheduler};
 use crate::sched::shared::mailbox::TaskId;
 use crate::sched::shared::registry;
 
@@ -52,8 +52,8 @@ fn task_of(key: Key) -> TaskId {
 }
 
 /// Returns a waker of the current fiber.
-pub(crate) fn waker(here: Here) -> Waker {
-    let Here { fiber, sched } = here;
+pub(crate) fn waker(current: CurrentFiber) -> Waker {
+    let CurrentFiber { fiber, sched } = current;
     let task = task_of(fiber.key.get());
     #[cfg(target_pointer_width = "64")]
     if let Some(data) = pack(sched.id, task) {
@@ -69,15 +69,15 @@ pub(crate) fn waker(here: Here) -> Waker {
 /// call of [`begin_poll`]. With `may_fail`, returns an error if the fiber is killed and nothing can
 /// unwind.
 #[track_caller]
-pub(crate) fn wait_for_wake(here: Here, may_fail: bool) -> Result<(), Interrupt> {
+pub(crate) fn wait_for_wake(current: CurrentFiber, may_fail: bool) -> Result<(), Interrupt> {
     let reason = if may_fail { &PENDING_OR_ERROR } else { &PENDING };
-    if here.fiber.woken.get() {
+    if current.fiber.woken.get() {
         // It was woken while it ran, perhaps by itself: other fibers run first.
         yield_now();
-        let is_asked = may_fail && !here.fiber.signals.get().is_none();
-        return if is_asked { interrupt::before_wait(here, reason) } else { Ok(()) };
+        let is_asked = may_fail && !current.fiber.signals.get().is_none();
+        return if is_asked { interrupt::before_wait(current, reason) } else { Ok(()) };
     }
-    wait_for_events(here, reason, || here.fiber.woken.get())
+    wait_for_events(current, reason, || current.fiber.woken.get())
 }
 
 /// Returns whether `fiber` waits to be woken as a task.
@@ -88,14 +88,14 @@ fn is_pending(fiber: FiberPtr) -> bool {
 }
 
 /// Begins a poll of a future by the current fiber: earlier wakes no longer count.
-pub(crate) fn begin_poll(here: Here) {
-    here.fiber.woken.set(false);
+pub(crate) fn begin_poll(current: CurrentFiber) {
+    current.fiber.woken.set(false);
 }
 
 /// Ends the polls of a future by the current fiber. They may have consumed a wake that was meant
 /// for an outer future of the same fiber, so the fiber counts as woken and polls that one again.
-pub(crate) fn end_polls(here: Here) {
-    here.fiber.woken.set(true);
+pub(crate) fn end_polls(current: CurrentFiber) {
+    current.fiber.woken.set(true);
 }
 
 impl Scheduler {

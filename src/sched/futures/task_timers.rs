@@ -15,7 +15,7 @@ use crate::collections::slot_table::Key;
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::header::FiberPtr;
 use crate::sched::core::end;
-use crate::sched::core::scheduler::{Here, Scheduler, scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, scheduler};
 use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::registry;
 use crate::sched::time::alarm::Alarm;
@@ -33,8 +33,8 @@ pub(crate) struct TaskTimer {
 impl TaskTimer {
     /// Arms a timer that calls `waker` at `at`, in microseconds since the start of the current
     /// fiber's scheduler.
-    pub(crate) fn arm(here: Here, at: u64, waker: &Waker) -> TaskTimer {
-        let sched = here.sched;
+    pub(crate) fn arm(current: CurrentFiber, at: u64, waker: &Waker) -> TaskTimer {
+        let sched = current.sched;
         // Cloning may run user code, so nothing is borrowed yet.
         let waker = waker.clone();
         let mut armed = sched.time.of_tasks.borrow_mut();
@@ -48,10 +48,10 @@ impl TaskTimer {
 
     /// Returns whether the timer will call `waker`: it was armed with an equivalent one by the
     /// current scheduler, and has not fired yet.
-    pub(crate) fn serves(&self, here: Here, waker: &Waker) -> bool {
-        let armed = here.sched.time.of_tasks.borrow();
+    pub(crate) fn serves(&self, current: CurrentFiber, waker: &Waker) -> bool {
+        let armed = current.sched.time.of_tasks.borrow();
         let same = |armed: &Armed| armed.waker.will_wake(waker);
-        here.sched.id == self.scheduler && armed.get(self.key).is_some_and(same)
+        current.sched.id == self.scheduler && armed.get(self.key).is_some_and(same)
     }
 }
 

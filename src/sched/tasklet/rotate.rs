@@ -12,7 +12,7 @@
 
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::sched::core::pause;
-use crate::sched::core::scheduler::{Here, Scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler};
 
 impl Scheduler {
     /// Returns the fibers in the ring, in the order in which they will run.
@@ -66,8 +66,8 @@ impl Scheduler {
 /// queue, the first one. If `fiber` was in no queue, the current fiber is directly behind it;
 /// otherwise the current fiber goes to the end of the ring, which is then rotated to `fiber`. The
 /// caller must give way afterwards.
-pub(crate) fn let_run(here: Here, fiber: FiberPtr) {
-    let Here { fiber: me, sched } = here;
+pub(crate) fn let_run(current: CurrentFiber, fiber: FiberPtr) {
+    let CurrentFiber { fiber: me, sched } = current;
     if pause::is_floating(fiber) {
         sched.ring(|ring| ring.push_front(me, me.ticket.get()));
         sched.unpause_next(fiber);

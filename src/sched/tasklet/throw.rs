@@ -24,7 +24,7 @@ use crate::fiber::wait_list;
 use crate::sched::core::park;
 use crate::sched::core::pause;
 use crate::sched::core::pending_throw::{arm, raise_pending};
-use crate::sched::core::scheduler::{Here, Scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler};
 use crate::sched::core::unwinding;
 use crate::sched::tasklet::rotate;
 
@@ -32,25 +32,29 @@ use crate::sched::tasklet::rotate;
 /// the ring, the ring is rotated to it; otherwise it runs directly before the caller. If it cannot
 /// be unwound where it waits, it only gets the payload, and the caller continues. Returns the
 /// payload that this one replaces.
-pub(crate) fn throw_now(here: Here, fiber: FiberPtr, payload: Payload) -> Option<Payload> {
-    let Here { fiber: me, sched } = here;
+pub(crate) fn throw_now(
+    current: CurrentFiber,
+    fiber: FiberPtr,
+    payload: Payload,
+) -> Option<Payload> {
+    let CurrentFiber { fiber: me, sched } = current;
     let replaced = arm(fiber, payload);
     if sched.is_queued(fiber) {
-        rotate::let_run(here, fiber);
-        park::give_way(here);
+        rotate::let_run(current, fiber);
+        park::give_way(current);
     } else if pause::is_floating(fiber) || sched.can_go_off(fiber) {
         sched.ring(|ring| ring.push_front(me, me.ticket.get()));
         sched.free_to_front(fiber);
-        park::give_way(here);
+        park::give_way(current);
     }
     replaced
 }
 
 /// Throws `payload` in the current fiber. It unwinds immediately or, where that is put off, at its
 /// first wait after that.
-pub(crate) fn throw_here(here: Here, payload: Payload) {
-    let replaced = arm(here.fiber, payload);
-    raise_pending(here);
+pub(crate) fn throw_here(current: CurrentFiber, payload: Payload) {
+    let replaced = arm(current.fiber, payload);
+    raise_pending(current);
     drop(replaced);
 }
 

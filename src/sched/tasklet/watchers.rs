@@ -21,50 +21,54 @@ use crate::sched::core::facade::Watcher;
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::leave::leave;
 use crate::sched::core::pause::{RESUMED, WATCHING};
-use crate::sched::core::scheduler::{Here, Scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler};
 
 /// Takes the current fiber out of the ring until another fiber puts it back. Calls `then` before it
 /// leaves, to choose the next fiber to run.
 #[track_caller]
 pub(crate) fn leave_ring(
-    here: Here,
+    current: CurrentFiber,
     reason: &'static WaitReason,
     then: impl FnOnce(),
 ) -> Result<(), Interrupt> {
-    meet_signals(here, reason)?;
+    meet_signals(current, reason)?;
     then();
     loop {
-        leave(here, reason);
+        leave(current, reason);
         // Checked before the reason: a completed wait may ignore its signals, this one must not.
-        meet_signals(here, reason)?;
-        if std::ptr::eq(here.fiber.reason.get(), &RESUMED) {
+        meet_signals(current, reason)?;
+        if std::ptr::eq(current.fiber.reason.get(), &RESUMED) {
             return Ok(());
         }
     }
 }
 
-fn meet_signals(here: Here, reason: &'static WaitReason) -> Result<(), Interrupt> {
-    if here.fiber.signals.get().is_none() {
+fn meet_signals(current: CurrentFiber, reason: &'static WaitReason) -> Result<(), Interrupt> {
+    if current.fiber.signals.get().is_none() {
         return Ok(());
     }
-    interrupt::before_wait(here, reason)
+    interrupt::before_wait(current, reason)
 }
 
 /// Waits until no other fiber can run, or until another fiber puts the current one back into the
 /// ring. A `patient` watcher first waits for the work that timers and other threads may bring.
 #[track_caller]
-pub(crate) fn watch(here: Here, patient: bool, then: impl FnOnce()) -> Result<(), Interrupt> {
-    let watcher = Watcher { fiber: here.fiber.to_ref(), patient };
-    here.sched.tasklets.watchers.borrow_mut().push(watcher);
-    let _watching = Watching(here);
-    leave_ring(here, &WATCHING, then)
+pub(crate) fn watch(
+    current: CurrentFiber,
+    patient: bool,
+    then: impl FnOnce(),
+) -> Result<(), Interrupt> {
+    let watcher = Watcher { fiber: current.fiber.to_ref(), patient };
+    current.sched.tasklets.watchers.borrow_mut().push(watcher);
+    let _watching = Watching(current);
+    leave_ring(current, &WATCHING, then)
 }
 
-struct Watching(Here);
+struct Watching(CurrentFiber);
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        let Here { fiber, sched } = self.0;
+        let CurrentFiber { fiber, sched } = self.0;
         let mut watchers = sched.tasklets.watchers.borrow_mut();
         // It is not in the list if an outer watcher has taken it out together with itself.
         let is_own = |watcher: &Watcher| watcher.fiber.ptr() == fiber;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::sched::api::run::run_on;
 use crate::sched::api::spawn::spawn;
 use crate::sched::core::park::{now, sleep, yield_now};
-use crate::sched::core::scheduler::{Scheduler, here};
+use crate::sched::core::scheduler::{Scheduler, current_fiber};
 use crate::sched::time::clock::{Clock, RealClock};
 use crate::sched::time::idle::ThreadIdle;
 use crate::stack::SizeClass;
@@ -85,7 +85,7 @@ fn a_batch_shrinks_with_slow_fibers_and_grows_again_without() {
     let worked = Rc::new(Cell::new(Duration::ZERO));
     let its = worked.clone();
     run_by_work(worked, move || {
-        let sched = here().sched;
+        let sched = current_fiber().sched;
         let full = sched.batch_mask.get();
         drop(spawn(|| sleep(Duration::from_secs(3_600))));
         drop(spawn(move || {

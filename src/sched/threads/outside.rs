@@ -12,8 +12,8 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::WaitReason;
 use crate::sched::core::deadline::Deadline;
 use crate::sched::core::interrupt::{self, Interrupt};
-use crate::sched::core::leave::{leave, leave_for_real};
-use crate::sched::core::scheduler::{Here, Scheduler, SchedulerPtr};
+use crate::sched::core::leave::{leave, leave_for_external_wait};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, SchedulerPtr};
 use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::registry;
@@ -21,8 +21,8 @@ use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
 impl Ticket {
     /// Creates a ticket for the current fiber.
-    pub(crate) fn new(here: Here) -> Ticket {
-        Ticket::of(here.sched.id, here.fiber.key.get(), here.sched.mailbox.clone())
+    pub(crate) fn new(current: CurrentFiber) -> Ticket {
+        Ticket::of(current.sched.id, current.fiber.key.get(), current.sched.mailbox.clone())
     }
 
     /// Returns whether the fiber is one of `sched`.
@@ -64,7 +64,7 @@ impl Ticket {
 /// value that the wait was given, or the value that the wait has left in the queue.
 #[track_caller]
 pub(crate) fn wait_for_others(
-    here: Here,
+    current: CurrentFiber,
     wait: &dyn OutsideWait,
     by: Option<u64>,
     reason: &'static WaitReason,
@@ -72,23 +72,23 @@ pub(crate) fn wait_for_others(
     debug_assert!(reason.outsiders, "its wake would not reach it");
     // SAFETY: the result is a local that is never moved or forgotten, so it is dropped at the end
     // of this function, also by an unwind. `wait` is borrowed for longer than that.
-    let _listed = unsafe { Listed::new(here, wait) };
-    let _deadline = by.map(|at| Deadline::arm(here, at));
+    let _listed = unsafe { Listed::new(current, wait) };
+    let _deadline = by.map(|at| Deadline::arm(current, at));
     while !wait.ticket().is_completed() {
-        if !here.fiber.signals.get().is_none() {
-            if interrupt::is_coming(here, reason) && !give_up(wait) {
+        if !current.fiber.signals.get().is_none() {
+            if interrupt::is_coming(current, reason) && !give_up(wait) {
                 break;
             }
-            interrupt::before_wait(here, reason)?;
+            interrupt::before_wait(current, reason)?;
         }
         if reason.external {
-            leave_for_real(here, reason);
+            leave_for_external_wait(current, reason);
         } else {
-            leave(here, reason);
+            leave(current, reason);
         }
     }
-    if !here.fiber.signals.get().is_none() {
-        interrupt::wait_completed(here.fiber);
+    if !current.fiber.signals.get().is_none() {
+        interrupt::wait_completed(current.fiber);
     }
     Ok(wait.ticket().outcome())
 }
@@ -99,7 +99,7 @@ fn give_up(wait: &dyn OutsideWait) -> bool {
 }
 
 /// A guard that keeps a wait in its scheduler's list.
-struct Listed(Here);
+struct Listed(CurrentFiber);
 
 impl Listed {
     /// Lists `wait` for the current fiber.
@@ -108,14 +108,14 @@ impl Listed {
     ///
     /// The result must be dropped before `wait` is moved or dropped, unless the fiber is never
     /// resumed again.
-    unsafe fn new(here: Here, wait: &dyn OutsideWait) -> Listed {
+    unsafe fn new(current: CurrentFiber, wait: &dyn OutsideWait) -> Listed {
         if wait.is_for_a_lock() {
-            here.sched.circles.wait_began();
+            current.sched.circles.wait_began();
         }
         // SAFETY: the caller promises to drop the result before `wait` is gone, and that takes the
         // wait off the list; or that the fiber is never resumed again.
-        unsafe { here.sched.outside.list(here.fiber, wait) };
-        Listed(here)
+        unsafe { current.sched.outside.list(current.fiber, wait) };
+        Listed(current)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::id::FiberId;
 use crate::fiber::state::State;
 use crate::fiber::token::Token;
-use crate::sched::core::scheduler::{SchedulerPtr, here};
+use crate::sched::core::scheduler::{SchedulerPtr, current_fiber};
 use crate::sched::shared::mailbox::{Mailbox, Order};
 
 /// A handle that wakes one fiber from [`park`](crate::park), on any thread.
@@ -87,7 +87,7 @@ impl fmt::Debug for Unparker {
 /// Returns an unparker for `fiber`, which must belong to this thread's scheduler or have ended.
 #[track_caller]
 pub(crate) fn unparker(fiber: FiberPtr) -> Unparker {
-    Unparker { address: Address::new(here().sched, fiber, Reach::Unpark) }
+    Unparker { address: Address::new(current_fiber().sched, fiber, Reach::Unpark) }
 }
 
 /// The rights of the holder of an address: which waits of the fiber it may end.

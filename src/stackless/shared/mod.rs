@@ -24,7 +24,7 @@ use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
 use crate::channel::rendezvous::follow;
 use crate::collections::locked::locked;
 use crate::fiber::header::FiberRef;
-use crate::sched::core::scheduler::{Here, scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, scheduler};
 use crate::sched::shared::ticket::WaitOutcome;
 use crate::stackless::channel_error::ChannelError;
 use crate::stackless::channel_event::{Arrival, ChannelId};
@@ -181,15 +181,15 @@ impl<T: Send + 'static> SharedChannel<T> {
     /// before them.
     fn announce(
         &self,
-        here: Here,
+        current: CurrentFiber,
         side: Side,
         value: Option<&dyn Any>,
     ) -> Result<(), ChannelError> {
         let arrival = Arrival { channel: self.id(), side };
-        arrival.announce(here, || self.foresee(here, side).0 == Step::Wait, value)?;
-        checks::check(here, self.foresee(here, side).0)?;
-        checks::before_switch(here, || {
-            let (step, partner) = self.foresee(here, side);
+        arrival.announce(current, || self.foresee(current, side).0 == Step::Wait, value)?;
+        checks::check(current, self.foresee(current, side).0)?;
+        checks::before_switch(current, || {
+            let (step, partner) = self.foresee(current, side);
             Next::of(step, partner)
         });
         Ok(())
@@ -197,19 +197,19 @@ impl<T: Send + 'static> SharedChannel<T> {
 
     /// Returns the step of an operation on `side` that came now, and the partner if that belongs to
     /// this thread.
-    fn foresee(&self, here: Here, side: Side) -> (Step, Option<FiberRef>) {
+    fn foresee(&self, current: CurrentFiber, side: Side) -> (Step, Option<FiberRef>) {
         let mut state = self.lock();
-        let (step, partner) = state.foresee(side, Some(&here.sched));
-        let fiber = partner.and_then(|partner| partner.ticket().fiber_in(&here.sched));
+        let (step, partner) = state.foresee(side, Some(&current.sched));
+        let fiber = partner.and_then(|partner| partner.ticket().fiber_in(&current.sched));
         (step, fiber.map(|fiber| fiber.to_ref()))
     }
 }
 
 /// Puts the partner of an exchange into its run ring, and the caller at its place.
 #[inline(always)]
-fn go_on<T>(here: Here, partner: &Waiter<T>, after: After) {
-    match partner.ticket().fiber_in(&here.sched) {
-        Some(fiber) => follow(here, fiber, after),
+fn go_on<T>(current: CurrentFiber, partner: &Waiter<T>, after: After) {
+    match partner.ticket().fiber_in(&current.sched) {
+        Some(fiber) => follow(current, fiber, after),
         None => partner.ticket().wake(None),
     }
 }

@@ -13,7 +13,7 @@ use crate::channel::waiter::Message;
 use crate::collections::by_value::by_reference;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::core::limit::Limit;
-use crate::sched::core::scheduler::{here, scheduler};
+use crate::sched::core::scheduler::{current_fiber, scheduler};
 use crate::sched::shared::ticket::WaitOutcome;
 use crate::sched::threads::outside::wait_for_others;
 use crate::stackless::channel_error::{ChannelError, ReceiveError};
@@ -127,32 +127,32 @@ impl<T: Send + 'static> SharedChannel<T> {
 
     #[track_caller]
     fn receive_until(&self, limit: Limit) -> Result<Message<T>, ChannelError> {
-        let here = here();
-        let by = limit.micros(here);
-        checks::safe_point(here);
-        self.announce(here, Side::Receive, None)?;
+        let current = current_fiber();
+        let by = limit.micros(current);
+        checks::safe_point(current);
+        self.announce(current, Side::Receive, None)?;
         let mut message = None;
         let mut state = self.lock();
         let met = state.meet(
             Side::Receive,
-            Some(&here.sched),
-            |step| checks::check(here, step),
+            Some(&current.sched),
+            |step| checks::check(current, step),
             |waiter| collect(waiter, &mut message),
         )?;
         if let Met::Partner(partner, after) = met {
             drop(state);
-            go_on(here, &partner, after);
+            go_on(current, &partner, after);
             return Ok(message.expect("the partner had one"));
         }
-        let waiter = Arc::new(Waiter::new(here, Side::Receive, &self.inner.tally, None));
+        let waiter = Arc::new(Waiter::new(current, Side::Receive, &self.inner.tally, None));
         state.join(Side::Receive, waiter.clone(), self.inner.tally.waiting(Side::Receive));
         drop(state);
-        match wait_for_others(here, &*waiter, by, &RECEIVING) {
+        match wait_for_others(current, &*waiter, by, &RECEIVING) {
             Ok(WaitOutcome::Served) => {
                 Ok(waiter.take().expect("the partner has put its message in"))
             }
             Ok(_) => Err(ChannelError::Closed),
-            Err(interrupt) => Err(ChannelError::of(here, interrupt, Side::Receive)),
+            Err(interrupt) => Err(ChannelError::of(current, interrupt, Side::Receive)),
         }
     }
 }

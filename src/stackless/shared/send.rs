@@ -13,7 +13,7 @@ use crate::channel::waiter::Message;
 use crate::fiber::panic::Panic;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::core::limit::Limit;
-use crate::sched::core::scheduler::{Here, here, scheduler};
+use crate::sched::core::scheduler::{CurrentFiber, current_fiber, scheduler};
 use crate::sched::shared::ticket::WaitOutcome;
 use crate::sched::threads::outside::wait_for_others;
 use crate::stackless::channel_error::{ChannelError, SendError};
@@ -133,25 +133,25 @@ impl<T: Send + 'static> SharedChannel<T> {
         message: Message<T>,
         limit: Limit,
     ) -> Result<(), (Message<T>, ChannelError)> {
-        let here = here();
-        let by = limit.micros(here);
-        checks::safe_point(here);
-        if let Err(reason) = self.announce(here, Side::Send, message.value()) {
+        let current = current_fiber();
+        let by = limit.micros(current);
+        checks::safe_point(current);
+        if let Err(reason) = self.announce(current, Side::Send, message.value()) {
             return Err((message, reason));
         }
         let mut message = Some(message);
         let mut state = self.lock();
         let met = state.meet(
             Side::Send,
-            Some(&here.sched),
-            |step| checks::check(here, step),
+            Some(&current.sched),
+            |step| checks::check(current, step),
             |waiter| serve(waiter, &mut message),
         );
         match met {
             Ok(Met::Partner(partner, after)) => {
                 drop(state);
-                go_on(here, &partner, after);
-                checks::after_send(here);
+                go_on(current, &partner, after);
+                checks::after_send(current);
                 return Ok(());
             }
             Ok(Met::Nobody) => {}
@@ -160,10 +160,10 @@ impl<T: Send + 'static> SharedChannel<T> {
                 return Err((message.expect("no receiver has taken it"), reason));
             }
         }
-        let waiter = Arc::new(Waiter::new(here, Side::Send, &self.inner.tally, message));
+        let waiter = Arc::new(Waiter::new(current, Side::Send, &self.inner.tally, message));
         state.join(Side::Send, waiter.clone(), self.inner.tally.waiting(Side::Send));
         drop(state);
-        wait_to_send(here, &waiter, by)
+        wait_to_send(current, &waiter, by)
     }
 }
 
@@ -175,7 +175,7 @@ fn serve<T>(waiter: &Waiter<T>, message: &mut Option<Message<T>>) -> bool {
 
 #[track_caller]
 fn wait_to_send<T: Send + 'static>(
-    here: Here,
+    current: CurrentFiber,
     waiter: &Arc<Waiter<T>>,
     by: Option<u64>,
 ) -> Result<(), (Message<T>, ChannelError)> {
@@ -189,13 +189,13 @@ fn wait_to_send<T: Send + 'static>(
     }
 
     let leftover = Leftover(waiter);
-    let reason = match wait_for_others(here, &**waiter, by, &SENDING) {
+    let reason = match wait_for_others(current, &**waiter, by, &SENDING) {
         Ok(WaitOutcome::Served) => {
-            checks::after_send(here);
+            checks::after_send(current);
             return Ok(());
         }
         Ok(_) => ChannelError::Closed,
-        Err(interrupt) => ChannelError::of(here, interrupt, Side::Send),
+        Err(interrupt) => ChannelError::of(current, interrupt, Side::Send),
     };
     let message = leftover.0.take().expect("no receiver has taken it");
     Err((message, reason))

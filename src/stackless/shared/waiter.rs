@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::channel::pairing::Side;
 use crate::channel::waiter::Message;
-use crate::sched::core::scheduler::Here;
+use crate::sched::core::scheduler::CurrentFiber;
 use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
@@ -54,13 +54,18 @@ pub(super) struct Waiter<T> {
 impl<T> Waiter<T> {
     /// Creates a waiter of the current fiber, and counts it among the waiters of `side`.
     pub(super) fn new(
-        here: Here,
+        current: CurrentFiber,
         side: Side,
         tally: &Arc<Tally>,
         message: Option<Message<T>>,
     ) -> Waiter<T> {
         tally.of(side).fetch_add(1, Ordering::AcqRel);
-        Waiter { ticket: Ticket::new(here), side, tally: tally.clone(), slot: Mutex::new(message) }
+        Waiter {
+            ticket: Ticket::new(current),
+            side,
+            tally: tally.clone(),
+            slot: Mutex::new(message),
+        }
     }
 
     pub(super) fn ticket(&self) -> &Ticket {

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
-use crate::sched::lowlevel::{Arm, Done, Here, WaitOutcome};
+use crate::sched::lowlevel::{Arm, CurrentFiber, Done, WaitOutcome};
 use crate::sync::mpmc::{Receiver, Sender, Shared, State};
 use crate::sync::waiter::{Waiter, locked};
 
@@ -73,7 +73,7 @@ impl Watch {
 }
 
 impl<T> Arm for RecvArm<'_, T> {
-    fn attempt(&mut self, _: Here) -> bool {
+    fn attempt(&mut self, _: CurrentFiber) -> bool {
         self.outcome = match self.receiver.try_recv() {
             Ok(value) => Some(Ok(value)),
             Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
@@ -82,7 +82,7 @@ impl<T> Arm for RecvArm<'_, T> {
         self.outcome.is_some()
     }
 
-    fn begin(&self, _: Here) {
+    fn begin(&self, _: CurrentFiber) {
         self.watch.begin(&self.receiver.shared, |state| {
             !state.buffer.is_empty() || !state.waiting_senders.is_empty() || state.senders == 0
         });
@@ -108,7 +108,7 @@ impl<T> RecvArm<'_, T> {
 }
 
 impl<T> Arm for SendArm<'_, T> {
-    fn attempt(&mut self, _: Here) -> bool {
+    fn attempt(&mut self, _: CurrentFiber) -> bool {
         match self.sender.try_send(self.value.take().expect("it was not sent")) {
             Ok(()) => true,
             Err(TrySendError::Closed(value)) => {
@@ -122,7 +122,7 @@ impl<T> Arm for SendArm<'_, T> {
         }
     }
 
-    fn begin(&self, _: Here) {
+    fn begin(&self, _: CurrentFiber) {
         let shared = &self.sender.shared;
         self.watch.begin(shared, |state| {
             state.buffer.len() < shared.capacity
