@@ -21,6 +21,7 @@ mod leaving_the_process;
 mod limits_in_unwind;
 mod locals;
 mod locals_inherited;
+#[cfg(feature = "net")]
 mod loops;
 mod misuse;
 mod model;
@@ -36,6 +37,7 @@ mod spawn_join;
 mod spawn_now;
 mod stack_sizes;
 mod stacks_given_back;
+#[cfg(feature = "net")]
 mod time_limited_forms;
 mod unwinding_waits;
 mod yield_now;
