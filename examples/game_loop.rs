@@ -12,8 +12,8 @@
 //!
 //! ```text
 //! $ cargo run --release --example game_loop [ACTORS = 1000] [FRAMES = 120]
-//! 1000 actors, 120 frames at 60 per second: 2.0 s
-//! the actors took 0.4 ms per frame, 0.9 ms in the slowest one, of 16.7 ms
+//! 1000 actors, 120 frames at 60 per second: 2.0s
+//! the actors took 412.5µs per frame, 903.1µs in the slowest one, of 16.7ms
 //! the map is complete: 400 slices
 //! 120000 moves, 6064 hits, the strongest has 55 points
 //! ```
@@ -96,11 +96,10 @@ fn play(game: &Game, frames: u32) {
     }
     ticks.tick();
     let (actors, took) = (game.inboxes.len(), fibra::now() - start);
-    println!("{actors} actors, {frames} frames at 60 per second: {:.1} s", took.as_secs_f64());
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    let (each, slowest) = (milliseconds(total / frames), milliseconds(slowest));
-    print!("the actors took {each:.1} ms per frame, {slowest:.1} ms in the slowest one, ");
-    println!("of {:.1} ms", milliseconds(PERIOD));
+    println!("{actors} actors, {frames} frames at 60 per second: {took:.1?}");
+    let each = total / frames;
+    print!("the actors took {each:.1?} per frame, {slowest:.1?} in the slowest one, ");
+    println!("of {PERIOD:.1?}");
     (slices..SLICES).for_each(|_| generate_map());
     println!("the map is complete: {SLICES} slices");
 }
