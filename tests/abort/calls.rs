@@ -1,8 +1,8 @@
-//! Blocking calls, as a table that two tests go through: where nothing unwinds each is killed, and
-//! elsewhere each is given a time limit. Rows of the first column are passed to `kill` and may
-//! fail, those of the second column to `wait_on`.
+//! A table of blocking calls that two tests go through: where nothing unwinds, each call is killed,
+//! and elsewhere each gets a time limit. Rows of the first column are passed to `kill` and may
+//! fail, those of the second column are passed to `wait_on`.
 //!
-//! This is included by programs that have these two, and `debug` and `say`, in their root.
+//! Programs include this file, and define these two, `debug` and `say` in their root.
 
 #![allow(clippy::too_many_lines, reason = "tables")]
 #![allow(clippy::disallowed_methods, reason = "real time, and threads that sleep")]
@@ -259,7 +259,7 @@ fn fill(stream: &mut (impl Write + AsFd)) {
     let _ = fibra::time::timeout(5 * MS, || while stream.write(&[0; 65_536]).is_ok() {});
 }
 
-/// A listener that takes no connection in any more.
+/// Creates a listener whose queue is full, so that it takes in no further connection.
 fn full_listener() -> (rustix::fd::OwnedFd, SocketAddr, Vec<std::net::TcpStream>) {
     use rustix::net::{AddressFamily, SocketType, bind, connect, getsockname, listen, socket};
     let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
@@ -401,7 +401,7 @@ fn temp(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("fibra-abort-{}-{name}", std::process::id()))
 }
 
-/// All threads for files wait for a writer: whatever comes then waits in line.
+/// Makes all threads for files wait for a writer, so that every later operation waits in line.
 fn files() {
     let fifo = temp("fifo");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
@@ -453,7 +453,7 @@ fn files() {
     fibra::sleep(20 * MS);
     drop(release);
     stuck.into_iter().for_each(|fiber| fiber.join().unwrap());
-    // The lock is another handle's.
+    // Another handle holds the lock.
     let holder = open();
     holder.lock().unwrap();
     let (one, two) = (Rc::new(File::from_std(open())), open());
@@ -505,7 +505,7 @@ fn processes() {
     drop(busy.join());
 }
 
-/// A connection to somebody silent.
+/// Creates a connection whose other end is silent.
 fn silent() -> (UnixStream, UnixStream) {
     UnixStream::pair().unwrap()
 }

@@ -1,12 +1,12 @@
 //! Tests generators in a build with `panic = "abort"`: none can be unwound, and the rest works.
 //!
-//! Such a build is a program of its own: a crate in a temporary folder that depends on this one.
+//! Such a build is a separate program: a crate in a temporary folder that depends on this one.
 
 use crate::support::abort::run_aborting;
 
 const PROGRAM: &str = include_str!("generators/program.rs");
 
-/// Runs the program with the part of it that `part` names.
+/// Runs the part of the program that `part` names.
 fn run_part(part: &str) -> std::process::Output {
     run_aborting("abort-generators", PROGRAM, &[], &[part])
 }
@@ -45,7 +45,7 @@ fn a_borrowing_generator_that_is_left_in_the_middle_aborts_with_a_report() {
     use std::os::unix::process::ExitStatusExt;
     let output = run_part("borrows");
     let text = crate::support::stderr(&output);
-    // Cargo passes the signal of its child on as its own.
+    // Cargo reports the signal of its child as its own.
     assert!(output.status.signal() == Some(6) || output.status.code() == Some(101), "{text}");
     assert!(text.contains("a generator that borrows"), "{text}");
     assert!(!text.contains("> after"), "{text}");

@@ -1,6 +1,6 @@
 //! Programs that are built with `panic = "abort"`: nothing can be unwound, and the rest works.
 //!
-//! Each is a program of its own: a crate in a temporary folder that depends on this one.
+//! Each is a separate program: a crate in a temporary folder that depends on this one.
 
 #[path = "../support/mod.rs"]
 mod support;

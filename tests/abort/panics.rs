@@ -1,6 +1,6 @@
 //! Tests a build with `panic = "abort"`: nothing unwinds, and the rest works.
 //!
-//! Such a build is a program of its own: a crate in a temporary folder that depends on this one.
+//! Such a build is a separate program: a crate in a temporary folder that depends on this one.
 
 use crate::support::abort::run_aborting;
 

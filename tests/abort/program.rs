@@ -1,8 +1,8 @@
 //! The program that `blocking_calls.rs` builds with `panic = "abort"`: a table of calls.
 //!
-//! Each call of the first column stands in a fiber that makes it twice, and is killed while it
-//! waits and again afterwards: both calls return, and the fiber ends. Those of the second column
-//! cannot fail: they wait on, and return when what they wait for happens.
+//! Each call of the first column runs in a fiber that makes it twice, and is killed while it waits
+//! and again afterwards: both calls return, and the fiber ends. Those of the second column cannot
+//! fail: they wait on, and return when the event that they wait for happens.
 
 use std::cell::RefCell;
 use std::fmt::Debug;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const MS: Duration = Duration::from_millis(1);
-/// A call that has not returned by then never will.
+/// The time after which a call that has not returned never will.
 const LATE: Duration = Duration::from_secs(10);
 
 fn say(text: impl std::fmt::Display) {
@@ -22,7 +22,7 @@ fn debug<T: Debug>(result: T) -> String {
     format!("{result:?}")
 }
 
-/// `call` is made twice in a fiber that is killed.
+/// Makes `call` twice in a fiber that is killed.
 fn kill(name: &str, mut call: impl FnMut() -> String + 'static) {
     let results = Rc::new(RefCell::new(Vec::new()));
     let told = results.clone();
@@ -43,7 +43,7 @@ fn kill(name: &str, mut call: impl FnMut() -> String + 'static) {
     while !fiber.is_finished() && Instant::now() < by {
         fibra::sleep(MS);
     }
-    // One that goes on and on is given up, and counts as finished.
+    // A fiber that never ends is abandoned, and counts as finished.
     let ended = match (fiber.is_finished(), results.borrow().len()) {
         (true, 2) => "ends",
         (true, _) => "WRONG, it was given up",
@@ -52,7 +52,7 @@ fn kill(name: &str, mut call: impl FnMut() -> String + 'static) {
     say(format!("{name}: {ended}: {:.200}", debug(&*results.borrow())));
 }
 
-/// `call` waits on when its fiber is killed, until `end`.
+/// Checks that `call` waits on when its fiber is killed, until `end`.
 fn wait_on(name: &str, call: impl FnOnce() + 'static, end: impl FnOnce()) {
     let fiber = fibra::spawn(call);
     fibra::sleep(MS);

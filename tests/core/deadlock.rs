@@ -1,11 +1,11 @@
-//! Tests the deadlock report: its text, which wait it fails, and that there is no false alarm.
+//! Tests the deadlock report: its text, the wait that it fails, and the absence of false alarms.
 
 use fibra::channel::{self, Channel, RecvError, SendError};
 use fibra::{JoinError, scope, spawn, yield_now};
 
 use crate::support::{Noisy, check, go, log, ms, panic_of, run_virtually};
 
-/// The report with the places in this file replaced, as they change with every edit.
+/// Returns the report with the places in this file replaced, because every edit moves them.
 fn without_places(report: &str) -> String {
     let mut parts = report.split("tests/core/deadlock.rs:");
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -65,7 +65,7 @@ fn the_wait_that_completes_the_deadlock_fails_and_not_an_older_one() {
     check("second:true main first:false");
 }
 
-/// T29, T30: the last fiber that could run has ended.
+/// T29, T30: the end of the last fiber that could run completes the deadlock.
 #[test]
 fn when_a_fibers_end_completes_it_the_wait_of_main_fails() {
     fibra::run(|| {
@@ -150,7 +150,7 @@ fn two_fibers_that_join_each_other_are_told() {
         let b = spawn(move || a.join().is_err());
         slot.set(Some(b));
         (0..8).for_each(|_| yield_now());
-        // One of the two joins has failed, whose fiber then ended, which ended the other.
+        // Both joins still wait: main could run, so there was no deadlock. The receive makes one.
         assert_eq!(fibra::stats().fibers, 3);
         assert!(fibra::channel::Channel::<()>::new().recv().is_err());
     });

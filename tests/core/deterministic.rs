@@ -1,8 +1,8 @@
-//! The same program runs the same way each time: in one process, in two threads, in another
+//! Tests that a program runs the same way each time: in one process, in two threads, in another
 //! process.
 //!
-//! The program makes its choices with a generator of its own, so nothing but the order in which its
-//! fibers run could make two runs differ.
+//! The program makes its choices with its own generator of numbers, so only the order in which
+//! its fibers run could make two runs differ.
 
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::DefaultHasher;
@@ -19,7 +19,7 @@ use crate::support::name_of;
 
 const CHILD: &str = "FIBRA_TEST_PRINTS_ITS_TRACE";
 
-/// What the fibers of a program share.
+/// The state that the fibers of a program share.
 struct World {
     trace: RefCell<Vec<String>>,
     state: Cell<u64>,
@@ -29,7 +29,7 @@ struct World {
 }
 
 impl World {
-    /// The next pseudo-random number below `end`.
+    /// Returns the next pseudo-random number below `end`.
     fn below(&self, end: u64) -> u64 {
         let mut x = self.state.get();
         x ^= x << 13;
@@ -55,7 +55,7 @@ impl World {
     }
 }
 
-/// Runs the program that `seed` names. Returns its trace.
+/// Runs the program that `seed` selects. Returns its trace.
 fn trace(seed: u64) -> Vec<String> {
     let runtime = fibra::Runtime::builder().virtual_clock().build().unwrap();
     runtime.run(|| {
@@ -67,7 +67,7 @@ fn trace(seed: u64) -> Vec<String> {
             fibers: RefCell::new(vec![fibra::current()]),
         });
         let fibers: Vec<_> = (0..20).map(|_| spawn(&world, 2)).collect();
-        // Killed fibers, and fibers that fail in a deadlock, are part of it.
+        // The program includes killed fibers, and fibers that fail in a deadlock.
         for fiber in fibers {
             world.say(fiber.join().map_err(|error| error.is_killed()));
         }

@@ -1,4 +1,4 @@
-//! What a dump says of the fiber that runs, and of one that has never waited.
+//! Tests what a dump shows for the fiber that runs, and for one that has never waited.
 
 use crate::support::run_virtually;
 

@@ -1,4 +1,4 @@
-//! Tests the end of `run`: everything is unwound before it returns, oldest first.
+//! Tests the end of `run`: it unwinds every fiber before it returns, the oldest first.
 
 #![allow(clippy::disallowed_methods, reason = "runs on several threads")]
 
@@ -78,7 +78,7 @@ fn clean_up_may_wait_send_and_sleep_while_run_ends() {
     check("last words");
 }
 
-/// Only one fiber of a thread can be made to unwind at a time, so the second is not unwound yet.
+/// Only one fiber per thread can be made to unwind at a time, so the second is not unwound yet.
 #[test]
 fn a_destructor_that_waits_for_another_fibers_destructor_gets_an_error() {
     fibra::run(|| {
@@ -110,7 +110,7 @@ fn a_destructor_whose_wait_nothing_can_end_gets_an_error_or_is_given_up() {
         yield_now();
     });
     check("failed");
-    // The fiber meets one deadlock after the other, catches each, and is given up all the same.
+    // The fiber meets one deadlock after the other, catches each, and is abandoned nevertheless.
     apart(|| {
         fibra::run(|| {
             go(|| {
@@ -133,7 +133,7 @@ thread_local! {
     static FIBER: Cell<Option<Fiber>> = const { Cell::new(None) };
 }
 
-/// A stack that was suspended inside `LocalKey::with`, and unwound when the thread-local is gone,
+/// A stack that is suspended inside `LocalKey::with`, and unwound when the thread-local is gone,
 /// would read freed memory.
 #[test]
 fn a_fiber_suspended_inside_a_thread_local_is_unwound_before_the_thread_ends() {
@@ -186,7 +186,7 @@ fn handles_kept_in_thread_locals_read_as_dead_after_run_and_at_thread_exit() {
         assert!(parked.is_finished() && done.is_finished());
         assert!(parked.join().map(|_| ()).unwrap_err().is_killed());
         KEPT.with(|kept| kept.borrow_mut().push(done));
-        // Registered last, so it is destroyed first: the others are still there.
+        // Registered last, so it is destroyed first: the others still exist.
         AT_EXIT.with(|_| ());
     })
     .join()

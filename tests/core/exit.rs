@@ -1,10 +1,10 @@
-//! Tests `exit`: the process ends with the code, after every fiber was unwound.
+//! Tests `exit`: the process ends with the given code, after every fiber was unwound.
 
 use std::process::Output;
 
 use crate::support::{DONE_LINE, OnDrop, go, in_child, name_of, stderr};
 
-/// Says on standard error that it was dropped: the trace does not outlive the process.
+/// Returns a value that reports its drop on standard error: the trace does not outlive the process.
 fn speaks(text: &'static str) -> OnDrop<impl FnMut()> {
     OnDrop(move || eprintln!("dropped: {text}"))
 }
@@ -91,7 +91,7 @@ fn from_a_child_of_a_scope_with_borrows() {
     check_exit(&output, 6, &["sibling of borrowed", "main"]);
 }
 
-/// While a destructor does not return its fiber goes on unwinding, and nobody else can begin to.
+/// Until a destructor returns, its fiber continues to unwind, and no other fiber can begin to.
 #[test]
 fn from_a_destructor_of_an_unwinding_fiber_it_exits_immediately() {
     let test = name_of!(from_a_destructor_of_an_unwinding_fiber_it_exits_immediately);

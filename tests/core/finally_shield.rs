@@ -1,4 +1,4 @@
-//! Tests `finally` and `shield`: clean-up that waits and that no kill cuts short.
+//! Tests `finally` and `shield`: clean-up that waits and that no kill interrupts.
 
 use fibra::{finally, shield, spawn, yield_now};
 
@@ -97,7 +97,7 @@ fn other_fibers_do_not_count_as_panicking_while_a_clean_up_waits() {
     check("cleaned");
 }
 
-/// What `finally` is there to avoid, documented as std's price.
+/// The effect that `finally` avoids: std counts panics per thread, so other fibers see the count.
 #[test]
 fn other_fibers_do_count_as_panicking_while_a_destructor_waits_unwinding() {
     run_virtually(|| {

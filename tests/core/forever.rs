@@ -1,5 +1,5 @@
-//! Tests of time limits that are too long for any clock: they are none, and a virtual clock does
-//! not go there.
+//! Tests time limits that are too long for any clock: they count as no limit, and a virtual clock
+//! does not advance to them.
 
 use std::time::Duration;
 

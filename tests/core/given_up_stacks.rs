@@ -1,4 +1,4 @@
-//! A stack that can never be unwound is kept forever, and with it all that it may have lent.
+//! Tests that a stack that can never be unwound is kept forever, with all that it may have lent.
 
 #![allow(clippy::disallowed_methods, reason = "threads borrow from a stack that is given up")]
 
@@ -17,14 +17,14 @@ fibra::local! {
     static OTHER: Noisy<&'static str> = Noisy("the other local is dropped");
 }
 
-/// Yields, whatever is raised.
+/// Yields forever, whatever is raised.
 fn refuse_to_end(yielder: &Yielder<(), ()>) -> ! {
     loop {
         let _ = catch_unwind(AssertUnwindSafe(|| yielder.yield_(())));
     }
 }
 
-/// A generator that lends a fiber-local to a fiber of a scope, and never leaves that.
+/// Creates a generator that lends a fiber-local to a fiber of a scope, and never leaves the scope.
 fn lender(begin: impl FnOnce() + 'static) -> Generator<(), (), ()> {
     Generator::new(move |yielder, ()| {
         LENT.with(|lent| {
@@ -85,7 +85,7 @@ fn a_child_that_panics_in_a_nursery_whose_fiber_is_gone_finds_its_record() {
                 generator.try_resume(()).unwrap();
             });
             lender.join().unwrap();
-            // What takes the place of the record if it is free.
+            // These fibers take the place of the record if it is free.
             let others: Vec<_> = (0..3)
                 .map(|i| fibra::spawn(move || (0..i).for_each(|_| fibra::yield_now())))
                 .collect();
@@ -97,7 +97,7 @@ fn a_child_that_panics_in_a_nursery_whose_fiber_is_gone_finds_its_record() {
     check("over");
 }
 
-/// Says when the thread that has it destroys its thread-locals.
+/// Sends a message when its thread destroys its thread-locals.
 struct Tells(Cell<Option<mpsc::Sender<&'static str>>>);
 
 impl Drop for Tells {

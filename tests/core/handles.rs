@@ -6,7 +6,7 @@ use fibra::{Activity, Fiber, JoinHandle, spawn, yield_now};
 
 use crate::support::{Noisy, check, go, log, run_virtually};
 
-/// Brings a fiber into a state.
+/// A function that creates a fiber and brings it into a state.
 type State = fn() -> JoinHandle<Noisy<&'static str>>;
 
 fn parked() -> JoinHandle<Noisy<&'static str>> {
@@ -79,7 +79,7 @@ fn a_join_handle_may_be_dropped_in_every_state() {
             yield_now();
             log(name);
         });
-        // A parked one is unwound by the end of `run`.
+        // A parked fiber is unwound by the end of `run`.
         match name {
             "parked" => check("parked unwound"),
             _ => check(format!("{expected} {name}").trim_start()),
@@ -102,7 +102,7 @@ fn a_fiber_handle_may_outlive_its_fiber_in_every_state() {
         fiber.unpark();
         assert_eq!(fiber.clone(), fiber);
         drop(fiber);
-        // What is dropped when is the other test's affair.
+        // The other test checks what is dropped, and when.
         crate::support::forget_trace();
     }
 }
@@ -127,7 +127,7 @@ fn a_handle_may_live_in_the_closure_or_the_output_of_another_fiber() {
         });
         let inner = outer.join().unwrap();
         drop(inner.join().unwrap());
-        // Dropped with a closure that is never called.
+        // `inner` is dropped with a closure that is never called.
         let inner = spawn(|| Noisy("inner"));
         let unstarted = spawn(move || inner.join());
         unstarted.kill();

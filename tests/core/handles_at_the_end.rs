@@ -1,10 +1,10 @@
-//! Handles that outlive a `run`: what they could still ask for does not keep it from ending.
+//! Tests handles that outlive a `run`: what they could still request does not keep it from ending.
 
 use fibra::{future, stackless};
 
 use crate::support::{OnDrop, apart, check, log, run_virtually};
 
-/// Waits, and when it is killed waits for something that never comes.
+/// Waits, and when its fiber is killed, waits for something that never happens.
 fn never_end() {
     let _cleanup = OnDrop(fibra::park);
     fibra::park();

@@ -1,4 +1,4 @@
-//! Tests `kill`: where it is met, where it is not, and that it cannot be swallowed.
+//! Tests `kill`: where it is raised, where it is not, and that it cannot be swallowed.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -236,12 +236,12 @@ fn a_fiber_that_ends_before_it_meets_its_kill_has_ended_as_it_wished() {
     fibra::run(|| {
         let child = spawn(|| {
             let me = fibra::current();
-            // Killed by another while it runs: there is no wait left at which to meet it.
+            // Another fiber kills it while it runs: no wait is left that could raise the kill.
             let killer = fibra::spawn_now(move || me.kill());
             drop(killer);
             5
         });
-        // `spawn_now` is such a wait, though: it is met there.
+        // `spawn_now` is such a wait, however: the kill is raised there.
         assert!(child.join().is_err());
 
         let child = spawn(|| {
@@ -364,7 +364,7 @@ fn a_destructor_that_replaces_the_payload_does_not_hide_the_kill() {
     });
 }
 
-/// A worker that catches whatever happens in its jobs, and waits for the next.
+/// Spawns a worker that catches everything that its jobs raise, and waits for the next job.
 fn catch_everything(wait: fn()) -> fibra::JoinHandle<()> {
     spawn(move || {
         let _never = Noisy("unreachable");
@@ -398,7 +398,7 @@ fn a_worker_that_catches_every_kill_is_abandoned_and_join_says_so() {
                 assert_eq!(fiber.activity(), Some(fibra::Activity::Abandoned), "{name}");
                 assert_eq!(fibra::stats().abandoned, 1, "{name}");
                 assert_eq!(fibra::stats().timers, 0, "{name}");
-                // Nothing reaches it any more.
+                // Nothing reaches the fiber any more.
                 fiber.unpark();
                 fiber.kill();
                 yield_now();

@@ -1,4 +1,4 @@
-//! Tests kills with a reason: where it can be read, and which of several stays.
+//! Tests kills with a reason: where the reason can be read, and which of several reasons stays.
 
 use std::borrow::Cow;
 use std::panic::{self, AssertUnwindSafe};

@@ -1,4 +1,4 @@
-//! User code that runs last on a fiber: what it leaves is seen to, and nothing outlives the fiber.
+//! Tests the last user code of a fiber: what it leaves is handled, and nothing outlives the fiber.
 
 #![allow(clippy::disallowed_methods, reason = "mail comes from other threads")]
 
@@ -21,7 +21,7 @@ fn at_end(f: impl FnMut() + 'static) {
     AT_END.with(|local| local.replace(Some(OnDrop(Box::new(f)))));
 }
 
-/// Leaves a value with the running fiber, as a tasklet, that waits when it is dropped: last of all.
+/// Gives the running tasklet a value that is dropped last of all, and that waits in its destructor.
 fn wait_at_last() {
     let waits = OnDrop(|| (0..3).for_each(|_| fibra::yield_now()));
     stackless::getcurrent().set_tempval(Some(Box::new(waits)));
@@ -88,7 +88,7 @@ fn locals_that_the_destructor_of_a_late_output_makes_are_dropped_on_the_fiber() 
 
 #[test]
 fn the_output_of_a_tasklet_whose_last_value_leaves_the_ring_is_dropped() {
-    // The destructor of its tempval takes the tasklet out of the ring; its handle goes meanwhile.
+    // Its tempval's destructor takes the tasklet out of the ring. Meanwhile its handle is dropped.
     run_virtually(|| {
         let tasklet = stackless::tasklet(|()| {
             let me = stackless::getcurrent();
@@ -105,7 +105,7 @@ fn the_output_of_a_tasklet_whose_last_value_leaves_the_ring_is_dropped() {
     check("tempval alive false");
 }
 
-/// A place for a generator that outlives what has started it.
+/// A place for a generator that outlives the code that started it.
 type Kept = Rc<RefCell<Option<Generator<(), (), ()>>>>;
 
 thread_local! {
@@ -135,7 +135,7 @@ fn a_generator_that_undelivered_mail_starts_ends_with_its_run() {
     KEPT.set(Some(kept.clone()));
     fibra::run(|| {
         let remote = stackless::getcurrent().remote();
-        // It is posted when no turn of the loop comes any more, and found at the end of the run.
+        // It is posted when no further turn of the loop comes, and is found at the end of the run.
         let thread = std::thread::spawn(move || remote.throw(Starts).unwrap());
         thread.join().unwrap();
     });

@@ -1,4 +1,4 @@
-//! `fibra::exit` where nothing can be unwound: what was suspended is not reached any more.
+//! Tests `fibra::exit` where nothing can be unwound: suspended fibers are not reached any more.
 
 #![allow(clippy::disallowed_methods, reason = "a thread borrows from a stack that is left")]
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::support::{OnDrop, in_child, name_of, stderr};
 
-/// Reaches for a fiber when its thread destroys it.
+/// A thread-local that tries to wake a fiber when its thread destroys it.
 struct Reaches(Cell<Option<fibra::Fiber>>);
 
 impl Drop for Reaches {
@@ -89,8 +89,8 @@ fn where_all_was_unwound_they_run() {
         });
     });
     assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
-    // On the thread of the test, which does not end: only that of the caller of `exit` is
-    // destroyed.
+    // `exit` destroys only the thread-locals of the thread that calls it: here it is the thread of
+    // the test, although it does not end.
     assert_eq!(stderr(&output), "NAME is destroyed\n");
 }
 

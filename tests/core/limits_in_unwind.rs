@@ -1,4 +1,4 @@
-//! Tests time limits in destructors that run because of an unwind, when nothing else can happen.
+//! Tests time limits in destructors that an unwind runs, while nothing else can happen.
 
 use fibra::sync::Mutex;
 use fibra::time::timeout;

@@ -1,4 +1,4 @@
-//! Tests fiber-locals: a value of its own for each fiber, and destructors that run on the fiber.
+//! Tests fiber-locals: each fiber has its own value, and destructors run on the fiber.
 
 use std::cell::{Cell, RefCell};
 
@@ -171,7 +171,7 @@ fn a_destructor_may_wait_spawn_and_is_not_cut_short_by_a_kill() {
         let child = spawn(|| SLOW.with(|_| 3));
         yield_now();
         child.kill();
-        // Its closure had returned before the kill.
+        // The closure of the child had returned before the kill.
         assert_eq!(child.join().unwrap(), 3);
     });
     check("spawned dropped");
@@ -201,7 +201,7 @@ fn an_output_may_use_locals_when_it_is_dropped_unjoined_and_they_are_dropped_on_
     struct OnFiber;
     impl Drop for OnFiber {
         fn drop(&mut self) {
-            // On the scheduler's own stack this would be fatal.
+            // On the scheduler's own stack, this wait would be fatal.
             yield_now();
             log(fibra::current());
         }

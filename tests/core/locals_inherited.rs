@@ -1,4 +1,4 @@
-//! Tests fiber-locals that children inherit: a clone of the parent's value, from its spawn on.
+//! Tests fiber-locals that children inherit: a clone of the parent's value at the spawn.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
@@ -11,7 +11,7 @@ use crate::support::{Noisy, check, go, log, ms, panic_of, run_virtually};
 
 fibra::local! {
     static inherit NUMBER: Cell<u32> = Cell::new(1);
-    /// Beside it, one that is not.
+    /// A local beside it that children do not inherit.
     static OWN: Cell<u32> = Cell::new(100);
     static inherit SHARED: Rc<RefCell<Vec<u32>>> = Rc::default();
 }
@@ -158,7 +158,7 @@ fn inherited_values_are_dropped_after_those_that_the_fiber_made() {
     check("2 new joined old");
 }
 
-/// A clone that does what its thread-local closure says.
+/// A value whose clone calls a function.
 struct Hook(fn());
 
 impl Clone for Hook {
@@ -173,7 +173,7 @@ fibra::local! {
     static inherit AFTER: Cell<u32> = Cell::new(0);
 }
 
-/// Runs `f` on a fiber whose children's clones call `hook`.
+/// Runs `f` on a fiber whose local calls `hook` when it is cloned for a child.
 fn with_hook<T: 'static>(hook: fn(), f: impl FnOnce() -> T + 'static) {
     fibra::local! { static inherit SET: RefCell<Option<Hook>> = RefCell::new(None); }
     run_virtually(|| {

@@ -1,5 +1,5 @@
-//! Loops that never have to wait: each operation that may wait lets timers and other fibers run
-//! when it is called over and over, and each of those that never wait keeps the thread.
+//! Tests loops that never have to wait: an operation that may wait lets timers and other fibers run
+//! when it is called over and over, and an operation that never waits keeps the thread.
 //!
 //! A new operation gets a row in one of the two tables.
 
@@ -21,7 +21,7 @@ use crate::support::ms;
 type Operation = Box<dyn FnMut()>;
 type Row = (&'static str, fn() -> Operation);
 
-/// How long a loop may take, on a machine that does much else.
+/// The time that a loop may take on a machine that is busy with other work.
 const AT_MOST: Duration = Duration::from_secs(20);
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -30,7 +30,7 @@ fn later() -> Instant {
     fibra::now() + LONG
 }
 
-/// What has happened beside a loop.
+/// The progress of a timer and of another fiber beside a loop.
 #[derive(Default)]
 struct Beside {
     fired: Cell<bool>,
@@ -101,7 +101,7 @@ fn an_operation_that_never_waits_lets_no_fiber_run_in_a_loop() {
     assert!(yielding.is_empty(), "these let others run: {yielding:?}");
 }
 
-/// A fiber that does `f` over and over.
+/// Spawns a fiber that calls `f` over and over.
 fn forever(mut f: impl FnMut() + 'static) {
     fibra::spawn(move || {
         loop {

@@ -1,4 +1,4 @@
-//! Fibers and their scheduler: how they are spawned, run, wait, fail, are killed and end.
+//! Tests fibers and their scheduler: how fibers are spawned, run, wait, fail, are killed and end.
 
 #[path = "../support/mod.rs"]
 mod support;

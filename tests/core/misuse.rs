@@ -1,4 +1,4 @@
-//! Tests misuse and bad input: each is a clear error that says what to do, and nothing is lost.
+//! Tests misuse and bad input: each is a clear error that names the remedy, and nothing is lost.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Random programs do on fibra what a model of ring, channels and kills says they do.
+//! Tests that random programs do on fibra what a model of ring, channels and kills predicts.
 //!
 //! Each program runs twice: on fibra, and in an interpreter over plain data that was written from
 //! the rules. The traces must be equal: the order of the fibers, what each operation returned, and
@@ -36,7 +36,7 @@ fn random_programs_do_what_the_model_says() {
     let kinds = RefCell::new(BTreeMap::new());
     // The programs are the same each time. To look for others, set PROPTEST_RNG_SEED or raise
     // PROPTEST_CASES.
-    // AddressSanitizer keeps the shadow of every stack that has ended.
+    // AddressSanitizer keeps the shadow of every stack that has ended, so it gets fewer programs.
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     let asked = asked.or(cfg!(sanitized).then_some(2_000));
     let config = Config {
@@ -70,12 +70,12 @@ fn random_programs_do_what_the_model_says() {
     }
 }
 
-/// An event without its numbers.
+/// Returns the text of `event` without its numbers.
 fn kind_of(event: &op::Event) -> String {
     format!("{event:?}").replace(|c: char| c.is_ascii_digit() || c == '-', "")
 }
 
-/// What the programs must have met often, or they prove nothing.
+/// The events that the programs must meet often: otherwise the programs prove nothing.
 const MUST_HAPPEN: &[&str] = &[
     "Sent",
     "NotSent(NotNow)",
@@ -103,16 +103,16 @@ const MUST_HAPPEN: &[&str] = &[
     "Cleaning",
 ];
 
-/// Most of a debug run would go into proptest's default generator, which is a cipher.
+/// Creates a cheap generator: proptest's default is a cipher, which would take most of a debug run.
 fn rng(seed: u64) -> TestRng {
     let bytes = [seed, !seed].map(u64::to_le_bytes).concat();
     TestRng::from_seed(RngAlgorithm::XorShift, &bytes)
 }
 
-/// Runs `program` in both worlds, which must agree. Returns what was seen.
+/// Runs `program` on fibra and in the model, which must agree. Returns the report of fibra.
 fn check(program: &[Op]) -> Result<real::Report, TestCaseError> {
     let expected = plain::predict(program);
-    // On a thread of its own: a run that goes wrong may leave the thread's count of panics wrong.
+    // On its own thread: a run that goes wrong may leave the thread's count of panics wrong.
     let seen = thread::scope(|scope| scope.spawn(|| real::run(program)).join());
     let seen = seen.map_err(|_| TestCaseError::fail("the run has panicked"))?;
     let differs = (0..expected.trace.len().max(seen.trace.len()))
@@ -135,7 +135,7 @@ fn check(program: &[Op]) -> Result<real::Report, TestCaseError> {
     Ok(seen)
 }
 
-/// A deadlock panics where its wait cannot fail otherwise. Thousands of reports help nobody.
+/// Silences the panics of deadlocks whose waits cannot fail otherwise: there are thousands of them.
 fn ignore_deadlock_messages() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -151,7 +151,7 @@ fn ignore_deadlock_messages() {
 
 #[test]
 fn the_model_notices_a_wrong_order() {
-    // The model is no rubber stamp: a program whose order is known from the rules.
+    // The model is also compared with a program whose order is known from the rules.
     let program = [
         Op::Spawn(vec![Op::Recv(op::Line::Rendezvous(0), op::Wait::Ever)]),
         Op::Spawn(vec![]),

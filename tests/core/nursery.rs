@@ -44,7 +44,7 @@ fn the_first_failure_kills_the_siblings_and_unwinds_the_body() {
             })
         });
         assert_eq!(text, "first");
-        // The kill ended with the nursery: this fiber lives on.
+        // The kill ended with the nursery: this fiber continues.
         yield_now();
         fibra::sleep(ms(1));
         log("goes on");

@@ -116,7 +116,7 @@ fn fibers_spawned_by_a_fiber_run_behind_their_uncles() {
     check("A B x y");
 }
 
-/// T19, without the callback: who runs after whom.
+/// T19, without the callback: the order in which the fibers run.
 #[test]
 fn the_current_fiber_is_part_of_the_ring() {
     fibra::run(|| {
@@ -159,7 +159,7 @@ fn a_killed_receiver_leaves_the_queue_and_the_others_keep_their_order() {
     check("a=1 c=2");
 }
 
-/// T40: how many can run, the running one included.
+/// T40: the number of fibers that can run, including the running one.
 #[test]
 fn the_runnable_fibers_include_the_running_one() {
     fibra::run(|| {
@@ -199,7 +199,7 @@ fn the_order_holds_across_batches_and_growth_of_the_ring() {
     check(&(0..3 * FIBERS).map(|i| i.to_string()).collect::<Vec<_>>().join(" "));
 }
 
-/// A tangle of all kinds of waits, decided by a little generator of numbers.
+/// Runs a tangle of waits of all kinds, chosen by a small generator of numbers. Returns the trace.
 fn tangle() -> String {
     let trace = std::rc::Rc::new(std::cell::RefCell::new(String::new()));
     run_virtually(|| {

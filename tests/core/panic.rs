@@ -1,5 +1,5 @@
-//! Tests panics: they stay in their fiber, are carried to the fiber that joins, and reported once
-//! otherwise.
+//! Tests panics: a panic stays in its fiber, is carried to the fiber that joins, and is reported
+//! once if no fiber joins.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -110,7 +110,7 @@ fn a_panic_that_is_not_joined_is_reported_once_with_the_fibers_name() {
                 yield_now();
                 drop(late);
                 assert_eq!(join_panic::<()>(joined), "joined");
-                // One whose handle outlives `run`, and one that fails while `run` ends.
+                // A fiber that fails while `run` ends.
                 go(|| {
                     let _bomb = OnDrop(|| panic!("at the end"));
                     fibra::park();

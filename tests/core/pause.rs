@@ -1,11 +1,11 @@
-//! Tests `Fiber::pause` and `Fiber::resume`: out of the ring, and in again at its end (S-032,
-//! S-035).
+//! Tests `Fiber::pause` and `Fiber::resume`: a paused fiber leaves the ring, and a resumed one
+//! enters it again at its end (S-032, S-035).
 
 use fibra::{JoinHandle, spawn, yield_now};
 
 use crate::support::{Noisy, check, log, run_virtually};
 
-/// A fiber that logs its name in each of its turns.
+/// Spawns a fiber that logs its name each time that it runs.
 fn looping(name: &'static str) -> JoinHandle<()> {
     spawn(move || {
         let _unwound = Noisy(format!("{name}!"));
@@ -31,7 +31,7 @@ fn a_paused_fiber_does_not_run_until_it_is_resumed_at_the_end_of_the_ring() {
     });
 }
 
-/// T14: A and B were spawned; P, paused, is inserted; then comes C.
+/// T14: A and B are spawned; P, which was paused, is inserted; then C is spawned.
 #[test]
 fn a_fiber_that_has_not_started_can_be_paused_and_starts_when_it_is_resumed() {
     fibra::run(|| {

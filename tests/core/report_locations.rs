@@ -1,4 +1,4 @@
-//! A deadlock report names the line of the program that waits, and none of the library's own.
+//! Tests that a deadlock report names the line of the program that waits, and none of the library.
 
 use fibra::channel::{Channel, bounded};
 use std::panic::{self, AssertUnwindSafe};

@@ -1,4 +1,4 @@
-//! Tests `scope`: borrows, and that it is left only when every child has ended, whatever happens.
+//! Tests `scope`: borrows, and that it is left only after every child has ended, whatever happens.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
@@ -22,7 +22,7 @@ fn children_borrow_from_their_parent_and_from_the_scope() {
                     s.spawn(|| {
                         yield_now();
                         total.set(total.get() + word.len());
-                        // A child may open fibers in the scope as well.
+                        // A child may also spawn fibers in the scope.
                         s.spawn(|| total.set(total.get() + 100));
                         word.len()
                     })
@@ -212,8 +212,8 @@ fn scopes_nest_and_a_kill_unwinds_the_inner_one_first() {
     check("grandchild of inner data child of data parent");
 }
 
-/// The classic trap: a destructor that opens a scope while its fiber unwinds, and catches what
-/// comes out of it, must still not leave before the children that borrow from it have ended.
+/// The classic trap: a destructor opens a scope while its fiber unwinds, and catches what the scope
+/// raises. It must still not leave before the children that borrow from it have ended.
 #[test]
 fn a_scope_in_a_destructor_is_not_left_before_its_children_have_ended() {
     struct Opens;

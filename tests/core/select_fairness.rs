@@ -1,4 +1,4 @@
-//! `select!` starves no arm, whatever else chooses beside it; and chooses the same in each run.
+//! Tests that `select!` starves no arm beside other choices, and chooses the same in each run.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,14 +7,14 @@ use fibra::channel::{self, Receiver};
 
 use crate::support::run_virtually;
 
-/// A channel that always has something.
+/// Creates a channel that always has a value ready.
 fn spring() -> Receiver<()> {
     let (sender, receiver) = channel::unbounded();
     (0..4_000).for_each(|_| sender.send(()).unwrap());
     receiver
 }
 
-/// Chooses among the springs once, and counts which it was.
+/// Chooses among the springs once, and counts the one that it chose.
 fn choose(springs: &[Receiver<()>; 2], chosen: &mut [u32; 2]) {
     fibra::select! {
         _ = recv(springs[0]) => chosen[0] += 1,
@@ -54,7 +54,7 @@ fn choices_that_take_turns_in_one_fiber_are_each_fair() {
             let springs: Vec<_> = (0..places).map(|_| [spring(), spring()]).collect();
             let mut chosen = vec![[0; 2]; places];
             for _ in 0..400 {
-                // The same place in the source for all of them: what differs are the channels.
+                // All choices stand at the same place in the source: only their channels differ.
                 for (springs, chosen) in springs.iter().zip(&mut chosen) {
                     choose(springs, chosen);
                 }
@@ -72,7 +72,7 @@ fn an_arm_is_not_starved_by_a_wait_before_each_choice() {
         let chooser = fibra::spawn(move || {
             let mut chosen = [0; 2];
             for _ in 0..200 {
-                // It has to wait each time, and finds something in both when it looks again.
+                // It has to wait each time, and finds a value in both when it looks again.
                 fibra::select! {
                     _ = recv(first.1) => { chosen[0] += 1; let _ = second.1.recv(); }
                     _ = recv(second.1) => { chosen[1] += 1; let _ = first.1.recv(); }

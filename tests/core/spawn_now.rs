@@ -74,8 +74,8 @@ fn a_fan_out_is_visited_depth_first_on_few_stacks() {
     fn leaves(first: u64, size: u64) -> u64 {
         if size == 1 {
             log(first);
-            // The caller's and one for each level. Idle ones do not count: how many this thread
-            // holds in reserve depends on what other threads have left for it.
+            // The caller's stack, and one per level. Idle stacks do not count: the number that this
+            // thread holds in reserve depends on the number that other threads have left for it.
             assert_eq!(fibra::stats().stacks_live, 4);
             return first;
         }

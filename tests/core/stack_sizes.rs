@@ -1,15 +1,15 @@
-//! Tests the sizes of stacks: of the main fiber, of those that ask for nothing, and of one that
-//! asks.
+//! Tests the sizes of stacks: of the main fiber, of fibers that request no size, and of one that
+//! requests a size.
 
 use fibra::{Runtime, spawn};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// What a fiber gets if nothing is set: frames are larger where nothing is optimised.
+/// The stack size of a fiber if nothing is set: frames are larger where nothing is optimised.
 const DEFAULT: usize = if cfg!(any(debug_assertions, sanitized)) { MIB } else { 256 * KIB };
 
-/// The stack sizes of main, of a child, and of one that asks for 32 KiB.
+/// Returns the stack sizes of main, of a child, and of a child that requests 32 KiB.
 fn sizes() -> [usize; 3] {
     let _child = spawn(fibra::park);
     let _asks = fibra::Builder::new().stack_size(32 * KIB).spawn(fibra::park);
@@ -17,7 +17,7 @@ fn sizes() -> [usize; 3] {
     [0, 1, 2].map(|at| dump.fibers[at].stack_size)
 }
 
-/// Touches about so many kibibytes of the stack, a frame each.
+/// Touches about `kib` kibibytes of the stack, one per frame.
 fn descend(kib: usize) -> usize {
     let frame = std::hint::black_box([1u8; KIB]);
     if kib == 0 {

@@ -1,13 +1,13 @@
-//! The stacks of a `run` go back when it ends.
+//! Tests that the stacks of a `run` are given back when it ends.
 //!
-//! The test runs in a process of its own: all threads share one reserve, and the number of stacks
+//! The test runs in its own process: all threads share one reserve, and the number of stacks
 //! that a pool takes from it at a time depends on what other threads have left there.
 
 use fibra::{spawn, yield_now};
 
 use crate::support::{DONE_LINE, in_child, name_of, stderr};
 
-/// Stacks that this thread holds while fifty-one fibers live.
+/// Returns the number of stacks that this thread holds while fifty-one fibers live.
 fn held() -> usize {
     fibra::run(|| {
         (0..50).for_each(|_| drop(spawn(fibra::park)));

@@ -1,4 +1,4 @@
-//! Tests the forms with a time limit of waits in the core: they end in time, and leave nothing
+//! Tests the waits of the core that have a time limit: they end in time, and leave nothing
 //! behind.
 
 use std::cell::RefCell;
@@ -56,7 +56,7 @@ fn a_join_with_a_time_limit_reports_what_a_join_reports() {
         killed.kill();
         assert!(killed.join_timeout(HOUR).unwrap().unwrap_err().is_killed());
 
-        // It parks first: in a deadlock the wait of the fiber that ran last fails.
+        // It parks first: a deadlock fails the wait of the fiber that ran last.
         let mut stuck = spawn(fibra::park);
         yield_now();
         let error = stuck.join_timeout(std::time::Duration::MAX).unwrap().unwrap_err();
@@ -175,8 +175,8 @@ fn a_signal_and_the_end_of_a_child_can_be_awaited_until_a_deadline() {
 
 type Form = (&'static str, fn(Instant) -> bool);
 
-/// The forms with a deadline. Each waits for what never happens, and returns whether its time was
-/// over.
+/// The waits with a deadline. Each waits for something that never happens, and returns whether its
+/// time was over.
 const FORMS: &[Form] = &[
     ("park_deadline", |at| {
         fibra::park_deadline(at);
@@ -292,7 +292,7 @@ fn a_join_that_has_timed_out_or_was_killed_leaves_no_joiner_behind() {
         yield_now();
         killed.kill();
         assert!(killed.join().unwrap_err().is_killed());
-        // The records of both are free, and may be used again.
+        // The records of both fibers are free, and may be used again.
         let others: Vec<_> = (0..10).map(|_| spawn(|| fibra::park_timeout(ms(50)))).collect();
         yield_now();
         let mut handle = slow.borrow_mut();

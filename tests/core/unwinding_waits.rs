@@ -1,5 +1,5 @@
-//! Tests waits in destructors while their fiber unwinds: they work, and others are killed and panic
-//! meanwhile.
+//! Tests waits in destructors while their fiber unwinds: they work, and other fibers are killed and
+//! panic meanwhile.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -8,7 +8,7 @@ use fibra::{spawn, yield_now};
 
 use crate::support::{Noisy, OnDrop, check, go, join_panic, log, ms, panic_of, run_virtually};
 
-/// Every kind of wait that can end, and does.
+/// Every kind of wait that can end, in a form that ends.
 const WAITS: &[(&str, fn())] = &[
     ("yield", || yield_now()),
     ("sleep", || fibra::sleep(ms(10))),
@@ -241,7 +241,7 @@ fn a_parked_destructor_that_nothing_can_wake_is_not_made_to_panic() {
             panic!("outer");
         });
         let fiber = stuck.fiber().clone();
-        // A panic in the destructor would abort: this join fails in its stead.
+        // A panic in the destructor would abort: instead, this join fails.
         let mut stuck = stuck;
         let error = stuck.wait().unwrap_err();
         assert!(matches!(error, fibra::JoinError::Deadlock(_)), "{error}");

@@ -1,5 +1,5 @@
-//! Tests `yield_now`: all others run, then the caller continues; it is a kill point and starves no
-//! fiber.
+//! Tests `yield_now`: all other fibers run, then the caller continues. It is a kill point, and it
+//! starves no fiber.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -71,7 +71,7 @@ fn a_pair_that_never_has_to_wait_gives_way_to_others() {
         let done = Rc::new(Cell::new(false));
         let flag = done.clone();
         go(move || flag.set(true));
-        // Neither the send nor the receive ever waits; only their budget lets the other run.
+        // Neither the send nor the receive ever waits: only their budget lets the other fiber run.
         for i in 0.. {
             if done.get() {
                 break;

@@ -1,4 +1,4 @@
-//! Holds the rules about where things may stand in `src/`: the tables first, then the checks.
+//! Checks the rules about where code may stand in `src/`: the tables first, then the checks.
 //!
 //! Each check takes a path and a text and returns what is wrong with them, so that the tests at the
 //! end can feed it bad text and prove that it fails.
@@ -10,14 +10,14 @@ use reading::{code_of, is_at_word, is_word, lines_with, tree_of};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which module may use which, by the first segments of a path after `crate::`. A module may always
-/// use itself. `*` is everything: the top of the crate puts the layers together.
+/// The modules that each module may use, by the first segments of a path after `crate::`. A module
+/// may always use itself. `*` is everything: the top of the crate puts the layers together.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("collections", &[]),
     ("stack", &["collections"]),
     ("fiber", &["collections", "stack"]),
     ("sched", &["collections", "stack", "fiber"]),
-    // Built on what a user of the crate could build on as well.
+    // Built on what a user of the crate could also build on.
     ("sync", &["collections", "sched::lowlevel", "channel::error", "channel::face"]),
     ("channel", &["collections", "sched::lowlevel"]),
     ("select", &["fiber", "sched", "channel", "sync"]),
@@ -51,14 +51,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("coming_from_gevent", &[]),
     ("guide", &[]),
     ("stability", &[]),
-    // Readiness of descriptors; and what waits for it, with std's names.
+    // Readiness of descriptors, and the types that wait for it, with std's names.
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel", "sync"]),
     ("net", &["io", "reactor", "offload", "channel", "sched", "sync"]),
     ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
     ("signal", &["collections", "io", "reactor", "sched"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
-    // TLS over whatever can be read and written.
+    // TLS over everything that can be read and written.
     ("tls", &["io", "net", "sched::lowlevel", "sync"]),
     // Futures on fibers.
     ("future", &["fiber::exit", "sched"]),
@@ -74,10 +74,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lib", &["*"]),
 ];
 
-/// Path, reason.
+/// The path of a file, and the reason.
 type UnsafeFile = (&'static str, &'static str);
 
-/// The files that may contain `unsafe`, and what for.
+/// The files that may contain `unsafe`, each with the reason.
 const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/stack/slab.rs", "maps, discards and unmaps the memory of stacks"),
     ("src/stack/guard.rs", "changes the protection of memory"),
@@ -146,7 +146,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/core/children.rs", "children point to a record on their parent's stack"),
 ];
 
-/// Words of code that have a home. Each may stand in the files beside it and nowhere else.
+/// Words of code, each with the only files in which it may stand, and the reason.
 const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("corosensei", &["src/fiber/context.rs"], "one file switches stacks"),
     (
@@ -158,7 +158,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     (
         "thread::Builder",
         // The second one waits for children as long as they live, which would keep a thread of a
-        // pool from its jobs; the third one is a test's.
+        // pool from its jobs; the third one belongs to a test.
         &["src/offload/worker.rs", "src/process/orphans.rs", "src/stack/overflow.rs"],
         "threads have one owner, the offload pool",
     ),
@@ -166,7 +166,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         "thread::panicking",
         &[
             "src/sched/core/unwinding.rs",
-            // Whether anything may be raised on this thread now.
+            // They ask whether anything may be raised on this thread now.
             "src/sched/tasklet/throw.rs",
             "src/sched/deadlock/victim.rs",
             "src/sched/api/run.rs",
@@ -191,8 +191,8 @@ type Stranger = (&'static [&'static str], &'static str, &'static str);
 
 /// Words of code that may not stand in some folders.
 const NEVER_IN: &[Stranger] = &[
-    // What calls users' callbacks, tracers and destructors holds no pointer that nothing counts:
-    // the fiber may end meanwhile, and its record go to another.
+    // Code that calls users' callbacks, tracers and destructors holds no uncounted pointer: the
+    // fiber may end meanwhile, and its record may go to another fiber.
     (
         &["src/stackless/", "src/select/", "src/generator/", "src/greenlet/", "src/pool/"],
         "FiberPtr",
@@ -206,10 +206,10 @@ const NEVER_IN: &[Stranger] = &[
     ),
 ];
 
-/// Files grow until they are split: aim at 400.
+/// The limit of the lines of a file. Files grow until they are split: aim at 400.
 const MAX_LINES: usize = 500;
 
-/// How far above an `unsafe` its comment may end: a statement may begin a few lines before it.
+/// The greatest distance of a comment above its `unsafe`: a statement may begin lines before it.
 const SAFETY_DISTANCE: usize = 4;
 
 type Check = fn(&str, &str) -> Vec<String>;
@@ -244,7 +244,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every `.rs` file below `folder`, in the order of their paths.
+/// Returns every `.rs` file below `folder`, in the order of their paths.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a source folder is readable");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
@@ -254,9 +254,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files.chain(folders.iter().flat_map(|folder| sources(folder))).collect()
 }
 
-// ---- The checks ----------------------------------------------------------------------------------
+// ---- The checks ---------------------------------------------------------------------------------
 
-/// The module at the top of the crate that `path` belongs to.
+/// Returns the module at the top of the crate that `path` belongs to.
 fn layer_of(path: &str) -> &str {
     let inside = path.strip_prefix("src/").unwrap_or(path);
     inside.split(['/', '.']).next().unwrap_or(inside)
@@ -293,8 +293,8 @@ fn check_layers(path: &str, text: &str) -> Vec<String> {
     faults
 }
 
-/// Every path that leads out of the file: what follows `crate::`, and what follows a `super::` that
-/// means the crate's root or climbs further. With line numbers, groups in braces written out.
+/// Returns every path that leads out of the file, with its line: what follows `crate::`, and what
+/// follows a `super::` that means the crate's root or climbs further. Braces are written out.
 fn used_paths(path: &str, text: &str) -> Vec<(usize, String)> {
     let code = code_of(text);
     let super_is_root = path.ends_with("/mod.rs") && path.matches('/').count() == 2;
@@ -419,8 +419,8 @@ fn check_safety_comments(path: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether the last line, or a comment that ends `SAFETY_DISTANCE` lines above it or nearer, says
-/// `SAFETY`. Lines of comments do not count as distance: a note may be as long as it needs to be.
+/// Returns whether the last line, or a comment that ends at most `SAFETY_DISTANCE` lines above it,
+/// contains `SAFETY`. Lines of comments do not count as distance: a note may have any length.
 fn has_safety_comment(lines: &[&str]) -> bool {
     let mut distance = 0;
     for line in lines.iter().rev() {
@@ -450,9 +450,9 @@ fn check_lib_has_no_logic(path: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-// ---- Each check can fail -------------------------------------------------------------------------
+// ---- Each check can fail ------------------------------------------------------------------------
 
-/// Asserts that `check` finds `fault` in `text`, as many times as `n` says.
+/// Asserts that `check` finds `n` faults in `text`, and that each contains `fault`.
 #[track_caller]
 fn finds(check: Check, path: &str, text: &str, fault: &str, n: usize) {
     let faults = check(path, text);

@@ -1,4 +1,4 @@
-//! Reads as much Rust as the checks need: what is code, what is a word, what is a path.
+//! Reads as much Rust as the checks need: it finds code, words and paths.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -11,7 +11,7 @@ pub(crate) fn is_at_word(text: &str, word: &str) -> bool {
     text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(is_word))
 }
 
-/// The numbers of the lines on which `word` stands as a word of its own.
+/// Returns the numbers of the lines on which `word` stands as a separate word.
 pub(crate) fn lines_with(code: &str, word: &str) -> Vec<usize> {
     let stands_alone = |line: &str| {
         line.match_indices(word).any(|(at, _)| {
@@ -23,7 +23,7 @@ pub(crate) fn lines_with(code: &str, word: &str) -> Vec<usize> {
     lines.map(|(_, number)| number).collect()
 }
 
-/// `text` with comments and literals blanked out, line for line.
+/// Returns `text` with comments and literals blanked out, line for line.
 pub(crate) fn code_of(text: &str) -> String {
     parts_of(text).code
 }
@@ -89,7 +89,7 @@ pub(crate) fn parts_of(text: &str) -> Parts {
     parts
 }
 
-/// The length in bytes of the comment or literal that `rest` begins with, or 0.
+/// Returns the length in bytes of the comment or literal that `rest` begins with, or 0.
 fn token_to_blank(rest: &str) -> usize {
     if rest.starts_with("//") {
         return rest.find('\n').unwrap_or(rest.len());
@@ -118,7 +118,7 @@ fn block_comment(rest: &str) -> usize {
     rest.len()
 }
 
-/// `'x'` and `'\n'`, but not the lifetime `'x`.
+/// Returns the length of `'x'` and `'\n'`, and 0 for the lifetime `'x`.
 fn char_literal(rest: &str) -> usize {
     let mut chars = rest.char_indices().skip(1);
     let is_literal = match chars.next() {
@@ -128,7 +128,7 @@ fn char_literal(rest: &str) -> usize {
     if is_literal { quoted(rest, '\'') } else { 0 }
 }
 
-/// `r"..."` with any number of `#`, also as `br"..."` and `cr"..."`.
+/// Returns the length of `r"..."` with any number of `#`, also as `br"..."` and `cr"..."`.
 fn raw_string(rest: &str) -> Option<usize> {
     let after_prefix = rest.trim_start_matches(['b', 'c']).strip_prefix('r')?;
     let hashes = after_prefix.len() - after_prefix.trim_start_matches('#').len();

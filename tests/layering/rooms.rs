@@ -1,13 +1,13 @@
-//! The rooms inside a module: which folder or file of it may use which other, and that the files
-//! below it form no circle.
+//! Checks the rooms of a module: which of its folders and files may use which others, and that its
+//! files form no circle.
 //!
 //! A path is not the only way to use a room: the scheduler's methods are defined in several rooms,
-//! and a call of one needs no path. So these calls count as uses, too.
+//! and a call of one needs no path. So these calls also count as uses.
 
 use crate::reading::{code_of, is_word, tree_of};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The rooms of `src/sched`, the lowest first, and which of the rooms above each in this table it
+/// The rooms of `src/sched`, the lowest first, each with the rooms above it in this table that it
 /// may use. A room may always use itself.
 pub(crate) const SCHED: &[(&str, &[&str])] = &[
     ("time", &[]),
@@ -34,7 +34,7 @@ pub(crate) fn check(sources: &[Source]) -> Vec<String> {
     faults
 }
 
-/// A file of a module, as far as it uses others.
+/// A file of a module, with its uses of others.
 struct File {
     path: String,
     /// Its place in the module: `["core", "park"]`.
@@ -74,7 +74,7 @@ impl File {
     }
 }
 
-/// The methods that `code` defines on the scheduler, and those that it calls on one.
+/// Returns the methods that `code` defines on the scheduler, and those that it calls on one.
 fn methods(code: &str) -> (BTreeSet<String>, Vec<(usize, String)>) {
     let (mut defines, mut calls) = (BTreeSet::new(), Vec::new());
     let mut is_inside = false;
@@ -95,7 +95,7 @@ fn methods(code: &str) -> (BTreeSet<String>, Vec<(usize, String)>) {
     (defines, calls)
 }
 
-/// A room may use only rooms that stand above it in the table: so the table has no circle.
+/// Checks that a room uses only rooms above it in the table, so that the table has no circle.
 fn check_order(table: &[(&str, &[&str])]) -> Vec<String> {
     let stands_above = |at: usize, room: &str| table[..at].iter().any(|(name, _)| *name == room);
     let rows = table.iter().enumerate();
@@ -134,7 +134,7 @@ fn check_rooms(table: &[(&str, &[&str])], files: &[File]) -> Vec<String> {
     faults
 }
 
-/// The one file that defines a method of the scheduler of that name.
+/// Returns the file that defines the scheduler's method `name`, if exactly one file does.
 fn definer_of<'a>(name: &str, files: &'a [File]) -> Option<&'a File> {
     let mut definers = files.iter().filter(|file| file.defines.contains(name));
     definers.next().filter(|_| definers.next().is_none())
@@ -143,7 +143,7 @@ fn definer_of<'a>(name: &str, files: &'a [File]) -> Option<&'a File> {
 fn check_circles(files: &[File]) -> Vec<String> {
     let mut left: BTreeMap<usize, BTreeSet<usize>> =
         (0..files.len()).map(|at| (at, used_by(at, files))).collect();
-    // Takes out the files that use none of those that are left, until there are none such.
+    // Removes the files that use none of those that are left, until there are no such files.
     while let Some((&done, _)) = left.iter().find(|(_, used)| used.is_empty()) {
         left.remove(&done);
         left.values_mut().for_each(|used| {
@@ -157,7 +157,7 @@ fn check_circles(files: &[File]) -> Vec<String> {
     vec![format!("{names:?}: some of these files use each other in a circle. Cut it.")]
 }
 
-/// The other files that a file uses, by their indices.
+/// Returns the other files that a file uses, by their indices.
 fn used_by(at: usize, files: &[File]) -> BTreeSet<usize> {
     let file = &files[at];
     let index_of = |found: &File| files.iter().position(|other| other.path == found.path);
@@ -168,7 +168,7 @@ fn used_by(at: usize, files: &[File]) -> BTreeSet<usize> {
     by_path.chain(by_call).filter(|&used| used != at).collect()
 }
 
-// ---- Each check can fail -------------------------------------------------------------------------
+// ---- Each check can fail ------------------------------------------------------------------------
 
 #[cfg(test)]
 fn files(texts: &[(&str, &str)]) -> Vec<File> {

@@ -1,5 +1,5 @@
-//! Hostile programs in safe code, and the limits of stacks: whatever a program does, it fails with
-//! a text or works, and nothing that is gone is touched.
+//! Hostile programs in safe code, and the limits of stacks: whatever a program does, it works or
+//! fails with a message, and nothing that is freed or dropped is touched.
 
 #[path = "../support/mod.rs"]
 mod support;

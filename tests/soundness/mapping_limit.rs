@@ -1,5 +1,5 @@
-//! Tests what happens at the limit of memory mappings: an error for the fibers beyond it, no harm
-//! to the others.
+//! Tests the limit of memory mappings: the fibers beyond it get an error, and the others are not
+//! harmed.
 
 use fibra::{JoinError, spawn, yield_now};
 
@@ -14,7 +14,7 @@ fn limit() -> usize {
 fn fibers_beyond_the_limit_end_with_an_error_that_names_it_and_harm_no_other() {
     let test = name_of!(fibers_beyond_the_limit_end_with_an_error_that_names_it_and_harm_no_other);
     if 1_000_000 < limit() {
-        // Nobody wants to wait for so many stacks.
+        // The creation of this number of stacks would take too long.
         return;
     }
     let output = in_child(test, &[("FIBRA_STACK_GUARDS", "mprotect")], || {
@@ -36,7 +36,7 @@ fn fibers_beyond_the_limit_end_with_an_error_that_names_it_and_harm_no_other() {
             (0..3).for_each(|_| yield_now());
             let failed = fibers.iter().filter(|fiber| fiber.is_finished()).count();
             assert!((10..wanted / 2).contains(&failed), "{failed} of {wanted} failed");
-            // The closures of those that failed were dropped.
+            // The closures of the failed fibers were dropped.
             assert_eq!(std::rc::Rc::strong_count(&closures), 1 + wanted - failed);
 
             for (i, fiber) in fibers.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Hostile programs in safe code whose process is what is tested: how it ends, and what it maps.
+//! Hostile programs in safe code that are judged by their process: how it ends, and what it maps.
 
 #![allow(clippy::disallowed_methods, reason = "children are spawned, and exit")]
 
@@ -10,7 +10,7 @@ use fibra::{JoinError, Runtime};
 use crate::support::limits::{SECOND, in_child};
 use crate::support::{OnDrop, name_of, quiet_panic, run_virtually, stderr};
 
-/// Pages of 4 KiB of this process's address space that are mapped.
+/// Returns the number of pages of 4 KiB that this process has mapped.
 #[cfg(all(target_os = "linux", not(sanitized)))]
 fn mapped_pages() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -20,7 +20,7 @@ fn mapped_pages() -> usize {
 #[test]
 #[cfg(all(target_os = "linux", not(sanitized)))]
 fn many_runs_do_not_use_up_address_space() {
-    // Alone: each thread on which another test runs maps a heap of 64 MiB when it first allocates.
+    // Alone: a thread that runs another test maps a heap of 64 MiB when it first allocates.
     let output = in_child(name_of!(many_runs_do_not_use_up_address_space), "", || {
         let run = || run_virtually(|| fibra::spawn(|| {}).join().unwrap());
         (0..10).for_each(|_| run());
@@ -128,7 +128,7 @@ fn a_report_that_cannot_be_written_does_no_harm() {
     assert_eq!(output.status.code(), Some(5));
 }
 
-/// Lets this process map `bytes` more, and no more.
+/// Limits this process to mapping `bytes` more.
 #[cfg(all(target_os = "linux", not(sanitized)))]
 fn map_no_more_than(bytes: usize) {
     let id = std::process::id().to_string();
@@ -141,10 +141,10 @@ fn map_no_more_than(bytes: usize) {
 #[cfg(all(target_os = "linux", not(sanitized)))]
 fn a_main_fiber_that_gets_no_stack_is_an_error() {
     let output = in_child(name_of!(a_main_fiber_that_gets_no_stack_is_an_error), "", || {
-        // The builder has found a stack of this size, and the closure needs a larger one.
+        // The builder has found a stack of this size, but the closure needs a larger one.
         let runtime = Runtime::builder().main_stack_size(0).build().unwrap();
         let large = [7u8; 2048];
-        // Enough for the stack of the overflow handler, and not for another slab.
+        // Enough for the stack of the overflow handler, but not for another slab.
         map_no_more_than(2 << 20);
         let spawned = OnDrop(|| drop(fibra::spawn(|| println!("a child of main's closure"))));
         let raised = catch_unwind(AssertUnwindSafe(|| {

@@ -1,5 +1,5 @@
-//! Hostile programs in safe code: each tries to make the scheduler touch what is gone, lose a
-//! value, hang or abort where the design promises better.
+//! Hostile programs in safe code: each tries to make the scheduler touch freed memory, lose a
+//! value, hang, or abort where the design promises otherwise.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -58,14 +58,14 @@ fn a_deadline_that_passes_while_the_fiber_gives_way_is_not_lost() {
     run_virtually(|| {
         drop(fibra::spawn(|| fibra::sleep(HOUR)));
         fibra::yield_now();
-        // More than a batch, so that deadlines are looked at when a fiber gives way.
+        // More than a batch, so that deadlines are checked when a fiber gives way.
         for _ in 0..200 {
             drop(fibra::spawn(|| (0..100).for_each(|_| fibra::yield_now())));
         }
         let (start, channel) = (fibra::now(), Channel::new());
         for operations in 120..140 {
-            // In some of these rounds the send finds the budget at its end: it yields first, and
-            // its deadline passes meanwhile.
+            // In some of these rounds the send uses up the budget: it yields first, and its
+            // deadline passes meanwhile.
             for _ in 0..operations {
                 fibra::current().unpark();
                 fibra::park();
@@ -85,11 +85,11 @@ fn a_deadline_that_passes_after_a_stray_wake_is_not_lost() {
         let result = catch_unwind(|| {
             fibra::nursery(|n| {
                 n.spawn(|| quiet_panic("child"));
-                // More than a batch, so that deadlines are looked at before this fiber runs again.
+                // More than a batch, so that deadlines are checked before this fiber runs again.
                 for _ in 0..200 {
                     n.spawn(|| (0..3).for_each(|_| fibra::shield(fibra::yield_now)));
                 }
-                // The child's failure wakes this fiber, which is shielded and sleeps on.
+                // The child's failure wakes this fiber, which is shielded and continues to sleep.
                 fibra::shield(|| fibra::sleep_until(fibra::now()));
             });
         });
@@ -168,7 +168,7 @@ fn a_fiber_that_catches_every_kill_is_abandoned_once_and_its_joiner_is_told() {
             assert!(fiber.is_finished());
             let stats = fibra::stats();
             assert_eq!((stats.fibers, stats.abandoned), (1, 1));
-            // Neither the end of this run nor another run may touch it.
+            // Neither the end of this run nor another run may touch the fiber.
             drop(fibra::spawn(fibra::park));
             fiber
         });
@@ -243,7 +243,7 @@ fn a_kill_that_comes_while_another_fiber_unwinds_is_met_when_that_one_is_done() 
         scoped.kill();
         assert!(matches!(parked.join(), Err(JoinError::Killed)));
         assert_eq!(fibra::now() - start, SECOND);
-        // The scope passes the kill on, and unwinds when its fiber has ended.
+        // The scope passes the kill on to its fiber, and unwinds when that fiber has ended.
         assert!(matches!(scoped.join(), Err(JoinError::Killed)));
         assert!(matches!(unwinding.join(), Err(JoinError::Panicked(_))));
     });
@@ -409,7 +409,7 @@ fn a_run_inside_a_destructor_that_unwinds_comes_to_its_end() {
 
 // -- what may leave its thread ------------------------------------------------------------------
 
-/// Compiles for types that are not `Send`: for others `_` could be either parameter.
+/// `OK` compiles for types that are not `Send`: for others `_` could be either parameter.
 trait StaysHere<Which> {
     const OK: () = ();
 }

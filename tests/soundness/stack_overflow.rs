@@ -147,7 +147,7 @@ fn an_overflow_in_a_reused_stack_names_the_fiber_that_overflowed() {
 }
 
 fn touch_a_wild_pointer() {
-    // SAFETY: none: this is the fault that is tested. It ends the child.
+    // SAFETY: none: this write is the fault that is tested. It ends the child.
     unsafe { std::ptr::without_provenance_mut::<u8>(4096).write_volatile(1) };
 }
 
@@ -179,8 +179,8 @@ extern "C" fn earlier_handler(_: libc::c_int) {
 }
 
 fn install_an_earlier_handler() {
-    // SAFETY: zeroes are a valid `sigaction`, and the handler has the signature of no flags. It
-    // does not run on the fiber's stack alone: fibra's handler, which calls it, has its own.
+    // SAFETY: zeroes are a valid `sigaction`, and the handler has the signature for no flags. It
+    // does not need the fiber's stack: fibra's handler, which calls it, runs on its own stack.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = earlier_handler as *const () as usize;
@@ -194,7 +194,7 @@ fn an_earlier_handler_gets_the_wild_pointers_and_not_the_overflows() {
     let faults: [(&str, fn()); 2] =
         [("wild", touch_a_wild_pointer), ("overflow", || assert_ne!(overflow(), 1))];
     for (name, fault) in faults {
-        // The child runs this loop, too: it must stop at the row that it was made for.
+        // The child runs this loop too: it must skip all rows but the one that it was started for.
         if std::env::var("FIBRA_TEST_FAULT").is_ok_and(|wanted| wanted != name) {
             continue;
         }

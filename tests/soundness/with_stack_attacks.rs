@@ -1,4 +1,4 @@
-//! Attacks on calls on borrowed stacks: what is left in the middle of one, and where they stand.
+//! Attacks on calls on borrowed stacks: calls that are left in the middle, and calls in odd places.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -19,7 +19,7 @@ fn depth(left: u32) -> u32 {
     if left == 0 { 0 } else { depth(left - 1) + u32::from(frame[7]) }
 }
 
-/// A generator's stack is not large, wherever it stands.
+/// A generator's stack is not large, even on a plain thread.
 #[test]
 fn a_small_generator_of_a_plain_thread_borrows_too() {
     let test = name_of!(a_small_generator_of_a_plain_thread_borrows_too);
@@ -41,7 +41,7 @@ fn a_small_generator_of_a_plain_thread_borrows_too() {
     assert!(output.status.success(), "{}", stderr(&output));
 }
 
-/// Refuses to end, in the middle of a call.
+/// Creates a generator that refuses to end, in the middle of a call.
 fn stubborn() -> Generator<u32> {
     generator::iter(|y| {
         with_stack_size(LARGE, || {
@@ -157,7 +157,7 @@ fn generators_left_in_a_call_are_unwound_by_locals_and_at_the_end() {
     });
 }
 
-/// Waits in frames that hold nothing which would have to be dropped.
+/// Parks below frames that hold nothing to drop.
 #[inline(never)]
 fn park_deep(left: u32) -> u8 {
     let mut frame = [0_u8; 61];
@@ -180,7 +180,7 @@ fn use_deep(left: u32) -> u64 {
     if left != 0 { use_deep(left - 1) + black_box(frame)[1] } else { 0 }
 }
 
-/// For AddressSanitizer: what it notes of frames goes with them.
+/// For AddressSanitizer: its notes on frames go when the frames go.
 #[test]
 fn a_stack_that_was_unwound_after_a_wait_is_clean_for_the_next() {
     for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! Calls on borrowed stacks: what a fiber may do on one, and that it always goes back.
+//! Calls on borrowed stacks: what a fiber may do on one, and that the stack is always given back.
 
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
@@ -142,7 +142,7 @@ fn the_end_of_run_unwinds_a_call_that_waits() {
     assert_eq!(*log.borrow(), "unwound");
 }
 
-/// Counts, and yields in the middle of a call.
+/// Creates a generator that counts, and yields in the middle of a call.
 fn counts() -> Generator<u32> {
     generator::iter(|y| {
         with_stack_size(LARGE, || {
@@ -170,7 +170,7 @@ fn calls_of_generators_end_in_any_order() {
         for generator in [&mut a, &mut b, &mut c] {
             assert_eq!(generator.next(), Some(0));
         }
-        // The oldest call ends inside of a younger one, and the youngest when it is dropped.
+        // The oldest call ends inside a younger one, and the youngest ends when it is dropped.
         with_stack_size(LARGE, || {
             assert_eq!(a.by_ref().collect::<Vec<_>>(), [1, 2]);
             drop(c);
@@ -204,7 +204,7 @@ fn a_dump_tells_how_much_of_its_own_stack_a_fiber_uses() {
         waits.fiber().unpark();
         let within = look();
         assert!((1..16 << 10).contains(&before[0]), "{before:?}");
-        // It has left its own stack a little deeper than where it waited first.
+        // The fiber has left its own stack a little deeper than where it first waited.
         assert!((1..16 << 10).contains(&within[0]), "{within:?}");
         waits.fiber().unpark();
         waits.join().unwrap();

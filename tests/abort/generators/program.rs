@@ -53,7 +53,7 @@ fn plain() {
     say("a borrowing one that ran to its end is no trouble");
 }
 
-/// Left in the middle of one that is on top of it.
+/// Leaves a generator in the middle while another one is on top of it.
 fn tower() {
     let make = || {
         let mut outer = generator::iter(|y: &Yielder<u32>| {

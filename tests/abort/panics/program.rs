@@ -19,8 +19,8 @@ fn kill_in(wait: impl FnOnce() + 'static) {
     fiber.join().expect("it was not unwound: it returned");
 }
 
-/// An infallible lock waits on, one with a deadline fails, and one that never runs again leaves the
-/// line: those behind it go on.
+/// An infallible lock waits on, one with a deadline fails, and a waiter that never runs again
+/// leaves the line: those behind it go on.
 fn wait_for_locks() {
     static MUTEX: Mutex<()> = Mutex::new(());
     static PERMITS: Semaphore = Semaphore::new(1);
@@ -51,8 +51,8 @@ fn wait_for_locks() {
     other.recv().unwrap();
 }
 
-/// Runs `f` on a thread of its own, which says when it is done. It does not end: a fiber is left on
-/// it.
+/// Runs `f` on its own thread, which sends a message when `f` is done. The thread does not end:
+/// a fiber is left on it.
 fn begin_apart(f: impl FnOnce() + Send + 'static) -> std::sync::mpsc::Receiver<()> {
     let (done, is_done) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -62,8 +62,8 @@ fn begin_apart(f: impl FnOnce() + Send + 'static) -> std::sync::mpsc::Receiver<(
     is_done
 }
 
-/// Waits for jobs go on; `run` ends when the job that borrows is back, and the fiber is kept after
-/// it.
+/// Waits for jobs go on. `run` ends when the job that borrows has returned, and the fiber is kept
+/// afterwards.
 fn wait_for_jobs() {
     let nap = || std::thread::sleep(Duration::from_millis(5));
     kill_in(move || {

@@ -1,4 +1,4 @@
-//! A program that is built with `panic = "abort"`: what waits for several fibers, and is killed.
+//! A program that is built with `panic = "abort"`: it kills waits for several fibers.
 
 use fibra::JoinError;
 use fibra::pool::{Group, Pool, as_completed, race, try_join_all};

@@ -1,4 +1,4 @@
-//! The errors and payloads of fibra, as the entries of a trace.
+//! Converts the errors and payloads of fibra to entries of a trace.
 
 use std::any::Any;
 

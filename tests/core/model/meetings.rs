@@ -1,12 +1,12 @@
-//! The channels of the model: the partners that meet, and what becomes of the values.
+//! The channels of the model: the partners that meet, and where the values go.
 
 use super::op::{End, Event, Failure, Line, Payload, Wait};
 use super::parts::{Fate, Message, Model, Reason, Then};
 
-/// Buffered channels are numbered after the rendezvous channels where a number means either.
+/// The number of the first buffered channel, where a number means a channel of either kind.
 pub(crate) const BUFFERED: usize = 100;
 
-/// What comes of a channel operation: nothing for a send, a message for a receive.
+/// The result of a channel operation: nothing for a send, a message for a receive.
 type Met = Result<Option<Message>, Failure>;
 
 impl<'p> Model<'p> {
@@ -44,7 +44,7 @@ impl<'p> Model<'p> {
         self.join_queue(f, at, wait, None)
     }
 
-    /// Two partners have met. `runs_partner` is the preference at which the partner runs first.
+    /// Completes a meeting. `runs_partner` is the preference at which the partner runs first.
     pub(crate) fn met(
         &mut self,
         f: usize,
@@ -145,7 +145,7 @@ impl<'p> Model<'p> {
         self.wait(f, Reason::Recv(at + BUFFERED), timeout)
     }
 
-    /// A failed operation: its value comes back, and is dropped.
+    /// Fails an operation: its value comes back, and is dropped.
     pub(crate) fn refuse(&mut self, f: usize, value: Option<Message>, failure: Failure) -> bool {
         if let Some(Message::Value(number)) = value {
             self.log(f, Event::Dropped(number));
@@ -173,7 +173,7 @@ impl<'p> Model<'p> {
         true
     }
 
-    /// The operation clones its end. Returns whether there is one.
+    /// Clones the end that an operation uses. Returns whether there is one.
     pub(crate) fn hold(&mut self, f: usize, line: Line, end: End) -> bool {
         let Line::Buffered(at) = line else { return true };
         let queue = &mut self.queues[at];

@@ -1,20 +1,20 @@
-//! The operations that random programs are made of, how they are generated, and what they leave in
-//! the trace.
+//! The operations of which random programs consist, how they are generated, and the entries that
+//! they leave in the trace.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Rendezvous channels in the world.
+/// The number of rendezvous channels that a program has.
 pub(crate) const CHANNELS: usize = 2;
 
-/// Capacities of the buffered channels in the world.
+/// The capacities of the buffered channels that a program has.
 pub(crate) const CAPACITIES: [usize; 3] = [0, 2, usize::MAX];
 
-/// One operation of a fiber. Fibers are named by their number, modulo those that exist.
+/// One operation of a fiber. Numbers of fibers count modulo the number of fibers that exist.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     Yield,
-    /// Uses the operation budget up by parking that often with a token.
+    /// Uses up the operation budget by parking with a token, this number of times.
     Tick(u8),
     Send(Line, Wait),
     Recv(Line, Wait),
@@ -25,7 +25,7 @@ pub(crate) enum Op {
     Close(usize),
     CloseAndWake(usize),
     Open(usize),
-    /// Drops the world's handle to one end of a buffered channel.
+    /// Drops the program's own handle to one end of a buffered channel.
     DropEnd(usize, End),
     /// Logs the balance of a rendezvous channel.
     Balance(usize),
@@ -44,18 +44,18 @@ pub(crate) enum Op {
     Shield(Vec<Op>),
     Catch(Vec<Op>),
     Finally(Vec<Op>, Vec<Op>),
-    /// Does the first, and the second in a destructor, unwinding or not.
+    /// Runs the first operations, then the second ones in a destructor, unwinding or not.
     Guard(Vec<Op>, Vec<Op>),
 }
 
-/// Which channel.
+/// The channel of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     Rendezvous(usize),
     Buffered(usize),
 }
 
-/// How long an operation waits: not at all, for ever, or for so many milliseconds.
+/// The time for which an operation waits: none, forever, or a number of milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     Not,
@@ -73,7 +73,7 @@ pub(crate) enum End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Started,
-    /// The fiber's closure is gone: returned, unwound or never called.
+    /// The fiber's closure is gone: it returned, was unwound or was never called.
     Gone,
     Yielded,
     Ticked,
@@ -97,14 +97,14 @@ pub(crate) enum Event {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It would have had to wait.
+    /// The operation would have had to wait.
     NotNow,
     TimedOut,
     Closed,
     Deadlock,
 }
 
-/// What a fiber ended with.
+/// The result with which a fiber ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Returned,
@@ -114,33 +114,33 @@ pub(crate) enum Outcome {
     Deadlock,
 }
 
-/// What a stack unwinds with.
+/// The payload with which a stack unwinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Payload {
     Kill,
-    /// A number that an operation has made.
+    /// A panic with a number that an operation made.
     Panic(u32),
     Deadlock,
 }
 
-/// Who did it, and what.
+/// The events of a run, each with the number of its fiber.
 pub(crate) type Trace = Vec<(usize, Event)>;
 
-/// A program for the main fiber: a list of words, each of which is an operation or ends a block.
+/// Generates programs for the main fiber: lists of words, each an operation or the end of a block.
 ///
-/// Words are cheap to make and to shrink; a strategy for a tree of operations takes ten times as
-/// long as running the program.
+/// Words are cheap to make and to shrink. A strategy for a tree of operations takes ten times as
+/// long as a run of the program.
 pub(crate) fn words() -> impl Strategy<Value = Vec<u32>> {
     vec(any::<u32>(), 0..300)
 }
 
-/// The program that `words` spell. It often ends with a long sleep, so that its fibers live.
+/// Reads the program from `words`. It often ends with a long sleep, so that its fibers live on.
 pub(crate) fn program(words: &[u32]) -> Vec<Op> {
     let mut reader = Reader { words: words.iter().copied() };
     let mut program = Vec::new();
     while let Some(word) = reader.words.next() {
         let word = Word(word);
-        // The main fiber begins with a few others.
+        // The main fiber first spawns a few others.
         let op = if program.len() < 3 { reader.spawn(word, 1) } else { reader.op(word, 1) };
         program.extend(op);
     }
@@ -152,7 +152,7 @@ pub(crate) fn program(words: &[u32]) -> Vec<Op> {
     program
 }
 
-/// A word, from which the parts of an operation are taken.
+/// A word, which supplies the parts of an operation.
 #[derive(Clone, Copy)]
 struct Word(u32);
 
@@ -171,7 +171,7 @@ impl Word {
         self.index(12)
     }
 
-    /// Seldom the main fiber, whose end is the end of the program.
+    /// Selects a fiber, but seldom the main fiber, whose end is the end of the program.
     fn victim(&mut self) -> usize {
         if self.take(10) == 0 { 0 } else { 1 + self.index(11) }
     }
@@ -211,7 +211,7 @@ struct Reader<I> {
 impl<I: Iterator<Item = u32>> Reader<I> {
     const DEEPEST: u32 = 6;
 
-    /// The operations up to the end of the block.
+    /// Reads the operations up to the end of the block.
     fn block(&mut self, depth: u32) -> Vec<Op> {
         let mut ops = Vec::new();
         while let Some(word) = self.words.next() {
@@ -229,7 +229,7 @@ impl<I: Iterator<Item = u32>> Reader<I> {
         Some(if now { Op::SpawnNow(ops) } else { Op::Spawn(ops) })
     }
 
-    /// The operation that `word` begins, or none if it ends the block.
+    /// Reads the operation that `word` begins, or `None` if it ends the block.
     fn op(&mut self, mut word: Word, depth: u32) -> Option<Op> {
         let code = word.take(80);
         if 60 < code && Self::DEEPEST < depth {
@@ -278,7 +278,7 @@ impl<I: Iterator<Item = u32>> Reader<I> {
     }
 }
 
-/// What a destructor may do: nothing that could panic, for that would abort while it unwinds.
+/// Keeps what a destructor may do: nothing that could panic, which aborts during an unwind.
 fn calm(op: Op) -> Option<Op> {
     match op {
         Op::Recv(Line::Rendezvous(_), wait) => Some(Op::Recv(Line::Buffered(0), wait)),

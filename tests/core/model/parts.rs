@@ -1,4 +1,4 @@
-//! What the model is made of: fibers, frames, channels, and all of it.
+//! The parts of the model: fibers, frames, channels, and the model itself.
 
 use std::collections::VecDeque;
 
@@ -12,19 +12,19 @@ pub(crate) enum State {
     Finished,
 }
 
-/// What a frame does when it is left.
+/// The kind of a frame: what happens when the fiber leaves it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind<'p> {
     Root,
     Shield,
     Catch,
-    /// The body of a `finally`, with its clean-up.
+    /// The body of a `finally`, with the operations of its clean-up.
     Body(&'p [Op]),
-    /// A clean-up, and what unwinds on after it.
+    /// A clean-up, and the payload that unwinds on after it.
     Cleanup(Option<Payload>),
-    /// Has something to do at its end, in a destructor.
+    /// A frame with operations to do at its end, in a destructor.
     Guard(&'p [Op]),
-    /// That destructor, and what unwinds meanwhile.
+    /// That destructor, and the payload that unwinds meanwhile.
     Last(Option<Payload>),
 }
 
@@ -34,14 +34,14 @@ pub(crate) struct Frame<'p> {
     pub(crate) ops: &'p [Op],
 }
 
-/// What travels through a channel.
+/// A message that travels through a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
     Value(u32),
     Unwind(u32),
 }
 
-/// What a fiber waits for.
+/// The reason for which a fiber waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     Send(usize),
@@ -59,21 +59,21 @@ pub(crate) enum Fate {
     Closed,
 }
 
-/// How a fiber goes on when it is resumed.
+/// The way in which a fiber continues when it is resumed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Then<'p> {
-    /// With the next operation.
+    /// It continues with the next operation.
     GoOn,
-    /// It has given way: first a look at kills, then the log.
+    /// It has given way: it first looks at kills, then logs the event.
     Yielded(Option<Event>),
-    /// It gave way because its budget was spent, before this operation; with the value to send,
-    /// and for `Tick` what is left of it.
+    /// It gave way before this operation because its budget was spent. The number is the value to
+    /// send, and for `Tick` the count of parks that are left.
     Spent(&'p Op, u32),
-    /// A meeting is over, and this came of it. No look at kills.
+    /// A meeting ended with this result. The fiber does not look at kills.
     Met(Result<Option<Message>, Failure>),
-    /// The child has run.
+    /// The child of a `spawn_now` has run.
     SpawnedNow(usize),
-    /// It waits, or did.
+    /// It waits, or has waited.
     Waits,
 }
 
@@ -87,14 +87,14 @@ pub(crate) struct Fiber<'p> {
     pub(crate) deadlocked: bool,
     pub(crate) token: bool,
     pub(crate) joiner: Option<usize>,
-    /// Whether others know it, so that they can kill and unpark it.
+    /// Whether other fibers know it, so that they can kill and unpark it.
     pub(crate) known: bool,
-    /// Whether its handle is there to be taken.
+    /// Whether its join handle can still be taken.
     pub(crate) handle: bool,
     pub(crate) reason: Reason,
     pub(crate) fate: Fate,
     pub(crate) slot: Option<Message>,
-    /// The end of a buffered channel that its present operation holds.
+    /// The end of a buffered channel that its current operation holds.
     pub(crate) holds: Option<(usize, End)>,
     pub(crate) since: u64,
     pub(crate) outcome: Option<Outcome>,
@@ -115,7 +115,7 @@ pub(crate) struct Queue {
     pub(crate) buffer: VecDeque<u32>,
     pub(crate) senders: usize,
     pub(crate) receivers: usize,
-    /// Whether the world's own handles are still there.
+    /// Whether the program's own handles to the ends still exist.
     pub(crate) has_sender: bool,
     pub(crate) has_receiver: bool,
     pub(crate) waiting_senders: VecDeque<usize>,
@@ -131,20 +131,20 @@ pub(crate) struct Model<'p> {
     pub(crate) trace: Trace,
     pub(crate) numbers: u32,
     pub(crate) now: u64,
-    /// Deadline, fiber; by insertion.
+    /// The deadline and the fiber of each timer, in the order of insertion.
     pub(crate) timers: Vec<(u64, usize)>,
-    /// The fiber whose wait was the last event, or none if a fiber's end was.
+    /// The fiber whose wait was the last event, or `None` if the last event was a fiber's end.
     pub(crate) last_parked: Option<usize>,
-    /// The fiber whose wait failed in the last deadlock, and the count of runs then.
+    /// The fiber whose wait failed in the last deadlock, and the value of `runs` at that time.
     pub(crate) last_victim: (Option<usize>, u64),
-    /// How often a fiber has been given the thread.
+    /// The number of times that a fiber was given the thread.
     pub(crate) runs: u64,
     pub(crate) live: usize,
     pub(crate) closing: bool,
     pub(crate) budget: u32,
     pub(crate) main_ended: bool,
-    /// Fibers that unwind now: while there is one, no kill is raised.
+    /// The number of fibers that unwind now: until it is zero, no kill is raised.
     pub(crate) unwinding: u32,
-    /// A killed fiber waits on because another one was unwinding.
+    /// Whether a killed fiber waits on because another one was unwinding.
     pub(crate) kills_deferred: bool,
 }

@@ -1,20 +1,20 @@
-//! What a program does by the rules: an interpreter over plain data, without a switch.
+//! Interprets a program by the rules, over plain data, without a context switch.
 //!
 //! The ring is a `VecDeque` of fiber numbers, a channel is a `VecDeque` of waiting fibers, and a
-//! fiber is a stack of frames beside what it waits for. Nothing here knows how fibra does it.
+//! fiber is a stack of frames and a reason to wait. Nothing here depends on how fibra does it.
 
 use std::collections::VecDeque;
 
 use super::op::{CAPACITIES, CHANNELS, Event, Op, Outcome, Payload, Trace};
 use super::parts::{Channel, Fate, Fiber, Frame, Kind, Model, Queue, Reason, State, Then};
 
-/// Operations that a fiber may do in one turn without waiting, before it gives way.
+/// The number of operations that a fiber may do without waiting before it gives way.
 const BUDGET: u32 = 128;
 
-/// Fibers that run between two looks at deadlines and late kills.
+/// The number of fibers that run between two looks at deadlines and late kills.
 const BATCH: u64 = 64;
 
-/// What the model says a run shows.
+/// The results of a run that the model predicts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Prediction {
     pub(crate) trace: Trace,
@@ -110,7 +110,7 @@ impl<'p> Model<'p> {
         }
     }
 
-    /// Between two batches. Deadlines pass only when no fiber can run, for only then time goes on.
+    /// Ends a batch. Deadlines pass only when no fiber can run, because only then time advances.
     fn turn(&mut self) {
         if self.kills_deferred && self.unwinding == 0 {
             self.kills_deferred = false;
@@ -125,7 +125,7 @@ impl<'p> Model<'p> {
         }
     }
 
-    /// Gives a fiber the thread until it leaves it.
+    /// Gives a fiber the thread until the fiber leaves it.
     fn resume(&mut self, f: usize) {
         self.budget = BUDGET;
         let is_new = self.fibers[f].state == State::New;
@@ -145,7 +145,7 @@ impl<'p> Model<'p> {
         while self.step(f) {}
     }
 
-    /// The next operation. Returns whether the fiber still has the thread.
+    /// Does the next operation. Returns whether the fiber still has the thread.
     fn step(&mut self, f: usize) -> bool {
         let frame = self.fibers[f].frames.last_mut().expect("a running fiber has a frame");
         if let Some((op, rest)) = frame.ops.split_first() {
@@ -208,7 +208,7 @@ impl<'p> Model<'p> {
         true
     }
 
-    /// The closure has ended. The main fiber first ends all others.
+    /// Ends a fiber whose closure has ended. The main fiber first ends all others.
     fn end(&mut self, f: usize, outcome: Outcome) {
         self.fibers[f].outcome = Some(outcome);
         if f == 0 {
@@ -233,7 +233,7 @@ impl<'p> Model<'p> {
         self.wait_for_the_last();
     }
 
-    /// The main fiber, winding up, leaves the thread or is done.
+    /// Parks the main fiber, which winds up, while other fibers live. Otherwise ends it.
     pub(crate) fn wait_for_the_last(&mut self) {
         if 1 < self.live {
             self.fibers[0].then = Then::Waits;
@@ -253,7 +253,7 @@ impl<'p> Model<'p> {
         }
     }
 
-    /// Whether a kill is to be raised in this fiber, as soon as nothing unwinds.
+    /// Returns whether a kill must be raised in this fiber as soon as nothing unwinds.
     pub(crate) fn is_pending(&self, f: usize) -> bool {
         let shields = |frame: &Frame| matches!(frame.kind, Kind::Shield | Kind::Cleanup(_));
         let fiber = &self.fibers[f];
@@ -280,7 +280,7 @@ impl<'p> Model<'p> {
         self.last_parked = Some(f);
     }
 
-    /// No fiber can run: the next deadline, or a deadlock.
+    /// Moves on when no fiber can run: to the next deadline, or to a deadlock.
     fn idle(&mut self) {
         let Some(at) = self.timers.iter().map(|&(at, _)| at).min() else {
             return self.break_deadlock();
@@ -295,13 +295,13 @@ impl<'p> Model<'p> {
         }
     }
 
-    /// The wait that completed the deadlock fails, unless its fiber's failed in the last deadlock,
-    /// and it has run just once since; else the main fiber's, else the oldest one's, such a fiber
-    /// last.
+    /// Fails the wait that completed the deadlock, unless the wait of its fiber failed in the last
+    /// deadlock too and the fiber has run just once since. Otherwise it is the wait of the main
+    /// fiber, or else of the oldest fiber, with such a fiber as the last resort.
     fn break_deadlock(&mut self) {
         let can_fail = |&f: &usize| {
             let fiber = &self.fibers[f];
-            // It would panic, and two unwinds at once abort.
+            // The park would panic, and two unwinds at the same time abort.
             let declines = fiber.reason == Reason::Park && self.unwinding != 0;
             fiber.state == State::Parked && fiber.reason != Reason::WindUp && !declines
         };

@@ -15,19 +15,19 @@ use super::failures::{
 };
 use super::op::{CAPACITIES, CHANNELS, End, Event, Line, Op, Outcome, Trace, Wait};
 
-/// What a run has shown.
+/// The results of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Report {
     pub(crate) trace: Trace,
-    /// How `run` itself ended.
+    /// The outcome of `run` itself.
     pub(crate) main: Outcome,
-    /// Operations that were begun.
+    /// The number of operations that were begun.
     pub(crate) operations: u64,
-    /// Values that were made, less those that were dropped.
+    /// The number of values that were made, less those that were dropped.
     pub(crate) leaked: isize,
 }
 
-/// What the fibers of one run share.
+/// The state that the fibers of one run share.
 struct World {
     trace: RefCell<Trace>,
     channels: Vec<Channel<Value>>,
@@ -72,7 +72,7 @@ fn live(world: &Rc<World>, me: usize, ops: &[Op]) {
     world.all(ops);
 }
 
-/// Belongs to a fiber's closure, and logs its end on whichever fiber that happens.
+/// A guard in a fiber's closure, which logs the end of the closure on whatever fiber that happens.
 struct Gone {
     world: Rc<World>,
     me: usize,
@@ -84,7 +84,7 @@ impl Drop for Gone {
     }
 }
 
-/// What travels through the channels.
+/// A value that travels through the channels.
 struct Value {
     number: u32,
     world: std::rc::Weak<World>,
@@ -100,7 +100,7 @@ impl Drop for Value {
     }
 }
 
-/// Does something when it is dropped.
+/// A guard that does operations when it is dropped.
 struct Last<'a> {
     world: &'a Rc<World>,
     ops: &'a [Op],
@@ -132,7 +132,7 @@ impl World {
     }
 
     fn log(&self, event: Event) {
-        // Fibers are numbered as they are spawned, the main fiber first, here and in fibra.
+        // Fibers are numbered in the order of their spawn, the main fiber first, here and in fibra.
         let number = usize::try_from(fibra::current().id().number()).unwrap();
         self.trace.borrow_mut().push((number - 1, event));
     }
@@ -151,7 +151,7 @@ impl World {
         for (i, op) in ops.iter().enumerate() {
             match i % 2 {
                 0 => self.one(op),
-                // On a borrowed stack it is the same.
+                // On a borrowed stack, the operation has the same result.
                 _ => fibra::with_stack_size(64 << 10, || self.one(op)),
             }
         }
@@ -184,7 +184,7 @@ impl World {
                 self.channels[channel].set_preference(preference);
             }
             Op::ScheduleAll(channel, all) => self.channels[channel].set_schedule_all(all),
-            // Only the façade closes without a wake.
+            // Only the façade can close a channel without a wake.
             Op::Close(channel) => Quiet::from(self.channels[channel].clone()).close(),
             Op::CloseAndWake(channel) => self.channels[channel].close(),
             Op::Open(channel) => self.channels[channel].open(),

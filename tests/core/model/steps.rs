@@ -1,10 +1,10 @@
-//! What each operation does in the model.
+//! The effect of each operation in the model.
 
 use super::op::{End, Event, Line, Op, Outcome, Payload, Wait};
 use super::parts::{Frame, Kind, Message, Model, Reason, State, Then};
 
 impl<'p> Model<'p> {
-    /// Goes on where the fiber left the thread. Returns whether it still has it.
+    /// Continues where the fiber left the thread. Returns whether the fiber still has the thread.
     pub(crate) fn go_on(&mut self, f: usize, then: Then<'p>) -> bool {
         match then {
             Then::GoOn => true,
@@ -38,7 +38,7 @@ impl<'p> Model<'p> {
         }
     }
 
-    /// A yield is a kill point. Returns whether the fiber goes on.
+    /// Looks at kills, at a kill point. Returns whether the fiber goes on.
     pub(crate) fn look_at_kills(&mut self, f: usize) -> bool {
         !self.is_pending(f) || self.unwinding != 0
     }
@@ -73,7 +73,7 @@ impl<'p> Model<'p> {
         }
     }
 
-    /// Counts an operation that may not have to wait.
+    /// Performs an operation that may wait, and counts it even if it does not have to wait.
     pub(crate) fn spend_then(&mut self, f: usize, op: &'p Op, number: u32) -> bool {
         let never_waits = matches!(op, Op::Send(_, Wait::Not) | Op::Recv(_, Wait::Not));
         if !never_waits && self.spend() {
@@ -82,7 +82,7 @@ impl<'p> Model<'p> {
         self.perform(f, op, number)
     }
 
-    /// Returns whether the budget is used up.
+    /// Counts an operation. Returns whether the budget is used up.
     pub(crate) fn spend(&mut self) -> bool {
         self.budget -= 1;
         self.budget == 0
@@ -96,7 +96,7 @@ impl<'p> Model<'p> {
 
     pub(crate) fn tick(&mut self, f: usize, op: &'p Op, times: u32) -> bool {
         for left in (0..times).rev() {
-            // The unpark and the park that finds it: the token is used up.
+            // The unpark, and the park that finds the token and uses it up.
             self.fibers[f].token = false;
             if self.spend() {
                 return self.give_way(f, Then::Spent(op, left));

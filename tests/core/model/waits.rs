@@ -1,4 +1,4 @@
-//! How a fiber of the model waits, and how its wait ends.
+//! The waits of a fiber of the model, and how they end.
 
 use super::meetings::BUFFERED;
 use super::op::{Event, Failure, Outcome, Payload};
@@ -81,7 +81,7 @@ impl<'p> Model<'p> {
         true
     }
 
-    /// Takes the fiber out of everything in which it waited. Returns what it still holds.
+    /// Removes the fiber from all in which it waited. Returns the message that it still holds.
     pub(crate) fn abandon(&mut self, f: usize) -> Option<Message> {
         self.timers.retain(|&(_, fiber)| fiber != f);
         match self.fibers[f].reason {
