@@ -1,5 +1,5 @@
-//! The bounded channel: order, capacity, what each end learns of the other's end, and what becomes
-//! of the values.
+//! The bounded channel: its order, its capacity, how each end learns that the other end is gone,
+//! and where the values go.
 
 mod destructors;
 
@@ -177,7 +177,7 @@ fn what_was_sent_before_the_last_sender_went_is_still_received() {
         fibra::yield_now();
         drop(sender);
         assert_eq!(receiver.recv().unwrap(), 1);
-        fibra::yield_now(); // the other sender has ended now, too
+        fibra::yield_now(); // the other sender has ended by now, too
         assert_eq!(receiver.iter().collect::<Vec<_>>(), [2]);
         assert!(matches!(receiver.recv(), Err(RecvError::Closed)));
     });
@@ -227,7 +227,7 @@ fn full_and_late_sends_give_the_value_back() {
         let late = sender.send_timeout(census.value(), ms(3)).unwrap_err();
         assert!(matches!(late, SendTimeoutError::Timeout(_)));
         assert_eq!(late.into_inner().number, 3);
-        // Room in time: the send goes through when it comes.
+        // Room is made before the deadline: the send completes when the room is there.
         let start = fibra::now();
         go(move || {
             fibra::sleep(ms(2));
@@ -333,7 +333,7 @@ fn killing_all_in_the_queue_but_one_leaves_that_one_its_turn() {
 
 #[test]
 fn a_pair_that_never_waits_does_not_starve_a_third_fiber() {
-    // One fiber sends to itself: neither operation ever waits, and only the budget makes it yield.
+    // One fiber sends to itself: no operation ever waits, and only the budget makes it yield.
     let trace = Trace::default();
     run(|| {
         let (sender, receiver) = bounded(8);
@@ -347,7 +347,7 @@ fn a_pair_that_never_waits_does_not_starve_a_third_fiber() {
             fibra::yield_now();
             trace.say(turn);
         }
-        // The yield is a kill point as well.
+        // The yield is also a point at which a kill is raised.
         busy.kill();
         assert!(busy.join().unwrap_err().is_killed());
     });

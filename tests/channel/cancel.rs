@@ -1,4 +1,4 @@
-//! Kills and time limits at channels, at every moment: each value is delivered, given back or
+//! Kills and time limits at channels, at every moment: each value is delivered, returned or
 //! dropped exactly once.
 
 mod deadlines;
@@ -117,7 +117,7 @@ fn a_sender_that_is_killed_after_it_was_served_has_sent() {
 
 #[test]
 fn a_partner_that_was_killed_but_has_not_run_yet_is_still_served() {
-    // The kill makes it ready; before its turn comes somebody meets it. The meeting wins.
+    // The kill makes it ready. Before its turn comes, a partner meets it, and the meeting wins.
     for preference in PREFERENCES {
         let census = Census::default();
         run(|| {
@@ -161,7 +161,7 @@ fn a_sender_that_was_killed_but_has_not_run_yet_is_still_received_from() {
 
 #[test]
 fn a_caller_that_is_killed_behind_its_partner_keeps_what_it_received() {
-    // `Preference::Sender`: the receiver goes behind everybody with the value in its hands.
+    // `Preference::Sender`: the receiver goes behind all other fibers and holds the value there.
     let census = Census::default();
     let trace = Trace::default();
     run(|| {

@@ -1,4 +1,4 @@
-//! `close` of a rendezvous channel also refuses the operations that wait.
+//! `close` of a rendezvous channel also refuses the operations that already wait.
 
 use fibra::channel::{Channel, RecvError, SendError};
 

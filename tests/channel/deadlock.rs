@@ -1,4 +1,4 @@
-//! Deadlocks in a row.
+//! Deadlocks that follow each other.
 
 use fibra::channel::Channel;
 

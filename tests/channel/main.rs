@@ -1,4 +1,4 @@
-//! The channels of `fibra::channel`, the queues that are built like them, and `select!`.
+//! The channels of `fibra::channel`, the queues built on the same parts, and `select!`.
 
 #[path = "../support/mod.rs"]
 mod support;

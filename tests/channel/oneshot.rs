@@ -1,4 +1,4 @@
-//! The one-shot channel: one value, or an error if none will come.
+//! The one-shot channel: one value, or an error if none can come any more.
 
 use fibra::channel::{RecvError, RecvTimeoutError, TryRecvError, oneshot};
 

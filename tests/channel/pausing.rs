@@ -1,4 +1,4 @@
-//! Fibers that are paused in the middle of a wait: they continue only by `resume`, or to unwind.
+//! Fibers that are paused in the middle of a wait: only `resume` or an unwind continues them.
 
 use fibra::channel::{self, Channel};
 use fibra::{sleep, spawn, yield_now};
@@ -28,13 +28,13 @@ fn a_deadline_that_passes_in_a_pause_is_met_after_it() {
     run_virtually(|| {
         let channel = Channel::<()>::new();
         let (first, second) = (channel.clone(), channel.clone());
-        // Woken at the same time, and in this order.
+        // Both are woken at the same time, and in this order.
         let slot = std::rc::Rc::new(std::cell::RefCell::new(None::<fibra::Fiber>));
         let other = slot.clone();
         let pauser = spawn(move || {
             sleep(ms(10));
             assert!(other.borrow().as_ref().unwrap().pause());
-            // It still stands in line.
+            // The paused fiber is still in the queue of the channel.
             second.try_send(()).unwrap();
             (0..3).for_each(|_| yield_now());
             log("pauser");
@@ -61,7 +61,7 @@ fn the_end_of_a_fiber_does_not_wake_a_paused_one_that_joins_it() {
         assert!(!joiner.fiber().pause(), "it is in no ring");
         done.send("ended").unwrap();
         yield_now();
-        // Both are in the ring now; the joiner is paused in front of its turn.
+        // Both are in the ring now; the joiner is paused before its turn comes.
         assert!(joiner.fiber().pause());
         sleep(ms(1));
         log("main");

@@ -1,4 +1,4 @@
-//! Queues of work: their orders, the order of waiters, ends, and the end of all work.
+//! Queues of work: their orders, the order of waiters, how they end, and the wait for all work.
 
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -59,7 +59,7 @@ fn a_receiver_gets_what_is_first_when_it_runs() {
             })
             .collect();
         fibra::yield_now();
-        [3, 2, 1].into_iter().for_each(|n| queue.send(n).unwrap()); // two of them are promised
+        [3, 2, 1].into_iter().for_each(|n| queue.send(n).unwrap()); // two are reserved for waiters
         assert_eq!(queue.len(), 3);
         assert_eq!(queue.try_recv().unwrap(), 1, "one is free to take");
         assert_eq!(queue.try_recv(), Err(TryRecvError::Empty));
@@ -155,7 +155,7 @@ fn a_close_reaches_receivers_that_wait_but_not_what_is_on_its_way() {
         let sender = queue.clone();
         let waits = fibra::spawn(move || sender.send(2).is_ok());
         fibra::yield_now();
-        assert_eq!(queue.recv().unwrap(), 1); // the sender is promised the place
+        assert_eq!(queue.recv().unwrap(), 1); // the free place is reserved for the sender
         queue.close();
         let receivers = [1, 2].map(|_| {
             let queue = queue.clone();
@@ -251,7 +251,7 @@ fn a_queue_is_drained_when_all_that_was_put_in_is_done() {
                     fibra::sleep(ms(time));
                     log(format!("{worker}{time}"));
                     if time == 30 {
-                        queue.send(5).unwrap(); // before it is done
+                        queue.send(5).unwrap(); // before `task_done` is called
                     }
                     queue.task_done();
                 }
@@ -296,7 +296,7 @@ fn a_task_is_done_however_its_worker_ends() {
     });
 }
 
-/// An item whose comparison does something.
+/// An item whose comparison runs a closure.
 struct Strange {
     rank: u32,
     compare: Rc<dyn Fn()>,

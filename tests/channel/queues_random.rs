@@ -1,5 +1,5 @@
-//! Random users of a queue of work, killed and timed out at whatever wait they are in: no item is
-//! lost or given out twice, and the first one comes first.
+//! Random users of a queue of work, killed and timed out at any wait: no item is
+//! lost or received twice, and the first item of the order is received first.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ fn op() -> impl Strategy<Value = Op> {
 
 type Item = Ranked<u8, u64>;
 
-/// What the queue should hold: the key by which it sorts, and the number of the item.
+/// The expected contents of the queue: the sort key and the number of each item.
 #[derive(Clone)]
 struct Model<O: Order<Item>> {
     queue: WorkQueue<Item, O>,
@@ -51,14 +51,14 @@ impl<O: Order<Item> + 'static> Model<O> {
         Ranked::new(rank, self.next.get())
     }
 
-    /// Nothing else runs between the put and this.
+    /// Records a sent item. No other fiber runs between the send and this call.
     fn was_sent(&self, rank: u8, number: u64) {
         self.holds.borrow_mut().insert(((self.key)(rank, number), number));
         assert!(self.queue.capacity().is_none_or(|most| self.queue.len() <= most));
         assert_eq!(self.queue.len(), self.holds.borrow().len());
     }
 
-    /// Nothing else runs between the take and this.
+    /// Checks a received item. No other fiber runs between the receive and this call.
     fn was_received(&self, item: &Item) {
         let first = self.holds.borrow_mut().pop_first();
         assert_eq!(first.map(|(_, number)| number), Some(item.value));
@@ -148,7 +148,7 @@ proptest! {
         fn queue<O: Order<Item>>(capacity: Option<usize>) -> WorkQueue<Item, O> {
             capacity.map_or_else(WorkQueue::new, WorkQueue::bounded)
         }
-        // Equal ranks come in the order of their numbers, which is that of their sends.
+        // Items of equal rank come in the order of their numbers, which is that of their sends.
         let by_rank = |rank: u8, number: u64| i64::from(rank) << 32 | number as i64;
         check(queue::<Smallest>(capacity), by_rank, &users, &kills, close);
         check(queue::<Oldest>(None), |_, number| number as i64, &users, &kills, close);

@@ -1,4 +1,4 @@
-//! `select!` does one of several things: exclusively, fairly, and in order.
+//! `select!` does exactly one of several operations, fairly and in order.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,7 +45,7 @@ fn a_waiting_select_is_served_like_any_waiter_and_leaves_the_other_queues_immedi
         assert_eq!((a.balance(), b.balance()), (-1, -1));
         b.set_preference(Preference::Neither);
         b.send(7).unwrap();
-        // The chooser has not run yet, but nobody else can serve it.
+        // The chooser has not run yet, but no other operation can serve it any more.
         assert_eq!((a.balance(), b.balance()), (0, 0));
         assert!(a.try_send(8).is_err());
         assert_eq!(chooser.join().unwrap(), ("b", 7));
@@ -68,7 +68,7 @@ fn sends_and_receives_may_stand_side_by_side() {
             sent = send(numbers, 9) => { sent.unwrap(); "rendezvous" }
         };
         assert_eq!((done, consumer.join().unwrap()), ("rendezvous", 9));
-        // The send that was not done has left nothing behind.
+        // The send that was not chosen has left nothing behind.
         assert_eq!((full_end.recv().unwrap(), full_end.len()), ("first", 0));
     });
 }
@@ -91,7 +91,7 @@ fn closed_ends_count_as_ready() {
             },
             after(MS) => unreachable!(),
         }
-        // And one that closes under a waiting select.
+        // And a channel that closes while a select waits at it.
         let channel = Channel::<u32>::new();
         let closing = channel.clone();
         fibra::spawn(move || closing.close());
@@ -220,7 +220,7 @@ fn two_selects_meet_each_other() {
             value = recv(down) => format!("received {}", value.unwrap()),
         };
         let pair = (mine, other.join().unwrap());
-        // Either of the two is fine, but both must agree.
+        // Either result is correct, but both sides must agree.
         assert!(
             pair == ("sent Ok(())".into(), "received 1".into())
                 || pair == ("received 2".into(), "sent Ok(())".into()),

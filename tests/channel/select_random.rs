@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 const CHANNELS: usize = 3;
 
-/// What one fiber does, one after the other.
+/// One step of a fiber's program.
 #[derive(Clone, Debug)]
 enum Step {
     /// Selects among receives on these channels, sends on those, and a time limit.
@@ -29,7 +29,7 @@ enum Step {
 #[derive(Clone, Debug)]
 struct Program {
     fibers: Vec<Vec<Step>>,
-    /// When which fiber is killed.
+    /// The kills: at which step, and which fiber.
     kills: Vec<(u64, usize)>,
     preference: u8,
     capacity: usize,
@@ -59,7 +59,7 @@ fn programs() -> impl Strategy<Value = Program> {
     })
 }
 
-/// A value that says when it is dropped: each ends exactly once, received or given back.
+/// A value that records its drop: each ends exactly once, received or returned.
 struct Value {
     number: usize,
     ends: Rc<RefCell<Vec<u32>>>,
@@ -71,7 +71,7 @@ impl Drop for Value {
     }
 }
 
-/// The channels: rendezvous, and one that holds values.
+/// The channels: rendezvous channels, and one that buffers values.
 #[derive(Clone)]
 struct Channels {
     rendezvous: Vec<Channel<Value>>,
@@ -155,7 +155,7 @@ fn run(program: &Program) {
             }
         }
         fibra::sleep(Duration::from_secs(1));
-        // Who still waits does so at one channel, or at none: no queue holds a select that is over.
+        // A waiting fiber waits at one channel or at none: no queue holds a select that is over.
         let waiting = fibra::dump().fibers.len() - 1;
         let queued: usize = channels.rendezvous.iter().map(|c| c.balance().unsigned_abs()).sum();
         assert!(queued <= waiting, "{queued} in the queues, {waiting} fibers");

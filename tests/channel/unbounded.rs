@@ -1,4 +1,4 @@
-//! The unbounded channel: a send never waits, and nothing is lost or kept.
+//! The unbounded channel: a send never waits, and no value is lost or kept.
 
 use fibra::channel::{Receiver, RecvError, SendError, TryRecvError, TrySendError, unbounded};
 
@@ -14,7 +14,7 @@ fn a_send_never_waits_and_never_switches() {
             let trace = trace.clone();
             move || trace.say("a")
         });
-        // As many as are sent within one budget of operations.
+        // The number of sends that fit into one budget of operations.
         (0..100).for_each(|value| sender.send(value).unwrap());
         trace.say("sent");
         assert_eq!((sender.len(), receiver.len()), (100, 100));

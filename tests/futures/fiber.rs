@@ -96,13 +96,13 @@ fn a_fiber_that_another_thread_may_yet_kill_is_in_no_deadlock() {
         });
         fibra::yield_now();
         let thread = std::thread::Builder::new().spawn(move || {
-            // On a plain thread it blocks that.
+            // On a plain thread, this call blocks the thread.
             std::thread::park_timeout(ms(50));
             drop(future);
         });
         assert_eq!(receiver.recv().unwrap(), "unwound");
         thread.unwrap().join().unwrap();
-        // None is there any more that could end a wait.
+        // No other thread is left that could end a wait.
         assert!(fibra::channel::Channel::<()>::new().recv().is_err(), "a deadlock again");
     });
 }
@@ -193,7 +193,7 @@ fn a_panic_that_no_one_awaits_is_reported_once() {
     assert_eq!(text.matches("panicked and was not joined: burnt").count(), 1, "{text}");
 }
 
-/// A waker of another crate, that runs user code.
+/// A waker of another crate, which runs user code.
 struct Foreign(AtomicUsize);
 
 impl Wake for Foreign {

@@ -14,7 +14,7 @@ use futures_lite::FutureExt;
 
 use crate::support::{Noisy, check, go, join_panic, log, ms};
 
-/// What keeps a waker and is ready when it is opened.
+/// A future that keeps its waker and is ready once it is opened.
 #[derive(Clone, Default)]
 struct Gate(Arc<Mutex<(bool, Option<Waker>)>>);
 
@@ -171,7 +171,7 @@ fn a_stale_waker_wakes_a_stranger_for_nothing() {
         fibra::testing::wait_all_blocked();
         fiber.kill();
         assert!(fiber.join().is_err());
-        // This one has the place of the other in the table, and waits for something else.
+        // This future takes the place of the first in the table, and waits for something else.
         let second = Gate::default();
         let waits = second.clone();
         let fiber = fibra::spawn(move || {
@@ -221,7 +221,7 @@ fn a_wake_during_a_wait_inside_of_a_poll_is_not_lost() {
             block_on(poll_fn(|cx| {
                 let polled = gate.as_mut().poll(cx);
                 if std::mem::take(&mut first) {
-                    // It waits in a way that has nothing to do with the future.
+                    // This wait has nothing to do with the future.
                     fibra::park();
                 }
                 polled
@@ -313,7 +313,7 @@ fn a_fiber_is_killed_when_its_future_is_dropped() {
         fibra::testing::wait_all_blocked();
         drop(future);
         fibra::testing::wait_all_blocked();
-        // One that never ran, as well.
+        // The same for a fiber that never ran.
         drop(spawn(|| log("ran")));
         fibra::testing::wait_all_blocked();
     });
@@ -335,13 +335,13 @@ fn a_time_is_a_future_and_the_earlier_of_two_wins() {
     });
 }
 
-/// A waker that is not of this crate, and passes on what it is told.
+/// A waker that does not belong to this crate, and forwards each wake.
 struct Relay(Waker, AtomicUsize);
 
 impl Wake for Relay {
     fn wake(self: Arc<Self>) {
         self.1.fetch_add(1, Ordering::SeqCst);
-        // Code of users may wait.
+        // User code may wait.
         fibra::yield_now();
         self.0.wake_by_ref();
     }

@@ -11,7 +11,7 @@ use fibra::generator::{self, CloseError, Generator, GeneratorExit, GeneratorStat
 
 use crate::support::{Bomb, Noisy, OnDrop, caught, check, go, log, ms, quiet_panic, run_virtually};
 
-/// A generator that says when it is unwound.
+/// Returns a generator that logs when it is unwound.
 fn noisy(name: &'static str) -> Generator<u32> {
     generator::iter(move |y| {
         let _noisy = Noisy(name);
@@ -23,7 +23,7 @@ fn noisy(name: &'static str) -> Generator<u32> {
 
 // -- generators on generators ---------------------------------------------------------------------
 
-/// Three generators on each other; the innermost yields for the one that `at` says.
+/// Nests three generators; the innermost yields through the yielder that `at` selects.
 fn tower(at: usize) -> Generator<u32> {
     generator::iter(move |a: &Yielder<u32>| {
         let _a = Noisy("a");
@@ -37,7 +37,7 @@ fn tower(at: usize) -> Generator<u32> {
                             [a, b, c][at].yield_(n);
                         }
                     });
-                    // What the innermost yields for itself the middle one passes on, and so on.
+                    // The middle one passes on the values that the innermost yields for itself.
                     for n in inner {
                         b.yield_(n);
                     }
@@ -56,7 +56,7 @@ fn a_tower_of_generators_continues_together_wherever_it_yields_and_is_resumed() 
         for at in 0..3 {
             let mut one = tower(at);
             assert_eq!((one.next(), one.next()), (Some(0), Some(1)));
-            // Resumed from another generator's stack, and from one on top of that.
+            // Resumed from another generator's stack, and from a stack on top of that.
             let mut from_above = generator::iter(move |y| {
                 y.yield_(one.next());
                 generator::scope(|s| {
@@ -140,8 +140,8 @@ fn an_inner_generator_that_catches_what_was_thrown_at_the_outer_one_keeps_both_g
 #[test]
 fn a_running_generator_is_neither_resumed_nor_closed_by_what_it_calls() {
     fibra::frame(|| {
-        // The middle one is suspended by the outer's yield; it counts as running, and its handle,
-        // which lies on the outer one's stack, is borrowed. Only the outer one can be had.
+        // The outer one's yield suspends the middle one, which still counts as running. Its handle,
+        // on the outer one's stack, is borrowed. Only the outer one can be reached from here.
         let shared: Rc<RefCell<Option<Generator<u32>>>> = Rc::default();
         let inside = shared.clone();
         let mut outer = generator::iter(move |y| {
@@ -157,7 +157,7 @@ fn a_running_generator_is_neither_resumed_nor_closed_by_what_it_calls() {
     });
 }
 
-// -- what happens while one is closed -------------------------------------------------------------
+// -- what happens while a generator is closed -----------------------------------------------------
 
 #[test]
 fn clean_up_may_resume_and_start_others_and_panic() {
@@ -230,7 +230,7 @@ fn a_closing_generator_that_yields_is_raised_in_again_until_it_ends() {
             log("gave up");
         });
         assert_eq!(stubborn.next(), Some(0));
-        // `close` is an edge, the drop a level.
+        // `close` raises the exit once; the drop raises it until the generator ends.
         assert!(matches!(stubborn.close(), Err(CloseError::Ignored(1))));
         assert!(matches!(stubborn.close(), Err(CloseError::Ignored(2))));
     });
@@ -292,7 +292,7 @@ fn throw_and_close_in_every_state() {
         returns.next();
         assert_eq!(returns.throw(1), GeneratorState::Complete(true));
     });
-    // Outside of every frame only a fresh one can be had, and it can end.
+    // Outside of every frame only an unstarted generator can be used, and only to be ended.
     assert!(caught(|| noisy("never").throw("outside")));
     assert!(matches!(noisy("never").close(), Ok(None)));
     check("");
@@ -309,7 +309,7 @@ fn a_generator_suspended_in_a_destructor_of_its_own_can_be_resumed_and_nothing_e
         assert_eq!((one.next(), one.next()), (Some(1), Some(2)));
         assert!(std::thread::panicking());
         assert!(matches!(one.close(), Err(CloseError::Refused)));
-        // Others work meanwhile.
+        // Other generators work meanwhile.
         assert_eq!(generator::iter(|y| y.yield_(7)).next(), Some(7));
         assert!(caught(|| one.next()));
         assert!(one.is_finished() && !std::thread::panicking());
@@ -366,7 +366,7 @@ fn values_without_a_size_or_with_a_large_alignment_keep_their_count_and_place() 
         kept.resume(Empty(count.clone()));
         kept.resume(Empty(count.clone()));
         assert_eq!(count.get(), 2);
-        // A value that is refused comes back; one in a closed generator is dropped once.
+        // A value that is refused is returned; a value in a closed generator is dropped once.
         assert!(kept.close().is_ok());
         let back = kept.try_resume(Empty(count.clone())).unwrap_err().into_inner();
         assert_eq!(count.get(), 2);

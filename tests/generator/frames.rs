@@ -1,4 +1,4 @@
-//! Where generators work, whose they are, and what the end of their frame does to them.
+//! Where generators work, which fiber owns them, and how the end of their frame ends them.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,7 +47,7 @@ fn a_resume_outside_of_a_frame_says_what_is_missing() {
              wrap the call in one of them (see `fibra::guide::pitfalls`)"
         )
     );
-    // Nothing was lost: inside a frame it works.
+    // The failed call changed nothing: inside a frame the generator works.
     fibra::frame(|| assert_eq!(generator.next(), Some(1)));
 }
 
@@ -242,12 +242,12 @@ fn a_shield_hangs_on_the_stack_on_which_it_was_made() {
             let mut generator = generator::iter(|y| {
                 fibra::shield(|| {
                     y.yield_("suspended inside a shield");
-                    fibra::yield_now(); // the kill is not met here
+                    fibra::yield_now(); // the kill is not raised here
                     y.yield_("still there");
                 });
             });
             generator.next();
-            // The generator does not carry its shield out here.
+            // The generator's shield does not hold outside of the generator.
             fibra::current().kill();
             generator.next()
         });
@@ -263,7 +263,7 @@ fn a_shield_hangs_on_the_stack_on_which_it_was_made() {
             });
             let value = generator.next();
             assert_eq!(value, Some("not met in the shield"));
-            fibra::yield_now(); // met out here
+            fibra::yield_now(); // the kill is raised here
         });
         assert!(inside.join().unwrap_err().is_killed());
     });

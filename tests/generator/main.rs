@@ -1,4 +1,4 @@
-//! Generators: their frames, both directions, and hostile programs that use them.
+//! Generators: their frames, values in both directions, and hostile programs that use them.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! Generators talk both ways and end as PEP 342 says: send, throw, close, and their edges.
+//! Generators exchange values and end by the rules of PEP 342: send, throw, close and their edges.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -25,7 +25,7 @@ fn read(log: &Log) -> String {
     log.borrow().join(" ")
 }
 
-/// Logs when it is dropped.
+/// A value that logs its drop.
 struct Mark(Log, &'static str);
 
 impl Drop for Mark {
@@ -118,7 +118,7 @@ fn throw_raises_at_the_pending_yield_and_gives_what_is_yielded_next() {
             assert_eq!(stubborn.throw("second"), GeneratorState::Yielded(3));
             assert!(matches!(stubborn.close(), Err(CloseError::Ignored(4))));
         });
-        // The last one is the end of the frame, which takes no for an answer.
+        // The last one comes from the end of the frame, which repeats it until the generator ends.
         let text = read(&log);
         assert!(
             text.starts_with("caught first resumed caught second caught another type"),
@@ -279,7 +279,7 @@ fn a_generator_does_not_resume_itself() {
         let slot: Rc<RefCell<Option<Generator<u32>>>> = Rc::default();
         let inner = slot.clone();
         *slot.borrow_mut() = Some(Generator::new(move |y: &Yielder<u32>, ()| {
-            // The handle is borrowed for the time of its own resume: the type system's "generator
+            // The handle is borrowed during its own resume: the type system's form of "generator
             // already executing".
             y.yield_(u32::from(inner.try_borrow_mut().is_err()));
         }));

@@ -1,4 +1,4 @@
-//! Hostile programs in safe code that use generators and whose process is what is tested: ends of
+//! Hostile programs in safe code that use generators, most in processes of their own: ends of
 //! fibers and of processes, and generators that refuse to end.
 
 use std::cell::{Cell, RefCell};
@@ -13,8 +13,8 @@ use crate::support::{Bomb, OnDrop, name_of, quiet_panic, run_virtually, stderr};
 
 // -- fiber-locals ---------------------------------------------------------------------------------
 
-/// The local that its destructor marks, and one whose destructor starts a generator that is
-/// suspended with a reference to the other.
+/// Two locals: one whose destructor sets a mark, and one whose destructor starts a generator
+/// that is suspended with a reference to the first.
 #[test]
 fn a_local_outlives_a_generator_that_the_destructor_of_another_local_starts() {
     struct Marked;
@@ -36,7 +36,7 @@ fn a_local_outlives_a_generator_that_the_destructor_of_another_local_starts() {
         fn drop(&mut self) {
             forget_after_first(|y| {
                 OLDER.with(|_borrowed| {
-                    // Were this not a mark but a look at `_borrowed`, it would read freed memory.
+                    // A read through `_borrowed` in place of the mark would read freed memory.
                     let _looks = OnDrop(|| SEEN_GONE.set(Some(GONE.get())));
                     y.yield_(());
                 });
@@ -54,7 +54,7 @@ fn a_local_outlives_a_generator_that_the_destructor_of_another_local_starts() {
     assert_eq!(SEEN_GONE.get(), Some(false), "the generator's reference to the local dangled");
 }
 
-/// The first generator of a fiber is started by the last destructor that it runs.
+/// The last destructor that a fiber runs starts the fiber's first generator.
 #[test]
 fn a_generator_started_by_the_last_destructor_of_a_fiber_is_unwound() {
     let test = name_of!(a_generator_started_by_the_last_destructor_of_a_fiber_is_unwound);
@@ -70,7 +70,7 @@ fn a_generator_started_by_the_last_destructor_of_a_fiber_is_unwound() {
             }
         }
         fibra::run(|| {
-            // The output is dropped by the fiber itself, and makes its first local.
+            // The fiber itself drops the output, which creates the fiber's first local.
             drop(fibra::spawn(|| OnDrop(|| LATE.with(|_| ()))));
             fibra::yield_now();
         });
@@ -78,8 +78,8 @@ fn a_generator_started_by_the_last_destructor_of_a_fiber_is_unwound() {
     assert_eq!(check_done(&output), "unwound\n");
 }
 
-/// As above, with a handle that lives on: it must not come back to life in a fiber whose record
-/// takes the place of the owner's. (In a debug build an assertion comes first.)
+/// The same, with a handle that outlives the fiber: it must not become usable in a fiber whose
+/// header takes the place of the owner's. (A debug build fails an assertion before that.)
 #[test]
 fn a_generator_of_an_ended_fiber_is_resumed_by_none_that_takes_its_place() {
     let test = name_of!(a_generator_of_an_ended_fiber_is_resumed_by_none_that_takes_its_place);
@@ -123,20 +123,20 @@ impl Drop for Name {
 }
 
 thread_local! {
-    // Without a destructor: it can be read to the very end.
+    // This has no destructor, so it can be read until the thread ends.
     static NAME_IS_GONE: Cell<bool> = const { Cell::new(false) };
-    // Destroyed last to first: `KEPT` is used first, so that it goes after `NAME`.
+    // They are destroyed last to first: `KEPT` is used first, so it is destroyed after `NAME`.
     static KEPT: RefCell<Option<Generator<()>>> = const { RefCell::new(None) };
     static NAME: Name = Name(String::from("name"));
 }
 
-/// Keeps in a thread-local a generator that is suspended with a reference to another.
+/// Keeps in a thread-local a generator that is suspended with a reference to another thread-local.
 fn keep_one_that_borrows_a_thread_local() {
     KEPT.with(|_| ());
     let mut borrows = generator::iter(|y| {
         NAME.with(|name| {
             let _looks = OnDrop(|| {
-                // Freed memory, if it is gone.
+                // This reads freed memory if the value is gone.
                 let gone = NAME_IS_GONE.with(Cell::get);
                 eprintln!(
                     "unwound while its thread-local {}",
@@ -198,9 +198,9 @@ fn exit_in_an_unwind_in_a_run_in_a_frame_resumes_nothing_either() {
     check_exit(&output);
 }
 
-// -- generators that are given up -----------------------------------------------------------------
+// -- generators that are abandoned ----------------------------------------------------------------
 
-/// Yields for ever, whatever is raised.
+/// Yields forever, whatever is raised.
 fn refuse_to_end(y: &Yielder<()>) {
     loop {
         let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(())));
@@ -226,9 +226,9 @@ fn a_child_of_a_scope_in_a_generator_that_was_given_up_may_fail_after_its_fiber(
                 stubborn.next();
             });
             owner.join().unwrap();
-            // These take the memory of the owner's record, which is of the same size.
+            // Their headers take the memory of the owner's header, which has the same size.
             let others: Vec<_> = (0..10).map(|_| fibra::spawn(fibra::park)).collect();
-            // Wakes directly after the child, before anybody whom that has woken.
+            // Wakes directly after the child, before any fiber that the child has woken.
             fibra::sleep(SECOND);
             for other in &others {
                 eprintln!("{:?}", other.fiber());

@@ -1,8 +1,8 @@
-//! Random programs of generators on generators, in fibers that are killed: whatever they do, every
-//! value is dropped once, and every program ends.
+//! Random programs of generators on generators, in fibers that are killed: each value is dropped
+//! once, and every program ends.
 //!
-//! A program is a walk with a seeded generator of numbers, so it is the same each time. Bodies do
-//! nothing while the thread unwinds: what generators do then has tests of its own.
+//! A program is a random walk from a given seed, so it is the same each time. Bodies do
+//! nothing while the thread unwinds: other tests cover generators that are used in an unwind.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -15,15 +15,15 @@ use fibra::generator::{self, Generator, GeneratorState, Yielder};
 type Y = Yielder<Mark, u32>;
 type Shared = Generator<Mark, u32, Mark>;
 
-/// What all bodies of one program share.
+/// The state that all bodies of one program share.
 #[derive(Clone)]
 struct World(Rc<Inner>);
 
 struct Inner {
     random: Cell<u64>,
-    /// Marks that live.
+    /// The number of marks that are alive.
     live: Cell<i64>,
-    /// Steps that are left: without a limit a program of programs never ends.
+    /// The steps that are left: without a limit, a program that starts programs would never end.
     fuel: Cell<u32>,
     /// Generators that any fiber may take out and use.
     shared: RefCell<Vec<Shared>>,
@@ -66,7 +66,7 @@ impl World {
         (x >> 11) % below
     }
 
-    /// Whether a body may do one more thing.
+    /// Takes one step from the fuel. Returns whether a body may do one more thing.
     fn burn(&self) -> bool {
         let left = self.0.fuel.get();
         self.0.fuel.set(left.saturating_sub(1));
@@ -83,7 +83,7 @@ impl World {
     }
 }
 
-/// Uses generators when it is dropped, also by an unwind, and leaves them in the middle.
+/// A value that uses generators when it is dropped, also by an unwind, and leaves them suspended.
 struct Late<'a>(&'a World);
 
 impl Drop for Late<'_> {
@@ -125,7 +125,7 @@ impl<'a> Chain<'a> {
 
 fn body(w: &World, chain: Option<&Chain<'_>>, depth: u32) {
     let _mine = w.mark();
-    // Where other fibers may unwind meanwhile, what is left in the middle may have to be given up.
+    // Other fibers may unwind meanwhile, and then a suspended generator may have to be abandoned.
     let _late = (!w.0.in_fibers && w.random(3) == 0).then(|| Late(w));
     for _ in 0..w.random(6) {
         if !w.burn() {
@@ -179,7 +179,7 @@ fn step(w: &World, chain: Option<&Chain<'_>>, depth: u32) {
             } else {
                 fibra::scope(|s| {
                     let joined = s.spawn(|| {
-                        // A yielder that is lent to another fiber refuses.
+                        // A yielder that another fiber borrows refuses to yield.
                         if let Some(chain) = chain {
                             assert!(
                                 catch_unwind(AssertUnwindSafe(|| chain.y.yield_(w.mark())))
@@ -205,7 +205,7 @@ fn make_shared(w: &World, depth: u32) -> Shared {
     })
 }
 
-/// Makes some generators that borrow from this one, and uses them in any order.
+/// Makes some generators that borrow from this body, and uses them in any order.
 fn nested(w: &World, chain: Option<&Chain<'_>>, depth: u32) {
     if 4 < depth {
         return;
@@ -231,7 +231,7 @@ fn nested(w: &World, chain: Option<&Chain<'_>>, depth: u32) {
                     forget(ended);
                 }
             } else if w.random(5) == 0 {
-                // A suspended one whose handle is forgotten, or closed by its drop.
+                // A suspended generator whose handle is forgotten, or which is closed by the drop.
                 let other = all.swap_remove(at);
                 if w.random(2) == 0 {
                     forget(other);
@@ -241,7 +241,7 @@ fn nested(w: &World, chain: Option<&Chain<'_>>, depth: u32) {
     });
 }
 
-/// Does something to a generator. Returns whether it is kept.
+/// Uses a generator in a random way. Returns whether it is kept.
 fn use_one<B>(w: &World, one: &mut Generator<Mark, u32, Mark, B>) -> bool {
     let thrown = catch_unwind(AssertUnwindSafe(|| match w.random(8) {
         0 => one.close().is_err(),
@@ -251,13 +251,13 @@ fn use_one<B>(w: &World, one: &mut Generator<Mark, u32, Mark, B>) -> bool {
     }));
     match thrown {
         Ok(kept) => kept,
-        // Half of what comes out of a generator goes on.
+        // Half of the panics that come out of a generator go on.
         Err(payload) if w.random(2) == 0 => panic::resume_unwind(payload),
         Err(_) => false,
     }
 }
 
-/// Forgets a handle; but not one that never ran, whose captured values nobody drops then.
+/// Forgets a handle, unless its generator never ran: its captured values would never be dropped.
 fn forget<B>(one: Generator<Mark, u32, Mark, B>) {
     if !format!("{one:?}").contains("Fresh") {
         std::mem::forget(one);
@@ -304,7 +304,7 @@ fn in_fibers(seed: u64) {
     check(&w, seed);
 }
 
-/// All that is left are generators that never ran, or have ended.
+/// Drops the generators that are left, unstarted or ended, and checks that no mark is alive.
 fn check(w: &World, seed: u64) {
     let left = w.0.shared.take();
     drop(left);

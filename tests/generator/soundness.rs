@@ -1,5 +1,5 @@
-//! Hostile programs in safe code that use generators: each tries to make them touch what is gone,
-//! lose a destructor, hang or give a wrong value.
+//! Hostile programs in safe code that use generators: each tries to make them touch freed memory,
+//! skip a destructor, hang or return a wrong value.
 
 use std::cell::RefCell;
 use std::mem;
@@ -14,7 +14,7 @@ use crate::support::{
     HOUR, Noisy, OnDrop, apart, caught, check, go, log, ms, panic_of, quiet_panic, run_virtually,
 };
 
-/// A generator that says when it is unwound.
+/// Returns a generator that logs when it is unwound.
 fn noisy(name: &'static str) -> Generator<u32> {
     generator::iter(move |y| {
         let _noisy = Noisy(name);
@@ -79,7 +79,7 @@ fn no_fiber_but_its_own_resumes_throws_or_closes_and_all_may_drop() {
                 of_owner.borrow_mut().push(made);
             }
             left.recv().unwrap();
-            // The reference to the dropped one's stack is cleaned up when the next starts.
+            // The reference to the dropped one's stack is cleaned up when the next one starts.
             assert_eq!(generator::iter(|y| y.yield_(1)).next(), Some(1));
             log("owner ends");
         });
@@ -132,14 +132,14 @@ fn a_handle_that_its_own_body_owns_is_no_trouble() {
             let _noisy = Noisy("unwound");
             assert!(own.borrow().is_none());
             y.yield_(1);
-            // Here it is its own owner, and drops itself while it runs.
+            // Here it owns its own handle, and drops it while it runs.
             drop(own.take());
             log("dropped its handle");
             y.yield_(2);
         });
         assert_eq!(knot.next(), Some(1));
         *cell.borrow_mut() = Some(knot);
-        // Nobody else has it now: the end of the frame closes it, and its clean-up drops it.
+        // It has the only handle to itself: the end of the frame closes it, its clean-up drops it.
         let weak = Rc::downgrade(&cell);
         drop(cell);
         assert!(weak.upgrade().is_some());
@@ -204,7 +204,7 @@ fn a_fiber_that_refuses_to_end_in_a_generator_is_abandoned_and_its_generators_wi
             assert!(matches!(refuses.join(), Err(fibra::JoinError::Abandoned)));
         });
         let mut other = kept.take().unwrap();
-        // Its stack is kept, and nobody reaches it any more, in no frame.
+        // Its stack is kept, and no call reaches it any more, in any frame.
         assert!(other.try_resume(()).is_err());
         fibra::frame(|| assert!(other.try_resume(()).is_err()));
         fibra::run(|| assert!(other.try_resume(()).is_err()));
@@ -242,7 +242,7 @@ fn nurseries_timeouts_and_shields_stay_with_the_stack_they_are_on() {
             });
         });
         assert!(failed);
-        // The failed nursery is gone, and its stack was used for other things.
+        // The failed nursery is gone, and its stack memory has been used for other things.
         std::hint::black_box([7_u8; 4096]);
         assert_eq!(one.next(), Some(3));
         let before = fibra::now();
@@ -419,7 +419,7 @@ fn a_borrowing_generator_ends_with_the_scoped_fiber_that_started_it() {
                 });
             });
             assert!(one.is_finished());
-            // And the other way: started here, dropped there.
+            // The other direction: started here, dropped in the other fiber.
             let mut two = g.iter(|y| {
                 let _says = OnDrop(|| log("two"));
                 y.yield_(1);
@@ -441,7 +441,7 @@ fn a_fresh_borrowing_generator_that_is_forgotten_never_runs() {
             let _never = OnDrop(|| log(&word));
             y.yield_(());
         }));
-        // A frame inside the scope ends what was started in it.
+        // A frame inside the scope ends the generators that were started in it.
         let mut one = s.iter(|y| {
             let _says = OnDrop(|| log(&word));
             y.yield_(1);
@@ -452,7 +452,7 @@ fn a_fresh_borrowing_generator_that_is_forgotten_never_runs() {
     check("word");
 }
 
-// -- what the compiler refuses --------------------------------------------------------------------
+// -- programs that the compiler refuses -----------------------------------------------------------
 
 trait AmbiguousIf<Why> {
     fn is_neither() {}

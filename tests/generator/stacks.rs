@@ -1,4 +1,4 @@
-//! The stacks of generators: what they can hold, the report of an overflow, and their number.
+//! The stacks of generators: their capacity, the report of an overflow, and their number.
 
 use std::cell::{Cell, RefCell};
 use std::mem;
@@ -39,7 +39,7 @@ fn check_overflow(output: &Output, first_line: &str) {
 fn an_overflow_of_a_generator_in_a_frame_is_reported() {
     let output = in_child(name_of!(an_overflow_of_a_generator_in_a_frame_is_reported), "", || {
         fibra::frame(|| {
-            // What `run` sets up and takes away again must not take the frame's away.
+            // `run` undoes its own set-up when it returns; that must not undo the frame's.
             fibra::run(|| ());
             generator::iter(|y: &Yielder<()>| {
                 y.yield_(());
@@ -94,7 +94,7 @@ fn an_overflow_in_a_fiber_of_a_run_in_a_generator_is_the_fibers() {
     assert!(!text.contains("generator"), "{text}");
 }
 
-/// As `tests/soundness/big_values.rs` has it for fibers.
+/// The test of `tests/soundness/big_values.rs`, for generators in place of fibers.
 #[test]
 #[cfg(not(sanitized))]
 fn captured_values_of_a_megabyte_need_no_stack_size() {
@@ -136,7 +136,7 @@ fn values_of_a_hundred_kilobytes_go_in_and_out_without_a_stack_size() {
     check_done(&output);
 }
 
-/// The megabytes lie on stacks that were made for them; what the library keeps is on the heap.
+/// The megabytes lie on stacks of their size; the values that the library keeps are on the heap.
 #[test]
 fn values_of_a_megabyte_go_through_large_stacks() {
     type Huge = [u8; 1 << 20];
@@ -210,7 +210,7 @@ fn a_borrowing_generator_that_is_unwound_by_the_end_of_its_frame_may_close_the_o
                 });
             });
             outer.next();
-            // Nobody but the clean-up of the inner one has the handle.
+            // Only the clean-up of the inner one has the handle.
             *shared.borrow_mut() = Some(outer);
         });
     });

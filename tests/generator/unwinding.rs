@@ -1,5 +1,5 @@
-//! Generators that are used, left and dropped while something unwinds: no process may abort, and no
-//! destructor be lost that can be run.
+//! Generators that are used, left and dropped while something unwinds: no process may abort, and
+//! every destructor that can run must run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,8 +10,8 @@ use crate::support::{OnDrop, caught, name_of, quiet_panic, run_virtually};
 
 // -- generators while something unwinds -----------------------------------------------------------
 
-/// What a generator that was left in the middle does to a program: nothing, unless it is in a
-/// destructor itself.
+/// Returns the length of the first word, and leaves the generator suspended. That does nothing
+/// to a program, unless the generator is suspended inside of a destructor.
 fn first_word(words: &[String]) -> usize {
     generator::scope(|s| s.iter(|y| words.iter().for_each(|word| y.yield_(word.len()))).next())
         .unwrap_or(0)
@@ -84,7 +84,7 @@ fn a_borrowing_generator_that_catches_once_may_be_dropped_by_an_unwind() {
                     let mut tidy = s.iter(|y| {
                         let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(())));
                         eprintln!("{text}");
-                        y.yield_(()); // the second `GeneratorExit` ends it
+                        y.yield_(()); // the second `GeneratorExit` ends the generator
                     });
                     tidy.next();
                     quiet_panic("unwinds");
@@ -184,12 +184,12 @@ fn a_generator_whose_unwinding_is_put_off_is_not_given_up_when_the_next_starts()
             }));
             let mut innocent = generator::iter(|y| {
                 let _says = OnDrop(|| eprintln!("unwound"));
-                fibra::yield_now(); // the other begins to unwind
+                fibra::yield_now(); // the other fiber begins to unwind
                 y.yield_(());
             });
             innocent.next();
             drop(innocent);
-            assert_eq!(generator::iter(|y| y.yield_(7)).count(), 1); // starts one
+            assert_eq!(generator::iter(|y| y.yield_(7)).count(), 1); // starts a generator
             fibra::sleep(2 * SECOND);
         });
     });
@@ -197,8 +197,8 @@ fn a_generator_whose_unwinding_is_put_off_is_not_given_up_when_the_next_starts()
     assert!(text.contains("unwound\n"), "{text}");
 }
 
-/// Which generator unwinds is known from its switches alone. What was noted when it yielded in a
-/// destructor must not outlive that unwind, or the next one that drops it leaves it as it is.
+/// Only its switches show that a generator unwinds. The note that it yielded in a destructor must
+/// not outlive that unwind, or the next unwind that drops it leaves it suspended.
 #[test]
 fn a_generator_that_once_yielded_in_a_destructor_is_unwound_by_the_next_panic() {
     let test = name_of!(a_generator_that_once_yielded_in_a_destructor_is_unwound_by_the_next_panic);

@@ -1,4 +1,4 @@
-//! Hostile programs in safe code: each must fail with a text or work, and leave nothing behind.
+//! Hostile programs in safe code: each must work or fail with a text, and leave nothing behind.
 
 #![allow(clippy::disallowed_methods, reason = "threads end, and with them their thread-locals")]
 
@@ -114,7 +114,7 @@ fn the_last_handle_goes_while_it_is_parked_in_a_wait() {
             child.set_parent(&g).unwrap();
             keep.replace(Some(child.clone()));
             drop(g);
-            // Its end starts `g`, which nobody here holds.
+            // Its end starts `g`, to which no handle is left here.
             log(child.switch(5).unwrap());
         });
         yield_now();
@@ -153,7 +153,7 @@ fn a_kill_that_meets_main_in_a_destructor_is_not_lost() {
                 n
             });
             let _guard = OnDrop(move || {
-                // This fiber unwinds: the kill cannot be raised here.
+                // This fiber unwinds, so the kill cannot be raised here.
                 let result = g.switch(1);
                 log(matches!(result, Err(SwitchError::Unraised(_)) | Ok(_)));
             });
@@ -218,7 +218,7 @@ fn a_value_that_ends_in_a_main_of_another_family_is_an_error_there() {
         let to_z = z.clone();
         let victim = Greenlet::new(move |n: i64| {
             drop(raised(|| back(n)));
-            // `z` returns to main, which waits for a text.
+            // `z` switches back to main, which waits for a text.
             to_z.switch(1).unwrap()
         });
         victim.switch(1).unwrap();
@@ -239,7 +239,7 @@ fn a_hundred_thousand_in_a_chain_are_unwound_one_in_the_other() {
     let output =
         in_child(name_of!(a_hundred_thousand_in_a_chain_are_unwound_one_in_the_other), &[], || {
             frame(|| {
-                // The sanitizer needs 30 KiB for each.
+                // With the sanitizer, each one needs 30 KiB.
                 let count = if cfg!(sanitized) { 10_000 } else { 100_000 };
                 let unwound = Rc::new(Cell::new(0));
                 let mut last = main();
@@ -264,7 +264,7 @@ fn a_hundred_thousand_in_a_chain_are_unwound_one_in_the_other() {
 fn a_destructor_that_starts_others_without_end_is_stopped() {
     fn again(n: i64) -> i64 {
         let _guard = OnDrop(|| {
-            // The frame is ending: this one cannot be switched to, and the next is made by main.
+            // The frame is ending: this one cannot be switched to, and main makes the next one.
             KEPT.with_borrow_mut(|kept| kept.push(Greenlet::new(again)));
         });
         back(n)
@@ -328,7 +328,7 @@ fn a_greenlet_may_open_a_scope_whose_children_borrow_from_its_stack() {
             local.get()
         });
         g.switch(1).unwrap();
-        // It waits for its children before it is unwound.
+        // The greenlet waits for its children before it is unwound.
         drop(g);
         log("dropped");
         check("child dropped");
@@ -352,7 +352,7 @@ fn a_switch_while_the_thread_unwinds_elsewhere() {
             other => panic!("{other:?}"),
         });
         g.switch(7).unwrap();
-        // Left while the thread unwound, it may be in a destructor: the exit is not raised.
+        // It switched away while the thread unwound, maybe in a destructor: the exit is not raised.
         assert_eq!(g.kill().unwrap(), 1);
         assert!(matches!(unwinding.join(), Err(JoinError::Panicked(_))));
     });
@@ -361,7 +361,7 @@ fn a_switch_while_the_thread_unwinds_elsewhere() {
 #[test]
 fn exits_that_pass_everywhere_at_once() {
     frame(|| {
-        // Each holds the next, whose parent it is, and drops it when it is killed.
+        // Each one holds the next, which is its parent, and drops it when it is killed.
         let mut last = suspended("0");
         for name in ["1", "2"] {
             let inner = last.clone();
@@ -443,7 +443,7 @@ fn closures_and_values_of_a_megabyte_need_no_stack_size() {
         let page = g.switch([1; 100_000]).unwrap();
         assert_eq!(g.switch(page).unwrap()[..3], [1, 2, 1]);
     };
-    // The test's own stack must hold them, too.
+    // The test's own stack must be large enough for them, too.
     let thread = std::thread::Builder::new().stack_size(64 << 20);
     thread.spawn(move || frame(program)).unwrap().join().unwrap();
 }
@@ -458,7 +458,7 @@ fn a_destructor_that_unwinds_may_use_greenlets_of_its_own() {
                     back(n + 1)
                 });
                 log(g.switch(1).unwrap());
-                // Nobody knows whose unwind it is: it is killed when that is over.
+                // Whether `g` itself unwinds is unknown, so it is killed when the unwind is over.
             });
             raise(KeyError("e"))
         });
@@ -481,7 +481,7 @@ fn a_victim_that_switches_in_a_destructor_may_be_dropped_by_an_unwind() {
                 let _g = g;
                 raise(KeyError("e"))
             });
-            // It was left in its destructor, and is given up there.
+            // It is suspended in its destructor, and is abandoned there.
             assert_eq!(error, "e");
             check("");
         });
@@ -511,7 +511,7 @@ fn thread_locals_are_not_destroyed_when_the_process_exits_with_greenlets_left() 
                             fibra::exit(5)
                         }
                         run(|| {
-                            // Nothing can be unwound in an unwind: the process exits at once.
+                            // Nothing can be unwound in an unwind: the process exits immediately.
                             let _guard = OnDrop(|| fibra::exit(5));
                             raise(KeyError("e"))
                         })
@@ -521,7 +521,7 @@ fn thread_locals_are_not_destroyed_when_the_process_exits_with_greenlets_left() 
         });
         let text = stderr(&output);
         assert_eq!(output.status.code(), Some(5), "{text}");
-        // The stack of the other greenlet may refer to them: they are not destroyed at all.
+        // The stack of the other greenlet may refer to the values: they are never destroyed.
         assert_eq!(text, "");
     }
 }

@@ -20,7 +20,7 @@ fn back(n: i64) -> i64 {
     main().switch(n).unwrap()
 }
 
-/// One that is suspended and logs its name when it is unwound.
+/// Returns a suspended greenlet that logs its name when it is unwound.
 fn suspended(name: &'static str) -> Number {
     let g = Greenlet::new(move |_: i64| {
         let _noisy = Noisy(name);
@@ -211,7 +211,7 @@ fn g073_dropped_in_another_fiber_it_is_killed_by_its_own() {
         });
         other.join().unwrap();
         log("joined");
-        // The next call of this fiber that has to do with greenlets.
+        // The fiber's next call to a function of `greenlet`.
         drop(greenlet::current::<i64>());
         log("after");
         check("dropped joined killed after");
@@ -398,7 +398,7 @@ fn a_killer_that_is_itself_killed_leaves_its_wait() {
             let killers = cell.clone();
             let victim = Greenlet::new(move |_: i64| {
                 let _guard = OnDrop(move || {
-                    // While it is killed by `killer` it switches to main, which kills that.
+                    // While `killer` kills it, it switches to main, which kills `killer`.
                     log("victim waits");
                     assert_eq!(main().switch(1).unwrap(), 2);
                     log("victim ends");
@@ -419,7 +419,7 @@ fn a_killer_that_is_itself_killed_leaves_its_wait() {
             check("victim waits kill killer unwound");
             drop((killer, killers));
         });
-        // The victim was left in a destructor that runs because of an unwind: it is given up.
+        // The victim is suspended in a destructor that an unwind runs: it is abandoned.
         check("");
     });
 }

@@ -1,4 +1,4 @@
-//! Last handles that are dropped at bad times.
+//! Last handles that are dropped while the fiber unwinds, and errors raised in a drop.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -19,7 +19,7 @@ fn back(n: i64) -> i64 {
     main().switch(n).unwrap()
 }
 
-/// One that takes its first exit for an occasion to go to main.
+/// Returns a suspended greenlet that catches its first exit and then switches to main.
 fn leaves_for_main() -> Number {
     let g = Greenlet::new(|_: i64| {
         let _noisy = Noisy("victim");
@@ -47,9 +47,9 @@ fn a_handle_dropped_while_a_greenlet_unwinds_does_not_leave_it_in_the_destructor
         log("after");
     });
     assert!(!thread::panicking());
-    // Killed by main, which arrives before it unwinds, and not in the destructor.
+    // Main kills it when the error arrives there, before main unwinds, and not in the destructor.
     check("leaves victim e next after");
-    // The thread is not poisoned.
+    // The thread can still run greenlets.
     frame(|| assert_eq!(Greenlet::new(|n: i64| n + 1).switch(1).unwrap(), 2));
 }
 
@@ -64,7 +64,7 @@ fn a_greenlet_whose_handle_is_dropped_while_main_unwinds_is_killed_immediately()
         log(error);
         assert!(!thread::panicking());
     });
-    // Left again in the unwind, it waits for the end of that.
+    // It switched away again during the unwind, so it is killed when the unwind is over.
     check("leaves e victim");
 }
 
@@ -105,7 +105,7 @@ fn a_greenlet_that_drops_another_is_not_unwound_by_what_that_throws_at_it() {
                 drop(me.throw(KeyError("e")));
                 0
             });
-            // Its first switch comes back from main.
+            // Main, to which the victim switches, makes this switch return.
             assert_eq!(victim.switch(0).unwrap(), 1);
             drop(victim);
             log("goes on");
@@ -132,7 +132,7 @@ fn many_that_are_dropped_in_an_unwind_are_all_unwound_when_it_is_over() {
                 assert_eq!(g.switch(-1).unwrap(), -1);
                 g
             };
-            // Each switch comes back from main.
+            // Main makes each of these switches return.
             let _victims: Vec<Number> = (0..2_000).map(|_| victim()).collect();
             raise(KeyError("e"))
         });

@@ -1,4 +1,4 @@
-//! Greenlets in fibers, which wait, are killed and end: rules G-077 to G-082.
+//! Greenlets in fibers that wait, are killed and end: rules G-077 to G-082.
 
 #![allow(clippy::disallowed_methods, reason = "one thread after another, each with its own frame")]
 
@@ -133,7 +133,7 @@ fn g077_g078_a_started_greenlet_belongs_to_its_fiber() {
                 other => panic!("{other:?}"),
             }
         }
-        // And in a greenlet of this fiber.
+        // The same from a greenlet of this fiber.
         let theirs = shared.borrow()[0].clone();
         let ours = Greenlet::new(move |n: i64| {
             assert!(matches!(theirs.switch(1), Err(SwitchError::Elsewhere(1, _))));
@@ -168,7 +168,7 @@ fn g079_g081_when_the_fiber_has_ended_its_greenlets_are_dead() {
     });
 }
 
-/// Python's `test_unexpected_reparenting`: the parent goes elsewhere while the child runs.
+/// Python's `test_unexpected_reparenting`: the parent switches away while the child runs.
 #[test]
 fn an_unstarted_parent_that_has_moved_to_another_fiber_is_an_error_in_main() {
     run(|| {
@@ -221,7 +221,7 @@ fn a_kill_of_the_fiber_unwinds_the_greenlet_that_waits_and_goes_up_to_main() {
         yield_now();
         fiber.kill();
         assert!(matches!(fiber.join(), Err(JoinError::Killed)));
-        // Those that were suspended elsewhere lose their handles on the way.
+        // The greenlets that were suspended elsewhere lose their handles on the way.
         check("inner middle aside main");
     });
 }
@@ -289,7 +289,7 @@ fn a_greenlet_may_call_run() {
                 assert!(matches!(theirs.switch(1), Err(SwitchError::Elsewhere(1, _))));
                 let text = theirs.switch(1).unwrap_err().to_string();
                 assert!(text.contains("Expected: the thread's own frame"), "{text}");
-                // Dropped here, it is killed later, in its own frame.
+                // The handle is dropped here; the greenlet is killed later, in its own frame.
                 drop(theirs);
                 spawn(simple).join().unwrap()
             }) + n

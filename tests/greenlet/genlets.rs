@@ -63,7 +63,7 @@ fn nested(n: u32, seen: Seen) -> impl Iterator<Item = u32> {
     })
 }
 
-/// Makes a generator that counts, and logs one ahead of what it yields.
+/// A function that makes a counting generator, which logs one number ahead of its yields.
 type Counter = fn(u32, Seen) -> Box<dyn Iterator<Item = u32>>;
 
 #[test]

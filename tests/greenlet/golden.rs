@@ -126,7 +126,7 @@ fn g06_an_exit_thrown_at_a_suspended_one_is_returned() {
         g.switch(Value::Unit).unwrap();
         assert_eq!(exit_of(g.kill()), GreenletExit::default());
         assert!(g.is_dead());
-        // Again, when it is dead (G-060).
+        // A throw at the dead greenlet (G-060).
         assert_eq!(exit_of(g.throw(GreenletExit::new("again"))).message(), Some("again"));
     });
 }

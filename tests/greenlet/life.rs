@@ -15,7 +15,7 @@ fn main() -> Number {
     greenlet::main()
 }
 
-/// A greenlet that switches back to main as long as it is switched to.
+/// Returns a greenlet that switches back to main each time it is switched to.
 fn suspended() -> Number {
     let g = Greenlet::new(|mut n: i64| {
         loop {
@@ -212,13 +212,13 @@ fn g022_the_parent_may_change_while_suspended_and_counts_at_the_end() {
         let other = Greenlet::new(|n: i64| n + 100);
         g.set_parent(&other).unwrap();
         assert_eq!(g.parent(), Some(other.clone()));
-        // Its end by an exit comes to the unstarted `other`, which ends without running.
+        // It ends by an exit, which goes to the unstarted `other`: `other` ends without running.
         exit_of(g.kill());
         assert!(other.is_dead());
     });
 }
 
-/// Python's `test_exception`: an error goes to the parent that was set meanwhile.
+/// Python's `test_exception`: an error goes to the parent that was set in the meantime.
 #[test]
 fn g022_an_error_goes_to_the_parent_of_that_moment() {
     frame(|| {
@@ -235,12 +235,12 @@ fn g022_an_error_goes_to_the_parent_of_that_moment() {
         g2.set_parent(&g1).unwrap();
         let error = key_error(|| {
             seen.borrow_mut().push(1);
-            // Raised in g1, which does not catch it; so it comes here.
+            // The error is raised in `g1`, which does not catch it, and so arrives here.
             g2.switch(5).unwrap();
         });
         assert_eq!(error, "it");
         assert!(g1.is_dead() && g2.is_dead());
-        // Dead ones give the value back.
+        // Dead greenlets return the value.
         assert_eq!((g1.switch(6).unwrap(), g2.switch(7).unwrap()), (6, 7));
     });
 }

@@ -1,4 +1,4 @@
-//! Greenlets, by the rules of Python's (`RULES.md`), and what the rules leave open.
+//! Greenlets by the rules of Python's (`RULES.md`), and cases that the rules leave open.
 
 #![cfg(feature = "greenlet")]
 

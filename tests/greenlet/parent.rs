@@ -1,4 +1,4 @@
-//! `greenlet::parent`, with which a greenlet returns values to the one that made it.
+//! `greenlet::parent`, which a greenlet uses to return values to the greenlet that made it.
 
 use fibra::frame;
 use fibra::greenlet::{self, Greenlet};
@@ -23,7 +23,7 @@ fn the_parent_of_the_running_greenlet() {
     check("true 2");
 }
 
-/// With `current().parent()` the handle to itself, a temporary, lives as long as the switch.
+/// With `current().parent()`, the temporary handle to itself would live as long as the switch.
 #[test]
 fn to_switch_to_the_parent_does_not_keep_a_greenlet_alive() {
     frame(|| {

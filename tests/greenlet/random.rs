@@ -1,4 +1,4 @@
-//! Random programs of greenlets that do to each other whatever they can: nothing is lost, nothing
+//! Random programs of greenlets that use all operations on each other: nothing is lost, nothing
 //! is dropped twice, and the process survives.
 
 use std::cell::{Cell, RefCell};
@@ -15,10 +15,10 @@ type Thing = Greenlet<Token>;
 
 const PLACES: u64 = 8;
 
-/// What the greenlets share.
+/// The state that the greenlets share.
 struct Table {
     seed: Cell<u64>,
-    /// Actions that are left.
+    /// The actions that are left.
     budget: Cell<u32>,
     places: RefCell<Vec<Option<Thing>>>,
     tokens: Cell<i64>,
@@ -27,7 +27,7 @@ struct Table {
     wild: bool,
 }
 
-/// A value: counted.
+/// A value that is counted.
 struct Token(Rc<Table>);
 
 impl Token {
@@ -43,7 +43,7 @@ impl Drop for Token {
     }
 }
 
-/// Something on a stack: counted, and wild ones act when they are dropped.
+/// A value on a stack that is counted; with `wild`, some act when they are dropped.
 struct Guard(Rc<Table>);
 
 impl Guard {
@@ -57,7 +57,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         self.0.guards.set(self.0.guards.get() - 1);
         if self.0.wild && self.0.below(4) == 0 {
-            // A panic out of a destructor would abort, as everywhere.
+            // A panic out of a destructor would abort.
             let _ = catch_unwind(AssertUnwindSafe(|| self.0.act()));
         }
     }
@@ -85,7 +85,7 @@ impl Table {
         drop(before);
     }
 
-    /// Does one thing. May unwind.
+    /// Does one random action. May unwind.
     fn act(self: &Rc<Self>) {
         if self.budget.get() == 0 {
             return;
@@ -105,11 +105,11 @@ impl Table {
         }
     }
 
-    /// Does something with one of them, and drops the handle while nothing unwinds.
+    /// Does something with a random greenlet, and drops the handle while nothing unwinds.
     ///
-    /// What is killed by a destructor during an unwind, and then goes on, is given up if it has to
-    /// be killed again before that unwind is over. And a result that is about to be returned when
-    /// the destructor of a local unwinds is leaked by the compiler.
+    /// A greenlet that a destructor kills during an unwind, and that goes on, is abandoned if it
+    /// must be killed again before that unwind is over. Also, the compiler leaks a result that is
+    /// about to be returned when the destructor of a local unwinds.
     fn with_any<T>(&self, f: impl FnOnce(&Thing) -> T) {
         let Some(thing) = self.any() else { return };
         let result = catch_unwind(AssertUnwindSafe(|| f(&thing)));
@@ -136,7 +136,7 @@ impl Table {
     }
 }
 
-/// A greenlet that acts for a while, and catches some of what is raised.
+/// Makes a greenlet that acts for a while, and catches some of the errors raised in it.
 fn make(table: &Rc<Table>) -> Thing {
     let (shared, captured) = (table.clone(), Guard::new(table));
     let life = table.below(12);
@@ -172,7 +172,7 @@ fn act_until_the_end(table: &Rc<Table>) {
     }
 }
 
-/// All frames have ended: nothing lives on.
+/// Checks, after all frames have ended, that nothing is left.
 fn check_the_end(seed: u64, table: &Table) {
     let left = table.places.take();
     assert!(left.iter().flatten().all(|thing| !thing.is_active()), "seed {seed}");
@@ -189,7 +189,7 @@ fn program(seed: u64, wild: bool) {
     check_the_end(seed, &table);
 }
 
-/// Fibers that drop and switch to each other's greenlets.
+/// Runs fibers that drop each other's greenlets and switch to them.
 fn program_of_fibers(seed: u64, wild: bool) {
     let table = new_table(seed, wild);
     run(|| {
@@ -202,7 +202,7 @@ fn program_of_fibers(seed: u64, wild: bool) {
     check_the_end(seed, &table);
 }
 
-/// How many programs each test runs. A sanitizer takes ten times as long.
+/// The number of programs per test. With a sanitizer each takes ten times as long.
 const PROGRAMS: u64 = if cfg!(sanitized) { 200 } else { 2_500 };
 
 #[test]

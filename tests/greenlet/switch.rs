@@ -131,7 +131,7 @@ fn g037_a_dead_ones_value_goes_to_its_nearest_living_ancestor() {
             let dead = Greenlet::new(|n: i64| n);
             dead.switch(0).unwrap();
             log(main().switch(n).unwrap());
-            // Its parent is the hub, which runs: the value comes at once.
+            // Its parent is the hub, which is running: the value arrives immediately.
             log(dead.switch(7).unwrap());
             keep(dead);
             log(back(0));
@@ -141,7 +141,7 @@ fn g037_a_dead_ones_value_goes_to_its_nearest_living_ancestor() {
         hub.switch(1).unwrap();
         let dead = kept();
         assert!(dead.is_dead());
-        // From main it goes to the hub.
+        // From main the value goes to the hub.
         dead.switch(9).unwrap();
         check("1 7 9");
         assert!(hub.is_dead());
@@ -192,7 +192,7 @@ fn g039_a_value_is_kept_when_the_one_that_switched_is_killed_meanwhile() {
         let g = Greenlet::new(move |_: i64| {
             let _noisy = Noisy("killed");
             only_holder.take().unwrap().set_parent(&main()).unwrap();
-            // Nobody holds this greenlet now: it is killed when it has switched away.
+            // This greenlet has no handle any more: it is killed once it has switched away.
             back(42)
         });
         let child = Greenlet::with_parent(|n: i64| n, &g);
@@ -455,7 +455,7 @@ fn a_destructor_may_switch_while_its_stack_unwinds() {
             raise(KeyError("e"))
         });
         assert_eq!(g.switch(0).unwrap(), 1);
-        // Nothing can be raised in it now: that comes as an error, and is logged by nobody.
+        // Its stack unwinds, so nothing can be raised in it now: the switch delivers a value.
         assert_eq!(key_error(|| g.switch(8)), "e");
         check("8");
     });

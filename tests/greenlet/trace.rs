@@ -21,7 +21,7 @@ fn back(n: i64) -> i64 {
     main().switch(n).unwrap()
 }
 
-/// Logs each event, with the names that `names` gives.
+/// Sets a tracer that logs each event, with names from `names`.
 fn trace(names: Rc<RefCell<Vec<(GreenletId, &'static str)>>>) {
     settrace(Some(Rc::new(move |event, origin, target| {
         let names = names.borrow();
@@ -37,7 +37,7 @@ fn g092_settrace_returns_the_tracer_before() {
         let tracer: Rc<greenlet::Tracer> = Rc::new(|_, _, _| ());
         assert!(settrace(Some(tracer.clone())).is_none());
         assert!(Rc::ptr_eq(&gettrace().unwrap(), &tracer));
-        // The same again is legal (G-099).
+        // Setting the same tracer again is legal (G-099).
         assert!(Rc::ptr_eq(&settrace(Some(tracer.clone())).unwrap(), &tracer));
         assert!(Rc::ptr_eq(&settrace(None).unwrap(), &tracer));
         assert!(gettrace().is_none());
@@ -89,7 +89,7 @@ fn g094_the_end_of_a_greenlet_is_seen_as_what_it_is() {
         trace(names);
         child.switch(1).unwrap();
         key_error(|| fails.switch(1));
-        // A dead one (G-095).
+        // A switch to a dead greenlet (G-095).
         child.switch(1).unwrap();
         key_error(|| child.throw(KeyError("dead")));
         settrace(None);
@@ -195,7 +195,7 @@ fn a_tracer_may_take_itself_off() {
     });
 }
 
-/// A variable.
+/// A variable of the locals.
 #[derive(Debug, PartialEq)]
 struct Var(i64);
 

@@ -1,4 +1,4 @@
-//! Tracers that wait, and the hops of what is raised.
+//! Tracers that wait, and the events of an error that passes through several greenlets.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,7 +19,7 @@ fn back(n: i64) -> i64 {
     main().switch(n).unwrap()
 }
 
-/// Logs each event, with the names that `names` gives.
+/// Sets a tracer that logs each event, with names from `names`.
 fn trace(names: Vec<(GreenletId, &'static str)>) {
     settrace(Some(Rc::new(move |event, origin, target| {
         let name = |id| names.iter().find(|(known, _)| *known == id).map_or("?", |(_, name)| name);
@@ -45,7 +45,7 @@ fn one_that_is_killed_unstarted_is_dead_for_those_that_the_waiting_tracer_lets_r
             log(adopted.is_dead());
             let own = main();
             log(adopted.set_parent(&own).is_ok());
-            // It passes the value on to its parent, which is the one that runs.
+            // It passes the value on to its parent, which is the running greenlet.
             log(adopted.switch(3).unwrap());
         });
         let killed = g.kill();

@@ -13,12 +13,12 @@ use fibra::stackless::{
 
 use crate::support::{Noisy, check, forget_trace, log, ms, panic_of, run_virtually};
 
-/// A paused tasklet that logs its name.
+/// Returns a paused tasklet that logs its name.
 fn paused(name: &'static str) -> Tasklet {
     stackless::tasklet(move |()| log(name)).bind(())
 }
 
-/// A tasklet that waits at a channel, and logs how that ended.
+/// Returns a tasklet that waits at a channel, and logs how the wait ended.
 fn blocked() -> Tasklet {
     let tasklet = stackless::spawn(|| {
         let channel = SharedChannel::<u32>::new();
@@ -32,8 +32,8 @@ fn blocked() -> Tasklet {
     tasklet
 }
 
-/// Does something in another thread, and returns when its mail has been delivered and the others
-/// have had their turn. Time must be virtual.
+/// Runs `f` in another thread, and returns when its messages have been delivered and the other
+/// fibers have had their turn. Time must be virtual.
 fn from_afar<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     let value = thread::spawn(f).join().unwrap();
     fibra::sleep(ms(1));
@@ -93,7 +93,7 @@ fn a_remote_remove_takes_it_out_of_the_ring() {
         stackless::schedule();
         let remote = tasklet.remote();
         thread::spawn(move || remote.remove().unwrap()).join().unwrap();
-        // The mail is looked at before one batch of switches has passed.
+        // Messages are delivered before one batch of switches has passed.
         (0..100).for_each(|_| stackless::schedule());
         assert!(tasklet.is_paused());
         tasklet.kill().unwrap();
@@ -201,7 +201,7 @@ fn a_payload_that_comes_too_late_is_dropped_on_a_fiber_of_its_thread() {
         from_afar(move || remote.throw(payload).unwrap());
         assert_eq!(told.try_recv(), Ok((thread::current().id(), true)));
 
-        // One that is posted and never looked at before `run` ends.
+        // A throw that is posted, and not delivered before `run` ends.
         let living = paused("never");
         let remote = living.remote();
         thread::spawn(move || remote.throw(TellsWhere(tell)).unwrap()).join().unwrap();
@@ -274,7 +274,7 @@ fn a_tasklet_that_another_thread_can_command_is_no_part_of_a_deadlock() {
         let to = channel.clone();
         let paused = stackless::tasklet(move |()| to.send(1).unwrap()).bind(());
         let remote = paused.remote();
-        // With the second handle gone nobody can insert the tasklet any more.
+        // With the second handle gone, no thread can insert the tasklet any more.
         let thread = thread::spawn(move || remote.insert().unwrap());
         log(channel.receive().unwrap());
         thread.join().unwrap();

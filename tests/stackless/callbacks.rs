@@ -1,4 +1,4 @@
-//! Callbacks that wait with the core's means: what is refused meanwhile, and to which tasklet.
+//! Callbacks that wait by fibra's own means: the operations refused meanwhile, to which tasklet.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use fibra::stackless::{self, Channel, ChannelError};
 
 use crate::support::{check, log};
 
-/// Lets every channel callback wait for a turn, so that those who come first leave first.
+/// Makes every channel callback wait for a turn, so that the callbacks end in the order they began.
 fn wait_in_channel_callbacks() {
     stackless::set_channel_callback(Some(Rc::new(|_| fibra::yield_now())));
 }

@@ -1,4 +1,4 @@
-//! The two ways to close a channel of the façade.
+//! The two ways to close a channel of `fibra::stackless`.
 
 use fibra::stackless::{self, Channel, ChannelError};
 

@@ -1,4 +1,4 @@
-//! Deadlocks in a row, and deadlocks of a tasklet that may not switch: S-167.
+//! Deadlocks that follow each other, and deadlocks of a tasklet that may not switch: S-167.
 
 use std::panic::catch_unwind;
 
@@ -8,7 +8,7 @@ use crate::support::{check, log, ms, panic_of, run_virtually, text_of};
 
 const DEADLOCK: &str = "Deadlock: the last runnable tasklet cannot be blocked.";
 
-/// A tasklet that serves a channel on which nothing ever comes, and takes no error.
+/// Starts a tasklet that serves a channel to which nothing is ever sent, and fails by an error.
 fn server() -> Channel<()> {
     let requests = Channel::<()>::new();
     let from = requests.clone();
@@ -95,7 +95,7 @@ fn a_trapped_tasklet_may_not_wait_for_others() {
         stackless::spawn(|| fibra::sleep(ms(1)));
         refused();
         fibra::yield_now();
-        // It sleeps: it would run before the wait is over.
+        // The tasklet sleeps: it would run before the wait is over.
         refused();
         drop(trapped);
     });

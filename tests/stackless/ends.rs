@@ -1,4 +1,4 @@
-//! What destructors leave for a tasklet that is about to end.
+//! Values that destructors leave for a tasklet that is about to end.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use fibra::stackless::{self, Tasklet};
 
 use crate::support::{Noisy, OnDrop, check, log};
 
-/// Leaves a tempval for the current tasklet whose destructor does so again, `n` times.
+/// Leaves a tempval for the current tasklet whose destructor leaves another one, `n` times.
 fn leave(n: u32) {
     let value = OnDrop(move || {
         log(n);

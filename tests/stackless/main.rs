@@ -1,4 +1,4 @@
-//! The Stackless face: tasklets, channels, `run`, and the rules of Stackless (`RULES.md`).
+//! The Stackless API: tasklets, channels, `run`, and the rules of Stackless (`RULES.md`).
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! `raise` and `caught`: Python's `raise` and `except`, which let fibra's own kill through.
+//! `raise` and `caught`: Python's `raise` and `except`, which do not catch fibra's own kill.
 
 use std::panic::catch_unwind;
 

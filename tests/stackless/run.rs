@@ -1,4 +1,4 @@
-//! Tests `run()`: which tasklets wait in it, which are woken, and what its limits do.
+//! Tests `run()`: the tasklets that wait in it, those it wakes, and the effect of its limits.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -35,7 +35,7 @@ fn an_outer_run_that_is_woken_by_hand_takes_the_inner_ones_with_it() {
     fibra::run(|| {
         for name in ["A", "B", "C"] {
             stackless::spawn(move || {
-                // Each finds the next in the ring; C finds nothing to run.
+                // Each one finds the next in the ring; C finds nothing to run.
                 stackless::run();
                 if name == "C" {
                     stackless::getmain().run().unwrap();
@@ -51,7 +51,7 @@ fn an_outer_run_that_is_woken_by_hand_takes_the_inner_ones_with_it() {
     check("m C B A m");
 }
 
-/// A fiber that was killed in `run()` does not stay among the watchers.
+/// A fiber that was killed in `run()` is removed from the fibers that wait in it.
 #[test]
 fn a_run_that_is_unwound_is_forgotten() {
     fibra::run(|| {
@@ -87,7 +87,7 @@ fn timers_keep_only_a_run_with_threadblock() {
     check("m1 awake m2");
 }
 
-/// S-106, S-166: main out of the ring is woken instead of a deadlock, after the timers.
+/// S-106, S-166: main out of the ring is woken in place of a deadlock, after the timers.
 #[test]
 fn a_main_that_has_left_the_ring_goes_on_when_nothing_else_can() {
     run_virtually(|| {
@@ -104,7 +104,7 @@ fn a_main_that_has_left_the_ring_goes_on_when_nothing_else_can() {
     check("A m m");
 }
 
-/// S-106: nobody could go on but main, which is blocked.
+/// S-106: only main could continue, and main is blocked.
 #[test]
 fn the_last_tasklet_cannot_leave_the_ring_while_main_is_blocked() {
     fibra::run(|| {
@@ -120,7 +120,7 @@ fn the_last_tasklet_cannot_leave_the_ring_while_main_is_blocked() {
     check("Deadlock: the last runnable tasklet cannot be blocked.");
 }
 
-/// S-065 to S-067: the error goes to whoever is in `run()`, else to main, wherever that is.
+/// S-065 to S-067: the error goes to the caller of `run()`, else to main, wherever that waits.
 #[test]
 fn an_error_reaches_main_in_the_ring_in_a_wait_and_in_run() {
     fibra::run(|| {
@@ -136,7 +136,7 @@ fn an_error_reaches_main_in_the_ring_in_a_wait_and_in_run() {
     check("E E after E after");
 }
 
-/// An error that comes when `run` of fibra ends goes to nobody, and is reported.
+/// An error that comes when fibra's `run` ends goes to no tasklet, and is reported.
 #[test]
 fn destructors_at_the_end_of_the_run_find_the_facade_closed() {
     fibra::run(|| {
@@ -199,7 +199,7 @@ fn an_atomic_tasklet_is_interrupted_when_that_ends() {
     check("atomic m later");
 }
 
-/// S-130: paused in a shield it could be neither killed nor dropped.
+/// S-130: if it were paused in a shield, it could be neither killed nor dropped.
 #[test]
 fn a_shielded_tasklet_is_interrupted_when_its_shield_ends() {
     fibra::run(|| {
@@ -217,7 +217,7 @@ fn a_shielded_tasklet_is_interrupted_when_its_shield_ends() {
     check("shielded m");
 }
 
-/// S-069: a kill that an error replaces is as silent as any other.
+/// S-069: a kill that an error replaces is as silent as any other kill.
 #[test]
 fn a_kill_that_is_replaced_by_an_error_is_not_reported() {
     let test = name_of!(a_kill_that_is_replaced_by_an_error_is_not_reported);
@@ -233,7 +233,7 @@ fn a_kill_that_is_replaced_by_an_error_is_not_reported() {
     assert_eq!(stderr(&output), DONE_LINE);
 }
 
-/// S-207: a tasklet dies with its last handle also when guards of it lie on its stack.
+/// S-207: a tasklet is killed with its last handle, also when guards for it are on its stack.
 #[test]
 fn guards_do_not_keep_their_tasklet_alive() {
     fibra::run(|| {
@@ -249,7 +249,7 @@ fn guards_do_not_keep_their_tasklet_alive() {
     check("unwound m");
 }
 
-/// S-207: what the death of a tasklet throws at who dropped its handle is raised at its next wait.
+/// S-207: an error of a tasklet that dies with its handle is raised at the dropper's next wait.
 #[test]
 fn dropping_a_handle_does_not_unwind() {
     fibra::run(|| {

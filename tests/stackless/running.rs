@@ -1,4 +1,4 @@
-//! `run`, its limits, and what it sees of the world outside of the ring.
+//! `run`, its limits, and the events outside of the ring that it sees.
 
 #![allow(clippy::disallowed_methods, reason = "plain threads, and a limit in real time")]
 
@@ -13,7 +13,7 @@ use fibra::stackless::{self, Channel, Run};
 
 use crate::support::{check, log, text_of};
 
-/// Calls `run` until `done` holds.
+/// Calls `run` until `done` returns true.
 #[track_caller]
 fn run_until(done: impl Fn() -> bool) {
     let began = Instant::now();
@@ -23,8 +23,8 @@ fn run_until(done: impl Fn() -> bool) {
     }
 }
 
-/// The fiber that waits in the `run` with the limit ends while the schedule callback waits, and its
-/// record goes to another fiber, which waits in a `run` as well.
+/// The fiber whose `run` has the limit ends while the schedule callback waits, and its header
+/// goes to another fiber, which waits in a `run` as well.
 #[test]
 fn a_limit_whose_run_has_ended_interrupts_nothing() {
     fibra::run(|| {
@@ -134,7 +134,7 @@ fn run_alone_still_returns_while_others_only_wait() {
     });
 }
 
-/// Receives from a tasklet that fails before main goes on.
+/// Receives from a tasklet that fails before main continues.
 fn leave_an_error_for_main() {
     let channel = Channel::new();
     channel.set_preference(Preference::Sender);
@@ -146,7 +146,7 @@ fn leave_an_error_for_main() {
     log(channel.receive().unwrap());
 }
 
-/// S-161: a wait that was given its value returns that, and the error stays for the next call.
+/// S-161: a wait that was handed its value returns it, and the error stays for the next call.
 #[test]
 fn an_error_that_is_left_for_main_is_raised_by_a_run_alone() {
     fibra::run(|| {

@@ -12,7 +12,7 @@ use fibra::stackless::{self, SharedChannel, Tasklet};
 
 use crate::support::log;
 
-/// A tasklet that receives one value and logs its name and the value.
+/// Starts a tasklet that receives one value and logs its name and the value.
 pub(crate) fn receiver(channel: &SharedChannel<u32>, name: &'static str) -> Tasklet {
     let channel = channel.clone();
     stackless::spawn(move || match channel.receive() {
@@ -21,7 +21,7 @@ pub(crate) fn receiver(channel: &SharedChannel<u32>, name: &'static str) -> Task
     })
 }
 
-/// A tasklet that sends one value and then logs its name.
+/// Starts a tasklet that sends one value and then logs its name.
 pub(crate) fn sender(channel: &SharedChannel<u32>, name: &'static str, value: u32) -> Tasklet {
     let channel = channel.clone();
     stackless::spawn(move || match channel.send(value) {
@@ -30,7 +30,7 @@ pub(crate) fn sender(channel: &SharedChannel<u32>, name: &'static str, value: u3
     })
 }
 
-/// A tasklet that logs its name.
+/// Starts a tasklet that logs its name.
 pub(crate) fn logger(name: &'static str) -> Tasklet {
     stackless::spawn(move || log(name))
 }

@@ -1,4 +1,4 @@
-//! Tests that tasklets and plain fibers are the same: order, states, and what may not be done to a
+//! Tests that tasklets and plain fibers are the same: order, states, and what is refused for a
 //! fiber that something else waits for.
 
 use fibra::stackless::{self, Tasklet, TaskletError};
@@ -35,7 +35,7 @@ fn a_rotation_skips_what_was_removed() {
     check("D m A B");
 }
 
-/// S-008: a rotation by a long way, past many void entries.
+/// S-008: a rotation over a long distance, past many void entries.
 #[test]
 fn a_rotation_reaches_the_last_of_a_long_ring() {
     fibra::run(|| {
@@ -49,7 +49,7 @@ fn a_rotation_reaches_the_last_of_a_long_ring() {
     check("last m");
 }
 
-/// S-077, S-118: a fiber of fibra's is a tasklet on demand, and the same one each time.
+/// S-077, S-118: a plain fiber becomes a tasklet on demand, and the same one each time.
 #[test]
 fn every_fiber_is_a_tasklet() {
     fibra::run(|| {
@@ -73,7 +73,7 @@ fn every_fiber_is_a_tasklet() {
     });
 }
 
-/// S-028 holds for tasklets: a scope waits for its fibers, and a handle for the output.
+/// S-028 does not hold for a fiber that a scope waits for, or a handle that takes its output.
 #[test]
 fn a_fiber_that_another_part_waits_for_is_not_thrown_away() {
     fibra::run(|| {
@@ -109,7 +109,7 @@ fn a_tasklet_of_a_run_that_is_over_can_be_bound_and_not_set_up() {
     check("A");
 }
 
-/// S-019, S-028, S-209: what is un-bound is dropped there and then, and its handles are in order.
+/// S-019, S-028, S-209: an un-bound function is dropped immediately, and its handles still work.
 #[test]
 fn an_unbound_tasklet_may_hold_the_last_handle_to_itself() {
     fibra::run(|| {
@@ -125,7 +125,7 @@ fn an_unbound_tasklet_may_hold_the_last_handle_to_itself() {
     check("dropped m");
 }
 
-/// S-014: the arguments of a tasklet that never ran are dropped at the end of the run, on a fiber.
+/// S-014: the arguments of a tasklet that never ran are dropped at the end of the run, in a fiber.
 #[test]
 fn paused_and_scheduled_tasklets_are_dropped_at_the_end_of_the_run() {
     struct OnFiber;
@@ -155,7 +155,7 @@ fn a_tempval_is_dropped_when_its_tasklet_ends() {
     check("T tempval m");
 }
 
-/// S-104: alone in the ring a `schedule` still lets timers fire.
+/// S-104: when it is alone in the ring, `schedule` still lets timers fire.
 #[test]
 fn schedule_alone_looks_at_timers() {
     run_virtually(|| {

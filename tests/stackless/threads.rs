@@ -6,7 +6,7 @@ use std::thread;
 
 use fibra::stackless::{self, RemoteTasklet, TaskletError, TaskletExit};
 
-/// A handle to a tasklet that lived, and whose `run` is over.
+/// Returns a handle to a tasklet that was alive, and whose `run` is over.
 fn of_an_ended_thread() -> RemoteTasklet {
     thread::spawn(|| fibra::run(|| stackless::tasklet(|()| ()).bind(()).remote())).join().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Tests what was thrown: where it is raised, where it is put off, and that it is never lost.
+//! Tests throws: where an error is raised, where it is put off, and that it is never lost.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -8,14 +8,14 @@ use crate::support::{
     DONE_LINE, Noisy, OnDrop, check, in_child, log, ms, name_of, stderr, text_of,
 };
 
-/// What `f` unwinds with.
+/// Returns the payload that `f` unwinds with.
 #[track_caller]
 fn raised<T>(f: impl FnOnce() -> T) -> String {
     let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) else { panic!("it returned") };
     if payload.is::<TaskletExit>() { "exit".into() } else { text_of(payload.as_ref()) }
 }
 
-/// S-051: each kind of wait is left.
+/// S-051: a throw ends each kind of wait.
 #[test]
 fn a_throw_ends_every_kind_of_wait() {
     crate::support::run_virtually(|| {
@@ -39,7 +39,7 @@ fn a_throw_ends_every_kind_of_wait() {
     check("park:E sleep:E join:E receive:E run:E remove:E");
 }
 
-/// S-053, S-162: the balance is right at once.
+/// S-053, S-162: the balance is correct immediately.
 #[test]
 fn a_pending_throw_takes_the_target_off_its_channel() {
     fibra::run(|| {
@@ -56,7 +56,7 @@ fn a_pending_throw_takes_the_target_off_its_channel() {
     check("exit");
 }
 
-/// A completed wait returns what it was given; the bomb goes off at the next.
+/// A completed wait returns the value it was given; the throw is raised at the next wait.
 #[test]
 fn what_was_handed_over_is_not_lost_to_a_throw() {
     fibra::run(|| {
@@ -114,7 +114,7 @@ fn a_scope_is_left_before_what_was_thrown_at_its_exit_is_raised() {
     check("value left E");
 }
 
-/// While a fiber unwinds nothing is raised in another; it is when nobody unwinds any more.
+/// While a fiber unwinds, nothing is raised in another; it is raised once no fiber unwinds.
 #[test]
 fn a_throw_while_the_thread_unwinds_is_raised_later() {
     fibra::run(|| {
@@ -131,7 +131,7 @@ fn a_throw_while_the_thread_unwinds_is_raised_later() {
             panic::resume_unwind(Box::new("first"));
         });
         log(thrown);
-        // The run loop looks once in a while whether somebody still unwinds.
+        // From time to time, the run loop checks whether a fiber still unwinds.
         while t.is_alive() {
             stackless::schedule();
         }
@@ -157,7 +157,7 @@ fn what_a_tasklet_throws_at_itself_in_a_shield_waits_for_its_end() {
     check("A B - C");
 }
 
-/// S-061, beside fibra's own kill: an edge that can be survived, and a level that cannot.
+/// S-061: a throw, which can be survived once, and fibra's own kill, which cannot.
 #[test]
 fn a_tasklet_that_survives_kills_is_ended_by_fibras_own() {
     fibra::run(|| {
@@ -182,7 +182,7 @@ fn a_tasklet_that_survives_kills_is_ended_by_fibras_own() {
     check("unwound");
 }
 
-/// S-056, for a fiber that is not a tasklet of its own: it meets the bomb at its first wait.
+/// S-056, for a fiber that was not spawned as a tasklet: the throw is raised at its first wait.
 #[test]
 fn a_plain_fiber_meets_a_throw_at_its_first_wait() {
     fibra::run(|| {
@@ -198,7 +198,7 @@ fn a_plain_fiber_meets_a_throw_at_its_first_wait() {
     check("begun E");
 }
 
-/// What could not go off before a tasklet returned is an error that it ended with.
+/// An error that could not be raised before a tasklet returned becomes the error that it ends with.
 #[test]
 fn a_bomb_that_finds_no_place_is_passed_on_at_the_end() {
     fibra::run(|| {
@@ -228,7 +228,7 @@ fn what_nothing_can_raise_is_reported() {
     assert!(text.contains("out of milk") && text.ends_with(DONE_LINE), "{text}");
 }
 
-/// A payload that a second one replaces is dropped by who throws that.
+/// A payload that a second throw replaces is dropped by the second thrower.
 #[test]
 fn a_replaced_bomb_is_dropped_once() {
     fibra::run(|| {

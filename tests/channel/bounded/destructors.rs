@@ -9,7 +9,7 @@ use fibra::channel::{Receiver, Sender, TrySendError, bounded};
 use crate::support::channel::Trace;
 use crate::support::run_virtually as run;
 
-/// Uses the channel again when it is dropped.
+/// A value that uses its channel again when it is dropped.
 struct Reenters {
     channel: Option<(Sender<Reenters>, Receiver<Reenters>)>,
     trace: Trace,
@@ -41,11 +41,11 @@ fn a_value_may_use_its_own_channel_when_it_is_dropped() {
         let value = |channel| Reenters { channel, trace: trace.clone() };
         sender.send(value(channel())).unwrap();
         sender.send(value(None)).unwrap();
-        // Taken and dropped: it takes the second value and sends a third.
+        // Received and dropped: its destructor receives the second value and sends a third.
         drop(receiver.recv().unwrap());
         assert_eq!(trace.take(), "len1 took inner sent");
 
-        // A sender that waits with such a value is killed: dropped in the unwind.
+        // A sender that waits with such a value is killed: the value is dropped in the unwind.
         sender.send(value(None)).unwrap();
         let waiting = fibra::spawn({
             let (sender, value) = (sender.clone(), value(channel()));
@@ -67,7 +67,7 @@ fn a_value_in_the_buffer_may_look_at_the_channel_while_the_last_receiver_goes() 
         fn drop(&mut self) {
             let refused = self.0.try_send(Looks(self.0.clone(), self.1.clone()));
             if let Err(TrySendError::Closed(back)) = refused {
-                // It would look again when it is dropped, and so on for ever.
+                // Dropping it would run this destructor again, and so on forever.
                 std::mem::forget(back);
                 self.1.set(self.1.get() + self.0.len() + 1);
             }

@@ -46,7 +46,7 @@ fn a_receiver_that_times_out_leaves_the_queue_and_takes_nothing() {
 
 #[test]
 fn a_fiber_that_timed_out_but_has_not_run_yet_is_still_served() {
-    // Two deadlines pass at the same time: the sleeper runs first and meets the other.
+    // Two deadlines pass at the same time: the sleeper runs first and meets the other fiber.
     let census = Census::default();
     run(|| {
         let channel = Channel::<Counted>::new();
@@ -93,7 +93,7 @@ fn a_timeout_that_was_beaten_does_not_disturb_the_next_wait() {
         });
         let receiver = fibra::spawn(move || {
             let first = channel.recv_timeout(ms(5)).unwrap();
-            // No deadline here: a leftover of the first one would end this wait.
+            // This wait has no deadline: a leftover of the first deadline would end it.
             (first, other.recv().unwrap())
         });
         assert_eq!(receiver.join().unwrap(), (1, 2));

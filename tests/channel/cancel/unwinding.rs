@@ -8,7 +8,7 @@ use fibra::channel::{Channel, RecvError, SendTimeoutError, Sender, bounded};
 use crate::support::channel::Trace;
 use crate::support::{go, ms, run_virtually as run};
 
-/// A value whose destructor waits.
+/// A value whose destructor sleeps.
 struct Waits(Trace, Duration);
 
 impl Drop for Waits {
@@ -24,7 +24,7 @@ type Send = fn(&Channel<Waits>, &Sender<Waits>, Waits);
 
 #[test]
 fn a_value_whose_destructor_sleeps_may_be_in_a_send_with_a_deadline_that_is_killed() {
-    // The deadline of the send must be off before the destructor arms one of its own.
+    // The deadline of the send must be disarmed before the destructor arms one of its own.
     let trace = Trace::default();
     run(|| {
         let channel = Channel::<Waits>::new();
@@ -75,7 +75,7 @@ fn the_deadline_of_a_killed_send_does_not_end_a_wait_of_its_values_destructor() 
 
 #[test]
 fn a_kill_that_came_while_another_fiber_unwound_is_raised_when_that_has_ended() {
-    // While any fiber of the thread unwinds, no kill can be raised: it must not be forgotten.
+    // While any fiber of the thread unwinds, no kill can be raised: it must not get lost.
     let trace = Trace::default();
     run(|| {
         let channel = Channel::<u32>::new();
@@ -104,7 +104,7 @@ fn a_kill_that_came_while_another_fiber_unwound_is_raised_when_that_has_ended() 
 #[test]
 fn a_deadline_that_passes_while_a_stray_wake_is_queued_is_not_lost() {
     // A failed child wakes its parent, whose shielded wait goes on. Behind it are more fibers than
-    // run between two looks at the timers, so the deadline passes while the parent is in the ring.
+    // fit between two polls of the timers, so the deadline passes while the parent is in the ring.
     run(|| {
         let result = panic::catch_unwind(|| {
             fibra::nursery(|nursery| {
@@ -114,7 +114,7 @@ fn a_deadline_that_passes_while_a_stray_wake_is_queued_is_not_lost() {
                     }
                     panic::resume_unwind(Box::new("failed"));
                 });
-                // It would be a deadlock without its deadline.
+                // Without its deadline, this wait would be a deadlock.
                 fibra::shield(|| fibra::sleep_until(fibra::now()));
                 "not cut short"
             })
@@ -125,8 +125,8 @@ fn a_deadline_that_passes_while_a_stray_wake_is_queued_is_not_lost() {
 
 #[test]
 fn a_send_with_a_deadline_that_gives_way_first_still_times_out() {
-    // Its budget is spent, so it yields before it waits; behind more fibers than run between two
-    // looks at the timers, the deadline passes meanwhile.
+    // The budget is spent, so the fiber yields before it waits. Behind it are more fibers than fit
+    // between two polls of the timers, so the deadline passes meanwhile.
     run(|| {
         let channel = Channel::<u32>::new();
         let sender = fibra::spawn(move || {
@@ -157,7 +157,7 @@ fn a_fiber_that_could_not_fail_in_a_deadlock_while_it_unwound_can_fail_in_its_ne
         let helper = fibra::spawn({
             let channel = channel.clone();
             move || {
-                // It fails in place of the main fiber, and wakes that.
+                // This wait fails in place of the main fiber's, and then wakes the main fiber.
                 let failed = matches!(channel.recv(), Err(RecvError::Deadlock(_)));
                 main.unpark();
                 failed
@@ -189,12 +189,12 @@ fn a_wait_that_could_not_fail_because_another_fiber_unwound_can_fail_afterwards(
             panic::resume_unwind(Box::new("unwinds"));
         });
         fibra::yield_now();
-        // The deadlock is offered here first. A panic now would abort, so the destructor fails.
-        // When that has ended, the deadlock is this fiber's.
+        // This fiber is asked first, but a panic now would abort, so the destructor's receive
+        // fails. When the unwinding fiber has ended, the deadlock is raised in this fiber.
         let parked = panic::catch_unwind(fibra::park);
         assert!(parked.unwrap_err().downcast_ref::<String>().unwrap().starts_with("deadlock"));
         assert!(unwinding.join().is_err());
-        // Neither is that one of those that cannot fail.
+        // This wait can fail, too: no fiber unwinds any more.
         assert!(matches!(Channel::<u32>::new().recv(), Err(RecvError::Deadlock(_))));
     });
 }

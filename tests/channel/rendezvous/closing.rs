@@ -1,4 +1,4 @@
-//! A rendezvous channel that is closed, opened and iterated.
+//! A rendezvous channel that is closed, opened again and iterated.
 
 use fibra::channel::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,

@@ -1,4 +1,4 @@
-//! Waits at a rendezvous channel that nothing can end.
+//! Waits at a rendezvous channel that no other fiber can end.
 
 use std::panic::{self, AssertUnwindSafe};
 

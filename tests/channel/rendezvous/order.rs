@@ -1,4 +1,4 @@
-//! The order in which partners run after they meet, and in which waiters are served.
+//! The order in which partners run after they meet, and in which waiting fibers are served.
 
 use fibra::channel::{Channel, Preference};
 
@@ -6,7 +6,7 @@ use super::{PREFERENCES, bystander, fixture};
 
 use crate::support::{go, run_virtually as run};
 
-/// A sender meets a receiver that waits, with `a` and `b` in the ring. Who runs when?
+/// Sends to a waiting receiver, with `a` and `b` in the ring. Returns the order of their turns.
 fn send_to_a_waiting_receiver(preference: Preference, schedule_all: bool) -> String {
     run(|| {
         let (channel, trace) = fixture();
@@ -26,7 +26,7 @@ fn send_to_a_waiting_receiver(preference: Preference, schedule_all: bool) -> Str
     })
 }
 
-/// As above, with the roles of sender and receiver exchanged.
+/// Receives from a waiting sender, with `a` and `b` in the ring. Returns the order of their turns.
 fn receive_from_a_waiting_sender(preference: Preference, schedule_all: bool) -> String {
     run(|| {
         let (channel, trace) = fixture();
@@ -277,7 +277,7 @@ fn main_receives_from_a_fiber_that_then_is_still_scheduled() {
 
 #[test]
 fn a_pair_that_never_waits_for_long_lets_a_third_fiber_run() {
-    // A send to a receiver that is served again and again never parks for want of a partner.
+    // A sender whose receiver is served again and again never parks for lack of a partner.
     run(|| {
         let (channel, trace) = fixture();
         for preference in PREFERENCES {
@@ -315,7 +315,7 @@ fn an_unpark_does_not_disturb_a_wait_at_a_channel() {
             let (channel, trace) = (channel.clone(), trace.clone());
             move || {
                 trace.say(channel.recv().unwrap());
-                fibra::park(); // the unpark was kept for this
+                fibra::park(); // returns immediately: the unpark was kept for it
                 trace.say("parked");
             }
         });

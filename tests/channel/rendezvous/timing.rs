@@ -1,4 +1,4 @@
-//! The forms of send and receive that do not wait, or not for ever.
+//! The forms of send and receive that do not wait, or wait for a limited time.
 
 use fibra::channel::{Preference, RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 
@@ -82,7 +82,7 @@ fn timeout_forms_wait_as_long_as_they_say_and_then_give_up() {
         let sent = channel.send_deadline(1, fibra::now() + ms(20));
         assert!(matches!(sent, Err(SendTimeoutError::Timeout(1))));
         assert_eq!(fibra::now() - start, ms(50));
-        // A time that is over: others run once, and that is all.
+        // A deadline in the past: other fibers run once, and no time passes.
         assert_eq!(channel.recv_deadline(start), Err(RecvTimeoutError::Timeout));
         assert_eq!((fibra::now() - start, channel.balance()), (ms(50), 0));
     });
@@ -102,6 +102,6 @@ fn a_value_that_comes_in_time_is_received_when_it_comes() {
         });
         assert_eq!(channel.recv_timeout(ms(1000)), Ok(5));
         assert_eq!(fibra::now() - start, ms(7));
-        fibra::sleep(ms(2000)); // the deadline is off
+        fibra::sleep(ms(2000)); // outlasts the deadline, which is disarmed
     });
 }

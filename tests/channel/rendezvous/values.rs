@@ -1,4 +1,4 @@
-//! What travels through a rendezvous channel, and what is refused.
+//! The values that go through a rendezvous channel, and the operations that it refuses.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::support::{go, ms, run_virtually as run};
 
 #[test]
 fn refused_operations_leave_no_trace() {
-    // S-148: neither in the channel, nor in the ring, nor of the value.
+    // S-148: no trace in the channel or the ring, and none of the value.
     let census = Census::default();
     run(|| {
         let trace = Trace::default();
@@ -50,7 +50,7 @@ fn a_sent_panic_is_raised_by_the_receiver() {
             other => panic!("{other:?}"),
         }
 
-        // A sender that waits brings one as well, to whatever form of receive.
+        // A sender that waits sends an error as well, to each form of receive.
         let receives: [fn(&Channel<u32>); 3] = [
             |channel| drop(channel.recv()),
             |channel| assert!(channel.try_recv().is_err()),
@@ -152,7 +152,7 @@ fn the_channel_lives_through_a_switch_in_which_all_other_handles_go() {
         let sender = fibra::spawn({
             let value = census.value();
             move || {
-                // The last handle is this one, and it is dropped with the closure.
+                // This is the last handle, and it is dropped with the closure.
                 channel.send(value).unwrap();
                 channel.balance()
             }
@@ -171,7 +171,7 @@ fn a_channel_works_in_one_run_after_the_other() {
             let sender = channel.clone();
             go(move || sender.send(value).unwrap());
             assert_eq!(channel.recv().unwrap(), value);
-            // These wait at the end of `run`, and are taken out of the queue.
+            // This fiber still waits at the end of `run`, and is taken out of the queue.
             let sender = channel.clone();
             go(move || sender.send(9));
             fibra::yield_now();

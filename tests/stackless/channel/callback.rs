@@ -10,7 +10,7 @@ use super::{receiver, sender};
 
 use crate::support::{Noisy, check, forget_trace, log, panic_of, run_virtually};
 
-/// Logs each event as the golden trace has it.
+/// Logs each event in the notation of the golden trace.
 fn watch(main: &Tasklet) {
     let main = main.clone();
     stackless::set_channel_callback(Some(Rc::new(move |event| {
@@ -160,7 +160,7 @@ fn it_is_dropped_when_run_ends() {
     check("end dropped");
 }
 
-/// The switches that the schedule callback sees, as "from>to".
+/// Logs the switches that the schedule callback sees, as "from>to".
 fn trace_switches(names: &[(&'static str, &Tasklet)]) {
     let names: Vec<_> = names.iter().map(|(name, tasklet)| (*name, (*tasklet).clone())).collect();
     let name = move |tasklet: &Tasklet| {

@@ -1,4 +1,4 @@
-//! Closing, opening, and iterating to the end (S-154 to S-160).
+//! Channels that are closed, opened again, and iterated to their end (S-154 to S-160).
 
 use fibra::stackless::{self, Channel};
 

@@ -1,4 +1,4 @@
-//! The wait that fails when nothing can ever run again, and its text (S-165 to S-172).
+//! The wait that fails when no tasklet can run any more, and its text (S-165 to S-172).
 
 use fibra::stackless::{self, Channel, ChannelError};
 
@@ -6,7 +6,7 @@ use super::{logger, receiver};
 
 use crate::support::{check, log, run_virtually};
 
-/// The first line of an error's text: the report follows.
+/// Returns the first line of an error's text: the report follows.
 fn text(error: &ChannelError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -65,7 +65,7 @@ fn a_sender_is_still_scheduled_when_main_has_its_value() {
     check("7 S");
 }
 
-/// A receiver T waits; A and B can run; main sends. Who runs in which order?
+/// Logs the order in which main, A, B and T run when T waits to receive and main sends.
 fn order_of_a_send(setting: impl FnOnce(&Channel<u32>)) {
     run_virtually(|| {
         let channel = Channel::new();
@@ -79,7 +79,7 @@ fn order_of_a_send(setting: impl FnOnce(&Channel<u32>)) {
     });
 }
 
-/// A sender T waits; A and B can run; main receives.
+/// Logs the order in which main, A, B and T run when T waits to send and main receives.
 fn order_of_a_receive(setting: impl FnOnce(&Channel<u32>)) {
     run_virtually(|| {
         let channel = Channel::new();

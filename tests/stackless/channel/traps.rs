@@ -41,7 +41,7 @@ fn the_block_trap_comes_before_closed_and_that_before_the_switch_trap() {
         let other = stackless::spawn(|| {});
         assert!(matches!(channel.receive(), Err(ChannelError::SwitchTrap)));
         other.remove().unwrap();
-        // Alone it would not switch.
+        // Alone, the receive would not switch, so the error is the deadlock.
         assert!(matches!(channel.receive(), Err(ChannelError::Deadlock(_))));
         drop(switches);
         assert!(matches!(channel.receive(), Err(ChannelError::Deadlock(_))));

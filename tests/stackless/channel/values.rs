@@ -1,4 +1,4 @@
-//! What travels: values, exceptions, sequences; and what is done to a message that waits.
+//! The values that travel: values, errors, sequences; and operations on a message that waits.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,5 +1,5 @@
 //! Hostile programs in safe code: payloads, captures and handlers that call back, tasklets and
-//! guards that outlive what made them. All must fail cleanly or work.
+//! guards that outlive their makers. Each program must fail cleanly or work.
 
 #![allow(clippy::disallowed_methods, reason = "threads whose thread-locals are destroyed")]
 
@@ -9,7 +9,7 @@ mod destructors;
 mod outliving;
 mod unwinding;
 
-/// Calls back into the façade in many ways, none of which may be felt by who drops it.
+/// A value whose destructor calls `fibra::stackless` in many ways that its dropper must not notice.
 struct Meddler(&'static str);
 
 impl Drop for Meddler {

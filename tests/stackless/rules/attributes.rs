@@ -53,7 +53,7 @@ fn s_077_bound_scheduled_paused_and_dead_follow_each_other() {
     check("");
 }
 
-/// What the tasklet and its caller are while the one runs the other.
+/// The states of a tasklet and of its caller, while the caller runs the tasklet.
 #[test]
 fn s_077_a_tasklet_that_runs_is_current_and_its_caller_scheduled_or_paused() {
     let states = |start: fn(&Tasklet)| {
@@ -248,7 +248,7 @@ fn s_087_the_message_of_a_blocked_sender_can_be_replaced() {
         let s = sending("S", &channel, 1);
         assert_eq!(channel.replace_message(&s, 99), Ok(1));
         assert_eq!(channel.receive().unwrap(), 99);
-        // It waits there no longer.
+        // The tasklet does not wait there any more.
         assert_eq!(channel.replace_message(&s, 100), Err(100));
         assert_eq!(channel.balance(), 0);
         stackless::run();

@@ -13,7 +13,7 @@ use crate::support::{Noisy, check, log};
 
 type Callback = Rc<dyn Fn(&Tasklet, &Tasklet)>;
 
-/// Names of tasklets, for a callback that logs.
+/// The names of tasklets, for a callback that logs.
 #[derive(Clone, Default)]
 struct Names(Rc<RefCell<Vec<(Tasklet, &'static str)>>>);
 
@@ -58,7 +58,7 @@ fn s_178_the_callback_is_set_got_and_removed() {
     check("second second");
 }
 
-/// Deliberately different: a scheduler's own, so the next run starts without one.
+/// Deliberately different: the callback belongs to one scheduler, so the next run has none.
 #[test]
 fn s_178_the_callback_belongs_to_its_run() {
     fibra::run(|| drop(stackless::set_schedule_callback(Some(Rc::new(|_, _| log("first"))))));
@@ -146,7 +146,7 @@ fn s_179_it_sees_the_switches_of_channels() {
         names.add("t", &stackless::spawn(move || answer.send(3).unwrap()));
         log(channel.receive().unwrap());
     });
-    // T sends with preference for the sender: main goes on when T has ended.
+    // T sends with preference for the sender: main continues when T has ended.
     check("m>r R1 r>m - m>s S s>m - m>t t>m 3");
 }
 

@@ -1,4 +1,4 @@
-//! Random hostile programs, in which nothing is predicted: tasklets do everything to each other,
+//! Random hostile programs without predicted results: tasklets do everything to each other,
 //! also from destructors that run while their owner unwinds, from callbacks and from handlers. The
 //! process must survive, and every value is dropped once.
 
@@ -17,7 +17,7 @@ thread_local! {
     static ALIVE: Cell<isize> = const { Cell::new(0) };
 }
 
-/// A value that is counted, and that does something at random when it is dropped.
+/// A value that is counted, and that does something random when it is dropped.
 struct Mine {
     world: Rc<World>,
     dropped: Cell<bool>,
@@ -44,7 +44,7 @@ impl Drop for Mine {
     }
 }
 
-/// A payload must be `Send`: it counts, and no more.
+/// A payload: it must be `Send`, so it only counts.
 struct Thrown;
 
 impl Thrown {
@@ -65,7 +65,7 @@ struct World {
     channels: Vec<Channel<Mine>>,
     random: Cell<u64>,
     steps: Cell<usize>,
-    /// How many tasklets are in a shield.
+    /// The number of tasklets that are in a shield.
     shields: Cell<usize>,
 }
 
@@ -89,7 +89,7 @@ impl World {
         usize::try_from(x >> 33).unwrap() % below
     }
 
-    /// Calls `f`, which must not wait for ever, and cannot be interrupted and left so either.
+    /// Calls `f`, which must not wait forever, and which cannot be interrupted in the middle.
     fn shielded(&self, f: impl FnOnce()) {
         if fibra::in_fiber() {
             stackless::getcurrent().set_atomic(true);
@@ -99,7 +99,7 @@ impl World {
         f();
     }
 
-    /// A handle of some tasklet, if there is one.
+    /// Returns a handle to a random tasklet, if there is one.
     fn some_tasklet(&self) -> Tasklet {
         let count = self.tasklets.borrow().len();
         if count == 0 || self.pick(8) == 0 {
@@ -123,7 +123,7 @@ impl World {
     }
 }
 
-/// What a tasklet does: things at random, and now and then it survives what is thrown at it.
+/// Does random things as a tasklet, and sometimes survives an error that is thrown at it.
 fn life(world: &Rc<World>) {
     let _mine = Mine::new(world);
     for _ in 0..world.pick(12) {
@@ -135,7 +135,7 @@ fn life(world: &Rc<World>) {
     }
 }
 
-/// Something at random.
+/// Does one random thing.
 fn act(world: &Rc<World>) {
     if world.steps.get() == 0 {
         return;
@@ -143,7 +143,7 @@ fn act(world: &Rc<World>) {
     world.steps.set(world.steps.get() - 1);
     let t = world.some_tasklet();
     let what = world.pick(34);
-    // Where nothing can unwind, a wait for ever cannot fail either, and a deadlock is the end.
+    // Where nothing can unwind, an endless wait cannot fail, and a deadlock ends the process.
     let careful = std::thread::panicking() || world.shields.get() != 0;
     if careful && matches!(what, 10 | 17 | 19 | 20 | 31) {
         return;
@@ -296,8 +296,8 @@ fn random_hostile_programs_do_not_crash_and_drop_everything_once() {
         for seed in seeds.next().unwrap()..=seeds.next().unwrap() {
             eprintln!("seed {seed}");
             program(seed);
-            // What is left belongs to fibers that could not be unwound, for they wait in a shield
-            // or in a destructor that unwinds. They are reported, and stay where they are.
+            // The values that are left belong to fibers that wait in a shield or in a destructor
+            // that unwinds, and could not be unwound. They are reported, and stay where they are.
             eprintln!("left {}", ALIVE.replace(0));
         }
     });

@@ -1,4 +1,4 @@
-//! Making tasklets, binding and un-binding them: S-009, S-013 to S-031.
+//! Making, binding and un-binding tasklets: S-009, S-013 to S-031.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use fibra::stackless::{self, Channel, Tasklet, TaskletError};
 use crate::support::stackless::{floating, paused, raised, receiving, refused, ring, says, state};
 use crate::support::{Noisy, check, log};
 
-/// A tasklet that has been bound and whose [`stackless::Bound`] has been dropped again.
+/// Returns a tasklet that was bound and whose [`stackless::Bound`] was dropped again.
 fn unbound() -> Tasklet {
     (*stackless::tasklet(|()| log("never"))).clone()
 }
@@ -210,11 +210,11 @@ fn s_023_a_scheduled_or_blocked_tasklet_cannot_be_bound() {
         refused(r.unbind(), "tasklet is scheduled");
         channel.send(1).unwrap();
     });
-    // The preference for the receiver puts the sender behind everybody.
+    // The preference for the receiver puts the sender behind all others.
     check("R1 A");
 }
 
-/// Main is never bindable, also where Stackless would allow it because main has no C state.
+/// Main can never be bound, also where Stackless would allow it because main has no C state.
 #[test]
 fn s_024_main_is_never_bindable() {
     fibra::run(|| {

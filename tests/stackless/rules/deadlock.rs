@@ -11,7 +11,7 @@ const DEADLOCK: &str = "Deadlock: the last runnable tasklet cannot be blocked.";
 const RECEIVING: &str = "the main tasklet is receiving without a sender available.";
 const SENDING: &str = "the main tasklet is sending without a receiver available.";
 
-/// Asserts that `error` is the one with `text`, and says so in the trace.
+/// Asserts that `error` contains `text`, and logs the error.
 #[track_caller]
 fn expect(error: impl ToString, text: &str) {
     let error = error.to_string();
@@ -19,8 +19,8 @@ fn expect(error: impl ToString, text: &str) {
     log("error");
 }
 
-/// One that fails, and does nothing but wait again, is not asked twice in a row: the others get
-/// their turn to fail. So something happens between the waits that are to fail.
+/// Lets another tasklet run. A tasklet that fails and only waits again does not fail twice in a
+/// row: the others get their turn to fail. So the waits that must fail need a run in between.
 fn others_run() {
     stackless::tasklet(|()| {}).setup(());
     stackless::schedule();
@@ -161,7 +161,7 @@ fn s_170_a_run_that_waits_is_woken_before_a_blocked_main_fails() {
     check("x A error");
 }
 
-/// The end of a fiber that is no tasklet is an end as well.
+/// The end of a fiber that is no tasklet counts as well.
 #[test]
 fn s_170_a_plain_fiber_can_be_the_last_to_end() {
     fibra::run(|| {

@@ -1,4 +1,4 @@
-//! What happens to a tasklet whose last handle is dropped: S-011, S-207 to S-210, and the cases of
+//! Tasklets whose last handle is dropped: S-011, S-207 to S-210, and the cases of
 //! Stackless' test_defects.
 
 use std::cell::RefCell;
@@ -93,7 +93,7 @@ fn s_207_an_error_during_that_kill_goes_where_errors_go() {
         });
         let t = t.bind(());
         t.run().unwrap();
-        // A destructor is no place to raise it: main meets it at its next wait.
+        // A destructor should not raise the error: it is raised at main's next wait.
         drop(t);
         log("m");
         says("A");
@@ -121,7 +121,7 @@ fn s_209_an_unstarted_tasklet_is_dropped_and_nothing_runs() {
 fn s_210_a_tasklet_that_refuses_to_die_does_no_harm() {
     fibra::run(|| {
         let t = stackless::tasklet(|()| {
-            // Once: then it pauses again, in nobody's hand.
+            // It catches the kill once: then it pauses again, with no handle left.
             let _ = payload_of(stackless::schedule_remove);
             log("refused");
             stackless::schedule_remove();

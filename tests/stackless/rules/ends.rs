@@ -9,7 +9,7 @@ use crate::support::stackless::{
 };
 use crate::support::{Noisy, OnDrop, check, join_panic, log, text_of};
 
-/// An error handler that logs the text of the payload and who the current tasklet is.
+/// Returns an error handler that logs the text of the payload and the current tasklet.
 fn logging_handler(name: &'static str) -> ErrorHandler {
     Rc::new(move |tasklet, payload| {
         assert!(*tasklet == stackless::getcurrent());
@@ -39,7 +39,7 @@ fn s_064_the_end_of_the_last_one_wakes_a_floating_main() {
     check("A m");
 }
 
-/// Not whoever called `run` on the tasklet, as S-065 says, but the innermost `run()`.
+/// The error goes to the innermost `run()`, and not to the caller of `run` on the tasklet.
 #[test]
 fn s_065_an_error_passes_the_tasklet_that_ran_its_own() {
     fibra::run(|| {
@@ -263,7 +263,7 @@ fn s_072_a_handler_may_replace_itself_and_start_tasklets() {
     check("X first Y second(F)");
 }
 
-/// Per scheduler: the next run starts without one.
+/// The handler belongs to one scheduler: the next run starts without one.
 #[test]
 fn s_074_the_handler_belongs_to_its_run() {
     fibra::run(|| drop(stackless::set_error_handler(Some(logging_handler("handler")))));
@@ -275,7 +275,7 @@ fn s_074_the_handler_belongs_to_its_run() {
     check("X E");
 }
 
-/// Deliberately different from S-198: the kill at the end of a run is fibra's own.
+/// Deliberately different from S-198 in Stackless: the kill at the end of a run is fibra's own.
 #[test]
 fn s_075_main_ending_leaves_the_ring_un_run_and_unwinds_what_had_started() {
     fibra::run(|| {
@@ -296,7 +296,7 @@ fn s_075_main_ending_leaves_the_ring_un_run_and_unwinds_what_had_started() {
         });
         floats.bind(()).run().unwrap();
     });
-    // The handle of the floating one was dropped in the closure: that one was killed there.
+    // The closure dropped the handle of the floating tasklet, which was killed there.
     check("floating blocked");
 }
 

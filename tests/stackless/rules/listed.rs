@@ -1,4 +1,4 @@
-//! Checks `RULES.md` against the tests: each rule names a test that there is, and each number that
+//! Checks `RULES.md` against the tests: each rule names a test that exists, and each number that
 //! a test uses is listed.
 
 use crate::support::rules;

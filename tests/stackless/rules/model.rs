@@ -1,5 +1,5 @@
-//! Random programs, each step of which is compared with a model of the rules: the tasklet that
-//! runs, the order of the ring, the state of every tasklet and the balance of every channel.
+//! Random programs, each step of which is compared with a model of the rules: the running tasklet,
+//! the order of the ring, the state of every tasklet and the balance of every channel.
 
 mod plain;
 
@@ -13,7 +13,7 @@ use plain::{Bomb, Model, Place};
 
 use crate::support::stackless::{quietly, raise, state};
 
-/// What all tasklets of a program share.
+/// The state that all tasklets of a program share.
 struct World {
     model: RefCell<Model>,
     tasklets: RefCell<Vec<Tasklet>>,
@@ -22,7 +22,7 @@ struct World {
     steps: Cell<usize>,
     /// The program, for the report of a failure.
     said: RefCell<Vec<String>>,
-    /// Somebody has found a difference, or the steps are used up: everybody is to end.
+    /// Whether a difference was found or the steps are used up: all tasklets must end.
     over: Cell<bool>,
     difference: RefCell<Option<String>>,
 }
@@ -80,7 +80,7 @@ impl World {
         self.tasklets.borrow()[t].clone()
     }
 
-    /// Compares everything that can be seen with the model.
+    /// Compares all observable state with the model.
     fn compare(&self, me: usize) {
         let model = self.model.borrow();
         let tasklets = self.tasklets.borrow();
@@ -124,14 +124,14 @@ impl World {
     }
 }
 
-/// How a tasklet goes on after a step.
+/// The way in which a tasklet continues after a step.
 enum Then {
     GoOn,
     End,
     Fail,
 }
 
-/// What a tasklet does: steps, until it ends.
+/// Does the steps of a tasklet until it ends.
 fn life(world: &Rc<World>, me: usize) {
     loop {
         if world.over.get() {
@@ -171,7 +171,7 @@ fn life(world: &Rc<World>, me: usize) {
     }
 }
 
-/// One operation of the running tasklet: in the model first, then in truth.
+/// Does one operation of the running tasklet: in the model first, then in the scheduler.
 fn step(world: &Rc<World>, me: usize) -> Then {
     if world.steps.get() == 0 {
         world.over.set(true);
@@ -179,7 +179,7 @@ fn step(world: &Rc<World>, me: usize) -> Then {
     }
     world.steps.set(world.steps.get() - 1);
     let count = world.tasklets.borrow().len();
-    // Rather a young one: most old ones are dead.
+    // Prefers a young tasklet: most of the old ones are dead.
     let t =
         if world.pick(4) == 0 { world.pick(count) } else { count - 1 - world.pick(count.min(9)) };
     match world.pick(20) {
@@ -303,7 +303,7 @@ fn transfer(world: &World, me: usize) {
     }
     world.say(me, format!("{} {n}", if sends { "send" } else { "receive" }));
     world.model.borrow_mut().transfer(n, sends);
-    // It fails for main when the last other tasklet has ended.
+    // The operation fails for main when the last other tasklet has ended.
     if sends {
         drop(world.channels[n].send(me));
     } else {
@@ -311,7 +311,7 @@ fn transfer(world: &World, me: usize) {
     }
 }
 
-/// Runs the program of `seed`. Returns what differed from the model, and the program.
+/// Runs the program of `seed`. Returns the first difference from the model, and the program.
 fn program(seed: u64, steps: usize) -> Option<String> {
     fibra::run(|| {
         let world = World::new(seed, steps);

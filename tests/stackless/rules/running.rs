@@ -175,7 +175,7 @@ fn s_036_blocked_and_current_tasklets_cannot_be_removed() {
     check("R3");
 }
 
-/// Rule 1 of those that are easiest to get wrong: a switch never re-orders the ring.
+/// A switch never re-orders the ring: one of the rules that are easiest to break.
 #[test]
 fn s_037_run_rotates_the_ring() {
     fibra::run(|| {

@@ -9,8 +9,8 @@ use crate::support::stackless::{
 };
 use crate::support::{check, log, ms, run_virtually};
 
-/// A tasklet at the end of the ring that logs `name` and 1, waits in `run()`, and logs `name` and
-/// 2.
+/// Starts a tasklet at the end of the ring that logs `name` and 1, waits in `run()`, and logs
+/// `name` and 2.
 fn runner(name: &'static str) -> Tasklet {
     stackless::spawn(move || {
         logs_end(name, || {
@@ -264,7 +264,7 @@ fn s_112_a_tasklet_in_run_wakes_when_main_leaves_the_ring() {
         stackless::schedule_remove();
         log("m2");
     });
-    // The ring is empty: A is woken; when A ends nothing is left but the floating main.
+    // The ring is empty, so A is woken; when A ends, only the floating main is left.
     check("A1 m A2 m2");
 }
 

@@ -8,7 +8,7 @@ use crate::support::stackless::{
 };
 use crate::support::{Noisy, check, log};
 
-/// A tasklet, not started, whose body and captures must not be seen but for the drop of the latter.
+/// Returns an unstarted tasklet whose function must not run: only its capture logs, when dropped.
 fn unstarted(name: &'static str) -> Tasklet {
     let captured = Noisy(name);
     stackless::tasklet(move |()| {
@@ -130,7 +130,7 @@ fn s_051_a_killed_blocked_sender_takes_its_message_along() {
     check("message T! m");
 }
 
-/// T06. The documentation of Stackless claims otherwise: the code wins.
+/// T06. The documentation of Stackless claims otherwise: this follows its code.
 #[test]
 fn s_052_a_kill_of_a_scheduled_tasklet_lets_those_behind_it_run_first() {
     fibra::run(|| {
@@ -217,7 +217,7 @@ fn s_053_a_second_pending_throw_replaces_the_first() {
     check("second T2");
 }
 
-/// Edge-triggered: unlike fibra's own kill, it is raised once.
+/// Unlike fibra's own kill, the error is raised only once.
 #[test]
 fn s_053_a_bomb_goes_off_once() {
     fibra::run(|| {
@@ -236,8 +236,8 @@ fn s_053_a_bomb_goes_off_once() {
     check("T! E survived");
 }
 
-/// Deliberately different from Stackless, where the bomb takes the place of the value: what has
-/// been handed over is not lost, and the bomb goes off at the next wait.
+/// Deliberately different from Stackless, where the pending throw replaces the value: a value that
+/// has been handed over is not lost, and the throw is raised at the next wait.
 #[test]
 fn s_053_a_value_that_was_handed_over_arrives_before_a_pending_bomb() {
     fibra::run(|| {
@@ -256,7 +256,7 @@ fn s_053_a_value_that_was_handed_over_arrives_before_a_pending_bomb() {
     check("7 E");
 }
 
-/// As above.
+/// The same for an immediate throw.
 #[test]
 fn s_052_a_value_that_was_handed_over_arrives_before_an_immediate_bomb() {
     fibra::run(|| {
@@ -543,6 +543,6 @@ fn a_tasklet_kills_its_killer() {
         log("m");
         assert_eq!(state(&a), "dead");
     });
-    // [B A], B kills A: [A B], A dies; B goes on.
+    // [B A], B kills A: [A B], A dies; B continues.
     check("B kills A! B2 m");
 }

@@ -1,7 +1,7 @@
 //! `Run` with a timeout, in ticks so that every test is deterministic: S-097, S-098 and S-123 to
 //! S-132.
 //!
-//! A tick is one call of `tick`: the n-th one of a slice of n is where the tasklet is interrupted.
+//! A tick is one call of `tick`: in a slice of n ticks, the n-th one interrupts the tasklet.
 
 use fibra::channel::Preference;
 use fibra::stackless::{self, Channel, Run, Tasklet};
@@ -9,7 +9,7 @@ use fibra::stackless::{self, Channel, Run, Tasklet};
 use crate::support::stackless::{floating, logs_end, raised, receiving, ring, says, state};
 use crate::support::{check, log, ms, run_virtually};
 
-/// A tasklet at the end of the ring that logs `name` and a number before each of its ticks.
+/// Starts a tasklet at the end of the ring that logs `name` and a number before each of its ticks.
 fn ticks(name: &'static str, count: u32) -> Tasklet {
     stackless::spawn(move || {
         logs_end(name, || {
@@ -146,7 +146,7 @@ fn s_126_a_soft_return_is_not_taken_inside_a_transfer_that_switches() {
         drop((a, b));
         stackless::run();
     });
-    // R runs at once; the run returns when R has ended.
+    // R runs immediately; the run returns when R has ended.
     check("R1 m B A A2");
 }
 
@@ -314,7 +314,7 @@ fn s_123_the_caller_of_run_is_not_interrupted_by_its_own_ticks() {
     check("F2 m");
 }
 
-/// Deliberately different from S-129: the flags hold without a timeout.
+/// Deliberately different from S-129 in Stackless: the flags hold without a timeout.
 #[test]
 fn s_132_with_threadblock_a_run_waits_for_timers() {
     run_virtually(|| {
@@ -412,7 +412,7 @@ fn an_error_under_a_timeout_reaches_the_caller() {
     check("E");
 }
 
-/// A tasklet that is interrupted while it would have been handed a value later loses nothing.
+/// A tasklet that is interrupted before a partner would hand it a value does not lose the value.
 #[test]
 fn a_victim_of_a_channel_operation_keeps_its_value() {
     fibra::run(|| {

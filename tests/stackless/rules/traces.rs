@@ -1,7 +1,7 @@
-//! The golden traces T01 to T40 of Stackless, as they are in the reference. T12, T16 to T18, T22,
+//! The golden traces T01 to T40 of Stackless, unchanged from the reference. T12, T16 to T18, T22,
 //! T23, T26, T27, T31 and T35 are written from the rules that name them.
 //!
-//! `m` is what main logs after the call; `[..]` is the ring as main sees it.
+//! `m` is logged by main after the call; `[..]` is the ring as main sees it.
 
 mod channels;
 
@@ -20,7 +20,7 @@ fn log_ring(names: &[(&str, &Tasklet)]) {
     log(format!("[{}]", ring(names)));
 }
 
-/// T: blocked in a receive; logs T! when it is killed.
+/// Starts T: blocked in a receive, it logs `T!` when it is killed.
 fn victim() -> Tasklet {
     receiving("T", &Channel::<()>::new())
 }
@@ -347,7 +347,7 @@ fn t37_atomic_is_not_inherited() {
     check("false");
 }
 
-/// The function's return value is dropped: fibra takes functions without one.
+/// The function's return value is dropped: fibra takes functions without a result.
 #[test]
 fn t38_run_and_the_tempval_of_a_finished_tasklet_are_none() {
     fibra::run(|| {

@@ -1,4 +1,4 @@
-//! What protects a tasklet: block_trap, switch_trap and atomic, S-093 to S-100.
+//! The protections of a tasklet: block_trap, switch_trap and atomic, S-093 to S-100.
 
 use fibra::channel::Preference;
 use fibra::stackless::{self, Channel, Tasklet};
@@ -10,7 +10,7 @@ use crate::support::{check, log};
 
 const DISLIKES: &str = "this tasklet does not like to be blocked.";
 
-/// What is to be trapped: the closure asserts that it is refused.
+/// Calls `f` with switches trapped: `f` asserts that its operation is refused.
 fn trapped<R>(f: impl FnOnce() -> R) -> R {
     let before = (stackless::getruncount(), stackless::getcurrent().next());
     let guard = stackless::switch_trapped();
@@ -316,7 +316,7 @@ fn s_100_the_guards_restore_the_previous_value() {
     });
 }
 
-/// A guard belongs to the tasklet that made it, also when it is dropped in another one.
+/// A guard acts on the tasklet that made it, also when it is dropped in another one.
 #[test]
 fn s_100_a_guard_restores_the_flag_of_its_own_tasklet() {
     fibra::run(|| {

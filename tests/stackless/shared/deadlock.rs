@@ -35,7 +35,7 @@ fn with_a_single_handle_the_texts_are_those_of_the_local_channel() {
 
 #[test]
 fn a_wait_becomes_a_deadlock_when_the_last_other_handle_is_dropped() {
-    // S-175: a thread that ends does wake sleepers here.
+    // S-175: the end of a thread wakes the sleeping threads here.
     for round in 0..50 {
         fibra::run(|| {
             let channel = SharedChannel::<u32>::new();

@@ -12,7 +12,7 @@ use fibra::stackless::{self, SharedChannel, Tasklet};
 const THREADS: usize = 4;
 const ROUNDS: usize = 3_000;
 
-/// What became of each value, by its number.
+/// The end of each value, by its number.
 #[derive(Default)]
 struct Fate {
     sent: AtomicBool,
@@ -37,7 +37,7 @@ impl Drop for Value {
     }
 }
 
-/// Marsaglia's xorshift: the same storm every time, as far as one thread goes.
+/// Marsaglia's xorshift: the same storm every time, as far as one thread is concerned.
 struct Dice(u64);
 
 impl Dice {
@@ -79,7 +79,7 @@ fn every_value_is_received_once_or_dropped_by_its_sender() {
     assert!(ROUNDS / 4 < received, "only {received} of {made} values met a receiver");
 }
 
-/// The main tasklet of one thread: starts and kills others at random.
+/// Runs the main tasklet of one thread: it starts and kills others at random.
 fn storm(
     mut dice: Dice,
     channel: &SharedChannel<Value>,
@@ -109,7 +109,7 @@ fn storm(
         }
         tasklets.retain(Tasklet::is_alive);
     }
-    // The rest is killed by the end of `run`, or in here.
+    // The others are killed by the end of `run`, or by the end of this function.
     tasklets.iter().filter(|_| dice.throw(2) == 0).for_each(|tasklet| end(tasklet, 0));
 }
 
@@ -138,7 +138,7 @@ fn receive(channel: SharedChannel<Value>, how: usize) -> Tasklet {
     })
 }
 
-/// Ends a tasklet in one of the ways there are.
+/// Ends a tasklet in one of the possible ways.
 fn end(victim: &Tasklet, how: usize) {
     match (how, victim.fiber()) {
         (0, Some(fiber)) => fiber.kill(),

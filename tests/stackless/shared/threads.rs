@@ -11,7 +11,7 @@ use super::{logger, receiver};
 
 use crate::support::{check, forget_trace, log, ms, run_virtually};
 
-/// Runs `f` in another thread, inside of a `run` of its own.
+/// Runs `f` in another thread, inside a `run` of its own.
 fn elsewhere<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
     thread::spawn(move || fibra::run(f))
 }
@@ -37,7 +37,7 @@ fn a_value_crosses_in_both_directions() {
 
 #[test]
 fn a_partner_in_another_thread_goes_behind_those_of_its_ring_and_the_caller_goes_on() {
-    // S-192: whatever the preference and schedule_all.
+    // S-192: for all settings of preference and `schedule_all`.
     for (preference, all) in [(Preference::Receiver, false), (Preference::Neither, true)] {
         let channel = SharedChannel::new();
         channel.set_preference(preference);
@@ -110,7 +110,7 @@ fn a_plain_thread_feeds_a_tasklet_that_sleeps() {
                     thread::yield_now();
                 }
             }
-            // The channel must not close before the last value was taken: it was, by `try_send`.
+            // The last value must be received before the channel closes: `try_send` handed it over.
             to.close_and_wake();
         });
         assert!(channel.iter().eq(0..100));

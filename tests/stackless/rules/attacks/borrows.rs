@@ -11,7 +11,7 @@ use crate::support::stackless::{
 };
 use crate::support::{OnDrop, check, log, ms, run_virtually};
 
-/// A value on the stack that notices when it is used after the end of its frame.
+/// A value on the stack that detects its use after the end of its frame.
 struct Frame {
     alive: RefCell<bool>,
 }
@@ -50,7 +50,7 @@ fn a_throw_at_a_parent_that_waits_for_its_scope_does_not_free_what_the_children_
                     });
                 }
             });
-            // The bomb may go off in the wait of the scope, or at the next one.
+            // The throw may be raised in the wait of the scope, or at the next wait.
             stackless::schedule();
         });
         assert_eq!(text, "E");
@@ -135,7 +135,7 @@ fn a_child_of_a_scope_can_be_removed_inserted_run_and_killed() {
                 });
             });
         });
-        // A child that ends by a payload fails its scope.
+        // A child that ends by an error makes its scope fail.
         drop(payload);
         log("m");
     });

@@ -1,4 +1,4 @@
-//! Callbacks and error handlers that panic, re-enter and change what they are called for.
+//! Callbacks and error handlers that panic, re-enter, or change the tasklet they are called for.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -64,7 +64,7 @@ fn a_channel_callback_that_changes_the_channel_leaves_it_whole() {
                 changed.close();
             }
         })));
-        // The partner that was announced is gone when the operation is done.
+        // The partner that the callback was shown is gone when the operation is done.
         let error = channel.send(1);
         stackless::set_channel_callback(None);
         assert!(error.is_err());

@@ -15,24 +15,24 @@ use crate::support::{Noisy, OnDrop, check, log, trace};
 #[test]
 fn payloads_that_call_back_are_dropped_wherever_they_end() {
     fibra::run(|| {
-        // Swallowed by the handler.
+        // The handler swallows this one.
         stackless::set_error_handler(Some(Rc::new(|_, _| log("handled"))));
         stackless::spawn(|| raise(Payload("swallowed")));
         stackless::run();
-        // Replaced by the handler's.
+        // The handler's payload replaces this one.
         stackless::set_error_handler(Some(Rc::new(|_, _| raise("E"))));
         stackless::spawn(|| raise(Payload("replaced")));
         log(raised(stackless::run));
         stackless::set_error_handler(None);
-        // Given back.
+        // The failed throw returns this one.
         let error = Tasklet::new().throw(Payload("returned")).unwrap_err();
         let TaskletError::DeadThrow(payload, ..) = error else { panic!("not given back") };
         drop(payload);
-        // Replaced by another bomb, and one that never goes off.
+        // A second throw replaces the first, and the second may never be raised.
         let f = floating("F");
         f.throw_pending(Payload("bomb 1")).unwrap();
         f.throw_pending(Payload("bomb 2")).unwrap();
-        // The destructor of the first one schedules, so the second one may have gone off already.
+        // The destructor of the first one schedules, so the second may have been raised already.
         quietly(stackless::run);
         assert_eq!(state(&f), "dead");
         log("m");
@@ -40,7 +40,7 @@ fn payloads_that_call_back_are_dropped_wherever_they_end() {
     check("handled swallowed replaced E returned bomb 1 bomb 2 m");
 }
 
-/// A payload must be `Send`, and that is all a payload is.
+/// A payload, which can be any `Send` value. Its destructor drops a [`Meddler`].
 struct Payload(&'static str);
 
 impl Drop for Payload {
@@ -74,7 +74,7 @@ fn captures_and_arguments_that_call_back_may_be_dropped_unrun() {
         drop(stackless::tasklet(drop).bind(Meddler("argument")));
         let captured = Meddler("thrown");
         let t = stackless::tasklet(move |()| drop(captured)).bind(());
-        // The capture schedules: the error may come when the throw has returned.
+        // The capture's destructor schedules: the error may arrive after the throw has returned.
         log(raised(|| {
             t.throw("E").unwrap();
             stackless::run();

@@ -8,7 +8,7 @@ use fibra::stackless::{self, Channel, Run, Tasklet};
 use crate::support::stackless::{floating, paused, quietly, ring, says, state};
 use crate::support::{OnDrop, check, log};
 
-/// Calls what it holds when its thread ends.
+/// A value that calls its closure when the thread ends.
 type AtExit = OnDrop<Box<dyn FnMut()>>;
 
 thread_local! {
@@ -101,7 +101,7 @@ fn guards_that_outlive_their_tasklet_or_run_change_nothing_else() {
             kept.set(Some((stackless::atomic(), stackless::block_trap(true))));
         });
         stackless::run();
-        // Their tasklet is dead, and somebody else's fiber may stand in its place.
+        // The guards' tasklet is dead, and another tasklet's fiber may stand in its place.
         let t = stackless::spawn(|| {
             stackless::schedule();
             let me = stackless::getcurrent();

@@ -7,7 +7,7 @@ use crate::support::stackless::{
 };
 use crate::support::{DONE_LINE, OnDrop, check, in_child, log, name_of, stderr};
 
-/// What would abort the process were it not put off is done in a process of its own.
+/// An error that would abort the process if it were not put off is raised in a child process.
 #[test]
 fn a_tasklet_that_kills_itself_in_a_destructor_that_unwinds_goes_on_unwinding() {
     let name = name_of!(a_tasklet_that_kills_itself_in_a_destructor_that_unwinds_goes_on_unwinding);
@@ -52,7 +52,7 @@ fn an_immediate_throw_at_a_tasklet_that_unwinds_is_put_off() {
             let t = t.bind(());
             t.run().unwrap();
             assert_eq!(state(&t), "alive blocked scheduled");
-            // Whether the wait goes on or is cut short without raising, nothing aborts.
+            // Whether the wait goes on or is interrupted without raising, nothing aborts.
             quietly(|| drop(t.throw("second")));
             if t.is_blocked() {
                 quietly(|| channel.send("value").unwrap());
@@ -116,7 +116,7 @@ fn the_scheduler_works_in_a_destructor_that_unwinds() {
     assert!(stderr(&output).ends_with(DONE_LINE), "{}", stderr(&output));
 }
 
-/// An error that is delivered to one who unwinds cannot be raised there.
+/// An error that is delivered to a fiber that unwinds cannot be raised there.
 #[test]
 fn an_error_that_is_due_to_a_main_that_unwinds_does_not_abort() {
     let name = name_of!(an_error_that_is_due_to_a_main_that_unwinds_does_not_abort);

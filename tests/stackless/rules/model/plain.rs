@@ -1,9 +1,9 @@
-//! The rules as plain data: the tasklet that runs next after each operation.
+//! The rules as plain data: the next tasklet to run after each operation.
 //!
 //! Invariants: `ring[0]` is the running tasklet; a tasklet is in the ring, on one channel, or in
 //! neither; main, number 0, never ends.
 
-/// What a tasklet raises when it runs again.
+/// The error that a tasklet raises when it runs again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Bomb {
     Exit,
@@ -23,17 +23,17 @@ pub(crate) struct Member {
     pub(crate) place: Place,
     pub(crate) started: bool,
     pub(crate) bomb: Option<Bomb>,
-    /// Its wait at a channel has completed, and it has not run since. What is thrown at it then
-    /// goes off later, at a point that no rule gives: the programs do not throw at it.
+    /// Whether its wait at a channel has completed and it has not run since. An error thrown at it
+    /// then is raised later, at a point that no rule gives: the programs do not throw at it.
     pub(crate) completed: bool,
 }
 
-/// A channel: who waits there, to send or to receive, and who goes on after a transfer.
+/// A channel: the tasklets that wait there to send or to receive, and its preference.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
     pub(crate) waiting: Vec<usize>,
     pub(crate) senders: bool,
-    /// -1, 0 or 1, as in Stackless.
+    /// The preference: -1, 0 or 1, like in Stackless.
     pub(crate) preference: i32,
     pub(crate) schedule_all: bool,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Model {
     pub(crate) members: Vec<Member>,
     pub(crate) ring: Vec<usize>,
     pub(crate) channels: Vec<Queue>,
-    /// Who waits in `run()`, the innermost last.
+    /// The tasklets that wait in `run()`, the innermost last.
     pub(crate) runs: Vec<usize>,
 }
 
@@ -71,17 +71,17 @@ impl Model {
         self.members[t].place
     }
 
-    /// Whether something thrown at `t` goes off when it runs next.
+    /// Returns whether an error thrown at `t` is raised as soon as it runs.
     pub(crate) fn can_be_thrown_at(&self, t: usize) -> bool {
         !self.members[t].completed
     }
 
-    /// Whether the running tasklet may leave the ring without a deadlock.
+    /// Returns whether the running tasklet may leave the ring without a deadlock.
     pub(crate) fn may_leave(&self, me: usize) -> bool {
         self.may_block() || self.wake_up_target() == me
     }
 
-    /// Whether it may wait at a channel without one.
+    /// Returns whether the running tasklet may wait at a channel without a deadlock.
     pub(crate) fn may_block(&self) -> bool {
         1 < self.ring.len() || self.place(self.wake_up_target()) == Place::Paused
     }
@@ -162,7 +162,7 @@ impl Model {
         }
     }
 
-    /// S-051, S-052; at another one than the running one.
+    /// S-051, S-052; for a tasklet other than the running one.
     pub(crate) fn kill(&mut self, t: usize) {
         if self.place(t) != Place::Dead {
             self.members[t].bomb = Some(Bomb::Exit);
@@ -248,7 +248,7 @@ impl Model {
         }
     }
 
-    /// Makes `t` the running one: by rotation where it is in the ring (S-008), else in front.
+    /// Makes `t` the running one: by rotation if it is in the ring (S-008), else in front.
     fn bring(&mut self, t: usize) {
         self.leave_channel(t);
         match self.ring.iter().position(|&member| member == t) {
@@ -261,7 +261,7 @@ impl Model {
         self.settle();
     }
 
-    /// The running one has left the ring.
+    /// Continues with the next tasklet after the running one has left the ring.
     fn go_on(&mut self) {
         if self.ring.is_empty() {
             self.bring(self.wake_up_target());
@@ -270,7 +270,7 @@ impl Model {
         }
     }
 
-    /// What happens before the running one's code goes on: S-056, S-114, S-115.
+    /// Settles the state before the code of the running one continues: S-056, S-114, S-115.
     fn settle(&mut self) {
         let me = self.current();
         if !self.members[me].started && self.members[me].bomb.is_some() {
