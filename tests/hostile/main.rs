@@ -48,7 +48,7 @@ fn the_product_of_points_and_deeds_breaks_nothing() {
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
-/// The same in a program that is built with `panic = "abort"`, where the rules forbid less.
+/// The same in a program that is built with `panic = "abort"`, where the rules permit more.
 #[test]
 fn the_product_breaks_nothing_where_nothing_unwinds() {
     let attack = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile/attack/mod.rs");

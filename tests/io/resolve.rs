@@ -259,7 +259,7 @@ fn a_table_answers_without_a_thread() {
     let table = [("a", HOST), ("b", HOST), ("a", Ipv4Addr::LOCALHOST.into())];
     let resolver = Resolver::fixed(table);
     run_virtually(|| {
-        // On a virtual clock the limit of a wait for another thread would be reached immediately.
+        // A fixed answer needs no wait for another thread, so the short limit is not reached.
         let addrs = timeout(ms(1), || resolver.lookup_host("a:80").unwrap()).unwrap();
         assert_eq!(found(addrs), "10.0.0.1:80 127.0.0.1:80");
         let error = resolver.lookup_host("c:80").unwrap_err();

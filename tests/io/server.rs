@@ -50,7 +50,7 @@ fn connections_beyond_the_limit_wait_to_be_accepted() {
             while running.connections() < left.min(2) {
                 fibra::sleep(Duration::from_millis(1));
             }
-            fibra::yield_now(); // both run
+            fibra::yield_now(); // the handlers run
             gate.send(()).unwrap();
         }
         for client in clients {

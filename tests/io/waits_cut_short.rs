@@ -127,7 +127,7 @@ impl Write for &Lent<'_> {
     }
 }
 
-/// Closes a stream that is registered with the reactor when it is dropped.
+/// When it is dropped, closes a stream that is registered with the reactor.
 struct Closes(Waitable<UnixStream>);
 
 impl Wake for Closes {

@@ -1,4 +1,4 @@
-//! Tests `fibra::blocking` and offload pools: the thread of each part, panics, limits, ends.
+//! Tests `fibra::blocking` and offload pools: which thread runs which part, panics, limits, ends.
 
 #![allow(clippy::disallowed_methods, reason = "plain threads and jobs, which may block")]
 

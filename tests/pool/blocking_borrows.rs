@@ -198,8 +198,8 @@ fn what_is_thrown_at_a_tasklet_waits_for_the_borrowing_job() {
     check("32 thrown");
 }
 
-/// Runs a fiber that lends, gets a late wake meanwhile, leaves the ring before it runs again, and
-/// is never put back; then `run` ends. Returns whether the fiber got into that state.
+/// Runs a fiber that lends, gets a late wake meanwhile, is removed from the ring before it runs
+/// again, and is never put back; then `run` ends. Returns whether the fiber got into that state.
 fn give_up_a_lender(over: &Arc<AtomicBool>) -> bool {
     static NEWS: Event = Event::new();
     NEWS.clear();

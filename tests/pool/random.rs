@@ -17,7 +17,7 @@ enum Step {
     Work(u64),
     Yield,
     Panic,
-    /// Works in a way that a kill does not interrupt.
+    /// Work that a kill does not interrupt.
     Shielded(u64),
     Spawn(Vec<Step>),
     SpawnAndJoin(Vec<Step>),
@@ -66,13 +66,13 @@ impl World {
         steps.iter().for_each(|step| self.take(step));
     }
 
-    /// Returns the program of a fiber that is spawned next.
+    /// Returns the body of a fiber that takes `steps`.
     fn life(&self, steps: &[Step]) -> impl FnOnce() + use<> {
         let (world, steps) = (self.clone(), steps.to_vec());
         move || world.live(&steps)
     }
 
-    /// Works under a permit: no more fibers may be in here than there are permits.
+    /// Works under a permit: at most as many fibers as there are permits may be in here.
     fn work(&self, time: u64) {
         self.working.set(self.working.get() + 1);
         let _leaves = OnDrop(|| self.working.set(self.working.get() - 1));

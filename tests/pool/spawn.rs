@@ -19,7 +19,7 @@ fn timed(body: impl FnOnce()) -> Duration {
     })
 }
 
-/// Sleeps, and logs its begin and its end.
+/// Sleeps, and logs its start and its end.
 fn work(name: u32, time: u64) -> u32 {
     log(format!("+{name}"));
     fibra::sleep(ms(time));

@@ -258,7 +258,7 @@ fn the_handler_does_not_run_on_the_stack_of_a_fiber() {
             let tight = fibra::Builder::new().stack_size(16 << 10).spawn(move || {
                 let mut room = [0u8; 11 << 10];
                 std::hint::black_box(&mut room);
-                // SAFETY: the call has no obligation. The signal is handled before it returns.
+                // SAFETY: no obligation. This thread handles the signal before the call returns.
                 #[allow(unsafe_code, reason = "a signal for this thread")]
                 unsafe {
                     libc::raise(usr1.as_raw())

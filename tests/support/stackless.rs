@@ -157,8 +157,8 @@ pub(crate) fn raised<R>(f: impl FnOnce() -> R) -> String {
     text_of(payload_of(f).as_ref())
 }
 
-/// Calls `f` and catches an unwind. (A kill of fibra's own is raised again at the next
-/// wait.)
+/// Calls `f` and discards the payload if it unwinds. (A kill of fibra's own is raised again at the
+/// next wait.)
 pub(crate) fn quietly(f: impl FnOnce()) {
     drop(catch_unwind(AssertUnwindSafe(f)));
 }

@@ -1,4 +1,4 @@
-//! Tests which types of `fibra::sync` are `Send` and `Sync`: exactly those whose std types are.
+//! Tests which types of `fibra::sync` are `Send` and `Sync`: those whose std counterparts are.
 //!
 //! These are checks of the compiler: the file does not compile if one of them fails.
 

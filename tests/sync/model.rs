@@ -342,7 +342,7 @@ fn run_against_model<L: Lock>(ops: &[Op]) {
                     real.order(fiber, Order::LockTimeout(kind, until(ms)));
                     model.lock(fiber, kind, Some(fibra::now() - start + until(ms)));
                 }
-                // A fiber that has not run since it was served has not yet put its guard there.
+                // A fiber that was served and has not run since has no guard in the table yet.
                 Op::Release(fiber) if real.phases()[fiber] == Phase::Holds => {
                     real.release(fiber);
                     model.leave(fiber);

@@ -1,4 +1,4 @@
-//! Fibers that other threads may wake: they make a wait no deadlock, and add no cost to a sleep.
+//! Fibers that other threads may wake: with one, a wait is no deadlock; a sleep costs no more.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};

@@ -1,4 +1,4 @@
-//! Tests `Unparker`: other threads wake a fiber, and their unparkers make a wait no deadlock.
+//! Tests `Unparker`: other threads wake a fiber, and a wait is no deadlock while they may do so.
 
 #![allow(clippy::disallowed_methods, reason = "other threads are what is tested")]
 

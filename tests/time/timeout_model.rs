@@ -1,4 +1,4 @@
-//! Random nestings of time limits do what a model over plain numbers says they do.
+//! Random nestings of time limits behave like a model over plain numbers.
 //!
 //! Limits, shields, grace times, `finally`, `catch_unwind`, nurseries whose fibers fail, generators
 //! that yield out of all of these, a panic here and there, and a kill from outside: each program

@@ -1,5 +1,5 @@
-//! Tests how each parameter of each public type varies: whether a long lifetime may become a short
-//! one in it, and a short one a long one; and whether the contents of the type must outlive it.
+//! Tests how each parameter of each public type varies: whether a long lifetime may become shorter
+//! in it, and a short one longer; and whether the contents of the type must outlive it.
 //!
 //! A type that only returns values may be covariant; a type that only accepts values may be
 //! contravariant; a type that does both must be invariant, or a short reference goes in and a long

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - A stage belongs to a thread, and so to one combination.
 //! - [`strike`] is called by user code at the point, and by no other code. The deed is done at the
-//! first few calls only, so that it cannot cause itself forever.
+//!   first few calls only, so that it cannot cause itself forever.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

@@ -83,7 +83,7 @@ pub(crate) fn count(ops: &[Op]) -> usize {
 }
 
 /// Moments of the fiber itself are multiples of three; those of a kill are one more, and those of
-/// children two. So they seldom coincide; when they do the model says so.
+/// children two. So they seldom coincide; when they do the model reports it.
 pub(crate) fn programs() -> impl Strategy<Value = Program> {
     let kill = prop_oneof![2 => Just(None), 3 => (0u64..20).prop_map(|n| Some(3 * n + 1))];
     (vec(op(), 1..5), kill).prop_map(|(ops, kill)| Program { ops, kill })
