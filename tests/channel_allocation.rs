@@ -1,4 +1,4 @@
-//! A rendezvous allocates nothing: values go from stack to stack.
+//! A rendezvous does not allocate: values move from stack to stack.
 
 #![allow(unsafe_code, reason = "a global allocator that counts")]
 
@@ -14,7 +14,7 @@ thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: every call is passed on to the system's allocator as it came.
+// SAFETY: every call is passed to the system's allocator without a change.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
@@ -31,7 +31,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// How often `f` allocates, fibers that run meanwhile included.
+/// Returns how often `f` allocates, including fibers that run meanwhile.
 fn allocations(f: impl FnOnce()) -> usize {
     let before = COUNT.get();
     f();
@@ -57,7 +57,7 @@ fn a_hand_over_allocates_nothing_whichever_side_is_preferred() {
                         while channel.send([7; 16]).is_ok() {}
                     }
                 });
-                // The first exchange starts the sender, which takes a stack.
+                // The first exchange starts the sender, which allocates a stack.
                 channel.recv().unwrap();
                 let count = allocations(|| {
                     for _ in 0..1000 {

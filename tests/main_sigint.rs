@@ -1,8 +1,8 @@
 //! `fibra::main`: a program of its own gets a real SIGINT at several moments.
 //!
 //! This file has a `main` instead of tests that a harness calls: started again with the name of a
-//! scene it *is* the program, and its exit status that of `fibra::main`. What is to happen when is
-//! told by what the program prints, and by what it reads.
+//! scene it *is* the program, and its exit status is that of `fibra::main`. The two sides wait for
+//! each other by the lines that the program prints and reads.
 
 #![allow(unsafe_code, reason = "a program may have been started with SIGINT ignored")]
 
@@ -23,7 +23,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 type Scene = (&'static str, fn() -> ExitCode);
 
-/// What the programs do, by name.
+/// The programs, by name.
 const SCENES: &[Scene] = &[
     ("sleeping", || fibra::main(sleeping)),
     ("sleeping on a larger stack", || {
@@ -162,7 +162,7 @@ fn main() -> ExitCode {
     if std::env::args().any(|arg| arg == "--list") {
         return ExitCode::SUCCESS;
     }
-    // As the harness does, as far as it is used: names are looked for, options are not.
+    // Like the harness, as far as it is used: names are looked for, options are ignored.
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
@@ -176,8 +176,8 @@ fn main() -> ExitCode {
     ExitCode::from(if failed == 0 { 0 } else { 101 })
 }
 
-// - -- The scenes
-//   ----------------------------------------------------------------------------------
+// ----------------------------------------------------------------------------------
+// The scenes
 
 struct Speaks(&'static str);
 
@@ -300,8 +300,8 @@ fn when_all_is_over() -> ExitCode {
     code
 }
 
-// - -- The programs
-//   --------------------------------------------------------------------------------
+// ----------------------------------------------------------------------------------
+// The programs
 
 struct Program {
     child: Child,
@@ -319,11 +319,11 @@ impl Program {
         command.env(SCENE, scene).env_remove("RUST_BACKTRACE");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let set = move || {
-            // SAFETY: it is async-signal-safe, and installs no handler.
+            // SAFETY: the call is async-signal-safe, and installs no handler.
             let _ = unsafe { libc::signal(libc::SIGINT, disposition) };
             Ok(())
         };
-        // SAFETY: between fork and exec it makes one system call, and no more.
+        // SAFETY: between fork and exec the closure makes only one system call.
         unsafe { command.pre_exec(set) };
         let mut child = command.spawn().unwrap();
         let stdin = child.stdin.take().unwrap();
@@ -349,11 +349,11 @@ impl Program {
 
     #[track_caller]
     fn tell(&mut self, text: &str) {
-        // In one piece: the program may end as soon as it has read something.
+        // In one write: the program may end as soon as it has read a part.
         self.stdin.write_all(format!("{text}\n").as_bytes()).unwrap();
     }
 
-    /// How the program ended, and what it wrote to its standard error. It prints nothing more.
+    /// Returns how the program ended, and its standard error. Panics if it prints more.
     #[track_caller]
     fn wait(&mut self) -> (ExitStatus, String) {
         let (mut rest, mut errors) = (String::new(), String::new());

@@ -1,4 +1,4 @@
-//! The example `ctrl_c` gets a real SIGINT at several moments. This test is its servers, so
+//! The example `ctrl_c` gets a real SIGINT at several moments. This test plays the servers, so
 //! the downloads continue when the test sends more.
 
 #![allow(unsafe_code, reason = "the example may have been started with SIGINT ignored")]
@@ -17,8 +17,8 @@ const PIECE: [u8; 1000] = [b'.'; 1000];
 struct Example {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    /// One for each download. All are open at the same time, before the first byte was sent:
-    /// downloads one after the other would not get here.
+    /// One connection per download. All are open at the same time, before the first byte was sent:
+    /// consecutive downloads would not get here.
     connections: Vec<TcpStream>,
 }
 
@@ -32,11 +32,11 @@ impl Example {
         command.args(servers.iter().map(|server| server.local_addr().unwrap().to_string()));
         command.stdout(Stdio::piped());
         let set = || {
-            // SAFETY: it is async-signal-safe, and installs no handler.
+            // SAFETY: the call is async-signal-safe, and installs no handler.
             let _ = unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
             Ok(())
         };
-        // SAFETY: between fork and exec it makes one system call, and no more.
+        // SAFETY: between fork and exec the closure makes only one system call.
         unsafe { command.pre_exec(set) };
         let mut child = command.spawn().expect("`cargo build --examples` builds it");
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -55,12 +55,12 @@ impl Example {
         assert_eq!(found.trim_end(), line);
     }
 
-    /// Sends the signal. Returns when the program has ended, with what it printed.
+    /// Sends the signal. When the program has ended, returns what it printed.
     #[track_caller]
     fn interrupt(mut self) -> String {
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
         for mut connection in self.connections {
-            // A connection that was closed with data that nobody has read is reset.
+            // A connection that is closed with unread data is reset.
             let closed = connection.read(&mut [0]);
             assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
         }
@@ -79,7 +79,7 @@ fn put_away(pieces: [usize; 3]) -> String {
 
 #[test]
 fn interrupted_before_the_first_byte() {
-    // It is connected, and so `main` has installed the handler.
+    // The example is connected, and so `main` has installed the handler.
     assert_eq!(Example::start().interrupt(), put_away([0, 0, 0]));
 }
 

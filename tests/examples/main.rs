@@ -1,4 +1,4 @@
-//! Runs what users copy first: every program in `examples/`, and the first program of the README.
+//! Runs the programs that users copy first: all examples, and the first program of the README.
 
 #[path = "../support/mod.rs"]
 mod support;

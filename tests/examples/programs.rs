@@ -14,7 +14,7 @@ use std::process::{Command, Output};
 struct Example {
     name: &'static str,
     arguments: &'static [&'static str],
-    /// What it prints, with measured numbers as `mask` writes them.
+    /// The output, with measured numbers as `mask` writes them.
     prints: &'static str,
 }
 
@@ -158,7 +158,7 @@ const EXAMPLES: &[Example] = &[
              range 3: the worker process ended before it had answered: signal: 9 (SIGKILL); repeated
              2262 primes below 20000, counted in 8 ranges by 2 processes",
     },
-    // What it does at a Ctrl-C, and that the downloads are concurrent: tests/examples/ctrl_c.rs.
+    // The effect of a Ctrl-C, and the concurrent downloads: see tests/examples/ctrl_c.rs.
     Example {
         name: "ctrl_c",
         arguments: &[],
@@ -223,7 +223,7 @@ const EXAMPLES: &[Example] = &[
     Example { name: "disk_usage", arguments: &[], prints: include_str!("output/disk_usage.txt") },
 ];
 
-/// Those that are built with the feature `greenlet` only.
+/// Examples that are built with the feature `greenlet` only.
 const OF_GREENLETS: &[Example] = &[
     Example {
         name: "chain",
@@ -256,7 +256,7 @@ const OF_GREENLETS: &[Example] = &[
     },
 ];
 
-/// All of these are virtual times, and exact.
+/// All of these times are virtual, and exact.
 const CHESS_EXHIBITION: &str = "\
 24 boards, 30 moves
 one after another: 43200s
@@ -376,7 +376,7 @@ const SLEEPING_BARBER: &str = "\
 45 min  7 is shaved
 45 min  closed: 7 were shaved, 1 went away";
 
-/// Those that are built with the features `http` and `tls` only.
+/// Examples that are built with the features `http` and `tls` only.
 const OF_NETWORKS: &[Example] = &[
     Example {
         name: "http_server",
@@ -433,7 +433,7 @@ fn every_example_prints_what_its_table_says() {
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
-/// As in `example | head -1`. Programs that print three lines or fewer need no help for that.
+/// Like `example | head -1`. Programs that print three lines or fewer need no help for that.
 #[test]
 fn an_example_ends_quietly_when_its_output_is_cut() {
     for example in EXAMPLES.iter().filter(|example| 3 < example.prints.lines().count()) {
@@ -460,7 +460,7 @@ fn every_example_in_the_folder_is_in_the_table_and_in_the_index() {
     }
 }
 
-/// Prints nothing but measurements: a test of its own.
+/// An example that prints only measurements: it has a separate test.
 const COMPARISON: &str = "switch_cost";
 
 #[test]
@@ -478,7 +478,7 @@ fn the_comparison_writes_its_page_and_refuses_a_debug_build() {
     }
 }
 
-/// Prints how much a machine can do: it checks itself.
+/// An example that prints the capacity of a machine: it checks itself.
 const SOAK: &str = "soak";
 
 #[test]
@@ -528,7 +528,7 @@ fn masking_hides_what_was_measured_and_nothing_else() {
     }
 }
 
-/// What is wrong with a run of `example`, if anything is.
+/// Returns the fault of a run of `example`, if there is one.
 fn fault_of(example: &Example) -> Option<String> {
     let Output { status, stdout, stderr } = run(example.name, example.arguments);
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
@@ -552,7 +552,7 @@ fn run(name: &str, arguments: &[&str]) -> Output {
     Command::new(&program).args(arguments).output().expect("the example can be started")
 }
 
-/// target/PROFILE/examples/NAME; this test is target/PROFILE/deps/examples-HASH.
+/// Returns target/PROFILE/examples/NAME; this test is target/PROFILE/deps/examples-HASH.
 fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let profile = test.ancestors().nth(2).expect("a test stands in target/PROFILE/deps");
@@ -563,7 +563,7 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
 }
 
-/// The examples that cargo finds: files, and folders with a `main.rs`.
+/// Returns the examples that cargo finds: files, and folders with a `main.rs`.
 fn present() -> BTreeSet<String> {
     let entries = fs::read_dir(examples()).expect("the folder is readable");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -579,7 +579,7 @@ fn source_of(name: &str) -> PathBuf {
     if file.exists() { file } else { examples().join(name).join("main.rs") }
 }
 
-/// Replaces measured numbers and their units, which differ from run to run, and evens out spaces.
+/// Replaces measured numbers and their units, which differ from run to run, and normalizes spaces.
 fn mask(text: &str) -> String {
     let lines = text.lines().map(mask_line).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("\n")

@@ -1,5 +1,5 @@
-//! The output that the README shows is what its first program prints, and the links of the pages at
-//! the top of the repository lead somewhere.
+//! The README's output must be that of its first program, and the links of the pages at the top of
+//! the repository must lead to something that exists.
 
 use std::cell::RefCell;
 use std::fs;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use fibra::channel::Channel;
 
-/// The first `text` block of the README.
+/// Returns the first `text` block of the README.
 fn shown() -> String {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let (_, rest) = readme.split_once("```text\n").expect("the README shows an output");
@@ -42,7 +42,7 @@ fn the_first_program_prints_what_the_readme_shows() {
     assert_eq!(*printed.borrow(), shown());
 }
 
-/// The links of a page, as (text, target). Links to other sites are left out.
+/// Returns the links of a page, as (text, target). Links to other sites are left out.
 fn links(page: &str) -> Vec<(String, String)> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     let inline = text.split("](").zip(text.split("](").skip(1)).map(|(before, after)| {
@@ -62,7 +62,7 @@ fn every_link_of_the_pages_leads_to_a_file_that_has_its_names() {
         for (text, target) in links(page) {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&target);
             let Ok(file) = fs::read_to_string(path) else { panic!("{page}: no file {target}") };
-            // The code in the text is the odd parts; arguments are no names.
+            // The odd parts of the text are code; arguments are not names.
             for code in text.split('`').skip(1).step_by(2) {
                 let path_of_names = code.split(['(', '!']).next().unwrap();
                 let names = path_of_names.split(|c: char| !c.is_alphanumeric() && c != '_');

@@ -1,12 +1,12 @@
-//! User code between a decision and its use: every point at which the library runs user code, times
-//! everything that user code may do there.
+//! User code between a decision and its use: every point at which the library runs user code,
+//! combined with every action that user code may take there.
 //!
-//! The points are listed in `attack/points.rs`, the deeds in `attack/deeds/`, what may come of a
-//! pair in `attack/rules.rs`. Each pair is a `run` of its own on a thread of its own, in child
-//! processes that take slices of the product, so that an abort or a hang is put down to its pair.
+//! The points are listed in `attack/points.rs`, the deeds in `attack/deeds/`, and the permitted
+//! outcomes in `attack/rules.rs`. Each pair is a `run` on its own thread, in child processes that
+//! take slices of the product, so that an abort or a hang is attributed to its pair.
 //!
-//! Some pairs by hand: `FIBRA_HOSTILE_ONLY="channel" cargo test --test hostile product`, where the
-//! text is a part of "point / deed".
+//! To play some pairs only: `FIBRA_HOSTILE_ONLY="channel" cargo test --test hostile product`, where
+//! the text is a part of "point / deed".
 
 #![forbid(unsafe_code)]
 
@@ -48,7 +48,7 @@ fn the_product_of_points_and_deeds_breaks_nothing() {
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
-/// The same in a program that is built with `panic = "abort"`, where the rules say less.
+/// The same in a program that is built with `panic = "abort"`, where the rules permit more.
 #[test]
 fn the_product_breaks_nothing_where_nothing_unwinds() {
     let attack = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile/attack/mod.rs");
@@ -58,7 +58,7 @@ fn the_product_breaks_nothing_where_nothing_unwinds() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What the child processes of the test above run.
+/// The body of the child processes of the test above.
 #[test]
 fn a_slice_of_the_product() {
     driver::child();

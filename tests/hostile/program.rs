@@ -1,4 +1,4 @@
-//! The product as a program of its own, for builds that cargo's tests cannot be: `panic = "abort"`.
+//! The product as a separate program, for a build that cargo's tests cannot be: `panic = "abort"`.
 //!
 //! `ATTACK` is replaced by the path of `attack/mod.rs`.
 

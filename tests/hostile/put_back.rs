@@ -1,11 +1,11 @@
-//! Putting a fiber back that was woken only to see whether it can raise a kill.
+//! Putting back a fiber that was woken only to find out whether it can raise a kill.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use fibra::stackless::{self, Tasklet};
 
-/// Leaves the ring in a destructor that a panic runs, where no kill is raised.
+/// Leaves the ring in a destructor during a panic, where no kill is raised.
 struct Leaves(Rc<RefCell<Option<Tasklet>>>, &'static str);
 
 impl Drop for Leaves {
@@ -16,8 +16,8 @@ impl Drop for Leaves {
     }
 }
 
-/// Puts one back, by `how`, that was killed before and is in the ring for that. Returns whether it
-/// ended.
+/// Puts a fiber back, by `how`, that was killed before and is in the ring for that. Returns whether
+/// the fiber ended.
 fn put_back_after_a_kill(how: fn(&Tasklet)) -> bool {
     fibra::run(|| {
         let slot = Rc::default();

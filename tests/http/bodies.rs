@@ -1,4 +1,4 @@
-//! Bodies that end well, are broken off, or fail.
+//! Bodies that end well, are truncated, or fail.
 
 use std::io::{self, Read, Write};
 
@@ -35,8 +35,8 @@ fn a_body_is_broken_off_if_its_own_fiber_unwinds() {
             go(move || {
                 writer.write_all(b"a part").unwrap();
                 let _writer = writer;
-                // In the middle of its unwind it waits: when it goes on, the thread unwinds
-                // already.
+                // It waits in the middle of its unwind: when it continues, the thread already
+                // unwinds.
                 let _late = OnDrop(|| {
                     if waits {
                         fibra::sleep(ms(1))

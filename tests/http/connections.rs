@@ -21,7 +21,7 @@ use crate::support::{Noisy, check, go, ms, panic_of, text_of};
 
 type Text = Full<Bytes>;
 
-/// A server of one connection after the other, each in a fiber, and where it is.
+/// Starts a server that serves each connection in a fiber of its own. Returns its address.
 fn serve<H, B>(http: Http1, handler: H) -> SocketAddr
 where
     H: Fn(Request<BodyReader>) -> Response<B> + Clone + 'static,
@@ -93,7 +93,7 @@ fn fifty_handlers_sleep_at_the_same_time() {
         let address = serve(Http1::new(), move |_| {
             count.set(count.get() + 1);
             maximum.set(maximum.get().max(count.get()));
-            // All wait for the last to come.
+            // All handlers wait for the last one to arrive.
             while maximum.get() < 50 {
                 fibra::sleep(ms(1));
             }
@@ -187,7 +187,7 @@ fn a_writer_that_panics_breaks_its_message() {
             });
             Response::new(body)
         });
-        // The connection is closed at once, perhaps before the head was sent.
+        // The connection is closed immediately, perhaps before the head was sent.
         let response = client(address).send(get("/"));
         let read = response.map(|response| io::read_to_string(response.into_body()));
         assert!(!matches!(read, Ok(Ok(_))));
@@ -217,7 +217,7 @@ fn a_client_that_is_slow_to_ask_is_cut_off() {
         });
         let address = serve(http, |_| say("in time"));
         let whole = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
-        // Nothing; a part; one request, and nothing more.
+        // No request; a part of one; one request, and no second one.
         for (asked, answered) in [("", 0), (&whole[..20], 0), (whole, 1)] {
             let mut stream = TcpStream::connect(address).unwrap();
             stream.write_all(asked.as_bytes()).unwrap();
@@ -271,7 +271,7 @@ fn a_client_that_goes_away_ends_the_body_that_is_written() {
     });
 }
 
-/// A connection that is served by a fiber: its client's side, and the fiber.
+/// Returns the client's side of a connection that a fiber serves, and the fiber.
 fn connection<H>(http: Http1, handler: H) -> (TcpStream, JoinHandle<hyper::Result<()>>)
 where
     H: Fn(Request<BodyReader>) -> Response<Text> + Clone + 'static,
@@ -411,7 +411,7 @@ fn outside_of_a_fiber_it_says_what_is_missing() {
     assert!(text_of(payload.as_ref()).contains("fibra::run"));
 }
 
-/// Says that it has read one byte more than fits.
+/// Claims to have read one byte more than fits.
 struct Boaster;
 
 impl PollIo for Boaster {
@@ -454,7 +454,7 @@ fn a_read_fills_a_buffer_that_holds_nothing_yet_and_no_more_than_has_come() {
     fibra::run(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        // Through a pointer, and as itself.
+        // Through a pointer, and directly.
         let stream = Rc::new(listener.accept().unwrap().0);
         let mut io = Io::new(stream);
         for message in ["first", "the second"] {
@@ -473,7 +473,7 @@ fn a_read_fills_a_buffer_that_holds_nothing_yet_and_no_more_than_has_come() {
     });
 }
 
-/// It is polled on a borrowed stack.
+/// The service is polled on a borrowed stack.
 #[test]
 fn a_service_that_panics_ends_its_connection_and_nothing_else() {
     fibra::run(|| {

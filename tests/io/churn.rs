@@ -1,4 +1,4 @@
-//! Thousands of connections that come and go at random, with kills: nothing is left of them.
+//! Thousands of connections that come and go at random, with kills, and leave nothing behind.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -12,7 +12,7 @@ use fibra::net::{TcpListener, TcpStream, UnixDatagram, UnixStream};
 use crate::support::net::{check_end, open_fds, soon};
 use crate::support::{in_child, name_of};
 
-/// Which of the things that may happen happens, the same each time.
+/// Chooses among the possible events at random, with the same choices in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -22,15 +22,15 @@ impl Dice {
     }
 }
 
-/// Memory that this process has and no file, in KiB. How many pages of the program itself are
-/// mapped, and when, depends on what the system has cached.
+/// Returns the memory of this process that no file backs, in KiB. The number of mapped pages of the
+/// program itself, and the time at which they are mapped, depend on the caches of the system.
 fn anonymous() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Echoes, until the other side ends or the fiber is killed.
+/// Echoes, until the other side closes the connection or the fiber is killed.
 fn echo(stream: &TcpStream) {
     let mut buffer = [0; 256];
     while let Ok(length @ 1..) = (&*stream).read(&mut buffer) {
@@ -40,7 +40,7 @@ fn echo(stream: &TcpStream) {
     }
 }
 
-/// Talks for a while, and ends in one way or another.
+/// Sends and receives for a while, and ends in one of several ways.
 fn talk(stream: &TcpStream, dice: &mut Dice) {
     for _ in 0..dice.roll(4) {
         let data = [dice.roll(256) as u8; 100];
@@ -59,7 +59,7 @@ fn talk(stream: &TcpStream, dice: &mut Dice) {
     }
 }
 
-/// Opens and ends `connections`, at most 64 at a time.
+/// Opens and closes `connections`, at most 64 at a time.
 fn churn(seed: u64, connections: u32) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -86,7 +86,7 @@ fn churn(seed: u64, connections: u32) {
         running.retain(|client: &JoinHandle<()>| !client.is_finished());
         running.push(pool.spawn(move || {
             let Ok(stream) = TcpStream::connect(address) else { return };
-            // So that ports can be used again at once.
+            // The ports can then be used again immediately.
             rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
             talk(&stream, &mut own);
         }));
@@ -94,7 +94,7 @@ fn churn(seed: u64, connections: u32) {
             running[dice.roll(running.len() as u64) as usize].kill();
         }
     }
-    // Who waits for an answer of a fiber that was killed has been told of its end.
+    // A client that waits for an answer from a killed fiber has seen the end of its connection.
     soon(|| pool.join()).unwrap();
     serves.kill();
     assert!(serves.join().is_err());
@@ -122,7 +122,7 @@ fn connections_that_come_and_go_leave_nothing() {
     check_end(&output);
 }
 
-/// Waits until the servers have been told that their clients have gone.
+/// Waits until the servers have seen that their clients are gone.
 fn settle() {
     crate::support::net::yield_until(|| fibra::stats().fibers == 1);
 }
@@ -161,8 +161,8 @@ fn pairs_that_come_and_go_leave_nothing() {
     check_end(&output);
 }
 
-/// Sends `MESSAGES` to receivers that are killed and give up all the time. Each message is counted
-/// by exactly one.
+/// Sends `MESSAGES` to receivers that are killed or give up all the time. Each message is counted
+/// by exactly one receiver.
 fn count_messages(seed: u64, receive: fn(&UnixDatagram) -> io::Result<usize>) {
     const MESSAGES: u32 = 3000;
     fibra::run(|| {
@@ -191,7 +191,7 @@ fn count_messages(seed: u64, receive: fn(&UnixDatagram) -> io::Result<usize>) {
                 1 if !running.is_empty() => {
                     running.swap_remove(dice.roll(running.len() as u64) as usize).kill();
                 }
-                // Not more than the queue holds: nobody would start who receives.
+                // No more than the queue holds: a blocked sender would start no further receivers.
                 2 | 3 if sent < MESSAGES.min(counted.get() + 20) => {
                     b.send(b"!").unwrap();
                     sent += 1;
@@ -215,7 +215,7 @@ fn kills_and_time_limits_lose_no_message() {
 #[test]
 fn kills_and_time_limits_lose_no_message_of_a_foreign_operation() {
     fn receive(socket: &UnixDatagram) -> io::Result<usize> {
-        // One for each call: they share a descriptor, and come and go while others wait.
+        // One per call: they share a descriptor, and come and go while others wait.
         Waitable::new(socket)?
             .read_with(|socket| rustix::io::read(socket, &mut [0; 1][..]).map_err(io::Error::from))
     }

@@ -1,4 +1,4 @@
-//! The order in which fibers that wait for one socket are served, and that none starves.
+//! The order in which fibers that wait for one socket are served, and that none of them starves.
 
 use std::cell::Cell;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use fibra::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream};
 use crate::support::net::{fill, pair, soon, yield_until};
 use crate::support::{check, go, log, ms};
 
-/// Reads all that is there, without fibra's knowledge.
+/// Reads all available data, without fibra's knowledge.
 fn drain(socket: &impl AsFd) {
     let mut buffer = [0; 65_536];
     while matches!(rustix::io::read(socket, &mut buffer), Ok(1..)) {}
@@ -127,7 +127,7 @@ fn a_loop_that_yields_does_not_hold_up_a_datagram() {
         b.send(b"!").unwrap();
         let before = fibra::stats().switches;
         receives.join().unwrap().unwrap();
-        // A batch, a revolution of the ring, and what they are rounded up to.
+        // A batch and one revolution of the ring, with the numbers that they are rounded up to.
         let switches = fibra::stats().switches - before;
         assert!(switches < 200, "{switches}");
     });

@@ -1,4 +1,4 @@
-//! What goes wrong with sockets: resets, no descriptors left, kills and time limits in every call.
+//! Faults of sockets: resets, no descriptors left, kills and time limits in every call.
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{SocketAddr, TcpStream as StdStream};
@@ -16,7 +16,7 @@ use crate::support::net::{
 };
 use crate::support::{in_child, ms, name_of, stderr};
 
-/// A call that waits, and what lets one of those who are in it go on.
+/// A call that waits, and the action after which one of the waiting fibers continues.
 struct Call {
     wait: Rc<dyn Fn()>,
     feed: Box<dyn FnOnce()>,
@@ -26,7 +26,7 @@ fn call(wait: impl Fn() + 'static, feed: impl FnOnce() + 'static) -> Call {
     Call { wait: Rc::new(wait), feed: Box::new(feed) }
 }
 
-/// A call that waits for data: `wait` on one side, and the other side sends some.
+/// Creates a call that waits for data: one side waits, and the other side sends a byte.
 fn reading<S: 'static, P: AsFd + 'static>(
     (socket, peer): (S, P),
     wait: impl Fn(&S) -> std::io::Result<usize> + 'static,
@@ -35,14 +35,14 @@ fn reading<S: 'static, P: AsFd + 'static>(
     call(move || assert_eq!(wait(&socket).unwrap(), 1), feed)
 }
 
-/// A call that waits for room: one side is full, and the other reads all.
+/// Creates a call that waits for room: one side is full, and the other side reads everything.
 fn writing<S: AsFd + 'static, P: AsFd + 'static>(
     (socket, peer): (S, P),
     wait: impl Fn(&S) -> std::io::Result<usize> + 'static,
 ) -> Call {
     let mut zeros = vec![0; 65_536];
     while 1 < zeros.len() {
-        // Ever less, so that not a byte fits in the end.
+        // Writes become smaller and smaller, so that in the end not even one byte fits.
         while rustix::io::write(&socket, &zeros).is_ok() {}
         zeros.truncate(zeros.len() / 2);
     }
@@ -146,7 +146,7 @@ const CALLS: &[MakesCall] = &[
     ("Waitable::wait_writable", || writing(epip(), |s| s.wait_writable().map(|()| 1))),
     ("a Waitable of a Waitable", || {
         let (outer, writer) = pipe();
-        // So that the outer one has the descriptor, and the inner one needs a duplicate.
+        // The outer one then has the descriptor, and the inner one needs a duplicate.
         let read = || (&outer).read(&mut [0]);
         assert!(fibra::time::timeout(ms(1), read).is_err());
         reading((outer, writer), |outer| {
@@ -163,7 +163,7 @@ const CALLS: &[MakesCall] = &[
     ("io::wait_writable", || writing(epip(), |s| wait_writable(s.get_ref()).map(|()| 1))),
 ];
 
-/// Sees to it that every call leaves as many descriptors as there were, after `cut_short`.
+/// Checks that every call leaves as many descriptors open as before, after `cut_short`.
 fn leaves_no_descriptor(test: &str, cut_short: fn(&str, Rc<dyn Fn()>)) {
     let output = in_child(test, &[], || {
         fibra::run(|| {
@@ -233,8 +233,8 @@ fn when_the_first_in_line_is_killed_the_next_goes_on() {
                         first.kill();
                     }
                     let first = first.join();
-                    // An operation that has its data before the kill is complete: the kill comes
-                    // late, and what was fed is gone. What only looks takes nothing.
+                    // An operation that has its data before the kill is complete: the kill is too
+                    // late, and the byte is consumed. A wait for readiness consumes nothing.
                     if how != 1 || first.is_err() {
                         soon(|| next.join()).unwrap_or_else(|error| panic!("{name}: {error}"));
                     } else {
@@ -248,7 +248,7 @@ fn when_the_first_in_line_is_killed_the_next_goes_on() {
     check_end(&output);
 }
 
-/// Closes `stream` in a way that the other side takes for a failure.
+/// Closes `stream` so that the other side sees a reset.
 fn reset(stream: TcpStream) {
     rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     drop(stream);
@@ -263,7 +263,7 @@ fn a_reset_ends_a_read() {
         reset(server);
         let (kind, mut client) = soon(|| reads.join()).unwrap();
         assert_eq!(kind, ErrorKind::ConnectionReset);
-        // It has been told; the end is what remains.
+        // The error was reported once; after that, reads return the end of the stream.
         assert_eq!(soon(|| client.read(&mut [0])).unwrap(), 0);
     });
 }
@@ -334,7 +334,7 @@ fn a_slow_reader_holds_its_writer_back() {
     });
 }
 
-/// Runs `body` in a process of its own that may have `descriptors` at a time.
+/// Runs `body` in a process of its own that may have `descriptors` open at a time.
 fn with_descriptors(test: &str, descriptors: usize, body: impl FnOnce()) {
     const LIMITED: &str = "FIBRA_TEST_LIMITED";
     if std::env::var_os(LIMITED).is_some() {
@@ -352,7 +352,7 @@ fn with_descriptors(test: &str, descriptors: usize, body: impl FnOnce()) {
     assert!(stderr(&output).contains("descriptors were few"));
 }
 
-/// All descriptors that are left.
+/// Opens all descriptors that are left.
 fn take_all() -> Vec<OwnedFd> {
     let open = || std::fs::File::open("/dev/null").ok().map(OwnedFd::from);
     std::iter::from_fn(open).collect()
@@ -386,13 +386,13 @@ fn without_descriptors_calls_fail_and_work_again_when_there_are_some() {
             taken.pop();
             let (_accepted, from) = soon(|| listener.accept()).unwrap();
             assert_eq!(from, waits.local_addr().unwrap());
-            // A socket that is open already goes on.
+            // A socket that is open already still works.
             let reads = fibra::spawn(move || server.read(&mut [0]).unwrap());
             fibra::yield_now();
             (&client).write_all(b"!").unwrap();
             assert_eq!(soon(|| reads.join()).unwrap(), 1);
         });
-        // No poller can be opened: who would have to wait fails, and not for ever.
+        // No poller can be opened: a call that would have to wait fails, but not forever.
         let (mut reader, writer) = pipe();
         fibra::run(|| {
             let taken = take_all();

@@ -1,4 +1,4 @@
-//! A forked child shares what the kernel keeps of its parent's poller.
+//! A forked child that shares the kernel's state of its parent's poller.
 
 #![allow(unsafe_code, reason = "forks")]
 
@@ -15,16 +15,16 @@ fn a_forked_child_that_ends_a_stream_takes_no_events_from_its_parent() {
     let child = in_child(test, &[], || {
         fibra::run(|| {
             let (mut a, mut b) = UnixStream::pair().unwrap();
-            // It waits once, so that the poller knows it.
+            // One wait registers the stream with the poller.
             fibra::time::timeout(ms(1), || a.read(&mut [0])).unwrap_err();
-            // SAFETY: the child does nothing but drop a stream, and ends without clean-up.
+            // SAFETY: the child only drops a stream, and ends without clean-up.
             match unsafe { libc::fork() } {
                 0 => {
                     drop(a);
-                    // SAFETY: it ends the process.
+                    // SAFETY: the call ends the process.
                     unsafe { libc::_exit(0) };
                 }
-                // SAFETY: the status is not asked for.
+                // SAFETY: a null pointer requests no status.
                 pid => unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) },
             };
             let reads = fibra::spawn(move || a.read(&mut [0]));

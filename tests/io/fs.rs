@@ -1,4 +1,4 @@
-//! Tests `fibra::fs`: it does what std does, keeps the order of callers, and a kill leaves nothing
+//! Tests `fibra::fs`: it works like std, keeps the order of callers, and a kill leaves nothing
 //! behind.
 
 #![allow(clippy::disallowed_methods, reason = "plain threads, which may block")]
@@ -19,10 +19,10 @@ use fibra::{spawn, yield_now};
 
 use crate::support::{check, log, ms};
 
-/// Tests that count open files, or open what others would count, one at a time.
+/// Lets tests that count open files, or open files that others would count, run one at a time.
 static DESCRIPTORS: Mutex<()> = Mutex::new(());
 
-/// A folder of its own for a test, removed at the end.
+/// A separate folder for a test, removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -37,7 +37,7 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// A pipe with a name: whoever opens one end waits for the other.
+    /// Creates a pipe with a name: a call that opens one end waits for the other end.
     fn fifo(&self, name: &str) -> PathBuf {
         let path = self.file(name);
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -51,14 +51,14 @@ impl Drop for Folder {
     }
 }
 
-/// What is open below `folder`, by the system's own books.
+/// Returns the number of open files below `folder`, as listed by the kernel.
 fn open_below(folder: &Path) -> usize {
     let links = std::fs::read_dir("/proc/self/fd").unwrap().map_while(Result::ok);
     let targets = links.filter_map(|link| std::fs::read_link(link.path()).ok());
     targets.filter(|target| target.starts_with(folder)).count()
 }
 
-/// Waits until as many are open: what a thread was left with it closes when it is done.
+/// Waits until `n` are open: a thread closes an abandoned file when its operation is done.
 #[track_caller]
 fn await_open_below(folder: &Path, n: usize) {
     while open_below(folder) != n {
@@ -68,7 +68,7 @@ fn await_open_below(folder: &Path, n: usize) {
 
 #[test]
 fn the_calls_do_what_those_of_std_do() {
-    // On fibers and on a plain thread.
+    // On fibers, and on a plain thread.
     fibra::run(|| use_all(&Folder::new("fibers")));
     use_all(&Folder::new("thread"));
 }
@@ -216,7 +216,7 @@ fn fibers_that_share_a_file_take_turns() {
                 s.spawn(move || (&*file).write(&[n; 100]).unwrap());
             }
         });
-        // First come, first served, and each in one piece.
+        // Writes are in the order of the callers, and each is in one piece.
         let expected: Vec<u8> = (0..100u8).flat_map(|n| [n; 100]).collect();
         assert_eq!(fs::read(&path).unwrap(), expected);
         (&file).rewind().unwrap();
@@ -243,13 +243,13 @@ fn long_folders_come_in_batches() {
         let entries = fs::read_dir(&folder.0).unwrap();
         let found: BTreeSet<_> = entries.map(|entry| entry.unwrap().path()).collect();
         assert_eq!(found, (0..300).map(|n| folder.file(&format!("{n}"))).collect());
-        // No time for another batch, unless the thread is quicker than this fiber is to wait.
+        // There is no time for another batch, unless the thread is faster than this fiber's wait.
         let left = (0..1_000).find_map(|_| {
             let mut some = fs::read_dir(&folder.0).unwrap();
             assert_eq!(some.by_ref().take(128).filter(Result::is_ok).count(), 128);
             timeout(ms(0), || some.next()).is_err().then_some(some)
         });
-        // What is lost is not taken for the end.
+        // Lost entries are reported as an error, not as the end.
         let mut some = left.expect("it was left once");
         assert!(some.next().unwrap().unwrap_err().to_string().contains("was interrupted"));
         assert!(some.next().is_none());
@@ -262,7 +262,7 @@ fn a_kill_or_a_time_limit_frees_the_fiber_and_loses_no_descriptor() {
     let folder = Folder::new("kills");
     let fifo = folder.fifo("fifo");
     fibra::run(|| {
-        // While the fiber waits for the pipe to be opened, and while it reads.
+        // The fiber is left while it waits for the pipe to be opened, and while it reads.
         for (calls, opens_first) in [("open", false), ("read", true), ("fs::read", false)] {
             for kill in [true, false] {
                 let writer = opens_first
@@ -283,7 +283,7 @@ fn a_kill_or_a_time_limit_frees_the_fiber_and_loses_no_descriptor() {
                 } else {
                     fiber.join().unwrap();
                 }
-                // Now what the thread waits for comes. It closes what it has.
+                // Now the event arrives that the thread waits for. The thread closes its file.
                 if let Some(mut writer) = writer {
                     writer.write_all(b"0123456789").unwrap();
                 } else {
@@ -310,7 +310,7 @@ fn calls_that_were_left_come_to_their_end_before_the_next() {
                 (&file).write_all(&[2; 10]).unwrap();
             });
             let written = fs::read(&path).unwrap();
-            // It was not begun, or is before the other.
+            // The killed write was not begun, or it comes before the other.
             assert!(written == [2; 10] || written == [[1; 10], [2; 10]].concat(), "{written:?}");
         }
     });
@@ -325,7 +325,7 @@ fn a_file_that_a_thread_still_uses_does_not_become_std_s() {
         let file = File::options().read(true).write(true).open(&fifo).unwrap();
         assert!(timeout(ms(5), || (&file).read(&mut [0; 1])).is_err());
         let file = file.into_std().unwrap_err();
-        // Without a position there are no turns: it can be written to meanwhile.
+        // Without a position no order is kept: the file can be written to meanwhile.
         (&file).write_all(b"x").unwrap();
         let mut file = Err(file);
         while let Err(still) = file {
@@ -341,7 +341,7 @@ fn jobs_and_files_do_not_hold_each_other_up() {
     let (open, opened) = std::sync::mpsc::channel::<()>();
     let opened = std::sync::Arc::new(Mutex::new(opened));
     fibra::run(|| {
-        // As many as the pool for jobs has threads, and more.
+        // More jobs than the pool has threads.
         let jobs: Vec<_> = (0..200)
             .map(|_| {
                 let opened = opened.clone();

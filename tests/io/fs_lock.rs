@@ -1,4 +1,4 @@
-//! Locks on files: which exclude each other, and that a fiber that has left keeps none.
+//! Locks on files: which ones exclude each other, and that a fiber that has left keeps none.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use fibra::{spawn, yield_now};
 
 use crate::support::{check, log, ms};
 
-/// A file of its own for a test, removed at the end.
+/// A separate file for a test, removed at the end.
 struct Place(PathBuf);
 
 impl Place {
@@ -24,7 +24,7 @@ impl Place {
         File::options().read(true).write(true).open(&self.0).unwrap()
     }
 
-    /// How many wait for a lock on it, by the system's own books.
+    /// Returns the number of waits for a lock on the file, as listed by the kernel.
     fn waiting(&self) -> usize {
         let inode = format!(":{} ", std::fs::metadata(&self.0).unwrap().ino());
         let books = std::fs::read_to_string("/proc/locks").unwrap();
@@ -47,7 +47,7 @@ impl Drop for Place {
     }
 }
 
-/// What `f` returns. It takes a moment; if something hangs, the test fails instead.
+/// Returns the result of `f`. It takes a moment; if something hangs, the test fails instead.
 #[track_caller]
 fn soon<T>(f: impl FnOnce() -> T) -> T {
     timeout(Duration::from_secs(20), f).expect("it hangs")
@@ -85,7 +85,7 @@ fn two_handles_exclude_each_other_unless_both_share() {
         other.lock().unwrap();
     };
     fibra::run(|| soon(try_all));
-    // A plain thread.
+    // On a plain thread.
     try_all();
 }
 
@@ -111,7 +111,7 @@ fn others_run_while_one_waits() {
     });
 }
 
-/// Has `other` waited for by a job whose fiber has left, in one way or another.
+/// Leaves behind a job that waits for a lock on `other`: its fiber was killed or timed out.
 fn leave_a_job_behind(place: &Place, other: &File, by_a_kill: bool) {
     fibra::scope(|s| {
         if by_a_kill {
@@ -121,7 +121,7 @@ fn leave_a_job_behind(place: &Place, other: &File, by_a_kill: bool) {
             assert!(waits.join().is_err());
         } else {
             assert!(timeout(ms(5), || other.lock()).is_err());
-            // It need not have begun.
+            // The job may not have begun.
             let _ = timeout(ms(100), || place.await_waiting(1));
         }
     });
@@ -136,7 +136,7 @@ fn what_is_locked_for_a_caller_that_has_left_is_unlocked() {
             one.lock().unwrap();
             leave_a_job_behind(&place, &other, by_a_kill);
             one.unlock().unwrap();
-            // Before the job that was left or after it: it is the third one's, and stays so.
+            // In either order with the abandoned job, the third one gets the lock and keeps it.
             soon(|| third.lock()).unwrap();
             assert!(is_taken(one.try_lock()));
             third.unlock().unwrap();
@@ -154,7 +154,7 @@ fn who_locks_again_after_a_time_limit_keeps_the_lock() {
             let (one, other) = (place.open(), place.open());
             one.lock().unwrap();
             leave_a_job_behind(&place, &other, true);
-            // The job that was left might still get it: whose would it be?
+            // The abandoned job might still get the lock, which would then have no owner.
             assert!(is_taken(other.try_lock()));
             let again = spawn({
                 let other = other.try_clone().unwrap();
@@ -196,7 +196,7 @@ fn a_lock_is_held_by_the_killed_fiber_or_by_none() {
 
 #[test]
 fn waiters_do_not_keep_the_owner_from_its_files() {
-    // More than there are threads for files.
+    // More than the number of threads for files.
     const WAITING: usize = 150;
     let place = Place::new("owner");
     let note = place.0.with_extension("note");
@@ -220,7 +220,7 @@ fn waiters_do_not_keep_the_owner_from_its_files() {
     });
 }
 
-/// Without a lock two would read the same number.
+/// Adds one to the number in `note`. Without a lock, two callers would read the same number.
 fn add_one(note: &Path) {
     let number: usize = fs::read_to_string(note).unwrap().parse().unwrap();
     fs::write(note, (number + 1).to_string()).unwrap();

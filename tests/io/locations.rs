@@ -1,4 +1,4 @@
-//! Where a wait is shown, in dumps and reports.
+//! The places at which dumps and reports show waits.
 
 use std::io::{Read, Write};
 
@@ -6,7 +6,7 @@ use fibra::net::{TcpListener, TcpStream, UnixStream};
 
 use crate::support::net::fill;
 
-/// Where the fibers wait that were spawned here, by the dump.
+/// Checks that the dump shows each wait for a socket at a line of this file.
 #[track_caller]
 fn each_waits_here() {
     fibra::yield_now();

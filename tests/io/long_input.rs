@@ -1,5 +1,5 @@
-//! A standard input that never makes anybody wait: a long file, and one without end. And one that
-//! does: a terminal.
+//! A standard input that never makes its reader wait: a long file, and one without end. And a
+//! standard input that does: a terminal.
 
 #![allow(clippy::disallowed_methods, reason = "real time")]
 
@@ -35,13 +35,13 @@ const READS: &[(&str, Reads)] = &[
     ("lines", || stdin().lines().try_for_each(|line| line.map(drop))),
 ];
 
-/// How long this thread has computed. (The machine may have other work to do.)
+/// Returns the processor time of this thread. (The machine may have other work to do.)
 fn computed() -> Duration {
     rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into().unwrap()
 }
 
-/// Reads `input` with a time limit, beside a fiber that ticks. Calls for which it `is_long` do not
-/// come to their end.
+/// Reads `input` with a time limit, beside a fiber that ticks. If the input `is_long`, no call may
+/// complete.
 fn with_a_limit(input: impl AsFd, is_long: bool) {
     rustix::stdio::dup2_stdin(input).unwrap();
     for &(name, read) in READS {

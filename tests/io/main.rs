@@ -1,5 +1,5 @@
-//! Sockets, files, names and the standard input: order, limits, faults, and what a kill leaves
-//! behind.
+//! Sockets, files, names and the standard input: order, limits, faults, and what remains after a
+//! kill.
 
 #[path = "../support/mod.rs"]
 mod support;

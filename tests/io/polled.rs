@@ -1,4 +1,4 @@
-//! Streams that futures read and write, and fibers beside them.
+//! Streams that futures read and write, and fibers that use the streams at the same time.
 
 use std::future::{Future, poll_fn};
 use std::io::{IoSlice, Read, Write};
@@ -19,7 +19,7 @@ fn pair() -> (Rc<Waitable<UnixStream>>, Waitable<UnixStream>) {
     (Rc::new(Waitable::new(a).unwrap()), Waitable::new(b).unwrap())
 }
 
-/// A future of one byte.
+/// Returns a future that reads one byte.
 fn byte(stream: &Waitable<UnixStream>) -> impl Future<Output = u8> {
     let mut byte = [0];
     poll_fn(move |cx| {
@@ -116,7 +116,7 @@ fn who_waits_in_one_direction_is_not_forgotten_when_the_other_is_done() {
     });
 }
 
-/// A waker that is not of this crate; it waits when it is called, and when it is dropped.
+/// A waker that is not fibra's; it waits when it is called, and when it is dropped.
 struct Foreign {
     count: Arc<AtomicUsize>,
     next: Waker,
@@ -162,7 +162,7 @@ fn a_foreign_waker_is_called_by_a_fiber_also_when_the_stream_is_dropped_under_it
     });
 }
 
-/// Sends so many bytes to `write` in the task that reads them from `read`; returns how many came.
+/// Sends `length` bytes to `write` in the task that reads them from `read`. Returns the count read.
 fn through(write: impl PollIo, read: impl PollIo, length: usize) -> usize {
     let (data, mut sent, mut got) = (vec![7; length], 0, 0);
     let mut buffer = vec![0; 50_000];
@@ -199,7 +199,7 @@ fn sockets_of_all_kinds_and_what_points_to_them_are_streams_for_futures() {
     });
 }
 
-/// Writes `data` by one call, and tells how much that was and what arrived.
+/// Writes `data` by one call. Returns the number of bytes written, and the text that arrived.
 fn write_vectored<A: PollIo, B: Read>(a: &A, b: &mut B, data: [&str; 3]) -> (usize, String) {
     let slices = data.map(|text| IoSlice::new(text.as_bytes()));
     let length = block_on(poll_fn(|cx| a.poll_write_vectored(cx, &slices))).unwrap();

@@ -18,7 +18,7 @@ use crate::support::{check, log, ms, run_virtually};
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
-/// A resolver that answers when it is told to, and counts how often it was asked.
+/// A resolver that answers when the test sends an answer, and counts its calls.
 struct Slow {
     resolver: Resolver,
     asked: Arc<AtomicUsize>,
@@ -80,7 +80,7 @@ fn the_system_knows_this_machine() {
 
 #[test]
 fn an_error_of_the_system_says_what_was_looked_up() {
-    // No label of a name is empty, so nobody has to be asked.
+    // A label of a name cannot be empty, so no server has to be asked.
     let fails = || lookup_host("no..name:80").unwrap_err().to_string();
     assert!(fails().contains("cannot look up no..name: "), "{}", fails());
     assert_eq!(fibra::run(fails), fails());
@@ -122,12 +122,12 @@ fn callers_that_ask_for_the_same_name_share_the_answer() {
         for (port, asker) in askers.into_iter().enumerate() {
             assert_eq!(asker.join().unwrap(), format!("10.0.0.1:{port}"));
         }
-        // Whether or not it came in time to share.
+        // This holds whether or not the thread came in time to share the lookup.
         answer.send(Ok(vec![HOST])).unwrap();
         assert_eq!(elsewhere.join().unwrap(), "10.0.0.1:99");
         let before = asked.load(Ordering::SeqCst);
         assert!((1..=2).contains(&before));
-        // Nothing is remembered.
+        // No answer is remembered.
         if before == 2 {
             answer.send(Ok(vec![HOST])).unwrap();
         }
@@ -193,7 +193,7 @@ fn a_time_limit_frees_the_caller_of_a_resolver_that_never_answers() {
         }
         patient.kill();
         assert!(patient.join().unwrap_err().is_killed());
-        // All of them have waited for one look-up, which is on its way still.
+        // All of them have waited for one lookup, which is still running.
         assert!(begun.try_recv().is_err());
         assert_eq!(format!("{resolver:?}"), "Resolver { lookups: 1, .. }");
         answer.send(Ok(vec![HOST])).unwrap();
@@ -259,7 +259,7 @@ fn a_table_answers_without_a_thread() {
     let table = [("a", HOST), ("b", HOST), ("a", Ipv4Addr::LOCALHOST.into())];
     let resolver = Resolver::fixed(table);
     run_virtually(|| {
-        // On a virtual clock a wait for another thread would be over at once.
+        // A fixed answer needs no wait for another thread, so the short limit is not reached.
         let addrs = timeout(ms(1), || resolver.lookup_host("a:80").unwrap()).unwrap();
         assert_eq!(found(addrs), "10.0.0.1:80 127.0.0.1:80");
         let error = resolver.lookup_host("c:80").unwrap_err();

@@ -50,7 +50,7 @@ fn connections_beyond_the_limit_wait_to_be_accepted() {
             while running.connections() < left.min(2) {
                 fibra::sleep(Duration::from_millis(1));
             }
-            fibra::yield_now(); // they run
+            fibra::yield_now(); // the handlers run
             gate.send(()).unwrap();
         }
         for client in clients {
@@ -154,7 +154,7 @@ fn unix_sockets_are_served_alike() {
     });
 }
 
-/// Accepts what it is told to.
+/// A listener that fails with the given errors, one per call.
 struct Script(Vec<io::Error>, Cell<usize>);
 
 impl Accept for Script {

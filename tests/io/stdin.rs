@@ -1,4 +1,4 @@
-//! The standard input: the order of its readers, and that a reader that leaves takes nothing with
+//! The standard input: the order of its readers, and that a reader that leaves takes no input with
 //! it.
 
 #![allow(clippy::disallowed_methods, reason = "plain threads, which may block")]
@@ -18,7 +18,7 @@ use fibra::time::timeout;
 use crate::support::net::{kind_of, soon};
 use crate::support::{DONE_LINE, check, go, in_child, log, ms, name_of, panic_of, stderr};
 
-/// Runs `body` in a process of its own. It gets a pipe to the standard input of that.
+/// Runs `body` in a process of its own, with a pipe to the standard input of that process.
 #[track_caller]
 fn with_pipe(test: &str, body: impl FnOnce(PipeWriter)) {
     in_process(test, || {
@@ -39,7 +39,7 @@ fn become_input(input: impl AsFd) {
     rustix::stdio::dup2_stdin(input).unwrap();
 }
 
-/// The next line, which is there or comes soon.
+/// Returns the next line, which is available or arrives soon.
 #[track_caller]
 fn line() -> String {
     let mut line = String::new();
@@ -83,7 +83,7 @@ fn lines_that_come_together_are_waited_for_once() {
 
 type Call = fn() -> io::Result<usize>;
 
-/// Calls that want more than `hel`.
+/// Calls that need more input than `hel`.
 const CALLS: &[(&str, Call)] = &[
     ("read_line", || stdin().read_line(&mut String::new())),
     ("lines", || Ok(stdin().lines().count())),
@@ -124,7 +124,7 @@ fn the_next_in_line_reads_what_a_killed_one_waited_for() {
             let [first, second, third] = [(); 3].map(|()| spawn(line));
             fibra::yield_now();
             first.kill();
-            second.kill(); // It waits for the first.
+            second.kill(); // it waits for the first
             fibra::yield_now();
             writer.write_all(b"lo\nworld\n").unwrap();
             assert_eq!(soon(|| third.join()).unwrap(), "hello\n");
@@ -170,7 +170,7 @@ fn a_file_is_read_to_its_end_and_so_is_nothing() {
             assert_eq!(kind_of(stdin().read_to_end(&mut Vec::new())), ErrorKind::IsADirectory);
         };
         fibra::run(read_all);
-        // `line` has a time limit, which is for fibers.
+        // `line` has a time limit, and only fibers may have time limits.
         become_input(File::open("Cargo.toml").unwrap());
         assert_eq!(stdin().lines().count(), manifest.lines().count());
     });
@@ -221,8 +221,8 @@ fn a_terminal_gives_lines_and_goes_on_after_its_end() {
 #[test]
 fn what_was_closed_is_at_its_end() {
     in_process(name_of!(what_was_closed_is_at_its_end), || {
-        // SAFETY: nobody else has taken it to be his own, and what is at descriptor 0 may be
-        // exchanged by anybody.
+        // SAFETY: no other code of this process owns descriptor 0, and any code may exchange the
+        // file at descriptor 0.
         drop(unsafe { OwnedFd::from_raw_fd(0) });
         assert_eq!(stdin().read_to_end(&mut Vec::new()).unwrap(), 0);
         fibra::run(|| assert_eq!(line(), ""));

@@ -190,7 +190,7 @@ fn halves_read_and_write_and_are_put_together_again() {
         let client = error.0.reunite(writer).unwrap();
         drop((other_reader, error.1));
         let (mut reader, writer) = client.into_split();
-        drop(writer); // says that nothing follows
+        drop(writer); // sends the end of the stream
         assert_eq!(soon(|| echo.join()).unwrap(), 4);
         assert_eq!(reader.read(&mut [0]).unwrap(), 0);
     });
@@ -221,7 +221,7 @@ fn to_std_and_back() {
         let (client, mut server) = pair();
         server.write_all(b"abc").unwrap();
         let mut client = client.into_std().unwrap();
-        client.read_exact(&mut [0; 2]).unwrap(); // it blocks
+        client.read_exact(&mut [0; 2]).unwrap(); // the socket is in blocking mode
         let mut client = TcpStream::from_std(client).unwrap();
         client.set_read_timeout(Some(ms(2))).unwrap();
         client.read_exact(&mut [0]).unwrap();
@@ -291,7 +291,7 @@ fn a_refused_connection_says_by_whom() {
     fibra::run(connect);
 }
 
-/// A listener that answers no more, and what keeps it busy.
+/// A listener that no longer answers, and the sockets that keep it busy.
 struct Blackhole {
     address: SocketAddr,
     _socket: OwnedFd,
@@ -308,7 +308,7 @@ fn blackhole() -> Blackhole {
     net::bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     net::listen(&listener, 0).unwrap();
     let address = SocketAddr::try_from(net::getsockname(&listener).unwrap()).unwrap();
-    // Its queue holds one or two; packets that ask for more are dropped.
+    // Its queue holds one or two; further connection requests are dropped.
     let queued = (0..4).map(|_| {
         let client = socket();
         let _ = net::connect(&client, &address);
@@ -397,7 +397,7 @@ fn a_listener_goes_to_std_and_back() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap().into_std().unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::scope(|threads| {
-        threads.spawn(move || listener.accept().unwrap()); // it blocks
+        threads.spawn(move || listener.accept().unwrap()); // the socket is in blocking mode
         std::net::TcpStream::connect(address).unwrap();
     });
 }

@@ -1,4 +1,4 @@
-//! Sockets and several threads: with schedulers, without, and with one that has ended.
+//! Sockets and several threads: with schedulers, without, and with a scheduler that has ended.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
@@ -39,7 +39,7 @@ fn schedulers_share_a_socket_and_each_message_goes_to_one_of_them() {
         }
         fibra::run(|| {
             (0..MESSAGES).for_each(|n| assert_eq!(b.send(&n.to_ne_bytes()).unwrap(), 4));
-            // One end for each of them.
+            // One end marker for each of them.
             (0..6).for_each(|_| assert_eq!(b.send(b"!").unwrap(), 1));
         });
     });
@@ -95,12 +95,12 @@ fn a_socket_outlives_the_scheduler_that_registered_it() {
         b.send(&[99]).unwrap();
         assert_eq!(receive(&a), 99);
     }
-    // A handle that keeps what other threads have of an ended scheduler.
+    // A handle that keeps alive the state that other threads share with an ended scheduler.
     let kept = fibra::run(|| {
         assert_eq!(kind_of(try_once(&a)), ErrorKind::TimedOut);
         fibra::current().unparker()
     });
-    // It is closed with nobody there to tell.
+    // The socket is closed when there is no scheduler that could be notified.
     drop(a);
     drop(kept);
 }
@@ -116,7 +116,7 @@ fn try_once(socket: &UnixDatagram) -> io::Result<usize> {
 fn what_another_thread_closes_is_closed_though_the_scheduler_sleeps() {
     fibra::run(|| {
         let (client, server) = pair();
-        // Two registrations of one descriptor: the second has a duplicate.
+        // Two registrations of one descriptor: the second one has a duplicate.
         let server = Arc::new(server.into_std().unwrap());
         let (outer, inner) =
             (Waitable::new(server.clone()).unwrap(), Waitable::new(server).unwrap());
@@ -132,7 +132,7 @@ fn what_another_thread_closes_is_closed_though_the_scheduler_sleeps() {
 
 #[test]
 fn a_number_that_is_used_again_is_a_new_descriptor() {
-    // Numbers are the process's: nobody else may open something meanwhile.
+    // Numbers belong to the process: no other test may open a descriptor meanwhile.
     let test = name_of!(a_number_that_is_used_again_is_a_new_descriptor);
     let output = in_child(test, &[], || {
         let waits_for: [fn(&StdDatagram); 2] = [
@@ -148,7 +148,7 @@ fn a_number_that_is_used_again_is_a_new_descriptor() {
                 let number = old.as_fd().as_raw_fd();
                 let read = || old.read_with(|old| old.recv(&mut [0]));
                 assert!(fibra::time::timeout(ms(1), read).is_err());
-                // This scheduler has no turn in which it could learn of that.
+                // This scheduler has no turn in which it could notice the close.
                 thread::scope(|threads| drop(threads.spawn(|| drop(old))));
                 let (new, sender) = StdDatagram::pair().unwrap();
                 assert_eq!(new.as_raw_fd(), number);
@@ -162,7 +162,7 @@ fn a_number_that_is_used_again_is_a_new_descriptor() {
     check_end(&output);
 }
 
-/// Which of the things that may happen happens, the same each time.
+/// Chooses among the possible events at random, with the same choices in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -218,7 +218,7 @@ fn numbers_go_round_between_threads_and_none_gets_what_is_anothers() {
         for round in 0..ROUNDS {
             let (mine, other) = UnixStream::pair().unwrap();
             if dice.roll(2) == 0 {
-                // Both halves are known to this scheduler before one goes.
+                // Both halves are registered with this scheduler before one is given away.
                 let read = || (&other).read(&mut [0]);
                 assert!(fibra::time::timeout(std::time::Duration::from_micros(50), read).is_err());
             }

@@ -1,4 +1,4 @@
-//! Every blocking call, with a time limit around it, and killed.
+//! Every blocking call, with a time limit around it, and with a kill of its fiber.
 
 #![allow(clippy::disallowed_methods, reason = "real time")]
 
@@ -16,7 +16,7 @@ use crate::support::{HOUR, in_child, name_of};
 mod calls;
 
 const MS: Duration = Duration::from_millis(1);
-/// A call that has not been left by then never will.
+/// A call that has not returned by then never will.
 const LATE: Duration = Duration::from_secs(10);
 
 #[test]

@@ -1,4 +1,4 @@
-//! Times are exact also when the thread sleeps in the kernel's poller and not by itself.
+//! Times are exact even if the thread sleeps in the kernel's poller.
 
 #![allow(clippy::disallowed_methods, reason = "compares with the real clock")]
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fibra::io::Waitable;
 use fibra::net::{TcpListener, TcpStream};
 
-/// Runs `f` on a scheduler that has a descriptor to watch.
+/// Runs `f` on a scheduler that watches a descriptor.
 fn with_a_poller<T>(f: impl FnOnce() -> T) -> T {
     fibra::run(|| {
         let (reader, _writer) = std::io::pipe().unwrap();
@@ -36,7 +36,7 @@ fn no_sleep_is_early_however_short_or_long() {
     });
 }
 
-/// The order in which six sleeps end.
+/// Returns the order in which six sleeps end.
 fn order_of_sleeps() -> Vec<u64> {
     let order = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let sleeps = [1_900, 300, 1_000, 100, 30_000, 2_500].map(|micros| {
@@ -53,8 +53,8 @@ fn order_of_sleeps() -> Vec<u64> {
 #[test]
 fn a_later_deadline_does_not_hide_an_earlier_one_that_comes_after_it() {
     with_a_poller(|| {
-        // On a busy machine the thread may stand still between two of them, and the later one is
-        // due first. A deadline that is hidden is so every time.
+        // On a busy machine the thread may be suspended between two of them, so that the later is
+        // due first. A deadline that is hidden is hidden in every round.
         let sorted = [100, 300, 1_000, 1_900, 2_500, 30_000];
         assert!((0..50).any(|_| order_of_sleeps() == sorted));
     });

@@ -13,7 +13,7 @@ fn socket() -> UdpSocket {
     UdpSocket::bind("127.0.0.1:0").unwrap()
 }
 
-/// Two sockets that are connected to each other.
+/// Creates two sockets that are connected to each other.
 fn connected() -> (UdpSocket, UdpSocket) {
     let (a, b) = (socket(), socket());
     a.connect(b.local_addr().unwrap()).unwrap();
@@ -170,12 +170,12 @@ fn to_std_and_back() {
     let (a, b) = connected();
     let a = a.into_std().unwrap();
     std::thread::scope(|threads| {
-        threads.spawn(|| a.recv(&mut [0]).unwrap()); // it blocks
+        threads.spawn(|| a.recv(&mut [0]).unwrap()); // the socket is in blocking mode
         b.send(b"1").unwrap();
     });
     let a = UdpSocket::from_std(a).unwrap();
     a.set_read_timeout(Some(ms(2))).unwrap();
-    let error = a.recv(&mut [0]).unwrap_err(); // and so does this, on a plain thread
+    let error = a.recv(&mut [0]).unwrap_err(); // this call blocks too, on a plain thread
     assert_eq!(error.to_string(), "timed out while receiving from a UDP socket");
 }
 

@@ -255,7 +255,7 @@ fn datagrams_keep_their_order_and_their_borders() {
     });
 }
 
-/// More messages than a queue holds, to a receiver that is slow to begin.
+/// Sends more messages than a queue holds to a receiver that begins late.
 fn flood(connected: bool) {
     const MESSAGES: u16 = 500;
     with_path(|path| {

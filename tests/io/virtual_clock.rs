@@ -30,7 +30,7 @@ fn sleeps_jump_when_there_is_no_external_wait() {
     run_virtually(|| {
         let (client, mut server) = pair();
         (&client).write_all(b"!").unwrap();
-        server.read_exact(&mut [0]).unwrap(); // it has been registered, perhaps
+        server.read_exact(&mut [0]).unwrap(); // it may now be registered with the poller
         let (began, virtually) = (Instant::now(), fibra::now());
         let naps = [1, 5, 3].map(|hours| fibra::spawn(move || fibra::sleep(HOUR * hours)));
         naps.into_iter().for_each(|nap| nap.join().unwrap());
@@ -56,7 +56,7 @@ fn a_reader_holds_the_clock_until_it_has_its_data() {
         server.read_exact(&mut [0]).unwrap();
         assert!(fibra::now() - virtually < MOMENT, "the clock went on by itself");
         assert!(!nap.is_finished());
-        // Now nobody waits for the world any more.
+        // Now no fiber waits for an external event any more.
         let began = Instant::now();
         assert_eq!(nap.join().unwrap(), HOUR);
         assert!(began.elapsed() < MOMENT);
@@ -137,7 +137,7 @@ fn a_connection_takes_real_time_and_is_told_from_a_sleep() {
             fibra::sleep(HOUR);
             TcpStream::connect_timeout(&address, MOMENT).unwrap()
         });
-        // The accept holds the clock; without the limit it would do so for an hour.
+        // The accept holds the clock; without the limit it would hold it for an hour of real time.
         assert!(fibra::time::timeout(ms(5), || listener.accept()).is_err());
         client.join().unwrap();
         listener.accept().unwrap();

@@ -17,13 +17,13 @@ use fibra::io::{
 use crate::support::net::{fill, kind_of, pair, soon, yield_until};
 use crate::support::{check, go, log, ms, panic_of};
 
-/// A pipe whose ends are waited for by fibers.
+/// Creates a pipe whose ends fibers can wait for.
 fn pipe() -> (Waitable<io::PipeReader>, Waitable<io::PipeWriter>) {
     let (reader, writer) = io::pipe().unwrap();
     (Waitable::new(reader).unwrap(), Waitable::new(writer).unwrap())
 }
 
-/// Two sockets; the first waits with fibers.
+/// Creates two sockets; fibers can wait for the first.
 fn datagrams() -> (Waitable<UnixDatagram>, UnixDatagram) {
     let (a, b) = UnixDatagram::pair().unwrap();
     (Waitable::new(a).unwrap(), b)
@@ -183,7 +183,7 @@ fn what_it_was_made_of_is_given_back() {
         let number = a.as_fd().as_raw_fd();
         let a = a.into_inner();
         assert_eq!(a.as_raw_fd(), number);
-        // And may be taken in again.
+        // The descriptor can be registered again.
         let a = Waitable::new(a).unwrap();
         go(move || b.send(b"2"));
         assert_eq!(soon(|| receive(&a)), b'2');
@@ -245,7 +245,7 @@ fn the_event_outlives_an_operation_that_is_killed() {
         fibra::yield_now();
         b.send(b"1").unwrap();
         yield_until(|| never.balance() == -1);
-        // Others are not held up meanwhile.
+        // Other fibers are not delayed meanwhile.
         assert_eq!(soon(|| receive(&a)), b'1');
         b.send(b"2").unwrap();
         waits.kill();
@@ -262,7 +262,7 @@ fn an_operation_may_wait_and_use_its_own_descriptor() {
             let b = b.try_clone().unwrap();
             move || b.send(b"0")
         });
-        assert_eq!(receive(&a), b'0'); // it has waited, so the descriptor is registered
+        assert_eq!(receive(&a), b'0'); // the call has waited, so the descriptor is registered
         for byte in b"123" {
             b.send(&[*byte]).unwrap();
         }
@@ -296,7 +296,7 @@ fn what_arrives_while_an_operation_waits_is_seen() {
             }
         });
         for _ in 0..3 {
-            // It has found nothing, and the event comes before it says so.
+            // The operation has found no data, and the event comes before it returns `WouldBlock`.
             yield_until(|| go_on.balance() == -1);
             b.send(b"!").unwrap();
             (0..200).for_each(|_| fibra::yield_now());
@@ -334,7 +334,7 @@ fn waitables_of_one_descriptor_do_not_disturb_each_other() {
         };
         all_go_on(&b, [waits(&inner), receives(&outer), guest()]);
         all_go_on(&b, [receives(&inner), waits(&outer), guest(), guest()]);
-        // One goes while the others wait.
+        // One registration is dropped while the others wait.
         let others = [receives(&outer), guest()];
         fibra::yield_now();
         drop(inner);
@@ -357,7 +357,7 @@ fn a_source_that_comes_while_its_descriptor_is_waited_for_may_go_again() {
                 let own = Waitable::new(&a).unwrap();
                 let owner = s.spawn(move || drop(own.read_with(|a| a.recv(&mut [0]))));
                 fibra::yield_now();
-                owner.kill(); // and with it goes the Waitable
+                owner.kill(); // this also drops the Waitable
                 assert!(owner.join().is_err());
                 b.send(b"!").unwrap();
                 guest.join().unwrap();
@@ -464,7 +464,7 @@ fn a_descriptor_outlives_the_run_that_registered_it() {
             assert_eq!(soon(|| receive(shared)), round);
             KEPT.set(Some(a));
         });
-        // And between the runs, on the thread.
+        // The socket also works between two runs, on the thread.
         d.send(&[9]).unwrap();
         assert_eq!(receive(shared), 9);
     }

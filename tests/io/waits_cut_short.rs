@@ -1,4 +1,4 @@
-//! Interrupted waits of reading, futures, bodies and names: nothing is lost, and nothing hangs.
+//! Interrupted waits of reads, futures, bodies and names: nothing is lost, and nothing hangs.
 
 #![allow(clippy::disallowed_methods, reason = "other threads sleep, and one that is to be late")]
 
@@ -21,7 +21,7 @@ use crate::support::{OnDrop, go, ms, run_virtually};
 /// Far longer than any of these tests takes.
 const HANGS: Duration = Duration::from_secs(20);
 
-/// Runs `f` as `fibra::run` does, on a thread of its own: if it hangs the test fails.
+/// Runs `f` like `fibra::run`, but on its own thread: if it hangs, the test fails.
 #[track_caller]
 fn run_soon(f: impl FnOnce() + Send + 'static) {
     let (ended, has_ended) = mpsc::channel();
@@ -33,7 +33,7 @@ fn run_soon(f: impl FnOnce() + Send + 'static) {
     thread.join().unwrap();
 }
 
-/// A waker that only passes on, as combinators have them.
+/// A waker that only forwards to another one, like those of combinators.
 struct Relay(Waker);
 
 impl Wake for Relay {
@@ -42,7 +42,7 @@ impl Wake for Relay {
     }
 }
 
-/// `future`, polled with wakers that are not fibra's.
+/// Runs `future`, polled with wakers that are not fibra's.
 async fn relayed<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -100,7 +100,7 @@ fn a_timer_that_comes_when_main_has_ended_leaves_nothing_behind() {
     assert!(left.upgrade().is_none(), "it was left with a fiber that never ran");
 }
 
-/// Somebody else's stream.
+/// A stream that belongs to other code.
 struct Lent<'a>(&'a UnixStream);
 
 impl AsFd for Lent<'_> {
@@ -127,7 +127,7 @@ impl Write for &Lent<'_> {
     }
 }
 
-/// Closes a stream that the reactor knows when it is dropped.
+/// When it is dropped, closes a stream that is registered with the reactor.
 struct Closes(Waitable<UnixStream>);
 
 impl Wake for Closes {
@@ -136,7 +136,7 @@ impl Wake for Closes {
     }
 }
 
-/// If a stream was forgotten its descriptor may be closed, and the number given to another.
+/// If a stream was forgotten, its descriptor may be closed and the number reused.
 #[test]
 fn wakers_of_forgotten_streams_are_dropped_where_they_may_do_anything() {
     fn wait<S: PollIo>(stream: &S, waker: &Waker) {
@@ -149,7 +149,7 @@ fn wakers_of_forgotten_streams_are_dropped_where_they_may_do_anything() {
         std::mem::forget(waitable);
     }
     run_soon(|| {
-        // Other tests open and close descriptors, too.
+        // Several rounds, because other tests also open and close descriptors.
         for _ in 0..10 {
             let (first, _a) = UnixStream::pair().unwrap();
             let (second, _c) = UnixStream::pair().unwrap();
@@ -160,7 +160,7 @@ fn wakers_of_forgotten_streams_are_dropped_where_they_may_do_anything() {
             forget(&first, Waker::noop());
             forget(&second, &Arc::new(Closes(known)).into());
             drop(first);
-            // It has the number of the first, and its duplicate that of the second.
+            // It has the number of the first, and its duplicate has the number of the second.
             let again = Waitable::new(other.try_clone().unwrap()).unwrap();
             drop(second);
             wait(&again, Waker::noop());
@@ -168,8 +168,8 @@ fn wakers_of_forgotten_streams_are_dropped_where_they_may_do_anything() {
     });
 }
 
-/// Where events are asked for one by one, the one for a future that is gone answers for a writer,
-/// too.
+/// Where events are requested one by one, the event for a future that was dropped also serves a
+/// writer.
 #[test]
 fn a_future_that_is_gone_takes_no_event_from_a_writer() {
     const LENGTH: usize = 2_000_000;
@@ -179,7 +179,7 @@ fn a_future_that_is_gone_takes_no_event_from_a_writer() {
         let writer = a.clone();
         let writer = fibra::spawn(move || (&*writer).write_all(&vec![7; LENGTH]).unwrap());
         fibra::yield_now();
-        // Somebody waits for data, and leaves.
+        // A reader waits for data, and leaves.
         let reader = a.clone();
         let reader = fibra::spawn(move || {
             let mut byte = [0];
@@ -190,14 +190,14 @@ fn a_future_that_is_gone_takes_no_event_from_a_writer() {
         reader.join().unwrap_err();
         b.write_all(b"!").unwrap();
         fibra::sleep(ms(5));
-        // The event for the reader has come. Now that for the writer.
+        // The event for the reader has arrived. Next comes the event for the writer.
         let mut data = vec![0; LENGTH];
         b.read_exact(&mut data).unwrap();
         writer.join().unwrap();
     });
 }
 
-/// One who waits for an answer of a thread waits for the world.
+/// A wait for an answer from another thread is an external wait.
 #[test]
 fn a_name_is_looked_up_in_real_time() {
     let resolver = fibra::net::Resolver::new(|_| {
@@ -218,13 +218,13 @@ mod bodies {
 
     const CHUNK: usize = 16 << 10;
 
-    /// A body without a part in its middle would be taken for the whole.
+    /// A body without a part in its middle would be taken for the whole body.
     #[test]
     fn what_a_body_has_accepted_is_not_lost_to_a_time_limit() {
         fibra::run(|| {
             let (mut writer, body) = body();
             writer.write_all(&[1; CHUNK]).unwrap();
-            // It is taken, and waits for its place.
+            // The chunk is accepted, and waits for room.
             let cut_short = fibra::time::timeout(ms(2), || writer.write_all(&[2; CHUNK]));
             cut_short.unwrap_err();
             let cut_short = fibra::time::timeout(ms(2), || writer.write_all(&[9; 5]));

@@ -1,4 +1,4 @@
-//! Streams that are polled, and descriptors that are none.
+//! Streams that are polled, and descriptors that are invalid.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -63,7 +63,7 @@ fn a_polled_stream_keeps_the_last_waker_of_each_fiber_that_lives() {
     });
 }
 
-/// The side of a pipe that reads, as a stream of both directions.
+/// The read side of a pipe, as a stream of both directions.
 struct Reads(io::PipeReader);
 
 impl std::os::fd::AsFd for Reads {

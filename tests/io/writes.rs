@@ -1,4 +1,4 @@
-//! Writes: of nothing, and to connections that are gone.
+//! Writes of no data, and writes to closed connections.
 
 #![allow(unsafe_code, reason = "sets the action of a signal back to its default")]
 
@@ -9,7 +9,7 @@ use fibra::net::{TcpListener, TcpStream, UnixStream};
 use crate::support::net::{check_end, fill, kind_of, soon};
 use crate::support::{in_child, ms, name_of};
 
-/// Rust programs ignore SIGPIPE, unless they say otherwise.
+/// Rust programs ignore SIGPIPE by default.
 #[test]
 fn a_write_to_a_connection_that_is_gone_is_an_error_and_no_signal() {
     let test = name_of!(a_write_to_a_connection_that_is_gone_is_an_error_and_no_signal);
@@ -25,7 +25,7 @@ fn a_write_to_a_connection_that_is_gone_is_an_error_and_no_signal() {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let mut a = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             drop(listener.accept().unwrap());
-            // The first one is answered by a reset.
+            // The peer answers the first write with a reset.
             let _ = a.write_vectored(&two);
             fibra::sleep(ms(5));
             let _ = a.write_vectored(&two);

@@ -1,4 +1,4 @@
-//! Tests `fibra::blocking` and offload pools: what runs where, what a panic does, limits, ends.
+//! Tests `fibra::blocking` and offload pools: which thread runs which part, panics, limits, ends.
 
 #![allow(clippy::disallowed_methods, reason = "plain threads and jobs, which may block")]
 
@@ -15,7 +15,7 @@ use fibra::{spawn, yield_now};
 
 use crate::support::{check, log, ms, panic_of, run_virtually, text_of};
 
-/// A job that waits until the returned sender says so, and says when it has begun.
+/// Returns a job that reports its start and then waits for a value from the returned sender.
 fn gate<T: Send + 'static>() -> (Sender<T>, Receiver<()>, impl FnOnce() -> T + Send) {
     let (open, opened) = channel();
     let (begin, begun) = channel();
@@ -250,7 +250,7 @@ fn a_fiber_that_waits_for_a_job_is_not_part_of_a_deadlock() {
     fibra::run(|| {
         for borrows in [false, true] {
             let (open, begun, job) = gate();
-            // Posted when all fibers wait already, or nearly.
+            // Sent when all fibers wait already, or nearly all.
             let opener = thread::spawn(move || {
                 begun.recv().unwrap();
                 thread::sleep(ms(20));
@@ -292,7 +292,7 @@ fn on_a_virtual_clock_time_goes_on_as_real_time_does_while_a_job_is_waited_for()
         begun.recv().unwrap();
         open.send(()).unwrap();
         assert!(limited.join().unwrap(), "an hour did not pass");
-        fibra::sleep(hour); // and now it does
+        fibra::sleep(hour); // and now an hour passes
     });
 }
 
@@ -337,7 +337,7 @@ fn shutdown_waits_for_all_and_lets_fibers_run() {
         pool.shutdown();
         assert_eq!(done.load(Ordering::SeqCst), 20);
         turns.kill();
-        ThreadPool::new(1).shutdown(); // has no thread
+        ThreadPool::new(1).shutdown(); // this pool has no thread
     });
 }
 
@@ -355,13 +355,13 @@ fn settings_are_checked_and_shown() {
     }
     assert_eq!(format!("{job:?}"), "JobHandle { is_finished: true }");
     let text = blocking::ThreadPoolBuilder::new().max_threads(9).build_global();
-    // Another test of this program may have used it.
+    // Another test of this program may have used the pool.
     assert!(text.is_ok() || text.unwrap_err().to_string().contains("in use"));
 }
 
 #[test]
 fn a_pool_without_a_thread_says_that_it_can_start_none() {
-    // More than an address space: the system refuses.
+    // More than an address space: the system refuses it.
     let pool = ThreadPool::builder().stack_size(1 << 60).build();
     let text = fibra::run(|| panic_of(|| pool.run(|| ())));
     assert!(text.starts_with("cannot run a blocking job: its pool has no thread"), "{text}");

@@ -1,4 +1,4 @@
-//! Attacks on what jobs borrow: it must outlive them, whatever becomes of the fiber that lends it.
+//! Attacks on what jobs borrow: it must outlive them, whatever happens to the fiber that lends it.
 
 #![allow(clippy::disallowed_methods, reason = "plain threads and jobs, which may block")]
 
@@ -16,13 +16,13 @@ use fibra::{spawn, stackless, yield_now};
 
 use crate::support::{Noisy, OnDrop, check, log, ms, panic_of};
 
-/// Says when a borrowing job has begun, and when it may end.
+/// The two ends that report when a borrowing job has begun and let it end.
 struct Loan {
     begun: Receiver<()>,
     end: Sender<()>,
 }
 
-/// A loan, and a job that changes what is lent to it when it may end.
+/// Returns a loan, and a job that changes the lent values when it is allowed to end.
 fn loan() -> (Loan, impl FnOnce(&mut [u64]) + Send) {
     let (begin, begun) = channel();
     let (end, ended) = channel();
@@ -198,8 +198,8 @@ fn what_is_thrown_at_a_tasklet_waits_for_the_borrowing_job() {
     check("32 thrown");
 }
 
-/// Runs a fiber that lends, is woken in the middle of that for nothing, is taken out of the ring
-/// before it runs, and never put back; then `run` ends. Returns whether it came to that.
+/// Runs a fiber that lends, gets a late wake meanwhile, is removed from the ring before it runs
+/// again, and is never put back; then `run` ends. Returns whether the fiber got into that state.
 fn give_up_a_lender(over: &Arc<AtomicBool>) -> bool {
     static NEWS: Event = Event::new();
     NEWS.clear();
@@ -208,7 +208,7 @@ fn give_up_a_lender(over: &Arc<AtomicBool>) -> bool {
         let lender = spawn(move || {
             NEWS.wait();
             let mut lent = [1; 64];
-            // In a shield: one that was killed does not begin a job otherwise.
+            // In a shield: a killed fiber does not begin a job otherwise.
             let job = || {
                 thread::sleep(ms(20));
                 lent.fill(2);
@@ -218,8 +218,8 @@ fn give_up_a_lender(over: &Arc<AtomicBool>) -> bool {
             assert_eq!(lent, [2; 64]);
         });
         yield_now();
-        // The event is there, and so is the wake, but in the mailbox. The kill wakes the fiber
-        // first; what it waited for has come, so it goes on and lends, and then the wake arrives.
+        // The event is set, and the wake is in the mailbox. The kill wakes the fiber first; its
+        // event has come, so it continues and lends, and then the wake arrives.
         thread::spawn(|| NEWS.set()).join().unwrap();
         lender.kill();
         (0..1_000).any(|_| {
@@ -249,7 +249,7 @@ fn a_fiber_that_catches_every_kill_is_not_given_up_while_it_lends() {
                 let _ = panic::catch_unwind(fibra::park);
             }
             let mut lent = [1; 16];
-            // One that was killed does not begin a job otherwise.
+            // A killed fiber does not begin a job otherwise.
             fibra::shield(|| uninterruptible(|| job(&mut lent)));
             assert_eq!(lent, [2; 16]);
             log("back");
@@ -297,7 +297,7 @@ fn a_borrowing_job_inside_a_generator_holds_all_its_stacks() {
 
 #[test]
 fn where_nothing_can_be_unwound_a_borrowing_job_is_waited_for() {
-    // A `run` in a destructor of a thread that unwinds.
+    // A `run` in a destructor, on a thread that unwinds.
     let text = panic_of(|| {
         let _runs = OnDrop(|| {
             fibra::run(|| {
@@ -337,7 +337,7 @@ fn a_panic_of_a_borrowing_job_leaves_what_it_was_lent() {
         });
         assert_eq!(text, "half-way");
         assert_eq!(lent, ["a", "b"]);
-        // The closure's captures are dropped before the caller goes on.
+        // The closure's captures are dropped before the caller continues.
         let noisy = Noisy("dropped");
         let (pool, order) = (ThreadPool::new(1), &Mutex::new(Vec::new()));
         pool.run_uninterruptible(move || {
@@ -361,7 +361,7 @@ fn results_may_borrow_as_well() {
 
 #[test]
 fn many_loans_and_kills_at_random() {
-    // Threads write to the stacks of fibers that are killed all the time. What they write must be
+    // Threads write to the stacks of fibers that are killed all the time. Their values must arrive
     // there, and nothing else may change.
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut random = move |n: u64| {

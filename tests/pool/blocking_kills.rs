@@ -15,7 +15,7 @@ use fibra::{spawn, yield_now};
 
 use crate::support::{OnDrop, check, join_panic, log, ms};
 
-/// Sends the thread on which it is dropped, and whether that is a fiber.
+/// Sends the thread on which it is dropped, and whether it is dropped in a fiber.
 struct Traced(Sender<(ThreadId, bool)>);
 
 impl Drop for Traced {
@@ -29,7 +29,7 @@ fn traced() -> (Traced, Receiver<(ThreadId, bool)>) {
     (Traced(sender), receiver)
 }
 
-/// A pool of one thread, which is busy until the sender is used or dropped.
+/// Returns a pool of one thread, which is busy until the sender is used or dropped.
 fn busy_pool() -> (ThreadPool, Sender<()>) {
     let pool = ThreadPool::new(1);
     let (open, opened) = channel::<()>();
@@ -61,7 +61,7 @@ fn a_job_that_has_not_begun_is_dropped_with_its_fiber_and_never_runs() {
             assert_eq!(pool.stats().queued, 1);
             caller.kill();
             assert!(caller.join().unwrap_err().is_killed());
-            // Though the only thread is busy.
+            // It was dropped although the only thread is busy.
             assert_eq!(dropped.try_recv().unwrap(), (thread::current().id(), true));
         });
         open.send(()).unwrap();
@@ -107,7 +107,7 @@ fn a_job_that_has_begun_goes_on_and_its_result_is_dropped_on_its_thread() {
         });
         open.send(()).unwrap();
         assert_eq!(dropped.recv().unwrap(), (pool_thread, false));
-        // The thread has outlived it all.
+        // The thread has survived all of this.
         assert_eq!(pool.spawn(|| thread::current().id()).join().unwrap(), pool_thread);
     }
 }
@@ -226,7 +226,7 @@ fn destructors_that_panic_or_wait_do_no_harm() {
             assert!(caller.join().unwrap_err().is_killed());
             check("slept");
         });
-        // On the thread: a result whose destructor panics, and a panic's payload that does.
+        // On the pool's thread: a result with a panicking destructor, and a panic payload with one.
         pool.spawn(|| OnDrop(|| panic!("in the destructor of a result"))).detach();
         struct Bad;
         impl Drop for Bad {

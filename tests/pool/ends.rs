@@ -1,4 +1,4 @@
-//! The end of a fiber reaches groups, pools and streams without a fiber that watches for it.
+//! The end of a fiber reaches groups, pools and streams without a fiber that waits for it.
 
 use fibra::JoinError;
 use fibra::pool::{Group, Pool, as_completed, try_join_all};
@@ -7,7 +7,7 @@ use crate::support::{
     DONE_LINE, OnDrop, apart, check, in_child, log, ms, name_of, run_virtually, stderr,
 };
 
-/// Uses more stack than the smallest one has when it is dropped.
+/// A value whose destructor uses more stack than the smallest stack has.
 struct Deep;
 
 impl Drop for Deep {
@@ -85,7 +85,7 @@ fn a_member_has_ended_when_its_fiber_locals_are_gone() {
     check("0 10 read-20 read-0 read-10 50");
 }
 
-/// A fiber that catches each kill and waits on.
+/// Catches each kill and continues to wait.
 fn refuses() {
     loop {
         let _ = std::panic::catch_unwind(fibra::park);
@@ -125,7 +125,7 @@ fn an_abandoned_member_releases_its_permit() {
     });
 }
 
-/// Waits when it is cloned.
+/// A value that waits when it is cloned.
 struct Slow;
 
 impl Clone for Slow {

@@ -95,7 +95,7 @@ fn join_waits_for_all_members_and_keeps_the_outcomes() {
         let inner = group.clone();
         group.spawn(move || {
             fibra::sleep(ms(20));
-            inner.spawn(|| nap(7)); // a member may, of a closed group
+            inner.spawn(|| nap(7)); // a member may spawn in a closed group
             3
         });
         let start = fibra::now();

@@ -1,4 +1,4 @@
-//! Members that use their group or pool at their very end: in destructors of fiber-locals and
+//! Members that use their group or pool while they end: in destructors of fiber-locals and
 //! outputs.
 
 use std::cell::RefCell;
@@ -68,7 +68,7 @@ fn a_member_kills_all_at_its_end() {
         let (in_group, in_pool) = (group.clone(), pool.clone());
         group.add(pool.spawn(move || {
             at_the_end(move || {
-                in_group.kill_all(); // itself, too, which has ended but for this
+                in_group.kill_all(); // including this member, of which only this destructor is left
                 in_pool.kill();
             });
         }));
@@ -86,8 +86,8 @@ fn a_fiber_is_waited_for_by_several_at_once() {
         let pool = Pool::new(1);
         let (group, other) = (Group::new(), Group::<()>::new());
         group.add(pool.spawn(|| fibra::sleep(ms(10))));
-        // Its end releases the permit, is read from one group, and ends a race that waits for the
-        // permit.
+        // The end of this member releases the permit, is read from one group, and ends a race that
+        // waits for the permit.
         let winner = race([pool.clone()].map(|pool| move || pool.apply(|| "placed")));
         assert_eq!(winner.unwrap(), "placed");
         assert!(matches!(group.next(), Some(Ok(()))) && other.next().is_none());

@@ -10,7 +10,7 @@ use fibra::pool::Pool;
 
 use crate::support::{Noisy, OnDrop, check, log, ms, panic_of, run_virtually};
 
-/// The numbers from 0 on, counted as they are pulled.
+/// Returns the numbers from 0 on, and counts each one when it is pulled.
 fn counted(pulled: &Rc<Cell<usize>>) -> impl Iterator<Item = usize> + 'static {
     let pulled = pulled.clone();
     (0..).inspect(move |n| pulled.set(n + 1))

@@ -10,7 +10,7 @@ use fibra::pool::Pool;
 
 use crate::support::{Noisy, check, log, ms, panic_of, run_virtually};
 
-/// A source that counts how many items it is ahead of the calls that have ended.
+/// A source that measures how many items it is ahead of the calls that have ended.
 struct Source<'a> {
     left: std::ops::Range<usize>,
     ended: &'a Cell<usize>,
@@ -185,7 +185,7 @@ fn a_panic_of_the_source_unwinds_the_caller() {
 fn a_caller_that_is_killed_leaves_no_member_behind() {
     run_virtually(|| {
         let pool = Pool::new(2);
-        // Killed while it waits for a permit, for the source, and for the results.
+        // The caller is killed while it waits for a permit, for the source, and for the results.
         for (items, pause) in [(9, 0), (9, 2), (2, 0)] {
             let inner = pool.clone();
             let caller = fibra::spawn(move || {
@@ -246,7 +246,7 @@ fn members_that_never_end_are_a_deadlock() {
     run_virtually(|| {
         let pool = Pool::new(2);
         let outcome = pool.map(1..=3, |n| if n == 2 { fibra::park() } else { fibra::sleep(ms(1)) });
-        // The member fails first: it waits in a call that can fail by a panic only, and was last.
+        // The member fails first: it was the last to wait, and its call can fail only by a panic.
         assert!(matches!(outcome, Err(JoinError::Deadlock(_) | JoinError::Panicked(_))));
         assert_eq!(pool.available(), 2);
     });

@@ -1,4 +1,4 @@
-//! The error of a `map` is returned, whatever the destructors of results do.
+//! The error of a `map` is returned, whatever the destructors of the results do.
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
@@ -8,7 +8,7 @@ use fibra::pool::Pool;
 
 use crate::support::{OnDrop, check, log, ms, panic_of, run_virtually};
 
-/// A result whose destructor waits, and then counts itself.
+/// A result whose destructor waits, and then counts the drop.
 fn waits(dropped: &Rc<Cell<u32>>) -> OnDrop<impl FnMut() + use<>> {
     let dropped = dropped.clone();
     OnDrop(move || {

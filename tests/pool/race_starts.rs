@@ -6,7 +6,7 @@ use fibra::pool::race;
 
 use crate::support::{Noisy, check, log, ms, panic_of, run_virtually};
 
-/// Yields `yields` times when it is cloned, and panics after `clones` clones.
+/// A value that yields `yields` times when it is cloned, and panics after `clones` clones.
 struct Slow {
     yields: Cell<u32>,
     clones: Cell<u32>,

@@ -66,13 +66,13 @@ impl World {
         steps.iter().for_each(|step| self.take(step));
     }
 
-    /// The program of a fiber that is about to be spawned.
+    /// Returns the body of a fiber that takes `steps`.
     fn life(&self, steps: &[Step]) -> impl FnOnce() + use<> {
         let (world, steps) = (self.clone(), steps.to_vec());
         move || world.live(&steps)
     }
 
-    /// Work under a permit: no more fibers may be in here than there are permits.
+    /// Works under a permit: at most as many fibers as there are permits may be in here.
     fn work(&self, time: u64) {
         self.working.set(self.working.get() + 1);
         let _leaves = OnDrop(|| self.working.set(self.working.get() - 1));
@@ -114,7 +114,7 @@ impl World {
             1 => drop(try_join_all(several.iter().map(spawn))),
             2 => as_completed(several.iter().map(spawn)).take(2).for_each(drop),
             _ if several.is_empty() => {}
-            // The runners are not members, and the fiber that races may hold a permit: so they only
+            // The runners are not members, and the racing fiber may hold a permit: so they only
             // wait for existing members, not for the pool.
             _ => {
                 let runs: Vec<_> = several.iter().map(spawn).collect();
@@ -124,7 +124,7 @@ impl World {
     }
 }
 
-/// Lets one program run, killing the `n`th fiber to have started at each of the times.
+/// Runs one program, and kills the `n`th fiber to have started at each of the times.
 fn check(size: usize, programs: &[Vec<Step>], kills: &[(u64, usize)], end: Option<u64>) {
     fibra::Runtime::builder().virtual_clock().build().unwrap().run(|| {
         let world = World { pool: Pool::new(size), working: Rc::default(), fibers: Rc::default() };

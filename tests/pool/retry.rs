@@ -1,4 +1,4 @@
-//! Trying again: how often, when, after which errors, and what ends it early.
+//! Retries: how often, when, after which errors, and the events that end them early.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -13,7 +13,7 @@ const fn s(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// Fails each time, with the time at which it was called.
+/// Returns an attempt that always fails, with the time of the call as its error.
 fn failing(start: std::time::Instant) -> impl FnMut(u32) -> Result<(), String> {
     move |attempt| Err(format!("{attempt}@{}", (fibra::now() - start).as_secs_f64()))
 }

@@ -10,7 +10,7 @@ use fibra::pool::{JoinTimeoutError, Pool, SpawnTimeoutError, TrySpawnError};
 
 use crate::support::{Noisy, OnDrop, check, log, ms, panic_of, run_virtually};
 
-/// Runs `body` on a virtual clock, and returns how long that took there.
+/// Runs `body` on a virtual clock, and returns the virtual time that it took.
 fn timed(body: impl FnOnce()) -> Duration {
     run_virtually(|| {
         let start = fibra::now();
@@ -19,7 +19,7 @@ fn timed(body: impl FnOnce()) -> Duration {
     })
 }
 
-/// Sleeps, and logs when it began and ended.
+/// Sleeps, and logs its start and its end.
 fn work(name: u32, time: u64) -> u32 {
     log(format!("+{name}"));
     fibra::sleep(ms(time));

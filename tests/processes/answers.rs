@@ -8,12 +8,12 @@ use crate::support::name_of;
 
 const WORKER: &str = "FIBRA_TEST_ANSWERS_TWICE";
 
-/// Not a test, but what the worker runs: it speaks the protocol itself, and answers each request
+/// The body of the worker and not a test: it speaks the protocol itself, and answers each request
 /// twice.
 #[test]
 fn side_of_the_worker() {
     if std::env::var_os(WORKER).is_some() {
-        // It fails when the pool is gone.
+        // It fails when the pool no longer exists.
         let _ = answer_twice();
     }
 }

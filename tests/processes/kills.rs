@@ -1,4 +1,4 @@
-//! Calls that wait for a child are cut short: nothing is left behind, neither a descriptor nor a
+//! Interrupted calls that wait for a child: nothing is left behind, neither a descriptor nor a
 //! zombie.
 
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use crate::support::{DONE_LINE, in_child, ms, name_of, stderr};
 
-/// A child that neither ends, reads nor writes, until it is killed.
+/// Returns a child that does not end, read or write until it is killed.
 fn idle() -> Command {
     let mut command = Command::new("sleep");
     command.arg("1000").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -19,7 +19,7 @@ fn idle() -> Command {
     command
 }
 
-/// Every call that waits for a child, with one that it would wait for for ever.
+/// Every call that waits for a child, each with a child that never ends.
 const CALLS: &[(&str, fn())] = &[
     ("wait", || drop(idle().spawn().unwrap().wait())),
     ("wait_timeout", || drop(idle().spawn().unwrap().wait_timeout(Duration::from_secs(1000)))),
@@ -35,16 +35,16 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// As many as are open when the scheduler has opened what it keeps.
+/// Returns the number of open descriptors when the scheduler has opened those that it keeps.
 fn descriptors_of_a_scheduler() -> usize {
     let (reader, _writer) = io::pipe().unwrap();
     assert!(fibra::io::wait_readable_timeout(&reader, ms(0)).is_err());
     descriptors() - 2
 }
 
-/// Returns when this process has no child any more, dead or alive: when the last was reaped.
+/// Returns when this process has no child any more, dead or alive: when the last one was reaped.
 fn until_no_child_is_left() {
-    // The call says that one has ended, and leaves it: somebody else is to reap it.
+    // The call reports a child that has ended, and does not reap it: the library must do that.
     loop {
         match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
             Err(Errno::CHILD) => return,
@@ -54,7 +54,7 @@ fn until_no_child_is_left() {
     }
 }
 
-/// Returns when no more descriptors are open than `before`: the thread that reaps closes its own
+/// Returns when no more descriptors are open than `before`: the reaping thread closes its own ones
 /// last.
 fn until_descriptors_are(before: usize) {
     let start = fibra::now();
@@ -76,7 +76,7 @@ fn a_killed_call_leaves_no_zombie_and_no_descriptor() {
             for round in 0..3 {
                 for (name, call) in CALLS {
                     let fiber = fibra::spawn(*call);
-                    // Until it waits for its child, and in the other rounds a little later.
+                    // Kill it when it waits for its child, and in the other rounds a little later.
                     fibra::yield_now();
                     fibra::sleep(ms(round));
                     fiber.kill();
@@ -114,7 +114,7 @@ fn dropped_children_are_reaped_when_they_end_also_after_the_run_and_on_plain_thr
         let before = descriptors();
         let spawn = || {
             let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-            // The child lives on without its handle, until this is closed.
+            // The child lives on without its handle, until this pipe is closed.
             child.stdin.take().unwrap()
         };
         let pipes: Vec<_> = (0..20).map(|_| spawn()).collect();
@@ -126,7 +126,7 @@ fn dropped_children_are_reaped_when_they_end_also_after_the_run_and_on_plain_thr
         drop((pipes, more));
         until_no_child_is_left();
         fibra::run(|| until_descriptors_are(before));
-        // And once more, with a new thread.
+        // Do it once more, with a new thread.
         drop(spawn());
         until_no_child_is_left();
     });

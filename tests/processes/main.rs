@@ -1,4 +1,4 @@
-//! Child processes and signals: what callers get, and what their ends leave behind.
+//! Child processes and signals: the results that callers get, and the state after their ends.
 
 #![cfg(feature = "net")]
 

@@ -11,7 +11,7 @@ use crate::support::{DONE_LINE, in_child, ms, name_of, stderr};
 
 const WORKER: &str = "FIBRA_TEST_WORKER";
 
-/// Not a test, but what the workers run.
+/// The body of the workers, and not a test.
 #[test]
 fn side_of_the_worker() {
     if std::env::var_os(WORKER).is_none() {
@@ -73,7 +73,7 @@ fn several_processes_work_at_once() {
         let pool = pool(2);
         let hangs = fibra::time::timeout(ms(200), || {
             fibra::scope(|scope| {
-                // It has one of the workers for as long as it lasts.
+                // The call occupies one of the workers for as long as it lasts.
                 scope.spawn(|| drop(pool.call(b"hang")));
                 fibra::yield_now();
                 let pids: Vec<_> = (0..5).map(|_| pool.call(b"pid").unwrap()).collect();
@@ -121,7 +121,7 @@ fn who_is_killed_takes_the_worker_with_it() {
         assert!(fibra::time::timeout(ms(5), || pool.call(b"hang")).is_err());
         let next = text(&pool.call(b"pid").unwrap());
         assert_ne!(next, pid.to_string());
-        // It is reaped as well, so it is not even a zombie.
+        // The worker is reaped as well, so it is not even a zombie.
         let start = fibra::now();
         while test_kill_process(Pid::from_raw(pid).unwrap()).is_ok() {
             assert!(fibra::now() - start < Duration::from_secs(30));

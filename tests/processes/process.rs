@@ -1,4 +1,4 @@
-//! Child processes: what they are given, what they write, and how they end.
+//! Child processes: their settings, their output, and how they end.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -16,7 +16,7 @@ fn sh(script: &str) -> Command {
     command
 }
 
-/// As much as fits into no pipe.
+/// More output than fits into any pipe.
 const MUCH: &str = "head -c 3000000 /dev/zero";
 
 #[test]
@@ -37,7 +37,7 @@ fn other_fibers_run_while_one_waits_for_a_child() {
     fibra::run(|| {
         let mut child = sh("read line; exit $line").stdin(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        // The child ends only if this runs while main waits.
+        // The child ends only if this fiber runs while main waits.
         go(move || stdin.write_all(b"5\n").unwrap());
         assert_eq!(child.wait().unwrap().code(), Some(5));
     });
@@ -90,7 +90,7 @@ fn kill_and_signal_end_a_child_with_that_signal() {
     });
 }
 
-/// A child may switch its end of a pipe to packets (`O_DIRECT`): then a read ends with each.
+/// A child may switch its end of a pipe to packets (`O_DIRECT`): then each packet ends a read.
 #[test]
 #[cfg(target_os = "linux")]
 fn packets_in_a_pipe_are_read_one_after_the_other() {
@@ -124,7 +124,7 @@ fn output_captures_what_was_not_set_and_gives_no_input() {
         let mut command = sh("cat; echo out; echo err >&2");
         let output = command.stderr(Stdio::null()).output().unwrap();
         assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out\n"[..], &b""[..]));
-        // Afterwards the others are inherited again.
+        // Afterwards the other streams are inherited again.
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         assert!(child.stdout.is_none() && child.stderr.is_none() && child.stdin.is_none());
     });

@@ -1,6 +1,6 @@
-//! Signals: which subscribers get them, and what happens to those that no subscriber gets.
+//! Signals: the subscribers that get them, and the effect of signals that no subscriber gets.
 //!
-//! Signals belong to the process: each test has one of its own, or a process of its own.
+//! Signals belong to the process: each test has its own signal, or its own process.
 
 use std::cell::Cell;
 use std::io;
@@ -18,7 +18,7 @@ fn send(signal: Signal) {
         .unwrap();
 }
 
-/// Sends `signal`, and returns when it has come: `kill` may return before another thread has
+/// Sends `signal`, and returns when it has arrived: `kill` may return before another thread has
 /// handled it.
 fn send_and_wait(signal: Signal, witness: &Signals) {
     send(signal);
@@ -198,7 +198,7 @@ fn without_a_subscriber_the_default_action_happens_again() {
         let again = Signals::new(&[term]).unwrap();
         send_and_wait(term, &again);
         drop(again);
-        // Ignored by default, and so still.
+        // This signal is ignored by default, and so it is still ignored.
         let child = Signals::new(&[Signal::SIGCHLD]).unwrap();
         send_and_wait(Signal::SIGCHLD, &child);
         drop(child);
@@ -247,7 +247,7 @@ fn what_cannot_be_received_is_refused() {
     assert!(panic_of(outside).contains("fibra::run"));
 }
 
-/// The stack of the fiber would not have room for it.
+/// The stack of the fiber would have no room for the handler.
 #[test]
 fn the_handler_does_not_run_on_the_stack_of_a_fiber() {
     let test = name_of!(the_handler_does_not_run_on_the_stack_of_a_fiber);
@@ -258,7 +258,7 @@ fn the_handler_does_not_run_on_the_stack_of_a_fiber() {
             let tight = fibra::Builder::new().stack_size(16 << 10).spawn(move || {
                 let mut room = [0u8; 11 << 10];
                 std::hint::black_box(&mut room);
-                // SAFETY: it has no obligation. It is handled on this thread before it returns.
+                // SAFETY: no obligation. This thread handles the signal before the call returns.
                 #[allow(unsafe_code, reason = "a signal for this thread")]
                 unsafe {
                     libc::raise(usr1.as_raw())

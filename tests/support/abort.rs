@@ -1,18 +1,18 @@
-//! Programs that are built with `panic = "abort"`: a crate each, which depends on this one.
+//! Programs that are built with `panic = "abort"`: each is a crate that depends on this one.
 //!
-//! Invariant: crates and what they are built to stand in the folder of build artefacts, so that
+//! Invariant: the crates and their build results are in the folder of build artefacts, so that
 //! each is built once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Builds the program `source` as the crate `name`, with these features of fibra, and runs it.
+/// Builds the program `source` as the crate `name`, with `features` of fibra, and runs it.
 pub(crate) fn run_aborting(name: &str, source: &str, features: &[&str], args: &[&str]) -> Output {
     run_aborting_with(name, source, features, "", args)
 }
 
-/// As [`run_aborting`], for a program with further dependencies, as lines of a manifest.
+/// Like [`run_aborting`], for a program with further dependencies, given as lines of a manifest.
 pub(crate) fn run_aborting_with(
     name: &str,
     source: &str,
@@ -26,22 +26,22 @@ pub(crate) fn run_aborting_with(
     let fibra = env!("CARGO_MANIFEST_DIR").replace('\\', "/");
     fs::write(folder.join("Cargo.toml"), manifest(name, &fibra, features) + dependencies).unwrap();
     fs::write(folder.join("src/main.rs"), source).unwrap();
-    // The versions that this crate is tested with; without its lock file cargo picks some.
+    // The versions that this crate is tested with; without its lock file cargo chooses others.
     let _ = fs::copy(Path::new(&fibra).join("Cargo.lock"), folder.join("Cargo.lock"));
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet"]);
     if cfg!(sanitized) {
-        // The flags are in the environment; with this they stay away from build scripts.
+        // The flags are in the environment; with a target they do not apply to build scripts.
         cargo.args(["--target", env!("FIBRA_TARGET")]);
     }
     cargo.arg("--").args(args).current_dir(folder);
-    // Crates with the same features share what they depend on.
+    // Crates with the same features share their dependencies.
     let artefacts = target.join(["panic-abort-target", &features.join("-")].concat());
     cargo.env("CARGO_TARGET_DIR", artefacts).output().unwrap()
 }
 
 fn manifest(name: &str, fibra: &str, features: &[&str]) -> String {
-    // Under a sanitizer each switch is announced to it.
+    // Under a sanitizer, corosensei announces each switch to it.
     let sanitizer = if cfg!(sanitized) {
         "corosensei = { version = \"0.3\", default-features = false, features = [\"sanitizer\"] }\n"
     } else {

@@ -1,10 +1,10 @@
-//! What the tests of channels share: a trace to print into, and values that count their drops.
+//! Support for the tests of channels: a trace to print into, and values that count their drops.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::rc::Rc;
 
-/// What happened, in order. Clones write into the same trace.
+/// The events so far, in order. Clones write into the same trace.
 #[derive(Clone, Default)]
 pub(crate) struct Trace(Rc<RefCell<Vec<String>>>);
 
@@ -13,13 +13,13 @@ impl Trace {
         self.0.borrow_mut().push(what.to_string());
     }
 
-    /// The trace so far, which starts anew.
+    /// Returns the trace so far, and empties it.
     pub(crate) fn take(&self) -> String {
         self.0.take().join(" ")
     }
 }
 
-/// Makes values and counts those that were not dropped yet. A second drop of one is noticed.
+/// Makes values and counts those that were not dropped yet. A second drop of a value is detected.
 #[derive(Clone, Default)]
 pub(crate) struct Census {
     made: Rc<Cell<usize>>,
@@ -34,13 +34,13 @@ pub(crate) struct Counted {
 }
 
 impl Census {
-    /// The next value; the first has the number 1.
+    /// Returns the next value; the first has the number 1.
     pub(crate) fn value(&self) -> Counted {
         self.made.set(self.made.get() + 1);
         Counted { number: self.made.get(), dropped: self.dropped.clone() }
     }
 
-    /// The numbers of the values that were dropped, in that order.
+    /// Returns the numbers of the dropped values, in the order of the drops.
     pub(crate) fn dropped(&self) -> Vec<usize> {
         self.dropped.borrow().clone()
     }

@@ -1,4 +1,4 @@
-//! What the tests of greenlets share: a value like Python's, short names, panics that print
+//! Support for the tests of greenlets: a value like Python's, short names, panics that print
 //! nothing.
 
 use std::any::Any;
@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use fibra::greenlet::{Greenlet, GreenletExit, SwitchError};
 
-/// What Python's greenlets pass to each other.
+/// The values that Python's greenlets pass to each other.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Unit,
@@ -30,7 +30,7 @@ impl From<&'static str> for Value {
     }
 }
 
-/// What `switch` with these arguments delivers (G-033).
+/// Returns the value that `switch` with these arguments delivers (G-033).
 pub(crate) fn args<const N: usize, const M: usize>(
     positional: [i64; N],
     keywords: [(&'static str, i64); M],
@@ -55,7 +55,7 @@ pub(crate) fn raise(payload: impl Any + Send) -> ! {
 #[derive(Debug, PartialEq)]
 pub(crate) struct KeyError(pub(crate) &'static str);
 
-/// What `f` raises.
+/// Returns the payload that `f` raises.
 #[track_caller]
 pub(crate) fn raised<T>(f: impl FnOnce() -> T) -> Box<dyn Any + Send> {
     match panic::catch_unwind(AssertUnwindSafe(f)) {
@@ -64,7 +64,7 @@ pub(crate) fn raised<T>(f: impl FnOnce() -> T) -> Box<dyn Any + Send> {
     }
 }
 
-/// The `KeyError` that `f` raises.
+/// Returns the `KeyError` that `f` raises.
 #[track_caller]
 pub(crate) fn key_error<T>(f: impl FnOnce() -> T) -> &'static str {
     match raised(f).downcast::<KeyError>() {
@@ -73,7 +73,7 @@ pub(crate) fn key_error<T>(f: impl FnOnce() -> T) -> &'static str {
     }
 }
 
-/// The exit that came instead of a value.
+/// Returns the exit that came instead of a value.
 #[track_caller]
 pub(crate) fn exit_of<V: fmt::Debug, T>(result: Result<V, SwitchError<T>>) -> GreenletExit {
     match result {
@@ -83,7 +83,7 @@ pub(crate) fn exit_of<V: fmt::Debug, T>(result: Result<V, SwitchError<T>>) -> Gr
     }
 }
 
-/// Calls `f`, then `cleanup` whatever happened, while nothing unwinds; then goes on unwinding: a
+/// Calls `f`, then `cleanup` whatever happened, while nothing unwinds; then continues to unwind: a
 /// `try .. finally` that may switch.
 pub(crate) fn try_finally<T>(f: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
     let result = panic::catch_unwind(AssertUnwindSafe(f));
@@ -91,13 +91,13 @@ pub(crate) fn try_finally<T>(f: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T
     result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
-/// The words of G-018, as they are printed.
+/// Returns the words of G-018, as they are printed.
 pub(crate) fn words<V>(greenlet: &Greenlet<V>) -> String {
     let text = format!("{greenlet:?}");
     text.trim_start_matches("Greenlet(").trim_end_matches(')').into()
 }
 
-/// A list as Python prints it, without the spaces.
+/// Formats a list like Python, but without the spaces.
 pub(crate) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
     items.join(" ")

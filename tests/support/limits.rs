@@ -1,4 +1,4 @@
-//! What the attacks on generators share: children whose time and memory have limits.
+//! Support for the attacks on generators: child processes with limits on time and memory.
 
 #![allow(clippy::disallowed_methods, reason = "children are spawned, and exit")]
 
@@ -12,8 +12,8 @@ use crate::support::{DONE_LINE, stderr};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs `test` again in a process of its own, in which `f` is called. One that spins is ended by
-/// the limit on its processor time, one that takes memory without end by that on its addresses.
+/// Runs `test` again in a process of its own, which calls `f`. The limit on processor time ends a
+/// process that spins, the limit on address space a process that takes memory without end.
 pub(crate) fn in_child(test: &str, limits: &str, f: impl FnOnce()) -> Output {
     const CHILD: &str = "FIBRA_ATTACK_CHILD";
     if std::env::var(CHILD).is_ok_and(|wanted| wanted == test) {
@@ -32,7 +32,7 @@ pub(crate) fn in_child(test: &str, limits: &str, f: impl FnOnce()) -> Output {
         .unwrap()
 }
 
-/// The child's body has ended. Returns what it wrote before that.
+/// Checks that the child's body has ended. Returns the text that it wrote before that.
 #[track_caller]
 pub(crate) fn check_done(output: &Output) -> String {
     let text = stderr(output);
@@ -40,7 +40,7 @@ pub(crate) fn check_done(output: &Output) -> String {
     text.strip_suffix(DONE_LINE).unwrap_or_else(|| panic!("its body has not ended: {text}")).into()
 }
 
-/// Makes a generator whose handle nobody has.
+/// Makes a generator and forgets its handle.
 pub(crate) fn forget_after_first<Y: 'static, T: 'static>(
     f: impl FnOnce(&Yielder<Y>) -> T + 'static,
 ) {

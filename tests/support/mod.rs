@@ -1,4 +1,4 @@
-//! What the behaviour tests share: a trace, virtual time, noisy destructors, child processes.
+//! Support for the behaviour tests: a trace, virtual time, noisy destructors, child processes.
 //!
 //! Invariant: a trace belongs to the thread that writes it, so tests do not disturb each other.
 
@@ -31,7 +31,7 @@ thread_local! {
 /// Appends `entry` to this thread's trace.
 pub(crate) fn log(entry: impl Display) {
     let entry = entry.to_string();
-    // A destructor of a thread-local may come here when the trace is gone.
+    // A destructor of a thread-local may call this after the trace was destroyed.
     let _ = TRACE.try_with(|trace| trace.borrow_mut().push(entry));
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn check(expected: &str) {
     assert_eq!(trace().join(" "), expected);
 }
 
-/// This thread's trace, which is empty afterwards.
+/// Returns this thread's trace, and empties it.
 pub(crate) fn trace() -> Vec<String> {
     TRACE.with(RefCell::take)
 }
@@ -69,12 +69,12 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
-/// As `fibra::run`, on a virtual clock.
+/// Like `fibra::run`, but on a virtual clock.
 pub(crate) fn run_virtually<T>(f: impl FnOnce() -> T) -> T {
     fibra::Runtime::builder().virtual_clock().build().unwrap().run(f)
 }
 
-/// So many milliseconds.
+/// Returns a duration of `n` milliseconds.
 pub(crate) const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
@@ -87,12 +87,12 @@ pub(crate) fn quiet_panic(text: &'static str) -> ! {
     panic::resume_unwind(Box::new(text))
 }
 
-/// Whether `f` panics.
+/// Returns whether `f` panics.
 pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> bool {
     panic::catch_unwind(AssertUnwindSafe(f)).is_err()
 }
 
-/// A payload, or any value, whose destructor panics with its text.
+/// A payload, or another value, whose destructor panics with the given text.
 pub(crate) struct Bomb(pub(crate) &'static str);
 
 impl Drop for Bomb {
@@ -101,7 +101,7 @@ impl Drop for Bomb {
     }
 }
 
-/// What `f` panics with.
+/// Returns the text that `f` panics with.
 #[track_caller]
 pub(crate) fn panic_of<T>(f: impl FnOnce() -> T) -> String {
     match panic::catch_unwind(AssertUnwindSafe(f)) {
@@ -110,14 +110,14 @@ pub(crate) fn panic_of<T>(f: impl FnOnce() -> T) -> String {
     }
 }
 
-/// The text of a panic's payload.
+/// Returns the text of a panic's payload.
 pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a value that is not a string".into())
 }
 
-/// What the fiber of `handle` panicked with.
+/// Returns the text that the fiber of `handle` panicked with.
 #[track_caller]
 pub(crate) fn join_panic<T>(handle: fibra::JoinHandle<T>) -> String {
     match handle.join() {
@@ -127,14 +127,14 @@ pub(crate) fn join_panic<T>(handle: fibra::JoinHandle<T>) -> String {
     }
 }
 
-/// Names, in the environment of a child, the test that it is to run.
+/// The environment variable that names the test that a child must run.
 const CHILD: &str = "FIBRA_TEST_CHILD";
 
-/// How the standard error of a child ends whose body has returned.
+/// The end of the standard error of a child whose body has returned.
 pub(crate) const DONE_LINE: &str = "the child's body has ended\n";
 
-/// Runs `body` in a process of its own and returns how that ended. `test` names the calling test:
-/// the child is this program, told to run that test alone.
+/// Runs `body` in a process of its own and returns its output. `test` names the calling test: the
+/// child is this program, with arguments to run that test alone.
 pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) -> Output {
     if std::env::var(CHILD).is_ok_and(|wanted| wanted == test) {
         body();
@@ -147,8 +147,8 @@ pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOn
     child.output().unwrap()
 }
 
-/// Returns a command that runs this program: by the emulator that `.ci/aarch64` names, if it runs under
-/// one.
+/// Returns a command that runs this program: by the emulator that `.ci/aarch64` names, if there
+/// is one.
 fn this_program() -> Command {
     let emulator = std::env::var("FIBRA_TEST_EMULATOR").unwrap_or_default();
     let program = std::env::current_exe().unwrap();
@@ -164,16 +164,16 @@ fn leave_process(code: i32) -> ! {
     std::process::exit(code)
 }
 
-/// What a process wrote to its standard error.
+/// Returns the text that a process wrote to its standard error.
 ///
-/// An emulator adds a line if the process dies of a signal: that line is left out.
+/// An emulator adds a line if a signal ends the process: that line is left out.
 pub(crate) fn stderr(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let is_own = |line: &&str| !line.starts_with("qemu: uncaught target signal");
     text.split_inclusive('\n').filter(is_own).collect()
 }
 
-/// The name of a test, as `in_child` wants it. A name that is not a test's does not compile.
+/// Returns the name of a test, for `in_child`. A name that is not a test's does not compile.
 #[allow(unused_macros, reason = "only tests with child processes use it")]
 macro_rules! name_of {
     ($test:ident) => {{
@@ -184,14 +184,14 @@ macro_rules! name_of {
 #[allow(unused_imports, reason = "only tests with child processes use it")]
 pub(crate) use name_of;
 
-/// The name of the test at `path`: what follows the name of its program.
+/// Returns the name of the test at `path`: the part after the name of its program.
 pub(crate) fn test_name(path: &'static str) -> &'static str {
     path.split_once("::").map_or(path, |(_, name)| name)
 }
 
-/// Runs `f` on a thread of its own, and returns what it returned, or goes on with its panic.
+/// Runs `f` on a thread of its own, and returns its result, or continues its panic.
 ///
-/// The thread is not joined: one on which a stack was given up never ends.
+/// The thread is not joined: a thread on which a stack was abandoned never ends.
 #[allow(clippy::disallowed_methods, reason = "it is not joined")]
 pub(crate) fn apart<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     let (to, from) = std::sync::mpsc::channel();
@@ -204,12 +204,12 @@ pub(crate) fn apart<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -
     result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
-/// Spawns a fiber that nobody joins.
+/// Spawns a fiber that is not joined.
 pub(crate) fn go<T: 'static>(f: impl FnOnce() -> T + 'static) {
     drop(fibra::spawn(f));
 }
 
-/// Logs what happens with the milliseconds since it was made.
+/// Logs events with the milliseconds since it was made.
 #[derive(Clone, Copy)]
 pub(crate) struct Watch(std::time::Instant);
 

@@ -1,6 +1,6 @@
-//! What the tests of sockets share: connected pairs, a bound on waits, counting descriptors.
+//! Support for the tests of sockets: connected pairs, a bound on waits, counting descriptors.
 //!
-//! Invariant: nothing here waits for time to pass, but to fail.
+//! Invariant: no function here waits for time to pass, except to fail.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use fibra::net::{TcpListener, TcpStream};
 
-/// A connection: the side that connected, and the side that was accepted.
+/// Creates a connection: the side that connected, and the side that was accepted.
 #[track_caller]
 pub(crate) fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -21,13 +21,13 @@ pub(crate) fn pair() -> (TcpStream, TcpStream) {
     (client.join().unwrap(), server)
 }
 
-/// What `f` returns. It takes a moment; if something hangs, the test fails instead.
+/// Returns the result of `f`. It takes a moment; if something hangs, the test fails instead.
 #[track_caller]
 pub(crate) fn soon<T>(f: impl FnOnce() -> T) -> T {
     fibra::time::timeout(Duration::from_secs(20), f).expect("it hangs")
 }
 
-/// Lets others run, and looks at events, until `done`.
+/// Lets other fibers run, and polls for events, until `done` returns true.
 #[track_caller]
 pub(crate) fn yield_until(done: impl Fn() -> bool) {
     soon(|| {
@@ -37,9 +37,9 @@ pub(crate) fn yield_until(done: impl Fn() -> bool) {
     });
 }
 
-/// How many descriptors this process has open.
+/// Returns the number of descriptors that this process has open.
 pub(crate) fn open_fds() -> usize {
-    // One of them is for reading the folder.
+    // One of them is used to read the folder.
     std::fs::read_dir("/proc/self/fd").unwrap().count() - 1
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn fill(socket: &(impl AsFd + AsRawFd)) {
     }
 }
 
-/// The kind of the error that `result` is.
+/// Returns the kind of the error in `result`.
 #[track_caller]
 pub(crate) fn kind_of<T>(result: io::Result<T>) -> io::ErrorKind {
     match result {
@@ -64,7 +64,7 @@ pub(crate) fn kind_of<T>(result: io::Result<T>) -> io::ErrorKind {
     }
 }
 
-/// An address at which nobody listens, for as long as this exists: its port is taken.
+/// An address without a listener, for as long as this value exists: its port is taken.
 pub(crate) struct Nobody {
     pub(crate) address: SocketAddr,
     _bound: OwnedFd,
@@ -95,7 +95,7 @@ impl SocketPath {
 
 impl Drop for SocketPath {
     fn drop(&mut self) {
-        // There may be none.
+        // The file may not exist.
         let _ = std::fs::remove_file(&self.0);
     }
 }

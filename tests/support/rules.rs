@@ -24,7 +24,7 @@ pub(crate) fn check(letter: &str, page: &str, suites: &[&str]) {
     assert!(unlisted.is_empty(), "numbers that are no rules: {unlisted:?}");
 }
 
-/// The number of each rule, and the test that it names.
+/// Returns the number of each rule, with the test that it names.
 fn rules_of<'p>(letter: &str, page: &'p str) -> BTreeMap<String, &'p str> {
     let mut rules = BTreeMap::new();
     for item in page.split("\n- **").skip(1) {
@@ -49,7 +49,7 @@ fn read(folder: &Path, text: &mut String) {
     }
 }
 
-/// The names of the functions that are tests.
+/// Returns the names of the functions that are tests.
 fn tests_of(text: &str) -> BTreeSet<&str> {
     let tests = text.split("#[test]").skip(1);
     tests
@@ -58,7 +58,7 @@ fn tests_of(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The numbers in comments, and those at the start of names of tests.
+/// Returns the numbers in comments, and those at the start of names of tests.
 fn numbers_in(letter: &str, text: &str, tests: &BTreeSet<&str>) -> BTreeSet<String> {
     let three = |text: &str| {
         let digits = text.get(..3)?;

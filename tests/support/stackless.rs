@@ -1,4 +1,4 @@
-//! What the tests of the rules of Stackless share: tasklets that log, and pictures of the ring and
+//! Support for the tests of the rules of Stackless: tasklets that log, and pictures of the ring and
 //! of a tasklet's state.
 //!
 //! In a trace, `m` is main, `T!` is the end of T by `TaskletExit`, and `T:E` its end by the payload
@@ -12,17 +12,17 @@ use fibra::stackless::{self, Channel, Tasklet, TaskletError, TaskletExit, Tempva
 
 use crate::support::{log, text_of};
 
-/// A tasklet at the end of the ring that logs its name.
+/// Creates a tasklet at the end of the ring that logs its name.
 pub(crate) fn says(name: &'static str) -> Tasklet {
     stackless::spawn(move || log(name))
 }
 
-/// A paused tasklet, not started, that logs its name.
+/// Creates a paused tasklet, not started, that logs its name.
 pub(crate) fn paused(name: &'static str) -> Tasklet {
     stackless::tasklet(move |()| log(name)).bind(())
 }
 
-/// A tasklet at the end of the ring that logs its name and raises `payload`.
+/// Creates a tasklet at the end of the ring that logs its name and raises `payload`.
 pub(crate) fn raises(name: &'static str, payload: &'static str) -> Tasklet {
     stackless::spawn(move || {
         log(name);
@@ -30,7 +30,7 @@ pub(crate) fn raises(name: &'static str, payload: &'static str) -> Tasklet {
     })
 }
 
-/// A tasklet that has started and is paused. It logs `name` and 2 when it goes on.
+/// Creates a tasklet that has started and is paused. It logs `name` and 2 when it continues.
 pub(crate) fn floating(name: &'static str) -> Tasklet {
     let tasklet = stackless::tasklet(move |()| {
         logs_end(name, || {
@@ -44,7 +44,7 @@ pub(crate) fn floating(name: &'static str) -> Tasklet {
     tasklet
 }
 
-/// A tasklet that is blocked in a receive on `channel`. It logs `name` and what it gets.
+/// Creates a tasklet that is blocked in a receive on `channel`. It logs `name` and the value.
 pub(crate) fn receiving<T: Debug + 'static>(name: &'static str, channel: &Channel<T>) -> Tasklet {
     let channel = channel.clone();
     let body = move |()| {
@@ -59,7 +59,7 @@ pub(crate) fn receiving<T: Debug + 'static>(name: &'static str, channel: &Channe
     tasklet
 }
 
-/// A tasklet that is blocked in a send of `value` on `channel`. It logs its name when that is done.
+/// Creates a tasklet that is blocked in a send of `value` on `channel`. It then logs its name.
 pub(crate) fn sending<T: 'static>(name: &'static str, channel: &Channel<T>, value: T) -> Tasklet {
     let channel = channel.clone();
     let body = move |()| {
@@ -74,7 +74,7 @@ pub(crate) fn sending<T: 'static>(name: &'static str, channel: &Channel<T>, valu
     tasklet
 }
 
-/// Calls `body`. When it unwinds with a `TaskletExit` or a text, logs that, and lets it unwind on.
+/// Calls `body`. If it unwinds with a `TaskletExit` or a text, logs that, and continues to unwind.
 pub(crate) fn logs_end(name: &str, body: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
         if payload.is::<TaskletExit>() {
@@ -91,7 +91,7 @@ pub(crate) fn raise(payload: impl Any + Send) -> ! {
     panic::resume_unwind(Box::new(payload))
 }
 
-/// What `f` unwinds with.
+/// Returns the payload with which `f` unwinds.
 #[track_caller]
 pub(crate) fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn Any + Send> {
     match catch_unwind(AssertUnwindSafe(f)) {
@@ -100,7 +100,7 @@ pub(crate) fn payload_of<R>(f: impl FnOnce() -> R) -> Box<dyn Any + Send> {
     }
 }
 
-/// The ring from the running tasklet on, by the names in `names`; main is `m`.
+/// Returns the ring from the running tasklet on, by the names in `names`; main is `m`.
 pub(crate) fn ring(names: &[(&str, &Tasklet)]) -> String {
     let first = stackless::getcurrent();
     let mut shown = Vec::new();
@@ -119,7 +119,7 @@ pub(crate) fn ring(names: &[(&str, &Tasklet)]) -> String {
     shown.join(" ")
 }
 
-/// The flags of the state of `tasklet` that are set, in the order of the alphabet; `dead` if none
+/// Returns the flags that are set in the state of `tasklet`, in alphabetical order; `dead` if none
 /// is.
 pub(crate) fn state(tasklet: &Tasklet) -> String {
     let flags = [
@@ -141,24 +141,24 @@ pub(crate) fn refused<T>(result: Result<T, TaskletError>, text: &str) -> Tasklet
     error
 }
 
-/// A tempval that holds `value`.
+/// Returns a tempval that holds `value`.
 pub(crate) fn some<T: Any>(value: T) -> Tempval {
     Some(Box::new(value))
 }
 
-/// The value in `tempval`, if it is a `T`.
+/// Returns the value in `tempval`, if there is one. Panics if it is not a `T`.
 pub(crate) fn value_of<T: Any>(tempval: Tempval) -> Option<T> {
     Some(*tempval?.downcast().expect("the type of the tempval"))
 }
 
-/// The text of the payload with which `f` unwinds.
+/// Returns the text of the payload with which `f` unwinds.
 #[track_caller]
 pub(crate) fn raised<R>(f: impl FnOnce() -> R) -> String {
     text_of(payload_of(f).as_ref())
 }
 
-/// Calls `f` and swallows what it unwinds with. (A kill of fibra's own is met again at the next
-/// wait.)
+/// Calls `f` and discards the payload if it unwinds. (A kill of fibra's own is raised again at the
+/// next wait.)
 pub(crate) fn quietly(f: impl FnOnce()) {
     drop(catch_unwind(AssertUnwindSafe(f)));
 }

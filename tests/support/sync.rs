@@ -1,8 +1,8 @@
-//! What the tests of `fibra::sync` share: threads with a scheduler each, and random numbers.
+//! Support for the tests of `fibra::sync`: threads with a scheduler each, and random numbers.
 
 use std::thread::{self, JoinHandle};
 
-/// A thread that is a scheduler, with `f` as its main fiber.
+/// Starts a thread that is a scheduler, with `f` as its main fiber.
 #[allow(clippy::disallowed_methods, reason = "other threads are what is tested")]
 pub(crate) fn elsewhere<T: Send + 'static>(
     f: impl FnOnce() -> T + Send + 'static,
@@ -10,7 +10,7 @@ pub(crate) fn elsewhere<T: Send + 'static>(
     thread::spawn(|| fibra::run(f))
 }
 
-/// A plain thread.
+/// Starts a plain thread.
 #[allow(clippy::disallowed_methods, reason = "other threads are what is tested")]
 pub(crate) fn thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     thread::spawn(f)
@@ -31,7 +31,7 @@ impl Random {
         Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// A number below `n`.
+    /// Returns a number below `n`.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,4 +1,4 @@
-//! What the tests of TLS share: certificates of an authority of their own, and connections.
+//! Support for the tests of TLS: certificates of an authority of their own, and connections.
 
 use std::io;
 use std::sync::{Arc, LazyLock};
@@ -13,7 +13,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
-/// Whom these tests trust.
+/// The authority that these tests trust.
 pub(crate) static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| authority("tests of fibra"));
 
 fn authority(name: &str) -> Authority {
@@ -30,7 +30,7 @@ pub(crate) struct Identity {
     pub(crate) key: PrivateKeyDer<'static>,
 }
 
-/// An identity for `name`, signed by the authority, after `change` was made to it.
+/// Creates an identity for `name`, signed by the authority, after `change` was applied to it.
 pub(crate) fn identity(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
     let mut params = CertificateParams::new([name.to_string()]).unwrap();
     change(&mut params);
@@ -54,7 +54,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     PROVIDER.clone()
 }
 
-/// A root store with the authority of these tests.
+/// Returns a root store with the authority of these tests.
 pub(crate) fn roots() -> Arc<RootCertStore> {
     let mut roots = RootCertStore::empty();
     roots.add(AUTHORITY.as_ref().der().clone()).unwrap();
@@ -70,7 +70,7 @@ pub(crate) fn server_config(identity: Identity) -> ServerConfig {
         .unwrap()
 }
 
-/// A server that wants to see a certificate of its clients.
+/// Configures a server that requires a certificate from its clients.
 pub(crate) fn strict_server_config(identity: Identity) -> ServerConfig {
     let verifier = WebPkiClientVerifier::builder_with_provider(roots(), provider());
     ServerConfig::builder_with_provider(provider())
@@ -112,7 +112,7 @@ pub(crate) fn connector(config: ClientConfig) -> TlsConnector {
     TlsConnector::from(Arc::new(config))
 }
 
-/// A connection without TLS: the side that connected, and the side that was accepted.
+/// Creates a connection without TLS: the side that connected, and the side that was accepted.
 pub(crate) fn tcp_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -123,7 +123,7 @@ pub(crate) fn tcp_pair() -> (TcpStream, TcpStream) {
 
 pub(crate) type Side = io::Result<TlsStream<TcpStream>>;
 
-/// What both sides make of a handshake: the client, then the server.
+/// Returns the results of a handshake on both sides: the client's, then the server's.
 pub(crate) fn handshake(client: ClientConfig, server: ServerConfig) -> (Side, Side) {
     let (here, there) = tcp_pair();
     let server = acceptor(server);
@@ -132,13 +132,13 @@ pub(crate) fn handshake(client: ClientConfig, server: ServerConfig) -> (Side, Si
     (connected, accepted.join().unwrap())
 }
 
-/// A good connection: the client, then the server.
+/// Returns a good connection: the client, then the server.
 pub(crate) fn tls_pair() -> (TlsStream<TcpStream>, TlsStream<TcpStream>) {
     let (client, server) = handshake(client_config(), server_config(localhost()));
     (client.unwrap(), server.unwrap())
 }
 
-/// What TLS did not like.
+/// Returns the error that TLS reported.
 #[track_caller]
 pub(crate) fn tls_error(error: &io::Error) -> &rustls::Error {
     assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");

@@ -1,4 +1,4 @@
-//! Tests which types of `fibra::sync` are `Send` and `Sync`: exactly where std's are.
+//! Tests which types of `fibra::sync` are `Send` and `Sync`: those whose std counterparts are.
 //!
 //! These are checks of the compiler: the file does not compile if one of them fails.
 
@@ -38,11 +38,11 @@ macro_rules! sync { ($($t:ty),+ $(,)?) => {{ fn is<T: ?Sized + Sync>() {} $(is::
 macro_rules! both { ($($t:ty),+ $(,)?) => {{ send!($($t),+); sync!($($t),+); }}; }
 macro_rules! neither { ($($t:ty),+ $(,)?) => {{ not_send!($($t),+); not_sync!($($t),+); }}; }
 
-/// May move to another thread, and not be shared.
+/// May move to another thread, but may not be shared.
 type Moves = Cell<u8>;
-/// May do neither.
+/// May neither move nor be shared.
 type Stays = Rc<u8>;
-/// May be shared, and not move: a guard of std, for one.
+/// May be shared, but may not move, such as a guard of std.
 type Shared = std::sync::MutexGuard<'static, u8>;
 
 #[test]

@@ -1,5 +1,5 @@
-//! Tests that a lock that is never released is an error also while something else lives on: a
-//! timer, a listener, another thread.
+//! Tests that a lock that is never released is an error even if something else is alive: a timer, a
+//! listener, another thread.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,7 +15,7 @@ use fibra::{Builder, JoinHandle, yield_now};
 
 use crate::support::{check, go, join_panic, log, ms, panic_of, run_virtually};
 
-/// Something that may happen at any time, for as long as the `run` lasts.
+/// Spawns a fiber that waits for an event that may happen at any time during the `run`.
 fn listen() {
     go(|| {
         let listener = fibra::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -205,7 +205,7 @@ fn a_circle_of_two_threads_is_found() {
     }
 }
 
-/// In a `run` of its own, locks one, meets the other thread, and locks the other. Returns the
+/// In a `run` of its own, locks `first`, meets the other thread, and locks `second`. Returns the
 /// panic.
 fn circle_member(
     name: &str,
@@ -248,7 +248,7 @@ fn a_circle_through_a_join_in_another_thread_is_found() {
             fibra::run(|| {
                 let _b = b.lock();
                 meet.wait();
-                // It holds `b` and waits for no lock itself.
+                // The fiber holds `b` and waits for no lock itself.
                 fibra::spawn(move || drop(a.lock())).join().is_err()
             })
         })
@@ -317,8 +317,8 @@ fn fibers_that_lock_in_any_order_on_several_threads_come_to_their_end() {
     assert_eq!(locks.iter().map(|lock| *lock.lock()).sum::<u32>(), done);
 }
 
-/// Takes two locks at a time, in any order, with others' turns in between. Returns how many it has
-/// changed.
+/// Takes two locks at a time, in any order, with turns of other fibers in between. Returns how many
+/// values it has changed.
 fn lock_at_random(locks: &[Mutex<u32>; 4], seed: u64) -> u32 {
     let (mut random, mut done) = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, 0);
     for _ in 0..15 {
@@ -364,7 +364,7 @@ fn a_reader_behind_a_writer_of_another_thread_is_no_deadlock() {
     fibra::run(|| {
         let _holds = lock.read();
         meet.wait();
-        // The writer stands in line before the second read.
+        // The writer is in the queue before the second read.
         while lock.try_read().is_some() {
             fibra::sleep(ms(1));
         }

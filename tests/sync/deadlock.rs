@@ -1,4 +1,4 @@
-//! Tests that locks which can never become free are an error, and that the report names the owners.
+//! Tests that a lock that can never become free is an error, and that the report names the owners.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use fibra::{Builder, JoinHandle, spawn, yield_now};
 use crate::support::sync::{elsewhere, thread};
 use crate::support::{check, join_panic, log, ms, panic_of, run_virtually};
 
-/// The report with the places in this file replaced, as they change with every edit.
+/// Returns the report with the places in this file replaced, as they change with every edit.
 fn without_places(report: &str) -> String {
     let mut parts = report.split("tests/sync/deadlock.rs:");
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -183,7 +183,7 @@ fn a_lock_that_another_thread_holds_is_waited_for() {
             let dump = fibra::dump().to_string();
             let owner = if plain { "another thread" } else { "a fiber of another thread" };
             assert!(dump.contains(&format!("locking a mutex held by {owner} at")), "{dump}");
-            // Nothing in this thread can run from here on until the other lets go.
+            // From here on, nothing in this thread can run until the other thread drops its guards.
             stop.send(()).unwrap();
             waits.join().unwrap();
             writes.join().unwrap();

@@ -1,5 +1,5 @@
-//! Tests of guards that another fiber than the one that locked releases: no innocent fiber is told
-//! of a deadlock.
+//! Tests of guards that are released by another fiber than the one that locked: no fiber that is
+//! not part of a deadlock gets one reported.
 
 #![allow(
     clippy::disallowed_methods,
@@ -16,7 +16,7 @@ use fibra::{sleep, spawn};
 
 use crate::support::{ms, panic_of};
 
-/// Longer than a wait for a lock lasts before it is looked at.
+/// Longer than a wait for a lock lasts before the scheduler checks it for a deadlock.
 const LONG: Duration = ms(100);
 
 /// Keeps `guard` on another fiber for a while.

@@ -1,4 +1,4 @@
-//! What `fibra::sync` promises: order, exclusion, deadlocks, and every type on its own.
+//! The guarantees of `fibra::sync`: order, exclusion, deadlocks, and the behaviour of each type.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,6 @@
 //! Random programs of lock, try, time out, release and kill, against a model of a fair lock.
 //!
-//! Fibers hold and wait; the main fiber decides what happens, a few things at a time, lets
+//! Fibers hold and wait; the main fiber decides what happens, a few actions at a time, lets
 //! everything settle, and compares the holders and the waiters with the model. So exclusivity,
 //! order, lost wakes and leaked permits are all checked together.
 
@@ -21,13 +21,13 @@ use crate::support::run_virtually;
 const FIBERS: usize = 5;
 const PERMITS: usize = 3;
 
-/// A lock, and how to ask for it. `kind` is a number below [`KINDS`].
+/// A lock, and the operations that ask for it. `kind` is a number below [`KINDS`].
 trait Lock: Default + 'static {
     type Guard: 'static;
     fn lock(&'static self, kind: usize) -> Self::Guard;
     fn try_lock(&'static self, kind: usize) -> Option<Self::Guard>;
     fn lock_timeout(&'static self, kind: usize, timeout: Duration) -> Option<Self::Guard>;
-    /// Whether one of `kind` may come in beside those who are in.
+    /// Returns whether a fiber that asks for `kind` may enter beside the fibers that are inside.
     fn may_enter(inside: &[usize], kind: usize) -> bool;
     fn is_free(&self) -> bool;
 }
@@ -134,16 +134,16 @@ impl Lock for Permits {
     }
 }
 
-/// What the main fiber does. Fibers are named by their index.
+/// The actions of the main fiber. Fibers are named by their index.
 #[derive(Clone, Debug)]
 enum Op {
-    /// The fiber asks for the lock, if it neither holds nor waits.
+    /// The fiber asks for the lock, if it neither holds it nor waits for it.
     Lock(usize, usize),
     Try(usize, usize),
-    /// So many milliseconds.
+    /// The last number is the limit in milliseconds.
     LockTimeout(usize, usize, u64),
     Release(usize),
-    /// And another takes its place.
+    /// Another fiber takes the place of the killed one.
     Kill(usize),
     Settle,
     Sleep(u64),
@@ -169,11 +169,11 @@ enum Phase {
     Holds,
 }
 
-/// The rules: first come, first served, and a wait that was served is not cut short any more.
+/// The rules: first come, first served, and a wait that was served is no longer interrupted.
 struct Model {
     inside: Vec<(usize, usize)>,
     queue: VecDeque<(usize, usize, Option<Duration>)>,
-    /// Killed since things settled last.
+    /// The fibers that were killed since things last settled.
     killed: Vec<usize>,
     may_enter: fn(&[usize], usize) -> bool,
 }
@@ -224,7 +224,7 @@ impl Model {
         }
     }
 
-    /// Deadlines are met one by one: each is at a time of its own.
+    /// Deadlines are met one by one: each is at a different time.
     fn time_passes(&mut self, now: Duration) {
         loop {
             let due = self.queue.iter().filter_map(|&(fiber, _, until)| Some((until?, fiber)));
@@ -242,7 +242,7 @@ enum Order {
     LockTimeout(usize, Duration),
 }
 
-/// The real lock, its fibers, and the guards that they have got.
+/// The real lock, its fibers, and the guards that they hold.
 struct Real<L: Lock> {
     lock: &'static L,
     fibers: Vec<(JoinHandle<()>, fibra::channel::Sender<Order>)>,
@@ -260,7 +260,7 @@ impl<L: Lock> Real<L> {
 
     fn order(&self, fiber: usize, order: Order) {
         self.fibers[fiber].1.send(order).unwrap();
-        // The fibers take their orders in turn: the model has them in this order.
+        // The fibers take their orders one after another, in the order that the model has.
         (0..2).for_each(|_| yield_now());
     }
 
@@ -269,7 +269,7 @@ impl<L: Lock> Real<L> {
         drop(guard);
     }
 
-    /// Replaces the fiber, if it holds nothing: what is in the table is not on its stack.
+    /// Replaces the fiber, and drops its guard, which is in the table and not on its stack.
     fn replace(&mut self, fiber: usize) {
         self.guards.borrow_mut()[fiber] = (Phase::Idle, None);
         self.fibers[fiber] = spawn_fiber(self.lock, &self.guards, fiber);
@@ -297,7 +297,7 @@ fn spawn_fiber<L: Lock>(
                 Order::Try(kind) => lock.try_lock(kind),
                 Order::LockTimeout(kind, timeout) => lock.lock_timeout(kind, timeout),
             };
-            // A kill that came too late for the wait is met here, with the guard on the stack.
+            // A kill that came too late for the wait is raised here, with the guard on the stack.
             fibra::checkpoint();
             let phase = if guard.is_some() { Phase::Holds } else { Phase::Idle };
             guards.borrow_mut()[i] = (phase, guard);
@@ -328,7 +328,7 @@ fn run_against_model<L: Lock>(ops: &[Op]) {
                 model.phase(fiber) == Phase::Idle && !model.killed.contains(&fiber)
             };
             match *op {
-                // What comes after a kill and before it is met is a matter of who runs first.
+                // Between a kill and its effect, the result depends on which fiber runs first.
                 Op::Lock(..) | Op::Try(..) | Op::LockTimeout(..) if !model.killed.is_empty() => {}
                 Op::Lock(fiber, kind) if is_idle(&model, fiber) => {
                     real.order(fiber, Order::Lock(kind));
@@ -342,7 +342,7 @@ fn run_against_model<L: Lock>(ops: &[Op]) {
                     real.order(fiber, Order::LockTimeout(kind, until(ms)));
                     model.lock(fiber, kind, Some(fibra::now() - start + until(ms)));
                 }
-                // One that has not run since it was served has not put its guard into the table.
+                // A fiber that was served and has not run since has no guard in the table yet.
                 Op::Release(fiber) if real.phases()[fiber] == Phase::Holds => {
                     real.release(fiber);
                     model.leave(fiber);
@@ -378,7 +378,7 @@ fn check<L: Lock>(real: &mut Real<L>, model: &mut Model) {
     assert_eq!(real.phases(), expected);
 }
 
-/// Everything is released in the end: nothing was leaked, and nobody is left waiting.
+/// Releases everything in the end: no permit was leaked, and no fiber is left waiting.
 fn wind_up<L: Lock>(real: Real<L>) {
     for _ in 0..FIBERS {
         (0..FIBERS).for_each(|fiber| real.release_if_held(fiber));

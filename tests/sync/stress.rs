@@ -18,8 +18,8 @@ const PLAIN: u64 = 2;
 const FIBERS: u64 = 6;
 const ROUNDS: u64 = 1_000;
 
-/// Runs `work` with a seed of its own on each of many fibers, in several threads, and on plain
-/// threads. Of the fibers some are killed somewhere on their way.
+/// Runs `work` on each of many fibers, in several threads, and on plain threads, each with its own
+/// seed. Some of the fibers are killed somewhere on their way.
 fn storm(work: impl Fn(Random) + Send + Sync + 'static) {
     let work = Arc::new(work);
     let schedulers = (0..SCHEDULERS).map(|n| {
@@ -36,7 +36,7 @@ fn storm(work: impl Fn(Random) + Send + Sync + 'static) {
                 (0..random.below(40)).for_each(|_| yield_now());
                 fibers[victim].kill();
             }
-            // The last is left to the end of `run`, which unwinds it where it waits.
+            // The last fiber is left to the end of `run`, which unwinds it where it waits.
             for fiber in fibers.into_iter().take(FIBERS as usize - 1) {
                 match fiber.join() {
                     Err(error) if !error.is_killed() => panic!("{error}"),
@@ -66,7 +66,7 @@ fn brief(random: &mut Random) -> Duration {
     Duration::from_micros(random.below(300))
 }
 
-/// What only one may do at a time: it finds out when two do.
+/// A section for one visitor at a time: it detects a second visitor.
 #[derive(Default)]
 struct Alone {
     inside: AtomicBool,
@@ -75,7 +75,7 @@ struct Alone {
 
 impl Alone {
     fn visit(&self, random: &mut Random) {
-        /// Also if the visitor is killed inside.
+        /// Leaves the section, even if the visitor is killed inside.
         struct Leave<'a>(&'a AtomicBool);
         impl Drop for Leave<'_> {
             fn drop(&mut self) {

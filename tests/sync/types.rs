@@ -1,4 +1,4 @@
-//! Tests what each type of `fibra::sync` does, one file a type.
+//! Tests of each type of `fibra::sync`, one file per type.
 
 mod barrier;
 mod condvar;

@@ -1,4 +1,4 @@
-//! Two threads call one door of a scheduler without a pause: fibers run on, and memory is bounded.
+//! Two threads call one entry point of a scheduler nonstop: fibers run on, and memory is bounded.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use crate::support::{DONE_LINE, go, in_child, ms, stderr};
 
 const FLOOD: Duration = ms(600);
 
-/// What the process holds of anonymous memory.
+/// Returns the size of the anonymous memory of this process.
 fn anonymous_memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
@@ -104,7 +104,7 @@ fn wakes_of_a_task() {
     });
 }
 
-/// A tasklet that lives on whatever is thrown at it, until it is told to stop.
+/// Spawns a tasklet that survives every throw, until the returned flag is set.
 fn stubborn() -> (Tasklet, Arc<AtomicBool>) {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = stop.clone();
@@ -117,13 +117,13 @@ fn stubborn() -> (Tasklet, Arc<AtomicBool>) {
     (tasklet, stop)
 }
 
-/// Lets every order reach a tasklet, from two threads.
+/// Sends orders to a tasklet from two threads.
 fn flood_of_orders(each: impl Fn(&stackless::RemoteTasklet, usize) + Send + Sync + 'static) {
     let (tasklet, stop) = stubborn();
     let (remote, count) = (tasklet.remote(), AtomicUsize::new(0));
     flood(move || each(&remote, count.fetch_add(1, Ordering::Relaxed)));
     stop.store(true, Ordering::Relaxed);
-    // Orders that are still under way may take it out of the ring once more.
+    // Orders that are still in transit may take it out of the ring once more.
     while tasklet.is_alive() {
         let _ = tasklet.insert();
         fibra::yield_now();

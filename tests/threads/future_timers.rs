@@ -1,4 +1,4 @@
-//! `future::Sleep` on other threads, and wakers of users that are left in timers.
+//! `future::Sleep` on other threads, and wakers of users that remain in timers.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,14 +11,14 @@ use fibra::future::{Sleep, sleep};
 
 use crate::support::{HOUR, OnDrop, check, log, panic_of, run_virtually};
 
-/// A `Sleep` that was polled once with `waker`.
+/// Returns a `Sleep` that was polled once with `waker`.
 fn polled(waker: &Waker) -> Sleep {
     let mut sleep = sleep(HOUR);
     assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(waker)).is_pending());
     sleep
 }
 
-/// A waker that does something when it is dropped.
+/// A waker that drops a value when it is dropped.
 struct Dropped(#[allow(dead_code, reason = "it is dropped")] Box<dyn Send + Sync>);
 
 impl Wake for Dropped {
@@ -35,7 +35,7 @@ fn a_sleep_that_is_dropped_by_another_thread_leaves_the_timers() {
         let start = fibra::now();
         let sleep = polled(Waker::noop());
         thread::spawn(move || drop(sleep)).join().unwrap();
-        // Nothing is left to wait for.
+        // There is no event left to wait for.
         assert!(panic_of(fibra::park).starts_with("deadlock:"));
         assert!(fibra::now() - start < HOUR);
     });
@@ -71,7 +71,7 @@ fn a_waker_left_in_a_timer_is_dropped_on_the_main_fiber_and_may_wait_there() {
         let waker = waker_that(|| {
             fibra::yield_now();
             log(fibra::current().id().number());
-            // What it leaves in turn is dropped as well.
+            // The timer that it leaves in turn is dropped as well.
             std::mem::forget(polled(&waker_that(|| log("the second"))));
         });
         std::mem::forget(polled(&waker));

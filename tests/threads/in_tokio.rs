@@ -13,7 +13,7 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
-/// Fibers that exchange values by a channel of tokio, one operation a poll.
+/// Runs fibers that exchange values by a channel of tokio, one operation per poll.
 fn exchange(wrap: bool) -> u32 {
     let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
     let fiber = fibra::spawn(move || {
@@ -48,7 +48,7 @@ fn futures_without_constraint_need_none() {
     assert_eq!(count, MANY);
 }
 
-// With the feature `tokio` there is no budget that could be used up: see `tests/futures`.
+// With the feature `tokio` there is no budget that could be exhausted: see `tests/futures`.
 #[cfg(not(feature = "tokio"))]
 #[test]
 fn a_future_whose_budget_is_used_up_is_reported_and_not_waited_for_in_silence() {

@@ -1,5 +1,5 @@
-//! Other threads and a scheduler: how they reach it, what that costs, and what stays the thread's
-//! own.
+//! Other threads and a scheduler: how they reach it, its costs, and the state that remains private
+//! to a thread.
 
 #![allow(clippy::disallowed_methods, reason = "other threads and real time are what is tested")]
 

@@ -1,4 +1,4 @@
-//! What `thread::park` waits for is the thread's own: no wait of this crate takes it.
+//! The token of `thread::park` belongs to the thread: no wait of this crate takes it.
 
 use std::sync::Arc;
 use std::thread;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::ms;
 
-/// Whether `thread::park` of this thread returns at once.
+/// Returns whether `thread::park` on this thread returns immediately.
 fn has_token() -> bool {
     let start = Instant::now();
     thread::park_timeout(Duration::from_secs(3));

@@ -1,4 +1,4 @@
-//! Fibers that other threads may wake: they tell a wait from a deadlock, and cost a sleep nothing.
+//! Fibers that other threads may wake: with one, a wait is no deadlock; a sleep costs no more.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::support::{in_child, ms, name_of, panic_of, stderr};
 
-/// How often this thread has gone to sleep.
+/// Returns how often the thread has gone to sleep.
 fn sleeps_of(thread: &std::path::Path) -> u64 {
     let status = std::fs::read_to_string(thread.join("status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("voluntary_ctxt")).unwrap();
@@ -43,13 +43,13 @@ fn the_drop_of_a_clone_leaves_a_sleeping_scheduler_alone() {
     });
 }
 
-/// Processor time of this thread, in microseconds.
+/// Returns the processor time of this thread, in microseconds.
 fn used() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     u64::try_from(time.tv_sec * 1_000_000 + time.tv_nsec / 1_000).unwrap()
 }
 
-/// What a sleep and a wake cost while so many other fibers are parked that a thread may wake.
+/// Returns the cost of a sleep and a wake while `others` fibers are parked that a thread may wake.
 fn cost_of_a_sleep_beside(others: usize, wait: fn()) -> u64 {
     const ROUNDS: u64 = 300;
     fibra::run(move || {
@@ -114,7 +114,7 @@ fn a_deadlock_is_seen_when_the_last_that_could_be_woken_waits_for_something_else
                 .collect();
             let unparkers: Vec<_> = others.iter().map(|it| it.fiber().unparker()).collect();
             let thread = thread::spawn(move || {
-                // An unpark that comes before the one before is taken is the same.
+                // An unpark that arrives before the previous one is taken is merged with it.
                 let wait_for = |count| {
                     while passed.load(Ordering::SeqCst) < count {
                         thread::sleep(Duration::from_micros(100));
@@ -122,7 +122,7 @@ fn a_deadlock_is_seen_when_the_last_that_could_be_woken_waits_for_something_else
                 };
                 unparkers.iter().for_each(fibra::Unparker::unpark);
                 wait_for(50);
-                // Each is the last witness once.
+                // Each of them is once the last witness that there is no deadlock.
                 for (i, unparker) in unparkers.iter().enumerate() {
                     unparker.unpark();
                     wait_for(51 + i);
@@ -130,7 +130,7 @@ fn a_deadlock_is_seen_when_the_last_that_could_be_woken_waits_for_something_else
                 unparkers
             });
             let result = panic_of(fibra::park);
-            // They were kept all the time.
+            // They were alive all the time.
             drop(thread.join().unwrap());
             panic!("{result}");
         })
@@ -143,7 +143,7 @@ fn fibers_that_made_unparkers_and_ended_take_no_memory() {
     // In a process of its own, whose memory no other test changes.
     let test = name_of!(fibers_that_made_unparkers_and_ended_take_no_memory);
     let output = in_child(test, &[], || {
-        // A timer is pending all the time, so no sleep asks who may be woken.
+        // A timer is pending all the time, so no sleep asks which fibers may be woken.
         fibra::run(|| {
             let before = resident();
             for round in 0..400_000 {
@@ -159,7 +159,7 @@ fn fibers_that_made_unparkers_and_ended_take_no_memory() {
     assert!(output.status.success(), "{}", stderr(&output));
 }
 
-/// Bytes of anonymous memory that this process holds.
+/// Returns the bytes of anonymous memory that this process holds.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();

@@ -1,4 +1,4 @@
-//! Tests `Unparker`: other threads wake a fiber, and their unparkers tell a wait from a deadlock.
+//! Tests `Unparker`: other threads wake a fiber, and a wait is no deadlock while they may do so.
 
 #![allow(clippy::disallowed_methods, reason = "other threads are what is tested")]
 
@@ -71,7 +71,7 @@ fn a_storm_from_many_threads_loses_no_wake() {
     });
 }
 
-/// A thread that counts up, and unparks the running fiber after each step.
+/// Starts a thread that counts up, and unparks the running fiber after each step.
 fn storm(count: Arc<AtomicU32>, rounds: u32) -> thread::JoinHandle<()> {
     let unparker = fibra::current().unparker();
     thread::spawn(move || {
@@ -115,7 +115,7 @@ fn an_unparker_may_outlive_its_fiber_and_its_run() {
     let (of_main, of_child) = fibra::run(|| {
         let child = fibra::spawn(|| fibra::current().unparker());
         let of_child = child.join().unwrap();
-        // The child's place may be taken by another fiber, which must not be woken in its stead.
+        // Another fiber may take the child's place, and must not be woken in its stead.
         let heir = fibra::spawn(|| {
             fibra::park();
             log("the heir was woken");
@@ -179,11 +179,11 @@ fn a_wait_becomes_a_deadlock_when_the_last_unparker_is_dropped() {
     assert!(report.starts_with("deadlock:"), "{report}");
 }
 
-/// Whether the thread behind this folder of `/proc` sleeps.
+/// Returns whether the thread behind this folder of `/proc` sleeps.
 #[cfg(target_os = "linux")]
 fn sleeps(thread: &std::path::Path) -> bool {
     let stat = std::fs::read_to_string(thread.join("stat")).unwrap();
-    // "12 (name) S 1 ...": the name may hold anything.
+    // "12 (name) S 1 ...": the name may contain any character.
     stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
 }
 

@@ -1,4 +1,4 @@
-//! Tests how exact sleeps are on the real clock, whatever else the machine does.
+//! Tests how exact sleeps are on the real clock, whatever else the machine is doing.
 //!
 //! On a busy machine every wait ends late. So a fiber is compared with a plain thread that waits in
 //! turn with it: the best quarter of its waits with the best quarter of the thread's. As chance may
@@ -16,10 +16,10 @@ use std::time::Duration;
 use fibra::time::timeout;
 use fibra::{spawn, yield_now};
 
-/// A fiber that is as exact comes off worse in all of them once in a million times.
+/// A fiber that is as exact is worse in all rounds once in a million runs.
 const ROUNDS: usize = 20;
 
-/// How late the waits of the two are, the best quarter of so many tries each.
+/// Returns how late the waits of the two are: for each, the best quarter of `tries` waits.
 fn lateness(tries: usize, duration: Duration, waits: [&dyn Fn(Duration); 2]) -> [Duration; 2] {
     let mut late = [const { Vec::new() }; 2];
     for _ in 0..tries {
@@ -35,7 +35,7 @@ fn lateness(tries: usize, duration: Duration, waits: [&dyn Fn(Duration); 2]) -> 
     })
 }
 
-/// Waits of `duration` by `fiber` are at most `allowed` later than those by `thread`.
+/// Checks that waits of `duration` by `fiber` are at most `allowed` later than those by `thread`.
 fn check(
     (tries, duration, allowed): (usize, Duration, Duration),
     fiber: impl Fn(Duration),
@@ -52,7 +52,7 @@ fn check(
     panic!("later than a thread in each round, by more than {allowed:?}: {rounds:?}");
 }
 
-/// The thread works until the time is over: for comparison where it has no time to sleep.
+/// Works until the time is over: the comparison for a wait that is too short for a sleep.
 fn work(duration: Duration) {
     let start = fibra::now();
     while fibra::now() - start < duration {

@@ -1,4 +1,4 @@
-//! Tests intervals: the times of ticks, and what becomes of ticks that no fiber waited for.
+//! Tests intervals: the times of ticks, and the handling of ticks that no fiber waited for.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tests `sleep` and `sleep_until`: order of waking, never early, also on the real clock.
+//! Tests `sleep` and `sleep_until`: the order of waking, never early, also on the real clock.
 
 use std::time::Duration;
 

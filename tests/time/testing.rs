@@ -118,7 +118,7 @@ fn it_works_beside_a_deadlock_and_is_none() {
         let waits = spawn(move || receiver.recv().is_err());
         wait_all_blocked();
         log("all wait");
-        // Nobody can ever send: the join completes the deadlock.
+        // No fiber can ever send: the join completes the deadlock.
         assert!(waits.join().is_err());
     });
     check("all wait");

@@ -11,7 +11,7 @@ use fibra::{shield, spawn, yield_now};
 
 use crate::support::{Noisy, OnDrop, Watch, check, go, log, ms, panic_of, run_virtually};
 
-/// Catches whatever unwinds out of `f`. Returns whether anything did.
+/// Catches a panic or an unwind out of `f`. Returns whether there was one.
 fn catches<T>(f: impl FnOnce() -> T) -> bool {
     panic::catch_unwind(AssertUnwindSafe(f)).is_err()
 }
@@ -98,7 +98,7 @@ fn a_deadline_is_a_moment_on_the_clock() {
         fibra::sleep(ms(4));
         assert!(deadline(at, fibra::park).is_err());
         watch.log("first");
-        // It is over by now: only what needs no wait is done.
+        // The time is over by now: only a call that needs no wait succeeds.
         assert_eq!(deadline(at, || 5), Ok(5));
         assert!(deadline(at, fibra::park).is_err());
         watch.log("second");
@@ -147,7 +147,7 @@ fn a_loop_of_limits_of_nothing_does_not_starve_the_others() {
         let channel = Channel::new();
         let sender = channel.clone();
         go(move || sender.send("at last"));
-        // Nobody but this fiber would ever run, if the loop never left the thread.
+        // No other fiber would ever run if the loop never left the thread.
         let received = (0..10_000).find_map(|_| timeout(Duration::ZERO, || channel.recv()).ok());
         log(received.unwrap().unwrap());
     });
@@ -164,7 +164,7 @@ fn a_limit_beyond_all_clocks_is_none_and_takes_no_timer() {
             });
             assert_eq!(timers, Ok(0));
         }
-        // Hence a deadlock inside is one.
+        // For this reason a deadlock inside is a deadlock.
         let error = timeout(Duration::MAX, || Channel::<u8>::new().recv()).unwrap().unwrap_err();
         assert!(error.to_string().contains("deadlock"), "{error}");
     });
@@ -173,9 +173,9 @@ fn a_limit_beyond_all_clocks_is_none_and_takes_no_timer() {
 #[test]
 fn a_closure_that_returns_late_is_done() {
     run_virtually(|| {
-        // Shielded, it does not meet the end of its time, and then it returns.
+        // In the shield the fiber does not see the end of its time, and then the closure returns.
         assert_eq!(timeout(ms(5), || shield(|| fibra::sleep(ms(10)))), Ok(()));
-        // The unwind is caught.
+        // The closure catches the unwind.
         assert_eq!(timeout(ms(5), || catches(fibra::park)), Ok(true));
     });
 }
@@ -185,7 +185,7 @@ fn a_wait_that_has_completed_beats_the_end_of_its_time_at_the_same_moment() {
     run_virtually(|| {
         let channel = Channel::new();
         let sender = channel.clone();
-        // It began to wait for the moment first, so it wakes first.
+        // This fiber began to wait for that moment first, so it wakes first.
         go(move || {
             fibra::sleep(ms(10));
             log(format!("{:?}", sender.try_send("received")));
@@ -362,7 +362,7 @@ fn a_destructor_may_wait_in_the_unwind_and_have_limits_of_its_own() {
             let _slow = OnDrop(move || {
                 fibra::sleep(ms(10));
                 watch.log("slept");
-                // Nothing is raised while the fiber unwinds: the limit is met too late, or never.
+                // Nothing is raised while the fiber unwinds: the limit acts too late, or never.
                 let inner = timeout(ms(2), || fibra::sleep(ms(4)));
                 watch.log(inner.is_ok());
             });

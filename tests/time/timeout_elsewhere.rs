@@ -1,4 +1,4 @@
-//! Tests time limits where something else goes on as well: unwinding, `exit`, pauses, what is
+//! Tests time limits in combination with other mechanisms: unwinding, `exit`, pauses, payloads
 //! thrown at tasklets, and schedulers that cannot unwind.
 
 use std::panic::{self, AssertUnwindSafe};
@@ -42,7 +42,7 @@ fn while_another_fiber_unwinds_a_limit_comes_late_and_not_never() {
         });
         yield_now();
         let result = timeout(ms(5), || {
-            // It completes, and the limit is over by then; but nothing can be raised yet.
+            // The sleep completes, and the limit is over by then; but no unwind can be raised yet.
             fibra::sleep(ms(10));
             watch.log("slept");
             fibra::park();
@@ -59,7 +59,7 @@ fn an_inner_limit_in_a_destructor_returns_when_the_destructor_does() {
         let watch = Watch::start();
         let fiber = spawn(move || {
             let _waits = OnDrop(move || {
-                // Raised here it would abort the process.
+                // An unwind raised here would abort the process.
                 let result = timeout(ms(5), || fibra::sleep(ms(10)));
                 watch.log(result.is_ok());
                 let channel = Channel::<u8>::new();
@@ -167,7 +167,7 @@ fn what_is_thrown_at_a_tasklet_goes_through_its_limits() {
                 log(format!("unreachable {result:?}"));
             }));
             watch.log(thrown.unwrap_err().downcast_ref::<&str>().unwrap());
-            // It is an edge: the limits of afterwards work as ever.
+            // The throw is raised once: later limits work as before.
             watch.log(timeout(ms(5), fibra::park).is_err());
         });
         yield_now();
@@ -241,7 +241,7 @@ fn a_bomb_waits_for_a_shield_to_wear_off() {
     check("bomb@10");
 }
 
-/// `run` in a destructor while its thread unwinds: std cannot tell which fiber unwinds, so none does.
+/// `run` in a destructor while its thread unwinds: std cannot tell fibers apart, so none unwinds.
 #[test]
 fn where_nothing_can_unwind_fallible_waits_fail_and_the_closure_returns() {
     let _ = panic::catch_unwind(|| {

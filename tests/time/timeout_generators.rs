@@ -1,4 +1,4 @@
-//! Tests time limits on the stacks of generators: they hang on the stack they were made on.
+//! Tests time limits on the stacks of generators: a limit belongs to the stack that it was made on.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::Output;
@@ -9,7 +9,7 @@ use fibra::{finally, nursery, spawn};
 
 use crate::support::{Noisy, OnDrop, Watch, check, in_child, ms, name_of, run_virtually, stderr};
 
-/// Yields once inside a limit of 10, then waits, and returns what came of that.
+/// Yields once inside a limit of 10, then waits. Returns whether it was done within the limit.
 fn limited(watch: Watch) -> Generator<&'static str, (), bool> {
     Generator::new(move |y: &Yielder<&'static str>, ()| {
         let result = timeout(ms(10), || {
@@ -63,7 +63,7 @@ fn a_suspended_limit_does_not_bound_the_caller_and_is_met_when_the_generator_goe
         let watch = Watch::start();
         let mut limited = limited(watch);
         assert_eq!(limited.resume(()), GeneratorState::Yielded("yields"));
-        // Its time is over while it is suspended: nobody notices.
+        // Its time is over while it is suspended: this has no effect.
         fibra::sleep(ms(20));
         watch.log("not bounded");
         assert_eq!(timeout(ms(10), || limited.resume(())), Ok(GeneratorState::Complete(false)));
@@ -114,7 +114,7 @@ fn a_fiber_that_ends_unwinds_the_limits_of_its_generators() {
         let fiber = spawn(move || {
             let mut limited = limited(watch);
             limited.resume(());
-            // Kept by the fiber-locals of nobody: the frame of the fiber unwinds it.
+            // It is not kept by any fiber-local: the frame of the fiber unwinds it.
             std::mem::forget(limited);
         });
         fiber.join().unwrap();
@@ -134,7 +134,7 @@ fn a_generator_is_resumed_inside_the_limits_of_each_of_its_callers() {
                 y.yield_((nap, slept));
             }
         });
-        // It catches the unwind and yields: then the caller is done in time.
+        // It catches the unwind and yields: so the caller completes in time.
         let in_time = timeout(ms(10), || naps.next());
         watch.log(format!("{in_time:?}"));
         let late = timeout(ms(2), || naps.next());
@@ -159,7 +159,7 @@ fn a_generator_is_resumed_inside_the_limits_of_each_of_its_callers() {
 fn the_inner_of_two_limits_may_be_the_generators() {
     run_virtually(|| {
         let watch = Watch::start();
-        // The generator's is shorter, and longer, than that of its caller.
+        // The generator's limit is shorter than that of its caller, longer, and equal.
         for (inner, outer) in [(5, 10), (10, 5), (5, 5)] {
             let mut waits: Generator<(), (), bool> =
                 Generator::new(move |_, ()| timeout(ms(inner), fibra::park).is_err());
@@ -179,7 +179,7 @@ fn a_yield_from_above_suspends_the_limits_of_both_stacks() {
             generator::scope(|s| {
                 let mut inner = s.generator(|_: &Yielder<&str>, ()| {
                     let result = timeout(ms(10), || {
-                        // On the stack of the inner one, through the outer one's.
+                        // This call is on the inner generator's stack; it yields out of the outer.
                         outer_y.yield_("both");
                         watch.log("back");
                         fibra::sleep(ms(5));
@@ -223,8 +223,8 @@ fn fibers_of_a_nursery_in_a_generator_end_with_its_limit() {
     check("leaves@20 killed@20 end@20");
 }
 
-/// A generator that refuses to end keeps its stack, and its limits, for ever. The limits outlive
-/// the fiber, and may ring.
+/// A generator that refuses to end keeps its stack, and its limits, forever. The limits outlive
+/// the fiber, and may still elapse.
 #[test]
 fn a_generator_that_is_given_up_may_have_limits_that_outlive_its_fiber() {
     let output: Output = in_child(
@@ -245,7 +245,7 @@ fn a_generator_that_is_given_up_may_have_limits_that_outlive_its_fiber() {
                 })
                 .join()
                 .unwrap();
-                // Records are reused: many fibers would find it in a bad state.
+                // Records are reused: one of many fibers would find a record in a bad state.
                 let others: Vec<_> = (0..100).map(|_| spawn(|| fibra::sleep(ms(20)))).collect();
                 others.into_iter().for_each(|other| other.join().unwrap());
                 assert_eq!(fibra::stats().timers, 0);

@@ -1,9 +1,9 @@
-//! Random nestings of time limits do what a model over plain numbers says they do.
+//! Random nestings of time limits behave like a model over plain numbers.
 //!
 //! Limits, shields, grace times, `finally`, `catch_unwind`, nurseries whose fibers fail, generators
 //! that yield out of all of these, a panic here and there, and a kill from outside: each program
-//! runs on the virtual clock and in an interpreter to which a scope is a number. The traces must be
-//! equal: what happened, and when.
+//! runs on the virtual clock and in an interpreter that represents a scope by a number. The traces
+//! must be equal: the events, and their times.
 
 mod op;
 mod plain;
@@ -23,7 +23,7 @@ const CASES: u32 = 20_000;
 #[test]
 fn random_nestings_do_what_the_model_says() {
     apart(|| {
-        // Thousands of panics that nobody joins are reported on standard error, which helps nobody.
+        // Thousands of panics that are not joined are reported on standard error, which is no help.
         let test = name_of!(random_nestings_do_what_the_model_says);
         let output = in_child(test, &[], run_all);
         let text = stderr(&output);
@@ -36,7 +36,7 @@ fn random_nestings_do_what_the_model_says() {
 
 fn run_all() {
     ignore_panic_messages();
-    // The programs are the same each time. To look for others, set PROPTEST_RNG_SEED or raise
+    // The programs are the same each time. To test others, set PROPTEST_RNG_SEED or raise
     // PROPTEST_CASES.
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let asked = number("PROPTEST_CASES");
@@ -72,7 +72,7 @@ fn run_all() {
     }
 }
 
-/// What the programs must have met often, or they prove nothing.
+/// Events that must occur often in the programs, or the test proves nothing.
 const MUST_HAPPEN: &[&str] = &[
     "Slept",
     "Elapsed",

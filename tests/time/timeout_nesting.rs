@@ -28,7 +28,7 @@ fn the_inner_limit_is_met_inside_and_the_outer_outside() {
 fn the_inner_limit_never_takes_the_end_of_the_outer_for_its_own() {
     run_virtually(|| {
         let watch = Watch::start();
-        // The outer ends first, both end at once, and the inner ends while the outer unwinds.
+        // The outer ends first; both end together; the inner ends while the outer unwinds.
         for inner in [100, 10, 11] {
             let outer = timeout(ms(10), || {
                 let inner = timeout(ms(inner), || {
@@ -229,7 +229,7 @@ fn a_grace_time_holds_off_a_limit_and_a_kill_around_it_alike() {
         let watch = Watch::start();
         let result = timeout(ms(2), || shield_for(ms(6), || fibra::sleep(ms(20))));
         watch.log(result.is_err());
-        // One that is done in time gives its value, and the limit is met behind it.
+        // A body that is done in time returns its value, and the limit takes effect after it.
         let result = timeout(ms(2), || {
             let value = shield_for(ms(6), || {
                 fibra::sleep(ms(4));
@@ -367,7 +367,7 @@ fn a_failure_that_comes_when_the_time_is_over_goes_to_the_nursery() {
 fn a_limit_around_a_nursery_that_fails_while_the_time_ends_goes_before_the_failure() {
     run_virtually(|| {
         let watch = Watch::start();
-        // As with a kill: what is further out counts, and the panic of the child is reported.
+        // As with a kill, the outer scope decides, and the panic of the child is reported.
         let result = timeout(ms(10), || {
             nursery(|n| {
                 n.spawn(|| {
@@ -393,7 +393,7 @@ fn a_limit_around_a_limit_in_another_fiber_is_a_join_that_is_given_up() {
             let result = timeout(ms(20), fibra::park);
             watch.log(format!("child {}", result.is_err()));
         });
-        // It is the wait that is bounded, not the fiber: its handle goes with the closure.
+        // The limit is on the wait, not on the fiber: its handle is dropped with the closure.
         assert!(timeout(ms(10), || child.join()).is_err());
         watch.log("given up");
         fibra::sleep(ms(30));
@@ -423,7 +423,7 @@ fn the_end_of_run_goes_through_limits() {
             let _unwound = Noisy("unwound");
             let result = timeout(ms(100), || {
                 finally(fibra::park, || {
-                    // The clean-up outlives its limit, and the end of `run` is no end of time.
+                    // The clean-up outlives its limit, and the end of `run` sets no time limit.
                     fibra::sleep(ms(200));
                     log("cleaned");
                 });

@@ -1,4 +1,4 @@
-//! TLS that fails: the wrong peer, no peer at all, and fibers that are killed or out of time.
+//! TLS that fails: the wrong peer, no peer, and fibers that are killed or reach a time limit.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -12,7 +12,7 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, Error, RootCertSt
 use crate::support::ms;
 use crate::support::tls::*;
 
-/// What a client that trusts the authority finds wrong with a server, which is told.
+/// Returns the fault that a client which trusts the authority finds in a server; it gets an alert.
 #[track_caller]
 fn refused(server: Identity) -> CertificateError {
     fibra::run(|| {
@@ -62,7 +62,7 @@ fn a_client_without_a_certificate_is_refused_where_one_is_required() {
     fibra::run(|| {
         let (client, server) = handshake(client_config(), strict_server_config(localhost()));
         assert_eq!(*tls_error(&server.unwrap_err()), Error::NoCertificatesPresented);
-        // A client is done before the server is, and learns it later.
+        // A client completes before the server does, and learns of the refusal later.
         let error = client.unwrap().read(&mut [0]).unwrap_err();
         let alert = Error::AlertReceived(AlertDescription::CertificateRequired);
         assert_eq!(*tls_error(&error), alert);
@@ -150,7 +150,7 @@ fn random_bytes_in_place_of_each_record_break_nothing() {
             let (mut here, there) = tcp_pair();
             let acceptor = acceptor(server_config(localhost()));
             let accepted = fibra::spawn(move || acceptor.accept(there).map(drop));
-            // The head of a record, and noise of the length that it promises, or less.
+            // The head of a record, and random bytes of the length that it promises, or fewer.
             let mut bytes = vec![22, 3, 1, 0, 200];
             bytes.extend((0..length).map(|_| {
                 noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -187,7 +187,7 @@ fn fibers_that_are_killed_while_they_read_and_write_close_their_socket() {
     fibra::run(|| {
         let (client, server) = tls_pair();
         let mut below = client.get_ref().try_clone().unwrap();
-        // The client keeps its stream until it is killed, and reads nothing of what it gets.
+        // The client keeps its stream until it is killed, and reads none of its data.
         let (mut reads, mut writes) = server.into_split();
         let reader = fibra::spawn(move || reads.read(&mut [0]).map(drop));
         let writer = fibra::spawn(move || {
@@ -235,8 +235,8 @@ fn a_write_that_was_killed_leaves_a_stream_that_can_be_read_on() {
         fibra::testing::wait_all_blocked();
         writer.kill();
         assert!(writer.join().is_err());
-        // What was accepted is sent before this, and no record is torn.
-        // It is kept: with a ticket unread, a socket that is closed resets the connection.
+        // Accepted data is sent before this, and no record is torn.
+        // The client is kept: a socket that is closed with a ticket unread resets the connection.
         let ends = fibra::spawn(move || client.shutdown().map(|()| client).unwrap());
         let mut got = Vec::new();
         (&server).read_to_end(&mut got).unwrap();
@@ -276,7 +276,7 @@ fn what_a_limited_write_has_accepted_is_sent_by_the_next() {
         };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         client.get_ref().set_write_timeout(None::<Duration>).unwrap();
-        // It is kept: with a ticket unread, a socket that is closed resets the connection.
+        // The client is kept: a socket that is closed with a ticket unread resets the connection.
         let ends = fibra::spawn(move || client.shutdown().map(|()| client).unwrap());
         let mut got = Vec::new();
         (&server).read_to_end(&mut got).unwrap();

@@ -17,7 +17,7 @@ use crate::support::{OnDrop, go, ms, run_virtually};
 fn a_handshake_fails_when_the_other_side_says_that_nothing_will_follow() {
     fibra::run(|| {
         let (mut client, server) = tcp_pair();
-        // An alert of level 1, `close_notify`. The socket stays open.
+        // This is an alert of level 1, `close_notify`. The socket stays open.
         client.write_all(&[21, 3, 3, 0, 2, 1, 0]).unwrap();
         let accept = || acceptor(server_config(localhost())).accept(server).map(drop);
         let accepted = fibra::time::timeout(ms(5_000), accept).expect("it waits for more");

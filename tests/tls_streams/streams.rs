@@ -1,5 +1,5 @@
-//! TLS streams that work: both directions concurrently, over any stream, and what each side learns
-//! of the other.
+//! TLS streams that work: both directions concurrently, over any stream, and the facts that each
+//! side learns about the other.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -14,7 +14,7 @@ use crate::support::tls::*;
 
 const MEGABYTES: usize = 1 << 20;
 
-/// Sends so many bytes of a pattern, and says that they are all.
+/// Sends `length` bytes of a pattern, and then shuts down this direction.
 fn send<S>(stream: &TlsStream<S>, length: usize)
 where
     S: SharedRead + SharedWrite,
@@ -29,7 +29,7 @@ where
     stream.shutdown().unwrap();
 }
 
-/// Receives all there is, which must be the pattern, and returns its length.
+/// Receives all data, which must be the pattern, and returns its length.
 fn receive<S>(stream: &TlsStream<S>) -> usize
 where
     S: SharedRead + SharedWrite,
@@ -46,7 +46,7 @@ where
     }
 }
 
-/// What a fiber sends by `client` arrives. The client is dropped after that: with something unread
+/// Checks that data sent by `client` arrives. The client is dropped after that: with unread data
 /// in its socket, such as a ticket, it would reset the connection.
 fn receives_all_of<S, C>(server: &TlsStream<S>, client: TlsStream<C>)
 where
@@ -132,7 +132,7 @@ fn a_writer_waits_for_a_reader_that_does_not_come() {
         let client = Arc::new(client);
         let writer = client.clone();
         let writes = fibra::spawn(move || send(&writer, 50 * MEGABYTES));
-        // It gets as far as the buffers of the two sockets, and what a TLS stream keeps.
+        // The writes fill the buffers of the two sockets, and the buffer of the TLS stream.
         fibra::testing::wait_all_blocked();
         assert!(!writes.is_finished());
         assert_eq!(receive(&server), 50 * MEGABYTES);
@@ -170,7 +170,7 @@ fn two_readers_and_two_writers_share_a_stream() {
                     let mut buffer = [0; 100];
                     for _ in 0..500 {
                         let n = (&server).read(&mut buffer).unwrap();
-                        // A record has the data of one write.
+                        // A record contains the data of one write.
                         assert!(buffer[..n].iter().all(|byte| *byte == buffer[0]));
                         *got.lock() += n;
                     }
@@ -300,7 +300,7 @@ fn a_session_is_resumed() {
                 server.handshake_kind()
             });
             let mut client = connector.connect(name(), here).unwrap();
-            // The ticket comes with the first data.
+            // The ticket arrives with the first data.
             client.read_exact(&mut [0]).unwrap();
             assert_eq!(client.handshake_kind(), Some(kind));
             assert_eq!(server.join().unwrap(), Some(kind));

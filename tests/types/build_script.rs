@@ -1,4 +1,4 @@
-//! Which targets the build script refuses.
+//! The targets that the build script refuses.
 
 use std::path::Path;
 use std::process::Command;

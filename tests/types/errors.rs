@@ -1,5 +1,5 @@
-//! Tests what all errors of the crate have in common: each is an `Error` that threads may share,
-//! its `Debug` is one line, it answers what it was, and it turns into the errors that contain it.
+//! Tests the common properties of all errors of the crate: each is an `Error` that threads may
+//! share, has a `Debug` of one line, answers queries of its kind, and converts to its containers.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -25,16 +25,16 @@ use crate::traits;
 
 use crate::support::{Bomb, DONE_LINE, in_child, ms, name_of, panic_of, quiet_panic, stderr};
 
-/// An error as the table has it.
+/// An error as it appears in the table.
 struct Shown {
     name: &'static str,
     debug: String,
     display: String,
-    /// What it says that it is.
+    /// The names of the `is_` methods that return true for it.
     is: Vec<&'static str>,
 }
 
-/// Makes each error, and asks it what it is.
+/// Makes each error, and calls its `is_` methods.
 macro_rules! shown {
     ($($error:expr $(=> $($is:ident)+)?;)+) => {
         vec![$({
@@ -48,7 +48,7 @@ macro_rules! shown {
     };
 }
 
-/// A deadlock of many fibers with long names.
+/// Returns a deadlock of many fibers with long names.
 fn deadlock() -> Box<Deadlock> {
     fibra::run(|| {
         let never = channel::Channel::<u8>::new();
@@ -240,7 +240,7 @@ fn of_facades() -> Vec<Shown> {
     }
 }
 
-/// Where the errors of the table come from that are made by functions.
+/// The types of the errors in the table that are made by functions.
 const MADE_BY: &[(&str, &str)] = &[
     ("*deadlock()", "Deadlock"),
     ("killed()", "Killed"),
@@ -329,19 +329,19 @@ fn all() -> Vec<Shown> {
     [of_channels(), of_fibers(), of_locks_and_pools(), of_facades()].into_iter().flatten().collect()
 }
 
-/// One line an error: its name, its `Debug`, and what it says that it is.
+/// Returns one line per error: its name, its `is_` methods that return true, and its `Debug`.
 fn table(errors: &[Shown]) -> String {
     let mut table = String::new();
     for shown @ Shown { debug, is, .. } in errors {
         let name = name_of(shown);
-        // The time of day.
+        // It shows the time of day.
         let debug = if name == "Elapsed" { "Elapsed" } else { debug };
         writeln!(table, "{name:<28} [{}] {debug}", is.join(" ")).unwrap();
     }
     table
 }
 
-/// The type, and the variant if it has any.
+/// Returns the type, and the variant if there is one.
 fn name_of(shown: &Shown) -> &'static str {
     let made_by = MADE_BY.iter().find(|(function, _)| *function == shown.name);
     made_by.map_or(shown.name, |(_, name)| name).split('(').next().expect("there is a first part")
@@ -361,7 +361,7 @@ fn display_has_the_whole_report() {
     for Shown { name, display, .. } in all() {
         assert!(!display.is_empty(), "{name}");
         if name.contains("deadlock()") {
-            // Long lists are cut.
+            // Long lists are truncated.
             let fibers = display.lines().filter(|line| line.contains("long name")).count();
             assert!(20 <= fibers && display.contains(" more"), "{name}: {display}");
         }
@@ -383,8 +383,8 @@ fn every_error_is_in_the_table() {
     assert!(missing.is_empty(), "no line for {missing:#?}");
 }
 
-/// The traits of errors: C `Clone`, = `PartialEq`, I that they turn into an `io::Error`. With a
-/// `u8` inside, where something is.
+/// The traits of errors: C `Clone`, = `PartialEq`, I conversion to an `io::Error`. Errors that hold
+/// a value hold a `u8` here.
 #[test]
 fn errors_compare_and_clone_where_what_they_hold_does() {
     let mut table = String::new();
@@ -395,7 +395,7 @@ fn errors_compare_and_clone_where_what_they_hold_does() {
     crate::assert_table(&table, include_str!("error_traits.txt"));
 }
 
-/// The question mark turns each of these into that.
+/// The error type to which the question mark converts all of these errors.
 type Any = Box<dyn Error + Send + Sync>;
 
 #[test]
@@ -509,7 +509,7 @@ fn a_panic_that_no_caller_learns_of_is_reported_as_what_it_is() {
                 quiet_panic("a schedule callback")
             })));
             stackless::spawn(|| ());
-            // There and back.
+            // Switches to the other tasklet and back.
             stackless::schedule();
             stackless::set_schedule_callback(previous);
             let previous = stackless::set_channel_callback(Some(std::rc::Rc::new(move |_| {

@@ -1,4 +1,4 @@
-//! Tests that whatever receives can be iterated over: by reference, and by value, as std's
+//! Tests that all receivers can be iterated over: by reference, and by value, like std's
 //! receivers.
 
 use fibra::channel::{self, Channel};
@@ -6,7 +6,7 @@ use fibra::pool::{JoinableQueue, LifoQueue};
 use fibra::stackless;
 use fibra::sync::mpmc;
 
-/// Receives all from `receiver`, by value.
+/// Receives all values from `receiver`, which it consumes.
 fn all<R: IntoIterator<Item = u8>>(receiver: R) -> Vec<u8> {
     let mut received = Vec::new();
     for value in receiver {

@@ -1,5 +1,5 @@
-//! What the types of the crate promise: how they vary, what they may be shared with, and what the
-//! errors can do. Each table has a row for every public type.
+//! The guarantees of the crate's types: their variance, the traits for sharing them, and the traits
+//! of the errors. Each table has a row for every public type.
 
 #![cfg(all(feature = "net", feature = "tls", feature = "http", feature = "greenlet"))]
 
@@ -18,7 +18,7 @@ mod public;
 mod traits;
 mod variance;
 
-/// Compares two tables line by line, and shows what is different.
+/// Compares two tables line by line, and shows the differences.
 #[track_caller]
 fn assert_table(found: &str, expected: &str) {
     let is_in = |table: &str, line: &str| table.lines().any(|other| other == line);

@@ -1,4 +1,4 @@
-//! Tests which handles may leave their thread: an `Unparker` and a fiber-local's key, nothing else.
+//! Tests which handles may leave their thread: only an `Unparker` and a fiber-local's key.
 //!
 //! These are checks of the compiler: the file does not compile if one of them fails.
 

@@ -1,21 +1,21 @@
-//! Finds the public types of the crate in its sources: what `lib.rs` and its public modules define
-//! and export.
+//! Finds the public types of the crate in its sources: the types that `lib.rs` and its public
+//! modules define and export.
 //!
-//! It reads as much Rust as the crate uses, and panics at what it does not know rather than leave
-//! a type out.
+//! It parses as much Rust as the crate uses, and panics at unknown syntax rather than leave a type
+//! out.
 
 use crate::reading::{code_of, is_word, tree_of};
 
 /// A struct, an enum or a union that users can name.
 #[derive(Debug, PartialEq)]
 pub(crate) struct PublicType {
-    /// Without the name of the crate: "channel::Channel".
+    /// The path without the name of the crate: "channel::Channel".
     pub(crate) path: String,
-    /// Lifetimes and types, without bounds and defaults: ["'a", "T"].
+    /// The lifetimes and types, without bounds and defaults: ["'a", "T"].
     pub(crate) parameters: Vec<String>,
 }
 
-/// The public types of this crate, sorted by their paths.
+/// Returns the public types of this crate, sorted by their paths.
 pub(crate) fn public_types() -> Vec<PublicType> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
     types_of(&|path| std::fs::read_to_string(format!("{root}{path}")).ok())
@@ -63,11 +63,11 @@ fn code_of_module(read: Read<'_>, module: &Path) -> String {
 
 enum Found {
     Type(Vec<String>),
-    /// A trait, a function, an alias or something else without parameters of its own.
+    /// A trait, a function, an alias or another item without parameters of its own.
     Other,
 }
 
-/// Looks up what `path` means in `module`. `None` for what other crates define.
+/// Looks up `path` in `module`. Returns `None` for items that other crates define.
 fn resolve(read: Read<'_>, module: &Path, path: &str) -> Option<Found> {
     let mut segments: Vec<&str> = path.split("::").collect();
     let name = segments.pop().expect("a path has an end");
@@ -98,7 +98,7 @@ fn resolve(read: Read<'_>, module: &Path, path: &str) -> Option<Found> {
             _ => {}
         }
     }
-    // A macro of the file writes it.
+    // A macro in the file defines the item.
     let by_macro = code.contains("pub struct $") || code.contains("pub fn $");
     assert!(by_macro, "cannot find {path:?}, which {module:?} exports");
     let is_type = name.starts_with(char::is_uppercase);
@@ -113,7 +113,7 @@ enum Item {
     Other(String),
 }
 
-/// The items of a module, without what stands in braces.
+/// Returns the items of a module, without the text in braces.
 fn items(code: &str) -> Vec<Item> {
     let mut items = Vec::new();
     let mut depth = 0_usize;
@@ -135,14 +135,14 @@ fn items(code: &str) -> Vec<Item> {
     items
 }
 
-/// The items that `rest` begins with, and how long that is; of a word that begins none, the word.
+/// Returns the items at the start of `rest` and their length; without items, that of the word.
 fn item_at(rest: &str) -> (Vec<Item>, usize) {
     let unprefixed = rest.strip_prefix("pub ").unwrap_or(rest);
     let public = unprefixed.len() != rest.len();
     let (keyword, after) = word(unprefixed);
     let (name, end) = word(after);
     let item = match keyword {
-        // A page of the documentation, which holds no items.
+        // A page of the documentation, which contains no items.
         "mod" if end.trim_start().starts_with("{}") => Item::Other(name.into()),
         "mod" => {
             assert!(
@@ -166,13 +166,13 @@ fn item_at(rest: &str) -> (Vec<Item>, usize) {
     (vec![item], rest.len() - end.len())
 }
 
-/// The word that `text` begins with, and what follows it and spaces.
+/// Returns the word at the start of `text`, and the rest after it and its spaces.
 fn word(text: &str) -> (&str, &str) {
     let len = text.find(|c| !is_word(c)).unwrap_or(text.len());
     (&text[..len], text[len..].trim_start())
 }
 
-/// The names of the parameters in the angle brackets that `rest` begins with.
+/// Returns the names of the parameters in the angle brackets at the start of `rest`.
 fn parameters(rest: &str) -> Vec<String> {
     let Some(inside) = rest.strip_prefix('<') else { return Vec::new() };
     let mut parameters = vec![String::new()];

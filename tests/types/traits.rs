@@ -1,5 +1,5 @@
 //! Tests which public types may be sent to and shared with other threads, moved when pinned, and
-//! seen after a panic: of each type without parameters, and of each parameter of the others.
+//! observed after a panic: for each type without parameters, and for each parameter of the others.
 //!
 //! The letters are: S `Send`, Y `Sync`, P `Unpin`, U `UnwindSafe`, R `RefUnwindSafe`.
 
@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use crate::public::public_types;
 
-/// Which of the traits a type implements.
+/// The traits that a type implements, of those that are tested.
 #[derive(Copy, Clone)]
 pub(crate) struct Traits {
     send: bool,
@@ -26,8 +26,8 @@ pub(crate) struct Traits {
     into_io: bool,
 }
 
-/// Reads what is known of `T`: an inherent constant, which exists if `T` has the trait, comes
-/// before that of a trait which all types have.
+/// Reads the traits of `T`: an inherent constant, which exists if `T` has the trait, hides the
+/// constant of a trait that all types have.
 struct Probe<T: ?Sized>(PhantomData<T>);
 
 macro_rules! probes {
@@ -75,7 +75,7 @@ macro_rules! traits_of {
 }
 
 impl Traits {
-    /// C for `Clone`, = for `PartialEq`, I for what turns into an `io::Error`.
+    /// Returns C for `Clone`, = for `PartialEq`, I for conversion to an `io::Error`.
     pub(crate) fn error_letters(self) -> String {
         let all = [(self.clone, 'C'), (self.equal, '='), (self.into_io, 'I')];
         all.map(|(has, letter)| if has { letter } else { '-' }).iter().collect()
@@ -97,16 +97,16 @@ impl Traits {
     }
 }
 
-/// One type, or one parameter of a type with others in the place of the others.
+/// One type, or one parameter of a type with fixed types in place of the others.
 pub(crate) struct Row {
     pub(crate) path: &'static str,
     parameter: &'static str,
-    /// Of the type itself; or with `u8`, `Cell<u8>` and `Rc<u8>` for the parameter.
+    /// The traits of the type itself, or with `u8`, `Cell<u8>` and `Rc<u8>` for the parameter.
     pub(crate) traits: Vec<Traits>,
 }
 
-/// `path` for a type without parameters but lifetimes, `path<T>` for one whose `T` varies. Where
-/// bounds or other parameters are in the way: `path<T> as Type<..>`.
+/// `path` for a type with lifetimes only, `path<T>` for a type whose `T` varies. Where bounds or
+/// other parameters prevent that: `path<T> as Type<..>`.
 macro_rules! rows {
     ($($first:ident $(:: $segment:ident)* $(<$parameter:ident>)? $(as $t:ty)?;)+) => {
         vec![$(rows!(@row [$first $(:: $segment)*] $([$parameter])? $(as $t)?)),+]
@@ -138,7 +138,7 @@ macro_rules! rows {
     }};
 }
 
-/// `stringify` is free to put spaces around colons.
+/// Removes spaces: `stringify` may put spaces around colons.
 fn path_of(path: &'static str) -> &'static str {
     if path.contains(' ') { path.replace(' ', "").leak() } else { path }
 }
@@ -152,7 +152,7 @@ const MARKERS: &[(&str, &str)] = &[
     ("pool::WorkQueue", "O"),
 ];
 
-/// A body with a `T` in it.
+/// A body that carries a `T`.
 struct Carries<T>(PhantomData<T>);
 
 impl<T> fibra::http::hyper::body::Body for Carries<T> {
@@ -168,7 +168,7 @@ impl<T> fibra::http::hyper::body::Body for Carries<T> {
     }
 }
 
-/// Something with a descriptor and a `T` in it.
+/// A type with a descriptor that carries a `T`.
 #[derive(Debug)]
 struct Descriptor<T>(PhantomData<T>);
 
@@ -178,7 +178,7 @@ impl<T> std::os::fd::AsFd for Descriptor<T> {
     }
 }
 
-/// All public types.
+/// Returns the rows of all public types.
 pub(crate) fn rows() -> Vec<Row> {
     rows! {
         Activity;
@@ -386,7 +386,7 @@ pub(crate) fn rows() -> Vec<Row> {
     }
 }
 
-/// One line a row: the letters of the type, or with `u8`, `Cell` and `Rc` for the parameter.
+/// Returns one line per row: the letters of the type, or with `u8`, `Cell`, `Rc` for the parameter.
 fn table(rows: &[Row]) -> String {
     let mut table = String::new();
     for row in rows {

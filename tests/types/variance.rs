@@ -1,11 +1,11 @@
-//! Tests how each parameter of each public type varies: whether a long lifetime may become a short
-//! one in it, and a short one a long one; and whether what the type owns must outlive it.
+//! Tests how each parameter of each public type varies: whether a long lifetime may become shorter
+//! in it, and a short one longer; and whether the contents of the type must outlive it.
 //!
-//! A type through which values come out only may be covariant; one that takes values only may be
-//! contravariant; what gives and takes must be invariant, or a reference goes in short and comes
-//! out long. To be invariant is always sound.
+//! A type that only returns values may be covariant; a type that only accepts values may be
+//! contravariant; a type that does both must be invariant, or a short reference goes in and a long
+//! one comes out. To be invariant is always sound.
 //!
-//! All this is known to the compiler alone. So a crate is written with one function on each line,
+//! Only the compiler knows all this. So a crate is written with one function on each line,
 //! one for each question, and the lines that do not compile are the answers.
 
 use std::collections::BTreeSet;
@@ -19,17 +19,17 @@ use Does::{Borrows, Both, Gives, Named, Scopes, Takes};
 use Drops::{Checked, Free, Unasked};
 use Variance::{Contravariant, Covariant, Invariant};
 
-/// What a type does with the values of its parameter.
+/// The use that a type makes of the values of its parameter.
 #[derive(Copy, Clone, Debug, PartialEq)]
 enum Does {
     Gives,
     Takes,
     Both,
-    /// Looks something up by the identity of the type, which a subtype does not share.
+    /// It looks a value up by the identity of the type, which a subtype does not share.
     Named,
-    /// A lifetime: of what it borrows.
+    /// A lifetime: that of the values it borrows.
     Borrows,
-    /// A lifetime: a place where something is kept that must be over in time.
+    /// A lifetime: that of a place for values that must end in time.
     Scopes,
 }
 
@@ -40,17 +40,17 @@ enum Variance {
     Invariant,
 }
 
-/// Whether the compiler takes a destructor of the type for one that looks at what is in it.
+/// Whether the compiler assumes that a destructor of the type accesses the contents.
 #[derive(Copy, Clone, Debug, PartialEq)]
 enum Drops {
     Checked,
     /// Its destructor drops no value of the parameter.
     Free,
-    /// Lifetimes, and parameters that are `'static` or bounded.
+    /// The parameter is a lifetime, or is `'static` or bounded.
     Unasked,
 }
 
-/// The type, with `@` for what varies: `'@` for a lifetime, `Fn@` for a type that must be
+/// The type, with `@` for the part that varies: `'@` for a lifetime, `Fn@` for a type that must be
 /// `'static`; and with `'any` for a lifetime that stays the same.
 type Row = (&'static str, Does, Variance, Drops);
 
@@ -174,11 +174,11 @@ const ROWS: &[Row] = &[
     ("tls::TlsStream<&'@ u8>", Gives, Covariant, Checked),
 ];
 
-/// Parameters for which there are types of this crate only, none of which has parameters.
+/// Parameters that only types of this crate can stand for, none of which has parameters.
 const MARKERS: &[(&str, usize)] =
     &[("pool::IntoItems", 1), ("pool::Items", 2), ("pool::Task", 1), ("pool::WorkQueue", 1)];
 
-/// What the crate of questions begins with.
+/// The beginning of the crate of questions.
 const PRELUDE: &str = "#![allow(dead_code, unused, clippy::all)] use fibra::*; \
     type FnLong = for<'x> fn(&'x u8); type FnShort = fn(&'static u8); \
     pub struct Loud<'a>(&'a String); impl Drop for Loud<'_> { fn drop(&mut self) {} } \
@@ -189,8 +189,8 @@ const PRELUDE: &str = "#![allow(dead_code, unused, clippy::all)] use fibra::*; \
     -> std::task::Poll<Option<Result<fibra::http::hyper::body::Frame<Self::Data>, Self::Error>>> \
     { loop {} } }\n";
 
-/// The questions about one row: whether long becomes short, whether short becomes long, and whether
-/// a value may die before what owns it.
+/// The number of questions about one row: whether long becomes short, whether short becomes long,
+/// and whether a value may die before its owner.
 const QUESTIONS: usize = 3;
 
 fn questions_about(row: &Row, number: usize) -> String {
@@ -219,7 +219,7 @@ fn questions_about(row: &Row, number: usize) -> String {
     lines
 }
 
-/// The numbers of the lines of `code` that do not compile because of a lifetime.
+/// Returns the numbers of the lines of `code` that do not compile because of a lifetime.
 fn lines_refused(code: &str) -> BTreeSet<usize> {
     let root = env!("CARGO_MANIFEST_DIR");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("variance");
@@ -230,7 +230,7 @@ fn lines_refused(code: &str) -> BTreeSet<usize> {
     fs::create_dir_all(folder.join("src")).unwrap();
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();
     fs::write(folder.join("src/lib.rs"), code).unwrap();
-    // With the versions that are there already.
+    // Use the versions that are already there.
     let _ = fs::copy(Path::new(root).join("Cargo.lock"), folder.join("Cargo.lock"));
     let checked = Command::new(env!("CARGO"))
         .args(["check", "--offline", "--quiet", "--message-format=short", "--manifest-path"])
@@ -256,7 +256,7 @@ fn lines_refused(code: &str) -> BTreeSet<usize> {
     refused
 }
 
-/// What the compiler says of each of `rows`.
+/// Returns the compiler's answers about each of `rows`.
 fn ask(rows: &[Row]) -> Vec<(Variance, Drops)> {
     let mut code = String::from(PRELUDE);
     assert_eq!(code.lines().count(), 1);

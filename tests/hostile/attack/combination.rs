@@ -1,4 +1,4 @@
-//! One hook with one deed: a `run` on a thread of its own, and what came of it.
+//! One hook with one deed: plays the pair in a `run` on its own thread and records the outcome.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -15,16 +15,16 @@ use super::hooks::{Hook, Play};
 use super::ledger::{Counted, Page};
 use super::stage::Stage;
 
-/// What came of a combination. One line of text in the output of a child process.
+/// The outcome of a combination. It is one line of text in the output of a child process.
 pub(crate) struct Outcome {
     pub(crate) strikes: u32,
-    /// What the hook has made, or the text of the panic.
+    /// The text that the hook made, or the text of the panic.
     pub(crate) result: Result<String, String>,
     pub(crate) left: Vec<&'static str>,
     pub(crate) dropped_twice: Vec<&'static str>,
-    /// Whether the thread believes that it unwinds when it does not.
+    /// Whether the thread believes that it unwinds although it does not.
     pub(crate) panicking: bool,
-    /// Whether user code ran outside of every fiber.
+    /// Whether user code ran outside all fibers.
     pub(crate) struck_outside: bool,
 }
 
@@ -35,7 +35,7 @@ struct Played {
     struck_outside: bool,
 }
 
-/// Plays `hook` with `deed`. None: it did not end in `patience`.
+/// Plays `hook` with `deed`. Returns `None` if that did not end within `patience`.
 pub(crate) fn play(
     hook: &'static Hook,
     deed: &'static Deed,
@@ -52,8 +52,8 @@ pub(crate) fn play(
     });
     drop(thread.unwrap());
     let played = receiver.recv_timeout(patience).ok()?;
-    // A thread on which stacks were given up does not end, and is not joined. Where nothing unwinds
-    // that is nearly every one.
+    // A thread on which stacks were abandoned does not end, and is not joined. Where panics abort,
+    // that is nearly every thread.
     if cfg!(panic = "unwind") && page.left().is_empty() {
         let _ = end.recv_timeout(Duration::from_millis(100));
     }
@@ -62,7 +62,7 @@ pub(crate) fn play(
     Some(Outcome { strikes, result, left, dropped_twice, panicking, struck_outside })
 }
 
-/// Tells that its thread has destroyed all other thread-locals.
+/// Sends a message when its thread has destroyed all other thread-locals.
 struct AtEnd(Cell<Option<mpsc::Sender<()>>>);
 
 impl Drop for AtEnd {
@@ -87,7 +87,7 @@ fn play_here(hook: &Hook, deed: &'static Deed) -> Played {
     let (strikes, struck_outside) = (stage.strikes(), stage.struck_outside());
     let result = result.map_err(|payload| {
         let text = text_of(&*payload);
-        // Its destructor is user code.
+        // The payload's destructor is user code.
         let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
         text
     });
@@ -96,7 +96,7 @@ fn play_here(hook: &Hook, deed: &'static Deed) -> Played {
     Played { strikes, result, panicking, struck_outside }
 }
 
-/// As `fibra::run`, on a virtual clock.
+/// Like `fibra::run`, but on a virtual clock.
 pub(crate) fn run_virtually<T>(f: impl FnOnce() -> T) -> T {
     fibra::Runtime::builder().virtual_clock().build().unwrap().run(f)
 }

@@ -1,8 +1,8 @@
-//! Plays the product in child processes, in slices, and judges.
+//! Plays the product in child processes, in slices, and judges the outcomes.
 //!
 //! A child writes, on its standard error, `@begin n` before a combination and `@end n ...` after
-//! it. What stands between belongs to that combination. A child that dies is put down to the
-//! combination that it had begun, and another child goes on behind that.
+//! it. The lines in between belong to that combination. The death of a child is attributed to the
+//! combination that it had begun, and another child continues after that combination.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitStatus, Stdio};
@@ -16,19 +16,19 @@ use super::deeds::{self, Deed};
 use super::hooks::{self, Hook, Play};
 use super::rules::{self, Rule};
 
-/// Which combinations a child plays: `first..end`.
+/// The combinations that a child plays: `first..end`.
 const SLICE: &str = "FIBRA_HOSTILE_SLICE";
 
-/// A part of "point / deed": all others are left out.
+/// A part of "point / deed": combinations that do not contain it are left out.
 const ONLY: &str = "FIBRA_HOSTILE_ONLY";
 
-/// Combinations that a child plays.
+/// The number of combinations that a child plays.
 const SLICE_LENGTH: usize = 300;
 
-/// The status with which the deed that exits does that.
+/// The exit status of the deed that exits.
 pub(crate) const EXIT_STATUS: i32 = 77;
 
-/// How long a combination may take. Time is virtual: nothing in it waits long.
+/// The time that a combination may take. Time is virtual: no combination waits long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn combinations() -> Vec<(&'static Hook, &'static Deed)> {
@@ -40,13 +40,13 @@ fn combinations() -> Vec<(&'static Hook, &'static Deed)> {
         .collect()
 }
 
-/// Whether this process is to play a slice.
+/// Returns whether this process must play a slice.
 #[allow(dead_code, reason = "for the program with `panic = \"abort\"`")]
 pub(crate) fn is_child() -> bool {
     env::var_os(SLICE).is_some()
 }
 
-/// Plays the slice that the environment names; does nothing if it names none.
+/// Plays the slice that the environment names. Does nothing if it names none.
 pub(crate) fn child() {
     let Ok(slice) = env::var(SLICE) else { return };
     let (first, end) = slice.split_once("..").unwrap();
@@ -65,7 +65,7 @@ pub(crate) fn child() {
     }
 }
 
-/// Prints one line for a panic, with the place.
+/// Prints one line per panic, with its place.
 fn quiet_panics() {
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
@@ -124,15 +124,15 @@ pub(crate) fn drive(command: &(dyn Fn() -> Command + Sync)) -> Vec<String> {
     faults.into_iter().map(|(_, fault)| fault).collect()
 }
 
-/// How a combination ended.
+/// The end of a combination, with the lines that were printed before it.
 enum Ended<'a> {
-    /// With this line, after these.
+    /// The combination printed this `@end` line, after these lines.
     Line(&'a str, &'a [String]),
-    /// With the process, after these lines.
+    /// The process ended, after these lines.
     Process(ExitStatus, &'a [String]),
 }
 
-/// Plays `slice` in one child. Returns where to go on.
+/// Plays `slice` in one child. Returns the combination to continue with.
 fn play_from(
     slice: std::ops::Range<usize>,
     mut command: Command,
@@ -167,7 +167,7 @@ fn play_from(
     }
 }
 
-/// What is wrong with how the combination ended.
+/// Returns the fault in the end of a combination, if there is one.
 fn judge(hook: &Hook, deed: &Deed, ended: Ended<'_>) -> Option<String> {
     let rule = rules::rule(hook, deed);
     let (fault, said) = match ended {
@@ -184,7 +184,7 @@ fn judge(hook: &Hook, deed: &Deed, ended: Ended<'_>) -> Option<String> {
     fault.map(|fault| format!("{fault}{said}"))
 }
 
-/// Whether the process has aborted, and said why.
+/// Returns whether the process has aborted and printed why.
 fn is_stated_abort(status: ExitStatus, said: &[String]) -> bool {
     let says_why = |line: &String| line.contains("aborting") || line.starts_with("@panic ");
     status.to_string().contains("SIGABRT") && said.iter().any(says_why)
@@ -227,10 +227,10 @@ fn judge_line(hook: &Hook, rule: Rule, line: &str, said: &[String]) -> Option<St
     None
 }
 
-/// What the library says when it gives a stack up.
+/// Texts that the library prints when it abandons a stack.
 const GIVEN_UP: &[&str] = &["its stack is kept", "given up", "leaked"];
 
-/// Whether a panic was raised in the library's own code, and not in the caller's name.
+/// Returns whether a panic was raised by the library's own code, and not on behalf of the caller.
 fn is_inner_panic(line: &str) -> bool {
     let by_caller = [
         "@panic tests/",

@@ -1,7 +1,7 @@
-//! Values that are counted: each must be dropped exactly once.
+//! Counted values: each must be dropped exactly once.
 //!
-//! Invariant: a value is an index into a table that is never shortened, so one that is dropped
-//! twice is seen and does no harm of its own.
+//! Invariant: a value is an index into a table that is never shortened, so a second drop of a value
+//! is detected and does no harm of its own.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ struct Entry {
 static ENTRIES: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
 fn entries() -> MutexGuard<'static, Vec<Entry>> {
-    // A guard that is dropped while another fiber of the thread unwinds poisons it.
+    // A guard that is dropped while another fiber of the thread unwinds poisons the lock.
     ENTRIES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -28,7 +28,7 @@ impl Counted {
         Counted(entries.len() - 1)
     }
 
-    /// Whose value this is, to be asked when that may be gone.
+    /// Returns the identity of this value, which can be queried after the value was dropped.
     pub(crate) fn token(&self) -> Token {
         Token(self.0)
     }
@@ -47,18 +47,18 @@ impl Drop for Counted {
     }
 }
 
-/// A value's place in the table.
+/// The index of a value in the table.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) struct Token(usize);
 
 impl Token {
-    /// Whether the value was dropped.
+    /// Returns whether the value was dropped.
     pub(crate) fn is_dropped(self) -> bool {
         entries()[self.0].drops != 0
     }
 }
 
-/// Where the values of a combination begin.
+/// The index at which the values of a combination begin.
 #[derive(Clone, Copy)]
 pub(crate) struct Page(usize);
 
@@ -67,14 +67,14 @@ impl Page {
         Page(entries().len())
     }
 
-    /// The values that were not dropped. Those whose name begins with `~` may be leaked.
+    /// Returns the values that were not dropped. Those whose name begins with `~` may be leaked.
     pub(crate) fn left(self) -> Vec<&'static str> {
         let mut left = self.with_drops(|drops| drops == 0);
         left.retain(|what| !what.starts_with('~'));
         left
     }
 
-    /// The values that were dropped twice or more.
+    /// Returns the values that were dropped twice or more.
     pub(crate) fn dropped_twice(self) -> Vec<&'static str> {
         self.with_drops(|drops| 1 < drops)
     }

@@ -11,7 +11,7 @@ pub(crate) mod stage;
 
 use std::collections::BTreeSet;
 
-/// Compares the list of points with the hooks that there are.
+/// Compares the list of points with the list of hooks.
 pub(crate) fn check_lists() {
     let points: BTreeSet<_> = points::all().collect();
     assert_eq!(points.len(), points::all().count(), "a point is listed twice");

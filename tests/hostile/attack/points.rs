@@ -1,7 +1,7 @@
 //! Every point at which the library runs user code.
 //!
-//! SAFETY.md has the kinds of them, under the titles of the groups below. Code that lets user code
-//! run at another point adds it here, and a hook in `hooks/`.
+//! SAFETY.md lists their kinds, under the titles of the groups below. A change that runs user code
+//! at a further point adds the point here, and a hook in `hooks/`.
 
 /// Points of one kind.
 pub(crate) struct Group {

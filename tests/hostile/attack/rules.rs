@@ -1,28 +1,28 @@
-//! What may come of a point and a deed.
+//! The permitted outcomes for a point and a deed.
 //!
-//! The rule is strict: whatever is done, `run` returns or unwinds, each value is dropped exactly
-//! once and the thread does not go on unwinding; and after a quiet deed the output is the right
-//! one. What differs stands below, each with the reason.
+//! The rule is strict: whatever the deed, `run` returns or unwinds, each value is dropped exactly
+//! once and the thread does not stay in the unwinding state; and after a quiet deed the output is
+//! the right one. The exceptions stand below, each with its reason.
 
 use super::deeds::{Deed, Kind};
 use super::hooks::{Hook, Play};
 
-/// What may come of a combination.
+/// The permitted outcome of a combination.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Rule {
-    /// `run` returns what the hook makes without a deed, and nothing is left.
+    /// `run` returns the text that the hook makes without a deed, and no value is left.
     Right,
-    /// `run` returns or unwinds, and nothing is left.
+    /// `run` returns or unwinds, and no value is left.
     Ends,
-    /// As `Ends`, but stacks may be given up, with what lies on them.
+    /// Like `Ends`, but stacks may be abandoned, with the values that lie on them.
     GivesUp,
-    /// As `Ends`, but values may be leaked.
+    /// Like `Ends`, but values may be leaked.
     Leaks,
     /// The process exits with the deed's status.
     Exits,
     /// The process may abort.
     Aborts,
-    /// It is not played.
+    /// The combination is not played.
     Skipped,
 }
 
@@ -31,12 +31,12 @@ const ABORTS: bool = cfg!(panic = "abort");
 pub(crate) fn rule(hook: &Hook, deed: &Deed) -> Rule {
     let usual = match deed.kind {
         _ if ABORTS && (hook.unwinds || deed.unwinds) => Rule::Skipped,
-        // What runs outside of all fibers is refused most deeds, by a panic.
+        // Code that runs outside all fibers is refused most deeds, by a panic.
         _ if ABORTS && matches!(hook.play, Play::Whole(_)) => Rule::Skipped,
         // A generator that borrows and is suspended at the end of its scope aborts, as documented.
         _ if ABORTS && deed.name == "borrows in generators" => Rule::Skipped,
         Kind::Exits => Rule::Exits,
-        // Nor may a callback of tasklets switch: that is refused by a panic, too.
+        // Nor may a callback of a tasklet switch: that is refused by a panic, too.
         _ if ABORTS && hook.point.contains(" callback: ") => Rule::Aborts,
         Kind::Quiet if ABORTS => Rule::GivesUp,
         Kind::Disturbs if ABORTS => Rule::Aborts,
@@ -51,9 +51,9 @@ pub(crate) fn rule(hook: &Hook, deed: &Deed) -> Rule {
 }
 
 struct Exception {
-    /// A part of the point's name; empty: all.
+    /// A part of the point's name. An empty text matches every name.
     point: &'static str,
-    /// A part of the deed's name; empty: all.
+    /// A part of the deed's name. An empty text matches every name.
     deed: &'static str,
     rule: Rule,
     #[allow(dead_code, reason = "for who reads this")]

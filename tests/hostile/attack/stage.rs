@@ -1,9 +1,9 @@
-//! What a deed finds at the point where it is done: the fibers, tasklets and handles of the hook.
+//! The things that a deed finds at its point: the fibers, tasklets and handles of the hook.
 //!
 //! Invariants:
-//! - A stage belongs to a thread, and with it to one combination.
-//! - [`strike`] is called by user code at the point, and by nothing else. The deed is done at the
-//!   first few calls only, so that it cannot bring itself about for ever.
+//! - A stage belongs to a thread, and so to one combination.
+//! - [`strike`] is called by user code at the point, and by no other code. The deed is done at the
+//!   first few calls only, so that it cannot cause itself forever.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -21,7 +21,7 @@ thread_local! {
     static STAGE: RefCell<Option<Rc<Stage>>> = const { RefCell::new(None) };
 }
 
-/// What a deed can reach.
+/// The things that a deed can reach.
 pub(crate) struct Stage {
     deed: &'static Deed,
     strikes: Cell<u32>,
@@ -32,21 +32,21 @@ pub(crate) struct Stage {
     meddling: RefCell<Vec<Rc<dyn Fn()>>>,
 }
 
-/// Does the deed, if there is one to do.
+/// Does the deed, if there is one.
 pub(crate) fn strike() {
     if let Some(stage) = stage() {
         stage.strike();
     }
 }
 
-/// Strikes where user code was to have run, if a deed kept it from that.
+/// Strikes if the deed kept user code from running at its point.
 pub(crate) fn strike_if_never() {
     if stage().is_some_and(|stage| stage.strikes() == 0) {
         strike();
     }
 }
 
-/// The stage of this thread.
+/// Returns the stage of this thread.
 pub(crate) fn stage() -> Option<Rc<Stage>> {
     STAGE.try_with(|stage| stage.borrow().clone()).ok().flatten()
 }
@@ -94,17 +94,17 @@ impl Stage {
         }
     }
 
-    /// Whether the point was passed outside of every fiber.
+    /// Returns whether the point was passed outside all fibers.
     pub(crate) fn struck_outside(&self) -> bool {
         self.struck_outside.get()
     }
 
-    /// How often the point was passed.
+    /// Returns how often the point was passed.
     pub(crate) fn strikes(&self) -> u32 {
         self.strikes.get()
     }
 
-    /// Names a fiber that deeds may aim at.
+    /// Adds a fiber that deeds may aim at.
     pub(crate) fn know(&self, fiber: &Fiber) {
         self.fibers.borrow_mut().push(fiber.clone());
     }
@@ -113,7 +113,7 @@ impl Stage {
         self.fibers.borrow().clone()
     }
 
-    /// Names a tasklet that deeds may aim at.
+    /// Adds a tasklet that deeds may aim at.
     pub(crate) fn know_tasklet(&self, tasklet: &Tasklet) {
         self.tasklets.borrow_mut().push(tasklet.clone());
     }
@@ -122,12 +122,12 @@ impl Stage {
         self.tasklets.borrow().clone()
     }
 
-    /// Keeps what a deed may drop: the last handles of what is being worked on.
+    /// Keeps a value that a deed may drop: a last handle of an object in use.
     pub(crate) fn hold(&self, value: impl Any) {
         self.held.borrow_mut().push(Box::new(value));
     }
 
-    /// Drops what is held, in the order in which it came.
+    /// Drops the held values, in the order in which they were added.
     pub(crate) fn drop_held(&self) {
         while let Some(value) = {
             let mut held = self.held.borrow_mut();
@@ -137,18 +137,18 @@ impl Stage {
         }
     }
 
-    /// Offers something to do with what is being worked on.
+    /// Adds an action on the objects in use that a deed may call.
     pub(crate) fn offer(&self, meddle: impl Fn() + 'static) {
         self.meddling.borrow_mut().push(Rc::new(meddle));
     }
 
-    /// Does all that was offered.
+    /// Calls all actions that were added.
     pub(crate) fn meddle(&self) {
         let meddling = self.meddling.borrow().clone();
         meddling.iter().for_each(|meddle| meddle());
     }
 
-    /// Lets go of everything.
+    /// Drops everything that the stage holds.
     pub(crate) fn clear(&self) {
         self.drop_held();
         let meddling = self.meddling.take();
@@ -159,7 +159,7 @@ impl Stage {
     }
 }
 
-/// Does the deed in its destructor, and counts.
+/// Does the deed in its destructor, and is a counted value.
 pub(crate) struct Hostile {
     _counted: Counted,
 }

@@ -123,7 +123,7 @@ fn a_notification_of_a_killed_fiber_goes_to_the_next_one() {
         let guard = pair.0.lock();
         pair.1.notify_one();
         yield_now();
-        a.kill(); // It was notified and waits for the mutex.
+        a.kill(); // it was notified and waits for the mutex
         yield_now();
         drop(guard);
         b.join().unwrap();

@@ -19,7 +19,7 @@ fn reader(lock: &Arc<RwLock<u32>>, name: &'static str) -> JoinHandle<()> {
     })
 }
 
-/// As `reader`, but it writes.
+/// Like `reader`, but the fiber writes.
 fn writer(lock: &Arc<RwLock<u32>>, name: &'static str) -> JoinHandle<()> {
     let lock = lock.clone();
     spawn(move || {

@@ -8,7 +8,7 @@ use fibra::{JoinHandle, spawn, yield_now};
 use crate::support::sync::thread;
 use crate::support::{check, go, log, ms, panic_of, run_virtually};
 
-/// Spawns a fiber that acquires so many permits, logs its name, and holds them for a turn.
+/// Spawns a fiber that acquires `permits`, logs its name, and holds them for a turn.
 fn worker(semaphore: &Arc<Semaphore>, name: &'static str, permits: usize) -> JoinHandle<()> {
     let semaphore = semaphore.clone();
     spawn(move || {

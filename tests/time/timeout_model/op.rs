@@ -1,9 +1,9 @@
-//! The programs, and what can be seen of them.
+//! The programs, and the events that can be observed in them.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// What one fiber does, and when it is killed. Durations are in milliseconds.
+/// The operations of one fiber, and the time at which it is killed. Durations are in milliseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) ops: Vec<Op>,
@@ -12,7 +12,7 @@ pub(crate) struct Program {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    /// A yield if it is zero.
+    /// A sleep, or a yield if the number is zero.
     Sleep(u64),
     Limit(u64, Vec<Op>),
     Shield(Vec<Op>),
@@ -20,9 +20,9 @@ pub(crate) enum Op {
     Finally(Vec<Op>, Vec<Op>),
     Catch(Vec<Op>),
     Nursery(Vec<Child>, Vec<Op>),
-    /// A generator, and what its caller does when it has yielded for the first time.
+    /// A generator, and the operations of its caller after the first yield.
     Generator(Vec<Op>, Vec<Op>),
-    /// Of the innermost generator; nothing outside of one.
+    /// A yield of the innermost generator; no operation outside a generator.
     Yield,
     Panic,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Child {
     pub(crate) fails: bool,
 }
 
-/// What was seen. The number is that of the operation, in the order of the text.
+/// An observed event. The number is that of the operation, in the order of the text.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Event {
     Slept(usize),
@@ -44,7 +44,7 @@ pub(crate) enum Event {
     Cleaning(usize),
     Caught(usize, Payload),
     Left(usize),
-    /// The generator goes on after its yield.
+    /// The generator continues after its yield.
     Resumed(usize),
     /// The generator has ended, or was closed.
     Closed(usize),
@@ -67,7 +67,7 @@ pub(crate) enum End {
 }
 
 impl Op {
-    /// How many numbers it takes: its own, and those of what it contains.
+    /// Returns how many numbers the operation takes: its own, and those of its contents.
     pub(crate) fn count(&self) -> usize {
         match self {
             Op::Sleep(_) | Op::Yield | Op::Panic => 1,
@@ -83,7 +83,7 @@ pub(crate) fn count(ops: &[Op]) -> usize {
 }
 
 /// Moments of the fiber itself are multiples of three; those of a kill are one more, and those of
-/// children two. So they seldom coincide; when they do the model says so.
+/// children two. So they seldom coincide; when they do the model reports it.
 pub(crate) fn programs() -> impl Strategy<Value = Program> {
     let kill = prop_oneof![2 => Just(None), 3 => (0u64..20).prop_map(|n| Some(3 * n + 1))];
     (vec(op(), 1..5), kill).prop_map(|(ops, kill)| Program { ops, kill })

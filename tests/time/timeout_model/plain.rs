@@ -2,10 +2,10 @@
 
 use super::op::{Child, End, Event, Op, Payload, Program, count};
 
-/// No moment.
+/// A moment that never comes.
 const NEVER: u64 = u64::MAX;
 
-/// What must be seen. Nothing if two things happen at one moment whose order is not of interest.
+/// Returns the expected trace. `None` if two events whose order is not fixed have one moment.
 pub(crate) fn predict(program: &Program) -> Option<Vec<(u64, Event)>> {
     let mut model = Model { kill: program.kill.unwrap_or(NEVER), ..Model::default() };
     model.foreign.extend(program.kill);
@@ -29,22 +29,22 @@ enum Scope {
 struct Model<'a> {
     now: u64,
     kill: u64,
-    /// The innermost last. Those of suspended generators are not in it.
+    /// The innermost scope is the last. Scopes of suspended generators are not included.
     scopes: Vec<Scope>,
     generators: Vec<Generator<'a>>,
-    /// When others do something that the fiber has not seen yet.
+    /// The moments of actions of other fibers that this fiber has not seen yet.
     foreign: Vec<u64>,
     is_ambiguous: bool,
     trace: Vec<(u64, Event)>,
 }
 
-/// A generator that runs.
+/// A running generator.
 struct Generator<'a> {
-    /// How many scopes are its caller's.
+    /// The number of scopes that belong to its caller.
     base: usize,
-    /// What the caller does at the first yield, and its number.
+    /// The operations of the caller at the first yield, and the number of the first of them.
     then: Option<(&'a [Op], usize)>,
-    /// With what the caller unwound from that.
+    /// The payload with which the caller unwound from these operations.
     failure: Option<Payload>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Model<'a> {
         self.trace.push((self.now, event));
     }
 
-    /// From when on a wait in the scopes up to `depth` is interrupted.
+    /// Returns the moment from which on a wait in the scopes up to `depth` is interrupted.
     fn interrupted_from(&self, depth: usize) -> u64 {
         self.scopes[..depth].iter().fold(self.kill, |from, scope| match *scope {
             Scope::CancelledFrom(at) => from.min(at),
@@ -77,7 +77,7 @@ impl<'a> Model<'a> {
         if from <= end { Err(Payload::Cancel) } else { Ok(()) }
     }
 
-    /// Lets time pass. `own` are moments of the fiber itself.
+    /// Lets time pass until `at`. `own` are moments of the fiber itself.
     fn pass_to(&mut self, at: u64, own: &[u64]) {
         let own_scope = |scope: &Scope| match *scope {
             Scope::CancelledFrom(moment) | Scope::ShieldedUntil(moment) => moment == at,
@@ -173,11 +173,11 @@ impl<'a> Model<'a> {
             let from = self.interrupted_from(self.scopes.len());
             is_cut_short = from < all_end;
             let until = from.clamp(self.now, all_end);
-            // One moment at a time: the others wake the fiber, which goes on waiting.
+            // One moment at a time: the others wake the fiber, which then waits again.
             self.pass_to(until, &[]);
             self.is_ambiguous |= from == all_end;
         }
-        // Those that are left are killed.
+        // The remaining children are killed.
         for at in foreign.iter().filter(|&&at| self.now < at) {
             let place = self.foreign.iter().position(|moment| moment == at);
             place.map(|place| self.foreign.swap_remove(place));

@@ -1,4 +1,4 @@
-//! The same programs on fibra.
+//! Runs the same programs on fibra.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -12,7 +12,7 @@ use fibra::{JoinError, finally, nursery, shield, shield_for};
 
 use super::op::{End, Event, Op, Payload, Program, count};
 
-/// What programs panic with.
+/// The payload of the programs' panics.
 pub(crate) const BOOM: &str = "boom";
 
 pub(crate) fn run(program: &Program) -> Vec<(u64, Event)> {
@@ -138,7 +138,7 @@ fn one(world: &World, y: Option<&Yielder<()>>, op: &Op, number: usize) {
 fn generator(world: &World, y: Option<&Yielder<()>>, body: &[Op], then: &[Op], number: usize) {
     let result = generator::scope(|s| {
         let mut steps = s.iter(|own| all(world, Some(own), body, number + 1));
-        // What unwinds is caught first: the generator is closed while nothing unwinds.
+        // The unwind is caught first: the generator is closed while nothing unwinds.
         panic::catch_unwind(AssertUnwindSafe(|| {
             if steps.next().is_some() {
                 all(world, y, then, number + 1 + count(body));

@@ -1,4 +1,4 @@
-//! What lies inside the scope is gone when the scope closes what is left.
+//! Variables inside the scope are gone when the scope closes the remaining generators.
 
 fn main() {
     fibra::frame(|| {

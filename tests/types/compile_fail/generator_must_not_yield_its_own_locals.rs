@@ -1,4 +1,4 @@
-//! What lies on a generator's stack is gone before what it has yielded.
+//! Variables on a generator's stack are gone before the values that it has yielded.
 
 use fibra::generator::{self, Yielder};
 

@@ -1,4 +1,4 @@
-//! Nobody would close what is made in a scope that was left.
+//! A generator that is made in a scope that was left would never be closed.
 
 fn main() {
     let word = String::from("word");

@@ -1,4 +1,4 @@
-//! What a guard lends must not be kept after it.
+//! A borrow from a guard must not be kept after the guard.
 
 fn main() {
     let mutex = fibra::sync::Mutex::new(String::from("a"));

@@ -1,4 +1,4 @@
-//! A job that its fiber may leave cannot borrow from it.
+//! A job whose fiber may leave it cannot borrow from the fiber.
 
 fn main() {
     fibra::run(|| {

@@ -1,4 +1,4 @@
-//! What goes to another thread must be `Send`, also if the fiber waits for it.
+//! A value that goes to another thread must be `Send`, even if the fiber waits for it.
 
 use std::rc::Rc;
 

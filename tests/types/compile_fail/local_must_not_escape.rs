@@ -1,4 +1,4 @@
-//! A fiber-local is lent for the time of a call.
+//! A fiber-local is borrowed for the duration of a call.
 
 fibra::local! {
     static NAME: String = String::from("local");

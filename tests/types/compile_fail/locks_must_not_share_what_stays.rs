@@ -1,4 +1,4 @@
-//! A mutex lends `&mut`, with which a value that is not `Send` would get to another thread.
+//! A mutex lends `&mut`, through which a value that is not `Send` would get to another thread.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Readers of several threads have the data at once: it must be `Sync`.
+//! Readers in several threads have the data at the same time: it must be `Sync`.
 
 use std::cell::Cell;
 

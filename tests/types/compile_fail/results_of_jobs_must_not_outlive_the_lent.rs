@@ -1,4 +1,4 @@
-//! What comes back from a job that borrows cannot outlive what it borrows.
+//! The result of a job that borrows cannot outlive what the job borrows.
 
 fn main() {
     fibra::run(|| {

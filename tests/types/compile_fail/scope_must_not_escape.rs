@@ -1,4 +1,4 @@
-//! A scope must not be kept for later: nobody would wait for what is spawned then.
+//! A scope must not be kept for later: no call would wait for fibers that are spawned then.
 
 fn main() {
     fibra::run(|| {

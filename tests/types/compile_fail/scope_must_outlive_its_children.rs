@@ -1,4 +1,4 @@
-//! What is made in the body of a scope is dropped before the children end.
+//! Variables in the body of a scope are dropped before the children end.
 
 fn main() {
     fibra::run(|| {

@@ -1,4 +1,4 @@
-//! The output of a fiber that is not in a scope may be joined by anybody, at any time.
+//! The output of a fiber that is not in a scope may be joined by any fiber, at any time.
 
 fn main() {
     let text = String::from("borrowed");

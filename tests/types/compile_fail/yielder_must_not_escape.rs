@@ -1,4 +1,4 @@
-//! A yielder dies with its generator.
+//! A yielder is invalid after the end of its generator.
 
 use fibra::generator::{self, Yielder};
 

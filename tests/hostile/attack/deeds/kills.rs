@@ -1,4 +1,4 @@
-//! Deeds that end fibers, take away what they work on, or never go on.
+//! Deeds that end fibers, take away the values that they work on, or never continue.
 
 use std::rc::Rc;
 use std::time::Duration;

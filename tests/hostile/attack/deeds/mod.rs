@@ -1,4 +1,4 @@
-//! What user code does at a point.
+//! The deeds: actions of user code at a point where the library runs it.
 
 mod ends;
 mod kills;
@@ -10,24 +10,24 @@ use std::rc::Rc;
 
 use super::stage::Stage;
 
-/// What a deed may change.
+/// The changes that a deed may cause.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
-    /// Nothing: the output is as it would be without it.
+    /// No change: the output is the same as without the deed.
     Quiet,
-    /// What becomes of fibers, and so the output.
+    /// It changes how fibers end, and so the output.
     Disturbs,
     /// The process ends.
     Exits,
 }
 
-/// Something that user code does.
+/// An action of user code.
 pub(crate) struct Deed {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// How often it is done, if its point is passed so often.
+    /// The number of times that the deed is done, if its point is passed that often.
     pub(crate) times: u32,
-    /// Whether it unwinds. It is not done while the thread unwinds: that would abort.
+    /// Whether the deed unwinds. It is not done while the thread unwinds: that would abort.
     pub(crate) unwinds: bool,
     pub(crate) act: fn(&Rc<Stage>),
 }

@@ -16,7 +16,7 @@ fibra::local! {
     static KEPT: RefCell<Vec<Generator<u32>>> = RefCell::default();
 }
 
-/// Yields once and never ends by itself.
+/// Returns a generator that has yielded once and never ends by itself.
 fn suspended(what: &'static str) -> Generator<u32> {
     let mut generator = Generator::new(move |y: &Yielder<u32>, ()| {
         let _counted = Counted::new(what);
@@ -28,7 +28,7 @@ fn suspended(what: &'static str) -> Generator<u32> {
     generator
 }
 
-/// Waits in a destructor when it is unwound.
+/// Waits in a destructor when its stack is unwound.
 struct Waits(Counted);
 
 impl Drop for Waits {
@@ -132,7 +132,7 @@ mod greenlets {
 
     use crate::attack::ledger::Counted;
 
-    /// Goes back to its parent once.
+    /// Returns a greenlet that switches back to its parent once.
     pub(super) fn twice() -> Greenlet<Counted> {
         Greenlet::new(|first| {
             let _counted = Counted::new("in a greenlet");

@@ -1,4 +1,4 @@
-//! Deeds of the façade of tasklets.
+//! Deeds that use the façade for tasklets.
 
 use std::rc::Rc;
 
@@ -58,7 +58,7 @@ pub(super) const DEEDS: &[Deed] = &[
         let channel = Channel::new();
         stackless::spawn(move || drop(channel.send(Counted::new("never received"))));
     }),
-    // Traps are of the whole thread.
+    // A trap applies to the whole thread.
     disturbs("traps switches for a while", |_| {
         let _trap = stackless::switch_trapped();
         fibra::yield_now();

@@ -1,4 +1,4 @@
-//! Deeds that wait or spawn, and go on.
+//! Deeds that wait or spawn, and then continue.
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -20,12 +20,12 @@ pub(super) const DEEDS: &[Deed] = &[
     quiet("yields ten times", |_| (0..10).for_each(|_| fibra::yield_now())),
     quiet("parks and is woken", |_| {
         let me = fibra::current();
-        // Also where `run` ends, and what is spawned never runs.
+        // The destructor also wakes the fiber when `run` ends before the spawned fiber has run.
         let wakes = OnDrop(move || me.unpark());
         drop(fibra::spawn(move || drop(wakes)));
         fibra::park();
     }),
-    // A clock that jumps may reach the limit of a wait before the thread has come to it.
+    // A clock that jumps may reach the limit of a wait before the thread has unparked the fiber.
     disturbs("parks and is woken by a thread", |_| {
         let me = fibra::current().unparker();
         let waker = thread::Builder::new().spawn(move || me.unpark()).unwrap();

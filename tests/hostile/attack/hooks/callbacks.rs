@@ -1,4 +1,4 @@
-//! Hooks at the handler and the callbacks of tasklets.
+//! Hooks in the handler and in the callbacks of tasklets.
 
 use std::panic;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Hooks at the values of channels within a thread, and in `select!`.
+//! Hooks in the values of channels within a thread, and in `select!`.
 
 use std::time::Duration;
 

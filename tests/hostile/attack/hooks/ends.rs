@@ -1,4 +1,4 @@
-//! Hooks at the ends of `run` and of frames, and in the panic hook.
+//! Hooks where `run` and frames end, and in the panic hook.
 
 use std::cell::Cell;
 use std::panic;
@@ -12,7 +12,7 @@ thread_local! {
     static IN_PANIC_HOOK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Strikes in the panic hook, for the one hook that is about that.
+/// Strikes in the panic hook, if the hook that tests the panic hook is being played.
 pub(super) fn in_panic_hook() {
     if IN_PANIC_HOOK.try_with(|wanted| wanted.replace(false)) == Ok(true) {
         strike();

@@ -1,4 +1,4 @@
-//! Hooks at closures, outputs, panics and names of fibers.
+//! Hooks in closures, outputs, panics and names of fibers.
 
 use std::borrow::Cow;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use fibra::{Builder, time};
 use super::{Hook, hook, joined, until_ended, unwinding};
 use crate::attack::stage::{Hostile, strike, strike_if_never};
 
-/// Strikes where it becomes a text.
+/// Strikes when it is converted to a string.
 struct Name;
 
 impl From<Name> for String {

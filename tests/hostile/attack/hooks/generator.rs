@@ -8,7 +8,7 @@ use super::{Hook, hook, until_ended, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
-/// Returns a generator that is suspended, with something hostile on its stack.
+/// Returns a suspended generator with a hostile value on its stack.
 pub(super) fn suspended(what: &'static str) -> Generator<u32> {
     let mut generator = Generator::new(move |y: &Yielder<u32>, ()| {
         let _hostile = Hostile::new(what);

@@ -9,7 +9,7 @@ use super::{Hook, hook, until_ended, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
-/// What greenlets exchange.
+/// The values that greenlets exchange.
 type Value = Option<Hostile>;
 
 fn back_to_parent() -> Result<Value, greenlet::SwitchError<Value>> {
@@ -17,7 +17,7 @@ fn back_to_parent() -> Result<Value, greenlet::SwitchError<Value>> {
     parent.map_or(Ok(None), |parent| parent.switch(None))
 }
 
-/// Suspended, with something on its stack.
+/// Returns a suspended greenlet with a value on its stack.
 fn suspended() -> Greenlet<Value> {
     let greenlet = Greenlet::new(|_: Value| {
         let _hostile = Hostile::new("in a greenlet");

@@ -1,11 +1,11 @@
-//! Hooks at what the library calls of the types that it is given: hashers and the like.
+//! Hooks in methods that the library calls on types it is given, such as hashers.
 
 use std::hash::{Hash, Hasher};
 
 use super::{Hook, hook};
 use crate::attack::stage::strike;
 
-/// Strikes where it is written to.
+/// Strikes when it is written to.
 struct Hashes;
 
 impl Hasher for Hashes {

@@ -1,4 +1,4 @@
-//! Hooks at fiber-locals.
+//! Hooks in fiber-locals.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +10,7 @@ use super::{Hook, hook, joined, until_ended};
 use crate::attack::ledger::{Counted, Token};
 use crate::attack::stage::{Hostile, strike};
 
-/// Strikes where it is cloned.
+/// Strikes when it is cloned.
 struct Clones(Counted);
 
 impl Clone for Clones {
@@ -21,7 +21,7 @@ impl Clone for Clones {
     }
 }
 
-/// Clones strike where they are dropped.
+/// A value whose clones strike when they are dropped.
 struct Inherits(Option<Hostile>);
 
 impl Clone for Inherits {
@@ -44,7 +44,7 @@ fibra::local! {
     static inherit INHERITED: Inherits = Inherits(None);
 }
 
-/// Uses another local when it is dropped.
+/// Uses another fiber-local when it is dropped.
 struct MakesAnother;
 
 impl Drop for MakesAnother {
@@ -53,7 +53,7 @@ impl Drop for MakesAnother {
     }
 }
 
-/// Reads what was lent, later: it must still be there.
+/// Reads the borrowed value after a sleep: it must still be there.
 fn reads(lent: &Counted, token: Token) {
     fibra::sleep(Duration::from_millis(1));
     strike();

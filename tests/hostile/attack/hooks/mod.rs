@@ -1,4 +1,4 @@
-//! What brings user code to a point.
+//! The hooks: small programs that bring user code to a point.
 
 mod callbacks;
 mod channel;
@@ -22,20 +22,20 @@ use std::time::Duration;
 
 use super::stage::Stage;
 
-/// Brings user code to a point.
+/// A program that brings user code to a point.
 pub(crate) struct Hook {
     pub(crate) point: &'static str,
-    /// What it makes if the deed is a quiet one.
+    /// The text that `play` returns if the deed is a quiet one.
     pub(crate) makes: &'static str,
     pub(crate) play: Play,
-    /// Whether it cannot be played where nothing unwinds.
+    /// Whether the hook cannot be played where panics abort.
     pub(crate) unwinds: bool,
 }
 
 pub(crate) enum Play {
-    /// On the main fiber, with others around it.
+    /// Runs on the main fiber, with other fibers around it.
     Inside(fn(&Rc<Stage>) -> String),
-    /// On the thread.
+    /// Runs on the thread.
     Whole(fn(&Rc<Stage>) -> String),
 }
 
@@ -72,12 +72,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Hook> {
     both.chain([library::HOOKS, text::HOOKS]).flatten()
 }
 
-/// Called in the panic hook of the process.
+/// Strikes, if wanted. Called in the panic hook of the process.
 pub(crate) fn in_panic_hook() {
     ends::in_panic_hook();
 }
 
-/// The text of a join's outcome.
+/// Returns the outcome of a join as text.
 fn joined<T>(outcome: &Result<T, fibra::JoinError>) -> String {
     match outcome {
         Ok(_) => "joined".into(),
@@ -85,7 +85,7 @@ fn joined<T>(outcome: &Result<T, fibra::JoinError>) -> String {
     }
 }
 
-/// Waits until `fiber` has ended, if it does.
+/// Waits until `fiber` has ended, but only for a limited number of rounds.
 fn until_ended(fiber: &fibra::Fiber) {
     fibra::yield_now();
     for round in 0..40 {
@@ -94,7 +94,7 @@ fn until_ended(fiber: &fibra::Fiber) {
         }
         fibra::sleep(Duration::from_millis(1 << round.min(25)));
         if 25 < round {
-            // What it waits for may be another thread.
+            // The fiber may wait for another thread.
             fibra::blocking(|| std::thread::park_timeout(Duration::from_millis(2)));
         }
     }

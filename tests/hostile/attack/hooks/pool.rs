@@ -1,4 +1,4 @@
-//! Hooks in pools and groups, and where fibers work together.
+//! Hooks in pools, groups, and calls in which fibers work together.
 
 use std::iter;
 use std::panic;
@@ -24,7 +24,7 @@ impl Clone for Clones {
     }
 }
 
-/// Three numbers; striking before each.
+/// Yields three numbers and strikes before each.
 fn numbers() -> impl Iterator<Item = u32> {
     let _hostile = ();
     let mut next = 0;
@@ -35,7 +35,7 @@ fn numbers() -> impl Iterator<Item = u32> {
     })
 }
 
-/// Three numbers, from a source whose destructor strikes.
+/// Yields three numbers, from a source whose destructor strikes.
 fn dropping() -> impl Iterator<Item = u32> {
     let hostile = Hostile::new("in a source");
     (1..=3).inspect(move |_| {
@@ -55,7 +55,7 @@ impl IntoIterator for Source {
     }
 }
 
-/// Takes one of `results`, and leaves the others when they are there.
+/// Takes one of `results`, and drops the others when they are there.
 fn leave<T>(pool: &Pool, mut results: impl Iterator<Item = T>) -> String {
     let first = results.next();
     fibra::sleep(Duration::from_millis(1));

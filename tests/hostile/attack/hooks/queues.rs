@@ -9,7 +9,7 @@ use super::{Hook, hook};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
-/// Strikes where it is compared.
+/// Strikes when it is compared.
 #[derive(Debug)]
 struct Compares(u32, #[allow(dead_code, reason = "counts")] Counted);
 

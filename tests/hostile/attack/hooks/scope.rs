@@ -6,7 +6,7 @@ use super::{Hook, hook, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
-/// What the scope of the hook lends.
+/// Returns the values that the scope of the hook lends.
 fn lent() -> Vec<Counted> {
     vec![Counted::new("lent"), Counted::new("lent")]
 }

@@ -1,4 +1,4 @@
-//! Hooks in the façade of tasklets.
+//! Hooks in the façade for tasklets.
 
 use std::rc::Rc;
 use std::{panic, thread};
@@ -9,7 +9,7 @@ use super::{Hook, hook, joined, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, Stage, strike, strike_if_never};
 
-/// Lets all tasklets run.
+/// Runs tasklets until `tasklet` has ended.
 pub(super) fn go(stage: &Stage, tasklet: &Tasklet) {
     stage.know_tasklet(tasklet);
     if let Some(fiber) = tasklet.fiber() {

@@ -1,4 +1,4 @@
-//! Hooks in locks and what is shared with other threads.
+//! Hooks in locks and in values that are shared with other threads.
 
 use std::rc::Rc;
 

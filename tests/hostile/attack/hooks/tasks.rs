@@ -12,7 +12,7 @@ use super::{Hook, hook, joined, until_ended, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
-/// A waker that strikes where it wakes.
+/// A waker that strikes when it wakes.
 struct WakesHere(#[allow(dead_code, reason = "counts")] Counted);
 
 impl Wake for WakesHere {
@@ -21,7 +21,7 @@ impl Wake for WakesHere {
     }
 }
 
-/// A waker that strikes where the last of it goes.
+/// A waker that strikes when its last clone is dropped.
 struct GoesHere(#[allow(dead_code, reason = "strikes")] Hostile);
 
 impl Wake for GoesHere {
@@ -41,7 +41,7 @@ fn poll(future: &mut (impl Future + Unpin), waker: &Waker) {
     let _ = Pin::new(future).poll(&mut Context::from_waker(waker));
 }
 
-/// Strikes where it becomes a future.
+/// Strikes when it is converted to a future.
 struct Becomes;
 
 impl IntoFuture for Becomes {
@@ -54,7 +54,7 @@ impl IntoFuture for Becomes {
     }
 }
 
-/// Strikes where it is dropped; ready at the second poll.
+/// A future that strikes when it is dropped, and is ready at the second poll.
 struct Dropped(#[allow(dead_code, reason = "strikes")] Hostile, bool);
 
 impl Future for Dropped {

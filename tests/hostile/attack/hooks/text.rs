@@ -1,4 +1,4 @@
-//! Hooks in `Debug` of what the library holds, and in the writers that its own `Debug` writes to.
+//! Hooks in `Debug` of values that the library holds, and in writers that its own `Debug` uses.
 
 use std::fmt::{self, Debug, Write};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use super::{Hook, hook};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, Stage, strike};
 
-/// Strikes where it is shown.
+/// Strikes when it is formatted.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Shows;
 
@@ -23,7 +23,7 @@ impl Debug for Shows {
     }
 }
 
-/// Strikes where it is written to.
+/// Strikes when it is written to.
 struct Writes;
 
 impl Write for Writes {
