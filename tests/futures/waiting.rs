@@ -278,7 +278,7 @@ fn clones_of_a_waker_are_the_same() {
     });
 }
 
-// ---- Fibers as futures -----------------------------------------------------------------------------
+// ---- Fibers as futures --------------------------------------------------------------------------
 
 #[test]
 fn fibers_block_while_their_future_waits() {
@@ -320,7 +320,7 @@ fn a_fiber_is_killed_when_its_future_is_dropped() {
     check("unwound");
 }
 
-// ---- Time ------------------------------------------------------------------------------------------
+// ---- Time ---------------------------------------------------------------------------------------
 
 #[test]
 fn a_time_is_a_future_and_the_earlier_of_two_wins() {

@@ -196,7 +196,7 @@ fn parameters(rest: &str) -> Vec<String> {
     parameters.into_iter().map(name).filter(|name| !name.is_empty()).collect()
 }
 
-// ---- The reader reads ----------------------------------------------------------------------------
+// ---- The reader reads ---------------------------------------------------------------------------
 
 #[cfg(test)]
 fn read_fake(path: &str) -> Option<String> {
