@@ -13,7 +13,7 @@
 //! ```text
 //! $ cargo run --release --example game_loop [ACTORS = 1000] [FRAMES = 120]
 //! 1000 actors, 120 frames at 60 per second: 2.0s
-//! the actors took 412.5µs per frame, 903.1µs in the slowest one, of 16.7ms
+//! the actors took 137.3µs per frame, 208.9µs in the slowest one, of 16.7ms
 //! the map is complete: 400 slices
 //! 120000 moves, 6064 hits, the strongest has 55 points
 //! ```
