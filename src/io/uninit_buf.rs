@@ -35,8 +35,8 @@ impl<'a> UninitBuf<'a> {
     /// Returns the buffer as a slice, after filling it with zeros.
     pub(crate) fn zeroed(&mut self) -> &mut [u8] {
         self.0.fill(MaybeUninit::new(0));
-        // SAFETY: every byte has just been written, and `MaybeUninit<u8>` has the layout of `u8`. The
-        // slice covers the same memory as `self.0`, and borrows it exclusively for as long.
+        // SAFETY: every byte has just been written, and `MaybeUninit<u8>` has the layout of `u8`.
+        // The slice covers the same memory as `self.0`, and borrows it exclusively for as long.
         unsafe { &mut *(&raw mut *self.0 as *mut [u8]) }
     }
 
