@@ -63,6 +63,12 @@ impl ListedWait {
     }
 }
 
+/// Takes the wait of `fiber` out of the registry.
+#[cold]
+fn withdraw_posted(fiber: FiberPtr) {
+    registry::withdraw(Owner::of_fiber(fiber.id()));
+}
+
 /// The external waits of a scheduler's fibers.
 #[derive(Debug)]
 pub(crate) struct Outside {
@@ -115,6 +121,7 @@ impl Outside {
     }
 
     /// Removes the wait of `fiber`, if it is in one, from the list.
+    #[inline]
     pub(crate) fn unlist(&self, fiber: FiberPtr) -> Option<ListedWait> {
         if !fiber.extra_exists() {
             return None;
@@ -122,7 +129,7 @@ impl Outside {
         let key = fiber.with_extra(|extra| extra.outside.take())?;
         let listed = self.waits.borrow_mut().remove(key)?;
         if listed.posted.get() {
-            registry::withdraw(Owner::of_fiber(fiber.id()));
+            withdraw_posted(fiber);
         }
         Some(listed)
     }
