@@ -245,6 +245,7 @@ pub mod http;
 pub mod io;
 #[cfg(feature = "net")]
 pub mod net;
+pub mod par;
 pub mod pool;
 #[cfg(feature = "net")]
 pub mod process;

@@ -1,28 +1,20 @@
 //! The handle of a runtime, with which any thread spawns jobs.
-//!
-//! Invariants:
-//! - A job that a fiber of the runtime spawns goes to the deque of that fiber's scheduler; every
-//!   other one to the injector, or to the scheduler that was asked for.
-//! - User code (the clones of fiber-locals, the destructors of refused closures) runs before a job
-//!   is queued, or after it was refused.
 
 use std::fmt;
+use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crossbeam_deque::Worker as Deque;
-
 use crate::fiber::current;
-use crate::fiber::exit::JoinError;
-use crate::fiber::locals;
+use crate::future::block_on::block_on;
 use crate::jobs::error::TrySpawnError;
-use crate::jobs::job::{self, Pending, Settings};
+use crate::jobs::job_cell;
+use crate::jobs::queueing::{found, settings};
 use crate::jobs::remote_handle::RemoteHandle;
-use crate::jobs::shared::{Queued, Seat, Shared, Stage};
-use crate::jobs::worker::{self, Worker};
+use crate::jobs::shared::Shared;
+use crate::jobs::worker::Worker;
 use crate::sched::api::spawn::Builder;
 use crate::sched::core::scheduler::{Scheduler, current_fiber};
-use crate::sched::core::work::Borrows;
 
 /// A handle of a [`Runtime`](crate::Runtime), or of the current [`run`](crate::run), that spawns
 /// jobs from any thread.
@@ -56,7 +48,7 @@ use crate::sched::core::work::Borrows;
 /// # }
 /// ```
 pub struct Handle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Handle {
@@ -187,9 +179,8 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (job, pending) = job::new(settings(builder, Location::caller()), f);
-        self.wait_for_room();
-        self.queue(job);
+        let (job, pending) = job_cell::new(settings(builder, Location::caller()), f);
+        self.wait_and_queue(job);
         self.remote(pending)
     }
 
@@ -222,13 +213,8 @@ impl Handle {
     {
         let threads = self.threads();
         assert!(index < threads, "there is no scheduler {index}: the runtime has {threads}");
-        let (job, pending) = job::new(settings(Builder::new(), Location::caller()), f);
-        self.wait_for_room();
-        if self.accepts() {
-            self.shared.direct(index, job);
-        } else {
-            self.refuse(job);
-        }
+        let (job, pending) = job_cell::new(settings(Builder::new(), Location::caller()), f);
+        self.queue_on(index, job);
         self.remote(pending)
     }
 
@@ -263,9 +249,39 @@ impl Handle {
                 None => return Err(TrySpawnError::Full(f)),
             }
         }
-        let (job, pending) = job::new(settings(Builder::new(), Location::caller()), f);
+        let (job, pending) = job_cell::new(settings(Builder::new(), Location::caller()), f);
         self.queue(job);
         Ok(self.remote(pending))
+    }
+
+    /// Spawns a fiber that waits for `future`, as a job which any scheduler of the runtime may start.
+    ///
+    /// The fiber stays on the thread that has started it. What the future keeps across its waits
+    /// must be `Send`, which the compiler checks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::Runtime::builder().threads(2).build()?.run(|| {
+    ///     let (sender, receiver) = async_channel::bounded(1);
+    ///     let sum = fibra::Handle::current().spawn_future(async move {
+    ///         let n: u32 = receiver.recv().await.unwrap();
+    ///         n + 1
+    ///     });
+    ///     fibra::future::block_on(sender.send(41)).unwrap();
+    ///     assert_eq!(sum.join(), Ok(42));
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_future<F>(&self, future: F) -> RemoteHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.spawn(move || block_on(future))
     }
 
     /// Runs `f` once on each scheduler, as a job that gets the index of its scheduler. Returns the
@@ -309,67 +325,6 @@ impl Handle {
         }
         handles
     }
-
-    /// Waits until the limit of queued jobs, if there is one, admits another one.
-    #[track_caller]
-    fn wait_for_room(&self) {
-        if let Some(limit) = &self.shared.limit {
-            limit.acquire().forget();
-        }
-    }
-
-    /// Returns whether the runtime accepts a job from the caller now.
-    fn accepts(&self) -> bool {
-        match self.shared.stage() {
-            Stage::Open => true,
-            Stage::Draining => self.at_home(|_, _| ()).is_some(),
-            Stage::Closed => false,
-        }
-    }
-
-    /// Queues `job`, or refuses it.
-    pub(crate) fn queue(&self, job: Queued) {
-        if !self.accepts() {
-            return self.refuse(job);
-        }
-        let mut job = Some(job);
-        self.at_home(|_, worker| job.take().into_iter().for_each(|job| worker.push(job)));
-        if let Some(job) = job {
-            self.shared.inject(job);
-        }
-    }
-
-    fn refuse(&self, job: Queued) {
-        self.shared.left_queue();
-        job.refuse(JoinError::Shutdown);
-    }
-
-    pub(crate) fn remote<T>(&self, pending: Arc<dyn Pending<T>>) -> RemoteHandle<T> {
-        // With several schedulers nothing depends on the count of handles.
-        RemoteHandle::new(pending, (self.threads() == 1).then(|| self.clone()))
-    }
-
-    /// Runs `f` if this thread's scheduler belongs to this runtime.
-    fn at_home<R>(&self, f: impl FnOnce(&Scheduler, &Worker) -> R) -> Option<R> {
-        let is_own = |worker: &&Worker| Arc::ptr_eq(&worker.shared, &self.shared);
-        worker::with(|sched, worker| Some(f(sched, worker.filter(is_own)?))).flatten()
-    }
-}
-
-/// Returns the settings of a job that is spawned at `at` by the running fiber, or outside of one.
-/// Clones the fiber-locals that it inherits: user code.
-pub(crate) fn settings(builder: Builder, at: &'static Location<'static>) -> Settings {
-    Settings { builder, borrows: Borrows::Nothing, at, locals: locals::for_job() }
-}
-
-/// Creates the shared state of a `run` that has one scheduler and whose handle is asked for for the
-/// first time.
-fn found(sched: &Scheduler) -> Arc<Shared> {
-    let deque = Deque::new_lifo();
-    let seat = Seat::new(sched.mailbox.clone(), deque.stealer());
-    let shared = Arc::new(Shared::new(vec![seat], None));
-    let _ = sched.work.set(Box::new(Worker::new(shared.clone(), 0, deque)));
-    shared
 }
 
 impl Clone for Handle {

@@ -21,13 +21,16 @@
 //! that spawns jobs goes depth first: it keeps few stacks alive, and the deque holds closures in
 //! place of fibers. Once started, a job is a fiber like any other, and never leaves its thread.
 //!
-//! Reading order: [`job`], [`shared`], [`sleepers`], [`worker`], [`threads`].
+//! Reading order: [`job`], [`job_cell`], [`shared`], [`sleepers`], [`worker`], [`threads`].
 
 mod atomics;
+pub(crate) mod children;
 pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod job;
+pub(crate) mod job_cell;
 mod pin;
+pub(crate) mod queueing;
 pub(crate) mod remote_handle;
 pub(crate) mod shared;
 pub(crate) mod sleepers;

@@ -18,6 +18,7 @@ use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::future::block_on::wait_within;
 use crate::jobs::handle::Handle;
 use crate::jobs::job::Pending;
+use crate::jobs::job_cell::Unread;
 use crate::sched::core::interrupt::Interrupt;
 use crate::sched::core::limit::Limit;
 
@@ -184,7 +185,25 @@ impl<T> RemoteHandle<T> {
         drop(self);
     }
 
+    /// Detaches the job like [`detach`](RemoteHandle::detach), and returns its outcome if it has
+    /// ended.
+    pub(crate) fn detach_for_scope(mut self) -> Option<Result<T, JoinError>> {
+        self.give_up()
+    }
+
+    fn give_up(&mut self) -> Option<Result<T, JoinError>> {
+        if std::mem::replace(&mut self.taken, true) {
+            return None;
+        }
+        // SAFETY: this is the one handle of the job. It asks for nothing after this, since the
+        // outcome counts as taken.
+        unsafe { self.pending.detach() }
+    }
+
     fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Result<T, JoinError>> {
+        if self.taken {
+            return Poll::Ready(Err(JoinError::Taken));
+        }
         // SAFETY: this is the one handle of the job, and it is borrowed exclusively.
         let outcome = unsafe { self.pending.poll(cx) };
         self.taken |= outcome.is_ready();
@@ -217,10 +236,7 @@ impl<T> Future for RemoteHandle<T> {
 
 impl<T> Drop for RemoteHandle<T> {
     fn drop(&mut self) {
-        if !self.taken {
-            // SAFETY: this is the one handle of the job, and it is gone after this.
-            unsafe { self.pending.detach() };
-        }
+        drop(Unread(self.give_up()));
     }
 }
 

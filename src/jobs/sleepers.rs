@@ -105,7 +105,7 @@ mod tests {
     fn each_sleeper_is_woken_once() {
         let sleepers = Sleepers::new(70);
         assert_eq!(sleepers.one_to_wake(), None);
-        [69, 3, 64].map(|index| sleepers.announce(index));
+        [69, 3, 64].into_iter().for_each(|index| sleepers.announce(index));
         assert_eq!([0; 4].map(|_| sleepers.one_to_wake()), [Some(3), Some(64), Some(69), None]);
     }
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 use crossbeam_deque::Worker as Deque;
 
 use crate::fiber::header::FiberPtr;
+use crate::jobs::children::Children;
 use crate::jobs::job::Started;
 use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
 use crate::sched::api::join::JoinHandle;
@@ -117,6 +118,15 @@ impl Worker {
             self.shared.notify();
         }
         Some(job)
+    }
+
+    /// Kills the jobs of a scope that run on this scheduler. Must be called on a fiber.
+    pub(crate) fn kill_children(&self, sched: &Scheduler, children: &Arc<Children>) {
+        let running = self.running.borrow();
+        let of_scope = running.iter().flatten().filter(|running| running.job.belongs_to(children));
+        let fibers: Vec<_> = of_scope.map(|running| running.handle.fiber().clone()).collect();
+        drop(running);
+        fibers.iter().for_each(|fiber| sched.kill(fiber.record()));
     }
 
     /// Creates the fiber that runs `job`, and queues it in the ring.

@@ -11,7 +11,7 @@ use std::thread;
 
 use crate::fiber::header::FiberPtr;
 use crate::sched::api::join::JoinHandle;
-use crate::sched::api::run::{Killed, run_on};
+use crate::sched::api::run::{Killed, fail, run_to_its_end};
 use crate::sched::api::shield::shield;
 use crate::sched::api::spawn::spawn;
 use crate::sched::core::park::yield_now;
@@ -28,6 +28,11 @@ fn run(f: impl FnOnce(SchedulerPtr, Trace)) {
     let clock = Box::new(VirtualClock::new());
     let scheduler = Scheduler::new(SizeClass::DEFAULT, clock, Box::new(ThreadIdle::new())).unwrap();
     run_on(Box::new(scheduler), || f(current_fiber().sched, Trace::default()));
+}
+
+/// Runs `f` as the main fiber of `sched`.
+fn run_on<T>(sched: Box<Scheduler>, f: impl FnOnce() -> T) -> T {
+    run_to_its_end(sched, f).unwrap_or_else(|error| fail(error))
 }
 
 /// Spawns a fiber that logs its name each time it runs.
