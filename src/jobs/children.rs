@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - A job counts from before it is queued until its fiber has ended, or until its closure was
-//!   dropped by a thread that was refused. So a scope whose count is zero has lent nothing any more.
+//!   dropped by a thread that was refused. So a scope whose count is zero lends nothing any more.
 //! - The body of the scope counts as well. So the count becomes zero once, at the end.
 //! - A job whose fiber was abandoned counts forever: its scope is never left.
 

@@ -254,7 +254,7 @@ impl Handle {
         Ok(self.remote(pending))
     }
 
-    /// Spawns a fiber that waits for `future`, as a job which any scheduler of the runtime may start.
+    /// Spawns a fiber that waits for `future`, as a job that any scheduler may start.
     ///
     /// The fiber stays on the thread that has started it. What the future keeps across its waits
     /// must be `Send`, which the compiler checks.

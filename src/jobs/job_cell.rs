@@ -1,9 +1,9 @@
-//! The memory of one job: its closure, then its outcome, in one allocation that the queue, the fiber
-//! and the handle share.
+//! The memory of one job: its closure, then its outcome, in one allocation that the queue, the
+//! fiber and the handle share.
 //!
 //! Invariants:
-//! - Which thread may touch the closure is decided by the one [`Unstarted`] and, later, the one body
-//!   of the job; which may touch the outcome by [`JobState`].
+//! - Which thread may touch the closure is decided by the one [`Unstarted`] and, later, the one
+//!   body of the job; which may touch the outcome by [`JobState`].
 //! - No user code runs under the lock of the waker, nor while a cell is borrowed.
 
 #![allow(unsafe_code, reason = "moves closures and outcomes between threads")]
@@ -84,7 +84,7 @@ impl<F, T> JobCell<F, T> {
     ///
     /// # Safety
     ///
-    /// The caller must own the outcome, as [`JobState`] says.
+    /// The caller must own the outcome by the rules of [`JobState`].
     unsafe fn take_outcome(&self) -> Option<Outcome<T>> {
         // SAFETY: like in `take_closure`.
         unsafe { (*self.outcome.get()).take() }
@@ -94,7 +94,7 @@ impl<F, T> JobCell<F, T> {
     ///
     /// # Safety
     ///
-    /// The caller must own the outcome, as [`JobState`] says.
+    /// The caller must own the outcome by the rules of [`JobState`].
     unsafe fn set_outcome(&self, outcome: Outcome<T>) {
         // SAFETY: like in `take_closure`. The cell is empty, so the assignment drops no user value.
         unsafe { *self.outcome.get() = Some(outcome) };
@@ -108,7 +108,7 @@ impl<F, T> JobCell<F, T> {
     ///
     /// # Safety
     ///
-    /// The caller must own the outcome, as [`JobState`] says.
+    /// The caller must own the outcome by the rules of [`JobState`].
     unsafe fn fail(&self, error: JoinError) -> Option<Waker> {
         // SAFETY: the caller owns the outcome.
         unsafe { self.set_outcome(Err(error)) };

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Invariants:
-//! - Each bit is set once and never cleared, by a read-modify-write whose result decides who comes
-//!   first. So the outcome has one owner at each time, and each owner sees what the one before has
+//! - Each bit is set once and never cleared, by a read-modify-write whose result decides which side
+//!   comes first. So the outcome has one owner at each time, and each owner sees what the one before has
 //!   written.
 //! - Of a poll that sets `WAITS` and the owner that sets `ENDED`, the one that comes second sees
 //!   the other: the poll finds the outcome, or the waker is called.
@@ -31,7 +31,7 @@ const WAITS: u32 = 16;
 #[derive(Debug)]
 pub(crate) struct JobState(AtomicU32);
 
-/// What to do after the outcome was stored.
+/// The duties of the thread that has stored the outcome.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) struct AtEnd {
     /// Whether a waker must be called.

@@ -1,5 +1,5 @@
-//! The threads of a runtime with several schedulers: how they start, how they end, and who waits
-//! for whom meanwhile.
+//! The threads of a runtime with several schedulers: how they start, how they end, and
+//! which of them waits for which meanwhile.
 //!
 //! ```text
 //!   build: thread 1.. -- its scheduler, or an error --> build

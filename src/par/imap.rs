@@ -52,7 +52,7 @@ where
     imap_within(NonZero::new(ahead).unwrap_or(NonZero::<usize>::MIN), source, f)
 }
 
-/// Like [`imap`], with a window of `window` items: so many are computed ahead of the consumer.
+/// Computes `f` like [`imap`], with up to `window` items ahead of the consumer.
 ///
 /// # Panics
 ///

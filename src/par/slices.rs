@@ -1,7 +1,7 @@
 //! Computations over slices, divided among the schedulers of a runtime.
 //!
 //! ```text
-//!   slice: [ taken by thread 0 | taken by thread 1 | thread 0 | ... the rest, in ever smaller chunks
+//!   slice: [ by thread 0 | by thread 1 | by thread 0 | .. the rest, in ever smaller chunks ]
 //! ```
 //!
 //! Invariants:

@@ -24,8 +24,8 @@ use crate::fiber::header::{FiberPtr, Header};
 
 /// A source of fibers for one scheduler.
 pub(crate) trait Work: fmt::Debug {
-    /// Puts a fiber for a job into the ring of this thread's scheduler, if there is a job. `idle` is
-    /// whether no other fiber is ready. Returns whether it did.
+    /// Puts a fiber for a job into the ring of this thread's scheduler, if there is a job. `idle`
+    /// is whether no other fiber is ready. Returns whether it did.
     fn start(&self, idle: bool) -> bool;
 
     /// Looks for jobs for a short time, while `mail` returns false. Returns whether the scheduler
