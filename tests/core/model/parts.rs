@@ -71,8 +71,9 @@ pub(crate) enum Then<'p> {
     Spent(&'p Op, u32),
     /// A meeting ended with this result. The fiber does not look at kills.
     Met(Result<Option<Message>, Failure>),
-    /// The child of a `spawn_now` has run.
-    SpawnedNow(usize),
+    /// The child of a `spawn_now` has run. The number is the budget that the caller had before, and
+    /// keeps. It is absent if the caller has given way since then, because that budget was spent.
+    SpawnedNow(usize, Option<u32>),
     /// It waits, or has waited.
     Waits,
 }
