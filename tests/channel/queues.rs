@@ -128,7 +128,7 @@ fn a_full_queue_holds_senders_back() {
 }
 
 #[test]
-fn a_closed_queue_gives_out_what_it_has_and_takes_no_more() {
+fn a_closed_queue_delivers_its_remaining_values_and_refuses_new_ones() {
     run_virtually(|| {
         let queue = JoinableQueue::bounded(1);
         queue.send(1).unwrap();
@@ -229,7 +229,7 @@ fn waits_that_can_never_end_fail_with_a_report() {
             "{report}"
         );
         let Err(DrainError::Deadlock(report)) = queue.wait_drained() else {
-            unreachable!("nobody works")
+            unreachable!("no worker exists")
         };
         let report = report.to_string();
         assert!(report.contains("is waiting until the work of a queue is done"), "{report}");
@@ -343,7 +343,7 @@ fn a_comparison_that_panics_loses_nothing() {
 }
 
 #[test]
-fn a_comparison_that_uses_its_queue_is_told_so() {
+fn a_comparison_that_uses_its_own_queue_panics() {
     run_virtually(|| {
         let queue: PriorityQueue<Strange> = PriorityQueue::new();
         let inner = queue.clone();

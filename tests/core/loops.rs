@@ -79,7 +79,7 @@ fn an_operation_that_may_wait_starves_no_fiber_in_a_loop() {
             }
         });
     }
-    assert!(starving.is_empty(), "these let nobody else run: {starving:?}");
+    assert!(starving.is_empty(), "these let no other fiber run: {starving:?}");
 }
 
 #[test]

@@ -23,7 +23,9 @@ use fibra::{
 
 use crate::traits;
 
-use crate::support::{Bomb, DONE_LINE, in_child, ms, name_of, panic_of, quiet_panic, stderr};
+use crate::support::{
+    DONE_LINE, PanicsOnDrop, in_child, ms, name_of, panic_of, quiet_panic, stderr,
+};
 
 /// An error as it appears in the table.
 struct Shown {
@@ -470,7 +472,7 @@ fn a_panic_gives_its_payload_by_value() {
 }
 
 #[test]
-fn a_kill_that_is_caught_and_raised_elsewhere_says_what_it_is() {
+fn a_kill_that_is_caught_and_raised_elsewhere_is_reported_as_such() {
     fibra::run(|| {
         let catcher = fibra::spawn_now(|| catch_unwind(fibra::park).unwrap_err());
         catcher.kill();
@@ -490,12 +492,12 @@ fn a_kill_that_is_caught_and_raised_elsewhere_says_what_it_is() {
 }
 
 #[test]
-fn a_panic_that_no_caller_learns_of_is_reported_as_what_it_is() {
-    let test = name_of!(a_panic_that_no_caller_learns_of_is_reported_as_what_it_is);
+fn a_panic_that_reaches_no_caller_is_reported_with_its_kind() {
+    let test = name_of!(a_panic_that_reaches_no_caller_is_reported_with_its_kind);
     let output = in_child(test, &[], || {
         fibra::run(|| {
             drop(fibra::spawn(move || quiet_panic("a fiber")));
-            drop(fibra::spawn(|| Bomb("an output")));
+            drop(fibra::spawn(|| PanicsOnDrop("an output")));
             fibra::yield_now();
 
             let mut generator = Generator::new(move |yielder: &Yielder<u8>, ()| {

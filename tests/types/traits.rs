@@ -433,7 +433,7 @@ fn every_public_type_can_be_shown() {
 }
 
 #[test]
-fn the_probe_tells_what_is_from_what_is_not() {
+fn the_probe_shows_which_traits_a_type_has() {
     let letters = |traits: Traits| traits.letters();
     assert_eq!(letters(traits_of!(u8)), "SYPUR");
     assert_eq!(letters(traits_of!(Cell<u8>)), "S-PU-");

@@ -53,7 +53,7 @@ pub(crate) enum Reason {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum WaitOutcome {
     Waiting,
     Served,
     Closed,
@@ -93,7 +93,7 @@ pub(crate) struct Fiber<'p> {
     /// Whether its join handle can still be taken.
     pub(crate) handle: bool,
     pub(crate) reason: Reason,
-    pub(crate) fate: Fate,
+    pub(crate) wait_outcome: WaitOutcome,
     pub(crate) slot: Option<Message>,
     /// The end of a buffered channel that its current operation holds.
     pub(crate) holds: Option<(usize, End)>,
