@@ -9,7 +9,7 @@ use std::time::Duration;
 use fibra::channel::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
-use fibra::pool::{DrainError, JoinableQueue, LifoQueue, PriorityQueue, Ranked};
+use fibra::pool::{DrainError, DrainTimeoutError, JoinableQueue, LifoQueue, PriorityQueue, Ranked};
 
 use crate::support::channel::Census;
 use crate::support::{check, log, ms, panic_of, run_virtually};
@@ -259,11 +259,11 @@ fn a_queue_is_drained_when_all_that_was_put_in_is_done() {
         }
         let start = fibra::now();
         [30, 10, 10].into_iter().for_each(|time| queue.send(time).unwrap());
-        assert!(!queue.wait_drained_timeout(ms(25)));
+        assert_eq!(queue.wait_drained_timeout(ms(25)), Err(DrainTimeoutError::Timeout));
         assert_eq!(queue.unfinished(), 1);
         queue.wait_drained().unwrap();
         assert_eq!(fibra::now() - start, ms(35));
-        assert!(queue.wait_drained_timeout(Duration::ZERO));
+        assert_eq!(queue.wait_drained_timeout(Duration::ZERO), Ok(()));
         let text = panic_of(|| queue.task_done());
         assert_eq!(text, "`task_done` was called more often than items were sent");
     });

@@ -84,7 +84,7 @@ const WAITS: &[(&str, fn())] = &[
     ("wait_drained_deadline", || {
         let queue = fibra::pool::LifoQueue::new();
         queue.send(1).unwrap();
-        assert!(!queue.wait_drained_deadline(fibra::now() + HOUR));
+        drop(queue.wait_drained_deadline(fibra::now() + HOUR));
     }),
     ("a shared channel's receive_deadline", || {
         let channel = fibra::stackless::SharedChannel::<()>::new();

@@ -281,6 +281,7 @@ pub(crate) fn rows() -> Vec<Row> {
         net::WriteHalf<S>;
         pool::AsCompleted<T>;
         pool::DrainError;
+        pool::DrainTimeoutError;
         pool::Group<T>;
         pool::Imap<U>;
         pool::ImapUnordered<U>;

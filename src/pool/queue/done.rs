@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use crate::channel::{RecvError, TryRecvError};
-use crate::pool::error::DrainError;
+use crate::pool::error::{DrainError, DrainTimeoutError};
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
 use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitReason, current_fiber, spend};
@@ -80,26 +80,50 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
         self.wait_within(Limit::None).map_err(DrainError::new)
     }
 
-    /// Like [`wait_drained`](WorkQueue::wait_drained), but waits no longer than `timeout`. Returns
-    /// whether all items were done.
+    /// Like [`wait_drained`](WorkQueue::wait_drained), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DrainTimeoutError::Timeout`] if some work is not done when the time is over.
+    /// Returns [`DrainTimeoutError::Deadlock`] if nothing can ever run again, and the time limit is
+    /// too far away for the clock to show.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::JoinableQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = JoinableQueue::new();
+    ///     queue.send("a job").unwrap();
+    ///     assert!(queue.wait_drained_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
+    ///     drop(queue.recv_task().unwrap());
+    ///     assert!(queue.wait_drained_timeout(Duration::from_millis(1)).is_ok());
+    /// });
+    /// ```
     #[track_caller]
-    pub fn wait_drained_timeout(&self, timeout: Duration) -> bool {
-        self.wait_within(Limit::After(timeout)).is_ok()
+    pub fn wait_drained_timeout(&self, timeout: Duration) -> Result<(), DrainTimeoutError> {
+        self.wait_within(Limit::After(timeout)).map_err(DrainTimeoutError::new)
     }
 
     /// Like [`wait_drained_timeout`](WorkQueue::wait_drained_timeout), but waits no longer than
     /// until `deadline`, by the clock of the caller's scheduler.
     ///
+    /// # Errors
+    ///
+    /// Like [`wait_drained_timeout`](WorkQueue::wait_drained_timeout).
+    ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
     #[track_caller]
-    pub fn wait_drained_deadline(&self, deadline: Instant) -> bool {
-        self.wait_within(Limit::At(deadline)).is_ok()
+    pub fn wait_drained_deadline(&self, deadline: Instant) -> Result<(), DrainTimeoutError> {
+        self.wait_within(Limit::At(deadline)).map_err(DrainTimeoutError::new)
     }
 
     #[track_caller]
