@@ -91,6 +91,19 @@ impl Pool {
     /// # Panics
     ///
     /// Panics if `size` is 0, because nothing could ever run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::Builder;
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::with_builder(4, Builder::new().name("resizer").stack_size(1 << 20));
+    ///     let member = pool.spawn(|| fibra::current().name());
+    ///     assert_eq!(member.join().unwrap().as_deref(), Some("resizer"));
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn with_builder(size: usize, builder: Builder) -> Pool {
@@ -193,6 +206,21 @@ impl Pool {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::new(1);
+    ///     let busy = pool.spawn(fibra::park);
+    ///     let late = pool.spawn_timeout(Duration::from_millis(1), || "never runs");
+    ///     assert!(late.unwrap_err().is_timeout());
+    ///     busy.kill();
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn_timeout<F, T>(
         &self,
@@ -236,6 +264,20 @@ impl Pool {
     }
 
     /// Returns the number of free permits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::new(3);
+    ///     let member = pool.spawn(fibra::yield_now);
+    ///     assert_eq!(pool.available(), 2);
+    ///     member.join().unwrap();
+    ///     assert_eq!(pool.available(), 3);
+    /// });
+    /// ```
     #[must_use]
     pub fn available(&self) -> usize {
         self.permits.size - self.permits.used()

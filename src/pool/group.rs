@@ -97,6 +97,20 @@ impl<T: 'static> Group<T> {
     /// # Panics
     ///
     /// Like [`spawn`](Group::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::Builder;
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     let fiber = group.spawn_with(Builder::new().name("parser"), || 1);
+    ///     assert_eq!(fiber.name().as_deref(), Some("parser"));
+    ///     assert_eq!(group.next(), Some(Ok(1)));
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn_with<F>(&self, builder: Builder, f: F) -> Fiber
     where
@@ -189,6 +203,19 @@ impl<T> Group<T> {
     /// # Panics
     ///
     /// Like [`next`](Group::next).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     let fibers = ["Ann", "Bob"].map(|name| group.spawn(move || name));
+    ///     let (fiber, outcome) = group.next_with_fiber().unwrap();
+    ///     assert_eq!((&fiber, outcome), (&fibers[0], Ok("Ann")));
+    /// });
+    /// ```
     #[track_caller]
     pub fn next_with_fiber(&self) -> Option<(Fiber, Result<T, JoinError>)> {
         let Shared { completions, members, .. } = &*self.shared;
@@ -211,12 +238,42 @@ impl<T> Group<T> {
 
     /// Returns an iterator over the outcomes, in the order of [`next`](Group::next). It also ends
     /// after [`JoinError::CallerKilled`], if the caller is killed where a kill cannot unwind.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     for n in 1..=3 {
+    ///         group.spawn(move || n);
+    ///     }
+    ///     let outcomes: Result<Vec<u32>, _> = group.iter().collect();
+    ///     assert_eq!(outcomes, Ok(vec![1, 2, 3]));
+    /// });
+    /// ```
     #[must_use]
     pub fn iter(&self) -> Outcomes<'_, T> {
         Outcomes::new(self)
     }
 
     /// Returns the number of members that run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     group.spawn(|| 1);
+    ///     assert_eq!(group.len(), 1);
+    ///     group.join().unwrap();
+    ///     assert_eq!(group.len(), 0); // its outcome can still be read
+    ///     assert_eq!(group.next(), Some(Ok(1)));
+    /// });
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.completions.running()

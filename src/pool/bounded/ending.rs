@@ -93,6 +93,20 @@ impl Pool {
     }
 
     /// Accepts only what members spawn from now on: see [`join`](Pool::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::new(2);
+    ///     let member = pool.spawn(|| "runs to its end");
+    ///     pool.close();
+    ///     assert!(pool.try_spawn(|| "refused").unwrap_err().is_closed());
+    ///     assert_eq!(member.join().unwrap(), "runs to its end");
+    /// });
+    /// ```
     pub fn close(&self) {
         self.permits.close();
     }

@@ -107,6 +107,23 @@ impl<T> Group<T> {
     }
 
     /// Accepts only what members spawn from now on: see [`join`](Group::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     let again = group.clone();
+    ///     group.spawn(move || {
+    ///         again.spawn(|| "from a member"); // members may still add
+    ///         "from outside"
+    ///     });
+    ///     group.close();
+    ///     assert_eq!(group.iter().count(), 2);
+    /// });
+    /// ```
     pub fn close(&self) {
         if self.shared.taking.get() == Taking::Open {
             self.shared.taking.set(Taking::Closed);
