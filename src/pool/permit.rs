@@ -77,6 +77,19 @@ impl Permit<'_> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::new(1);
+    ///     let permit = pool.reserve(); // waits for room first
+    ///     let work = String::from("made only when it can start");
+    ///     assert_eq!(permit.spawn(move || work.len()).join(), Ok(27));
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> JoinHandle<T>
     where

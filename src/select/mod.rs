@@ -31,10 +31,11 @@
 mod dynamic;
 mod macros;
 mod operation;
+mod transfer;
 
 pub use dynamic::Select;
 pub(crate) use operation::sealed;
 pub use operation::{
-    JoinOp, Operation, RecvOp, SendOp, Sink, Source, TimerOp, WaitOp, after, at, choose,
-    choose_now, join, recv, send, wait,
+    JoinOp, Operation, TimerOp, WaitOp, after, at, choose, choose_now, join, wait,
 };
+pub use transfer::{RecvOp, SendOp, Sink, Source, recv, send};

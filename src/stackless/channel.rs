@@ -4,6 +4,9 @@
 //! Invariant: the checks of [`checks`] come before the operation, which then does what they have
 //! predicted.
 
+mod iter;
+mod select_arms;
+
 use std::any::Any;
 use std::fmt;
 
@@ -14,12 +17,13 @@ use crate::channel::waiter::Message;
 use crate::fiber::panic::Panic;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
-use crate::select::{self, Sink, Source};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::{ChannelError, ReceiveError, SendError};
 use crate::stackless::channel_event::{Arrival, ChannelId};
 use crate::stackless::checks::{self, Next};
 use crate::stackless::error::thrown;
+
+pub use self::iter::ChannelIter;
 
 static RECEIVING: WaitReason =
     WaitReason::new("receiving on a channel", OnDeadlock::Fail).failing_each_time();
@@ -180,7 +184,7 @@ impl<T> Channel<T> {
 
     /// Returns an iterator that receives until the channel is closed and no sender waits.
     pub fn iter(&self) -> ChannelIter<'_, T> {
-        ChannelIter { channel: self }
+        ChannelIter::new(self)
     }
 }
 
@@ -367,79 +371,8 @@ impl<T> From<Channel<T>> for rendezvous::Channel<T> {
     }
 }
 
-// In a `select!` this is the wrapped channel: no callback is called, and no trap is checked.
-impl<T: 'static> select::sealed::Sealed for Channel<T> {}
-
-impl<T: 'static> Source for Channel<T> {
-    type Item = T;
-
-    fn recv_arm(&self) -> select::RecvOp<'_, T> {
-        Source::recv_arm(self.inner())
-    }
-}
-
-impl<T: 'static> Sink for Channel<T> {
-    type Item = T;
-
-    fn send_arm(&self, value: T) -> select::SendOp<'_, T> {
-        Sink::send_arm(self.inner(), value)
-    }
-}
-
 impl<T> fmt::Debug for Channel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
-    }
-}
-
-/// An iterator that receives from a [`Channel`] until it is closed and no sender waits.
-///
-/// # Panics
-///
-/// `next` panics if it cannot receive for another reason than that the channel is closed.
-///
-/// # Examples
-///
-/// ```
-/// use fibra::stackless::{self, Channel};
-///
-/// fibra::run(|| {
-///     let channel = Channel::new();
-///     let numbers = channel.clone();
-///     stackless::spawn(move || {
-///         (1..=3).for_each(|n| numbers.send(n).unwrap());
-///         numbers.close_and_wake();
-///     });
-///     assert_eq!((&channel).into_iter().sum::<u32>(), 6);
-/// });
-/// ```
-pub struct ChannelIter<'a, T> {
-    channel: &'a Channel<T>,
-}
-
-impl<T: 'static> Iterator for ChannelIter<'_, T> {
-    type Item = T;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        if self.channel.is_closing() && self.channel.balance() <= 0 {
-            return None;
-        }
-        checks::next_of(self.channel.receive())
-    }
-}
-
-impl<'a, T: 'static> IntoIterator for &'a Channel<T> {
-    type Item = T;
-    type IntoIter = ChannelIter<'a, T>;
-
-    fn into_iter(self) -> ChannelIter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T> fmt::Debug for ChannelIter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ChannelIter").field(self.channel).finish()
     }
 }

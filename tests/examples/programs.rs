@@ -424,7 +424,7 @@ const OF_NETWORKS: &[Example] = &[
 ];
 
 #[test]
-fn every_example_prints_what_its_table_says() {
+fn every_example_prints_the_output_in_its_table() {
     let of_greenlets = OF_GREENLETS.iter().filter(|_| cfg!(feature = "greenlet"));
     let built = cfg!(all(feature = "http", feature = "tls"));
     let of_networks = OF_NETWORKS.iter().filter(|_| built);
@@ -490,7 +490,7 @@ fn the_soak_leaves_nothing() {
 }
 
 #[test]
-fn every_example_says_how_to_run_it() {
+fn every_example_documents_its_command() {
     for name in present() {
         let text = fs::read_to_string(source_of(&name)).expect("an example is readable UTF-8");
         let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();

@@ -62,7 +62,7 @@ fn connections_beyond_the_limit_wait_to_be_accepted() {
 }
 
 #[test]
-fn a_shutdown_lets_connections_end_and_accepts_no_more() {
+fn a_shutdown_lets_connections_end_and_refuses_new_ones() {
     fibra::run(|| {
         let gate = Channel::new();
         let (running, address, _) = serve_until_asked_to_end(&gate);
@@ -89,10 +89,10 @@ fn what_is_left_after_the_grace_is_killed_and_unwound() {
         let server = Server::bind("127.0.0.1:0").unwrap();
         let address = server.listener().local_addr().unwrap();
         let accepted = Channel::new();
-        let tells = accepted.clone();
+        let report = accepted.clone();
         let running = server.start(move |mut stream, _| {
             let _unwound = OnDrop(|| log("unwound"));
-            tells.send(()).unwrap();
+            report.send(()).unwrap();
             stream.read_exact(&mut [0]).unwrap();
         });
         let client = TcpStream::connect(address).unwrap();
@@ -140,7 +140,7 @@ fn dropping_a_running_server_kills_it_and_its_connections() {
 }
 
 #[test]
-fn unix_sockets_are_served_alike() {
+fn unix_sockets_are_served_like_tcp() {
     let path = std::env::temp_dir().join(format!("fibra-server-{}", std::process::id()));
     let _removes = OnDrop(|| drop(std::fs::remove_file(&path)));
     fibra::run(|| {
@@ -169,7 +169,7 @@ impl Accept for Script {
 }
 
 #[test]
-fn a_shortage_is_waited_for_and_a_broken_listener_is_the_end() {
+fn an_accept_is_repeated_after_a_shortage_and_not_after_a_broken_listener() {
     const EMFILE: i32 = 24;
     const ECONNABORTED: i32 = 103;
     const EINVAL: i32 = 22;

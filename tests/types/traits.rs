@@ -281,6 +281,7 @@ pub(crate) fn rows() -> Vec<Row> {
         net::WriteHalf<S>;
         pool::AsCompleted<T>;
         pool::DrainError;
+        pool::DrainTimeoutError;
         pool::Group<T>;
         pool::Imap<U>;
         pool::ImapUnordered<U>;
@@ -433,7 +434,7 @@ fn every_public_type_can_be_shown() {
 }
 
 #[test]
-fn the_probe_tells_what_is_from_what_is_not() {
+fn the_probe_shows_which_traits_a_type_has() {
     let letters = |traits: Traits| traits.letters();
     assert_eq!(letters(traits_of!(u8)), "SYPUR");
     assert_eq!(letters(traits_of!(Cell<u8>)), "S-PU-");

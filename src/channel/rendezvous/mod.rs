@@ -141,6 +141,23 @@ impl<T> Channel<T> {
 
     /// Sets whether the caller of every meeting goes to the end of the run ring, behind its
     /// partner. This takes precedence over the preference.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     channel.set_schedule_all(true);
+    ///     let receiver = channel.clone();
+    ///     fibra::spawn(move || receiver.recv());
+    ///     fibra::yield_now();
+    ///     let other = fibra::spawn(|| ());
+    ///     channel.send(1).unwrap(); // returns behind all fibers that can run
+    ///     assert!(other.is_finished());
+    /// });
+    /// ```
     pub fn set_schedule_all(&self, schedule_all: bool) {
         self.inner.change(|old| Pairing::new(old.preference, schedule_all, old.closing));
     }
@@ -177,6 +194,20 @@ impl<T> Channel<T> {
     }
 
     /// Opens a closed channel again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::<u32>::new();
+    ///     channel.close();
+    ///     assert!(channel.try_recv().unwrap_err().is_closed());
+    ///     channel.open();
+    ///     assert!(channel.try_recv().unwrap_err().is_empty()); // a value may come again
+    /// });
+    /// ```
     pub fn open(&self) {
         self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, false));
     }

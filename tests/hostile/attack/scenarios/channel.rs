@@ -1,16 +1,16 @@
-//! Hooks in the values of channels within a thread, and in `select!`.
+//! Scenarios in the values of channels within a thread, and in `select!`.
 
 use std::time::Duration;
 
 use fibra::channel::{self, Channel};
 use fibra::select::{Select, recv, send};
 
-use super::{Hook, hook, until_ended, unwinding};
+use super::{Scenario, scenario, until_ended, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
-pub(super) const HOOKS: &[Hook] = &[
-    unwinding(hook("channel: the message of a sender that is killed", "killed", |stage| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    unwinding(scenario("channel: the message of a sender that is killed", "killed", |stage| {
         let channel = Channel::new();
         let to = channel.clone();
         let sender = fibra::spawn(move || drop(to.send(Hostile::new("message"))));
@@ -23,13 +23,13 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.hold(channel);
         "killed".into()
     })),
-    hook("channel: a message that a closed channel gives back", "closed", |_| {
+    scenario("channel: a message that a closed channel gives back", "closed", |_| {
         let channel = Channel::new();
         channel.close();
         drop(channel.send(Hostile::new("message")));
         "closed".into()
     }),
-    hook("channel: a message that is dropped by who receives it", "received", |stage| {
+    scenario("channel: a message that is dropped by who receives it", "received", |stage| {
         let channel = Channel::new();
         let to = channel.clone();
         let sender = fibra::spawn(move || drop(to.send(Hostile::new("message"))));
@@ -37,14 +37,14 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(channel.recv());
         "received".into()
     }),
-    hook("channel: a message that comes too late for a limit", "late", |stage| {
+    scenario("channel: a message that comes too late for a limit", "late", |stage| {
         let channel = Channel::new();
         let again = channel.clone();
         stage.offer(move || drop(again.try_recv()));
         drop(channel.send_timeout(Hostile::new("message"), Duration::from_millis(1)));
         "late".into()
     }),
-    unwinding(hook("channel: a payload whose sender is killed", "killed", |stage| {
+    unwinding(scenario("channel: a payload whose sender is killed", "killed", |stage| {
         let channel = Channel::<()>::new();
         let to = channel.clone();
         let sender = fibra::spawn(move || drop(to.send_panic(Box::new(Hostile::new("payload")))));
@@ -54,7 +54,7 @@ pub(super) const HOOKS: &[Hook] = &[
         until_ended(sender.fiber());
         "killed".into()
     })),
-    unwinding(hook("channel: a payload that ends its receiver", "ended", |stage| {
+    unwinding(scenario("channel: a payload that ends its receiver", "ended", |stage| {
         let channel = Channel::<()>::new();
         let from = channel.clone();
         let receiver = fibra::spawn(move || drop(from.recv()));
@@ -65,7 +65,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(receiver);
         "ended".into()
     })),
-    hook("channel: buffered values when the receiver goes", "gone", |stage| {
+    scenario("channel: buffered values when the receiver goes", "gone", |stage| {
         let (sender, receiver) = channel::bounded(3);
         for _ in 0..3 {
             drop(sender.try_send(Hostile::new("buffered")));
@@ -76,7 +76,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(receiver);
         "gone".into()
     }),
-    hook("channel: buffered values when both ends go", "gone", |stage| {
+    scenario("channel: buffered values when both ends go", "gone", |stage| {
         let (sender, receiver) = channel::bounded(3);
         drop(sender.try_send(Hostile::new("buffered")));
         drop(sender.try_send(Hostile::new("buffered")));
@@ -85,7 +85,7 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.drop_held();
         "gone".into()
     }),
-    hook("channel: values without bounds when the receiver goes", "gone", |stage| {
+    scenario("channel: values without bounds when the receiver goes", "gone", |stage| {
         let (sender, receiver) = channel::unbounded();
         for _ in 0..3 {
             drop(sender.send(Hostile::new("unbounded")));
@@ -95,7 +95,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(receiver);
         "gone".into()
     }),
-    hook("channel: the value of a sender that waits when the receiver goes", "gone", |stage| {
+    scenario("channel: the value of a sender that waits when the receiver goes", "gone", |stage| {
         let (sender, receiver) = channel::bounded(1);
         let waits = fibra::spawn(move || {
             drop(sender.send(Counted::new("buffered")));
@@ -108,7 +108,7 @@ pub(super) const HOOKS: &[Hook] = &[
         until_ended(waits.fiber());
         "gone".into()
     }),
-    hook("channel: a value that a receiver drops", "3", |stage| {
+    scenario("channel: a value that a receiver drops", "3", |stage| {
         let (sender, receiver) = channel::bounded(1);
         let feeder = fibra::spawn(move || {
             for _ in 0..3 {
@@ -118,20 +118,20 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.know(feeder.fiber());
         receiver.iter().map(drop).count().to_string()
     }),
-    hook("channel: a single value when the receiver goes", "gone", |stage| {
+    scenario("channel: a single value when the receiver goes", "gone", |stage| {
         let (sender, receiver) = channel::oneshot();
         drop(sender.send(Hostile::new("single")));
         stage.hold(receiver);
         stage.drop_held();
         "gone".into()
     }),
-    hook("channel: a single value that is given back", "back", |_| {
+    scenario("channel: a single value that is given back", "back", |_| {
         let (sender, receiver) = channel::oneshot();
         drop(receiver);
         drop(sender.send(Hostile::new("single")));
         "back".into()
     }),
-    hook("select: what is made of an output", "7", |_| {
+    scenario("select: what is made of an output", "7", |_| {
         let (sender, receiver) = channel::unbounded();
         sender.send(7).unwrap();
         let mut select = Select::new();
@@ -141,7 +141,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         select.wait().to_string()
     }),
-    hook("select: what is made of an output that is there", "Some(7)", |_| {
+    scenario("select: what is made of an output that is there", "Some(7)", |_| {
         let (sender, receiver) = channel::unbounded();
         sender.send(7).unwrap();
         let mut select = Select::new();
@@ -151,7 +151,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         format!("{:?}", select.try_now())
     }),
-    hook("select: the destructor of an arm that is not taken", "taken", |stage| {
+    scenario("select: the destructor of an arm that is not taken", "taken", |stage| {
         let (sender, receiver) = channel::unbounded();
         let channel = Channel::<Hostile>::new();
         let mut select = Select::new();
@@ -164,7 +164,7 @@ pub(super) const HOOKS: &[Hook] = &[
         select.wait();
         "taken".into()
     }),
-    hook("select: the destructor of a value that is not sent", "default", |_| {
+    scenario("select: the destructor of a value that is not sent", "default", |_| {
         let channel = Channel::<Hostile>::new();
         fibra::select! {
             sent = send(channel, Hostile::new("offered")) => drop(sent),
@@ -172,7 +172,7 @@ pub(super) const HOOKS: &[Hook] = &[
         }
         "default".into()
     }),
-    hook("select: an arm's body", "7", |_| {
+    scenario("select: an arm's body", "7", |_| {
         let (sender, receiver) = channel::unbounded();
         sender.send(7).unwrap();
         let value = fibra::select! {
@@ -183,7 +183,7 @@ pub(super) const HOOKS: &[Hook] = &[
         };
         value.to_string()
     }),
-    unwinding(hook("select: the arms of one that is killed", "killed", |stage| {
+    unwinding(scenario("select: the arms of one that is killed", "killed", |stage| {
         let channel = Channel::<Hostile>::new();
         let selects = fibra::spawn(move || {
             let (_sender, receiver) = channel::bounded::<()>(1);

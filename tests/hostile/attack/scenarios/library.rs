@@ -1,8 +1,8 @@
-//! Hooks in methods that the library calls on types it is given, such as hashers.
+//! Scenarios in methods that the library calls on types it is given, such as hashers.
 
 use std::hash::{Hash, Hasher};
 
-use super::{Hook, hook};
+use super::{Scenario, scenario};
 use crate::attack::stage::strike;
 
 /// Strikes when it is written to.
@@ -18,17 +18,17 @@ impl Hasher for Hashes {
     }
 }
 
-pub(super) const HOOKS: &[Hook] = &[
-    hook("hash: the hasher of a fiber's number", "hashed", |_| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario("hash: the hasher of a fiber's number", "hashed", |_| {
         fibra::current().id().hash(&mut Hashes);
         "hashed".into()
     }),
-    hook("hash: the hasher of a tasklet", "hashed", |_| {
+    scenario("hash: the hasher of a tasklet", "hashed", |_| {
         fibra::stackless::getcurrent().hash(&mut Hashes);
         "hashed".into()
     }),
     #[cfg(feature = "greenlet")]
-    hook("hash: the hasher of a greenlet", "hashed", |_| {
+    scenario("hash: the hasher of a greenlet", "hashed", |_| {
         fibra::greenlet::main::<u32>().hash(&mut Hashes);
         "hashed".into()
     }),

@@ -1,11 +1,11 @@
-//! Hooks in retries and work queues.
+//! Scenarios in retries and work queues.
 
 use std::cmp::Ordering;
 use std::time::Duration;
 
 use fibra::pool::{Backoff, JoinableQueue, LifoQueue, PriorityQueue, Retry};
 
-use super::{Hook, hook};
+use super::{Scenario, scenario};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
@@ -34,15 +34,15 @@ impl PartialEq for Compares {
 
 impl Eq for Compares {}
 
-pub(super) const HOOKS: &[Hook] = &[
-    hook("retry: an attempt", "Ok(2)", |_| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario("retry: an attempt", "Ok(2)", |_| {
         let outcome = Retry::<()>::attempts(3).run(|attempt| {
             strike();
             if attempt == 2 { Ok(attempt) } else { Err(()) }
         });
         format!("{outcome:?}")
     }),
-    hook("retry: whether to try again", "Ok(2)", |_| {
+    scenario("retry: whether to try again", "Ok(2)", |_| {
         let judge = |&(): &()| {
             strike();
             true
@@ -50,12 +50,12 @@ pub(super) const HOOKS: &[Hook] = &[
         let attempt = |attempt| if attempt == 2 { Ok(attempt) } else { Err(()) };
         format!("{:?}", Retry::attempts(3).on(judge).run(attempt))
     }),
-    hook("retry: before a sleep", "Ok(2)", |_| {
-        let hook = |_, &(): &(), _| strike();
+    scenario("retry: before a sleep", "Ok(2)", |_| {
+        let scenario = |_, &(): &(), _| strike();
         let attempt = |attempt| if attempt == 2 { Ok(attempt) } else { Err(()) };
-        format!("{:?}", Retry::attempts(3).before_sleep(hook).run(attempt))
+        format!("{:?}", Retry::attempts(3).before_sleep(scenario).run(attempt))
     }),
-    hook("retry: how long to wait", "Ok(2)", |_| {
+    scenario("retry: how long to wait", "Ok(2)", |_| {
         let wait = Backoff::by(|_| {
             strike();
             Duration::from_millis(1)
@@ -63,11 +63,11 @@ pub(super) const HOOKS: &[Hook] = &[
         let attempt = |attempt| if attempt == 2 { Ok(attempt) } else { Err(()) };
         format!("{:?}", Retry::<()>::attempts(3).wait(wait).run(attempt))
     }),
-    hook("retry: the destructor of an error", "true", |_| {
+    scenario("retry: the destructor of an error", "true", |_| {
         let outcome = Retry::attempts(3).run(|_| Err::<(), _>(Hostile::new("error")));
         outcome.is_err().to_string()
     }),
-    hook("work queue: a comparison when an item is sent", "3", |stage| {
+    scenario("work queue: a comparison when an item is sent", "3", |stage| {
         let queue = PriorityQueue::new();
         let again = queue.clone();
         stage.offer(move || {
@@ -78,7 +78,7 @@ pub(super) const HOOKS: &[Hook] = &[
         }
         queue.len().to_string()
     }),
-    hook("work queue: a comparison when an item is received", "1", |stage| {
+    scenario("work queue: a comparison when an item is received", "1", |stage| {
         let queue = PriorityQueue::bounded(4);
         for n in [3, 1, 2] {
             drop(queue.send(Compares(n, Counted::new("item"))));
@@ -87,7 +87,7 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.offer(move || drop(again.try_send(Compares(0, Counted::new("item")))));
         queue.recv().map_or(0, |item| item.0).to_string()
     }),
-    hook("work queue: the destructor of items that nobody takes", "left", |stage| {
+    scenario("work queue: the destructor of items that are never taken", "left", |stage| {
         let queue = JoinableQueue::new();
         drop(queue.send(Hostile::new("item")));
         drop(queue.send(Hostile::new("item")));
@@ -95,7 +95,7 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.drop_held();
         "left".into()
     }),
-    hook("work queue: the destructor of an item that is refused", "refused", |_| {
+    scenario("work queue: the destructor of an item that is refused", "refused", |_| {
         let queue = LifoQueue::bounded(1);
         drop(queue.try_send(Hostile::new("item")));
         drop(queue.try_send(Hostile::new("item")));
@@ -103,7 +103,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(queue.send(Hostile::new("item")));
         "refused".into()
     }),
-    hook("work queue: the destructor of a task", "0", |stage| {
+    scenario("work queue: the destructor of a task", "0", |stage| {
         let queue = JoinableQueue::new();
         drop(queue.send(Hostile::new("item")));
         let again = queue.clone();

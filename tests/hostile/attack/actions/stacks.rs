@@ -1,4 +1,4 @@
-//! Deeds with generators, greenlets, other stacks and fiber-locals.
+//! Actions with generators, greenlets, other stacks and fiber-locals.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fibra::generator::{self, Generator, Yielder};
 
-use super::{Deed, quiet};
+use super::{Action, quiet};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::Stage;
 
@@ -49,7 +49,7 @@ fn suspended_and_waits() -> Generator<u32> {
     generator
 }
 
-pub(super) const DEEDS: &[Deed] = &[
+pub(super) const ACTIONS: &[Action] = &[
     quiet("runs a generator", |_| {
         let numbers = generator::iter(|y| (0..3).for_each(|_| y.yield_(Counted::new("yielded"))));
         numbers.for_each(drop);

@@ -1,14 +1,14 @@
-//! Deeds that use the façade for tasklets.
+//! Actions that use the façade for tasklets.
 
 use std::rc::Rc;
 
 use fibra::stackless::{self, Channel, Run, TaskletExit};
 
-use super::{Deed, disturbs, quiet, unwinds};
+use super::{Action, disturbs, quiet, unwinds};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{OnDrop, Stage};
 
-pub(super) const DEEDS: &[Deed] = &[
+pub(super) const ACTIONS: &[Action] = &[
     quiet("schedules", |_| stackless::schedule()),
     quiet("leaves the ring and is put back", |_| {
         let me = stackless::getcurrent();

@@ -1,4 +1,4 @@
-//! Hooks in pools, groups, and calls in which fibers work together.
+//! Scenarios in pools, groups, and calls in which fibers work together.
 
 use std::iter;
 use std::panic;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fibra::pool::{self, Group, Pool};
 
-use super::{Hook, hook, joined, until_ended, unwinding};
+use super::{Scenario, joined, scenario, until_ended, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
@@ -65,8 +65,8 @@ fn leave<T>(pool: &Pool, mut results: impl Iterator<Item = T>) -> String {
     "left".into()
 }
 
-pub(super) const HOOKS: &[Hook] = &[
-    hook("pool: the closure of a spawned one", "joined", |stage| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario("pool: the closure of a spawned one", "joined", |stage| {
         let pool = Pool::new(1);
         let fiber = pool.spawn(strike);
         stage.know(fiber.fiber());
@@ -74,7 +74,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(pool.join());
         outcome
     }),
-    hook("pool: the destructor of an output of one that is detached", "ended", |stage| {
+    scenario("pool: the destructor of an output of one that is detached", "ended", |stage| {
         let pool = Pool::new(1);
         let fiber = pool.spawn(|| Hostile::new("output"));
         stage.know(fiber.fiber());
@@ -82,14 +82,14 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(pool.join());
         "ended".into()
     }),
-    hook("pool: the destructor of a closure that it refuses", "refused", |_| {
+    scenario("pool: the destructor of a closure that it refuses", "refused", |_| {
         let pool = Pool::new(1);
         let _place = pool.reserve();
         let captured = Hostile::new("captured");
         drop(pool.try_spawn(move || drop(captured)));
         "refused".into()
     }),
-    unwinding(hook(
+    unwinding(scenario(
         "pool: the destructor of a closure that waits for a place",
         "killed",
         |stage| {
@@ -111,30 +111,30 @@ pub(super) const HOOKS: &[Hook] = &[
             "killed".into()
         },
     )),
-    hook("pool: the body of a call", "7", |_| {
+    scenario("pool: the body of a call", "7", |_| {
         let seven = Pool::new(2).apply(|| {
             strike();
             7
         });
         seven.to_string()
     }),
-    hook("map: the source becomes an iterator", "Ok([1, 2, 3])", |_| {
+    scenario("map: the source becomes an iterator", "Ok([1, 2, 3])", |_| {
         format!("{:?}", Pool::new(2).map(Source, |n| n))
     }),
-    hook("map: the source", "Ok([1, 2, 3])", |_| {
+    scenario("map: the source", "Ok([1, 2, 3])", |_| {
         format!("{:?}", Pool::new(2).map(numbers(), |n| n))
     }),
-    hook("map: the source's destructor", "Ok([1, 2, 3])", |_| {
+    scenario("map: the source's destructor", "Ok([1, 2, 3])", |_| {
         format!("{:?}", Pool::new(2).map(dropping(), |n| n))
     }),
-    hook("map: the function", "Ok([2, 4, 6])", |_| {
+    scenario("map: the function", "Ok([2, 4, 6])", |_| {
         let double = |n| {
             strike();
             n * 2
         };
         format!("{:?}", Pool::new(2).map(1..4, double))
     }),
-    hook("map: the destructor of an item", "Ok([1, 1, 1])", |_| {
+    scenario("map: the destructor of an item", "Ok([1, 1, 1])", |_| {
         let items = (0..3).map(|_| Hostile::new("item"));
         format!(
             "{:?}",
@@ -144,14 +144,14 @@ pub(super) const HOOKS: &[Hook] = &[
             })
         )
     }),
-    unwinding(hook("map: the destructor of a result when another fails", FAILED, |_| {
+    unwinding(scenario("map: the destructor of a result when another fails", FAILED, |_| {
         let work = |n| {
             assert!(n != 3, "the third has failed");
             Hostile::new("result")
         };
         joined(&Pool::new(1).map(1..5, work))
     })),
-    unwinding(hook("map: a destructor of one that a failure kills", FAILED, |_| {
+    unwinding(scenario("map: a destructor of one that a failure kills", FAILED, |_| {
         let work = |n| {
             let _hostile = Hostile::new("in a member");
             assert!(n != 2, "the third has failed");
@@ -159,11 +159,11 @@ pub(super) const HOOKS: &[Hook] = &[
         };
         joined(&Pool::new(2).map(1..5, work))
     })),
-    hook("imap: the source", "[1, 2, 3]", |_| {
+    scenario("imap: the source", "[1, 2, 3]", |_| {
         let pool = Pool::new(2);
         format!("{:?}", pool.imap(numbers(), |n| n).flatten().collect::<Vec<_>>())
     }),
-    hook("imap: the function", "[1, 2, 3]", |_| {
+    scenario("imap: the function", "[1, 2, 3]", |_| {
         let pool = Pool::new(2);
         let work = |n: u32| {
             strike();
@@ -171,11 +171,11 @@ pub(super) const HOOKS: &[Hook] = &[
         };
         format!("{:?}", pool.imap(1..4, work).flatten().collect::<Vec<_>>())
     }),
-    hook("imap: the destructor of results that nobody takes", "left", |_| {
+    scenario("imap: the destructor of results that are never taken", "left", |_| {
         let pool = Pool::new(2);
         leave(&pool, pool.imap(1..5_u32, |_| Hostile::new("result")))
     }),
-    hook("imap: the source's destructor when it is left", "left", |_| {
+    scenario("imap: the source's destructor when it is left", "left", |_| {
         let pool = Pool::new(1);
         let mut results = pool.imap(dropping(), |n| n);
         results.next();
@@ -183,7 +183,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(pool.join());
         "left".into()
     }),
-    hook("imap: the function of one without order", "6", |_| {
+    scenario("imap: the function of one without order", "6", |_| {
         let pool = Pool::new(2);
         let work = |n: u32| {
             strike();
@@ -191,11 +191,11 @@ pub(super) const HOOKS: &[Hook] = &[
         };
         pool.imap_unordered(1..4, work).flatten().sum::<u32>().to_string()
     }),
-    hook("imap: the destructor of results without order that nobody takes", "left", |_| {
+    scenario("imap: the destructor of results without order that are never taken", "left", |_| {
         let pool = Pool::new(2);
         leave(&pool, pool.imap_unordered(1..5_u32, |_| Hostile::new("result")))
     }),
-    hook("group: the closure of a spawned one", "ended", |stage| {
+    scenario("group: the closure of a spawned one", "ended", |stage| {
         let group = Group::new();
         stage.know(&group.spawn(strike));
         let again = group.clone();
@@ -203,7 +203,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(group.join());
         "ended".into()
     }),
-    hook("group: the destructor of outcomes that nobody takes", "left", |_| {
+    scenario("group: the destructor of outcomes that are never taken", "left", |_| {
         let group = Group::new();
         for _ in 0..3 {
             group.spawn(|| Hostile::new("outcome"));
@@ -212,7 +212,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(group);
         "left".into()
     }),
-    hook("group: the destructor of an outcome of one that is added", "left", |stage| {
+    scenario("group: the destructor of an outcome of one that is added", "left", |stage| {
         let group = Group::new();
         let fiber = fibra::spawn(|| Hostile::new("outcome"));
         stage.know(fiber.fiber());
@@ -222,22 +222,22 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.drop_held();
         "left".into()
     }),
-    hook("group: outcomes that joining throws away", "joined", |_| {
+    scenario("group: outcomes that joining throws away", "joined", |_| {
         let group = Group::new();
         group.spawn(|| Hostile::new("outcome"));
         group.spawn(|| Hostile::new("outcome"));
         drop(group.join());
         "joined".into()
     }),
-    hook("together: the source of handles", "3", |_| {
+    scenario("together: the source of handles", "3", |_| {
         let handles = numbers().map(|n| fibra::spawn(move || n));
         pool::join_all(handles).len().to_string()
     }),
-    hook("together: the source of handles to be completed", "6", |_| {
+    scenario("together: the source of handles to be completed", "6", |_| {
         let handles = numbers().map(|n| fibra::spawn(move || n));
         pool::as_completed(handles).flatten().sum::<u32>().to_string()
     }),
-    unwinding(hook("pool: a destructor of one that its pool kills", "killed", |stage| {
+    unwinding(scenario("pool: a destructor of one that its pool kills", "killed", |stage| {
         let pool = Pool::new(2);
         let fiber = pool.spawn(|| {
             let _hostile = Hostile::new("in a pool");
@@ -250,7 +250,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(fiber);
         "killed".into()
     })),
-    unwinding(hook("together: the destructor of an output when another fails", FAILED, |_| {
+    unwinding(scenario("together: the destructor of an output when another fails", FAILED, |_| {
         let handles = (1..4).map(|n| {
             fibra::spawn(move || {
                 assert!(n != 3, "the third has failed");
@@ -259,7 +259,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         joined(&pool::try_join_all(handles))
     })),
-    hook("together: the destructor of outputs that nobody takes", "left", |_| {
+    scenario("together: the destructor of outputs that are never taken", "left", |_| {
         let handles: Vec<_> = (0..3).map(|_| fibra::spawn(|| Hostile::new("output"))).collect();
         let mut completed = pool::as_completed(handles);
         drop(completed.next());
@@ -267,12 +267,12 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(completed);
         "left".into()
     }),
-    hook("race: a runner", "joined", |_| {
+    scenario("race: a runner", "joined", |_| {
         let runners = (0..3).map(|_| || strike());
         joined(&pool::race(runners))
     }),
-    hook("race: the source", "joined", |_| joined(&pool::race(numbers().map(|n| move || n)))),
-    hook("race: the clone of an inherited local", "Ok(1)", |_| {
+    scenario("race: the source", "joined", |_| joined(&pool::race(numbers().map(|n| move || n)))),
+    scenario("race: the clone of an inherited local", "Ok(1)", |_| {
         CLONED.with(|_| ());
         let start = fibra::now();
         let runners = (1..4).map(|n| {
@@ -285,11 +285,11 @@ pub(super) const HOOKS: &[Hook] = &[
         let quick = fibra::now() - start < Duration::from_secs(3 * 3600);
         if quick { format!("{winner:?}") } else { "late".into() }
     }),
-    hook("race: the destructor of a loser's output", "joined", |_| {
+    scenario("race: the destructor of a loser's output", "joined", |_| {
         let runners = (0..3).map(|_| || Hostile::new("output"));
         joined(&pool::race(runners))
     }),
-    unwinding(hook("race: a destructor of a loser", "joined", |_| {
+    unwinding(scenario("race: a destructor of a loser", "joined", |_| {
         let runners = (0..3).map(|n| {
             move || {
                 let _hostile = Hostile::new("of a runner");
@@ -298,7 +298,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         joined(&pool::race(runners))
     })),
-    unwinding(hook("pool: the destructor of a panic of one that is detached", "ended", |_| {
+    unwinding(scenario("pool: the destructor of a panic of one that is detached", "ended", |_| {
         let pool = Pool::new(1);
         drop(pool.spawn(|| panic::panic_any(Hostile::new("payload"))));
         drop(pool.join());

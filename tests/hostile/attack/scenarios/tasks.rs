@@ -1,4 +1,4 @@
-//! Hooks in futures, wakers and jobs of threads.
+//! Scenarios in futures, wakers and jobs of threads.
 
 use std::future::{self, Future, IntoFuture};
 use std::pin::{Pin, pin};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fibra::future::block_on;
 
-use super::{Hook, hook, joined, until_ended, unwinding};
+use super::{Scenario, joined, scenario, until_ended, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
@@ -70,9 +70,9 @@ impl Future for Dropped {
     }
 }
 
-pub(super) const HOOKS: &[Hook] = &[
-    hook("future: it is made", "7", |_| block_on(Becomes).to_string()),
-    hook("future: a poll", "7", |_| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario("future: it is made", "7", |_| block_on(Becomes).to_string()),
+    scenario("future: a poll", "7", |_| {
         let mut polls = 0;
         let seven = block_on(future::poll_fn(|context| {
             strike();
@@ -82,7 +82,7 @@ pub(super) const HOOKS: &[Hook] = &[
         }));
         seven.to_string()
     }),
-    hook("future: a poll behind a timer", "7", |_| {
+    scenario("future: a poll behind a timer", "7", |_| {
         let mut nap = fibra::future::sleep(Duration::from_millis(1));
         let seven = block_on(future::poll_fn(|context| {
             let napped = Pin::new(&mut nap).poll(context);
@@ -91,11 +91,11 @@ pub(super) const HOOKS: &[Hook] = &[
         }));
         seven.to_string()
     }),
-    hook("future: its destructor", "ready", |_| {
+    scenario("future: its destructor", "ready", |_| {
         block_on(Dropped(Hostile::new("future"), false));
         "ready".into()
     }),
-    unwinding(hook("future: its destructor when the fiber is killed", "killed", |stage| {
+    unwinding(scenario("future: its destructor when the fiber is killed", "killed", |stage| {
         let fiber = fibra::spawn(|| {
             let hostile = Hostile::new("future");
             block_on(async move {
@@ -109,87 +109,91 @@ pub(super) const HOOKS: &[Hook] = &[
         until_ended(fiber.fiber());
         "killed".into()
     })),
-    hook("future: the closure of a fiber as one", "joined", |_| {
+    scenario("future: the closure of a fiber as one", "joined", |_| {
         joined(&block_on(fibra::future::spawn(strike)))
     }),
-    hook("future: the output of a fiber as one that nobody waits for", "dropped", |_| {
+    scenario("future: the output of a fiber that is never awaited", "dropped", |_| {
         let mut task = pin!(fibra::future::spawn_now(|| Hostile::new("output")));
         fibra::yield_now();
         let task = std::mem::replace(&mut *task, fibra::future::spawn(|| Hostile::new("output")));
         drop(task);
         "dropped".into()
     }),
-    unwinding(hook("future: a destructor of a fiber as one that is dropped", "dropped", |_| {
-        let task = fibra::future::spawn_now(|| {
-            let _hostile = Hostile::new("in a fiber");
-            fibra::park();
-        });
-        drop(task);
-        fibra::sleep(Duration::from_millis(1));
-        "dropped".into()
-    })),
-    hook("waker: it wakes at the end of a fiber", "woken", |_| {
+    unwinding(scenario(
+        "future: a destructor of a fiber as one that is dropped",
+        "dropped",
+        |_| {
+            let task = fibra::future::spawn_now(|| {
+                let _hostile = Hostile::new("in a fiber");
+                fibra::park();
+            });
+            drop(task);
+            fibra::sleep(Duration::from_millis(1));
+            "dropped".into()
+        },
+    )),
+    scenario("waker: it wakes at the end of a fiber", "woken", |_| {
         let mut task = fibra::future::spawn(fibra::yield_now);
         poll(&mut task, &wakes());
         fibra::sleep(Duration::from_millis(1));
         "woken".into()
     }),
-    hook("waker: it goes when another takes its place at a fiber", "replaced", |_| {
+    scenario("waker: it goes when another takes its place at a fiber", "replaced", |_| {
         let mut task = fibra::future::spawn(fibra::yield_now);
         poll(&mut task, &goes());
         poll(&mut task, Waker::noop());
         "replaced".into()
     }),
-    hook("waker: it goes with the future of a fiber", "gone", |_| {
+    scenario("waker: it goes with the future of a fiber", "gone", |_| {
         let mut task = fibra::future::spawn(|| fibra::sleep(Duration::from_secs(1)));
         poll(&mut task, &goes());
         drop(task);
         fibra::sleep(Duration::from_millis(1));
         "gone".into()
     }),
-    hook("waker: it wakes when a time has come", "woken", |_| {
+    scenario("waker: it wakes when a time has come", "woken", |_| {
         let mut nap = fibra::future::sleep(Duration::from_millis(1));
         poll(&mut nap, &wakes());
         fibra::sleep(Duration::from_millis(3));
         drop(nap);
         "woken".into()
     }),
-    hook("waker: it goes when another takes its place at a time", "replaced", |_| {
+    scenario("waker: it goes when another takes its place at a time", "replaced", |_| {
         let mut nap = fibra::future::sleep(Duration::from_millis(1));
         poll(&mut nap, &goes());
         poll(&mut nap, Waker::noop());
         fibra::sleep(Duration::from_millis(3));
         "replaced".into()
     }),
-    hook("waker: it goes with the future of a time", "gone", |_| {
+    scenario("waker: it goes with the future of a time", "gone", |_| {
         let mut nap = fibra::future::sleep(Duration::from_secs(1));
         poll(&mut nap, &goes());
         drop(nap);
         "gone".into()
     }),
-    hook("waker: it is left in a future that is leaked", "leaked", |_| {
+    scenario("waker: it is left in a future that is leaked", "leaked", |_| {
         let mut nap = fibra::future::sleep(Duration::from_secs(1 << 24));
         poll(&mut nap, &goes());
         std::mem::forget(nap);
         "leaked".into()
     }),
-    hook("job: the destructor of a result", "dropped", |_| {
+    scenario("job: the destructor of a result", "dropped", |_| {
         drop(fibra::blocking(|| Hostile::new("result")));
         "dropped".into()
     }),
-    hook("job: the destructor of a result that is lent", "1", |_| {
+    scenario("job: the destructor of a result that is lent", "1", |_| {
         let lent = [Counted::new("lent")];
         let (hostile, count) =
             fibra::blocking::uninterruptible(|| (Hostile::new("result"), lent.len()));
         drop(hostile);
         count.to_string()
     }),
-    hook("job: the destructor of a result with its handle", "dropped", |_| {
+    scenario("job: the destructor of a result with its handle", "dropped", |_| {
         let job = fibra::blocking::global().spawn(|| Hostile::new("result"));
         drop(job.join());
         "dropped".into()
     }),
-    unwinding(hook("job: the destructor of a panic", "dropped", |_| {
+    unwinding(scenario("job: the destructor of a panic", "dropped", |_| {
         let panics = || -> u32 { std::panic::panic_any(Hostile::new("payload")) };
         drop(fibra::blocking::global().spawn(panics).join());
         "dropped".into()

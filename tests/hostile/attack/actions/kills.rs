@@ -1,4 +1,4 @@
-//! Deeds that end fibers, take away the values that they work on, or never continue.
+//! Actions that end fibers, take away the values that they work on, or never continue.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use fibra::channel::Channel;
 use fibra::{Fiber, time};
 
-use super::{Deed, disturbs};
+use super::{Action, disturbs};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::Stage;
 
@@ -15,7 +15,7 @@ fn others(stage: &Stage) -> Vec<Fiber> {
     stage.fibers().into_iter().filter(|fiber| *fiber != me).collect()
 }
 
-pub(super) const DEEDS: &[Deed] = &[
+pub(super) const ACTIONS: &[Action] = &[
     disturbs("drops what is held", |stage: &Rc<Stage>| stage.drop_held()),
     disturbs("meddles", |stage: &Rc<Stage>| stage.meddle()),
     disturbs("has another meddle", |stage: &Rc<Stage>| {
@@ -57,7 +57,7 @@ pub(super) const DEEDS: &[Deed] = &[
     }),
     disturbs("wakes all others", |stage: &Rc<Stage>| others(stage).iter().for_each(Fiber::unpark)),
     disturbs("waits for what never comes", |_| drop(Channel::<Counted>::new().recv())),
-    disturbs("parks and nobody wakes it", |_| fibra::park()),
+    disturbs("parks and is never woken", |_| fibra::park()),
     disturbs("waits for what never comes, within a limit", |_| {
         let _ = time::timeout(Duration::from_millis(1), fibra::park);
     }),

@@ -1,4 +1,4 @@
-//! Hooks in closures, outputs, panics and names of fibers.
+//! Scenarios in closures, outputs, panics and names of fibers.
 
 use std::borrow::Cow;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fibra::{Builder, time};
 
-use super::{Hook, hook, joined, until_ended, unwinding};
+use super::{Scenario, joined, scenario, until_ended, unwinding};
 use crate::attack::stage::{Hostile, strike, strike_if_never};
 
 /// Strikes when it is converted to a string.
@@ -26,28 +26,32 @@ impl From<Name> for Cow<'static, str> {
     }
 }
 
-pub(super) const HOOKS: &[Hook] = &[
-    hook("fiber: the closure of a spawned one", "joined", |stage| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario("fiber: the closure of a spawned one", "joined", |stage| {
         let fiber = fibra::spawn(strike);
         stage.know(fiber.fiber());
         joined(&fiber.join())
     }),
-    hook("fiber: a closure that is run at once", "joined", |_| {
+    scenario("fiber: a closure that is run at once", "joined", |_| {
         let fiber = fibra::spawn_now(strike);
         joined(&fiber.join())
     }),
-    hook("fiber: the main closure", "main", |_| {
+    scenario("fiber: the main closure", "main", |_| {
         strike();
         "main".into()
     }),
-    hook("fiber: the destructor of a closure that never runs", "the fiber was killed", |stage| {
-        let captured = Hostile::new("captured");
-        let fiber = fibra::spawn(move || drop(captured));
-        stage.know(fiber.fiber());
-        fiber.kill();
-        joined(&fiber.join())
-    }),
-    hook(
+    scenario(
+        "fiber: the destructor of a closure that never runs",
+        "the fiber was killed",
+        |stage| {
+            let captured = Hostile::new("captured");
+            let fiber = fibra::spawn(move || drop(captured));
+            stage.know(fiber.fiber());
+            fiber.kill();
+            joined(&fiber.join())
+        },
+    ),
+    scenario(
         "fiber: the destructor of a large closure that never runs",
         "the fiber was killed",
         |_| {
@@ -57,7 +61,7 @@ pub(super) const HOOKS: &[Hook] = &[
             joined(&fiber.join())
         },
     ),
-    hook("fiber: the destructor of an output of one that is detached", "ended", |stage| {
+    scenario("fiber: the destructor of an output of one that is detached", "ended", |stage| {
         let fiber = fibra::spawn(|| Hostile::new("output"));
         stage.know(fiber.fiber());
         let known = fiber.fiber().clone();
@@ -65,7 +69,7 @@ pub(super) const HOOKS: &[Hook] = &[
         until_ended(&known);
         "ended".into()
     }),
-    hook("fiber: the destructor of a large output", "ended", |stage| {
+    scenario("fiber: the destructor of a large output", "ended", |stage| {
         let fiber = fibra::spawn(|| (Hostile::new("output"), [7_u8; 1 << 16]));
         stage.know(fiber.fiber());
         let known = fiber.fiber().clone();
@@ -74,14 +78,14 @@ pub(super) const HOOKS: &[Hook] = &[
         until_ended(&known);
         "ended".into()
     }),
-    hook("fiber: the destructor of an output with its handle", "dropped", |stage| {
+    scenario("fiber: the destructor of an output with its handle", "dropped", |stage| {
         let mut fiber = fibra::spawn(|| Hostile::new("output"));
         stage.know(fiber.fiber());
         let _ = fiber.wait();
         drop(fiber);
         "dropped".into()
     }),
-    hook(
+    scenario(
         "fiber: the destructor of an output with the handle of one that is killed",
         "killed",
         |s| {
@@ -100,22 +104,26 @@ pub(super) const HOOKS: &[Hook] = &[
             "killed".into()
         },
     ),
-    unwinding(hook("fiber: the destructor of a panic of one that is detached", "ended", |stage| {
-        let fiber = fibra::spawn(|| panic::panic_any(Hostile::new("payload")));
-        stage.know(fiber.fiber());
-        let known = fiber.fiber().clone();
-        drop(fiber);
-        until_ended(&known);
-        "ended".into()
-    })),
-    unwinding(hook("fiber: the destructor of a panic with its handle", "dropped", |stage| {
+    unwinding(scenario(
+        "fiber: the destructor of a panic of one that is detached",
+        "ended",
+        |stage| {
+            let fiber = fibra::spawn(|| panic::panic_any(Hostile::new("payload")));
+            stage.know(fiber.fiber());
+            let known = fiber.fiber().clone();
+            drop(fiber);
+            until_ended(&known);
+            "ended".into()
+        },
+    )),
+    unwinding(scenario("fiber: the destructor of a panic with its handle", "dropped", |stage| {
         let mut fiber = fibra::spawn(|| panic::panic_any(Hostile::new("payload")));
         stage.know(fiber.fiber());
         let _ = fiber.wait();
         drop(fiber);
         "dropped".into()
     })),
-    unwinding(hook("fiber: the destructor of a panic in place of a kill", KILLED, |stage| {
+    unwinding(scenario("fiber: the destructor of a panic in place of a kill", KILLED, |stage| {
         let fiber = fibra::spawn(|| {
             let _ = catch_unwind(AssertUnwindSafe(fibra::park));
             panic::panic_any(Hostile::new("payload"))
@@ -125,7 +133,7 @@ pub(super) const HOOKS: &[Hook] = &[
         fiber.kill();
         joined::<()>(&fiber.join())
     })),
-    unwinding(hook("fiber: a destructor that a kill runs", KILLED, |stage| {
+    unwinding(scenario("fiber: a destructor that a kill runs", KILLED, |stage| {
         let fiber = fibra::spawn(|| {
             let _hostile = Hostile::new("on the stack");
             fibra::park();
@@ -135,15 +143,15 @@ pub(super) const HOOKS: &[Hook] = &[
         fiber.kill();
         joined(&fiber.join())
     })),
-    unwinding(hook("fiber: a destructor that a panic runs", "panicked", |stage| {
+    unwinding(scenario("fiber: a destructor that a panic runs", "panicked", |stage| {
         let fiber = fibra::spawn(|| {
             let _hostile = Hostile::new("on the stack");
-            panic!("the hook");
+            panic!("the scenario");
         });
         stage.know(fiber.fiber());
         if fiber.join().is_err() { "panicked".into() } else { "did not".into() }
     })),
-    unwinding(hook("fiber: a destructor that a deadlock runs", "panicked", |stage| {
+    unwinding(scenario("fiber: a destructor that a deadlock runs", "panicked", |stage| {
         let fiber = fibra::spawn(|| {
             let _hostile = Hostile::new("on the stack");
             fibra::park();
@@ -155,81 +163,83 @@ pub(super) const HOOKS: &[Hook] = &[
             other => format!("{other:?}"),
         }
     })),
-    hook("fiber: the conversion of a name", "name", |_| {
+    scenario("fiber: the conversion of a name", "name", |_| {
         let fiber = Builder::new().name(Name).spawn(|| fibra::current().name());
         fiber.join().unwrap().map(|name| name.to_string()).unwrap_or_default()
     }),
-    hook("fiber: the conversion of a reason", "the fiber was killed: name", |stage| {
+    scenario("fiber: the conversion of a reason", "the fiber was killed: name", |stage| {
         let fiber = fibra::spawn(fibra::park);
         stage.know(fiber.fiber());
         fiber.fiber().kill_with(Name);
         joined(&fiber.join())
     }),
-    hook("fiber: a body on a larger stack", "7", |_| {
+    scenario("fiber: a body on a larger stack", "7", |_| {
         let seven = fibra::with_stack_size(1 << 18, || {
             strike();
             7
         });
         seven.to_string()
     }),
-    unwinding(hook("fiber: a destructor on a larger stack that unwinds", "caught", |_| {
+    unwinding(scenario("fiber: a destructor on a larger stack that unwinds", "caught", |_| {
         let body = || {
             fibra::with_stack_size(1 << 18, || {
                 let _hostile = Hostile::new("on a larger stack");
-                panic!("the hook");
+                panic!("the scenario");
             });
         };
         drop(catch_unwind(body));
         "caught".into()
     })),
-    hook("fiber: a shielded body", "7", |_| {
+    scenario("fiber: a shielded body", "7", |_| {
         fibra::shield(|| {
             strike();
             7
         })
         .to_string()
     }),
-    hook("fiber: a body that is shielded for a while", "7", |_| {
+    scenario("fiber: a body that is shielded for a while", "7", |_| {
         fibra::shield_for(Duration::from_secs(1), || {
             strike();
             7
         })
         .to_string()
     }),
-    hook("fiber: the body before a clean-up", "7", |_| {
+    scenario("fiber: the body before a clean-up", "7", |_| {
         let body = || {
             strike();
             7
         };
         fibra::finally(body, fibra::yield_now).to_string()
     }),
-    hook("fiber: the clean-up behind a body", "7", |_| fibra::finally(|| 7, strike).to_string()),
-    unwinding(hook("fiber: the clean-up behind a panic", "caught", |_| {
-        drop(catch_unwind(|| fibra::finally(|| panic!("the hook"), strike)));
+    scenario("fiber: the clean-up behind a body", "7", |_| {
+        fibra::finally(|| 7, strike).to_string()
+    }),
+    unwinding(scenario("fiber: the clean-up behind a panic", "caught", |_| {
+        drop(catch_unwind(|| fibra::finally(|| panic!("the scenario"), strike)));
         "caught".into()
     })),
-    unwinding(hook("fiber: the clean-up behind a kill", KILLED, |stage| {
+    unwinding(scenario("fiber: the clean-up behind a kill", KILLED, |stage| {
         let fiber = fibra::spawn(|| fibra::finally(fibra::park, strike));
         stage.know(fiber.fiber());
         fibra::yield_now();
         fiber.kill();
         joined(&fiber.join())
     })),
-    hook("fiber: a body with a limit", "Ok(7)", |_| {
+    scenario("fiber: a body with a limit", "Ok(7)", |_| {
         let limited = time::timeout(Duration::from_secs(1 << 20), || {
             strike();
             7
         });
         format!("{:?}", limited.map_err(|_| ()))
     }),
-    unwinding(hook("fiber: a destructor that a limit runs", "true", |_| {
+    unwinding(scenario("fiber: a destructor that a limit runs", "true", |_| {
         let limited = time::timeout(Duration::from_millis(1), || {
             let _hostile = Hostile::new("beyond a limit");
             fibra::sleep(Duration::from_secs(1));
         });
         limited.is_err().to_string()
     })),
-    hook("fiber: the destructor of a result that comes too late", "late", |_| {
+    scenario("fiber: the destructor of a result that comes too late", "late", |_| {
         let limited = time::timeout(Duration::from_millis(1), || {
             fibra::shield(|| fibra::sleep(Duration::from_millis(2)));
             Hostile::new("late")

@@ -1,11 +1,11 @@
-//! Hooks in greenlets.
+//! Scenarios in greenlets.
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use fibra::greenlet::{self, Greenlet, GreenletLocals};
 
-use super::{Hook, hook, until_ended, unwinding};
+use super::{Scenario, scenario, until_ended, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
@@ -27,8 +27,8 @@ fn suspended() -> Greenlet<Value> {
     greenlet
 }
 
-pub(super) const HOOKS: &[Hook] = &[
-    hook("greenlet: its function", "true", |_| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario("greenlet: its function", "true", |_| {
         let greenlet = Greenlet::new(|_: Value| {
             strike();
             None
@@ -36,7 +36,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(greenlet.switch(None));
         greenlet.is_dead().to_string()
     }),
-    hook("greenlet: the destructor of a function that never runs", "dropped", |_| {
+    scenario("greenlet: the destructor of a function that never runs", "dropped", |_| {
         let captured = Hostile::new("captured");
         drop(Greenlet::new(move |value: Value| {
             drop(captured);
@@ -44,7 +44,7 @@ pub(super) const HOOKS: &[Hook] = &[
         }));
         "dropped".into()
     }),
-    hook("greenlet: the destructor of a function that is replaced", "replaced", |stage| {
+    scenario("greenlet: the destructor of a function that is replaced", "replaced", |stage| {
         let captured = Hostile::new("captured");
         let greenlet = Greenlet::new(move |value: Value| {
             drop(captured);
@@ -57,7 +57,7 @@ pub(super) const HOOKS: &[Hook] = &[
         let _ = greenlet.set_run(|value| value);
         "replaced".into()
     }),
-    hook("greenlet: the destructor of its argument", "true", |_| {
+    scenario("greenlet: the destructor of its argument", "true", |_| {
         let greenlet = Greenlet::new(|value: Value| {
             drop(value);
             None
@@ -65,36 +65,36 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(greenlet.switch(Some(Hostile::new("argument"))));
         greenlet.is_dead().to_string()
     }),
-    hook("greenlet: the destructor of its result", "dropped", |_| {
+    scenario("greenlet: the destructor of its result", "dropped", |_| {
         let greenlet = Greenlet::new(|_: Value| Some(Hostile::new("result")));
         drop(greenlet.switch(None));
         "dropped".into()
     }),
-    hook("greenlet: the destructor of a value at a dead one", "dropped", |_| {
+    scenario("greenlet: the destructor of a value at a dead one", "dropped", |_| {
         let greenlet = Greenlet::new(|value: Value| value);
         drop(greenlet.switch(None));
         drop(greenlet.switch(Some(Hostile::new("argument"))));
         "dropped".into()
     }),
-    unwinding(hook("greenlet: a destructor when its last handle goes", "gone", |stage| {
+    unwinding(scenario("greenlet: a destructor when its last handle goes", "gone", |stage| {
         stage.hold(suspended());
         stage.drop_held();
         "gone".into()
     })),
-    unwinding(hook("greenlet: a destructor when it is killed", "killed", |stage| {
+    unwinding(scenario("greenlet: a destructor when it is killed", "killed", |stage| {
         let greenlet = suspended();
         let again = greenlet.clone();
         stage.offer(move || drop(again.switch(None)));
         drop(greenlet.kill());
         "killed".into()
     })),
-    unwinding(hook("greenlet: a destructor when its fiber ends", "ended", |stage| {
+    unwinding(scenario("greenlet: a destructor when its fiber ends", "ended", |stage| {
         let fiber = fibra::spawn(|| std::mem::forget(suspended()));
         stage.know(fiber.fiber());
         until_ended(fiber.fiber());
         "ended".into()
     })),
-    unwinding(hook("greenlet: a destructor when another fiber drops it", "dropped", |stage| {
+    unwinding(scenario("greenlet: a destructor when another fiber drops it", "dropped", |stage| {
         let greenlet = suspended();
         let fiber = fibra::spawn(move || drop(greenlet));
         stage.know(fiber.fiber());
@@ -104,20 +104,20 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(Greenlet::new(|value: Value| value).switch(None));
         "dropped".into()
     })),
-    unwinding(hook(
+    unwinding(scenario(
         "greenlet: a destructor when its last handle goes in an unwind",
         "caught",
         |_| {
             let body = || {
                 let _greenlet = suspended();
-                panic!("the hook");
+                panic!("the scenario");
             };
             drop(catch_unwind(body));
             drop(Greenlet::new(|value: Value| value).switch(None));
             "caught".into()
         },
     )),
-    unwinding(hook(
+    unwinding(scenario(
         "greenlet: a destructor when its fiber is killed inside of it",
         "ended",
         |stage| {
@@ -136,7 +136,7 @@ pub(super) const HOOKS: &[Hook] = &[
             "ended".into()
         },
     )),
-    unwinding(hook("greenlet: the destructor of what is thrown at it", "true", |_| {
+    unwinding(scenario("greenlet: the destructor of what is thrown at it", "true", |_| {
         let greenlet = Greenlet::new(|_: Value| {
             drop(catch_unwind(AssertUnwindSafe(back_to_parent)));
             None
@@ -145,7 +145,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(greenlet.throw(Hostile::new("thrown")));
         greenlet.is_dead().to_string()
     })),
-    unwinding(hook(
+    unwinding(scenario(
         "greenlet: the destructor of what is thrown at an unstarted one",
         "caught",
         |_| {
@@ -154,20 +154,20 @@ pub(super) const HOOKS: &[Hook] = &[
             "caught".into()
         },
     )),
-    unwinding(hook("greenlet: the destructor of its panic", "caught", |_| {
+    unwinding(scenario("greenlet: the destructor of its panic", "caught", |_| {
         let greenlet: Greenlet<Value> =
             Greenlet::new(|_| panic::panic_any(Hostile::new("payload")));
         drop(catch_unwind(AssertUnwindSafe(|| drop(greenlet.switch(None)))));
         "caught".into()
     })),
-    hook("greenlet: the tracer", "true", |_| {
+    scenario("greenlet: the tracer", "true", |_| {
         greenlet::settrace(Some(Rc::new(|_, _, _| strike())));
         let greenlet = Greenlet::new(|value: Value| value);
         drop(greenlet.switch(None));
         drop(greenlet::settrace(None));
         greenlet.is_dead().to_string()
     }),
-    unwinding(hook("greenlet: the tracer when its last handle goes", "gone", |_| {
+    unwinding(scenario("greenlet: the tracer when its last handle goes", "gone", |_| {
         let greenlet = Greenlet::new(|_: Value| back_to_parent().unwrap_or_default());
         drop(greenlet.switch(None));
         greenlet::settrace(Some(Rc::new(|_, _, _| strike())));
@@ -175,7 +175,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(greenlet::settrace(None));
         "gone".into()
     })),
-    hook("greenlet: the tracer when an unstarted one is killed", "true", |stage| {
+    scenario("greenlet: the tracer when an unstarted one is killed", "true", |stage| {
         let greenlet = Greenlet::new(|value: Value| value);
         let again = greenlet.clone();
         stage.offer(move || drop(again.switch(Some(Hostile::new("argument")))));
@@ -186,7 +186,7 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.hold(greenlet);
         dead.to_string()
     }),
-    hook("greenlet: the destructor of a tracer that is replaced", "replaced", |_| {
+    scenario("greenlet: the destructor of a tracer that is replaced", "replaced", |_| {
         let captured = Hostile::new("captured by a tracer");
         greenlet::settrace(Some(Rc::new(move |_, _, _| {
             let _ = &captured;
@@ -194,7 +194,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(greenlet::settrace(None));
         "replaced".into()
     }),
-    hook("greenlet: the destructor of a tracer at the end of a fiber", "ended", |stage| {
+    scenario("greenlet: the destructor of a tracer at the end of a fiber", "ended", |stage| {
         let fiber = fibra::spawn(|| {
             let captured = Hostile::new("captured by a tracer");
             greenlet::settrace(Some(Rc::new(move |_, _, _| {
@@ -205,14 +205,14 @@ pub(super) const HOOKS: &[Hook] = &[
         until_ended(fiber.fiber());
         "ended".into()
     }),
-    hook("greenlet: the destructor of a local that is replaced", "replaced", |_| {
+    scenario("greenlet: the destructor of a local that is replaced", "replaced", |_| {
         let locals = greenlet::locals();
         drop(locals.set(Hostile::new("a greenlet's local")));
         drop(locals.set(Hostile::new("a greenlet's local")));
         drop(locals.remove::<Hostile>());
         "replaced".into()
     }),
-    hook("greenlet: the destructor of a local at its end", "true", |_| {
+    scenario("greenlet: the destructor of a local at its end", "true", |_| {
         let greenlet = Greenlet::new(|value: Value| {
             drop(greenlet::locals().set(Hostile::new("a greenlet's local")));
             value
@@ -222,13 +222,13 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(greenlet);
         dead.to_string()
     }),
-    hook("greenlet: the destructor of locals that are replaced", "replaced", |_| {
+    scenario("greenlet: the destructor of locals that are replaced", "replaced", |_| {
         let greenlet = Greenlet::new(|value: Value| value);
         drop(greenlet.locals().set(Hostile::new("a greenlet's local")));
         drop(greenlet.set_locals(GreenletLocals::new()));
         "replaced".into()
     }),
-    hook("greenlet: the destructor of locals of main", "ended", |stage| {
+    scenario("greenlet: the destructor of locals of main", "ended", |stage| {
         let fiber = fibra::spawn(|| {
             let counted = Counted::new("beside a local");
             drop(greenlet::locals().set((counted, Hostile::new("a main greenlet's local"))));

@@ -1,4 +1,4 @@
-//! Hooks in the handler and in the callbacks of tasklets.
+//! Scenarios in the handler and in the callbacks of tasklets.
 
 use std::panic;
 use std::rc::Rc;
@@ -6,19 +6,19 @@ use std::rc::Rc;
 use fibra::stackless::{self, Channel};
 
 use super::stackless::go;
-use super::{Hook, hook, unwinding};
+use super::{Scenario, scenario, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
-pub(super) const HOOKS: &[Hook] = &[
-    unwinding(hook("error handler: its call", "called", |stage| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    unwinding(scenario("error handler: its call", "called", |stage| {
         stackless::set_error_handler(Some(Rc::new(|_, _| strike())));
-        let tasklet = stackless::spawn(|| panic!("the hook"));
+        let tasklet = stackless::spawn(|| panic!("the scenario"));
         go(stage, &tasklet);
         drop(stackless::set_error_handler(None));
         "called".into()
     })),
-    unwinding(hook(
+    unwinding(scenario(
         "error handler: the destructor of an error that it swallows",
         "called",
         |stage| {
@@ -29,7 +29,7 @@ pub(super) const HOOKS: &[Hook] = &[
             "called".into()
         },
     )),
-    hook("error handler: its destructor", "replaced", |_| {
+    scenario("error handler: its destructor", "replaced", |_| {
         let captured = Hostile::new("captured by a handler");
         stackless::set_error_handler(Some(Rc::new(move |_, _| {
             let _ = &captured;
@@ -37,14 +37,14 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(stackless::set_error_handler(None));
         "replaced".into()
     }),
-    hook("error handler: its destructor at the end of run", "main", |_| {
+    scenario("error handler: its destructor at the end of run", "main", |_| {
         let captured = Hostile::new("captured by a handler");
         stackless::set_error_handler(Some(Rc::new(move |_, _| {
             let _ = &captured;
         })));
         "main".into()
     }),
-    hook("schedule callback: its call", "false", |stage| {
+    scenario("schedule callback: its call", "false", |stage| {
         #[allow(clippy::redundant_closure, reason = "a panic of the call has its place here")]
         let tasklet = stackless::spawn(|| stackless::schedule());
         stackless::set_schedule_callback(Some(Rc::new(|_, _| strike())));
@@ -54,21 +54,21 @@ pub(super) const HOOKS: &[Hook] = &[
         go(stage, &tasklet);
         tasklet.is_alive().to_string()
     }),
-    hook("schedule callback: its call at the end of a tasklet", "false", |stage| {
+    scenario("schedule callback: its call at the end of a tasklet", "false", |stage| {
         let tasklet = stackless::spawn(|| ());
         stackless::set_schedule_callback(Some(Rc::new(|_, _| strike())));
         go(stage, &tasklet);
         drop(stackless::set_schedule_callback(None));
         tasklet.is_alive().to_string()
     }),
-    hook("schedule callback: its destructor at the end of run", "main", |_| {
+    scenario("schedule callback: its destructor at the end of run", "main", |_| {
         let captured = Hostile::new("captured by a callback");
         stackless::set_schedule_callback(Some(Rc::new(move |_, _| {
             let _ = &captured;
         })));
         "main".into()
     }),
-    hook("channel callback: its call", "true", |stage| {
+    scenario("channel callback: its call", "true", |stage| {
         stackless::set_channel_callback(Some(Rc::new(|_| strike())));
         let channel = Channel::new();
         let to = channel.clone();
@@ -78,7 +78,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(stackless::set_channel_callback(None));
         received.to_string()
     }),
-    hook("channel callback: another channel after a call", "true", |stage| {
+    scenario("channel callback: another channel after a call", "true", |stage| {
         stackless::set_channel_callback(Some(Rc::new(|_| strike())));
         let channel = Channel::new();
         let senders = [0, 1].map(|_| {
@@ -90,7 +90,7 @@ pub(super) const HOOKS: &[Hook] = &[
         senders.iter().for_each(|sender| go(stage, sender));
         (both == [true, true]).to_string()
     }),
-    hook("channel callback: its destructor", "replaced", |_| {
+    scenario("channel callback: its destructor", "replaced", |_| {
         let captured = Hostile::new("captured by a callback");
         stackless::set_channel_callback(Some(Rc::new(move |_| {
             let _ = &captured;

@@ -1,4 +1,4 @@
-//! The hooks: small programs that bring user code to a point.
+//! The scenarios: small programs that bring user code to a point.
 
 mod callbacks;
 mod channel;
@@ -23,12 +23,12 @@ use std::time::Duration;
 use super::stage::Stage;
 
 /// A program that brings user code to a point.
-pub(crate) struct Hook {
+pub(crate) struct Scenario {
     pub(crate) point: &'static str,
-    /// The text that `play` returns if the deed is a quiet one.
+    /// The text that `play` returns if the action is a quiet one.
     pub(crate) makes: &'static str,
     pub(crate) play: Play,
-    /// Whether the hook cannot be played where panics abort.
+    /// Whether the scenario cannot be played where panics abort.
     pub(crate) unwinds: bool,
 }
 
@@ -39,37 +39,51 @@ pub(crate) enum Play {
     Whole(fn(&Rc<Stage>) -> String),
 }
 
-const fn hook(point: &'static str, makes: &'static str, play: fn(&Rc<Stage>) -> String) -> Hook {
-    Hook { point, makes, play: Play::Inside(play), unwinds: false }
+const fn scenario(
+    point: &'static str,
+    makes: &'static str,
+    play: fn(&Rc<Stage>) -> String,
+) -> Scenario {
+    Scenario { point, makes, play: Play::Inside(play), unwinds: false }
 }
 
-const fn whole(point: &'static str, makes: &'static str, play: fn(&Rc<Stage>) -> String) -> Hook {
-    Hook { point, makes, play: Play::Whole(play), unwinds: false }
+const fn whole(
+    point: &'static str,
+    makes: &'static str,
+    play: fn(&Rc<Stage>) -> String,
+) -> Scenario {
+    Scenario { point, makes, play: Play::Whole(play), unwinds: false }
 }
 
-const fn unwinding(hook: Hook) -> Hook {
-    Hook { unwinds: true, ..hook }
+const fn unwinding(scenario: Scenario) -> Scenario {
+    Scenario { unwinds: true, ..scenario }
 }
 
-/// All hooks.
-pub(crate) fn all() -> impl Iterator<Item = &'static Hook> {
+/// All scenarios.
+pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     #[cfg(not(feature = "greenlet"))]
-    let greenlets: &[Hook] = &[];
+    let greenlets: &[Scenario] = &[];
     #[cfg(feature = "greenlet")]
-    let greenlets = greenlet::HOOKS;
-    let plain =
-        [fiber::HOOKS, scope::HOOKS, locals::HOOKS, ends::HOOKS, channel::HOOKS, sync::HOOKS];
+    let greenlets = greenlet::SCENARIOS;
+    let plain = [
+        fiber::SCENARIOS,
+        scope::SCENARIOS,
+        locals::SCENARIOS,
+        ends::SCENARIOS,
+        channel::SCENARIOS,
+        sync::SCENARIOS,
+    ];
     let above = [
-        pool::HOOKS,
-        queues::HOOKS,
-        tasks::HOOKS,
-        generator::HOOKS,
+        pool::SCENARIOS,
+        queues::SCENARIOS,
+        tasks::SCENARIOS,
+        generator::SCENARIOS,
         greenlets,
-        stackless::HOOKS,
-        callbacks::HOOKS,
+        stackless::SCENARIOS,
+        callbacks::SCENARIOS,
     ];
     let both = plain.into_iter().chain(above);
-    both.chain([library::HOOKS, text::HOOKS]).flatten()
+    both.chain([library::SCENARIOS, text::SCENARIOS]).flatten()
 }
 
 /// Strikes, if wanted. Called in the panic hook of the process.

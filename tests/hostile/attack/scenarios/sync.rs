@@ -1,4 +1,4 @@
-//! Hooks in locks and in values that are shared with other threads.
+//! Scenarios in locks and in values that are shared with other threads.
 
 use std::rc::Rc;
 
@@ -6,12 +6,12 @@ use fibra::sync::{
     self, Condvar, LazyLock, Mutex, Once, OnceCell, ReentrantMutex, RwLock, mpmc, promise,
 };
 
-use super::{Hook, hook, until_ended, unwinding};
+use super::{Scenario, scenario, until_ended, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
-pub(super) const HOOKS: &[Hook] = &[
-    hook("sync: what is done under a mutex", "1", |stage| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario("sync: what is done under a mutex", "1", |stage| {
         let lock = Rc::new(Mutex::new(0));
         let again = lock.clone();
         stage.offer(move || drop(again.try_lock()));
@@ -20,18 +20,18 @@ pub(super) const HOOKS: &[Hook] = &[
         strike();
         guard.to_string()
     }),
-    hook("sync: the destructor of what a guard replaces", "replaced", |_| {
+    scenario("sync: the destructor of what a guard replaces", "replaced", |_| {
         let lock = Mutex::new(Some(Hostile::new("locked")));
         *lock.lock() = None;
         "replaced".into()
     }),
-    hook("sync: what is done under a reentrant mutex", "1", |_| {
+    scenario("sync: what is done under a reentrant mutex", "1", |_| {
         let lock = ReentrantMutex::new(1);
         let guard = lock.lock();
         strike();
         (*lock.lock() * *guard).to_string()
     }),
-    hook("sync: what is done under a lock of many readers", "1", |stage| {
+    scenario("sync: what is done under a lock of many readers", "1", |stage| {
         let lock = Rc::new(RwLock::new(1));
         let again = lock.clone();
         stage.offer(move || drop(again.try_write()));
@@ -39,7 +39,7 @@ pub(super) const HOOKS: &[Hook] = &[
         strike();
         guard.to_string()
     }),
-    hook("sync: the predicate of a condition", "true", |stage| {
+    scenario("sync: the predicate of a condition", "true", |stage| {
         let shared = Rc::new((Mutex::new(false), Condvar::new()));
         let other = shared.clone();
         let setter = fibra::spawn(move || {
@@ -53,7 +53,7 @@ pub(super) const HOOKS: &[Hook] = &[
         };
         shared.1.wait_while(shared.0.lock(), ready).to_string()
     }),
-    hook("sync: the predicate of a condition with a limit", "true", |stage| {
+    scenario("sync: the predicate of a condition with a limit", "true", |stage| {
         let shared = Rc::new((Mutex::new(false), Condvar::new()));
         let other = shared.clone();
         stage.offer(move || other.1.notify_all());
@@ -65,13 +65,13 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(guard);
         result.timed_out().to_string()
     }),
-    hook("sync: a value that a shared channel gives back", "back", |_| {
+    scenario("sync: a value that a shared channel gives back", "back", |_| {
         let (sender, receiver) = mpmc::bounded(1);
         drop(receiver);
         drop(sender.send(Hostile::new("given back")));
         "back".into()
     }),
-    hook("sync: what is called once", "true", |stage| {
+    scenario("sync: what is called once", "true", |stage| {
         let once = Rc::new(Once::new());
         let other = once.clone();
         let second = fibra::spawn(move || other.call_once(|| ()));
@@ -79,7 +79,7 @@ pub(super) const HOOKS: &[Hook] = &[
         once.call_once(strike);
         once.is_completed().to_string()
     }),
-    hook("sync: the initialiser of a cell", "7", |stage| {
+    scenario("sync: the initialiser of a cell", "7", |stage| {
         let cell = Rc::new(OnceCell::new());
         let other = cell.clone();
         let second = fibra::spawn(move || *other.get_or_init(|| 8));
@@ -90,7 +90,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         made.to_string()
     }),
-    hook("sync: the initialiser of a cell that may fail", "Err(7)", |_| {
+    scenario("sync: the initialiser of a cell that may fail", "Err(7)", |_| {
         let cell = OnceCell::<()>::new();
         let made = cell.get_or_try_init(|| {
             strike();
@@ -98,14 +98,14 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         format!("{made:?}")
     }),
-    hook("sync: the initialiser of a lazy value", "7", |_| {
+    scenario("sync: the initialiser of a lazy value", "7", |_| {
         let lazy = LazyLock::new(|| {
             strike();
             7
         });
         LazyLock::force(&lazy).to_string()
     }),
-    hook("sync: buffered values when the receiver goes", "gone", |stage| {
+    scenario("sync: buffered values when the receiver goes", "gone", |stage| {
         let (sender, receiver) = mpmc::bounded(3);
         drop(sender.try_send(Hostile::new("buffered")));
         drop(sender.try_send(Hostile::new("buffered")));
@@ -115,7 +115,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(receiver);
         "gone".into()
     }),
-    hook("sync: values without bounds when both ends go", "gone", |stage| {
+    scenario("sync: values without bounds when both ends go", "gone", |stage| {
         let (sender, receiver) = mpmc::unbounded();
         drop(sender.send(Hostile::new("unbounded")));
         drop(receiver);
@@ -123,7 +123,7 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.drop_held();
         "gone".into()
     }),
-    unwinding(hook("sync: the value of a sender that is killed", "killed", |stage| {
+    unwinding(scenario("sync: the value of a sender that is killed", "killed", |stage| {
         let (sender, receiver) = mpmc::bounded(0);
         let waits = fibra::spawn(move || drop(sender.send(Hostile::new("message"))));
         stage.know(waits.fiber());
@@ -135,13 +135,13 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.hold(receiver);
         "killed".into()
     })),
-    hook("sync: a single value when the receiver goes", "gone", |_| {
+    scenario("sync: a single value when the receiver goes", "gone", |_| {
         let (sender, receiver) = sync::oneshot();
         drop(sender.send(Hostile::new("single")));
         drop(receiver);
         "gone".into()
     }),
-    hook("sync: the destructor of what was promised", "gone", |stage| {
+    scenario("sync: the destructor of what was promised", "gone", |stage| {
         let (promise, promised) = promise();
         promise.set(Hostile::new("promised"));
         stage.hold(promised.clone());
@@ -149,14 +149,14 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.drop_held();
         "gone".into()
     }),
-    hook("sync: the destructor of a value in a cell", "gone", |_| {
+    scenario("sync: the destructor of a value in a cell", "gone", |_| {
         let cell = OnceCell::new();
         drop(cell.set(Hostile::new("in a cell")));
         drop(cell.set(Hostile::new("refused")));
         drop(cell);
         "gone".into()
     }),
-    hook("sync: a guard that a destructor drops", "dropped", |stage| {
+    scenario("sync: a guard that a destructor drops", "dropped", |stage| {
         struct Keeps<'a>(Option<sync::MutexGuard<'a, Counted>>);
         impl Drop for Keeps<'_> {
             fn drop(&mut self) {

@@ -1,18 +1,18 @@
-//! Hooks in scopes and nurseries.
+//! Scenarios in scopes and nurseries.
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 
-use super::{Hook, hook, unwinding};
+use super::{Scenario, scenario, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
-/// Returns the values that the scope of the hook lends.
+/// Returns the values that the scope of the scenario lends.
 fn lent() -> Vec<Counted> {
     vec![Counted::new("lent"), Counted::new("lent")]
 }
 
-pub(super) const HOOKS: &[Hook] = &[
-    hook("scope: its body", "2", |stage| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario("scope: its body", "2", |stage| {
         let lent = lent();
         let count = fibra::scope(|s| {
             let child = s.spawn(|| {
@@ -25,7 +25,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         count.to_string()
     }),
-    hook("scope: a child", "2", |stage| {
+    scenario("scope: a child", "2", |stage| {
         let lent = lent();
         let count = fibra::scope(|s| {
             let child = s.spawn(|| {
@@ -37,7 +37,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         count.to_string()
     }),
-    hook("scope: a child that is run at once", "2", |_| {
+    scenario("scope: a child that is run at once", "2", |_| {
         let lent = lent();
         let count = fibra::scope(|s| {
             let child = s.spawn_now(|| {
@@ -48,7 +48,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         count.to_string()
     }),
-    hook("scope: the destructor of a child's output without a handle", "left", |stage| {
+    scenario("scope: the destructor of a child's output without a handle", "left", |stage| {
         let lent = lent();
         fibra::scope(|s| {
             let child = s.spawn(|| (Hostile::new("output"), &lent));
@@ -56,7 +56,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         "left".into()
     }),
-    hook("scope: the destructor of a child's output with its handle", "left", |stage| {
+    scenario("scope: the destructor of a child's output with its handle", "left", |stage| {
         let lent = lent();
         fibra::scope(|s| {
             let child = s.spawn(|| (Hostile::new("output"), &lent));
@@ -66,7 +66,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         "left".into()
     }),
-    unwinding(hook("scope: the destructor of the second panic", "caught", |_| {
+    unwinding(scenario("scope: the destructor of the second panic", "caught", |_| {
         let failing = AssertUnwindSafe(|| {
             fibra::scope(|s| {
                 drop(s.spawn(|| panic::panic_any(Counted::new("the first payload"))));
@@ -76,7 +76,7 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(catch_unwind(failing));
         "caught".into()
     })),
-    unwinding(hook("scope: a destructor in the body of one that fails", "caught", |_| {
+    unwinding(scenario("scope: a destructor in the body of one that fails", "caught", |_| {
         let lent = lent();
         let failing = AssertUnwindSafe(|| {
             fibra::scope(|s| {
@@ -85,13 +85,13 @@ pub(super) const HOOKS: &[Hook] = &[
                     fibra::yield_now();
                     lent.len()
                 }));
-                panic!("the hook");
+                panic!("the scenario");
             });
         });
         drop(catch_unwind(failing));
         "caught".into()
     })),
-    hook("nursery: its body", "2", |_| {
+    scenario("nursery: its body", "2", |_| {
         let lent = lent();
         let count = fibra::nursery(|n| {
             let child = n.spawn(|| lent.len());
@@ -100,22 +100,26 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         count.to_string()
     }),
-    unwinding(hook("nursery: a destructor in a child whose sibling fails", "caught", |stage| {
-        let lent = lent();
-        let failing = AssertUnwindSafe(|| {
-            fibra::nursery(|n| {
-                let child = n.spawn(|| {
-                    let _hostile = (Hostile::new("in a child"), &lent);
-                    fibra::park();
+    unwinding(scenario(
+        "nursery: a destructor in a child whose sibling fails",
+        "caught",
+        |stage| {
+            let lent = lent();
+            let failing = AssertUnwindSafe(|| {
+                fibra::nursery(|n| {
+                    let child = n.spawn(|| {
+                        let _hostile = (Hostile::new("in a child"), &lent);
+                        fibra::park();
+                    });
+                    stage.know(child.fiber());
+                    drop(n.spawn(|| panic!("the scenario")));
                 });
-                stage.know(child.fiber());
-                drop(n.spawn(|| panic!("the hook")));
             });
-        });
-        drop(catch_unwind(failing));
-        "caught".into()
-    })),
-    unwinding(hook("nursery: a destructor in the body when a child fails", "caught", |_| {
+            drop(catch_unwind(failing));
+            "caught".into()
+        },
+    )),
+    unwinding(scenario("nursery: a destructor in the body when a child fails", "caught", |_| {
         let lent = lent();
         let failing = AssertUnwindSafe(|| {
             fibra::nursery(|n| {
@@ -127,13 +131,13 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(catch_unwind(failing));
         "caught".into()
     })),
-    unwinding(hook(
+    unwinding(scenario(
         "nursery: the destructor of a result that its failure replaces",
         "caught",
         |_| {
             let failing = AssertUnwindSafe(|| {
                 fibra::nursery(|n| {
-                    drop(n.spawn(|| panic!("the hook")));
+                    drop(n.spawn(|| panic!("the scenario")));
                     Hostile::new("the result")
                 })
             });

@@ -1,10 +1,10 @@
-//! Hooks where `run` and frames end, and in the panic hook.
+//! Scenarios where `run` and frames end, and in the panic hook.
 
 use std::cell::Cell;
 use std::panic;
 
 use super::generator::suspended;
-use super::{Hook, hook, unwinding, whole};
+use super::{Scenario, scenario, unwinding, whole};
 use crate::attack::combination::run_virtually;
 use crate::attack::stage::{Hostile, strike};
 
@@ -12,15 +12,15 @@ thread_local! {
     static IN_PANIC_HOOK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Strikes in the panic hook, if the hook that tests the panic hook is being played.
+/// Strikes in the panic hook, if the scenario that tests the panic hook is being played.
 pub(super) fn in_panic_hook() {
     if IN_PANIC_HOOK.try_with(|wanted| wanted.replace(false)) == Ok(true) {
         strike();
     }
 }
 
-pub(super) const HOOKS: &[Hook] = &[
-    unwinding(hook("run: a destructor of a fiber that its end kills", "main", |stage| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    unwinding(scenario("run: a destructor of a fiber that its end kills", "main", |stage| {
         let fiber = fibra::spawn(|| {
             let _hostile = Hostile::new("on a stack at the end");
             fibra::park();
@@ -29,12 +29,12 @@ pub(super) const HOOKS: &[Hook] = &[
         fibra::yield_now();
         "main".into()
     })),
-    hook("run: the destructor of a closure that its end finds unstarted", "main", |_| {
+    scenario("run: the destructor of a closure that its end finds unstarted", "main", |_| {
         let captured = Hostile::new("captured");
         drop(fibra::spawn(move || drop(captured)));
         "main".into()
     }),
-    hook("run: a destructor when the main closure returns", "main", |_| {
+    scenario("run: a destructor when the main closure returns", "main", |_| {
         let _hostile = Hostile::new("a variable of main");
         "main".into()
     }),
@@ -57,7 +57,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         "ran".into()
     })),
-    unwinding(hook("run: a destructor of a generator that its end unwinds", "main", |stage| {
+    unwinding(scenario("run: a destructor of a generator that its end unwinds", "main", |stage| {
         std::mem::forget(suspended("in a generator at the end"));
         stage.know(&fibra::current());
         "main".into()
@@ -77,15 +77,15 @@ pub(super) const HOOKS: &[Hook] = &[
         let body = || {
             fibra::frame(|| {
                 std::mem::forget(suspended("in a generator of a frame"));
-                panic!("the hook");
+                panic!("the scenario");
             });
         };
         drop(panic::catch_unwind(body));
         "left".into()
     })),
-    unwinding(hook("panic: the panic hook", "caught", |_| {
+    unwinding(scenario("panic: the panic hook", "caught", |_| {
         IN_PANIC_HOOK.set(true);
-        drop(panic::catch_unwind(|| panic!("the hook")));
+        drop(panic::catch_unwind(|| panic!("the scenario")));
         "caught".into()
     })),
 ];

@@ -1,4 +1,4 @@
-//! Deeds that wait or spawn, and then continue.
+//! Actions that wait or spawn, and then continue.
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -10,11 +10,11 @@ use fibra::pool::Pool;
 use fibra::sync::{self, Condvar, Event, Mutex, RwLock, Semaphore};
 use fibra::time;
 
-use super::{Deed, disturbs, quiet};
+use super::{Action, disturbs, quiet};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::OnDrop;
 
-pub(super) const DEEDS: &[Deed] = &[
+pub(super) const ACTIONS: &[Action] = &[
     quiet("does nothing", |_| ()),
     quiet("yields", |_| fibra::yield_now()),
     quiet("yields ten times", |_| (0..10).for_each(|_| fibra::yield_now())),

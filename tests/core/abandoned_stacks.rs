@@ -41,7 +41,7 @@ fn lender(begin: impl FnOnce() + 'static) -> Generator<(), (), ()> {
 }
 
 #[test]
-fn fiber_locals_outlive_those_to_which_a_generator_has_lent_them() {
+fn fiber_locals_outlive_an_abandoned_generator_that_lends_them() {
     apart(|| {
         run_virtually(|| {
             fibra::spawn(|| {
@@ -58,7 +58,7 @@ fn fiber_locals_outlive_those_to_which_a_generator_has_lent_them() {
 }
 
 #[test]
-fn those_of_the_main_fiber_do_as_well() {
+fn fiber_locals_of_the_main_fiber_outlive_an_abandoned_generator_as_well() {
     apart(|| {
         run_virtually(|| {
             lender(|| {}).try_resume(()).unwrap();
@@ -98,9 +98,9 @@ fn a_child_that_panics_in_a_nursery_whose_fiber_is_gone_finds_its_record() {
 }
 
 /// Sends a message when its thread destroys its thread-locals.
-struct Tells(Cell<Option<mpsc::Sender<&'static str>>>);
+struct ReportsEnd(Cell<Option<mpsc::Sender<&'static str>>>);
 
-impl Drop for Tells {
+impl Drop for ReportsEnd {
     fn drop(&mut self) {
         if let Some(to) = self.0.take() {
             let _ = to.send("destroyed");
@@ -109,7 +109,7 @@ impl Drop for Tells {
 }
 
 thread_local! {
-    static TELLS: Tells = const { Tells(Cell::new(None)) };
+    static REPORTS_END: ReportsEnd = const { ReportsEnd(Cell::new(None)) };
 }
 
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -118,8 +118,8 @@ static STOP: AtomicBool = AtomicBool::new(false);
 fn lend_a_thread_local(to: mpsc::Sender<&'static str>) {
     fibra::run(|| {
         let lends = fibra::spawn(move || {
-            TELLS.with(|tells| {
-                tells.0.set(Some(to.clone()));
+            REPORTS_END.with(|reports| {
+                reports.0.set(Some(to.clone()));
                 let shared = to.clone();
                 std::thread::scope(|threads| {
                     threads.spawn(move || {
@@ -141,7 +141,7 @@ fn lend_a_thread_local(to: mpsc::Sender<&'static str>) {
 }
 
 #[test]
-fn a_thread_does_not_destroy_what_it_has_lent() {
+fn a_thread_does_not_destroy_thread_locals_that_an_abandoned_stack_uses() {
     let (to, from) = mpsc::channel();
     let (ran, has_run) = mpsc::channel();
     std::thread::spawn(move || {
@@ -156,7 +156,7 @@ fn a_thread_does_not_destroy_what_it_has_lent() {
 }
 
 #[test]
-fn what_a_thread_has_made_since_then_is_kept_when_another_stack_is_given_up() {
+fn thread_locals_created_since_then_are_kept_when_another_stack_is_abandoned() {
     let (to, from) = mpsc::channel();
     let (ran, has_run) = mpsc::channel();
     std::thread::spawn(move || {
@@ -168,7 +168,7 @@ fn what_a_thread_has_made_since_then_is_kept_when_another_stack_is_given_up() {
             });
         };
         give_up();
-        TELLS.with(|tells| tells.0.set(Some(to)));
+        REPORTS_END.with(|reports| reports.0.set(Some(to)));
         give_up();
         ran.send(()).unwrap();
     });
@@ -180,7 +180,7 @@ fn what_a_thread_has_made_since_then_is_kept_when_another_stack_is_given_up() {
 fn a_thread_on_which_all_stacks_were_unwound_ends() {
     let (to, from) = mpsc::channel();
     let thread = std::thread::spawn(move || {
-        TELLS.with(|tells| tells.0.set(Some(to)));
+        REPORTS_END.with(|reports| reports.0.set(Some(to)));
         fibra::run(|| {
             drop(fibra::spawn(fibra::park));
             fibra::yield_now();

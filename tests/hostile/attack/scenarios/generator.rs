@@ -1,10 +1,10 @@
-//! Hooks in generators.
+//! Scenarios in generators.
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 
 use fibra::generator::{self, Generator, GeneratorState, Yielder};
 
-use super::{Hook, hook, until_ended, unwinding};
+use super::{Scenario, scenario, until_ended, unwinding};
 use crate::attack::ledger::Counted;
 use crate::attack::stage::{Hostile, strike};
 
@@ -18,8 +18,8 @@ pub(super) fn suspended(what: &'static str) -> Generator<u32> {
     generator
 }
 
-pub(super) const HOOKS: &[Hook] = &[
-    hook("generator: its function", "[1, 2]", |_| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario("generator: its function", "[1, 2]", |_| {
         let numbers = generator::iter(|y| {
             for n in 1..3 {
                 strike();
@@ -28,7 +28,7 @@ pub(super) const HOOKS: &[Hook] = &[
         });
         format!("{:?}", numbers.collect::<Vec<_>>())
     }),
-    hook("generator: the destructor of a function that never runs", "dropped", |_| {
+    scenario("generator: the destructor of a function that never runs", "dropped", |_| {
         let captured = Hostile::new("captured");
         drop(generator::iter(move |y: &Yielder<u32>| {
             y.yield_(1);
@@ -36,11 +36,11 @@ pub(super) const HOOKS: &[Hook] = &[
         }));
         "dropped".into()
     }),
-    hook("generator: the destructor of a yielded value", "2", |_| {
+    scenario("generator: the destructor of a yielded value", "2", |_| {
         let values = generator::iter(|y| (0..2).for_each(|_| y.yield_(Hostile::new("yielded"))));
         values.map(drop).count().to_string()
     }),
-    hook("generator: the destructor of a value that is passed in", "ended", |_| {
+    scenario("generator: the destructor of a value that is passed in", "ended", |_| {
         let mut takes = Generator::new(|y: &Yielder<u32, Hostile>, first| {
             drop(first);
             drop(y.yield_(1));
@@ -49,13 +49,13 @@ pub(super) const HOOKS: &[Hook] = &[
         takes.resume(Hostile::new("passed in"));
         "ended".into()
     }),
-    hook("generator: the destructor of a value that an ended one gives back", "back", |_| {
+    scenario("generator: the destructor of a value that an ended one gives back", "back", |_| {
         let mut ended = Generator::new(|_: &Yielder<u32, Hostile>, first| drop(first));
         ended.resume(Hostile::new("passed in"));
         drop(ended.try_resume(Hostile::new("passed in")));
         "back".into()
     }),
-    hook("generator: the destructor of its result", "ended", |_| {
+    scenario("generator: the destructor of its result", "ended", |_| {
         let mut generator = Generator::new(|y: &Yielder<u32>, ()| {
             y.yield_(1);
             Hostile::new("result")
@@ -67,33 +67,37 @@ pub(super) const HOOKS: &[Hook] = &[
         }
         "ended".into()
     }),
-    unwinding(hook("generator: a destructor when it is closed", "closed", |stage| {
+    unwinding(scenario("generator: a destructor when it is closed", "closed", |stage| {
         let mut generator = suspended("in a generator");
         stage.know(&fibra::current());
         drop(generator.close());
         "closed".into()
     })),
-    unwinding(hook("generator: a destructor when it is dropped", "dropped", |stage| {
+    unwinding(scenario("generator: a destructor when it is dropped", "dropped", |stage| {
         stage.hold(suspended("in a generator"));
         stage.drop_held();
         "dropped".into()
     })),
-    unwinding(hook("generator: a destructor when another fiber drops it", "dropped", |stage| {
-        let generator = suspended("in a generator");
-        let fiber = fibra::spawn(move || drop(generator));
-        stage.know(fiber.fiber());
-        until_ended(fiber.fiber());
-        fibra::yield_now();
-        let _ = generator::iter(|y: &Yielder<u32>| y.yield_(1)).next();
-        "dropped".into()
-    })),
-    unwinding(hook("generator: a destructor when its fiber ends", "ended", |stage| {
+    unwinding(scenario(
+        "generator: a destructor when another fiber drops it",
+        "dropped",
+        |stage| {
+            let generator = suspended("in a generator");
+            let fiber = fibra::spawn(move || drop(generator));
+            stage.know(fiber.fiber());
+            until_ended(fiber.fiber());
+            fibra::yield_now();
+            let _ = generator::iter(|y: &Yielder<u32>| y.yield_(1)).next();
+            "dropped".into()
+        },
+    )),
+    unwinding(scenario("generator: a destructor when its fiber ends", "ended", |stage| {
         let fiber = fibra::spawn(|| std::mem::forget(suspended("in a generator")));
         stage.know(fiber.fiber());
         until_ended(fiber.fiber());
         "ended".into()
     })),
-    unwinding(hook("generator: a destructor when its fiber is killed", "ended", |stage| {
+    unwinding(scenario("generator: a destructor when its fiber is killed", "ended", |stage| {
         let fiber = fibra::spawn(|| {
             let generator = suspended("in a generator");
             fibra::park();
@@ -105,7 +109,7 @@ pub(super) const HOOKS: &[Hook] = &[
         until_ended(fiber.fiber());
         "ended".into()
     })),
-    unwinding(hook(
+    unwinding(scenario(
         "generator: a destructor when its fiber is killed inside of it",
         "ended",
         |stage| {
@@ -123,7 +127,7 @@ pub(super) const HOOKS: &[Hook] = &[
             "ended".into()
         },
     )),
-    unwinding(hook(
+    unwinding(scenario(
         "generator: the destructor of a value yielded while it closes",
         "closed",
         |_| {
@@ -137,7 +141,7 @@ pub(super) const HOOKS: &[Hook] = &[
             "closed".into()
         },
     )),
-    unwinding(hook("generator: the destructor of what is thrown at it", "ended", |_| {
+    unwinding(scenario("generator: the destructor of what is thrown at it", "ended", |_| {
         let mut generator = Generator::new(|y: &Yielder<u32>, ()| {
             drop(catch_unwind(AssertUnwindSafe(|| y.yield_(1))));
         });
@@ -145,7 +149,7 @@ pub(super) const HOOKS: &[Hook] = &[
         generator.throw(Hostile::new("thrown"));
         "ended".into()
     })),
-    unwinding(hook(
+    unwinding(scenario(
         "generator: the destructor of what is thrown at an unstarted one",
         "caught",
         |_| {
@@ -157,7 +161,7 @@ pub(super) const HOOKS: &[Hook] = &[
             "caught".into()
         },
     )),
-    unwinding(hook("generator: the destructor of its panic", "caught", |_| {
+    unwinding(scenario("generator: the destructor of its panic", "caught", |_| {
         let mut generator =
             Generator::new(|_: &Yielder<u32>, ()| panic::panic_any(Hostile::new("payload")));
         let resumed = AssertUnwindSafe(|| {
@@ -166,30 +170,38 @@ pub(super) const HOOKS: &[Hook] = &[
         drop(catch_unwind(resumed));
         "caught".into()
     })),
-    unwinding(hook("generator: the destructor of a panic when it is dropped", "dropped", |_| {
-        struct Replaces;
-        impl Drop for Replaces {
-            fn drop(&mut self) {}
-        }
-        let mut generator = Generator::new(|y: &Yielder<u32>, ()| {
-            let _replaces = Replaces;
-            drop(catch_unwind(AssertUnwindSafe(|| y.yield_(1))));
-            panic::panic_any(Hostile::new("payload"));
-        });
-        generator.resume(());
-        drop(generator);
-        "dropped".into()
-    })),
-    unwinding(hook("generator: the destructor of a result when it is dropped", "dropped", |_| {
-        let mut generator = Generator::new(|y: &Yielder<u32>, ()| {
-            drop(catch_unwind(AssertUnwindSafe(|| y.yield_(1))));
-            Hostile::new("result")
-        });
-        generator.resume(());
-        drop(generator);
-        "dropped".into()
-    })),
-    hook("generator: the body of a scope", "2", |_| {
+    unwinding(scenario(
+        "generator: the destructor of a panic when it is dropped",
+        "dropped",
+        |_| {
+            struct Replaces;
+            impl Drop for Replaces {
+                fn drop(&mut self) {}
+            }
+            let mut generator = Generator::new(|y: &Yielder<u32>, ()| {
+                let _replaces = Replaces;
+                drop(catch_unwind(AssertUnwindSafe(|| y.yield_(1))));
+                panic::panic_any(Hostile::new("payload"));
+            });
+            generator.resume(());
+            drop(generator);
+            "dropped".into()
+        },
+    )),
+    unwinding(scenario(
+        "generator: the destructor of a result when it is dropped",
+        "dropped",
+        |_| {
+            let mut generator = Generator::new(|y: &Yielder<u32>, ()| {
+                drop(catch_unwind(AssertUnwindSafe(|| y.yield_(1))));
+                Hostile::new("result")
+            });
+            generator.resume(());
+            drop(generator);
+            "dropped".into()
+        },
+    )),
+    scenario("generator: the body of a scope", "2", |_| {
         let lent = [Counted::new("lent"), Counted::new("lent")];
         generator::scope(|s| {
             let lengths = s.iter(|y| lent.iter().for_each(|_| y.yield_(1)));
@@ -197,7 +209,7 @@ pub(super) const HOOKS: &[Hook] = &[
             lengths.sum::<usize>().to_string()
         })
     }),
-    hook("generator: the function of one that borrows", "2", |_| {
+    scenario("generator: the function of one that borrows", "2", |_| {
         let lent = [Counted::new("lent"), Counted::new("lent")];
         generator::scope(|s| {
             let lengths = s.iter(|y| {
@@ -209,7 +221,7 @@ pub(super) const HOOKS: &[Hook] = &[
             lengths.sum::<u32>().to_string()
         })
     }),
-    unwinding(hook("generator: a destructor of one that borrows", "left", |_| {
+    unwinding(scenario("generator: a destructor of one that borrows", "left", |_| {
         let lent = [Counted::new("lent")];
         generator::scope(|s| {
             let mut clones = s.iter(|y| {

@@ -1,20 +1,20 @@
-//! Deeds that unwind, leak or exit.
+//! Actions that unwind, leak or exit.
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::{Deed, Kind, disturbs, unwinds};
+use super::{Action, Kind, disturbs, unwinds};
 use crate::attack::driver::EXIT_STATUS;
 use crate::attack::ledger::Counted;
 use crate::attack::stage::Hostile;
 
-pub(super) const DEEDS: &[Deed] = &[
-    unwinds("panics", |_| panic!("the deed")),
+pub(super) const ACTIONS: &[Action] = &[
+    unwinds("panics", |_| panic!("the action")),
     unwinds("panics after a wait", |_| {
         fibra::yield_now();
-        panic!("the deed")
+        panic!("the action")
     }),
-    Deed { times: 2, ..unwinds("panics with what panics", |_| panic_with_hostile()) },
+    Action { times: 2, ..unwinds("panics with what panics", |_| panic_with_hostile()) },
     unwinds("unwinds with what is counted", |_| {
         panic::resume_unwind(Box::new(Counted::new("~unwound with")));
     }),
@@ -65,7 +65,7 @@ pub(super) const DEEDS: &[Deed] = &[
             panic!("waits while it unwinds");
         })));
     }),
-    Deed {
+    Action {
         name: "exits",
         kind: Kind::Exits,
         times: 1,

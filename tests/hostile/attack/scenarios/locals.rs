@@ -1,4 +1,4 @@
-//! Hooks in fiber-locals.
+//! Scenarios in fiber-locals.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fibra::generator::{Generator, Yielder};
 
-use super::{Hook, hook, joined, until_ended};
+use super::{Scenario, joined, scenario, until_ended};
 use crate::attack::ledger::{Counted, Token};
 use crate::attack::stage::{Hostile, strike};
 
@@ -65,13 +65,13 @@ fn reads(lent: &Counted, token: Token) {
     }
 }
 
-pub(super) const HOOKS: &[Hook] = &[
-    hook("local: its initialiser", "joined", |stage| {
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario("local: its initialiser", "joined", |stage| {
         let fiber = fibra::spawn(|| MADE.with(|_| ()));
         stage.know(fiber.fiber());
         joined(&fiber.join())
     }),
-    hook("local: what it is used with", "1", |stage| {
+    scenario("local: what it is used with", "1", |stage| {
         let fiber = fibra::spawn(|| {
             USED.with(|used| {
                 used.borrow_mut().push(Counted::new("in a local"));
@@ -82,7 +82,7 @@ pub(super) const HOOKS: &[Hook] = &[
         stage.know(fiber.fiber());
         fiber.join().unwrap_or(0).to_string()
     }),
-    hook(
+    scenario(
         "local: what a child reads of it when a generator is given up that lends it",
         "read",
         |stage| {
@@ -107,19 +107,19 @@ pub(super) const HOOKS: &[Hook] = &[
             "read".into()
         },
     ),
-    hook("local: its destructor", "joined", |stage| {
+    scenario("local: its destructor", "joined", |stage| {
         let fiber = fibra::spawn(|| DROPPED.with(|_| ()));
         stage.know(fiber.fiber());
         joined(&fiber.join())
     }),
-    hook("local: its destructor on main", "main", |_| {
+    scenario("local: its destructor on main", "main", |_| {
         DROPPED.with(|_| ());
         "main".into()
     }),
-    hook("local: the destructor of one that a destructor makes", "joined", |_| {
+    scenario("local: the destructor of one that a destructor makes", "joined", |_| {
         joined(&fibra::spawn(|| MAKES_ANOTHER.with(|_| ())).join())
     }),
-    hook("local: the destructor of one that an output's makes", "joined", |_| {
+    scenario("local: the destructor of one that an output's makes", "joined", |_| {
         struct Output;
         impl Drop for Output {
             fn drop(&mut self) {
@@ -132,23 +132,23 @@ pub(super) const HOOKS: &[Hook] = &[
         until_ended(&known);
         "joined".into()
     }),
-    hook("local: its clone", "joined", |_| {
+    scenario("local: its clone", "joined", |_| {
         CLONED.with(|_| ());
         joined(&fibra::spawn(|| CLONED.with(|_| ())).join())
     }),
-    hook("local: its clone for one that is run at once", "joined", |_| {
+    scenario("local: its clone for one that is run at once", "joined", |_| {
         CLONED.with(|_| ());
         joined(&fibra::spawn_now(|| CLONED.with(|_| ())).join())
     }),
-    hook("local: its clone for a child of a scope", "joined", |_| {
+    scenario("local: its clone for a child of a scope", "joined", |_| {
         CLONED.with(|_| ());
         fibra::scope(|s| joined(&s.spawn(|| CLONED.with(|_| ())).join()))
     }),
-    hook("local: the destructor of one that is inherited", "joined", |_| {
+    scenario("local: the destructor of one that is inherited", "joined", |_| {
         INHERITED.with(|inherits| assert!(inherits.0.is_none()));
         joined(&fibra::spawn(|| ()).join())
     }),
-    hook("local: the destructor of one that is inherited and never used", KILLED, |_| {
+    scenario("local: the destructor of one that is inherited and never used", KILLED, |_| {
         INHERITED.with(|_| ());
         let fiber = fibra::spawn(|| ());
         fiber.kill();
