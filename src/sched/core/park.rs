@@ -334,7 +334,7 @@ pub(crate) fn spend(current: CurrentFiber) {
 pub(crate) fn spend_many(current: CurrentFiber, n: u32) {
     match current.sched.budget.get().checked_sub(n) {
         None | Some(0) => {
-            current.sched.batch_mask.set(0);
+            current.sched.set_batch_mask(0);
             budget_spent();
         }
         Some(left) => current.sched.budget.set(left),
