@@ -126,6 +126,26 @@ impl<T: Copy> RunRing<T> {
         Some(entry)
     }
 
+    /// Moves the last entry to the place `ahead` behind the first. Takes time in proportion to
+    /// `ahead`, which must be less than the number of stored entries.
+    pub(crate) fn move_last_to(&mut self, ahead: usize) {
+        assert!(ahead < self.stored(), "there is no such place in the ring");
+        self.tail = self.before(self.tail);
+        // SAFETY: the ring was not empty, so the slot before `tail` was initialised. `T` is `Copy`.
+        let last = unsafe { (*self.tail).assume_init() };
+        // The slot that is free now, or another free one, becomes the first.
+        self.head = self.before(self.head);
+        for at in 0..ahead {
+            // SAFETY: `at + 1` is less than `stored`, and only slot 0 is not initialised. `T` is
+            // `Copy`.
+            let entry = unsafe { (*self.slot(at + 1)).assume_init() };
+            // SAFETY: it is a slot of the ring.
+            unsafe { (*self.slot(at)).write(entry) };
+        }
+        // SAFETY: it is a slot of the ring.
+        unsafe { (*self.slot(ahead)).write(last) };
+    }
+
     /// Returns the item `ahead` places behind the first, void or not.
     #[inline(always)]
     pub(crate) fn peek(&self, ahead: usize) -> Option<T> {
@@ -327,6 +347,25 @@ mod tests {
         }
         assert_eq!(ring.queued(), 1);
         assert!(ring.stored() <= 2 * RunRing::<char>::FIRST_CAPACITY, "{}", ring.stored());
+    }
+
+    #[test]
+    fn the_last_entry_moves_to_every_place_wherever_the_ring_begins() {
+        for (begin, stored) in (0..70).flat_map(|begin| [(begin, 1), (begin, 5), (begin, 63)]) {
+            for ahead in 0..stored {
+                let mut ring = RunRing::new();
+                for _ in 0..begin {
+                    ring.push_back(0, 0);
+                    ring.pop_front();
+                }
+                (1..=stored).for_each(|i| ring.push_back(i, 0));
+                ring.move_last_to(ahead);
+                let mut expected: Vec<_> = (1..stored).collect();
+                expected.insert(ahead, stored);
+                let found = std::iter::from_fn(|| ring.pop_front()).map(|entry| entry.item);
+                assert!(found.eq(expected), "from {begin}: {stored} to {ahead}");
+            }
+        }
     }
 
     #[test]

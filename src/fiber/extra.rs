@@ -31,7 +31,7 @@ pub(crate) struct Extra {
     /// The token that the handles share with which other threads may end any wait of the fiber.
     pub(crate) commanders: Option<Arc<Token>>,
     /// Whether its scheduler lists it among the fibers that other threads may reach.
-    pub(crate) reachable: bool,
+    pub(crate) is_listed: bool,
     /// The place in its scheduler's list of the wait that it is in, if other threads may complete
     /// that wait.
     pub(crate) outside: Option<Key>,
@@ -52,4 +52,17 @@ pub(crate) struct Extra {
     pub(crate) hooks: Hooks,
     /// A façade's own record of the fiber.
     pub(crate) identity: Option<Rc<dyn Identity>>,
+}
+
+impl Extra {
+    /// Returns whether others hold a handle to the fiber.
+    pub(crate) fn is_reachable(&self) -> bool {
+        let mut tokens = self.unparkers.iter().chain(&self.commanders);
+        tokens.any(|token| token.is_held())
+    }
+
+    /// Returns whether others hold a handle with which they may end any wait of the fiber.
+    pub(crate) fn is_commanded(&self) -> bool {
+        self.commanders.as_ref().is_some_and(|token| token.is_held())
+    }
 }

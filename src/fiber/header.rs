@@ -38,6 +38,7 @@ use crate::fiber::context::Context;
 use crate::fiber::exit::JoinError;
 use crate::fiber::extra::Extra;
 use crate::fiber::id::FiberId;
+use crate::fiber::park_token::ParkToken;
 use crate::fiber::state::{Signals, State, WaitReason};
 use crate::fiber::wait_list::WaitNode;
 use crate::stack::SizeClass;
@@ -102,8 +103,8 @@ pub(crate) struct Header {
     pub(crate) in_external_wait: Cell<bool>,
     /// Whether it runs on the scheduler's spare stack, because it could get no stack of its own.
     pub(crate) on_spare: Cell<bool>,
-    /// Whether an `unpark` waits for the next `park`.
-    pub(crate) token: Cell<bool>,
+    /// Whether an `unpark` waits for the next `park`, and whether that must list the fiber.
+    pub(crate) token: ParkToken,
     /// Whether the fiber was woken as a task since its future was last polled.
     pub(crate) woken: Cell<bool>,
     /// The number of times that it has chosen among several things; it wraps.
@@ -152,7 +153,7 @@ impl Header {
             children_killed: Cell::new(false),
             in_external_wait: Cell::new(false),
             on_spare: Cell::new(false),
-            token: Cell::new(false),
+            token: ParkToken::new(),
             woken: Cell::new(false),
             choices: Cell::new(0),
             joiner: Cell::new(None),

@@ -29,6 +29,7 @@ pub(crate) mod identity;
 pub(crate) mod inspect;
 pub(crate) mod locals;
 pub(crate) mod panic;
+pub(crate) mod park_token;
 pub(crate) mod payload;
 pub(crate) mod prefetch;
 pub(crate) mod report;

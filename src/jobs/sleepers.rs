@@ -61,13 +61,21 @@ impl Sleepers {
         self.words.iter().enumerate().find_map(|(at, word)| Some(at * 64 + take_bit(word)?))
     }
 
-    /// Begins a search for jobs by a scheduler that has none, unless `most` others search.
-    pub(crate) fn begin_search(&self, most: usize) -> Option<Search<'_>> {
-        if most <= self.searching.load(Ordering::Relaxed) {
-            return None;
+    /// Begins a search for jobs by a scheduler that has none, unless `most` others search. Returns
+    /// whether it began.
+    #[must_use]
+    pub(crate) fn begin_search(&self, most: usize) -> bool {
+        let begins = self.searching.load(Ordering::Relaxed) < most;
+        if begins {
+            self.searching.fetch_add(1, Ordering::AcqRel);
         }
-        self.searching.fetch_add(1, Ordering::AcqRel);
-        Some(Search(self))
+        begins
+    }
+
+    /// Ends a search. The scheduler looks at the queues once more before it sleeps.
+    pub(crate) fn end_search(&self) {
+        self.searching.fetch_sub(1, Ordering::AcqRel);
+        publish::fence();
     }
 }
 
@@ -82,18 +90,6 @@ fn take_bit(word: &AtomicU64) -> Option<usize> {
         if word.fetch_and(!bit, Ordering::AcqRel) & bit != 0 {
             return Some(bit.trailing_zeros() as usize);
         }
-    }
-}
-
-/// A search for jobs. While it lives, code that queues jobs wakes no other scheduler.
-#[derive(Debug)]
-pub(crate) struct Search<'a>(&'a Sleepers);
-
-impl Drop for Search<'_> {
-    fn drop(&mut self) {
-        self.0.searching.fetch_sub(1, Ordering::AcqRel);
-        // The search is over before its scheduler looks at the queues for the last time.
-        publish::fence();
     }
 }
 
@@ -122,10 +118,9 @@ mod tests {
     fn while_one_searches_none_is_woken() {
         let sleepers = Sleepers::new(2);
         sleepers.announce(1);
-        let search = sleepers.begin_search(1).unwrap();
-        assert!(sleepers.begin_search(1).is_none());
+        assert!(sleepers.begin_search(1) && !sleepers.begin_search(1));
         assert_eq!(sleepers.one_to_wake(), None);
-        drop(search);
+        sleepers.end_search();
         assert_eq!(sleepers.one_to_wake(), Some(1));
     }
 }
@@ -148,9 +143,10 @@ mod models {
                 sleepers.one_to_wake().is_some()
             });
             let (sleepers, jobs) = &*state;
-            let found = search_first && {
-                let _search = sleepers.begin_search(1);
-                jobs.load(Ordering::Acquire) == 1
+            let found = search_first && sleepers.begin_search(1) && {
+                let found = jobs.load(Ordering::Acquire) == 1;
+                sleepers.end_search();
+                found
             };
             let sees = found || {
                 sleepers.announce(0);

@@ -14,7 +14,6 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crossbeam_deque::Worker as Deque;
 
@@ -25,20 +24,11 @@ use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
 use crate::sched::core::work::Work;
-use crate::sched::time::clock::{Clock, RealClock};
 
 /// The number of jobs after which a scheduler looks at the oldest ones first, once. Without that, a
 /// job at the far end of a deque might never start while newer ones come. A prime, so that it does
 /// not fall in step with the jobs of a program.
 const OLDEST_EACH: u32 = 31;
-
-/// The time for which a scheduler without work looks for jobs before it sleeps. Falling asleep and
-/// being woken takes about as long. A search that finds nothing is the last one until the scheduler
-/// has run a job again, so an idle runtime does not search.
-const SEARCH: Duration = Duration::from_micros(30);
-
-/// The number of looks between two readings of the clock.
-const LOOKS: u32 = 32;
 
 /// The jobs of one scheduler.
 pub(crate) struct Worker {
@@ -47,8 +37,6 @@ pub(crate) struct Worker {
     deque: Deque<Queued>,
     taken: Cell<u32>,
     running: RefCell<Vec<Option<Running>>>,
-    /// Whether it has taken a job since its last search that found nothing.
-    busy: Cell<bool>,
 }
 
 struct Running {
@@ -59,7 +47,7 @@ struct Running {
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, index: usize, deque: Deque<Queued>) -> Worker {
         let (taken, running) = (Cell::new(0), RefCell::new(Vec::new()));
-        Worker { shared, index, deque, taken, running, busy: Cell::new(false) }
+        Worker { shared, index, deque, taken, running }
     }
 
     pub(crate) fn index(&self) -> usize {
@@ -131,7 +119,8 @@ impl Worker {
 
     /// Creates the fiber that runs `job`, and queues it in the ring.
     fn run(&self, sched: &Scheduler, job: Queued) {
-        self.busy.set(true);
+        // Another one may follow: it is worth to look for it before the thread sleeps.
+        sched.spin.note_arrival();
         self.shared.left_queue();
         let (job, handle) = job.start(sched);
         let fiber = handle.fiber().record();
@@ -155,25 +144,13 @@ impl Work for Worker {
         true
     }
 
-    fn search(&self, mail: &dyn Fn() -> bool) -> bool {
+    fn begin_search(&self) -> bool {
         let threads = self.shared.seats.len();
-        if threads == 1 || !self.busy.get() {
-            return false;
-        }
-        let Some(_search) = self.shared.sleepers.begin_search((threads / 2).max(1)) else {
-            return false;
-        };
-        let until = RealClock.now() + SEARCH;
-        while RealClock.now() < until {
-            for _ in 0..LOOKS {
-                if mail() || self.exists() {
-                    return true;
-                }
-                std::hint::spin_loop();
-            }
-        }
-        self.busy.set(false);
-        false
+        1 < threads && self.shared.sleepers.begin_search(threads / 2)
+    }
+
+    fn end_search(&self) {
+        self.shared.sleepers.end_search();
     }
 
     fn may_sleep(&self) -> bool {

@@ -10,7 +10,8 @@
 //! | ready | in the run ring |
 //!
 //! The order is that of Stackless: a spawned or woken fiber goes to the end of the ring. Only a
-//! channel with a preference, and `spawn_now`, put a fiber directly behind the current one. A
+//! channel with a preference, and `spawn_now`, put a fiber directly behind the current one; and a
+//! fiber that another thread has woken usually runs next. A
 //! program without other threads and I/O, on the virtual clock, interleaves the same way each time.
 //!
 //! The contract of parking: before a fiber parks, it puts its node where its waker will find it,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   +-> batch: pop, look ahead, resume   (at most LONGEST_BATCH times)
-//!   |     |
+//!   |     |  \__ a few times per batch: is there mail? its fibers run next
 //!   |   turn: mail from other threads, deadlines, events
 //!   |     |
 //!   |   anything ready? -- yes --+
@@ -41,6 +41,12 @@ impl Scheduler {
             if self.main_ended.get() {
                 return;
             }
+            if !self.is_batch_over() && self.ring(|ring| ring.stored()) != 0 {
+                // The batch has ended early, because there is mail.
+                self.spin.note_arrival();
+                self.open_mail_within_a_batch();
+                continue;
+            }
             turns = turns.wrapping_add(1);
             self.turn(turns);
         }
@@ -51,6 +57,7 @@ impl Scheduler {
     fn turn(&self, turns: u32) {
         self.heed_kill_request();
         if !self.mailbox.inbox.is_empty() {
+            self.spin.note_arrival();
             self.open_mail();
         }
         if self.unwinds.kill_put_off.get() && !thread::panicking() {
@@ -95,7 +102,7 @@ impl Scheduler {
                 return;
             }
         }
-        if self.search_work() || !self.mailbox.inbox.announce_sleep() {
+        if self.spin() || !self.mailbox.inbox.announce_sleep() {
             return;
         }
         if self.may_sleep_beside_work() {
@@ -114,6 +121,29 @@ impl Scheduler {
         }
         self.mailbox.inbox.announce_awake();
         self.refresh_now();
+    }
+
+    /// Looks for mail for a short time, if mail came lately. Returns whether there is some, or an
+    /// event has made a fiber ready.
+    fn spin(&self) -> bool {
+        if self.time.clock.can_jump() {
+            return false;
+        }
+        let poll = || {
+            self.idle.poll();
+            self.ring(|ring| ring.stored()) != 0
+        };
+        let searches = self.begin_search();
+        let has_work = || !self.mailbox.inbox.is_empty() || searches && self.work_exists();
+        let found = self.spin.look(self.time.next_look(), has_work, poll);
+        if searches {
+            self.end_search();
+        }
+        if found {
+            // The time that has passed is not that of a batch.
+            self.refresh_now();
+        }
+        found
     }
 
     /// Sleeps until something happens, at the latest until `until`. If a look for locks that are

@@ -7,6 +7,8 @@
 mod support;
 
 #[cfg(target_os = "linux")]
+mod crossing;
+#[cfg(target_os = "linux")]
 mod flood;
 mod future_timers;
 mod in_tokio;

@@ -19,6 +19,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::fiber::extra::Extra;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::core::deadline::{Deadline, deadline_after};
@@ -72,10 +73,10 @@ pub fn yield_now() {
 #[track_caller]
 pub fn park() {
     let current = current_fiber();
-    if current.fiber.token.replace(false) {
+    if !current.fiber.token.is_clear() && is_unparked(current) {
         return spend(current);
     }
-    if let Err(interrupt) = wait_until(current, &PARK, || current.fiber.token.replace(false)) {
+    if let Err(interrupt) = wait_until(current, &PARK, || current.fiber.token.take()) {
         interrupt.into_panic();
     }
 }
@@ -129,13 +130,34 @@ pub fn park_deadline(deadline: Instant) {
 #[track_caller]
 fn park_within(limit: Limit) {
     let current = current_fiber();
-    if current.fiber.token.replace(false) {
+    if !current.fiber.token.is_clear() && is_unparked(current) {
         return spend(current);
     }
     let _deadline = limit.micros(current).map(|at| Deadline::arm(current, at));
-    match wait_until(current, &PARK, || current.fiber.token.replace(false)) {
+    match wait_until(current, &PARK, || current.fiber.token.take()) {
         Ok(()) | Err(Interrupt::TimedOut) => {}
         Err(interrupt) => interrupt.into_panic(),
+    }
+}
+
+/// Returns whether the current fiber was unparked. If not, and if other threads may unpark it,
+/// lists it among the fibers that they may reach.
+#[inline(always)]
+fn is_unparked(current: CurrentFiber) -> bool {
+    if current.fiber.token.take() {
+        return true;
+    }
+    list_park(current);
+    false
+}
+
+#[cold]
+#[inline(never)]
+fn list_park(current: CurrentFiber) {
+    let CurrentFiber { fiber, sched } = current;
+    fiber.token.note_listed();
+    if fiber.peek_extra(Extra::is_reachable) == Some(true) {
+        sched.witnesses.borrow_mut().note_reachable(fiber, &sched.table.borrow());
     }
 }
 
@@ -334,7 +356,7 @@ pub(crate) fn spend(current: CurrentFiber) {
 pub(crate) fn spend_many(current: CurrentFiber, n: u32) {
     match current.sched.budget.get().checked_sub(n) {
         None | Some(0) => {
-            current.sched.batch_mask.set(0);
+            current.sched.set_batch_mask(0);
             budget_spent();
         }
         Some(left) => current.sched.budget.set(left),
@@ -352,7 +374,7 @@ impl Scheduler {
     /// Lets the present or next `park` of `fiber` return. Other waits are not woken.
     #[inline]
     pub(crate) fn unpark(&self, fiber: FiberPtr) {
-        fiber.token.set(true);
+        fiber.token.set();
         if fiber.state.get() == State::Parked && std::ptr::eq(fiber.reason.get(), &PARK) {
             self.make_ready(fiber);
         }

@@ -3,7 +3,8 @@
 //! Invariants:
 //! - No user code runs here: closures, results, payloads and destructors run on fibers.
 //! - A batch ends when the number of switches reaches a multiple of the batch, or the ring is
-//!   empty. What happens between two batches is [`turn`](crate::sched::turn).
+//!   empty. What happens between two batches is [`turn`](crate::sched::turn). A few times per batch
+//!   the loop looks for mail, and also ends the batch if there is some.
 
 #![allow(unsafe_code, reason = "resumes fibers")]
 
@@ -31,7 +32,8 @@ const BUDGET: u32 = 128;
 const LOOK_AHEAD_FROM: usize = 1024;
 
 impl Scheduler {
-    /// Runs fibers until the counter of switches reaches a multiple of the batch.
+    /// Runs fibers until the counter of switches reaches a multiple of the batch, or until it finds
+    /// mail.
     pub(crate) fn batch(&self) {
         ThreadState::with(|thread| {
             loop {
@@ -69,12 +71,24 @@ impl Scheduler {
                         self.reclaim(fiber, stack);
                     }
                 }
-                if self.switches.get() & self.batch_mask.get() == 0 {
+                if self.switches.get() & self.look_mask.get() == 0 && self.batch_ends() {
                     break;
                 }
             }
             thread.fiber.set(None);
         });
+    }
+
+    /// Returns whether the number of switches is a multiple of the batch, or there is mail.
+    #[inline(never)]
+    fn batch_ends(&self) -> bool {
+        let is_mail_first = || self.pace.mail_may_precede(self.switches.get());
+        self.is_batch_over() || !self.mailbox.inbox.is_empty() && is_mail_first()
+    }
+
+    /// Returns whether the number of switches is a multiple of the batch.
+    pub(crate) fn is_batch_over(&self) -> bool {
+        self.switches.get() & self.batch_mask.get() == 0
     }
 
     /// Records the unwind, if the thread unwinds now that `fiber` has left it.
@@ -162,6 +176,6 @@ impl Scheduler {
         let switches = self.refresh_now();
         let micros = self.time.now.get().wrapping_sub(then);
         let queued = || self.ring(|ring| ring.queued());
-        self.batch_mask.set(self.pace.fit(self.batch_mask.get(), switches, micros, queued));
+        self.set_batch_mask(self.pace.fit(self.batch_mask.get(), switches, micros, queued));
     }
 }

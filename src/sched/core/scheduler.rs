@@ -30,7 +30,7 @@ use crate::fiber::state::State;
 use crate::sched::core::deadlocks::Deadlocks;
 use crate::sched::core::facade::Tasklets;
 use crate::sched::core::main_fiber::MainFiber;
-use crate::sched::core::pace::{LONGEST_BATCH, Pace};
+use crate::sched::core::pace::{LONGEST_BATCH, Pace, look_mask};
 use crate::sched::core::spare::Spare;
 use crate::sched::core::unwinds::Unwinds;
 use crate::sched::core::work::Work;
@@ -41,6 +41,7 @@ use crate::sched::shared::registry;
 use crate::sched::shared::witnesses::Witnesses;
 use crate::sched::time::clock::Clock;
 use crate::sched::time::idle::Idle;
+use crate::sched::time::spin::Spin;
 use crate::sched::time::timers::Timers;
 use crate::stack::{Pool, SizeClass};
 
@@ -52,8 +53,8 @@ pub(crate) struct Scheduler {
     /// The number of operations that the running fiber may still do before it yields.
     pub(crate) budget: Cell<u32>,
     pub(crate) switches: Cell<u64>,
-    /// A batch ends when these bits of `switches` are zero.
-    pub(crate) batch_mask: Cell<u64>,
+    /// When these bits of `switches` are zero, the batch may end. A part of `batch_mask`.
+    pub(crate) look_mask: Cell<u64>,
     /// The fiber whose wait was the last event, or `None` if the end of a fiber was.
     pub(crate) last_parked: Cell<Option<FiberPtr>>,
     /// The clock as read in the last turns, in milliseconds since the start; it may wrap.
@@ -74,10 +75,13 @@ pub(crate) struct Scheduler {
     pub(crate) pool: RefCell<Pool>,
 
     // -- the rest, each with the rules of its own file -----------------------------------------
+    /// A batch ends when these bits of `switches` are zero.
+    pub(crate) batch_mask: Cell<u64>,
     pub(crate) unwinds: Unwinds,
     pub(crate) pace: Pace,
     pub(crate) time: Timers,
     pub(crate) idle: Box<dyn Idle>,
+    pub(crate) spin: Spin,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) outside: Outside,
     /// The fibers that other threads may wake.
@@ -117,7 +121,7 @@ impl Scheduler {
             ring: UnsafeCell::new(RunRing::new()),
             budget: Cell::new(0),
             switches: Cell::new(0),
-            batch_mask: Cell::new(LONGEST_BATCH - 1),
+            look_mask: Cell::new(look_mask(LONGEST_BATCH - 1)),
             last_parked: Cell::new(None),
             now_ms: Cell::new(0),
             id,
@@ -128,10 +132,12 @@ impl Scheduler {
             default_class,
             table: RefCell::new(SlotTable::new()),
             pool: RefCell::new(pool),
+            batch_mask: Cell::new(LONGEST_BATCH - 1),
             unwinds: Unwinds::new(),
             pace: Pace::new(),
             time: Timers::new(clock),
             idle,
+            spin: Spin::new(),
             outside: Outside::new(),
             witnesses: RefCell::new(Witnesses::new()),
             circles: Circles::new(registry::enrol(id, &mailbox)),
@@ -143,6 +149,12 @@ impl Scheduler {
             tasklets: Tasklets::new(),
             work: OnceCell::new(),
         })
+    }
+
+    /// Makes a batch end when the bits of `mask` in the number of switches are zero.
+    pub(crate) fn set_batch_mask(&self, mask: u64) {
+        self.batch_mask.set(mask);
+        self.look_mask.set(look_mask(mask));
     }
 
     /// Runs `f` on the ring. `f` does ring operations only.

@@ -18,10 +18,19 @@ impl Scheduler {
         }
     }
 
-    /// Looks for jobs of other threads for a short time. Returns whether there is something to do.
-    pub(crate) fn search_work(&self) -> bool {
-        let mail = || !self.mailbox.inbox.is_empty();
-        self.work.get().is_some_and(|work| !self.closing.get() && work.search(&mail))
+    /// Begins a search for jobs of other threads, if there may be any. Returns whether it began.
+    pub(crate) fn begin_search(&self) -> bool {
+        self.work.get().is_some_and(|work| !self.closing.get() && work.begin_search())
+    }
+
+    /// Ends a search that has begun.
+    pub(crate) fn end_search(&self) {
+        self.work.get().into_iter().for_each(|work| work.end_search());
+    }
+
+    /// Returns whether there is a job that it could start.
+    pub(crate) fn work_exists(&self) -> bool {
+        self.work.get().is_some_and(|work| work.exists())
     }
 
     /// Announces to other threads that the scheduler will sleep. Returns whether it may.

@@ -9,7 +9,7 @@
 //!   batch: the ring is empty -----------> start(idle): a job becomes a fiber in the ring
 //!   turn:  other fibers are ready ------> start(busy), once, so that jobs do not starve
 //!   end of a fiber that runs a job -----> ended
-//!   nothing is ready -------------------> search, for some microseconds
+//!   nothing is ready -------------------> a search, for some microseconds
 //!   before the thread sleeps -----------> may_sleep: announces it, then looks for jobs again
 //! ```
 //!
@@ -28,9 +28,12 @@ pub(crate) trait Work: fmt::Debug {
     /// is whether no other fiber is ready. Returns whether it did.
     fn start(&self, idle: bool) -> bool;
 
-    /// Looks for jobs for a short time, while `mail` returns false. Returns whether the scheduler
-    /// has something to do now.
-    fn search(&self, mail: &dyn Fn() -> bool) -> bool;
+    /// Begins a search for jobs by a scheduler that has nothing to do, unless enough others search.
+    /// While it lasts, code that queues a job wakes no other scheduler. Returns whether it began.
+    fn begin_search(&self) -> bool;
+
+    /// Ends the search.
+    fn end_search(&self);
 
     /// Announces that the scheduler is about to sleep. Returns whether it may: not if there is a
     /// job. Every job that is queued after that wakes the scheduler, or another one.

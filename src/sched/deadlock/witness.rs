@@ -3,18 +3,18 @@
 //!
 //! The scheduler searches before each sleep without a deadline, and one such fiber is enough. So
 //! the few witnesses found most recently are checked first, and the other fibers only if none of
-//! these still stands. No state is updated when fibers wait and resume, because that would cost
-//! time in every wait.
+//! these still stands. Those that wait for something else leave the list of fibers that others may
+//! reach, and return to it by their next `park`. No other wait updates anything, because that would
+//! cost time in every wait.
 //!
 //! ```text
 //!   recent: [ unparker of #7 | lock that #9 waits for | ]   still true? -- yes --> wait
-//!      no: from where the last search ended:  #8 #9 .. #6,
+//!      no: the fibers that others may reach, the last listed first,
 //!          then shared choices, then locks and channels
 //! ```
 //!
 //! Invariants:
 //! - A witness is checked again before each use, and never trusted.
-//! - The list of fibers that others may reach is at most twice as long as it must be.
 
 use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;

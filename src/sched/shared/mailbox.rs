@@ -2,7 +2,7 @@
 //! [`deliver`](crate::sched::threads::deliver).
 //!
 //! ```text
-//!   other threads                    run loop, once per turn
+//!   other threads                    run loop, a few times per batch
 //!   post --> | unpark | order | wake | --> open_mail --> ring
 //!                                              \__ a payload for no fiber --> a fiber drops it
 //! ```

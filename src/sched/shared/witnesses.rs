@@ -4,9 +4,15 @@
 //!
 //! Invariants:
 //! - A witness is checked again before each use, and never trusted.
-//! - The list of fibers that others may reach is at most twice as long as it must be.
+//! - A fiber to which others hold an unparker is listed when it parks: if it is not listed, its
+//!   [`ParkToken`] tells its next `park` to list it. A fiber to which others hold a handle that
+//!   ends any wait is always listed.
+//! - The list is at most twice as long as the number of fibers that others may reach.
+//!
+//! [`ParkToken`]: crate::fiber::park_token::ParkToken
 
 use crate::collections::slot_table::{Key, SlotTable};
+use crate::fiber::extra::Extra;
 use crate::fiber::header::FiberPtr;
 
 /// The reason why a wait without a deadline is no deadlock.
@@ -25,10 +31,8 @@ pub(crate) enum Witness {
 pub(crate) struct Witnesses {
     /// The witnesses found most recently, the latest first.
     pub(crate) recent: [Option<Witness>; RECENT],
-    /// The fibers to which others may hold a handle.
+    /// The fibers to which others may hold a handle that ends what the fiber waits for.
     reachable: Vec<Key>,
-    /// The index in `reachable` at which the next search begins.
-    next: usize,
     /// The length of `reachable` at which the fibers that others no longer reach are taken out.
     sweep_at: usize,
 }
@@ -38,7 +42,7 @@ const FIRST_SWEEP: usize = 64;
 
 impl Witnesses {
     pub(crate) const fn new() -> Witnesses {
-        Witnesses { recent: [None; RECENT], reachable: Vec::new(), next: 0, sweep_at: FIRST_SWEEP }
+        Witnesses { recent: [None; RECENT], reachable: Vec::new(), sweep_at: FIRST_SWEEP }
     }
 
     /// Puts `witness` in front of the others.
@@ -51,7 +55,8 @@ impl Witnesses {
 
     /// Lists `fiber`, which is in `table`, among the fibers that others may reach.
     pub(crate) fn note_reachable(&mut self, fiber: FiberPtr, table: &SlotTable<FiberPtr>) {
-        if fiber.with_extra(|extra| std::mem::replace(&mut extra.reachable, true)) {
+        fiber.token.note_listed();
+        if fiber.with_extra(|extra| std::mem::replace(&mut extra.is_listed, true)) {
             return;
         }
         if self.sweep_at <= self.reachable.len() {
@@ -63,45 +68,42 @@ impl Witnesses {
     /// Takes the fibers that others no longer reach out of the list.
     #[cold]
     fn sweep(&mut self, table: &SlotTable<FiberPtr>) {
-        self.reachable.retain(|&key| table.get(key).is_some_and(|fiber| stays_listed(*fiber)));
+        let stays = |fiber: FiberPtr| {
+            fiber.with_extra(|extra| {
+                extra.is_listed = extra.is_reachable();
+                extra.is_listed
+            })
+        };
+        self.reachable.retain(|&key| table.get(key).is_some_and(|fiber| stays(*fiber)));
         self.sweep_at = FIRST_SWEEP.max(self.reachable.len() * 2);
     }
 
-    /// Finds a fiber that others may wake. Starts where the last search ended, and goes round the
-    /// list once.
+    /// Finds a fiber that others may wake. Takes those that wait for something else out of the
+    /// list: each of them is listed again by its next `park`. So a search takes as much time as the
+    /// calls that have listed what it takes out, and does not depend on the number of handles.
     pub(crate) fn find_reachable(
         &mut self,
         table: &SlotTable<FiberPtr>,
         is_waiting: impl Fn(FiberPtr) -> bool,
     ) -> Option<Witness> {
-        let mut left = self.reachable.len();
-        while 0 < left {
-            left -= 1;
-            if self.reachable.len() <= self.next {
-                self.next = 0;
-            }
-            let key = self.reachable[self.next];
+        // The number of entries at the end that stay without being a witness: while `run` ends,
+        // orders of other threads have no effect on fibers that were killed.
+        let mut kept = 0;
+        while let Some(at) = self.reachable.len().checked_sub(kept + 1) {
+            let key = self.reachable[at];
             match table.get(key) {
-                Some(&fiber) if stays_listed(fiber) => {
-                    if is_waiting(fiber) {
-                        return Some(Witness::Reachable(key));
-                    }
-                    self.next += 1;
+                Some(&fiber) if is_waiting(fiber) => return Some(Witness::Reachable(key)),
+                Some(fiber) if fiber.peek_extra(Extra::is_commanded) == Some(true) => kept += 1,
+                Some(&fiber) => {
+                    self.reachable.swap_remove(at);
+                    fiber.with_extra(|extra| extra.is_listed = false);
+                    fiber.token.note_unlisted();
                 }
-                _ => {
-                    self.reachable.swap_remove(self.next);
+                None => {
+                    self.reachable.swap_remove(at);
                 }
             }
         }
         None
     }
-}
-
-/// Returns whether others hold a handle to `fiber`. If not, notes that it is no longer listed.
-fn stays_listed(fiber: FiberPtr) -> bool {
-    fiber.with_extra(|extra| {
-        let mut tokens = extra.unparkers.iter().chain(&extra.commanders);
-        extra.reachable = tokens.any(|token| token.is_held());
-        extra.reachable
-    })
 }

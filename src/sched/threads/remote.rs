@@ -16,7 +16,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::id::FiberId;
 use crate::fiber::state::State;
 use crate::fiber::token::Token;
-use crate::sched::core::scheduler::{SchedulerPtr, current_fiber};
+use crate::sched::core::scheduler::{SchedulerPtr, current_fiber, scheduler};
 use crate::sched::shared::mailbox::{Mailbox, Order};
 
 /// A handle that wakes one fiber from [`park`](crate::park), on any thread.
@@ -53,9 +53,10 @@ impl Unparker {
     /// Makes the fiber's current call of [`park`](crate::park) return or, if it is in none, its
     /// next one.
     ///
-    /// May be called on any thread, inside and outside of fibers, and never waits. Calls that come
-    /// before the fiber's scheduler has seen the first of them merge into one. So they use no
-    /// memory, and other fibers run however often this is called.
+    /// May be called on any thread, inside and outside of fibers, and never waits. On the fiber's
+    /// own thread this is the same as [`Fiber::unpark`](crate::Fiber::unpark). Calls on other
+    /// threads that come before the fiber's scheduler has seen the first of them merge into one. So
+    /// they use no memory, and other fibers run however often this is called.
     ///
     /// # Examples
     ///
@@ -68,7 +69,15 @@ impl Unparker {
     /// });
     /// ```
     pub fn unpark(&self) {
-        self.address.mailbox.unpark(&self.address.token);
+        let Address { mailbox, token } = &self.address;
+        match scheduler().filter(|sched| Arc::ptr_eq(&sched.mailbox, mailbox)) {
+            Some(sched) => {
+                if let Some(fiber) = sched.fiber_of(token.key) {
+                    sched.unpark(fiber);
+                }
+            }
+            None => mailbox.unpark(token),
+        }
     }
 
     /// Returns the id of the fiber that it wakes.
