@@ -10,6 +10,7 @@ mod support;
 mod flood;
 mod future_timers;
 mod in_tokio;
+mod lock_shares;
 mod own_token;
 mod race;
 #[cfg(target_os = "linux")]
