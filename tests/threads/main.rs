@@ -12,6 +12,7 @@ mod crossing;
 mod flood;
 mod future_timers;
 mod in_tokio;
+mod lock_shares;
 mod own_token;
 mod race;
 #[cfg(target_os = "linux")]
