@@ -44,9 +44,11 @@ use crate::sync::mpmc::line::Shared;
 
 pub(crate) mod arm;
 mod line;
+mod locked;
 mod recv;
 mod ring;
 mod send;
+mod side;
 
 pub use recv::{IntoValues, Values};
 
@@ -154,7 +156,7 @@ impl<T> Shared<T> {
     fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("len", &self.len())
-            .field("capacity", &self.capacity())
+            .field("capacity", &self.capacity)
             .field("senders", &self.sending.handles.load(Ordering::Relaxed))
             .field("receivers", &self.receiving.handles.load(Ordering::Relaxed))
             .finish()

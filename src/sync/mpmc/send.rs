@@ -95,6 +95,7 @@ impl<T> Shared<T> {
         }
         let mut channel = self.lock();
         if self.receiving.is_gone() {
+            channel.release();
             return Err(TrySendError::Closed(value));
         }
         let given = channel.give(value);
@@ -109,6 +110,7 @@ impl<T> Shared<T> {
         loop {
             let mut channel = self.lock();
             if self.receiving.is_gone() {
+                channel.release();
                 return Err((value, WaitError::Closed));
             }
             value = match channel.give(value) {
