@@ -213,7 +213,7 @@ impl<T> Shared<T> {
     fn serve_receivers(&self) {
         self.lock().release();
         if self.receiving.is_gone() {
-            self.discard();
+            self.empty_ring();
         }
     }
 
@@ -233,8 +233,9 @@ impl<T> Shared<T> {
     /// left.
     #[cold]
     pub(super) fn end_of_receivers(&self) {
-        let lines = locked(&self.lines);
+        let mut lines = locked(&self.lines);
         self.receiving.end();
+        let stored = std::mem::take(&mut lines.stored);
         if self.sending.waits() {
             let mut channel = Locked::new(self, lines);
             let ended = channel.lines.senders.claim_all(WaitOutcome::Closed);
@@ -242,21 +243,17 @@ impl<T> Shared<T> {
         } else {
             drop(lines);
         }
-        self.discard();
+        self.empty_ring();
+        drop(stored);
     }
 
-    /// Drops the values that are left when all receivers are gone. This and a send that began
-    /// before look at the ring and at each other's word: one of the two finds the last value.
-    fn discard(&self) {
-        let ring = self.ring.get();
-        if ring.is_some() {
+    /// Drops the values in the ring when all receivers are gone. This and a send that began before
+    /// look at the ring and at each other's word: one of the two finds the last value.
+    fn empty_ring(&self) {
+        if let Some(ring) = self.ring.get() {
             fence();
-        }
-        let stored = std::mem::take(&mut locked(&self.lines).stored);
-        if let Some(ring) = ring {
             Rest(ring).discard();
         }
-        drop(stored);
     }
 }
 

@@ -38,7 +38,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::sync::mpmc::line::Shared;
 
@@ -123,22 +122,21 @@ pub struct Receiver<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        self.shared.sending.handles.fetch_add(1, Ordering::Relaxed);
+        self.shared.sending.add_handle();
         Sender { shared: self.shared.clone() }
     }
 }
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Receiver<T> {
-        self.shared.receiving.handles.fetch_add(1, Ordering::Relaxed);
+        self.shared.receiving.add_handle();
         Receiver { shared: self.shared.clone() }
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        // Whoever drops the last handle sees what was sent through the others.
-        if self.shared.sending.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.shared.sending.drop_handle() {
             self.shared.end_of_senders();
         }
     }
@@ -146,7 +144,7 @@ impl<T> Drop for Sender<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if self.shared.receiving.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.shared.receiving.drop_handle() {
             self.shared.end_of_receivers();
         }
     }
@@ -157,8 +155,8 @@ impl<T> Shared<T> {
         f.debug_struct(name)
             .field("len", &self.len())
             .field("capacity", &self.capacity)
-            .field("senders", &self.sending.handles.load(Ordering::Relaxed))
-            .field("receivers", &self.receiving.handles.load(Ordering::Relaxed))
+            .field("senders", &self.sending.handles())
+            .field("receivers", &self.receiving.handles())
             .finish()
     }
 }

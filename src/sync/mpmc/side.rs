@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// What one side of a channel publishes: how many handles it has, and whether any of them waits.
 pub(super) struct Side {
     /// The number of handles.
-    pub(super) handles: AtomicUsize,
+    handles: AtomicUsize,
     /// The flags below, and [`ONE_WAITS`] for each waiter and watcher.
     word: AtomicUsize,
 }
@@ -24,6 +24,22 @@ const ONE_WAITS: usize = 8;
 impl Side {
     pub(super) fn new() -> Side {
         Side { handles: AtomicUsize::new(1), word: AtomicUsize::new(LOCKED) }
+    }
+
+    pub(super) fn add_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns whether this was the last handle. Its caller then sees what was done through the
+    /// others.
+    pub(super) fn drop_handle(&self) -> bool {
+        // Only the holder of a handle can make another one.
+        self.handles.load(Ordering::Acquire) == 1
+            || self.handles.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    pub(super) fn handles(&self) -> usize {
+        self.handles.load(Ordering::Relaxed)
     }
 
     #[inline(always)]
@@ -52,6 +68,7 @@ impl Side {
 
     /// Publishes that no handle is left. The caller has locked the lines.
     pub(super) fn end(&self) {
+        self.handles.store(0, Ordering::Relaxed);
         self.word.fetch_or(GONE, Ordering::Release);
     }
 }
