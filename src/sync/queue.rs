@@ -64,6 +64,15 @@ impl<X> Queue<X> {
         self.len += 1;
     }
 
+    /// Appends `waiter`, or puts it in front if it was there before.
+    pub(super) fn join(&mut self, waiter: Arc<Waiter<X>>, again: bool) {
+        if again {
+            self.push_front(vec![waiter]);
+        } else {
+            self.push(waiter);
+        }
+    }
+
     /// Puts waiters that were taken from the front back, in the same order.
     pub(super) fn push_front(&mut self, waiters: Vec<Arc<Waiter<X>>>) {
         for waiter in waiters.into_iter().rev() {

@@ -287,6 +287,10 @@ impl<X> Served<X> {
         }
     }
 
+    pub(super) fn extend(&mut self, waiters: Vec<Arc<Waiter<X>>>) {
+        waiters.into_iter().for_each(|waiter| self.push(waiter));
+    }
+
     /// Wakes them in the order in which they were served.
     pub(super) fn wake(self) {
         self.first.iter().chain(&self.rest).for_each(|waiter| waiter.wake());

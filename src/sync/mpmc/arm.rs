@@ -7,9 +7,11 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
-use crate::sched::lowlevel::{Arm, CurrentFiber, Done, WaitOutcome};
-use crate::sync::mpmc::{Receiver, Sender, Shared, State};
-use crate::sync::waiter::{Waiter, locked};
+use crate::sched::lowlevel::{Arm, CurrentFiber, Done};
+use crate::sync::mpmc::line::{Lines, Shared};
+use crate::sync::mpmc::{Receiver, Sender};
+use crate::sync::queue::Queue;
+use crate::sync::waiter::Waiter;
 
 /// A receive as an arm of a `select!`.
 pub(crate) struct RecvArm<'a, T> {
@@ -41,33 +43,30 @@ impl<T> Sender<T> {
 #[derive(Default)]
 struct Watch {
     waiter: Cell<Option<Arc<Waiter>>>,
-    /// Whether the operation was possible when the wait began.
-    ready: Cell<bool>,
 }
 
 impl Watch {
-    fn begin<T>(&self, shared: &Shared<T>, is_ready: impl FnOnce(&State<T>) -> bool) {
-        let mut state = locked(&shared.state);
-        self.ready.set(is_ready(&state));
+    /// Joins the watchers `of` the channel, then looks whether the operation is possible now.
+    fn begin<T>(&self, shared: &Shared<T>, of: fn(&mut Lines<T>) -> &mut Queue) {
+        let mut channel = shared.lock();
         let waiter = Arc::new(Waiter::new(()));
-        state.watchers.push(waiter.clone());
+        of(&mut channel.lines).push(waiter.clone());
         self.waiter.set(Some(waiter));
+        channel.announce_and_release();
     }
 
     fn done(&self) -> Option<Done> {
         let waiter = self.waiter.take();
         let told = waiter.as_ref().is_some_and(|waiter| !waiter.waits());
         self.waiter.set(waiter);
-        (told || self.ready.get()).then_some(Done::Changed)
+        told.then_some(Done::Changed)
     }
 
-    fn end<T>(&self, shared: &Shared<T>) {
-        self.ready.set(false);
-        if let Some(waiter) = self.waiter.take() {
-            let mut state = locked(&shared.state);
-            if waiter.claim(WaitOutcome::Withdrawn) {
-                state.watchers.remove(&waiter);
-            }
+    fn end<T>(&self, shared: &Shared<T>, of: fn(&mut Lines<T>) -> &mut Queue) {
+        if let Some(waiter) = self.waiter.take().filter(|waiter| waiter.waits()) {
+            let mut channel = shared.lock();
+            of(&mut channel.lines).withdraw(&waiter);
+            channel.release();
         }
     }
 }
@@ -83,9 +82,7 @@ impl<T> Arm for RecvArm<'_, T> {
     }
 
     fn begin(&self, _: CurrentFiber) {
-        self.watch.begin(&self.receiver.shared, |state| {
-            !state.buffer.is_empty() || !state.waiting_senders.is_empty() || state.senders == 0
-        });
+        self.watch.begin(&self.receiver.shared, |lines| &mut lines.watching_receivers);
     }
 
     fn is_shared(&self) -> bool {
@@ -97,7 +94,7 @@ impl<T> Arm for RecvArm<'_, T> {
     }
 
     fn end(&self) {
-        self.watch.end(&self.receiver.shared);
+        self.watch.end(&self.receiver.shared, |lines| &mut lines.watching_receivers);
     }
 }
 
@@ -123,12 +120,7 @@ impl<T> Arm for SendArm<'_, T> {
     }
 
     fn begin(&self, _: CurrentFiber) {
-        let shared = &self.sender.shared;
-        self.watch.begin(shared, |state| {
-            state.buffer.len() < shared.capacity
-                || !state.waiting_receivers.is_empty()
-                || state.receivers == 0
-        });
+        self.watch.begin(&self.sender.shared, |lines| &mut lines.watching_senders);
     }
 
     fn is_shared(&self) -> bool {
@@ -140,7 +132,7 @@ impl<T> Arm for SendArm<'_, T> {
     }
 
     fn end(&self) {
-        self.watch.end(&self.sender.shared);
+        self.watch.end(&self.sender.shared, |lines| &mut lines.watching_senders);
     }
 }
 
