@@ -23,6 +23,8 @@ mod jobs;
 mod locations;
 #[cfg(feature = "net")]
 mod long_input;
+#[cfg(all(feature = "net", target_os = "linux"))]
+mod options;
 #[cfg(feature = "net")]
 mod polled;
 mod resolve;
