@@ -19,6 +19,12 @@
 //! [`Stopping::is_stopping`] between two requests. Dropping a [`Running`] is a shutdown without a
 //! grace period that does not wait.
 //!
+//! # Handlers that borrow
+//!
+//! [`Server::start_in`] starts the server in a [`scope`](crate::scope()): its handlers may borrow
+//! from the caller, and the scope is left only after all of them have ended. [`Server::serve`] does
+//! the same, and serves until the listener is broken.
+//!
 //! # Examples
 //!
 //! ```
@@ -49,6 +55,8 @@
 
 mod accept;
 mod running;
+mod settings;
 
-pub use accept::{Accept, Server};
+pub use accept::Accept;
 pub use running::{Drained, Running, Stopping};
+pub use settings::Server;

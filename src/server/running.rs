@@ -4,14 +4,17 @@
 //! - The accepting fiber owns the listener, so the listener is closed once that fiber has ended.
 //! - Dropping a `Running` kills all fibers of the server.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
-use std::rc::Rc;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fiber::exit::JoinError;
+use crate::channel::{OneshotReceiver, RecvError, oneshot};
+use crate::fiber::exit::is_unwind;
 use crate::pool::Pool;
-use crate::sched::api::join::JoinHandle;
+use crate::sched::api::handle::Fiber;
 use crate::sync::Event;
 
 /// A running server. Dropping it kills the server and its connections, and does not wait for them.
@@ -33,11 +36,45 @@ use crate::sync::Event;
 /// ```
 #[must_use = "a server is killed when this is dropped"]
 pub struct Running {
-    accepting: Option<JoinHandle<io::Error>>,
+    accepting: Option<Accepting>,
     /// The pool whose members are the connections. One permit more may be taken, for the next
     /// connection.
     pool: Pool,
     stopping: Stopping,
+}
+
+/// The accepting fiber of a server, and the way in which it ended.
+pub(super) struct Accepting {
+    pub(super) fiber: Fiber,
+    /// Closed without a value if the fiber was killed.
+    pub(super) end: OneshotReceiver<End>,
+}
+
+/// The reason why a server has stopped accepting by itself.
+pub(super) enum End {
+    /// The listener is broken.
+    Broken(io::Error),
+    /// User code has panicked: the listener, or what is called with its errors.
+    Panicked(Box<dyn Any + Send>),
+}
+
+/// Returns a function for an accepting fiber, and what receives the way in which the fiber ended.
+/// The fiber calls `accept`, which owns the listener, and drops it before it sends.
+pub(super) fn accepting<A>(accept: A) -> (impl FnOnce(), OneshotReceiver<End>)
+where
+    A: FnOnce() -> io::Error,
+{
+    let (sender, end) = oneshot();
+    let run = move || {
+        let end = match panic::catch_unwind(AssertUnwindSafe(accept)) {
+            Ok(error) => End::Broken(error),
+            Err(payload) if is_unwind(&*payload) => panic::resume_unwind(payload),
+            Err(payload) => End::Panicked(payload),
+        };
+        // A server that was shut down or dropped does not ask for it.
+        drop(sender.send(end));
+    };
+    (run, end)
 }
 
 /// The result of a shutdown.
@@ -71,7 +108,7 @@ pub struct Drained {
 }
 
 /// A signal to handlers that their server is being shut down. Clones are handles to the same
-/// server.
+/// server, and may be used on other threads.
 ///
 /// # Examples
 ///
@@ -91,10 +128,10 @@ pub struct Drained {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Stopping(Rc<Event>);
+pub struct Stopping(Arc<Event>);
 
 impl Running {
-    pub(super) fn new(accepting: JoinHandle<io::Error>, pool: Pool, stopping: Stopping) -> Running {
+    pub(super) fn new(accepting: Accepting, pool: Pool, stopping: Stopping) -> Running {
         Running { accepting: Some(accepting), pool, stopping }
     }
 
@@ -121,15 +158,12 @@ impl Running {
     /// Panics outside of a fiber, and if the callback of
     /// [`Server::on_error`](crate::server::Server::on_error) has panicked.
     #[track_caller]
-    pub fn wait(mut self) -> io::Result<()> {
-        if let Some(accepting) = &mut self.accepting {
-            // If this fails, `join` returns the same error again.
-            let _ = accepting.wait();
-        }
-        match self.accepting.take().map(JoinHandle::join) {
-            Some(Ok(error)) => Err(error),
-            Some(Err(JoinError::Panicked(panic))) => panic.resume(),
-            Some(Err(other)) => Err(io::Error::other(other.to_string())),
+    pub fn wait(self) -> io::Result<()> {
+        match self.accepting.as_ref().map(|accepting| accepting.end.receiver().recv()) {
+            Some(Ok(End::Broken(error))) => Err(error),
+            Some(Ok(End::Panicked(payload))) => panic::resume_unwind(payload),
+            Some(Err(RecvError::Closed)) => Err(io::Error::other("the server was killed")),
+            Some(Err(other)) => Err(io::Error::other(other)),
             None => Ok(()),
         }
     }
@@ -162,9 +196,9 @@ impl Running {
     pub fn shutdown(mut self, grace: Duration) -> Drained {
         self.stopping.0.set();
         if let Some(accepting) = self.accepting.take() {
-            accepting.kill();
+            accepting.fiber.kill();
             // The way in which it ended no longer matters.
-            drop(accepting.join());
+            drop(accepting.end.recv());
         }
         if self.pool.join_timeout(grace).is_ok() {
             return Drained { killed: 0 };
@@ -181,7 +215,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stopping.0.set();
         if let Some(accepting) = &self.accepting {
-            accepting.kill();
+            accepting.fiber.kill();
         }
         self.pool.kill();
     }
@@ -195,7 +229,7 @@ impl fmt::Debug for Running {
 
 impl Stopping {
     pub(super) fn new() -> Stopping {
-        Stopping(Rc::new(Event::new()))
+        Stopping(Arc::new(Event::new()))
     }
 
     /// Returns whether the server has begun to shut down. A handler should then end after its
