@@ -243,8 +243,8 @@ impl Graceful {
     /// Asks all connections to end, and returns without waiting for that.
     ///
     /// Idle connections end now; the others end after the request that they are serving.
-    /// Connections that begin later end after one request. The connections may be on any thread, and
-    /// so may the caller.
+    /// Connections that begin later end after one request. The connections may be on any thread,
+    /// and so may the caller.
     pub fn shutdown(&self) {
         let connections = {
             let mut waiting = self.lock();

@@ -85,49 +85,54 @@ impl Accept for UnixListener {
     }
 }
 
-/// The listener of a server, and what the server does with the listener's errors.
-pub(super) struct Acceptor<L> {
-    pub(super) listener: L,
-    pub(super) on_error: Box<dyn Fn(&io::Error)>,
-}
-
-impl<L: Accept> Acceptor<L> {
-    /// Accepts connections until the listener is broken or the calling fiber is killed, and returns
-    /// the reason.
-    ///
-    /// `reserve` waits for a permit, and `start` starts a handler under it.
-    pub(super) fn accept_forever<P>(
-        &self,
-        reserve: impl Fn() -> io::Result<P>,
-        start: impl Fn(P, L::Connection, L::Peer),
-    ) -> io::Error {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let permit = match reserve() {
-                Ok(permit) => permit,
-                Err(killed) => return killed,
-            };
-            match self.listener.accept() {
-                Ok((connection, peer)) => {
-                    pause = FIRST_PAUSE;
-                    start(permit, connection, peer);
-                }
-                Err(error) => {
-                    (self.on_error)(&error);
-                    match Trouble::of(&error) {
-                        // This connection, or its network, has gone: the next one may work.
-                        Trouble::Passing => yield_now(),
-                        Trouble::Shortage => {
-                            drop(permit);
-                            sleep(pause);
-                            pause = LONGEST_PAUSE.min(2 * pause);
-                        }
-                        Trouble::Fatal => return error,
-                    }
-                }
+/// Accepts connections until the listener is broken or the calling fiber is killed, and returns the
+/// reason: see [`report_last`].
+///
+/// `reserve` waits for a permit, and `start` starts a handler under it. `on_error` is called with
+/// all other errors.
+pub(super) fn accept_forever<L: Accept, P>(
+    listener: &L,
+    reserve: impl Fn() -> io::Result<P>,
+    start: impl Fn(P, L::Connection, L::Peer),
+    on_error: impl Fn(io::Error),
+) -> io::Error {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let permit = match reserve() {
+            Ok(permit) => permit,
+            Err(killed) => return killed,
+        };
+        let error = match listener.accept() {
+            Ok((connection, peer)) => {
+                pause = FIRST_PAUSE;
+                start(permit, connection, peer);
+                continue;
             }
+            Err(error) => error,
+        };
+        let trouble = Trouble::of(&error);
+        if trouble == Trouble::Fatal {
+            return error;
+        }
+        on_error(error);
+        if trouble == Trouble::Shortage {
+            drop(permit);
+            sleep(pause);
+            pause = LONGEST_PAUSE.min(2 * pause);
+        } else {
+            // This connection, or its network, has gone: the next one may work.
+            yield_now();
         }
     }
+}
+
+/// Calls `on_error` with the error of a broken listener, but not with that of a kill. Returns the
+/// error.
+pub(super) fn report_last(on_error: &dyn Fn(&io::Error), error: io::Error) -> io::Error {
+    if !is_killed(&error) {
+        on_error(&error);
+    }
+    error
 }
 
 /// A class of errors of `accept`, by what the loop does next.

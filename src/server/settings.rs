@@ -1,4 +1,5 @@
-//! The settings of a server, and its start on the caller's scheduler.
+//! The settings of a server, and its start: on the caller's scheduler, in a scope, or on each
+//! scheduler of the runtime.
 //!
 //! Invariant: a panic of a handler ends its connection and nothing else. It is reported once.
 
@@ -6,16 +7,19 @@ use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::fiber::exit::is_unwind;
+use crate::jobs::handle::Handle;
 use crate::net::{TcpListener, ToSocketAddrs};
 use crate::pool::{Permit, Pool};
 use crate::sched::api::scope::{Scope, scope};
 use crate::sched::api::spawn::Builder;
 use crate::sched::core::end::report_unjoined;
 use crate::sched::lowlevel::current_fiber;
-use crate::server::accept::{Accept, Acceptor};
-use crate::server::running::{Accepting, Running, Stopping, accepting};
+use crate::server::accept::{Accept, accept_forever, report_last};
+use crate::server::on_each::{self, Settings};
+use crate::server::running::{Accepting, Running, Stopping};
 
 /// The settings of a server that has not started yet: see [the module](crate::server).
 ///
@@ -58,8 +62,9 @@ impl Server<TcpListener> {
     }
 }
 
-impl<L: Accept + 'static> Server<L> {
-    /// Creates a server that accepts from `listener`.
+impl<L> Server<L> {
+    /// Creates a server that accepts from `listener`. For
+    /// [a listener per scheduler](Server#method.start_on_each-1), this is a vector of them.
     pub fn new(listener: L) -> Server<L> {
         let builder = Builder::new().name("connection");
         let on_error = Box::new(|_: &io::Error| ());
@@ -112,7 +117,9 @@ impl<L: Accept + 'static> Server<L> {
     pub fn listener(&self) -> &L {
         &self.listener
     }
+}
 
+impl<L: Accept + 'static> Server<L> {
     /// Starts to accept connections, and runs `handler` for each in a fiber of its own.
     ///
     /// What the handler returns is dropped. A panic of the handler ends only its connection, and is
@@ -127,17 +134,17 @@ impl<L: Accept + 'static> Server<L> {
     where
         F: Fn(L::Connection, L::Peer) -> R + 'static,
     {
-        let (pool, stopping, acceptor) = self.into_parts();
+        let Server { listener, most, builder, on_error, stopping } = self;
+        let pool = Pool::with_builder(most, builder);
         let (permits, handler) = (pool.clone(), Rc::new(handler));
-        let (accept, end) = accepting(move || {
+        let accepting = Accepting::start(move || {
             let start = |permit: Permit<'_>, connection, peer| {
                 let handler = handler.clone();
                 drop(permit.spawn(move || drop(handler(connection, peer))));
             };
-            acceptor.accept_forever(|| permits.reserve_unless_killed(), start)
+            accept(&listener, &permits, start, &*on_error)
         });
-        let fiber = Builder::new().name("server").spawn(accept).fiber().clone();
-        Running::new(Accepting { fiber, end }, pool, stopping)
+        Running::here(accepting, pool, stopping)
     }
 
     /// Starts like [`start`](Server::start), with a handler that may borrow from the caller: all
@@ -179,19 +186,19 @@ impl<L: Accept + 'static> Server<L> {
     where
         F: Fn(L::Connection, L::Peer) -> R + 'scope,
     {
-        let (pool, stopping, acceptor) = self.into_parts();
+        let Server { listener, most, builder, on_error, stopping } = self;
+        let pool = Pool::with_builder(most, builder);
         let (permits, handler) = (pool.clone(), Rc::new(handler));
-        let (accept, end) = accepting(move || {
+        let accepting = Accepting::start_in(scope, move || {
             let start = |permit: Permit<'_>, connection, peer| {
                 let handler = handler.clone();
                 permit.spawn_in(scope, move || {
                     without_the_scope(|| drop(handler(connection, peer)));
                 });
             };
-            acceptor.accept_forever(|| permits.reserve_unless_killed(), start)
+            accept(&listener, &permits, start, &*on_error)
         });
-        let fiber = scope.spawn_with(Builder::new().name("server"), accept).fiber().clone();
-        Running::new(Accepting { fiber, end }, pool, stopping)
+        Running::here(accepting, pool, stopping)
     }
 
     /// Serves until the listener is broken, then kills the connections and waits for their ends.
@@ -215,10 +222,129 @@ impl<L: Accept + 'static> Server<L> {
         scope(|scope| self.start_in(scope, handler).wait())
     }
 
-    fn into_parts(self) -> (Pool, Stopping, Acceptor<L>) {
-        let pool = Pool::with_builder(self.most, self.builder);
-        (pool, self.stopping, Acceptor { listener: self.listener, on_error: self.on_error })
+    /// Starts the server on each scheduler of the runtime: this one accepts connections, and each
+    /// is served by the scheduler that has the fewest.
+    ///
+    /// `handler` is called on all of their threads, and a connection stays on the thread on which
+    /// its handler was called. [`max_connections`](Server::max_connections) limits the connections
+    /// of all schedulers together, and the callback of [`on_error`](Server::on_error) is called on
+    /// this thread. If the runtime has one scheduler, this is the same as [`start`](Server::start).
+    ///
+    /// [The module](crate::server#all-cores) compares this with a listener for each scheduler.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{self, Read, Write};
+    /// use std::time::Duration;
+    /// use fibra::net::TcpStream;
+    /// use fibra::server::Server;
+    ///
+    /// # fn main() -> io::Result<()> {
+    /// fibra::Runtime::builder().threads(2).build()?.run(|| {
+    ///     let server = Server::bind("127.0.0.1:0")?;
+    ///     let address = server.listener().local_addr()?;
+    ///     let running = server.start_on_each(|mut stream: TcpStream, _peer| {
+    ///         let index = fibra::Handle::current().index().unwrap();
+    ///         write!(stream, "scheduler {index}")
+    ///     });
+    ///     let ask = || io::read_to_string(TcpStream::connect(address)?);
+    ///     let mut answers = [ask()?, ask()?];
+    ///     answers.sort();
+    ///     assert_eq!(answers, ["scheduler 0", "scheduler 1"]);
+    ///     running.shutdown(Duration::from_secs(1));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn start_on_each<F, R>(self, handler: F) -> Running
+    where
+        L::Connection: Send,
+        L::Peer: Send,
+        F: Fn(L::Connection, L::Peer) -> R + Send + Sync + 'static,
+    {
+        let handle = Handle::current();
+        if handle.threads() == 1 {
+            return self.start(handler);
+        }
+        let (listener, settings) = self.into_parts();
+        let handler = Arc::new(move |connection, peer| drop(handler(connection, peer)));
+        on_each::hand_on(&handle, listener, settings, &handler)
     }
+}
+
+impl<L: Accept + Send + 'static> Server<Vec<L>> {
+    /// Starts the server on each scheduler of the runtime: each accepts from a listener of its own,
+    /// and serves these connections.
+    ///
+    /// [`TcpBuilder::bind_each`](crate::net::TcpBuilder::bind_each) makes such listeners. Each
+    /// scheduler admits an equal part of [`max_connections`](Server::max_connections), rounded up.
+    /// The callback of [`on_error`](Server::on_error) is called on this thread. The first listener
+    /// that is broken ends the server.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a fiber, and if there is not one listener for each scheduler.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use std::time::Duration;
+    /// use fibra::net::{TcpListener, TcpStream};
+    /// use fibra::server::Server;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::Runtime::builder().threads(2).build()?.run(|| {
+    ///     let listeners = TcpListener::builder().backlog(4096).bind_each(2, "127.0.0.1:0")?;
+    ///     let address = listeners[0].local_addr()?;
+    ///     let running = Server::new(listeners)
+    ///         .start_on_each(|mut stream: TcpStream, _peer| stream.write_all(b"hello"));
+    ///     assert_eq!(std::io::read_to_string(TcpStream::connect(address)?)?, "hello");
+    ///     running.shutdown(Duration::from_secs(1));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn start_on_each<F, R>(self, handler: F) -> Running
+    where
+        F: Fn(L::Connection, L::Peer) -> R + Send + Sync + 'static,
+    {
+        let handle = Handle::current();
+        let (listeners, threads) = (self.listener.len(), handle.threads());
+        assert!(
+            listeners == threads,
+            "each of {threads} schedulers needs a listener, and the server has {listeners}"
+        );
+        let (listeners, settings) = self.into_parts();
+        let handler = Arc::new(move |connection, peer| drop(handler(connection, peer)));
+        on_each::accept_on_each(&handle, listeners, settings, &handler)
+    }
+}
+
+impl<L> Server<L> {
+    fn into_parts(self) -> (L, Settings) {
+        let Server { listener, most, builder, on_error, stopping } = self;
+        (listener, Settings { most, builder, on_error, stopping })
+    }
+}
+
+/// Accepts on this scheduler: see [`accept_forever`].
+fn accept<L: Accept>(
+    listener: &L,
+    pool: &Pool,
+    start: impl Fn(Permit<'_>, L::Connection, L::Peer),
+    on_error: &dyn Fn(&io::Error),
+) -> io::Error {
+    let reserve = || pool.reserve_unless_killed();
+    let error = accept_forever(listener, reserve, start, |error| on_error(&error));
+    report_last(on_error, error)
 }
 
 /// Calls `f` in a fiber of a scope. A panic is reported here, and does not reach the scope.

@@ -31,6 +31,8 @@ mod resolve;
 #[cfg(feature = "net")]
 mod server;
 #[cfg(feature = "net")]
+mod server_on_each;
+#[cfg(feature = "net")]
 mod stdin;
 #[cfg(feature = "net")]
 mod tcp;
