@@ -386,6 +386,14 @@ const OF_NETWORKS: &[Example] = &[
              GET /else -> 404 {\"error\":\"there is nothing at /else\"}
              20 clients of GET /slow, which sleeps for <time>, were served after <time>",
     },
+    Example {
+        name: "all_cores_server",
+        arguments: &["20", "2"],
+        prints: "\
+             20 clients have requested /, and 2 threads have served 10 connections each
+             GET /slow, which a shutdown interrupts -> 200 done
+             0 connections were killed, 21 requests in all",
+    },
     Example { name: "http_stream", arguments: &[], prints: include_str!("output/http_stream.txt") },
     Example {
         name: "axum_router",

@@ -267,12 +267,15 @@ pub(crate) fn rows() -> Vec<Row> {
         io::StdinLock as fibra::io::StdinLock<'static>;
         io::Waitable<T> as fibra::io::Waitable<Descriptor<T>>;
         net::Incoming as fibra::net::Incoming<'static>;
+        net::Keepalive;
         net::LookupHost;
         net::ReadHalf<S>;
         net::Resolver;
         net::ReuniteError<S>;
+        net::TcpBuilder;
         net::TcpListener;
         net::TcpStream;
+        net::UdpBuilder;
         net::UdpSocket;
         net::UnixDatagram;
         net::UnixIncoming as fibra::net::UnixIncoming<'static>;

@@ -305,8 +305,9 @@ pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
     }
 }
 
+/// Reports the panic of `fiber`, which no caller can receive.
 #[cold]
-fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
+pub(crate) fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
     report_lost(format_args!("{} panicked and was not joined", describe(fiber)), payload);
 }
 
