@@ -268,6 +268,7 @@ mod readme {}
 
 mod collections;
 mod fiber;
+mod jobs;
 mod offload;
 #[cfg(feature = "net")]
 mod program;
@@ -282,6 +283,9 @@ pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::panic::Panic;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
+pub use jobs::error::TrySpawnError;
+pub use jobs::handle::Handle;
+pub use jobs::remote_handle::RemoteHandle;
 pub use offload::blocking;
 #[cfg(feature = "net")]
 pub use program::main;

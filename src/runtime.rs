@@ -1,13 +1,18 @@
-//! The entry points [`run`] and [`frame`], and [`Runtime`], which combines a scheduler with a clock
+//! The entry points [`run`] and [`frame`], and [`Runtime`], which combines schedulers with a clock
 //! and an idle wait.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
 
 use crate::fiber::current::{self, ThreadState};
+use crate::fiber::exit::JoinError;
 use crate::fiber::frame::Frame;
+use crate::jobs::handle::Handle;
+use crate::jobs::threads::{Crew, Plan};
 use crate::sched::api::run::{self, refuse_nesting};
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::time::clock::{Clock, RealClock, VirtualClock};
@@ -129,8 +134,27 @@ pub fn frame<T>(f: impl FnOnce() -> T) -> T {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A runtime of several schedulers uses several processors. The closure of
+/// [`run`](Runtime::run) is the main fiber of the first scheduler, on the calling thread; each
+/// other scheduler has a thread of its own. Fibers spawn jobs with a [`Handle`], which any of the
+/// schedulers starts; see [`Handle`] for what runs where.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = fibra::Runtime::builder().all_cores().build()?;
+/// let total: u64 = runtime.run(|| {
+///     let handle = fibra::Handle::current();
+///     let sums: Vec<_> = (0..8).map(|n| handle.spawn(move || (0..=n).sum::<u64>())).collect();
+///     sums.into_iter().map(|sum| sum.join().unwrap()).sum()
+/// });
+/// assert_eq!(total, 84);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Runtime {
     pub(crate) scheduler: Box<Scheduler>,
+    pub(crate) crew: Option<Crew>,
 }
 
 impl Runtime {
@@ -150,13 +174,49 @@ impl Runtime {
         F: FnOnce() -> T,
     {
         refuse_nesting();
-        run::run_on(self.scheduler, f)
+        self.run_to_its_end(f).unwrap_or_else(|error| run::fail(error))
+    }
+
+    /// Returns a handle, with which jobs can be spawned before [`run`](Runtime::run) is called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().threads(2).build()?;
+    /// let job = runtime.handle().spawn(|| 6 * 7);
+    /// assert_eq!(runtime.run(|| job.join()), Ok(42));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        match &self.crew {
+            Some(crew) => Handle::of(crew.shared()),
+            None => Handle::of_scheduler(&self.scheduler),
+        }
+    }
+
+    /// Runs `f` like [`run`](Runtime::run), and returns how the main fiber ended.
+    #[track_caller]
+    pub(crate) fn run_to_its_end<F, T>(self, f: F) -> Result<T, JoinError>
+    where
+        F: FnOnce() -> T,
+    {
+        let Runtime { scheduler, crew } = self;
+        match crew {
+            None => run::run_to_its_end(scheduler, f),
+            Some(crew) => crew.run(scheduler, |scheduler, supervisor| {
+                run::run_to_its_end(scheduler, || supervisor.supervise(f))
+            }),
+        }
     }
 }
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").finish_non_exhaustive()
+        let threads = self.crew.as_ref().map_or(1, |crew| crew.shared().seats.len());
+        f.debug_struct("Runtime").field("threads", &threads).finish_non_exhaustive()
     }
 }
 
@@ -183,6 +243,7 @@ pub struct RuntimeBuilder {
     main_class: SizeClass,
     class: SizeClass,
     virtual_clock: bool,
+    plan: Plan,
 }
 
 impl Default for RuntimeBuilder {
@@ -191,6 +252,13 @@ impl Default for RuntimeBuilder {
             main_class: SizeClass::MAIN,
             class: SizeClass::DEFAULT,
             virtual_clock: false,
+            plan: Plan {
+                threads: 1,
+                name: String::from("fibra"),
+                pin: false,
+                grace: Duration::ZERO,
+                limit: None,
+            },
         }
     }
 }
@@ -261,21 +329,164 @@ impl RuntimeBuilder {
         RuntimeBuilder { virtual_clock: true, ..self }
     }
 
+    /// Sets the number of schedulers, each of which has its own thread. The default is 1.
+    ///
+    /// The first scheduler runs on the thread that calls [`Runtime::run`]. The others have threads
+    /// of their own, which start in [`build`](RuntimeBuilder::build). Fibers do not move between
+    /// threads: only jobs that have not started do, see [`Handle`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if `n` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().threads(2).build()?;
+    /// runtime.run(|| assert_eq!(fibra::Handle::current().threads(), 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    #[doc(alias("worker_threads", "num_threads", "GOMAXPROCS"))]
+    pub fn threads(mut self, n: usize) -> RuntimeBuilder {
+        assert_ne!(n, 0, "a runtime needs a thread");
+        self.plan.threads = n;
+        self
+    }
+
+    /// Sets the number of schedulers to the number of processors that this process may use.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().all_cores().build()?;
+    /// runtime.run(|| assert_ne!(fibra::Handle::current().threads(), 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn all_cores(self) -> RuntimeBuilder {
+        self.threads(std::thread::available_parallelism().map_or(1, NonZero::get))
+    }
+
+    /// Sets the beginning of the names of the threads; their index follows: `fibra-1`, `fibra-2`.
+    /// The thread that calls [`Runtime::run`] keeps its own name. The default is `fibra`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().threads(2).thread_name("render").build()?;
+    /// let name = || std::thread::current().name().map(String::from);
+    /// let job = runtime.handle().spawn_on(1, name);
+    /// assert_eq!(runtime.run(|| job.join()).unwrap().as_deref(), Some("render-1"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn thread_name(mut self, name: impl Into<String>) -> RuntimeBuilder {
+        self.plan.name = name.into();
+        self
+    }
+
+    /// Pins each thread to one of the processors that this process may use, the calling thread only
+    /// during [`Runtime::run`]. Only on Linux and Android; elsewhere it has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().all_cores().pin_threads(true).build()?;
+    /// runtime.run(|| fibra::Handle::current().spawn(|| ()).join().unwrap());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pin_threads(mut self, pin: bool) -> RuntimeBuilder {
+        self.plan.pin = pin;
+        self
+    }
+
+    /// Sets how long [`Runtime::run`] waits at its end for jobs that are queued or running. The
+    /// default is zero: they are killed when the main closure has returned, like fibers.
+    ///
+    /// During this time only fibers of the runtime can spawn jobs. Then jobs that have not started
+    /// are dropped, and those that run are killed. It concerns runtimes of several threads only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let grace = Duration::from_secs(5);
+    /// let runtime = fibra::Runtime::builder().threads(2).shutdown_timeout(grace).build()?;
+    /// let job = runtime.run(|| fibra::Handle::current().spawn(|| 42)); // not joined here
+    /// assert_eq!(job.join(), Ok(42));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shutdown_timeout(mut self, grace: Duration) -> RuntimeBuilder {
+        self.plan.grace = grace;
+        self
+    }
+
+    /// Limits the number of jobs that are queued and have not started. At the limit
+    /// [`Handle::spawn`] waits, and [`Handle::try_spawn`] fails. The default is no limit.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `n` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().threads(2).max_queued_jobs(100).build()?;
+    /// runtime.run(|| {
+    ///     let handle = fibra::Handle::current();
+    ///     let jobs: Vec<_> = (0..1_000).map(|n| handle.spawn(move || n)).collect(); // waits
+    ///     assert_eq!(jobs.into_iter().map(|job| job.join().unwrap()).sum::<u32>(), 499_500);
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn max_queued_jobs(mut self, n: usize) -> RuntimeBuilder {
+        assert_ne!(n, 0, "a runtime that may queue no job could start none");
+        self.plan.limit = Some(n);
+        self
+    }
+
     /// Creates the runtime.
     ///
     /// # Errors
     ///
     /// Returns an error if the stack of the main fiber, or the first stack for other fibers, cannot
-    /// be allocated; its text names the limit that was reached. Also returns an error on a thread
-    /// with CET shadow stacks, where a switch of stacks would be a fault.
+    /// be allocated; its text names the limit that was reached. Also returns an error if a thread
+    /// cannot be started, if a runtime of several threads has a virtual clock, and on a thread with
+    /// CET shadow stacks, where a switch of stacks would be a fault.
     pub fn build(self) -> io::Result<Runtime> {
         stack::refuse_shadow_stack()?;
+        let RuntimeBuilder { main_class, class, virtual_clock, plan } = self;
+        if virtual_clock && 1 < plan.threads {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a virtual clock needs a runtime with one thread: several threads share no order",
+            ));
+        }
         let clock: Box<dyn Clock> =
-            if self.virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
-        let mut scheduler = Scheduler::new(self.class, clock, idle())?;
-        scheduler.main.class = self.main_class;
-        scheduler.pool.get_mut().prepare(self.main_class)?;
-        Ok(Runtime { scheduler: Box::new(scheduler) })
+            if virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
+        let mut scheduler = Box::new(Scheduler::new(class, clock, idle())?);
+        scheduler.main.class = main_class;
+        scheduler.pool.get_mut().prepare(main_class)?;
+        let crew = if plan.threads == 1 && plan.limit.is_none() {
+            None
+        } else {
+            let make = move || Scheduler::new(class, Box::new(RealClock), idle());
+            Some(Crew::start(plan, &scheduler, make)?)
+        };
+        Ok(Runtime { scheduler, crew })
     }
 }
 

@@ -67,6 +67,7 @@ impl Scheduler {
         }
         // While fibers can run, the poll only collects events that have already occurred.
         if self.ring(|ring| ring.stored()) != 0 {
+            self.start_work(false);
             self.idle.poll();
             if turns % 16 == 0 && self.circles.is_of_interest() {
                 self.look_while_busy();
@@ -94,14 +95,22 @@ impl Scheduler {
                 return;
             }
         }
-        if !self.mailbox.inbox.announce_sleep() {
+        if self.search_work() || !self.mailbox.inbox.announce_sleep() {
             return;
         }
-        match self.time.next_look() {
-            None if self.outside.external_waits.get() == 0 && !self.outsiders_may_wake() => {
-                self.break_deadlock();
+        if self.may_sleep_beside_work() {
+            match self.time.next_look() {
+                None if self.outside.external_waits.get() == 0
+                    && !self.work_may_come()
+                    && !self.outsiders_may_wake() =>
+                {
+                    self.break_deadlock();
+                }
+                until => self.sleep_until(until),
             }
-            until => self.sleep_until(until),
+            if let Some(work) = self.work.get() {
+                work.is_awake();
+            }
         }
         self.mailbox.inbox.announce_awake();
         self.refresh_now();

@@ -43,6 +43,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The closures of jobs run on threads, and their results come back to fibers.
     ("offload", &["fiber::cancel", "fiber::report", "sched::lowlevel", "sync"]),
     ("blocking", &["offload"]),
+    // Jobs that have not started go from thread to thread; a limit of them is a semaphore.
+    ("jobs", &["collections", "fiber", "future", "sched", "sync"]),
     ("fs", &["offload", "sched::lowlevel", "sync"]),
     ("time", &["sched", "collections"]),
     ("testing", &["sched"]),
@@ -61,7 +63,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // TLS over everything that can be read and written.
     ("tls", &["io", "net", "sched::lowlevel", "sync"]),
     // Futures on fibers.
-    ("future", &["fiber::exit", "sched"]),
+    ("future", &["fiber::exit", "fiber::state", "sched"]),
     // HTTP on all of these.
     ("http", &["future", "io", "sched::api::spawn", "sched::lowlevel"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
@@ -157,10 +159,15 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "thread::Builder",
-        // The second one waits for children as long as they live, which would keep a thread of a
-        // pool from its jobs; the third one belongs to a test.
-        &["src/offload/worker.rs", "src/process/orphans.rs", "src/stack/overflow.rs"],
-        "threads have one owner, the offload pool",
+        // The third one waits for children as long as they live, which would keep a thread of a
+        // pool from its jobs; the fourth one belongs to a test.
+        &[
+            "src/offload/worker.rs",
+            "src/jobs/threads.rs",
+            "src/process/orphans.rs",
+            "src/stack/overflow.rs",
+        ],
+        "the offload pool owns threads for blocking calls, and a runtime those of its schedulers",
     ),
     (
         "thread::panicking",

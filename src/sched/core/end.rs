@@ -331,8 +331,11 @@ impl Scheduler {
         if let Some(joiner) = fiber.joiner.take() {
             self.make_ready(joiner);
         }
-        if let Some(children) = Children::of(&fiber) {
-            children.one_ended(self);
+        if !fiber.owner.get().is_null() {
+            match Children::of(&fiber) {
+                Some(children) => children.one_ended(self),
+                None => self.work_ended(fiber),
+            }
         }
         if live == 0 {
             self.main_ended.set(true);

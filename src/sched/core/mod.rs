@@ -39,5 +39,7 @@ pub(crate) mod region;
 pub(crate) mod run_loop;
 pub(crate) mod scheduler;
 pub(crate) mod spare;
+pub(crate) mod take_work;
 pub(crate) mod unwinding;
 pub(crate) mod unwinds;
+pub(crate) mod work;

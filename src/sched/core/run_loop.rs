@@ -34,7 +34,13 @@ impl Scheduler {
     /// Runs fibers until the counter of switches reaches a multiple of the batch.
     pub(crate) fn batch(&self) {
         ThreadState::with(|thread| {
-            while let Some(entry) = self.ring(|ring| ring.pop_front()) {
+            loop {
+                let Some(entry) = self.ring(|ring| ring.pop_front()) else {
+                    if self.start_work(true) {
+                        continue;
+                    }
+                    break;
+                };
                 let fiber = entry.item;
                 if fiber.ticket.get() != entry.ticket {
                     self.skip_void(fiber);

@@ -1,0 +1,212 @@
+//! The right to the outcome of a job, from any thread.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::fiber::exit::JoinError;
+use crate::fiber::state::{OnDeadlock, WaitReason};
+use crate::future::block_on::wait_within;
+use crate::jobs::handle::Handle;
+use crate::jobs::job::Pending;
+use crate::sched::core::interrupt::Interrupt;
+use crate::sched::core::limit::Limit;
+
+static JOIN: WaitReason = WaitReason::new("waiting for a job to end", OnDeadlock::Fail)
+    .ended_externally()
+    .ended_by_wakers();
+
+/// The right to the output of a job, which may run on any thread. Dropping it detaches the job: the
+/// job continues, and its output is dropped.
+///
+/// It is `Send` if the output is. A fiber, a plain thread or a task of another runtime may wait for
+/// the job: by [`join`](RemoteHandle::join), as a future, or in a [`select!`](crate::select!). If
+/// the job panics and nothing joins it, the panic is reported on standard error, once.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// fibra::Runtime::builder().threads(2).build()?.run(|| {
+///     let job = fibra::Handle::current().spawn(|| 6 * 7);
+///     let thread = std::thread::spawn(|| job.join()); // any thread may join it
+///     assert_eq!(fibra::blocking(|| thread.join().unwrap()), Ok(42));
+///
+///     let job = fibra::Handle::current().spawn(|| "as a future");
+///     assert_eq!(fibra::future::block_on(async { job.await }), Ok("as a future"));
+/// });
+/// # Ok(())
+/// # }
+/// ```
+pub struct RemoteHandle<T> {
+    pending: Arc<dyn Pending<T>>,
+    /// A handle of a runtime with one scheduler, which counts what may end a wait of the job.
+    _handle: Option<Handle>,
+}
+
+impl<T> RemoteHandle<T> {
+    pub(crate) fn new(pending: Arc<dyn Pending<T>>, handle: Option<Handle>) -> RemoteHandle<T> {
+        RemoteHandle { pending, _handle: handle }
+    }
+
+    /// Waits until the job has ended, and returns the value that its closure returned.
+    ///
+    /// A fiber parks, and the wait is a kill point. A plain thread blocks.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why there is no value: the job panicked, was killed, was abandoned or got
+    /// no stack, or its runtime had ended before it started ([`JoinError::Shutdown`]).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let job = fibra::Handle::current().spawn(|| panic!("no more cheese"));
+    ///     assert_eq!(job.join().unwrap_err().to_string(), "the fiber panicked: no more cheese");
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn join(mut self) -> Result<T, JoinError> {
+        self.wait(Limit::None).unwrap_or(Err(JoinError::Taken))
+    }
+
+    /// Joins the job like [`join`](RemoteHandle::join), but waits no longer than `timeout`. Returns
+    /// `None` if the job has not ended by then: it continues, and can be joined later.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`join`](RemoteHandle::join), and [`JoinError::Taken`] if the output
+    /// was taken before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let mut job = fibra::Handle::current().spawn(fibra::park);
+    ///     assert!(job.join_timeout(Duration::from_millis(1)).is_none());
+    ///     job.kill();
+    ///     assert!(job.join().unwrap_err().is_killed());
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn join_timeout(&mut self, timeout: Duration) -> Option<Result<T, JoinError>> {
+        self.wait(Limit::After(timeout))
+    }
+
+    /// Joins the job like [`join_timeout`](RemoteHandle::join_timeout), but waits no longer than
+    /// until `deadline`, by the clock of the caller.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`join_timeout`](RemoteHandle::join_timeout).
+    #[track_caller]
+    pub fn join_deadline(&mut self, deadline: Instant) -> Option<Result<T, JoinError>> {
+        self.wait(Limit::At(deadline))
+    }
+
+    /// Takes the output if the job has ended, and returns `None` if it has not. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`join_timeout`](RemoteHandle::join_timeout).
+    pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
+        match self.pending.poll(&Context::from_waker(std::task::Waker::noop())) {
+            Poll::Ready(outcome) => Some(outcome),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Returns whether the job has ended, so that `join` would not wait.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.pending.is_finished()
+    }
+
+    /// Asks the job to end, like [`Fiber::kill`](crate::Fiber::kill), from any thread.
+    ///
+    /// A job that has not started never starts: its closure is dropped by the scheduler that would
+    /// have started it. A job that runs is unwound from its next wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::Runtime::builder().threads(2).build()?.run(|| {
+    ///     let job = fibra::Handle::current().spawn_on(1, fibra::park);
+    ///     job.kill();
+    ///     assert!(job.join().unwrap_err().is_killed());
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn kill(&self) {
+        self.pending.kill(None);
+    }
+
+    /// Asks the job to end, for a reason that its clean-up code and its joiner can read: see
+    /// [`Fiber::kill_with`](crate::Fiber::kill_with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     let job = fibra::Handle::current().spawn(fibra::park);
+    ///     job.kill_with("the user has left");
+    ///     let error = job.join().unwrap_err();
+    ///     assert_eq!(error.to_string(), "the fiber was killed: the user has left");
+    /// });
+    /// ```
+    pub fn kill_with(&self, reason: impl Into<Cow<'static, str>>) {
+        self.pending.kill(Some(reason.into()));
+    }
+
+    /// Detaches the job, which continues. This does the same as dropping the handle, and states the
+    /// intent.
+    pub fn detach(self) {
+        drop(self);
+    }
+
+    /// Waits within `limit`. Returns `None` when the time is over.
+    #[track_caller]
+    fn wait(&mut self, limit: Limit) -> Option<Result<T, JoinError>> {
+        let limited = !matches!(limit, Limit::None);
+        match wait_within(Pin::new(self), limit, &JOIN) {
+            Ok(outcome) => Some(outcome),
+            Err(Interrupt::TimedOut) if limited => None,
+            Err(Interrupt::Killed) => Some(Err(JoinError::CallerKilled)),
+            Err(Interrupt::Deadlock(report)) => Some(Err(JoinError::Deadlock(report))),
+            Err(interrupt) => interrupt.into_panic(),
+        }
+    }
+}
+
+/// The outcome of the job, once it has ended. Several tasks may poll in turn; the task that polled
+/// last is woken.
+impl<T> Future for RemoteHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.pending.poll(cx)
+    }
+}
+
+impl<T> Drop for RemoteHandle<T> {
+    fn drop(&mut self) {
+        self.pending.detach();
+    }
+}
+
+impl<T> fmt::Debug for RemoteHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteHandle")
+            .field("is_finished", &self.is_finished())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,248 @@
+//! One scheduler's side of its runtime: its deque, the order in which it takes jobs, and the jobs
+//! that run on it.
+//!
+//! ```text
+//!   direct queue -> own deque, newest first -> injector -> the oldest of the other deques
+//!                   (each 31st time: injector, oldest of its own)
+//! ```
+//!
+//! Invariants:
+//! - A job that runs is in `running`, at the index of its fiber, until its fiber has ended.
+//! - Only the scheduler's own thread uses a `Worker`.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_deque::Worker as Deque;
+
+use crate::fiber::header::FiberPtr;
+use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
+use crate::sched::api::join::JoinHandle;
+use crate::sched::core::scheduler::{Scheduler, scheduler};
+use crate::sched::core::work::Work;
+use crate::sched::time::clock::{Clock, RealClock};
+
+/// The number of jobs after which a scheduler looks at the oldest ones first, once. Without that, a
+/// job at the far end of a deque might never start while newer ones come. A prime, so that it does
+/// not fall in step with the jobs of a program.
+const OLDEST_EACH: u32 = 31;
+
+/// The time for which a scheduler without work looks for jobs before it sleeps. Falling asleep and
+/// being woken takes about as long. A search that finds nothing is the last one until the scheduler
+/// has run a job again, so an idle runtime does not search.
+const SEARCH: Duration = Duration::from_micros(30);
+
+/// The number of looks between two readings of the clock.
+const LOOKS: u32 = 32;
+
+/// The jobs of one scheduler.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    index: usize,
+    deque: Deque<Queued>,
+    taken: Cell<u32>,
+    running: RefCell<Vec<Option<Running>>>,
+    /// Whether it has taken a job since its last search that found nothing.
+    busy: Cell<bool>,
+}
+
+struct Running {
+    job: Queued,
+    handle: JoinHandle<()>,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>, index: usize, deque: Deque<Queued>) -> Worker {
+        let (taken, running) = (Cell::new(0), RefCell::new(Vec::new()));
+        Worker { shared, index, deque, taken, running, busy: Cell::new(false) }
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.shared.seats[self.index]
+    }
+
+    /// Queues `job`, which a fiber of this scheduler spawns.
+    pub(crate) fn push(&self, job: Queued) {
+        count(&self.seat().spawned);
+        self.deque.push(job);
+        if 1 < self.shared.seats.len() {
+            self.shared.notify();
+        }
+    }
+
+    fn next(&self, idle: bool) -> Option<Queued> {
+        let taken = self.taken.get().wrapping_add(1);
+        self.taken.set(taken);
+        if taken % OLDEST_EACH == 0 {
+            let oldest = || take(|| self.seat().stealer.steal());
+            if let Some(job) = self.injected().or_else(oldest) {
+                return Some(job);
+            }
+        }
+        let direct = &self.seat().direct;
+        let first = if direct.is_empty() { None } else { take(|| direct.steal()) };
+        first
+            .or_else(|| self.deque.pop())
+            .or_else(|| self.injected())
+            .or_else(|| if idle { self.stolen() } else { None })
+    }
+
+    fn injected(&self) -> Option<Queued> {
+        if self.shared.injector.is_empty() {
+            return None;
+        }
+        let job = take(|| self.shared.injector.steal())?;
+        if !self.shared.injector.is_empty() {
+            // There is more than this scheduler needs now.
+            self.shared.notify();
+        }
+        Some(job)
+    }
+
+    /// Steals the oldest job of another scheduler, of the next one in turn that has any.
+    fn stolen(&self) -> Option<Queued> {
+        let seats = &self.shared.seats;
+        let others = (1..seats.len()).map(|step| &seats[(self.index + step) % seats.len()]);
+        let mut others = others.filter(|seat| !seat.stealer.is_empty());
+        let job = others.find_map(|seat| take(|| seat.stealer.steal()))?;
+        if seats.iter().any(|seat| !seat.stealer.is_empty()) {
+            self.shared.notify();
+        }
+        Some(job)
+    }
+
+    /// Creates the fiber that runs `job`, and queues it in the ring.
+    fn run(&self, sched: &Scheduler, job: Queued) {
+        self.busy.set(true);
+        self.shared.left_queue();
+        let Some(settings) = job.settings() else { return };
+        let body = job.clone();
+        let handle = settings.builder.create_for_job(
+            sched,
+            (settings.borrows, settings.at),
+            settings.locals.arrive(),
+            move || body.run(),
+        );
+        let fiber = handle.fiber().record();
+        let key = fiber.key.get();
+        job.started(sched.id, key);
+        let mut running = self.running.borrow_mut();
+        let index = key.index as usize;
+        if running.len() <= index {
+            running.resize_with(index + 1, || None);
+        }
+        running[index] = Some(Running { job, handle });
+        drop(running);
+        sched.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
+    }
+}
+
+impl Work for Worker {
+    fn start(&self, idle: bool) -> bool {
+        let Some(job) = self.next(idle) else { return false };
+        if let Some(sched) = scheduler() {
+            self.run(&sched, job);
+        }
+        true
+    }
+
+    fn search(&self, mail: &dyn Fn() -> bool) -> bool {
+        let threads = self.shared.seats.len();
+        if threads == 1 || !self.busy.get() {
+            return false;
+        }
+        let Some(_search) = self.shared.sleepers.begin_search((threads / 2).max(1)) else {
+            return false;
+        };
+        let until = RealClock.now() + SEARCH;
+        while RealClock.now() < until {
+            for _ in 0..LOOKS {
+                if mail() || self.exists() {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+        }
+        self.busy.set(false);
+        false
+    }
+
+    fn may_sleep(&self) -> bool {
+        self.shared.sleepers.announce(self.index);
+        if self.exists() {
+            self.shared.sleepers.withdraw(self.index);
+            return false;
+        }
+        true
+    }
+
+    fn is_awake(&self) {
+        self.shared.sleepers.withdraw(self.index);
+    }
+
+    fn exists(&self) -> bool {
+        !self.seat().direct.is_empty()
+            || !self.shared.injector.is_empty()
+            || self.shared.seats.iter().any(|seat| !seat.stealer.is_empty())
+    }
+
+    fn may_come(&self) -> bool {
+        self.shared.is_held()
+    }
+
+    fn ended(&self, fiber: FiberPtr) {
+        let index = fiber.key.get().index as usize;
+        let running = self.running.borrow_mut().get_mut(index).and_then(Option::take);
+        let Some(Running { job, mut handle }) = running else { return };
+        let how = handle.try_join().unwrap_or(Ok(()));
+        count(&self.seat().ended);
+        if let Some(sched) = scheduler() {
+            job.ended(&sched, how);
+        }
+    }
+
+    fn drop_one(&self) -> bool {
+        let first = self.index == 0;
+        if first {
+            self.shared.advance(Stage::Closed);
+        }
+        if let Some(job) = self.deque.pop() {
+            self.shared.refuse(&*job);
+            return true;
+        }
+        self.shared.refuse_one(&self.seat().direct)
+            || first && self.shared.refuse_one(&self.shared.injector)
+    }
+
+    fn passes_exit_on(&self, code: i32) -> bool {
+        if self.index == 0 {
+            return false;
+        }
+        self.shared.exit(code);
+        true
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+/// Runs `f` with the worker of this thread's scheduler, if that takes part in a runtime.
+pub(crate) fn with<R>(f: impl FnOnce(&Scheduler, Option<&Worker>) -> R) -> Option<R> {
+    let sched = scheduler()?;
+    let worker = sched.work.get().and_then(|work| work.as_any().downcast_ref::<Worker>());
+    Some(f(&sched, worker))
+}
