@@ -113,7 +113,7 @@ fn ping_pong(
 }
 
 /// Binds this thread to a processor.
-pub(crate) fn pin(is_pinned: bool, processor: usize) {
+fn pin(is_pinned: bool, processor: usize) {
     #[cfg(target_os = "linux")]
     if is_pinned {
         let mut set = rustix::thread::CpuSet::new();
