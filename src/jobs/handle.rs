@@ -227,7 +227,7 @@ impl Handle {
         if self.accepts() {
             self.shared.direct(index, job);
         } else {
-            self.refuse(&job);
+            self.refuse(job);
         }
         self.remote(pending)
     }
@@ -330,7 +330,7 @@ impl Handle {
     /// Queues `job`, or refuses it.
     pub(crate) fn queue(&self, job: Queued) {
         if !self.accepts() {
-            return self.refuse(&job);
+            return self.refuse(job);
         }
         let mut job = Some(job);
         self.at_home(|_, worker| job.take().into_iter().for_each(|job| worker.push(job)));
@@ -339,7 +339,7 @@ impl Handle {
         }
     }
 
-    fn refuse(&self, job: &Queued) {
+    fn refuse(&self, job: Queued) {
         self.shared.left_queue();
         job.refuse(JoinError::Shutdown);
     }

@@ -1,28 +1,30 @@
-//! One job: its closure, the fiber that runs it, and its outcome, in one allocation that the queue,
-//! the fiber and the handle share.
+//! One job: its closure, then its outcome, in one allocation that the queue, the fiber and the
+//! handle share.
 //!
 //! ```text
-//!   Queued --started--> Running{fiber} --returns--> Returned(T) --fiber ended--> Ended(Ok(T))
-//!     |                    |  \__ unwinds, fiber ended --------------------------> Ended(Err(..))
-//!     |                    \_____ the handle is gone: the output is dropped -----> Left
-//!     \__ killed, refused: Ended(Err(..)); the closure stays, for the fiber or main fiber that
-//!         takes the job out of its queue
-//!   Ended --join--> Left
+//!   Unstarted --start--> Started: a fiber runs the closure, and leaves the output
+//!       |                   \__ the fiber has ended: the outcome is announced
+//!       \__ refuse: the closure is dropped, the outcome is an error
+//!   kill, before the start: the outcome is an error; the closure stays, until the job is taken out
+//!       of its queue
 //! ```
 //!
 //! Invariants:
-//! - The lock is held for moves only: closures, outputs, payloads and wakers are dropped, called
-//!   and cloned outside of it.
+//! - Which thread may touch the closure and the outcome is decided by [`JobState`].
 //! - The closure is run or dropped once, on a fiber of the scheduler that took the job, or on the
 //!   thread that was refused.
 //! - The outcome is announced when the fiber has ended, after the destructors of its fiber-locals.
+//! - No user code runs under the lock of the waker, nor while a cell is borrowed.
 //! - The last count of a job drops no user value: the handle takes the outcome with it, and
 //!   whatever takes a job out of a queue takes the closure.
 
+#![allow(unsafe_code, reason = "moves closures and outcomes between threads")]
+
 use std::borrow::Cow;
-use std::mem;
+use std::cell::UnsafeCell;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use crate::collections::locked::locked;
@@ -30,6 +32,8 @@ use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
 use crate::fiber::locals::SendLocals;
 use crate::fiber::report::report_lost;
+use crate::jobs::state::{JobState, Kill};
+use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
 use crate::sched::core::work::Borrows;
@@ -37,7 +41,7 @@ use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::registry;
 
 pub(crate) type Outcome<T> = Result<T, JoinError>;
-type Reason = Option<Cow<'static, str>>;
+pub(crate) type Reason = Option<Cow<'static, str>>;
 
 /// The settings with which the fiber of a job is created.
 #[derive(Debug)]
@@ -48,150 +52,252 @@ pub(crate) struct Settings {
     pub(crate) locals: SendLocals,
 }
 
-/// A job, as the queues and the scheduler that runs it see it.
-pub(crate) trait Job: Send + Sync {
-    /// Takes the settings of its fiber. Called once, before `started`.
-    fn settings(&self) -> Option<Settings>;
+/// Returns a new job as its queue and its handle see it.
+pub(crate) fn new<F, T>(settings: Settings, f: F) -> (Unstarted, Arc<dyn Pending<T>>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let cell = Arc::new(JobCell {
+        state: JobState::new(),
+        scheduler: AtomicU32::new(0),
+        key: AtomicU64::new(0),
+        owns_outcome: AtomicBool::new(false),
+        settings: UnsafeCell::new(Some(settings)),
+        closure: UnsafeCell::new(Some(f)),
+        outcome: UnsafeCell::new(None),
+        waker: Mutex::new(None),
+    });
+    (Unstarted(cell.clone()), cell)
+}
 
-    /// Records the fiber that will run it.
-    fn started(&self, scheduler: u32, key: Key);
+/// A job in a queue: the right to its closure. There is one per job.
+pub(crate) struct Unstarted(Arc<dyn Job>);
 
-    /// Runs the closure, on the fiber. If the job was killed, only drops it.
-    fn run(&self);
+/// A job that runs: the right to its outcome, unless the job was killed before it started. There is
+/// one per job.
+pub(crate) struct Started(Arc<dyn Job>);
 
-    /// Records how the fiber has ended. Runs no user code.
-    fn ended(&self, sched: &Scheduler, how: Result<(), JoinError>);
+/// The right to run the closure of a job. There is one per job.
+struct Body(Arc<dyn Job>);
+
+impl Drop for Body {
+    /// Drops the closure, if the fiber was killed before its first turn. This is on the fiber.
+    fn drop(&mut self) {
+        self.0.drop_closure();
+    }
+}
+
+impl Unstarted {
+    /// Creates the fiber that runs the job, without queueing it.
+    pub(crate) fn start(self, sched: &Scheduler) -> (Started, JoinHandle<()>) {
+        let Settings { builder, borrows, at, locals } = self.0.settings();
+        let body = Body(self.0.clone());
+        let run = move || body.0.run();
+        let handle = builder.create_for_job(sched, (borrows, at), locals.arrive(), run);
+        self.0.start(sched.id, handle.fiber().record().key.get());
+        (Started(self.0), handle)
+    }
 
     /// Drops the closure of a job that never starts: user code.
+    pub(crate) fn refuse(self, error: JoinError) {
+        self.0.refuse(error);
+    }
+}
+
+impl Started {
+    /// Announces the outcome. The fiber has ended, with this result. Runs no user code.
+    pub(crate) fn ended(self, sched: &Scheduler, how: Result<(), JoinError>) {
+        self.0.ended(sched, how);
+    }
+}
+
+/// A job, whatever its types. Only [`Unstarted`], [`Body`] and [`Started`] call this, each with the
+/// right that it stands for.
+trait Job: Send + Sync {
+    /// Takes the settings. Called by `Unstarted::start`, once.
+    fn settings(&self) -> Settings;
+
+    /// Records the fiber that will run the closure. Called by `Unstarted::start`, once.
+    fn start(&self, scheduler: u32, key: Key);
+
+    /// Drops the closure. Called by `Unstarted::refuse`, once.
     fn refuse(&self, error: JoinError);
+
+    /// Runs the closure; only drops it if the job was killed before it started. Called by `Body`,
+    /// once.
+    fn run(&self);
+
+    /// Drops the closure, unless it was run. Called by `Body`, once, after `run`.
+    fn drop_closure(&self);
+
+    /// Announces the outcome. Called by `Started`, once, after `run` has ended.
+    fn ended(&self, sched: &Scheduler, how: Result<(), JoinError>);
 }
 
 /// A job, as its handle sees it.
 pub(crate) trait Pending<T>: Send + Sync {
     /// Returns the outcome if the job has ended. Otherwise the task of `cx`, and no other one, is
     /// woken when it ends.
-    fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>>;
+    ///
+    /// # Safety
+    ///
+    /// Only the one handle of the job may call this, not on two threads at the same time.
+    unsafe fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>>;
+
+    /// Declares that nothing will ask for the outcome. Drops the outcome if it is there.
+    ///
+    /// # Safety
+    ///
+    /// Only the one handle of the job may call this, once, and not `poll` after it.
+    unsafe fn detach(&self);
 
     fn is_finished(&self) -> bool;
 
     /// Asks the job to end, for this reason if there is one.
     fn kill(&self, reason: Reason);
-
-    /// Declares that nothing will ask for the outcome. Drops the outcome if it is there.
-    fn detach(&self);
 }
 
 /// The allocation of one job.
-pub(crate) struct JobCell<F, T>(Mutex<Inner<F, T>>);
-
-struct Inner<F, T> {
-    settings: Option<Settings>,
-    closure: Option<F>,
-    stage: Stage<T>,
-    waker: Option<Waker>,
-    /// Whether a handle may still ask for the outcome.
-    wanted: bool,
-    /// Whether a kill was sent to the fiber.
-    killed: bool,
+struct JobCell<F, T> {
+    state: JobState,
+    /// The fiber that runs it: the number of its scheduler, and its key. Set before the job counts
+    /// as started.
+    scheduler: AtomicU32,
+    key: AtomicU64,
+    /// Whether the scheduler that has started it owns the outcome. Used on its thread only.
+    owns_outcome: AtomicBool,
+    settings: UnsafeCell<Option<Settings>>,
+    closure: UnsafeCell<Option<F>>,
+    outcome: UnsafeCell<Option<Outcome<T>>>,
+    waker: Mutex<Option<Waker>>,
 }
 
-enum Stage<T> {
-    Queued,
-    Running {
-        scheduler: u32,
-        key: Key,
-    },
-    Returned(T),
-    Ended(Outcome<T>),
-    /// The outcome was taken or dropped.
-    Left,
-}
+// SAFETY: the cells are moved into and out of by one thread at a time, with a happens-before edge
+// between two of them: the queue passes the right to the settings and the closure on, and `state`
+// the right to the outcome. Nothing is ever borrowed from a cell. Closures and outputs are `Send`,
+// and so may be used and dropped by the thread that has got them.
+unsafe impl<F: Send, T: Send> Sync for JobCell<F, T> {}
+// SAFETY: all fields may be dropped on another thread, since `F` and `T` are `Send`.
+unsafe impl<F: Send, T: Send> Send for JobCell<F, T> {}
 
 impl<F, T> JobCell<F, T> {
-    pub(crate) fn new(settings: Settings, closure: F) -> JobCell<F, T> {
-        JobCell(Mutex::new(Inner {
-            settings: Some(settings),
-            closure: Some(closure),
-            stage: Stage::Queued,
-            waker: None,
-            wanted: true,
-            killed: false,
-        }))
+    /// Moves the closure out.
+    ///
+    /// # Safety
+    ///
+    /// The caller must have the right to the closure.
+    unsafe fn take_closure(&self) -> Option<F> {
+        // SAFETY: no other thread touches the cell while the caller has the right to it, and no
+        // reference into it is ever kept.
+        unsafe { (*self.closure.get()).take() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner<F, T>> {
-        locked(&self.0)
+    /// Moves the outcome out.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the outcome, as [`JobState`] says.
+    unsafe fn take_outcome(&self) -> Option<Outcome<T>> {
+        // SAFETY: like in `take_closure`.
+        unsafe { (*self.outcome.get()).take() }
+    }
+
+    /// Moves the outcome in, where there is none.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the outcome, as [`JobState`] says.
+    unsafe fn set_outcome(&self, outcome: Outcome<T>) {
+        // SAFETY: like in `take_closure`. The cell is empty, so the assignment drops no user value.
+        unsafe { *self.outcome.get() = Some(outcome) };
+    }
+
+    fn owns_outcome(&self) -> bool {
+        self.owns_outcome.load(Ordering::Relaxed)
+    }
+
+    /// Stores `error` as the outcome of a job that does not start, and wakes the task that waits.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the outcome, as [`JobState`] says.
+    unsafe fn fail(&self, error: JoinError) {
+        // SAFETY: the caller owns the outcome.
+        unsafe { self.set_outcome(Err(error)) };
+        if self.state.end().wake {
+            let waker = locked(&self.waker).take();
+            waker.into_iter().for_each(Waker::wake);
+        }
     }
 }
 
 impl<F, T> Job for JobCell<F, T>
 where
     F: FnOnce() -> T + Send,
-    T: Send,
+    T: Send + 'static,
 {
-    fn settings(&self) -> Option<Settings> {
-        self.lock().settings.take()
+    fn settings(&self) -> Settings {
+        // SAFETY: only `Unstarted`, of which there is one, calls this, and it is used up by that.
+        // Like in `take_closure`, nothing is borrowed.
+        let settings = unsafe { (*self.settings.get()).take() };
+        settings.expect("a job is started once")
     }
 
-    fn started(&self, scheduler: u32, key: Key) {
-        let mut inner = self.lock();
-        if matches!(inner.stage, Stage::Queued) {
-            inner.stage = Stage::Running { scheduler, key };
-        }
-    }
-
-    fn run(&self) {
-        let mut inner = self.lock();
-        let closure = inner.closure.take();
-        let runs = matches!(inner.stage, Stage::Running { .. });
-        drop(inner);
-        let Some(closure) = closure else { return };
-        if !runs {
-            return drop(closure);
-        }
-        let output = closure();
-        let mut inner = self.lock();
-        if inner.wanted {
-            inner.stage = Stage::Returned(output);
-        } else {
-            inner.stage = Stage::Left;
-            drop(inner);
-            drop(output);
-        }
-    }
-
-    fn ended(&self, sched: &Scheduler, how: Result<(), JoinError>) {
-        let mut inner = self.lock();
-        let stage = mem::replace(&mut inner.stage, Stage::Left);
-        let (stage, unread) = match (stage, how) {
-            (Stage::Returned(output), Ok(())) => (Stage::Ended(Ok(output)), None),
-            (Stage::Running { .. }, Err(error)) if inner.wanted => (Stage::Ended(Err(error)), None),
-            (stage, how) => (stage, how.err()),
-        };
-        inner.stage = stage;
-        let waker = inner.waker.take();
-        drop(inner);
-        if let Some(waker) = waker {
-            sched.wake_by(waker);
-        }
-        if let Some(JoinError::Panicked(_)) = unread {
-            let unread = Unread(unread);
-            let fiber = sched.create_paused(move || drop(unread), Location::caller());
-            sched.unpause(fiber.ptr());
-        }
+    fn start(&self, scheduler: u32, key: Key) {
+        self.scheduler.store(scheduler, Ordering::Relaxed);
+        self.key.store(key.to_bits(), Ordering::Relaxed);
+        // The state publishes both.
+        self.owns_outcome.store(self.state.start(), Ordering::Relaxed);
     }
 
     fn refuse(&self, error: JoinError) {
-        let mut inner = self.lock();
-        let closure = inner.closure.take();
-        let settings = inner.settings.take();
-        if matches!(inner.stage, Stage::Queued) {
-            inner.stage = if inner.wanted { Stage::Ended(Err(error)) } else { Stage::Left };
+        // SAFETY: `Unstarted`, of which there is one, has the right to both, and is used up.
+        let unused = unsafe { (self.take_closure(), (*self.settings.get()).take()) };
+        if self.state.start() {
+            // SAFETY: `start` has returned that this thread owns the outcome.
+            unsafe { self.fail(error) };
         }
-        let waker = inner.waker.take();
-        drop(inner);
-        waker.into_iter().for_each(Waker::wake);
-        drop((closure, settings));
+        drop(unused);
+    }
+
+    fn run(&self) {
+        // SAFETY: `Body` has the right to the closure, and calls this once.
+        let closure = unsafe { self.take_closure() };
+        let Some(closure) = closure else { return };
+        if !self.owns_outcome() {
+            return drop(closure);
+        }
+        let output = closure();
+        if !self.state.is_unwanted() {
+            // SAFETY: the scheduler that has started the job owns the outcome, and this is its
+            // thread.
+            unsafe { self.set_outcome(Ok(output)) };
+        }
+    }
+
+    fn drop_closure(&self) {
+        // SAFETY: `Body` has the right to the closure, and is gone after this.
+        drop(unsafe { self.take_closure() });
+    }
+
+    fn ended(&self, sched: &Scheduler, how: Result<(), JoinError>) {
+        if !self.owns_outcome() {
+            return drop_on_a_fiber::<T>(sched, how.err().map(Err));
+        }
+        if let Err(error) = how {
+            // SAFETY: this scheduler owns the outcome. The closure has unwound, so there is none.
+            unsafe { self.set_outcome(Err(error)) };
+        }
+        let at_end = self.state.end();
+        if at_end.wake {
+            let waker = locked(&self.waker).take();
+            waker.into_iter().for_each(|waker| sched.wake_by(waker));
+        }
+        if at_end.unwanted {
+            // SAFETY: this scheduler has owned the outcome, and still does.
+            drop_on_a_fiber(sched, unsafe { self.take_outcome() });
+        }
     }
 }
 
@@ -200,65 +306,45 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>> {
-        let waker = cx.waker().clone();
-        let mut inner = self.lock();
-        let was = mem::replace(&mut inner.stage, Stage::Left);
-        let (stage, outcome) = match was {
-            Stage::Ended(outcome) => (Stage::Left, Some(outcome)),
-            Stage::Left => (Stage::Left, Some(Err(JoinError::Taken))),
-            running => (running, None),
-        };
-        inner.stage = stage;
-        let Some(outcome) = outcome else {
-            let replaced = inner.waker.replace(waker);
-            drop(inner);
+    unsafe fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>> {
+        if !self.state.has_ended() {
+            let waker = cx.waker().clone();
+            let replaced = locked(&self.waker).replace(waker);
             drop(replaced);
-            return Poll::Pending;
-        };
-        drop(inner);
-        drop(waker);
-        Poll::Ready(outcome)
+            if !self.state.wait() {
+                return Poll::Pending;
+            }
+        }
+        // SAFETY: the job has ended, so its handle, which calls this, owns the outcome.
+        let outcome = unsafe { self.take_outcome() };
+        Poll::Ready(outcome.unwrap_or(Err(JoinError::Taken)))
     }
 
-    fn is_finished(&self) -> bool {
-        matches!(self.lock().stage, Stage::Ended(_) | Stage::Left)
-    }
-
-    fn kill(&self, reason: Reason) {
-        let mut inner = self.lock();
-        match inner.stage {
-            Stage::Queued => {
-                let error = reason.map_or(JoinError::Killed, JoinError::KilledFor);
-                inner.stage = if inner.wanted { Stage::Ended(Err(error)) } else { Stage::Left };
-                let waker = inner.waker.take();
-                drop(inner);
-                waker.into_iter().for_each(Waker::wake);
-            }
-            Stage::Running { scheduler, key } => {
-                let again = mem::replace(&mut inner.killed, true);
-                drop(inner);
-                if !again {
-                    kill_fiber(scheduler, key, reason);
-                }
-            }
-            _ => {}
+    unsafe fn detach(&self) {
+        if self.state.give_up() {
+            // SAFETY: the job had ended, so its handle, which calls this, owns the outcome.
+            drop(Unread(unsafe { self.take_outcome() }));
+        } else if let Some(waker) = locked(&self.waker).take() {
+            drop(waker);
         }
     }
 
-    fn detach(&self) {
-        let mut inner = self.lock();
-        inner.wanted = false;
-        let left = match &inner.stage {
-            Stage::Returned(_) | Stage::Ended(_) => mem::replace(&mut inner.stage, Stage::Left),
-            _ => Stage::Left,
-        };
-        let waker = inner.waker.take();
-        drop(inner);
-        drop(waker);
-        match left {
-            Stage::Ended(Err(error)) => drop(Unread(Some(error))),
-            other => drop(other),
+    fn is_finished(&self) -> bool {
+        self.state.has_ended()
+    }
+
+    fn kill(&self, reason: Reason) {
+        match self.state.kill() {
+            Kill::Nothing => {}
+            Kill::BeforeStart => {
+                let error = reason.map_or(JoinError::Killed, JoinError::KilledFor);
+                // SAFETY: the state has returned that this thread owns the outcome.
+                unsafe { self.fail(error) };
+            }
+            Kill::Running => {
+                let scheduler = self.scheduler.load(Ordering::Relaxed);
+                kill_fiber(scheduler, Key::from_bits(self.key.load(Ordering::Relaxed)), reason);
+            }
         }
     }
 }
@@ -275,24 +361,25 @@ fn kill_fiber(id: u32, key: Key, reason: Reason) {
     }
 }
 
-/// An error that nothing asks for. If it is a panic, it is reported when this is dropped: on a
-/// fiber, or on the thread that drops the handle.
-struct Unread(Option<JoinError>);
-
-impl Drop for Unread {
-    fn drop(&mut self) {
-        if let Some(JoinError::Panicked(panic)) = self.0.take() {
-            report_lost("a job panicked and was not joined", panic.into_payload());
-        }
+/// Drops an outcome that nothing asks for on a fiber, if that may run user code.
+fn drop_on_a_fiber<T: 'static>(sched: &Scheduler, outcome: Option<Outcome<T>>) {
+    if matches!(outcome, Some(Ok(_) | Err(JoinError::Panicked(_)))) {
+        let unread = Unread(outcome);
+        let fiber = sched.create_paused(move || drop(unread), Location::caller());
+        sched.unpause(fiber.ptr());
     }
 }
 
-/// Returns a job as its two sides see it.
-pub(crate) fn new<F, T>(settings: Settings, f: F) -> (Arc<dyn Job>, Arc<dyn Pending<T>>)
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let cell = Arc::new(JobCell::new(settings, f));
-    (cell.clone(), cell)
+/// An outcome that nothing asks for. If it is a panic, it is reported when this is dropped: on a
+/// fiber, or on the thread that drops the handle.
+struct Unread<T>(Option<Outcome<T>>);
+
+impl<T> Drop for Unread<T> {
+    fn drop(&mut self) {
+        if let Some(Err(JoinError::Panicked(panic))) =
+            self.0.take_if(|outcome| matches!(outcome, Err(JoinError::Panicked(_))))
+        {
+            report_lost("a job panicked and was not joined", panic.into_payload());
+        }
+    }
 }

@@ -31,5 +31,6 @@ mod pin;
 pub(crate) mod remote_handle;
 pub(crate) mod shared;
 pub(crate) mod sleepers;
+mod state;
 pub(crate) mod threads;
 pub(crate) mod worker;

@@ -1,11 +1,16 @@
 //! The right to the outcome of a job, from any thread.
+//!
+//! Invariants:
+//! - There is one handle per job. It alone takes the outcome.
+
+#![allow(unsafe_code, reason = "is the one handle that may take the outcome")]
 
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::fiber::exit::JoinError;
@@ -44,13 +49,15 @@ static JOIN: WaitReason = WaitReason::new("waiting for a job to end", OnDeadlock
 /// ```
 pub struct RemoteHandle<T> {
     pending: Arc<dyn Pending<T>>,
+    /// Whether the outcome was taken.
+    taken: bool,
     /// A handle of a runtime with one scheduler, which counts what may end a wait of the job.
     _handle: Option<Handle>,
 }
 
 impl<T> RemoteHandle<T> {
     pub(crate) fn new(pending: Arc<dyn Pending<T>>, handle: Option<Handle>) -> RemoteHandle<T> {
-        RemoteHandle { pending, _handle: handle }
+        RemoteHandle { pending, taken: false, _handle: handle }
     }
 
     /// Waits until the job has ended, and returns the value that its closure returned.
@@ -117,9 +124,13 @@ impl<T> RemoteHandle<T> {
     ///
     /// Returns the errors of [`join_timeout`](RemoteHandle::join_timeout).
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
-        match self.pending.poll(&Context::from_waker(std::task::Waker::noop())) {
-            Poll::Ready(outcome) => Some(outcome),
-            Poll::Pending => None,
+        if self.is_finished() {
+            match self.poll_outcome(&Context::from_waker(Waker::noop())) {
+                Poll::Ready(outcome) => Some(outcome),
+                Poll::Pending => None,
+            }
+        } else {
+            None
         }
     }
 
@@ -173,6 +184,13 @@ impl<T> RemoteHandle<T> {
         drop(self);
     }
 
+    fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Result<T, JoinError>> {
+        // SAFETY: this is the one handle of the job, and it is borrowed exclusively.
+        let outcome = unsafe { self.pending.poll(cx) };
+        self.taken |= outcome.is_ready();
+        outcome
+    }
+
     /// Waits within `limit`. Returns `None` when the time is over.
     #[track_caller]
     fn wait(&mut self, limit: Limit) -> Option<Result<T, JoinError>> {
@@ -193,13 +211,16 @@ impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.pending.poll(cx)
+        self.get_mut().poll_outcome(cx)
     }
 }
 
 impl<T> Drop for RemoteHandle<T> {
     fn drop(&mut self) {
-        self.pending.detach();
+        if !self.taken {
+            // SAFETY: this is the one handle of the job, and it is gone after this.
+            unsafe { self.pending.detach() };
+        }
     }
 }
 

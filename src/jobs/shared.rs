@@ -21,12 +21,12 @@ use crossbeam_deque::{Injector, Steal, Stealer};
 use crate::collections::locked::locked;
 use crate::collections::publish;
 use crate::fiber::exit::JoinError;
-use crate::jobs::job::Job;
+use crate::jobs::job::Unstarted;
 use crate::jobs::sleepers::Sleepers;
 use crate::sched::shared::mailbox::{Mail, Mailbox};
 use crate::sync::Semaphore;
 
-pub(crate) type Queued = Arc<dyn Job>;
+pub(crate) type Queued = Unstarted;
 
 /// The shared state of a runtime.
 pub(crate) struct Shared {
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     /// The permits to queue a job, if their number is limited.
     pub(crate) limit: Option<Semaphore>,
     stage: AtomicU8,
-    /// The number of handles. As long as there is one, jobs may come.
+    /// The number of handles, if there is one scheduler. As long as there is one, jobs may come.
     handles: AtomicUsize,
     /// The number of jobs that were spawned outside of the runtime's fibers, or for one scheduler.
     injected: AtomicUsize,
@@ -158,12 +158,12 @@ impl Shared {
     /// Refuses one job of `queue`. Returns whether there was one.
     pub(crate) fn refuse_one(&self, queue: &Injector<Queued>) -> bool {
         let Some(job) = take(|| queue.steal()) else { return false };
-        self.refuse(&*job);
+        self.refuse(job);
         true
     }
 
     /// Refuses `job`, which was taken out of a queue.
-    pub(crate) fn refuse(&self, job: &dyn Job) {
+    pub(crate) fn refuse(&self, job: Queued) {
         self.left_queue();
         job.refuse(JoinError::Shutdown);
         // It counts as ended. This is not always the thread that owns a seat's count.
@@ -192,13 +192,20 @@ impl Shared {
         sum(|seat| &seat.spawned).wrapping_add(injected) == ended
     }
 
+    /// Counts one more handle, if that count matters: with one scheduler, which can detect
+    /// deadlocks.
+    #[inline]
     pub(crate) fn hold(&self) {
-        self.handles.fetch_add(1, Ordering::Relaxed);
+        if self.seats.len() == 1 {
+            self.handles.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    /// Counts one handle less. The schedulers look again whether jobs may come.
+    /// Counts one handle less. After the last one the scheduler looks again whether it is in a
+    /// deadlock.
+    #[inline]
     pub(crate) fn release(&self) {
-        if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 && self.seats.len() == 1 {
+        if self.seats.len() == 1 && self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.seats[0].mailbox.nudge();
         }
     }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use crossbeam_deque::Worker as Deque;
 
 use crate::fiber::header::FiberPtr;
+use crate::jobs::job::Started;
 use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
@@ -50,7 +51,7 @@ pub(crate) struct Worker {
 }
 
 struct Running {
-    job: Queued,
+    job: Started,
     handle: JoinHandle<()>,
 }
 
@@ -122,19 +123,10 @@ impl Worker {
     fn run(&self, sched: &Scheduler, job: Queued) {
         self.busy.set(true);
         self.shared.left_queue();
-        let Some(settings) = job.settings() else { return };
-        let body = job.clone();
-        let handle = settings.builder.create_for_job(
-            sched,
-            (settings.borrows, settings.at),
-            settings.locals.arrive(),
-            move || body.run(),
-        );
+        let (job, handle) = job.start(sched);
         let fiber = handle.fiber().record();
-        let key = fiber.key.get();
-        job.started(sched.id, key);
+        let index = fiber.key.get().index as usize;
         let mut running = self.running.borrow_mut();
-        let index = key.index as usize;
         if running.len() <= index {
             running.resize_with(index + 1, || None);
         }
@@ -214,7 +206,7 @@ impl Work for Worker {
             self.shared.advance(Stage::Closed);
         }
         if let Some(job) = self.deque.pop() {
-            self.shared.refuse(&*job);
+            self.shared.refuse(job);
             return true;
         }
         self.shared.refuse_one(&self.seat().direct)

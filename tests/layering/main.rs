@@ -141,6 +141,8 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/shared/outside.rs", "lists waits that lie on the stacks of fibers"),
     ("src/sched/threads/outside.rs", "lists waits that lie on the stacks of fibers"),
     ("src/sched/futures/task.rs", "makes wakers of bits"),
+    ("src/jobs/job.rs", "moves closures and outcomes between threads"),
+    ("src/jobs/remote_handle.rs", "is the one handle that may take the outcome of a job"),
     ("src/offload/scoped.rs", "lets a thread borrow from a frame that outlives the job"),
     ("src/sched/core/abandon.rs", "leaves a stack for the last time"),
     ("src/sched/core/create.rs", "erases the types of closures and their outputs"),
