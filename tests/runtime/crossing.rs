@@ -147,7 +147,7 @@ fn a_panic_that_nothing_joins_is_reported_once() {
 }
 
 #[test]
-fn a_value_that_nothing_joins_is_dropped_on_the_thread_of_the_job() {
+fn the_value_of_a_detached_job_is_dropped_on_its_thread() {
     struct Tells(std::sync::mpsc::Sender<thread::ThreadId>);
     impl Drop for Tells {
         fn drop(&mut self) {
@@ -155,13 +155,17 @@ fn a_value_that_nothing_joins_is_dropped_on_the_thread_of_the_job() {
         }
     }
     let (to, from) = std::sync::mpsc::channel();
-    let there = on(2, |handle| {
+    on(2, |handle| {
         let there = handle.spawn_on(1, || thread::current().id()).join().unwrap();
-        handle.spawn_on(1, move || Tells(to)).detach();
-        while handle.spawn_on(1, fibra::in_fiber).join() != Ok(true) {}
-        there
+        let (release, released) = fibra::sync::oneshot::<()>();
+        let job = handle.spawn_on(1, move || {
+            released.recv().unwrap();
+            Tells(to)
+        });
+        job.detach(); // while it runs
+        release.send(()).unwrap();
+        assert_eq!(fibra::blocking(move || from.recv()), Ok(there));
     });
-    assert_eq!(from.iter().collect::<Vec<_>>(), [there]);
 }
 
 #[test]

@@ -234,3 +234,43 @@ fn a_kill_of_the_joiner_does_not_kill_the_job() {
         }
     });
 }
+
+/// A job that was taken out of its queue is a fiber that waits for its first turn: with one
+/// thread, some number of yields meets that moment.
+#[test]
+fn the_closure_of_a_job_that_is_killed_before_its_first_turn_is_dropped_on_a_fiber() {
+    let before_the_first_turn = Arc::new(Count::default());
+    for yields in 0..50 {
+        let (tell, told) = std::sync::mpsc::channel();
+        let counts = before_the_first_turn.clone();
+        fibra::run(move || {
+            let handle = fibra::Handle::current();
+            // Another fiber is always ready, so the job starts with a turn.
+            let busy = fibra::spawn(|| {
+                loop {
+                    fibra::yield_now();
+                }
+            });
+            let guard = OnDrop(move || tell.send(fibra::in_fiber()).unwrap());
+            let ran = Arc::new(Count::default());
+            let runs = ran.clone();
+            let job = handle.spawn(move || {
+                let _guard = guard;
+                runs.add();
+            });
+            (0..yields).for_each(|_| fibra::yield_now());
+            job.kill();
+            while !job.is_finished() {
+                fibra::yield_now();
+            }
+            (0..100).for_each(|_| fibra::yield_now());
+            // The handle is still there: it is not what drops the closure.
+            assert_eq!(told.try_recv(), Ok(true), "after {yields} yields");
+            if ran.get() == 0 {
+                counts.add();
+            }
+            drop((job, busy));
+        });
+    }
+    assert_ne!(before_the_first_turn.get(), 0);
+}
