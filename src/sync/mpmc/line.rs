@@ -19,10 +19,10 @@
 //!
 //! Invariants:
 //! - What is stored behind the ring and the lines change under the lock, and [`Side::word`] is
-//!   published before the lock is released. A newcomer to a line publishes itself and then looks at the ring; the other
-//!   side changes the ring and then looks at the word. There is a fence between the two on both
-//!   sides (`collections/publish.rs`): either the newcomer finds the value or the room, or the
-//!   other side finds the newcomer.
+//!   published before the lock is released. A newcomer to a line publishes itself and then looks at
+//!   the ring; the other side changes the ring and then looks at the word. There is a fence between
+//!   the two on both sides (`collections/publish.rs`): either the newcomer finds the value or the
+//!   room, or the other side finds the newcomer.
 //! - A waiter is served with a value: a receiver is given one, a sender's is taken. If another
 //!   thread has taken the value or the room at the last moment, the waiter is served with nothing,
 //!   tries again, and keeps its place at the front of its line.
