@@ -89,7 +89,8 @@ impl<T> Channel<T> {
     }
 
     /// Closes the channel, and also refuses the operations of tasklets that wait already: senders
-    /// get their values back. This is [`close`](rendezvous::Channel::close) of `fibra::channel`.
+    /// get their values back. This is [`close`](crate::channel::Channel::close) of
+    /// `fibra::channel`.
     ///
     /// # Examples
     ///

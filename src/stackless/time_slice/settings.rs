@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::stackless::time_slice::{Limit, Run};
 
 impl Run {
-    /// Returns the settings of [`run`]: no limit.
+    /// Returns the settings of [`run`](crate::stackless::run()): no limit.
     pub fn new() -> Run {
         Run::default()
     }
