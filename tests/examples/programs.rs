@@ -242,7 +242,8 @@ const OF_GREENLETS: &[Example] = &[
              program: staying
              program: really quit? (y/n)
              program: bye after 3 commands
-             toolkit: the loop has ended, 1 key was left",
+             toolkit: the loop has ended, 1 key was left
+             tracer: 19 switches to the program, 19 back",
     },
     Example {
         name: "genlets",
