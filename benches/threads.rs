@@ -467,8 +467,9 @@ fn beside_held(quick: bool, held: usize) -> f64 {
         fibra::run(move || {
             let go_on: Vec<Channel<()>> = (0..10).map(|_| Channel::new()).collect();
             let done = Channel::new();
-            for go_on in go_on.iter().cloned() {
-                let (woken, ask, done) = (woken.clone(), ask.clone(), done.clone());
+            for go_on in &go_on {
+                let (go_on, woken) = (go_on.clone(), woken.clone());
+                let (ask, done) = (ask.clone(), done.clone());
                 fibra::spawn(move || {
                     let unparker = fibra::current().unparker();
                     while go_on.recv().is_ok() {
