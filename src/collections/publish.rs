@@ -22,7 +22,8 @@
 //!
 //! Each pair calls [`fence`]; the models in `sched/tests/publish.rs`, which run the real types,
 //! count lost wakes under Miri. Each model also runs without the fences, and must lose some wakes
-//! then (`.ci/miri`).
+//! then (`.ci/miri`). Models of the first two pairs, in `sched/tests/loom.rs`, try all orders of
+//! the steps (`.ci/loom`).
 //!
 //! [`Inbox::push`]: crate::collections::inbox::Inbox::push
 //! [`Inbox::claim_wake`]: crate::collections::inbox::Inbox::claim_wake
@@ -31,7 +32,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{self, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic;
+#[cfg(not(loom))]
+use std::sync::atomic;
+use std::sync::atomic::Ordering;
 
 #[cfg(test)]
 thread_local! {

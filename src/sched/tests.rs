@@ -1,6 +1,8 @@
 //! Tests of the ring under pauses, and of other state that no public call reports.
 
 mod fairness;
+#[cfg(loom)]
+mod loom;
 mod publish;
 
 use std::cell::RefCell;
