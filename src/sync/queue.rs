@@ -87,6 +87,11 @@ impl<X> Queue<X> {
         self.slots.front().and_then(Option::as_ref)
     }
 
+    /// Returns the waiters, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Waiter<X>>> {
+        self.slots.iter().flatten()
+    }
+
     /// Returns the waiters before `waiter`, in their order.
     pub(super) fn before<'a>(
         &'a self,

@@ -68,21 +68,12 @@ pub(super) struct Lines<T> {
     pub(super) stored: VecDeque<T>,
     pub(super) senders: Queue<Slot<T>>,
     pub(super) receivers: Queue<Slot<T>>,
-    /// Fibers in a `select!` that send or receive. They are woken when they may succeed, and then
-    /// try.
-    pub(super) watching_senders: Queue,
-    pub(super) watching_receivers: Queue,
 }
 
 impl<T> Shared<T> {
     pub(super) fn new(capacity: usize) -> Shared<T> {
-        let lines = Lines {
-            stored: VecDeque::new(),
-            senders: Queue::new(),
-            receivers: Queue::new(),
-            watching_senders: Queue::new(),
-            watching_receivers: Queue::new(),
-        };
+        let lines =
+            Lines { stored: VecDeque::new(), senders: Queue::new(), receivers: Queue::new() };
         Shared {
             sending: Side::new(),
             receiving: Side::new(),
