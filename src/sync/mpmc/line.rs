@@ -189,10 +189,10 @@ impl<T> Shared<T> {
         value
     }
 
-    /// Returns whether there is no ring, no one waits, and no side is gone. The caller has locked
+    /// Returns whether there is no ring, no one waits, and a receiver is left. The caller has locked
     /// the lines.
     fn is_quiet(&self) -> bool {
-        self.receiving.word() | self.sending.word() == LOCKED
+        self.receiving.word() == LOCKED && !self.sending.waits()
     }
 
     #[cold]
