@@ -3,7 +3,7 @@
 mod fairness;
 #[cfg(loom)]
 mod loom;
-mod publish;
+pub(crate) mod publish;
 
 use std::cell::RefCell;
 use std::panic::catch_unwind;

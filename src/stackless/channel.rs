@@ -299,7 +299,7 @@ impl<T: 'static> Channel<T> {
         value: Option<&dyn Any>,
     ) -> Result<(), ChannelError> {
         checks::safe_point(current);
-        let step = || self.inner.arrive(side);
+        let step = || self.inner.foresee(side);
         let arrival = Arrival { channel: self.id(), side };
         arrival.announce(current, || !matches!(step(), Step::Meet(_)), value)?;
         checks::check(current, step())?;
