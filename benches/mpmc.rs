@@ -156,7 +156,9 @@ fn on_two_threads(
     let ready = Barrier::new(3);
     let ready = &ready;
     thread::scope(|scope| {
-        let wait = move || drop(ready.wait());
+        let wait = move || {
+            ready.wait();
+        };
         scope.spawn(move || senders(&wait));
         let sum = scope.spawn(move || receivers(&wait));
         wait();

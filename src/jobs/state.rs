@@ -12,8 +12,8 @@
 //!
 //! Invariants:
 //! - Each bit is set once and never cleared, by a read-modify-write whose result decides which side
-//!   comes first. So the outcome has one owner at each time, and each owner sees what the one before has
-//!   written.
+//!   comes first. So the outcome has one owner at each time, and each owner sees what the one
+//!   before has written.
 //! - Of a poll that sets `WAITS` and the owner that sets `ENDED`, the one that comes second sees
 //!   the other: the poll finds the outcome, or the waker is called.
 

@@ -18,8 +18,8 @@
 //! waits, and a sender that finds no room joins its line and looks once more.
 //!
 //! Invariants:
-//! - What is stored behind the ring and the lines change under the lock, and [`Side::word`] is published before the
-//!   lock is released. A newcomer to a line publishes itself and then looks at the ring; the other
+//! - What is stored behind the ring and the lines change under the lock, and [`Side::word`] is
+//!   published before the lock is released. A newcomer to a line publishes itself and then looks at the ring; the other
 //!   side changes the ring and then looks at the word. There is a fence between the two on both
 //!   sides (`collections/publish.rs`): either the newcomer finds the value or the room, or the
 //!   other side finds the newcomer.
