@@ -207,6 +207,10 @@ where
             if !self.state.wait() {
                 return Poll::Pending;
             }
+            // Here, because the scheduler may drop the last count of the job, and a foreign waker's
+            // destructor is user code.
+            let uncalled = locked(&self.waker).take();
+            drop(uncalled);
         }
         // SAFETY: the job has ended, so its handle, which calls this, owns the outcome.
         let outcome = unsafe { self.take_outcome() };
