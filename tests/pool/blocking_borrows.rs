@@ -218,14 +218,19 @@ fn give_up_a_lender(over: &Arc<AtomicBool>) -> bool {
             assert_eq!(lent, [2; 64]);
         });
         yield_now();
-        // The event is set, and the wake is in the mailbox. The kill wakes the fiber first; its
-        // event has come, so it continues and lends, and then the wake arrives.
-        thread::spawn(|| NEWS.set()).join().unwrap();
+        // The event is set, and the wake is in the mailbox, after one of this fiber. The kill wakes
+        // the lender first; its event has come, so it continues and lends. Then the two wakes
+        // arrive, and this fiber runs before the lender.
+        let unparker = fibra::current().unparker();
+        let wakes = || {
+            unparker.unpark();
+            NEWS.set();
+        };
+        thread::scope(|threads| threads.spawn(wakes).join().unwrap());
         lender.kill();
-        (0..1_000).any(|_| {
-            yield_now();
-            lender.fiber().pause()
-        })
+        yield_now();
+        fibra::park();
+        lender.fiber().pause()
     })
 }
 
