@@ -6,9 +6,12 @@
 
 mod timing;
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 
@@ -222,35 +225,134 @@ fn permits(criterion: &mut Criterion) {
     });
 }
 
-/// Two threads lock, add one, unlock, as fast as possible.
+/// Two threads lock, add one, unlock, as fast as possible, until they have done n operations
+/// together. In a scheduler or runtime ten fibers or tasks do so.
 fn between_threads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("two threads");
-    bench(&mut group, "std::sync::Mutex", |n| {
+    contest(&mut group, "std::sync::Mutex", |n| {
         let mutex = std::sync::Mutex::new(0);
-        on_threads(n, |share| (0..share).for_each(|_| *mutex.lock().unwrap() += 1));
-        mutex.into_inner().unwrap()
+        on_threads(|| vec![count_while(|| add_below(n, &mut mutex.lock().unwrap()))])
     });
-    bench(&mut group, "fibra Mutex, threads", |n| {
+    contest(&mut group, "parking_lot Mutex", |n| {
+        let mutex = parking_lot::Mutex::new(0);
+        on_threads(|| vec![count_while(|| add_below(n, &mut mutex.lock()))])
+    });
+    contest(&mut group, "fibra Mutex, threads", |n| {
         let mutex = fibra::sync::Mutex::new(0);
-        on_threads(n, |share| (0..share).for_each(|_| *mutex.lock() += 1));
-        mutex.into_inner()
+        on_threads(|| vec![count_while(|| add_below(n, &mut mutex.lock()))])
     });
-    bench(&mut group, "fibra Mutex, fibers", |n| {
+    contest(&mut group, "fibra Mutex, fibers", |n| {
         let mutex = fibra::sync::Mutex::new(0);
-        on_threads(n, |share| fibra::run(|| (0..share).for_each(|_| *mutex.lock() += 1)));
-        mutex.into_inner()
+        on_threads(|| on_fibers(|| add_below(n, &mut mutex.lock())))
     });
-    bench(&mut group, "tokio Mutex, a runtime each", |n| {
-        let mutex = tokio::sync::Mutex::new(0);
-        on_threads(n, |share| {
-            on_tokio(async {
-                for _ in 0..share {
-                    *mutex.lock().await += 1;
-                }
+    contest(&mut group, "tokio Mutex, a runtime each", |n| {
+        let mutex = Arc::new(tokio::sync::Mutex::new(0));
+        on_threads(|| on_tokio(tasks(n, &mutex)))
+    });
+    contest(&mut group, "std::sync::RwLock, writing", |n| {
+        let lock = std::sync::RwLock::new(0);
+        on_threads(|| vec![count_while(|| add_below(n, &mut lock.write().unwrap()))])
+    });
+    contest(&mut group, "fibra RwLock, writing, fibers", |n| {
+        let lock = fibra::sync::RwLock::new(0);
+        on_threads(|| on_fibers(|| add_below(n, &mut lock.write())))
+    });
+    contest(&mut group, "fibra Semaphore of one permit, fibers", |n| {
+        let (semaphore, total) = (fibra::sync::Semaphore::new(1), AtomicU64::new(0));
+        let add = || {
+            let _permit = semaphore.acquire();
+            let mut now = total.load(Ordering::Relaxed);
+            let added = add_below(n, &mut now);
+            total.store(now, Ordering::Relaxed);
+            added
+        };
+        on_threads(|| on_fibers(add))
+    });
+}
+
+/// Benchmarks `run(n)`, which returns the number of operations of each party, those of the first
+/// thread first. Prints the least share that a thread, and any party, had in a run of 20 ms or
+/// more: 1 is what it would have if all had the same.
+fn contest(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, run: impl Fn(u64) -> Vec<u64>) {
+    let least = Cell::new([f64::INFINITY; 2]);
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|n| {
+            let mut counts = Vec::new();
+            let elapsed = timing::timed(n, || {
+                counts = run(black_box(n));
+                counts.iter().sum()
             });
+            if Duration::from_millis(20) <= elapsed {
+                let of_threads: Vec<u64> = counts
+                    .chunks(counts.len() / THREADS as usize)
+                    .map(|of_one| of_one.iter().sum())
+                    .collect();
+                let before = least.get();
+                let shares = [least_share(&of_threads), least_share(&counts)];
+                least.set([before[0].min(shares[0]), before[1].min(shares[1])]);
+            }
+            elapsed
         });
-        mutex.into_inner()
     });
+    let [thread, party] = least.get();
+    if thread.is_finite() {
+        println!("{name}: least share of a thread {thread:.2}, of a party {party:.2}");
+    }
+}
+
+/// Returns the least of `counts`, as a part of their mean.
+fn least_share(counts: &[u64]) -> f64 {
+    let mean = counts.iter().sum::<u64>() as f64 / counts.len() as f64;
+    counts.iter().min().map_or(0.0, |&least| least as f64 / mean)
+}
+
+/// Adds one to `total`, if it is less than `n`. Returns whether it was.
+fn add_below(n: u64, total: &mut u64) -> bool {
+    let is_below = *total < n;
+    *total += u64::from(is_below);
+    is_below
+}
+
+/// Returns how often `operation` returns true before it returns false.
+fn count_while(mut operation: impl FnMut() -> bool) -> u64 {
+    let mut count = 0;
+    while operation() {
+        count += 1;
+    }
+    count
+}
+
+/// In a scheduler of its own, lets ten fibers count how often `operation` returns true.
+fn on_fibers(operation: impl Fn() -> bool + Sync) -> Vec<u64> {
+    let operation = &operation;
+    fibra::run(|| {
+        fibra::scope(|s| {
+            let fibers: Vec<_> =
+                (0..SHARERS).map(|_| s.spawn(move || count_while(operation))).collect();
+            fibers.into_iter().map(|fiber| fiber.join().unwrap()).collect()
+        })
+    })
+}
+
+/// Ten tasks of one runtime, which add to the number until it is `n`.
+async fn tasks(n: u64, mutex: &Arc<tokio::sync::Mutex<u64>>) -> Vec<u64> {
+    let tasks: Vec<_> = (0..SHARERS)
+        .map(|_| {
+            let mutex = mutex.clone();
+            tokio::spawn(async move {
+                let mut count = 0;
+                while add_below(n, &mut *mutex.lock().await) {
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let mut counts = Vec::new();
+    for task in tasks {
+        counts.push(task.await.unwrap());
+    }
+    counts
 }
 
 /// `n` operations, divided among the sharers of a lock.
@@ -258,13 +360,17 @@ fn shares(n: u64) -> impl Iterator<Item = u64> {
     (0..SHARERS).map(move |i| (n + i) / SHARERS)
 }
 
-fn on_threads(n: u64, work: impl Fn(u64) + Sync) {
+/// Runs `work` on each of the threads, and returns the counts that they return.
+fn on_threads(work: impl Fn() -> Vec<u64> + Sync) -> Vec<u64> {
+    let ready = std::sync::Barrier::new(THREADS as usize);
+    let work = || {
+        ready.wait();
+        work()
+    };
     std::thread::scope(|s| {
-        for i in 0..THREADS {
-            let (work, share) = (&work, (n + i) / THREADS);
-            s.spawn(move || work(share));
-        }
-    });
+        let threads: Vec<_> = (0..THREADS).map(|_| s.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
 }
 
 fn on_tokio<T>(future: impl Future<Output = T>) -> T {

@@ -47,7 +47,7 @@
 //! - the pool of [`blocking`](fn@crate::blocking), [`uninterruptible`] and [`global`];
 //! - a pool for [`fs`](crate::fs);
 //! - a pool of up to 1,000 threads for waits for [locks on files](crate::fs::File::lock);
-//! - a pool for looking up names in [`net`](crate::net).
+//! - a pool for looking up names (feature `net`).
 //!
 //! Apart from the limit of 1,000 threads, they have the settings of a new [`ThreadPoolBuilder`].
 //! Those of the first pool can be [changed](ThreadPoolBuilder::build_global). To limit something

@@ -153,10 +153,10 @@
 //! | **`gevent.select`** | |
 //! | `select([fd], ..)`, `poll` | a fiber for each descriptor; for channels, joins and times [`select!`](crate::select!) |
 //! | **`gevent.ssl`** | the feature `tls` |
-//! | `SSLContext`, `create_default_context` | the configurations of rustls: [`tls::rustls`](crate::tls::rustls) |
-//! | `wrap_socket`, `wrap_socket(server_side=True)` | [`TlsConnector::connect`](crate::tls::TlsConnector::connect), [`TlsAcceptor::accept`](crate::tls::TlsAcceptor::accept) |
-//! | `unwrap` | [`TlsStream::shutdown`](crate::tls::TlsStream::shutdown), then [`into_inner`](crate::tls::TlsStream::into_inner) |
-//! | `getpeercert`, `selected_alpn_protocol`, `version` | [`peer_certificates`](crate::tls::TlsStream::peer_certificates), [`alpn_protocol`](crate::tls::TlsStream::alpn_protocol), [`protocol_version`](crate::tls::TlsStream::protocol_version) |
+//! | `SSLContext`, `create_default_context` | the configurations of rustls: [`tls::rustls`] |
+//! | `wrap_socket`, `wrap_socket(server_side=True)` | [`TlsConnector::connect`], [`TlsAcceptor::accept`] |
+//! | `unwrap` | [`TlsStream::shutdown`], then [`into_inner`] |
+//! | `getpeercert`, `selected_alpn_protocol`, `version` | [`peer_certificates`], [`alpn_protocol`], [`protocol_version`] |
 //! | **`gevent.subprocess`** | |
 //! | `Popen(args)` | [`process::Command`](crate::process::Command), [`spawn`](crate::process::Command::spawn) |
 //! | `check_output`, `call` | [`output`](crate::process::Command::output), [`status`](crate::process::Command::status) |
@@ -174,13 +174,13 @@
 //! | **`gevent.server`** | |
 //! | `StreamServer(listener, handle)` | [`Server::bind`](crate::server::Server::bind), [`Server::new`](crate::server::Server::new) |
 //! | `spawn=Pool(n)` | [`max_connections`](crate::server::Server::max_connections) |
-//! | `ssl_context=` | [`TlsAcceptor::accept`](crate::tls::TlsAcceptor::accept) at the beginning of the handler |
+//! | `ssl_context=` | [`TlsAcceptor::accept`] at the beginning of the handler |
 //! | `start()`, `serve_forever()` | [`start`](crate::server::Server::start), [`serve`](crate::server::Server::serve) |
 //! | `stop(timeout)` | [`Running::shutdown`](crate::server::Running::shutdown), which kills the remaining handlers in any case |
 //! | `DatagramServer` | a loop around [`UdpSocket::recv_from`](crate::net::UdpSocket::recv_from) |
 //! | **`gevent.pywsgi`** | the feature `http` |
-//! | `WSGIServer(listener, application)` | a `Server` with [`Http1::serve_connection`](crate::http::Http1::serve_connection): a handler is a function that may wait |
-//! | WSGI applications and frameworks | a `Service` such as an axum router, by [`Http1::serve_service`](crate::http::Http1::serve_service) |
+//! | `WSGIServer(listener, application)` | a `Server` with [`Http1::serve_connection`]: a handler is a function that may wait |
+//! | WSGI applications and frameworks | a `Service` such as an axum router, by [`Http1::serve_service`] |
 //! | **`gevent.util`** | |
 //! | `print_run_info()` | [`dump`](crate::dump()), [`stats`](crate::stats()) |
 //! | <a id="monkey"></a>**`gevent.monkey`** | nothing to patch |
@@ -189,3 +189,37 @@
 //! | `async` libraries without a runtime | [`future::block_on`](crate::future::block_on) |
 //! | libraries with a descriptor to wait for | [`io::wait_readable`](crate::io::wait_readable) |
 //! | all others | [`blocking`](fn@crate::blocking) |
+// Where a feature is off, the links to what it adds lead to the table of features.
+//!
+#![cfg_attr(
+    feature = "tls",
+    doc = "[`tls::rustls`]: crate::tls::rustls
+[`TlsConnector::connect`]: crate::tls::TlsConnector::connect
+[`TlsAcceptor::accept`]: crate::tls::TlsAcceptor::accept
+[`TlsStream::shutdown`]: crate::tls::TlsStream::shutdown
+[`into_inner`]: crate::tls::TlsStream::into_inner
+[`peer_certificates`]: crate::tls::TlsStream::peer_certificates
+[`alpn_protocol`]: crate::tls::TlsStream::alpn_protocol
+[`protocol_version`]: crate::tls::TlsStream::protocol_version"
+)]
+#![cfg_attr(
+    not(feature = "tls"),
+    doc = "[`tls::rustls`]: crate#features
+[`TlsConnector::connect`]: crate#features
+[`TlsAcceptor::accept`]: crate#features
+[`TlsStream::shutdown`]: crate#features
+[`into_inner`]: crate#features
+[`peer_certificates`]: crate#features
+[`alpn_protocol`]: crate#features
+[`protocol_version`]: crate#features"
+)]
+#![cfg_attr(
+    feature = "http",
+    doc = "[`Http1::serve_connection`]: crate::http::Http1::serve_connection
+[`Http1::serve_service`]: crate::http::Http1::serve_service"
+)]
+#![cfg_attr(
+    not(feature = "http"),
+    doc = "[`Http1::serve_connection`]: crate#features
+[`Http1::serve_service`]: crate#features"
+)]

@@ -51,7 +51,7 @@
 //! [`yield_now`]. A spawned or woken fiber goes to the end of the run ring, so a program always
 //! interleaves in the same way. [`scope`] and [`nursery`] start fibers that borrow from their
 //! caller, [`Builder`] sets a name and a stack size, [`sleep`] and [`park`] wait, and an
-//! [`Unparker`] wakes a fiber from any thread. A whole program starts with [`main`](main()), which
+//! [`Unparker`] wakes a fiber from any thread. A whole program starts with [`main()`], which
 //! ends it in an orderly way on Ctrl-C.
 //!
 //! # Channels
@@ -163,7 +163,7 @@
 //!
 //! | to do this | use |
 //! |---|---|
-//! | start a scheduler | [`run`], [`main`](main()), [`Runtime`] |
+//! | start a scheduler | [`run`], [`main()`], [`Runtime`] |
 //! | start a fiber and wait for its result | [`spawn`], [`spawn_now`], [`Builder`], [`JoinHandle`], [`scope`], [`nursery`] |
 //! | refer to a fiber, end it | [`Fiber`], [`current`], [`exit`] |
 //! | let others run, wait, wake | [`yield_now`], [`sleep`], [`park`], [`Unparker`] |
@@ -186,7 +186,7 @@
 //!
 //! | feature | by default | adds |
 //! |---|---|---|
-//! | `net` | yes | [`net`], [`io`], [`server`], [`process`], [`signal`], [`main`](main()) |
+//! | `net` | yes | [`net`], [`io`], [`server`], [`process`], [`signal`], [`main()`] |
 //! | `tls` | no | [`tls`]: TLS over any stream, by rustls; choose the cryptography in your own dependency on `rustls` |
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
 //! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
@@ -221,7 +221,20 @@
 //!   greenlet or Stackless Python.
 //! - [Architecture](guide::architecture), [safety](guide::safety), [changelog](guide::changelog),
 //!   and what is [stable](stability).
-
+// Where a feature is off, the links to what it adds lead to the table of features.
+//!
+#![cfg_attr(
+    not(feature = "net"),
+    doc = "[`net`]: #features
+[`io`]: #features
+[`server`]: #features
+[`process`]: #features
+[`signal`]: #features
+[`main()`]: #features"
+)]
+#![cfg_attr(not(feature = "tls"), doc = "[`tls`]: #features")]
+#![cfg_attr(not(feature = "http"), doc = "[`http`]: #features")]
+#![cfg_attr(not(feature = "greenlet"), doc = "[`greenlet`]: #features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // `rust-version` holds for this crate; Cargo.toml allows its tests more.
 #![warn(clippy::incompatible_msrv)]
@@ -245,6 +258,7 @@ pub mod http;
 pub mod io;
 #[cfg(feature = "net")]
 pub mod net;
+pub mod par;
 pub mod pool;
 #[cfg(feature = "net")]
 pub mod process;
@@ -268,6 +282,7 @@ mod readme {}
 
 mod collections;
 mod fiber;
+mod jobs;
 mod offload;
 #[cfg(feature = "net")]
 mod program;
@@ -282,6 +297,9 @@ pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::panic::Panic;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
+pub use jobs::error::TrySpawnError;
+pub use jobs::handle::Handle;
+pub use jobs::remote_handle::RemoteHandle;
 pub use offload::blocking;
 #[cfg(feature = "net")]
 pub use program::main;

@@ -17,7 +17,6 @@ use crate::fiber::exit::JoinError;
 use crate::reactor::driver::Driver;
 use crate::runtime::Runtime;
 use crate::sched::api::run::{self, refuse_nesting};
-use crate::sched::core::scheduler::Scheduler;
 use crate::signal::{self, Action, Presses, Signal};
 
 /// The exit status of an interrupted program. By the convention of shells: 128 plus the signal
@@ -119,23 +118,24 @@ impl Runtime {
         T: Termination,
     {
         refuse_nesting();
-        run_as_program(self.scheduler, f)
+        run_as_program(self, f)
     }
 }
 
 #[track_caller]
-fn run_as_program<F, T>(sched: Box<Scheduler>, f: F) -> ExitCode
+fn run_as_program<F, T>(runtime: Runtime, f: F) -> ExitCode
 where
     F: FnOnce() -> T,
     T: Termination,
 {
     if signal::is_ignored(Signal::SIGINT) {
-        return run::run_on(sched, f).report();
+        return runtime.run(f).report();
     }
-    if let Err(error) = Driver::open_for_signals(&sched) {
+    if let Err(error) = Driver::open_for_signals(&runtime.scheduler) {
         panic!("fibra could not start: {error}");
     }
-    let presses = Arc::new(Presses::new(sched.accept_kill_request(), i32::from(INTERRUPTED)));
+    let presses =
+        Arc::new(Presses::new(runtime.scheduler.accept_kill_request(), i32::from(INTERRUPTED)));
     let subscription = signal::subscribe(Signal::SIGINT, Action::EndMain(presses.clone()));
     let _subscription = match subscription {
         Ok(subscription) => subscription,
@@ -143,7 +143,7 @@ where
             panic!("fibra could not handle {}: {error}", Signal::SIGINT)
         }
     };
-    match run::run_to_its_end(sched, f) {
+    match runtime.run_to_its_end(f) {
         Ok(value) => value.report(),
         Err(JoinError::Killed | JoinError::KilledFor(_)) if presses.any() => {
             ExitCode::from(INTERRUPTED)

@@ -43,7 +43,7 @@ const SCENES: &[Scene] = &[
     ("returns nothing", || fibra::main(|| ())),
     ("returns seven", || fibra::main(|| ExitCode::from(7))),
     ("fails", || fibra::main(|| Err::<(), Box<dyn Error>>("out of milk".into()))),
-    ("panics", || fibra::main(|| panic!("as it was told"))),
+    ("panics", || fibra::main(|| panic!("on request"))),
     ("is killed by itself", || fibra::main(|| fibra::current().kill())),
     ("is deadlocked", || fibra::main(fibra::park)),
     ("when all is over", when_all_is_over),
@@ -125,17 +125,17 @@ const TESTS: &[(&str, fn())] = &[
         program.ends_with(130);
     }),
     ("the_status_is_that_of_what_main_returns", || {
-        for (scene, status, says) in [
+        for (scene, status, text) in [
             ("returns nothing", 0, ""),
             ("returns seven", 7, ""),
             ("fails", 1, "Error: \"out of milk\""),
-            ("panics", 101, "as it was told"),
+            ("panics", 101, "on request"),
             ("is killed by itself", 101, "main was killed"),
             ("is deadlocked", 101, "deadlock"),
         ] {
             let mut program = Program::start(scene);
-            let told = program.ends_with(status);
-            assert!(told.contains(says), "{scene}: {told}");
+            let output = program.ends_with(status);
+            assert!(output.contains(text), "{scene}: {output}");
         }
     }),
     ("afterwards_it_does_what_it_did_before", || {

@@ -124,6 +124,19 @@ impl<T> OneshotReceiver<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::{TryRecvError, oneshot};
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, mut receiver) = oneshot();
+    ///     assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    ///     sender.send("here").unwrap();
+    ///     assert_eq!(receiver.try_recv(), Ok("here"));
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.receiver.try_recv()
@@ -138,6 +151,20 @@ impl<T> OneshotReceiver<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, mut receiver) = fibra::channel::oneshot();
+    ///     let soon = Duration::from_millis(1);
+    ///     assert!(receiver.recv_timeout(soon).unwrap_err().is_timeout());
+    ///     sender.send(42).unwrap();
+    ///     assert_eq!(receiver.recv_timeout(soon), Ok(42));
+    /// });
+    /// ```
     #[track_caller]
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receiver.recv_timeout(timeout)

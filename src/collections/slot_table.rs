@@ -26,7 +26,6 @@ pub(crate) struct Key {
 impl Key {
     /// Packs the key: the generation in the upper half, the index in the lower.
     #[inline]
-    #[cfg(test)]
     pub(crate) const fn to_bits(self) -> u64 {
         (self.generation as u64) << 32 | self.index as u64
     }

@@ -44,6 +44,11 @@ pub(crate) fn keep_what_it_lent(fiber: Option<FiberPtr>) {
     thread_end::block_there();
 }
 
+/// Returns whether a stack was abandoned on this thread, which does not end then.
+pub(crate) fn on_this_thread() -> bool {
+    ThreadState::with(|thread| thread.abandoned_a_stack.get())
+}
+
 /// Returns whether values that `fiber` owns may be borrowed by code that goes on after its end.
 pub(crate) fn has_lent(fiber: FiberPtr) -> bool {
     fiber.peek_extra(|extra| extra.has_lent).unwrap_or(false)

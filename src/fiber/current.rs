@@ -113,7 +113,7 @@ fn number_thread(thread: &ThreadState) -> u32 {
 }
 
 /// The number of threads that the word in which a lock keeps its owner can tell apart.
-pub(crate) const MOST_THREADS: u32 = (1 << 30) - 1;
+pub(crate) const MOST_THREADS: u32 = (1 << 29) - 1;
 
 /// Returns the fiber that runs now; `None` outside of `run`, and inside the run loop.
 #[inline(always)]

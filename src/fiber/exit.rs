@@ -45,6 +45,8 @@ pub enum JoinError {
     /// No stack could be had when the fiber first ran. Its closure was dropped without being
     /// called.
     NoStack(io::Error),
+    /// The runtime had ended before the job started: its closure was dropped without being called.
+    Shutdown,
     /// The fiber tried to join itself.
     Itself,
     /// The output of the fiber was taken before, by `try_join` or a `select!`.
@@ -92,6 +94,12 @@ impl JoinError {
         matches!(self, JoinError::Killed | JoinError::KilledFor(_) | JoinError::Abandoned)
     }
 
+    /// Returns whether the runtime had ended before the job started.
+    #[must_use]
+    pub fn is_shutdown(&self) -> bool {
+        matches!(self, JoinError::Shutdown)
+    }
+
     /// Returns whether the wait for the fiber completed a deadlock.
     #[must_use]
     pub fn is_deadlock(&self) -> bool {
@@ -109,6 +117,9 @@ impl fmt::Display for JoinError {
                 f.write_str("the fiber was killed, refused to end and was abandoned")
             }
             JoinError::NoStack(error) => write!(f, "the fiber could not get a stack: {error}"),
+            JoinError::Shutdown => {
+                f.write_str("the job did not start, because its runtime has ended or is ending")
+            }
             JoinError::Itself => f.write_str(
                 "a fiber cannot join itself, because it would wait forever: give the handle to \
                  another fiber",
@@ -128,6 +139,7 @@ impl fmt::Debug for JoinError {
             JoinError::KilledFor(reason) => write!(f, "KilledFor({:?})", Brief(reason)),
             JoinError::Abandoned => f.write_str("Abandoned"),
             JoinError::NoStack(error) => write!(f, "NoStack({error:?})"),
+            JoinError::Shutdown => f.write_str("Shutdown"),
             JoinError::Itself => f.write_str("Itself"),
             JoinError::Taken => f.write_str("Taken"),
             JoinError::CallerKilled => f.write_str("CallerKilled"),

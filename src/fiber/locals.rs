@@ -26,28 +26,67 @@ pub(crate) struct Locals(Vec<Local>);
 struct Local {
     key: usize,
     value: Box<dyn Any>,
-    /// Clones the value for a child, if children inherit it.
-    clone: Option<CloneFn>,
+    inherits: Inherits,
 }
 
 type CloneFn = fn(&dyn Any) -> Box<dyn Any>;
+type SendCloneFn = fn(&dyn Any) -> Box<dyn Any + Send>;
+
+/// The ways in which other fibers inherit a value.
+#[derive(Copy, Clone)]
+struct Inherits {
+    /// Clones the value for a child, if children inherit it.
+    clone: Option<CloneFn>,
+    /// Clones the value for a job that any thread may start, if jobs inherit it.
+    send: Option<SendCloneFn>,
+}
+
+/// The fiber-locals that a job inherits, on their way to the thread that starts it.
+#[derive(Default)]
+pub(crate) struct SendLocals(Vec<(usize, Box<dyn Any + Send>, Inherits)>);
+
+impl SendLocals {
+    /// Returns the fiber-locals with which the fiber of the job begins.
+    pub(crate) fn arrive(self) -> Locals {
+        if self.0.is_empty() {
+            return Locals::default();
+        }
+        ThreadState::with(|thread| thread.inherits.set(true));
+        let locals = self.0.into_iter();
+        Locals(locals.map(|(key, value, inherits)| Local { key, value, inherits }).collect())
+    }
+}
+
+impl fmt::Debug for SendLocals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} fiber-locals", self.0.len())
+    }
+}
 
 impl Locals {
     fn find(&self, key: usize) -> Option<&dyn Any> {
         self.0.iter().rev().find(|local| local.key == key).map(|local| &*local.value)
     }
 
-    /// Returns the values that children inherit, the oldest first. Of a key that has two values it
-    /// returns the younger one.
-    fn heirlooms(&self) -> Vec<(usize, NonNull<dyn Any>, CloneFn)> {
+    /// Returns the values that others inherit by the function that `way` picks, the oldest first.
+    /// Of a key that has two values it returns the younger one.
+    fn heirlooms<C>(&self, way: fn(&Inherits) -> Option<C>) -> Vec<Heirloom<C>> {
         let is_last = |at: usize, key| self.0[at + 1..].iter().all(|local| local.key != key);
         let locals = self.0.iter().enumerate();
-        let inherited = locals.filter_map(|(at, Local { key, value, clone })| {
-            let clone = clone.filter(|_| is_last(at, *key))?;
-            Some((*key, NonNull::from(&**value), clone))
+        let inherited = locals.filter_map(|(at, Local { key, value, inherits })| {
+            let clone = way(inherits).filter(|_| is_last(at, *key))?;
+            Some(Heirloom { key: *key, value: NonNull::from(&**value), inherits: *inherits, clone })
         });
         inherited.collect()
     }
+}
+
+/// A value that is about to be cloned.
+struct Heirloom<C> {
+    key: usize,
+    value: NonNull<dyn Any>,
+    inherits: Inherits,
+    clone: C,
 }
 
 impl fmt::Debug for Locals {
@@ -62,7 +101,7 @@ impl fmt::Debug for Locals {
 /// value that is declared as `inherit` may also come from the fiber's parent.
 pub struct FiberLocal<T: 'static> {
     init: fn() -> T,
-    clone: Option<CloneFn>,
+    inherits: Inherits,
     /// A static with its own address, because two keys of the same type must differ.
     id: &'static AtomicU8,
     /// Makes the key invariant in `T`: values are found by the identity of their type, which a
@@ -73,7 +112,7 @@ pub struct FiberLocal<T: 'static> {
 impl<T: 'static> FiberLocal<T> {
     #[doc(hidden)]
     pub const fn new(init: fn() -> T, id: &'static AtomicU8) -> FiberLocal<T> {
-        FiberLocal { init, clone: None, id, marker: PhantomData }
+        FiberLocal::with_inherits(init, id, None, None)
     }
 
     #[doc(hidden)]
@@ -81,7 +120,24 @@ impl<T: 'static> FiberLocal<T> {
     where
         T: Clone,
     {
-        FiberLocal { init, clone: Some(clone::<T>), id, marker: PhantomData }
+        FiberLocal::with_inherits(init, id, Some(clone::<T>), None)
+    }
+
+    #[doc(hidden)]
+    pub const fn inherited_send(init: fn() -> T, id: &'static AtomicU8) -> FiberLocal<T>
+    where
+        T: Clone + Send,
+    {
+        FiberLocal::with_inherits(init, id, Some(clone::<T>), Some(clone_to_send::<T>))
+    }
+
+    const fn with_inherits(
+        init: fn() -> T,
+        id: &'static AtomicU8,
+        clone: Option<CloneFn>,
+        send: Option<SendCloneFn>,
+    ) -> FiberLocal<T> {
+        FiberLocal { init, inherits: Inherits { clone, send }, id, marker: PhantomData }
     }
 
     /// Runs `f` with this fiber's value, which is initialised first if this is its first use.
@@ -102,13 +158,13 @@ impl<T: 'static> FiberLocal<T> {
         let value = found.unwrap_or_else(|| {
             // The initialiser is user code and may use this very key, or wait: no borrow is held.
             let made: Box<dyn Any> = Box::new((self.init)());
-            if self.clone.is_some() {
+            if self.inherits.clone.is_some() {
                 ThreadState::with(|thread| thread.inherits.set(true));
             }
             fiber.with_extra(|extra| {
                 // If it did, the younger value wins: older references stay valid, as both live
                 // until the fiber ends.
-                extra.locals.0.push(Local { key, value: made, clone: self.clone });
+                extra.locals.0.push(Local { key, value: made, inherits: self.inherits });
                 lookup(&extra.locals).expect("just inserted with this type")
             })
         });
@@ -134,6 +190,11 @@ fn clone<T: Clone + 'static>(value: &dyn Any) -> Box<dyn Any> {
     Box::new(value.clone())
 }
 
+fn clone_to_send<T: Clone + Send + 'static>(value: &dyn Any) -> Box<dyn Any + Send> {
+    let value = value.downcast_ref::<T>().expect("a key has values of one type");
+    Box::new(value.clone())
+}
+
 /// Returns whether any fiber of this `run` has had a value that its children inherit.
 #[inline(always)]
 pub(crate) fn may_inherit() -> bool {
@@ -144,15 +205,33 @@ pub(crate) fn may_inherit() -> bool {
 #[cold]
 #[inline(never)]
 pub(crate) fn for_child() -> Locals {
-    let fiber = current::fiber();
-    let heirlooms = fiber.and_then(|fiber| fiber.peek_extra(|extra| extra.locals.heirlooms()));
-    let clones = heirlooms.into_iter().flatten().map(|(key, value, clone)| {
+    let clones = heirlooms_of_current(|inherits| inherits.clone).into_iter().map(|heirloom| {
+        let Heirloom { key, value, inherits, clone } = heirloom;
         // SAFETY: like in `with`: this runs on the fiber, so none of its values is taken out before
         // it is done, although the clones may wait, and may create more values.
-        let value = clone(unsafe { value.as_ref() });
-        Local { key, value, clone: Some(clone) }
+        Local { key, value: clone(unsafe { value.as_ref() }), inherits }
     });
     Locals(clones.collect())
+}
+
+/// Clones the values that a job inherits, if it is spawned now: user code.
+pub(crate) fn for_job() -> SendLocals {
+    if !may_inherit() {
+        return SendLocals::default();
+    }
+    let clones = heirlooms_of_current(|inherits| inherits.send).into_iter().map(|heirloom| {
+        let Heirloom { key, value, inherits, clone } = heirloom;
+        // SAFETY: like in `for_child`.
+        (key, clone(unsafe { value.as_ref() }), inherits)
+    });
+    SendLocals(clones.collect())
+}
+
+/// Returns the values of the running fiber that others inherit, if one runs.
+fn heirlooms_of_current<C>(way: fn(&Inherits) -> Option<C>) -> Vec<Heirloom<C>> {
+    let fiber = current::fiber();
+    let heirlooms = fiber.and_then(|fiber| fiber.peek_extra(|extra| extra.locals.heirlooms(way)));
+    heirlooms.unwrap_or_default()
 }
 
 /// Gives a fiber that has not run so far the values that it inherits.
@@ -229,6 +308,35 @@ pub(crate) fn take_youngest_of(fiber: FiberPtr) -> Option<Box<dyn Any>> {
 /// });
 /// ```
 ///
+/// # Values that jobs inherit
+///
+/// A job that is spawned by a [`Handle`](crate::Handle) may start on another thread, so it inherits
+/// only values that are declared with `static inherit send`, whose type must be `Clone` and `Send`.
+/// The value is cloned by the fiber that spawns the job, and travels with the job.
+///
+/// ```
+/// use std::cell::RefCell;
+///
+/// fibra::local! {
+///     static inherit send REQUEST: RefCell<String> = RefCell::new(String::from("none"));
+/// }
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::Runtime::builder().threads(2).build()?.run(|| {
+///     REQUEST.with(|request| request.replace("GET /".into()));
+///     let job = fibra::Handle::current().spawn(|| REQUEST.with(RefCell::take));
+///     assert_eq!(job.join().unwrap(), "GET /"); // on whichever thread it ran
+/// });
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ```compile_fail
+/// fibra::local! {
+///     static inherit send SHARED: std::rc::Rc<u32> = std::rc::Rc::new(1);
+/// }
+/// ```
+///
 /// # Thread-locals of other crates
 ///
 /// Many crates have a current value that a guard sets and resets: the entered span of `tracing`,
@@ -284,6 +392,13 @@ pub(crate) fn take_youngest_of(fiber: FiberPtr) -> Option<Box<dyn Any>> {
 #[macro_export]
 macro_rules! local {
     () => {};
+    (
+        $(#[$attr:meta])* $vis:vis static inherit send $name:ident: $t:ty = $init:expr
+        $(; $($rest:tt)*)?
+    ) => {
+        $crate::local!(@one inherited_send $(#[$attr])* $vis $name: $t = $init);
+        $($crate::local!($($rest)*);)?
+    };
     (
         $(#[$attr:meta])* $vis:vis static inherit $name:ident: $t:ty = $init:expr $(; $($rest:tt)*)?
     ) => {

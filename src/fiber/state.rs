@@ -114,6 +114,8 @@ pub(crate) struct WaitReason {
     /// Whether this wait fails each time that it completes a deadlock. Any other wait does not fail
     /// twice in a row: if its fiber has only waited again since, the main fiber's wait fails.
     pub(crate) each_time: bool,
+    /// Whether a waker of the fiber, as the task of a future, ends the wait.
+    pub(crate) by_waker: bool,
 }
 
 /// The way in which a wait fails if it is chosen to fail because no fiber can ever run again.
@@ -136,7 +138,14 @@ impl WaitReason {
         WaitReason::new("waiting for its first turn", OnDeadlock::Last);
 
     pub(crate) const fn new(text: &'static str, on_deadlock: OnDeadlock) -> WaitReason {
-        WaitReason { text, outsiders: false, external: false, on_deadlock, each_time: false }
+        WaitReason {
+            text,
+            outsiders: false,
+            external: false,
+            on_deadlock,
+            each_time: false,
+            by_waker: false,
+        }
     }
 
     /// Marks the wait as external: see [`WaitReason::external`].
@@ -147,6 +156,11 @@ impl WaitReason {
     /// Marks a wait that other threads may end: see [`WaitReason::outsiders`].
     pub(crate) const fn ended_by_outsiders(self) -> WaitReason {
         WaitReason { outsiders: true, ..self }
+    }
+
+    /// Marks a wait that wakers of the fiber end: see [`WaitReason::by_waker`].
+    pub(crate) const fn ended_by_wakers(self) -> WaitReason {
+        WaitReason { by_waker: true, ..self }
     }
 
     /// Marks a wait of Stackless: see [`WaitReason::each_time`].

@@ -15,10 +15,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use crate::fiber::state::WaitReason;
+use crate::sched::core::deadline::Deadline;
 use crate::sched::core::end;
 use crate::sched::core::interrupt::Interrupt;
 #[cfg(feature = "http")]
 use crate::sched::core::io_error::interrupted;
+use crate::sched::core::limit::{Limit, clock_now};
 use crate::sched::core::park::spend;
 use crate::sched::core::scheduler::{CurrentFiber, try_current_fiber};
 use crate::sched::futures::task;
@@ -76,10 +79,26 @@ use crate::sched::time::idle::Parker;
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     let future = pin!(future.into_future());
     match try_current_fiber() {
+        Some(current) => in_fiber(current, future, &task::PENDING)
+            .unwrap_or_else(|interrupt| interrupt.into_panic()),
+        None => on_thread(future, Limit::None).unwrap_or_else(|| unreachable!("it has no limit")),
+    }
+}
+
+/// Waits for `future` like [`block_on`], within `limit`. Dumps and reports show `reason`, with
+/// which the wait can fail.
+#[track_caller]
+pub(crate) fn wait_within<F: Future>(
+    future: Pin<&mut F>,
+    limit: Limit,
+    reason: &'static WaitReason,
+) -> Result<F::Output, Interrupt> {
+    match try_current_fiber() {
         Some(current) => {
-            in_fiber(current, future, false).unwrap_or_else(|interrupt| interrupt.into_panic())
+            let _deadline = limit.micros(current).map(|at| Deadline::arm(current, at));
+            in_fiber(current, future, reason)
         }
-        None => on_thread(future),
+        None => on_thread(future, limit).ok_or(Interrupt::TimedOut),
     }
 }
 
@@ -90,9 +109,11 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
 pub(crate) fn try_block_on<F: IntoFuture>(future: F) -> io::Result<F::Output> {
     let future = pin!(future.into_future());
     match try_current_fiber() {
-        Some(current) => in_fiber(current, future, true)
+        Some(current) => in_fiber(current, future, &task::PENDING_OR_ERROR)
             .map_err(|interrupt| interrupted(interrupt, &task::PENDING_OR_ERROR)),
-        None => Ok(on_thread(future)),
+        None => {
+            Ok(on_thread(future, Limit::None).unwrap_or_else(|| unreachable!("it has no limit")))
+        }
     }
 }
 
@@ -100,7 +121,7 @@ pub(crate) fn try_block_on<F: IntoFuture>(future: F) -> io::Result<F::Output> {
 fn in_fiber<F: Future>(
     current: CurrentFiber,
     mut future: Pin<&mut F>,
-    may_fail: bool,
+    reason: &'static WaitReason,
 ) -> Result<F::Output, Interrupt> {
     spend(current);
     let waker = task::waker(current);
@@ -115,7 +136,7 @@ fn in_fiber<F: Future>(
             return Ok(output);
         }
         spins.note(current);
-        task::wait_for_wake(current, may_fail)?;
+        task::wait_for_wake(current, reason)?;
     }
 }
 
@@ -175,7 +196,9 @@ impl Drop for EndOfPolls {
     }
 }
 
-fn on_thread<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+/// Blocks the thread until `future` is ready, and returns its output; or `None` at the limit.
+fn on_thread<F: Future>(mut future: Pin<&mut F>, limit: Limit) -> Option<F::Output> {
+    let by = limit.instant();
     #[cfg(feature = "tokio")]
     let mut future = pin!(tokio::task::coop::unconstrained(future.as_mut()));
     let task = Arc::new(ThreadTask(Parker::new()));
@@ -183,9 +206,13 @@ fn on_thread<F: Future>(mut future: Pin<&mut F>) -> F::Output {
     let mut cx = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
+            return Some(output);
         }
-        task.0.wait(None);
+        let left = by.map(|by| by.saturating_duration_since(clock_now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return None;
+        }
+        task.0.wait(left);
     }
 }
 

@@ -16,7 +16,7 @@
 //! one of its fiber, and wrong if it is one of several that are polled in turn (`join!`, `select!`,
 //! hyper's connections), because the others make no progress meanwhile. Use [`spawn`] for these.
 
-mod block_on;
+pub(crate) mod block_on;
 mod fiber;
 mod sleep;
 

@@ -1,4 +1,6 @@
-//! The errors of operations on greenlets, and the payload that ends one.
+//! The errors of switches between greenlets, and the payload that ends one.
+
+mod setters;
 
 use std::any::{self, Any};
 use std::error::Error;
@@ -9,6 +11,8 @@ use std::panic;
 use crate::fiber::brief::{Brief, same_io_error};
 use crate::fiber::frame::Frame;
 use crate::fiber::panic::Panic;
+
+pub use self::setters::{LocalsError, ParentError, RunError};
 
 /// The payload of a panic.
 pub(super) type Payload = Box<dyn Any + Send>;
@@ -40,6 +44,15 @@ pub struct GreenletExit {
 
 impl GreenletExit {
     /// Creates an exit with a message that states the reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::GreenletExit;
+    ///
+    /// assert_eq!(GreenletExit::new("bye").message(), Some("bye"));
+    /// assert_eq!(GreenletExit::default().message(), None);
+    /// ```
     pub fn new(message: impl Into<String>) -> GreenletExit {
         GreenletExit { message: Some(message.into().into_boxed_str()) }
     }
@@ -52,6 +65,18 @@ impl GreenletExit {
 
     /// Unwinds with this exit, and prints nothing: ends the current greenlet from any call depth,
     /// unless code catches the exit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::{Greenlet, GreenletExit, SwitchError};
+    ///
+    /// fibra::frame(|| {
+    ///     let quitter = Greenlet::new(|_: u32| GreenletExit::default().raise());
+    ///     assert!(matches!(quitter.switch(1), Err(SwitchError::Exit(_))));
+    ///     assert!(quitter.is_dead());
+    /// });
+    /// ```
     pub fn raise(self) -> ! {
         panic::resume_unwind(Box::new(self))
     }
@@ -315,88 +340,6 @@ fn name_of(frame: &Frame) -> Box<str> {
         None => format!("fiber {}", fiber.id()).into(),
     }
 }
-
-/// The reason why a greenlet's function could not be set.
-///
-/// # Examples
-///
-/// ```
-/// use fibra::greenlet::{Greenlet, RunError};
-///
-/// fibra::frame(|| {
-///     let greenlet = Greenlet::new(|n: u32| n + 1);
-///     assert_eq!(greenlet.switch(1).unwrap(), 2);
-///     assert_eq!(greenlet.set_run(|n| n), Err(RunError::Started));
-/// });
-/// ```
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum RunError {
-    /// The greenlet has started, or has ended.
-    Started,
-    /// The greenlet is a main greenlet.
-    Main,
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            RunError::Started => "run cannot be set after the start of the greenlet",
-            RunError::Main => "Main greenlets do not have a run attribute.",
-        })
-    }
-}
-
-impl Error for RunError {}
-
-/// The reason why a greenlet's parent could not be set. The parent is unchanged.
-///
-/// # Examples
-///
-/// ```
-/// use fibra::greenlet::{Greenlet, ParentError};
-///
-/// fibra::frame(|| {
-///     let child = Greenlet::new(|n: u32| n);
-///     assert_eq!(child.set_parent(&child), Err(ParentError::Cyclic));
-/// });
-/// ```
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum ParentError {
-    /// The new parent is the greenlet itself, or one of its descendants.
-    Cyclic,
-    /// The greenlet is a main greenlet, which has no parent.
-    Main,
-    /// The greenlet has started, and the new parent belongs to another fiber.
-    Elsewhere,
-}
-
-impl fmt::Display for ParentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ParentError::Cyclic => "cyclic parent chain",
-            ParentError::Main => "cannot set the parent of a main greenlet",
-            ParentError::Elsewhere => "parent cannot be on a different fiber",
-        })
-    }
-}
-
-impl Error for ParentError {}
-
-/// The reason why a greenlet's locals could not be set: it is the current greenlet of another
-/// fiber, which is suspended at the moment.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct LocalsError;
-
-impl fmt::Display for LocalsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot set the locals of a greenlet that is running in a different fiber")
-    }
-}
-
-impl Error for LocalsError {}
 
 /// The reason why nothing can be delivered. [`with`](Refusal::with) adds the value.
 pub(super) enum Refusal {

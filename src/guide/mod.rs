@@ -6,13 +6,16 @@
 //! | [`first_five_minutes`] | a program that spawns, joins, sends and receives |
 //! | [`channels_and_order`] | the order in which fibers run, and the choice of a channel |
 //! | [`time_and_cancellation`] | sleeping, time limits, kills, clean-up |
-//! | [`sockets_and_servers`] | clients, servers, several cores |
+#![cfg_attr(feature = "net", doc = "| [`sockets_and_servers`] | clients, servers, several cores |")]
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
 //! | [`environment`] | environment variables, features, build settings |
 //!
 //! For users of other libraries, each with a table of names and a program in both languages:
-//! [asyncio](coming_from_asyncio), [tokio](coming_from_tokio), [Go](coming_from_go),
+#![cfg_attr(
+    feature = "net",
+    doc = "[asyncio](coming_from_asyncio), [tokio](coming_from_tokio), [Go](coming_from_go),"
+)]
 #![cfg_attr(feature = "net", doc = "[gevent](crate::coming_from_gevent),")]
 //! [Stackless Python](crate::stackless::coming_from_stackless)
 #![cfg_attr(feature = "greenlet", doc = "and [greenlet](crate::greenlet::coming_from_greenlet).")]

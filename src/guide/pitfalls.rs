@@ -192,6 +192,18 @@
 //! loop if the payload is not one of your own, or let each job be a fiber and read its
 //! [`JoinError`](crate::JoinError).
 //!
+//! A kill is never raised while its thread unwinds, so `kill_all` and `join` of a
+//! [`Group`](crate::pool::Group) in a destructor fail during a panic: the members cannot unwind
+//! before the destructor has returned, and `join` returns a deadlock. Let the destructor only kill,
+//! or use a [`nursery`](crate::nursery()), which waits for its fibers between the panic of its body
+//! and the unwind of its caller.
+//!
+//! # "refutable pattern in local binding" at a `select!`
+//!
+//! An arm of [`select!`](crate::select!) is chosen before its pattern is looked at, so the pattern
+//! must match every result: write `n = recv(&r) => match n { Ok(n) => .., Err(_) => .. }`, not
+//! `Ok(n) = recv(&r) => ..`.
+//!
 //! # Fibers that vanish
 //!
 //! When the closure of `run` returns, all other fibers are killed, also detached ones. Join what

@@ -118,42 +118,44 @@
 //!
 //! # Several cores
 //!
-//! A scheduler uses one thread. To use more, start a thread per core, each with its own
-//! [`run`](crate::run), and let all of them accept from the same socket:
+//! A scheduler uses one thread. A [`Runtime`](crate::Runtime) may have several, and
+//! [`start_on_each`](crate::server::Server::start_on_each) serves on all of them. The main fiber
+//! stays on the first one:
 //!
 //! ```
 //! use std::io::{self, Read, Write};
+//! use std::sync::atomic::{AtomicUsize, Ordering};
 //! use std::time::Duration;
-//! use fibra::net::{TcpListener, TcpStream};
+//! use fibra::net::TcpStream;
 //! use fibra::server::Server;
-//! use fibra::sync::Event;
 //!
-//! static STOP: Event = Event::new();
+//! static SERVED: AtomicUsize = AtomicUsize::new(0);
 //!
 //! # fn main() -> io::Result<()> {
-//! let listener = TcpListener::bind("127.0.0.1:0")?;
-//! let address = listener.local_addr()?;
-//! std::thread::scope(|threads| {
-//!     for _ in 0..2 {
-//!         threads.spawn(|| {
-//!             fibra::run(|| {
-//!                 let server = Server::new(listener.try_clone().unwrap());
-//!                 let running = server.start(|stream, _| io::copy(&mut &stream, &mut &stream));
-//!                 STOP.wait(); // an event of all threads
-//!                 running.shutdown(Duration::from_secs(1));
-//!             })
-//!         });
-//!     }
-//!     // A plain thread may use the same types: here they block it.
+//! fibra::Runtime::builder().all_cores().build()?.run(|| {
+//!     let server = Server::bind("127.0.0.1:0")?.max_connections(10_000);
+//!     let address = server.listener().local_addr()?;
+//!     let running = server.start_on_each(|stream: TcpStream, _peer| {
+//!         // On any of the threads. The connection stays on this one.
+//!         SERVED.fetch_add(1, Ordering::Relaxed);
+//!         io::copy(&mut &stream, &mut &stream)
+//!     });
+//!
 //!     let mut client = TcpStream::connect(address)?;
 //!     client.write_all(b"x")?;
 //!     client.read_exact(&mut [0])?;
 //!     drop(client);
-//!     STOP.set();
+//!     running.shutdown(Duration::from_secs(5)); // of all threads
+//!     assert_eq!(SERVED.load(Ordering::Relaxed), 1);
 //!     Ok(())
 //! })
 //! # }
 //! ```
+//!
+//! A connection is given to the thread that has the fewest. [`server`](crate::server#all-cores)
+//! compares this with listeners that share a port (`SO_REUSEPORT`). HTTP is served in the same way:
+//! the handler calls `serve_connection` of a shared `http::Http1`, and its `Graceful` ends the
+//! connections of all threads.
 //!
 //! Threads talk by the types of [`sync`](crate::sync), such as [`mpmc`](crate::sync::mpmc)
 //! channels.

@@ -19,6 +19,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -221,11 +222,18 @@ fn sorry<B: Body>() -> Response<Reply<B>> {
 /// # Ok(()) });
 /// ```
 #[derive(Clone, Default)]
-pub struct Graceful(Arc<Mutex<Ending>>);
+pub struct Graceful(Arc<Ending>);
 
 #[derive(Default)]
 struct Ending {
-    begun: bool,
+    /// Changed under the lock. A connection that is registered reads it without the lock, each time
+    /// that it is polled: connections of several threads share this value.
+    begun: AtomicBool,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
     /// Wakers of connections that have not been asked to end yet, keyed by arrival order.
     connections: BTreeMap<u64, Waker>,
     next: u64,
@@ -235,12 +243,13 @@ impl Graceful {
     /// Asks all connections to end, and returns without waiting for that.
     ///
     /// Idle connections end now; the others end after the request that they are serving.
-    /// Connections that begin later end after one request.
+    /// Connections that begin later end after one request. The connections may be on any thread,
+    /// and so may the caller.
     pub fn shutdown(&self) {
         let connections = {
-            let mut ending = self.lock();
-            ending.begun = true;
-            mem::take(&mut ending.connections)
+            let mut waiting = self.lock();
+            self.0.begun.store(true, Ordering::Release);
+            mem::take(&mut waiting.connections)
         };
         connections.into_values().for_each(Waker::wake);
     }
@@ -248,11 +257,11 @@ impl Graceful {
     /// Returns whether a shutdown has begun.
     #[must_use]
     pub fn is_begun(&self) -> bool {
-        self.lock().begun
+        self.0.begun.load(Ordering::Acquire)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Ending> {
-        locked(&self.0)
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        locked(&self.0.waiting)
     }
 }
 
@@ -267,14 +276,18 @@ struct Member<'a> {
 impl Member<'_> {
     /// Returns whether a shutdown has begun, and otherwise registers `waker` for it.
     fn is_asked_to_end(&mut self, waker: &Waker) -> bool {
-        let mut ending = self.graceful.lock();
-        if !ending.begun && self.place.is_none() {
-            let place = ending.next;
-            ending.next += 1;
-            ending.connections.insert(place, waker.clone());
+        if self.place.is_some() {
+            return self.graceful.is_begun();
+        }
+        let mut waiting = self.graceful.lock();
+        let begun = self.graceful.is_begun();
+        if !begun {
+            let place = waiting.next;
+            waiting.next += 1;
+            waiting.connections.insert(place, waker.clone());
             self.place = Some(place);
         }
-        ending.begun
+        begun
     }
 }
 

@@ -15,8 +15,8 @@ use crate::reactor::source::Direction;
 /// worth another try.
 ///
 /// Code that is written for fibers does not need this: it reads and writes. This is for bridges to
-/// `async` libraries, such as [`fibra::http`](crate::http), whose futures read and write in one
-/// task and must not wait in the middle of either.
+/// `async` libraries, such as hyper (feature `http`), whose futures read and write in one task and
+/// must not wait in the middle of either.
 ///
 /// The calls work only inside of fibers. Any waker may be used, and only that of the last call
 /// counts, for each direction and each fiber that polls: futures that one fiber polls in turn, each

@@ -30,10 +30,11 @@ pub(super) static WRITABLE: WaitReason =
 ///
 /// ```
 /// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
 ///
 /// # fn main() -> std::io::Result<()> {
 /// fibra::run(|| {
-///     let (mut reader, mut writer) = std::io::pipe()?;
+///     let (mut reader, mut writer) = UnixStream::pair()?;
 ///     fibra::spawn(move || writer.write_all(b"!"));
 ///     fibra::io::wait_readable(&reader)?; // the other fiber runs meanwhile
 ///     let mut byte = [0];

@@ -27,20 +27,21 @@ use crate::reactor::source::{Direction, Source, Wait};
 ///
 /// # Examples
 ///
-/// A pipe between two fibers:
+/// A pair of sockets of std between two fibers:
 ///
 /// ```
 /// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
 /// use fibra::io::Waitable;
 ///
 /// # fn main() -> std::io::Result<()> {
 /// fibra::run(|| {
-///     let (reader, writer) = std::io::pipe()?;
+///     let (reader, writer) = UnixStream::pair()?;
 ///     let (mut reader, mut writer) = (Waitable::new(reader)?, Waitable::new(writer)?);
-///     fibra::spawn(move || writer.write_all(b"through the pipe"));
+///     fibra::spawn(move || writer.write_all(b"from std"));
 ///     let mut text = String::new();
 ///     reader.read_to_string(&mut text)?;
-///     assert_eq!(text, "through the pipe");
+///     assert_eq!(text, "from std");
 ///     Ok(())
 /// })
 /// # }

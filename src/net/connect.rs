@@ -15,11 +15,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, sockopt};
+use rustix::net::sockopt;
 
 use crate::channel::{Channel, RecvError, RecvTimeoutError};
 use crate::io::Waitable;
-use crate::net::sockets;
+use crate::net::tcp_builder::TcpBuilder;
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::api::handle::in_fiber;
 use crate::sched::api::scope::{ScopedJoinHandle, scope};
@@ -30,14 +30,18 @@ static CONNECTING: WaitReason = WaitReason::new("connecting", OnDeadlock::Fail).
 /// The delay before the next attempt: RFC 8305's Connection Attempt Delay.
 const NEXT_ATTEMPT_AFTER: Duration = Duration::from_millis(250);
 
-/// Connects to one address. The stream is non-blocking.
+/// Connects to one address, with a socket that has the options of `builder`. The stream is
+/// non-blocking.
 #[track_caller]
-pub(super) fn to(addr: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
+pub(super) fn to(
+    builder: &TcpBuilder,
+    addr: SocketAddr,
+    timeout: Option<Duration>,
+) -> io::Result<TcpStream> {
     if timeout == Some(Duration::ZERO) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the time limit is zero"));
     }
-    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = Waitable::from_nonblocking(TcpStream::from(sockets::stream(family)?));
+    let socket = Waitable::from_nonblocking(builder.stream(addr)?);
     let wait = Wait { direction: Direction::Write, timeout, reason: &CONNECTING };
     let mut begun = false;
     let connected = socket.io(
@@ -78,19 +82,22 @@ fn name_the_address(error: io::Error, addr: SocketAddr) -> io::Error {
 
 /// Connects to the address that answers first.
 #[track_caller]
-pub(super) fn first_to_answer(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
+pub(super) fn first_to_answer(
+    builder: &TcpBuilder,
+    addrs: Vec<SocketAddr>,
+) -> io::Result<TcpStream> {
     match addrs[..] {
         [] => Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to connect to")),
-        [addr] => to(addr, None),
-        _ if in_fiber() => race(in_turn(addrs)),
-        _ => sequentially(addrs),
+        [addr] => to(builder, addr, None),
+        _ if in_fiber() => race(builder, in_turn(addrs)),
+        _ => sequentially(builder, addrs),
     }
 }
 
-fn sequentially(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
+fn sequentially(builder: &TcpBuilder, addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut result = Err(io::ErrorKind::InvalidInput.into());
     for addr in addrs {
-        result = to(addr, None);
+        result = to(builder, addr, None);
         if result.is_ok() {
             break;
         }
@@ -116,7 +123,7 @@ fn in_turn(addrs: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
 }
 
 #[track_caller]
-fn race(mut addrs: VecDeque<SocketAddr>) -> io::Result<TcpStream> {
+fn race(builder: &TcpBuilder, mut addrs: VecDeque<SocketAddr>) -> io::Result<TcpStream> {
     let results = Channel::new();
     scope(|attempts| {
         let mut running = KillOnDrop(Vec::new());
@@ -126,7 +133,7 @@ fn race(mut addrs: VecDeque<SocketAddr>) -> io::Result<TcpStream> {
                 let results = results.clone();
                 // The receiver takes one result and leaves: an attempt that succeeds later drops
                 // its stream.
-                let attempt = attempts.spawn(move || drop(results.send(to(addr, None))));
+                let attempt = attempts.spawn(move || drop(results.send(to(builder, addr, None))));
                 running.0.push(attempt);
             }
             match next_result(&results, addrs.is_empty())? {

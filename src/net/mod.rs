@@ -10,6 +10,7 @@
 //! | `Incoming` of Unix sockets | [`UnixIncoming`] | |
 //! | `ToSocketAddrs` | [`ToSocketAddrs`] | sealed |
 //! | `to_socket_addrs` | [`lookup_host`] | names are looked up on another thread |
+//! | | [`TcpBuilder`], [`UdpBuilder`] | options that std cannot set |
 //! | `set_nonblocking` | | `into_std`: fibra's sockets are always non-blocking |
 //!
 //! `from_std`, `into_std` and `TryFrom` convert from and to the types of std, with everything from
@@ -39,26 +40,33 @@
 mod addrs;
 mod connect;
 mod descriptors;
+mod keepalive;
 mod limits;
+mod options;
 mod poll;
 mod resolve;
 mod resolver;
 mod sockets;
 pub(crate) mod split;
+mod tcp_builder;
 mod tcp_listener;
 mod tcp_stream;
 mod udp;
+mod udp_builder;
 mod unix_datagram;
 mod unix_listener;
 mod unix_stream;
 
 pub use addrs::ToSocketAddrs;
+pub use keepalive::Keepalive;
 pub use resolve::{LookupHost, lookup_host};
 pub use resolver::Resolver;
 pub use split::{ReadHalf, ReuniteError, WriteHalf};
+pub use tcp_builder::TcpBuilder;
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;
+pub use udp_builder::UdpBuilder;
 pub use unix_datagram::UnixDatagram;
 pub use unix_listener::{UnixIncoming, UnixListener};
 pub use unix_stream::UnixStream;

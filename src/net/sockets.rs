@@ -29,9 +29,9 @@ pub(super) const RECV_FDS: RecvFlags = RecvFlags::CMSG_CLOEXEC.union(RecvFlags::
 #[cfg(target_vendor = "apple")]
 pub(super) const RECV_FDS: RecvFlags = RecvFlags::DONTWAIT;
 
-/// Creates a socket for a connection.
-pub(super) fn stream(family: AddressFamily) -> io::Result<OwnedFd> {
-    let socket = socket_with(family, SocketType::STREAM, FLAGS, None)?;
+/// Creates a non-blocking socket.
+pub(super) fn socket(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
+    let socket = socket_with(family, kind, FLAGS, None)?;
     set_flags(&socket)?;
     Ok(socket)
 }

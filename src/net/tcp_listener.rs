@@ -9,7 +9,7 @@ use crate::io::Waitable;
 use crate::net::TcpStream;
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::descriptors::descriptors;
-use crate::net::resolve::resolve;
+use crate::net::options::{bound_options, buffer_sizes};
 use crate::net::sockets;
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
@@ -76,8 +76,7 @@ impl TcpListener {
     /// ```
     #[track_caller]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
-        let addrs: Vec<SocketAddr> = resolve(&addr)?.collect();
-        TcpListener::from_std(net::TcpListener::bind(&addrs[..])?)
+        TcpListener::builder().bind(addr)
     }
 
     /// Converts a listener of std, which becomes non-blocking, and so do its clones.
@@ -87,6 +86,10 @@ impl TcpListener {
     /// Returns an error if it cannot be made non-blocking.
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
         Ok(TcpListener { io: Waitable::new(listener)? })
+    }
+
+    pub(super) fn from_nonblocking(listener: net::TcpListener) -> TcpListener {
+        TcpListener { io: Waitable::from_nonblocking(listener) }
     }
 
     /// Converts this listener into one of std, which is blocking.
@@ -162,7 +165,7 @@ impl TcpListener {
     ///
     /// Returns an error if no descriptor is left.
     pub fn try_clone(&self) -> io::Result<TcpListener> {
-        Ok(TcpListener { io: Waitable::from_nonblocking(self.io.get_ref().try_clone()?) })
+        Ok(TcpListener::from_nonblocking(self.io.get_ref().try_clone()?))
     }
 
     /// Returns the time to live (number of hops) of packets that are sent.
@@ -253,4 +256,6 @@ impl Iterator for Incoming<'_> {
 
 impl FusedIterator for Incoming<'_> {}
 
+buffer_sizes!(TcpListener);
+bound_options!(TcpListener);
 descriptors!(TcpListener, net::TcpListener);

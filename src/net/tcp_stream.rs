@@ -5,15 +5,16 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::time::Duration;
 
+use rustix::net::sockopt;
+
 use crate::io::Waitable;
 use crate::io::by_reference::{
     read_by_reference, read_exactly, write_by_reference, write_entirely,
 };
 use crate::net::addrs::ToSocketAddrs;
-use crate::net::connect;
 use crate::net::descriptors::descriptors;
 use crate::net::limits::{Limits, limited};
-use crate::net::resolve::resolve;
+use crate::net::options::buffer_sizes;
 use crate::net::sockets;
 use crate::net::split::{self, ReadHalf, Shut, WriteHalf};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
@@ -89,7 +90,7 @@ impl TcpStream {
     /// ```
     #[track_caller]
     pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
-        connect::first_to_answer(resolve(&addr)?.collect()).map(TcpStream::from_nonblocking)
+        TcpStream::builder().connect(addr)
     }
 
     /// Connects to one address, within `timeout`.
@@ -117,7 +118,7 @@ impl TcpStream {
     /// ```
     #[track_caller]
     pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-        connect::to(*addr, Some(timeout)).map(TcpStream::from_nonblocking)
+        TcpStream::builder().connect_timeout(addr, timeout)
     }
 
     /// Converts a stream of std, which becomes non-blocking, and so do its clones. Its time limits
@@ -292,6 +293,31 @@ impl TcpStream {
         self.io.get_ref().set_nodelay(nodelay)
     }
 
+    /// Returns what closing the connection does with data that was not sent yet: see
+    /// [`set_linger`](TcpStream::set_linger).
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `getsockopt(2)`.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        Ok(sockopt::socket_linger(self)?)
+    }
+
+    /// Chooses what closing the connection does with data that was not sent yet (`SO_LINGER`).
+    ///
+    /// With `None`, the default, the kernel goes on to send it. With zero, the data is dropped and
+    /// the other side reads a reset. With a longer time, in whole seconds rounded up, the call that
+    /// closes the last handle blocks its *thread*, with all its fibers, until the data is sent or
+    /// the time is over. To learn that all data has arrived, shut down writing instead, and read
+    /// until the other side closes.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `setsockopt(2)`.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        Ok(sockopt::set_socket_linger(self, linger)?)
+    }
+
     /// Returns the time to live (number of hops) of packets that are sent.
     ///
     /// # Errors
@@ -373,5 +399,6 @@ impl fmt::Debug for TcpStream {
     }
 }
 
+buffer_sizes!(TcpStream);
 descriptors!(TcpStream, net::TcpStream);
 limited!(TcpStream, READING, WRITING);

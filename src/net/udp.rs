@@ -8,6 +8,7 @@ use crate::io::Waitable;
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::descriptors::{descriptors, pass_on};
 use crate::net::limits::{Limits, limited};
+use crate::net::options::{bound_options, buffer_sizes};
 use crate::net::resolve::resolve;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
@@ -72,8 +73,7 @@ impl UdpSocket {
     /// ```
     #[track_caller]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<UdpSocket> {
-        let addrs: Vec<SocketAddr> = resolve(&addr)?.collect();
-        UdpSocket::from_std(net::UdpSocket::bind(&addrs[..])?)
+        UdpSocket::builder().bind(addr)
     }
 
     /// Converts a socket of std, which becomes non-blocking, and so do its clones. Its time limits
@@ -84,6 +84,10 @@ impl UdpSocket {
     /// Returns an error if it cannot be made non-blocking.
     pub fn from_std(socket: net::UdpSocket) -> io::Result<UdpSocket> {
         Ok(UdpSocket { io: Waitable::new(socket)?, limits: Limits::none() })
+    }
+
+    pub(super) fn from_nonblocking(socket: net::UdpSocket) -> UdpSocket {
+        UdpSocket { io: Waitable::from_nonblocking(socket), limits: Limits::none() }
     }
 
     /// Converts this socket into one of std, which is blocking and has no time limits.
@@ -339,5 +343,7 @@ impl fmt::Debug for UdpSocket {
     }
 }
 
+buffer_sizes!(UdpSocket);
+bound_options!(UdpSocket);
 descriptors!(UdpSocket, net::UdpSocket);
 limited!(UdpSocket, RECEIVING, SENDING);

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SocketAddrUnix, recvmsg, sendmsg,
+    SendAncillaryMessage, SocketAddrUnix, SocketType, recvmsg, sendmsg,
 };
 
 use crate::io::Waitable;
@@ -267,7 +267,7 @@ pass_on! { UnixStream:
 
 #[track_caller]
 fn connect_to(addr: &SocketAddrUnix) -> io::Result<UnixStream> {
-    let socket = sockets::stream(AddressFamily::UNIX)?;
+    let socket = sockets::socket(AddressFamily::UNIX, SocketType::STREAM)?;
     let wait = Wait { direction: Direction::Write, timeout: None, reason: &CONNECTING };
     retry(wait, Pauses::FOR_SOCKETS, || Ok(rustix::net::connect(&socket, addr)?))?;
     let io = Waitable::from_nonblocking(net::UnixStream::from(socket));

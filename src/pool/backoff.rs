@@ -33,6 +33,18 @@ enum Kind<'a> {
 impl<'a> Backoff<'a> {
     /// Creates a backoff without waits: the next attempt is made after all other ready fibers have
     /// run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::{Backoff, Retry};
+    ///
+    /// fibra::run(|| {
+    ///     let retry = Retry::attempts(3).wait(Backoff::none());
+    ///     let outcome = retry.run(|attempt| if attempt < 3 { Err("no") } else { Ok("done") });
+    ///     assert_eq!(outcome.unwrap(), "done");
+    /// });
+    /// ```
     #[must_use]
     pub fn none() -> Backoff<'a> {
         Backoff::fixed(Duration::ZERO)
@@ -82,6 +94,17 @@ impl<'a> Backoff<'a> {
     }
 
     /// Creates a backoff that waits as long as `f` returns for the number of failed attempts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::Backoff;
+    ///
+    /// let mut backoff = Backoff::by(|failed| Duration::from_secs(failed.into()));
+    /// assert_eq!(backoff.after(1), Duration::from_secs(1));
+    /// assert_eq!(backoff.after(7), Duration::from_secs(7));
+    /// ```
     #[must_use]
     pub fn by(f: impl FnMut(u32) -> Duration + 'a) -> Backoff<'a> {
         Backoff { kind: Kind::By(Box::new(f)), jitter: None }
@@ -92,6 +115,18 @@ impl<'a> Backoff<'a> {
     ///
     /// The same seed gives the same parts. Give each client a different seed. To use another random
     /// number generator, see [`Backoff::by`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::Backoff;
+    ///
+    /// let mut backoff = Backoff::fixed(Duration::from_secs(4)).jitter(7);
+    /// let waits = [1, 2, 3].map(|failed| backoff.after(failed));
+    /// assert!(waits.iter().all(|&wait| wait <= Duration::from_secs(4)));
+    /// assert_ne!(waits[0], waits[1]);
+    /// ```
     #[must_use]
     pub fn jitter(self, seed: u64) -> Backoff<'a> {
         Backoff { jitter: Some(SplitMix(seed)), ..self }

@@ -1,17 +1,17 @@
-//! The pool itself: spawning with a limit, waiting for the end, killing.
+//! The pool itself: spawning with a limit.
 //!
 //! Invariants:
 //! - At most `size` members run at a time; `permits` ensures that, this file only asks.
 //! - A closure that the pool does not accept is returned to the caller, or the caller waits.
 
+mod ending;
+
 use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::fiber::exit::JoinError;
-use crate::pool::error::{JoinTimeoutError, SpawnTimeoutError, TrySpawnError};
-use crate::pool::permits::{Acquired, Permits, Reservation, Taking, join_error};
-use crate::sched::api::handle;
+use crate::pool::error::{SpawnTimeoutError, TrySpawnError};
+use crate::pool::permits::{Acquired, Permits, Reservation, Taking};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::{
@@ -91,6 +91,19 @@ impl Pool {
     /// # Panics
     ///
     /// Panics if `size` is 0, because nothing could ever run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::Builder;
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::with_builder(4, Builder::new().name("resizer").stack_size(1 << 20));
+    ///     let member = pool.spawn(|| fibra::current().name());
+    ///     assert_eq!(member.join().unwrap().as_deref(), Some("resizer"));
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn with_builder(size: usize, builder: Builder) -> Pool {
@@ -193,6 +206,21 @@ impl Pool {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::new(1);
+    ///     let busy = pool.spawn(fibra::park);
+    ///     let late = pool.spawn_timeout(Duration::from_millis(1), || "never runs");
+    ///     assert!(late.unwrap_err().is_timeout());
+    ///     busy.kill();
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn_timeout<F, T>(
         &self,
@@ -229,115 +257,6 @@ impl Pool {
         self.spawn_within(Limit::At(deadline), f)
     }
 
-    /// Closes the pool and waits until it is empty: no member runs and no fiber waits for a permit.
-    ///
-    /// From now on only members may spawn, and fibers that already wait for a permit. So an empty
-    /// pool stays empty. The results remain with the handles that `spawn` has returned.
-    ///
-    /// # Errors
-    ///
-    /// [`JoinError::Itself`] if the caller is a member, [`JoinError::Deadlock`] if the members
-    /// will never end.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a fiber.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// fibra::run(|| {
-    ///     let pool = fibra::pool::Pool::new(2);
-    ///     let first = pool.spawn(|| "done");
-    ///     pool.join().unwrap(); // no member runs any more
-    ///     assert!(first.is_finished());
-    ///     assert!(pool.try_spawn(|| ()).unwrap_err().is_closed());
-    /// });
-    /// ```
-    #[track_caller]
-    pub fn join(&self) -> Result<(), JoinError> {
-        let current = current_fiber();
-        if self.permits.key_of(current.fiber.id()).is_some() {
-            return Err(JoinError::Itself);
-        }
-        self.permits.close();
-        spend(current);
-        self.permits.wait_until_idle(current, None).map_err(join_error)
-    }
-
-    /// Joins the members like [`join`](Pool::join), but waits no longer than `timeout`. The pool is
-    /// closed in any case.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`JoinTimeoutError::Timeout`] if members still run when the time is over: always if
-    /// the caller is one of them. Returns [`JoinTimeoutError::Deadlock`] if the members will never
-    /// end, and the time limit is too far away for the clock to show.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a fiber.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// fibra::run(|| {
-    ///     let pool = fibra::pool::Pool::new(2);
-    ///     let stuck = pool.spawn(fibra::park);
-    ///     assert!(pool.join_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
-    ///     stuck.kill();
-    ///     assert!(pool.join_timeout(Duration::from_secs(60)).is_ok());
-    /// });
-    /// ```
-    #[track_caller]
-    pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinTimeoutError> {
-        self.join_within(Limit::After(timeout))
-    }
-
-    /// Like [`join_timeout`](Pool::join_timeout), but waits no longer than until `deadline`, by the
-    /// clock of the caller's scheduler.
-    ///
-    /// # Errors
-    ///
-    /// Like [`join_timeout`](Pool::join_timeout).
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a fiber.
-    #[track_caller]
-    pub fn join_deadline(&self, deadline: Instant) -> Result<(), JoinTimeoutError> {
-        self.join_within(Limit::At(deadline))
-    }
-
-    /// Accepts only what members spawn from now on: see [`join`](Pool::join).
-    pub fn close(&self) {
-        self.permits.close();
-    }
-
-    /// Kills all members and ends the pool: a member that is spawned later, or waits for a permit
-    /// now, is killed before it runs. Does not wait for the members to end.
-    ///
-    /// A member that calls this unwinds immediately.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use fibra::pool::Pool;
-    ///
-    /// fibra::run(|| {
-    ///     let pool = Pool::new(1);
-    ///     let member = pool.spawn(fibra::park);
-    ///     fibra::yield_now();
-    ///     pool.kill();
-    ///     assert!(member.join().unwrap_err().is_killed());
-    /// });
-    /// ```
-    pub fn kill(&self) {
-        self.permits.kill(handle::in_fiber().then(handle::current).as_ref());
-    }
-
     /// Returns the number of members that may run at a time.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -345,18 +264,23 @@ impl Pool {
     }
 
     /// Returns the number of free permits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::new(3);
+    ///     let member = pool.spawn(fibra::yield_now);
+    ///     assert_eq!(pool.available(), 2);
+    ///     member.join().unwrap();
+    ///     assert_eq!(pool.available(), 3);
+    /// });
+    /// ```
     #[must_use]
     pub fn available(&self) -> usize {
         self.permits.size - self.permits.used()
-    }
-
-    #[track_caller]
-    fn join_within(&self, limit: Limit) -> Result<(), JoinTimeoutError> {
-        let current = current_fiber();
-        let by = limit.micros(current);
-        self.permits.close();
-        spend(current);
-        self.permits.wait_until_idle(current, by).map_err(JoinTimeoutError::new)
     }
 
     /// Panics if the pool does not accept what the current fiber spawns.

@@ -106,6 +106,33 @@ pub enum DrainError {
     Killed,
 }
 
+/// The error of waiting for a queue to be drained with a time limit.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::pool::{DrainTimeoutError, JoinableQueue};
+///
+/// fibra::run(|| {
+///     let queue = JoinableQueue::new();
+///     queue.send("nothing takes this").unwrap();
+///     let error = queue.wait_drained_timeout(Duration::from_millis(1));
+///     assert_eq!(error, Err(DrainTimeoutError::Timeout));
+/// });
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DrainTimeoutError {
+    /// The time is over, and there is work that is not done.
+    Timeout,
+    /// Nothing can ever run again, so the rest will never be marked as done. Only if the time is
+    /// longer than the clock can show, so that it will never be over.
+    Deadlock(Box<Deadlock>),
+    /// The caller was killed. Only under `panic = "abort"`, where a kill cannot unwind.
+    Killed,
+}
+
 impl<F> TrySpawnError<F> {
     /// Returns the closure that was not accepted.
     pub fn into_inner(self) -> F {
@@ -220,6 +247,51 @@ impl DrainError {
     }
 }
 
+impl DrainTimeoutError {
+    /// Returns whether the time was over.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, DrainTimeoutError::Timeout)
+    }
+
+    /// Returns whether the wait completed a deadlock.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, DrainTimeoutError::Deadlock(..))
+    }
+
+    /// Returns whether the caller was killed: only under `panic = "abort"`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self, DrainTimeoutError::Killed)
+    }
+
+    pub(crate) fn new(interrupt: Interrupt) -> DrainTimeoutError {
+        match interrupt {
+            Interrupt::TimedOut => DrainTimeoutError::Timeout,
+            Interrupt::Deadlock(report) => DrainTimeoutError::Deadlock(report),
+            Interrupt::Killed => DrainTimeoutError::Killed,
+        }
+    }
+}
+
+impl From<DrainError> for DrainTimeoutError {
+    fn from(error: DrainError) -> DrainTimeoutError {
+        match error {
+            DrainError::Deadlock(report) => DrainTimeoutError::Deadlock(report),
+            DrainError::Killed => DrainTimeoutError::Killed,
+        }
+    }
+}
+
+/// An error of the kind [`TimedOut`](io::ErrorKind::TimedOut), if the time was over.
+impl From<DrainTimeoutError> for io::Error {
+    fn from(error: DrainTimeoutError) -> io::Error {
+        let kind = if error.is_timeout() { io::ErrorKind::TimedOut } else { io::ErrorKind::Other };
+        io::Error::new(kind, error)
+    }
+}
+
 const CLOSED: &str = "spawning into a pool that was closed or killed";
 
 impl<F> fmt::Display for TrySpawnError<F> {
@@ -264,11 +336,22 @@ impl fmt::Display for JoinTimeoutError {
 
 impl fmt::Display for DrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        DrainTimeoutError::from(self.clone()).fmt(f)
+    }
+}
+
+impl fmt::Display for DrainTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DrainError::Deadlock(report) => {
+            DrainTimeoutError::Timeout => {
+                f.write_str("timed out while waiting for a queue to be drained")
+            }
+            DrainTimeoutError::Deadlock(report) => {
                 write!(f, "the queue will never be drained: {report}")
             }
-            DrainError::Killed => f.write_str("killed while waiting for a queue to be drained"),
+            DrainTimeoutError::Killed => {
+                f.write_str("killed while waiting for a queue to be drained")
+            }
         }
     }
 }
@@ -298,3 +381,4 @@ impl<F> Error for TrySpawnError<F> {}
 impl<F> Error for SpawnTimeoutError<F> {}
 impl Error for JoinTimeoutError {}
 impl Error for DrainError {}
+impl Error for DrainTimeoutError {}

@@ -9,24 +9,25 @@
 //!   or read: the member counts as running from before the spawn, and a kill is checked for after
 //!   it.
 
+mod ending;
+mod outcomes;
+
 use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use crate::fiber::exit::JoinError;
 use crate::pool::completions::{Completions, Handles, Registration};
-use crate::pool::error::JoinTimeoutError;
-use crate::pool::permits::{Taking, join_error, kill_all};
+use crate::pool::permits::{Taking, join_error};
 use crate::sched::api::handle::{self, Fiber};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
-use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitReason, current_fiber, spend};
+use crate::sched::lowlevel::{Interrupt, OnDeadlock, WaitReason, current_fiber};
+
+pub use self::outcomes::Outcomes;
 
 static NEXT: WaitReason =
     WaitReason::new("waiting for the next member of a group to end", OnDeadlock::Fail);
-static ALL: WaitReason =
-    WaitReason::new("waiting for the members of a group to end", OnDeadlock::Fail);
 
 /// Fibers that are waited for together, and whose outcomes are read as they end.
 ///
@@ -96,6 +97,20 @@ impl<T: 'static> Group<T> {
     /// # Panics
     ///
     /// Like [`spawn`](Group::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::Builder;
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     let fiber = group.spawn_with(Builder::new().name("parser"), || 1);
+    ///     assert_eq!(fiber.name().as_deref(), Some("parser"));
+    ///     assert_eq!(group.next(), Some(Ok(1)));
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn_with<F>(&self, builder: Builder, f: F) -> Fiber
     where
@@ -188,6 +203,19 @@ impl<T> Group<T> {
     /// # Panics
     ///
     /// Like [`next`](Group::next).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     let fibers = ["Ann", "Bob"].map(|name| group.spawn(move || name));
+    ///     let (fiber, outcome) = group.next_with_fiber().unwrap();
+    ///     assert_eq!((&fiber, outcome), (&fibers[0], Ok("Ann")));
+    /// });
+    /// ```
     #[track_caller]
     pub fn next_with_fiber(&self) -> Option<(Fiber, Result<T, JoinError>)> {
         let Shared { completions, members, .. } = &*self.shared;
@@ -210,134 +238,42 @@ impl<T> Group<T> {
 
     /// Returns an iterator over the outcomes, in the order of [`next`](Group::next). It also ends
     /// after [`JoinError::CallerKilled`], if the caller is killed where a kill cannot unwind.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     for n in 1..=3 {
+    ///         group.spawn(move || n);
+    ///     }
+    ///     let outcomes: Result<Vec<u32>, _> = group.iter().collect();
+    ///     assert_eq!(outcomes, Ok(vec![1, 2, 3]));
+    /// });
+    /// ```
     #[must_use]
     pub fn iter(&self) -> Outcomes<'_, T> {
-        Outcomes { group: self, killed: false }
-    }
-
-    /// Closes the group and waits until no member runs.
-    ///
-    /// From now on only members may spawn, so an empty group stays empty. The outcomes can still be
-    /// read.
-    ///
-    /// # Errors
-    ///
-    /// [`JoinError::Itself`] if the caller is a member, [`JoinError::Deadlock`] if the members
-    /// will never end.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a fiber.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use fibra::pool::Group;
-    ///
-    /// fibra::run(|| {
-    ///     let group = Group::new();
-    ///     group.spawn(fibra::yield_now);
-    ///     group.join().unwrap(); // all members have ended
-    ///     assert_eq!(group.next(), Some(Ok(())));
-    /// });
-    /// ```
-    #[track_caller]
-    pub fn join(&self) -> Result<(), JoinError> {
-        let current = current_fiber();
-        if self.is_member() {
-            return Err(JoinError::Itself);
-        }
-        self.close();
-        spend(current);
-        self.shared.completions.wait_until_idle(current, None, &ALL).map_err(join_error)
-    }
-
-    /// Joins the members like [`join`](Group::join), but waits no longer than `timeout`. The group
-    /// is closed in any case.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`JoinTimeoutError::Timeout`] if members still run when the time is over: always if
-    /// the caller is one of them. Returns [`JoinTimeoutError::Deadlock`] if the members will never
-    /// end, and the time limit is too far away for the clock to show.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a fiber.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use fibra::pool::Group;
-    ///
-    /// fibra::run(|| {
-    ///     let group = Group::new();
-    ///     group.spawn(fibra::park);
-    ///     assert!(group.join_timeout(Duration::from_millis(1)).is_err());
-    ///     group.kill_all();
-    ///     group.join().unwrap();
-    /// });
-    /// ```
-    #[track_caller]
-    pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinTimeoutError> {
-        self.join_within(Limit::After(timeout))
-    }
-
-    /// Like [`join_timeout`](Group::join_timeout), but waits no longer than until `deadline`, by
-    /// the clock of the caller's scheduler.
-    ///
-    /// # Errors
-    ///
-    /// Like [`join_timeout`](Group::join_timeout).
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a fiber.
-    #[track_caller]
-    pub fn join_deadline(&self, deadline: Instant) -> Result<(), JoinTimeoutError> {
-        self.join_within(Limit::At(deadline))
-    }
-
-    #[track_caller]
-    fn join_within(&self, limit: Limit) -> Result<(), JoinTimeoutError> {
-        let current = current_fiber();
-        let by = limit.micros(current);
-        self.close();
-        spend(current);
-        self.shared.completions.wait_until_idle(current, by, &ALL).map_err(JoinTimeoutError::new)
-    }
-
-    /// Accepts only what members spawn from now on: see [`join`](Group::join).
-    pub fn close(&self) {
-        if self.shared.taking.get() == Taking::Open {
-            self.shared.taking.set(Taking::Closed);
-        }
-    }
-
-    /// Kills all members; each member that is added later is killed before it runs. Does not wait
-    /// for the members to end.
-    ///
-    /// A member that calls this unwinds immediately.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// fibra::run(|| {
-    ///     let group = fibra::pool::Group::new();
-    ///     group.spawn(fibra::park);
-    ///     fibra::yield_now();
-    ///     group.kill_all();
-    ///     assert!(group.next().unwrap().unwrap_err().is_killed());
-    /// });
-    /// ```
-    pub fn kill_all(&self) {
-        self.shared.taking.set(Taking::Killed);
-        let fibers = self.shared.members.each(|_, member| member.fiber().clone());
-        kill_all(fibers, handle::in_fiber().then(handle::current).as_ref());
+        Outcomes::new(self)
     }
 
     /// Returns the number of members that run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Group;
+    ///
+    /// fibra::run(|| {
+    ///     let group = Group::new();
+    ///     group.spawn(|| 1);
+    ///     assert_eq!(group.len(), 1);
+    ///     group.join().unwrap();
+    ///     assert_eq!(group.len(), 0); // its outcome can still be read
+    ///     assert_eq!(group.next(), Some(Ok(1)));
+    /// });
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.completions.running()
@@ -394,59 +330,11 @@ impl<T> Default for Group<T> {
     }
 }
 
-/// An iterator over the outcomes of a group's members, in the order of the ends.
-///
-/// # Examples
-///
-/// ```
-/// use fibra::pool::Group;
-///
-/// fibra::run(|| {
-///     let group = Group::new();
-///     (1..=3).for_each(|n| drop(group.spawn(move || n)));
-///     assert_eq!(group.iter().map(Result::unwrap).sum::<u32>(), 6);
-/// });
-/// ```
-pub struct Outcomes<'a, T> {
-    group: &'a Group<T>,
-    /// Whether `CallerKilled` was returned: each further wait would fail immediately.
-    killed: bool,
-}
-
-impl<T> Iterator for Outcomes<'_, T> {
-    type Item = Result<T, JoinError>;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<Result<T, JoinError>> {
-        if self.killed {
-            return None;
-        }
-        let outcome = self.group.next();
-        self.killed = matches!(outcome, Some(Err(JoinError::CallerKilled)));
-        outcome
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Group<T> {
-    type Item = Result<T, JoinError>;
-    type IntoIter = Outcomes<'a, T>;
-
-    fn into_iter(self) -> Outcomes<'a, T> {
-        self.iter()
-    }
-}
-
 impl<T> fmt::Debug for Group<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group")
             .field("running", &self.len())
             .field("taking", &self.shared.taking.get())
             .finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Debug for Outcomes<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Outcomes").field(self.group).finish()
     }
 }

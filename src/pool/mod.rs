@@ -31,7 +31,9 @@ mod together;
 
 pub use backoff::Backoff;
 pub use bounded::Pool;
-pub use error::{DrainError, JoinTimeoutError, SpawnTimeoutError, TrySpawnError};
+pub use error::{
+    DrainError, DrainTimeoutError, JoinTimeoutError, SpawnTimeoutError, TrySpawnError,
+};
 pub use group::{Group, Outcomes};
 pub use imap::{Imap, ImapUnordered};
 pub use permit::Permit;

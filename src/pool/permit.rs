@@ -12,6 +12,8 @@ use crate::pool::bounded::{PERMIT, Pool};
 use crate::pool::permits::Reservation;
 use crate::sched::api::join::JoinHandle;
 #[cfg(feature = "net")]
+use crate::sched::api::scope::Scope;
+#[cfg(feature = "net")]
 use crate::sched::lowlevel::interrupted;
 use crate::sched::lowlevel::{Interrupt, WaitReason, current_fiber, spend};
 
@@ -77,6 +79,19 @@ impl Permit<'_> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Pool;
+    ///
+    /// fibra::run(|| {
+    ///     let pool = Pool::new(1);
+    ///     let permit = pool.reserve(); // waits for room first
+    ///     let work = String::from("made only when it can start");
+    ///     assert_eq!(permit.spawn(move || work.len()).join(), Ok(27));
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> JoinHandle<T>
     where
@@ -84,6 +99,17 @@ impl Permit<'_> {
         T: 'static,
     {
         self.pool.start(self.reservation, f)
+    }
+
+    /// Starts a member like [`spawn`](Permit::spawn), as a fiber of `scope`.
+    #[cfg(feature = "net")]
+    #[track_caller]
+    pub(crate) fn spawn_in<'scope, F>(self, scope: &'scope Scope<'scope, '_>, f: F)
+    where
+        F: FnOnce() + 'scope,
+    {
+        let fiber = scope.spawn_with(self.pool.builder.clone(), f);
+        self.reservation.assign(fiber.fiber());
     }
 }
 

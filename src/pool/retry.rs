@@ -100,6 +100,17 @@ impl<'a, E> Retry<'a, E> {
     /// # Panics
     ///
     /// Panics if `attempts` is 0: there would be neither a value nor an error to return.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::Retry;
+    ///
+    /// fibra::run(|| {
+    ///     let failed = Retry::attempts(2).run(|attempt| Err::<(), _>(attempt));
+    ///     assert_eq!(failed.unwrap_err().errors, [1, 2]); // one error per attempt
+    /// });
+    /// ```
     #[track_caller]
     pub fn attempts(attempts: u32) -> Retry<'a, E> {
         assert!(attempts != 0, "0 attempts give neither a value nor an error: make it at least 1");
@@ -129,6 +140,21 @@ impl<'a, E> Retry<'a, E> {
     /// Makes no attempt that would begin later than `time` after the first.
     ///
     /// This does not interrupt an attempt that has begun.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::Retry;
+    ///
+    /// let runtime = fibra::Runtime::builder().virtual_clock().build()?;
+    /// runtime.run(|| {
+    ///     let retry = Retry::attempts(100).wait(Duration::from_secs(1));
+    ///     let failed = retry.within(Duration::from_secs(3)).run(|_| Err::<(), _>("down"));
+    ///     assert!(failed.unwrap_err().errors.len() < 100);
+    /// });
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn within(self, time: Duration) -> Retry<'a, E> {
         Retry { within: Some(time), ..self }
     }
@@ -158,6 +184,23 @@ impl<'a, E> Retry<'a, E> {
 
     /// Calls `hook` before each wait, with the number of the failed attempt, its error, and the
     /// duration of the wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::Retry;
+    ///
+    /// fibra::run(|| {
+    ///     let outcome = Retry::attempts(2)
+    ///         .wait(Duration::from_millis(1))
+    ///         .before_sleep(|attempt, error, wait| {
+    ///             println!("attempt {attempt} failed: {error}; the next one in {wait:?}");
+    ///         })
+    ///         .run(|attempt| if attempt == 1 { Err("busy") } else { Ok(attempt) });
+    ///     assert_eq!(outcome.unwrap(), 2);
+    /// });
+    /// ```
     pub fn before_sleep(self, hook: impl FnMut(u32, &E, Duration) + 'a) -> Retry<'a, E> {
         Retry { before_sleep: Some(Box::new(hook)), ..self }
     }

@@ -41,4 +41,5 @@ pub(crate) use crate::sched::shared::ticket::OutcomeCell;
 pub(crate) use crate::sched::shared::ticket::Ticket;
 pub(crate) use crate::sched::shared::ticket::WaitOutcome;
 pub(crate) use crate::sched::threads::outside::wait_for_others;
+pub(crate) use crate::sched::time::clock::{Clock, RealClock};
 pub(crate) use crate::sched::time::idle::Parker;

@@ -3,7 +3,7 @@
 mod fairness;
 #[cfg(loom)]
 mod loom;
-mod publish;
+pub(crate) mod publish;
 
 use std::cell::RefCell;
 use std::panic::catch_unwind;
@@ -13,7 +13,7 @@ use std::thread;
 
 use crate::fiber::header::FiberPtr;
 use crate::sched::api::join::JoinHandle;
-use crate::sched::api::run::{Killed, run_on};
+use crate::sched::api::run::{Killed, fail, run_to_its_end};
 use crate::sched::api::shield::shield;
 use crate::sched::api::spawn::spawn;
 use crate::sched::core::park::yield_now;
@@ -30,6 +30,11 @@ fn run(f: impl FnOnce(SchedulerPtr, Trace)) {
     let clock = Box::new(VirtualClock::new());
     let scheduler = Scheduler::new(SizeClass::DEFAULT, clock, Box::new(ThreadIdle::new())).unwrap();
     run_on(Box::new(scheduler), || f(current_fiber().sched, Trace::default()));
+}
+
+/// Runs `f` as the main fiber of `sched`.
+pub(crate) fn run_on<T>(sched: Box<Scheduler>, f: impl FnOnce() -> T) -> T {
+    run_to_its_end(sched, f).unwrap_or_else(|error| fail(error))
 }
 
 /// Spawns a fiber that logs its name each time it runs.

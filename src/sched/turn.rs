@@ -43,7 +43,7 @@ impl Scheduler {
             }
             if !self.is_batch_over() && self.ring(|ring| ring.stored()) != 0 {
                 // The batch has ended early, because there is mail.
-                self.spin.note_mail();
+                self.spin.note_arrival();
                 self.open_mail_within_a_batch();
                 continue;
             }
@@ -57,7 +57,7 @@ impl Scheduler {
     fn turn(&self, turns: u32) {
         self.heed_kill_request();
         if !self.mailbox.inbox.is_empty() {
-            self.spin.note_mail();
+            self.spin.note_arrival();
             self.open_mail();
         }
         if self.unwinds.kill_put_off.get() && !thread::panicking() {
@@ -74,6 +74,7 @@ impl Scheduler {
         }
         // While fibers can run, the poll only collects events that have already occurred.
         if self.ring(|ring| ring.stored()) != 0 {
+            self.start_work(false);
             self.idle.poll();
             if turns % 16 == 0 && self.circles.is_of_interest() {
                 self.look_while_busy();
@@ -104,11 +105,19 @@ impl Scheduler {
         if self.spin() || !self.mailbox.inbox.announce_sleep() {
             return;
         }
-        match self.time.next_look() {
-            None if self.outside.external_waits.get() == 0 && !self.outsiders_may_wake() => {
-                self.break_deadlock();
+        if self.may_sleep_beside_work() {
+            match self.time.next_look() {
+                None if self.outside.external_waits.get() == 0
+                    && !self.work_may_come()
+                    && !self.outsiders_may_wake() =>
+                {
+                    self.break_deadlock();
+                }
+                until => self.sleep_until(until),
             }
-            until => self.sleep_until(until),
+            if let Some(work) = self.work.get() {
+                work.is_awake();
+            }
         }
         self.mailbox.inbox.announce_awake();
         self.refresh_now();
@@ -124,17 +133,17 @@ impl Scheduler {
             self.idle.poll();
             self.ring(|ring| ring.stored()) != 0
         };
-        let found = self.spin.look(self.time.next_look(), || self.has_work(), poll);
+        let searches = self.begin_search();
+        let has_work = || !self.mailbox.inbox.is_empty() || searches && self.work_exists();
+        let found = self.spin.look(self.time.next_look(), has_work, poll);
+        if searches {
+            self.end_search();
+        }
         if found {
             // The time that has passed is not that of a batch.
             self.refresh_now();
         }
         found
-    }
-
-    /// Returns whether another thread has brought something to do.
-    fn has_work(&self) -> bool {
-        !self.mailbox.inbox.is_empty()
     }
 
     /// Sleeps until something happens, at the latest until `until`. If a look for locks that are

@@ -22,19 +22,20 @@
 //! and a program still runs the same way every time. With `biased;` each choice starts with the
 //! first operation.
 //!
-//! **In order.** A waiting fiber stands in each queue like any other. The channels of `sync` are
-//! only watched: there other fibers may overtake it, and two selects do not meet at a channel of
-//! capacity 0.
+//! **In order.** A waiting fiber stands in each queue like any other. Two fibers that both choose
+//! meet at a channel without a buffer, also on two threads.
 //!
-//! Nothing is allocated for up to eight operations.
+//! Nothing is allocated for up to eight operations, unless one of them has to wait at an object of
+//! [`sync`](crate::sync).
 
 mod dynamic;
 mod macros;
 mod operation;
+mod transfer;
 
 pub use dynamic::Select;
 pub(crate) use operation::sealed;
 pub use operation::{
-    JoinOp, Operation, RecvOp, SendOp, Sink, Source, TimerOp, WaitOp, after, at, choose,
-    choose_now, join, recv, send, wait,
+    JoinOp, Operation, TimerOp, WaitOp, after, at, choose, choose_now, join, wait,
 };
+pub use transfer::{RecvOp, SendOp, Sink, Source, recv, send};

@@ -1,4 +1,4 @@
-//! The settings of a server, and its accept loop.
+//! Listeners, and the loop that accepts connections from one.
 //!
 //! Invariants:
 //! - A connection is accepted only once there is a permit for it.
@@ -6,25 +6,20 @@
 //! - The loop ends when its fiber is killed, even where a kill cannot unwind. That closes the
 //!   listener.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::net::{TcpListener, TcpStream, ToSocketAddrs, UnixListener, UnixStream};
-use crate::pool::Pool;
-use crate::sched::api::spawn::Builder;
+use crate::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use crate::sched::core::park::{sleep, yield_now};
 use crate::sched::lowlevel::is_killed;
-use crate::server::running::{Running, Stopping};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A listener that a [`Server`] accepts connections from.
+/// A listener that a [`Server`](crate::server::Server) accepts connections from.
 ///
 /// Programs may implement it: for a listener that does a handshake, for one that wraps another
 /// listener, or for a test.
@@ -90,183 +85,54 @@ impl Accept for UnixListener {
     }
 }
 
-/// The settings of a server that has not started yet: see [the module](crate::server).
+/// Accepts connections until the listener is broken or the calling fiber is killed, and returns the
+/// reason: see [`report_last`].
 ///
-/// # Examples
-///
-/// ```
-/// use std::io::Write;
-/// use std::time::Duration;
-/// use fibra::net::TcpStream;
-/// use fibra::server::Server;
-///
-/// # fn main() -> std::io::Result<()> {
-/// fibra::run(|| {
-///     let server = Server::bind("127.0.0.1:0")?.max_connections(100);
-///     let address = server.listener().local_addr()?;
-///     let running = server.start(|mut stream: TcpStream, _peer| stream.write_all(b"hello"));
-///     assert_eq!(std::io::read_to_string(TcpStream::connect(address)?)?, "hello");
-///     running.shutdown(Duration::from_secs(1));
-///     Ok(())
-/// })
-/// # }
-/// ```
-#[must_use = "a server does nothing until it is started"]
-pub struct Server<L> {
-    listener: L,
-    most: usize,
-    builder: Builder,
-    on_error: Box<dyn Fn(&io::Error)>,
-    stopping: Stopping,
-}
-
-impl Server<TcpListener> {
-    /// Creates a server that listens at a TCP address.
-    ///
-    /// # Errors
-    ///
-    /// Like [`TcpListener::bind`].
-    pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<Server<TcpListener>> {
-        Ok(Server::new(TcpListener::bind(addr)?))
-    }
-}
-
-impl<L: Accept + 'static> Server<L> {
-    /// Creates a server that accepts from `listener`.
-    pub fn new(listener: L) -> Server<L> {
-        let builder = Builder::new().name("connection");
-        let on_error = Box::new(|_: &io::Error| ());
-        Server { listener, most: usize::MAX, builder, on_error, stopping: Stopping::new() }
-    }
-
-    /// Limits the server to `most` connections at a time. By default there is no limit.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `most` is zero.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use fibra::server::Server;
-    ///
-    /// # fn main() -> std::io::Result<()> {
-    /// fibra::run(|| {
-    ///     let server = Server::bind("127.0.0.1:0")?.max_connections(1_000);
-    ///     println!("listening at {}", server.listener().local_addr()?);
-    ///     Ok(())
-    /// })
-    /// # }
-    /// ```
-    pub fn max_connections(self, most: usize) -> Server<L> {
-        assert!(most != 0, "a server for no connection could never serve any");
-        Server { most, ..self }
-    }
-
-    /// Sets the name and stack size of the fibers of connections. By default they are named
-    /// "connection" and have stacks of the default size.
-    pub fn connection_builder(self, builder: Builder) -> Server<L> {
-        Server { builder, ..self }
-    }
-
-    /// Calls `f` with each error of the listener, in the accepting fiber, for example to log it. By
-    /// default, errors after which the server goes on are ignored.
-    pub fn on_error(self, f: impl Fn(&io::Error) + 'static) -> Server<L> {
-        Server { on_error: Box::new(f), ..self }
-    }
-
-    /// Returns a handle that reports whether a shutdown has begun, for handlers that serve many
-    /// requests on one connection.
-    pub fn stopping(&self) -> Stopping {
-        self.stopping.clone()
-    }
-
-    /// Returns the listener.
-    pub fn listener(&self) -> &L {
-        &self.listener
-    }
-
-    /// Starts to accept connections, and runs `handler` for each in a fiber of its own.
-    ///
-    /// What the handler returns is dropped. A panic of the handler ends only its connection, and is
-    /// reported on standard error.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a fiber.
-    #[track_caller]
-    pub fn start<F, R>(self, handler: F) -> Running
-    where
-        F: Fn(L::Connection, L::Peer) -> R + 'static,
-    {
-        let pool = Pool::with_builder(self.most, self.builder.clone());
-        let stopping = self.stopping.clone();
-        let (places, handler) = (pool.clone(), Rc::new(handler));
-        let accepting =
-            Builder::new().name("server").spawn(move || self.accept_forever(&places, &handler));
-        Running::new(accepting, pool, stopping)
-    }
-
-    /// Serves like [`start`](Server::start), but waits until the listener is broken.
-    ///
-    /// If the caller is killed, the connections are killed, too.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error because of which no further connections can be accepted.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a fiber.
-    #[track_caller]
-    pub fn serve<F, R>(self, handler: F) -> io::Result<()>
-    where
-        F: Fn(L::Connection, L::Peer) -> R + 'static,
-    {
-        self.start(handler).wait()
-    }
-
-    fn accept_forever<F, R>(self, places: &Pool, handler: &Rc<F>) -> io::Error
-    where
-        F: Fn(L::Connection, L::Peer) -> R + 'static,
-    {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let place = match places.reserve_unless_killed() {
-                Ok(place) => place,
-                Err(killed) => return killed,
-            };
-            match self.listener.accept() {
-                Ok((connection, peer)) => {
-                    pause = FIRST_PAUSE;
-                    let handler = handler.clone();
-                    drop(place.spawn(move || drop(handler(connection, peer))));
-                }
-                Err(error) => {
-                    (self.on_error)(&error);
-                    match Trouble::of(&error) {
-                        // This connection, or its network, has gone: the next one may work.
-                        Trouble::Passing => yield_now(),
-                        Trouble::Shortage => {
-                            drop(place);
-                            sleep(pause);
-                            pause = LONGEST_PAUSE.min(2 * pause);
-                        }
-                        Trouble::Fatal => return error,
-                    }
-                }
+/// `reserve` waits for a permit, and `start` starts a handler under it. `on_error` is called with
+/// all other errors.
+pub(super) fn accept_forever<L: Accept, P>(
+    listener: &L,
+    reserve: impl Fn() -> io::Result<P>,
+    start: impl Fn(P, L::Connection, L::Peer),
+    on_error: impl Fn(io::Error),
+) -> io::Error {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let permit = match reserve() {
+            Ok(permit) => permit,
+            Err(killed) => return killed,
+        };
+        let error = match listener.accept() {
+            Ok((connection, peer)) => {
+                pause = FIRST_PAUSE;
+                start(permit, connection, peer);
+                continue;
             }
+            Err(error) => error,
+        };
+        let trouble = Trouble::of(&error);
+        if trouble == Trouble::Fatal {
+            return error;
+        }
+        on_error(error);
+        if trouble == Trouble::Shortage {
+            drop(permit);
+            sleep(pause);
+            pause = LONGEST_PAUSE.min(2 * pause);
+        } else {
+            // This connection, or its network, has gone: the next one may work.
+            yield_now();
         }
     }
 }
 
-impl<L: fmt::Debug> fmt::Debug for Server<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("listener", &self.listener)
-            .field("max_connections", &self.most)
-            .finish_non_exhaustive()
+/// Calls `on_error` with the error of a broken listener, but not with that of a kill. Returns the
+/// error.
+pub(super) fn report_last(on_error: &dyn Fn(&io::Error), error: io::Error) -> io::Error {
+    if !is_killed(&error) {
+        on_error(&error);
     }
+    error
 }
 
 /// A class of errors of `accept`, by what the loop does next.

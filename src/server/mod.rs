@@ -19,6 +19,35 @@
 //! [`Stopping::is_stopping`] between two requests. Dropping a [`Running`] is a shutdown without a
 //! grace period that does not wait.
 //!
+//! # Handlers that borrow
+//!
+//! [`Server::start_in`] starts the server in a [`scope`](crate::scope()): its handlers may borrow
+//! from the caller, and the scope is left only after all of them have ended. [`Server::serve`] does
+//! the same, and serves until the listener is broken.
+//!
+//! # All cores
+//!
+//! In a [`Runtime`](crate::Runtime) with several schedulers, [`Server::start_on_each`] serves on
+//! all of them. A connection stays on one thread, where its handler may use values that are not
+//! `Send`. Handlers share data like threads do: by an `Arc`, and the types of
+//! [`sync`](crate::sync). There are two ways to distribute the connections:
+//!
+//! - With one listener, the scheduler that has started the server accepts, and passes each
+//!   connection to the scheduler with the fewest. So each has the same number of connections. This
+//!   is right for most servers.
+//! - With a vector of listeners (of [`TcpBuilder::bind_each`](crate::net::TcpBuilder::bind_each)),
+//!   each scheduler accepts from its own. The kernel distributes the connections by a hash. On two
+//!   schedulers, the busier one has on average 6.2 of 10 connections, 54 of 100, and 513 of 1,000,
+//!   and a connection does not move later. On the other hand, no thread accepts for the others:
+//!   this is for many short connections. It works on Linux and FreeBSD.
+//!
+//! The processor time per request is the same.
+//!
+//! The rest is as on one thread: [`Running::connections`] counts the connections of all schedulers,
+//! [`Running::wait`] returns when a listener is broken, and [`Running::shutdown`] stops accepting
+//! everywhere, waits, and then kills. Connections that were accepted are served, even if they have
+//! not reached their scheduler when the shutdown begins.
+//!
 //! # Examples
 //!
 //! ```
@@ -48,7 +77,10 @@
 //! ```
 
 mod accept;
+mod on_each;
 mod running;
+mod settings;
 
-pub use accept::{Accept, Server};
+pub use accept::Accept;
 pub use running::{Drained, Running, Stopping};
+pub use settings::Server;

@@ -4,14 +4,21 @@
 //! - The accepting fiber owns the listener, so the listener is closed once that fiber has ended.
 //! - Dropping a `Running` kills all fibers of the server.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
-use std::rc::Rc;
-use std::time::Duration;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::fiber::exit::JoinError;
+use crate::channel::{OneshotReceiver, RecvError, oneshot};
+use crate::fiber::exit::is_unwind;
 use crate::pool::Pool;
-use crate::sched::api::join::JoinHandle;
+use crate::sched::api::handle::Fiber;
+use crate::sched::api::scope::Scope;
+use crate::sched::api::spawn::Builder;
+use crate::sched::lowlevel::clock_now;
+use crate::server::on_each::OnEach;
 use crate::sync::Event;
 
 /// A running server. Dropping it kills the server and its connections, and does not wait for them.
@@ -33,11 +40,69 @@ use crate::sync::Event;
 /// ```
 #[must_use = "a server is killed when this is dropped"]
 pub struct Running {
-    accepting: Option<JoinHandle<io::Error>>,
-    /// The pool whose members are the connections. One permit more may be taken, for the next
-    /// connection.
-    pool: Pool,
+    accepting: Option<Accepting>,
+    connections: Connections,
     stopping: Stopping,
+}
+
+/// The connections of a server.
+enum Connections {
+    /// The members of a pool. One permit more may be taken, for the next connection.
+    Here(Pool),
+    OnEach(OnEach),
+}
+
+/// The accepting fiber of a server, and the way in which it ended.
+pub(super) struct Accepting {
+    fiber: Fiber,
+    /// Closed without a value if the fiber was killed.
+    end: OneshotReceiver<End>,
+}
+
+/// The reason why a server has stopped accepting by itself.
+pub(super) enum End {
+    /// The listener is broken.
+    Broken(io::Error),
+    /// User code has panicked: the listener, or what is called with its errors.
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl Accepting {
+    /// Starts the accepting fiber. It calls `accept`, which owns the listener.
+    pub(super) fn start(accept: impl FnOnce() -> io::Error + 'static) -> Accepting {
+        let (run, end) = reporting(accept);
+        Accepting { fiber: named().spawn(run).fiber().clone(), end }
+    }
+
+    /// Starts the accepting fiber in `scope`.
+    pub(super) fn start_in<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        accept: impl FnOnce() -> io::Error + 'scope,
+    ) -> Accepting {
+        let (run, end) = reporting(accept);
+        Accepting { fiber: scope.spawn_with(named(), run).fiber().clone(), end }
+    }
+}
+
+fn named() -> Builder {
+    Builder::new().name("server")
+}
+
+/// Returns a function that calls `accept`, and what receives the way in which that has ended.
+/// `accept`, and with it the listener, is dropped before.
+fn reporting(accept: impl FnOnce() -> io::Error) -> (impl FnOnce(), OneshotReceiver<End>) {
+    let (sender, end) = oneshot();
+    // It fails if the server was shut down or dropped, and does not ask for it.
+    (move || drop(sender.send(run_to_its_end(accept))), end)
+}
+
+/// Calls `accept`, and returns the way in which it has ended. The unwind of a kill continues.
+pub(super) fn run_to_its_end(accept: impl FnOnce() -> io::Error) -> End {
+    match panic::catch_unwind(AssertUnwindSafe(accept)) {
+        Ok(error) => End::Broken(error),
+        Err(payload) if is_unwind(&*payload) => panic::resume_unwind(payload),
+        Err(payload) => End::Panicked(payload),
+    }
 }
 
 /// The result of a shutdown.
@@ -71,7 +136,7 @@ pub struct Drained {
 }
 
 /// A signal to handlers that their server is being shut down. Clones are handles to the same
-/// server.
+/// server, and may be used on other threads.
 ///
 /// # Examples
 ///
@@ -91,17 +156,26 @@ pub struct Drained {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Stopping(Rc<Event>);
+pub struct Stopping(Arc<Event>);
 
 impl Running {
-    pub(super) fn new(accepting: JoinHandle<io::Error>, pool: Pool, stopping: Stopping) -> Running {
-        Running { accepting: Some(accepting), pool, stopping }
+    /// Creates a server whose connections are the members of `pool`.
+    pub(super) fn here(accepting: Accepting, pool: Pool, stopping: Stopping) -> Running {
+        Running { accepting: Some(accepting), connections: Connections::Here(pool), stopping }
     }
 
-    /// Returns the number of connections that are open now.
+    /// Creates a server on several schedulers.
+    pub(super) fn on_each(accepting: Accepting, on: OnEach, stopping: Stopping) -> Running {
+        Running { accepting: Some(accepting), connections: Connections::OnEach(on), stopping }
+    }
+
+    /// Returns the number of connections that are open now, on all schedulers of the server.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.pool.members()
+        match &self.connections {
+            Connections::Here(pool) => pool.members(),
+            Connections::OnEach(on) => on.connections(),
+        }
     }
 
     /// Returns the handle with which handlers check whether a shutdown has begun.
@@ -121,15 +195,12 @@ impl Running {
     /// Panics outside of a fiber, and if the callback of
     /// [`Server::on_error`](crate::server::Server::on_error) has panicked.
     #[track_caller]
-    pub fn wait(mut self) -> io::Result<()> {
-        if let Some(accepting) = &mut self.accepting {
-            // If this fails, `join` returns the same error again.
-            let _ = accepting.wait();
-        }
-        match self.accepting.take().map(JoinHandle::join) {
-            Some(Ok(error)) => Err(error),
-            Some(Err(JoinError::Panicked(panic))) => panic.resume(),
-            Some(Err(other)) => Err(io::Error::other(other.to_string())),
+    pub fn wait(self) -> io::Result<()> {
+        match self.accepting.as_ref().map(|accepting| accepting.end.receiver().recv()) {
+            Some(Ok(End::Broken(error))) => Err(error),
+            Some(Ok(End::Panicked(payload))) => panic::resume_unwind(payload),
+            Some(Err(RecvError::Closed)) => Err(io::Error::other("the server was killed")),
+            Some(Err(other)) => Err(io::Error::other(other)),
             None => Ok(()),
         }
     }
@@ -162,28 +233,46 @@ impl Running {
     pub fn shutdown(mut self, grace: Duration) -> Drained {
         self.stopping.0.set();
         if let Some(accepting) = self.accepting.take() {
-            accepting.kill();
+            accepting.fiber.kill();
             // The way in which it ended no longer matters.
-            drop(accepting.join());
+            drop(accepting.end.recv());
         }
-        if self.pool.join_timeout(grace).is_ok() {
-            return Drained { killed: 0 };
-        }
-        let killed = self.connections();
-        self.pool.kill();
-        // This cannot be a deadlock, because killed fibers unwind.
-        let _ = self.pool.join();
+        let deadline = clock_now().checked_add(grace);
+        let killed = match &mut self.connections {
+            Connections::Here(pool) => drain(pool, deadline),
+            Connections::OnEach(on) => on.end_by(deadline),
+        };
         Drained { killed }
     }
+}
+
+/// Waits until all members of `pool` have ended. At `deadline`, kills those that are left, and
+/// waits for their ends. Returns how many it has killed.
+pub(super) fn drain(pool: &Pool, deadline: Option<Instant>) -> usize {
+    let drained = match deadline {
+        Some(deadline) => pool.join_deadline(deadline).is_ok(),
+        None => pool.join().is_ok(),
+    };
+    if drained {
+        return 0;
+    }
+    let killed = pool.members();
+    pool.kill();
+    // This cannot be a deadlock, because killed fibers unwind.
+    let _ = pool.join();
+    killed
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.stopping.0.set();
         if let Some(accepting) = &self.accepting {
-            accepting.kill();
+            accepting.fiber.kill();
         }
-        self.pool.kill();
+        match &self.connections {
+            Connections::Here(pool) => pool.kill(),
+            Connections::OnEach(on) => on.kill(),
+        }
     }
 }
 
@@ -195,7 +284,7 @@ impl fmt::Debug for Running {
 
 impl Stopping {
     pub(super) fn new() -> Stopping {
-        Stopping(Rc::new(Event::new()))
+        Stopping(Arc::new(Event::new()))
     }
 
     /// Returns whether the server has begun to shut down. A handler should then end after its

@@ -4,22 +4,27 @@
 //! Invariant: the checks of [`checks`] come before the operation, which then does what they have
 //! predicted.
 
+mod iter;
+mod select_arms;
+mod settings;
+
 use std::any::Any;
 use std::fmt;
 
 use crate::channel::error::WaitError;
-use crate::channel::pairing::{Preference, Side, Step};
+use crate::channel::pairing::{Side, Step};
 use crate::channel::rendezvous::{self, open};
 use crate::channel::waiter::Message;
 use crate::fiber::panic::Panic;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
-use crate::select::{self, Sink, Source};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::{ChannelError, ReceiveError, SendError};
-use crate::stackless::channel_event::{Arrival, ChannelId};
+use crate::stackless::channel_event::Arrival;
 use crate::stackless::checks::{self, Next};
 use crate::stackless::error::thrown;
+
+pub use self::iter::ChannelIter;
 
 static RECEIVING: WaitReason =
     WaitReason::new("receiving on a channel", OnDeadlock::Fail).failing_each_time();
@@ -72,83 +77,6 @@ impl<T> Channel<T> {
         &self.inner
     }
 
-    /// Returns the number of waiting senders, or minus the number of waiting receivers.
-    #[must_use]
-    pub fn balance(&self) -> isize {
-        self.inner.balance()
-    }
-
-    /// Returns which of two partners runs first.
-    #[must_use]
-    pub fn preference(&self) -> Preference {
-        self.inner.preference()
-    }
-
-    /// Sets which of two partners runs first.
-    pub fn set_preference(&self, preference: Preference) {
-        self.inner.set_preference(preference);
-    }
-
-    /// Returns whether every exchange lets all other tasklets run first.
-    #[must_use]
-    pub fn schedule_all(&self) -> bool {
-        self.inner.schedule_all()
-    }
-
-    /// Sets whether the caller of each exchange goes to the end of the run ring, whatever the
-    /// preference.
-    pub fn set_schedule_all(&self, schedule_all: bool) {
-        self.inner.set_schedule_all(schedule_all);
-    }
-
-    /// Closes the channel: from now on, operations that would have to wait are refused. Tasklets
-    /// that wait already are not woken, and partners can still exchange values with them.
-    pub fn close(&self) {
-        self.inner.close_quietly();
-    }
-
-    /// Closes the channel, and also refuses the operations of tasklets that wait already: senders
-    /// get their values back. This is [`close`](rendezvous::Channel::close) of `fibra::channel`.
-    pub fn close_and_wake(&self) {
-        self.inner.close();
-    }
-
-    /// Opens a closed channel again.
-    pub fn open(&self) {
-        self.inner.open();
-    }
-
-    /// Returns whether [`close`](Channel::close) was called.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.inner.is_closing()
-    }
-
-    /// Returns whether the channel is closed and no tasklet waits at it any more.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.inner.is_closed()
-    }
-
-    /// Returns the tasklets that wait at the channel, in the order in which they came.
-    #[must_use]
-    pub fn queue(&self) -> Vec<Tasklet> {
-        self.inner.waiting().into_iter().map(Tasklet::of).collect()
-    }
-
-    /// Returns the tasklet that has waited longest at the channel, if one waits.
-    #[must_use]
-    pub fn first(&self) -> Option<Tasklet> {
-        self.inner.first_waiting().map(Tasklet::of)
-    }
-
-    /// Returns the identity of the channel, which differs from that of all other channels that
-    /// exist.
-    #[must_use]
-    pub fn id(&self) -> ChannelId {
-        ChannelId::of_address(self.inner.address())
-    }
-
     /// Replaces the value that `sender`, which waits to send here, has brought: the receiver gets
     /// `value` instead. Returns the old value.
     ///
@@ -179,8 +107,24 @@ impl<T> Channel<T> {
     }
 
     /// Returns an iterator that receives until the channel is closed and no sender waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::{self, Channel};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let sender = channel.clone();
+    ///     stackless::spawn(move || {
+    ///         sender.send_sequence(1..=3).unwrap();
+    ///         sender.close_and_wake(); // ends the iteration
+    ///     });
+    ///     assert_eq!(channel.iter().collect::<Vec<_>>(), [1, 2, 3]);
+    /// });
+    /// ```
     pub fn iter(&self) -> ChannelIter<'_, T> {
-        ChannelIter { channel: self }
+        ChannelIter::new(self)
     }
 }
 
@@ -230,6 +174,23 @@ impl<T: 'static> Channel<T> {
     /// # Panics
     ///
     /// Panics like [`send`](Channel::send).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::{self, Channel};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::<u32>::new();
+    ///     let receiver = channel.clone();
+    ///     stackless::spawn(move || {
+    ///         let error = stackless::caught(|| receiver.receive()).unwrap_err();
+    ///         assert_eq!(error.downcast_ref(), Some(&"out of milk"));
+    ///     });
+    ///     stackless::run();
+    ///     channel.send_exception("out of milk").unwrap();
+    /// });
+    /// ```
     #[track_caller]
     pub fn send_exception(&self, payload: impl Any + Send) -> Result<(), SendError<Panic>> {
         let message = Message::Unwind(Box::new(payload));
@@ -249,6 +210,20 @@ impl<T: 'static> Channel<T> {
     /// # Panics
     ///
     /// Panics like [`send`](Channel::send), and with the payload of a panic in the iterator.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::{self, Channel};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let receiver = channel.clone();
+    ///     stackless::spawn(move || while receiver.receive().is_ok() {});
+    ///     assert_eq!(channel.send_sequence("spam".chars()).unwrap(), 4);
+    ///     channel.close_and_wake();
+    /// });
+    /// ```
     #[track_caller]
     pub fn send_sequence(
         &self,
@@ -324,7 +299,7 @@ impl<T: 'static> Channel<T> {
         value: Option<&dyn Any>,
     ) -> Result<(), ChannelError> {
         checks::safe_point(current);
-        let step = || self.inner.arrive(side);
+        let step = || self.inner.foresee(side);
         let arrival = Arrival { channel: self.id(), side };
         arrival.announce(current, || !matches!(step(), Step::Meet(_)), value)?;
         checks::check(current, step())?;
@@ -367,79 +342,8 @@ impl<T> From<Channel<T>> for rendezvous::Channel<T> {
     }
 }
 
-// In a `select!` this is the wrapped channel: no callback is called, and no trap is checked.
-impl<T: 'static> select::sealed::Sealed for Channel<T> {}
-
-impl<T: 'static> Source for Channel<T> {
-    type Item = T;
-
-    fn recv_arm(&self) -> select::RecvOp<'_, T> {
-        Source::recv_arm(self.inner())
-    }
-}
-
-impl<T: 'static> Sink for Channel<T> {
-    type Item = T;
-
-    fn send_arm(&self, value: T) -> select::SendOp<'_, T> {
-        Sink::send_arm(self.inner(), value)
-    }
-}
-
 impl<T> fmt::Debug for Channel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
-    }
-}
-
-/// An iterator that receives from a [`Channel`] until it is closed and no sender waits.
-///
-/// # Panics
-///
-/// `next` panics if it cannot receive for another reason than that the channel is closed.
-///
-/// # Examples
-///
-/// ```
-/// use fibra::stackless::{self, Channel};
-///
-/// fibra::run(|| {
-///     let channel = Channel::new();
-///     let numbers = channel.clone();
-///     stackless::spawn(move || {
-///         (1..=3).for_each(|n| numbers.send(n).unwrap());
-///         numbers.close_and_wake();
-///     });
-///     assert_eq!((&channel).into_iter().sum::<u32>(), 6);
-/// });
-/// ```
-pub struct ChannelIter<'a, T> {
-    channel: &'a Channel<T>,
-}
-
-impl<T: 'static> Iterator for ChannelIter<'_, T> {
-    type Item = T;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<T> {
-        if self.channel.is_closing() && self.channel.balance() <= 0 {
-            return None;
-        }
-        checks::next_of(self.channel.receive())
-    }
-}
-
-impl<'a, T: 'static> IntoIterator for &'a Channel<T> {
-    type Item = T;
-    type IntoIter = ChannelIter<'a, T>;
-
-    fn into_iter(self) -> ChannelIter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T> fmt::Debug for ChannelIter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ChannelIter").field(self.channel).finish()
     }
 }

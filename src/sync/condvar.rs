@@ -22,9 +22,10 @@ static WAITING: WaitReason =
 /// A condition variable like [`std::sync::Condvar`], for fibers and threads: they wait until the
 /// data of a [`Mutex`] has changed.
 ///
-/// Notified waits end in the order in which they began, and none ends without a notification. The
-/// condition may no longer hold when the mutex is locked again: use
-/// [`wait_while`](Self::wait_while).
+/// Notified waits end in the order in which they began, and none ends without a notification. A
+/// notified waiter then locks the mutex by the rule of [`Mutex`]: in the order of the notifications
+/// in one scheduler, while between threads it competes for a lock that is free. The condition may
+/// no longer hold when the mutex is locked again: use [`wait_while`](Self::wait_while).
 ///
 /// # Examples
 ///

@@ -25,11 +25,23 @@
 //!
 //! # Order
 //!
-//! First come, first served. A release hands the lock to the first waiter, which owns it from then
-//! on; the releaser continues, and the new owner runs when it is its turn. A caller that arrives
-//! later never gets the lock before it, so no waiter starves, and a program without other threads
-//! runs the same way every time. The price of fairness: threads that compete for one lock wake each
-//! other at each hand-over.
+//! Waiters queue at a lock ([`Mutex`], [`ReentrantMutex`], [`RwLock`], [`Semaphore`]) in the order
+//! in which they arrive. What a release does depends on the first of them:
+//!
+//! - *A fiber of the scheduler on whose thread the lock is released* gets the lock immediately: the
+//!   releaser continues, and the new owner runs when it is its turn. So the fibers of one scheduler
+//!   get a lock first come, first served, and a program without other threads runs the same way
+//!   every time.
+//! - *A fiber of another scheduler, or a plain thread,* is woken, and the lock is free. Until that
+//!   waiter runs, which may take 50 µs, code that runs already may take the lock before it, except
+//!   fibers of the waiter's own scheduler. A waiter that finds the lock taken sleeps again, and the
+//!   next release wakes it again.
+//! - *Such a waiter that has waited for 500 µs in all* gets the lock from the next release, even if
+//!   it does not run yet.
+//!
+//! So no waiter starves: each gets the lock at the latest after those that waited before it, once
+//! it has waited for 500 µs and its thread has time for it. And two threads that compete for a lock
+//! need not wake each other for each operation. The other primitives never let a newcomer overtake.
 //!
 //! # Kills and deadlines
 //!
@@ -92,7 +104,7 @@
 //! |---|---|
 //! | `lock()` returns a `LockResult` | the guard; also in [`RwLock`], [`Condvar`], `into_inner` |
 //! | `try_lock()` returns a `TryLockResult` | an `Option` |
-//! | no order | first come, first served |
+//! | no order | first come, first served in one scheduler; a bounded wait between threads |
 //! | a mutex that its owner locks again may hang | panics: on a plain thread immediately, in a fiber as part of a deadlock |
 //! | a `Once` is poisoned by a panic | it is open again |
 //! | a `LazyLock` is poisoned by a panic | the closure is consumed: it panics |
@@ -104,6 +116,7 @@
 
 mod barrier;
 mod condvar;
+mod contention;
 mod error;
 pub(crate) mod event;
 pub mod mpmc;

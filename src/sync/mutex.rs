@@ -27,9 +27,11 @@ static LOCKING_UNTIL: WaitReason =
 
 /// A mutual exclusion lock like [`std::sync::Mutex`], for fibers and threads.
 ///
-/// Waiters get the lock in the order in which they arrived: a release hands it to the first of
-/// them. While a fiber waits, the other fibers of its thread run. A fiber may hold the guard across
-/// other waits. There is no poisoning: see [the module](crate::sync#no-poisoning).
+/// The fibers of one scheduler get the lock in the order in which they arrived: a release hands it
+/// to the first waiter. A waiter of another thread may be overtaken by code that runs already,
+/// until it has waited for 500 µs: see [the module](crate::sync#order). While a fiber waits, the
+/// other fibers of its thread run. A fiber may hold the guard across other waits. There is no
+/// poisoning: see [the module](crate::sync#no-poisoning).
 ///
 /// # Examples
 ///

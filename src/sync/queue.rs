@@ -26,17 +26,19 @@ pub(super) struct Queue<X = ()> {
 }
 
 /// Withdraws `waiter`, as [`Queue::withdraw`] does, then calls `serve` for the waiters that it kept
-/// waiting, and wakes those that were served. Returns whether this call ended the wait.
+/// waiting, and wakes those that were served. Tells `serve` whether `waiter` was the first one.
+/// Returns whether this call ended the wait.
 pub(super) fn withdraw<X>(
     queue: &Mutex<Queue<X>>,
     waiter: &Waiter<X>,
-    serve: impl FnOnce(&mut Queue<X>) -> Served<X>,
+    serve: impl FnOnce(&mut Queue<X>, bool) -> Served<X>,
 ) -> bool {
     let mut queue = locked(queue);
+    let was_first = queue.is_first(waiter);
     if !queue.withdraw(waiter) {
         return false;
     }
-    let served = serve(&mut queue);
+    let served = serve(&mut queue, was_first);
     drop(queue);
     served.wake();
     true
@@ -62,6 +64,15 @@ impl<X> Queue<X> {
         self.len += 1;
     }
 
+    /// Appends `waiter`, or puts it in front if it was there before.
+    pub(super) fn join(&mut self, waiter: Arc<Waiter<X>>, again: bool) {
+        if again {
+            self.push_front(vec![waiter]);
+        } else {
+            self.push(waiter);
+        }
+    }
+
     /// Puts waiters that were taken from the front back, in the same order.
     pub(super) fn push_front(&mut self, waiters: Vec<Arc<Waiter<X>>>) {
         for waiter in waiters.into_iter().rev() {
@@ -78,12 +89,27 @@ impl<X> Queue<X> {
         self.slots.front().and_then(Option::as_ref)
     }
 
+    /// Returns whether `waiter` is the first one.
+    pub(super) fn is_first(&self, waiter: &Waiter<X>) -> bool {
+        self.front().is_some_and(|first| std::ptr::eq(&**first, waiter))
+    }
+
+    /// Returns all waiters in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Waiter<X>>> {
+        self.slots.iter().flatten()
+    }
+
+    /// Returns all waiters, the last one first.
+    pub(super) fn backwards(&self) -> impl Iterator<Item = &Waiter<X>> {
+        self.slots.iter().rev().flatten().map(|arc| &**arc)
+    }
+
     /// Returns the waiters before `waiter`, in their order.
     pub(super) fn before<'a>(
         &'a self,
         waiter: &'a Waiter<X>,
     ) -> impl Iterator<Item = &'a Waiter<X>> {
-        let all = self.slots.iter().flatten().map(|arc| &**arc);
+        let all = self.iter().map(|arc| &**arc);
         all.take_while(move |before| !std::ptr::eq(*before, waiter))
     }
 

@@ -26,7 +26,8 @@ static LOCKING_UNTIL: WaitReason =
 
 /// A mutex that can be locked again by the fiber or plain thread that holds it.
 ///
-/// Several guards may exist, so they give `&T` only: data that changes needs a `Cell` or `RefCell`.
+/// Waiters get the lock in the order that [`Mutex`](crate::sync::Mutex) describes. Several guards
+/// may exist, so they give `&T` only: data that changes needs a `Cell` or `RefCell`.
 ///
 /// # Examples
 ///

@@ -1,19 +1,20 @@
-//! A number of permits, handed out in the order of the requests.
+//! A number of permits, and the queue of the requests for them.
 //!
 //! ```text
-//!   word:  63                          1 0
-//!         [ permits that are free       | W ]    W: the queue is not empty, or it is closed
+//!   word:  63                          2 1   0
+//!         [ permits that are free       | C | W ]    W: the queue is not empty, or it is closed
 //! ```
 //!
-//! Invariants:
-//! - While `W` is set, the word changes only under the lock of the queue: a newcomer joins the
-//!   queue even if its request is small. So small requests do not starve a large one.
-//! - After each change under the lock, the first waiter wants more permits than are free.
+//! Invariants, beside those of the two bits `WAITERS` and `COMPETES` in `contention.rs`:
+//! - While `W` is set and `C` is not, a newcomer joins the queue even if its request is small. So
+//!   small requests do not starve a large one.
+//! - A waiter competes only if its request would leave no permit free. Otherwise it is served: that
+//!   keeps no one out, and the waiters behind it need not wait for its thread.
 //! - `total` is at least the number of free permits plus the permits that `Permit`s stand for, and
 //!   at most `MAX_PERMITS`: so giving permits back never overflows. It is increased before permits
 //!   are added, and decreased after one is forgotten.
-//! - A closed semaphore has an empty queue, and `W` stays set: a newcomer locks the queue and is
-//!   refused there.
+//! - A closed semaphore has an empty queue, and `W` alone stays set: a newcomer locks the queue and
+//!   is refused there.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
+use crate::sync::contention::Competitor;
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{count_operation, locked, wake_all};
@@ -38,13 +40,17 @@ static ACQUIRING_UNTIL: WaitReason =
     WaitReason::new("acquiring a semaphore", OnDeadlock::Fail).ended_by_outsiders();
 
 const WAITERS: usize = 1;
-const ONE: usize = 2;
+const COMPETES: usize = 2;
+const BITS: usize = WAITERS | COMPETES;
+const ONE: usize = 4;
 
 /// A counting semaphore: a number of permits that fibers and threads acquire and give back.
 ///
-/// Requests are served in the order in which they were made; a request for many permits is not
-/// overtaken by later requests for few. A [`Permit`] gives its permits back when it is dropped, so
-/// they cannot be given back twice.
+/// The requests of the fibers of one scheduler are served in the order in which they were made; a
+/// request for many permits is not overtaken by later requests for few. A waiter of another thread
+/// may be overtaken, for the last permits that are free, by code that runs already, until it has
+/// waited for 500 µs: see [the module](crate::sync#order). A [`Permit`] gives its permits back when
+/// it is dropped, so they cannot be given back twice.
 ///
 /// # Examples
 ///
@@ -73,6 +79,7 @@ pub struct Semaphore {
     word: AtomicUsize,
     total: AtomicUsize,
     closed: AtomicBool,
+    competitor: Competitor,
     queue: Mutex<Queue<usize>>,
 }
 
@@ -92,6 +99,7 @@ impl Semaphore {
             word: AtomicUsize::new(permits * ONE),
             total: AtomicUsize::new(permits),
             closed: AtomicBool::new(false),
+            competitor: Competitor::new(),
             queue: Mutex::new(Queue::new()),
         }
     }
@@ -143,7 +151,7 @@ impl Semaphore {
         }
     }
 
-    /// Acquires one permit if one is free and there is no waiter, and never waits.
+    /// Acquires one permit if one is free and no waiter keeps the caller out, and never waits.
     ///
     /// # Examples
     ///
@@ -160,7 +168,8 @@ impl Semaphore {
         self.try_acquire_many(1)
     }
 
-    /// Acquires `permits` permits if that many are free and there is no waiter, and never waits.
+    /// Acquires `permits` permits if that many are free and no waiter keeps the caller out, and
+    /// never waits.
     #[inline]
     pub fn try_acquire_many(&self, permits: usize) -> Option<Permit<'_>> {
         self.take(permits).then(|| Permit::new(self, permits))
@@ -327,7 +336,7 @@ impl Semaphore {
     pub fn close(&self) {
         let mut queue = locked(&self.queue);
         self.closed.store(true, Ordering::Relaxed);
-        self.word.fetch_or(WAITERS, Ordering::Relaxed);
+        self.shut();
         let closed = queue.claim_all(WaitOutcome::Closed);
         drop(queue);
         wake_all(&closed);

@@ -14,9 +14,9 @@
 //! - No queue is locked across a wait, nor while user code runs.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{
     Holder, Interrupt, Needs, OutcomeCell, OutsideWait, Owner, Parker, Ticket, WaitOutcome,
@@ -31,12 +31,22 @@ pub(super) struct Waiter<X = ()> {
     owner: Owner,
     /// Its place in its queue. Read and written under the lock of the queue.
     place: AtomicU64,
+    /// The real time since which others may overtake it. Used under the lock of the queue.
+    since: OnceLock<Instant>,
     pub(super) extra: X,
 }
 
 enum Party {
     Fiber(Ticket),
-    Thread { outcome: OutcomeCell, parker: Parker },
+    /// A fiber in a `select!`: all its waiters share the ticket, and `outcome` is that of this one.
+    Choice {
+        ticket: Arc<Ticket>,
+        outcome: OutcomeCell,
+    },
+    Thread {
+        outcome: OutcomeCell,
+        parker: Parker,
+    },
 }
 
 impl<X> Waiter<X> {
@@ -46,7 +56,31 @@ impl<X> Waiter<X> {
             Some(current) => Party::Fiber(Ticket::new(current)),
             None => Party::Thread { outcome: OutcomeCell::new(), parker: Parker::new() },
         };
-        Waiter { party, owner: Owner::me(), place: AtomicU64::new(0), extra }
+        Waiter::of_party(party, extra)
+    }
+
+    /// Creates one of the waiters of a choice of the current fiber.
+    pub(super) fn of_choice(ticket: Arc<Ticket>, extra: X) -> Waiter<X> {
+        let party = Party::Choice { ticket, outcome: OutcomeCell::new() };
+        Waiter::of_party(party, extra)
+    }
+
+    fn of_party(party: Party, extra: X) -> Waiter<X> {
+        let (place, since) = (AtomicU64::new(0), OnceLock::new());
+        Waiter { party, owner: Owner::me(), place, since, extra }
+    }
+
+    /// Returns whether this is a waiter of the choice with that ticket.
+    pub(super) fn is_of_choice(&self, of: &Arc<Ticket>) -> bool {
+        matches!(&self.party, Party::Choice { ticket, .. } if Arc::ptr_eq(ticket, of))
+    }
+
+    /// Ends the wait of this waiter of a choice, but not that of the choice, which was not served:
+    /// it may be possible now.
+    pub(super) fn tell_to_try_again(&self) {
+        if let Party::Choice { outcome, .. } = &self.party {
+            let _ = outcome.claim(WaitOutcome::Withdrawn);
+        }
     }
 
     pub(super) fn owner(&self) -> Owner {
@@ -58,6 +92,7 @@ impl<X> Waiter<X> {
     pub(super) fn claim(&self, outcome: WaitOutcome) -> bool {
         match &self.party {
             Party::Fiber(ticket) => ticket.claim(outcome),
+            Party::Choice { ticket, outcome: cell } => ticket.claim(outcome) && cell.claim(outcome),
             Party::Thread { outcome: cell, .. } => cell.claim(outcome),
         }
     }
@@ -70,7 +105,7 @@ impl<X> Waiter<X> {
     fn outcome(&self) -> WaitOutcome {
         match &self.party {
             Party::Fiber(ticket) => ticket.outcome(),
-            Party::Thread { outcome, .. } => outcome.get(),
+            Party::Choice { outcome, .. } | Party::Thread { outcome, .. } => outcome.get(),
         }
     }
 
@@ -79,8 +114,28 @@ impl<X> Waiter<X> {
     pub(super) fn wake(&self) {
         match &self.party {
             Party::Fiber(ticket) => ticket.wake(scheduler()),
+            Party::Choice { ticket, .. } => ticket.wake(scheduler()),
             Party::Thread { parker, .. } => parker.call(),
         }
+    }
+
+    /// Returns whether it is a fiber of the scheduler of this thread.
+    pub(super) fn is_near(&self) -> bool {
+        match &self.party {
+            Party::Fiber(ticket) => scheduler().is_some_and(|sched| ticket.is_of(&sched)),
+            Party::Choice { ticket, .. } => scheduler().is_some_and(|sched| ticket.is_of(&sched)),
+            Party::Thread { .. } => false,
+        }
+    }
+
+    /// Starts its clock. Returns whether the clock did not run before.
+    pub(super) fn start_clock(&self, now: Instant) -> bool {
+        self.since.set(now).is_ok()
+    }
+
+    /// Returns whether its clock has run for `time` at `now`.
+    pub(super) fn has_waited(&self, now: Instant, time: Duration) -> bool {
+        self.since.get().is_some_and(|&since| time <= now.saturating_duration_since(since))
     }
 
     /// Makes the fiber's scheduler look for circles again: the holder of the lock has changed, and
@@ -117,6 +172,13 @@ pub(super) trait Site {
     /// Withdraws `waiter` if it still waits: claims it, takes it out of the queue, and serves the
     /// waiters that it held up. Returns whether it was this call that ended the wait.
     fn withdraw(&self, waiter: &Waiter<Self::Extra>) -> bool;
+
+    /// Lets `waiter`, which was woken although its wait has not ended, take what it waits for.
+    /// Returns whether it has it now: then its wait has ended. Called by the waiter itself.
+    fn compete(&self, waiter: &Waiter<Self::Extra>) -> bool {
+        let _ = waiter;
+        false
+    }
 
     /// Whether it is a lock, which knows its owner.
     const IS_LOCK: bool = false;
@@ -157,6 +219,7 @@ pub(super) fn wait<S: Site>(
             wait_for_others(current, &FiberWait { site, waiter, ticket }, by, reason)
         }
         Party::Thread { outcome, parker } => wait_on_thread(site, waiter, (outcome, parker), by),
+        Party::Choice { .. } => unreachable!("a choice waits for all its waiters together"),
     }
 }
 
@@ -171,13 +234,10 @@ fn wait_on_thread<S: Site>(
             WaitOutcome::Waiting => {}
             outcome => return Ok(outcome),
         }
-        let Some(by) = by else {
-            parker.wait(None);
-            continue;
-        };
-        let left = by.saturating_duration_since(clock_now());
-        if !left.is_zero() {
-            parker.wait(Some(left));
+        let left = by.map(|by| by.saturating_duration_since(clock_now()));
+        if left != Some(Duration::ZERO) {
+            parker.wait(left);
+            site.compete(waiter);
         } else if site.withdraw(waiter) {
             return Err(Interrupt::TimedOut);
         }
@@ -202,6 +262,10 @@ impl<S: Site> OutsideWait for FiberWait<'_, S> {
             "others serve a waiter, and not its wait"
         );
         self.site.withdraw(self.waiter)
+    }
+
+    fn compete(&self) -> bool {
+        self.site.compete(self.waiter)
     }
 
     fn others_exist(&self) -> bool {
@@ -235,7 +299,8 @@ pub(super) fn count_operation() {
     }
 }
 
-/// The waiters that were served under the lock of a queue, to wake when that lock is released.
+/// The waiters that were served under the lock of a queue, or may compete, to wake when that lock
+/// is released.
 pub(super) struct Served<X = ()> {
     first: Option<Arc<Waiter<X>>>,
     rest: Vec<Arc<Waiter<X>>>,
@@ -255,6 +320,10 @@ impl<X> Served<X> {
             None => self.first = Some(waiter),
             Some(_) => self.rest.push(waiter),
         }
+    }
+
+    pub(super) fn extend(&mut self, waiters: Vec<Arc<Waiter<X>>>) {
+        waiters.into_iter().for_each(|waiter| self.push(waiter));
     }
 
     /// Wakes them in the order in which they were served.

@@ -146,12 +146,47 @@ impl Interval {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = fibra::Runtime::builder().virtual_clock().build()?;
+    /// runtime.run(|| {
+    ///     let period = Duration::from_secs(1);
+    ///     let mut ticks = fibra::time::interval(period);
+    ///     ticks.tick(); // immediately
+    ///     fibra::sleep(Duration::from_millis(700));
+    ///     ticks.reset();
+    ///     assert_eq!(ticks.tick(), fibra::now()); // a second later, not 0.3 seconds
+    /// });
+    /// # std::io::Result::Ok(())
+    /// ```
     #[track_caller]
     pub fn reset(&mut self) {
         self.next = later(park::now(), self.period);
     }
 
     /// Sets the behaviour for missed ticks. The default is [`MissedTick::Burst`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::time::MissedTick;
+    ///
+    /// let runtime = fibra::Runtime::builder().virtual_clock().build()?;
+    /// runtime.run(|| {
+    ///     let mut ticks = fibra::time::interval(Duration::from_secs(1));
+    ///     ticks.set_missed_tick(MissedTick::Skip);
+    ///     let start = ticks.tick();
+    ///     fibra::sleep(Duration::from_millis(3500)); // late for three ticks
+    ///     ticks.tick(); // the first of them
+    ///     assert_eq!(ticks.tick() - start, Duration::from_secs(4)); // the others are skipped
+    /// });
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn set_missed_tick(&mut self, missed_tick: MissedTick) {
         self.missed_tick = missed_tick;
     }

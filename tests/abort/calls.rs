@@ -378,7 +378,7 @@ fn descriptors() {
     let mut writer = Waitable::new(writer).unwrap();
     fill(&mut writer);
     kill("Waitable::write", move || debug((&writer).write(b"!")));
-    let (input, _nobody) = std::io::pipe().unwrap();
+    let (input, _writer) = std::io::pipe().unwrap();
     rustix::stdio::dup2_stdin(&input).unwrap();
     kill("Stdin::read_line", || debug(fibra::io::stdin().read_line(&mut String::new())));
     kill("Stdin::read_to_end", || debug(fibra::io::stdin().read_to_end(&mut Vec::new())));

@@ -203,7 +203,7 @@ fn when_the_last_receiver_goes_waiting_senders_get_their_values_back() {
         fibra::yield_now();
         assert!(census.dropped().is_empty());
         drop(second);
-        assert_eq!(census.dropped(), [1], "nobody can ever take what is in the buffer");
+        assert_eq!(census.dropped(), [1], "the buffered value can never be received");
         fibra::yield_now();
         assert_eq!(trace.take(), "2 3");
         assert!(matches!(sender.try_send(census.value()), Err(TrySendError::Closed(_))));

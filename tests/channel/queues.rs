@@ -9,7 +9,7 @@ use std::time::Duration;
 use fibra::channel::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
-use fibra::pool::{DrainError, JoinableQueue, LifoQueue, PriorityQueue, Ranked};
+use fibra::pool::{DrainError, DrainTimeoutError, JoinableQueue, LifoQueue, PriorityQueue, Ranked};
 
 use crate::support::channel::Census;
 use crate::support::{check, log, ms, panic_of, run_virtually};
@@ -128,7 +128,7 @@ fn a_full_queue_holds_senders_back() {
 }
 
 #[test]
-fn a_closed_queue_gives_out_what_it_has_and_takes_no_more() {
+fn a_closed_queue_delivers_its_remaining_values_and_refuses_new_ones() {
     run_virtually(|| {
         let queue = JoinableQueue::bounded(1);
         queue.send(1).unwrap();
@@ -229,7 +229,7 @@ fn waits_that_can_never_end_fail_with_a_report() {
             "{report}"
         );
         let Err(DrainError::Deadlock(report)) = queue.wait_drained() else {
-            unreachable!("nobody works")
+            unreachable!("no worker exists")
         };
         let report = report.to_string();
         assert!(report.contains("is waiting until the work of a queue is done"), "{report}");
@@ -259,11 +259,11 @@ fn a_queue_is_drained_when_all_that_was_put_in_is_done() {
         }
         let start = fibra::now();
         [30, 10, 10].into_iter().for_each(|time| queue.send(time).unwrap());
-        assert!(!queue.wait_drained_timeout(ms(25)));
+        assert_eq!(queue.wait_drained_timeout(ms(25)), Err(DrainTimeoutError::Timeout));
         assert_eq!(queue.unfinished(), 1);
         queue.wait_drained().unwrap();
         assert_eq!(fibra::now() - start, ms(35));
-        assert!(queue.wait_drained_timeout(Duration::ZERO));
+        assert_eq!(queue.wait_drained_timeout(Duration::ZERO), Ok(()));
         let text = panic_of(|| queue.task_done());
         assert_eq!(text, "`task_done` was called more often than items were sent");
     });
@@ -343,7 +343,7 @@ fn a_comparison_that_panics_loses_nothing() {
 }
 
 #[test]
-fn a_comparison_that_uses_its_queue_is_told_so() {
+fn a_comparison_that_uses_its_own_queue_panics() {
     run_virtually(|| {
         let queue: PriorityQueue<Strange> = PriorityQueue::new();
         let inner = queue.clone();

@@ -139,7 +139,7 @@ fn a_program_can_catch_it_and_go_on() {
 }
 
 #[test]
-fn two_fibers_that_join_each_other_are_told() {
+fn two_fibers_that_join_each_other_both_get_an_error() {
     fibra::run(|| {
         let slot = std::rc::Rc::new(std::cell::Cell::new(None::<fibra::JoinHandle<bool>>));
         let other = slot.clone();
@@ -216,9 +216,9 @@ fn a_long_report_is_cut() {
 fn a_fiber_that_waits_again_after_each_deadlock_does_not_keep_the_wait_of_main_from_failing() {
     fibra::run(|| {
         let _stubborn = spawn(|| {
-            let nobody = Channel::<()>::new();
+            let unused = Channel::<()>::new();
             loop {
-                drop(nobody.recv());
+                drop(unused.recv());
             }
         });
         yield_now();

@@ -3,7 +3,7 @@
 use crate::support::run_virtually;
 
 #[test]
-fn the_fiber_that_runs_is_told_from_those_that_could() {
+fn a_dump_distinguishes_the_running_fiber_from_runnable_ones() {
     run_virtually(|| {
         fibra::spawn(|| (0..3).for_each(|_| fibra::yield_now()));
         fibra::yield_now();

@@ -98,7 +98,7 @@ fn a_destructor_that_waits_for_another_fibers_destructor_gets_an_error() {
 }
 
 #[test]
-fn a_destructor_whose_wait_nothing_can_end_gets_an_error_or_is_given_up() {
+fn a_destructor_whose_wait_nothing_can_end_gets_an_error_or_is_abandoned() {
     fibra::run(|| {
         go(|| {
             let _receives = OnDrop(|| {

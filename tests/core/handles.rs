@@ -138,7 +138,7 @@ fn a_handle_may_live_in_the_closure_or_the_output_of_another_fiber() {
 }
 
 #[test]
-fn a_ring_of_handles_is_no_trouble() {
+fn a_cycle_of_handles_is_harmless() {
     fibra::run(|| {
         let slots: [Rc<std::cell::RefCell<Option<JoinHandle<()>>>>; 2] = Default::default();
         for i in 0..2 {
@@ -154,7 +154,7 @@ fn a_ring_of_handles_is_no_trouble() {
 }
 
 #[test]
-fn equality_and_ids_tell_fibers_apart() {
+fn equality_and_ids_distinguish_fibers() {
     fibra::run(|| {
         let child = spawn(|| fibra::current());
         let fiber = child.fiber().clone();

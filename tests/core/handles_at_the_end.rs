@@ -25,7 +25,7 @@ fn a_future_of_a_fiber_that_waits_in_a_destructor_does_not_keep_the_run_from_end
 }
 
 #[test]
-fn nor_does_the_remote_handle_of_a_tasklet_or_of_main() {
+fn a_remote_handle_of_a_tasklet_or_of_main_does_not_keep_the_run_from_ending() {
     apart(|| {
         let kept = run_virtually(|| {
             let tasklet = stackless::tasklet(|()| never_end()).setup(());

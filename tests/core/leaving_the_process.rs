@@ -80,14 +80,18 @@ fn a_thread_local_that_a_job_borrows_is_not_destroyed() {
 }
 
 #[test]
-fn where_all_was_unwound_they_run() {
-    let output = in_child(name_of!(where_all_was_unwound_they_run), &[], || {
-        fibra::run(|| {
-            NAME.with(|_| ());
-            fibra::spawn(|| fibra::exit(7));
-            fibra::park();
-        });
-    });
+fn destructors_of_thread_locals_run_if_all_stacks_were_unwound() {
+    let output = in_child(
+        name_of!(destructors_of_thread_locals_run_if_all_stacks_were_unwound),
+        &[],
+        || {
+            fibra::run(|| {
+                NAME.with(|_| ());
+                fibra::spawn(|| fibra::exit(7));
+                fibra::park();
+            });
+        },
+    );
     assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
     // `exit` destroys only the thread-locals of the thread that calls it: here it is the thread of
     // the test, although it does not end.
@@ -95,8 +99,8 @@ fn where_all_was_unwound_they_run() {
 }
 
 #[test]
-fn std_exit_on_a_thread_that_has_given_up_a_stack_does_not_hang() {
-    let test = name_of!(std_exit_on_a_thread_that_has_given_up_a_stack_does_not_hang);
+fn std_exit_on_a_thread_that_has_abandoned_a_stack_does_not_hang() {
+    let test = name_of!(std_exit_on_a_thread_that_has_abandoned_a_stack_does_not_hang);
     let output = in_child(test, &[], || {
         let thread = std::thread::spawn(|| {
             fibra::run(|| {

@@ -33,7 +33,7 @@ fn each_fiber_has_a_value_of_its_own_and_each_key_too() {
 }
 
 #[test]
-fn a_value_is_made_on_first_use_and_anew_in_each_run() {
+fn a_value_is_created_at_its_first_use_in_each_run() {
     fibra::local! {
         static MADE: Noisy<&'static str> = {
             log("made");
@@ -179,13 +179,13 @@ fn a_destructor_may_wait_spawn_and_is_not_cut_short_by_a_kill() {
 
 #[test]
 fn a_destructor_that_panics_is_reported_and_the_others_still_run() {
-    struct Bomb;
-    impl Drop for Bomb {
+    struct PanicsOnDrop;
+    impl Drop for PanicsOnDrop {
         fn drop(&mut self) {
             panic!("in a local");
         }
     }
-    fibra::local! { static BOMB: Bomb = Bomb; }
+    fibra::local! { static BOMB: PanicsOnDrop = PanicsOnDrop; }
     fibra::run(|| {
         let child = spawn(|| {
             NOTES.with(|notes| notes.borrow_mut().push(Noisy("note")));

@@ -79,7 +79,7 @@ fn an_operation_that_may_wait_starves_no_fiber_in_a_loop() {
             }
         });
     }
-    assert!(starving.is_empty(), "these let nobody else run: {starving:?}");
+    assert!(starving.is_empty(), "these let no other fiber run: {starving:?}");
 }
 
 #[test]
@@ -507,7 +507,7 @@ fn pool_rows() -> Vec<Row> {
         ("WorkQueue::wait_drained_deadline that has passed", || {
             let queue = LifoQueue::new();
             queue.send(()).unwrap();
-            Box::new(move || assert!(!queue.wait_drained_deadline(fibra::now())))
+            Box::new(move || assert!(queue.wait_drained_deadline(fibra::now()).is_err()))
         }),
         ("WorkQueue::recv_deadline that has passed", || {
             let queue: LifoQueue<()> = LifoQueue::new();

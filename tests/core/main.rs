@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod abandoned_stacks;
 mod deadlock;
 mod deterministic;
 mod dump_running;
@@ -11,7 +12,6 @@ mod end_of_run;
 mod exit;
 mod finally_shield;
 mod forever;
-mod given_up_stacks;
 mod handles;
 mod handles_at_the_end;
 mod kill;

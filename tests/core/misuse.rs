@@ -67,7 +67,7 @@ fn a_nested_run_panics_and_the_outer_one_goes_on() {
 }
 
 #[test]
-fn a_fiber_that_joins_itself_is_told_so() {
+fn a_fiber_that_joins_itself_gets_an_error() {
     fibra::run(|| {
         let slot = Rc::new(RefCell::new(None));
         let own = slot.clone();

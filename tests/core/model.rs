@@ -30,7 +30,7 @@ const CASES: u32 = 30_000;
 const LEAST_OPERATIONS: u64 = 500_000;
 
 #[test]
-fn random_programs_do_what_the_model_says() {
+fn random_programs_behave_like_the_model() {
     ignore_deadlock_messages();
     let operations = Cell::new(0);
     let kinds = RefCell::new(BTreeMap::new());
@@ -119,7 +119,7 @@ fn check(program: &[Op]) -> Result<real::Report, TestCaseError> {
         .find(|&at| expected.trace.get(at) != seen.trace.get(at));
     if let Some(at) = differs {
         return Err(TestCaseError::fail(format!(
-            "traces differ at {at}: the model says {:?}, fibra did {:?}, after {:#?}",
+            "traces differ at {at}: the model expects {:?}, fibra did {:?}, after {:#?}",
             expected.trace.get(at),
             seen.trace.get(at),
             &seen.trace[..at],

@@ -102,7 +102,7 @@ fn a_woken_fiber_goes_to_the_end_of_the_ring() {
 
 /// T15: A creates x and y; B was created before them.
 #[test]
-fn fibers_spawned_by_a_fiber_run_behind_their_uncles() {
+fn fibers_spawned_by_a_fiber_run_behind_the_siblings_of_their_parent() {
     fibra::run(|| {
         go(|| {
             log("A");

@@ -112,7 +112,7 @@ fn a_panic_that_is_not_joined_is_reported_once_with_the_fibers_name() {
                 assert_eq!(join_panic::<()>(joined), "joined");
                 // A fiber that fails while `run` ends.
                 go(|| {
-                    let _bomb = OnDrop(|| panic!("at the end"));
+                    let _panics = OnDrop(|| panic!("at the end"));
                     fibra::park();
                 });
                 yield_now();
@@ -128,8 +128,8 @@ fn a_panic_that_is_not_joined_is_reported_once_with_the_fibers_name() {
 
 #[test]
 fn a_payload_whose_destructor_panics_harms_nothing_else() {
-    struct Bomb;
-    impl Drop for Bomb {
+    struct PanicsOnDrop;
+    impl Drop for PanicsOnDrop {
         fn drop(&mut self) {
             log("payload dropped");
             panic::panic_any(Bomb2);
@@ -142,7 +142,7 @@ fn a_payload_whose_destructor_panics_harms_nothing_else() {
         }
     }
     fibra::run(|| {
-        go(|| panic::panic_any(Bomb));
+        go(|| panic::panic_any(PanicsOnDrop));
         yield_now();
         assert_eq!(spawn(|| 1).join().unwrap(), 1);
     });
@@ -249,7 +249,7 @@ fn two_panics_at_once_in_one_fiber_abort_as_in_a_thread() {
         in_child(name_of!(two_panics_at_once_in_one_fiber_abort_as_in_a_thread), &[], || {
             fibra::run(|| {
                 let failing = spawn(|| {
-                    let _bomb = OnDrop(|| panic!("second"));
+                    let _panics = OnDrop(|| panic!("second"));
                     panic!("first");
                 });
                 drop(failing.join());

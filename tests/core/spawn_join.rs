@@ -215,7 +215,7 @@ fn ids_count_from_one_in_each_run_and_are_never_equal_across_runs() {
 }
 
 #[test]
-fn a_join_error_says_what_happened() {
+fn a_join_error_describes_what_happened() {
     fibra::run(|| {
         let killed = fibra::spawn(fibra::park);
         killed.kill();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fibra::JoinError;
 use fibra::channel::{Channel, bounded, oneshot};
-use fibra::pool::{Group, JoinTimeoutError, LifoQueue, Pool};
+use fibra::pool::{DrainTimeoutError, Group, JoinTimeoutError, LifoQueue, Pool};
 use fibra::process::Command;
 use fibra::signal::{Signal, Signals};
 use fibra::stackless::SharedChannel;
@@ -34,6 +34,23 @@ fn a_join_that_times_out_leaves_the_fiber_joinable() {
         assert_eq!(fibra::now() - start, ms(30));
         assert_eq!(fibra::stats().timers, 0);
         assert!(matches!(slow.join_timeout(HOUR), Some(Err(JoinError::Taken))));
+    });
+}
+
+#[test]
+fn a_join_of_a_scoped_fiber_that_times_out_leaves_it_joinable() {
+    run_virtually(|| {
+        let (start, word) = (fibra::now(), String::from("borrowed"));
+        fibra::scope(|scope| {
+            let mut slow = scope.spawn(|| {
+                fibra::sleep(ms(30));
+                &word[..]
+            });
+            assert!(slow.join_timeout(ms(10)).is_none());
+            assert!(slow.join_deadline(start + ms(20)).is_none());
+            assert_eq!(fibra::now() - start, ms(20));
+            assert_eq!(slow.join_timeout(HOUR).unwrap().unwrap(), "borrowed");
+        });
     });
 }
 
@@ -139,15 +156,15 @@ fn the_end_of_the_work_in_a_queue_can_be_awaited_until_a_deadline() {
         let start = fibra::now();
         let queue = LifoQueue::new();
         queue.send(1).unwrap();
-        assert!(!queue.wait_drained_deadline(start + ms(5)));
+        assert_eq!(queue.wait_drained_deadline(start + ms(5)), Err(DrainTimeoutError::Timeout));
         let worker = queue.clone();
         drop(spawn(move || {
             let task = worker.recv_task();
             fibra::sleep(ms(5));
             drop(task);
         }));
-        assert!(queue.wait_drained_deadline(start + HOUR));
-        assert!(queue.wait_drained_deadline(start));
+        assert!(queue.wait_drained_deadline(start + HOUR).is_ok());
+        assert!(queue.wait_drained_deadline(start).is_ok());
         assert_eq!((fibra::now() - start, fibra::stats().timers), (ms(10), 0));
     });
 }
@@ -241,7 +258,7 @@ const FORMS: &[Form] = &[
     ("WorkQueue::wait_drained_deadline", |at| {
         let queue = LifoQueue::new();
         queue.send(1).unwrap();
-        !queue.wait_drained_deadline(at)
+        queue.wait_drained_deadline(at).unwrap_err().is_timeout()
     }),
 ];
 

@@ -242,7 +242,8 @@ const OF_GREENLETS: &[Example] = &[
              program: staying
              program: really quit? (y/n)
              program: bye after 3 commands
-             toolkit: the loop has ended, 1 key was left",
+             toolkit: the loop has ended, 1 key was left
+             tracer: 19 switches to the program, 19 back",
     },
     Example {
         name: "genlets",
@@ -320,7 +321,7 @@ and the preference is Sender dog cat rabbit dog cat rabbit";
 
 const CRAWLER: &str = "\
 one after the other: 179 pages in 50s
-5 workers: 179 pages in 10s, at most 5 requests at a time
+5 workers: 179 pages in 10s
 found 0 links away: 1 pages
 found 1 links away: 3 pages
 found 2 links away: 13 pages
@@ -386,6 +387,14 @@ const OF_NETWORKS: &[Example] = &[
              GET /else -> 404 {\"error\":\"there is nothing at /else\"}
              20 clients of GET /slow, which sleeps for <time>, were served after <time>",
     },
+    Example {
+        name: "all_cores_server",
+        arguments: &["20", "2"],
+        prints: "\
+             20 clients have requested /, and 2 threads have served 10 connections each
+             GET /slow, which a shutdown interrupts -> 200 done
+             0 connections were killed, 21 requests in all",
+    },
     Example { name: "http_stream", arguments: &[], prints: include_str!("output/http_stream.txt") },
     Example {
         name: "axum_router",
@@ -424,7 +433,7 @@ const OF_NETWORKS: &[Example] = &[
 ];
 
 #[test]
-fn every_example_prints_what_its_table_says() {
+fn every_example_prints_the_output_in_its_table() {
     let of_greenlets = OF_GREENLETS.iter().filter(|_| cfg!(feature = "greenlet"));
     let built = cfg!(all(feature = "http", feature = "tls"));
     let of_networks = OF_NETWORKS.iter().filter(|_| built);
@@ -490,7 +499,7 @@ fn the_soak_leaves_nothing() {
 }
 
 #[test]
-fn every_example_says_how_to_run_it() {
+fn every_example_documents_its_command() {
     for name in present() {
         let text = fs::read_to_string(source_of(&name)).expect("an example is readable UTF-8");
         let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();

@@ -163,7 +163,7 @@ fn a_waker_outlives_its_fiber_and_its_scheduler() {
 }
 
 #[test]
-fn a_stale_waker_wakes_a_stranger_for_nothing() {
+fn a_stale_waker_of_an_ended_fiber_may_wake_its_successor_spuriously() {
     fibra::run(|| {
         let first = Gate::default();
         let waits = first.clone();

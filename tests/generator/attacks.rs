@@ -9,7 +9,9 @@ use std::rc::Rc;
 use fibra::channel::Channel;
 use fibra::generator::{self, CloseError, Generator, GeneratorExit, GeneratorState, Yielder};
 
-use crate::support::{Bomb, Noisy, OnDrop, caught, check, go, log, ms, quiet_panic, run_virtually};
+use crate::support::{
+    Noisy, OnDrop, PanicsOnDrop, caught, check, go, log, ms, quiet_panic, run_virtually,
+};
 
 /// Returns a generator that logs when it is unwound.
 fn noisy(name: &'static str) -> Generator<u32> {
@@ -224,7 +226,7 @@ fn a_closing_generator_that_yields_is_raised_in_again_until_it_ends() {
             let _noisy = Noisy("unwound");
             for n in 0..50 {
                 let raised = catch_unwind(AssertUnwindSafe(|| y.yield_(n)));
-                let payload = raised.expect_err("nobody resumes it");
+                let payload = raised.expect_err("nothing resumes it");
                 assert!(payload.is::<GeneratorExit>());
             }
             log("gave up");
@@ -240,19 +242,19 @@ fn a_closing_generator_that_yields_is_raised_in_again_until_it_ends() {
 #[test]
 fn payloads_and_values_whose_destructors_panic_are_survived() {
     fibra::frame(|| {
-        let mut bombs = generator::iter(|y| {
+        let mut panics = generator::iter(|y| {
             let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(1)));
-            panic::resume_unwind(Box::new(Bomb("bomb")));
+            panic::resume_unwind(Box::new(PanicsOnDrop("the destructor")));
         });
-        bombs.next();
-        drop(bombs);
+        panics.next();
+        drop(panics);
         let mut output = generator::iter(|y| {
             let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(1)));
-            Bomb("bomb")
+            PanicsOnDrop("the destructor")
         });
         output.next();
         drop(output);
-        let captured = Bomb("bomb");
+        let captured = PanicsOnDrop("the destructor");
         let mut captures = generator::iter(move |y| {
             let _captured = &captured;
             y.yield_(1);
@@ -260,14 +262,14 @@ fn payloads_and_values_whose_destructors_panic_are_survived() {
         captures.next();
         // It returns, so that its captured value is dropped while nothing unwinds.
         assert!(caught(|| captures.next()));
-        let holds = |fresh: Bomb| {
+        let holds = |fresh: PanicsOnDrop| {
             generator::iter(move |y: &Yielder<()>| {
                 drop(fresh);
                 y.yield_(());
             })
         };
-        assert!(caught(|| drop(holds(Bomb("bomb")))));
-        let mut closed = holds(Bomb("bomb"));
+        assert!(caught(|| drop(holds(PanicsOnDrop("the destructor")))));
+        let mut closed = holds(PanicsOnDrop("the destructor"));
         assert!(caught(|| closed.close()));
         assert!(closed.is_finished());
         assert_eq!(generator::iter(|y| y.yield_(7)).next(), Some(7));

@@ -37,7 +37,7 @@ fn marked(log: &Log, name: &'static str) -> Generator<u32> {
 }
 
 #[test]
-fn a_resume_outside_of_a_frame_says_what_is_missing() {
+fn a_resume_outside_of_a_frame_panics_with_the_remedy() {
     let mut generator = generator::iter(|y: &Yielder<u32>| y.yield_(1));
     let panic = catch_unwind(AssertUnwindSafe(|| generator.next())).unwrap_err();
     assert_eq!(

@@ -222,7 +222,7 @@ fn close_unwinds_with_generator_exit_and_gives_a_value_returned_after_it() {
 }
 
 #[test]
-fn a_generator_that_ignores_generator_exit_says_so_and_lives_on() {
+fn a_generator_that_ignores_generator_exit_reports_it_and_stays_usable() {
     fibra::frame(|| {
         let mut ignoring = generator::iter(|y| {
             let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(1)));

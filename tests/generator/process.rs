@@ -9,7 +9,7 @@ use std::process::Output;
 use fibra::generator::{self, Generator, Yielder};
 
 use crate::support::limits::{SECOND, check_done, forget_after_first, in_child};
-use crate::support::{Bomb, OnDrop, name_of, quiet_panic, run_virtually, stderr};
+use crate::support::{OnDrop, PanicsOnDrop, name_of, quiet_panic, run_virtually, stderr};
 
 // -- fiber-locals ---------------------------------------------------------------------------------
 
@@ -208,9 +208,8 @@ fn refuse_to_end(y: &Yielder<()>) {
 }
 
 #[test]
-fn a_child_of_a_scope_in_a_generator_that_was_given_up_may_fail_after_its_fiber() {
-    let test =
-        name_of!(a_child_of_a_scope_in_a_generator_that_was_given_up_may_fail_after_its_fiber);
+fn a_child_of_a_scope_in_an_abandoned_generator_may_fail_after_its_fiber() {
+    let test = name_of!(a_child_of_a_scope_in_an_abandoned_generator_may_fail_after_its_fiber);
     let output = in_child(test, "", || {
         run_virtually(|| {
             let owner = fibra::spawn(|| {
@@ -242,8 +241,8 @@ fn a_child_of_a_scope_in_a_generator_that_was_given_up_may_fail_after_its_fiber(
 }
 
 #[test]
-fn a_frame_ends_after_a_generator_was_given_up_with_another_on_top_of_it() {
-    let test = name_of!(a_frame_ends_after_a_generator_was_given_up_with_another_on_top_of_it);
+fn a_frame_ends_after_a_generator_was_abandoned_with_another_on_top_of_it() {
+    let test = name_of!(a_frame_ends_after_a_generator_was_abandoned_with_another_on_top_of_it);
     let output = in_child(test, "", || {
         let with_one_on_top = || {
             let mut outer = generator::iter(|y| {
@@ -268,7 +267,8 @@ fn a_value_whose_destructor_panics_does_not_keep_a_closing_generator_alive() {
         fibra::frame(|| {
             let mut stubborn = generator::iter(|y| {
                 loop {
-                    let _ = catch_unwind(AssertUnwindSafe(|| y.yield_(Bomb("bomb"))));
+                    let _ =
+                        catch_unwind(AssertUnwindSafe(|| y.yield_(PanicsOnDrop("the destructor"))));
                 }
             });
             mem::forget(stubborn.next());

@@ -124,7 +124,7 @@ fn a_generator_may_be_the_output_and_the_message_of_a_fiber() {
 }
 
 #[test]
-fn a_handle_that_its_own_body_owns_is_no_trouble() {
+fn a_handle_that_its_own_body_owns_is_harmless() {
     fibra::frame(|| {
         let cell: Rc<RefCell<Option<Generator<u32>>>> = Rc::default();
         let own = cell.clone();
@@ -258,7 +258,7 @@ fn a_nursery_may_fail_and_its_generator_be_closed_without_a_look_at_it() {
         let mut one = generator::iter(|y| {
             let _noisy = Noisy("unwound");
             fibra::nursery(|n| {
-                n.spawn(|| quiet_panic("reported, for nobody sees it"));
+                n.spawn(|| quiet_panic("reported, because it is not joined"));
                 y.yield_(());
             });
         });

@@ -173,9 +173,9 @@ fn a_generator_whose_destructor_yields_may_be_dropped_by_an_unwind() {
 }
 
 #[test]
-fn a_generator_whose_unwinding_is_put_off_is_not_given_up_when_the_next_starts() {
+fn a_generator_whose_unwinding_is_put_off_is_not_abandoned_when_the_next_starts() {
     let test =
-        name_of!(a_generator_whose_unwinding_is_put_off_is_not_given_up_when_the_next_starts);
+        name_of!(a_generator_whose_unwinding_is_put_off_is_not_abandoned_when_the_next_starts);
     let output = in_child(test, "", || {
         run_virtually(|| {
             drop(fibra::spawn(|| {

@@ -138,9 +138,9 @@ fn g068_another_panic_of_the_victim_is_reported_and_raised_nowhere() {
 }
 
 #[test]
-fn g070_one_that_cannot_be_killed_is_given_up_with_a_message() {
+fn g070_one_that_cannot_be_killed_is_abandoned_with_a_message() {
     let output =
-        in_child(name_of!(g070_one_that_cannot_be_killed_is_given_up_with_a_message), &[], || {
+        in_child(name_of!(g070_one_that_cannot_be_killed_is_abandoned_with_a_message), &[], || {
             frame(|| {
                 let count = Rc::new(Cell::new(0));
                 let caught = count.clone();
@@ -264,7 +264,7 @@ fn g074_all_are_unwound_when_their_fiber_ends_the_youngest_first() {
 }
 
 #[test]
-fn g074_what_is_unwound_with_its_frame_can_switch_no_more() {
+fn g074_a_greenlet_that_is_unwound_with_its_frame_can_no_longer_switch() {
     let g = frame(|| {
         let other = suspended("other");
         let g = Greenlet::new(move |_: i64| {
@@ -285,9 +285,9 @@ fn g074_what_is_unwound_with_its_frame_can_switch_no_more() {
 }
 
 #[test]
-fn one_that_switches_without_end_while_its_frame_ends_is_given_up() {
+fn one_that_switches_without_end_while_its_frame_ends_is_abandoned() {
     let output = in_child(
-        name_of!(one_that_switches_without_end_while_its_frame_ends_is_given_up),
+        name_of!(one_that_switches_without_end_while_its_frame_ends_is_abandoned),
         &[],
         || {
             frame(|| {
@@ -425,7 +425,7 @@ fn a_killer_that_is_itself_killed_leaves_its_wait() {
 }
 
 #[test]
-fn an_exit_raised_by_hand_in_a_destructor_of_a_victim_is_no_news() {
+fn an_exit_raised_by_hand_in_a_destructor_of_a_victim_is_not_reported() {
     frame(|| {
         let g = Greenlet::new(|_: i64| {
             let result = catch_unwind(AssertUnwindSafe(|| back(0)));

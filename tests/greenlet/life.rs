@@ -170,7 +170,7 @@ fn g011_g012_g013_a_greenlet_is_pending_then_active_then_dead() {
 }
 
 #[test]
-fn g018_debug_says_the_state() {
+fn g018_debug_shows_the_state() {
     let kept = frame(|| {
         let g = Greenlet::new(|n: i64| {
             log(words(&greenlet::current::<i64>()));

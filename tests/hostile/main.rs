@@ -1,12 +1,12 @@
 //! User code between a decision and its use: every point at which the library runs user code,
 //! combined with every action that user code may take there.
 //!
-//! The points are listed in `attack/points.rs`, the deeds in `attack/deeds/`, and the permitted
+//! The points are listed in `attack/points.rs`, the actions in `attack/actions/`, and the permitted
 //! outcomes in `attack/rules.rs`. Each pair is a `run` on its own thread, in child processes that
 //! take slices of the product, so that an abort or a hang is attributed to its pair.
 //!
 //! To play some pairs only: `FIBRA_HOSTILE_ONLY="channel" cargo test --test hostile product`, where
-//! the text is a part of "point / deed".
+//! the text is a part of "point / action".
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,7 @@ mod support;
 use attack::driver;
 
 #[test]
-fn each_point_has_a_hook_and_each_hook_a_point() {
+fn each_point_has_a_scenario_and_each_scenario_a_point() {
     attack::check_lists();
 }
 
@@ -37,7 +37,7 @@ fn each_kind_of_points_stands_in_safety_md_and_no_other() {
 }
 
 #[test]
-fn the_product_of_points_and_deeds_breaks_nothing() {
+fn the_product_of_points_and_actions_breaks_nothing() {
     let exe = std::env::current_exe().unwrap();
     let child = || {
         let mut child = std::process::Command::new(&exe);

@@ -54,7 +54,7 @@ fn a_body_is_broken_off_if_its_own_fiber_unwinds() {
 }
 
 #[test]
-fn a_body_that_is_finished_says_whether_it_was_taken() {
+fn finish_reports_whether_the_body_was_received() {
     fibra::run(|| {
         let (mut writer, body) = body();
         let reads = spawn(move || io::read_to_string(BodyReader::new(body)));
@@ -63,7 +63,7 @@ fn a_body_that_is_finished_says_whether_it_was_taken() {
         assert_eq!(reads.join().unwrap().unwrap(), "all of it");
 
         let (mut writer, body) = fibra::http::body();
-        writer.write_all(b"for nobody").unwrap();
+        writer.write_all(b"for no reader").unwrap();
         drop(body);
         assert_eq!(writer.finish().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     });

@@ -304,7 +304,7 @@ fn a_graceful_end_waits_for_requests_and_for_nothing_else() {
     fibra::run(|| {
         let http = Http1::new();
         let graceful = http.graceful();
-        let (mut idle, serves_nobody) = connection(http.clone(), |_| say(""));
+        let (mut idle, serves_none) = connection(http.clone(), |_| say(""));
         let channel = fibra::channel::Channel::<String>::new();
         let receiver = channel.clone();
         let (busy, serves) = connection(http, move |_| say(receiver.recv().unwrap()));
@@ -313,7 +313,7 @@ fn a_graceful_end_waits_for_requests_and_for_nothing_else() {
         fibra::testing::wait_all_blocked();
 
         graceful.shutdown();
-        serves_nobody.join().unwrap().unwrap();
+        serves_none.join().unwrap().unwrap();
         assert_eq!(idle.read(&mut [0]).unwrap(), 0);
         assert!(!serves.is_finished());
         channel.send("the last answer".into()).unwrap();
@@ -403,7 +403,7 @@ mod over_tls {
 }
 
 #[test]
-fn outside_of_a_fiber_it_says_what_is_missing() {
+fn serving_outside_of_a_fiber_panics_with_the_remedy() {
     let (stream, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     let stream = fibra::io::Waitable::new(stream).unwrap();
     let serves = move || Http1::new().serve_connection(stream, |_| say(""));
@@ -433,7 +433,7 @@ impl PollIo for Boaster {
 }
 
 #[test]
-fn a_stream_that_claims_more_than_there_was_room_for_is_not_believed() {
+fn a_stream_that_claims_to_have_read_more_than_fits_is_an_error() {
     use fibra::http::hyper::rt::{Read, ReadBuf};
     let mut room = [0; 4];
     let mut buffer = ReadBuf::new(&mut room);
@@ -446,7 +446,7 @@ fn a_stream_that_claims_more_than_there_was_room_for_is_not_believed() {
 }
 
 #[test]
-fn a_read_fills_a_buffer_that_holds_nothing_yet_and_no_more_than_has_come() {
+fn a_read_into_an_uninitialised_buffer_fills_only_what_was_received() {
     use fibra::future::block_on;
     use fibra::http::hyper::rt::{Read as _, ReadBuf};
     use std::mem::MaybeUninit;

@@ -67,7 +67,7 @@ fn writers_are_served_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn who_comes_later_does_not_overtake() {
+fn a_later_reader_does_not_overtake_an_earlier_one() {
     fibra::run(|| {
         let (a, b) = UnixDatagram::pair().unwrap();
         let a = Rc::new(a);

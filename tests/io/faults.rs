@@ -12,7 +12,8 @@ use fibra::io::{Waitable, wait_readable, wait_writable};
 use fibra::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 
 use crate::support::net::{
-    Nobody, SocketPath, check_end, fill, kind_of, open_fds, pair, soon, with_path, yield_until,
+    RefusingAddress, SocketPath, check_end, fill, kind_of, open_fds, pair, soon, with_path,
+    yield_until,
 };
 use crate::support::{in_child, ms, name_of, stderr};
 
@@ -409,12 +410,12 @@ fn without_descriptors_calls_fail_and_work_again_when_there_are_some() {
 
 #[test]
 fn a_connect_without_a_listener_is_refused_in_fibers_and_on_threads() {
-    let bound = Nobody::new();
-    let nobody = bound.address;
-    assert_eq!(kind_of(TcpStream::connect(nobody)), ErrorKind::ConnectionRefused);
+    let bound = RefusingAddress::new();
+    let refusing = bound.address;
+    assert_eq!(kind_of(TcpStream::connect(refusing)), ErrorKind::ConnectionRefused);
     fibra::run(|| {
         let tries: Vec<_> =
-            (0..20).map(|_| fibra::spawn(move || kind_of(TcpStream::connect(nobody)))).collect();
+            (0..20).map(|_| fibra::spawn(move || kind_of(TcpStream::connect(refusing)))).collect();
         for attempt in tries {
             assert_eq!(soon(|| attempt.join()).unwrap(), ErrorKind::ConnectionRefused);
         }

@@ -317,7 +317,7 @@ fn calls_that_were_left_come_to_their_end_before_the_next() {
 }
 
 #[test]
-fn a_file_that_a_thread_still_uses_does_not_become_std_s() {
+fn a_file_that_a_thread_still_uses_cannot_become_a_file_of_std() {
     let _alone = DESCRIPTORS.lock();
     let folder = Folder::new("into_std");
     let fifo = folder.fifo("fifo");

@@ -147,7 +147,7 @@ fn what_is_locked_for_a_caller_that_has_left_is_unlocked() {
 }
 
 #[test]
-fn who_locks_again_after_a_time_limit_keeps_the_lock() {
+fn a_lock_that_is_taken_again_after_a_time_limit_is_kept() {
     let place = Place::new("again");
     fibra::run(|| {
         for _ in 0..20 {
@@ -164,14 +164,14 @@ fn who_locks_again_after_a_time_limit_keeps_the_lock() {
             one.unlock().unwrap();
             soon(|| again.join()).unwrap().unwrap();
             place.await_waiting(0);
-            assert!(is_taken(one.try_lock()), "the job that was left has given it back");
+            assert!(is_taken(one.try_lock()), "the abandoned job has released it");
         }
     });
 }
 
 #[test]
 fn a_lock_is_held_by_the_killed_fiber_or_by_none() {
-    let place = Place::new("or_nobody");
+    let place = Place::new("or_none");
     fibra::run(|| {
         let (one, other) = (place.open(), place.open());
         for round in 0..100 {

@@ -23,11 +23,15 @@ mod jobs;
 mod locations;
 #[cfg(feature = "net")]
 mod long_input;
+#[cfg(all(feature = "net", target_os = "linux"))]
+mod options;
 #[cfg(feature = "net")]
 mod polled;
 mod resolve;
 #[cfg(feature = "net")]
 mod server;
+#[cfg(feature = "net")]
+mod server_on_each;
 #[cfg(feature = "net")]
 mod stdin;
 #[cfg(feature = "net")]

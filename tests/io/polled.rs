@@ -99,7 +99,7 @@ fn two_tasks_that_wait_for_one_stream_are_both_woken() {
 }
 
 #[test]
-fn who_waits_in_one_direction_is_not_forgotten_when_the_other_is_done() {
+fn a_waiter_in_one_direction_is_kept_when_the_other_direction_is_done() {
     fibra::run(|| {
         let (a, b) = pair();
         let (reads, writes) = (a.clone(), a.clone());

@@ -79,7 +79,7 @@ fn the_system_knows_this_machine() {
 }
 
 #[test]
-fn an_error_of_the_system_says_what_was_looked_up() {
+fn an_error_of_the_system_names_the_host() {
     // A label of a name cannot be empty, so no server has to be asked.
     let fails = || lookup_host("no..name:80").unwrap_err().to_string();
     assert!(fails().contains("cannot look up no..name: "), "{}", fails());

@@ -62,7 +62,7 @@ fn connections_beyond_the_limit_wait_to_be_accepted() {
 }
 
 #[test]
-fn a_shutdown_lets_connections_end_and_accepts_no_more() {
+fn a_shutdown_lets_connections_end_and_refuses_new_ones() {
     fibra::run(|| {
         let gate = Channel::new();
         let (running, address, _) = serve_until_asked_to_end(&gate);
@@ -89,10 +89,10 @@ fn what_is_left_after_the_grace_is_killed_and_unwound() {
         let server = Server::bind("127.0.0.1:0").unwrap();
         let address = server.listener().local_addr().unwrap();
         let accepted = Channel::new();
-        let tells = accepted.clone();
+        let report = accepted.clone();
         let running = server.start(move |mut stream, _| {
             let _unwound = OnDrop(|| log("unwound"));
-            tells.send(()).unwrap();
+            report.send(()).unwrap();
             stream.read_exact(&mut [0]).unwrap();
         });
         let client = TcpStream::connect(address).unwrap();
@@ -140,7 +140,7 @@ fn dropping_a_running_server_kills_it_and_its_connections() {
 }
 
 #[test]
-fn unix_sockets_are_served_alike() {
+fn unix_sockets_are_served_like_tcp() {
     let path = std::env::temp_dir().join(format!("fibra-server-{}", std::process::id()));
     let _removes = OnDrop(|| drop(std::fs::remove_file(&path)));
     fibra::run(|| {
@@ -169,7 +169,7 @@ impl Accept for Script {
 }
 
 #[test]
-fn a_shortage_is_waited_for_and_a_broken_listener_is_the_end() {
+fn an_accept_is_repeated_after_a_shortage_and_not_after_a_broken_listener() {
     const EMFILE: i32 = 24;
     const ECONNABORTED: i32 = 103;
     const EINVAL: i32 = 22;
@@ -200,5 +200,134 @@ fn a_real_listener_that_is_shut_down_ends_the_server() {
         fibra::yield_now();
         rustix::net::shutdown(&other, rustix::net::Shutdown::Both).unwrap();
         assert!(serves.join().unwrap().is_err());
+    });
+}
+
+#[test]
+fn a_scoped_handler_borrows_from_its_caller() {
+    fibra::run(|| {
+        let greeting = String::from("hello ");
+        let served = Cell::new(0);
+        let server = Server::bind("127.0.0.1:0").unwrap();
+        let address = server.listener().local_addr().unwrap();
+        let end = fibra::scope(|s| {
+            let running = server.start_in(s, |mut stream, _| {
+                let mut name = String::new();
+                stream.read_to_string(&mut name).unwrap();
+                served.set(served.get() + 1);
+                stream.write_all(format!("{greeting}{name}").as_bytes()).unwrap();
+            });
+            assert_eq!(ask(address, "world").unwrap(), "hello world");
+            assert_eq!(ask(address, "moon").unwrap(), "hello moon");
+            running.shutdown(LONG)
+        });
+        assert_eq!((end.killed, served.get()), (0, 2));
+        assert_eq!(fibra::stats().fibers, 1);
+    });
+}
+
+#[test]
+fn a_panic_of_a_scoped_handler_does_not_end_the_scope() {
+    fibra::run(|| {
+        let served = Cell::new(0);
+        let server = Server::bind("127.0.0.1:0").unwrap();
+        let address = server.listener().local_addr().unwrap();
+        fibra::nursery(|n| {
+            let running = server.start_in(n, |mut stream, _| {
+                let mut question = String::new();
+                stream.read_to_string(&mut question).unwrap();
+                assert_ne!(question, "panic");
+                served.set(served.get() + 1);
+                stream.write_all(b"fine").unwrap();
+            });
+            assert_eq!(ask(address, "panic").unwrap_or_default(), "");
+            assert_eq!(ask(address, "calm").unwrap(), "fine");
+            running.shutdown(LONG);
+        });
+        assert_eq!(served.get(), 1);
+    });
+}
+
+#[test]
+fn a_scope_waits_for_the_handlers_of_a_server_that_was_dropped() {
+    fibra::run(|| {
+        let server = Server::bind("127.0.0.1:0").unwrap();
+        let address = server.listener().local_addr().unwrap();
+        let accepted = Channel::new();
+        let mut unwound = Cell::new(false);
+        fibra::scope(|s| {
+            let running = server.start_in(s, |mut stream, _| {
+                let _sets = OnDrop(|| {
+                    fibra::shield(|| fibra::sleep(Duration::from_millis(2)));
+                    unwound.set(true);
+                });
+                accepted.send(()).unwrap();
+                stream.read_exact(&mut [0]).unwrap();
+            });
+            let _client = TcpStream::connect(address).unwrap();
+            accepted.recv().unwrap();
+            drop(running);
+            assert!(!unwound.get());
+        });
+        assert!(*unwound.get_mut());
+    });
+}
+
+#[test]
+fn a_server_that_is_forgotten_in_a_scope_ends_with_the_scope() {
+    fibra::run(|| {
+        let server = Server::bind("127.0.0.1:0").unwrap();
+        let borrowed = String::from("borrowed");
+        let body = fibra::spawn(move || {
+            fibra::scope(|s| {
+                std::mem::forget(server.start_in(s, |_, _| drop(borrowed.clone())));
+            });
+        });
+        fibra::yield_now();
+        body.kill();
+        assert!(body.join().unwrap_err().is_killed());
+        assert_eq!(fibra::stats().fibers, 1);
+    });
+}
+
+#[test]
+fn a_handler_of_serve_borrows_and_has_ended_when_serve_returns() {
+    fibra::run(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (other, address) = (listener.try_clone().unwrap(), listener.local_addr().unwrap());
+        let client = fibra::spawn(move || {
+            let stream = TcpStream::connect(address).unwrap();
+            (&stream).read_exact(&mut [0]).unwrap();
+            rustix::net::shutdown(&other, rustix::net::Shutdown::Both).unwrap();
+            stream
+        });
+        let running = Cell::new(0);
+        let result = Server::new(listener).serve(|mut stream, _| {
+            running.set(running.get() + 1);
+            let _leaves = OnDrop(|| running.set(running.get() - 1));
+            stream.write_all(b"!").unwrap();
+            fibra::park();
+        });
+        assert!(result.is_err());
+        assert_eq!(running.get(), 0);
+        drop(client.join().unwrap());
+    });
+}
+
+#[test]
+fn a_panic_of_the_error_callback_is_raised_by_wait_and_not_by_the_scope() {
+    fibra::run(|| {
+        let script = || Script(vec![io::Error::from_raw_os_error(24)], Cell::new(0));
+        let ends = move || Server::new(script()).on_error(|_| panic!("in the callback"));
+        let from_start = fibra::spawn(move || ends().start(|(), ()| ()).wait());
+        let from_serve = fibra::spawn(move || ends().serve(|(), ()| ()));
+        for outcome in [from_start.join(), from_serve.join()] {
+            assert!(outcome.unwrap_err().to_string().contains("in the callback"));
+        }
+        fibra::scope(|s| {
+            let running = ends().start_in(s, |(), ()| ());
+            fibra::yield_now();
+            running.shutdown(LONG);
+        });
     });
 }

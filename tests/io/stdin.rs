@@ -338,8 +338,8 @@ fn it_stays_blocking_for_the_others() {
 }
 
 #[test]
-fn a_dump_says_what_is_waited_for() {
-    with_pipe(name_of!(a_dump_says_what_is_waited_for), |_writer| {
+fn a_dump_shows_a_read_of_the_standard_input() {
+    with_pipe(name_of!(a_dump_shows_a_read_of_the_standard_input), |_writer| {
         fibra::run(|| {
             go(line);
             fibra::yield_now();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use fibra::net::{TcpListener, TcpStream};
 
 use crate::support::ms;
-use crate::support::net::{Nobody, fill, kind_of, pair, soon};
+use crate::support::net::{RefusingAddress, fill, kind_of, pair, soon};
 
 #[test]
 fn a_thousand_round_trips_on_one_thread() {
@@ -277,9 +277,9 @@ fn a_limit_around_the_conversation_ends_the_wait_in_it() {
 }
 
 #[test]
-fn a_refused_connection_says_by_whom() {
-    let nobody = Nobody::new();
-    let address = nobody.address;
+fn a_refused_connection_names_the_address() {
+    let refusing = RefusingAddress::new();
+    let address = refusing.address;
     let connect = || {
         let error = TcpStream::connect(address).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
@@ -352,11 +352,11 @@ fn of_several_addresses_one_that_refuses_holds_up_none() {
     fibra::run(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let alive = listener.local_addr().unwrap();
-        let (nobody, began) = (Nobody::new(), fibra::now());
-        let client = TcpStream::connect(&[nobody.address, nobody.address, alive][..]).unwrap();
+        let (refusing, began) = (RefusingAddress::new(), fibra::now());
+        let client = TcpStream::connect(&[refusing.address, refusing.address, alive][..]).unwrap();
         assert_eq!(client.peer_addr().unwrap(), alive);
         assert!(fibra::now() - began < ms(240));
-        let error = TcpStream::connect(&[nobody.address, nobody.address][..]).unwrap_err();
+        let error = TcpStream::connect(&[refusing.address, refusing.address][..]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     });
 }

@@ -37,12 +37,12 @@ fn debug<T: Debug>(result: T) -> String {
 
 fn kill(name: &str, mut call: impl FnMut() -> String + 'static) {
     let (outcomes, has_outcome) = (Rc::new(Cell::new(None)), Rc::new(Cell::new(false)));
-    let (told, tells) = (outcomes.clone(), has_outcome.clone());
+    let (outcome, has_one) = (outcomes.clone(), has_outcome.clone());
     let fiber = fibra::spawn(move || {
         let started = Instant::now();
         let limited = timeout(2 * MS, &mut call);
-        told.set(Some((limited, started.elapsed())));
-        tells.set(true);
+        outcome.set(Some((limited, started.elapsed())));
+        has_one.set(true);
         call()
     });
     let started = Instant::now();

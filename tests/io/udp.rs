@@ -180,7 +180,7 @@ fn to_std_and_back() {
 }
 
 #[test]
-fn an_address_is_needed() {
+fn a_send_without_an_address_is_an_error() {
     fibra::run(|| {
         assert_eq!(kind_of(socket().send_to(b"", &[][..])), ErrorKind::InvalidInput);
         assert!(socket().send(b"not connected").is_err());

@@ -61,7 +61,7 @@ fn a_connect_waits_while_the_listener_is_full() {
 }
 
 #[test]
-fn a_connect_that_fails_says_to_what() {
+fn a_connect_that_fails_names_the_path() {
     with_path(|path| {
         let connect = || {
             let error = UnixStream::connect(path).unwrap_err();

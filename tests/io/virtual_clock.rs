@@ -94,7 +94,7 @@ fn a_conversation_between_fibers_ends_before_its_time_limit() {
 }
 
 #[test]
-fn a_deadlock_is_found_when_no_wait_for_the_world_is_left() {
+fn a_deadlock_is_found_when_no_external_wait_is_left() {
     run_virtually(|| {
         let (mut client, server) = pair();
         let reads = fibra::spawn(move || {
@@ -129,7 +129,7 @@ fn a_full_listener_is_asked_again_in_real_time() {
 }
 
 #[test]
-fn a_connection_takes_real_time_and_is_told_from_a_sleep() {
+fn a_connection_takes_real_time_and_a_sleep_does_not() {
     run_virtually(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

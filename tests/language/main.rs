@@ -21,12 +21,11 @@ use measure::{Room, measure};
 use std::env;
 use std::path::Path;
 
-/// The limits of a room without a row in `LIMITS`: the goal of every room.
-const GOAL: Limit =
+/// The limits of every room.
+const LIMIT: Limit =
     Limit { stilted: 0.5, weak: 1.0, verbs: 90.0, wide: 0, numbers: 0, texts: 0, names: 0 };
 
-/// The limits of a room until it is rewritten.
-#[derive(Clone, Copy)]
+/// What is counted in a room, and how much of it is permitted.
 struct Limit {
     /// Stilted turns per 1,000 words of comments and documents.
     stilted: f64,
@@ -44,24 +43,6 @@ struct Limit {
     names: usize,
 }
 
-const fn at_most(
-    (stilted, weak): (f64, f64),
-    verbs: f64,
-    wide: usize,
-    numbers: usize,
-    (texts, names): (usize, usize),
-) -> Limit {
-    Limit { stilted, weak, verbs, wide, numbers, texts, names }
-}
-
-/// The rooms that have not reached the goal. Lower a row when its room has become better, and
-/// delete it when the room has reached the goal.
-#[rustfmt::skip]
-const LIMITS: &[(&str, Limit)] = &[
-    // room: (stilted, weak) turns per 1,000 words, verbs in %, wide lines, numbers, (texts, names)
-    ("tests", at_most((0.5, 1.0), 90.0, 0, 0, (0, 74))),
-];
-
 #[test]
 fn the_language_gets_no_worse() {
     let other_tree = env::var_os("FIBRA_LANGUAGE_TREE");
@@ -75,17 +56,13 @@ fn the_language_gets_no_worse() {
     if other_tree.is_some() {
         return;
     }
-    let broken: Vec<String> = rooms.iter().flat_map(|room| broken(room, limit_of(room))).collect();
+    let broken: Vec<String> = rooms.iter().flat_map(broken).collect();
     assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
 }
 
-fn limit_of(room: &Room) -> Limit {
-    let row = LIMITS.iter().find(|(name, _)| *name == room.name);
-    row.map_or(GOAL, |(_, limit)| *limit)
-}
-
 /// Returns the limits that `room` exceeds, each with every fault that counts towards it.
-fn broken(room: &Room, limit: Limit) -> Vec<String> {
+fn broken(room: &Room) -> Vec<String> {
+    let limit = LIMIT;
     let per_words = |limit: f64| (limit * room.words as f64 / 1000.0).ceil() as usize;
     let (stilted, weak) = (per_words(limit.stilted), per_words(limit.weak));
     let too_few_verbs = room.verb_share() < limit.verbs;
@@ -116,15 +93,15 @@ fn broken(room: &Room, limit: Limit) -> Vec<String> {
 // ---- The limits can be broken -------------------------------------------------------------------
 
 #[test]
-fn a_room_without_a_row_must_reach_the_goal() {
+fn a_room_may_not_exceed_its_limits() {
     let mut room = Room::new("src/novel");
-    assert!(broken(&room, limit_of(&room)).is_empty());
+    assert!(broken(&room).is_empty());
     room.words = 2000;
     room.stilted = vec!["a.rs:1: `nobody`".into()];
-    assert!(broken(&room, limit_of(&room)).is_empty());
+    assert!(broken(&room).is_empty());
     room.stilted.push("a.rs:2: `nobody`".into());
     room.wide = vec!["a.rs:3".into()];
-    let texts = broken(&room, limit_of(&room));
+    let texts = broken(&room);
     assert_eq!(texts.len(), 2, "{texts:#?}");
     assert!(texts[0].starts_with("src/novel: 2 stilted turns, allowed are 1:\n  a.rs:1"));
     assert!(texts[1].starts_with("src/novel: 1 wide comments, allowed are 0"), "{}", texts[1]);
@@ -135,8 +112,8 @@ fn the_share_of_verbs_is_held() {
     let mut room = Room::new("src/novel");
     room.with_verb = 9;
     room.without_verb = vec!["a.rs:1: opens with `Whether`".into()];
-    assert!(broken(&room, limit_of(&room)).is_empty());
+    assert!(broken(&room).is_empty());
     room.with_verb = 8;
-    let texts = broken(&room, limit_of(&room));
+    let texts = broken(&room);
     assert!(texts[0].contains("89 % open with one, at least 90 % must"), "{texts:#?}");
 }

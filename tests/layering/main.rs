@@ -43,6 +43,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The closures of jobs run on threads, and their results come back to fibers.
     ("offload", &["fiber::cancel", "fiber::report", "sched::lowlevel", "sync"]),
     ("blocking", &["offload"]),
+    // Jobs that have not started go from thread to thread; a limit of them is a semaphore.
+    ("jobs", &["collections", "fiber", "future", "sched", "sync"]),
+    ("par", &["collections", "fiber", "future", "jobs", "sched"]),
     ("fs", &["offload", "sched::lowlevel", "sync"]),
     ("time", &["sched", "collections"]),
     ("testing", &["sched"]),
@@ -55,13 +58,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel", "sync"]),
     ("net", &["io", "reactor", "offload", "channel", "sched", "sync"]),
-    ("server", &["net", "pool", "fiber::exit", "sched", "sync"]),
+    ("server", &["channel", "net", "pool", "fiber::exit", "future", "jobs", "sched", "sync"]),
     ("signal", &["collections", "io", "reactor", "sched"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // TLS over everything that can be read and written.
     ("tls", &["io", "net", "sched::lowlevel", "sync"]),
     // Futures on fibers.
-    ("future", &["fiber::exit", "sched"]),
+    ("future", &["fiber::exit", "fiber::state", "sched"]),
     // HTTP on all of these.
     ("http", &["future", "io", "sched::api::spawn", "sched::lowlevel"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
@@ -139,6 +142,10 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/shared/outside.rs", "lists waits that lie on the stacks of fibers"),
     ("src/sched/threads/outside.rs", "lists waits that lie on the stacks of fibers"),
     ("src/sched/futures/task.rs", "makes wakers of bits"),
+    ("src/jobs/job.rs", "declares what only the one handle of a job may call"),
+    ("src/jobs/job_cell.rs", "moves closures and outcomes between threads"),
+    ("src/jobs/remote_handle.rs", "is the one handle that may take the outcome of a job"),
+    ("src/par/scope.rs", "lends borrows to jobs that end before the scope does"),
     ("src/offload/scoped.rs", "lets a thread borrow from a frame that outlives the job"),
     ("src/sched/core/abandon.rs", "leaves a stack for the last time"),
     ("src/sched/core/create.rs", "erases the types of closures and their outputs"),
@@ -157,10 +164,15 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "thread::Builder",
-        // The second one waits for children as long as they live, which would keep a thread of a
-        // pool from its jobs; the third one belongs to a test.
-        &["src/offload/worker.rs", "src/process/orphans.rs", "src/stack/overflow.rs"],
-        "threads have one owner, the offload pool",
+        // The third one waits for children as long as they live, which would keep a thread of a
+        // pool from its jobs; the fourth one belongs to a test.
+        &[
+            "src/offload/worker.rs",
+            "src/jobs/threads.rs",
+            "src/process/orphans.rs",
+            "src/stack/overflow.rs",
+        ],
+        "the offload pool owns threads for blocking calls, and a runtime those of its schedulers",
     ),
     (
         "thread::panicking",

@@ -85,7 +85,7 @@ fn a_job_that_calls_into_its_own_pool_does_not_wait_for_itself() {
 fn a_panic_goes_on_in_the_caller() {
     fibra::run(|| {
         assert_eq!(panic_of(|| fibra::blocking(|| panic!("in a job"))), "in a job");
-        assert_eq!(panic_of(|| uninterruptible(|| panic!("in a loan"))), "in a loan");
+        assert_eq!(panic_of(|| uninterruptible(|| panic!("in a job"))), "in a job");
         let handle = blocking::global().spawn(|| panic!("in a spawned job"));
         assert_eq!(text_of(&*handle.join().unwrap_err()), "in a spawned job");
         let raised = panic::catch_unwind(|| fibra::blocking(|| panic::resume_unwind(Box::new(42))));
@@ -95,7 +95,7 @@ fn a_panic_goes_on_in_the_caller() {
 }
 
 #[test]
-fn no_more_jobs_run_at_once_than_the_pool_has_threads() {
+fn at_most_as_many_jobs_run_as_the_pool_has_threads() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let pool = ThreadPool::new(3);
     fibra::run(|| {
@@ -360,7 +360,7 @@ fn settings_are_checked_and_shown() {
 }
 
 #[test]
-fn a_pool_without_a_thread_says_that_it_can_start_none() {
+fn a_pool_that_can_start_no_thread_panics_with_the_cause() {
     // More than an address space: the system refuses it.
     let pool = ThreadPool::builder().stack_size(1 << 60).build();
     let text = fibra::run(|| panic_of(|| pool.run(|| ())));
@@ -373,7 +373,7 @@ fn a_pool_without_a_thread_says_that_it_can_start_none() {
 }
 
 #[test]
-fn a_dump_says_where_a_fiber_waits_for_a_job() {
+fn a_dump_shows_where_a_fiber_waits_for_a_job() {
     fibra::run(|| {
         let gates = [gate::<()>(), gate(), gate()];
         let [(open_a, begun_a, a), (open_b, begun_b, b), (open_c, begun_c, c)] = gates;

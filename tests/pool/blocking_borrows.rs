@@ -17,13 +17,13 @@ use fibra::{spawn, stackless, yield_now};
 use crate::support::{Noisy, OnDrop, check, log, ms, panic_of};
 
 /// The two ends that report when a borrowing job has begun and let it end.
-struct Loan {
+struct Control {
     begun: Receiver<()>,
     end: Sender<()>,
 }
 
-/// Returns a loan, and a job that changes the lent values when it is allowed to end.
-fn loan() -> (Loan, impl FnOnce(&mut [u64]) + Send) {
+/// Returns a borrowing job that changes the lent values when it is allowed to end, and its control.
+fn borrowing_job() -> (Control, impl FnOnce(&mut [u64]) + Send) {
     let (begin, begun) = channel();
     let (end, ended) = channel();
     let job = move |lent: &mut [u64]| {
@@ -31,13 +31,13 @@ fn loan() -> (Loan, impl FnOnce(&mut [u64]) + Send) {
         ended.recv().unwrap();
         lent.iter_mut().for_each(|n| *n += 1);
     };
-    (Loan { begun, end }, job)
+    (Control { begun, end }, job)
 }
 
 #[test]
 fn a_kill_is_met_when_the_borrowing_job_is_back() {
     fibra::run(|| {
-        let (loan, job) = loan();
+        let (control, job) = borrowing_job();
         let caller = spawn(|| {
             let mut lent = [7; 100];
             uninterruptible(|| job(&mut lent));
@@ -47,14 +47,14 @@ fn a_kill_is_met_when_the_borrowing_job_is_back() {
             log("unreachable");
         });
         yield_now();
-        loan.begun.recv().unwrap();
+        control.begun.recv().unwrap();
         caller.kill();
         for _ in 0..100 {
             yield_now();
         }
         assert!(!caller.is_finished());
         caller.kill();
-        loan.end.send(()).unwrap();
+        control.end.send(()).unwrap();
         assert!(caller.join().unwrap_err().is_killed());
     });
     check("back");
@@ -63,11 +63,11 @@ fn a_kill_is_met_when_the_borrowing_job_is_back() {
 #[test]
 fn a_time_limit_is_met_when_the_borrowing_job_is_back() {
     fibra::run(|| {
-        let (loan, job) = loan();
+        let (control, job) = borrowing_job();
         let ender = thread::spawn(move || {
-            loan.begun.recv().unwrap();
+            control.begun.recv().unwrap();
             thread::sleep(ms(10));
-            loan.end.send(()).unwrap();
+            control.end.send(()).unwrap();
         });
         let mut lent = [1; 8];
         let limited = timeout(ms(1), || {
@@ -88,12 +88,12 @@ fn the_end_of_run_waits_for_a_borrowing_job() {
     thread_local!(static MINE: Cell<u64> = const { Cell::new(0) });
     let over = Arc::new(AtomicBool::new(false));
     let done = over.clone();
-    let (loan, job) = loan();
+    let (control, job) = borrowing_job();
     let ender = thread::spawn(move || {
-        loan.begun.recv().unwrap();
+        control.begun.recv().unwrap();
         thread::sleep(ms(10));
         done.store(true, Ordering::SeqCst);
-        loan.end.send(()).unwrap();
+        control.end.send(()).unwrap();
     });
     fibra::run(|| {
         drop(spawn(|| {
@@ -113,12 +113,12 @@ fn the_end_of_run_waits_for_a_borrowing_job() {
 fn a_failing_nursery_waits_for_the_borrowing_jobs_in_it() {
     fibra::run(|| {
         let mut lent = vec![1; 64];
-        let (loan, job) = loan();
+        let (control, job) = borrowing_job();
         let (fail, failed) = channel();
         let ender = thread::spawn(move || {
-            loan.begun.recv().unwrap();
+            control.begun.recv().unwrap();
             failed.recv().unwrap();
-            loan.end.send(()).unwrap();
+            control.end.send(()).unwrap();
         });
         let text = panic_of(|| {
             fibra::nursery(|n| {
@@ -174,7 +174,7 @@ fn a_borrowed_thread_local_outlives_the_job() {
 #[test]
 fn what_is_thrown_at_a_tasklet_waits_for_the_borrowing_job() {
     fibra::run(|| {
-        let (loan, job) = loan();
+        let (control, job) = borrowing_job();
         let task = stackless::tasklet(|()| {
             let mut lent = [1; 16];
             uninterruptible(|| job(&mut lent));
@@ -184,13 +184,13 @@ fn what_is_thrown_at_a_tasklet_waits_for_the_borrowing_job() {
         });
         let task = task.bind(());
         task.run().unwrap();
-        loan.begun.recv().unwrap();
+        control.begun.recv().unwrap();
         task.throw_pending("thrown later").unwrap();
         yield_now();
         check("");
         task.throw("thrown").unwrap();
         check("");
-        loan.end.send(()).unwrap();
+        control.end.send(()).unwrap();
         while task.is_alive() {
             yield_now();
         }
@@ -199,11 +199,16 @@ fn what_is_thrown_at_a_tasklet_waits_for_the_borrowing_job() {
 }
 
 /// Runs a fiber that lends, gets a late wake meanwhile, is removed from the ring before it runs
-/// again, and is never put back; then `run` ends. Returns whether the fiber got into that state.
-fn give_up_a_lender(over: &Arc<AtomicBool>) -> bool {
+/// again, and is never put back; then `run` ends. Returns whether the fiber got into that state: it
+/// depends on when the scheduler looks for mail, some switches after `yields` of them.
+fn abandon_a_lender(over: &Arc<AtomicBool>, yields: usize) -> bool {
     static NEWS: Event = Event::new();
+    static OTHER_NEWS: Event = Event::new();
     NEWS.clear();
+    OTHER_NEWS.clear();
     fibra::run(|| {
+        // Only the first wakes that are delivered together let their fibers run before all others.
+        (0..100).for_each(|_| drop(spawn(|| OTHER_NEWS.wait())));
         let over = over.clone();
         let lender = spawn(move || {
             NEWS.wait();
@@ -218,37 +223,37 @@ fn give_up_a_lender(over: &Arc<AtomicBool>) -> bool {
             assert_eq!(lent, [2; 64]);
         });
         yield_now();
-        // The event is set, and the wake is in the mailbox, after one of this fiber. The kill wakes
-        // the lender first; its event has come, so it continues and lends. Then the two wakes
-        // arrive, and this fiber runs before the lender.
-        let unparker = fibra::current().unparker();
-        let wakes = || {
-            unparker.unpark();
+        (0..yields).for_each(|_| yield_now());
+        // The event is set, and the wake is in the mailbox. The kill wakes the fiber first; its
+        // event has come, so it continues and lends, and then the wake arrives.
+        let set = || {
+            OTHER_NEWS.set();
             NEWS.set();
         };
-        thread::scope(|threads| threads.spawn(wakes).join().unwrap());
+        thread::spawn(set).join().unwrap();
         lender.kill();
-        yield_now();
-        fibra::park();
-        lender.fiber().pause()
+        (0..1_000).any(|_| {
+            yield_now();
+            lender.fiber().pause()
+        })
     })
 }
 
 #[test]
-fn a_lender_that_is_given_up_has_its_job_behind_it() {
-    let came_to_it = (0..20).any(|_| {
+fn a_fiber_is_abandoned_only_after_its_borrowing_job_has_ended() {
+    let came_to_it = (0..20).any(|yields| {
         let over = Arc::new(AtomicBool::new(false));
-        let given_up = give_up_a_lender(&over);
+        let abandoned = abandon_a_lender(&over, yields);
         assert!(over.load(Ordering::SeqCst), "`run` ended under the job");
-        given_up
+        abandoned
     });
     assert!(came_to_it);
 }
 
 #[test]
-fn a_fiber_that_catches_every_kill_is_not_given_up_while_it_lends() {
+fn a_fiber_that_catches_every_kill_is_not_abandoned_while_a_job_borrows_from_it() {
     fibra::run(|| {
-        let (loan, job) = loan();
+        let (control, job) = borrowing_job();
         let caller = spawn(|| {
             for _ in 0..99 {
                 let _ = panic::catch_unwind(fibra::park);
@@ -262,11 +267,11 @@ fn a_fiber_that_catches_every_kill_is_not_given_up_while_it_lends() {
         yield_now();
         caller.kill();
         yield_now();
-        loan.begun.recv().unwrap();
+        control.begun.recv().unwrap();
         caller.kill();
         (0..10).for_each(|_| yield_now());
         assert!(!caller.is_finished());
-        loan.end.send(()).unwrap();
+        control.end.send(()).unwrap();
         drop(caller.join());
     });
     check("back");
@@ -275,7 +280,7 @@ fn a_fiber_that_catches_every_kill_is_not_given_up_while_it_lends() {
 #[test]
 fn a_borrowing_job_inside_a_generator_holds_all_its_stacks() {
     fibra::run(|| {
-        let (loan, job) = loan();
+        let (control, job) = borrowing_job();
         let caller = spawn(|| {
             let mut outer = [1; 16];
             let sum: u64 = fibra::generator::scope(|s| {
@@ -290,11 +295,11 @@ fn a_borrowing_job_inside_a_generator_holds_all_its_stacks() {
             log("unreachable");
         });
         yield_now();
-        loan.begun.recv().unwrap();
+        control.begun.recv().unwrap();
         caller.kill();
         (0..10).for_each(|_| yield_now());
         assert!(!caller.is_finished());
-        loan.end.send(()).unwrap();
+        control.end.send(()).unwrap();
         assert!(caller.join().unwrap_err().is_killed());
     });
     check("32");
@@ -306,7 +311,7 @@ fn where_nothing_can_be_unwound_a_borrowing_job_is_waited_for() {
     let text = panic_of(|| {
         let _runs = OnDrop(|| {
             fibra::run(|| {
-                let (loan, job) = loan();
+                let (control, job) = borrowing_job();
                 let caller = spawn(|| {
                     let mut lent = [1; 16];
                     uninterruptible(|| job(&mut lent));
@@ -314,13 +319,13 @@ fn where_nothing_can_be_unwound_a_borrowing_job_is_waited_for() {
                     log("back");
                 });
                 yield_now();
-                loan.begun.recv().unwrap();
+                control.begun.recv().unwrap();
                 caller.kill();
                 (0..10).for_each(|_| yield_now());
                 assert!(!caller.is_finished());
                 thread::spawn(move || {
                     thread::sleep(ms(10));
-                    loan.end.send(()).unwrap();
+                    control.end.send(()).unwrap();
                 });
             });
         });
@@ -331,7 +336,7 @@ fn where_nothing_can_be_unwound_a_borrowing_job_is_waited_for() {
 }
 
 #[test]
-fn a_panic_of_a_borrowing_job_leaves_what_it_was_lent() {
+fn a_panic_of_a_borrowing_job_leaves_the_borrowed_data_intact() {
     fibra::run(|| {
         let mut lent = vec![String::from("a")];
         let text = panic_of(|| {
@@ -365,7 +370,7 @@ fn results_may_borrow_as_well() {
 }
 
 #[test]
-fn many_loans_and_kills_at_random() {
+fn many_borrowing_jobs_and_kills_at_random() {
     // Threads write to the stacks of fibers that are killed all the time. Their values must arrive
     // there, and nothing else may change.
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;

@@ -25,7 +25,7 @@ fn tell(outcome: &Result<u64, JoinError>) {
 fn outcomes_come_in_the_order_of_the_ends() {
     run_virtually(|| {
         let group = Group::new();
-        assert!(group.next().is_none(), "nobody to wait for");
+        assert!(group.next().is_none(), "no member is left");
         for time in [30, 10, 20] {
             group.spawn(move || nap(time));
         }

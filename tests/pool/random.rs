@@ -164,7 +164,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_pool_keeps_its_limit_and_gets_every_place_back(
+    fn a_pool_keeps_its_limit_and_gets_every_permit_back(
         size in 1..4_usize,
         programs in prop::collection::vec(prop::collection::vec(step(), 0..5), 1..4),
         kills in prop::collection::vec((0..40_u64, 0..20_usize), 0..6),

@@ -133,7 +133,7 @@ fn an_attempt_that_would_come_too_late_is_not_waited_for() {
 }
 
 #[test]
-fn the_hook_sees_each_wait_before_it_begins() {
+fn the_callback_sees_each_wait_before_it_begins() {
     run_virtually(|| {
         let seen = RefCell::new(Vec::new());
         let outcome = Retry::attempts(3)

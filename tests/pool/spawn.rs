@@ -28,7 +28,7 @@ fn work(name: u32, time: u64) -> u32 {
 }
 
 #[test]
-fn no_more_members_run_than_there_are_permits_and_they_start_in_order() {
+fn at_most_as_many_members_run_as_there_are_permits_and_they_start_in_order() {
     let time = timed(|| {
         let pool = Pool::new(2);
         for n in 1..=5 {
@@ -406,8 +406,8 @@ fn a_pool_that_stays_full_forever_is_a_deadlock() {
     run_virtually(|| {
         let pool = Pool::new(1);
         let stuck = pool.spawn(|| {
-            let nobody = fibra::channel::Channel::<()>::new();
-            nobody.recv().unwrap_err().to_string()
+            let unused = fibra::channel::Channel::<()>::new();
+            unused.recv().unwrap_err().to_string()
         });
         fibra::yield_now();
         let report = panic_of(|| pool.spawn(|| ()));

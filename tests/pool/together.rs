@@ -98,7 +98,7 @@ fn the_completed_come_in_the_order_of_their_ends() {
 }
 
 #[test]
-fn fibers_that_never_end_are_told_apart_from_those_that_do() {
+fn as_completed_reports_a_deadlock_for_fibers_that_cannot_end() {
     run_virtually(|| {
         let never = fibra::channel::Channel::<u64>::new();
         let stuck = fibra::spawn(move || {

@@ -26,7 +26,7 @@ fn side_of_the_worker() {
                 kill_process(getpid(), Signal::KILL).unwrap();
                 unreachable!()
             }
-            b"panic" => panic!("as it was told"),
+            b"panic" => panic!("on request"),
             b"hang" => loop {
                 std::thread::park();
             },
@@ -86,7 +86,7 @@ fn several_processes_work_at_once() {
 }
 
 #[test]
-fn a_worker_that_is_shot_fails_its_own_job_and_is_replaced() {
+fn a_worker_that_is_killed_fails_its_own_job_and_is_replaced() {
     fibra::run(|| {
         let pool = pool(2);
         let inputs: Vec<&[u8]> = vec![b"ab", b"die", b"cd", b"die", b"ef", b"panic", b"gh"];
@@ -96,14 +96,14 @@ fn a_worker_that_is_shot_fails_its_own_job_and_is_replaced() {
         assert_eq!(lost(answers[1].as_ref().unwrap_err()).signal(), Some(9));
         assert_eq!(lost(answers[3].as_ref().unwrap_err()).signal(), Some(9));
         assert_eq!(lost(answers[5].as_ref().unwrap_err()).code(), Some(101));
-        let told = answers[1].as_ref().unwrap_err().to_string();
-        assert!(told.contains("before it had answered: signal: 9"), "{told}");
+        let error = answers[1].as_ref().unwrap_err().to_string();
+        assert!(error.contains("before it had answered: signal: 9"), "{error}");
         assert_eq!(pool.size(), 2);
     });
 }
 
 #[test]
-fn a_worker_that_dies_between_two_calls_is_found_out_by_the_next() {
+fn a_worker_that_dies_between_two_calls_is_detected_by_the_next() {
     fibra::run(|| {
         let pool = pool(1);
         let pid: i32 = text(&pool.call(b"pid").unwrap()).parse().unwrap();
@@ -114,7 +114,7 @@ fn a_worker_that_dies_between_two_calls_is_found_out_by_the_next() {
 }
 
 #[test]
-fn who_is_killed_takes_the_worker_with_it() {
+fn a_call_that_times_out_kills_its_worker() {
     fibra::run(|| {
         let pool = pool(1);
         let pid: i32 = text(&pool.call(b"pid").unwrap()).parse().unwrap();
@@ -174,7 +174,7 @@ fn on_plain_threads_and_on_several_schedulers() {
 }
 
 #[test]
-fn a_program_that_is_no_worker_is_found_out() {
+fn a_program_that_is_no_worker_is_detected() {
     fibra::run(|| {
         let pool = WorkerPool::new(Command::new("true"), 1).unwrap();
         assert_eq!(lost(&pool.call(b"ab").unwrap_err()).code(), Some(0));

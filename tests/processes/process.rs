@@ -131,7 +131,7 @@ fn output_captures_what_was_not_set_and_gives_no_input() {
 }
 
 #[test]
-fn a_command_hands_on_everything_that_it_was_told() {
+fn a_command_passes_on_all_of_its_settings() {
     fibra::run(|| {
         let mut command = Command::new("sh");
         command.arg0("shell").args(["-c", "echo $0 $A $B $C $(pwd)"]).current_dir("/");

@@ -112,7 +112,7 @@ fn a_report_that_cannot_be_written_does_no_harm() {
         "exec 2>/dev/full;",
         || {
             fibra::run(|| {
-                drop(fibra::spawn(|| quiet_panic("nobody joins")));
+                drop(fibra::spawn(|| quiet_panic("not joined")));
                 let stubborn = fibra::spawn(|| {
                     loop {
                         let _ = catch_unwind(fibra::park);
@@ -130,7 +130,7 @@ fn a_report_that_cannot_be_written_does_no_harm() {
 
 /// Limits this process to mapping `bytes` more.
 #[cfg(all(target_os = "linux", not(sanitized)))]
-fn map_no_more_than(bytes: usize) {
+fn limit_further_mappings_to(bytes: usize) {
     let id = std::process::id().to_string();
     let limit = format!("--as={}", mapped_pages() * 4096 + bytes);
     let status = Command::new("prlimit").args(["--pid", &id, &limit]).status();
@@ -145,7 +145,7 @@ fn a_main_fiber_that_gets_no_stack_is_an_error() {
         let runtime = Runtime::builder().main_stack_size(0).build().unwrap();
         let large = [7u8; 2048];
         // Enough for the stack of the overflow handler, but not for another slab.
-        map_no_more_than(2 << 20);
+        limit_further_mappings_to(2 << 20);
         let spawned = OnDrop(|| drop(fibra::spawn(|| println!("a child of main's closure"))));
         let raised = catch_unwind(AssertUnwindSafe(|| {
             runtime.run(move || {
@@ -168,7 +168,7 @@ fn a_large_closure_that_gets_no_stack_is_dropped_and_an_error() {
             Runtime::builder().stack_size(16 << 10).build().unwrap().run(|| {
                 let large = Box::new([1u8; 200 << 10]);
                 let handle = spawn_large(*large);
-                map_no_more_than(0);
+                limit_further_mappings_to(0);
                 let Err(JoinError::NoStack(_)) = handle.join() else { panic!("it has no stack") };
             });
             std::process::exit(7);
@@ -187,7 +187,7 @@ fn a_fiber_that_waits_for_the_spare_stack_cannot_be_paused() {
                     fibra::Builder::new().stack_size(64 << 20).spawn(move || drop(slow))
                 };
                 let (first, second) = (spawn(), spawn());
-                map_no_more_than(0);
+                limit_further_mappings_to(0);
                 fibra::yield_now();
                 assert!(!second.fiber().pause());
                 for handle in [first, second] {

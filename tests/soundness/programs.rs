@@ -10,12 +10,12 @@ use std::time::Duration;
 use fibra::JoinError;
 use fibra::channel::{self, Channel, SendTimeoutError};
 
-use crate::support::{Bomb, HOUR, OnDrop, apart, quiet_panic, run_virtually};
+use crate::support::{HOUR, OnDrop, PanicsOnDrop, apart, quiet_panic, run_virtually};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn bomb() -> Box<dyn Any + Send> {
-    Box::new(Bomb("the payload's destructor"))
+fn panics_on_drop() -> Box<dyn Any + Send> {
+    Box::new(PanicsOnDrop("the payload's destructor"))
 }
 
 type Log = Rc<RefCell<Vec<String>>>;
@@ -153,7 +153,7 @@ fn a_fiber_local_of_main_may_wait_and_spawn_in_its_destructor() {
 // -- kills --------------------------------------------------------------------------------------
 
 #[test]
-fn a_fiber_that_catches_every_kill_is_abandoned_once_and_its_joiner_is_told() {
+fn a_fiber_that_catches_every_kill_is_abandoned_once_and_its_joiner_gets_an_error() {
     apart(|| {
         let fiber = run_virtually(|| {
             let handle = fibra::spawn(|| {
@@ -219,7 +219,7 @@ fn a_killed_fiber_may_panic_with_a_payload_whose_destructor_panics() {
     run_virtually(|| {
         let fiber = fibra::spawn(|| {
             let _ = catch_unwind(fibra::park);
-            panic::resume_unwind(bomb());
+            panic::resume_unwind(panics_on_drop());
         });
         fibra::yield_now();
         fiber.kill();
@@ -315,7 +315,7 @@ fn a_scope_whose_body_and_child_both_panic_raises_the_body_and_survives_the_othe
     run_virtually(|| {
         let raised = catch_unwind(AssertUnwindSafe(|| {
             fibra::scope(|s| {
-                s.spawn(|| panic::resume_unwind(bomb()));
+                s.spawn(|| panic::resume_unwind(panics_on_drop()));
                 fibra::yield_now();
                 quiet_panic("body");
             });
@@ -354,9 +354,9 @@ fn a_scope_in_the_destructor_of_a_killed_fiber_lets_its_children_work() {
 #[test]
 fn a_wait_that_could_not_fail_while_a_fiber_unwound_fails_afterwards() {
     run_virtually(|| {
-        let nobody = Channel::<()>::new();
+        let unused = Channel::<()>::new();
         drop(fibra::spawn(move || {
-            let _waits = OnDrop(|| drop(nobody.recv()));
+            let _waits = OnDrop(|| drop(unused.recv()));
             quiet_panic("unwinds, and waits meanwhile");
         }));
         fibra::yield_now();

@@ -53,8 +53,8 @@ fn stubborn() -> Generator<u32> {
 }
 
 #[test]
-fn generators_that_are_given_up_in_a_call_keep_both_stacks_and_do_no_harm() {
-    let test = name_of!(generators_that_are_given_up_in_a_call_keep_both_stacks_and_do_no_harm);
+fn generators_that_are_abandoned_in_a_call_keep_both_stacks() {
+    let test = name_of!(generators_that_are_abandoned_in_a_call_keep_both_stacks);
     let output = in_child(test, &[], || {
         fibra::run(|| {
             for _ in 0..10 {

@@ -184,7 +184,7 @@ fn calls_of_generators_end_in_any_order() {
 
 #[test]
 #[cfg_attr(sanitized, ignore = "the sanitizer keeps local variables elsewhere")]
-fn a_dump_tells_how_much_of_its_own_stack_a_fiber_uses() {
+fn a_dump_shows_how_much_of_its_own_stack_a_fiber_uses() {
     fibra::run(|| {
         let used = Rc::new(Cell::new(0));
         let own = used.clone();

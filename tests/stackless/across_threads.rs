@@ -252,7 +252,7 @@ fn after_the_end_of_run_orders_are_refused_and_payloads_come_back() {
             assert!(error.to_string().starts_with("tasklet has no thread"), "{error}");
         }
         let Err(TaskletError::NoThreadThrow(payload, _)) = remote.throw(7u8) else {
-            panic!("nobody is there to be thrown at")
+            panic!("there is no tasklet to throw at")
         };
         assert_eq!(payload.downcast::<u8>(), Ok(7));
         assert_eq!(remote.thread_id(), None);
@@ -352,7 +352,7 @@ fn the_end_of_a_thread_unwinds_its_tasklets_and_repairs_the_balance() {
     })
     .join()
     .unwrap();
-    assert!(channel.try_send(1).is_err(), "nobody is left to take it");
+    assert!(channel.try_send(1).is_err(), "no receiver is left");
 }
 
 #[test]

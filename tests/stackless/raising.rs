@@ -17,7 +17,7 @@ fn what_is_raised_is_caught() {
 }
 
 #[test]
-fn what_was_caught_can_be_raised_again_as_it_was() {
+fn a_caught_error_can_be_raised_again_unchanged() {
     let error = caught(|| {
         let error = caught(|| raise("E")).unwrap_err();
         raise(error)

@@ -20,7 +20,7 @@ fn to_kill_or_remove_a_tasklet_of_an_ended_thread_does_nothing() {
 }
 
 #[test]
-fn a_throw_at_a_tasklet_of_an_ended_thread_says_so_and_gives_the_payload_back() {
+fn a_throw_at_a_tasklet_of_an_ended_thread_fails_and_returns_the_payload() {
     let remote = of_an_ended_thread();
     let error = remote.throw(TaskletExit).unwrap_err();
     assert!(error.to_string().starts_with("tasklet has no thread"), "{error}");

@@ -200,7 +200,7 @@ fn a_plain_fiber_meets_a_throw_at_its_first_wait() {
 
 /// An error that could not be raised before a tasklet returned becomes the error that it ends with.
 #[test]
-fn a_bomb_that_finds_no_place_is_passed_on_at_the_end() {
+fn a_throw_that_no_wait_has_raised_is_passed_on_at_the_end() {
     fibra::run(|| {
         let t = stackless::spawn(|| {
             fibra::shield(|| drop(stackless::schedule_remove()));
@@ -230,7 +230,7 @@ fn what_nothing_can_raise_is_reported() {
 
 /// A payload that a second throw replaces is dropped by the second thrower.
 #[test]
-fn a_replaced_bomb_is_dropped_once() {
+fn a_replaced_throw_is_dropped_once() {
     fibra::run(|| {
         let t = stackless::spawn(|| drop(stackless::schedule_remove()));
         stackless::run();

@@ -93,9 +93,9 @@ pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> bool {
 }
 
 /// A payload, or another value, whose destructor panics with the given text.
-pub(crate) struct Bomb(pub(crate) &'static str);
+pub(crate) struct PanicsOnDrop(pub(crate) &'static str);
 
-impl Drop for Bomb {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         quiet_panic(self.0);
     }

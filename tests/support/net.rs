@@ -65,19 +65,19 @@ pub(crate) fn kind_of<T>(result: io::Result<T>) -> io::ErrorKind {
 }
 
 /// An address without a listener, for as long as this value exists: its port is taken.
-pub(crate) struct Nobody {
+pub(crate) struct RefusingAddress {
     pub(crate) address: SocketAddr,
     _bound: OwnedFd,
 }
 
-impl Nobody {
-    pub(crate) fn new() -> Nobody {
+impl RefusingAddress {
+    pub(crate) fn new() -> RefusingAddress {
         use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
         let flags = SocketFlags::CLOEXEC;
         let bound = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
         net::bind(&bound, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = SocketAddr::try_from(net::getsockname(&bound).unwrap()).unwrap();
-        Nobody { address, _bound: bound }
+        RefusingAddress { address, _bound: bound }
     }
 }
 

@@ -13,7 +13,7 @@ use fibra::stackless::{self, Channel, Tasklet, TaskletError, TaskletExit, Tempva
 use crate::support::{log, text_of};
 
 /// Creates a tasklet at the end of the ring that logs its name.
-pub(crate) fn says(name: &'static str) -> Tasklet {
+pub(crate) fn logs(name: &'static str) -> Tasklet {
     stackless::spawn(move || log(name))
 }
 

@@ -39,3 +39,19 @@ impl Random {
         (self.0 >> 11) % n
     }
 }
+
+/// Runs `body` in a process of its own, which is aborted if it takes longer than a minute. `test`
+/// names the calling test.
+#[track_caller]
+pub(crate) fn in_time(test: &str, body: impl FnOnce()) {
+    let output = super::in_child(test, &[], || {
+        thread(|| {
+            thread::park_timeout(std::time::Duration::from_secs(60));
+            eprintln!("{}", fibra::dump());
+            std::process::abort();
+        });
+        body();
+    });
+    let text = super::stderr(&output);
+    assert!(text.ends_with(super::DONE_LINE), "it hangs or fails: {text}");
+}

@@ -262,7 +262,7 @@ fn a_circle_through_a_join_in_another_thread_is_found() {
 }
 
 #[test]
-fn threads_that_fight_for_locks_in_one_order_are_never_told_of_a_circle() {
+fn threads_that_contend_for_locks_in_one_order_report_no_circle() {
     let locks: Arc<[Mutex<u32>; 3]> = Arc::default();
     let threads: Vec<_> = (0..3)
         .map(|thread| {
@@ -374,7 +374,7 @@ fn a_reader_behind_a_writer_of_another_thread_is_no_deadlock() {
 }
 
 #[test]
-fn a_writer_is_told_of_its_own_readers_when_a_foreign_one_has_left() {
+fn a_writer_learns_of_its_own_readers_when_a_foreign_one_has_left() {
     let lock = Arc::new(RwLock::new(()));
     let meet = Arc::new(Barrier::new(2));
     let foreign = {

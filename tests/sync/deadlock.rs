@@ -34,7 +34,7 @@ fn locker(name: &str, first: &Arc<Mutex<()>>, second: &Arc<Mutex<()>>) -> JoinHa
 }
 
 #[test]
-fn one_that_locks_a_mutex_twice_is_told_that_it_holds_it() {
+fn a_fiber_that_locks_a_mutex_twice_is_named_as_its_owner() {
     fibra::run(|| {
         let mutex = Mutex::new(());
         let guard = mutex.lock();
@@ -102,7 +102,7 @@ fn the_report_gives_the_circle_as_data() {
 }
 
 #[test]
-fn a_reader_that_wants_to_write_is_told() {
+fn a_fiber_that_waits_for_its_own_rwlock_is_named_as_its_owner() {
     fibra::run(|| {
         let lock = RwLock::new(());
         let reader = lock.read();

@@ -28,7 +28,7 @@ fn keep<T: 'static>(guard: T) {
 }
 
 #[test]
-fn who_has_handed_a_guard_on_may_lock_again() {
+fn a_fiber_that_has_handed_a_guard_on_may_lock_again() {
     static MUTEX: Mutex<u32> = Mutex::new(0);
     static LOCK: RwLock<u32> = RwLock::new(0);
     fibra::run(|| {

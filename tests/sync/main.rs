@@ -6,6 +6,7 @@ mod support;
 mod bounds;
 #[cfg(feature = "net")]
 mod circles;
+mod contended;
 mod deadlock;
 mod handed_on;
 mod model;

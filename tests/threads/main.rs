@@ -6,12 +6,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod channels;
 #[cfg(target_os = "linux")]
 mod crossing;
 #[cfg(target_os = "linux")]
 mod flood;
 mod future_timers;
 mod in_tokio;
+mod lock_shares;
 mod own_token;
 mod race;
 #[cfg(target_os = "linux")]

@@ -74,7 +74,7 @@ fn a_sleep_is_never_early_on_the_real_clock() {
 }
 
 #[test]
-fn a_sleep_of_nothing_is_a_yield() {
+fn a_sleep_of_zero_is_a_yield() {
     run_virtually(|| {
         go(|| log("other"));
         fibra::sleep(Duration::ZERO);

@@ -116,7 +116,7 @@ fn a_moment_before_the_scheduler_began_is_over_as_well() {
 }
 
 #[test]
-fn who_moves_on_has_no_result() {
+fn move_on_after_returns_none_at_its_limit() {
     run_virtually(|| {
         assert_eq!(move_on_after(ms(5), || 1), Some(1));
         assert_eq!(move_on_after(ms(5), fibra::park), None);
@@ -124,7 +124,7 @@ fn who_moves_on_has_no_result() {
 }
 
 #[test]
-fn a_limit_of_nothing_lets_through_what_need_not_wait() {
+fn a_limit_of_zero_completes_operations_that_need_not_wait() {
     run_virtually(|| {
         let (sender, receiver) = fibra::channel::unbounded();
         sender.send(7).unwrap();
@@ -142,7 +142,7 @@ fn a_limit_of_nothing_lets_through_what_need_not_wait() {
 }
 
 #[test]
-fn a_loop_of_limits_of_nothing_does_not_starve_the_others() {
+fn a_loop_of_limits_of_zero_does_not_starve_the_others() {
     run_virtually(|| {
         let channel = Channel::new();
         let sender = channel.clone();
@@ -374,7 +374,7 @@ fn a_destructor_may_wait_in_the_unwind_and_have_limits_of_its_own() {
 }
 
 #[test]
-fn the_error_says_what_it_is() {
+fn the_error_describes_itself_and_converts_into_an_io_error() {
     fn is_error<E: Error + Send + Sync + Copy + 'static>(_: E) {}
     run_virtually(|| {
         let elapsed: Elapsed = timeout(ms(1), fibra::park).unwrap_err();

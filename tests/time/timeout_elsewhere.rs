@@ -172,11 +172,11 @@ fn what_is_thrown_at_a_tasklet_goes_through_its_limits() {
         });
         yield_now();
         fibra::sleep(ms(2));
-        tasklet.throw("bomb").unwrap();
+        tasklet.throw("thrown").unwrap();
         fibra::sleep(ms(20));
         assert!(!tasklet.is_alive());
     });
-    check("bomb@2 true@7");
+    check("thrown@2 true@7");
 }
 
 #[test]
@@ -215,14 +215,14 @@ fn what_is_thrown_when_the_time_is_over_comes_after_it() {
         });
         yield_now();
         fibra::sleep(ms(7));
-        tasklet.throw_pending("bomb").unwrap();
+        tasklet.throw_pending("thrown").unwrap();
         fibra::sleep(ms(20));
     });
-    check("cleaned@10 true@10 bomb@10");
+    check("cleaned@10 true@10 thrown@10");
 }
 
 #[test]
-fn a_bomb_waits_for_a_shield_to_wear_off() {
+fn a_pending_throw_waits_for_a_shield_to_wear_off() {
     run_virtually(|| {
         let watch = Watch::start();
         let tasklet = stackless::spawn(move || {
@@ -232,13 +232,13 @@ fn a_bomb_waits_for_a_shield_to_wear_off() {
             watch.log(thrown.unwrap_err().downcast_ref::<&str>().unwrap());
         });
         yield_now();
-        tasklet.throw_pending("bomb").unwrap();
+        tasklet.throw_pending("thrown").unwrap();
         fibra::sleep(ms(5));
         assert!(tasklet.is_alive());
         fibra::sleep(ms(10));
         assert!(!tasklet.is_alive());
     });
-    check("bomb@10");
+    check("thrown@10");
 }
 
 /// `run` in a destructor while its thread unwinds: std cannot tell fibers apart, so none unwinds.

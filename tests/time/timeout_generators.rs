@@ -226,9 +226,9 @@ fn fibers_of_a_nursery_in_a_generator_end_with_its_limit() {
 /// A generator that refuses to end keeps its stack, and its limits, forever. The limits outlive
 /// the fiber, and may still elapse.
 #[test]
-fn a_generator_that_is_given_up_may_have_limits_that_outlive_its_fiber() {
+fn an_abandoned_generator_may_have_limits_that_outlive_its_fiber() {
     let output: Output = in_child(
-        name_of!(a_generator_that_is_given_up_may_have_limits_that_outlive_its_fiber),
+        name_of!(an_abandoned_generator_may_have_limits_that_outlive_its_fiber),
         &[],
         || {
             run_virtually(|| {

@@ -21,10 +21,10 @@ use crate::support::{apart, in_child, name_of, stderr};
 const CASES: u32 = 20_000;
 
 #[test]
-fn random_nestings_do_what_the_model_says() {
+fn random_nestings_behave_like_the_model() {
     apart(|| {
         // Thousands of panics that are not joined are reported on standard error, which is no help.
-        let test = name_of!(random_nestings_do_what_the_model_says);
+        let test = name_of!(random_nestings_behave_like_the_model);
         let output = in_child(test, &[], run_all);
         let text = stderr(&output);
         let lines: Vec<_> =
@@ -101,7 +101,7 @@ fn compare(program: &Program, expected: &[(u64, Event)]) -> Result<(), TestCaseE
     }
     let at = (0..).find(|&at| seen.get(at) != expected.get(at)).unwrap_or(0);
     Err(TestCaseError::fail(format!(
-        "traces differ at {at}: the model says {:?}, fibra did {:?}, after {:?}",
+        "traces differ at {at}: the model expects {:?}, fibra did {:?}, after {:?}",
         expected.get(at),
         seen.get(at),
         &seen[..at.min(seen.len())],

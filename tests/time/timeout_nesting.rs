@@ -247,7 +247,7 @@ fn a_grace_time_holds_off_a_limit_and_a_kill_around_it_alike() {
 }
 
 #[test]
-fn a_grace_time_of_nothing_is_no_shield() {
+fn a_grace_time_of_zero_is_no_shield() {
     run_virtually(|| {
         let fiber = spawn(|| shield_for(Duration::ZERO, fibra::park));
         yield_now();

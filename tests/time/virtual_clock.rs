@@ -77,7 +77,7 @@ fn a_message_at_the_very_deadline_counts_when_its_sender_woke_first() {
 }
 
 #[test]
-fn each_run_starts_its_clock_anew() {
+fn each_run_starts_a_clock_of_its_own() {
     for _ in 0..2 {
         run_virtually(|| {
             let start = fibra::now();

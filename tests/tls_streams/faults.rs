@@ -70,7 +70,7 @@ fn a_client_without_a_certificate_is_refused_where_one_is_required() {
 }
 
 #[test]
-fn an_error_is_told_again() {
+fn an_error_is_reported_again_by_each_read() {
     fibra::run(|| {
         let (mut client, server) = tls_pair();
         (&mut server.get_ref()).write_all(b"this is not a record of TLS").unwrap();
@@ -108,7 +108,7 @@ fn what_was_sent_before_a_close_notify_arrives() {
 }
 
 #[test]
-fn a_server_refuses_plain_text_and_says_so() {
+fn a_server_refuses_plain_text_and_sends_an_alert() {
     fibra::run(|| {
         let (mut here, there) = tcp_pair();
         let acceptor = acceptor(server_config(localhost()));

@@ -14,7 +14,7 @@ use crate::support::tls::{acceptor, localhost, server_config, tcp_pair, tls_pair
 use crate::support::{OnDrop, go, ms, run_virtually};
 
 #[test]
-fn a_handshake_fails_when_the_other_side_says_that_nothing_will_follow() {
+fn a_handshake_fails_when_the_other_side_sends_close_notify() {
     fibra::run(|| {
         let (mut client, server) = tcp_pair();
         // This is an alert of level 1, `close_notify`. The socket stays open.
@@ -48,7 +48,7 @@ fn a_half_ends_well_also_while_another_fiber_unwinds() {
 }
 
 #[test]
-fn a_half_that_is_finished_says_whether_the_end_was_sent() {
+fn finish_sends_the_end_of_the_half() {
     fibra::run(|| {
         let (client, mut server) = tls_pair();
         let (_reader, mut writer) = client.into_split();

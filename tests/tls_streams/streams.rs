@@ -141,7 +141,7 @@ fn a_writer_waits_for_a_reader_that_does_not_come() {
 }
 
 #[test]
-fn the_halves_are_for_two_fibers_and_the_end_of_one_is_told() {
+fn two_fibers_use_the_halves_and_the_end_of_the_writer_is_sent() {
     fibra::run(|| {
         let (client, server) = tls_pair();
         let (mut reads, mut writes) = client.into_split();

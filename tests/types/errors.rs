@@ -14,7 +14,9 @@ use fibra::generator::{CloseError, Generator, GeneratorExit, ResumeError, Yielde
 use fibra::greenlet::{
     Elsewhere, Families, Greenlet, GreenletExit, LocalsError, ParentError, RunError, SwitchError,
 };
-use fibra::pool::{DrainError, JoinTimeoutError, RetryError, SpawnTimeoutError, TrySpawnError};
+use fibra::pool::{
+    DrainError, DrainTimeoutError, JoinTimeoutError, RetryError, SpawnTimeoutError, TrySpawnError,
+};
 use fibra::stackless::{ChannelError, TaskletError, TaskletExit};
 use fibra::sync::{PromiseError, TimeoutError};
 use fibra::{
@@ -23,7 +25,9 @@ use fibra::{
 
 use crate::traits;
 
-use crate::support::{Bomb, DONE_LINE, in_child, ms, name_of, panic_of, quiet_panic, stderr};
+use crate::support::{
+    DONE_LINE, PanicsOnDrop, in_child, ms, name_of, panic_of, quiet_panic, stderr,
+};
 
 /// An error as it appears in the table.
 struct Shown {
@@ -185,6 +189,9 @@ fn of_locks_and_pools() -> Vec<Shown> {
         JoinTimeoutError::Killed => is_timeout is_deadlock is_killed;
         DrainError::Deadlock(deadlock()) => is_deadlock is_killed;
         DrainError::Killed => is_deadlock is_killed;
+        DrainTimeoutError::Timeout => is_timeout is_deadlock is_killed;
+        DrainTimeoutError::Deadlock(deadlock()) => is_timeout is_deadlock is_killed;
+        DrainTimeoutError::Killed => is_timeout is_deadlock is_killed;
         TryLockError::Error(no_memory());
         TryLockError::WouldBlock;
         retry_error();
@@ -427,6 +434,8 @@ fn an_error_turns_into_that_of_the_form_with_a_time_limit() {
     assert_eq!(SendTimeoutError::from(SendError::Killed(1)), SendTimeoutError::Killed(1));
     let unsent = SendTimeoutError::from(SendError::Deadlock(1, report.clone()));
     assert_eq!(unsent, SendTimeoutError::Deadlock(1, report));
+    let undrained = DrainTimeoutError::from(DrainError::Killed);
+    assert_eq!(undrained, DrainTimeoutError::Killed);
     assert_eq!(ChannelError::from(unsent_at_a_closed_channel()), ChannelError::Closed);
 }
 
@@ -443,6 +452,7 @@ fn an_io_error_has_the_kind_of_what_it_was_made_of() {
     assert_eq!(io::Error::from(elapsed()).kind(), io::ErrorKind::TimedOut);
     assert_eq!(io::Error::from(TimeoutError::Timeout).kind(), io::ErrorKind::TimedOut);
     assert_eq!(io::Error::from(TimeoutError::Killed).kind(), io::ErrorKind::Other);
+    assert_eq!(io::Error::from(DrainTimeoutError::Timeout).kind(), io::ErrorKind::TimedOut);
     assert_eq!(io::Error::from(JoinError::NoStack(no_memory())).raw_os_error(), Some(12));
     let killed = io::Error::from(JoinError::Killed);
     assert_eq!(killed.get_ref().and_then(|inner| inner.downcast_ref()), Some(&JoinError::Killed));
@@ -470,7 +480,7 @@ fn a_panic_gives_its_payload_by_value() {
 }
 
 #[test]
-fn a_kill_that_is_caught_and_raised_elsewhere_says_what_it_is() {
+fn a_kill_that_is_caught_and_raised_elsewhere_is_reported_as_such() {
     fibra::run(|| {
         let catcher = fibra::spawn_now(|| catch_unwind(fibra::park).unwrap_err());
         catcher.kill();
@@ -490,12 +500,12 @@ fn a_kill_that_is_caught_and_raised_elsewhere_says_what_it_is() {
 }
 
 #[test]
-fn a_panic_that_no_caller_learns_of_is_reported_as_what_it_is() {
-    let test = name_of!(a_panic_that_no_caller_learns_of_is_reported_as_what_it_is);
+fn a_panic_that_reaches_no_caller_is_reported_with_its_kind() {
+    let test = name_of!(a_panic_that_reaches_no_caller_is_reported_with_its_kind);
     let output = in_child(test, &[], || {
         fibra::run(|| {
             drop(fibra::spawn(move || quiet_panic("a fiber")));
-            drop(fibra::spawn(|| Bomb("an output")));
+            drop(fibra::spawn(|| PanicsOnDrop("an output")));
             fibra::yield_now();
 
             let mut generator = Generator::new(move |yielder: &Yielder<u8>, ()| {

@@ -189,15 +189,18 @@ pub(crate) fn rows() -> Vec<Row> {
         FiberId;
         FiberLocal<T>;
         FiberSnapshot;
+        Handle;
         JoinError;
         JoinHandle<T>;
         Killed;
         Panic;
+        RemoteHandle<T>;
         Runtime;
         RuntimeBuilder;
         Scope as fibra::Scope<'static, 'static>;
         ScopedJoinHandle<T> as fibra::ScopedJoinHandle<'static, T>;
         Stats;
+        TrySpawnError<F>;
         Unparker;
         blocking::GlobalPoolError;
         blocking::JobHandle<T>;
@@ -267,20 +270,29 @@ pub(crate) fn rows() -> Vec<Row> {
         io::StdinLock as fibra::io::StdinLock<'static>;
         io::Waitable<T> as fibra::io::Waitable<Descriptor<T>>;
         net::Incoming as fibra::net::Incoming<'static>;
+        net::Keepalive;
         net::LookupHost;
         net::ReadHalf<S>;
         net::Resolver;
         net::ReuniteError<S>;
+        net::TcpBuilder;
         net::TcpListener;
         net::TcpStream;
+        net::UdpBuilder;
         net::UdpSocket;
         net::UnixDatagram;
         net::UnixIncoming as fibra::net::UnixIncoming<'static>;
         net::UnixListener;
         net::UnixStream;
         net::WriteHalf<S>;
+        par::Imap<I> as fibra::par::Imap<I, u8, u8>;
+        par::Imap<U> as fibra::par::Imap<u8, U, u8>;
+        par::Imap<F> as fibra::par::Imap<u8, u8, F>;
+        par::Scope as fibra::par::Scope<'static, 'static>;
+        par::ScopedHandle<T> as fibra::par::ScopedHandle<'static, T>;
         pool::AsCompleted<T>;
         pool::DrainError;
+        pool::DrainTimeoutError;
         pool::Group<T>;
         pool::Imap<U>;
         pool::ImapUnordered<U>;
@@ -433,7 +445,7 @@ fn every_public_type_can_be_shown() {
 }
 
 #[test]
-fn the_probe_tells_what_is_from_what_is_not() {
+fn the_probe_shows_which_traits_a_type_has() {
     let letters = |traits: Traits| traits.letters();
     assert_eq!(letters(traits_of!(u8)), "SYPUR");
     assert_eq!(letters(traits_of!(Cell<u8>)), "S-PU-");

@@ -109,6 +109,19 @@ impl<T> Sender<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let (sender, _receiver) = fibra::channel::bounded(1);
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     assert!(sender.send_deadline("first", soon).is_ok());
+    ///     assert_eq!(sender.send_deadline("second", soon).unwrap_err().into_inner(), "second");
+    /// });
+    /// ```
     #[track_caller]
     pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
         self.deliver_within(value, Limit::At(deadline))

@@ -141,6 +141,23 @@ impl<T> Channel<T> {
 
     /// Sets whether the caller of every meeting goes to the end of the run ring, behind its
     /// partner. This takes precedence over the preference.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     channel.set_schedule_all(true);
+    ///     let receiver = channel.clone();
+    ///     fibra::spawn(move || receiver.recv());
+    ///     fibra::yield_now();
+    ///     let other = fibra::spawn(|| ());
+    ///     channel.send(1).unwrap(); // returns behind all fibers that can run
+    ///     assert!(other.is_finished());
+    /// });
+    /// ```
     pub fn set_schedule_all(&self, schedule_all: bool) {
         self.inner.change(|old| Pairing::new(old.preference, schedule_all, old.closing));
     }
@@ -177,6 +194,20 @@ impl<T> Channel<T> {
     }
 
     /// Opens a closed channel again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::<u32>::new();
+    ///     channel.close();
+    ///     assert!(channel.try_recv().unwrap_err().is_closed());
+    ///     channel.open();
+    ///     assert!(channel.try_recv().unwrap_err().is_empty()); // a value may come again
+    /// });
+    /// ```
     pub fn open(&self) {
         self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, false));
     }
@@ -201,11 +232,16 @@ impl<T> Channel<T> {
         self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, true));
     }
 
-    /// Returns the step of a fiber that would arrive on `side` now.
+    /// Returns the step of a fiber that arrives on `side` and takes that step now.
     #[inline(always)]
     pub(crate) fn arrive(&self, side: Side) -> Step {
-        let others = if side == Side::Send { &self.inner.receivers } else { &self.inner.senders };
-        self.inner.pairing.get().arrive(side, others.len())
+        self.inner.pairing.get().arrive(side, self.inner.others(side).claim())
+    }
+
+    /// Returns the step of a fiber that would arrive on `side` now.
+    #[inline(always)]
+    pub(crate) fn foresee(&self, side: Side) -> Step {
+        self.inner.pairing.get().arrive(side, self.inner.others(side).len())
     }
 
     /// Returns the first fiber that waits.
@@ -232,6 +268,12 @@ impl<T> Channel<T> {
 }
 
 impl<T> Inner<T> {
+    /// Returns the queue in which the partners of a fiber on `side` wait.
+    #[inline(always)]
+    fn others(&self, side: Side) -> &Waiters<T> {
+        if side == Side::Send { &self.receivers } else { &self.senders }
+    }
+
     fn balance(&self) -> isize {
         self.senders.len() as isize - self.receivers.len() as isize
     }

@@ -120,12 +120,41 @@ impl<T> Channel<T> {
     /// # Panics
     ///
     /// Panics like [`recv`](Channel::recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::<u32>::new();
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     assert!(channel.recv_deadline(soon).unwrap_err().is_timeout());
+    /// });
+    /// ```
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.receive_within(Limit::At(deadline))
     }
 
     /// Returns an iterator that receives until the channel is closed and no sender waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let numbers = channel.clone();
+    ///     fibra::spawn(move || {
+    ///         (1..=3).for_each(|n| numbers.send(n).unwrap());
+    ///         numbers.close(); // ends the iteration
+    ///     });
+    ///     assert_eq!(channel.iter().sum::<u32>(), 6);
+    /// });
+    /// ```
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { source: self }
     }

@@ -95,6 +95,20 @@ impl<T> Channel<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let error = channel.send_timeout("letter", Duration::from_millis(1)).unwrap_err();
+    ///     assert!(error.is_timeout());
+    ///     assert_eq!(error.into_inner(), "letter"); // nothing received it
+    /// });
+    /// ```
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.deliver_within(value, Limit::After(timeout))
@@ -109,6 +123,19 @@ impl<T> Channel<T> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::channel::Channel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let soon = fibra::now() + Duration::from_millis(1);
+    ///     assert!(channel.send_deadline("letter", soon).unwrap_err().is_timeout());
+    /// });
+    /// ```
     #[track_caller]
     pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
         self.deliver_within(value, Limit::At(deadline))

@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use crate::channel::{RecvError, TryRecvError};
-use crate::pool::error::DrainError;
+use crate::pool::error::{DrainError, DrainTimeoutError};
 use crate::pool::queue::WorkQueue;
 use crate::pool::queue::order::Order;
 use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitReason, current_fiber, spend};
@@ -26,6 +26,22 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::JoinableQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = JoinableQueue::new();
+    ///     queue.send("a job").unwrap();
+    ///     {
+    ///         let task = queue.recv_task().unwrap();
+    ///         assert_eq!(task.len(), 5);
+    ///     } // done, even if the line above had panicked
+    ///     assert_eq!(queue.unfinished(), 0);
+    /// });
+    /// ```
     #[track_caller]
     pub fn recv_task(&self) -> Result<Task<T, O>, RecvError> {
         self.recv().map(|item| Task { item, done: Done(self.clone()) })
@@ -36,6 +52,19 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Errors
     ///
     /// Returns the errors of [`try_recv`](WorkQueue::try_recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::JoinableQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = JoinableQueue::new();
+    ///     assert!(queue.try_recv_task().unwrap_err().is_empty());
+    ///     queue.try_send(1).unwrap();
+    ///     assert_eq!(queue.try_recv_task().unwrap().into_inner(), 1);
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_recv_task(&self) -> Result<Task<T, O>, TryRecvError> {
         self.try_recv().map(|item| Task { item, done: Done(self.clone()) })
@@ -46,6 +75,21 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Panics
     ///
     /// Panics if this is called more often than items were sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::JoinableQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = JoinableQueue::new();
+    ///     queue.send("a job").unwrap();
+    ///     queue.recv().unwrap(); // not a task, so the queue does not know when it is done
+    ///     assert_eq!(queue.unfinished(), 1);
+    ///     queue.task_done();
+    ///     assert_eq!(queue.unfinished(), 0);
+    /// });
+    /// ```
     #[track_caller]
     pub fn task_done(&self) {
         let unfinished = self.core.unfinished.get();
@@ -75,31 +119,71 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::JoinableQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = JoinableQueue::new();
+    ///     (0..10).for_each(|n| queue.send(n).unwrap());
+    ///     let worker = queue.clone();
+    ///     fibra::spawn(move || while worker.recv_task().is_ok() {});
+    ///     queue.wait_drained().unwrap();
+    ///     assert_eq!(queue.unfinished(), 0);
+    ///     queue.close(); // ends the worker
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait_drained(&self) -> Result<(), DrainError> {
         self.wait_within(Limit::None).map_err(DrainError::new)
     }
 
-    /// Like [`wait_drained`](WorkQueue::wait_drained), but waits no longer than `timeout`. Returns
-    /// whether all items were done.
+    /// Like [`wait_drained`](WorkQueue::wait_drained), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DrainTimeoutError::Timeout`] if some work is not done when the time is over.
+    /// Returns [`DrainTimeoutError::Deadlock`] if nothing can ever run again, and the time limit is
+    /// too far away for the clock to show.
     ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::JoinableQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = JoinableQueue::new();
+    ///     queue.send("a job").unwrap();
+    ///     assert!(queue.wait_drained_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
+    ///     drop(queue.recv_task().unwrap());
+    ///     assert!(queue.wait_drained_timeout(Duration::from_millis(1)).is_ok());
+    /// });
+    /// ```
     #[track_caller]
-    pub fn wait_drained_timeout(&self, timeout: Duration) -> bool {
-        self.wait_within(Limit::After(timeout)).is_ok()
+    pub fn wait_drained_timeout(&self, timeout: Duration) -> Result<(), DrainTimeoutError> {
+        self.wait_within(Limit::After(timeout)).map_err(DrainTimeoutError::new)
     }
 
     /// Like [`wait_drained_timeout`](WorkQueue::wait_drained_timeout), but waits no longer than
     /// until `deadline`, by the clock of the caller's scheduler.
     ///
+    /// # Errors
+    ///
+    /// Like [`wait_drained_timeout`](WorkQueue::wait_drained_timeout).
+    ///
     /// # Panics
     ///
     /// Panics outside of a fiber.
     #[track_caller]
-    pub fn wait_drained_deadline(&self, deadline: Instant) -> bool {
-        self.wait_within(Limit::At(deadline)).is_ok()
+    pub fn wait_drained_deadline(&self, deadline: Instant) -> Result<(), DrainTimeoutError> {
+        self.wait_within(Limit::At(deadline)).map_err(DrainTimeoutError::new)
     }
 
     #[track_caller]

@@ -120,6 +120,19 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     ///
     /// Panics if `capacity` is 0: a queue that holds no item has no order. To pass items directly
     /// from fiber to fiber, use a [`Channel`](crate::channel::Channel).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::PriorityQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = PriorityQueue::bounded(1);
+    ///     queue.try_send("first").unwrap();
+    ///     assert!(queue.try_send("second").unwrap_err().is_full());
+    ///     assert_eq!(queue.capacity(), Some(1));
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn bounded(capacity: usize) -> WorkQueue<T, O> {
@@ -132,6 +145,21 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
 
     /// Closes the queue: sends fail from now on, and so do those that wait. Receivers get the items
     /// that are left, and then an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::LifoQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = LifoQueue::new();
+    ///     queue.send(1).unwrap();
+    ///     queue.close();
+    ///     assert!(queue.send(2).unwrap_err().is_closed());
+    ///     assert_eq!(queue.recv(), Ok(1)); // what is left
+    ///     assert!(queue.recv().unwrap_err().is_closed());
+    /// });
+    /// ```
     pub fn close(&self) {
         self.core.close();
     }
@@ -165,6 +193,19 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Panics
     ///
     /// `next` panics with a report if nothing can ever run again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::PriorityQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = PriorityQueue::new();
+    ///     ["pear", "apple"].map(|fruit| queue.send(fruit).unwrap());
+    ///     queue.close();
+    ///     assert_eq!(queue.iter().collect::<Vec<_>>(), ["apple", "pear"]);
+    /// });
+    /// ```
     #[must_use]
     pub fn iter(&self) -> Items<'_, T, O> {
         Items { queue: self }

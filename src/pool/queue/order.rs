@@ -82,6 +82,19 @@ pub struct Ranked<K, T> {
 
 impl<K, T> Ranked<K, T> {
     /// Creates a `value` with a `rank`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::{PriorityQueue, Ranked};
+    ///
+    /// fibra::run(|| {
+    ///     let queue = PriorityQueue::new();
+    ///     queue.try_send(Ranked::new(2, "later")).unwrap();
+    ///     queue.try_send(Ranked::new(1, "urgent")).unwrap();
+    ///     assert_eq!(queue.try_recv().unwrap().value, "urgent"); // values need no order
+    /// });
+    /// ```
     pub const fn new(rank: K, value: T) -> Ranked<K, T> {
         Ranked { rank, value }
     }

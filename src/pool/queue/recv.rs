@@ -23,6 +23,19 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::PriorityQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = PriorityQueue::new();
+    ///     queue.send(2).unwrap();
+    ///     queue.send(1).unwrap();
+    ///     assert_eq!(queue.recv(), Ok(1)); // the smallest first
+    /// });
+    /// ```
     #[track_caller]
     #[doc(alias("get", "pop"))]
     pub fn recv(&self) -> Result<T, RecvError> {
@@ -34,6 +47,20 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Errors
     ///
     /// Returns an error that distinguishes an empty queue from one that was closed and is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::LifoQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = LifoQueue::new();
+    ///     assert!(queue.try_recv().unwrap_err().is_empty());
+    ///     queue.try_send(1).unwrap();
+    ///     queue.try_send(2).unwrap();
+    ///     assert_eq!(queue.try_recv(), Ok(2)); // the newest first
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         if self.core.has_item() {
@@ -53,6 +80,18 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::LifoQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = LifoQueue::<u32>::new();
+    ///     assert!(queue.recv_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
+    /// });
+    /// ```
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receive_within(Limit::After(timeout))

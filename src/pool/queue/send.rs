@@ -23,6 +23,22 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::LifoQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = LifoQueue::bounded(1);
+    ///     let full = queue.clone();
+    ///     fibra::spawn(move || {
+    ///         full.send(1).unwrap();
+    ///         full.send(2).unwrap(); // waits until there is room
+    ///     });
+    ///     assert_eq!((queue.recv(), queue.recv()), (Ok(1), Ok(2)));
+    /// });
+    /// ```
     #[track_caller]
     #[doc(alias("put", "push"))]
     pub fn send(&self, item: T) -> Result<(), SendError<T>> {
@@ -34,6 +50,18 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Errors
     ///
     /// Returns the item if the queue is full or closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::pool::LifoQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = LifoQueue::bounded(1);
+    ///     assert!(queue.try_send("first").is_ok());
+    ///     assert_eq!(queue.try_send("second").unwrap_err().into_inner(), "second");
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         if self.core.is_closed() {
@@ -55,6 +83,20 @@ impl<T, O: Order<T>> WorkQueue<T, O> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::pool::LifoQueue;
+    ///
+    /// fibra::run(|| {
+    ///     let queue = LifoQueue::bounded(1);
+    ///     queue.send("first").unwrap();
+    ///     let error = queue.send_timeout("second", Duration::from_millis(1)).unwrap_err();
+    ///     assert!(error.is_timeout());
+    /// });
+    /// ```
     #[track_caller]
     pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.deliver_within(item, Limit::After(timeout))

@@ -9,7 +9,8 @@
 //! | scope | a call that returns after all the fibers that were spawned in it have ended |
 //! | shield | a call during which a kill is not raised |
 //!
-//! Reading order: [`spawn`], [`join`], [`handle`], [`run`], [`scope`], [`shield`].
+//! Reading order: [`spawn`], [`join`], [`handle`], [`run`], [`scope`], [`scoped_join`],
+//! [`shield`].
 //!
 //! It may use `shared`, `core`, `futures`, `threads` and `turn`.
 
@@ -18,6 +19,7 @@ pub(crate) mod handle;
 pub(crate) mod join;
 pub(crate) mod run;
 pub(crate) mod scope;
+pub(crate) mod scoped_join;
 pub(crate) mod shield;
 pub(crate) mod spawn;
 pub(crate) mod with_stack;

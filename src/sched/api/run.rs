@@ -58,16 +58,7 @@ impl fmt::Display for Killed {
 
 impl std::error::Error for Killed {}
 
-/// Runs `f` as the main fiber of `sched`, on this thread.
-#[track_caller]
-pub(crate) fn run_on<F, T>(sched: Box<Scheduler>, f: F) -> T
-where
-    F: FnOnce() -> T,
-{
-    run_to_its_end(sched, f).unwrap_or_else(|error| fail(error))
-}
-
-/// Like [`run_on`], but returns how the main fiber ended.
+/// Runs `f` as the main fiber of `sched`, on this thread. Returns how that has ended.
 #[track_caller]
 pub(crate) fn run_to_its_end<F, T>(sched: Box<Scheduler>, f: F) -> Result<T, JoinError>
 where
@@ -165,9 +156,10 @@ fn wind_up() {
         }
         // Each step may run user code on main, which may create work for every other step.
         let is_over = (0..MOST_ROUNDS).any(|_| {
+            let refused = drop_jobs(current);
             end::clean_up_again(main);
             end_the_others(current);
-            let dropped = sched.close_mail(main) | sched.drop_wakers(main);
+            let dropped = refused | sched.close_mail(main) | sched.drop_wakers(main);
             !dropped && sched.live.get() == 1 && end::owns_nothing(main)
         });
         if !is_over {
@@ -177,6 +169,21 @@ fn wind_up() {
     });
     // No coroutine that was started on main outlives this, and none can be started afterwards.
     frame::close_for_good(main);
+}
+
+/// Drops the jobs that have not started. Returns whether there were any.
+fn drop_jobs(current: CurrentFiber) -> bool {
+    let Some(work) = current.sched.work.get() else { return false };
+    let mut dropped = false;
+    loop {
+        let mut one = true;
+        // If a destructor panics, `one` stays true, and the next job is dropped.
+        end::quietly(&current.fiber, || one = work.drop_one());
+        if !one {
+            return dropped;
+        }
+        dropped = true;
+    }
 }
 
 /// The most rounds of clean-up on main, if its destructors keep creating values to clean up.
@@ -243,13 +250,15 @@ pub fn exit(code: i32) -> ! {
     let Some(sched) = scheduler().filter(|_| current::fiber().is_some()) else {
         abandoned::leave_process(code)
     };
-    sched.main.exit_code.set(Some(code));
     let fiber = current_fiber().fiber;
     if cfg!(panic = "abort") || std::thread::panicking() {
         abandoned::leave_process(code);
     }
-    if let Some(main) = sched.main.get().filter(|&main| main != fiber) {
-        sched.kill(main);
+    if !sched.work.get().is_some_and(|work| work.passes_exit_on(code)) {
+        sched.main.exit_code.set(Some(code));
+        if let Some(main) = sched.main.get().filter(|&main| main != fiber) {
+            sched.kill(main);
+        }
     }
     fiber.killed.set(true);
     fiber.signal(Signals::CANCEL);

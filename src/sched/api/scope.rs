@@ -16,11 +16,8 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel;
-use crate::fiber::exit::JoinError;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, WaitReason};
-use crate::sched::api::handle::Fiber;
-use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
 use crate::sched::core::children::Children;
 use crate::sched::core::end::{self, AbortOnUnwind};
@@ -28,6 +25,8 @@ use crate::sched::core::interrupt;
 use crate::sched::core::leave;
 use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::sched::core::unwinding;
+
+pub use crate::sched::api::scoped_join::ScopedJoinHandle;
 
 static SCOPE_EXIT: WaitReason =
     WaitReason::new("waiting for the fibers of its scope to end", OnDeadlock::KillChildren);
@@ -177,7 +176,7 @@ impl<'scope> Scope<'scope, '_> {
         // nor unwinds before every child has ended. If a child never ends, `open` waits forever or
         // the process is aborted.
         let handle = unsafe { builder.queue(Some(&self.children), f) };
-        ScopedJoinHandle { handle, scope: PhantomData }
+        ScopedJoinHandle::new(handle)
     }
 
     /// Starts a fiber in this scope and runs it immediately, like [`spawn_now`](crate::spawn_now).
@@ -194,7 +193,7 @@ impl<'scope> Scope<'scope, '_> {
     {
         // SAFETY: like in `spawn_with`.
         let handle = unsafe { Builder::new().run_first(Some(&self.children), f) };
-        ScopedJoinHandle { handle, scope: PhantomData }
+        ScopedJoinHandle::new(handle)
     }
 
     /// Kills all fibers of the scope that have not ended.
@@ -225,64 +224,6 @@ impl<'scope> Scope<'scope, '_> {
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").field("running", &self.running()).finish_non_exhaustive()
-    }
-}
-
-/// The right to the output of a fiber of a scope. Dropping it detaches the fiber from the handle,
-/// not from the scope.
-///
-/// # Examples
-///
-/// ```
-/// fibra::run(|| {
-///     let word = String::from("green");
-///     fibra::scope(|s| {
-///         let length = s.spawn(|| word.len());
-///         assert_eq!(length.join(), Ok(5));
-///     });
-/// });
-/// ```
-pub struct ScopedJoinHandle<'scope, T> {
-    handle: JoinHandle<T>,
-    scope: PhantomData<&'scope ()>,
-}
-
-impl<T> ScopedJoinHandle<'_, T> {
-    /// Waits until the fiber has ended, and returns the value that its closure returned.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of [`JoinHandle::join`].
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a fiber if the fiber has not ended.
-    #[track_caller]
-    pub fn join(self) -> Result<T, JoinError> {
-        self.handle.join()
-    }
-
-    /// Returns whether the fiber has ended.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.handle.is_finished()
-    }
-
-    /// Returns a handle to the fiber without the right to its output.
-    #[must_use]
-    pub fn fiber(&self) -> &Fiber {
-        self.handle.fiber()
-    }
-
-    /// Asks the fiber to end, like [`Fiber::kill`].
-    pub fn kill(&self) {
-        self.handle.kill();
-    }
-}
-
-impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ScopedJoinHandle").field(self.fiber()).finish()
     }
 }
 

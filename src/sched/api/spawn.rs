@@ -9,12 +9,13 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::fiber::header::FiberRef;
-use crate::fiber::locals;
+use crate::fiber::locals::{self, Locals};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::children::Children;
 use crate::sched::core::create::create;
 use crate::sched::core::park;
-use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber};
+use crate::sched::core::work::{self, Borrows};
 use crate::stack::SizeClass;
 
 /// Starts a fiber that will run `f`. It runs in its turn, after all fibers that are ready now.
@@ -182,6 +183,31 @@ impl Builder {
     {
         // SAFETY: neither type borrows anything.
         unsafe { self.run_first(None, f) }
+    }
+
+    /// Creates a fiber of `sched` that will run a job when it is put into the ring. May be called
+    /// in the run loop.
+    pub(crate) fn create_for_job<F>(
+        self,
+        sched: &Scheduler,
+        (borrows, at): (Borrows, &'static Location<'static>),
+        inherited: Locals,
+        f: F,
+    ) -> JoinHandle<()>
+    where
+        F: FnOnce() + 'static,
+    {
+        let class = self.class.unwrap_or(sched.default_class);
+        // SAFETY: neither the closure nor its output, which is `()`, borrows.
+        let record = unsafe { create(sched, class, f, at) };
+        work::mark(record.ptr(), borrows);
+        locals::bequeath(record.ptr(), inherited);
+        if let Some(name) = self.name {
+            record.with_extra(|extra| extra.name = Some(name));
+        }
+        let fiber = sched.admit(record);
+        // SAFETY: the fiber was just created with this output type, and this is its only handle.
+        unsafe { JoinHandle::new(fiber) }
     }
 
     /// Starts a fiber that belongs to `scope`, if one is given.

@@ -22,6 +22,7 @@ use crate::fiber::wait_list;
 use crate::sched::core::hooks;
 use crate::sched::core::leave;
 use crate::sched::core::scheduler::{Scheduler, current_fiber};
+use crate::sched::core::work::{self, Borrows};
 
 static ABANDONED: WaitReason = WaitReason::new("abandoned", OnDeadlock::Last);
 
@@ -72,6 +73,10 @@ impl Scheduler {
             unsafe { fail(fiber, Box::new(JoinError::Abandoned)) };
         }
         hooks::tell(&fiber);
+        // The scope of a job that borrows never learns of it, and so keeps what it has lent.
+        if work::of(&fiber) == Some(Borrows::Nothing) {
+            self.work_ended(fiber);
+        }
         if let Some(joiner) = fiber.joiner.take() {
             self.make_ready(joiner);
         }
@@ -83,6 +88,10 @@ impl Scheduler {
         if self.main.get() == Some(fiber) {
             return Some("The caller of `run`");
         }
-        (!fiber.owner.get().is_null() && !self.closing.get()).then_some("Its scope")
+        let borrows = match work::of(&fiber) {
+            Some(borrows) => borrows == Borrows::FromAScope,
+            None => !fiber.owner.get().is_null(),
+        };
+        (borrows && !self.closing.get()).then_some("Its scope")
     }
 }

@@ -15,6 +15,7 @@ use std::cell::{Cell, RefCell};
 use crate::fiber::cancel::CancelScope;
 use crate::fiber::header::{FiberPtr, Header};
 use crate::sched::core::scheduler::Scheduler;
+use crate::sched::core::work;
 
 /// The record of a scope.
 pub(crate) struct Children {
@@ -54,8 +55,11 @@ impl Children {
     /// Returns the scope of `child`, if it is in one. Only code of a child that has not ended, and
     /// its handle, may call this.
     pub(crate) fn of(child: &Header) -> Option<&Children> {
-        // SAFETY: `adopt` has set the address. The record outlives the child, and its one handle
-        // (the first invariant). No other code calls this.
+        if work::of(child).is_some() {
+            return None;
+        }
+        // SAFETY: `adopt` has set the address, since it is not a mark of `work`. The record
+        // outlives the child, and its one handle (the first invariant). No other code calls this.
         unsafe { child.owner.get().cast::<Children>().as_ref() }
     }
 

@@ -305,8 +305,9 @@ pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
     }
 }
 
+/// Reports the panic of `fiber`, which no caller can receive.
 #[cold]
-fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
+pub(crate) fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
     report_lost(format_args!("{} panicked and was not joined", describe(fiber)), payload);
 }
 
@@ -331,8 +332,11 @@ impl Scheduler {
         if let Some(joiner) = fiber.joiner.take() {
             self.make_ready(joiner);
         }
-        if let Some(children) = Children::of(&fiber) {
-            children.one_ended(self);
+        if !fiber.owner.get().is_null() {
+            match Children::of(&fiber) {
+                Some(children) => children.one_ended(self),
+                None => self.work_ended(fiber),
+            }
         }
         if live == 0 {
             self.main_ended.set(true);

@@ -17,6 +17,7 @@
 //! It may use `time` and `shared`, of whose types the scheduler has fields.
 
 pub(crate) mod abandon;
+pub(crate) mod arm_turns;
 pub(crate) mod children;
 pub(crate) mod choose;
 pub(crate) mod create;
@@ -39,5 +40,7 @@ pub(crate) mod region;
 pub(crate) mod run_loop;
 pub(crate) mod scheduler;
 pub(crate) mod spare;
+pub(crate) mod take_work;
 pub(crate) mod unwinding;
 pub(crate) mod unwinds;
+pub(crate) mod work;

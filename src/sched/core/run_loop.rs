@@ -36,7 +36,13 @@ impl Scheduler {
     /// mail.
     pub(crate) fn batch(&self) {
         ThreadState::with(|thread| {
-            while let Some(entry) = self.ring(|ring| ring.pop_front()) {
+            loop {
+                let Some(entry) = self.ring(|ring| ring.pop_front()) else {
+                    if self.start_work(true) {
+                        continue;
+                    }
+                    break;
+                };
                 let fiber = entry.item;
                 if fiber.ticket.get() != entry.ticket {
                     self.skip_void(fiber);

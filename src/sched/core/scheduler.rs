@@ -10,7 +10,7 @@
 
 #![allow(unsafe_code, reason = "the run ring is reached without a borrow flag")]
 
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use std::fmt;
 use std::io;
 use std::ops::Deref;
@@ -33,6 +33,7 @@ use crate::sched::core::main_fiber::MainFiber;
 use crate::sched::core::pace::{LONGEST_BATCH, Pace, look_mask};
 use crate::sched::core::spare::Spare;
 use crate::sched::core::unwinds::Unwinds;
+use crate::sched::core::work::Work;
 use crate::sched::shared::circles::Circles;
 use crate::sched::shared::mailbox::Mailbox;
 use crate::sched::shared::outside::Outside;
@@ -96,6 +97,8 @@ pub(crate) struct Scheduler {
     /// The number of fibers that were abandoned.
     pub(crate) abandoned: Cell<usize>,
     pub(crate) tasklets: Tasklets,
+    /// The jobs that it may start, if it takes part in a runtime.
+    pub(crate) work: OnceCell<Box<dyn Work>>,
 }
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
@@ -149,6 +152,7 @@ impl Scheduler {
             spare: Spare::new(spare),
             abandoned: Cell::new(0),
             tasklets: Tasklets::new(),
+            work: OnceCell::new(),
         })
     }
 

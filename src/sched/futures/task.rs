@@ -38,11 +38,12 @@ use crate::sched::core::scheduler::{CurrentFiber, Scheduler, scheduler};
 use crate::sched::shared::mailbox::{Mailbox, TaskId};
 use crate::sched::shared::places;
 
-static PENDING: WaitReason =
-    WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_externally();
+pub(crate) static PENDING: WaitReason =
+    WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_externally().ended_by_wakers();
 /// The reason for calls that return an error, and so end even where a kill cannot unwind.
+#[cfg(feature = "http")]
 pub(crate) static PENDING_OR_ERROR: WaitReason =
-    WaitReason::new("waiting for a future", OnDeadlock::Fail).ended_externally();
+    WaitReason::new("waiting for a future", OnDeadlock::Fail).ended_externally().ended_by_wakers();
 
 const GENERATION_BITS: u32 = 24;
 const GENERATION: u32 = (1 << GENERATION_BITS) - 1;
@@ -70,14 +71,18 @@ pub(crate) fn waker(current: CurrentFiber) -> Waker {
 }
 
 /// Waits until the current fiber is woken as a task. Only yields if it was woken since the last
-/// call of [`begin_poll`]. With `may_fail`, returns an error if the fiber is killed and nothing can
-/// unwind.
+/// call of [`begin_poll`]. If the wait for `reason` can fail, returns an error if the fiber is
+/// killed and nothing can unwind.
 #[track_caller]
-pub(crate) fn wait_for_wake(current: CurrentFiber, may_fail: bool) -> Result<(), Interrupt> {
-    let reason = if may_fail { &PENDING_OR_ERROR } else { &PENDING };
+pub(crate) fn wait_for_wake(
+    current: CurrentFiber,
+    reason: &'static WaitReason,
+) -> Result<(), Interrupt> {
+    debug_assert!(reason.by_waker && reason.external, "its waker would not reach it");
     if current.fiber.woken.get() {
         // It was woken while it ran, perhaps by itself: other fibers run first.
         yield_now();
+        let may_fail = reason.on_deadlock == OnDeadlock::Fail;
         let is_asked = may_fail && !current.fiber.signals.get().is_none();
         return if is_asked { interrupt::before_wait(current, reason) } else { Ok(()) };
     }
@@ -86,9 +91,7 @@ pub(crate) fn wait_for_wake(current: CurrentFiber, may_fail: bool) -> Result<(),
 
 /// Returns whether `fiber` waits to be woken as a task.
 fn is_pending(fiber: FiberPtr) -> bool {
-    let reason = fiber.reason.get();
-    fiber.state.get() == State::Parked
-        && (ptr::eq(reason, &PENDING) || ptr::eq(reason, &PENDING_OR_ERROR))
+    fiber.state.get() == State::Parked && fiber.reason.get().by_waker
 }
 
 /// Begins a poll of a future by the current fiber: earlier wakes no longer count.
@@ -227,8 +230,8 @@ impl Wake for Unpacked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sched::api::run::run_on;
     use crate::sched::core::scheduler::current_fiber;
+    use crate::sched::tests::run_on;
     use crate::sched::time::clock::VirtualClock;
     use crate::sched::time::idle::ThreadIdle;
     use crate::stack::SizeClass;

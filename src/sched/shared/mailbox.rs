@@ -17,6 +17,7 @@
 //!   memory, however often they call.
 //! - A mailbox that is closed refuses orders, and accepts everything else.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::collections::inbox::Inbox;
@@ -47,6 +48,10 @@ pub(crate) enum Mail {
     WakeTask(u32),
     /// To a fiber whose output is no longer needed: it is killed.
     KillUnasked(Key),
+    /// To a fiber that runs a job: it is killed, for this reason if there is one.
+    Kill(Key, Option<Cow<'static, str>>),
+    /// To the main fiber: the process ends with this code once all fibers were unwound.
+    Exit(i32),
     /// To a tasklet: the oldest of the orders in the token.
     Order(Arc<Token>),
     /// The timer of a future was dropped.

@@ -26,6 +26,12 @@ pub(crate) trait OutsideWait {
     /// primitive at which it waits.
     fn claim(&self, outcome: WaitOutcome) -> bool;
 
+    /// Completes the wait if what it waits for is free by now. Called by the waiting fiber when it
+    /// was woken and the wait is not completed.
+    fn compete(&self) -> bool {
+        false
+    }
+
     /// Returns whether anything outside of this scheduler's fibers is left that could complete it.
     fn others_exist(&self) -> bool;
 

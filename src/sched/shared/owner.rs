@@ -1,16 +1,17 @@
 //! The holder of a lock, in one word that fits into the lock's own word.
 //!
 //! ```text
-//!   63            32 31                          2 1 0
+//!   63            32 31                         3 2 0
 //!  +----------------+-----------------------------+---+
-//!  | scheduler, or 0| fiber's number, or thread's | 0 |   the two bits are the lock's
+//!  | scheduler, or 0| fiber's number, or thread's | 0 |   the three bits are the lock's
 //!  +----------------+-----------------------------+---+
 //! ```
 //!
 //! Invariants:
 //! - The number of a scheduler and that of a thread are complete and never reused; of a fiber's
-//!   number there are 30 bits. So an owner of another thread never equals an owner of this thread,
-//!   and two fibers of one scheduler are equal only if a billion others were spawned between them.
+//!   number there are 29 bits. So an owner of another thread never equals an owner of this thread,
+//!   and two fibers of one scheduler are equal only if 500 million others were spawned between
+//!   them.
 //! - No owner is 0.
 
 use std::fmt;
@@ -25,7 +26,7 @@ pub(crate) struct Owner(u64);
 
 impl Owner {
     /// The bits of a word that belong to the lock.
-    pub(crate) const FREE_BITS: u64 = 0b11;
+    pub(crate) const FREE_BITS: u64 = 0b111;
 
     /// Returns the current fiber, or this thread if no fiber runs on it.
     #[inline]
@@ -38,12 +39,12 @@ impl Owner {
 
     /// Returns this thread: any of its fibers, or the code that runs outside of `run`.
     pub(crate) fn this_thread() -> Owner {
-        Owner(u64::from(current::thread_number()) << 2)
+        Owner(u64::from(current::thread_number()) << 3)
     }
 
     #[inline]
     pub(crate) fn of_fiber(FiberId { scheduler, number }: FiberId) -> Owner {
-        Owner(u64::from(scheduler) << 32 | number << 2 & u64::from(u32::MAX))
+        Owner(u64::from(scheduler) << 32 | number << 3 & u64::from(u32::MAX))
     }
 
     /// Returns the owner in a lock's word, without the bits of the lock.
@@ -96,7 +97,7 @@ impl Owner {
 
 impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = (self.0 as u32) >> 2;
+        let number = (self.0 as u32) >> 3;
         match self.scheduler() {
             0 => write!(f, "thread {number}"),
             id => write!(f, "fiber #{number} of run {id}"),

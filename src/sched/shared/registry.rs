@@ -29,8 +29,10 @@
 //!   schedulers in a circle fails a wait.
 //! - Code that holds the lock of the registry takes no lock of a queue, does not wait, and runs no
 //!   user code.
-//! - A free lock never appears here: neither one that no fiber waits for, nor one that is free
-//!   when its waiters are read.
+//! - A lock that is free when its waiters are read has a first waiter, which was woken and is about
+//!   to look at the lock. That wait does not appear here. The others are posted as waits for the
+//!   first waiter: it holds nothing, but it moves before they do. If it finds the lock taken again,
+//!   its own scheduler looks again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

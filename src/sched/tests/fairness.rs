@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::sched::api::run::run_on;
+use super::run_on;
 use crate::sched::api::spawn::spawn;
 use crate::sched::core::park::{now, sleep, yield_now};
 use crate::sched::core::scheduler::{Scheduler, current_fiber};

@@ -11,6 +11,8 @@
 //!   its own, or on the main fiber when `run` ends. By then the mailbox refuses orders; the rest is
 //!   still delivered, because the destructors of those payloads may wait.
 
+use std::borrow::Cow;
+
 use crate::collections::marks::Mark;
 use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
@@ -80,6 +82,8 @@ impl Scheduler {
                 None => {}
             },
             Mail::KillUnasked(key) => self.kill_unasked(key),
+            Mail::Kill(key, reason) => self.kill_for(key, reason),
+            Mail::Exit(code) => self.exit_with(code),
             Mail::Order(token) => {
                 let order = token.orders().next();
                 if let Some(order) = order {
@@ -156,6 +160,24 @@ impl Scheduler {
             }
         }
         dropped
+    }
+
+    /// Kills the fiber of `key`, for `reason` if there is one.
+    pub(crate) fn kill_for(&self, key: Key, reason: Option<Cow<'static, str>>) {
+        if let Some(fiber) = self.fiber_of(key) {
+            if let Some(reason) = reason {
+                fiber.with_extra(|extra| extra.kill_reason.get_or_insert(reason).len());
+            }
+            self.kill(fiber);
+        }
+    }
+
+    /// Ends the process with `code` once all fibers were unwound: kills the main fiber.
+    fn exit_with(&self, code: i32) {
+        self.main.exit_code.set(Some(code));
+        if let Some(main) = self.main.get() {
+            self.kill(main);
+        }
     }
 
     /// Kills the fiber of `key`, whose output is no longer needed.

@@ -74,6 +74,7 @@ pub(crate) fn wait_for_others(
     // of this function, also by an unwind. `wait` is borrowed for longer than that.
     let _listed = unsafe { Listed::new(current, wait) };
     let _deadline = by.map(|at| Deadline::arm(current, at));
+    let mut woken = false;
     while !wait.ticket().is_completed() {
         if !current.fiber.signals.get().is_none() {
             if interrupt::is_coming(current, reason) && !give_up(wait) {
@@ -81,6 +82,11 @@ pub(crate) fn wait_for_others(
             }
             interrupt::before_wait(current, reason)?;
         }
+        // After the interrupts: what an interrupted wait does not take is for the next waiter.
+        if woken && compete(current, wait) {
+            break;
+        }
+        woken = true;
         if reason.external {
             leave_for_external_wait(current, reason);
         } else {
@@ -91,6 +97,18 @@ pub(crate) fn wait_for_others(
         interrupt::wait_completed(current.fiber);
     }
     Ok(wait.ticket().outcome())
+}
+
+/// Lets the fiber, which was woken, complete `wait` by itself. Returns whether it has.
+#[cold]
+#[inline(never)]
+fn compete(current: CurrentFiber, wait: &dyn OutsideWait) -> bool {
+    let completed = wait.compete();
+    if !completed && wait.is_for_a_lock() {
+        // The lock may have another holder than when the wait began.
+        current.sched.circles.wait_began();
+    }
+    completed
 }
 
 /// Withdraws `wait`, unless it is completed. Returns whether it is withdrawn now.

@@ -62,9 +62,9 @@ impl Spin {
         }
     }
 
-    /// Notes that there was mail.
+    /// Notes that there was mail, or a job.
     #[inline]
-    pub(crate) fn note_mail(&self) {
+    pub(crate) fn note_arrival(&self) {
         self.mail_came.set(true);
     }
 
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn mail_leads_to_a_look_and_old_mail_does_not() {
         let spin = Spin::new();
-        spin.note_mail();
+        spin.note_arrival();
         assert!(spins(&spin));
         spin.skips.set(0);
         spin.last_mail.set(RealClock.now().checked_sub(RECENT * 2));
@@ -162,7 +162,7 @@ mod tests {
     fn futile_looks_become_rare_and_a_find_makes_them_frequent_again() {
         let spin = Spin::new();
         let mail_and_look = || {
-            spin.note_mail();
+            spin.note_arrival();
             spins(&spin)
         };
         let looks = (0..160).filter(|_| mail_and_look()).count();
@@ -170,7 +170,7 @@ mod tests {
         while spin.skips.get() != 0 {
             mail_and_look();
         }
-        spin.note_mail();
+        spin.note_arrival();
         assert!(spin.look(None, || true, || false));
         assert!(mail_and_look() && !mail_and_look() && mail_and_look());
     }
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_look_ends_by_the_deadline_and_when_something_else_happens() {
         let spin = Spin::new();
-        spin.note_mail();
+        spin.note_arrival();
         let polls = Cell::new(0);
         let count = || {
             polls.set(polls.get() + 1);
@@ -187,7 +187,7 @@ mod tests {
         assert!(!spin.look(Some(RealClock.now()), || false, count));
         assert_eq!(polls.get(), 1);
         spin.skips.set(0);
-        spin.note_mail();
+        spin.note_arrival();
         assert!(spin.look(None, || false, || true));
     }
 }

@@ -1,14 +1,15 @@
 //! The receiving end of a channel between threads.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{Receiver, Shared, Slot, State, collect};
 use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 use crate::channel::face::Receive;
 use crate::collections::by_value::{by_reference, by_value};
 use crate::sched::lowlevel::{Limit, OnDeadlock, WaitOutcome, WaitReason};
-use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
+use crate::sync::mpmc::Receiver;
+use crate::sync::mpmc::line::{Shared, Slot};
+use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait};
 
 static RECEIVING: WaitReason =
     WaitReason::new("receiving on an empty channel", OnDeadlock::Fail).ended_by_outsiders();
@@ -44,10 +45,7 @@ impl<T> Receiver<T> {
     /// [`TryRecvError::Empty`] if the channel is empty, [`TryRecvError::Closed`] if all senders are
     /// gone as well.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.shared.take().map_err(|nothing| match nothing {
-            Nothing::Yet(_) => TryRecvError::Empty,
-            Nothing::EverAgain => TryRecvError::Closed,
-        })
+        self.shared.pop().map_or_else(|| self.shared.look(), Ok)
     }
 
     /// Receives like [`recv`](Receiver::recv), but waits no longer than `timeout`.
@@ -84,7 +82,7 @@ impl<T> Receiver<T> {
     /// Returns the number of values that the channel holds now.
     #[must_use]
     pub fn len(&self) -> usize {
-        locked(&self.shared.state).buffer.len()
+        self.shared.len()
     }
 
     /// Returns whether the channel holds no value now.
@@ -99,68 +97,54 @@ impl<T> Receive<T> for Receiver<T> {
     #[track_caller]
     fn receive_until<E>(&self, limit: Limit, error: impl FnOnce(WaitError) -> E) -> Result<T, E> {
         count_operation();
-        match self.shared.take() {
-            Ok(value) => Ok(value),
-            Err(Nothing::EverAgain) => Err(error(WaitError::Closed)),
-            Err(Nothing::Yet(state)) => {
-                self.shared.wait_to_receive(state, limit.instant()).map_err(error)
-            }
+        match self.shared.pop() {
+            Some(value) => Ok(value),
+            None => self.shared.receive_slowly(limit.instant()).map_err(error),
         }
     }
 }
 
-/// The reason why there is no value.
-enum Nothing<'a, T> {
-    /// The channel is empty. It is still locked.
-    Yet(MutexGuard<'a, State<T>>),
-    /// The channel is empty and all senders are gone.
-    EverAgain,
-}
-
 impl<T> Shared<T> {
-    /// Takes the first value: of the buffer, whose free place the value of the first waiting sender
-    /// fills, or of that sender if the buffer is empty.
-    fn take(&self) -> Result<T, Nothing<'_, T>> {
-        let mut state = locked(&self.state);
-        let first = state.buffer.pop_front();
-        let from_sender = collect(&mut state.waiting_senders);
-        let (value, sender) = match (first, from_sender) {
-            (Some(value), Some((sender, next))) => {
-                state.buffer.push_back(next);
-                (value, Some(sender))
-            }
-            (Some(value), None) => (value, None),
-            (None, Some((sender, value))) => (value, Some(sender)),
-            (None, None) if state.senders == 0 => return Err(Nothing::EverAgain),
-            (None, None) => return Err(Nothing::Yet(state)),
-        };
-        // There is room now unless a sender has filled it.
-        let watchers = if sender.is_none() { state.take_watchers() } else { Vec::new() };
-        drop(state);
-        sender.iter().for_each(|sender| sender.wake());
-        wake_all(&watchers);
-        Ok(value)
+    /// Takes the first value if no one must be waited for.
+    #[cold]
+    fn look(&self) -> Result<T, TryRecvError> {
+        if self.is_idle() {
+            return Err(TryRecvError::Empty);
+        }
+        let mut channel = self.lock();
+        let is_last = self.sending.is_gone();
+        let value = channel.take();
+        channel.release();
+        value.ok_or(if is_last { TryRecvError::Closed } else { TryRecvError::Empty })
     }
 
     #[cold]
     #[track_caller]
-    fn wait_to_receive(
-        &self,
-        mut state: MutexGuard<'_, State<T>>,
-        by: Option<Instant>,
-    ) -> Result<T, WaitError> {
-        let waiter = Arc::new(Waiter::new(Mutex::new(None)));
-        state.waiting_receivers.push(waiter.clone());
-        let watchers = state.take_watchers();
-        drop(state);
-        wake_all(&watchers);
-        match wait(&Receivers(self), &waiter, by, &RECEIVING) {
-            Ok(WaitOutcome::Served) => {
-                let value = locked(&waiter.extra).take();
-                Ok(value.expect("a sender has put its value in"))
+    fn receive_slowly(&self, by: Option<Instant>) -> Result<T, WaitError> {
+        let mut again = false;
+        loop {
+            let mut channel = self.lock();
+            if let Some(value) = channel.take() {
+                channel.release();
+                return Ok(value);
             }
-            Ok(_) => Err(WaitError::Closed),
-            Err(interrupt) => Err(WaitError::Interrupted(interrupt)),
+            if self.sending.is_gone() {
+                channel.release();
+                return Err(WaitError::Closed);
+            }
+            let waiter = Arc::new(Waiter::new(Mutex::new(None)));
+            channel.lines.receivers.join(waiter.clone(), again);
+            channel.announce_and_release();
+            match wait(&Receivers(self), &waiter, by, &RECEIVING) {
+                Ok(WaitOutcome::Served) => {}
+                Ok(_) => return Err(WaitError::Closed),
+                Err(interrupt) => return Err(WaitError::Interrupted(interrupt)),
+            }
+            if let Some(value) = locked(&waiter.extra).take() {
+                return Ok(value);
+            }
+            // Another thread has taken the value.
+            again = true;
         }
     }
 }
@@ -172,7 +156,10 @@ impl<T> Site for Receivers<'_, T> {
     type Extra = Slot<T>;
 
     fn withdraw(&self, waiter: &Waiter<Slot<T>>) -> bool {
-        locked(&self.0.state).waiting_receivers.withdraw(waiter)
+        let mut channel = self.0.lock();
+        let withdrawn = channel.lines.receivers.withdraw(waiter);
+        channel.release();
+        withdrawn
     }
 }
 

@@ -1,13 +1,14 @@
 //! The sending end of a channel between threads.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{Sender, Shared, Slot, State, serve};
 use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::channel::face::Deliver;
 use crate::sched::lowlevel::{Limit, OnDeadlock, WaitOutcome, WaitReason};
-use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
+use crate::sync::mpmc::Sender;
+use crate::sync::mpmc::line::{Shared, Slot};
+use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait};
 
 static SENDING: WaitReason =
     WaitReason::new("sending on a full channel", OnDeadlock::Fail).ended_by_outsiders();
@@ -40,10 +41,7 @@ impl<T> Sender<T> {
     ///
     /// Returns the value in the error if the channel is full or all receivers are gone.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.shared.offer(value).map_err(|refused| match refused {
-            Refused::Full(value, _) => TrySendError::Full(value),
-            Refused::Closed(value) => TrySendError::Closed(value),
-        })
+        self.shared.push(value).or_else(|value| self.shared.offer(value))
     }
 
     /// Sends like [`send`](Sender::send), but waits no longer than `timeout`.
@@ -78,71 +76,68 @@ impl<T> Deliver<T> for Sender<T> {
         error: impl FnOnce(WaitError, T) -> E,
     ) -> Result<(), E> {
         count_operation();
-        match self.shared.offer(value) {
+        match self.shared.push(value) {
             Ok(()) => Ok(()),
-            Err(Refused::Closed(value)) => Err(error(WaitError::Closed, value)),
-            Err(Refused::Full(value, state)) => {
-                let sent = self.shared.wait_to_send(value, state, limit.instant());
+            Err(value) => {
+                let sent = self.shared.send_slowly(value, limit.instant());
                 sent.map_err(|(value, cut)| error(cut, value))
             }
         }
     }
 }
 
-/// A value that the channel did not accept, with the reason.
-enum Refused<'a, T> {
-    /// The channel is full. It is still locked.
-    Full(T, MutexGuard<'a, State<T>>),
-    /// All receivers are gone.
-    Closed(T),
-}
-
 impl<T> Shared<T> {
-    /// Gives `value` to the first waiting receiver, or appends it to the buffer.
-    fn offer(&self, value: T) -> Result<(), Refused<'_, T>> {
-        let mut state = locked(&self.state);
-        if state.receivers == 0 {
-            return Err(Refused::Closed(value));
+    /// Sends `value` if no one must be waited for.
+    #[cold]
+    fn offer(&self, value: T) -> Result<(), TrySendError<T>> {
+        if self.is_full() {
+            return Err(TrySendError::Full(value));
         }
-        let value = match serve(&mut state.waiting_receivers, value) {
-            Ok(receiver) => {
-                drop(state);
-                receiver.wake();
-                return Ok(());
-            }
-            Err(value) => value,
-        };
-        if self.capacity <= state.buffer.len() {
-            return Err(Refused::Full(value, state));
+        let mut channel = self.lock();
+        if self.receiving.is_gone() {
+            channel.release();
+            return Err(TrySendError::Closed(value));
         }
-        state.buffer.push_back(value);
-        let watchers = state.take_watchers();
-        drop(state);
-        wake_all(&watchers);
-        Ok(())
+        let given = channel.give(value);
+        channel.release();
+        given.map_err(TrySendError::Full)
     }
 
     #[cold]
     #[track_caller]
-    fn wait_to_send(
-        &self,
-        value: T,
-        mut state: MutexGuard<'_, State<T>>,
-        by: Option<Instant>,
-    ) -> Result<(), (T, WaitError)> {
-        let waiter = Arc::new(Waiter::new(Mutex::new(Some(value))));
-        state.waiting_senders.push(waiter.clone());
-        let watchers = state.take_watchers();
-        drop(state);
-        wake_all(&watchers);
-        // If this unwinds, the waiter has left the queue, and the value is dropped with it.
-        let cut = match wait(&Senders(self), &waiter, by, &SENDING) {
-            Ok(WaitOutcome::Served) => return Ok(()),
-            Ok(_) => WaitError::Closed,
-            Err(interrupt) => WaitError::Interrupted(interrupt),
-        };
-        let value = locked(&waiter.extra).take();
-        Err((value.expect("no receiver has taken it"), cut))
+    fn send_slowly(&self, value: T, by: Option<Instant>) -> Result<(), (T, WaitError)> {
+        let (mut value, mut again) = (value, false);
+        loop {
+            let mut channel = self.lock();
+            if self.receiving.is_gone() {
+                channel.release();
+                return Err((value, WaitError::Closed));
+            }
+            value = match channel.give(value) {
+                Ok(()) => {
+                    channel.release();
+                    return Ok(());
+                }
+                Err(value) => value,
+            };
+            let waiter = Arc::new(Waiter::new(Mutex::new(Some(value))));
+            channel.lines.senders.join(waiter.clone(), again);
+            channel.announce_and_release();
+            // If this unwinds, the waiter has left the line, and the value is dropped with it.
+            let cut = match wait(&Senders(self), &waiter, by, &SENDING) {
+                Ok(WaitOutcome::Served) => None,
+                Ok(_) => Some(WaitError::Closed),
+                Err(interrupt) => Some(WaitError::Interrupted(interrupt)),
+            };
+            let left = locked(&waiter.extra).take();
+            value = match (left, cut) {
+                (None, _) => return Ok(()),
+                (Some(value), Some(cut)) => return Err((value, cut)),
+                // Another thread has taken the room.
+                (Some(value), None) => value,
+            };
+            again = true;
+        }
     }
 }
 
@@ -153,6 +148,9 @@ impl<T> Site for Senders<'_, T> {
     type Extra = Slot<T>;
 
     fn withdraw(&self, waiter: &Waiter<Slot<T>>) -> bool {
-        locked(&self.0.state).waiting_senders.withdraw(waiter)
+        let mut channel = self.0.lock();
+        let withdrawn = channel.lines.senders.withdraw(waiter);
+        channel.release();
+        withdrawn
     }
 }

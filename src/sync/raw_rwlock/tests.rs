@@ -1,5 +1,6 @@
 //! Tests of the word of a lock, and of its bounds.
 
+use super::word::ONE_READER;
 use super::*;
 
 fn lock_of(word: u64) -> RawRwLock {

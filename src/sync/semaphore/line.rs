@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::sched::lowlevel::{Interrupt, WaitOutcome, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Owner, WaitOutcome, WaitReason};
+use crate::sync::contention::persist;
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::{Queue, withdraw};
-use crate::sync::semaphore::{ONE, Semaphore, WAITERS};
+use crate::sync::semaphore::{BITS, COMPETES, ONE, Semaphore, WAITERS};
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
 
 impl Semaphore {
-    /// Takes permits if nothing waits and there are enough.
+    /// Takes permits if there are enough and waiters do not keep newcomers out.
     #[inline]
     pub(super) fn take(&self, permits: usize) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
-        while word & WAITERS == 0 && permits <= word / ONE {
+        while (word & BITS == 0 || self.lets_overtake(word)) && permits <= word / ONE {
             let to = word - permits * ONE;
             match self.word.compare_exchange_weak(word, to, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
@@ -25,11 +26,19 @@ impl Semaphore {
         false
     }
 
+    /// Returns whether the caller may take permits before the waiters.
+    #[cold]
+    fn lets_overtake(&self, word: usize) -> bool {
+        word & COMPETES != 0 && self.competitor.may_be_overtaken_by(Owner::me())
+    }
+
     /// Returns permits to the semaphore, or hands them to waiters.
     #[inline]
     pub(super) fn give(&self, permits: usize) {
         let mut word = self.word.load(Ordering::Relaxed);
-        while word & WAITERS == 0 {
+        // If there are more permits than those for which the first waiter competes, others may be
+        // served, too.
+        while word & WAITERS == 0 || word & COMPETES != 0 && word < ONE {
             let to = word + permits * ONE;
             match self.word.compare_exchange_weak(word, to, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -54,17 +63,24 @@ impl Semaphore {
     }
 
     /// Serves waiters from the front of the queue as long as the free permits suffice for the first
-    /// one.
+    /// one; or lets that one compete for them.
     fn serve(&self, queue: &mut Queue<usize>) -> Served<usize> {
         let mut served = Served::none();
+        self.word.fetch_and(!COMPETES, Ordering::Relaxed);
         while let Some(first) = queue.front() {
-            let wanted = first.extra * ONE;
-            if self.word.load(Ordering::Acquire) & !WAITERS < wanted {
+            let (wanted, free) = (first.extra, self.word.load(Ordering::Acquire) / ONE);
+            if free < wanted {
+                return served;
+            }
+            if free == wanted && !queue.first_is_due() {
+                served.push(first.clone());
+                self.competitor.set(first.owner());
+                self.word.fetch_or(COMPETES, Ordering::Release);
                 return served;
             }
             let Some(first) = queue.pop() else { break };
             if first.claim(WaitOutcome::Served) {
-                self.word.fetch_sub(wanted, Ordering::AcqRel);
+                self.word.fetch_sub(wanted * ONE, Ordering::AcqRel);
                 served.push(first);
             }
         }
@@ -72,6 +88,13 @@ impl Semaphore {
             self.word.fetch_and(!WAITERS, Ordering::Release);
         }
         served
+    }
+
+    /// Keeps all newcomers out. The caller has locked the queue.
+    pub(super) fn shut(&self) {
+        let shut = |word| Some(word & !COMPETES | WAITERS);
+        let shut = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, shut);
+        debug_assert!(shut.is_ok(), "the closure always has a value");
     }
 
     #[cold]
@@ -83,15 +106,26 @@ impl Semaphore {
         reason: &'static WaitReason,
     ) -> Result<(), Unserved> {
         assert!(permits <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
+        let goes_on = || self.lets_overtake(self.word.load(Ordering::Relaxed));
+        let mut taken = false;
+        persist(|| {
+            taken = goes_on() && self.take(permits);
+            taken || !goes_on()
+        });
+        if taken {
+            return Ok(());
+        }
         let mut queue = locked(&self.queue);
         if self.is_closed() {
             return Err(Unserved::Closed);
         }
-        if !self.announce_waiter(permits) {
-            return Ok(());
-        }
+        let Some(word) = self.announce_waiter(permits) else { return Ok(()) };
         let waiter = Arc::new(Waiter::new(permits));
-        queue.push(waiter.clone());
+        if word & COMPETES != 0 {
+            queue.push_timed(waiter.clone());
+        } else {
+            queue.push(waiter.clone());
+        }
         drop(queue);
         match wait(self, &waiter, by, reason) {
             Ok(WaitOutcome::Closed) => Err(Unserved::Closed),
@@ -100,20 +134,56 @@ impl Semaphore {
         }
     }
 
-    /// Takes the permits if they are free by now, and returns `false`. Otherwise notes that there
-    /// is a waiter, and returns `true`. The caller must have locked the queue.
-    fn announce_waiter(&self, permits: usize) -> bool {
+    /// Takes the permits if they are free by now, and returns `None`. Otherwise notes that there is
+    /// a waiter, and returns the word before that. The caller must have locked the queue.
+    fn announce_waiter(&self, permits: usize) -> Option<usize> {
         loop {
             if self.take(permits) {
-                return false;
+                return None;
             }
             let word = self.word.load(Ordering::Relaxed);
-            let enough = word & WAITERS == 0 && permits <= word / ONE;
+            let may_take = word & BITS == 0 || self.lets_overtake(word);
+            let enough = may_take && permits <= word / ONE;
             let to = word | WAITERS;
             let noted =
                 || self.word.compare_exchange(word, to, Ordering::Relaxed, Ordering::Relaxed);
-            if !enough && noted().is_ok() {
-                return true;
+            if !enough && (word == to || noted().is_ok()) {
+                return Some(word);
+            }
+        }
+    }
+
+    /// Returns whether `waiter` was woken to compete.
+    fn is_competing(&self, waiter: &Waiter<usize>) -> bool {
+        let queue = locked(&self.queue);
+        self.word.load(Ordering::Relaxed) & COMPETES != 0 && queue.is_first(waiter)
+    }
+
+    /// Takes the permits for `waiter`, which competes, if they are free now.
+    fn take_first(&self, waiter: &Waiter<usize>) -> bool {
+        let word = self.word.load(Ordering::Relaxed);
+        word & COMPETES != 0
+            && waiter.extra <= word / ONE
+            && self
+                .word
+                .compare_exchange(
+                    word,
+                    word - waiter.extra * ONE,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
+    }
+
+    /// Clears `COMPETES`; but if enough permits for `waiter` are free, takes them instead, and
+    /// returns true. The caller has locked the queue.
+    fn take_or_stop_competing(&self, waiter: &Waiter<usize>) -> bool {
+        loop {
+            let word = self.word.load(Ordering::Relaxed);
+            let enough = word & COMPETES != 0 && waiter.extra <= word / ONE;
+            let to = if enough { word - waiter.extra * ONE } else { word & !COMPETES };
+            if self.word.compare_exchange(word, to, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return enough;
             }
         }
     }
@@ -139,6 +209,32 @@ impl Site for Semaphore {
     type Extra = usize;
 
     fn withdraw(&self, waiter: &Waiter<usize>) -> bool {
-        withdraw(&self.queue, waiter, |queue| self.serve(queue))
+        withdraw(&self.queue, waiter, |queue, _| self.serve(queue))
+    }
+
+    fn compete(&self, waiter: &Waiter<usize>) -> bool {
+        if !self.is_competing(waiter) {
+            return false;
+        }
+        let taken = persist(|| self.take_first(waiter));
+        let mut queue = locked(&self.queue);
+        if !waiter.waits() {
+            // It was served, or the semaphore was closed, in the meantime.
+            drop(queue);
+            if taken {
+                self.give(waiter.extra);
+            }
+            return true;
+        }
+        if !taken && !self.take_or_stop_competing(waiter) {
+            return false;
+        }
+        let claimed = waiter.claim(WaitOutcome::Served);
+        debug_assert!(claimed, "it waits, and the queue is locked");
+        queue.remove(waiter);
+        let served = self.serve(&mut queue);
+        drop(queue);
+        served.wake();
+        true
     }
 }

@@ -30,7 +30,7 @@ fn refused_operations_leave_no_trace() {
         assert_eq!(channel.balance(), 0);
         assert_eq!(census.dropped(), [1, 2, 3]);
         fibra::yield_now();
-        assert_eq!(trace.take(), "main a", "nobody ran in between");
+        assert_eq!(trace.take(), "main a", "no other fiber ran in between");
     });
 }
 
@@ -135,7 +135,7 @@ fn values_need_be_neither_send_nor_sized_like_a_word() {
 }
 
 #[test]
-fn the_channel_lives_through_a_switch_in_which_all_other_handles_go() {
+fn the_channel_outlives_a_switch_in_which_all_other_handles_are_dropped() {
     // S-149
     let census = Census::default();
     run(|| {

@@ -1,7 +1,7 @@
 //! The channels of the model: the partners that meet, and where the values go.
 
 use super::op::{End, Event, Failure, Line, Payload, Wait};
-use super::parts::{Fate, Message, Model, Reason, Then};
+use super::parts::{Message, Model, Reason, Then, WaitOutcome};
 
 /// The number of the first buffered channel, where a number means a channel of either kind.
 pub(crate) const BUFFERED: usize = 100;
@@ -24,7 +24,7 @@ impl<'p> Model<'p> {
         if self.balance(at) < 0 {
             let receiver = self.channels[at].waiters.pop_front().expect("somebody waits");
             self.fibers[receiver].slot = Some(message);
-            self.fibers[receiver].fate = Fate::Served;
+            self.fibers[receiver].wait_outcome = WaitOutcome::Served;
             return self.met(f, at, -1, receiver, wait, None);
         }
         self.join_queue(f, at, wait, Some(message))
@@ -38,7 +38,7 @@ impl<'p> Model<'p> {
         if 0 < self.balance(at) {
             let sender = self.channels[at].waiters.pop_front().expect("somebody waits");
             let message = self.fibers[sender].slot.take();
-            self.fibers[sender].fate = Fate::Served;
+            self.fibers[sender].wait_outcome = WaitOutcome::Served;
             return self.met(f, at, 1, sender, wait, message);
         }
         self.join_queue(f, at, wait, None)
@@ -99,7 +99,7 @@ impl<'p> Model<'p> {
         }
         if let Some(receiver) = queue.waiting_receivers.pop_front() {
             self.fibers[receiver].slot = Some(message);
-            self.fibers[receiver].fate = Fate::Served;
+            self.fibers[receiver].wait_outcome = WaitOutcome::Served;
             self.make_ready(receiver);
             return self.finish(f, Ok(None));
         }
@@ -120,7 +120,7 @@ impl<'p> Model<'p> {
     pub(crate) fn pull(&mut self, f: usize, at: usize, wait: Wait) -> bool {
         let first = self.queues[at].buffer.pop_front().map(Message::Value);
         let next = self.queues[at].waiting_senders.pop_front().and_then(|sender| {
-            self.fibers[sender].fate = Fate::Served;
+            self.fibers[sender].wait_outcome = WaitOutcome::Served;
             self.make_ready(sender);
             self.fibers[sender].slot.take()
         });
@@ -229,7 +229,7 @@ impl<'p> Model<'p> {
 
     pub(crate) fn turn_away(&mut self, waiters: std::collections::VecDeque<usize>) {
         for waiter in waiters {
-            self.fibers[waiter].fate = Fate::Closed;
+            self.fibers[waiter].wait_outcome = WaitOutcome::Closed;
             self.make_ready(waiter);
         }
     }

@@ -53,7 +53,7 @@ pub(crate) enum Reason {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum WaitOutcome {
     Waiting,
     Served,
     Closed,
@@ -71,8 +71,9 @@ pub(crate) enum Then<'p> {
     Spent(&'p Op, u32),
     /// A meeting ended with this result. The fiber does not look at kills.
     Met(Result<Option<Message>, Failure>),
-    /// The child of a `spawn_now` has run.
-    SpawnedNow(usize),
+    /// The child of a `spawn_now` has run. The number is the budget that the caller had before, and
+    /// keeps. It is absent if the caller has given way since then, because that budget was spent.
+    SpawnedNow(usize, Option<u32>),
     /// It waits, or has waited.
     Waits,
 }
@@ -92,7 +93,7 @@ pub(crate) struct Fiber<'p> {
     /// Whether its join handle can still be taken.
     pub(crate) handle: bool,
     pub(crate) reason: Reason,
-    pub(crate) fate: Fate,
+    pub(crate) wait_outcome: WaitOutcome,
     pub(crate) slot: Option<Message>,
     /// The end of a buffered channel that its current operation holds.
     pub(crate) holds: Option<(usize, End)>,

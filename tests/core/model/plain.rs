@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::op::{CAPACITIES, CHANNELS, Event, Op, Outcome, Payload, Trace};
-use super::parts::{Channel, Fate, Fiber, Frame, Kind, Model, Queue, Reason, State, Then};
+use super::parts::{Channel, Fiber, Frame, Kind, Model, Queue, Reason, State, Then, WaitOutcome};
 
 /// The number of operations that a fiber may do without waiting before it gives way.
 const BUDGET: u32 = 128;
@@ -91,7 +91,7 @@ impl<'p> Model<'p> {
             known: false,
             handle: false,
             reason: Reason::WindUp,
-            fate: Fate::Waiting,
+            wait_outcome: WaitOutcome::Waiting,
             slot: None,
             holds: None,
             since: 0,

@@ -26,9 +26,15 @@ impl<'p> Model<'p> {
                 self.unwind(f, Payload::Kill)
             }
             Then::Met(met) => self.finish(f, met),
-            Then::SpawnedNow(child) => {
+            Then::SpawnedNow(child, budget) => {
                 if !self.look_at_kills(f) {
                     return self.unwind(f, Payload::Kill);
+                }
+                if let Some(budget) = budget {
+                    self.budget = budget;
+                    if self.spend() {
+                        return self.give_way(f, Then::SpawnedNow(child, None));
+                    }
                 }
                 self.fibers[child].known = true;
                 self.fibers[child].handle = true;
@@ -140,7 +146,7 @@ impl<'p> Model<'p> {
                 let child = self.spawn(f, ops);
                 self.ring.push_front(f);
                 self.ring.push_front(child);
-                self.fibers[f].then = Then::SpawnedNow(child);
+                self.fibers[f].then = Then::SpawnedNow(child, Some(self.budget));
                 return false;
             }
             Op::Kill(of) => match self.known(of) {

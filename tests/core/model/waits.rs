@@ -2,7 +2,7 @@
 
 use super::meetings::BUFFERED;
 use super::op::{Event, Failure, Outcome, Payload};
-use super::parts::{Fate, Message, Model, Reason, State, Then};
+use super::parts::{Message, Model, Reason, State, Then, WaitOutcome};
 
 impl<'p> Model<'p> {
     pub(crate) fn wait(&mut self, f: usize, reason: Reason, timeout: Option<u8>) -> bool {
@@ -10,7 +10,7 @@ impl<'p> Model<'p> {
             self.timers.push((self.now + u64::from(ms), f));
         }
         self.fibers[f].reason = reason;
-        self.fibers[f].fate = Fate::Waiting;
+        self.fibers[f].wait_outcome = WaitOutcome::Waiting;
         self.before_wait(f)
     }
 
@@ -38,7 +38,9 @@ impl<'p> Model<'p> {
     pub(crate) fn woken(&mut self, f: usize) -> bool {
         let reason = self.fibers[f].reason;
         let done = match reason {
-            Reason::Send(_) | Reason::Recv(_) => self.fibers[f].fate != Fate::Waiting,
+            Reason::Send(_) | Reason::Recv(_) => {
+                self.fibers[f].wait_outcome != WaitOutcome::Waiting
+            }
             Reason::Park => std::mem::take(&mut self.fibers[f].token),
             Reason::Sleep => false,
             Reason::Join(of) => self.fibers[of].state == State::Finished,
@@ -52,11 +54,11 @@ impl<'p> Model<'p> {
         }
         self.fibers[f].timed_out = false;
         self.fibers[f].deadlocked = false;
-        let fate = self.fibers[f].fate;
+        let outcome = self.fibers[f].wait_outcome;
         let slot = self.abandon(f);
-        match (reason, fate) {
-            (Reason::Send(_), Fate::Served) => self.finish(f, Ok(None)),
-            (Reason::Recv(_), Fate::Served) => self.finish(f, Ok(slot)),
+        match (reason, outcome) {
+            (Reason::Send(_), WaitOutcome::Served) => self.finish(f, Ok(None)),
+            (Reason::Recv(_), WaitOutcome::Served) => self.finish(f, Ok(slot)),
             (Reason::Send(_) | Reason::Recv(_), _) => self.refuse(f, slot, Failure::Closed),
             (Reason::Join(of), _) => {
                 self.log_join(f, of);

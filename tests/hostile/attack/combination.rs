@@ -1,4 +1,5 @@
-//! One hook with one deed: plays the pair in a `run` on its own thread and records the outcome.
+//! One scenario with one action: plays the pair in a `run` on its own thread, and records the
+//! outcome.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -10,15 +11,15 @@ use std::time::Duration;
 
 use fibra::channel::Channel;
 
-use super::deeds::Deed;
-use super::hooks::{Hook, Play};
+use super::actions::Action;
 use super::ledger::{Counted, Page};
+use super::scenarios::{Play, Scenario};
 use super::stage::Stage;
 
 /// The outcome of a combination. It is one line of text in the output of a child process.
 pub(crate) struct Outcome {
     pub(crate) strikes: u32,
-    /// The text that the hook made, or the text of the panic.
+    /// The text that the scenario made, or the text of the panic.
     pub(crate) result: Result<String, String>,
     pub(crate) left: Vec<&'static str>,
     pub(crate) dropped_twice: Vec<&'static str>,
@@ -35,20 +36,20 @@ struct Played {
     struck_outside: bool,
 }
 
-/// Plays `hook` with `deed`. Returns `None` if that did not end within `patience`.
+/// Plays `scenario` with `action`. Returns `None` if that did not end within `patience`.
 pub(crate) fn play(
-    hook: &'static Hook,
-    deed: &'static Deed,
+    scenario: &'static Scenario,
+    action: &'static Action,
     patience: Duration,
 ) -> Option<Outcome> {
     let page = Page::open();
     let (sender, receiver) = mpsc::channel();
-    let (tells, end) = mpsc::channel();
+    let (report, end) = mpsc::channel();
     let builder = thread::Builder::new().stack_size(1 << 20);
     let thread = builder.spawn(move || {
         // Made first, so destroyed last.
-        AT_END.with(|at_end| at_end.0.set(Some(tells)));
-        let _ = sender.send(play_here(hook, deed));
+        AT_END.with(|at_end| at_end.0.set(Some(report)));
+        let _ = sender.send(play_here(scenario, action));
     });
     drop(thread.unwrap());
     let played = receiver.recv_timeout(patience).ok()?;
@@ -67,8 +68,8 @@ struct AtEnd(Cell<Option<mpsc::Sender<()>>>);
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
-        if let Some(tells) = self.0.take() {
-            let _ = tells.send(());
+        if let Some(report) = self.0.take() {
+            let _ = report.send(());
         }
     }
 }
@@ -76,10 +77,10 @@ impl Drop for AtEnd {
 thread_local! {
     static AT_END: AtEnd = const { AtEnd(Cell::new(None)) };
 }
-fn play_here(hook: &Hook, deed: &'static Deed) -> Played {
-    let stage = Stage::set_up(deed);
+fn play_here(scenario: &Scenario, action: &'static Action) -> Played {
+    let stage = Stage::set_up(action);
     let for_play = stage.clone();
-    let result = panic::catch_unwind(AssertUnwindSafe(|| match hook.play {
+    let result = panic::catch_unwind(AssertUnwindSafe(|| match scenario.play {
         Play::Inside(play) => run_virtually(|| play_among_others(&for_play, play)),
         Play::Whole(play) => play(&for_play),
     }));

@@ -11,33 +11,37 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{env, panic, thread};
 
+use super::actions::{self, Action};
 use super::combination;
-use super::deeds::{self, Deed};
-use super::hooks::{self, Hook, Play};
 use super::rules::{self, Rule};
+use super::scenarios::{self, Play, Scenario};
 
 /// The combinations that a child plays: `first..end`.
 const SLICE: &str = "FIBRA_HOSTILE_SLICE";
 
-/// A part of "point / deed": combinations that do not contain it are left out.
+/// A part of "point / action": combinations that do not contain it are left out.
 const ONLY: &str = "FIBRA_HOSTILE_ONLY";
 
 /// The number of combinations that a child plays.
 const SLICE_LENGTH: usize = 300;
 
-/// The exit status of the deed that exits.
+/// The exit status of the action that exits.
 pub(crate) const EXIT_STATUS: i32 = 77;
 
 /// The time that a combination may take. Time is virtual: no combination waits long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn combinations() -> Vec<(&'static Hook, &'static Deed)> {
+fn combinations() -> Vec<(&'static Scenario, &'static Action)> {
     let only = env::var(ONLY).unwrap_or_default();
-    let wanted =
-        |hook: &Hook, deed: &Deed| format!("{} / {}", hook.point, deed.name).contains(&only);
-    let all = hooks::all().flat_map(|hook| deeds::all().map(move |deed| (hook, deed)));
-    all.filter(|(hook, deed)| wanted(hook, deed) && rules::rule(hook, deed) != Rule::Skipped)
-        .collect()
+    let wanted = |scenario: &Scenario, action: &Action| {
+        format!("{} / {}", scenario.point, action.name).contains(&only)
+    };
+    let all =
+        scenarios::all().flat_map(|scenario| actions::all().map(move |action| (scenario, action)));
+    all.filter(|(scenario, action)| {
+        wanted(scenario, action) && rules::rule(scenario, action) != Rule::Skipped
+    })
+    .collect()
 }
 
 /// Returns whether this process must play a slice.
@@ -53,9 +57,9 @@ pub(crate) fn child() {
     quiet_panics();
     let all = combinations();
     let (first, end): (usize, usize) = (first.parse().unwrap(), end.parse().unwrap());
-    for (n, &(hook, deed)) in all.iter().enumerate().take(end).skip(first) {
+    for (n, &(scenario, action)) in all.iter().enumerate().take(end).skip(first) {
         eprintln!("@begin {n}");
-        match combination::play(hook, deed, PATIENCE) {
+        match combination::play(scenario, action, PATIENCE) {
             Some(outcome) => eprintln!("@end {n} {}", outcome.line()),
             None => {
                 eprintln!("@hangs");
@@ -72,7 +76,7 @@ fn quiet_panics() {
         let text = info.payload_as_str().unwrap_or("a value that is not a string");
         let first_line = text.lines().next().unwrap_or_default();
         eprintln!("@panic {}: {first_line}", place.unwrap_or_default());
-        super::hooks::in_panic_hook();
+        super::scenarios::in_panic_hook();
     }));
 }
 
@@ -107,10 +111,10 @@ pub(crate) fn drive(command: &(dyn Fn() -> Command + Sync)) -> Vec<String> {
         let end = all.len().min(first + SLICE_LENGTH);
         while at < end {
             at = play_from(at..end, command(), &mut |n, ended| {
-                let (hook, deed) = all[n];
-                if let Some(fault) = judge(hook, deed, ended) {
+                let (scenario, action) = all[n];
+                if let Some(fault) = judge(scenario, action, ended) {
                     let mut faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
-                    faults.push((n, format!("{} / {}: {fault}", hook.point, deed.name)));
+                    faults.push((n, format!("{} / {}: {fault}", scenario.point, action.name)));
                 }
             });
         }
@@ -168,10 +172,10 @@ fn play_from(
 }
 
 /// Returns the fault in the end of a combination, if there is one.
-fn judge(hook: &Hook, deed: &Deed, ended: Ended<'_>) -> Option<String> {
-    let rule = rules::rule(hook, deed);
+fn judge(scenario: &Scenario, action: &Action, ended: Ended<'_>) -> Option<String> {
+    let rule = rules::rule(scenario, action);
     let (fault, said) = match ended {
-        Ended::Line(line, said) => (judge_line(hook, rule, line, said), said),
+        Ended::Line(line, said) => (judge_line(scenario, rule, line, said), said),
         Ended::Process(status, said) => {
             let hangs = said.iter().any(|line| line == "@hangs");
             let exited = rule == Rule::Exits && status.code() == Some(EXIT_STATUS);
@@ -190,7 +194,7 @@ fn is_stated_abort(status: ExitStatus, said: &[String]) -> bool {
     status.to_string().contains("SIGABRT") && said.iter().any(says_why)
 }
 
-fn judge_line(hook: &Hook, rule: Rule, line: &str, said: &[String]) -> Option<String> {
+fn judge_line(scenario: &Scenario, rule: Rule, line: &str, said: &[String]) -> Option<String> {
     let fields: Vec<&str> = line.splitn(6, '|').collect();
     let field = |n: usize, name: &str| fields[n].split_once(name).map_or("", |(_, value)| value);
     let result = fields[5];
@@ -198,7 +202,7 @@ fn judge_line(hook: &Hook, rule: Rule, line: &str, said: &[String]) -> Option<St
     let may_leave = rule == Rule::Leaks
         || matches!(rule, Rule::GivesUp | Rule::Aborts) && said.iter().any(gave_up);
     if field(0, "strikes=") == "0" {
-        return Some(format!("the hook was not passed ({result})"));
+        return Some(format!("the point was not reached ({result})"));
     }
     if let Some(fault) = said.iter().find_map(|line| line.strip_prefix("@fault: ")) {
         return Some(fault.into());
@@ -209,7 +213,7 @@ fn judge_line(hook: &Hook, rule: Rule, line: &str, said: &[String]) -> Option<St
     if let Some(panic) = said.iter().find(|line| is_inner_panic(line)) {
         return Some(format!("a panic inside of the library: {panic}"));
     }
-    if field(4, "outside=") == "true" && matches!(hook.play, Play::Inside(_)) {
+    if field(4, "outside=") == "true" && matches!(scenario.play, Play::Inside(_)) {
         return Some("user code ran outside of every fiber".into());
     }
     if field(1, "panicking=") == "true" && !may_leave {
@@ -218,8 +222,8 @@ fn judge_line(hook: &Hook, rule: Rule, line: &str, said: &[String]) -> Option<St
     if !field(2, "left=").is_empty() && !may_leave {
         return Some(format!("never dropped: {} ({result})", field(2, "left=")));
     }
-    if rule == Rule::Right && result != format!("ok:{}", hook.makes) {
-        return Some(format!("made {result:?} in place of {:?}", hook.makes));
+    if rule == Rule::Right && result != format!("ok:{}", scenario.makes) {
+        return Some(format!("made {result:?} in place of {:?}", scenario.makes));
     }
     if rule == Rule::Exits {
         return Some(format!("did not exit ({result})"));

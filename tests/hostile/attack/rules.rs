@@ -1,16 +1,16 @@
-//! The permitted outcomes for a point and a deed.
+//! The permitted outcomes for a point and an action.
 //!
-//! The rule is strict: whatever the deed, `run` returns or unwinds, each value is dropped exactly
-//! once and the thread does not stay in the unwinding state; and after a quiet deed the output is
+//! The rule is strict: whatever the action, `run` returns or unwinds, each value is dropped exactly
+//! once and the thread does not stay in the unwinding state; and after a quiet action the output is
 //! the right one. The exceptions stand below, each with its reason.
 
-use super::deeds::{Deed, Kind};
-use super::hooks::{Hook, Play};
+use super::actions::{Action, Kind};
+use super::scenarios::{Play, Scenario};
 
 /// The permitted outcome of a combination.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Rule {
-    /// `run` returns the text that the hook makes without a deed, and no value is left.
+    /// `run` returns the text that the scenario makes without an action, and no value is left.
     Right,
     /// `run` returns or unwinds, and no value is left.
     Ends,
@@ -18,7 +18,7 @@ pub(crate) enum Rule {
     GivesUp,
     /// Like `Ends`, but values may be leaked.
     Leaks,
-    /// The process exits with the deed's status.
+    /// The process exits with the action's status.
     Exits,
     /// The process may abort.
     Aborts,
@@ -28,16 +28,16 @@ pub(crate) enum Rule {
 
 const ABORTS: bool = cfg!(panic = "abort");
 
-pub(crate) fn rule(hook: &Hook, deed: &Deed) -> Rule {
-    let usual = match deed.kind {
-        _ if ABORTS && (hook.unwinds || deed.unwinds) => Rule::Skipped,
-        // Code that runs outside all fibers is refused most deeds, by a panic.
-        _ if ABORTS && matches!(hook.play, Play::Whole(_)) => Rule::Skipped,
+pub(crate) fn rule(scenario: &Scenario, action: &Action) -> Rule {
+    let usual = match action.kind {
+        _ if ABORTS && (scenario.unwinds || action.unwinds) => Rule::Skipped,
+        // Code that runs outside all fibers is refused most actions, by a panic.
+        _ if ABORTS && matches!(scenario.play, Play::Whole(_)) => Rule::Skipped,
         // A generator that borrows and is suspended at the end of its scope aborts, as documented.
-        _ if ABORTS && deed.name == "borrows in generators" => Rule::Skipped,
+        _ if ABORTS && action.name == "borrows in generators" => Rule::Skipped,
         Kind::Exits => Rule::Exits,
         // Nor may a callback of a tasklet switch: that is refused by a panic, too.
-        _ if ABORTS && hook.point.contains(" callback: ") => Rule::Aborts,
+        _ if ABORTS && scenario.point.contains(" callback: ") => Rule::Aborts,
         Kind::Quiet if ABORTS => Rule::GivesUp,
         Kind::Disturbs if ABORTS => Rule::Aborts,
         Kind::Quiet => Rule::Right,
@@ -46,126 +46,126 @@ pub(crate) fn rule(hook: &Hook, deed: &Deed) -> Rule {
     if usual == Rule::Skipped || usual == Rule::Exits {
         return usual;
     }
-    let exception = EXCEPTIONS.iter().find(|exception| exception.concerns(hook, deed));
+    let exception = EXCEPTIONS.iter().find(|exception| exception.concerns(scenario, action));
     exception.map_or(usual, |exception| exception.rule)
 }
 
 struct Exception {
     /// A part of the point's name. An empty text matches every name.
     point: &'static str,
-    /// A part of the deed's name. An empty text matches every name.
-    deed: &'static str,
+    /// A part of the action's name. An empty text matches every name.
+    action: &'static str,
     rule: Rule,
     #[allow(dead_code, reason = "for who reads this")]
     why: &'static str,
 }
 
 impl Exception {
-    fn concerns(&self, hook: &Hook, deed: &Deed) -> bool {
-        hook.point.contains(self.point) && deed.name.contains(self.deed)
+    fn concerns(&self, scenario: &Scenario, action: &Action) -> bool {
+        scenario.point.contains(self.point) && action.name.contains(self.action)
     }
 }
 
 const EXCEPTIONS: &[Exception] = &[
     Exception {
         point: "future: the closure of a fiber as one",
-        deed: "opens a nursery and kills it",
+        action: "opens a nursery and kills it",
         rule: if ABORTS { Rule::Skipped } else { Rule::Right },
         why: "nothing can be killed, and real time goes on: it would sleep for a minute",
     },
     Exception {
         point: "future: the closure of a fiber as one",
-        deed: "parks and nobody wakes it",
+        action: "parks and is never woken",
         rule: Rule::Skipped,
         why: "another thread could end the wait: no deadlock is found",
     },
     Exception {
         point: "future: the closure of a fiber as one",
-        deed: "leaves the ring for good",
+        action: "leaves the ring for good",
         rule: Rule::Skipped,
         why: "another thread could end the wait: no deadlock is found",
     },
     Exception {
         point: "text: the writer of tasklets",
-        deed: "parks and nobody wakes it",
+        action: "parks and is never woken",
         rule: Rule::Skipped,
         why: "another thread could end the wait: no deadlock is found",
     },
     Exception {
         point: "text: the writer of tasklets",
-        deed: "leaves the ring for good",
+        action: "leaves the ring for good",
         rule: Rule::Skipped,
         why: "another thread could end the wait: no deadlock is found",
     },
     Exception {
         point: "",
-        deed: "parks and nobody wakes it",
+        action: "parks and is never woken",
         rule: Rule::Aborts,
         why: "a wait without an end in a destructor that unwinds: rule 6 of `cancellation`",
     },
     Exception {
         point: "a generator is given up that lends it",
-        deed: "",
+        action: "",
         rule: if ABORTS { Rule::Aborts } else { Rule::GivesUp },
-        why: "the hook's own generator refuses to end",
+        why: "the scenario's own generator refuses to end",
     },
     Exception {
         point: "",
-        deed: "refuses to end",
+        action: "refuses to end",
         rule: Rule::Aborts,
         why: "it is given up, or aborts the process if somebody lends to it",
     },
     Exception {
         point: "",
-        deed: "leaves the ring for good",
+        action: "leaves the ring for good",
         rule: Rule::Aborts,
         why: "as a wait without an end",
     },
     Exception {
         point: "yielded while it closes",
-        deed: "",
+        action: "",
         rule: Rule::GivesUp,
         why: "a generator that goes on yielding while it closes is given up if the thread unwinds",
     },
     Exception {
         point: "the destructor of a panic",
-        deed: "throw",
+        action: "throw",
         rule: Rule::Leaks,
         why: "what a payload's destructor unwinds with is leaked: its destructor might do it again",
     },
     Exception {
         point: "a payload that ends its receiver",
-        deed: "throw",
+        action: "throw",
         rule: Rule::Leaks,
         why: "as above",
     },
     Exception {
         point: "imap: the destructor of results",
-        deed: "greenlet",
+        action: "greenlet",
         rule: Rule::GivesUp,
         why: "a greenlet left while its thread unwinds is given up if its fiber ends meanwhile",
     },
     Exception {
         point: "sync: the predicate of a condition",
-        deed: "kills all others",
+        action: "kills all others",
         rule: Rule::Skipped,
         why: "another thread could notify it: no deadlock is found",
     },
     Exception {
         point: "future: the closure of a fiber as one",
-        deed: "waits for what never comes",
+        action: "waits for what never comes",
         rule: Rule::Skipped,
         why: "another thread could wake the task: no deadlock is found",
     },
     Exception {
         point: "future: the closure of a fiber as one",
-        deed: "sleeps for an hour",
+        action: "sleeps for an hour",
         rule: Rule::Skipped,
         why: "as above, so that the clock goes on as real time does",
     },
     Exception {
         point: "text: the writer of tasklets",
-        deed: "never comes",
+        action: "never comes",
         rule: Rule::Skipped,
         why: "another thread could throw at it: no deadlock is found",
     },

@@ -1,9 +1,9 @@
-//! The things that a deed finds at its point: the fibers, tasklets and handles of the hook.
+//! The things that an action finds at its point: the fibers, tasklets and handles of the scenario.
 //!
 //! Invariants:
 //! - A stage belongs to a thread, and so to one combination.
-//! - [`strike`] is called by user code at the point, and by no other code. The deed is done at the
-//!   first few calls only, so that it cannot cause itself forever.
+//! - [`strike`] is called by user code at the point, and by no other code. The action is done at
+//!   the first few calls only, so that it cannot cause itself forever.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -14,16 +14,16 @@ use std::thread;
 use fibra::Fiber;
 use fibra::stackless::Tasklet;
 
-use super::deeds::Deed;
+use super::actions::Action;
 use super::ledger::Counted;
 
 thread_local! {
     static STAGE: RefCell<Option<Rc<Stage>>> = const { RefCell::new(None) };
 }
 
-/// The things that a deed can reach.
+/// The things that an action can reach.
 pub(crate) struct Stage {
-    deed: &'static Deed,
+    action: &'static Action,
     strikes: Cell<u32>,
     struck_outside: Cell<bool>,
     fibers: RefCell<Vec<Fiber>>,
@@ -32,14 +32,14 @@ pub(crate) struct Stage {
     meddling: RefCell<Vec<Rc<dyn Fn()>>>,
 }
 
-/// Does the deed, if there is one.
+/// Does the action, if there is one.
 pub(crate) fn strike() {
     if let Some(stage) = stage() {
         stage.strike();
     }
 }
 
-/// Strikes if the deed kept user code from running at its point.
+/// Strikes if the action kept user code from running at its point.
 pub(crate) fn strike_if_never() {
     if stage().is_some_and(|stage| stage.strikes() == 0) {
         strike();
@@ -52,10 +52,10 @@ pub(crate) fn stage() -> Option<Rc<Stage>> {
 }
 
 impl Stage {
-    /// Sets this thread's stage up for `deed`.
-    pub(crate) fn set_up(deed: &'static Deed) -> Rc<Stage> {
+    /// Sets this thread's stage up for `action`.
+    pub(crate) fn set_up(action: &'static Action) -> Rc<Stage> {
         let stage = Rc::new(Stage {
-            deed,
+            action,
             strikes: Cell::new(0),
             struck_outside: Cell::new(false),
             fibers: RefCell::default(),
@@ -77,18 +77,18 @@ impl Stage {
     fn strike(self: &Rc<Stage>) {
         let strikes = self.strikes.get() + 1;
         self.strikes.set(strikes);
-        if strikes <= self.deed.times && !(self.deed.unwinds && thread::panicking()) {
+        if strikes <= self.action.times && !(self.action.unwinds && thread::panicking()) {
             self.act();
         }
     }
 
     fn act(self: &Rc<Stage>) {
         if fibra::in_fiber() {
-            return (self.deed.act)(self);
+            return (self.action.act)(self);
         }
-        // Most deeds are refused here, by a panic.
+        // Most actions are refused here, by a panic.
         self.struck_outside.set(true);
-        let acts = AssertUnwindSafe(|| (self.deed.act)(self));
+        let acts = AssertUnwindSafe(|| (self.action.act)(self));
         if let Err(payload) = panic::catch_unwind(acts) {
             let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
         }
@@ -104,7 +104,7 @@ impl Stage {
         self.strikes.get()
     }
 
-    /// Adds a fiber that deeds may aim at.
+    /// Adds a fiber that actions may aim at.
     pub(crate) fn know(&self, fiber: &Fiber) {
         self.fibers.borrow_mut().push(fiber.clone());
     }
@@ -113,7 +113,7 @@ impl Stage {
         self.fibers.borrow().clone()
     }
 
-    /// Adds a tasklet that deeds may aim at.
+    /// Adds a tasklet that actions may aim at.
     pub(crate) fn know_tasklet(&self, tasklet: &Tasklet) {
         self.tasklets.borrow_mut().push(tasklet.clone());
     }
@@ -122,7 +122,7 @@ impl Stage {
         self.tasklets.borrow().clone()
     }
 
-    /// Keeps a value that a deed may drop: a last handle of an object in use.
+    /// Keeps a value that an action may drop: a last handle of an object in use.
     pub(crate) fn hold(&self, value: impl Any) {
         self.held.borrow_mut().push(Box::new(value));
     }
@@ -137,7 +137,7 @@ impl Stage {
         }
     }
 
-    /// Adds an action on the objects in use that a deed may call.
+    /// Adds an action on the objects in use that an action may call.
     pub(crate) fn offer(&self, meddle: impl Fn() + 'static) {
         self.meddling.borrow_mut().push(Rc::new(meddle));
     }
@@ -159,7 +159,7 @@ impl Stage {
     }
 }
 
-/// Does the deed in its destructor, and is a counted value.
+/// Does the action in its destructor, and is a counted value.
 pub(crate) struct Hostile {
     _counted: Counted,
 }

@@ -23,7 +23,7 @@ fn watch(main: &Tasklet) {
 }
 
 #[test]
-fn it_is_told_of_each_operation_before_that_is_done() {
+fn it_is_called_before_each_operation() {
     // T20, S-185
     run_virtually(|| {
         let channel = Channel::new();
@@ -36,7 +36,7 @@ fn it_is_told_of_each_operation_before_that_is_done() {
 }
 
 #[test]
-fn it_is_told_of_operations_that_are_refused_then() {
+fn it_is_called_also_for_operations_that_are_then_refused() {
     // S-189
     run_virtually(|| {
         let channel = Channel::new();

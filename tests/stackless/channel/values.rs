@@ -148,7 +148,7 @@ fn both_names_mean_the_same_channel() {
 }
 
 #[test]
-fn a_channel_lives_through_a_switch_also_if_the_caller_held_the_last_handle() {
+fn a_channel_outlives_a_switch_even_if_the_caller_held_the_last_handle() {
     // S-149
     run_virtually(|| {
         let channel = Channel::new();

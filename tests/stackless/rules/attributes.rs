@@ -6,7 +6,7 @@ use fibra::channel::Preference;
 use fibra::stackless::{self, Channel, Tasklet};
 
 use crate::support::stackless::{
-    floating, paused, receiving, ring, says, sending, some, state, value_of,
+    floating, logs, paused, receiving, ring, sending, some, state, value_of,
 };
 use crate::support::{check, log};
 
@@ -193,7 +193,7 @@ fn s_083_there_is_one_main_and_one_current_tasklet() {
 fn s_084_the_thread_is_known_until_its_run_is_over() {
     let here = Some(std::thread::current().id());
     let [scheduled, paused, main] = fibra::run(|| {
-        let all = [says("A"), paused("P"), stackless::getmain()];
+        let all = [logs("A"), paused("P"), stackless::getmain()];
         assert!(all.iter().all(|t| t.thread_id() == here));
         all
     });
@@ -269,7 +269,7 @@ fn s_092_a_weak_handle_does_not_keep_a_tasklet() {
         assert!(weak.upgrade().is_none());
         log("m");
 
-        let a = says("A");
+        let a = logs("A");
         let weak = a.downgrade();
         drop(a);
         assert_eq!(state(&weak.upgrade().unwrap()), "alive scheduled", "the ring owns it");
@@ -299,7 +299,7 @@ fn s_092_current_and_main_are_the_same_tasklet_however_often_one_asks() {
 }
 
 #[test]
-fn a_tasklet_tells_its_fiber_for_the_time_of_its_life() {
+fn a_tasklet_has_a_fiber_of_its_own_in_each_life() {
     fibra::run(|| {
         let ids = Rc::new(std::cell::RefCell::new(Vec::new()));
         let seen = ids.clone();
@@ -320,7 +320,7 @@ fn a_tasklet_tells_its_fiber_for_the_time_of_its_life() {
 #[test]
 fn handles_are_compared_by_identity_and_shown_by_debug() {
     fibra::run(|| {
-        let (a, b) = (says("A"), says("B"));
+        let (a, b) = (logs("A"), logs("B"));
         assert!(a == a.clone() && a != b);
         assert_eq!(ring(&[("A", &a), ("B", &b)]), "m A B");
         for text in [format!("{a:?}"), format!("{:?}", stackless::getmain())] {

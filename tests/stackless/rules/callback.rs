@@ -7,7 +7,7 @@ use fibra::channel::Preference;
 use fibra::stackless::{self, Channel, Run, Tasklet};
 
 use crate::support::stackless::{
-    floating, paused, payload_of, raise, raised, raises, receiving, says, sending, state,
+    floating, logs, paused, payload_of, raise, raised, raises, receiving, sending, state,
 };
 use crate::support::{Noisy, check, log};
 
@@ -96,7 +96,7 @@ fn s_179_no_switch_no_call() {
         stackless::getcurrent().switch().unwrap();
         let channel = Channel::new();
         assert!(channel.send(1).is_err());
-        let (p, a) = (paused("P"), says("A"));
+        let (p, a) = (paused("P"), logs("A"));
         p.insert().unwrap();
         a.remove().unwrap();
         p.kill_pending().unwrap();
@@ -156,7 +156,7 @@ fn s_179_it_sees_where_an_error_goes() {
         let names = Names::default();
         names.add("a", &stackless::spawn(|| log(raised(stackless::run))));
         names.add("x", &raises("X", "E"));
-        names.add("b", &says("B"));
+        names.add("b", &logs("B"));
         names.watch();
         stackless::run();
     });
@@ -183,7 +183,7 @@ fn s_180_current_is_the_previous_one_and_its_state_is_that_of_one_that_runs() {
             assert!(*from == stackless::getcurrent() && from.is_current() && !to.is_current());
             log(to.is_main());
         })));
-        says("A");
+        logs("A");
         stackless::schedule();
     });
     check("false A true");
@@ -196,8 +196,8 @@ fn s_181_its_panics_are_ignored() {
             log("cb");
             raise("ignored")
         })));
-        says("A");
-        says("B");
+        logs("A");
+        logs("B");
         stackless::run();
         stackless::set_schedule_callback(None);
         log("m");
@@ -219,7 +219,7 @@ fn s_182_no_switch_is_possible_inside_of_it() {
             assert!(seen.receive().is_err());
             log("refused");
         })));
-        says("A");
+        logs("A");
         stackless::schedule();
         stackless::set_schedule_callback(None);
         assert_eq!((state(&p), channel.balance()), ("alive paused".into(), 0));
@@ -232,11 +232,11 @@ fn s_182_no_switch_is_possible_inside_of_it() {
 fn s_182_a_panic_by_a_switch_inside_of_it_does_no_harm() {
     fibra::run(|| {
         stackless::set_schedule_callback(Some(Rc::new(|_, _| stackless::schedule())));
-        says("A");
-        says("B");
+        logs("A");
+        logs("B");
         stackless::schedule();
         log("m");
-        says("C");
+        logs("C");
         stackless::run();
     });
     check("A B m C");
@@ -248,11 +248,11 @@ fn the_callback_may_insert_spawn_and_kill_pending() {
         let (p, f) = (paused("P"), floating("F"));
         stackless::set_schedule_callback(Some(Rc::new(move |_, _| {
             stackless::set_schedule_callback(None);
-            says("X");
+            logs("X");
             p.insert().unwrap();
             f.kill_pending().unwrap();
         })));
-        says("A");
+        logs("A");
         stackless::run();
         log("m");
     });
@@ -268,7 +268,7 @@ fn a_callback_is_dropped_when_it_is_replaced_and_not_while_it_runs() {
             stackless::set_schedule_callback(None);
             log(format!("{} lives", captured.0));
         })));
-        says("A");
+        logs("A");
         stackless::run();
     });
     check("dropped lives dropped A");

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use fibra::stackless::{self, Channel, Tasklet, TaskletError};
 
-use crate::support::stackless::{floating, paused, raised, receiving, refused, ring, says, state};
+use crate::support::stackless::{floating, logs, paused, raised, receiving, refused, ring, state};
 use crate::support::{Noisy, check, log};
 
 /// Returns a tasklet that was bound and whose [`stackless::Bound`] was dropped again.
@@ -32,7 +32,7 @@ fn s_013_a_new_tasklet_is_empty_bound_or_paused_and_never_scheduled() {
 fn s_014_setup_and_spawn_append_to_the_ring_and_run_nothing_yet() {
     fibra::run(|| {
         let a = stackless::tasklet(|name: &str| log(name)).setup("A");
-        let b = says("B");
+        let b = logs("B");
         let c = stackless::tasklet(|name: &str| log(name)).try_setup("C").unwrap();
         assert_eq!(state(&a), "alive scheduled");
         assert_eq!(ring(&[("A", &a), ("B", &b), ("C", &c)]), "m A B C");
@@ -200,7 +200,7 @@ fn s_022_the_current_tasklet_cannot_be_bound() {
 #[test]
 fn s_023_a_scheduled_or_blocked_tasklet_cannot_be_bound() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let error = refused(a.bind(|()| log("never")), "tasklet is scheduled");
         assert!(matches!(error, TaskletError::Scheduled { .. }), "{error:?}");
         refused(a.unbind(), "tasklet is scheduled");
@@ -317,7 +317,7 @@ fn s_028_a_paused_tasklet_that_never_started_may_be_bound_again_or_unbound() {
 #[test]
 fn s_028_a_removed_tasklet_that_never_started_may_be_bound_again() {
     fibra::run(|| {
-        let t = says("first");
+        let t = logs("first");
         t.remove().unwrap();
         t.bind(|()| log("second")).unwrap().setup(());
         stackless::schedule();
@@ -354,8 +354,8 @@ fn s_031_a_finished_tasklet_has_no_tempval_and_run_returns_none() {
 fn s_009_the_run_count_is_that_of_the_ring_with_the_current_one() {
     fibra::run(|| {
         assert_eq!(stackless::getruncount(), 1);
-        let a = says("A");
-        let b = says("B");
+        let a = logs("A");
+        let b = logs("B");
         assert_eq!(stackless::getruncount(), 3);
         b.remove().unwrap();
         assert_eq!(stackless::getruncount(), 2);
@@ -392,7 +392,7 @@ fn s_009_one_that_waits_in_run_is_not_counted() {
 }
 
 #[test]
-fn unbound_tasklets_stay_dead_whatever_is_asked_of_them() {
+fn unbound_tasklets_stay_dead_after_every_call() {
     fibra::run(|| {
         let t = unbound();
         assert_eq!(state(&t), "dead");

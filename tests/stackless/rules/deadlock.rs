@@ -3,7 +3,7 @@
 use fibra::stackless::{self, Channel};
 
 use crate::support::stackless::{
-    logs_end, raise, raised, raises, receiving, ring, says, sending, state,
+    logs, logs_end, raise, raised, raises, receiving, ring, sending, state,
 };
 use crate::support::{Noisy, OnDrop, check, log, ms, run_virtually};
 
@@ -123,10 +123,10 @@ fn s_169_main_alone_among_blocked_and_paused_ones_cannot_block() {
 fn s_170_when_the_last_one_ends_a_blocked_main_gets_another_text() {
     fibra::run(|| {
         let channel = Channel::new();
-        let t = says("T");
+        let t = logs("T");
         expect(channel.receive().unwrap_err(), RECEIVING);
         assert_eq!((channel.balance(), state(&t)), (0, "dead".into()));
-        says("U");
+        logs("U");
         let error = channel.send("value").unwrap_err();
         expect(&error, SENDING);
         assert_eq!((error.into_inner(), channel.balance()), ("value", 0));
@@ -152,7 +152,7 @@ fn s_170_a_run_that_waits_is_woken_before_a_blocked_main_fails() {
     fibra::run(|| {
         let channel = Channel::<i32>::new();
         stackless::spawn(|| {
-            says("x");
+            logs("x");
             stackless::run();
             log("A");
         });
@@ -191,9 +191,9 @@ fn s_172_a_tasklet_catches_its_deadlock_and_goes_on() {
         let channel = Channel::new();
         let answer = channel.clone();
         stackless::spawn(move || {
-            let nobody = Channel::<()>::new();
+            let unused = Channel::<()>::new();
             for _ in 0..3 {
-                expect(nobody.receive().unwrap_err(), DEADLOCK);
+                expect(unused.receive().unwrap_err(), DEADLOCK);
                 others_run();
             }
             answer.send(7).unwrap();
@@ -247,7 +247,7 @@ fn s_165_a_fiber_that_a_timer_can_wake_makes_no_deadlock() {
             fibra::sleep(ms(10));
             sender.send(7).unwrap();
         }));
-        says("T");
+        logs("T");
         log(channel.receive().unwrap());
     });
     check("T 7");

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use fibra::stackless::{self, Channel, Tasklet};
 
 use crate::support::stackless::{
-    floating, logs_end, paused, payload_of, raise, raised, receiving, ring, says, state,
+    floating, logs, logs_end, paused, payload_of, raise, raised, receiving, ring, state,
 };
 use crate::support::{Noisy, OnDrop, check, log};
 
@@ -33,7 +33,7 @@ fn s_207_a_started_paused_tasklet_is_killed_with_its_last_handle() {
 fn s_207_the_ring_keeps_its_order_when_a_tasklet_dies_by_its_handle() {
     fibra::run(|| {
         let f = floating("F");
-        let [a, b] = ["A", "B"].map(says);
+        let [a, b] = ["A", "B"].map(logs);
         drop(f);
         assert_eq!(ring(&[("A", &a), ("B", &b)]), "m A B");
     });
@@ -96,7 +96,7 @@ fn s_207_an_error_during_that_kill_goes_where_errors_go() {
         // A destructor should not raise the error: it is raised at main's next wait.
         drop(t);
         log("m");
-        says("A");
+        logs("A");
         log(raised(stackless::run));
     });
     check("m E");
@@ -131,7 +131,7 @@ fn s_210_a_tasklet_that_refuses_to_die_does_no_harm() {
         t.run().unwrap();
         drop(t);
         log("m");
-        says("A");
+        logs("A");
         stackless::run();
     });
     check("refused m A");

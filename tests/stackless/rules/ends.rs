@@ -5,7 +5,7 @@ use std::rc::Rc;
 use fibra::stackless::{self, Channel, ErrorHandler, TaskletExit};
 
 use crate::support::stackless::{
-    floating, logs_end, paused, payload_of, raise, raised, raises, receiving, ring, says, state,
+    floating, logs, logs_end, paused, payload_of, raise, raised, raises, receiving, ring, state,
 };
 use crate::support::{Noisy, OnDrop, check, join_panic, log, text_of};
 
@@ -21,7 +21,7 @@ fn logging_handler(name: &'static str) -> ErrorHandler {
 #[test]
 fn s_063_the_next_one_of_the_ring_follows_one_that_ends() {
     fibra::run(|| {
-        let [a, b] = ["A", "B"].map(says);
+        let [a, b] = ["A", "B"].map(logs);
         a.switch().unwrap();
         log("m");
         assert_eq!((state(&a), state(&b)), ("dead".into(), "dead".into()));
@@ -32,7 +32,7 @@ fn s_063_the_next_one_of_the_ring_follows_one_that_ends() {
 #[test]
 fn s_064_the_end_of_the_last_one_wakes_a_floating_main() {
     fibra::run(|| {
-        says("A");
+        logs("A");
         stackless::schedule_remove();
         log("m");
     });
@@ -49,7 +49,7 @@ fn s_065_an_error_passes_the_tasklet_that_ran_its_own() {
             x.run().unwrap();
             log("A2");
         });
-        let b = says("B");
+        let b = logs("B");
         log(raised(stackless::run));
         assert_eq!(ring(&[("A", &a), ("B", &b)]), "m A B");
         stackless::run();
@@ -76,7 +76,7 @@ fn s_065_an_error_passes_the_tasklet_that_switched_to_its_own() {
 fn s_065_without_a_run_an_error_goes_to_main() {
     fibra::run(|| {
         raises("X", "E");
-        let a = says("A");
+        let a = logs("A");
         log(raised(stackless::schedule));
         assert_eq!(ring(&[("A", &a)]), "m A");
     });
@@ -87,9 +87,9 @@ fn s_065_without_a_run_an_error_goes_to_main() {
 #[test]
 fn s_066_the_rest_of_the_ring_keeps_its_order() {
     fibra::run(|| {
-        says("A");
+        logs("A");
         raises("X", "E");
-        let [b, c] = ["B", "C"].map(says);
+        let [b, c] = ["B", "C"].map(logs);
         log(raised(stackless::run));
         assert_eq!(ring(&[("B", &b), ("C", &c)]), "m B C");
         let x = raises("X", "F");
@@ -106,7 +106,7 @@ fn s_067_a_blocked_main_is_taken_off_its_channel_and_raises_there() {
     fibra::run(|| {
         let (numbers, texts) = (Channel::<i32>::new(), Channel::new());
         raises("X", "E");
-        says("A");
+        logs("A");
         log(raised(|| numbers.receive()));
         raises("Y", "F");
         log(raised(|| texts.send("text")));
@@ -150,7 +150,7 @@ fn s_071_the_handler_is_called_in_the_dying_tasklet_and_swallows() {
             let _unwound = Noisy("unwound");
             raise("E");
         });
-        says("A");
+        logs("A");
         stackless::run();
         log("m");
     });
@@ -194,7 +194,7 @@ fn s_072_the_payload_of_a_handler_that_panics_travels_in_place_of_the_first() {
             raise(format!("broken by {}", text_of(payload)))
         })));
         let x = raises("X", "E");
-        let a = says("A");
+        let a = logs("A");
         log(raised(stackless::run));
         assert_eq!((state(&x), ring(&[("A", &a)])), ("dead".into(), "m A".into()));
     });
@@ -206,7 +206,7 @@ fn s_072_a_handler_may_raise_tasklet_exit() {
     fibra::run(|| {
         stackless::set_error_handler(Some(Rc::new(|_, _| raise(TaskletExit))));
         raises("X", "E");
-        says("A");
+        logs("A");
         let payload = payload_of(stackless::run);
         assert!(payload.is::<TaskletExit>());
         log("m");
@@ -281,7 +281,7 @@ fn s_075_main_ending_leaves_the_ring_un_run_and_unwinds_what_had_started() {
     fibra::run(|| {
         let channel = Channel::<i32>::new();
         stackless::set_error_handler(Some(logging_handler("handler")));
-        says("never");
+        logs("never");
         stackless::spawn(move || {
             let _unwound = Noisy("blocked");
             drop(channel.receive());
@@ -305,7 +305,7 @@ fn plain_fibers_keep_their_own_rules_of_errors() {
     fibra::run(|| {
         stackless::set_error_handler(Some(logging_handler("handler")));
         let fiber = fibra::spawn(|| -> () { raise("E") });
-        says("A");
+        logs("A");
         stackless::run();
         log("m");
         assert_eq!(join_panic::<()>(fiber), "E");
@@ -331,7 +331,7 @@ fn errors_of_several_tasklets_come_one_by_one() {
     fibra::run(|| {
         for name in ["X", "Y", "Z"] {
             raises(name, name);
-            says("a");
+            logs("a");
         }
         while 1 < stackless::getruncount() {
             log(format!("<{}>", raised(stackless::run)));
@@ -353,7 +353,7 @@ fn a_destructor_that_runs_at_the_end_of_a_tasklet_may_use_the_scheduler() {
             });
             log("T1");
         });
-        says("A");
+        logs("A");
         stackless::run();
         assert_eq!(state(&t), "dead");
         let argument = OnDrop(|| {
@@ -361,14 +361,14 @@ fn a_destructor_that_runs_at_the_end_of_a_tasklet_may_use_the_scheduler() {
             log("argument");
         });
         stackless::tasklet(drop).setup(argument);
-        says("B");
+        logs("B");
         stackless::run();
     });
     check("T1 A T true B argument");
 }
 
 #[test]
-fn logs_end_shows_who_died_of_what() {
+fn logs_end_shows_the_cause_of_each_end() {
     fibra::run(|| {
         let channel = Channel::<i32>::new();
         let t = receiving("T", &channel);

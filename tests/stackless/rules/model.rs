@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use fibra::channel::Preference;
 use fibra::stackless::{self, Channel, Tasklet, TaskletExit};
-use plain::{Bomb, Model, Place};
+use plain::{Model, Place, Thrown};
 
 use crate::support::stackless::{quietly, raise, state};
 
@@ -85,7 +85,7 @@ impl World {
         let model = self.model.borrow();
         let tasklets = self.tasklets.borrow();
         if model.current() != me {
-            return self.differ(format!("{me} runs, the model says {}", model.current()));
+            return self.differ(format!("{me} runs, the model expects {}", model.current()));
         }
         let mut ring = vec![me];
         let mut next = tasklets[me].next();
@@ -94,7 +94,8 @@ impl World {
             next = t.next();
         }
         if ring != model.ring {
-            return self.differ(format!("the ring is {ring:?}, the model says {:?}", model.ring));
+            return self
+                .differ(format!("the ring is {ring:?}, the model expects {:?}", model.ring));
         }
         for (t, member) in model.members.iter().enumerate() {
             let expected = match member.place {
@@ -106,20 +107,20 @@ impl World {
             };
             if state(&tasklets[t]) != expected {
                 let seen = state(&tasklets[t]);
-                return self.differ(format!("{t} is {seen}, the model says {expected}"));
+                return self.differ(format!("{t} is {seen}, the model expects {expected}"));
             }
         }
         for (n, channel) in self.channels.iter().enumerate() {
             if channel.balance() != model.balance(n) {
                 let (seen, expected) = (channel.balance(), model.balance(n));
-                return self.differ(format!("balance {seen}, the model says {expected}"));
+                return self.differ(format!("balance {seen}, the model expects {expected}"));
             }
         }
     }
 
     fn agree(&self, what: &str, expected: bool, seen: bool) {
         if expected != seen {
-            self.differ(format!("{what} said {seen}, the model says {expected}"));
+            self.differ(format!("{what} said {seen}, the model expects {expected}"));
         }
     }
 }
@@ -144,9 +145,9 @@ fn life(world: &Rc<World>, me: usize) {
         }
         match result {
             Ok(then) => {
-                let bomb = world.model.borrow().members[me].bomb;
-                if bomb.is_some() {
-                    world.differ(format!("{me} should have raised {bomb:?}"));
+                let pending = world.model.borrow().members[me].pending;
+                if pending.is_some() {
+                    world.differ(format!("{me} should have raised {pending:?}"));
                 }
                 match then {
                     Then::GoOn => {}
@@ -155,13 +156,13 @@ fn life(world: &Rc<World>, me: usize) {
                 }
             }
             Err(payload) => {
-                let seen = if payload.is::<TaskletExit>() { Bomb::Exit } else { Bomb::Error };
-                let expected = world.model.borrow_mut().members[me].bomb.take();
+                let seen = if payload.is::<TaskletExit>() { Thrown::Exit } else { Thrown::Error };
+                let expected = world.model.borrow_mut().members[me].pending.take();
                 world.say(me, format!("raises {seen:?}"));
                 if expected != Some(seen) {
-                    world.differ(format!("{me} raised {seen:?}, the model says {expected:?}"));
+                    world.differ(format!("{me} raised {seen:?}, the model expects {expected:?}"));
                 }
-                if me != 0 && seen == Bomb::Exit && world.pick(3) != 0 {
+                if me != 0 && seen == Thrown::Exit && world.pick(3) != 0 {
                     world.say(me, "dies of it");
                     world.model.borrow_mut().end();
                     return;
@@ -264,7 +265,7 @@ fn kill(world: &World, me: usize, t: usize) {
     world.say(me, format!("kill {t}"));
     let target = world.handle(t);
     if t == me {
-        world.model.borrow_mut().members[me].bomb = Some(Bomb::Exit);
+        world.model.borrow_mut().members[me].pending = Some(Thrown::Exit);
     } else {
         world.model.borrow_mut().kill(t);
     }

@@ -3,7 +3,7 @@
 use fibra::stackless::{self, Channel, Tasklet, TaskletError};
 
 use crate::support::stackless::{
-    floating, paused, receiving, refused, ring, says, sending, some, state, value_of,
+    floating, logs, paused, receiving, refused, ring, sending, some, state, value_of,
 };
 use crate::support::{check, log};
 
@@ -11,9 +11,9 @@ use crate::support::{check, log};
 fn s_004_what_is_inserted_goes_to_the_end_of_the_ring() {
     fibra::run(|| {
         let p = paused("P");
-        let a = says("A");
+        let a = logs("A");
         p.insert().unwrap();
-        let b = says("B");
+        let b = logs("B");
         assert_eq!(ring(&[("A", &a), ("B", &b), ("P", &p)]), "m A P B");
         stackless::run();
     });
@@ -50,7 +50,7 @@ fn s_011_what_is_scheduled_or_blocked_lives_without_a_handle() {
     fibra::run(|| {
         let channel = Channel::new();
         drop(receiving("R", &channel));
-        drop(says("A"));
+        drop(logs("A"));
         channel.send(1).unwrap();
         stackless::schedule();
     });
@@ -72,7 +72,7 @@ fn s_012_a_tasklet_switches_from_any_depth() {
             deeper(100);
             log("A2");
         });
-        says("B");
+        logs("B");
         stackless::run();
     });
     check("A1 B A2");
@@ -81,8 +81,8 @@ fn s_012_a_tasklet_switches_from_any_depth() {
 #[test]
 fn s_032_insert_of_a_member_of_the_ring_does_nothing() {
     fibra::run(|| {
-        let a = says("A");
-        let b = says("B");
+        let a = logs("A");
+        let b = logs("B");
         a.insert().unwrap();
         stackless::getcurrent().insert().unwrap();
         assert_eq!(ring(&[("A", &a), ("B", &b)]), "m A B");
@@ -127,7 +127,7 @@ fn s_033_insert_of_what_is_blocked_dead_empty_or_bound_is_refused() {
 #[test]
 fn s_035_remove_pauses_and_is_a_no_op_outside_of_the_ring() {
     fibra::run(|| {
-        let [a, b, c] = ["A", "B", "C"].map(says);
+        let [a, b, c] = ["A", "B", "C"].map(logs);
         b.remove().unwrap();
         assert_eq!(state(&b), "alive paused");
         assert_eq!(ring(&[("A", &a), ("C", &c)]), "m A C");
@@ -147,7 +147,7 @@ fn s_035_remove_pauses_and_is_a_no_op_outside_of_the_ring() {
 #[test]
 fn s_035_what_was_removed_and_inserted_again_runs_once_at_its_new_place() {
     fibra::run(|| {
-        let [a, b] = ["A", "B"].map(says);
+        let [a, b] = ["A", "B"].map(logs);
         for _ in 0..100 {
             a.remove().unwrap();
             a.insert().unwrap();
@@ -179,7 +179,7 @@ fn s_036_blocked_and_current_tasklets_cannot_be_removed() {
 #[test]
 fn s_037_run_rotates_the_ring() {
     fibra::run(|| {
-        let (a, d) = (says("A"), says("D"));
+        let (a, d) = (logs("A"), logs("D"));
         let c = stackless::spawn(move || {
             assert_eq!(state(&stackless::getcurrent()), "alive current scheduled");
             let me = stackless::getcurrent();
@@ -188,7 +188,7 @@ fn s_037_run_rotates_the_ring() {
                 ring(&[("A", &a), ("D", &d), ("C", &me), ("E", &me.next().unwrap())])
             ));
         });
-        says("E");
+        logs("E");
         c.run().unwrap();
         log("m");
         stackless::run();
@@ -206,9 +206,9 @@ fn s_037_a_tasklet_that_runs_another_waits_its_turn_in_the_rotated_ring() {
             target.run().unwrap();
             log("A2");
         });
-        says("B");
+        logs("B");
         c.insert().unwrap();
-        says("D");
+        logs("D");
         stackless::schedule();
         log("m");
         stackless::run();
@@ -220,7 +220,7 @@ fn s_037_a_tasklet_that_runs_another_waits_its_turn_in_the_rotated_ring() {
 #[test]
 fn s_038_a_paused_tasklet_that_is_run_goes_in_front_of_the_caller() {
     fibra::run(|| {
-        let (a, b) = (says("A"), says("B"));
+        let (a, b) = (logs("A"), logs("B"));
         let (a2, b2) = (a.clone(), b.clone());
         let p = stackless::tasklet(move |()| {
             let me = stackless::getcurrent();
@@ -235,7 +235,7 @@ fn s_038_a_paused_tasklet_that_is_run_goes_in_front_of_the_caller() {
 #[test]
 fn s_038_a_paused_tasklet_that_yields_comes_back_behind_the_others() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let p = stackless::tasklet(|()| {
             log("P1");
             stackless::schedule();
@@ -266,7 +266,7 @@ fn s_039_run_and_switch_return_the_tempval_of_the_caller() {
 #[test]
 fn s_040_running_or_switching_to_oneself_takes_the_tempval_and_nothing_else() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let me = stackless::getcurrent();
         let _trapped = stackless::switch_trapped();
         me.set_tempval(some(1));
@@ -309,7 +309,7 @@ fn s_041_run_and_switch_are_refused_as_insert_is() {
 #[test]
 fn s_042_switch_removes_the_caller_first() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let main = stackless::getmain();
         let b = stackless::spawn({
             let a = a.clone();
@@ -320,7 +320,7 @@ fn s_042_switch_removes_the_caller_first() {
                 assert!(main.next().is_none() && main.prev().is_none());
             }
         });
-        says("C");
+        logs("C");
         b.switch().unwrap();
         log("m");
     });
@@ -368,7 +368,7 @@ fn s_043_two_tasklets_can_switch_to_and_fro() {
 #[test]
 fn s_045_a_trapped_run_or_switch_leaves_no_trace() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let (p, f) = (paused("P"), floating("F"));
         let trapped = stackless::switch_trapped();
         for target in [&p, &f] {
@@ -393,12 +393,12 @@ fn s_045_a_trapped_run_or_switch_leaves_no_trace() {
 #[test]
 fn tasklets_and_plain_fibers_share_one_ring() {
     fibra::run(|| {
-        says("A");
+        logs("A");
         drop(fibra::spawn(|| log("f")));
-        says("B");
+        logs("B");
         stackless::schedule();
         log("m");
-        says("C");
+        logs("C");
         drop(fibra::spawn(|| log("g")));
         fibra::yield_now();
     });

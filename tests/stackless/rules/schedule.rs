@@ -5,7 +5,7 @@ use std::rc::Rc;
 use fibra::stackless::{self, Channel, Tasklet};
 
 use crate::support::stackless::{
-    floating, logs_end, paused, raised, raises, receiving, ring, says, some, state, value_of,
+    floating, logs, logs_end, paused, raised, raises, receiving, ring, some, state, value_of,
 };
 use crate::support::{check, log, ms, run_virtually};
 
@@ -24,7 +24,7 @@ fn runner(name: &'static str) -> Tasklet {
 #[test]
 fn s_103_schedule_moves_the_caller_to_the_end() {
     fibra::run(|| {
-        let (a, b) = (says("A"), says("B"));
+        let (a, b) = (logs("A"), logs("B"));
         let shown = stackless::spawn({
             let (a, b) = (a.clone(), b.clone());
             move || log(ring(&[("A", &a), ("B", &b), ("S", &stackless::getcurrent())]))
@@ -57,7 +57,7 @@ fn s_105_schedule_remove_pauses_and_returns_the_tempval() {
             log(value_of::<&str>(stackless::schedule_remove()).unwrap());
         });
         let s = s.setup(());
-        let a = says("A");
+        let a = logs("A");
         stackless::run();
         assert_eq!((state(&s), state(&a)), ("alive paused".into(), "dead".into()));
         s.set_tempval(some("v"));
@@ -161,7 +161,7 @@ fn s_109_the_innermost_run_returns_first() {
     fibra::run(|| {
         runner("A");
         runner("B");
-        says("C");
+        logs("C");
         stackless::run();
         log("m");
     });
@@ -173,10 +173,10 @@ fn s_109_the_outer_caller_is_still_paused_when_the_inner_one_returns() {
     fibra::run(|| {
         let main = stackless::getmain();
         stackless::spawn(move || {
-            says("x");
+            logs("x");
             stackless::run();
             log(format!("A2 {}", state(&main)));
-            says("y");
+            logs("y");
             stackless::run();
             log(format!("A3 {}", state(&main)));
         });
@@ -205,12 +205,12 @@ fn s_111_the_innermost_run_raises_the_error() {
     fibra::run(|| {
         stackless::spawn(|| {
             log(format!("A {}", raised(stackless::run)));
-            says("y");
+            logs("y");
             stackless::run();
             log("A3");
         });
         raises("X", "E");
-        says("z");
+        logs("z");
         stackless::run();
         log("m");
     });
@@ -221,11 +221,11 @@ fn s_111_the_innermost_run_raises_the_error() {
 #[test]
 fn s_111_run_can_be_called_again_to_go_on() {
     fibra::run(|| {
-        says("A");
+        logs("A");
         raises("X", "E");
-        let b = says("B");
+        let b = logs("B");
         raises("Y", "F");
-        let c = says("C");
+        let c = logs("C");
         log(raised(stackless::run));
         assert_eq!(stackless::getruncount(), 4);
         log(raised(stackless::run));
@@ -245,7 +245,7 @@ fn s_112_a_tasklet_in_run_sleeps_while_main_is_runnable() {
         stackless::schedule();
         assert_eq!((state(&a), stackless::getruncount()), ("alive paused".into(), 1));
         stackless::run();
-        says("B");
+        logs("B");
         stackless::run();
         log("m2");
         assert_eq!(state(&a), "alive paused");
@@ -418,7 +418,7 @@ fn s_118_current_main_and_count_agree_with_the_thread_info() {
             log(info.run_count);
             assert_eq!(info.run_count, stackless::getruncount());
         });
-        says("B");
+        logs("B");
         stackless::run();
         assert_eq!(stackless::thread_info().run_count, 1);
     });

@@ -4,7 +4,7 @@ use fibra::channel::Preference;
 use fibra::stackless::{self, Channel, Tasklet, TaskletError, TaskletExit};
 
 use crate::support::stackless::{
-    floating, logs_end, paused, payload_of, raised, receiving, refused, ring, says, sending, state,
+    floating, logs, logs_end, paused, payload_of, raised, receiving, refused, ring, sending, state,
 };
 use crate::support::{Noisy, check, log};
 
@@ -80,7 +80,7 @@ fn s_050_kill_of_what_is_dead_empty_or_bound_does_nothing() {
 #[test]
 fn s_051_a_killed_paused_tasklet_runs_immediately_in_front_of_the_killer() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let t = stackless::tasklet({
             let a = a.clone();
             move |()| {
@@ -108,7 +108,7 @@ fn s_051_a_killed_blocked_tasklet_leaves_its_channel_before_it_runs() {
             log(seen.balance());
         });
         stackless::schedule();
-        let a = says("A");
+        let a = logs("A");
         assert_eq!(channel.balance(), -1);
         t.kill().unwrap();
         log("m");
@@ -135,10 +135,10 @@ fn s_051_a_killed_blocked_sender_takes_its_message_along() {
 fn s_052_a_kill_of_a_scheduled_tasklet_lets_those_behind_it_run_first() {
     fibra::run(|| {
         let t = floating("T");
-        says("A");
+        logs("A");
         t.insert().unwrap();
-        says("B");
-        says("C");
+        logs("B");
+        logs("C");
         t.kill().unwrap();
         log("m");
         stackless::run();
@@ -152,7 +152,7 @@ fn s_052_removing_it_first_makes_the_kill_immediate() {
     fibra::run(|| {
         let t = floating("T");
         t.insert().unwrap();
-        says("A");
+        logs("A");
         t.remove().unwrap();
         t.kill().unwrap();
         log("m");
@@ -165,7 +165,7 @@ fn s_053_a_pending_throw_unblocks_and_appends() {
     fibra::run(|| {
         let channel = Channel::<i32>::new();
         let t = receiving("T", &channel);
-        let a = says("A");
+        let a = logs("A");
         t.throw_pending("E").unwrap();
         log("m");
         assert_eq!((channel.balance(), state(&t)), (0, "alive scheduled".into()));
@@ -180,7 +180,7 @@ fn s_053_a_pending_throw_lets_a_scheduled_tasklet_keep_its_place() {
     fibra::run(|| {
         let t = floating("T");
         t.insert().unwrap();
-        let a = says("A");
+        let a = logs("A");
         t.kill_pending().unwrap();
         assert_eq!(ring(&[("A", &a), ("T", &t)]), "m T A");
         stackless::run();
@@ -192,7 +192,7 @@ fn s_053_a_pending_throw_lets_a_scheduled_tasklet_keep_its_place() {
 fn s_053_a_pending_throw_appends_a_paused_tasklet() {
     fibra::run(|| {
         let t = floating("T");
-        let a = says("A");
+        let a = logs("A");
         t.kill_pending().unwrap();
         assert_eq!(ring(&[("A", &a), ("T", &t)]), "m A T");
         stackless::run();
@@ -219,7 +219,7 @@ fn s_053_a_second_pending_throw_replaces_the_first() {
 
 /// Unlike fibra's own kill, the error is raised only once.
 #[test]
-fn s_053_a_bomb_goes_off_once() {
+fn s_053_a_pending_throw_is_raised_once() {
     fibra::run(|| {
         let t = floating("T");
         t.kill().unwrap();
@@ -239,7 +239,7 @@ fn s_053_a_bomb_goes_off_once() {
 /// Deliberately different from Stackless, where the pending throw replaces the value: a value that
 /// has been handed over is not lost, and the throw is raised at the next wait.
 #[test]
-fn s_053_a_value_that_was_handed_over_arrives_before_a_pending_bomb() {
+fn s_053_a_value_that_was_handed_over_arrives_before_a_pending_throw() {
     fibra::run(|| {
         let channel = Channel::new();
         channel.set_preference(Preference::Neither);
@@ -258,7 +258,7 @@ fn s_053_a_value_that_was_handed_over_arrives_before_a_pending_bomb() {
 
 /// The same for an immediate throw.
 #[test]
-fn s_052_a_value_that_was_handed_over_arrives_before_an_immediate_bomb() {
+fn s_052_a_value_that_was_handed_over_arrives_before_an_immediate_throw() {
     fibra::run(|| {
         let channel = Channel::new();
         channel.set_preference(Preference::Neither);
@@ -304,7 +304,7 @@ fn s_054_a_pending_throw_at_the_current_tasklet_raises_immediately_as_well() {
                 log("never");
             });
         });
-        says("A");
+        logs("A");
         stackless::run();
     });
     check("E T! A");
@@ -318,7 +318,7 @@ fn s_055_a_throw_into_main_comes_out_of_its_run() {
             stackless::getmain().throw("E").unwrap();
             log("A2");
         });
-        let b = says("B");
+        let b = logs("B");
         log(raised(stackless::run));
         assert_eq!(ring(&[("A", &a), ("B", &b)]), "m A B");
         stackless::run();
@@ -355,10 +355,10 @@ fn s_056_a_throw_into_an_unstarted_tasklet_never_calls_its_function() {
 #[test]
 fn s_056_an_unstarted_tasklet_of_the_ring_is_killed_at_its_place() {
     fibra::run(|| {
-        says("A");
+        logs("A");
         let t = unstarted("T dropped");
         t.insert().unwrap();
-        says("B");
+        logs("B");
         t.kill().unwrap();
         log("m");
         stackless::run();
@@ -370,14 +370,14 @@ fn s_056_an_unstarted_tasklet_of_the_ring_is_killed_at_its_place() {
 fn s_056_a_pending_throw_into_an_unstarted_tasklet_waits_for_its_turn() {
     fibra::run(|| {
         let t = unstarted("T dropped");
-        let a = says("A");
+        let a = logs("A");
         t.throw_pending("E").unwrap();
         assert_eq!(ring(&[("A", &a), ("T", &t)]), "m A T");
         let u = unstarted("U dropped");
         u.insert().unwrap();
         u.kill_pending().unwrap();
         assert_eq!(state(&u), "alive scheduled");
-        says("B");
+        logs("B");
         log(raised(stackless::run));
         log("m");
         stackless::run();
@@ -463,7 +463,7 @@ fn s_061_a_tasklet_may_survive_its_tasklet_exit() {
 }
 
 #[test]
-fn s_061_a_shielded_tasklet_meets_the_bomb_when_its_shield_ends() {
+fn s_061_a_shielded_tasklet_meets_the_throw_when_its_shield_ends() {
     fibra::run(|| {
         let t = stackless::tasklet(|()| {
             logs_end("T", || {
@@ -515,7 +515,7 @@ fn a_killed_tasklet_in_a_nested_run_or_switch_unwinds_there() {
         assert_eq!(state(&t), "alive paused");
         t.kill().unwrap();
         assert_eq!(state(&t), "dead");
-        says("A");
+        logs("A");
         stackless::run();
         log("m");
     });

@@ -6,7 +6,7 @@
 use fibra::channel::Preference;
 use fibra::stackless::{self, Channel, Run, Tasklet};
 
-use crate::support::stackless::{floating, logs_end, raised, receiving, ring, says, state};
+use crate::support::stackless::{floating, logs, logs_end, raised, receiving, ring, state};
 use crate::support::{check, log, ms, run_virtually};
 
 /// Starts a tasklet at the end of the ring that logs `name` and a number before each of its ticks.
@@ -140,7 +140,7 @@ fn s_126_a_soft_return_is_not_taken_inside_a_transfer_that_switches() {
             stackless::schedule();
             log("A2");
         });
-        let b = says("B");
+        let b = logs("B");
         assert!(Run::new().ticks(2).soft().run().is_none());
         log("m");
         drop((a, b));
@@ -335,7 +335,7 @@ fn s_132_with_threadblock_a_run_returns_when_nothing_else_is_left() {
         let r = receiving("R", &channel);
         assert!(Run::new().threadblock().run().is_none());
         log("m");
-        says("A");
+        logs("A");
         assert!(Run::new().threadblock().run().is_none());
         assert_eq!((state(&r), channel.balance()), ("alive blocked scheduled".into(), -1));
     });
@@ -346,7 +346,7 @@ fn s_132_with_threadblock_a_run_returns_when_nothing_else_is_left() {
 fn s_132_a_plain_run_inside_one_with_threadblock_returns_first() {
     run_virtually(|| {
         stackless::spawn(|| {
-            says("x");
+            logs("x");
             stackless::run();
             log("A");
             drop(fibra::spawn(|| {

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use fibra::stackless::{self, Channel, Tasklet};
 
 use crate::support::stackless::{
-    paused, payload_of, raised, raises, receiving, ring, says, some, state, value_of,
+    logs, paused, payload_of, raised, raises, receiving, ring, some, state, value_of,
 };
 use crate::support::{check, log, text_of};
 
@@ -28,7 +28,7 @@ fn victim() -> Tasklet {
 #[test]
 fn t01_schedule() {
     fibra::run(|| {
-        let _ab = ["A", "B"].map(says);
+        let _ab = ["A", "B"].map(logs);
         stackless::schedule();
         log("m");
     });
@@ -38,7 +38,7 @@ fn t01_schedule() {
 #[test]
 fn t02_run_of_a_scheduled_tasklet() {
     fibra::run(|| {
-        let [a, b, _c] = ["A", "B", "C"].map(says);
+        let [a, b, _c] = ["A", "B", "C"].map(logs);
         b.run().unwrap();
         log("m");
         log_ring(&[("A", &a)]);
@@ -49,7 +49,7 @@ fn t02_run_of_a_scheduled_tasklet() {
 #[test]
 fn t03_run_of_a_paused_tasklet() {
     fibra::run(|| {
-        let [a, b] = ["A", "B"].map(says);
+        let [a, b] = ["A", "B"].map(logs);
         paused("P").run().unwrap();
         log("m");
         log_ring(&[("A", &a), ("B", &b)]);
@@ -60,7 +60,7 @@ fn t03_run_of_a_paused_tasklet() {
 #[test]
 fn t04_switch_to_a_scheduled_tasklet() {
     fibra::run(|| {
-        let [_a, b, _c] = ["A", "B", "C"].map(says);
+        let [_a, b, _c] = ["A", "B", "C"].map(logs);
         b.switch().unwrap();
         log("m");
         log_ring(&[]);
@@ -71,7 +71,7 @@ fn t04_switch_to_a_scheduled_tasklet() {
 #[test]
 fn t05_switch_to_a_paused_tasklet() {
     fibra::run(|| {
-        let _ab = ["A", "B"].map(says);
+        let _ab = ["A", "B"].map(logs);
         paused("P").switch().unwrap();
         log("m");
     });
@@ -81,7 +81,7 @@ fn t05_switch_to_a_paused_tasklet() {
 #[test]
 fn t06_kill_of_a_scheduled_tasklet() {
     fibra::run(|| {
-        let [a, _b, _c] = ["A", "B", "C"].map(says);
+        let [a, _b, _c] = ["A", "B", "C"].map(logs);
         a.kill().unwrap();
         log("m");
         log_ring(&[]);
@@ -93,7 +93,7 @@ fn t06_kill_of_a_scheduled_tasklet() {
 fn t07_kill_of_a_blocked_tasklet() {
     fibra::run(|| {
         let t = victim();
-        let [a, b] = ["A", "B"].map(says);
+        let [a, b] = ["A", "B"].map(logs);
         t.kill().unwrap();
         log("m");
         log_ring(&[("A", &a), ("B", &b)]);
@@ -105,7 +105,7 @@ fn t07_kill_of_a_blocked_tasklet() {
 fn t08_pending_kill_of_a_blocked_tasklet() {
     fibra::run(|| {
         let t = victim();
-        let [a, b] = ["A", "B"].map(says);
+        let [a, b] = ["A", "B"].map(logs);
         t.kill_pending().unwrap();
         log("m");
         log_ring(&[("A", &a), ("B", &b), ("T", &t)]);
@@ -133,9 +133,9 @@ fn t09_tasklets_take_turns() {
 #[test]
 fn t10_an_error_comes_out_of_run() {
     fibra::run(|| {
-        says("A");
+        logs("A");
         raises("X", "E");
-        let b = says("B");
+        let b = logs("B");
         log(raised(stackless::run));
         log_ring(&[("B", &b)]);
     });
@@ -145,9 +145,9 @@ fn t10_an_error_comes_out_of_run() {
 #[test]
 fn t11_an_error_of_a_tasklet_that_main_runs() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let x = raises("X", "E");
-        let b = says("B");
+        let b = logs("B");
         log(raised(|| x.run()));
         log_ring(&[("A", &a), ("B", &b)]);
     });
@@ -158,9 +158,9 @@ fn t11_an_error_of_a_tasklet_that_main_runs() {
 #[test]
 fn t12_an_error_of_a_tasklet_to_which_main_switches() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let x = raises("X", "E");
-        let b = says("B");
+        let b = logs("B");
         log(raised(|| x.switch()));
         log_ring(&[("A", &a), ("B", &b)]);
     });
@@ -170,7 +170,7 @@ fn t12_an_error_of_a_tasklet_to_which_main_switches() {
 #[test]
 fn t13_schedule_remove_returns_its_value() {
     fibra::run(|| {
-        let _ab = ["A", "B"].map(says);
+        let _ab = ["A", "B"].map(logs);
         let s = stackless::tasklet(|()| {
             log("S");
             let value = value_of::<&str>(stackless::schedule_remove());
@@ -192,9 +192,9 @@ fn t13_schedule_remove_returns_its_value() {
 fn t14_an_inserted_tasklet_goes_to_the_end() {
     fibra::run(|| {
         let p = paused("P");
-        let _ab = ["A", "B"].map(says);
+        let _ab = ["A", "B"].map(logs);
         p.insert().unwrap();
-        says("C");
+        logs("C");
         stackless::run();
     });
     check("A B P C");
@@ -205,10 +205,10 @@ fn t15_what_a_tasklet_creates_runs_behind_the_others() {
     fibra::run(|| {
         stackless::spawn(|| {
             log("A");
-            says("x");
-            says("y");
+            logs("x");
+            logs("y");
         });
-        says("B");
+        logs("B");
         stackless::run();
     });
     check("A B x y");
@@ -245,7 +245,7 @@ fn t22_the_innermost_run_returns_first() {
             stackless::run();
             log("A2");
         });
-        says("B");
+        logs("B");
         stackless::run();
         log("m");
     });
@@ -278,7 +278,7 @@ fn t23_waking_main_by_hand_pops_the_deeper_run() {
 #[test]
 fn t26_trapped_schedule() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let trapped = stackless::switch_trapped();
         assert!(raised(stackless::schedule).contains("switch_trap"));
         assert!(raised(stackless::run).contains("switch_trap"));
@@ -310,7 +310,7 @@ fn t33_the_error_handler() {
 #[test]
 fn t34_a_throw_into_a_new_tasklet() {
     fibra::run(|| {
-        for t in [paused("never"), says("never")] {
+        for t in [paused("never"), logs("never")] {
             log(raised(|| t.throw("IndexError")));
             log(state(&t));
         }
@@ -342,7 +342,7 @@ fn t35_a_tasklet_survives_its_kill() {
 fn t37_atomic_is_not_inherited() {
     fibra::run(|| {
         let _atomic = stackless::atomic();
-        log(says("never").atomic());
+        log(logs("never").atomic());
     });
     check("false");
 }
@@ -363,7 +363,7 @@ fn t38_run_and_the_tempval_of_a_finished_tasklet_are_none() {
 fn t39_schedule_comes_back_to_its_caller() {
     fibra::run(|| {
         let me = stackless::getcurrent();
-        says("A");
+        logs("A");
         stackless::schedule();
         log(stackless::getcurrent() == me);
     });

@@ -4,7 +4,7 @@ use fibra::channel::Preference;
 use fibra::stackless::{self, Channel, Tasklet};
 
 use crate::support::stackless::{
-    floating, logs_end, paused, raised, receiving, refused, ring, says, sending, state,
+    floating, logs, logs_end, paused, raised, receiving, refused, ring, sending, state,
 };
 use crate::support::{check, log};
 
@@ -73,7 +73,7 @@ fn s_093_block_trap_is_a_tasklets_own() {
         assert!(stackless::getcurrent().block_trap());
         drop(outer);
         assert!(!stackless::getcurrent().block_trap());
-        let t = says("T");
+        let t = logs("T");
         t.set_block_trap(true);
         assert!(t.block_trap());
     });
@@ -81,13 +81,13 @@ fn s_093_block_trap_is_a_tasklets_own() {
 }
 
 #[test]
-fn s_095_switch_trap_is_a_counter_that_tells_its_old_value() {
+fn s_095_switch_trap_is_a_counter_that_returns_its_old_value() {
     fibra::run(|| {
         assert_eq!(stackless::switch_trap(0), 0);
         assert_eq!(stackless::switch_trap(1), 0);
         assert_eq!(stackless::switch_trap(1), 1);
         assert_eq!(stackless::switch_trap(-1), 2);
-        says("A");
+        logs("A");
         assert!(raised(stackless::schedule).contains("switch_trap"));
         assert_eq!(stackless::switch_trap(-1), 1);
         assert_eq!(stackless::switch_trap(0), 0);
@@ -116,7 +116,7 @@ fn s_095_the_guard_restores_the_previous_value_also_when_it_unwinds() {
 #[test]
 fn s_096_schedule_and_run_are_trapped_when_another_could_run() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         trapped(|| {
             assert!(raised(stackless::schedule).contains("switch_trap"));
             assert!(raised(stackless::schedule_remove).contains("switch_trap"));
@@ -145,7 +145,7 @@ fn s_096_schedule_and_run_are_not_trapped_when_alone() {
 #[test]
 fn s_096_switches_to_others_are_trapped() {
     fibra::run(|| {
-        let (p, a) = (paused("P"), says("A"));
+        let (p, a) = (paused("P"), logs("A"));
         trapped(|| {
             for t in [&p, &a] {
                 refused(t.run(), "switch_trap");
@@ -165,7 +165,7 @@ fn s_096_switches_to_others_are_trapped() {
 #[test]
 fn s_096_what_would_block_is_trapped_and_leaves_no_trace() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let channel = Channel::new();
         trapped(|| {
             assert!(channel.receive().unwrap_err().to_string().contains("switch_trap"));
@@ -236,7 +236,7 @@ fn s_096_transfers_that_keep_the_caller_running_are_not_trapped() {
 fn s_096_insert_remove_bind_and_pending_throws_are_not_trapped() {
     fibra::run(|| {
         let _trap = stackless::switch_trapped();
-        let (p, a) = (paused("P"), says("A"));
+        let (p, a) = (paused("P"), logs("A"));
         p.insert().unwrap();
         a.remove().unwrap();
         p.kill_pending().unwrap();
@@ -278,7 +278,7 @@ fn s_097_atomic_tasklets_still_switch_by_themselves() {
     fibra::run(|| {
         let me = stackless::getcurrent();
         assert!(!me.atomic() && !me.set_atomic(true) && me.atomic());
-        says("A");
+        logs("A");
         stackless::schedule();
         assert!(me.set_atomic(true) && me.set_atomic(false) && !me.atomic());
     });

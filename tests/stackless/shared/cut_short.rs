@@ -164,8 +164,8 @@ fn a_throw_takes_it_off_the_channel_immediately() {
 }
 
 #[test]
-fn one_that_refuses_to_end_is_served_no_more() {
-    let test = name_of!(one_that_refuses_to_end_is_served_no_more);
+fn a_receiver_that_refuses_to_end_is_no_longer_served() {
+    let test = name_of!(a_receiver_that_refuses_to_end_is_no_longer_served);
     let output = in_child(test, &[], || {
         let channel = SharedChannel::<u32>::new();
         let there = channel.clone();

@@ -14,7 +14,7 @@ const ROUNDS: usize = 3_000;
 
 /// The end of each value, by its number.
 #[derive(Default)]
-struct Fate {
+struct Counts {
     sent: AtomicBool,
     received: AtomicUsize,
     dropped: AtomicUsize,
@@ -22,18 +22,18 @@ struct Fate {
 
 struct Value {
     number: usize,
-    ledger: Arc<Vec<Fate>>,
+    ledger: Arc<Vec<Counts>>,
 }
 
 impl Value {
-    fn fate(&self) -> &Fate {
+    fn counts(&self) -> &Counts {
         &self.ledger[self.number]
     }
 }
 
 impl Drop for Value {
     fn drop(&mut self) {
-        self.fate().dropped.fetch_add(1, Ordering::Relaxed);
+        self.counts().dropped.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -52,7 +52,7 @@ impl Dice {
 #[test]
 fn every_value_is_received_once_or_dropped_by_its_sender() {
     let channel = SharedChannel::new();
-    let ledger: Vec<Fate> = (0..THREADS * ROUNDS).map(|_| Fate::default()).collect();
+    let ledger: Vec<Counts> = (0..THREADS * ROUNDS).map(|_| Counts::default()).collect();
     let ledger = Arc::new(ledger);
     let next = Arc::new(AtomicUsize::new(0));
     let threads: Vec<_> = (0..THREADS)
@@ -68,11 +68,11 @@ fn every_value_is_received_once_or_dropped_by_its_sender() {
     assert_eq!(channel.balance(), 0);
     let made = next.load(Ordering::Relaxed);
     let mut received = 0;
-    for (number, fate) in ledger.iter().take(made).enumerate() {
-        let times = fate.received.load(Ordering::Relaxed);
+    for (number, counts) in ledger.iter().take(made).enumerate() {
+        let times = counts.received.load(Ordering::Relaxed);
         assert!(times <= 1, "value {number} was received {times} times");
-        assert_eq!(fate.dropped.load(Ordering::Relaxed), 1, "value {number} was lost or doubled");
-        let sent = fate.sent.load(Ordering::Relaxed);
+        assert_eq!(counts.dropped.load(Ordering::Relaxed), 1, "value {number} was lost or doubled");
+        let sent = counts.sent.load(Ordering::Relaxed);
         assert!(!sent || times == 1, "value {number} was sent and not received");
         received += times;
     }
@@ -83,7 +83,7 @@ fn every_value_is_received_once_or_dropped_by_its_sender() {
 fn storm(
     mut dice: Dice,
     channel: &SharedChannel<Value>,
-    ledger: &Arc<Vec<Fate>>,
+    ledger: &Arc<Vec<Counts>>,
     next: &Arc<AtomicUsize>,
 ) {
     let mut tasklets: Vec<Tasklet> = Vec::new();
@@ -133,7 +133,7 @@ fn receive(channel: SharedChannel<Value>, how: usize) -> Tasklet {
             _ => channel.try_receive().ok(),
         };
         if let Some(value) = received {
-            value.fate().received.fetch_add(1, Ordering::Relaxed);
+            value.counts().received.fetch_add(1, Ordering::Relaxed);
         }
     })
 }

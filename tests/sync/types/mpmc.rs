@@ -134,14 +134,14 @@ fn a_deadline_gives_the_value_back() {
 }
 
 #[test]
-fn who_is_killed_leaves_no_trace_and_what_was_handed_over_is_delivered() {
+fn a_killed_receiver_leaves_no_trace_and_a_value_handed_to_it_is_delivered() {
     fibra::run(|| {
         let (sender, values) = bounded(0);
         let killed = receiver(&values, "killed");
         yield_now();
         killed.kill();
         assert!(killed.join().is_err());
-        assert!(sender.try_send(1).is_err(), "nobody waits");
+        assert!(sender.try_send(1).is_err(), "no receiver waits");
 
         let served = receiver(&values, "served");
         yield_now();

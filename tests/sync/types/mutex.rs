@@ -157,7 +157,7 @@ fn a_lock_that_was_handed_over_beats_a_kill_and_a_deadline() {
 }
 
 #[test]
-fn a_panic_unlocks_it_and_leaves_the_data_as_it_is() {
+fn a_panic_unlocks_it_and_does_not_restore_the_data() {
     fibra::run(|| {
         let mutex = Arc::new(Mutex::new(0));
         let other = mutex.clone();
@@ -265,7 +265,7 @@ fn a_plain_thread_times_out() {
 }
 
 #[test]
-fn a_plain_thread_that_would_wait_for_itself_is_told() {
+fn a_plain_thread_that_would_wait_for_itself_panics() {
     let mutex = Mutex::new(());
     let _guard = mutex.lock();
     let text = panic_of(|| drop(mutex.lock()));

@@ -108,7 +108,7 @@ fn a_waiter_that_is_killed_leaves_the_line() {
 }
 
 #[test]
-fn a_closure_that_calls_its_own_once_is_told() {
+fn a_closure_that_calls_its_own_once_panics() {
     let once = Once::new();
     let inside = || panic_of(|| once.call_once(|| once.call_once(|| ())));
     assert_eq!(

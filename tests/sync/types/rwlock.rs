@@ -160,7 +160,7 @@ fn the_data_is_reached_with_and_without_the_lock() {
 }
 
 #[test]
-fn a_plain_thread_that_would_wait_for_itself_is_told() {
+fn a_plain_thread_that_would_wait_for_itself_panics() {
     let lock = RwLock::new(());
     let _guard = lock.write();
     let text = panic_of(|| drop(lock.read()));

@@ -4,7 +4,7 @@ use super::*;
 use crate::sched::time::idle::{Idle, ThreadIdle};
 
 fn owner(scheduler: u32, fiber: u64) -> Owner {
-    Owner::of_bits(Owner::first_of(scheduler).bits() | fiber << 2)
+    Owner::of_bits(Owner::first_of(scheduler).bits() | fiber << 3)
 }
 
 fn on(scheduler: u32, fiber: u64) -> Vec<Party> {

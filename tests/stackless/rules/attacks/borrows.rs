@@ -7,7 +7,7 @@ use std::rc::Rc;
 use fibra::stackless::{self, Channel, Tasklet};
 
 use crate::support::stackless::{
-    floating, logs_end, payload_of, quietly, raise, raised, says, state,
+    floating, logs, logs_end, payload_of, quietly, raise, raised, state,
 };
 use crate::support::{OnDrop, check, log, ms, run_virtually};
 
@@ -229,7 +229,7 @@ fn a_tasklet_inside_of_catch_unwind_and_local_with_keeps_its_frames() {
         t.run().unwrap();
         t.kill().unwrap();
         drop(floating("F"));
-        says("A");
+        logs("A");
         stackless::run();
     });
     assert_eq!(LOCAL.take(), 1);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use fibra::stackless::{self, Channel, Run, Tasklet};
 
 use crate::support::stackless::{
-    floating, logs_end, paused, payload_of, quietly, raise, raised, raises, receiving, says,
+    floating, logs, logs_end, paused, payload_of, quietly, raise, raised, raises, receiving,
     sending, state,
 };
 use crate::support::{check, log, text_of};
@@ -34,7 +34,7 @@ fn a_channel_callback_may_not_use_channels_but_may_make_tasklets() {
             assert!(seen.send(1).is_err() && seen.receive().is_err());
             made.set(made.get() + 1);
             if made.get() == 1 {
-                says("X");
+                logs("X");
             }
             quietly(stackless::schedule);
             quietly(stackless::run);
@@ -81,7 +81,7 @@ fn callbacks_that_replace_each_other_from_within() {
             log("first");
             stackless::set_schedule_callback(Some(Rc::new(|_, _| log("second"))));
         })));
-        says("A");
+        logs("A");
         stackless::run();
         let channel = Channel::new();
         stackless::set_schedule_callback(None);
@@ -100,7 +100,7 @@ fn an_error_handler_may_run_the_scheduler() {
     fibra::run(|| {
         stackless::set_error_handler(Some(Rc::new(|_, payload| {
             log(format!("<{}", text_of(payload)));
-            says("x");
+            logs("x");
             stackless::run();
             log(">");
         })));
@@ -186,7 +186,7 @@ fn a_schedule_callback_that_drops_the_last_handle_of_a_paused_tasklet() {
     fibra::run(|| {
         let last = Cell::new(Some(floating("F")));
         stackless::set_schedule_callback(Some(Rc::new(move |_, _| drop(last.take()))));
-        says("A");
+        logs("A");
         stackless::schedule();
         stackless::set_schedule_callback(None);
         log("m");
@@ -199,9 +199,9 @@ fn a_schedule_callback_that_drops_the_last_handle_of_a_paused_tasklet() {
 }
 
 #[test]
-fn a_schedule_callback_that_moves_the_one_that_was_to_run_next() {
+fn a_schedule_callback_that_removes_the_next_tasklet() {
     fibra::run(|| {
-        let [a, b] = ["A", "B"].map(says);
+        let [a, b] = ["A", "B"].map(logs);
         let (first, done) = (a.clone(), Cell::new(false));
         stackless::set_schedule_callback(Some(Rc::new(move |_, _| {
             if !done.replace(true) {
@@ -222,7 +222,7 @@ fn a_schedule_callback_that_moves_the_one_that_was_to_run_next() {
 #[test]
 fn a_schedule_callback_that_removes_the_target_of_a_switch() {
     fibra::run(|| {
-        let a = says("A");
+        let a = logs("A");
         let victim = a.clone();
         stackless::set_schedule_callback(Some(Rc::new(move |_, _| {
             drop((victim.remove(), victim.kill_pending(), victim.remove()));
@@ -261,8 +261,8 @@ fn ticks_inside_callbacks_interrupt_nothing() {
         stackless::set_schedule_callback(Some(Rc::new(|_, _| {
             (0..9).for_each(|_| stackless::tick());
         })));
-        says("A");
-        says("B");
+        logs("A");
+        logs("B");
         assert!(Run::new().ticks(3).run().is_none());
         stackless::set_schedule_callback(None);
         log("m");

@@ -8,7 +8,7 @@ use fibra::stackless::{self, Channel, Tasklet, TaskletError};
 use super::Meddler;
 
 use crate::support::stackless::{
-    floating, logs_end, paused, quietly, raise, raised, says, some, state,
+    floating, logs, logs_end, paused, quietly, raise, raised, some, state,
 };
 use crate::support::{Noisy, OnDrop, check, log, trace};
 
@@ -30,14 +30,14 @@ fn payloads_that_call_back_are_dropped_wherever_they_end() {
         drop(payload);
         // A second throw replaces the first, and the second may never be raised.
         let f = floating("F");
-        f.throw_pending(Payload("bomb 1")).unwrap();
-        f.throw_pending(Payload("bomb 2")).unwrap();
+        f.throw_pending(Payload("thrown 1")).unwrap();
+        f.throw_pending(Payload("thrown 2")).unwrap();
         // The destructor of the first one schedules, so the second may have been raised already.
         quietly(stackless::run);
         assert_eq!(state(&f), "dead");
         log("m");
     });
-    check("handled swallowed replaced E returned bomb 1 bomb 2 m");
+    check("handled swallowed replaced E returned thrown 1 thrown 2 m");
 }
 
 /// A payload, which can be any `Send` value. Its destructor drops a [`Meddler`].
@@ -50,7 +50,7 @@ impl Drop for Payload {
 }
 
 #[test]
-fn a_pending_bomb_that_never_goes_off_is_dropped_once() {
+fn a_pending_throw_that_is_never_raised_is_dropped_once() {
     fibra::run(|| {
         let f = floating("F");
         f.throw_pending(Noisy("F's")).unwrap();
@@ -164,17 +164,17 @@ fn a_payload_whose_destructor_panics_harms_nothing_else() {
     fibra::run(|| {
         stackless::set_error_handler(Some(Rc::new(|_, _| log("handled"))));
         stackless::spawn(|| raise(OnDrop(|| raise("destructor"))));
-        says("A");
+        logs("A");
         quietly(stackless::run);
         quietly(stackless::run);
         let f = floating("F");
-        f.throw_pending(OnDrop(|| raise("bomb 1"))).unwrap();
-        quietly(|| drop(f.throw_pending("bomb 2")));
+        f.throw_pending(OnDrop(|| raise("thrown 1"))).unwrap();
+        quietly(|| drop(f.throw_pending("thrown 2")));
         quietly(stackless::run);
         assert_eq!(state(&f), "dead");
         log("m");
     });
-    check("handled A F:bomb 2 handled m");
+    check("handled A F:thrown 2 handled m");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn at_the_end_of_the_run_destructors_may_still_call_back() {
             fibra::park();
         });
         stackless::schedule();
-        says("never");
+        logs("never");
         log("m");
     });
     let mut seen = trace();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use fibra::stackless::{self, Channel, Run, Tasklet};
 
-use crate::support::stackless::{floating, paused, quietly, ring, says, state};
+use crate::support::stackless::{floating, logs, paused, quietly, ring, state};
 use crate::support::{OnDrop, check, log};
 
 /// A value that calls its closure when the thread ends.
@@ -23,7 +23,7 @@ fn tasklets_in_a_thread_local_outlive_the_run_and_die_with_the_thread() {
             let channel = Channel::<i32>::new();
             let blocked = stackless::spawn(move || drop(channel.receive()));
             stackless::run();
-            let all = [blocked, floating("F"), paused("P"), says("S"), stackless::getmain()];
+            let all = [blocked, floating("F"), paused("P"), logs("S"), stackless::getmain()];
             KEPT.with_borrow_mut(|kept| kept.extend(all));
         });
         KEPT.with_borrow(|kept| {
@@ -48,7 +48,7 @@ fn tasklets_in_a_thread_local_outlive_the_run_and_die_with_the_thread() {
 }
 
 #[test]
-fn a_tasklet_of_an_earlier_run_may_be_bound_again_or_says_why_not() {
+fn a_tasklet_of_an_earlier_run_can_be_bound_again_or_returns_an_error() {
     let old = fibra::run(|| {
         let t = paused("P");
         t.run().unwrap();
@@ -73,7 +73,7 @@ fn calls_outside_of_a_run_panic_or_refuse() {
         Box::new(stackless::run),
         Box::new(|| drop(stackless::schedule_remove())),
         Box::new(|| drop(Run::new().ticks(3).run())),
-        Box::new(|| drop(says("never"))),
+        Box::new(|| drop(logs("never"))),
         Box::new(|| drop(stackless::switch_trapped())),
         Box::new(|| drop(stackless::atomic())),
         Box::new(|| drop(stackless::set_error_handler(None))),
@@ -129,14 +129,14 @@ fn guards_that_outlive_their_tasklet_or_run_change_nothing_else() {
 }
 
 #[test]
-fn forgotten_handles_bounds_and_guards_leak_and_no_more() {
+fn forgotten_handles_bounds_and_guards_only_leak() {
     fibra::run(|| {
         std::mem::forget(floating("F"));
         std::mem::forget(paused("P"));
         std::mem::forget(stackless::tasklet(|()| log("never")));
         std::mem::forget(stackless::atomic());
         std::mem::forget(stackless::block_trap(true));
-        says("A");
+        logs("A");
         stackless::run();
         std::mem::forget(stackless::switch_trapped());
     });

@@ -3,7 +3,7 @@
 use fibra::stackless::{self, Channel};
 
 use crate::support::stackless::{
-    floating, logs_end, paused, payload_of, quietly, raise, raised, receiving, says, state,
+    floating, logs, logs_end, paused, payload_of, quietly, raise, raised, receiving, state,
 };
 use crate::support::{DONE_LINE, OnDrop, check, in_child, log, name_of, stderr};
 
@@ -95,15 +95,15 @@ fn the_scheduler_works_in_a_destructor_that_unwinds() {
         fibra::run(|| {
             let text = raised(|| {
                 let _works = OnDrop(|| {
-                    says("A");
+                    logs("A");
                     stackless::run();
                     paused("P").run().unwrap();
                     let channel = Channel::new();
                     receiving("R", &channel);
                     channel.send(1).unwrap();
-                    says("B");
+                    logs("B");
                     stackless::schedule();
-                    says("C");
+                    logs("C");
                     stackless::schedule_remove();
                     log("-");
                 });
@@ -125,7 +125,7 @@ fn an_error_that_is_due_to_a_main_that_unwinds_does_not_abort() {
             let text = raised(|| {
                 let _runs = OnDrop(|| {
                     stackless::spawn(|| raise("inner"));
-                    says("A");
+                    logs("A");
                     stackless::run();
                     log("destructor");
                 });

@@ -5,7 +5,7 @@
 
 /// The error that a tasklet raises when it runs again.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Bomb {
+pub(crate) enum Thrown {
     Exit,
     Error,
 }
@@ -22,7 +22,7 @@ pub(crate) enum Place {
 pub(crate) struct Member {
     pub(crate) place: Place,
     pub(crate) started: bool,
-    pub(crate) bomb: Option<Bomb>,
+    pub(crate) pending: Option<Thrown>,
     /// Whether its wait at a channel has completed and it has not run since. An error thrown at it
     /// then is raised later, at a point that no rule gives: the programs do not throw at it.
     pub(crate) completed: bool,
@@ -49,7 +49,7 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(channels: usize) -> Model {
-        let main = Member { place: Place::Ring, started: true, bomb: None, completed: false };
+        let main = Member { place: Place::Ring, started: true, pending: None, completed: false };
         Model {
             members: vec![main],
             ring: vec![0],
@@ -94,7 +94,7 @@ impl Model {
 
     pub(crate) fn create(&mut self, place: Place) -> usize {
         let t = self.members.len();
-        self.members.push(Member { place, started: false, bomb: None, completed: false });
+        self.members.push(Member { place, started: false, pending: None, completed: false });
         if place == Place::Ring {
             self.ring.push(t);
         }
@@ -165,7 +165,7 @@ impl Model {
     /// S-051, S-052; for a tasklet other than the running one.
     pub(crate) fn kill(&mut self, t: usize) {
         if self.place(t) != Place::Dead {
-            self.members[t].bomb = Some(Bomb::Exit);
+            self.members[t].pending = Some(Thrown::Exit);
             self.bring(t);
         }
     }
@@ -175,7 +175,7 @@ impl Model {
         if self.place(t) == Place::Dead {
             return;
         }
-        self.members[t].bomb = Some(Bomb::Exit);
+        self.members[t].pending = Some(Thrown::Exit);
         if self.place(t) != Place::Ring {
             self.leave_channel(t);
             self.append(t);
@@ -196,7 +196,7 @@ impl Model {
         self.take_out(me);
         self.members[me].place = Place::Dead;
         let target = self.wake_up_target();
-        self.members[target].bomb = Some(Bomb::Error);
+        self.members[target].pending = Some(Thrown::Error);
         self.bring(target);
     }
 
@@ -273,7 +273,7 @@ impl Model {
     /// Settles the state before the code of the running one continues: S-056, S-114, S-115.
     fn settle(&mut self) {
         let me = self.current();
-        if !self.members[me].started && self.members[me].bomb.is_some() {
+        if !self.members[me].started && self.members[me].pending.is_some() {
             return self.end();
         }
         self.members[me].started = true;

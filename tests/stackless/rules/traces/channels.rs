@@ -5,7 +5,7 @@ use std::rc::Rc;
 use fibra::channel::Preference;
 use fibra::stackless::{self, Channel, Tasklet};
 
-use crate::support::stackless::{receiving, says, sending, state};
+use crate::support::stackless::{logs, receiving, sending, state};
 use crate::support::{check, log};
 
 /// Runs `transfer` in the ring [S a b] with T waiting on the channel, from S.
@@ -22,7 +22,7 @@ fn transfer(
             operate(&channel);
             log("S");
         });
-        let _ab = ["a", "b"].map(says);
+        let _ab = ["a", "b"].map(logs);
         stackless::run();
     });
 }
@@ -181,7 +181,7 @@ fn t28_a_lone_main_receives() {
 fn t29_main_receives_and_the_last_tasklet_ends() {
     fibra::run(|| {
         let channel = Channel::<i32>::new();
-        says("T");
+        logs("T");
         let error = channel.receive().unwrap_err().to_string();
         let text = "the main tasklet is receiving without a sender available.";
         assert!(error.contains(text), "{error}");
@@ -194,7 +194,7 @@ fn t29_main_receives_and_the_last_tasklet_ends() {
 fn t30_main_sends_and_the_last_tasklet_ends() {
     fibra::run(|| {
         let channel = Channel::new();
-        says("T");
+        logs("T");
         let error = channel.send(1).unwrap_err();
         let text = "the main tasklet is sending without a receiver available.";
         assert!(error.to_string().contains(text), "{error}");

@@ -1,0 +1,162 @@
+//! One job, as its queue, the fiber that runs it and its handle see it. The memory that they share
+//! is [`job_cell`](crate::jobs::job_cell).
+//!
+//! ```text
+//!   Unstarted --start--> Started: a fiber runs the closure, and leaves the output
+//!       |                   \__ the fiber has ended: the outcome is announced
+//!       \__ refuse: the closure is dropped, the outcome is an error
+//!   kill, before the start: the outcome is an error; the closure stays, until the job is taken out
+//!       of its queue
+//! ```
+//!
+//! Invariants:
+//! - The closure is run or dropped once, on a fiber of the scheduler that took the job, or on the
+//!   thread that was refused.
+//! - The outcome is announced when the fiber has ended, after the destructors of its fiber-locals.
+//! - The last count of a job drops no user value: the handle takes the outcome with it, and
+//!   whatever takes a job out of a queue takes the closure.
+
+#![allow(unsafe_code, reason = "declares what only the one handle of a job may call")]
+
+use std::borrow::Cow;
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::collections::slot_table::Key;
+use crate::fiber::exit::JoinError;
+use crate::fiber::locals::SendLocals;
+use crate::jobs::children::Children;
+use crate::sched::api::join::JoinHandle;
+use crate::sched::api::spawn::Builder;
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::core::work::Borrows;
+
+pub(crate) type Outcome<T> = Result<T, JoinError>;
+pub(crate) type Reason = Option<Cow<'static, str>>;
+
+/// The settings with which the fiber of a job is created.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) builder: Builder,
+    /// The scope to which it belongs and from which it may borrow, if there is one.
+    pub(crate) scope: Option<Arc<Children>>,
+    pub(crate) at: &'static Location<'static>,
+    pub(crate) locals: SendLocals,
+}
+
+/// A job in a queue: the right to its closure. There is one per job.
+pub(crate) struct Unstarted(pub(super) Arc<dyn Job>);
+
+/// A job that runs: the right to its outcome, unless the job was killed before it started. There is
+/// one per job.
+pub(crate) struct Started {
+    job: Arc<dyn Job>,
+    scope: Option<Arc<Children>>,
+}
+
+/// The right to run the closure of a job. There is one per job.
+struct Body(Arc<dyn Job>);
+
+impl Drop for Body {
+    /// Drops the closure, if the fiber was killed before its first turn. This is on the fiber.
+    fn drop(&mut self) {
+        self.0.drop_closure();
+    }
+}
+
+impl Unstarted {
+    /// Creates the fiber that runs the job, without queueing it.
+    pub(crate) fn start(self, sched: &Scheduler) -> (Started, JoinHandle<()>) {
+        let Settings { builder, scope, at, locals } = self.0.settings();
+        let borrows = match &scope {
+            None => Borrows::Nothing,
+            Some(scope) => {
+                if scope.are_cancelled() {
+                    self.0.kill_unstarted(sched);
+                }
+                Borrows::FromAScope
+            }
+        };
+        let body = Body(self.0.clone());
+        let run = move || body.0.run();
+        let handle = builder.create_for_job(sched, (borrows, at), locals.arrive(), run);
+        self.0.start(sched.id, handle.fiber().record().key.get());
+        (Started { job: self.0, scope }, handle)
+    }
+
+    /// Drops the closure of a job that never starts: user code.
+    pub(crate) fn refuse(self, error: JoinError) {
+        let Settings { scope, locals, .. } = self.0.settings();
+        self.0.refuse(error);
+        drop(locals);
+        if let Some(waker) = scope.and_then(|scope| scope.one_ended()) {
+            waker.wake();
+        }
+    }
+}
+
+impl Started {
+    /// Announces the outcome. The fiber has ended, with this result. Runs no user code.
+    pub(crate) fn ended(self, sched: &Scheduler, how: Result<(), JoinError>) {
+        let Started { job, scope } = self;
+        job.ended(sched, scope.as_deref(), how);
+        if let Some(waker) = scope.and_then(|scope| scope.one_ended()) {
+            sched.wake_by(waker);
+        }
+    }
+
+    /// Returns whether it is a job of the scope with this record.
+    pub(crate) fn belongs_to(&self, children: &Arc<Children>) -> bool {
+        self.scope.as_ref().is_some_and(|scope| Arc::ptr_eq(scope, children))
+    }
+}
+
+/// A job, whatever its types. Only [`Unstarted`], [`Body`] and [`Started`] call this, each with the
+/// right that it stands for.
+pub(super) trait Job: Send + Sync {
+    /// Takes the settings. Called by `Unstarted::start`, once.
+    fn settings(&self) -> Settings;
+
+    /// Records the fiber that will run the closure. Called by `Unstarted::start`, once.
+    fn start(&self, scheduler: u32, key: Key);
+
+    /// Drops the closure. Called by `Unstarted::refuse`, once.
+    fn refuse(&self, error: JoinError);
+
+    /// Runs the closure; only drops it if the job was killed before it started. Called by `Body`,
+    /// once.
+    fn run(&self);
+
+    /// Drops the closure, unless it was run. Called by `Body`, once, after `run`.
+    fn drop_closure(&self);
+
+    /// Announces the outcome. Called by `Started`, once, after `run` has ended.
+    fn ended(&self, sched: &Scheduler, scope: Option<&Children>, how: Result<(), JoinError>);
+
+    /// Kills the job, which has not started. Runs no user code.
+    fn kill_unstarted(&self, sched: &Scheduler);
+}
+
+/// A job, as its handle sees it.
+pub(crate) trait Pending<T>: Send + Sync {
+    /// Returns the outcome if the job has ended. Otherwise the task of `cx`, and no other one, is
+    /// woken when it ends.
+    ///
+    /// # Safety
+    ///
+    /// Only the one handle of the job may call this, not on two threads at the same time.
+    unsafe fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>>;
+
+    /// Declares that nothing will ask for the outcome. Returns the outcome if it is there.
+    ///
+    /// # Safety
+    ///
+    /// Only the one handle of the job may call this, once, and not `poll` after it.
+    unsafe fn detach(&self) -> Option<Outcome<T>>;
+
+    fn is_finished(&self) -> bool;
+
+    /// Asks the job to end, for this reason if there is one.
+    fn kill(&self, reason: Reason);
+}

@@ -1,0 +1,293 @@
+//! The memory of one job: its closure, then its outcome, in one allocation that the queue, the
+//! fiber and the handle share.
+//!
+//! Invariants:
+//! - Which thread may touch the closure is decided by the one [`Unstarted`] and, later, the one
+//!   body of the job; which may touch the outcome by [`JobState`].
+//! - No user code runs under the lock of the waker, nor while a cell is borrowed.
+
+#![allow(unsafe_code, reason = "moves closures and outcomes between threads")]
+
+use std::cell::UnsafeCell;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use crate::collections::locked::locked;
+use crate::collections::slot_table::Key;
+use crate::fiber::exit::JoinError;
+use crate::fiber::panic::Panic;
+use crate::fiber::report::report_lost;
+use crate::jobs::children::Children;
+use crate::jobs::job::{Job, Outcome, Pending, Reason, Settings, Unstarted};
+use crate::jobs::state::{JobState, Kill};
+use crate::sched::core::scheduler::{Scheduler, scheduler};
+use crate::sched::shared::mailbox::Mail;
+use crate::sched::shared::registry;
+
+/// Returns a new job as its queue and its handle see it.
+pub(crate) fn new<F, T>(settings: Settings, f: F) -> (Unstarted, Arc<dyn Pending<T>>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let cell = Arc::new(JobCell {
+        state: JobState::new(),
+        scheduler: AtomicU32::new(0),
+        key: AtomicU64::new(0),
+        owns_outcome: AtomicBool::new(false),
+        settings: UnsafeCell::new(Some(settings)),
+        closure: UnsafeCell::new(Some(f)),
+        outcome: UnsafeCell::new(None),
+        waker: Mutex::new(None),
+    });
+    (Unstarted(cell.clone()), cell)
+}
+
+/// The allocation of one job.
+struct JobCell<F, T> {
+    state: JobState,
+    /// The fiber that runs it: the number of its scheduler, and its key. Set before the job counts
+    /// as started.
+    scheduler: AtomicU32,
+    key: AtomicU64,
+    /// Whether the scheduler that has started it owns the outcome. Used on its thread only.
+    owns_outcome: AtomicBool,
+    settings: UnsafeCell<Option<Settings>>,
+    closure: UnsafeCell<Option<F>>,
+    outcome: UnsafeCell<Option<Outcome<T>>>,
+    waker: Mutex<Option<Waker>>,
+}
+
+// SAFETY: the cells are moved into and out of by one thread at a time, with a happens-before edge
+// between two of them: the queue passes the right to the settings and the closure on, and `state`
+// the right to the outcome. Nothing is ever borrowed from a cell. Closures and outputs are `Send`,
+// and so may be used and dropped by the thread that has got them.
+unsafe impl<F: Send, T: Send> Sync for JobCell<F, T> {}
+// SAFETY: all fields may be dropped on another thread, since `F` and `T` are `Send`.
+unsafe impl<F: Send, T: Send> Send for JobCell<F, T> {}
+
+impl<F, T> JobCell<F, T> {
+    /// Moves the closure out.
+    ///
+    /// # Safety
+    ///
+    /// The caller must have the right to the closure.
+    unsafe fn take_closure(&self) -> Option<F> {
+        // SAFETY: no other thread touches the cell while the caller has the right to it, and no
+        // reference into it is ever kept.
+        unsafe { (*self.closure.get()).take() }
+    }
+
+    /// Moves the outcome out.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the outcome by the rules of [`JobState`].
+    unsafe fn take_outcome(&self) -> Option<Outcome<T>> {
+        // SAFETY: like in `take_closure`.
+        unsafe { (*self.outcome.get()).take() }
+    }
+
+    /// Moves the outcome in, where there is none.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the outcome by the rules of [`JobState`].
+    unsafe fn set_outcome(&self, outcome: Outcome<T>) {
+        // SAFETY: like in `take_closure`. The cell is empty, so the assignment drops no user value.
+        unsafe { *self.outcome.get() = Some(outcome) };
+    }
+
+    fn owns_outcome(&self) -> bool {
+        self.owns_outcome.load(Ordering::Relaxed)
+    }
+
+    /// Stores `error` as the outcome of a job that does not start. Returns the waker to call.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the outcome by the rules of [`JobState`].
+    unsafe fn fail(&self, error: JoinError) -> Option<Waker> {
+        // SAFETY: the caller owns the outcome.
+        unsafe { self.set_outcome(Err(error)) };
+        if self.state.end().wake { locked(&self.waker).take() } else { None }
+    }
+}
+
+impl<F, T> Job for JobCell<F, T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send + 'static,
+{
+    fn settings(&self) -> Settings {
+        // SAFETY: only `Unstarted`, of which there is one, calls this, and it is used up by that.
+        // Like in `take_closure`, nothing is borrowed.
+        let settings = unsafe { (*self.settings.get()).take() };
+        settings.expect("a job is started once")
+    }
+
+    fn start(&self, scheduler: u32, key: Key) {
+        self.scheduler.store(scheduler, Ordering::Relaxed);
+        self.key.store(key.to_bits(), Ordering::Relaxed);
+        // The state publishes both.
+        self.owns_outcome.store(self.state.start(), Ordering::Relaxed);
+    }
+
+    fn refuse(&self, error: JoinError) {
+        // SAFETY: `Unstarted`, of which there is one, has the right to it, and is used up.
+        let closure = unsafe { self.take_closure() };
+        if self.state.start() {
+            // SAFETY: `start` has returned that this thread owns the outcome.
+            let waker = unsafe { self.fail(error) };
+            waker.into_iter().for_each(Waker::wake);
+        }
+        drop(closure);
+    }
+
+    fn run(&self) {
+        // SAFETY: `Body` has the right to the closure, and calls this once.
+        let closure = unsafe { self.take_closure() };
+        let Some(closure) = closure else { return };
+        if !self.owns_outcome() {
+            return drop(closure);
+        }
+        let output = closure();
+        if !self.state.is_unwanted() {
+            // SAFETY: the scheduler that has started the job owns the outcome, and this is its
+            // thread.
+            unsafe { self.set_outcome(Ok(output)) };
+        }
+    }
+
+    fn drop_closure(&self) {
+        // SAFETY: `Body` has the right to the closure, and is gone after this.
+        drop(unsafe { self.take_closure() });
+    }
+
+    fn ended(&self, sched: &Scheduler, scope: Option<&Children>, how: Result<(), JoinError>) {
+        if !self.owns_outcome() {
+            return drop_unread::<T>(sched, scope, how.err().map(Err));
+        }
+        if let Err(error) = how {
+            // SAFETY: this scheduler owns the outcome. The closure has unwound, so there is none.
+            unsafe { self.set_outcome(Err(error)) };
+        }
+        let at_end = self.state.end();
+        if at_end.wake {
+            let waker = locked(&self.waker).take();
+            waker.into_iter().for_each(|waker| sched.wake_by(waker));
+        }
+        if at_end.unwanted {
+            // SAFETY: this scheduler has owned the outcome, and still does.
+            drop_unread(sched, scope, unsafe { self.take_outcome() });
+        }
+    }
+
+    fn kill_unstarted(&self, sched: &Scheduler) {
+        if let Kill::BeforeStart = self.state.kill() {
+            // SAFETY: the state has returned that this thread owns the outcome.
+            let waker = unsafe { self.fail(JoinError::Killed) };
+            waker.into_iter().for_each(|waker| sched.wake_by(waker));
+        }
+    }
+}
+
+impl<F, T> Pending<T> for JobCell<F, T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    unsafe fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>> {
+        if !self.state.has_ended() {
+            let waker = cx.waker().clone();
+            let replaced = locked(&self.waker).replace(waker);
+            drop(replaced);
+            if !self.state.wait() {
+                return Poll::Pending;
+            }
+        }
+        // SAFETY: the job has ended, so its handle, which calls this, owns the outcome.
+        let outcome = unsafe { self.take_outcome() };
+        Poll::Ready(outcome.unwrap_or(Err(JoinError::Taken)))
+    }
+
+    unsafe fn detach(&self) -> Option<Outcome<T>> {
+        if self.state.give_up() {
+            // SAFETY: the job had ended, so its handle, which calls this, owns the outcome.
+            return unsafe { self.take_outcome() };
+        }
+        let waker = locked(&self.waker).take();
+        drop(waker);
+        None
+    }
+
+    fn is_finished(&self) -> bool {
+        self.state.has_ended()
+    }
+
+    fn kill(&self, reason: Reason) {
+        match self.state.kill() {
+            Kill::Nothing => {}
+            Kill::BeforeStart => {
+                let error = reason.map_or(JoinError::Killed, JoinError::KilledFor);
+                // SAFETY: the state has returned that this thread owns the outcome.
+                let waker = unsafe { self.fail(error) };
+                waker.into_iter().for_each(Waker::wake);
+            }
+            Kill::Running => {
+                let scheduler = self.scheduler.load(Ordering::Relaxed);
+                kill_fiber(scheduler, Key::from_bits(self.key.load(Ordering::Relaxed)), reason);
+            }
+        }
+    }
+}
+
+/// Kills a fiber of any scheduler.
+fn kill_fiber(id: u32, key: Key, reason: Reason) {
+    match scheduler().filter(|sched| sched.id == id) {
+        Some(sched) => sched.kill_for(key, reason),
+        None => {
+            if let Some(mailbox) = registry::mailbox(id) {
+                mailbox.post(Mail::Kill(key, reason));
+            }
+        }
+    }
+}
+
+/// Drops an outcome that nothing asks for, on a fiber if that may run user code. The scope of the
+/// job, if there is one, keeps the first panic.
+fn drop_unread<T: 'static>(
+    sched: &Scheduler,
+    scope: Option<&Children>,
+    outcome: Option<Outcome<T>>,
+) {
+    let unread = match (outcome, scope) {
+        (Some(Err(JoinError::Panicked(panic))), Some(scope)) => {
+            match scope.keep_panic(panic.into_payload()) {
+                None => return,
+                Some(second) => Some(Err(JoinError::Panicked(Panic::new(second)))),
+            }
+        }
+        (outcome @ Some(Ok(_) | Err(JoinError::Panicked(_))), _) => outcome,
+        _ => return,
+    };
+    let unread = Unread::<T>(unread);
+    let fiber = sched.create_paused(move || drop(unread), Location::caller());
+    sched.unpause(fiber.ptr());
+}
+
+/// An outcome that nothing asks for. If it is a panic, it is reported when this is dropped: on a
+/// fiber, or on the thread that drops the handle.
+pub(crate) struct Unread<T>(pub(crate) Option<Outcome<T>>);
+
+impl<T> Drop for Unread<T> {
+    fn drop(&mut self) {
+        if let Some(Err(JoinError::Panicked(panic))) =
+            self.0.take_if(|outcome| matches!(outcome, Err(JoinError::Panicked(_))))
+        {
+            report_lost("a job panicked and was not joined", panic.into_payload());
+        }
+    }
+}

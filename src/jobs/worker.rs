@@ -1,0 +1,227 @@
+//! One scheduler's side of its runtime: its deque, the order in which it takes jobs, and the jobs
+//! that run on it.
+//!
+//! ```text
+//!   direct queue -> own deque, newest first -> injector -> the oldest of the other deques
+//!                   (each 31st time: injector, oldest of its own)
+//! ```
+//!
+//! Invariants:
+//! - A job that runs is in `running`, at the index of its fiber, until its fiber has ended.
+//! - Only the scheduler's own thread uses a `Worker`.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::sync::Arc;
+
+use crossbeam_deque::Worker as Deque;
+
+use crate::fiber::header::FiberPtr;
+use crate::jobs::children::Children;
+use crate::jobs::job::Started;
+use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
+use crate::sched::api::join::JoinHandle;
+use crate::sched::core::scheduler::{Scheduler, scheduler};
+use crate::sched::core::work::Work;
+
+/// The number of jobs after which a scheduler looks at the oldest ones first, once. Without that, a
+/// job at the far end of a deque might never start while newer ones come. A prime, so that it does
+/// not fall in step with the jobs of a program.
+const OLDEST_EACH: u32 = 31;
+
+/// The jobs of one scheduler.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    index: usize,
+    deque: Deque<Queued>,
+    taken: Cell<u32>,
+    running: RefCell<Vec<Option<Running>>>,
+}
+
+struct Running {
+    job: Started,
+    handle: JoinHandle<()>,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>, index: usize, deque: Deque<Queued>) -> Worker {
+        let (taken, running) = (Cell::new(0), RefCell::new(Vec::new()));
+        Worker { shared, index, deque, taken, running }
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.shared.seats[self.index]
+    }
+
+    /// Queues `job`, which a fiber of this scheduler spawns.
+    pub(crate) fn push(&self, job: Queued) {
+        count(&self.seat().spawned);
+        self.deque.push(job);
+        if 1 < self.shared.seats.len() {
+            self.shared.notify();
+        }
+    }
+
+    fn next(&self, idle: bool) -> Option<Queued> {
+        let taken = self.taken.get().wrapping_add(1);
+        self.taken.set(taken);
+        if taken % OLDEST_EACH == 0 {
+            let oldest = || take(|| self.seat().stealer.steal());
+            if let Some(job) = self.injected().or_else(oldest) {
+                return Some(job);
+            }
+        }
+        let direct = &self.seat().direct;
+        let first = if direct.is_empty() { None } else { take(|| direct.steal()) };
+        first
+            .or_else(|| self.deque.pop())
+            .or_else(|| self.injected())
+            .or_else(|| if idle { self.stolen() } else { None })
+    }
+
+    fn injected(&self) -> Option<Queued> {
+        if self.shared.injector.is_empty() {
+            return None;
+        }
+        let job = take(|| self.shared.injector.steal())?;
+        if !self.shared.injector.is_empty() {
+            // There is more than this scheduler needs now.
+            self.shared.notify();
+        }
+        Some(job)
+    }
+
+    /// Steals the oldest job of another scheduler, of the next one in turn that has any.
+    fn stolen(&self) -> Option<Queued> {
+        let seats = &self.shared.seats;
+        let others = (1..seats.len()).map(|step| &seats[(self.index + step) % seats.len()]);
+        let mut others = others.filter(|seat| !seat.stealer.is_empty());
+        let job = others.find_map(|seat| take(|| seat.stealer.steal()))?;
+        if seats.iter().any(|seat| !seat.stealer.is_empty()) {
+            self.shared.notify();
+        }
+        Some(job)
+    }
+
+    /// Kills the jobs of a scope that run on this scheduler. Must be called on a fiber.
+    pub(crate) fn kill_children(&self, sched: &Scheduler, children: &Arc<Children>) {
+        let running = self.running.borrow();
+        let of_scope = running.iter().flatten().filter(|running| running.job.belongs_to(children));
+        let fibers: Vec<_> = of_scope.map(|running| running.handle.fiber().clone()).collect();
+        drop(running);
+        fibers.iter().for_each(|fiber| sched.kill(fiber.record()));
+    }
+
+    /// Creates the fiber that runs `job`, and queues it in the ring.
+    fn run(&self, sched: &Scheduler, job: Queued) {
+        // Another one may follow: it is worth to look for it before the thread sleeps.
+        sched.spin.note_arrival();
+        self.shared.left_queue();
+        let (job, handle) = job.start(sched);
+        let fiber = handle.fiber().record();
+        let index = fiber.key.get().index as usize;
+        let mut running = self.running.borrow_mut();
+        if running.len() <= index {
+            running.resize_with(index + 1, || None);
+        }
+        running[index] = Some(Running { job, handle });
+        drop(running);
+        sched.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
+    }
+}
+
+impl Work for Worker {
+    fn start(&self, idle: bool) -> bool {
+        let Some(job) = self.next(idle) else { return false };
+        if let Some(sched) = scheduler() {
+            self.run(&sched, job);
+        }
+        true
+    }
+
+    fn begin_search(&self) -> bool {
+        let threads = self.shared.seats.len();
+        1 < threads && self.shared.sleepers.begin_search(threads / 2)
+    }
+
+    fn end_search(&self) {
+        self.shared.sleepers.end_search();
+    }
+
+    fn may_sleep(&self) -> bool {
+        self.shared.sleepers.announce(self.index);
+        if self.exists() {
+            self.shared.sleepers.withdraw(self.index);
+            return false;
+        }
+        true
+    }
+
+    fn is_awake(&self) {
+        self.shared.sleepers.withdraw(self.index);
+    }
+
+    fn exists(&self) -> bool {
+        !self.seat().direct.is_empty()
+            || !self.shared.injector.is_empty()
+            || self.shared.seats.iter().any(|seat| !seat.stealer.is_empty())
+    }
+
+    fn may_come(&self) -> bool {
+        self.shared.is_held()
+    }
+
+    fn ended(&self, fiber: FiberPtr) {
+        let index = fiber.key.get().index as usize;
+        let running = self.running.borrow_mut().get_mut(index).and_then(Option::take);
+        let Some(Running { job, mut handle }) = running else { return };
+        let how = handle.try_join().unwrap_or(Ok(()));
+        count(&self.seat().ended);
+        if let Some(sched) = scheduler() {
+            job.ended(&sched, how);
+        }
+    }
+
+    fn drop_one(&self) -> bool {
+        let first = self.index == 0;
+        if first {
+            self.shared.advance(Stage::Closed);
+        }
+        if let Some(job) = self.deque.pop() {
+            self.shared.refuse(job);
+            return true;
+        }
+        self.shared.refuse_one(&self.seat().direct)
+            || first && self.shared.refuse_one(&self.shared.injector)
+    }
+
+    fn passes_exit_on(&self, code: i32) -> bool {
+        if self.index == 0 {
+            return false;
+        }
+        self.shared.exit(code);
+        true
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+/// Runs `f` with the worker of this thread's scheduler, if that takes part in a runtime.
+pub(crate) fn with<R>(f: impl FnOnce(&Scheduler, Option<&Worker>) -> R) -> Option<R> {
+    let sched = scheduler()?;
+    let worker = sched.work.get().and_then(|work| work.as_any().downcast_ref::<Worker>());
+    Some(f(&sched, worker))
+}

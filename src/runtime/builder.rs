@@ -1,0 +1,290 @@
+//! The settings of a [`Runtime`], and how one is built.
+
+use std::io;
+use std::num::NonZero;
+use std::time::Duration;
+
+use crate::jobs::threads::{Crew, Plan};
+use crate::runtime::Runtime;
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::time::clock::{Clock, RealClock, VirtualClock};
+use crate::sched::time::idle::Idle;
+use crate::stack::{self, SizeClass};
+
+/// Settings for a [`Runtime`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = fibra::Runtime::builder().virtual_clock().stack_size(64 << 10).build()?;
+/// runtime.run(|| {
+///     let start = fibra::now();
+///     fibra::sleep(Duration::from_secs(12 * 3600)); // takes no time
+///     assert_eq!(fibra::now() - start, Duration::from_secs(12 * 3600));
+/// });
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct RuntimeBuilder {
+    main_class: SizeClass,
+    class: SizeClass,
+    virtual_clock: bool,
+    plan: Plan,
+}
+
+impl Default for RuntimeBuilder {
+    fn default() -> RuntimeBuilder {
+        RuntimeBuilder {
+            main_class: SizeClass::MAIN,
+            class: SizeClass::DEFAULT,
+            virtual_clock: false,
+            plan: Plan {
+                threads: 1,
+                name: String::from("fibra"),
+                pin: false,
+                grace: Duration::ZERO,
+                limit: None,
+            },
+        }
+    }
+}
+
+impl RuntimeBuilder {
+    /// Sets the size of the main fiber's stack: at least `bytes`, rounded up to a power of two
+    /// between 16 KiB and 1 GiB. The default is 8 MiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().main_stack_size(32 << 20).build()?;
+    /// let sum = runtime.run(|| [1u8; 9 << 20].iter().map(|&one| u64::from(one)).sum::<u64>());
+    /// assert_eq!(sum, 9 << 20);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn main_stack_size(self, bytes: usize) -> RuntimeBuilder {
+        RuntimeBuilder { main_class: SizeClass::for_bytes(bytes), ..self }
+    }
+
+    /// Sets the stack size of all other fibers, unless their [`Builder`](crate::Builder) sets
+    /// another one: at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB. The
+    /// default is 256 KiB, and 1 MiB in a build with debug assertions.
+    ///
+    /// It does not apply to generators and greenlets, which have builders of their own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().stack_size(32 << 10).build()?;
+    /// runtime.run(|| {
+    ///     fibra::spawn(fibra::park);
+    ///     fibra::yield_now();
+    ///     assert_eq!(fibra::dump().fibers[1].stack_size, 32 << 10);
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stack_size(self, bytes: usize) -> RuntimeBuilder {
+        RuntimeBuilder { class: SizeClass::for_bytes(bytes), ..self }
+    }
+
+    /// Uses a clock that stands still while a fiber can run, and jumps to the next deadline when
+    /// all fibers wait: twelve hours pass in milliseconds, the same way in every run.
+    ///
+    /// External waits take real time. While a fiber waits for a socket, a process or a job on
+    /// another thread, the clock advances at the speed of real time and does not jump. So a read
+    /// with a time limit of a second fails after a second of real time. The same holds while a
+    /// fiber waits for a lock of [`sync`](crate::sync) that another thread holds. At an event, a
+    /// semaphore or a channel the scheduler cannot know whether another thread will ever complete
+    /// the wait: time limits of such waits end in virtual time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().virtual_clock().build()?;
+    /// runtime.run(|| fibra::sleep(Duration::from_secs(12 * 3600))); // returns immediately
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn virtual_clock(self) -> RuntimeBuilder {
+        RuntimeBuilder { virtual_clock: true, ..self }
+    }
+
+    /// Sets the number of schedulers, each of which has its own thread. The default is 1.
+    ///
+    /// The first scheduler runs on the thread that calls [`Runtime::run`]. The others have threads
+    /// of their own, which start in [`build`](RuntimeBuilder::build). Fibers do not move between
+    /// threads: only jobs that have not started do, see [`Handle`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if `n` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().threads(2).build()?;
+    /// runtime.run(|| assert_eq!(fibra::Handle::current().threads(), 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    #[doc(alias("worker_threads", "num_threads", "GOMAXPROCS"))]
+    pub fn threads(mut self, n: usize) -> RuntimeBuilder {
+        assert_ne!(n, 0, "a runtime needs a thread");
+        self.plan.threads = n;
+        self
+    }
+
+    /// Sets the number of schedulers to the number of processors that this process may use.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().all_cores().build()?;
+    /// runtime.run(|| assert_ne!(fibra::Handle::current().threads(), 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn all_cores(self) -> RuntimeBuilder {
+        self.threads(std::thread::available_parallelism().map_or(1, NonZero::get))
+    }
+
+    /// Sets the beginning of the names of the threads; their index follows: `fibra-1`, `fibra-2`.
+    /// The thread that calls [`Runtime::run`] keeps its own name. The default is `fibra`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().threads(2).thread_name("render").build()?;
+    /// let name = || std::thread::current().name().map(String::from);
+    /// let job = runtime.handle().spawn_on(1, name);
+    /// assert_eq!(runtime.run(|| job.join()).unwrap().as_deref(), Some("render-1"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn thread_name(mut self, name: impl Into<String>) -> RuntimeBuilder {
+        self.plan.name = name.into();
+        self
+    }
+
+    /// Pins each thread to one of the processors that this process may use, the calling thread only
+    /// during [`Runtime::run`]. Only on Linux and Android; elsewhere it has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().all_cores().pin_threads(true).build()?;
+    /// runtime.run(|| fibra::Handle::current().spawn(|| ()).join().unwrap());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pin_threads(mut self, pin: bool) -> RuntimeBuilder {
+        self.plan.pin = pin;
+        self
+    }
+
+    /// Sets how long [`Runtime::run`] waits at its end for jobs that are queued or running. The
+    /// default is zero: they are killed when the main closure has returned, like fibers.
+    ///
+    /// During this time only fibers of the runtime can spawn jobs. Then jobs that have not started
+    /// are dropped, and those that run are killed. It concerns runtimes of several threads only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let grace = Duration::from_secs(5);
+    /// let runtime = fibra::Runtime::builder().threads(2).shutdown_timeout(grace).build()?;
+    /// let job = runtime.run(|| fibra::Handle::current().spawn(|| 42)); // not joined here
+    /// assert_eq!(job.join(), Ok(42));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shutdown_timeout(mut self, grace: Duration) -> RuntimeBuilder {
+        self.plan.grace = grace;
+        self
+    }
+
+    /// Limits the number of jobs that are queued and have not started. At the limit
+    /// [`Handle::spawn`] waits, and [`Handle::try_spawn`] fails. The default is no limit.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `n` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = fibra::Runtime::builder().threads(2).max_queued_jobs(100).build()?;
+    /// runtime.run(|| {
+    ///     let handle = fibra::Handle::current();
+    ///     let jobs: Vec<_> = (0..1_000).map(|n| handle.spawn(move || n)).collect(); // waits
+    ///     assert_eq!(jobs.into_iter().map(|job| job.join().unwrap()).sum::<u32>(), 499_500);
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn max_queued_jobs(mut self, n: usize) -> RuntimeBuilder {
+        assert_ne!(n, 0, "a runtime that may queue no job could start none");
+        self.plan.limit = Some(n);
+        self
+    }
+
+    /// Creates the runtime.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the stack of the main fiber, or the first stack for other fibers, cannot
+    /// be allocated; its text names the limit that was reached. Also returns an error if a thread
+    /// cannot be started, if a runtime of several threads has a virtual clock, and on a thread with
+    /// CET shadow stacks, where a switch of stacks would be a fault.
+    pub fn build(self) -> io::Result<Runtime> {
+        stack::refuse_shadow_stack()?;
+        let RuntimeBuilder { main_class, class, virtual_clock, plan } = self;
+        if virtual_clock && 1 < plan.threads {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a virtual clock needs a runtime with one thread: several threads share no order",
+            ));
+        }
+        let clock: Box<dyn Clock> =
+            if virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
+        let mut scheduler = Box::new(Scheduler::new(class, clock, idle())?);
+        scheduler.main.class = main_class;
+        scheduler.pool.get_mut().prepare(main_class)?;
+        let crew = if plan.threads == 1 && plan.limit.is_none() {
+            None
+        } else {
+            let make = move || Scheduler::new(class, Box::new(RealClock), idle());
+            Some(Crew::start(plan, &scheduler, make)?)
+        };
+        Ok(Runtime { scheduler, crew })
+    }
+}
+
+/// Returns the implementation of waiting that a scheduler uses while no fiber can run.
+fn idle() -> Box<dyn Idle> {
+    #[cfg(feature = "net")]
+    return Box::new(crate::reactor::driver::Driver::new());
+    #[cfg(not(feature = "net"))]
+    return Box::new(crate::sched::time::idle::ThreadIdle::new());
+}

@@ -1,0 +1,53 @@
+//! The points at which a scheduler takes part in the work that other threads bring: see
+//! [`work`](crate::sched::core::work).
+//!
+//! Invariants:
+//! - A scheduler that is ending starts no job.
+
+use crate::fiber::header::FiberPtr;
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::core::work;
+
+impl Scheduler {
+    /// Starts a job, if there is one. Returns whether it did.
+    #[inline(always)]
+    pub(crate) fn start_work(&self, idle: bool) -> bool {
+        match self.work.get() {
+            None => false,
+            Some(work) => !self.closing.get() && work.start(idle),
+        }
+    }
+
+    /// Begins a search for jobs of other threads, if there may be any. Returns whether it began.
+    pub(crate) fn begin_search(&self) -> bool {
+        self.work.get().is_some_and(|work| !self.closing.get() && work.begin_search())
+    }
+
+    /// Ends a search that has begun.
+    pub(crate) fn end_search(&self) {
+        self.work.get().into_iter().for_each(|work| work.end_search());
+    }
+
+    /// Returns whether there is a job that it could start.
+    pub(crate) fn work_exists(&self) -> bool {
+        self.work.get().is_some_and(|work| work.exists())
+    }
+
+    /// Announces to other threads that the scheduler will sleep. Returns whether it may.
+    pub(crate) fn may_sleep_beside_work(&self) -> bool {
+        self.work.get().is_none_or(|work| self.closing.get() || work.may_sleep())
+    }
+
+    /// Returns whether another thread may bring a job.
+    pub(crate) fn work_may_come(&self) -> bool {
+        !self.closing.get() && self.work.get().is_some_and(|work| work.exists() || work.may_come())
+    }
+
+    /// Records the end of `fiber`, if it runs a job.
+    #[cold]
+    pub(crate) fn work_ended(&self, fiber: FiberPtr) {
+        if let Some(work) = self.work.get().filter(|_| work::of(&fiber).is_some()) {
+            work.ended(fiber);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A runtime of several schedulers, from what its interface promises: where jobs run, what crosses
+//! between threads, and how everything ends.
+
+#![allow(clippy::disallowed_methods, reason = "other threads and real time are what is tested")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crossing;
+mod ends;
+mod futures;
+mod hangs;
+#[cfg(target_os = "linux")]
+mod idle;
+mod jobs;
+mod joining;
+mod kills;
+mod limits;
+mod locals;
+mod order;
+mod par;
+mod parallel;
+mod places;
+mod plain_run;
+mod stress;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use fibra::{Handle, Runtime};
+
+/// Runs `f` as the main fiber of a runtime with this number of threads.
+fn on<T>(threads: usize, f: impl FnOnce(Handle) -> T) -> T {
+    Runtime::builder().threads(threads).build().unwrap().run(|| f(Handle::current()))
+}
+
+/// Keeps this thread to itself until `done` holds: no other fiber of its scheduler runs meanwhile.
+fn spin_until(done: impl Fn() -> bool) {
+    while !done() {
+        thread::yield_now();
+    }
+}
+
+/// A number that several threads write.
+#[derive(Default)]
+struct Count(AtomicU32);
+
+impl Count {
+    fn add(&self) -> u32 {
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn get(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Ends the process, as a failure, if it still runs after `limit`. For a test in a child process
+/// that might hang.
+fn at_most(limit: Duration) {
+    thread::spawn(move || {
+        thread::sleep(limit);
+        eprintln!("it hangs: the time limit of {limit:?} is over");
+        std::process::exit(9);
+    });
+}
