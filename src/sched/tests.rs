@@ -1,7 +1,9 @@
 //! Tests of the ring under pauses, and of other state that no public call reports.
 
 mod fairness;
-mod publish;
+#[cfg(loom)]
+mod loom;
+pub(crate) mod publish;
 
 use std::cell::RefCell;
 use std::panic::catch_unwind;

@@ -8,6 +8,7 @@ mod support;
 
 mod crossing;
 mod ends;
+mod futures;
 mod hangs;
 #[cfg(target_os = "linux")]
 mod idle;
@@ -18,6 +19,7 @@ mod limits;
 mod locals;
 mod order;
 mod par;
+mod parallel;
 mod places;
 mod plain_run;
 mod stress;
