@@ -33,7 +33,7 @@ fn run(f: impl FnOnce(SchedulerPtr, Trace)) {
 }
 
 /// Runs `f` as the main fiber of `sched`.
-fn run_on<T>(sched: Box<Scheduler>, f: impl FnOnce() -> T) -> T {
+pub(crate) fn run_on<T>(sched: Box<Scheduler>, f: impl FnOnce() -> T) -> T {
     run_to_its_end(sched, f).unwrap_or_else(|error| fail(error))
 }
 

@@ -56,14 +56,18 @@ impl<X> Waiter<X> {
             Some(current) => Party::Fiber(Ticket::new(current)),
             None => Party::Thread { outcome: OutcomeCell::new(), parker: Parker::new() },
         };
-        let (place, since) = (AtomicU64::new(0), OnceLock::new());
-        Waiter { party, owner: Owner::me(), place, since, extra }
+        Waiter::of_party(party, extra)
     }
 
     /// Creates one of the waiters of a choice of the current fiber.
     pub(super) fn of_choice(ticket: Arc<Ticket>, extra: X) -> Waiter<X> {
         let party = Party::Choice { ticket, outcome: OutcomeCell::new() };
-        Waiter { party, owner: Owner::me(), place: AtomicU64::new(0), extra }
+        Waiter::of_party(party, extra)
+    }
+
+    fn of_party(party: Party, extra: X) -> Waiter<X> {
+        let (place, since) = (AtomicU64::new(0), OnceLock::new());
+        Waiter { party, owner: Owner::me(), place, since, extra }
     }
 
     /// Returns whether this is a waiter of the choice with that ticket.
@@ -119,6 +123,7 @@ impl<X> Waiter<X> {
     pub(super) fn is_near(&self) -> bool {
         match &self.party {
             Party::Fiber(ticket) => scheduler().is_some_and(|sched| ticket.is_of(&sched)),
+            Party::Choice { ticket, .. } => scheduler().is_some_and(|sched| ticket.is_of(&sched)),
             Party::Thread { .. } => false,
         }
     }

@@ -230,8 +230,8 @@ impl Wake for Unpacked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sched::api::run::run_on;
     use crate::sched::core::scheduler::current_fiber;
+    use crate::sched::tests::run_on;
     use crate::sched::time::clock::VirtualClock;
     use crate::sched::time::idle::ThreadIdle;
     use crate::stack::SizeClass;
