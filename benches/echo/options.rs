@@ -10,7 +10,7 @@
 //!     --syscalls              system calls per request; needs perf, and root
 //!
 //!     --only c,fibra          these contenders
-//!     --threads 2             the servers with two threads, which share both processors with the load
+//!     --threads 2             the servers with two threads, on both processors, beside the load
 //!     --connections 100,1000  these numbers of connections
 //!     --load 64,4096,http     these loads: sizes of messages, or HTTP
 //!     --rounds 15             the number of samples of each contender, taken in turn

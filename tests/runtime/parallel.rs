@@ -370,7 +370,7 @@ fn a_slow_consumer_stops_imap() {
 }
 
 #[test]
-fn a_dropped_imap_kills_what_it_has_started() {
+fn a_dropped_imap_kills_its_jobs() {
     on(2, |_| {
         let (started, ended) = (Arc::new(Count::default()), Arc::new(Count::default()));
         let (starts, ends) = (started.clone(), ended.clone());

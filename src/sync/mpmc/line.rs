@@ -189,8 +189,8 @@ impl<T> Shared<T> {
         value
     }
 
-    /// Returns whether there is no ring, no one waits, and a receiver is left. The caller has locked
-    /// the lines.
+    /// Returns whether there is no ring, no one waits, and a receiver is left. The caller has
+    /// locked the lines.
     fn is_quiet(&self) -> bool {
         self.receiving.word() == LOCKED && !self.sending.waits()
     }
