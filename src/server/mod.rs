@@ -23,7 +23,8 @@
 //!
 //! [`Server::start_in`] starts the server in a [`scope`](crate::scope()): its handlers may borrow
 //! from the caller, and the scope is left only after all of them have ended. [`Server::serve`] does
-//! the same, and serves until the listener is broken.
+//! the same, and serves until the listener is broken. [`Server::start_on_each_in`] starts a server
+//! on all cores in a [`par::scope`](crate::par::scope()).
 //!
 //! # All cores
 //!
@@ -80,6 +81,8 @@ mod accept;
 mod on_each;
 mod running;
 mod settings;
+mod start;
+mod start_on_each;
 
 pub use accept::Accept;
 pub use running::{Drained, Running, Stopping};
