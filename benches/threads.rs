@@ -21,6 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fibra::Unparker;
+use fibra::channel::Channel;
 
 /// A row: its name, its unit, and the function that takes one sample. The argument is `true` for a
 /// quick run that only checks the answer.
@@ -46,7 +47,7 @@ const ROWS: &[Row] = &[
     ("yield among 100 fibers, without mail", "ns", yields),
     ("into 10 fibers of 20 us turns, median", "us", |quick| into_busy(quick, 50)),
     ("into 10 fibers of 20 us turns, 99th of 100", "us", |quick| into_busy(quick, 99)),
-    ("unpark to run, 1 unparker held", "us", |quick| beside_held(quick, 1)),
+    ("unpark to run, 1 held", "us", |quick| beside_held(quick, 1)),
     ("unpark to run, 1,000 held", "us", |quick| beside_held(quick, 1_000)),
     ("unpark to run, 10,000 held", "us", |quick| beside_held(quick, 10_000)),
     ("unpark to run, 100,000 held", "us", |quick| beside_held(quick, 100_000)),
@@ -448,57 +449,78 @@ fn into_busy(quick: bool, percentage: usize) -> f64 {
     latencies[latencies.len() * percentage / 100] as f64 / 1_000.0
 }
 
-/// The time from an unpark to the turn of the fiber, of a scheduler that sleeps in between, with
-/// so many fibers to which this thread holds unparkers. Each round another fiber is unparked.
+/// The time from an unpark to the turn of the fiber, of a scheduler that has nothing else to run.
+/// This thread also holds `held` unparkers of fibers that wait for something else. Ten fibers are
+/// unparked in turn, the last one first.
 fn beside_held(quick: bool, held: usize) -> f64 {
     let held = if quick { held.min(100) } else { held };
-    let samples = if quick { 5 } else { 100 };
+    let samples = if quick { 20 } else { 300 };
     let start = Instant::now();
     let woken_at = Arc::new(AtomicU64::new(0));
     let woken = woken_at.clone();
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = stop.clone();
-    let (give, take) = mpsc::channel();
+    let (give, take) = mpsc::channel::<Vec<Unparker>>();
+    let (ask, asked) = mpsc::channel::<Unparker>();
     let thread = thread::spawn(move || {
         Place::Apart.take(true);
         fibra::run(move || {
-            let fibers: Vec<_> = (0..held)
-                .map(|_| {
-                    let (woken, stopped) = (woken.clone(), stopped.clone());
-                    fibra::Builder::new().stack_size(16 << 10).spawn(move || {
-                        while !stopped.load(Ordering::Relaxed) {
-                            fibra::park();
-                            woken.store(start.elapsed().as_nanos() as u64, Ordering::Release);
-                        }
-                    })
-                })
-                .collect();
-            let unparkers: Vec<_> = fibers.iter().map(|it| it.fiber().unparker()).collect();
+            let go_on: Vec<Channel<()>> = (0..10).map(|_| Channel::new()).collect();
+            let done = Channel::new();
+            for go_on in &go_on {
+                let (go_on, woken) = (go_on.clone(), woken.clone());
+                let (ask, done) = (ask.clone(), done.clone());
+                fibra::spawn(move || {
+                    let unparker = fibra::current().unparker();
+                    while go_on.recv().is_ok() {
+                        ask.send(unparker.clone()).unwrap();
+                        fibra::park();
+                        woken.store(start.elapsed().as_nanos() as u64, Ordering::Release);
+                        done.send(()).unwrap();
+                    }
+                });
+            }
             fibra::yield_now();
-            give.send(unparkers).unwrap();
-            fibers.into_iter().for_each(|fiber| fiber.join().unwrap());
+            let never = Channel::<()>::new();
+            let waiting = (0..held).map(|_| {
+                let never = never.clone();
+                let waiting = fibra::Builder::new().stack_size(16 << 10);
+                waiting.spawn(move || drop(never.recv())).fiber().unparker()
+            });
+            give.send(waiting.collect()).unwrap();
+            fibra::yield_now();
+            for go_on in go_on.iter().rev().cycle() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                go_on.send(()).unwrap();
+                done.recv().unwrap();
+            }
         });
     });
     Place::Apart.take(false);
-    let unparkers: Vec<Unparker> = take.recv().unwrap();
+    let held = take.recv().unwrap();
     let mut latencies = Vec::new();
-    for i in 0..samples {
-        // The scheduler sleeps again, or spins, by then.
-        compute(Duration::from_micros(50));
+    for i in 0..=samples {
+        let unparker = asked.recv().unwrap();
+        if i == samples {
+            stop.store(true, Ordering::Relaxed);
+        }
+        // The scheduler spins or sleeps by then.
+        compute(Duration::from_micros(5));
         woken_at.store(0, Ordering::Release);
         let before = start.elapsed().as_nanos() as u64;
-        unparkers[i * 7919 % held].unpark();
+        unparker.unpark();
         let woken = loop {
             match woken_at.load(Ordering::Acquire) {
                 0 => std::hint::spin_loop(),
                 at => break at,
             }
         };
-        latencies.push(woken.saturating_sub(before));
+        latencies.push(woken.checked_sub(before).expect("it was woken by this unpark"));
     }
-    stop.store(true, Ordering::Relaxed);
-    unparkers.iter().for_each(Unparker::unpark);
     thread.join().unwrap();
+    drop(held);
     latencies.sort_unstable();
     latencies[latencies.len() / 2] as f64 / 1_000.0
 }

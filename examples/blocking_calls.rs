@@ -28,9 +28,13 @@ use std::thread;
 use std::time::Duration;
 
 use fibra::blocking::{self, ThreadPool};
+use fibra::sync::LazyLock;
 use fibra::{fs, net, time};
 
 const MS: Duration = Duration::from_millis(1);
+
+/// A pool for a library that bears two calls at a time, started by the first call.
+static LIBRARY: LazyLock<ThreadPool> = LazyLock::new(|| ThreadPool::new(2));
 
 /// A call of a library that knows nothing of fibers.
 fn slow_square(n: u64) -> u64 {
@@ -72,13 +76,12 @@ fn ten_at_once() {
 }
 
 fn two_at_a_time() {
-    let pool = ThreadPool::new(2);
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     fibra::scope(|s| {
         for n in 0..4 {
-            let (now, most, pool) = (now.clone(), most.clone(), &pool);
+            let (now, most) = (now.clone(), most.clone());
             s.spawn(move || {
-                pool.run(move || {
+                LIBRARY.run(move || {
                     most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     slow_square(n);
                     now.fetch_sub(1, Ordering::SeqCst);

@@ -8,7 +8,7 @@
 //! ```text
 //! $ cargo run --release --example crawler [WORKERS = 10] [PAGES = 500]
 //! one after the other: 460 pages in 125s
-//! 10 workers: 460 pages in 13s, at most 10 requests at a time
+//! 10 workers: 460 pages in 13s
 //! found 0 links away: 1 pages
 //! found 1 links away: 3 pages
 //! ...
@@ -21,7 +21,7 @@
 mod arguments;
 mod broken_pipe;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
@@ -36,12 +36,7 @@ fn main() -> io::Result<()> {
     let alone = crawl(pages, 1)?;
     println!("one after the other: {} pages in {}s", alone.depths.len(), alone.time.as_secs());
     let crawled = crawl(pages, workers)?;
-    println!(
-        "{workers} workers: {} pages in {}s, at most {} requests at a time",
-        crawled.depths.len(),
-        crawled.time.as_secs(),
-        crawled.most_open
-    );
+    println!("{workers} workers: {} pages in {}s", crawled.depths.len(), crawled.time.as_secs());
     let mut by_depth = BTreeMap::new();
     crawled.depths.values().for_each(|depth| *by_depth.entry(depth).or_insert(0) += 1);
     for (depth, pages) in by_depth {
@@ -61,7 +56,6 @@ struct Found {
     given_up: u64,
     requests: u64,
     again: u64,
-    most_open: usize,
     time: Duration,
 }
 
@@ -77,7 +71,7 @@ fn crawl(pages: u64, workers: usize) -> io::Result<Found> {
     Ok(runtime.run(|| {
         let start = fibra::now();
         let crawler = Rc::new(Crawler {
-            web: Web { pages, open: Cell::new(0), most_open: Cell::new(0), requests: Cell::new(0) },
+            pages,
             frontier: JoinableQueue::new(),
             seen: RefCell::default(),
             found: RefCell::default(),
@@ -92,15 +86,14 @@ fn crawl(pages: u64, workers: usize) -> io::Result<Found> {
         crawler.frontier.close(); // Ends the workers.
         pool.join().expect("no worker waits forever");
         let mut found = crawler.found.take();
-        found.requests = crawler.web.requests.get();
-        found.most_open = crawler.web.most_open.get();
         found.time = fibra::now() - start;
         found
     }))
 }
 
 struct Crawler {
-    web: Web,
+    /// The number of pages of the simulated web.
+    pages: u64,
     frontier: JoinableQueue<Link>,
     seen: RefCell<BTreeSet<u64>>,
     found: RefCell<Found>,
@@ -133,33 +126,15 @@ impl Crawler {
             .wait(wait.jitter(seed ^ page))
             .on(|status| *status == Status::Unavailable)
             .before_sleep(|_, _, _| self.found.borrow_mut().again += 1)
-            .run(|attempt| self.web.get(page, attempt));
+            .run(|attempt| self.get(page, attempt));
         outcome.map_err(|error| error.into_last().unwrap_or(Status::Unavailable))
     }
-}
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Status {
-    NotFound,
-    Unavailable,
-}
-
-/// A web of numbered pages. The number of a page determines its links, speed and failures.
-struct Web {
-    pages: u64,
-    open: Cell<usize>,
-    most_open: Cell<usize>,
-    requests: Cell<u64>,
-}
-
-impl Web {
-    /// Fetches `page` and returns its links.
+    /// Requests a page of the simulated web, and returns its links. The number of the page
+    /// determines them, and its speed and failures.
     fn get(&self, page: u64, attempt: u32) -> Result<impl Iterator<Item = u64> + use<>, Status> {
-        self.requests.set(self.requests.get() + 1);
-        self.open.set(self.open.get() + 1);
-        self.most_open.set(self.most_open.get().max(self.open.get()));
+        self.found.borrow_mut().requests += 1;
         fibra::sleep(Duration::from_millis(50 + mix(page) % 250));
-        self.open.set(self.open.get() - 1);
         match mix(page ^ 0xF00D) % 20 {
             _ if self.pages <= page => Err(Status::NotFound),
             0 => Err(Status::Unavailable), // down for good
@@ -172,6 +147,12 @@ impl Web {
             }
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Status {
+    NotFound,
+    Unavailable,
 }
 
 /// Scatters the bits of `n`.

@@ -3,7 +3,7 @@
 //! A toolkit owns the loop and calls `on_key` for each key. The program should read in order: it
 //! asks for a command, then for a confirmation. It runs in a greenlet: `next_key` switches to the
 //! toolkit's loop, and the callback switches back with the key. The program need not be written as
-//! a state machine.
+//! a state machine. A tracer counts the switches.
 //!
 //! ```text
 //! $ cargo run --release --example gui_callback --features greenlet
@@ -14,11 +14,14 @@
 //! program: really quit? (y/n)
 //! program: bye after 3 commands
 //! toolkit: the loop has ended, 1 key was left
+//! tracer: 19 switches to the program, 19 back
 //! ```
 
 mod broken_pipe;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use fibra::greenlet::{self, Greenlet};
 
@@ -77,6 +80,13 @@ fn program() {
 fn main() {
     broken_pipe::end_quietly();
     fibra::frame(|| {
+        let (to_program, back) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let counts = (to_program.clone(), back.clone());
+        let main = greenlet::main::<Message>().id();
+        greenlet::settrace(Some(Rc::new(move |_event, _origin, target| {
+            let count = if target == main { &counts.1 } else { &counts.0 };
+            count.set(count.get() + 1);
+        })));
         let program = Greenlet::new(|_| {
             program();
             Message::WantsKeys(false)
@@ -88,5 +98,6 @@ fn main() {
         toolkit.run(|key| {
             matches!(program.switch(Message::Key(key)).unwrap(), Message::WantsKeys(true))
         });
+        println!("tracer: {} switches to the program, {} back", to_program.get(), back.get());
     });
 }

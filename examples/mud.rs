@@ -22,7 +22,8 @@
 mod broken_pipe;
 
 use fibra::channel::{Receiver, Sender, unbounded};
-use fibra::net::{TcpListener, TcpStream};
+use fibra::net::TcpStream;
+use fibra::server::Server;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -56,16 +57,11 @@ fn main() -> io::Result<()> {
             });
         })
         .detach();
-        let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(0)))?;
-        let address = listener.local_addr()?;
-        let server = fibra::spawn(move || -> io::Result<()> {
-            loop {
-                let ((stream, _), world) = (listener.accept()?, world.clone());
-                fibra::spawn(move || world.host(&stream)).detach();
-            }
-        });
+        let server = Server::bind(("127.0.0.1", port.unwrap_or(0)))?;
+        let address = server.listener().local_addr()?;
+        let running = server.start(move |stream, _| world.host(&stream));
         match port {
-            Some(_) => server.join().expect("no panic"),
+            Some(_) => running.wait(),
             None => play(|| TcpStream::connect(address)),
         }
     })
@@ -73,7 +69,7 @@ fn main() -> io::Result<()> {
 
 impl World {
     /// Serves one player: the first line is its name, and the others are commands.
-    fn host(&self, stream: &TcpStream) -> io::Result<()> {
+    fn host(&self, stream: &TcpStream) {
         let (queue, queued) = unbounded();
         let _ = queue.send("what is your name?\n> ".into());
         fibra::scope(|s| {
@@ -91,7 +87,6 @@ impl World {
             let (room, _) = self.players.borrow_mut().remove(&name).expect("it is there");
             self.tell(room, &name, &format!("{name} vanishes"));
         });
-        Ok(())
     }
 
     fn obey(&self, name: &str, line: &str) {
@@ -119,9 +114,8 @@ impl World {
         let (title, exits) = ROOMS[room];
         let exits: Vec<_> = exits.iter().map(|(direction, _)| *direction).collect();
         let players = self.players.borrow();
-        let mut here: Vec<_> = players.iter().filter(|(_, player)| player.0 == room).collect();
-        here.sort_by_key(|(name, _)| name.as_str());
-        let names: String = here.iter().map(|(name, _)| format!(" {name}")).collect();
+        let here = players.iter().filter(|(_, player)| player.0 == room);
+        let names: String = here.map(|(name, _)| format!(" {name}")).collect();
         let cat = if room == ROOM_OF_THE_CAT { " the cat" } else { "" };
         format!("{title}. Exits: {}. Here:{names}{cat}", exits.join(" "))
     }
@@ -147,22 +141,13 @@ fn write(mut stream: &TcpStream, queued: &Receiver<String>) {
     let _ = stream.shutdown(std::net::Shutdown::Both);
 }
 
+const SESSION: &str = "ann: ann; ann: look; bob: bob; ann: north; bob: dance; bob: north; \
+    ann: say hello bob; bob: say a cat!; ann: east; bob: quit; ann: look";
+
 /// Plays a scripted session of two players.
 fn play(connect: impl Fn() -> io::Result<TcpStream>) -> io::Result<()> {
     let mut players = BTreeMap::new();
-    for line in [
-        "ann: ann",
-        "ann: look",
-        "bob: bob",
-        "ann: north",
-        "bob: dance",
-        "bob: north",
-        "ann: say hello bob",
-        "bob: say a cat!",
-        "ann: east",
-        "bob: quit",
-        "ann: look",
-    ] {
+    for line in SESSION.split("; ") {
         let (who, command) = line.split_once(": ").expect("a player and a command");
         if !players.contains_key(who) {
             let mut stream = BufReader::new(connect()?);

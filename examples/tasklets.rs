@@ -1,4 +1,4 @@
-//! A tour of `fibra::stackless` for users of Stackless Python, in seven parts.
+//! A tour of `fibra::stackless` for users of Stackless Python, in eight parts.
 //!
 //! ```text
 //! $ cargo run --release --example tasklets
@@ -6,9 +6,10 @@
 //!     hello world
 //!     hello ring
 //! ...
-//! 7 a `run` with a limit finds a tasklet that does not yield
-//!     well-behaved
-//!     interrupted: alive, killed: dead
+//! 8 traps refuse what would switch, or would wait
+//!     other.run(): switch_trap (tasklet of fiber #14)
+//!     receive(): this tasklet does not like to be blocked.
+//!     now it runs
 //! ```
 
 mod broken_pipe;
@@ -44,6 +45,8 @@ fn main() {
         errors();
         println!("7 a `run` with a limit finds a tasklet that does not yield");
         run_with_a_limit();
+        println!("8 traps refuse what would switch, or would wait");
+        traps();
     });
 }
 
@@ -114,4 +117,17 @@ fn run_with_a_limit() {
     print!("    interrupted: {}, ", state());
     runaway.kill().unwrap();
     println!("killed: {}", state());
+}
+
+fn traps() {
+    let other = spawn(|| println!("    now it runs"));
+    {
+        let _trapped = stackless::switch_trapped();
+        println!("    other.run(): {}", other.run().unwrap_err());
+    }
+    {
+        let _trapped = stackless::block_trap(true);
+        println!("    receive(): {}", Channel::<()>::new().receive().unwrap_err());
+    }
+    other.run().unwrap();
 }

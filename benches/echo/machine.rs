@@ -2,6 +2,7 @@
 //!
 //! The server runs on the first processor that this process may use, the load generator on the
 //! second. With only one processor they share it, which is sufficient to see that everything works.
+//! A server with two threads shares both processors with the load generator.
 
 #![allow(unsafe_code, reason = "the clock of another process, which no safe crate reads")]
 
@@ -35,10 +36,10 @@ impl Processors {
     }
 }
 
-/// Moves this thread, and everything that it starts from now on, to one processor.
-pub(crate) fn pin(processor: usize) -> Result<(), Failure> {
+/// Moves this thread, and everything that it starts from now on, to these processors.
+pub(crate) fn pin(processors: &[usize]) -> Result<(), Failure> {
     let mut set = CpuSet::new();
-    set.set(processor);
+    processors.iter().for_each(|processor| set.set(*processor));
     Ok(sched_setaffinity(None, &set)?)
 }
 

@@ -10,6 +10,7 @@
 //!     --syscalls              system calls per request; needs perf, and root
 //!
 //!     --only c,fibra          these contenders
+//!     --threads 2             the servers with two threads, on both processors, beside the load
 //!     --connections 100,1000  these numbers of connections
 //!     --load 64,4096,http     these loads: sizes of messages, or HTTP
 //!     --rounds 15             the number of samples of each contender, taken in turn
@@ -52,7 +53,7 @@ pub(crate) enum Effort {
 pub(crate) fn parse(arguments: &[String]) -> Result<Options, Failure> {
     let mut options = Options {
         mode: Mode::Matrix,
-        contenders: ALL.iter().collect(),
+        contenders: with_threads(1),
         connections: None,
         loads: None,
         effort: Effort::Moderate,
@@ -65,11 +66,15 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Options, Failure> {
         match word {
             // The argument that cargo passes to every benchmark.
             "--bench" => {}
-            "--test" => options.mode = Mode::Smoke,
+            "--test" => {
+                options.mode = Mode::Smoke;
+                options.contenders = ALL.iter().collect();
+            }
             "--idle" => options.mode = Mode::Idle,
             "--syscalls" => options.mode = Mode::SystemCalls,
             "--full" => options.effort = Effort::Full,
             "--only" => options.contenders = contenders(value()?)?,
+            "--threads" => options.contenders = with_threads(value()?.parse()?),
             "--connections" => options.connections = Some(list(value()?)?),
             "--load" => options.loads = Some(list(value()?)?),
             "--rounds" => options.rounds = Some(value()?.parse()?),
@@ -85,6 +90,10 @@ impl Options {
     pub(crate) fn length_or(&self, otherwise: Duration) -> Duration {
         self.seconds.map_or(otherwise, Duration::from_secs_f64)
     }
+}
+
+fn with_threads(threads: usize) -> Vec<&'static Contender> {
+    ALL.iter().filter(|contender| contender.threads == threads).collect()
 }
 
 fn contenders(words: &str) -> Result<Vec<&'static Contender>, Failure> {

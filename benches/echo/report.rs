@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::contenders::LIMIT;
+use crate::contenders::LIMITS;
 use crate::matrix::Row;
 use crate::sample::{Point, Sample};
 
@@ -18,10 +18,10 @@ pub(crate) fn title(point: Point, rounds: usize, length: Duration) -> String {
 
 /// Returns a table with one line per contender.
 pub(crate) fn table(rows: &[Row]) -> String {
-    let limit = rows.iter().find(|row| row.contender.name == LIMIT);
-    let mut text = line([
-        "", "requests", "", "of c's", "p50", "p99", "server", "of c's", "in the", "server", "load",
-    ]);
+    let limit = rows.iter().find(|row| LIMITS.contains(&row.contender.name));
+    let of = limit.map_or(String::new(), |limit| format!("of {}'s", limit.contender.name));
+    let mut text =
+        line(["", "requests", "", &of, "p50", "p99", "server", &of, "in the", "server", "load"]);
     text += &line([
         "",
         "/s",

@@ -1,4 +1,5 @@
-//! A contender's server: a process of its own on a processor of its own, gone when this is dropped.
+//! A contender's server: a process of its own, on a processor of its own if it has one thread, gone
+//! when this is dropped.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -19,7 +20,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the server, and leaves the calling thread pinned to the load generator's processor.
+    /// Starts the server, and leaves the calling thread pinned to the load generator's processors.
     pub(crate) fn start(
         contender: &Contender,
         service: Service,
@@ -33,13 +34,16 @@ impl Server {
             }
             Program::Peer(_) => Command::new(contender.peer_path().ok_or("not built")?),
         };
-        command.arg(service.word()).env("GOMAXPROCS", "1");
+        command.arg(service.word()).env("GOMAXPROCS", contender.threads.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         // A process starts on the processor of its parent; pinning the parent afterwards does not
         // move it.
-        pin(processors.server)?;
+        let both = [processors.server, processors.load];
+        let (server, load) =
+            if contender.threads == 1 { both.split_at(1) } else { (&both[..], &both[..]) };
+        pin(server)?;
         let child = command.spawn();
-        pin(processors.load)?;
+        pin(load)?;
         // The port is filled in when the server has printed it; from here on the server is ended in
         // any case.
         let mut this = Self { child: child?, address: (Ipv4Addr::LOCALHOST, 0).into() };

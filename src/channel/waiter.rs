@@ -143,6 +143,14 @@ impl<T> Waiters<T> {
         Waiters { list: WaitList::new(), of: PhantomData }
     }
 
+    /// Returns the number of fibers that wait. If there are any, the caller serves the first, and
+    /// does nothing else before.
+    #[inline(always)]
+    pub(crate) fn claim(&self) -> usize {
+        self.list.claim_front();
+        self.list.len()
+    }
+
     /// Returns the number of fibers that wait.
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {

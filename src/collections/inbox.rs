@@ -19,8 +19,12 @@
 //! by a reader that closes first and then pops the rest. Other messages are still accepted until
 //! [`Inbox::abandon`].
 
+#[cfg(loom)]
+use loom::sync::atomic::AtomicBool;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(not(loom))]
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 

@@ -12,9 +12,13 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(loom)]
+use loom::sync::atomic::AtomicU32;
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+#[cfg(not(loom))]
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 /// Number of words in the first chunk. A power of two.
 const FIRST: u64 = 64;

@@ -19,10 +19,17 @@
 //! - *A message and the opening of the poller.* `push` claims the wake, then `Bed::call` looks for
 //!   a poller. The poller is opened before `announce_sleep`, whose announcement the claim has read:
 //!   the order follows from that alone.
+//! - *A value and a receiver that waits*, in `sync/mpmc`. `Shared::push` appends to the ring, then
+//!   looks at the word of the receivers. A receiver publishes itself in that word
+//!   (`Locked::announce_and_release`), then looks at the ring.
+//! - *Room and a sender that waits*: the same with `Shared::pop` and the word of the senders.
+//! - *A value and the end of the receivers*: `Shared::push` as before. The last receiver marks the
+//!   word (`Shared::end_of_receivers`), then empties the ring.
 //!
-//! Each pair calls [`fence`]; the models in `sched/tests/publish.rs`, which run the real types,
-//! count lost wakes under Miri. Each model also runs without the fences, and must lose some wakes
-//! then (`.ci/miri`).
+//! Each pair calls [`fence`]; the models in `sched/tests/publish.rs` and `sync/mpmc/publish.rs`,
+//! which run the real types, count lost wakes under Miri. Each model also runs without the fences,
+//! and must lose some wakes then (`.ci/miri`). Models of the first two pairs, in
+//! `sched/tests/loom.rs`, try all orders of the steps (`.ci/loom`).
 //!
 //! [`Inbox::push`]: crate::collections::inbox::Inbox::push
 //! [`Inbox::claim_wake`]: crate::collections::inbox::Inbox::claim_wake
@@ -31,7 +38,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{self, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic;
+#[cfg(not(loom))]
+use std::sync::atomic;
+use std::sync::atomic::Ordering;
 
 #[cfg(test)]
 thread_local! {

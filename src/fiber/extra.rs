@@ -2,6 +2,7 @@
 //! that only the fibers that use them pay for them.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -14,6 +15,12 @@ use crate::fiber::frame::Frame;
 use crate::fiber::identity::{Identity, Payload};
 use crate::fiber::locals::Locals;
 use crate::fiber::token::Token;
+
+/// The right to complete a wait, for which partners on several threads compete.
+pub(crate) trait Gate: fmt::Debug {
+    /// Ends the wait as served. Returns whether it was this call that ended it.
+    fn claim(&self) -> bool;
+}
 
 /// The rarely needed part of a fiber's record. The only user values in it are the fiber-locals, the
 /// pending throw, and those of its frame and its identity. They are dropped on the fiber before it
@@ -35,6 +42,9 @@ pub(crate) struct Extra {
     /// The place in its scheduler's list of the wait that it is in, if other threads may complete
     /// that wait.
     pub(crate) outside: Option<Key>,
+    /// What a partner must claim before it serves the fiber, while the fiber waits for the first of
+    /// several things and another thread may complete one of them.
+    pub(crate) gate: Option<Arc<dyn Gate>>,
     /// The owner of its generators and greenlets, if it ever had any.
     pub(crate) frame: Option<Rc<Frame>>,
     /// The youngest of the stacks that it has borrowed for calls.

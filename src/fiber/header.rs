@@ -199,6 +199,17 @@ impl Header {
         unsafe { &*self.extra.get() }.is_some()
     }
 
+    /// Claims the fiber's wait for a partner of its own thread. Returns whether the partner may
+    /// serve it: always, unless another thread has ended the wait.
+    #[cold]
+    pub(crate) fn pass_gate(&self) -> bool {
+        if !self.extra_exists() {
+            return true;
+        }
+        let gate = self.with_extra(|extra| extra.gate.take());
+        gate.is_none_or(|gate| gate.claim())
+    }
+
     /// Sets the flags `what`, which the fiber reads at its next wait or when it runs again.
     pub(crate) fn signal(&self, what: Signals) {
         self.signals.set(self.signals.get().with(what));

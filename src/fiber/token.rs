@@ -7,7 +7,11 @@
 //!   a handle, is about to put it there. So there is at most one, however often the fiber is
 //!   unparked.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::Ordering;
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::collections::locked::locked;

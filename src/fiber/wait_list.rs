@@ -10,7 +10,8 @@
 //!
 //! A fiber that waits for the first of several things has a node in each list. These nodes are
 //! siblings, linked in a circle: taking one out to serve it takes out the others as well, so that
-//! the fiber is served once.
+//! the fiber is served once. If another thread may serve the fiber, too, it is claimed before it is
+//! taken out (`Extra::gate`), and passed over if the other thread was first.
 //!
 //! Invariants:
 //! - A node is in at most one list, and does not move or die while it is: [`Enlisted`] borrows both
@@ -61,6 +62,7 @@ impl WaitList {
     /// its place until its fiber runs again.
     #[inline(always)]
     pub(crate) fn pop_front(&self) -> Option<*const WaitNode> {
+        self.claim_front();
         let first = self.head.get();
         // SAFETY: linked nodes are alive (`Enlisted`).
         let node = unsafe { first.as_ref()? };
@@ -69,6 +71,29 @@ impl WaitList {
             node.unlink_siblings();
         }
         Some(first)
+    }
+
+    /// Makes sure that the first fiber, if there is one, can be served: the caller is about to take
+    /// it out, and may do nothing else before. Fibers whose wait another thread has ended are taken
+    /// out of all lists.
+    #[inline(always)]
+    pub(crate) fn claim_front(&self) {
+        // SAFETY: linked nodes are alive (`Enlisted`).
+        if unsafe { self.head.get().as_ref() }.is_some_and(|node| !node.sibling.get().is_null()) {
+            self.claim_first_chooser();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn claim_first_chooser(&self) {
+        // SAFETY: linked nodes are alive (`Enlisted`).
+        while let Some(node) = unsafe { self.head.get().as_ref() } {
+            if node.sibling.get().is_null() || node.fiber.pass_gate() {
+                return;
+            }
+            node.unlink_siblings();
+        }
     }
 
     /// Returns the fibers that wait, in the order of the list.

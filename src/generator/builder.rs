@@ -38,6 +38,18 @@ impl GeneratorBuilder {
     }
 
     /// Requests a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::generator::{GeneratorBuilder, Yielder};
+    ///
+    /// fibra::frame(|| {
+    ///     let small = GeneratorBuilder::new().stack_size(16 << 10);
+    ///     let numbers = small.build(|y: &Yielder<u32>, ()| (1..=3).for_each(|n| y.yield_(n)));
+    ///     assert_eq!(numbers.sum::<u32>(), 6);
+    /// });
+    /// ```
     pub fn stack_size(self, bytes: usize) -> GeneratorBuilder {
         GeneratorBuilder { class: SizeClass::for_bytes(bytes) }
     }

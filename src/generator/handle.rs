@@ -267,6 +267,20 @@ impl<Y, R, T, B> Generator<Y, R, T, B> {
     }
 
     /// Returns whether the generator has ended: returned, panicked or been closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::generator;
+    ///
+    /// fibra::frame(|| {
+    ///     let mut once = generator::iter(|y| y.yield_(1));
+    ///     assert_eq!(once.next(), Some(1));
+    ///     assert!(!once.is_finished()); // it waits in its `yield_`
+    ///     assert_eq!(once.next(), None);
+    ///     assert!(once.is_finished());
+    /// });
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.core.is_finished()

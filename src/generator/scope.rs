@@ -150,6 +150,20 @@ impl<'scope> Scope<'scope, '_> {
     }
 
     /// Creates an iterator like [`iter`](crate::generator::iter), from a function that may borrow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::generator;
+    ///
+    /// fibra::frame(|| {
+    ///     let words = ["spam", "eggs"];
+    ///     generator::scope(|s| {
+    ///         let lengths = s.iter(|y| words.iter().for_each(|word| y.yield_(word.len())));
+    ///         assert_eq!(lengths.sum::<usize>(), 8);
+    ///     });
+    /// });
+    /// ```
     pub fn iter<Y, T>(
         &'scope self,
         f: impl FnOnce(&Yielder<Y>) -> T + 'scope,

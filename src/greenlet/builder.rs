@@ -37,6 +37,17 @@ impl GreenletBuilder {
     }
 
     /// Requests a stack of at least `bytes`, rounded up to a power of two between 16 KiB and 1 GiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::GreenletBuilder;
+    ///
+    /// fibra::frame(|| {
+    ///     let small = GreenletBuilder::new().stack_size(16 << 10).build(|n: u32| n + 1);
+    ///     assert_eq!(small.switch(1).unwrap(), 2);
+    /// });
+    /// ```
     pub fn stack_size(self, bytes: usize) -> GreenletBuilder {
         GreenletBuilder { class: SizeClass::for_bytes(bytes) }
     }
@@ -47,6 +58,18 @@ impl GreenletBuilder {
     }
 
     /// Creates a greenlet that has no function yet. See [`Greenlet::empty`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::{Greenlet, GreenletBuilder};
+    ///
+    /// fibra::frame(|| {
+    ///     let later: Greenlet<u32> = GreenletBuilder::new().build_empty();
+    ///     later.set_run(|n| 2 * n).unwrap();
+    ///     assert_eq!(later.switch(21).unwrap(), 42);
+    /// });
+    /// ```
     pub fn build_empty<V: 'static>(self) -> Greenlet<V> {
         Greenlet::make(Core::new(self.class, None))
     }

@@ -44,6 +44,15 @@ pub struct GreenletExit {
 
 impl GreenletExit {
     /// Creates an exit with a message that states the reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::GreenletExit;
+    ///
+    /// assert_eq!(GreenletExit::new("bye").message(), Some("bye"));
+    /// assert_eq!(GreenletExit::default().message(), None);
+    /// ```
     pub fn new(message: impl Into<String>) -> GreenletExit {
         GreenletExit { message: Some(message.into().into_boxed_str()) }
     }
@@ -56,6 +65,18 @@ impl GreenletExit {
 
     /// Unwinds with this exit, and prints nothing: ends the current greenlet from any call depth,
     /// unless code catches the exit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::{Greenlet, GreenletExit, SwitchError};
+    ///
+    /// fibra::frame(|| {
+    ///     let quitter = Greenlet::new(|_: u32| GreenletExit::default().raise());
+    ///     assert!(matches!(quitter.switch(1), Err(SwitchError::Exit(_))));
+    ///     assert!(quitter.is_dead());
+    /// });
+    /// ```
     pub fn raise(self) -> ! {
         panic::resume_unwind(Box::new(self))
     }

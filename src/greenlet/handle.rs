@@ -3,6 +3,8 @@
 //! Invariant: `Header::handles` counts the values of type [`Greenlet`], including those in the
 //! parent links of children. When it falls to zero, a suspended greenlet is killed.
 
+mod state;
+
 use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -11,12 +13,8 @@ use std::rc::Rc;
 use crate::greenlet::GreenletBuilder;
 use crate::greenlet::context::Context;
 use crate::greenlet::core::Core;
-use crate::greenlet::error::{
-    GreenletExit, LocalsError, ParentError, RunError, SwitchError, ThrowError,
-};
-use crate::greenlet::locals::GreenletLocals;
+use crate::greenlet::error::{GreenletExit, ParentError, RunError, SwitchError, ThrowError};
 use crate::greenlet::running::current_in;
-use crate::greenlet::trace::GreenletId;
 
 /// A handle to a greenlet: a call stack that other greenlets switch to, and that switches to
 /// others. Clones of a handle are the same greenlet.
@@ -74,6 +72,18 @@ impl<V: 'static> Greenlet<V> {
     }
 
     /// Creates a greenlet like [`new`](Greenlet::new), with `parent` as its parent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::Greenlet;
+    ///
+    /// fibra::frame(|| {
+    ///     let parent = Greenlet::new(|n: u32| 10 * n);
+    ///     let child = Greenlet::with_parent(|n| n + 1, &parent);
+    ///     assert_eq!(child.switch(1).unwrap(), 20); // its result goes to its parent
+    /// });
+    /// ```
     pub fn with_parent(f: impl FnOnce(V) -> V + 'static, parent: &Greenlet<V>) -> Greenlet<V> {
         let core = Core::new(crate::stack::SizeClass::DEFAULT, Some(Box::new(f)));
         core.replace_parent(Some(parent.clone()));
@@ -214,6 +224,19 @@ impl<V: 'static> Greenlet<V> {
     ///
     /// Returns an error if the greenlet has started, and if it is a main greenlet. `f` is dropped
     /// then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::Greenlet;
+    ///
+    /// fibra::frame(|| {
+    ///     let greenlet = Greenlet::empty();
+    ///     greenlet.set_run(|n: u32| n + 1).unwrap();
+    ///     assert_eq!(greenlet.switch(1).unwrap(), 2);
+    ///     assert!(greenlet.set_run(|n| n).is_err()); // too late
+    /// });
+    /// ```
     pub fn set_run(&self, f: impl FnOnce(V) -> V + 'static) -> Result<(), RunError> {
         self.check_run()?;
         drop(self.core.replace_run(Some(Box::new(f))));
@@ -279,6 +302,18 @@ impl<V: 'static> Greenlet<V> {
     /// # Errors
     ///
     /// Returns the reason if the parent cannot be set, and changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::Greenlet;
+    ///
+    /// fibra::frame(|| {
+    ///     let [one, other] = [1, 2].map(|n: u32| Greenlet::new(move |value| value + n));
+    ///     one.set_parent(&other).unwrap();
+    ///     assert_eq!(one.switch(10).unwrap(), 13); // through both
+    /// });
+    /// ```
     pub fn set_parent(&self, parent: &Greenlet<V>) -> Result<(), ParentError> {
         if self.is_main() {
             return Err(ParentError::Main);
@@ -292,62 +327,6 @@ impl<V: 'static> Greenlet<V> {
         // This may drop the last handle of the previous parent, and so run arbitrary code.
         drop(self.core.replace_parent(Some(parent.clone())));
         Ok(())
-    }
-
-    /// Returns whether the greenlet has ended. A main greenlet is dead when its frame has ended.
-    #[must_use]
-    pub fn is_dead(&self) -> bool {
-        self.core.header.is_dead()
-    }
-
-    /// Returns whether the greenlet has ever been switched to. A main greenlet counts as started.
-    #[must_use]
-    pub fn is_started(&self) -> bool {
-        self.is_main() || !self.core.header.is_unstarted()
-    }
-
-    /// Returns whether the greenlet has started and is not dead: Python's `bool(g)`.
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.is_started() && !self.is_dead()
-    }
-
-    /// Returns whether the greenlet is the one whose code makes this call.
-    #[must_use]
-    pub fn is_current(&self) -> bool {
-        self.core.header.is_current()
-    }
-
-    /// Returns whether the greenlet is the main greenlet of a frame (or fiber).
-    #[must_use]
-    pub fn is_main(&self) -> bool {
-        self.core.header.is_main
-    }
-
-    /// Returns the identity of the greenlet, for a [tracer](crate::greenlet::settrace).
-    #[must_use]
-    pub fn id(&self) -> GreenletId {
-        self.core.header.id()
-    }
-
-    /// Returns the greenlet's locals. They are empty at first, and can be read when the greenlet is
-    /// dead.
-    #[must_use]
-    pub fn locals(&self) -> GreenletLocals {
-        self.core.locals().borrow_mut().get_or_insert_default().clone()
-    }
-
-    /// Replaces the greenlet's locals. If the new ones are those of another greenlet, both share
-    /// them from now on. Returns the previous locals.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the greenlet is the current one of another fiber.
-    pub fn set_locals(&self, locals: GreenletLocals) -> Result<GreenletLocals, LocalsError> {
-        if self.core.header.runs_elsewhere() {
-            return Err(LocalsError);
-        }
-        Ok(self.core.locals().replace(Some(locals)).unwrap_or_default())
     }
 }
 

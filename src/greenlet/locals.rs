@@ -55,6 +55,17 @@ impl GreenletLocals {
     }
 
     /// Returns the value of type `T`, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::GreenletLocals;
+    ///
+    /// let locals = GreenletLocals::new();
+    /// locals.set("out of milk");
+    /// assert_eq!(locals.get::<&str>().as_deref(), Some(&"out of milk"));
+    /// assert_eq!(locals.get::<u32>(), None); // one value per type
+    /// ```
     #[must_use]
     pub fn get<T: 'static>(&self) -> Option<Rc<T>> {
         let map = self.map.borrow();
@@ -81,6 +92,18 @@ impl GreenletLocals {
     }
 
     /// Creates another map with the same values: what is set in one is not visible in the other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::greenlet::GreenletLocals;
+    ///
+    /// let locals = GreenletLocals::new();
+    /// let (copy, same) = (locals.copy(), locals.clone());
+    /// locals.set(1);
+    /// assert_eq!(copy.get::<i32>(), None);
+    /// assert_eq!(same.get::<i32>().as_deref(), Some(&1));
+    /// ```
     #[must_use]
     pub fn copy(&self) -> GreenletLocals {
         GreenletLocals { map: Rc::new(RefCell::new(self.map.borrow().clone())) }

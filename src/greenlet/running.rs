@@ -113,6 +113,20 @@ pub fn main<V: 'static>() -> Greenlet<V> {
 /// # Panics
 ///
 /// Panics outside of `fibra::frame` and `fibra::run`.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::greenlet::{self, Greenlet};
+///
+/// fibra::frame(|| {
+///     let counts = Greenlet::new(|n: u32| {
+///         greenlet::locals().set(n);
+///         *greenlet::locals().get::<u32>().unwrap()
+///     });
+///     assert_eq!(counts.switch(3).unwrap(), 3);
+/// });
+/// ```
 #[track_caller]
 #[must_use]
 pub fn locals() -> GreenletLocals {

@@ -132,6 +132,19 @@ pub fn settrace(tracer: Option<Rc<Tracer>>) -> Option<Rc<Tracer>> {
 /// # Panics
 ///
 /// Panics outside of `fibra::frame` and `fibra::run`.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+/// use fibra::greenlet::{gettrace, settrace};
+///
+/// fibra::frame(|| {
+///     assert!(gettrace().is_none());
+///     settrace(Some(Rc::new(|_, _, _| ())));
+///     assert!(gettrace().is_some());
+/// });
+/// ```
 #[track_caller]
 #[must_use]
 pub fn gettrace() -> Option<Rc<Tracer>> {

@@ -8,8 +8,9 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -52,13 +53,15 @@ pub struct RemoteHandle<T> {
     pending: Arc<dyn Pending<T>>,
     /// Whether the outcome was taken.
     taken: bool,
+    /// It is `Send` and `Sync` if the output is `Send`: of a shared handle no one can take it.
+    output: PhantomData<Mutex<T>>,
     /// A handle of a runtime with one scheduler, which counts what may end a wait of the job.
     _handle: Option<Handle>,
 }
 
 impl<T> RemoteHandle<T> {
     pub(crate) fn new(pending: Arc<dyn Pending<T>>, handle: Option<Handle>) -> RemoteHandle<T> {
-        RemoteHandle { pending, taken: false, _handle: handle }
+        RemoteHandle { pending, taken: false, output: PhantomData, _handle: handle }
     }
 
     /// Waits until the job has ended, and returns the value that its closure returned.
@@ -223,6 +226,9 @@ impl<T> RemoteHandle<T> {
         }
     }
 }
+
+/// The output is not in the handle, so moving the handle does not move it.
+impl<T> Unpin for RemoteHandle<T> {}
 
 /// The outcome of the job, once it has ended. Several tasks may poll in turn; the task that polled
 /// last is woken.

@@ -51,4 +51,4 @@ pub(crate) mod time;
 pub(crate) mod turn;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,7 +1,9 @@
 //! Tests of the ring under pauses, and of other state that no public call reports.
 
 mod fairness;
-mod publish;
+#[cfg(loom)]
+mod loom;
+pub(crate) mod publish;
 
 use std::cell::RefCell;
 use std::panic::catch_unwind;
@@ -31,7 +33,7 @@ fn run(f: impl FnOnce(SchedulerPtr, Trace)) {
 }
 
 /// Runs `f` as the main fiber of `sched`.
-fn run_on<T>(sched: Box<Scheduler>, f: impl FnOnce() -> T) -> T {
+pub(crate) fn run_on<T>(sched: Box<Scheduler>, f: impl FnOnce() -> T) -> T {
     run_to_its_end(sched, f).unwrap_or_else(|error| fail(error))
 }
 

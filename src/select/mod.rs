@@ -22,11 +22,11 @@
 //! and a program still runs the same way every time. With `biased;` each choice starts with the
 //! first operation.
 //!
-//! **In order.** A waiting fiber stands in each queue like any other. The channels of `sync` are
-//! only watched: there other fibers may overtake it, and two selects do not meet at a channel of
-//! capacity 0.
+//! **In order.** A waiting fiber stands in each queue like any other. Two fibers that both choose
+//! meet at a channel without a buffer, also on two threads.
 //!
-//! Nothing is allocated for up to eight operations.
+//! Nothing is allocated for up to eight operations, unless one of them has to wait at an object of
+//! [`sync`](crate::sync).
 
 mod dynamic;
 mod macros;

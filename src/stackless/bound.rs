@@ -96,6 +96,17 @@ impl<A: 'static> Bound<A> {
     /// # Panics
     ///
     /// Panics where [`try_setup`](Bound::try_setup) returns an error, and outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     stackless::tasklet(|(name, n): (&str, u32)| println!("{name}: {n}")).setup(("ants", 3));
+    ///     stackless::run(); // prints "ants: 3"
+    /// });
+    /// ```
     #[track_caller]
     #[allow(clippy::must_use_candidate, reason = "the ring keeps the tasklet")]
     pub fn setup(self, args: A) -> Tasklet {
@@ -116,6 +127,18 @@ impl<A: 'static> Bound<A> {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let bound = stackless::tasklet(|n: u32| assert_eq!(n, 7));
+    ///     bound.unbind().unwrap();
+    ///     assert!(bound.try_setup(7).is_err()); // it has no function any more
+    /// });
+    /// ```
     #[track_caller]
     pub fn try_setup(self, args: A) -> Result<Tasklet, TaskletError> {
         let tasklet = self.pause_with(args)?;
@@ -226,6 +249,18 @@ impl Tasklet {
     /// # Panics
     ///
     /// Panics with the payload of a panic in the destructor of the old function.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::tasklet(|()| unreachable!()).bind(());
+    ///     tasklet.unbind().unwrap(); // the function is dropped and never runs
+    ///     assert!(!tasklet.is_alive());
+    /// });
+    /// ```
     pub fn unbind(&self) -> Result<(), TaskletError> {
         self.check_rebind()?;
         self.record().empty();

@@ -6,12 +6,13 @@
 
 mod iter;
 mod select_arms;
+mod settings;
 
 use std::any::Any;
 use std::fmt;
 
 use crate::channel::error::WaitError;
-use crate::channel::pairing::{Preference, Side, Step};
+use crate::channel::pairing::{Side, Step};
 use crate::channel::rendezvous::{self, open};
 use crate::channel::waiter::Message;
 use crate::fiber::panic::Panic;
@@ -19,7 +20,7 @@ use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::core::scheduler::{CurrentFiber, current_fiber};
 use crate::stackless::Tasklet;
 use crate::stackless::channel_error::{ChannelError, ReceiveError, SendError};
-use crate::stackless::channel_event::{Arrival, ChannelId};
+use crate::stackless::channel_event::Arrival;
 use crate::stackless::checks::{self, Next};
 use crate::stackless::error::thrown;
 
@@ -76,83 +77,6 @@ impl<T> Channel<T> {
         &self.inner
     }
 
-    /// Returns the number of waiting senders, or minus the number of waiting receivers.
-    #[must_use]
-    pub fn balance(&self) -> isize {
-        self.inner.balance()
-    }
-
-    /// Returns which of two partners runs first.
-    #[must_use]
-    pub fn preference(&self) -> Preference {
-        self.inner.preference()
-    }
-
-    /// Sets which of two partners runs first.
-    pub fn set_preference(&self, preference: Preference) {
-        self.inner.set_preference(preference);
-    }
-
-    /// Returns whether every exchange lets all other tasklets run first.
-    #[must_use]
-    pub fn schedule_all(&self) -> bool {
-        self.inner.schedule_all()
-    }
-
-    /// Sets whether the caller of each exchange goes to the end of the run ring, whatever the
-    /// preference.
-    pub fn set_schedule_all(&self, schedule_all: bool) {
-        self.inner.set_schedule_all(schedule_all);
-    }
-
-    /// Closes the channel: from now on, operations that would have to wait are refused. Tasklets
-    /// that wait already are not woken, and partners can still exchange values with them.
-    pub fn close(&self) {
-        self.inner.close_quietly();
-    }
-
-    /// Closes the channel, and also refuses the operations of tasklets that wait already: senders
-    /// get their values back. This is [`close`](rendezvous::Channel::close) of `fibra::channel`.
-    pub fn close_and_wake(&self) {
-        self.inner.close();
-    }
-
-    /// Opens a closed channel again.
-    pub fn open(&self) {
-        self.inner.open();
-    }
-
-    /// Returns whether [`close`](Channel::close) was called.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.inner.is_closing()
-    }
-
-    /// Returns whether the channel is closed and no tasklet waits at it any more.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.inner.is_closed()
-    }
-
-    /// Returns the tasklets that wait at the channel, in the order in which they came.
-    #[must_use]
-    pub fn queue(&self) -> Vec<Tasklet> {
-        self.inner.waiting().into_iter().map(Tasklet::of).collect()
-    }
-
-    /// Returns the tasklet that has waited longest at the channel, if one waits.
-    #[must_use]
-    pub fn first(&self) -> Option<Tasklet> {
-        self.inner.first_waiting().map(Tasklet::of)
-    }
-
-    /// Returns the identity of the channel, which differs from that of all other channels that
-    /// exist.
-    #[must_use]
-    pub fn id(&self) -> ChannelId {
-        ChannelId::of_address(self.inner.address())
-    }
-
     /// Replaces the value that `sender`, which waits to send here, has brought: the receiver gets
     /// `value` instead. Returns the old value.
     ///
@@ -183,6 +107,22 @@ impl<T> Channel<T> {
     }
 
     /// Returns an iterator that receives until the channel is closed and no sender waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::{self, Channel};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let sender = channel.clone();
+    ///     stackless::spawn(move || {
+    ///         sender.send_sequence(1..=3).unwrap();
+    ///         sender.close_and_wake(); // ends the iteration
+    ///     });
+    ///     assert_eq!(channel.iter().collect::<Vec<_>>(), [1, 2, 3]);
+    /// });
+    /// ```
     pub fn iter(&self) -> ChannelIter<'_, T> {
         ChannelIter::new(self)
     }
@@ -234,6 +174,23 @@ impl<T: 'static> Channel<T> {
     /// # Panics
     ///
     /// Panics like [`send`](Channel::send).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::{self, Channel};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::<u32>::new();
+    ///     let receiver = channel.clone();
+    ///     stackless::spawn(move || {
+    ///         let error = stackless::caught(|| receiver.receive()).unwrap_err();
+    ///         assert_eq!(error.downcast_ref(), Some(&"out of milk"));
+    ///     });
+    ///     stackless::run();
+    ///     channel.send_exception("out of milk").unwrap();
+    /// });
+    /// ```
     #[track_caller]
     pub fn send_exception(&self, payload: impl Any + Send) -> Result<(), SendError<Panic>> {
         let message = Message::Unwind(Box::new(payload));
@@ -253,6 +210,20 @@ impl<T: 'static> Channel<T> {
     /// # Panics
     ///
     /// Panics like [`send`](Channel::send), and with the payload of a panic in the iterator.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::{self, Channel};
+    ///
+    /// fibra::run(|| {
+    ///     let channel = Channel::new();
+    ///     let receiver = channel.clone();
+    ///     stackless::spawn(move || while receiver.receive().is_ok() {});
+    ///     assert_eq!(channel.send_sequence("spam".chars()).unwrap(), 4);
+    ///     channel.close_and_wake();
+    /// });
+    /// ```
     #[track_caller]
     pub fn send_sequence(
         &self,
@@ -328,7 +299,7 @@ impl<T: 'static> Channel<T> {
         value: Option<&dyn Any>,
     ) -> Result<(), ChannelError> {
         checks::safe_point(current);
-        let step = || self.inner.arrive(side);
+        let step = || self.inner.foresee(side);
         let arrival = Arrival { channel: self.id(), side };
         arrival.announce(current, || !matches!(step(), Step::Meet(_)), value)?;
         checks::check(current, step())?;

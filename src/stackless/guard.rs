@@ -20,6 +20,20 @@ use crate::stackless::tasklet::{Tasklet, WeakTasklet};
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless;
+///
+/// fibra::run(|| {
+///     let other = stackless::spawn(|| {});
+///     stackless::switch_trap(1);
+///     assert!(other.run().is_err()); // this would switch
+///     assert_eq!(stackless::switch_trap(-1), 1);
+///     other.run().unwrap();
+/// });
+/// ```
 #[track_caller]
 #[allow(clippy::must_use_candidate, reason = "the old value is seldom of interest")]
 pub fn switch_trap(change: i32) -> i32 {
@@ -144,6 +158,17 @@ impl Drop for AtomicGuard {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless::{self, Channel};
+///
+/// fibra::run(|| {
+///     let _trapped = stackless::block_trap(true);
+///     assert!(Channel::<u32>::new().receive().is_err()); // this would block
+/// });
+/// ```
 #[track_caller]
 pub fn block_trap(trap: bool) -> BlockTrapGuard {
     let tasklet = getcurrent();
@@ -198,6 +223,19 @@ impl Tasklet {
     ///
     /// If the current tasklet ends its own protection, an interrupt that was put off meanwhile
     /// happens now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::{self, Run};
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::spawn(|| (0..1_000).for_each(|_| stackless::tick()));
+    ///     tasklet.set_atomic(true);
+    ///     assert_eq!(Run::new().ticks(10).run(), None); // it was not interrupted
+    ///     assert!(!tasklet.is_alive());
+    /// });
+    /// ```
     #[track_caller]
     #[allow(clippy::must_use_candidate, reason = "the old value is seldom of interest")]
     pub fn set_atomic(&self, atomic: bool) -> bool {

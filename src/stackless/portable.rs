@@ -42,6 +42,18 @@ impl PortableTasklet {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::PortableTasklet;
+    ///
+    /// let portable = PortableTasklet::new(|| println!("made here, run there"));
+    /// let thread = std::thread::spawn(|| {
+    ///     fibra::run(|| drop(portable.bind_thread().run().unwrap()));
+    /// });
+    /// thread.join().unwrap();
+    /// ```
     #[must_use = "a paused tasklet that is dropped never runs"]
     #[track_caller]
     pub fn bind_thread(self) -> Tasklet {

@@ -69,6 +69,22 @@ impl RemoteTasklet {
     ///
     /// Returns [`TaskletError::NoThread`] if its `run` is over, and [`TaskletError::Dead`] if the
     /// tasklet was not alive when the handle was made.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::tasklet(|()| println!("woken by a thread")).bind(());
+    ///     let remote = tasklet.remote();
+    ///     let thread = std::thread::spawn(move || remote.insert());
+    ///     while tasklet.is_alive() {
+    ///         fibra::yield_now();
+    ///     }
+    ///     thread.join().unwrap().unwrap();
+    /// });
+    /// ```
     pub fn insert(&self) -> Result<(), TaskletError> {
         self.order(Order::Insert)
     }
@@ -100,6 +116,21 @@ impl RemoteTasklet {
     ///
     /// Returns no error at present. A kill of a tasklet that is dead, or whose `run` is over, does
     /// nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::spawn(|| loop { fibra::yield_now() });
+    ///     let remote = tasklet.remote();
+    ///     std::thread::spawn(move || remote.kill());
+    ///     while tasklet.is_alive() {
+    ///         fibra::yield_now();
+    ///     }
+    /// });
+    /// ```
     pub fn kill(&self) -> Result<(), TaskletError> {
         let _ = self.order(Order::Throw(Box::new(TaskletExit)));
         Ok(())
@@ -115,6 +146,25 @@ impl RemoteTasklet {
     /// Returns the payload in a [`TaskletError::NoThreadThrow`] if the tasklet's `run` is over, and
     /// in a [`TaskletError::DeadThrow`] if the tasklet was not alive when the handle was made. A
     /// [`TaskletExit`] is accepted in the second case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::spawn(|| {
+    ///         let error = stackless::caught(|| loop { fibra::yield_now() }).unwrap_err();
+    ///         assert!(error.is::<&str>());
+    ///     });
+    ///     fibra::yield_now(); // it has started
+    ///     let remote = tasklet.remote();
+    ///     std::thread::spawn(move || remote.throw("out of milk"));
+    ///     while tasklet.is_alive() {
+    ///         fibra::yield_now();
+    ///     }
+    /// });
+    /// ```
     pub fn throw(&self, payload: impl Any + Send) -> Result<(), TaskletError> {
         let payload: Payload = Box::new(payload);
         let Some(address) = &self.address else {

@@ -46,6 +46,19 @@ impl Tasklet {
     /// # Errors
     ///
     /// Returns an error for a blocked tasklet and for the current one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::spawn(|| ());
+    ///     tasklet.remove().unwrap();
+    ///     stackless::run();
+    ///     assert!(tasklet.is_paused()); // it has not run
+    /// });
+    /// ```
     pub fn remove(&self) -> Result<(), TaskletError> {
         let Some(fiber) = self.alive() else { return Ok(()) };
         if is_blocked(&fiber) {

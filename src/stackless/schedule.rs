@@ -93,6 +93,19 @@ pub fn schedule_remove() -> Tempval {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless;
+///
+/// fibra::run(|| {
+///     let main = stackless::getcurrent();
+///     assert!(main.is_main());
+///     let tasklet = stackless::spawn(move || assert_ne!(stackless::getcurrent(), main));
+///     tasklet.run().unwrap();
+/// });
+/// ```
 #[must_use]
 #[track_caller]
 pub fn getcurrent() -> Tasklet {
@@ -104,6 +117,17 @@ pub fn getcurrent() -> Tasklet {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless;
+///
+/// fibra::run(|| {
+///     let main = stackless::getmain();
+///     stackless::spawn(move || assert_eq!(stackless::getmain(), main)).run().unwrap();
+/// });
+/// ```
 #[must_use]
 #[track_caller]
 pub fn getmain() -> Tasklet {
@@ -116,6 +140,19 @@ pub fn getmain() -> Tasklet {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless;
+///
+/// fibra::run(|| {
+///     stackless::spawn(|| ());
+///     assert_eq!(stackless::getruncount(), 2); // the caller counts as well
+///     stackless::run();
+///     assert_eq!(stackless::getruncount(), 1);
+/// });
+/// ```
 #[must_use]
 #[track_caller]
 pub fn getruncount() -> usize {
@@ -175,6 +212,22 @@ pub struct ThreadInfo {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use fibra::stackless;
+///
+/// fibra::run(|| {
+///     let count = Rc::new(Cell::new(0));
+///     let seen = count.clone();
+///     stackless::set_schedule_callback(Some(Rc::new(move |_, _| seen.set(seen.get() + 1))));
+///     stackless::spawn(|| ());
+///     stackless::run();
+///     assert_eq!(count.get(), 2); // to the tasklet, and back
+/// });
+/// ```
 #[track_caller]
 #[allow(clippy::must_use_candidate, reason = "the old one is seldom of interest")]
 pub fn set_schedule_callback(callback: Option<ScheduleCallback>) -> Option<ScheduleCallback> {

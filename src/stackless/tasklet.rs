@@ -66,6 +66,18 @@ impl Tasklet {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::Tasklet;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = Tasklet::new();
+    ///     assert!(!tasklet.is_alive());
+    ///     tasklet.bind(|n: u32| assert_eq!(n, 7)).unwrap().setup(7);
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     #[allow(clippy::new_without_default, reason = "it belongs to the scheduler that runs now")]
@@ -109,6 +121,18 @@ impl Tasklet {
 
     /// Returns whether the tasklet waits: at a channel, or for anything else than to be put into
     /// the run ring.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::{self, Channel};
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::spawn(|| drop(Channel::<u32>::new().receive()));
+    ///     stackless::run();
+    ///     assert!(tasklet.is_blocked() && !tasklet.is_paused());
+    /// });
+    /// ```
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.alive().is_some_and(|fiber| is_blocked(&fiber))
@@ -122,6 +146,19 @@ impl Tasklet {
     }
 
     /// Returns whether the tasklet is alive and in no queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::spawn(|| drop(stackless::schedule_remove()));
+    ///     assert!(!tasklet.is_paused()); // it is in the run ring
+    ///     stackless::run();
+    ///     assert!(tasklet.is_paused());
+    /// });
+    /// ```
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.alive().is_some_and(|fiber| pause::is_floating(fiber.ptr()))
@@ -175,6 +212,18 @@ impl Tasklet {
     /// # Panics
     ///
     /// Panics outside of a fiber if the tasklet is alive.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let [a, b] = [(); 2].map(|()| stackless::spawn(|| ()));
+    ///     assert_eq!(a.next().as_ref(), Some(&b));
+    ///     assert_eq!(b.next(), Some(stackless::getmain())); // the ring is closed
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn next(&self) -> Option<Tasklet> {
@@ -215,6 +264,22 @@ impl Tasklet {
     /// Sets the value that is returned by the call in which the tasklet is paused or switched away:
     /// [`run`](Tasklet::run), [`switch`](Tasklet::switch) or
     /// [`schedule_remove`](crate::stackless::schedule_remove). Drops the previous value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::spawn(|| {
+    ///         let value = stackless::schedule_remove().unwrap();
+    ///         assert_eq!(value.downcast_ref(), Some(&42));
+    ///     });
+    ///     stackless::run();
+    ///     tasklet.set_tempval(Some(Box::new(42)));
+    ///     tasklet.run().unwrap();
+    /// });
+    /// ```
     pub fn set_tempval(&self, value: Tempval) {
         let before = self.record.tempval.replace(value);
         drop(before);
@@ -247,6 +312,19 @@ impl Tasklet {
     }
 
     /// Returns a handle that does not keep the tasklet alive.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::tasklet(|()| ()).bind(());
+    ///     let weak = tasklet.downgrade();
+    ///     drop(tasklet); // the last handle of a paused tasklet
+    ///     assert_eq!(weak.upgrade(), None);
+    /// });
+    /// ```
     #[must_use]
     pub fn downgrade(&self) -> WeakTasklet {
         WeakTasklet { record: Rc::downgrade(&self.record) }

@@ -75,6 +75,21 @@ impl Tasklet {
     /// # Panics
     ///
     /// Panics like [`kill`](Tasklet::kill).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::spawn(|| drop(stackless::schedule_remove()));
+    ///     stackless::run();
+    ///     tasklet.kill_pending().unwrap();
+    ///     assert!(tasklet.is_alive()); // it ends when it is its turn
+    ///     stackless::run();
+    ///     assert!(!tasklet.is_alive());
+    /// });
+    /// ```
     #[track_caller]
     pub fn kill_pending(&self) -> Result<(), TaskletError> {
         self.throw_boxed(Box::new(TaskletExit), When::InItsTurn)
@@ -131,6 +146,22 @@ impl Tasklet {
     /// # Panics
     ///
     /// Panics like [`throw`](Tasklet::throw).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless;
+    ///
+    /// fibra::run(|| {
+    ///     let tasklet = stackless::spawn(|| {
+    ///         let error = stackless::caught(stackless::schedule_remove).unwrap_err();
+    ///         assert!(error.is::<&str>());
+    ///     });
+    ///     stackless::run();
+    ///     tasklet.throw_pending("out of milk").unwrap();
+    ///     stackless::run(); // it raises here
+    /// });
+    /// ```
     #[track_caller]
     pub fn throw_pending(&self, payload: impl Any + Send) -> Result<(), TaskletError> {
         self.throw_boxed(Box::new(payload), When::InItsTurn)

@@ -17,6 +17,8 @@
 //!   while the thread unwinds or switches are trapped. It is then interrupted at its next safe
 //!   point.
 
+mod settings;
+
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
@@ -104,43 +106,6 @@ enum Limit {
 }
 
 impl Run {
-    /// Returns the settings of [`run`]: no limit.
-    pub fn new() -> Run {
-        Run::default()
-    }
-
-    /// Interrupts a tasklet that runs for longer than `timeout`, by the scheduler's clock.
-    ///
-    /// The time of a tasklet is counted from the first safe point that it comes to. Zero is no
-    /// limit.
-    pub fn timeout(self, timeout: Duration) -> Run {
-        Run { limit: (!timeout.is_zero()).then_some(Limit::Time(timeout)), ..self }
-    }
-
-    /// Interrupts a tasklet at the `n`th safe point that it comes to without a switch. Zero is no
-    /// limit.
-    pub fn ticks(self, n: u64) -> Run {
-        Run { limit: (n != 0).then_some(Limit::Ticks(n)), ..self }
-    }
-
-    /// Sets a soft limit, which does not interrupt: the tasklet runs on to the next point where it
-    /// would let others run, and then `run` returns `None`. The tasklet that would have run stays
-    /// the first one in the run ring.
-    pub fn soft(self) -> Run {
-        Run { soft: true, ..self }
-    }
-
-    /// Counts the limit for the whole call, and not for each tasklet between two switches.
-    pub fn total(self) -> Run {
-        Run { total: true, ..self }
-    }
-
-    /// Waits for timers and other threads, too: `run` returns when nothing can ever run any more,
-    /// or nothing without the caller.
-    pub fn threadblock(self) -> Run {
-        Run { threadblock: true, ..self }
-    }
-
     /// Runs the other tasklets. Returns the tasklet that was interrupted, which is paused: the
     /// caller inserts it again, kills it, or drops it, which kills it.
     ///
@@ -176,6 +141,20 @@ impl Run {
 /// # Panics
 ///
 /// Panics outside of a fiber.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::stackless::{self, Run};
+///
+/// fibra::run(|| {
+///     stackless::spawn(|| loop {
+///         // A piece of a long computation.
+///         stackless::tick();
+///     });
+///     assert!(Run::new().ticks(100).run().is_some());
+/// });
+/// ```
 #[track_caller]
 pub fn tick() {
     let current = current_fiber();

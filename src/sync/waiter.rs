@@ -38,7 +38,15 @@ pub(super) struct Waiter<X = ()> {
 
 enum Party {
     Fiber(Ticket),
-    Thread { outcome: OutcomeCell, parker: Parker },
+    /// A fiber in a `select!`: all its waiters share the ticket, and `outcome` is that of this one.
+    Choice {
+        ticket: Arc<Ticket>,
+        outcome: OutcomeCell,
+    },
+    Thread {
+        outcome: OutcomeCell,
+        parker: Parker,
+    },
 }
 
 impl<X> Waiter<X> {
@@ -48,8 +56,31 @@ impl<X> Waiter<X> {
             Some(current) => Party::Fiber(Ticket::new(current)),
             None => Party::Thread { outcome: OutcomeCell::new(), parker: Parker::new() },
         };
+        Waiter::of_party(party, extra)
+    }
+
+    /// Creates one of the waiters of a choice of the current fiber.
+    pub(super) fn of_choice(ticket: Arc<Ticket>, extra: X) -> Waiter<X> {
+        let party = Party::Choice { ticket, outcome: OutcomeCell::new() };
+        Waiter::of_party(party, extra)
+    }
+
+    fn of_party(party: Party, extra: X) -> Waiter<X> {
         let (place, since) = (AtomicU64::new(0), OnceLock::new());
         Waiter { party, owner: Owner::me(), place, since, extra }
+    }
+
+    /// Returns whether this is a waiter of the choice with that ticket.
+    pub(super) fn is_of_choice(&self, of: &Arc<Ticket>) -> bool {
+        matches!(&self.party, Party::Choice { ticket, .. } if Arc::ptr_eq(ticket, of))
+    }
+
+    /// Ends the wait of this waiter of a choice, but not that of the choice, which was not served:
+    /// it may be possible now.
+    pub(super) fn tell_to_try_again(&self) {
+        if let Party::Choice { outcome, .. } = &self.party {
+            let _ = outcome.claim(WaitOutcome::Withdrawn);
+        }
     }
 
     pub(super) fn owner(&self) -> Owner {
@@ -61,6 +92,7 @@ impl<X> Waiter<X> {
     pub(super) fn claim(&self, outcome: WaitOutcome) -> bool {
         match &self.party {
             Party::Fiber(ticket) => ticket.claim(outcome),
+            Party::Choice { ticket, outcome: cell } => ticket.claim(outcome) && cell.claim(outcome),
             Party::Thread { outcome: cell, .. } => cell.claim(outcome),
         }
     }
@@ -73,7 +105,7 @@ impl<X> Waiter<X> {
     fn outcome(&self) -> WaitOutcome {
         match &self.party {
             Party::Fiber(ticket) => ticket.outcome(),
-            Party::Thread { outcome, .. } => outcome.get(),
+            Party::Choice { outcome, .. } | Party::Thread { outcome, .. } => outcome.get(),
         }
     }
 
@@ -82,6 +114,7 @@ impl<X> Waiter<X> {
     pub(super) fn wake(&self) {
         match &self.party {
             Party::Fiber(ticket) => ticket.wake(scheduler()),
+            Party::Choice { ticket, .. } => ticket.wake(scheduler()),
             Party::Thread { parker, .. } => parker.call(),
         }
     }
@@ -90,6 +123,7 @@ impl<X> Waiter<X> {
     pub(super) fn is_near(&self) -> bool {
         match &self.party {
             Party::Fiber(ticket) => scheduler().is_some_and(|sched| ticket.is_of(&sched)),
+            Party::Choice { ticket, .. } => scheduler().is_some_and(|sched| ticket.is_of(&sched)),
             Party::Thread { .. } => false,
         }
     }
@@ -185,6 +219,7 @@ pub(super) fn wait<S: Site>(
             wait_for_others(current, &FiberWait { site, waiter, ticket }, by, reason)
         }
         Party::Thread { outcome, parker } => wait_on_thread(site, waiter, (outcome, parker), by),
+        Party::Choice { .. } => unreachable!("a choice waits for all its waiters together"),
     }
 }
 

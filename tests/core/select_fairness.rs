@@ -67,23 +67,23 @@ fn choices_that_take_turns_in_one_fiber_are_each_fair() {
 #[test]
 fn an_arm_is_not_starved_by_a_wait_before_each_choice() {
     run_virtually(|| {
-        let (first, second) = (fibra::sync::mpmc::unbounded(), fibra::sync::mpmc::unbounded());
-        let (to_first, to_second) = (first.0.clone(), second.0.clone());
+        let pairs = (0..200).map(|_| [(); 2].map(|()| fibra::sync::mpmc::unbounded::<()>()));
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            pairs.map(|[(to_a, a), (to_b, b)]| ([to_a, to_b], [a, b])).unzip();
         let chooser = fibra::spawn(move || {
             let mut chosen = [0; 2];
-            for _ in 0..200 {
-                // It has to wait each time, and finds a value in both when it looks again.
+            for [first, second] in receivers {
+                // It has to wait each time, and finds both channels closed when it looks again.
                 fibra::select! {
-                    _ = recv(first.1) => { chosen[0] += 1; let _ = second.1.recv(); }
-                    _ = recv(second.1) => { chosen[1] += 1; let _ = first.1.recv(); }
+                    _ = recv(first) => chosen[0] += 1,
+                    _ = recv(second) => chosen[1] += 1,
                 }
             }
             chosen
         });
-        for _ in 0..200 {
+        for both in senders {
             fibra::yield_now();
-            to_first.send(()).unwrap();
-            to_second.send(()).unwrap();
+            drop(both);
             fibra::yield_now();
         }
         assert_fair(chooser.join().unwrap());

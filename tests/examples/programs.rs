@@ -247,7 +247,8 @@ const OF_GREENLETS: &[Example] = &[
              program: staying
              program: really quit? (y/n)
              program: bye after 3 commands
-             toolkit: the loop has ended, 1 key was left",
+             toolkit: the loop has ended, 1 key was left
+             tracer: 19 switches to the program, 19 back",
     },
     Example {
         name: "genlets",
@@ -325,7 +326,7 @@ and the preference is Sender dog cat rabbit dog cat rabbit";
 
 const CRAWLER: &str = "\
 one after the other: 179 pages in 50s
-5 workers: 179 pages in 10s, at most 5 requests at a time
+5 workers: 179 pages in 10s
 found 0 links away: 1 pages
 found 1 links away: 3 pages
 found 2 links away: 13 pages

@@ -7,3 +7,4 @@ mod support;
 
 mod bodies;
 mod connections;
+mod on_each;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fibra::net::{Keepalive, TcpListener, TcpStream, UdpSocket};
 
-use crate::support::net::{Nobody, kind_of, pair, soon};
+use crate::support::net::{RefusingAddress, kind_of, pair, soon};
 
 const ANY: &str = "127.0.0.1:0";
 
@@ -197,7 +197,7 @@ fn a_stream_connects_from_the_address_that_was_chosen() {
 #[test]
 fn a_race_of_addresses_uses_the_options_for_each() {
     fibra::run(|| {
-        let nobody = Nobody::new();
+        let nobody = RefusingAddress::new();
         let listener = TcpListener::bind(ANY).unwrap();
         let addresses = [nobody.address, listener.local_addr().unwrap()];
         let stream = TcpStream::builder().nodelay(true).connect(&addresses[..]).unwrap();
@@ -265,8 +265,10 @@ fn has_ipv6() -> bool {
 fn builders_work_on_a_plain_thread() -> io::Result<()> {
     let listener = TcpListener::builder().nodelay(true).bind(ANY)?;
     let address = listener.local_addr()?;
-    let client = std::thread::spawn(move || TcpStream::builder().connect(address));
-    let (mut stream, _) = listener.accept()?;
-    stream.write_all(b"!")?;
-    client.join().unwrap()?.read_exact(&mut [0])
+    std::thread::scope(|threads| {
+        let client = threads.spawn(|| TcpStream::builder().connect(address));
+        let (mut stream, _) = listener.accept()?;
+        stream.write_all(b"!")?;
+        client.join().unwrap()?.read_exact(&mut [0])
+    })
 }

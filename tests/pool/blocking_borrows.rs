@@ -199,11 +199,16 @@ fn what_is_thrown_at_a_tasklet_waits_for_the_borrowing_job() {
 }
 
 /// Runs a fiber that lends, gets a late wake meanwhile, is removed from the ring before it runs
-/// again, and is never put back; then `run` ends. Returns whether the fiber got into that state.
-fn abandon_a_lender(over: &Arc<AtomicBool>) -> bool {
+/// again, and is never put back; then `run` ends. Returns whether the fiber got into that state: it
+/// depends on when the scheduler looks for mail, some switches after `yields` of them.
+fn abandon_a_lender(over: &Arc<AtomicBool>, yields: usize) -> bool {
     static NEWS: Event = Event::new();
+    static OTHER_NEWS: Event = Event::new();
     NEWS.clear();
+    OTHER_NEWS.clear();
     fibra::run(|| {
+        // Only the first wakes that are delivered together let their fibers run before all others.
+        (0..100).for_each(|_| drop(spawn(|| OTHER_NEWS.wait())));
         let over = over.clone();
         let lender = spawn(move || {
             NEWS.wait();
@@ -218,9 +223,14 @@ fn abandon_a_lender(over: &Arc<AtomicBool>) -> bool {
             assert_eq!(lent, [2; 64]);
         });
         yield_now();
+        (0..yields).for_each(|_| yield_now());
         // The event is set, and the wake is in the mailbox. The kill wakes the fiber first; its
         // event has come, so it continues and lends, and then the wake arrives.
-        thread::spawn(|| NEWS.set()).join().unwrap();
+        let set = || {
+            OTHER_NEWS.set();
+            NEWS.set();
+        };
+        thread::spawn(set).join().unwrap();
         lender.kill();
         (0..1_000).any(|_| {
             yield_now();
@@ -231,9 +241,9 @@ fn abandon_a_lender(over: &Arc<AtomicBool>) -> bool {
 
 #[test]
 fn a_fiber_is_abandoned_only_after_its_borrowing_job_has_ended() {
-    let came_to_it = (0..20).any(|_| {
+    let came_to_it = (0..20).any(|yields| {
         let over = Arc::new(AtomicBool::new(false));
-        let abandoned = abandon_a_lender(&over);
+        let abandoned = abandon_a_lender(&over, yields);
         assert!(over.load(Ordering::SeqCst), "`run` ended under the job");
         abandoned
     });

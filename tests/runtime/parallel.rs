@@ -369,7 +369,7 @@ fn a_slow_consumer_stops_imap() {
 }
 
 #[test]
-fn a_dropped_imap_kills_the_jobs_that_run() {
+fn a_dropped_imap_kills_its_jobs() {
     on(2, |_| {
         let (started, ended) = (Arc::new(Count::default()), Arc::new(Count::default()));
         let (starts, ends) = (started.clone(), ended.clone());

@@ -4,6 +4,7 @@ mod barrier;
 mod condvar;
 mod event;
 mod mpmc;
+mod mpmc_select;
 mod mutex;
 mod once;
 mod oneshot;

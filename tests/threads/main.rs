@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod channels;
 #[cfg(target_os = "linux")]
 mod crossing;
 #[cfg(target_os = "linux")]

@@ -13,7 +13,7 @@ use hyper::{Request, Response};
 use super::{ANY_PORT, BUFFER, announce};
 use crate::exchange::Service;
 
-const STACK: usize = 64 * 1024;
+pub(super) const STACK: usize = 64 * 1024;
 
 pub(crate) fn serve(service: Service) -> io::Result<()> {
     fibra::run(|| {
@@ -35,13 +35,13 @@ pub(crate) fn serve(service: Service) -> io::Result<()> {
     })
 }
 
-fn hello(_: Request<BodyReader>) -> Response<Full<Bytes>> {
+pub(super) fn hello(_: Request<BodyReader>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(b"Hello, World!")));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }
 
-fn echo(mut stream: TcpStream) -> io::Result<()> {
+pub(super) fn echo(mut stream: TcpStream) -> io::Result<()> {
     let mut buffer = [0; BUFFER];
     loop {
         let n = stream.read(&mut buffer)?;

@@ -1,18 +1,28 @@
-//! may with one worker thread, which handles sockets as well.
+//! may with one worker thread, or two, which handle sockets as well.
 
 use std::io::{self, Read, Write};
 
 use may::net::{TcpListener, TcpStream};
 
-use super::{ANY_PORT, BUFFER, announce, no_http};
+use super::{ANY_PORT, BUFFER, THREADS, announce, no_http};
 use crate::exchange::Service;
 
+/// Serves on one thread.
 pub(crate) fn serve(service: Service) -> io::Result<()> {
+    serve_with(1, service)
+}
+
+/// Serves on two threads.
+pub(crate) fn serve_on_two(service: Service) -> io::Result<()> {
+    serve_with(THREADS, service)
+}
+
+fn serve_with(workers: usize, service: Service) -> io::Result<()> {
     if service == Service::Http {
         return Err(no_http());
     }
     // The driver pins the process: may would count processors from the machine's first.
-    may::config().set_workers(1).set_worker_pin(false);
+    may::config().set_workers(workers).set_worker_pin(false);
     let acceptor = may::go!(accept);
     acceptor.join().map_err(|_| io::Error::other("the accepting coroutine panicked"))?
 }

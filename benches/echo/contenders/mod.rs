@@ -1,13 +1,15 @@
 //! The contenders: one file per server in Rust, and the peers that `benches/peers/echo.sh` builds.
 //!
 //! All of them echo in the same way: `TCP_NODELAY`, a buffer of [`BUFFER`] bytes, read the
-//! available bytes, write them back. All run on one thread, except `threads`; everything that a
-//! server starts stays on its processor.
+//! available bytes, write them back. All run on one thread, except `threads` and those whose names
+//! end in `-2`; everything that a server starts stays on its processors.
 
 mod fibra_fibers;
+mod fibra_two_threads;
 mod may_one_worker;
 mod std_threads;
 mod tokio_current_thread;
+mod tokio_multi_thread;
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,14 +22,18 @@ use crate::sample::Point;
 /// The largest number of bytes that a server reads in one call.
 pub(crate) const BUFFER: usize = 4096;
 pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
-/// The contender to which the others are compared.
-pub(crate) const LIMIT: &str = "c";
+/// The contenders to which the others are compared: with one thread, and with two.
+pub(crate) const LIMITS: [&str; 2] = ["c", "tokio-2"];
+/// The number of threads of the contenders that have more than one.
+const THREADS: usize = 2;
 /// The most connections of a contender. Usual limits on descriptors allow twice as many.
 const MANY: usize = 10_000;
 
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) program: Program,
+    /// The number of processors that the server may use.
+    pub(crate) threads: usize,
     pub(crate) most_connections: usize,
     serves_http: bool,
 }
@@ -41,44 +47,86 @@ pub(crate) enum Program {
 
 pub(crate) const ALL: &[Contender] = &[
     Contender {
-        name: LIMIT,
+        name: LIMITS[0],
         program: Program::Peer("echo_epoll"),
+        threads: 1,
         most_connections: MANY,
         serves_http: true,
     },
     Contender {
         name: "fibra",
         program: Program::Here { serve: fibra_fibers::serve },
+        threads: 1,
         most_connections: MANY,
         serves_http: true,
     },
     Contender {
         name: "tokio",
         program: Program::Here { serve: tokio_current_thread::serve },
+        threads: 1,
         most_connections: MANY,
         serves_http: true,
     },
     Contender {
         name: "may",
         program: Program::Here { serve: may_one_worker::serve },
+        threads: 1,
         most_connections: MANY,
         serves_http: false,
     },
     Contender {
         name: "threads",
         program: Program::Here { serve: std_threads::serve },
+        threads: 1,
         most_connections: 1000,
         serves_http: false,
     },
     Contender {
         name: "go",
         program: Program::Peer("echo_go"),
+        threads: 1,
         most_connections: MANY,
         serves_http: true,
     },
     Contender {
         name: "gevent",
         program: Program::Peer("echo_gevent"),
+        threads: 1,
+        most_connections: MANY,
+        serves_http: true,
+    },
+    Contender {
+        name: "fibra-2",
+        program: Program::Here { serve: fibra_two_threads::one_listener },
+        threads: THREADS,
+        most_connections: MANY,
+        serves_http: true,
+    },
+    Contender {
+        name: "ports-2",
+        program: Program::Here { serve: fibra_two_threads::listener_each },
+        threads: THREADS,
+        most_connections: MANY,
+        serves_http: true,
+    },
+    Contender {
+        name: LIMITS[1],
+        program: Program::Here { serve: tokio_multi_thread::serve },
+        threads: THREADS,
+        most_connections: MANY,
+        serves_http: true,
+    },
+    Contender {
+        name: "may-2",
+        program: Program::Here { serve: may_one_worker::serve_on_two },
+        threads: THREADS,
+        most_connections: MANY,
+        serves_http: false,
+    },
+    Contender {
+        name: "go-2",
+        program: Program::Peer("echo_go"),
+        threads: THREADS,
         most_connections: MANY,
         serves_http: true,
     },

@@ -23,7 +23,7 @@ pub(crate) fn serve(service: Service) -> io::Result<()> {
     runtime.block_on(async move { tokio::spawn(accept(service)).await? })
 }
 
-async fn accept(service: Service) -> io::Result<()> {
+pub(super) async fn accept(service: Service) -> io::Result<()> {
     let listener = TcpListener::bind(ANY_PORT).await?;
     announce(listener.local_addr()?);
     loop {

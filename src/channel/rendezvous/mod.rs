@@ -232,11 +232,16 @@ impl<T> Channel<T> {
         self.inner.change(|old| Pairing::new(old.preference, old.schedule_all, true));
     }
 
-    /// Returns the step of a fiber that would arrive on `side` now.
+    /// Returns the step of a fiber that arrives on `side` and takes that step now.
     #[inline(always)]
     pub(crate) fn arrive(&self, side: Side) -> Step {
-        let others = if side == Side::Send { &self.inner.receivers } else { &self.inner.senders };
-        self.inner.pairing.get().arrive(side, others.len())
+        self.inner.pairing.get().arrive(side, self.inner.others(side).claim())
+    }
+
+    /// Returns the step of a fiber that would arrive on `side` now.
+    #[inline(always)]
+    pub(crate) fn foresee(&self, side: Side) -> Step {
+        self.inner.pairing.get().arrive(side, self.inner.others(side).len())
     }
 
     /// Returns the first fiber that waits.
@@ -263,6 +268,12 @@ impl<T> Channel<T> {
 }
 
 impl<T> Inner<T> {
+    /// Returns the queue in which the partners of a fiber on `side` wait.
+    #[inline(always)]
+    fn others(&self, side: Side) -> &Waiters<T> {
+        if side == Side::Send { &self.receivers } else { &self.senders }
+    }
+
     fn balance(&self) -> isize {
         self.senders.len() as isize - self.receivers.len() as isize
     }

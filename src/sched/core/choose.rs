@@ -3,7 +3,7 @@
 //! ```text
 //!   attempt each arm, from a place that moves on -- one could be done --> done
 //!     none  ^
-//!           +----------- another thread has changed what an arm watches
+//!           +----------- another thread has changed something, and has served no arm
 //!   enlist all --> wait --> one was completed by its partner, which has taken the others out
 //!              \-> the earliest deadline has passed
 //! ```
@@ -11,23 +11,30 @@
 //! Invariants:
 //! - At most one arm is done. Either it needed no wait, and no arm was enlisted; or a partner has
 //!   completed it, and has taken the others out of their lists before another partner could serve
-//!   them. Arms that need no partner (the end of a fiber) are looked at after those. A fiber only
-//!   watches the objects that other threads share: when one has changed, all arms are attempted
-//!   again. So no other thread ever hands anything to a fiber that may choose another arm.
+//!   them. Arms that need no partner (the end of a fiber) are looked at after those.
+//! - If other threads may complete an arm, all partners of the fiber, those on its own thread
+//!   included, first claim one [`Ticket`]: the first one to do so completes its arm, and the others
+//!   pass the fiber over. The fiber claims it itself before it does anything else.
 //! - All arms are out of their lists when `wait` returns or unwinds.
 //! - An arm that can always be done is done from time to time, whatever else this fiber and others
 //!   choose in between: see [`Turns`]. The same program looks at the same arms first in each run.
 
 #![allow(unsafe_code, reason = "places nodes in lists for the time of a wait")]
 
+use std::sync::Arc;
+
 use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
-use crate::fiber::wait_list::{Enlisted, Place};
+use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
+use crate::sched::core::arm_turns::Turns;
 use crate::sched::core::deadline::Deadline;
-use crate::sched::core::interrupt::Interrupt;
+use crate::sched::core::interrupt::{self, Interrupt};
+use crate::sched::core::leave::leave;
 use crate::sched::core::park::{spend, wait_until};
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber};
+use crate::sched::shared::outside::OutsideWait;
+use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
 static CHOOSING: WaitReason =
     WaitReason::new("waiting for the first of several things", OnDeadlock::Panic);
@@ -58,6 +65,14 @@ pub(crate) trait Arm {
     fn is_shared(&self) -> bool {
         false
     }
+
+    /// Returns whether another thread may complete the arm, if it claims the ticket of the wait.
+    fn is_exchange(&self) -> bool {
+        false
+    }
+
+    /// Begins the wait, for arms that another thread may complete.
+    fn join(&self, _ticket: &Arc<Ticket>) {}
 
     /// Ends the wait, if it has begun. The arm is out of its list, done or not.
     fn end(&self) {}
@@ -101,7 +116,9 @@ pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
         if let Some(chosen) = attempt(current, arms, first) {
             return chosen;
         }
-        if let Some(chosen) = wait(current, arms) {
+        let is_exchange = arms.iter().any(|arm| arm.is_exchange());
+        let waited = if is_exchange { wait_for_all(current, arms) } else { wait(current, arms) };
+        if let Some(chosen) = waited {
             return chosen;
         }
     }
@@ -134,50 +151,24 @@ fn attempt(current: CurrentFiber, arms: &mut [&mut dyn Arm], first: usize) -> Op
     (first..arms.len()).chain(0..first).find(|&at| arms[at].attempt(current))
 }
 
-/// The sequence of arms with which a fiber begins its choices: from one arm to the next, and after
-/// some choices from another arm.
-///
-/// Going from one arm to the next alone would starve arms: if the loop of a fiber contains two
-/// choices of two arms each, each choice would begin with the same arm forever. The other arm is a
-/// hash of the count of choices. It needs no other state, so the sequence is the same in each run.
-struct Turns;
-
-impl Turns {
-    /// The number of choices of one fiber that go from one arm to the next, as a power of two.
-    const IN_ORDER: u32 = 4;
-
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "no list of arms is so long")]
-    fn first(turn: u32, count: usize) -> usize {
-        let mixed = (turn >> Turns::IN_ORDER).wrapping_mul(0x9E37_79B9);
-        let place = (mixed ^ mixed >> 15).wrapping_mul(0x85EB_CA6B) >> 16;
-        (turn.wrapping_add(place) % count as u32) as usize
-    }
-}
-
 /// Waits until one of the arms is done, or should be attempted again.
 #[track_caller]
 fn wait(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
-    let mut few: [Option<Enlisted<'_>>; FEW] = Default::default();
-    let mut many = Vec::new();
+    let mut places = Places::default();
     let shared = arms.iter().any(|arm| arm.is_shared());
     let _shared = shared.then(|| Shared::new(current));
     let _over = Over(arms);
     for (at, arm) in arms.iter().enumerate() {
         arm.begin(current);
-        // SAFETY: both stores are dropped at the end of this function, even by an unwind.
-        let enlisted = arm.place().map(|place| unsafe { place.enlist() });
-        match few.get_mut(at) {
-            Some(slot) => *slot = enlisted,
-            None => many.push(enlisted),
-        }
+        // SAFETY: `places` is dropped at the end of this function, even by an unwind.
+        unsafe { places.enlist(at, &**arm) };
     }
     let any_done = || arms.iter().any(|arm| arm.done().is_some());
     // A shared object may have changed between the attempt and the beginning of the wait.
     if shared && any_done() {
         return chosen(arms);
     }
-    let due = arms.iter().enumerate().filter_map(|(at, arm)| Some((arm.deadline()?, at))).min();
+    let due = due(arms);
     let reason = if shared { &CHOOSING_SHARED } else { &CHOOSING };
     let waited = {
         let _deadline = due.map(|(deadline, _)| Deadline::arm(current, deadline));
@@ -190,11 +181,160 @@ fn wait(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
     }
 }
 
+/// Like [`wait`], for arms of which other threads may complete some.
+#[cold]
+#[track_caller]
+fn wait_for_all(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
+    let CurrentFiber { fiber, sched } = current;
+    let ticket = Arc::new(Ticket::of(sched.id, fiber.key.get(), sched.mailbox.clone()));
+    let mut places = Places::default();
+    let _shared = Shared::new(current);
+    let choice = Choice { ticket, arms };
+    let _over = Over(arms);
+    // In a circle with another node, even one that is alone has a gate: see `WaitList::pop_front`.
+    let (apart, node) = (WaitList::new(), WaitNode::new(fiber));
+    // SAFETY: the node begins itself; the result is dropped at the end of this function.
+    let _in_circle = unsafe { Enlisted::new(&node, &apart) };
+    // SAFETY: the result is dropped at the end of this function, before `choice`, also by an
+    // unwind.
+    let _listed = unsafe { Listed::new(current, &choice) };
+    for (at, arm) in arms.iter().enumerate() {
+        arm.begin(current);
+        arm.join(&choice.ticket);
+        // SAFETY: `places` is dropped at the end of this function, even by an unwind.
+        unsafe { places.enlist(at, &**arm) };
+    }
+    let due = due(arms);
+    let waited = {
+        let _deadline = due.map(|(deadline, _)| Deadline::arm(current, deadline));
+        choice.wait(current)
+    };
+    match (waited, due) {
+        (Ok(()), _) => choice.close(),
+        (Err(Interrupt::TimedOut), Some((_, at))) => Some(at),
+        (Err(interrupt), _) => interrupt.into_panic(),
+    }
+}
+
+/// Returns the earliest deadline, and the index of its arm.
+fn due(arms: &[&mut dyn Arm]) -> Option<(u64, usize)> {
+    arms.iter().enumerate().filter_map(|(at, arm)| Some((arm.deadline()?, at))).min()
+}
+
 /// Returns the index of the arm that was done: the one that a partner has served, if there is one.
 /// Returns `None` if arms only have to be attempted again.
 fn chosen(arms: &[&mut dyn Arm]) -> Option<usize> {
     let is = |wanted: Done| arms.iter().position(|arm| arm.done() == Some(wanted));
     is(Done::Served).or_else(|| is(Done::Happened))
+}
+
+/// The nodes of the arms in their lists.
+#[derive(Default)]
+struct Places<'a> {
+    few: [Option<Enlisted<'a>>; FEW],
+    many: Vec<Option<Enlisted<'a>>>,
+}
+
+impl<'a> Places<'a> {
+    /// Puts the arm with index `at` into its list, if it has one.
+    ///
+    /// # Safety
+    ///
+    /// This value must be dropped, or never be reached again because its fiber is abandoned.
+    unsafe fn enlist(&mut self, at: usize, arm: &'a dyn Arm) {
+        // SAFETY: the result is dropped with this value (the caller's promise).
+        let enlisted = arm.place().map(|place| unsafe { place.enlist() });
+        match self.few.get_mut(at) {
+            Some(slot) => *slot = enlisted,
+            None => self.many.push(enlisted),
+        }
+    }
+}
+
+/// A wait for arms of which other threads may complete some.
+struct Choice<'a, 'b> {
+    ticket: Arc<Ticket>,
+    arms: &'a [&'b mut dyn Arm],
+}
+
+impl Choice<'_, '_> {
+    /// Waits until an arm is done. If this returns an error or unwinds, no partner can serve an arm
+    /// any more.
+    #[track_caller]
+    fn wait(&self, current: CurrentFiber) -> Result<(), Interrupt> {
+        let fiber = current.fiber;
+        while !self.ticket.is_completed() && self.arms.iter().all(|arm| arm.done().is_none()) {
+            if !fiber.signals.get().is_none() {
+                if interrupt::is_coming(current, &CHOOSING_SHARED) && !self.give_up() {
+                    break;
+                }
+                interrupt::before_wait(current, &CHOOSING_SHARED)?;
+            }
+            leave(current, &CHOOSING_SHARED);
+        }
+        if !fiber.signals.get().is_none() {
+            interrupt::wait_completed(fiber);
+        }
+        Ok(())
+    }
+
+    /// Withdraws the wait, unless a partner has completed it. Returns whether it is withdrawn now.
+    fn give_up(&self) -> bool {
+        self.ticket.claim(WaitOutcome::Withdrawn) || !self.ticket.is_completed()
+    }
+
+    /// Ends the wait, and returns the index of the arm that was done. From now on no partner serves
+    /// an arm.
+    fn close(&self) -> Option<usize> {
+        // A partner that has claimed the ticket holds the lock of its arm's slot until it has
+        // served the arm, and `done` takes that lock.
+        let _ = self.ticket.claim(WaitOutcome::Withdrawn);
+        chosen(self.arms)
+    }
+}
+
+impl OutsideWait for Choice<'_, '_> {
+    fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    fn claim(&self, outcome: WaitOutcome) -> bool {
+        let is_first = self.ticket.claim(outcome);
+        if is_first {
+            self.arms.iter().for_each(|arm| arm.end());
+        }
+        is_first
+    }
+
+    fn others_exist(&self) -> bool {
+        true
+    }
+}
+
+/// A guard that keeps a choice in its scheduler's list of external waits, and its gate in the
+/// record of the fiber.
+struct Listed(CurrentFiber);
+
+impl Listed {
+    /// # Safety
+    ///
+    /// The result must be dropped before `choice` is moved or dropped, unless the fiber is never
+    /// resumed again.
+    unsafe fn new(current: CurrentFiber, choice: &Choice<'_, '_>) -> Listed {
+        current.fiber.with_extra(|extra| extra.gate = Some(choice.ticket.clone()));
+        // SAFETY: the caller promises to drop the result before `choice` is gone, and that takes
+        // the choice off the list; or that the fiber is never resumed again.
+        unsafe { current.sched.outside.list(current.fiber, choice) };
+        Listed(current)
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let _ = self.0.sched.outside.unlist(self.0.fiber);
+        let gate = self.0.fiber.with_extra(|extra| extra.gate.take());
+        drop(gate);
+    }
 }
 
 /// Returns a fiber of `sched` that waits in a choice which another thread may end.
@@ -235,29 +375,5 @@ struct Over<'a, 'b>(&'a [&'b mut dyn Arm]);
 impl Drop for Over<'_, '_> {
     fn drop(&mut self) {
         self.0.iter().for_each(|arm| arm.end());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_stride_through_the_turns_meets_every_arm() {
-        for arms in [2, 3, 4, 5, 7, 8, 12, 17] {
-            for stride in (1..=400).chain((9..20).map(|n| 1 << n)) {
-                let mut met = vec![0; arms];
-                let turns = (0..400_u32).map(|n| n.wrapping_mul(stride));
-                turns.for_each(|turn| met[Turns::first(turn, arms)] += 1);
-                let fair = 400 / arms;
-                assert!(met.iter().all(|&n| fair / 4 <= n), "{stride} of {arms}: {met:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_first_turns_go_from_one_arm_to_the_next() {
-        let firsts: Vec<_> = (0..16).map(|turn| Turns::first(turn, 3)).collect();
-        assert_eq!(firsts, [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0]);
     }
 }

@@ -17,6 +17,7 @@
 //! It may use `time` and `shared`, of whose types the scheduler has fields.
 
 pub(crate) mod abandon;
+pub(crate) mod arm_turns;
 pub(crate) mod children;
 pub(crate) mod choose;
 pub(crate) mod create;

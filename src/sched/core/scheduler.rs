@@ -37,6 +37,7 @@ use crate::sched::core::work::Work;
 use crate::sched::shared::circles::Circles;
 use crate::sched::shared::mailbox::Mailbox;
 use crate::sched::shared::outside::Outside;
+use crate::sched::shared::places;
 use crate::sched::shared::registry;
 use crate::sched::shared::witnesses::Witnesses;
 use crate::sched::time::clock::Clock;
@@ -83,6 +84,8 @@ pub(crate) struct Scheduler {
     pub(crate) idle: Box<dyn Idle>,
     pub(crate) spin: Spin,
     pub(crate) mailbox: Arc<Mailbox>,
+    /// The number by which wakers find its mailbox. A later scheduler may have it again.
+    pub(crate) place: Option<u16>,
     pub(crate) outside: Outside,
     /// The fibers that other threads may wake.
     pub(crate) witnesses: RefCell<Witnesses>,
@@ -116,7 +119,8 @@ impl Scheduler {
         let mut pool = Pool::new();
         let spare = pool.take(default_class)?;
         let mailbox = Arc::new(Mailbox::new(idle.waker()));
-        // Nothing fails from here on: the scheduler leaves the registry only when it is dropped.
+        // Nothing fails from here on: the scheduler leaves the registry, and its place, only when
+        // it is dropped.
         Ok(Scheduler {
             ring: UnsafeCell::new(RunRing::new()),
             budget: Cell::new(0),
@@ -141,6 +145,7 @@ impl Scheduler {
             outside: Outside::new(),
             witnesses: RefCell::new(Witnesses::new()),
             circles: Circles::new(registry::enrol(id, &mailbox)),
+            place: places::take(&mailbox),
             mailbox,
             deadlocks: Deadlocks::new(),
             main: MainFiber::new(),
@@ -277,6 +282,7 @@ impl Scheduler {
 impl Drop for Scheduler {
     fn drop(&mut self) {
         registry::leave(self.id);
+        self.place.into_iter().for_each(places::leave);
         // No user code may run any more, and the destructor of a waker may be user code.
         std::mem::forget(std::mem::take(self.time.of_tasks.get_mut()));
         std::mem::forget(self.idle.take_wakers());

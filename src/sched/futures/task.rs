@@ -2,17 +2,18 @@
 //!
 //! ```text
 //!   data pointer of a waker     63        48 47            24 23             0
-//!                              | scheduler  |   generation   |      index     |
+//!                              |   place    |   generation   |      index     |
 //! ```
 //!
 //! The data pointer points to nothing: cloning a waker copies the bits, and dropping one does
 //! nothing. Waking looks up the fiber: on its own thread in the table; from elsewhere, by mail to
-//! the scheduler with that number, where undelivered wakes of one task merge. If a number is too
-//! large for its bits, or pointers have 32 bits, the waker holds an `Arc` instead.
+//! the scheduler that has that place (see `places`), where undelivered wakes of one task merge. If
+//! a number is too large for its bits, or pointers have 32 bits, the waker holds an `Arc` instead.
 //!
 //! Invariants:
-//! - Only 24 bits of a generation are compared, so a wake may reach another fiber than the intended
-//!   one. That fiber gets a spurious wake, which does no harm.
+//! - Only 24 bits of a generation are compared, to which the number of the scheduler is added. So a
+//!   wake may reach another fiber than the intended one, also of a later scheduler at the same
+//!   place, in one case out of millions. That fiber gets a spurious wake, which does no harm.
 //! - Wakers of this file run no user code when they wake, so the run loop may call them. All other
 //!   wakers are called by a fiber.
 //! - A wait for a future is an external wait and never a deadlock, because any thread may hold a
@@ -34,8 +35,8 @@ use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::park::{wait_for_events, yield_now};
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler, scheduler};
-use crate::sched::shared::mailbox::TaskId;
-use crate::sched::shared::registry;
+use crate::sched::shared::mailbox::{Mailbox, TaskId};
+use crate::sched::shared::places;
 
 pub(crate) static PENDING: WaitReason =
     WaitReason::new("waiting for a future", OnDeadlock::Panic).ended_externally().ended_by_wakers();
@@ -47,23 +48,26 @@ pub(crate) static PENDING_OR_ERROR: WaitReason =
 const GENERATION_BITS: u32 = 24;
 const GENERATION: u32 = (1 << GENERATION_BITS) - 1;
 
-/// Returns the task id of the fiber of `key`.
-fn task_of(key: Key) -> TaskId {
-    TaskId { index: key.index, generation: key.generation & GENERATION }
+/// Returns the task id of the fiber of `key` of the scheduler with the number `id`.
+fn task_of(id: u32, key: Key) -> TaskId {
+    // Schedulers that have the same place one after another start with the same generations: the
+    // number, mixed, keeps them apart.
+    let mixed = id.wrapping_mul(0x9e37_79b1) >> (u32::BITS - GENERATION_BITS);
+    TaskId { index: key.index, generation: key.generation.wrapping_add(mixed) & GENERATION }
 }
 
 /// Returns a waker of the current fiber.
 pub(crate) fn waker(current: CurrentFiber) -> Waker {
     let CurrentFiber { fiber, sched } = current;
-    let task = task_of(fiber.key.get());
+    let task = task_of(sched.id, fiber.key.get());
     #[cfg(target_pointer_width = "64")]
-    if let Some(data) = pack(sched.id, task) {
+    if let Some(data) = pack(sched.place, task) {
         // SAFETY: the functions of `PACKED` treat the data as bits and dereference no pointer, so
         // they are thread-safe and the waker stays valid forever. They uphold the contract of
         // `RawWaker`: a clone has the same data and table, and a drop has nothing to release.
         return unsafe { Waker::new(ptr::without_provenance(data), &PACKED) };
     }
-    Waker::from(Arc::new(Unpacked { scheduler: sched.id, task }))
+    Waker::from(Arc::new(Unpacked { mailbox: sched.mailbox.clone(), task }))
 }
 
 /// Waits until the current fiber is woken as a task. Only yields if it was woken since the last
@@ -106,7 +110,7 @@ impl Scheduler {
     pub(crate) fn wake_task(&self, task: TaskId) {
         let fiber = {
             let table = self.table.borrow();
-            let key = table.key_at(task.index).filter(|&key| task_of(key) == task);
+            let key = table.key_at(task.index).filter(|&key| task_of(self.id, key) == task);
             key.and_then(|key| table.get(key).copied())
         };
         if let Some(fiber) = fiber {
@@ -167,21 +171,6 @@ impl Drop for WakesWhenDropped {
     }
 }
 
-/// Wakes a task of the scheduler with the number `id`, if that still exists.
-fn wake(id: u32, task: TaskId) {
-    match scheduler().filter(|sched| sched.id == id) {
-        Some(sched) => sched.wake_task(task),
-        None => wake_from_afar(id, task),
-    }
-}
-
-#[cold]
-fn wake_from_afar(id: u32, task: TaskId) {
-    if let Some(mailbox) = registry::mailbox(id) {
-        mailbox.wake_task(task);
-    }
-}
-
 // ---- The waker of bits -------------------------------------------------------------------------
 
 #[cfg(target_pointer_width = "64")]
@@ -193,17 +182,21 @@ static PACKED: RawWakerVTable = RawWakerVTable::new(
 );
 
 #[cfg(target_pointer_width = "64")]
-fn pack(scheduler: u32, task: TaskId) -> Option<usize> {
-    let fits = scheduler < 1 << 16 && task.index < 1 << 24;
-    let (scheduler, generation) = (scheduler as usize, task.generation as usize);
-    fits.then_some(scheduler << 48 | generation << 24 | task.index as usize)
+fn pack(place: Option<u16>, task: TaskId) -> Option<usize> {
+    let place = usize::from(place?);
+    let (generation, index) = (task.generation as usize, task.index as usize);
+    (index < 1 << 24).then_some(place << 48 | generation << 24 | index)
 }
 
 #[cfg(target_pointer_width = "64")]
 #[allow(clippy::cast_possible_truncation, reason = "takes the bits apart")]
 fn wake_packed(data: usize) {
     let (index, generation) = (data as u32 & 0xff_ffff, (data >> 24) as u32 & GENERATION);
-    wake((data >> 48) as u32, TaskId { index, generation });
+    let (place, task) = ((data >> 48) as u16, TaskId { index, generation });
+    match scheduler().filter(|sched| sched.place == Some(place)) {
+        Some(sched) => sched.wake_task(task),
+        None => places::wake_task(place, task),
+    }
 }
 
 /// Returns whether `waker` was made by this file, as a waker of bits.
@@ -217,36 +210,88 @@ fn is_own(waker: &Waker) -> bool {
 // ---- The waker for numbers that do not fit -----------------------------------------------------
 
 struct Unpacked {
-    scheduler: u32,
+    mailbox: Arc<Mailbox>,
     task: TaskId,
 }
 
 impl Wake for Unpacked {
     fn wake(self: Arc<Self>) {
-        wake(self.scheduler, self.task);
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        wake(self.scheduler, self.task);
+        match scheduler().filter(|sched| Arc::ptr_eq(&sched.mailbox, &self.mailbox)) {
+            Some(sched) => sched.wake_task(self.task),
+            None => self.mailbox.wake_task(self.task),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sched::core::scheduler::current_fiber;
+    use crate::sched::tests::run_on;
+    use crate::sched::time::clock::VirtualClock;
+    use crate::sched::time::idle::ThreadIdle;
+    use crate::stack::SizeClass;
+
+    /// Runs `f` as the main fiber of a scheduler of its own.
+    fn run<R>(f: impl FnOnce(CurrentFiber) -> R) -> R {
+        let clock = Box::new(VirtualClock::new());
+        let idle = Box::new(ThreadIdle::new());
+        let scheduler = Scheduler::new(SizeClass::DEFAULT, clock, idle).unwrap();
+        run_on(Box::new(scheduler), || f(current_fiber()))
+    }
 
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn numbers_that_do_not_fit_are_not_packed() {
         let task = TaskId { index: 0xff_ffff, generation: GENERATION };
-        assert_eq!(pack(0xffff, task), Some(usize::MAX));
-        assert_eq!(pack(0x1_0000, task), None);
-        assert_eq!(pack(1, TaskId { index: 0x100_0000, generation: 1 }), None);
+        assert_eq!(pack(Some(0xffff), task), Some(usize::MAX));
+        assert_eq!(pack(None, task), None);
+        assert_eq!(pack(Some(1), TaskId { index: 0x100_0000, generation: 1 }), None);
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn wakers_are_packed_after_many_schedulers() {
+        for nth in 0..70_000 {
+            let is_packed = run(|current| is_own(&waker(current)));
+            assert!(is_packed, "in scheduler {nth}");
+        }
     }
 
     #[test]
     fn a_waker_of_a_scheduler_that_is_gone_does_nothing() {
-        Waker::from(Arc::new(Unpacked { scheduler: u32::MAX, task: task_of(Key::from_bits(1)) }))
-            .wake();
+        for _ in 0..100 {
+            let (old, id) = run(|current| (waker(current), current.sched.id));
+            run(|current| {
+                assert!(!waker(current).will_wake(&old), "run {id} and {}", current.sched.id);
+                begin_poll(current);
+                old.wake_by_ref();
+                assert!(!current.fiber.woken.get());
+                waker(current).wake();
+                assert!(current.fiber.woken.get());
+            });
+            old.wake();
+        }
+    }
+
+    #[test]
+    fn a_waker_that_is_not_packed_wakes_on_its_own_thread_and_on_others() {
+        run(|current| {
+            let task = task_of(current.sched.id, current.fiber.key.get());
+            let unpacked = Unpacked { mailbox: current.sched.mailbox.clone(), task };
+            let waker = Waker::from(Arc::new(unpacked));
+            begin_poll(current);
+            waker.wake_by_ref();
+            assert!(current.fiber.woken.get());
+            begin_poll(current);
+            std::thread::scope(|threads| threads.spawn(|| waker.wake()).join().unwrap());
+            // Long enough for a turn, which delivers the mail.
+            (0..100).for_each(|_| yield_now());
+            assert!(current.fiber.woken.get());
+        });
     }
 }

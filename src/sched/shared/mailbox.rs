@@ -32,7 +32,7 @@ use crate::sched::time::idle::Wake;
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) struct TaskId {
     pub(crate) index: u32,
-    /// The lower bits of the generation of the fiber's key.
+    /// Some bits of the generation of the fiber's key, mixed with the number of its scheduler.
     pub(crate) generation: u32,
 }
 

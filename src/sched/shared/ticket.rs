@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::collections::slot_table::Key;
+use crate::fiber::extra::Gate;
 use crate::sched::shared::mailbox::Mailbox;
 
 /// The outcome of a wait.
@@ -96,6 +97,12 @@ impl Ticket {
     /// Makes the fiber's scheduler check again whether the wait can end.
     pub(crate) fn nudge(&self) {
         self.mailbox.nudge();
+    }
+}
+
+impl Gate for Ticket {
+    fn claim(&self) -> bool {
+        self.outcome.claim(WaitOutcome::Served)
     }
 }
 

@@ -20,7 +20,7 @@ const ROUNDS: u32 = if cfg!(miri) { 60 } else { 500 };
 
 /// Runs `round` many times, with the fences and without them. `round` returns whether a wake was
 /// lost.
-fn check(name: &str, round: impl Fn(Pair) -> bool) {
+pub(crate) fn check(name: &str, round: impl Fn(Pair) -> bool) {
     let lost = |fenced| (0..ROUNDS).filter(|_| round(Pair { fenced })).count();
     let (with, without) = (lost(true), lost(false));
     println!("{name}: of {ROUNDS} wakes {with} were lost, and {without} without fences");
@@ -29,13 +29,13 @@ fn check(name: &str, round: impl Fn(Pair) -> bool) {
 }
 
 /// A round of two threads.
-struct Pair {
+pub(crate) struct Pair {
     fenced: bool,
 }
 
 impl Pair {
     /// Runs `a` and `b` at the same time, each on its own thread.
-    fn run<A: Send, B: Send>(
+    pub(crate) fn run<A: Send, B: Send>(
         self,
         a: impl FnOnce() -> A + Send,
         b: impl FnOnce() -> B + Send,

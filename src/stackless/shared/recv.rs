@@ -35,6 +35,17 @@ impl<T: Send + 'static> SharedChannel<T> {
     ///
     /// Panics outside of a fiber, with the payload that is thrown into the tasklet while it waits,
     /// and with the payload that [`send_exception`](Self::send_exception) has sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::SharedChannel;
+    ///
+    /// let channel = SharedChannel::new();
+    /// let sender = channel.clone();
+    /// std::thread::spawn(move || fibra::run(|| sender.send("across").unwrap()));
+    /// assert_eq!(fibra::run(|| channel.receive().unwrap()), "across");
+    /// ```
     #[track_caller]
     pub fn receive(&self) -> Result<T, ReceiveError> {
         self.receive_until(Limit::None).map(open)

@@ -37,6 +37,18 @@ impl<T: Send + 'static> SharedChannel<T> {
     ///
     /// Panics outside of a fiber, and with the payload that is thrown into the tasklet while it
     /// waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::SharedChannel;
+    ///
+    /// let channel = SharedChannel::new();
+    /// let receiver = channel.clone();
+    /// let thread = std::thread::spawn(move || fibra::run(|| receiver.receive().unwrap()));
+    /// fibra::run(|| channel.send(42).unwrap()); // waits for the other thread
+    /// assert_eq!(thread.join().unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         self.send_until(Message::Value(value), Limit::None).map_err(value_of)
@@ -108,6 +120,17 @@ impl<T: Send + 'static> SharedChannel<T> {
     /// # Errors
     ///
     /// Returns the value if no receiver waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::stackless::SharedChannel;
+    ///
+    /// fibra::run(|| {
+    ///     let channel = SharedChannel::new();
+    ///     assert_eq!(channel.try_send(1).unwrap_err().into_inner(), 1); // no receiver waits
+    /// });
+    /// ```
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let sched = scheduler();
         let mut message = Some(Message::Value(value));

@@ -1,73 +1,104 @@
 //! Operations on a channel between threads as arms of a `select!`.
 //!
-//! The fiber watches the channel and does not join its queues: it would have to take a value that
-//! another thread gave it there, although another arm may succeed at the same moment.
+//! ```text
+//!   ticket of the choice <--- waiter in the line of one channel
+//!                        <--- waiter in the line of another channel
+//!                        <--- gate, for partners on the fiber's own thread
+//! ```
+//!
+//! The fiber stands in the line of each channel, like any other. A partner claims the ticket before
+//! it serves one of these waiters, so that one arm at most is served.
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
-use crate::sched::lowlevel::{Arm, CurrentFiber, Done};
-use crate::sync::mpmc::line::{Lines, Shared};
+use crate::sched::lowlevel::{Arm, CurrentFiber, Done, Ticket};
+use crate::sync::mpmc::line::{Lines, Shared, Slot};
 use crate::sync::mpmc::{Receiver, Sender};
 use crate::sync::queue::Queue;
-use crate::sync::waiter::Waiter;
+use crate::sync::waiter::{Waiter, locked};
 
 /// A receive as an arm of a `select!`.
 pub(crate) struct RecvArm<'a, T> {
     receiver: &'a Receiver<T>,
     outcome: Option<Result<T, RecvError>>,
-    watch: Watch,
+    entry: Entry<T>,
 }
 
 /// A send as an arm of a `select!`.
 pub(crate) struct SendArm<'a, T> {
     sender: &'a Sender<T>,
-    value: Option<T>,
-    watch: Watch,
+    /// The value, unless it is in the slot of the waiter.
+    value: Cell<Option<T>>,
+    entry: Entry<T>,
 }
 
 impl<T> Receiver<T> {
     pub(crate) fn arm(&self) -> RecvArm<'_, T> {
-        RecvArm { receiver: self, outcome: None, watch: Watch::default() }
+        RecvArm { receiver: self, outcome: None, entry: Entry(Cell::new(None)) }
     }
 }
 
 impl<T> Sender<T> {
     pub(crate) fn arm(&self, value: T) -> SendArm<'_, T> {
-        SendArm { sender: self, value: Some(value), watch: Watch::default() }
+        SendArm { sender: self, value: Cell::new(Some(value)), entry: Entry(Cell::new(None)) }
     }
 }
 
-/// The entry of a fiber among the watchers of a channel.
-#[derive(Default)]
-struct Watch {
-    waiter: Cell<Option<Arc<Waiter>>>,
-}
+/// The waiter of an arm, once the wait has begun. It is out of its line when the wait has ended.
+struct Entry<T>(Cell<Option<Arc<Waiter<Slot<T>>>>>);
 
-impl Watch {
-    /// Joins the watchers `of` the channel, then looks whether the operation is possible now.
-    fn begin<T>(&self, shared: &Shared<T>, of: fn(&mut Lines<T>) -> &mut Queue) {
+/// One of the two lines of a channel.
+type Line<T> = fn(&mut Lines<T>) -> &mut Queue<Slot<T>>;
+
+impl<T> Entry<T> {
+    /// Joins a line with `value`, then looks whether the operation is possible now. If a partner
+    /// waits there which is not of the same choice, the arm is to be attempted again.
+    fn join(
+        &self,
+        shared: &Shared<T>,
+        ticket: &Arc<Ticket>,
+        value: Option<T>,
+        [line, partners]: [Line<T>; 2],
+    ) {
         let mut channel = shared.lock();
-        let waiter = Arc::new(Waiter::new(()));
-        of(&mut channel.lines).push(waiter.clone());
-        self.waiter.set(Some(waiter));
+        let waiter = Arc::new(Waiter::of_choice(ticket.clone(), Mutex::new(value)));
+        if partners(&mut channel.lines).iter().any(|partner| !partner.is_of_choice(ticket)) {
+            waiter.tell_to_try_again();
+        } else {
+            line(&mut channel.lines).push(waiter.clone());
+        }
+        self.0.set(Some(waiter));
         channel.announce_and_release();
     }
 
-    fn done(&self) -> Option<Done> {
-        let waiter = self.waiter.take();
-        let told = waiter.as_ref().is_some_and(|waiter| !waiter.waits());
-        self.waiter.set(waiter);
-        told.then_some(Done::Changed)
+    /// Leaves the line.
+    fn leave(&self, shared: &Shared<T>, line: Line<T>) {
+        if let Some(waiter) = self.0.take() {
+            if waiter.waits() {
+                let mut channel = shared.lock();
+                line(&mut channel.lines).remove(&waiter);
+                channel.release();
+            }
+            self.0.set(Some(waiter));
+        }
     }
 
-    fn end<T>(&self, shared: &Shared<T>, of: fn(&mut Lines<T>) -> &mut Queue) {
-        if let Some(waiter) = self.waiter.take().filter(|waiter| waiter.waits()) {
-            let mut channel = shared.lock();
-            of(&mut channel.lines).withdraw(&waiter);
-            channel.release();
-        }
+    /// Returns whether the wait of this arm is over, and whether its slot holds a value then.
+    fn ended_with_value(&self) -> Option<bool> {
+        let waiter = self.0.take()?;
+        let slot = locked(&waiter.extra);
+        let ended = (!waiter.waits()).then(|| slot.is_some());
+        drop(slot);
+        self.0.set(Some(waiter));
+        ended
+    }
+
+    /// Takes the value out of the slot, after the wait.
+    fn take(&self) -> Option<T> {
+        let waiter = self.0.take()?;
+        locked(&waiter.extra).take()
     }
 }
 
@@ -81,63 +112,83 @@ impl<T> Arm for RecvArm<'_, T> {
         self.outcome.is_some()
     }
 
-    fn begin(&self, _: CurrentFiber) {
-        self.watch.begin(&self.receiver.shared, |lines| &mut lines.watching_receivers);
-    }
-
     fn is_shared(&self) -> bool {
         true
     }
 
+    fn is_exchange(&self) -> bool {
+        true
+    }
+
+    fn join(&self, ticket: &Arc<Ticket>) {
+        let lines: [Line<T>; 2] = [|lines| &mut lines.receivers, |lines| &mut lines.senders];
+        self.entry.join(&self.receiver.shared, ticket, None, lines);
+    }
+
     fn done(&self) -> Option<Done> {
-        self.watch.done()
+        let has_value = self.entry.ended_with_value()?;
+        Some(if has_value { Done::Served } else { Done::Changed })
     }
 
     fn end(&self) {
-        self.watch.end(&self.receiver.shared, |lines| &mut lines.watching_receivers);
+        self.entry.leave(&self.receiver.shared, |lines| &mut lines.receivers);
     }
 }
 
 impl<T> RecvArm<'_, T> {
     pub(crate) fn finish(self) -> Result<T, RecvError> {
-        self.outcome.unwrap_or(Err(RecvError::Closed))
+        let received = || self.entry.take().ok_or(RecvError::Closed);
+        self.outcome.unwrap_or_else(received)
+    }
+}
+
+impl<T> SendArm<'_, T> {
+    /// Takes the value, if it was not sent.
+    fn unsent(&self) -> Option<T> {
+        self.value.take().or_else(|| self.entry.take())
     }
 }
 
 impl<T> Arm for SendArm<'_, T> {
     fn attempt(&mut self, _: CurrentFiber) -> bool {
-        match self.sender.try_send(self.value.take().expect("it was not sent")) {
+        match self.sender.try_send(self.unsent().expect("it was not sent")) {
             Ok(()) => true,
             Err(TrySendError::Closed(value)) => {
-                self.value = Some(value);
+                self.value.set(Some(value));
                 true
             }
             Err(TrySendError::Full(value)) => {
-                self.value = Some(value);
+                self.value.set(Some(value));
                 false
             }
         }
-    }
-
-    fn begin(&self, _: CurrentFiber) {
-        self.watch.begin(&self.sender.shared, |lines| &mut lines.watching_senders);
     }
 
     fn is_shared(&self) -> bool {
         true
     }
 
+    fn is_exchange(&self) -> bool {
+        true
+    }
+
+    fn join(&self, ticket: &Arc<Ticket>) {
+        let lines: [Line<T>; 2] = [|lines| &mut lines.senders, |lines| &mut lines.receivers];
+        self.entry.join(&self.sender.shared, ticket, self.value.take(), lines);
+    }
+
     fn done(&self) -> Option<Done> {
-        self.watch.done()
+        let has_value = self.entry.ended_with_value()?;
+        Some(if has_value { Done::Changed } else { Done::Served })
     }
 
     fn end(&self) {
-        self.watch.end(&self.sender.shared, |lines| &mut lines.watching_senders);
+        self.entry.leave(&self.sender.shared, |lines| &mut lines.senders);
     }
 }
 
 impl<T> SendArm<'_, T> {
     pub(crate) fn finish(self) -> Result<(), SendError<T>> {
-        self.value.map_or(Ok(()), |value| Err(SendError::Closed(value)))
+        self.unsent().map_or(Ok(()), |value| Err(SendError::Closed(value)))
     }
 }

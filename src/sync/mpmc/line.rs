@@ -19,10 +19,10 @@
 //!
 //! Invariants:
 //! - What is stored behind the ring and the lines change under the lock, and [`Side::word`] is
-//!   published before the lock is released. A newcomer to a line publishes itself and then looks at the ring; the other
-//!   side changes the ring and then looks at the word. There is a fence between the two on both
-//!   sides (`collections/publish.rs`): either the newcomer finds the value or the room, or the
-//!   other side finds the newcomer.
+//!   published before the lock is released. A newcomer to a line publishes itself and then looks at
+//!   the ring; the other side changes the ring and then looks at the word. There is a fence between
+//!   the two on both sides (`collections/publish.rs`): either the newcomer finds the value or the
+//!   room, or the other side finds the newcomer.
 //! - A waiter is served with a value: a receiver is given one, a sender's is taken. If another
 //!   thread has taken the value or the room at the last moment, the waiter is served with nothing,
 //!   tries again, and keeps its place at the front of its line.
@@ -34,11 +34,11 @@
 //! - Under the lock values are moved, and never dropped.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use crate::collections::publish::fence;
-use crate::sched::lowlevel::WaitOutcome;
+use crate::sched::lowlevel::{Owner, WaitOutcome};
 use crate::sync::mpmc::locked::{Locked, refill};
 use crate::sync::mpmc::ring::Ring;
 use crate::sync::mpmc::side::{LOCKED, Side};
@@ -56,7 +56,7 @@ pub(super) struct Shared<T> {
     pub(super) ring: OnceLock<Ring<T>>,
     pub(super) capacity: usize,
     /// The thread that has used the channel first; 0 before. It is set under the lock.
-    home: AtomicUsize,
+    home: AtomicU64,
     /// The number of values in `Lines::stored`, as published under the lock. Without the lock it is
     /// a hint.
     pub(super) stored: AtomicUsize,
@@ -68,27 +68,18 @@ pub(super) struct Lines<T> {
     pub(super) stored: VecDeque<T>,
     pub(super) senders: Queue<Slot<T>>,
     pub(super) receivers: Queue<Slot<T>>,
-    /// Fibers in a `select!` that send or receive. They are woken when they may succeed, and then
-    /// try.
-    pub(super) watching_senders: Queue,
-    pub(super) watching_receivers: Queue,
 }
 
 impl<T> Shared<T> {
     pub(super) fn new(capacity: usize) -> Shared<T> {
-        let lines = Lines {
-            stored: VecDeque::new(),
-            senders: Queue::new(),
-            receivers: Queue::new(),
-            watching_senders: Queue::new(),
-            watching_receivers: Queue::new(),
-        };
+        let lines =
+            Lines { stored: VecDeque::new(), senders: Queue::new(), receivers: Queue::new() };
         Shared {
             sending: Side::new(),
             receiving: Side::new(),
             ring: OnceLock::new(),
             capacity,
-            home: AtomicUsize::new(0),
+            home: AtomicU64::new(0),
             stored: AtomicUsize::new(0),
             lines: Mutex::new(lines),
         }
@@ -123,7 +114,7 @@ impl<T> Shared<T> {
     /// a ring.
     #[inline(always)]
     fn is_home(&self) -> bool {
-        self.capacity < 2 || self.home.load(Ordering::Relaxed) == this_thread()
+        self.capacity < 2 || self.home.load(Ordering::Relaxed) == Owner::this_thread().bits()
     }
 
     /// Makes this thread the first that uses the channel. If another was the first, moves the
@@ -132,7 +123,7 @@ impl<T> Shared<T> {
     #[cold]
     fn leave_home(&self, lines: &mut Lines<T>) {
         if self.home.load(Ordering::Relaxed) == 0 {
-            self.home.store(this_thread(), Ordering::Relaxed);
+            self.home.store(Owner::this_thread().bits(), Ordering::Relaxed);
         } else if let Some(ring) = Ring::new(self.capacity) {
             refill(&ring, &mut lines.stored);
             let is_first = self.ring.set(ring).is_ok();
@@ -198,10 +189,10 @@ impl<T> Shared<T> {
         value
     }
 
-    /// Returns whether there is no ring, no one waits, and no side is gone. The caller has locked
-    /// the lines.
+    /// Returns whether there is no ring, no one waits, and a receiver is left. The caller has
+    /// locked the lines.
     fn is_quiet(&self) -> bool {
-        self.receiving.word() | self.sending.word() == LOCKED
+        self.receiving.word() == LOCKED && !self.sending.waits()
     }
 
     #[cold]
@@ -272,11 +263,4 @@ impl<T> Drop for Rest<'_, T> {
     fn drop(&mut self) {
         self.discard();
     }
-}
-
-/// Returns a number that no other thread has at the same time.
-#[inline(always)]
-fn this_thread() -> usize {
-    thread_local!(static MARK: u8 = const { 0 });
-    MARK.with(|mark| std::ptr::from_ref(mark).addr())
 }

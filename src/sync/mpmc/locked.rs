@@ -18,12 +18,11 @@ pub(super) struct Locked<'a, T> {
     shared: &'a Shared<T>,
     pub(super) lines: MutexGuard<'a, Lines<T>>,
     served: Served<Slot<T>>,
-    watchers: Served,
 }
 
 impl<'a, T> Locked<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>, lines: MutexGuard<'a, Lines<T>>) -> Locked<'a, T> {
-        Locked { shared, lines, served: Served::none(), watchers: Served::none() }
+        Locked { shared, lines, served: Served::none() }
     }
 }
 
@@ -35,8 +34,6 @@ impl<T> Locked<'_, T> {
             self.publish();
             fence();
             self.settle();
-        } else {
-            self.tell_watchers();
         }
         self.unlock();
     }
@@ -55,10 +52,9 @@ impl<T> Locked<'_, T> {
 
     fn unlock(self) {
         self.publish();
-        let Locked { lines, served, watchers, .. } = self;
+        let Locked { lines, served, .. } = self;
         drop(lines);
         served.wake();
-        watchers.wake();
     }
 
     fn publish(&self) {
@@ -69,10 +65,8 @@ impl<T> Locked<'_, T> {
             Some(_) if lines.stored.is_empty() => (0, 0),
             Some(_) => (0, STORED),
         };
-        let senders = lines.senders.len() + lines.watching_senders.len();
-        self.shared.sending.publish(senders, for_both | of_senders);
-        let receivers = lines.receivers.len() + lines.watching_receivers.len();
-        self.shared.receiving.publish(receivers, for_both);
+        self.shared.sending.publish(lines.senders.len(), for_both | of_senders);
+        self.shared.receiving.publish(lines.receivers.len(), for_both);
     }
 
     /// Gives the values that are there to the receivers that wait, and the room to the senders.
@@ -85,7 +79,6 @@ impl<T> Locked<'_, T> {
             let first = self.lines.senders.pop();
             first.into_iter().for_each(|first| self.admit(first));
         }
-        self.tell_watchers();
     }
 
     /// Gives the first value that is there to `receiver`; or nothing, if another thread has taken
@@ -106,24 +99,6 @@ impl<T> Locked<'_, T> {
             *slot = slot.take().and_then(|value| self.store(value).err());
             drop(slot);
             self.served.push(sender);
-        }
-    }
-
-    /// Ends the waits of the watchers whose operation may be possible now.
-    fn tell_watchers(&mut self) {
-        if !self.lines.watching_receivers.is_empty() {
-            let may_receive = self.holds_values() || !self.lines.senders.is_empty();
-            if may_receive || self.shared.sending.is_gone() {
-                let told = self.lines.watching_receivers.claim_all(WaitOutcome::Served);
-                self.watchers.extend(told);
-            }
-        }
-        if !self.lines.watching_senders.is_empty() {
-            let may_send = self.has_room() || !self.lines.receivers.is_empty();
-            if may_send || self.shared.receiving.is_gone() {
-                let told = self.lines.watching_senders.claim_all(WaitOutcome::Served);
-                self.watchers.extend(told);
-            }
         }
     }
 

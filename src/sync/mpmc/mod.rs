@@ -5,12 +5,33 @@
 //!   senders wait (full) --> [ buffer, up to `capacity` ] --> receivers wait (empty)
 //! ```
 //!
-//! They are [`fibra::channel::bounded`](crate::channel::bounded) and
+//! The channels are [`fibra::channel::bounded`](crate::channel::bounded) and
 //! [`unbounded`](crate::channel::unbounded) for several threads, with the same names and errors.
 //! Within one thread, the channels of [`fibra::channel`](crate::channel) cost less and detect
 //! deadlocks. A fiber that waits here can be woken by another thread as long as the channel has
 //! another end, so its wait is not taken for a deadlock. A fiber that receives while it owns the
 //! only sender waits forever: drop the sender first.
+//!
+//! # Order
+//!
+//! Values arrive in the order in which they were sent. Receivers that wait are served in the order
+//! in which they came, and so are senders: each value is given to the first receiver in line, and
+//! the room that it leaves to the first sender. A call that arrives later does not pass a waiter,
+//! except if it began before the waiter was in line. So no waiter starves, and within one thread a
+//! program runs the same way every time.
+//!
+//! A value that was given to a waiting receiver is received by it, even if the receiver is killed
+//! or its time is over at the same moment. A waiter that leaves takes nothing with it.
+//!
+//! A fiber in a [`select!`](crate::select!) stands in line like any other. Two fibers that both
+//! choose meet at a channel of capacity 0, on one thread or on two.
+//!
+//! # Costs
+//!
+//! A send or a receive that need not wait takes no lock once a second thread uses the channel.
+//! While only one thread uses it, and with a capacity of 0 or 1, it takes a lock for a short time.
+//! A channel takes memory for the values that it holds; one with a bounded capacity also has an
+//! array of up to 16 KiB from the first use by a second thread on.
 //!
 //! # Examples
 //!
@@ -44,6 +65,8 @@ use crate::sync::mpmc::line::Shared;
 pub(crate) mod arm;
 mod line;
 mod locked;
+#[cfg(test)]
+mod publish;
 mod recv;
 mod ring;
 mod send;
