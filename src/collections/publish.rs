@@ -27,8 +27,8 @@
 //!   word (`Shared::end_of_receivers`), then empties the ring.
 //!
 //! Each pair calls [`fence`]; the models in `sched/tests/publish.rs` and `sync/mpmc/publish.rs`,
-//! which run the real types, count lost wakes under Miri. Each model also runs without the fences, and must lose some wakes
-//! then (`.ci/miri`).
+//! which run the real types, count lost wakes under Miri. Each model also runs without the fences,
+//! and must lose some wakes then (`.ci/miri`).
 //!
 //! [`Inbox::push`]: crate::collections::inbox::Inbox::push
 //! [`Inbox::claim_wake`]: crate::collections::inbox::Inbox::claim_wake

@@ -79,7 +79,7 @@ impl<T> Entry<T> {
             if waiter.waits() {
                 let mut channel = shared.lock();
                 line(&mut channel.lines).remove(&waiter);
-                channel.release();
+                channel.unlock();
             }
             self.0.set(Some(waiter));
         }
@@ -98,8 +98,7 @@ impl<T> Entry<T> {
     /// Takes the value out of the slot, after the wait.
     fn take(&self) -> Option<T> {
         let waiter = self.0.take()?;
-        let value = locked(&waiter.extra).take();
-        value
+        locked(&waiter.extra).take()
     }
 }
 

@@ -18,11 +18,11 @@
 //! waits, and a sender that finds no room joins its line and looks once more.
 //!
 //! Invariants:
-//! - What is stored behind the ring and the lines change under the lock, and [`Side::word`] is published before the
-//!   lock is released. A newcomer to a line publishes itself and then looks at the ring; the other
-//!   side changes the ring and then looks at the word. There is a fence between the two on both
-//!   sides (`collections/publish.rs`): either the newcomer finds the value or the room, or the
-//!   other side finds the newcomer.
+//! - What is stored behind the ring and the lines change under the lock, and [`Side::word`] is
+//!   published before the lock is released. A newcomer to a line publishes itself and then looks at
+//!   the ring; the other side changes the ring and then looks at the word. There is a fence between
+//!   the two on both sides (`collections/publish.rs`): either the newcomer finds the value or the
+//!   room, or the other side finds the newcomer.
 //! - A waiter is served with a value: a receiver is given one, a sender's is taken. If another
 //!   thread has taken the value or the room at the last moment, the waiter is served with nothing,
 //!   tries again, and keeps its place at the front of its line.
@@ -180,7 +180,8 @@ impl<T> Shared<T> {
 
     #[inline(never)]
     fn pop_at_home(&self) -> Option<T> {
-        if !self.is_home() || self.stored.load(Ordering::Relaxed) == 0 {
+        let is_empty = self.stored.load(Ordering::Relaxed) == 0;
+        if !self.is_home() || is_empty || self.sending.waits() {
             return None;
         }
         let mut lines = locked(&self.lines);
@@ -189,8 +190,8 @@ impl<T> Shared<T> {
         value
     }
 
-    /// Returns whether there is no ring, no one waits, and a receiver is left. The caller has locked
-    /// the lines.
+    /// Returns whether there is no ring, no one waits, and a receiver is left. The caller has
+    /// locked the lines.
     fn is_quiet(&self) -> bool {
         self.receiving.word() == LOCKED && !self.sending.waits()
     }

@@ -136,7 +136,9 @@ mod with_loom {
     }
 
     fn model(senders: usize, then: fn(&Model)) {
-        loom::model(move || {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(2);
+        builder.check(move || {
             let new = || Model {
                 ring: AtomicUsize::new(0),
                 word: AtomicUsize::new(0),

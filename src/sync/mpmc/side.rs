@@ -60,7 +60,7 @@ impl Side {
     /// Publishes that `waiting` handles wait, and `flags`. The caller has locked the lines.
     pub(super) fn publish(&self, waiting: usize, flags: usize) {
         let word = self.word.load(Ordering::Relaxed);
-        let new = waiting * ONE_WAITS | flags | word & GONE;
+        let new = (waiting * ONE_WAITS) | flags | (word & GONE);
         if new != word {
             self.word.store(new, Ordering::Release);
         }
