@@ -50,4 +50,4 @@ pub(crate) mod time;
 pub(crate) mod turn;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -1,7 +1,7 @@
 //! Tests of the ring under pauses, and of other state that no public call reports.
 
 mod fairness;
-pub(crate) mod publish;
+mod publish;
 
 use std::cell::RefCell;
 use std::panic::catch_unwind;

@@ -8,7 +8,7 @@ mod with_threads {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use crate::collections::publish::fence;
-    use crate::sched::tests::publish::check;
+    use crate::collections::publish_model::check;
     use crate::sync::mpmc::side::Side;
 
     #[test]
