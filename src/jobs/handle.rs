@@ -181,7 +181,7 @@ impl Handle {
         T: Send + 'static,
     {
         let (job, pending) = job_cell::new(settings(builder, Location::caller()), f);
-        self.wait_and_queue(job);
+        self.wait_and_queue(None, job);
         self.remote(pending)
     }
 

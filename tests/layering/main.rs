@@ -58,7 +58,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel", "sync"]),
     ("net", &["io", "reactor", "offload", "channel", "sched", "sync"]),
-    ("server", &["channel", "net", "pool", "fiber::exit", "future", "jobs", "sched", "sync"]),
+    (
+        "server",
+        &["channel", "net", "pool", "fiber::exit", "future", "jobs", "par", "sched", "sync"],
+    ),
     ("signal", &["collections", "io", "reactor", "sched"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // TLS over everything that can be read and written.

@@ -195,7 +195,7 @@ fn wait_for_all(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
     let (apart, node) = (WaitList::new(), WaitNode::new(fiber));
     // SAFETY: the node begins itself; the result is dropped at the end of this function.
     let _in_circle = unsafe { Enlisted::new(&node, &apart) };
-    // SAFETY: the result is dropped at the end of this function, before `choice`, also by an
+    // SAFETY: the result is dropped at the end of this function, before `choice`, even by an
     // unwind.
     let _listed = unsafe { Listed::new(current, &choice) };
     for (at, arm) in arms.iter().enumerate() {

@@ -79,7 +79,7 @@ impl<T> Entry<T> {
             if waiter.waits() {
                 let mut channel = shared.lock();
                 line(&mut channel.lines).remove(&waiter);
-                channel.release();
+                channel.unlock();
             }
             self.0.set(Some(waiter));
         }

@@ -50,7 +50,9 @@ impl<T> Locked<'_, T> {
         self.release();
     }
 
-    fn unlock(self) {
+    /// Unlocks the lines, and wakes those that were served.
+    #[inline]
+    pub(super) fn unlock(self) {
         self.publish();
         let Locked { lines, served, .. } = self;
         drop(lines);
@@ -75,6 +77,18 @@ impl<T> Locked<'_, T> {
             let first = self.lines.receivers.pop();
             first.into_iter().for_each(|first| self.give_stored(first));
         }
+        self.admit_senders();
+    }
+
+    /// Like [`settle`](Locked::settle), for a ring, which changes without the lock. What is only
+    /// changed under the lock is settled when it is unlocked.
+    fn settle_ring(&mut self) {
+        if self.shared.ring.get().is_some() {
+            self.settle();
+        }
+    }
+
+    fn admit_senders(&mut self) {
         while !self.lines.senders.is_empty() && self.has_room() {
             let first = self.lines.senders.pop();
             first.into_iter().for_each(|first| self.admit(first));
@@ -105,7 +119,7 @@ impl<T> Locked<'_, T> {
     /// Gives `value` to the first receiver that waits, or stores it after all that was sent before.
     /// Returns it if there is neither a receiver nor room.
     pub(super) fn give(&mut self, value: T) -> Result<(), T> {
-        self.settle();
+        self.settle_ring();
         while let Some(first) = self.lines.receivers.pop() {
             let mut slot = locked(&first.extra);
             if first.claim(WaitOutcome::Served) {
@@ -121,8 +135,9 @@ impl<T> Locked<'_, T> {
     /// Takes the first value: the first that is stored, or else that of the first sender that
     /// waits.
     pub(super) fn take(&mut self) -> Option<T> {
-        self.settle();
+        self.settle_ring();
         if let Some(value) = self.take_stored() {
+            self.admit_senders();
             return Some(value);
         }
         while let Some(first) = self.lines.senders.pop() {
