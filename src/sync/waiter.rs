@@ -104,6 +104,8 @@ impl<X> Waiter<X> {
     pub(super) fn serve(&self) -> bool {
         match &self.party {
             Party::Fiber(ticket) => ticket.claim_alone(WaitOutcome::Served),
+            // Partners in the queues of other arms may claim the ticket at the same time.
+            Party::Choice { .. } => self.claim(WaitOutcome::Served),
             Party::Thread { outcome: cell, .. } => cell.claim_alone(WaitOutcome::Served),
         }
     }
