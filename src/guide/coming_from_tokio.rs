@@ -146,6 +146,7 @@
 //! | `Notify` | [`Event`](crate::sync::Event), [`park`](crate::park) and [`unpark`](crate::Fiber::unpark) |
 //! | `sync::Mutex`, `RwLock`, `Semaphore`, `Barrier`, `OnceCell` | the same names in [`sync`](crate::sync) |
 //! | `net`, `io`, `fs`, `process`, `signal` | the same names in [`net`](crate::net), [`io`](crate::io), [`fs`](crate::fs), [`process`](crate::process), [`signal`](crate::signal) |
+//! | `TcpSocket` | [`TcpListener::builder`](crate::net::TcpListener::builder), [`TcpStream::builder`](crate::net::TcpStream::builder) |
 //! | `AsyncRead`, `AsyncWrite`, `BufReader`, `copy` | std's [`Read`](std::io::Read), [`Write`](std::io::Write), [`BufReader`](std::io::BufReader), [`copy`](std::io::copy()) |
 //! | `AsyncFd` | [`io::Waitable`](crate::io::Waitable), [`wait_readable`](crate::io::wait_readable) |
 //! | `RuntimeMetrics`, tokio-console | [`stats`](crate::stats()), [`dump`](crate::dump()) |

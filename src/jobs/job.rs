@@ -21,7 +21,7 @@
 use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
@@ -147,6 +147,13 @@ pub(crate) trait Pending<T>: Send + Sync {
     ///
     /// Only the one handle of the job may call this, not on two threads at the same time.
     unsafe fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>>;
+
+    /// Makes `waker`, and no other one, be called when the job ends. Returns whether it has ended.
+    ///
+    /// # Safety
+    ///
+    /// Only the one handle of the job may call this, not on two threads at the same time.
+    unsafe fn watch(&self, waker: &Waker) -> bool;
 
     /// Declares that nothing will ask for the outcome. Returns the outcome if it is there.
     ///

@@ -200,17 +200,20 @@ where
     T: Send,
 {
     unsafe fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>> {
-        if !self.state.has_ended() {
-            let waker = cx.waker().clone();
-            let replaced = locked(&self.waker).replace(waker);
-            drop(replaced);
-            if !self.state.wait() {
-                return Poll::Pending;
-            }
+        // SAFETY: the caller's promise is the same.
+        if !self.state.has_ended() && !unsafe { self.watch(cx.waker()) } {
+            return Poll::Pending;
         }
         // SAFETY: the job has ended, so its handle, which calls this, owns the outcome.
         let outcome = unsafe { self.take_outcome() };
         Poll::Ready(outcome.unwrap_or(Err(JoinError::Taken)))
+    }
+
+    unsafe fn watch(&self, waker: &Waker) -> bool {
+        let waker = waker.clone();
+        let replaced = locked(&self.waker).replace(waker);
+        drop(replaced);
+        self.state.wait()
     }
 
     unsafe fn detach(&self) -> Option<Outcome<T>> {

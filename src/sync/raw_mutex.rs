@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use crate::sched::lowlevel::{Interrupt, Needs, Owner, WaitOutcome, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Needs, Owner, WaitReason};
 use crate::sync::contention::{Competitor, is_elsewhere, let_near_first_pass, persist};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
@@ -87,12 +87,6 @@ impl RawMutex {
         self.refuse_to_wait_for_itself(by);
         let me = Owner::me();
         let word = self.word.load(Ordering::Relaxed);
-        let must_wait = |word| word & COMPETES != 0 && !self.competitor.may_be_overtaken_by(me);
-        while must_wait(self.word.load(Ordering::Relaxed)) {
-            if !let_near_first_pass(locked(&self.queue)) {
-                break;
-            }
-        }
         if is_in_use_elsewhere(word, me) && self.lock_while_in_use_elsewhere(me) {
             return Ok(());
         }
@@ -112,12 +106,17 @@ impl RawMutex {
     /// Returns whether it was taken.
     #[cold]
     fn lock_while_in_use_elsewhere(&self, me: Owner) -> bool {
+        let must_wait = |word| word & COMPETES != 0 && !self.competitor.may_be_overtaken_by(me);
+        while must_wait(self.word.load(Ordering::Relaxed)) {
+            if !let_near_first_pass(locked(&self.queue)) {
+                return false;
+            }
+        }
         let mut taken = false;
         persist(|| {
             taken = self.overtake(me);
             let word = self.word.load(Ordering::Relaxed);
-            let must_queue = word & COMPETES != 0 && !self.competitor.may_be_overtaken_by(me);
-            taken || must_queue || !is_free(word) && !is_in_use_elsewhere(word, me)
+            taken || must_wait(word) || !is_free(word) && !is_in_use_elsewhere(word, me)
         });
         taken
     }
@@ -168,6 +167,7 @@ impl RawMutex {
         }
     }
 
+    #[inline(always)]
     fn release_in_line(&self) {
         let mut queue = locked(&self.queue);
         let word = self.word.load(Ordering::Relaxed);
@@ -189,9 +189,9 @@ impl RawMutex {
         while queue.first_is_due() {
             let next = queue.pop()?;
             self.word.store(next.owner().bits() | waiters(queue), Ordering::Relaxed);
-            // The claim orders what the last owner did before what the next one does: the next one
+            // This orders what the last owner did before what the next one does: the next one
             // reads the outcome of its wait first.
-            if next.claim(WaitOutcome::Served) {
+            if next.serve() {
                 return Some(next);
             }
         }
@@ -250,7 +250,7 @@ impl RawMutex {
     /// caller has locked the queue.
     fn leave_queue(queue: &mut Queue, waiter: &Waiter) {
         // No other code serves it while this fiber or thread holds the lock.
-        let claimed = waiter.claim(WaitOutcome::Served);
+        let claimed = waiter.serve();
         debug_assert!(claimed, "it was taken out of the queue by another");
         queue.remove(waiter);
     }

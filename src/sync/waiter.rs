@@ -98,6 +98,18 @@ impl<X> Waiter<X> {
         }
     }
 
+    /// Ends the wait with [`WaitOutcome::Served`]. Returns whether it was this call that ended it.
+    /// The caller has locked the queue, and nothing claims the waiters of that queue otherwise.
+    #[must_use]
+    pub(super) fn serve(&self) -> bool {
+        match &self.party {
+            Party::Fiber(ticket) => ticket.claim_alone(WaitOutcome::Served),
+            // Partners in the queues of other arms may claim the ticket at the same time.
+            Party::Choice { .. } => self.claim(WaitOutcome::Served),
+            Party::Thread { outcome: cell, .. } => cell.claim_alone(WaitOutcome::Served),
+        }
+    }
+
     /// Returns whether the wait has not ended: it was not served, closed or withdrawn.
     pub(super) fn waits(&self) -> bool {
         self.outcome() == WaitOutcome::Waiting

@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Built on what a user of the crate could also build on.
     ("sync", &["collections", "sched::lowlevel", "channel::error", "channel::face"]),
     ("channel", &["collections", "sched::lowlevel"]),
-    ("select", &["fiber", "sched", "channel", "sync"]),
+    ("select", &["fiber", "sched", "channel", "jobs", "sync"]),
     // Built on what the crate exports and on the wait lists.
     (
         "pool",

@@ -41,7 +41,8 @@ static CHOOSING: WaitReason =
 
 static CHOOSING_SHARED: WaitReason =
     WaitReason::new("waiting for the first of several things", OnDeadlock::Panic)
-        .ended_by_outsiders();
+        .ended_by_outsiders()
+        .ended_by_wakers();
 
 /// The number of arms whose places in lists are kept without an allocation.
 const FEW: usize = 8;

@@ -6,7 +6,7 @@ use std::sync::{Arc, MutexGuard};
 
 use super::RawRwLock;
 use super::word::{BITS, COMPETES, Mode, READ, WAITERS, all_have, is_open, readers};
-use crate::sched::lowlevel::{Holder, Needs, Owner, Readers, WaitOutcome, scheduler};
+use crate::sched::lowlevel::{Holder, Needs, Owner, Readers, scheduler};
 use crate::sync::contention::persist;
 use crate::sync::queue::{Queue, withdraw};
 use crate::sync::waiter::{Served, Site, Waiter, locked};
@@ -41,7 +41,7 @@ impl RawRwLock {
             if mode == Mode::Read {
                 self.note_first(word, owner);
             }
-            if first.claim(WaitOutcome::Served) {
+            if first.serve() {
                 served.push(first);
             } else {
                 self.turn_out(mode, owner);
@@ -69,7 +69,7 @@ impl RawRwLock {
         if !self.enter(waiter.extra, waiter.owner()) {
             return false;
         }
-        let claimed = waiter.claim(WaitOutcome::Served);
+        let claimed = waiter.serve();
         debug_assert!(claimed, "it waits, and the queue is locked");
         queue.remove(waiter);
         let next = queue.near().next().cloned();
@@ -176,7 +176,7 @@ impl Site for RawRwLock {
         if !taken && !self.take_or_stop_competing(waiter) {
             return false;
         }
-        let claimed = waiter.claim(WaitOutcome::Served);
+        let claimed = waiter.serve();
         debug_assert!(claimed, "it waits, and the queue is locked");
         queue.remove(waiter);
         self.word.fetch_and(!COMPETES, Ordering::Relaxed);

@@ -90,7 +90,7 @@ impl Semaphore {
                 return served;
             }
             let Some(first) = queue.pop() else { break };
-            if first.claim(WaitOutcome::Served) {
+            if first.serve() {
                 // No other code changes the word: only `WAITERS` is set, and the queue is locked.
                 self.word.store(word - wanted * ONE, Ordering::Release);
                 served.push(first);
@@ -188,7 +188,7 @@ impl Semaphore {
         if !self.take(waiter.extra) {
             return false;
         }
-        let claimed = waiter.claim(WaitOutcome::Served);
+        let claimed = waiter.serve();
         debug_assert!(claimed, "it waits, and the queue is locked");
         queue.remove(waiter);
         let next = queue.near().next().cloned();
@@ -272,7 +272,7 @@ impl Site for Semaphore {
         if !taken && !self.take_or_stop_competing(waiter) {
             return false;
         }
-        let claimed = waiter.claim(WaitOutcome::Served);
+        let claimed = waiter.serve();
         debug_assert!(claimed, "it waits, and the queue is locked");
         queue.remove(waiter);
         let served = self.serve(&mut queue);
