@@ -33,8 +33,9 @@ impl<T> Locked<'_, T> {
         if self.shared.ring.get().is_some() {
             self.publish();
             fence();
-            self.settle();
         }
+        // Without a ring, too: a choice has tried its arms before it locked the lines.
+        self.settle();
         self.unlock();
     }
 
