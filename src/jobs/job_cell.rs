@@ -185,10 +185,10 @@ where
         }
     }
 
-    fn kill_unstarted(&self, sched: &Scheduler) {
+    fn kill_unstarted(&self, sched: &Scheduler, error: JoinError) {
         if let Kill::BeforeStart = self.state.kill() {
             // SAFETY: the state has returned that this thread owns the outcome.
-            let waker = unsafe { self.fail(JoinError::Killed) };
+            let waker = unsafe { self.fail(error) };
             waker.into_iter().for_each(|waker| sched.wake_by(waker));
         }
     }
