@@ -13,7 +13,7 @@
 #![allow(clippy::disallowed_methods, reason = "starts threads and reads the clock")]
 
 use std::hint::black_box;
-use std::sync::Barrier;
+use std::sync::{Barrier, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -148,23 +148,27 @@ fn sample(contender: &Contender, row: Row, n: u64) -> Option<Duration> {
 }
 
 /// Runs `senders` and `receivers`, each on a thread of its own, and returns the sum of what the
-/// second returns. The clock starts when both are ready.
+/// second returns. The clock starts when both have called the function that they are given.
 fn on_two_threads(
     senders: impl FnOnce(&dyn Fn()) + Send,
     receivers: impl FnOnce(&dyn Fn()) -> u64 + Send,
 ) -> (u64, Duration) {
-    let ready = Barrier::new(3);
-    let ready = &ready;
+    let (ready, start) = (Barrier::new(2), OnceLock::new());
+    let (ready, started) = (&ready, &start);
     thread::scope(|scope| {
-        let wait = move || {
-            ready.wait();
-        };
-        scope.spawn(move || senders(&wait));
-        let sum = scope.spawn(move || receivers(&wait));
-        wait();
-        let start = Instant::now();
+        scope.spawn(move || {
+            senders(&|| {
+                ready.wait();
+            });
+        });
+        let sum = scope.spawn(move || {
+            receivers(&|| {
+                ready.wait();
+                started.get_or_init(Instant::now);
+            })
+        });
         let sum = sum.join().unwrap();
-        (sum, start.elapsed())
+        (sum, started.get().expect("the receivers were ready").elapsed())
     })
 }
 

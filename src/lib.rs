@@ -137,6 +137,26 @@
 //! any descriptor. [`blocking`](blocking()) runs a call that blocks its thread on another thread,
 //! and [`future::block_on`] waits for a future.
 //!
+//! # Many cores
+//!
+//! A [`Runtime`] may have a scheduler on each core. A [`Handle`] spawns jobs, closures that are
+//! `Send`, which any of them starts; [`par`] has loops and maps over borrowed data.
+//!
+//! ```
+//! # fn main() -> std::io::Result<()> {
+//! fibra::Runtime::builder().all_cores().build()?.run(|| {
+//!     let job = fibra::Handle::current().spawn(|| 6 * 7);
+//!     let words = ["green", "threads"];
+//!     assert_eq!(fibra::par::map(&words, |word| word.len()), [5, 7]);
+//!     assert_eq!(job.join().unwrap(), 42);
+//! });
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The page [`many_cores`](guide::many_cores) of the guide explains what runs where. [`run`] and
+//! [`main`](main()) use one thread.
+//!
 //! # Generators
 //!
 //! A function that yields is an iterator, at whatever call depth it yields. It needs no scheduler:
@@ -169,6 +189,7 @@
 //! | let others run, wait, wake | [`yield_now`], [`sleep`], [`park`], [`Unparker`] |
 //! | pass values within a thread | [`channel`] |
 //! | lock, signal and pass values, also between threads | [`sync`] |
+//! | use all cores | [`Runtime::builder`], [`Handle`], [`RemoteHandle`], [`par`] |
 //! | wait for the first of several | [`select!`](macro@select), [`select::Select`] |
 //! | limit time, tick | [`time`], and [`testing`] for tests on a virtual clock |
 //! | protect a critical part, clean up | [`shield`], [`finally`], [`checkpoint`], [`cancellation`] |
@@ -207,8 +228,8 @@
 //!
 //! - **A million tasks that each hold fifty bytes.** A future takes a tenth of the memory of a
 //!   fiber.
-//! - **Work that spreads over cores by itself.** A fiber never leaves its thread. Several threads
-//!   may each call [`run`], and talk by [`sync`].
+//! - **Fibers that move between cores.** A fiber never leaves the thread on which it has started.
+//!   Jobs go to any core [before they start](guide::many_cores#why-started-fibers-do-not-move).
 //! - **Libraries that block in system calls of their own.** Nothing is patched: such a call stops
 //!   all fibers of its thread, unless it is made through [`blocking`](blocking()).
 //! - **Crates that keep a "current" value per thread.** All fibers of the thread see it. Use
@@ -216,8 +237,8 @@
 //!
 //! # More pages
 //!
-//! - The [guide](guide): first steps, channels and order, time and cancellation, servers, stacks,
-//!   pitfalls, the environment; and pages for users of asyncio, tokio, Go, gevent,
+//! - The [guide](guide): first steps, channels and order, time and cancellation, many cores,
+//!   servers, stacks, pitfalls, the environment; and pages for users of asyncio, tokio, Go, gevent,
 //!   greenlet or Stackless Python.
 //! - [Architecture](guide::architecture), [safety](guide::safety), [changelog](guide::changelog),
 //!   and what is [stable](stability).

@@ -10,6 +10,7 @@
 //! - [`marks`]: a word for each index, in which equal messages of several threads merge.
 //! - [`orders`]: the requests that other threads make of one tasklet; bounded.
 //! - [`publish`]: the fence between a publication and a look, and the places that use it.
+//! - `publish_model`: models of two threads that do so, for tests.
 //! - [`run_ring`]: the order in which fibers run.
 //! - [`slot_table`]: values behind generation-checked keys; a stale key finds nothing.
 //! - [`timing_wheel`]: deadlines in the order in which they fall due.
@@ -20,6 +21,8 @@ pub(crate) mod locked;
 pub(crate) mod marks;
 pub(crate) mod orders;
 pub(crate) mod publish;
+#[cfg(test)]
+pub(crate) mod publish_model;
 pub(crate) mod run_ring;
 pub(crate) mod slot_table;
 pub(crate) mod timing_wheel;

@@ -351,8 +351,10 @@ mod tests {
 
     #[test]
     fn the_last_entry_moves_to_every_place_wherever_the_ring_begins() {
-        for (begin, stored) in (0..70).flat_map(|begin| [(begin, 1), (begin, 5), (begin, 63)]) {
-            for ahead in 0..stored {
+        let step = if cfg!(miri) { 31 } else { 1 };
+        let begins = (0..70).step_by(step);
+        for (begin, stored) in begins.flat_map(|begin| [(begin, 1), (begin, 5), (begin, 63)]) {
+            for ahead in (0..stored).step_by(step) {
                 let mut ring = RunRing::new();
                 for _ in 0..begin {
                     ring.push_back(0, 0);

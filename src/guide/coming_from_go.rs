@@ -93,8 +93,8 @@
 //!
 //! - Goroutines run on all cores and are preempted. The fibers of a scheduler share one thread, and
 //!   change only where one of them waits or yields. So they need no locks for what they do between
-//!   two waits, and a program runs in the same order each time. For several cores see
-//!   [`sockets_and_servers`](super::sockets_and_servers#several-cores).
+//!   two waits, and a program runs in the same order each time. A program for all cores spawns jobs
+//!   in place of fibers: see [`many_cores`](super::many_cores).
 //! - A loop that computes keeps the thread: [`yield_now`](crate::yield_now), or
 //!   [`blocking`](fn@crate::blocking).
 //! - A stack does not grow: its size is fixed when the fiber starts, and only touched pages take
@@ -113,7 +113,7 @@
 //!
 //! | Go | fibra |
 //! |---|---|
-//! | `go f()` | [`spawn(f)`](crate::spawn), [`detach`](crate::JoinHandle::detach) |
+//! | `go f()` | [`spawn(f)`](crate::spawn), [`detach`](crate::JoinHandle::detach); on any core [`Handle::spawn`](crate::Handle::spawn) |
 //! | `func main` | `fn main() { fibra::run(\|\| ..) }`; with signals [`main`](crate::main()) |
 //! | `make(chan T)` | [`Channel::new`](crate::channel::Channel::new) |
 //! | `make(chan T, n)` | [`channel::bounded(n)`](crate::channel::bounded); between threads [`sync::mpmc::bounded(n)`](crate::sync::mpmc::bounded) |
@@ -135,6 +135,7 @@
 //! | `atomic.Int64` in one thread | a [`Cell`](std::cell::Cell) |
 //! | `time.Sleep`, `time.Ticker`, `time.After` | [`sleep`](crate::sleep), [`time::interval`](crate::time::interval), `after` in a [`select!`](crate::select!) |
 //! | `testing/synctest` | [`virtual_clock`](crate::RuntimeBuilder::virtual_clock), [`wait_all_blocked`](crate::testing::wait_all_blocked) |
+//! | `GOMAXPROCS` | [`threads`](crate::RuntimeBuilder::threads), [`all_cores`](crate::RuntimeBuilder::all_cores): one by default |
 //! | `runtime.Gosched()` | [`yield_now`](crate::yield_now) |
 //! | `runtime.NumGoroutine()`, `SIGQUIT`, `pprof` | [`stats`](crate::stats()), [`dump`](crate::dump()) |
 //! | "all goroutines are asleep - deadlock!" | [`Deadlock`](crate::Deadlock), for one wait, which may recover |

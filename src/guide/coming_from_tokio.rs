@@ -100,8 +100,8 @@
 //! - There is no `async`: a function that waits is a function. Callbacks, closures of iterators,
 //!   destructors and traits of other crates may wait, and recursion needs no boxes.
 //! - A fiber stays on its thread, so its closure needs no `Send`: share an `Rc`. The price: work
-//!   does not spread over cores by itself. For several cores start several schedulers, see
-//!   [`sockets_and_servers`](super::sockets_and_servers#several-cores).
+//!   does not spread over cores by itself. A [`Runtime`](crate::Runtime) of several threads starts
+//!   *jobs* on any of them: see [`many_cores`](super::many_cores).
 //! - A waiting fiber takes about 5 KiB, a future often less than 0.5 KiB.
 //! - A future is cancelled when it is dropped, at any `await`, and its destructors cannot wait. A
 //!   fiber is cancelled by an unwind from its wait: destructors run as usual, and may wait. A
@@ -127,7 +127,8 @@
 //! | tokio | fibra |
 //! |---|---|
 //! | `#[tokio::main]`, `Runtime::block_on` | [`run`](crate::run), [`main`](crate::main()) |
-//! | `spawn`, `spawn_local` | [`spawn`](crate::spawn) |
+//! | `Builder::new_multi_thread`, `worker_threads` | [`Runtime::builder`](crate::Runtime::builder), [`threads`](crate::RuntimeBuilder::threads), [`all_cores`](crate::RuntimeBuilder::all_cores) |
+//! | `spawn_local`; `spawn`, `Handle::spawn` | [`spawn`](crate::spawn); on any core [`Handle::spawn`](crate::Handle::spawn), [`spawn_future`](crate::Handle::spawn_future) |
 //! | `JoinHandle`: `.await`, `abort`, `is_finished` | [`join`](crate::JoinHandle::join), [`kill`](crate::JoinHandle::kill), [`is_finished`](crate::JoinHandle::is_finished) |
 //! | `JoinError::is_panic`, `is_cancelled` | [`is_panic`](crate::JoinError::is_panic), [`is_killed`](crate::JoinError::is_killed) |
 //! | `JoinSet`, `join_next` | [`pool::Group`](crate::pool::Group), [`next`](crate::pool::Group::next) |
@@ -145,6 +146,7 @@
 //! | `Notify` | [`Event`](crate::sync::Event), [`park`](crate::park) and [`unpark`](crate::Fiber::unpark) |
 //! | `sync::Mutex`, `RwLock`, `Semaphore`, `Barrier`, `OnceCell` | the same names in [`sync`](crate::sync) |
 //! | `net`, `io`, `fs`, `process`, `signal` | the same names in [`net`](crate::net), [`io`](crate::io), [`fs`](crate::fs), [`process`](crate::process), [`signal`](crate::signal) |
+//! | `TcpSocket` | [`TcpListener::builder`](crate::net::TcpListener::builder), [`TcpStream::builder`](crate::net::TcpStream::builder) |
 //! | `AsyncRead`, `AsyncWrite`, `BufReader`, `copy` | std's [`Read`](std::io::Read), [`Write`](std::io::Write), [`BufReader`](std::io::BufReader), [`copy`](std::io::copy()) |
 //! | `AsyncFd` | [`io::Waitable`](crate::io::Waitable), [`wait_readable`](crate::io::wait_readable) |
 //! | `RuntimeMetrics`, tokio-console | [`stats`](crate::stats()), [`dump`](crate::dump()) |

@@ -6,6 +6,7 @@
 //! | [`first_five_minutes`] | a program that spawns, joins, sends and receives |
 //! | [`channels_and_order`] | the order in which fibers run, and the choice of a channel |
 //! | [`time_and_cancellation`] | sleeping, time limits, kills, clean-up |
+//! | [`many_cores`] | programs on several threads: what runs where, what is deterministic |
 #![cfg_attr(feature = "net", doc = "| [`sockets_and_servers`] | clients, servers, several cores |")]
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
@@ -17,6 +18,7 @@
     doc = "[asyncio](coming_from_asyncio), [tokio](coming_from_tokio), [Go](coming_from_go),"
 )]
 #![cfg_attr(feature = "net", doc = "[gevent](crate::coming_from_gevent),")]
+//! [Go, tokio, may and rayon on many cores](many_cores_compared),
 //! [Stackless Python](crate::stackless::coming_from_stackless)
 #![cfg_attr(feature = "greenlet", doc = "and [greenlet](crate::greenlet::coming_from_greenlet).")]
 //!
@@ -32,6 +34,8 @@ pub mod coming_from_go;
 pub mod coming_from_tokio;
 pub mod environment;
 pub mod first_five_minutes;
+pub mod many_cores;
+pub mod many_cores_compared;
 pub mod pitfalls;
 #[cfg(feature = "net")]
 pub mod sockets_and_servers;

@@ -14,6 +14,7 @@ use std::fmt;
 /// let closure = refused.into_inner();
 /// assert_eq!(closure(), 42);
 /// ```
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TrySpawnError<F> {
     /// The runtime has ended, or is ending and accepts jobs of its own fibers only.

@@ -135,7 +135,8 @@ impl Handle {
     /// May be called on any thread. If the runtime has a limit of queued jobs
     /// ([`RuntimeBuilder::max_queued_jobs`](crate::RuntimeBuilder::max_queued_jobs)), this waits
     /// until there is room: a fiber parks, a plain thread blocks. If the runtime has ended, `f` is
-    /// dropped, and joining the job returns [`JoinError::Shutdown`].
+    /// dropped, and joining the job returns
+    /// [`JoinError::Shutdown`](crate::JoinError::Shutdown).
     ///
     /// Fiber-locals that are declared with `static inherit send` are cloned for the job: see
     /// [`local!`](crate::local).
@@ -180,7 +181,7 @@ impl Handle {
         T: Send + 'static,
     {
         let (job, pending) = job_cell::new(settings(builder, Location::caller()), f);
-        self.wait_and_queue(job);
+        self.wait_and_queue(None, job);
         self.remote(pending)
     }
 

@@ -21,7 +21,7 @@
 use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
@@ -66,18 +66,16 @@ impl Drop for Body {
 }
 
 impl Unstarted {
-    /// Creates the fiber that runs the job, without queueing it.
-    pub(crate) fn start(self, sched: &Scheduler) -> (Started, JoinHandle<()>) {
+    /// Creates the fiber that runs the job, without queueing it. If the runtime `is_closed`, or if
+    /// the scope of the job was killed, the fiber only drops the closure.
+    pub(crate) fn start(self, sched: &Scheduler, is_closed: bool) -> (Started, JoinHandle<()>) {
         let Settings { builder, scope, at, locals } = self.0.settings();
-        let borrows = match &scope {
-            None => Borrows::Nothing,
-            Some(scope) => {
-                if scope.are_cancelled() {
-                    self.0.kill_unstarted(sched);
-                }
-                Borrows::FromAScope
-            }
-        };
+        if is_closed {
+            self.0.kill_unstarted(sched, JoinError::Shutdown);
+        } else if scope.as_ref().is_some_and(|scope| scope.are_cancelled()) {
+            self.0.kill_unstarted(sched, JoinError::Killed);
+        }
+        let borrows = if scope.is_some() { Borrows::FromAScope } else { Borrows::Nothing };
         let body = Body(self.0.clone());
         let run = move || body.0.run();
         let handle = builder.create_for_job(sched, (borrows, at), locals.arrive(), run);
@@ -144,8 +142,8 @@ pub(super) trait Job: Send + Sync {
     /// Announces the outcome. Called by `Started`, once, after `run` has ended.
     fn ended(&self, sched: &Scheduler, scope: Option<&Children>, how: Result<(), JoinError>);
 
-    /// Kills the job, which has not started. Runs no user code.
-    fn kill_unstarted(&self, sched: &Scheduler);
+    /// Kills the job, which has not started: `error` is its outcome. Runs no user code.
+    fn kill_unstarted(&self, sched: &Scheduler, error: JoinError);
 }
 
 /// A job, as its handle sees it.
@@ -157,6 +155,13 @@ pub(crate) trait Pending<T>: Send + Sync {
     ///
     /// Only the one handle of the job may call this, not on two threads at the same time.
     unsafe fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>>;
+
+    /// Makes `waker`, and no other one, be called when the job ends. Returns whether it has ended.
+    ///
+    /// # Safety
+    ///
+    /// Only the one handle of the job may call this, not on two threads at the same time.
+    unsafe fn watch(&self, waker: &Waker) -> bool;
 
     /// Declares that nothing will ask for the outcome. Returns the outcome if it is there.
     ///

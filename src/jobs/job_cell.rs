@@ -185,10 +185,10 @@ where
         }
     }
 
-    fn kill_unstarted(&self, sched: &Scheduler) {
+    fn kill_unstarted(&self, sched: &Scheduler, error: JoinError) {
         if let Kill::BeforeStart = self.state.kill() {
             // SAFETY: the state has returned that this thread owns the outcome.
-            let waker = unsafe { self.fail(JoinError::Killed) };
+            let waker = unsafe { self.fail(error) };
             waker.into_iter().for_each(|waker| sched.wake_by(waker));
         }
     }
@@ -201,10 +201,8 @@ where
 {
     unsafe fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>> {
         if !self.state.has_ended() {
-            let waker = cx.waker().clone();
-            let replaced = locked(&self.waker).replace(waker);
-            drop(replaced);
-            if !self.state.wait() {
+            // SAFETY: the caller's promise is the same.
+            if !unsafe { self.watch(cx.waker()) } {
                 return Poll::Pending;
             }
             // Here, because the scheduler may drop the last count of the job, and a foreign waker's
@@ -215,6 +213,13 @@ where
         // SAFETY: the job has ended, so its handle, which calls this, owns the outcome.
         let outcome = unsafe { self.take_outcome() };
         Poll::Ready(outcome.unwrap_or(Err(JoinError::Taken)))
+    }
+
+    unsafe fn watch(&self, waker: &Waker) -> bool {
+        let waker = waker.clone();
+        let replaced = locked(&self.waker).replace(waker);
+        drop(replaced);
+        self.state.wait()
     }
 
     unsafe fn detach(&self) -> Option<Outcome<T>> {

@@ -41,6 +41,11 @@ impl Handle {
     #[track_caller]
     pub(super) fn queue_on(&self, index: usize, job: Queued) {
         self.wait_for_room();
+        self.direct(index, job);
+    }
+
+    /// Queues `job` for the scheduler `index`, or refuses it.
+    fn direct(&self, index: usize, job: Queued) {
         if self.accepts() {
             self.shared.direct(index, job);
         } else {
@@ -82,10 +87,10 @@ impl Handle {
         job.refuse(JoinError::Shutdown);
     }
 
-    /// Queues `job` when there is room for it, or refuses it. If the wait for room unwinds, the
-    /// job is refused first.
+    /// Queues `job` when there is room for it, for the scheduler `index` if that is given, or
+    /// refuses it. If the wait for room unwinds, the job is refused first.
     #[track_caller]
-    pub(crate) fn wait_and_queue(&self, job: Queued) {
+    pub(crate) fn wait_and_queue(&self, index: Option<usize>, job: Queued) {
         struct Waits(Option<Queued>);
         impl Drop for Waits {
             fn drop(&mut self) {
@@ -96,8 +101,10 @@ impl Handle {
         }
         let mut waits = Waits(Some(job));
         self.wait_for_room();
-        if let Some(job) = waits.0.take() {
-            self.queue(job);
+        match (waits.0.take(), index) {
+            (Some(job), Some(index)) => self.direct(index, job),
+            (Some(job), None) => self.queue(job),
+            (None, _) => {}
         }
     }
 
@@ -136,7 +143,7 @@ where
         }
         None => {
             let handle = Handle::current();
-            handle.wait_and_queue(job);
+            handle.wait_and_queue(None, job);
             handle.remote(pending)
         }
     }

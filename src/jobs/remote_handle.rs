@@ -20,8 +20,11 @@ use crate::future::block_on::wait_within;
 use crate::jobs::handle::Handle;
 use crate::jobs::job::Pending;
 use crate::jobs::job_cell::Unread;
+use crate::sched::core::choose::{Arm, Done};
 use crate::sched::core::interrupt::Interrupt;
 use crate::sched::core::limit::Limit;
+use crate::sched::core::scheduler::CurrentFiber;
+use crate::sched::futures::task;
 
 static JOIN: WaitReason = WaitReason::new("waiting for a job to end", OnDeadlock::Fail)
     .ended_externally()
@@ -213,6 +216,11 @@ impl<T> RemoteHandle<T> {
         outcome
     }
 
+    /// Returns the job's end as one of several events to wait for.
+    pub(crate) fn arm(&mut self) -> RemoteJoinArm<'_, T> {
+        RemoteJoinArm { handle: self }
+    }
+
     /// Waits within `limit`. Returns `None` when the time is over.
     #[track_caller]
     fn wait(&mut self, limit: Limit) -> Option<Result<T, JoinError>> {
@@ -251,5 +259,35 @@ impl<T> fmt::Debug for RemoteHandle<T> {
         f.debug_struct("RemoteHandle")
             .field("is_finished", &self.is_finished())
             .finish_non_exhaustive()
+    }
+}
+
+/// The end of a job, as one of several events to wait for.
+pub(crate) struct RemoteJoinArm<'a, T> {
+    handle: &'a mut RemoteHandle<T>,
+}
+
+impl<T> RemoteJoinArm<'_, T> {
+    pub(crate) fn finish(self) -> Result<T, JoinError> {
+        self.handle.try_join().unwrap_or(Err(JoinError::Taken))
+    }
+}
+
+impl<T> Arm for RemoteJoinArm<'_, T> {
+    fn attempt(&mut self, _current: CurrentFiber) -> bool {
+        self.handle.is_finished()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn begin(&self, current: CurrentFiber) {
+        // SAFETY: this is the one handle of the job, and the arm borrows it exclusively.
+        let _ = unsafe { self.handle.pending.watch(&task::waker(current)) };
+    }
+
+    fn done(&self) -> Option<Done> {
+        self.handle.is_finished().then_some(Done::Happened)
     }
 }

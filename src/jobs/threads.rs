@@ -6,6 +6,7 @@
 //!   run:   the shared state -----------------------> thread 1..: run, main fiber waits for Closed
 //!          main fiber of scheduler 0: f, then
 //!            Draining -> no job is left, or the grace time is over -> Closed
+//!            kills the jobs that run on it
 //!            calls the other main fibers ----------> each kills its fibers, and is gone
 //!            waits until all are gone, then ends the fibers of its own
 //!          the threads are joined
@@ -32,7 +33,7 @@ use crate::fiber::abandoned;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::jobs::pin;
 use crate::jobs::shared::{Queued, Seat, Shared, Stage};
-use crate::jobs::worker::Worker;
+use crate::jobs::worker::{self, Worker};
 use crate::sched::api::run::run_to_its_end;
 use crate::sched::api::shield::shield;
 use crate::sched::core::park::{now, sleep};
@@ -143,6 +144,9 @@ impl Supervisor {
             sleep(LOOK.min(self.grace));
         }
         self.shared.advance(Stage::Closed);
+        // Scopes of the other schedulers may have jobs on this one, for which they wait. Jobs that
+        // are taken from now on are only dropped.
+        worker::with(|sched, worker| worker.into_iter().for_each(|worker| worker.kill_jobs(sched)));
         let (first, others) = self.shared.seats.split_first().expect("there is a first scheduler");
         others.iter().for_each(Seat::call);
         let all_gone = || others.iter().all(|seat| seat.gone.load(Ordering::Acquire) != 0);

@@ -109,11 +109,20 @@ impl Worker {
         Some(job)
     }
 
+    /// Kills all jobs that run on this scheduler. Must be called on a fiber that runs no job.
+    pub(crate) fn kill_jobs(&self, sched: &Scheduler) {
+        self.kill_where(sched, |_| true);
+    }
+
     /// Kills the jobs of a scope that run on this scheduler. Must be called on a fiber.
     pub(crate) fn kill_children(&self, sched: &Scheduler, children: &Arc<Children>) {
+        self.kill_where(sched, |job| job.belongs_to(children));
+    }
+
+    fn kill_where(&self, sched: &Scheduler, wanted: impl Fn(&Started) -> bool) {
         let running = self.running.borrow();
-        let of_scope = running.iter().flatten().filter(|running| running.job.belongs_to(children));
-        let fibers: Vec<_> = of_scope.map(|running| running.handle.fiber().clone()).collect();
+        let all = running.iter().flatten().filter(|running| wanted(&running.job));
+        let fibers: Vec<_> = all.map(|running| running.handle.fiber().clone()).collect();
         drop(running);
         fibers.iter().for_each(|fiber| sched.kill(fiber.record()));
     }
@@ -123,7 +132,7 @@ impl Worker {
         // Another one may follow: it is worth to look for it before the thread sleeps.
         sched.spin.note_arrival();
         self.shared.left_queue();
-        let (job, handle) = job.start(sched);
+        let (job, handle) = job.start(sched, self.shared.stage() == Stage::Closed);
         let fiber = handle.fiber().record();
         let index = fiber.key.get().index as usize;
         let mut running = self.running.borrow_mut();

@@ -32,6 +32,7 @@ use crate::fiber::exit::JoinError;
 use crate::fiber::report::report_lost;
 use crate::jobs::children::Children;
 use crate::jobs::handle::Handle;
+use crate::jobs::job::Settings;
 use crate::jobs::job_cell;
 use crate::jobs::queueing;
 use crate::jobs::remote_handle::RemoteHandle;
@@ -175,8 +176,54 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        // Runs user code, which may unwind: before the job exists.
-        let mut settings = queueing::settings(builder, Location::caller());
+        self.spawn_at(None, queueing::settings(builder, Location::caller()), f)
+    }
+
+    /// Spawns `f` as a job of this scope that only the scheduler `index` starts, like
+    /// [`Handle::spawn_on`](crate::Handle::spawn_on).
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no scheduler `index`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::Runtime::builder().threads(2).build()?.run(|| {
+    ///     let word = String::from("green");
+    ///     fibra::par::scope(|s| {
+    ///         let there = s.spawn_on(1, || (word.len(), fibra::Handle::current().index()));
+    ///         assert_eq!(there.join(), Ok((5, Some(1))));
+    ///     });
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_on<F, T>(&'scope self, index: usize, f: F) -> ScopedHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let threads = self.handle.threads();
+        assert!(index < threads, "there is no scheduler {index}: the runtime has {threads}");
+        self.spawn_at(Some(index), queueing::settings(Builder::new(), Location::caller()), f)
+    }
+
+    /// Spawns `f` as a job of this scope, for the scheduler `index` if that is given. The caller
+    /// has made `settings` before, because that runs user code, which may unwind.
+    #[track_caller]
+    fn spawn_at<F, T>(
+        &'scope self,
+        index: Option<usize>,
+        mut settings: Settings,
+        f: F,
+    ) -> ScopedHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
         settings.scope = Some(self.children.clone());
         let output = Arc::new(Mutex::new(None));
         let place = output.clone();
@@ -199,7 +246,7 @@ impl<'scope> Scope<'scope, '_> {
         }
         let (job, pending) = job_cell::new(settings, body);
         if accepted {
-            self.handle.wait_and_queue(job);
+            self.handle.wait_and_queue(index, job);
         } else {
             job.refuse(JoinError::Killed);
         }
@@ -274,6 +321,15 @@ impl<T> ScopedHandle<'_, T> {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.job.as_ref().is_none_or(RemoteHandle::is_finished)
+    }
+
+    /// Returns a handle without the right to the output. It may outlive the scope: when that is
+    /// left, nothing of the job is left that borrows. If the job panics, this handle gets the
+    /// panic, and not the scope.
+    #[cfg(feature = "net")]
+    pub(crate) fn into_remote(mut self) -> RemoteHandle<()> {
+        let Some(job) = self.job.take() else { unreachable!("only `join` and drop take it out") };
+        job
     }
 
     /// Asks the job to end, like [`RemoteHandle::kill`].

@@ -124,7 +124,7 @@ impl RuntimeBuilder {
     ///
     /// The first scheduler runs on the thread that calls [`Runtime::run`]. The others have threads
     /// of their own, which start in [`build`](RuntimeBuilder::build). Fibers do not move between
-    /// threads: only jobs that have not started do, see [`Handle`].
+    /// threads: only jobs that have not started do, see [`Handle`](crate::Handle).
     ///
     /// # Panics
     ///
@@ -223,7 +223,8 @@ impl RuntimeBuilder {
     }
 
     /// Limits the number of jobs that are queued and have not started. At the limit
-    /// [`Handle::spawn`] waits, and [`Handle::try_spawn`] fails. The default is no limit.
+    /// [`Handle::spawn`](crate::Handle::spawn) waits, and
+    /// [`Handle::try_spawn`](crate::Handle::try_spawn) fails. The default is no limit.
     ///
     /// # Panics
     ///

@@ -51,4 +51,4 @@ pub(crate) mod time;
 pub(crate) mod turn;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

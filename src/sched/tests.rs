@@ -3,7 +3,7 @@
 mod fairness;
 #[cfg(loom)]
 mod loom;
-pub(crate) mod publish;
+mod publish;
 
 use std::cell::RefCell;
 use std::panic::catch_unwind;

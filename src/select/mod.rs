@@ -36,6 +36,7 @@ mod transfer;
 pub use dynamic::Select;
 pub(crate) use operation::sealed;
 pub use operation::{
-    JoinOp, Operation, TimerOp, WaitOp, after, at, choose, choose_now, join, wait,
+    JoinOp, Joinable, Operation, RemoteJoinOp, TimerOp, WaitOp, after, at, choose, choose_now,
+    join, wait,
 };
 pub use transfer::{RecvOp, SendOp, Sink, Source, recv, send};

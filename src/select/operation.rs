@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::fiber::exit::JoinError;
+use crate::jobs::remote_handle::{RemoteHandle, RemoteJoinArm};
 use crate::sched::api::join::{JoinArm, JoinHandle};
 use crate::sched::core::choose::{self, Done, Order};
 use crate::sched::lowlevel::{Arm as LowArm, CurrentFiber, current_fiber, deadline_after};
@@ -55,6 +56,9 @@ pub struct Arm<'a>(pub(super) &'a mut dyn LowArm);
 /// The operation of joining a fiber, made by [`join`].
 pub struct JoinOp<'a, T>(JoinArm<'a, T>);
 
+/// The operation of joining a job, made by [`join`].
+pub struct RemoteJoinOp<'a, T>(RemoteJoinArm<'a, T>);
+
 /// The operation of waiting for an event, made by [`wait`].
 pub struct WaitOp<'a>(EventArm<'a>);
 
@@ -64,9 +68,10 @@ pub struct TimerOp {
     micros: u64,
 }
 
-/// Makes an operation that waits until a fiber has ended and takes its output.
+/// Makes an operation that waits until a fiber or a job has ended and takes its output.
 ///
-/// The handle remains usable, but has no output any more once the operation is done.
+/// `handle` is a [`JoinHandle`] or a [`RemoteHandle`]. It remains usable, but has no output any
+/// more once the operation is done.
 ///
 /// # Examples
 ///
@@ -77,10 +82,55 @@ pub struct TimerOp {
 ///         output = join(&mut handle) => output,
 ///     };
 ///     assert_eq!(output, Ok(42));
+///
+///     let mut job = fibra::Handle::current().spawn(|| 43);
+///     fibra::select! {
+///         output = join(&mut job) => assert_eq!(output, Ok(43)),
+///         after(std::time::Duration::from_secs(60)) => panic!("too late"),
+///     }
 /// });
 /// ```
-pub fn join<T>(handle: &mut JoinHandle<T>) -> JoinOp<'_, T> {
-    JoinOp(handle.arm())
+pub fn join<H: Joinable>(handle: &mut H) -> H::Operation<'_> {
+    handle.operation()
+}
+
+/// Something that [`join`] can wait for.
+///
+/// Only this crate implements it.
+pub trait Joinable: sealed::Sealed {
+    /// The operation of waiting for the end.
+    type Operation<'a>: Operation
+    where
+        Self: 'a;
+
+    #[doc(hidden)]
+    fn operation(&mut self) -> Self::Operation<'_>;
+}
+
+impl<T> sealed::Sealed for JoinHandle<T> {}
+
+impl<T> Joinable for JoinHandle<T> {
+    type Operation<'a>
+        = JoinOp<'a, T>
+    where
+        Self: 'a;
+
+    fn operation(&mut self) -> JoinOp<'_, T> {
+        JoinOp(self.arm())
+    }
+}
+
+impl<T> sealed::Sealed for RemoteHandle<T> {}
+
+impl<T> Joinable for RemoteHandle<T> {
+    type Operation<'a>
+        = RemoteJoinOp<'a, T>
+    where
+        Self: 'a;
+
+    fn operation(&mut self) -> RemoteJoinOp<'_, T> {
+        RemoteJoinOp(self.arm())
+    }
 }
 
 /// Makes an operation that waits until `event` is set.
@@ -158,6 +208,7 @@ pub(crate) mod sealed {
 }
 
 impl<T> sealed::Sealed for JoinOp<'_, T> {}
+impl<T> sealed::Sealed for RemoteJoinOp<'_, T> {}
 impl sealed::Sealed for WaitOp<'_> {}
 impl sealed::Sealed for TimerOp {}
 
@@ -180,6 +231,18 @@ impl<T> Operation for JoinOp<'_, T> {
 
     fn finish(self) -> Result<T, JoinError> {
         self.0.finish(current_fiber())
+    }
+}
+
+impl<T> Operation for RemoteJoinOp<'_, T> {
+    type Output = Result<T, JoinError>;
+
+    fn arm(&mut self) -> Arm<'_> {
+        Arm(&mut self.0)
+    }
+
+    fn finish(self) -> Result<T, JoinError> {
+        self.0.finish()
     }
 }
 
@@ -220,6 +283,12 @@ impl LowArm for TimerOp {
 impl fmt::Debug for WaitOp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WaitOp(..)")
+    }
+}
+
+impl<T> fmt::Debug for RemoteJoinOp<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RemoteJoinOp(..)")
     }
 }
 

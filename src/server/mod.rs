@@ -23,7 +23,8 @@
 //!
 //! [`Server::start_in`] starts the server in a [`scope`](crate::scope()): its handlers may borrow
 //! from the caller, and the scope is left only after all of them have ended. [`Server::serve`] does
-//! the same, and serves until the listener is broken.
+//! the same, and serves until the listener is broken. [`Server::start_on_each_in`] starts a server
+//! on all cores in a [`par::scope`](crate::par::scope()).
 //!
 //! # All cores
 //!
@@ -39,9 +40,11 @@
 //!   each scheduler accepts from its own. The kernel distributes the connections by a hash. On two
 //!   schedulers, the busier one has on average 6.2 of 10 connections, 54 of 100, and 513 of 1,000,
 //!   and a connection does not move later. On the other hand, no thread accepts for the others:
-//!   this is for many short connections. It works on Linux and FreeBSD.
+//!   this is for servers on many cores, if one thread cannot accept all connections, or if the
+//!   first scheduler is often busy for long. It works on Linux and FreeBSD.
 //!
-//! The processor time per request is the same.
+//! Both take the same processor time, per request and per connection: passing a connection to
+//! another thread costs little beside accepting it.
 //!
 //! The rest is as on one thread: [`Running::connections`] counts the connections of all schedulers,
 //! [`Running::wait`] returns when a listener is broken, and [`Running::shutdown`] stops accepting
@@ -80,6 +83,8 @@ mod accept;
 mod on_each;
 mod running;
 mod settings;
+mod start;
+mod start_on_each;
 
 pub use accept::Accept;
 pub use running::{Drained, Running, Stopping};

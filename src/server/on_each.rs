@@ -12,6 +12,8 @@
 //!   closure was dropped: an [`Open`] travels with it.
 //! - A connection that was accepted is served, even if a shutdown begins while it is in a queue.
 //! - Only a job's own scheduler touches its pool. Others set the end, or kill the job.
+//! - The handlers of a scheduler are fibers of a scope in its job, so they may borrow all that the
+//!   job may, and the job ends after them.
 
 use std::cell::Cell;
 use std::io;
@@ -21,14 +23,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::future::block_on;
-use crate::jobs::handle::Handle;
 use crate::jobs::remote_handle::RemoteHandle;
 use crate::pool::{self, Pool};
-use crate::sched::api::handle::Fiber;
+use crate::sched::api::scope::scope;
 use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, clock_now, interrupted};
 use crate::server::accept::{Accept, accept_forever, report_last};
 use crate::server::running::{Accepting, End, Running, Stopping, drain, run_to_its_end};
+use crate::server::start::without_the_scope;
 use crate::sync::mpmc::{self, Receiver, Sender};
 use crate::sync::{Event, Permit, Semaphore};
 
@@ -54,6 +56,8 @@ struct Shared {
     deadline: OnceLock<Option<Instant>>,
     /// Set when the server ends.
     end: Event,
+    /// The number of connections that were killed at the deadline.
+    killed: AtomicUsize,
 }
 
 /// The number of open connections of one scheduler.
@@ -69,30 +73,33 @@ struct Open {
 /// The schedulers on which a server runs: a job on each.
 pub(super) struct OnEach {
     shared: Arc<Shared>,
-    /// A job returns how many connections it has killed.
-    jobs: Vec<RemoteHandle<usize>>,
+    jobs: Vec<RemoteHandle<()>>,
 }
 
-/// Starts a server with one listener. `handle` is that of the caller's runtime.
-pub(super) fn hand_on<L, F>(
-    handle: &Handle,
+/// The function of a job, which serves on one scheduler.
+pub(super) type Serve<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+/// Starts a server with one listener on `threads` schedulers. `spawn` starts a job on a scheduler.
+pub(super) fn hand_on<'a, L, F>(
+    threads: usize,
+    spawn: impl Fn(usize, Serve<'a>) -> RemoteHandle<()>,
     listener: L,
     settings: Settings,
-    handler: &Arc<F>,
+    handler: F,
 ) -> Running
 where
     L: Accept<Connection: Send, Peer: Send> + 'static,
-    F: Fn(L::Connection, L::Peer) + Send + Sync + 'static,
+    F: Fn(L::Connection, L::Peer) + Send + Sync + 'a,
 {
     let Settings { most, builder, on_error, stopping } = settings;
-    let shared = Shared::new(handle.threads(), most);
+    let (shared, handler) = (Shared::new(threads, most), Arc::new(handler));
     let start = |index| {
         let (sender, queue) = mpmc::unbounded();
         let (shared, builder, handler) = (shared.clone(), builder.clone(), handler.clone());
-        let job = handle.spawn_on(index, move || serve_queue(&queue, builder, &handler, &shared));
-        (sender, job)
+        let serve = move || serve_queue(&queue, builder, &*handler, &shared);
+        (sender, spawn(index, Box::new(serve)))
     };
-    let (senders, jobs) = (0..handle.threads()).map(start).unzip();
+    let (senders, jobs) = (0..threads).map(start).unzip();
     let queues = Queues { shared: shared.clone(), senders, last: Cell::new(0) };
     let accepting = Accepting::start(move || {
         let reserve = || queues.shared.reserve();
@@ -103,28 +110,29 @@ where
     Running::on_each(accepting, OnEach { shared, jobs }, stopping)
 }
 
-/// Starts a server with one listener per scheduler. `handle` is that of the caller's runtime.
-pub(super) fn accept_on_each<L, F>(
-    handle: &Handle,
+/// Starts a server with a listener for each scheduler. `spawn` starts a job on a scheduler.
+pub(super) fn accept_on_each<'a, L, F>(
+    spawn: impl Fn(usize, Serve<'a>) -> RemoteHandle<()>,
     listeners: Vec<L>,
     settings: Settings,
-    handler: &Arc<F>,
+    handler: F,
 ) -> Running
 where
     L: Accept + Send + 'static,
-    F: Fn(L::Connection, L::Peer) + Send + Sync + 'static,
+    F: Fn(L::Connection, L::Peer) + Send + Sync + 'a,
 {
     let Settings { most, builder, on_error, stopping } = settings;
-    let shared = Shared::new(listeners.len(), usize::MAX);
+    let (shared, handler) = (Shared::new(listeners.len(), usize::MAX), Arc::new(handler));
     let most = most.div_ceil(listeners.len());
     let (sender, reports) = mpmc::unbounded();
     let start = |(index, listener)| {
         let (shared, sender, handler) = (shared.clone(), sender.clone(), handler.clone());
         let builder = builder.clone();
-        handle.spawn_on(index, move || {
+        let serve = move || {
             let pool = Pool::with_builder(most, builder);
-            serve_listener(listener, &pool, sender, handler, shared, index)
-        })
+            serve_listener(listener, &pool, &sender, &*handler, (&shared, index));
+        };
+        spawn(index, Box::new(serve))
     };
     let jobs = listeners.into_iter().enumerate().map(start).collect();
     let accepting = Accepting::start(move || {
@@ -168,25 +176,25 @@ impl<T> Queues<T> {
 fn serve_queue<C, P, F>(
     queue: &Receiver<((C, P), Open)>,
     builder: Builder,
-    handler: &Arc<F>,
+    handler: &F,
     shared: &Shared,
-) -> usize
-where
+) where
     C: 'static,
     P: 'static,
-    F: Fn(C, P) + 'static,
+    F: Fn(C, P),
 {
     let pool = Pool::with_builder(usize::MAX, builder);
-    let _killed_with_this_job = KillOnDrop(&pool);
-    for ((connection, peer), open) in queue.iter() {
-        let handler = handler.clone();
-        drop(pool.spawn(move || {
-            let _open = open;
-            handler(connection, peer);
-        }));
-    }
-    shared.wait_for_the_end();
-    drain(&pool, shared.deadline())
+    scope(|connections| {
+        let _killed_with_this_job = KillOnDrop(&pool);
+        for ((connection, peer), open) in queue.iter() {
+            let Ok(permit) = pool.reserve_unless_killed() else { break };
+            permit.spawn_in(connections, move || {
+                let _open = open;
+                without_the_scope(|| handler(connection, peer));
+            });
+        }
+        shared.wait_for_the_end(&pool);
+    });
 }
 
 /// A report of a job about its listener.
@@ -196,56 +204,47 @@ enum Report {
     End(End),
 }
 
-/// Serves the connections to `listener` until the end of the server.
+/// Serves the connections to `listener` until the end of the server. The last argument is the state
+/// of the server with the index of this scheduler.
 fn serve_listener<L, F>(
     listener: L,
     pool: &Pool,
-    reports: Sender<Report>,
-    handler: Arc<F>,
-    shared: Arc<Shared>,
-    index: usize,
-) -> usize
-where
+    reports: &Sender<Report>,
+    handler: &F,
+    (shared, index): (&Arc<Shared>, usize),
+) where
     L: Accept + 'static,
-    F: Fn(L::Connection, L::Peer) + 'static,
+    F: Fn(L::Connection, L::Peer),
 {
-    let _killed_with_this_job = KillOnDrop(pool);
-    let (permits, counts) = (pool.clone(), shared.clone());
-    let accept = move || {
-        let start = |permit: pool::Permit<'_>, connection, peer| {
-            let (handler, open) = (handler.clone(), counts.open(index));
-            drop(permit.spawn(move || {
-                let _open = open;
-                handler(connection, peer);
-            }));
+    scope(|connections| {
+        let _killed_with_this_job = KillOnDrop(pool);
+        let accept = move || {
+            let start = |permit: pool::Permit<'_>, connection, peer| {
+                let open = shared.open(index);
+                permit.spawn_in(connections, move || {
+                    let _open = open;
+                    without_the_scope(|| handler(connection, peer));
+                });
+            };
+            // A report has no reader any more once the server ends.
+            let passing = |error| drop(reports.send(Report::Error(error)));
+            let end = run_to_its_end(|| {
+                accept_forever(&listener, || pool.reserve_unless_killed(), start, passing)
+            });
+            drop(reports.send(Report::End(end)));
         };
-        // A report has no reader any more once the server ends.
-        let passing = |error| drop(reports.send(Report::Error(error)));
-        let end = run_to_its_end(|| {
-            accept_forever(&listener, || permits.reserve_unless_killed(), start, passing)
-        });
-        drop(reports.send(Report::End(end)));
-    };
-    let accepting = Builder::new().name("server").spawn(accept);
-    let stop = StopOnDrop(accepting.fiber());
-    shared.wait_for_the_end();
-    drop(stop);
-    // The listener is closed when that fiber has ended. How it has ended was reported.
-    drop(accepting.join());
-    drain(pool, shared.deadline())
+        let accepting = connections.spawn_with(Builder::new().name("server"), accept);
+        shared.end.wait();
+        accepting.kill();
+        // The listener is closed when that fiber has ended. How it has ended was reported.
+        drop(accepting.join());
+        shared.wait_for_the_end(pool);
+    });
 }
 
 struct KillOnDrop<'a>(&'a Pool);
 
 impl Drop for KillOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.kill();
-    }
-}
-
-struct StopOnDrop<'a>(&'a Fiber);
-
-impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.kill();
     }
@@ -258,6 +257,7 @@ impl Shared {
             limit: (most <= Semaphore::MAX_PERMITS).then(|| Semaphore::new(most)),
             deadline: OnceLock::new(),
             end: Event::new(),
+            killed: AtomicUsize::new(0),
         })
     }
 
@@ -272,12 +272,11 @@ impl Shared {
         Open { shared: self.clone(), index }
     }
 
-    fn wait_for_the_end(&self) {
+    /// Waits until the server ends, and then until the members of `pool` have ended.
+    fn wait_for_the_end(&self, pool: &Pool) {
         self.end.wait();
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.deadline.get().copied().flatten()
+        let killed = drain(pool, self.deadline.get().copied().flatten());
+        self.killed.fetch_add(killed, Ordering::Relaxed);
     }
 
     /// Ends the server: connections may continue until `deadline`.
@@ -313,14 +312,13 @@ impl OnEach {
     /// killed at `deadline`.
     pub(super) fn end_by(&mut self, deadline: Option<Instant>) -> usize {
         self.shared.end_by(deadline);
-        let mut killed = 0;
         // A job stays in the list until it has ended: if this wait is interrupted, it is killed.
         while let Some(job) = self.jobs.last_mut() {
-            // An error is that of a job whose runtime ends.
-            killed += block_on(job).unwrap_or(0);
+            // An error is that of a job that was killed, because its runtime or its scope ends.
+            let _ = block_on(job);
             self.jobs.pop();
         }
-        killed
+        self.shared.killed.load(Ordering::Relaxed)
     }
 
     /// Kills the jobs and their connections, and does not wait for them.

@@ -29,19 +29,20 @@
 //! in which they arrive. What a release does depends on the first of them:
 //!
 //! - *A fiber of the scheduler on whose thread the lock is released* gets the lock immediately: the
-//!   releaser continues, and the new owner runs when it is its turn. So the fibers of one scheduler
-//!   get a lock first come, first served, and a program without other threads runs the same way
-//!   every time.
+//!   releaser continues, and the new owner runs when it is its turn.
 //! - *A fiber of another scheduler, or a plain thread,* is woken, and the lock is free. Until that
-//!   waiter runs, which may take 50 µs, code that runs already may take the lock before it, except
-//!   fibers of the waiter's own scheduler. A waiter that finds the lock taken sleeps again, and the
-//!   next release wakes it again.
+//!   waiter runs, which may take 50 µs, running code may take the lock before it. A waiter that
+//!   finds the lock taken sleeps again, and the next release wakes it again. While several threads
+//!   use the lock, this also holds for fibers of the releasing scheduler.
 //! - *Such a waiter that has waited for 500 µs in all* gets the lock from the next release, even if
 //!   it does not run yet.
 //!
-//! So no waiter starves: each gets the lock at the latest after those that waited before it, once
-//! it has waited for 500 µs and its thread has time for it. And two threads that compete for a lock
-//! need not wake each other for each operation. The other primitives never let a newcomer overtake.
+//! So a program without other threads runs the same way every time, first come, first served.
+//! Fibers of the first waiter's own scheduler let that waiter run before them: only code of other
+//! threads overtakes it. While it competes, running code may also overtake the waiters behind it.
+//! No waiter starves: each gets the lock at the latest after those that waited before
+//! it, once it has waited for 500 µs and its thread has time for it. And threads that compete for a
+//! lock need not wake each other for each operation. The other primitives let no one overtake.
 //!
 //! # Kills and deadlines
 //!

@@ -27,11 +27,11 @@ static LOCKING_UNTIL: WaitReason =
 
 /// A mutual exclusion lock like [`std::sync::Mutex`], for fibers and threads.
 ///
-/// The fibers of one scheduler get the lock in the order in which they arrived: a release hands it
-/// to the first waiter. A waiter of another thread may be overtaken by code that runs already,
-/// until it has waited for 500 µs: see [the module](crate::sync#order). While a fiber waits, the
-/// other fibers of its thread run. A fiber may hold the guard across other waits. There is no
-/// poisoning: see [the module](crate::sync#no-poisoning).
+/// As long as one scheduler uses the lock, its fibers get it in the order in which they arrived: a
+/// release hands it to the first waiter. Waiters of several threads may be overtaken by running
+/// code, until they have waited for 500 µs: see [the module](crate::sync#order). While a fiber
+/// waits, the other fibers of its thread run. A fiber may hold the guard across other waits. There
+/// is no poisoning: see [the module](crate::sync#no-poisoning).
 ///
 /// # Examples
 ///
@@ -139,7 +139,7 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         count_operation();
-        if !self.raw.try_lock() {
+        if !self.raw.lock_quickly() {
             self.lock_slowly();
         }
         self.guard()
@@ -158,7 +158,7 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn lock_unless_killed(&self) -> io::Result<MutexGuard<'_, T>> {
-        if !self.raw.try_lock() {
+        if !self.raw.lock_quickly() {
             self.lock_or_fail()?;
         }
         Ok(self.guard())
@@ -229,7 +229,7 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     fn lock_within(&self, limit: Limit) -> Result<MutexGuard<'_, T>, TimeoutError> {
         count_operation();
-        if !self.raw.try_lock() {
+        if !self.raw.lock_quickly() {
             self.raw.lock_slowly(limit.instant(), &LOCKING_UNTIL).map_err(TimeoutError::of)?;
         }
         Ok(self.guard())

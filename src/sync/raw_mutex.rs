@@ -18,10 +18,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use crate::sched::lowlevel::{Interrupt, Needs, Owner, WaitOutcome, WaitReason};
-use crate::sync::contention::{Competitor, persist};
+use crate::sched::lowlevel::{Interrupt, Needs, Owner, WaitReason};
+use crate::sync::contention::{Competitor, is_elsewhere, let_near_first_pass, persist};
 use crate::sync::queue::Queue;
-use crate::sync::waiter::{Site, Waiter, locked, wait};
+use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
 
 const FREE: u64 = 0;
 const WAITERS: u64 = 1;
@@ -45,14 +45,24 @@ impl RawMutex {
         }
     }
 
+    /// Takes the lock if it is free and has no waiters. Returns whether it did.
+    #[inline]
+    pub(super) fn lock_quickly(&self) -> bool {
+        let me = Owner::me().bits();
+        self.word.compare_exchange(FREE, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
     /// Takes the lock if it is free. Returns whether it did.
     #[inline]
     pub(super) fn try_lock(&self) -> bool {
-        let me = Owner::me();
-        match self.word.compare_exchange(FREE, me.bits(), Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => true,
-            Err(word) => self.may_take(word, me) && self.take(word, me),
-        }
+        self.lock_quickly() || self.overtake(Owner::me())
+    }
+
+    /// Takes the lock if it is free, before the waiter that competes, if it may.
+    #[cold]
+    fn overtake(&self, me: Owner) -> bool {
+        let word = self.word.load(Ordering::Relaxed);
+        self.may_take(word, me) && self.take(word, me)
     }
 
     /// Returns whether a lock with the word `word` is free, and a newcomer may take it.
@@ -76,13 +86,14 @@ impl RawMutex {
     ) -> Result<(), Interrupt> {
         self.refuse_to_wait_for_itself(by);
         let me = Owner::me();
-        if self.lock_while_in_use_elsewhere(me) {
+        let word = self.word.load(Ordering::Relaxed);
+        if is_in_use_elsewhere(word, me) && self.lock_while_in_use_elsewhere(me) {
             return Ok(());
         }
         let mut queue = locked(&self.queue);
         let Some(word) = self.announce_waiter(me) else { return Ok(()) };
         let waiter = Arc::new(Waiter::new(()));
-        if is_in_use_elsewhere(word) {
+        if is_in_use_elsewhere(word, me) {
             queue.push_timed(waiter.clone());
         } else {
             queue.push(waiter.clone());
@@ -93,13 +104,19 @@ impl RawMutex {
 
     /// Tries to take the lock for a short while, as long as code of another thread seems to use it.
     /// Returns whether it was taken.
+    #[cold]
     fn lock_while_in_use_elsewhere(&self, me: Owner) -> bool {
+        let must_wait = |word| word & COMPETES != 0 && !self.competitor.may_be_overtaken_by(me);
+        while must_wait(self.word.load(Ordering::Relaxed)) {
+            if !let_near_first_pass(locked(&self.queue)) {
+                return false;
+            }
+        }
         let mut taken = false;
         persist(|| {
+            taken = self.overtake(me);
             let word = self.word.load(Ordering::Relaxed);
-            taken = self.may_take(word, me) && self.take(word, me);
-            let must_queue = word & COMPETES != 0 && !self.competitor.may_be_overtaken_by(me);
-            taken || must_queue || !is_free(word) && !is_in_use_elsewhere(word)
+            taken || must_wait(word) || !is_free(word) && !is_in_use_elsewhere(word, me)
         });
         taken
     }
@@ -110,11 +127,10 @@ impl RawMutex {
     pub(super) fn unlock(&self) {
         let word = self.word.load(Ordering::Relaxed);
         debug_assert!(!is_free(word), "it is held");
-        let to = word & BITS;
-        let is_free = to != WAITERS
-            && self.word.compare_exchange(word, to, Ordering::Release, Ordering::Relaxed).is_ok();
+        let is_free = word & BITS == 0
+            && self.word.compare_exchange(word, FREE, Ordering::Release, Ordering::Relaxed).is_ok();
         if !is_free {
-            self.release_in_line();
+            self.release_with_waiters(word);
         }
     }
 
@@ -140,39 +156,61 @@ impl RawMutex {
         (!is_free(word)).then(|| Owner::of_bits(word))
     }
 
-    /// Releases the lock while its queue may have waiters.
+    /// Releases the lock, whose word was `word`, while its queue may have waiters.
     #[cold]
+    fn release_with_waiters(&self, word: u64) {
+        let to = word & BITS;
+        let is_free = to == BITS
+            && self.word.compare_exchange(word, to, Ordering::Release, Ordering::Relaxed).is_ok();
+        if !is_free {
+            self.release_in_line();
+        }
+    }
+
+    #[inline(always)]
     fn release_in_line(&self) {
         let mut queue = locked(&self.queue);
         let word = self.word.load(Ordering::Relaxed);
         if word & COMPETES != 0 {
             return self.word.store(word & BITS, Ordering::Release);
         }
-        let next = self.pass_on(&mut queue);
+        if let Some(next) = self.hand_over(&mut queue) {
+            drop(queue);
+            return next.wake();
+        }
+        let woken = self.let_compete(&queue);
         drop(queue);
-        next.into_iter().for_each(|next| next.wake());
+        woken.wake();
     }
 
-    /// Makes the first waiter the owner, or frees the lock and lets the first waiter compete.
-    /// Returns that waiter, to be woken. The caller holds the lock and has locked the queue, and
-    /// `COMPETES` is not set.
-    fn pass_on(&self, queue: &mut Queue) -> Option<Arc<Waiter>> {
+    /// Makes the first waiter the owner if it is due, and returns it, to be woken. The caller holds
+    /// the lock and has locked the queue, and `COMPETES` is not set.
+    fn hand_over(&self, queue: &mut Queue) -> Option<Arc<Waiter>> {
         while queue.first_is_due() {
             let next = queue.pop()?;
             self.word.store(next.owner().bits() | waiters(queue), Ordering::Relaxed);
-            // The claim orders what the last owner did before what the next one does: the next one
+            // This orders what the last owner did before what the next one does: the next one
             // reads the outcome of its wait first.
-            if next.claim(WaitOutcome::Served) {
+            if next.serve() {
                 return Some(next);
             }
         }
-        let first = queue.front().cloned();
-        if let Some(first) = &first {
+        None
+    }
+
+    /// Frees the lock and lets the first waiter compete for it, if there is one. Returns the
+    /// waiters to be woken. The same holds for the caller as in `hand_over`.
+    #[cold]
+    fn let_compete(&self, queue: &Queue) -> Served {
+        let mut woken = Served::none();
+        let first = queue.front();
+        if let Some(first) = first {
             self.competitor.set(first.owner());
+            queue.note_competitors(&mut woken);
         }
         let to = if first.is_some() { BITS } else { FREE };
         self.word.store(to, Ordering::Release);
-        first
+        woken
     }
 
     /// Takes the lock if it has become free, and returns `None`. Otherwise notes that a waiter is
@@ -208,10 +246,13 @@ impl RawMutex {
         }
     }
 
-    /// Returns whether `waiter` was woken to compete.
-    fn is_competing(&self, waiter: &Waiter) -> bool {
-        let queue = locked(&self.queue);
-        self.word.load(Ordering::Relaxed) & COMPETES != 0 && queue.is_first(waiter)
+    /// Ends the wait of `waiter`, which has taken the lock, and takes it out of the queue. The
+    /// caller has locked the queue.
+    fn leave_queue(queue: &mut Queue, waiter: &Waiter) {
+        // No other code serves it while this fiber or thread holds the lock.
+        let claimed = waiter.serve();
+        debug_assert!(claimed, "it was taken out of the queue by another");
+        queue.remove(waiter);
     }
 
     /// Panics if a plain thread that holds the lock would wait for it without a limit. The search
@@ -231,8 +272,9 @@ fn is_free(word: u64) -> bool {
 
 /// Returns whether the holder of the lock belongs to another thread; or whether the first waiter
 /// competes, which happens only if several threads use the lock.
-fn is_in_use_elsewhere(word: u64) -> bool {
-    word & COMPETES != 0 || Owner::of_bits(word).is_elsewhere()
+#[inline]
+fn is_in_use_elsewhere(word: u64, me: Owner) -> bool {
+    word & COMPETES != 0 || is_elsewhere(Owner::of_bits(word), me)
 }
 
 /// Returns the bit to set in the word while `queue` has waiters.
@@ -251,25 +293,40 @@ impl Site for RawMutex {
         if !queue.withdraw(waiter) {
             return false;
         }
-        let mut next = None;
+        let mut next = Served::none();
         if was_first && self.word.load(Ordering::Relaxed) & COMPETES != 0 {
             // The next waiter competes instead; or the lock is passed on.
             if self.take_or_stop_competing() {
-                next = self.pass_on(&mut queue);
+                match self.hand_over(&mut queue) {
+                    Some(first) => next.push(first),
+                    None => next = self.let_compete(&queue),
+                }
             }
         }
         if queue.is_empty() {
             self.word.fetch_and(!WAITERS, Ordering::Relaxed);
         }
         drop(queue);
-        next.into_iter().for_each(|next| next.wake());
+        next.wake();
         true
     }
 
     fn compete(&self, waiter: &Waiter) -> bool {
-        if !self.is_competing(waiter) {
+        let mut queue = locked(&self.queue);
+        if self.word.load(Ordering::Relaxed) & COMPETES == 0 || !waiter.waits() {
             return false;
         }
+        if !queue.is_first(waiter) {
+            if !self.overtake(waiter.owner()) {
+                return false;
+            }
+            RawMutex::leave_queue(&mut queue, waiter);
+            let next = queue.near().next().cloned();
+            drop(queue);
+            next.into_iter().for_each(|next| next.wake());
+            return true;
+        }
+        drop(queue);
         let taken = persist(|| {
             let word = self.word.load(Ordering::Relaxed);
             is_free(word) && self.take(word, waiter.owner())
@@ -278,10 +335,7 @@ impl Site for RawMutex {
         if !taken && !self.take_or_stop_competing() {
             return false;
         }
-        // No other code serves it while this fiber or thread holds the lock.
-        let claimed = waiter.claim(WaitOutcome::Served);
-        debug_assert!(claimed, "it was taken out of the queue by another");
-        queue.remove(waiter);
+        RawMutex::leave_queue(&mut queue, waiter);
         self.word.store(waiter.owner().bits() | waiters(&queue), Ordering::Relaxed);
         true
     }

@@ -19,12 +19,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::sched::lowlevel::{Interrupt, Owner, WaitReason};
-use crate::sync::contention::{Competitor, persist};
+use crate::sync::contention::{Competitor, let_near_first_pass, persist};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Waiter, locked, wait};
 
 use word::{
-    BITS, READ, READERS, WAITERS, all_have, is_open, readers, with_reader, with_writer,
+    BITS, COMPETES, READ, READERS, WAITERS, all_have, is_open, readers, with_reader, with_writer,
     without_reader,
 };
 
@@ -53,17 +53,18 @@ impl RawRwLock {
         }
     }
 
-    /// Takes the lock for writing if it is free and open to newcomers. Returns whether it did.
+    /// Takes the lock for writing if it is free and has no waiters. Returns whether it did.
     #[inline]
     pub(super) fn enter_to_write(&self) -> bool {
-        let me = Owner::me();
-        match self.word.compare_exchange(0, me.bits(), Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => true,
-            Err(word) => {
-                self.lets_in(word, me)
-                    && with_writer(word, me).is_some_and(|to| self.change(word, to))
-            }
-        }
+        let me = Owner::me().bits();
+        self.word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes the lock for writing if it is free, before the waiters that compete, if it may.
+    #[cold]
+    fn overtake_to_write(&self, me: Owner) -> bool {
+        let word = self.word.load(Ordering::Relaxed);
+        self.lets_in(word, me) && with_writer(word, me).is_some_and(|to| self.change(word, to))
     }
 
     /// Takes the lock for reading if it has no writer and is open to newcomers. Returns whether it
@@ -71,7 +72,7 @@ impl RawRwLock {
     #[inline]
     pub(super) fn enter_to_read(&self, me: Owner) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
-        while word & BITS == 0 || self.lets_in(word, me) {
+        while word & BITS == 0 || word & COMPETES != 0 && self.lets_in(word, me) {
             let Some(to) = with_reader(word, me.mark()) else { break };
             match self.word.compare_exchange_weak(word, to, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => {
@@ -84,7 +85,7 @@ impl RawRwLock {
         false
     }
 
-    /// Returns whether waiters do not keep `me` from taking a lock with the word `word`.
+    /// Returns whether no waiters keep `me` from taking a lock with the word `word`.
     fn lets_in(&self, word: u64, me: Owner) -> bool {
         word & BITS == 0 || is_open(word) && self.competitor.may_be_overtaken_by(me)
     }
@@ -97,7 +98,7 @@ impl RawRwLock {
     fn enter(&self, mode: Mode, me: Owner) -> bool {
         match mode {
             Mode::Read => self.enter_to_read(me),
-            Mode::Write => self.enter_to_write(),
+            Mode::Write => self.overtake_to_write(me),
         }
     }
 
@@ -105,7 +106,8 @@ impl RawRwLock {
     /// if there were waiters: this then waits for the end of that change and tries once more.
     #[inline]
     pub(super) fn try_write(&self) -> bool {
-        self.enter_to_write() || self.is_passed_on() && self.enter_to_write()
+        let overtake = || self.overtake_to_write(Owner::me());
+        self.enter_to_write() || overtake() || self.is_passed_on() && overtake()
     }
 
     /// Like `try_write`, for reading.
@@ -138,7 +140,14 @@ impl RawRwLock {
             self.refuse_too_many_readers();
         }
         let me = Owner::me();
-        if self.lock_while_in_use_elsewhere(mode, me) {
+        let word = self.word.load(Ordering::Relaxed);
+        let must_wait = |word| word & COMPETES != 0 && !self.competitor.may_be_overtaken_by(me);
+        while must_wait(self.word.load(Ordering::Relaxed)) {
+            if !let_near_first_pass(locked(&self.queue)) {
+                break;
+            }
+        }
+        if word::is_in_use_elsewhere(word, me) && self.lock_while_in_use_elsewhere(mode, me) {
             return Ok(());
         }
         let mut queue = locked(&self.queue);
@@ -155,6 +164,7 @@ impl RawRwLock {
 
     /// Tries to take the lock for a short while, as long as code of another thread seems to use it.
     /// Returns whether it was taken.
+    #[cold]
     fn lock_while_in_use_elsewhere(&self, mode: Mode, me: Owner) -> bool {
         let mut taken = false;
         persist(|| {
@@ -169,8 +179,18 @@ impl RawRwLock {
     #[inline]
     pub(super) fn unlock_write(&self) {
         let word = self.word.load(Ordering::Relaxed);
+        let is_free = word & BITS == 0
+            && self.word.compare_exchange(word, 0, Ordering::Release, Ordering::Relaxed).is_ok();
+        if !is_free {
+            self.unlock_with_waiters(word);
+        }
+    }
+
+    /// Releases the lock of the writer, whose word was `word`, while there may be waiters.
+    #[cold]
+    fn unlock_with_waiters(&self, word: u64) {
         let to = word & BITS;
-        let is_free = is_open(word)
+        let is_free = to == BITS
             && self.word.compare_exchange(word, to, Ordering::Release, Ordering::Relaxed).is_ok();
         if !is_free {
             self.pass_on(0);

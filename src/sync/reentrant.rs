@@ -154,7 +154,7 @@ impl<T: ?Sized> ReentrantMutex<T> {
         if self.is_mine() {
             return Ok(self.again());
         }
-        if !self.raw.try_lock() {
+        if !self.raw.lock_quickly() {
             self.raw.lock_slowly(limit.instant(), reason)?;
         }
         Ok(self.first())

@@ -28,12 +28,12 @@ static WRITING_UNTIL: WaitReason =
 
 /// A lock for one writer or many readers like [`std::sync::RwLock`], for fibers and threads.
 ///
-/// The fibers of one scheduler get the lock in the order in which they arrived: a reader that
-/// arrives after a waiting writer waits for that writer, and readers that are adjacent in the queue
-/// get the lock together. A waiter of another thread may be overtaken by readers and writers that
-/// run already, until it has waited for 500 µs: see [the module](crate::sync#order). So no waiter
-/// starves. A fiber that reads must not lock again for reading: a writer may be
-/// waiting in between. There is no poisoning: see [the module](crate::sync#no-poisoning).
+/// As long as one scheduler uses the lock, its fibers get it in the order in which they arrived: a
+/// reader that arrives after a waiting writer waits for that writer, and readers that are adjacent
+/// in the queue get the lock together. Waiters of several threads may be overtaken by running
+/// readers and writers, until they have waited for 500 µs: see [the module](crate::sync#order). So
+/// no waiter starves. A fiber that reads must not lock again for reading: a writer may be waiting
+/// in between. There is no poisoning: see [the module](crate::sync#no-poisoning).
 ///
 /// # Examples
 ///

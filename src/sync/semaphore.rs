@@ -46,9 +46,9 @@ const ONE: usize = 4;
 
 /// A counting semaphore: a number of permits that fibers and threads acquire and give back.
 ///
-/// The requests of the fibers of one scheduler are served in the order in which they were made; a
-/// request for many permits is not overtaken by later requests for few. A waiter of another thread
-/// may be overtaken, for the last permits that are free, by code that runs already, until it has
+/// As long as one scheduler uses the semaphore, requests are served in the order in which they were
+/// made; a request for many permits is not overtaken by later requests for few. Between threads,
+/// running code may take the last permits that are free before a waiter, until that waiter has
 /// waited for 500 µs: see [the module](crate::sync#order). A [`Permit`] gives its permits back when
 /// it is dropped, so they cannot be given back twice.
 ///

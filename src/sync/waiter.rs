@@ -14,8 +14,8 @@
 //! - No queue is locked across a wait, nor while user code runs.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{
@@ -31,8 +31,9 @@ pub(super) struct Waiter<X = ()> {
     owner: Owner,
     /// Its place in its queue. Read and written under the lock of the queue.
     place: AtomicU64,
-    /// The real time since which others may overtake it. Used under the lock of the queue.
-    since: OnceLock<Instant>,
+    /// The time since which others may overtake it, in microseconds; or 0. Used under the lock of
+    /// the queue.
+    since: AtomicU64,
     pub(super) extra: X,
 }
 
@@ -66,7 +67,7 @@ impl<X> Waiter<X> {
     }
 
     fn of_party(party: Party, extra: X) -> Waiter<X> {
-        let (place, since) = (AtomicU64::new(0), OnceLock::new());
+        let [place, since] = [0, 0].map(AtomicU64::new);
         Waiter { party, owner: Owner::me(), place, since, extra }
     }
 
@@ -94,6 +95,18 @@ impl<X> Waiter<X> {
             Party::Fiber(ticket) => ticket.claim(outcome),
             Party::Choice { ticket, outcome: cell } => ticket.claim(outcome) && cell.claim(outcome),
             Party::Thread { outcome: cell, .. } => cell.claim(outcome),
+        }
+    }
+
+    /// Ends the wait with [`WaitOutcome::Served`]. Returns whether it was this call that ended it.
+    /// The caller has locked the queue, and nothing claims the waiters of that queue otherwise.
+    #[must_use]
+    pub(super) fn serve(&self) -> bool {
+        match &self.party {
+            Party::Fiber(ticket) => ticket.claim_alone(WaitOutcome::Served),
+            // Partners in the queues of other arms may claim the ticket at the same time.
+            Party::Choice { .. } => self.claim(WaitOutcome::Served),
+            Party::Thread { outcome: cell, .. } => cell.claim_alone(WaitOutcome::Served),
         }
     }
 
@@ -128,14 +141,23 @@ impl<X> Waiter<X> {
         }
     }
 
-    /// Starts its clock. Returns whether the clock did not run before.
-    pub(super) fn start_clock(&self, now: Instant) -> bool {
-        self.since.set(now).is_ok()
+    /// Starts its clock at `now`, in microseconds. Returns whether the clock did not run before.
+    pub(super) fn start_clock(&self, now: u64) -> bool {
+        let starts = self.since.load(Ordering::Relaxed) == 0;
+        if starts {
+            self.since.store(now, Ordering::Relaxed);
+        }
+        starts
     }
 
-    /// Returns whether its clock has run for `time` at `now`.
-    pub(super) fn has_waited(&self, now: Instant, time: Duration) -> bool {
-        self.since.get().is_some_and(|&since| time <= now.saturating_duration_since(since))
+    /// Returns whether its clock runs.
+    pub(super) fn has_clock(&self) -> bool {
+        self.since.load(Ordering::Relaxed) != 0
+    }
+
+    /// Returns the time for which its clock, which was started, has run at `now`, in microseconds.
+    pub(super) fn waited(&self, now: u64) -> u64 {
+        now.saturating_sub(self.since.load(Ordering::Relaxed))
     }
 
     /// Makes the fiber's scheduler look for circles again: the holder of the lock has changed, and

@@ -220,6 +220,11 @@ const EXAMPLES: &[Example] = &[
     },
     Example { name: "fan_out", arguments: &[], prints: include_str!("output/fan_out.txt") },
     Example { name: "reload", arguments: &[], prints: include_str!("output/reload.txt") },
+    Example {
+        name: "parallel_walk",
+        arguments: &[],
+        prints: include_str!("output/parallel_walk.txt"),
+    },
     Example { name: "disk_usage", arguments: &[], prints: include_str!("output/disk_usage.txt") },
 ];
 

@@ -529,3 +529,88 @@ fn handlers_of_all_threads_see_that_the_server_is_stopping() {
         }
     });
 }
+
+#[test]
+fn scoped_handlers_of_all_threads_borrow_from_the_caller() {
+    on_threads(2, || {
+        for own in [false, true] {
+            let greeting = String::from("hello ");
+            let threads = Mutex::new(BTreeMap::new());
+            let end = fibra::par::scope(|s| {
+                let handler = |mut stream: TcpStream, _| {
+                    let name = io::read_to_string(&mut stream).unwrap();
+                    let index = Handle::current().index();
+                    *threads.lock().unwrap().entry(index).or_insert(0) += 1;
+                    stream.write_all(format!("{greeting}{name}").as_bytes()).unwrap();
+                };
+                let (running, address) = if own {
+                    let listeners = TcpListener::builder().bind_each(2, ANY).unwrap();
+                    let address = listeners[0].local_addr().unwrap();
+                    (Server::new(listeners).start_on_each_in(s, handler), address)
+                } else {
+                    let server = Server::bind(ANY).unwrap();
+                    let address = server.listener().local_addr().unwrap();
+                    (server.start_on_each_in(s, handler), address)
+                };
+                for n in 0..40 {
+                    let name = n.to_string();
+                    assert_eq!(ask(address, &name).unwrap(), format!("hello {name}"));
+                }
+                running.shutdown(LONG)
+            });
+            assert_eq!(end.killed, 0);
+            let threads = threads.into_inner().unwrap();
+            assert_eq!((threads.len(), threads.values().sum::<usize>()), (2, 40));
+        }
+    });
+}
+
+#[test]
+fn a_scope_waits_for_the_handlers_of_all_threads() {
+    on_threads(2, || {
+        let unwound = AtomicUsize::new(0);
+        let mut kept = None;
+        fibra::par::scope(|s| {
+            let server = Server::bind(ANY).unwrap();
+            let address = server.listener().local_addr().unwrap();
+            let running = server.start_on_each_in(s, |mut stream: TcpStream, _| {
+                let _counts = OnDrop(|| {
+                    fibra::shield(|| fibra::sleep(Duration::from_millis(2)));
+                    unwound.fetch_add(1, Ordering::SeqCst);
+                });
+                stream.write_all(b"!").unwrap();
+                fibra::park();
+            });
+            let clients: Vec<_> = (0..6).map(|_| TcpStream::connect(address).unwrap()).collect();
+            for mut client in &clients {
+                client.read_exact(&mut [0]).unwrap();
+            }
+            kept = Some(running);
+            s.kill();
+        });
+        assert_eq!(unwound.load(Ordering::SeqCst), 6);
+        // A server that outlives its scope has nothing left.
+        let running = kept.unwrap();
+        assert_eq!(running.connections(), 0);
+        assert_eq!(soon(|| running.shutdown(LONG)).killed, 0);
+    });
+}
+
+#[test]
+fn a_panic_of_a_scoped_handler_does_not_end_the_scope_on_any_thread() {
+    on_threads(2, || {
+        fibra::par::scope(|s| {
+            let server = Server::bind(ANY).unwrap();
+            let address = server.listener().local_addr().unwrap();
+            let running = server.start_on_each_in(s, |mut stream: TcpStream, _| {
+                assert_ne!(io::read_to_string(&mut stream).unwrap(), "panic");
+                stream.write_all(b"fine").unwrap();
+            });
+            for _ in 0..4 {
+                assert_eq!(ask(address, "panic").unwrap_or_default(), "");
+                assert_eq!(ask(address, "calm").unwrap(), "fine");
+            }
+            running.shutdown(LONG);
+        });
+    });
+}

@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Built on what a user of the crate could also build on.
     ("sync", &["collections", "sched::lowlevel", "channel::error", "channel::face"]),
     ("channel", &["collections", "sched::lowlevel"]),
-    ("select", &["fiber", "sched", "channel", "sync"]),
+    ("select", &["fiber", "sched", "channel", "jobs", "sync"]),
     // Built on what the crate exports and on the wait lists.
     (
         "pool",
@@ -58,7 +58,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reactor", &["sched", "collections"]),
     ("io", &["reactor", "sched::lowlevel", "sync"]),
     ("net", &["io", "reactor", "offload", "channel", "sched", "sync"]),
-    ("server", &["channel", "net", "pool", "fiber::exit", "future", "jobs", "sched", "sync"]),
+    (
+        "server",
+        &["channel", "net", "pool", "fiber::exit", "future", "jobs", "par", "sched", "sync"],
+    ),
     ("signal", &["collections", "io", "reactor", "sched"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // TLS over everything that can be read and written.

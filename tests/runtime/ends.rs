@@ -370,3 +370,13 @@ fn exit_on_any_scheduler_unwinds_all_of_them_and_ends_the_process() {
         assert!(text.contains(&format!("dropped: {guard}")), "{text}");
     }
 }
+
+#[test]
+fn a_job_that_is_queued_when_main_returns_does_not_start_without_a_grace_time() {
+    for _ in 0..100 {
+        let started = Arc::new(Count::default());
+        let starts = started.clone();
+        let job = on(2, |handle| handle.spawn_on(0, move || _ = starts.add()));
+        assert_eq!((job.join(), started.get()), (Err(JoinError::Shutdown), 0));
+    }
+}

@@ -51,7 +51,7 @@ fn futures_that_exchange_messages_wake_each_other_across_threads() {
 fn a_panic_of_a_future_crosses() {
     on(2, |handle| {
         let job = handle.spawn_future(async { quiet_panic("out of milk") });
-        let error: fibra::JoinError = job.join().map(|()| ()).unwrap_err();
+        let error: fibra::JoinError = job.join().unwrap_err();
         assert_eq!(error.to_string(), "the fiber panicked: out of milk");
     });
 }

@@ -151,3 +151,27 @@ fn a_thousand_fibers_join_a_job_each() {
         assert_eq!(sum, 999 * 1_000 / 2);
     });
 }
+
+#[test]
+fn a_choice_waits_for_a_job_on_another_thread_beside_a_channel_and_a_timer() {
+    on(2, |handle| {
+        let (_sender, receiver) = fibra::sync::mpmc::unbounded::<u32>();
+        for _ in 0..50 {
+            let mut job = handle.spawn_on(1, || {
+                fibra::yield_now();
+                7
+            });
+            fibra::select! {
+                output = join(&mut job) => assert_eq!(output, Ok(7)),
+                value = recv(receiver) => panic!("nothing was sent: {value:?}"),
+                after(HOUR) => panic!("the job has ended long ago"),
+            }
+            let mut parked = handle.spawn_on(1, fibra::park);
+            fibra::select! {
+                output = join(&mut parked) => panic!("it waits: {output:?}"),
+                after(ms(1)) => parked.kill(),
+            }
+            assert!(parked.join().unwrap_err().is_killed());
+        }
+    });
+}

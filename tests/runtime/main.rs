@@ -23,6 +23,7 @@ mod par;
 mod parallel;
 mod places;
 mod plain_run;
+mod selecting;
 mod stress;
 
 use std::sync::atomic::{AtomicU32, Ordering};

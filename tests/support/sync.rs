@@ -47,7 +47,7 @@ pub(crate) fn in_time(test: &str, body: impl FnOnce()) {
     let output = super::in_child(test, &[], || {
         thread(|| {
             thread::park_timeout(std::time::Duration::from_secs(60));
-            eprintln!("{}", fibra::dump());
+            eprintln!("it takes longer than a minute");
             std::process::abort();
         });
         body();

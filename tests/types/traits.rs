@@ -323,6 +323,7 @@ pub(crate) fn rows() -> Vec<Row> {
         process::WorkerLost;
         process::WorkerPool;
         select::JoinOp<T> as fibra::select::JoinOp<'static, T>;
+        select::RemoteJoinOp<T> as fibra::select::RemoteJoinOp<'static, T>;
         select::RecvOp<T> as fibra::select::RecvOp<'static, T>;
         select::Select<R> as fibra::select::Select<'static, R>;
         select::SendOp<T> as fibra::select::SendOp<'static, T>;

@@ -135,6 +135,8 @@ const ROWS: &[Row] = &[
     ("pool::WorkQueue<&'@ u8, pool::Oldest>", Both, Invariant, Checked),
     ("select::JoinOp<'@, u8>", Borrows, Covariant, Unasked),
     ("select::JoinOp<'any, &'@ u8>", Gives, Invariant, Free),
+    ("select::RemoteJoinOp<'@, u8>", Borrows, Covariant, Unasked),
+    ("select::RemoteJoinOp<'any, &'@ u8>", Gives, Invariant, Free),
     ("select::RecvOp<'@, u8>", Borrows, Covariant, Unasked),
     ("select::RecvOp<'any, &'@ u8>", Gives, Invariant, Checked),
     ("select::Select<'@, u8>", Borrows, Covariant, Unasked),

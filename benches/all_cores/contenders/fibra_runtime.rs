@@ -2,7 +2,8 @@
 //!
 //! `fibra` spawns a job for each task, and puts the two fibers of a pair on different schedulers.
 //! `fibra grouped` is the form that the guide recommends: jobs above, and fibers of one scheduler
-//! below [`GROUP`] leaves; the two fibers of a pair on one scheduler.
+//! below [`GROUP`] leaves; the two fibers of a pair on one scheduler. `fibra par` uses `par::map`,
+//! `par::join` and `par::scope`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use std::thread;
 
 use fibra::channel::Channel;
 use fibra::sync::mpmc;
-use fibra::{Handle, RemoteHandle, Runtime};
+use fibra::{Handle, RemoteHandle, Runtime, par};
 
 use super::{Cannot, NOT_APPLICABLE, Sample, time};
 use crate::measure::warm;
@@ -43,6 +44,18 @@ pub(crate) fn run_grouped(workload: Workload, threads: usize) -> Result<Sample, 
             Workload::PingPong { pairs, messages } => {
                 Ok(time(|| grouped_ping_pong(handle, pairs, messages)))
             }
+            _ => Err(NOT_APPLICABLE),
+        })
+    })
+}
+
+/// The calls of `fibra::par` for the workload.
+pub(crate) fn run_par(workload: Workload, threads: usize) -> Result<Sample, Cannot> {
+    on(threads, false, |_| {
+        warm(workload, |workload| match workload {
+            Workload::Skynet { leaves } => Ok(time(|| joined_leaves(0, leaves))),
+            Workload::Map { items, steps } => Ok(par_map(items, steps)),
+            Workload::FanIn { jobs } => Ok(time(|| scoped_fan_in(jobs))),
             _ => Err(NOT_APPLICABLE),
         })
     })
@@ -169,6 +182,38 @@ fn grouped_ping_pong(handle: &Handle, pairs: u64, messages: u64) -> u64 {
     };
     let pairs: Vec<_> = (0..pairs).map(|_| handle.spawn(pair)).collect();
     pairs.into_iter().map(join).sum()
+}
+
+/// The leaves in halves, by `join`: as many jobs as there are leaves, and a tenth less than nodes.
+fn joined_leaves(first: u64, leaves: u64) -> u64 {
+    if leaves == 1 {
+        return first;
+    }
+    let half = leaves / 2;
+    let (left, right) =
+        par::join(|| joined_leaves(first, half), || joined_leaves(first + half, leaves - half));
+    left + right
+}
+
+/// Region: the map; the slice of items is made before.
+fn par_map(items: u64, steps: u64) -> Sample {
+    let items: Vec<u64> = (0..items).collect();
+    time(|| {
+        let results = par::map(&items, |item| compute(*item, steps));
+        results.into_iter().fold(0, u64::wrapping_add)
+    })
+}
+
+fn scoped_fan_in(jobs: u64) -> u64 {
+    let mut sum = 0;
+    for first in (0..jobs).step_by(FAN as usize) {
+        sum += par::scope(|s| {
+            let jobs = first..jobs.min(first + FAN);
+            let handles: Vec<_> = jobs.map(|job| s.spawn(move || job)).collect();
+            handles.into_iter().map(|job| job.join().expect("no job panics")).sum::<u64>()
+        });
+    }
+    sum
 }
 
 fn fan_in(handle: &Handle, jobs: u64) -> u64 {

@@ -50,6 +50,7 @@ pub(crate) const REFERENCE: &str = "fibra";
 pub(crate) const ALL: &[Contender] = &[
     Contender { name: REFERENCE, program: Program::Here(fibra_runtime::run) },
     Contender { name: "fibra grouped", program: Program::Here(fibra_runtime::run_grouped) },
+    Contender { name: "fibra par", program: Program::Here(fibra_runtime::run_par) },
     Contender { name: "tokio", program: Program::Here(tokio_workers::run) },
     Contender { name: "rayon", program: Program::Here(rayon_pool::run) },
     Contender { name: "may", program: Program::Here(may_workers::run) },

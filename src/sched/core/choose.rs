@@ -41,7 +41,8 @@ static CHOOSING: WaitReason =
 
 static CHOOSING_SHARED: WaitReason =
     WaitReason::new("waiting for the first of several things", OnDeadlock::Panic)
-        .ended_by_outsiders();
+        .ended_by_outsiders()
+        .ended_by_wakers();
 
 /// The number of arms whose places in lists are kept without an allocation.
 const FEW: usize = 8;
@@ -195,7 +196,7 @@ fn wait_for_all(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
     let (apart, node) = (WaitList::new(), WaitNode::new(fiber));
     // SAFETY: the node begins itself; the result is dropped at the end of this function.
     let _in_circle = unsafe { Enlisted::new(&node, &apart) };
-    // SAFETY: the result is dropped at the end of this function, before `choice`, also by an
+    // SAFETY: the result is dropped at the end of this function, before `choice`, even by an
     // unwind.
     let _listed = unsafe { Listed::new(current, &choice) };
     for (at, arm) in arms.iter().enumerate() {

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Invariants:
-//! - A ticket leaves `Waiting` once, by one compare-and-swap: either the partner wins, or the
-//!   fiber that is interrupted. So nothing is handed to a fiber that will not take it.
+//! - A ticket leaves `Waiting` once, by one compare-and-swap or under one lock: either the partner
+//!   wins, or the fiber that is interrupted. So nothing is handed to a fiber that will not take it.
 //! - Other threads hold the ticket and the fiber's key, never an address of its record or stack.
 
 use std::fmt;
@@ -49,6 +49,17 @@ impl OutcomeCell {
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    /// Like [`claim`](OutcomeCell::claim), but without a compare-and-swap: no other thread may
+    /// claim at the same time.
+    #[must_use]
+    pub(crate) fn claim_alone(&self, outcome: WaitOutcome) -> bool {
+        let waits = self.0.load(Ordering::Relaxed) == WaitOutcome::Waiting as u8;
+        if waits {
+            self.0.store(outcome as u8, Ordering::Release);
+        }
+        waits
+    }
+
     pub(crate) fn get(&self) -> WaitOutcome {
         let outcomes = [
             WaitOutcome::Waiting,
@@ -79,6 +90,12 @@ impl Ticket {
     #[must_use]
     pub(crate) fn claim(&self, outcome: WaitOutcome) -> bool {
         self.outcome.claim(outcome)
+    }
+
+    /// Like [`claim`](Ticket::claim), if no other thread may claim at the same time.
+    #[must_use]
+    pub(crate) fn claim_alone(&self, outcome: WaitOutcome) -> bool {
+        self.outcome.claim_alone(outcome)
     }
 
     pub(crate) fn outcome(&self) -> WaitOutcome {

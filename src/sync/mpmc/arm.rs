@@ -74,7 +74,7 @@ impl<T> Entry<T> {
             line(&mut channel.lines).push(waiter.clone());
         }
         self.0.set(Some(waiter));
-        channel.announce_settle_and_release();
+        channel.announce_and_release();
     }
 
     /// Leaves the line.
@@ -83,7 +83,7 @@ impl<T> Entry<T> {
             if waiter.waits() {
                 let mut channel = shared.lock();
                 line(&mut channel.lines).remove(&waiter);
-                channel.release();
+                channel.unlock();
             }
             self.0.set(Some(waiter));
         }

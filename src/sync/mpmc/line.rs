@@ -180,7 +180,8 @@ impl<T> Shared<T> {
 
     #[inline(never)]
     fn pop_at_home(&self) -> Option<T> {
-        if !self.is_home() || self.stored.load(Ordering::Relaxed) == 0 {
+        let is_empty = self.stored.load(Ordering::Relaxed) == 0;
+        if !self.is_home() || is_empty || self.sending.waits() {
             return None;
         }
         let mut lines = locked(&self.lines);

@@ -28,21 +28,13 @@ impl<'a, T> Locked<'a, T> {
 
 impl<T> Locked<'_, T> {
     /// Publishes that one more handle waits, looks once more whether it must, unlocks the lines,
-    /// and wakes those that were served; the newcomer may be one of them. The caller has looked at
-    /// the lines and the values behind the ring since it has locked them.
-    pub(super) fn announce_and_release(self) {
+    /// and wakes those that were served; the newcomer may be one of them.
+    pub(super) fn announce_and_release(mut self) {
         if self.shared.ring.get().is_some() {
-            self.announce_settle_and_release();
-        } else {
-            self.unlock();
+            self.publish();
+            fence();
         }
-    }
-
-    /// Like [`announce_and_release`](Locked::announce_and_release), for a caller that has not looked
-    /// at the lines since it has locked them.
-    pub(super) fn announce_settle_and_release(mut self) {
-        self.publish();
-        fence();
+        // Without a ring, too: a choice has tried its arms before it locked the lines.
         self.settle();
         self.unlock();
     }
@@ -59,7 +51,9 @@ impl<T> Locked<'_, T> {
         self.release();
     }
 
-    fn unlock(self) {
+    /// Unlocks the lines, and wakes those that were served.
+    #[inline]
+    pub(super) fn unlock(self) {
         self.publish();
         let Locked { lines, served, .. } = self;
         drop(lines);
@@ -84,6 +78,18 @@ impl<T> Locked<'_, T> {
             let first = self.lines.receivers.pop();
             first.into_iter().for_each(|first| self.give_stored(first));
         }
+        self.admit_senders();
+    }
+
+    /// Like [`settle`](Locked::settle), for a ring, which changes without the lock. What is only
+    /// changed under the lock is settled when it is unlocked.
+    fn settle_ring(&mut self) {
+        if self.shared.ring.get().is_some() {
+            self.settle();
+        }
+    }
+
+    fn admit_senders(&mut self) {
         while !self.lines.senders.is_empty() && self.has_room() {
             let first = self.lines.senders.pop();
             first.into_iter().for_each(|first| self.admit(first));
@@ -114,7 +120,7 @@ impl<T> Locked<'_, T> {
     /// Gives `value` to the first receiver that waits, or stores it after all that was sent before.
     /// Returns it if there is neither a receiver nor room.
     pub(super) fn give(&mut self, value: T) -> Result<(), T> {
-        self.settle();
+        self.settle_ring();
         while let Some(first) = self.lines.receivers.pop() {
             let mut slot = locked(&first.extra);
             if first.claim(WaitOutcome::Served) {
@@ -130,8 +136,9 @@ impl<T> Locked<'_, T> {
     /// Takes the first value: the first that is stored, or else that of the first sender that
     /// waits.
     pub(super) fn take(&mut self) -> Option<T> {
-        self.settle();
+        self.settle_ring();
         if let Some(value) = self.take_stored() {
+            self.admit_senders();
             return Some(value);
         }
         while let Some(first) = self.lines.senders.pop() {

@@ -8,7 +8,7 @@ mod with_threads {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use crate::collections::publish::fence;
-    use crate::sched::tests::publish::check;
+    use crate::collections::publish_model::check;
     use crate::sync::mpmc::side::Side;
 
     #[test]
@@ -136,7 +136,9 @@ mod with_loom {
     }
 
     fn model(senders: usize, then: fn(&Model)) {
-        loom::model(move || {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(2);
+        builder.check(move || {
             let new = || Model {
                 ring: AtomicUsize::new(0),
                 word: AtomicUsize::new(0),

@@ -114,7 +114,7 @@ impl<T> Shared<T> {
         let mut channel = self.lock();
         let is_last = self.sending.is_gone();
         let value = channel.take();
-        channel.release();
+        channel.unlock();
         value.ok_or(if is_last { TryRecvError::Closed } else { TryRecvError::Empty })
     }
 
@@ -125,11 +125,11 @@ impl<T> Shared<T> {
         loop {
             let mut channel = self.lock();
             if let Some(value) = channel.take() {
-                channel.release();
+                channel.unlock();
                 return Ok(value);
             }
             if self.sending.is_gone() {
-                channel.release();
+                channel.unlock();
                 return Err(WaitError::Closed);
             }
             let waiter = Arc::new(Waiter::new(Mutex::new(None)));
@@ -158,7 +158,7 @@ impl<T> Site for Receivers<'_, T> {
     fn withdraw(&self, waiter: &Waiter<Slot<T>>) -> bool {
         let mut channel = self.0.lock();
         let withdrawn = channel.lines.receivers.withdraw(waiter);
-        channel.release();
+        channel.unlock();
         withdrawn
     }
 }

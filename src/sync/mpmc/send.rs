@@ -95,11 +95,11 @@ impl<T> Shared<T> {
         }
         let mut channel = self.lock();
         if self.receiving.is_gone() {
-            channel.release();
+            channel.unlock();
             return Err(TrySendError::Closed(value));
         }
         let given = channel.give(value);
-        channel.release();
+        channel.unlock();
         given.map_err(TrySendError::Full)
     }
 
@@ -110,12 +110,12 @@ impl<T> Shared<T> {
         loop {
             let mut channel = self.lock();
             if self.receiving.is_gone() {
-                channel.release();
+                channel.unlock();
                 return Err((value, WaitError::Closed));
             }
             value = match channel.give(value) {
                 Ok(()) => {
-                    channel.release();
+                    channel.unlock();
                     return Ok(());
                 }
                 Err(value) => value,
@@ -150,7 +150,7 @@ impl<T> Site for Senders<'_, T> {
     fn withdraw(&self, waiter: &Waiter<Slot<T>>) -> bool {
         let mut channel = self.0.lock();
         let withdrawn = channel.lines.senders.withdraw(waiter);
-        channel.release();
+        channel.unlock();
         withdrawn
     }
 }

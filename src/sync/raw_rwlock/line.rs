@@ -1,12 +1,12 @@
 //! The queue of a read-write lock: which waiters a release serves, and how a waiter that was woken
 //! competes.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 
 use super::RawRwLock;
 use super::word::{BITS, COMPETES, Mode, READ, WAITERS, all_have, is_open, readers};
-use crate::sched::lowlevel::{Holder, Needs, Owner, Readers, WaitOutcome, scheduler};
+use crate::sched::lowlevel::{Holder, Needs, Owner, Readers, scheduler};
 use crate::sync::contention::persist;
 use crate::sync::queue::{Queue, withdraw};
 use crate::sync::waiter::{Served, Site, Waiter, locked};
@@ -24,41 +24,34 @@ impl RawRwLock {
             return served;
         }
         while let Some(first) = queue.front() {
-            let word = self.word.load(Ordering::Relaxed);
-            if first.extra.enter(word, first.owner()).is_none() {
-                return served;
-            }
+            let (word, mode, owner) =
+                (self.word.load(Ordering::Acquire), first.extra, first.owner());
+            let Some(entered) = mode.enter(word, owner) else { return served };
             // A reader beside other readers keeps no one out who was not kept out before.
             if word & !BITS == 0 && !queue.first_is_due() {
                 self.competitor.set(first.owner());
                 self.word.fetch_or(COMPETES, Ordering::Release);
-                wake_competitors(queue, &mut served);
+                note_competitors(queue, &mut served);
                 return served;
             }
             let Some(first) = queue.pop() else { break };
-            self.admit(first.extra, first.owner());
-            if first.claim(WaitOutcome::Served) {
+            // No other code changes the word: `WAITERS` is set, and the queue is locked.
+            debug_assert_eq!(word & BITS, WAITERS);
+            self.word.store(entered, Ordering::Release);
+            if mode == Mode::Read {
+                self.note_first(word, owner);
+            }
+            if first.serve() {
                 served.push(first);
             } else {
-                self.turn_out(first.extra, first.owner());
+                self.turn_out(mode, owner);
             }
         }
         self.word.fetch_and(!WAITERS, Ordering::Release);
         served
     }
 
-    /// Makes `owner` a holder of the lock. The caller has locked the queue and seen that this is
-    /// possible, and only `WAITERS` is set.
-    fn admit(&self, mode: Mode, owner: Owner) {
-        let enter = |word: u64| mode.enter(word, owner);
-        let admitted = self.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, enter);
-        debug_assert!(admitted.is_ok(), "others leave only under the lock of the queue");
-        if let (Mode::Read, Ok(before)) = (mode, admitted) {
-            self.note_first(before, owner);
-        }
-    }
-
-    /// Undoes `admit`.
+    /// Takes the lock from a waiter that has given it up before it was served.
     fn turn_out(&self, mode: Mode, owner: Owner) {
         match mode {
             Mode::Write => self.word.store(WAITERS, Ordering::Release),
@@ -66,14 +59,23 @@ impl RawRwLock {
         }
     }
 
-    /// Returns whether `waiter` is one of those that compete.
-    fn is_competing(&self, waiter: &Waiter<Mode>) -> bool {
-        let queue = locked(&self.queue);
-        let competes = self.word.load(Ordering::Relaxed) & COMPETES != 0 && waiter.waits();
-        competes
-            && (queue.is_first(waiter)
-                || waiter.extra == Mode::Read
-                    && queue.before(waiter).all(|before| before.extra == Mode::Read))
+    /// Takes the lock for `waiter`, which is not one of those that compete, but was woken beside
+    /// them; and wakes the next one of its scheduler.
+    fn compete_beside(
+        &self,
+        mut queue: MutexGuard<'_, Queue<Mode>>,
+        waiter: &Waiter<Mode>,
+    ) -> bool {
+        if !self.enter(waiter.extra, waiter.owner()) {
+            return false;
+        }
+        let claimed = waiter.serve();
+        debug_assert!(claimed, "it waits, and the queue is locked");
+        queue.remove(waiter);
+        let next = queue.near().next().cloned();
+        drop(queue);
+        next.into_iter().for_each(|next| next.wake());
+        true
     }
 
     /// Corrects the count of readers for a reader that has entered by itself, and that another
@@ -112,9 +114,16 @@ impl RawRwLock {
     }
 }
 
-/// Notes the first waiters, to be woken: a writer; or of the readers before the next writer, one of
-/// each scheduler, and all plain threads.
-fn wake_competitors(queue: &Queue<Mode>, competitors: &mut Served<Mode>) {
+/// Returns whether `waiter` is one of those that compete: the first, or a reader behind readers.
+fn is_competing(queue: &Queue<Mode>, waiter: &Waiter<Mode>) -> bool {
+    let reads = |it: &Waiter<Mode>| it.extra == Mode::Read;
+    queue.is_first(waiter) || reads(waiter) && queue.before(waiter).all(reads)
+}
+
+/// Notes the waiters to be woken: the first writer; or of the readers before the first writer, one
+/// of each scheduler, and all plain threads. And the first fiber of this thread's scheduler.
+fn note_competitors(queue: &Queue<Mode>, competitors: &mut Served<Mode>) {
+    queue.near().for_each(|near| competitors.push(near.clone()));
     let mut last = None;
     for waiter in queue.iter() {
         if last.is_some() && waiter.extra == Mode::Write {
@@ -147,9 +156,14 @@ impl Site for RawRwLock {
     }
 
     fn compete(&self, waiter: &Waiter<Mode>) -> bool {
-        if !self.is_competing(waiter) {
+        let queue = locked(&self.queue);
+        if self.word.load(Ordering::Relaxed) & COMPETES == 0 || !waiter.waits() {
             return false;
         }
+        if !is_competing(&queue, waiter) {
+            return self.compete_beside(queue, waiter);
+        }
+        drop(queue);
         let taken = persist(|| self.enter_first(waiter));
         let mut queue = locked(&self.queue);
         if !waiter.waits() {
@@ -162,7 +176,7 @@ impl Site for RawRwLock {
         if !taken && !self.take_or_stop_competing(waiter) {
             return false;
         }
-        let claimed = waiter.claim(WaitOutcome::Served);
+        let claimed = waiter.serve();
         debug_assert!(claimed, "it waits, and the queue is locked");
         queue.remove(waiter);
         self.word.fetch_and(!COMPETES, Ordering::Relaxed);

@@ -10,6 +10,7 @@
 //! `W` is `WAITERS` and `C` is `COMPETES`: see `contention.rs`.
 
 use crate::sched::lowlevel::Owner;
+use crate::sync::contention::is_elsewhere;
 
 pub(super) const WAITERS: u64 = 1;
 pub(super) const READ: u64 = 2;
@@ -47,7 +48,7 @@ pub(super) fn is_open(word: u64) -> bool {
 pub(super) fn is_in_use_elsewhere(word: u64, me: Owner) -> bool {
     let is_here = || {
         if word & READ == 0 {
-            !Owner::of_bits(word).is_elsewhere()
+            !is_elsewhere(Owner::of_bits(word), me)
         } else {
             all_have(word, me.mark())
         }

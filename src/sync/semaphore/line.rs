@@ -1,11 +1,11 @@
 //! The free permits of a semaphore, and the queue of the waiters for some.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use crate::sched::lowlevel::{Interrupt, Owner, WaitOutcome, WaitReason};
-use crate::sync::contention::persist;
+use crate::sync::contention::{let_near_first_pass, persist};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::{Queue, withdraw};
 use crate::sync::semaphore::{BITS, COMPETES, ONE, Semaphore, WAITERS};
@@ -16,7 +16,9 @@ impl Semaphore {
     #[inline]
     pub(super) fn take(&self, permits: usize) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
-        while (word & BITS == 0 || self.lets_overtake(word)) && permits <= word / ONE {
+        while (word & BITS == 0 || word & COMPETES != 0 && self.lets_overtake())
+            && permits <= word / ONE
+        {
             let to = word - permits * ONE;
             match self.word.compare_exchange_weak(word, to, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
@@ -26,10 +28,10 @@ impl Semaphore {
         false
     }
 
-    /// Returns whether the caller may take permits before the waiters.
+    /// Returns whether the caller may take permits before the first waiter, which competes.
     #[cold]
-    fn lets_overtake(&self, word: usize) -> bool {
-        word & COMPETES != 0 && self.competitor.may_be_overtaken_by(Owner::me())
+    fn lets_overtake(&self) -> bool {
+        self.competitor.may_be_overtaken_by(Owner::me())
     }
 
     /// Returns permits to the semaphore, or hands them to waiters.
@@ -56,7 +58,13 @@ impl Semaphore {
     #[cold]
     fn give_in_line(&self, permits: usize) {
         let mut queue = locked(&self.queue);
-        self.word.fetch_add(permits * ONE, Ordering::AcqRel);
+        let word = self.word.load(Ordering::Acquire);
+        if word & BITS == WAITERS {
+            // No other code changes the word.
+            self.word.store(word + permits * ONE, Ordering::Release);
+        } else {
+            self.word.fetch_add(permits * ONE, Ordering::AcqRel);
+        }
         let served = self.serve(&mut queue);
         drop(queue);
         served.wake();
@@ -66,21 +74,25 @@ impl Semaphore {
     /// one; or lets that one compete for them.
     fn serve(&self, queue: &mut Queue<usize>) -> Served<usize> {
         let mut served = Served::none();
-        self.word.fetch_and(!COMPETES, Ordering::Relaxed);
+        if self.word.load(Ordering::Relaxed) & COMPETES != 0 {
+            self.word.fetch_and(!COMPETES, Ordering::Relaxed);
+        }
         while let Some(first) = queue.front() {
-            let (wanted, free) = (first.extra, self.word.load(Ordering::Acquire) / ONE);
+            let (wanted, word) = (first.extra, self.word.load(Ordering::Acquire));
+            let free = word / ONE;
             if free < wanted {
                 return served;
             }
             if free == wanted && !queue.first_is_due() {
-                served.push(first.clone());
                 self.competitor.set(first.owner());
+                queue.note_competitors(&mut served);
                 self.word.fetch_or(COMPETES, Ordering::Release);
                 return served;
             }
             let Some(first) = queue.pop() else { break };
-            if first.claim(WaitOutcome::Served) {
-                self.word.fetch_sub(wanted * ONE, Ordering::AcqRel);
+            if first.serve() {
+                // No other code changes the word: only `WAITERS` is set, and the queue is locked.
+                self.word.store(word - wanted * ONE, Ordering::Release);
                 served.push(first);
             }
         }
@@ -106,13 +118,13 @@ impl Semaphore {
         reason: &'static WaitReason,
     ) -> Result<(), Unserved> {
         assert!(permits <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
-        let goes_on = || self.lets_overtake(self.word.load(Ordering::Relaxed));
-        let mut taken = false;
-        persist(|| {
-            taken = goes_on() && self.take(permits);
-            taken || !goes_on()
-        });
-        if taken {
+        let competes = || self.word.load(Ordering::Relaxed) & COMPETES != 0;
+        while competes() && !self.lets_overtake() {
+            if !let_near_first_pass(locked(&self.queue)) {
+                break;
+            }
+        }
+        if competes() && self.take_while_waiters_compete(permits) {
             return Ok(());
         }
         let mut queue = locked(&self.queue);
@@ -134,6 +146,19 @@ impl Semaphore {
         }
     }
 
+    /// Tries to take permits for a short while, as long as only waiters of other schedulers compete
+    /// for them. Returns whether they were taken.
+    #[cold]
+    fn take_while_waiters_compete(&self, permits: usize) -> bool {
+        let mut taken = false;
+        persist(|| {
+            taken = self.take(permits);
+            let competes = self.word.load(Ordering::Relaxed) & COMPETES != 0;
+            taken || !competes || !self.lets_overtake()
+        });
+        taken
+    }
+
     /// Takes the permits if they are free by now, and returns `None`. Otherwise notes that there is
     /// a waiter, and returns the word before that. The caller must have locked the queue.
     fn announce_waiter(&self, permits: usize) -> Option<usize> {
@@ -142,7 +167,7 @@ impl Semaphore {
                 return None;
             }
             let word = self.word.load(Ordering::Relaxed);
-            let may_take = word & BITS == 0 || self.lets_overtake(word);
+            let may_take = word & BITS == 0 || word & COMPETES != 0 && self.lets_overtake();
             let enough = may_take && permits <= word / ONE;
             let to = word | WAITERS;
             let noted =
@@ -153,10 +178,23 @@ impl Semaphore {
         }
     }
 
-    /// Returns whether `waiter` was woken to compete.
-    fn is_competing(&self, waiter: &Waiter<usize>) -> bool {
-        let queue = locked(&self.queue);
-        self.word.load(Ordering::Relaxed) & COMPETES != 0 && queue.is_first(waiter)
+    /// Takes permits for `waiter`, which does not compete, but was woken beside the first one; and
+    /// wakes the next one of its scheduler.
+    fn compete_beside(
+        &self,
+        mut queue: MutexGuard<'_, Queue<usize>>,
+        waiter: &Waiter<usize>,
+    ) -> bool {
+        if !self.take(waiter.extra) {
+            return false;
+        }
+        let claimed = waiter.serve();
+        debug_assert!(claimed, "it waits, and the queue is locked");
+        queue.remove(waiter);
+        let next = queue.near().next().cloned();
+        drop(queue);
+        next.into_iter().for_each(|next| next.wake());
+        true
     }
 
     /// Takes the permits for `waiter`, which competes, if they are free now.
@@ -213,9 +251,14 @@ impl Site for Semaphore {
     }
 
     fn compete(&self, waiter: &Waiter<usize>) -> bool {
-        if !self.is_competing(waiter) {
+        let queue = locked(&self.queue);
+        if self.word.load(Ordering::Relaxed) & COMPETES == 0 || !waiter.waits() {
             return false;
         }
+        if !queue.is_first(waiter) {
+            return self.compete_beside(queue, waiter);
+        }
+        drop(queue);
         let taken = persist(|| self.take_first(waiter));
         let mut queue = locked(&self.queue);
         if !waiter.waits() {
@@ -229,7 +272,7 @@ impl Site for Semaphore {
         if !taken && !self.take_or_stop_competing(waiter) {
             return false;
         }
-        let claimed = waiter.claim(WaitOutcome::Served);
+        let claimed = waiter.serve();
         debug_assert!(claimed, "it waits, and the queue is locked");
         queue.remove(waiter);
         let served = self.serve(&mut queue);
