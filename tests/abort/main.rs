@@ -12,3 +12,4 @@ mod generators;
 mod greenlets;
 mod panics;
 mod pools;
+mod scopes;
