@@ -3,7 +3,8 @@
 //! Invariants:
 //! - A job counts from before it is queued until its fiber has ended, or until its closure was
 //!   dropped by a thread that was refused. So a scope whose count is zero lends nothing any more.
-//! - The body of the scope counts as well. So the count becomes zero once, at the end.
+//! - The scope is over when no job counts and the body has ended or the scope was closed. A closed
+//!   scope accepts no jobs, and no job can begin after both, so a scope that is over stays so.
 //! - A job whose fiber was abandoned counts forever: its scope is never left.
 
 #![forbid(unsafe_code)]
@@ -18,12 +19,36 @@ use crate::collections::locked::locked;
 
 type Payload = Box<dyn Any + Send>;
 
+/// Set when the scope accepts no more jobs.
+const CLOSED: usize = 1;
+/// Set while the body runs.
+const BODY: usize = 2;
+/// One job.
+const ONE: usize = 4;
+
+fn is_over(state: usize) -> bool {
+    state < ONE && state != BODY
+}
+
+/// The standing of a scope for the fiber that waits for its end.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Standing {
+    /// A job, or the body, runs.
+    Runs,
+    /// No job is left, and none can begin.
+    IsOver,
+    /// A job was abandoned.
+    NeverEnds,
+}
+
 /// The record that a scope and its jobs share.
 pub(crate) struct Children {
-    /// The number of jobs that have not ended, and one for the body.
-    running: AtomicUsize,
+    /// [`ONE`] for each job that has not ended, [`BODY`] until the body has ended, and [`CLOSED`].
+    state: AtomicUsize,
     cancelled: AtomicBool,
-    /// The waker of the fiber that waits until all have ended.
+    /// Whether a job was abandoned.
+    never_ends: AtomicBool,
+    /// The waker of the fiber that waits until the scope is over.
     waiting: Mutex<Option<Waker>>,
     /// The first panic of a job that nothing joins.
     panic: Mutex<Option<Payload>>,
@@ -33,40 +58,75 @@ impl Children {
     /// Creates the record of a scope whose body runs.
     pub(crate) fn new() -> Children {
         Children {
-            running: AtomicUsize::new(1),
+            state: AtomicUsize::new(BODY),
             cancelled: AtomicBool::new(false),
+            never_ends: AtomicBool::new(false),
             waiting: Mutex::new(None),
             panic: Mutex::new(None),
         }
     }
 
-    /// Counts one more job. The caller is the body, or a job that has not ended.
-    pub(crate) fn one_begins(&self) {
-        // Relaxed: the caller itself is counted, so the count does not become zero before this.
-        let before = self.running.fetch_add(1, Ordering::Relaxed);
-        if before == usize::MAX / 2 {
-            // Only a program that forgets jobs without end comes here, and a panic would unwind out
-            // of the scope.
-            std::process::abort();
-        }
+    /// Counts one more job, unless the scope was closed. The caller is the body, or a job that has
+    /// not ended. Returns whether it counts.
+    #[must_use]
+    pub(crate) fn one_begins(&self) -> bool {
+        // Relaxed: the caller itself is counted, so the scope does not end before this, except by
+        // `close`, which this may precede or follow.
+        let counted = self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
+            if usize::MAX / 2 < state {
+                // Only a program that forgets jobs without end comes here, and a panic would unwind
+                // out of the scope.
+                std::process::abort();
+            }
+            (state & CLOSED == 0).then_some(state + ONE)
+        });
+        counted.is_ok()
     }
 
-    /// Counts one less: a job or the body has ended. Returns the waker to call if that was the
-    /// last one.
+    /// Counts one job less. Returns the waker to call if the scope is over.
     #[must_use]
     pub(crate) fn one_ended(&self) -> Option<Waker> {
-        if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
-            locked(&self.waiting).take()
+        let after = self.state.fetch_sub(ONE, Ordering::AcqRel) - ONE;
+        if is_over(after) { self.take_waker() } else { None }
+    }
+
+    /// Notes that the body has ended. Returns the waker to call if the scope is over.
+    #[must_use]
+    pub(crate) fn body_ended(&self) -> Option<Waker> {
+        let after = self.state.fetch_and(!BODY, Ordering::AcqRel) & !BODY;
+        if is_over(after) { self.take_waker() } else { None }
+    }
+
+    /// Notes that the fiber of a job was abandoned: it counts forever. Returns the waker to call.
+    #[must_use]
+    pub(crate) fn one_abandoned(&self) -> Option<Waker> {
+        self.never_ends.store(true, Ordering::Release);
+        self.take_waker()
+    }
+
+    /// Takes the waker of the fiber that waits for the end.
+    pub(crate) fn take_waker(&self) -> Option<Waker> {
+        locked(&self.waiting).take()
+    }
+
+    /// Returns the standing of the scope. `waker` is called when it changes from `Runs`.
+    pub(crate) fn standing(&self, waker: &Waker) -> Standing {
+        *locked(&self.waiting) = Some(waker.clone());
+        if is_over(self.state.load(Ordering::Acquire)) {
+            Standing::IsOver
+        } else if self.never_ends.load(Ordering::Acquire) {
+            Standing::NeverEnds
         } else {
-            None
+            Standing::Runs
         }
     }
 
-    /// Returns whether the body and all jobs have ended. Otherwise `waker` is called when they
-    /// have.
-    pub(crate) fn have_ended(&self, waker: &Waker) -> bool {
-        *locked(&self.waiting) = Some(waker.clone());
-        self.running.load(Ordering::Acquire) == 0
+    /// Cancels the scope, and declares that it accepts no more jobs. After that it may be over
+    /// before its body has ended. Only the fiber that waits for the end calls this, or the body if
+    /// there is no such fiber.
+    pub(crate) fn close(&self) {
+        self.cancel();
+        self.state.fetch_or(CLOSED, Ordering::AcqRel);
     }
 
     /// Declares that the jobs of the scope are killed: those that have not started never start.
@@ -95,7 +155,7 @@ impl Children {
 
 impl fmt::Debug for Children {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let running = self.running.load(Ordering::Relaxed).saturating_sub(1);
+        let running = self.state.load(Ordering::Relaxed) / ONE;
         f.debug_struct("Children").field("running", &running).finish_non_exhaustive()
     }
 }

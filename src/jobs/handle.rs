@@ -244,13 +244,16 @@ impl Handle {
         if !self.accepts() {
             return Err(TrySpawnError::Closed(f));
         }
-        if let Some(limit) = &self.shared.limit {
-            match limit.try_acquire() {
-                Some(permit) => permit.forget(),
+        let permit = match &self.shared.limit {
+            None => None,
+            Some(limit) => match limit.try_acquire() {
                 None => return Err(TrySpawnError::Full(f)),
-            }
-        }
+                permit => permit,
+            },
+        };
+        // Clones fiber-locals, which may unwind: that gives the permit back.
         let (job, pending) = job_cell::new(settings(Builder::new(), Location::caller()), f);
+        permit.into_iter().for_each(|permit| permit.forget());
         self.queue(job);
         Ok(self.remote(pending))
     }

@@ -83,25 +83,35 @@ impl Unstarted {
         (Started { job: self.0, scope }, handle)
     }
 
-    /// Drops the closure of a job that never starts: user code.
+    /// Drops the closure of a job that never starts: user code, which may unwind.
     pub(crate) fn refuse(self, error: JoinError) {
+        /// The end of the job for its scope, after its closure.
+        struct Ends(Option<Arc<Children>>);
+        impl Drop for Ends {
+            fn drop(&mut self) {
+                if let Some(waker) = self.0.take().and_then(|scope| scope.one_ended()) {
+                    waker.wake();
+                }
+            }
+        }
         let Settings { scope, locals, .. } = self.0.settings();
+        let _ends = Ends(scope);
         self.0.refuse(error);
         drop(locals);
-        if let Some(waker) = scope.and_then(|scope| scope.one_ended()) {
-            waker.wake();
-        }
     }
 }
 
 impl Started {
-    /// Announces the outcome. The fiber has ended, with this result. Runs no user code.
-    pub(crate) fn ended(self, sched: &Scheduler, how: Result<(), JoinError>) {
+    /// Announces the outcome. The fiber has ended, or was abandoned, with this result. Runs no user
+    /// code.
+    pub(crate) fn ended(self, sched: &Scheduler, how: Result<(), JoinError>, abandoned: bool) {
         let Started { job, scope } = self;
         job.ended(sched, scope.as_deref(), how);
-        if let Some(waker) = scope.and_then(|scope| scope.one_ended()) {
-            sched.wake_by(waker);
-        }
+        let waker = scope.and_then(|scope| {
+            // What an abandoned fiber borrows is kept forever: for the scope it does not end.
+            if abandoned { scope.one_abandoned() } else { scope.one_ended() }
+        });
+        waker.into_iter().for_each(|waker| sched.wake_by(waker));
     }
 
     /// Returns whether it is a job of the scope with this record.

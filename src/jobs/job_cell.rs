@@ -200,9 +200,15 @@ where
     T: Send,
 {
     unsafe fn poll(&self, cx: &Context<'_>) -> Poll<Outcome<T>> {
-        // SAFETY: the caller's promise is the same.
-        if !self.state.has_ended() && !unsafe { self.watch(cx.waker()) } {
-            return Poll::Pending;
+        if !self.state.has_ended() {
+            // SAFETY: the caller's promise is the same.
+            if !unsafe { self.watch(cx.waker()) } {
+                return Poll::Pending;
+            }
+            // Here, because the scheduler may drop the last count of the job, and a foreign waker's
+            // destructor is user code.
+            let uncalled = locked(&self.waker).take();
+            drop(uncalled);
         }
         // SAFETY: the job has ended, so its handle, which calls this, owns the outcome.
         let outcome = unsafe { self.take_outcome() };

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use crossbeam_deque::Worker as Deque;
 
 use crate::fiber::header::FiberPtr;
+use crate::fiber::state::State;
 use crate::jobs::children::Children;
 use crate::jobs::job::Started;
 use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
@@ -192,7 +193,7 @@ impl Work for Worker {
         let how = handle.try_join().unwrap_or(Ok(()));
         count(&self.seat().ended);
         if let Some(sched) = scheduler() {
-            job.ended(&sched, how);
+            job.ended(&sched, how, fiber.state.get() == State::Abandoned);
         }
     }
 

@@ -1,13 +1,16 @@
 //! The fiber that keeps a scope across threads open until all its jobs have ended.
 //!
 //! ```text
-//!   waits --------------- body and jobs have ended --> raises the panic that nothing joined
-//!     \__ killed: kills the jobs, waits in a shield --/
+//!   waits ----------------------- body and jobs have ended --> raises the panic that nothing joined
+//!     |\__ killed: closes the scope, kills the jobs,       --/
+//!     |    waits in a shield until all jobs have ended
+//!     \___ a job was abandoned: waits until it is abandoned as well
 //! ```
 //!
 //! Invariants:
-//! - The fiber ends only when no job of the scope is left. If it unwinds before that, or is
-//!   abandoned, the process is aborted.
+//! - The fiber ends only when no job of the scope is left, and none can begin. If it unwinds before
+//!   that, the process is aborted.
+//! - It is abandoned only while `run` ends. Then the fiber that opened the scope is abandoned too.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -21,22 +24,27 @@ use std::task::Poll;
 use crate::fiber::report::AbortOnUnwind;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::future::block_on::wait_within;
-use crate::jobs::children::Children;
+use crate::jobs::children::{Children, Standing};
 use crate::jobs::handle::Handle;
 use crate::jobs::worker;
 use crate::sched::api::shield::shield;
+use crate::sched::core::leave::leave;
 use crate::sched::core::limit::Limit;
+use crate::sched::core::scheduler::current_fiber;
 
 static SCOPE: WaitReason = WaitReason::new("waiting for the jobs of its scope", OnDeadlock::Fail)
     .ended_externally()
     .ended_by_wakers();
+
+static FOREVER: WaitReason =
+    WaitReason::new("waiting for a job of its scope that was abandoned", OnDeadlock::Last);
 
 /// The end of the body of a scope, when this is dropped.
 pub(super) struct Body<'a>(pub(super) &'a Arc<Children>);
 
 impl Drop for Body<'_> {
     fn drop(&mut self) {
-        if let Some(waker) = self.0.one_ended() {
+        if let Some(waker) = self.0.body_ended() {
             waker.wake();
         }
     }
@@ -57,8 +65,10 @@ impl Guard {
         let unwinds = AbortOnUnwind("the guard of a scope across threads");
         let ended = panic::catch_unwind(AssertUnwindSafe(|| wait_for(&self.children)));
         if !matches!(ended, Ok(true)) {
-            // It was killed, and so must the jobs be.
+            // It was killed, and so must the jobs be. The body may have been abandoned: in a closed
+            // scope nothing waits for its end.
             shield(|| {
+                self.children.close();
                 kill_all(&self.children, &Handle::current());
                 while !wait_for(&self.children) {}
             });
@@ -70,12 +80,28 @@ impl Guard {
     }
 }
 
-/// Waits until the body and all jobs have ended. Returns whether they have: not if the fiber was
-/// killed and cannot unwind.
+/// Waits until the scope is over. Returns whether it is: not if the fiber was killed and cannot
+/// unwind.
 fn wait_for(children: &Children) -> bool {
-    let ended =
-        poll_fn(|cx| if children.have_ended(cx.waker()) { Poll::Ready(()) } else { Poll::Pending });
-    wait_within(pin!(ended), Limit::None, &SCOPE).is_ok()
+    let standing = poll_fn(|cx| match children.standing(cx.waker()) {
+        Standing::Runs => Poll::Pending,
+        standing => Poll::Ready(standing),
+    });
+    match wait_within(pin!(standing), Limit::None, &SCOPE) {
+        Ok(Standing::NeverEnds) => wait_forever(children),
+        outcome => outcome.is_ok(),
+    }
+}
+
+/// Waits until the fiber is abandoned, in a wait that does not keep `run` from finding that nothing
+/// can end it.
+#[cold]
+fn wait_forever(children: &Children) -> ! {
+    drop(children.take_waker());
+    let current = current_fiber();
+    loop {
+        leave(current, &FOREVER);
+    }
 }
 
 /// Kills the jobs of a scope, on all schedulers.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   fiber:     fibra::scope -- spawn_now(guard) -- body: spawns jobs ---- waits for the guard
-//!   guard:                     waits until the body and all jobs have ended;
-//!                              if it is killed, kills the jobs, and goes on waiting
+//!   guard:                     waits until the body and all jobs have ended; if it is killed,
+//!                              closes the scope, kills the jobs, and waits for those
 //!   jobs:                                          on any scheduler
 //! ```
 //!
@@ -12,8 +12,10 @@
 //!   every job has ended. It relies on [`fibra::scope`](crate::scope()) for that, which waits for
 //!   its fibers whatever happens: the one fiber there, the guard, ends only after all jobs.
 //! - The guard has run, and waits, before the body can spawn a job. So a kill cannot end it before
-//!   its first turn. Its wait is shielded once it was killed; if it unwinds in spite of that, or is
-//!   abandoned, the process is aborted.
+//!   its first turn. Its wait is shielded once it was killed; if it unwinds in spite of that, the
+//!   process is aborted. If it is abandoned, it counts as running for the local scope, which is
+//!   never left.
+//! - A scope that has no guard, because `run` is ending, is closed: it drops all closures.
 
 #![allow(unsafe_code, reason = "passes borrows to jobs that end before the scope does")]
 
@@ -37,6 +39,7 @@ use crate::jobs::remote_handle::RemoteHandle;
 use crate::par::guard::{Body, Guard, kill_all};
 use crate::sched::api::scope as local;
 use crate::sched::api::spawn::Builder;
+use crate::sched::core::scheduler::current_fiber;
 
 /// Opens a scope whose jobs may borrow from the caller and run on any scheduler of the runtime, and
 /// waits for all of them.
@@ -44,7 +47,8 @@ use crate::sched::api::spawn::Builder;
 /// The contract is that of [`std::thread::scope`] and [`fibra::scope`](crate::scope()): jobs that
 /// were not joined are joined before this returns. If one of them panicked, the first panic is
 /// raised again here. A panic of `f` itself is raised after all jobs have ended. If the caller is
-/// killed, so are the jobs, and the caller unwinds once they have ended.
+/// killed, so are the jobs, and the caller unwinds once they have ended. In a destructor that runs
+/// while the runtime ends, the scope starts no jobs: joining one returns [`JoinError::Killed`].
 ///
 /// # Panics
 ///
@@ -86,7 +90,11 @@ where
         let started = Rc::new(Cell::new(false));
         let guard = Guard { children: children.clone(), started: started.clone() };
         drop(fibers.spawn_now(move || guard.wait()));
-        assert!(started.get(), "a scope cannot be opened while `run` ends");
+        if !started.get() {
+            let ending = current_fiber().sched.closing.get();
+            assert!(ending, "a scope across threads got no stack for the fiber that waits for it");
+            children.close();
+        }
         let _body = Body(&children);
         f(&scope)
     })
@@ -228,11 +236,20 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: this changes only the lifetime. Everything that the closure borrows outlives
         // 'scope, and `scope` neither returns nor unwinds before the job has ended: it is counted
         // from here on, until its closure was run or dropped and its fiber has ended. If the job
-        // never ends, `scope` waits forever or the process is aborted.
+        // never ends, `scope` waits forever or the process is aborted. A job that is not accepted
+        // drops its closure before this call is left, so before the body or the job that makes the
+        // call has ended.
         let body: Box<dyn FnOnce() + Send + 'static> = unsafe { mem::transmute(body) };
-        self.children.one_begins();
+        let accepted = self.children.one_begins();
+        if !accepted {
+            settings.scope = None;
+        }
         let (job, pending) = job_cell::new(settings, body);
-        self.handle.wait_and_queue(index, job);
+        if accepted {
+            self.handle.wait_and_queue(index, job);
+        } else {
+            job.refuse(JoinError::Killed);
+        }
         let job = self.handle.remote(pending);
         ScopedHandle { job: Some(job), output, children: self.children.clone(), scope: PhantomData }
     }

@@ -7,8 +7,10 @@
 //! Invariants:
 //! - Each item is taken once: a chunk is split off under a lock.
 //! - Chunks get smaller towards the end, so that the threads finish at about the same time.
+//! - A call that returns has computed all items: it counts those of finished chunks.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::collections::locked::locked;
 use crate::jobs::handle::Handle;
@@ -29,7 +31,8 @@ const CHUNKS: usize = 8;
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber, and with the first panic of `f`, after all jobs have ended.
+/// Panics outside of a fiber, and with the first panic of `f`, after all jobs have ended. Also panics
+/// if a job was killed while it computed.
 ///
 /// # Examples
 ///
@@ -157,6 +160,7 @@ impl<T: Send> Divide for &mut [T] {
 #[track_caller]
 fn divide<S: Divide>(slice: S, work: impl Fn(usize, S) + Sync) {
     let threads = Handle::current().threads();
+    let (len, finished) = (slice.len(), AtomicUsize::new(0));
     let rest = Mutex::new((0, slice));
     let next = || {
         let mut rest = locked(&rest);
@@ -171,7 +175,10 @@ fn divide<S: Divide>(slice: S, work: impl Fn(usize, S) + Sync) {
     };
     let work_off = || {
         while let Some((at, chunk)) = next() {
+            let of_chunk = chunk.len();
             work(at, chunk);
+            // Relaxed: read after the end of all jobs.
+            finished.fetch_add(of_chunk, Ordering::Relaxed);
             yield_now();
         }
     };
@@ -181,4 +188,8 @@ fn divide<S: Divide>(slice: S, work: impl Fn(usize, S) + Sync) {
         }
         work_off();
     });
+    assert!(
+        finished.into_inner() == len,
+        "a job was killed before it had computed its part of the slice"
+    );
 }

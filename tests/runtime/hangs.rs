@@ -199,3 +199,45 @@ fn the_end_of_the_runtime_ends_scopes_that_have_jobs_on_the_first_scheduler() {
         });
     });
 }
+
+/// A channel changes between the attempt of an arm and the beginning of its wait.
+#[test]
+fn a_select_misses_neither_a_value_nor_room_nor_the_end_of_the_other_side() {
+    let test = name_of!(a_select_misses_neither_a_value_nor_room_nor_the_end_of_the_other_side);
+    ends(test, || {
+        on(2, |handle| {
+            for round in 0..2_000_usize {
+                let capacity = [0, 1, 1, 2, 5][round % 5];
+                let ((to, from), (quit, quits)) = (mpmc::bounded(capacity), mpmc::bounded::<()>(1));
+                if capacity == 1 && round % 2 == 0 {
+                    // The chooser waits for room.
+                    to.send(0).unwrap();
+                    let chooser = handle.spawn_on(1, move || {
+                        select! {
+                            sent = send(to, 1) => assert!(sent.is_ok() || round % 4 == 0),
+                            _ = recv(quits) => unreachable!("nothing is sent there"),
+                        }
+                    });
+                    if round % 4 == 0 {
+                        handle.spawn_on(0, move || drop(from)).join().unwrap();
+                    } else {
+                        assert_eq!(from.recv(), Ok(0));
+                        assert_eq!(from.recv(), Ok(1));
+                    }
+                    chooser.join().unwrap();
+                } else {
+                    let chooser = handle.spawn_on(1, move || {
+                        select! {
+                            value = recv(from) => value.ok(),
+                            _ = recv(quits) => unreachable!("nothing is sent there"),
+                        }
+                    });
+                    let sends = round % 3 != 0;
+                    handle.spawn_on(0, move || sends.then(|| to.send(round))).detach();
+                    assert_eq!(chooser.join(), Ok(sends.then_some(round)));
+                }
+                drop(quit);
+            }
+        });
+    });
+}

@@ -10,6 +10,7 @@ mod crossing;
 mod ends;
 mod futures;
 mod hangs;
+mod hostile_code;
 #[cfg(target_os = "linux")]
 mod idle;
 mod jobs;

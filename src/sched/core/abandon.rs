@@ -73,10 +73,8 @@ impl Scheduler {
             unsafe { fail(fiber, Box::new(JoinError::Abandoned)) };
         }
         hooks::tell(&fiber);
-        // The scope of a job that borrows never learns of it, and so keeps what it has lent.
-        if work::of(&fiber) == Some(Borrows::Nothing) {
-            self.work_ended(fiber);
-        }
+        // For the scope of a job that borrows it does not end, and so keeps what it has lent.
+        self.work_ended(fiber);
         if let Some(joiner) = fiber.joiner.take() {
             self.make_ready(joiner);
         }

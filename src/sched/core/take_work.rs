@@ -43,7 +43,7 @@ impl Scheduler {
         !self.closing.get() && self.work.get().is_some_and(|work| work.exists() || work.may_come())
     }
 
-    /// Records the end of `fiber`, if it runs a job.
+    /// Records the end of `fiber`, or that it was abandoned, if it runs a job.
     #[cold]
     pub(crate) fn work_ended(&self, fiber: FiberPtr) {
         if let Some(work) = self.work.get().filter(|_| work::of(&fiber).is_some()) {

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
 use crate::sched::lowlevel::{Arm, CurrentFiber, Done, Ticket};
 use crate::sync::mpmc::line::{Lines, Shared, Slot};
+use crate::sync::mpmc::side::Side;
 use crate::sync::mpmc::{Receiver, Sender};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Waiter, locked};
@@ -53,24 +54,27 @@ struct Entry<T>(Cell<Option<Arc<Waiter<Slot<T>>>>>);
 type Line<T> = fn(&mut Lines<T>) -> &mut Queue<Slot<T>>;
 
 impl<T> Entry<T> {
-    /// Joins a line with `value`, then looks whether the operation is possible now. If a partner
-    /// waits there which is not of the same choice, the arm is to be attempted again.
+    /// Joins a line with `value`, then looks whether the operation is possible now: the channel may
+    /// have changed since the arm was attempted. If the `other` side is gone, or a partner waits
+    /// there which is not of the same choice, the arm is to be attempted again.
     fn join(
         &self,
-        shared: &Shared<T>,
+        (shared, other): (&Shared<T>, &Side),
         ticket: &Arc<Ticket>,
         value: Option<T>,
         [line, partners]: [Line<T>; 2],
     ) {
         let mut channel = shared.lock();
         let waiter = Arc::new(Waiter::of_choice(ticket.clone(), Mutex::new(value)));
-        if partners(&mut channel.lines).iter().any(|partner| !partner.is_of_choice(ticket)) {
+        let is_other = |partner: &Arc<Waiter<_>>| !partner.is_of_choice(ticket);
+        let is_possible = partners(&mut channel.lines).iter().any(is_other);
+        if is_possible || other.is_gone() {
             waiter.tell_to_try_again();
         } else {
             line(&mut channel.lines).push(waiter.clone());
         }
         self.0.set(Some(waiter));
-        channel.announce_and_release();
+        channel.announce_settle_and_release();
     }
 
     /// Leaves the line.
@@ -122,7 +126,8 @@ impl<T> Arm for RecvArm<'_, T> {
 
     fn join(&self, ticket: &Arc<Ticket>) {
         let lines: [Line<T>; 2] = [|lines| &mut lines.receivers, |lines| &mut lines.senders];
-        self.entry.join(&self.receiver.shared, ticket, None, lines);
+        let shared = &self.receiver.shared;
+        self.entry.join((shared, &shared.sending), ticket, None, lines);
     }
 
     fn done(&self) -> Option<Done> {
@@ -174,7 +179,8 @@ impl<T> Arm for SendArm<'_, T> {
 
     fn join(&self, ticket: &Arc<Ticket>) {
         let lines: [Line<T>; 2] = [|lines| &mut lines.senders, |lines| &mut lines.receivers];
-        self.entry.join(&self.sender.shared, ticket, self.value.take(), lines);
+        let shared = &self.sender.shared;
+        self.entry.join((shared, &shared.receiving), ticket, self.value.take(), lines);
     }
 
     fn done(&self) -> Option<Done> {
