@@ -1,8 +1,8 @@
 //! The fiber that keeps a scope across threads open until all its jobs have ended.
 //!
 //! ```text
-//!   waits ----------------------- body and jobs have ended --> raises the panic that nothing joined
-//!     |\__ killed: closes the scope, kills the jobs,       --/
+//!   waits ------------------- body and jobs have ended --> raises the panic that nothing joined
+//!     |\__ killed: closes the scope, kills the jobs,    --/
 //!     |    waits in a shield until all jobs have ended
 //!     \___ a job was abandoned: waits until it is abandoned as well
 //! ```

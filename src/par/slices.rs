@@ -31,8 +31,8 @@ const CHUNKS: usize = 8;
 ///
 /// # Panics
 ///
-/// Panics outside of a fiber, and with the first panic of `f`, after all jobs have ended. Also panics
-/// if a job was killed while it computed.
+/// Panics outside of a fiber, and with the first panic of `f`, after all jobs have ended. Also
+/// panics if a job was killed while it computed.
 ///
 /// # Examples
 ///

@@ -1,5 +1,5 @@
-//! User code at the places where it may run in jobs and scopes: it panics, never ends, kills itself,
-//! or works while the runtime ends.
+//! User code at the places where it may run in jobs and scopes: it panics, never ends, kills
+//! itself, or works while the runtime ends.
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};

@@ -48,7 +48,8 @@ pub(crate) trait Work: fmt::Debug {
     /// Returns whether jobs may come that do not exist so far.
     fn may_come(&self) -> bool;
 
-    /// Records that `fiber`, which was started by [`start`](Work::start), has ended or was abandoned.
+    /// Records that `fiber`, which was started by [`start`](Work::start), has ended or was
+    /// abandoned.
     fn ended(&self, fiber: FiberPtr);
 
     /// Refuses all further jobs, and drops one that has not started: user code, on the main fiber.
