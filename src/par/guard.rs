@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   waits ------------------- body and jobs have ended --> raises the panic that nothing joined
-//!     |\__ killed: closes the scope, kills the jobs,  --/
+//!     |\__ killed: closes the scope, kills the jobs,    --/
 //!     |    waits in a shield until all jobs have ended
 //!     \___ a job was abandoned: waits until it is abandoned as well
 //! ```

@@ -180,6 +180,26 @@ fn a_wait_within_one_scheduler_that_nothing_can_end_is_no_error_beside_others() 
     });
 }
 
+#[test]
+fn the_end_of_the_runtime_ends_scopes_that_have_jobs_on_the_first_scheduler() {
+    let test = name_of!(the_end_of_the_runtime_ends_scopes_that_have_jobs_on_the_first_scheduler);
+    ends(test, || {
+        on(2, |handle| {
+            let (started, has_started) = fibra::sync::oneshot();
+            handle
+                .spawn_on(1, move || {
+                    fibra::par::scope(|s| {
+                        (0..3).for_each(|_| drop(s.spawn(fibra::park)));
+                        started.send(()).unwrap();
+                    });
+                })
+                .detach();
+            has_started.recv().unwrap();
+            fibra::sleep(ms(20)); // this scheduler has stolen jobs of the scope
+        });
+    });
+}
+
 /// A channel changes between the attempt of an arm and the beginning of its wait.
 #[test]
 fn a_select_misses_neither_a_value_nor_room_nor_the_end_of_the_other_side() {
@@ -218,26 +238,6 @@ fn a_select_misses_neither_a_value_nor_room_nor_the_end_of_the_other_side() {
                 }
                 drop(quit);
             }
-        });
-    });
-}
-
-#[test]
-fn the_end_of_the_runtime_ends_scopes_that_have_jobs_on_the_first_scheduler() {
-    let test = name_of!(the_end_of_the_runtime_ends_scopes_that_have_jobs_on_the_first_scheduler);
-    ends(test, || {
-        on(2, |handle| {
-            let (started, has_started) = fibra::sync::oneshot();
-            handle
-                .spawn_on(1, move || {
-                    fibra::par::scope(|s| {
-                        (0..3).for_each(|_| drop(s.spawn(fibra::park)));
-                        started.send(()).unwrap();
-                    });
-                })
-                .detach();
-            has_started.recv().unwrap();
-            fibra::sleep(ms(20)); // this scheduler has stolen jobs of the scope
         });
     });
 }

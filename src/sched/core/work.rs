@@ -48,7 +48,7 @@ pub(crate) trait Work: fmt::Debug {
     /// Returns whether jobs may come that do not exist so far.
     fn may_come(&self) -> bool;
 
-    /// Records that `fiber`, which was started by [`start`](Work::start), has ended, or was
+    /// Records that `fiber`, which was started by [`start`](Work::start), has ended or was
     /// abandoned.
     fn ended(&self, fiber: FiberPtr);
 

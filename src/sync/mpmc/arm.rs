@@ -74,7 +74,7 @@ impl<T> Entry<T> {
             line(&mut channel.lines).push(waiter.clone());
         }
         self.0.set(Some(waiter));
-        channel.announce_and_release();
+        channel.announce_settle_and_release();
     }
 
     /// Leaves the line.

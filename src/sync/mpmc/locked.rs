@@ -28,13 +28,21 @@ impl<'a, T> Locked<'a, T> {
 
 impl<T> Locked<'_, T> {
     /// Publishes that one more handle waits, looks once more whether it must, unlocks the lines,
-    /// and wakes those that were served; the newcomer may be one of them.
-    pub(super) fn announce_and_release(mut self) {
+    /// and wakes those that were served; the newcomer may be one of them. The caller has looked at
+    /// the lines and the values behind the ring since it has locked them.
+    pub(super) fn announce_and_release(self) {
         if self.shared.ring.get().is_some() {
-            self.publish();
-            fence();
+            self.announce_settle_and_release();
+        } else {
+            self.unlock();
         }
-        // Without a ring, too: a choice has tried its arms before it locked the lines.
+    }
+
+    /// Like [`announce_and_release`](Locked::announce_and_release), for a caller that has not
+    /// looked at the lines since it has locked them.
+    pub(super) fn announce_settle_and_release(mut self) {
+        self.publish();
+        fence();
         self.settle();
         self.unlock();
     }
