@@ -161,6 +161,11 @@ impl Work for Worker {
 
     fn end_search(&self) {
         self.shared.sleepers.end_search();
+        // Code that has queued jobs meanwhile relied on this search, which may have found something
+        // else, or have found the first of several jobs.
+        if self.exists() {
+            self.shared.notify();
+        }
     }
 
     fn may_sleep(&self) -> bool {
