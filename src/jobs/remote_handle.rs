@@ -149,9 +149,9 @@ impl<T> RemoteHandle<T> {
 
     /// Asks the job to end, like [`Fiber::kill`](crate::Fiber::kill), from any thread.
     ///
-    /// A job that has not started never starts, and can be joined immediately. Its closure is dropped
-    /// later, by the scheduler that would have started it. A job that runs is unwound from its next
-    /// wait.
+    /// A job that has not started never starts, and can be joined immediately. Its closure is
+    /// dropped later, by the scheduler that would have started it. A job that runs is unwound from
+    /// its next wait.
     ///
     /// # Examples
     ///
