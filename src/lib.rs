@@ -155,7 +155,7 @@
 //! ```
 //!
 //! The page [`many_cores`](guide::many_cores) of the guide explains what runs where. [`run`] and
-//! [`main`](main()) use one thread.
+//! [`main()`] use one thread.
 //!
 //! # Generators
 //!
