@@ -49,10 +49,10 @@
 //! recursion that spawns jobs goes depth first on each thread: few stacks exist at a time, and what
 //! waits in the queues are closures of some dozens of bytes, not fibers.
 //!
-//! A job costs about a tenth of a microsecond, and a few tenths if it moves to another thread. So
-//! it should do some microseconds of work. [`par::map`](crate::par::map()) divides its items into
-//! stretches by itself; a recursion by hand should end in a loop, or in fibers of its own
-//! scheduler.
+//! A job costs about a quarter of a microsecond, its join included (`skynet` and `fan-in` in
+//! `benches/all_cores`). So it should do some microseconds of work.
+//! [`par::map`](crate::par::map()) divides its items into stretches by itself; a recursion by hand
+//! should end in a loop, or in fibers of its own scheduler.
 //!
 //! # What is deterministic
 //!
