@@ -303,6 +303,8 @@ mod readme {}
 
 mod collections;
 mod fiber;
+#[cfg(feature = "tokio")]
+mod host;
 mod jobs;
 mod offload;
 #[cfg(feature = "net")]
@@ -318,6 +320,8 @@ pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::panic::Panic;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
+#[cfg(feature = "tokio")]
+pub use host::{Guest, guest};
 pub use jobs::error::TrySpawnError;
 pub use jobs::handle::Handle;
 pub use jobs::remote_handle::RemoteHandle;

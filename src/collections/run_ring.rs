@@ -16,6 +16,8 @@
 //! - `voided` counts the entries that were declared void and are still stored. When they outnumber
 //!   the others, [`RunRing::wants_compaction`] returns `true`, so that memory stays proportional to
 //!   the items that are really queued.
+//! - An alarm may be set while the ring is empty. It is called by the next push. Until then the ring
+//!   has one slot, so that this push finds the ring full: no other push looks for an alarm.
 //! - A flat array (and not a linked list) lets the run loop look ahead and prefetch what runs a few
 //!   switches later.
 
@@ -49,7 +51,14 @@ pub(crate) struct RunRing<T> {
     /// to be the only one.
     slots: NonNull<[Slot<T>]>,
     voided: usize,
+    /// The alarm, and the slots that the ring had before it was set.
+    #[cfg(feature = "tokio")]
+    alarm: Option<Box<(RunRing<T>, Alarm)>>,
 }
+
+/// A function that the next push calls. It runs no user code, and does not touch the ring.
+#[cfg(feature = "tokio")]
+pub(crate) type Alarm = Box<dyn FnOnce()>;
 
 type Slot<T> = MaybeUninit<Entry<T>>;
 
@@ -71,6 +80,8 @@ impl<T: Copy> RunRing<T> {
             end: start.wrapping_add(slots.len()),
             slots,
             voided: 0,
+            #[cfg(feature = "tokio")]
+            alarm: None,
         }
     }
 
@@ -196,6 +207,23 @@ impl<T: Copy> RunRing<T> {
         self.voided = 0;
     }
 
+    /// Makes the next push call `alarm`. The ring must be empty.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_alarm(&mut self, alarm: Alarm) {
+        assert!(self.stored() == 0, "an alarm is set in a ring that is not empty");
+        self.clear_alarm();
+        let before = std::mem::replace(self, RunRing::over(Box::new_uninit_slice(1)));
+        self.alarm = Some(Box::new((before, alarm)));
+    }
+
+    /// Drops the alarm, if one is set.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn clear_alarm(&mut self) {
+        if let Some(alarm) = self.alarm.take() {
+            *self = alarm.0;
+        }
+    }
+
     /// Returns the slot after `slot`, around the end.
     #[inline(always)]
     fn after(&self, slot: *mut Slot<T>) -> *mut Slot<T> {
@@ -220,6 +248,15 @@ impl<T: Copy> RunRing<T> {
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {
+        #[cfg(feature = "tokio")]
+        if let Some(set) = self.alarm.take() {
+            let (mut before, alarm) = *set;
+            // SAFETY: the ring has one slot, which the push has filled.
+            let Entry { item, ticket } = unsafe { (*self.start).assume_init() };
+            before.push_back(item, ticket);
+            *self = before;
+            return alarm();
+        }
         let old = self.slots.len();
         let mut larger = RunRing::over(Box::new_uninit_slice(old * 2));
         for ahead in 0..old {
@@ -368,6 +405,34 @@ mod tests {
                 assert!(found.eq(expected), "from {begin}: {stored} to {ahead}");
             }
         }
+    }
+
+    #[test]
+    #[cfg(feature = "tokio")]
+    fn an_alarm_is_called_by_the_next_push_and_by_no_other() {
+        use std::cell::Cell;
+        use std::rc::Rc;
+
+        let calls = Rc::new(Cell::new(0));
+        let alarm = || -> Alarm {
+            let calls = calls.clone();
+            Box::new(move || calls.set(calls.get() + 1))
+        };
+        let mut ring = RunRing::new();
+        ring.set_alarm(alarm());
+        assert_eq!((ring.stored(), ring.pop_front()), (0, None));
+        ring.push_back('a', 7);
+        ring.push_back('b', 8);
+        assert_eq!((calls.get(), ring.stored(), ring.capacity()), (1, 2, 64));
+        assert_eq!(ring.pop_front(), Some(Entry { item: 'a', ticket: 7 }));
+        assert_eq!(ring.pop_front(), Some(Entry { item: 'b', ticket: 8 }));
+        ring.set_alarm(alarm());
+        ring.push_front('c', 9);
+        assert_eq!((calls.get(), ring.pop_front().map(|entry| entry.item)), (2, Some('c')));
+        ring.set_alarm(alarm());
+        ring.clear_alarm();
+        ring.push_back('d', 1);
+        assert_eq!((calls.get(), ring.stored()), (2, 1));
     }
 
     #[test]

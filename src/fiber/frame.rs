@@ -39,6 +39,16 @@ pub(crate) struct Frame {
     pub(crate) roster: Roster,
     /// The record that a layer above keeps for each frame.
     extension: RefCell<Option<Rc<dyn Any>>>,
+    /// The values of layers above that must end before the frame of a thread does.
+    #[cfg(feature = "tokio")]
+    residents: RefCell<Vec<Rc<dyn Resident>>>,
+}
+
+/// A value that lives in the frame of a thread, and ends before it.
+#[cfg(feature = "tokio")]
+pub(crate) trait Resident {
+    /// Ends it, on the frame's own stack, when the code of the frame is over. Does not unwind.
+    fn end(&self);
 }
 
 /// A generator or greenlet: code on a coroutine, which can be unwound.
@@ -67,6 +77,8 @@ impl Frame {
             orphans: Cell::new(false),
             roster: Roster::new(),
             extension: RefCell::new(None),
+            #[cfg(feature = "tokio")]
+            residents: RefCell::default(),
         })
     }
 
@@ -159,6 +171,28 @@ impl Frame {
         }
     }
 
+    /// Returns the frame of the thread, if its own stack runs, and no stack on top of it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of_bare_thread() -> Option<Rc<Frame>> {
+        let frame = Frame::current()?;
+        (current::fiber().is_none() && !frame.runs_coroutine()).then_some(frame)
+    }
+
+    /// Keeps `resident` until the end of the frame of a thread, which ends it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn admit(&self, resident: Rc<dyn Resident>) {
+        self.residents.borrow_mut().push(resident);
+    }
+
+    /// Ends the residents, the youngest first. Returns them: they are dropped when no code that
+    /// they can run is left.
+    #[cfg(feature = "tokio")]
+    fn end_residents(&self) -> Vec<Rc<dyn Resident>> {
+        let residents = self.residents.take();
+        residents.iter().rev().for_each(|resident| resident.end());
+        residents
+    }
+
     /// Returns the record that a layer above keeps for this frame.
     #[cfg(feature = "greenlet")]
     pub(crate) fn extension(&self) -> Option<Rc<dyn Any>> {
@@ -243,6 +277,8 @@ impl fmt::Debug for OnThread {
 
 impl Drop for OnThread {
     fn drop(&mut self) {
+        #[cfg(feature = "tokio")]
+        let residents = self.frame.end_residents();
         for _ in 0..MOST_ROUNDS {
             self.frame.unwind_all();
             let dropped = AssertUnwindSafe(|| self.frame.drop_extension());
@@ -254,6 +290,8 @@ impl Drop for OnThread {
             }
         }
         self.frame.close();
+        #[cfg(feature = "tokio")]
+        drop(residents);
         ThreadState::with(|thread| thread.frame.set(self.before));
     }
 }

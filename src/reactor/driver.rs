@@ -22,12 +22,17 @@ use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
+#[cfg(feature = "tokio")]
+use std::os::fd::OwnedFd;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::Instant;
+
+#[cfg(feature = "tokio")]
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::collections::locked::locked;
 use crate::reactor::poller::{Patience, Poller, Ready, SystemPoller, Token};
@@ -46,6 +51,10 @@ pub(crate) struct Driver {
     /// The slots of the duplicates, by the descriptor that was duplicated and the identity.
     doubles: RefCell<BTreeMap<(RawFd, u64), RawFd>>,
 }
+
+/// The most fetches of events in a row, if new ones keep coming.
+#[cfg(feature = "tokio")]
+const MOST_FETCHES: usize = 16;
 
 /// The part of a driver that other threads use.
 #[derive(Debug)]
@@ -84,7 +93,7 @@ impl Driver {
 
     /// Returns the driver of `sched`.
     #[inline]
-    pub(super) fn of(sched: &Scheduler) -> &Driver {
+    pub(crate) fn of(sched: &Scheduler) -> &Driver {
         let driver = sched.idle.as_any().downcast_ref();
         driver.expect("every scheduler that users get has a driver")
     }
@@ -93,6 +102,28 @@ impl Driver {
     /// call, as signal handlers require.
     pub(crate) fn open_for_signals(sched: &Scheduler) -> io::Result<()> {
         Driver::of(sched).open().map(drop)
+    }
+
+    /// Opens the poller in which the scheduler sleeps. Returns another descriptor of it, which is
+    /// readable while there are events.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn open_for_host(&self) -> io::Result<OwnedFd> {
+        self.open()?.descriptor().try_clone_to_owned()
+    }
+
+    /// Handles the events that have occurred, and consumes the wake-ups. Returns whether it got all
+    /// of them.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn drain(&self) -> bool {
+        let Some(poller) = self.shared.bed.opened() else { return true };
+        for _ in 0..MOST_FETCHES {
+            self.turn(Patience::None);
+            let mut ready = [PollFd::from_borrowed_fd(poller.descriptor(), PollFlags::IN)];
+            if !matches!(rustix::event::poll(&mut ready, Some(&Timespec::default())), Ok(1)) {
+                return true;
+            }
+        }
+        false
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {

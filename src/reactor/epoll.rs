@@ -15,6 +15,8 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+#[cfg(feature = "tokio")]
+use std::os::fd::AsFd;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -132,6 +134,11 @@ impl Poller for Epoll {
                 each(Token(event.data.u64()), ready(event.flags));
             }
         }
+    }
+
+    #[cfg(feature = "tokio")]
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
     }
 
     fn wake(&self) {

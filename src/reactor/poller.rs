@@ -117,6 +117,10 @@ pub(super) trait Poller: fmt::Debug + Send + Sync + Sized {
     /// Passes the events that `wait` has found to `each`.
     fn drain(events: &mut Self::Events, each: impl FnMut(Token, Ready));
 
+    /// Returns its own descriptor, which is readable while there are events.
+    #[cfg(feature = "tokio")]
+    fn descriptor(&self) -> BorrowedFd<'_>;
+
     /// Ends the current wait of the driver's thread, or if there is none, its next wait.
     fn wake(&self);
 }

@@ -4,6 +4,8 @@ use std::io;
 use std::num::NonZero;
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+use crate::host::{Companion, TokioIdle};
 use crate::jobs::threads::{Crew, Plan};
 use crate::runtime::Runtime;
 use crate::sched::core::scheduler::Scheduler;
@@ -35,6 +37,8 @@ pub struct RuntimeBuilder {
     class: SizeClass,
     virtual_clock: bool,
     plan: Plan,
+    #[cfg(feature = "tokio")]
+    companion: Companion,
 }
 
 impl Default for RuntimeBuilder {
@@ -50,6 +54,8 @@ impl Default for RuntimeBuilder {
                 grace: Duration::ZERO,
                 limit: None,
             },
+            #[cfg(feature = "tokio")]
+            companion: Companion::None,
         }
     }
 }
@@ -250,42 +256,136 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Gives the fibers a runtime of tokio: for crates whose futures use its sockets and timers, or
+    /// spawn tasks.
+    ///
+    /// Each scheduler has a `current_thread` runtime of its own on its thread. Tasks run there when
+    /// no fiber is ready, and between the fibers when some are. They end when the scheduler does.
+    /// If this is called inside a runtime of tokio with several threads (under `#[tokio::main]`),
+    /// all schedulers use that one instead.
+    ///
+    /// [`future::block_on`](crate::future::block_on) waits in a fiber for the futures of such
+    /// crates; everything else that needs only a runtime, `tokio::spawn` for example, also works.
+    /// Tasks are not fibers: a call that waits without `.await` stops the thread inside a task, as
+    /// it does in any program that uses tokio. Some things are different in such a runtime: time
+    /// limits and sleeps end on the next millisecond, and a deadlock of all fibers is not found,
+    /// because a task might end it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::future::block_on;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::Runtime::builder().tokio().build()?.run(|| {
+    ///     let fibers = (1..=3).map(|n| {
+    ///         fibra::spawn(move || {
+    ///             block_on(tokio::time::sleep(Duration::from_millis(n)));
+    ///             block_on(async { tokio::spawn(async move { n * n }).await.unwrap() })
+    ///         })
+    ///     });
+    ///     let squares: Vec<u64> =
+    ///         fibers.collect::<Vec<_>>().into_iter().map(|fiber| fiber.join().unwrap()).collect();
+    ///     assert_eq!(squares, [1, 4, 9]);
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tokio")]
+    pub fn tokio(self) -> RuntimeBuilder {
+        RuntimeBuilder { companion: Companion::Own, ..self }
+    }
+
+    /// Gives the fibers the runtime of tokio behind `handle`, which must be driven by threads of its
+    /// own, like [`tokio`](RuntimeBuilder::tokio).
+    ///
+    /// Each event that a fiber waits for then crosses from a thread of that runtime to the fiber's
+    /// thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
+    /// let runtime = fibra::Runtime::builder().tokio_handle(tokio.handle().clone()).build()?;
+    /// let answer = runtime.run(|| fibra::future::block_on(tokio::spawn(async { 42 })));
+    /// assert_eq!(answer.unwrap(), 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tokio")]
+    pub fn tokio_handle(self, handle: tokio::runtime::Handle) -> RuntimeBuilder {
+        RuntimeBuilder { companion: Companion::Given(handle), ..self }
+    }
+
     /// Creates the runtime.
     ///
     /// # Errors
     ///
     /// Returns an error if the stack of the main fiber, or the first stack for other fibers, cannot
     /// be allocated; its text names the limit that was reached. Also returns an error if a thread
-    /// cannot be started, if a runtime of several threads has a virtual clock, and on a thread with
-    /// CET shadow stacks, where a switch of stacks would be a fault.
+    /// cannot be started, if a runtime of several threads or with tokio has a virtual clock, and on a
+    /// thread with CET shadow stacks, where a switch of stacks would be a fault.
     pub fn build(self) -> io::Result<Runtime> {
         stack::refuse_shadow_stack()?;
-        let RuntimeBuilder { main_class, class, virtual_clock, plan } = self;
+        #[cfg(feature = "tokio")]
+        let companion = self.companion.look_around();
+        #[cfg(not(feature = "tokio"))]
+        let companion = NoCompanion;
+        let RuntimeBuilder { main_class, class, virtual_clock, plan, .. } = self;
+        let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         if virtual_clock && 1 < plan.threads {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
+            return refused(
                 "a virtual clock needs a runtime with one thread: several threads share no order",
-            ));
+            );
+        }
+        if virtual_clock && companion.is_any() {
+            return refused("a virtual clock needs a runtime without tokio, whose time is real");
         }
         let clock: Box<dyn Clock> =
             if virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
-        let mut scheduler = Box::new(Scheduler::new(class, clock, idle())?);
+        let mut scheduler = Box::new(Scheduler::new(class, clock, idle(&companion)?)?);
         scheduler.main.class = main_class;
         scheduler.pool.get_mut().prepare(main_class)?;
         let crew = if plan.threads == 1 && plan.limit.is_none() {
             None
         } else {
-            let make = move || Scheduler::new(class, Box::new(RealClock), idle());
+            let make = move || Scheduler::new(class, Box::new(RealClock), idle(&companion)?);
             Some(Crew::start(plan, &scheduler, make)?)
         };
         Ok(Runtime { scheduler, crew })
     }
 }
 
-/// Returns the implementation of waiting that a scheduler uses while no fiber can run.
-fn idle() -> Box<dyn Idle> {
+/// The runtime of tokio that fibers use, in a build without tokio: none.
+#[cfg(not(feature = "tokio"))]
+#[derive(Copy, Clone)]
+struct NoCompanion;
+
+#[cfg(not(feature = "tokio"))]
+impl NoCompanion {
+    fn is_any(self) -> bool {
+        false
+    }
+}
+
+/// Creates the implementation of waiting that a scheduler uses while no fiber can run.
+#[cfg(feature = "tokio")]
+fn idle(companion: &Companion) -> io::Result<Box<dyn Idle>> {
+    Ok(if companion.is_any() {
+        Box::new(TokioIdle::new(companion)?)
+    } else {
+        Box::new(crate::reactor::driver::Driver::new())
+    })
+}
+
+/// Creates the implementation of waiting that a scheduler uses while no fiber can run.
+#[cfg(not(feature = "tokio"))]
+#[allow(clippy::unnecessary_wraps, reason = "with tokio it may fail")]
+fn idle(_: &NoCompanion) -> io::Result<Box<dyn Idle>> {
     #[cfg(feature = "net")]
-    return Box::new(crate::reactor::driver::Driver::new());
+    return Ok(Box::new(crate::reactor::driver::Driver::new()));
     #[cfg(not(feature = "net"))]
-    return Box::new(crate::sched::time::idle::ThreadIdle::new());
+    return Ok(Box::new(crate::sched::time::idle::ThreadIdle::new()));
 }

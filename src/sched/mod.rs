@@ -25,6 +25,7 @@
 //!
 //! ```text
 //!   api        the public calls: spawn, join, scope, run
+//!   hosted     turns that the event loop of another library calls
 //!   turn       the work between two batches
 //!   deadlock   whether a waiting fiber can still be woken, and which wait fails otherwise
 //!   threads    requests of other threads to fibers
@@ -43,6 +44,8 @@ pub(crate) mod api;
 pub(crate) mod core;
 pub(crate) mod deadlock;
 pub(crate) mod futures;
+#[cfg(feature = "tokio")]
+pub(crate) mod hosted;
 pub(crate) mod lowlevel;
 pub(crate) mod shared;
 pub(crate) mod tasklet;

@@ -41,10 +41,7 @@ impl Scheduler {
             if self.main_ended.get() {
                 return;
             }
-            if !self.is_batch_over() && self.ring(|ring| ring.stored()) != 0 {
-                // The batch has ended early, because there is mail.
-                self.spin.note_arrival();
-                self.open_mail_within_a_batch();
+            if self.opened_mail_early() {
                 continue;
             }
             turns = turns.wrapping_add(1);
@@ -52,9 +49,37 @@ impl Scheduler {
         }
     }
 
+    /// Opens the mail because of which the batch has ended early. Returns whether it has.
+    #[inline(always)]
+    pub(super) fn opened_mail_early(&self) -> bool {
+        let early = !self.is_batch_over() && self.ring(|ring| ring.stored()) != 0;
+        if early {
+            self.spin.note_arrival();
+            self.open_mail_within_a_batch();
+        }
+        early
+    }
+
     /// Polls messages, timers and events once, and sleeps until one of them comes if no fiber can
     /// run.
     fn turn(&self, turns: u32) {
+        if !self.poll_all(turns) {
+            self.wait_for_the_outside();
+        }
+        self.open_circles();
+    }
+
+    /// Performs a turn without sleeping. Returns whether a fiber can run.
+    #[cfg(feature = "tokio")]
+    pub(super) fn turn_without_sleep(&self, turns: u32) -> bool {
+        let is_ready = self.poll_all(turns) || self.wakes_a_watcher();
+        self.open_circles();
+        is_ready
+    }
+
+    /// Polls messages, timers and events once. Returns whether a fiber can run.
+    #[inline(always)]
+    fn poll_all(&self, turns: u32) -> bool {
         self.heed_kill_request();
         if !self.mailbox.inbox.is_empty() {
             self.spin.note_arrival();
@@ -72,17 +97,16 @@ impl Scheduler {
         if timers {
             self.fire_timers();
         }
-        // While fibers can run, the poll only collects events that have already occurred.
-        if self.ring(|ring| ring.stored()) != 0 {
-            self.start_work(false);
-            self.idle.poll();
-            if turns % 16 == 0 && self.circles.is_of_interest() {
-                self.look_while_busy();
-            }
-        } else {
-            self.wait_for_the_outside();
+        if self.ring(|ring| ring.stored()) == 0 {
+            return false;
         }
-        self.open_circles();
+        // While fibers can run, the poll only collects events that have already occurred.
+        self.start_work(false);
+        self.idle.poll();
+        if turns % 16 == 0 && self.circles.is_of_interest() {
+            self.look_while_busy();
+        }
+        true
     }
 
     /// Looks for locks that are never released, on a thread that is too busy to sleep.
@@ -96,13 +120,7 @@ impl Scheduler {
     #[cold]
     #[inline(never)]
     fn wait_for_the_outside(&self) {
-        if self.has_watchers() {
-            self.idle.poll();
-            if self.ring(|ring| ring.stored()) != 0 || self.wake_watcher() {
-                return;
-            }
-        }
-        if self.spin() || !self.mailbox.inbox.announce_sleep() {
+        if self.wakes_a_watcher() || self.spin() || !self.mailbox.inbox.announce_sleep() {
             return;
         }
         if self.may_sleep_beside_work() {
@@ -121,6 +139,16 @@ impl Scheduler {
         }
         self.mailbox.inbox.announce_awake();
         self.refresh_now();
+    }
+
+    /// Wakes a fiber that waits until no other can run, if there is one and no event makes another
+    /// fiber ready. Returns whether a fiber is ready.
+    fn wakes_a_watcher(&self) -> bool {
+        if !self.has_watchers() {
+            return false;
+        }
+        self.idle.poll();
+        self.ring(|ring| ring.stored()) != 0 || self.wake_watcher()
     }
 
     /// Looks for mail for a short time, if mail came lately. Returns whether there is some, or an
@@ -163,6 +191,20 @@ impl Scheduler {
             (Some(at), Some(look)) => self.idle.wait(Some(at.min(look))),
             (at, look) => self.idle.wait(at.or(look)),
         }
+    }
+
+    /// Returns the latest end of a sleep that something else performs: `Some(None)` for no limit. If
+    /// a look for locks that are never released makes a wait fail, returns `None`.
+    #[cfg(feature = "tokio")]
+    pub(super) fn limit_of_sleep(&self) -> Option<Option<Instant>> {
+        let until = self.time.next_look();
+        let look = self.next_look(until.is_none());
+        if let Look::Now = look {
+            if self.look_for_circles(false) {
+                return None;
+            }
+        }
+        Some(until.into_iter().chain(look.at()).min())
     }
 
     /// Advances a clock that can jump to `at`. While a fiber is in an external wait in real time,

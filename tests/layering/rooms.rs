@@ -18,7 +18,8 @@ pub(crate) const SCHED: &[(&str, &[&str])] = &[
     ("threads", &["shared", "core", "tasklet", "futures"]),
     ("deadlock", &["time", "shared", "core", "tasklet", "threads"]),
     ("turn", &["time", "core", "tasklet", "futures", "threads", "deadlock"]),
-    ("api", &["shared", "core", "futures", "threads", "turn"]),
+    ("hosted", &["time", "core", "deadlock", "turn"]),
+    ("api", &["time", "shared", "core", "futures", "threads", "hosted", "turn"]),
     ("lowlevel", &["time", "shared", "core", "threads", "api"]),
 ];
 

@@ -12,7 +12,7 @@
 //! Reading order: [`spawn`], [`join`], [`handle`], [`run`], [`scope`], [`scoped_join`],
 //! [`shield`].
 //!
-//! It may use `shared`, `core`, `futures`, `threads` and `turn`.
+//! It may use `time`, `shared`, `core`, `futures`, `threads`, `hosted` and `turn`.
 
 pub(crate) mod completion;
 pub(crate) mod handle;
@@ -22,4 +22,6 @@ pub(crate) mod scope;
 pub(crate) mod scoped_join;
 pub(crate) mod shield;
 pub(crate) mod spawn;
+#[cfg(feature = "tokio")]
+pub(crate) mod visit;
 pub(crate) mod with_stack;

@@ -73,15 +73,9 @@ where
     // SAFETY: `f` and its output may borrow from the caller, so the main fiber must end before this
     // call does. It ends before `run_until_done` returns, and `in_loop` aborts the process if that
     // unwinds.
-    let record = unsafe { create(&sched, sched.main.class, f, Location::caller()) };
-    record.with_extra(|extra| extra.name = Some("main".into()));
-    let main = sched.admit_and_queue(record);
-    sched.main.set(main);
-    sched.main.last_duty.set(Some(wind_up));
-    // SAFETY: the fiber was just created with this output type, and this is its only handle.
-    let handle = unsafe { JoinHandle::<T>::new(main) };
+    let handle = unsafe { create_main(&sched, f) };
     let in_loop = AbortOnUnwind("the run loop");
-    sched.run_until_done();
+    drive(&sched);
     std::mem::forget(in_loop);
     drop(frame);
     let exit_code = sched.main.exit_code.get();
@@ -90,6 +84,40 @@ where
         (_, Some(code)) => abandoned::leave_process(code),
         (outcome, None) => outcome,
     }
+}
+
+/// Runs fibers until the main fiber has ended.
+#[cfg(feature = "tokio")]
+fn drive(sched: &Scheduler) {
+    if !sched.idle.drive(sched) {
+        sched.run_until_done();
+    }
+}
+
+/// Runs fibers until the main fiber has ended.
+#[cfg(not(feature = "tokio"))]
+fn drive(sched: &Scheduler) {
+    sched.run_until_done();
+}
+
+/// Creates the main fiber of `sched`, the scheduler of this thread, and makes it ready.
+///
+/// # Safety
+///
+/// The fiber must end, or be abandoned, before anything ends that `f` and its output borrow.
+#[track_caller]
+pub(super) unsafe fn create_main<F, T>(sched: &Scheduler, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T,
+{
+    // SAFETY: the caller's promise.
+    let record = unsafe { create(sched, sched.main.class, f, Location::caller()) };
+    record.with_extra(|extra| extra.name = Some("main".into()));
+    let main = sched.admit_and_queue(record);
+    sched.main.set(main);
+    sched.main.last_duty.set(Some(wind_up));
+    // SAFETY: the fiber was just created with this output type, and this is its only handle.
+    unsafe { JoinHandle::<T>::new(main) }
 }
 
 /// A guard that makes a scheduler that of this thread.

@@ -99,6 +99,17 @@ pub(crate) struct Scheduler {
     pub(crate) tasklets: Tasklets,
     /// The jobs that it may start, if it takes part in a runtime.
     pub(crate) work: OnceCell<Box<dyn Work>>,
+    #[cfg(feature = "tokio")]
+    pub(crate) hosted: Hosted,
+}
+
+/// The state of a scheduler whose turns another event loop calls.
+#[cfg(feature = "tokio")]
+#[derive(Debug, Default)]
+pub(crate) struct Hosted {
+    pub(crate) turns: Cell<u32>,
+    /// Whether other threads were told that it sleeps.
+    pub(crate) asleep: Cell<bool>,
 }
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
@@ -153,6 +164,8 @@ impl Scheduler {
             abandoned: Cell::new(0),
             tasklets: Tasklets::new(),
             work: OnceCell::new(),
+            #[cfg(feature = "tokio")]
+            hosted: Hosted::default(),
         })
     }
 
@@ -317,9 +330,10 @@ impl Deref for SchedulerPtr {
 
     #[inline(always)]
     fn deref(&self) -> &Scheduler {
-        // SAFETY: only `current_fiber` and `scheduler` make this pointer, for code that runs on a
-        // fiber or in the run loop of this scheduler. `run` drops the scheduler after both have
-        // ended.
+        // SAFETY: only `current_fiber` and `scheduler` make this pointer, for code that runs while
+        // the scheduler is that of the thread: on a fiber, in the run loop, or in code of a host
+        // between two turns. `run` drops the scheduler after these have ended, and the frame of a
+        // guest does so when the code of the frame is over.
         unsafe { self.0.as_ref() }
     }
 }

@@ -15,10 +15,19 @@ use std::time::{Duration, Instant};
 use crate::collections::locked::locked;
 #[cfg(feature = "net")]
 use crate::collections::publish;
+#[cfg(feature = "tokio")]
+use crate::collections::run_ring::Alarm;
 use crate::sched::time::clock::{Clock, RealClock};
 
 /// Waits for events from outside the scheduler.
 pub(crate) trait Idle: fmt::Debug {
+    /// Runs the scheduler to its end by `turns`, if this thread belongs to an event loop of another
+    /// library, which calls them. Returns whether it did; if not, the scheduler runs by itself.
+    #[cfg(feature = "tokio")]
+    fn drive(&self, _turns: &dyn Turns) -> bool {
+        false
+    }
+
     /// Handles events that have already occurred. Never waits.
     fn poll(&self);
 
@@ -37,6 +46,40 @@ pub(crate) trait Idle: fmt::Debug {
     /// Returns itself, for the module that installed it.
     #[cfg(feature = "net")]
     fn as_any(&self) -> &dyn Any;
+}
+
+/// The turns of a scheduler whose thread another event loop runs, the host.
+///
+/// ```text
+///   host:   turn --> Again                          turn --> Sleep(until)
+///                      other tasks of the host                 looks at its own events
+///                    turn ...                                  rest(alarm) --> false: turn ...
+///                                                                true: waits for events, `until`,
+///                                                                or the alarm; then turn ...
+/// ```
+#[cfg(feature = "tokio")]
+pub(crate) trait Turns {
+    /// Runs fibers, and polls messages, timers and events once. Does not wait.
+    fn turn(&self) -> Next;
+
+    /// Makes the next wake of a fiber by code of the host call `alarm`. Returns whether no fiber is
+    /// ready so far.
+    fn rest(&self, alarm: Alarm) -> bool;
+
+    /// Runs the scheduler to its end, without the host.
+    fn run_until_done(&self);
+}
+
+/// The result of one turn.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[cfg(feature = "tokio")]
+pub(crate) enum Next {
+    /// The main fiber has ended.
+    Over,
+    /// There is more to do.
+    Again,
+    /// Nothing is left to do until an event, an alarm, or that time.
+    Sleep(Option<Instant>),
 }
 
 /// A handle that ends an [`Idle::wait`]: the current one or, if there is none, the next one.

@@ -1,0 +1,212 @@
+//! A scheduler as a future: fibers inside a runtime of tokio that the program has already.
+//!
+//! ```text
+//!   new --poll--> [Running: a Visit] --the main fiber ends--> Over
+//!                    |
+//!                    +-- dropped: the main fiber is killed, all fibers are unwound
+//!                    +-- forgotten: the end of the frame does that
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::runtime::Handle;
+
+use crate::collections::run_ring::Alarm;
+use crate::fiber::exit::JoinError;
+use crate::fiber::frame::Frame;
+use crate::host::bed::Bed;
+use crate::runtime::Runtime;
+use crate::sched::api::run::refuse_nesting;
+use crate::sched::api::visit::Visit;
+
+/// Returns a future that runs fibers with `f` as their main fiber, inside a runtime of tokio.
+///
+/// It is [`Runtime::guest`] with the default settings: see there.
+///
+/// # Panics
+///
+/// Panics if the first stacks cannot be allocated.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// fibra::frame(|| {
+///     tokio.block_on(async {
+///         let guest = fibra::guest(|| {
+///             fibra::sleep(Duration::from_millis(2));
+///             "fibers"
+///         });
+///         let tasks = async {
+///             tokio::time::sleep(Duration::from_millis(1)).await;
+///             "tasks"
+///         };
+///         assert_eq!(tokio::join!(guest, tasks), (Ok("fibers"), "tasks"));
+///     });
+/// });
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn guest<F, T>(f: F) -> Guest<T>
+where
+    F: FnOnce() -> T + 'static,
+    T: 'static,
+{
+    match Runtime::builder().build() {
+        Ok(runtime) => runtime.guest(f),
+        Err(error) => panic!("fibra could not start: {error}"),
+    }
+}
+
+impl Runtime {
+    /// Returns a future that runs fibers with `f` as their main fiber, inside a runtime of tokio.
+    ///
+    /// The fibers share the thread with the tasks of that runtime: on each poll, the future runs
+    /// fibers until none is ready, or for about a millisecond. While the scheduler sleeps, tokio
+    /// waits for its events and deadlines. Fibers may wait for tasks, with
+    /// [`future::block_on`](crate::future::block_on), and tasks may wake fibers. The output is that
+    /// of `f`, or the reason why the main fiber returned none.
+    ///
+    /// The future must be polled on a thread inside [`fibra::frame`](crate::frame), and only there:
+    /// put `frame` around the `block_on` of the runtime, which must be a `current_thread` runtime or
+    /// a `LocalSet`, because fibers do not move between threads. The frame is what makes the future
+    /// safe: when it is dropped, the main fiber is killed and all fibers are unwound, and if it was
+    /// forgotten, the end of the frame does that.
+    ///
+    /// A thread has one scheduler at a time: while the future runs, [`run`](crate::run) and other
+    /// guests on the same thread are refused. A deadlock of all fibers is not found, because a task
+    /// might end it. Deadlines end on the next millisecond.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the runtime has several threads, or a virtual clock. A poll of the future panics
+    ///
+    /// - outside of a frame, inside of a generator or greenlet, and in another frame than the first;
+    /// - if the thread has another scheduler;
+    /// - outside of a runtime of tokio, or in one without I/O and time;
+    /// - if no descriptors are left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// let settings = fibra::Runtime::builder().stack_size(64 << 10);
+    /// let sum = fibra::frame(|| {
+    ///     let guest = settings.build().unwrap().guest(|| {
+    ///         let fibers: Vec<_> = (0..10).map(|n| fibra::spawn(move || n)).collect();
+    ///         fibers.into_iter().map(|fiber| fiber.join().unwrap()).sum::<u32>()
+    ///     });
+    ///     tokio.block_on(guest)
+    /// });
+    /// assert_eq!(sum, Ok(45));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn guest<F, T>(self, f: F) -> Guest<T>
+    where
+        F: FnOnce() -> T + 'static,
+        T: 'static,
+    {
+        assert!(self.crew.is_none(), "a guest has one thread: build its runtime with one thread");
+        assert!(
+            !self.scheduler.time.clock.can_jump(),
+            "a guest cannot have a virtual clock: the time of its host is real"
+        );
+        Guest(Stage::New(self, Box::new(f)))
+    }
+}
+
+/// A future that runs fibers: see [`Runtime::guest`].
+///
+/// It is not `Send`: the fibers stay on the thread on which it was first polled.
+#[must_use = "a future does nothing until it is polled"]
+pub struct Guest<T: 'static>(Stage<T>);
+
+enum Stage<T: 'static> {
+    New(Runtime, Box<dyn FnOnce() -> T>),
+    Running(Rc<Visit<T>>, Bed),
+    Over,
+}
+
+impl<T: 'static> Future for Guest<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.begin();
+        let Stage::Running(visit, bed) = &mut self.0 else {
+            panic!("a guest was polled after it had returned its result");
+        };
+        assert!(
+            visit.is_over() || visit.may_turn(),
+            "a guest was polled in another place than before: poll it in the same `fibra::frame`, \
+             outside of fibers, generators and greenlets"
+        );
+        // The waker of the task is not called: it may run any code.
+        let alarm = |_: &Context<'_>| -> Alarm {
+            let wake = visit.sched().idle.waker();
+            Box::new(move || wake.wake())
+        };
+        if bed.poll(cx, visit.sched(), &**visit, alarm).is_pending() {
+            return Poll::Pending;
+        }
+        let outcome = visit.take_outcome().expect("the outcome is taken once");
+        self.0 = Stage::Over;
+        Poll::Ready(outcome)
+    }
+}
+
+impl<T: 'static> Guest<T> {
+    /// Starts the scheduler, at the first poll.
+    #[track_caller]
+    fn begin(&mut self) {
+        if !matches!(self.0, Stage::New(..)) {
+            return;
+        }
+        refuse_nesting();
+        let Some(frame) = Frame::of_bare_thread() else {
+            panic!(
+                "a guest was polled outside of `fibra::frame`: call \
+                 `fibra::frame(|| runtime.block_on(..))` on this thread"
+            );
+        };
+        assert!(
+            Handle::try_current().is_ok(),
+            "a guest was polled outside of a runtime of tokio: pass it to `block_on` of one"
+        );
+        let Stage::New(runtime, f) = std::mem::replace(&mut self.0, Stage::Over) else { return };
+        let bed = match Bed::new(&runtime.scheduler) {
+            Ok(bed) => bed,
+            Err(error) => panic!("a guest could not start: {error}"),
+        };
+        self.0 = Stage::Running(Visit::begin(runtime.scheduler, frame, f), bed);
+    }
+}
+
+impl<T: 'static> Drop for Guest<T> {
+    fn drop(&mut self) {
+        if let Stage::Running(visit, _) = &self.0 {
+            visit.cancel();
+        }
+    }
+}
+
+impl<T: 'static> fmt::Debug for Guest<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match self.0 {
+            Stage::New(..) => "new",
+            Stage::Running(..) => "running",
+            Stage::Over => "over",
+        };
+        f.debug_tuple("Guest").field(&stage).finish()
+    }
+}
