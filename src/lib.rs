@@ -211,7 +211,7 @@
 //! | `tls` | no | [`tls`]: TLS over any stream, by rustls; choose the cryptography in your own dependency on `rustls` |
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
 //! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
-//! | `tokio` | no | no names: [`future::block_on`] lifts tokio's budget, so that [`run`] works inside a tokio task |
+//! | `tokio` | no | [`RuntimeBuilder::tokio`]: a runtime of tokio for the fibers; [`guest()`]: fibers as a future of tokio; [`run`] works inside a task of tokio |
 //!
 //! # Platforms
 //!
@@ -256,6 +256,11 @@
 #![cfg_attr(not(feature = "tls"), doc = "[`tls`]: #features")]
 #![cfg_attr(not(feature = "http"), doc = "[`http`]: #features")]
 #![cfg_attr(not(feature = "greenlet"), doc = "[`greenlet`]: #features")]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`RuntimeBuilder::tokio`]: #features
+[`guest()`]: #features"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // `rust-version` holds for this crate; Cargo.toml allows its tests more.
 #![warn(clippy::incompatible_msrv)]

@@ -12,7 +12,8 @@
 //! |---|---|---|
 //! | none | `std` only | [`io::Error`](std::io::Error), [`Duration`](std::time::Duration), [`Instant`](std::time::Instant), panic payloads, futures, paths |
 //! | `net` | `std` only | socket addresses, borrowed and owned descriptors, [`process::Stdio`](std::process::Stdio) |
-//! | `greenlet`, `tokio` | `std` only | in no further signatures |
+//! | `greenlet` | `std` only | in no further signatures |
+//! | `tokio` | `tokio` 1 | the `Handle` that `RuntimeBuilder::tokio_handle` takes |
 //! | `http` | `hyper` 1, and through it `http` 1, `http-body` 1 and `bytes` 1 | requests, responses, bodies, errors, `Http1::with`; the traits that [`Io`], [`FiberExecutor`] and [`FiberTimer`] implement |
 //! | `tls` | `rustls` 0.23, and through it `rustls-pki-types` 1 | configurations, names of servers, certificates, `TlsStream`'s getters; the source of an `io::Error` |
 //!
@@ -24,8 +25,8 @@
 //! names their types by these paths always has the version that this crate was built with.
 //!
 //! All other dependencies are private: `corosensei`, `crossbeam-channel`, `libc`, `rustix`,
-//! `polling`, `signal-hook-registry` and `tokio` appear in no public signature. A new major version
-//! of one of them is not a breaking change.
+//! `polling` and `signal-hook-registry` appear in no public signature. A new major version of one
+//! of them is not a breaking change.
 //!
 //! Some state is shared with the rest of the program all the same:
 //!

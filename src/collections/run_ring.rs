@@ -16,8 +16,8 @@
 //! - `voided` counts the entries that were declared void and are still stored. When they outnumber
 //!   the others, [`RunRing::wants_compaction`] returns `true`, so that memory stays proportional to
 //!   the items that are really queued.
-//! - An alarm may be set while the ring is empty. It is called by the next push. Until then the ring
-//!   has one slot, so that this push finds the ring full: no other push looks for an alarm.
+//! - An alarm may be set while the ring is empty. It is called by the next push. Until then the
+//!   ring has one slot, so that this push finds the ring full: no other push looks for an alarm.
 //! - A flat array (and not a linked list) lets the run loop look ahead and prefetch what runs a few
 //!   switches later.
 

@@ -291,7 +291,9 @@ impl Drop for OnThread {
         }
         self.frame.close();
         #[cfg(feature = "tokio")]
-        drop(residents);
+        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(residents))) {
+            report::report_lost("a destructor at the end of a frame panicked", payload);
+        }
         ThreadState::with(|thread| thread.frame.set(self.before));
     }
 }

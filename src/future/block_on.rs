@@ -43,6 +43,11 @@ use crate::sched::time::idle::Parker;
 /// from a socket: there is no deadlock while a fiber is in it, and a
 /// [virtual clock](crate::RuntimeBuilder::virtual_clock) goes no faster than real time.
 ///
+/// # Futures that need tokio
+///
+/// The sockets and timers of tokio, and crates that are built on them, need a runtime of tokio.
+/// With the feature `tokio`, `RuntimeBuilder::tokio` gives the fibers one.
+///
 /// # Inside tokio
 ///
 /// A task of tokio has a budget of 128 operations per poll. When the budget is used up, tokio's

@@ -6,8 +6,10 @@
 //! so an `async` function can call code that blocks. [`sleep`] and [`sleep_until`] are futures that
 //! become ready at a time.
 //!
-//! Futures that need a runtime of their own (tokio's sockets and timers) do not work here without
-//! it. Futures that need only a waker work: channels, locks, `hyper`, streams.
+//! Futures that need only a waker work everywhere: channels, locks, `hyper`, streams. Futures that
+//! need a runtime of tokio (its sockets and timers, and crates that use them) work in a runtime
+//! that has one: see `RuntimeBuilder::tokio`, with the feature `tokio`. In the other direction, a
+//! program that runs in tokio can run fibers as one future there: see `fibra::guest`.
 //!
 //! # Blocking inside a future
 //!

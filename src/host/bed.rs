@@ -1,4 +1,5 @@
-//! How a scheduler sleeps in a runtime of tokio: it waits for its poller, and for its next deadline.
+//! How a scheduler sleeps in a runtime of tokio: it waits for its poller, and for its next
+//! deadline.
 //!
 //! ```text
 //!   tokio's poller --> the scheduler's poller is readable --> `drain`: its events wake fibers
@@ -13,7 +14,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -42,16 +43,12 @@ impl Bed {
         let events = Driver::of(sched).open_for_host()?;
         #[allow(deprecated, reason = "unsound for types that may close; an `OwnedFd` cannot")]
         let events = AsyncFd::with_interest(events, Interest::READABLE)?;
-        Ok(Bed {
-            events,
-            timer: Box::pin(tokio::time::sleep_until(tokio::time::Instant::now())),
-            set_for: None,
-        })
+        Ok(Bed { events, timer: Box::pin(tokio::time::sleep(Duration::ZERO)), set_for: None })
     }
 
-    /// Runs turns of `sched` until its main fiber has ended. Pending if the tasks of tokio should run
-    /// first, or if the scheduler sleeps; `alarm` makes the function that ends this sleep when a
-    /// task wakes a fiber.
+    /// Runs turns of `sched` until its main fiber has ended. Pending if the tasks of tokio should
+    /// run first, or if the scheduler sleeps; `alarm` makes the function that ends this sleep when
+    /// a task wakes a fiber.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,

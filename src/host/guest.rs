@@ -10,7 +10,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
@@ -76,10 +76,10 @@ impl Runtime {
     /// of `f`, or the reason why the main fiber returned none.
     ///
     /// The future must be polled on a thread inside [`fibra::frame`](crate::frame), and only there:
-    /// put `frame` around the `block_on` of the runtime, which must be a `current_thread` runtime or
-    /// a `LocalSet`, because fibers do not move between threads. The frame is what makes the future
-    /// safe: when it is dropped, the main fiber is killed and all fibers are unwound, and if it was
-    /// forgotten, the end of the frame does that.
+    /// put `frame` around the `block_on` of the runtime, which must be a `current_thread` runtime
+    /// or a `LocalSet`, because fibers do not move between threads. The frame is what makes the
+    /// future safe: when it is dropped, the main fiber is killed and all fibers are unwound, and if
+    /// it was forgotten, the end of the frame does that.
     ///
     /// A thread has one scheduler at a time: while the future runs, [`run`](crate::run) and other
     /// guests on the same thread are refused. A deadlock of all fibers is not found, because a task
@@ -89,7 +89,8 @@ impl Runtime {
     ///
     /// Panics if the runtime has several threads, or a virtual clock. A poll of the future panics
     ///
-    /// - outside of a frame, inside of a generator or greenlet, and in another frame than the first;
+    /// - outside of a frame, inside of a generator or greenlet, and in another frame than the
+    ///   first;
     /// - if the thread has another scheduler;
     /// - outside of a runtime of tokio, or in one without I/O and time;
     /// - if no descriptors are left.
@@ -130,11 +131,12 @@ impl Runtime {
 ///
 /// It is not `Send`: the fibers stay on the thread on which it was first polled.
 #[must_use = "a future does nothing until it is polled"]
-pub struct Guest<T: 'static>(Stage<T>);
+pub struct Guest<T>(Stage<T>);
 
-enum Stage<T: 'static> {
+enum Stage<T> {
     New(Runtime, Box<dyn FnOnce() -> T>),
-    Running(Rc<Visit<T>>, Bed),
+    /// The frame holds the visit, and drops it at its end.
+    Running(Weak<Visit<T>>, Bed),
     Over,
 }
 
@@ -146,6 +148,11 @@ impl<T: 'static> Future for Guest<T> {
         let Stage::Running(visit, bed) = &mut self.0 else {
             panic!("a guest was polled after it had returned its result");
         };
+        let Some(visit) = visit.upgrade() else {
+            // The frame is over, and has ended the fibers.
+            self.0 = Stage::Over;
+            return Poll::Ready(Err(JoinError::Killed));
+        };
         assert!(
             visit.is_over() || visit.may_turn(),
             "a guest was polled in another place than before: poll it in the same `fibra::frame`, \
@@ -156,7 +163,8 @@ impl<T: 'static> Future for Guest<T> {
             let wake = visit.sched().idle.waker();
             Box::new(move || wake.wake())
         };
-        if bed.poll(cx, visit.sched(), &**visit, alarm).is_pending() {
+        if bed.poll(cx, visit.sched(), &*visit, alarm).is_pending() {
+            visit.set_host(cx.waker());
             return Poll::Pending;
         }
         let outcome = visit.take_outcome().expect("the outcome is taken once");
@@ -188,19 +196,20 @@ impl<T: 'static> Guest<T> {
             Ok(bed) => bed,
             Err(error) => panic!("a guest could not start: {error}"),
         };
-        self.0 = Stage::Running(Visit::begin(runtime.scheduler, frame, f), bed);
+        let visit = Visit::begin(runtime.scheduler, frame, f);
+        self.0 = Stage::Running(Rc::downgrade(&visit), bed);
     }
 }
 
-impl<T: 'static> Drop for Guest<T> {
+impl<T> Drop for Guest<T> {
     fn drop(&mut self) {
         if let Stage::Running(visit, _) = &self.0 {
-            visit.cancel();
+            visit.upgrade().iter().for_each(|visit| visit.cancel());
         }
     }
 }
 
-impl<T: 'static> fmt::Debug for Guest<T> {
+impl<T> fmt::Debug for Guest<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stage = match self.0 {
             Stage::New(..) => "new",

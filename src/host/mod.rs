@@ -14,8 +14,8 @@
 //!
 //! Invariants:
 //! - Tasks of tokio run between turns, on the thread's own stack, where no fiber runs.
-//! - The scheduler stays that of its thread between turns. So a task that wakes a fiber puts it into
-//!   the ring directly, and sets off the alarm of the ring.
+//! - The scheduler stays that of its thread between turns. So a task that wakes a fiber puts it
+//!   into the ring directly, and sets off the alarm of the ring.
 //! - No guard of tokio's context is held by code on a fiber's stack.
 
 mod bed;

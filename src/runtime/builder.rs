@@ -297,8 +297,8 @@ impl RuntimeBuilder {
         RuntimeBuilder { companion: Companion::Own, ..self }
     }
 
-    /// Gives the fibers the runtime of tokio behind `handle`, which must be driven by threads of its
-    /// own, like [`tokio`](RuntimeBuilder::tokio).
+    /// Gives the fibers the runtime of tokio behind `handle`, which must be driven by threads of
+    /// its own, like [`tokio`](RuntimeBuilder::tokio).
     ///
     /// Each event that a fiber waits for then crosses from a thread of that runtime to the fiber's
     /// thread.
@@ -325,8 +325,8 @@ impl RuntimeBuilder {
     ///
     /// Returns an error if the stack of the main fiber, or the first stack for other fibers, cannot
     /// be allocated; its text names the limit that was reached. Also returns an error if a thread
-    /// cannot be started, if a runtime of several threads or with tokio has a virtual clock, and on a
-    /// thread with CET shadow stacks, where a switch of stacks would be a fault.
+    /// cannot be started, if a runtime of several threads or with tokio has a virtual clock, and on
+    /// a thread with CET shadow stacks, where a switch of stacks would be a fault.
     pub fn build(self) -> io::Result<Runtime> {
         stack::refuse_shadow_stack()?;
         #[cfg(feature = "tokio")]

@@ -193,8 +193,8 @@ impl Scheduler {
         }
     }
 
-    /// Returns the latest end of a sleep that something else performs: `Some(None)` for no limit. If
-    /// a look for locks that are never released makes a wait fail, returns `None`.
+    /// Returns the latest end of a sleep that something else performs: `Some(None)` for no limit.
+    /// If a look for locks that are never released makes a wait fail, returns `None`.
     #[cfg(feature = "tokio")]
     pub(super) fn limit_of_sleep(&self) -> Option<Option<Instant>> {
         let until = self.time.next_look();

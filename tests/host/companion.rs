@@ -228,7 +228,7 @@ fn tasks_end_with_their_runtime_and_may_touch_fibers_that_are_gone() {
 }
 
 #[test]
-fn a_task_that_blocks_for_ever_does_not_hold_up_the_end() {
+fn a_blocking_task_that_does_not_end_does_not_hold_up_the_end() {
     let begun = Instant::now();
     run(|| {
         tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(5)));

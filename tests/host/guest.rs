@@ -202,27 +202,31 @@ fn the_frame_unwinds_the_fibers_of_a_guest_that_was_forgotten() {
     assert_eq!(fibra::run(|| 3), 3);
 }
 
+type Guests = tokio::task::JoinHandle<Result<(), fibra::JoinError>>;
+
 #[test]
 fn a_guest_in_a_thread_local_ends_with_its_frame() {
     thread_local! {
         static SET: RefCell<Option<(Runtime, LocalSet)>> = const { RefCell::new(None) };
+        static TASK: RefCell<Option<Guests>> = const { RefCell::new(None) };
     }
     std::thread::spawn(|| {
         let dropped = Rc::new(Cell::new(false));
         let flag = Flag(dropped.clone());
         fibra::frame(|| {
             let (tokio, set) = (tokio_runtime(), LocalSet::new());
-            set.spawn_local(fibra::guest(move || {
+            TASK.set(Some(set.spawn_local(fibra::guest(move || {
                 let _flag = flag;
                 fibra::park();
-            }));
+            }))));
             tokio.block_on(set.run_until(tokio::task::yield_now()));
             SET.set(Some((tokio, set)));
         });
         assert!(dropped.get(), "the fibers have ended, and the future is still there");
         // Polled again, and dropped by the thread-local: nothing is left to run.
         let (tokio, set) = SET.take().unwrap();
-        tokio.block_on(set.run_until(tokio::task::yield_now()));
+        let outcome = tokio.block_on(set.run_until(TASK.take().unwrap())).unwrap();
+        assert!(outcome.unwrap_err().is_killed());
         SET.set(Some((tokio, set)));
     })
     .join()
@@ -253,31 +257,101 @@ fn a_panic_of_the_host_unwinds_the_fibers() {
     assert_eq!(fibra::run(|| 3), 3);
 }
 
+/// Polls `guest` once. Its fibers park.
+async fn start(guest: &mut std::pin::Pin<Box<fibra::Guest<()>>>) {
+    tokio::select! {
+        biased;
+        _ = guest => unreachable!("it is parked"),
+        () = tokio::task::yield_now() => {}
+    }
+}
+
 #[test]
-fn a_guest_that_drops_itself_ends_with_the_frame() {
+fn a_guest_that_a_generator_drops_ends_with_the_frame() {
     let dropped = Rc::new(Cell::new(false));
     let flag = Flag(dropped.clone());
     fibra::frame(|| {
-        let tokio = tokio_runtime();
-        let place: Rc<RefCell<Option<std::pin::Pin<Box<fibra::Guest<()>>>>>> = Rc::default();
-        let inside = place.clone();
-        *place.borrow_mut() = Some(Box::pin(fibra::guest(move || {
-            let _flag = flag;
-            let own = inside.take();
-            drop(own);
-            fibra::yield_now();
-            unreachable!("it was killed");
-        })));
-        tokio.block_on(async {
-            let mut guest = place.take().unwrap();
-            let waker =
-                futures_lite::future::poll_fn(|cx| std::task::Poll::Ready(cx.waker().clone()));
-            let waker = waker.await;
-            let mut cx = std::task::Context::from_waker(&waker);
-            // The fiber takes it out while it is polled.
-            let at: *mut _ = &mut guest;
-            let _ = at;
-            let _ = guest.as_mut().poll(&mut cx);
+        tokio_runtime().block_on(async {
+            let mut guest = Box::pin(fibra::guest(move || {
+                let _flag = flag;
+                fibra::park();
+            }));
+            start(&mut guest).await;
+            let mut drops = fibra::generator::iter(move |y| {
+                drop(guest);
+                y.yield_(());
+            });
+            assert_eq!(drops.next(), Some(()));
+            assert!(!dropped.get(), "fibers run on the thread's own stack only");
+        });
+    });
+    assert!(dropped.get());
+}
+
+#[test]
+fn a_guest_in_a_destructor_that_a_panic_runs_ends_with_the_frame() {
+    let dropped = Rc::new(Cell::new(false));
+    let flag = Flag(dropped.clone());
+    fibra::frame(|| {
+        tokio_runtime().block_on(async {
+            let mut guest = Box::pin(fibra::guest(move || {
+                let _flag = flag;
+                fibra::park();
+            }));
+            start(&mut guest).await;
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                let _guest = guest;
+                panic!("with a guest");
+            }));
+            assert!(panicked.is_err());
+            assert!(!dropped.get());
+        });
+    });
+    assert!(dropped.get());
+}
+
+#[test]
+fn destructors_that_wait_are_run_to_their_end_when_a_guest_is_dropped() {
+    struct Waits(Rc<Cell<bool>>);
+
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            fibra::sleep(Duration::from_millis(5));
+            self.0.set(true);
+        }
+    }
+
+    let dropped = Rc::new(Cell::new(false));
+    let waits = Waits(dropped.clone());
+    fibra::frame(|| {
+        tokio_runtime().block_on(async {
+            let mut guest = Box::pin(fibra::guest(move || {
+                let _waits = waits;
+                fibra::park();
+            }));
+            start(&mut guest).await;
+            drop(guest);
+            assert!(dropped.get());
+        });
+    });
+}
+
+#[test]
+fn an_output_that_is_not_taken_is_dropped_with_the_frame() {
+    let dropped = Rc::new(Cell::new(false));
+    let flag = Flag(dropped.clone());
+    fibra::frame(|| {
+        tokio_runtime().block_on(async {
+            let mut guest = Box::pin(fibra::guest(move || {
+                let _ignored = fibra::shield(|| fibra::park_timeout(Duration::from_millis(5)));
+                flag
+            }));
+            tokio::select! {
+                biased;
+                _ = &mut guest => unreachable!("it is parked"),
+                () = tokio::task::yield_now() => {}
+            }
+            std::mem::forget(guest);
         });
     });
     assert!(dropped.get());
@@ -315,10 +389,7 @@ fn two_guests_of_one_thread_at_a_time_are_refused() {
     fibra::frame(|| {
         tokio_runtime().block_on(async {
             let mut first = Box::pin(fibra::guest(fibra::park));
-            tokio::select! {
-                _ = &mut first => unreachable!("it is parked"),
-                () = tokio::task::yield_now() => {}
-            }
+            start(&mut first).await;
             let second = catch_unwind(AssertUnwindSafe(|| {
                 let mut second = Box::pin(fibra::guest(|| ()));
                 let mut cx = std::task::Context::from_waker(std::task::Waker::noop());

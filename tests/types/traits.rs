@@ -189,6 +189,7 @@ pub(crate) fn rows() -> Vec<Row> {
         FiberId;
         FiberLocal<T>;
         FiberSnapshot;
+        Guest<T>;
         Handle;
         JoinError;
         JoinHandle<T>;

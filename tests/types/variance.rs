@@ -57,6 +57,7 @@ type Row = (&'static str, Does, Variance, Drops);
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     ("FiberLocal<Fn@>", Named, Invariant, Unasked),
+    ("Guest<&'@ u8>", Gives, Invariant, Checked),
     ("JoinHandle<&'@ u8>", Gives, Covariant, Checked),
     ("RemoteHandle<&'@ u8>", Gives, Invariant, Checked),
     ("Scope<'@, 'static>", Scopes, Invariant, Unasked),
@@ -236,7 +237,7 @@ fn lines_refused(code: &str) -> BTreeSet<usize> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("variance");
     let manifest = format!(
         "[package]\nname = \"variance\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
-         [dependencies]\nfibra = {{ path = {root:?}, features = [\"tls\", \"http\", \"greenlet\"] }}\n"
+         [dependencies]\nfibra = {{ path = {root:?}, features = [\"tls\", \"http\", \"greenlet\", \"tokio\"] }}\n"
     );
     fs::create_dir_all(folder.join("src")).unwrap();
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();

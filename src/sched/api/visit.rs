@@ -11,8 +11,8 @@
 //!
 //! Invariants:
 //! - The frame holds the visit, so that its end cannot be prevented: a future that is forgotten
-//!   leaves nothing behind.
-//! - The scheduler is dropped when the code of the frame is over: until then, a function of this
+//!   leaves nothing behind. Others hold it weakly, except during a call.
+//! - So the scheduler is dropped when the code of the frame is over: until then, a function of this
 //!   crate that has looked it up may be in the middle of a call.
 //! - A thread has one scheduler at a time: no other visit begins, and no `run`, while one lasts.
 
@@ -21,6 +21,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::task::Waker;
 use std::thread;
 
 use crate::collections::run_ring::Alarm;
@@ -46,6 +47,8 @@ pub(crate) struct Visit<T> {
     is_over: Cell<bool>,
     /// Whether a fiber unwound when the last turn ended.
     left_unwinding: Cell<bool>,
+    /// The waker of the task that calls the turns, which is told when the frame is over.
+    host: RefCell<Option<Waker>>,
 }
 
 impl<T: 'static> Visit<T> {
@@ -71,6 +74,7 @@ impl<T: 'static> Visit<T> {
             in_turn: Cell::new(false),
             is_over: Cell::new(false),
             left_unwinding: Cell::new(false),
+            host: RefCell::new(None),
         });
         frame.admit(visit.clone());
         visit
@@ -87,11 +91,21 @@ impl<T> Visit<T> {
         self.is_over.get()
     }
 
-    /// Returns whether the caller may call [`turn`](Turns::turn): it runs on the thread's own stack,
-    /// in the frame in which the visit began, and in no turn.
+    /// Returns whether the caller may call [`turn`](Turns::turn): it runs on the thread's own
+    /// stack, in the frame in which the visit began, and in no turn.
     pub(crate) fn may_turn(&self) -> bool {
         let here = Frame::of_bare_thread();
         here.is_some_and(|here| Rc::ptr_eq(&here, &self.frame)) && !self.in_turn.get()
+    }
+
+    /// Sets the waker of the task that calls the turns.
+    pub(crate) fn set_host(&self, waker: &Waker) {
+        let known = self.host.borrow().as_ref().is_some_and(|host| host.will_wake(waker));
+        if !known {
+            let waker = waker.clone();
+            let before = self.host.borrow_mut().replace(waker);
+            drop(before);
+        }
     }
 
     /// Takes the outcome of the main fiber, which has ended.
@@ -152,7 +166,7 @@ impl<T> Visit<T> {
 
 impl<T> Turns for Visit<T> {
     fn turn(&self) -> Next {
-        if self.is_over() { Next::Over } else { self.run(|sched| Turns::turn(sched)) }
+        if self.is_over() { Next::Over } else { self.run(Turns::turn) }
     }
 
     fn rest(&self, alarm: Alarm) -> bool {
@@ -161,7 +175,7 @@ impl<T> Turns for Visit<T> {
 
     fn run_until_done(&self) {
         if !self.is_over() {
-            self.run(|sched| Turns::run_until_done(sched));
+            self.run(Turns::run_until_done);
         }
     }
 }
@@ -172,6 +186,12 @@ impl<T> Resident for Visit<T> {
             self.kill_main();
             self.run_until_done();
         }
+    }
+}
+
+impl<T> Drop for Visit<T> {
+    fn drop(&mut self) {
+        self.host.get_mut().take().into_iter().for_each(Waker::wake);
     }
 }
 
