@@ -191,6 +191,10 @@ impl Work for Worker {
         self.shared.is_held()
     }
 
+    fn is_ending(&self) -> bool {
+        self.shared.stage() == Stage::Closed
+    }
+
     fn ended(&self, fiber: FiberPtr) {
         let index = fiber.key.get().index as usize;
         let running = self.running.borrow_mut().get_mut(index).and_then(Option::take);

@@ -48,6 +48,9 @@ pub(crate) trait Work: fmt::Debug {
     /// Returns whether jobs may come that do not exist so far.
     fn may_come(&self) -> bool;
 
+    /// Returns whether all work that has started is killed, because its source is ending.
+    fn is_ending(&self) -> bool;
+
     /// Records that `fiber`, which was started by [`start`](Work::start), has ended or was
     /// abandoned.
     fn ended(&self, fiber: FiberPtr);
