@@ -318,6 +318,7 @@ pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::panic::Panic;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
+pub use jobs::dump::{RuntimeDump, SchedulerDump, SchedulerState};
 pub use jobs::error::TrySpawnError;
 pub use jobs::handle::Handle;
 pub use jobs::remote_handle::RemoteHandle;

@@ -21,6 +21,7 @@ use crossbeam_deque::{Injector, Steal, Stealer};
 use crate::collections::locked::locked;
 use crate::collections::publish;
 use crate::fiber::exit::JoinError;
+use crate::jobs::desk::Desk;
 use crate::jobs::job::Unstarted;
 use crate::jobs::sleepers::Sleepers;
 use crate::sched::shared::mailbox::{Mail, Mailbox};
@@ -54,6 +55,8 @@ pub(crate) struct Seat {
     pub(crate) spawned: AtomicUsize,
     /// The number of jobs that have ended on it. Only its own thread writes.
     pub(crate) ended: AtomicUsize,
+    /// The place where other threads ask for a dump of its fibers.
+    pub(crate) desk: Desk,
     /// Whether its scheduler has ended.
     pub(crate) gone: AtomicU8,
     /// The waker of its main fiber, which waits for the end of the runtime.
@@ -77,6 +80,7 @@ impl Seat {
             direct: Injector::new(),
             spawned: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
+            desk: Desk::new(),
             gone: AtomicU8::new(0),
             waiting: Mutex::new(None),
         }

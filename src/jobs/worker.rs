@@ -20,6 +20,7 @@ use crossbeam_deque::Worker as Deque;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::State;
 use crate::jobs::children::Children;
+use crate::jobs::dump;
 use crate::jobs::job::Started;
 use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
 use crate::sched::api::join::JoinHandle;
@@ -48,6 +49,7 @@ struct Running {
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, index: usize, deque: Deque<Queued>) -> Worker {
         let (taken, running) = (Cell::new(0), RefCell::new(Vec::new()));
+        shared.seats[index].desk.start();
         Worker { shared, index, deque, taken, running }
     }
 
@@ -227,8 +229,24 @@ impl Work for Worker {
         true
     }
 
+    fn answer(&self) {
+        if let Some(sched) = scheduler() {
+            dump::answer(&sched, self);
+        }
+    }
+
+    fn other_schedulers(&self) -> usize {
+        self.shared.seats.len() - 1
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.seat().desk.close(self.index);
     }
 }
 

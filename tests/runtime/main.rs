@@ -7,6 +7,7 @@
 mod support;
 
 mod crossing;
+mod dumps;
 mod ends;
 mod futures;
 mod hangs;

@@ -63,6 +63,12 @@ pub(crate) trait Work: fmt::Debug {
     /// is another one.
     fn passes_exit_on(&self, code: i32) -> bool;
 
+    /// Answers the threads that have asked for a dump of this thread's scheduler.
+    fn answer(&self);
+
+    /// Returns the number of other schedulers that take part.
+    fn other_schedulers(&self) -> usize;
+
     /// Returns itself, for the module that installed it.
     fn as_any(&self) -> &dyn Any;
 }
