@@ -21,7 +21,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::collections::locked::locked;
@@ -59,26 +59,37 @@ pub(crate) struct Request {
     pub(crate) most: usize,
     /// Set when all schedulers have answered.
     pub(crate) complete: Event,
+    /// Whether nothing waits for it, and the scheduler that answers last reports a stall.
+    pub(crate) of_stall: bool,
+    /// Whether each scheduler slept when it was asked.
+    pub(crate) asleep: Box<[AtomicBool]>,
     missing: AtomicUsize,
     answers: Mutex<Box<[Option<Answer>]>>,
 }
 
 impl Request {
-    pub(crate) fn new(schedulers: usize, most: usize) -> Arc<Request> {
+    pub(crate) fn new(schedulers: usize, most: usize, of_stall: bool) -> Arc<Request> {
         Arc::new(Request {
             most,
             complete: Event::new(),
+            of_stall,
+            asleep: (0..schedulers).map(|_| AtomicBool::new(false)).collect(),
             missing: AtomicUsize::new(schedulers),
             answers: Mutex::new(vec![None; schedulers].into()),
         })
     }
 
-    /// Notes the answer of the scheduler `index`, which answers once.
-    pub(crate) fn answer(&self, index: usize, answer: Answer) {
-        locked(&self.answers)[index] = Some(answer);
-        if self.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
+    /// Notes the answer of the scheduler `index`, which answers once. Returns whether that was the
+    /// last one.
+    pub(crate) fn answer(&self, index: usize, answer: Answer) -> bool {
+        if let Some(place) = locked(&self.answers).get_mut(index) {
+            *place = Some(answer);
+        }
+        let is_last = self.missing.fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_last {
             self.complete.set();
         }
+        is_last
     }
 
     /// Takes the answers that have come so far.
@@ -108,7 +119,9 @@ impl Desk {
     pub(crate) fn close(&self, index: usize) {
         let before = std::mem::replace(&mut *locked(&self.0), State::Closed);
         if let State::Open { requests, .. } = before {
-            requests.iter().for_each(|request| request.answer(index, Answer::Ended));
+            for request in requests {
+                request.answer(index, Answer::Ended);
+            }
         }
     }
 
@@ -159,7 +172,7 @@ mod tests {
     #[test]
     fn requests_share_one_message_until_it_is_delivered() {
         let desk = Desk::new();
-        let requests: Vec<_> = (0..3).map(|_| Request::new(1, 1)).collect();
+        let requests: Vec<_> = (0..3).map(|_| Request::new(1, 1, false)).collect();
         let posts: Vec<_> = requests.iter().map(|it| desk.leave(it).unwrap()).collect();
         assert_eq!(posts, [true, false, false]);
         desk.withdraw(&requests[1]);
@@ -175,7 +188,7 @@ mod tests {
         let desk = Desk::new();
         assert!(!desk.has_started());
         desk.start();
-        let request = Request::new(2, 1);
+        let request = Request::new(2, 1, false);
         desk.leave(&request).unwrap();
         desk.close(1);
         assert!(desk.has_started());

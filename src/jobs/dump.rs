@@ -4,18 +4,24 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::fiber::report::say;
 use crate::fiber::snapshot::Dump;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::jobs::desk::{Answer, Request};
 use crate::jobs::handle::Handle;
 use crate::jobs::shared::Shared;
+use crate::jobs::stalls::Stalls;
 use crate::jobs::worker::Worker;
 use crate::sched::core::limit::Limit;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::deadlock::dump;
+use crate::sched::deadlock::victim::REPORTED;
 use crate::sched::shared::mailbox::Mail;
+use crate::sched::time::clock::{Clock, RealClock};
 
 static ASKING: WaitReason =
     WaitReason::new("waiting for the dumps of other schedulers", OnDeadlock::Fail)
@@ -96,61 +102,68 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn dump_within(&self, limit: Duration) -> RuntimeDump {
-        self.dump_of_first(usize::MAX, limit)
-    }
-
-    /// Returns a dump that lists the first `most` fibers of each scheduler.
-    #[track_caller]
-    pub(crate) fn dump_of_first(&self, most: usize, limit: Duration) -> RuntimeDump {
         let shared = &*self.shared;
-        let started = shared.seats[0].desk.has_started();
-        let own = self.at_home(|sched, worker| (worker.index(), dump::of(sched, most)));
-        let request = Request::new(shared.seats.len(), most);
-        let mut asleep = vec![false; shared.seats.len()];
-        for (index, seat) in shared.seats.iter().enumerate() {
-            if let Some((_, dump)) = own.as_ref().filter(|(home, _)| *home == index) {
-                request.answer(index, Answer::Fibers(dump.clone()));
-                continue;
-            }
-            if !started {
-                request.answer(index, Answer::NotStarted);
-                continue;
-            }
-            // Before the mail, which wakes it.
-            asleep[index] = seat.mailbox.inbox.is_asleep();
-            match seat.desk.leave(&request) {
-                Ok(true) => seat.mailbox.post(Mail::Asked),
-                Ok(false) => {}
-                Err(answer) => request.answer(index, answer),
-            }
-        }
+        let own = self.at_home(|sched, worker| (worker.index(), dump::of(sched, usize::MAX)));
+        let request = Request::new(shared.seats.len(), usize::MAX, false);
         let _withdraws = Withdraws { shared, request: &request };
+        ask(shared, &request, own.as_ref().map(|(index, _)| *index));
+        if let Some((index, dump)) = own {
+            request.answer(index, Answer::Fibers(dump));
+        }
         if !request.complete.is_set() {
             // An error means that the time is over, or that the fiber was killed and cannot unwind.
             let _ = request.complete.wait_in_line(Limit::After(limit).instant(), &ASKING);
         }
-        let answers = request.take_answers();
-        let schedulers = answers.into_iter().zip(&shared.seats).zip(asleep).enumerate();
-        let schedulers = schedulers.map(|(index, ((answer, seat), asleep))| {
-            let (state, fibers) = match answer {
-                None => (SchedulerState::Busy(limit), None),
-                Some(Answer::NotStarted) => (SchedulerState::NotStarted, None),
-                Some(Answer::Fibers(dump)) if asleep => (SchedulerState::Asleep, Some(dump)),
-                Some(Answer::Fibers(dump)) => (SchedulerState::Awake, Some(dump)),
-                Some(Answer::Ended) => (SchedulerState::Ended, None),
-            };
-            let queued_jobs = seat.stealer.len() + seat.direct.len();
-            SchedulerDump { index, state, queued_jobs, fibers }
-        });
-        RuntimeDump { schedulers: schedulers.collect(), queued_jobs: shared.injector.len() }
+        collect(shared, &request, limit)
     }
+}
+
+/// Leaves `request` at all schedulers, except for `own`, which gives its dump
+/// itself.
+fn ask(shared: &Shared, request: &Arc<Request>, own: Option<usize>) {
+    let started = shared.seats[0].desk.has_started();
+    for (index, seat) in shared.seats.iter().enumerate() {
+        if own == Some(index) {
+            continue;
+        }
+        if !started {
+            request.answer(index, Answer::NotStarted);
+            continue;
+        }
+        // Before the mail, which wakes it.
+        request.asleep[index].store(seat.mailbox.inbox.is_asleep(), Ordering::Relaxed);
+        match seat.desk.leave(request) {
+            Ok(true) => seat.mailbox.post(Mail::Asked),
+            Ok(false) => {}
+            Err(answer) => _ = request.answer(index, answer),
+        }
+    }
+}
+
+/// Returns what has been answered so far. The others are busy: they did not answer within `limit`.
+fn collect(shared: &Shared, request: &Request, limit: Duration) -> RuntimeDump {
+    let answers = request.take_answers();
+    let schedulers = answers.into_iter().zip(&shared.seats).enumerate();
+    let schedulers = schedulers.map(|(index, (answer, seat))| {
+        let asleep = request.asleep[index].load(Ordering::Relaxed);
+        let (state, fibers) = match answer {
+            None => (SchedulerState::Busy(limit), None),
+            Some(Answer::NotStarted) => (SchedulerState::NotStarted, None),
+            Some(Answer::Fibers(dump)) if asleep => (SchedulerState::Asleep, Some(dump)),
+            Some(Answer::Fibers(dump)) => (SchedulerState::Awake, Some(dump)),
+            Some(Answer::Ended) => (SchedulerState::Ended, None),
+        };
+        let queued_jobs = seat.stealer.len() + seat.direct.len();
+        SchedulerDump { index, state, queued_jobs, fibers }
+    });
+    RuntimeDump { schedulers: schedulers.collect(), queued_jobs: shared.injector.len() }
 }
 
 /// Takes a request out of all desks when this is dropped: at the end of the wait for the answers,
 /// also by an unwind.
 struct Withdraws<'a> {
     shared: &'a Shared,
-    request: &'a std::sync::Arc<Request>,
+    request: &'a Arc<Request>,
 }
 
 impl Drop for Withdraws<'_> {
@@ -167,8 +180,34 @@ pub(super) fn answer(sched: &Scheduler, worker: &Worker) {
     sched.refresh_now();
     let all = dump::of(sched, most);
     for request in requests {
-        request.answer(worker.index(), Answer::Fibers(all.first(request.most)));
+        give(sched, worker, &request, all.first(request.most));
     }
+}
+
+/// Gives the dump of the scheduler of `worker` to `request`.
+fn give(sched: &Scheduler, worker: &Worker, request: &Request, dump: Dump) {
+    let stalls = worker.shared.stalls.as_ref().filter(|_| request.of_stall);
+    // Before the answer: the scheduler that answers last knows of what all others have run.
+    let note =
+        |stalls: &Stalls| stalls.lasts(worker.index(), sched.switches.get(), RealClock.now());
+    let lasts = stalls.is_some_and(note);
+    let is_last = request.answer(worker.index(), Answer::Fibers(dump));
+    if let Some(stalls) = stalls.filter(|_| is_last && lasts) {
+        let (after, dump) = (stalls.after(), collect(&worker.shared, request, Duration::ZERO));
+        say(format_args!("stall: all schedulers have slept for {after:?}:\n{dump}"));
+    }
+}
+
+/// Reports that all schedulers sleep: asks the others, and the last one that answers prints the
+/// report, unless a fiber has run meanwhile. Called by the run loop of the scheduler of `worker`.
+#[cold]
+pub(super) fn report_stall(sched: &Scheduler, worker: &Worker) {
+    sched.refresh_now();
+    let dump = dump::of(sched, REPORTED);
+    let request = Request::new(worker.shared.seats.len(), REPORTED, true);
+    request.asleep[worker.index()].store(true, Ordering::Relaxed);
+    ask(&worker.shared, &request, Some(worker.index()));
+    give(sched, worker, &request, dump);
 }
 
 /// All schedulers of a runtime, as [`Handle::dump`] has found them.

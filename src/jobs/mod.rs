@@ -22,7 +22,7 @@
 //! place of fibers. Once started, a job is a fiber like any other, and never leaves its thread.
 //!
 //! Reading order: [`job`], [`job_cell`], [`shared`], [`sleepers`], [`worker`], [`threads`];
-//! [`desk`] and [`dump`] show all of it.
+//! [`desk`], [`dump`] and [`stalls`] show all of it.
 
 mod atomics;
 pub(crate) mod children;
@@ -37,6 +37,7 @@ pub(crate) mod queueing;
 pub(crate) mod remote_handle;
 pub(crate) mod shared;
 pub(crate) mod sleepers;
+mod stalls;
 mod state;
 pub(crate) mod threads;
 pub(crate) mod worker;

@@ -14,6 +14,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_deque::Worker as Deque;
 
@@ -23,9 +24,11 @@ use crate::jobs::children::Children;
 use crate::jobs::dump;
 use crate::jobs::job::Started;
 use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
+use crate::jobs::stalls::Stalls;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
 use crate::sched::core::work::Work;
+use crate::sched::time::clock::{Clock, RealClock};
 
 /// The number of jobs after which a scheduler looks at the oldest ones first, once. Without that, a
 /// job at the far end of a deque might never start while newer ones come. A prime, so that it does
@@ -183,6 +186,20 @@ impl Work for Worker {
         self.shared.sleepers.withdraw(self.index);
     }
 
+    fn falls_asleep(&self, switches: u64) -> Option<Instant> {
+        let stalls = self.shared.stalls.as_ref()?;
+        stalls.falls_asleep(self.index, switches, RealClock.now())
+    }
+
+    fn wakes_up(&self) {
+        let Some(stalls) = &self.shared.stalls else { return };
+        if stalls.wakes_up(RealClock.now()) {
+            if let Some(sched) = scheduler() {
+                dump::report_stall(&sched, self);
+            }
+        }
+    }
+
     fn exists(&self) -> bool {
         !self.seat().direct.is_empty()
             || !self.shared.injector.is_empty()
@@ -246,6 +263,7 @@ impl Work for Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
+        self.shared.stalls.iter().for_each(Stalls::ends);
         self.seat().desk.close(self.index);
     }
 }

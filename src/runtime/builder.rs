@@ -49,6 +49,7 @@ impl Default for RuntimeBuilder {
                 pin: false,
                 grace: Duration::ZERO,
                 limit: None,
+                stalls_after: None,
             },
         }
     }
@@ -250,6 +251,48 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Sets the time after which a stall is reported on standard error: all schedulers have slept
+    /// for that long, without running a fiber. The default is no report.
+    ///
+    /// The report is the text of [`Handle::dump`](crate::Handle::dump): it shows what each fiber
+    /// waits for, and where. Each stall is reported once, and nothing is killed. A stall need not
+    /// be a defect: a server without requests sleeps, too. So the time should be longer than the
+    /// program is idle in normal operation. It has no effect with a virtual clock.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `after` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let builder = fibra::Runtime::builder().threads(2);
+    /// let runtime = builder.report_stalls(Duration::from_millis(50)).build()?;
+    /// runtime.run(|| {
+    ///     let (_sender, receiver) = fibra::sync::mpmc::bounded::<()>(1);
+    ///     let forgotten = fibra::Handle::current().spawn_on(1, move || receiver.recv());
+    ///     fibra::sleep(Duration::from_millis(200)); // meanwhile, on standard error:
+    ///     // fibra: stall: all schedulers have slept for 50ms:
+    ///     // scheduler 0 sleeps:
+    ///     //   fiber 'main' (#1) is asleep at src/main.rs:9:5 for 50ms
+    ///     // scheduler 1 sleeps:
+    ///     //   fiber 'main' (#1) is waiting for the end of its runtime at ...
+    ///     //   fiber #2 is receiving on an empty channel at src/main.rs:8:79 for 50ms
+    ///     forgotten.kill();
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn report_stalls(mut self, after: Duration) -> RuntimeBuilder {
+        assert!(!after.is_zero(), "a stall that is reported after no time would be each sleep");
+        self.plan.stalls_after = Some(after);
+        self
+    }
+
     /// Creates the runtime.
     ///
     /// # Errors
@@ -272,7 +315,8 @@ impl RuntimeBuilder {
         let mut scheduler = Box::new(Scheduler::new(class, clock, idle())?);
         scheduler.main.class = main_class;
         scheduler.pool.get_mut().prepare(main_class)?;
-        let crew = if plan.threads == 1 && plan.limit.is_none() {
+        let is_plain = plan.threads == 1 && plan.limit.is_none() && plan.stalls_after.is_none();
+        let crew = if is_plain {
             None
         } else {
             let make = move || Scheduler::new(class, Box::new(RealClock), idle());

@@ -19,6 +19,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::time::Instant;
 
 use crate::fiber::header::{FiberPtr, Header};
 
@@ -41,6 +42,13 @@ pub(crate) trait Work: fmt::Debug {
 
     /// Withdraws the announcement.
     fn is_awake(&self);
+
+    /// Notes that the thread falls asleep after this number of switches. Returns the time at which
+    /// it must wake up.
+    fn falls_asleep(&self, switches: u64) -> Option<Instant>;
+
+    /// Notes that the thread has woken up.
+    fn wakes_up(&self);
 
     /// Returns whether there is a job that this scheduler could start.
     fn exists(&self) -> bool;
