@@ -327,6 +327,7 @@ pub use fiber::panic::Panic;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
 #[cfg(feature = "tokio")]
 pub use host::{Guest, guest};
+pub use jobs::dump::{RuntimeDump, SchedulerDump, SchedulerState};
 pub use jobs::error::TrySpawnError;
 pub use jobs::handle::Handle;
 pub use jobs::remote_handle::RemoteHandle;

@@ -92,6 +92,12 @@ where
 impl Runtime {
     /// Runs `f` on this thread as a whole program, like [`main`].
     ///
+    /// In a runtime of several threads the first Ctrl-C kills the main fiber, too. When it has
+    /// unwound, the runtime ends as if the main closure had returned: it waits for jobs as long as
+    /// [`shutdown_timeout`](crate::RuntimeBuilder::shutdown_timeout) allows, and unwinds the jobs
+    /// and fibers of all threads. The second Ctrl-C ends the process immediately, whatever any of
+    /// the threads does.
+    ///
     /// # Panics
     ///
     /// Like [`main`].
@@ -102,8 +108,8 @@ impl Runtime {
     /// use std::process::ExitCode;
     ///
     /// fn main() -> ExitCode {
-    ///     match fibra::Runtime::builder().main_stack_size(64 << 20).build() {
-    ///         Ok(runtime) => runtime.main(|| println!("a stack of 64 MiB")),
+    ///     match fibra::Runtime::builder().all_cores().build() {
+    ///         Ok(runtime) => runtime.main(|| fibra::par::for_each(&[1, 2, 3], |n| println!("{n}"))),
     ///         Err(error) => {
     ///             eprintln!("{error}");
     ///             ExitCode::FAILURE

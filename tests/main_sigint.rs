@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use fibra::io::Waitable;
 use fibra::signal::{self, Signal, Signals};
+use fibra::sync::OneshotSender;
+use fibra::{Handle, Runtime};
 use rustix::process::{Pid, kill_process};
 
 const SCENE: &str = "FIBRA_TEST_SCENE";
@@ -27,7 +29,7 @@ type Scene = (&'static str, fn() -> ExitCode);
 const SCENES: &[Scene] = &[
     ("sleeping", || fibra::main(sleeping)),
     ("sleeping on a larger stack", || {
-        fibra::Runtime::builder().main_stack_size(64 << 20).build().unwrap().main(|| {
+        Runtime::builder().main_stack_size(64 << 20).build().unwrap().main(|| {
             println!("{} MiB", fibra::dump().fibers[0].stack_size >> 20);
             sleeping();
         })
@@ -48,6 +50,9 @@ const SCENES: &[Scene] = &[
     ("is deadlocked", || fibra::main(fibra::park)),
     ("when all is over", when_all_is_over),
     ("ignoring it", || fibra::main(until_told)),
+    ("on two threads", || on_two_threads(jobs_that_sleep)),
+    ("on two threads, with a slow destructor", || on_two_threads(a_job_with_a_slow_destructor)),
+    ("on two threads, computing", || on_two_threads(a_job_that_computes)),
 ];
 
 const TESTS: &[(&str, fn())] = &[
@@ -96,6 +101,42 @@ const TESTS: &[(&str, fn())] = &[
         program.expect("ready");
         program.interrupt();
         program.expect("closing");
+        program.interrupt();
+        program.ends_with(130);
+    }),
+    ("the_fibers_of_all_threads_are_unwound", || {
+        let mut program = Program::start("on two threads");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("dropped: main");
+        // Two threads unwind at the same time.
+        let mut lines = [(); 4].map(|()| program.line());
+        lines.sort();
+        let expected = ["a job of a scope", "fiber of the job", "job there", "job here"];
+        let mut expected = expected.map(|name| format!("dropped: {name}"));
+        expected.sort();
+        assert_eq!(lines, expected);
+        // The first scheduler ends its own fibers when the others have ended.
+        program.expect("dropped: fiber here");
+        program.ends_with(130);
+    }),
+    ("the_second_ends_a_destructor_on_another_thread", || {
+        let mut program = Program::start("on two threads, with a slow destructor");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("dropped: main");
+        let mut lines = [program.line(), program.line()];
+        lines.sort();
+        assert_eq!(lines, ["closing", "dropped: job here"]);
+        program.interrupt();
+        program.ends_with(130);
+    }),
+    ("the_second_ends_a_computation_on_another_thread", || {
+        let mut program = Program::start("on two threads, computing");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("dropped: main");
+        program.expect("dropped: job here");
         program.interrupt();
         program.ends_with(130);
     }),
@@ -240,14 +281,16 @@ fn computing_without_an_end() {
     }
 }
 
-fn in_a_destructor() {
-    struct Slow;
-    impl Drop for Slow {
-        fn drop(&mut self) {
-            println!("closing");
-            fibra::sleep(HOUR);
-        }
+struct Slow;
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        println!("closing");
+        fibra::sleep(HOUR);
     }
+}
+
+fn in_a_destructor() {
     let _speaks = Speaks("main");
     let _slow = Slow;
     println!("ready");
@@ -298,6 +341,56 @@ fn when_all_is_over() -> ExitCode {
     println!("over");
     let _ = std::io::stdin().read_line(&mut String::new());
     code
+}
+
+/// Runs a program on two threads, whose main fiber starts `job` on the other one and sleeps when
+/// that is ready.
+fn on_two_threads(job: fn(OneshotSender<()>)) -> ExitCode {
+    Runtime::builder().threads(2).build().unwrap().main(|| {
+        let (ready, is_ready) = fibra::sync::oneshot();
+        let handle = Handle::current();
+        let job = handle.spawn_on(1, move || job(ready));
+        is_ready.recv().unwrap();
+        let (ready, is_ready) = fibra::sync::oneshot();
+        let here = handle.spawn_on(0, || {
+            ready.send(()).unwrap();
+            sleep_in("job here");
+        });
+        fibra::spawn(|| sleep_in("fiber here"));
+        is_ready.recv().unwrap();
+        let _speaks = Speaks("main");
+        println!("ready");
+        drop((job.join(), here));
+    })
+}
+
+fn sleep_in(name: &'static str) {
+    let _speaks = Speaks(name);
+    fibra::sleep(HOUR);
+}
+
+fn jobs_that_sleep(ready: OneshotSender<()>) {
+    fibra::spawn(|| sleep_in("fiber of the job"));
+    let _speaks = Speaks("job there");
+    fibra::par::scope(|s| {
+        s.spawn_on(1, || {
+            ready.send(()).unwrap();
+            sleep_in("a job of a scope");
+        });
+    });
+}
+
+fn a_job_with_a_slow_destructor(ready: OneshotSender<()>) {
+    let _slow = Slow;
+    ready.send(()).unwrap();
+    fibra::sleep(HOUR);
+}
+
+fn a_job_that_computes(ready: OneshotSender<()>) {
+    ready.send(()).unwrap();
+    loop {
+        std::hint::spin_loop();
+    }
 }
 
 // ----------------------------------------------------------------------------------

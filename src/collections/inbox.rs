@@ -109,6 +109,11 @@ impl<T> Inbox<T> {
         self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::AcqRel)
     }
 
+    /// Returns whether the reader sleeps, as far as the calling thread knows.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.sleeping.load(Ordering::Relaxed)
+    }
+
     /// Takes the first message. For the reader.
     pub(crate) fn pop(&self) -> Option<T> {
         self.receiver.try_recv().ok()

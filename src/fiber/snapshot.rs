@@ -91,6 +91,18 @@ pub struct Dump {
     pub fibers: Vec<FiberSnapshot>,
     /// The number of fibers that are not in the list.
     pub left_out: usize,
+    /// The number of other schedulers of the runtime, whose fibers
+    /// [`Handle::dump`](crate::Handle::dump) shows. It is 0 in reports of deadlocks.
+    pub other_schedulers: usize,
+}
+
+impl Dump {
+    /// Returns a copy that lists no more than the first `most` fibers.
+    pub(crate) fn first(&self, most: usize) -> Dump {
+        let fibers: Vec<_> = self.fibers.iter().take(most).cloned().collect();
+        let left_out = self.left_out + self.fibers.len() - fibers.len();
+        Dump { fibers, left_out, ..*self }
+    }
 }
 
 impl fmt::Display for Dump {
@@ -100,6 +112,11 @@ impl fmt::Display for Dump {
         }
         if self.left_out != 0 {
             write!(f, "\n  and {} more", self.left_out)?;
+        }
+        match self.other_schedulers {
+            0 => {}
+            1 => f.write_str("\n  (`Handle::dump` also shows the other scheduler)")?,
+            n => write!(f, "\n  (`Handle::dump` also shows the {n} other schedulers)")?,
         }
         Ok(())
     }

@@ -160,7 +160,7 @@ pub(crate) fn settings(builder: Builder, at: &'static Location<'static>) -> Sett
 pub(super) fn found(sched: &Scheduler) -> Arc<Shared> {
     let deque = Deque::new_lifo();
     let seat = Seat::new(sched.mailbox.clone(), deque.stealer());
-    let shared = Arc::new(Shared::new(vec![seat], None));
+    let shared = Arc::new(Shared::new(vec![seat], None, None));
     let _ = sched.work.set(Box::new(Worker::new(shared.clone(), 0, deque)));
     shared
 }

@@ -15,15 +15,19 @@
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
+use std::time::Duration;
 
 use crossbeam_deque::{Injector, Steal, Stealer};
 
 use crate::collections::locked::locked;
 use crate::collections::publish;
 use crate::fiber::exit::JoinError;
+use crate::jobs::desk::Desk;
 use crate::jobs::job::Unstarted;
 use crate::jobs::sleepers::Sleepers;
+use crate::jobs::stalls::Stalls;
 use crate::sched::shared::mailbox::{Mail, Mailbox};
+use crate::sched::time::clock::{Clock, RealClock};
 use crate::sync::Semaphore;
 
 pub(crate) type Queued = Unstarted;
@@ -35,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) sleepers: Sleepers,
     /// The permits to queue a job, if their number is limited.
     pub(crate) limit: Option<Semaphore>,
+    /// The times in which all schedulers sleep, if they are reported.
+    pub(crate) stalls: Option<Stalls>,
     stage: AtomicU8,
     /// The number of handles, if there is one scheduler. As long as there is one, jobs may come.
     handles: AtomicUsize,
@@ -54,6 +60,8 @@ pub(crate) struct Seat {
     pub(crate) spawned: AtomicUsize,
     /// The number of jobs that have ended on it. Only its own thread writes.
     pub(crate) ended: AtomicUsize,
+    /// The place where other threads ask for a dump of its fibers.
+    pub(crate) desk: Desk,
     /// Whether its scheduler has ended.
     pub(crate) gone: AtomicU8,
     /// The waker of its main fiber, which waits for the end of the runtime.
@@ -77,6 +85,7 @@ impl Seat {
             direct: Injector::new(),
             spawned: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
+            desk: Desk::new(),
             gone: AtomicU8::new(0),
             waiting: Mutex::new(None),
         }
@@ -95,8 +104,16 @@ pub(crate) fn count(counter: &AtomicUsize) {
 }
 
 impl Shared {
-    pub(crate) fn new(seats: Vec<Seat>, limit: Option<usize>) -> Shared {
+    /// Creates the shared state of the schedulers of `seats`, with a limit of queued jobs and a
+    /// time after which stalls are reported, if these are set.
+    pub(crate) fn new(
+        seats: Vec<Seat>,
+        limit: Option<usize>,
+        stalls_after: Option<Duration>,
+    ) -> Shared {
+        let schedulers = seats.len();
         Shared {
+            stalls: stalls_after.map(|after| Stalls::new(schedulers, after, RealClock.now())),
             sleepers: Sleepers::new(seats.len()),
             seats: seats.into(),
             injector: Injector::new(),

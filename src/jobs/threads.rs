@@ -61,6 +61,8 @@ pub(crate) struct Plan {
     pub(crate) pin: bool,
     pub(crate) grace: Duration,
     pub(crate) limit: Option<usize>,
+    /// The time after which stalls are reported.
+    pub(crate) stalls_after: Option<Duration>,
 }
 
 /// The other threads of a runtime, and what all of them share.
@@ -95,7 +97,7 @@ impl Crew {
             members.threads.push(member);
             seats.push(seat);
         }
-        let shared = Arc::new(Shared::new(seats, plan.limit));
+        let shared = Arc::new(Shared::new(seats, plan.limit, plan.stalls_after));
         Ok(Crew { shared, plan, deque, members })
     }
 

@@ -14,17 +14,21 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_deque::Worker as Deque;
 
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::State;
 use crate::jobs::children::Children;
+use crate::jobs::dump;
 use crate::jobs::job::Started;
 use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
+use crate::jobs::stalls::Stalls;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
 use crate::sched::core::work::Work;
+use crate::sched::time::clock::{Clock, RealClock};
 
 /// The number of jobs after which a scheduler looks at the oldest ones first, once. Without that, a
 /// job at the far end of a deque might never start while newer ones come. A prime, so that it does
@@ -48,6 +52,7 @@ struct Running {
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, index: usize, deque: Deque<Queued>) -> Worker {
         let (taken, running) = (Cell::new(0), RefCell::new(Vec::new()));
+        shared.seats[index].desk.start();
         Worker { shared, index, deque, taken, running }
     }
 
@@ -181,6 +186,20 @@ impl Work for Worker {
         self.shared.sleepers.withdraw(self.index);
     }
 
+    fn falls_asleep(&self, switches: u64) -> Option<Instant> {
+        let stalls = self.shared.stalls.as_ref()?;
+        stalls.falls_asleep(self.index, switches, RealClock.now())
+    }
+
+    fn wakes_up(&self) {
+        let Some(stalls) = &self.shared.stalls else { return };
+        if stalls.wakes_up(RealClock.now()) {
+            if let Some(sched) = scheduler() {
+                dump::report_stall(&sched, self);
+            }
+        }
+    }
+
     fn exists(&self) -> bool {
         !self.seat().direct.is_empty()
             || !self.shared.injector.is_empty()
@@ -189,6 +208,10 @@ impl Work for Worker {
 
     fn may_come(&self) -> bool {
         self.shared.is_held()
+    }
+
+    fn is_ending(&self) -> bool {
+        self.shared.stage() == Stage::Closed
     }
 
     fn ended(&self, fiber: FiberPtr) {
@@ -223,8 +246,25 @@ impl Work for Worker {
         true
     }
 
+    fn answer(&self) {
+        if let Some(sched) = scheduler() {
+            dump::answer(&sched, self);
+        }
+    }
+
+    fn other_schedulers(&self) -> usize {
+        self.shared.seats.len() - 1
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.shared.stalls.iter().for_each(Stalls::ends);
+        self.seat().desk.close(self.index);
     }
 }
 

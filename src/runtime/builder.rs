@@ -38,7 +38,7 @@ pub struct RuntimeBuilder {
     virtual_clock: bool,
     plan: Plan,
     #[cfg(feature = "tokio")]
-    companion: Companion,
+    pub(super) companion: Companion,
 }
 
 impl Default for RuntimeBuilder {
@@ -53,6 +53,7 @@ impl Default for RuntimeBuilder {
                 pin: false,
                 grace: Duration::ZERO,
                 limit: None,
+                stalls_after: None,
             },
             #[cfg(feature = "tokio")]
             companion: Companion::None,
@@ -256,67 +257,46 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Gives the fibers a runtime of tokio: for crates whose futures use its sockets and timers, or
-    /// spawn tasks.
+    /// Sets the time after which a stall is reported on standard error: all schedulers have slept
+    /// for that long, without running a fiber. The default is no report.
     ///
-    /// Each scheduler has a `current_thread` runtime of its own on its thread. Tasks run there when
-    /// no fiber is ready, and between the fibers when some are. They end when the scheduler does.
-    /// If this is called inside a runtime of tokio with several threads (under `#[tokio::main]`),
-    /// all schedulers use that one instead.
+    /// The report is the text of [`Handle::dump`](crate::Handle::dump): it shows what each fiber
+    /// waits for, and where. Each stall is reported once, and nothing is killed. A stall need not
+    /// be a defect: a server without requests sleeps, too. So the time should be longer than the
+    /// program is idle in normal operation. It has no effect with a virtual clock.
     ///
-    /// [`future::block_on`](crate::future::block_on) waits in a fiber for the futures of such
-    /// crates; everything else that needs only a runtime, `tokio::spawn` for example, also works.
-    /// Tasks are not fibers: a call that waits without `.await` stops the thread inside a task, as
-    /// it does in any program that uses tokio. Some things are different in such a runtime: time
-    /// limits and sleeps end on the next millisecond, and a deadlock of all fibers is not found,
-    /// because a task might end it.
+    /// # Panics
+    ///
+    /// Panics if `after` is zero.
     ///
     /// # Examples
     ///
     /// ```
-    /// use fibra::future::block_on;
     /// use std::time::Duration;
     ///
     /// # fn main() -> std::io::Result<()> {
-    /// fibra::Runtime::builder().tokio().build()?.run(|| {
-    ///     let fibers = (1..=3).map(|n| {
-    ///         fibra::spawn(move || {
-    ///             block_on(tokio::time::sleep(Duration::from_millis(n)));
-    ///             block_on(async { tokio::spawn(async move { n * n }).await.unwrap() })
-    ///         })
-    ///     });
-    ///     let squares: Vec<u64> =
-    ///         fibers.collect::<Vec<_>>().into_iter().map(|fiber| fiber.join().unwrap()).collect();
-    ///     assert_eq!(squares, [1, 4, 9]);
+    /// let builder = fibra::Runtime::builder().threads(2);
+    /// let runtime = builder.report_stalls(Duration::from_millis(50)).build()?;
+    /// runtime.run(|| {
+    ///     let (_sender, receiver) = fibra::sync::mpmc::bounded::<()>(1);
+    ///     let forgotten = fibra::Handle::current().spawn_on(1, move || receiver.recv());
+    ///     fibra::sleep(Duration::from_millis(200)); // meanwhile, on standard error:
+    ///     // fibra: stall: all schedulers have slept for 50ms:
+    ///     // scheduler 0 sleeps:
+    ///     //   fiber 'main' (#1) is asleep at src/main.rs:9:5 for 50ms
+    ///     // scheduler 1 sleeps:
+    ///     //   fiber 'main' (#1) is waiting for the end of its runtime at ...
+    ///     //   fiber #2 is receiving on an empty channel at src/main.rs:8:79 for 50ms
+    ///     forgotten.kill();
     /// });
     /// # Ok(())
     /// # }
     /// ```
-    #[cfg(feature = "tokio")]
-    pub fn tokio(self) -> RuntimeBuilder {
-        RuntimeBuilder { companion: Companion::Own, ..self }
-    }
-
-    /// Gives the fibers the runtime of tokio behind `handle`, which must be driven by threads of
-    /// its own, like [`tokio`](RuntimeBuilder::tokio).
-    ///
-    /// Each event that a fiber waits for then crosses from a thread of that runtime to the fiber's
-    /// thread.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # fn main() -> std::io::Result<()> {
-    /// let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
-    /// let runtime = fibra::Runtime::builder().tokio_handle(tokio.handle().clone()).build()?;
-    /// let answer = runtime.run(|| fibra::future::block_on(tokio::spawn(async { 42 })));
-    /// assert_eq!(answer.unwrap(), 42);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[cfg(feature = "tokio")]
-    pub fn tokio_handle(self, handle: tokio::runtime::Handle) -> RuntimeBuilder {
-        RuntimeBuilder { companion: Companion::Given(handle), ..self }
+    #[track_caller]
+    pub fn report_stalls(mut self, after: Duration) -> RuntimeBuilder {
+        assert!(!after.is_zero(), "a stall that is reported after no time would be each sleep");
+        self.plan.stalls_after = Some(after);
+        self
     }
 
     /// Creates the runtime.
@@ -348,7 +328,8 @@ impl RuntimeBuilder {
         let mut scheduler = Box::new(Scheduler::new(class, clock, idle(&companion)?)?);
         scheduler.main.class = main_class;
         scheduler.pool.get_mut().prepare(main_class)?;
-        let crew = if plan.threads == 1 && plan.limit.is_none() {
+        let is_plain = plan.threads == 1 && plan.limit.is_none() && plan.stalls_after.is_none();
+        let crew = if is_plain {
             None
         } else {
             let make = move || Scheduler::new(class, Box::new(RealClock), idle(&companion)?);

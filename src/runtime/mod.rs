@@ -2,6 +2,8 @@
 //! and an idle wait.
 
 mod builder;
+#[cfg(feature = "tokio")]
+mod companion;
 
 pub use builder::RuntimeBuilder;
 

@@ -131,7 +131,7 @@ impl Scheduler {
                 {
                     self.break_deadlock();
                 }
-                until => self.sleep_until(until),
+                until => self.sleep_beside_work(until),
             }
             if let Some(work) = self.work.get() {
                 work.is_awake();
@@ -174,9 +174,22 @@ impl Scheduler {
         found
     }
 
-    /// Sleeps until something happens, at the latest until `until`. If a look for locks that are
-    /// never released makes a wait fail, returns without sleeping.
-    fn sleep_until(&self, until: Option<Instant>) {
+    /// Sleeps until something happens, at the latest until `until`, and lets the runtime of the
+    /// scheduler know.
+    fn sleep_beside_work(&self, until: Option<Instant>) {
+        match self.work.get().filter(|_| !self.time.clock.can_jump()) {
+            Some(work) => {
+                let look = work.falls_asleep(self.switches.get());
+                self.sleep_until(until, look);
+                work.wakes_up();
+            }
+            None => self.sleep_until(until, None),
+        }
+    }
+
+    /// Sleeps until something happens, at the latest until `until` or `or_until`. If a look for
+    /// locks that are never released makes a wait fail, returns without sleeping.
+    fn sleep_until(&self, until: Option<Instant>, or_until: Option<Instant>) {
         let look = self.next_look(until.is_none());
         if let Look::Now = look {
             let closed = until.is_none()
@@ -186,10 +199,9 @@ impl Scheduler {
                 return;
             }
         }
-        match (until, look.at()) {
-            (Some(at), _) if self.time.clock.can_jump() => self.jump_or_wait(at),
-            (Some(at), Some(look)) => self.idle.wait(Some(at.min(look))),
-            (at, look) => self.idle.wait(at.or(look)),
+        match until {
+            Some(at) if self.time.clock.can_jump() => self.jump_or_wait(at),
+            _ => self.idle.wait([until, look.at(), or_until].into_iter().flatten().min()),
         }
     }
 

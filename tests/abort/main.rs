@@ -12,4 +12,5 @@ mod generators;
 mod greenlets;
 mod panics;
 mod pools;
+mod runtimes;
 mod scopes;

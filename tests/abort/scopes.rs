@@ -7,5 +7,5 @@ fn scopes_whose_jobs_never_end_are_abandoned_at_the_end_of_the_runtime() {
     let output = run_aborting("scopes-abort", include_str!("scopes/program.rs"), &[], &[]);
     let text = crate::support::stderr(&output);
     let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("> ")).collect();
-    assert_eq!(lines, ["over"; 8], "{text}");
+    assert_eq!(lines, ["over"; 10], "{text}");
 }

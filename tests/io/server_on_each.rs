@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
@@ -593,6 +594,56 @@ fn a_scope_waits_for_the_handlers_of_all_threads() {
         let running = kept.unwrap();
         assert_eq!(running.connections(), 0);
         assert_eq!(soon(|| running.shutdown(LONG)).killed, 0);
+    });
+}
+
+/// The handles of a server's jobs outlive the scope, and what the jobs borrow does not. The handler
+/// reads what it borrows in its destructor, too, which runs when its closure is dropped.
+#[test]
+fn a_server_that_outlives_its_scope_holds_nothing_that_borrows() {
+    struct Reads<'a>(&'a AtomicUsize, &'a AtomicUsize);
+    impl Drop for Reads<'_> {
+        fn drop(&mut self) {
+            assert_eq!(self.0.load(Ordering::SeqCst), 7);
+            self.1.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    on_threads(2, || {
+        for round in 0..40 {
+            let lent = Box::new(AtomicUsize::new(7));
+            let dropped = AtomicUsize::new(0);
+            let mut kept = None;
+            let scope = panic::AssertUnwindSafe(|| {
+                fibra::par::scope(|s| {
+                    let reads = Reads(&lent, &dropped);
+                    let handler = move |mut stream: TcpStream, _| {
+                        assert_eq!(reads.0.load(Ordering::SeqCst), 7);
+                        let _ = stream.write_all(b"!");
+                        fibra::park();
+                    };
+                    let listeners = TcpListener::builder().bind_each(2, ANY).unwrap();
+                    let address = listeners[0].local_addr().unwrap();
+                    kept = Some(Server::new(listeners).start_on_each_in(s, handler));
+                    let _client = (round % 2 == 0).then(|| TcpStream::connect(address).unwrap());
+                    if round % 4 < 2 {
+                        fibra::sleep(Duration::from_millis(1));
+                    }
+                    s.kill();
+                    if round % 8 == 7 {
+                        panic::resume_unwind(Box::new("out of milk"));
+                    }
+                });
+            });
+            assert_eq!(panic::catch_unwind(scope).is_err(), round % 8 == 7);
+            assert_eq!(dropped.load(Ordering::SeqCst), 1, "round {round}");
+            lent.store(0, Ordering::SeqCst);
+            drop(lent);
+            let running = kept.unwrap();
+            assert_eq!(running.connections(), 0);
+            if round % 3 == 0 {
+                assert_eq!(soon(|| running.shutdown(LONG)).killed, 0);
+            }
+        }
     });
 }
 

@@ -58,6 +58,32 @@ fn a_job_that_never_ends_keeps_its_scope_and_not_the_runtime() {
 }
 
 #[test]
+fn a_job_on_the_first_scheduler_that_never_ends_keeps_its_scope_and_not_the_runtime() {
+    let test =
+        name_of!(a_job_on_the_first_scheduler_that_never_ends_keeps_its_scope_and_not_the_runtime);
+    let text = ends(test, || {
+        on(2, |handle| {
+            let started = AtomicBool::new(false);
+            let scope = move || {
+                let left = OnDrop(|| eprintln!("the scope was left"));
+                par::scope(|s| {
+                    s.spawn_on(0, || {
+                        started.store(true, Ordering::SeqCst);
+                        never_end();
+                    });
+                    spin_until(|| started.load(Ordering::SeqCst));
+                });
+                drop(left);
+            };
+            handle.spawn_on(1, scope).detach();
+            fibra::sleep(ms(20));
+        });
+    });
+    assert!(text.contains("it caught every kill"), "{text}");
+    assert!(!text.contains("was left"), "{text}");
+}
+
+#[test]
 fn a_scope_on_one_thread_does_not_outlast_run() {
     let test = name_of!(a_scope_on_one_thread_does_not_outlast_run);
     let text = ends(test, || {

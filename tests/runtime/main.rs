@@ -7,6 +7,7 @@
 mod support;
 
 mod crossing;
+mod dumps;
 mod ends;
 mod futures;
 mod hangs;
@@ -24,6 +25,7 @@ mod parallel;
 mod places;
 mod plain_run;
 mod selecting;
+mod stalls;
 mod stress;
 
 use std::sync::atomic::{AtomicU32, Ordering};

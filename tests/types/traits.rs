@@ -198,6 +198,9 @@ pub(crate) fn rows() -> Vec<Row> {
         RemoteHandle<T>;
         Runtime;
         RuntimeBuilder;
+        RuntimeDump;
+        SchedulerDump;
+        SchedulerState;
         Scope as fibra::Scope<'static, 'static>;
         ScopedJoinHandle<T> as fibra::ScopedJoinHandle<'static, T>;
         Stats;

@@ -19,6 +19,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::time::Instant;
 
 use crate::fiber::header::{FiberPtr, Header};
 
@@ -42,11 +43,21 @@ pub(crate) trait Work: fmt::Debug {
     /// Withdraws the announcement.
     fn is_awake(&self);
 
+    /// Notes that the thread falls asleep after this number of switches. Returns the time at which
+    /// it must wake up.
+    fn falls_asleep(&self, switches: u64) -> Option<Instant>;
+
+    /// Notes that the thread has woken up.
+    fn wakes_up(&self);
+
     /// Returns whether there is a job that this scheduler could start.
     fn exists(&self) -> bool;
 
     /// Returns whether jobs may come that do not exist so far.
     fn may_come(&self) -> bool;
+
+    /// Returns whether all work that has started is killed, because its source is ending.
+    fn is_ending(&self) -> bool;
 
     /// Records that `fiber`, which was started by [`start`](Work::start), has ended or was
     /// abandoned.
@@ -59,6 +70,12 @@ pub(crate) trait Work: fmt::Debug {
     /// Passes a call of `exit` to the scheduler that the runtime began with. Returns whether that
     /// is another one.
     fn passes_exit_on(&self, code: i32) -> bool;
+
+    /// Answers the threads that have asked for a dump of this thread's scheduler.
+    fn answer(&self);
+
+    /// Returns the number of other schedulers that take part.
+    fn other_schedulers(&self) -> usize;
 
     /// Returns itself, for the module that installed it.
     fn as_any(&self) -> &dyn Any;

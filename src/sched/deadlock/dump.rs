@@ -6,7 +6,8 @@ use crate::sched::core::scheduler::{Scheduler, current_fiber};
 use crate::sched::deadlock::lock_graph::LockGraph;
 
 /// Returns a snapshot of every fiber of this thread's scheduler: its name, what it waits for, where
-/// and since when, and how much of its stack it uses.
+/// and since when, and how much of its stack it uses. For all schedulers of a runtime, see
+/// [`Handle::dump`](crate::Handle::dump).
 ///
 /// # Panics
 ///
@@ -29,7 +30,9 @@ use crate::sched::deadlock::lock_graph::LockGraph;
 #[must_use]
 #[track_caller]
 pub fn dump() -> Dump {
-    of(&current_fiber().sched, usize::MAX)
+    let sched = current_fiber().sched;
+    let other_schedulers = sched.work.get().map_or(0, |work| work.other_schedulers());
+    Dump { other_schedulers, ..of(&sched, usize::MAX) }
 }
 
 /// Returns the counters of this thread's scheduler.
@@ -108,5 +111,6 @@ pub(crate) fn of(sched: &Scheduler, most: usize) -> Dump {
     Dump {
         fibers: fibers.iter().take(most).map(picture).collect(),
         left_out: fibers.len().saturating_sub(most),
+        other_schedulers: 0,
     }
 }

@@ -54,6 +54,8 @@ pub(crate) enum Mail {
     Exit(i32),
     /// To a tasklet: the oldest of the orders in the token.
     Order(Arc<Token>),
+    /// To the scheduler: other threads ask for a dump of its fibers.
+    Asked,
     /// The timer of a future was dropped.
     Disarm(Key),
 }

@@ -90,6 +90,7 @@ impl Scheduler {
                     self.carry_out(token.key, order);
                 }
             }
+            Mail::Asked => self.work.get().into_iter().for_each(|work| work.answer()),
             Mail::Disarm(key) => self.disarm_task(key),
         }
     }

@@ -50,7 +50,7 @@ fn scope(index: usize, then: impl FnOnce()) {
 
 fn main() {
     // The number of schedulers, that of the scope, and that of its job.
-    for (threads, outer, inner) in [(1, 0, 0), (2, 0, 0), (2, 0, 1), (2, 1, 1)] {
+    for (threads, outer, inner) in [(1, 0, 0), (2, 0, 0), (2, 0, 1), (2, 1, 0), (2, 1, 1)] {
         on(threads, |handle| {
             handle.spawn_on(outer, move || scope(inner, || ())).detach();
             fibra::sleep(20 * MS);

@@ -1,0 +1,335 @@
+//! Dumps of all schedulers of a runtime: the public calls and types. How a scheduler is asked is in
+//! [`desk`](crate::jobs::desk).
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::fiber::report::say;
+use crate::fiber::snapshot::Dump;
+use crate::fiber::state::{OnDeadlock, WaitReason};
+use crate::jobs::desk::{Answer, Request};
+use crate::jobs::handle::Handle;
+use crate::jobs::shared::Shared;
+use crate::jobs::stalls::Stalls;
+use crate::jobs::worker::Worker;
+use crate::sched::core::limit::Limit;
+use crate::sched::core::scheduler::Scheduler;
+use crate::sched::deadlock::dump;
+use crate::sched::deadlock::victim::REPORTED;
+use crate::sched::shared::mailbox::Mail;
+use crate::sched::time::clock::{Clock, RealClock};
+
+static ASKING: WaitReason =
+    WaitReason::new("waiting for the dumps of other schedulers", OnDeadlock::Fail)
+        .ended_by_outsiders();
+
+/// The time within which a scheduler answers unless it is busy.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Handle {
+    /// Returns a snapshot of all schedulers of the runtime: their fibers, like
+    /// [`fibra::dump`](crate::dump()) returns those of one scheduler, the jobs that have not
+    /// started, and which schedulers sleep.
+    ///
+    /// May be called on any thread. Only its own thread can read the fibers of a scheduler. So
+    /// other schedulers are asked, and answer between two fibers; a fiber that calls this parks
+    /// meanwhile, and a plain thread blocks. A scheduler whose fiber computes for a second without
+    /// a wait or a yield is shown as [`Busy`](SchedulerState::Busy). The snapshots of different
+    /// schedulers are not of the same moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::Runtime::builder().threads(2).build()?.run(|| {
+    ///     let handle = fibra::Handle::current();
+    ///     handle.spawn_on(1, fibra::park).detach();
+    ///     # let settled = |text: String| text.contains(" is parked") && text.contains("sleeps");
+    ///     # while !settled(handle.dump().to_string()) {
+    ///     #     fibra::sleep(std::time::Duration::from_millis(1));
+    ///     # }
+    ///     println!("{}", handle.dump());
+    ///     // scheduler 0 is awake:
+    ///     //   fiber 'main' (#1) runs, spawned at src/main.rs:1:1
+    ///     // scheduler 1 sleeps:
+    ///     //   fiber 'main' (#1) is waiting for the end of its runtime at ...
+    ///     //   fiber #2 is parked at ...
+    ///     # let text = handle.dump().to_string();
+    ///     # assert!(text.starts_with("scheduler 0 is awake:\n  fiber 'main' (#1) runs"));
+    ///     # assert!(text.contains("\n  fiber #2 is parked at"), "{text}");
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn dump(&self) -> RuntimeDump {
+        self.dump_within(PATIENCE)
+    }
+
+    /// Returns a snapshot like [`dump`](Handle::dump), for which it waits up to `limit`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::SchedulerState;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::Runtime::builder().threads(2).build()?.run(|| {
+    ///     let handle = fibra::Handle::current();
+    ///     let (started, has_started) = fibra::sync::oneshot();
+    ///     let (go_on, goes_on) = std::sync::mpsc::channel();
+    ///     let job = handle.spawn_on(1, move || {
+    ///         started.send(()).unwrap();
+    ///         goes_on.recv().unwrap(); // blocks the thread
+    ///     });
+    ///     has_started.recv().unwrap();
+    ///     let limit = Duration::from_millis(5);
+    ///     let dump = handle.dump_within(limit);
+    ///     assert_eq!(dump.schedulers[1].state, SchedulerState::Busy(limit));
+    ///     assert_eq!(dump.schedulers[1].fibers, None);
+    ///     go_on.send(()).unwrap();
+    ///     job.join().unwrap();
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn dump_within(&self, limit: Duration) -> RuntimeDump {
+        let shared = &*self.shared;
+        let own = self.at_home(|sched, worker| (worker.index(), dump::of(sched, usize::MAX)));
+        let request = Request::new(shared.seats.len(), usize::MAX, false);
+        let _withdraws = Withdraws { shared, request: &request };
+        ask(shared, &request, own.as_ref().map(|(index, _)| *index));
+        if let Some((index, dump)) = own {
+            request.answer(index, Answer::Fibers(dump));
+        }
+        if !request.complete.is_set() {
+            // An error means that the time is over, or that the fiber was killed and cannot unwind.
+            let _ = request.complete.wait_in_line(Limit::After(limit).instant(), &ASKING);
+        }
+        collect(shared, &request, limit)
+    }
+}
+
+/// Leaves `request` at all schedulers, except for `own`, which gives its dump
+/// itself.
+fn ask(shared: &Shared, request: &Arc<Request>, own: Option<usize>) {
+    let started = shared.seats[0].desk.has_started();
+    for (index, seat) in shared.seats.iter().enumerate() {
+        if own == Some(index) {
+            continue;
+        }
+        if !started {
+            request.answer(index, Answer::NotStarted);
+            continue;
+        }
+        // Before the mail, which wakes it.
+        request.asleep[index].store(seat.mailbox.inbox.is_asleep(), Ordering::Relaxed);
+        match seat.desk.leave(request) {
+            Ok(true) => seat.mailbox.post(Mail::Asked),
+            Ok(false) => {}
+            Err(answer) => _ = request.answer(index, answer),
+        }
+    }
+}
+
+/// Returns what has been answered so far. The others are busy: they did not answer within `limit`.
+fn collect(shared: &Shared, request: &Request, limit: Duration) -> RuntimeDump {
+    let answers = request.take_answers();
+    let schedulers = answers.into_iter().zip(&shared.seats).enumerate();
+    let schedulers = schedulers.map(|(index, (answer, seat))| {
+        let asleep = request.asleep[index].load(Ordering::Relaxed);
+        let (state, fibers) = match answer {
+            None => (SchedulerState::Busy(limit), None),
+            Some(Answer::NotStarted) => (SchedulerState::NotStarted, None),
+            Some(Answer::Fibers(dump)) if asleep => (SchedulerState::Asleep, Some(dump)),
+            Some(Answer::Fibers(dump)) => (SchedulerState::Awake, Some(dump)),
+            Some(Answer::Ended) => (SchedulerState::Ended, None),
+        };
+        let queued_jobs = seat.stealer.len() + seat.direct.len();
+        SchedulerDump { index, state, queued_jobs, fibers }
+    });
+    RuntimeDump { schedulers: schedulers.collect(), queued_jobs: shared.injector.len() }
+}
+
+/// Takes a request out of all desks when this is dropped: at the end of the wait for the answers,
+/// also by an unwind.
+struct Withdraws<'a> {
+    shared: &'a Shared,
+    request: &'a Arc<Request>,
+}
+
+impl Drop for Withdraws<'_> {
+    fn drop(&mut self) {
+        self.shared.seats.iter().for_each(|seat| seat.desk.withdraw(self.request));
+    }
+}
+
+/// Answers the requests that other threads have left for the scheduler of `worker`. Called by its
+/// run loop.
+pub(super) fn answer(sched: &Scheduler, worker: &Worker) {
+    let requests = worker.seat().desk.take();
+    let Some(most) = requests.iter().map(|request| request.most).max() else { return };
+    sched.refresh_now();
+    let all = dump::of(sched, most);
+    for request in requests {
+        give(sched, worker, &request, all.first(request.most));
+    }
+}
+
+/// Gives the dump of the scheduler of `worker` to `request`.
+fn give(sched: &Scheduler, worker: &Worker, request: &Request, dump: Dump) {
+    let stalls = worker.shared.stalls.as_ref().filter(|_| request.of_stall);
+    // Before the answer: the scheduler that answers last knows of what all others have run.
+    let note =
+        |stalls: &Stalls| stalls.lasts(worker.index(), sched.switches.get(), RealClock.now());
+    let lasts = stalls.is_some_and(note);
+    let is_last = request.answer(worker.index(), Answer::Fibers(dump));
+    if let Some(stalls) = stalls.filter(|_| is_last && lasts) {
+        let (after, dump) = (stalls.after(), collect(&worker.shared, request, Duration::ZERO));
+        say(format_args!("stall: all schedulers have slept for {after:?}:\n{dump}"));
+    }
+}
+
+/// Reports that all schedulers sleep: asks the others, and the last one that answers prints the
+/// report, unless a fiber has run meanwhile. Called by the run loop of the scheduler of `worker`.
+#[cold]
+pub(super) fn report_stall(sched: &Scheduler, worker: &Worker) {
+    sched.refresh_now();
+    let dump = dump::of(sched, REPORTED);
+    let request = Request::new(worker.shared.seats.len(), REPORTED, true);
+    request.asleep[worker.index()].store(true, Ordering::Relaxed);
+    ask(&worker.shared, &request, Some(worker.index()));
+    give(sched, worker, &request, dump);
+}
+
+/// All schedulers of a runtime, as [`Handle::dump`] has found them.
+///
+/// Its `Display` is one paragraph for each scheduler, with one line for each fiber, without a line
+/// break at the end.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// fibra::Runtime::builder().threads(2).build()?.run(|| {
+///     let dump = fibra::Handle::current().dump();
+///     let fibers = dump.schedulers.iter().filter_map(|scheduler| scheduler.fibers.as_ref());
+///     assert_eq!(fibers.map(|dump| dump.fibers.len()).sum::<usize>(), 2); // the main fibers
+/// });
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RuntimeDump {
+    /// The schedulers, in the order of their indices.
+    pub schedulers: Vec<SchedulerDump>,
+    /// The number of jobs that have not started, that any scheduler may start, and that were
+    /// spawned outside of the runtime's fibers.
+    pub queued_jobs: usize,
+}
+
+/// One scheduler of a runtime, as [`Handle::dump`] has found it.
+///
+/// # Examples
+///
+/// ```
+/// fibra::run(|| {
+///     let dump = fibra::Handle::current().dump();
+///     assert_eq!(dump.schedulers[0].state, fibra::SchedulerState::Awake);
+///     assert_eq!(dump.schedulers[0].fibers.as_ref().unwrap().fibers.len(), 1);
+/// });
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SchedulerDump {
+    /// The index of the scheduler, as [`Handle::spawn_on`] takes it.
+    pub index: usize,
+    /// The state of the scheduler when it was asked.
+    pub state: SchedulerState,
+    /// The number of jobs that have not started, and that were spawned by its fibers or for this
+    /// scheduler.
+    pub queued_jobs: usize,
+    /// The fibers of the scheduler, if it has answered.
+    pub fibers: Option<Dump>,
+}
+
+/// The state of a scheduler when it was asked for a dump.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::SchedulerState;
+///
+/// let handle = fibra::run(fibra::Handle::current);
+/// assert_eq!(handle.dump().schedulers[0].state, SchedulerState::Ended);
+/// ```
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SchedulerState {
+    /// [`Runtime::run`](crate::Runtime::run) has not been called.
+    NotStarted,
+    /// It ran fibers, or was about to.
+    Awake,
+    /// Its thread slept, because none of its fibers could run.
+    Asleep,
+    /// It did not answer within this time: a fiber computes or blocks the thread.
+    Busy(Duration),
+    /// It has ended.
+    Ended,
+}
+
+impl fmt::Display for RuntimeDump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, scheduler) in self.schedulers.iter().enumerate() {
+            write!(f, "{}{scheduler}", if i == 0 { "" } else { "\n" })?;
+        }
+        if self.queued_jobs != 0 {
+            write!(f, "\n{} for any scheduler", Queued(self.queued_jobs))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SchedulerDump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "scheduler {} {}", self.index, self.state)?;
+        if self.queued_jobs != 0 {
+            write!(f, ", {}", Queued(self.queued_jobs))?;
+        }
+        match &self.fibers {
+            Some(fibers) => write!(f, ":\n{fibers}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for SchedulerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SchedulerState::NotStarted => f.write_str("has not started"),
+            SchedulerState::Awake => f.write_str("is awake"),
+            SchedulerState::Asleep => f.write_str("sleeps"),
+            SchedulerState::Busy(limit) => write!(f, "is busy: it did not answer within {limit:?}"),
+            SchedulerState::Ended => f.write_str("has ended"),
+        }
+    }
+}
+
+/// A number of jobs that have not started.
+struct Queued(usize);
+
+impl fmt::Display for Queued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0 == 1 { "" } else { "s" };
+        write!(f, "{} queued job{plural}", self.0)
+    }
+}
