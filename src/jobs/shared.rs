@@ -12,6 +12,7 @@
 //!   afterwards. There is a fence on both sides, so one of them finds the job.
 //! - A deque is closed by its own scheduler, after the stage was set to `Closed`.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -20,7 +21,8 @@ use crossbeam_deque::{Injector, Steal, Stealer};
 
 use crate::collections::locked::locked;
 use crate::collections::publish;
-use crate::fiber::exit::JoinError;
+use crate::fiber::exit::{self, JoinError};
+use crate::fiber::report::report_lost;
 use crate::jobs::job::Unstarted;
 use crate::jobs::sleepers::Sleepers;
 use crate::sched::shared::mailbox::{Mail, Mailbox};
@@ -151,7 +153,22 @@ impl Shared {
     fn refuse_if_closed(&self, queue: &Injector<Queued>) {
         publish::fence();
         if self.stage() == Stage::Closed {
-            while self.refuse_one(queue) {}
+            self.refuse_rest(queue);
+        }
+    }
+
+    /// Refuses all jobs that are in no deque. Drops closures: user code.
+    pub(crate) fn refuse_all(&self) {
+        let queues = self.seats.iter().map(|seat| &seat.direct).chain([&self.injector]);
+        queues.for_each(|queue| self.refuse_rest(queue));
+    }
+
+    /// Refuses the jobs in `queue`. Drops closures: user code.
+    fn refuse_rest(&self, queue: &Injector<Queued>) {
+        let mut one = true;
+        while one {
+            // If a destructor panics, `one` stays true, and the next job is refused.
+            refuse_quietly(|| one = self.refuse_one(queue));
         }
     }
 
@@ -232,11 +249,13 @@ pub(crate) fn take(steal: impl Fn() -> Steal<Queued>) -> Option<Queued> {
     }
 }
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // Its schedulers have refused all jobs by now, unless it was never run.
-        let queues = self.seats.iter().map(|seat| &seat.direct).chain([&self.injector]);
-        queues.for_each(|queue| while self.refuse_one(queue) {});
+/// Calls `refuse`, which drops a closure. A panic of its destructor is reported: the caller may not
+/// be the one that has spawned the job, and must still refuse others.
+pub(crate) fn refuse_quietly(refuse: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(refuse)) {
+        if !exit::is_unwind(&*payload) {
+            report_lost("the destructor of a job that was refused panicked", payload);
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::State;
 use crate::jobs::children::Children;
 use crate::jobs::job::Started;
-use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
+use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, refuse_quietly, take};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
 use crate::sched::core::work::Work;
@@ -225,6 +225,19 @@ impl Work for Worker {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl Drop for Worker {
+    /// Refuses the jobs of a runtime that was never run. After a `run` there are none.
+    fn drop(&mut self) {
+        if self.index == 0 {
+            self.shared.advance(Stage::Closed);
+            self.shared.refuse_all();
+        }
+        while let Some(job) = self.deque.pop() {
+            refuse_quietly(|| self.shared.refuse(job));
+        }
     }
 }
 
