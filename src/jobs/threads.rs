@@ -138,6 +138,7 @@ impl Supervisor {
     }
 
     fn shut_down(&self) {
+        current_fiber().sched.main.serves.set(true);
         self.shared.advance(Stage::Draining);
         let begun = now();
         while now() - begun < self.grace && !self.shared.is_drained() {
@@ -155,7 +156,8 @@ impl Supervisor {
 }
 
 /// Waits on the main fiber of the scheduler of `seat` until `done` returns true. Code that makes it
-/// return true calls [`Seat::call`] after that.
+/// return true calls [`Seat::call`] after that. The caller shields the wait, because jobs can reach
+/// the main fiber of their scheduler: they may kill it or throw at it.
 fn wait_until_called(seat: &Seat, reason: &'static WaitReason, done: impl Fn() -> bool) {
     let current = current_fiber();
     let waker = task::waker(current);
@@ -210,8 +212,10 @@ where
     let _gone = Gone { shared: shared.clone(), index };
     let worker = Worker::new(shared.clone(), index, deque);
     let _ = sched.work.set(Box::new(worker));
+    sched.main.serves.set(true);
     let closed = || shared.stage() == Stage::Closed;
-    let _ = run_to_its_end(sched, || wait_until_called(&shared.seats[index], &SERVING, closed));
+    let waits = || shield(|| wait_until_called(&shared.seats[index], &SERVING, closed));
+    let _ = run_to_its_end(sched, waits);
 }
 
 /// Notes that a scheduler has ended, and calls the main fiber of the first one.

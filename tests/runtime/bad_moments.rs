@@ -148,10 +148,10 @@ fn the_closure_and_the_output_of_a_job_may_be_larger_than_its_stack() {
             let large = [1_u8; 300 << 10];
             let job = handle.spawn_on(1, move || large);
             assert_eq!(job.join().unwrap()[9], 1);
-            let killed = handle.spawn_on(1, move || large);
+            let killed = handle.spawn_on(0, move || large);
             killed.kill();
             assert!(killed.join().unwrap_err().is_killed());
-            handle.spawn_on(1, || ()).join().unwrap();
+            handle.spawn_on(0, || ()).join().unwrap();
             par::scope(|s| assert_eq!(s.spawn(|| large).join().unwrap()[0], 1));
         });
     });
@@ -238,4 +238,59 @@ fn a_job_that_kills_itself_by_its_handle_unwinds_at_its_next_wait() {
         }
         thread::yield_now();
     });
+}
+
+/// Ends the main fiber of the scheduler on which it runs, as far as user code can.
+fn attack_main(how: usize) {
+    let main = fibra::stackless::getmain();
+    match how {
+        0 => main.fiber().unwrap().kill(),
+        1 => drop(main.kill_pending()),
+        2 => drop(main.throw_pending("from a job")),
+        3 => drop(main.throw("from a job")),
+        4 => drop(main.fiber().unwrap().pause()),
+        5 => drop(main.remove()),
+        _ => main.fiber().unwrap().unpark(),
+    }
+}
+
+#[test]
+fn nothing_that_a_job_does_to_the_main_fiber_of_its_scheduler_ends_that_scheduler() {
+    for how in 0..7 {
+        on(2, |handle| {
+            let _ = handle.spawn_on(1, move || attack_main(how)).join();
+            for _ in 0..3 {
+                fibra::sleep(ms(1));
+                let mut next = handle.spawn_on(1, || 5);
+                assert_eq!(next.join_timeout(ms(2_000)), Some(Ok(5)), "{how}");
+            }
+        });
+    }
+}
+
+#[test]
+fn nothing_that_a_fiber_does_to_the_main_fiber_keeps_it_from_ending_the_other_schedulers() {
+    for (how, grace) in (0..7).flat_map(|how| [(how, ms(0)), (how, ms(10))]) {
+        let slow = Arc::new(Count::default());
+        let ended = slow.clone();
+        let builder = Runtime::builder().threads(2).shutdown_timeout(grace);
+        builder.build().unwrap().run(|| {
+            let handle = Handle::current();
+            let clean_up = OnDrop(move || {
+                fibra::sleep(ms(20));
+                ended.add();
+            });
+            let job = move || fibra::finally(fibra::park, || drop(clean_up));
+            handle.spawn_on(1, job).detach();
+            fibra::spawn(move || {
+                let attacks = OnDrop(move || attack_main(how));
+                fibra::sleep(ms(15)); // the runtime ends meanwhile
+                drop(attacks);
+                fibra::sleep(ms(1));
+                attack_main(how);
+            });
+            fibra::sleep(ms(10));
+        });
+        assert_eq!(slow.get(), 1, "{how}");
+    }
 }
