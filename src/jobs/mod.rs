@@ -21,7 +21,8 @@
 //! that spawns jobs goes depth first: it keeps few stacks alive, and the deque holds closures in
 //! place of fibers. Once started, a job is a fiber like any other, and never leaves its thread.
 //!
-//! Reading order: [`job`], [`job_cell`], [`shared`], [`sleepers`], [`worker`], [`threads`].
+//! Reading order: [`job`], [`job_cell`], [`shared`], [`stage`], [`sleepers`], [`worker`],
+//! [`threads`].
 
 mod atomics;
 pub(crate) mod children;
@@ -34,6 +35,7 @@ pub(crate) mod queueing;
 pub(crate) mod remote_handle;
 pub(crate) mod shared;
 pub(crate) mod sleepers;
+pub(crate) mod stage;
 mod state;
 pub(crate) mod threads;
 pub(crate) mod worker;

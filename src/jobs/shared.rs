@@ -1,15 +1,10 @@
 //! The parts of a runtime that all its schedulers and handles share: the queues of jobs, the seats
 //! of the schedulers, and the stage in which the runtime is.
 //!
-//! ```text
-//!   Open --the main closure has returned--> Draining --drained, or out of time--> Closed
-//!     accepts all jobs                       accepts those of its own fibers       accepts none
-//! ```
-//!
 //! Invariants:
 //! - A job that was queued is started, or refused: code that queues a job outside of its own
 //!   scheduler looks at the stage afterwards, and code that closes the runtime looks at the queues
-//!   afterwards. There is a fence on both sides, so one of them finds the job.
+//!   afterwards. One of them finds the job: see [`stage`](crate::jobs::stage).
 //! - A deque is closed by its own scheduler, after the stage was set to `Closed`.
 
 use std::panic::{self, AssertUnwindSafe};
@@ -20,11 +15,11 @@ use std::task::Waker;
 use crossbeam_deque::{Injector, Steal, Stealer};
 
 use crate::collections::locked::locked;
-use crate::collections::publish;
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::report::report_lost;
 use crate::jobs::job::Unstarted;
 use crate::jobs::sleepers::Sleepers;
+use crate::jobs::stage::{CurrentStage, Stage};
 use crate::sched::shared::mailbox::{Mail, Mailbox};
 use crate::sync::Semaphore;
 
@@ -37,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) sleepers: Sleepers,
     /// The permits to queue a job, if their number is limited.
     pub(crate) limit: Option<Semaphore>,
-    stage: AtomicU8,
+    stage: CurrentStage,
     /// The number of handles, if there is one scheduler. As long as there is one, jobs may come.
     handles: AtomicUsize,
     /// The number of jobs that were spawned outside of the runtime's fibers, or for one scheduler.
@@ -60,15 +55,6 @@ pub(crate) struct Seat {
     pub(crate) gone: AtomicU8,
     /// The waker of its main fiber, which waits for the end of the runtime.
     pub(crate) waiting: Mutex<Option<Waker>>,
-}
-
-/// The stage of a runtime.
-#[derive(Copy, Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[repr(u8)]
-pub(crate) enum Stage {
-    Open,
-    Draining,
-    Closed,
 }
 
 impl Seat {
@@ -103,24 +89,25 @@ impl Shared {
             seats: seats.into(),
             injector: Injector::new(),
             limit: limit.map(Semaphore::new),
-            stage: AtomicU8::new(Stage::Open as u8),
+            stage: CurrentStage::open(),
             handles: AtomicUsize::new(0),
             injected: AtomicUsize::new(0),
         }
     }
 
     pub(crate) fn stage(&self) -> Stage {
-        match self.stage.load(Ordering::Acquire) {
-            0 => Stage::Open,
-            1 => Stage::Draining,
-            _ => Stage::Closed,
-        }
+        self.stage.get()
     }
 
-    /// Advances to `stage`. The caller must look at the queues after this call.
+    /// Advances to `stage`. If that is `Closed`, the caller must empty the queues after this call,
+    /// or make their schedulers do so.
     pub(crate) fn advance(&self, stage: Stage) {
-        self.stage.fetch_max(stage as u8, Ordering::AcqRel);
-        publish::fence();
+        self.stage.advance(stage);
+    }
+
+    /// Must be called by a scheduler that ends, before it empties its queues.
+    pub(crate) fn before_emptying(&self) {
+        self.stage.before_emptying();
     }
 
     /// Queues `job` for all schedulers, from outside of their fibers.
@@ -151,8 +138,7 @@ impl Shared {
     /// Refuses the jobs in `queue`, one of which the caller has just queued, if the runtime was
     /// closed meanwhile. Drops closures: user code.
     fn refuse_if_closed(&self, queue: &Injector<Queued>) {
-        publish::fence();
-        if self.stage() == Stage::Closed {
+        if self.stage.is_closed_after_push() {
             self.refuse_rest(queue);
         }
     }

@@ -21,7 +21,8 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::State;
 use crate::jobs::children::Children;
 use crate::jobs::job::Started;
-use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, refuse_quietly, take};
+use crate::jobs::shared::{Queued, Seat, Shared, count, refuse_quietly, take};
+use crate::jobs::stage::Stage;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
 use crate::sched::core::work::Work;
@@ -206,6 +207,8 @@ impl Work for Worker {
         let first = self.index == 0;
         if first {
             self.shared.advance(Stage::Closed);
+        } else {
+            self.shared.before_emptying();
         }
         if let Some(job) = self.deque.pop() {
             self.shared.refuse(job);
