@@ -23,7 +23,8 @@
 //!   `Sleepers::one_to_wake`. The scheduler calls `Sleepers::announce`, then looks at the queues.
 //!   `Sleepers::end_search` is the same for a search. The models are in `jobs/sleepers.rs`.
 //! - *A job and the end of its runtime.* `Shared::inject` and `Shared::direct` queue the job, then
-//!   look at the stage. `Shared::advance` sets the stage, then the schedulers empty the queues.
+//!   call `CurrentStage::is_closed_after_push`. `CurrentStage::advance` sets the stage, then the
+//!   schedulers empty the queues. The models are in `jobs/stage.rs`.
 //! - *A value and a receiver that waits*, in `sync/mpmc`. `Shared::push` appends to the ring, then
 //!   looks at the word of the receivers. A receiver publishes itself in that word
 //!   (`Locked::announce_and_release`), then looks at the ring.

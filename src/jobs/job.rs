@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) scope: Option<Arc<Children>>,
     pub(crate) at: &'static Location<'static>,
     pub(crate) locals: SendLocals,
+    /// The size in bytes of the closure and the output, which the fiber moves on its stack.
+    pub(crate) moved: usize,
 }
 
 /// A job in a queue: the right to its closure. There is one per job.
@@ -69,7 +71,7 @@ impl Unstarted {
     /// Creates the fiber that runs the job, without queueing it. If the runtime `is_closed`, or if
     /// the scope of the job was killed, the fiber only drops the closure.
     pub(crate) fn start(self, sched: &Scheduler, is_closed: bool) -> (Started, JoinHandle<()>) {
-        let Settings { builder, scope, at, locals } = self.0.settings();
+        let Settings { builder, scope, at, locals, moved } = self.0.settings();
         if is_closed {
             self.0.kill_unstarted(sched, JoinError::Shutdown);
         } else if scope.as_ref().is_some_and(|scope| scope.are_cancelled()) {
@@ -78,7 +80,7 @@ impl Unstarted {
         let borrows = if scope.is_some() { Borrows::FromAScope } else { Borrows::Nothing };
         let body = Body(self.0.clone());
         let run = move || body.0.run();
-        let handle = builder.create_for_job(sched, (borrows, at), locals.arrive(), run);
+        let handle = builder.create_for_job(sched, (borrows, at, moved), locals.arrive(), run);
         self.0.start(sched.id, handle.fiber().record().key.get());
         (Started { job: self.0, scope }, handle)
     }

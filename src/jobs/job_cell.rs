@@ -9,6 +9,7 @@
 #![allow(unsafe_code, reason = "moves closures and outcomes between threads")]
 
 use std::cell::UnsafeCell;
+use std::mem;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,7 @@ use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
 use crate::fiber::panic::Panic;
 use crate::fiber::report::report_lost;
+use crate::fiber::task;
 use crate::jobs::children::Children;
 use crate::jobs::job::{Job, Outcome, Pending, Reason, Settings, Unstarted};
 use crate::jobs::state::{JobState, Kill};
@@ -27,7 +29,21 @@ use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::registry;
 
 /// Returns a new job as its queue and its handle see it.
-pub(crate) fn new<F, T>(settings: Settings, f: F) -> (Unstarted, Arc<dyn Pending<T>>)
+pub(crate) fn new<F, T>(mut settings: Settings, f: F) -> (Unstarted, Arc<dyn Pending<T>>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    settings.moved += mem::size_of::<F>() + mem::size_of::<T>();
+    if const { mem::size_of::<F>() <= task::LARGE_VALUE } {
+        return allocate(settings, f);
+    }
+    // A large closure is boxed, because a thread that only drops it may have no room to move it.
+    let f = Box::new(f);
+    allocate(settings, move || (*f)())
+}
+
+fn allocate<F, T>(settings: Settings, f: F) -> (Unstarted, Arc<dyn Pending<T>>)
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,

@@ -21,8 +21,8 @@
 //! that spawns jobs goes depth first: it keeps few stacks alive, and the deque holds closures in
 //! place of fibers. Once started, a job is a fiber like any other, and never leaves its thread.
 //!
-//! Reading order: [`job`], [`job_cell`], [`shared`], [`sleepers`], [`worker`], [`threads`];
-//! [`desk`], [`dump`] and [`stalls`] show all of it.
+//! Reading order: [`job`], [`job_cell`], [`shared`], [`stage`], [`sleepers`], [`worker`],
+//! [`threads`]; [`desk`], [`dump`] and [`stalls`] show all of it.
 
 mod atomics;
 pub(crate) mod children;
@@ -37,6 +37,7 @@ pub(crate) mod queueing;
 pub(crate) mod remote_handle;
 pub(crate) mod shared;
 pub(crate) mod sleepers;
+pub(crate) mod stage;
 mod stalls;
 mod state;
 pub(crate) mod threads;

@@ -17,7 +17,8 @@ use crate::jobs::handle::Handle;
 use crate::jobs::job::{Pending, Settings};
 use crate::jobs::job_cell;
 use crate::jobs::remote_handle::RemoteHandle;
-use crate::jobs::shared::{Queued, Seat, Shared, Stage};
+use crate::jobs::shared::{Queued, Seat, Shared};
+use crate::jobs::stage::Stage;
 use crate::jobs::worker::{self, Worker};
 use crate::sched::api::spawn::Builder;
 use crate::sched::core::scheduler::{Scheduler, current_fiber};
@@ -30,7 +31,8 @@ impl Handle {
     {
         for index in 0..self.threads() {
             let (builder, at) = (Builder::new(), Location::caller());
-            let settings = Settings { builder, scope: None, at, locals: SendLocals::default() };
+            let locals = SendLocals::default();
+            let settings = Settings { builder, scope: None, at, locals, moved: 0 };
             let (job, pending) = job_cell::new(settings, f.clone());
             drop(self.remote(pending));
             self.queue_on(index, job);
@@ -152,7 +154,7 @@ where
 /// Returns the settings of a job that is spawned at `at` by the running fiber, or outside of one.
 /// Clones the fiber-locals that it inherits: user code.
 pub(crate) fn settings(builder: Builder, at: &'static Location<'static>) -> Settings {
-    Settings { builder, scope: None, at, locals: locals::for_job() }
+    Settings { builder, scope: None, at, locals: locals::for_job(), moved: 0 }
 }
 
 /// Creates the shared state of a `run` that has one scheduler and whose handle is asked for for the
@@ -161,6 +163,10 @@ pub(super) fn found(sched: &Scheduler) -> Arc<Shared> {
     let deque = Deque::new_lifo();
     let seat = Seat::new(sched.mailbox.clone(), deque.stealer());
     let shared = Arc::new(Shared::new(vec![seat], None, None));
+    if sched.closing.get() {
+        // It may have looked for jobs for the last time.
+        shared.advance(Stage::Closed);
+    }
     let _ = sched.work.set(Box::new(Worker::new(shared.clone(), 0, deque)));
     shared
 }

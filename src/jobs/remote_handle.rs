@@ -86,6 +86,13 @@ impl<T> RemoteHandle<T> {
     /// ```
     #[track_caller]
     pub fn join(mut self) -> Result<T, JoinError> {
+        self.join_in_place()
+    }
+
+    /// Joins the job like [`join`](RemoteHandle::join). If the wait is interrupted, the handle is
+    /// left.
+    #[track_caller]
+    pub(crate) fn join_in_place(&mut self) -> Result<T, JoinError> {
         self.wait(Limit::None).unwrap_or(Err(JoinError::Taken))
     }
 

@@ -1,17 +1,13 @@
 //! The parts of a runtime that all its schedulers and handles share: the queues of jobs, the seats
 //! of the schedulers, and the stage in which the runtime is.
 //!
-//! ```text
-//!   Open --the main closure has returned--> Draining --drained, or out of time--> Closed
-//!     accepts all jobs                       accepts those of its own fibers       accepts none
-//! ```
-//!
 //! Invariants:
 //! - A job that was queued is started, or refused: code that queues a job outside of its own
 //!   scheduler looks at the stage afterwards, and code that closes the runtime looks at the queues
-//!   afterwards. There is a fence on both sides, so one of them finds the job.
+//!   afterwards. One of them finds the job: see [`stage`](crate::jobs::stage).
 //! - A deque is closed by its own scheduler, after the stage was set to `Closed`.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -20,11 +16,12 @@ use std::time::Duration;
 use crossbeam_deque::{Injector, Steal, Stealer};
 
 use crate::collections::locked::locked;
-use crate::collections::publish;
-use crate::fiber::exit::JoinError;
+use crate::fiber::exit::{self, JoinError};
+use crate::fiber::report::report_lost;
 use crate::jobs::desk::Desk;
 use crate::jobs::job::Unstarted;
 use crate::jobs::sleepers::Sleepers;
+use crate::jobs::stage::{CurrentStage, Stage};
 use crate::jobs::stalls::Stalls;
 use crate::sched::shared::mailbox::{Mail, Mailbox};
 use crate::sched::time::clock::{Clock, RealClock};
@@ -41,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) limit: Option<Semaphore>,
     /// The times in which all schedulers sleep, if they are reported.
     pub(crate) stalls: Option<Stalls>,
-    stage: AtomicU8,
+    stage: CurrentStage,
     /// The number of handles, if there is one scheduler. As long as there is one, jobs may come.
     handles: AtomicUsize,
     /// The number of jobs that were spawned outside of the runtime's fibers, or for one scheduler.
@@ -66,15 +63,6 @@ pub(crate) struct Seat {
     pub(crate) gone: AtomicU8,
     /// The waker of its main fiber, which waits for the end of the runtime.
     pub(crate) waiting: Mutex<Option<Waker>>,
-}
-
-/// The stage of a runtime.
-#[derive(Copy, Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[repr(u8)]
-pub(crate) enum Stage {
-    Open,
-    Draining,
-    Closed,
 }
 
 impl Seat {
@@ -118,24 +106,25 @@ impl Shared {
             seats: seats.into(),
             injector: Injector::new(),
             limit: limit.map(Semaphore::new),
-            stage: AtomicU8::new(Stage::Open as u8),
+            stage: CurrentStage::open(),
             handles: AtomicUsize::new(0),
             injected: AtomicUsize::new(0),
         }
     }
 
     pub(crate) fn stage(&self) -> Stage {
-        match self.stage.load(Ordering::Acquire) {
-            0 => Stage::Open,
-            1 => Stage::Draining,
-            _ => Stage::Closed,
-        }
+        self.stage.get()
     }
 
-    /// Advances to `stage`. The caller must look at the queues after this call.
+    /// Advances to `stage`. If that is `Closed`, the caller must empty the queues after this call,
+    /// or make their schedulers do so.
     pub(crate) fn advance(&self, stage: Stage) {
-        self.stage.fetch_max(stage as u8, Ordering::AcqRel);
-        publish::fence();
+        self.stage.advance(stage);
+    }
+
+    /// Must be called by a scheduler that ends, before it empties its queues.
+    pub(crate) fn before_emptying(&self) {
+        self.stage.before_emptying();
     }
 
     /// Queues `job` for all schedulers, from outside of their fibers.
@@ -166,9 +155,23 @@ impl Shared {
     /// Refuses the jobs in `queue`, one of which the caller has just queued, if the runtime was
     /// closed meanwhile. Drops closures: user code.
     fn refuse_if_closed(&self, queue: &Injector<Queued>) {
-        publish::fence();
-        if self.stage() == Stage::Closed {
-            while self.refuse_one(queue) {}
+        if self.stage.is_closed_after_push() {
+            self.refuse_rest(queue);
+        }
+    }
+
+    /// Refuses all jobs that are in no deque. Drops closures: user code.
+    pub(crate) fn refuse_all(&self) {
+        let queues = self.seats.iter().map(|seat| &seat.direct).chain([&self.injector]);
+        queues.for_each(|queue| self.refuse_rest(queue));
+    }
+
+    /// Refuses the jobs in `queue`. Drops closures: user code.
+    fn refuse_rest(&self, queue: &Injector<Queued>) {
+        let mut one = true;
+        while one {
+            // If a destructor panics, `one` stays true, and the next job is refused.
+            refuse_quietly(|| one = self.refuse_one(queue));
         }
     }
 
@@ -249,11 +252,13 @@ pub(crate) fn take(steal: impl Fn() -> Steal<Queued>) -> Option<Queued> {
     }
 }
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // Its schedulers have refused all jobs by now, unless it was never run.
-        let queues = self.seats.iter().map(|seat| &seat.direct).chain([&self.injector]);
-        queues.for_each(|queue| while self.refuse_one(queue) {});
+/// Calls `refuse`, which drops a closure. A panic of its destructor is reported: the caller may not
+/// be the one that has spawned the job, and must still refuse others.
+pub(crate) fn refuse_quietly(refuse: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(refuse)) {
+        if !exit::is_unwind(&*payload) {
+            report_lost("the destructor of a job that was refused panicked", payload);
+        }
     }
 }
 

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Invariants:
-//! - A runtime that is dropped before it was run ends its threads: they find no sender any more.
+//! - A runtime that is dropped before it was run ends its threads: they find no sender any more. It
+//!   refuses its jobs when the [`Worker`] of its first scheduler is dropped.
 //! - All other schedulers have ended before the first one ends its own fibers. So a handle that the
 //!   main closure has moved into a job is gone when `run` returns.
 //! - A thread on which a stack was abandoned does not end, and is not waited for.
@@ -32,7 +33,8 @@ use crate::collections::locked::locked;
 use crate::fiber::abandoned;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::jobs::pin;
-use crate::jobs::shared::{Queued, Seat, Shared, Stage};
+use crate::jobs::shared::{Seat, Shared};
+use crate::jobs::stage::Stage;
 use crate::jobs::worker::{self, Worker};
 use crate::sched::api::run::run_to_its_end;
 use crate::sched::api::shield::shield;
@@ -70,8 +72,6 @@ pub(crate) struct Plan {
 pub(crate) struct Crew {
     shared: Arc<Shared>,
     plan: Plan,
-    /// The deque of the first scheduler, until that runs.
-    deque: Deque<Queued>,
     members: Members,
 }
 
@@ -84,7 +84,8 @@ struct Member {
 }
 
 impl Crew {
-    /// Starts the other threads. Each makes its scheduler by `make`, and then waits.
+    /// Gives the scheduler `first` its seat, and starts the other threads. Each makes its scheduler
+    /// by `make`, and then waits.
     pub(crate) fn start<M>(plan: Plan, first: &Scheduler, make: M) -> io::Result<Crew>
     where
         M: Fn() -> io::Result<Scheduler> + Clone + Send + 'static,
@@ -98,22 +99,22 @@ impl Crew {
             seats.push(seat);
         }
         let shared = Arc::new(Shared::new(seats, plan.limit, plan.stalls_after));
-        Ok(Crew { shared, plan, deque, members })
+        let _ = first.work.set(Box::new(Worker::new(shared.clone(), 0, deque)));
+        Ok(Crew { shared, plan, members })
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
-    /// Gives `sched` its seat, lets the other threads run, and calls `run` with the function that
-    /// the main fiber must call around its closure. Joins the threads after that.
+    /// Lets the other threads run, and calls `run` with `sched`, the first scheduler, and the
+    /// function that the main fiber must call around its closure. Joins the threads after that.
     pub(crate) fn run<R>(
         self,
         sched: Box<Scheduler>,
         run: impl FnOnce(Box<Scheduler>, Supervisor) -> R,
     ) -> R {
-        let Crew { shared, plan, deque, mut members } = self;
-        let _ = sched.work.set(Box::new(Worker::new(shared.clone(), 0, deque)));
+        let Crew { shared, plan, mut members } = self;
         for member in &members.threads {
             // Fails only if the thread is gone, but it has sent its seat, and waits for this.
             let _ = member.go.send(shared.clone());
@@ -140,6 +141,7 @@ impl Supervisor {
     }
 
     fn shut_down(&self) {
+        current_fiber().sched.main.serves.set(true);
         self.shared.advance(Stage::Draining);
         let begun = now();
         while now() - begun < self.grace && !self.shared.is_drained() {
@@ -157,7 +159,8 @@ impl Supervisor {
 }
 
 /// Waits on the main fiber of the scheduler of `seat` until `done` returns true. Code that makes it
-/// return true calls [`Seat::call`] after that.
+/// return true calls [`Seat::call`] after that. The caller shields the wait, because jobs can reach
+/// the main fiber of their scheduler: they may kill it or throw at it.
 fn wait_until_called(seat: &Seat, reason: &'static WaitReason, done: impl Fn() -> bool) {
     let current = current_fiber();
     let waker = task::waker(current);
@@ -212,8 +215,10 @@ where
     let _gone = Gone { shared: shared.clone(), index };
     let worker = Worker::new(shared.clone(), index, deque);
     let _ = sched.work.set(Box::new(worker));
+    sched.main.serves.set(true);
     let closed = || shared.stage() == Stage::Closed;
-    let _ = run_to_its_end(sched, || wait_until_called(&shared.seats[index], &SERVING, closed));
+    let waits = || shield(|| wait_until_called(&shared.seats[index], &SERVING, closed));
+    let _ = run_to_its_end(sched, waits);
 }
 
 /// Notes that a scheduler has ended, and calls the main fiber of the first one.

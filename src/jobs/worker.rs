@@ -23,7 +23,8 @@ use crate::fiber::state::State;
 use crate::jobs::children::Children;
 use crate::jobs::dump;
 use crate::jobs::job::Started;
-use crate::jobs::shared::{Queued, Seat, Shared, Stage, count, take};
+use crate::jobs::shared::{Queued, Seat, Shared, count, refuse_quietly, take};
+use crate::jobs::stage::Stage;
 use crate::jobs::stalls::Stalls;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
@@ -229,6 +230,8 @@ impl Work for Worker {
         let first = self.index == 0;
         if first {
             self.shared.advance(Stage::Closed);
+        } else {
+            self.shared.before_emptying();
         }
         if let Some(job) = self.deque.pop() {
             self.shared.refuse(job);
@@ -262,9 +265,17 @@ impl Work for Worker {
 }
 
 impl Drop for Worker {
+    /// Refuses the jobs of a runtime that was never run. After a `run` there are none.
     fn drop(&mut self) {
         self.shared.stalls.iter().for_each(Stalls::ends);
         self.seat().desk.close(self.index);
+        if self.index == 0 {
+            self.shared.advance(Stage::Closed);
+            self.shared.refuse_all();
+        }
+        while let Some(job) = self.deque.pop() {
+            refuse_quietly(|| self.shared.refuse(job));
+        }
     }
 }
 

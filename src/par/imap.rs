@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - At most `window` items were taken from the source whose results were not returned.
-//! - Results come in the order of the items.
+//! - Results come in the order of the items. A wait that is interrupted loses none: the job that it
+//!   waited for stays the first one.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -126,7 +127,11 @@ where
             let f = self.f.clone();
             self.jobs.push_back(self.handle.spawn(move || f(item)));
         }
-        match self.jobs.pop_front()?.join() {
+        let outcome = self.jobs.front_mut()?.join_in_place();
+        if !matches!(outcome, Err(JoinError::CallerKilled | JoinError::Deadlock(_))) {
+            self.jobs.pop_front();
+        }
+        match outcome {
             Ok(result) => Some(result),
             Err(JoinError::Panicked(panic)) => panic.resume(),
             Err(error) => panic!("a result could not be computed: {error}"),

@@ -79,6 +79,8 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let children = Arc::new(Children::new());
+    // Declared first, so dropped last: on this fiber, after the last handle of a job.
+    let _unraised = Unraised(children.clone());
     // Declared before the local scope, which is left after all jobs have ended.
     let scope = Scope {
         children: children.clone(),
@@ -98,6 +100,19 @@ where
         let _body = Body(&children);
         f(&scope)
     })
+}
+
+/// A panic that a handle has left in the record of its scope after the guard of that scope, which
+/// was killed, has ended. It is reported when this is dropped. Without that, the last thread that
+/// shares the record would drop the payload, perhaps in its run loop.
+struct Unraised(Arc<Children>);
+
+impl Drop for Unraised {
+    fn drop(&mut self) {
+        if let Some(payload) = self.0.take_panic() {
+            report_lost("a job panicked and was not joined", payload);
+        }
+    }
 }
 
 /// A scope for jobs that borrow: see [`scope`].
@@ -225,6 +240,7 @@ impl<'scope> Scope<'scope, '_> {
         T: Send + 'scope,
     {
         settings.scope = Some(self.children.clone());
+        settings.moved = mem::size_of::<F>() + mem::size_of::<T>();
         let output = Arc::new(Mutex::new(None));
         let place = output.clone();
         let body: Box<dyn FnOnce() + Send + 'scope> = Box::new(move || {

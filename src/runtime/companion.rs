@@ -40,8 +40,9 @@ impl RuntimeBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn tokio(self) -> RuntimeBuilder {
-        RuntimeBuilder { companion: Companion::Own, ..self }
+    pub fn tokio(mut self) -> RuntimeBuilder {
+        self.companion = Companion::Own;
+        self
     }
 
     /// Gives the fibers the runtime of tokio behind `handle`, which must be driven by threads of
@@ -61,7 +62,8 @@ impl RuntimeBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn tokio_handle(self, handle: tokio::runtime::Handle) -> RuntimeBuilder {
-        RuntimeBuilder { companion: Companion::Given(handle), ..self }
+    pub fn tokio_handle(mut self, handle: tokio::runtime::Handle) -> RuntimeBuilder {
+        self.companion = Companion::Given(handle);
+        self
     }
 }

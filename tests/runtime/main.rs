@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_moments;
 mod crossing;
 mod dumps;
 mod ends;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::fiber::header::FiberRef;
 use crate::fiber::locals::{self, Locals};
+use crate::fiber::task;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::children::Children;
 use crate::sched::core::create::create;
@@ -185,19 +186,19 @@ impl Builder {
         unsafe { self.run_first(None, f) }
     }
 
-    /// Creates a fiber of `sched` that will run a job when it is put into the ring. May be called
-    /// in the run loop.
+    /// Creates a fiber of `sched` that will run a job when it is put into the ring. `moved` is the
+    /// number of bytes that the job moves on its stack. May be called in the run loop.
     pub(crate) fn create_for_job<F>(
         self,
         sched: &Scheduler,
-        (borrows, at): (Borrows, &'static Location<'static>),
+        (borrows, at, moved): (Borrows, &'static Location<'static>, usize),
         inherited: Locals,
         f: F,
     ) -> JoinHandle<()>
     where
         F: FnOnce() + 'static,
     {
-        let class = self.class.unwrap_or(sched.default_class);
+        let class = task::class_for_moves(self.class.unwrap_or(sched.default_class), moved);
         // SAFETY: neither the closure nor its output, which is `()`, borrows.
         let record = unsafe { create(sched, class, f, at) };
         work::mark(record.ptr(), borrows);

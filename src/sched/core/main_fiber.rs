@@ -23,6 +23,8 @@ pub(crate) struct MainFiber {
     pub(crate) last_duty: Cell<Option<fn()>>,
     /// The code with which the process exits after `run`, if `exit` was called.
     pub(crate) exit_code: Cell<Option<i32>>,
+    /// Whether it runs only code of the library from now on, which other fibers cannot pause.
+    pub(crate) serves: Cell<bool>,
     /// The request with which a signal handler can kill the main fiber, if one was set up.
     pub(crate) kill_request: OnceCell<Arc<KillRequest>>,
 }
@@ -34,6 +36,7 @@ impl MainFiber {
             class: SizeClass::MAIN,
             last_duty: Cell::new(None),
             exit_code: Cell::new(None),
+            serves: Cell::new(false),
             kill_request: OnceCell::new(),
         }
     }

@@ -38,9 +38,10 @@ impl Scheduler {
             && current::fiber() != Some(fiber)
     }
 
-    /// Takes a fiber that could run out of the ring. Returns whether it was in it.
+    /// Takes a fiber that could run out of the ring. Returns whether it did: not if the fiber was
+    /// not in the ring, or is a main fiber on which the end of its runtime depends.
     pub(crate) fn pause(&self, fiber: FiberPtr) -> bool {
-        if !self.is_queued(fiber) {
+        if !self.is_queued(fiber) || self.main.serves.get() && self.main.get() == Some(fiber) {
             return false;
         }
         self.expect_own(&fiber);
