@@ -21,6 +21,7 @@ use fibra::Unparker;
 use fibra::sync::WaitGroup;
 use std::cell::Cell;
 use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -101,8 +102,8 @@ fn three_threads() {
 }
 
 fn a_descriptor() -> io::Result<()> {
-    // A descriptor of another library: here a pipe of std, which blocks.
-    let (mut reader, mut writer) = io::pipe()?;
+    // A descriptor of another library: here a socket of std, which blocks.
+    let (mut reader, mut writer) = UnixStream::pair()?;
     fibra::spawn(move || {
         fibra::sleep(Duration::from_millis(10));
         writer.write_all(b"three bytes")

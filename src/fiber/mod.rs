@@ -27,6 +27,7 @@ pub(crate) mod header;
 pub(crate) mod id;
 pub(crate) mod identity;
 pub(crate) mod inspect;
+mod local_macro;
 pub(crate) mod locals;
 pub(crate) mod panic;
 pub(crate) mod park_token;

@@ -51,6 +51,7 @@ pub(crate) mod split;
 mod tcp_builder;
 mod tcp_listener;
 mod tcp_stream;
+mod tcp_stream_options;
 mod udp;
 mod udp_builder;
 mod unix_datagram;

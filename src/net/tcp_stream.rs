@@ -5,8 +5,6 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::time::Duration;
 
-use rustix::net::sockopt;
-
 use crate::io::Waitable;
 use crate::io::by_reference::{
     read_by_reference, read_exactly, write_by_reference, write_entirely,
@@ -14,7 +12,6 @@ use crate::io::by_reference::{
 use crate::net::addrs::ToSocketAddrs;
 use crate::net::descriptors::descriptors;
 use crate::net::limits::{Limits, limited};
-use crate::net::options::buffer_sizes;
 use crate::net::sockets;
 use crate::net::split::{self, ReadHalf, Shut, WriteHalf};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
@@ -257,93 +254,6 @@ impl TcpStream {
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.io.get_ref().shutdown(how)
     }
-
-    /// Returns whether small writes are sent immediately, instead of being collected (Nagle's
-    /// algorithm).
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of `getsockopt(2)`.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.io.get_ref().nodelay()
-    }
-
-    /// Chooses whether small writes are sent immediately or collected (Nagle's algorithm).
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of `setsockopt(2)`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use fibra::net::{TcpListener, TcpStream};
-    ///
-    /// # fn main() -> std::io::Result<()> {
-    /// fibra::run(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
-    ///     let stream = TcpStream::connect(listener.local_addr()?)?;
-    ///     stream.set_nodelay(true)?;
-    ///     assert!(stream.nodelay()?);
-    ///     Ok(())
-    /// })
-    /// # }
-    /// ```
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.io.get_ref().set_nodelay(nodelay)
-    }
-
-    /// Returns what closing the connection does with data that was not sent yet: see
-    /// [`set_linger`](TcpStream::set_linger).
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of `getsockopt(2)`.
-    pub fn linger(&self) -> io::Result<Option<Duration>> {
-        Ok(sockopt::socket_linger(self)?)
-    }
-
-    /// Chooses what closing the connection does with data that was not sent yet (`SO_LINGER`).
-    ///
-    /// With `None`, the default, the kernel goes on to send it. With zero, the data is dropped and
-    /// the other side reads a reset. With a longer time, in whole seconds rounded up, the call that
-    /// closes the last handle blocks its *thread*, with all its fibers, until the data is sent or
-    /// the time is over. To learn that all data has arrived, shut down writing instead, and read
-    /// until the other side closes.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of `setsockopt(2)`.
-    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        Ok(sockopt::set_socket_linger(self, linger)?)
-    }
-
-    /// Returns the time to live (number of hops) of packets that are sent.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of `getsockopt(2)`.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.io.get_ref().ttl()
-    }
-
-    /// Sets the time to live, in hops.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of `setsockopt(2)`.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.io.get_ref().set_ttl(ttl)
-    }
-
-    /// Takes the pending error of the socket.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of `getsockopt(2)`.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.io.get_ref().take_error()
-    }
 }
 
 read_by_reference!(TcpStream);
@@ -399,6 +309,5 @@ impl fmt::Debug for TcpStream {
     }
 }
 
-buffer_sizes!(TcpStream);
 descriptors!(TcpStream, net::TcpStream);
 limited!(TcpStream, READING, WRITING);

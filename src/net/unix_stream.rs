@@ -169,13 +169,13 @@ impl UnixStream {
     /// # fn main() -> std::io::Result<()> {
     /// fibra::run(|| {
     ///     let (a, b) = UnixStream::pair()?;
-    ///     let (mut reader, writer) = std::io::pipe()?;
-    ///     a.send_fds(b"a pipe", &[writer.as_fd()])?;
+    ///     let (mut reader, writer) = UnixStream::pair()?;
+    ///     a.send_fds(b"a socket", &[writer.as_fd()])?;
     ///     drop(writer);
     ///
     ///     let mut fds = Vec::new();
-    ///     assert_eq!(b.recv_fds(&mut [0; 16], &mut fds)?, 6);
-    ///     std::fs::File::from(fds.remove(0)).write_all(b"hello")?;
+    ///     assert_eq!(b.recv_fds(&mut [0; 16], &mut fds)?, 8);
+    ///     std::os::unix::net::UnixStream::from(fds.remove(0)).write_all(b"hello")?;
     ///     let mut text = String::new();
     ///     reader.read_to_string(&mut text)?;
     ///     assert_eq!(text, "hello");

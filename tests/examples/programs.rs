@@ -173,6 +173,7 @@ const EXAMPLES: &[Example] = &[
     },
     Example { name: "sleeping_barber", arguments: &["8", "2"], prints: SLEEPING_BARBER },
     Example { name: "blocking_calls", arguments: &[], prints: BLOCKING_CALLS },
+    Example { name: "document", arguments: &[], prints: include_str!("output/document.txt") },
     Example { name: "batcher", arguments: &[], prints: include_str!("output/batcher.txt") },
     Example { name: "nursery", arguments: &[], prints: include_str!("output/nursery.txt") },
     Example {
