@@ -27,10 +27,12 @@
 //! # std::io::Result::Ok(())
 //! ```
 
+pub(crate) mod async_traits;
 pub(crate) mod by_reference;
 mod input;
 pub(crate) mod pipe;
-mod poll;
+pub(crate) mod poll;
+mod readiness;
 mod shared;
 mod stdin;
 pub(crate) mod uninit_buf;
@@ -38,6 +40,7 @@ mod wait;
 mod waitable;
 
 pub use poll::PollIo;
+pub use readiness::Readiness;
 pub use shared::{SharedRead, SharedWrite};
 pub use stdin::{Stdin, StdinLock, stdin};
 pub use wait::{wait_readable, wait_readable_timeout, wait_writable, wait_writable_timeout};

@@ -39,6 +39,8 @@
 
 mod addrs;
 mod connect;
+mod connect_async;
+mod datagram_poll;
 mod descriptors;
 mod keepalive;
 mod limits;

@@ -25,15 +25,18 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::collections::locked::locked;
 use crate::reactor::driver::{index_of, token_of};
 use crate::reactor::poller::{Patience, Poller, Ready, SystemPoller, Token};
 use crate::reactor::source::{Direction, Source, attempt};
 use crate::reactor::tasks::Polled;
+use crate::sched::lowlevel::{Clock, RealClock};
 
 /// The poller, and the descriptors that it watches.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ struct Background {
     poller: SystemPoller,
     /// The watched descriptors, by the number that the poller knows.
     table: Mutex<BTreeMap<RawFd, Arc<Watched>>>,
+    /// Wakers that are called at a time, for operations without events.
+    timers: Mutex<BTreeMap<(Instant, u64), Waker>>,
 }
 
 /// One descriptor that futures outside of fibers have waited for.
@@ -89,6 +94,22 @@ pub(super) fn poll_io<T>(
     }
 }
 
+/// Calls `waker` after `pause`.
+pub(super) fn wake_after(pause: Duration, waker: &Waker) -> io::Result<()> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let background = Background::get()?;
+    let waker = waker.clone();
+    let at = (RealClock.now() + pause, NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut timers = locked(&background.timers);
+    timers.insert(at, waker);
+    let is_first = timers.first_key_value().is_some_and(|(first, _)| *first == at);
+    drop(timers);
+    if is_first {
+        background.poller.wake();
+    }
+    Ok(())
+}
+
 /// Removes the waker of a future that does not wait any more.
 pub(super) fn forget_future(source: &Source, direction: Direction, polled: Polled) {
     let Some(watched) = source.watched.get() else { return };
@@ -120,7 +141,8 @@ impl Background {
         let _starting = locked(&STARTING);
         if STARTED.get().is_none() {
             let table = Mutex::new(BTreeMap::new());
-            let background = Arc::new(Background { poller: SystemPoller::new()?, table });
+            let (poller, timers) = (SystemPoller::new()?, Mutex::new(BTreeMap::new()));
+            let background = Arc::new(Background { poller, table, timers });
             let runs = background.clone();
             thread::Builder::new().name("fibra-events".into()).spawn(move || runs.run())?;
             return Ok(STARTED.get_or_init(|| background));
@@ -133,7 +155,11 @@ impl Background {
         let mut events = <SystemPoller as Poller>::Events::default();
         let mut wakers = Vec::new();
         loop {
-            self.poller.wait(&mut events, Patience::ForEver);
+            let next = locked(&self.timers).first_key_value().map(|(at, _)| at.0);
+            self.poller.wait(&mut events, next.map_or(Patience::ForEver, Patience::Until));
+            if next.is_some() {
+                self.take_due(&mut wakers);
+            }
             SystemPoller::drain(&mut events, |token, ready| self.note(token, ready, &mut wakers));
             for waker in wakers.drain(..) {
                 if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
@@ -142,6 +168,14 @@ impl Background {
                 }
             }
         }
+    }
+
+    /// Adds the wakers whose time has come to `wakers`.
+    fn take_due(&self, wakers: &mut Vec<Waker>) {
+        let later = (RealClock.now(), u64::MAX);
+        let mut timers = locked(&self.timers);
+        let left = timers.split_off(&later);
+        wakers.extend(mem::replace(&mut *timers, left).into_values());
     }
 
     /// Records an event, and adds the wakers that it wakes to `wakers`.

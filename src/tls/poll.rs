@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::task::{Context, Poll, ready};
 
 use crate::io::PollIo;
+use crate::io::async_traits::{async_read, async_write};
 use crate::tls::TlsStream;
 
 /// Accepted data is sent as far as the stream takes it; the next write, flush or shutdown sends the
@@ -26,6 +27,9 @@ impl<S: PollIo> PollIo for TlsStream<S> {
         self.stream.poll_shutdown(cx)
     }
 }
+
+async_read!(TlsStream<S> as PollIo where S: PollIo);
+async_write!(TlsStream<S> as PollIo where S: PollIo);
 
 /// A stream that returns `WouldBlock` instead of waiting, and wakes a task.
 struct NonBlocking<'a, 'cx, S> {
