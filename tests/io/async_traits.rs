@@ -478,3 +478,52 @@ fn two_handles_of_one_socket_wait_outside_of_fibers() {
         assert_eq!(got[0] + got[1], 7);
     });
 }
+
+/// Lets a task of a TLS stream wait for room to write, and then a task that reads write, too: the
+/// answer to new keys. Returns whether the first one still learns that there is room.
+fn a_writer_beside_a_reader_that_writes(pause: impl Fn()) {
+    use futures_lite::{AsyncRead, AsyncWrite};
+
+    let (a, b) = fibra::run(tls_pair);
+    let (writer, reader) = (Arc::new(Count::default()), Arc::new(Count::default()));
+    let (writes, reads) = (Waker::from(writer.clone()), Waker::from(reader.clone()));
+    let write = || {
+        let cx = &mut Context::from_waker(&writes);
+        Pin::new(&mut &a).poll_write(cx, &[7; 10_000]).map(Result::unwrap)
+    };
+    while write().is_ready() {}
+    b.refresh_traffic_keys().unwrap();
+    (&b).write_all(b"!").unwrap();
+    let mut byte = [0];
+    for _ in 0..5000 {
+        let cx = &mut Context::from_waker(&reads);
+        match Pin::new(&mut &a).poll_read(cx, &mut byte) {
+            Poll::Ready(length) => {
+                assert_eq!(length.unwrap(), 1);
+                break;
+            }
+            Poll::Pending => pause(),
+        }
+    }
+    assert_eq!(&byte, b"!");
+    // The task that writes does what an executor would let it do.
+    let mut woken = writer.get();
+    if woken != 0 {
+        assert!(write().is_pending());
+        woken = writer.get();
+    }
+    let received = &mut vec![0; 1 << 20];
+    for _ in 0..5000 {
+        if writer.get() != woken {
+            return;
+        }
+        let _ = (&b).read(received).unwrap();
+        pause();
+    }
+    panic!("the task that writes waits forever");
+}
+
+#[test]
+fn a_tls_reader_that_writes_does_not_take_the_place_of_the_writer() {
+    a_writer_beside_a_reader_that_writes(|| std::thread::sleep(crate::support::ms(1)));
+}
