@@ -4,10 +4,7 @@
 //! The macros take the type, the trait with its operations ([`PollIo`](crate::io::PollIo) or a half
 //! of it), and the type's parameters after `where`.
 
-#![cfg_attr(
-    feature = "tokio-io",
-    allow(unsafe_code, reason = "reads into tokio's buffer, and reports how many bytes that were")
-)]
+#![allow(unsafe_code, reason = "reads into tokio's buffer, and reports how many bytes that were")]
 
 #[cfg(feature = "tokio-io")]
 use std::io;

@@ -29,6 +29,8 @@ mod long_input;
 mod options;
 #[cfg(feature = "net")]
 mod polled;
+#[cfg(feature = "net")]
+mod readiness;
 mod resolve;
 #[cfg(feature = "net")]
 mod server;
