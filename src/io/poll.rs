@@ -125,10 +125,7 @@ pub(crate) trait PollRead {
 }
 
 /// The writing half of [`PollIo`], which also streams of one direction have.
-#[cfg_attr(
-    not(any(feature = "tokio-io", feature = "futures-io")),
-    allow(dead_code, reason = "for the traits of other crates")
-)]
+#[cfg_attr(not(feature = "tokio-io"), allow(dead_code, reason = "for the traits of tokio"))]
 pub(crate) trait PollWrite {
     fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>>;
 

@@ -1,5 +1,7 @@
 //! The traits of futures-io and tokio on every stream, in fibers and outside of them.
 
+#![allow(clippy::disallowed_methods, reason = "plain threads, with executors of other crates")]
+
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::pin::{Pin, pin};

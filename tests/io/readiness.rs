@@ -1,5 +1,7 @@
 //! Futures of readiness, of connections and of datagrams, in fibers and outside of them.
 
+#![allow(clippy::disallowed_methods, reason = "plain threads that wait and wake")]
+
 use std::future::{Future, poll_fn};
 use std::io::{Read, Write};
 use std::pin::pin;
