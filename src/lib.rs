@@ -212,6 +212,8 @@
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
 //! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
 //! | `tokio` | no | [`RuntimeBuilder::tokio`]: a runtime of tokio for the fibers; [`guest()`]: fibers as a future of tokio; [`run`] works inside a task of tokio |
+//! | `tokio-io` | no | `AsyncRead` and `AsyncWrite` of tokio for all streams |
+//! | `futures-io` | no | `AsyncRead` and `AsyncWrite` of futures-io for all streams |
 //!
 //! # Platforms
 //!

@@ -26,6 +26,8 @@
 //! | `http` | no | HTTP/1 servers and clients | hyper |
 //! | `greenlet` | no | call stacks that switch to each other by name | |
 //! | `tokio` | no | nothing to call: futures are polled without tokio's budget, so that [`run`](crate::run) works inside a tokio task | tokio, of which no runtime is used |
+//! | `tokio-io` | no | `AsyncRead` and `AsyncWrite` of tokio for all streams, with `net` | tokio, without its features: the traits only |
+//! | `futures-io` | no | `AsyncRead` and `AsyncWrite` of futures-io for all streams, with `net` | futures-io |
 //!
 //! Features only add. See [`stability`](crate::stability) for what that means for your own
 //! versions.

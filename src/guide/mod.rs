@@ -8,6 +8,10 @@
 //! | [`time_and_cancellation`] | sleeping, time limits, kills, clean-up |
 //! | [`many_cores`] | programs on several threads: what runs where, what is deterministic |
 #![cfg_attr(feature = "net", doc = "| [`sockets_and_servers`] | clients, servers, several cores |")]
+#![cfg_attr(
+    feature = "net",
+    doc = "| [`beside_async`] | futures in fibers, and streams with the traits of tokio and futures |"
+)]
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
 //! | [`environment`] | environment variables, features, build settings |
@@ -25,6 +29,8 @@
 //! The design of the library, and the argument for its soundness: [`architecture`], [`safety`]. The
 //! changes of each version: [`changelog`].
 
+#[cfg(feature = "net")]
+pub mod beside_async;
 pub mod channels_and_order;
 #[cfg(feature = "net")]
 pub mod coming_from_asyncio;

@@ -13,11 +13,11 @@ use crate::io::uninit_buf::UninitBuf;
 
 /// A stream that implements hyper's traits for reading and writing.
 ///
-/// It wraps a [`TcpStream`](crate::net::TcpStream), a `TlsStream` over one, a socket in a
-/// [`Waitable`](crate::io::Waitable), or another type that implements [`PollIo`].
+/// It wraps a [`TcpStream`](crate::net::TcpStream), a [`UnixStream`](crate::net::UnixStream), a
+/// `TlsStream` over one, a socket in a [`Waitable`](crate::io::Waitable), or another type that
+/// implements [`PollIo`].
 ///
 /// Its operations do not wait: they wake the task when the stream is ready for another attempt.
-/// Only fibers may poll it.
 ///
 /// # Examples
 ///

@@ -11,6 +11,14 @@
 //! The kernel reports regular files as always ready, although they block the thread: use
 //! [`fs`](crate::fs) for them.
 //!
+//! # Streams for futures
+//!
+//! The streams of this crate can also be polled. [`PollIo`] has the operations; with the feature
+//! `futures-io` the streams implement `AsyncRead` and `AsyncWrite` of the crate futures-io, and with
+//! `tokio-io` those of tokio. [`Readiness`] is a future that waits until a descriptor is ready. The
+//! page [`beside_async`](crate::guide::beside_async) of the guide has the types, examples, and what
+//! happens outside of fibers.
+//!
 //! # Standard input
 //!
 //! [`stdin`] is like [`std::io::stdin`], and waits like the rest: one fiber reads what is typed,
@@ -27,10 +35,12 @@
 //! # std::io::Result::Ok(())
 //! ```
 
+pub(crate) mod async_traits;
 pub(crate) mod by_reference;
 mod input;
 pub(crate) mod pipe;
-mod poll;
+pub(crate) mod poll;
+mod readiness;
 mod shared;
 mod stdin;
 pub(crate) mod uninit_buf;
@@ -38,6 +48,7 @@ mod wait;
 mod waitable;
 
 pub use poll::PollIo;
+pub use readiness::Readiness;
 pub use shared::{SharedRead, SharedWrite};
 pub use stdin::{Stdin, StdinLock, stdin};
 pub use wait::{wait_readable, wait_readable_timeout, wait_writable, wait_writable_timeout};

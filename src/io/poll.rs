@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::io::Waitable;
+use crate::io::async_traits::{async_read, async_write};
 use crate::io::shared::{SharedRead, SharedWrite};
 use crate::io::uninit_buf::{Filled, UninitBuf};
 use crate::reactor::source::Direction;
@@ -18,10 +19,13 @@ use crate::reactor::source::Direction;
 /// `async` libraries, such as hyper (feature `http`), whose futures read and write in one task and
 /// must not wait in the middle of either.
 ///
-/// The calls work only inside of fibers. Any waker may be used, and only that of the last call
-/// counts, for each direction and each fiber that polls: futures that one fiber polls in turn, each
-/// with a waker of its own, do not share a direction of a stream. Fibers that wait for the same
-/// stream are served first.
+/// With the features `futures-io` and `tokio-io`, the streams of this crate also have the traits of
+/// these crates: [how to use them](crate::io#streams-for-futures).
+///
+/// Any waker may be used, and only that of the last call counts, for each direction and each fiber
+/// that polls: futures that one fiber polls in turn, each with a waker of its own, do not share a
+/// direction of a stream. Outside of fibers, the waker of the last call counts for each direction.
+/// Fibers that wait for the same stream are served first.
 ///
 /// # Examples
 ///
@@ -105,17 +109,88 @@ pub trait PollIo {
     }
 }
 
+/// The reading half of [`PollIo`], which also streams of one direction have.
+pub(crate) trait PollRead {
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    #[cfg_attr(not(feature = "tokio-io"), allow(dead_code, reason = "for the traits of tokio"))]
+    fn poll_read_uninit(
+        &self,
+        cx: &mut Context<'_>,
+        mut memory: UninitBuf<'_>,
+    ) -> Poll<io::Result<Filled>> {
+        let length = ready!(self.poll_read(cx, memory.zeroed()))?;
+        Poll::Ready(Ok(memory.claim(length)))
+    }
+}
+
+/// The writing half of [`PollIo`], which also streams of one direction have.
+#[cfg_attr(not(feature = "tokio-io"), allow(dead_code, reason = "for the traits of tokio"))]
+pub(crate) trait PollWrite {
+    fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>>;
+
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>>;
+
+    fn writes_vectored(&self) -> bool;
+
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
 /// `poll_shutdown` only flushes: for a descriptor of unknown kind the other side reads the end of
 /// the stream when the descriptor is closed.
 impl<T: AsFd + SharedRead + SharedWrite> PollIo for Waitable<T> {
     #[track_caller]
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll_io(cx, Direction::Read, |io| io.read_shared(buffer), |_| false)
+        PollRead::poll_read(self, cx, buffer)
     }
 
     #[track_caller]
     fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        PollWrite::poll_write(self, cx, data)
+    }
+
+    #[track_caller]
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        PollWrite::poll_flush(self, cx)
+    }
+
+    #[track_caller]
+    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        PollWrite::poll_shutdown(self, cx)
+    }
+}
+
+impl<T: AsFd + SharedRead> PollRead for Waitable<T> {
+    #[track_caller]
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Read, |io| io.read_shared(buffer), |_| false)
+    }
+}
+
+impl<T: AsFd + SharedWrite> PollWrite for Waitable<T> {
+    #[track_caller]
+    fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_io(cx, Direction::Write, |io| io.write_shared(data), |_| false)
+    }
+
+    #[track_caller]
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Write, |io| io.write_vectored_shared(data), |_| false)
+    }
+
+    fn writes_vectored(&self) -> bool {
+        // Whether `T` does is unknown; data in one buffer is right for all of them.
+        false
     }
 
     #[track_caller]
@@ -184,3 +259,6 @@ macro_rules! pointers {
 }
 
 pointers! { &S, Box<S>, Rc<S>, Arc<S> }
+
+async_read!(Waitable<T> as PollRead where T: AsFd + SharedRead);
+async_write!(Waitable<T> as PollWrite where T: AsFd + SharedWrite);

@@ -23,7 +23,7 @@ pub struct UninitBuf<'a>(&'a mut [MaybeUninit<u8>]);
 pub struct Filled(usize);
 
 impl<'a> UninitBuf<'a> {
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "http", feature = "tokio-io"))]
     pub(crate) fn new(memory: &'a mut [MaybeUninit<u8>]) -> UninitBuf<'a> {
         UninitBuf(memory)
     }
@@ -48,6 +48,12 @@ impl<'a> UninitBuf<'a> {
     pub(crate) fn claim(&self, length: usize) -> Filled {
         assert!(length <= self.size(), "a stream reported more bytes than the buffer holds");
         Filled(length)
+    }
+
+    /// Reads from a pipe, as `read(2)` does.
+    pub(crate) fn read(&mut self, pipe: impl AsFd) -> io::Result<Filled> {
+        let (filled, _) = rustix::io::read(pipe, &mut *self.0)?;
+        Ok(Filled(filled.len()))
     }
 
     /// Receives from a socket, as `recv(2)` does.

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use crate::io::by_reference::{
     read_by_reference, read_exactly, write_by_reference, write_entirely,
 };
+use crate::io::readiness::Readiness;
 use crate::io::shared::{SharedRead, SharedWrite};
 use crate::io::wait::{READABLE, WRITABLE};
 use crate::reactor::source::{Direction, Source, Wait};
@@ -154,6 +155,72 @@ impl<T: AsFd> Waitable<T> {
     pub fn write_with<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         let wait = Wait { direction: Direction::Write, timeout: None, reason: &WRITABLE };
         self.source.foreign_io(self.as_fd(), wait, || op(self.get_ref()))
+    }
+
+    /// Returns a future that is ready when a read would not block: the counterpart of
+    /// [`wait_readable`](Waitable::wait_readable).
+    pub fn readable(&self) -> Readiness<'_> {
+        Readiness::new(&self.source, self.as_fd(), Direction::Read)
+    }
+
+    /// Returns a future that is ready when a write would not block: the counterpart of
+    /// [`wait_writable`](Waitable::wait_writable).
+    pub fn writable(&self) -> Readiness<'_> {
+        Readiness::new(&self.source, self.as_fd(), Direction::Write)
+    }
+
+    /// Calls `op` if the descriptor may be readable. If `op` fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock), the task is woken when it is: the counterpart of
+    /// [`read_with`](Waitable::read_with) for futures.
+    ///
+    /// Only the waker of the last call counts: see [`PollIo`](crate::io::PollIo).
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `op`, and an error if the descriptor cannot be polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use std::os::unix::net::UnixDatagram;
+    /// use fibra::future::block_on;
+    /// use fibra::io::Waitable;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let (a, b) = UnixDatagram::pair()?;
+    ///     let a = Waitable::new(a)?;
+    ///     fibra::spawn(move || b.send(b"datagram"));
+    ///     let mut buffer = [0; 16];
+    ///     let length = block_on(poll_fn(|cx| a.poll_read_with(cx, |a| a.recv(&mut buffer))))?;
+    ///     assert_eq!(&buffer[..length], b"datagram");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn poll_read_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_io(cx, Direction::Read, op, |_| false)
+    }
+
+    /// Calls `op` like [`poll_read_with`](Waitable::poll_read_with), if the descriptor may be
+    /// writable.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `op`, and an error if the descriptor cannot be polled.
+    #[track_caller]
+    pub fn poll_write_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_io(cx, Direction::Write, op, |_| false)
     }
 
     /// Runs an operation of this crate, which does not wait by itself.

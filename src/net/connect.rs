@@ -55,7 +55,7 @@ pub(super) fn to(
     Ok(socket.into_inner())
 }
 
-fn begin(socket: &TcpStream, addr: SocketAddr) -> io::Result<()> {
+pub(super) fn begin(socket: &TcpStream, addr: SocketAddr) -> io::Result<()> {
     match rustix::net::connect(socket, &addr) {
         // Even if interrupted, the connection attempt continues in the background.
         Err(Errno::INPROGRESS | Errno::INTR) => Err(io::ErrorKind::WouldBlock.into()),
@@ -63,7 +63,7 @@ fn begin(socket: &TcpStream, addr: SocketAddr) -> io::Result<()> {
     }
 }
 
-fn finish(socket: &TcpStream) -> io::Result<()> {
+pub(super) fn finish(socket: &TcpStream) -> io::Result<()> {
     sockopt::socket_error(socket)??;
     match rustix::net::getpeername(socket) {
         Err(Errno::NOTCONN) => Err(io::ErrorKind::WouldBlock.into()),
@@ -73,7 +73,7 @@ fn finish(socket: &TcpStream) -> io::Result<()> {
 
 /// Adds the address to the text of an error and keeps its kind. The error of a kill stays
 /// unchanged.
-fn name_the_address(error: io::Error, addr: SocketAddr) -> io::Error {
+pub(super) fn name_the_address(error: io::Error, addr: SocketAddr) -> io::Error {
     if is_killed(&error) {
         return error;
     }

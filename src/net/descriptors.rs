@@ -16,6 +16,20 @@ macro_rules! descriptors {
             }
         }
 
+        impl $socket {
+            /// Returns a future that is ready when a read, or an accept, would not block: see
+            /// [`Readiness`](crate::io::Readiness).
+            pub fn readable(&self) -> $crate::io::Readiness<'_> {
+                self.io.readable()
+            }
+
+            /// Returns a future that is ready when a write would not block: see
+            /// [`Readiness`](crate::io::Readiness).
+            pub fn writable(&self) -> $crate::io::Readiness<'_> {
+                self.io.writable()
+            }
+        }
+
         impl ::std::os::fd::IntoRawFd for $socket {
             /// The descriptor stays non-blocking.
             fn into_raw_fd(self) -> ::std::os::fd::RawFd {

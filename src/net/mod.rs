@@ -28,6 +28,13 @@
 //! [`TimedOut`](std::io::ErrorKind::TimedOut) on every system.
 //! [`time::timeout`](crate::time::timeout) limits a whole exchange, and is what most programs need.
 //!
+//! # Futures
+//!
+//! `connect_async`, `accept_async`, `recv_async` and their relatives are the same calls as futures,
+//! and `poll_accept`, `poll_recv` and so on are for futures of your own. Streams also have the
+//! traits of other crates: see [`beside_async`](crate::guide::beside_async). Time limits of a socket
+//! do not apply to futures.
+//!
 //! # Being killed
 //!
 //! A call is a kill point where it waits, and occasionally where it does not need to wait; in
@@ -39,6 +46,8 @@
 
 mod addrs;
 mod connect;
+mod connect_async;
+mod datagram_poll;
 mod descriptors;
 mod keepalive;
 mod limits;

@@ -5,8 +5,10 @@ use std::net::Shutdown;
 use std::task::{Context, Poll};
 
 use crate::io::PollIo;
+use crate::io::async_traits::{async_read, async_write};
+use crate::io::poll::{PollRead, PollWrite};
 use crate::io::uninit_buf::{Filled, UninitBuf};
-use crate::net::{TcpStream, UnixStream, sockets};
+use crate::net::{ReadHalf, TcpStream, UnixStream, WriteHalf, sockets};
 use crate::reactor::source::Direction;
 
 /// Implements `PollIo` for a stream. `$is_drained` returns, from how much a call has moved and how
@@ -76,6 +78,9 @@ macro_rules! impl_poll_io {
                 self.io.poll_io(cx, Direction::Read, |stream| memory.recv(stream), drained)
             }
         }
+
+        async_read!($stream as PollIo);
+        async_write!($stream as PollIo);
     };
 }
 
@@ -84,6 +89,55 @@ macro_rules! impl_poll_io {
 impl_poll_io!(TcpStream, |n: usize, size: usize| 0 < n && n < size);
 // A short read may end at a message with descriptors, and more data may follow.
 impl_poll_io!(UnixStream, |_: usize, _: usize| false);
+
+impl<S: PollIo> PollRead for ReadHalf<S> {
+    #[track_caller]
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.get_ref().poll_read(cx, buffer)
+    }
+
+    #[track_caller]
+    fn poll_read_uninit(
+        &self,
+        cx: &mut Context<'_>,
+        memory: UninitBuf<'_>,
+    ) -> Poll<io::Result<Filled>> {
+        self.get_ref().poll_read_uninit(cx, memory)
+    }
+}
+
+impl<S: PollIo> PollWrite for WriteHalf<S> {
+    #[track_caller]
+    fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_ref().poll_write(cx, data)
+    }
+
+    #[track_caller]
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_ref().poll_write_vectored(cx, data)
+    }
+
+    fn writes_vectored(&self) -> bool {
+        self.get_ref().writes_vectored()
+    }
+
+    #[track_caller]
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_ref().poll_flush(cx)
+    }
+
+    #[track_caller]
+    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_ref().poll_shutdown(cx)
+    }
+}
+
+async_read!(ReadHalf<S> as PollRead where S: PollIo);
+async_write!(WriteHalf<S> as PollWrite where S: PollIo);
 
 fn ignore_not_connected(result: io::Result<()>) -> io::Result<()> {
     match result {

@@ -181,6 +181,18 @@ impl Resolver {
         Ok(addrs)
     }
 
+    /// Looks up `name` for a future that no fiber polls: on a thread of the pool. `done` gets the
+    /// answer there; if the function panics, it is dropped.
+    pub(super) fn ask_for_task(
+        &self,
+        name: String,
+        done: impl FnOnce(io::Result<Vec<SocketAddr>>) + Send + 'static,
+    ) -> io::Result<()> {
+        let inner = self.inner.clone();
+        offload::names().try_spawn(move || done(inner.source.ask(&name)))?.detach();
+        Ok(())
+    }
+
     #[track_caller]
     fn wait_for(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
         let answer = self.join(name)?;

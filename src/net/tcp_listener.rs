@@ -1,9 +1,11 @@
 //! The listening side of TCP.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::iter::FusedIterator;
 use std::net::{self, SocketAddr};
+use std::task::{Context, Poll, ready};
 
 use crate::io::Waitable;
 use crate::net::TcpStream;
@@ -135,6 +137,48 @@ impl TcpListener {
         let wait = Wait { direction: Direction::Read, timeout: None, reason: &ACCEPTING };
         let (stream, addr) = self.io.io(wait, accept_now, |_| false)?;
         Ok((TcpStream::from_nonblocking(stream), addr))
+    }
+
+    /// Accepts a connection, if one is there. Otherwise the task is woken when one is: the
+    /// counterpart of [`accept`](TcpListener::accept) for futures.
+    ///
+    /// Only the waker of the last call counts: see [`PollIo`](crate::io::PollIo).
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`accept`](TcpListener::accept).
+    #[track_caller]
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let (stream, addr) = ready!(self.io.poll_read_with(cx, accept_now))?;
+        Poll::Ready(Ok((TcpStream::from_nonblocking(stream), addr)))
+    }
+
+    /// Returns a future of a connection: [`accept`](TcpListener::accept) for `async` code. Dropping
+    /// the future loses no connection.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`accept`](TcpListener::accept).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::future::block_on;
+    /// use fibra::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let address = listener.local_addr()?;
+    ///     let client = fibra::spawn(move || TcpStream::connect(address)?.local_addr());
+    ///     let (_stream, peer) = block_on(listener.accept_async())?;
+    ///     assert_eq!(peer, client.join().unwrap()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub async fn accept_async(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
     }
 
     /// Returns an endless iterator over the connections to this listener, including the errors of

@@ -46,7 +46,7 @@ static SENDING: WaitReason =
 /// # }
 /// ```
 pub struct UdpSocket {
-    io: Waitable<net::UdpSocket>,
+    pub(super) io: Waitable<net::UdpSocket>,
     limits: Limits,
 }
 

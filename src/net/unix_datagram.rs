@@ -39,7 +39,7 @@ static SENDING: WaitReason =
 /// # }
 /// ```
 pub struct UnixDatagram {
-    io: Waitable<net::UnixDatagram>,
+    pub(super) io: Waitable<net::UnixDatagram>,
     limits: Limits,
 }
 
@@ -183,8 +183,7 @@ impl UnixDatagram {
     /// Returns [`TimedOut`](io::ErrorKind::TimedOut).
     #[track_caller]
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let recv = |socket: &net::UnixDatagram| or_ended(socket.recv(buffer), socket, || Ok(0));
-        self.io.io(self.reads(), recv, |_| false)
+        self.io.io(self.reads(), |socket| recv_now(socket, buffer), |_| false)
     }
 
     /// Waits for one message. Returns its length and the sender's address.
@@ -194,10 +193,7 @@ impl UnixDatagram {
     /// The same as for [`recv`](UnixDatagram::recv).
     #[track_caller]
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let recv = |socket: &net::UnixDatagram| {
-            or_ended(socket.recv_from(buffer), socket, || Ok((0, SocketAddr::from_pathname("")?)))
-        };
-        self.io.io(self.reads(), recv, |_| false)
+        self.io.io(self.reads(), |socket| recv_from_now(socket, buffer), |_| false)
     }
 }
 
@@ -230,6 +226,19 @@ pass_on! { UnixDatagram:
     ///
     /// Returns the errors of `getsockopt(2)`.
     fn take_error(&self) -> Option<io::Error>;
+}
+
+/// Receives a message, if one is there.
+pub(super) fn recv_now(socket: &net::UnixDatagram, buffer: &mut [u8]) -> io::Result<usize> {
+    or_ended(socket.recv(buffer), socket, || Ok(0))
+}
+
+/// Receives a message and its sender's address, if one is there.
+pub(super) fn recv_from_now(
+    socket: &net::UnixDatagram,
+    buffer: &mut [u8],
+) -> io::Result<(usize, SocketAddr)> {
+    or_ended(socket.recv_from(buffer), socket, || Ok((0, SocketAddr::from_pathname("")?)))
 }
 
 /// Returns `result` of receiving, or `end` if nothing can be received any more, which Linux does

@@ -1,10 +1,12 @@
 //! The listening side of Unix domain sockets.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::iter::FusedIterator;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
+use std::task::{Context, Poll, ready};
 
 use crate::io::Waitable;
 use crate::net::UnixStream;
@@ -103,6 +105,31 @@ impl UnixListener {
         let wait = Wait { direction: Direction::Read, timeout: None, reason: &ACCEPTING };
         let (stream, addr) = self.io.io(wait, net::UnixListener::accept, |_| false)?;
         Ok((UnixStream::from_std(stream)?, addr))
+    }
+
+    /// Accepts a connection, if one is there. Otherwise the task is woken when one is: the
+    /// counterpart of [`accept`](UnixListener::accept) for futures.
+    ///
+    /// Only the waker of the last call counts: see [`PollIo`](crate::io::PollIo).
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`accept`](UnixListener::accept).
+    #[track_caller]
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
+        let accepted = self.io.poll_read_with(cx, net::UnixListener::accept);
+        let (stream, addr) = ready!(accepted)?;
+        Poll::Ready(Ok((UnixStream::from_std(stream)?, addr)))
+    }
+
+    /// Returns a future of a connection: [`accept`](UnixListener::accept) for `async` code.
+    /// Dropping the future loses no connection.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`accept`](UnixListener::accept).
+    pub async fn accept_async(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
     }
 
     /// Returns an endless iterator over the connections to this listener, including the errors of

@@ -1,6 +1,7 @@
 //! Connections of Unix domain sockets.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
@@ -21,7 +22,7 @@ use crate::net::descriptors::{descriptors, pass_on};
 use crate::net::limits::{Limits, limited};
 use crate::net::sockets;
 use crate::net::split::{self, ReadHalf, Shut, WriteHalf};
-use crate::reactor::retry::{Pauses, retry};
+use crate::reactor::retry::{Pauses, poll_retry, retry};
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, is_killed};
 
@@ -86,6 +87,45 @@ impl UnixStream {
     pub fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
         connect_to(&address_of(addr)?)
             .map_err(|error| with_the_name(error, format_args!("{addr:?}")))
+    }
+
+    /// Returns a future of a connection to the socket at `path`: [`connect`](UnixStream::connect)
+    /// for `async` code.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`connect`](UnixStream::connect).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::future::block_on;
+    /// use fibra::net::{UnixListener, UnixStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::run(|| {
+    ///     let path = std::env::temp_dir().join(format!("async-{}.socket", std::process::id()));
+    ///     let listener = UnixListener::bind(&path)?;
+    ///     let _client = block_on(UnixStream::connect_async(&path))?;
+    ///     let (_server, _) = block_on(listener.accept_async())?;
+    ///     std::fs::remove_file(&path)
+    /// })
+    /// # }
+    /// ```
+    pub async fn connect_async<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
+        let path = path.as_ref();
+        let connected = async {
+            let addr = sockets::address_of_path(path)?;
+            let socket = sockets::socket(AddressFamily::UNIX, SocketType::STREAM)?;
+            poll_fn(|cx| poll_retry(cx, || Ok(rustix::net::connect(&socket, &addr)?))).await?;
+            Ok(UnixStream::from_connected(socket))
+        };
+        connected.await.map_err(|error| with_the_name(error, format_args!("{}", path.display())))
+    }
+
+    fn from_connected(socket: OwnedFd) -> UnixStream {
+        let io = Waitable::from_nonblocking(net::UnixStream::from(socket));
+        UnixStream { io, limits: Limits::none() }
     }
 
     /// Creates two streams that are connected to each other.
@@ -270,8 +310,7 @@ fn connect_to(addr: &SocketAddrUnix) -> io::Result<UnixStream> {
     let socket = sockets::socket(AddressFamily::UNIX, SocketType::STREAM)?;
     let wait = Wait { direction: Direction::Write, timeout: None, reason: &CONNECTING };
     retry(wait, Pauses::FOR_SOCKETS, || Ok(rustix::net::connect(&socket, addr)?))?;
-    let io = Waitable::from_nonblocking(net::UnixStream::from(socket));
-    Ok(UnixStream { io, limits: Limits::none() })
+    Ok(UnixStream::from_connected(socket))
 }
 
 /// Adds the name to the text of an error and keeps its kind. The error of a kill stays unchanged.

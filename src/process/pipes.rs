@@ -4,11 +4,15 @@ use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::process::{self, Stdio};
+use std::task::{Context, Poll};
 
 use crate::io::Waitable;
+use crate::io::async_traits::{async_read, async_write};
 use crate::io::by_reference::{
     read_by_reference, read_exactly, write_by_reference, write_entirely,
 };
+use crate::io::poll::{PollRead, PollWrite};
+use crate::io::uninit_buf::{Filled, UninitBuf};
 use crate::reactor::source::{Direction, Wait};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason};
 
@@ -113,10 +117,64 @@ macro_rules! readable {
                 self.io.io(READS, |pipe| Ok(rustix::io::readv(pipe, buffers)?), |_| false)
             }
         }
+
+        async_read!($pipe as PollRead);
+
+        impl PollRead for $pipe {
+            #[track_caller]
+            fn poll_read(
+                &self,
+                cx: &mut Context<'_>,
+                buffer: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                let read = |pipe: &process::$pipe| Ok(rustix::io::read(pipe, &mut *buffer)?);
+                self.io.poll_io(cx, Direction::Read, read, |_| false)
+            }
+
+            #[track_caller]
+            fn poll_read_uninit(
+                &self,
+                cx: &mut Context<'_>,
+                mut memory: UninitBuf<'_>,
+            ) -> Poll<io::Result<Filled>> {
+                self.io.poll_io(cx, Direction::Read, |pipe| memory.read(pipe), |_| false)
+            }
+        }
     )*};
 }
 
 readable! { ChildStdout ChildStderr }
+
+async_write!(ChildStdin as PollWrite);
+
+impl PollWrite for ChildStdin {
+    #[track_caller]
+    fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_io(cx, Direction::Write, |mut pipe| pipe.write(data), |_| false)
+    }
+
+    #[track_caller]
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_io(cx, Direction::Write, |mut pipe| pipe.write_vectored(data), |_| false)
+    }
+
+    fn writes_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Only closing the pipe is an end for the child, and the owner does that.
+        Poll::Ready(Ok(()))
+    }
+}
 
 write_by_reference!(ChildStdin);
 

@@ -345,11 +345,11 @@ fn index(fd: RawFd) -> usize {
 /// Combines the number of the descriptor, which is not negative, with 32 bits of the identity above
 /// it: enough to recognise an event that was fetched before the descriptor was closed.
 #[allow(clippy::cast_sign_loss, reason = "a descriptor that is registered is not negative")]
-fn token_of(fd: RawFd, id: u64) -> Token {
+pub(super) fn token_of(fd: RawFd, id: u64) -> Token {
     Token(id << 32 | u64::from(fd as u32))
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
-fn index_of(token: Token) -> usize {
+pub(super) fn index_of(token: Token) -> usize {
     token.0 as u32 as usize
 }

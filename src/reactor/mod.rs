@@ -17,7 +17,8 @@
 //! - Fibers that wait for the same direction form a queue. Only the first may try, and it wakes the
 //!   next one when it leaves, however it leaves.
 //! - A descriptor may be used from several threads: each scheduler has a registration of its own. A
-//!   thread without a scheduler blocks in `poll(2)`.
+//!   thread without a scheduler blocks in `poll(2)`; a future that it polls waits at the
+//!   [`background`] reactor, which is a thread.
 //!
 //! Registrations are found by the number of their descriptor and an identity that is never reused,
 //! so an event for a descriptor that was closed is dropped, even if its number was given to
@@ -26,10 +27,11 @@
 //! Reading order: [`registration`], [`driver`], [`source`]; [`retry`] is for operations without
 //! events, [`poll`] for futures.
 
+mod background;
 pub(crate) mod driver;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(fibra_polling)))]
 mod epoll;
-mod poll;
+pub(crate) mod poll;
 mod poller;
 #[cfg(any(not(any(target_os = "linux", target_os = "android")), fibra_polling))]
 mod portable;

@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::Waker;
 
 use crate::reactor::poller::{Ready, Token};
-use crate::reactor::tasks::Tasks;
+use crate::reactor::tasks::{Polled, Tasks};
 use crate::sched::lowlevel::{FiberPtr, WaitList, prefetch_stack, scheduler};
 
 /// The direction of an operation.
@@ -178,9 +178,20 @@ impl Registration {
     }
 
     /// Stores `waker`, to be woken when an operation may be tried. It replaces the one with which
-    /// `fiber`, which is running, has polled before.
-    pub(super) fn add_task(&self, direction: Direction, fiber: FiberPtr, waker: &Waker) {
-        self.tasks(direction).add(fiber, waker);
+    /// `fiber`, which is running, has polled the same before.
+    pub(super) fn add_task(
+        &self,
+        direction: Direction,
+        fiber: FiberPtr,
+        polled: Polled,
+        waker: &Waker,
+    ) {
+        self.tasks(direction).add(fiber, polled, waker);
+    }
+
+    /// Removes the waker of a future that does not wait any more.
+    pub(super) fn remove_task(&self, direction: Direction, polled: Polled) {
+        self.tasks(direction).remove(polled);
     }
 
     /// Wakes all futures that wait for this direction.

@@ -7,13 +7,18 @@
 //!   again after it holds succeeds.
 
 use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::reactor::background;
 use crate::reactor::source::{Wait, attempt};
 use crate::sched::lowlevel::{
     Deadline, Interrupt, clock_now, deadline_after, interrupted, spend, timed_out,
     try_current_fiber, wait_for_events,
 };
+
+/// The pause between two attempts of a future.
+const PAUSE_OF_TASKS: Duration = Duration::from_millis(1);
 
 /// The pauses between attempts: each is twice as long as the one before, up to the longest.
 #[derive(Copy, Clone, Debug)]
@@ -52,6 +57,22 @@ pub(crate) fn retry<T>(
         pause_for(left.map_or(pause, |left| left.min(pause)), wait)?;
         pause = (pause * 2).min(pauses.longest);
     }
+}
+
+/// Calls `op`; if it fails with `WouldBlock`, the task of `cx` is woken after a pause. (The pauses
+/// do not grow: nothing is stored between two polls.)
+pub(crate) fn poll_retry<T>(
+    cx: &mut Context<'_>,
+    mut op: impl FnMut() -> io::Result<T>,
+) -> Poll<io::Result<T>> {
+    if let Some(current) = try_current_fiber() {
+        spend(current);
+    }
+    if let Some(result) = attempt(&mut op) {
+        return Poll::Ready(result);
+    }
+    background::wake_after(PAUSE_OF_TASKS, cx.waker())?;
+    Poll::Pending
 }
 
 #[track_caller]

@@ -23,13 +23,14 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use crate::collections::locked::locked;
+use crate::reactor::background::{self, Watched};
 use crate::reactor::driver::{Driver, Identity, Shared};
 use crate::reactor::poller::Ready;
 use crate::reactor::registration::Registration;
@@ -46,6 +47,8 @@ pub(crate) struct Source {
     /// The drivers that have registered it, and whether with a duplicate. Drivers whose scheduler
     /// has ended are dead weak references.
     drivers: Mutex<Vec<(Weak<Shared>, bool)>>,
+    /// The state for futures that were polled outside of fibers.
+    pub(super) watched: OnceLock<Arc<Watched>>,
 }
 
 /// The parameters of an operation's wait.
@@ -59,7 +62,11 @@ pub(crate) struct Wait {
 impl Source {
     pub(crate) fn new() -> Source {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        Source { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), drivers: Mutex::new(Vec::new()) }
+        Source {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            drivers: Mutex::new(Vec::new()),
+            watched: OnceLock::new(),
+        }
     }
 
     /// Runs `op` on the non-blocking `fd`, as soon as that is possible. `drained` returns, from a
@@ -176,6 +183,9 @@ impl Source {
 
     /// Notifies every scheduler that registered `fd` that it is about to be closed.
     pub(crate) fn close(&self, fd: BorrowedFd<'_>) {
+        if let Some(watched) = self.watched.get() {
+            background::close(watched, fd);
+        }
         let drivers = {
             let mut drivers = locked(&self.drivers);
             std::mem::take(&mut *drivers)
@@ -357,7 +367,7 @@ fn poll_on_thread(fd: BorrowedFd<'_>, wait: Wait, by: Option<Instant>) -> io::Re
     }
 }
 
-fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
+pub(super) fn is_ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
     Ok(poll_once(fd, direction, Some(Duration::ZERO))?.unwrap_or(false))
 }
 

@@ -1,8 +1,9 @@
 //! The futures that wait for one direction of a descriptor.
 //!
 //! Invariants:
-//! - A fiber that polls has one waker here: that of its last poll. By the contract of `Future` an
-//!   earlier one need not be woken any more.
+//! - A fiber that polls operations has one waker here: that of its last poll. By the contract of
+//!   `Future` an earlier one need not be woken any more. A future that only waits for readiness has
+//!   a waker of its own, as long as it exists.
 //! - Wakers are cloned and dropped while nothing is borrowed, because both may run user code.
 //! - Fibers that have ended are removed before the table has twice as many entries as after the
 //!   last such removal.
@@ -23,21 +24,25 @@ const FEW: usize = 16;
 pub(super) struct Tasks {
     /// The first task. Usually it is the only one, and there is no table.
     first: RefCell<Option<Task>>,
-    others: RefCell<BTreeMap<u64, Task>>,
+    others: RefCell<BTreeMap<Asker, Task>>,
     look_through_at: Cell<usize>,
 }
 
 #[derive(Debug)]
 struct Task {
-    fiber: Fiber,
+    fiber: Key,
+    asker: Asker,
     waker: Waker,
 }
 
-/// The fiber that has polled.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-struct Fiber {
-    number: u64,
-    key: Key,
+/// The number of the fiber that has polled, and what it has polled.
+type Asker = (u64, Polled);
+
+/// What was polled: the operations of a stream, or a future that has an identity of its own.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub(crate) enum Polled {
+    Operation,
+    Future(u64),
 }
 
 impl Tasks {
@@ -54,12 +59,12 @@ impl Tasks {
     }
 
     /// Records that `fiber`, which is running, has polled with `waker`.
-    pub(super) fn add(&self, fiber: FiberPtr, waker: &Waker) {
-        let fiber = Fiber { number: fiber.id().number(), key: fiber.key.get() };
-        if self.knows(fiber, waker) {
+    pub(super) fn add(&self, fiber: FiberPtr, polled: Polled, waker: &Waker) {
+        let asker = (fiber.id().number(), polled);
+        if self.knows(asker, waker) {
             return;
         }
-        let task = Task { fiber, waker: waker.clone() };
+        let task = Task { fiber: fiber.key.get(), asker, waker: waker.clone() };
         drop(self.put(task));
         if self.look_through_at.get() <= self.others.borrow().len() {
             self.forget_the_ended();
@@ -72,23 +77,34 @@ impl Tasks {
         first.into_iter().chain(others.into_values()).map(|task| task.waker)
     }
 
-    fn knows(&self, fiber: Fiber, waker: &Waker) -> bool {
+    /// Removes the wakers of a future that does not wait any more, whichever fiber has polled it.
+    pub(super) fn remove(&self, polled: Polled) {
+        let is_it = |asker: Asker| asker.1 == polled;
+        let first = self.first.borrow_mut().take_if(|task| is_it(task.asker));
+        let all = mem::take(&mut *self.others.borrow_mut());
+        let (removed, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            all.into_iter().partition(|(asker, _)| is_it(*asker));
+        *self.others.borrow_mut() = left;
+        drop((first, removed));
+    }
+
+    fn knows(&self, asker: Asker, waker: &Waker) -> bool {
         // Comparing two wakers compares their bits, and runs no user code.
-        let same = |task: &Task| task.fiber == fiber && task.waker.will_wake(waker);
+        let same = |task: &Task| task.asker == asker && task.waker.will_wake(waker);
         self.first.borrow().as_ref().is_some_and(same)
-            || self.others.borrow().get(&fiber.number).is_some_and(same)
+            || self.others.borrow().get(&asker).is_some_and(same)
     }
 
     /// Stores a task; returns the one that it replaced.
     fn put(&self, task: Task) -> Option<Task> {
         let mut first = self.first.borrow_mut();
         let mut others = self.others.borrow_mut();
-        let is_first = first.as_ref().is_some_and(|first| first.fiber.number == task.fiber.number);
+        let is_first = first.as_ref().is_some_and(|first| first.asker == task.asker);
         // A fiber that polled while there was another first task is in the table.
-        if is_first || first.is_none() && !others.contains_key(&task.fiber.number) {
+        if is_first || first.is_none() && !others.contains_key(&task.asker) {
             return first.replace(task);
         }
-        others.insert(task.fiber.number, task)
+        others.insert(task.asker, task)
     }
 
     #[cold]
@@ -104,6 +120,6 @@ impl Tasks {
     }
 }
 
-fn lives(sched: &Scheduler, fiber: Fiber) -> bool {
-    sched.table.borrow().get(fiber.key).is_some()
+fn lives(sched: &Scheduler, fiber: Key) -> bool {
+    sched.table.borrow().get(fiber).is_some()
 }

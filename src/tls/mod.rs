@@ -28,6 +28,10 @@
 //! of the stream apply to each single wait. A verifier or a resolver of certificates may wait, too.
 //! On a plain thread all of it blocks.
 //!
+//! Futures read and write a `TlsStream` as well, if they do the underlying stream: by
+//! [`PollIo`](crate::io::PollIo) and the traits of other crates, see
+//! [`beside_async`](crate::guide::beside_async). The handshake is a blocking call.
+//!
 //! # The end of a connection
 //!
 //! A peer that is done sends a `close_notify`, and reads then return 0. If its connection ends

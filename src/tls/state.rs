@@ -118,7 +118,11 @@ impl State {
             self.fill(&mut inbound, &mut stream)?;
             drop(inbound);
             if self.connection().wants_write() {
-                self.flush_if_free(&mut stream)?;
+                match self.flush_if_free(&mut stream) {
+                    // The records are kept for the next write. There may be data for the reader.
+                    Err(error) if !may_succeed_later(&error) => return Err(error),
+                    _ => {}
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::io::by_reference::{
 use crate::io::{SharedRead, SharedWrite};
 use crate::net::split::Shut;
 use crate::net::{ReadHalf, WriteHalf, split};
+use crate::tls::poll::WriterTask;
 use crate::tls::state::State;
 
 /// A TLS connection over a stream of type `S`, created by a
@@ -31,6 +32,8 @@ use crate::tls::state::State;
 pub struct TlsStream<S> {
     pub(super) state: State,
     pub(super) stream: S,
+    /// The task that polls writes.
+    pub(super) writer: WriterTask,
 }
 
 impl<S> TlsStream<S> {
@@ -39,7 +42,8 @@ impl<S> TlsStream<S> {
     where
         S: SharedRead + SharedWrite,
     {
-        let stream = TlsStream { state: State::new(connection), stream };
+        let stream =
+            TlsStream { state: State::new(connection), stream, writer: WriterTask::default() };
         stream.state.handshake(Shared(&stream.stream))?;
         Ok(stream)
     }

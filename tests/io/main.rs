@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(all(feature = "futures-io", feature = "tokio-io", feature = "tls"))]
+mod async_traits;
 #[cfg(feature = "net")]
 mod blocking_handles;
 #[cfg(feature = "net")]
@@ -27,6 +29,8 @@ mod long_input;
 mod options;
 #[cfg(feature = "net")]
 mod polled;
+#[cfg(feature = "net")]
+mod readiness;
 mod resolve;
 #[cfg(feature = "net")]
 mod server;

@@ -131,6 +131,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/greenlet/throw.rs", "delivers what is raised"),
     ("src/reactor/source.rs", "places nodes in lists for the duration of a wait"),
     ("src/http/io.rs", "reads into buffers of hyper that are not initialised"),
+    ("src/io/async_traits.rs", "reads into buffers of tokio that are not initialised"),
     ("src/io/uninit_buf.rs", "reads into memory that is not initialised"),
     ("src/reactor/portable.rs", "promises `polling` that sources are deleted in time"),
     ("src/signal/action.rs", "registers and emulates the actions of signals"),
@@ -170,12 +171,13 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "thread::Builder",
-        // The third one waits for children as long as they live, which would keep a thread of a
-        // pool from its jobs; the fourth one belongs to a test.
+        // The third and the fourth one wait for children, and for events, which would keep a
+        // thread of a pool from its jobs; the last one belongs to a test.
         &[
             "src/offload/worker.rs",
             "src/jobs/threads.rs",
             "src/process/orphans.rs",
+            "src/reactor/background.rs",
             "src/stack/overflow.rs",
         ],
         "the offload pool owns threads for blocking calls, and a runtime those of its schedulers",

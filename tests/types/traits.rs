@@ -270,6 +270,7 @@ pub(crate) fn rows() -> Vec<Row> {
         http::Io<S>;
         http::Reply<B>;
         http::StreamBody;
+        io::Readiness as fibra::io::Readiness<'static>;
         io::Stdin;
         io::StdinLock as fibra::io::StdinLock<'static>;
         io::Waitable<T> as fibra::io::Waitable<Descriptor<T>>;

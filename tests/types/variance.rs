@@ -100,6 +100,7 @@ const ROWS: &[Row] = &[
     ("http::Client<Carries<'@>>", Takes, Invariant, Unasked),
     ("http::Io<&'@ u8>", Gives, Covariant, Checked),
     ("http::Reply<&'@ u8>", Gives, Covariant, Checked),
+    ("io::Readiness<'@>", Borrows, Covariant, Unasked),
     ("io::StdinLock<'@>", Borrows, Covariant, Unasked),
     ("io::Waitable<std::os::fd::BorrowedFd<'@>>", Gives, Covariant, Unasked),
     ("net::Incoming<'@>", Borrows, Covariant, Unasked),

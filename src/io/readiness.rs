@@ -1,0 +1,90 @@
+//! Futures that wait until a descriptor is ready.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::reactor::poll::FutureId;
+use crate::reactor::source::{Direction, Source};
+
+/// A future that is ready when an operation on a descriptor would not block, returned by
+/// [`Waitable::readable`](crate::io::Waitable::readable),
+/// [`Waitable::writable`](crate::io::Waitable::writable) and the methods of these names of every
+/// socket.
+///
+/// It moves no data, so dropping it loses none: it can be one of several futures of which the first
+/// one wins. Any number of them may wait for the same descriptor, each with a waker of its own.
+/// Another reader may be faster after it is ready: the operation itself then waits.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::time::Duration;
+/// use futures_lite::FutureExt;
+/// use fibra::future::{block_on, sleep};
+/// use fibra::net::UnixStream;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let (a, mut b) = UnixStream::pair()?;
+///     fibra::spawn(move || b.write_all(b"!"));
+///     let timer = async {
+///         sleep(Duration::from_secs(10)).await;
+///         Err(std::io::ErrorKind::TimedOut.into())
+///     };
+///     block_on(a.readable().or(timer))?;
+///     let mut byte = [0];
+///     (&a).read_exact(&mut byte)?;
+///     assert_eq!(&byte, b"!");
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[must_use = "futures do nothing unless they are polled"]
+pub struct Readiness<'a> {
+    source: &'a Source,
+    fd: BorrowedFd<'a>,
+    direction: Direction,
+    id: FutureId,
+    /// Whether a waker of this future may be stored.
+    waits: bool,
+}
+
+impl<'a> Readiness<'a> {
+    pub(super) fn new(source: &'a Source, fd: BorrowedFd<'a>, direction: Direction) -> Self {
+        Readiness { source, fd, direction, id: FutureId::new(), waits: false }
+    }
+}
+
+impl Future for Readiness<'_> {
+    type Output = io::Result<()>;
+
+    /// Returns `Ready` if an operation would not block, or an error if the descriptor cannot be
+    /// polled.
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.waits = true;
+        self.source.poll_ready(cx, self.fd, self.direction, self.id)
+    }
+}
+
+impl Drop for Readiness<'_> {
+    fn drop(&mut self) {
+        if self.waits {
+            self.source.forget_future(self.fd, self.direction, self.id);
+        }
+    }
+}
+
+impl fmt::Debug for Readiness<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Readiness")
+            .field("fd", &self.fd.as_raw_fd())
+            .field("direction", &self.direction)
+            .finish_non_exhaustive()
+    }
+}
