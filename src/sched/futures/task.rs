@@ -21,7 +21,7 @@
 
 #![allow(unsafe_code, reason = "makes wakers")]
 
-use std::panic::Location;
+use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr;
 use std::sync::Arc;
 #[cfg(target_pointer_width = "64")]
@@ -31,6 +31,7 @@ use std::task::{Wake, Waker};
 use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
+use crate::fiber::report::report_lost;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::park::{wait_for_events, yield_now};
@@ -168,6 +169,20 @@ struct WakesWhenDropped(Option<Waker>);
 impl Drop for WakesWhenDropped {
     fn drop(&mut self) {
         self.0.take().into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Calls `waker`, of unknown origin, with no internal state borrowed or locked.
+///
+/// On the thread of a scheduler, in a fiber or in its run loop, a fiber calls it: the caller may be
+/// in the middle of a `drop`, and a waker may panic or wait. On any other thread it is called here,
+/// and a panic of it is reported, so that the callers, which may have several to call, lose none.
+pub(crate) fn call_waker(waker: Waker) {
+    if let Some(sched) = scheduler() {
+        return sched.wake_by(waker);
+    }
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        report_lost("a waker panicked", payload);
     }
 }
 
