@@ -72,6 +72,7 @@ impl Scheduler {
         if timers {
             self.fire_timers();
         }
+        self.see_to_calls();
         // While fibers can run, the poll only collects events that have already occurred.
         if self.ring(|ring| ring.stored()) != 0 {
             self.start_work(false);

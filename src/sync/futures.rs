@@ -81,10 +81,10 @@ use crate::sync::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::sync::semaphore::{Permit, Semaphore};
 use crate::sync::task::TaskWait;
 
-pub use crate::sync::mpmc::task::{RecvFuture, SendFuture};
-pub use crate::sync::oneshot::OneshotFuture;
 #[allow(unused_imports, reason = "for the documentation")]
 use crate::sync::mpmc;
+pub use crate::sync::mpmc::task::{RecvFuture, SendFuture};
+pub use crate::sync::oneshot::OneshotFuture;
 
 /// The guard of a lock that a future has taken. Like the guard `G` inside it, it gives access to
 /// the data and releases the lock when it is dropped; unlike that guard it may move to another

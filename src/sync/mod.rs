@@ -23,8 +23,8 @@
 //! lets other fibers run before it takes anything. Both that and a wait are kill points. `try_x`,
 //! and the use of a [`LazyLock`] whose value exists, never let other fibers run.
 //!
-//! `x_async` is a future of the same call, for tasks of any executor: see [`futures`]. Tasks wait in
-//! the same queues.
+//! `x_async` is a future of the same call, for tasks of any executor: see [`futures`]. Tasks wait
+//! in the same queues.
 //!
 //! # Order
 //!

@@ -236,8 +236,8 @@ impl<T: ?Sized> Mutex<T> {
         Ok(self.guard())
     }
 
-    /// Returns a future that locks the mutex. The wait begins with the first poll; tasks, fibers and
-    /// threads wait in one queue.
+    /// Returns a future that locks the mutex. The wait begins with the first poll; tasks, fibers
+    /// and threads wait in one queue.
     ///
     /// The future may be polled by any executor, on any thread. If it is dropped after it was given
     /// the lock, the lock goes to the next waiter. The lock counts as held by a task, not by the

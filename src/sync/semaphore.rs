@@ -288,9 +288,9 @@ impl Semaphore {
         self.acquire_within(1, Limit::At(at))
     }
 
-    /// Returns a future that acquires one permit. The wait begins with the first poll; tasks, fibers
-    /// and threads wait in one queue. If the future is dropped after it was given the permit, the
-    /// permit goes to the next waiter.
+    /// Returns a future that acquires one permit. The wait begins with the first poll; tasks,
+    /// fibers and threads wait in one queue. If the future is dropped after it was given the
+    /// permit, the permit goes to the next waiter.
     ///
     /// The output is an error only if the semaphore is closed: [`TimeoutError::Closed`].
     ///

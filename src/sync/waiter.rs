@@ -143,8 +143,8 @@ impl<X> Waiter<X> {
         }
     }
 
-    /// Resumes the fiber, thread or task, after its wait has ended. Must not be called under the lock of
-    /// a queue.
+    /// Resumes the fiber, thread or task, after its wait has ended. Must not be called under the
+    /// lock of a queue.
     pub(super) fn wake(&self) {
         match &self.party {
             Party::Fiber(ticket) => ticket.wake(scheduler()),

@@ -19,7 +19,7 @@ pub(crate) const SCHED: &[(&str, &[&str])] = &[
     ("deadlock", &["time", "shared", "core", "tasklet", "threads"]),
     ("turn", &["time", "core", "tasklet", "futures", "threads", "deadlock"]),
     ("api", &["shared", "core", "futures", "threads", "turn"]),
-    ("lowlevel", &["time", "shared", "core", "threads", "api"]),
+    ("lowlevel", &["time", "shared", "core", "futures", "threads", "api"]),
 ];
 
 /// A source file: its path from the root of the repository, and its text.

@@ -22,8 +22,8 @@ use std::fmt;
 use crate::fiber::current;
 use crate::fiber::id::FiberId;
 
-/// The owner of a lock: one fiber of one scheduler; a task of an executor; or a thread, which stands for the code that
-/// runs there outside of fibers, or for any of its fibers.
+/// The owner of a lock: one fiber of one scheduler; a task of an executor; or a thread, which
+/// stands for the code that runs there outside of fibers, or for any of its fibers.
 #[derive(Copy, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Owner(u64);
 

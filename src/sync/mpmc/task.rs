@@ -146,7 +146,10 @@ impl<T> Future for SendFuture<'_, T> {
     /// Panics if an earlier poll has returned the outcome.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        assert!(!this.sending.is_over(), "the future of a send was polled again after it was ready");
+        assert!(
+            !this.sending.is_over(),
+            "the future of a send was polled again after it was ready"
+        );
         this.sending.poll(&this.sender.shared, cx)
     }
 }
@@ -189,11 +192,7 @@ impl<T> Receiving<T> {
         Receiving { waiter: None }
     }
 
-    fn poll(
-        &mut self,
-        shared: &Shared<T>,
-        cx: &Context<'_>,
-    ) -> Poll<Result<T, RecvError>> {
+    fn poll(&mut self, shared: &Shared<T>, cx: &Context<'_>) -> Poll<Result<T, RecvError>> {
         let mut again = false;
         if self.waiter.is_none() {
             if let Some(value) = shared.pop() {
@@ -316,8 +315,7 @@ impl<T> Sending<T> {
     pub(super) fn leave(&mut self, shared: &Shared<T>) -> Option<T> {
         let Some(waiter) = self.waiter.take() else { return self.value.take() };
         leave(&Senders(shared), &*waiter);
-        let value = locked(&waiter.extra).take();
-        value
+        locked(&waiter.extra).take()
     }
 }
 

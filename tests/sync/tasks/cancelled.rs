@@ -1,8 +1,8 @@
 //! Futures that are dropped or forgotten before, while and after they wait: nothing is lost.
 
 use std::mem;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fibra::sync::{Event, Mutex, RwLock, Semaphore, mpmc};
 
@@ -131,7 +131,11 @@ fn a_received_value_of_a_dropped_future_goes_back_to_the_front() {
             assert!(try_poll(&mut one).is_pending());
             sender.try_send(1).unwrap();
             let mut sent = vec![1];
-            (2..=3).for_each(|n| if sender.try_send(n).is_ok() { sent.push(n) });
+            (2..=3).for_each(|n| {
+                if sender.try_send(n).is_ok() {
+                    sent.push(n)
+                }
+            });
             drop(one);
             assert_eq!(receiver.len(), sent.len());
             sender.try_send(4).ok().into_iter().for_each(|()| sent.push(4));
