@@ -97,6 +97,7 @@ impl Scheduler {
         if timers {
             self.fire_timers();
         }
+        self.see_to_calls();
         if self.ring(|ring| ring.stored()) == 0 {
             return false;
         }

@@ -7,6 +7,7 @@
 //! ```text
 //!   the first waiter is ...                                        the release ...
 //!   a fiber of the scheduler of the releasing thread, no clock     hands over
+//!   a task, no clock                                               hands over
 //!   any waiter whose clock has run for HAND_OVER_AFTER             hands over
 //!   any other                                                      frees the lock, and wakes it
 //! ```
@@ -76,7 +77,8 @@ impl<X> Queue<X> {
     /// came, or because it has waited for long.
     pub(super) fn first_is_due(&self) -> bool {
         let Some(first) = self.front() else { return false };
-        if first.is_near() && !first.has_clock() {
+        // Which thread will poll a task is not known. It may be this one.
+        if (first.is_near() || first.task().is_some()) && !first.has_clock() {
             return true;
         }
         self.start_clocks();
@@ -160,7 +162,7 @@ const MOST_SEARCHED: usize = 32;
 pub(super) fn is_elsewhere(owner: Owner, me: Owner) -> bool {
     // Most holders are fibers of the same scheduler. Others may have handed their guard on.
     let is_near = !me.is_thread() && owner.scheduler() == me.scheduler();
-    !is_near && owner.is_elsewhere()
+    !is_near && owner != Owner::TASK && owner.is_elsewhere()
 }
 
 /// Lets the first waiter run before the caller, if it is a fiber of the same scheduler. It was

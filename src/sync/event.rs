@@ -22,7 +22,9 @@ use crate::sched::lowlevel::{
     Arm, CurrentFiber, Done, Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason,
 };
 use crate::sync::error::TimeoutError;
+use crate::sync::futures::EventFuture;
 use crate::sync::queue::Queue;
+use crate::sync::task::Grants;
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static WAITING: WaitReason =
@@ -165,6 +167,28 @@ impl Event {
         self.wait_within(Limit::At(at), &WAITING_UNTIL).map_err(TimeoutError::of)
     }
 
+    /// Returns a future that is ready when the event is set, even if it is cleared afterwards. The
+    /// wait begins with the first poll.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Event;
+    ///
+    /// static READY: Event = Event::new();
+    ///
+    /// fibra::run(|| {
+    ///     let waits = fibra::spawn(|| fibra::future::block_on(READY.wait_async()));
+    ///     fibra::yield_now();
+    ///     READY.set();
+    ///     waits.join().unwrap();
+    /// });
+    /// ```
+    #[doc(alias = "notified")]
+    pub fn wait_async(&self) -> EventFuture<'_> {
+        EventFuture::new(self)
+    }
+
     /// Waits until the event is set. The call counts as an operation even if it need not wait, so
     /// that a loop of such calls lets other fibers run.
     #[inline]
@@ -190,18 +214,18 @@ impl Event {
         by: Option<Instant>,
         reason: &'static WaitReason,
     ) -> Result<(), Interrupt> {
-        match self.join_line() {
+        match self.join_line(|| Arc::new(Waiter::new(()))) {
             Some(waiter) => wait(self, &waiter, by, reason).map(drop),
             None => Ok(()),
         }
     }
 
-    /// Puts the caller into the queue, unless the event is set.
-    fn join_line(&self) -> Option<Arc<Waiter>> {
+    /// Puts the waiter that `new` makes into the queue, unless the event is set.
+    fn join_line(&self, new: impl FnOnce() -> Arc<Waiter>) -> Option<Arc<Waiter>> {
         let mut queue = locked(&self.queue);
         let not_set = |word| (word != SET).then_some(WAITERS);
         self.word.fetch_update(Ordering::Acquire, Ordering::Acquire, not_set).ok()?;
-        let waiter = Arc::new(Waiter::new(()));
+        let waiter = new();
         queue.push(waiter.clone());
         Some(waiter)
     }
@@ -228,7 +252,7 @@ impl Arm for EventArm<'_> {
     }
 
     fn begin(&self, _: CurrentFiber) {
-        let waiter = self.event.join_line();
+        let waiter = self.event.join_line(|| Arc::new(Waiter::new(())));
         self.was_set.set(waiter.is_none());
         self.waiter.set(waiter);
     }
@@ -249,6 +273,19 @@ impl Arm for EventArm<'_> {
             self.event.withdraw(&waiter);
         }
     }
+}
+
+impl Grants for Event {
+    fn grant(&self, (): ()) -> bool {
+        self.is_set()
+    }
+
+    fn queue_task(&self, waiter: &Arc<Waiter>) -> Option<WaitOutcome> {
+        let queued = self.join_line(|| waiter.clone());
+        queued.is_none().then_some(WaitOutcome::Served)
+    }
+
+    fn give_back(&self, (): ()) {}
 }
 
 impl Site for Event {

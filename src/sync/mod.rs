@@ -23,13 +23,16 @@
 //! lets other fibers run before it takes anything. Both that and a wait are kill points. `try_x`,
 //! and the use of a [`LazyLock`] whose value exists, never let other fibers run.
 //!
+//! `x_async` is a future of the same call, for tasks of any executor: see [`futures`]. Tasks wait
+//! in the same queues.
+//!
 //! # Order
 //!
 //! Waiters queue at a lock ([`Mutex`], [`ReentrantMutex`], [`RwLock`], [`Semaphore`]) in the order
 //! in which they arrive. What a release does depends on the first of them:
 //!
-//! - *A fiber of the scheduler on whose thread the lock is released* gets the lock immediately: the
-//!   releaser continues, and the new owner runs when it is its turn.
+//! - *A fiber of the scheduler on whose thread the lock is released, or a task,* gets the lock
+//!   immediately: the releaser continues, and the new owner runs when it is its turn.
 //! - *A fiber of another scheduler, or a plain thread,* is woken, and the lock is free. Until that
 //!   waiter runs, which may take 50 µs, running code may take the lock before it. A waiter that
 //!   finds the lock taken sleeps again, and the next release wakes it again. While several threads
@@ -120,6 +123,7 @@ mod condvar;
 mod contention;
 mod error;
 pub(crate) mod event;
+pub mod futures;
 pub mod mpmc;
 mod mutex;
 mod once;
@@ -132,6 +136,7 @@ mod raw_rwlock;
 mod reentrant;
 mod rwlock;
 mod semaphore;
+mod task;
 mod traits;
 mod wait_group;
 mod waiter;

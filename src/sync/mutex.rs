@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crate::sched::lowlevel::{Interrupt, interrupted};
 use crate::sched::lowlevel::{Limit, OnDeadlock, WaitReason};
 use crate::sync::error::TimeoutError;
+use crate::sync::futures::LockFuture;
 use crate::sync::raw_mutex::RawMutex;
 use crate::sync::waiter::count_operation;
 
@@ -235,6 +236,34 @@ impl<T: ?Sized> Mutex<T> {
         Ok(self.guard())
     }
 
+    /// Returns a future that locks the mutex. The wait begins with the first poll; tasks, fibers
+    /// and threads wait in one queue.
+    ///
+    /// The future may be polled by any executor, on any thread. If it is dropped after it was given
+    /// the lock, the lock goes to the next waiter. The lock counts as held by a task, not by the
+    /// fiber or thread that polls: see [`sync::futures`](crate::sync::futures).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::future::block_on;
+    /// use fibra::sync::Mutex;
+    ///
+    /// static TOTAL: Mutex<u32> = Mutex::new(0);
+    ///
+    /// fibra::run(|| {
+    ///     block_on(async { *TOTAL.lock_async().await += 1 });
+    ///     assert_eq!(*TOTAL.lock(), 1);
+    /// });
+    /// ```
+    pub fn lock_async(&self) -> LockFuture<'_, T> {
+        LockFuture::new(self)
+    }
+
+    pub(super) fn raw(&self) -> &RawMutex {
+        &self.raw
+    }
+
     /// Returns whether the mutex is locked now.
     #[must_use]
     pub fn is_locked(&self) -> bool {
@@ -248,7 +277,7 @@ impl<T: ?Sized> Mutex<T> {
 
     /// Returns the guard of a caller that has just taken the lock.
     #[inline]
-    fn guard(&self) -> MutexGuard<'_, T> {
+    pub(super) fn guard(&self) -> MutexGuard<'_, T> {
         MutexGuard { mutex: self, not_send: PhantomData }
     }
 }

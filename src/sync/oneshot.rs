@@ -1,8 +1,13 @@
 //! A channel between threads for one value: a bounded channel whose ends are consumed by their use.
 
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::channel::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
+use crate::sync::mpmc::task::OwnedReceiving;
 use crate::sync::mpmc::{Receiver, Sender, bounded};
 
 /// Creates a channel for one value, for fibers of any thread and plain threads. Sending never
@@ -80,6 +85,20 @@ impl<T> OneshotReceiver<T> {
         self.receiver.recv()
     }
 
+    /// Returns a future of the value: see [`sync::futures`](crate::sync::futures). `receiver.await`
+    /// does the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (answer, question) = fibra::sync::oneshot();
+    /// std::thread::spawn(move || answer.send(42).unwrap());
+    /// assert_eq!(fibra::future::block_on(question), Ok(42));
+    /// ```
+    pub fn recv_async(self) -> OneshotFuture<T> {
+        OneshotFuture { receiving: OwnedReceiving::new(self.receiver) }
+    }
+
     /// Takes the value if it was sent, and never waits.
     ///
     /// # Errors
@@ -108,5 +127,39 @@ impl<T> OneshotReceiver<T> {
     #[track_caller]
     pub fn recv_deadline(&mut self, at: Instant) -> Result<T, RecvTimeoutError> {
         self.receiver.recv_deadline(at)
+    }
+}
+
+impl<T> IntoFuture for OneshotReceiver<T> {
+    type Output = Result<T, RecvError>;
+    type IntoFuture = OneshotFuture<T>;
+
+    fn into_future(self) -> OneshotFuture<T> {
+        self.recv_async()
+    }
+}
+
+/// A future of the value of a [`oneshot`], made by [`OneshotReceiver::recv_async`].
+#[must_use = "futures do nothing unless they are polled"]
+pub struct OneshotFuture<T> {
+    receiving: OwnedReceiving<T>,
+}
+
+/// The value is not pinned.
+impl<T> Unpin for OneshotFuture<T> {}
+
+impl<T> Future for OneshotFuture<T> {
+    type Output = Result<T, RecvError>;
+
+    /// Returns the value, or [`RecvError::Closed`] if the sender was dropped unused, or an earlier
+    /// poll has returned the value.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().receiving.poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for OneshotFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneshotFuture(..)")
     }
 }

@@ -18,9 +18,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use crate::sched::lowlevel::{Interrupt, Needs, Owner, WaitReason};
+use crate::sched::lowlevel::{Interrupt, Needs, Owner, WaitOutcome, WaitReason};
 use crate::sync::contention::{Competitor, is_elsewhere, let_near_first_pass, persist};
 use crate::sync::queue::Queue;
+use crate::sync::task::Grants;
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
 
 const FREE: u64 = 0;
@@ -90,16 +91,23 @@ impl RawMutex {
         if is_in_use_elsewhere(word, me) && self.lock_while_in_use_elsewhere(me) {
             return Ok(());
         }
+        match self.join_line(me, || Arc::new(Waiter::new(()))) {
+            Some(waiter) => wait(self, &waiter, by, reason).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Queues the waiter that `new` makes for `me`, unless the lock is free by now and is taken.
+    fn join_line(&self, me: Owner, new: impl FnOnce() -> Arc<Waiter>) -> Option<Arc<Waiter>> {
         let mut queue = locked(&self.queue);
-        let Some(word) = self.announce_waiter(me) else { return Ok(()) };
-        let waiter = Arc::new(Waiter::new(()));
+        let word = self.announce_waiter(me)?;
+        let waiter = new();
         if is_in_use_elsewhere(word, me) {
             queue.push_timed(waiter.clone());
         } else {
             queue.push(waiter.clone());
         }
-        drop(queue);
-        wait(self, &waiter, by, reason).map(drop)
+        Some(waiter)
     }
 
     /// Tries to take the lock for a short while, as long as code of another thread seems to use it.
@@ -280,6 +288,21 @@ fn is_in_use_elsewhere(word: u64, me: Owner) -> bool {
 /// Returns the bit to set in the word while `queue` has waiters.
 fn waiters(queue: &Queue) -> u64 {
     if queue.is_empty() { 0 } else { WAITERS }
+}
+
+impl Grants for RawMutex {
+    fn grant(&self, (): ()) -> bool {
+        self.take(FREE, Owner::TASK)
+    }
+
+    fn queue_task(&self, waiter: &Arc<Waiter>) -> Option<WaitOutcome> {
+        let queued = self.join_line(Owner::TASK, || waiter.clone());
+        queued.is_none().then_some(WaitOutcome::Served)
+    }
+
+    fn give_back(&self, (): ()) {
+        self.unlock();
+    }
 }
 
 impl Site for RawMutex {

@@ -150,16 +150,28 @@ impl RawRwLock {
         if word::is_in_use_elsewhere(word, me) && self.lock_while_in_use_elsewhere(mode, me) {
             return Ok(());
         }
+        match self.join_line(mode, me, || Arc::new(Waiter::new(mode))) {
+            Some(waiter) => wait(self, &waiter, by, reason).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Queues the waiter that `new` makes for `me`, unless the lock can be taken by now and is.
+    fn join_line(
+        &self,
+        mode: Mode,
+        me: Owner,
+        new: impl FnOnce() -> Arc<Waiter<Mode>>,
+    ) -> Option<Arc<Waiter<Mode>>> {
         let mut queue = locked(&self.queue);
-        let Some(word) = self.announce_waiter(mode, me) else { return Ok(()) };
-        let waiter = Arc::new(Waiter::new(mode));
+        let word = self.announce_waiter(mode, me)?;
+        let waiter = new();
         if word::is_in_use_elsewhere(word, me) {
             queue.push_timed(waiter.clone());
         } else {
             queue.push(waiter.clone());
         }
-        drop(queue);
-        wait(self, &waiter, by, reason).map(drop)
+        Some(waiter)
     }
 
     /// Tries to take the lock for a short while, as long as code of another thread seems to use it.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{Limit, OnDeadlock, Owner, WaitReason};
 use crate::sync::error::TimeoutError;
+use crate::sync::futures::{ReadFuture, WriteFuture};
 use crate::sync::raw_rwlock::{Mode, RawRwLock};
 use crate::sync::waiter::count_operation;
 
@@ -265,6 +266,35 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.lock_slowly(mode, limit.instant(), reason).map_err(TimeoutError::of)
     }
 
+    /// Returns a future that locks for reading, like
+    /// [`Mutex::lock_async`](crate::sync::Mutex::lock_async).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::future::block_on;
+    /// use fibra::sync::RwLock;
+    ///
+    /// let lock = RwLock::new(5);
+    /// block_on(async {
+    ///     *lock.write_async().await += 1;
+    ///     assert_eq!(*lock.read_async().await, 6);
+    /// });
+    /// ```
+    pub fn read_async(&self) -> ReadFuture<'_, T> {
+        ReadFuture::new(self)
+    }
+
+    /// Returns a future that locks for writing, like
+    /// [`Mutex::lock_async`](crate::sync::Mutex::lock_async).
+    pub fn write_async(&self) -> WriteFuture<'_, T> {
+        WriteFuture::new(self)
+    }
+
+    pub(super) fn raw(&self) -> &RawRwLock {
+        &self.raw
+    }
+
     /// Returns whether there is a reader or a writer now.
     #[must_use]
     pub fn is_locked(&self) -> bool {
@@ -278,13 +308,13 @@ impl<T: ?Sized> RwLock<T> {
 
     /// Returns the guard of a caller that was just counted among the readers as `owner`.
     #[inline]
-    fn reader(&self, owner: Owner) -> RwLockReadGuard<'_, T> {
+    pub(super) fn reader(&self, owner: Owner) -> RwLockReadGuard<'_, T> {
         RwLockReadGuard { lock: self, owner, not_send: PhantomData }
     }
 
     /// Returns the guard of a caller that has just become the writer.
     #[inline]
-    fn writer(&self) -> RwLockWriteGuard<'_, T> {
+    pub(super) fn writer(&self) -> RwLockWriteGuard<'_, T> {
         RwLockWriteGuard { lock: self, not_send: PhantomData }
     }
 }

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::contention::Competitor;
 use crate::sync::error::TimeoutError;
+use crate::sync::futures::AcquireFuture;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{count_operation, locked, wake_all};
 
@@ -285,6 +286,43 @@ impl Semaphore {
     #[track_caller]
     pub fn acquire_deadline(&self, at: Instant) -> Result<Permit<'_>, TimeoutError> {
         self.acquire_within(1, Limit::At(at))
+    }
+
+    /// Returns a future that acquires one permit. The wait begins with the first poll; tasks,
+    /// fibers and threads wait in one queue. If the future is dropped after it was given the
+    /// permit, the permit goes to the next waiter.
+    ///
+    /// The output is an error only if the semaphore is closed: [`TimeoutError::Closed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Semaphore;
+    ///
+    /// fibra::run(|| {
+    ///     let semaphore = Semaphore::new(2);
+    ///     fibra::future::block_on(async {
+    ///         let _one = semaphore.acquire_async().await?;
+    ///         let _other = semaphore.acquire_async().await?;
+    ///         assert_eq!(semaphore.available(), 0);
+    ///         Ok::<(), fibra::sync::TimeoutError>(())
+    ///     })
+    /// })?;
+    /// # Ok::<(), fibra::sync::TimeoutError>(())
+    /// ```
+    pub fn acquire_async(&self) -> AcquireFuture<'_> {
+        self.acquire_many_async(1)
+    }
+
+    /// Returns a future that acquires `permits` permits together, like
+    /// [`acquire_async`](Self::acquire_async).
+    ///
+    /// # Panics
+    ///
+    /// Panics if `permits` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    pub fn acquire_many_async(&self, permits: usize) -> AcquireFuture<'_> {
+        assert!(permits <= Semaphore::MAX_PERMITS, "more permits than a semaphore can have");
+        AcquireFuture::new(self, permits)
     }
 
     /// Adds permits and gives them to the first waiters. Never waits.

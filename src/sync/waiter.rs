@@ -1,5 +1,5 @@
-//! A waiter at a lock or another primitive, which is a fiber of any scheduler or a plain thread;
-//! and the wait itself.
+//! A waiter at a lock or another primitive, which is a fiber of any scheduler, a plain thread, or a
+//! task (see `task.rs`); and the wait itself.
 //!
 //! ```text
 //!   queue of the lock ---> Arc< Waiter: ticket, owner, extra > <--- frame of the wait
@@ -16,6 +16,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{
@@ -24,8 +25,9 @@ use crate::sched::lowlevel::{
 };
 
 pub(super) use crate::sched::lowlevel::locked;
+use crate::sync::task::Task;
 
-/// A waiting fiber or thread, with its request.
+/// A waiting fiber, thread or task, with its request.
 pub(super) struct Waiter<X = ()> {
     party: Party,
     owner: Owner,
@@ -48,6 +50,8 @@ enum Party {
         outcome: OutcomeCell,
         parker: Parker,
     },
+    /// A future. It is boxed, because the waiters of fibers are many.
+    Task(Box<Task>),
 }
 
 impl<X> Waiter<X> {
@@ -66,9 +70,23 @@ impl<X> Waiter<X> {
         Waiter::of_party(party, extra)
     }
 
+    /// Creates a waiter for a future that was polled with `waker`.
+    pub(super) fn of_task(waker: Waker, extra: X) -> Waiter<X> {
+        let party = Party::Task(Box::new(Task::new(waker)));
+        Waiter { owner: Owner::TASK, ..Waiter::of_party(party, extra) }
+    }
+
     fn of_party(party: Party, extra: X) -> Waiter<X> {
         let [place, since] = [0, 0].map(AtomicU64::new);
         Waiter { party, owner: Owner::me(), place, since, extra }
+    }
+
+    /// Returns the task, if it is one.
+    pub(super) fn task(&self) -> Option<&Task> {
+        match &self.party {
+            Party::Task(task) => Some(task),
+            _ => None,
+        }
     }
 
     /// Returns whether this is a waiter of the choice with that ticket.
@@ -95,6 +113,7 @@ impl<X> Waiter<X> {
             Party::Fiber(ticket) => ticket.claim(outcome),
             Party::Choice { ticket, outcome: cell } => ticket.claim(outcome) && cell.claim(outcome),
             Party::Thread { outcome: cell, .. } => cell.claim(outcome),
+            Party::Task(task) => task.outcome.claim(outcome),
         }
     }
 
@@ -107,6 +126,7 @@ impl<X> Waiter<X> {
             // Partners in the queues of other arms may claim the ticket at the same time.
             Party::Choice { .. } => self.claim(WaitOutcome::Served),
             Party::Thread { outcome: cell, .. } => cell.claim_alone(WaitOutcome::Served),
+            Party::Task(task) => task.outcome.claim_alone(WaitOutcome::Served),
         }
     }
 
@@ -119,16 +139,18 @@ impl<X> Waiter<X> {
         match &self.party {
             Party::Fiber(ticket) => ticket.outcome(),
             Party::Choice { outcome, .. } | Party::Thread { outcome, .. } => outcome.get(),
+            Party::Task(task) => task.outcome.get(),
         }
     }
 
-    /// Resumes the fiber or thread, after its wait has ended. Must not be called under the lock of
-    /// a queue.
+    /// Resumes the fiber, thread or task, after its wait has ended. Must not be called under the
+    /// lock of a queue.
     pub(super) fn wake(&self) {
         match &self.party {
             Party::Fiber(ticket) => ticket.wake(scheduler()),
             Party::Choice { ticket, .. } => ticket.wake(scheduler()),
             Party::Thread { parker, .. } => parker.call(),
+            Party::Task(task) => task.wake(),
         }
     }
 
@@ -137,7 +159,7 @@ impl<X> Waiter<X> {
         match &self.party {
             Party::Fiber(ticket) => scheduler().is_some_and(|sched| ticket.is_of(&sched)),
             Party::Choice { ticket, .. } => scheduler().is_some_and(|sched| ticket.is_of(&sched)),
-            Party::Thread { .. } => false,
+            Party::Thread { .. } | Party::Task(_) => false,
         }
     }
 
@@ -186,7 +208,7 @@ impl<X> fmt::Debug for Waiter<X> {
     }
 }
 
-/// A primitive at which fibers and threads wait.
+/// A primitive at which fibers, threads and tasks wait.
 pub(super) trait Site {
     /// The request of a waiter.
     type Extra;
@@ -242,6 +264,7 @@ pub(super) fn wait<S: Site>(
         }
         Party::Thread { outcome, parker } => wait_on_thread(site, waiter, (outcome, parker), by),
         Party::Choice { .. } => unreachable!("a choice waits for all its waiters together"),
+        Party::Task(_) => unreachable!("the wait of a task is polled"),
     }
 }
 

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod callers;
 mod fiber;
 #[cfg(feature = "tokio")]
 mod tokio_budget;

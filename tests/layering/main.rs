@@ -103,6 +103,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/channel/waiter.rs", "moves values between the stacks of two fibers"),
     ("src/sync/mutex.rs", "lends the data of a lock"),
     ("src/sync/rwlock.rs", "lends the data of a lock"),
+    ("src/sync/futures.rs", "lets guards of tasks change their thread"),
     ("src/sync/reentrant.rs", "shares data that stays on one thread at a time"),
     ("src/fiber/context.rs", "context switches"),
     ("src/fiber/switch.rs", "switches to fibers and away from them"),

@@ -20,7 +20,7 @@ pub(crate) const SCHED: &[(&str, &[&str])] = &[
     ("turn", &["time", "core", "tasklet", "futures", "threads", "deadlock"]),
     ("hosted", &["time", "core", "deadlock", "turn"]),
     ("api", &["time", "shared", "core", "futures", "threads", "hosted", "turn"]),
-    ("lowlevel", &["time", "shared", "core", "threads", "api"]),
+    ("lowlevel", &["time", "shared", "core", "futures", "threads", "api"]),
 ];
 
 /// A source file: its path from the root of the repository, and its text.

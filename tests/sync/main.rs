@@ -12,4 +12,5 @@ mod handed_on;
 mod model;
 mod semaphore;
 mod stress;
+mod tasks;
 mod types;

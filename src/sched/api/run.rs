@@ -178,6 +178,7 @@ fn wind_up() {
     let current = current_fiber();
     let CurrentFiber { fiber: main, sched } = current;
     sched.closing.set(true);
+    sched.dismiss_caller();
     cancel::within(main, &CancelScope::shield(), || {
         if let Some(facade) = sched.tasklets.facade.get() {
             end::quietly(&main, || facade.close());

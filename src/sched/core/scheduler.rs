@@ -27,6 +27,7 @@ use crate::fiber::header::{FiberPtr, FiberRef, Header};
 use crate::fiber::id::FiberId;
 use crate::fiber::report;
 use crate::fiber::state::State;
+use crate::sched::core::caller::Caller;
 use crate::sched::core::deadlocks::Deadlocks;
 use crate::sched::core::facade::Tasklets;
 use crate::sched::core::main_fiber::MainFiber;
@@ -97,6 +98,7 @@ pub(crate) struct Scheduler {
     /// The number of fibers that were abandoned.
     pub(crate) abandoned: Cell<usize>,
     pub(crate) tasklets: Tasklets,
+    pub(crate) caller: Caller,
     /// The jobs that it may start, if it takes part in a runtime.
     pub(crate) work: OnceCell<Box<dyn Work>>,
     #[cfg(feature = "tokio")]
@@ -163,6 +165,7 @@ impl Scheduler {
             spare: Spare::new(spare),
             abandoned: Cell::new(0),
             tasklets: Tasklets::new(),
+            caller: Caller::new(),
             work: OnceCell::new(),
             #[cfg(feature = "tokio")]
             hosted: Hosted::default(),
@@ -299,6 +302,7 @@ impl Drop for Scheduler {
         // No user code may run any more, and the destructor of a waker may be user code.
         std::mem::forget(std::mem::take(self.time.of_tasks.get_mut()));
         std::mem::forget(self.idle.take_wakers());
+        std::mem::forget(self.caller.calls.take());
         // Handles of other threads may keep the mailbox alive. No payload is left in it.
         self.mailbox.inbox.abandon();
         // A stack that is only dropped, and not given to the pool, is leaked.

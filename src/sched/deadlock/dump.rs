@@ -2,6 +2,7 @@
 
 use crate::fiber::header::FiberRef;
 use crate::fiber::snapshot::{Dump, FiberSnapshot};
+use crate::sched::core::caller::is_resting;
 use crate::sched::core::scheduler::{Scheduler, current_fiber};
 use crate::sched::deadlock::lock_graph::LockGraph;
 
@@ -57,7 +58,7 @@ pub fn stats() -> Stats {
     let stacks = sched.pool.borrow().stats();
     let spare = usize::from(sched.spare.stack.borrow().is_some());
     Stats {
-        fibers: sched.live.get(),
+        fibers: sched.live.get() - usize::from(caller_rests(&sched)),
         runnable: sched.ring(|ring| ring.queued()) + 1,
         spawned: sched.spawned(),
         abandoned: sched.abandoned.get(),
@@ -100,9 +101,15 @@ pub struct Stats {
     pub stacks_idle: usize,
 }
 
+/// Returns whether `sched` has a fiber that calls wakers, and none to call.
+fn caller_rests(sched: &Scheduler) -> bool {
+    let caller = sched.caller.fiber.get().and_then(|key| sched.fiber_of(key));
+    caller.is_some_and(is_resting)
+}
+
 /// Returns a dump of the first `most` fibers of `sched`, in the order in which they were spawned.
 pub(crate) fn of(sched: &Scheduler, most: usize) -> Dump {
-    let fibers = sched.fibers_where(|_| true);
+    let fibers = sched.fibers_where(|fiber| !is_resting(fiber));
     let locks = LockGraph::of(sched);
     let picture = |fiber: &FiberRef| FiberSnapshot {
         held_by: locks.holder(fiber),

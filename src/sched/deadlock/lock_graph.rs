@@ -94,6 +94,7 @@ impl LockGraph {
             return end::describe(fiber);
         }
         String::from(match owner.scheduler() {
+            _ if owner == Owner::TASK => "a task",
             0 if owner.is_elsewhere() => "another thread",
             0 => "the thread that called `run`",
             id if id == self.scheduler => "a fiber that has ended",

@@ -18,6 +18,7 @@ use std::thread;
 use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, Signals, State};
+use crate::sched::core::caller::is_resting;
 use crate::sched::core::end;
 use crate::sched::core::interrupt;
 use crate::sched::core::scheduler::Scheduler;
@@ -31,6 +32,10 @@ impl Scheduler {
     pub(crate) fn break_deadlock(&self) {
         if self.wake_floating() || self.end_a_limit_in_unwind() {
             return;
+        }
+        if self.last_parked.get().is_some_and(is_resting) {
+            // It has called a waker, and counts as a fiber that has ended.
+            self.last_parked.set(None);
         }
         let by_end = self.last_parked.get().is_none();
         let dump = dump::of(self, REPORTED);

@@ -21,7 +21,7 @@
 
 #![allow(unsafe_code, reason = "makes wakers")]
 
-use std::panic::Location;
+use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::Arc;
 #[cfg(target_pointer_width = "64")]
@@ -31,7 +31,9 @@ use std::task::{Wake, Waker};
 use crate::collections::slot_table::Key;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
+use crate::fiber::report::report_lost;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::sched::core::caller::Call;
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::park::{wait_for_events, yield_now};
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler, scheduler};
@@ -143,7 +145,7 @@ impl Scheduler {
     /// of unknown origin is dropped by a fiber.
     pub(crate) fn drop_waker(&self, waker: Waker) {
         if !is_own(&waker) {
-            self.drop_on_a_fiber(waker);
+            self.make_call(Call::Drop(waker));
         }
     }
 
@@ -153,21 +155,22 @@ impl Scheduler {
         if is_own(&waker) {
             waker.wake();
         } else {
-            // A fiber that is created while `run` ends only drops its closure. That calls the waker
-            // too, because some destructor may wait for it.
-            let wakes = WakesWhenDropped(Some(waker));
-            let fiber = self.create_paused(move || drop(wakes), Location::caller());
-            self.unpause(fiber.ptr());
+            self.make_call(Call::Wake(waker));
         }
     }
 }
 
-/// A waker that is called when this is dropped: whether the closure that owns it runs or not.
-struct WakesWhenDropped(Option<Waker>);
-
-impl Drop for WakesWhenDropped {
-    fn drop(&mut self) {
-        self.0.take().into_iter().for_each(Waker::wake);
+/// Calls `waker`, of unknown origin, with no internal state borrowed or locked.
+///
+/// On the thread of a scheduler, in a fiber or in its run loop, a fiber calls it: the caller may be
+/// in the middle of a `drop`, and a waker may panic or wait. On any other thread it is called here,
+/// and a panic of it is reported, so that the callers, which may have several to call, lose none.
+pub(crate) fn call_waker(waker: Waker) {
+    if let Some(sched) = scheduler() {
+        return sched.wake_by(waker);
+    }
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        report_lost("a waker panicked", payload);
     }
 }
 

@@ -13,20 +13,26 @@
 //!   and two fibers of one scheduler are equal only if 500 million others were spawned between
 //!   them.
 //! - No owner is 0.
+//! - All tasks of executors are one owner, [`Owner::TASK`]: any thread may poll a task and release
+//!   its locks, so nothing asks which task holds a lock. The owner is no thread: a thread never
+//!   meets a lock that it seems to hold itself because one of its tasks does.
 
 use std::fmt;
 
 use crate::fiber::current;
 use crate::fiber::id::FiberId;
 
-/// The owner of a lock: one fiber of one scheduler; or a thread, which stands for the code that
-/// runs there outside of fibers, or for any of its fibers.
+/// The owner of a lock: one fiber of one scheduler; a task of an executor; or a thread, which
+/// stands for the code that runs there outside of fibers, or for any of its fibers.
 #[derive(Copy, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Owner(u64);
 
 impl Owner {
     /// The bits of a word that belong to the lock.
     pub(crate) const FREE_BITS: u64 = 0b111;
+
+    /// A task of any executor: the highest number of a thread, which none ever has.
+    pub(crate) const TASK: Owner = Owner((u32::MAX as u64) & !Owner::FREE_BITS);
 
     /// Returns the current fiber, or this thread if no fiber runs on it.
     #[inline]
@@ -99,6 +105,7 @@ impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = (self.0 as u32) >> 3;
         match self.scheduler() {
+            _ if *self == Owner::TASK => f.write_str("a task"),
             0 => write!(f, "thread {number}"),
             id => write!(f, "fiber #{number} of run {id}"),
         }

@@ -32,6 +32,8 @@
 //! - A slot is changed under its lock, together with the outcome of its wait: a waiter that finds
 //!   its wait served finds the slot as its partner left it.
 //! - Under the lock values are moved, and never dropped.
+//! - While there are values in front of the ring, both words are marked `RETURNED`, so that every
+//!   call takes the lock: they come before all others.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -66,14 +68,21 @@ pub(super) struct Shared<T> {
 /// What stands behind the ring: values, and the waiters of both sides.
 pub(super) struct Lines<T> {
     pub(super) stored: VecDeque<T>,
+    /// The values in front of the ring, if there is one: receivers that did not need them have put
+    /// them back.
+    pub(super) returned: VecDeque<T>,
     pub(super) senders: Queue<Slot<T>>,
     pub(super) receivers: Queue<Slot<T>>,
 }
 
 impl<T> Shared<T> {
     pub(super) fn new(capacity: usize) -> Shared<T> {
-        let lines =
-            Lines { stored: VecDeque::new(), senders: Queue::new(), receivers: Queue::new() };
+        let lines = Lines {
+            stored: VecDeque::new(),
+            returned: VecDeque::new(),
+            senders: Queue::new(),
+            receivers: Queue::new(),
+        };
         Shared {
             sending: Side::new(),
             receiving: Side::new(),
@@ -87,7 +96,7 @@ impl<T> Shared<T> {
 
     pub(super) fn len(&self) -> usize {
         let lines = locked(&self.lines);
-        lines.stored.len() + self.ring.get().map_or(0, Ring::len)
+        lines.returned.len() + lines.stored.len() + self.ring.get().map_or(0, Ring::len)
     }
 
     /// Returns whether the channel is full, and no look at the lines could change that.
@@ -227,7 +236,7 @@ impl<T> Shared<T> {
     pub(super) fn end_of_receivers(&self) {
         let mut lines = locked(&self.lines);
         self.receiving.end();
-        let stored = std::mem::take(&mut lines.stored);
+        let stored = (std::mem::take(&mut lines.returned), std::mem::take(&mut lines.stored));
         if self.sending.waits() {
             let mut channel = Locked::new(self, lines);
             let ended = channel.lines.senders.claim_all(WaitOutcome::Closed);

@@ -10,7 +10,7 @@ use crate::collections::publish::fence;
 use crate::sched::lowlevel::WaitOutcome;
 use crate::sync::mpmc::line::{Lines, Shared, Slot};
 use crate::sync::mpmc::ring::Ring;
-use crate::sync::mpmc::side::{LOCKED, STORED};
+use crate::sync::mpmc::side::{LOCKED, RETURNED, STORED};
 use crate::sync::waiter::{Served, Waiter, locked};
 
 /// The lines of a channel, locked; and the waiters to wake when they are unlocked.
@@ -73,6 +73,7 @@ impl<T> Locked<'_, T> {
         self.shared.stored.store(lines.stored.len(), Ordering::Relaxed);
         let (for_both, of_senders) = match self.shared.ring.get() {
             None => (LOCKED, 0),
+            Some(_) if !lines.returned.is_empty() => (RETURNED, 0),
             Some(_) if lines.stored.is_empty() => (0, 0),
             Some(_) => (0, STORED),
         };
@@ -161,9 +162,19 @@ impl<T> Locked<'_, T> {
         None
     }
 
+    /// Stores `value` in front of all others, even if there is no room.
+    pub(super) fn put_back(&mut self, value: T) {
+        let lines = &mut *self.lines;
+        if self.shared.ring.get().is_none() {
+            lines.stored.push_front(value);
+        } else {
+            lines.returned.push_front(value);
+        }
+    }
+
     fn holds_values(&self) -> bool {
         let in_ring = || self.shared.ring.get().is_some_and(|ring| !ring.is_empty());
-        !self.lines.stored.is_empty() || in_ring()
+        !self.lines.returned.is_empty() || !self.lines.stored.is_empty() || in_ring()
     }
 
     fn has_room(&self) -> bool {
@@ -199,6 +210,9 @@ impl<T> Locked<'_, T> {
 
     /// Takes the first value that is stored. An empty ring is filled again.
     fn take_stored(&mut self) -> Option<T> {
+        if let Some(value) = self.lines.returned.pop_front() {
+            return Some(value);
+        }
         let ring = self.shared.ring.get();
         if let Some(value) = ring.filter(|ring| !ring.is_empty()).and_then(Ring::pop) {
             return Some(value);

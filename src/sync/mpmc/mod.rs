@@ -71,6 +71,7 @@ mod recv;
 mod ring;
 mod send;
 mod side;
+pub(super) mod task;
 
 pub use recv::{IntoValues, Values};
 

@@ -123,18 +123,11 @@ impl<T> Shared<T> {
     fn receive_slowly(&self, by: Option<Instant>) -> Result<T, WaitError> {
         let mut again = false;
         loop {
-            let mut channel = self.lock();
-            if let Some(value) = channel.take() {
-                channel.unlock();
-                return Ok(value);
-            }
-            if self.sending.is_gone() {
-                channel.unlock();
-                return Err(WaitError::Closed);
-            }
-            let waiter = Arc::new(Waiter::new(Mutex::new(None)));
-            channel.lines.receivers.join(waiter.clone(), again);
-            channel.announce_and_release();
+            let new = || Arc::new(Waiter::new(Mutex::new(None)));
+            let waiter = match self.take_or_join(again, new) {
+                Ok(received) => return received.ok_or(WaitError::Closed),
+                Err(waiter) => waiter,
+            };
             match wait(&Receivers(self), &waiter, by, &RECEIVING) {
                 Ok(WaitOutcome::Served) => {}
                 Ok(_) => return Err(WaitError::Closed),
@@ -149,8 +142,38 @@ impl<T> Shared<T> {
     }
 }
 
+impl<T> Shared<T> {
+    /// Takes the first value; `None` if there is none and all senders are gone. Otherwise queues
+    /// the waiter that `new` makes, in front if it was there before (`again`), and returns it.
+    pub(super) fn take_or_join(
+        &self,
+        again: bool,
+        new: impl FnOnce() -> Arc<Waiter<Slot<T>>>,
+    ) -> Result<Option<T>, Arc<Waiter<Slot<T>>>> {
+        let mut channel = self.lock();
+        let value = channel.take();
+        if value.is_some() || self.sending.is_gone() {
+            channel.unlock();
+            return Ok(value);
+        }
+        let waiter = new();
+        channel.lines.receivers.join(waiter.clone(), again);
+        channel.announce_and_release();
+        Err(waiter)
+    }
+
+    /// Gives a value, which was received and is not needed, to the first receiver that waits, or
+    /// puts it in front of all others.
+    #[cold]
+    pub(super) fn put_back(&self, value: T) {
+        let mut channel = self.lock();
+        channel.put_back(value);
+        channel.release();
+    }
+}
+
 /// The side of a channel on which receivers wait.
-struct Receivers<'a, T>(&'a Shared<T>);
+pub(super) struct Receivers<'a, T>(pub(super) &'a Shared<T>);
 
 impl<T> Site for Receivers<'_, T> {
     type Extra = Slot<T>;

@@ -108,21 +108,11 @@ impl<T> Shared<T> {
     fn send_slowly(&self, value: T, by: Option<Instant>) -> Result<(), (T, WaitError)> {
         let (mut value, mut again) = (value, false);
         loop {
-            let mut channel = self.lock();
-            if self.receiving.is_gone() {
-                channel.unlock();
-                return Err((value, WaitError::Closed));
-            }
-            value = match channel.give(value) {
-                Ok(()) => {
-                    channel.unlock();
-                    return Ok(());
-                }
-                Err(value) => value,
+            let new = |slot| Arc::new(Waiter::new(slot));
+            let waiter = match self.give_or_join(value, again, new) {
+                Ok(sent) => return sent.map_err(|value| (value, WaitError::Closed)),
+                Err(waiter) => waiter,
             };
-            let waiter = Arc::new(Waiter::new(Mutex::new(Some(value))));
-            channel.lines.senders.join(waiter.clone(), again);
-            channel.announce_and_release();
             // If this unwinds, the waiter has left the line, and the value is dropped with it.
             let cut = match wait(&Senders(self), &waiter, by, &SENDING) {
                 Ok(WaitOutcome::Served) => None,
@@ -141,8 +131,36 @@ impl<T> Shared<T> {
     }
 }
 
+impl<T> Shared<T> {
+    /// Sends `value`, or returns it if all receivers are gone. If it must wait, queues the waiter
+    /// that `new` makes with the value, in front if it was there before (`again`), and returns it.
+    pub(super) fn give_or_join(
+        &self,
+        value: T,
+        again: bool,
+        new: impl FnOnce(Slot<T>) -> Arc<Waiter<Slot<T>>>,
+    ) -> Result<Result<(), T>, Arc<Waiter<Slot<T>>>> {
+        let mut channel = self.lock();
+        if self.receiving.is_gone() {
+            channel.unlock();
+            return Ok(Err(value));
+        }
+        let value = match channel.give(value) {
+            Ok(()) => {
+                channel.unlock();
+                return Ok(Ok(()));
+            }
+            Err(value) => value,
+        };
+        let waiter = new(Mutex::new(Some(value)));
+        channel.lines.senders.join(waiter.clone(), again);
+        channel.announce_and_release();
+        Err(waiter)
+    }
+}
+
 /// The side of a channel on which senders wait.
-struct Senders<'a, T>(&'a Shared<T>);
+pub(super) struct Senders<'a, T>(pub(super) &'a Shared<T>);
 
 impl<T> Site for Senders<'_, T> {
     type Extra = Slot<T>;

@@ -19,7 +19,9 @@ const GONE: usize = 1;
 pub(super) const LOCKED: usize = 2;
 /// Of the sending side: there is a ring, and there are values behind it.
 pub(super) const STORED: usize = 4;
-const ONE_WAITS: usize = 8;
+/// There is a ring, and values in front of it: each call takes the lock.
+pub(super) const RETURNED: usize = 8;
+const ONE_WAITS: usize = 16;
 
 impl Side {
     pub(super) fn new() -> Side {

@@ -6,9 +6,10 @@ use std::sync::{Arc, MutexGuard};
 
 use super::RawRwLock;
 use super::word::{BITS, COMPETES, Mode, READ, WAITERS, all_have, is_open, readers};
-use crate::sched::lowlevel::{Holder, Needs, Owner, Readers, scheduler};
+use crate::sched::lowlevel::{Holder, Needs, Owner, Readers, WaitOutcome, scheduler};
 use crate::sync::contention::persist;
 use crate::sync::queue::{Queue, withdraw};
+use crate::sync::task::Grants;
 use crate::sync::waiter::{Served, Site, Waiter, locked};
 
 /// The number of waiters that are searched for writers ahead of a waiting reader.
@@ -136,6 +137,31 @@ fn note_competitors(queue: &Queue<Mode>, competitors: &mut Served<Mode>) {
         last = Some(scheduler);
         if waiter.extra == Mode::Write {
             return;
+        }
+    }
+}
+
+impl Grants for RawRwLock {
+    fn grant(&self, mode: Mode) -> bool {
+        match mode {
+            Mode::Read => self.enter_to_read(Owner::TASK),
+            Mode::Write => self.change(0, Owner::TASK.bits()),
+        }
+    }
+
+    fn queue_task(&self, waiter: &Arc<Waiter<Mode>>) -> Option<WaitOutcome> {
+        let mode = waiter.extra;
+        if mode == Mode::Read {
+            self.refuse_too_many_readers();
+        }
+        let queued = self.join_line(mode, Owner::TASK, || waiter.clone());
+        queued.is_none().then_some(WaitOutcome::Served)
+    }
+
+    fn give_back(&self, mode: Mode) {
+        match mode {
+            Mode::Read => self.unlock_read(Owner::TASK),
+            Mode::Write => self.unlock_write(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::sync::contention::{let_near_first_pass, persist};
 use crate::sync::error::TimeoutError;
 use crate::sync::queue::{Queue, withdraw};
 use crate::sync::semaphore::{BITS, COMPETES, ONE, Semaphore, WAITERS};
+use crate::sync::task::Grants;
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
 
 impl Semaphore {
@@ -127,23 +128,36 @@ impl Semaphore {
         if competes() && self.take_while_waiters_compete(permits) {
             return Ok(());
         }
+        match self.join_line(permits, || Arc::new(Waiter::new(permits))) {
+            Ok(waiter) => match wait(self, &waiter, by, reason) {
+                Ok(WaitOutcome::Closed) => Err(Unserved::Closed),
+                Ok(_) => Ok(()),
+                Err(interrupt) => Err(Unserved::Interrupted(interrupt)),
+            },
+            Err(WaitOutcome::Closed) => Err(Unserved::Closed),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Queues the waiter that `new` makes; or returns how the wait has ended, if it need not begin:
+    /// the permits are free by now and are taken, or the semaphore is closed.
+    fn join_line(
+        &self,
+        permits: usize,
+        new: impl FnOnce() -> Arc<Waiter<usize>>,
+    ) -> Result<Arc<Waiter<usize>>, WaitOutcome> {
         let mut queue = locked(&self.queue);
         if self.is_closed() {
-            return Err(Unserved::Closed);
+            return Err(WaitOutcome::Closed);
         }
-        let Some(word) = self.announce_waiter(permits) else { return Ok(()) };
-        let waiter = Arc::new(Waiter::new(permits));
+        let Some(word) = self.announce_waiter(permits) else { return Err(WaitOutcome::Served) };
+        let waiter = new();
         if word & COMPETES != 0 {
             queue.push_timed(waiter.clone());
         } else {
             queue.push(waiter.clone());
         }
-        drop(queue);
-        match wait(self, &waiter, by, reason) {
-            Ok(WaitOutcome::Closed) => Err(Unserved::Closed),
-            Ok(_) => Ok(()),
-            Err(interrupt) => Err(Unserved::Interrupted(interrupt)),
-        }
+        Ok(waiter)
     }
 
     /// Tries to take permits for a short while, as long as only waiters of other schedulers compete
@@ -240,6 +254,20 @@ impl Unserved {
             Unserved::Closed => TimeoutError::Closed,
             Unserved::Interrupted(interrupt) => TimeoutError::of(interrupt),
         }
+    }
+}
+
+impl Grants for Semaphore {
+    fn grant(&self, permits: usize) -> bool {
+        self.take(permits)
+    }
+
+    fn queue_task(&self, waiter: &Arc<Waiter<usize>>) -> Option<WaitOutcome> {
+        self.join_line(waiter.extra, || waiter.clone()).err()
+    }
+
+    fn give_back(&self, permits: usize) {
+        self.give(permits);
     }
 }
 

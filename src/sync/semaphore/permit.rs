@@ -29,7 +29,7 @@ pub struct Permit<'a> {
 
 impl<'a> Permit<'a> {
     #[inline]
-    pub(super) fn new(semaphore: &'a Semaphore, permits: usize) -> Permit<'a> {
+    pub(in crate::sync) fn new(semaphore: &'a Semaphore, permits: usize) -> Permit<'a> {
         Permit { semaphore, permits }
     }
 
