@@ -274,6 +274,7 @@ pub mod cancellation;
 pub mod channel;
 #[cfg(feature = "net")]
 pub mod coming_from_gevent;
+pub mod context;
 pub mod fs;
 pub mod future;
 pub mod generator;

@@ -1,11 +1,12 @@
-//! The record of a region of a fiber's stack that can be cancelled, or is shielded.
+//! The record of a region of a fiber's stack that can be cancelled, is shielded, or carries a
+//! context.
 //! [`cancel`](crate::fiber::cancel) links these regions, and evaluates them for a wait.
 
 use std::cell::Cell;
 
 use crate::collections::timing_wheel::TimerKey;
 
-/// A region of the stack: cancellable, or shielded.
+/// A region of the stack: cancellable, shielded, or with a context.
 #[derive(Debug)]
 pub(crate) struct CancelScope {
     pub(crate) outer: Cell<*const CancelScope>,
@@ -16,6 +17,9 @@ pub(crate) struct CancelScope {
     pub(crate) in_unwind: Cell<bool>,
     /// The armed time limit of the region in the timing wheel.
     pub(crate) timer: Cell<TimerKey>,
+    /// Whether it is the first field of the record of a region with a context: see
+    /// [`carried`](crate::fiber::carried).
+    pub(crate) carries: bool,
 }
 
 impl CancelScope {
@@ -26,7 +30,14 @@ impl CancelScope {
             cancelled: Cell::new(false),
             in_unwind: Cell::new(false),
             timer: Cell::new(TimerKey::NONE),
+            carries: false,
         }
+    }
+
+    /// Returns the scope of a region with a context, which is never cancelled. It must be the first
+    /// field of the region's record.
+    pub(crate) fn carrying() -> CancelScope {
+        CancelScope { carries: true, ..CancelScope::cancellable() }
     }
 
     pub(crate) fn shield() -> CancelScope {

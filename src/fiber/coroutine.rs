@@ -36,6 +36,7 @@ use std::thread;
 use crate::collections::slot_table::Key;
 use crate::fiber::abandoned;
 use crate::fiber::cancel_scope::CancelScope;
+use crate::fiber::carried;
 use crate::fiber::context::Context;
 pub(crate) use crate::fiber::coroutine_status::State;
 use crate::fiber::coroutine_status::Status;
@@ -272,9 +273,22 @@ impl Coroutine {
     pub(crate) unsafe fn suspend(&self) {
         if let Some(fiber) = self.fiber() {
             if !ptr::eq(fiber.cancel_scopes.get(), &raw const self.hinge) {
+                if fiber.signals.get().has(Signals::CARRIES) {
+                    // SAFETY: the caller's promise.
+                    return unsafe { self.suspend_with_contexts(fiber) };
+                }
                 self.innermost.set(fiber.cancel_scopes.get());
             }
         }
+        // SAFETY: the caller's promise.
+        unsafe { self.leave() }
+    }
+
+    /// # Safety
+    ///
+    /// The same as for `suspend`.
+    #[inline(always)]
+    unsafe fn leave(&self) {
         let status = if thread::panicking() {
             self.status.get().left_in_unwind()
         } else {
@@ -283,6 +297,30 @@ impl Coroutine {
         self.status.set(status);
         // SAFETY: the caller's promise.
         unsafe { self.context.leave() }
+    }
+
+    /// Suspends it like [`suspend`](Coroutine::suspend), with scopes on its stack of which some may
+    /// carry a context: takes those contexts off the thread, and puts them back afterwards.
+    ///
+    /// # Safety
+    ///
+    /// The same as for `suspend`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn suspend_with_contexts(&self, fiber: FiberPtr) {
+        let (innermost, hinge) = (fiber.cancel_scopes.get(), &raw const self.hinge);
+        let carries = carried::has_region(innermost, hinge);
+        if carries {
+            carried::leave_those(fiber, innermost, hinge);
+        }
+        self.innermost.set(innermost);
+        carried::note(fiber, self.hinge.outer.get());
+        // SAFETY: the caller's promise. The contexts cannot have left this stack: see `carried`.
+        unsafe { self.leave() };
+        carried::note(fiber, innermost);
+        if carries {
+            carried::enter_those(fiber, innermost, hinge);
+        }
     }
 
     /// Returns whether the thread unwinds because of this coroutine, which runs.
@@ -313,6 +351,13 @@ impl Coroutine {
     /// The caller must run on its stack, or on a stack on top of it.
     #[cold]
     pub(crate) unsafe fn leave_forever(&self) -> ! {
+        if let Some(fiber) = self.fiber() {
+            let (innermost, hinge) = (fiber.cancel_scopes.get(), &raw const self.hinge);
+            if carried::has_region(innermost, hinge) {
+                carried::leave_those(fiber, innermost, hinge);
+                carried::note(fiber, self.hinge.outer.get());
+            }
+        }
         self.top.set(self.frame().map_or(ptr::null(), |frame| frame.running.get()));
         self.abandon();
         // SAFETY: the caller's promise.

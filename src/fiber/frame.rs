@@ -33,6 +33,9 @@ pub(crate) struct Frame {
     /// An address on the frame's own stack, near where it resumed a coroutine.
     pub(crate) own_mark: Cell<usize>,
     closed: Cell<bool>,
+    /// Whether code of a context runs that is taken off the thread or put back: see
+    /// [`carried`](crate::fiber::carried). It can neither start nor leave a coroutine.
+    at_door: Cell<bool>,
     /// Whether a coroutine has lost its last handle where it could not be unwound, since the last
     /// [`reap`](Frame::reap).
     orphans: Cell<bool>,
@@ -74,6 +77,7 @@ impl Frame {
             running: Cell::new(ptr::null()),
             own_mark: Cell::new(0),
             closed: Cell::new(false),
+            at_door: Cell::new(false),
             orphans: Cell::new(false),
             roster: Roster::new(),
             extension: RefCell::new(None),
@@ -82,8 +86,8 @@ impl Frame {
         })
     }
 
-    /// Returns the frame of the code that runs now; `None` outside of `run` and `frame`, and after
-    /// the frame was closed.
+    /// Returns the frame of the code that runs now; `None` outside of `run` and `frame`, after the
+    /// frame was closed, and [at a door](Frame::at_door).
     pub(crate) fn current() -> Option<Rc<Frame>> {
         let frame = match current::fiber() {
             Some(fiber) => fiber.with_extra(|extra| {
@@ -91,14 +95,14 @@ impl Frame {
             }),
             None => of_thread()?,
         };
-        (!frame.closed.get()).then_some(frame)
+        (!frame.closed.get() && !frame.at_door.get()).then_some(frame)
     }
 
     /// Returns whether the code that runs now is this frame's.
     #[inline(always)]
     pub(crate) fn is_current(&self) -> bool {
         ThreadState::with(|thread| match thread.fiber.get() {
-            Some(fiber) => self.fiber.get() == Some(fiber),
+            Some(fiber) => self.fiber.get() == Some(fiber) && !self.at_door.get(),
             None => ptr::eq(thread.frame.get(), self),
         })
     }
@@ -114,6 +118,17 @@ impl Frame {
         let frame = Frame::new(None);
         let before = ThreadState::with(|thread| thread.frame.replace(Rc::as_ptr(&frame)));
         OnThread { frame, before }
+    }
+
+    /// Makes it neither current nor on any coroutine, while code of a context runs, until the
+    /// result is dropped.
+    pub(crate) fn go_to_door(self: Rc<Self>) -> AtDoor {
+        AtDoor {
+            running: self.running.replace(ptr::null()),
+            own_mark: self.own_mark.get(),
+            was_at_door: self.at_door.replace(true),
+            frame: self,
+        }
     }
 
     /// Unwinds every suspended coroutine, the youngest first, in the frame's own code.
@@ -261,6 +276,22 @@ pub(crate) fn thread_runs_coroutine() -> bool {
     let frame = ThreadState::with(|thread| thread.frame.get());
     // SAFETY: `OnThread` holds the frame as long as it is in the thread's record.
     unsafe { frame.as_ref() }.is_some_and(Frame::runs_coroutine)
+}
+
+/// The state of a frame to which it returns when code of a context has run.
+pub(crate) struct AtDoor {
+    frame: Rc<Frame>,
+    running: *const Coroutine,
+    own_mark: usize,
+    was_at_door: bool,
+}
+
+impl Drop for AtDoor {
+    fn drop(&mut self) {
+        self.frame.running.set(self.running);
+        self.frame.own_mark.set(self.own_mark);
+        self.frame.at_door.set(self.was_at_door);
+    }
 }
 
 /// A thread's frame, which lasts as long as this value.

@@ -56,14 +56,25 @@ impl Signals {
     pub(crate) const TIMEOUT: Signals = Signals(2);
     /// The current wait was chosen to fail, because no fiber can ever run again.
     pub(crate) const DEADLOCK: Signals = Signals(4);
+    /// The signals that belong to one wait only.
+    pub(crate) const OF_A_WAIT: Signals = Signals(2 | 4);
     /// There is a pending throw: a payload in the fiber's `Extra`.
     pub(crate) const THROW: Signals = Signals(8);
+    /// The fiber is inside a region that carries a context: its waits and yields take the context
+    /// off the thread, and put it back.
+    pub(crate) const CARRIES: Signals = Signals(16);
+    /// The contexts of the fiber were taken off the thread for the wait that it is in.
+    pub(crate) const AWAY: Signals = Signals(32);
+    /// A context of the fiber is being taken off the thread, or put back: by user code, which must
+    /// not wait.
+    pub(crate) const AT_DOOR: Signals = Signals(64);
 
     #[inline(always)]
     pub(crate) fn is_none(self) -> bool {
         self.0 == 0
     }
 
+    #[inline(always)]
     pub(crate) fn has(self, what: Signals) -> bool {
         self.0 & what.0 != 0
     }
@@ -76,6 +87,12 @@ impl Signals {
     #[must_use]
     pub(crate) fn only(self, what: Signals) -> Signals {
         Signals(self.0 & what.0)
+    }
+
+    /// Returns these flags without those of one wait, and without that of a cancellation.
+    #[must_use]
+    pub(crate) fn lasting(self) -> Signals {
+        self.only(Self::THROW.with(Self::CARRIES).with(Self::AWAY).with(Self::AT_DOOR))
     }
 
     #[must_use]
@@ -91,6 +108,9 @@ impl fmt::Debug for Signals {
             (Self::TIMEOUT, "timeout"),
             (Self::DEADLOCK, "deadlock"),
             (Self::THROW, "throw"),
+            (Self::CARRIES, "carries"),
+            (Self::AWAY, "away"),
+            (Self::AT_DOOR, "at door"),
         ];
         let set = names.iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| name);
         f.debug_set().entries(set).finish()

@@ -48,8 +48,8 @@ use crate::fiber::report::AbortOnUnwind;
 use crate::offload::job::{Task, value_of};
 use crate::offload::pool::ThreadPool;
 use crate::sched::lowlevel::{
-    CurrentFiber, OnDeadlock, OutsideWait, Ticket, WaitOutcome, WaitReason, scheduler,
-    wait_for_others,
+    CurrentFiber, OnDeadlock, OutsideWait, Ticket, WaitOutcome, WaitReason, refuse_at_door,
+    scheduler, wait_for_others,
 };
 
 static WAITING: WaitReason =
@@ -63,6 +63,7 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
+    refuse_at_door(current, "for a blocking call");
     let job = Arc::new(ScopedJob {
         stage: Mutex::new(Stage { closure: Some(f), result: None }),
         over: Condvar::new(),

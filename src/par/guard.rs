@@ -21,6 +21,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
+use crate::fiber::carried;
 use crate::fiber::report::AbortOnUnwind;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::future::block_on::wait_within;
@@ -99,6 +100,7 @@ fn wait_for(children: &Children) -> bool {
 fn wait_forever(children: &Children) -> ! {
     drop(children.take_waker());
     let current = current_fiber();
+    carried::go_away(current.fiber);
     loop {
         leave(current, &FOREVER);
     }

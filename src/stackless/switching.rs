@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use crate::fiber::exit;
 use crate::fiber::header::FiberRef;
+use crate::sched::core::carry;
 use crate::sched::core::end;
 use crate::sched::core::interrupt::Interrupt;
 use crate::sched::core::pause::{self, REMOVED};
@@ -21,12 +22,15 @@ use crate::stackless::record::Record;
 use crate::stackless::state::state;
 use crate::stackless::tasklet::Tasklet;
 
-/// Returns whether the caller may not switch now: switches are trapped, or it is in a callback.
+/// Returns whether the caller may not switch now: switches are trapped, it is in a callback, or it
+/// is the code of a context that its fiber takes off the thread.
 pub(crate) fn is_trapped(current: CurrentFiber) -> bool {
     let state = state(&current.sched);
     let in_callback =
         || Record::known(&current.fiber).is_some_and(|record| record.callbacks.get() != 0);
-    state.switch_trap.get() != 0 || state.callbacks.get() != 0 && in_callback()
+    state.switch_trap.get() != 0
+        || state.callbacks.get() != 0 && in_callback()
+        || carry::is_at_door(current)
 }
 
 /// A mark of the current tasklet as being in a callback, until it is dropped.

@@ -50,6 +50,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("time", &["sched", "collections"]),
     ("testing", &["sched"]),
     // Documentation.
+    // What a fiber carries with it, for users.
+    ("context", &["fiber"]),
     ("cancellation", &[]),
     ("coming_from_gevent", &[]),
     ("guide", &[]),
@@ -110,6 +112,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/shelves.rs", "links free memory, and gives it back"),
     ("src/fiber/header.rs", "counts references to a type-erased allocation"),
     ("src/fiber/task.rs", "erases the types of a closure and its output"),
+    ("src/fiber/carried.rs", "follows the list of regions on stacks"),
     ("src/fiber/cancel.rs", "links records on the fiber's stack"),
     ("src/fiber/wait_list.rs", "links nodes on the stacks of waiting fibers"),
     ("src/fiber/wait_list/tests.rs", "links nodes as fibers that wait do"),

@@ -16,9 +16,11 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel;
+use crate::fiber::carried;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::api::spawn::Builder;
+use crate::sched::core::carry;
 use crate::sched::core::children::Children;
 use crate::sched::core::end::{self, AbortOnUnwind};
 use crate::sched::core::interrupt;
@@ -235,6 +237,7 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let current = current_fiber();
+    carry::refuse_at_door(current, "the exit of a scope");
     let children = Children::new(current.fiber, fail_fast);
     let scope = Scope { children, scope: PhantomData, env: PhantomData };
     let body = || cancel::within(current.fiber, &scope.children.body, || f(&scope));
@@ -260,6 +263,9 @@ fn wait_for_children(
     children.awaited.set(true);
     while children.running.get() != 0 {
         if !fiber.signals.get().is_none() {
+            if carried::go_away(fiber) {
+                continue;
+            }
             // A kill or a deadlock is passed on to the children; this fiber only waits for their
             // end.
             deadlock = interrupt::at_scope_exit(current).or(deadlock);

@@ -12,6 +12,7 @@ use crate::fiber::header::FiberRef;
 use crate::fiber::locals::{self, Locals};
 use crate::fiber::task;
 use crate::sched::api::join::JoinHandle;
+use crate::sched::core::carry;
 use crate::sched::core::children::Children;
 use crate::sched::core::create::create;
 use crate::sched::core::park;
@@ -246,6 +247,7 @@ impl Builder {
         F: FnOnce() -> T,
     {
         let current = current_fiber();
+        carry::refuse_at_door(current, "to run another fiber");
         // SAFETY: the caller promises that the fiber ends before its borrows do.
         let record = unsafe { self.create(current, f, Location::caller()) };
         if let Some(children) = scope {

@@ -13,6 +13,7 @@
 #![allow(unsafe_code, reason = "leaves a stack for the last time")]
 
 use crate::fiber::abandoned;
+use crate::fiber::carried;
 use crate::fiber::exit::JoinError;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::report::say;
@@ -31,6 +32,7 @@ static ABANDONED: WaitReason = WaitReason::new("abandoned", OnDeadlock::Last);
 #[track_caller]
 pub(crate) fn abandon_current(why: &str) -> ! {
     let current = current_fiber();
+    carried::go_away(current.fiber);
     current.sched.abandon(current.fiber, why);
     leave::leave_forever(current)
 }

@@ -28,6 +28,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, State, WaitReason};
 use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
 use crate::sched::core::arm_turns::Turns;
+use crate::sched::core::carry;
 use crate::sched::core::deadline::Deadline;
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::leave::leave;
@@ -186,6 +187,8 @@ fn wait(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
 #[cold]
 #[track_caller]
 fn wait_for_all(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
+    // It would take the place of the wait that the fiber is in.
+    carry::refuse_at_door(current, CHOOSING_SHARED.text);
     let CurrentFiber { fiber, sched } = current;
     let ticket = Arc::new(Ticket::of(sched.id, fiber.key.get(), sched.mailbox.clone()));
     let mut places = Places::default();
@@ -266,10 +269,14 @@ impl Choice<'_, '_> {
         let fiber = current.fiber;
         while !self.ticket.is_completed() && self.arms.iter().all(|arm| arm.done().is_none()) {
             if !fiber.signals.get().is_none() {
+                if carry::go_away(current, &CHOOSING_SHARED) {
+                    // Its code may have completed the wait.
+                    continue;
+                }
                 if interrupt::is_coming(current, &CHOOSING_SHARED) && !self.give_up() {
                     break;
                 }
-                interrupt::before_wait(current, &CHOOSING_SHARED)?;
+                interrupt::react(current, &CHOOSING_SHARED)?;
             }
             leave(current, &CHOOSING_SHARED);
         }

@@ -7,6 +7,9 @@
 //! | deadline | always | `Err(TimedOut)` |
 //! | deadlock | waits that panic: not while unwinding | `Err(Deadlock)` |
 //!
+//! A fiber whose [contexts](crate::fiber::carried) are off the thread gets them back before anything
+//! is raised in it.
+//!
 //! Invariants:
 //! - A kill is never raised while the thread unwinds, because two unwinds at the same time abort
 //!   the process. std reports only whether *some* fiber of the thread unwinds, so a kill may be
@@ -24,11 +27,13 @@
 use std::fmt;
 
 use crate::fiber::cancel;
+use crate::fiber::carried;
 use crate::fiber::exit;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, Signals, WaitReason};
 use crate::sched::core::abandon;
+use crate::sched::core::carry;
 use crate::sched::core::children::Children;
 use crate::sched::core::pending_throw;
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler};
@@ -68,14 +73,31 @@ impl fmt::Display for Interrupt {
     }
 }
 
-/// Reacts to the signals of the running fiber before it waits (again).
+/// Reacts to the signals of the running fiber before it waits (again), and takes its contexts off
+/// the thread. Returns whether that has run user code: then the condition of the wait may hold by
+/// now, although nothing has woken the fiber.
 #[cold]
 #[inline(never)]
+#[track_caller]
 pub(crate) fn before_wait(
     current: CurrentFiber,
     reason: &'static WaitReason,
-) -> Result<(), Interrupt> {
+) -> Result<bool, Interrupt> {
+    let has_run_code = carry::go_away(current, reason);
+    react(current, reason)?;
+    Ok(has_run_code)
+}
+
+/// Reacts to the signals of the running fiber like [`before_wait`], for callers that have called
+/// [`carry::go_away`], or that do not wait now.
+#[cold]
+#[inline(never)]
+pub(crate) fn react(current: CurrentFiber, reason: &'static WaitReason) -> Result<(), Interrupt> {
     let fiber = current.fiber;
+    let is_away = fiber.signals.get().has(Signals::AWAY);
+    if is_away && is_coming(current, reason) {
+        carried::come_back(fiber);
+    }
     let seen = fiber.signals.get();
     settle(fiber);
     if seen.has(Signals::CANCEL) && is_due(current) && !hogs_the_thread(current) {
@@ -85,7 +107,14 @@ pub(crate) fn before_wait(
     if seen.has(Signals::DEADLOCK) {
         return fail_with_deadlock(current, reason);
     }
-    if seen.has(Signals::TIMEOUT) { Err(Interrupt::TimedOut) } else { Ok(()) }
+    if seen.has(Signals::TIMEOUT) {
+        return Err(Interrupt::TimedOut);
+    }
+    if is_away {
+        // Nothing was raised in the end.
+        carried::go_away(fiber);
+    }
+    Ok(())
 }
 
 /// Returns whether [`before_wait`] would interrupt the wait now. This is for waits that other
@@ -169,18 +198,20 @@ pub(crate) fn has_something_to_raise(fiber: FiberPtr) -> bool {
 }
 
 /// Clears the signals of a wait that has completed: its deadline and a deadlock no longer matter.
+/// Puts the contexts of the fiber back onto the thread.
 #[cold]
 #[inline(never)]
 pub(crate) fn wait_completed(fiber: FiberPtr) {
     fiber.children_killed.set(false);
     settle(fiber);
+    carried::come_back(fiber);
 }
 
 /// Clears the signals that belong to one wait only, and that of a cancellation if neither the fiber
 /// nor any of its scopes is cancelled any more.
 fn settle(fiber: FiberPtr) {
     let cancel = if cancel::is_any(&fiber) { Signals::CANCEL } else { Signals::NONE };
-    fiber.signals.set(cancel.with(fiber.signals.get().only(Signals::THROW)));
+    fiber.signals.set(cancel.with(fiber.signals.get().lasting()));
 }
 
 fn meet_kill(current: CurrentFiber, reason: &'static WaitReason) -> Result<(), Interrupt> {

@@ -2,14 +2,17 @@
 //!
 //! Invariants:
 //! - Only [`suspend`] takes a running fiber off its thread, and only the functions of this file and
-//!   `park::give_way` call it.
+//!   `park::yield_now` call it.
+//! - A fiber that carries contexts leaves with none of them on the thread. Its waits take them off
+//!   before they call [`leave`], and put them back when they end; the other ways out check here.
 //! - A fiber that leaves is in the ring, or is parked with a reason, or is abandoned.
 
 #![allow(unsafe_code, reason = "calls the context switch")]
 
 use std::panic::Location;
 
-use crate::fiber::state::{State, WaitReason};
+use crate::fiber::carried;
+use crate::fiber::state::{Signals, State, WaitReason};
 use crate::fiber::switch;
 use crate::sched::core::scheduler::CurrentFiber;
 
@@ -49,8 +52,41 @@ pub(crate) fn leave_forever(current: CurrentFiber) -> ! {
 /// hold a value that it was just given. A kill is raised at its next wait.
 #[inline(always)]
 pub(crate) fn go_last(current: CurrentFiber) {
+    if current.fiber.signals.get().has(Signals::CARRIES) {
+        return go_last_with_contexts(current);
+    }
     current.sched.ring(|ring| ring.push_back(current.fiber, current.fiber.ticket.get()));
     suspend(current);
+}
+
+#[cold]
+#[inline(never)]
+fn go_last_with_contexts(current: CurrentFiber) {
+    // The code of a context must not wait. Its partner is ready, and runs later.
+    if !current.fiber.signals.get().has(Signals::AT_DOOR) {
+        current.sched.ring(|ring| ring.push_back(current.fiber, current.fiber.ticket.get()));
+        stand_aside_with_contexts(current);
+    }
+}
+
+/// Takes the running fiber, which is in the ring, off its thread, with the contexts that it
+/// carries. Returns when it is resumed.
+#[inline(always)]
+pub(crate) fn stand_aside(current: CurrentFiber) {
+    if current.fiber.signals.get().has(Signals::CARRIES) {
+        return stand_aside_with_contexts(current);
+    }
+    suspend(current);
+}
+
+#[cold]
+#[inline(never)]
+fn stand_aside_with_contexts(current: CurrentFiber) {
+    let is_first = carried::go_away(current.fiber);
+    suspend(current);
+    if is_first {
+        carried::come_back(current.fiber);
+    }
 }
 
 /// Switches from the running fiber to the run loop. Returns when the fiber is resumed.

@@ -19,6 +19,7 @@
 pub(crate) mod abandon;
 pub(crate) mod arm_turns;
 pub(crate) mod caller;
+pub(crate) mod carry;
 pub(crate) mod children;
 pub(crate) mod choose;
 pub(crate) mod create;

@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 
 use crate::fiber::extra::Extra;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::fiber::state::{OnDeadlock, Signals, State, WaitReason};
+use crate::sched::core::carry;
 use crate::sched::core::deadline::{Deadline, deadline_after};
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::leave::{self, leave, leave_for_external_wait};
@@ -55,6 +56,21 @@ static SLEEP: WaitReason = WaitReason::new("asleep", OnDeadlock::Panic);
 #[doc(alias = "schedule")]
 pub fn yield_now() {
     let current = current_fiber();
+    if current.fiber.signals.get().has(Signals::CARRIES) {
+        return yield_with_contexts(current);
+    }
+    current.sched.ring(|ring| ring.push_back(current.fiber, current.fiber.ticket.get()));
+    leave::suspend(current);
+    if !current.fiber.signals.get().is_none() {
+        interrupt::at_yield(current);
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn yield_with_contexts(current: CurrentFiber) {
+    carry::refuse_at_door(current, "to let others run");
     current.sched.ring(|ring| ring.push_back(current.fiber, current.fiber.ticket.get()));
     give_way(current);
 }
@@ -287,7 +303,10 @@ fn wait<const EXTERNAL: bool>(
 ) -> Result<(), Interrupt> {
     loop {
         if !current.fiber.signals.get().is_none() {
-            interrupt::before_wait(current, reason)?;
+            if interrupt::before_wait(current, reason)? && done() {
+                interrupt::wait_completed(current.fiber);
+                return Ok(());
+            }
         }
         if EXTERNAL {
             leave_for_external_wait(current, reason);
@@ -330,7 +349,7 @@ pub(crate) fn hand_over(current: CurrentFiber, partner: FiberPtr) {
 /// Lets others run. The caller has put its fiber into the ring. This is a kill point.
 #[inline(always)]
 pub(crate) fn give_way(current: CurrentFiber) {
-    leave::suspend(current);
+    leave::stand_aside(current);
     if !current.fiber.signals.get().is_none() {
         interrupt::at_yield(current);
     }
@@ -367,6 +386,12 @@ pub(crate) fn spend_many(current: CurrentFiber, n: u32) {
 #[inline(never)]
 #[track_caller]
 fn budget_spent() {
+    let current = current_fiber();
+    if carry::is_at_door(current) {
+        // This code must not wait. The next operation after it yields.
+        current.sched.budget.set(1);
+        return;
+    }
     yield_now();
 }
 

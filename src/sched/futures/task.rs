@@ -86,7 +86,7 @@ pub(crate) fn wait_for_wake(
         yield_now();
         let may_fail = reason.on_deadlock == OnDeadlock::Fail;
         let is_asked = may_fail && !current.fiber.signals.get().is_none();
-        return if is_asked { interrupt::before_wait(current, reason) } else { Ok(()) };
+        return if is_asked { interrupt::react(current, reason) } else { Ok(()) };
     }
     wait_for_events(current, reason, || current.fiber.woken.get())
 }

@@ -15,8 +15,10 @@
 //! - A fiber that is out of the ring resumes when it is put back or has something to raise, and not
 //!   by a spurious wake.
 
+use crate::fiber::carried;
 use crate::fiber::header::FiberRef;
 use crate::fiber::state::WaitReason;
+use crate::sched::core::carry;
 use crate::sched::core::facade::Watcher;
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::leave::leave;
@@ -31,13 +33,17 @@ pub(crate) fn leave_ring(
     reason: &'static WaitReason,
     then: impl FnOnce(),
 ) -> Result<(), Interrupt> {
-    meet_signals(current, reason)?;
+    if !current.fiber.signals.get().is_none() {
+        carry::go_away(current, reason);
+        interrupt::react(current, reason)?;
+    }
     then();
     loop {
         leave(current, reason);
         // Checked before the reason: a completed wait may ignore its signals, this one must not.
         meet_signals(current, reason)?;
         if std::ptr::eq(current.fiber.reason.get(), &RESUMED) {
+            carried::come_back(current.fiber);
             return Ok(());
         }
     }
@@ -47,7 +53,7 @@ fn meet_signals(current: CurrentFiber, reason: &'static WaitReason) -> Result<()
     if current.fiber.signals.get().is_none() {
         return Ok(());
     }
-    interrupt::before_wait(current, reason)
+    interrupt::react(current, reason)
 }
 
 /// Waits until no other fiber can run, or until another fiber puts the current one back into the

@@ -10,6 +10,7 @@
 
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::WaitReason;
+use crate::sched::core::carry;
 use crate::sched::core::deadline::Deadline;
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::leave::{leave, leave_for_external_wait};
@@ -70,6 +71,8 @@ pub(crate) fn wait_for_others(
     reason: &'static WaitReason,
 ) -> Result<WaitOutcome, Interrupt> {
     debug_assert!(reason.outsiders, "its wake would not reach it");
+    // It would take the place of the wait that the fiber is in.
+    carry::refuse_at_door(current, reason.text);
     // SAFETY: the result is a local that is never moved or forgotten, so it is dropped at the end
     // of this function, also by an unwind. `wait` is borrowed for longer than that.
     let _listed = unsafe { Listed::new(current, wait) };
@@ -77,10 +80,14 @@ pub(crate) fn wait_for_others(
     let mut woken = false;
     while !wait.ticket().is_completed() {
         if !current.fiber.signals.get().is_none() {
+            if carry::go_away(current, reason) {
+                // Its code may have completed the wait.
+                continue;
+            }
             if interrupt::is_coming(current, reason) && !give_up(wait) {
                 break;
             }
-            interrupt::before_wait(current, reason)?;
+            interrupt::react(current, reason)?;
         }
         // After the interrupts: what an interrupted wait does not take is for the next waiter.
         if woken && compete(current, wait) {
