@@ -99,9 +99,8 @@ fn sockets_timers_and_threads_of_fibra_work_beside_tokio() {
         let stream = fibra::net::TcpStream::connect(address).unwrap();
         let writer = stream.try_clone().unwrap();
         fibra::spawn(move || {
-            use std::io::Write;
             for _ in 0..100 {
-                (&writer).write_all(&[7; 1000]).unwrap();
+                io::Write::write_all(&mut &writer, &[7; 1000]).unwrap();
                 fibra::sleep(Duration::from_micros(10));
             }
             writer.shutdown(std::net::Shutdown::Write).unwrap();

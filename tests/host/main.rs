@@ -1,6 +1,7 @@
 //! tokio beside fibers, and fibers as a future of tokio.
 
 #![cfg(feature = "tokio")]
+#![allow(clippy::disallowed_methods, reason = "threads and clocks beside the scheduler are tested")]
 
 mod companion;
 mod guest;
