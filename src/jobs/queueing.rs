@@ -167,6 +167,7 @@ pub(super) fn found(sched: &Scheduler) -> Arc<Shared> {
         // It may have looked for jobs for the last time.
         shared.advance(Stage::Closed);
     }
+    shared.seats[0].desk.start();
     let _ = sched.work.set(Box::new(Worker::new(shared.clone(), 0, deque)));
     shared
 }

@@ -120,6 +120,7 @@ impl Crew {
             let _ = member.go.send(shared.clone());
         }
         members.shared = Some(shared.clone());
+        shared.seats[0].desk.start();
         let _pinned = plan.pin.then(|| pin::to(0));
         run(sched, Supervisor { shared, grace: plan.grace })
     }
@@ -213,6 +214,7 @@ where
     let _ = made.send(Ok(seat));
     let Ok(shared) = go.recv() else { return };
     let _gone = Gone { shared: shared.clone(), index };
+    shared.seats[index].desk.start();
     let worker = Worker::new(shared.clone(), index, deque);
     let _ = sched.work.set(Box::new(worker));
     sched.main.serves.set(true);

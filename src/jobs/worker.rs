@@ -53,7 +53,6 @@ struct Running {
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, index: usize, deque: Deque<Queued>) -> Worker {
         let (taken, running) = (Cell::new(0), RefCell::new(Vec::new()));
-        shared.seats[index].desk.start();
         Worker { shared, index, deque, taken, running }
     }
 
