@@ -198,6 +198,7 @@
 //! | read files, start processes, get signals | [`fs`], [`process`], [`signal`] |
 //! | call code that blocks, await a future | [`blocking`](mod@blocking), [`future`] |
 //! | keep a value per fiber | [`local!`], [`FiberLocal`] |
+//! | keep a library's thread-local value per fiber | [`context`] |
 //! | make one deep call | [`with_stack_size`] |
 //! | yield values from any depth | [`generator`], [`frame`] |
 //! | see all fibers, and counters | [`dump`], [`stats`] |

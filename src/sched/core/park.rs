@@ -302,11 +302,12 @@ fn wait<const EXTERNAL: bool>(
     done: impl Fn() -> bool,
 ) -> Result<(), Interrupt> {
     loop {
-        if !current.fiber.signals.get().is_none() {
-            if interrupt::before_wait(current, reason)? && done() {
-                interrupt::wait_completed(current.fiber);
-                return Ok(());
-            }
+        if !current.fiber.signals.get().is_none()
+            && interrupt::before_wait(current, reason)?
+            && done()
+        {
+            interrupt::wait_completed(current.fiber);
+            return Ok(());
         }
         if EXTERNAL {
             leave_for_external_wait(current, reason);
