@@ -23,7 +23,8 @@
 //! [dependencies]
 //! # Sockets, processes and signals are in the feature `net`, which is on by default.
 //! fibra = { path = "../fibra" }
-//! # More: features = ["tls", "http", "greenlet", "tokio"]. Less: default-features = false.
+//! # More: features = ["tls", "http", "greenlet", "tokio", "tracing"].
+//! # Less: default-features = false.
 //!
 //! [profile.release]
 //! lto = "thin"            # `lto = "off"` makes a switch several times slower
@@ -213,6 +214,7 @@
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
 //! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
 //! | `tokio` | no | no names: [`future::block_on`] lifts tokio's budget, so that [`run`] works inside a tokio task |
+//! | `tracing` | no | [`tracing`]: spans of the crate tracing that stay with a fiber across its waits |
 //!
 //! # Platforms
 //!
@@ -234,7 +236,7 @@
 //! - **Libraries that block in system calls of their own.** Nothing is patched: such a call stops
 //!   all fibers of its thread, unless it is made through [`blocking`](blocking()).
 //! - **Crates that keep a "current" value per thread.** All fibers of the thread see it. Use
-//!   [`local!`], and read the [pitfalls](guide::pitfalls).
+//!   [`local!`], or let a [`context`] take the value off the thread at each wait.
 //!
 //! # More pages
 //!
@@ -257,6 +259,7 @@
 #![cfg_attr(not(feature = "tls"), doc = "[`tls`]: #features")]
 #![cfg_attr(not(feature = "http"), doc = "[`http`]: #features")]
 #![cfg_attr(not(feature = "greenlet"), doc = "[`greenlet`]: #features")]
+#![cfg_attr(not(feature = "tracing"), doc = "[`tracing`]: #features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // `rust-version` holds for this crate; Cargo.toml allows its tests more.
 #![warn(clippy::incompatible_msrv)]
@@ -297,6 +300,8 @@ pub mod testing;
 pub mod time;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 /// The README, whose programs are tested like the others.
 #[cfg(all(doctest, feature = "net"))]
