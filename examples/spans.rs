@@ -6,8 +6,17 @@
 //! The subscriber of this example is a minimal one: it prints the names of the spans.
 //!
 //! ```text
-//! cargo run --features tracing --example spans
+//! $ cargo run --release --example spans --features tracing
+//! [GET] begin
+//! [PUT] begin
+//! [GET:query] 3 rows
+//! [PUT:query] 3 rows
+//! [GET] end
+//! [PUT] end
+//! [] all requests are served
 //! ```
+
+mod broken_pipe;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -21,6 +30,7 @@ use tracing::{Event, Metadata, Span, Subscriber, info, info_span};
 use tracing_core::span::Current;
 
 fn main() {
+    broken_pipe::end_quietly();
     tracing::subscriber::set_global_default(Printer::default()).expect("there is no other");
     fibra::run(|| {
         let requests = [info_span!("GET"), info_span!("PUT")]
