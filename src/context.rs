@@ -90,10 +90,14 @@
 //! - The mark of `futures::executor::block_on` and `LocalPool`, which panic with "cannot execute
 //!   `LocalPool` executor from within another executor" as long as one of them runs on the thread.
 //!   They also block the thread. Use [`block_on`](crate::future::block_on()) in fibers.
-//! - `tracing::span::Entered`, the result of `Span::enter`: the span stays current for other
-//!   fibers.
+//! - `tracing::span::Entered`, the result of `Span::enter`: the span stays current for the other
+//!   fibers of the thread. The feature `tracing` has
+#![cfg_attr(feature = "tracing", doc = "  [`in_span`](crate::tracing::in_span) instead.")]
+#![cfg_attr(not(feature = "tracing"), doc = "  `in_span` instead.")]
 //!
-//! Whatever can be set and unset by two functions can be carried.
+//! Whatever can be set and unset by two functions can be carried. A context may also get a new
+//! guard in each `enter`, keep it in a `Cell<Option<_>>`, and drop it in `leave`: contexts are left
+//! in the reverse order, as such guards demand.
 
 use std::cell::Cell;
 use std::thread::LocalKey;

@@ -23,7 +23,8 @@
 //! [dependencies]
 //! # Sockets, processes and signals are in the feature `net`, which is on by default.
 //! fibra = { path = "../fibra" }
-//! # More: features = ["tls", "http", "greenlet", "tokio"]. Less: default-features = false.
+//! # More: features = ["tls", "http", "greenlet", "tokio", "tracing"].
+//! # Less: default-features = false.
 //!
 //! [profile.release]
 //! lto = "thin"            # `lto = "off"` makes a switch several times slower
@@ -198,6 +199,7 @@
 //! | read files, start processes, get signals | [`fs`], [`process`], [`signal`] |
 //! | call code that blocks, await a future | [`blocking`](mod@blocking), [`future`] |
 //! | keep a value per fiber | [`local!`], [`FiberLocal`] |
+//! | keep a library's thread-local value per fiber | [`context`] |
 //! | make one deep call | [`with_stack_size`] |
 //! | yield values from any depth | [`generator`], [`frame`] |
 //! | see all fibers, and counters | [`dump`], [`stats`] |
@@ -214,6 +216,8 @@
 //! | `tokio` | no | [`RuntimeBuilder::tokio`]: a runtime of tokio for the fibers; [`guest()`]: fibers as a future of tokio; [`run`] works inside a task of tokio |
 //! | `tokio-io` | no | `AsyncRead` and `AsyncWrite` of tokio for all streams |
 //! | `futures-io` | no | `AsyncRead` and `AsyncWrite` of futures-io for all streams |
+//! | `stream` | no | `Stream` and `Sink` for channels; streams as iterators |
+//! | `tracing` | no | [`tracing`]: spans of the crate tracing that stay with a fiber across its waits |
 //!
 //! # Platforms
 //!
@@ -235,7 +239,7 @@
 //! - **Libraries that block in system calls of their own.** Nothing is patched: such a call stops
 //!   all fibers of its thread, unless it is made through [`blocking`](blocking()).
 //! - **Crates that keep a "current" value per thread.** All fibers of the thread see it. Use
-//!   [`local!`], and read the [pitfalls](guide::pitfalls).
+//!   [`local!`], or let a [`context`] take the value off the thread at each wait.
 //!
 //! # More pages
 //!
@@ -263,6 +267,7 @@
     doc = "[`RuntimeBuilder::tokio`]: #features
 [`guest()`]: #features"
 )]
+#![cfg_attr(not(feature = "tracing"), doc = "[`tracing`]: #features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // `rust-version` holds for this crate; Cargo.toml allows its tests more.
 #![warn(clippy::incompatible_msrv)]
@@ -303,6 +308,8 @@ pub mod testing;
 pub mod time;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 /// The README, whose programs are tested like the others.
 #[cfg(all(doctest, feature = "net"))]

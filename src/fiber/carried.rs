@@ -32,6 +32,7 @@ use crate::fiber::cancel;
 use crate::fiber::cancel_scope::CancelScope;
 use crate::fiber::frame::{self, AtDoor, Frame};
 use crate::fiber::header::FiberPtr;
+use crate::fiber::payload;
 use crate::fiber::report;
 use crate::fiber::state::Signals;
 
@@ -214,10 +215,14 @@ fn next(at: &mut *const CancelScope, end: *const CancelScope) -> Option<*const d
     None
 }
 
-/// Calls `f`, which is `enter` or `leave` of a context. A panic in it is reported.
+/// Calls `f`, which is `enter` or `leave` of a context. A panic in it is reported. The unwind of
+/// `exit` ends here, and is raised again by the wait of the fiber.
 fn quietly(what: &str, f: impl FnOnce()) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
-        report::report_lost(format_args!("`{what}` of a context panicked"), payload);
+    match panic::catch_unwind(AssertUnwindSafe(f)) {
+        Err(payload) if !payload::is_unwind(&*payload) => {
+            report::report_lost(format_args!("`{what}` of a context panicked"), payload);
+        }
+        _ => {}
     }
 }
 

@@ -6,6 +6,8 @@ mod support;
 mod coroutines;
 mod door;
 mod ends;
+#[cfg(feature = "tracing")]
+mod spans;
 mod waits;
 
 use std::cell::RefCell;

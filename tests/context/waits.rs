@@ -224,7 +224,7 @@ fn select_and_channels_of_other_threads() {
         yield_now();
         show("main");
         let other = tx.clone();
-        std::thread::spawn(move || other.send(1)).join().unwrap().unwrap();
+        std::thread::scope(|scope| scope.spawn(|| other.send(1)).join().unwrap().unwrap());
         sleep(ms(1));
         show("main");
         local_tx.send(2).unwrap();
@@ -239,7 +239,7 @@ fn an_external_wait() {
     fibra::run(|| {
         let blocked = spawn(|| {
             named("b", || {
-                fibra::blocking(|| std::thread::sleep(Duration::from_millis(2)));
+                fibra::blocking(|| ());
                 show("done");
             });
         });

@@ -20,6 +20,19 @@ struct Example {
 
 const EXAMPLES: &[Example] = &[
     Example { name: "hello", arguments: &[], prints: "hello from a fiber\nthe fiber returned 42" },
+    #[cfg(feature = "tracing")]
+    Example {
+        name: "spans",
+        arguments: &[],
+        prints: "\
+             [GET] begin
+             [PUT] begin
+             [GET:query] 3 rows
+             [PUT:query] 3 rows
+             [GET] end
+             [PUT] end
+             [] all requests are served",
+    },
     Example {
         name: "ping_pong",
         arguments: &["1000"],

@@ -52,6 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Documentation.
     // What a fiber carries with it, for users.
     ("context", &["fiber"]),
+    ("tracing", &["context"]),
     ("cancellation", &[]),
     ("coming_from_gevent", &[]),
     ("guide", &[]),

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - A fiber has at most one armed deadline. It is armed directly around the wait, so that no user
-//!   code (for example the destructor of a value that could not be sent) runs while it exists.
+//!   code (for example the destructor of a value that could not be sent) runs while it exists,
+//!   except for that of [contexts](crate::fiber::carried), for which it is put aside.
 
 use std::time::Duration;
 
