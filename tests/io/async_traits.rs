@@ -499,6 +499,7 @@ fn a_tls_reader_that_sends_an_alert_does_not_take_the_place_of_the_writer() {
         woken = writer.get();
         while write().is_ready() {}
         std::thread::sleep(crate::support::ms(50));
+        fill(a.get_ref());
     }
 
     let mut forged = vec![23, 3, 3, 0, 40];
