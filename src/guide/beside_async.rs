@@ -1,10 +1,11 @@
 //! Fibers beside async: futures in fibers, fibers in futures, and streams that both use.
 //! (This module contains documentation only.)
 //!
-//! A fiber is a task already, so there is no executor to start: [`block_on`](crate::future::block_on)
-//! polls a future in the fiber that calls it, and the thread runs other fibers while the future
-//! waits. In the other direction, [`future::spawn`](crate::future::spawn) runs a closure that may
-//! block in a fiber, and returns a future of its result.
+//! A fiber is a task already, so there is no executor to start:
+//! [`block_on`](crate::future::block_on) polls a future in the fiber that calls it, and the thread
+//! runs other fibers while the future waits. In the other direction,
+//! [`future::spawn`](crate::future::spawn) runs a closure that may block in a fiber, and returns a
+//! future of its result.
 //!
 //! # Streams with the traits of other crates
 //!
@@ -20,28 +21,31 @@
 //!
 //! These types have them, and references to them as well, so that one task reads while another one
 //! writes: [`TcpStream`](crate::net::TcpStream), [`UnixStream`](crate::net::UnixStream), the halves
-//! of a split stream, `fibra::tls::TlsStream`, the pipes of a [`Child`](crate::process::Child), and [`Waitable`](crate::io::Waitable) around any other
-//! descriptor. `AsyncBufRead` comes from the `BufReader` of either crate.
+//! of a split stream, `fibra::tls::TlsStream`, the pipes of a [`Child`](crate::process::Child), and
+//! [`Waitable`](crate::io::Waitable) around any other descriptor. `AsyncBufRead` comes from the
+//! `BufReader` of either crate.
 //!
 #![cfg_attr(feature = "tokio-io", doc = "```")]
 #![cfg_attr(not(feature = "tokio-io"), doc = "```ignore")]
-//! use std::io::{BufRead, BufReader, Write};
+//! use std::io::{self, BufRead, BufReader, Write};
 //! use fibra::future::block_on;
 //! use fibra::net::{TcpListener, TcpStream};
-//! use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+//! use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt};
+//!
+//! // Code of the async world: it knows nothing of fibers.
+//! async fn shout(stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+//!     let mut stream = tokio::io::BufReader::new(stream);
+//!     let mut line = String::new();
+//!     stream.read_line(&mut line).await?;
+//!     stream.write_all(line.to_uppercase().as_bytes()).await
+//! }
 //!
 //! # fn main() -> std::io::Result<()> {
 //! fibra::run(|| {
 //!     let listener = TcpListener::bind("127.0.0.1:0")?;
 //!     let address = listener.local_addr()?;
-//!     let server = fibra::spawn(move || {
-//!         let (stream, _) = listener.accept()?;
-//!         block_on(async {
-//!             let mut line = String::new();
-//!             tokio::io::BufReader::new(&stream).read_line(&mut line).await?;
-//!             (&stream).write_all(line.to_uppercase().as_bytes()).await
-//!         })
-//!     });
+//!     let server = fibra::spawn(move || block_on(shout(listener.accept()?.0)));
+//!
 //!     let stream = TcpStream::connect(address)?;
 //!     writeln!(&stream, "hello")?;
 //!     let mut answer = String::new();
@@ -52,8 +56,9 @@
 //! # }
 //! ```
 //!
-//! A file that imports both `std::io::Read` and one of the extension traits has two methods named
-//! `read`. Keep blocking and `async` code apart, or import `AsyncReadExt as _` inside a function.
+//! Where both `std::io::Read` and `AsyncReadExt` are imported, a stream has two methods named
+//! `read`, and the compiler asks which one is meant (E0034). Keep blocking and `async` code in
+//! functions of their own, and import the traits there.
 //!
 //! # In what way the traits behave
 //!
@@ -69,15 +74,15 @@
 //!
 //! # Outside of fibers
 //!
-//! Any executor may poll these streams: a task of tokio, `futures_lite::future::block_on` on a plain
-//! thread. A future that no fiber polls has no scheduler that waits for it. So when it has to wait
-//! for the first time, the process starts one thread, "fibra-events", which waits for the events of
-//! all such futures and calls their wakers. A program that polls in fibers only never starts it. A
-//! stream may move between the two worlds at any time.
+//! Any executor may poll these streams: a task of tokio, or `futures_lite::future::block_on` on a
+//! plain thread. A future that no fiber polls has no scheduler that waits for it. So when it has to
+//! wait for the first time, the process starts one thread, "fibra-events", which waits for the
+//! events of all such futures and calls their wakers. A program that polls in fibers only never
+//! starts it. A stream may move between the two worlds at any time.
 //!
-//! Inside a fiber, use [`block_on`](crate::future::block_on) and no `block_on` of another crate: that
-//! would stop the thread of the fiber, with the scheduler that is to wake the future. The timers of
-//! [`future`](crate::future) work in fibers only.
+//! Inside a fiber, use [`block_on`](crate::future::block_on) and no `block_on` of another crate:
+//! that would block the thread of the fiber, and with it the scheduler that wakes the future. The
+//! timers of [`future`](crate::future) work in fibers only.
 //!
 //! # Sockets without a stream's traits
 //!

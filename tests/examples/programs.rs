@@ -451,12 +451,23 @@ const OF_NETWORKS: &[Example] = &[
     },
 ];
 
+/// Examples that are built with the feature `tokio-io` only.
+const OF_TOKIO_IO: &[Example] = &[Example {
+    name: "codec",
+    arguments: &["2"],
+    prints: "\
+             client 1: set colour green -> ok, get colour -> green
+             client 2: set colour blue -> ok, get colour -> blue
+             a line of 200 bytes -> max line length exceeded",
+}];
+
 #[test]
 fn every_example_prints_the_output_in_its_table() {
     let of_greenlets = OF_GREENLETS.iter().filter(|_| cfg!(feature = "greenlet"));
     let built = cfg!(all(feature = "http", feature = "tls"));
     let of_networks = OF_NETWORKS.iter().filter(|_| built);
-    let all = EXAMPLES.iter().chain(of_greenlets).chain(of_networks);
+    let of_tokio_io = OF_TOKIO_IO.iter().filter(|_| cfg!(feature = "tokio-io"));
+    let all = EXAMPLES.iter().chain(of_greenlets).chain(of_networks).chain(of_tokio_io);
     let faults: Vec<String> = all.filter_map(fault_of).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
@@ -478,7 +489,7 @@ fn an_example_ends_quietly_when_its_output_is_cut() {
 #[test]
 fn every_example_in_the_folder_is_in_the_table_and_in_the_index() {
     let index = fs::read_to_string(examples().join("README.md")).expect("the index is readable");
-    let all = EXAMPLES.iter().chain(OF_GREENLETS).chain(OF_NETWORKS);
+    let all = EXAMPLES.iter().chain(OF_GREENLETS).chain(OF_NETWORKS).chain(OF_TOKIO_IO);
     let names = all.map(|example| example.name).chain([COMPARISON, SOAK]);
     let listed: BTreeSet<String> = names.map(String::from).collect();
     let present = present();

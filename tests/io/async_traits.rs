@@ -499,6 +499,7 @@ fn a_tls_reader_that_sends_an_alert_does_not_take_the_place_of_the_writer() {
         woken = writer.get();
         while write().is_ready() {}
         std::thread::sleep(crate::support::ms(50));
+        fill(a.get_ref());
     }
 
     let mut forged = vec![23, 3, 3, 0, 40];
@@ -531,4 +532,49 @@ fn a_tls_reader_that_sends_an_alert_does_not_take_the_place_of_the_writer() {
         pause();
     }
     panic!("the task that writes waits forever");
+}
+
+/// Sends a request to a server of hyper over a connection, and returns the body of the answer.
+#[cfg(feature = "http")]
+async fn exchange<S: fibra::io::PollIo + Unpin>(client: S, server: S) -> String {
+    use fibra::http::{Io, hyper};
+    use http_body_util::BodyExt;
+    use hyper::body::Incoming;
+    use hyper::{Request, Response};
+
+    let echo = hyper::service::service_fn(|request: Request<Incoming>| async {
+        Ok::<_, hyper::Error>(Response::new(request.into_body()))
+    });
+    let served = hyper::server::conn::http1::Builder::new().serve_connection(Io::new(server), echo);
+    let (mut requests, connection) =
+        hyper::client::conn::http1::handshake(Io::new(client)).await.unwrap();
+    let answer = async {
+        let request = Request::new(String::from("by hyper"));
+        let response = requests.send_request(request).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        drop(requests);
+        String::from_utf8(body.to_vec()).unwrap()
+    };
+    let both = futures_lite::future::zip(served, connection);
+    let (answer, (served, connection)) = futures_lite::future::zip(answer, both).await;
+    served.unwrap();
+    connection.unwrap();
+    answer
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn hyper_takes_every_stream_in_fibers_and_outside() {
+    macro_rules! each {
+        ($($pair:expr),*) => {$(
+            fibra::run(|| soon(|| {
+                let (client, server) = $pair;
+                assert_eq!(block_on(exchange(client, server)), "by hyper");
+            }));
+            let (client, server) = fibra::run(|| $pair);
+            let thread = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            assert_eq!(thread.block_on(exchange(client, server)), "by hyper");
+        )*};
+    }
+    each!(pair(), unix_pair(), foreign_pair(), tls_pair());
 }
