@@ -18,10 +18,22 @@
 
 pub(crate) mod block_on;
 mod fiber;
+#[cfg(feature = "stream")]
+mod iter;
+mod join_handle;
 mod sleep;
+mod together;
 
 pub use block_on::block_on;
 #[cfg(feature = "http")]
 pub(crate) use block_on::try_block_on;
 pub use fiber::{FiberFuture, spawn, spawn_now};
+#[cfg(feature = "stream")]
+#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
+pub use iter::{Iter, iter};
+pub use join_handle::JoinFuture;
 pub use sleep::{Sleep, sleep, sleep_until};
+pub use together::{JoinAll, MaybeDone, Race, join_all, race};
+
+#[doc(inline)]
+pub use crate::{__join_futures as join, __race_futures as race};
