@@ -21,6 +21,7 @@ mod fiber;
 #[cfg(feature = "stream")]
 mod iter;
 mod join_handle;
+mod macros;
 mod sleep;
 mod together;
 
@@ -32,8 +33,6 @@ pub use fiber::{FiberFuture, spawn, spawn_now};
 #[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
 pub use iter::{Iter, iter};
 pub use join_handle::JoinFuture;
+pub use macros::{join, race};
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use together::{JoinAll, MaybeDone, Race, join_all, race};
-
-#[doc(inline)]
-pub use crate::{__join_futures as join, __race_futures as race};
