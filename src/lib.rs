@@ -211,6 +211,7 @@
 //! | `tls` | no | [`tls`]: TLS over any stream, by rustls; choose the cryptography in your own dependency on `rustls` |
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
 //! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
+//! | `stream` | no | streams and sinks of [`sync::mpmc`], and streams as iterators (`future::iter`) |
 //! | `tokio` | no | no names: [`future::block_on`] lifts tokio's budget, so that [`run`] works inside a tokio task |
 //!
 //! # Platforms

@@ -9,6 +9,18 @@
 //! Futures that need a runtime of their own (tokio's sockets and timers) do not work here without
 //! it. Futures that need only a waker work: channels, locks, `hyper`, streams.
 //!
+//! # Several at once
+//!
+//! | for | futures and handles, as a future | handles or closures, in a fiber |
+//! |---|---|---|
+//! | all | [`join!`](crate::future::join), [`join_all`] | [`pool::join_all`](crate::pool::join_all), [`try_join_all`](crate::pool::try_join_all), [`scope`](crate::scope) |
+//! | the first | [`race!`](macro@crate::future::race), [`race`](fn@race) | [`pool::race`](crate::pool::race), which ends the losers |
+//! | the first of anything | an arm `future(..)` of [`select!`](crate::select!) | the other arms of `select!` |
+//!
+//! A [`JoinHandle`](crate::JoinHandle) is turned into a future by `await` and by all of these.
+//! Locks and channels that tasks of other executors share with fibers are in
+//! [`sync`](crate::sync::futures).
+//!
 //! # Blocking inside a future
 //!
 //! A future that is polled by a fiber may call everything that a fiber may: sleep, lock, read a

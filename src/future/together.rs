@@ -194,7 +194,6 @@ impl<F: Future> Future for Race<F> {
 
 /// A future, then its output.
 #[doc(hidden)]
-#[allow(missing_debug_implementations, reason = "used by macros only")]
 pub struct MaybeDone<F: Future> {
     future: Option<Pin<Box<F>>>,
     output: Option<F::Output>,
@@ -226,6 +225,12 @@ impl<F: Future> MaybeDone<F> {
     #[allow(clippy::missing_panics_doc, reason = "used by macros only")]
     pub fn take(&mut self) -> F::Output {
         self.output.take().expect("the futures were polled again after they were ready")
+    }
+}
+
+impl<F: Future> fmt::Debug for MaybeDone<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MaybeDone").field("is_done", &self.is_done()).finish()
     }
 }
 

@@ -25,6 +25,7 @@
 //! | `tls` | no | TLS over any stream | rustls, without cryptography: depend on `rustls` with the provider of your choice |
 //! | `http` | no | HTTP/1 servers and clients | hyper |
 //! | `greenlet` | no | call stacks that switch to each other by name | |
+//! | `stream` | no | `Stream` and `Sink` for [`sync::mpmc`](crate::sync::mpmc), and streams as iterators | futures-core and futures-sink, which contain these traits |
 //! | `tokio` | no | nothing to call: futures are polled without tokio's budget, so that [`run`](crate::run) works inside a tokio task | tokio, of which no runtime is used |
 //!
 //! Features only add. See [`stability`](crate::stability) for what that means for your own
