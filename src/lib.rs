@@ -216,7 +216,7 @@
 //! | `tokio` | no | [`RuntimeBuilder::tokio`]: a runtime of tokio for the fibers; [`guest()`]: fibers as a future of tokio; [`run`] works inside a task of tokio |
 //! | `tokio-io` | no | `AsyncRead` and `AsyncWrite` of tokio for all streams |
 //! | `futures-io` | no | `AsyncRead` and `AsyncWrite` of futures-io for all streams |
-//! | `stream` | no | `Stream` and `Sink` for channels; streams as iterators |
+//! | `stream` | no | streams and sinks of [`sync::mpmc`], and streams as iterators (`future::iter`) |
 //! | `tracing` | no | [`tracing`]: spans of the crate tracing that stay with a fiber across its waits |
 //!
 //! # Platforms

@@ -11,6 +11,18 @@
 //! that has one: see `RuntimeBuilder::tokio`, with the feature `tokio`. In the other direction, a
 //! program that runs in tokio can run fibers as one future there: see `fibra::guest`.
 //!
+//! # Several at once
+//!
+//! | for | futures and handles, as a future | handles or closures, in a fiber |
+//! |---|---|---|
+//! | all | [`join!`](crate::future::join), [`join_all`] | [`pool::join_all`](crate::pool::join_all), [`try_join_all`](crate::pool::try_join_all), [`scope`](crate::scope) |
+//! | the first | [`race!`](macro@crate::future::race), [`race`](fn@race) | [`pool::race`](crate::pool::race), which ends the losers |
+//! | the first of anything | an arm `future(..)` of [`select!`](crate::select!) | the other arms of `select!` |
+//!
+//! A [`JoinHandle`](crate::JoinHandle) is turned into a future by `await` and by all of these.
+//! Locks and channels that tasks of other executors share with fibers are in
+//! [`sync`](crate::sync::futures).
+//!
 //! # Blocking inside a future
 //!
 //! A future that is polled by a fiber may call everything that a fiber may: sleep, lock, read a
@@ -20,10 +32,21 @@
 
 pub(crate) mod block_on;
 mod fiber;
+#[cfg(feature = "stream")]
+mod iter;
+mod join_handle;
+mod macros;
 mod sleep;
+mod together;
 
 pub use block_on::block_on;
 #[cfg(feature = "http")]
 pub(crate) use block_on::try_block_on;
 pub use fiber::{FiberFuture, spawn, spawn_now};
+#[cfg(feature = "stream")]
+#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
+pub use iter::{Iter, iter};
+pub use join_handle::JoinFuture;
+pub use macros::{join, race};
 pub use sleep::{Sleep, sleep, sleep_until};
+pub use together::{JoinAll, MaybeDone, Race, join_all, race};

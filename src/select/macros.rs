@@ -11,6 +11,7 @@
 ///     wait(event) => code,
 ///     after(duration) => code,
 ///     at(instant) => code,
+///     pattern = future(future) => code,         // its output
 ///     pattern = op(operation) => code,          // any `select::Operation`
 ///     default => code,                          // optional: if each operation would have to wait
 /// }
@@ -130,11 +131,12 @@ macro_rules! __select {
     (@operation (wait $event:expr)) => { $crate::select::wait(&$event) };
     (@operation (after $duration:expr)) => { $crate::select::after($duration) };
     (@operation (at $instant:expr)) => { $crate::select::at($instant) };
+    (@operation (future $future:expr)) => { $crate::select::future($future) };
     (@operation (op $operation:expr)) => { $operation };
     (@operation ($op:ident $($args:tt)*)) => {
         ::core::compile_error!(::core::concat!(
             "`", ::core::stringify!($op), "` is no operation of `select!`: \
-             use recv, send, join, wait, after, at or op"
+             use recv, send, join, wait, after, at, future or op"
         ))
     };
     (@choose () $arms:ident $biased:tt) => {

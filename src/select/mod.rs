@@ -8,6 +8,7 @@
 //! | `join(&mut handle)` | the fiber has ended | its output, like [`JoinHandle::join`](crate::JoinHandle::join) |
 //! | `wait(event)` | the [`Event`](crate::sync::Event) is set | `()` |
 //! | `after(duration)`, `at(instant)` | the time has come | `()` |
+//! | `future(future)` | the future is ready | its output |
 //!
 //! Sources and sinks are the channels of [`channel`](crate::channel), [`sync`](crate::sync) and
 //! [`stackless`](crate::stackless) (`SharedChannel` excepted), by value or by reference.
@@ -25,15 +26,17 @@
 //! **In order.** A waiting fiber stands in each queue like any other. Two fibers that both choose
 //! meet at a channel without a buffer, also on two threads.
 //!
-//! Nothing is allocated for up to eight operations, unless one of them has to wait at an object of
-//! [`sync`](crate::sync).
+//! Nothing is allocated for up to eight operations, except for the box of a future, and if one of
+//! them has to wait at an object of [`sync`](crate::sync).
 
 mod dynamic;
+mod future;
 mod macros;
 mod operation;
 mod transfer;
 
 pub use dynamic::Select;
+pub use future::{FutureOp, future};
 pub(crate) use operation::sealed;
 pub use operation::{
     JoinOp, Joinable, Operation, RemoteJoinOp, TimerOp, WaitOp, after, at, choose, choose_now,

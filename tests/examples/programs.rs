@@ -214,6 +214,7 @@ const EXAMPLES: &[Example] = &[
         prints: include_str!("output/two_schedulers.txt"),
     },
     Example { name: "futures", arguments: &[], prints: include_str!("output/futures.txt") },
+    Example { name: "async_front", arguments: &[], prints: include_str!("output/async_front.txt") },
     Example {
         name: "deep_calls",
         arguments: &["100"],

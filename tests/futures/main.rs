@@ -5,6 +5,9 @@ mod support;
 
 mod callers;
 mod fiber;
+#[cfg(feature = "stream")]
+mod streams;
+mod together;
 #[cfg(feature = "tokio")]
 mod tokio_budget;
 mod waiting;

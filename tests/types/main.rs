@@ -1,7 +1,13 @@
 //! The guarantees of the crate's types: their variance, the traits for sharing them, and the traits
 //! of the errors. Each table has a row for every public type.
 
-#![cfg(all(feature = "net", feature = "tls", feature = "http", feature = "greenlet"))]
+#![cfg(all(
+    feature = "net",
+    feature = "tls",
+    feature = "http",
+    feature = "greenlet",
+    feature = "stream"
+))]
 
 #[path = "../layering/reading.rs"]
 #[allow(dead_code, reason = "the checks of the layers read more")]

@@ -233,6 +233,11 @@ pub(crate) fn rows() -> Vec<Row> {
         fs::ReadDir;
         fs::TryLockError;
         future::FiberFuture<T>;
+        future::Iter<S> as fibra::future::Iter<fibra::sync::mpmc::RecvStream<S>>;
+        future::JoinAll<F> as fibra::future::JoinAll<std::future::Ready<F>>;
+        future::JoinFuture<T>;
+        future::MaybeDone<F> as fibra::future::MaybeDone<std::future::Ready<F>>;
+        future::Race<F> as fibra::future::Race<std::future::Ready<F>>;
         future::Sleep;
         generator::Borrowed as fibra::generator::Borrowed<'static>;
         generator::CloseError<Y>;
@@ -327,6 +332,7 @@ pub(crate) fn rows() -> Vec<Row> {
         process::Command;
         process::WorkerLost;
         process::WorkerPool;
+        select::FutureOp<F> as fibra::select::FutureOp<std::future::Ready<F>>;
         select::JoinOp<T> as fibra::select::JoinOp<'static, T>;
         select::RemoteJoinOp<T> as fibra::select::RemoteJoinOp<'static, T>;
         select::RecvOp<T> as fibra::select::RecvOp<'static, T>;
@@ -391,8 +397,20 @@ pub(crate) fn rows() -> Vec<Row> {
         sync::WaitGroup;
         sync::WaitTimeoutResult;
         sync::Worker as fibra::sync::Worker<'static>;
+        sync::futures::AcquireFuture as fibra::sync::futures::AcquireFuture<'static>;
+        sync::futures::EventFuture as fibra::sync::futures::EventFuture<'static>;
+        sync::futures::LockFuture<T> as fibra::sync::futures::LockFuture<'static, T>;
+        sync::futures::OneshotFuture<T>;
+        sync::futures::ReadFuture<T> as fibra::sync::futures::ReadFuture<'static, T>;
+        sync::futures::RecvFuture<T> as fibra::sync::futures::RecvFuture<'static, T>;
+        sync::futures::SendFuture<T> as fibra::sync::futures::SendFuture<'static, T>;
+        sync::futures::TaskGuard<G> as
+            fibra::sync::futures::TaskGuard<fibra::sync::MutexGuard<'static, G>>;
+        sync::futures::WriteFuture<T> as fibra::sync::futures::WriteFuture<'static, T>;
         sync::mpmc::IntoValues<T>;
         sync::mpmc::Receiver<T>;
+        sync::mpmc::RecvStream<T>;
+        sync::mpmc::SendSink<T>;
         sync::mpmc::Sender<T>;
         sync::mpmc::Values<T> as fibra::sync::mpmc::Values<'static, T>;
         time::Elapsed;

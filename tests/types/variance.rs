@@ -81,6 +81,11 @@ const ROWS: &[Row] = &[
     ("channel::Values<'@, u8>", Borrows, Covariant, Unasked),
     ("channel::Values<'any, &'@ u8>", Gives, Invariant, Free),
     ("future::FiberFuture<&'@ u8>", Gives, Invariant, Checked),
+    ("future::Iter<fibra::sync::mpmc::RecvStream<&'@ u8>>", Gives, Invariant, Checked),
+    ("future::JoinAll<std::future::Ready<&'@ u8>>", Gives, Covariant, Checked),
+    ("future::JoinFuture<&'@ u8>", Gives, Invariant, Checked),
+    ("future::MaybeDone<std::future::Ready<&'@ u8>>", Gives, Covariant, Checked),
+    ("future::Race<std::future::Ready<&'@ u8>>", Gives, Covariant, Checked),
     ("generator::Borrowed<'@>", Scopes, Invariant, Unasked),
     ("generator::CloseError<&'@ u8>", Gives, Covariant, Checked),
     ("generator::Generator<&'@ u8, u8, u8>", Gives, Invariant, Checked),
@@ -135,6 +140,7 @@ const ROWS: &[Row] = &[
     ("pool::TrySpawnError<&'@ u8>", Gives, Covariant, Checked),
     ("pool::Backoff<'@>", Borrows, Covariant, Unasked),
     ("pool::WorkQueue<&'@ u8, pool::Oldest>", Both, Invariant, Checked),
+    ("select::FutureOp<std::future::Ready<&'@ u8>>", Gives, Covariant, Checked),
     ("select::JoinOp<'@, u8>", Borrows, Covariant, Unasked),
     ("select::JoinOp<'any, &'@ u8>", Gives, Invariant, Free),
     ("select::RemoteJoinOp<'@, u8>", Borrows, Covariant, Unasked),
@@ -179,8 +185,24 @@ const ROWS: &[Row] = &[
     ("sync::RwLockWriteGuard<'@, u8>", Borrows, Covariant, Unasked),
     ("sync::RwLockWriteGuard<'any, &'@ u8>", Both, Invariant, Checked),
     ("sync::Worker<'@>", Borrows, Covariant, Unasked),
+    ("sync::futures::AcquireFuture<'@>", Borrows, Covariant, Unasked),
+    ("sync::futures::EventFuture<'@>", Borrows, Covariant, Unasked),
+    ("sync::futures::LockFuture<'@, u8>", Borrows, Covariant, Unasked),
+    ("sync::futures::LockFuture<'any, &'@ u8>", Both, Invariant, Checked),
+    ("sync::futures::OneshotFuture<&'@ u8>", Gives, Invariant, Checked),
+    ("sync::futures::ReadFuture<'@, u8>", Borrows, Covariant, Unasked),
+    ("sync::futures::ReadFuture<'any, &'@ u8>", Gives, Invariant, Checked),
+    ("sync::futures::RecvFuture<'@, u8>", Borrows, Covariant, Unasked),
+    ("sync::futures::RecvFuture<'any, &'@ u8>", Gives, Invariant, Checked),
+    ("sync::futures::SendFuture<'@, u8>", Borrows, Covariant, Unasked),
+    ("sync::futures::SendFuture<'any, &'@ u8>", Takes, Invariant, Checked),
+    ("sync::futures::WriteFuture<'@, u8>", Borrows, Covariant, Unasked),
+    ("sync::futures::WriteFuture<'any, &'@ u8>", Both, Invariant, Checked),
+    ("sync::futures::TaskGuard<fibra::sync::MutexGuard<'any, &'@ u8>>", Both, Invariant, Checked),
     ("sync::mpmc::IntoValues<&'@ u8>", Gives, Invariant, Checked),
     ("sync::mpmc::Receiver<&'@ u8>", Gives, Invariant, Checked),
+    ("sync::mpmc::RecvStream<&'@ u8>", Gives, Invariant, Checked),
+    ("sync::mpmc::SendSink<&'@ u8>", Takes, Invariant, Checked),
     ("sync::mpmc::Sender<&'@ u8>", Takes, Invariant, Checked),
     ("sync::mpmc::Values<'@, u8>", Borrows, Covariant, Unasked),
     ("sync::mpmc::Values<'any, &'@ u8>", Gives, Invariant, Free),
@@ -238,7 +260,7 @@ fn lines_refused(code: &str) -> BTreeSet<usize> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("variance");
     let manifest = format!(
         "[package]\nname = \"variance\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
-         [dependencies]\nfibra = {{ path = {root:?}, features = [\"tls\", \"http\", \"greenlet\", \"tokio\"] }}\n"
+         [dependencies]\nfibra = {{ path = {root:?}, features = [\"tls\", \"http\", \"greenlet\", \"stream\", \"tokio\"] }}\n"
     );
     fs::create_dir_all(folder.join("src")).unwrap();
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();

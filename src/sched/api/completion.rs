@@ -47,8 +47,8 @@ type Outcome<T> = Result<T, JoinError>;
 pub(crate) struct Completion<T> {
     cell: Arc<Cell<T>>,
     /// Keeps the fiber out of deadlocks, because dropping the completion may end any wait of the
-    /// fiber. It is released after that.
-    _address: Address,
+    /// fiber. It is released after that. `None` if the drop detaches the fiber.
+    address: Option<Address>,
 }
 
 struct Cell<T> {
@@ -80,6 +80,17 @@ impl<T> Completion<T> {
         T: 'static,
     {
         let fiber = handle.fiber().clone();
+        let mut completion = Completion::detaching(sched, handle);
+        completion.address = Some(Address::new(sched, fiber.record(), Reach::Command));
+        completion
+    }
+
+    /// Like [`of`](Completion::of), but dropping it detaches the fiber.
+    pub(crate) fn detaching(sched: SchedulerPtr, handle: JoinHandle<T>) -> Completion<T>
+    where
+        T: 'static,
+    {
+        let fiber = handle.fiber().clone();
         let cell = Arc::new(Cell {
             id: fiber.id(),
             key: fiber.record().key.get(),
@@ -87,9 +98,8 @@ impl<T> Completion<T> {
             stage: Mutex::new(Stage::Outstanding(None)),
         });
         let fill = Fill { cell: cell.clone(), handle: RefCell::new(handle) };
-        let address = Address::new(sched, fiber.record(), Reach::Command);
         tell_of_end(&fiber, Rc::new(fill), Key::from_bits(0));
-        Completion { cell, _address: address }
+        Completion { cell, address: None }
     }
 
     /// Returns the outcome if the fiber has ended. Otherwise the task of `cx`, and no other task,
@@ -126,7 +136,9 @@ impl<T> Drop for Completion<T> {
         match was {
             Stage::Outstanding(waker) => {
                 drop(waker);
-                self.cell.kill();
+                if self.address.is_some() {
+                    self.cell.kill();
+                }
             }
             Stage::Ended(outcome) => drop(Unread { fiber: self.cell.id, outcome: Some(outcome) }),
             Stage::Left => {}

@@ -31,8 +31,8 @@ use crate::sched::core::arm_turns::Turns;
 use crate::sched::core::carry;
 use crate::sched::core::deadline::Deadline;
 use crate::sched::core::interrupt::{self, Interrupt};
-use crate::sched::core::leave::leave;
-use crate::sched::core::park::{spend, wait_until};
+use crate::sched::core::leave::{leave, leave_for_external_wait};
+use crate::sched::core::park::{spend, wait_for_events, wait_until};
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber};
 use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::ticket::{Ticket, WaitOutcome};
@@ -43,6 +43,12 @@ static CHOOSING: WaitReason =
 static CHOOSING_SHARED: WaitReason =
     WaitReason::new("waiting for the first of several things", OnDeadlock::Panic)
         .ended_by_outsiders()
+        .ended_by_wakers();
+
+/// Like [`CHOOSING_SHARED`], if an arm is polled: any thread, or the kernel, may call the waker.
+static CHOOSING_POLLED: WaitReason =
+    WaitReason::new("waiting for the first of several things", OnDeadlock::Panic)
+        .ended_externally()
         .ended_by_wakers();
 
 /// The number of arms whose places in lists are kept without an allocation.
@@ -70,6 +76,11 @@ pub(crate) trait Arm {
 
     /// Returns whether another thread may complete the arm, if it claims the ticket of the wait.
     fn is_exchange(&self) -> bool {
+        false
+    }
+
+    /// Returns whether an attempt polls: it keeps the waker of the fiber, and may run user code.
+    fn is_polled(&self) -> bool {
         false
     }
 
@@ -114,8 +125,15 @@ pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
     let current = current_fiber();
     let first = first(current, arms.len(), order);
     spend(current);
+    let polls = arms.iter().any(|arm| arm.is_polled());
+    let _polls = polls.then(|| EndOfPolls(current));
     loop {
-        if let Some(chosen) = attempt(current, arms, first) {
+        let chosen = if polls {
+            attempt_with_polls(current, arms, first)
+        } else {
+            attempt(current, arms, first)
+        };
+        if let Some(chosen) = chosen {
             return chosen;
         }
         let is_exchange = arms.iter().any(|arm| arm.is_exchange());
@@ -132,6 +150,7 @@ pub(crate) fn choose_now(arms: &mut [&mut dyn Arm], order: Order) -> Option<usiz
     let current = current_fiber();
     let first = first(current, arms.len(), order);
     spend(current);
+    let _polls = arms.iter().any(|arm| arm.is_polled()).then(|| EndOfPolls(current));
     attempt(current, arms, first)
 }
 
@@ -153,6 +172,32 @@ fn attempt(current: CurrentFiber, arms: &mut [&mut dyn Arm], first: usize) -> Op
     (first..arms.len()).chain(0..first).find(|&at| arms[at].attempt(current))
 }
 
+/// Like [`attempt`], if some arms are polled. A poll may run user code, which may have changed what
+/// the arms before it have seen: they are attempted again, without user code in between.
+#[cold]
+fn attempt_with_polls(
+    current: CurrentFiber,
+    arms: &mut [&mut dyn Arm],
+    first: usize,
+) -> Option<usize> {
+    // A wake from here on counts, also one that comes while another arm is polled.
+    current.fiber.woken.set(false);
+    attempt(current, arms, first).or_else(|| {
+        let mut again = (first..arms.len()).chain(0..first);
+        again.find(|&at| !arms[at].is_polled() && arms[at].attempt(current))
+    })
+}
+
+/// Makes the fiber count as woken when it is dropped: the polls may have consumed a wake that was
+/// meant for an outer future of the fiber.
+struct EndOfPolls(CurrentFiber);
+
+impl Drop for EndOfPolls {
+    fn drop(&mut self) {
+        self.0.fiber.woken.set(true);
+    }
+}
+
 /// Waits until one of the arms is done, or should be attempted again.
 #[track_caller]
 fn wait(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
@@ -171,10 +216,15 @@ fn wait(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
         return chosen(arms);
     }
     let due = due(arms);
-    let reason = if shared { &CHOOSING_SHARED } else { &CHOOSING };
+    let polled = arms.iter().any(|arm| arm.is_polled());
     let waited = {
         let _deadline = due.map(|(deadline, _)| Deadline::arm(current, deadline));
-        wait_until(current, reason, any_done)
+        if polled {
+            wait_for_events(current, &CHOOSING_POLLED, any_done)
+        } else {
+            let reason = if shared { &CHOOSING_SHARED } else { &CHOOSING };
+            wait_until(current, reason, any_done)
+        }
     };
     match (waited, due) {
         (Ok(()), _) => chosen(arms),
@@ -267,18 +317,24 @@ impl Choice<'_, '_> {
     #[track_caller]
     fn wait(&self, current: CurrentFiber) -> Result<(), Interrupt> {
         let fiber = current.fiber;
+        let polled = self.arms.iter().any(|arm| arm.is_polled());
+        let reason = if polled { &CHOOSING_POLLED } else { &CHOOSING_SHARED };
         while !self.ticket.is_completed() && self.arms.iter().all(|arm| arm.done().is_none()) {
             if !fiber.signals.get().is_none() {
-                if carry::go_away(current, &CHOOSING_SHARED) {
+                if carry::go_away(current, reason) {
                     // Its code may have completed the wait.
                     continue;
                 }
-                if interrupt::is_coming(current, &CHOOSING_SHARED) && !self.give_up() {
+                if interrupt::is_coming(current, reason) && !self.give_up() {
                     break;
                 }
-                interrupt::react(current, &CHOOSING_SHARED)?;
+                interrupt::react(current, reason)?;
             }
-            leave(current, &CHOOSING_SHARED);
+            if polled {
+                leave_for_external_wait(current, reason);
+            } else {
+                leave(current, reason);
+            }
         }
         if !fiber.signals.get().is_none() {
             interrupt::wait_completed(fiber);

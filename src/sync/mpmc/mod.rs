@@ -71,9 +71,14 @@ mod recv;
 mod ring;
 mod send;
 mod side;
+#[cfg(feature = "stream")]
+mod stream;
 pub(super) mod task;
 
 pub use recv::{IntoValues, Values};
+#[cfg(feature = "stream")]
+#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
+pub use stream::{RecvStream, SendSink};
 
 /// Creates a channel that holds up to `capacity` values; a send waits while it is full.
 ///
