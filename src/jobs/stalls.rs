@@ -107,10 +107,11 @@ impl Stalls {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::sched::time::clock::{Clock, RealClock};
 
     /// Stalls of two schedulers that are reported after ten seconds.
     fn stalls() -> (Stalls, impl Fn(u64) -> Instant) {
-        let start = Instant::now();
+        let start = RealClock.now();
         let at = move |seconds| start + Duration::from_secs(seconds);
         (Stalls::new(2, Duration::from_secs(10), start), at)
     }
