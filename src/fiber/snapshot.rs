@@ -51,12 +51,19 @@ pub enum Activity {
     Abandoned,
 }
 
+impl FiberSnapshot {
+    /// Returns the fiber's name and number: "fiber 'writer' (#3)".
+    pub(crate) fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("fiber '{name}' ({})", self.id),
+            None => format!("fiber {}", self.id),
+        }
+    }
+}
+
 impl fmt::Display for FiberSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "fiber '{name}' ({})", self.id)?,
-            None => write!(f, "fiber {}", self.id)?,
-        }
+        f.write_str(&self.title())?;
         let past = if self.has_waited { "last waited" } else { "spawned" };
         match self.activity {
             Activity::NotStarted => write!(f, " has not run yet, spawned at {}", self.location),
@@ -94,15 +101,6 @@ pub struct Dump {
     /// The number of other schedulers of the runtime, whose fibers
     /// [`Handle::dump`](crate::Handle::dump) shows. It is 0 in reports of deadlocks.
     pub other_schedulers: usize,
-}
-
-impl Dump {
-    /// Returns a copy that lists no more than the first `most` fibers.
-    pub(crate) fn first(&self, most: usize) -> Dump {
-        let fibers: Vec<_> = self.fibers.iter().take(most).cloned().collect();
-        let left_out = self.left_out + self.fibers.len() - fibers.len();
-        Dump { fibers, left_out, ..*self }
-    }
 }
 
 impl fmt::Display for Dump {

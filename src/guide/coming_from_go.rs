@@ -137,7 +137,7 @@
 //! | `testing/synctest` | [`virtual_clock`](crate::RuntimeBuilder::virtual_clock), [`wait_all_blocked`](crate::testing::wait_all_blocked) |
 //! | `GOMAXPROCS` | [`threads`](crate::RuntimeBuilder::threads), [`all_cores`](crate::RuntimeBuilder::all_cores): one by default |
 //! | `runtime.Gosched()` | [`yield_now`](crate::yield_now) |
-//! | `runtime.NumGoroutine()`, `SIGQUIT`, `pprof` | [`stats`](crate::stats()), [`dump`](crate::dump()) |
+//! | `runtime.NumGoroutine()`, `SIGQUIT`, `pprof` | [`stats`](crate::stats()), [`dump`](crate::dump()), [`Handle::dump`](crate::Handle::dump) |
 //! | "all goroutines are asleep - deadlock!" | [`Deadlock`](crate::Deadlock), for one wait, which may recover |
 //! | `net.Dial`, `net.Listen`, `Accept` | [`TcpStream::connect`](crate::net::TcpStream::connect), [`TcpListener::bind`](crate::net::TcpListener::bind), [`accept`](crate::net::TcpListener::accept) |
 //! | `SetDeadline` | [`time::deadline`](crate::time::deadline) around the conversation |

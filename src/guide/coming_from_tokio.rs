@@ -150,4 +150,4 @@
 //! | `TcpSocket` | [`TcpListener::builder`](crate::net::TcpListener::builder), [`TcpStream::builder`](crate::net::TcpStream::builder) |
 //! | `AsyncRead`, `AsyncWrite`, `BufReader`, `copy` | std's [`Read`](std::io::Read), [`Write`](std::io::Write), [`BufReader`](std::io::BufReader), [`copy`](std::io::copy()) |
 //! | `AsyncFd` | [`io::Waitable`](crate::io::Waitable), [`wait_readable`](crate::io::wait_readable) |
-//! | `RuntimeMetrics`, tokio-console | [`stats`](crate::stats()), [`dump`](crate::dump()) |
+//! | `RuntimeMetrics`, tokio-console | [`stats`](crate::stats()), [`dump`](crate::dump()), [`Handle::dump`](crate::Handle::dump) |

@@ -259,6 +259,57 @@
 //! });
 //! ```
 //!
+//! # Finding hangs
+//!
+//! Within one thread, fibers that wait for each other forever are a
+//! [deadlock](super::channels_and_order#deadlocks), and one of the waits fails. In a runtime of
+//! several threads only a circle of locks does. For any other wait a runtime cannot know whether
+//! another thread is about to end it. There are two ways to see what a program waits for:
+//!
+//! - [`Handle::dump`](crate::Handle::dump) shows all schedulers: their fibers with their names,
+//!   what each waits for and where; the jobs that have not started; which schedulers sleep, and
+//!   which are busy. Any thread may call it: a fiber that ticks, a handler for `SIGUSR1`, a page of
+//!   a server. ([`dump`](crate::dump()) shows the fibers of one scheduler.)
+//! - [`report_stalls`](crate::RuntimeBuilder::report_stalls) prints the same on standard error when
+//!   all schedulers have slept for some time.
+//!
+//! Here a job waits for a value from a fiber that has forgotten to send it:
+//!
+//! ```
+//! use std::time::Duration;
+//! use fibra::sync::mpmc;
+//! use fibra::{Builder, Handle, Runtime};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let builder = Runtime::builder().threads(2);
+//! builder.report_stalls(Duration::from_secs(60)).build()?.run(|| {
+//!     let handle = Handle::current();
+//!     let (sender, receiver) = mpmc::bounded::<u32>(1);
+//!     let consumer = handle.spawn_on(1, move || {
+//!         Builder::new().name("consumer").spawn(move || receiver.recv()).join()
+//!     });
+//!     # while !handle.dump().to_string().contains("receiving") {
+//!     #     fibra::sleep(Duration::from_millis(1));
+//!     # }
+//!     println!("{}", handle.dump());
+//!     // scheduler 0 is awake:
+//!     //   fiber 'main' (#1) runs, spawned at src/main.rs:7:5
+//!     // scheduler 1 sleeps:
+//!     //   fiber 'main' (#1) is waiting for the end of its runtime at ...
+//!     //   fiber #2 is waiting for the fiber at src/main.rs:11:75
+//!     //   fiber 'consumer' (#3) is receiving on an empty channel at src/main.rs:11:60
+//!     assert!(handle.dump().to_string().contains("fiber 'consumer' (#3) is receiving"));
+//!     drop(sender); // ends the wait, with an error
+//!     assert!(consumer.join().unwrap().unwrap().is_err());
+//! });
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A scheduler answers between two fibers. One that does not answer within a second is shown as
+//! busy: a fiber of it computes without a [`yield_now`](crate::yield_now), or calls something that
+//! blocks the thread. Give fibers [names](crate::Builder::name): the reports show them.
+//!
 //! # Shutdown
 //!
 //! When the closure of [`Runtime::run`](crate::Runtime::run) returns, the runtime ends in this
@@ -271,6 +322,14 @@
 //!    [`JoinError::Shutdown`](crate::JoinError::Shutdown). Jobs and fibers that run are killed, and
 //!    unwound on their threads.
 //! 3. The threads end and are joined. `run` returns.
+//!
+//! In [`Runtime::main`](crate::Runtime::main) the first Ctrl-C kills the main fiber, and this order
+//! follows. The second one ends the process.
+//!
+//! A fiber that never ends, because it catches every kill, is abandoned: see
+//! [`cancellation`](crate::cancellation#fibers-that-are-abandoned). Under `panic = "abort"` that is
+//! each fiber in a wait that cannot fail. A scope that waits for such a job is abandoned with it,
+//! and `run` returns all the same.
 //!
 //! A [`Handle`](crate::Handle) may outlive its runtime: [`try_spawn`](crate::Handle::try_spawn)
 //! then gives the closure back, and joining a job of [`spawn`](crate::Handle::spawn) returns

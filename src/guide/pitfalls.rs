@@ -136,7 +136,8 @@
 //!
 //! If a program waits where it should not, [`dump`](crate::dump()) in a fiber that ticks shows what
 //! each fiber waits for. If even that fiber does not run, something blocks the thread: attach a
-//! debugger, whose backtrace of the thread shows the call.
+//! debugger, whose backtrace of the thread shows the call. In a runtime of several threads, any
+//! thread can [see all of them](super::many_cores#finding-hangs).
 //!
 //! # Thread-locals of other crates
 //!

@@ -5,7 +5,7 @@
 //! ```text
 //!   asking thread                           run loop of the scheduler
 //!   request in the desk, and mail           mail -> takes all requests out of its desk,
-//!     unless some is on its way                     makes one dump, and puts it into each
+//!     unless some is on its way                     and puts a dump into each
 //!   waits for the event of the request <--- sets the event after the last answer
 //!   takes the request out of all desks
 //! ```
@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::collections::locked::locked;
 use crate::fiber::snapshot::Dump;
+use crate::sched::shared::owner::Owner;
 use crate::sync::Event;
 
 /// The requests for dumps of one scheduler.
@@ -49,7 +50,9 @@ enum State {
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     NotStarted,
-    Fibers(Dump),
+    /// Its fibers, and those of them that wait for a lock which a fiber of another scheduler holds:
+    /// the place of each in the list, and the holder.
+    Fibers(Dump, Vec<(usize, Owner)>),
     Ended,
 }
 

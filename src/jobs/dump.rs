@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,6 +22,7 @@ use crate::sched::core::scheduler::Scheduler;
 use crate::sched::deadlock::dump;
 use crate::sched::deadlock::victim::REPORTED;
 use crate::sched::shared::mailbox::Mail;
+use crate::sched::shared::owner::Owner;
 use crate::sched::time::clock::{Clock, RealClock};
 
 static ASKING: WaitReason =
@@ -103,12 +105,12 @@ impl Handle {
     #[track_caller]
     pub fn dump_within(&self, limit: Duration) -> RuntimeDump {
         let shared = &*self.shared;
-        let own = self.at_home(|sched, worker| (worker.index(), dump::of(sched, usize::MAX)));
+        let own = self.at_home(|sched, worker| (worker.index(), of(sched, usize::MAX)));
         let request = Request::new(shared.seats.len(), usize::MAX, false);
         let _withdraws = Withdraws { shared, request: &request };
         ask(shared, &request, own.as_ref().map(|(index, _)| *index));
-        if let Some((index, dump)) = own {
-            request.answer(index, Answer::Fibers(dump));
+        if let Some((index, answer)) = own {
+            request.answer(index, answer);
         }
         if !request.complete.is_set() {
             // An error means that the time is over, or that the fiber was killed and cannot unwind.
@@ -142,21 +144,55 @@ fn ask(shared: &Shared, request: &Arc<Request>, own: Option<usize>) {
 
 /// Returns what has been answered so far. The others are busy: they did not answer within `limit`.
 fn collect(shared: &Shared, request: &Request, limit: Duration) -> RuntimeDump {
-    let answers = request.take_answers();
+    let mut answers = request.take_answers();
+    name_holders(&mut answers);
     let schedulers = answers.into_iter().zip(&shared.seats).enumerate();
     let schedulers = schedulers.map(|(index, (answer, seat))| {
         let asleep = request.asleep[index].load(Ordering::Relaxed);
         let (state, fibers) = match answer {
             None => (SchedulerState::Busy(limit), None),
             Some(Answer::NotStarted) => (SchedulerState::NotStarted, None),
-            Some(Answer::Fibers(dump)) if asleep => (SchedulerState::Asleep, Some(dump)),
-            Some(Answer::Fibers(dump)) => (SchedulerState::Awake, Some(dump)),
+            Some(Answer::Fibers(dump, _)) if asleep => (SchedulerState::Asleep, Some(dump)),
+            Some(Answer::Fibers(dump, _)) => (SchedulerState::Awake, Some(dump)),
             Some(Answer::Ended) => (SchedulerState::Ended, None),
         };
         let queued_jobs = seat.stealer.len() + seat.direct.len();
         SchedulerDump { index, state, queued_jobs, fibers }
     });
     RuntimeDump { schedulers: schedulers.collect(), queued_jobs: shared.injector.len() }
+}
+
+/// Names the fibers that hold locks for which fibers of other schedulers wait.
+fn name_holders(answers: &mut [Option<Answer>]) {
+    let held = |answer: &Option<Answer>| match answer {
+        Some(Answer::Fibers(_, held)) => held.clone(),
+        _ => Vec::new(),
+    };
+    let holders: HashSet<Owner> = answers.iter().flat_map(held).map(|(_, owner)| owner).collect();
+    let mut names = HashMap::new();
+    for (index, answer) in answers.iter().enumerate() {
+        let Some(Answer::Fibers(dump, _)) = answer else { continue };
+        for fiber in &dump.fibers {
+            let owner = Owner::of_fiber(fiber.id);
+            if holders.contains(&owner) {
+                names.insert(owner, format!("{} of scheduler {index}", fiber.title()));
+            }
+        }
+    }
+    for answer in answers.iter_mut().flatten() {
+        let Answer::Fibers(dump, held) = answer else { continue };
+        for (at, owner) in held {
+            if let Some(name) = names.get(owner) {
+                dump.fibers[*at].held_by = Some(name.clone());
+            }
+        }
+    }
+}
+
+/// Returns the answer of `sched`.
+fn of(sched: &Scheduler, most: usize) -> Answer {
+    let (dump, held) = dump::with_holders(sched, most);
+    Answer::Fibers(dump, held)
 }
 
 /// Takes a request out of all desks when this is dropped: at the end of the wait for the answers,
@@ -176,22 +212,23 @@ impl Drop for Withdraws<'_> {
 /// run loop.
 pub(super) fn answer(sched: &Scheduler, worker: &Worker) {
     let requests = worker.seat().desk.take();
-    let Some(most) = requests.iter().map(|request| request.most).max() else { return };
+    if requests.is_empty() {
+        return;
+    }
     sched.refresh_now();
-    let all = dump::of(sched, most);
     for request in requests {
-        give(sched, worker, &request, all.first(request.most));
+        give(sched, worker, &request, of(sched, request.most));
     }
 }
 
 /// Gives the dump of the scheduler of `worker` to `request`.
-fn give(sched: &Scheduler, worker: &Worker, request: &Request, dump: Dump) {
+fn give(sched: &Scheduler, worker: &Worker, request: &Request, dump: Answer) {
     let stalls = worker.shared.stalls.as_ref().filter(|_| request.of_stall);
     // Before the answer: the scheduler that answers last knows of what all others have run.
     let note =
         |stalls: &Stalls| stalls.lasts(worker.index(), sched.switches.get(), RealClock.now());
     let lasts = stalls.is_some_and(note);
-    let is_last = request.answer(worker.index(), Answer::Fibers(dump));
+    let is_last = request.answer(worker.index(), dump);
     if let Some(stalls) = stalls.filter(|_| is_last && lasts) {
         let (after, dump) = (stalls.after(), collect(&worker.shared, request, Duration::ZERO));
         say(format_args!("stall: all schedulers have slept for {after:?}:\n{dump}"));
@@ -203,7 +240,7 @@ fn give(sched: &Scheduler, worker: &Worker, request: &Request, dump: Dump) {
 #[cold]
 pub(super) fn report_stall(sched: &Scheduler, worker: &Worker) {
     sched.refresh_now();
-    let dump = dump::of(sched, REPORTED);
+    let dump = of(sched, REPORTED);
     let request = Request::new(worker.shared.seats.len(), REPORTED, true);
     request.asleep[worker.index()].store(true, Ordering::Relaxed);
     ask(&worker.shared, &request, Some(worker.index()));

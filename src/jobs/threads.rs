@@ -6,17 +6,19 @@
 //!   run:   the shared state -----------------------> thread 1..: run, main fiber waits for Closed
 //!          main fiber of scheduler 0: f, then
 //!            Draining -> no job is left, or the grace time is over -> Closed
-//!            kills the jobs that run on it
+//!            kills the fibers of its own
 //!            calls the other main fibers ----------> each kills its fibers, and is gone
-//!            waits until all are gone, then ends the fibers of its own
+//!            waits until all are gone, and then for the fibers of its own
 //!          the threads are joined
 //! ```
 //!
 //! Invariants:
 //! - A runtime that is dropped before it was run ends its threads: they find no sender any more. It
 //!   refuses its jobs when the [`Worker`] of its first scheduler is dropped.
-//! - All other schedulers have ended before the first one ends its own fibers. So a handle that the
-//!   main closure has moved into a job is gone when `run` returns.
+//! - When a runtime closes, the fibers of all schedulers are killed before any scheduler waits for
+//!   the end of its own: what unwinds on one thread may wait for a fiber of another.
+//! - All other schedulers have ended before the first one does. So a handle that the main closure
+//!   has moved into a job is gone when `run` returns.
 //! - A thread on which a stack was abandoned does not end, and is not waited for.
 
 use std::io;
@@ -35,7 +37,7 @@ use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::jobs::pin;
 use crate::jobs::shared::{Seat, Shared};
 use crate::jobs::stage::Stage;
-use crate::jobs::worker::{self, Worker};
+use crate::jobs::worker::Worker;
 use crate::sched::api::run::run_to_its_end;
 use crate::sched::api::shield::shield;
 use crate::sched::core::park::{now, sleep};
@@ -149,9 +151,10 @@ impl Supervisor {
             sleep(LOOK.min(self.grace));
         }
         self.shared.advance(Stage::Closed);
-        // Scopes of the other schedulers may have jobs on this one, for which they wait. Jobs that
+        // Scopes and destructors on the other schedulers may wait for fibers of this one. Jobs that
         // are taken from now on are only dropped.
-        worker::with(|sched, worker| worker.into_iter().for_each(|worker| worker.kill_jobs(sched)));
+        let main = current_fiber();
+        main.sched.kill_all_but(main.fiber);
         let (first, others) = self.shared.seats.split_first().expect("there is a first scheduler");
         others.iter().for_each(Seat::call);
         let all_gone = || others.iter().all(|seat| seat.gone.load(Ordering::Acquire) != 0);

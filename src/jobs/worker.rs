@@ -114,19 +114,10 @@ impl Worker {
         Some(job)
     }
 
-    /// Kills all jobs that run on this scheduler. Must be called on a fiber that runs no job.
-    pub(crate) fn kill_jobs(&self, sched: &Scheduler) {
-        self.kill_where(sched, |_| true);
-    }
-
     /// Kills the jobs of a scope that run on this scheduler. Must be called on a fiber.
     pub(crate) fn kill_children(&self, sched: &Scheduler, children: &Arc<Children>) {
-        self.kill_where(sched, |job| job.belongs_to(children));
-    }
-
-    fn kill_where(&self, sched: &Scheduler, wanted: impl Fn(&Started) -> bool) {
         let running = self.running.borrow();
-        let all = running.iter().flatten().filter(|running| wanted(&running.job));
+        let all = running.iter().flatten().filter(|running| running.job.belongs_to(children));
         let fibers: Vec<_> = all.map(|running| running.handle.fiber().clone()).collect();
         drop(running);
         fibers.iter().for_each(|fiber| sched.kill(fiber.record()));

@@ -73,7 +73,7 @@ scheduler 0 is awake:
   fiber 'main' (#1) runs, last waited at dumps.rs
 scheduler 1 sleeps:
   fiber 'main' (#1) is waiting for the end of its runtime at threads.rs
-  fiber #2 is locking a mutex held by a fiber of another thread at dumps.rs
+  fiber #2 is locking a mutex held by fiber 'main' (#1) of scheduler 0 at dumps.rs
   fiber #3 is asleep at dumps.rs
   fiber 'parks' (#4) is parked at dumps.rs
 scheduler 2 sleeps:

@@ -200,6 +200,40 @@ fn the_end_of_the_runtime_ends_scopes_that_have_jobs_on_the_first_scheduler() {
     });
 }
 
+/// A destructor is not interrupted: it waits until a fiber of the other scheduler ends.
+#[test]
+fn the_end_of_the_runtime_ends_fibers_for_which_destructors_of_other_schedulers_wait() {
+    let test =
+        name_of!(the_end_of_the_runtime_ends_fibers_for_which_destructors_of_other_schedulers_wait);
+    ends(test, || {
+        for (holds, waits) in [(0, 1), (1, 0), (1, 2)] {
+            for as_a_job in [false, true] {
+                on(3, |handle| {
+                    let lock = Arc::new(Mutex::new(()));
+                    let (locked, is_locked) = fibra::sync::oneshot();
+                    let held = lock.clone();
+                    let holder = move || {
+                        let _guard = held.lock();
+                        locked.send(()).unwrap();
+                        fibra::park();
+                    };
+                    let start =
+                        move || if as_a_job { holder() } else { drop(fibra::spawn(holder)) };
+                    handle.spawn_on(holds, start).detach();
+                    is_locked.recv().unwrap();
+                    let (started, has_started) = fibra::sync::oneshot();
+                    let waiter = move || {
+                        started.send(()).unwrap();
+                        fibra::finally(fibra::park, || drop(lock.lock()));
+                    };
+                    handle.spawn_on(waits, waiter).detach();
+                    has_started.recv().unwrap();
+                });
+            }
+        }
+    });
+}
+
 /// A channel changes between the attempt of an arm and the beginning of its wait.
 #[test]
 fn a_select_misses_neither_a_value_nor_room_nor_the_end_of_the_other_side() {

@@ -4,10 +4,10 @@
 //! - An abandoned fiber's stack is neither unwound, freed nor reused. Its node is taken out of the
 //!   list in which it waited, so that nothing is handed to it.
 //! - A fiber that borrows cannot be abandoned while its lender runs on: the main fiber never,
-//!   because the caller of `run` lends to it; a fiber of a scope only when `run` is ending; and a
-//!   job of a scope only when `run` or its runtime is. The process is aborted instead. An abandoned
-//!   child still counts as running, so the fiber of its scope never leaves the scope, and is
-//!   abandoned too when its own `run` ends: the data that it has lent lies on a stack that is kept.
+//!   because the caller of `run` lends to it, and a fiber of a scope only when `run` or its runtime
+//!   is ending. The process is aborted instead. An abandoned child still counts as running, so the
+//!   fiber of its scope never leaves the scope, and is abandoned too when its own `run` ends: the
+//!   data that it has lent lies on a stack that is kept.
 //! - An abandoned fiber counts as ended for its joiner and its hooks, and not for its scope.
 
 #![allow(unsafe_code, reason = "leaves a stack for the last time")]
@@ -92,6 +92,6 @@ impl Scheduler {
             Some(borrows) => borrows == Borrows::FromAScope,
             None => !fiber.owner.get().is_null(),
         };
-        (borrows && !self.is_ending(fiber)).then_some("Its scope")
+        (borrows && !self.is_ending()).then_some("Its scope")
     }
 }

@@ -22,7 +22,7 @@
 //!   unwind.
 //! - Where nothing can unwind (under `panic = "abort"`, or when a destructor called `run` itself
 //!   while its thread unwound), waits that can fail return `Killed`, and others go on waiting until
-//!   `run` ends, or the runtime of a job, when their fibers are abandoned.
+//!   `run` or its runtime ends, when their fibers are abandoned.
 
 use std::fmt;
 
@@ -223,7 +223,7 @@ fn meet_kill(current: CurrentFiber, reason: &'static WaitReason) -> Result<(), I
         count_raise(current.fiber);
         return Err(Interrupt::Killed);
     }
-    if current.sched.is_ending(current.fiber) {
+    if current.sched.is_ending() {
         abandon::abandon_current("could not be unwound at the end of `run`");
     }
     Ok(())

@@ -38,6 +38,13 @@ impl Scheduler {
         }
     }
 
+    /// Kills all fibers but `this_one`, the oldest first.
+    pub(crate) fn kill_all_but(&self, this_one: FiberPtr) {
+        for fiber in self.fibers_where(|fiber| fiber != this_one) {
+            self.kill(fiber.ptr());
+        }
+    }
+
     /// Wakes `fiber`, which has something to raise, wherever it waits.
     pub(crate) fn wake_to_unwind(&self, fiber: FiberPtr) {
         // A fiber that has left the ring by itself is woken without this, to unwind and for

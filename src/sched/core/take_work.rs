@@ -43,12 +43,10 @@ impl Scheduler {
         !self.closing.get() && self.work.get().is_some_and(|work| work.exists() || work.may_come())
     }
 
-    /// Returns whether `fiber` must end now, because everything on this scheduler does, or because
-    /// it runs a job and all jobs do.
+    /// Returns whether all fibers but main must end now, because this `run` or its runtime ends.
     #[cold]
-    pub(crate) fn is_ending(&self, fiber: FiberPtr) -> bool {
-        let jobs_end = || self.work.get().is_some_and(|work| work.is_ending());
-        self.closing.get() || work::of(&fiber).is_some() && jobs_end()
+    pub(crate) fn is_ending(&self) -> bool {
+        self.closing.get() || self.work.get().is_some_and(|work| work.is_ending())
     }
 
     /// Records the end of `fiber`, or that it was abandoned, if it runs a job.

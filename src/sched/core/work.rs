@@ -56,7 +56,7 @@ pub(crate) trait Work: fmt::Debug {
     /// Returns whether jobs may come that do not exist so far.
     fn may_come(&self) -> bool;
 
-    /// Returns whether all work that has started is killed, because its source is ending.
+    /// Returns whether the source of the work has ended, and with it all fibers.
     fn is_ending(&self) -> bool;
 
     /// Records that `fiber`, which was started by [`start`](Work::start), has ended or was

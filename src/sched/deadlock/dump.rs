@@ -5,6 +5,7 @@ use crate::fiber::snapshot::{Dump, FiberSnapshot};
 use crate::sched::core::caller::is_resting;
 use crate::sched::core::scheduler::{Scheduler, current_fiber};
 use crate::sched::deadlock::lock_graph::LockGraph;
+use crate::sched::shared::owner::Owner;
 
 /// Returns a snapshot of every fiber of this thread's scheduler: its name, what it waits for, where
 /// and since when, and how much of its stack it uses. For all schedulers of a runtime, see
@@ -109,15 +110,24 @@ fn caller_rests(sched: &Scheduler) -> bool {
 
 /// Returns a dump of the first `most` fibers of `sched`, in the order in which they were spawned.
 pub(crate) fn of(sched: &Scheduler, most: usize) -> Dump {
+    with_holders(sched, most).0
+}
+
+/// Returns a dump like [`of`], and the fibers in it that wait for a lock which a fiber of another
+/// scheduler holds: the place of each in the list, and the holder.
+pub(crate) fn with_holders(sched: &Scheduler, most: usize) -> (Dump, Vec<(usize, Owner)>) {
     let fibers = sched.fibers_where(|fiber| !is_resting(fiber));
     let locks = LockGraph::of(sched);
     let picture = |fiber: &FiberRef| FiberSnapshot {
         held_by: locks.holder(fiber),
         ..FiberSnapshot::of(fiber, sched.now_ms.get())
     };
-    Dump {
-        fibers: fibers.iter().take(most).map(picture).collect(),
+    let listed = || fibers.iter().take(most);
+    let holders = listed().enumerate().filter_map(|(i, fiber)| Some((i, locks.elsewhere(fiber)?)));
+    let dump = Dump {
+        fibers: listed().map(picture).collect(),
         left_out: fibers.len().saturating_sub(most),
         other_schedulers: 0,
-    }
+    };
+    (dump, holders.collect())
 }

@@ -54,6 +54,13 @@ impl LockGraph {
         })
     }
 
+    /// Returns the holder of the lock that `fiber` waits for, if it is one fiber of another
+    /// scheduler.
+    pub(crate) fn elsewhere(&self, fiber: &FiberRef) -> Option<Owner> {
+        let owner = self.waits.get(&Owner::of_fiber(fiber.id()))?.owner()?;
+        (owner.scheduler() != 0 && owner.scheduler() != self.scheduler).then_some(owner)
+    }
+
     /// Describes the fibers of a circle, each of which waits for a lock that the next one holds.
     /// Returns the circle that `first` is in or waits for, if there is one; otherwise any other; or
     /// nothing.
