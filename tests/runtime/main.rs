@@ -26,6 +26,7 @@ mod places;
 mod plain_run;
 mod selecting;
 mod stress;
+mod thrown;
 mod waits;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -260,7 +260,7 @@ const WAITS: &[Wait] = &[
             let barrier = Arc::new(Barrier::new(2));
             let other = barrier.clone();
             sides(
-                move |_| drop(barrier.wait()),
+                move |_| _ = barrier.wait(),
                 move |signals| {
                     signals.get_ready();
                     signals.until_go();
