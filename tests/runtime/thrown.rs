@@ -1,5 +1,5 @@
-//! Tasklets of two schedulers at one lock, while others throw at them, pause them and put them back:
-//! the lock stays exclusive, each release reaches a waiter, and every tasklet goes on.
+//! Tasklets of two schedulers at one lock, while others throw at them, pause them and put them
+//! back: the lock stays exclusive, each release reaches a waiter, and every tasklet goes on.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
