@@ -28,6 +28,8 @@ mod plain_run;
 mod selecting;
 mod stalls;
 mod stress;
+mod thrown;
+mod waits;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
