@@ -8,6 +8,7 @@
 //! | [`time_and_cancellation`] | sleeping, time limits, kills, clean-up |
 //! | [`many_cores`] | programs on several threads: what runs where, what is deterministic |
 #![cfg_attr(feature = "net", doc = "| [`sockets_and_servers`] | clients, servers, several cores |")]
+//! | [`blocking_databases`] | rusqlite, diesel, postgres, redis: connections with threads of their own |
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
 //! | [`environment`] | environment variables, features, build settings |
@@ -25,6 +26,7 @@
 //! The design of the library, and the argument for its soundness: [`architecture`], [`safety`]. The
 //! changes of each version: [`changelog`].
 
+pub mod blocking_databases;
 pub mod channels_and_order;
 #[cfg(feature = "net")]
 pub mod coming_from_asyncio;
