@@ -109,6 +109,9 @@
 //! let row = pool.call(move |client| client.query_one(sql, &[&id]))??;
 //! ```
 //!
+//! The driver notices that a connection is lost when a call uses it. That call fails, and then the
+//! pool replaces the connection.
+//!
 //! The server itself ends a query that takes too long if `statement_timeout` is set, for instance
 //! by `options='-c statement_timeout=5s'` in the address. To end one when its caller leaves, send
 //! the cancel token out of the call:

@@ -10,6 +10,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
@@ -57,7 +58,7 @@ pub(super) struct Shared<T> {
     threads: Mutex<Vec<ThreadId>>,
     /// Number of calls that have begun.
     calls: AtomicU64,
-    /// Number of values that were dropped because they were spoiled.
+    /// Number of values that were spoiled.
     replaced: AtomicU64,
 }
 
@@ -101,11 +102,16 @@ impl<T> Kept<T> {
             let maker = self.maker.as_mut().ok_or(OwnedError::Poisoned)?;
             self.value = Some(maker().map_err(|error| OwnedError::Maker(error.into()))?);
         }
-        let value = self.value.as_mut().expect("made just now");
-        self.shared.calls.fetch_add(1, Ordering::Relaxed);
+        let value = self.value.as_mut().expect("made above");
+        let Shared { rules, calls, replaced, .. } = &*self.shared;
+        calls.fetch_add(1, Ordering::Relaxed);
         self.spoiled = true;
+        let counts = CountOnDrop(replaced);
         let result = f(value);
-        self.spoiled = self.shared.rules.keep_if.as_ref().is_some_and(|keep| !keep(value));
+        if rules.keep_if.as_ref().is_none_or(|keep| keep(value)) {
+            self.spoiled = false;
+            mem::forget(counts);
+        }
         Ok(result)
     }
 
@@ -113,6 +119,15 @@ impl<T> Kept<T> {
         if let Some(value) = self.value.take() {
             quietly(move || drop(value));
         }
+    }
+}
+
+/// Counts a value as spoiled, before the caller of the call that has spoiled it goes on.
+struct CountOnDrop<'a>(&'a AtomicU64);
+
+impl Drop for CountOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -128,12 +143,15 @@ impl<T> Keep for Kept<T> {
     }
 
     fn after_task(&mut self, waiter: Waiter) {
-        let abandoned = waiter == Waiter::HasLeft && self.shared.rules.replace_after_abandoned_call;
-        if (self.spoiled || abandoned) && self.value.is_some() {
-            self.drop_value();
-            self.shared.replaced.fetch_add(1, Ordering::Relaxed);
+        let Shared { rules, replaced, .. } = &*self.shared;
+        let abandoned = waiter == Waiter::HasLeft && rules.replace_after_abandoned_call;
+        if abandoned && !self.spoiled && self.value.is_some() {
+            self.spoiled = true;
+            replaced.fetch_add(1, Ordering::Relaxed);
         }
-        self.spoiled = false;
+        if mem::take(&mut self.spoiled) {
+            self.drop_value();
+        }
     }
 
     fn clear(&mut self) {

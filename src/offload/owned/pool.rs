@@ -81,7 +81,8 @@ pub struct OwnedPoolStats {
     pub waiting: usize,
     /// Number of calls that have got a value so far.
     pub calls: u64,
-    /// Number of values that were dropped because they could not be used again.
+    /// Number of values that could not be used again so far, and were or will be dropped: because
+    /// of a panic, a check or an abandoned call.
     pub replaced: u64,
 }
 

@@ -4,6 +4,8 @@
 //! A function returns `None`, and prints a line, if the program is not installed: the test returns
 //! then.
 
+#![allow(clippy::disallowed_methods, reason = "plain threads, in real time")]
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io;

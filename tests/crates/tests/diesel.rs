@@ -69,7 +69,8 @@ fn a_transaction_is_one_call() -> Result<(), Box<dyn Error + Send + Sync>> {
             diesel::insert_into(books::table).values(&rows).execute(connection)
         })??;
         assert_eq!(inserted, 2);
-        let count: i64 = database.call(|connection| books::table.count().get_result(connection))??;
+        let count: i64 =
+            database.call(|connection| books::table.count().get_result(connection))??;
         assert_eq!(count, 2);
         Ok(())
     })

@@ -1,6 +1,8 @@
 //! redis, the synchronous client, in fibers: a pool of connections, each with a thread of its own,
 //! and calls that block for long.
 
+#![allow(clippy::disallowed_methods, reason = "real time")]
+
 use std::error::Error;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! rusqlite in fibers: a connection with a thread of its own, a pool of them, time limits that
 //! interrupt SQLite, and a connection that is lent.
 
+use std::path::Path;
 use std::time::Duration;
 
 use fibra::blocking::{Owned, OwnedPool, uninterruptible_with};
@@ -11,6 +12,17 @@ use rusqlite::{Connection, params};
 fn open() -> rusqlite::Result<Connection> {
     let connection = Connection::open_in_memory()?;
     connection.execute_batch("CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT NOT NULL)")?;
+    Ok(connection)
+}
+
+/// Opens a database that several connections read while one writes.
+fn open_file(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.execute_batch(
+        "PRAGMA busy_timeout = 5000; -- blocks the connection's thread and no fiber
+         PRAGMA journal_mode = WAL;
+         CREATE TABLE IF NOT EXISTS book (id INTEGER PRIMARY KEY, title TEXT NOT NULL)",
+    )?;
     Ok(connection)
 }
 
@@ -48,17 +60,13 @@ fn a_transaction_is_one_call_and_a_panic_rolls_it_back() -> Result<(), Box<dyn s
     let folder = Folder::new();
     let path = folder.join("books.db");
     // A builder's maker opens the connection again after a panic.
-    let database = Owned::builder().try_build(move || {
-        let connection = Connection::open(&path)?;
-        connection.execute_batch("CREATE TABLE IF NOT EXISTS book (title TEXT NOT NULL)")?;
-        rusqlite::Result::Ok(connection)
-    })?;
+    let database = Owned::builder().try_build(move || open_file(&path))?;
     let add_two = |then: fn()| {
         move |connection: &mut Connection| {
             let transaction = connection.transaction()?;
-            transaction.execute("INSERT INTO book VALUES ('first')", [])?;
+            transaction.execute("INSERT INTO book (title) VALUES ('first')", [])?;
             then();
-            transaction.execute("INSERT INTO book VALUES ('second')", [])?;
+            transaction.execute("INSERT INTO book (title) VALUES ('second')", [])?;
             transaction.commit()
         }
     };
@@ -96,15 +104,7 @@ fn a_time_limit_leaves_a_query_and_interrupts_it() -> Result<(), Box<dyn std::er
 fn a_pool_reads_with_several_connections() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Folder::new();
     let path = folder.join("books.db");
-    let pool = OwnedPool::new(3, move || {
-        let connection = Connection::open(&path)?;
-        connection.execute_batch(
-            "PRAGMA journal_mode = WAL;
-             PRAGMA busy_timeout = 5000; -- blocks the connection's thread and no fiber
-             CREATE TABLE IF NOT EXISTS book (id INTEGER PRIMARY KEY, title TEXT NOT NULL)",
-        )?;
-        rusqlite::Result::Ok(connection)
-    });
+    let pool = OwnedPool::new(3, move || open_file(&path));
     fibra::run(|| {
         fibra::scope(|s| {
             for n in 0..30 {
