@@ -1,5 +1,5 @@
 //! Running calls that block on other threads: the function [`blocking`](fn@crate::blocking), thread
-//! pools, and handles to jobs.
+//! pools, handles to jobs, and values that live on threads of their own.
 //!
 //! A fiber that calls a database driver, compresses a file or asks the system for the address of a
 //! host would stop all fibers of its thread. If a thread of a pool runs the call, only the fiber
@@ -31,6 +31,9 @@
 //! |---|---|---|
 //! | [`blocking(f)`](fn@crate::blocking), [`ThreadPool::run`] | no | the fiber leaves immediately; `f` does not begin, or runs on without it |
 //! | [`uninterruptible(f)`](uninterruptible), [`ThreadPool::run_uninterruptible`] | yes | takes effect before `f` begins, or after it has ended |
+//! | [`uninterruptible_with(&mut value, f)`](uninterruptible_with) | yes | the same; for values that are `!Sync` |
+//! | [`Owned::call`], [`OwnedPool::call`] | no | like `blocking` |
+//! | [`Owned::call_uninterruptible`] | yes | like `uninterruptible` |
 //! | [`ThreadPool::spawn`] | no | in [`JobHandle::join`]: the fiber leaves, `f` runs on |
 //!
 //! A thread cannot be killed. So `f` either does not begin or runs to its end, and its effects may
@@ -58,6 +61,13 @@
 //! `uninterruptible` and `ThreadPool::run` simply call `f` there. So a job that makes such a call
 //! does not wait for its own pool.
 //!
+//! # Values with a thread of their own
+//!
+//! A connection to a database is used by one call at a time, and often may not be used from several
+//! threads. An [`Owned`] value has a thread: it is made there, and each call runs there, in the
+//! order in which the calls were made. An [`OwnedPool`] makes several such values when calls need
+//! them. The guide has [recipes](crate::guide::blocking_databases) for the usual drivers.
+//!
 //! # Clocks and deadlocks
 //!
 //! A fiber that waits for a job is never part of a deadlock, because the job will end. Jobs take
@@ -67,8 +77,10 @@
 //! # The end of the process
 //!
 //! Neither `run` nor the process waits for jobs whose fibers have gone: jobs that still run when
-//! `main` returns are cut off. [`ThreadPool::shutdown`] waits for them.
+//! `main` returns are cut off. [`ThreadPool::shutdown`] and [`Owned::close`] wait for them.
 
 pub use crate::offload::{
-    GlobalPoolError, JobHandle, Stats, ThreadPool, ThreadPoolBuilder, global, uninterruptible,
+    GlobalPoolError, JobHandle, Owned, OwnedBuilder, OwnedError, OwnedPool, OwnedPoolBuilder,
+    OwnedPoolStats, Stats, ThreadPool, ThreadPoolBuilder, global, uninterruptible,
+    uninterruptible_with,
 };

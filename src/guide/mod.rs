@@ -12,6 +12,7 @@
     feature = "net",
     doc = "| [`beside_async`] | futures in fibers, and streams with the traits of tokio and futures |"
 )]
+//! | [`blocking_databases`] | rusqlite, diesel, postgres, redis: connections with threads of their own |
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
 //! | [`environment`] | environment variables, features, build settings |
@@ -31,6 +32,7 @@
 
 #[cfg(feature = "net")]
 pub mod beside_async;
+pub mod blocking_databases;
 pub mod channels_and_order;
 #[cfg(feature = "net")]
 pub mod coming_from_asyncio;

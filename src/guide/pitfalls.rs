@@ -116,7 +116,8 @@
 //! | `std::thread::sleep`, `JoinHandle::join` of a thread | [`sleep`](crate::sleep), [`blocking`](fn@crate::blocking) |
 //! | `std::net`, `std::process`, `std::io::stdin` | `fibra::net`, `fibra::process`, `fibra::io::stdin` |
 //! | `futures::executor::block_on`, tokio's `block_on` | [`future::block_on`](crate::future::block_on) |
-//! | database drivers, clients and compilers that make their own system calls | [`blocking`](fn@crate::blocking) |
+//! | database drivers that make their own system calls | [`blocking::Owned`](crate::blocking::Owned): see [`blocking_databases`](super::blocking_databases) |
+//! | clients and compilers that make their own system calls | [`blocking`](fn@crate::blocking) |
 //! | a long computation | [`yield_now`](crate::yield_now) in its loop, or [`blocking`](fn@crate::blocking) |
 //!
 //! ```

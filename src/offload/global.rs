@@ -63,12 +63,8 @@ where
 /// it. So does an error that is thrown at a tasklet. When `run` ends it waits for `f`, and so does
 /// everything that waits for this fiber. Do not call it with an `f` that may never return.
 ///
-/// A value that is `Send` and not `Sync`, such as a connection of rusqlite, is passed by an
-/// exclusive reference: `&mut Connection` is `Send`, and `&Connection` is not. There is no variant
-/// that takes the latter: this fiber waits, but other fibers of its thread run, and may use the
-/// same connection by a shared reference of their own. A closure captures what its methods need, so
-/// move the reference into it, as the second example does; fibers that share a connection lock it
-/// first.
+/// To lend a value that is `Send` and not `Sync`, such as a connection of rusqlite, use
+/// [`uninterruptible_with`].
 ///
 /// # Panics
 ///
@@ -86,10 +82,36 @@ where
 ///     assert_eq!(vowels, 4);
 /// });
 /// ```
+#[track_caller]
+pub fn uninterruptible<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    global().run_uninterruptible(f)
+}
+
+/// Lends `value` to `f`, which runs on another thread, and returns the value of `f`. Like
+/// [`uninterruptible`], the calling fiber does not leave before `f` has returned.
 ///
-/// A value that is not `Sync` and that fibers share:
+/// This is for a value that is `Send` and not `Sync`, such as a connection of rusqlite. Many of its
+/// methods take `&self`, and a closure that calls them captures `&Connection`, which is not `Send`.
+/// That is no mere formality: this fiber waits, but other fibers of its thread run meanwhile, and
+/// each shared reference that they hold reaches the same connection. Two threads would use it at
+/// the same time, which is what `!Sync` forbids. An exclusive reference excludes that, because
+/// there is no other reference while it lives: so `&mut T` may go to another thread if `T: Send`.
+///
+/// Fibers that share such a value lock it first, as the example does, or give it a thread of its
+/// own: see [`Owned`](crate::blocking::Owned).
+///
+/// # Panics
+///
+/// Propagates a panic of `f`. Panics if the pool has no thread and the system can start none.
+///
+/// # Examples
 ///
 /// ```
+/// use fibra::blocking::uninterruptible_with;
 /// use fibra::sync::Mutex;
 /// use std::cell::RefCell;
 /// use std::collections::HashMap;
@@ -107,18 +129,27 @@ where
 ///
 /// let connection = Mutex::new(Connection::default());
 /// fibra::run(|| {
-///     let mut locked = connection.lock();
-///     let connection = &mut *locked;
-///     assert_eq!(fibra::blocking::uninterruptible(move || connection.square(7)), 49);
+///     let mut connection = connection.lock();
+///     assert_eq!(uninterruptible_with(&mut *connection, |connection| connection.square(7)), 49);
 /// });
 /// ```
+///
+/// A shared reference is refused by the compiler:
+///
+/// ```compile_fail,E0277
+/// # use std::cell::Cell;
+/// fn count(connection: &Cell<u32>) -> u32 {
+///     fibra::blocking::uninterruptible(|| connection.replace(1))
+/// }
+/// ```
 #[track_caller]
-pub fn uninterruptible<F, T>(f: F) -> T
+pub fn uninterruptible_with<V, F, T>(value: &mut V, f: F) -> T
 where
-    F: FnOnce() -> T + Send,
+    V: Send + ?Sized,
+    F: FnOnce(&mut V) -> T + Send,
     T: Send,
 {
-    global().run_uninterruptible(f)
+    global().run_uninterruptible(move || f(value))
 }
 
 /// Returns the pool of [`blocking`](fn@crate::blocking): one for the whole process.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
-use crate::offload::job::{Outcome, wait_for};
+use crate::offload::job::{Outcome, WAITING, wait_for};
 use crate::sched::lowlevel::{spend, try_current_fiber};
 
 /// The right to take the result of a job. Dropping it detaches the job: the job still runs, and its
@@ -56,7 +56,7 @@ impl<T> JobHandle<T> {
         if let Some(current) = try_current_fiber() {
             spend(current);
         }
-        wait_for(self.outcome().over());
+        wait_for(self.outcome().over(), &WAITING);
         let result = self.outcome().take();
         self.job = None;
         result

@@ -22,17 +22,19 @@ use crate::fiber::report;
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, locked};
 use crate::sync::event::Event;
 
-static WAITING: WaitReason =
+/// The wait for a job, in calls that return no error.
+pub(super) static WAITING: WaitReason =
     WaitReason::new("waiting for a job on another thread", OnDeadlock::Panic).ended_externally();
 
 static WAITING_OR_ERROR: WaitReason =
     WaitReason::new("waiting for a job on another thread", OnDeadlock::Fail).ended_externally();
 
-/// Waits until a job is over. A kill point for a fiber, unless the job is over already: then its
-/// result is not lost to a kill. A plain thread blocks.
+/// Waits until `over` is set: a job is over, or something else that other threads do. A kill point
+/// for a fiber, unless it is set already: then a result is not lost to a kill. A plain thread
+/// blocks. Dumps show `reason`, which must be one that panics at a deadlock.
 #[track_caller]
-pub(super) fn wait_for(over: &Event) {
-    if let Err(interrupt) = over.wait_in_line(None, &WAITING) {
+pub(super) fn wait_for(over: &Event, reason: &'static WaitReason) {
+    if let Err(interrupt) = over.wait_in_line(None, reason) {
         interrupt.into_panic();
     }
 }
@@ -44,11 +46,22 @@ pub(super) fn try_wait_for(over: &Event) -> io::Result<()> {
     waited.map_err(|interrupt| interrupted(interrupt, &WAITING_OR_ERROR))
 }
 
-/// A unit of work for a thread of a pool.
-pub(super) trait Task: Send + Sync {
+/// A unit of work for a thread of a pool, whose threads each keep a `K`.
+pub(super) trait Task<K>: Send + Sync {
     /// Does the work on this thread. It does not unwind. `settle` is called once, when the work is
     /// done and before any waiter is notified.
-    fn run(&self, settle: &mut dyn FnMut());
+    ///
+    /// Returns what has become of the waiter.
+    fn run(&self, kept: &mut K, settle: &mut dyn FnMut()) -> Waiter;
+}
+
+/// The waiter of a task when the task is over.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(super) enum Waiter {
+    /// It gets the result; or the task was withdrawn before it began.
+    Waits,
+    /// It left after the task had begun.
+    HasLeft,
 }
 
 /// A job with an owned closure, whose result may or may not be waited for.
@@ -123,19 +136,21 @@ impl<F, T> Job<F, T> {
         }
     }
 
-    fn deliver(&self, result: thread::Result<T>, settle: &mut dyn FnMut()) {
+    fn deliver(&self, result: thread::Result<T>, settle: &mut dyn FnMut()) -> Waiter {
         let mut state = self.state();
         if state.unwanted {
             state.stage = Stage::Gone;
             drop(state);
             // Before `settle`: a slow destructor keeps the thread busy, too.
             drop_result(result);
-            return settle();
+            settle();
+            return Waiter::HasLeft;
         }
         settle();
         state.stage = Stage::Over(result);
         drop(state);
         self.over.set();
+        Waiter::Waits
     }
 
     fn state(&self) -> MutexGuard<'_, State<F, T>> {
@@ -143,15 +158,21 @@ impl<F, T> Job<F, T> {
     }
 }
 
-impl<F, T> Task for Job<F, T>
+impl<K, F, T> Task<K> for Job<F, T>
 where
-    F: FnOnce() -> T + Send,
+    F: FnOnce(&mut K) -> T + Send,
     T: Send,
 {
-    fn run(&self, settle: &mut dyn FnMut()) {
+    fn run(&self, kept: &mut K, settle: &mut dyn FnMut()) -> Waiter {
         match self.begin() {
-            Some(f) => self.deliver(panic::catch_unwind(AssertUnwindSafe(f)), settle),
-            None => settle(),
+            Some(f) => {
+                let result = panic::catch_unwind(AssertUnwindSafe(|| f(kept)));
+                self.deliver(result, settle)
+            }
+            None => {
+                settle();
+                Waiter::Waits
+            }
         }
     }
 }
@@ -194,7 +215,7 @@ fn drop_result<T>(result: thread::Result<T>) {
 }
 
 /// Runs a destructor whose panic has nowhere to propagate. The panic hook has reported it.
-fn quietly(f: impl FnOnce()) {
+pub(super) fn quietly(f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
         report::drop_payload(payload);
     }

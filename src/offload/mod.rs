@@ -22,14 +22,16 @@
 mod global;
 mod handle;
 mod job;
+mod owned;
 mod pool;
 mod scoped;
 mod worker;
 
 #[cfg(feature = "net")]
 pub(crate) use global::names;
-pub use global::{GlobalPoolError, blocking, global, uninterruptible};
+pub use global::{GlobalPoolError, blocking, global, uninterruptible, uninterruptible_with};
 pub(crate) use global::{files, locks};
 pub use handle::JobHandle;
+pub use owned::{Owned, OwnedBuilder, OwnedError, OwnedPool, OwnedPoolBuilder, OwnedPoolStats};
 pub use pool::{ThreadPool, ThreadPoolBuilder};
 pub use worker::Stats;

@@ -9,12 +9,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
-
 use crate::offload::handle::JobHandle;
-use crate::offload::job::{Job, Task, Wanted, try_wait_for, value_of, wait_for};
+use crate::offload::job::{Job, Task, WAITING, Wanted, try_wait_for, value_of, wait_for};
 use crate::offload::scoped;
-use crate::offload::worker::{Crew, Settings, Stats};
+use crate::offload::worker::{Crew, Settings, Stats, TaskSender};
 use crate::sched::lowlevel::{checkpoint, spend, try_current_fiber};
 
 /// A bounded set of threads for calls that block, and a queue of jobs for them.
@@ -45,8 +43,8 @@ use crate::sched::lowlevel::{checkpoint, spend, try_current_fiber};
 /// ```
 pub struct ThreadPool {
     /// The sender of the queue; `None` once the pool is shut down.
-    sender: Option<Sender<Arc<dyn Task>>>,
-    crew: Arc<Crew>,
+    sender: Option<TaskSender<()>>,
+    crew: Arc<Crew<()>>,
 }
 
 impl ThreadPool {
@@ -93,10 +91,10 @@ impl ThreadPool {
         let Some(current) = try_current_fiber() else { return f() };
         // Before the job, and not when the result is there: it is a kill point.
         spend(current);
-        let job = Job::new(f);
+        let job = Job::new(|(): &mut ()| f());
         let wanted = Wanted(&*job);
         self.submit(job.clone()).unwrap_or_else(|error| no_thread(&error));
-        wait_for(job.over());
+        wait_for(job.over(), &WAITING);
         std::mem::forget(wanted);
         value_of(job.take())
     }
@@ -111,7 +109,7 @@ impl ThreadPool {
     {
         let Some(current) = try_current_fiber() else { return Ok(f()) };
         spend(current);
-        let job = Job::new(f);
+        let job = Job::new(|(): &mut ()| f());
         let wanted = Wanted(&*job);
         self.submit(job.clone())?;
         try_wait_for(job.over())?;
@@ -151,7 +149,9 @@ impl ThreadPool {
                 // refills the budget: a loop of such calls would never reach a kill point
                 // otherwise.
                 checkpoint(current);
-                scoped::run(self, current, f).unwrap_or_else(|error| no_thread(&error))
+                let submit = |task| self.submit(task);
+                scoped::run(submit, Some(current), |(): &mut ()| f())
+                    .unwrap_or_else(|error| no_thread(&error))
             }
             None => f(),
         }
@@ -186,7 +186,7 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let job = Job::new(f);
+        let job = Job::new(|(): &mut ()| f());
         self.submit(job.clone())?;
         Ok(JobHandle::new(job))
     }
@@ -219,11 +219,11 @@ impl ThreadPool {
     pub fn shutdown(self) {
         let crew = self.crew.clone();
         drop(self);
-        crew.wait_until_over();
+        crew.over().wait();
     }
 
     /// Queues a task.
-    pub(super) fn submit(&self, task: Arc<dyn Task>) -> io::Result<()> {
+    fn submit(&self, task: Arc<dyn Task<()>>) -> io::Result<()> {
         let sender = self.sender.as_ref().expect("only a drop takes it");
         self.crew.submit(sender, task)
     }
@@ -327,7 +327,7 @@ impl ThreadPoolBuilder {
     /// Creates the pool. It has no thread yet.
     #[must_use]
     pub fn build(self) -> ThreadPool {
-        let (sender, crew) = Crew::new(self.settings);
+        let (sender, crew) = Crew::new(self.settings, ());
         ThreadPool { sender: Some(sender), crew }
     }
 }

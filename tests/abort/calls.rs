@@ -16,6 +16,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use fibra::blocking::{Owned, OwnedPool};
 use fibra::channel::{self, Channel};
 use fibra::fs::{self, File};
 use fibra::http::{BodyReader, Client, Http1, body, hyper};
@@ -239,6 +240,7 @@ fn fibers_and_pools() {
     let other = queue.clone();
     kill("WorkQueue::wait_drained_deadline", move || debug(other.wait_drained_deadline(later())));
     kill("WorkQueue::wait_drained", move || debug(queue.wait_drained().map_err(drop)));
+    values_on_threads();
     wait_on("sleep", || fibra::sleep(20 * MS), || ());
     let nap = || std::thread::sleep(20 * MS);
     wait_on("blocking", move || fibra::blocking(nap), || ());
@@ -247,6 +249,34 @@ fn fibers_and_pools() {
     wait_on("block_on", || fibra::future::block_on(fibra::future::sleep(20 * MS)), || ());
     wait_on("scope", || fibra::scope(|s| drop(s.spawn(|| fibra::sleep(20 * MS)))), || ());
     wait_on("select!", || fibra::select! { after(20 * MS) => () }, || ());
+}
+
+fn values_on_threads() {
+    let nap = |_: &mut ()| std::thread::sleep(50 * MS);
+    let owned = Owned::new(|| ());
+    let other = owned.clone();
+    kill("Owned::call", move || debug(other.call(nap)));
+    let other = owned.clone();
+    kill("Owned::call_timeout", move || debug(other.call_timeout(HOUR, nap)));
+    let other = owned.clone();
+    kill("Owned::call_deadline", move || debug(other.call_deadline(later(), nap)));
+    let pool = OwnedPool::new(1, || std::io::Result::Ok(()));
+    let other = pool.clone();
+    kill("OwnedPool::call", move || debug(other.call(nap)));
+    let other = pool.clone();
+    kill("OwnedPool::call_timeout", move || debug(other.call_timeout(HOUR, nap)));
+    let other = pool.clone();
+    kill("OwnedPool::call_deadline", move || debug(other.call_deadline(later(), nap)));
+    let other = owned.clone();
+    let borrows = move || debug(other.call_uninterruptible(nap));
+    wait_on("Owned::call_uninterruptible", move || drop(borrows()), || ());
+    let borrows = move || debug(pool.call_uninterruptible(nap));
+    wait_on("OwnedPool::call_uninterruptible", move || drop(borrows()), || ());
+    let other = owned.clone();
+    fibra::spawn(move || drop(other.call(nap))).detach();
+    wait_on("Owned::close", move || owned.close(), || ());
+    let made = || Owned::new(|| std::thread::sleep(20 * MS));
+    wait_on("Owned::new", move || drop(made()), || ());
 }
 
 fn tcp_pair() -> (TcpStream, TcpStream) {

@@ -24,6 +24,8 @@ fn a_program_that_cannot_unwind_degrades_as_documented() {
         "behind one that was abandoned: 1 permit",
         "uninterruptible: 2",
         "blocking: 3",
+        "a call to an owned value: killed while calling a value that lives on another thread",
+        "the owned value: 1",
         "uninterruptible at the end of run: 4",
         "an unstarted fiber dropped its closure",
         "run has ended, with a fiber left on its stack",

@@ -5,7 +5,9 @@ use std::error::Error;
 use std::fmt::Write;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use fibra::blocking::OwnedError;
 use fibra::channel::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
@@ -194,6 +196,13 @@ fn of_locks_and_pools() -> Vec<Shown> {
         DrainTimeoutError::Killed => is_timeout is_deadlock is_killed;
         TryLockError::Error(no_memory());
         TryLockError::WouldBlock;
+        OwnedError::Poisoned => is_poisoned is_maker is_closed is_nested is_timeout is_no_thread is_killed;
+        OwnedError::Maker(Arc::new(no_memory())) => is_poisoned is_maker is_closed is_nested is_timeout is_no_thread is_killed;
+        OwnedError::Closed => is_poisoned is_maker is_closed is_nested is_timeout is_no_thread is_killed;
+        OwnedError::Nested => is_poisoned is_maker is_closed is_nested is_timeout is_no_thread is_killed;
+        OwnedError::Timeout => is_poisoned is_maker is_closed is_nested is_timeout is_no_thread is_killed;
+        OwnedError::NoThread(Arc::new(no_memory())) => is_poisoned is_maker is_closed is_nested is_timeout is_no_thread is_killed;
+        OwnedError::Killed => is_poisoned is_maker is_closed is_nested is_timeout is_no_thread is_killed;
         retry_error();
         elapsed();
         global_pool_error();

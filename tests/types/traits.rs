@@ -208,6 +208,12 @@ pub(crate) fn rows() -> Vec<Row> {
         Unparker;
         blocking::GlobalPoolError;
         blocking::JobHandle<T>;
+        blocking::Owned<T>;
+        blocking::OwnedBuilder<T>;
+        blocking::OwnedError;
+        blocking::OwnedPool<T>;
+        blocking::OwnedPoolBuilder<T>;
+        blocking::OwnedPoolStats;
         blocking::Stats;
         blocking::ThreadPool;
         blocking::ThreadPoolBuilder;

@@ -81,6 +81,22 @@ fn wait_for_jobs() {
         });
         say(format!("blocking: {answer}"));
     });
+    let owned = fibra::blocking::Owned::new(|| 0);
+    let other = owned.clone();
+    let (begin, begun) = std::sync::mpsc::channel();
+    let caller = fibra::spawn(move || {
+        let call = move |n: &mut i32| {
+            begin.send(()).unwrap();
+            nap();
+            *n += 1;
+        };
+        say(format!("a call to an owned value: {}", other.call(call).unwrap_err()));
+    });
+    fibra::yield_now();
+    begun.recv().unwrap();
+    caller.kill();
+    caller.join().expect("it was not unwound: it returned");
+    say(format!("the owned value: {}", owned.call(|n| *n).unwrap()));
     let apart = begin_apart(move || {
         fibra::run(|| {
             drop(fibra::spawn(move || {

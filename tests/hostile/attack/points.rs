@@ -211,6 +211,8 @@ pub(crate) const GROUPS: &[Group] = &[
             "job: the destructor of a result that is lent",
             "job: the destructor of a result with its handle",
             "job: the destructor of a panic",
+            "owned value: the destructor of a result",
+            "owned value: the destructor of a result that is lent",
         ],
     },
     Group {

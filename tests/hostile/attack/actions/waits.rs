@@ -224,6 +224,11 @@ pub(super) const ACTIONS: &[Action] = &[
         let value = Counted::new("lent to a thread");
         drop(fibra::blocking::uninterruptible(|| value.clone()));
     }),
+    quiet("calls a value on a thread of its own", |_| {
+        let owned = fibra::blocking::Owned::new(|| ());
+        drop(owned.call(|()| Counted::new("made by a value's thread")));
+        owned.close();
+    }),
     quiet("looks at everything", |_| {
         let _ = format!("{} {:?}", fibra::dump(), fibra::stats());
     }),

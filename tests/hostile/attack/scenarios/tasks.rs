@@ -193,6 +193,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         drop(job.join());
         "dropped".into()
     }),
+    scenario("owned value: the destructor of a result", "dropped", |_| {
+        let owned = fibra::blocking::Owned::new(|| ());
+        drop(owned.call(|()| Hostile::new("result")));
+        "dropped".into()
+    }),
+    scenario("owned value: the destructor of a result that is lent", "1", |_| {
+        let owned = fibra::blocking::Owned::new(|| ());
+        let lent = [Counted::new("lent")];
+        let result = owned.call_uninterruptible(|()| (Hostile::new("result"), lent.len()));
+        let (hostile, count) = result.unwrap();
+        drop(hostile);
+        count.to_string()
+    }),
     unwinding(scenario("job: the destructor of a panic", "dropped", |_| {
         let panics = || -> u32 { std::panic::panic_any(Hostile::new("payload")) };
         drop(fibra::blocking::global().spawn(panics).join());
