@@ -3,7 +3,8 @@
 //! A library that knows nothing of fibers sleeps for 20 ms in each call. Ten fibers call it through
 //! `fibra::blocking`. A ticker on the same thread goes on meanwhile, and the ten calls take as long
 //! as one. A pool of two threads runs two calls at a time. A caller with a time limit leaves, and
-//! its call goes on without it. Files and names are served in the same way.
+//! its call goes on without it. A connection that may not leave its thread has one of its own, and
+//! all fibers call it there. Files and names are served in the same way.
 //!
 //! ```text
 //! $ cargo run --release --example blocking_calls
@@ -11,6 +12,7 @@
 //! 4 calls, a pool of 2: at most 2 at a time
 //! a time limit: the time limit was reached before the work was done; the call ended ...
 //! borrowed: "spam, eggs" was sorted in place to ["eggs", "spam"]
+//! a connection: served 8 fibers in order, closed after 8 queries
 //! a file: read back 12 bytes of "green fibers"
 //! a name: localhost is this machine
 //! ```
@@ -27,7 +29,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use fibra::blocking::{self, ThreadPool};
+use fibra::blocking::{self, Owned, ThreadPool};
 use fibra::sync::LazyLock;
 use fibra::{fs, net, time};
 
@@ -49,6 +51,7 @@ fn main() -> io::Result<()> {
         two_at_a_time();
         a_time_limit();
         borrowed();
+        a_connection();
         a_file()?;
         a_name()
     })
@@ -109,6 +112,32 @@ fn borrowed() {
     let mut words: Vec<&str> = text.split(", ").collect();
     blocking::uninterruptible(|| words.sort_unstable());
     println!("borrowed: {text:?} was sorted in place to {words:?}");
+}
+
+/// A connection of a library that is not `Send`: it must be used and closed where it was opened.
+struct Connection {
+    queries: Rc<Cell<u64>>,
+}
+
+impl Connection {
+    /// Returns the number of this query.
+    fn query(&self) -> u64 {
+        thread::sleep(MS);
+        self.queries.replace(self.queries.get() + 1)
+    }
+}
+
+fn a_connection() {
+    let connection = Owned::new(|| Connection { queries: Rc::default() });
+    let fibers = [(); 8].map(|()| {
+        let connection = connection.clone();
+        fibra::spawn(move || connection.call(|connection| connection.query()).unwrap())
+    });
+    let numbers = fibers.map(|fiber| fiber.join().unwrap());
+    let order = if numbers.is_sorted() { "in order" } else { "in any order" };
+    let queries = connection.call(|connection| connection.queries.get()).unwrap();
+    connection.close(); // waits until it is dropped, on its thread
+    println!("a connection: served 8 fibers {order}, closed after {queries} queries");
 }
 
 fn a_file() -> io::Result<()> {

@@ -356,6 +356,7 @@ const BLOCKING_CALLS: &str = "\
 4 calls, a pool of 2: at most 2 at a time
 a time limit: the time limit was reached before the work was done; the call ended without its caller
 borrowed: \"spam, eggs\" was sorted in place to [\"eggs\", \"spam\"]
+a connection: served 8 fibers in order, closed after 8 queries
 a file: read back 12 bytes of \"green fibers\"
 a name: localhost is this machine";
 
