@@ -53,9 +53,9 @@ impl Poller for Portable {
 
     fn arm_number(&self, number: usize, token: Token, interest: Ready) {
         let Ok(number) = RawFd::try_from(number) else { return };
-        // SAFETY: the descriptor is in the driver's slots, or in the table of the background reactor,
-        // and so it is open: a source is removed from these before it is closed, except for one in
-        // the slots that another thread closes at this moment.
+        // SAFETY: the descriptor is in the driver's slots, or in the table of the background
+        // reactor, and so it is open: a source is removed from these before it is closed, except
+        // for one in the slots that another thread closes at this moment.
         // For such a number this fails, or requests an event for a token that no registration has;
         // no memory depends on it.
         let fd = unsafe { BorrowedFd::borrow_raw(number) };
