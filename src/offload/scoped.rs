@@ -75,7 +75,9 @@ where
     F: FnOnce(&mut K) -> T + Send,
     T: Send,
 {
-    refuse_at_door(current, "for a blocking call");
+    if let Some(current) = current {
+        refuse_at_door(current, "for a blocking call");
+    }
     let job = Arc::new(ScopedJob {
         stage: Mutex::new(Stage { closure: Some(f), result: None }),
         over: Condvar::new(),

@@ -343,7 +343,7 @@ fn an_output_that_is_not_taken_is_dropped_with_the_frame() {
     fibra::frame(|| {
         tokio_runtime().block_on(async {
             let mut guest = Box::pin(fibra::guest(move || {
-                let _ignored = fibra::shield(|| fibra::park_timeout(Duration::from_millis(5)));
+                fibra::shield(|| fibra::park_timeout(Duration::from_millis(5)));
                 flag
             }));
             tokio::select! {
