@@ -317,3 +317,40 @@ fn destructors_of_tasks_after_the_last_fiber_may_do_anything() {
     assert!(100 <= count.load(Ordering::Relaxed));
     assert_eq!(fibra::run(|| 1), 1);
 }
+
+#[test]
+fn tasks_do_not_see_the_contexts_of_fibers() {
+    thread_local! { static CURRENT: Cell<u32> = const { Cell::new(0) } }
+    let in_fiber = || {
+        fibra::context::with_value(&CURRENT, 7, || {
+            fibra::sleep(Duration::from_millis(5));
+            fibra::yield_now();
+            CURRENT.get()
+        })
+    };
+    fibra::frame(|| {
+        let tokio = tokio_runtime();
+        let seen = tokio.block_on(async {
+            let task = async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                CURRENT.get()
+            };
+            tokio::join!(fibra::guest(in_fiber), task)
+        });
+        assert_eq!(seen, (Ok(7), 0));
+        // A guest that is dropped in the middle of a region leaves it.
+        tokio.block_on(async {
+            let mut guest = fibra::guest(in_fiber);
+            assert!(poll(&mut guest, Waker::noop()).is_pending());
+            assert_eq!(CURRENT.get(), 0);
+            drop(guest);
+            assert_eq!(CURRENT.get(), 0);
+        });
+    });
+    Runtime::builder().tokio().build().unwrap().run(|| {
+        let seen = fibra::context::with_value(&CURRENT, 7, || {
+            block_on(async { tokio::spawn(async { CURRENT.get() }).await.unwrap() })
+        });
+        assert_eq!(seen, 0);
+    });
+}
