@@ -33,8 +33,10 @@ pub(crate) struct Frame {
     /// An address on the frame's own stack, near where it resumed a coroutine.
     pub(crate) own_mark: Cell<usize>,
     closed: Cell<bool>,
-    /// Whether code of a context runs that is taken off the thread or put back: see
-    /// [`carried`](crate::fiber::carried). It can neither start nor leave a coroutine.
+    /// Whether code runs that can neither start nor leave a coroutine of the frame: that of a
+    /// context which is taken off the thread or put back (see
+    /// [`carried`](crate::fiber::carried)), or that of a task between two turns of a scheduler
+    /// which runs on a coroutine.
     at_door: Cell<bool>,
     /// Whether a coroutine has lost its last handle where it could not be unwound, since the last
     /// [`reap`](Frame::reap).
@@ -103,7 +105,7 @@ impl Frame {
     pub(crate) fn is_current(&self) -> bool {
         ThreadState::with(|thread| match thread.fiber.get() {
             Some(fiber) => self.fiber.get() == Some(fiber) && !self.at_door.get(),
-            None => ptr::eq(thread.frame.get(), self),
+            None => ptr::eq(thread.frame.get(), self) && !self.at_door.get(),
         })
     }
 
@@ -144,7 +146,7 @@ impl Frame {
 
     /// Returns whether there is nothing left to unwind or to drop.
     pub(crate) fn is_empty(&self) -> bool {
-        self.roster.is_empty() && self.extension.borrow().is_none()
+        self.roster.is_empty() && self.extension.borrow().is_none() && !self.has_residents()
     }
 
     /// Abandons the coroutines that are left, and leaks the extension.
@@ -199,13 +201,25 @@ impl Frame {
         self.residents.borrow_mut().push(resident);
     }
 
-    /// Ends the residents, the youngest first. Returns them: they are dropped when no code that
-    /// they can run is left.
+    /// Ends the residents, the youngest first, and moves them to `ended`: they are dropped when no
+    /// code that they can run is left.
     #[cfg(feature = "tokio")]
-    fn end_residents(&self) -> Vec<Rc<dyn Resident>> {
+    fn end_residents(&self, ended: &mut Vec<Rc<dyn Resident>>) {
         let residents = self.residents.take();
         residents.iter().rev().for_each(|resident| resident.end());
-        residents
+        ended.extend(residents);
+    }
+
+    /// Returns whether a resident has not been ended by the frame.
+    #[cfg(feature = "tokio")]
+    fn has_residents(&self) -> bool {
+        !self.residents.borrow().is_empty()
+    }
+
+    #[cfg(not(feature = "tokio"))]
+    #[allow(clippy::unused_self, reason = "without tokio nothing lives in a frame")]
+    fn has_residents(&self) -> bool {
+        false
     }
 
     /// Returns the record that a layer above keeps for this frame.
@@ -257,6 +271,13 @@ pub(crate) fn overflowed(fiber: Option<FiberPtr>, fault: usize) -> Option<usize>
     coroutine.guard_contains(fault).then(|| coroutine.class().bytes())
 }
 
+/// Returns the frame of this thread, if a coroutine runs in it, at a [door](Frame::at_door) until
+/// the result is dropped: the caller runs code that must not leave that coroutine.
+#[cfg(feature = "tokio")]
+pub(crate) fn keep_on_coroutine() -> Option<AtDoor> {
+    of_thread().filter(|frame| frame.runs_coroutine()).map(Frame::go_to_door)
+}
+
 /// Returns the frame of this thread's own stack.
 fn of_thread() -> Option<Rc<Frame>> {
     let frame = ThreadState::with(|thread| thread.frame.get());
@@ -278,7 +299,7 @@ pub(crate) fn thread_runs_coroutine() -> bool {
     unsafe { frame.as_ref() }.is_some_and(Frame::runs_coroutine)
 }
 
-/// The state of a frame to which it returns when code of a context has run.
+/// The state of a frame to which it returns when such code has run.
 pub(crate) struct AtDoor {
     frame: Rc<Frame>,
     running: *const Coroutine,
@@ -309,8 +330,11 @@ impl fmt::Debug for OnThread {
 impl Drop for OnThread {
     fn drop(&mut self) {
         #[cfg(feature = "tokio")]
-        let residents = self.frame.end_residents();
+        let mut residents = Vec::new();
         for _ in 0..MOST_ROUNDS {
+            // The destructors of the last round may have started one.
+            #[cfg(feature = "tokio")]
+            self.frame.end_residents(&mut residents);
             self.frame.unwind_all();
             let dropped = AssertUnwindSafe(|| self.frame.drop_extension());
             if let Err(payload) = panic::catch_unwind(dropped) {
@@ -320,6 +344,8 @@ impl Drop for OnThread {
                 break;
             }
         }
+        #[cfg(feature = "tokio")]
+        self.frame.end_residents(&mut residents);
         self.frame.close();
         #[cfg(feature = "tokio")]
         if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(residents))) {

@@ -3,6 +3,8 @@
 //! Invariants:
 //! - The context of tokio is entered during the whole `run` of the scheduler, by code on the
 //!   thread's own stack. So no fiber enters or leaves it, and none can do so out of order.
+//! - If the scheduler runs on a generator or greenlet, no task can leave that: the run loop would be
+//!   suspended, and its thread would have a scheduler that does not run.
 //! - A runtime that belongs to a scheduler is dropped when the fibers have ended, and it does not
 //!   wait for its blocking tasks.
 
@@ -18,6 +20,7 @@ use std::time::Instant;
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 
 use crate::collections::run_ring::Alarm;
+use crate::fiber::frame;
 use crate::host::bed::Bed;
 use crate::reactor::driver::Driver;
 use crate::sched::core::scheduler::scheduler;
@@ -97,6 +100,8 @@ impl TokioIdle {
 
 impl Idle for TokioIdle {
     fn drive(&self, turns: &dyn Turns) -> bool {
+        // `run` may have been called on a generator or greenlet of the thread.
+        let _door = frame::keep_on_coroutine();
         match self.own.take() {
             Some(runtime) if !has_threads(&self.handle) => {
                 TokioIdle::run_together(&runtime, turns);

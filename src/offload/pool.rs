@@ -13,7 +13,7 @@ use crate::offload::handle::JobHandle;
 use crate::offload::job::{Job, Task, WAITING, Wanted, try_wait_for, value_of, wait_for};
 use crate::offload::scoped;
 use crate::offload::worker::{Crew, Settings, Stats, TaskSender};
-use crate::sched::lowlevel::{checkpoint, spend, try_current_fiber};
+use crate::sched::lowlevel::{checkpoint, refuse_at_door, spend, try_current_fiber};
 
 /// A bounded set of threads for calls that block, and a queue of jobs for them.
 ///
@@ -89,6 +89,8 @@ impl ThreadPool {
         T: Send + 'static,
     {
         let Some(current) = try_current_fiber() else { return f() };
+        // Whether the wait is short enough not to be one is a matter of chance.
+        refuse_at_door(current, "for a blocking call");
         // Before the job, and not when the result is there: it is a kill point.
         spend(current);
         let job = Job::new(|(): &mut ()| f());
@@ -108,6 +110,7 @@ impl ThreadPool {
         T: Send + 'static,
     {
         let Some(current) = try_current_fiber() else { return Ok(f()) };
+        refuse_at_door(current, "for a blocking call");
         spend(current);
         let job = Job::new(|(): &mut ()| f());
         let wanted = Wanted(&*job);

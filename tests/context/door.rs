@@ -267,3 +267,94 @@ fn a_hook_with_a_deadline_of_the_wait_that_it_belongs_to() {
     });
     check("true");
 }
+
+/// A context that does the same in each call.
+struct Always<F: Fn()>(F);
+
+impl<F: Fn()> Carried for Always<F> {
+    fn enter(&self) {
+        (self.0)();
+    }
+
+    fn leave(&self) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn a_context_that_wakes_its_fiber_each_time_does_not_keep_others_from_running() {
+    fibra::run(|| {
+        let me = fibra::current();
+        carry(&Always(|| me.unpark()), || {
+            let (sender, receiver) = fibra::channel::bounded::<u32>(1);
+            let lock = std::rc::Rc::new(fibra::sync::Mutex::new(0));
+            let held = lock.clone();
+            let child = fibra::spawn(move || {
+                let mut held = held.lock();
+                fibra::sleep(Duration::from_millis(2));
+                *held += 1;
+                sender.send(5).unwrap();
+                6
+            });
+            fibra::yield_now();
+            assert_eq!(*lock.lock(), 1);
+            assert_eq!(receiver.recv(), Ok(5));
+            fibra::sleep(Duration::from_millis(2));
+            fibra::yield_now();
+            assert_eq!(child.join().unwrap(), 6);
+            assert_eq!(fibra::blocking(|| 7), 7);
+            let forever = fibra::future::block_on(fibra::future::sleep(Duration::from_millis(2)));
+            let () = forever;
+        });
+    });
+}
+
+#[test]
+fn a_context_that_kills_its_fiber_each_time_ends_it_once() {
+    let ended = std::rc::Rc::new(std::cell::Cell::new(0));
+    fibra::run(|| {
+        let counts = ended.clone();
+        let child = fibra::spawn(move || {
+            let me = fibra::current();
+            let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                carry(&Always(|| me.kill()), || {
+                    counts.set(counts.get() + 1);
+                    fibra::park();
+                    counts.set(100);
+                });
+            }));
+            counts.set(counts.get() + 10);
+            if let Err(payload) = killed {
+                std::panic::resume_unwind(payload);
+            }
+        });
+        assert!(child.join().unwrap_err().is_killed());
+    });
+    assert!(ended.get() < 100, "{}", ended.get());
+}
+
+#[test]
+fn a_context_that_spawns_panics_and_drops_fibers_in_a_generator() {
+    fibra::run(|| {
+        let act = Always(|| {
+            let child = fibra::spawn(fibra::park);
+            child.fiber().kill();
+            drop(child);
+            let _ = std::panic::catch_unwind(|| fibra::generator::iter(|y| y.yield_(1)).next());
+            let _ = std::panic::catch_unwind(fibra::yield_now);
+        });
+        carry(&act, || {
+            let mut numbers = fibra::generator::iter(|y| {
+                carry(&Always(|| drop(fibra::spawn(fibra::yield_now))), || {
+                    for n in 0..5 {
+                        fibra::yield_now();
+                        y.yield_(n);
+                    }
+                });
+            });
+            assert_eq!(numbers.by_ref().take(3).collect::<Vec<_>>(), [0, 1, 2]);
+            fibra::sleep(Duration::from_millis(1));
+            drop(numbers);
+        });
+    });
+}

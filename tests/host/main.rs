@@ -5,3 +5,4 @@
 
 mod companion;
 mod guest;
+mod hosts;

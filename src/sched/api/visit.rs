@@ -35,6 +35,7 @@ use crate::sched::api::run::create_main;
 use crate::sched::core::end::AbortOnUnwind;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::time::idle::{Next, Turns};
+use crate::stack::Pool;
 
 /// A scheduler that lives in the frame of a thread.
 pub(crate) struct Visit<T> {
@@ -151,13 +152,19 @@ impl<T> Visit<T> {
         result
     }
 
-    /// Takes the scheduler, whose fibers have all ended, off the thread.
+    /// Takes the scheduler, whose fibers have all ended, off the thread, and gives its stacks back.
     fn finish(&self) {
         self.is_over.set(true);
         ThreadState::with(|thread| {
             thread.scheduler.set(std::ptr::null());
             thread.shelves.close();
         });
+        let spare = self.sched.spare.stack.borrow_mut().take();
+        let mut pool = self.sched.pool.borrow_mut();
+        spare.into_iter().for_each(|spare| pool.give(spare));
+        // An ended visit may stay for long. A pool that is dropped keeps no stack.
+        *pool = Pool::new();
+        drop(pool);
         if let Some(code) = self.sched.main.exit_code.get() {
             abandoned::leave_process(code);
         }
