@@ -20,7 +20,6 @@ mod broken_pipe;
 use fibra::future::race;
 use fibra::sync::{Mutex, OneshotSender, mpmc, oneshot};
 use std::future::ready;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -29,26 +28,27 @@ struct Order {
     answer: OneshotSender<String>,
 }
 
-type Printer = Arc<Mutex<Vec<&'static str>>>;
+type Printer = Mutex<Vec<&'static str>>;
 
 fn main() -> std::io::Result<()> {
     broken_pipe::end_quietly();
-    let printer = Printer::default();
+    let printer = Mutex::new(Vec::new());
     let (orders, kitchen) = mpmc::bounded(1);
-    let shared = printer.clone();
-    let cooks = thread::spawn(move || fibra::run(|| cook(&kitchen, &shared)));
-    tokio::runtime::Builder::new_current_thread().build()?.block_on(serve(orders, &printer));
-    cooks.join().expect("no cook panics");
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    thread::scope(|threads| {
+        threads.spawn(|| fibra::run(|| cook(kitchen, &printer)));
+        runtime.block_on(serve(orders, &printer));
+    });
     println!("printed: {}", printer.lock().join(", "));
     Ok(())
 }
 
 /// The work, in two fibers: code that may wait anywhere.
-fn cook(kitchen: &mpmc::Receiver<Order>, printer: &Printer) {
+fn cook(kitchen: mpmc::Receiver<Order>, printer: &Printer) {
     fibra::scope(|s| {
         for _ in 0..2 {
             s.spawn(|| {
-                for Order { text, answer } in kitchen {
+                for Order { text, answer } in &kitchen {
                     printer.lock().push(text);
                     fibra::sleep(Duration::from_millis(2));
                     let _ = answer.send(format!("{text} is ready"));
