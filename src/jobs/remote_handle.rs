@@ -59,12 +59,12 @@ pub struct RemoteHandle<T> {
     /// It is `Send` and `Sync` if the output is `Send`: of a shared handle no one can take it.
     output: PhantomData<Mutex<T>>,
     /// A handle of a runtime with one scheduler, which counts what may end a wait of the job.
-    _handle: Option<Handle>,
+    handle: Option<Handle>,
 }
 
 impl<T> RemoteHandle<T> {
     pub(crate) fn new(pending: Arc<dyn Pending<T>>, handle: Option<Handle>) -> RemoteHandle<T> {
-        RemoteHandle { pending, taken: false, output: PhantomData, _handle: handle }
+        RemoteHandle { pending, taken: false, output: PhantomData, handle }
     }
 
     /// Waits until the job has ended, and returns the value that its closure returned.
@@ -258,7 +258,10 @@ impl<T> Future for RemoteHandle<T> {
 
 impl<T> Drop for RemoteHandle<T> {
     fn drop(&mut self) {
-        drop(Unread(self.give_up()));
+        let outcome = Unread(self.give_up());
+        // Before the destructor of the outcome, which is user code, and may wait.
+        self.handle = None;
+        drop(outcome);
     }
 }
 

@@ -216,6 +216,25 @@ pub(crate) const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        title: "Jobs of a runtime",
+        points: &[
+            "runtime's job: its closure",
+            "runtime's job: the destructor of a closure that is killed first",
+            "runtime's job: the destructor of a closure that its end finds",
+            "runtime's job: the destructor of a closure that is refused",
+            "runtime's job: the destructor of an output without a handle",
+            "runtime's job: the destructor of an output with its handle",
+            "runtime's job: the destructor of a panic without a handle",
+            "runtime's job: the destructor of a panic with its handle",
+            "runtime's job: a destructor that its kill runs",
+            "runtime's job: its handle goes in an unwind",
+            "runtime's job: a spawn in an unwind",
+            "runtime's job: it kills itself by its handle",
+            "waker: it wakes at the end of a runtime's job",
+            "waker: it goes when another takes its place at a runtime's job",
+        ],
+    },
+    Group {
         title: "Generators",
         points: &[
             "generator: its function",

@@ -68,6 +68,24 @@ impl Exception {
 
 const EXCEPTIONS: &[Exception] = &[
     Exception {
+        point: "waker: it goes when another takes its place at a runtime's job",
+        action: "parks and is never woken",
+        rule: Rule::Skipped,
+        why: "another thread could spawn a job: no deadlock is found",
+    },
+    Exception {
+        point: "waker: it goes when another takes its place at a runtime's job",
+        action: "leaves the ring for good",
+        rule: Rule::Skipped,
+        why: "another thread could spawn a job: no deadlock is found",
+    },
+    Exception {
+        point: "waker: it goes when another takes its place at a runtime's job",
+        action: "waits for what never comes",
+        rule: Rule::Skipped,
+        why: "another thread could spawn a job: no deadlock is found",
+    },
+    Exception {
         point: "future: the closure of a fiber as one",
         action: "opens a nursery and kills it",
         rule: if ABORTS { Rule::Skipped } else { Rule::Right },
@@ -144,6 +162,12 @@ const EXCEPTIONS: &[Exception] = &[
         action: "greenlet",
         rule: Rule::GivesUp,
         why: "a greenlet left while its thread unwinds is given up if its fiber ends meanwhile",
+    },
+    Exception {
+        point: "a spawn in an unwind",
+        action: "greenlet",
+        rule: Rule::GivesUp,
+        why: "as above: the job starts while its thread unwinds",
     },
     Exception {
         point: "sync: the predicate of a condition",

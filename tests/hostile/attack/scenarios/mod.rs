@@ -7,6 +7,7 @@ mod fiber;
 mod generator;
 #[cfg(feature = "greenlet")]
 mod greenlet;
+mod jobs;
 mod library;
 mod locals;
 mod pool;
@@ -77,6 +78,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         pool::SCENARIOS,
         queues::SCENARIOS,
         tasks::SCENARIOS,
+        jobs::SCENARIOS,
         generator::SCENARIOS,
         greenlets,
         stackless::SCENARIOS,
