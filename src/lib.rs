@@ -352,6 +352,7 @@ pub use sched::api::scope::{Scope, ScopedJoinHandle, nursery, scope};
 pub use sched::api::shield::{checkpoint, finally, shield, shield_for};
 pub use sched::api::spawn::{Builder, spawn, spawn_now};
 pub use sched::api::with_stack::with_stack_size;
+pub use sched::core::observer::{Hooks, Spawned};
 pub use sched::core::park::{
     now, park, park_deadline, park_timeout, sleep, sleep_until, yield_now,
 };

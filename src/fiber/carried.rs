@@ -97,7 +97,7 @@ struct LeaveInUnwind<'a>(&'a dyn Carried);
 
 impl Drop for LeaveInUnwind<'_> {
     fn drop(&mut self) {
-        quietly("leave", || self.0.leave());
+        quietly("`leave` of a context", || self.0.leave());
     }
 }
 
@@ -165,7 +165,7 @@ pub(crate) fn leave_those(fiber: FiberPtr, first: *const CancelScope, end: *cons
         while let Some(context) = next(&mut at, end) {
             // SAFETY: a region in the list is open, and its context is borrowed until it is closed.
             // No code on the stacks below runs before this function returns: see the invariants.
-            quietly("leave", || unsafe { &*context }.leave());
+            quietly("`leave` of a context", || unsafe { &*context }.leave());
         }
     });
 }
@@ -188,7 +188,7 @@ fn enter_outermost_first(first: *const CancelScope, end: *const CancelScope) {
     }
     for context in contexts.into_iter().rev().flatten() {
         // SAFETY: like in `leave_those`.
-        quietly("enter", || unsafe { &*context }.enter());
+        quietly("`enter` of a context", || unsafe { &*context }.enter());
     }
 }
 
@@ -215,12 +215,19 @@ fn next(at: &mut *const CancelScope, end: *const CancelScope) -> Option<*const d
     None
 }
 
-/// Calls `f`, which is `enter` or `leave` of a context. A panic in it is reported. The unwind of
+/// Runs `f` like the code of a context: it must not wait, and a panic in it is reported as that of
+/// `what`.
+pub(crate) fn at_door(fiber: FiberPtr, what: &str, f: impl FnOnce()) {
+    let _door = Door::open(fiber);
+    cancel::within(fiber, &CancelScope::shield(), || quietly(what, f));
+}
+
+/// Calls `f`, the code of a context. A panic in it is reported as that of `what`. The unwind of
 /// `exit` ends here, and is raised again by the wait of the fiber.
 fn quietly(what: &str, f: impl FnOnce()) {
     match panic::catch_unwind(AssertUnwindSafe(f)) {
         Err(payload) if !payload::is_unwind(&*payload) => {
-            report::report_lost(format_args!("`{what}` of a context panicked"), payload);
+            report::report_lost(format_args!("{what} panicked"), payload);
         }
         _ => {}
     }

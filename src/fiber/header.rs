@@ -39,7 +39,7 @@ use crate::fiber::exit::JoinError;
 use crate::fiber::extra::Extra;
 use crate::fiber::id::FiberId;
 use crate::fiber::park_token::ParkToken;
-use crate::fiber::state::{Signals, State, WaitReason};
+use crate::fiber::state::{FirstTurn, Signals, State, WaitReason};
 use crate::fiber::wait_list::WaitNode;
 use crate::stack::SizeClass;
 
@@ -101,8 +101,8 @@ pub(crate) struct Header {
     pub(crate) children_killed: Cell<bool>,
     /// Whether it left the thread in an external wait, and is counted among those of its scheduler.
     pub(crate) in_external_wait: Cell<bool>,
-    /// Whether it runs on the scheduler's spare stack, because it could get no stack of its own.
-    pub(crate) on_spare: Cell<bool>,
+    /// What its first turn must do besides running the closure.
+    pub(crate) first_turn: Cell<FirstTurn>,
     /// Whether an `unpark` waits for the next `park`, and whether that must list the fiber.
     pub(crate) token: ParkToken,
     /// Whether the fiber was woken as a task since its future was last polled.
@@ -152,7 +152,7 @@ impl Header {
             raised: Cell::new(0),
             children_killed: Cell::new(false),
             in_external_wait: Cell::new(false),
-            on_spare: Cell::new(false),
+            first_turn: Cell::new(FirstTurn::NONE),
             token: ParkToken::new(),
             woken: Cell::new(false),
             choices: Cell::new(0),

@@ -56,6 +56,8 @@ impl Signals {
     pub(crate) const TIMEOUT: Signals = Signals(2);
     /// The current wait was chosen to fail, because no fiber can ever run again.
     pub(crate) const DEADLOCK: Signals = Signals(4);
+    /// The signals with which a fiber cannot leave its thread by the quick way.
+    pub(crate) const SLOW_WAY_OUT: Signals = Signals(16 | 64);
     /// The signals that belong to one wait only.
     pub(crate) const OF_A_WAIT: Signals = Signals(2 | 4);
     /// There is a pending throw: a payload in the fiber's `Extra`.
@@ -114,6 +116,33 @@ impl fmt::Debug for Signals {
         ];
         let set = names.iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| name);
         f.debug_set().entries(set).finish()
+    }
+}
+
+/// The set of what is special about the first turn of a fiber. It is empty nearly always.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) struct FirstTurn(u8);
+
+impl FirstTurn {
+    pub(crate) const NONE: FirstTurn = FirstTurn(0);
+    /// The fiber runs on the scheduler's spare stack, because it could get no stack of its own.
+    pub(crate) const ON_SPARE: FirstTurn = FirstTurn(1);
+    /// The hooks of the scheduler are called for the fiber.
+    pub(crate) const OBSERVED: FirstTurn = FirstTurn(2);
+
+    #[inline(always)]
+    pub(crate) fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn has(self, what: FirstTurn) -> bool {
+        self.0 & what.0 != 0
+    }
+
+    #[must_use]
+    pub(crate) fn with(self, what: FirstTurn) -> FirstTurn {
+        FirstTurn(self.0 | what.0)
     }
 }
 

@@ -6,6 +6,7 @@ mod support;
 mod coroutines;
 mod door;
 mod ends;
+mod hooks;
 #[cfg(feature = "tracing")]
 mod spans;
 mod waits;

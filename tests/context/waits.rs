@@ -237,14 +237,16 @@ fn select_and_channels_of_other_threads() {
 #[test]
 fn an_external_wait() {
     fibra::run(|| {
-        let blocked = spawn(|| {
+        let (tx, rx) = std::sync::mpsc::channel();
+        let blocked = spawn(move || {
             named("b", || {
-                fibra::blocking(|| ());
+                fibra::blocking(move || rx.recv().unwrap());
                 show("done");
             });
         });
         yield_now();
         show("main");
+        tx.send(()).unwrap();
         blocked.join().unwrap();
     });
     check("+b -b main[] +b done[b] -b");

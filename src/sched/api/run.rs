@@ -27,7 +27,7 @@ use crate::fiber::current::{self, PoolInUse, ThreadState};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::frame;
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::{Signals, State};
+use crate::fiber::state::{FirstTurn, Signals, State};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::create::create;
 use crate::sched::core::end::{self, AbortOnUnwind};
@@ -179,6 +179,7 @@ fn wind_up() {
     let CurrentFiber { fiber: main, sched } = current;
     sched.closing.set(true);
     sched.dismiss_caller();
+    sched.admits_specially.set(true);
     cancel::within(main, &CancelScope::shield(), || {
         if let Some(facade) = sched.tasklets.facade.get() {
             end::quietly(&main, || facade.close());
@@ -317,6 +318,10 @@ fn overflowed_size(fiber: FiberPtr, fault: usize) -> Option<usize> {
     if let Some(size) = borrowed_stack::overflowed(&fiber, fault) {
         return Some(size);
     }
-    let class = if fiber.on_spare.get() { scheduler()?.default_class } else { fiber.class };
+    let class = if fiber.first_turn.get().has(FirstTurn::ON_SPARE) {
+        scheduler()?.default_class
+    } else {
+        fiber.class
+    };
     fiber.context.guard_contains(fault, class).then(|| class.bytes())
 }

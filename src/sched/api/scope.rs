@@ -16,7 +16,6 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::fiber::cancel;
-use crate::fiber::carried;
 use crate::fiber::snapshot::Deadlock;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::sched::api::spawn::Builder;
@@ -263,7 +262,7 @@ fn wait_for_children(
     children.awaited.set(true);
     while children.running.get() != 0 {
         if !fiber.signals.get().is_none() {
-            if carried::go_away(fiber) {
+            if carry::go_away(current, &SCOPE_EXIT) {
                 continue;
             }
             // A kill or a deadlock is passed on to the children; this fiber only waits for their

@@ -64,6 +64,9 @@ impl Scheduler {
         fiber.waiting.set(std::ptr::null());
         self.outside.withdraw(fiber);
         self.time.disarm_all(fiber);
+        if let Some(observer) = self.observer.get() {
+            observer.note_end(self.time.clock.now(), fiber);
+        }
         fiber.state.set(State::Abandoned);
         fiber.reason.set(&ABANDONED);
         self.live.set(self.live.get() - 1);

@@ -5,6 +5,7 @@ use std::panic::Location;
 
 use crate::fiber::carried;
 use crate::fiber::state::{Signals, WaitReason};
+use crate::sched::core::observe;
 use crate::sched::core::scheduler::CurrentFiber;
 
 /// Takes the contexts of the current fiber off the thread, because it is about to wait. Returns
@@ -19,6 +20,7 @@ pub(crate) fn go_away(current: CurrentFiber, reason: &'static WaitReason) -> boo
     if is_at_door(current) {
         must_not_wait(reason.text, Location::caller());
     }
+    observe::tell_wait(current, reason, Location::caller());
     carried::go_away(current.fiber)
 }
 

@@ -31,9 +31,10 @@ use crate::fiber::header::{FiberPtr, Header};
 use crate::fiber::locals;
 use crate::fiber::panic::Panic;
 pub(crate) use crate::fiber::report::{AbortOnUnwind, report_lost, say};
-use crate::fiber::state::State;
+use crate::fiber::state::{FirstTurn, State};
 use crate::sched::core::children::Children;
 use crate::sched::core::hooks;
+use crate::sched::core::observe;
 use crate::sched::core::scheduler::{Scheduler, scheduler};
 
 /// Runs the closure of `fiber` and ends it. It is at the base of every fiber's stack, and does not
@@ -50,13 +51,29 @@ pub(crate) fn root(fiber: FiberPtr) {
 /// Runs the closure, or only drops it if the fiber may not run.
 #[inline(always)]
 fn run_closure(fiber: FiberPtr) -> Option<JoinError> {
-    if fiber.on_spare.get() || fiber.killed.get() {
-        return Some(drop_closure(fiber));
+    if !fiber.first_turn.get().is_none() || fiber.killed.get() {
+        return run_specially(fiber);
     }
     let run = fiber.vtable.run;
     // SAFETY: the function belongs to this fiber, which runs it once.
     let result = unsafe { run(fiber) };
     result.err().map(|payload| judge(fiber, payload))
+}
+
+/// Drops the closure if the fiber may not run it, or runs it between calls of the hooks.
+#[cold]
+#[inline(never)]
+fn run_specially(fiber: FiberPtr) -> Option<JoinError> {
+    let error = if fiber.first_turn.get().has(FirstTurn::ON_SPARE) || fiber.killed.get() {
+        Some(drop_closure(fiber))
+    } else {
+        let run = fiber.vtable.run;
+        // SAFETY: the function belongs to this fiber, which runs it once.
+        let result = observe::run(fiber, || unsafe { run(fiber) });
+        result.err().map(|payload| judge(fiber, payload))
+    };
+    observe::tell_end(fiber);
+    error
 }
 
 /// Returns the error for the joiner of `fiber`, whose closure has unwound with `payload`.
@@ -80,7 +97,11 @@ fn killed(fiber: FiberPtr) -> JoinError {
 #[cold]
 fn drop_closure(fiber: FiberPtr) -> JoinError {
     cancel::within(fiber, &CancelScope::shield(), || drop_output(fiber));
-    let no_stack = fiber.on_spare.get().then(|| fiber.with_extra(|extra| extra.no_stack.take()));
+    let no_stack = fiber
+        .first_turn
+        .get()
+        .has(FirstTurn::ON_SPARE)
+        .then(|| fiber.with_extra(|extra| extra.no_stack.take()));
     no_stack.flatten().map_or_else(|| killed(fiber), JoinError::NoStack)
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn leave_forever(current: CurrentFiber) -> ! {
 /// hold a value that it was just given. A kill is raised at its next wait.
 #[inline(always)]
 pub(crate) fn go_last(current: CurrentFiber) {
-    if current.fiber.signals.get().has(Signals::CARRIES) {
+    if current.fiber.signals.get().has(Signals::SLOW_WAY_OUT) {
         return go_last_with_contexts(current);
     }
     current.sched.ring(|ring| ring.push_back(current.fiber, current.fiber.ticket.get()));
@@ -73,7 +73,7 @@ fn go_last_with_contexts(current: CurrentFiber) {
 /// carries. Returns when it is resumed.
 #[inline(always)]
 pub(crate) fn stand_aside(current: CurrentFiber) {
-    if current.fiber.signals.get().has(Signals::CARRIES) {
+    if current.fiber.signals.get().has(Signals::SLOW_WAY_OUT) {
         return stand_aside_with_contexts(current);
     }
     suspend(current);

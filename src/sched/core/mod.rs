@@ -34,6 +34,8 @@ pub(crate) mod kill;
 pub(crate) mod leave;
 pub(crate) mod limit;
 pub(crate) mod main_fiber;
+pub(crate) mod observe;
+pub(crate) mod observer;
 pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod pause;

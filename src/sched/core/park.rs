@@ -56,7 +56,7 @@ static SLEEP: WaitReason = WaitReason::new("asleep", OnDeadlock::Panic);
 #[doc(alias = "schedule")]
 pub fn yield_now() {
     let current = current_fiber();
-    if current.fiber.signals.get().has(Signals::CARRIES) {
+    if current.fiber.signals.get().has(Signals::SLOW_WAY_OUT) {
         return yield_with_contexts(current);
     }
     current.sched.ring(|ring| ring.push_back(current.fiber, current.fiber.ticket.get()));

@@ -14,7 +14,7 @@ use std::thread;
 use crate::fiber::current::ThreadState;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::prefetch;
-use crate::fiber::state::State;
+use crate::fiber::state::{FirstTurn, State};
 use crate::fiber::switch;
 use crate::sched::core::end;
 use crate::sched::core::scheduler::Scheduler;
@@ -152,7 +152,7 @@ impl Scheduler {
     #[inline(always)]
     fn reclaim(&self, fiber: FiberPtr, stack: Stack) {
         self.pool.borrow_mut().give(stack);
-        if fiber.on_spare.get() {
+        if fiber.first_turn.get().has(FirstTurn::ON_SPARE) {
             self.refill_spare();
         }
         self.dismiss(fiber);

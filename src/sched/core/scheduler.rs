@@ -31,6 +31,7 @@ use crate::sched::core::caller::Caller;
 use crate::sched::core::deadlocks::Deadlocks;
 use crate::sched::core::facade::Tasklets;
 use crate::sched::core::main_fiber::MainFiber;
+use crate::sched::core::observer::Observer;
 use crate::sched::core::pace::{LONGEST_BATCH, Pace, look_mask};
 use crate::sched::core::spare::Spare;
 use crate::sched::core::unwinds::Unwinds;
@@ -54,6 +55,8 @@ pub(crate) struct Scheduler {
     ring: UnsafeCell<RunRing<FiberPtr>>,
     /// The number of operations that the running fiber may still do before it yields.
     pub(crate) budget: Cell<u32>,
+    /// Its number or, if wakes are observed, 0.
+    pub(crate) unobserved: Cell<u32>,
     pub(crate) switches: Cell<u64>,
     /// When these bits of `switches` are zero, the batch may end. A part of `batch_mask`.
     pub(crate) look_mask: Cell<u64>,
@@ -70,6 +73,8 @@ pub(crate) struct Scheduler {
     pub(crate) live: Cell<usize>,
     /// Whether `run` is ending: fibers spawned from now on are killed immediately.
     pub(crate) closing: Cell<bool>,
+    /// Whether something must be done with spawned fibers: `closing`, or they are observed.
+    pub(crate) admits_specially: Cell<bool>,
     pub(crate) main_ended: Cell<bool>,
     /// The class of stack for fibers whose builder sets none.
     pub(crate) default_class: SizeClass,
@@ -99,6 +104,8 @@ pub(crate) struct Scheduler {
     pub(crate) abandoned: Cell<usize>,
     pub(crate) tasklets: Tasklets,
     pub(crate) caller: Caller,
+    /// The hooks that are called for its fibers, if there are any.
+    pub(crate) observer: OnceCell<Observer>,
     /// The jobs that it may start, if it takes part in a runtime.
     pub(crate) work: OnceCell<Box<dyn Work>>,
     #[cfg(feature = "tokio")]
@@ -137,6 +144,7 @@ impl Scheduler {
         Ok(Scheduler {
             ring: UnsafeCell::new(RunRing::new()),
             budget: Cell::new(0),
+            unobserved: Cell::new(id),
             switches: Cell::new(0),
             look_mask: Cell::new(look_mask(LONGEST_BATCH - 1)),
             last_parked: Cell::new(None),
@@ -145,6 +153,7 @@ impl Scheduler {
             next_number: Cell::new(1),
             live: Cell::new(0),
             closing: Cell::new(false),
+            admits_specially: Cell::new(false),
             main_ended: Cell::new(false),
             default_class,
             table: RefCell::new(SlotTable::new()),
@@ -166,6 +175,7 @@ impl Scheduler {
             abandoned: Cell::new(0),
             tasklets: Tasklets::new(),
             caller: Caller::new(),
+            observer: OnceCell::new(),
             work: OnceCell::new(),
             #[cfg(feature = "tokio")]
             hosted: Hosted::default(),
@@ -201,10 +211,21 @@ impl Scheduler {
         let fiber = fiber.into_ptr();
         fiber.key.set(self.table.borrow_mut().insert(fiber));
         self.live.set(self.live.get() + 1);
+        if self.admits_specially.get() {
+            self.admit_specially(fiber);
+        }
+        fiber
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn admit_specially(&self, fiber: FiberPtr) {
         if self.closing.get() {
             fiber.killed.set(true);
         }
-        fiber
+        if let Some(observer) = self.observer.get() {
+            observer.note_spawn(self.time.clock.now(), fiber);
+        }
     }
 
     /// Drops the scheduler's reference to a fiber that has ended.
@@ -224,7 +245,7 @@ impl Scheduler {
         if fiber.state.get() != State::Parked {
             return;
         }
-        self.expect_own(&fiber);
+        self.expect_own_wake(fiber);
         fiber.state.set(State::Runnable);
         self.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
     }
@@ -235,9 +256,27 @@ impl Scheduler {
         if fiber.state.get() != State::Parked {
             return;
         }
-        self.expect_own(&fiber);
+        self.expect_own_wake(fiber);
         fiber.state.set(State::Runnable);
         self.ring(|ring| ring.push_front(fiber, fiber.ticket.get()));
+    }
+
+    /// Does the same as [`expect_own`](Scheduler::expect_own) for a fiber that is woken, and
+    /// records the wake if wakes are observed.
+    #[inline(always)]
+    fn expect_own_wake(&self, fiber: FiberPtr) {
+        if fiber.scheduler_id() != self.unobserved.get() {
+            self.note_wake(fiber);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_wake(&self, fiber: FiberPtr) {
+        self.expect_own(&fiber);
+        if let Some(observer) = self.observer.get() {
+            observer.note_wake(self.time.clock.now(), fiber);
+        }
     }
 
     /// Aborts the process if `fiber` belongs to another scheduler.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::{OnDeadlock, State, WaitReason};
+use crate::fiber::state::{FirstTurn, OnDeadlock, State, WaitReason};
 use crate::stack::Stack;
 
 /// The reason of a `New` fiber that waits for the spare stack and is not in the ring.
@@ -34,7 +34,7 @@ impl Spare {
     pub(crate) fn take_for(&self, fiber: FiberPtr, error: io::Error) -> Option<Stack> {
         let stack = self.stack.borrow_mut().take();
         if stack.is_some() {
-            fiber.on_spare.set(true);
+            fiber.first_turn.set(fiber.first_turn.get().with(FirstTurn::ON_SPARE));
             fiber.with_extra(|extra| extra.no_stack = Some(error));
         } else {
             fiber.reason.set(&STARVED);
