@@ -13,6 +13,10 @@
     doc = "| [`beside_async`] | futures in fibers, and streams with the traits of tokio and futures |"
 )]
 //! | [`blocking_databases`] | rusqlite, diesel, postgres, redis: connections with threads of their own |
+#![cfg_attr(
+    feature = "net",
+    doc = "| [`which_crate`] | tokio's crates, databases, channels: what each needs in a fiber |"
+)]
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
 //! | [`environment`] | environment variables, features, build settings |
@@ -49,6 +53,8 @@ pub mod pitfalls;
 pub mod sockets_and_servers;
 pub mod stack_sizes_and_memory;
 pub mod time_and_cancellation;
+#[cfg(feature = "net")]
+pub mod which_crate;
 
 // The links of these files lead to other files of the repository. The definitions before each text
 // make the same links lead to pages here: the first definition of a link is the one that counts.
