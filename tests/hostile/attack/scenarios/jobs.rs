@@ -160,5 +160,5 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 /// Returns the handle of a `run` that is over.
 fn run_elsewhere() -> Handle {
-    std::thread::spawn(|| run_virtually(Handle::current)).join().unwrap()
+    std::thread::scope(|s| s.spawn(|| run_virtually(Handle::current)).join().unwrap())
 }
