@@ -199,6 +199,7 @@ pub(crate) fn rows() -> Vec<Row> {
         RuntimeBuilder;
         Scope as fibra::Scope<'static, 'static>;
         ScopedJoinHandle<T> as fibra::ScopedJoinHandle<'static, T>;
+        Spawned;
         Stats;
         TrySpawnError<F>;
         Unparker;
