@@ -203,6 +203,7 @@ pub(crate) fn rows() -> Vec<Row> {
         SchedulerState;
         Scope as fibra::Scope<'static, 'static>;
         ScopedJoinHandle<T> as fibra::ScopedJoinHandle<'static, T>;
+        Spawned;
         Stats;
         TrySpawnError<F>;
         Unparker;
