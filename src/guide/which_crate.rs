@@ -6,8 +6,9 @@
 //!
 //! A crate needs one of four things:
 //!
-//! - **nothing**: its futures need only a waker, so [`block_on`](crate::future::block_on) is enough;
-//!   or it reads and writes any stream, and takes one of fibra (features `tokio-io`, `futures-io`);
+//! - **nothing**: its futures need only a waker, so [`block_on`](crate::future::block_on) is
+//!   enough; or it reads and writes any stream, and takes one of fibra (features `tokio-io`,
+//!   `futures-io`);
 //! - **`.tokio()`**: it uses the sockets, timers or tasks of tokio. The fibers run in
 //!   `fibra::Runtime::builder().tokio().build()?` (feature `tokio`);
 //! - **`blocking` or `Owned`**: it blocks its thread, and gets another one;
@@ -91,6 +92,6 @@
 //! | `futures::executor::block_on`, and that of other crates | [`future::block_on`](crate::future::block_on) |
 //! | `tokio_handle` of a `current_thread` runtime, which no thread drives | `.tokio()` |
 //!
-//! tokio's own `block_on`, of a `Runtime` or a `Handle`, panics in a fiber under `.tokio()`: "Cannot
-//! start a runtime from within a runtime". [`future::block_on`](crate::future::block_on) takes its
-//! place.
+//! tokio's own `block_on`, of a `Runtime` or a `Handle`, panics in a fiber under `.tokio()`:
+//! "Cannot start a runtime from within a runtime". Call
+//! [`future::block_on`](crate::future::block_on) in its place.
