@@ -244,8 +244,8 @@
 //! # More pages
 //!
 //! - The [guide](guide): first steps, channels and order, time and cancellation, many cores,
-//!   servers, stacks, pitfalls, the environment; and pages for users of asyncio, tokio, Go, gevent,
-//!   greenlet or Stackless Python.
+//!   servers, crates of the async world, stacks, pitfalls, the environment; and pages for users of
+//!   asyncio, tokio, Go, gevent, greenlet or Stackless Python.
 //! - [Architecture](guide::architecture), [safety](guide::safety), [changelog](guide::changelog),
 //!   and what is [stable](stability).
 // Where a feature is off, the links to what it adds lead to the table of features.

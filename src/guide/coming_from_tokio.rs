@@ -119,8 +119,9 @@
 //! | channels, locks, `select!` of tokio; `tower`; streams | [`future::block_on`](crate::future::block_on) around each call |
 //! | hyper, axum | the feature `http` |
 //! | crates that take a stream: tokio-util, tokio-postgres, tokio-tungstenite | a stream of fibra, with the feature `tokio-io`: [`beside_async`](super::beside_async) |
-//! | what needs tokio's reactor or timers | a runtime that is entered before `run`: [`pitfalls`](super::pitfalls#futures-that-need-a-runtime) |
-//! | `fibra::run` inside a tokio task | the feature `tokio`, or `spawn_blocking`: [`block_on`](crate::future::block_on#inside-of-tokio) |
+//! | what needs tokio's reactor or timers | `Runtime::builder().tokio()`: [`beside_async`](super::beside_async) |
+//! | fibers inside a tokio task | `fibra::guest`, or `fibra::run` in `spawn_blocking`: [`beside_async`](super::beside_async#which-to-choose) |
+//! | a crate by its name | the table of [`which_crate`](super::which_crate) |
 //! | a fiber that an `async` function awaits | [`future::spawn`](crate::future::spawn) |
 //!
 //! # Names

@@ -26,7 +26,7 @@
 //! | `http` | no | HTTP/1 servers and clients | hyper |
 //! | `greenlet` | no | call stacks that switch to each other by name | |
 //! | `stream` | no | `Stream` and `Sink` for [`sync::mpmc`](crate::sync::mpmc), and streams as iterators | futures-core and futures-sink, which contain these traits |
-//! | `tokio` | no | nothing to call: futures are polled without tokio's budget, so that [`run`](crate::run) works inside a tokio task | tokio, of which no runtime is used |
+//! | `tokio` | no | a runtime of tokio for the fibers, fibers as a future of tokio, and futures that are polled without tokio's budget | tokio, with its runtime |
 //! | `tokio-io` | no | `AsyncRead` and `AsyncWrite` of tokio for all streams, with `net` | tokio, without its features: the traits only |
 //! | `futures-io` | no | `AsyncRead` and `AsyncWrite` of futures-io for all streams, with `net` | futures-io |
 //!

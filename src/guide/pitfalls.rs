@@ -150,28 +150,29 @@
 //! # Futures that need a runtime
 //!
 //! [`future::block_on`](crate::future::block_on) polls any future, but tokio's sockets and timers
-//! also need tokio's runtime, and panic with "there is no reactor running" without it. Let a
-//! runtime with one worker thread run beside the fibers, and enter it before `run`: all fibers then
-//! share it on purpose.
+//! also need tokio's runtime, and panic with "there is no reactor running" without it. Give the
+//! fibers one, with the feature `tokio`:
 //!
-//! ```
+#![cfg_attr(feature = "tokio", doc = "```")]
+#![cfg_attr(not(feature = "tokio"), doc = "```ignore")]
 //! use std::time::Duration;
 //!
 //! # fn main() -> std::io::Result<()> {
-//! let runtime = tokio::runtime::Builder::new_multi_thread()
-//!     .worker_threads(1)
-//!     .enable_all()
-//!     .build()?;
-//! let _entered = runtime.enter();
-//! fibra::run(|| {
+//! fibra::Runtime::builder().tokio().build()?.run(|| {
 //!     let sleep = fibra::spawn(|| {
-//!         fibra::future::block_on(async { tokio::time::sleep(Duration::from_millis(1)).await })
+//!         fibra::future::block_on(tokio::time::sleep(Duration::from_millis(1)));
 //!     });
 //!     sleep.join().unwrap();
 //! });
 //! # Ok(())
 //! # }
 //! ```
+//!
+#![cfg_attr(
+    feature = "net",
+    doc = "[`beside_async`](super::beside_async) has the other ways, and [`which_crate`](super::which_crate)"
+)]
+#![cfg_attr(feature = "net", doc = "the crates that need one.")]
 //!
 //! # C code
 //!

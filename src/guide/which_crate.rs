@@ -6,8 +6,9 @@
 //!
 //! A crate needs one of four things:
 //!
-//! - **nothing**: its futures need only a waker, so [`block_on`](crate::future::block_on) is enough;
-//!   or it reads and writes any stream, and takes one of fibra (features `tokio-io`, `futures-io`);
+//! - **nothing**: its futures need only a waker, so [`block_on`](crate::future::block_on) is
+//!   enough; or it reads and writes any stream, and takes one of fibra (features `tokio-io`,
+//!   `futures-io`);
 //! - **`.tokio()`**: it uses the sockets, timers or tasks of tokio. The fibers run in
 //!   `fibra::Runtime::builder().tokio().build()?` (feature `tokio`);
 //! - **`blocking` or `Owned`**: it blocks its thread, and gets another one;
@@ -23,9 +24,9 @@
 //!
 //! | `Cargo.toml` | a line of code | needs |
 //! |---|---|---|
-//! | `tokio = { version = "1", features = ["rt", "rt-multi-thread", "net", "time", "sync", "macros", "io-util"] }` | `block_on(tokio::time::sleep(Duration::from_millis(1)));` | timers, sockets, tasks: `.tokio()` |
+//! | `tokio = { version = "1", features = ["rt", "rt-multi-thread", "net", "time", "sync", "macros", "io-util"] }` | `block_on(tokio::time::sleep(Duration::from_millis(1)))` | timers, sockets, tasks: `.tokio()` |
 //! | `redis = { version = "1", default-features = false, features = ["tokio-comp"] }` | `let sum: u64 = block_on(connection.get("sum"))?;` | `.tokio()`; or a fibra stream, with the time limit off |
-//! | `fred = { version = "10", default-features = false, features = ["i-keys"] }` | `assert_eq!(block_on(client.get::<i64, _>("sum"))?, 190);` | `.tokio()` |
+//! | `fred = { version = "10", default-features = false, features = ["i-keys"] }` | `block_on(client.get::<i64, _>("sum"))?` | `.tokio()` |
 //! | `sqlx = { version = "0.8", default-features = false, features = ["runtime-tokio", "postgres"] }` | `let pool = block_on(sqlx::PgPool::connect(&url))?;` | `.tokio()` |
 //! | `tokio-postgres = "0.7"` | `let row = block_on(client.query_one("SELECT 1 + $1::INT", &[&41]))?;` | `.tokio()`; or `connect_raw` with a fibra stream |
 //! | `reqwest = { version = "0.12", default-features = false }` | `let response = block_on(client.get(url).send()).unwrap();` | `.tokio()` |
@@ -49,7 +50,7 @@
 //!
 //! | `Cargo.toml` | a line of code | needs |
 //! |---|---|---|
-//! | `tokio = { version = "1", features = ["rt", "rt-multi-thread", "net", "time", "sync", "macros", "io-util"] }` | `assert_eq!(block_on(ordered.recv()), Some("order"));` | `tokio::sync`, `select!`: by itself |
+//! | `tokio = { version = "1", features = ["rt", "rt-multi-thread", "net", "time", "sync", "macros", "io-util"] }` | `block_on(ordered.recv())` | `tokio::sync`, `select!`: by itself |
 //! | `futures = "0.3"` | `let all = block_on(futures::future::join_all((1..5).map(squares)));` | by itself |
 //! | `tokio-stream = "0.1"` | `let even = ReceiverStream::new(receiver).filter(\|n\| std::future::ready(n % 2 == 0));` | by itself; its timers: `.tokio()` |
 //! | `async-stream = "0.3"` | `while let Some(n) = block_on(ticks.next()) {` | by itself |
@@ -73,7 +74,7 @@
 //! | `diesel = { version = "2.3", default-features = false, features = ["sqlite"] }` | `database.call(insert).unwrap().unwrap()` | an `Owned` connection |
 //! | `postgres = { version = "0.19" }` | `let row = pool.call(\|client\| client.query_one("SELECT count(*) FROM book", &[]))??;` | an `OwnedPool` |
 //! | `redis = { version = "1", default-features = false, features = ["tokio-comp"] }` | `let sum: u64 = single.call(\|connection\| connection.get("sum"))??;` | `Connection`: `Owned`, or an `OwnedPool` |
-//! | `crossbeam-channel = "0.5"` | `assert_eq!(fibra::blocking(move \|\| receiver.recv())?, 42);` | inside `blocking`; between fibers: `mpmc` |
+//! | `crossbeam-channel = "0.5"` | `fibra::blocking(move \|\| receiver.recv())?` | inside `blocking`; between fibers: `mpmc` |
 //! | `parking_lot = "0.12"` | `*mutex.lock() += 1;` | hold no guard across a wait |
 //!
 //! # Calls that stop the thread
@@ -91,6 +92,6 @@
 //! | `futures::executor::block_on`, and that of other crates | [`future::block_on`](crate::future::block_on) |
 //! | `tokio_handle` of a `current_thread` runtime, which no thread drives | `.tokio()` |
 //!
-//! tokio's own `block_on`, of a `Runtime` or a `Handle`, panics in a fiber under `.tokio()`: "Cannot
-//! start a runtime from within a runtime". [`future::block_on`](crate::future::block_on) takes its
-//! place.
+//! tokio's own `block_on`, of a `Runtime` or a `Handle`, panics in a fiber under `.tokio()`:
+//! "Cannot start a runtime from within a runtime". Call
+//! [`future::block_on`](crate::future::block_on) in its place.

@@ -216,6 +216,16 @@ const EXAMPLES: &[Example] = &[
     Example { name: "futures", arguments: &[], prints: include_str!("output/futures.txt") },
     Example { name: "async_front", arguments: &[], prints: include_str!("output/async_front.txt") },
     Example {
+        name: "with_tokio",
+        arguments: &[],
+        prints: "\
+             cat -> tac
+             lion -> noil
+             whale -> elahw
+             sphinx -> timed out
+             the server has read 4 words from 1 connection",
+    },
+    Example {
         name: "deep_calls",
         arguments: &["100"],
         prints: include_str!("output/deep_calls.txt"),

@@ -17,8 +17,10 @@ const VARIABLE: &str = "FIBRA_CRATES_HANGS";
 /// For how long a call that hangs is watched.
 const WATCHED: Duration = Duration::from_millis(200);
 
-/// Each call that hangs, and its replacement, which returns.
-const CALLS: [(&str, fn(), fn()); 9] = [
+/// The name of a call, a program that makes it and hangs, and one with its replacement.
+type Call = (&'static str, fn(), fn());
+
+const CALLS: [Call; 9] = [
     ("std::sync::mpsc", std_mpsc, fibra_mpmc),
     ("std::sync::Mutex", std_mutex, fibra_mutex),
     ("std::sync::LazyLock", std_lazy, fibra_lazy),
