@@ -27,20 +27,22 @@ impl Drop for Flag {
 fn fibers_and_tasks_take_turns() {
     let log = Rc::new(RefCell::new(Vec::new()));
     let (fibers, tasks) = (log.clone(), log.clone());
+    // Deadlines that are far apart and do not add up: the machine may be busy.
+    let begun = std::time::Instant::now();
+    let at = move |millis| begun + Duration::from_millis(millis);
     let outcome = fibra::frame(|| {
         tokio_runtime().block_on(async move {
             let guest = fibra::guest(move || {
                 for n in 0..3 {
+                    fibra::time::sleep_until(at(100 * n));
                     fibers.borrow_mut().push(format!("fiber {n}"));
-                    fibra::sleep(Duration::from_millis(20));
                 }
                 "done"
             });
             let task = async move {
-                tokio::time::sleep(Duration::from_millis(10)).await;
                 for n in 0..3 {
+                    tokio::time::sleep_until(at(100 * n + 50).into()).await;
                     tasks.borrow_mut().push(format!("task {n}"));
-                    tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             };
             tokio::join!(guest, task).0
