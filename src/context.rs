@@ -90,7 +90,8 @@
 //! - The mark of `futures::executor::block_on` and `LocalPool`, which panic with "cannot execute
 //!   `LocalPool` executor from within another executor" as long as one of them runs on the thread.
 //!   They also block the thread. Use [`block_on`](crate::future::block_on()) in fibers.
-//! - `tracing::span::Entered`, the result of `Span::enter`: the span stays current for other fibers.
+//! - `tracing::span::Entered`, the result of `Span::enter`: the span stays current for other
+//!   fibers.
 //!
 //! Whatever can be set and unset by two functions can be carried.
 

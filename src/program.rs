@@ -109,7 +109,9 @@ impl Runtime {
     ///
     /// fn main() -> ExitCode {
     ///     match fibra::Runtime::builder().all_cores().build() {
-    ///         Ok(runtime) => runtime.main(|| fibra::par::for_each(&[1, 2, 3], |n| println!("{n}"))),
+    ///         Ok(runtime) => runtime.main(|| {
+    ///             fibra::par::for_each(&[1, 2, 3], |n| println!("{n}"));
+    ///         }),
     ///         Err(error) => {
     ///             eprintln!("{error}");
     ///             ExitCode::FAILURE

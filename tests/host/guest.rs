@@ -27,21 +27,23 @@ impl Drop for Flag {
 fn fibers_and_tasks_take_turns() {
     let log = Rc::new(RefCell::new(Vec::new()));
     let (fibers, tasks) = (log.clone(), log.clone());
-    // Deadlines that are far apart and do not add up: the machine may be busy.
-    let begun = std::time::Instant::now();
-    let at = move |millis| begun + Duration::from_millis(millis);
+    let pause = Duration::from_millis(1);
     let outcome = fibra::frame(|| {
         tokio_runtime().block_on(async move {
             let guest = fibra::guest(move || {
                 for n in 0..3 {
-                    fibra::time::sleep_until(at(100 * n));
+                    while fibers.borrow().len() != 2 * n {
+                        fibra::sleep(pause);
+                    }
                     fibers.borrow_mut().push(format!("fiber {n}"));
                 }
                 "done"
             });
             let task = async move {
                 for n in 0..3 {
-                    tokio::time::sleep_until(at(100 * n + 50).into()).await;
+                    while tasks.borrow().len() != 2 * n + 1 {
+                        tokio::time::sleep(pause).await;
+                    }
                     tasks.borrow_mut().push(format!("task {n}"));
                 }
             };
@@ -345,7 +347,7 @@ fn an_output_that_is_not_taken_is_dropped_with_the_frame() {
     fibra::frame(|| {
         tokio_runtime().block_on(async {
             let mut guest = Box::pin(fibra::guest(move || {
-                let _ignored = fibra::shield(|| fibra::park_timeout(Duration::from_millis(5)));
+                fibra::shield(|| fibra::park_timeout(Duration::from_millis(5)));
                 flag
             }));
             tokio::select! {

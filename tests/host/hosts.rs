@@ -91,7 +91,7 @@ fn wakers_may_do_anything_to_the_fibers_of_the_guest_that_clones_them() {
             });
             let waker = acting_waker(move || {
                 let first = fibers.borrow().first().cloned();
-                first.iter().for_each(|fiber| action(fiber));
+                first.iter().for_each(&action);
             });
             let mut polls = 0;
             let outcome = loop {
