@@ -1,7 +1,8 @@
 //! Fibers beside async: futures in fibers, fibers in futures, and streams that both use.
 //! (This module contains documentation only.)
 //!
-//! A fiber is a task already, so there is no executor to start: [`block_on`](crate::future::block_on)
+//! A fiber is a task already, so there is no executor to start:
+//! [`block_on`](crate::future::block_on)
 //! polls a future in the fiber that calls it, and the thread runs other fibers while the future
 //! waits. In the other direction, [`future::spawn`](crate::future::spawn) runs a closure that may
 //! block in a fiber, and returns a future of its result.
@@ -20,7 +21,8 @@
 //!
 //! These types have them, and references to them as well, so that one task reads while another one
 //! writes: [`TcpStream`](crate::net::TcpStream), [`UnixStream`](crate::net::UnixStream), the halves
-//! of a split stream, `fibra::tls::TlsStream`, the pipes of a [`Child`](crate::process::Child), and [`Waitable`](crate::io::Waitable) around any other
+//! of a split stream, `fibra::tls::TlsStream`, the pipes of a [`Child`](crate::process::Child), and
+//! [`Waitable`](crate::io::Waitable) around any other
 //! descriptor. `AsyncBufRead` comes from the `BufReader` of either crate.
 //!
 #![cfg_attr(feature = "tokio-io", doc = "```")]
@@ -69,13 +71,15 @@
 //!
 //! # Outside of fibers
 //!
-//! Any executor may poll these streams: a task of tokio, `futures_lite::future::block_on` on a plain
+//! Any executor may poll these streams: a task of tokio, `futures_lite::future::block_on` on a
+//! plain
 //! thread. A future that no fiber polls has no scheduler that waits for it. So when it has to wait
 //! for the first time, the process starts one thread, "fibra-events", which waits for the events of
 //! all such futures and calls their wakers. A program that polls in fibers only never starts it. A
 //! stream may move between the two worlds at any time.
 //!
-//! Inside a fiber, use [`block_on`](crate::future::block_on) and no `block_on` of another crate: that
+//! Inside a fiber, use [`block_on`](crate::future::block_on) and no `block_on` of another crate:
+//! that
 //! would stop the thread of the fiber, with the scheduler that is to wake the future. The timers of
 //! [`future`](crate::future) work in fibers only.
 //!

@@ -14,9 +14,9 @@
 //!
 //! The parts that the servers and clients are made of also serve other uses of hyper, and crates
 //! that are built on it. [`Io`] adapts any stream of this crate, also a TLS stream, to hyper's
-//! traits: `Io::new(stream)` is what hyper's `server::conn` and `client::conn` take. [`FiberExecutor`]
-//! and [`FiberTimer`] are an executor and a timer for it, and [`Http1::serve_service`] runs a
-//! `Service`, such as an axum `Router`. [`block_on`](crate::future::block_on) runs hyper's futures.
+//! traits: `Io::new(stream)` is what hyper's `server::conn` and `client::conn` take.
+//! [`FiberExecutor`] and [`FiberTimer`] are an executor and a timer for it, and
+//! [`Http1::serve_service`] runs a `Service`, such as an axum `Router`. [`block_on`](crate::future::block_on) runs hyper's futures.
 //! The crate is re-exported as [`fibra::http::hyper`](hyper).
 //!
 //! ```
@@ -28,9 +28,10 @@
 //! # fn main() -> std::io::Result<()> {
 //! fibra::run(|| {
 //!     let (client, server) = fibra::net::UnixStream::pair()?;
-//!     let hello = |_: Request<Incoming>| async { hyper::Result::Ok(Response::new("hello".to_string())) };
-//!     let connection =
-//!         hyper::server::conn::http1::Builder::new().serve_connection(Io::new(server), service_fn(hello));
+//!     let hello =
+//!         |_: Request<Incoming>| async { hyper::Result::Ok(Response::new("hello".to_string())) };
+//!     let http = hyper::server::conn::http1::Builder::new();
+//!     let connection = http.serve_connection(Io::new(server), service_fn(hello));
 //!     fibra::spawn(|| block_on(connection));
 //!
 //!     let status = block_on(async {

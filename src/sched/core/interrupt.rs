@@ -7,8 +7,8 @@
 //! | deadline | always | `Err(TimedOut)` |
 //! | deadlock | waits that panic: not while unwinding | `Err(Deadlock)` |
 //!
-//! A fiber whose [contexts](crate::fiber::carried) are off the thread gets them back before anything
-//! is raised in it.
+//! A fiber whose [contexts](crate::fiber::carried) are off the thread gets them back before
+//! anything is raised in it.
 //!
 //! Invariants:
 //! - A kill is never raised while the thread unwinds, because two unwinds at the same time abort

@@ -89,7 +89,7 @@ fn a_waker_may_drop_the_last_handle_of_its_channel() {
         drop(sender);
         assert_eq!(ready(&mut receive), Ok(1));
         // On the thread of a scheduler a fiber drops it.
-        while let Poll::Pending = try_poll(&mut receive) {
+        while try_poll(&mut receive).is_pending() {
             fibra::yield_now();
         }
     }
