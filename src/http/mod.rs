@@ -16,8 +16,8 @@
 //! that are built on it. [`Io`] adapts any stream of this crate, also a TLS stream, to hyper's
 //! traits: `Io::new(stream)` is what hyper's `server::conn` and `client::conn` take.
 //! [`FiberExecutor`] and [`FiberTimer`] are an executor and a timer for it, and
-//! [`Http1::serve_service`] runs a `Service`, such as an axum `Router`. [`block_on`](crate::future::block_on) runs hyper's futures.
-//! The crate is re-exported as [`fibra::http::hyper`](hyper).
+//! [`Http1::serve_service`] runs a `Service`, such as an axum `Router`.
+//! [`block_on`](crate::future::block_on) runs hyper's futures. The crate is re-exported as [`fibra::http::hyper`](hyper).
 //!
 //! ```
 //! use fibra::future::block_on;
