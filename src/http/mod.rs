@@ -17,7 +17,8 @@
 //! traits: `Io::new(stream)` is what hyper's `server::conn` and `client::conn` take.
 //! [`FiberExecutor`] and [`FiberTimer`] are an executor and a timer for it, and
 //! [`Http1::serve_service`] runs a `Service`, such as an axum `Router`.
-//! [`block_on`](crate::future::block_on) runs hyper's futures. The crate is re-exported as [`fibra::http::hyper`](hyper).
+//! [`block_on`](crate::future::block_on) runs hyper's futures. The crate is
+//! re-exported as [`fibra::http::hyper`](hyper).
 //!
 //! ```
 //! use fibra::future::block_on;
