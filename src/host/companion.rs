@@ -3,8 +3,8 @@
 //! Invariants:
 //! - The context of tokio is entered during the whole `run` of the scheduler, by code on the
 //!   thread's own stack. So no fiber enters or leaves it, and none can do so out of order.
-//! - If the scheduler runs on a generator or greenlet, no task can leave that: the run loop would be
-//!   suspended, and its thread would have a scheduler that does not run.
+//! - If the scheduler runs on a generator or greenlet, no task can leave that: the run loop would
+//!   be suspended, and its thread would have a scheduler that does not run.
 //! - A runtime that belongs to a scheduler is dropped when the fibers have ended, and it does not
 //!   wait for its blocking tasks.
 

@@ -85,9 +85,9 @@ impl Runtime {
     /// guests on the same thread are refused. A deadlock of all fibers is not found, because a task
     /// might end it. Deadlines end on the next millisecond.
     ///
-    /// The frame keeps the record of each guest until its end: some kilobytes, and three descriptors.
-    /// A program that needs fibers again and again should start one guest in a frame, and spawn
-    /// fibers in it.
+    /// The frame keeps the record of each guest until its end: some kilobytes, and three
+    /// descriptors. A program that needs fibers again and again should start one guest in a frame,
+    /// and spawn fibers in it.
     ///
     /// # Panics
     ///

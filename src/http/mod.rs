@@ -17,23 +17,22 @@
 //! traits: `Io::new(stream)` is what hyper's `server::conn` and `client::conn` take.
 //! [`FiberExecutor`] and [`FiberTimer`] are an executor and a timer for it, and
 //! [`Http1::serve_service`] runs a `Service`, such as an axum `Router`.
-//! [`block_on`](crate::future::block_on) runs hyper's futures. The crate is re-exported as
-//! [`fibra::http::hyper`](hyper).
+//! [`block_on`](crate::future::block_on) runs hyper's futures. The crate is
+//! re-exported as [`fibra::http::hyper`](hyper).
 //!
 //! ```
 //! use fibra::future::block_on;
 //! use fibra::http::{Io, hyper};
-//! use hyper::server::conn::http1::Builder;
 //! use hyper::service::service_fn;
 //! use hyper::{Request, Response, body::Incoming};
 //!
 //! # fn main() -> std::io::Result<()> {
 //! fibra::run(|| {
 //!     let (client, server) = fibra::net::UnixStream::pair()?;
-//!     let hello = service_fn(|_: Request<Incoming>| async {
-//!         hyper::Result::Ok(Response::new("hello".to_string()))
-//!     });
-//!     let connection = Builder::new().serve_connection(Io::new(server), hello);
+//!     let hello =
+//!         |_: Request<Incoming>| async { hyper::Result::Ok(Response::new("hello".to_string())) };
+//!     let http = hyper::server::conn::http1::Builder::new();
+//!     let connection = http.serve_connection(Io::new(server), service_fn(hello));
 //!     fibra::spawn(|| block_on(connection));
 //!
 //!     let status = block_on(async {

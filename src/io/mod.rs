@@ -15,9 +15,10 @@
 //!
 //! The streams of this crate can also be polled. [`PollIo`] has the operations; with the feature
 //! `futures-io` the streams implement `AsyncRead` and `AsyncWrite` of the crate futures-io, and
-//! with `tokio-io` those of tokio. [`Readiness`] is a future that waits until a descriptor is
-//! ready. The page [`beside_async`](crate::guide::beside_async) of the guide has the types,
-//! examples, and what happens outside of fibers.
+//! with
+//! `tokio-io` those of tokio. [`Readiness`] is a future that waits until a descriptor is ready. The
+//! page [`beside_async`](crate::guide::beside_async) of the guide has the types, examples, and what
+//! happens outside of fibers.
 //!
 //! # Standard input
 //!

@@ -32,7 +32,7 @@
 //!
 //! `connect_async`, `accept_async`, `recv_async` and their relatives are the same calls as futures,
 //! and `poll_accept`, `poll_recv` and so on are for futures of your own. Streams also have the
-//! traits of other crates: see [`beside_async`](crate::guide::beside_async). The time limits of a
+//! traits of other crates: see [`beside_async`](crate::guide::beside_async). Time limits of a
 //! socket do not apply to futures.
 //!
 //! # Being killed

@@ -303,8 +303,7 @@ fn a_context_that_wakes_its_fiber_each_time_does_not_keep_others_from_running() 
             fibra::yield_now();
             assert_eq!(child.join().unwrap(), 6);
             assert_eq!(fibra::blocking(|| 7), 7);
-            let forever = fibra::future::block_on(fibra::future::sleep(Duration::from_millis(2)));
-            let () = forever;
+            fibra::future::block_on(fibra::future::sleep(Duration::from_millis(2)));
         });
     });
 }

@@ -1,5 +1,7 @@
 //! Contexts that travel with fibers, coroutines and tasklets: when they are on the thread.
 
+#![allow(clippy::disallowed_methods, reason = "threads beside the scheduler are tested")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

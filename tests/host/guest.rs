@@ -27,20 +27,24 @@ impl Drop for Flag {
 fn fibers_and_tasks_take_turns() {
     let log = Rc::new(RefCell::new(Vec::new()));
     let (fibers, tasks) = (log.clone(), log.clone());
+    let pause = Duration::from_millis(1);
     let outcome = fibra::frame(|| {
         tokio_runtime().block_on(async move {
             let guest = fibra::guest(move || {
                 for n in 0..3 {
+                    while fibers.borrow().len() != 2 * n {
+                        fibra::sleep(pause);
+                    }
                     fibers.borrow_mut().push(format!("fiber {n}"));
-                    fibra::sleep(Duration::from_millis(20));
                 }
                 "done"
             });
             let task = async move {
-                tokio::time::sleep(Duration::from_millis(10)).await;
                 for n in 0..3 {
+                    while tasks.borrow().len() != 2 * n + 1 {
+                        tokio::time::sleep(pause).await;
+                    }
                     tasks.borrow_mut().push(format!("task {n}"));
-                    tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             };
             tokio::join!(guest, task).0

@@ -354,3 +354,145 @@ fn tasks_do_not_see_the_contexts_of_fibers() {
         assert_eq!(seen, 0);
     });
 }
+
+#[test]
+fn jobs_of_the_handle_of_a_guest_run_and_end_with_it() {
+    let count = Arc::new(());
+    fibra::frame(|| {
+        let tokio = tokio_runtime();
+        let runtime = Runtime::builder().build().unwrap();
+        let handle = runtime.handle();
+        let early = handle.spawn(|| 1);
+        let (owned, counted, late) = (count.clone(), count.clone(), handle.clone());
+        tokio.block_on(async move {
+            let (done, is_done) = fibra::sync::oneshot::<u32>();
+            let guest = runtime.guest(|| is_done.recv().unwrap());
+            let task = async move {
+                tokio::time::sleep(Duration::from_millis(5)).await; // the scheduler sleeps
+                let near = late.spawn(|| fibra::yield_now());
+                near.await.unwrap();
+                let far = late.clone();
+                let far = std::thread::spawn(move || far.spawn(|| 3).join().unwrap());
+                drop(late.spawn(move || {
+                    let _owned = owned;
+                    fibra::park();
+                }));
+                let far = tokio::task::spawn_blocking(move || far.join().unwrap()).await;
+                done.send(far.unwrap()).unwrap();
+            };
+            assert_eq!(tokio::join!(guest, task), (Ok(3), ()));
+            assert_eq!(Arc::strong_count(&counted), 2, "the job was unwound");
+        });
+        assert_eq!(early.join().unwrap(), 1);
+        let owned = count.clone();
+        assert!(handle.spawn(move || drop(owned)).join().is_err());
+    });
+    assert_eq!(Arc::strong_count(&count), 1);
+}
+
+#[test]
+fn channels_of_fibra_join_tasks_and_the_fibers_of_a_guest() {
+    let guest = fibra::frame(|| {
+        tokio_runtime().block_on(async {
+            let (sender, receiver) = fibra::sync::mpmc::bounded::<u32>(1);
+            let (sender_back, receiver_back) = fibra::sync::mpmc::bounded::<u32>(0);
+            let guest = fibra::guest(move || {
+                let mut sum = 0;
+                while let Ok(n) = receiver.recv() {
+                    sum += n;
+                    sender_back.send(n).unwrap();
+                }
+                sum
+            });
+            let task = async {
+                for n in 0..200 {
+                    sender.send_async(n).await.unwrap();
+                    assert_eq!(receiver_back.recv_async().await, Ok(n));
+                }
+                drop(sender);
+            };
+            tokio::join!(guest, task).0
+        })
+    });
+    assert_eq!(guest, Ok(19_900));
+}
+
+#[test]
+fn neither_fibers_nor_tasks_starve_the_others() {
+    fibra::frame(|| {
+        tokio_runtime().block_on(async {
+            let stop = Rc::new(Cell::new(0));
+            let (of_fibers, of_tasks) = (stop.clone(), stop.clone());
+            let busy = async move {
+                while of_tasks.get() < 50 {
+                    tokio::task::yield_now().await;
+                    of_tasks.set(of_tasks.get() + 1);
+                }
+            };
+            let guest = fibra::guest(move || {
+                let mut turns = 0_u32;
+                while of_fibers.get() < 50 {
+                    turns += 1;
+                    fibra::yield_now();
+                }
+                turns
+            });
+            let (turns, ()) = tokio::join!(guest, busy);
+            assert!(0 < turns.unwrap());
+        });
+    });
+}
+
+#[test]
+fn guests_of_two_threads_work_together() {
+    let (sender, receiver) = fibra::sync::mpmc::bounded::<u32>(1);
+    let on_thread = |f: Box<dyn FnOnce() -> u32 + Send>| {
+        std::thread::spawn(move || {
+            fibra::frame(|| tokio_runtime().block_on(fibra::guest(f)).unwrap())
+        })
+    };
+    let sends = on_thread(Box::new(move || {
+        (0..500).for_each(|n| sender.send(n).unwrap());
+        1
+    }));
+    let receives = on_thread(Box::new(move || receiver.iter().sum()));
+    assert_eq!(sends.join().unwrap(), 1);
+    assert_eq!(receives.join().unwrap(), 124_750);
+}
+
+#[test]
+fn a_fiber_of_a_guest_ends_the_process_after_all_were_unwound() {
+    // `exit` in the fiber of a guest unwinds the others first: see the child process.
+    if std::env::var_os("FIBRA_TEST_EXITS").is_some() {
+        struct Prints;
+        impl Drop for Prints {
+            fn drop(&mut self) {
+                use std::io::Write;
+                std::io::stderr().write_all(b"unwound\n").unwrap();
+            }
+        }
+        fibra::frame(|| {
+            tokio_runtime().block_on(async {
+                let _ = fibra::guest(|| {
+                    fibra::spawn(|| {
+                        let _prints = Prints;
+                        fibra::park();
+                    });
+                    fibra::yield_now();
+                    fibra::exit(7)
+                })
+                .await;
+            });
+        });
+        unreachable!("the process has ended");
+    }
+    let name = "hosts::a_fiber_of_a_guest_ends_the_process_after_all_were_unwound";
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env("FIBRA_TEST_EXITS", "1")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(7));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("unwound"), "{text}");
+}
