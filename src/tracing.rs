@@ -1,4 +1,4 @@
-//! Spans of the crate [`tracing`](::tracing) that stay with a fiber across its waits.
+//! Spans of the crate [tracing](https://docs.rs/tracing) that stay with a fiber across its waits.
 //!
 //! A subscriber of `tracing` keeps the current span per thread. So a span that a fiber has entered
 //! is also current for the other fibers that run while it waits, and the span that one of them

@@ -323,7 +323,7 @@
 //!    unwound on their threads.
 //! 3. The threads end and are joined. `run` returns.
 //!
-//! In [`Runtime::main`](crate::Runtime::main) the first Ctrl-C kills the main fiber, and this order
+//! In `Runtime::main` the first Ctrl-C kills the main fiber, and this order
 //! follows. The second one ends the process.
 //!
 //! A fiber that never ends, because it catches every kill, is abandoned: see
