@@ -8,6 +8,8 @@
 #![allow(unsafe_code, reason = "`polling` requires a promise that sources are deleted in time")]
 
 use std::io;
+#[cfg(feature = "tokio")]
+use std::os::fd::AsFd;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
@@ -93,6 +95,11 @@ impl Poller for Portable {
             each(Token(event.key as u64), ready);
         }
         events.0.clear();
+    }
+
+    #[cfg(feature = "tokio")]
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     fn wake(&self) {
