@@ -20,19 +20,6 @@ struct Example {
 
 const EXAMPLES: &[Example] = &[
     Example { name: "hello", arguments: &[], prints: "hello from a fiber\nthe fiber returned 42" },
-    #[cfg(feature = "tracing")]
-    Example {
-        name: "spans",
-        arguments: &[],
-        prints: "\
-             [GET] begin
-             [PUT] begin
-             [GET:query] 3 rows
-             [PUT:query] 3 rows
-             [GET] end
-             [PUT] end
-             [] all requests are served",
-    },
     Example {
         name: "ping_pong",
         arguments: &["1000"],
@@ -215,16 +202,6 @@ const EXAMPLES: &[Example] = &[
     },
     Example { name: "futures", arguments: &[], prints: include_str!("output/futures.txt") },
     Example { name: "async_front", arguments: &[], prints: include_str!("output/async_front.txt") },
-    Example {
-        name: "with_tokio",
-        arguments: &[],
-        prints: "\
-             cat -> tac
-             lion -> noil
-             whale -> elahw
-             sphinx -> timed out
-             the server has read 4 words from 1 connection",
-    },
     Example {
         name: "deep_calls",
         arguments: &["100"],
@@ -463,23 +440,48 @@ const OF_NETWORKS: &[Example] = &[
     },
 ];
 
-/// Examples that are built with the feature `tokio-io` only.
-const OF_TOKIO_IO: &[Example] = &[Example {
-    name: "codec",
-    arguments: &["2"],
-    prints: "\
+/// Examples that are built with the features `tokio`, `tokio-io` and `tracing` only.
+const OF_ASYNC_CRATES: &[Example] = &[
+    Example {
+        name: "codec",
+        arguments: &["2"],
+        prints: "\
              client 1: set colour green -> ok, get colour -> green
              client 2: set colour blue -> ok, get colour -> blue
              a line of 200 bytes -> max line length exceeded",
-}];
+    },
+    Example {
+        name: "spans",
+        arguments: &[],
+        prints: "\
+             [GET] begin
+             [PUT] begin
+             [GET:query] 3 rows
+             [PUT:query] 3 rows
+             [GET] end
+             [PUT] end
+             [] all requests are served",
+    },
+    Example {
+        name: "with_tokio",
+        arguments: &[],
+        prints: "\
+             cat -> tac
+             lion -> noil
+             whale -> elahw
+             sphinx -> timed out
+             the server has read 4 words from 1 connection",
+    },
+];
 
 #[test]
 fn every_example_prints_the_output_in_its_table() {
     let of_greenlets = OF_GREENLETS.iter().filter(|_| cfg!(feature = "greenlet"));
     let built = cfg!(all(feature = "http", feature = "tls"));
     let of_networks = OF_NETWORKS.iter().filter(|_| built);
-    let of_tokio_io = OF_TOKIO_IO.iter().filter(|_| cfg!(feature = "tokio-io"));
-    let all = EXAMPLES.iter().chain(of_greenlets).chain(of_networks).chain(of_tokio_io);
+    let built = cfg!(all(feature = "tokio", feature = "tokio-io", feature = "tracing"));
+    let of_async_crates = OF_ASYNC_CRATES.iter().filter(|_| built);
+    let all = EXAMPLES.iter().chain(of_greenlets).chain(of_networks).chain(of_async_crates);
     let faults: Vec<String> = all.filter_map(fault_of).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
@@ -501,7 +503,7 @@ fn an_example_ends_quietly_when_its_output_is_cut() {
 #[test]
 fn every_example_in_the_folder_is_in_the_table_and_in_the_index() {
     let index = fs::read_to_string(examples().join("README.md")).expect("the index is readable");
-    let all = EXAMPLES.iter().chain(OF_GREENLETS).chain(OF_NETWORKS).chain(OF_TOKIO_IO);
+    let all = EXAMPLES.iter().chain(OF_GREENLETS).chain(OF_NETWORKS).chain(OF_ASYNC_CRATES);
     let names = all.map(|example| example.name).chain([COMPARISON, SOAK]);
     let listed: BTreeSet<String> = names.map(String::from).collect();
     let present = present();
