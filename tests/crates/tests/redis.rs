@@ -75,6 +75,13 @@ fn a_lost_connection(pool: &OwnedPool<Connection>) -> Result<(), Box<dyn Error>>
         connection.get("sum")
     })?;
     assert!(lost.is_err());
+    // Its thread looks at the connection when the result has gone to the caller.
+    let replaced = || {
+        while pool.stats().replaced == 0 {
+            fibra::sleep(Duration::from_millis(1));
+        }
+    };
+    fibra::time::timeout(Duration::from_secs(20), replaced)?;
     assert_eq!(pool.stats().replaced, 1);
     let sum: u64 = pool.call(|connection| connection.get("sum"))??;
     assert_eq!(sum, 4950);
