@@ -139,7 +139,7 @@
 //! let client = redis::Client::open("redis://127.0.0.1/")?;
 //! let pool = OwnedPool::builder()
 //!     .max(8)
-//!     .keep_if(|connection: &mut Connection| connection.is_open())
+//!     .keep_if(|connection: &mut Connection| connection.check_connection()) // one `PING`
 //!     .build(move || client.get_connection());
 //!
 //! let sum: u64 = pool.call(move |c| c.incr("sum", n))??;

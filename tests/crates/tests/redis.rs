@@ -17,7 +17,7 @@ fn a_connection_and_a_pool_serve_fibers() -> Result<(), Box<dyn Error>> {
     let pool = OwnedPool::builder()
         .max(5)
         .thread_name("redis")
-        .keep_if(|connection: &mut Connection| connection.is_open())
+        .keep_if(|connection: &mut Connection| connection.check_connection()) // one `PING`
         .build(move || opened.get_connection());
     // Through the server's other socket, for variety.
     let socket = format!("redis+unix://{}", server.folder.join("redis.sock").display());
