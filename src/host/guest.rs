@@ -70,8 +70,8 @@ impl Runtime {
     /// Returns a future that runs fibers with `f` as their main fiber, inside a runtime of tokio.
     ///
     /// The fibers share the thread with the tasks of that runtime: on each poll, the future runs
-    /// fibers until none is ready, or for about a millisecond. While the scheduler sleeps, tokio
-    /// waits for its events and deadlines. Fibers may wait for tasks, with
+    /// fibers until none is ready, or for 16 batches, before other tasks run. While the scheduler
+    /// sleeps, tokio waits for its events and deadlines. Fibers may wait for tasks, with
     /// [`future::block_on`](crate::future::block_on), and tasks may wake fibers. The output is that
     /// of `f`, or the reason why the main fiber returned none.
     ///

@@ -120,8 +120,7 @@ impl Handle {
     }
 }
 
-/// Leaves `request` at all schedulers, except for `own`, which gives its dump
-/// itself.
+/// Leaves `request` at all schedulers, except for `own`, which gives its dump itself.
 fn ask(shared: &Shared, request: &Arc<Request>, own: Option<usize>) {
     let started = shared.seats[0].desk.has_started();
     for (index, seat) in shared.seats.iter().enumerate() {
