@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -32,12 +33,25 @@ fn never_end() {
     }
 }
 
+/// Returns a flag, and the same flag for another closure.
+fn flag() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
+    let flag = Arc::new(AtomicBool::new(false));
+    (flag.clone(), flag)
+}
+
+/// Lets other fibers run until `flag` is set, by whatever thread.
+fn sleep_until(flag: &AtomicBool) {
+    while !flag.load(Ordering::SeqCst) {
+        fibra::sleep(ms(1));
+    }
+}
+
 #[test]
 fn a_job_that_never_ends_keeps_its_scope_and_not_the_runtime() {
     let test = name_of!(a_job_that_never_ends_keeps_its_scope_and_not_the_runtime);
     let text = ends(test, || {
         on(2, |handle| {
-            let started = AtomicBool::new(false);
+            let (started, seen) = flag();
             let scope = move || {
                 let left = OnDrop(|| eprintln!("the scope was left"));
                 par::scope(|s| {
@@ -50,7 +64,7 @@ fn a_job_that_never_ends_keeps_its_scope_and_not_the_runtime() {
                 drop(left);
             };
             handle.spawn_on(0, scope).detach();
-            fibra::sleep(ms(20));
+            sleep_until(&seen);
         });
     });
     assert!(text.contains("it caught every kill"), "{text}");
@@ -63,7 +77,7 @@ fn a_job_on_the_first_scheduler_that_never_ends_keeps_its_scope_and_not_the_runt
         name_of!(a_job_on_the_first_scheduler_that_never_ends_keeps_its_scope_and_not_the_runtime);
     let text = ends(test, || {
         on(2, |handle| {
-            let started = AtomicBool::new(false);
+            let (started, seen) = flag();
             let scope = move || {
                 let left = OnDrop(|| eprintln!("the scope was left"));
                 par::scope(|s| {
@@ -76,7 +90,7 @@ fn a_job_on_the_first_scheduler_that_never_ends_keeps_its_scope_and_not_the_runt
                 drop(left);
             };
             handle.spawn_on(1, scope).detach();
-            fibra::sleep(ms(20));
+            sleep_until(&seen);
         });
     });
     assert!(text.contains("it caught every kill"), "{text}");
