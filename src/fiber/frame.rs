@@ -5,7 +5,6 @@
 //!   code of the frame is over, before its fiber-locals are dropped, and then [`Frame::close`].
 //! - The frame of a fiber is current while that fiber runs, and the frame of a thread while no
 //!   fiber runs. A closed frame is never current again, and its fiber gets no other.
-//! - No user code runs while the roster is borrowed.
 
 #![allow(unsafe_code, reason = "counts a reference through the pointer that the thread keeps")]
 
@@ -17,11 +16,11 @@ use std::ptr;
 use std::rc::Rc;
 use std::thread;
 
-use crate::collections::slot_table::{Key, SlotTable};
-use crate::fiber::coroutine::{Coroutine, State};
+use crate::fiber::coroutine::Coroutine;
 use crate::fiber::current::{self, ThreadState};
 use crate::fiber::header::FiberPtr;
 use crate::fiber::report;
+use crate::fiber::roster::{Roster, unwind_if_suspended};
 
 /// The stack on top of which generators and greenlets run, and the list of those that it must
 /// unwind.
@@ -56,21 +55,9 @@ pub(crate) trait Resident {
     fn end(&self);
 }
 
-/// A generator or greenlet: code on a coroutine, which can be unwound.
-pub(crate) trait Nested {
-    fn coroutine(&self) -> &Coroutine;
-
-    /// Returns whether nothing can resume it any more.
-    fn is_orphan(&self) -> bool;
-
-    /// Unwinds the suspended coroutine, in its own frame, or abandons it if it does not end. This
-    /// call itself does not unwind.
-    fn unwind(self: Rc<Self>);
-
-    /// Abandons the suspended coroutine: takes it out of its rosters, and keeps its stack in its
-    /// present state forever.
-    fn abandon(self: Rc<Self>);
-}
+/// The greatest number of rounds in which a thread's frame unwinds its coroutines and drops its
+/// extension.
+const MOST_ROUNDS: usize = 100;
 
 impl Frame {
     fn new(fiber: Option<FiberPtr>) -> Rc<Frame> {
@@ -352,87 +339,6 @@ impl Drop for OnThread {
             report::report_lost("a destructor at the end of a frame panicked", payload);
         }
         ThreadState::with(|thread| thread.frame.set(self.before));
-    }
-}
-
-/// The list of the coroutines that were started and must be unwound before their owner ends.
-pub(crate) struct Roster {
-    started: RefCell<SlotTable<(u64, Rc<dyn Nested>)>>,
-    next: Cell<u64>,
-}
-
-/// The greatest number of coroutines that destructors may start while those of a frame are unwound.
-const MOST_LATE: usize = 1_000;
-
-/// The greatest number of rounds in which a thread's frame unwinds its coroutines and drops its
-/// extension.
-const MOST_ROUNDS: usize = 100;
-
-impl Roster {
-    pub(crate) fn new() -> Roster {
-        Roster { started: RefCell::new(SlotTable::new()), next: Cell::new(0) }
-    }
-
-    /// Adds a coroutine that has just been started.
-    pub(crate) fn insert(&self, nested: Rc<dyn Nested>) -> Key {
-        let number = self.next.get();
-        self.next.set(number + 1);
-        self.started.borrow_mut().insert((number, nested))
-    }
-
-    /// Removes a coroutine that has ended. The caller drops it, which may be the last reference.
-    pub(crate) fn remove(&self, place: Key) -> Option<Rc<dyn Nested>> {
-        self.started.borrow_mut().remove(place).map(|(_, nested)| nested)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.started.borrow().len() == 0
-    }
-
-    /// Unwinds the coroutines that are suspended, the youngest first, and those that their
-    /// destructors start.
-    pub(crate) fn unwind_all(&self) {
-        if self.is_empty() {
-            return;
-        }
-        let mut left = self.started.borrow().len() + MOST_LATE;
-        loop {
-            let suspended = self.suspended(|_| true);
-            if suspended.is_empty() {
-                return;
-            }
-            for nested in suspended {
-                if left == 0 {
-                    return self.abandon();
-                }
-                left -= 1;
-                unwind_if_suspended(nested);
-            }
-        }
-    }
-
-    /// Abandons the coroutines that are left.
-    fn abandon(&self) {
-        for nested in self.suspended(|_| true) {
-            nested.abandon();
-        }
-    }
-
-    fn suspended(&self, wanted: impl Fn(&dyn Nested) -> bool) -> Vec<Rc<dyn Nested>> {
-        let started = self.started.borrow();
-        let chosen = started.iter().map(|(_, entry)| entry).filter(|(_, nested)| {
-            nested.coroutine().state() == State::Suspended && wanted(&**nested)
-        });
-        let mut chosen: Vec<_> = chosen.cloned().collect();
-        chosen.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
-        chosen.into_iter().map(|(_, nested)| nested).collect()
-    }
-}
-
-fn unwind_if_suspended(nested: Rc<dyn Nested>) {
-    // The unwind of another coroutine may have ended it, or resumed it.
-    if nested.coroutine().state() == State::Suspended {
-        nested.unwind();
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) mod park_token;
 pub(crate) mod payload;
 pub(crate) mod prefetch;
 pub(crate) mod report;
+pub(crate) mod roster;
 pub(crate) mod shelves;
 pub(crate) mod snapshot;
 pub(crate) mod state;

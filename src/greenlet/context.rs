@@ -26,7 +26,8 @@ use std::fmt;
 use std::ptr;
 use std::rc::Rc;
 
-use crate::fiber::frame::{Frame, Nested};
+use crate::fiber::frame::Frame;
+use crate::fiber::roster::Nested;
 use crate::greenlet::core::{Core, Erased, Signal};
 use crate::greenlet::error::{Elsewhere, Refusal};
 use crate::greenlet::header::{Family, Header};

@@ -30,7 +30,7 @@ use std::mem::MaybeUninit;
 use std::rc::Rc;
 
 use crate::fiber::coroutine::State;
-use crate::fiber::frame::Nested;
+use crate::fiber::roster::Nested;
 use crate::fiber::task;
 use crate::greenlet::Greenlet;
 use crate::greenlet::context::Context;

@@ -29,9 +29,9 @@ use std::rc::Rc;
 
 use crate::fiber::coroutine::Coroutine;
 use crate::fiber::exit;
-use crate::fiber::frame::Nested;
 use crate::fiber::payload;
 use crate::fiber::report;
+use crate::fiber::roster::Nested;
 use crate::greenlet::context::{Context, Flags};
 use crate::greenlet::core::{Core, Erased, Message, Signal};
 use crate::greenlet::error::{GreenletExit, Payload};
