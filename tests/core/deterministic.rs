@@ -7,7 +7,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::process::Command;
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
@@ -15,9 +14,7 @@ use std::time::Duration;
 use fibra::channel::{Channel, Preference, Receiver, Sender, bounded};
 use fibra::{Fiber, JoinHandle};
 
-use crate::support::name_of;
-
-const CHILD: &str = "FIBRA_TEST_PRINTS_ITS_TRACE";
+use crate::support::{in_child, name_of, stderr};
 
 /// The state that the fibers of a program share.
 struct World {
@@ -158,16 +155,8 @@ fn a_program_runs_the_same_way_in_two_threads() {
 #[test]
 fn a_program_runs_the_same_way_in_another_process() {
     let digests = SEEDS.map(|seed| digest(&trace(seed)).to_string()).join(" ");
-    if std::env::var_os(CHILD).is_some() {
-        println!("digests: {digests}");
-        return;
-    }
     let name = name_of!(a_program_runs_the_same_way_in_another_process);
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(CHILD, "1")
-        .output()
-        .unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout);
+    let output = in_child(name, &[], || eprintln!("digests: {digests}"));
+    let printed = stderr(&output);
     assert!(printed.contains(&format!("digests: {digests}")), "{printed}");
 }
