@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fibra::generator::{self, Yielder};
 
-use crate::support::{DONE_LINE, stderr};
+use crate::support::{DONE_LINE, stderr, this_program};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -22,9 +22,11 @@ pub(crate) fn in_child(test: &str, limits: &str, f: impl FnOnce()) -> Output {
         std::process::exit(0);
     }
     let script = format!("ulimit -c 0; ulimit -t 20; {limits} exec \"$0\" \"$@\"");
+    let program = this_program();
     Command::new("sh")
         .args(["-c", &script])
-        .arg(std::env::current_exe().unwrap())
+        .arg(program.get_program())
+        .args(program.get_args())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(CHILD, test)
         .env_remove("RUST_BACKTRACE")

@@ -149,7 +149,7 @@ pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOn
 
 /// Returns a command that runs this program: by the emulator that `.ci/aarch64` names, if there
 /// is one.
-fn this_program() -> Command {
+pub(crate) fn this_program() -> Command {
     let emulator = std::env::var("FIBRA_TEST_EMULATOR").unwrap_or_default();
     let program = std::env::current_exe().unwrap();
     let mut words = emulator.split_whitespace();
