@@ -8,6 +8,8 @@ pub(crate) mod abort;
 pub(crate) mod channel;
 #[cfg(feature = "greenlet")]
 pub(crate) mod greenlet;
+#[cfg(feature = "tokio")]
+pub(crate) mod guest;
 pub(crate) mod limits;
 #[cfg(feature = "net")]
 pub(crate) mod net;
