@@ -94,7 +94,7 @@ impl Client {
     async fn reverse(&self, word: &str) -> io::Result<String> {
         let (answer, answered) = oneshot::channel();
         self.questions.send((word.into(), answer)).await.map_err(io::Error::other)?;
-        let limit = Duration::from_millis(100);
+        let limit = Duration::from_secs(1);
         tokio::time::timeout(limit, answered).await?.map_err(io::Error::other)
     }
 }

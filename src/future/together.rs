@@ -63,7 +63,7 @@ where
 /// use fibra::future::{block_on, race, sleep};
 ///
 /// fibra::run(|| {
-///     let naps = [30, 1, 20].map(|ms| async move {
+///     let naps = [3_000, 1, 2_000].map(|ms| async move {
 ///         sleep(Duration::from_millis(ms)).await;
 ///         ms
 ///     });

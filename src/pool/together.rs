@@ -154,16 +154,17 @@ where
 /// use std::time::Duration;
 /// use fibra::pool::as_completed;
 ///
-/// fibra::run(|| {
-///     let naps = [3, 1, 2].map(|ms| {
-///         fibra::spawn(move || {
-///             fibra::sleep(Duration::from_millis(10 * ms));
-///             ms
-///         })
-///     });
-///     let order: Vec<_> = as_completed(naps).map(Result::unwrap).collect();
-///     assert_eq!(order, [1, 2, 3]);
+/// # fibra::Runtime::builder().virtual_clock().build()?.run(|| {
+/// let naps = [3, 1, 2].map(|seconds| {
+///     fibra::spawn(move || {
+///         fibra::sleep(Duration::from_secs(seconds));
+///         seconds
+///     })
 /// });
+/// let order: Vec<_> = as_completed(naps).map(Result::unwrap).collect();
+/// assert_eq!(order, [1, 2, 3]);
+/// # });
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct AsCompleted<T> {
     group: Group<T>,

@@ -29,7 +29,7 @@ use crate::sync::event::EventArm;
 ///     fn wait<O: Operation>(operation: O) -> Option<O::Output> {
 ///         let mut select = Select::new();
 ///         select.add(operation, Some);
-///         select.add(select::after(Duration::from_millis(1)), |()| None);
+///         select.add(select::after(Duration::from_secs(1)), |()| None);
 ///         select.wait()
 ///     }
 ///

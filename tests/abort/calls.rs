@@ -14,7 +14,8 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use fibra::blocking::{Owned, OwnedPool};
 use fibra::channel::{self, Channel};
@@ -217,14 +218,21 @@ fn fibers_and_pools() {
     kill("Pool::join", move || debug(pool.join()));
     event.set();
     let group = pool::Group::<()>::new();
-    group.spawn(|| fibra::sleep(1_000 * MS));
+    let event = Arc::new(sync::Event::new());
+    let waits = event.clone();
+    group.spawn(move || waits.wait());
     let other = group.clone();
     kill("Group::join", move || debug(other.join()));
     let other = group.clone();
     kill("Group::join_timeout", move || debug(other.join_timeout(HOUR)));
     let other = group.clone();
     kill("Group::join_deadline", move || debug(other.join_deadline(later())));
-    kill("try_join_all", || debug(pool::try_join_all([fibra::spawn(|| fibra::sleep(200 * MS))])));
+    let waits = event.clone();
+    kill("try_join_all", move || {
+        let waits = waits.clone();
+        debug(pool::try_join_all([fibra::spawn(move || waits.wait())]))
+    });
+    event.set();
     let queue = Rc::new(WorkQueue::<u8, pool::Oldest>::bounded(1));
     let other = queue.clone();
     kill("WorkQueue::recv", move || debug(other.recv()));
@@ -241,32 +249,66 @@ fn fibers_and_pools() {
     kill("WorkQueue::wait_drained_deadline", move || debug(other.wait_drained_deadline(later())));
     kill("WorkQueue::wait_drained", move || debug(queue.wait_drained().map_err(drop)));
     values_on_threads();
-    wait_on("sleep", || fibra::sleep(20 * MS), || ());
-    let nap = || std::thread::sleep(20 * MS);
+    wait_on("sleep", || fibra::sleep(NAP), || ());
+    let nap = || std::thread::sleep(NAP);
     wait_on("blocking", move || fibra::blocking(nap), || ());
     wait_on("uninterruptible", move || fibra::blocking::uninterruptible(nap), || ());
     wait_on("JobHandle::join", move || drop(fibra::blocking::global().spawn(nap).join()), || ());
-    wait_on("block_on", || fibra::future::block_on(fibra::future::sleep(20 * MS)), || ());
-    wait_on("scope", || fibra::scope(|s| drop(s.spawn(|| fibra::sleep(20 * MS)))), || ());
-    wait_on("select!", || fibra::select! { after(20 * MS) => () }, || ());
+    wait_on("block_on", || fibra::future::block_on(fibra::future::sleep(NAP)), || ());
+    wait_on("scope", || fibra::scope(|s| drop(s.spawn(|| fibra::sleep(NAP)))), || ());
+    wait_on("select!", || fibra::select! { after(NAP) => () }, || ());
+}
+
+/// The duration of a call that ends by itself. It is long enough that a busy machine kills the
+/// fiber, or lets its time limit pass, in the middle of the call.
+const NAP: Duration = Duration::from_millis(300);
+
+/// A gate at which calls on other threads wait until it is opened.
+struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    fn new() -> Gate {
+        Gate(Arc::new(AtomicBool::new(false)))
+    }
+
+    fn open(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns a job that blocks its thread until the gate is opened.
+    fn job(&self) -> impl Fn() + Clone + Send + Sync + 'static {
+        let open = self.0.clone();
+        move || {
+            while !open.load(Ordering::SeqCst) {
+                std::thread::sleep(MS);
+            }
+        }
+    }
+
+    /// Returns a call of a value that blocks its thread until the gate is opened.
+    fn call(&self) -> impl Fn(&mut ()) + Clone + Send + 'static {
+        let job = self.job();
+        move |()| job()
+    }
 }
 
 fn values_on_threads() {
-    let nap = |_: &mut ()| std::thread::sleep(50 * MS);
-    let owned = Owned::new(|| ());
-    let other = owned.clone();
-    kill("Owned::call", move || debug(other.call(nap)));
-    let other = owned.clone();
-    kill("Owned::call_timeout", move || debug(other.call_timeout(HOUR, nap)));
-    let other = owned.clone();
-    kill("Owned::call_deadline", move || debug(other.call_deadline(later(), nap)));
+    let (gate, owned) = (Gate::new(), Owned::new(|| ()));
+    let (other, call) = (owned.clone(), gate.call());
+    kill("Owned::call", move || debug(other.call(call.clone())));
+    let (other, call) = (owned.clone(), gate.call());
+    kill("Owned::call_timeout", move || debug(other.call_timeout(HOUR, call.clone())));
+    let (other, call) = (owned.clone(), gate.call());
+    kill("Owned::call_deadline", move || debug(other.call_deadline(later(), call.clone())));
     let pool = OwnedPool::new(1, || std::io::Result::Ok(()));
-    let other = pool.clone();
-    kill("OwnedPool::call", move || debug(other.call(nap)));
-    let other = pool.clone();
-    kill("OwnedPool::call_timeout", move || debug(other.call_timeout(HOUR, nap)));
-    let other = pool.clone();
-    kill("OwnedPool::call_deadline", move || debug(other.call_deadline(later(), nap)));
+    let (other, call) = (pool.clone(), gate.call());
+    kill("OwnedPool::call", move || debug(other.call(call.clone())));
+    let (other, call) = (pool.clone(), gate.call());
+    kill("OwnedPool::call_timeout", move || debug(other.call_timeout(HOUR, call.clone())));
+    let (other, call) = (pool.clone(), gate.call());
+    kill("OwnedPool::call_deadline", move || debug(other.call_deadline(later(), call.clone())));
+    gate.open();
+    let nap = |_: &mut ()| std::thread::sleep(NAP);
     let other = owned.clone();
     let borrows = move || debug(other.call_uninterruptible(nap));
     wait_on("Owned::call_uninterruptible", move || drop(borrows()), || ());
@@ -275,7 +317,7 @@ fn values_on_threads() {
     let other = owned.clone();
     fibra::spawn(move || drop(other.call(nap))).detach();
     wait_on("Owned::close", move || owned.close(), || ());
-    let made = || Owned::new(|| std::thread::sleep(20 * MS));
+    let made = || Owned::new(|| std::thread::sleep(NAP));
     wait_on("Owned::new", move || drop(made()), || ());
 }
 
@@ -285,8 +327,13 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
     (client, listener.accept().unwrap().0)
 }
 
-fn fill(stream: &mut (impl Write + AsFd)) {
-    let _ = fibra::time::timeout(5 * MS, || while stream.write(&[0; 65_536]).is_ok() {});
+/// Writes until nothing more fits, without fibra's knowledge.
+fn fill(stream: &impl AsFd) {
+    while rustix::io::write(stream, &[0; 65_536]).is_ok() {
+        // The kernel may move some of it on, after a moment.
+        while rustix::io::write(stream, &[0; 65_536]).is_ok() {}
+        fibra::sleep(5 * MS);
+    }
 }
 
 /// Creates a listener whose queue is full, so that it takes in no further connection.
@@ -308,7 +355,7 @@ fn full_listener() -> (rustix::fd::OwnedFd, SocketAddr, Vec<std::net::TcpStream>
 }
 
 fn sockets() {
-    let (mut a, b) = tcp_pair();
+    let (a, b) = tcp_pair();
     let c = a.try_clone().unwrap();
     kill("TcpStream::read", move || debug((&c).read(&mut [0])));
     let c = a.try_clone().unwrap();
@@ -320,7 +367,7 @@ fn sockets() {
     let c = a.try_clone().unwrap();
     c.set_read_timeout(Some(HOUR)).unwrap();
     kill("TcpStream::read_exact, with a limit", move || debug((&c).read_exact(&mut [0])));
-    fill(&mut a);
+    fill(&a);
     let c = a.try_clone().unwrap();
     kill("TcpStream::write", move || debug((&c).write(b"!")));
     let c = a.try_clone().unwrap();
@@ -359,12 +406,12 @@ fn sockets() {
     let other = socket.try_clone().unwrap();
     kill("UdpSocket::recv_from", move || debug(other.recv_from(&mut [0])));
     kill("UdpSocket::peek_from", move || debug(socket.peek_from(&mut [0])));
-    let (mut a, b) = UnixStream::pair().unwrap();
+    let (a, b) = UnixStream::pair().unwrap();
     let c = b.try_clone().unwrap();
     kill("UnixStream::read", move || debug((&c).read(&mut [0])));
     let c = b.try_clone().unwrap();
     kill("UnixStream::recv_fds", move || debug(c.recv_fds(&mut [0], &mut Vec::new())));
-    fill(&mut a);
+    fill(&a);
     kill("UnixStream::write", move || debug((&a).write(b"!")));
     drop(b);
     let path = temp("listener");
@@ -378,16 +425,19 @@ fn sockets() {
     kill("UnixStream::connect", move || debug(UnixStream::connect(&other).map(drop)));
     std::fs::remove_file(&path).unwrap();
     let (a, b) = UnixDatagram::pair().unwrap();
-    let _ = fibra::time::timeout(5 * MS, || while a.send(b"!").is_ok() {});
+    while rustix::io::write(&a, b"!").is_ok() {}
     kill("UnixDatagram::send", move || debug(a.send(b"!")));
     let (c, _d) = UnixDatagram::pair().unwrap();
     kill("UnixDatagram::recv", move || debug(c.recv(&mut [0])));
     drop(b);
-    let slow = Resolver::new(|_| {
-        std::thread::sleep(100 * MS);
+    let gate = Gate::new();
+    let blocks = gate.job();
+    let slow = Resolver::new(move |_| {
+        blocks();
         Ok(Vec::new())
     });
     kill("Resolver::lookup_host", move || debug(slow.lookup_host("slow.test:80").map(drop)));
+    gate.open();
     kill("net::lookup_host", || {
         debug(
             net::lookup_host("127.0.0.1:80")
@@ -405,8 +455,8 @@ fn descriptors() {
     kill("Waitable::read_with", move || debug(other.read_with(|mut pipe| pipe.read(&mut [0]))));
     kill("Waitable::wait_readable", move || debug(reader.wait_readable()));
     let (_reader, writer) = std::io::pipe().unwrap();
-    let mut writer = Waitable::new(writer).unwrap();
-    fill(&mut writer);
+    let writer = Waitable::new(writer).unwrap();
+    fill(&writer);
     kill("Waitable::write", move || debug((&writer).write(b"!")));
     let (input, _writer) = std::io::pipe().unwrap();
     rustix::stdio::dup2_stdin(&input).unwrap();
@@ -479,9 +529,13 @@ fn files() {
         let (file, path) = (file.clone(), path.clone());
         kill(name, move || op(&file, &path));
     }
-    let release = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
-    fibra::sleep(20 * MS);
-    drop(release);
+    // A thread that opens it for reading later waits for the next writer.
+    while stuck.iter().any(|fiber| !fiber.is_finished()) {
+        let release = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
+        fibra::sleep(20 * MS);
+        drop(release);
+        fibra::sleep(MS);
+    }
     stuck.into_iter().for_each(|fiber| fiber.join().unwrap());
     // Another handle holds the lock.
     let holder = open();
@@ -519,7 +573,7 @@ fn processes() {
         .spawn()
         .unwrap();
     let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    fill(&mut stdin);
+    fill(&stdin);
     kill("ChildStdin::write", move || debug(stdin.write(b"!")));
     kill("ChildStdout::read", move || debug(stdout.read(&mut [0])));
     let pool = Rc::new(process::WorkerPool::new(sleeper(), 1).unwrap());

@@ -339,7 +339,7 @@ found 6 links away: 7 pages
 16 links are dead, 14 pages were given up
 251 requests, 42 of them repeated";
 const BLOCKING_CALLS: &str = "\
-10 calls of 20 ms, 10 answers: faster than one after another, and the ticker went on
+10 calls of 100 ms, 10 answers: faster than one after another, and the ticker went on
 4 calls, a pool of 2: at most 2 at a time
 a time limit: the time limit was reached before the work was done; the call ended without its caller
 borrowed: \"spam, eggs\" was sorted in place to [\"eggs\", \"spam\"]

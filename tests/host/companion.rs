@@ -230,10 +230,10 @@ fn tasks_end_with_their_runtime_and_may_touch_fibers_that_are_gone() {
 fn a_blocking_task_that_does_not_end_does_not_hold_up_the_end() {
     let begun = Instant::now();
     run(|| {
-        tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(5)));
+        tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(60)));
         block_on(tokio::time::sleep(Duration::from_millis(1)));
     });
-    assert!(begun.elapsed() < Duration::from_secs(4));
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 #[test]

@@ -1,54 +1,43 @@
 //! Fibers as a future of tokio: how they run, and how they end whatever becomes of the future.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use fibra::future::block_on;
-use std::future::Future;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 
-fn tokio_runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-/// Sets its flag when it is dropped.
-struct Flag(Rc<Cell<bool>>);
-
-impl Drop for Flag {
-    fn drop(&mut self) {
-        self.0.set(true);
-    }
-}
+use crate::support::guest::{Flag, flag, host, parked, poll, start, tokio_runtime};
+use crate::support::panic_of;
 
 #[test]
 fn fibers_and_tasks_take_turns() {
     let log = Rc::new(RefCell::new(Vec::new()));
     let (fibers, tasks) = (log.clone(), log.clone());
     let pause = Duration::from_millis(1);
-    let outcome = fibra::frame(|| {
-        tokio_runtime().block_on(async move {
-            let guest = fibra::guest(move || {
-                for n in 0..3 {
-                    while fibers.borrow().len() != 2 * n {
-                        fibra::sleep(pause);
-                    }
-                    fibers.borrow_mut().push(format!("fiber {n}"));
+    let outcome = host(async move {
+        let guest = fibra::guest(move || {
+            for n in 0..3 {
+                while fibers.borrow().len() != 2 * n {
+                    fibra::sleep(pause);
                 }
-                "done"
-            });
-            let task = async move {
-                for n in 0..3 {
-                    while tasks.borrow().len() != 2 * n + 1 {
-                        tokio::time::sleep(pause).await;
-                    }
-                    tasks.borrow_mut().push(format!("task {n}"));
+                fibers.borrow_mut().push(format!("fiber {n}"));
+            }
+            "done"
+        });
+        let task = async move {
+            for n in 0..3 {
+                while tasks.borrow().len() != 2 * n + 1 {
+                    tokio::time::sleep(pause).await;
                 }
-            };
-            tokio::join!(guest, task).0
-        })
+                tasks.borrow_mut().push(format!("task {n}"));
+            }
+        };
+        tokio::join!(guest, task).0
     });
     assert_eq!(outcome, Ok("done"));
     assert_eq!(*log.borrow(), ["fiber 0", "task 0", "fiber 1", "task 1", "fiber 2", "task 2"]);
@@ -108,39 +97,35 @@ fn tasks_unpark_and_kill_fibers_by_handles_that_stay_on_the_thread() {
 
 #[test]
 fn sockets_of_fibra_work_in_a_guest() {
-    let text = fibra::frame(|| {
-        tokio_runtime().block_on(fibra::guest(|| {
-            use std::io::{Read, Write};
-            let listener = fibra::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = listener.local_addr().unwrap();
-            let client = fibra::spawn(move || {
-                let stream = fibra::net::TcpStream::connect(address).unwrap();
-                (&stream).write_all(b"hello").unwrap();
-            });
-            let (stream, _) = listener.accept().unwrap();
-            let mut text = String::new();
-            (&stream).read_to_string(&mut text).unwrap();
-            client.join().unwrap();
-            text
-        }))
-    });
+    let text = host(fibra::guest(|| {
+        use std::io::{Read, Write};
+        let listener = fibra::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = fibra::spawn(move || {
+            let stream = fibra::net::TcpStream::connect(address).unwrap();
+            (&stream).write_all(b"hello").unwrap();
+        });
+        let (stream, _) = listener.accept().unwrap();
+        let mut text = String::new();
+        (&stream).read_to_string(&mut text).unwrap();
+        client.join().unwrap();
+        text
+    }));
     assert_eq!(text.unwrap(), "hello");
 }
 
 #[test]
 fn other_threads_wake_a_guest() {
-    let outcome = fibra::frame(|| {
-        tokio_runtime().block_on(fibra::guest(|| {
-            let unparker = fibra::current().unparker();
-            let thread = std::thread::spawn(move || {
-                std::thread::sleep(Duration::from_millis(10));
-                unparker.unpark();
-            });
-            fibra::park();
-            thread.join().unwrap();
-            fibra::blocking(|| 9)
-        }))
-    });
+    let outcome = host(fibra::guest(|| {
+        let unparker = fibra::current().unparker();
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(10));
+            unparker.unpark();
+        });
+        fibra::park();
+        thread.join().unwrap();
+        fibra::blocking(|| 9)
+    }));
     assert_eq!(outcome, Ok(9));
 }
 
@@ -160,38 +145,30 @@ fn a_panic_and_a_kill_are_the_outcome() {
 
 #[test]
 fn a_guest_that_is_dropped_unwinds_its_fibers_at_once() {
-    let (main, child) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
-    let flags = (Flag(main.clone()), Flag(child.clone()));
-    fibra::frame(|| {
-        tokio_runtime().block_on(async {
-            let guest = fibra::guest(move || {
-                let (main, child) = flags;
-                let _main = main;
-                fibra::spawn(move || {
-                    let _child = child;
-                    fibra::park();
-                });
+    let ((main, main_dropped), (child, child_dropped)) = (flag(), flag());
+    host(async {
+        let guest = fibra::guest(move || {
+            let _main = main;
+            fibra::spawn(move || {
+                let _child = child;
                 fibra::park();
             });
-            let limit = Duration::from_millis(10);
-            assert!(tokio::time::timeout(limit, guest).await.is_err());
-            assert!(main.get() && child.get());
-            assert_eq!(fibra::guest(|| 1).await, Ok(1));
+            fibra::park();
         });
+        let limit = Duration::from_millis(10);
+        assert!(tokio::time::timeout(limit, guest).await.is_err());
+        assert!(main_dropped.get() && child_dropped.get());
+        assert_eq!(fibra::guest(|| 1).await, Ok(1));
     });
 }
 
 #[test]
 fn the_frame_unwinds_the_fibers_of_a_guest_that_was_forgotten() {
-    let dropped = Rc::new(Cell::new(false));
-    let flag = Flag(dropped.clone());
+    let (flag, dropped) = flag();
     fibra::frame(|| {
         let tokio = tokio_runtime();
         tokio.block_on(async {
-            let mut guest = Box::pin(fibra::guest(move || {
-                let _flag = flag;
-                fibra::park();
-            }));
+            let mut guest = parked(flag);
             tokio::select! {
                 _ = &mut guest => unreachable!("it is parked"),
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}
@@ -215,14 +192,10 @@ fn a_guest_in_a_thread_local_ends_with_its_frame() {
         static TASK: RefCell<Option<Guests>> = const { RefCell::new(None) };
     }
     std::thread::spawn(|| {
-        let dropped = Rc::new(Cell::new(false));
-        let flag = Flag(dropped.clone());
+        let (flag, dropped) = flag();
         fibra::frame(|| {
             let (tokio, set) = (tokio_runtime(), LocalSet::new());
-            TASK.set(Some(set.spawn_local(fibra::guest(move || {
-                let _flag = flag;
-                fibra::park();
-            }))));
+            TASK.set(Some(set.spawn_local(parked(flag))));
             tokio.block_on(set.run_until(tokio::task::yield_now()));
             SET.set(Some((tokio, set)));
         });
@@ -239,21 +212,14 @@ fn a_guest_in_a_thread_local_ends_with_its_frame() {
 
 #[test]
 fn a_panic_of_the_host_unwinds_the_fibers() {
-    let dropped = Rc::new(Cell::new(false));
-    let flag = Flag(dropped.clone());
+    let (flag, dropped) = flag();
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        fibra::frame(|| {
-            tokio_runtime().block_on(async {
-                let guest = fibra::guest(move || {
-                    let _flag = flag;
-                    fibra::park();
-                });
-                let host = async {
-                    tokio::task::yield_now().await;
-                    panic!("in the host");
-                };
-                let _ = tokio::join!(guest, host);
-            });
+        host(async {
+            let panics = async {
+                tokio::task::yield_now().await;
+                panic!("in the host");
+            };
+            let _ = tokio::join!(parked(flag), panics);
         });
     }));
     assert_eq!(ended.unwrap_err().downcast_ref(), Some(&"in the host"));
@@ -261,147 +227,105 @@ fn a_panic_of_the_host_unwinds_the_fibers() {
     assert_eq!(fibra::run(|| 3), 3);
 }
 
-/// Polls `guest` once. Its fibers park.
-async fn start(guest: &mut std::pin::Pin<Box<fibra::Guest<()>>>) {
-    tokio::select! {
-        biased;
-        _ = guest => unreachable!("it is parked"),
-        () = tokio::task::yield_now() => {}
-    }
-}
-
 #[test]
 fn a_guest_that_a_generator_drops_ends_with_the_frame() {
-    let dropped = Rc::new(Cell::new(false));
-    let flag = Flag(dropped.clone());
-    fibra::frame(|| {
-        tokio_runtime().block_on(async {
-            let mut guest = Box::pin(fibra::guest(move || {
-                let _flag = flag;
-                fibra::park();
-            }));
-            start(&mut guest).await;
-            let mut drops = fibra::generator::iter(move |y| {
-                drop(guest);
-                y.yield_(());
-            });
-            assert_eq!(drops.next(), Some(()));
-            assert!(!dropped.get(), "fibers run on the thread's own stack only");
+    let (flag, dropped) = flag();
+    host(async {
+        let mut guest = parked(flag);
+        start(&mut guest).await;
+        let mut drops = fibra::generator::iter(move |y| {
+            drop(guest);
+            y.yield_(());
         });
+        assert_eq!(drops.next(), Some(()));
+        assert!(!dropped.get(), "fibers run on the thread's own stack only");
     });
     assert!(dropped.get());
 }
 
 #[test]
 fn a_guest_in_a_destructor_that_a_panic_runs_ends_with_the_frame() {
-    let dropped = Rc::new(Cell::new(false));
-    let flag = Flag(dropped.clone());
-    fibra::frame(|| {
-        tokio_runtime().block_on(async {
-            let mut guest = Box::pin(fibra::guest(move || {
-                let _flag = flag;
-                fibra::park();
-            }));
-            start(&mut guest).await;
-            let panicked = catch_unwind(AssertUnwindSafe(|| {
-                let _guest = guest;
-                panic!("with a guest");
-            }));
-            assert!(panicked.is_err());
-            assert!(!dropped.get());
-        });
+    let (flag, dropped) = flag();
+    host(async {
+        let mut guest = parked(flag);
+        start(&mut guest).await;
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _guest = guest;
+            panic!("with a guest");
+        }));
+        assert!(panicked.is_err());
+        assert!(!dropped.get());
     });
     assert!(dropped.get());
 }
 
 #[test]
 fn destructors_that_wait_are_run_to_their_end_when_a_guest_is_dropped() {
-    struct Waits(Rc<Cell<bool>>);
+    /// Waits, before it drops its flag.
+    struct Waits(#[allow(dead_code, reason = "it is dropped")] Flag);
 
     impl Drop for Waits {
         fn drop(&mut self) {
             fibra::sleep(Duration::from_millis(5));
-            self.0.set(true);
         }
     }
 
-    let dropped = Rc::new(Cell::new(false));
-    let waits = Waits(dropped.clone());
-    fibra::frame(|| {
-        tokio_runtime().block_on(async {
-            let mut guest = Box::pin(fibra::guest(move || {
-                let _waits = waits;
-                fibra::park();
-            }));
-            start(&mut guest).await;
-            drop(guest);
-            assert!(dropped.get());
-        });
+    let (flag, dropped) = flag();
+    host(async {
+        let mut guest = parked(Waits(flag));
+        start(&mut guest).await;
+        drop(guest);
+        assert!(dropped.get());
     });
 }
 
 #[test]
 fn an_output_that_is_not_taken_is_dropped_with_the_frame() {
-    let dropped = Rc::new(Cell::new(false));
-    let flag = Flag(dropped.clone());
-    fibra::frame(|| {
-        tokio_runtime().block_on(async {
-            let mut guest = Box::pin(fibra::guest(move || {
-                fibra::shield(|| fibra::park_timeout(Duration::from_millis(5)));
-                flag
-            }));
-            tokio::select! {
-                biased;
-                _ = &mut guest => unreachable!("it is parked"),
-                () = tokio::task::yield_now() => {}
-            }
-            std::mem::forget(guest);
-        });
+    let (flag, dropped) = flag();
+    host(async {
+        let event = Arc::new(fibra::sync::Event::new());
+        let waits = event.clone();
+        let mut guest = Box::pin(fibra::guest(move || {
+            fibra::shield(|| waits.wait());
+            flag
+        }));
+        start(&mut guest).await;
+        event.set();
+        std::mem::forget(guest);
     });
     assert!(dropped.get());
 }
 
 #[test]
 fn misuse_panics_with_what_to_do() {
-    let message = |f: &dyn Fn()| {
-        let payload = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
-        let text = payload.downcast_ref::<String>().cloned();
-        text.or_else(|| payload.downcast_ref::<&str>().map(|text| String::from(*text))).unwrap()
-    };
     let tokio = tokio_runtime();
     assert_eq!(
-        message(&|| drop(tokio.block_on(fibra::guest(|| ())))),
+        panic_of(|| drop(tokio.block_on(fibra::guest(|| ())))),
         "a guest was polled outside of `fibra::frame`: call \
          `fibra::frame(|| runtime.block_on(..))` on this thread"
     );
     assert_eq!(
-        message(&|| fibra::frame(|| drop(futures_lite::future::block_on(fibra::guest(|| ()))))),
+        panic_of(|| fibra::frame(|| drop(futures_lite::future::block_on(fibra::guest(|| ()))))),
         "a guest was polled outside of a runtime of tokio: pass it to `block_on` of one"
     );
     assert!(
-        message(&|| fibra::run(|| drop(block_on(fibra::guest(|| ())))))
+        panic_of(|| fibra::run(|| drop(block_on(fibra::guest(|| ())))))
             .starts_with("`fibra::run` was called inside `fibra::run` on the same thread")
     );
     assert_eq!(
-        message(&|| drop(fibra::Runtime::builder().threads(2).build().unwrap().guest(|| ()))),
+        panic_of(|| fibra::Runtime::builder().threads(2).build().unwrap().guest(|| ())),
         "a guest has one thread: build its runtime with one thread"
     );
 }
 
 #[test]
 fn two_guests_of_one_thread_at_a_time_are_refused() {
-    fibra::frame(|| {
-        tokio_runtime().block_on(async {
-            let mut first = Box::pin(fibra::guest(fibra::park));
-            start(&mut first).await;
-            let second = catch_unwind(AssertUnwindSafe(|| {
-                let mut second = Box::pin(fibra::guest(|| ()));
-                let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-                let _ = second.as_mut().poll(&mut cx);
-            }));
-            assert!(second.is_err());
-            drop(first);
-            assert_eq!(fibra::guest(|| 2).await, Ok(2));
-        });
+    host(async {
+        let mut first = parked(());
+        start(&mut first).await;
+        let second = catch_unwind(|| poll(&mut fibra::guest(|| ()), Waker::noop()));
+        assert!(second.is_err());
+        drop(first);
+        assert_eq!(fibra::guest(|| 2).await, Ok(2));
     });
 }

@@ -6,24 +6,19 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 
+use fibra::Runtime;
 use fibra::future::block_on;
 use fibra::greenlet::Greenlet;
-use fibra::{Guest, Runtime};
+use fibra::sync::Event;
 
-fn tokio_runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-fn poll<T: 'static>(guest: &mut Guest<T>, waker: &Waker) -> Poll<Result<T, fibra::JoinError>> {
-    Pin::new(guest).poll(&mut Context::from_waker(waker))
-}
+use crate::support::guest::{Flag, flag, host, parked, poll, tokio_runtime};
+use crate::support::{OnDrop, in_child, name_of, stderr};
 
 #[test]
 fn a_frame_can_have_many_guests_in_a_row() {
@@ -128,72 +123,63 @@ fn wakers_may_do_anything_to_the_fibers_of_the_guest_that_clones_them() {
 
 #[test]
 fn a_guest_that_a_destructor_at_the_end_of_its_frame_starts_is_ended() {
-    struct Starts(Rc<Cell<bool>>, Rc<tokio::runtime::Runtime>);
+    struct Starts(Option<Flag>, Rc<tokio::runtime::Runtime>);
     impl Drop for Starts {
         fn drop(&mut self) {
-            struct Flag(Rc<Cell<bool>>);
-            impl Drop for Flag {
-                fn drop(&mut self) {
-                    self.0.set(true);
-                }
-            }
             let _context = self.1.enter();
-            let flag = Flag(self.0.clone());
-            let mut guest = fibra::guest(move || {
-                let _flag = flag;
-                fibra::park();
-            });
+            let mut guest = parked(self.0.take());
             let _ = catch_unwind(AssertUnwindSafe(|| poll(&mut guest, Waker::noop())));
             std::mem::forget(guest);
         }
     }
     let tokio = Rc::new(tokio_runtime());
-    let ended = Rc::new(Cell::new(false));
+    let (flag, ended) = flag();
     fibra::frame(|| {
-        fibra::greenlet::locals().set(Starts(ended.clone(), tokio.clone()));
+        fibra::greenlet::locals().set(Starts(Some(flag), tokio.clone()));
     });
     assert!(ended.get());
     assert_eq!(fibra::run(|| 1), 1);
 }
 
-/// A destructor that waits.
-struct Waits(Duration);
+/// A destructor that waits for an event.
+struct Waits(Arc<Event>);
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        fibra::shield(|| fibra::sleep(self.0));
+        fibra::shield(|| self.0.wait());
     }
 }
 
 #[test]
 fn a_guest_may_be_suspended_in_the_middle_of_an_unwind() {
     for drops in [false, true] {
-        let outcome = fibra::frame(|| {
-            tokio_runtime().block_on(async {
-                let (sender, receiver) = tokio::sync::oneshot::channel();
-                let mut guest = fibra::guest(move || {
-                    let other = fibra::spawn(|| {
-                        fibra::sleep(Duration::from_millis(10));
-                        4
-                    });
-                    let unwinds = fibra::spawn(move || {
-                        let _waits = Waits(Duration::from_millis(20));
-                        panic!("with a destructor that waits");
-                    });
-                    fibra::yield_now();
-                    let _ = sender.send(());
-                    (other.join().ok(), unwinds.join().is_err())
+        let outcome = host(async {
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            let event = Arc::new(Event::new());
+            let waits = Waits(event.clone());
+            let mut guest = fibra::guest(move || {
+                let other = fibra::spawn(|| {
+                    fibra::sleep(Duration::from_millis(10));
+                    4
                 });
-                assert!(poll(&mut guest, Waker::noop()).is_pending());
-                let _ = poll(&mut guest, Waker::noop());
-                assert!(std::thread::panicking());
-                receiver.await.unwrap();
-                if drops {
-                    drop(guest);
-                    return Ok((Some(4), true));
-                }
-                guest.await
-            })
+                let unwinds = fibra::spawn(move || {
+                    let _waits = waits;
+                    panic!("with a destructor that waits");
+                });
+                fibra::yield_now();
+                let _ = sender.send(());
+                (other.join().ok(), unwinds.join().is_err())
+            });
+            assert!(poll(&mut guest, Waker::noop()).is_pending());
+            let _ = poll(&mut guest, Waker::noop());
+            assert!(std::thread::panicking());
+            receiver.await.unwrap();
+            event.set();
+            if drops {
+                drop(guest);
+                return Ok((Some(4), true));
+            }
+            guest.await
         });
         assert_eq!(outcome, Ok((Some(4), true)));
         assert!(!std::thread::panicking());
@@ -203,20 +189,21 @@ fn a_guest_may_be_suspended_in_the_middle_of_an_unwind() {
 #[test]
 fn a_host_that_panics_while_a_fiber_unwinds_ends_its_guest() {
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        fibra::frame(|| {
-            tokio_runtime().block_on(async {
-                let mut guest = fibra::guest(move || {
-                    let unwinds = fibra::spawn(move || {
-                        let _waits = Waits(Duration::from_millis(20));
-                        panic!("with a destructor that waits");
-                    });
-                    fibra::spawn(|| fibra::park());
-                    unwinds.join().is_err()
+        host(async {
+            let event = Arc::new(Event::new());
+            let waits = Waits(event.clone());
+            let mut guest = fibra::guest(move || {
+                let unwinds = fibra::spawn(move || {
+                    let _waits = waits;
+                    panic!("with a destructor that waits");
                 });
-                assert!(poll(&mut guest, Waker::noop()).is_pending());
-                assert!(std::thread::panicking());
-                panic!("in the host");
-            })
+                fibra::spawn(|| fibra::park());
+                unwinds.join().is_err()
+            });
+            assert!(poll(&mut guest, Waker::noop()).is_pending());
+            assert!(std::thread::panicking());
+            event.set(); // the end of the guest waits for the destructor
+            panic!("in the host");
         })
     }));
     assert_eq!(ended.unwrap_err().downcast_ref(), Some(&"in the host"));
@@ -392,54 +379,50 @@ fn jobs_of_the_handle_of_a_guest_run_and_end_with_it() {
 
 #[test]
 fn channels_of_fibra_join_tasks_and_the_fibers_of_a_guest() {
-    let guest = fibra::frame(|| {
-        tokio_runtime().block_on(async {
-            let (sender, receiver) = fibra::sync::mpmc::bounded::<u32>(1);
-            let (sender_back, receiver_back) = fibra::sync::mpmc::bounded::<u32>(0);
-            let guest = fibra::guest(move || {
-                let mut sum = 0;
-                while let Ok(n) = receiver.recv() {
-                    sum += n;
-                    sender_back.send(n).unwrap();
-                }
-                sum
-            });
-            let task = async {
-                for n in 0..200 {
-                    sender.send_async(n).await.unwrap();
-                    assert_eq!(receiver_back.recv_async().await, Ok(n));
-                }
-                drop(sender);
-            };
-            tokio::join!(guest, task).0
-        })
+    let guest = host(async {
+        let (sender, receiver) = fibra::sync::mpmc::bounded::<u32>(1);
+        let (sender_back, receiver_back) = fibra::sync::mpmc::bounded::<u32>(0);
+        let guest = fibra::guest(move || {
+            let mut sum = 0;
+            while let Ok(n) = receiver.recv() {
+                sum += n;
+                sender_back.send(n).unwrap();
+            }
+            sum
+        });
+        let task = async {
+            for n in 0..200 {
+                sender.send_async(n).await.unwrap();
+                assert_eq!(receiver_back.recv_async().await, Ok(n));
+            }
+            drop(sender);
+        };
+        tokio::join!(guest, task).0
     });
     assert_eq!(guest, Ok(19_900));
 }
 
 #[test]
 fn neither_fibers_nor_tasks_starve_the_others() {
-    fibra::frame(|| {
-        tokio_runtime().block_on(async {
-            let stop = Rc::new(Cell::new(0));
-            let (of_fibers, of_tasks) = (stop.clone(), stop.clone());
-            let busy = async move {
-                while of_tasks.get() < 50 {
-                    tokio::task::yield_now().await;
-                    of_tasks.set(of_tasks.get() + 1);
-                }
-            };
-            let guest = fibra::guest(move || {
-                let mut turns = 0_u32;
-                while of_fibers.get() < 50 {
-                    turns += 1;
-                    fibra::yield_now();
-                }
-                turns
-            });
-            let (turns, ()) = tokio::join!(guest, busy);
-            assert!(0 < turns.unwrap());
+    host(async {
+        let stop = Rc::new(Cell::new(0));
+        let (of_fibers, of_tasks) = (stop.clone(), stop.clone());
+        let busy = async move {
+            while of_tasks.get() < 50 {
+                tokio::task::yield_now().await;
+                of_tasks.set(of_tasks.get() + 1);
+            }
+        };
+        let guest = fibra::guest(move || {
+            let mut turns = 0_u32;
+            while of_fibers.get() < 50 {
+                turns += 1;
+                fibra::yield_now();
+            }
+            turns
         });
+        let (turns, ()) = tokio::join!(guest, busy);
+        assert!(0 < turns.unwrap());
     });
 }
 
@@ -447,9 +430,7 @@ fn neither_fibers_nor_tasks_starve_the_others() {
 fn guests_of_two_threads_work_together() {
     let (sender, receiver) = fibra::sync::mpmc::bounded::<u32>(1);
     let on_thread = |f: Box<dyn FnOnce() -> u32 + Send>| {
-        std::thread::spawn(move || {
-            fibra::frame(|| tokio_runtime().block_on(fibra::guest(f)).unwrap())
-        })
+        std::thread::spawn(move || host(fibra::guest(f)).unwrap())
     };
     let sends = on_thread(Box::new(move || {
         (0..500).for_each(|n| sender.send(n).unwrap());
@@ -462,37 +443,17 @@ fn guests_of_two_threads_work_together() {
 
 #[test]
 fn a_fiber_of_a_guest_ends_the_process_after_all_were_unwound() {
-    // `exit` in the fiber of a guest unwinds the others first: see the child process.
-    if std::env::var_os("FIBRA_TEST_EXITS").is_some() {
-        struct Prints;
-        impl Drop for Prints {
-            fn drop(&mut self) {
-                use std::io::Write;
-                std::io::stderr().write_all(b"unwound\n").unwrap();
-            }
-        }
-        fibra::frame(|| {
-            tokio_runtime().block_on(async {
-                let _ = fibra::guest(|| {
-                    fibra::spawn(|| {
-                        let _prints = Prints;
-                        fibra::park();
-                    });
-                    fibra::yield_now();
-                    fibra::exit(7)
-                })
-                .await;
+    let test = name_of!(a_fiber_of_a_guest_ends_the_process_after_all_were_unwound);
+    let output = in_child(test, &[], || {
+        let _ = host(fibra::guest(|| {
+            fibra::spawn(|| {
+                let _prints = OnDrop(|| eprintln!("unwound"));
+                fibra::park();
             });
-        });
-        unreachable!("the process has ended");
-    }
-    let name = "hosts::a_fiber_of_a_guest_ends_the_process_after_all_were_unwound";
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env("FIBRA_TEST_EXITS", "1")
-        .output()
-        .unwrap();
+            fibra::yield_now();
+            fibra::exit(7)
+        }));
+    });
     assert_eq!(output.status.code(), Some(7));
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(text.contains("unwound"), "{text}");
+    assert!(stderr(&output).contains("unwound"), "{}", stderr(&output));
 }

@@ -3,6 +3,9 @@
 #![cfg(feature = "tokio")]
 #![allow(clippy::disallowed_methods, reason = "threads and clocks beside the scheduler are tested")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod companion;
 mod guest;
 mod hosts;

@@ -1,6 +1,5 @@
 //! HTTP on fibers: handlers that block, connections that end well and badly.
 
-#[cfg(feature = "tls")]
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -57,6 +56,19 @@ fn text(response: Response<BodyReader>) -> String {
 
 fn say(text: impl Into<Bytes>) -> Response<Text> {
     Response::new(Full::new(text.into()))
+}
+
+/// Returns a flag, and the same flag for a handler that sets it.
+fn flag() -> (Rc<Cell<bool>>, Rc<Cell<bool>>) {
+    let flag = Rc::new(Cell::new(false));
+    (flag.clone(), flag)
+}
+
+/// Lets others run until `flag` is set. A request may be on its way while all fibers wait.
+fn sleep_until(flag: &Cell<bool>) {
+    while !flag.get() {
+        fibra::sleep(ms(1));
+    }
 }
 
 #[test]
@@ -232,14 +244,16 @@ fn a_client_that_goes_away_kills_its_handler() {
     fibra::run(|| {
         let (told, ended) = fibra::sync::oneshot::<()>();
         let told = Rc::new(Cell::new(Some(told)));
+        let (begun, begins) = flag();
         let address = serve(Http1::new(), move |_| {
             let _told = told.take();
+            begins.set(true);
             fibra::park();
             say("never")
         });
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-        fibra::testing::wait_all_blocked();
+        sleep_until(&begun);
         drop(stream);
         assert!(ended.recv().is_err());
     });
@@ -285,13 +299,15 @@ where
 #[test]
 fn a_kill_of_a_connection_ends_its_handler_and_closes_its_socket() {
     fibra::run(|| {
-        let (mut stream, serves) = connection(Http1::new(), |_| {
+        let (begun, begins) = flag();
+        let (mut stream, serves) = connection(Http1::new(), move |_| {
             let _noisy = Noisy("handler unwound");
+            begins.set(true);
             fibra::park();
             say("never")
         });
         stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-        fibra::testing::wait_all_blocked();
+        sleep_until(&begun);
         serves.kill();
         assert_eq!(stream.read(&mut [0]).unwrap(), 0);
         assert!(matches!(serves.join(), Err(JoinError::Killed)));
@@ -307,10 +323,14 @@ fn a_graceful_end_waits_for_requests_and_for_nothing_else() {
         let (mut idle, serves_none) = connection(http.clone(), |_| say(""));
         let channel = fibra::channel::Channel::<String>::new();
         let receiver = channel.clone();
-        let (busy, serves) = connection(http, move |_| say(receiver.recv().unwrap()));
+        let (begun, begins) = flag();
+        let (busy, serves) = connection(http, move |_| {
+            begins.set(true);
+            say(receiver.recv().unwrap())
+        });
         let mut client = Client::new(busy).unwrap();
         let asks = fibra::spawn(move || text(client.send(get("/")).unwrap()));
-        fibra::testing::wait_all_blocked();
+        sleep_until(&begun);
 
         graceful.shutdown();
         serves_none.join().unwrap().unwrap();

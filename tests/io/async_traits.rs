@@ -523,7 +523,7 @@ fn a_tls_reader_that_sends_an_alert_does_not_take_the_place_of_the_writer() {
         woken = writer.get();
     }
     let received = &mut vec![0; 1 << 20];
-    for _ in 0..1000 {
+    for _ in 0..10_000 {
         if writer.get() != woken {
             return;
         }

@@ -87,12 +87,13 @@ fn a_job_that_has_begun_goes_on_and_its_result_is_dropped_on_its_thread() {
             let worker = fibra::scope(|s| {
                 let caller = s.spawn(|| {
                     if limited {
-                        assert!(timeout(ms(1), || pool.run(job)).is_err());
+                        assert!(timeout(ms(20), || pool.run(job)).is_err());
                     } else {
                         pool.run(job);
                     }
                 });
                 yield_now();
+                // This thread waits, so that the time is not over before the job has begun.
                 let worker = begun.recv().unwrap();
                 if limited {
                     caller.join().unwrap();

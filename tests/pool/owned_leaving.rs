@@ -57,10 +57,11 @@ fn leave_in_the_middle(owned: &Owned<u32>, way: usize) {
         let other = owned.clone();
         let caller = spawn(move || match way {
             0 => drop(other.call(call)),
-            1 => assert!(other.call_timeout(ms(1), call).unwrap_err().is_timeout()),
-            _ => assert!(timeout(ms(1), || other.call(call)).is_err()),
+            1 => assert!(other.call_timeout(ms(20), call).unwrap_err().is_timeout()),
+            _ => assert!(timeout(ms(20), || other.call(call)).is_err()),
         });
         yield_now();
+        // This thread waits, so that the time is not over before the call has begun.
         slow.begun.recv().unwrap();
         if way == 0 {
             caller.kill();

@@ -198,11 +198,14 @@ fn values_are_replaced_after_a_panic_a_failed_check_and_an_abandoned_call() {
     fibra::run(|| {
         assert_eq!(panic_of(|| pool.call(|_| quiet_panic("in a call"))), "in a call");
         assert_eq!(pool.call(|member| member.number).unwrap(), 1);
-        let nap = |member: &mut Member| {
-            thread::sleep(ms(10));
-            member.number
-        };
-        assert!(pool.call_timeout(ms(1), nap).unwrap_err().is_timeout());
+        let (call, begun, open) = slow_call();
+        let other = pool.clone();
+        let late = spawn(move || other.call_timeout(ms(20), call).unwrap_err().is_timeout());
+        yield_now();
+        // This thread waits, so that the time is not over before the call has begun.
+        begun.recv().unwrap();
+        assert!(late.join().unwrap());
+        open.send(()).unwrap();
         assert_eq!(pool.call(|member| member.number).unwrap(), 3);
         assert_eq!((pool.stats().replaced, pool.stats().calls), (3, 4));
     });

@@ -8,10 +8,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use fibra::sync::Event;
 use fibra::{Handle, JoinError, Runtime, par};
 
 use crate::support::{OnDrop, PanicsOnDrop, caught, in_child, ms, name_of, stderr};
-use crate::{Count, at_most, on, spin_until};
+use crate::{Count, LATE, at_most, on, sleep_until, spin_until};
 
 #[test]
 fn a_panic_of_one_refused_closure_does_not_keep_the_others_from_being_refused() {
@@ -22,7 +23,7 @@ fn a_panic_of_one_refused_closure_does_not_keep_the_others_from_being_refused() 
     let _ = caught(|| drop(runtime));
     assert_eq!(first.join(), Err(JoinError::Shutdown));
     for mut other in others {
-        assert_eq!(other.join_timeout(ms(2_000)), Some(Err(JoinError::Shutdown)));
+        assert_eq!(other.join_timeout(LATE), Some(Err(JoinError::Shutdown)));
     }
 }
 
@@ -33,9 +34,9 @@ fn a_runtime_that_is_never_run_refuses_its_jobs_although_a_handle_is_left() {
         let handle = runtime.handle();
         let mut job = handle.spawn(|| 1);
         drop(runtime);
-        assert_eq!(job.join_timeout(ms(2_000)), Some(Err(JoinError::Shutdown)), "{threads}");
+        assert_eq!(job.join_timeout(LATE), Some(Err(JoinError::Shutdown)), "{threads}");
         let mut late = handle.spawn(|| 2);
-        assert_eq!(late.join_timeout(ms(2_000)), Some(Err(JoinError::Shutdown)), "{threads}");
+        assert_eq!(late.join_timeout(LATE), Some(Err(JoinError::Shutdown)), "{threads}");
         assert!(handle.try_spawn(|| 3).unwrap_err().is_closed());
     }
 }
@@ -52,17 +53,20 @@ fn a_job_that_the_first_handle_of_a_plain_run_spawns_while_that_ends_is_refused(
         fibra::yield_now();
     });
     let mut job = receiver.recv().unwrap();
-    assert_eq!(job.join_timeout(ms(2_000)), Some(Err(JoinError::Shutdown)));
+    assert_eq!(job.join_timeout(LATE), Some(Err(JoinError::Shutdown)));
 }
 
 #[test]
 fn a_stream_that_a_time_limit_has_interrupted_continues_with_the_same_item() {
     on(2, |_| {
-        let mut slow = par::imap(0..3_u64, |n| {
-            fibra::sleep(ms(50));
+        let release = Arc::new(Event::new());
+        let released = release.clone();
+        let mut slow = par::imap(0..3_u64, move |n| {
+            released.wait();
             n
         });
         assert!(fibra::time::timeout(ms(5), || slow.next()).is_err());
+        release.set();
         assert_eq!(slow.collect::<Vec<_>>(), [0, 1, 2]);
     });
 }
@@ -70,17 +74,19 @@ fn a_stream_that_a_time_limit_has_interrupted_continues_with_the_same_item() {
 #[test]
 fn a_stream_that_is_left_during_a_wait_kills_the_job_that_it_waited_for() {
     on(2, |_| {
-        let ended = Arc::new(Count::default());
-        let ends = ended.clone();
+        let (started, ended) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let (starts, ends) = (started.clone(), ended.clone());
         let mut stuck = par::imap(0..3_u64, move |_| {
             let ends = ends.clone();
             let _ends = OnDrop(move || _ = ends.add());
+            starts.add();
             fibra::park();
         });
-        assert!(fibra::time::timeout(ms(20), || stuck.next()).is_err());
+        while started.get() < 3 {
+            assert!(fibra::time::timeout(ms(20), || stuck.next()).is_err());
+        }
         drop(stuck);
-        fibra::sleep(ms(50));
-        assert_eq!(ended.get(), 3);
+        sleep_until(|| ended.get() == 3);
     });
 }
 
@@ -125,8 +131,7 @@ fn a_job_that_is_abandoned_in_a_destructor_after_its_closure_has_its_output() {
                 LOCAL.with(|_| ());
                 Waits(output)
             });
-            fibra::sleep(ms(20));
-            assert!(STUCK.get());
+            sleep_until(|| STUCK.get());
             job
         });
         let output = job.join().unwrap(); // the closure had returned it
@@ -262,7 +267,7 @@ fn nothing_that_a_job_does_to_the_main_fiber_of_its_scheduler_ends_that_schedule
             for _ in 0..3 {
                 fibra::sleep(ms(1));
                 let mut next = handle.spawn_on(1, || 5);
-                assert_eq!(next.join_timeout(ms(2_000)), Some(Ok(5)), "{how}");
+                assert_eq!(next.join_timeout(LATE), Some(Ok(5)), "{how}");
             }
         });
     }

@@ -9,7 +9,7 @@ use fibra::sync::Mutex;
 use fibra::{Builder, Handle, Runtime, RuntimeDump, SchedulerState};
 
 use crate::support::{DONE_LINE, in_child, ms, name_of, stderr};
-use crate::{at_most, on, spin_until};
+use crate::{at_most, on, sleep_until, spin_until};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -102,9 +102,7 @@ fn a_scheduler_that_computes_is_shown_as_busy_with_the_jobs_that_wait_for_it() {
             starts.store(true, Ordering::SeqCst);
             spin_until(|| stops.load(Ordering::SeqCst));
         });
-        while !started.load(Ordering::SeqCst) {
-            fibra::yield_now();
-        }
+        sleep_until(|| started.load(Ordering::SeqCst));
         let waiting: Vec<_> = (0..3).map(|_| handle.spawn_on(1, || ())).collect();
         let dump = handle.dump_within(ms(10));
         let text = dump.to_string();
@@ -161,8 +159,14 @@ fn a_plain_thread_sees_a_runtime_from_before_its_start_until_after_its_end() {
     let during = runtime.run(|| {
         let there = handle.clone();
         let thread = thread::spawn(move || {
-            thread::sleep(ms(20));
-            there.dump()
+            let by = Instant::now() + LONG;
+            loop {
+                thread::sleep(ms(20));
+                let dump = there.dump();
+                if states(&dump) == [SchedulerState::Asleep; 2] || by < Instant::now() {
+                    break dump;
+                }
+            }
         });
         fibra::blocking(move || thread.join().unwrap())
     });
@@ -187,10 +191,13 @@ fn a_plain_run_shows_its_scheduler_to_other_threads() {
 #[test]
 fn a_fiber_that_is_killed_while_it_asks_takes_its_request_back() {
     on(2, |handle| {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stops = stop.clone();
-        let computes = handle.spawn_on(1, move || spin_until(|| stops.load(Ordering::SeqCst)));
-        fibra::sleep(ms(5));
+        let (started, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (starts, stops) = (started.clone(), stop.clone());
+        let computes = handle.spawn_on(1, move || {
+            starts.store(true, Ordering::SeqCst);
+            spin_until(|| stops.load(Ordering::SeqCst));
+        });
+        sleep_until(|| started.load(Ordering::SeqCst));
         let there = handle.clone();
         let asks = fibra::spawn(move || there.dump_within(LONG));
         fibra::sleep(ms(5));

@@ -13,7 +13,7 @@ use fibra::{Handle, Runtime, par};
 use crate::support::{
     DONE_LINE, OnDrop, PanicsOnDrop, caught, in_child, ms, name_of, panic_of, quiet_panic, stderr,
 };
-use crate::{at_most, on, spin_until};
+use crate::{Count, at_most, on, sleep_until, spin_until};
 
 /// Runs `body` in a child process, which must end soon, and returns what it printed.
 fn ends(test: &str, body: impl FnOnce()) -> String {
@@ -33,17 +33,10 @@ fn never_end() {
     }
 }
 
-/// Returns a flag, and the same flag for another closure.
-fn flag() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
-    let flag = Arc::new(AtomicBool::new(false));
-    (flag.clone(), flag)
-}
-
-/// Lets other fibers run until `flag` is set, by whatever thread.
-fn sleep_until(flag: &AtomicBool) {
-    while !flag.load(Ordering::SeqCst) {
-        fibra::sleep(ms(1));
-    }
+/// Returns a count, and the same count for another closure.
+fn count() -> (Arc<Count>, Arc<Count>) {
+    let count = Arc::new(Count::default());
+    (count.clone(), count)
 }
 
 #[test]
@@ -51,20 +44,20 @@ fn a_job_that_never_ends_keeps_its_scope_and_not_the_runtime() {
     let test = name_of!(a_job_that_never_ends_keeps_its_scope_and_not_the_runtime);
     let text = ends(test, || {
         on(2, |handle| {
-            let (started, seen) = flag();
+            let (started, seen) = count();
             let scope = move || {
                 let left = OnDrop(|| eprintln!("the scope was left"));
                 par::scope(|s| {
                     s.spawn(|| {
-                        started.store(true, Ordering::SeqCst);
+                        started.add();
                         never_end();
                     });
-                    spin_until(|| started.load(Ordering::SeqCst)); // it was stolen
+                    spin_until(|| started.get() == 1); // it was stolen
                 });
                 drop(left);
             };
             handle.spawn_on(0, scope).detach();
-            sleep_until(&seen);
+            sleep_until(|| seen.get() == 1);
         });
     });
     assert!(text.contains("it caught every kill"), "{text}");
@@ -77,20 +70,20 @@ fn a_job_on_the_first_scheduler_that_never_ends_keeps_its_scope_and_not_the_runt
         name_of!(a_job_on_the_first_scheduler_that_never_ends_keeps_its_scope_and_not_the_runtime);
     let text = ends(test, || {
         on(2, |handle| {
-            let (started, seen) = flag();
+            let (started, seen) = count();
             let scope = move || {
                 let left = OnDrop(|| eprintln!("the scope was left"));
                 par::scope(|s| {
                     s.spawn_on(0, || {
-                        started.store(true, Ordering::SeqCst);
+                        started.add();
                         never_end();
                     });
-                    spin_until(|| started.load(Ordering::SeqCst));
+                    spin_until(|| started.get() == 1);
                 });
                 drop(left);
             };
             handle.spawn_on(1, scope).detach();
-            sleep_until(&seen);
+            sleep_until(|| seen.get() == 1);
         });
     });
     assert!(text.contains("it caught every kill"), "{text}");
@@ -102,15 +95,19 @@ fn a_scope_on_one_thread_does_not_outlast_run() {
     let test = name_of!(a_scope_on_one_thread_does_not_outlast_run);
     let text = ends(test, || {
         fibra::run(|| {
-            fibra::spawn(|| {
+            let (started, seen) = count();
+            fibra::spawn(move || {
                 let left = OnDrop(|| eprintln!("the scope was left"));
                 par::scope(|s| {
-                    let job = s.spawn(never_end);
+                    let job = s.spawn(|| {
+                        started.add();
+                        never_end();
+                    });
                     fibra::shield(|| eprintln!("joined: {:?}", job.join()));
                 });
                 drop(left);
             });
-            fibra::sleep(ms(20));
+            sleep_until(|| seen.get() == 1);
         });
     });
     assert!(text.contains("joined: Err(Abandoned)"), "{text}");
@@ -121,16 +118,21 @@ fn a_scope_on_one_thread_does_not_outlast_run() {
 fn a_scope_in_a_destructor_at_the_end_starts_no_jobs() {
     for threads in 1..3 {
         on(threads, |handle| {
+            let (started, seen) = count();
             for index in 0..threads {
+                let started = started.clone();
                 let clean_up = OnDrop(|| {
                     let word = String::from("borrowed");
                     par::scope(|s| assert!(s.spawn(|| word.len()).join().unwrap_err().is_killed()));
                     assert_eq!(par::map(&[1, 2, 3], |n| n * 2), [2, 4, 6]);
                 });
-                let job = move || fibra::finally(fibra::park, || drop(clean_up));
+                let job = move || {
+                    started.add();
+                    fibra::finally(fibra::park, || drop(clean_up));
+                };
                 handle.spawn_on(index, job).detach();
             }
-            fibra::sleep(ms(10));
+            sleep_until(|| seen.get() == threads as u32);
         });
     }
 }
@@ -140,30 +142,35 @@ fn a_refused_closure_whose_destructor_panics_does_not_hold_its_scope() {
     let test = name_of!(a_refused_closure_whose_destructor_panics_does_not_hold_its_scope);
     ends(test, || {
         on(2, |handle| {
-            let job = handle.spawn_on(1, || {
+            let (spawned, seen) = count();
+            let job = handle.spawn_on(1, move || {
                 par::scope(|s| {
                     for _ in 0..3 {
                         let bad = PanicsOnDrop("a closure");
                         s.spawn(move || drop(bad));
                     }
+                    spawned.add();
                     thread::sleep(ms(200)); // the runtime ends meanwhile
                 });
             });
-            thread::sleep(ms(50));
+            // This scheduler takes none of them.
+            spin_until(|| seen.get() == 1);
             drop(job);
         });
         on(1, |handle| {
-            let spawns_late = || {
+            let (started, seen) = count();
+            let spawns_late = move || {
                 par::scope(|s| {
                     let late = OnDrop(|| {
                         let bad = PanicsOnDrop("a closure");
                         assert!(caught(|| drop(s.spawn(move || drop(bad)))));
                     });
+                    started.add();
                     fibra::finally(fibra::park, || drop(late));
                 });
             };
             handle.spawn(spawns_late).detach();
-            fibra::sleep(ms(10));
+            sleep_until(|| seen.get() == 1);
         });
     });
 }

@@ -33,7 +33,7 @@ mod waits;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fibra::{Handle, Runtime};
 
@@ -48,6 +48,20 @@ fn spin_until(done: impl Fn() -> bool) {
         thread::yield_now();
     }
 }
+
+/// Lets other fibers run until `done` holds, whatever thread makes it hold. Panics if that takes
+/// longer than any test should on a busy machine.
+#[track_caller]
+fn sleep_until(done: impl Fn() -> bool) {
+    let by = Instant::now() + LATE;
+    while !done() {
+        assert!(Instant::now() < by, "it does not happen within {LATE:?}");
+        fibra::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The time after which an event is taken not to happen any more.
+const LATE: Duration = Duration::from_secs(20);
 
 /// A number that several threads write.
 #[derive(Default)]

@@ -98,19 +98,21 @@ fn a_kill_of_the_caller_kills_the_jobs_and_waits_for_them() {
         }
     }
     on(2, || {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
         static ENDED: AtomicUsize = AtomicUsize::new(0);
         let fiber = fibra::spawn(|| {
             par::scope(|s| {
                 for _ in 0..10 {
                     s.spawn(|| {
                         let _ends = Ends(&ENDED);
+                        STARTED.fetch_add(1, Ordering::Relaxed);
                         fibra::park();
                     });
                 }
                 fibra::park();
             });
         });
-        fibra::sleep(Duration::from_millis(20));
+        crate::sleep_until(|| STARTED.load(Ordering::Relaxed) == 10);
         fiber.kill();
         assert!(fiber.join().unwrap_err().is_killed());
         assert_eq!(ENDED.load(Ordering::Relaxed), 10);

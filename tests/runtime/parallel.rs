@@ -12,7 +12,7 @@ use fibra::par;
 use crate::support::{
     DONE_LINE, HOUR, OnDrop, caught, in_child, ms, name_of, panic_of, quiet_panic, stderr,
 };
-use crate::{Count, on, spin_until};
+use crate::{Count, on, sleep_until, spin_until};
 
 #[test]
 fn jobs_of_a_scope_borrow_from_the_caller_and_run_on_every_thread() {
@@ -138,9 +138,7 @@ fn a_kill_of_the_caller_kills_its_jobs_everywhere_and_waits_for_their_clean_up()
                 fibra::park();
             });
         });
-        while started.get() < 4 {
-            fibra::sleep(ms(1));
-        }
+        sleep_until(|| started.get() == 4);
         owner.kill_with("the user has left");
         let error = owner.join().unwrap_err();
         assert_eq!(error.to_string(), "the fiber was killed: the user has left");
@@ -383,11 +381,8 @@ fn a_dropped_imap_kills_its_jobs() {
         });
         assert_eq!(results.next(), Some(0));
         drop(results);
-        let begun = std::time::Instant::now();
-        while ended.get() < started.get() {
-            assert!(begun.elapsed().as_secs() < 20, "a job was not killed");
-            fibra::sleep(ms(1));
-        }
+        // Each job that has started is killed.
+        sleep_until(|| ended.get() == started.get());
     });
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fibra::sync::{Event, mpmc};
 use fibra::{Handle, Runtime};
@@ -12,12 +12,12 @@ use crate::at_most;
 use crate::dumps::normal;
 use crate::support::{DONE_LINE, in_child, ms, name_of, panic_of, stderr};
 
-/// Runs `body` on a runtime that reports stalls after 100 ms, in a child process, and returns what
-/// the child printed, without numbers.
-fn reports(test: &str, threads: usize, body: impl FnOnce(Handle)) -> String {
+/// Runs `body` on a runtime that reports stalls after that time, in a child process, and returns
+/// what the child printed, without numbers.
+fn reports(test: &str, threads: usize, after: Duration, body: impl FnOnce(Handle)) -> String {
     let output = in_child(test, &[], || {
         at_most(Duration::from_secs(30));
-        let builder = Runtime::builder().threads(threads).report_stalls(ms(100));
+        let builder = Runtime::builder().threads(threads).report_stalls(after);
         builder.build().unwrap().run(|| body(Handle::current()));
     });
     let text = stderr(&output);
@@ -28,18 +28,18 @@ fn reports(test: &str, threads: usize, body: impl FnOnce(Handle)) -> String {
 #[test]
 fn a_stall_is_reported_once_with_the_fibers_of_all_schedulers() {
     let test = name_of!(a_stall_is_reported_once_with_the_fibers_of_all_schedulers);
-    let text = reports(test, 2, |handle| {
+    let text = reports(test, 2, ms(100), |handle| {
         let (sender, receiver) = mpmc::bounded::<()>(1);
         let forgotten = handle.spawn_on(1, move || receiver.recv());
         let event = Arc::new(Event::new());
         let sets = event.clone();
         let thread = thread::spawn(move || {
-            thread::sleep(ms(700));
+            thread::sleep(ms(1_500));
             sets.set();
         });
         event.wait();
         // The next stall, which a time limit will end.
-        fibra::sleep(ms(700));
+        fibra::sleep(ms(1_500));
         drop(sender);
         assert!(forgotten.join().unwrap().is_err());
         thread.join().unwrap();
@@ -64,9 +64,9 @@ scheduler 1 sleeps:
 #[test]
 fn a_runtime_of_one_thread_reports_stalls_as_well() {
     let test = name_of!(a_runtime_of_one_thread_reports_stalls_as_well);
-    let text = reports(test, 1, |_| {
+    let text = reports(test, 1, ms(100), |_| {
         fibra::spawn(|| fibra::park());
-        fibra::sleep(ms(700));
+        fibra::sleep(ms(1_500));
     });
     let expected = "\
 fibra: stall: all schedulers have slept
@@ -80,14 +80,16 @@ scheduler 0 sleeps:
 #[test]
 fn a_runtime_in_which_a_fiber_runs_or_computes_now_and_then_reports_none() {
     let test = name_of!(a_runtime_in_which_a_fiber_runs_or_computes_now_and_then_reports_none);
-    let text = reports(test, 2, |handle| {
+    // On a busy machine, a scheduler may wake up late: it seems to sleep for that time.
+    let text = reports(test, 2, ms(1_000), |handle| {
         handle.spawn_on(1, || fibra::park()).detach();
-        for _ in 0..20 {
+        let end = Instant::now() + ms(1_500);
+        while Instant::now() < end {
             fibra::sleep(ms(5));
             // Dumps wake all schedulers.
             drop(handle.dump());
         }
-        thread::sleep(ms(300));
+        thread::sleep(ms(1_500));
     });
     assert_eq!(text, "");
 }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use fibra::sync::{Mutex, Semaphore, mpmc};
 use fibra::{Handle, RemoteHandle};
 
-use crate::on;
+use crate::support::measure_until;
 use crate::support::sync::Random;
+use crate::{Count, on, sleep_until};
 
 #[test]
 fn trees_of_jobs_have_the_right_sum_on_any_number_of_threads() {
@@ -76,11 +77,8 @@ fn jobs_from_fibers_and_threads_together_are_all_run_once() {
         fibers.into_iter().for_each(|fiber| fiber.join().unwrap());
         fibra::blocking(|| threads.into_iter().for_each(|thread| thread.join().unwrap()));
         let expected = 2 * SPAWNERS * (JOBS * (JOBS - 1) / 2);
-        let begun = Instant::now();
-        while sum.load(Ordering::Relaxed) != expected {
-            assert!(begun.elapsed() < Duration::from_secs(20), "a detached job was lost");
-            fibra::sleep(Duration::from_millis(1));
-        }
+        // The last ones are detached jobs.
+        sleep_until(|| sum.load(Ordering::Relaxed) == expected);
     });
 }
 
@@ -156,78 +154,67 @@ fn pairs_across_two_schedulers_exchange_all_their_messages() {
     });
 }
 
-/// The least and the greatest number of turns of all parties in a fixed time.
-fn shares(turns: Vec<u64>) -> (u64, u64) {
-    (turns.iter().copied().min().unwrap(), turns.iter().copied().max().unwrap())
-}
-
-/// Runs parties on both schedulers until the time is over, and returns the turns of each.
-fn compete(turn: impl Fn() + Clone + Send + 'static) -> Vec<u64> {
-    on(2, |handle| {
-        let end = Instant::now() + Duration::from_millis(300);
-        let parties: Vec<_> = (0..8)
-            .map(|n| {
-                let turn = turn.clone();
-                handle.spawn_on(n % 2, move || {
-                    let mut turns = 0;
+/// Runs this number of parties, on both schedulers in turn, for a while: each calls `turn` over and
+/// over. Checks that none starves, and returns the number of all turns.
+#[track_caller]
+fn compete(parties: u32, turn: impl Fn() + Clone + Send + 'static) -> u64 {
+    let mut all = 0;
+    let is_fair = |turns: &Vec<u64>| {
+        let (least, most) = (turns.iter().min().unwrap(), turns.iter().max().unwrap());
+        *most < 100 * (*least).max(1)
+    };
+    measure_until(is_fair, || {
+        let turns = on(2, |handle| {
+            let started = Arc::new(Count::default());
+            let party = |n| {
+                let (turn, started) = (turn.clone(), started.clone());
+                handle.spawn_on(n as usize % 2, move || {
+                    started.add();
+                    sleep_until(|| started.get() == parties);
+                    let (mut turns, end) = (0, Instant::now() + Duration::from_millis(300));
                     while Instant::now() < end {
                         turn();
                         turns += 1;
                     }
                     turns
                 })
-            })
-            .collect();
-        parties.into_iter().map(|party| party.join().unwrap()).collect()
-    })
+            };
+            let jobs: Vec<_> = (0..parties).map(party).collect();
+            jobs.into_iter().map(|job| job.join().unwrap()).collect::<Vec<u64>>()
+        });
+        all += turns.iter().sum::<u64>();
+        turns
+    });
+    all
 }
 
 #[test]
 fn a_lock_between_schedulers_starves_no_party() {
     let lock = Arc::new(Mutex::new(0_u64));
-    let turns = compete({
+    let turns = compete(8, {
         let lock = lock.clone();
         move || {
             *lock.lock() += 1;
             fibra::yield_now();
         }
     });
-    assert_eq!(*lock.lock(), turns.iter().sum());
-    let (least, most) = shares(turns);
-    assert!(most < 100 * least.max(1), "between {least} and {most} turns");
+    assert_eq!(*lock.lock(), turns);
 }
 
 #[test]
 fn permits_between_schedulers_starve_no_party() {
     let semaphore = Arc::new(Semaphore::new(3));
-    let turns = compete({
+    compete(8, {
         let semaphore = semaphore.clone();
         move || {
             let _permit = semaphore.acquire();
             fibra::yield_now();
         }
     });
-    let (least, most) = shares(turns);
-    assert!(most < 100 * least.max(1), "between {least} and {most} turns");
     assert_eq!(semaphore.available(), 3);
 }
 
 #[test]
 fn jobs_of_two_busy_spawners_both_make_progress() {
-    on(2, |handle| {
-        let end = Instant::now() + Duration::from_millis(300);
-        let spawners = handle.on_each({
-            let handle = handle.clone();
-            move |_| {
-                let mut done = 0_u64;
-                while Instant::now() < end {
-                    done += handle.spawn(|| 1_u64).join().unwrap();
-                }
-                done
-            }
-        });
-        let done: Vec<_> = spawners.into_iter().map(|spawner| spawner.join().unwrap()).collect();
-        let (least, most) = shares(done);
-        assert!(most < 100 * least.max(1), "between {least} and {most} jobs");
-    });
+    compete(2, || Handle::current().spawn(|| ()).join().unwrap());
 }

@@ -51,14 +51,17 @@ impl Used {
     }
 }
 
-/// Uses the thing in turns until the time is over. Returns whether it is over; otherwise the
-/// tasklet was thrown at.
+/// Uses the thing in turns, at least once, until the time is over. Returns whether it is over;
+/// otherwise the tasklet was thrown at.
 fn works(turn: &dyn Fn(bool), end: Instant, random: &mut Random) -> bool {
     let until_the_end = || {
-        while Instant::now() < end {
+        loop {
             turn(random.below(4) == 0);
             if random.below(8) == 0 {
                 fibra::yield_now();
+            }
+            if end <= Instant::now() {
+                break;
             }
         }
     };

@@ -10,7 +10,7 @@ use fibra::sync::{Once, WaitGroup, mpmc, oneshot, promise};
 use fibra::{Fiber, Handle, RemoteHandle, par, select};
 
 use crate::support::{OnDrop, ms};
-use crate::{Count, on};
+use crate::{Count, LATE, on, sleep_until as until};
 
 /// What the two sides of a wait tell each other. They look every millisecond: the waits that are
 /// tested are no part of this.
@@ -28,12 +28,6 @@ impl Signals {
 
     fn until_go(&self) {
         until(|| self.go.load(Ordering::SeqCst));
-    }
-}
-
-fn until(done: impl Fn() -> bool) {
-    while !done() {
-        fibra::sleep(ms(1));
     }
 }
 
@@ -447,7 +441,7 @@ fn play(wait: &Wait, end: End, home: usize) {
             End::KilledFromElsewhere => first.kill(),
         }
         let mut first = first;
-        let ended = first.join_timeout(ms(10_000)).unwrap_or_else(|| panic!("{name}: it hangs"));
+        let ended = first.join_timeout(LATE).unwrap_or_else(|| panic!("{name}: it hangs"));
         let killed = matches!(end, End::KilledHere | End::KilledFromElsewhere);
         assert_eq!(ended.is_err_and(|error| error.is_killed()), killed, "{name}");
         let expected = match end {
@@ -462,11 +456,11 @@ fn play(wait: &Wait, end: End, home: usize) {
             fibra::sleep(ms(1));
             signals.go.store(true, Ordering::SeqCst);
             let mut second = second;
-            let ended = second.join_timeout(ms(10_000));
+            let ended = second.join_timeout(LATE);
             assert_eq!(ended, Some(Ok(())), "{name}: the second wait");
         }
         let mut partner = partner;
-        assert_eq!(partner.join_timeout(ms(10_000)), Some(Ok(())), "{name}: the partner");
+        assert_eq!(partner.join_timeout(LATE), Some(Ok(())), "{name}: the partner");
     });
     // A lock may come free first, when the runtime kills its holder.
     assert_ne!(how.load(Ordering::SeqCst), 0, "{name}: it was not unwound");

@@ -40,14 +40,14 @@ impl Random {
     }
 }
 
-/// Runs `body` in a process of its own, which is aborted if it takes longer than a minute. `test`
-/// names the calling test.
+/// Runs `body` in a process of its own, which is aborted if it takes longer than some minutes.
+/// `test` names the calling test.
 #[track_caller]
 pub(crate) fn in_time(test: &str, body: impl FnOnce()) {
     let output = super::in_child(test, &[], || {
         thread(|| {
-            thread::park_timeout(std::time::Duration::from_secs(60));
-            eprintln!("it takes longer than a minute");
+            thread::park_timeout(std::time::Duration::from_secs(180));
+            eprintln!("it takes longer than three minutes");
             std::process::abort();
         });
         body();

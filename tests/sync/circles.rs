@@ -6,6 +6,7 @@
     reason = "starts threads, which it joins, and reads the clock"
 )]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -354,11 +355,15 @@ fn lock_at_random(locks: &[Mutex<u32>; 4], seed: u64) -> u32 {
 fn a_reader_behind_a_writer_of_another_thread_is_no_deadlock() {
     let lock = Arc::new(RwLock::new(()));
     let meet = Arc::new(Barrier::new(2));
+    let seen = Arc::new(AtomicBool::new(false));
     let writer = {
-        let (lock, meet) = (lock.clone(), meet.clone());
+        let (lock, meet, seen) = (lock.clone(), meet.clone(), seen.clone());
         thread::spawn(move || {
             meet.wait();
-            lock.write_timeout(ms(60)).is_err()
+            // It leaves the queue after a while, and comes again if it was not seen there.
+            while !seen.load(Ordering::SeqCst) {
+                assert!(lock.write_timeout(ms(60)).is_err());
+            }
         })
     };
     fibra::run(|| {
@@ -368,9 +373,11 @@ fn a_reader_behind_a_writer_of_another_thread_is_no_deadlock() {
         while lock.try_read().is_some() {
             fibra::sleep(ms(1));
         }
+        seen.store(true, Ordering::SeqCst);
         drop(lock.read());
+        // Until then, this fiber holds the lock.
+        fibra::blocking(move || writer.join().unwrap());
     });
-    assert!(writer.join().unwrap());
 }
 
 #[test]

@@ -91,7 +91,9 @@ fn wakes_that_keep_coming_leave_turns_to_the_other_fibers() {
             }
         });
         let start = Instant::now();
-        while start.elapsed() < ms(200) {
+        // On a busy machine, the other thread may begin later than that.
+        let is_over = || ms(200) < start.elapsed() && woken.load(Ordering::Relaxed) != 0;
+        while !is_over() && start.elapsed() < ms(20_000) {
             // Slow enough that there is always mail.
             compute(Duration::from_micros(1));
             others.fetch_add(1, Ordering::Relaxed);
@@ -127,6 +129,7 @@ fn a_scheduler_that_waits_for_another_thread_uses_no_processor_time() {
         fibra::park();
         thread.join().unwrap();
         let used = used() - before;
-        assert!(used < ms(2), "{used:?} while it slept");
+        // A spin for all that time would use most of it.
+        assert!(used < ms(20), "{used:?} while it slept");
     });
 }

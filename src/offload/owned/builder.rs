@@ -86,7 +86,7 @@ impl<T> OwnedBuilder<T> {
     /// let numbers = Owned::builder().replace_after_abandoned_call(true).build(Vec::new);
     /// let slow = |numbers: &mut Vec<i32>| {
     ///     numbers.push(1);
-    ///     std::thread::sleep(Duration::from_millis(20));
+    ///     std::thread::sleep(Duration::from_millis(200));
     /// };
     /// assert!(numbers.call_timeout(Duration::from_millis(1), slow).is_err());
     /// assert_eq!(numbers.call(|numbers| numbers.len()).unwrap(), 0);

@@ -19,7 +19,7 @@ use crate::sched::lowlevel::Interrupt;
 /// use std::time::Duration;
 ///
 /// let slow = Owned::new(|| ());
-/// let nap = |_: &mut ()| std::thread::sleep(Duration::from_millis(50));
+/// let nap = |_: &mut ()| std::thread::sleep(Duration::from_millis(200));
 /// assert!(slow.call_timeout(Duration::from_millis(1), nap).unwrap_err().is_timeout());
 /// slow.close();
 /// assert!(slow.call(|_| ()).unwrap_err().is_closed());

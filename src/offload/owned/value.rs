@@ -201,7 +201,7 @@ impl<T> Owned<T> {
     /// use std::time::Duration;
     ///
     /// let slow = Owned::new(|| 7);
-    /// let nap = |_: &mut i32| std::thread::sleep(Duration::from_millis(20));
+    /// let nap = |_: &mut i32| std::thread::sleep(Duration::from_millis(200));
     /// assert!(slow.call_timeout(Duration::from_millis(1), nap).unwrap_err().is_timeout());
     /// assert_eq!(slow.call(|n| *n).unwrap(), 7); // when the first call has ended
     /// ```

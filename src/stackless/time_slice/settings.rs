@@ -91,7 +91,7 @@ impl Run {
     /// use fibra::stackless::{self, Run};
     ///
     /// fibra::run(|| {
-    ///     let sleeper = stackless::spawn(|| fibra::sleep(Duration::from_millis(1)));
+    ///     let sleeper = stackless::spawn(|| fibra::sleep(Duration::from_millis(50)));
     ///     stackless::run();
     ///     assert!(sleeper.is_alive()); // `run` does not wait for timers
     ///     Run::new().threadblock().run();

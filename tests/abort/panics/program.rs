@@ -84,10 +84,11 @@ fn wait_for_jobs() {
     let owned = fibra::blocking::Owned::new(|| 0);
     let other = owned.clone();
     let (begin, begun) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
     let caller = fibra::spawn(move || {
         let call = move |n: &mut i32| {
             begin.send(()).unwrap();
-            nap();
+            ended.recv().unwrap();
             *n += 1;
         };
         say(format!("a call to an owned value: {}", other.call(call).unwrap_err()));
@@ -96,6 +97,7 @@ fn wait_for_jobs() {
     begun.recv().unwrap();
     caller.kill();
     caller.join().expect("it was not unwound: it returned");
+    end.send(()).unwrap();
     say(format!("the owned value: {}", owned.call(|n| *n).unwrap()));
     let apart = begin_apart(move || {
         fibra::run(|| {

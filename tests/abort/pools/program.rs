@@ -33,7 +33,7 @@ fn main() {
             let pool = Pool::new(2);
             texts(pool.imap(0..9, |_| fibra::park_timeout(std::time::Duration::from_secs(1))))
         });
-        let short = || fibra::sleep(std::time::Duration::from_millis(20));
+        let short = || fibra::sleep(std::time::Duration::from_millis(200));
         killed("race", move || race([short, short]).unwrap_err().to_string());
         killed("map", move || Pool::new(2).map(0..9, |_| short()).unwrap_err().to_string());
         let future = fibra::future::spawn(fibra::park);

@@ -69,10 +69,17 @@ fn kills() {
         event.set();
         say(format!("it is complete: {}", goes_on.join().is_ok()));
 
-        let blocks = handle.spawn_on(1, || std::thread::sleep(50 * MS));
+        let killed = Arc::new(AtomicBool::new(false));
+        let is_killed = killed.clone();
+        let blocks = handle.spawn_on(1, move || {
+            while !is_killed.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+        });
         let says = Says("a job that had not started dropped its closure");
         let queued = handle.spawn_on(1, move || drop(says));
         queued.kill();
+        killed.store(true, Ordering::SeqCst);
         say(format!("a queued job: {}", queued.join().unwrap_err()));
         blocks.join().unwrap();
         handle.spawn_on(1, || ()).join().unwrap();
@@ -89,9 +96,15 @@ fn ask(address: std::net::SocketAddr, request: &[u8]) -> TcpStream {
     client
 }
 
+/// The number of handlers that wait until they are killed.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
 fn serve(mut stream: TcpStream) {
     let mut request = [0];
     stream.read_exact(&mut request).unwrap();
+    if request != *b"q" {
+        WAITING.fetch_add(1, Ordering::SeqCst);
+    }
     match &request {
         // It ends when it is killed, because the read returns an error.
         b"r" => say(format!("is killed: {}", stream.read(&mut [0]).is_err())),
@@ -114,18 +127,16 @@ fn serves() {
         let answers = (0..10).map(|_| io::read_to_string(ask(address, b"q")).unwrap());
         say(format!("{} were served", answers.filter(|answer| answer == "served").count()));
         let _reader = ask(address, b"r");
-        while running.connections() != 1 {
+        while WAITING.load(Ordering::SeqCst) != 1 || running.connections() != 1 {
             fibra::sleep(MS);
         }
-        fibra::sleep(10 * MS);
         say(format!("{} was killed", running.shutdown(10 * MS).killed));
 
         let (running, address) = start();
         let _clients = [(); 4].map(|()| ask(address, b"p"));
-        while running.connections() != 4 {
+        while WAITING.load(Ordering::SeqCst) != 1 + 4 {
             fibra::sleep(MS);
         }
-        fibra::sleep(10 * MS);
         drop(running);
     });
     say("over");
@@ -139,26 +150,33 @@ fn ends() {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
-    let begun = Instant::now();
+    let (begun, started) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
     let (parked, queued, unparker) = on_two(|handle| {
         fibra::spawn(fibra::park);
         let (send, unparker) = mpsc::channel();
         let mut parked: Vec<_> = [0, 1, 0, 1]
             .into_iter()
             .map(|index| {
-                let send = send.clone();
+                let (send, started) = (send.clone(), started.clone());
                 handle.spawn_on(index, move || {
                     send.send(fibra::current().unparker()).unwrap();
+                    started.fetch_add(1, Ordering::SeqCst);
                     loop {
                         fibra::park();
                     }
                 })
             })
             .collect();
-        parked.push(handle.spawn(|| loop {
-            fibra::sleep(Duration::from_secs(3_600));
+        let starts = started.clone();
+        parked.push(handle.spawn(move || {
+            starts.fetch_add(1, Ordering::SeqCst);
+            loop {
+                fibra::sleep(Duration::from_secs(3_600));
+            }
         }));
-        fibra::sleep(20 * MS);
+        while started.load(Ordering::SeqCst) != 5 {
+            fibra::sleep(MS);
+        }
         let queued: Vec<_> = (0..100)
             .map(|n| {
                 let counts = Counts(dropped.clone());

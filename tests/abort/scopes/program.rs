@@ -33,6 +33,16 @@ fn wait() {
 }
 
 /// Opens a scope with a job that waits forever on the scheduler `index`.
+/// Whether the job of a scope has started.
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// Waits until the job of a scope has started.
+fn until_started() {
+    while !STARTED.swap(false, Ordering::SeqCst) {
+        fibra::sleep(MS);
+    }
+}
+
 fn scope(index: usize, then: impl FnOnce()) {
     let _left = Left;
     let started = AtomicBool::new(false);
@@ -44,6 +54,7 @@ fn scope(index: usize, then: impl FnOnce()) {
         while !started.load(Ordering::SeqCst) {
             fibra::yield_now();
         }
+        STARTED.store(true, Ordering::SeqCst);
         then();
     });
 }
@@ -53,11 +64,11 @@ fn main() {
     for (threads, outer, inner) in [(1, 0, 0), (2, 0, 0), (2, 0, 1), (2, 1, 0), (2, 1, 1)] {
         on(threads, |handle| {
             handle.spawn_on(outer, move || scope(inner, || ())).detach();
-            fibra::sleep(20 * MS);
+            until_started();
         });
         on(threads, |handle| {
             handle.spawn_on(outer, move || scope(inner, wait)).detach();
-            fibra::sleep(20 * MS);
+            until_started();
         });
     }
 }
