@@ -380,7 +380,7 @@ fn misuse_panics_with_what_to_do() {
     );
     assert!(
         message(&|| fibra::run(|| drop(block_on(fibra::guest(|| ())))))
-            .starts_with("`fibra::run` was called inside `fibra::run` on the same thread")
+            .starts_with("a guest was polled on a thread that has a scheduler already")
     );
     assert_eq!(
         message(&|| drop(fibra::Runtime::builder().threads(2).build().unwrap().guest(|| ()))),

@@ -4,5 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "threads and clocks beside the scheduler are tested")]
 
 mod companion;
+mod ends;
 mod guest;
 mod hosts;
+mod moved;

@@ -120,6 +120,14 @@ where
     unsafe { JoinHandle::<T>::new(main) }
 }
 
+/// Makes another main fiber for `sched`, whose main fiber was abandoned. It has nothing to do but to
+/// end all others.
+#[cfg(feature = "tokio")]
+pub(super) fn replace_main(sched: &Scheduler) {
+    // SAFETY: the closure and its output borrow nothing.
+    drop(unsafe { create_main(sched, || ()) });
+}
+
 /// A guard that makes a scheduler that of this thread.
 struct Frame<'a> {
     _pool: PoolInUse<'a>,
@@ -148,8 +156,13 @@ impl Drop for Frame<'_> {
 /// Panics if this thread has a scheduler already.
 #[track_caller]
 pub(crate) fn refuse_nesting() {
+    let Some(sched) = scheduler() else { return };
     assert!(
-        scheduler().is_none(),
+        sched.main.successor.get().is_none(),
+        "`fibra::run` was called on the thread of a guest, which is still running: use \
+         `fibra::spawn` in a fiber of the guest, or another thread"
+    );
+    panic!(
         "`fibra::run` was called inside `fibra::run` on the same thread: the outer one is still \
          running; use `fibra::spawn`, or another thread (see `fibra::guide::pitfalls`)"
     );
