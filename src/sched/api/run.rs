@@ -34,6 +34,7 @@ use crate::sched::core::end::{self, AbortOnUnwind};
 use crate::sched::core::interrupt;
 use crate::sched::core::leave::leave;
 use crate::sched::core::main_fiber::WIND_UP;
+use crate::sched::core::observe;
 use crate::sched::core::pause;
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber, scheduler};
 use crate::stack;
@@ -203,7 +204,8 @@ fn wind_up() {
             end::clean_up_again(main);
             end_the_others(current);
             let dropped = refused | sched.close_mail(main) | sched.drop_wakers(main);
-            !dropped && sched.live.get() == 1 && end::owns_nothing(main)
+            let told = observe::tell_rest(&sched, main);
+            !(dropped | told) && sched.live.get() == 1 && end::owns_nothing(main)
         });
         if !is_over {
             end::leak_what_it_owns(main);
