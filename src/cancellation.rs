@@ -120,10 +120,12 @@
 //!
 //! A fiber that catches a hundred kills, or still waits when `run` ends where nothing can be
 //! unwound, is abandoned: it never runs again, its stack is kept forever, and its destructors do
-//! not run. That is reported on standard error. Other threads may hold references to thread-locals
-//! that its stack has passed to them (`std::thread::scope` inside of `LocalKey::with`), so *its
-//! thread does not end either*: it blocks before it destroys its thread-locals, and a `join` of
-//! that thread waits forever. The main thread is not blocked, nor is [`exit`](crate::exit). A
-//! program with `panic = "abort"` that runs schedulers on threads which it joins should let every
-//! fiber end before `run` returns: close the channels that fibers wait at, and prefer waits that
-//! return a `Result`. (This applies to Linux with glibc; elsewhere such a thread ends.)
+//! not run. That is reported on standard error. (The main fiber of `run` borrows from its caller:
+//! if it catches a hundred kills, the process is aborted. That of a guest is abandoned.) Other
+//! threads may hold references to thread-locals that its stack has passed to them
+//! (`std::thread::scope` inside of `LocalKey::with`), so *its thread does not end either*: it
+//! blocks before it destroys its thread-locals, and a `join` of that thread waits forever. The main
+//! thread is not blocked, nor is [`exit`](crate::exit). A program with `panic = "abort"` that runs
+//! schedulers on threads which it joins should let every fiber end before `run` returns: close the
+//! channels that fibers wait at, and prefer waits that return a `Result`. (This applies to Linux
+//! with glibc; elsewhere such a thread ends.)

@@ -46,6 +46,9 @@ pub(crate) struct Frame {
     /// The values of layers above that must end before the frame of a thread does.
     #[cfg(feature = "tokio")]
     residents: RefCell<Vec<Rc<dyn Resident>>>,
+    /// A value that a resident which has ended has left to the next one.
+    #[cfg(feature = "tokio")]
+    legacy: RefCell<Option<Rc<dyn Any>>>,
 }
 
 /// A value that lives in the frame of a thread, and ends before it.
@@ -72,6 +75,8 @@ impl Frame {
             extension: RefCell::new(None),
             #[cfg(feature = "tokio")]
             residents: RefCell::default(),
+            #[cfg(feature = "tokio")]
+            legacy: RefCell::default(),
         })
     }
 
@@ -186,6 +191,18 @@ impl Frame {
     #[cfg(feature = "tokio")]
     pub(crate) fn admit(&self, resident: Rc<dyn Resident>) {
         self.residents.borrow_mut().push(resident);
+    }
+
+    /// Keeps `legacy` for the next resident, or drops what was kept. The destructor of such a value
+    /// is no user code.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_legacy(&self, legacy: Option<Rc<dyn Any>>) {
+        *self.legacy.borrow_mut() = legacy;
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn legacy(&self) -> Option<Rc<dyn Any>> {
+        self.legacy.borrow().clone()
     }
 
     /// Ends the residents, the youngest first, and moves them to `ended`: they are dropped when no
@@ -338,6 +355,8 @@ impl Drop for OnThread {
         if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(residents))) {
             report::report_lost("a destructor at the end of a frame panicked", payload);
         }
+        #[cfg(feature = "tokio")]
+        self.frame.set_legacy(None);
         ThreadState::with(|thread| thread.frame.set(self.before));
     }
 }

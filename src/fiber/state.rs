@@ -127,7 +127,7 @@ impl FirstTurn {
     pub(crate) const NONE: FirstTurn = FirstTurn(0);
     /// The fiber runs on the scheduler's spare stack, because it could get no stack of its own.
     pub(crate) const ON_SPARE: FirstTurn = FirstTurn(1);
-    /// The hooks of the scheduler are called for the fiber.
+    /// The hooks of the scheduler are called for the fiber, until its closure has ended.
     pub(crate) const OBSERVED: FirstTurn = FirstTurn(2);
 
     #[inline(always)]
@@ -143,6 +143,11 @@ impl FirstTurn {
     #[must_use]
     pub(crate) fn with(self, what: FirstTurn) -> FirstTurn {
         FirstTurn(self.0 | what.0)
+    }
+
+    #[must_use]
+    pub(crate) fn without(self, what: FirstTurn) -> FirstTurn {
+        FirstTurn(self.0 & !what.0)
     }
 }
 

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::runtime::{Handle, Id};
 use tokio::time::Sleep;
 
 use crate::collections::run_ring::Alarm;
@@ -31,6 +32,8 @@ const TURNS: usize = 16;
 /// The place where a scheduler sleeps.
 #[derive(Debug)]
 pub(super) struct Bed {
+    /// The runtime with which the other fields are registered.
+    runtime: Id,
     events: AsyncFd<OwnedFd>,
     timer: Pin<Box<Sleep>>,
     /// The time for which `timer` is set.
@@ -43,7 +46,16 @@ impl Bed {
         let events = Driver::of(sched).open_for_host()?;
         #[allow(deprecated, reason = "unsound for types that may close; an `OwnedFd` cannot")]
         let events = AsyncFd::with_interest(events, Interest::READABLE)?;
-        Ok(Bed { events, timer: Box::pin(tokio::time::sleep(Duration::ZERO)), set_for: None })
+        let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        Ok(Bed { runtime: Handle::current().id(), events, timer, set_for: None })
+    }
+
+    /// Registers with `runtime`, the current one of tokio, if it is another one than before.
+    pub(super) fn move_to(&mut self, runtime: &Handle, sched: &Scheduler) -> io::Result<()> {
+        if runtime.id() != self.runtime {
+            *self = Bed::new(sched)?;
+        }
+        Ok(())
     }
 
     /// Runs turns of `sched` until its main fiber has ended. Pending if the tasks of tokio should

@@ -6,6 +6,9 @@
 //!                    +-- dropped: the main fiber is killed, all fibers are unwound
 //!                    +-- forgotten: the end of the frame does that
 //! ```
+//!
+//! A guest that has ended leaves its poller in the frame, for the next one: other threads may hold
+//! handles that wake it, so it cannot be closed earlier than they are dropped.
 
 use std::fmt;
 use std::future::Future;
@@ -19,9 +22,11 @@ use crate::collections::run_ring::Alarm;
 use crate::fiber::exit::JoinError;
 use crate::fiber::frame::Frame;
 use crate::host::bed::Bed;
+use crate::jobs::threads::Crew;
+use crate::reactor::driver::Driver;
 use crate::runtime::Runtime;
-use crate::sched::api::run::refuse_nesting;
 use crate::sched::api::visit::Visit;
+use crate::sched::core::scheduler::scheduler;
 
 /// Returns a future that runs fibers with `f` as their main fiber, inside a runtime of tokio.
 ///
@@ -78,16 +83,21 @@ impl Runtime {
     /// The future must be polled on a thread inside [`fibra::frame`](crate::frame), and only there:
     /// put `frame` around the `block_on` of the runtime, which must be a `current_thread` runtime
     /// or a `LocalSet`, because fibers do not move between threads. The frame is what makes the
-    /// future safe: when it is dropped, the main fiber is killed and all fibers are unwound, and if
-    /// it was forgotten, the end of the frame does that.
+    /// future safe: when it is dropped, the main fiber is killed and all fibers are unwound. The
+    /// drop runs the fibers alone until all have ended, so their destructors must not wait for
+    /// tasks of the same thread. The end of the frame does the same if the future was forgotten, or
+    /// dropped in a generator, in a greenlet, or while the thread unwinds. Fibers that
+    /// cannot be unwound, under `panic = "abort"` for example, are
+    /// [abandoned](crate::cancellation#fibers-that-are-abandoned), and so is the main fiber.
     ///
-    /// A thread has one scheduler at a time: while the future runs, [`run`](crate::run) and other
+    /// The future may move to another task, and to another runtime of tokio on the same thread. A
+    /// thread has one scheduler at a time: while the future runs, [`run`](crate::run) and other
     /// guests on the same thread are refused. A deadlock of all fibers is not found, because a task
     /// might end it. Deadlines end on the next millisecond.
     ///
-    /// The frame keeps the record of each guest until its end: some kilobytes, and three
-    /// descriptors. A program that needs fibers again and again should start one guest in a frame,
-    /// and spawn fibers in it.
+    /// The guests of a frame, which run one after another, share three descriptors, and the frame
+    /// keeps some kilobytes of each until its end. A program that needs fibers again and again
+    /// should start one guest in a frame, and spawn fibers in it.
     ///
     /// # Panics
     ///
@@ -97,7 +107,7 @@ impl Runtime {
     ///   first;
     /// - if the thread has another scheduler;
     /// - outside of a runtime of tokio, or in one without I/O and time;
-    /// - if no descriptors are left.
+    /// - if no descriptors are left, at the first poll in a runtime.
     ///
     /// # Examples
     ///
@@ -122,7 +132,7 @@ impl Runtime {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        assert!(self.crew.is_none(), "a guest has one thread: build its runtime with one thread");
+        assert!(self.threads() == 1, "a guest has one thread: build its runtime with one thread");
         assert!(
             !self.scheduler.time.clock.can_jump(),
             "a guest cannot have a virtual clock: the time of its host is real"
@@ -157,11 +167,16 @@ impl<T: 'static> Future for Guest<T> {
             self.0 = Stage::Over;
             return Poll::Ready(Err(JoinError::Killed));
         };
-        assert!(
-            visit.is_over() || visit.may_turn(),
-            "a guest was polled in another place than before: poll it in the same `fibra::frame`, \
-             outside of fibers, generators and greenlets"
-        );
+        if !visit.is_over() {
+            assert!(
+                visit.may_turn(),
+                "a guest was polled in another place than before: poll it in the same \
+                 `fibra::frame`, outside of fibers, generators and greenlets"
+            );
+            if let Err(error) = bed.move_to(&current_runtime(), visit.sched()) {
+                panic!("a guest could not move to another runtime of tokio: {error}");
+            }
+        }
         // The waker of the task is not called: it may run any code.
         let alarm = |_: &Context<'_>| -> Alarm {
             let wake = visit.sched().idle.waker();
@@ -173,6 +188,7 @@ impl<T: 'static> Future for Guest<T> {
         }
         let outcome = visit.take_outcome().expect("the outcome is taken once");
         self.0 = Stage::Over;
+        give_back(&visit);
         Poll::Ready(outcome)
     }
 }
@@ -184,31 +200,70 @@ impl<T: 'static> Guest<T> {
         if !matches!(self.0, Stage::New(..)) {
             return;
         }
-        refuse_nesting();
-        let Some(frame) = Frame::of_bare_thread() else {
-            panic!(
-                "a guest was polled outside of `fibra::frame`: call \
-                 `fibra::frame(|| runtime.block_on(..))` on this thread"
-            );
-        };
-        assert!(
-            Handle::try_current().is_ok(),
-            "a guest was polled outside of a runtime of tokio: pass it to `block_on` of one"
-        );
+        let frame = frame_for_a_guest();
+        let _ = current_runtime();
         let Stage::New(runtime, f) = std::mem::replace(&mut self.0, Stage::Over) else { return };
-        let bed = match Bed::new(&runtime.scheduler) {
+        let Runtime { scheduler, crew } = runtime;
+        if let Some(old) = frame.legacy().as_ref().and_then(|old| old.downcast_ref()) {
+            Driver::of(&scheduler).inherit(old);
+        }
+        let bed = match Bed::new(&scheduler) {
             Ok(bed) => bed,
             Err(error) => panic!("a guest could not start: {error}"),
         };
-        let visit = Visit::begin(runtime.scheduler, frame, f);
+        let supervisor = crew.map(Crew::of_a_guest);
+        let visit = Visit::begin(scheduler, frame, move || match supervisor {
+            Some(supervisor) => supervisor.supervise(f),
+            None => f(),
+        });
         self.0 = Stage::Running(Rc::downgrade(&visit), bed);
     }
 }
 
+/// Returns the frame of this thread, in which a guest can begin.
+#[track_caller]
+fn frame_for_a_guest() -> Rc<Frame> {
+    assert!(
+        scheduler().is_none(),
+        "a guest was polled on a thread that has a scheduler already, of `fibra::run` or of another \
+         guest: use `fibra::spawn` in a fiber there, or await the other guest first"
+    );
+    let Some(frame) = Frame::current() else {
+        panic!(
+            "a guest was polled outside of `fibra::frame`: call \
+             `fibra::frame(|| runtime.block_on(..))` on this thread"
+        );
+    };
+    assert!(
+        !frame.runs_coroutine(),
+        "a guest was polled inside of a generator or greenlet: poll it on the thread's own stack"
+    );
+    frame
+}
+
+/// Returns the current runtime of tokio.
+#[track_caller]
+fn current_runtime() -> Handle {
+    Handle::try_current().unwrap_or_else(|_| {
+        panic!("a guest was polled outside of a runtime of tokio: pass it to `block_on` of one")
+    })
+}
+
+/// Gives back what a guest that has ended needs no longer. The frame keeps the rest of its record.
+fn give_back<T>(visit: &Visit<T>) {
+    if let Some(poller) = Driver::of(visit.sched()).leave_poller() {
+        visit.frame().set_legacy(Some(Rc::new(poller)));
+    }
+    visit.forget_host();
+}
+
 impl<T> Drop for Guest<T> {
     fn drop(&mut self) {
-        if let Stage::Running(visit, _) = &self.0 {
-            visit.upgrade().iter().for_each(|visit| visit.cancel());
+        let Stage::Running(visit, _) = &self.0 else { return };
+        let Some(visit) = visit.upgrade() else { return };
+        visit.cancel();
+        if visit.is_over() {
+            give_back(&visit);
         }
     }
 }

@@ -109,6 +109,15 @@ impl Crew {
         &self.shared
     }
 
+    /// Returns the function that the main fiber of a guest must call around its closure. The crew
+    /// must have no other threads.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of_a_guest(self) -> Supervisor {
+        debug_assert!(self.members.threads.is_empty(), "a guest has one thread");
+        self.shared.seats[0].desk.start();
+        Supervisor { shared: self.shared, grace: self.plan.grace }
+    }
+
     /// Lets the other threads run, and calls `run` with `sched`, the first scheduler, and the
     /// function that the main fiber must call around its closure. Joins the threads after that.
     pub(crate) fn run<R>(

@@ -59,11 +59,16 @@ const MOST_FETCHES: usize = 16;
 /// The part of a driver that other threads use.
 #[derive(Debug)]
 pub(super) struct Shared {
-    bed: Bed<SystemPoller>,
+    bed: Bed<Arc<SystemPoller>>,
     /// Sources that were dropped on other threads.
     dropped: Mutex<Vec<(RawFd, u64)>>,
     any_dropped: AtomicBool,
 }
+
+/// The poller of a driver whose scheduler has ended, for the next driver of the thread.
+#[cfg(feature = "tokio")]
+#[derive(Debug)]
+pub(crate) struct OldPoller(Arc<SystemPoller>);
 
 /// The registration of a source at one driver.
 #[derive(Copy, Clone, Debug)]
@@ -109,6 +114,22 @@ impl Driver {
     #[cfg(feature = "tokio")]
     pub(crate) fn open_for_host(&self) -> io::Result<OwnedFd> {
         self.open()?.descriptor().try_clone_to_owned()
+    }
+
+    /// Returns the poller, if it is open, when the scheduler has ended. Other threads may continue
+    /// to wake it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn leave_poller(&self) -> Option<OldPoller> {
+        self.shared.bed.opened().cloned().map(OldPoller)
+    }
+
+    /// Uses `old` as the poller, unless one is open. It has registrations of an earlier scheduler,
+    /// whose events are ignored.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn inherit(&self, old: &OldPoller) {
+        if self.opened.get().is_none() {
+            self.open_with(old.0.clone());
+        }
     }
 
     /// Handles the events that have occurred, and consumes the wake-ups. Returns whether it got all
@@ -243,10 +264,14 @@ impl Driver {
 
     fn open(&self) -> io::Result<&SystemPoller> {
         if self.opened.get().is_none() {
-            self.shared.bed.open(SystemPoller::new()?);
-            let _ = self.opened.set(RefCell::default());
+            self.open_with(Arc::new(SystemPoller::new()?));
         }
         Ok(self.shared.bed.opened().expect("set before `opened` is"))
+    }
+
+    fn open_with(&self, poller: Arc<SystemPoller>) {
+        self.shared.bed.open(poller);
+        let _ = self.opened.set(RefCell::default());
     }
 
     /// Waits for events, and wakes what waits for them.

@@ -97,7 +97,12 @@ impl Poller for Epoll {
     fn add(&self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
         use epoll::EventFlags as Flags;
         let flags = Flags::IN | Flags::OUT | Flags::RDHUP | Flags::PRI | Flags::ET;
-        Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token.0), flags)?)
+        let data = epoll::EventData::new_u64(token.0);
+        match epoll::add(&self.epoll, fd, data, flags) {
+            // By an earlier scheduler that had the same poller.
+            Err(Errno::EXIST) => Ok(epoll::modify(&self.epoll, fd, data, flags)?),
+            added => Ok(added?),
+        }
     }
 
     fn arm(&self, _: BorrowedFd<'_>, _: Token, _: Ready) -> io::Result<()> {

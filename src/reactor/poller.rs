@@ -96,7 +96,8 @@ pub(super) trait Poller: fmt::Debug + Send + Sync + Sized {
 
     fn new() -> io::Result<Self>;
 
-    /// Starts reporting what `fd` becomes ready for, including what it is ready for now.
+    /// Starts reporting what `fd` becomes ready for, including what it is ready for now. Replaces
+    /// the token if the poller has reported on `fd` already.
     fn add(&self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()>;
 
     /// Requests an event for when `fd` is ready for `interest`. Has nothing to do where edges are

@@ -45,7 +45,15 @@ impl Poller for Portable {
         // returns or unwinds, while it borrows the descriptor. (An owner that replaces its
         // descriptor inside a `Waitable` breaks this. On the systems that this crate runs on the
         // kernel then removes the closed one by itself: no memory depends on it.)
-        unsafe { self.0.add_with_mode(source, Event::none(key(token)), PollMode::Oneshot) }
+        let added =
+            unsafe { self.0.add_with_mode(source, Event::none(key(token)), PollMode::Oneshot) };
+        match added {
+            // By an earlier scheduler that had the same poller.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.0.modify(fd, Event::none(key(token)))
+            }
+            added => added,
+        }
     }
 
     fn arm(&self, fd: BorrowedFd<'_>, token: Token, interest: Ready) -> io::Result<()> {

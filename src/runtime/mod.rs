@@ -198,6 +198,11 @@ impl Runtime {
         }
     }
 
+    /// Returns the number of its schedulers.
+    pub(crate) fn threads(&self) -> usize {
+        self.crew.as_ref().map_or(1, |crew| crew.shared().seats.len())
+    }
+
     /// Runs `f` like [`run`](Runtime::run), and returns how the main fiber ended.
     #[track_caller]
     pub(crate) fn run_to_its_end<F, T>(self, f: F) -> Result<T, JoinError>
@@ -216,7 +221,6 @@ impl Runtime {
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let threads = self.crew.as_ref().map_or(1, |crew| crew.shared().seats.len());
-        f.debug_struct("Runtime").field("threads", &threads).finish_non_exhaustive()
+        f.debug_struct("Runtime").field("threads", &self.threads()).finish_non_exhaustive()
     }
 }

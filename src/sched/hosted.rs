@@ -59,11 +59,13 @@ impl Scheduler {
             self.idle.poll();
         }
         let is_idle = may_sleep && self.ring(|ring| ring.stored()) == 0;
-        let limit = if is_idle { self.limit_of_sleep() } else { None };
-        if limit.is_none() {
+        let Some(until) = is_idle.then(|| self.limit_of_sleep()).flatten() else {
             self.end_rest();
-        }
-        limit
+            return None;
+        };
+        self.hosted.counts_as_asleep.set(true);
+        let look = self.work.get().and_then(|work| work.falls_asleep(self.switches.get()));
+        Some(until.into_iter().chain(look).min())
     }
 
     /// Withdraws the announcement, and the alarm.
@@ -72,7 +74,11 @@ impl Scheduler {
             return;
         }
         self.ring(|ring| ring.clear_alarm());
+        let counts_as_asleep = self.hosted.counts_as_asleep.replace(false);
         if let Some(work) = self.work.get() {
+            if counts_as_asleep {
+                work.wakes_up();
+            }
             work.is_awake();
         }
         self.mailbox.inbox.announce_awake();

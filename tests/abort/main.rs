@@ -10,6 +10,8 @@ mod blocking_calls;
 mod generators;
 #[cfg(feature = "greenlet")]
 mod greenlets;
+#[cfg(feature = "tokio")]
+mod guests;
 mod panics;
 mod pools;
 mod runtimes;

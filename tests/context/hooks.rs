@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use fibra::{FiberId, Hooks, Runtime, Spawned, sleep, spawn, yield_now};
 
-use crate::support::ms;
+use crate::support::{DONE_LINE, PanicsOnDrop, apart, in_child, ms, name_of, stderr};
 
 /// Hooks that write down what they are told. Fibers have their numbers.
 #[derive(Clone, Default)]
@@ -216,5 +216,165 @@ fn each_event_of_a_busy_runtime_has_its_counterpart() {
     assert!(21 <= lives.len());
     for (id, life) in lives.iter() {
         assert_eq!((life.spawned, life.inside, life.ended), (1, false, 1), "{id}");
+    }
+}
+
+/// Catches every kill and goes on waiting.
+fn never_end() {
+    loop {
+        let _ = std::panic::catch_unwind(|| fibra::park());
+    }
+}
+
+#[test]
+fn a_fiber_that_is_abandoned_has_ended_once() {
+    let notes = apart(|| {
+        noted(|| {
+            spawn(never_end);
+            yield_now();
+        })
+    });
+    assert_eq!(notes.matches("end2").count(), 1, "{notes}");
+    assert!(notes.ends_with("end2"), "{notes}");
+    // In the middle of a destructor of a fiber-local, when its closure has ended.
+    struct Parks;
+    impl Drop for Parks {
+        fn drop(&mut self) {
+            fibra::park();
+        }
+    }
+    fibra::local! { static PARKS: Parks = Parks }
+    let notes = apart(|| {
+        noted(|| {
+            spawn(|| PARKS.with(|_| ()));
+            yield_now();
+        })
+    });
+    assert_eq!(notes.matches("end2").count(), 1, "{notes}");
+}
+
+#[test]
+fn a_fiber_whose_closure_has_ended_makes_no_events() {
+    struct Sleeps;
+    impl Drop for Sleeps {
+        fn drop(&mut self) {
+            sleep(ms(1));
+            yield_now();
+        }
+    }
+    fibra::local! { static SLEEPS: Sleeps = Sleeps }
+    let notes = noted(|| {
+        SLEEPS.with(|_| ());
+        spawn(|| SLEEPS.with(|_| ())).join().unwrap();
+    });
+    for number in [1, 2] {
+        let (_, after) = notes.split_once(&format!("end{number}")).unwrap();
+        for event in ["+", "-", "wait", "wake"] {
+            let event = format!("{event}{number}");
+            assert!(!after.split([' ', '<', '(']).any(|told| told == event), "{notes}");
+        }
+    }
+}
+
+/// Hooks that call a function at each event.
+struct Acts<F>(F);
+
+impl<F: Fn(FiberId) + Send + Sync + 'static> Hooks for Acts<F> {
+    fn spawned(&self, _: Instant, fiber: FiberId, _: &Spawned) {
+        (self.0)(fiber);
+    }
+
+    fn entered(&self, _: Instant, fiber: FiberId) {
+        (self.0)(fiber);
+    }
+
+    fn waits(&self, _: Instant, fiber: FiberId, _: &'static str, _: &'static Location<'static>) {
+        (self.0)(fiber);
+    }
+
+    fn left(&self, _: Instant, fiber: FiberId) {
+        (self.0)(fiber);
+    }
+
+    fn woken(&self, _: Instant, fiber: FiberId, _: Option<FiberId>) {
+        (self.0)(fiber);
+    }
+
+    fn ended(&self, _: Instant, fiber: FiberId) {
+        (self.0)(fiber);
+    }
+}
+
+/// Runs fibers of all kinds with hooks that call `act`.
+fn attacked(act: impl Fn(FiberId) + Send + Sync + 'static) -> Result<u32, fibra::Panic> {
+    let runtime = Runtime::builder().hooks(Acts(act)).virtual_clock().build().unwrap();
+    let run = std::panic::AssertUnwindSafe(|| {
+        runtime.run(|| {
+            let (tx, rx) = fibra::channel::bounded(1);
+            let sender = spawn(move || (0..3).all(|n| tx.send(n).is_ok()));
+            let sum = rx.iter().sum();
+            let _ = sender.join();
+            sleep(ms(1));
+            spawn(|| fibra::park());
+            fibra::scope(|s| drop(s.spawn(|| sleep(ms(1)))));
+            let _ = spawn(|| fibra::generator::iter(|y| y.yield_(yield_now())).count()).join();
+            let _ = spawn(|| std::panic::panic_any("on purpose")).join();
+            sum
+        })
+    });
+    std::panic::catch_unwind(run).map_err(fibra::Panic::new)
+}
+
+#[test]
+fn hooks_that_kill_their_fiber_at_each_event_end_the_run() {
+    assert!(attacked(|_| fibra::current().kill()).is_err());
+    assert_eq!(fibra::run(|| 1), 1);
+}
+
+#[test]
+fn hooks_that_throw_payloads_with_bad_destructors_change_nothing() {
+    let throws = |_| std::panic::resume_unwind(Box::new(PanicsOnDrop("in a hook")));
+    assert_eq!(attacked(throws).unwrap(), 3);
+}
+
+#[test]
+fn hooks_that_spawn_dump_and_resume_generators_change_nothing() {
+    let left = Mutex::new(200);
+    let acts = move |_| {
+        let mut left = left.lock().unwrap();
+        if 0 < *left {
+            *left -= 1;
+            drop(left);
+            drop(fibra::dump());
+            fibra::current().unpark();
+            drop(spawn(|| fibra::park()));
+            let mut numbers = fibra::generator::iter(|y| y.yield_(1));
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| numbers.next()));
+            let _ = std::panic::catch_unwind(|| fibra::run(|| ()));
+            assert!(std::panic::catch_unwind(|| fibra::frame(|| fibra::park())).is_err());
+        }
+    };
+    assert_eq!(attacked(acts).unwrap(), 3);
+}
+
+#[test]
+fn hooks_that_exit_end_the_process_after_all_fibers() {
+    for event in 0..8 {
+        let test = name_of!(hooks_that_exit_end_the_process_after_all_fibers);
+        let number = event.to_string();
+        let wanted = std::env::var("FIBRA_TEST_EVENT").unwrap_or(number.clone());
+        let output = in_child(test, &[("FIBRA_TEST_EVENT", &number)], || {
+            let count = Mutex::new(0);
+            let _ = attacked(move |_| {
+                let mut count = count.lock().unwrap();
+                *count += 1;
+                if *count - 1 == wanted.parse::<u32>().unwrap() {
+                    drop(count);
+                    fibra::exit(7);
+                }
+            });
+        });
+        let text = stderr(&output);
+        assert!(output.status.code() == Some(7) && !text.contains(DONE_LINE), "{event}: {text}");
     }
 }

@@ -310,7 +310,7 @@ fn misuse_panics_with_what_to_do() {
     );
     assert!(
         panic_of(|| fibra::run(|| drop(block_on(fibra::guest(|| ())))))
-            .starts_with("`fibra::run` was called inside `fibra::run` on the same thread")
+            .starts_with("a guest was polled on a thread that has a scheduler already")
     );
     assert_eq!(
         panic_of(|| fibra::Runtime::builder().threads(2).build().unwrap().guest(|| ())),

@@ -7,5 +7,7 @@
 mod support;
 
 mod companion;
+mod ends;
 mod guest;
 mod hosts;
+mod moved;

@@ -34,6 +34,7 @@ use crate::sched::core::end::{self, AbortOnUnwind};
 use crate::sched::core::interrupt;
 use crate::sched::core::leave::leave;
 use crate::sched::core::main_fiber::WIND_UP;
+use crate::sched::core::observe;
 use crate::sched::core::pause;
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber, scheduler};
 use crate::stack;
@@ -120,6 +121,14 @@ where
     unsafe { JoinHandle::<T>::new(main) }
 }
 
+/// Makes another main fiber for `sched`, whose main fiber was abandoned. It has nothing to do but to
+/// end all others.
+#[cfg(feature = "tokio")]
+pub(super) fn replace_main(sched: &Scheduler) {
+    // SAFETY: the closure and its output borrow nothing.
+    drop(unsafe { create_main(sched, || ()) });
+}
+
 /// A guard that makes a scheduler that of this thread.
 struct Frame<'a> {
     _pool: PoolInUse<'a>,
@@ -148,8 +157,13 @@ impl Drop for Frame<'_> {
 /// Panics if this thread has a scheduler already.
 #[track_caller]
 pub(crate) fn refuse_nesting() {
+    let Some(sched) = scheduler() else { return };
     assert!(
-        scheduler().is_none(),
+        sched.main.successor.get().is_none(),
+        "`fibra::run` was called on the thread of a guest, which is still running: use \
+         `fibra::spawn` in a fiber of the guest, or another thread"
+    );
+    panic!(
         "`fibra::run` was called inside `fibra::run` on the same thread: the outer one is still \
          running; use `fibra::spawn`, or another thread (see `fibra::guide::pitfalls`)"
     );
@@ -190,7 +204,8 @@ fn wind_up() {
             end::clean_up_again(main);
             end_the_others(current);
             let dropped = refused | sched.close_mail(main) | sched.drop_wakers(main);
-            !dropped && sched.live.get() == 1 && end::owns_nothing(main)
+            let told = observe::tell_rest(&sched, main);
+            !(dropped | told) && sched.live.get() == 1 && end::owns_nothing(main)
         });
         if !is_over {
             end::leak_what_it_owns(main);

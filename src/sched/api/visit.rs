@@ -31,7 +31,7 @@ use crate::fiber::exit::JoinError;
 use crate::fiber::frame::{Frame, Resident};
 
 use crate::sched::api::join::JoinHandle;
-use crate::sched::api::run::create_main;
+use crate::sched::api::run::{create_main, replace_main};
 use crate::sched::core::end::AbortOnUnwind;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::time::idle::{Next, Turns};
@@ -68,6 +68,7 @@ impl<T: 'static> Visit<T> {
         });
         // SAFETY: `f` and its output borrow nothing.
         let main = unsafe { create_main(&sched, f) };
+        sched.main.successor.set(Some(replace_main));
         let visit = Rc::new(Visit {
             sched,
             frame: frame.clone(),
@@ -99,6 +100,17 @@ impl<T> Visit<T> {
         here.is_some_and(|here| Rc::ptr_eq(&here, &self.frame)) && !self.in_turn.get()
     }
 
+    /// Returns the frame in which it lives.
+    pub(crate) fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Drops the waker of the task that calls the turns: user code.
+    pub(crate) fn forget_host(&self) {
+        let host = self.host.take();
+        drop(host);
+    }
+
     /// Sets the waker of the task that calls the turns.
     pub(crate) fn set_host(&self, waker: &Waker) {
         let known = self.host.borrow().as_ref().is_some_and(|host| host.will_wake(waker));
@@ -128,6 +140,7 @@ impl<T> Visit<T> {
     }
 
     fn kill_main(&self) {
+        self.sched.hosted.is_ending.set(true);
         if let Some(main) = self.sched.main.get() {
             self.sched.kill(main);
         }

@@ -3,12 +3,14 @@
 //! Invariants:
 //! - An abandoned fiber's stack is neither unwound, freed nor reused. Its node is taken out of the
 //!   list in which it waited, so that nothing is handed to it.
-//! - A fiber that borrows cannot be abandoned while its lender runs on: the main fiber never,
-//!   because the caller of `run` lends to it, and a fiber of a scope only when `run` or its runtime
-//!   is ending. The process is aborted instead. An abandoned child still counts as running, so the
+//! - A fiber that borrows cannot be abandoned while its lender runs on: the main fiber of a `run`
+//!   never, because the caller of `run` lends to it, and a fiber of a scope only when `run` or its
+//!   runtime is ending. The process is aborted instead. An abandoned child still counts as running, so the
 //!   fiber of its scope never leaves the scope, and is abandoned too when its own `run` ends: the
 //!   data that it has lent lies on a stack that is kept.
 //! - An abandoned fiber counts as ended for its joiner and its hooks, and not for its scope.
+//! - The main fiber of a guest borrows nothing. If it is abandoned, another main fiber takes its
+//!   place, and ends all others.
 
 #![allow(unsafe_code, reason = "leaves a stack for the last time")]
 
@@ -84,12 +86,26 @@ impl Scheduler {
             self.make_ready(joiner);
         }
         self.tell_main();
+        if self.main.get() == Some(fiber) {
+            self.main.successor.get().into_iter().for_each(|make| make(self));
+        }
+    }
+
+    /// Abandons the main fiber, which waits, if it may be. Returns whether it did.
+    #[cold]
+    pub(crate) fn abandon_main(&self) -> bool {
+        let may_be = |main: &FiberPtr| {
+            main.state.get() == State::Parked && self.main.successor.get().is_some()
+        };
+        let main = self.main.get().filter(may_be);
+        main.into_iter().for_each(|main| self.abandon(main, "could not be unwound"));
+        main.is_some()
     }
 
     /// Returns the lender of the data that `fiber` borrows, if it may run on and free them.
     fn lender_of(&self, fiber: FiberPtr) -> Option<&'static str> {
         if self.main.get() == Some(fiber) {
-            return Some("The caller of `run`");
+            return self.main.successor.get().is_none().then_some("The caller of `run`");
         }
         let borrows = match work::of(&fiber) {
             Some(borrows) => borrows == Borrows::FromAScope,

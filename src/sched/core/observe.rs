@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::fiber::carried::{self, Carried};
 use crate::fiber::header::FiberPtr;
-use crate::fiber::state::{Signals, WaitReason};
+use crate::fiber::state::{FirstTurn, Signals, WaitReason};
 use crate::sched::core::observer::{Hooks, Observer};
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler, scheduler};
 
@@ -30,9 +30,17 @@ pub(crate) fn run<R>(fiber: FiberPtr, f: impl FnOnce() -> R) -> R {
     carried::carry(Some(fiber), &Observed(fiber), f)
 }
 
-/// Tells the hooks, if there are any, that the closure of `fiber` has ended.
+/// Tells the hooks, if there are any, that the closure of `fiber` has ended. They are told nothing
+/// of it after that.
 pub(crate) fn tell_end(fiber: FiberPtr) {
     tell(fiber, |hooks, at| hooks.ended(at, fiber.id()));
+    fiber.first_turn.set(fiber.first_turn.get().without(FirstTurn::OBSERVED));
+}
+
+/// Tells the hooks, on `main`, which waits for the end of all other fibers, what they have not been
+/// told so far. Returns whether there was anything: user code has run.
+pub(crate) fn tell_rest(sched: &Scheduler, main: FiberPtr) -> bool {
+    sched.observer.get().is_some_and(|observer| observer.tell_pending(main))
 }
 
 /// Tells the hooks, if there are any, that the current fiber is about to wait.

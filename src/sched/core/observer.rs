@@ -120,15 +120,23 @@ impl Observer {
 
     /// Tells the hooks the pending events, and calls `f` on them, on the running fiber.
     pub(crate) fn tell(&self, now: Instant, fiber: FiberPtr, f: impl Fn(&dyn Hooks, Instant)) {
+        self.tell_pending(fiber);
+        carried::at_door(fiber, WHOSE, || f(&*self.hooks, now));
+    }
+
+    /// Tells the hooks the pending events, on the running fiber. Returns whether there were any.
+    pub(crate) fn tell_pending(&self, fiber: FiberPtr) -> bool {
         let hooks = &*self.hooks;
-        for (at, about, event) in self.pending.take() {
+        let pending = self.pending.take();
+        let any = !pending.is_empty();
+        for (at, about, event) in pending {
             carried::at_door(fiber, WHOSE, || match &event {
                 Pending::Spawned(spawned) => hooks.spawned(at, about, spawned),
                 Pending::Woken(by) => hooks.woken(at, about, *by),
                 Pending::Ended => hooks.ended(at, about),
             });
         }
-        carried::at_door(fiber, WHOSE, || f(hooks, now));
+        any
     }
 
     /// Records that `fiber` was spawned, and makes its first turn call the hooks.
@@ -149,8 +157,11 @@ impl Observer {
         self.note(now, fiber, Pending::Ended);
     }
 
+    /// Keeps an event until it can be told, unless the closure of `fiber` has ended.
     fn note(&self, now: Instant, fiber: FiberPtr, event: Pending) {
-        self.pending.borrow_mut().push((now, fiber.id(), event));
+        if fiber.first_turn.get().has(FirstTurn::OBSERVED) {
+            self.pending.borrow_mut().push((now, fiber.id(), event));
+        }
     }
 }
 

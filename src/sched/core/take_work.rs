@@ -43,9 +43,14 @@ impl Scheduler {
         !self.closing.get() && self.work.get().is_some_and(|work| work.exists() || work.may_come())
     }
 
-    /// Returns whether all fibers but main must end now, because this `run` or its runtime ends.
+    /// Returns whether all fibers but main must end now, because this `run` or its runtime ends. In
+    /// a guest that ends, main must end as well.
     #[cold]
     pub(crate) fn is_ending(&self) -> bool {
+        #[cfg(feature = "tokio")]
+        if self.hosted.is_ending.get() {
+            return true;
+        }
         self.closing.get() || self.work.get().is_some_and(|work| work.is_ending())
     }
 

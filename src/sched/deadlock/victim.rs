@@ -11,7 +11,8 @@
 //! 4. the wait at the end of `run`, which abandons the rest.
 //!
 //! A wait that fails by panicking is not chosen while any fiber of the thread unwinds, because the
-//! panic might abort the process. If no wait can fail, the process is aborted with the report.
+//! panic might abort the process. If no wait can fail, a guest abandons its main fiber; otherwise
+//! the process is aborted with the report.
 
 use std::thread;
 
@@ -40,6 +41,9 @@ impl Scheduler {
         let by_end = self.last_parked.get().is_none();
         let dump = dump::of(self, REPORTED);
         let Some(victim) = self.choose_victim() else {
+            if self.abandon_main() {
+                return;
+            }
             end::say(format_args!("deadlock, and no wait can fail: aborting\n{dump}"));
             std::process::abort();
         };
