@@ -1,4 +1,7 @@
-//! Futures that wait until a descriptor is ready.
+//! Waiting until a descriptor is ready, as a future and as an operation of `select!`.
+//!
+//! Invariant: an operation that is dropped, whether it was done or not, leaves no waker at the
+//! descriptor: it is the future.
 
 use std::fmt;
 use std::future::Future;
@@ -9,6 +12,8 @@ use std::task::{Context, Poll};
 
 use crate::reactor::poll::FutureId;
 use crate::reactor::source::{Direction, Source};
+use crate::sched::lowlevel::{Arm as LowArm, CurrentFiber, Done, current_fiber, own_waker};
+use crate::select::{Arm, Operation, sealed};
 
 /// A future that is ready when an operation on a descriptor would not block, returned by
 /// [`Waitable::readable`](crate::io::Waitable::readable),
@@ -18,6 +23,9 @@ use crate::reactor::source::{Direction, Source};
 /// It moves no data, so dropping it loses none: it can be one of several futures of which the first
 /// one wins. Any number of them may wait for the same descriptor, each with a waker of its own.
 /// Another reader may be faster after it is ready: the operation itself then waits.
+///
+/// It is also an [operation](mod@crate::select) that can be waited for together with others:
+/// `readable(stream)` in a [`select!`](crate::select!) is `op(stream.readable())`.
 ///
 /// # Examples
 ///
@@ -52,11 +60,13 @@ pub struct Readiness<'a> {
     id: FutureId,
     /// Whether a waker of this future may be stored.
     waits: bool,
+    /// The output, if it is an operation that is done.
+    output: Option<io::Result<()>>,
 }
 
 impl<'a> Readiness<'a> {
     pub(super) fn new(source: &'a Source, fd: BorrowedFd<'a>, direction: Direction) -> Self {
-        Readiness { source, fd, direction, id: FutureId::new(), waits: false }
+        Readiness { source, fd, direction, id: FutureId::new(), waits: false, output: None }
     }
 }
 
@@ -69,6 +79,47 @@ impl Future for Readiness<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.waits = true;
         self.source.poll_ready(cx, self.fd, self.direction, self.id)
+    }
+}
+
+impl sealed::Sealed for Readiness<'_> {}
+
+/// The operation is done when the future is ready. It waits behind all fibers that wait for the
+/// descriptor.
+impl Operation for Readiness<'_> {
+    type Output = io::Result<()>;
+
+    fn arm(&mut self) -> Arm<'_> {
+        Arm::new(self)
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.output.take().expect("the descriptor was ready")
+    }
+}
+
+impl LowArm for Readiness<'_> {
+    fn attempt(&mut self, current: CurrentFiber) -> bool {
+        if self.output.is_none() {
+            let waker = own_waker(current);
+            match Pin::new(&mut *self).poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(output) => self.output = Some(output),
+                Poll::Pending => {}
+            }
+        }
+        self.output.is_some()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn is_polled(&self) -> bool {
+        true
+    }
+
+    fn done(&self) -> Option<Done> {
+        current_fiber().fiber.woken.get().then_some(Done::Changed)
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) use crate::sched::core::scheduler::{
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::core::unwinding::{Unwinding, unwinding};
 pub(crate) use crate::sched::futures::task::call_waker;
+#[cfg(feature = "net")]
+pub(crate) use crate::sched::futures::task::waker as own_waker;
 pub(crate) use crate::sched::shared::holder::{Holder, Needs, Readers};
 pub(crate) use crate::sched::shared::outside::OutsideWait;
 pub(crate) use crate::sched::shared::owner::Owner;

@@ -11,6 +11,8 @@
 ///     wait(event) => code,
 ///     after(duration) => code,
 ///     at(instant) => code,
+///     pattern = readable(stream) => code,       // std::io::Result<()>
+///     pattern = writable(stream) => code,       // std::io::Result<()>
 ///     pattern = future(future) => code,         // its output
 ///     pattern = op(operation) => code,          // any `select::Operation`
 ///     default => code,                          // optional: if each operation would have to wait
@@ -131,12 +133,14 @@ macro_rules! __select {
     (@operation (wait $event:expr)) => { $crate::select::wait(&$event) };
     (@operation (after $duration:expr)) => { $crate::select::after($duration) };
     (@operation (at $instant:expr)) => { $crate::select::at($instant) };
+    (@operation (readable $stream:expr)) => { $stream.readable() };
+    (@operation (writable $stream:expr)) => { $stream.writable() };
     (@operation (future $future:expr)) => { $crate::select::future($future) };
     (@operation (op $operation:expr)) => { $operation };
     (@operation ($op:ident $($args:tt)*)) => {
         ::core::compile_error!(::core::concat!(
             "`", ::core::stringify!($op), "` is no operation of `select!`: \
-             use recv, send, join, wait, after, at, future or op"
+             use recv, send, join, wait, after, at, readable, writable, future or op"
         ))
     };
     (@choose () $arms:ident $biased:tt) => {

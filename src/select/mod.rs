@@ -8,10 +8,14 @@
 //! | `join(&mut handle)` | the fiber has ended | its output, like [`JoinHandle::join`](crate::JoinHandle::join) |
 //! | `wait(event)` | the [`Event`](crate::sync::Event) is set | `()` |
 //! | `after(duration)`, `at(instant)` | the time has come | `()` |
+//! | `readable(stream)`, `writable(stream)` | a read, or a write, would not block | `std::io::Result<()>` |
 //! | `future(future)` | the future is ready | its output |
 //!
 //! Sources and sinks are the channels of [`channel`](crate::channel), [`sync`](crate::sync) and
-//! [`stackless`](crate::stackless) (`SharedChannel` excepted), by value or by reference.
+//! [`stackless`](crate::stackless) (`SharedChannel` excepted), by value or by reference. Streams are
+//! everything that has a method `readable` or `writable` that returns an
+//! [`io::Readiness`](crate::io::Readiness): the sockets of `net`, and
+//! [`io::Waitable`](crate::io::Waitable) for other descriptors.
 //!
 //! **Exclusive.** Exactly one operation is done. A partner that completes an operation of a waiting
 //! fiber removes the fiber from all other queues in the same step. The values of sends that were
@@ -24,7 +28,8 @@
 //! first operation.
 //!
 //! **In order.** A waiting fiber stands in each queue like any other. Two fibers that both choose
-//! meet at a channel without a buffer, also on two threads.
+//! meet at a channel without a buffer, also on two threads. Only a fiber that waits in a `select!`
+//! until a stream is ready comes after all fibers that wait in a read or a write of that stream.
 //!
 //! Nothing is allocated for up to eight operations, except for the box of a future, and if one of
 //! them has to wait at an object of [`sync`](crate::sync).
@@ -37,6 +42,8 @@ mod transfer;
 
 pub use dynamic::Select;
 pub use future::{FutureOp, future};
+#[cfg(feature = "net")]
+pub(crate) use operation::Arm;
 pub(crate) use operation::sealed;
 pub use operation::{
     JoinOp, Joinable, Operation, RemoteJoinOp, TimerOp, WaitOp, after, at, choose, choose_now,

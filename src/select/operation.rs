@@ -217,6 +217,11 @@ pub(super) fn order(biased: bool) -> Order {
 }
 
 impl<'a> Arm<'a> {
+    #[cfg(feature = "net")]
+    pub(crate) fn new(arm: &'a mut dyn LowArm) -> Arm<'a> {
+        Arm(arm)
+    }
+
     pub(super) fn into_inner(self) -> &'a mut dyn LowArm {
         self.0
     }

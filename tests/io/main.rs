@@ -33,6 +33,8 @@ mod polled;
 mod readiness;
 mod resolve;
 #[cfg(feature = "net")]
+mod selecting;
+#[cfg(feature = "net")]
 mod server;
 #[cfg(feature = "net")]
 mod server_on_each;

@@ -59,7 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("stability", &[]),
     // Readiness of descriptors, and the types that wait for it, with std's names.
     ("reactor", &["sched", "collections"]),
-    ("io", &["reactor", "sched::lowlevel", "sync"]),
+    ("io", &["reactor", "sched::lowlevel", "select", "sync"]),
     ("net", &["io", "reactor", "offload", "channel", "sched", "sync"]),
     (
         "server",
@@ -70,7 +70,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // TLS over everything that can be read and written.
     ("tls", &["io", "net", "sched::lowlevel", "sync"]),
     // Futures on fibers.
-    ("future", &["fiber::exit", "fiber::state", "sched"]),
+    ("future", &["fiber::exit", "fiber::state", "reactor::background", "sched"]),
     // HTTP on all of these.
     ("http", &["future", "io", "sched::api::spawn", "sched::lowlevel"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
