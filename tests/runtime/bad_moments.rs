@@ -6,13 +6,12 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use fibra::sync::Event;
 use fibra::{Handle, JoinError, Runtime, par};
 
 use crate::support::{OnDrop, PanicsOnDrop, caught, in_child, ms, name_of, stderr};
-use crate::{Count, LATE, at_most, on, sleep_until, spin_until};
+use crate::{Count, LATE, must_end, on, sleep_until, spin_until};
 
 #[test]
 fn a_panic_of_one_refused_closure_does_not_keep_the_others_from_being_refused() {
@@ -123,7 +122,7 @@ fibra::local! {
 fn a_job_that_is_abandoned_in_a_destructor_after_its_closure_has_its_output() {
     let test = name_of!(a_job_that_is_abandoned_in_a_destructor_after_its_closure_has_its_output);
     let output = in_child(test, &[], || {
-        at_most(Duration::from_secs(20));
+        must_end();
         let drops = Arc::new(Count::default());
         let output = drops.clone();
         let job = on(1, |handle| {
@@ -146,7 +145,7 @@ fn a_job_that_is_abandoned_in_a_destructor_after_its_closure_has_its_output() {
 fn the_closure_and_the_output_of_a_job_may_be_larger_than_its_stack() {
     let test = name_of!(the_closure_and_the_output_of_a_job_may_be_larger_than_its_stack);
     let output = in_child(test, &[], || {
-        at_most(Duration::from_secs(20));
+        must_end();
         let builder = Runtime::builder().threads(2).main_stack_size(64 << 20);
         builder.build().unwrap().run(|| {
             let handle = Handle::current();
@@ -168,7 +167,7 @@ fn the_closure_and_the_output_of_a_job_may_be_larger_than_its_stack() {
 fn an_exit_before_the_main_closure_unwinds_the_other_schedulers() {
     let test = name_of!(an_exit_before_the_main_closure_unwinds_the_other_schedulers);
     let output = in_child(test, &[], || {
-        at_most(Duration::from_secs(20));
+        must_end();
         let runtime = Runtime::builder().threads(2).build().unwrap();
         let handle = runtime.handle();
         let (sender, receiver) = mpsc::channel();

@@ -9,7 +9,7 @@ use fibra::sync::Mutex;
 use fibra::{Builder, Handle, Runtime, RuntimeDump, SchedulerState};
 
 use crate::support::{DONE_LINE, in_child, ms, name_of, stderr};
-use crate::{at_most, on, sleep_until, spin_until};
+use crate::{must_end, on, sleep_until, spin_until};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -122,7 +122,7 @@ fn a_scheduler_that_computes_is_shown_as_busy_with_the_jobs_that_wait_for_it() {
 fn schedulers_that_ask_each_other_answer() {
     let test = name_of!(schedulers_that_ask_each_other_answer);
     let output = in_child(test, &[], || {
-        at_most(Duration::from_secs(30));
+        must_end();
         on(3, |handle| {
             let asks = |_| {
                 let handle = Handle::current();

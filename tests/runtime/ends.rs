@@ -8,8 +8,10 @@ use std::time::Instant;
 
 use fibra::{Handle, JoinError, Runtime};
 
-use crate::support::{DONE_LINE, OnDrop, in_child, ms, name_of, panic_of, quiet_panic, stderr};
-use crate::{Count, at_most, on, sleep_until, spin_until};
+use crate::support::{
+    DONE_LINE, OnDrop, in_child, ms, name_of, panic_of, quiet_panic, rounds, stderr,
+};
+use crate::{Count, must_end, on, sleep_until, spin_until};
 
 #[test]
 fn a_virtual_clock_with_several_threads_is_an_error() {
@@ -249,7 +251,7 @@ fn a_runtime_ends_although_fibers_are_parked_everywhere() {
 
 #[test]
 fn a_thousand_runtimes_in_a_row() {
-    for n in 0..1_000_u64 {
+    for n in rounds(1_000) {
         let sum = on(2, |handle| {
             handle.spawn(fibra::park).detach();
             handle.spawn_on(1, move || n).join().unwrap() + handle.spawn(move || n).join().unwrap()
@@ -263,7 +265,7 @@ fn a_thousand_runtimes_in_a_row() {
 fn runtimes_leave_no_threads_descriptors_or_mappings() {
     let test = name_of!(runtimes_leave_no_threads_descriptors_or_mappings);
     let output = in_child(test, &[], || {
-        at_most(std::time::Duration::from_secs(60));
+        must_end();
         let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
         let threads = count("/proc/self/task");
         let mappings = || std::fs::read_to_string("/proc/self/maps").unwrap().lines().count();
@@ -356,7 +358,7 @@ fn spawns_of_other_threads_during_the_end_run_or_are_refused_and_none_is_lost() 
 fn exit_on_any_scheduler_unwinds_all_of_them_and_ends_the_process() {
     let test = name_of!(exit_on_any_scheduler_unwinds_all_of_them_and_ends_the_process);
     let output = in_child(test, &[], || {
-        at_most(std::time::Duration::from_secs(30));
+        must_end();
         on(2, |handle| {
             let _main = OnDrop(|| eprintln!("dropped: main"));
             handle

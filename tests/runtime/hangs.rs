@@ -1,20 +1,17 @@
 //! Programs that might hang, each in a process of its own with a time limit.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fibra::sync::{Mutex, mpmc};
 use fibra::{Handle, RemoteHandle, select};
 
-use crate::support::{DONE_LINE, in_child, ms, name_of, panic_of, stderr};
-use crate::{at_most, on};
+use crate::support::{DONE_LINE, in_child, ms, name_of, panic_of, rounds, stderr};
+use crate::{must_end, on};
 
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// Runs `body` in a child process, which must end within [`LIMIT`], and returns what it printed.
+/// Runs `body` in a child process, which must end, and returns what it printed.
 fn ends(test: &str, body: impl FnOnce()) -> String {
     let output = in_child(test, &[], || {
-        at_most(LIMIT);
+        must_end();
         body();
     });
     let text = stderr(&output);
@@ -240,7 +237,7 @@ fn a_select_misses_neither_a_value_nor_room_nor_the_end_of_the_other_side() {
     let test = name_of!(a_select_misses_neither_a_value_nor_room_nor_the_end_of_the_other_side);
     ends(test, || {
         on(2, |handle| {
-            for round in 0..2_000_usize {
+            for round in rounds(2_000) {
                 let capacity = [0, 1, 1, 2, 5][round % 5];
                 let ((to, from), (quit, quits)) = (mpmc::bounded(capacity), mpmc::bounded::<()>(1));
                 if capacity == 1 && round % 2 == 0 {

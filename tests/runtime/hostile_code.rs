@@ -13,12 +13,12 @@ use fibra::{Handle, Runtime, par};
 use crate::support::{
     DONE_LINE, OnDrop, PanicsOnDrop, caught, in_child, ms, name_of, panic_of, quiet_panic, stderr,
 };
-use crate::{Count, at_most, on, sleep_until, spin_until};
+use crate::{Count, must_end, on, sleep_until, spin_until};
 
 /// Runs `body` in a child process, which must end soon, and returns what it printed.
 fn ends(test: &str, body: impl FnOnce()) -> String {
     let output = in_child(test, &[], || {
-        at_most(Duration::from_secs(20));
+        must_end();
         body();
     });
     let text = stderr(&output);

@@ -6,6 +6,8 @@ use std::thread;
 
 use fibra::{Handle, JoinError, Runtime};
 
+use crate::support::rounds;
+
 fn runtime(threads: usize) -> Runtime {
     Runtime::builder().threads(threads).build().unwrap()
 }
@@ -90,7 +92,7 @@ fn a_kill_reaches_a_job_on_another_thread() {
 
 #[test]
 fn a_thousand_runtimes_in_a_row_end() {
-    for n in 0..1_000 {
+    for n in rounds(1_000) {
         let job = runtime(2).run(|| Handle::current().spawn(move || n));
         drop(job);
     }

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use fibra::sync::{Event, mpmc};
 use fibra::{Handle, Runtime};
 
-use crate::at_most;
 use crate::dumps::normal;
+use crate::must_end;
 use crate::support::{DONE_LINE, in_child, ms, name_of, panic_of, stderr};
 
 /// Runs `body` on a runtime that reports stalls after that time, in a child process, and returns
 /// what the child printed, without numbers.
 fn reports(test: &str, threads: usize, after: Duration, body: impl FnOnce(Handle)) -> String {
     let output = in_child(test, &[], || {
-        at_most(Duration::from_secs(30));
+        must_end();
         let builder = Runtime::builder().threads(threads).report_stalls(after);
         builder.build().unwrap().run(|| body(Handle::current()));
     });

@@ -211,6 +211,12 @@ pub(crate) fn go<T: 'static>(f: impl FnOnce() -> T + 'static) {
     drop(fibra::spawn(f));
 }
 
+/// Returns the numbers below `n`, or the first of them: on a busy machine it ends after ten seconds.
+pub(crate) fn rounds(n: usize) -> impl Iterator<Item = usize> {
+    let by = std::time::Instant::now() + Duration::from_secs(10);
+    (0..n).take_while(move |_| std::time::Instant::now() < by)
+}
+
 /// Calls `measure` until `is_right` holds for its result, and returns that.
 ///
 /// On a busy machine a thread may not run for a while, and so a time or a share may be wrong once.

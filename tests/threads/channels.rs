@@ -11,7 +11,7 @@ use fibra::select;
 use fibra::sync::mpmc::{self, Receiver, Sender};
 
 use crate::support::sync::Random;
-use crate::support::{DONE_LINE, in_child, measure_until, ms, stderr};
+use crate::support::{DONE_LINE, in_child, measure_until, ms, rounds, stderr};
 
 /// Runs `body` in a process of its own, which fails after a time that no honest run needs.
 fn in_time(test: &str, body: impl FnOnce()) {
@@ -156,10 +156,10 @@ fn no_wake_is_lost_between_two_threads_that_wait_for_each_number() {
             let (to, from) = mpmc::bounded(capacity);
             let (back, answers) = mpmc::bounded(capacity);
             let echo = thread::spawn(move || {
-                fibra::run(|| from.iter().for_each(|n: u32| back.send(n).unwrap()));
+                fibra::run(|| from.iter().for_each(|n: usize| back.send(n).unwrap()));
             });
             fibra::run(|| {
-                for n in 0..2_000 {
+                for n in rounds(2_000) {
                     to.send(n).unwrap();
                     assert_eq!(answers.recv(), Ok(n));
                 }
