@@ -18,6 +18,11 @@
 //! lost are pushed under a lock that [`Inbox::close`] takes: a message that was accepted is found
 //! by a reader that closes first and then pops the rest. Other messages are still accepted until
 //! [`Inbox::abandon`].
+//!
+//! Messages of one word, which most are, go through a short queue that is quicker for one reader;
+//! all others, and those that find it full, through a channel of crossbeam. While there is a message
+//! in the channel, all go there. So the reader, which empties the short queue first, gets them in
+//! order.
 
 #[cfg(loom)]
 use loom::sync::atomic::AtomicBool;
@@ -30,10 +35,28 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::collections::locked::locked;
 use crate::collections::publish;
+use crate::collections::words::{Word, Words};
+
+/// A message. By default it is none of one word.
+pub(crate) trait Message: Sized {
+    /// Returns the message as a word, if it is one.
+    fn as_word(&self) -> Option<Word> {
+        None
+    }
+
+    /// Returns the message that `as_word` has returned.
+    fn of_word(word: Word) -> Self {
+        unreachable!("no message of this type is a word, and not {word:?}")
+    }
+}
+
+#[cfg(test)]
+impl Message for () {}
 
 /// A many-to-one queue whose one reader may sleep.
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
+    words: Words,
     sender: Sender<T>,
     receiver: Receiver<T>,
     sleeping: AtomicBool,
@@ -43,10 +66,11 @@ pub(crate) struct Inbox<T> {
     gate: Mutex<()>,
 }
 
-impl<T> Inbox<T> {
+impl<T: Message> Inbox<T> {
     pub(crate) fn new() -> Inbox<T> {
         let (sender, receiver) = unbounded();
         Inbox {
+            words: Words::new(),
             sender,
             receiver,
             sleeping: AtomicBool::new(false),
@@ -64,9 +88,19 @@ impl<T> Inbox<T> {
         if self.abandoned.load(Ordering::Relaxed) {
             return false;
         }
+        self.append(message);
+        self.claim_wake()
+    }
+
+    #[inline(always)]
+    fn append(&self, message: T) {
+        if let Some(word) = message.as_word() {
+            if self.receiver.is_empty() && self.words.push(word) {
+                return;
+            }
+        }
         // Sending fails only when all receivers are gone, and `self` holds one.
         let _ = self.sender.send(message);
-        self.claim_wake()
     }
 
     /// Like [`push`](Inbox::push), but returns the message if the inbox is closed.
@@ -75,7 +109,7 @@ impl<T> Inbox<T> {
         if self.is_closed() {
             return Err(message);
         }
-        let _ = self.sender.send(message);
+        self.append(message);
         drop(gate);
         Ok(self.claim_wake())
     }
@@ -116,19 +150,27 @@ impl<T> Inbox<T> {
 
     /// Takes the first message. For the reader.
     pub(crate) fn pop(&self) -> Option<T> {
-        self.receiver.try_recv().ok()
+        if let Some(word) = self.words.pop() {
+            return Some(T::of_word(word));
+        }
+        if self.receiver.is_empty() {
+            return None;
+        }
+        // A thread may have appended a word between the two looks, and then this message.
+        let word = self.words.pop().map(T::of_word);
+        word.or_else(|| self.receiver.try_recv().ok())
     }
 
     /// Returns the number of messages. For the reader.
     pub(crate) fn len(&self) -> usize {
-        self.receiver.len()
+        self.words.len() + self.receiver.len()
     }
 
     /// Returns whether nothing has been pushed. For the reader; much cheaper than a `pop` that
     /// finds no message.
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.receiver.is_empty()
+        self.words.is_empty() && self.receiver.is_empty()
     }
 
     /// Announces that the reader will sleep. Returns whether it may: not if there is a message.
@@ -137,7 +179,7 @@ impl<T> Inbox<T> {
     pub(crate) fn announce_sleep(&self) -> bool {
         self.sleeping.store(true, Ordering::Release);
         publish::fence();
-        if self.receiver.is_empty() {
+        if self.is_empty() {
             return true;
         }
         self.announce_awake();
@@ -156,6 +198,32 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use std::num::NonZeroU32;
+
+    impl Message for i32 {}
+
+    /// Even numbers are words.
+    impl Message for u64 {
+        fn as_word(&self) -> Option<Word> {
+            (self % 2 == 0).then_some(Word { kind: NonZeroU32::MIN, value: *self })
+        }
+
+        fn of_word(word: Word) -> u64 {
+            word.value
+        }
+    }
+
+    #[test]
+    fn words_and_other_messages_of_one_pusher_come_in_order() {
+        let inbox = Inbox::new();
+        for round in [[0, 2, 3, 4, 6, 7], [1, 2, 4, 5, 6, 8], [2, 4, 6, 8, 10, 12]] {
+            round.iter().for_each(|message| assert!(!inbox.push(*message)));
+            assert_eq!(inbox.len(), 6);
+            assert_eq!(std::iter::from_fn(|| inbox.pop()).collect::<Vec<_>>(), round);
+        }
+        (0..2_000_u64).for_each(|message| assert!(!inbox.push(message * 2)));
+        assert!((0..2_000).all(|message| inbox.pop() == Some(message * 2)) && inbox.is_empty());
+    }
 
     #[test]
     fn keeps_the_order_of_one_pusher() {

@@ -67,6 +67,13 @@ impl Marks {
         before == Ok(NONE)
     }
 
+    /// Removes all marks.
+    pub(crate) fn clear(&self) {
+        for word in self.chunks.iter().filter_map(OnceLock::get).flatten() {
+            word.swap(NONE, Ordering::AcqRel);
+        }
+    }
+
     /// Removes the mark of `index` and returns it.
     pub(crate) fn take(&self, index: u32) -> Option<Mark> {
         let (chunk, at, _) = place(index);
@@ -115,6 +122,9 @@ mod tests {
         assert_eq!((marks.take(7), marks.take(7)), (Some(Mark::Of(0)), None));
         assert!(marks.mark(7, 1) && !marks.mark(7, 2) && marks.mark(8, 2));
         assert_eq!((marks.take(7), marks.take(8)), (Some(Mark::Several), Some(Mark::Of(2))));
+        assert!(marks.mark(7, 1) && marks.mark(300, 1));
+        marks.clear();
+        assert_eq!((marks.take(7), marks.take(300)), (None, None));
     }
 
     #[test]

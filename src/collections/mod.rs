@@ -3,7 +3,9 @@
 //! Nothing in this folder switches stacks, so every structure is tested exhaustively by property
 //! tests against a naive model, and can be run under Miri.
 //!
+//! - [`apart`]: values in cache lines of their own.
 //! - [`by_value`]: implements `for` loops that consume a receiver.
+//! - [`full_fence`]: a sequentially consistent fence, quicker than the compiler's.
 //! - [`inbox`]: a queue for messages of other threads; pushing never blocks, and no message is
 //!   lost.
 //! - [`locked`]: locks of internal state that a panic does not poison.
@@ -14,8 +16,11 @@
 //! - [`run_ring`]: the order in which fibers run.
 //! - [`slot_table`]: values behind generation-checked keys; a stale key finds nothing.
 //! - [`timing_wheel`]: deadlines in the order in which they fall due.
+//! - [`words`]: a short queue for messages of other threads that are one word.
 
+pub(crate) mod apart;
 pub(crate) mod by_value;
+mod full_fence;
 pub(crate) mod inbox;
 pub(crate) mod locked;
 pub(crate) mod marks;
@@ -26,3 +31,4 @@ pub(crate) mod publish_model;
 pub(crate) mod run_ring;
 pub(crate) mod slot_table;
 pub(crate) mod timing_wheel;
+pub(crate) mod words;

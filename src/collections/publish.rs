@@ -19,12 +19,13 @@
 //! - *A message and the opening of the poller.* `push` claims the wake, then `Bed::call` looks for
 //!   a poller. The poller is opened before `announce_sleep`, whose announcement the claim has read:
 //!   the order follows from that alone.
-//! - *A job and a scheduler that is about to sleep.* Code that queues a job then calls
+//! - *A job and a scheduler that is about to sleep.* Code that queues a job then calls [`fence`] and
 //!   `Sleepers::one_to_wake`. The scheduler calls `Sleepers::announce`, then looks at the queues.
 //!   `Sleepers::end_search` is the same for a search. The models are in `jobs/sleepers.rs`.
 //! - *A job and the end of its runtime.* `Shared::inject` and `Shared::direct` queue the job, then
-//!   call `CurrentStage::is_closed_after_push`. `CurrentStage::advance` sets the stage, then the
-//!   schedulers empty the queues. The models are in `jobs/stage.rs`.
+//!   wake a scheduler, which begins with a fence, then call `CurrentStage::is_closed_after_push`.
+//!   `CurrentStage::advance` sets the stage, then the schedulers empty the queues. The models are in
+//!   `jobs/stage.rs`.
 //! - *A value and a receiver that waits*, in `sync/mpmc`. `Shared::push` appends to the ring, then
 //!   looks at the word of the receivers. A receiver publishes itself in that word
 //!   (`Locked::announce_and_release`), then looks at the ring.
@@ -44,11 +45,7 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(loom)]
-use loom::sync::atomic;
-#[cfg(not(loom))]
-use std::sync::atomic;
-use std::sync::atomic::Ordering;
+use crate::collections::full_fence::full_fence;
 
 #[cfg(test)]
 thread_local! {
@@ -64,5 +61,5 @@ pub(crate) fn fence() {
     if !FENCED.get() {
         return;
     }
-    atomic::fence(Ordering::SeqCst);
+    full_fence();
 }

@@ -46,6 +46,10 @@ struct Inherits {
 pub(crate) struct SendLocals(Vec<(usize, Box<dyn Any + Send>, Inherits)>);
 
 impl SendLocals {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the fiber-locals with which the fiber of the job begins.
     pub(crate) fn arrive(self) -> Locals {
         if self.0.is_empty() {

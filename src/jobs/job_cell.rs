@@ -23,7 +23,7 @@ use crate::fiber::report::report_lost;
 use crate::fiber::task;
 use crate::jobs::children::Children;
 use crate::jobs::job::{Job, Outcome, Pending, Reason, Settings, Unstarted};
-use crate::jobs::state::{JobState, Kill};
+use crate::jobs::state::{GivenUp, JobState, Kill};
 use crate::sched::core::scheduler::{Scheduler, scheduler};
 use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::registry;
@@ -34,7 +34,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    settings.moved += mem::size_of::<F>() + mem::size_of::<T>();
+    settings.moves(mem::size_of::<F>() + mem::size_of::<T>());
     if const { mem::size_of::<F>() <= task::LARGE_VALUE } {
         return allocate(settings, f);
     }
@@ -72,7 +72,8 @@ struct JobCell<F, T> {
     owns_outcome: AtomicBool,
     settings: UnsafeCell<Option<Settings>>,
     closure: UnsafeCell<Option<F>>,
-    outcome: UnsafeCell<Option<Outcome<T>>>,
+    /// The error is boxed, because it is rare, and outputs are often small.
+    outcome: UnsafeCell<Option<Result<T, Box<JoinError>>>>,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -103,7 +104,8 @@ impl<F, T> JobCell<F, T> {
     /// The caller must own the outcome by the rules of [`JobState`].
     unsafe fn take_outcome(&self) -> Option<Outcome<T>> {
         // SAFETY: like in `take_closure`.
-        unsafe { (*self.outcome.get()).take() }
+        let outcome = unsafe { (*self.outcome.get()).take() };
+        outcome.map(|outcome| outcome.map_err(|error| *error))
     }
 
     /// Moves the outcome in, where there is none.
@@ -111,7 +113,7 @@ impl<F, T> JobCell<F, T> {
     /// # Safety
     ///
     /// The caller must own the outcome by the rules of [`JobState`].
-    unsafe fn set_outcome(&self, outcome: Outcome<T>) {
+    unsafe fn set_outcome(&self, outcome: Result<T, Box<JoinError>>) {
         // SAFETY: like in `take_closure`. The cell is empty, so the assignment drops no user value.
         unsafe { *self.outcome.get() = Some(outcome) };
     }
@@ -127,7 +129,7 @@ impl<F, T> JobCell<F, T> {
     /// The caller must own the outcome by the rules of [`JobState`].
     unsafe fn fail(&self, error: JoinError) -> Option<Waker> {
         // SAFETY: the caller owns the outcome.
-        unsafe { self.set_outcome(Err(error)) };
+        unsafe { self.set_outcome(Err(Box::new(error))) };
         if self.state.end().wake { locked(&self.waker).take() } else { None }
     }
 }
@@ -149,6 +151,10 @@ where
         self.key.store(key.to_bits(), Ordering::Relaxed);
         // The state publishes both.
         self.owns_outcome.store(self.state.start(), Ordering::Relaxed);
+    }
+
+    fn was_taken_back(&self) -> bool {
+        self.state.was_taken_back()
     }
 
     fn refuse(&self, error: JoinError) {
@@ -182,9 +188,9 @@ where
         drop(unsafe { self.take_closure() });
     }
 
-    fn ended(&self, sched: &Scheduler, scope: Option<&Children>, how: Result<(), JoinError>) {
+    fn ended(&self, sched: &Scheduler, scope: Option<&Children>, how: Result<(), Box<JoinError>>) {
         if !self.owns_outcome() {
-            return drop_unread::<T>(sched, scope, how.err().map(Err));
+            return drop_unread::<T>(sched, scope, how.err().map(|error| Err(*error)));
         }
         if let Err(error) = how {
             // SAFETY: this scheduler owns the outcome. The closure has unwound, so there is none.
@@ -239,13 +245,20 @@ where
     }
 
     unsafe fn detach(&self) -> Option<Outcome<T>> {
-        if self.state.give_up() {
+        match self.state.give_up() {
             // SAFETY: the job had ended, so its handle, which calls this, owns the outcome.
-            return unsafe { self.take_outcome() };
+            GivenUp::Ended => return unsafe { self.take_outcome() },
+            GivenUp::Watched => {
+                let waker = locked(&self.waker).take();
+                drop(waker);
+            }
+            GivenUp::Unwatched => {}
         }
-        let waker = locked(&self.waker).take();
-        drop(waker);
         None
+    }
+
+    fn take_back(&self) -> bool {
+        self.state.take_back()
     }
 
     fn is_finished(&self) -> bool {
@@ -295,6 +308,7 @@ fn drop_unread<T: 'static>(
                 Some(second) => Some(Err(JoinError::Panicked(Panic::new(second)))),
             }
         }
+        (Some(Ok(_)), _) if !mem::needs_drop::<T>() => return,
         (outcome @ Some(Ok(_) | Err(JoinError::Panicked(_))), _) => outcome,
         _ => return,
     };

@@ -21,7 +21,7 @@
 //! that spawns jobs goes depth first: it keeps few stacks alive, and the deque holds closures in
 //! place of fibers. Once started, a job is a fiber like any other, and never leaves its thread.
 //!
-//! Reading order: [`job`], [`job_cell`], [`shared`], [`stage`], [`sleepers`], [`worker`],
+//! Reading order: [`job`], [`job_cell`], [`lent`], [`shared`], [`stage`], [`sleepers`], [`worker`],
 //! [`threads`]; [`desk`], [`dump`] and [`stalls`] show all of it.
 
 mod atomics;
@@ -32,6 +32,7 @@ pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod job;
 pub(crate) mod job_cell;
+pub(crate) mod lent;
 mod pin;
 pub(crate) mod queueing;
 pub(crate) mod remote_handle;

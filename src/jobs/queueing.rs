@@ -32,7 +32,7 @@ impl Handle {
         for index in 0..self.threads() {
             let (builder, at) = (Builder::new(), Location::caller());
             let locals = SendLocals::default();
-            let settings = Settings { builder, scope: None, at, locals, moved: 0 };
+            let settings = Settings::new(builder, at, locals);
             let (job, pending) = job_cell::new(settings, f.clone());
             drop(self.remote(pending));
             self.queue_on(index, job);
@@ -154,7 +154,7 @@ where
 /// Returns the settings of a job that is spawned at `at` by the running fiber, or outside of one.
 /// Clones the fiber-locals that it inherits: user code.
 pub(crate) fn settings(builder: Builder, at: &'static Location<'static>) -> Settings {
-    Settings { builder, scope: None, at, locals: locals::for_job(), moved: 0 }
+    Settings::new(builder, at, locals::for_job())
 }
 
 /// Creates the shared state of a `run` that has one scheduler and whose handle is asked for for the

@@ -23,7 +23,8 @@ use crate::jobs::job_cell::Unread;
 use crate::sched::core::choose::{Arm, Done};
 use crate::sched::core::interrupt::Interrupt;
 use crate::sched::core::limit::Limit;
-use crate::sched::core::scheduler::CurrentFiber;
+use crate::sched::core::park::spend;
+use crate::sched::core::scheduler::{CurrentFiber, try_current_fiber};
 use crate::sched::futures::task;
 
 static JOIN: WaitReason = WaitReason::new("waiting for a job to end", OnDeadlock::Fail)
@@ -232,6 +233,10 @@ impl<T> RemoteHandle<T> {
     /// Waits within `limit`. Returns `None` when the time is over.
     #[track_caller]
     fn wait(&mut self, limit: Limit) -> Option<Result<T, JoinError>> {
+        if self.is_finished() {
+            try_current_fiber().into_iter().for_each(spend);
+            return self.try_join();
+        }
         let limited = !matches!(limit, Limit::None);
         match wait_within(Pin::new(self), limit, &JOIN) {
             Ok(outcome) => Some(outcome),

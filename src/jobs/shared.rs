@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use crossbeam_deque::{Injector, Steal, Stealer};
 
+use crate::collections::apart::Apart;
 use crate::collections::locked::locked;
+use crate::collections::publish;
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::report::report_lost;
 use crate::jobs::desk::Desk;
@@ -33,7 +35,7 @@ pub(crate) type Queued = Unstarted;
 pub(crate) struct Shared {
     pub(crate) seats: Box<[Seat]>,
     pub(crate) injector: Injector<Queued>,
-    pub(crate) sleepers: Sleepers,
+    pub(crate) sleepers: Apart<Sleepers>,
     /// The permits to queue a job, if their number is limited.
     pub(crate) limit: Option<Semaphore>,
     /// The times in which all schedulers sleep, if they are reported.
@@ -42,21 +44,17 @@ pub(crate) struct Shared {
     /// The number of handles, if there is one scheduler. As long as there is one, jobs may come.
     handles: AtomicUsize,
     /// The number of jobs that were spawned outside of the runtime's fibers, or for one scheduler.
-    injected: AtomicUsize,
+    injected: Apart<AtomicUsize>,
 }
 
 /// The place of one scheduler in its runtime.
 #[derive(Debug)]
-#[repr(align(128))] // The counts of different schedulers are in different cache lines.
 pub(crate) struct Seat {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) stealer: Stealer<Queued>,
     /// The jobs that only this scheduler may start.
     pub(crate) direct: Injector<Queued>,
-    /// The number of jobs that its fibers have spawned. Only its own thread writes.
-    pub(crate) spawned: AtomicUsize,
-    /// The number of jobs that have ended on it. Only its own thread writes.
-    pub(crate) ended: AtomicUsize,
+    pub(crate) counts: Apart<Counts>,
     /// The place where other threads ask for a dump of its fibers.
     pub(crate) desk: Desk,
     /// Whether its scheduler has ended.
@@ -65,14 +63,22 @@ pub(crate) struct Seat {
     pub(crate) waiting: Mutex<Option<Waker>>,
 }
 
+/// The jobs of one scheduler. Only its own thread writes.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// The number of jobs that its fibers have spawned.
+    pub(crate) spawned: AtomicUsize,
+    /// The number of jobs that have ended on it.
+    pub(crate) ended: AtomicUsize,
+}
+
 impl Seat {
     pub(crate) fn new(mailbox: Arc<Mailbox>, stealer: Stealer<Queued>) -> Seat {
         Seat {
             mailbox,
             stealer,
             direct: Injector::new(),
-            spawned: AtomicUsize::new(0),
-            ended: AtomicUsize::new(0),
+            counts: Apart(Counts::default()),
             desk: Desk::new(),
             gone: AtomicU8::new(0),
             waiting: Mutex::new(None),
@@ -102,13 +108,13 @@ impl Shared {
         let schedulers = seats.len();
         Shared {
             stalls: stalls_after.map(|after| Stalls::new(schedulers, after, RealClock.now())),
-            sleepers: Sleepers::new(seats.len()),
+            sleepers: Apart(Sleepers::new(seats.len())),
             seats: seats.into(),
             injector: Injector::new(),
             limit: limit.map(Semaphore::new),
             stage: CurrentStage::open(),
             handles: AtomicUsize::new(0),
-            injected: AtomicUsize::new(0),
+            injected: Apart(AtomicUsize::new(0)),
         }
     }
 
@@ -140,6 +146,7 @@ impl Shared {
         self.injected.fetch_add(1, Ordering::Relaxed);
         let seat = &self.seats[index];
         seat.direct.push(job);
+        // It begins with the fence that the look at the stage needs.
         seat.mailbox.nudge();
         self.refuse_if_closed(&seat.direct);
     }
@@ -147,13 +154,14 @@ impl Shared {
     /// Wakes a scheduler that sleeps, if the jobs that the caller has queued need one.
     #[inline]
     pub(crate) fn notify(&self) {
+        publish::fence();
         if let Some(index) = self.sleepers.one_to_wake() {
             self.seats[index].mailbox.nudge();
         }
     }
 
     /// Refuses the jobs in `queue`, one of which the caller has just queued, if the runtime was
-    /// closed meanwhile. Drops closures: user code.
+    /// closed meanwhile. There was a fence in between. Drops closures: user code.
     fn refuse_if_closed(&self, queue: &Injector<Queued>) {
         if self.stage.is_closed_after_push() {
             self.refuse_rest(queue);
@@ -207,9 +215,9 @@ impl Shared {
                 .fold(0, usize::wrapping_add)
         };
         // The ends first: a job is counted as spawned before it ends.
-        let ended = sum(|seat| &seat.ended);
+        let ended = sum(|seat| &seat.counts.ended);
         let injected = self.injected.load(Ordering::Acquire);
-        sum(|seat| &seat.spawned).wrapping_add(injected) == ended
+        sum(|seat| &seat.counts.spawned).wrapping_add(injected) == ended
     }
 
     /// Counts one more handle, if that count matters: with one scheduler, which can detect

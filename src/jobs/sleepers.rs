@@ -49,12 +49,11 @@ impl Sleepers {
         }
     }
 
-    /// Takes a sleeping scheduler out of the set, which the caller must wake. Returns `None` if
-    /// none sleeps, or if one is searching already, which will see all jobs that the caller has
-    /// queued before this call.
+    /// Takes a sleeping scheduler out of the set, which the caller must wake. The caller has queued
+    /// jobs, and then called [`publish::fence`]. Returns `None` if none sleeps, or if one is
+    /// searching already, which will see all these jobs.
     #[must_use]
     pub(crate) fn one_to_wake(&self) -> Option<usize> {
-        publish::fence();
         if self.searching.load(Ordering::Acquire) != 0 {
             return None;
         }
@@ -140,6 +139,7 @@ mod models {
             let poster = thread::spawn(move || {
                 let (sleepers, jobs) = &*other;
                 jobs.store(1, Ordering::Release);
+                publish::fence();
                 sleepers.one_to_wake().is_some()
             });
             let (sleepers, jobs) = &*state;

@@ -60,11 +60,10 @@ impl CurrentStage {
         publish::fence();
     }
 
-    /// Returns whether the runtime is closed. The caller has queued a job before. If it is closed,
-    /// the caller must empty that queue.
+    /// Returns whether the runtime is closed. The caller has queued a job, and then called
+    /// [`publish::fence`]. If it is closed, the caller must empty that queue.
     #[must_use]
     pub(crate) fn is_closed_after_push(&self) -> bool {
-        publish::fence();
         self.get() == Stage::Closed
     }
 }
@@ -115,6 +114,7 @@ mod models {
 
         fn post(&self) {
             self.queued.fetch_add(1, Ordering::Release);
+            publish::fence();
             if self.sleepers.one_to_wake().is_some() {
                 self.woken.lock().unwrap().0 = true;
             }

@@ -8,6 +8,7 @@
 //!   ENDED       the owner of the outcome        outcome: the handle; if UNWANTED, the same one
 //!   UNWANTED    the drop of the handle          if ENDED: outcome: the thread that drops
 //!   WAITS       a poll that finds no outcome
+//!   TAKEN_BACK  the spawner, with KILLED, if not STARTED: there will be no outcome
 //! ```
 //!
 //! Invariants:
@@ -26,6 +27,7 @@ const KILLED: u32 = 2;
 const ENDED: u32 = 4;
 const UNWANTED: u32 = 8;
 const WAITS: u32 = 16;
+const TAKEN_BACK: u32 = 32;
 
 /// The state of one job.
 #[derive(Debug)]
@@ -49,6 +51,17 @@ pub(crate) enum Kill {
     Running,
     /// The job was killed before, or has ended.
     Nothing,
+}
+
+/// The duties of a handle that is dropped.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum GivenUp {
+    /// The job has ended: the caller owns the outcome, and drops it.
+    Ended,
+    /// A waker was stored, which the caller drops, unless it is called meanwhile.
+    Watched,
+    /// No waker was ever stored.
+    Unwatched,
 }
 
 impl JobState {
@@ -76,6 +89,20 @@ impl JobState {
         }
     }
 
+    /// Kills the job, and notes that it will have no outcome, if it has neither been started nor
+    /// killed, and its handle has neither waited nor been dropped. Returns whether it did: then
+    /// nothing runs the closure.
+    #[must_use]
+    pub(crate) fn take_back(&self) -> bool {
+        let taken = KILLED | TAKEN_BACK;
+        self.0.compare_exchange(0, taken, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Returns whether the job was taken back, as far as the calling thread knows.
+    pub(crate) fn was_taken_back(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & TAKEN_BACK != 0
+    }
+
     /// Notes that the caller, which owns the outcome, has stored it.
     pub(crate) fn end(&self) -> AtEnd {
         let before = self.set(ENDED);
@@ -100,11 +127,14 @@ impl JobState {
         self.set(WAITS) & ENDED != 0
     }
 
-    /// Notes that the handle is gone. Returns whether the caller owns the outcome, and must drop
-    /// it.
+    /// Notes that the handle is gone.
     #[must_use]
-    pub(crate) fn give_up(&self) -> bool {
-        self.set(UNWANTED) & ENDED != 0
+    pub(crate) fn give_up(&self) -> GivenUp {
+        match self.set(UNWANTED) {
+            before if before & ENDED != 0 => GivenUp::Ended,
+            before if before & WAITS != 0 => GivenUp::Watched,
+            _ => GivenUp::Unwatched,
+        }
     }
 }
 
@@ -119,7 +149,8 @@ mod tests {
         assert_eq!(state.kill(), Kill::Nothing);
         assert!(!state.start());
         assert_eq!(state.end(), AtEnd { wake: false, unwanted: false });
-        assert!(state.has_ended() && state.give_up());
+        assert!(state.has_ended());
+        assert_eq!(state.give_up(), GivenUp::Ended);
     }
 
     #[test]
@@ -133,9 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_was_started_or_killed_is_not_taken_back() {
+        let state = JobState::new();
+        assert!(state.take_back() && state.was_taken_back() && !state.take_back());
+        assert!(!state.start() && !state.has_ended());
+        let started = JobState::new();
+        assert!(started.start() && !started.take_back() && !started.was_taken_back());
+        let killed = JobState::new();
+        assert_eq!(killed.kill(), Kill::BeforeStart);
+        assert!(!killed.take_back());
+    }
+
+    #[test]
     fn an_outcome_that_nothing_wants_stays_with_its_owner() {
         let state = JobState::new();
-        assert!(state.start() && !state.give_up());
+        assert!(state.start());
+        assert_eq!(state.give_up(), GivenUp::Unwatched);
         assert_eq!(state.end(), AtEnd { wake: false, unwanted: true });
     }
 }
@@ -192,7 +236,7 @@ mod models {
     fn loom_a_job_that_is_given_up_drops_its_outcome_once() {
         run(
             |state, outcome| {
-                if state.give_up() {
+                if state.give_up() == GivenUp::Ended {
                     assert_eq!(outcome.written.load(Ordering::Relaxed), 1);
                     outcome.taken.fetch_add(1, Ordering::Relaxed);
                 }
@@ -214,5 +258,49 @@ mod models {
             },
             false,
         );
+    }
+
+    /// The spawner takes the job back, or waits for its outcome, while a scheduler starts it, which
+    /// kills it first if the runtime `is_closed`.
+    fn take_back(is_closed: bool) {
+        loom::model(move || {
+            // The last is how often the closure was run.
+            let shared = Arc::new((JobState::new(), Outcome::default(), AtomicUsize::new(0)));
+            let other = shared.clone();
+            let taker = thread::spawn(move || {
+                let (state, outcome, runs) = &*other;
+                if is_closed && state.kill() == Kill::BeforeStart {
+                    end(state, outcome);
+                }
+                if state.start() {
+                    runs.fetch_add(1, Ordering::Relaxed);
+                    end(state, outcome);
+                }
+            });
+            let (state, outcome, runs) = &*shared;
+            if state.take_back() {
+                assert_eq!(runs.fetch_add(1, Ordering::Relaxed), 0, "it runs on two threads");
+            } else {
+                while !state.has_ended() {
+                    thread::yield_now();
+                }
+                assert_eq!(outcome.written.load(Ordering::Relaxed), 1);
+            }
+            taker.join().unwrap();
+            let written = outcome.written.load(Ordering::Relaxed);
+            let was_killed = is_closed && written == 1;
+            assert_eq!(runs.load(Ordering::Relaxed) + usize::from(was_killed), 1);
+            assert!(written == 0 || !state.was_taken_back(), "taken back, with an outcome");
+        });
+    }
+
+    #[test]
+    fn loom_a_job_is_taken_back_or_started() {
+        take_back(false);
+    }
+
+    #[test]
+    fn loom_a_job_is_taken_back_or_killed() {
+        take_back(true);
     }
 }

@@ -22,7 +22,7 @@ use crate::fiber::header::FiberPtr;
 use crate::fiber::state::State;
 use crate::jobs::children::Children;
 use crate::jobs::dump;
-use crate::jobs::job::Started;
+use crate::jobs::job::{Pending, Started};
 use crate::jobs::shared::{Queued, Seat, Shared, count, refuse_quietly, take};
 use crate::jobs::stage::Stage;
 use crate::jobs::stalls::Stalls;
@@ -42,6 +42,9 @@ pub(crate) struct Worker {
     index: usize,
     deque: Deque<Queued>,
     taken: Cell<u32>,
+    /// Whether it looks for further jobs when it has taken the next one, because a search has ended
+    /// on which code that has queued jobs relied.
+    looks_again: Cell<bool>,
     running: RefCell<Vec<Option<Running>>>,
 }
 
@@ -52,8 +55,8 @@ struct Running {
 
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, index: usize, deque: Deque<Queued>) -> Worker {
-        let (taken, running) = (Cell::new(0), RefCell::new(Vec::new()));
-        Worker { shared, index, deque, taken, running }
+        let (taken, looks_again) = (Cell::new(0), Cell::new(false));
+        Worker { shared, index, deque, taken, looks_again, running: RefCell::new(Vec::new()) }
     }
 
     pub(crate) fn index(&self) -> usize {
@@ -66,7 +69,7 @@ impl Worker {
 
     /// Queues `job`, which a fiber of this scheduler spawns.
     pub(crate) fn push(&self, job: Queued) {
-        count(&self.seat().spawned);
+        count(&self.seat().counts.spawned);
         self.deque.push(job);
         if 1 < self.shared.seats.len() {
             self.shared.notify();
@@ -97,6 +100,7 @@ impl Worker {
         let job = take(|| self.shared.injector.steal())?;
         if !self.shared.injector.is_empty() {
             // There is more than this scheduler needs now.
+            self.looks_again.set(false);
             self.shared.notify();
         }
         Some(job)
@@ -109,6 +113,7 @@ impl Worker {
         let mut others = others.filter(|seat| !seat.stealer.is_empty());
         let job = others.find_map(|seat| take(|| seat.stealer.steal()))?;
         if seats.iter().any(|seat| !seat.stealer.is_empty()) {
+            self.looks_again.set(false);
             self.shared.notify();
         }
         Some(job)
@@ -123,12 +128,39 @@ impl Worker {
         fibers.iter().for_each(|fiber| sched.kill(fiber.record()));
     }
 
-    /// Creates the fiber that runs `job`, and queues it in the ring.
-    fn run(&self, sched: &Scheduler, job: Queued) {
+    /// Takes the newest job out of the deque, if it is the one of `pending`. Returns whether it is.
+    pub(crate) fn take_newest<T>(&self, pending: &Arc<dyn Pending<T>>) -> bool {
+        match self.deque.pop() {
+            Some(job) if job.is_job_of(pending) => {
+                self.left_without_a_fiber();
+                true
+            }
+            Some(other) => {
+                self.deque.push(other);
+                // A scheduler may have looked meanwhile, and sleep.
+                self.shared.notify();
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Counts a job that was taken out of its queue, and needs no fiber.
+    fn left_without_a_fiber(&self) {
+        self.shared.left_queue();
+        count(&self.seat().counts.ended);
+    }
+
+    /// Creates the fiber that runs `job`, and queues it in the ring. Returns whether the job needs
+    /// one.
+    fn run(&self, sched: &Scheduler, job: Queued) -> bool {
+        let Some((job, handle)) = job.start(sched, self.shared.stage() == Stage::Closed) else {
+            self.left_without_a_fiber();
+            return false;
+        };
         // Another one may follow: it is worth to look for it before the thread sleeps.
         sched.spin.note_arrival();
         self.shared.left_queue();
-        let (job, handle) = job.start(sched, self.shared.stage() == Stage::Closed);
         let fiber = handle.fiber().record();
         let index = fiber.key.get().index as usize;
         let mut running = self.running.borrow_mut();
@@ -138,16 +170,22 @@ impl Worker {
         running[index] = Some(Running { job, handle });
         drop(running);
         sched.ring(|ring| ring.push_back(fiber, fiber.ticket.get()));
+        true
     }
 }
 
 impl Work for Worker {
     fn start(&self, idle: bool) -> bool {
-        let Some(job) = self.next(idle) else { return false };
-        if let Some(sched) = scheduler() {
-            self.run(&sched, job);
+        let Some(sched) = scheduler() else { return false };
+        while let Some(job) = self.next(idle) {
+            if self.looks_again.replace(false) && self.exists() {
+                self.shared.notify();
+            }
+            if self.run(&sched, job) {
+                return true;
+            }
         }
-        true
+        false
     }
 
     fn begin_search(&self) -> bool {
@@ -155,11 +193,13 @@ impl Work for Worker {
         1 < threads && self.shared.sleepers.begin_search(threads / 2)
     }
 
-    fn end_search(&self) {
+    fn end_search(&self, starts: bool) {
         self.shared.sleepers.end_search();
         // Code that has queued jobs meanwhile relied on this search, which may have found something
-        // else, or have found the first of several jobs.
-        if self.exists() {
+        // else, or have found the first of several jobs. If a job is started next, the look comes
+        // after it was taken: a single job wakes no other scheduler.
+        self.looks_again.set(starts);
+        if !starts && self.exists() {
             self.shared.notify();
         }
     }
@@ -208,9 +248,9 @@ impl Work for Worker {
     fn ended(&self, fiber: FiberPtr) {
         let index = fiber.key.get().index as usize;
         let running = self.running.borrow_mut().get_mut(index).and_then(Option::take);
-        let Some(Running { job, mut handle }) = running else { return };
-        let how = handle.try_join().unwrap_or(Ok(()));
-        count(&self.seat().ended);
+        let Some(Running { job, handle }) = running else { return };
+        let how = handle.take_boxed();
+        count(&self.seat().counts.ended);
         if let Some(sched) = scheduler() {
             job.ended(&sched, how, fiber.state.get() == State::Abandoned);
         }

@@ -89,7 +89,10 @@ fn wait_for(children: &Children) -> bool {
         standing => Poll::Ready(standing),
     });
     match wait_within(pin!(standing), Limit::None, &SCOPE) {
-        Ok(Standing::NeverEnds) => wait_forever(children),
+        Ok(Standing::NeverEnds) => {
+            drop(children.take_waker());
+            wait_forever()
+        }
         outcome => outcome.is_ok(),
     }
 }
@@ -97,8 +100,7 @@ fn wait_for(children: &Children) -> bool {
 /// Waits until the fiber is abandoned, in a wait that does not keep `run` from finding that nothing
 /// can end it.
 #[cold]
-fn wait_forever(children: &Children) -> ! {
-    drop(children.take_waker());
+pub(super) fn wait_forever() -> ! {
     let current = current_fiber();
     carried::go_away(current.fiber);
     loop {

@@ -239,8 +239,7 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        settings.scope = Some(self.children.clone());
-        settings.moved = mem::size_of::<F>() + mem::size_of::<T>();
+        settings.moves(mem::size_of::<F>() + mem::size_of::<T>());
         let output = Arc::new(Mutex::new(None));
         let place = output.clone();
         let body: Box<dyn FnOnce() + Send + 'scope> = Box::new(move || {
@@ -257,8 +256,8 @@ impl<'scope> Scope<'scope, '_> {
         // call has ended.
         let body: Box<dyn FnOnce() + Send + 'static> = unsafe { mem::transmute(body) };
         let accepted = self.children.one_begins();
-        if !accepted {
-            settings.scope = None;
+        if accepted {
+            settings.belong_to(self.children.clone());
         }
         let (job, pending) = job_cell::new(settings, body);
         if accepted {

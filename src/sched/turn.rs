@@ -166,7 +166,10 @@ impl Scheduler {
         let has_work = || !self.mailbox.inbox.is_empty() || searches && self.work_exists();
         let found = self.spin.look(self.time.next_look(), has_work, poll);
         if searches {
-            self.end_search();
+            let is_called = || !self.mailbox.inbox.is_empty();
+            let is_ready = || self.ring(|ring| ring.stored()) != 0;
+            // If nothing else has come, the next batch begins with the job.
+            self.end_search(found && !is_called() && !is_ready());
         }
         if found {
             // The time that has passed is not that of a batch.

@@ -1,6 +1,7 @@
 //! Tests `par` by its rules: borrows end before a scope does whatever happens, results are in
 //! order, a slow consumer stops `imap`.
 
+use std::cell::RefCell;
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -331,6 +332,170 @@ fn a_panic_in_join_waits_for_the_other_closure() {
             // Started before the panic, it ends before `join` does; it need not have started.
             assert!(ended.get() <= 1);
         }
+    });
+}
+
+#[test]
+fn the_second_closure_of_join_runs_here_if_none_has_taken_it() {
+    for threads in [1, 2] {
+        on(threads, |_| {
+            let mut here = 0;
+            for _ in 0..1_000 {
+                let me = fibra::current().id();
+                let (first, second) = par::join(|| fibra::current().id(), || fibra::current().id());
+                assert_eq!(first, me);
+                here += u32::from(second == me);
+            }
+            assert!(0 < here && (threads == 2 || here == 1_000), "{here} of 1,000");
+        });
+    }
+}
+
+#[test]
+fn the_first_closure_of_join_may_wait_for_the_second() {
+    for threads in [1, 2] {
+        on(threads, |_| {
+            let (sender, receiver) = fibra::sync::mpmc::bounded(1);
+            let both = par::join(|| receiver.recv(), || sender.send(7));
+            assert_eq!(both, (Ok(7), Ok(())));
+        });
+    }
+}
+
+#[test]
+fn after_a_panic_of_the_first_closure_of_join_the_second_still_runs() {
+    on(1, |_| {
+        let ended = Count::default();
+        let text = panic_of(|| par::join(|| quiet_panic("the first"), || ended.add()));
+        assert_eq!((text.as_str(), ended.get()), ("the first", 1));
+    });
+}
+
+#[test]
+fn a_kill_of_the_caller_of_join_kills_the_second_closure_and_waits_for_it() {
+    on(2, |handle| {
+        let (started, cleaned) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let (starts, cleans) = (started.clone(), cleaned.clone());
+        let owner = handle.spawn_on(0, move || {
+            let borrowed = Count::default();
+            let _guard = OnDrop(|| assert_eq!((borrowed.get(), cleans.get()), (2, 1)));
+            let second = || {
+                borrowed.add();
+                starts.add();
+                fibra::finally(fibra::park, || {
+                    fibra::sleep(ms(3));
+                    borrowed.add();
+                    cleans.add();
+                });
+            };
+            par::join(fibra::park, second);
+        });
+        while started.get() < 1 {
+            fibra::sleep(ms(1));
+        }
+        owner.kill_with("the user has left");
+        let error = owner.join().unwrap_err();
+        assert_eq!(error.to_string(), "the fiber was killed: the user has left");
+        assert_eq!(cleaned.get(), 1);
+    });
+}
+
+#[test]
+fn a_kill_before_the_second_closure_of_join_has_started_drops_it() {
+    fibra::run(|| {
+        let (ran, dropped) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let (runs, drops) = (ran.clone(), dropped.clone());
+        let fiber = fibra::spawn(move || {
+            let guard = OnDrop(move || _ = drops.add());
+            let second = move || {
+                let _guard = guard;
+                runs.add();
+            };
+            let kill_itself = || {
+                fibra::current().kill();
+                fibra::checkpoint();
+            };
+            par::join(kill_itself, second);
+        });
+        assert!(fiber.join().unwrap_err().is_killed());
+        assert_eq!((ran.get(), dropped.get()), (0, 1));
+    });
+}
+
+#[test]
+fn a_time_limit_around_a_join_ends_its_second_closure() {
+    for threads in [1, 2] {
+        on(threads, |_| {
+            let ended = Count::default();
+            let outcome = fibra::time::timeout(ms(5), || {
+                let second = || {
+                    let _guard = OnDrop(|| _ = ended.add());
+                    fibra::sleep(HOUR);
+                };
+                par::join(|| fibra::sleep(ms(1)), second);
+            });
+            assert!(outcome.is_err());
+            assert_eq!(ended.get(), 1);
+            assert_eq!(on_a_new_job(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_long_chain_of_second_closures_overflows_no_stack() {
+    fn chain(n: u32) -> u32 {
+        if n == 0 { 0 } else { par::join(|| 1, || chain(n - 1)).1 + 1 }
+    }
+    for threads in [1, 2] {
+        assert_eq!(on(threads, |_| par::spawn(|| chain(20_000)).join().unwrap()), 20_000);
+    }
+}
+
+#[test]
+fn joins_within_a_limit_of_queued_jobs_wait_for_room() {
+    fn leaves(n: u32) -> u32 {
+        if n == 1 {
+            return 1;
+        }
+        let (left, right) = par::join(|| leaves(n / 2), || leaves(n - n / 2));
+        left + right
+    }
+    let runtime = fibra::Runtime::builder().threads(2).max_queued_jobs(12).build().unwrap();
+    assert_eq!(runtime.run(|| leaves(1_000)), 1_000);
+}
+
+#[test]
+fn jobs_that_the_first_closure_of_join_has_spawned_do_not_hide_the_second() {
+    on(1, |_| {
+        let ran = Arc::new(Count::default());
+        for _ in 0..100 {
+            let runs = ran.clone();
+            let spawn = || par::spawn(move || _ = runs.add()).detach();
+            let me = fibra::current().id();
+            assert_eq!(par::join(spawn, || fibra::current().id()).1, me);
+        }
+        while ran.get() < 100 {
+            fibra::yield_now();
+        }
+    });
+}
+
+#[test]
+fn the_second_closure_of_join_elsewhere_inherits_like_a_job() {
+    fibra::local! {
+        static inherit send NAME: RefCell<String> = RefCell::new(String::from("none"));
+    }
+    on(2, |_| {
+        NAME.with(|name| *name.borrow_mut() = String::from("mine"));
+        let name = || NAME.with(|name| name.borrow().clone());
+        let second = Count::default();
+        let first = || spin_until(|| second.get() == 1);
+        let elsewhere = || {
+            second.add();
+            name()
+        };
+        assert_eq!(par::join(first, elsewhere).1, "mine");
+        assert_eq!(par::join(|| (), name).1, "mine");
     });
 }
 

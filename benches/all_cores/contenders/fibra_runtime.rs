@@ -1,9 +1,10 @@
 //! fibra's runtime, with as many schedulers as there are threads.
 //!
-//! `fibra` spawns a job for each task, and puts the two fibers of a pair on different schedulers.
-//! `fibra grouped` is the form that the guide recommends: jobs above, and fibers of one scheduler
-//! below [`GROUP`] leaves; the two fibers of a pair on one scheduler. `fibra par` uses `par::map`,
-//! `par::join` and `par::scope`.
+//! `fibra` spawns a job for each task, by `par::spawn` where the spawner is a fiber of the tree: a
+//! handle that is cloned for each task is one more counter that both threads write. It puts the two
+//! fibers of a pair on different schedulers. `fibra grouped` is the form that the guide recommends:
+//! jobs above, and fibers of one scheduler below [`GROUP`] leaves; the two fibers of a pair on one
+//! scheduler. `fibra par` uses `par::map`, `par::join` and `par::scope`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +25,7 @@ pub(crate) fn run(workload: Workload, threads: usize) -> Result<Sample, Cannot> 
     let pinned = matches!(workload, Workload::Pinned { .. });
     on(threads, pinned, |handle| {
         warm(workload, |workload| match workload {
-            Workload::Skynet { leaves } => Ok(time(|| node(handle, 0, leaves))),
+            Workload::Skynet { leaves } => Ok(time(|| node(0, leaves))),
             Workload::Map { items, steps } => Ok(time(|| map(handle, items, steps))),
             Workload::FromOutside { jobs } => Ok(from_outside(handle, jobs)),
             Workload::PingPong { pairs, messages } => {
@@ -40,7 +41,7 @@ pub(crate) fn run(workload: Workload, threads: usize) -> Result<Sample, Cannot> 
 pub(crate) fn run_grouped(workload: Workload, threads: usize) -> Result<Sample, Cannot> {
     on(threads, false, |handle| {
         warm(workload, |workload| match workload {
-            Workload::Skynet { leaves } => Ok(time(|| grouped_node(handle, 0, leaves))),
+            Workload::Skynet { leaves } => Ok(time(|| grouped_node(0, leaves))),
             Workload::PingPong { pairs, messages } => {
                 Ok(time(|| grouped_ping_pong(handle, pairs, messages)))
             }
@@ -68,29 +69,23 @@ fn on<T>(threads: usize, pin: bool, work: impl FnOnce(&Handle) -> T) -> T {
 }
 
 /// Every inner node spawns all its children, then joins them.
-fn node(handle: &Handle, first: u64, leaves: u64) -> u64 {
+fn node(first: u64, leaves: u64) -> u64 {
     if leaves == 1 {
         return first;
     }
     let share = leaves / FAN_OUT;
-    let spawn = |child| {
-        let inner = handle.clone();
-        handle.spawn(move || node(&inner, first + child * share, share))
-    };
+    let spawn = |child| par::spawn(move || node(first + child * share, share));
     let children: Vec<_> = (0..FAN_OUT).map(spawn).collect();
     children.into_iter().map(join).sum()
 }
 
 /// Like [`node`], until a subtree is small enough to stay on its scheduler.
-fn grouped_node(handle: &Handle, first: u64, leaves: u64) -> u64 {
+fn grouped_node(first: u64, leaves: u64) -> u64 {
     if leaves <= GROUP {
         return local_node(first, leaves);
     }
     let share = leaves / FAN_OUT;
-    let spawn = |child| {
-        let inner = handle.clone();
-        handle.spawn(move || grouped_node(&inner, first + child * share, share))
-    };
+    let spawn = |child| par::spawn(move || grouped_node(first + child * share, share));
     let children: Vec<_> = (0..FAN_OUT).map(spawn).collect();
     children.into_iter().map(join).sum()
 }

@@ -324,13 +324,19 @@ impl<T> JoinHandle<T> {
 
     #[inline(always)]
     fn take(self) -> Result<T, JoinError> {
+        self.take_boxed().map_err(|error| *error)
+    }
+
+    /// Takes the output of the fiber, which has ended or was abandoned.
+    #[inline(always)]
+    pub(crate) fn take_boxed(self) -> Result<T, Box<JoinError>> {
         let this = ManuallyDrop::new(self);
         // SAFETY: the field is read once, and `this` is not dropped.
         let fiber = unsafe { std::ptr::read(&this.fiber) };
         let had_handle = fiber.record().has_handle.replace(false);
         // SAFETY: `new` was promised that the output has this type.
         let output = unsafe { task::take_output::<T>(fiber.record()) };
-        output.unwrap_or_else(|| Err(missing(had_handle))).map_err(|error| *error)
+        output.unwrap_or_else(|| Err(missing(had_handle)))
     }
 }
 

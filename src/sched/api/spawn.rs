@@ -104,6 +104,12 @@ impl Builder {
         Builder::default()
     }
 
+    /// Returns whether nothing was set.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.name.is_none() && self.class.is_none()
+    }
+
     /// Names the fiber, for dumps, reports and overflow messages.
     ///
     /// # Panics

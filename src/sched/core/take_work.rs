@@ -23,9 +23,10 @@ impl Scheduler {
         self.work.get().is_some_and(|work| !self.closing.get() && work.begin_search())
     }
 
-    /// Ends a search that has begun.
-    pub(crate) fn end_search(&self) {
-        self.work.get().into_iter().for_each(|work| work.end_search());
+    /// Ends a search that has begun. `starts` is whether it has found a job and nothing else: the
+    /// caller calls [`start_work`](Scheduler::start_work) next.
+    pub(crate) fn end_search(&self, starts: bool) {
+        self.work.get().into_iter().for_each(|work| work.end_search(starts));
     }
 
     /// Returns whether there is a job that it could start.

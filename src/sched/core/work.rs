@@ -33,8 +33,9 @@ pub(crate) trait Work: fmt::Debug {
     /// While it lasts, code that queues a job wakes no other scheduler. Returns whether it began.
     fn begin_search(&self) -> bool;
 
-    /// Ends the search.
-    fn end_search(&self);
+    /// Ends the search. `starts` is whether it has found a job and nothing else: the caller calls
+    /// [`start`](Work::start) next.
+    fn end_search(&self, starts: bool);
 
     /// Announces that the scheduler is about to sleep. Returns whether it may: not if there is a
     /// job. Every job that is queued after that wakes the scheduler, or another one.

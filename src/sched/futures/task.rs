@@ -225,7 +225,7 @@ impl Wake for Unpacked {
     fn wake_by_ref(self: &Arc<Self>) {
         match scheduler().filter(|sched| Arc::ptr_eq(&sched.mailbox, &self.mailbox)) {
             Some(sched) => sched.wake_task(self.task),
-            None => self.mailbox.wake_task(self.task),
+            None => self.mailbox.wake_unpacked(self.task),
         }
     }
 }

@@ -18,13 +18,15 @@
 //! - A mailbox that is closed refuses orders, and accepts everything else.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use crate::collections::inbox::Inbox;
+use crate::collections::inbox::{Inbox, Message};
 use crate::collections::marks::Marks;
 use crate::collections::orders::Added;
 pub(crate) use crate::collections::orders::Order;
 use crate::collections::slot_table::Key;
+use crate::collections::words::Word;
 use crate::fiber::token::Token;
 use crate::sched::time::idle::Wake;
 
@@ -43,9 +45,11 @@ pub(crate) enum Mail {
     Unpark(Arc<Token>),
     /// To a fiber in a wait that other threads complete: the wait is over.
     Wake(Key),
-    /// To a fiber that waits for a future, by its index in the table. Its generation is in
-    /// [`Mailbox::tasks`].
+    /// To a fiber that waits for a future, by its index in the table. Its generation is in the
+    /// marks of the scheduler's [place](crate::sched::shared::places).
     WakeTask(u32),
+    /// The same for a waker that does not know the place: the generation is in [`Mailbox::tasks`].
+    WakeUnpacked(u32),
     /// To a fiber whose output is no longer needed: it is killed.
     KillUnasked(Key),
     /// To a fiber that runs a job: it is killed, for this reason if there is one.
@@ -60,11 +64,34 @@ pub(crate) enum Mail {
     Disarm(Key),
 }
 
+const WAKE: NonZeroU32 = NonZeroU32::new(1).unwrap();
+const WAKE_TASK: NonZeroU32 = NonZeroU32::new(2).unwrap();
+
+impl Message for Mail {
+    #[inline(always)]
+    fn as_word(&self) -> Option<Word> {
+        match *self {
+            Mail::Wake(key) => Some(Word { kind: WAKE, value: key.to_bits() }),
+            Mail::WakeTask(index) => Some(Word { kind: WAKE_TASK, value: u64::from(index) }),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation, reason = "`as_word` has widened it")]
+    fn of_word(word: Word) -> Mail {
+        match word.kind {
+            WAKE => Mail::Wake(Key::from_bits(word.value)),
+            _ => Mail::WakeTask(word.value as u32),
+        }
+    }
+}
+
 /// The way into a scheduler. It outlives its `run`, and refuses orders from then on.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     pub(crate) inbox: Inbox<Mail>,
-    /// The tasks that the `WakeTask` messages in the inbox are for.
+    /// The tasks that the `WakeUnpacked` messages in the inbox are for.
     pub(crate) tasks: Marks,
     waker: Arc<dyn Wake>,
 }
@@ -89,10 +116,22 @@ impl Mailbox {
     }
 
     /// Posts a wake of `task`, unless the inbox already holds one.
-    pub(crate) fn wake_task(&self, task: TaskId) {
+    pub(crate) fn wake_unpacked(&self, task: TaskId) {
         if self.tasks.mark(task.index, task.generation) {
-            self.post(Mail::WakeTask(task.index));
+            self.post(Mail::WakeUnpacked(task.index));
         }
+    }
+
+    /// Appends `mail`, which is lost if `run` is over. Returns whether the scheduler sleeps, and
+    /// the caller must [wake](Mailbox::wake) it.
+    #[must_use]
+    pub(crate) fn post_without_wake(&self, mail: Mail) -> bool {
+        self.inbox.push(mail)
+    }
+
+    /// Wakes the scheduler, whose sleep the caller has claimed.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
     }
 
     /// Posts an order. Returns the order in `Err` if `run` is over.

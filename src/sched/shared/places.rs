@@ -3,13 +3,22 @@
 //!
 //! ```text
 //!   chunk 0: 64 places   chunk 1: 128   chunk 2: 256   ...   allocated when first taken
+//!
+//!   place = [ marks: the tasks whose wake is in the mail ]  [ lock: the mailbox ]
+//!   wake:     mark --> was it marked? -- yes --> done, without a lock
+//!                              \__ no --> lock --> post
 //! ```
 //!
 //! Invariants:
 //! - A place has one scheduler at a time. It is used again after that one has left it, so a waker
 //!   of an earlier scheduler may find the mailbox of a later one. (The number of a scheduler is
 //!   never used again, but has too many bits for a waker.)
-//! - A place never moves, and finding one takes no lock that others than its users take.
+//! - A place never moves, and finding one takes no lock. The lock of a place is taken only by its
+//!   users.
+//! - A task that is marked has a wake in the mail of the scheduler at that place, or the thread
+//!   that has marked it is about to post one. A scheduler that takes the place removes the marks
+//!   under the lock: what was marked before may have been posted to another scheduler, or to none;
+//!   what is marked after that is posted to this one, because posting takes the lock, too.
 //! - There are at most twice as many places as the most schedulers that existed at the same time.
 
 #![forbid(unsafe_code)]
@@ -17,6 +26,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::collections::locked::locked;
+use crate::collections::marks::{Mark, Marks};
 use crate::sched::shared::mailbox::{Mail, Mailbox, TaskId};
 
 /// The number of places in the first chunk. A power of two.
@@ -24,7 +34,12 @@ const FIRST: usize = 64;
 /// The number of chunks, enough for all numbers of 16 bits.
 const CHUNKS: usize = 11;
 
-type Place = Mutex<Option<Arc<Mailbox>>>;
+/// One place.
+#[derive(Debug)]
+struct Place {
+    tasks: Marks,
+    mailbox: Mutex<Option<Arc<Mailbox>>>,
+}
 
 static PLACES: [OnceLock<Box<[Place]>>; CHUNKS] = [const { OnceLock::new() }; CHUNKS];
 static FREE: Mutex<Free> = Mutex::new(Free::new());
@@ -56,15 +71,14 @@ impl Free {
 pub(crate) fn take(mailbox: &Arc<Mailbox>) -> Option<u16> {
     let taken = locked(&FREE).take()?;
     let (chunk, at) = locate(taken);
-    let places =
-        PLACES[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| Place::default()).collect());
-    *locked(&places[at]) = Some(mailbox.clone());
+    let places = PLACES[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| Place::new()).collect());
+    places[at].settle(mailbox);
     Some(taken)
 }
 
 /// Gives back a place that was taken.
 pub(crate) fn leave(place: u16) {
-    let mailbox = of(place).and_then(|place| locked(place).take());
+    let mailbox = of(place).and_then(|place| locked(&place.mailbox).take());
     locked(&FREE).left.push(place);
     // This may be the last reference, and both locks are released.
     drop(mailbox);
@@ -73,13 +87,41 @@ pub(crate) fn leave(place: u16) {
 /// Posts a wake of `task` to the scheduler that has that place, if one has, unless its inbox
 /// already holds one.
 pub(crate) fn wake_task(place: u16, task: TaskId) {
-    let Some(place) = of(place) else { return };
-    let mailbox = locked(place);
-    let marked = mailbox.as_ref().filter(|mailbox| mailbox.tasks.mark(task.index, task.generation));
-    if let Some(marked) = marked.cloned() {
-        // Posting may wake a thread, which takes long.
-        drop(mailbox);
-        marked.post(Mail::WakeTask(task.index));
+    if let Some(place) = of(place) {
+        place.wake_task(task);
+    }
+}
+
+/// Removes the mark of the task with that index, whose wake is delivered, and returns it. For the
+/// scheduler that has the place.
+pub(crate) fn take_mark(place: u16, index: u32) -> Option<Mark> {
+    of(place)?.tasks.take(index)
+}
+
+impl Place {
+    fn new() -> Place {
+        Place { tasks: Marks::new(), mailbox: Mutex::new(None) }
+    }
+
+    /// Gives the place to the scheduler with this mailbox.
+    fn settle(&self, mailbox: &Arc<Mailbox>) {
+        let mut settled = locked(&self.mailbox);
+        self.tasks.clear();
+        *settled = Some(mailbox.clone());
+    }
+
+    fn wake_task(&self, task: TaskId) {
+        if !self.tasks.mark(task.index, task.generation) {
+            return;
+        }
+        let settled = locked(&self.mailbox);
+        let Some(mailbox) = &*settled else { return };
+        if mailbox.post_without_wake(Mail::WakeTask(task.index)) {
+            let mailbox = mailbox.clone();
+            // Waking a thread takes long.
+            drop(settled);
+            mailbox.wake();
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 //! lost message. So what is published here is a word of its own, which is written and read without
 //! any order, like the messages of a queue that promises none.
 
-use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 use crate::collections::inbox::Inbox;
@@ -158,5 +158,30 @@ fn loom_what_precedes_a_merged_mark_is_seen_after_its_delivery() {
         threads.map(|thread| thread.join().unwrap());
         let left = mail.load(Ordering::Acquire);
         assert!(seen == 2 || left == 1, "{seen} of 2 were seen, and there is no mail");
+    });
+}
+
+/// A scheduler takes a place, at which the mark of a wake is left that was posted to no one, while
+/// a waker with the same bits, of an earlier scheduler, wakes there, too.
+#[test]
+fn loom_a_wake_merges_with_none_that_was_posted_to_an_earlier_scheduler() {
+    loom::model(|| {
+        // The marks of the place, and the number of wakes in the mail of its scheduler.
+        let place = Arc::new((Marks::new(), Mutex::new(None)));
+        assert!(place.0.mark(3, 7));
+        let wake = |(marks, mail): &(Marks, Mutex<Option<usize>>)| {
+            if marks.mark(3, 7) {
+                mail.lock().unwrap().iter_mut().for_each(|wakes| *wakes += 1);
+            }
+        };
+        let other = place.clone();
+        let earlier = thread::spawn(move || wake(&other));
+        let mut settled = place.1.lock().unwrap();
+        place.0.clear();
+        *settled = Some(0);
+        drop(settled);
+        wake(&place);
+        earlier.join().unwrap();
+        assert_ne!(*place.1.lock().unwrap(), Some(0), "the wake is lost");
     });
 }

@@ -20,9 +20,15 @@ use crate::sched::core::end;
 use crate::sched::core::pause;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::shared::mailbox::{Mail, Order, TaskId};
+use crate::sched::shared::places;
 
 /// The most fibers that run before all others because mail has woken them.
 const AT_ONCE: usize = 8;
+
+/// Returns whether `mail` makes a fiber ready and does nothing else.
+fn is_wake(mail: &Mail) -> bool {
+    matches!(mail, Mail::Unpark(_) | Mail::Wake(_) | Mail::WakeTask(_) | Mail::WakeUnpacked(_))
+}
 
 impl Scheduler {
     /// Delivers the mail that other threads have posted so far. Mail that arrives meanwhile waits
@@ -53,7 +59,7 @@ impl Scheduler {
         let mut woken = 0;
         for _ in 0..count {
             let Some(mail) = self.mailbox.inbox.pop() else { break };
-            let is_wake = matches!(mail, Mail::Unpark(_) | Mail::Wake(_) | Mail::WakeTask(_));
+            let is_wake = is_wake(&mail);
             let stored = self.ring(|ring| ring.stored());
             self.deliver(mail);
             self.ring(|ring| {
@@ -76,11 +82,11 @@ impl Scheduler {
                 }
             }
             Mail::Wake(key) => self.wake_from_afar(key),
-            Mail::WakeTask(index) => match self.mailbox.tasks.take(index) {
-                Some(Mark::Of(generation)) => self.wake_task(TaskId { index, generation }),
-                Some(Mark::Several) => self.wake_task_at(index),
-                None => {}
-            },
+            Mail::WakeTask(index) => {
+                let mark = self.place.and_then(|place| places::take_mark(place, index));
+                self.wake_marked(index, mark);
+            }
+            Mail::WakeUnpacked(index) => self.wake_marked(index, self.mailbox.tasks.take(index)),
             Mail::KillUnasked(key) => self.kill_unasked(key),
             Mail::Kill(key, reason) => self.kill_for(key, reason),
             Mail::Exit(code) => self.exit_with(code),
@@ -92,6 +98,15 @@ impl Scheduler {
             }
             Mail::Asked => self.work.get().into_iter().for_each(|work| work.answer()),
             Mail::Disarm(key) => self.disarm_task(key),
+        }
+    }
+
+    /// Wakes the task with that index in the table, or those for which it was marked.
+    fn wake_marked(&self, index: u32, mark: Option<Mark>) {
+        match mark {
+            Some(Mark::Of(generation)) => self.wake_task(TaskId { index, generation }),
+            Some(Mark::Several) => self.wake_task_at(index),
+            None => {}
         }
     }
 
