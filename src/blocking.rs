@@ -80,7 +80,7 @@
 //! `main` returns are cut off. [`ThreadPool::shutdown`] and [`Owned::close`] wait for them.
 
 pub use crate::offload::{
-    GlobalPoolError, JobHandle, Owned, OwnedBuilder, OwnedError, OwnedPool, OwnedPoolBuilder,
-    OwnedPoolStats, Stats, ThreadPool, ThreadPoolBuilder, global, uninterruptible,
-    uninterruptible_with,
+    GlobalPoolError, JobFuture, JobHandle, Owned, OwnedBuilder, OwnedError, OwnedPool,
+    OwnedPoolBuilder, OwnedPoolStats, Stats, ThreadPool, ThreadPoolBuilder, global,
+    uninterruptible, uninterruptible_with,
 };

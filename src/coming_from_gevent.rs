@@ -151,7 +151,7 @@
 //! | `wait_read(fd)`, `wait_write(fd)` | [`io::wait_readable`](crate::io::wait_readable), [`io::wait_writable`](crate::io::wait_writable) |
 //! | `gevent.resolver` | [`net::Resolver`](crate::net::Resolver) |
 //! | **`gevent.select`** | |
-//! | `select([fd], ..)`, `poll` | a fiber for each descriptor; for channels, joins and times [`select!`](crate::select!) |
+//! | `select([fd], ..)`, `poll` | a fiber for each descriptor; or `readable(stream)` in [`select!`](crate::select!), beside channels, joins and times |
 //! | **`gevent.ssl`** | the feature `tls` |
 //! | `SSLContext`, `create_default_context` | the configurations of rustls: [`tls::rustls`] |
 //! | `wrap_socket`, `wrap_socket(server_side=True)` | [`TlsConnector::connect`], [`TlsAcceptor::accept`] |

@@ -1,14 +1,20 @@
 //! The handles of fibers as futures: `handle.await`.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
+use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
 use crate::sched::api::completion::Completion;
+use crate::sched::api::handle::tell_of_end;
 use crate::sched::api::join::JoinHandle;
-use crate::sched::core::scheduler::current_fiber;
+use crate::sched::api::scoped_join::ScopedJoinHandle;
+use crate::sched::core::hooks::EndHook;
+use crate::sched::core::scheduler::{current_fiber, scheduler};
 
 /// The end of a fiber as a future, made from a [`JoinHandle`] by `await`, or by anything else that
 /// takes an [`IntoFuture`]. Its output is the result of [`JoinHandle::join`].
@@ -81,5 +87,98 @@ impl<T> Future for JoinFuture<T> {
 impl<T> fmt::Debug for JoinFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JoinFuture(..)")
+    }
+}
+
+/// The end of a fiber of a scope as a future, made from a [`ScopedJoinHandle`] by `await`, or by
+/// anything else that takes an [`IntoFuture`]. Its output is the result of
+/// [`ScopedJoinHandle::join`].
+///
+/// Like the handle it stays on its thread, and inside the scope. If it is dropped, the scope still
+/// waits for the fiber.
+///
+/// # Examples
+///
+/// ```
+/// use fibra::future::{block_on, join};
+///
+/// fibra::run(|| {
+///     let words = [String::from("green"), String::from("threads")];
+///     let lengths = fibra::scope(|s| {
+///         let [one, two] = words.each_ref().map(|word| s.spawn(|| word.len()));
+///         block_on(join!(one, two))
+///     });
+///     assert_eq!(lengths, (Ok(5), Ok(7)));
+/// });
+/// ```
+#[must_use = "futures do nothing unless they are polled"]
+pub struct ScopedJoinFuture<'scope, T> {
+    handle: ScopedJoinHandle<'scope, T>,
+    bell: Rc<Bell>,
+}
+
+/// The hook that wakes the task when the fiber ends.
+#[derive(Default)]
+struct Bell {
+    /// The waker of the last poll, until the fiber has ended. The future drops it, or the hook
+    /// gives it away, so the drop of the hook runs no user code.
+    waker: Cell<Option<Waker>>,
+}
+
+impl<'scope, T> IntoFuture for ScopedJoinHandle<'scope, T> {
+    type Output = Result<T, JoinError>;
+    type IntoFuture = ScopedJoinFuture<'scope, T>;
+
+    fn into_future(self) -> ScopedJoinFuture<'scope, T> {
+        let bell = Rc::new(Bell::default());
+        tell_of_end(self.fiber(), bell.clone(), Key::from_bits(0));
+        ScopedJoinFuture { handle: self, bell }
+    }
+}
+
+/// It contains no pinned data.
+impl<T> Unpin for ScopedJoinFuture<'_, T> {}
+
+impl<T> Future for ScopedJoinFuture<'_, T> {
+    type Output = Result<T, JoinError>;
+
+    /// Returns the fiber's outcome if the fiber has ended; after that, [`JoinError::Taken`].
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        let ScopedJoinFuture { handle, bell } = self.get_mut();
+        if !handle.is_finished() {
+            // The clone and the drop may run user code, and let the fiber end.
+            drop(bell.waker.replace(Some(cx.waker().clone())));
+        }
+        if !handle.is_finished() {
+            return Poll::Pending;
+        }
+        drop(bell.waker.take());
+        handle.try_join().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl EndHook for Bell {
+    fn ended(&self, _: Key) {
+        if let (Some(sched), Some(waker)) = (scheduler(), self.waker.take()) {
+            sched.wake_by(waker);
+        }
+    }
+}
+
+impl<T> Drop for ScopedJoinFuture<'_, T> {
+    fn drop(&mut self) {
+        drop(self.bell.waker.take());
+    }
+}
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bell(..)")
+    }
+}
+
+impl<T> fmt::Debug for ScopedJoinFuture<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ScopedJoinFuture").field(self.handle.fiber()).finish()
     }
 }

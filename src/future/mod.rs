@@ -46,7 +46,7 @@ pub use fiber::{FiberFuture, spawn, spawn_now};
 #[cfg(feature = "stream")]
 #[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
 pub use iter::{Iter, iter};
-pub use join_handle::JoinFuture;
+pub use join_handle::{JoinFuture, ScopedJoinFuture};
 pub use macros::{join, race};
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use together::{JoinAll, MaybeDone, Race, join_all, race};

@@ -179,12 +179,12 @@
 //! Any executor may poll these streams: a task of tokio, `futures_lite::future::block_on` on a
 //! plain thread. A future that no fiber polls has no scheduler that waits for it. So when it has to
 //! wait for the first time, the process starts one thread, "fibra-events", which waits for the
-//! events of all such futures and calls their wakers. A program that polls in fibers only never
-//! starts it. A stream may move between the two worlds at any time.
+//! events of all such futures, and for the times of [`future::sleep`](crate::future::sleep), and
+//! calls their wakers. A program that polls in fibers only never starts it. A stream or a timer may
+//! move between the two worlds at any time.
 //!
 //! Inside a fiber, use [`block_on`](crate::future::block_on) and no `block_on` of another crate:
-//! that would stop the thread of the fiber, with the scheduler that wakes the future. The timers of
-//! [`future`](crate::future) work in fibers only.
+//! that would stop the thread of the fiber, with the scheduler that wakes the future.
 //!
 //! # Sockets without a stream's traits
 //!
@@ -197,8 +197,9 @@
 //! | readiness | [`wait_readable`](crate::io::wait_readable) | [`readable`](crate::io::Waitable::readable) | |
 //! | any operation that may return `WouldBlock` | [`read_with`](crate::io::Waitable::read_with) | | [`poll_read_with`](crate::io::Waitable::poll_read_with) |
 //!
-//! A future of [readiness](crate::io::Readiness) moves no data. So it can be one of several futures
-//! of which the first one wins, and the others are dropped:
+//! A future of [readiness](crate::io::Readiness) moves no data. So it can be an operation of
+//! [`select!`](crate::select!), `readable(stream)`, beside channels, fibers and times; or one of
+//! several futures of which the first one wins, and the others are dropped:
 //!
 //! ```
 //! use std::io::Write;

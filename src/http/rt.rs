@@ -39,7 +39,8 @@ where
     }
 }
 
-/// A timer that uses the clock of the scheduler of the calling fiber.
+/// A timer that uses the clock of the scheduler of the calling fiber, and outside of fibers that of
+/// the system: see [`future::sleep`](crate::future::sleep).
 ///
 /// # Examples
 ///

@@ -31,7 +31,7 @@ mod worker;
 pub(crate) use global::names;
 pub use global::{GlobalPoolError, blocking, global, uninterruptible, uninterruptible_with};
 pub(crate) use global::{files, locks};
-pub use handle::JobHandle;
+pub use handle::{JobFuture, JobHandle};
 pub use owned::{Owned, OwnedBuilder, OwnedError, OwnedPool, OwnedPoolBuilder, OwnedPoolStats};
 pub use pool::{ThreadPool, ThreadPoolBuilder};
 pub use worker::Stats;

@@ -21,11 +21,14 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
 use std::mem;
 use std::panic::Location;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 
 use crate::collections::locked::locked;
 use crate::fiber::exit::JoinError;
@@ -350,6 +353,35 @@ impl<T> ScopedHandle<'_, T> {
     /// Asks the job to end, like [`RemoteHandle::kill`].
     pub fn kill(&self) {
         self.job.iter().for_each(RemoteHandle::kill);
+    }
+}
+
+/// The outcome of the job, once it has ended: the result of `join`. Several tasks may poll in turn;
+/// the task that polled last is woken.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// fibra::Runtime::builder().threads(2).build()?.run(|| {
+///     let words = [String::from("green"), String::from("threads")];
+///     fibra::par::scope(|s| {
+///         let lengths = words.each_ref().map(|word| s.spawn(|| word.len()));
+///         let both = fibra::future::block_on(fibra::future::join_all(lengths));
+///         assert_eq!(both, [Ok(5), Ok(7)]);
+///     });
+/// });
+/// # Ok(())
+/// # }
+/// ```
+impl<T> Future for ScopedHandle<'_, T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(job) = &mut self.job else { return Poll::Ready(Err(JoinError::Taken)) };
+        let ended = ready!(Pin::new(job).poll(cx));
+        self.job = None;
+        Poll::Ready(ended.and_then(|()| locked(&self.output).take().ok_or(JoinError::Taken)))
     }
 }
 

@@ -10,14 +10,17 @@
 //!                            wake                               the thread "fibra-events"
 //! ```
 //!
-//! The thread starts when the first operation of such a future would block, and never ends. A
-//! program that polls only in fibers has none.
+//! It also calls wakers at times, for futures of times that no fiber polls and for operations that
+//! no event announces.
+//!
+//! The thread starts when the first of these futures has to wait, and never ends. A program that
+//! polls only in fibers has none.
 //!
 //! Invariants:
 //! - An event that comes between an attempt and the storing of the waker is not lost: the count of
 //!   events has changed, and the operation is tried again.
-//! - Locks are taken in the order table, waiting. Neither is held while a waker is cloned, called
-//!   or dropped.
+//! - Locks are taken in the order table, waiting; that of the timers is taken alone. None is held
+//!   while a waker is cloned, called or dropped.
 //! - A descriptor is removed from the table and from the poller before it is closed.
 
 use std::collections::BTreeMap;
@@ -44,7 +47,7 @@ struct Background {
     poller: SystemPoller,
     /// The watched descriptors, by the number that the poller knows.
     table: Mutex<BTreeMap<RawFd, Arc<Watched>>>,
-    /// Wakers that are called at a time, for operations without events.
+    /// Wakers that are called at a time.
     timers: Mutex<BTreeMap<(Instant, u64), Waker>>,
 }
 
@@ -96,18 +99,49 @@ pub(super) fn poll_io<T>(
 
 /// Calls `waker` after `pause`.
 pub(super) fn wake_after(pause: Duration, waker: &Waker) -> io::Result<()> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let background = Background::get()?;
-    let waker = waker.clone();
-    let at = (RealClock.now() + pause, NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut timers = locked(&background.timers);
-    timers.insert(at, waker);
-    let is_first = timers.first_key_value().is_some_and(|(first, _)| *first == at);
-    drop(timers);
-    if is_first {
-        background.poller.wake();
-    }
+    let timer = Timer::arm(RealClock.now() + pause, waker)?;
+    mem::forget(timer);
     Ok(())
+}
+
+/// A timer that calls a waker at a time, by the clock of the system. Dropping it disarms it.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    at: (Instant, u64),
+}
+
+impl Timer {
+    pub(crate) fn arm(at: Instant, waker: &Waker) -> io::Result<Timer> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let background = Background::get()?;
+        let waker = waker.clone();
+        let at = (at, NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut timers = locked(&background.timers);
+        timers.insert(at, waker);
+        let is_first = timers.first_key_value().is_some_and(|(first, _)| *first == at);
+        drop(timers);
+        if is_first {
+            background.poller.wake();
+        }
+        Ok(Timer { at })
+    }
+
+    /// Returns whether the timer will call `waker`: it was armed with an equivalent one, and has
+    /// not fired yet.
+    pub(crate) fn serves(&self, waker: &Waker) -> bool {
+        // Comparing two wakers compares their bits, and runs no user code.
+        let is_same = |armed: &Waker| armed.will_wake(waker);
+        Background::get().is_ok_and(|it| locked(&it.timers).get(&self.at).is_some_and(is_same))
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if let Ok(background) = Background::get() {
+            let removed = locked(&background.timers).remove(&self.at);
+            drop(removed);
+        }
+    }
 }
 
 /// Removes the waker of a future that does not wait any more.

@@ -27,7 +27,7 @@
 //! Reading order: [`registration`], [`driver`], [`source`]; [`retry`] is for operations without
 //! events, [`poll`] for futures.
 
-mod background;
+pub(crate) mod background;
 pub(crate) mod driver;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(fibra_polling)))]
 mod epoll;

@@ -14,6 +14,8 @@ use crate::sync::error::TimeoutError;
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
+pub(super) mod future;
+
 static WAITING: WaitReason =
     WaitReason::new("waiting at a barrier", OnDeadlock::Panic).ended_by_outsiders();
 static WAITING_UNTIL: WaitReason =
@@ -146,18 +148,26 @@ impl Barrier {
         reason: &'static WaitReason,
     ) -> Result<BarrierWaitResult, Interrupt> {
         count_operation();
+        let waiter = self.arrive(|| Arc::new(Waiter::new(())));
+        if let Some(waiter) = &waiter {
+            wait(self, waiter, limit.instant(), reason)?;
+        }
+        Ok(BarrierWaitResult { is_leader: waiter.is_none() })
+    }
+
+    /// Puts the waiter that `new` makes into the queue; or ends all waits and returns `None`, if
+    /// the caller is the last to arrive.
+    fn arrive(&self, new: impl FnOnce() -> Arc<Waiter>) -> Option<Arc<Waiter>> {
         let mut queue = locked(&self.queue);
         if self.parties <= queue.len() + 1 {
             let served = queue.claim_all(WaitOutcome::Served);
             drop(queue);
             wake_all(&served);
-            return Ok(BarrierWaitResult { is_leader: true });
+            return None;
         }
-        let waiter = Arc::new(Waiter::new(()));
+        let waiter = new();
         queue.push(waiter.clone());
-        drop(queue);
-        wait(self, &waiter, limit.instant(), reason)?;
-        Ok(BarrierWaitResult { is_leader: false })
+        Some(waiter)
     }
 }
 

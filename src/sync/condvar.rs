@@ -16,6 +16,8 @@ use crate::sync::mutex::{Mutex, MutexGuard};
 use crate::sync::queue::Queue;
 use crate::sync::waiter::{Served, Site, Waiter, locked, wait};
 
+pub(super) mod future;
+
 static WAITING: WaitReason =
     WaitReason::new("waiting for a condition", OnDeadlock::Panic).ended_by_outsiders();
 
@@ -254,16 +256,20 @@ impl Condvar {
         let mutex = guard.mutex();
         let waiter = Arc::new(Waiter::new(()));
         let by = limit.instant();
-        let mut queue = locked(&self.queue);
-        queue.push(waiter.clone());
-        self.any.store(true, Ordering::Relaxed);
-        drop(queue);
+        self.join_line(waiter.clone());
         drop(guard);
         match wait(self, &waiter, by, &WAITING) {
             Ok(_) => (self.lock_again(mutex), WaitTimeoutResult { timed_out: false }),
             Err(Interrupt::TimedOut) => (mutex.lock(), WaitTimeoutResult { timed_out: true }),
             Err(interrupt) => interrupt.into_panic(),
         }
+    }
+
+    /// Appends `waiter` to the queue.
+    fn join_line(&self, waiter: Arc<Waiter>) {
+        let mut queue = locked(&self.queue);
+        queue.push(waiter);
+        self.any.store(true, Ordering::Relaxed);
     }
 
     /// Locks the mutex for a waiter that was notified.

@@ -16,6 +16,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{
@@ -24,7 +25,7 @@ use crate::sched::lowlevel::{
 use crate::sync::error::TimeoutError;
 use crate::sync::futures::EventFuture;
 use crate::sync::queue::Queue;
-use crate::sync::task::Grants;
+use crate::sync::task::{Grants, WaitState};
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static WAITING: WaitReason =
@@ -272,6 +273,25 @@ impl Arm for EventArm<'_> {
         if let Some(waiter) = self.waiter.take() {
             self.event.withdraw(&waiter);
         }
+    }
+}
+
+/// The wait of a future that owns the event. The future passes the same event to each call, and
+/// leaves it before this is dropped.
+pub(crate) struct EventWait(WaitState<()>);
+
+impl EventWait {
+    pub(crate) fn new() -> EventWait {
+        EventWait(WaitState::new(()))
+    }
+
+    /// Returns `Ready` once the event is set.
+    pub(crate) fn poll(&mut self, event: &Event, cx: &Context<'_>) -> Poll<()> {
+        self.0.poll(event, cx).map(drop)
+    }
+
+    pub(crate) fn leave(&mut self, event: &Event) {
+        self.0.leave(event);
     }
 }
 

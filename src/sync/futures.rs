@@ -5,10 +5,16 @@
 //! | [`Mutex::lock_async`] | a [`TaskGuard`] |
 //! | [`RwLock::read_async`], [`RwLock::write_async`] | a [`TaskGuard`] |
 //! | [`Semaphore::acquire_async`] | a [`Permit`], or that the semaphore is closed |
-//! | [`Event::wait_async`] | `()` |
+//! | [`Event::wait_async`], [`WaitGroup::wait_async`], [`Once::wait_async`] | `()` |
+//! | [`Condvar::wait_async`], [`Condvar::wait_while_async`] | the [`TaskGuard`], which was given |
+//! | [`Barrier::wait_async`] | a [`BarrierWaitResult`] |
+//! | [`Promised::wait_async`] | the value, or that the promise is broken |
+//! | [`OnceCell::wait_async`], [`OnceCell::get_or_init_async`] | the value |
 //! | [`mpmc::Receiver::recv_async`] | the value, or that the channel is closed |
 //! | [`mpmc::Sender::send_async`] | `()`, or the value if the channel is closed |
 //! | [`OneshotReceiver::recv_async`] | the value, or that the sender is gone |
+//!
+//! A [`ReentrantMutex`] has none: it would have to know which task locks it again.
 //!
 //! They need no runtime: a fiber polls them with [`block_on`](crate::future::block_on), and so may
 //! a plain thread, a task of tokio or of any other executor. So a task hands work to fibers, or
@@ -80,11 +86,17 @@ use crate::sync::raw_rwlock::{Mode, RawRwLock};
 use crate::sync::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::sync::semaphore::{Permit, Semaphore};
 use crate::sync::task::TaskWait;
+use crate::sync::wait_group::WaitGroup;
 
-#[allow(unused_imports, reason = "for the documentation")]
-use crate::sync::mpmc;
+pub use crate::sync::barrier::future::BarrierFuture;
+pub use crate::sync::condvar::future::ConditionFuture;
 pub use crate::sync::mpmc::task::{RecvFuture, SendFuture};
 pub use crate::sync::oneshot::OneshotFuture;
+pub use crate::sync::promise::PromisedFuture;
+#[allow(unused_imports, reason = "for the documentation")]
+use crate::sync::{
+    Barrier, BarrierWaitResult, Condvar, Once, OnceCell, Promised, ReentrantMutex, mpmc,
+};
 
 /// The guard of a lock that a future has taken. Like the guard `G` inside it, it gives access to
 /// the data and releases the lock when it is dropped; unlike that guard it may move to another
@@ -122,6 +134,12 @@ unsafe impl<T: ?Sized + Send> Send for TaskGuard<MutexGuard<'_, T>> {}
 unsafe impl<T: ?Sized + Sync> Send for TaskGuard<RwLockReadGuard<'_, T>> {}
 // SAFETY: like for the guard of a mutex.
 unsafe impl<T: ?Sized + Send> Send for TaskGuard<RwLockWriteGuard<'_, T>> {}
+
+impl<G> TaskGuard<G> {
+    pub(super) fn get(&self) -> &G {
+        &self.0
+    }
+}
 
 impl<G: Deref> Deref for TaskGuard<G> {
     type Target = G::Target;
@@ -263,6 +281,26 @@ impl Future for EventFuture<'_> {
     }
 }
 
+/// A future that is ready when a [`WaitGroup`] has no workers, made by [`WaitGroup::wait_async`].
+#[must_use = "futures do nothing unless they are polled"]
+pub struct WaitGroupFuture<'a> {
+    wait: TaskWait<'a, WaitGroup>,
+}
+
+impl<'a> WaitGroupFuture<'a> {
+    pub(super) fn new(group: &'a WaitGroup) -> WaitGroupFuture<'a> {
+        WaitGroupFuture { wait: TaskWait::new(group, ()) }
+    }
+}
+
+impl Future for WaitGroupFuture<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.wait.poll(cx).map(drop)
+    }
+}
+
 /// Shows futures by their names.
 macro_rules! debug {
     ($([$($of:tt)*] $future:ident<$($given:tt),*>)*) => {$(
@@ -280,4 +318,5 @@ debug! {
     [T: ?Sized] WriteFuture<'_, T>
     [] AcquireFuture<'_>
     [] EventFuture<'_>
+    [] WaitGroupFuture<'_>
 }

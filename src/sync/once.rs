@@ -12,11 +12,13 @@
 //! - A waiter that is served finds either `DONE`, or itself as the owner: then it is its turn.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::sched::lowlevel::{Needs, OnDeadlock, Owner, WaitOutcome, WaitReason};
 use crate::sync::queue::Queue;
+use crate::sync::task::{Grants, TaskWait};
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static WAITING: WaitReason =
@@ -123,6 +125,32 @@ impl Once {
         }
     }
 
+    /// Waits, in a task, until another caller has done the work: see
+    /// [`sync::futures`](crate::sync::futures). The wait begins with the first poll.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::Once;
+    ///
+    /// static SET_UP: Once = Once::new();
+    ///
+    /// let task = std::thread::spawn(|| fibra::future::block_on(SET_UP.wait_async()));
+    /// SET_UP.call_once(|| ());
+    /// task.join().unwrap();
+    /// ```
+    pub async fn wait_async(&self) {
+        let mut wait = TaskWait::new(self, Role::Watcher);
+        poll_fn(|cx| wait.poll(cx).map(drop)).await;
+    }
+
+    /// Waits, in a task, until it is its turn, and returns that; or until the work is done.
+    pub(super) async fn turn_async(&self) -> Option<Turn<'_>> {
+        let mut wait = TaskWait::new(self, Role::Caller);
+        poll_fn(|cx| wait.poll(cx).map(drop)).await;
+        (!self.is_completed()).then(|| Turn { once: self, is_done: false })
+    }
+
     /// Like `call_once`, but the work is done only if `f` succeeds.
     #[cold]
     #[track_caller]
@@ -203,9 +231,9 @@ impl Once {
 }
 
 /// The turn of the caller that does the work.
-struct Turn<'a> {
+pub(super) struct Turn<'a> {
     once: &'a Once,
-    is_done: bool,
+    pub(super) is_done: bool,
 }
 
 impl Drop for Turn<'_> {
@@ -216,6 +244,32 @@ impl Drop for Turn<'_> {
 
 /// The error of a closure that cannot fail.
 pub(super) enum Never {}
+
+impl Grants for Once {
+    fn grant(&self, _: Role) -> bool {
+        self.is_completed()
+    }
+
+    fn queue_task(&self, waiter: &Arc<Waiter<Role>>) -> Option<WaitOutcome> {
+        let mut queue = locked(&self.queue);
+        match self.word.load(Ordering::Relaxed) {
+            DONE => return Some(WaitOutcome::Served),
+            OPEN if waiter.extra == Role::Caller => {
+                self.word.store(Owner::TASK.bits(), Ordering::Relaxed);
+                return Some(WaitOutcome::Served);
+            }
+            _ => queue.push(waiter.clone()),
+        }
+        None
+    }
+
+    /// Passes the turn of a caller on. A waiter that was served because the work is done has none.
+    fn give_back(&self, role: Role) {
+        if role == Role::Caller && !self.is_completed() {
+            self.pass_on();
+        }
+    }
+}
 
 impl Site for Once {
     type Extra = Role;

@@ -5,6 +5,7 @@
 //! so a caller that finds `once` done finds the value.
 
 use std::fmt;
+use std::future::Future;
 use std::ops::Deref;
 use std::sync::{Mutex, OnceLock};
 
@@ -149,6 +150,63 @@ impl<T> OnceCell<T> {
             assert!(stored.is_ok(), "no other caller has had a turn");
             Ok(())
         })?;
+        Ok(self.value.get().expect("the value is stored before `once` is done"))
+    }
+
+    /// Waits, in a task, until another caller has made the value: see
+    /// [`sync::futures`](crate::sync::futures).
+    #[allow(clippy::missing_panics_doc, reason = "the value is there")]
+    pub async fn wait_async(&self) -> &T {
+        self.once.wait_async().await;
+        self.value.get().expect("the value is stored before `once` is done")
+    }
+
+    /// Returns the value, and makes it with the future that `f` returns if the cell is empty. While
+    /// another caller makes the value, in a task, a fiber or a thread, this waits.
+    ///
+    /// If this is dropped while it makes the value, or `f` or its future panics, the cell stays
+    /// empty, and the next caller makes the value. A future that uses the same cell waits for
+    /// itself forever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::OnceCell;
+    ///
+    /// static CONFIG: OnceCell<String> = OnceCell::new();
+    ///
+    /// fibra::run(|| {
+    ///     let config = fibra::future::block_on(CONFIG.get_or_init_async(|| async {
+    ///         fibra::future::sleep(std::time::Duration::from_millis(1)).await;
+    ///         String::from("loaded")
+    ///     }));
+    ///     assert_eq!(config, "loaded");
+    ///     assert_eq!(CONFIG.get_or_init(|| unreachable!("it is there")), "loaded");
+    /// });
+    /// ```
+    pub async fn get_or_init_async<F: Future<Output = T>>(&self, f: impl FnOnce() -> F) -> &T {
+        let made: Result<&T, Never> = self.get_or_try_init_async(|| async { Ok(f().await) }).await;
+        made.unwrap_or_else(|never| match never {})
+    }
+
+    /// Like [`get_or_init_async`](Self::get_or_init_async), but the future may fail: the cell then
+    /// stays empty.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the future.
+    #[allow(clippy::missing_panics_doc, reason = "the value is there")]
+    pub async fn get_or_try_init_async<E, F>(&self, f: impl FnOnce() -> F) -> Result<&T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        if self.value.get().is_none() {
+            if let Some(mut turn) = self.once.turn_async().await {
+                let stored = self.value.set(f().await?);
+                assert!(stored.is_ok(), "no other caller has had a turn");
+                turn.is_done = true;
+            }
+        }
         Ok(self.value.get().expect("the value is stored before `once` is done"))
     }
 

@@ -4,11 +4,15 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{Deadlock, Interrupt, Limit, OnDeadlock, WaitReason};
 use crate::sync::event::Event;
+use crate::sync::futures::EventFuture;
 
 static WAITING: WaitReason =
     WaitReason::new("waiting for a promise", OnDeadlock::Fail).ended_by_outsiders();
@@ -161,6 +165,20 @@ impl<T> Promised<T> {
         self.wait_because(Limit::At(at), &WAITING)
     }
 
+    /// Returns a future of the value: see [`sync::futures`](crate::sync::futures). The wait begins
+    /// with the first poll. `(&promised).await` does the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (promise, promised) = fibra::sync::promise();
+    /// std::thread::spawn(|| promise.set(42));
+    /// assert_eq!(fibra::future::block_on(promised.wait_async()), Ok(&42));
+    /// ```
+    pub fn wait_async(&self) -> PromisedFuture<'_, T> {
+        PromisedFuture { promised: self, wait: self.shared.over.wait_async() }
+    }
+
     /// Returns the value, if it was set.
     ///
     /// # Errors
@@ -213,6 +231,38 @@ impl<T> Promised<T> {
 
     fn outcome(&self) -> Result<&T, PromiseError> {
         self.shared.value.get().ok_or(PromiseError::Broken)
+    }
+}
+
+/// A future of the value of a [`Promise`], made by [`Promised::wait_async`].
+#[must_use = "futures do nothing unless they are polled"]
+pub struct PromisedFuture<'a, T> {
+    promised: &'a Promised<T>,
+    wait: EventFuture<'a>,
+}
+
+impl<'a, T> Future for PromisedFuture<'a, T> {
+    type Output = Result<&'a T, PromiseError>;
+
+    /// Returns the value, or [`PromiseError::Broken`] if it will never come.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(Pin::new(&mut self.wait).poll(cx));
+        Poll::Ready(self.promised.outcome())
+    }
+}
+
+impl<'a, T> IntoFuture for &'a Promised<T> {
+    type Output = Result<&'a T, PromiseError>;
+    type IntoFuture = PromisedFuture<'a, T>;
+
+    fn into_future(self) -> PromisedFuture<'a, T> {
+        self.wait_async()
+    }
+}
+
+impl<T> fmt::Debug for PromisedFuture<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PromisedFuture(..)")
     }
 }
 

@@ -16,6 +16,8 @@
 //!   has decided the outcome before: so no wake is lost.
 //! - A future that is dropped withdraws its waiter. If the waiter was served before, what it was
 //!   given is given back, so that the next waiter gets it.
+//! - A waker is dropped where a panic of its destructor loses nothing: while the waiter still has
+//!   what it was given, or after that was given back.
 
 use std::mem;
 use std::sync::{Arc, Mutex};
@@ -79,12 +81,12 @@ pub(super) fn poll_wait<S: Site>(
 }
 
 /// Ends the wait of `waiter`, a task at `site` whose future needs nothing any more. Returns how the
-/// wait has ended: with [`WaitOutcome::Withdrawn`], or before this call.
-pub(super) fn leave<S: Site>(site: &S, waiter: &Waiter<S::Extra>) -> WaitOutcome {
+/// wait has ended, with [`WaitOutcome::Withdrawn`] or before this call; and the waker, which the
+/// caller drops after it has given back what the waiter was given.
+pub(super) fn leave<S: Site>(site: &S, waiter: &Waiter<S::Extra>) -> (WaitOutcome, Option<Waker>) {
     let Some(task) = waiter.task() else { unreachable!("the waiter of a future is a task") };
     site.withdraw(waiter);
-    drop(task.take());
-    task.outcome.get()
+    (task.outcome.get(), task.take())
 }
 
 /// A primitive from which a future may take something.
@@ -102,7 +104,34 @@ pub(super) trait Grants: Site<Extra: Copy> {
 /// The wait of a future at `site`.
 pub(super) struct TaskWait<'a, S: Grants> {
     site: &'a S,
-    stage: Stage<S::Extra>,
+    state: WaitState<S::Extra>,
+}
+
+impl<'a, S: Grants> TaskWait<'a, S> {
+    pub(super) fn new(site: &'a S, request: S::Extra) -> TaskWait<'a, S> {
+        TaskWait { site, state: WaitState::new(request) }
+    }
+
+    /// Returns the outcome when the wait is over: served, or closed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if an earlier poll has returned the outcome.
+    pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<WaitOutcome> {
+        self.state.poll(self.site, cx)
+    }
+}
+
+impl<S: Grants> Drop for TaskWait<'_, S> {
+    fn drop(&mut self) {
+        self.state.leave(self.site);
+    }
+}
+
+/// The state of the wait of a future, which passes the same site to each call, and leaves it
+/// before it is dropped.
+pub(super) struct WaitState<X> {
+    stage: Stage<X>,
 }
 
 enum Stage<X> {
@@ -112,25 +141,25 @@ enum Stage<X> {
     Over,
 }
 
-impl<'a, S: Grants> TaskWait<'a, S> {
-    pub(super) fn new(site: &'a S, request: S::Extra) -> TaskWait<'a, S> {
-        TaskWait { site, stage: Stage::New(request) }
+impl<X: Copy> WaitState<X> {
+    pub(super) fn new(request: X) -> WaitState<X> {
+        WaitState { stage: Stage::New(request) }
     }
 
-    /// Returns the outcome when the wait is over: served, or closed.
-    ///
-    /// # Panics
-    ///
-    /// Panics if an earlier poll has returned the outcome.
-    pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<WaitOutcome> {
+    /// Returns the outcome when the wait is over: see [`TaskWait::poll`].
+    pub(super) fn poll<S>(&mut self, site: &S, cx: &Context<'_>) -> Poll<WaitOutcome>
+    where
+        S: Grants<Extra = X>,
+    {
         if let Stage::New(request) = self.stage {
-            if let Some(outcome) = self.begin(request, cx) {
+            if site.grant(request) {
                 self.stage = Stage::Over;
-                return Poll::Ready(outcome);
+                return Poll::Ready(WaitOutcome::Served);
             }
+            self.begin(site, request, cx);
         }
         let outcome = match &self.stage {
-            Stage::Waiting(waiter) => poll_wait(self.site, waiter, cx),
+            Stage::Waiting(waiter) => poll_wait(site, waiter, cx),
             _ => panic!("the future of a wait was polled again after it was ready"),
         };
         if outcome.is_ready() {
@@ -139,26 +168,28 @@ impl<'a, S: Grants> TaskWait<'a, S> {
         outcome
     }
 
-    /// Takes what is asked for, or queues a waiter.
-    fn begin(&mut self, request: S::Extra, cx: &Context<'_>) -> Option<WaitOutcome> {
-        if self.site.grant(request) {
-            return Some(WaitOutcome::Served);
-        }
+    /// Queues a waiter. If the wait need not begin, the waiter gets its outcome without a queue: it
+    /// keeps what it was given until its waker was dropped, which may panic.
+    fn begin<S>(&mut self, site: &S, request: X, cx: &Context<'_>)
+    where
+        S: Grants<Extra = X>,
+    {
         let waiter = Arc::new(Waiter::of_task(cx.waker().clone(), request));
-        let outcome = self.site.queue_task(&waiter);
-        if outcome.is_none() {
-            self.stage = Stage::Waiting(waiter);
+        if let Some(outcome) = site.queue_task(&waiter) {
+            let claimed = waiter.claim(outcome);
+            debug_assert!(claimed, "nothing else has the waiter");
         }
-        outcome
+        self.stage = Stage::Waiting(waiter);
     }
-}
 
-impl<S: Grants> Drop for TaskWait<'_, S> {
-    fn drop(&mut self) {
+    /// Ends the wait, and gives back what it was given.
+    pub(super) fn leave<S: Grants<Extra = X>>(&mut self, site: &S) {
         if let Stage::Waiting(waiter) = mem::replace(&mut self.stage, Stage::Over) {
-            if leave(self.site, &waiter) == WaitOutcome::Served {
-                self.site.give_back(waiter.extra);
+            let (outcome, waker) = leave(site, &waiter);
+            if outcome == WaitOutcome::Served {
+                site.give_back(waiter.extra);
             }
+            drop(waker);
         }
     }
 }

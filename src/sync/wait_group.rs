@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::error::TimeoutError;
+use crate::sync::futures::WaitGroupFuture;
 use crate::sync::queue::Queue;
+use crate::sync::task::Grants;
 use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait, wake_all};
 
 static WAITING: WaitReason =
@@ -208,24 +210,59 @@ impl WaitGroup {
         self.wait_within(Limit::At(at), &WAITING_UNTIL).map_err(TimeoutError::of)
     }
 
+    /// Returns a future that is ready when no worker is left, even if workers are added afterwards:
+    /// see [`sync::futures`](crate::sync::futures). The wait begins with the first poll.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::sync::WaitGroup;
+    ///
+    /// static WORK: WaitGroup = WaitGroup::new();
+    ///
+    /// let worker = WORK.worker();
+    /// let task = std::thread::spawn(|| fibra::future::block_on(WORK.wait_async()));
+    /// fibra::run(|| drop(worker));
+    /// task.join().unwrap();
+    /// ```
+    pub fn wait_async(&self) -> WaitGroupFuture<'_> {
+        WaitGroupFuture::new(self)
+    }
+
     #[track_caller]
     fn wait_within(&self, limit: Limit, reason: &'static WaitReason) -> Result<(), Interrupt> {
         if self.workers() == 0 {
             count_operation();
             return Ok(());
         }
-        let mut queue = locked(&self.queue);
-        let announced = self.word.fetch_update(Ordering::Acquire, Ordering::Acquire, |word| {
-            (ONE <= word).then_some(word | WAITERS)
-        });
-        if announced.is_err() {
-            return Ok(());
+        match self.join_line(|| Arc::new(Waiter::new(()))) {
+            Some(waiter) => wait(self, &waiter, limit.instant(), reason).map(drop),
+            None => Ok(()),
         }
-        let waiter = Arc::new(Waiter::new(()));
-        queue.push(waiter.clone());
-        drop(queue);
-        wait(self, &waiter, limit.instant(), reason).map(drop)
     }
+
+    /// Puts the waiter that `new` makes into the queue, unless no worker is left.
+    fn join_line(&self, new: impl FnOnce() -> Arc<Waiter>) -> Option<Arc<Waiter>> {
+        let mut queue = locked(&self.queue);
+        let announce = |word| (ONE <= word).then_some(word | WAITERS);
+        self.word.fetch_update(Ordering::Acquire, Ordering::Acquire, announce).ok()?;
+        let waiter = new();
+        queue.push(waiter.clone());
+        Some(waiter)
+    }
+}
+
+impl Grants for WaitGroup {
+    fn grant(&self, (): ()) -> bool {
+        self.workers() == 0
+    }
+
+    fn queue_task(&self, waiter: &Arc<Waiter>) -> Option<WaitOutcome> {
+        let queued = self.join_line(|| waiter.clone());
+        queued.is_none().then_some(WaitOutcome::Served)
+    }
+
+    fn give_back(&self, (): ()) {}
 }
 
 impl Site for WaitGroup {

@@ -5,6 +5,9 @@ mod support;
 
 mod callers;
 mod fiber;
+mod handles;
+#[cfg(feature = "tokio")]
+mod sleeping;
 #[cfg(feature = "stream")]
 mod streams;
 mod together;

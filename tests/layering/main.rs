@@ -70,7 +70,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // TLS over everything that can be read and written.
     ("tls", &["io", "net", "sched::lowlevel", "sync"]),
     // Futures on fibers.
-    ("future", &["fiber::exit", "fiber::state", "reactor::background", "sched"]),
+    ("future", &["collections", "fiber::exit", "fiber::state", "reactor::background", "sched"]),
     // HTTP on all of these.
     ("http", &["future", "io", "sched::api::spawn", "sched::lowlevel"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.

@@ -1,6 +1,7 @@
 //! Tasks of executors in the queues of `fibra::sync`: order, cancellation at each stage, wakers
 //! that do anything, executors of other crates.
 
+mod all_kinds;
 mod cancelled;
 mod executors;
 mod hostile_wakers;

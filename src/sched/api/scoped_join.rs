@@ -90,6 +90,28 @@ impl<T> ScopedJoinHandle<'_, T> {
         self.handle.join_deadline(deadline)
     }
 
+    /// Takes the output if the fiber has ended, and returns `None` if it has not. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`JoinHandle::try_join`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     fibra::scope(|s| {
+    ///         let mut handle = s.spawn(|| 42);
+    ///         assert_eq!(handle.try_join(), None); // it has not run yet
+    ///         fibra::yield_now();
+    ///         assert_eq!(handle.try_join(), Some(Ok(42)));
+    ///     });
+    /// });
+    /// ```
+    pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
+        self.handle.try_join()
+    }
+
     /// Returns whether the fiber has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {

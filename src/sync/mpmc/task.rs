@@ -201,11 +201,7 @@ impl<T> Receiving<T> {
         }
         loop {
             let Some(waiter) = &self.waiter else {
-                let waiter = Waiter::of_task(cx.waker().clone(), Mutex::new(None));
-                match shared.take_or_join(again, || Arc::new(waiter)) {
-                    Ok(received) => return Poll::Ready(received.ok_or(RecvError::Closed)),
-                    Err(waiter) => self.waiter = Some(waiter),
-                }
+                self.waiter = Some(Receiving::begin(shared, cx.waker().clone(), again));
                 continue;
             };
             let Poll::Ready(outcome) = poll_wait(&Receivers(shared), waiter, cx) else {
@@ -222,14 +218,32 @@ impl<T> Receiving<T> {
         }
     }
 
+    /// Joins the line. If the wait need not begin, the waiter gets the value and its outcome
+    /// without a line: it keeps the value until its waker was dropped, which may panic.
+    fn begin(shared: &Shared<T>, waker: Waker, again: bool) -> Arc<Waiter<Slot<T>>> {
+        let new = Arc::new(Waiter::of_task(waker, Mutex::new(None)));
+        match shared.take_or_join(again, || new.clone()) {
+            Ok(received) => {
+                let outcome =
+                    if received.is_some() { WaitOutcome::Served } else { WaitOutcome::Closed };
+                *locked(&new.extra) = received;
+                let claimed = new.claim(outcome);
+                debug_assert!(claimed, "nothing else has the waiter");
+                new
+            }
+            Err(waiter) => waiter,
+        }
+    }
+
     /// Ends the wait, if there is one, and puts a value that it was given back.
     fn leave(&mut self, shared: &Shared<T>) {
         if let Some(waiter) = self.waiter.take() {
-            leave(&Receivers(shared), &*waiter);
+            let (_, waker) = leave(&Receivers(shared), &*waiter);
             let value = locked(&waiter.extra).take();
             if let Some(value) = value {
                 shared.put_back(value);
             }
+            drop(waker);
         }
     }
 }
@@ -314,8 +328,10 @@ impl<T> Sending<T> {
     /// Ends the wait, if there is one, and returns the value unless it was sent.
     pub(super) fn leave(&mut self, shared: &Shared<T>) -> Option<T> {
         let Some(waiter) = self.waiter.take() else { return self.value.take() };
-        leave(&Senders(shared), &*waiter);
-        locked(&waiter.extra).take()
+        let (_, waker) = leave(&Senders(shared), &*waiter);
+        let value = locked(&waiter.extra).take();
+        drop(waker);
+        value
     }
 }
 

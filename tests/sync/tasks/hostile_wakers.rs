@@ -1,17 +1,20 @@
-//! Wakers that lock, wait, panic, and drop the last handle.
+//! Wakers that lock, wait, panic when they are called, cloned or dropped, and drop the last handle.
 
 #![allow(unsafe_code, reason = "makes wakers by hand")]
 
+use std::cell::Cell;
+use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::task::{Poll, RawWaker, RawWakerVTable, Waker};
 
-use fibra::sync::{Event, Mutex, Semaphore, mpmc};
+use fibra::sync::{Event, Mutex, RwLock, Semaphore, mpmc};
 
 use super::{poll, ready, try_poll, waker};
 use crate::support::sync::thread;
-use crate::support::{check, log};
+use crate::support::{caught, check, log, quiet_panic};
 
 #[test]
 fn a_waker_may_lock_the_same_lock() {
@@ -169,4 +172,97 @@ fn the_panic_of_a_clone_leaves_everything_usable() {
     assert!(panicked.is_err());
     assert!(try_poll(&mut send).is_pending());
     assert_eq!(receiver.recv(), Ok("kept"));
+}
+
+thread_local! {
+    /// What the next clone of a [`touchy`] waker does.
+    static ON_CLONE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
+
+/// A waker whose clones panic when they are dropped. [`ON_CLONE`] is called by a clone.
+fn touchy() -> ManuallyDrop<Waker> {
+    static TABLE: RawWakerVTable =
+        RawWakerVTable::new(copy, |_| (), |_| (), |_| quiet_panic("of the drop of a waker"));
+    fn copy(_: *const ()) -> RawWaker {
+        ON_CLONE.take().into_iter().for_each(|call| call());
+        RawWaker::new(ptr::null(), &TABLE)
+    }
+    // SAFETY: the functions use no data.
+    ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &TABLE)) })
+}
+
+/// Polls `future` with a waker that calls `frees` when it is cloned, and panics when the clone is
+/// dropped.
+fn poll_touchily<F: Future + Unpin>(future: &mut F, frees: impl FnOnce() + 'static) {
+    ON_CLONE.set(Some(Box::new(frees)));
+    assert!(caught(|| poll(future, &touchy()).is_ready()));
+}
+
+#[test]
+fn the_panic_of_a_drop_loses_no_lock_and_no_permit() {
+    fn scene() {
+        let semaphore: &'static Semaphore = Box::leak(Box::new(Semaphore::new(2)));
+        for polls_again in [false, true] {
+            let permits = semaphore.acquire_many(2);
+            let mut acquire = semaphore.acquire_many_async(2);
+            poll_touchily(&mut acquire, || drop(permits));
+            assert_eq!(semaphore.available(), 0, "the future has got the permits");
+            if polls_again {
+                drop(ready(&mut acquire).unwrap());
+            } else {
+                drop(acquire);
+            }
+            assert_eq!(semaphore.available(), 2);
+        }
+
+        let mutex: &'static Mutex<()> = Box::leak(Box::new(Mutex::new(())));
+        let guard = mutex.lock();
+        let mut lock = mutex.lock_async();
+        poll_touchily(&mut lock, || drop(guard));
+        assert!(mutex.is_locked());
+        drop(lock);
+        assert!(!mutex.is_locked());
+
+        let lock: &'static RwLock<()> = Box::leak(Box::new(RwLock::new(())));
+        let writer = lock.write();
+        let mut read = lock.read_async();
+        poll_touchily(&mut read, || drop(writer));
+        assert!(lock.try_write().is_none());
+        drop(read);
+        assert!(lock.try_write().is_some());
+    }
+    scene();
+    fibra::run(scene);
+}
+
+#[test]
+fn the_panic_of_a_drop_loses_no_value() {
+    fn scene() {
+        for capacity in [1, 8, usize::MAX] {
+            let (sender, receiver) = mpmc::bounded(capacity);
+            let mut receive = receiver.recv_async();
+            let sends = sender.clone();
+            poll_touchily(&mut receive, move || sends.send("kept").unwrap());
+            drop(receive);
+            assert_eq!(receiver.try_recv(), Ok("kept"));
+            let mut receive = receiver.recv_async();
+            poll_touchily(&mut receive, move || sender.send("kept, too").unwrap());
+            assert_eq!(ready(&mut receive), Ok("kept, too"));
+        }
+    }
+    scene();
+    fibra::run(scene);
+}
+
+#[test]
+fn the_panic_of_a_drop_leaves_the_line() {
+    let (semaphore, event) = (Semaphore::new(0), Event::new());
+    let (mut acquire, mut wait) = (semaphore.acquire_async(), event.wait_async());
+    let (mut next, touchy) = (semaphore.acquire_async(), touchy());
+    assert!(poll(&mut acquire, &touchy).is_pending() && poll(&mut wait, &touchy).is_pending());
+    assert!(try_poll(&mut next).is_pending());
+    assert!(caught(|| drop(acquire)) && caught(|| drop(wait)));
+    semaphore.add_permits(1);
+    drop(ready(&mut next).unwrap());
+    assert_eq!(format!("{event:?}"), "Event { is_set: false, waiting: 0 }");
 }
