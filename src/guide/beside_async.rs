@@ -183,8 +183,9 @@
 //! starts it. A stream may move between the two worlds at any time.
 //!
 //! Inside a fiber, use [`block_on`](crate::future::block_on) and no `block_on` of another crate:
-//! that would stop the thread of the fiber, with the scheduler that wakes the future. The timers of
-//! [`future`](crate::future) work in fibers only.
+//! that would stop the thread of the fiber, with the scheduler that wakes the future. If no other
+//! thread wakes it, the program hangs without a report. The timers of [`future`](crate::future)
+//! work in fibers only.
 //!
 //! # Sockets without a stream's traits
 //!
