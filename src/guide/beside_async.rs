@@ -184,7 +184,8 @@
 //! move between the two worlds at any time.
 //!
 //! Inside a fiber, use [`block_on`](crate::future::block_on) and no `block_on` of another crate:
-//! that would stop the thread of the fiber, with the scheduler that wakes the future.
+//! that would stop the thread of the fiber, with the scheduler that wakes the future. If no other
+//! thread wakes it, the program hangs without a report.
 //!
 //! # Sockets without a stream's traits
 //!

@@ -330,7 +330,8 @@
 //! A fiber that never ends, because it catches every kill, is abandoned: see
 //! [`cancellation`](crate::cancellation#fibers-that-are-abandoned). Under `panic = "abort"` that is
 //! each fiber in a wait that cannot fail. A scope that waits for such a job is abandoned with it,
-//! and `run` returns all the same.
+//! and `run` returns all the same. A job in a [`shield`](crate::shield) that never ends keeps `run`
+//! from returning: limit the time of a shield with [`shield_for`](crate::shield_for).
 //!
 //! A [`Handle`](crate::Handle) may outlive its runtime: [`try_spawn`](crate::Handle::try_spawn)
 //! then gives the closure back, and joining a job of [`spawn`](crate::Handle::spawn) returns

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fibra::sync::{Mutex, mpmc};
-use fibra::{Handle, RemoteHandle, select};
+use fibra::{Handle, RemoteHandle, Runtime, par, select};
 
 use crate::support::{DONE_LINE, in_child, ms, name_of, panic_of, rounds, stderr};
 use crate::{must_end, on};
@@ -269,6 +269,57 @@ fn a_select_misses_neither_a_value_nor_room_nor_the_end_of_the_other_side() {
                 }
                 drop(quit);
             }
+        });
+    });
+}
+
+/// Nothing can end such a shield, and only the report of the stall shows where it is.
+#[test]
+fn a_shield_that_never_ends_keeps_a_scope_and_its_runtime_and_is_reported() {
+    let test = name_of!(a_shield_that_never_ends_keeps_a_scope_and_its_runtime_and_is_reported);
+    let output = in_child(test, &[], || {
+        at_most(Duration::from_secs(2));
+        let runtime = Runtime::builder().threads(2).report_stalls(ms(200)).build().unwrap();
+        runtime.run(|| {
+            let (started, is_started) = mpmc::bounded(1);
+            let scope = move || {
+                par::scope(|s| {
+                    s.spawn_on(0, || {
+                        started.send(()).unwrap();
+                        fibra::shield(|| {
+                            loop {
+                                fibra::park();
+                            }
+                        });
+                    });
+                });
+            };
+            Handle::current().spawn_on(1, scope).detach();
+            is_started.recv().unwrap();
+        });
+    });
+    let text = stderr(&output);
+    assert!(output.status.code() == Some(9), "{text}");
+    assert!(text.contains("stall: all schedulers have slept"), "{text}");
+    assert!(text.contains("is parked at tests/runtime/hangs.rs"), "{text}");
+}
+
+#[test]
+fn a_shield_with_a_limit_of_time_keeps_neither() {
+    let test = name_of!(a_shield_with_a_limit_of_time_keeps_neither);
+    ends(test, || {
+        on(2, |handle| {
+            let (started, is_started) = mpmc::bounded(1);
+            let scope = move || {
+                par::scope(|s| {
+                    s.spawn_on(0, || {
+                        started.send(()).unwrap();
+                        let _ = fibra::shield_for(ms(50), fibra::park);
+                    });
+                });
+            };
+            handle.spawn_on(1, scope).detach();
+            is_started.recv().unwrap();
         });
     });
 }

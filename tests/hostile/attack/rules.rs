@@ -68,6 +68,36 @@ impl Exception {
 
 const EXCEPTIONS: &[Exception] = &[
     Exception {
+        point: "par: ",
+        action: "parks and is never woken",
+        rule: Rule::Skipped,
+        why: "a scope across threads is an external wait: no deadlock is found",
+    },
+    Exception {
+        point: "par: ",
+        action: "leaves the ring for good",
+        rule: Rule::Skipped,
+        why: "as above",
+    },
+    Exception {
+        point: "par: ",
+        action: "waits for what never comes",
+        rule: Rule::Skipped,
+        why: "as above",
+    },
+    Exception {
+        point: "par: ",
+        action: "sleeps for an hour",
+        rule: Rule::Skipped,
+        why: "as above, so that the clock advances as real time does",
+    },
+    Exception {
+        point: "par: ",
+        action: "opens a nursery and kills it",
+        rule: Rule::Skipped,
+        why: "as above: where nothing can be killed, it would sleep for a minute",
+    },
+    Exception {
         point: "waker: it goes when another takes its place at a runtime's job",
         action: "parks and is never woken",
         rule: Rule::Skipped,

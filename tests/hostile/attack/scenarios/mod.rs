@@ -10,6 +10,7 @@ mod greenlet;
 mod jobs;
 mod library;
 mod locals;
+mod par;
 mod pool;
 mod queues;
 mod scope;
@@ -79,6 +80,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         queues::SCENARIOS,
         tasks::SCENARIOS,
         jobs::SCENARIOS,
+        par::SCENARIOS,
         generator::SCENARIOS,
         greenlets,
         stackless::SCENARIOS,
