@@ -68,6 +68,74 @@ impl<B: Body> BodyReader<B> {
     }
 }
 
+impl<B: Body> BodyReader<B>
+where
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Waits for data, and returns what has arrived and is not read yet; `None` at the end.
+    #[track_caller]
+    fn fill(&mut self) -> io::Result<Option<&mut B::Data>> {
+        loop {
+            if self.chunk.as_ref().is_some_and(Buf::has_remaining) {
+                return Ok(self.chunk.as_mut());
+            }
+            if let Some(failed) = &self.failed {
+                return Err(io::Error::other(format!("this body has failed before: {failed}")));
+            }
+            let body = &mut self.body;
+            match try_block_on(poll_fn(|cx| body.as_mut().poll_frame(cx)))? {
+                None => return Ok(None),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.chunk = Some(data),
+                    Err(frame) => self.trailers = frame.into_trailers().ok(),
+                },
+                Some(Err(error)) => {
+                    let error = error.into();
+                    self.failed = Some(error.to_string());
+                    return Err(into_io(error));
+                }
+            }
+        }
+    }
+
+    #[cfg(feature = "http-client")]
+    pub(super) fn get_ref(&self) -> &B {
+        &self.body
+    }
+
+    /// Returns the body, or this reader if data of the body was read.
+    #[cfg(feature = "http-client")]
+    pub(super) fn into_unread(self) -> Result<B, BodyReader<B>>
+    where
+        B: Unpin,
+    {
+        let is_unread = self.chunk.is_none() && self.trailers.is_none() && self.failed.is_none();
+        if is_unread { Ok(*Pin::into_inner(self.body)) } else { Err(self) }
+    }
+
+    /// Waits for the next part of the body, and returns it as it has arrived; `None` at the end.
+    #[cfg(feature = "http-client")]
+    #[track_caller]
+    pub(super) fn next_chunk(&mut self) -> io::Result<Option<B::Data>> {
+        self.fill()?;
+        Ok(self.chunk.take())
+    }
+}
+
+/// Returns `error`, or one that contains it.
+fn into_io(error: Box<dyn Error + Send + Sync>) -> io::Error {
+    let error = match error.downcast::<io::Error>() {
+        Ok(error) => return *error,
+        Err(error) => error,
+    };
+    #[cfg(feature = "http-client")]
+    let error = match error.downcast::<crate::http::Error>() {
+        Ok(error) => return (*error).into(),
+        Err(error) => error,
+    };
+    io::Error::other(error)
+}
+
 impl<B: Body> Read for BodyReader<B>
 where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -83,29 +151,10 @@ where
         if buffer.is_empty() {
             return Ok(0);
         }
-        loop {
-            if let Some(chunk) = self.chunk.as_mut().filter(|chunk| chunk.has_remaining()) {
-                let length = chunk.remaining().min(buffer.len());
-                chunk.copy_to_slice(&mut buffer[..length]);
-                return Ok(length);
-            }
-            if let Some(failed) = &self.failed {
-                return Err(io::Error::other(format!("this body has failed before: {failed}")));
-            }
-            let body = &mut self.body;
-            match try_block_on(poll_fn(|cx| body.as_mut().poll_frame(cx)))? {
-                None => return Ok(0),
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.chunk = Some(data),
-                    Err(frame) => self.trailers = frame.into_trailers().ok(),
-                },
-                Some(Err(error)) => {
-                    let error = error.into();
-                    self.failed = Some(error.to_string());
-                    return Err(io::Error::other(error));
-                }
-            }
-        }
+        let Some(chunk) = self.fill()? else { return Ok(0) };
+        let length = chunk.remaining().min(buffer.len());
+        chunk.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
     }
 }
 
@@ -162,6 +211,8 @@ pub struct StreamBody {
 struct Shared {
     chunk: Bytes,
     state: State,
+    /// The reason why the writer has broken the body off, if it gave one.
+    failure: Option<io::Error>,
     /// The waker of the side that waits for the other one.
     waiting: Option<Waker>,
 }
@@ -214,6 +265,34 @@ impl BodyWriter {
         self.flush()?;
         end.state = State::Done;
         Ok(())
+    }
+
+    /// Breaks the body off: its reader gets `error`, and the message is not complete.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{self, Read, Write};
+    /// use fibra::http::{BodyReader, body};
+    ///
+    /// fibra::run(|| {
+    ///     let (mut writer, body) = body();
+    ///     fibra::spawn(move || {
+    ///         let _ = writer.write_all(b"a part");
+    ///         writer.fail(io::Error::new(io::ErrorKind::InvalidData, "the source is corrupt"));
+    ///     });
+    ///     let error = BodyReader::new(body).read_to_string(&mut String::new()).unwrap_err();
+    ///     assert_eq!(error.to_string(), "the source is corrupt");
+    /// });
+    /// ```
+    pub fn fail(mut self, error: io::Error) {
+        self.collected.clear();
+        let mut shared = lock(&self.shared);
+        if shared.state == State::Open {
+            shared.state = State::Broken;
+            shared.failure = Some(error);
+        }
+        wake(shared);
     }
 
     /// Hands over the collected data once the previous chunk has been taken. Until then the data
@@ -315,7 +394,8 @@ impl Body for StreamBody {
             State::Done | State::Unwanted => Poll::Ready(None),
             State::Broken => {
                 let text = "the writer of this body was dropped before it had finished";
-                Poll::Ready(Some(Err(io::Error::other(text))))
+                let failure = shared.failure.take().unwrap_or_else(|| io::Error::other(text));
+                Poll::Ready(Some(Err(failure)))
             }
             State::Open => {
                 let replaced = shared.waiting.replace(waker);

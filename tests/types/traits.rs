@@ -274,7 +274,7 @@ pub(crate) fn rows() -> Vec<Row> {
         greenlet::SwitchError<T>;
         http::BodyReader<B> as fibra::http::BodyReader<Carries<B>>;
         http::BodyWriter;
-        http::Client<B>;
+        http::Connection<B>;
         http::FiberExecutor;
         http::FiberTimer;
         http::Graceful;
