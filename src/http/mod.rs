@@ -60,13 +60,15 @@
 //!   around the whole call.
 
 mod body;
+mod body_writer;
 mod client;
 mod error;
 mod io;
 mod rt;
 mod server;
 
-pub use self::body::{BodyReader, BodyWriter, StreamBody, body};
+pub use self::body::BodyReader;
+pub use self::body_writer::{BodyWriter, StreamBody, body};
 pub use self::client::Connection;
 #[cfg(feature = "http-client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-client")))]

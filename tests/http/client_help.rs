@@ -12,16 +12,19 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, Response};
 
-use crate::support::go;
+use crate::support::{OnDrop, go};
 
 pub(crate) type Text = Full<Bytes>;
 pub(crate) type Asked = Request<BodyReader>;
 
-/// A server with a handler, and how many connections it has accepted.
+/// A server on fibers of the test.
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
+    /// The number of connections that it has accepted.
     pub(crate) connections: Rc<Cell<usize>>,
+    /// The number of those that it serves.
+    pub(crate) open: Rc<Cell<usize>>,
 }
 
 impl Site {
@@ -30,20 +33,28 @@ impl Site {
     where
         H: Fn(Asked) -> Response<Text> + Clone + 'static,
     {
-        Site::scripted(move |_, stream| drop(Http1::new().serve_connection(stream, handler.clone())))
+        Site::scripted(move |_, stream| {
+            drop(Http1::new().serve_connection(stream, handler.clone()))
+        })
     }
 
     /// Starts a server that serves each connection by `script`, which gets its number, from 1.
     pub(crate) fn scripted(script: impl Fn(usize, TcpStream) + Clone + 'static) -> Site {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let site = Site { address: listener.local_addr().unwrap(), connections: Rc::default() };
-        let connections = site.connections.clone();
+        let address = listener.local_addr().unwrap();
+        let site = Site { address, connections: Rc::default(), open: Rc::default() };
+        let (connections, open) = (site.connections.clone(), site.open.clone());
         go(move || {
             for stream in listener.incoming() {
                 let (script, stream) = (script.clone(), stream.unwrap());
                 let number = connections.get() + 1;
                 connections.set(number);
-                go(move || script(number, stream));
+                open.set(open.get() + 1);
+                let open = open.clone();
+                go(move || {
+                    let _closed = OnDrop(|| open.set(open.get() - 1));
+                    script(number, stream);
+                });
             }
         });
         site

@@ -18,10 +18,7 @@ use crate::support::{HOUR, ms};
 
 /// A server that accepts connections and never answers.
 fn silent() -> Site {
-    Site::scripted(|_, stream| {
-        head_of(&stream);
-        fibra::park();
-    })
+    Site::scripted(|_, stream| while head_of(&stream).is_some() {})
 }
 
 /// Returns how long `f` takes.
@@ -50,7 +47,8 @@ fn a_server_that_never_answers_is_given_up_at_each_limit() {
         let patient = builder().read_timeout(ms(20)).build().unwrap();
         let (time, error) = took(|| patient.get(&url).send().unwrap_err());
         assert!(error.is_timeout() && ms(20) <= time && time < ms(2000));
-        let text = format!("the server of {url} sent nothing for longer than `read_timeout` allows");
+        let text =
+            format!("the server of {url} sent nothing for longer than `read_timeout` allows");
         assert_eq!(error.to_string(), text);
     });
 }
@@ -325,6 +323,7 @@ fn a_time_limit_of_the_caller_works_like_a_kill() {
     fibra::run(|| {
         let (site, client) = (silent(), client());
         assert!(timeout(ms(10), || client.get(site.url("/")).send()).is_err());
+        yield_until(|| site.open.get() == 0);
         assert_eq!(format!("{client:?}"), "Client { servers: 0, idle: 0 }");
         let limit = client.get(site.url("/")).timeout(HOUR);
         assert!(timeout(ms(10), || limit.send()).is_err());

@@ -8,7 +8,7 @@ use fibra::http::{Client, RequestBody};
 use fibra::testing::wait_all_blocked;
 
 use crate::client_help::{OK, Site, answer_all, builder, client, head_of, say, write};
-use crate::support::net::{open_fds, soon, yield_until};
+use crate::support::net::{soon, yield_until};
 use crate::support::{go, ms};
 
 fn get(client: &Client, url: String) -> String {
@@ -28,7 +28,7 @@ fn a_connection_is_used_again_after_its_response_was_read() {
         let mut response = client.get(site.url("/")).send().unwrap();
         response.read_exact(&mut [0; 10]).unwrap();
         drop(response);
-        assert_eq!(format!("{client:?}"), "Client { servers: 1, idle: 0 }");
+        assert_eq!(format!("{client:?}"), "Client { servers: 0, idle: 0 }");
         client.get(site.url("/")).send().unwrap().bytes().unwrap();
         assert_eq!(site.connections.get(), 2);
         assert_eq!(format!("{client:?}"), "Client { servers: 1, idle: 1 }");
@@ -168,11 +168,10 @@ fn idle_connections_are_closed_after_their_time() {
             fibra::sleep(ms(10));
         }
         assert_eq!(site.connections.get(), 1);
-        let sockets = open_fds();
+        assert_eq!(site.open.get(), 1);
         fibra::sleep(ms(60));
         assert_eq!(format!("{client:?}"), "Client { servers: 0, idle: 0 }");
-        // The socket of the client and that of the server.
-        yield_until(|| open_fds() == sockets - 2);
+        yield_until(|| site.open.get() == 0);
         get(&client, site.url("/"));
         assert_eq!(site.connections.get(), 2);
     });
@@ -184,9 +183,9 @@ fn dropping_the_client_closes_its_idle_connections() {
         let site = Site::new(|_| say("ok"));
         let client = client();
         get(&client, site.url("/"));
-        let sockets = open_fds();
+        assert_eq!(site.open.get(), 1);
         drop(client);
-        yield_until(|| open_fds() == sockets - 2);
+        yield_until(|| site.open.get() == 0);
     });
 }
 
@@ -316,7 +315,10 @@ fn bytes_that_nobody_asked_for_end_an_idle_connection() {
 fn a_server_that_announces_the_end_is_believed() {
     fibra::run(|| {
         let site = Site::scripted(|_, stream| {
-            answer_all(&stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
+            answer_all(
+                &stream,
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+            );
         });
         let client = client();
         for n in 1..=3 {

@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use fibra::http::{Client, Proxy};
 use fibra::net::TcpStream;
 
 use crate::client_help::{OK, Site, answer_all, builder, head_of, write};
-use crate::support::net::{open_fds, soon};
+use crate::support::net::{soon, yield_until};
 use crate::support::{go, in_child, ms};
 
 /// Starts a proxy for tunnels. It logs the heads of requests, and refuses with `refusal`, if given.
@@ -55,7 +56,9 @@ fn plain_requests_go_to_the_proxy_with_their_whole_url() {
         assert_eq!(proxy.connections.get(), 1);
         let log = log.borrow();
         assert!(log[0].starts_with("GET http://one.test/path HTTP/1.1\r\nhost: one.test\r\n"));
-        assert!(log[1].starts_with("GET http://two.test:81/path HTTP/1.1\r\nhost: two.test:81\r\n"));
+        assert!(
+            log[1].starts_with("GET http://two.test:81/path HTTP/1.1\r\nhost: two.test:81\r\n")
+        );
         assert!(log[0].contains("proxy-authorization: Basic dTpw\r\n"), "{}", log[0]);
     });
 }
@@ -124,19 +127,15 @@ fn a_tunnel_that_is_refused_is_a_failure_to_connect() {
 fn a_proxy_that_is_silent_is_given_up() {
     use crate::support::tls::client_config;
     fibra::run(|| {
-        let proxy = Site::scripted(|_, stream| {
-            head_of(&stream);
-            fibra::park();
-        });
+        let proxy = Site::scripted(|_, stream| while head_of(&stream).is_some() {});
         let client = Client::builder()
             .proxy(Proxy::new(format!("http://{}", proxy.address)).unwrap())
             .tls_config(client_config())
             .connect_timeout(ms(20))
             .build()
             .unwrap();
-        let before = open_fds();
         assert!(client.get("https://host.test/").send().unwrap_err().is_timeout());
-        assert!(open_fds() <= before + 1);
+        yield_until(|| proxy.open.get() == 0);
     });
 }
 
@@ -150,21 +149,30 @@ fn a_proxy_of_another_kind_is_refused() {
 
 #[test]
 fn proxies_come_from_the_environment() {
-    // The address of the proxy is unknown before the child runs: the child refuses all.
+    // Nothing listens there.
     let environment = [
         ("HTTP_PROXY", "127.0.0.1:1"),
         ("http_proxy", ""),
-        ("NO_PROXY", "localhost, 10.0.0.0/8,.test"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("all_proxy", ""),
+        ("NO_PROXY", "10.0.0.0/8,.near.test"),
         ("no_proxy", ""),
     ];
     let test = "client_proxy::proxies_come_from_the_environment";
     let output = in_child(test, &environment, || {
         fibra::run(|| {
             let site = Site::scripted(|_, stream| answer_all(&stream, OK));
-            let client = Client::new();
-            assert_eq!(client.get(site.elsewhere("/")).send().unwrap().text().unwrap(), "ok");
-            let error = client.get(site.url("/")).send().unwrap_err();
+            let here = ["at.near.test", "localhost"].map(|name| (name, Ipv4Addr::LOCALHOST.into()));
+            let hosts = fibra::net::Resolver::fixed(here);
+            let client = Client::builder().resolver(hosts).build().unwrap();
+            let near = format!("http://at.near.test:{}/", site.address.port());
+            for url in [near, site.url("/"), site.elsewhere("/")] {
+                assert_eq!(client.get(url).send().unwrap().text().unwrap(), "ok");
+            }
+            let error = client.get("http://far.test/").send().unwrap_err();
             assert!(error.to_string().contains("127.0.0.1:1: "), "{error}");
+            let error = client.get("https://far.test/").send().unwrap_err();
+            assert!(error.is_builder() && error.to_string().contains("SOCKS"), "{error}");
             let direct = builder().build().unwrap();
             assert_eq!(direct.get(site.url("/")).send().unwrap().text().unwrap(), "ok");
         });

@@ -41,7 +41,8 @@ fn each_status_keeps_or_changes_the_method_and_the_body() {
             let request = request.header("content-type", "text/plain").body("body");
             let response = request.send().unwrap();
             assert_eq!(response.url().as_str(), site.url("/to"));
-            let expected = if from == to { format!("{to} {kept}") } else { format!("{to} none none ") };
+            let expected =
+                if from == to { format!("{to} {kept}") } else { format!("{to} none none ") };
             assert_eq!(response.text().unwrap(), expected, "{status} {from}");
         }
         let response = client.head(site.url("/303")).send().unwrap();
@@ -129,7 +130,8 @@ fn credentials_stay_with_their_host() {
         });
         let client = client();
         let get = |path: &str| {
-            let request = client.get(here.url(path)).header("cookie", "c").header("x-other", "kept");
+            let request =
+                client.get(here.url(path)).header("cookie", "c").header("x-other", "kept");
             let request = request.header("proxy-authorization", "p").bearer_auth("t");
             request.send().unwrap().text().unwrap()
         };

@@ -1,9 +1,9 @@
 //! Requests and responses of the client, when nothing goes wrong.
 
+use std::cell::RefCell;
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::rc::Rc;
-use std::cell::RefCell;
 
 use fibra::http::{RequestBody, body, hyper};
 use hyper::header::HeaderValue;
@@ -98,7 +98,10 @@ fn queries_and_forms_are_encoded() {
         let text = client.post(site.url("/")).form(&pairs).send().unwrap().text().unwrap();
         assert_eq!(text, "/ application/x-www-form-urlencoded a+b=%26&%C3%BC=%3D");
         let none: [(&str, &str); 0] = [];
-        assert_eq!(client.get(site.url("/")).query(none).send().unwrap().text().unwrap(), "/ none ");
+        assert_eq!(
+            client.get(site.url("/")).query(none).send().unwrap().text().unwrap(),
+            "/ none "
+        );
     });
 }
 
@@ -217,7 +220,10 @@ fn trailers_are_there_after_the_body() {
         assert!(response.trailers().is_none());
         let mut text = String::new();
         response.read_to_string(&mut text).unwrap();
-        assert_eq!((text.as_str(), &response.trailers().unwrap()["x-sum"]), ("abc", &"6".parse().unwrap()));
+        assert_eq!(
+            (text.as_str(), &response.trailers().unwrap()["x-sum"]),
+            ("abc", &"6".parse().unwrap())
+        );
     });
 }
 

@@ -65,7 +65,8 @@ fn later_connections_resume_the_session() {
 fn a_server_that_cannot_prove_its_name_gets_no_request() {
     fibra::run(|| {
         let unknown = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
-        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(unknown.signing_key.serialize_der().into());
+        let key =
+            rustls::pki_types::PrivateKeyDer::Pkcs8(unknown.signing_key.serialize_der().into());
         let unknown = tls::Identity { chain: vec![unknown.cert.der().clone()], key };
         let expired = identity("localhost", |params| {
             params.not_after = rcgen::date_time_ymd(2001, 1, 1);
@@ -227,7 +228,10 @@ mod http2 {
             assert!(waits.join().unwrap_err().is_killed());
             let error = client.get(url(&site, "/never")).timeout(ms(20)).send().unwrap_err();
             assert!(error.is_timeout());
-            assert_eq!(client.get(url(&site, "/a")).send().unwrap().text().unwrap(), url(&site, "/a"));
+            assert_eq!(
+                client.get(url(&site, "/a")).send().unwrap().text().unwrap(),
+                url(&site, "/a")
+            );
             assert_eq!(site.connections.get(), 1);
         });
     }

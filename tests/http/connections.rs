@@ -139,7 +139,8 @@ fn a_body_that_is_larger_than_all_buffers_is_echoed_while_it_is_read() {
             let data: Vec<u8> = (0..LENGTH).map(|i| (i % 251) as u8).collect();
             writer.write_all(&data).unwrap();
         });
-        let mut client = Connection::<StreamBody>::new(TcpStream::connect(address).unwrap()).unwrap();
+        let mut client =
+            Connection::<StreamBody>::new(TcpStream::connect(address).unwrap()).unwrap();
         let request = Request::post("/").header("host", "localhost").body(body).unwrap();
         let mut got = Vec::new();
         client.send(request).unwrap().into_body().read_to_end(&mut got).unwrap();

@@ -216,7 +216,9 @@ impl ClientBuilder {
 
     /// Uses HTTP/1 only. Otherwise a server may choose HTTP/2 during the handshake of TLS, if the
     /// feature `http2` is enabled.
-    pub fn http1_only(#[cfg_attr(not(feature = "http2"), allow(unused_mut))] mut self) -> ClientBuilder {
+    pub fn http1_only(
+        #[cfg_attr(not(feature = "http2"), allow(unused_mut))] mut self,
+    ) -> ClientBuilder {
         #[cfg(feature = "http2")]
         {
             self.http2 = Http2::Never;
@@ -236,18 +238,17 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Returns an error if the user agent cannot be a header, or if a variable of the environment
-    /// names a proxy that is not usable.
+    /// Returns an error if the user agent cannot be a header.
     pub fn build(self) -> Result<Client, Error> {
         let mut settings = self.settings;
-        settings.proxies = match self.proxies {
-            Some(proxies) => proxies,
-            None => Proxies::from_environment()?,
-        };
+        settings.proxies = self.proxies.unwrap_or_else(Proxies::from_environment);
         if let Some(agent) = self.user_agent {
-            settings.default_headers.insert(USER_AGENT, HeaderValue::try_from(agent).map_err(
-                |error| Error::builder("the user agent cannot be a header").because(error),
-            )?);
+            settings.default_headers.insert(
+                USER_AGENT,
+                HeaderValue::try_from(agent).map_err(|error| {
+                    Error::builder("the user agent cannot be a header").because(error)
+                })?,
+            );
         }
         let mut pool = self.pool;
         if pool.idle_timeout.is_some_and(|timeout| timeout.is_zero()) {

@@ -50,10 +50,10 @@ pub(super) enum Kind {
     Timeout(TimeLimit),
     Redirect(String),
     Status(StatusCode),
-    /// The connection broke before the response; whether the request may have been processed.
-    Request {
-        sent: bool,
-    },
+    /// The connection broke before the response, and the server may have processed the request.
+    Request,
+    /// The connection broke before any part of the request was sent.
+    Unsent,
     Body,
     Decode(&'static str),
 }
@@ -153,7 +153,7 @@ impl Error {
     /// and before the head of a response arrived; or that head is not HTTP.
     #[must_use]
     pub fn is_request(&self) -> bool {
-        matches!(self.inner.kind, Kind::Request { .. })
+        matches!(self.inner.kind, Kind::Request | Kind::Unsent)
     }
 
     /// Returns whether the body of the response broke off.
@@ -166,6 +166,11 @@ impl Error {
     #[must_use]
     pub fn is_decode(&self) -> bool {
         matches!(self.inner.kind, Kind::Decode(_))
+    }
+
+    /// Returns whether the server was silent for too long.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self.inner.kind, Kind::Timeout(TimeLimit::Read))
     }
 
     fn cause(&self) -> String {
@@ -211,18 +216,17 @@ impl fmt::Display for Error {
             Kind::Timeout(TimeLimit::Connect) => {
                 write!(f, "no connection for {url} within its time limit: raise `connect_timeout`")
             }
-            Kind::Timeout(TimeLimit::Read) => write!(
-                f,
-                "the server of {url} sent nothing for longer than `read_timeout` allows"
-            ),
+            Kind::Timeout(TimeLimit::Read) => {
+                write!(f, "the server of {url} sent nothing for longer than `read_timeout` allows")
+            }
             Kind::Redirect(text) => write!(f, "cannot follow the redirect of {url}: {text}"),
             Kind::Status(status) => write!(f, "the server of {url} responded with {status}"),
-            Kind::Request { sent: true } => write!(
+            Kind::Request => write!(
                 f,
                 "the request to {url} got no response, and the server may have processed it: {}",
                 self.cause()
             ),
-            Kind::Request { sent: false } => {
+            Kind::Unsent => {
                 write!(f, "the request to {url} could not be sent: {}", self.cause())
             }
             Kind::Body => {
@@ -238,25 +242,32 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, url, source } = &*self.inner;
-        let mut debug = f.debug_struct("http::Error");
-        match kind {
-            Kind::Builder(text) | Kind::Redirect(text) => debug.field("kind", &name_of(kind)).field("reason", &Brief(text)),
-            kind => debug.field("kind", kind),
+        let mut debug = f.debug_struct("Error");
+        let reason = match kind {
+            Kind::Builder(text) => {
+                debug.field("kind", &format_args!("Builder"));
+                Some(text)
+            }
+            Kind::Redirect(text) => {
+                debug.field("kind", &format_args!("Redirect"));
+                Some(text)
+            }
+            kind => {
+                debug.field("kind", kind);
+                None
+            }
         };
+        // The reason contains the source, if there is one.
+        if let Some(reason) = reason {
+            debug.field("reason", &Brief(reason));
+        }
         if let Some(url) = url {
             debug.field("url", &Brief(url.as_str()));
         }
-        if source.is_some() {
+        if reason.is_none() && source.is_some() {
             debug.field("source", &Brief(&self.cause()));
         }
         debug.finish()
-    }
-}
-
-fn name_of(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Builder(_) => "Builder",
-        _ => "Redirect",
     }
 }
 

@@ -166,7 +166,7 @@ fn wait<F: Future<Output = Sent>>(
                 return Err(Failure::Other(Error::new(Kind::Timeout(limit), None)));
             }
             (Err(interrupt), _) => {
-                let error = Error::new(Kind::Request { sent: true }, None);
+                let error = Error::new(Kind::Request, None);
                 return Err(Failure::Other(error.because(interrupted(interrupt, &WAITING))));
             }
         }

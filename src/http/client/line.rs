@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use rustix::net::RecvFlags;
 
-use crate::http::client::pool::Permit;
 use crate::future::{Sleep, sleep_until, try_block_on};
+use crate::http::client::pool::Permit;
 use crate::io::PollIo;
 use crate::io::uninit_buf::{Filled, UninitBuf};
 use crate::sched::api::handle::Fiber;

@@ -55,10 +55,24 @@ mod tls;
 #[cfg(feature = "http-client")]
 mod tunnel;
 
+#[cfg(feature = "http-client")]
+pub use builder::ClientBuilder;
 pub use connection::Connection;
 #[cfg(feature = "http-client")]
-pub use {
-    builder::ClientBuilder, error::Error, into_url::IntoUrl, pooled::Client, proxy::Proxy,
-    redirect::RedirectPolicy, request::RequestBuilder, request_body::RequestBody,
-    response::Response, response_body::ResponseBody,
-};
+pub use error::Error;
+#[cfg(feature = "http-client")]
+pub use into_url::IntoUrl;
+#[cfg(feature = "http-client")]
+pub use pooled::Client;
+#[cfg(feature = "http-client")]
+pub use proxy::Proxy;
+#[cfg(feature = "http-client")]
+pub use redirect::RedirectPolicy;
+#[cfg(feature = "http-client")]
+pub use request::RequestBuilder;
+#[cfg(feature = "http-client")]
+pub use request_body::RequestBody;
+#[cfg(feature = "http-client")]
+pub use response::Response;
+#[cfg(feature = "http-client")]
+pub use response_body::ResponseBody;

@@ -42,7 +42,8 @@ pub(super) fn open(connected: Connected, pool: &Rc<Pool>, member: &Member) -> Re
             return Ok(Link::Shared(shared));
         }
     }
-    let (sender, connection) = block_on(http1::handshake(Io::new(line.clone()))).map_err(refused)?;
+    let (sender, connection) =
+        block_on(http1::handshake(Io::new(line.clone()))).map_err(refused)?;
     let server = member.downgrade();
     let at_end = move |ended: Rc<Line>| {
         if let Some(member) = Member::upgrade(&server) {

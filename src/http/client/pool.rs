@@ -253,5 +253,5 @@ pub(super) fn acquire(permits: &Semaphore, until: Until) -> Result<(), Error> {
 }
 
 fn lost(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(Kind::Request { sent: false }, None).because(error)
+    Error::new(Kind::Unsent, None).because(error)
 }

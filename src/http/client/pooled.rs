@@ -51,8 +51,9 @@ use crate::http::client::request::RequestBuilder;
 ///
 /// [`Client::new`] takes proxies from the environment: `HTTP_PROXY` for `http` URLs, `HTTPS_PROXY`
 /// for `https` URLs, `ALL_PROXY` for both, and the exceptions in `NO_PROXY`, a list of hosts,
-/// domains and networks with commas in between, or `*`. The names may be in lower case. In a CGI
-/// program (`REQUEST_METHOD` is set), `HTTP_PROXY` counts in lower case only.
+/// domains and networks with commas in between, or `*`. The names may be in lower case. Addresses
+/// of this machine are always reached directly. In a CGI program (`REQUEST_METHOD` is set),
+/// `HTTP_PROXY` counts in lower case only.
 ///
 /// # Examples
 ///
@@ -93,18 +94,10 @@ struct Shared {
 
 impl Client {
     /// Creates a client with the default settings.
-    ///
-    /// # Panics
-    ///
-    /// Panics if a variable of the environment names a proxy that is not usable.
-    /// [`builder`](Client::builder) with [`build`](ClientBuilder::build) returns an error instead.
     #[must_use]
-    #[track_caller]
     pub fn new() -> Client {
-        match Client::builder().build() {
-            Ok(client) => client,
-            Err(error) => panic!("{error}"),
-        }
+        let client = Client::builder().build();
+        client.unwrap_or_else(|error| unreachable!("the default settings are valid: {error}"))
     }
 
     /// Returns a builder, for other settings.
@@ -169,7 +162,6 @@ impl Client {
 }
 
 impl Default for Client {
-    #[track_caller]
     fn default() -> Client {
         Client::new()
     }

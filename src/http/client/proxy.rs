@@ -1,20 +1,23 @@
 //! Proxies: which one a request takes, from the settings of the client or from the environment.
 //!
-//! Invariant: the upper-case variable `HTTP_PROXY` counts only outside of CGI, where a client of
-//! the server sets it with a header.
+//! Invariants:
+//! - The upper-case variable `HTTP_PROXY` counts only outside of CGI, where a client of the server
+//!   sets it with a header.
+//! - A proxy that the environment names and that is not usable fails the requests that it is for:
+//!   none of them goes another way.
 
 use std::env;
 use std::fmt;
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use hyper::header::HeaderValue;
 use url::{Host, Url};
 
 use crate::http::client::auth;
 use crate::http::client::error::Error;
-use crate::http::client::route::host_and_port;
 use crate::http::client::into_url::IntoUrl;
+use crate::http::client::route::host_and_port;
 
 /// A proxy for requests of a [`Client`](crate::http::Client).
 ///
@@ -65,50 +68,74 @@ impl fmt::Debug for Proxy {
 /// The proxies of a client.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proxies {
-    http: Option<Rc<Proxy>>,
-    https: Option<Rc<Proxy>>,
+    http: Option<Chosen>,
+    https: Option<Chosen>,
     exceptions: Vec<Exception>,
+    /// Whether this machine is reached directly.
+    except_loopback: bool,
 }
+
+/// A proxy, or the reason why the variable that names it is not usable.
+type Chosen = Result<Arc<Proxy>, Arc<str>>;
 
 impl Proxies {
     pub(super) fn all(proxy: Proxy) -> Proxies {
-        let proxy = Some(Rc::new(proxy));
-        Proxies { http: proxy.clone(), https: proxy, exceptions: Vec::new() }
+        let proxy = Some(Ok(Arc::new(proxy)));
+        Proxies { http: proxy.clone(), https: proxy, ..Proxies::default() }
     }
 
     /// Reads the proxies of the environment.
-    pub(super) fn from_environment() -> Result<Proxies, Error> {
+    pub(super) fn from_environment() -> Proxies {
         let read = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         Proxies::from_variables(&read)
     }
 
-    pub(super) fn from_variables(read: &dyn Fn(&str) -> Option<String>) -> Result<Proxies, Error> {
+    fn from_variables(read: &dyn Fn(&str) -> Option<String>) -> Proxies {
         let either = |name: &str| read(&name.to_lowercase()).or_else(|| read(name));
         let in_cgi = read("REQUEST_METHOD").is_some();
         let http = if in_cgi { read("http_proxy") } else { either("HTTP_PROXY") };
         let all = either("ALL_PROXY");
         let proxy = |name: &str, value: Option<String>| {
-            let Some(value) = value.or_else(|| all.clone()) else { return Ok(None) };
+            let value = value.or_else(|| all.clone())?;
             // As other clients accept it: the scheme may be missing.
             let value = if value.contains("://") { value } else { format!("http://{value}") };
-            Proxy::new(value).map(|proxy| Some(Rc::new(proxy))).map_err(|error| {
-                Error::builder(format!("the variable {name} (or ALL_PROXY) is not usable: {error}"))
-            })
+            Some(Proxy::new(value).map(Arc::new).map_err(|error| {
+                format!("the variable {name} (or ALL_PROXY) is not usable: {error}").into()
+            }))
         };
         let exceptions = either("NO_PROXY").unwrap_or_default();
-        Ok(Proxies {
-            http: proxy("HTTP_PROXY", http)?,
-            https: proxy("HTTPS_PROXY", either("HTTPS_PROXY"))?,
+        Proxies {
+            http: proxy("HTTP_PROXY", http),
+            https: proxy("HTTPS_PROXY", either("HTTPS_PROXY")),
             exceptions: exceptions.split(',').filter_map(Exception::parse).collect(),
-        })
+            except_loopback: true,
+        }
     }
 
     /// Returns the proxy for `url`.
-    pub(super) fn of(&self, url: &Url) -> Option<Rc<Proxy>> {
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the environment names one that is not usable.
+    pub(super) fn of(&self, url: &Url) -> Result<Option<Arc<Proxy>>, Error> {
         let proxy = if url.scheme() == "https" { &self.https } else { &self.http };
-        let proxy = proxy.as_ref()?;
-        let excepted = self.exceptions.iter().any(|exception| exception.covers(url));
-        (!excepted).then(|| proxy.clone())
+        let Some(proxy) = proxy else { return Ok(None) };
+        let excepted = self.except_loopback && is_loopback(url)
+            || self.exceptions.iter().any(|exception| exception.covers(url));
+        match proxy {
+            _ if excepted => Ok(None),
+            Ok(proxy) => Ok(Some(proxy.clone())),
+            Err(reason) => Err(Error::builder(&**reason).at(url)),
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(addr)) => addr.is_loopback(),
+        Some(Host::Ipv6(addr)) => addr.is_loopback(),
+        None => false,
     }
 }
 
@@ -181,8 +208,8 @@ mod tests {
             let found = variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| (*value).to_string())
         };
-        let proxies = Proxies::from_variables(&read).unwrap();
-        proxies.of(&Url::parse(url).unwrap()).map(|proxy| format!("{}:{}", proxy.host, proxy.port))
+        let proxy = Proxies::from_variables(&read).of(&Url::parse(url).unwrap()).unwrap();
+        proxy.map(|proxy| format!("{}:{}", proxy.host, proxy.port))
     }
 
     #[test]
@@ -224,8 +251,11 @@ mod tests {
             ("10.0.0.0/8", "http://10.1.2.3/", true),
             ("10.0.0.0/8", "http://11.1.2.3/", false),
             ("0.0.0.0/0", "http://11.1.2.3/", true),
-            ("::1", "http://[::1]/", true),
-            ("[::1]", "http://[::1]/", true),
+            ("::2", "http://[::2]/", true),
+            ("[::2]", "http://[::2]/", true),
+            ("", "http://localhost:8080/", true),
+            ("", "http://127.0.0.1/", true),
+            ("", "http://[::1]/", true),
             ("fd00::/8", "http://[fd12::1]/", true),
             ("fd00::/8", "http://[fe80::1]/", false),
         ];
@@ -238,7 +268,9 @@ mod tests {
     #[test]
     fn a_variable_that_is_not_usable_is_named() {
         let read = |name: &str| (name == "http_proxy").then(|| "socks5://a:b@c".to_string());
-        let error = Proxies::from_variables(&read).unwrap_err().to_string();
+        let proxies = Proxies::from_variables(&read);
+        let error = proxies.of(&Url::parse("http://x/").unwrap()).unwrap_err().to_string();
         assert!(error.contains("HTTP_PROXY") && !error.contains("a:b"), "{error}");
+        assert!(proxies.of(&Url::parse("https://x/").unwrap()).unwrap().is_none());
     }
 }

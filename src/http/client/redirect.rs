@@ -86,11 +86,14 @@ pub(super) fn target(
     let Some(location) = headers.get(LOCATION) else { return Ok(None) };
     let text = String::from_utf8_lossy(location.as_bytes());
     let refuse = |text: String| Error::new(Kind::Redirect(text), Some(url));
-    let mut to = url.join(&text).map_err(|error| {
-        refuse(format!("its location is not a URL: {error}")).because(error)
-    })?;
+    let mut to = url
+        .join(&text)
+        .map_err(|error| refuse(format!("its location is not a URL: {error}")).because(error))?;
     if !matches!(to.scheme(), "http" | "https") {
-        return Err(refuse(format!("it leads to {}, and only http and https URLs are supported", shown(&to))));
+        return Err(refuse(format!(
+            "it leads to {}, and only http and https URLs are supported",
+            shown(&to)
+        )));
     }
     if to.fragment().is_none() {
         to.set_fragment(url.fragment());

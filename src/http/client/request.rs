@@ -8,13 +8,13 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method};
 use url::{Url, form_urlencoded};
 
+use crate::http::client::Client;
 use crate::http::client::auth;
 use crate::http::client::error::Error;
 use crate::http::client::into_url::IntoUrl;
 use crate::http::client::request_body::RequestBody;
 use crate::http::client::response::Response;
 use crate::http::client::send;
-use crate::http::client::Client;
 
 /// A request as it is sent.
 #[derive(Debug)]
@@ -111,8 +111,8 @@ impl RequestBuilder {
         self.change(|message| {
             let value = HeaderValue::from_str(&format!("Bearer {token}"));
             // The error does not show the token.
-            let mut value =
-                value.map_err(|_| Error::builder("the token has characters that no header may have"))?;
+            let mut value = value
+                .map_err(|_| Error::builder("the token has characters that no header may have"))?;
             value.set_sensitive(true);
             message.headers.insert(AUTHORIZATION, value);
             Ok(())

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-use crate::http::body::{BodyWriter, StreamBody, body};
+use crate::http::body_writer::{BodyWriter, StreamBody, body};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::spawn::Builder;
 
@@ -92,6 +92,11 @@ impl RequestBody {
 
     pub(super) fn empty() -> RequestBody {
         Bytes::new().into()
+    }
+
+    /// Returns whether it consists of no bytes.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(&self.inner, Inner::Bytes(bytes) if bytes.is_empty())
     }
 
     /// Returns a second body with the same bytes, if this one consists of bytes.

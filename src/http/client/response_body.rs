@@ -83,7 +83,12 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Pending => match self.poll_limits(cx) {
-                Some(limit) => self.fail(Error::new(Kind::Timeout(limit), None)),
+                Some(limit) => {
+                    // A connection that others share may be dead, too.
+                    let lease = self.lease.take().filter(|_| limit.is_read());
+                    lease.into_iter().for_each(Lease::discard);
+                    self.fail(Error::new(Kind::Timeout(limit), None))
+                }
                 None => Poll::Pending,
             },
             Poll::Ready(Some(Ok(frame))) => {
@@ -100,9 +105,7 @@ impl Body for ResponseBody {
                 self.finish();
                 Poll::Ready(None)
             }
-            Poll::Ready(Some(Err(error))) => {
-                self.fail(Error::new(Kind::Body, None).because(error))
-            }
+            Poll::Ready(Some(Err(error))) => self.fail(Error::new(Kind::Body, None).because(error)),
         }
     }
 

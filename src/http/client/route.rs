@@ -1,7 +1,7 @@
 //! The server that a URL leads to, and how the client gets there.
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use url::{Host, Url};
 
@@ -24,12 +24,12 @@ pub(super) struct Key {
 pub(super) struct Route {
     pub(super) key: Key,
     /// The proxy through which a tunnel leads to the server, or which is the server.
-    pub(super) proxy: Option<Rc<Proxy>>,
+    pub(super) proxy: Option<Arc<Proxy>>,
 }
 
 impl Route {
     /// Returns the way to the server of `url`.
-    pub(super) fn to(url: &Url, proxy: Option<Rc<Proxy>>) -> Result<Route, Error> {
+    pub(super) fn to(url: &Url, proxy: Option<Arc<Proxy>>) -> Result<Route, Error> {
         let tls = match url.scheme() {
             "http" => false,
             "https" => true,

@@ -8,7 +8,7 @@
 use std::rc::Rc;
 
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue, PROXY_AUTHORIZATION};
 use hyper::{Method, Request, Response as Head, Uri};
 use url::{Position, Url};
 
@@ -64,7 +64,7 @@ fn exchange(
     message: &mut Message,
     limits: &Limits,
 ) -> Result<(Head<Incoming>, Lease), Error> {
-    let route = Route::to(&message.url, client.settings().proxies.of(&message.url))?;
+    let route = Route::to(&message.url, client.settings().proxies.of(&message.url)?)?;
     let mut body = std::mem::replace(&mut message.body, RequestBody::empty());
     let mut fresh = false;
     loop {
@@ -75,18 +75,21 @@ fn exchange(
             Ok(head) => return Ok((head, lease)),
             Err(Failure::Lost(error, unsent)) => (error, unsent),
             Err(Failure::Other(error)) => {
-                lease.discard();
+                // A connection that others share may be dead, too, if nothing comes.
+                if error.is_silence() {
+                    lease.discard();
+                }
                 return Err(error);
             }
         };
-        let sent = unsent.is_none();
+        let kind = if unsent.is_none() { Kind::Request } else { Kind::Unsent };
         let repeated = match unsent {
             Some(request) => Some(request.into_body()),
             None => again.filter(|_| is_idempotent(&message.method) && is_broken(&error)),
         };
         match repeated.filter(|_| lease.reused) {
             Some(repeated) => body = repeated,
-            None => return Err(Error::new(Kind::Request { sent }, None).because(error)),
+            None => return Err(Error::new(kind, None).because(error)),
         }
         lease.discard();
         fresh = true;
@@ -119,22 +122,32 @@ fn request(
     } else {
         &url[Position::BeforePath..Position::AfterQuery]
     };
-    let uri = Uri::try_from(uri)
-        .map_err(|error| Error::builder(format!("the URL cannot be sent: {error}")).because(error))?;
+    let uri = Uri::try_from(uri).map_err(|error| {
+        Error::builder(format!("the URL cannot be sent: {error}")).because(error)
+    })?;
     let mut request = Request::new(body);
     *request.method_mut() = message.method.clone();
     *request.uri_mut() = uri;
+    let is_empty = request.body().is_empty();
     let headers = request.headers_mut();
     headers.reserve(message.headers.len() + 2);
     if !is_http2 && !message.headers.contains_key(HOST) {
         headers.insert(HOST, host_of(url)?);
     }
     headers.extend(message.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    if is_empty && has_a_body(&message.method) {
+        headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
+    }
     let proxy = route.proxy.as_ref().filter(|_| route.key.forwards);
     if let Some(credentials) = proxy.and_then(|proxy| proxy.authorization.clone()) {
         headers.insert(PROXY_AUTHORIZATION, credentials);
     }
     Ok(request)
+}
+
+/// Returns whether servers expect a body with this method, so that its absence must be explicit.
+fn has_a_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 /// Returns the host of `url`, with its port if that is not the usual one.

@@ -24,9 +24,9 @@ pub(super) fn open(stream: &TcpStream, proxy: &Proxy, target: &Key) -> io::Resul
     let status = head.split(' ').nth(1).filter(|_| head.starts_with("HTTP/1."));
     match status {
         Some(status) if status.len() == 3 && status.starts_with('2') => Ok(()),
-        Some("407") => Err(refused(
-            "the proxy requires a user name and a password: give them in its URL",
-        )),
+        Some("407") => {
+            Err(refused("the proxy requires a user name and a password: give them in its URL"))
+        }
         _ => {
             let line: String = head.chars().take_while(|c| !c.is_control()).take(70).collect();
             Err(refused(&format!("the proxy refused a tunnel to {target}: {line}")))
