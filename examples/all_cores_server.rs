@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fibra::Handle;
-use fibra::http::{BodyReader, Client, Http1, hyper};
+use fibra::http::{BodyReader, Connection, Http1, hyper};
 use fibra::net::{TcpListener, TcpStream};
 use fibra::server::Server;
 use fibra::sync::Event;
@@ -93,10 +93,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-type Answer = (u16, String, Client<String>);
+type Answer = (u16, String, Connection<String>);
 
 fn ask(address: SocketAddr, path: &str) -> Result<Answer, Box<dyn Error>> {
-    let mut client = Client::new(TcpStream::connect(address)?)?;
+    let mut client = Connection::new(TcpStream::connect(address)?)?;
     let request = Request::get(path).header("host", "localhost").body(String::new())?;
     let response = client.send(request)?;
     let status = response.status().as_u16();

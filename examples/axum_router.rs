@@ -20,7 +20,7 @@ use std::time::Duration;
 use axum::extract::Path;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use fibra::http::{Client, Http1, hyper};
+use fibra::http::{Connection, Http1, hyper};
 use fibra::net::TcpStream;
 use fibra::server::Server;
 use hyper::Request;
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             http.serve_service(stream, service)
         });
 
-        let mut client = Client::new(TcpStream::connect(address)?)?;
+        let mut client = Connection::new(TcpStream::connect(address)?)?;
         for (method, path, body) in [
             ("GET", "/hello/fibers", ""),
             ("POST", "/double", r#"{"number":21}"#),

@@ -19,7 +19,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fibra::http::{BodyReader, Client, Http1, hyper};
+use fibra::http::{BodyReader, Connection, Http1, hyper};
 use fibra::net::TcpStream;
 use fibra::server::Server;
 use hyper::{Method, Request, Response, StatusCode};
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let running = server.start(move |stream, _| http.serve_connection(stream, handle));
 
         let numbers: String = (1..=1000).map(|n| format!("{n}\n")).collect();
-        let mut client = Client::new(TcpStream::connect(address)?)?;
+        let mut client = Connection::new(TcpStream::connect(address)?)?;
         for (method, path, body) in [("POST", "/sum", numbers), ("GET", "/else", String::new())] {
             let request = Request::builder().method(method).uri(path).header("host", "localhost");
             let response = client.send(request.body(body)?)?;
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn ask(address: SocketAddr) -> Result<(), Box<dyn Error>> {
-    let mut client = Client::new(TcpStream::connect(address)?)?;
+    let mut client = Connection::new(TcpStream::connect(address)?)?;
     let request = Request::get("/slow").header("host", "localhost").body(String::new())?;
     assert_eq!(client.send(request)?.status(), StatusCode::OK);
     Ok(())

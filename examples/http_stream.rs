@@ -19,7 +19,7 @@ use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
 
-use fibra::http::{BodyReader, Client, Http1, StreamBody, body, hyper};
+use fibra::http::{BodyReader, Connection, Http1, StreamBody, body, hyper};
 use fibra::net::TcpStream;
 use fibra::server::Server;
 use hyper::{Request, Response};
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut running =
             Some(server.start(move |stream, _| http.serve_connection(stream, events)));
 
-        let mut client = Client::new(TcpStream::connect(address)?)?;
+        let mut client = Connection::new(TcpStream::connect(address)?)?;
         let request = Request::get("/events").header("host", "localhost").body(String::new())?;
         let mut ends = None;
         for line in BufReader::new(client.send(request)?.into_body()).lines() {

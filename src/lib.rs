@@ -23,7 +23,7 @@
 //! [dependencies]
 //! # Sockets, processes and signals are in the feature `net`, which is on by default.
 //! fibra = { path = "../fibra" }
-//! # More: features = ["tls", "http", "greenlet", "tokio", "tracing"].
+//! # More: features = ["tls", "http", "https", "greenlet", "tokio", "tracing"].
 //! # Less: default-features = false.
 //!
 //! [profile.release]
@@ -212,6 +212,10 @@
 //! | `net` | yes | [`net`], [`io`], [`server`], [`process`], [`signal`], [`main()`] |
 //! | `tls` | no | [`tls`]: TLS over any stream, by rustls; choose the cryptography in your own dependency on `rustls` |
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
+//! | `http-client` | no | `http::Client`: URLs, kept connections, redirects, proxies, time limits |
+//! | `https` | no | TLS for `http::Client`: the cryptography of ring, the certificates of the system |
+//! | `http2` | no | HTTP/2 beside HTTP/1 |
+//! | `json` | no | JSON for `http::Client`, by serde |
 //! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
 //! | `tokio` | no | [`RuntimeBuilder::tokio`]: a runtime of tokio for the fibers; [`guest()`]: fibers as a future of tokio; [`run`] works inside a task of tokio |
 //! | `tokio-io` | no | `AsyncRead` and `AsyncWrite` of tokio for all streams |

@@ -113,7 +113,23 @@
 //!
 //! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams.
 //! With the feature `http`, `http::Http1` serves a connection with a handler that may wait, or with
-//! a `Service` such as an axum router. The repository's examples `tls_echo`, `http_server`,
+//! a `Service` such as an axum router. With `https`, `http::Client` fetches URLs:
+//!
+#![cfg_attr(feature = "https", doc = "```no_run")]
+#![cfg_attr(not(feature = "https"), doc = "```ignore")]
+//! use fibra::http::Client;
+//!
+//! fn main() -> Result<(), fibra::http::Error> {
+//!     fibra::run(|| {
+//!         let client = Client::new();
+//!         let page = client.get("https://www.rust-lang.org/").send()?.error_for_status()?;
+//!         println!("{} bytes", page.text()?.len());
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! The repository's examples `fetch_three`, `web_crawler`, `tls_echo`, `http_server`,
 //! `axum_router`, `ureq_client` and `websocket` are complete programs.
 //!
 //! # Several cores

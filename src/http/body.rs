@@ -1,27 +1,19 @@
-//! Bodies of messages that are read and written with blocking calls.
+//! Bodies of messages that are read with blocking calls.
 //!
-//! Invariants:
-//! - At most one chunk is in transit between a writer and its body: the writer waits until the
-//!   other side has taken it.
-//! - A body ends normally if its writer was finished, or dropped while its fiber did not unwind. A
-//!   writer that is dropped by an unwind of its own fiber breaks the body off, so that no reader
-//!   mistakes a part for the whole. The unwind of another fiber does not break it.
+//! Invariant: a body that has failed is not polled again, and all later reads fail. An error is not
+//! the end of a body.
 
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, Read, Write};
-use std::mem;
+use std::io::{self, Read};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
 
 use hyper::HeaderMap;
-use hyper::body::{Body, Buf, Bytes, Frame, Incoming};
+use hyper::body::{Body, Buf, Incoming};
 
 use crate::future::try_block_on;
-use crate::io::by_reference::{read_exactly, write_entirely};
-use crate::sched::lowlevel::{Unwinding, locked, unwinding};
+use crate::io::by_reference::read_exactly;
 
 /// A reader of the body of a message. A read waits until data has arrived.
 ///
@@ -68,6 +60,74 @@ impl<B: Body> BodyReader<B> {
     }
 }
 
+impl<B: Body> BodyReader<B>
+where
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Waits for data, and returns what has arrived and is not read yet; `None` at the end.
+    #[track_caller]
+    fn fill(&mut self) -> io::Result<Option<&mut B::Data>> {
+        loop {
+            if self.chunk.as_ref().is_some_and(Buf::has_remaining) {
+                return Ok(self.chunk.as_mut());
+            }
+            if let Some(failed) = &self.failed {
+                return Err(io::Error::other(format!("this body has failed before: {failed}")));
+            }
+            let body = &mut self.body;
+            match try_block_on(poll_fn(|cx| body.as_mut().poll_frame(cx)))? {
+                None => return Ok(None),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.chunk = Some(data),
+                    Err(frame) => self.trailers = frame.into_trailers().ok(),
+                },
+                Some(Err(error)) => {
+                    let error = error.into();
+                    self.failed = Some(error.to_string());
+                    return Err(into_io(error));
+                }
+            }
+        }
+    }
+
+    #[cfg(feature = "http-client")]
+    pub(super) fn get_ref(&self) -> &B {
+        &self.body
+    }
+
+    /// Returns the body, or this reader if data of the body was read.
+    #[cfg(feature = "http-client")]
+    pub(super) fn into_unread(self) -> Result<B, BodyReader<B>>
+    where
+        B: Unpin,
+    {
+        let is_unread = self.chunk.is_none() && self.trailers.is_none() && self.failed.is_none();
+        if is_unread { Ok(*Pin::into_inner(self.body)) } else { Err(self) }
+    }
+
+    /// Waits for the next part of the body, and returns it as it has arrived; `None` at the end.
+    #[cfg(feature = "http-client")]
+    #[track_caller]
+    pub(super) fn next_chunk(&mut self) -> io::Result<Option<B::Data>> {
+        self.fill()?;
+        Ok(self.chunk.take())
+    }
+}
+
+/// Returns `error`, or one that contains it.
+fn into_io(error: Box<dyn Error + Send + Sync>) -> io::Error {
+    let error = match error.downcast::<io::Error>() {
+        Ok(error) => return *error,
+        Err(error) => error,
+    };
+    #[cfg(feature = "http-client")]
+    let error = match error.downcast::<crate::http::Error>() {
+        Ok(error) => return (*error).into(),
+        Err(error) => error,
+    };
+    io::Error::other(error)
+}
+
 impl<B: Body> Read for BodyReader<B>
 where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -83,278 +143,15 @@ where
         if buffer.is_empty() {
             return Ok(0);
         }
-        loop {
-            if let Some(chunk) = self.chunk.as_mut().filter(|chunk| chunk.has_remaining()) {
-                let length = chunk.remaining().min(buffer.len());
-                chunk.copy_to_slice(&mut buffer[..length]);
-                return Ok(length);
-            }
-            if let Some(failed) = &self.failed {
-                return Err(io::Error::other(format!("this body has failed before: {failed}")));
-            }
-            let body = &mut self.body;
-            match try_block_on(poll_fn(|cx| body.as_mut().poll_frame(cx)))? {
-                None => return Ok(0),
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.chunk = Some(data),
-                    Err(frame) => self.trailers = frame.into_trailers().ok(),
-                },
-                Some(Err(error)) => {
-                    let error = error.into();
-                    self.failed = Some(error.to_string());
-                    return Err(io::Error::other(error));
-                }
-            }
-        }
+        let Some(chunk) = self.fill()? else { return Ok(0) };
+        let length = chunk.remaining().min(buffer.len());
+        chunk.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
     }
 }
 
 impl<B: Body> fmt::Debug for BodyReader<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BodyReader").finish_non_exhaustive()
-    }
-}
-
-/// Creates a body that is written while it is sent, and the writer with which another fiber does
-/// that.
-///
-/// The writer collects data into chunks of 16 KiB. Handing over a chunk waits until the previous
-/// one has been taken. The body ends when the writer is [finished](BodyWriter::finish) or dropped.
-/// If the writer is dropped because its fiber unwinds, the body fails, and the message with it.
-///
-/// # Examples
-///
-/// ```
-/// use std::io::Write;
-/// use fibra::http::{BodyReader, StreamBody, body, hyper};
-/// use hyper::{Request, Response};
-///
-/// fn numbers(_: Request<BodyReader>) -> Response<StreamBody> {
-///     let (mut writer, body) = body();
-///     fibra::spawn(move || (0..1_000_000).try_for_each(|n| writeln!(writer, "{n}")));
-///     Response::new(body)
-/// }
-/// ```
-pub fn body() -> (BodyWriter, StreamBody) {
-    let shared = Arc::new(Mutex::new(Shared::default()));
-    (BodyWriter { shared: shared.clone(), collected: Vec::new() }, StreamBody { shared })
-}
-
-/// The writer of a [`StreamBody`], made by [`body()`].
-///
-/// Dropping it ends the body like [`finish`](BodyWriter::finish). If its fiber unwinds, dropping it
-/// breaks the body off instead, so that the other side does not mistake a part for the whole. While
-/// a destructor of another fiber waits in the middle of an unwind, the two cases cannot always be
-/// distinguished, and then the body ends normally. If a part must never be mistaken for the whole,
-/// send the length along.
-pub struct BodyWriter {
-    shared: Arc<Mutex<Shared>>,
-    collected: Vec<u8>,
-}
-
-/// A body that a [`BodyWriter`] writes, made by [`body()`].
-#[must_use = "what is written is lost without it"]
-pub struct StreamBody {
-    shared: Arc<Mutex<Shared>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    chunk: Bytes,
-    state: State,
-    /// The waker of the side that waits for the other one.
-    waiting: Option<Waker>,
-}
-
-#[derive(Copy, Clone, Default, PartialEq)]
-enum State {
-    #[default]
-    Open,
-    /// The writer has written everything.
-    Done,
-    /// The writer was dropped before it was done.
-    Broken,
-    /// The body was dropped: nothing will read it.
-    Unwanted,
-}
-
-const CHUNK: usize = 16 << 10;
-
-impl BodyWriter {
-    /// Hands over all data that was written, and ends the body normally.
-    ///
-    /// Dropping the writer does the same if its fiber does not unwind, but cannot report an error.
-    ///
-    /// # Errors
-    ///
-    /// Like a write. The body is then broken off.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::io::{Read, Write};
-    /// use fibra::http::{BodyReader, body};
-    ///
-    /// fibra::run(|| -> std::io::Result<()> {
-    ///     let (mut writer, body) = body();
-    ///     let writes = fibra::spawn(move || {
-    ///         writer.write_all(b"all of it")?;
-    ///         writer.finish()
-    ///     });
-    ///     let mut text = String::new();
-    ///     BodyReader::new(body).read_to_string(&mut text)?;
-    ///     assert_eq!(text, "all of it");
-    ///     writes.join().unwrap()
-    /// })?;
-    /// # std::io::Result::Ok(())
-    /// ```
-    #[track_caller]
-    pub fn finish(mut self) -> io::Result<()> {
-        let mut end = End { shared: self.shared.clone(), state: State::Broken };
-        self.flush()?;
-        end.state = State::Done;
-        Ok(())
-    }
-
-    /// Hands over the collected data once the previous chunk has been taken. Until then the data
-    /// stays in the writer, so an interrupted wait loses nothing.
-    #[track_caller]
-    fn send(&mut self) -> io::Result<()> {
-        try_block_on(poll_fn(|cx| {
-            let waker = cx.waker().clone();
-            let mut shared = lock(&self.shared);
-            if shared.state == State::Unwanted {
-                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-            }
-            if !shared.chunk.is_empty() {
-                let replaced = shared.waiting.replace(waker);
-                drop(shared);
-                drop(replaced);
-                return Poll::Pending;
-            }
-            shared.chunk = mem::take(&mut self.collected).into();
-            wake(shared);
-            Poll::Ready(Ok(()))
-        }))?
-    }
-}
-
-impl Write for BodyWriter {
-    write_entirely!();
-
-    /// # Errors
-    ///
-    /// Returns [`BrokenPipe`](io::ErrorKind::BrokenPipe) if the body was dropped.
-    #[track_caller]
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if self.collected.len() == CHUNK {
-            // An earlier wait to hand over this chunk was interrupted.
-            self.flush()?;
-        }
-        let room = CHUNK - self.collected.len();
-        let length = room.min(data.len());
-        self.collected.extend_from_slice(&data[..length]);
-        if self.collected.len() == CHUNK {
-            self.flush()?;
-        }
-        Ok(length)
-    }
-
-    #[track_caller]
-    fn flush(&mut self) -> io::Result<()> {
-        if self.collected.is_empty() {
-            return Ok(());
-        }
-        self.send()
-    }
-}
-
-impl Drop for BodyWriter {
-    fn drop(&mut self) {
-        // `End` runs also if the fiber is killed while `flush` waits for its last chunk to be
-        // taken.
-        let mut end = End { shared: self.shared.clone(), state: State::Broken };
-        if unwinding() != Unwinding::Yes && self.flush().is_ok() {
-            end.state = State::Done;
-        }
-    }
-}
-
-/// Sets how a body has ended, unless that is set already, and wakes its reader on drop.
-struct End {
-    shared: Arc<Mutex<Shared>>,
-    state: State,
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        let mut shared = lock(&self.shared);
-        if shared.state == State::Open {
-            shared.state = self.state;
-        }
-        wake(shared);
-    }
-}
-
-impl Body for StreamBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let waker = cx.waker().clone();
-        let mut shared = lock(&self.shared);
-        let chunk = mem::take(&mut shared.chunk);
-        if !chunk.is_empty() {
-            wake(shared);
-            return Poll::Ready(Some(Ok(Frame::data(chunk))));
-        }
-        match shared.state {
-            State::Done | State::Unwanted => Poll::Ready(None),
-            State::Broken => {
-                let text = "the writer of this body was dropped before it had finished";
-                Poll::Ready(Some(Err(io::Error::other(text))))
-            }
-            State::Open => {
-                let replaced = shared.waiting.replace(waker);
-                drop(shared);
-                drop(replaced);
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl Drop for StreamBody {
-    fn drop(&mut self) {
-        let mut shared = lock(&self.shared);
-        shared.state = State::Unwanted;
-        shared.chunk = Bytes::new();
-        wake(shared);
-    }
-}
-
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    locked(shared)
-}
-
-/// Wakes the other side if it waits. The lock is released first.
-fn wake(mut shared: MutexGuard<'_, Shared>) {
-    let waiting = shared.waiting.take();
-    drop(shared);
-    waiting.into_iter().for_each(Waker::wake);
-}
-
-impl fmt::Debug for BodyWriter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BodyWriter").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for StreamBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamBody").finish_non_exhaustive()
     }
 }

@@ -8,7 +8,9 @@
 //! [`Read`](std::io::Read), and may write the body of its response while that is being sent: see
 //! [`body`].
 //!
-//! [`Client`] sends requests over any stream and waits for the responses.
+//! [`Connection`] sends requests over any stream and waits for the responses. With the feature
+//! `http-client`, `Client` takes URLs, and keeps connections for later requests; with `https` it
+//! also uses TLS.
 //!
 //! # Using hyper directly
 //!
@@ -58,15 +60,25 @@
 //!   around the whole call.
 
 mod body;
+mod body_writer;
 mod client;
 mod error;
 mod io;
 mod rt;
 mod server;
 
-pub use self::body::{BodyReader, BodyWriter, StreamBody, body};
-pub use self::client::Client;
+pub use self::body::BodyReader;
+pub use self::body_writer::{BodyWriter, StreamBody, body};
+pub use self::client::Connection;
+#[cfg(feature = "http-client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http-client")))]
+pub use self::client::{
+    Client, ClientBuilder, Error, IntoUrl, Proxy, RedirectPolicy, RequestBody, RequestBuilder,
+    Response, ResponseBody,
+};
 pub use self::io::Io;
 pub use self::rt::{FiberExecutor, FiberTimer};
 pub use self::server::{Graceful, Http1, Reply};
 pub use ::hyper;
+#[cfg(feature = "http-client")]
+pub use ::url;

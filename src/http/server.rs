@@ -44,7 +44,7 @@ use crate::sched::lowlevel::{locked, on_warm_stack};
 /// # Examples
 ///
 /// ```
-/// use fibra::http::{BodyReader, Client, Http1, hyper};
+/// use fibra::http::{BodyReader, Connection, Http1, hyper};
 /// use fibra::net::TcpStream;
 /// use fibra::server::Server;
 /// use hyper::{Request, Response};
@@ -60,7 +60,7 @@ use crate::sched::lowlevel::{locked, on_warm_stack};
 ///     let http = Http1::new();
 ///     let _running = server.start(move |stream, _| http.serve_connection(stream, handler));
 ///
-///     let mut client = Client::new(TcpStream::connect(address)?)?;
+///     let mut client = Connection::new(TcpStream::connect(address)?)?;
 ///     let request = Request::get("/this").header("host", "localhost").body(String::new())?;
 ///     let response = client.send(request)?;
 ///     assert_eq!(std::io::read_to_string(response.into_body())?, "you asked for /this");

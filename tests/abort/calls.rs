@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use fibra::blocking::{Owned, OwnedPool};
 use fibra::channel::{self, Channel};
 use fibra::fs::{self, File};
-use fibra::http::{BodyReader, Client, Http1, body, hyper};
+use fibra::http::{BodyReader, Connection, Http1, body, hyper};
 use fibra::io::Waitable;
 use fibra::net::{
     self, Resolver, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
@@ -619,10 +619,10 @@ fn http() {
     kill("Client::send", move || {
         let (stream, other) = silent();
         others.push(other);
-        debug(Client::new(stream).unwrap().send(request()).map(drop))
+        debug(Connection::new(stream).unwrap().send(request()).map(drop))
     });
     let (a, _b) = silent();
-    let mut client = Client::new(a).unwrap();
+    let mut client = Connection::new(a).unwrap();
     let started = Instant::now();
     let limited = fibra::time::timeout(5 * MS, || client.send(request()).map(drop));
     let right = started.elapsed() < LATE;
@@ -646,7 +646,7 @@ fn servers() {
     let running = server.start(move |stream, _| {
         http.serve_connection(stream, |_| hyper::Response::new(String::new()))
     });
-    let mut client = Client::new(TcpStream::connect(address).unwrap()).unwrap();
+    let mut client = Connection::new(TcpStream::connect(address).unwrap()).unwrap();
     client.send(request()).unwrap();
     let started = Instant::now();
     let shut = fibra::spawn(move || running.shutdown(5 * MS));

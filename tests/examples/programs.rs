@@ -385,7 +385,7 @@ const SLEEPING_BARBER: &str = "\
 45 min  7 is shaved
 45 min  closed: 7 were shaved, 1 went away";
 
-/// Examples that are built with the features `http` and `tls` only.
+/// Examples that are built with the features `http-client` and `tls` only.
 const OF_NETWORKS: &[Example] = &[
     Example {
         name: "http_server",
@@ -402,6 +402,28 @@ const OF_NETWORKS: &[Example] = &[
              20 clients have requested /, and 2 threads have served 10 connections each
              GET /slow, which a shutdown interrupts -> 200 done
              0 connections were killed, 21 requests in all",
+    },
+    Example {
+        name: "fetch_three",
+        arguments: &[],
+        prints: "\
+             /ready: 200 OK, 6 bytes
+             /overloaded: 503 Service Unavailable, once more in <time>
+             /overloaded: 200 OK, 11 bytes
+             /slow: 200 OK, 5 bytes
+             all within <time>: as long as the slowest took",
+    },
+    Example {
+        name: "web_crawler",
+        arguments: &["20", "300"],
+        prints: "\
+             100 pages
+             200 pages
+             300 pages
+             blog.test: 100 pages over 2 connections
+             news.test: 100 pages over 2 connections
+             shop.test: 100 pages over 2 connections
+             3 links are dead",
     },
     Example { name: "http_stream", arguments: &[], prints: include_str!("output/http_stream.txt") },
     Example {
@@ -477,7 +499,7 @@ const OF_ASYNC_CRATES: &[Example] = &[
 #[test]
 fn every_example_prints_the_output_in_its_table() {
     let of_greenlets = OF_GREENLETS.iter().filter(|_| cfg!(feature = "greenlet"));
-    let built = cfg!(all(feature = "http", feature = "tls"));
+    let built = cfg!(all(feature = "http-client", feature = "tls"));
     let of_networks = OF_NETWORKS.iter().filter(|_| built);
     let built = cfg!(all(feature = "tokio", feature = "tokio-io", feature = "tracing"));
     let of_async_crates = OF_ASYNC_CRATES.iter().filter(|_| built);

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use fibra::http::{BodyReader, Client, Http1, Io, StreamBody, body, hyper};
+use fibra::http::{BodyReader, Connection, Http1, Io, StreamBody, body, hyper};
 use fibra::io::PollIo;
 use fibra::net::{TcpListener, TcpStream};
 use fibra::{JoinError, JoinHandle};
@@ -38,8 +38,8 @@ where
     address
 }
 
-fn client(address: SocketAddr) -> Client<Text> {
-    Client::new(TcpStream::connect(address).unwrap()).unwrap()
+fn client(address: SocketAddr) -> Connection<Text> {
+    Connection::new(TcpStream::connect(address).unwrap()).unwrap()
 }
 
 fn get(path: &str) -> Request<Text> {
@@ -151,7 +151,8 @@ fn a_body_that_is_larger_than_all_buffers_is_echoed_while_it_is_read() {
             let data: Vec<u8> = (0..LENGTH).map(|i| (i % 251) as u8).collect();
             writer.write_all(&data).unwrap();
         });
-        let mut client = Client::<StreamBody>::new(TcpStream::connect(address).unwrap()).unwrap();
+        let mut client =
+            Connection::<StreamBody>::new(TcpStream::connect(address).unwrap()).unwrap();
         let request = Request::post("/").header("host", "localhost").body(body).unwrap();
         let mut got = Vec::new();
         client.send(request).unwrap().into_body().read_to_end(&mut got).unwrap();
@@ -328,7 +329,7 @@ fn a_graceful_end_waits_for_requests_and_for_nothing_else() {
             begins.set(true);
             say(receiver.recv().unwrap())
         });
-        let mut client = Client::new(busy).unwrap();
+        let mut client = Connection::new(busy).unwrap();
         let asks = fibra::spawn(move || text(client.send(get("/")).unwrap()));
         sleep_until(&begun);
 
@@ -410,7 +411,7 @@ mod over_tls {
                 })
             });
             let stream = connector(client_config()).connect(name(), here).unwrap();
-            let mut client = Client::new(stream).unwrap();
+            let mut client = Connection::new(stream).unwrap();
             for length in [0, 1, 1000, 3_000_000] {
                 let body = vec![b'x'; length];
                 let answer = text(client.send(post("/", body)).unwrap());
@@ -462,7 +463,7 @@ fn a_stream_that_claims_to_have_read_more_than_fits_is_an_error() {
         let _ = Pin::new(&mut Io::new(Boaster)).poll_read(&mut context, buffer.unfilled());
     });
     assert!(text.contains("more bytes than the buffer holds"), "{text}");
-    assert_eq!(buffer.filled(), []);
+    assert!(buffer.filled().is_empty());
 }
 
 #[test]

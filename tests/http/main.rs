@@ -6,5 +6,19 @@
 mod support;
 
 mod bodies;
+#[cfg(feature = "http-client")]
+mod client_help;
+#[cfg(feature = "http-client")]
+mod client_limits;
+#[cfg(feature = "http-client")]
+mod client_pool;
+#[cfg(feature = "http-client")]
+mod client_proxy;
+#[cfg(feature = "http-client")]
+mod client_redirects;
+#[cfg(feature = "http-client")]
+mod client_requests;
+#[cfg(all(feature = "http-client", feature = "tls"))]
+mod client_tls;
 mod connections;
 mod on_each;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fibra::http::{BodyReader, Client, Graceful, Http1, StreamBody, body, hyper};
+use fibra::http::{BodyReader, Connection, Graceful, Http1, StreamBody, body, hyper};
 use fibra::net::{TcpListener, TcpStream};
 use fibra::server::{Running, Server};
 use fibra::{Handle, Runtime};
@@ -24,8 +24,8 @@ const ANY: &str = "127.0.0.1:0";
 
 type Text = Full<Bytes>;
 
-fn client(address: SocketAddr) -> Client<Text> {
-    Client::new(TcpStream::connect(address).unwrap()).unwrap()
+fn client(address: SocketAddr) -> Connection<Text> {
+    Connection::new(TcpStream::connect(address).unwrap()).unwrap()
 }
 
 fn get(path: &str) -> Request<Text> {

@@ -72,7 +72,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Futures on fibers.
     ("future", &["collections", "fiber::exit", "fiber::state", "reactor::background", "sched"]),
     // HTTP on all of these.
-    ("http", &["future", "io", "sched::api::spawn", "sched::lowlevel"]),
+    (
+        "http",
+        &[
+            "fiber::brief",
+            "future",
+            "io",
+            "net",
+            "offload",
+            "sched::api::handle",
+            "sched::api::join",
+            "sched::api::spawn",
+            "sched::lowlevel",
+            "sync",
+            "time",
+            "tls",
+        ],
+    ),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),

@@ -208,6 +208,7 @@ fn of_locks_and_pools() -> Vec<Shown> {
         global_pool_error();
         reunite_error();
         worker_lost();
+        http_error() => is_builder is_connect is_timeout is_redirect is_status is_request is_body is_decode;
     }
 }
 
@@ -265,6 +266,7 @@ const MADE_BY: &[(&str, &str)] = &[
     ("global_pool_error()", "GlobalPoolError"),
     ("reunite_error()", "ReuniteError"),
     ("worker_lost()", "WorkerLost"),
+    ("http_error()", "Error"),
     ("unsent()", "SendError"),
     ("generator_exit()", "GeneratorExit"),
     ("locals_error()", "LocalsError"),
@@ -339,6 +341,11 @@ fn worker_lost() -> process::WorkerLost {
         pool.map(["never read"]).remove(0).unwrap_err()
     });
     error.get_ref().and_then(|inner| inner.downcast_ref()).cloned().unwrap()
+}
+
+fn http_error() -> fibra::http::Error {
+    let url = format!("ftp://x/{}", "y".repeat(1000));
+    fibra::http::Client::new().get(url).send().unwrap_err()
 }
 
 fn all() -> Vec<Shown> {

@@ -4,7 +4,7 @@
 #![cfg(all(
     feature = "net",
     feature = "tls",
-    feature = "http",
+    feature = "http-client",
     feature = "greenlet",
     feature = "stream"
 ))]

@@ -106,7 +106,7 @@ const ROWS: &[Row] = &[
     ("greenlet::Greenlet<Fn@>", Named, Invariant, Unasked),
     ("greenlet::SwitchError<&'@ u8>", Gives, Covariant, Checked),
     ("http::BodyReader<Carries<'@>>", Gives, Invariant, Unasked),
-    ("http::Client<Carries<'@>>", Takes, Invariant, Unasked),
+    ("http::Connection<Carries<'@>>", Takes, Invariant, Unasked),
     ("http::Io<&'@ u8>", Gives, Covariant, Checked),
     ("http::Reply<&'@ u8>", Gives, Covariant, Checked),
     ("io::Readiness<'@>", Borrows, Covariant, Unasked),

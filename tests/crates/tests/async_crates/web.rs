@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fibra::future::block_on;
 use fibra::http::hyper::{Request, Response};
-use fibra::http::{Client, Http1};
+use fibra::http::{Connection, Http1};
 use fibra::net::{TcpListener, TcpStream, UnixStream};
 use fibra::server::{Running, Server};
 use futures::{SinkExt, StreamExt};
@@ -76,7 +76,7 @@ fn axum_serve_in_a_task() -> Outcome {
         let listener = block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
         tokio::spawn(axum::serve(listener, app).into_future());
-        let mut client = Client::new(TcpStream::connect(address)?)?;
+        let mut client = Connection::new(TcpStream::connect(address)?)?;
         let request = Request::get("/fibers").header("host", "localhost").body(String::new())?;
         let mut answer = String::new();
         client.send(request)?.into_body().read_to_string(&mut answer)?;

@@ -1,4 +1,4 @@
-//! A client that sends requests over one connection and waits for the answers.
+//! One connection, over which requests are sent one after the other.
 
 use std::error::Error;
 use std::fmt;
@@ -17,26 +17,27 @@ use crate::io::PollIo;
 use crate::sched::api::spawn::Builder;
 use crate::sched::lowlevel::on_warm_stack;
 
-/// A connection to an HTTP/1 server.
+/// A connection to an HTTP/1 server, over any stream.
 ///
-/// The connection runs in a fiber of its own. That fiber ends once the client and the body of its
-/// last response have been dropped. The client sends requests unchanged: each needs a `host`
-/// header, and a path as its URI.
+/// The connection runs in a fiber of its own. That fiber ends once this value and the body of its
+/// last response have been dropped. Requests are sent unchanged: each needs a `host` header, and a
+/// path as its URI. With the feature `http-client`, `Client` takes URLs, and makes and keeps
+/// connections itself.
 ///
 /// # Examples
 ///
 /// See [`Http1`](crate::http::Http1).
-pub struct Client<B> {
+pub struct Connection<B> {
     sender: SendRequest<B>,
 }
 
-impl<B> Client<B>
+impl<B> Connection<B>
 where
     B: Body + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// Creates a client that uses HTTP over a connected stream, without waiting for the server.
+    /// Starts HTTP over a connected stream, without waiting for the server.
     ///
     /// # Errors
     ///
@@ -46,7 +47,7 @@ where
     ///
     /// Panics outside of a fiber.
     #[track_caller]
-    pub fn new<S: PollIo + Unpin + 'static>(stream: S) -> hyper::Result<Client<B>> {
+    pub fn new<S: PollIo + Unpin + 'static>(stream: S) -> hyper::Result<Connection<B>> {
         let (sender, connection) = block_on(http1::handshake(Io::new(stream)))?;
         let builder = Builder::new().name("http client connection");
         // The caller that waits for a response gets the error that ends the connection.
@@ -54,7 +55,7 @@ where
             let mut connection = pin!(connection);
             try_block_on(poll_fn(|cx| on_warm_stack(|| connection.as_mut().poll(cx))))
         }));
-        Ok(Client { sender })
+        Ok(Connection { sender })
     }
 
     /// Sends a request and waits for the head of its response.
@@ -89,8 +90,8 @@ where
     }
 }
 
-impl<B> fmt::Debug for Client<B> {
+impl<B> fmt::Debug for Connection<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").finish_non_exhaustive()
+        f.debug_struct("Connection").finish_non_exhaustive()
     }
 }

@@ -1,0 +1,273 @@
+//! The settings of a client.
+
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::header::{ACCEPT, HeaderValue, USER_AGENT};
+
+use crate::http::client::Client;
+use crate::http::client::connect::Dial;
+use crate::http::client::error::Error;
+use crate::http::client::pool::{Pool, PoolSettings};
+use crate::http::client::proxy::{Proxies, Proxy};
+use crate::http::client::redirect::RedirectPolicy;
+#[cfg(feature = "tls")]
+use crate::http::client::tls::TlsSettings;
+use crate::net::Resolver;
+
+/// A builder of a [`Client`], made by [`Client::builder`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fibra::http::Client;
+///
+/// # fn main() -> Result<(), fibra::http::Error> {
+/// let client = Client::builder()
+///     .timeout(Duration::from_secs(30))
+///     .connect_timeout(Duration::from_secs(5))
+///     .max_connections_per_host(4)
+///     .user_agent("crawler/1.0")
+///     .build()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct ClientBuilder {
+    settings: Settings,
+    pool: PoolSettings,
+    resolver: Option<Resolver>,
+    /// The proxies that were chosen, in place of those of the environment.
+    proxies: Option<Proxies>,
+    user_agent: Option<String>,
+    #[cfg(feature = "tls")]
+    tls: Option<rustls::ClientConfig>,
+    #[cfg(feature = "http2")]
+    http2: Http2,
+}
+
+/// When HTTP/2 is used.
+#[cfg(feature = "http2")]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Http2 {
+    Never,
+    /// By servers that choose it during the handshake of TLS.
+    #[default]
+    Offered,
+    /// By all servers.
+    Always,
+}
+
+/// The settings that each request looks at.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) timeout: Option<Duration>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) read_timeout: Option<Duration>,
+    pub(super) redirect: RedirectPolicy,
+    pub(super) proxies: Proxies,
+    pub(super) default_headers: HeaderMap,
+}
+
+impl ClientBuilder {
+    pub(super) fn new() -> ClientBuilder {
+        let mut default_headers = HeaderMap::new();
+        default_headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        let agent = concat!("fibra/", env!("CARGO_PKG_VERSION"));
+        default_headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        ClientBuilder {
+            settings: Settings {
+                timeout: None,
+                connect_timeout: None,
+                read_timeout: None,
+                redirect: RedirectPolicy::default(),
+                proxies: Proxies::default(),
+                default_headers,
+            },
+            pool: PoolSettings {
+                most_idle: usize::MAX,
+                idle_timeout: Some(Duration::from_secs(90)),
+                most_connections: None,
+            },
+            resolver: None,
+            proxies: None,
+            user_agent: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "http2")]
+            http2: Http2::default(),
+        }
+    }
+
+    /// Sets the time limit of each request, from the call of `send` to the end of the response's
+    /// body. There is none by default.
+    pub fn timeout(mut self, timeout: Duration) -> ClientBuilder {
+        self.settings.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the time limit for a new connection: the look-up of the name, TCP, the proxy and TLS.
+    /// There is none by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> ClientBuilder {
+        self.settings.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets for how long a server may be silent: the longest time without any data, while the
+    /// client waits for the head of a response or for more of its body. There is none by default.
+    pub fn read_timeout(mut self, timeout: Duration) -> ClientBuilder {
+        self.settings.read_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets whether redirects are followed. By default up to 10 are.
+    pub fn redirect(mut self, policy: RedirectPolicy) -> ClientBuilder {
+        self.settings.redirect = policy;
+        self
+    }
+
+    /// Sets the largest number of connections to one host and port, idle ones included. Further
+    /// requests wait, and get a connection in the order in which they asked. There is no limit by
+    /// default.
+    ///
+    /// A request uses its connection until its response has been read or dropped. So a fiber that
+    /// holds a response, and waits for a further one, may wait forever.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the number is zero, or more than a semaphore can have.
+    pub fn max_connections_per_host(mut self, most: usize) -> ClientBuilder {
+        assert!(most != 0, "no request could ever be sent without a connection");
+        let largest = crate::sync::Semaphore::MAX_PERMITS;
+        assert!(most <= largest, "more connections than a semaphore has permits");
+        self.pool.most_connections = Some(most);
+        self
+    }
+
+    /// Sets the largest number of idle connections to one host and port that are kept. There is no
+    /// limit by default; with zero, each request makes a connection of its own.
+    pub fn pool_max_idle_per_host(mut self, most: usize) -> ClientBuilder {
+        self.pool.most_idle = most;
+        self
+    }
+
+    /// Sets for how long connections are kept without being used: 90 seconds by default, `None` for
+    /// as long as the server keeps them.
+    pub fn pool_idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> ClientBuilder {
+        self.pool.idle_timeout = timeout.into();
+        self
+    }
+
+    /// Sets headers for all requests, in addition to `accept` and `user-agent`, or in place of
+    /// them.
+    pub fn default_headers(mut self, headers: HeaderMap) -> ClientBuilder {
+        headers.keys().for_each(|name| drop(self.settings.default_headers.remove(name)));
+        self.settings.default_headers.extend(headers);
+        self
+    }
+
+    /// Sets the header `user-agent`, which is `fibra/` with its version by default.
+    pub fn user_agent(mut self, text: impl Into<String>) -> ClientBuilder {
+        self.user_agent = Some(text.into());
+        self
+    }
+
+    /// Sends all requests through `proxy`, in place of those that the environment names.
+    pub fn proxy(mut self, proxy: Proxy) -> ClientBuilder {
+        self.proxies = Some(Proxies::all(proxy));
+        self
+    }
+
+    /// Sends all requests directly, even if the environment names proxies.
+    pub fn no_proxy(mut self) -> ClientBuilder {
+        self.proxies = Some(Proxies::default());
+        self
+    }
+
+    /// Looks up names with `resolver`, in place of the resolver of the system.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::Ipv4Addr;
+    /// use fibra::http::Client;
+    /// use fibra::net::Resolver;
+    ///
+    /// # fn main() -> Result<(), fibra::http::Error> {
+    /// let hosts = Resolver::fixed([("shop.test", Ipv4Addr::LOCALHOST.into())]);
+    /// let client = Client::builder().resolver(hosts).build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn resolver(mut self, resolver: Resolver) -> ClientBuilder {
+        self.resolver = Some(resolver);
+        self
+    }
+
+    /// Uses `config` for TLS, in place of the certificates of the system: for another provider of
+    /// cryptography, other roots, or a certificate of the client. Needs the feature `tls`, and not
+    /// `https`. The protocols of ALPN are set by the client.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn tls_config(mut self, config: rustls::ClientConfig) -> ClientBuilder {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Uses HTTP/1 only. Otherwise a server may choose HTTP/2 during the handshake of TLS, if the
+    /// feature `http2` is enabled.
+    pub fn http1_only(
+        #[cfg_attr(not(feature = "http2"), allow(unused_mut))] mut self,
+    ) -> ClientBuilder {
+        #[cfg(feature = "http2")]
+        {
+            self.http2 = Http2::Never;
+        }
+        self
+    }
+
+    /// Uses HTTP/2 for all servers, also for those without TLS, which must support it.
+    #[cfg(feature = "http2")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+    pub fn http2_prior_knowledge(mut self) -> ClientBuilder {
+        self.http2 = Http2::Always;
+        self
+    }
+
+    /// Creates the client.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the user agent cannot be a header.
+    pub fn build(self) -> Result<Client, Error> {
+        let mut settings = self.settings;
+        settings.proxies = self.proxies.unwrap_or_else(Proxies::from_environment);
+        if let Some(agent) = self.user_agent {
+            settings.default_headers.insert(
+                USER_AGENT,
+                HeaderValue::try_from(agent).map_err(|error| {
+                    Error::builder("the user agent cannot be a header").because(error)
+                })?,
+            );
+        }
+        let mut pool = self.pool;
+        if pool.idle_timeout.is_some_and(|timeout| timeout.is_zero()) {
+            pool.most_idle = 0;
+            pool.idle_timeout = None;
+        }
+        let dial = Dial {
+            resolver: self.resolver.unwrap_or_else(Resolver::system),
+            #[cfg(feature = "tls")]
+            tls: TlsSettings::new(
+                self.tls,
+                #[cfg(feature = "http2")]
+                (self.http2 != Http2::Never),
+                #[cfg(not(feature = "http2"))]
+                false,
+            ),
+            #[cfg(feature = "http2")]
+            plain_http2: self.http2 == Http2::Always,
+        };
+        Ok(Client::of(settings, dial, Pool::new(pool)))
+    }
+}

@@ -1,0 +1,157 @@
+//! One request from the call of `send` to the head of its response: attempts and redirects.
+//!
+//! Invariants:
+//! - A request is repeated only on a connection that another request used before, which the server
+//!   may have closed meanwhile; and only if no part of it was sent, or its method is idempotent
+//!   and its body can be sent again. It is repeated once, on a new connection.
+
+use std::rc::Rc;
+
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue, PROXY_AUTHORIZATION};
+use hyper::{Method, Request, Response as Head, Uri};
+use url::{Position, Url};
+
+use crate::http::client::Client;
+use crate::http::client::error::{Error, Kind};
+use crate::http::client::lease::{Failure, Lease};
+use crate::http::client::limits::Limits;
+use crate::http::client::redirect;
+use crate::http::client::request::Message;
+use crate::http::client::request_body::RequestBody;
+use crate::http::client::response::Response;
+use crate::http::client::response_body::ResponseBody;
+use crate::http::client::route::Route;
+use crate::sched::lowlevel::clock_now;
+
+/// Sends `message`, and follows redirects.
+#[track_caller]
+pub(super) fn send(client: &Client, mut message: Message) -> Result<Response, Error> {
+    let settings = client.settings();
+    let timeout = message.timeout.or(settings.timeout);
+    let limits = Limits {
+        deadline: timeout.and_then(|timeout| clock_now().checked_add(timeout)),
+        connect: settings.connect_timeout,
+        read: settings.read_timeout,
+    };
+    let mut followed = Vec::new();
+    loop {
+        let again = message.body.try_clone();
+        let url = Rc::new(message.url.clone());
+        let exchanged = exchange(client, &mut message, &limits).map_err(|error| error.at(&url));
+        let (head, lease) = exchanged?;
+        let peer = lease.peer();
+        let (head, incoming) = head.into_parts();
+        let body = ResponseBody::new(incoming, lease, limits, url.clone());
+        let to = match settings.redirect.is_none() {
+            true => None,
+            false => redirect::target(head.status, &head.headers, &url)?,
+        };
+        let Some(to) = to else { return Ok(Response::new(head, url, peer, body)) };
+        // The connection serves the next request, if the body has arrived already.
+        drop(body);
+        followed.push(message.url.clone());
+        let checked = settings.redirect.check(&followed, &to);
+        checked.map_err(|text| Error::new(Kind::Redirect(text), Some(&url)))?;
+        redirect::follow(&mut message, head.status, to, again)?;
+    }
+}
+
+/// Sends `message` to the server of its URL, and waits for the head of the response.
+#[track_caller]
+fn exchange(
+    client: &Client,
+    message: &mut Message,
+    limits: &Limits,
+) -> Result<(Head<Incoming>, Lease), Error> {
+    let route = Route::to(&message.url, client.settings().proxies.of(&message.url)?)?;
+    let mut body = std::mem::replace(&mut message.body, RequestBody::empty());
+    let mut fresh = false;
+    loop {
+        let again = body.try_clone();
+        let mut lease = client.pool().lease(client.dial(), &route, limits, fresh)?;
+        let request = request(message, &route, lease.is_http2(), body)?;
+        let (error, unsent) = match lease.exchange(request, limits) {
+            Ok(head) => return Ok((head, lease)),
+            Err(Failure::Lost(error, unsent)) => (error, unsent),
+            Err(Failure::Other(error)) => {
+                // A connection that others share may be dead, too, if nothing comes.
+                if error.is_silence() {
+                    lease.discard();
+                }
+                return Err(error);
+            }
+        };
+        let kind = if unsent.is_none() { Kind::Request } else { Kind::Unsent };
+        let repeated = match unsent {
+            Some(request) => Some(request.into_body()),
+            None => again.filter(|_| is_idempotent(&message.method) && is_broken(&error)),
+        };
+        match repeated.filter(|_| lease.reused) {
+            Some(repeated) => body = repeated,
+            None => return Err(Error::new(kind, None).because(error)),
+        }
+        lease.discard();
+        fresh = true;
+    }
+}
+
+/// Returns whether a request may be repeated although the server may have processed it.
+fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS | Method::TRACE
+    )
+}
+
+/// Returns whether the connection was the cause, and not what was sent over it.
+fn is_broken(error: &hyper::Error) -> bool {
+    !error.is_parse() && !error.is_user()
+}
+
+/// Returns the request of `message` in the form in which the connection takes it.
+fn request(
+    message: &Message,
+    route: &Route,
+    is_http2: bool,
+    body: RequestBody,
+) -> Result<Request<RequestBody>, Error> {
+    let url = &message.url;
+    let uri = if is_http2 || route.key.forwards {
+        &url[..Position::AfterQuery]
+    } else {
+        &url[Position::BeforePath..Position::AfterQuery]
+    };
+    let uri = Uri::try_from(uri).map_err(|error| {
+        Error::builder(format!("the URL cannot be sent: {error}")).because(error)
+    })?;
+    let mut request = Request::new(body);
+    *request.method_mut() = message.method.clone();
+    *request.uri_mut() = uri;
+    let is_empty = request.body().is_empty();
+    let headers = request.headers_mut();
+    headers.reserve(message.headers.len() + 2);
+    if !is_http2 && !message.headers.contains_key(HOST) {
+        headers.insert(HOST, host_of(url)?);
+    }
+    headers.extend(message.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    if is_empty && has_a_body(&message.method) {
+        headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
+    }
+    let proxy = route.proxy.as_ref().filter(|_| route.key.forwards);
+    if let Some(credentials) = proxy.and_then(|proxy| proxy.authorization.clone()) {
+        headers.insert(PROXY_AUTHORIZATION, credentials);
+    }
+    Ok(request)
+}
+
+/// Returns whether servers expect a body with this method, so that its absence must be explicit.
+fn has_a_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Returns the host of `url`, with its port if that is not the usual one.
+fn host_of(url: &Url) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])
+        .map_err(|error| Error::builder("the URL has no usable host").because(error))
+}

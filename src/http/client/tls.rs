@@ -1,0 +1,91 @@
+//! TLS for the client: its configuration, and the protocols that it offers.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+
+use crate::http::client::connect::failed;
+use crate::http::client::error::Error;
+use crate::net::TcpStream;
+use crate::sync::OnceCell;
+use crate::tls::{TlsConnector, TlsStream};
+
+/// The configuration of a client, and the connector that is made from it when it is first needed.
+pub(super) struct TlsSettings {
+    given: Option<ClientConfig>,
+    http2: bool,
+    connector: OnceCell<TlsConnector>,
+}
+
+impl TlsSettings {
+    /// Creates the settings from a configuration, or for the certificates of the system. `http2`
+    /// tells whether servers may choose HTTP/2.
+    pub(super) fn new(given: Option<ClientConfig>, http2: bool) -> TlsSettings {
+        TlsSettings { given, http2, connector: OnceCell::new() }
+    }
+
+    #[cfg(feature = "http2")]
+    pub(super) fn offers_http2(&self) -> bool {
+        self.http2
+    }
+
+    /// Performs the handshake with the server that must prove to be `host`.
+    #[track_caller]
+    pub(super) fn connect(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, Error> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| Error::builder(format!("a certificate cannot have the name {host:?}")))?;
+        let connector = self.connector.get_or_try_init(|| self.connector())?;
+        connector.connect(name, stream).map_err(failed)
+    }
+
+    fn connector(&self) -> Result<TlsConnector, Error> {
+        let mut config = match &self.given {
+            Some(config) => config.clone(),
+            None => of_system()?,
+        };
+        let protocols: &[&[u8]] = if self.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        Ok(TlsConnector::from(Arc::new(config)))
+    }
+}
+
+#[cfg(not(feature = "https"))]
+fn of_system() -> Result<ClientConfig, Error> {
+    let text = "https needs the feature `https` of fibra, or `ClientBuilder::tls_config`";
+    Err(Error::builder(text))
+}
+
+/// Returns a configuration that trusts the certificates of the system.
+#[cfg(feature = "https")]
+fn of_system() -> Result<ClientConfig, Error> {
+    static ROOTS: OnceCell<Arc<rustls::RootCertStore>> = OnceCell::new();
+    let roots = ROOTS.get_or_try_init(|| crate::offload::blocking(roots_of_system))?.clone();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::builder(error.to_string()).because(error))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(feature = "https")]
+fn roots_of_system() -> Result<Arc<rustls::RootCertStore>, Error> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    if !roots.is_empty() {
+        return Ok(Arc::new(roots));
+    }
+    let error = Error::builder(
+        "the system has no certificates of authorities: install them (the package \
+         ca-certificates), or use `ClientBuilder::tls_config`",
+    );
+    Err(match found.errors.into_iter().next() {
+        Some(cause) => error.because(cause),
+        None => error,
+    })
+}
