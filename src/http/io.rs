@@ -21,7 +21,7 @@ use crate::io::uninit_buf::UninitBuf;
 ///
 /// # Examples
 ///
-/// See [`Http1::serve_service`](crate::http::Http1::serve_service); with hyper's own client:
+/// See [`Http::serve_service`](crate::http::Http::serve_service); with hyper's own client:
 ///
 /// ```no_run
 /// use fibra::http::{Io, hyper};

@@ -1,6 +1,6 @@
 //! HTTP/1 servers with blocking handlers, and a blocking client, built on [`hyper`].
 //!
-//! [`Http1::serve_connection`] serves one connection, in the fiber that calls it, until the
+//! [`Http::serve_connection`] serves one connection, in the fiber that calls it, until the
 //! connection ends. [`server::Server`](crate::server::Server) provides such a fiber for each
 //! connection. Each request is handled by a call of the handler in a fiber of its own. The handler
 //! may sleep, lock, wait for a channel or call other servers. Meanwhile the connection continues:
@@ -16,7 +16,7 @@
 //! that are built on it. [`Io`] adapts any stream of this crate, also a TLS stream, to hyper's
 //! traits: `Io::new(stream)` is what hyper's `server::conn` and `client::conn` take.
 //! [`FiberExecutor`] and [`FiberTimer`] are an executor and a timer for it, and
-//! [`Http1::serve_service`] runs a `Service`, such as an axum `Router`.
+//! [`Http::serve_service`] runs a `Service`, such as an axum `Router`.
 //! [`block_on`](crate::future::block_on) runs hyper's futures. The crate is
 //! re-exported as [`fibra::http::hyper`](hyper).
 //!
@@ -68,5 +68,5 @@ pub use self::body::{BodyReader, BodyWriter, StreamBody, body};
 pub use self::client::Client;
 pub use self::io::Io;
 pub use self::rt::{FiberExecutor, FiberTimer};
-pub use self::server::{Graceful, Http1, Reply};
+pub use self::server::{Graceful, Http, Reply};
 pub use ::hyper;

@@ -44,7 +44,7 @@ use crate::sched::lowlevel::{locked, on_warm_stack};
 /// # Examples
 ///
 /// ```
-/// use fibra::http::{BodyReader, Client, Http1, hyper};
+/// use fibra::http::{BodyReader, Client, Http, hyper};
 /// use fibra::net::TcpStream;
 /// use fibra::server::Server;
 /// use hyper::{Request, Response};
@@ -57,7 +57,7 @@ use crate::sched::lowlevel::{locked, on_warm_stack};
 /// fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
 ///     let server = Server::bind("127.0.0.1:0")?;
 ///     let address = server.listener().local_addr()?;
-///     let http = Http1::new();
+///     let http = Http::new();
 ///     let _running = server.start(move |stream, _| http.serve_connection(stream, handler));
 ///
 ///     let mut client = Client::new(TcpStream::connect(address)?)?;
@@ -69,18 +69,18 @@ use crate::sched::lowlevel::{locked, on_warm_stack};
 /// .unwrap();
 /// ```
 #[derive(Clone, Debug)]
-pub struct Http1 {
+pub struct Http {
     builder: http1::Builder,
     graceful: Graceful,
 }
 
-impl Http1 {
+impl Http {
     /// Creates the default settings.
     #[must_use]
-    pub fn new() -> Http1 {
+    pub fn new() -> Http {
         let mut builder = http1::Builder::new();
         builder.timer(FiberTimer);
-        Http1 { builder, graceful: Graceful::default() }
+        Http { builder, graceful: Graceful::default() }
     }
 
     /// Changes hyper's settings: limits, time limits, keep-alive.
@@ -90,12 +90,12 @@ impl Http1 {
     /// ```
     /// use std::time::Duration;
     ///
-    /// let http = fibra::http::Http1::new().with(|http1| {
+    /// let http = fibra::http::Http::new().with(|http1| {
     ///     http1.header_read_timeout(Duration::from_secs(5)).keep_alive(false);
     /// });
     /// ```
     #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut http1::Builder)) -> Http1 {
+    pub fn with(mut self, change: impl FnOnce(&mut http1::Builder)) -> Http {
         change(&mut self.builder);
         self
     }
@@ -146,7 +146,7 @@ impl Http1 {
     ///
     /// # Errors
     ///
-    /// Like [`serve_connection`](Http1::serve_connection), and if the service fails.
+    /// Like [`serve_connection`](Http::serve_connection), and if the service fails.
     ///
     /// # Panics
     ///
@@ -156,14 +156,14 @@ impl Http1 {
     ///
     /// ```
     /// use std::convert::Infallible;
-    /// use fibra::http::{Http1, hyper};
+    /// use fibra::http::{Http, hyper};
     /// use hyper::{Request, Response, body::Incoming, service::service_fn};
     ///
     /// fn serve(stream: fibra::net::TcpStream) -> hyper::Result<()> {
     ///     let service = service_fn(|_: Request<Incoming>| async {
     ///         Ok::<_, Infallible>(Response::new(String::from("hello")))
     ///     });
-    ///     Http1::new().serve_service(stream, service)
+    ///     Http::new().serve_service(stream, service)
     /// }
     /// ```
     #[track_caller]
@@ -189,9 +189,9 @@ impl Http1 {
     }
 }
 
-impl Default for Http1 {
-    fn default() -> Http1 {
-        Http1::new()
+impl Default for Http {
+    fn default() -> Http {
+        Http::new()
     }
 }
 
@@ -202,17 +202,17 @@ fn sorry<B: Body>() -> Response<Reply<B>> {
     response
 }
 
-/// A handle that asks connections to end, made by [`Http1::graceful`].
+/// A handle that asks connections to end, made by [`Http::graceful`].
 ///
 /// # Examples
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use fibra::http::{Http1, hyper::Response};
+/// use fibra::http::{Http, hyper::Response};
 /// use fibra::server::Server;
 ///
 /// # fibra::run(|| -> std::io::Result<()> {
-/// let http = Http1::new();
+/// let http = Http::new();
 /// let graceful = http.graceful();
 /// let running = Server::bind("127.0.0.1:8080")?
 ///     .start(move |stream, _| http.serve_connection(stream, |_| Response::new(String::new())));

@@ -278,7 +278,7 @@ pub(crate) fn rows() -> Vec<Row> {
         http::FiberExecutor;
         http::FiberTimer;
         http::Graceful;
-        http::Http1;
+        http::Http;
         http::Io<S>;
         http::Reply<B>;
         http::StreamBody;
