@@ -212,6 +212,7 @@
 //! | `net` | yes | [`net`], [`io`], [`server`], [`process`], [`signal`], [`main()`] |
 //! | `tls` | no | [`tls`]: TLS over any stream, by rustls; choose the cryptography in your own dependency on `rustls` |
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
+//! | `http2` | no | HTTP/2 in [`http`], also for services that are built on it, such as tonic's |
 //! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
 //! | `tokio` | no | [`RuntimeBuilder::tokio`]: a runtime of tokio for the fibers; [`guest()`]: fibers as a future of tokio; [`run`] works inside a task of tokio |
 //! | `tokio-io` | no | `AsyncRead` and `AsyncWrite` of tokio for all streams |

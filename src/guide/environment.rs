@@ -23,7 +23,8 @@
 //! | none | | fibers, channels, locks, time, generators, files, `blocking`, futures, `stackless` | corosensei, crossbeam-channel, libc |
 //! | `net` | yes | sockets, descriptors, servers, processes, signals, `main` | rustix, signal-hook-registry; `polling` where there is no epoll |
 //! | `tls` | no | TLS over any stream | rustls, without cryptography: depend on `rustls` with the provider of your choice |
-//! | `http` | no | HTTP/1 servers and clients | hyper |
+//! | `http` | no | HTTP/1 servers and clients | hyper, httpdate |
+//! | `http2` | no | HTTP/2 for these | hyper with h2, and through it tokio-util |
 //! | `greenlet` | no | call stacks that switch to each other by name | |
 //! | `stream` | no | `Stream` and `Sink` for [`sync::mpmc`](crate::sync::mpmc), and streams as iterators | futures-core and futures-sink, which contain these traits |
 //! | `tokio` | no | a runtime of tokio for the fibers, fibers as a future of tokio, and futures that are polled without tokio's budget | tokio, with its runtime |

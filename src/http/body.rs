@@ -1,8 +1,7 @@
 //! Bodies of messages that are read and written with blocking calls.
 //!
 //! Invariants:
-//! - At most one chunk is in transit between a writer and its body: the writer waits until the
-//!   other side has taken it.
+//! - At most one chunk is between a writer and its body: the writer waits until it was taken.
 //! - A body ends normally if its writer was finished, or dropped while its fiber did not unwind. A
 //!   writer that is dropped by an unwind of its own fiber breaks the body off, so that no reader
 //!   mistakes a part for the whole. The unwind of another fiber does not break it.
@@ -20,6 +19,7 @@ use hyper::HeaderMap;
 use hyper::body::{Body, Buf, Bytes, Frame, Incoming};
 
 use crate::future::try_block_on;
+use crate::http::server::intake::Intake;
 use crate::io::by_reference::{read_exactly, write_entirely};
 use crate::sched::lowlevel::{Unwinding, locked, unwinding};
 
@@ -49,12 +49,19 @@ where
     trailers: Option<HeaderMap>,
     /// The text of the first error. After an error the body is not polled again.
     failed: Option<String>,
+    /// The limits of a server.
+    intake: Option<Intake>,
 }
 
 impl<B: Body> BodyReader<B> {
     /// Creates a reader of `body`.
     pub fn new(body: B) -> BodyReader<B> {
-        BodyReader { body: Box::pin(body), chunk: None, trailers: None, failed: None }
+        BodyReader { body: Box::pin(body), chunk: None, trailers: None, failed: None, intake: None }
+    }
+
+    /// Creates a reader of `body` that keeps the limits of a server.
+    pub(super) fn within(body: B, intake: Intake) -> BodyReader<B> {
+        BodyReader { intake: Some(intake), ..BodyReader::new(body) }
     }
 
     /// Returns the trailers that followed the body, once it has been read to its end.
@@ -92,20 +99,36 @@ where
             if let Some(failed) = &self.failed {
                 return Err(io::Error::other(format!("this body has failed before: {failed}")));
             }
-            let body = &mut self.body;
-            match try_block_on(poll_fn(|cx| body.as_mut().poll_frame(cx)))? {
+            match self.next_frame()? {
                 None => return Ok(0),
-                Some(Ok(frame)) => match frame.into_data() {
+                Some(frame) => match frame.into_data() {
                     Ok(data) => self.chunk = Some(data),
                     Err(frame) => self.trailers = frame.into_trailers().ok(),
                 },
-                Some(Err(error)) => {
-                    let error = error.into();
-                    self.failed = Some(error.to_string());
-                    return Err(io::Error::other(error));
-                }
             }
         }
+    }
+}
+
+impl<B: Body> BodyReader<B>
+where
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Waits for the next frame. Remembers an error, unless it is that of a kill.
+    #[track_caller]
+    fn next_frame(&mut self) -> io::Result<Option<Frame<B::Data>>> {
+        let mut body = self.body.as_mut();
+        let next = match &self.intake {
+            Some(intake) => intake.next(body)?,
+            None => Ok(try_block_on(poll_fn(|cx| body.as_mut().poll_frame(cx)))?),
+        };
+        let limited = next.and_then(|frame| {
+            let frame = frame.transpose().map_err(io::Error::other)?;
+            let length = frame.as_ref().and_then(Frame::data_ref).map_or(0, Buf::remaining);
+            self.intake.as_mut().map_or(Ok(()), |intake| intake.count(length))?;
+            Ok(frame)
+        });
+        limited.inspect_err(|error| self.failed = Some(error.to_string()))
     }
 }
 
@@ -161,6 +184,8 @@ pub struct StreamBody {
 #[derive(Default)]
 struct Shared {
     chunk: Bytes,
+    /// What follows the last chunk.
+    trailers: Option<Box<HeaderMap>>,
     state: State,
     /// The waker of the side that waits for the other one.
     waiting: Option<Waker>,
@@ -209,9 +234,25 @@ impl BodyWriter {
     /// # std::io::Result::Ok(())
     /// ```
     #[track_caller]
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(self) -> io::Result<()> {
+        self.finish_with(HeaderMap::new())
+    }
+
+    /// Ends the body like [`finish`](BodyWriter::finish), followed by trailers.
+    ///
+    /// HTTP/1 sends those that a header `trailer` of the message names, to clients that want them
+    /// (`te: trailers`).
+    ///
+    /// # Errors
+    ///
+    /// Like [`finish`](BodyWriter::finish).
+    #[track_caller]
+    pub fn finish_with(mut self, trailers: HeaderMap) -> io::Result<()> {
         let mut end = End { shared: self.shared.clone(), state: State::Broken };
         self.flush()?;
+        if !trailers.is_empty() {
+            locked(&self.shared).trailers = Some(Box::new(trailers));
+        }
         end.state = State::Done;
         Ok(())
     }
@@ -222,7 +263,7 @@ impl BodyWriter {
     fn send(&mut self) -> io::Result<()> {
         try_block_on(poll_fn(|cx| {
             let waker = cx.waker().clone();
-            let mut shared = lock(&self.shared);
+            let mut shared = locked(&self.shared);
             if shared.state == State::Unwanted {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
@@ -288,7 +329,7 @@ struct End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        let mut shared = lock(&self.shared);
+        let mut shared = locked(&self.shared);
         if shared.state == State::Open {
             shared.state = self.state;
         }
@@ -305,14 +346,17 @@ impl Body for StreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let waker = cx.waker().clone();
-        let mut shared = lock(&self.shared);
+        let mut shared = locked(&self.shared);
         let chunk = mem::take(&mut shared.chunk);
         if !chunk.is_empty() {
             wake(shared);
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
         match shared.state {
-            State::Done | State::Unwanted => Poll::Ready(None),
+            State::Done | State::Unwanted => {
+                let trailers = shared.trailers.take();
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))))
+            }
             State::Broken => {
                 let text = "the writer of this body was dropped before it had finished";
                 Poll::Ready(Some(Err(io::Error::other(text))))
@@ -329,15 +373,11 @@ impl Body for StreamBody {
 
 impl Drop for StreamBody {
     fn drop(&mut self) {
-        let mut shared = lock(&self.shared);
+        let mut shared = locked(&self.shared);
         shared.state = State::Unwanted;
         shared.chunk = Bytes::new();
         wake(shared);
     }
-}
-
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    locked(shared)
 }
 
 /// Wakes the other side if it waits. The lock is released first.

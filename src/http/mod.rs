@@ -1,12 +1,14 @@
-//! HTTP/1 servers with blocking handlers, and a blocking client, built on [`hyper`].
+//! HTTP servers with blocking handlers, and a blocking client, built on [`hyper`].
 //!
 //! [`Http::serve_connection`] serves one connection, in the fiber that calls it, until the
-//! connection ends. [`server::Server`](crate::server::Server) provides such a fiber for each
-//! connection. Each request is handled by a call of the handler in a fiber of its own. The handler
-//! may sleep, lock, wait for a channel or call other servers. Meanwhile the connection continues:
-//! if its client goes away, the handler is killed. A handler reads the body of its request through
-//! [`Read`](std::io::Read), and may write the body of its response while that is being sent: see
-//! [`body`].
+//! connection ends: HTTP/1, and with the feature `http2` also HTTP/2.
+//! [`server::Server`](crate::server::Server) provides such a fiber for each connection. Each
+//! request is handled by a call of the handler in a fiber of its own. The handler may sleep, lock,
+//! wait for a channel or call other servers. Meanwhile the connection continues: if its client goes
+//! away or resets the request, the handler is killed. A handler reads the body of its request
+//! through [`Read`](std::io::Read), and may write the body of its response while that is being
+//! sent: see [`body`]. [`Http`] has the limits of a server, [`Graceful`] ends its connections,
+//! [`upgrade`](upgrade()) leaves HTTP for another protocol, and [`Files`] serves files.
 //!
 //! [`Client`] sends requests over any stream and waits for the responses.
 //!
@@ -54,19 +56,24 @@
 //!   Blocking handlers run in fibers of their own and may block. `async` code can start such a
 //!   fiber with [`future::spawn`](crate::future::spawn).
 //! - This module reads and writes streams through futures, so time limits that were set on a socket
-//!   have no effect. Use the time limits of hyper, and [`time::timeout`](crate::time::timeout)
+//!   have no effect. Use the time limits of [`Http`], and [`time::timeout`](crate::time::timeout)
 //!   around the whole call.
 
 mod body;
 mod client;
 mod error;
+mod files;
 mod io;
 mod rt;
 mod server;
 
 pub use self::body::{BodyReader, BodyWriter, StreamBody, body};
 pub use self::client::Client;
+pub use self::files::{FileBody, Files};
 pub use self::io::Io;
 pub use self::rt::{FiberExecutor, FiberTimer};
-pub use self::server::{Graceful, Http, Reply};
+#[cfg(feature = "http2")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+pub use self::server::StreamExecutor;
+pub use self::server::{Graceful, Http, Upgrade, Upgraded, status_of, upgrade};
 pub use ::hyper;

@@ -129,7 +129,8 @@ fn a_handler_waits_for_a_channel() {
 fn a_body_that_is_larger_than_all_buffers_is_echoed_while_it_is_read() {
     const LENGTH: usize = 5_000_000;
     fibra::run(|| {
-        let address = serve(Http::new(), |mut request: Request<BodyReader>| {
+        let http = Http::new().max_body_size(None);
+        let address = serve(http, |mut request: Request<BodyReader>| {
             let (mut writer, body) = body();
             go(move || io::copy(request.body_mut(), &mut writer).unwrap());
             Response::new(body)
@@ -212,9 +213,7 @@ fn a_handler_that_panics_answers_with_status_500() {
 #[test]
 fn a_client_that_is_slow_to_ask_is_cut_off() {
     fibra::run(|| {
-        let http = Http::new().with(|http1| {
-            http1.header_read_timeout(ms(20));
-        });
+        let http = Http::new().head_timeout(ms(20)).idle_timeout(ms(20));
         let address = serve(http, |_| say("in time"));
         let whole = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
         // No request; a part of one; one request, and no second one.
@@ -383,7 +382,8 @@ mod over_tls {
             let acceptor = acceptor(server_config(localhost()));
             let serves = fibra::spawn(move || {
                 let stream = acceptor.accept(there).unwrap();
-                Http::new().serve_connection(stream, |mut request: Request<BodyReader>| {
+                let http = Http::new().max_body_size(None);
+                http.serve_connection(stream, |mut request: Request<BodyReader>| {
                     let mut got = Vec::new();
                     request.body_mut().read_to_end(&mut got).unwrap();
                     say(got)

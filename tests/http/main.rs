@@ -8,3 +8,4 @@ mod support;
 mod bodies;
 mod connections;
 mod on_each;
+mod server;

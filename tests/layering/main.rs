@@ -72,7 +72,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Futures on fibers.
     ("future", &["fiber::exit", "fiber::state", "sched"]),
     // HTTP on all of these.
-    ("http", &["future", "io", "sched::api::spawn", "sched::lowlevel"]),
+    ("http", &["fs", "future", "io", "offload", "sched::api::spawn", "sched::lowlevel"]),
     // Façades over call stacks on top of a fiber's: they need no scheduler.
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),

@@ -277,11 +277,15 @@ pub(crate) fn rows() -> Vec<Row> {
         http::Client<B>;
         http::FiberExecutor;
         http::FiberTimer;
+        http::FileBody;
+        http::Files;
         http::Graceful;
         http::Http;
         http::Io<S>;
-        http::Reply<B>;
         http::StreamBody;
+        http::StreamExecutor;
+        http::Upgrade;
+        http::Upgraded;
         io::Readiness as fibra::io::Readiness<'static>;
         io::Stdin;
         io::StdinLock as fibra::io::StdinLock<'static>;
