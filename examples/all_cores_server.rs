@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fibra::Handle;
-use fibra::http::{BodyReader, Connection, Http1, hyper};
+use fibra::http::{BodyReader, Connection, Http, hyper};
 use fibra::net::{TcpListener, TcpStream};
 use fibra::server::Server;
 use fibra::sync::Event;
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             connections: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
             slow_has_begun: Event::new(),
         });
-        let http = Http1::new();
+        let http = Http::new();
         let graceful = http.graceful();
         let server = Server::new(TcpListener::builder().backlog(4096).bind("127.0.0.1:0")?);
         let address = server.listener().local_addr()?;

@@ -20,7 +20,7 @@ use std::time::Duration;
 use axum::extract::Path;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use fibra::http::{Connection, Http1, hyper};
+use fibra::http::{Connection, Http, hyper};
 use fibra::net::TcpStream;
 use fibra::server::Server;
 use hyper::Request;
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fibra::run(|| {
         let server = Server::bind("127.0.0.1:0")?;
         let address = server.listener().local_addr()?;
-        let http = Http1::new();
+        let http = Http::new();
         let running = server.start(move |stream, _| {
             let app = app.clone();
             let service = service_fn(move |request: Request<Incoming>| {

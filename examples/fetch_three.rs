@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fibra::http::{BodyReader, Client, Http1, Response, hyper};
+use fibra::http::{BodyReader, Client, Http, Response, hyper};
 use fibra::pool::{Backoff, Retry};
 use fibra::server::{Running, Server};
 use hyper::{Request, StatusCode};
@@ -79,7 +79,7 @@ fn serve() -> io::Result<(Running, Vec<String>)> {
     let overloaded = Rc::new(Cell::new(true));
     let running = server.start(move |stream, _| {
         let overloaded = overloaded.clone();
-        Http1::new().serve_connection(stream, move |request| answer(&request, &overloaded))
+        Http::new().serve_connection(stream, move |request| answer(&request, &overloaded))
     });
     let urls = ["ready", "overloaded", "slow"].map(|page| format!("http://{address}/{page}"));
     Ok((running, urls.into()))

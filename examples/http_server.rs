@@ -19,7 +19,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fibra::http::{BodyReader, Connection, Http1, hyper};
+use fibra::http::{BodyReader, Connection, Http, hyper};
 use fibra::net::TcpStream;
 use fibra::server::Server;
 use hyper::{Method, Request, Response, StatusCode};
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     broken_pipe::end_quietly();
     let clients = arguments::number(1, "CLIENTS", 1..=10_000, 50);
     fibra::run(|| {
-        let http = Http1::new();
+        let http = Http::new();
         let server = Server::bind("127.0.0.1:0")?;
         let address = server.listener().local_addr()?;
         let running = server.start(move |stream, _| http.serve_connection(stream, handle));

@@ -19,7 +19,7 @@ use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
 
-use fibra::http::{BodyReader, Connection, Http1, StreamBody, body, hyper};
+use fibra::http::{BodyReader, Connection, Http, StreamBody, body, hyper};
 use fibra::net::TcpStream;
 use fibra::server::Server;
 use hyper::{Request, Response};
@@ -27,7 +27,7 @@ use hyper::{Request, Response};
 fn main() -> Result<(), Box<dyn Error>> {
     broken_pipe::end_quietly();
     fibra::run(|| {
-        let http = Http1::new();
+        let http = Http::new();
         let graceful = http.graceful();
         let server = Server::bind("127.0.0.1:0")?;
         let address = server.listener().local_addr()?;

@@ -27,7 +27,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fibra::http::{Client, Http1, hyper, url::Url};
+use fibra::http::{Client, Http, hyper, url::Url};
 use fibra::net::Resolver;
 use fibra::pool::{JoinableQueue, Pool};
 use fibra::server::{Running, Server};
@@ -127,7 +127,7 @@ impl Web {
             let running = server.start(move |stream, _| {
                 count.set(count.get() + 1);
                 let ports = ports.clone();
-                Http1::new().serve_connection(stream, move |request| {
+                Http::new().serve_connection(stream, move |request| {
                     fibra::sleep(Duration::from_millis(1));
                     page(request.uri().path(), pages, &ports)
                 })

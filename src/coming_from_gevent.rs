@@ -179,8 +179,8 @@
 //! | `stop(timeout)` | [`Running::shutdown`](crate::server::Running::shutdown), which kills the remaining handlers in any case |
 //! | `DatagramServer` | a loop around [`UdpSocket::recv_from`](crate::net::UdpSocket::recv_from) |
 //! | **`gevent.pywsgi`** | the feature `http` |
-//! | `WSGIServer(listener, application)` | a `Server` with [`Http1::serve_connection`]: a handler is a function that may wait |
-//! | WSGI applications and frameworks | a `Service` such as an axum router, by [`Http1::serve_service`] |
+//! | `WSGIServer(listener, application)` | a `Server` with [`Http::serve_connection`]: a handler is a function that may wait |
+//! | WSGI applications and frameworks | a `Service` such as an axum router, by [`Http::serve_service`] |
 //! | **`gevent.util`** | |
 //! | `print_run_info()` | [`dump`](crate::dump()), [`stats`](crate::stats()) |
 //! | <a id="monkey"></a>**`gevent.monkey`** | nothing to patch |
@@ -215,11 +215,11 @@
 )]
 #![cfg_attr(
     feature = "http",
-    doc = "[`Http1::serve_connection`]: crate::http::Http1::serve_connection
-[`Http1::serve_service`]: crate::http::Http1::serve_service"
+    doc = "[`Http::serve_connection`]: crate::http::Http::serve_connection
+[`Http::serve_service`]: crate::http::Http::serve_service"
 )]
 #![cfg_attr(
     not(feature = "http"),
-    doc = "[`Http1::serve_connection`]: crate#features
-[`Http1::serve_service`]: crate#features"
+    doc = "[`Http::serve_connection`]: crate#features
+[`Http::serve_service`]: crate#features"
 )]

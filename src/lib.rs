@@ -214,7 +214,7 @@
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
 //! | `http-client` | no | `http::Client`: URLs, kept connections, redirects, proxies, time limits |
 //! | `https` | no | TLS for `http::Client`: the cryptography of ring, the certificates of the system |
-//! | `http2` | no | HTTP/2 beside HTTP/1 |
+//! | `http2` | no | HTTP/2 in [`http`], also for services that are built on it, such as tonic's |
 //! | `json` | no | JSON for `http::Client`, by serde |
 //! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
 //! | `tokio` | no | [`RuntimeBuilder::tokio`]: a runtime of tokio for the fibers; [`guest()`]: fibers as a future of tokio; [`run`] works inside a task of tokio |

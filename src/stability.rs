@@ -15,7 +15,7 @@
 //! | `greenlet` | `std` only | in no further signatures |
 //! | `tokio` | `tokio` 1 | the `Handle` that `RuntimeBuilder::tokio_handle` takes |
 //! | `stream` | `futures-core` 0.3 and `futures-sink` 0.3 | the traits `Stream`, `FusedStream` and `Sink` |
-//! | `http` | `hyper` 1, and through it `http` 1, `http-body` 1 and `bytes` 1 | requests, responses, bodies, errors, `Http1::with`; the traits that [`Io`], [`FiberExecutor`] and [`FiberTimer`] implement |
+//! | `http` | `hyper` 1, and through it `http` 1, `http-body` 1 and `bytes` 1 | requests, responses, bodies, errors, `Http::with_http1` and `with_http2`; the traits that [`Io`], [`FiberExecutor`] and [`FiberTimer`] implement |
 //! | `tls` | `rustls` 0.23, and through it `rustls-pki-types` 1 | configurations, names of servers, certificates, `TlsStream`'s getters; the source of an `io::Error` |
 //!
 //! [`Io`]: https://docs.rs/fibra/latest/fibra/http/struct.Io.html

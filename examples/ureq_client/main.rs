@@ -18,7 +18,7 @@ mod on_fibers;
 use std::error::Error;
 use std::time::Duration;
 
-use fibra::http::{Http1, hyper::Response};
+use fibra::http::{Http, hyper::Response};
 use fibra::server::Server;
 use on_fibers::{FiberConnector, FiberResolver};
 use ureq::Agent;
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fibra::run(|| {
         let server = Server::bind("127.0.0.1:0")?;
         let url = format!("http://{}/", server.listener().local_addr()?);
-        let http = Http1::new();
+        let http = Http::new();
         let running = server.start(move |stream, _| {
             http.serve_connection(stream, |_| {
                 fibra::sleep(Duration::from_millis(20));

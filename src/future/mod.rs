@@ -38,6 +38,7 @@ mod join_handle;
 mod macros;
 mod sleep;
 mod together;
+pub(crate) mod woken;
 
 pub use block_on::block_on;
 #[cfg(feature = "http")]

@@ -1,18 +1,14 @@
 //! Several futures in one: all of them, or the first.
 //!
-//! Invariants:
-//! - A future is dropped as soon as it is ready.
-//! - No lock is held while a waker is cloned, called or dropped.
+//! Invariant: a future is dropped as soon as it is ready.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
-use crate::sched::lowlevel::locked;
+use crate::future::woken::{ChildWaker, Woken};
 
 /// Returns a future of the outputs of all `futures`, in their order. They make progress at the same
 /// time, in one task; each is polled only when it was woken.
@@ -36,14 +32,13 @@ pub fn join_all<I>(futures: I) -> JoinAll<<I::Item as IntoFuture>::IntoFuture>
 where
     I: IntoIterator<Item: IntoFuture>,
 {
-    let ready = Arc::new(Ready::default());
-    let children = futures.into_iter().enumerate().map(|(index, future)| {
-        let link = Arc::new(Link { index, queued: AtomicBool::new(true), ready: ready.clone() });
-        Child { state: MaybeDone::new(future), waker: Waker::from(link.clone()), link }
-    });
+    let woken = Woken::default();
+    let children = futures
+        .into_iter()
+        .enumerate()
+        .map(|(index, future)| Child { state: MaybeDone::new(future), waker: woken.waker(index) });
     let children: Vec<_> = children.collect();
-    locked(&ready.list).woken = (0..children.len()).collect();
-    JoinAll { left: children.len(), children, ready }
+    JoinAll { left: children.len(), children, woken }
 }
 
 /// Returns a future of the output of the first of `futures` that is ready, and drops the others
@@ -87,52 +82,12 @@ pub struct JoinAll<F: Future> {
     children: Vec<Child<F>>,
     /// The number of children that are not ready.
     left: usize,
-    ready: Arc<Ready>,
+    woken: Woken,
 }
 
 struct Child<F: Future> {
     state: MaybeDone<F>,
-    waker: Waker,
-    link: Arc<Link>,
-}
-
-/// The children that were woken, and the task to wake for them.
-#[derive(Default)]
-struct Ready {
-    list: Mutex<List>,
-}
-
-#[derive(Default)]
-struct List {
-    woken: Vec<usize>,
-    /// The waker of the last poll, until it is called.
-    parent: Option<Waker>,
-}
-
-/// The waker of one child.
-struct Link {
-    index: usize,
-    /// Whether it is in the list of those that were woken.
-    queued: AtomicBool,
-    ready: Arc<Ready>,
-}
-
-impl Wake for Link {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.queued.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let parent = {
-            let mut list = locked(&self.ready.list);
-            list.woken.push(self.index);
-            list.parent.take()
-        };
-        parent.into_iter().for_each(Waker::wake);
-    }
+    waker: ChildWaker,
 }
 
 /// It contains no pinned data: the futures are in boxes.
@@ -147,25 +102,17 @@ impl<F: Future> Future for JoinAll<F> {
     ///
     /// Panics if an earlier poll has returned them.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<F::Output>> {
-        let waker = cx.waker().clone();
-        let (woken, replaced) = {
-            let mut list = locked(&self.ready.list);
-            (mem::take(&mut list.woken), list.parent.replace(waker))
-        };
-        drop(replaced);
-        for index in woken {
-            let Child { state, waker, link } = &mut self.children[index];
-            link.queued.store(false, Ordering::Release);
-            let done = state.is_done();
-            if !done && state.poll_done(&mut Context::from_waker(waker)) {
+        for index in self.woken.take(cx.waker()) {
+            let Child { state, waker } = &mut self.children[index];
+            let mut cx = Context::from_waker(waker.begin_poll());
+            if !state.is_done() && state.poll_done(&mut cx) {
                 self.left -= 1;
             }
         }
         if self.left != 0 {
             return Poll::Pending;
         }
-        let uncalled = locked(&self.ready.list).parent.take();
-        drop(uncalled);
+        self.woken.forget_parent();
         Poll::Ready(self.children.iter_mut().map(|child| child.state.take()).collect())
     }
 }

@@ -23,10 +23,10 @@
 //! | none | | fibers, channels, locks, time, generators, files, `blocking`, futures, `stackless` | corosensei, crossbeam-channel, libc |
 //! | `net` | yes | sockets, descriptors, servers, processes, signals, `main` | rustix, signal-hook-registry; `polling` where there is no epoll |
 //! | `tls` | no | TLS over any stream | rustls, without cryptography: depend on `rustls` with the provider of your choice |
-//! | `http` | no | HTTP/1 servers, and connections of clients | hyper |
+//! | `http` | no | HTTP/1 servers, and connections of clients | hyper, httpdate |
 //! | `http-client` | no | `http::Client`, for URLs | url, base64 |
 //! | `https` | no | TLS for `http::Client` | ring, rustls-native-certs |
-//! | `http2` | no | HTTP/2 beside HTTP/1 | h2 |
+//! | `http2` | no | HTTP/2 beside HTTP/1 | hyper with h2, and through it tokio-util |
 //! | `json` | no | JSON for `http::Client` | serde, serde_json |
 //! | `greenlet` | no | call stacks that switch to each other by name | |
 //! | `stream` | no | `Stream` and `Sink` for [`sync::mpmc`](crate::sync::mpmc), and streams as iterators | futures-core and futures-sink, which contain these traits |

@@ -112,7 +112,7 @@
 //! # TLS and HTTP
 //!
 //! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams.
-//! With the feature `http`, `http::Http1` serves a connection with a handler that may wait, or with
+//! With the feature `http`, `http::Http` serves a connection with a handler that may wait, or with
 //! a `Service` such as an axum router. With `https`, `http::Client` fetches URLs:
 //!
 #![cfg_attr(feature = "https", doc = "```no_run")]
@@ -170,7 +170,7 @@
 //!
 //! A connection is given to the thread that has the fewest. [`server`](crate::server#all-cores)
 //! compares this with listeners that share a port (`SO_REUSEPORT`). HTTP is served in the same way:
-//! the handler calls `serve_connection` of a shared `http::Http1`, and its `Graceful` ends the
+//! the handler calls `serve_connection` of a shared `http::Http`, and its `Graceful` ends the
 //! connections of all threads.
 //!
 //! Threads talk by the types of [`sync`](crate::sync), such as [`mpmc`](crate::sync::mpmc)

@@ -31,7 +31,7 @@
 //! | `tokio-postgres = "0.7"` | `let row = block_on(client.query_one("SELECT 1 + $1::INT", &[&41]))?;` | `.tokio()`; or `connect_raw` with a fibra stream |
 //! | `reqwest = { version = "0.12", default-features = false }` | `let response = block_on(client.get(url).send()).unwrap();` | `.tokio()` |
 //! | `hyper-util = { version = "0.1", features = ["client-legacy", "http1", "tokio"] }` | `let response = block_on(client.get(format!("http://{address}{path}").parse()?))?;` | `.tokio()` |
-//! | `axum = { version = "0.8", default-features = false, features = ["http1", "tokio"] }` | `tokio::spawn(axum::serve(listener, app).into_future());` | `.tokio()`; or `Http1::serve_service` without it |
+//! | `axum = { version = "0.8", default-features = false, features = ["http1", "tokio"] }` | `tokio::spawn(axum::serve(listener, app).into_future());` | `.tokio()`; or `Http::serve_service` without it |
 //! | `tonic = { version = "0.14", default-features = false, features = ["server", "router", "channel"] }` | `let response = block_on(client.check(HealthCheckRequest::default())).unwrap();` | `.tokio()` |
 //!
 //! Features for TLS make no difference, and are left out here because they take long to build.

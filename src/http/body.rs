@@ -10,9 +10,10 @@ use std::io::{self, Read};
 use std::pin::Pin;
 
 use hyper::HeaderMap;
-use hyper::body::{Body, Buf, Incoming};
+use hyper::body::{Body, Buf, Frame, Incoming};
 
 use crate::future::try_block_on;
+use crate::http::server::intake::Intake;
 use crate::io::by_reference::read_exactly;
 
 /// A reader of the body of a message. A read waits until data has arrived.
@@ -41,12 +42,19 @@ where
     trailers: Option<HeaderMap>,
     /// The text of the first error. After an error the body is not polled again.
     failed: Option<String>,
+    /// The limits of a server.
+    intake: Option<Intake>,
 }
 
 impl<B: Body> BodyReader<B> {
     /// Creates a reader of `body`.
     pub fn new(body: B) -> BodyReader<B> {
-        BodyReader { body: Box::pin(body), chunk: None, trailers: None, failed: None }
+        BodyReader { body: Box::pin(body), chunk: None, trailers: None, failed: None, intake: None }
+    }
+
+    /// Creates a reader of `body` that keeps the limits of a server.
+    pub(super) fn within(body: B, intake: Intake) -> BodyReader<B> {
+        BodyReader { intake: Some(intake), ..BodyReader::new(body) }
     }
 
     /// Returns the trailers that followed the body, once it has been read to its end.
@@ -74,20 +82,31 @@ where
             if let Some(failed) = &self.failed {
                 return Err(io::Error::other(format!("this body has failed before: {failed}")));
             }
-            let body = &mut self.body;
-            match try_block_on(poll_fn(|cx| body.as_mut().poll_frame(cx)))? {
+            match self.next_frame()? {
                 None => return Ok(None),
-                Some(Ok(frame)) => match frame.into_data() {
+                Some(frame) => match frame.into_data() {
                     Ok(data) => self.chunk = Some(data),
                     Err(frame) => self.trailers = frame.into_trailers().ok(),
                 },
-                Some(Err(error)) => {
-                    let error = error.into();
-                    self.failed = Some(error.to_string());
-                    return Err(into_io(error));
-                }
             }
         }
+    }
+
+    /// Waits for the next frame. Remembers an error, unless it is that of a kill.
+    #[track_caller]
+    fn next_frame(&mut self) -> io::Result<Option<Frame<B::Data>>> {
+        let mut body = self.body.as_mut();
+        let next = match &self.intake {
+            Some(intake) => intake.next(body)?,
+            None => Ok(try_block_on(poll_fn(|cx| body.as_mut().poll_frame(cx)))?),
+        };
+        let limited = next.and_then(|frame| {
+            let frame = frame.transpose().map_err(|error| into_io(error.into()))?;
+            let length = frame.as_ref().and_then(Frame::data_ref).map_or(0, Buf::remaining);
+            self.intake.as_mut().map_or(Ok(()), |intake| intake.count(length))?;
+            Ok(frame)
+        });
+        limited.inspect_err(|error| self.failed = Some(error.to_string()))
     }
 
     #[cfg(feature = "http-client")]
@@ -97,6 +116,7 @@ where
 
     /// Returns the body, or this reader if data of the body was read.
     #[cfg(feature = "http-client")]
+    #[allow(clippy::result_large_err, reason = "the reader is given back")]
     pub(super) fn into_unread(self) -> Result<B, BodyReader<B>>
     where
         B: Unpin,

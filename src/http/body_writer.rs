@@ -1,8 +1,7 @@
 //! Bodies of messages that are written with blocking calls.
 //!
 //! Invariants:
-//! - At most one chunk is in transit between a writer and its body: the writer waits until the
-//!   other side has taken it.
+//! - At most one chunk is between a writer and its body: the writer waits until it was taken.
 //! - A body ends normally if its writer was finished, or dropped while its fiber did not unwind. A
 //!   writer that is dropped by an unwind of its own fiber breaks the body off, so that no reader
 //!   mistakes a part for the whole. The unwind of another fiber does not break it.
@@ -15,6 +14,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
+use hyper::HeaderMap;
 use hyper::body::{Body, Bytes, Frame};
 
 use crate::future::try_block_on;
@@ -67,6 +67,8 @@ pub struct StreamBody {
 #[derive(Default)]
 struct Shared {
     chunk: Bytes,
+    /// What follows the last chunk.
+    trailers: Option<Box<HeaderMap>>,
     state: State,
     /// The reason why the writer has broken the body off, if it gave one.
     failure: Option<io::Error>,
@@ -117,9 +119,25 @@ impl BodyWriter {
     /// # std::io::Result::Ok(())
     /// ```
     #[track_caller]
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(self) -> io::Result<()> {
+        self.finish_with(HeaderMap::new())
+    }
+
+    /// Ends the body like [`finish`](BodyWriter::finish), followed by trailers.
+    ///
+    /// HTTP/1 sends those that a header `trailer` of the message names, to clients that want them
+    /// (`te: trailers`).
+    ///
+    /// # Errors
+    ///
+    /// Like [`finish`](BodyWriter::finish).
+    #[track_caller]
+    pub fn finish_with(mut self, trailers: HeaderMap) -> io::Result<()> {
         let mut end = End { shared: self.shared.clone(), state: State::Broken };
         self.flush()?;
+        if !trailers.is_empty() {
+            locked(&self.shared).trailers = Some(Box::new(trailers));
+        }
         end.state = State::Done;
         Ok(())
     }
@@ -144,7 +162,7 @@ impl BodyWriter {
     /// ```
     pub fn fail(mut self, error: io::Error) {
         self.collected.clear();
-        let mut shared = lock(&self.shared);
+        let mut shared = locked(&self.shared);
         if shared.state == State::Open {
             shared.state = State::Broken;
             shared.failure = Some(error);
@@ -158,7 +176,7 @@ impl BodyWriter {
     fn send(&mut self) -> io::Result<()> {
         try_block_on(poll_fn(|cx| {
             let waker = cx.waker().clone();
-            let mut shared = lock(&self.shared);
+            let mut shared = locked(&self.shared);
             if shared.state == State::Unwanted {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
@@ -224,7 +242,7 @@ struct End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        let mut shared = lock(&self.shared);
+        let mut shared = locked(&self.shared);
         if shared.state == State::Open {
             shared.state = self.state;
         }
@@ -241,14 +259,17 @@ impl Body for StreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let waker = cx.waker().clone();
-        let mut shared = lock(&self.shared);
+        let mut shared = locked(&self.shared);
         let chunk = mem::take(&mut shared.chunk);
         if !chunk.is_empty() {
             wake(shared);
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
         match shared.state {
-            State::Done | State::Unwanted => Poll::Ready(None),
+            State::Done | State::Unwanted => {
+                let trailers = shared.trailers.take();
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))))
+            }
             State::Broken => {
                 let text = "the writer of this body was dropped before it had finished";
                 let failure = shared.failure.take().unwrap_or_else(|| io::Error::other(text));
@@ -266,15 +287,11 @@ impl Body for StreamBody {
 
 impl Drop for StreamBody {
     fn drop(&mut self) {
-        let mut shared = lock(&self.shared);
+        let mut shared = locked(&self.shared);
         shared.state = State::Unwanted;
         shared.chunk = Bytes::new();
         wake(shared);
     }
-}
-
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    locked(shared)
 }
 
 /// Wakes the other side if it waits. The lock is released first.

@@ -21,7 +21,7 @@ use crate::io::uninit_buf::UninitBuf;
 ///
 /// # Examples
 ///
-/// See [`Http1::serve_service`](crate::http::Http1::serve_service); with hyper's own client:
+/// See [`Http::serve_service`](crate::http::Http::serve_service); with hyper's own client:
 ///
 /// ```no_run
 /// use fibra::http::{Io, hyper};
@@ -57,19 +57,30 @@ impl<S: PollIo> Io<S> {
     }
 }
 
-impl<S: PollIo + Unpin> Read for Io<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
+impl<S: PollIo> Io<S> {
+    /// Reads into hyper's buffer. Returns the number of bytes.
+    pub(super) fn poll_read_some(
+        &self,
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
+    ) -> Poll<io::Result<usize>> {
         // SAFETY: an `UninitBuf` is only written to, so initialised bytes stay initialised.
         let memory = UninitBuf::new(unsafe { buffer.as_mut() });
         let filled = ready!(self.0.poll_read_uninit(cx, memory))?;
         // SAFETY: the buffer is the whole unfilled part, and `filled` is the number of bytes that
         // were written at its beginning.
         unsafe { buffer.advance(filled.length()) };
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(filled.length()))
+    }
+}
+
+impl<S: PollIo + Unpin> Read for Io<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_read_some(cx, buffer).map_ok(|_| ())
     }
 }
 

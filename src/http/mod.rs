@@ -1,12 +1,14 @@
-//! HTTP/1 servers with blocking handlers, and a blocking client, built on [`hyper`].
+//! HTTP servers with blocking handlers, and a blocking client, built on [`hyper`].
 //!
-//! [`Http1::serve_connection`] serves one connection, in the fiber that calls it, until the
-//! connection ends. [`server::Server`](crate::server::Server) provides such a fiber for each
-//! connection. Each request is handled by a call of the handler in a fiber of its own. The handler
-//! may sleep, lock, wait for a channel or call other servers. Meanwhile the connection continues:
-//! if its client goes away, the handler is killed. A handler reads the body of its request through
-//! [`Read`](std::io::Read), and may write the body of its response while that is being sent: see
-//! [`body`].
+//! [`Http::serve_connection`] serves one connection, in the fiber that calls it, until the
+//! connection ends: HTTP/1, and with the feature `http2` also HTTP/2.
+//! [`server::Server`](crate::server::Server) provides such a fiber for each connection. Each
+//! request is handled by a call of the handler in a fiber of its own. The handler may sleep, lock,
+//! wait for a channel or call other servers. Meanwhile the connection continues: if its client goes
+//! away or resets the request, the handler is killed. A handler reads the body of its request
+//! through [`Read`](std::io::Read), and may write the body of its response while that is being
+//! sent: see [`body`]. [`Http`] has the limits of a server, [`Graceful`] ends its connections,
+//! [`upgrade`](upgrade()) leaves HTTP for another protocol, and [`Files`] serves files.
 //!
 //! [`Connection`] sends requests over any stream and waits for the responses. With the feature
 //! `http-client`, `Client` takes URLs, and keeps connections for later requests; with `https` it
@@ -18,7 +20,7 @@
 //! that are built on it. [`Io`] adapts any stream of this crate, also a TLS stream, to hyper's
 //! traits: `Io::new(stream)` is what hyper's `server::conn` and `client::conn` take.
 //! [`FiberExecutor`] and [`FiberTimer`] are an executor and a timer for it, and
-//! [`Http1::serve_service`] runs a `Service`, such as an axum `Router`.
+//! [`Http::serve_service`] runs a `Service`, such as an axum `Router`.
 //! [`block_on`](crate::future::block_on) runs hyper's futures. The crate is
 //! re-exported as [`fibra::http::hyper`](hyper).
 //!
@@ -56,13 +58,14 @@
 //!   Blocking handlers run in fibers of their own and may block. `async` code can start such a
 //!   fiber with [`future::spawn`](crate::future::spawn).
 //! - This module reads and writes streams through futures, so time limits that were set on a socket
-//!   have no effect. Use the time limits of hyper, and [`time::timeout`](crate::time::timeout)
+//!   have no effect. Use the time limits of [`Http`], and [`time::timeout`](crate::time::timeout)
 //!   around the whole call.
 
 mod body;
 mod body_writer;
 mod client;
 mod error;
+mod files;
 mod io;
 mod rt;
 mod server;
@@ -76,9 +79,13 @@ pub use self::client::{
     Client, ClientBuilder, Error, IntoUrl, Proxy, RedirectPolicy, RequestBody, RequestBuilder,
     Response, ResponseBody,
 };
+pub use self::files::{FileBody, Files};
 pub use self::io::Io;
 pub use self::rt::{FiberExecutor, FiberTimer};
-pub use self::server::{Graceful, Http1, Reply};
+#[cfg(feature = "http2")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+pub use self::server::StreamExecutor;
+pub use self::server::{Graceful, Http, Upgrade, Upgraded, status_of, upgrade};
 pub use ::hyper;
 #[cfg(feature = "http-client")]
 pub use ::url;

@@ -96,6 +96,12 @@ pub trait PollIo {
         false
     }
 
+    /// Returns the protocol that both sides have agreed on when the connection was made (ALPN), if
+    /// this is a stream on which they do so.
+    fn alpn_protocol(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Reads into memory that may be uninitialised. The default initialises it first; streams of
     /// this crate do not need to.
     #[doc(hidden)]
@@ -244,6 +250,10 @@ macro_rules! pointers {
 
             fn writes_vectored(&self) -> bool {
                 (**self).writes_vectored()
+            }
+
+            fn alpn_protocol(&self) -> Option<Vec<u8>> {
+                (**self).alpn_protocol()
             }
 
             #[track_caller]

@@ -48,6 +48,10 @@ impl<S: PollIo> PollIo for TlsStream<S> {
         ready!(self.as_writer(cx, |stream| self.state.shutdown(stream)))?;
         self.stream.poll_shutdown(cx)
     }
+
+    fn alpn_protocol(&self) -> Option<Vec<u8>> {
+        TlsStream::alpn_protocol(self)
+    }
 }
 
 async_read!(TlsStream<S> as PollIo where S: PollIo);

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use fibra::blocking::{Owned, OwnedPool};
 use fibra::channel::{self, Channel};
 use fibra::fs::{self, File};
-use fibra::http::{BodyReader, Connection, Http1, body, hyper};
+use fibra::http::{BodyReader, Connection, Http, body, hyper};
 use fibra::io::Waitable;
 use fibra::net::{
     self, Resolver, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
@@ -600,17 +600,17 @@ fn request() -> hyper::Request<String> {
 
 fn http() {
     let mut others = Vec::new();
-    kill("Http1::serve_connection", move || {
+    kill("Http::serve_connection", move || {
         let (stream, other) = silent();
         others.push(other);
-        debug(Http1::new().serve_connection(stream, |_| hyper::Response::new(String::new())))
+        debug(Http::new().serve_connection(stream, |_| hyper::Response::new(String::new())))
     });
     let mut others = Vec::new();
-    kill("Http1::serve_connection, with a handler that waits", move || {
+    kill("Http::serve_connection, with a handler that waits", move || {
         let (stream, mut other) = silent();
         other.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\nGET").unwrap();
         others.push(other);
-        debug(Http1::new().serve_connection(stream, |_| {
+        debug(Http::new().serve_connection(stream, |_| {
             let _ = Channel::<()>::new().recv();
             hyper::Response::new(String::new())
         }))
@@ -642,7 +642,7 @@ fn servers() {
     });
     let server = Server::bind("127.0.0.1:0").unwrap().max_connections(1);
     let address = server.listener().local_addr().unwrap();
-    let http = Http1::new();
+    let http = Http::new();
     let running = server.start(move |stream, _| {
         http.serve_connection(stream, |_| hyper::Response::new(String::new()))
     });

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use fibra::http::{BodyReader, Client, ClientBuilder, Http1, hyper};
+use fibra::http::{BodyReader, Client, ClientBuilder, Http, hyper};
 use fibra::net::{TcpListener, TcpStream};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -33,9 +33,7 @@ impl Site {
     where
         H: Fn(Asked) -> Response<Text> + Clone + 'static,
     {
-        Site::scripted(move |_, stream| {
-            drop(Http1::new().serve_connection(stream, handler.clone()))
-        })
+        Site::scripted(move |_, stream| drop(Http::new().serve_connection(stream, handler.clone())))
     }
 
     /// Starts a server that serves each connection by `script`, which gets its number, from 1.

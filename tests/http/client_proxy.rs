@@ -75,7 +75,7 @@ fn https_goes_through_a_tunnel_and_ends_at_the_server() {
                 let credentials = crate::client_help::header(&request, "proxy-authorization");
                 crate::client_help::say(format!("{} {credentials}", request.uri()))
             };
-            drop(fibra::http::Http1::new().serve_connection(stream, handler));
+            drop(fibra::http::Http::new().serve_connection(stream, handler));
         });
         let log = Rc::new(RefCell::new(Vec::new()));
         let proxy = tunnels(&log, None);

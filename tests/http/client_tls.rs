@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use fibra::http::{Client, ClientBuilder, Http1};
+use fibra::http::{Client, ClientBuilder, Http};
 use fibra::tls::rustls;
 use rustls::ServerConfig;
 
@@ -20,7 +20,7 @@ fn site(config: ServerConfig) -> Site {
             "/down" => redirect(302, "http://127.0.0.1:1/"),
             path => say(format!("{path} {resumed}")),
         };
-        drop(Http1::new().serve_connection(stream, handler));
+        drop(Http::new().serve_connection(stream, handler));
     })
 }
 
@@ -173,7 +173,7 @@ mod http2 {
             let stream = acceptor.accept(stream).unwrap();
             match stream.alpn_protocol().as_deref() {
                 Some(b"h2") => serve(stream),
-                _ => drop(Http1::new().serve_connection(stream, |_| say("HTTP/1"))),
+                _ => drop(Http::new().serve_connection(stream, |_| say("HTTP/1"))),
             }
         })
     }

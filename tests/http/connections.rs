@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use fibra::http::{BodyReader, Connection, Http1, Io, StreamBody, body, hyper};
+use fibra::http::{BodyReader, Connection, Http, Io, StreamBody, body, hyper};
 use fibra::io::PollIo;
 use fibra::net::{TcpListener, TcpStream};
 use fibra::{JoinError, JoinHandle};
@@ -21,7 +21,7 @@ use crate::support::{Noisy, check, go, ms, panic_of, text_of};
 type Text = Full<Bytes>;
 
 /// Starts a server that serves each connection in a fiber of its own. Returns its address.
-fn serve<H, B>(http: Http1, handler: H) -> SocketAddr
+fn serve<H, B>(http: Http, handler: H) -> SocketAddr
 where
     H: Fn(Request<BodyReader>) -> Response<B> + Clone + 'static,
     B: hyper::body::Body + 'static,
@@ -74,7 +74,7 @@ fn sleep_until(flag: &Cell<bool>) {
 #[test]
 fn one_connection_serves_many_requests() {
     fibra::run(|| {
-        let address = serve(Http1::new(), |request| say(format!("{}", request.uri())));
+        let address = serve(Http::new(), |request| say(format!("{}", request.uri())));
         let mut client = client(address);
         for path in ["/one", "/two", "/three"] {
             assert_eq!(text(client.send(get(path)).unwrap()), path);
@@ -86,7 +86,7 @@ fn one_connection_serves_many_requests() {
 #[test]
 fn requests_that_are_sent_at_once_are_answered_in_order() {
     fibra::run(|| {
-        let address = serve(Http1::new(), |request| say(format!("<{}>", request.uri())));
+        let address = serve(Http::new(), |request| say(format!("<{}>", request.uri())));
         let mut stream = TcpStream::connect(address).unwrap();
         let head = |path, more| format!("GET {path} HTTP/1.1\r\nhost: x\r\n{more}\r\n");
         let requests = head("/a", "") + &head("/b", "") + &head("/c", "connection: close\r\n");
@@ -102,7 +102,7 @@ fn fifty_handlers_sleep_at_the_same_time() {
     fibra::run(|| {
         let (now, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
         let (count, maximum) = (now.clone(), most.clone());
-        let address = serve(Http1::new(), move |_| {
+        let address = serve(Http::new(), move |_| {
             count.set(count.get() + 1);
             maximum.set(maximum.get().max(count.get()));
             // All handlers wait for the last one to arrive.
@@ -124,7 +124,7 @@ fn a_handler_waits_for_a_channel() {
     fibra::run(|| {
         let channel = fibra::channel::Channel::new();
         let sender = channel.clone();
-        let address = serve(Http1::new(), move |request| match request.uri().path() {
+        let address = serve(Http::new(), move |request| match request.uri().path() {
             "/wait" => say(channel.recv().unwrap()),
             path => {
                 sender.send(path.to_string()).unwrap();
@@ -141,7 +141,8 @@ fn a_handler_waits_for_a_channel() {
 fn a_body_that_is_larger_than_all_buffers_is_echoed_while_it_is_read() {
     const LENGTH: usize = 5_000_000;
     fibra::run(|| {
-        let address = serve(Http1::new(), |mut request: Request<BodyReader>| {
+        let http = Http::new().max_body_size(None);
+        let address = serve(http, |mut request: Request<BodyReader>| {
             let (mut writer, body) = body();
             go(move || io::copy(request.body_mut(), &mut writer).unwrap());
             Response::new(body)
@@ -168,7 +169,7 @@ fn a_small_stack_is_enough_for_a_connection() {
         let small = fibra::Builder::new().stack_size(32 << 10);
         let serves = small.spawn(move || {
             let stream = listener.accept().unwrap().0;
-            Http1::new().serve_connection(stream, |_| say("small"))
+            Http::new().serve_connection(stream, |_| say("small"))
         });
         let mut client = client(address);
         for _ in 0..3 {
@@ -182,7 +183,7 @@ fn a_small_stack_is_enough_for_a_connection() {
 #[test]
 fn a_body_that_is_never_read_does_no_harm() {
     fibra::run(|| {
-        let address = serve(Http1::new(), |_| say("no thanks"));
+        let address = serve(Http::new(), |_| say("no thanks"));
         let response = client(address).send(post("/", vec![1; 1000])).unwrap();
         assert_eq!(text(response), "no thanks");
     });
@@ -191,7 +192,7 @@ fn a_body_that_is_never_read_does_no_harm() {
 #[test]
 fn a_writer_that_panics_breaks_its_message() {
     fibra::run(|| {
-        let address = serve(Http1::new(), |_| {
+        let address = serve(Http::new(), |_| {
             let (mut writer, body) = body();
             go(move || {
                 writer.write_all(&[b'x'; 20_000]).unwrap();
@@ -210,7 +211,7 @@ fn a_writer_that_panics_breaks_its_message() {
 #[test]
 fn a_handler_that_panics_answers_with_status_500() {
     fibra::run(|| {
-        let address = serve(Http1::new(), |request| match request.uri().path() {
+        let address = serve(Http::new(), |request| match request.uri().path() {
             "/panic" => panic!("a mistake"),
             _ => say("fine"),
         });
@@ -225,9 +226,7 @@ fn a_handler_that_panics_answers_with_status_500() {
 #[test]
 fn a_client_that_is_slow_to_ask_is_cut_off() {
     fibra::run(|| {
-        let http = Http1::new().with(|http1| {
-            http1.header_read_timeout(ms(20));
-        });
+        let http = Http::new().head_timeout(ms(20)).idle_timeout(ms(20));
         let address = serve(http, |_| say("in time"));
         let whole = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
         // No request; a part of one; one request, and no second one.
@@ -246,7 +245,7 @@ fn a_client_that_goes_away_kills_its_handler() {
         let (told, ended) = fibra::sync::oneshot::<()>();
         let told = Rc::new(Cell::new(Some(told)));
         let (begun, begins) = flag();
-        let address = serve(Http1::new(), move |_| {
+        let address = serve(Http::new(), move |_| {
             let _told = told.take();
             begins.set(true);
             fibra::park();
@@ -265,7 +264,7 @@ fn a_client_that_goes_away_ends_the_body_that_is_written() {
     fibra::run(|| {
         let (told, ended) = fibra::channel::oneshot();
         let told = Rc::new(Cell::new(Some(told)));
-        let address = serve(Http1::new(), move |_| {
+        let address = serve(Http::new(), move |_| {
             let (mut writer, body) = body();
             let told = told.take().unwrap();
             go(move || {
@@ -287,7 +286,7 @@ fn a_client_that_goes_away_ends_the_body_that_is_written() {
 }
 
 /// Returns the client's side of a connection that a fiber serves, and the fiber.
-fn connection<H>(http: Http1, handler: H) -> (TcpStream, JoinHandle<hyper::Result<()>>)
+fn connection<H>(http: Http, handler: H) -> (TcpStream, JoinHandle<hyper::Result<()>>)
 where
     H: Fn(Request<BodyReader>) -> Response<Text> + Clone + 'static,
 {
@@ -301,7 +300,7 @@ where
 fn a_kill_of_a_connection_ends_its_handler_and_closes_its_socket() {
     fibra::run(|| {
         let (begun, begins) = flag();
-        let (mut stream, serves) = connection(Http1::new(), move |_| {
+        let (mut stream, serves) = connection(Http::new(), move |_| {
             let _noisy = Noisy("handler unwound");
             begins.set(true);
             fibra::park();
@@ -319,7 +318,7 @@ fn a_kill_of_a_connection_ends_its_handler_and_closes_its_socket() {
 #[test]
 fn a_graceful_end_waits_for_requests_and_for_nothing_else() {
     fibra::run(|| {
-        let http = Http1::new();
+        let http = Http::new();
         let graceful = http.graceful();
         let (mut idle, serves_none) = connection(http.clone(), |_| say(""));
         let channel = fibra::channel::Channel::<String>::new();
@@ -346,7 +345,7 @@ fn a_graceful_end_waits_for_requests_and_for_nothing_else() {
 #[test]
 fn what_is_not_http_is_an_error() {
     fibra::run(|| {
-        let (mut stream, serves) = connection(Http1::new(), |_| say(""));
+        let (mut stream, serves) = connection(Http::new(), |_| say(""));
         stream.write_all(b"\x16\x03\x01 this is TLS, or worse\r\n\r\n").unwrap();
         assert!(serves.join().unwrap().unwrap_err().is_parse());
         let answer = io::read_to_string(stream).unwrap();
@@ -357,7 +356,7 @@ fn what_is_not_http_is_an_error() {
 #[test]
 fn a_client_out_of_time_gives_up() {
     fibra::run(|| {
-        let address = serve(Http1::new(), |_| -> Response<Text> {
+        let address = serve(Http::new(), |_| -> Response<Text> {
             loop {
                 fibra::park();
             }
@@ -374,7 +373,7 @@ fn a_server_and_its_clients_may_be_on_different_threads() {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             fibra::run(|| {
-                let address = serve(Http1::new(), |_| {
+                let address = serve(Http::new(), |_| {
                     fibra::sleep(Duration::from_micros(100));
                     say("across threads")
                 });
@@ -404,7 +403,8 @@ mod over_tls {
             let acceptor = acceptor(server_config(localhost()));
             let serves = fibra::spawn(move || {
                 let stream = acceptor.accept(there).unwrap();
-                Http1::new().serve_connection(stream, |mut request: Request<BodyReader>| {
+                let http = Http::new().max_body_size(None);
+                http.serve_connection(stream, |mut request: Request<BodyReader>| {
                     let mut got = Vec::new();
                     request.body_mut().read_to_end(&mut got).unwrap();
                     say(got)
@@ -427,7 +427,7 @@ mod over_tls {
 fn serving_outside_of_a_fiber_panics_with_the_remedy() {
     let (stream, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     let stream = fibra::io::Waitable::new(stream).unwrap();
-    let serves = move || Http1::new().serve_connection(stream, |_| say(""));
+    let serves = move || Http::new().serve_connection(stream, |_| say(""));
     let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(serves)).unwrap_err();
     assert!(text_of(payload.as_ref()).contains("fibra::run"));
 }
@@ -508,7 +508,7 @@ fn a_service_that_panics_ends_its_connection_and_nothing_else() {
                 Ok::<_, std::convert::Infallible>(say("never"))
             });
             let (stream, _) = listener.accept().unwrap();
-            Http1::new().serve_service(stream, service)
+            Http::new().serve_service(stream, service)
         });
         assert!(client(address).send(get("/")).is_err());
         let Err(JoinError::Panicked(payload)) = connection.join() else { panic!("it ended well") };

@@ -22,3 +22,4 @@ mod client_requests;
 mod client_tls;
 mod connections;
 mod on_each;
+mod server;

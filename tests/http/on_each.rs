@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fibra::http::{BodyReader, Connection, Graceful, Http1, StreamBody, body, hyper};
+use fibra::http::{BodyReader, Connection, Graceful, Http, StreamBody, body, hyper};
 use fibra::net::{TcpListener, TcpStream};
 use fibra::server::{Running, Server};
 use fibra::{Handle, Runtime};
@@ -46,7 +46,7 @@ where
 {
     Runtime::builder().threads(2).build().unwrap().run(|| {
         for own in [false, true] {
-            let http = Http1::new();
+            let http = Http::new();
             let (graceful, handler) = (http.graceful(), handler.clone());
             let serve = move |stream, _| http.serve_connection(stream, handler.clone());
             let (running, address) = if own {

@@ -76,6 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "http",
         &[
             "fiber::brief",
+            "fs",
             "future",
             "io",
             "net",

@@ -6,7 +6,7 @@ use fibra::sync::{Mutex, mpmc};
 use fibra::{Handle, RemoteHandle, Runtime, par, select};
 
 use crate::support::{DONE_LINE, in_child, ms, name_of, panic_of, rounds, stderr};
-use crate::{must_end, on};
+use crate::{exit_after, must_end, on};
 
 /// Runs `body` in a child process, which must end, and returns what it printed.
 fn ends(test: &str, body: impl FnOnce()) -> String {
@@ -278,7 +278,7 @@ fn a_select_misses_neither_a_value_nor_room_nor_the_end_of_the_other_side() {
 fn a_shield_that_never_ends_keeps_a_scope_and_its_runtime_and_is_reported() {
     let test = name_of!(a_shield_that_never_ends_keeps_a_scope_and_its_runtime_and_is_reported);
     let output = in_child(test, &[], || {
-        at_most(Duration::from_secs(2));
+        exit_after(ms(5_000));
         let runtime = Runtime::builder().threads(2).report_stalls(ms(200)).build().unwrap();
         runtime.run(|| {
             let (started, is_started) = mpmc::bounded(1);
@@ -314,7 +314,7 @@ fn a_shield_with_a_limit_of_time_keeps_neither() {
                 par::scope(|s| {
                     s.spawn_on(0, || {
                         started.send(()).unwrap();
-                        let _ = fibra::shield_for(ms(50), fibra::park);
+                        fibra::shield_for(ms(50), fibra::park);
                     });
                 });
             };

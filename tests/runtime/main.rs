@@ -80,8 +80,12 @@ impl Count {
 /// Ends the process, as a failure, if it still runs after some minutes: a busy machine may take one
 /// for some seconds of work. For a test in a child process that might hang.
 fn must_end() {
-    thread::spawn(|| {
-        let limit = Duration::from_secs(180);
+    exit_after(Duration::from_secs(180));
+}
+
+/// Ends the process with the code 9 when `limit` is over.
+fn exit_after(limit: Duration) {
+    thread::spawn(move || {
         thread::sleep(limit);
         eprintln!("it hangs: the time limit of {limit:?} is over");
         std::process::exit(9);

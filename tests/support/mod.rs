@@ -212,6 +212,7 @@ pub(crate) fn go<T: 'static>(f: impl FnOnce() -> T + 'static) {
 }
 
 /// Returns the numbers below `n`, or the first of them: on a busy machine it ends after ten seconds.
+#[allow(clippy::disallowed_methods, reason = "the time of the machine is what is limited")]
 pub(crate) fn rounds(n: usize) -> impl Iterator<Item = usize> {
     let by = std::time::Instant::now() + Duration::from_secs(10);
     (0..n).take_while(move |_| std::time::Instant::now() < by)

@@ -108,7 +108,6 @@ const ROWS: &[Row] = &[
     ("http::BodyReader<Carries<'@>>", Gives, Invariant, Unasked),
     ("http::Connection<Carries<'@>>", Takes, Invariant, Unasked),
     ("http::Io<&'@ u8>", Gives, Covariant, Checked),
-    ("http::Reply<&'@ u8>", Gives, Covariant, Checked),
     ("io::Readiness<'@>", Borrows, Covariant, Unasked),
     ("io::StdinLock<'@>", Borrows, Covariant, Unasked),
     ("io::Waitable<std::os::fd::BorrowedFd<'@>>", Gives, Covariant, Unasked),
@@ -265,7 +264,7 @@ fn lines_refused(code: &str) -> BTreeSet<usize> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("variance");
     let manifest = format!(
         "[package]\nname = \"variance\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
-         [dependencies]\nfibra = {{ path = {root:?}, features = [\"tls\", \"http\", \"greenlet\", \"stream\", \"tokio\"] }}\n"
+         [dependencies]\nfibra = {{ path = {root:?}, features = [\"tls\", \"http2\", \"greenlet\", \"stream\", \"tokio\"] }}\n"
     );
     fs::create_dir_all(folder.join("src")).unwrap();
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Write};
 
-use fibra::http::{BodyReader, Http1};
+use fibra::http::{BodyReader, Http};
 use fibra::net::{TcpListener, TcpStream};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -17,7 +17,7 @@ pub(super) const STACK: usize = 64 * 1024;
 
 pub(crate) fn serve(service: Service) -> io::Result<()> {
     fibra::run(|| {
-        let http = Http1::new();
+        let http = Http::new();
         let listener = TcpListener::bind(ANY_PORT)?;
         announce(listener.local_addr()?);
         loop {

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use fibra::Runtime;
-use fibra::http::Http1;
+use fibra::http::Http;
 use fibra::net::{TcpBuilder, TcpListener, TcpStream};
 use fibra::server::Server;
 
@@ -53,6 +53,6 @@ fn small() -> fibra::Builder {
 }
 
 fn http() -> impl Fn(TcpStream, SocketAddr) + Send + Sync + 'static {
-    let http = Http1::new();
+    let http = Http::new();
     move |stream, _| drop(http.serve_connection(stream, hello))
 }

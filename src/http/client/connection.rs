@@ -26,7 +26,7 @@ use crate::sched::lowlevel::on_warm_stack;
 ///
 /// # Examples
 ///
-/// See [`Http1`](crate::http::Http1).
+/// See [`Http`](crate::http::Http).
 pub struct Connection<B> {
     sender: SendRequest<B>,
 }

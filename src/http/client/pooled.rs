@@ -58,13 +58,13 @@ use crate::http::client::request::RequestBuilder;
 /// # Examples
 ///
 /// ```
-/// use fibra::http::{Client, Http1, hyper::Response};
+/// use fibra::http::{Client, Http, hyper::Response};
 /// use fibra::server::Server;
 ///
 /// fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
 ///     let server = Server::bind("127.0.0.1:0")?;
 ///     let url = format!("http://{}/", server.listener().local_addr()?);
-///     let http = Http1::new();
+///     let http = Http::new();
 ///     let _running = server.start(move |stream, _| {
 ///         http.serve_connection(stream, |request| Response::new(request.uri().to_string()))
 ///     });

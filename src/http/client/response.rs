@@ -208,6 +208,7 @@ impl Response {
     /// # Errors
     ///
     /// Returns the response if a part of its body was read already.
+    #[allow(clippy::result_large_err, reason = "a response is not lost")]
     pub fn into_body(self) -> Result<ResponseBody, Response> {
         let Response { head, url, peer, body } = self;
         body.into_unread().map_err(|body| Response { head, url, peer, body })

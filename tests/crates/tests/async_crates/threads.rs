@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fibra::future::block_on;
-use fibra::http::{Http1, hyper::Response};
+use fibra::http::{Http, hyper::Response};
 use fibra::server::Server;
 use fibra::sync::mpmc;
 use notify::{RecursiveMode, Watcher};
@@ -25,7 +25,7 @@ fn ureq_inside_blocking() -> Outcome {
     fibra::run(|| {
         let server = Server::bind("127.0.0.1:0")?;
         let url = format!("http://{}/", server.listener().local_addr()?);
-        let http = Http1::new();
+        let http = Http::new();
         let running = server.start(move |stream, _| {
             http.serve_connection(stream, |_| Response::new(String::from("hello")))
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fibra::future::block_on;
 use fibra::http::hyper::{Request, Response};
-use fibra::http::{Connection, Http1};
+use fibra::http::{Connection, Http};
 use fibra::net::{TcpListener, TcpStream, UnixStream};
 use fibra::server::{Running, Server};
 use futures::{SinkExt, StreamExt};
@@ -19,7 +19,7 @@ use crate::{Outcome, with_tokio};
 fn serve_paths() -> std::io::Result<(Running, SocketAddr)> {
     let server = Server::bind("127.0.0.1:0")?;
     let address = server.listener().local_addr()?;
-    let http = Http1::new();
+    let http = Http::new();
     let running = server.start(move |stream, _| {
         http.serve_connection(stream, |request| {
             fibra::sleep(Duration::from_millis(5));

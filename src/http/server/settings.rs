@@ -1,0 +1,358 @@
+//! [`Http`]: the settings of connections, with their defaults and the reasons for these.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+#[cfg(feature = "http2")]
+use hyper::server::conn::http2;
+
+use crate::http::rt::FiberTimer;
+use crate::http::server::graceful::Graceful;
+#[cfg(feature = "http2")]
+use crate::http::server::streams::StreamExecutor;
+
+/// Settings for the connections of an HTTP server, and the calls that serve one.
+///
+/// With the feature `http2`, a connection may use HTTP/1 or HTTP/2: over TLS as agreed by ALPN
+/// ([`alpn_protocols`](Http::alpn_protocols)), and otherwise by its first bytes. Handlers and
+/// settings are the same for both.
+///
+/// # Limits
+///
+/// Each limit has a default for servers that anyone can reach. One that is set to `None` is off.
+///
+/// | setting | default | what happens at the limit |
+/// |---|---|---|
+/// | [`max_head_size`](Http::max_head_size) | 16 KiB | status 431 |
+/// | [`max_headers`](Http::max_headers) | 100 | status 431 |
+/// | [`max_body_size`](Http::max_body_size) | 2 MiB | status 413, or an error of the handler's read |
+/// | [`max_streams`](Http::max_streams) | 100 | the client waits (HTTP/2) |
+/// | [`head_timeout`](Http::head_timeout) | 30 s | the connection is closed |
+/// | [`body_timeout`](Http::body_timeout) | 60 s | an error of the handler's read |
+/// | [`send_timeout`](Http::send_timeout) | 60 s | the connection is closed |
+/// | [`idle_timeout`](Http::idle_timeout) | 75 s | the connection is closed, in an orderly way |
+/// | [`request_timeout`](Http::request_timeout) | none | status 503, or the response is broken off |
+///
+/// The number of connections is limited by
+/// [`Server::max_connections`](crate::server::Server::max_connections).
+///
+/// # Clients that stop sending
+///
+/// A client may shut down its side of a connection and still read. That looks like the first half
+/// of a close. By default the server takes it for one and kills the handler, because it should not
+/// work for clients that have gone: see [`half_close`](Http::half_close).
+///
+/// # Examples
+///
+/// ```
+/// use fibra::http::{BodyReader, Http, hyper};
+/// use fibra::net::TcpStream;
+/// use fibra::server::Server;
+/// use hyper::{Request, Response};
+/// use std::io::{Read, Write};
+///
+/// fn handler(request: Request<BodyReader>) -> Response<String> {
+///     fibra::sleep(std::time::Duration::from_millis(1)); // the others go on
+///     Response::new(format!("you asked for {}", request.uri()))
+/// }
+///
+/// fibra::run(|| -> std::io::Result<()> {
+///     let server = Server::bind("127.0.0.1:0")?;
+///     let address = server.listener().local_addr()?;
+///     let http = Http::new().max_body_size(64 << 10);
+///     let _running = server.start(move |stream, _| http.serve_connection(stream, handler));
+///
+///     let mut client = TcpStream::connect(address)?;
+///     client.write_all(b"GET /this HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
+///     let answer = std::io::read_to_string(client)?;
+///     assert!(answer.ends_with("you asked for /this"));
+///     Ok(())
+/// })
+/// # .unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Http {
+    pub(super) http1: http1::Builder,
+    #[cfg(feature = "http2")]
+    pub(super) http2: Arc<[ChangeHttp2]>,
+    pub(super) versions: Versions,
+    pub(super) limits: Arc<Limits>,
+    graceful: Graceful,
+}
+
+/// A change to the settings of hyper for HTTP/2. It is made for each connection.
+#[cfg(feature = "http2")]
+pub(super) type ChangeHttp2 = Arc<dyn Fn(&mut http2::Builder<StreamExecutor>) + Send + Sync>;
+
+/// The versions of HTTP that a connection may use.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(super) enum Versions {
+    Http1,
+    #[cfg(feature = "http2")]
+    Http2,
+    #[cfg(feature = "http2")]
+    Both,
+}
+
+/// The limits that this crate enforces itself.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    pub(super) head_size: usize,
+    pub(super) headers: usize,
+    pub(super) body_size: Option<u64>,
+    #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "of HTTP/2"))]
+    pub(super) streams: u32,
+    pub(super) head: Option<Duration>,
+    pub(super) body: Option<Duration>,
+    pub(super) send: Option<Duration>,
+    pub(super) idle: Option<Duration>,
+    pub(super) request: Option<Duration>,
+}
+
+/// The smallest buffer in which hyper collects a head, and reads a body.
+const BUFFER: usize = 64 << 10;
+
+impl Http {
+    /// Creates the default settings.
+    #[must_use]
+    pub fn new() -> Http {
+        let mut http1 = http1::Builder::new();
+        // `head_timeout` is enforced here, without a timer for each request.
+        http1.timer(FiberTimer).header_read_timeout(None).max_buf_size(BUFFER);
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        Http {
+            http1,
+            #[cfg(feature = "http2")]
+            http2: Arc::default(),
+            #[cfg(feature = "http2")]
+            versions: Versions::Both,
+            #[cfg(not(feature = "http2"))]
+            versions: Versions::Http1,
+            limits: Arc::new(Limits {
+                head_size: 16 << 10,
+                headers: 100,
+                body_size: Some(2 << 20),
+                streams: 100,
+                head: seconds(30),
+                body: seconds(60),
+                send: seconds(60),
+                idle: seconds(75),
+                request: None,
+            }),
+            graceful: Graceful::default(),
+        }
+    }
+
+    /// Serves HTTP/1 only, also if the client would like HTTP/2.
+    #[must_use]
+    pub fn http1_only(mut self) -> Http {
+        self.versions = Versions::Http1;
+        self
+    }
+
+    /// Serves HTTP/2 only.
+    #[cfg(feature = "http2")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+    #[must_use]
+    pub fn http2_only(mut self) -> Http {
+        self.versions = Versions::Http2;
+        self
+    }
+
+    /// Returns the protocols for `alpn_protocols` of a `rustls::ServerConfig`, the preferred one
+    /// first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let http = fibra::http::Http::new().http1_only();
+    /// assert_eq!(http.alpn_protocols(), [b"http/1.1"]);
+    /// ```
+    #[must_use]
+    pub fn alpn_protocols(&self) -> Vec<Vec<u8>> {
+        let names: &[&[u8]] = match self.versions {
+            Versions::Http1 => &[b"http/1.1"],
+            #[cfg(feature = "http2")]
+            Versions::Http2 => &[b"h2"],
+            #[cfg(feature = "http2")]
+            Versions::Both => &[b"h2", b"http/1.1"],
+        };
+        names.iter().map(|name| name.to_vec()).collect()
+    }
+
+    /// Limits the size of a request's head: its first line and its headers.
+    ///
+    /// The default of 16 KiB holds the largest cookies and tokens that browsers and proxies send
+    /// (4 to 8 KiB each), and is also that of node and of hyper's HTTP/2.
+    #[must_use]
+    pub fn max_head_size(mut self, bytes: usize) -> Http {
+        self.http1.max_buf_size(bytes.max(BUFFER));
+        self.change(|limits| limits.head_size = bytes)
+    }
+
+    /// Limits the number of headers of a request. Each takes memory beside its text, and time.
+    ///
+    /// The default is 100, as in Apache and hyper.
+    #[must_use]
+    pub fn max_headers(mut self, number: usize) -> Http {
+        if number != 100 {
+            self.http1.max_headers(number);
+        }
+        self.change(|limits| limits.headers = number)
+    }
+
+    /// Limits the size of a request's body.
+    ///
+    /// A request that announces a larger one is answered with status 413, and its handler is not
+    /// called. If the size is not announced, a read of the handler fails with
+    /// [`FileTooLarge`](std::io::ErrorKind::FileTooLarge):
+    /// [`status_of`](crate::http::status_of) has the right status for that error, too.
+    ///
+    /// The default of 2 MiB is that of axum: a handler that collects the body in memory is safe by
+    /// default. A handler that writes it to a file sets a larger limit. For services (see
+    /// [`serve_service`](Http::serve_service)), only the announced size is checked; their
+    /// frameworks have limits of their own.
+    #[must_use]
+    pub fn max_body_size(self, bytes: impl Into<Option<u64>>) -> Http {
+        self.change(|limits| limits.body_size = bytes.into())
+    }
+
+    /// Limits the number of requests that are served at a time on one connection of HTTP/2. Each
+    /// has a fiber. Further ones of a client that ignores the limit are refused.
+    ///
+    /// The default is 100, the least that RFC 9113 recommends.
+    #[cfg(feature = "http2")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+    #[must_use]
+    pub fn max_streams(self, number: u32) -> Http {
+        self.change(|limits| limits.streams = number)
+    }
+
+    /// Limits the time for the head of a request, from its first byte; for the first request, from
+    /// the start of the connection. Slow heads are a cheap attack (slowloris).
+    ///
+    /// The default is 30 seconds: a head is small, and a client that is slower has lost packets.
+    #[must_use]
+    pub fn head_timeout(self, time: impl Into<Option<Duration>>) -> Http {
+        self.change(|limits| limits.head = time.into())
+    }
+
+    /// Limits the time that a handler waits for the next bytes of a body. Its read fails with
+    /// [`TimedOut`](std::io::ErrorKind::TimedOut) then. It does not limit the time of a whole body.
+    ///
+    /// The default is 60 seconds, as in nginx. Services do their own.
+    #[must_use]
+    pub fn body_timeout(self, time: impl Into<Option<Duration>>) -> Http {
+        self.change(|limits| limits.body = time.into())
+    }
+
+    /// Limits the time in which the client takes nothing of what is sent to it. Until then, a
+    /// response waits: no more of it is produced.
+    ///
+    /// The default is 60 seconds, as in nginx.
+    #[must_use]
+    pub fn send_timeout(self, time: impl Into<Option<Duration>>) -> Http {
+        self.change(|limits| limits.send = time.into())
+    }
+
+    /// Limits the time for which a connection stays open between two requests.
+    ///
+    /// The default is 75 seconds. It should be longer than that of the clients, which are often
+    /// proxies with 60 seconds: if a server closes first, it may cross with the next request.
+    #[must_use]
+    pub fn idle_timeout(self, time: impl Into<Option<Duration>>) -> Http {
+        self.change(|limits| limits.idle = time.into())
+    }
+
+    /// Limits the time of a whole request, from the end of its head to the end of its response.
+    ///
+    /// If there is no response by then, its handler is killed, and the response has status 503. A
+    /// response that is being sent is broken off. There is no limit by default: downloads and
+    /// streams of events may last for hours.
+    #[must_use]
+    pub fn request_timeout(self, time: impl Into<Option<Duration>>) -> Http {
+        self.change(|limits| limits.request = time.into())
+    }
+
+    /// Serves clients of HTTP/1 that have shut down their side of the connection after a request.
+    ///
+    /// It is off by default: a handler is killed when its client closes. With it on, the server
+    /// notices only when it sends that a client has gone. Turn it on for clients such as `nc -N`.
+    #[must_use]
+    pub fn half_close(mut self, on: bool) -> Http {
+        self.http1.half_close(on);
+        self
+    }
+
+    /// Changes hyper's settings for HTTP/1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let http = fibra::http::Http::new().with_http1(|http1| {
+    ///     http1.keep_alive(false).title_case_headers(true);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn with_http1(mut self, change: impl FnOnce(&mut http1::Builder)) -> Http {
+        change(&mut self.http1);
+        self
+    }
+
+    /// Changes hyper's settings for HTTP/2: windows, pings, limits against floods. `change` is
+    /// called for each connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let http = fibra::http::Http::new().with_http2(|http2| {
+    ///     http2.keep_alive_interval(Duration::from_secs(20)).max_send_buf_size(256 << 10);
+    /// });
+    /// ```
+    #[cfg(feature = "http2")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+    #[must_use]
+    pub fn with_http2(
+        mut self,
+        change: impl Fn(&mut http2::Builder<StreamExecutor>) + Send + Sync + 'static,
+    ) -> Http {
+        let change: ChangeHttp2 = Arc::new(change);
+        self.http2 = self.http2.iter().cloned().chain([change]).collect();
+        self
+    }
+
+    /// Returns a handle that asks all connections of these settings, and of their clones, to end.
+    #[must_use]
+    pub fn graceful(&self) -> Graceful {
+        self.graceful.clone()
+    }
+
+    pub(super) fn ending(&self) -> &Graceful {
+        &self.graceful
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Limits)) -> Http {
+        change(Arc::make_mut(&mut self.limits));
+        self
+    }
+}
+
+impl Default for Http {
+    fn default() -> Http {
+        Http::new()
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http")
+            .field("versions", &self.versions)
+            .field("limits", &self.limits)
+            .field("graceful", &self.graceful)
+            .finish_non_exhaustive()
+    }
+}
