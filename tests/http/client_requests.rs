@@ -167,7 +167,8 @@ fn a_large_body_is_streamed_in_both_directions() {
                 go(move || io::copy(request.body_mut(), &mut writer).unwrap());
                 Response::new(body)
             };
-            drop(fibra::http::Http::new().serve_connection(stream, echo));
+            let http = fibra::http::Http::new().max_body_size(LENGTH);
+            drop(http.serve_connection(stream, echo));
         });
         let body = RequestBody::sized(io::repeat(b'x'), LENGTH);
         let mut response = client().post(site.url("/")).body(body).send().unwrap();

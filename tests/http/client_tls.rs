@@ -222,6 +222,7 @@ mod http2 {
         fibra::run(|| {
             let (site, client) = (site(), client());
             let (other, never) = (client.clone(), url(&site, "/never"));
+            client.get(url(&site, "/a")).send().unwrap(); // there is a connection
             let waits = fibra::spawn(move || other.get(never).send().map(drop));
             wait_all_blocked();
             waits.kill();

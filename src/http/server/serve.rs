@@ -25,7 +25,7 @@ use crate::http::server::settings::{Http, Limits};
 use crate::http::server::upgrade::Decision;
 use crate::http::server::watch::{Verdict, Watch};
 use crate::io::PollIo;
-use crate::sched::lowlevel::{clock_now, on_warm_stack};
+use crate::sched::lowlevel::{clock_now, current_fiber, on_warm_stack};
 
 impl Http {
     /// Serves one connection until it ends, and calls `handler` for each request in a new fiber.
@@ -123,6 +123,7 @@ impl Http {
         B: Body + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        current_fiber(); // here, and not in a handler, it panics if there is none
         let limits = &*self.limits;
         let service = service_fn(move |mut request: Request<Incoming>| {
             let by = limits.request.and_then(|limit| clock_now().checked_add(limit));
