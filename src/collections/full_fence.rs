@@ -1,8 +1,8 @@
 //! A sequentially consistent fence.
 //!
-//! On x86 the compiler makes an `mfence` of it, which also waits for stores that go past the caches.
-//! A read-modify-write orders everything else as well, and takes a quarter of the time: 5 ns and
-//! 20 ns, measured on an AMD EPYC. Each wake of another thread has such a fence.
+//! On x86 the compiler makes an `mfence` of it, which also waits for stores that go past the
+//! caches. A read-modify-write orders everything else as well, and takes a quarter of the time: 5
+//! ns and 20 ns, measured on an AMD EPYC. Each wake of another thread has such a fence.
 
 #![allow(unsafe_code, reason = "an instruction for which the compiler has no name")]
 

@@ -20,9 +20,9 @@
 //! [`Inbox::abandon`].
 //!
 //! Messages of one word, which most are, go through a short queue that is quicker for one reader;
-//! all others, and those that find it full, through a channel of crossbeam. While there is a message
-//! in the channel, all go there. So the reader, which empties the short queue first, gets them in
-//! order.
+//! all others, and those that find it full, through a channel of crossbeam. While there is a
+//! message in the channel, all go there. So the reader, which empties the short queue first, gets
+//! them in order.
 
 #[cfg(loom)]
 use loom::sync::atomic::AtomicBool;
@@ -198,14 +198,14 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use std::num::NonZeroU32;
+    use crate::collections::words::Kind;
 
     impl Message for i32 {}
 
     /// Even numbers are words.
     impl Message for u64 {
         fn as_word(&self) -> Option<Word> {
-            (self % 2 == 0).then_some(Word { kind: NonZeroU32::MIN, value: *self })
+            (self % 2 == 0).then_some(Word { kind: Kind::Two, value: *self })
         }
 
         fn of_word(word: Word) -> u64 {

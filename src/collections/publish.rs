@@ -19,13 +19,13 @@
 //! - *A message and the opening of the poller.* `push` claims the wake, then `Bed::call` looks for
 //!   a poller. The poller is opened before `announce_sleep`, whose announcement the claim has read:
 //!   the order follows from that alone.
-//! - *A job and a scheduler that is about to sleep.* Code that queues a job then calls [`fence`] and
-//!   `Sleepers::one_to_wake`. The scheduler calls `Sleepers::announce`, then looks at the queues.
-//!   `Sleepers::end_search` is the same for a search. The models are in `jobs/sleepers.rs`.
+//! - *A job and a scheduler that is about to sleep.* Code that queues a job then calls [`fence`]
+//!   and `Sleepers::one_to_wake`. The scheduler calls `Sleepers::announce`, then looks at the
+//!   queues. `Sleepers::end_search` is the same for a search. The models are in `jobs/sleepers.rs`.
 //! - *A job and the end of its runtime.* `Shared::inject` and `Shared::direct` queue the job, then
 //!   wake a scheduler, which begins with a fence, then call `CurrentStage::is_closed_after_push`.
-//!   `CurrentStage::advance` sets the stage, then the schedulers empty the queues. The models are in
-//!   `jobs/stage.rs`.
+//!   `CurrentStage::advance` sets the stage, then the schedulers empty the queues. The models are
+//!   in `jobs/stage.rs`.
 //! - *A value and a receiver that waits*, in `sync/mpmc`. `Shared::push` appends to the ring, then
 //!   looks at the word of the receivers. A receiver publishes itself in that word
 //!   (`Locked::announce_and_release`), then looks at the ring.

@@ -1,16 +1,19 @@
 //! A short queue of messages of one word each, which any thread appends and one takes.
 //!
 //! ```text
-//!   slots:  | . | . | w5 | w6 | - | w8 | . | . |      a circle; the writer of w7 is about to store
-//!                   head                 tail         it, and the reader waits for that
+//!   position      5          6          7          8
+//!   slots:  | 5, word  | 6, word  | 7, free  | 8, word  | 1 + N, free | ..   N of them, a circle
+//!             head                  a writer              tail
+//!                                   is about to store here; the reader waits for that
 //! ```
 //!
 //! Invariants:
-//! - A slot between `head` and `tail` belongs to the thread that has advanced `tail` over it, until
-//!   it stores a kind, and then to the reader, until that removes the kind. A slot with a kind is
-//!   not taken, so there are at most as many messages as slots.
-//! - A writer does not look at `head`, and the reader seldom at `tail`: each would take the word out
-//!   of the other's cache.
+//! - The state of a slot is a position, and whether a word is there. The thread that advances
+//!   `tail` over a position finds the slot free for that position before. It alone stores there,
+//!   until it publishes the word by the state. The reader then takes the word, and makes the slot
+//!   free for the position one circle later.
+//! - A writer does not look at `head`, and the reader seldom at `tail`: each would take the word
+//!   out of the other's cache.
 //! - Only the reader uses `head`. If two threads read at the same time, messages may be lost or
 //!   come twice, and nothing worse: every access is atomic.
 //! - The queue is not empty from when `tail` is advanced, which is before the message can be taken.
@@ -19,14 +22,12 @@
 
 use std::fmt;
 use std::hint;
-use std::num::NonZeroU32;
-use std::thread;
 
 #[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+use loom::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::atomic::Ordering;
 #[cfg(not(loom))]
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use crate::collections::apart::Apart;
 
@@ -38,11 +39,21 @@ const SLOTS: usize = if cfg!(loom) { 2 } else { 256 };
 /// the writer have the processor.
 const LOOKS: u32 = 64;
 
+/// The number of bits of a state that hold the kind; the others hold the position.
+const KIND_BITS: u32 = 2;
+
 /// A message.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Word {
-    pub(crate) kind: NonZeroU32,
+    pub(crate) kind: Kind,
     pub(crate) value: u64,
+}
+
+/// The kind of a message, which its users choose.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    One,
+    Two,
 }
 
 /// The queue.
@@ -55,18 +66,37 @@ pub(crate) struct Words {
 }
 
 struct Slot {
-    /// The kind of the message, or 0 while there is none.
-    kind: AtomicU32,
+    /// [`free`] or [`full`].
+    state: AtomicUsize,
     value: AtomicU64,
+}
+
+/// Returns the state of a slot that is free for the message at `position`.
+fn free(position: usize) -> usize {
+    position << KIND_BITS
+}
+
+/// Returns the state of a slot that holds the message at `position`.
+fn full(position: usize, kind: Kind) -> usize {
+    free(position) | if kind == Kind::One { 1 } else { 2 }
+}
+
+/// Returns the kind of the message at `position`, if the slot with that state holds it.
+fn kind_at(position: usize, state: usize) -> Option<Kind> {
+    match state ^ free(position) {
+        1 => Some(Kind::One),
+        2 => Some(Kind::Two),
+        _ => None,
+    }
 }
 
 impl Words {
     pub(crate) fn new() -> Words {
-        let empty = |_| Slot { kind: AtomicU32::new(0), value: AtomicU64::new(0) };
+        let slot = |at| Slot { state: AtomicUsize::new(free(at)), value: AtomicU64::new(0) };
         Words {
             head: Apart(AtomicUsize::new(0)),
             tail: Apart(AtomicUsize::new(0)),
-            slots: (0..SLOTS).map(empty).collect(),
+            slots: (0..SLOTS).map(slot).collect(),
         }
     }
 
@@ -76,24 +106,24 @@ impl Words {
         let mut tail = self.tail.load(Ordering::Relaxed);
         let slot = loop {
             let slot = &self.slots[tail % SLOTS];
-            // Acquire: the reader has taken what was here. If another writer has taken the slot
-            // since `tail` was read, the exchange fails.
-            if slot.kind.load(Ordering::Acquire) != 0 {
+            // Acquire: the reader has taken the word that was here.
+            if slot.state.load(Ordering::Acquire) == free(tail) {
+                let next = tail.wrapping_add(1);
+                let (ok, failed) = (Ordering::AcqRel, Ordering::Relaxed);
+                match self.tail.compare_exchange_weak(tail, next, ok, failed) {
+                    Ok(_) => break slot,
+                    Err(now) => tail = now,
+                }
+            } else {
                 let now = self.tail.load(Ordering::Relaxed);
                 if now == tail {
                     return false;
                 }
                 tail = now;
-                continue;
-            }
-            let next = tail.wrapping_add(1);
-            match self.tail.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => break slot,
-                Err(now) => tail = now,
             }
         };
         slot.value.store(word.value, Ordering::Relaxed);
-        slot.kind.store(word.kind.get(), Ordering::Release);
+        slot.state.store(full(tail, word.kind), Ordering::Release);
         true
     }
 
@@ -102,14 +132,14 @@ impl Words {
     pub(crate) fn pop(&self) -> Option<Word> {
         let head = self.head.load(Ordering::Relaxed);
         let slot = &self.slots[head % SLOTS];
-        let kind = match NonZeroU32::new(slot.kind.load(Ordering::Acquire)) {
+        let kind = match kind_at(head, slot.state.load(Ordering::Acquire)) {
             Some(kind) => kind,
             None if self.is_empty() => return None,
-            None => wait_for_kind(slot),
+            None => wait_for_kind(head, slot),
         };
         let value = slot.value.load(Ordering::Relaxed);
         self.head.store(head.wrapping_add(1), Ordering::Relaxed);
-        slot.kind.store(0, Ordering::Release);
+        slot.state.store(free(head.wrapping_add(SLOTS)), Ordering::Release);
         Some(Word { kind, value })
     }
 
@@ -125,25 +155,26 @@ impl Words {
     }
 }
 
-/// Waits until the thread that has taken `slot` has stored its message there.
+/// Waits until the thread that has advanced `tail` over `position` has stored its message in `slot`.
 #[cold]
-fn wait_for_kind(slot: &Slot) -> NonZeroU32 {
-    for look in 0_u32.. {
-        if let Some(kind) = NonZeroU32::new(slot.kind.load(Ordering::Acquire)) {
+fn wait_for_kind(position: usize, slot: &Slot) -> Kind {
+    let mut looks = 0;
+    loop {
+        if let Some(kind) = kind_at(position, slot.state.load(Ordering::Acquire)) {
             return kind;
         }
-        if look < LOOKS && !cfg!(loom) {
+        looks += 1;
+        if looks < LOOKS && !cfg!(loom) {
             hint::spin_loop();
         } else {
             yield_to_the_writer();
         }
     }
-    unreachable!("the loop has no end")
 }
 
 fn yield_to_the_writer() {
     #[cfg(not(loom))]
-    thread::yield_now();
+    std::thread::yield_now();
     #[cfg(loom)]
     loom::thread::yield_now();
 }
@@ -156,10 +187,12 @@ impl fmt::Debug for Words {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     fn word(value: u64) -> Word {
-        Word { kind: NonZeroU32::MIN, value }
+        Word { kind: Kind::One, value }
     }
 
     #[test]
@@ -214,34 +247,27 @@ mod models {
 
     use super::*;
 
+    /// Two threads append, and fall back on nothing when they find no room: there are two slots,
+    /// and up to three messages.
     #[test]
     fn loom_each_word_is_taken_once_with_its_value() {
         loom::model(|| {
             let words = Arc::new(Words::new());
-            let writers = [1, 2].map(|value| {
-                let words = words.clone();
-                let kind = NonZeroU32::new(value).unwrap();
-                thread::spawn(move || words.push(Word { kind, value: u64::from(value) * 10 }))
-            });
-            let mut taken = Vec::new();
-            // The second message goes around the end, and uses a slot again.
-            while taken.len() < 2 {
-                match words.pop() {
-                    Some(word) => taken.push(word),
-                    None => thread::yield_now(),
-                }
-                if taken.len() == 1 && words.len() == 0 {
-                    let kind = NonZeroU32::new(3).unwrap();
-                    let _ = words.push(Word { kind, value: 30 });
-                }
-            }
-            assert!(writers.map(|writer| writer.join().unwrap()) == [true; 2]);
+            let writers =
+                [(Kind::One, &[10, 11][..]), (Kind::Two, &[20][..])].map(|(kind, values)| {
+                    let words = words.clone();
+                    let push = move |value: &u64| words.push(Word { kind, value: *value });
+                    thread::spawn(move || values.iter().copied().filter(push).collect::<Vec<_>>())
+                });
+            let mut taken: Vec<_> = (0..2).filter_map(|_| words.pop()).collect();
+            let appended: Vec<Vec<u64>> =
+                writers.map(|writer| writer.join().unwrap()).into_iter().collect();
             taken.extend(std::iter::from_fn(|| words.pop()));
-            assert!(taken.iter().all(|word| word.value == u64::from(word.kind.get()) * 10));
-            taken.sort_unstable_by_key(|word| word.kind);
-            taken.dedup();
-            let of_writers = taken.iter().filter(|word| word.kind.get() != 3).count();
-            assert_eq!(of_writers, 2, "a message is lost, or came twice");
+            for (kind, appended) in [Kind::One, Kind::Two].into_iter().zip(appended) {
+                let of_kind = taken.iter().filter(|word| word.kind == kind);
+                assert_eq!(of_kind.map(|word| word.value).collect::<Vec<_>>(), appended);
+            }
+            assert!(words.is_empty());
         });
     }
 }

@@ -108,14 +108,14 @@ pub(crate) struct Started {
 }
 
 /// The right to run the closure of a job. There is one per job. It belongs to the closure of the
-/// job's fiber, and is not counted: that closure is gone before the fiber has ended, and [`Started`]
-/// after that. The closure of an abandoned fiber is kept, but never used again.
+/// job's fiber, and is not counted: that closure is gone before the fiber has ended, and
+/// [`Started`] after that. The closure of an abandoned fiber is kept, but never used again.
 struct Body(NonNull<dyn Job>);
 
 impl Body {
     fn job(&self) -> &dyn Job {
-        // SAFETY: `Started` counts the job until `Worker::ended`, which is called when the fiber has
-        // ended, and so after the last use of this; or when it was abandoned.
+        // SAFETY: `Started` counts the job until `Worker::ended`, which is called when the fiber
+        // has ended, and so after the last use of this; or when it was abandoned.
         unsafe { self.0.as_ref() }
     }
 }
@@ -129,8 +129,8 @@ impl Drop for Body {
 
 impl Unstarted {
     /// Creates the fiber that runs the job, without queueing it. If the runtime `is_closed`, or if
-    /// the scope of the job was killed, the fiber only drops the closure. If the job was taken back,
-    /// there need not be a fiber, and this may return `None`.
+    /// the scope of the job was killed, the fiber only drops the closure. If the job was taken
+    /// back, there need not be a fiber, and this may return `None`.
     pub(crate) fn start(
         self,
         sched: &Scheduler,

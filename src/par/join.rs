@@ -59,9 +59,9 @@ static SECOND: WaitReason =
 /// Runs `a` and `b`, at the same time if another scheduler is free, and returns both results.
 ///
 /// The current fiber runs `a`. `b` is a job, which another scheduler may take while `a` runs, and
-/// this one while `a` waits. If none has taken it when `a` is done, the current fiber runs `b`, too:
-/// that costs much less than a job. Then `b` sees the fiber-locals of the current fiber; otherwise
-/// it sees those that jobs inherit.
+/// this one while `a` waits. If none has taken it when `a` is done, the current fiber runs `b`,
+/// too: that costs much less than a job. Then `b` sees the fiber-locals of the current fiber;
+/// otherwise it sees those that jobs inherit.
 ///
 /// If the caller is killed, so is `b`, and the caller unwinds once `b` has ended.
 ///

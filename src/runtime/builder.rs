@@ -70,13 +70,26 @@ impl SharedHooks {
     }
 }
 
+/// Returns the hooks of a runtime whose builder sets none.
+#[cfg(not(fibra_observed))]
+fn default_hooks() -> Option<SharedHooks> {
+    None
+}
+
+/// Returns the hooks of a runtime whose builder sets none: `.ci/observed` runs tests with these.
+#[cfg(fibra_observed)]
+#[allow(clippy::unnecessary_wraps, reason = "other builds have none")]
+fn default_hooks() -> Option<SharedHooks> {
+    Some(SharedHooks(AssertUnwindSafe(Arc::new(crate::runtime::observed::Checks))))
+}
+
 impl Default for RuntimeBuilder {
     fn default() -> RuntimeBuilder {
         RuntimeBuilder {
             main_class: SizeClass::MAIN,
             class: SizeClass::DEFAULT,
             virtual_clock: false,
-            hooks: None,
+            hooks: default_hooks(),
             plan: Plan {
                 threads: 1,
                 name: String::from("fibra"),
@@ -285,6 +298,11 @@ impl RuntimeBuilder {
     ///
     /// During this time only fibers of the runtime can spawn jobs. Then jobs that have not started
     /// are dropped, and those that run are killed. It concerns runtimes of several threads only.
+    ///
+    /// It does not limit the time that killed jobs take to end: a job in a
+    /// [`shield`](crate::shield) that never ends keeps `run` from returning.
+    /// [`shield_for`](crate::shield_for) ends, and
+    /// [`report_stalls`](RuntimeBuilder::report_stalls) shows where such a job waits.
     ///
     /// # Examples
     ///

@@ -4,6 +4,8 @@
 mod builder;
 #[cfg(feature = "tokio")]
 mod companion;
+#[cfg(fibra_observed)]
+mod observed;
 
 pub use builder::RuntimeBuilder;
 

@@ -110,3 +110,21 @@ fn a_cancelled_nursery() {
     });
     check("+b -b +c -c +b -b +c -c main[]");
 }
+
+#[test]
+fn a_tasklet_that_removes_itself_without_a_handle_unwinds_in_its_region() {
+    use fibra::stackless;
+
+    fibra::run(|| {
+        let removes = || {
+            named("a", || {
+                let _guard = OnDrop(|| show("dropped"));
+                drop(stackless::schedule_remove());
+            });
+        };
+        drop(stackless::spawn(removes));
+        stackless::run();
+        show("main");
+    });
+    check("+a -a +a dropped[a] -a main[]");
+}

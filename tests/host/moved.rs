@@ -88,7 +88,7 @@ fn a_guest_continues_in_another_runtime_of_its_thread() {
 }
 
 #[test]
-fn a_guest_outside_of_tokio_says_so_at_each_poll() {
+fn each_poll_of_a_guest_outside_of_tokio_panics() {
     fibra::frame(|| {
         let tokio = tokio_runtime();
         let mut guest = fibra::guest(|| fibra::sleep(Duration::from_millis(5)));

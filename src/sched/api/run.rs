@@ -121,12 +121,13 @@ where
     unsafe { JoinHandle::<T>::new(main) }
 }
 
-/// Makes another main fiber for `sched`, whose main fiber was abandoned. It has nothing to do but to
-/// end all others.
+/// Makes another main fiber for the scheduler of this thread, whose main fiber was abandoned. It
+/// only ends all others.
 #[cfg(feature = "tokio")]
-pub(super) fn replace_main(sched: &Scheduler) {
+pub(super) fn replace_main() {
+    let sched = scheduler().expect("a fiber is abandoned during a turn");
     // SAFETY: the closure and its output borrow nothing.
-    drop(unsafe { create_main(sched, || ()) });
+    drop(unsafe { create_main(&sched, || ()) });
 }
 
 /// A guard that makes a scheduler that of this thread.

@@ -5,9 +5,9 @@
 //!   list in which it waited, so that nothing is handed to it.
 //! - A fiber that borrows cannot be abandoned while its lender runs on: the main fiber of a `run`
 //!   never, because the caller of `run` lends to it, and a fiber of a scope only when `run` or its
-//!   runtime is ending. The process is aborted instead. An abandoned child still counts as running, so the
-//!   fiber of its scope never leaves the scope, and is abandoned too when its own `run` ends: the
-//!   data that it has lent lies on a stack that is kept.
+//!   runtime is ending. The process is aborted instead. An abandoned child still counts as running,
+//!   so the fiber of its scope never leaves the scope, and is abandoned too when its own `run`
+//!   ends: the data that it has lent lies on a stack that is kept.
 //! - An abandoned fiber counts as ended for its joiner and its hooks, and not for its scope.
 //! - The main fiber of a guest borrows nothing. If it is abandoned, another main fiber takes its
 //!   place, and ends all others.
@@ -87,7 +87,7 @@ impl Scheduler {
         }
         self.tell_main();
         if self.main.get() == Some(fiber) {
-            self.main.successor.get().into_iter().for_each(|make| make(self));
+            self.main.successor.get().into_iter().for_each(|make| make());
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::fiber::header::FiberPtr;
 use crate::fiber::state::{OnDeadlock, WaitReason};
-use crate::sched::core::scheduler::Scheduler;
 use crate::sched::shared::kill_request::KillRequest;
 use crate::stack::SizeClass;
 
@@ -22,9 +21,9 @@ pub(crate) struct MainFiber {
     /// The function that it calls after its own clean-up, and that ends all other fibers. (A
     /// pointer, because the function uses modules above this one.)
     pub(crate) last_duty: Cell<Option<fn()>>,
-    /// The function that makes another main fiber after this one was abandoned. Only that of a guest
-    /// has one: others borrow, and cannot be abandoned.
-    pub(crate) successor: Cell<Option<fn(&Scheduler)>>,
+    /// The function that makes another main fiber after this one was abandoned. Only that of a
+    /// guest has one: others borrow, and cannot be abandoned.
+    pub(crate) successor: Cell<Option<fn()>>,
     /// The code with which the process exits after `run`, if `exit` was called.
     pub(crate) exit_code: Cell<Option<i32>>,
     /// Whether it runs only code of the library from now on, which other fibers cannot pause.

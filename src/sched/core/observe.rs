@@ -30,15 +30,15 @@ pub(crate) fn run<R>(fiber: FiberPtr, f: impl FnOnce() -> R) -> R {
     carried::carry(Some(fiber), &Observed(fiber), f)
 }
 
-/// Tells the hooks, if there are any, that the closure of `fiber` has ended. They are told nothing
-/// of it after that.
+/// Tells the hooks, if there are any, that the closure of `fiber` has ended. That is the last event
+/// of the fiber.
 pub(crate) fn tell_end(fiber: FiberPtr) {
     tell(fiber, |hooks, at| hooks.ended(at, fiber.id()));
     fiber.first_turn.set(fiber.first_turn.get().without(FirstTurn::OBSERVED));
 }
 
-/// Tells the hooks, on `main`, which waits for the end of all other fibers, what they have not been
-/// told so far. Returns whether there was anything: user code has run.
+/// Passes the events that are left to the hooks, on `main`, which waits for the end of all other
+/// fibers. Returns whether there were any: user code has run.
 pub(crate) fn tell_rest(sched: &Scheduler, main: FiberPtr) -> bool {
     sched.observer.get().is_some_and(|observer| observer.tell_pending(main))
 }

@@ -124,7 +124,8 @@ impl Observer {
         carried::at_door(fiber, WHOSE, || f(&*self.hooks, now));
     }
 
-    /// Tells the hooks the pending events, on the running fiber. Returns whether there were any.
+    /// Passes the pending events to the hooks, on the running fiber. Returns whether there were
+    /// any.
     pub(crate) fn tell_pending(&self, fiber: FiberPtr) -> bool {
         let hooks = &*self.hooks;
         let pending = self.pending.take();
@@ -157,7 +158,7 @@ impl Observer {
         self.note(now, fiber, Pending::Ended);
     }
 
-    /// Keeps an event until it can be told, unless the closure of `fiber` has ended.
+    /// Keeps an event for the hooks, unless the closure of `fiber` has ended.
     fn note(&self, now: Instant, fiber: FiberPtr, event: Pending) {
         if fiber.first_turn.get().has(FirstTurn::OBSERVED) {
             self.pending.borrow_mut().push((now, fiber.id(), event));

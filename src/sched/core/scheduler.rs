@@ -119,7 +119,7 @@ pub(crate) struct Hosted {
     pub(crate) turns: Cell<u32>,
     /// Whether other threads were told that it sleeps.
     pub(crate) asleep: Cell<bool>,
-    /// Whether its runtime was told that it sleeps, as in a stall of all schedulers.
+    /// Whether its runtime counts it among the schedulers that sleep, to find stalls.
     pub(crate) counts_as_asleep: Cell<bool>,
     /// Whether it is a guest that was dropped, or whose frame ends.
     pub(crate) is_ending: Cell<bool>,

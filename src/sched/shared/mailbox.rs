@@ -18,7 +18,6 @@
 //! - A mailbox that is closed refuses orders, and accepts everything else.
 
 use std::borrow::Cow;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::collections::inbox::{Inbox, Message};
@@ -26,7 +25,7 @@ use crate::collections::marks::Marks;
 use crate::collections::orders::Added;
 pub(crate) use crate::collections::orders::Order;
 use crate::collections::slot_table::Key;
-use crate::collections::words::Word;
+use crate::collections::words::{Kind, Word};
 use crate::fiber::token::Token;
 use crate::sched::time::idle::Wake;
 
@@ -64,15 +63,12 @@ pub(crate) enum Mail {
     Disarm(Key),
 }
 
-const WAKE: NonZeroU32 = NonZeroU32::new(1).unwrap();
-const WAKE_TASK: NonZeroU32 = NonZeroU32::new(2).unwrap();
-
 impl Message for Mail {
     #[inline(always)]
     fn as_word(&self) -> Option<Word> {
         match *self {
-            Mail::Wake(key) => Some(Word { kind: WAKE, value: key.to_bits() }),
-            Mail::WakeTask(index) => Some(Word { kind: WAKE_TASK, value: u64::from(index) }),
+            Mail::Wake(key) => Some(Word { kind: Kind::One, value: key.to_bits() }),
+            Mail::WakeTask(index) => Some(Word { kind: Kind::Two, value: u64::from(index) }),
             _ => None,
         }
     }
@@ -81,8 +77,8 @@ impl Message for Mail {
     #[allow(clippy::cast_possible_truncation, reason = "`as_word` has widened it")]
     fn of_word(word: Word) -> Mail {
         match word.kind {
-            WAKE => Mail::Wake(Key::from_bits(word.value)),
-            _ => Mail::WakeTask(word.value as u32),
+            Kind::One => Mail::Wake(Key::from_bits(word.value)),
+            Kind::Two => Mail::WakeTask(word.value as u32),
         }
     }
 }

@@ -15,8 +15,10 @@
 //! - A fiber that is out of the ring resumes when it is put back or has something to raise, and not
 //!   by a spurious wake.
 
+use std::mem;
+
 use crate::fiber::carried;
-use crate::fiber::header::FiberRef;
+use crate::fiber::header::{FiberPtr, FiberRef};
 use crate::fiber::state::WaitReason;
 use crate::sched::core::carry;
 use crate::sched::core::facade::Watcher;
@@ -37,7 +39,9 @@ pub(crate) fn leave_ring(
         carry::go_away(current, reason);
         interrupt::react(current, reason)?;
     }
+    let unwinds = ComesBack(current.fiber);
     then();
+    mem::forget(unwinds);
     loop {
         leave(current, reason);
         // Checked before the reason: a completed wait may ignore its signals, this one must not.
@@ -46,6 +50,15 @@ pub(crate) fn leave_ring(
             carried::come_back(current.fiber);
             return Ok(());
         }
+    }
+}
+
+/// A guard that puts the contexts of a fiber back onto the thread if an unwind drops it.
+struct ComesBack(FiberPtr);
+
+impl Drop for ComesBack {
+    fn drop(&mut self) {
+        carried::come_back(self.0);
     }
 }
 
