@@ -202,7 +202,7 @@ fn the_pipes_of_a_child_have_the_traits_of_both_crates() {
             let writer = fibra::spawn(move || block_on(by_futures::write(stdin)));
             assert!(block_on(by_futures::read(stdout)) == data());
             writer.join().unwrap();
-            assert_eq!(block_on(by_tokio::read(one.stderr.take().unwrap())), []);
+            assert!(block_on(by_tokio::read(one.stderr.take().unwrap())).is_empty());
 
             let (stdin, stdout) = (other.stdin.take().unwrap(), other.stdout.take().unwrap());
             let writer = fibra::spawn(move || block_on(by_tokio::write(stdin)));
@@ -362,7 +362,7 @@ fn a_read_that_is_dropped_loses_no_data() {
         assert_eq!(block_on(read(&a)), b"kept");
 
         let nothing = async { Vec::new() };
-        assert_eq!(block_on(read(&a).or(nothing)), []);
+        assert!(block_on(read(&a).or(nothing)).is_empty());
         b.write_all(b"also").unwrap();
         assert_eq!(block_on(read(&a)), b"also");
     });
