@@ -114,15 +114,10 @@ where
         &self.body
     }
 
-    /// Returns the body, or this reader if data of the body was read.
+    /// Returns the body, and the data that this reader has taken from it and not passed on.
     #[cfg(feature = "http-client")]
-    #[allow(clippy::result_large_err, reason = "the reader is given back")]
-    pub(super) fn into_unread(self) -> Result<B, BodyReader<B>>
-    where
-        B: Unpin,
-    {
-        let is_unread = self.chunk.is_none() && self.trailers.is_none() && self.failed.is_none();
-        if is_unread { Ok(*Pin::into_inner(self.body)) } else { Err(self) }
+    pub(super) fn into_parts(self) -> (Pin<Box<B>>, Option<B::Data>) {
+        (self.body, self.chunk.filter(Buf::has_remaining))
     }
 
     /// Waits for the next part of the body, and returns it as it has arrived; `None` at the end.

@@ -296,7 +296,7 @@ fn a_server_that_restarts_is_reached_again() {
 }
 
 #[test]
-fn bytes_that_nobody_asked_for_end_an_idle_connection() {
+fn bytes_that_were_not_asked_for_end_an_idle_connection() {
     fibra::run(|| {
         let site = Site::scripted(|_, stream| {
             head_of(&stream).unwrap();

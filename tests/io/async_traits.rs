@@ -202,7 +202,7 @@ fn the_pipes_of_a_child_have_the_traits_of_both_crates() {
             let writer = fibra::spawn(move || block_on(by_futures::write(stdin)));
             assert!(block_on(by_futures::read(stdout)) == data());
             writer.join().unwrap();
-            assert_eq!(block_on(by_tokio::read(one.stderr.take().unwrap())), b"");
+            assert!(block_on(by_tokio::read(one.stderr.take().unwrap())).is_empty());
 
             let (stdin, stdout) = (other.stdin.take().unwrap(), other.stdout.take().unwrap());
             let writer = fibra::spawn(move || block_on(by_tokio::write(stdin)));
@@ -362,7 +362,7 @@ fn a_read_that_is_dropped_loses_no_data() {
         assert_eq!(block_on(read(&a)), b"kept");
 
         let nothing = async { Vec::new() };
-        assert_eq!(block_on(read(&a).or(nothing)), b"");
+        assert!(block_on(read(&a).or(nothing)).is_empty());
         b.write_all(b"also").unwrap();
         assert_eq!(block_on(read(&a)), b"also");
     });
@@ -523,7 +523,7 @@ fn a_tls_reader_that_sends_an_alert_does_not_take_the_place_of_the_writer() {
         woken = writer.get();
     }
     let received = &mut vec![0; 1 << 20];
-    for _ in 0..10_000 {
+    for _ in 0..1000 {
         if writer.get() != woken {
             return;
         }

@@ -256,7 +256,7 @@ fn members_that_never_end_are_a_deadlock() {
 fn empty_and_very_long_sources_can_be_mapped() {
     run_virtually(|| {
         let pool = Pool::new(1_000_000);
-        assert_eq!(pool.map(iter::empty::<u8>(), |n| n).unwrap(), b"");
+        assert!(pool.map(iter::empty::<u8>(), |n| n).unwrap().is_empty());
         let many = pool.map(0..20_000_u32, |n| n).unwrap();
         assert_eq!(many.len(), 20_000);
         assert!(many.iter().zip(0..).all(|(&n, i)| n == i));

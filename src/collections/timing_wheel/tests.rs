@@ -80,7 +80,7 @@ fn each_border_fires_neither_early_nor_late() {
             wheel.insert(at, at);
             wheel.assert_valid();
             assert_eq!(wheel.next_deadline(), Some(at));
-            assert_eq!(fired(&mut wheel, at - 1), [0_u64; 0], "from {start} to {at}, a tick early");
+            assert!(fired(&mut wheel, at - 1).is_empty(), "from {start} to {at}, a tick early");
             assert_eq!(wheel.next_deadline(), Some(at));
             assert_eq!(fired(&mut wheel, at), [at], "from {start} to {at}");
             assert_eq!((wheel.next_deadline(), wheel.now()), (None, at));
@@ -115,7 +115,7 @@ fn equal_ticks_fire_in_the_order_of_insertion_across_cascades() {
     let mut wheel = TimingWheel::new(0);
     let at = (1 << 36) + 4096 + 64 + 1;
     for (n, now) in [0, 1 << 20, 1 << 36, (1 << 36) + 4096, at - 1].into_iter().enumerate() {
-        assert_eq!(fired(&mut wheel, now), [0_usize; 0]);
+        assert!(fired(&mut wheel, now).is_empty());
         wheel.insert(at, n);
         wheel.assert_valid();
     }

@@ -15,7 +15,7 @@ use crate::net::{Resolver, TcpStream};
 use crate::sched::lowlevel::clock_now;
 use crate::time::deadline;
 
-/// How a client makes connections.
+/// The settings with which a client makes connections.
 pub(super) struct Dial {
     pub(super) resolver: Resolver,
     #[cfg(feature = "tls")]

@@ -24,11 +24,11 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// use fibra::http::Client;
 ///
 /// fibra::run(|| {
-///     let error = Client::new().get("ftp://example.com/").send().unwrap_err();
+///     let error = Client::new().get("ftp://host.test/").send().unwrap_err();
 ///     assert!(error.is_builder());
 ///     assert_eq!(
 ///         error.to_string(),
-///         "cannot build the request to ftp://example.com/: only http and https URLs are supported",
+///         "cannot build the request to ftp://host.test/: only http and https URLs are supported",
 ///     );
 /// });
 /// ```
@@ -124,7 +124,7 @@ impl Error {
     }
 
     /// Returns whether there was no connection: the name is not known, nothing listens there, or
-    /// the server could not prove who it is. The request was not sent.
+    /// the server could not prove its name. The request was not sent.
     #[must_use]
     pub fn is_connect(&self) -> bool {
         matches!(self.inner.kind, Kind::Connect)

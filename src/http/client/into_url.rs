@@ -1,4 +1,4 @@
-//! What can be given as the URL of a request.
+//! The types that can be given as the URL of a request.
 
 use url::Url;
 

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - A connection of HTTP/1 goes back to the pool only after its response has been read to the end.
 //!   A lease that is dropped earlier kills the fiber of the connection, which closes it.
-//! - Dropping a response of HTTP/2 resets its stream, and leaves the connection as it is.
+//! - Dropping a response of HTTP/2 resets its stream, and leaves the connection open.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -145,7 +145,7 @@ impl Drop for Lease {
     }
 }
 
-/// Waits for the head of a response. The limit between parts of data begins anew whenever data
+/// Waits for the head of a response. The limit between parts of data begins again whenever data
 /// has moved on `line`.
 #[track_caller]
 fn wait<F: Future<Output = Sent>>(

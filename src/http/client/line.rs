@@ -30,7 +30,7 @@ pub(super) trait Stream: PollIo + AsFd {}
 
 impl<S: PollIo + AsFd> Stream for S {}
 
-/// What the fiber of a connection and its users share.
+/// The state that the fiber of a connection and its users share.
 pub(super) struct Line {
     stream: Box<dyn Stream>,
     /// The number of reads and writes that moved data.

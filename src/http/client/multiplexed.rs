@@ -87,7 +87,7 @@ pub(super) fn remove(server: &Server, line: &Rc<Line>) {
     drop(removed);
 }
 
-/// What is known about the protocol of a server, and the right to find out.
+/// The knowledge about the protocol of a server, and the right to find out.
 pub(super) struct WhichProtocol {
     is_http1: Cell<bool>,
     turn: Semaphore,

@@ -4,8 +4,8 @@
 //! - A request holds one permit of its server while it uses a connection of HTTP/1. A connection is
 //!   made only with a permit, and if none is idle. So there are never more connections, idle ones
 //!   included, than permits, and requests get them in the order in which they asked.
-//! - Requests share the connection of HTTP/2, and need no permit for it. As long as it is not known
-//!   that a server does not use HTTP/2, one request at a time connects to it.
+//! - Requests share the connection of HTTP/2, and need no permit for it. Until a server is known
+//!   not to use HTTP/2, one request at a time connects to it.
 //! - An idle connection has carried the last response to its end.
 //! - No connection is dropped while a list of the pool is borrowed.
 

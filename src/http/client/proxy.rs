@@ -30,7 +30,8 @@ use crate::http::client::route::host_and_port;
 /// use fibra::http::{Client, Proxy};
 ///
 /// # fn main() -> Result<(), fibra::http::Error> {
-/// let client = Client::builder().proxy(Proxy::new("http://user:secret@proxy.test:3128")?).build()?;
+/// let proxy = Proxy::new("http://user:secret@proxy.test:3128")?;
+/// let client = Client::builder().proxy(proxy).build()?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -45,8 +46,8 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not a URL whose scheme is `http`: proxies that are reached by
-    /// TLS or SOCKS are not supported.
+    /// Returns an error if the text is not a URL whose scheme is `http`: proxies that are reached
+    /// by TLS or SOCKS are not supported.
     pub fn new(url: impl IntoUrl) -> Result<Proxy, Error> {
         let mut url = url.into_url()?;
         if url.scheme() != "http" {

@@ -16,7 +16,7 @@ use crate::http::client::request_body::RequestBody;
 use crate::http::client::response::Response;
 use crate::http::client::send;
 
-/// A request as it is sent.
+/// A request in the form in which it is sent.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) method: Method,

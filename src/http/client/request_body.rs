@@ -22,7 +22,8 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The body of a request of a [`Client`](crate::http::Client).
 ///
-/// Texts and bytes convert to it, and so does the [`StreamBody`] of [`body()`](crate::http::body()).
+/// Texts and bytes convert to it, and so does the [`StreamBody`] of
+/// [`body()`](crate::http::body()).
 ///
 /// Bytes can be sent a second time, after a redirect or when an idle connection turns out to be
 /// closed. Bodies of the other kinds cannot.

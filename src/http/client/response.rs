@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use hyper::body::{Body, Bytes};
@@ -203,15 +204,13 @@ impl Response {
         self.body
     }
 
-    /// Returns the body, for code that sends it on, and drops the rest of the response.
-    ///
-    /// # Errors
-    ///
-    /// Returns the response if a part of its body was read already.
-    #[allow(clippy::result_large_err, reason = "a response is not lost")]
-    pub fn into_body(self) -> Result<ResponseBody, Response> {
-        let Response { head, url, peer, body } = self;
-        body.into_unread().map_err(|body| Response { head, url, peer, body })
+    /// Returns the rest of the body, for code that sends it on as the body of another message.
+    #[must_use]
+    pub fn into_body(self) -> ResponseBody {
+        let (body, unread) = self.body.into_parts();
+        let mut body = *Pin::into_inner(body);
+        body.put_back(unread);
+        body
     }
 
     /// Returns the rest of the body; without a copy if it has arrived in one part.

@@ -21,7 +21,11 @@ use crate::sched::lowlevel::clock_now;
 /// another request or response. It keeps the time limits of its request. Code that polls it runs in
 /// a fiber.
 pub struct ResponseBody {
+    /// Data that was taken from the body, and comes first again.
+    front: Option<Bytes>,
     incoming: Incoming,
+    /// After an error the rest is not polled again.
+    has_failed: bool,
     /// The use of the connection, until the end.
     lease: Option<Lease>,
     limits: Limits,
@@ -39,9 +43,16 @@ impl ResponseBody {
         limits: Limits,
         url: Rc<Url>,
     ) -> ResponseBody {
-        let mut body = ResponseBody { incoming, lease: Some(lease), limits, timer: None, url };
+        let lease = Some(lease);
+        let (front, has_failed, timer) = (None, false, None);
+        let mut body = ResponseBody { front, incoming, has_failed, lease, limits, timer, url };
         body.finish_at_end();
         body
+    }
+
+    /// Puts data back that was taken from the body.
+    pub(super) fn put_back(&mut self, data: Option<Bytes>) {
+        self.front = data;
     }
 
     /// Gives the connection back if nothing of the body is left.
@@ -69,6 +80,7 @@ impl ResponseBody {
 
     fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         self.lease = None;
+        self.has_failed = true;
         Poll::Ready(Some(Err(error.at(&self.url))))
     }
 }
@@ -81,6 +93,13 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(data) = self.front.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        if self.has_failed {
+            let error = Error::new(Kind::Body, None).because("this body has failed before");
+            return self.fail(error);
+        }
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Pending => match self.poll_limits(cx) {
                 Some(limit) => {
@@ -110,11 +129,17 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.front.is_none() && !self.has_failed && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        let mut hint = self.incoming.size_hint();
+        let front = self.front.as_ref().map_or(0, |data| data.len() as u64);
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + front);
+        }
+        hint.set_lower(hint.lower() + front);
+        hint
     }
 }
 

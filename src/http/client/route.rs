@@ -8,7 +8,7 @@ use url::{Host, Url};
 use crate::http::client::error::Error;
 use crate::http::client::proxy::Proxy;
 
-/// What connections have in common that can carry the same requests.
+/// The properties that connections share which can carry the same requests.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Key {
     pub(super) tls: bool,
