@@ -157,8 +157,8 @@
 //! A call costs about 10 µs, for waking a thread and being woken. So let a call do several
 //! statements, where they belong together.
 //!
-//! The recipes are compiled in `tests/crates` of the repository, whose other tests run such programs
-//! against real servers.
+//! The recipes are compiled in `tests/crates` of the repository, whose other tests run such
+//! programs against real servers.
 //!
 //! [`Owned`]: crate::blocking::Owned
 //! [`Owned::call_uninterruptible`]: crate::blocking::Owned::call_uninterruptible

@@ -12,8 +12,8 @@
 //! | `future(future)` | the future is ready | its output |
 //!
 //! Sources and sinks are the channels of [`channel`](crate::channel), [`sync`](crate::sync) and
-//! [`stackless`](crate::stackless) (`SharedChannel` excepted), by value or by reference. Streams are
-//! everything that has a method `readable` or `writable` that returns an
+//! [`stackless`](crate::stackless) (`SharedChannel` excepted), by value or by reference. Streams
+//! are everything that has a method `readable` or `writable` that returns an
 //! [`io::Readiness`](crate::io::Readiness): the sockets of `net`, and
 //! [`io::Waitable`](crate::io::Waitable) for other descriptors.
 //!

@@ -211,7 +211,7 @@ pub(crate) fn go<T: 'static>(f: impl FnOnce() -> T + 'static) {
     drop(fibra::spawn(f));
 }
 
-/// Returns the numbers below `n`, or the first of them: on a busy machine it ends after ten seconds.
+/// Returns the numbers below `n`, or on a busy machine the first of them: it ends after ten seconds.
 #[allow(clippy::disallowed_methods, reason = "the time of the machine is what is limited")]
 pub(crate) fn rounds(n: usize) -> impl Iterator<Item = usize> {
     let by = std::time::Instant::now() + Duration::from_secs(10);
