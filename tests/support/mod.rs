@@ -213,8 +213,8 @@ pub(crate) fn go<T: 'static>(f: impl FnOnce() -> T + 'static) {
 
 /// Returns the numbers below `n`, or the first of them: on a busy machine it ends after ten seconds.
 pub(crate) fn rounds(n: usize) -> impl Iterator<Item = usize> {
-    let by = std::time::Instant::now() + Duration::from_secs(10);
-    (0..n).take_while(move |_| std::time::Instant::now() < by)
+    let by = fibra::now() + Duration::from_secs(10);
+    (0..n).take_while(move |_| fibra::now() < by)
 }
 
 /// Calls `measure` until `is_right` holds for its result, and returns that.
