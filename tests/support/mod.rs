@@ -211,7 +211,7 @@ pub(crate) fn go<T: 'static>(f: impl FnOnce() -> T + 'static) {
     drop(fibra::spawn(f));
 }
 
-/// Returns the numbers below `n`, or the first of them: on a busy machine it ends after ten seconds.
+/// Returns the numbers below `n`. On a busy machine it ends after ten seconds, with the first ones.
 pub(crate) fn rounds(n: usize) -> impl Iterator<Item = usize> {
     let by = fibra::now() + Duration::from_secs(10);
     (0..n).take_while(move |_| fibra::now() < by)
