@@ -98,16 +98,18 @@ fn a_cancelled_query(pool: &OwnedPool<Client>) -> Result<(), Box<dyn Error>> {
     // The token goes to the caller before the query begins.
     let (tokens, token) = fibra::sync::mpmc::bounded(1);
     let start = Instant::now();
-    let result = pool.call_timeout(Duration::from_millis(50), move |client| {
+    let result = pool.call_timeout(Duration::from_millis(500), move |client| {
         let _ = tokens.send(client.cancel_token());
         client.simple_query("SELECT pg_sleep(60)").map(drop)
     });
     assert!(result.unwrap_err().is_timeout());
     // The call goes on without its caller, and would keep the connection for a minute.
     let token = token.recv()?;
-    fibra::blocking(move || token.cancel_query(NoTls))?;
     while pool.stats().running != 0 {
-        fibra::sleep(Duration::from_millis(1));
+        // The server ignores this until the query has begun.
+        let token = token.clone();
+        fibra::blocking(move || token.cancel_query(NoTls))?;
+        fibra::sleep(Duration::from_millis(20));
     }
     assert!(start.elapsed() < Duration::from_secs(30));
     Ok(())

@@ -56,14 +56,14 @@ fn blocking_commands(pool: &OwnedPool<Connection>) -> Result<(), Box<dyn Error>>
         .map(|n| {
             let pool = pool.clone();
             fibra::spawn(move || {
-                let pop = move |c: &mut Connection| c.blpop(format!("empty {n}"), 0.2);
+                let pop = move |c: &mut Connection| c.blpop(format!("empty {n}"), 1.0);
                 let popped: RedisResult<Option<(String, String)>> = pool.call(pop).unwrap();
                 assert_eq!(popped.unwrap(), None);
             })
         })
         .collect();
     pops.into_iter().for_each(|pop| pop.join().unwrap());
-    assert!(start.elapsed() < Duration::from_millis(800), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     assert_eq!(pool.stats().size, 5);
     Ok(())
 }

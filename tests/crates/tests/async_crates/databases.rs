@@ -143,7 +143,7 @@ fn tokio_postgres_over_a_stream_of_fibra() -> Outcome {
             }
         });
         // The fiber that waits for a slow query leaves; the connection stays usable.
-        let slow = client.simple_query("SELECT pg_sleep(0.2)");
+        let slow = client.simple_query("SELECT pg_sleep(1)");
         let late = fibra::time::timeout(Duration::from_millis(20), || block_on(slow).map(drop));
         assert!(late.is_err());
         block_on(client.simple_query("SELECT 1"))?;
