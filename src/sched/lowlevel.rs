@@ -19,7 +19,7 @@ pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
 #[cfg(any(feature = "http", feature = "tls"))]
 pub(crate) use crate::sched::api::with_stack::on_warm_stack;
 pub(crate) use crate::sched::core::carry::refuse_at_door;
-pub(crate) use crate::sched::core::choose::{Arm, Done};
+pub(crate) use crate::sched::core::choose::{Arm, Demands, Done};
 pub(crate) use crate::sched::core::deadline::{Deadline, deadline_after};
 pub(crate) use crate::sched::core::interrupt::{Interrupt, checkpoint};
 pub(crate) use crate::sched::core::io_error::interrupted;
