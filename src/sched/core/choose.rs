@@ -267,7 +267,7 @@ fn wait_for_all(current: CurrentFiber, arms: &[&mut dyn Arm], demands: Demands) 
     // It would take the place of the wait that the fiber is in.
     carry::refuse_at_door(current, CHOOSING_SHARED.text);
     let CurrentFiber { fiber, sched } = current;
-    let ticket = Arc::new(Ticket::of(sched.id, fiber.key.get(), sched.mailbox.clone()));
+    let ticket = Arc::new(Ticket::of(sched.address(), fiber.key.get()));
     let mut places = Places::default();
     let _shared = Shared::new(current);
     let choice = Choice { ticket, arms };

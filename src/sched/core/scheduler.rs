@@ -39,7 +39,7 @@ use crate::sched::core::work::Work;
 use crate::sched::shared::circles::Circles;
 use crate::sched::shared::mailbox::Mailbox;
 use crate::sched::shared::outside::Outside;
-use crate::sched::shared::places;
+use crate::sched::shared::places::{self, Address};
 use crate::sched::shared::registry;
 use crate::sched::shared::witnesses::Witnesses;
 use crate::sched::time::clock::Clock;
@@ -90,7 +90,7 @@ pub(crate) struct Scheduler {
     pub(crate) idle: Box<dyn Idle>,
     pub(crate) spin: Spin,
     pub(crate) mailbox: Arc<Mailbox>,
-    /// The number by which wakers find its mailbox. A later scheduler may have it again.
+    /// The number by which wakers and tickets find its mailbox. A later scheduler may have it again.
     pub(crate) place: Option<u16>,
     pub(crate) outside: Outside,
     /// The fibers that other threads may wake.
@@ -167,7 +167,7 @@ impl Scheduler {
             outside: Outside::new(),
             witnesses: RefCell::new(Witnesses::new()),
             circles: Circles::new(registry::enrol(id, &mailbox)),
-            place: places::take(&mailbox),
+            place: places::take(id, &mailbox),
             mailbox,
             deadlocks: Deadlocks::new(),
             main: MainFiber::new(),
@@ -305,6 +305,12 @@ impl Scheduler {
         #[allow(clippy::cast_possible_truncation, reason = "ages are differences: it may wrap")]
         self.now_ms.set(since.as_millis() as u32);
         self.pace.lap(self.switches.get())
+    }
+
+    /// Returns the way to it, as tickets keep it.
+    #[inline]
+    pub(crate) fn address(&self) -> Address {
+        Address::of(self.id, self.place, &self.mailbox)
     }
 
     /// Returns the living fiber of `key`.

@@ -77,8 +77,13 @@ impl Mailbox {
     /// Posts `mail`, which is lost if `run` is over.
     pub(crate) fn post(&self, mail: Mail) {
         if self.inbox.push(mail) {
-            self.waker.wake();
+            self.wake();
         }
+    }
+
+    /// Wakes the scheduler. The caller has claimed that from the inbox.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
     }
 
     /// Posts an unpark, unless the inbox already holds one of the same fiber.
@@ -115,7 +120,7 @@ impl Mailbox {
         let refused = if posted.is_err() { orders.take_back() } else { None };
         drop(orders);
         if matches!(posted, Ok(true)) {
-            self.waker.wake();
+            self.wake();
         }
         refused.map_or(Ok(()), Err)
     }
@@ -123,7 +128,7 @@ impl Mailbox {
     /// Wakes the scheduler for one turn, if it sleeps.
     pub(crate) fn nudge(&self) {
         if self.inbox.claim_wake() {
-            self.waker.wake();
+            self.wake();
         }
     }
 }
