@@ -90,8 +90,8 @@ pub(crate) trait Arm {
     }
 }
 
-/// What a choice must do for an arm, or for some of its arms, beside attempting it and waiting in its
-/// list.
+/// What a choice must do for an arm, or for some of its arms, beside attempting it and waiting in
+/// its list.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Demands(u8);
 

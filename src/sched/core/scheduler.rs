@@ -90,7 +90,8 @@ pub(crate) struct Scheduler {
     pub(crate) idle: Box<dyn Idle>,
     pub(crate) spin: Spin,
     pub(crate) mailbox: Arc<Mailbox>,
-    /// The number by which wakers and tickets find its mailbox. A later scheduler may have it again.
+    /// The number by which wakers and tickets find its mailbox. A later scheduler may have it
+    /// again.
     pub(crate) place: Option<u16>,
     pub(crate) outside: Outside,
     /// The fibers that other threads may wake.
