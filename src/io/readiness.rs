@@ -12,7 +12,9 @@ use std::task::{Context, Poll};
 
 use crate::reactor::poll::FutureId;
 use crate::reactor::source::{Direction, Source};
-use crate::sched::lowlevel::{Arm as LowArm, CurrentFiber, Done, current_fiber, own_waker};
+use crate::sched::lowlevel::{
+    Arm as LowArm, CurrentFiber, Demands, Done, current_fiber, own_waker,
+};
 use crate::select::{Arm, Operation, sealed};
 
 /// A future that is ready when an operation on a descriptor would not block, returned by
@@ -110,12 +112,8 @@ impl LowArm for Readiness<'_> {
         self.output.is_some()
     }
 
-    fn is_shared(&self) -> bool {
-        true
-    }
-
-    fn is_polled(&self) -> bool {
-        true
+    fn demands(&self) -> Demands {
+        Demands::POLLED
     }
 
     fn done(&self) -> Option<Done> {

@@ -20,7 +20,7 @@ use crate::future::block_on::wait_within;
 use crate::jobs::handle::Handle;
 use crate::jobs::job::Pending;
 use crate::jobs::job_cell::Unread;
-use crate::sched::core::choose::{Arm, Done};
+use crate::sched::core::choose::{Arm, Demands, Done};
 use crate::sched::core::interrupt::Interrupt;
 use crate::sched::core::limit::Limit;
 use crate::sched::core::park::spend;
@@ -294,8 +294,8 @@ impl<T> Arm for RemoteJoinArm<'_, T> {
         self.handle.is_finished()
     }
 
-    fn is_shared(&self) -> bool {
-        true
+    fn demands(&self) -> Demands {
+        Demands::SHARED
     }
 
     fn begin(&self, current: CurrentFiber) {

@@ -19,7 +19,7 @@ pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
 #[cfg(any(feature = "http", feature = "tls"))]
 pub(crate) use crate::sched::api::with_stack::on_warm_stack;
 pub(crate) use crate::sched::core::carry::refuse_at_door;
-pub(crate) use crate::sched::core::choose::{Arm, Done};
+pub(crate) use crate::sched::core::choose::{Arm, Demands, Done};
 pub(crate) use crate::sched::core::deadline::{Deadline, deadline_after};
 pub(crate) use crate::sched::core::interrupt::{Interrupt, checkpoint};
 pub(crate) use crate::sched::core::io_error::interrupted;
@@ -31,7 +31,7 @@ pub(crate) use crate::sched::core::park::{hand_over, spend, wait_until};
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::core::park::{spend_many, wait_for_events};
 pub(crate) use crate::sched::core::scheduler::{
-    CurrentFiber, current_fiber, scheduler, try_current_fiber,
+    CurrentFiber, current_fiber, nothing_else_can_run, scheduler, try_current_fiber,
 };
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::core::unwinding::{Unwinding, unwinding};

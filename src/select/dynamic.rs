@@ -99,8 +99,10 @@ impl<'a, R> Select<'a, R> {
         assert!(!self.arms.is_empty(), "a select over nothing would wait forever");
         let order = order(self.biased);
         let at = {
-            let mut arms: Vec<_> = self.arms.iter_mut().map(|arm| arm.arm().into_inner()).collect();
-            choose::choose(&mut arms, order)
+            let arms: Vec<_> = self.arms.iter_mut().map(|arm| arm.arm()).collect();
+            let demands = Arm::demands_of(&arms);
+            let mut arms: Vec<_> = arms.into_iter().map(Arm::into_inner).collect();
+            choose::choose(&mut arms, demands, order)
         };
         self.arms.swap_remove(at).finish()
     }
@@ -133,8 +135,10 @@ impl<'a, R> Select<'a, R> {
     pub fn try_now(mut self) -> Option<R> {
         let order = order(self.biased);
         let at = {
-            let mut arms: Vec<_> = self.arms.iter_mut().map(|arm| arm.arm().into_inner()).collect();
-            choose::choose_now(&mut arms, order)
+            let arms: Vec<_> = self.arms.iter_mut().map(|arm| arm.arm()).collect();
+            let demands = Arm::demands_of(&arms);
+            let mut arms: Vec<_> = arms.into_iter().map(Arm::into_inner).collect();
+            choose::choose_now(&mut arms, demands, order)
         };
         at.map(|at| self.arms.swap_remove(at).finish())
     }

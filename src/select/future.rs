@@ -10,7 +10,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::sched::core::choose::Done;
+use crate::sched::core::choose::{Demands, Done};
 use crate::sched::futures::task;
 use crate::sched::lowlevel::{Arm as LowArm, CurrentFiber, current_fiber};
 use crate::select::operation::{Arm, Operation, sealed};
@@ -57,7 +57,7 @@ impl<F: Future> Operation for FutureOp<F> {
     type Output = F::Output;
 
     fn arm(&mut self) -> Arm<'_> {
-        Arm(self)
+        Arm::new(self)
     }
 
     fn finish(self) -> F::Output {
@@ -78,12 +78,8 @@ impl<F: Future> LowArm for FutureOp<F> {
         self.output.is_some()
     }
 
-    fn is_shared(&self) -> bool {
-        true
-    }
-
-    fn is_polled(&self) -> bool {
-        true
+    fn demands(&self) -> Demands {
+        Demands::POLLED
     }
 
     fn done(&self) -> Option<Done> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::fiber::exit::JoinError;
 use crate::jobs::remote_handle::{RemoteHandle, RemoteJoinArm};
 use crate::sched::api::join::{JoinArm, JoinHandle};
-use crate::sched::core::choose::{self, Done, Order};
+use crate::sched::core::choose::{self, Demands, Done, Order};
 use crate::sched::lowlevel::{Arm as LowArm, CurrentFiber, current_fiber, deadline_after};
 use crate::sync::Event;
 use crate::sync::event::EventArm;
@@ -51,7 +51,10 @@ pub trait Operation: sealed::Sealed {
 /// A borrowed operation whose type is erased.
 #[doc(hidden)]
 #[allow(missing_debug_implementations, reason = "cannot be named by users")]
-pub struct Arm<'a>(pub(super) &'a mut dyn LowArm);
+pub struct Arm<'a> {
+    inner: &'a mut dyn LowArm,
+    demands: Demands,
+}
 
 /// The operation of joining a fiber, made by [`join`].
 pub struct JoinOp<'a, T>(JoinArm<'a, T>);
@@ -191,15 +194,17 @@ pub fn at(instant: Instant) -> TimerOp {
 #[doc(hidden)]
 #[track_caller]
 pub fn choose<const N: usize>(arms: [Arm<'_>; N], biased: bool) -> usize {
-    let mut arms = arms.map(|arm| arm.0);
-    choose::choose(&mut arms, order(biased))
+    let demands = Arm::demands_of(&arms);
+    let mut arms = arms.map(|arm| arm.inner);
+    choose::choose(&mut arms, demands, order(biased))
 }
 
 #[doc(hidden)]
 #[track_caller]
 pub fn choose_now<const N: usize>(arms: [Arm<'_>; N], biased: bool) -> Option<usize> {
-    let mut arms = arms.map(|arm| arm.0);
-    choose::choose_now(&mut arms, order(biased))
+    let demands = Arm::demands_of(&arms);
+    let mut arms = arms.map(|arm| arm.inner);
+    choose::choose_now(&mut arms, demands, order(biased))
 }
 
 /// Keeps other crates from implementing the traits of this module.
@@ -217,13 +222,20 @@ pub(super) fn order(biased: bool) -> Order {
 }
 
 impl<'a> Arm<'a> {
-    #[cfg(feature = "net")]
-    pub(crate) fn new(arm: &'a mut dyn LowArm) -> Arm<'a> {
-        Arm(arm)
+    /// Erases the type of `arm`. What it demands is asked here, where the compiler knows the type.
+    #[inline(always)]
+    pub(crate) fn new<A: LowArm>(arm: &'a mut A) -> Arm<'a> {
+        Arm { demands: arm.demands(), inner: arm }
+    }
+
+    /// Returns what `arms` demand together.
+    #[inline(always)]
+    pub(super) fn demands_of(arms: &[Arm<'_>]) -> Demands {
+        arms.iter().fold(Demands::NOTHING, |all, arm| all.and(arm.demands))
     }
 
     pub(super) fn into_inner(self) -> &'a mut dyn LowArm {
-        self.0
+        self.inner
     }
 }
 
@@ -231,7 +243,7 @@ impl<T> Operation for JoinOp<'_, T> {
     type Output = Result<T, JoinError>;
 
     fn arm(&mut self) -> Arm<'_> {
-        Arm(&mut self.0)
+        Arm::new(&mut self.0)
     }
 
     fn finish(self) -> Result<T, JoinError> {
@@ -243,7 +255,7 @@ impl<T> Operation for RemoteJoinOp<'_, T> {
     type Output = Result<T, JoinError>;
 
     fn arm(&mut self) -> Arm<'_> {
-        Arm(&mut self.0)
+        Arm::new(&mut self.0)
     }
 
     fn finish(self) -> Result<T, JoinError> {
@@ -255,7 +267,7 @@ impl Operation for WaitOp<'_> {
     type Output = ();
 
     fn arm(&mut self) -> Arm<'_> {
-        Arm(&mut self.0)
+        Arm::new(&mut self.0)
     }
 
     fn finish(self) {}
@@ -265,7 +277,7 @@ impl Operation for TimerOp {
     type Output = ();
 
     fn arm(&mut self) -> Arm<'_> {
-        Arm(self)
+        Arm::new(self)
     }
 
     fn finish(self) {}
@@ -278,6 +290,10 @@ impl LowArm for TimerOp {
 
     fn done(&self) -> Option<Done> {
         None
+    }
+
+    fn demands(&self) -> Demands {
+        Demands::TIMED
     }
 
     fn deadline(&self) -> Option<u64> {

@@ -144,11 +144,11 @@ impl<T> Operation for RecvOp<'_, T> {
     type Output = Result<T, RecvError>;
 
     fn arm(&mut self) -> Arm<'_> {
-        Arm(match &mut self.0 {
-            RecvKind::Rendezvous(arm) => arm,
-            RecvKind::Queue(arm) => arm,
-            RecvKind::Shared(arm) => arm,
-        })
+        match &mut self.0 {
+            RecvKind::Rendezvous(arm) => Arm::new(arm),
+            RecvKind::Queue(arm) => Arm::new(arm),
+            RecvKind::Shared(arm) => Arm::new(arm),
+        }
     }
 
     fn finish(self) -> Result<T, RecvError> {
@@ -164,11 +164,11 @@ impl<T> Operation for SendOp<'_, T> {
     type Output = Result<(), SendError<T>>;
 
     fn arm(&mut self) -> Arm<'_> {
-        Arm(match &mut self.0 {
-            SendKind::Rendezvous(arm) => arm,
-            SendKind::Queue(arm) => arm,
-            SendKind::Shared(arm) => arm,
-        })
+        match &mut self.0 {
+            SendKind::Rendezvous(arm) => Arm::new(arm),
+            SendKind::Queue(arm) => Arm::new(arm),
+            SendKind::Shared(arm) => Arm::new(arm),
+        }
     }
 
     fn finish(self) -> Result<(), SendError<T>> {

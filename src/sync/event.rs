@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::sched::lowlevel::{
-    Arm, CurrentFiber, Done, Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason,
+    Arm, CurrentFiber, Demands, Done, Interrupt, Limit, OnDeadlock, WaitOutcome, WaitReason,
 };
 use crate::sync::error::TimeoutError;
 use crate::sync::futures::EventFuture;
@@ -258,8 +258,8 @@ impl Arm for EventArm<'_> {
         self.waiter.set(waiter);
     }
 
-    fn is_shared(&self) -> bool {
-        true
+    fn demands(&self) -> Demands {
+        Demands::SHARED
     }
 
     fn done(&self) -> Option<Done> {

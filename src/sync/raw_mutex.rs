@@ -49,8 +49,8 @@ impl RawMutex {
     /// Takes the lock if it is free and has no waiters. Returns whether it did.
     #[inline]
     pub(super) fn lock_quickly(&self) -> bool {
-        let me = Owner::me().bits();
-        self.word.compare_exchange(FREE, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        // A compare-and-swap that fails costs as much as one that succeeds.
+        self.word.load(Ordering::Relaxed) == FREE && self.take(FREE, Owner::me())
     }
 
     /// Takes the lock if it is free. Returns whether it did.
@@ -72,6 +72,7 @@ impl RawMutex {
     }
 
     /// Takes the lock if its word still is `word`, which is free.
+    #[inline]
     fn take(&self, word: u64, me: Owner) -> bool {
         let to = word | me.bits();
         self.word.compare_exchange(word, to, Ordering::Acquire, Ordering::Relaxed).is_ok()

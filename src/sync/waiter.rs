@@ -57,28 +57,33 @@ enum Party {
 impl<X> Waiter<X> {
     /// Creates a waiter for the current fiber, or for this thread if no fiber runs on it.
     pub(super) fn new(extra: X) -> Waiter<X> {
-        let party = match try_current_fiber() {
-            Some(current) => Party::Fiber(Ticket::new(current)),
-            None => Party::Thread { outcome: OutcomeCell::new(), parker: Parker::new() },
+        let (party, owner) = match try_current_fiber() {
+            Some(current) => {
+                (Party::Fiber(Ticket::new(current)), Owner::of_fiber(current.fiber.id()))
+            }
+            None => {
+                let party = Party::Thread { outcome: OutcomeCell::new(), parker: Parker::new() };
+                (party, Owner::this_thread())
+            }
         };
-        Waiter::of_party(party, extra)
+        Waiter::of_party(party, owner, extra)
     }
 
     /// Creates one of the waiters of a choice of the current fiber.
     pub(super) fn of_choice(ticket: Arc<Ticket>, extra: X) -> Waiter<X> {
         let party = Party::Choice { ticket, outcome: OutcomeCell::new() };
-        Waiter::of_party(party, extra)
+        Waiter::of_party(party, Owner::me(), extra)
     }
 
     /// Creates a waiter for a future that was polled with `waker`.
     pub(super) fn of_task(waker: Waker, extra: X) -> Waiter<X> {
         let party = Party::Task(Box::new(Task::new(waker)));
-        Waiter { owner: Owner::TASK, ..Waiter::of_party(party, extra) }
+        Waiter::of_party(party, Owner::TASK, extra)
     }
 
-    fn of_party(party: Party, extra: X) -> Waiter<X> {
+    fn of_party(party: Party, owner: Owner, extra: X) -> Waiter<X> {
         let [place, since] = [0, 0].map(AtomicU64::new);
-        Waiter { party, owner: Owner::me(), place, since, extra }
+        Waiter { party, owner, place, since, extra }
     }
 
     /// Returns the task, if it is one.

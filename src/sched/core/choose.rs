@@ -69,19 +69,9 @@ pub(crate) trait Arm {
     /// Begins the wait, for arms that are not in a list.
     fn begin(&self, _current: CurrentFiber) {}
 
-    /// Returns whether another thread may end the wait.
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    /// Returns whether another thread may complete the arm, if it claims the ticket of the wait.
-    fn is_exchange(&self) -> bool {
-        false
-    }
-
-    /// Returns whether an attempt polls: it keeps the waker of the fiber, and may run user code.
-    fn is_polled(&self) -> bool {
-        false
+    /// Returns what else a choice must do for this arm.
+    fn demands(&self) -> Demands {
+        Demands::NOTHING
     }
 
     /// Begins the wait, for arms that another thread may complete.
@@ -94,8 +84,38 @@ pub(crate) trait Arm {
     fn done(&self) -> Option<Done>;
 
     /// Returns the time at which the arm is done at the latest, in the scheduler's microseconds.
+    /// Called only if the arm demands [`Demands::TIMED`].
     fn deadline(&self) -> Option<u64> {
         None
+    }
+}
+
+/// What a choice must do for an arm, or for some of its arms, beside attempting it and waiting in
+/// its list.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Demands(u8);
+
+impl Demands {
+    pub(crate) const NOTHING: Demands = Demands(0);
+    /// Another thread may end the wait.
+    pub(crate) const SHARED: Demands = Demands(1);
+    /// Another thread may complete the arm, if it claims the ticket of the wait.
+    pub(crate) const EXCHANGE: Demands = Demands(2 | Demands::SHARED.0);
+    /// An attempt polls: it keeps the waker of the fiber, and may run user code. Any thread may
+    /// call the waker.
+    pub(crate) const POLLED: Demands = Demands(4 | Demands::SHARED.0);
+    /// The arm has a deadline.
+    pub(crate) const TIMED: Demands = Demands(8);
+
+    /// Returns these demands and `others` together.
+    #[inline(always)]
+    pub(crate) const fn and(self, others: Demands) -> Demands {
+        Demands(self.0 | others.0)
+    }
+
+    #[inline(always)]
+    fn has(self, other: Demands) -> bool {
+        self.0 & other.0 == other.0
     }
 }
 
@@ -119,13 +139,14 @@ pub(crate) enum Order {
     Fair,
 }
 
-/// Does the first arm that can be done, after a wait if there is none. Returns its index.
+/// Does the first arm that can be done, after a wait if there is none. Returns its index. `demands`
+/// are those of all arms together.
 #[track_caller]
-pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
+pub(crate) fn choose(arms: &mut [&mut dyn Arm], demands: Demands, order: Order) -> usize {
     let current = current_fiber();
     let first = first(current, arms.len(), order);
     spend(current);
-    let polls = arms.iter().any(|arm| arm.is_polled());
+    let polls = demands.has(Demands::POLLED);
     let _polls = polls.then(|| EndOfPolls(current));
     loop {
         let chosen = if polls {
@@ -136,8 +157,11 @@ pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
         if let Some(chosen) = chosen {
             return chosen;
         }
-        let is_exchange = arms.iter().any(|arm| arm.is_exchange());
-        let waited = if is_exchange { wait_for_all(current, arms) } else { wait(current, arms) };
+        let waited = if demands.has(Demands::EXCHANGE) {
+            wait_for_all(current, arms, demands)
+        } else {
+            wait(current, arms, demands)
+        };
         if let Some(chosen) = waited {
             return chosen;
         }
@@ -146,11 +170,15 @@ pub(crate) fn choose(arms: &mut [&mut dyn Arm], order: Order) -> usize {
 
 /// Does the first arm that can be done without a wait. Returns its index.
 #[track_caller]
-pub(crate) fn choose_now(arms: &mut [&mut dyn Arm], order: Order) -> Option<usize> {
+pub(crate) fn choose_now(
+    arms: &mut [&mut dyn Arm],
+    demands: Demands,
+    order: Order,
+) -> Option<usize> {
     let current = current_fiber();
     let first = first(current, arms.len(), order);
     spend(current);
-    let _polls = arms.iter().any(|arm| arm.is_polled()).then(|| EndOfPolls(current));
+    let _polls = demands.has(Demands::POLLED).then(|| EndOfPolls(current));
     attempt(current, arms, first)
 }
 
@@ -184,7 +212,7 @@ fn attempt_with_polls(
     current.fiber.woken.set(false);
     attempt(current, arms, first).or_else(|| {
         let mut again = (first..arms.len()).chain(0..first);
-        again.find(|&at| !arms[at].is_polled() && arms[at].attempt(current))
+        again.find(|&at| !arms[at].demands().has(Demands::POLLED) && arms[at].attempt(current))
     })
 }
 
@@ -200,9 +228,9 @@ impl Drop for EndOfPolls {
 
 /// Waits until one of the arms is done, or should be attempted again.
 #[track_caller]
-fn wait(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
+fn wait(current: CurrentFiber, arms: &[&mut dyn Arm], demands: Demands) -> Option<usize> {
     let mut places = Places::default();
-    let shared = arms.iter().any(|arm| arm.is_shared());
+    let shared = demands.has(Demands::SHARED);
     let _shared = shared.then(|| Shared::new(current));
     let _over = Over(arms);
     for (at, arm) in arms.iter().enumerate() {
@@ -215,11 +243,10 @@ fn wait(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
     if shared && any_done() {
         return chosen(arms);
     }
-    let due = due(arms);
-    let polled = arms.iter().any(|arm| arm.is_polled());
+    let due = due(arms, demands);
     let waited = {
         let _deadline = due.map(|(deadline, _)| Deadline::arm(current, deadline));
-        if polled {
+        if demands.has(Demands::POLLED) {
             wait_for_events(current, &CHOOSING_POLLED, any_done)
         } else {
             let reason = if shared { &CHOOSING_SHARED } else { &CHOOSING };
@@ -236,11 +263,11 @@ fn wait(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
 /// Like [`wait`], for arms of which other threads may complete some.
 #[cold]
 #[track_caller]
-fn wait_for_all(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
+fn wait_for_all(current: CurrentFiber, arms: &[&mut dyn Arm], demands: Demands) -> Option<usize> {
     // It would take the place of the wait that the fiber is in.
     carry::refuse_at_door(current, CHOOSING_SHARED.text);
     let CurrentFiber { fiber, sched } = current;
-    let ticket = Arc::new(Ticket::of(sched.id, fiber.key.get(), sched.mailbox.clone()));
+    let ticket = Arc::new(Ticket::of(sched.address(), fiber.key.get()));
     let mut places = Places::default();
     let _shared = Shared::new(current);
     let choice = Choice { ticket, arms };
@@ -258,10 +285,10 @@ fn wait_for_all(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
         // SAFETY: `places` is dropped at the end of this function, even by an unwind.
         unsafe { places.enlist(at, &**arm) };
     }
-    let due = due(arms);
+    let due = due(arms, demands);
     let waited = {
         let _deadline = due.map(|(deadline, _)| Deadline::arm(current, deadline));
-        choice.wait(current)
+        choice.wait(current, demands.has(Demands::POLLED))
     };
     match (waited, due) {
         (Ok(()), _) => choice.close(),
@@ -271,7 +298,10 @@ fn wait_for_all(current: CurrentFiber, arms: &[&mut dyn Arm]) -> Option<usize> {
 }
 
 /// Returns the earliest deadline, and the index of its arm.
-fn due(arms: &[&mut dyn Arm]) -> Option<(u64, usize)> {
+fn due(arms: &[&mut dyn Arm], demands: Demands) -> Option<(u64, usize)> {
+    if !demands.has(Demands::TIMED) {
+        return None;
+    }
     arms.iter().enumerate().filter_map(|(at, arm)| Some((arm.deadline()?, at))).min()
 }
 
@@ -312,12 +342,11 @@ struct Choice<'a, 'b> {
 }
 
 impl Choice<'_, '_> {
-    /// Waits until an arm is done. If this returns an error or unwinds, no partner can serve an arm
-    /// any more.
+    /// Waits until an arm is done; `polled` is whether some arms are polled. If this returns an
+    /// error or unwinds, no partner can serve an arm any more.
     #[track_caller]
-    fn wait(&self, current: CurrentFiber) -> Result<(), Interrupt> {
+    fn wait(&self, current: CurrentFiber, polled: bool) -> Result<(), Interrupt> {
         let fiber = current.fiber;
-        let polled = self.arms.iter().any(|arm| arm.is_polled());
         let reason = if polled { &CHOOSING_POLLED } else { &CHOOSING_SHARED };
         while !self.ticket.is_completed() && self.arms.iter().all(|arm| arm.done().is_none()) {
             if !fiber.signals.get().is_none() {

@@ -39,7 +39,7 @@ use crate::sched::core::work::Work;
 use crate::sched::shared::circles::Circles;
 use crate::sched::shared::mailbox::Mailbox;
 use crate::sched::shared::outside::Outside;
-use crate::sched::shared::places;
+use crate::sched::shared::places::{self, Address};
 use crate::sched::shared::registry;
 use crate::sched::shared::witnesses::Witnesses;
 use crate::sched::time::clock::Clock;
@@ -90,7 +90,8 @@ pub(crate) struct Scheduler {
     pub(crate) idle: Box<dyn Idle>,
     pub(crate) spin: Spin,
     pub(crate) mailbox: Arc<Mailbox>,
-    /// The number by which wakers find its mailbox. A later scheduler may have it again.
+    /// The number by which wakers and tickets find its mailbox. A later scheduler may have it
+    /// again.
     pub(crate) place: Option<u16>,
     pub(crate) outside: Outside,
     /// The fibers that other threads may wake.
@@ -171,7 +172,7 @@ impl Scheduler {
             outside: Outside::new(),
             witnesses: RefCell::new(Witnesses::new()),
             circles: Circles::new(registry::enrol(id, &mailbox)),
-            place: places::take(&mailbox),
+            place: places::take(id, &mailbox),
             mailbox,
             deadlocks: Deadlocks::new(),
             main: MainFiber::new(),
@@ -311,6 +312,12 @@ impl Scheduler {
         self.pace.lap(self.switches.get())
     }
 
+    /// Returns the way to it, as tickets keep it.
+    #[inline]
+    pub(crate) fn address(&self) -> Address {
+        Address::of(self.id, self.place, &self.mailbox)
+    }
+
     /// Returns the living fiber of `key`.
     pub(crate) fn fiber_of(&self, key: Key) -> Option<FiberPtr> {
         self.table.borrow().get(key).copied()
@@ -323,6 +330,13 @@ impl Scheduler {
         let mut fibers: Vec<FiberRef> = alive.map(FiberPtr::to_ref).collect();
         fibers.sort_unstable_by_key(|fiber| fiber.id());
         fibers
+    }
+
+    /// Returns whether nothing but the running fiber could run now, as far as the scheduler knows
+    /// without a turn.
+    #[inline]
+    fn is_alone(&self) -> bool {
+        self.ring(|ring| ring.stored()) == 0 && self.mailbox.inbox.is_empty() && !self.work_exists()
     }
 
     /// Returns the number of fibers that were spawned, the main fiber included.
@@ -404,6 +418,15 @@ pub(crate) fn current_fiber() -> CurrentFiber {
 #[inline(always)]
 pub(crate) fn try_current_fiber() -> Option<CurrentFiber> {
     current::fiber().map(|_| current_fiber())
+}
+
+/// Returns whether no other fiber could run on this thread if the caller waited, as far as its
+/// scheduler knows without a turn.
+pub(crate) fn nothing_else_can_run() -> bool {
+    let is_alone = |CurrentFiber { fiber, sched }: CurrentFiber| {
+        fiber.signals.get().is_none() && sched.is_alone()
+    };
+    try_current_fiber().is_none_or(is_alone)
 }
 
 /// Returns the scheduler of this thread, if it has one.

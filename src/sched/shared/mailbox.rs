@@ -100,7 +100,7 @@ impl Mailbox {
     /// Posts `mail`, which is lost if `run` is over.
     pub(crate) fn post(&self, mail: Mail) {
         if self.inbox.push(mail) {
-            self.waker.wake();
+            self.wake();
         }
     }
 
@@ -150,7 +150,7 @@ impl Mailbox {
         let refused = if posted.is_err() { orders.take_back() } else { None };
         drop(orders);
         if matches!(posted, Ok(true)) {
-            self.waker.wake();
+            self.wake();
         }
         refused.map_or(Ok(()), Err)
     }
@@ -158,7 +158,7 @@ impl Mailbox {
     /// Wakes the scheduler for one turn, if it sleeps.
     pub(crate) fn nudge(&self) {
         if self.inbox.claim_wake() {
-            self.waker.wake();
+            self.wake();
         }
     }
 }

@@ -7,7 +7,7 @@
 //! | mailbox | the queue in which other threads post, and the waker of the scheduler's thread |
 //! | ticket | the outcome of one wait, shared by both sides and decided once |
 //! | owner | the holder of a lock, in one word |
-//! | place | a number of 16 bits by which wakers find the mailbox of a scheduler |
+//! | place | a number of 16 bits by which wakers and tickets find the mailbox of a scheduler |
 //! | registry | the table of all schedulers of the process, and of their waits for locks |
 //!
 //! Reading order: [`mailbox`], [`places`], [`ticket`], [`outside`], [`owner`], [`registry`].

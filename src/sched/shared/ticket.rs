@@ -13,12 +13,11 @@
 //! - Other threads hold the ticket and the fiber's key, never an address of its record or stack.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::collections::slot_table::Key;
 use crate::fiber::extra::Gate;
-use crate::sched::shared::mailbox::Mailbox;
+use crate::sched::shared::places::Address;
 
 /// The outcome of a wait.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -74,16 +73,15 @@ impl OutcomeCell {
 /// One wait of one fiber.
 pub(crate) struct Ticket {
     outcome: OutcomeCell,
-    /// The number of the scheduler of the fiber that waits.
-    pub(crate) scheduler: u32,
+    /// The way to the scheduler of the fiber that waits.
+    pub(crate) address: Address,
     key: Key,
-    pub(crate) mailbox: Arc<Mailbox>,
 }
 
 impl Ticket {
     /// Creates a ticket for the fiber with that key.
-    pub(crate) fn of(scheduler: u32, key: Key, mailbox: Arc<Mailbox>) -> Ticket {
-        Ticket { outcome: OutcomeCell::new(), scheduler, key, mailbox }
+    pub(crate) fn of(address: Address, key: Key) -> Ticket {
+        Ticket { outcome: OutcomeCell::new(), address, key }
     }
 
     /// Ends the wait with `outcome`. Returns whether it was this call that ended it.
@@ -113,7 +111,7 @@ impl Ticket {
 
     /// Makes the fiber's scheduler check again whether the wait can end.
     pub(crate) fn nudge(&self) {
-        self.mailbox.nudge();
+        self.address.nudge();
     }
 }
 

@@ -15,7 +15,6 @@ use crate::sched::core::deadline::Deadline;
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::leave::{leave, leave_for_external_wait};
 use crate::sched::core::scheduler::{CurrentFiber, Scheduler, SchedulerPtr};
-use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::registry;
 use crate::sched::shared::ticket::{Ticket, WaitOutcome};
@@ -23,12 +22,12 @@ use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 impl Ticket {
     /// Creates a ticket for the current fiber.
     pub(crate) fn new(current: CurrentFiber) -> Ticket {
-        Ticket::of(current.sched.id, current.fiber.key.get(), current.sched.mailbox.clone())
+        Ticket::of(current.sched.address(), current.fiber.key.get())
     }
 
     /// Returns whether the fiber is one of `sched`.
     pub(crate) fn is_of(&self, sched: &Scheduler) -> bool {
-        self.scheduler == sched.id
+        self.address.scheduler == sched.id
     }
 
     /// Returns the fiber, if it is one of `sched` and has not ended.
@@ -45,7 +44,7 @@ impl Ticket {
                     sched.make_ready(fiber);
                 }
             }
-            None => self.mailbox.post(Mail::Wake(self.key())),
+            None => self.address.wake(self.key()),
         }
     }
 
@@ -54,7 +53,7 @@ impl Ticket {
     pub(crate) fn look_again(&self, sched: Option<SchedulerPtr>) {
         match sched.filter(|sched| self.is_of(sched)) {
             Some(sched) => sched.circles.wait_began(),
-            None => registry::ask(self.scheduler),
+            None => registry::ask(self.address.scheduler),
         }
     }
 }

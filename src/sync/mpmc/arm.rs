@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
 use crate::channel::error::{RecvError, SendError, TryRecvError, TrySendError};
-use crate::sched::lowlevel::{Arm, CurrentFiber, Done, Ticket};
+use crate::sched::lowlevel::{Arm, CurrentFiber, Demands, Done, Ticket};
 use crate::sync::mpmc::line::{Lines, Shared, Slot};
 use crate::sync::mpmc::side::Side;
 use crate::sync::mpmc::{Receiver, Sender};
@@ -116,12 +116,8 @@ impl<T> Arm for RecvArm<'_, T> {
         self.outcome.is_some()
     }
 
-    fn is_shared(&self) -> bool {
-        true
-    }
-
-    fn is_exchange(&self) -> bool {
-        true
+    fn demands(&self) -> Demands {
+        Demands::EXCHANGE
     }
 
     fn join(&self, ticket: &Arc<Ticket>) {
@@ -169,12 +165,8 @@ impl<T> Arm for SendArm<'_, T> {
         }
     }
 
-    fn is_shared(&self) -> bool {
-        true
-    }
-
-    fn is_exchange(&self) -> bool {
-        true
+    fn demands(&self) -> Demands {
+        Demands::EXCHANGE
     }
 
     fn join(&self, ticket: &Arc<Ticket>) {

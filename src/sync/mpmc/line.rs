@@ -37,7 +37,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::collections::publish::fence;
 use crate::sched::lowlevel::{Owner, WaitOutcome};
@@ -45,10 +45,19 @@ use crate::sync::mpmc::locked::{Locked, refill};
 use crate::sync::mpmc::ring::Ring;
 use crate::sync::mpmc::side::{LOCKED, Side};
 use crate::sync::queue::Queue;
-use crate::sync::waiter::locked;
+use crate::sync::waiter::{Waiter, locked};
 
 /// The value of a waiting sender, or the place for the value of a waiting receiver.
 pub(super) type Slot<T> = Mutex<Option<T>>;
+
+/// Takes the value out of the slot of `waiter`, after its wait. In most cases the partner no longer
+/// holds the waiter, and no lock is needed.
+pub(super) fn take_left<T>(waiter: Arc<Waiter<Slot<T>>>) -> Option<T> {
+    match Arc::try_unwrap(waiter) {
+        Ok(waiter) => waiter.extra.into_inner().unwrap_or_else(PoisonError::into_inner),
+        Err(waiter) => locked(&waiter.extra).take(),
+    }
+}
 
 /// The part of a channel that all its handles share.
 pub(super) struct Shared<T> {

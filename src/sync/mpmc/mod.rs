@@ -30,6 +30,9 @@
 //!
 //! A send or a receive that need not wait takes no lock once a second thread uses the channel.
 //! While only one thread uses it, and with a capacity of 0 or 1, it takes a lock for a short time.
+//! A call that would have to wait for another thread first looks for a few microseconds whether
+//! that thread makes the wait unnecessary, if nothing else can run on its own thread. If it does
+//! not, the next calls wait directly.
 //! A channel takes memory for the values that it holds; one with a bounded capacity also has an
 //! array of up to 16 KiB from the first use by a second thread on.
 //!
@@ -65,6 +68,7 @@ use crate::sync::mpmc::line::Shared;
 pub(crate) mod arm;
 mod line;
 mod locked;
+mod patience;
 #[cfg(test)]
 mod publish;
 mod recv;

@@ -8,8 +8,8 @@ use crate::channel::face::Receive;
 use crate::collections::by_value::{by_reference, by_value};
 use crate::sched::lowlevel::{Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::mpmc::Receiver;
-use crate::sync::mpmc::line::{Shared, Slot};
-use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait};
+use crate::sync::mpmc::line::{Shared, Slot, take_left};
+use crate::sync::waiter::{Site, Waiter, count_operation, wait};
 
 static RECEIVING: WaitReason =
     WaitReason::new("receiving on an empty channel", OnDeadlock::Fail).ended_by_outsiders();
@@ -121,6 +121,9 @@ impl<T> Shared<T> {
     #[cold]
     #[track_caller]
     fn receive_slowly(&self, by: Option<Instant>) -> Result<T, WaitError> {
+        if let Some(value) = self.receive_soon() {
+            return Ok(value);
+        }
         let mut again = false;
         loop {
             let new = || Arc::new(Waiter::new(Mutex::new(None)));
@@ -133,7 +136,7 @@ impl<T> Shared<T> {
                 Ok(_) => return Err(WaitError::Closed),
                 Err(interrupt) => return Err(WaitError::Interrupted(interrupt)),
             }
-            if let Some(value) = locked(&waiter.extra).take() {
+            if let Some(value) = take_left(waiter) {
                 return Ok(value);
             }
             // Another thread has taken the value.
@@ -143,6 +146,17 @@ impl<T> Shared<T> {
 }
 
 impl<T> Shared<T> {
+    /// Takes the first value, if one comes soon from a sender on another thread.
+    fn receive_soon(&self) -> Option<T> {
+        let ring = self.ring.get()?;
+        let changes = || !ring.is_empty() || self.receiving.word() != 0 || self.sending.is_gone();
+        if self.receiving.word() == 0 && self.receiving.patience.look(changes) {
+            self.pop()
+        } else {
+            None
+        }
+    }
+
     /// Takes the first value; `None` if there is none and all senders are gone. Otherwise queues
     /// the waiter that `new` makes, in front if it was there before (`again`), and returns it.
     pub(super) fn take_or_join(

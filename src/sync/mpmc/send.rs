@@ -7,8 +7,9 @@ use crate::channel::error::{SendError, SendTimeoutError, TrySendError, WaitError
 use crate::channel::face::Deliver;
 use crate::sched::lowlevel::{Limit, OnDeadlock, WaitOutcome, WaitReason};
 use crate::sync::mpmc::Sender;
-use crate::sync::mpmc::line::{Shared, Slot};
-use crate::sync::waiter::{Site, Waiter, count_operation, locked, wait};
+use crate::sync::mpmc::line::{Shared, Slot, take_left};
+use crate::sync::mpmc::ring::Ring;
+use crate::sync::waiter::{Site, Waiter, count_operation, wait};
 
 static SENDING: WaitReason =
     WaitReason::new("sending on a full channel", OnDeadlock::Fail).ended_by_outsiders();
@@ -106,7 +107,11 @@ impl<T> Shared<T> {
     #[cold]
     #[track_caller]
     fn send_slowly(&self, value: T, by: Option<Instant>) -> Result<(), (T, WaitError)> {
-        let (mut value, mut again) = (value, false);
+        let mut value = match self.send_soon(value) {
+            Ok(()) => return Ok(()),
+            Err(value) => value,
+        };
+        let mut again = false;
         loop {
             let new = |slot| Arc::new(Waiter::new(slot));
             let waiter = match self.give_or_join(value, again, new) {
@@ -119,7 +124,7 @@ impl<T> Shared<T> {
                 Ok(_) => Some(WaitError::Closed),
                 Err(interrupt) => Some(WaitError::Interrupted(interrupt)),
             };
-            let left = locked(&waiter.extra).take();
+            let left = take_left(waiter);
             value = match (left, cut) {
                 (None, _) => return Ok(()),
                 (Some(value), Some(cut)) => return Err((value, cut)),
@@ -132,6 +137,21 @@ impl<T> Shared<T> {
 }
 
 impl<T> Shared<T> {
+    /// Sends `value`, if a receiver on another thread makes room soon.
+    fn send_soon(&self, value: T) -> Result<(), T> {
+        let ring = self.ring.get().filter(|ring| ring.size() == self.capacity);
+        let changes = |ring: &Ring<T>| ring.has_room() || !self.is_quiet_with_ring();
+        let is_worth_it = ring.is_some_and(|ring| {
+            self.is_quiet_with_ring() && self.sending.patience.look(|| changes(ring))
+        });
+        if is_worth_it { self.push(value) } else { Err(value) }
+    }
+
+    /// Returns whether no one waits, and nothing is behind or in front of the ring.
+    fn is_quiet_with_ring(&self) -> bool {
+        self.receiving.word() | self.sending.word() == 0
+    }
+
     /// Sends `value`, or returns it if all receivers are gone. If it must wait, queues the waiter
     /// that `new` makes with the value, in front if it was there before (`again`), and returns it.
     pub(super) fn give_or_join(

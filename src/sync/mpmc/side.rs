@@ -5,12 +5,16 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::sync::mpmc::patience::Patience;
+
 /// What one side of a channel publishes: how many handles it has, and whether any of them waits.
 pub(super) struct Side {
     /// The number of handles.
     handles: AtomicUsize,
     /// The flags below, and [`ONE_WAITS`] for each waiter and watcher.
     word: AtomicUsize,
+    /// Whether its calls look for a while before they wait.
+    pub(super) patience: Patience,
 }
 
 /// All handles of the side are gone.
@@ -25,7 +29,11 @@ const ONE_WAITS: usize = 16;
 
 impl Side {
     pub(super) fn new() -> Side {
-        Side { handles: AtomicUsize::new(1), word: AtomicUsize::new(LOCKED) }
+        Side {
+            handles: AtomicUsize::new(1),
+            word: AtomicUsize::new(LOCKED),
+            patience: Patience::new(),
+        }
     }
 
     pub(super) fn add_handle(&self) {
