@@ -71,9 +71,11 @@ pub fn sleep_until(at: Instant) -> Sleep {
 /// ```
 /// use std::time::{Duration, Instant};
 ///
+/// # #[cfg(feature = "net")] {
 /// let start = Instant::now();
 /// futures_lite::future::block_on(fibra::future::sleep(Duration::from_millis(1)));
 /// assert!(Duration::from_millis(1) <= start.elapsed());
+/// # }
 /// ```
 #[must_use = "futures do nothing unless they are polled"]
 pub struct Sleep {
@@ -121,6 +123,7 @@ impl Sleep {
     }
 
     #[cfg(not(feature = "net"))]
+    #[allow(clippy::unused_self, reason = "it has the interface of the other one")]
     fn poll_outside(&mut self, _: Instant, _: &Waker) -> Poll<()> {
         panic!(
             "a `future::sleep` was polled outside of a fiber, where it needs the feature `net` of \

@@ -54,6 +54,40 @@ use crate::select::{Arm, Operation, sealed};
 /// })
 /// # }
 /// ```
+///
+/// A fiber that serves a connection and a channel:
+///
+/// ```
+/// use std::io::{BufRead, BufReader, Read, Write};
+/// use fibra::net::UnixStream;
+///
+/// # fn main() -> std::io::Result<()> {
+/// fibra::run(|| {
+///     let (mut stream, client) = UnixStream::pair()?;
+///     let (news, queue) = fibra::channel::unbounded();
+///     let server = fibra::spawn(move || -> std::io::Result<&str> {
+///         loop {
+///             fibra::select! {
+///                 ready = readable(stream) => {
+///                     ready?;
+///                     if stream.read(&mut [0; 100])? == 0 {
+///                         return Ok("the client has left");
+///                     }
+///                 }
+///                 item = recv(queue) => writeln!(stream, "{}", item.unwrap())?,
+///             }
+///         }
+///     });
+///     news.send("fibers are cheap").unwrap();
+///     let mut line = String::new();
+///     BufReader::new(&client).read_line(&mut line)?;
+///     assert_eq!(line, "fibers are cheap\n");
+///     drop(client);
+///     assert_eq!(server.join().unwrap()?, "the client has left");
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[must_use = "futures do nothing unless they are polled"]
 pub struct Readiness<'a> {
     source: &'a Source,

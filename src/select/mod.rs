@@ -8,12 +8,12 @@
 //! | `join(&mut handle)` | the fiber has ended | its output, like [`JoinHandle::join`](crate::JoinHandle::join) |
 //! | `wait(event)` | the [`Event`](crate::sync::Event) is set | `()` |
 //! | `after(duration)`, `at(instant)` | the time has come | `()` |
-//! | `readable(stream)`, `writable(stream)` | a read, or a write, would not block | `std::io::Result<()>` |
+//! | `readable(stream)`, `writable(stream)` | a read or write would not block | `io::Result<()>` |
 //! | `future(future)` | the future is ready | its output |
 //!
 //! Sources and sinks are the channels of [`channel`](crate::channel), [`sync`](crate::sync) and
-//! [`stackless`](crate::stackless) (`SharedChannel` excepted), by value or by reference. Streams
-//! are everything that has a method `readable` or `writable` that returns an
+//! [`stackless`](crate::stackless) (`SharedChannel` excepted), by value or by reference. A stream
+//! is everything with a method `readable` or `writable` that returns an
 //! [`io::Readiness`](crate::io::Readiness): the sockets of `net`, and
 //! [`io::Waitable`](crate::io::Waitable) for other descriptors.
 //!

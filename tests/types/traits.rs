@@ -208,6 +208,7 @@ pub(crate) fn rows() -> Vec<Row> {
         TrySpawnError<F>;
         Unparker;
         blocking::GlobalPoolError;
+        blocking::JobFuture<T>;
         blocking::JobHandle<T>;
         blocking::Owned<T>;
         blocking::OwnedBuilder<T>;
@@ -245,6 +246,7 @@ pub(crate) fn rows() -> Vec<Row> {
         future::JoinFuture<T>;
         future::MaybeDone<F> as fibra::future::MaybeDone<std::future::Ready<F>>;
         future::Race<F> as fibra::future::Race<std::future::Ready<F>>;
+        future::ScopedJoinFuture<T> as fibra::future::ScopedJoinFuture<'static, T>;
         future::Sleep;
         generator::Borrowed as fibra::generator::Borrowed<'static>;
         generator::CloseError<Y>;
@@ -418,14 +420,19 @@ pub(crate) fn rows() -> Vec<Row> {
         sync::WaitTimeoutResult;
         sync::Worker as fibra::sync::Worker<'static>;
         sync::futures::AcquireFuture as fibra::sync::futures::AcquireFuture<'static>;
+        sync::futures::BarrierFuture as fibra::sync::futures::BarrierFuture<'static>;
+        sync::futures::ConditionFuture<T> as
+            fibra::sync::futures::ConditionFuture<'static, 'static, T>;
         sync::futures::EventFuture as fibra::sync::futures::EventFuture<'static>;
         sync::futures::LockFuture<T> as fibra::sync::futures::LockFuture<'static, T>;
         sync::futures::OneshotFuture<T>;
+        sync::futures::PromisedFuture<T> as fibra::sync::futures::PromisedFuture<'static, T>;
         sync::futures::ReadFuture<T> as fibra::sync::futures::ReadFuture<'static, T>;
         sync::futures::RecvFuture<T> as fibra::sync::futures::RecvFuture<'static, T>;
         sync::futures::SendFuture<T> as fibra::sync::futures::SendFuture<'static, T>;
         sync::futures::TaskGuard<G> as
             fibra::sync::futures::TaskGuard<fibra::sync::MutexGuard<'static, G>>;
+        sync::futures::WaitGroupFuture as fibra::sync::futures::WaitGroupFuture<'static>;
         sync::futures::WriteFuture<T> as fibra::sync::futures::WriteFuture<'static, T>;
         sync::mpmc::IntoValues<T>;
         sync::mpmc::Receiver<T>;
