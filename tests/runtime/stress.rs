@@ -192,7 +192,7 @@ fn a_lock_between_schedulers_starves_no_party() {
             fibra::yield_now();
         }
     });
-    assert_eq!(*lock.lock(), turns.iter().sum());
+    assert_eq!(*lock.lock(), turns.iter().sum::<u64>());
     let (least, most) = shares(turns);
     assert!(most < 100 * least.max(1), "between {least} and {most} turns");
 }
