@@ -1,5 +1,7 @@
 //! Time limits, servers that are slow or lie, and kills at every wait.
 
+#![allow(clippy::disallowed_methods, reason = "a resolver blocks a thread of its own")]
+
 use std::cell::Cell;
 use std::error::Error as _;
 use std::io::{self, Read};
