@@ -113,8 +113,13 @@
 //!
 //! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams.
 //! With the feature `http`, `http::Http` serves a connection with a handler that may wait, or with
-//! a `Service` such as an axum router. The repository's examples `tls_echo`, `http_server`,
-//! `axum_router`, `ureq_client` and `websocket` are complete programs.
+//! a `Service` such as an axum router. With `http2` the same handlers also serve HTTP/2: over TLS
+//! if the configuration offers it (`config.alpn_protocols = http.alpn_protocols()`). `Http` has a
+//! limit for each way in which a client can hold up a server; only the handshake of TLS needs a
+//! [`time::timeout`](crate::time::timeout) of your own. `http::Files` serves a directory,
+//! `http::upgrade` leaves HTTP for a WebSocket, and `http::Graceful` ends all connections without
+//! breaking a request off. The repository's examples `tls_echo`, `http_server`, `axum_router`,
+//! `json_service`, `reverse_proxy`, `ureq_client` and `websocket` are complete programs.
 //!
 //! # Several cores
 //!

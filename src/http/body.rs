@@ -184,7 +184,7 @@ pub struct StreamBody {
 #[derive(Default)]
 struct Shared {
     chunk: Bytes,
-    /// What follows the last chunk.
+    /// The headers that follow the last chunk.
     trailers: Option<Box<HeaderMap>>,
     state: State,
     /// The waker of the side that waits for the other one.
