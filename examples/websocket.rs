@@ -1,10 +1,12 @@
 //! A chat over WebSockets with tungstenite, a crate for blocking sockets, without changes to it.
 //!
-//! tungstenite is generic over `Read + Write`, which fibra's sockets implement. Each connection has
-//! a fiber that reads, a channel for the messages of the others, and a fiber that writes them.
+//! The server speaks HTTP, and a request to `/chat` turns its connection into a WebSocket.
+//! tungstenite is generic over `Read + Write`, which an `Upgraded` connection implements. Each
+//! connection has a fiber that reads, a channel for the messages of the others, and a fiber that
+//! writes them.
 //!
 //! ```text
-//! $ cargo run --release --example websocket [GUESTS = 3]
+//! $ cargo run --release --example websocket --features http [GUESTS = 3]
 //! guest 1 heard: guest 2 is here, guest 3 is here
 //! guest 2 heard: guest 1 is here, guest 3 is here
 //! guest 3 heard: guest 1 is here, guest 2 is here
@@ -18,8 +20,13 @@ use std::error::Error;
 use std::rc::Rc;
 
 use fibra::channel::{Sender, unbounded};
-use fibra::net::{TcpListener, TcpStream};
+use fibra::http::{BodyReader, Http, Upgraded, hyper, upgrade};
+use fibra::net::TcpStream;
+use fibra::server::Server;
 use fibra::sync::Barrier;
+use hyper::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use hyper::{Request, Response, StatusCode};
+use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
 
@@ -30,16 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     broken_pipe::end_quietly();
     let guests = arguments::number(1, "GUESTS", 1..=1000, 3);
     fibra::run(|| {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
-        let room = Room::default();
-        fibra::spawn(move || -> std::io::Result<()> {
-            for stream in listener.incoming() {
-                let room = room.clone();
-                let stream = stream?;
-                fibra::spawn(move || welcome(stream, &room).map_err(std::io::Error::other));
-            }
-            Ok(())
+        let server = Server::bind("127.0.0.1:0")?;
+        let address = server.listener().local_addr()?;
+        let (http, room) = (Http::new().http1_only(), Room::default());
+        let _running = server.start(move |stream, _| {
+            let room = room.clone();
+            http.serve_connection(stream, move |request| answer(request, &room))
         });
 
         // Each guest waits until all are there.
@@ -48,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let heard: Vec<String> = fibra::scope(|scope| {
             let visit = |number| {
                 scope.spawn(move || -> Result<String, Box<dyn Error>> {
-                    let url = format!("ws://{address}/");
+                    let url = format!("ws://{address}/chat");
                     let stream = TcpStream::connect(address)?;
                     let (mut socket, _) = tungstenite::client(url, stream)?;
                     // The server sends a greeting when the guest is in its list.
@@ -72,24 +75,45 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
+/// Turns the connection into a WebSocket, if the request asks for that.
+fn answer(mut request: Request<BodyReader>, room: &Room) -> Response<String> {
+    let key = request.headers().get(SEC_WEBSOCKET_KEY).cloned();
+    let (Some(key), "/chat") = (key, request.uri().path()) else {
+        let mut refusal = Response::new("connect to /chat".to_string());
+        *refusal.status_mut() = StatusCode::NOT_FOUND;
+        return refusal;
+    };
+    let (upgrade, room) = (upgrade(&mut request), room.clone());
+    fibra::spawn(move || welcome(&upgrade.wait()?, &room));
+    Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header(CONNECTION, "upgrade")
+        .header(UPGRADE, "websocket")
+        .header(SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()))
+        .body(String::new())
+        .unwrap_or_default()
+}
+
 /// Passes the messages of one guest on to all others, until the guest leaves.
-fn welcome(stream: TcpStream, room: &Room) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let writes = stream.try_clone()?;
-    let mut reads = tungstenite::accept(stream)?;
-    let mut writes = WebSocket::from_raw_socket(writes, Role::Server, None);
+fn welcome(stream: &Upgraded, room: &Room) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut reads = WebSocket::from_raw_socket(stream, Role::Server, None);
+    let mut writes = WebSocket::from_raw_socket(stream, Role::Server, None);
     let (sender, receiver) = unbounded();
     sender.send("hello".into())?;
     room.borrow_mut().push(sender);
-    fibra::spawn(move || {
-        for text in &receiver {
-            if writes.send(Message::text(text)).is_err() {
-                break;
+    fibra::scope(|scope| {
+        let writer = scope.spawn(move || {
+            for text in &receiver {
+                if writes.send(Message::text(text)).is_err() {
+                    break;
+                }
             }
+        });
+        while let Ok(Message::Text(text)) = reads.read() {
+            // Sending to an unbounded channel never waits, so the list may stay borrowed.
+            room.borrow_mut().retain(|guest| guest.send(text.to_string()).is_ok());
         }
+        writer.kill();
     });
-    while let Message::Text(text) = reads.read()? {
-        // Sending to an unbounded channel never waits, so the list may stay borrowed.
-        room.borrow_mut().retain(|guest| guest.send(text.to_string()).is_ok());
-    }
     Ok(())
 }

@@ -113,7 +113,14 @@
 //!
 //! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams.
 //! With the feature `http`, `http::Http` serves a connection with a handler that may wait, or with
-//! a `Service` such as an axum router. With `https`, `http::Client` fetches URLs:
+//! a `Service` such as an axum router. With `http2` the same handlers also serve HTTP/2: over TLS
+//! if the configuration offers it (`config.alpn_protocols = http.alpn_protocols()`). `Http` has a
+//! limit for each way in which a client can hold up a server; only the handshake of TLS needs a
+//! [`time::timeout`](crate::time::timeout) of your own. `http::Files` serves a directory,
+//! `http::upgrade` leaves HTTP for a WebSocket, and `http::Graceful` ends all connections without
+//! breaking a request off.
+//!
+//! With `https`, `http::Client` fetches URLs:
 //!
 #![cfg_attr(feature = "https", doc = "```no_run")]
 #![cfg_attr(not(feature = "https"), doc = "```ignore")]
@@ -130,7 +137,8 @@
 //! ```
 //!
 //! The repository's examples `fetch_three`, `web_crawler`, `tls_echo`, `http_server`,
-//! `axum_router`, `ureq_client` and `websocket` are complete programs.
+//! `axum_router`, `json_service`, `reverse_proxy`, `ureq_client` and `websocket` are complete
+//! programs.
 //!
 //! # Several cores
 //!

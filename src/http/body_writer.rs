@@ -67,7 +67,7 @@ pub struct StreamBody {
 #[derive(Default)]
 struct Shared {
     chunk: Bytes,
-    /// What follows the last chunk.
+    /// The headers that follow the last chunk.
     trailers: Option<Box<HeaderMap>>,
     state: State,
     /// The reason why the writer has broken the body off, if it gave one.

@@ -427,6 +427,28 @@ const OF_NETWORKS: &[Example] = &[
     },
     Example { name: "http_stream", arguments: &[], prints: include_str!("output/http_stream.txt") },
     Example {
+        name: "json_service",
+        arguments: &[],
+        prints: "\
+             the next process serves
+             the first process has ended its connections: true
+             requests: 100, failed: 0
+             the first and the last answer: {\"version\":1,\"sum\":3} {\"version\":2,\"sum\":3}",
+    },
+    Example {
+        name: "reverse_proxy",
+        arguments: &[],
+        prints: "\
+             GET /a -> 200 one: /a
+             GET /b -> 200 two: /b
+             POST /echo with 1000000 bytes -> 200 with 1000000 bytes
+             server two ends
+             GET /c -> 200 one: /c
+             GET /d -> 200 one: /d
+             server one ends
+             GET /e -> 502 no server answers",
+    },
+    Example {
         name: "axum_router",
         arguments: &[],
         prints: "\

@@ -22,7 +22,7 @@ use crate::offload;
 /// The most that is read of a file when it is opened, and at a time later.
 pub(super) const CHUNK: usize = 64 << 10;
 
-/// What a path leads to.
+/// The target of a path.
 pub(super) enum Opened {
     File(Planned),
     /// A directory, with a path that does not end with `/`.

@@ -14,7 +14,7 @@ pub(super) struct Conditions {
     range: Option<String>,
 }
 
-/// What is sent of a file.
+/// The part of a file that is sent.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum Plan {
     Whole,
@@ -25,7 +25,7 @@ pub(super) enum Plan {
     Unsatisfiable,
 }
 
-/// What distinguishes this version of a file from others.
+/// The properties that distinguish this version of a file from others.
 #[derive(Clone, Debug)]
 pub(super) struct Version {
     pub(super) length: u64,

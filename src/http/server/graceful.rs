@@ -51,8 +51,9 @@ impl Graceful {
     ///
     /// Idle connections end now; the others end after the requests that they are serving. A client
     /// of HTTP/2 is told so (GOAWAY), and starts no further requests. Connections that begin later
-    /// serve the request that their client has sent already, if any. The connections may be on any
-    /// thread, and so may the caller.
+    /// serve one request, because their clients could not know. So a listener can be handed to
+    /// another process, and no client is refused. The connections may be on any thread, and so may
+    /// the caller.
     pub fn shutdown(&self) {
         let connections = {
             let mut waiting = self.lock();

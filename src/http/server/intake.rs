@@ -67,7 +67,7 @@ impl Intake {
 
 #[cold]
 fn timed_out() -> io::Error {
-    let text = "the client has sent no more of the body for `Http::body_timeout`";
+    let text = "the client has sent nothing of the body for as long as `Http::body_timeout`";
     io::Error::new(io::ErrorKind::TimedOut, text)
 }
 

@@ -1,4 +1,4 @@
-//! What the parts of one connection know of each other: its stream, its requests, and the code that
+//! The state that the parts of one connection share: its stream, its requests, and the code that
 //! watches its time.
 //!
 //! Invariants:
@@ -68,6 +68,11 @@ impl Life {
         } else {
             Phase::Idle(requests)
         }
+    }
+
+    /// Returns whether there was no request so far.
+    pub(super) fn is_new(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) == 0
     }
 
     fn has_a_part_of_a_head(&self) -> bool {

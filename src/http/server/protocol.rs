@@ -43,10 +43,7 @@ pub(super) struct Protocol<'a, S, V: HttpService<Incoming>> {
     state: State<S, V>,
 }
 
-#[allow(
-    clippy::large_enum_variant,
-    reason = "one per connection, and the largest is the usual one"
-)]
+#[allow(clippy::large_enum_variant, reason = "it is on a stack, where most are HTTP/1 in the end")]
 enum State<S, V: HttpService<Incoming>> {
     #[cfg(feature = "http2")]
     Unknown(Transport<S>, V),

@@ -147,6 +147,9 @@ impl Http {
         let mut protocol = Protocol::new(self, life, stream, service);
         let mut watch = Watch::new(limits, life);
         let mut member = Member::of(self.ending());
+        // A connection that begins when others are asked to end may be that of a client which could
+        // not know. It serves one request.
+        let late = self.ending().is_begun();
         let mut asked = false;
         let served = try_block_on(poll_fn(|cx| {
             loop {
@@ -154,7 +157,8 @@ impl Http {
                 if polled.is_ready() {
                     return polled;
                 }
-                if !asked && member.is_asked_to_end(cx.waker()) {
+                let begins = late && life.is_new();
+                if !asked && !begins && member.is_asked_to_end(cx.waker()) {
                     asked = true;
                     protocol.graceful_shutdown();
                     continue;
@@ -190,8 +194,8 @@ fn check(request: &Request<Incoming>, limits: &Limits, life: &Life) -> Option<St
     if limits.body_size.is_some_and(|most| announced_size(request) > most) {
         return Some(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    // A client that resets its requests may have no more handlers that are being killed than it
-    // may have requests.
+    // Handlers of requests that were reset are being killed. A client may have as many of these as
+    // it may have requests.
     if request.version() == Version::HTTP_2 && life.handlers() / 2 >= limits.streams {
         return Some(StatusCode::SERVICE_UNAVAILABLE);
     }

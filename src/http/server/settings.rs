@@ -21,7 +21,8 @@ use crate::http::server::streams::StreamExecutor;
 ///
 /// # Limits
 ///
-/// Each limit has a default for servers that anyone can reach. One that is set to `None` is off.
+/// Each limit has a default that suits servers on the internet. A limit that is set to `None` is
+/// off.
 ///
 /// | setting | default | what happens at the limit |
 /// |---|---|---|
@@ -248,8 +249,8 @@ impl Http {
         self.change(|limits| limits.body = time.into())
     }
 
-    /// Limits the time in which the client takes nothing of what is sent to it. Until then, a
-    /// response waits: no more of it is produced.
+    /// Limits the time in which the client takes nothing of what is sent to it. Meanwhile the
+    /// writer of a response waits.
     ///
     /// The default is 60 seconds, as in nginx.
     #[must_use]

@@ -16,7 +16,7 @@ use crate::http::server::life::Life;
 use crate::http::server::settings::Limits;
 use crate::sched::lowlevel::clock_now;
 
-/// What a connection waits for. The numbers distinguish one such wait from the next.
+/// The event that a connection waits for. The numbers distinguish one such wait from the next.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum Phase {
     /// For a handler, or for a body that a handler reads or writes.
@@ -31,7 +31,7 @@ pub(super) enum Phase {
     Ends,
 }
 
-/// What is to be done with a connection.
+/// The result of a check.
 #[derive(Debug)]
 pub(super) enum Verdict {
     Continue,

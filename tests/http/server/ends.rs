@@ -11,17 +11,20 @@ use crate::server::{CLOSE, connection, eventually, head, read_all, read_until, s
 use crate::support::ms;
 
 #[test]
-fn a_graceful_end_answers_a_request_that_has_been_sent_before_the_connection_was_served() {
+fn a_connection_that_begins_after_a_graceful_end_serves_one_request() {
     fibra::run(|| {
-        let http = Http::new();
-        http.graceful().shutdown();
-        let listener = fibra::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        stream.write_all(head("/", "").as_bytes()).unwrap();
-        fibra::sleep(ms(1));
-        let (there, _) = listener.accept().unwrap();
-        http.serve_connection(there, |_| say("the last")).unwrap();
-        assert!(read_all(&mut stream).ends_with("the last"));
+        for early in [true, false] {
+            let http = Http::new();
+            http.graceful().shutdown();
+            let (mut stream, serves) = connection(http, |_| say("the last"));
+            if !early {
+                fibra::sleep(ms(5));
+                assert!(!serves.is_finished());
+            }
+            stream.write_all(head("/", "").as_bytes()).unwrap();
+            assert!(read_all(&mut stream).ends_with("the last"));
+            serves.join().unwrap().unwrap();
+        }
     });
 }
 

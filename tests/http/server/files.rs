@@ -145,7 +145,7 @@ fn a_range_is_a_part_of_the_file() {
 }
 
 #[test]
-fn a_client_that_has_the_file_is_told_so() {
+fn a_client_that_has_the_file_gets_status_304() {
     fibra::run(|| {
         let folder = Folder::new("conditions");
         let address = folder.serve(|files| files);

@@ -13,7 +13,7 @@ const EXPECT: &str = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent
                       expect: 100-continue\r\n\r\n";
 
 #[test]
-fn a_client_that_asks_first_is_told_to_continue_when_the_handler_reads() {
+fn a_client_that_asks_first_may_continue_when_the_handler_reads() {
     fibra::run(|| {
         let (mut stream, _serves) = connection(Http::new(), |request: Request<BodyReader>| {
             say(io::read_to_string(request.into_body()).unwrap())

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "threads and real time beside the scheduler")]
 
 mod databases;
+mod grpc;
 mod hangs;
 mod plain;
 mod table;
