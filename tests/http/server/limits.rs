@@ -44,7 +44,7 @@ fn error_of(result: hyper::Result<()>) -> io::ErrorKind {
 }
 
 #[test]
-fn a_head_may_have_its_size_but_not_exceed_it() {
+fn a_head_may_have_its_size_and_no_more() {
     fibra::run(|| {
         let address = serve(Http::new().max_head_size(1000), |_| say("fine"));
         let long = |n| format!("x: {}\r\n{CLOSE}", "y".repeat(n));
@@ -104,7 +104,7 @@ fn a_body_that_becomes_too_large_is_an_error_of_the_read() {
 fn a_head_that_comes_slowly_is_cut_off_however_often_bytes_come() {
     fibra::run(|| {
         let (mut stream, serves) = connection(Http::new().head_timeout(ms(60)), |_| say("never"));
-        let start = fibra::now();
+        let start = Instant::now();
         while stream.write_all(b"G").is_ok() && !serves.is_finished() {
             fibra::sleep(ms(5));
         }

@@ -107,7 +107,7 @@ pub(crate) fn status(answer: &str) -> u16 {
 
 /// Waits until `done`, and fails after a long time.
 pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    let start = fibra::now();
+    let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
         fibra::sleep(Duration::from_millis(1));
