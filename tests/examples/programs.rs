@@ -123,6 +123,7 @@ const EXAMPLES: &[Example] = &[
              2 connections, 22 bytes echoed",
     },
     Example { name: "chat_server", arguments: &[], prints: include_str!("output/chat_server.txt") },
+    Example { name: "ticker", arguments: &[], prints: include_str!("output/ticker.txt") },
     Example {
         name: "tcp_proxy",
         arguments: &[],
