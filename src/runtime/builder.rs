@@ -356,7 +356,8 @@ impl RuntimeBuilder {
     /// The report is the text of [`Handle::dump`](crate::Handle::dump): it shows what each fiber
     /// waits for, and where. Each stall is reported once, and nothing is killed. A stall need not
     /// be a defect: a server without requests sleeps, too. So the time should be longer than the
-    /// program is idle in normal operation. It has no effect with a virtual clock.
+    /// program is idle in normal operation. It has no effect with a virtual clock. Beside tokio, a
+    /// scheduler sleeps while only tasks run.
     ///
     /// # Panics
     ///

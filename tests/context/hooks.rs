@@ -317,14 +317,14 @@ fn attacked(act: impl Fn(FiberId) + Send + Sync + 'static) -> Result<u32, fibra:
             sleep(ms(1));
             spawn(|| fibra::park());
             fibra::scope(|s| drop(s.spawn(|| sleep(ms(1)))));
-            let _ = spawn(|| {
-                fibra::generator::iter(|y| {
+            let generates = || {
+                let numbers = fibra::generator::iter(|y| {
                     yield_now();
-                    y.yield_(())
-                })
-                .count()
-            })
-            .join();
+                    y.yield_(1);
+                });
+                numbers.count()
+            };
+            let _ = spawn(generates).join();
             let _ = spawn(|| std::panic::panic_any("on purpose")).join();
             sum
         })

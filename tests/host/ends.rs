@@ -90,7 +90,7 @@ fn a_main_fiber_whose_child_never_ends_is_abandoned_with_it() {
                 fibra::scope(|s| {
                     s.spawn(|| {
                         never_end();
-                        let _ = word.len();
+                        assert_eq!(word, "lent");
                     });
                 });
                 unreachable!("the scope is never left");
