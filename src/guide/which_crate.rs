@@ -29,7 +29,7 @@
 //! | `fred = { version = "10", default-features = false, features = ["i-keys"] }` | `block_on(client.get::<i64, _>("sum"))?` | `.tokio()` |
 //! | `sqlx = { version = "0.8", default-features = false, features = ["runtime-tokio", "postgres"] }` | `let pool = block_on(sqlx::PgPool::connect(&url))?;` | `.tokio()` |
 //! | `tokio-postgres = "0.7"` | `let row = block_on(client.query_one("SELECT 1 + $1::INT", &[&41]))?;` | `.tokio()`; or `connect_raw` with a fibra stream |
-//! | `reqwest = { version = "0.12", default-features = false }` | `let response = block_on(client.get(url).send()).unwrap();` | `.tokio()` |
+//! | `reqwest = { version = "0.12", default-features = false }` | `let response = block_on(client.get(url).send()).unwrap();` | `.tokio()`; or `http::Client` without it |
 //! | `hyper-util = { version = "0.1", features = ["client-legacy", "http1", "tokio"] }` | `let response = block_on(client.get(format!("http://{address}{path}").parse()?))?;` | `.tokio()` |
 //! | `axum = { version = "0.8", default-features = false, features = ["http1", "tokio"] }` | `tokio::spawn(axum::serve(listener, app).into_future());` | `.tokio()`; or `Http::serve_service` without it |
 //! | `tonic = { version = "0.14", default-features = false, features = ["server", "router", "channel"] }` | `let response = block_on(client.check(HealthCheckRequest::default())).unwrap();` | `.tokio()` |

@@ -616,7 +616,7 @@ fn http() {
         }))
     });
     let mut others = Vec::new();
-    kill("Client::send", move || {
+    kill("Connection::send", move || {
         let (stream, other) = silent();
         others.push(other);
         debug(Connection::new(stream).unwrap().send(request()).map(drop))
@@ -626,7 +626,7 @@ fn http() {
     let started = Instant::now();
     let limited = fibra::time::timeout(5 * MS, || client.send(request()).map(drop));
     let right = started.elapsed() < LATE;
-    say(format!("Client::send, in time: {} {limited:?}", if right { "ends" } else { "WRONG" }));
+    say(format!("Connection::send, in time: {} {limited:?}", if right { "ends" } else { "WRONG" }));
     let (_writer, reads) = body();
     let mut reader = BodyReader::new(reads);
     kill("BodyReader::read", move || debug(reader.read(&mut [0])));

@@ -55,6 +55,7 @@ pub(super) enum Kind {
     /// The connection broke before any part of the request was sent.
     Unsent,
     Body,
+    #[cfg_attr(not(feature = "json"), allow(dead_code, reason = "made by `Response::json`"))]
     Decode(&'static str),
 }
 
