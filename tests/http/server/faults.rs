@@ -173,7 +173,7 @@ fn a_kill_of_a_connection_ends_its_handler_at_every_wait() {
                     0 => fibra::park(),
                     1 => fibra::sleep(std::time::Duration::from_secs(60)),
                     2 => drop(io::read_to_string::<BodyReader>(request.into_body())),
-                    3 => drop(fibra::sync::Event::new().wait()),
+                    3 => fibra::sync::Event::new().wait(),
                     4 => fibra::spawn(fibra::park).join().unwrap(),
                     _ => drop(fibra::channel::Channel::<()>::new().recv()),
                 }
