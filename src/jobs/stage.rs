@@ -73,6 +73,7 @@ mod models {
     use std::sync::Arc;
 
     use loom::sync::Mutex;
+    use loom::thread::JoinHandle;
 
     use super::*;
     use crate::collections::publish::FENCED;
@@ -130,6 +131,18 @@ mod models {
         }
     }
 
+    /// Returns a model, a thread that posts a job to it, and one that closes it.
+    fn with_a_post_and_a_close() -> (Arc<Model>, JoinHandle<()>, JoinHandle<()>) {
+        let model = Model::new();
+        let (poster, closer) = (model.clone(), model.clone());
+        let poster = thread::spawn(move || poster.post());
+        let closer = thread::spawn(move || {
+            closer.stage.advance(Stage::Closed);
+            closer.woken.lock().unwrap().1 = true;
+        });
+        (model, poster, closer)
+    }
+
     fn posts_and_a_close(posts: usize) {
         loom::model(move || {
             let model = Model::new();
@@ -163,13 +176,7 @@ mod models {
     #[test]
     fn loom_a_job_for_one_scheduler_is_refused_by_its_poster_or_by_that_scheduler() {
         loom::model(|| {
-            let model = Model::new();
-            let (poster, closer) = (model.clone(), model.clone());
-            let poster = thread::spawn(move || poster.post());
-            let closer = thread::spawn(move || {
-                closer.stage.advance(Stage::Closed);
-                closer.woken.lock().unwrap().1 = true;
-            });
+            let (model, poster, closer) = with_a_post_and_a_close();
             let called = model.woken.lock().unwrap().1;
             if called || model.stage.get() == Stage::Closed {
                 model.stage.before_emptying();
@@ -191,13 +198,7 @@ mod models {
     #[test]
     fn loom_a_scheduler_that_sleeps_is_woken_for_a_job_or_by_the_close() {
         loom::model(|| {
-            let model = Model::new();
-            let (poster, closer) = (model.clone(), model.clone());
-            let poster = thread::spawn(move || poster.post());
-            let closer = thread::spawn(move || {
-                closer.stage.advance(Stage::Closed);
-                closer.woken.lock().unwrap().1 = true;
-            });
+            let (model, poster, closer) = with_a_post_and_a_close();
             model.sleepers.announce(0);
             let mut started = model.empty_queue();
             let (nudged, called) = *model.woken.lock().unwrap();
