@@ -155,7 +155,8 @@ impl Words {
     }
 }
 
-/// Waits until the thread that has advanced `tail` over `position` has stored its message in `slot`.
+/// Waits until the thread that has advanced `tail` over `position` has stored its message in
+/// `slot`.
 #[cold]
 fn wait_for_kind(position: usize, slot: &Slot) -> Kind {
     let mut looks = 0;
