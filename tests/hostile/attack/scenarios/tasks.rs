@@ -151,6 +151,34 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         fibra::sleep(Duration::from_millis(1));
         "gone".into()
     }),
+    scenario("waker: it wakes at the end of a fiber of a scope", "woken", |_| {
+        fibra::scope(|s| {
+            let mut task = s.spawn(fibra::yield_now).into_future();
+            poll(&mut task, &wakes());
+            fibra::sleep(Duration::from_millis(1));
+        });
+        "woken".into()
+    }),
+    scenario(
+        "waker: it goes when another takes its place at a fiber of a scope",
+        "replaced",
+        |_| {
+            fibra::scope(|s| {
+                let mut task = s.spawn(fibra::yield_now).into_future();
+                poll(&mut task, &goes());
+                poll(&mut task, Waker::noop());
+            });
+            "replaced".into()
+        },
+    ),
+    scenario("waker: it goes with the future of a fiber of a scope", "gone", |_| {
+        fibra::scope(|s| {
+            let mut task = s.spawn(fibra::yield_now).into_future();
+            poll(&mut task, &goes());
+            drop(task);
+        });
+        "gone".into()
+    }),
     scenario("waker: it wakes when a time has come", "woken", |_| {
         let mut nap = fibra::future::sleep(Duration::from_millis(1));
         poll(&mut nap, &wakes());
