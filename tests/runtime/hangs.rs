@@ -317,7 +317,7 @@ fn a_shield_with_a_limit_of_time_keeps_neither() {
                 par::scope(|s| {
                     s.spawn_on(0, || {
                         started.send(()).unwrap();
-                        let _ = fibra::shield_for(ms(50), fibra::park);
+                        fibra::shield_for(ms(50), fibra::park);
                     });
                 });
             };
