@@ -82,10 +82,10 @@ fn a_body_that_stops_is_given_up_at_each_limit() {
             write(&stream, "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabc");
             fibra::park();
         });
-        let patient = builder().read_timeout(ms(20)).build().unwrap();
+        let patient = builder().read_timeout(ms(200)).build().unwrap();
         let error = patient.get(site.url("/")).send().unwrap().text().unwrap_err();
         assert!(error.is_timeout());
-        let mut response = client().get(site.url("/")).timeout(ms(20)).send().unwrap();
+        let mut response = client().get(site.url("/")).timeout(ms(200)).send().unwrap();
         let mut text = [0; 6];
         response.read_exact(&mut text[..3]).unwrap();
         let error = response.read(&mut text).unwrap_err();
@@ -103,7 +103,7 @@ fn a_body_without_end_is_given_up_at_the_limit_of_the_whole() {
             write(&stream, "HTTP/1.1 200 OK\r\n\r\n");
             drop(io::copy(&mut io::repeat(b'x'), &mut stream));
         });
-        let mut response = client().get(site.url("/")).timeout(ms(30)).send().unwrap();
+        let mut response = client().get(site.url("/")).timeout(ms(300)).send().unwrap();
         let error = response.copy_to(&mut io::sink()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     });
@@ -114,16 +114,16 @@ fn an_upload_is_not_silence() {
     fibra::run(|| {
         let site = Site::scripted(|_, mut stream| {
             head_of(&stream);
-            let mut left = 4_000_000;
-            let mut buffer = vec![0; 200_000];
+            let mut left = 40_000_000_usize;
+            let mut buffer = vec![0; 1_000_000];
             while 0 < left {
                 left -= stream.read(&mut buffer).unwrap();
-                fibra::sleep(ms(3));
+                fibra::sleep(ms(10));
             }
             write(&stream, OK);
         });
-        let patient = builder().read_timeout(ms(100)).build().unwrap();
-        let body = RequestBody::sized(io::repeat(b'x'), 4_000_000);
+        let patient = builder().read_timeout(ms(300)).build().unwrap();
+        let body = RequestBody::sized(io::repeat(b'x'), 40_000_000);
         let response = patient.post(site.url("/")).body(body).send().unwrap();
         assert_eq!(response.text().unwrap(), "ok");
     });
@@ -252,9 +252,14 @@ fn a_reader_that_is_too_short_or_fails_fails_the_request() {
 
 /// Starts a request in a fiber, kills it when everything waits, and checks that the client works
 /// afterwards.
-fn kill_in_the_middle(client: &Client, request: impl FnOnce(Client) + 'static) {
+fn kill_in_the_middle(
+    client: &Client,
+    has_begun: impl Fn() -> bool,
+    request: impl FnOnce(Client) + 'static,
+) {
     let killed = client.clone();
     let fiber = fibra::spawn(move || request(killed));
+    yield_until(has_begun);
     wait_all_blocked();
     fiber.kill();
     assert!(fiber.join().unwrap_err().is_killed());
@@ -267,10 +272,15 @@ fn kill_in_the_middle(client: &Client, request: impl FnOnce(Client) + 'static) {
 fn a_kill_at_any_wait_closes_the_connection_and_spares_the_client() {
     fibra::run(|| {
         let client = builder().max_connections_per_host(1).build().unwrap();
-        let ended = Rc::new(Cell::new(0));
-        let told = ended.clone();
+        let (begun, ended) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let (heads, told) = (begun.clone(), ended.clone());
+        let begun = |n| {
+            let begun = begun.clone();
+            move || begun.get() == n
+        };
         let site = Site::scripted(move |_, stream| {
             let head = head_of(&stream).unwrap();
+            heads.set(heads.get() + 1);
             if head.starts_with("GET /body") {
                 write(&stream, "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort");
             }
@@ -280,18 +290,22 @@ fn a_kill_at_any_wait_closes_the_connection_and_spares_the_client() {
 
         // While it waits for the head, for the body, and for the upload.
         let url = site.url("/head");
-        kill_in_the_middle(&client, move |client| drop(client.get(url).send()));
+        kill_in_the_middle(&client, begun(1), move |client| drop(client.get(url).send()));
         let url = site.url("/body");
-        kill_in_the_middle(&client, move |client| drop(client.get(url).send().unwrap().text()));
+        kill_in_the_middle(&client, begun(2), move |client| {
+            drop(client.get(url).send().unwrap().text())
+        });
         let (_writer, body) = fibra::http::body();
         let url = site.url("/upload");
-        kill_in_the_middle(&client, move |client| drop(client.post(url).body(body).send()));
+        kill_in_the_middle(&client, begun(3), move |client| {
+            drop(client.post(url).body(body).send())
+        });
         yield_until(|| ended.get() == 3);
 
         // While it waits for a connection that another request uses.
         let url = site.url("/body");
         let holds = client.get(&url).send().unwrap();
-        kill_in_the_middle(&client, move |client| drop(client.get(url).send()));
+        kill_in_the_middle(&client, || true, move |client| drop(client.get(url).send()));
         drop(holds);
         yield_until(|| ended.get() == 4);
         let response = soon(|| client.get(site.url("/body")).send().unwrap());
@@ -308,7 +322,7 @@ fn a_kill_while_it_connects_leaves_nothing_behind() {
         });
         let client = builder().max_connections_per_host(1).resolver(resolver).build().unwrap();
         let url = "http://slow.test/";
-        kill_in_the_middle(&client, move |client| drop(client.get(url).send()));
+        kill_in_the_middle(&client, || true, move |client| drop(client.get(url).send()));
         // A listener whose queue is full: the system does not answer.
         let listener = TcpListener::builder().backlog(0).bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -316,7 +330,7 @@ fn a_kill_while_it_connects_leaves_nothing_behind() {
             .filter_map(|_| fibra::net::TcpStream::connect_timeout(&address, ms(20)).ok())
             .collect();
         let url = format!("http://{address}/");
-        kill_in_the_middle(&client, move |client| drop(client.get(url).send()));
+        kill_in_the_middle(&client, || true, move |client| drop(client.get(url).send()));
     });
 }
 
@@ -342,7 +356,7 @@ fn a_half_open_connection_in_the_pool_is_found_out_by_the_limit() {
             head_of(&stream);
             fibra::park();
         });
-        let client = builder().read_timeout(ms(20)).build().unwrap();
+        let client = builder().read_timeout(ms(200)).build().unwrap();
         for n in 1..=2 {
             assert_eq!(client.get(site.url("/")).send().unwrap().text().unwrap(), "ok");
             assert_eq!(site.connections.get(), n);
