@@ -62,7 +62,7 @@ use self::plan::Conditions;
 ///     });
 ///
 ///     let mut client = TcpStream::connect(address)?;
-///     let range = "range: bytes=0-12\r\nconnection: close\r\n";
+///     let range = "range: bytes=4-16\r\nconnection: close\r\n";
 ///     write!(client, "GET /lib.rs HTTP/1.1\r\nhost: x\r\n{range}\r\n")?;
 ///     let answer = io::read_to_string(client)?;
 ///     assert!(answer.starts_with("HTTP/1.1 206") && answer.ends_with("Green threads"));

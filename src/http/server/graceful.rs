@@ -9,7 +9,8 @@ use std::task::Waker;
 
 use crate::sched::lowlevel::locked;
 
-/// A handle that asks connections to end, made by [`Http::graceful`].
+/// A handle that asks connections to end, made by
+/// [`Http::graceful`](crate::http::Http::graceful).
 ///
 /// # Examples
 ///

@@ -235,7 +235,7 @@ fn a_graceful_end_lets_requests_finish_and_takes_no_further_ones() {
 #[test]
 fn limits_hold_as_in_http_1() {
     fibra::run(|| {
-        let http = Http::new().max_body_size(10).max_headers(5).request_timeout(ms(50));
+        let http = Http::new().max_body_size(10).max_headers(5).request_timeout(ms(400));
         let address = serve(http, |request: Request<BodyReader>| {
             if request.uri().path() == "/slow" {
                 fibra::park();

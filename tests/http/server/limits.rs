@@ -125,13 +125,13 @@ fn a_connection_without_a_request_is_cut_off_like_a_slow_head() {
 #[test]
 fn an_idle_connection_is_closed_after_its_time_and_not_before() {
     fibra::run(|| {
-        let http = Http::new().idle_timeout(ms(80)).head_timeout(ms(40));
+        let http = Http::new().idle_timeout(ms(400)).head_timeout(ms(200));
         let (mut stream, serves) = connection(http, |_| say("!"));
         // Each request begins a new time.
         for _ in 0..3 {
             stream.write_all(head("/", "").as_bytes()).unwrap();
             read_until(&mut stream, "!");
-            fibra::sleep(ms(50));
+            fibra::sleep(ms(250));
             assert!(!serves.is_finished());
         }
         assert_eq!(read_all(&mut stream), "");
@@ -155,9 +155,9 @@ fn a_second_head_that_comes_slowly_is_cut_off_before_an_idle_connection() {
 #[test]
 fn a_handler_that_takes_longer_than_a_head_or_a_pause_may_is_not_cut_off() {
     fibra::run(|| {
-        let http = Http::new().idle_timeout(ms(10)).head_timeout(ms(10)).send_timeout(ms(10));
+        let http = Http::new().idle_timeout(ms(50)).head_timeout(ms(50)).send_timeout(ms(50));
         let address = serve(http, |_| {
-            fibra::sleep(ms(60));
+            fibra::sleep(ms(200));
             say("slow")
         });
         assert!(exchange(address, head("/", CLOSE)).ends_with("slow"));
@@ -167,12 +167,12 @@ fn a_handler_that_takes_longer_than_a_head_or_a_pause_may_is_not_cut_off() {
 #[test]
 fn a_body_that_stops_coming_is_an_error_of_the_read() {
     fibra::run(|| {
-        let address = serve(Http::new().body_timeout(ms(30)), echo);
+        let address = serve(Http::new().body_timeout(ms(300)), echo);
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(post(6, "").as_bytes()).unwrap();
         // Slow, and never silent for too long.
         for byte in b"slowly" {
-            fibra::sleep(ms(10));
+            fibra::sleep(ms(60));
             stream.write_all(&[*byte]).unwrap();
         }
         assert!(read_all(&mut stream).ends_with("slowly"));
@@ -189,7 +189,7 @@ fn a_client_that_takes_nothing_is_cut_off_and_its_body_waits_meanwhile() {
     fibra::run(|| {
         let written = Rc::new(Cell::new(0));
         let counts = written.clone();
-        let (mut stream, serves) = connection(Http::new().send_timeout(ms(100)), move |_| {
+        let (mut stream, serves) = connection(Http::new().send_timeout(ms(600)), move |_| {
             let (mut writer, body) = body();
             let counts = counts.clone();
             fibra::spawn(move || {
@@ -201,14 +201,16 @@ fn a_client_that_takes_nothing_is_cut_off_and_its_body_waits_meanwhile() {
         });
         stream.write_all(head("/", "").as_bytes()).unwrap();
         // It takes some, slowly, and the limit begins anew each time.
-        for _ in 0..5 {
-            fibra::sleep(ms(40));
-            stream.read_exact(&mut vec![0; 1 << 20]).unwrap();
+        const PART: usize = 8 << 20;
+        for _ in 0..4 {
+            fibra::sleep(ms(200));
+            stream.read_exact(&mut vec![0; PART]).unwrap();
             assert!(!serves.is_finished());
         }
         assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
-        // What was written is at most what was read, and what the sockets and buffers hold.
-        assert!(written.get() < 30 << 20, "{}", written.get());
+        // What was written is what was read, and what buffers and sockets hold: for a client that
+        // reads much, the kernel makes these large.
+        assert!(written.get() < 4 * PART + (100 << 20), "{}", written.get());
     });
 }
 
