@@ -328,7 +328,7 @@ impl Scheduler {
         fibers
     }
 
-    /// Returns whether nothing but the running fiber could run now, as far as the scheduler knows
+    /// Returns whether only the running fiber could run now, as far as the scheduler knows
     /// without a turn.
     #[inline]
     fn is_alone(&self) -> bool {
