@@ -18,8 +18,8 @@ pub(crate) fn nothing_else_can_run() -> bool {
 }
 
 impl Scheduler {
-    /// Returns whether only the running fiber could run now, as far as the scheduler knows without a
-    /// turn.
+    /// Returns whether only the running fiber could run now, as far as the scheduler knows without
+    /// a turn.
     fn is_alone(&self) -> bool {
         self.ring(|ring| ring.stored()) == 0 && self.mailbox.inbox.is_empty() && !self.work_exists()
     }
