@@ -31,8 +31,9 @@ pub(crate) use crate::sched::core::park::{hand_over, spend, wait_until};
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::core::park::{spend_many, wait_for_events};
 pub(crate) use crate::sched::core::scheduler::{
-    CurrentFiber, current_fiber, nothing_else_can_run, scheduler, try_current_fiber,
+    CurrentFiber, current_fiber, scheduler, try_current_fiber,
 };
+pub(crate) use crate::sched::core::take_work::nothing_else_can_run;
 #[cfg(feature = "net")]
 pub(crate) use crate::sched::core::unwinding::{Unwinding, unwinding};
 pub(crate) use crate::sched::futures::task::call_waker;

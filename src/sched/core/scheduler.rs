@@ -332,13 +332,6 @@ impl Scheduler {
         fibers
     }
 
-    /// Returns whether nothing but the running fiber could run now, as far as the scheduler knows
-    /// without a turn.
-    #[inline]
-    fn is_alone(&self) -> bool {
-        self.ring(|ring| ring.stored()) == 0 && self.mailbox.inbox.is_empty() && !self.work_exists()
-    }
-
     /// Returns the number of fibers that were spawned, the main fiber included.
     pub(crate) fn spawned(&self) -> u64 {
         self.next_number.get() - 1
@@ -418,15 +411,6 @@ pub(crate) fn current_fiber() -> CurrentFiber {
 #[inline(always)]
 pub(crate) fn try_current_fiber() -> Option<CurrentFiber> {
     current::fiber().map(|_| current_fiber())
-}
-
-/// Returns whether no other fiber could run on this thread if the caller waited, as far as its
-/// scheduler knows without a turn.
-pub(crate) fn nothing_else_can_run() -> bool {
-    let is_alone = |CurrentFiber { fiber, sched }: CurrentFiber| {
-        fiber.signals.get().is_none() && sched.is_alone()
-    };
-    try_current_fiber().is_none_or(is_alone)
 }
 
 /// Returns the scheduler of this thread, if it has one.

@@ -5,10 +5,25 @@
 //! - A scheduler that is ending starts no job.
 
 use crate::fiber::header::FiberPtr;
-use crate::sched::core::scheduler::Scheduler;
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler, try_current_fiber};
 use crate::sched::core::work;
 
+/// Returns whether no other fiber could run on this thread if the caller waited, as far as its
+/// scheduler knows without a turn.
+pub(crate) fn nothing_else_can_run() -> bool {
+    let is_alone = |CurrentFiber { fiber, sched }: CurrentFiber| {
+        fiber.signals.get().is_none() && sched.is_alone()
+    };
+    try_current_fiber().is_none_or(is_alone)
+}
+
 impl Scheduler {
+    /// Returns whether only the running fiber could run now, as far as the scheduler knows without
+    /// a turn.
+    fn is_alone(&self) -> bool {
+        self.ring(|ring| ring.stored()) == 0 && self.mailbox.inbox.is_empty() && !self.work_exists()
+    }
+
     /// Starts a job, if there is one. Returns whether it did.
     #[inline(always)]
     pub(crate) fn start_work(&self, idle: bool) -> bool {
