@@ -5,7 +5,6 @@
 //!
 //! - [`apart`]: values in cache lines of their own.
 //! - [`by_value`]: implements `for` loops that consume a receiver.
-//! - [`full_fence`]: a sequentially consistent fence, quicker than the compiler's.
 //! - [`inbox`]: a queue for messages of other threads; pushing never blocks, and no message is
 //!   lost.
 //! - [`locked`]: locks of internal state that a panic does not poison.
@@ -20,7 +19,6 @@
 
 pub(crate) mod apart;
 pub(crate) mod by_value;
-mod full_fence;
 pub(crate) mod inbox;
 pub(crate) mod locked;
 pub(crate) mod marks;

@@ -45,7 +45,11 @@
 
 #![forbid(unsafe_code)]
 
-use crate::collections::full_fence::full_fence;
+#[cfg(loom)]
+use loom::sync::atomic;
+#[cfg(not(loom))]
+use std::sync::atomic;
+use std::sync::atomic::Ordering;
 
 #[cfg(test)]
 thread_local! {
@@ -61,5 +65,5 @@ pub(crate) fn fence() {
     if !FENCED.get() {
         return;
     }
-    full_fence();
+    atomic::fence(Ordering::SeqCst);
 }

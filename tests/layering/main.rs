@@ -117,7 +117,6 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/stack/testing.rs", "probes addresses by a system call"),
     ("src/stack/report.rs", "reads a name in a signal handler"),
     ("src/stack/slot.rs", "saves a check on the path of a switch"),
-    ("src/collections/full_fence.rs", "an instruction for which the compiler has no name"),
     ("src/collections/run_ring.rs", "pointers in place of indices on the path of a switch"),
     ("src/fiber/block.rs", "allocates the records of fibers"),
     ("src/sched/api/run.rs", "the main fiber borrows from the caller of `run`"),
