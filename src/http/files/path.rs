@@ -18,13 +18,10 @@ impl Names {
     /// `/` is that of the index in a directory.
     pub(super) fn of(path: &str, index: Option<&str>, hidden: bool) -> Option<Names> {
         let path = path.strip_prefix('/')?;
-        let (path, is_index) = match path.strip_suffix('/') {
-            Some(path) => (path, true),
-            None => (path, path.is_empty()),
-        };
+        let is_index = path.is_empty() || path.ends_with('/');
         let mut names = Vec::new();
         if !path.is_empty() {
-            for part in path.split('/') {
+            for part in path.strip_suffix('/').unwrap_or(path).split('/') {
                 names.push(name_of(part, hidden)?);
             }
         }
