@@ -44,7 +44,7 @@ fn error_of(result: hyper::Result<()>) -> io::ErrorKind {
 }
 
 #[test]
-fn a_head_may_have_its_size_and_no_more() {
+fn a_head_may_have_its_size_and_not_one_byte_over() {
     fibra::run(|| {
         let address = serve(Http::new().max_head_size(1000), |_| say("fine"));
         let long = |n| format!("x: {}\r\n{CLOSE}", "y".repeat(n));
