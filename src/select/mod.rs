@@ -14,8 +14,8 @@
 //! Sources and sinks are the channels of [`channel`](crate::channel), [`sync`](crate::sync) and
 //! [`stackless`](crate::stackless) (`SharedChannel` excepted), by value or by reference. A stream
 //! is everything with a method `readable` or `writable` that returns an
-//! [`io::Readiness`](crate::io::Readiness): the sockets of `net`, and
-//! [`io::Waitable`](crate::io::Waitable) for other descriptors.
+//! `io::Readiness`: the sockets of `net`, and
+//! `io::Waitable` for other descriptors.
 //!
 //! **Exclusive.** Exactly one operation is done. A partner that completes an operation of a waiting
 //! fiber removes the fiber from all other queues in the same step. The values of sends that were

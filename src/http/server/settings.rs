@@ -29,7 +29,7 @@ use crate::http::server::streams::StreamExecutor;
 /// | [`max_head_size`](Http::max_head_size) | 16 KiB | status 431 |
 /// | [`max_headers`](Http::max_headers) | 100 | status 431 |
 /// | [`max_body_size`](Http::max_body_size) | 2 MiB | status 413, or an error of the handler's read |
-/// | [`max_streams`](Http::max_streams) | 100 | the client waits (HTTP/2) |
+/// | `max_streams` | 100 | the client waits (HTTP/2) |
 /// | [`head_timeout`](Http::head_timeout) | 30 s | the connection is closed |
 /// | [`body_timeout`](Http::body_timeout) | 60 s | an error of the handler's read |
 /// | [`send_timeout`](Http::send_timeout) | 60 s | the connection is closed |
