@@ -409,7 +409,7 @@ const OF_NETWORKS: &[Example] = &[
         arguments: &[],
         prints: "\
              /ready: 200 OK, 6 bytes
-             /overloaded: 503 Service Unavailable, once more in <time>
+             /overloaded: 503 Service Unavailable, once more in 20ms
              /overloaded: 200 OK, 11 bytes
              /slow: 200 OK, 5 bytes
              all within <time>: as long as the slowest took",
