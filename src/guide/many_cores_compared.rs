@@ -161,7 +161,7 @@
 //! }
 //!
 //! let numbers: Vec<u64> = (0..10_000_u64).into_par_iter().map(|n| n % 7).collect();
-//! assert_eq!(sum(&numbers), numbers.iter().sum());
+//! assert_eq!(sum(&numbers), numbers.iter().sum::<u64>());
 //! ```
 //!
 //! ```
@@ -180,7 +180,7 @@
 //! Runtime::builder().all_cores().build()?.run(|| {
 //!     let items: Vec<u64> = (0..10_000).collect();
 //!     let numbers = par::map(&items, |n| n % 7);
-//!     assert_eq!(sum(&numbers), numbers.iter().sum());
+//!     assert_eq!(sum(&numbers), numbers.iter().sum::<u64>());
 //! });
 //! # Ok(())
 //! # }
