@@ -63,7 +63,9 @@
 
 mod body;
 mod body_writer;
+#[cfg(feature = "http-client")]
 mod client;
+mod connection;
 mod error;
 mod files;
 mod io;
@@ -72,13 +74,13 @@ mod server;
 
 pub use self::body::BodyReader;
 pub use self::body_writer::{BodyWriter, StreamBody, body};
-pub use self::client::Connection;
 #[cfg(feature = "http-client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-client")))]
 pub use self::client::{
     Client, ClientBuilder, Error, IntoUrl, Proxy, RedirectPolicy, RequestBody, RequestBuilder,
     Response, ResponseBody,
 };
+pub use self::connection::Connection;
 pub use self::files::{FileBody, Files};
 pub use self::io::Io;
 pub use self::rt::{FiberExecutor, FiberTimer};
