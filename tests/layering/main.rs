@@ -118,6 +118,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/stack/report.rs", "reads a name in a signal handler"),
     ("src/stack/slot.rs", "saves a check on the path of a switch"),
     ("src/collections/run_ring.rs", "pointers in place of indices on the path of a switch"),
+    ("src/collections/once_box.rs", "refers to a box through an atomic pointer"),
     ("src/fiber/block.rs", "allocates the records of fibers"),
     ("src/sched/api/run.rs", "the main fiber borrows from the caller of `run`"),
     ("src/channel/waiter.rs", "moves values between the stacks of two fibers"),
